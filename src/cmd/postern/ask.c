@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ask.c: one question over the control sockets, its rows collected.
+ */
+#include "cmd/postern/postern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { ANSWER_S = 30 };
+
+int load_config(const struct options *o, struct conf **ret)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(256 * 1024);
+    if (conf_load(o->config, &problems, ret) == 0) {
+        return 0;
+    }
+    fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
+    return EXIT_CONFIG;
+}
+
+static int connect_to(const char *dir, const char *name)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    struct timeval limit = {.tv_sec = ANSWER_S};
+    int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= sizeof to.sun_path) {
+        return -ENAMETOOLONG;
+    }
+    CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+        return -errno;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    int give = fd;
+    fd = -1;
+    return give;
+}
+
+/* Keeps a row: its encoded octets are copied, its views point into the copy. */
+static void keep_row(struct answer *a, const struct ipc_msg *m)
+{
+    if ((a->n & (a->n - 1)) == 0) {
+        size_t cap = a->n ? a->n * 2 : 1;
+        a->rows = realloc(a->rows, cap * sizeof *a->rows);
+        a->memory = realloc(a->memory, cap * sizeof *a->memory);
+        must(a->rows && a->memory);
+    }
+    struct buf copy = BUF_INIT(IPC_FRAME_MAX);
+    unsigned flags;
+    must(ipc_encode(m, &copy) == 0);
+    struct str view = buf_str(&copy);
+    must(ipc_decode(&view, &a->rows[a->n], &flags) == 0);
+    a->memory[a->n++] = copy.p;
+}
+
+static int collect(int fd, struct answer *a)
+{
+    char *frame = err_calloc(1, IPC_FRAME_MAX);
+    struct str pending = STR("");
+    int r;
+    for (;;) {
+        struct ipc_msg m;
+        r = ipc_call_recv(fd, frame, &pending, &m);
+        if (r < 0) {
+            break;
+        }
+        if (m.type == IPC_admin_done) {
+            a->ok = m.admin_done.ok;
+            str_copy_cut(m.admin_done.text, a->text, sizeof a->text);
+            break;
+        }
+        keep_row(a, &m);
+    }
+    free(frame);
+    return r;
+}
+
+int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
+        struct answer *ret)
+{
+    struct conf *conf;
+    int r = load_config(o, &conf);
+    if (r) {
+        return r;
+    }
+    *ret = (struct answer){0};
+    CLEANUP(err_close_fd) int fd = connect_to(conf->run_path, socket_name);
+    if (fd < 0) {
+        fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path, strerror(-fd),
+                fd == -EACCES ? " (ask as root or as the user that runs it)"
+                              : " (is it running, and with this configuration?)");
+        conf_free(conf);
+        return EXIT_UNAVAILABLE;
+    }
+    conf_free(conf);
+    r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin,
+                                            .admin = {.verb = (uint8_t)verb, .argument = str_c(argument)}});
+    r = r < 0 ? r : collect(fd, ret);
+    if (r < 0) {
+        fprintf(stderr, "postern: no answer: %s\n", r == -EPIPE ? "the other side went away" : strerror(-r));
+        answer_free(ret);
+        return EXIT_UNAVAILABLE;
+    }
+    return 0;
+}
+
+void answer_free(struct answer *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        free(a->memory[i]);
+    }
+    free(a->rows);
+    free(a->memory);
+    *a = (struct answer){0};
+}

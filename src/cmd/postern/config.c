@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.c: postern check-config and the writing of postern.conf(5).
+ */
+#include "cmd/postern/postern.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int command_check_config(const struct options *o)
+{
+    struct conf *conf;
+    bool show = o->argc == 1 && strcmp(o->argv[0], "--show") == 0;
+    if (o->argc > 0 && !show) {
+        fputs("postern: write: postern -c FILE check-config [--show]\n", stderr);
+        return EXIT_USAGE;
+    }
+    int r = load_config(o, &conf);
+    if (r) {
+        return r;
+    }
+    const char *files[] = {conf->trust_store, conf->chain, conf->key};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (files[i] && access(files[i], R_OK) < 0) {
+            fprintf(stderr, "%s: %s: %s\n", o->config, files[i], strerror(errno));
+            r = EXIT_CONFIG;
+        }
+    }
+    if (show) {
+        CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
+        must(conf_write(conf, &text) == 0);
+        print_buf(&text);
+    } else if (r == 0) {
+        printf("%s: fine\n", o->config);
+    }
+    conf_free(conf);
+    return r;
+}
+
+int command_manual(const struct options *o)
+{
+    CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
+    (void)o;
+    must(conf_manual(&text) == 0);
+    print_buf(&text);
+    return EXIT_OK;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * postern: the command people use: asks and acts. Runs as the user who calls it.
+ *
+ * Exit status: 0 done, 1 the answer is no, 64 wrong use, 69 posternd is not running, 78 the
+ * configuration is wrong.
+ */
+#include "cmd/postern/postern.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct command {
+    const char *name, *arguments, *help;
+    int (*run)(const struct options *o);
+    bool hidden;
+};
+
+static const struct command commands[] = {
+    {"status", "", "the processes, their sandboxes and counters", command_status, false},
+    {"queue", "list|show ID|retry ID|hold ID|release ID|delete ID", "messages under way", command_queue, false},
+    {"message", "ID", "the security report of a message", command_message, false},
+    {"explain", "FROM TO", "what would happen to a mail, and why", command_explain, false},
+    {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
+    {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
+    {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},
+};
+
+static void usage(FILE *to)
+{
+    fputs("Usage: postern [-c FILE] [--json] COMMAND ...\n\n", to);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (!commands[i].hidden) {
+            fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+        }
+    }
+    fputs("\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
+          "      --json          answers as JSON\n"
+          "  -h, --help          this text\n"
+          "  -V, --version       the version\n\n"
+          "See postern(1), postern.conf(5).\n", to);
+}
+
+bool colours(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+}
+
+void print_buf(struct buf *b)
+{
+    fwrite(buf_str(b).p, 1, buf_len(b), stdout);
+}
+
+void print_json(struct json *j)
+{
+    CLEANUP(buf_free) struct buf out = BUF_INIT(256 * 1024 * 1024);
+    must(report_render(j, &out) == 0);
+    print_buf(&out);
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *near = NULL;
+    unsigned best = 3;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        unsigned d = str_distance(str_c(name), str_c(commands[i].name));
+        if (d < best) {
+            best = d;
+            near = commands[i].name;
+        }
+    }
+    fprintf(stderr, "postern: there is no command \"%s\".%s%s%s Try \"postern --help\".\n", name,
+            near ? " Did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return EXIT_USAGE;
+}
+
+/* Options may stand anywhere; what is left are the words. -1, or an exit status. */
+static int take_options(int argc, char **argv, struct options *o, char **words)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        if (strcmp(a, "--json") == 0) {
+            o->json = true;
+        } else if ((strcmp(a, "-c") == 0 || strcmp(a, "--config") == 0) && i + 1 < argc) {
+            o->config = argv[++i];
+        } else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {
+            usage(stdout);
+            return EXIT_OK;
+        } else if (strcmp(a, "-V") == 0 || strcmp(a, "--version") == 0) {
+            puts("postern " POSTERN_VERSION);
+            return EXIT_OK;
+        } else if (a[0] == '-' && a[1] && strcmp(a, "--show") != 0) {
+            fprintf(stderr, "postern: option \"%s\" is not known. Try \"postern --help\".\n", a);
+            return EXIT_USAGE;
+        } else {
+            words[o->argc++] = argv[i];
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *environment = getenv("POSTERN_CONFIG");
+    struct options o = {.config = environment ? environment : "/etc/postern/postern.conf"};
+    char **words = err_calloc((size_t)argc + 1, sizeof *words);
+    int r = take_options(argc, argv, &o, words);
+    if (r < 0 && o.argc == 0) {
+        usage(stderr);
+        r = EXIT_USAGE;
+    }
+    if (r < 0) {
+        const struct command *c = find(words[0]);
+        o.argc--;
+        o.argv = words + 1;
+        r = c ? c->run(&o) : unknown_command(words[0]);
+    }
+    free(words);
+    return r;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * children.c: starts, joins, watches and restarts the children; a child that dies again and again
+ * is started with a growing pause, the others keep serving.
+ *
+ * Every pair of processes that may talk gets its own socket pair, made here; a new child gets new
+ * ones, its peers get the other ends.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmd/posternd/posternd.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000 };
+
+/* Who may talk to whom (the arrows of ARCHITECTURE.md). */
+static bool may_talk(enum role a, enum role b)
+{
+    static const enum role pairs[][2] = {{ROLE_SMTPIN, ROLE_QUEUE},
+                                         {ROLE_SMTPOUT, ROLE_QUEUE},
+                                         {ROLE_SMTPOUT, ROLE_KEYS},
+                                         {ROLE_SMTPOUT, ROLE_LOOKUP},
+                                         {ROLE_QUEUE, ROLE_KEYS}};
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add(struct posternd *d, enum role role, unsigned index)
+{
+    must(d->n_children < CHILDREN_MAX);
+    struct supervised *s = &d->children[d->n_children++];
+    *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS};
+    snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
+}
+
+void children_plan(struct posternd *d)
+{
+    add(d, ROLE_KEYS, 0);
+    add(d, ROLE_QUEUE, 0);
+    add(d, ROLE_LOOKUP, 0);
+    for (unsigned i = 0; i < d->conf->workers.smtpout; i++) {
+        add(d, ROLE_SMTPOUT, i);
+    }
+    for (unsigned i = 0; i < d->conf->workers.smtpin; i++) {
+        add(d, ROLE_SMTPIN, i);
+    }
+}
+
+int children_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem, size_t size)
+{
+    *ret = (struct spawn_user){0};
+    if (geteuid() != 0) {
+        return 0; /* not root: everything runs as who we are, and status says so */
+    }
+    int r = spawn_find_user(c->user, process, ret);
+    if (r < 0) {
+        snprintf(problem, size,
+                 "there is no user \"%s-%s\" or \"%s\". Make one (adduser --system --group %s) or name another "
+                 "with the setting user", c->user, process, c->user, c->user);
+    }
+    return r;
+}
+
+static void join_peers(struct posternd *d, struct supervised *s)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        struct supervised *o = &d->children[i];
+        int fds[2];
+        if (o == s || !o->control || !may_talk(s->role, o->role)) {
+            continue;
+        }
+        if (ipc_pair(fds) < 0) {
+            log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
+            continue;
+        }
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_peer,
+                                                  .ctl_peer = {.role = (uint8_t)o->role, .index = o->index}}, fds[0]);
+        ipc_send_fd(o->control, &(struct ipc_msg){.type = IPC_ctl_peer,
+                                                  .ctl_peer = {.role = (uint8_t)s->role, .index = s->index}}, fds[1]);
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+static void send_public_key(const struct posternd *d, const struct supervised *s)
+{
+    if (d->has_public_key && (s->role == ROLE_SMTPIN || s->role == ROLE_SMTPOUT)) {
+        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_public_key,
+                                               .ctl_public_key = {.key = str_from((const char *)d->public_key, 32)}});
+    }
+}
+
+/* --- messages of a child --------------------------------------------------------------------------- */
+
+static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    (void)ch;
+    (void)fd;
+    s->ready = true;
+    str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
+    log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
+}
+
+static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    struct posternd *d = s->d;
+    (void)ch;
+    (void)fd;
+    must(s->role == ROLE_KEYS && m->ctl_public_key.key.n == 32);
+    memcpy(d->public_key, m->ctl_public_key.key.p, 32);
+    d->has_public_key = true;
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].control) {
+            send_public_key(d, &d->children[i]);
+        }
+    }
+}
+
+static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    (void)ch;
+    (void)fd;
+    if (!m->ctl_reloaded.ok) {
+        log_error("reload-refused", KV("child", s->name), KVS("problem", m->ctl_reloaded.problem));
+    }
+}
+
+static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    (void)ch;
+    (void)fd;
+    str_copy_cut(m->ctl_status.counters, s->counters, sizeof s->counters);
+    s->status_due = false;
+    control_status_came(s->d);
+}
+
+static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
+                                              {IPC_ctl_public_key, on_public_key},
+                                              {IPC_ctl_reloaded, on_reloaded},
+                                              {IPC_ctl_status, on_status},
+                                              {IPC_none, NULL}};
+
+static void on_control_closed(void *owner, struct ipc_channel *ch)
+{
+    struct supervised *s = owner;
+    (void)ch;
+    s->control = NULL;
+    s->status_due = false;
+    if (s->pid > 0 && !s->stopping) {
+        kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
+    }
+}
+
+/* --- starting ---------------------------------------------------------------------------------------- */
+
+static void start_later(struct supervised *s);
+
+static int spawn(struct posternd *d, struct supervised *s)
+{
+    char path[600], index[8], problem[300];
+    struct spawn_user user;
+    int fds[2];
+    int r = children_user(d->conf, role_names[s->role], &user, problem, sizeof problem);
+    if (r < 0) {
+        log_error("start-failed", KV("child", s->name), KV("problem", problem));
+        return r;
+    }
+    snprintf(path, sizeof path, "%s/%s", d->bin_dir, role_names[s->role]);
+    snprintf(index, sizeof index, "%u", s->index);
+    char *argv[] = {path, index, NULL};
+    r = ipc_pair(fds);
+    if (r < 0) {
+        return r;
+    }
+    r = spawn_child(path, argv, fds[1], &user, &s->pid);
+    close(fds[1]);
+    if (r < 0) {
+        close(fds[0]);
+        return r;
+    }
+    s->control = ipc_channel_new(d->loop, fds[0], s->name, child_rules, on_control_closed, s);
+    return 0;
+}
+
+static void start(struct posternd *d, struct supervised *s)
+{
+    s->ready = false;
+    s->started_ms = clock_mono_ms();
+    int r = spawn(d, s);
+    if (r < 0) {
+        log_error("start-failed", KV("child", s->name), KV("problem", strerror(-r)));
+        start_later(s);
+        return;
+    }
+    handover_files(d, s);
+    for (size_t i = 0; s->role == ROLE_SMTPIN && i < d->n_smtp_listeners; i++) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("smtp")}},
+                    d->smtp_listeners[i]);
+    }
+    if (s->role == ROLE_QUEUE) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
+                    d->queue_socket);
+    }
+    ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
+    join_peers(d, s);
+    send_public_key(d, s);
+}
+
+static void on_restart(void *arg)
+{
+    struct supervised *s = arg;
+    if (!s->d->stopping) {
+        s->restarts++;
+        start(s->d, s);
+    }
+}
+
+static void start_later(struct supervised *s)
+{
+    if (!s->restart) {
+        s->restart = timer_new(s->d->loop, on_restart, s);
+    }
+    if (clock_mono_ms() - s->started_ms > STEADY_MS) {
+        s->pause_ms = PAUSE_FIRST_MS;
+    }
+    timer_start(s->restart, s->pause_ms);
+    s->pause_ms = s->pause_ms * 2 < PAUSE_LAST_MS ? s->pause_ms * 2 : PAUSE_LAST_MS;
+}
+
+void children_start(struct posternd *d)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        start(d, &d->children[i]);
+    }
+}
+
+/* --- ending ------------------------------------------------------------------------------------------ */
+
+static void stop_next(struct posternd *d);
+
+static void on_ended(struct posternd *d, struct supervised *s, int status)
+{
+    bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+    s->pid = 0;
+    s->ready = false;
+    if (s->control) {
+        ipc_channel_free(s->control);
+        s->control = NULL;
+    }
+    if (d->stopping) {
+        stop_next(d);
+        return;
+    }
+    LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
+        KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+        KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", s->pause_ms));
+    start_later(s);
+}
+
+void children_reap(struct posternd *d)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < d->n_children; i++) {
+            if (d->children[i].pid == pid) {
+                on_ended(d, &d->children[i], status);
+            }
+        }
+    }
+}
+
+void children_reload(struct posternd *d)
+{
+    d->generation++;
+    for (size_t i = 0; i < d->n_children; i++) {
+        struct supervised *s = &d->children[i];
+        if (s->control) {
+            handover_files(d, s);
+            ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
+        }
+    }
+}
+
+/* First those that bring mail in or out, then those they need: nothing half done is lost. */
+static void stop_next(struct posternd *d)
+{
+    static const enum role order[] = {ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    for (size_t k = 0; k < ARRAY_LEN(order); k++) {
+        bool running = false;
+        for (size_t i = 0; i < d->n_children; i++) {
+            struct supervised *s = &d->children[i];
+            if (s->role != order[k] || s->pid == 0) {
+                continue;
+            }
+            running = true;
+            if (!s->stopping) {
+                s->stopping = true;
+                if (s->control) {
+                    ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_stop});
+                } else {
+                    kill(s->pid, SIGTERM);
+                }
+            }
+        }
+        if (running) {
+            return;
+        }
+    }
+    loop_stop(d->loop);
+}
+
+static void on_stop_timeout(void *arg)
+{
+    struct posternd *d = arg;
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].pid > 0) {
+            log_warn("process-killed", KV("child", d->children[i].name), KV("why", "did not stop in time"));
+            kill(d->children[i].pid, SIGKILL);
+        }
+    }
+    timer_start(d->stop_timer, STOP_MS);
+}
+
+void children_stop(struct posternd *d)
+{
+    if (d->stopping) {
+        return;
+    }
+    d->stopping = true;
+    d->stop_timer = timer_new(d->loop, on_stop_timeout, d);
+    timer_start(d->stop_timer, STOP_MS);
+    stop_next(d);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * control.c: the socket on which the postern command asks posternd for status and reload, and the
+ * reload itself. The socket's permissions say who may connect: root and the user posternd runs as.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmd/posternd/posternd.h"
+#include "proc/admin_verbs.h"
+#include "sys/file.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { STATUS_MS = 1000 };
+
+static int bind_socket(const char *dir, const char *name, int *ret_fd, char *problem, size_t size)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", dir, name);
+    CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (n < 0 || (size_t)n >= sizeof at.sun_path) {
+        snprintf(problem, size, "run-directory %s is too long a name", dir);
+        return -ENAMETOOLONG;
+    }
+    (void)unlink(at.sun_path);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || chmod(at.sun_path, 0600) < 0 ||
+        listen(fd, 16) < 0) {
+        int r = -errno;
+        snprintf(problem, size, "%s cannot be made: %s", at.sun_path, strerror(errno));
+        return r;
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+static void done(struct ipc_channel *ch, bool ok, struct str text)
+{
+    if (text.n > 1024) {
+        text = str_slice(text, 0, 1024);
+    }
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = text}});
+}
+
+/* --- status ------------------------------------------------------------------------------------------- */
+
+static void send_status(struct posternd *d)
+{
+    int64_t now = clock_mono_ms();
+    for (size_t i = 0; d->status_to && i < d->n_children; i++) {
+        const struct supervised *s = &d->children[i];
+        ipc_send(d->status_to,
+                 &(struct ipc_msg){.type = IPC_row_process,
+                                   .row_process = {.name = str_c(s->name), .pid = (uint32_t)s->pid,
+                                                   .ready = s->ready, .restarts = s->restarts,
+                                                   .up_s = s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
+                                                   .sandbox = str_c(s->sandbox),
+                                                   .counters = str_c(s->status_due ? "no answer" : s->counters)}});
+    }
+    done(d->status_to, true, STR(""));
+    d->status_to = NULL;
+    timer_stop(d->status_timer);
+}
+
+static void on_status_timeout(void *arg)
+{
+    send_status(arg);
+}
+
+void control_status_came(struct posternd *d)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].status_due) {
+            return;
+        }
+    }
+    if (d->status_to) {
+        send_status(d);
+    }
+}
+
+static void ask_status(struct posternd *d, struct ipc_channel *ch)
+{
+    if (d->status_to) {
+        done(ch, false, STR("another status question is being answered; try again"));
+        return;
+    }
+    d->status_to = ch;
+    for (size_t i = 0; i < d->n_children; i++) {
+        struct supervised *s = &d->children[i];
+        s->status_due = s->control && s->ready;
+        s->counters[0] = '\0';
+        if (s->status_due) {
+            ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_status_ask});
+        }
+    }
+    timer_start(d->status_timer, STATUS_MS);
+    control_status_came(d);
+}
+
+/* --- reload ------------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return str_eq(str_c(a), str_c(b));
+}
+
+static bool same_listens(const struct conf *a, const struct conf *b)
+{
+    bool same = a->n_listens == b->n_listens;
+    for (size_t i = 0; same && i < a->n_listens; i++) {
+        same = a->listens[i].addresses.n == b->listens[i].addresses.n;
+        for (size_t k = 0; same && k < a->listens[i].addresses.n; k++) {
+            same = same_text(a->listens[i].addresses.v[k], b->listens[i].addresses.v[k]);
+        }
+    }
+    return same;
+}
+
+/* What cannot change while running, by name; NULL: nothing. */
+static const char *needs_restart(const struct conf *a, const struct conf *b)
+{
+    if (!same_listens(a, b)) {
+        return "listen";
+    }
+    if (!same_text(a->store_path, b->store_path)) {
+        return "store";
+    }
+    if (!same_text(a->run_path, b->run_path)) {
+        return "run-directory";
+    }
+    if (!same_text(a->user, b->user)) {
+        return "user";
+    }
+    if (!same_text(a->at_rest_key, b->at_rest_key)) {
+        return "at-rest-key";
+    }
+    if (a->workers.smtpin != b->workers.smtpin || a->workers.smtpout != b->workers.smtpout) {
+        return "workers";
+    }
+    if (!same_text(a->hostname, b->hostname)) {
+        return "hostname";
+    }
+    if (!same_text(a->resolver.forward, b->resolver.forward) || a->resolver.timeout != b->resolver.timeout ||
+        !same_text(a->resolver.trust_anchor, b->resolver.trust_anchor)) {
+        return "resolver";
+    }
+    return NULL;
+}
+
+int control_reload(struct posternd *d, struct buf *problems)
+{
+    struct conf *next = NULL;
+    int r = conf_load(d->conf_path, problems, &next);
+    r = r < 0 ? r : handover_check(next, problems);
+    const char *fixed = r == 0 ? needs_restart(d->conf, next) : NULL;
+    if (fixed) {
+        r = buf_printf(problems, "%s: a change of \"%s\" needs a restart of posternd\n", d->conf_path, fixed) < 0
+                ? -ENOSPC : -EINVAL;
+    }
+    if (r < 0) {
+        struct str all = buf_str(problems);
+        log_error("reload-refused", KVS("problem", str_slice(all, 0, str_find(all, '\n', 0))),
+                  KV("what", "the old configuration stays in force"));
+        conf_free(next);
+        return r;
+    }
+    conf_free(d->conf);
+    d->conf = next;
+    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
+             next->log.to == CONF_LOG_SYSLOG);
+    children_reload(d);
+    log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
+    return 0;
+}
+
+/* --- the socket ------------------------------------------------------------------------------------------ */
+
+static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct posternd *d = owner;
+    (void)fd;
+    if (m->admin.verb == ADMIN_STATUS) {
+        ask_status(d, ch);
+    } else if (m->admin.verb == ADMIN_RELOAD) {
+        CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+        int r = control_reload(d, &problems);
+        done(ch, r == 0, r == 0 ? STR("reloaded") : buf_str(&problems));
+    } else {
+        done(ch, false, STR("not a question for posternd"));
+    }
+}
+
+static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, NULL}};
+
+static void on_closed(void *owner, struct ipc_channel *ch)
+{
+    struct posternd *d = owner;
+    if (d->status_to == ch) {
+        d->status_to = NULL;
+    }
+}
+
+static void on_connection(void *arg, int events)
+{
+    struct posternd *d = arg;
+    (void)events;
+    int fd = accept4(d->control_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        ipc_channel_new(d->loop, fd, "postern", admin_rules, on_closed, d);
+    }
+}
+
+int control_open(struct posternd *d, char *problem, size_t size)
+{
+    int r = file_make_dir(d->conf->run_path, -1, -1);
+    if (r < 0) {
+        snprintf(problem, size, "run-directory %s cannot be made: %s", d->conf->run_path, strerror(-r));
+        return r;
+    }
+    r = bind_socket(d->conf->run_path, "posternd.sock", &d->control_socket, problem, size);
+    r = r < 0 ? r : bind_socket(d->conf->run_path, "queue.sock", &d->queue_socket, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    d->status_timer = timer_new(d->loop, on_status_timeout, d);
+    d->control_watch = watch_new(d->loop, d->control_socket, on_connection, d);
+    watch_set(d->control_watch, WATCH_READ);
+    return 0;
+}
+
+void control_close(struct posternd *d)
+{
+    static const char *const names[] = {"posternd.sock", "queue.sock"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", d->conf->run_path, names[i]);
+        (void)unlink(path);
+    }
+}

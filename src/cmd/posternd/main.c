@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * posternd: the supervisor. Reads and checks the configuration, binds ports, makes the sockets
+ * between the processes, starts and watches them, reloads, stops.
+ *
+ * Trust: may run as root. May touch: configuration, key files, ports. Must never see: a peer's
+ * byte. Everything it gives away it gives by descriptor.
+ */
+#include "base/log.h"
+#include "cmd/posternd/posternd.h"
+#include "sys/conn.h"
+#include "sys/file.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: posternd [-c FILE]\n"
+    "Runs the Postern mail gateway in the foreground.\n\n"
+    "  -c, --config FILE   the configuration (default: /etc/postern/postern.conf)\n"
+    "  -h, --help          this text\n"
+    "  -V, --version       the version\n\n"
+    "SIGHUP or \"postern reload\" reads the configuration again; SIGTERM and SIGINT stop.\n"
+    "See posternd(8), postern(1), postern.conf(5).\n";
+
+static int find_bin_dir(struct posternd *d)
+{
+    char self[400];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) {
+        return -errno;
+    }
+    self[n] = '\0';
+    struct str dir = str_slice(str_c(self), 0, str_find_last(str_c(self), '/'));
+    static const char *const places[] = {"", "/../libexec/postern", "/../lib/postern"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        char probe[600];
+        snprintf(d->bin_dir, sizeof d->bin_dir, STR_FMT "%s", STR_ARG(dir), places[i]);
+        snprintf(probe, sizeof probe, "%s/smtpin", d->bin_dir);
+        if (access(probe, X_OK) == 0) {
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+static int bind_address(struct posternd *d, const char *text, char *problem, size_t size)
+{
+    struct endpoint at;
+    struct str s = str_c(text);
+    size_t colon = str_find_last(s, ':');
+    uint64_t port = 0;
+    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 ||
+        endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &at) < 0) {
+        snprintf(problem, size, "listen address %s is not understood", text);
+        return -EINVAL;
+    }
+    must(d->n_smtp_listeners < ARRAY_LEN(d->smtp_listeners));
+    int r = conn_listen(&at, &d->smtp_listeners[d->n_smtp_listeners]);
+    if (r < 0) {
+        snprintf(problem, size, "cannot listen on %s: %s%s", text, strerror(-r),
+                 r == -EADDRINUSE ? " (is another mail server running?)" : "");
+        return r;
+    }
+    d->n_smtp_listeners++;
+    return 0;
+}
+
+static int bind_ports(struct posternd *d, char *problem, size_t size)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < d->conf->n_listens; i++) {
+        const struct conf_words *w = &d->conf->listens[i].addresses;
+        for (size_t k = 0; r == 0 && k < w->n; k++) {
+            if (d->n_smtp_listeners == ARRAY_LEN(d->smtp_listeners)) {
+                snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->smtp_listeners));
+                return -ENOSPC;
+            }
+            r = bind_address(d, w->v[k], problem, size);
+        }
+    }
+    return r;
+}
+
+static int make_store_dir(struct posternd *d, char *problem, size_t size)
+{
+    struct spawn_user user;
+    int r = children_user(d->conf, "queue", &user, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1, user.change ? (long)user.gid : -1);
+    if (r < 0) {
+        snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
+    }
+    return r;
+}
+
+static void on_hangup(void *arg, int signum)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    (void)signum;
+    (void)!control_reload(arg, &problems); /* its own log line says what came of it */
+}
+
+static void on_stop(void *arg, int signum)
+{
+    log_notice("stopping", KVN("signal", signum));
+    children_stop(arg);
+}
+
+static void on_child(void *arg, int signum)
+{
+    (void)signum;
+    children_reap(arg);
+}
+
+static int start(struct posternd *d, char *problem, size_t size)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    int r = handover_check(d->conf, &problems);
+    if (r < 0) {
+        str_copy_cut(buf_str(&problems), problem, size);
+        return r;
+    }
+    r = find_bin_dir(d);
+    if (r < 0) {
+        snprintf(problem, size, "the other parts of Postern (smtpin, queue, ...) are not beside posternd");
+        return r;
+    }
+    r = handover_secret(d->conf, problem, size);
+    r = r < 0 ? r : make_store_dir(d, problem, size);
+    r = r < 0 ? r : control_open(d, problem, size);
+    r = r < 0 ? r : bind_ports(d, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    loop_on_signal(d->loop, SIGHUP, on_hangup, d);
+    loop_on_signal(d->loop, SIGTERM, on_stop, d);
+    loop_on_signal(d->loop, SIGINT, on_stop, d);
+    loop_on_signal(d->loop, SIGCHLD, on_child, d);
+    children_plan(d);
+    children_start(d);
+    return 0;
+}
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int run(const char *path)
+{
+    static struct posternd d;
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    char problem[1024] = "";
+    d.conf_path = path;
+    if (conf_load(path, &problems, &d.conf) < 0) {
+        fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
+        return 78; /* EX_CONFIG */
+    }
+    log_open("posternd", (enum log_level)d.conf->log.level, (enum log_format)d.conf->log.format,
+             d.conf->log.to == CONF_LOG_SYSLOG);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    d.loop = loop_new();
+    if (start(&d, problem, sizeof problem) < 0) {
+        log_error("start-failed", KVS("problem", str_trim(str_c(problem))));
+        return 1;
+    }
+    log_notice("started", KV("hostname", d.conf->hostname), KVN("processes", d.n_children));
+    loop_run(d.loop);
+    control_close(&d);
+    log_notice("stopped", KV("hostname", d.conf->hostname));
+    return d.exit_status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'}, {0}};
+    const char *path = "/etc/postern/postern.conf";
+    int c;
+    while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'V':
+            puts("posternd " POSTERN_VERSION);
+            return 0;
+        default:
+            fputs("Try \"posternd --help\".\n", stderr);
+            return 64;
+        }
+    }
+    if (optind != argc) {
+        fputs("posternd takes no arguments. Try \"posternd --help\".\n", stderr);
+        return 64;
+    }
+    return run(path);
+}

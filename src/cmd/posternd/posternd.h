@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * posternd.h: the inside of the supervisor: the table of children and what each is handed.
+ */
+#pragma once
+#include "proc/child.h"
+#include "sys/spawn.h"
+
+enum { CHILDREN_MAX = 160 };
+
+struct supervised {
+    enum role role;
+    unsigned index;
+    char name[32];
+    pid_t pid; /* 0: not running */
+    struct ipc_channel *control;
+    bool ready, stopping;
+    int64_t started_ms;
+    uint32_t restarts;
+    int64_t pause_ms; /* before the next start */
+    struct timer *restart;
+    char sandbox[512];
+    char counters[1024];
+    bool status_due;
+    struct posternd *d;
+};
+
+struct posternd {
+    struct loop *loop;
+    struct conf *conf;
+    const char *conf_path;
+    char bin_dir[512];
+    struct supervised children[CHILDREN_MAX];
+    size_t n_children;
+    int smtp_listeners[16];
+    size_t n_smtp_listeners;
+    int queue_socket, control_socket;
+    struct watch *control_watch;
+    bool has_public_key, stopping;
+    unsigned char public_key[32];
+    uint32_t generation;
+    struct timer *stop_timer;
+    int exit_status;
+    /* one status question at a time */
+    struct ipc_channel *status_to;
+    struct timer *status_timer;
+};
+
+/* handover.c: what a child gets */
+/* Reads the files the configuration names and checks that they can be used; problems: one line each. */
+int handover_check(const struct conf *c, struct buf *problems) MUST_USE;
+void handover_files(struct posternd *d, struct supervised *s);
+/* Makes the at-rest secret when it is not there. 0 or -errno with a sentence. */
+int handover_secret(const struct conf *c, char *problem, size_t size) MUST_USE;
+
+/* children.c */
+void children_plan(struct posternd *d);
+void children_start(struct posternd *d);
+void children_reap(struct posternd *d);
+void children_reload(struct posternd *d);
+void children_stop(struct posternd *d);
+/* Users of the children, for ownership of the store; 0 or -errno with a sentence. */
+int children_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem,
+                  size_t size) MUST_USE;
+
+/* control.c */
+int control_open(struct posternd *d, char *problem, size_t size) MUST_USE;
+void control_close(struct posternd *d);
+void control_status_came(struct posternd *d);
+/* The same as SIGHUP: 0 or -errno with lines in problems. */
+int control_reload(struct posternd *d, struct buf *problems) MUST_USE;

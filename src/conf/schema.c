@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * schema.c: every setting, with type, range, default and the sentence for the manual page.
+ */
+#include "conf/schema.h"
+
+#define AT(field) offsetof(struct conf, field)
+#define IN_PARTNER(field) offsetof(struct conf_partner, field)
+#define IN_LISTEN(field) offsetof(struct conf_listen, field)
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB 1024LL
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+#define TEXT(block, name, type, at, standard, required, doc)                                       \
+    {block, name, type, at, standard, 0, 0, NULL, required, false, NULL, doc}
+#define TIME(block, name, at, standard, min, max, doc)                                             \
+    {block, name, CONF_TIME, at, standard, min, max, NULL, false, false, NULL, doc}
+#define SIZE(block, name, at, standard, min, max, doc)                                             \
+    {block, name, CONF_SIZE, at, standard, min, max, NULL, false, false, NULL, doc}
+#define NUMBER(block, name, at, standard, min, max, doc)                                           \
+    {block, name, CONF_NUMBER, at, standard, min, max, NULL, false, false, NULL, doc}
+#define CHOICE(block, name, at, standard, choices, doc)                                            \
+    {block, name, CONF_CHOICE, at, standard, 0, 0, choices, false, false, NULL, doc}
+#define BLOCK(block, name, required, repeated, label, doc)                                         \
+    {block, name, CONF_BLOCK, 0, NULL, 0, 0, NULL, required, repeated, label, doc}
+
+const struct conf_key conf_schema[] = {
+    TEXT("", "hostname", CONF_HOST, AT(hostname), NULL, true,
+         "Name of this gateway in greetings, Received fields and reports."),
+    TEXT("", "organization", CONF_TEXT, AT(organization), "", false,
+         "Name of the organisation, shown to people in reports and notices."),
+    TEXT("", "administrator", CONF_TEXT, AT(admin), "", false,
+         "Mail address of the administrator; named in bounces as the one to ask. Without it, "
+         "postmaster at the host name."),
+    TEXT("", "user", CONF_TEXT, AT(user), "postern", false,
+         "When started by root, each process runs as the user NAME-process if that exists, else "
+         "as NAME."),
+    {"", "store", CONF_STORE, AT(store_path), "sqlite /var/lib/postern", 0, 0, "sqlite", false,
+     false, NULL, "Where messages and reports are kept: the kind of store and its directory."},
+    TEXT("", "at-rest-key", CONF_PATH, AT(at_rest_key), "/etc/postern/at-rest.key", false,
+         "Secret that protects stored messages, 32 octets, made at the first start. Keep a copy "
+         "elsewhere: without it stored mail cannot be read. Must not lie in the store's directory."),
+    TEXT("", "run-directory", CONF_PATH, AT(run_path), "/run/postern", false,
+         "Directory of the sockets that the postern command talks to."),
+    TEXT("", "trust-store", CONF_PATH, AT(trust_store), "/etc/ssl/certs/ca-certificates.crt", false,
+         "Certificates of the authorities that may vouch for receiving servers (PEM)."),
+
+    BLOCK("", "listen", true, true, "smtp", "A port where mail is taken. The label says how: smtp."),
+    TEXT("listen", "address", CONF_ADDRS, IN_LISTEN(addresses), NULL, true,
+         "Addresses with port: 192.0.2.1:25, [2001:db8::1]:25, [::]:25."),
+
+    BLOCK("", "certificate", false, false, NULL,
+          "Certificate shown to clients. Without it STARTTLS is not offered."),
+    TEXT("certificate", "chain", CONF_PATH, AT(chain), NULL, true,
+         "Certificate and intermediate certificates (PEM)."),
+    TEXT("certificate", "key", CONF_PATH, AT(key), NULL, true, "Private key (PEM), without a password."),
+
+    BLOCK("", "inside", false, false, NULL, "Our own side: whose mail we take and who may relay."),
+    TEXT("inside", "domains", CONF_DOMAINS, AT(inside_domains), NULL, false,
+         "Domains whose mail is taken from anywhere and given to deliver-to."),
+    TEXT("inside", "networks", CONF_NETS, AT(inside_networks), NULL, false,
+         "Networks whose clients may send to anywhere."),
+    TEXT("inside", "deliver-to", CONF_TARGET, AT(deliver_to), NULL, false,
+         "Mail server of the inside domains: host, host:port or [address]:port."),
+    CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "none", "none encrypt cert",
+           "What the connection to it must be: none, encrypt, cert."),
+
+    TEXT("", "relay", CONF_TARGET, AT(relay_host), NULL, false,
+         "Smart host that takes all mail to outside domains. Without it, mail goes to the "
+         "recipient domain's own servers."),
+    CHOICE("relay", "tls", AT(relay_tls), "cert", "none encrypt cert",
+           "What the connection to it must be: none, encrypt, cert."),
+
+    BLOCK("", "partner", false, true, "name", "Rules for the mail exchanged with one organisation."),
+    TEXT("partner", "domains", CONF_DOMAINS, IN_PARTNER(domains), NULL, true,
+         "Its domains; .bank.example means every domain below bank.example."),
+    {"partner", "outbound", CONF_CHOICE, IN_PARTNER(outbound), "none", 0, 0, "none encrypt cert",
+     false, false, NULL,
+     "outbound require GRADE: what a connection to them must be at least. Mail waits, and in the "
+     "end comes back, when that cannot be had."},
+
+    BLOCK("", "workers", false, false, NULL, "How many copies of each process."),
+    NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, 64, "Processes that take mail."),
+    NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, 64, "Processes that deliver mail."),
+
+    BLOCK("", "limits", false, false, NULL, "What one client may ask for."),
+    SIZE("limits", "message", AT(limits.size), "50M", 64 * KIB, 2 * GIB,
+         "Largest message taken, announced with SIZE."),
+    SIZE("limits", "command-line", AT(limits.command_line), "2048", 512, 64 * KIB,
+         "Longest command line."),
+    SIZE("limits", "header-section", AT(limits.header_octets), "256K", 16 * KIB, 16 * MIB,
+         "Largest header section of a message."),
+    NUMBER("limits", "header-lines", AT(limits.header_lines), "2000", 100, 100000,
+           "Most lines in the header section."),
+    SIZE("limits", "header-field", AT(limits.header_field), "64K", 998, 4 * MIB,
+         "Largest single header field with its folded lines."),
+    NUMBER("limits", "recipients", AT(limits.recipients), "1000", 100, 100000,
+           "Most recipients of one message; more get 452."),
+    NUMBER("limits", "hops", AT(limits.hops), "100", 25, 1000,
+           "Most Received fields before a message counts as going in circles."),
+    NUMBER("limits", "errors", AT(limits.errors), "20", 3, 1000,
+           "Rejected commands in one session before it is ended."),
+    NUMBER("limits", "messages-per-session", AT(limits.transactions), "1000", 1, 1000000,
+           "Messages in one session before it is ended."),
+    NUMBER("limits", "connections", AT(limits.connections), "2000", 1, 100000,
+           "Sessions at once, per smtpin process. Under a tenth free, waiting times shorten."),
+    NUMBER("limits", "connections-per-address", AT(limits.connections_per_address), "50", 1, 100000,
+           "Sessions at once from one client address, per smtpin process."),
+    NUMBER("limits", "connections-per-network", AT(limits.connections_per_network), "200", 1, 100000,
+           "Sessions at once from one network (IPv4 /24, IPv6 /64), per smtpin process."),
+    TIME("limits", "command-time", AT(limits.command_time), "5m", 1 * SECOND, 1 * HOUR,
+         "Time for one command as a whole, however it drips in."),
+    TIME("limits", "data-time", AT(limits.data_time), "10m", 1 * SECOND, 4 * HOUR,
+         "Longest pause inside a message, and ten times this for all of it."),
+    TIME("limits", "handshake-time", AT(limits.handshake_time), "30s", 1 * SECOND, 10 * MINUTE,
+         "Time for the whole TLS handshake."),
+
+    BLOCK("", "queue", false, false, NULL, "How long and how often delivery is tried."),
+    TIME("queue", "first-retry", AT(queue.first_retry), "5m", 100, 1 * DAY,
+         "Pause after the first failed attempt; it doubles with each further one."),
+    TIME("queue", "longest-retry", AT(queue.retry_max), "2h", 100, 4 * DAY, "Longest pause."),
+    TIME("queue", "lifetime", AT(queue.lifetime), "5d", 1 * SECOND, 60 * DAY,
+         "Age at which an undelivered message goes back to its sender."),
+    NUMBER("queue", "concurrency", AT(queue.concurrency), "20", 1, 1000,
+           "Deliveries at once to one destination."),
+    NUMBER("queue", "messages-per-connection", AT(queue.messages_per_connection), "100", 1, 100000,
+           "Messages sent over one connection before a new one is made."),
+    TIME("queue", "idle-connection", AT(queue.idle_connection), "5s", 0, 5 * MINUTE,
+         "How long a connection is kept for the next message."),
+    TIME("queue", "keep-reports", AT(queue.report_retention), "90d", 1 * HOUR, 3650 * DAY,
+         "How long the report of a finished message is kept."),
+    SIZE("queue", "reserve", AT(queue.reserve), "64M", 0, 1024 * GIB,
+         "Free space on the store below which no more mail is taken (452)."),
+
+    BLOCK("", "delivery", false, false, NULL, "Time limits of outgoing sessions (RFC 5321 4.5.3.2)."),
+    NUMBER("delivery", "port", AT(smtpout.port), "25", 1, 65535, "Port of receiving servers."),
+    CHOICE("delivery", "private-addresses", AT(smtpout.private_addresses), "no", "no yes",
+           "Whether MX hosts may have loopback, link-local or private addresses. Configured hosts "
+           "(deliver-to, relay) always may."),
+    TEXT("delivery", "source-address", CONF_TEXT, AT(smtpout.source), "", false,
+         "Local address that outgoing connections come from."),
+    TIME("delivery", "connect-time", AT(smtpout.connect), "30s", 100, 5 * MINUTE, "To connect."),
+    TIME("delivery", "greeting-time", AT(smtpout.greeting), "5m", 100, 1 * HOUR, "For the greeting."),
+    TIME("delivery", "ehlo-time", AT(smtpout.ehlo), "5m", 100, 1 * HOUR, "For the answer to EHLO."),
+    TIME("delivery", "tls-time", AT(smtpout.tls), "60s", 100, 1 * HOUR, "For the TLS handshake."),
+    TIME("delivery", "mail-time", AT(smtpout.mail), "5m", 100, 1 * HOUR, "For the answer to MAIL."),
+    TIME("delivery", "rcpt-time", AT(smtpout.rcpt), "5m", 100, 1 * HOUR, "For the answer to RCPT."),
+    TIME("delivery", "data-time", AT(smtpout.data), "2m", 100, 1 * HOUR, "For the answer to DATA."),
+    TIME("delivery", "block-time", AT(smtpout.block), "3m", 100, 1 * HOUR,
+         "For the peer to take the next part of the message."),
+    TIME("delivery", "dot-time", AT(smtpout.dot), "10m", 100, 2 * HOUR,
+         "For the answer to the end of the message."),
+
+    BLOCK("", "resolver", false, false, NULL, "How names are looked up."),
+    TEXT("resolver", "forward", CONF_TEXT, AT(resolver.forward), "", false,
+         "Name server to ask, ADDRESS or ADDRESS@PORT. Without it, the root servers are asked "
+         "(full recursion)."),
+    TEXT("resolver", "trust-anchor", CONF_TEXT, AT(resolver.trust_anchor), "", false,
+         "File with the DNSSEC trust anchor of the root."),
+    TIME("resolver", "timeout", AT(resolver.timeout), "10s", 100, 2 * MINUTE,
+         "After this a lookup has failed, and the message waits."),
+    TIME("resolver", "longest-cache", AT(resolver.cache_max), "5m", 0, 1 * DAY,
+         "Longest time an answer is shared between messages."),
+    CHOICE("resolver", "test-zones", AT(resolver.test_zones), "no", "no yes",
+           "Also look up names under test., which are otherwise answered locally. For laboratories."),
+
+    BLOCK("", "log", false, false, NULL, "Where events go."),
+    CHOICE("log", "to", AT(log.to), "stderr", "stderr syslog", "Standard error or syslog (facility mail)."),
+    CHOICE("log", "format", AT(log.format), "text", "text json", "key=value lines, or JSON lines."),
+    CHOICE("log", "level", AT(log.level), "info", "error warn notice info debug", "The least that is logged."),
+};
+const size_t conf_schema_len = ARRAY_LEN(conf_schema);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * schema.h: the one table of settings. Parser, checks, canonical text, manual page and the
+ * completion of the shell are all made from it.
+ */
+#pragma once
+#include "conf/conf.h"
+
+enum conf_type {
+    CONF_TEXT,   /* any text */
+    CONF_HOST,   /* a host name */
+    CONF_PATH,   /* a file name, absolute */
+    CONF_DOMAINS, /* list of domains, ".x" for all below x */
+    CONF_NETS,   /* list of networks */
+    CONF_ADDRS,  /* list of address:port */
+    CONF_TIME,   /* 500ms 30s 5m 4h 5d */
+    CONF_SIZE,   /* octets, K M G */
+    CONF_NUMBER,
+    CONF_CHOICE, /* one of the words in `choices`; the value is its index */
+    CONF_STORE,  /* kind and place */
+    CONF_TARGET, /* host or host:port, may carry a block */
+    CONF_BLOCK,
+};
+
+struct conf_key {
+    const char *block; /* where it stands: "", "inside", "inside/deliver-to" ... */
+    const char *name;
+    enum conf_type type;
+    size_t offset;        /* into struct conf, or into the struct of a repeated block */
+    const char *standard; /* default as text, NULL: none */
+    int64_t min, max;
+    const char *choices;  /* "none encrypt cert" */
+    bool required, repeated;
+    const char *label;    /* what the label of a block is called, NULL: takes none */
+    const char *doc;
+};
+
+extern const struct conf_key conf_schema[];
+extern const size_t conf_schema_len;

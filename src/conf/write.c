@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * write.c: the canonical text of a configuration and the manual page, both from the schema table.
+ * Called by posternd (to hand it to children), postern check-config --show and the build.
+ */
+#include "conf/conf.h"
+#include "conf/schema.h"
+
+static int write_quoted(struct buf *out, const char *text)
+{
+    int r = buf_append(out, "\"", 1);
+    for (const char *p = text; r == 0 && *p; p++) {
+        if (*p == '"' || *p == '\\') {
+            r = buf_append(out, "\\", 1);
+        }
+        r = r < 0 ? r : buf_append(out, p, 1);
+    }
+    return r < 0 ? r : buf_append(out, "\"", 1);
+}
+
+static int write_choice(struct buf *out, const struct conf_key *key, int index)
+{
+    struct str rest = str_c(key->choices), one = STR("");
+    for (int i = 0; i <= index; i++) {
+        (void)str_split(&rest, ' ', &one);
+    }
+    return buf_add(out, one);
+}
+
+static int write_value(struct buf *out, const struct conf_key *key, const void *at)
+{
+    switch (key->type) {
+    case CONF_TEXT:
+    case CONF_HOST:
+    case CONF_PATH:
+    case CONF_TARGET:
+        return write_quoted(out, *(const char *const *)at);
+    case CONF_DOMAINS:
+    case CONF_NETS:
+    case CONF_ADDRS: {
+        const struct conf_words *words = at;
+        int r = 0;
+        for (size_t i = 0; r == 0 && i < words->n; i++) {
+            r = i > 0 ? buf_append(out, " ", 1) : 0;
+            r = r < 0 ? r : write_quoted(out, words->v[i]);
+        }
+        return r;
+    }
+    case CONF_TIME:
+        return buf_printf(out, "%lldms", (long long)*(const int64_t *)at);
+    case CONF_SIZE:
+    case CONF_NUMBER:
+        return buf_printf(out, "%lld", (long long)*(const int64_t *)at);
+    case CONF_CHOICE:
+        return write_choice(out, key, *(const int *)at);
+    case CONF_STORE:
+    case CONF_BLOCK:
+        break;
+    }
+    return 0;
+}
+
+/* True when there is nothing to write: an unset text or an empty list. */
+static bool is_unset(const struct conf_key *key, const void *at)
+{
+    switch (key->type) {
+    case CONF_TEXT:
+    case CONF_HOST:
+    case CONF_PATH:
+    case CONF_TARGET:
+        return !*(const char *const *)at;
+    case CONF_DOMAINS:
+    case CONF_NETS:
+    case CONF_ADDRS:
+        return ((const struct conf_words *)at)->n == 0;
+    case CONF_TIME:
+    case CONF_SIZE:
+    case CONF_NUMBER:
+    case CONF_CHOICE:
+    case CONF_STORE:
+    case CONF_BLOCK:
+        break;
+    }
+    return false;
+}
+
+static int write_settings(const char *block, const void *base, const char *indent, struct buf *out);
+
+static int write_setting(const struct conf_key *key, const void *base, const char *indent,
+                         struct buf *out)
+{
+    const void *at = (const char *)base + key->offset;
+    if (is_unset(key, at)) {
+        return 0;
+    }
+    int r = buf_printf(out, "%s%s%s ", indent, key->name,
+                       strcmp(key->name, "outbound") == 0 ? " require" : "");
+    r = r < 0 ? r : write_value(out, key, at);
+    if (r == 0 && key->type == CONF_TARGET) {
+        char block[64];
+        struct buf name = BUF_INIT(sizeof block);
+        r = buf_printf(&name, "%s%s%s", key->block, *key->block ? "/" : "", key->name);
+        str_copy_cut(buf_str(&name), block, sizeof block);
+        buf_free(&name);
+        r = r < 0 ? r : buf_add(out, STR(" { "));
+        r = r < 0 ? r : write_settings(block, base, "", out);
+        return r < 0 ? r : buf_add(out, STR("}\n"));
+    }
+    return r < 0 ? r : buf_add(out, *indent || !*key->block ? STR(";\n") : STR("; "));
+}
+
+static int write_settings(const char *block, const void *base, const char *indent, struct buf *out)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < conf_schema_len; i++) {
+        const struct conf_key *key = &conf_schema[i];
+        if (strcmp(key->block, block) == 0 && key->type != CONF_BLOCK && key->type != CONF_STORE) {
+            r = write_setting(key, base, indent, out);
+        }
+    }
+    return r;
+}
+
+static int write_block(const char *name, const char *label, const void *base, struct buf *out)
+{
+    int r = buf_printf(out, "%s ", name);
+    if (r == 0 && label) {
+        r = write_quoted(out, label);
+    }
+    r = r < 0 ? r : buf_add(out, STR(" {\n"));
+    r = r < 0 ? r : write_settings(name, base, "    ", out);
+    return r < 0 ? r : buf_add(out, STR("}\n"));
+}
+
+int conf_write(const struct conf *c, struct buf *out)
+{
+    int r = write_settings("", c, "", out);
+    r = r < 0 ? r : buf_printf(out, "store %s ", c->store_kind);
+    r = r < 0 ? r : write_quoted(out, c->store_path);
+    r = r < 0 ? r : buf_add(out, STR(";\n"));
+    for (size_t i = 0; r == 0 && i < conf_schema_len; i++) {
+        const struct conf_key *key = &conf_schema[i];
+        if (key->type != CONF_BLOCK || key->repeated ||
+            (strcmp(key->name, "certificate") == 0 && !c->chain)) {
+            continue;
+        }
+        r = write_block(key->name, NULL, c, out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_listens; i++) {
+        r = write_block("listen", c->listens[i].kind, &c->listens[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_partners; i++) {
+        r = write_block("partner", c->partners[i].name, &c->partners[i], out);
+    }
+    return r;
+}
+
+/* --- the manual page --------------------------------------------------------------------------- */
+
+static const char *type_words(const struct conf_key *key)
+{
+    switch (key->type) {
+    case CONF_TEXT:
+        return "text";
+    case CONF_HOST:
+        return "host name";
+    case CONF_PATH:
+        return "file";
+    case CONF_DOMAINS:
+        return "domain ...";
+    case CONF_NETS:
+        return "network ...";
+    case CONF_ADDRS:
+        return "address:port ...";
+    case CONF_TIME:
+        return "time";
+    case CONF_SIZE:
+        return "size";
+    case CONF_NUMBER:
+        return "number";
+    case CONF_CHOICE:
+        return key->choices;
+    case CONF_STORE:
+        return "sqlite directory";
+    case CONF_TARGET:
+        return "host[:port] [{ ... }]";
+    case CONF_BLOCK:
+        return "{ ... }";
+    }
+    return "";
+}
+
+static int manual_key(const struct conf_key *key, struct buf *out)
+{
+    int r = buf_printf(out, ".TP\n\\fB%s\\fR \\fI%s%s%s\\fR\n%s", key->name,
+                       key->label ? key->label : "", key->label ? " " : "", type_words(key), key->doc);
+    if (r == 0 && key->required) {
+        r = buf_add(out, STR(" Required."));
+    }
+    if (r == 0 && key->standard && *key->standard) {
+        r = buf_printf(out, " Default: %s.", key->standard);
+    }
+    return r < 0 ? r : buf_append(out, "\n", 1);
+}
+
+int conf_manual(struct buf *out)
+{
+    int r = buf_add(out, STR(".TH POSTERN.CONF 5 \"\" Postern \"Postern manual\"\n.SH NAME\n"
+                             "postern.conf \\- settings of the Postern mail gateway\n.SH SYNTAX\n"
+                             "A setting is a word, its values and a semicolon. A block is a word, "
+                             "perhaps a label, and settings in braces. # starts a comment; quotes "
+                             "enclose values with blanks; commas between values are allowed; "
+                             "include \"FILE\"; reads another file here.\n.PP\nTimes are written "
+                             "500ms, 30s, 5m, 4h, 5d; sizes 2048, 256K, 50M, 2G. Unknown and "
+                             "repeated settings are errors: \\fBpostern check-config\\fR says "
+                             "where.\n"));
+    const char *block = NULL;
+    for (size_t i = 0; r == 0 && i < conf_schema_len; i++) {
+        if (!block || strcmp(block, conf_schema[i].block) != 0) {
+            block = conf_schema[i].block;
+            r = *block ? buf_printf(out, ".SH \"IN %s\"\n", block)
+                       : i == 0 ? buf_add(out, STR(".SH SETTINGS\n")) : buf_add(out, STR(".SH SETTINGS (CONTINUED)\n"));
+        }
+        r = r < 0 ? r : manual_key(&conf_schema[i], out);
+    }
+    return r < 0 ? r : buf_add(out, STR(".SH SEE ALSO\npostern(1), posternd(8)\n"));
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * resolver.c: libunbound on our loop. Called by the lookup process and by postern explain.
+ *
+ * libunbound hands out data even when it is bogus, and a server failure looks like "insecure"
+ * when only one flag is read: both are sorted out here, once. What can go wrong: dead servers
+ * (our own timer answers FAILED and the late answer is dropped).
+ */
+#include "dns/dns.h"
+#include "sys/loop.h"
+
+#include <idn2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unbound.h>
+
+enum { RECORDS_MAX = 64 };
+
+struct dns_resolver {
+    struct ub_ctx *ub;
+    struct watch *watch;
+    struct loop *loop;
+    int64_t timeout_ms;
+};
+
+struct question {
+    struct dns_resolver *resolver;
+    struct timer *timer;
+    dns_fn fn;
+    void *arg;
+    int id;
+    bool answered; /* by our timer; libunbound's own answer is still to come */
+};
+
+static const char *const outcome_names[] = {"secure", "insecure", "bogus", "failed"};
+
+const char *dns_outcome_name(enum dns_outcome o)
+{
+    return o < DNS_OUTCOME_END ? outcome_names[o] : "unknown";
+}
+
+static void on_ready(void *arg, int events)
+{
+    struct dns_resolver *r = arg;
+    (void)events;
+    ub_process(r->ub);
+}
+
+static int set_options(struct ub_ctx *ub, const struct dns_config *c)
+{
+    /* order matters: options first, then trust anchor and forwarder, then the first query */
+    int bad = ub_ctx_async(ub, 1);
+    bad |= ub_ctx_set_option(ub, "module-config:", *c->trust_anchor ? "validator iterator" : "iterator");
+    bad |= ub_ctx_set_option(ub, "do-not-query-localhost:", "no");
+    bad |= ub_ctx_set_option(ub, "qname-minimisation:", "yes");
+    if (c->test_zones) {
+        bad |= ub_ctx_set_option(ub, "local-zone:", "test. transparent");
+    }
+    if (*c->trust_anchor) {
+        bad |= ub_ctx_add_ta_file(ub, c->trust_anchor);
+    }
+    if (*c->forward) {
+        bad |= ub_ctx_set_fwd(ub, c->forward);
+    }
+    return bad;
+}
+
+int dns_resolver_new(struct loop *l, const struct dns_config *config, char *problem, size_t size,
+                     struct dns_resolver **ret)
+{
+    struct ub_ctx *ub = ub_ctx_create();
+    int bad = ub ? set_options(ub, config) : UB_NOMEM;
+    if (bad) {
+        snprintf(problem, size, "the resolver could not be set up: %s", ub_strerror(bad));
+        ub_ctx_delete(ub);
+        return -EINVAL;
+    }
+    /* finishes the set-up (reads the trust anchor) now, before the sandbox closes; answered locally */
+    struct ub_result *local = NULL;
+    bad = ub_resolve(ub, "localhost.", DNS_TYPE_A, 1, &local);
+    ub_resolve_free(local);
+    if (bad) {
+        snprintf(problem, size, "the resolver could not be started: %s (trust anchor %s)",
+                 ub_strerror(bad), config->trust_anchor);
+        ub_ctx_delete(ub);
+        return -EINVAL;
+    }
+    struct dns_resolver *r = err_calloc(1, sizeof *r);
+    r->ub = ub;
+    r->loop = l;
+    r->timeout_ms = config->timeout_ms;
+    r->watch = watch_new(l, ub_fd(ub), on_ready, r);
+    watch_set(r->watch, WATCH_READ);
+    *ret = r;
+    return 0;
+}
+
+void dns_resolver_free(struct dns_resolver *r)
+{
+    if (r) {
+        watch_free(r->watch);
+        ub_ctx_delete(r->ub);
+        free(r);
+    }
+}
+
+static void answer(struct question *q, const struct dns_answer *a)
+{
+    q->answered = true;
+    timer_free(q->timer);
+    q->timer = NULL;
+    q->fn(q->arg, a);
+}
+
+static void on_timeout(void *arg)
+{
+    struct question *q = arg;
+    if (ub_cancel(q->resolver->ub, q->id) == 0) {
+        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "no answer in time"});
+        free(q);
+    } else {
+        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "no answer in time"});
+    }
+}
+
+static enum dns_outcome outcome_of(int err, const struct ub_result *u)
+{
+    if (err || !u) {
+        return DNS_FAILED;
+    }
+    if (u->bogus) {
+        return DNS_BOGUS;
+    }
+    if (u->rcode != 0 && u->rcode != 3) { /* SERVFAIL, NOTIMP, REFUSED: not "no record" */
+        return DNS_FAILED;
+    }
+    return u->secure ? DNS_SECURE : DNS_INSECURE;
+}
+
+static void on_answer(void *arg, int err, struct ub_result *u)
+{
+    struct question *q = arg;
+    struct str records[RECORDS_MAX];
+    struct dns_answer a = {.outcome = outcome_of(err, u), .records = records};
+    if (a.outcome == DNS_SECURE || a.outcome == DNS_INSECURE) {
+        for (; u->havedata && a.n_records < RECORDS_MAX && u->data[a.n_records]; a.n_records++) {
+            records[a.n_records] = str_from(u->data[a.n_records], (size_t)u->len[a.n_records]);
+        }
+        a.presence = u->havedata ? DNS_DATA : u->nxdomain ? DNS_NXDOMAIN : DNS_NODATA;
+        a.ttl_s = u->ttl > 0 ? (uint32_t)u->ttl : 0;
+    } else {
+        a.why = u && u->why_bogus ? u->why_bogus : err ? ub_strerror(err) : "the name server failed";
+    }
+    if (!q->answered) {
+        answer(q, &a);
+    }
+    ub_resolve_free(u);
+    free(q);
+}
+
+static void answer_failed(void *arg)
+{
+    struct question *q = arg;
+    answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "the question could not be asked"});
+    free(q);
+}
+
+void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_fn fn, void *arg)
+{
+    struct question *q = err_calloc(1, sizeof *q);
+    q->resolver = r;
+    q->fn = fn;
+    q->arg = arg;
+    int bad = ub_resolve_async(r->ub, name, (int)type, 1, q, on_answer, &q->id);
+    q->timer = timer_new(r->loop, bad ? answer_failed : on_timeout, q);
+    timer_start(q->timer, bad ? 0 : r->timeout_ms);
+}
+
+int dns_to_ascii(struct str name, char *dst, size_t size)
+{
+    char text[1024];
+    char *out = NULL;
+    if (str_copy(name, text, sizeof text) < 0 || strlen(text) != name.n) {
+        return -EINVAL;
+    }
+    bool ascii = true;
+    for (size_t i = 0; i < name.n; i++) {
+        ascii = ascii && (unsigned char)text[i] < 0x80;
+    }
+    if (ascii) { /* also names with "_", which IDNA would refuse */
+        for (char *p = text; *p; p++) {
+            *p = str_lower(*p);
+        }
+        return str_copy(str_c(text), dst, size);
+    }
+    if (idn2_to_ascii_8z(text, &out, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK) {
+        return -EINVAL;
+    }
+    int r = str_copy(str_c(out), dst, size);
+    idn2_free(out);
+    return r;
+}

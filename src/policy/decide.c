@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * decide.c: the decision table. Called by smtpout (per host), queue (per recipient), postern
+ * explain, and the exhaustive test, which runs every combination of all inputs against a table
+ * written on its own (tests/exhaustive).
+ *
+ * RFC 7672 (DANE), 8461 (MTA-STS), 8689 (REQUIRETLS), 7505 (null MX), 8460 section 3 (reports);
+ * row names as in docs/decision.md. Nothing here may be made shorter by guessing: each row is one
+ * `if` in table order.
+ */
+#include "policy/policy.h"
+
+static enum grade stronger(enum grade a, enum grade b)
+{
+    return a > b ? a : b;
+}
+
+static enum grade force_floor(enum force force)
+{
+    switch (force) {
+    case FORCE_NONE:
+        return GRADE_PLAIN;
+    case FORCE_ENCRYPT:
+        return GRADE_ENCRYPT;
+    case FORCE_CERT:
+        return GRADE_CERT;
+    case FORCE_AUTH:
+        return GRADE_AUTH;
+    case FORCE_PIN:
+        return GRADE_PIN;
+    case FORCE_END:
+        break;
+    }
+    return GRADE_PIN;
+}
+
+static enum grade counts_floor(enum counts counts)
+{
+    switch (counts) {
+    case COUNTS_ENCRYPT:
+        return GRADE_ENCRYPT;
+    case COUNTS_CERT:
+        return GRADE_CERT;
+    case COUNTS_AUTH:
+    case COUNTS_END:
+        break;
+    }
+    return GRADE_AUTH;
+}
+
+/* The recipient side is off: an exception, a permitted TLS-Required: No, or a pin that replaces
+ * what the domain publishes. REQUIRETLS wins over TLS-Required: No (RFC 8689 section 4.1). */
+static bool recipient_side_off(const struct facts *f)
+{
+    return f->override == OVERRIDE_RELAX || (f->trno != TRNO_OFF && !f->reqtls) ||
+           f->force == FORCE_PIN;
+}
+
+static void raise_floor(enum grade *floor, enum grade to, uint32_t *raised, uint32_t bit)
+{
+    if (to > GRADE_PLAIN) {
+        *floor = stronger(*floor, to);
+        *raised |= bit;
+    }
+}
+
+struct requirement policy_requirement(const struct facts *f)
+{
+    struct requirement need = {.soft = recipient_side_off(f)};
+    bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
+    raise_floor(&need.sender_floor, force_floor(f->force), &need.raised, RAISED(RULE));
+    if (f->demand == DEMAND_SECURE) {
+        raise_floor(&need.sender_floor, counts_floor(f->counts), &need.raised, RAISED(DEMAND));
+    }
+    if (f->reqtls) {
+        raise_floor(&need.sender_floor, GRADE_AUTH, &need.raised, RAISED(REQUIRETLS));
+    }
+    if (!need.soft) {
+        if (f->tlsa == TLSA_USABLE || f->tlsa == TLSA_UNUSABLE) {
+            raise_floor(&need.recipient_floor, GRADE_ENCRYPT, &need.raised, RAISED(DANE));
+        }
+        if (f->sts == STS_MATCH && !dane_decides) {
+            raise_floor(&need.recipient_floor, GRADE_AUTH, &need.raised, RAISED(STS));
+        }
+        if (f->seen) {
+            raise_floor(&need.recipient_floor, GRADE_ENCRYPT, &need.raised, RAISED(MEMORY));
+        }
+        need.dane_must_match = f->tlsa == TLSA_USABLE;
+    }
+    need.floor = stronger(need.sender_floor, need.recipient_floor);
+    return need;
+}
+
+/* The MX name is vouched for by DNSSEC, or by an enforced MTA-STS policy (testing does not). */
+static bool name_is_vouched(const struct facts *f)
+{
+    return f->mx == MX_SECURE || f->sts == STS_MATCH;
+}
+
+enum grade policy_grade(const struct facts *f)
+{
+    switch (f->sess) {
+    case SESS_NOCONN:
+    case SESS_NOADV:
+    case SESS_REFUSED:
+    case SESS_HSFAIL:
+        return GRADE_PLAIN;
+    case SESS_LEGACY:
+    case SESS_PKIX_BAD:
+        return GRADE_ENCRYPT;
+    case SESS_DANE_OK:
+    case SESS_PKIX_OK:
+        return name_is_vouched(f) ? GRADE_AUTH : GRADE_CERT;
+    case SESS_PIN_OK:
+        return GRADE_PIN;
+    case SESS_END:
+        break;
+    }
+    return GRADE_PLAIN;
+}
+
+static void answer(struct host_verdict *v, enum host_class class, enum reason reason)
+{
+    v->class = class;
+    v->reason = reason;
+}
+
+/* H1 to H5: what stands before any connection. True when a row fitted. */
+static bool judge_lookups(const struct facts *f, struct host_verdict *v)
+{
+    bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
+    if (f->mx == MX_NULL) { /* H1 */
+        answer(v, HOST_PERMANENT, REASON_NULL_MX);
+    } else if (f->mx == MX_ERROR) { /* H2 */
+        answer(v, HOST_TEMPORARY, REASON_MX_LOOKUP);
+    } else if (!v->need.soft && f->tlsa == TLSA_ERROR) { /* H3 */
+        answer(v, HOST_TEMPORARY, REASON_TLSA_LOOKUP);
+    } else if (!v->need.soft && f->sts == STS_WAIT) { /* H4 */
+        answer(v, HOST_TEMPORARY, REASON_STS_LOOKUP);
+    } else if (!v->need.soft && f->sts == STS_NOMATCH && !dane_decides) { /* H5 */
+        answer(v, HOST_TEMPORARY, REASON_MX_NOT_IN_POLICY);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* H6 to H8: no TLS came about. True when a row fitted. */
+static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool sender_only)
+{
+    bool floor_is_plain = v->need.floor == GRADE_PLAIN;
+    switch (f->sess) {
+    case SESS_NOCONN: /* H6 */
+        answer(v, HOST_TEMPORARY, REASON_CONNECT);
+        return true;
+    case SESS_NOADV: /* H7a, H7b, H7c */
+        if (floor_is_plain) {
+            answer(v, HOST_SEND, REASON_SENT_PLAIN);
+        } else {
+            answer(v, sender_only ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
+        }
+        return true;
+    case SESS_REFUSED: /* H8a, H8b */
+    case SESS_HSFAIL:
+        if (f->trno == TRNO_REPORT && floor_is_plain) {
+            answer(v, HOST_SEND, REASON_SENT_PLAIN); /* RFC 8460 section 3: our own reports only */
+        } else {
+            v->need.raised |= RAISED(OFFER);
+            answer(v, HOST_TEMPORARY,
+                   f->sess == SESS_REFUSED ? REASON_TLS_REFUSED : REASON_TLS_FAILED);
+        }
+        return true;
+    case SESS_LEGACY:
+    case SESS_DANE_OK:
+    case SESS_PIN_OK:
+    case SESS_PKIX_OK:
+    case SESS_PKIX_BAD:
+    case SESS_END:
+        break;
+    }
+    return false;
+}
+
+struct host_verdict policy_host(const struct facts *f)
+{
+    struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};
+    bool sender_only =
+        v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN;
+    if (judge_lookups(f, &v) || judge_no_tls(f, &v, sender_only)) {
+        return v;
+    }
+    if (f->sess == SESS_LEGACY && v.need.floor == GRADE_PLAIN) { /* H9a */
+        answer(&v, HOST_SEND, REASON_SENT_LEGACY);
+    } else if (f->sess == SESS_LEGACY) { /* H9b */
+        answer(&v, HOST_CLEAR, REASON_WEAK_CRYPTO);
+    } else if (v.need.dane_must_match && f->sess != SESS_DANE_OK) { /* H10 */
+        answer(&v, HOST_TEMPORARY, REASON_DANE_MISMATCH);
+    } else if (v.grade < v.need.floor) { /* H11a, H11b */
+        answer(&v, sender_only ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
+    } else if (f->reqtls && !f->ext) { /* H12 */
+        answer(&v, HOST_CLEAR, REASON_NO_REQUIRETLS);
+    } else { /* H13 */
+        answer(&v, HOST_SEND, REASON_SENT);
+    }
+    return v;
+}
+
+/* The class of several hosts: theirs if equal, else temporary. The reason is the last host's,
+ * unless an earlier one differs in class: then the first temporary one's. */
+static struct host_verdict join_hosts(const struct host_verdict *hosts, unsigned n)
+{
+    struct host_verdict joined = {.class = HOST_TEMPORARY, .reason = REASON_CONNECT};
+    for (unsigned i = 0; i < n; i++) {
+        if (i == 0) {
+            joined = hosts[i];
+        } else if (hosts[i].class == joined.class) {
+            joined.reason = hosts[i].reason;
+        } else if (joined.class != HOST_TEMPORARY) {
+            enum reason keep = hosts[i].class == HOST_TEMPORARY ? hosts[i].reason : joined.reason;
+            joined.class = HOST_TEMPORARY;
+            joined.reason = keep;
+        }
+        joined.need.raised |= hosts[i].need.raised;
+    }
+    return joined;
+}
+
+static struct verdict conclude(const struct facts *f, const struct host_verdict *host,
+                               enum action action, enum reason reason)
+{
+    bool falls_back = action == ACTION_FALLBACK || action == ACTION_DEFER_FALLBACK;
+    return (struct verdict){.action = action,
+                            .reason = reason,
+                            .grade = action == ACTION_SEND ? host->grade : GRADE_PLAIN,
+                            .channel = falls_back ? f->ladder : LADDER_NONE,
+                            .need = host->need};
+}
+
+struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (hosts[i].class == HOST_SEND && f->demand != DEMAND_ESCALATED) { /* D2 */
+            return conclude(f, &hosts[i], ACTION_SEND, hosts[i].reason);
+        }
+    }
+    struct host_verdict all = join_hosts(hosts, n);
+    bool null_mx = f->mx == MX_NULL;
+    bool has_ladder = f->ladder != LADDER_NONE;
+    if (f->demand == DEMAND_ESCALATED) { /* D1 */
+        if (null_mx) {
+            return conclude(f, &all, ACTION_BOUNCE, REASON_NULL_MX);
+        }
+        return has_ladder ? conclude(f, &all, ACTION_FALLBACK, REASON_ESCALATED)
+                          : conclude(f, &all, ACTION_BOUNCE, REASON_NO_SECURE_CHANNEL);
+    }
+    if (all.class == HOST_PERMANENT) { /* D3 */
+        return conclude(f, &all, ACTION_BOUNCE, all.reason);
+    }
+    if (f->demand == DEMAND_SECURE && has_ladder) { /* D4, D5 */
+        return conclude(f, &all, all.class == HOST_CLEAR ? ACTION_FALLBACK : ACTION_DEFER_FALLBACK,
+                        all.reason);
+    }
+    if (f->reqtls && all.class == HOST_CLEAR) { /* D6 */
+        return conclude(f, &all, ACTION_BOUNCE, all.reason);
+    }
+    return conclude(f, &all, ACTION_DEFER, all.reason); /* D7 */
+}
+
+struct verdict policy_decide(const struct facts *f)
+{
+    struct host_verdict host = policy_host(f);
+    return policy_recipient(f, &host, 1);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * admin_verbs.h: what the postern command may ask of posternd and of the queue.
+ */
+#pragma once
+
+#define ADMIN_VERBS(X)                                                                             \
+    X(STATUS, "status") X(RELOAD, "reload") X(LIST, "list") X(MESSAGE, "message") X(RETRY, "retry") \
+    X(HOLD, "hold") X(RELEASE, "release") X(DELETE, "delete")
+#define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
+enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
+
+static inline const char *admin_verb_name(enum admin_verb v)
+{
+#define ADMIN_VERB_NAME(n, s) s,
+    static const char *const names[] = {ADMIN_VERBS(ADMIN_VERB_NAME)};
+    return v < ADMIN_END ? names[v] : "unknown";
+}

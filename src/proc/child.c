@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * child.c: the life of a child process: handed everything over the control channel, it raises its
+ * sandbox and serves until posternd says stop or is gone.
+ *
+ * Trust: posternd is the only one believed. What can go wrong: a configuration that does not
+ * parse (posternd checked it; then versions are mixed): the process ends and says so.
+ */
+#include "proc/child.h"
+#include "base/log.h"
+#include "sys/file.h"
+#include "sys/spawn.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout"};
+
+struct child_file {
+    char name[64];
+    struct buf bytes;
+};
+
+/* A peer handed over before this process was ready to talk. */
+struct early_peer {
+    enum role role;
+    unsigned index;
+    int fd;
+};
+
+struct child {
+    const char *name;
+    unsigned index;
+    const struct child_events *events;
+    void *owner;
+    struct loop *loop;
+    struct ipc_channel *control;
+    struct conf *conf, *next;
+    struct child_file files[CHILD_FILES_MAX];
+    size_t n_files;
+    struct early_peer early[256];
+    size_t n_early;
+    bool started;
+    struct ipc_rule rules[24];
+    char title[32];
+};
+
+struct loop *child_loop(struct child *c)
+{
+    return c->loop;
+}
+
+unsigned child_index(const struct child *c)
+{
+    return c->index;
+}
+
+const struct conf *child_conf(const struct child *c)
+{
+    return c->conf;
+}
+
+const struct conf *child_conf_next(const struct child *c)
+{
+    return c->next ? c->next : c->conf;
+}
+
+struct str child_file(const struct child *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_files; i++) {
+        if (strcmp(c->files[i].name, name) == 0) {
+            return buf_str(&c->files[i].bytes);
+        }
+    }
+    return STR("");
+}
+
+struct ipc_channel *child_control(struct child *c)
+{
+    return c->control;
+}
+
+void child_exit(struct child *c)
+{
+    loop_stop(c->loop);
+}
+
+void *child_owner(void *child)
+{
+    return ((struct child *)child)->owner;
+}
+
+static _Noreturn void give_up(const char *event, const char *problem)
+{
+    log_error(event, KV("problem", problem));
+    exit(1);
+}
+
+static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    (void)ch;
+    (void)m;
+    struct conf *conf = NULL;
+    int r = file_read_fd(fd, &text);
+    close(fd);
+    r = r < 0 ? r : conf_parse(buf_str(&text), "handed-over", &problems, &conf);
+    if (r < 0) {
+        (void)!buf_append(&problems, "", 1);
+        give_up("configuration-unreadable", buf_str(&problems).p);
+    }
+    conf_free(c->next);
+    c->next = conf;
+    for (size_t i = 0; i < c->n_files; i++) { /* files follow anew with each configuration */
+        buf_wipe(&c->files[i].bytes);
+    }
+    c->n_files = 0;
+}
+
+static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    (void)ch;
+    must(c->n_files < CHILD_FILES_MAX);
+    struct child_file *f = &c->files[c->n_files++];
+    str_copy_cut(m->ctl_file.name, f->name, sizeof f->name);
+    f->bytes = BUF_INIT(CHILD_FILE_MAX);
+    int r = file_read_fd(fd, &f->bytes);
+    close(fd);
+    if (r < 0) {
+        give_up("file-unreadable", f->name);
+    }
+}
+
+/* What came before the start is handed to the process right after it. */
+static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    (void)ch;
+    must(m->ctl_peer.role < ROLE_END && c->events->on_peer);
+    if (c->started) {
+        c->events->on_peer(c->owner, c, (enum role)m->ctl_peer.role, m->ctl_peer.index, fd);
+        return;
+    }
+    must(c->n_early < ARRAY_LEN(c->early));
+    c->early[c->n_early++] = (struct early_peer){(enum role)m->ctl_peer.role, m->ctl_peer.index, fd};
+}
+
+static void on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    (void)ch;
+    must(c->events->on_listener);
+    c->events->on_listener(c->owner, c, m->ctl_listener.name, fd);
+}
+
+static void apply_log(const struct child *c)
+{
+    log_open(c->title, (enum log_level)c->conf->log.level, (enum log_format)c->conf->log.format,
+             c->conf->log.to == CONF_LOG_SYSLOG);
+}
+
+static void take_conf(struct child *c)
+{
+    if (c->next) {
+        conf_free(c->conf);
+        c->conf = c->next;
+        c->next = NULL;
+    }
+    apply_log(c);
+}
+
+static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    char problem[512] = "", walls[256] = "";
+    struct sandbox sandbox = {0};
+    (void)m;
+    (void)fd;
+    take_conf(c);
+    if (c->events->on_prepare && c->events->on_prepare(c->owner, c, problem, sizeof problem) < 0) {
+        give_up("start-failed", problem);
+    }
+    c->events->sandbox(c->owner, c, &sandbox);
+    int r = sandbox_enter(&sandbox, walls, sizeof walls);
+    if (r < 0) {
+        give_up("sandbox-failed", strerror(-r));
+    }
+    c->started = true;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_ready, .ctl_ready = {.sandbox = str_c(walls)}});
+    if (c->events->on_start) {
+        c->events->on_start(c->owner, c);
+    }
+    for (size_t i = 0; i < c->n_early; i++) {
+        c->events->on_peer(c->owner, c, c->early[i].role, c->early[i].index, c->early[i].fd);
+    }
+    c->n_early = 0;
+}
+
+static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    char problem[512] = "";
+    (void)fd;
+    int r = c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
+    if (r == 0) {
+        take_conf(c);
+    } else {
+        conf_free(c->next);
+        c->next = NULL;
+    }
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_reloaded,
+                                   .ctl_reloaded = {.generation = m->ctl_reload.generation,
+                                                    .ok = r == 0,
+                                                    .problem = str_c(problem)}});
+}
+
+static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    char text[1024] = "";
+    (void)fd;
+    if (c->events->on_status) {
+        c->events->on_status(c->owner, text, sizeof text);
+    }
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_status,
+                                   .ctl_status = {.token = m->ctl_status_ask.token,
+                                                  .counters = str_c(text)}});
+}
+
+static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    (void)ch;
+    (void)m;
+    (void)fd;
+    if (c->events->on_stop && c->started) {
+        c->events->on_stop(c->owner, c);
+    } else {
+        child_exit(c);
+    }
+}
+
+/* posternd is gone: nobody would start or watch us; what is durable stays. */
+static void on_closed(void *owner, struct ipc_channel *ch)
+{
+    struct child *c = owner;
+    (void)ch;
+    c->control = NULL;
+    child_exit(c);
+}
+
+static void ignore_signal(void *arg, int signum)
+{
+    (void)arg;
+    (void)signum;
+}
+
+static void collect_rules(struct child *c)
+{
+    static const struct ipc_rule own[] = {
+        {IPC_ctl_conf, on_conf},         {IPC_ctl_file, on_file},
+        {IPC_ctl_peer, on_peer},         {IPC_ctl_listener, on_listener},
+        {IPC_ctl_start, on_start},       {IPC_ctl_reload, on_reload},
+        {IPC_ctl_status_ask, on_status}, {IPC_ctl_stop, on_stop},
+    };
+    size_t n = 0;
+    for (; n < ARRAY_LEN(own); n++) {
+        c->rules[n] = own[n];
+    }
+    for (const struct ipc_rule *r = c->events->rules; r && r->type != IPC_none; r++) {
+        must(n + 1 < ARRAY_LEN(c->rules));
+        c->rules[n++] = *r;
+    }
+}
+
+int child_main(int argc, char **argv, const char *name, const struct child_events *events, void *owner)
+{
+    uint64_t index = 0;
+    if (argc != 2 || str_to_u64(str_c(argv[1]), 255, &index) < 0) {
+        fprintf(stderr, "%s is a part of Postern; it is started by posternd, not by hand.\n", name);
+        return 64;
+    }
+    struct child c = {.name = name, .index = (unsigned)index, .events = events, .owner = owner};
+    snprintf(c.title, sizeof c.title, "%s-%u", name, c.index);
+    log_open(c.title, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
+    signal(SIGPIPE, SIG_IGN);
+    c.loop = loop_new();
+    loop_on_signal(c.loop, SIGINT, ignore_signal, NULL);
+    loop_on_signal(c.loop, SIGHUP, ignore_signal, NULL);
+    collect_rules(&c);
+    c.control = ipc_channel_new(c.loop, SPAWN_CONTROL_FD, "posternd", c.rules, on_closed, &c);
+    loop_run(c.loop);
+    return 0;
+}

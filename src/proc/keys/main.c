@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * keys: holds the secret that opens message keys, and gives a message key only for a live lease.
+ *
+ * Trust: the most trusted and the smallest. Reads nothing but our own typed messages; no files,
+ * no network after start. May touch: the at-rest secret. Must never see: a message.
+ *
+ * queue announces a lease with the wrapped key of its message; the smtpout that holds the lease
+ * asks once and gets the key. A lease nobody announced (yet) waits a moment, then is refused.
+ */
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "proc/child.h"
+#include "seal/rest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LEASES_MAX = 65536, ASKS_MAX = 65536, LEASE_LIFE_MS = 60 * 60 * 1000, ASK_LIFE_MS = 5000, SWEEP_MS = 1000 };
+
+struct lease {
+    uint64_t id;
+    int64_t opened_ms;
+    size_t n;
+    char wrapped[REST_WRAPPED];
+    struct link link;
+};
+
+/* A question that came before its lease. */
+struct ask {
+    uint64_t id;
+    struct ipc_channel *from;
+    int64_t asked_ms;
+    struct link link;
+};
+
+struct keys {
+    struct child *child;
+    struct rest_opener *opener;
+    unsigned char public_key[REST_PUBLIC];
+    struct map *leases; /* lease id -> struct lease */
+    struct link by_age;
+    struct link asks;
+    size_t n_asks;
+    struct timer *sweep;
+    uint64_t unwrapped, refused;
+};
+
+static void drop_lease(struct keys *k, struct lease *l)
+{
+    map_take(k->leases, map_id(&l->id));
+    list_remove(&l->link);
+    explicit_bzero(l, sizeof *l);
+    free(l);
+}
+
+static void reply(struct ipc_channel *to, uint64_t id, bool ok, const unsigned char *key)
+{
+    ipc_send(to, &(struct ipc_msg){.type = IPC_unwrapped,
+                                   .unwrapped = {.lease = id,
+                                                 .ok = ok,
+                                                 .key = str_from((const char *)key, ok ? REST_KEY : 0)}});
+}
+
+/* A key is given once: the lease is used up. */
+static void give(struct keys *k, struct lease *l, struct ipc_channel *to)
+{
+    unsigned char key[REST_KEY];
+    bool ok = rest_unwrap(k->opener, str_from(l->wrapped, l->n), key) == 0;
+    if (!ok) {
+        log_error("message-key-unreadable", KVN("lease", l->id));
+        k->refused++;
+    }
+    k->unwrapped += ok;
+    reply(to, l->id, ok, key);
+    explicit_bzero(key, sizeof key);
+    drop_lease(k, l);
+}
+
+static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    (void)ch;
+    (void)fd;
+    struct lease *l = err_calloc(1, sizeof *l);
+    l->id = m->lease_open.lease;
+    l->opened_ms = clock_mono_ms();
+    l->n = m->lease_open.sealed_key.n < sizeof l->wrapped ? m->lease_open.sealed_key.n : sizeof l->wrapped;
+    memcpy(l->wrapped, m->lease_open.sealed_key.p, l->n);
+    if (map_get(k->leases, map_id(&l->id)) || map_put(k->leases, map_id(&l->id), l) < 0) {
+        log_error("lease-refused", KVN("lease", l->id));
+        free(l);
+        return;
+    }
+    list_append(&k->by_age, &l->link);
+    LIST_EACH (it, &k->asks) {
+        struct ask *a = LIST_OF(it, struct ask, link);
+        if (a->id == l->id) {
+            list_remove(&a->link);
+            k->n_asks--;
+            give(k, l, a->from);
+            free(a);
+            return;
+        }
+    }
+}
+
+static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    (void)ch;
+    (void)fd;
+    struct lease *l = map_get(k->leases, map_id(&m->lease_close.lease));
+    if (l) {
+        drop_lease(k, l);
+    }
+}
+
+static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    (void)fd;
+    struct lease *l = map_get(k->leases, map_id(&m->unwrap.lease));
+    if (l) {
+        give(k, l, ch);
+        return;
+    }
+    if (k->n_asks >= ASKS_MAX) {
+        reply(ch, m->unwrap.lease, false, NULL);
+        return;
+    }
+    struct ask *a = err_calloc(1, sizeof *a);
+    *a = (struct ask){.id = m->unwrap.lease, .from = ch, .asked_ms = clock_mono_ms()};
+    list_append(&k->asks, &a->link);
+    k->n_asks++;
+}
+
+static void forget_asks_from(struct keys *k, const struct ipc_channel *ch, int64_t before_ms)
+{
+    for (struct link *it = k->asks.next; it != &k->asks;) {
+        struct ask *a = LIST_OF(it, struct ask, link);
+        it = it->next;
+        if (a->from != ch && (ch || a->asked_ms > before_ms)) {
+            continue;
+        }
+        if (!ch) {
+            log_warn("lease-unknown", KVN("lease", a->id));
+            k->refused++;
+            reply(a->from, a->id, false, NULL);
+        }
+        list_remove(&a->link);
+        k->n_asks--;
+        free(a);
+    }
+}
+
+static void sweep(void *arg)
+{
+    struct keys *k = arg;
+    int64_t now = clock_mono_ms();
+    forget_asks_from(k, NULL, now - ASK_LIFE_MS);
+    while (!list_empty(&k->by_age)) {
+        struct lease *l = LIST_OF(k->by_age.next, struct lease, link);
+        if (l->opened_ms > now - LEASE_LIFE_MS) {
+            break;
+        }
+        drop_lease(k, l);
+    }
+    timer_start(k->sweep, SWEEP_MS);
+}
+
+static void on_peer_closed(void *owner, struct ipc_channel *ch)
+{
+    forget_asks_from(owner, ch, 0);
+}
+
+static const struct ipc_rule queue_rules[] = {
+    {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+
+static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+{
+    (void)index;
+    if (role == ROLE_QUEUE) {
+        ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_peer_closed, owner);
+    } else if (role == ROLE_SMTPOUT) {
+        ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, owner);
+    } else {
+        close(fd);
+    }
+}
+
+static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+{
+    struct keys *k = owner;
+    struct str secret = child_file(c, "at-rest-secret");
+    k->child = c;
+    k->leases = map_new(LEASES_MAX);
+    list_init(&k->by_age);
+    list_init(&k->asks);
+    if (rest_init() < 0 || secret.n != REST_SECRET) {
+        snprintf(problem, size, "the at-rest secret must be %d octets, it has %zu", REST_SECRET, secret.n);
+        return -EINVAL;
+    }
+    k->opener = rest_opener_new((const unsigned char *)secret.p, k->public_key);
+    return 0;
+}
+
+static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+{
+    (void)owner;
+    (void)c;
+    *ret = (struct sandbox){.calls = 0};
+}
+
+static void on_start(void *owner, struct child *c)
+{
+    struct keys *k = owner;
+    ipc_send(child_control(c),
+             &(struct ipc_msg){.type = IPC_ctl_public_key,
+                               .ctl_public_key = {.key = str_from((char *)k->public_key, REST_PUBLIC)}});
+    k->sweep = timer_new(child_loop(c), sweep, k);
+    timer_start(k->sweep, SWEEP_MS);
+}
+
+static void on_status(void *owner, char *text, size_t size)
+{
+    const struct keys *k = owner;
+    snprintf(text, size, "leases=%zu given=%llu refused=%llu", map_len(k->leases),
+             (unsigned long long)k->unwrapped, (unsigned long long)k->refused);
+}
+
+int main(int argc, char **argv)
+{
+    static struct keys keys;
+    static const struct child_events events = {.on_prepare = on_prepare,
+                                               .sandbox = sandbox,
+                                               .on_start = on_start,
+                                               .on_peer = on_peer,
+                                               .on_status = on_status};
+    return child_main(argc, argv, "keys", &events, &keys);
+}

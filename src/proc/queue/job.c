@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * job.c: deliveries and bounces under way in the smtpout processes, and what came of them.
+ *
+ * A job is a lease on some recipients of one message. Its outcome is made durable before smtpout
+ * may use the connection for the next message: a store that cannot be written must not deliver.
+ * What can go wrong: a worker dies (its jobs are due again; the second death over one message
+ * holds it), the commit fails (the same outcome is written again until it holds).
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SAVE_RETRY_MS = 1000, BOUNCE_BATCH = 200, PER_WORKER = 10 };
+
+/* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
+enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED };
+
+bool queue_can_send(const struct queue *q)
+{
+    return q->keys && q->n_smtpout > 0;
+}
+
+/* The home of a destination, so that connections are found again; spreads when it is busy. */
+static unsigned choose_worker(const struct queue *q, const struct destination *d)
+{
+    unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) + d->in_flight / PER_WORKER
+                      : random_below(SMTPOUT_MAX);
+    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
+        unsigned at = (home % q->n_smtpout + i) % SMTPOUT_MAX;
+        if (q->smtpout[at]) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+static struct job *job_new(struct queue *q, struct destination *d, enum job_kind kind, uint64_t id)
+{
+    struct job *j = err_calloc(1, sizeof *j);
+    j->lease = ++q->next_lease;
+    j->id = id;
+    j->kind = kind;
+    j->to = d;
+    j->queue = q;
+    j->smtpout = choose_worker(q, d);
+    j->arena = ARENA_INIT(JOB_ARENA_MAX);
+    list_init(&j->items);
+    must(map_put(q->jobs, map_id(&j->lease), j) == 0);
+    if (d) {
+        d->in_flight++;
+    }
+    return j;
+}
+
+static void job_free(struct job *j)
+{
+    struct queue *q = j->queue;
+    while (!list_empty(&j->items)) {
+        queue_item_free(q, LIST_OF(j->items.next, struct item, link));
+    }
+    if (j->to) {
+        j->to->in_flight--;
+        queue_pump_soon(q, j->to);
+    }
+    if (j->kind == JOB_BOUNCE) {
+        map_take(q->bouncing, map_id(&j->id));
+    }
+    map_take(q->jobs, map_id(&j->lease));
+    timer_free(j->retry);
+    arena_reset(&j->arena);
+    free(j);
+}
+
+/* --- handing out ----------------------------------------------------------------------------------- */
+
+static void send_rcpts(const struct job *j, struct ipc_channel *to)
+{
+    LIST_EACH (at, &j->items) {
+        const struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        ipc_send(to, &(struct ipc_msg){.type = IPC_job_rcpt,
+                                       .job_rcpt = {.lease = j->lease,
+                                                    .rcpt = r->rcpt,
+                                                    .forward_path = r->forward_path,
+                                                    .reason = r->reason,
+                                                    .code = r->code,
+                                                    .reply = r->reply,
+                                                    .host = r->host,
+                                                    .last_ms = r->last_ms}});
+    }
+}
+
+static void send_job(struct job *j, const struct store_message *m, int spool)
+{
+    struct queue *q = j->queue;
+    struct ipc_channel *to = q->smtpout[j->smtpout];
+    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    struct route route;
+    rules_route(child_conf(q->child), first->r.forward_path, &route);
+    const struct ipc_msg job = {
+        .type = IPC_job,
+        .job = {.lease = j->lease,
+                .id = m->id,
+                .kind = (uint8_t)j->kind,
+                .next_hop = str_c(route.kind == ROUTE_FIXED ? route.host : route.next_hop),
+                .port = route.port,
+                .fixed_host = route.kind == ROUTE_FIXED,
+                .reverse_path = m->reverse_path,
+                .is_8bit = m->is_8bit,
+                .is_utf8 = m->is_utf8,
+                .size = m->size,
+                .force = (uint8_t)route.force,
+                .demand = DEMAND_NONE,
+                .counts = COUNTS_CERT,
+                .ladder = LADDER_NONE,
+                .reqtls = 0,
+                .trno = TRNO_OFF,
+                .override = OVERRIDE_NONE,
+                .seen = 0,
+                .attempt = first->r.attempts,
+                .arrived_ms = m->arrived_ms,
+                .body = m->spool.n > 0 ? STR("") : m->body}};
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
+                                        .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
+    send_rcpts(j, to);
+    if (spool >= 0) {
+        ipc_send_fd(to, &job, spool);
+    } else {
+        ipc_send(to, &job);
+    }
+}
+
+/* The message cannot be handed out: its body is gone or unreadable. Never silently dropped. */
+static void hold_unreadable(struct job *j, const char *what)
+{
+    char id[ID_TEXT];
+    id_text(j->id, id);
+    log_error("message-unreadable", KV("id", id), KV("problem", what));
+    store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+    job_free(j);
+}
+
+static void start(struct job *j)
+{
+    struct queue *q = j->queue;
+    struct store_message m;
+    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    if (first->hot) {
+        m = first->hot->m;
+    } else if (store_message_get(q->store, j->id, true, &m) < 0) {
+        hold_unreadable(j, "its record is missing");
+        return;
+    }
+    j->arrived_ms = m.arrived_ms;
+    j->null_reverse_path = m.reverse_path.n == 0;
+    CLEANUP(err_close_fd) int spool = -1;
+    if (m.spool.n > 0) {
+        spool = store_spool_open(q->store, m.spool);
+        if (spool == -EMFILE || spool == -ENFILE) {
+            queue_retry_at(q, j->to ? j->to : queue_destination(q, first->r.next_hop),
+                           clock_wall_ms() + 5000);
+            job_free(j);
+            return;
+        }
+        if (spool < 0) {
+            hold_unreadable(j, "its spool file is missing");
+            return;
+        }
+    } else if (m.body.n == 0) {
+        hold_unreadable(j, "its body is missing");
+        return;
+    }
+    send_job(j, &m, spool);
+}
+
+void queue_job_start(struct queue *q, struct destination *d, struct link *items)
+{
+    struct job *j = job_new(q, d, JOB_DELIVER, LIST_OF(items->next, struct item, link)->r.id);
+    while (!list_empty(items)) {
+        struct link *l = items->next;
+        list_remove(l);
+        list_append(&j->items, l);
+    }
+    start(j);
+}
+
+/* --- bounces ------------------------------------------------------------------------------------------ */
+
+struct bounce_walk {
+    struct queue *q;
+    struct job *job;
+};
+
+static void bounce_one(void *arg, const struct store_rcpt *r)
+{
+    struct bounce_walk *w = arg;
+    if (map_get(w->q->leased, map_id(&r->rcpt))) {
+        return;
+    }
+    if (!w->job || w->job->id != r->id) {
+        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, JOB_BOUNCE, r->id);
+        if (!w->job) {
+            return; /* one bounce of a message at a time */
+        }
+        must(map_put(w->q->bouncing, map_id(&r->id), w->job) == 0);
+    }
+    struct item *it = err_calloc(1, sizeof *it);
+    it->text = ARENA_INIT(64 * 1024);
+    it->r = *r;
+    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        must(arena_copy(&it->text, *texts[i], texts[i]) == 0);
+    }
+    must(map_put(w->q->leased, map_id(&it->r.rcpt), it) == 0);
+    list_append(&w->job->items, &it->link);
+}
+
+void queue_bounce_start(struct queue *q)
+{
+    if (!q->bounces_due || !queue_can_send(q)) {
+        return;
+    }
+    q->bounces_due = false;
+    uint64_t first = q->next_lease + 1;
+    struct bounce_walk w = {q, NULL};
+    if (store_each_bounce_due(q->store, BOUNCE_BATCH, bounce_one, &w) < 0) {
+        log_error("store-read-failed", KV("what", "bounces due"));
+        return;
+    }
+    for (uint64_t lease = first; lease <= q->next_lease; lease++) {
+        struct job *j = map_get(q->jobs, map_id(&lease));
+        if (j) {
+            start(j);
+        }
+    }
+}
+
+/* --- outcomes ------------------------------------------------------------------------------------------ */
+
+static struct str keep(struct job *j, struct str s)
+{
+    struct str copy = STR("");
+    (void)!arena_copy(&j->arena, s, &copy);
+    return copy;
+}
+
+static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_outcome_host *o = &m->outcome_host;
+    struct job *j = map_get(q->jobs, map_id(&o->lease));
+    (void)ch;
+    (void)fd;
+    if (!j || j->n_attempts == ARRAY_LEN(j->attempts)) {
+        return;
+    }
+    struct store_attempt *a = arena_alloc(&j->arena, sizeof *a);
+    if (!a) {
+        return;
+    }
+    *a = (struct store_attempt){
+        .id = j->id, .at_ms = o->at_ms, .took_ms = o->took_ms, .host = keep(j, o->host),
+        .address = keep(j, o->address), .port = o->port, .mx = o->mx, .sess = o->sess,
+        .action = o->action, .grade = o->grade, .floor = o->floor, .reason = o->reason,
+        .raised = o->raised, .reused = o->reused != 0, .tls_version = keep(j, o->tls_version),
+        .tls_cipher = keep(j, o->tls_cipher), .tls_bits = o->tls_bits,
+        .tls_group = keep(j, o->tls_group), .tls_signature = keep(j, o->tls_signature),
+        .peer_key = keep(j, o->peer_key), .cert_check = keep(j, o->cert_check),
+        .cert_subject = keep(j, o->cert_subject), .cert_issuer = keep(j, o->cert_issuer),
+        .cert_fingerprint = keep(j, o->cert_fingerprint), .cert_not_after = o->cert_not_after,
+        .detail = keep(j, o->detail)};
+    j->attempts[j->n_attempts++] = a;
+}
+
+/* Pause before the next attempt: doubles each time, a tenth of it shaken. */
+static int64_t retry_pause(const struct conf *c, uint32_t attempts)
+{
+    int64_t pause = c->queue.first_retry;
+    for (uint32_t i = 1; i < attempts && pause < c->queue.retry_max; i++) {
+        pause *= 2;
+    }
+    pause = pause < c->queue.retry_max ? pause : c->queue.retry_max;
+    return pause + (int64_t)random_below((uint32_t)(pause / 10 < 1000000 ? pause / 10 : 1000000) + 1);
+}
+
+static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
+{
+    const struct conf *c = child_conf(j->queue->child);
+    bool ours = r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN;
+    if (ours) { /* not the peer's doing: it does not count as an attempt */
+        r->attempts--;
+        r->next_ms = now + 1000;
+    } else {
+        r->next_ms = now + retry_pause(c, r->attempts);
+    }
+    if (r->reason == REASON_POISON) {
+        r->state = RCPT_HELD;
+        return;
+    }
+    if (now - j->arrived_ms >= c->queue.lifetime && !ours) {
+        r->state = RCPT_EXPIRED;
+        r->bounced = j->null_reverse_path;
+    } else if (r->next_ms > j->arrived_ms + c->queue.lifetime && !ours) {
+        r->next_ms = j->arrived_ms + c->queue.lifetime;
+    }
+}
+
+static void log_rcpt(const struct job *j, const struct store_rcpt *r)
+{
+    char id[ID_TEXT];
+    id_text(j->id, id);
+    log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
+             KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
+             KVS("code", r->code), KVS("host", r->host), KVN("attempt", r->attempts),
+             KVS("reply", r->reply));
+}
+
+static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
+    struct job *j = map_get(q->jobs, map_id(&o->lease));
+    struct item *it = map_get(q->leased, map_id(&o->rcpt));
+    (void)ch;
+    (void)fd;
+    if (!j || !it || j->kind != JOB_DELIVER || it->answered) {
+        return;
+    }
+    must(it->r.id == j->id && o->reason < REASON_END && o->result <= RESULT_FAILED);
+    struct store_rcpt *r = &it->r;
+    int64_t now = clock_wall_ms();
+    it->answered = true;
+    r->attempts++;
+    r->last_ms = now;
+    r->reason = o->reason;
+    r->code = keep(j, o->code);
+    r->reply = keep(j, o->reply);
+    r->host = keep(j, o->host);
+    switch ((enum rcpt_result)o->result) {
+    case RESULT_DELIVERED:
+        r->state = RCPT_DELIVERED;
+        r->bounced = true;
+        q->delivered++;
+        break;
+    case RESULT_DEFERRED:
+        decide_deferred(j, r, now);
+        q->deferred++;
+        break;
+    case RESULT_FAILED:
+        r->state = RCPT_FAILED;
+        r->bounced = j->null_reverse_path; /* RFC 5321 4.5.5: none for the null reverse-path */
+        q->failed++;
+        break;
+    }
+    log_rcpt(j, r);
+}
+
+static void save(struct job *j);
+
+static void on_save_retry(void *arg)
+{
+    save(arg);
+}
+
+/* The outcome is durable (or not yet): the end of a job. */
+static void on_saved(void *arg, enum store_result result)
+{
+    struct job *j = arg;
+    struct queue *q = j->queue;
+    if (result != STORE_OK) {
+        log_error("outcome-not-saved", KVN("lease", j->lease), KV("what", "will be written again"));
+        if (!j->retry) {
+            j->retry = timer_new(child_loop(q->child), on_save_retry, j);
+        }
+        timer_start(j->retry, SAVE_RETRY_MS);
+        return;
+    }
+    ipc_send(q->smtpout[j->smtpout], &(struct ipc_msg){.type = IPC_outcome_saved,
+                                                       .outcome_saved = {.lease = j->lease}});
+    map_take(q->deaths, map_id(&j->id));
+    LIST_EACH (at, &j->items) {
+        struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        if (r->state == RCPT_QUEUED && j->to) {
+            queue_retry_at(q, j->to, r->next_ms);
+        }
+        q->bounces_due |= !r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
+    }
+    job_free(j);
+}
+
+static void save(struct job *j)
+{
+    struct queue *q = j->queue;
+    char rcpts[1024];
+    struct buf list = BUF_INIT(sizeof rcpts - 1);
+    LIST_EACH (at, &j->items) {
+        const struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
+        if (j->kind == JOB_DELIVER) {
+            store_outcome(q->store, r);
+        }
+    }
+    str_copy_cut(buf_str(&list), rcpts, sizeof rcpts);
+    buf_free(&list);
+    for (size_t i = 0; i < j->n_attempts; i++) {
+        j->attempts[i]->rcpts = str_c(rcpts);
+        store_add_attempt(q->store, j->attempts[i]);
+    }
+    store_release_body(q->store, j->id);
+    store_sync(q->store, on_saved, j);
+}
+
+static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct job *j = map_get(q->jobs, map_id(&m->outcome.lease));
+    (void)ch;
+    (void)fd;
+    if (j) {
+        ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+        save(j);
+    }
+}
+
+/* --- workers that die ------------------------------------------------------------------------------------ */
+
+static void job_orphaned(struct queue *q, struct job *j)
+{
+    uintptr_t deaths = (uintptr_t)map_get(q->deaths, map_id(&j->id)) + 1;
+    char id[ID_TEXT];
+    id_text(j->id, id);
+    if (deaths >= DEATHS_MAX) {
+        log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
+        store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+        map_take(q->deaths, map_id(&j->id));
+    } else if (map_put(q->deaths, map_id(&j->id), (void *)deaths) < 0) {
+        log_warn("deaths-not-counted", KV("id", id));
+    }
+    if (j->to) {
+        queue_retry_at(q, j->to, clock_wall_ms());
+    } else {
+        q->bounces_due = true;
+    }
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+    job_free(j);
+}
+
+void queue_worker_gone(struct queue *q, unsigned index)
+{
+    uint64_t doomed[256];
+    size_t n;
+    do { /* the map may not change while it is walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        n = 0;
+        while (n < ARRAY_LEN(doomed) && map_next(q->jobs, &cursor, &key, &value)) {
+            const struct job *j = value;
+            if (j->smtpout == index && !j->retry) {
+                doomed[n++] = j->lease;
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            job_orphaned(q, map_get(q->jobs, map_id(&doomed[i])));
+        }
+    } while (n > 0);
+}
+
+const struct ipc_rule queue_smtpout_rules[] = {{IPC_outcome_host, on_outcome_host},
+                                               {IPC_outcome_rcpt, on_outcome_rcpt},
+                                               {IPC_outcome, on_outcome},
+                                               {IPC_submit_rcpt, queue_on_submit_rcpt},
+                                               {IPC_submit, queue_on_submit},
+                                               {IPC_spool_open, queue_on_spool_open},
+                                               {IPC_spool_drop, queue_on_spool_drop},
+                                               {IPC_none, NULL}};

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * queue: the truth about every message: durable store, schedule, outcome, report.
+ *
+ * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
+ * peer's raw byte, a message in clear (bodies are sealed octets here).
+ *
+ * All requests of one turn of the loop are committed together at its end; load makes the batches
+ * larger by itself. Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
+ */
+#include "base/log.h"
+#include "proc/queue/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void on_turn_commit(void *arg)
+{
+    struct queue *q = arg;
+    store_flush(q->store); /* may make recipients ready */
+    queue_pump(q);
+    store_flush(q->store); /* what handing out changed */
+}
+
+static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
+{
+    (void)owner;
+    queue_peer_gone(ch);
+}
+
+static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    queue_peer_gone(ch);
+    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
+        if (q->smtpout[i] == ch) {
+            q->smtpout[i] = NULL;
+            queue_worker_gone(q, i);
+        }
+    }
+}
+
+static void on_keys_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    (void)ch;
+    q->keys = NULL; /* nothing is handed out until it is back */
+}
+
+static const struct ipc_rule no_rules[] = {{IPC_none, NULL}};
+
+static void pump_all(struct queue *q)
+{
+    size_t cursor = 0;
+    struct str name;
+    void *value;
+    while (map_next(q->destinations, &cursor, &name, &value)) {
+        queue_pump_soon(q, value);
+    }
+}
+
+/* A new smtpout: its channel doubles as a submitter's (bounces are submitted by smtpout). */
+static void add_smtpout(struct queue *q, unsigned index, int fd)
+{
+    if (q->smtpout[index]) { /* its successor is quicker than the news of its end */
+        queue_worker_gone(q, index);
+    }
+    struct peer *p = err_calloc(1, sizeof *p);
+    p->refs = 1;
+    list_init(&p->pending);
+    p->channel = ipc_channel_new(child_loop(q->child), fd, "smtpout", queue_smtpout_rules, on_smtpout_gone, q);
+    ipc_channel_set_data(p->channel, p);
+    q->smtpout[index] = p->channel;
+    q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
+}
+
+static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+{
+    struct queue *q = owner;
+    if (role == ROLE_SMTPIN) {
+        queue_peer_new(q, fd, "smtpin", queue_smtpin_rules, on_smtpin_gone);
+    } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
+        add_smtpout(q, index, fd);
+    } else if (role == ROLE_KEYS) {
+        q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
+    } else {
+        close(fd);
+    }
+    if (q->store) {
+        pump_all(q);
+    }
+}
+
+static void on_listener(void *owner, struct child *c, struct str name, int fd)
+{
+    struct queue *q = owner;
+    (void)name;
+    q->child = c;
+    queue_admin_open(q, fd);
+}
+
+static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+{
+    struct queue *q = owner;
+    q->child = c;
+    return store_open(child_conf(c)->store_path, problem, size, &q->store);
+}
+
+static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+{
+    (void)owner;
+    *ret = (struct sandbox){.calls = SANDBOX_FILES | SANDBOX_ACCEPT,
+                            .writable = {child_conf(c)->store_path}};
+}
+
+static void on_start(void *owner, struct child *c)
+{
+    struct queue *q = owner;
+    loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
+    queue_load(q);
+    queue_reroute(q);
+}
+
+static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+{
+    (void)owner;
+    if (!str_eq(str_c(child_conf(c)->store_path), str_c(child_conf_next(c)->store_path))) {
+        snprintf(problem, size, "the store can only be changed by a restart");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static void on_status(void *owner, char *text, size_t size)
+{
+    struct queue *q = owner;
+    struct store_counts counts = {0};
+    if (store_count(q->store, &counts) < 0) {
+        snprintf(text, size, "the store cannot be read");
+        return;
+    }
+    snprintf(text, size,
+             "queued=%llu held=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
+             "failed=%llu refused=%llu",
+             (unsigned long long)counts.queued, (unsigned long long)counts.held, map_len(q->jobs),
+             (unsigned long long)q->accepted, (unsigned long long)q->delivered,
+             (unsigned long long)q->deferred, (unsigned long long)q->failed,
+             (unsigned long long)q->refused);
+}
+
+/* smtpin and smtpout stop first; what they still told us is committed before we go. */
+static void on_stop(void *owner, struct child *c)
+{
+    struct queue *q = owner;
+    (void)c;
+    q->stopping = true;
+    store_close(q->store);
+    exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    static struct queue queue;
+    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox,
+                                               .on_start = on_start, .on_peer = on_peer,
+                                               .on_listener = on_listener, .on_reload = on_reload,
+                                               .on_status = on_status, .on_stop = on_stop};
+    queue.destinations = map_new(DESTINATIONS_MAX);
+    queue.jobs = map_new(1000000);
+    queue.leased = map_new(10000000);
+    queue.bouncing = map_new(1000000);
+    queue.deaths = map_new(100000);
+    list_init(&queue.pump_list);
+    return child_main(argc, argv, "queue", &events, &queue);
+}

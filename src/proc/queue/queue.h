@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * queue.h: the inside of the queue process: destinations, ready recipients, jobs under way.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "policy/policy.h"
+#include "policy/rules.h"
+#include "proc/child.h"
+#include "store/store.h"
+
+enum {
+    SMTPOUT_MAX = 64,
+    READY_MAX = 2000,        /* recipients in memory per destination */
+    REFILL = 500,            /* recipients read from the store at once */
+    DESTINATIONS_MAX = 200000,
+    HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
+    JOB_RCPTS_MAX = 200,
+    JOB_ARENA_MAX = 4 * 1024 * 1024,
+    DEATHS_MAX = 2, /* of workers over one message, then it is held */
+};
+
+/* Another process, as long as anything refers to it; channel is NULL once it is gone. */
+struct peer {
+    struct ipc_channel *channel;
+    unsigned refs;
+    struct link pending; /* recipients that came before their submit */
+    size_t n_pending;
+};
+
+/* A message kept in memory from its commit until it was handed out, so that it is not read back. */
+struct hot {
+    unsigned refs;
+    struct store_message m; /* strings in `arena` */
+    struct arena arena;
+};
+
+struct destination {
+    char *name;
+    unsigned in_flight;
+    int64_t next_ms;    /* earliest retry in the store, INT64_MAX: none */
+    bool more_in_store; /* due recipients that are not in `ready` */
+    struct link ready;
+    size_t n_ready;
+    struct link due_link; /* in the list of destinations to pump this turn */
+};
+
+/* A recipient in memory, waiting for or under delivery. */
+struct item {
+    struct link link;
+    struct store_rcpt r; /* strings in `text` */
+    struct hot *hot;     /* or NULL: read the message from the store */
+    bool answered;       /* an outcome has come */
+    struct arena text;
+};
+
+enum job_kind { JOB_DELIVER, JOB_BOUNCE };
+
+struct job {
+    uint64_t lease;
+    uint64_t id;
+    enum job_kind kind;
+    struct destination *to; /* NULL for bounces */
+    unsigned smtpout;
+    struct link items;
+    int64_t arrived_ms;
+    bool null_reverse_path;
+    struct arena arena; /* of the attempts below */
+    struct store_attempt *attempts[64];
+    size_t n_attempts;
+    struct queue *queue;
+    struct timer *retry; /* saving failed: try again */
+};
+
+struct queue {
+    struct child *child;
+    struct store *store;
+    struct ipc_channel *keys;
+    struct ipc_channel *smtpout[SMTPOUT_MAX];
+    unsigned n_smtpout;
+    struct map *destinations;
+    struct map *jobs;   /* lease -> job */
+    struct map *leased; /* recipient number -> item */
+    struct map *bouncing; /* message id -> job */
+    struct map *deaths;   /* message id -> count */
+    struct link pump_list;
+    struct timer *tick;
+    size_t hot_octets;
+    uint64_t next_lease;
+    int admin_listener;
+    struct watch *admin_watch;
+    bool stopping, no_space, bounces_due;
+    int64_t checked_space_ms;
+    uint64_t accepted, delivered, deferred, failed, refused;
+};
+
+/* submit.c */
+extern const struct ipc_rule queue_smtpin_rules[];
+void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed);
+void queue_peer_gone(struct ipc_channel *ch);
+void queue_hot_release(struct queue *q, struct hot *h);
+void queue_check_space(struct queue *q);
+
+/* schedule.c */
+struct destination *queue_destination(struct queue *q, struct str name);
+/* Puts a recipient in memory behind its destination, or leaves it to the store. Copies r. */
+void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
+void queue_pump_soon(struct queue *q, struct destination *d);
+void queue_pump(struct queue *q); /* at the end of the turn */
+void queue_load(struct queue *q);
+void queue_item_free(struct queue *q, struct item *it);
+void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms);
+/* Takes a message's waiting recipients out of memory (an administrator changes them). */
+void queue_forget_ready(struct queue *q, uint64_t id);
+void queue_reroute(struct queue *q);
+
+/* job.c */
+extern const struct ipc_rule queue_smtpout_rules[];
+bool queue_can_send(const struct queue *q);
+void queue_job_start(struct queue *q, struct destination *d, struct link *items);
+void queue_bounce_start(struct queue *q);
+void queue_worker_gone(struct queue *q, unsigned index);
+
+/* admin.c */
+void queue_admin_open(struct queue *q, int listener);

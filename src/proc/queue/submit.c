@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * submit.c: new messages from smtpin (and bounces from smtpout), answered when durable.
+ *
+ * What can go wrong: no space (452 before it gets tight), a failed commit (451), a submitter that
+ * dies between its recipients and its commit: then nothing was promised and nothing is kept.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PENDING_MAX = 200000, SPACE_CHECK_MS = 2000 };
+
+struct pending_rcpt {
+    struct link link;
+    uint64_t token;
+    char *forward_path;
+};
+
+/* One message between submit and its commit. */
+struct submission {
+    struct queue *queue;
+    struct peer *peer;
+    uint64_t token;
+    struct hot *hot; /* always there: carries the copies */
+    size_t n_rcpts;
+    struct store_rcpt rcpts[];
+};
+
+static void peer_unref(struct peer *p)
+{
+    if (--p->refs == 0) {
+        free(p);
+    }
+}
+
+void queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed)
+{
+    struct peer *p = err_calloc(1, sizeof *p);
+    p->refs = 1;
+    list_init(&p->pending);
+    p->channel = ipc_channel_new(child_loop(q->child), fd, name, rules, closed, q);
+    ipc_channel_set_data(p->channel, p);
+}
+
+static void drop_pending(struct peer *p, struct pending_rcpt *r)
+{
+    list_remove(&r->link);
+    p->n_pending--;
+    free(r->forward_path);
+    free(r);
+}
+
+void queue_peer_gone(struct ipc_channel *ch)
+{
+    struct peer *p = ipc_channel_data(ch);
+    p->channel = NULL;
+    while (!list_empty(&p->pending)) {
+        drop_pending(p, LIST_OF(p->pending.next, struct pending_rcpt, link));
+    }
+    peer_unref(p);
+}
+
+void queue_check_space(struct queue *q)
+{
+    int64_t now = clock_mono_ms();
+    struct store_counts counts = {0};
+    if (now - q->checked_space_ms < SPACE_CHECK_MS && q->checked_space_ms) {
+        return;
+    }
+    q->checked_space_ms = now;
+    bool tight = store_count(q->store, &counts) == 0 &&
+                 counts.free_octets < (uint64_t)child_conf(q->child)->queue.reserve;
+    if (tight != q->no_space) {
+        q->no_space = tight;
+        log_warn(tight ? "store-space-low" : "store-space-back", KVN("free", counts.free_octets));
+    }
+}
+
+void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    char name[64] = "";
+    int spool = -1;
+    (void)fd;
+    queue_check_space(q);
+    enum store_result r = q->no_space ? STORE_FULL : store_spool_create(q->store, name, &spool);
+    const struct ipc_msg reply = {.type = IPC_spool_opened,
+                                  .spool_opened = {.token = m->spool_open.token,
+                                                   .result = (uint8_t)r,
+                                                   .name = str_c(name)}};
+    if (r == STORE_OK) {
+        ipc_send_fd(ch, &reply, spool);
+        close(spool);
+    } else {
+        ipc_send(ch, &reply);
+    }
+}
+
+void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    (void)ch;
+    (void)fd;
+    store_spool_drop(q->store, m->spool_drop.name);
+}
+
+void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct peer *p = ipc_channel_data(ch);
+    (void)owner;
+    (void)fd;
+    must(p->n_pending < PENDING_MAX);
+    struct pending_rcpt *r = err_calloc(1, sizeof *r);
+    r->token = m->submit_rcpt.token;
+    r->forward_path = str_dup(m->submit_rcpt.forward_path);
+    list_append(&p->pending, &r->link);
+    p->n_pending++;
+}
+
+void queue_hot_release(struct queue *q, struct hot *h)
+{
+    if (h && --h->refs == 0) {
+        q->hot_octets -= h->m.body.n;
+        arena_reset(&h->arena);
+        free(h);
+    }
+}
+
+static struct str keep(struct arena *a, struct str s)
+{
+    struct str copy = STR("");
+    must(arena_copy(a, s, &copy) == 0);
+    return copy;
+}
+
+/* Copies what outlives the frame. The body only when there is room for it. */
+static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, int64_t now)
+{
+    struct hot *h = err_calloc(1, sizeof *h);
+    bool keep_body = m->body.n > 0 && q->hot_octets + m->body.n <= HOT_OCTETS_MAX;
+    h->refs = 1;
+    h->arena = ARENA_INIT(256 * 1024);
+    h->m = (struct store_message){
+        .id = m->id,
+        .bounce_of = m->bounce_of,
+        .reverse_path = keep(&h->arena, m->reverse_path),
+        .arrived_ms = now,
+        .size = m->size,
+        .is_8bit = m->is_8bit != 0,
+        .is_utf8 = m->is_utf8 != 0,
+        .client = keep(&h->arena, m->client),
+        .helo = keep(&h->arena, m->helo),
+        .protocol = keep(&h->arena, m->protocol),
+        .tls_version = keep(&h->arena, m->tls_version),
+        .tls_cipher = keep(&h->arena, m->tls_cipher),
+        .tls_bits = m->tls_bits,
+        .sealed_key = keep(&h->arena, m->sealed_key),
+        .spool = keep(&h->arena, m->spool),
+        .body = keep_body ? keep(&h->arena, m->body) : STR(""),
+    };
+    q->hot_octets += h->m.body.n;
+    return h;
+}
+
+static void reply(struct ipc_channel *ch, uint64_t token, enum store_result result)
+{
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
+                                   .submitted = {.token = token, .result = (uint8_t)result}});
+}
+
+static void log_accepted(const struct submission *s)
+{
+    const struct store_message *m = &s->hot->m;
+    char id[ID_TEXT];
+    id_text(m->id, id);
+    log_info("accepted", KV("id", id), KVS("from", m->reverse_path), KVN("recipients", s->n_rcpts),
+             KVN("size", m->size), KVS("client", m->client), KVS("helo", m->helo),
+             KVS("protocol", m->protocol), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher));
+}
+
+static void on_durable(void *arg, enum store_result result)
+{
+    struct submission *s = arg;
+    struct queue *q = s->queue;
+    reply(s->peer->channel, s->token, result);
+    if (result == STORE_OK) {
+        q->accepted++;
+        log_accepted(s);
+        for (size_t i = 0; i < s->n_rcpts; i++) {
+            bool has_body = s->hot->m.body.n > 0 || s->hot->m.spool.n > 0;
+            queue_ready(q, &s->rcpts[i], has_body ? s->hot : NULL);
+        }
+    } else {
+        q->refused++;
+        if (s->hot->m.spool.n > 0) {
+            store_spool_drop(q->store, s->hot->m.spool);
+        }
+    }
+    for (size_t i = 0; i < s->n_rcpts; i++) {
+        free((char *)s->rcpts[i].forward_path.p);
+        free((char *)s->rcpts[i].next_hop.p);
+    }
+    queue_hot_release(q, s->hot);
+    peer_unref(s->peer);
+    free(s);
+}
+
+static size_t count_pending(const struct peer *p, uint64_t token)
+{
+    size_t n = 0;
+    LIST_EACH (it, &p->pending) {
+        n += LIST_OF(it, struct pending_rcpt, link)->token == token;
+    }
+    return n;
+}
+
+static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
+{
+    for (struct link *it = p->pending.next; it != &p->pending;) {
+        struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
+        it = it->next;
+        if (r->token != s->token) {
+            continue;
+        }
+        struct route route;
+        rules_route(child_conf(s->queue->child), str_c(r->forward_path), &route);
+        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
+                                                     .next_hop = str_c(err_strdup(route.next_hop)),
+                                                     .state = RCPT_QUEUED,
+                                                     .next_ms = now};
+        drop_pending(p, r);
+    }
+}
+
+/* The recipients that a bounce reports about: those of its job. */
+static size_t bounced_rcpts(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)
+{
+    struct job *job = id ? map_get(q->bouncing, map_id(&id)) : NULL;
+    size_t n = 0;
+    if (job) {
+        LIST_EACH (it, &job->items) {
+            if (n < max) {
+                rcpts[n++] = LIST_OF(it, struct item, link)->r.rcpt;
+            }
+        }
+    }
+    return n;
+}
+
+void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct peer *p = ipc_channel_data(ch);
+    int64_t now = clock_wall_ms();
+    uint64_t bounced[JOB_RCPTS_MAX];
+    (void)fd;
+    size_t n = count_pending(p, m->submit.token);
+    must(n > 0);
+    struct submission *s = err_calloc(1, sizeof *s + n * sizeof s->rcpts[0]);
+    s->queue = q;
+    s->peer = p;
+    p->refs++;
+    s->token = m->submit.token;
+    s->hot = hot_new(q, &m->submit, now);
+    take_rcpts(s, p, now);
+    queue_check_space(q);
+    if ((q->no_space && !m->submit.bounce_of) || q->stopping) {
+        on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
+        return;
+    }
+    struct store_message message = s->hot->m;
+    message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
+    size_t n_bounced = bounced_rcpts(q, message.bounce_of, bounced, JOB_RCPTS_MAX);
+    store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
+}
+
+const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_rcpt},
+                                              {IPC_submit, queue_on_submit},
+                                              {IPC_spool_open, queue_on_spool_open},
+                                              {IPC_spool_drop, queue_on_spool_drop},
+                                              {IPC_none, NULL}};

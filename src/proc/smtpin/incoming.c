@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * incoming.c: a message while it arrives: encrypted piece by piece, small ones in memory, larger
+ * ones into a spool file that is synced before the queue hears of it.
+ *
+ * The message key exists here only while the message arrives; afterwards only `keys` can get it
+ * back. What can go wrong: no space, a write error: the message is refused at its end (452), its
+ * rest is still read.
+ */
+#include "base/clock.h"
+#include "proc/smtpin/smtpin.h"
+#include "store/store.h"
+#include "sys/file.h"
+#include "wire/id.h"
+#include "wire/received.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024 };
+
+static void write_received(struct session *s, struct incoming *m)
+{
+    char id[ID_TEXT];
+    const struct smtp_transaction *tx = smtp_server_transaction(s->engine);
+    const struct tls_facts *tls = s->tls ? tls_channel_facts(s->tls) : NULL;
+    struct buf field = BUF_INIT(8192);
+    id_text(m->id, id);
+    const struct received r = {
+        .helo = smtp_server_helo(s->engine),
+        .client_ip = str_c(s->ip),
+        .by = str_c(s->settings->hostname),
+        .id = str_c(id),
+        .for_path = tx->n_rcpts == 1 ? tx->rcpts[0] : STR(""),
+        .esmtp = smtp_server_is_esmtp(s->engine),
+        .utf8 = tx->is_utf8,
+        .tls_version = str_c(tls ? tls->version : ""),
+        .tls_cipher = str_c(tls ? tls->cipher : ""),
+        .tls_suite = str_c(tls ? tls->suite : ""),
+        .tls_bits = tls ? tls->bits : 0,
+        .tls_alg_bits = tls ? tls->alg_bits : 0,
+        .tls_group = str_c(tls ? tls->group : ""),
+        .tls_signature = str_c(tls ? tls->signature : ""),
+        .at_ms = clock_wall_ms(),
+    };
+    must(received_write(&r, &field) == 0);
+    incoming_body(s, m, buf_str(&field));
+    buf_free(&field);
+}
+
+struct incoming *incoming_new(struct session *s)
+{
+    struct smtpin *in = s->in;
+    unsigned char key[REST_KEY];
+    struct incoming *m = err_calloc(1, sizeof *m);
+    if (!in->wrapper || rest_wrap(in->wrapper, clock_mono_ms(), key, m->wrapped) < 0) {
+        free(m);
+        return NULL;
+    }
+    m->id = id_make(clock_wall_ms(), child_index(in->child), in->id_count++);
+    m->spool = -1;
+    m->sealed = BUF_INIT(SEALED_MAX);
+    m->sealer = rest_sealer_new(key);
+    explicit_bzero(key, sizeof key);
+    write_received(s, m);
+    return m;
+}
+
+void incoming_free(struct session *s, struct incoming *m, bool submitted)
+{
+    if (!m) {
+        return;
+    }
+    err_close_fd(&m->spool);
+    if (m->spool_name[0] && !submitted) {
+        ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_drop,
+                                                 .spool_drop = {.name = str_c(m->spool_name)}});
+    }
+    rest_sealer_free(m->sealer);
+    buf_free(&m->sealed);
+    free(m);
+}
+
+static void fail(struct incoming *m, int error)
+{
+    m->failed_full |= error == -ENOSPC || error == -EDQUOT;
+    m->failed_other = true;
+    buf_free(&m->sealed);
+}
+
+static void write_spool(struct incoming *m)
+{
+    int r = file_write_all(m->spool, buf_str(&m->sealed));
+    buf_reset(&m->sealed);
+    if (r < 0) {
+        fail(m, r);
+    }
+}
+
+bool incoming_is_full(const struct incoming *m)
+{
+    return m->spool < 0 && buf_len(&m->sealed) > SEALED_ENOUGH;
+}
+
+void incoming_body(struct session *s, struct incoming *m, struct str bytes)
+{
+    if (m->failed_other) {
+        return;
+    }
+    int r = rest_seal(m->sealer, bytes, &m->sealed);
+    if (r < 0) {
+        fail(m, r);
+        return;
+    }
+    if (!m->spool_asked && buf_len(&m->sealed) + REST_PIECE_SEALED > STORE_INLINE_MAX) {
+        m->spool_asked = true;
+        ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token}});
+    }
+    if (m->spool >= 0) {
+        write_spool(m);
+    }
+}
+
+static void submit(struct session *s, struct incoming *m)
+{
+    const struct smtp_transaction *tx = smtp_server_transaction(s->engine);
+    const struct tls_facts *tls = s->tls ? tls_channel_facts(s->tls) : NULL;
+    for (size_t i = 0; i < tx->n_rcpts; i++) {
+        ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
+                                                 .submit_rcpt = {.token = s->token,
+                                                                 .forward_path = tx->rcpts[i]}});
+    }
+    ipc_send(s->in->queue,
+             &(struct ipc_msg){
+                 .type = IPC_submit,
+                 .submit = {.token = s->token,
+                            .id = m->id,
+                            .reverse_path = tx->reverse_path.whole,
+                            .is_8bit = tx->is_8bit,
+                            .is_utf8 = tx->is_utf8,
+                            .size = tx->size,
+                            .client = str_c(s->ip),
+                            .helo = smtp_server_helo(s->engine),
+                            .protocol = str_c(received_protocol(smtp_server_is_esmtp(s->engine), s->tls != NULL,
+                                                                tx->is_utf8)),
+                            .tls_version = str_c(tls ? tls->version : ""),
+                            .tls_cipher = str_c(tls ? tls->cipher : ""),
+                            .tls_bits = tls ? tls->bits : 0,
+                            .sealed_key = str_from((const char *)m->wrapped, REST_WRAPPED),
+                            .spool = str_c(m->spool_name),
+                            .body = m->spool_name[0] ? STR("") : buf_str(&m->sealed)}});
+    s->submitted = true;
+}
+
+/* Everything is sealed and where it belongs: make it durable, hand it over. */
+static void finish(struct session *s, struct incoming *m)
+{
+    if (m->spool >= 0 && !m->failed_other && fsync(m->spool) < 0) {
+        fail(m, -errno);
+    }
+    if (m->failed_other) {
+        session_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
+    } else {
+        submit(s, m);
+    }
+}
+
+void incoming_end(struct session *s, struct incoming *m)
+{
+    m->ended = true;
+    if (!m->failed_other) {
+        int r = rest_seal_end(m->sealer, &m->sealed);
+        if (r < 0) {
+            fail(m, r);
+        } else if (m->spool >= 0) {
+            write_spool(m);
+        }
+    }
+    if (!m->spool_asked || m->spool >= 0 || m->failed_other) {
+        finish(s, m);
+    } /* else: when the spool file comes */
+}
+
+void incoming_spool(struct session *s, struct incoming *m, uint8_t result, struct str name, int fd)
+{
+    if (result != STORE_OK || fd < 0) {
+        err_close_fd(&fd);
+        fail(m, result == STORE_FULL ? -ENOSPC : -EIO);
+    } else {
+        m->spool = fd;
+        str_copy_cut(name, m->spool_name, sizeof m->spool_name);
+        if (!m->failed_other) {
+            write_spool(m);
+        }
+    }
+    if (m->ended) {
+        finish(s, m);
+    }
+}

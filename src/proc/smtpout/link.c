@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link.c: one connection to a receiving server: joins socket, TLS channel and SMTP client engine,
+ * keeps the time limits of RFC 5321 4.5.3.2, and carries its facts.
+ *
+ * Clear text and cipher text never share a buffer. A handshake that failed ends the connection:
+ * the stream is never used in clear afterwards. What can go wrong is told to the delivery, which
+ * asks the policy.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/smtpout/smtpout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OUT_MAX = 8 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
+
+static void process(struct link_conn *l);
+
+static void link_free(struct link_conn *l)
+{
+    conn_free(l->conn);
+    tls_channel_free(l->tls);
+    smtp_client_free(l->engine);
+    timer_free(l->timer);
+    if (l->state == LINK_IDLE) {
+        list_remove(&l->idle);
+        l->out->n_idle--;
+    }
+    if (l->saving) {
+        map_take(l->out->saving, map_id(&l->saving));
+    }
+    l->out->n_links--;
+    free(l);
+}
+
+/* What the failure means depends on how far the session had come. */
+static void fail(struct link_conn *l, enum reason reason, const char *detail)
+{
+    struct delivery *d = l->delivery;
+    if (!d) {
+        link_free(l);
+        return;
+    }
+    enum sess sess = l->handshaking ? SESS_HSFAIL : l->state == LINK_BUSY ? l->sess : SESS_NOCONN;
+    l->delivery = NULL;
+    d->link = NULL;
+    delivery_link_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
+    link_free(l);
+}
+
+/* --- time ------------------------------------------------------------------------------------------ */
+
+static int64_t limit_of(const struct link_conn *l)
+{
+    const struct conf *c = child_conf(l->out->child);
+    switch (smtp_client_waits_for(l->engine)) {
+    case SMTP_WAIT_GREETING:
+        return c->smtpout.greeting;
+    case SMTP_WAIT_EHLO:
+    case SMTP_WAIT_STARTTLS:
+        return c->smtpout.ehlo;
+    case SMTP_WAIT_MAIL:
+        return c->smtpout.mail;
+    case SMTP_WAIT_RCPT:
+        return c->smtpout.rcpt;
+    case SMTP_WAIT_DATA:
+        return c->smtpout.data;
+    case SMTP_WAIT_DOT:
+        return c->smtpout.dot;
+    case SMTP_WAIT_NOTHING:
+        break;
+    }
+    return c->smtpout.block;
+}
+
+static void keep_time(struct link_conn *l)
+{
+    const struct conf *c = child_conf(l->out->child);
+    timer_start(l->timer, l->state == LINK_CONNECTING ? c->smtpout.connect
+                          : l->handshaking            ? c->smtpout.tls
+                                                      : limit_of(l));
+}
+
+static void on_timer(void *arg)
+{
+    struct link_conn *l = arg;
+    if (l->state == LINK_IDLE) {
+        l->state = LINK_TALKING;
+        list_remove(&l->idle);
+        l->out->n_idle--;
+        link_release(l, false);
+        return;
+    }
+    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT,
+         l->state == LINK_CONNECTING ? "no connection in time" : "no answer in time");
+}
+
+/* --- output ------------------------------------------------------------------------------------------ */
+
+static int flush(struct link_conn *l)
+{
+    struct buf *plain = smtp_client_out(l->engine);
+    if (buf_len(plain) == 0) {
+        return 0;
+    }
+    int r;
+    if (l->tls) {
+        struct buf cipher = BUF_INIT(OUT_MAX);
+        r = tls_channel_send(l->tls, buf_str(plain), &cipher);
+        r = r < 0 ? r : conn_send(l->conn, buf_str(&cipher));
+        buf_free(&cipher);
+    } else {
+        r = conn_send(l->conn, buf_str(plain));
+    }
+    buf_reset(plain);
+    return r;
+}
+
+/* Gives the engine body octets as long as the peer takes them. */
+static int send_body(struct link_conn *l)
+{
+    struct delivery *d = l->delivery;
+    while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD) {
+        struct buf text = BUF_INIT(256 * 1024);
+        int more = delivery_read(d, &text);
+        int r = more < 0 ? more : smtp_client_body(l->engine, buf_str(&text));
+        buf_wipe(&text);
+        if (r == 0 && more == 0) {
+            d->body_ended = true;
+            r = smtp_client_body_end(l->engine);
+        }
+        r = r < 0 ? r : flush(l);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static void pump_body(struct link_conn *l)
+{
+    int r = send_body(l);
+    if (r == -EBADMSG) { /* our own copy is damaged: nobody must get half of it */
+        struct delivery *d = l->delivery;
+        l->delivery = NULL;
+        d->link = NULL;
+        link_free(l);
+        delivery_give_up(d, REASON_POISON, "the stored message cannot be decrypted");
+    } else if (r < 0) {
+        fail(l, REASON_BROKEN_SESSION, strerror(-r));
+    } else {
+        keep_time(l);
+    }
+}
+
+static void on_drain(void *arg)
+{
+    struct link_conn *l = arg;
+    if (l->state == LINK_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended) {
+        pump_body(l);
+    }
+}
+
+/* --- events of the engine ------------------------------------------------------------------------------ */
+
+static void refuse(struct link_conn *l, enum sess sess, const struct smtp_answer *a)
+{
+    char detail[600];
+    struct delivery *d = l->delivery;
+    snprintf(detail, sizeof detail, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
+    l->delivery = NULL;
+    d->link = NULL;
+    if (sess == SESS_REFUSED) {
+        delivery_link_failed(d, l, sess, HOST_TEMPORARY, REASON_NONE, detail);
+    } else {
+        /* RFC 7504: 521 means no mail service here, for good */
+        delivery_link_failed(d, l, SESS_NOCONN, a->code == 521 ? HOST_PERMANENT : HOST_TEMPORARY,
+                             REASON_REJECTED, detail);
+    }
+    link_free(l);
+}
+
+static void start_tls(struct link_conn *l)
+{
+    struct buf plain = BUF_INIT(16 * 1024 + 1), cipher = BUF_INIT(64 * 1024);
+    l->tls = tls_channel_client(l->out->tls, l->host);
+    l->handshaking = true;
+    int r = l->tls ? tls_channel_feed(l->tls, STR(""), &plain, &cipher) : -ENOMEM;
+    r = r < 0 ? r : conn_send(l->conn, buf_str(&cipher));
+    buf_free(&cipher);
+    buf_free(&plain);
+    if (r < 0) {
+        fail(l, REASON_TLS_FAILED, strerror(-r));
+    } else {
+        keep_time(l);
+    }
+}
+
+static void on_session_ready(struct link_conn *l)
+{
+    if (l->tls) {
+        l->sess = tls_channel_facts(l->tls)->check == TLS_CHECK_OK ? SESS_PKIX_OK : SESS_PKIX_BAD;
+    } else {
+        l->sess = SESS_NOADV;
+    }
+    timer_stop(l->timer);
+    delivery_link_ready(l->delivery, l);
+}
+
+/* True when the loop over events may go on with this link. */
+static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
+{
+    struct delivery *d = l->delivery;
+    switch (ev->type) {
+    case SMTP_CL_NONE:
+        return false;
+    case SMTP_CL_OFFERED:
+        l->offered = true;
+        return true;
+    case SMTP_CL_START_TLS:
+        start_tls(l);
+        return false;
+    case SMTP_CL_REFUSED:
+        refuse(l, SESS_REFUSED, ev->answer);
+        return false;
+    case SMTP_CL_READY:
+        on_session_ready(l);
+        return false;
+    case SMTP_CL_RCPT:
+        delivery_rcpt_answer(d, ev->rcpt, ev->answer, ev->accepted);
+        return true;
+    case SMTP_CL_BODY:
+        pump_body(l);
+        return false;
+    case SMTP_CL_DONE:
+        timer_stop(l->timer);
+        l->messages++;
+        delivery_done(d, l, ev->answer, ev->accepted);
+        return false;
+    case SMTP_CL_REJECTED:
+        if (l->state == LINK_BUSY) {
+            char text[600];
+            snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
+            fail(l, REASON_BROKEN_SESSION, text);
+        } else if (d) {
+            refuse(l, SESS_NOCONN, ev->answer);
+        } else {
+            link_free(l);
+        }
+        return false;
+    case SMTP_CL_BROKEN:
+        fail(l, REASON_BROKEN_SESSION, ev->note);
+        return false;
+    }
+    return false;
+}
+
+/* Runs the engine. The link may be gone afterwards. */
+static void process(struct link_conn *l)
+{
+    struct smtp_client_event ev;
+    do {
+        smtp_client_next(l->engine, &ev);
+        if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT) {
+            int r = flush(l);
+            if (r < 0) {
+                fail(l, REASON_BROKEN_SESSION, strerror(-r));
+                return;
+            }
+            if (l->delivery && l->state != LINK_WAITING_SAVE) {
+                keep_time(l);
+            }
+        }
+    } while (handle(l, &ev));
+}
+
+/* --- input ----------------------------------------------------------------------------------------------- */
+
+static void take_plain(struct link_conn *l, struct str bytes)
+{
+    if (smtp_client_feed(l->engine, bytes) < 0) {
+        fail(l, REASON_BROKEN_SESSION, "the peer sent too much");
+        return;
+    }
+    process(l);
+}
+
+static void take_cipher(struct link_conn *l, struct str bytes)
+{
+    struct buf plain = BUF_INIT(256 * 1024), cipher = BUF_INIT(256 * 1024);
+    int r = tls_channel_feed(l->tls, bytes, &plain, &cipher);
+    enum tls_state state = tls_channel_state(l->tls);
+    if (buf_len(&cipher) > 0) {
+        int sent = conn_send(l->conn, buf_str(&cipher));
+        r = r < 0 ? r : sent;
+    }
+    buf_free(&cipher);
+    if (r < 0 || state == TLS_BROKEN) {
+        char detail[300];
+        snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
+        buf_wipe(&plain);
+        fail(l, REASON_TLS_FAILED, detail);
+        return;
+    }
+    if (l->handshaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
+        l->handshaking = false;
+        smtp_client_tls_started(l->engine);
+        (void)!flush(l); /* EHLO again; an error shows at the next read */
+        keep_time(l);
+    }
+    if (buf_len(&plain) > 0) {
+        take_plain(l, buf_str(&plain));
+        buf_wipe(&plain);
+        return; /* the link may be gone */
+    }
+    buf_wipe(&plain);
+    if (state == TLS_CLOSED) {
+        fail(l, REASON_BROKEN_SESSION, "the peer ended the encrypted session");
+    }
+}
+
+static void on_connect(void *arg)
+{
+    struct link_conn *l = arg;
+    l->state = LINK_TALKING;
+    keep_time(l);
+}
+
+static void on_read(void *arg, struct str bytes)
+{
+    struct link_conn *l = arg;
+    if (l->state == LINK_IDLE || l->state == LINK_WAITING_SAVE) {
+        /* nothing was asked: the peer is closing (421) or confused; not used again */
+        if (l->state == LINK_IDLE) {
+            link_free(l);
+        } else {
+            l->messages = UINT32_MAX;
+        }
+        return;
+    }
+    if (l->tls) {
+        take_cipher(l, bytes);
+    } else {
+        take_plain(l, bytes);
+    }
+}
+
+static void on_close(void *arg, int error)
+{
+    struct link_conn *l = arg;
+    if (l->state == LINK_WAITING_SAVE) {
+        link_free(l);
+        return;
+    }
+    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
+         error ? strerror(-error) : "the peer closed the connection");
+}
+
+static const struct conn_events conn_events = {
+    .on_connect = on_connect, .on_read = on_read, .on_drain = on_drain, .on_close = on_close};
+
+/* --- use --------------------------------------------------------------------------------------------------- */
+
+void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port)
+{
+    struct smtpout *out = d->out;
+    const struct conf *c = child_conf(out->child);
+    struct endpoint to, from;
+    struct link_conn *l = err_calloc(1, sizeof *l);
+    l->out = out;
+    l->delivery = d;
+    l->port = port;
+    l->sess = SESS_NOCONN;
+    str_copy_cut(str_c(host), l->host, sizeof l->host);
+    str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
+    str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
+    str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
+    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello});
+    l->timer = timer_new(child_loop(out->child), on_timer, l);
+    out->n_links++;
+    out->opened++;
+    d->link = l;
+    int r = endpoint_parse(str_c(ip), port, &to);
+    bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0 &&
+                     r == 0 && from.addr.ss_family == to.addr.ss_family;
+    r = r < 0 ? r : conn_connect(child_loop(out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
+    if (r < 0) {
+        fail(l, REASON_CONNECT, strerror(-r));
+        return;
+    }
+    keep_time(l);
+}
+
+struct link_conn *link_find_idle(struct smtpout *out, const char *host, const char *ip, uint16_t port,
+                                 struct str next_hop)
+{
+    LIST_EACH (it, &out->idle) {
+        struct link_conn *l = LIST_OF(it, struct link_conn, idle);
+        /* a plain connection serves only the destination it was judged for */
+        if (l->port == port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 &&
+            (l->tls || str_eq(str_c(l->next_hop), next_hop))) {
+            list_remove(&l->idle);
+            out->n_idle--;
+            l->state = LINK_TALKING;
+            l->reused = true;
+            timer_stop(l->timer);
+            return l;
+        }
+    }
+    return NULL;
+}
+
+void link_send(struct link_conn *l, struct delivery *d, const struct permit *permit)
+{
+    l->delivery = d;
+    d->link = l;
+    l->state = LINK_BUSY;
+    int r = smtp_client_send(l->engine, permit, &d->mail);
+    r = r < 0 ? r : flush(l);
+    if (r < 0) {
+        fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
+        return;
+    }
+    keep_time(l);
+}
+
+static void end_in_order(struct link_conn *l)
+{
+    smtp_client_quit(l->engine);
+    (void)!flush(l);
+    if (l->tls) {
+        struct buf cipher = BUF_INIT(64 * 1024);
+        tls_channel_finish(l->tls, &cipher);
+        (void)!conn_send(l->conn, buf_str(&cipher));
+        buf_free(&cipher);
+    }
+    conn_finish(l->conn);
+    l->conn = NULL;
+    link_free(l);
+}
+
+void link_release(struct link_conn *l, bool usable)
+{
+    struct smtpout *out = l->out;
+    const struct conf *c = child_conf(out->child);
+    l->delivery = NULL;
+    l->saving = 0;
+    bool keep = usable && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+                out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
+    if (!keep) {
+        end_in_order(l);
+        return;
+    }
+    l->state = LINK_IDLE;
+    list_append(&out->idle, &l->idle);
+    out->n_idle++;
+    timer_start(l->timer, c->queue.idle_connection);
+}
+
+void link_close_idle(struct smtpout *out)
+{
+    while (!list_empty(&out->idle)) {
+        struct link_conn *l = LIST_OF(out->idle.next, struct link_conn, idle);
+        list_remove(&l->idle);
+        out->n_idle--;
+        l->state = LINK_TALKING;
+        end_in_order(l);
+    }
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dsn.c: writes the bounce: plain words for the sender, RFC 3464 fields for programs, and the
+ * header section of the original. Called by smtpout. Pure.
+ *
+ * The body of the original is never returned: it may be what had to be protected. Text from peers
+ * was cleaned of control bytes when it was read; here it is folded and, without SMTPUTF8, kept to
+ * ASCII.
+ */
+#include "report/dsn.h"
+#include "policy/policy.h"
+#include "wire/date.h"
+
+#include <stdio.h>
+
+enum { LINE_SOFT = 76 };
+
+/* Words of text, folded at 76 columns with the given prefix for further lines. */
+static int put_folded(struct buf *out, struct str text, const char *prefix, bool utf8)
+{
+    size_t column = strlen(prefix);
+    struct str rest = text, word;
+    int r = 0;
+    bool first = true;
+    while (r == 0 && rest.p && str_split(&rest, ' ', &word)) {
+        if (!first && column + word.n + 1 > LINE_SOFT) {
+            r = buf_printf(out, "\r\n%s", prefix);
+            column = strlen(prefix);
+        } else if (!first) {
+            r = buf_append(out, " ", 1);
+            column++;
+        }
+        for (size_t i = 0; r == 0 && i < word.n; i++) {
+            unsigned char c = (unsigned char)word.p[i];
+            bool plain = c >= 0x20 && c != 0x7f && (utf8 || c < 0x80);
+            r = buf_append(out, plain ? &word.p[i] : "?", 1);
+        }
+        column += word.n;
+        first = false;
+    }
+    return r;
+}
+
+static struct str status_of(const struct dsn_rcpt *r)
+{
+    if (r->code.n > 0 && r->code.p[0] == '5') {
+        return r->code;
+    }
+    const char *own = reason_bounced_code(r->reason);
+    return str_c(*own ? own : "5.0.0");
+}
+
+static int put_header(const struct dsn *d, const char *boundary, struct buf *out)
+{
+    char date[DATE_MAX];
+    date_rfc5322(d->at_ms, date);
+    return buf_printf(out,
+                      "From: Mail gateway <MAILER-DAEMON@" STR_FMT ">\r\nTo: <" STR_FMT ">\r\n"
+                      "Subject: Your message could not be delivered\r\nDate: %s\r\n"
+                      "Message-ID: <" STR_FMT "@" STR_FMT ">\r\nAuto-Submitted: auto-replied\r\n"
+                      "MIME-Version: 1.0\r\n"
+                      "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+                      "\tboundary=\"%s\"\r\n%s\r\n"
+                      "This is a message in MIME format.\r\n\r\n",
+                      STR_ARG(d->hostname), STR_ARG(d->to), date, STR_ARG(d->own_id),
+                      STR_ARG(d->hostname), boundary,
+                      d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+}
+
+static int put_person(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
+{
+    int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
+    e = e < 0 ? e : put_folded(out, str_c(reason_sentence(r->reason)), "    ", d->utf8);
+    if (e == 0 && r->reply.n > 0) {
+        e = buf_printf(out, "\r\n    %s",
+                       r->remote ? "The other side said: " : "In detail: ");
+        e = e < 0 ? e : put_folded(out, r->reply, "    ", d->utf8);
+    }
+    return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
+}
+
+static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
+{
+    char date[DATE_MAX];
+    date_rfc5322(d->arrived_ms, date);
+    int e = buf_printf(out,
+                       "--%s\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n"
+                       "This is the mail gateway " STR_FMT "%s" STR_FMT ".\r\n\r\n"
+                       "Your message of %s\r\n(our number " STR_FMT ") could not be delivered to:\r\n\r\n",
+                       boundary, d->utf8 ? "utf-8" : "us-ascii",
+                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname),
+                       d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date, STR_ARG(d->id));
+    for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
+        e = put_person(d, &d->rcpts[i], out);
+    }
+    bool has_admin = d->administrator.n > 0;
+    return e < 0 ? e
+                 : buf_printf(out,
+                              "It will not be tried again. If you do not know what to do, forward this\r\n"
+                              "notice to %s" STR_FMT ".\r\n\r\n",
+                              has_admin ? "" : "postmaster@",
+                              STR_ARG(has_admin ? d->administrator : d->hostname));
+}
+
+static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
+{
+    char date[DATE_MAX];
+    struct str status = status_of(r);
+    bool is_utf8 = false;
+    for (size_t i = 0; i < r->forward_path.n; i++) {
+        is_utf8 |= (unsigned char)r->forward_path.p[i] >= 0x80;
+    }
+    date_rfc5322(r->last_ms, date);
+    int e = buf_printf(out, "\r\nFinal-Recipient: %s;" STR_FMT "\r\nAction: failed\r\nStatus: " STR_FMT "\r\n",
+                       is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), STR_ARG(status));
+    if (e == 0 && r->host.n > 0) {
+        e = buf_printf(out, "Remote-MTA: dns;" STR_FMT "\r\n", STR_ARG(r->host));
+    }
+    if (e == 0 && r->reply.n > 0) {
+        e = buf_printf(out, "Diagnostic-Code: %s;", r->remote ? "smtp" : "x-postern");
+        e = e < 0 ? e : put_folded(out, r->reply, "    ", d->utf8);
+        e = e < 0 ? e : buf_add(out, STR("\r\n"));
+    }
+    if (e == 0 && r->last_ms > 0) {
+        e = buf_printf(out, "Last-Attempt-Date: %s\r\n", date);
+    }
+    return e;
+}
+
+static int put_fields(const struct dsn *d, const char *boundary, struct buf *out)
+{
+    char date[DATE_MAX];
+    date_rfc5322(d->arrived_ms, date);
+    int e = buf_printf(out,
+                       "--%s\r\nContent-Type: message/%sdelivery-status\r\n%s\r\n"
+                       "Reporting-MTA: dns;" STR_FMT "\r\nArrival-Date: %s\r\n",
+                       boundary, d->utf8 ? "global-" : "",
+                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname), date);
+    for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
+        e = put_rcpt_fields(d, &d->rcpts[i], out);
+    }
+    return e < 0 ? e : buf_add(out, STR("\r\n"));
+}
+
+int dsn_write(const struct dsn *d, struct buf *out)
+{
+    char boundary[64];
+    snprintf(boundary, sizeof boundary, "=_%.40s/dsn", d->own_id.p); /* "=_" cannot stand in quoted-printable */
+    int e = put_header(d, boundary, out);
+    e = e < 0 ? e : put_words(d, boundary, out);
+    e = e < 0 ? e : put_fields(d, boundary, out);
+    e = e < 0 ? e
+              : buf_printf(out, "--%s\r\nContent-Type: %s\r\n%s\r\n", boundary,
+                           d->utf8 ? "message/global-headers" : "text/rfc822-headers",
+                           d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+    e = e < 0 ? e : buf_add(out, d->headers);
+    return e < 0 ? e : buf_printf(out, "\r\n--%s--\r\n", boundary);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json.c: builds JSON values with jansson. Called by report/ and the postern command.
+ */
+#include "report/json.h"
+#include "wire/date.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+/* struct json is jansson's value under a name of ours. */
+static json_t *raw(struct json *j)
+{
+    return (json_t *)j;
+}
+
+struct json *report_object(void)
+{
+    json_t *j = json_object();
+    must(j);
+    return (struct json *)j;
+}
+
+struct json *report_array(void)
+{
+    json_t *j = json_array();
+    must(j);
+    return (struct json *)j;
+}
+
+static json_t *text(struct str s)
+{
+    json_t *j = json_stringn(s.p ? s.p : "", s.n);
+    if (!j) { /* not UTF-8 */
+        char *copy = str_dup(s);
+        for (size_t i = 0; i < s.n; i++) {
+            copy[i] = (unsigned char)copy[i] >= 0x80 ? '?' : copy[i];
+        }
+        j = json_stringn(copy, s.n);
+        free(copy);
+    }
+    must(j);
+    return j;
+}
+
+void report_put_str(struct json *o, const char *key, struct str s)
+{
+    must(json_object_set_new(raw(o), key, text(s)) == 0);
+}
+
+void report_put_int(struct json *o, const char *key, int64_t n)
+{
+    must(json_object_set_new(raw(o), key, json_integer(n)) == 0);
+}
+
+void report_put_bool(struct json *o, const char *key, bool b)
+{
+    must(json_object_set_new(raw(o), key, json_boolean(b)) == 0);
+}
+
+void report_put_time(struct json *o, const char *key, int64_t ms)
+{
+    char date[DATE_MAX];
+    date_iso(ms, date);
+    must(json_object_set_new(raw(o), key, ms ? json_string(date) : json_null()) == 0);
+}
+
+void report_put(struct json *o, const char *key, struct json *child)
+{
+    must(json_object_set_new(raw(o), key, raw(child)) == 0);
+}
+
+void report_append(struct json *a, struct json *item)
+{
+    must(json_array_append_new(raw(a), raw(item)) == 0);
+}
+
+void report_append_str(struct json *a, struct str s)
+{
+    must(json_array_append_new(raw(a), text(s)) == 0);
+}
+
+int report_render(struct json *j, struct buf *out)
+{
+    char *rendered = json_dumps(raw(j), JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_decref(raw(j));
+    must(rendered);
+    int r = buf_printf(out, "%s\n", rendered);
+    free(rendered);
+    return r;
+}

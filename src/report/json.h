@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json.h: JSON for --json, over jansson (the only folder that includes it).
+ */
+#pragma once
+#include "base/buf.h"
+
+struct json;
+
+/* The caller gives each object or array away (to its parent, or to report_render). */
+struct json *report_object(void);
+struct json *report_array(void);
+/* Bytes that are not UTF-8 are replaced by "?". */
+void report_put_str(struct json *o, const char *key, struct str s);
+void report_put_int(struct json *o, const char *key, int64_t n);
+void report_put_bool(struct json *o, const char *key, bool b);
+/* ISO 8601, or null when ms is 0. */
+void report_put_time(struct json *o, const char *key, int64_t ms);
+/* Takes child. */
+void report_put(struct json *o, const char *key, struct json *child);
+/* Takes item. */
+void report_append(struct json *a, struct json *item);
+void report_append_str(struct json *a, struct str s);
+/* Appends the text and a newline; frees j. 0 or -ENOSPC. */
+int report_render(struct json *j, struct buf *out) MUST_USE;

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * message.c: the message report. Called by the postern command. Pure.
+ *
+ * First the answer a sender wants (did it go, was it secure, why not), then every attempt with its
+ * facts for an auditor. A certificate that only fits an unvouched name is never called
+ * authenticated.
+ */
+#include "report/message.h"
+#include "policy/policy.h"
+#include "store/store.h"
+#include "wire/date.h"
+#include "wire/id.h"
+
+#include <stdlib.h>
+
+static const char *const grade_words[] = {
+    [GRADE_PLAIN] = "not encrypted",
+    [GRADE_ENCRYPT] = "encrypted, the receiving server not verified",
+    [GRADE_CERT] = "encrypted, certificate verified for the server's name",
+    [GRADE_AUTH] = "encrypted, and the receiving server proved to be the right one",
+    [GRADE_PIN] = "encrypted, with the certificate the administrator pinned",
+};
+
+const char *message_state_words(const struct ipc_row_rcpt *r)
+{
+    switch ((enum rcpt_state)r->state) {
+    case RCPT_QUEUED:
+        return r->attempts > 0 ? "waiting" : "queued";
+    case RCPT_HELD:
+        return "held";
+    case RCPT_DELIVERED:
+        return "delivered";
+    case RCPT_FAILED:
+        return "returned";
+    case RCPT_EXPIRED:
+        return "expired";
+    case RCPT_DELETED:
+        return "deleted";
+    case RCPT_STATE_END:
+        break;
+    }
+    return "unknown";
+}
+
+/* True when the number stands in the comma separated list. */
+static bool lists(struct str rcpts, uint64_t rcpt)
+{
+    struct str rest = rcpts, one;
+    while (str_split(&rest, ',', &one)) {
+        uint64_t n;
+        if (str_to_u64(one, UINT64_MAX, &n) == 0 && n == rcpt) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct ipc_row_attempt *message_last_attempt(const struct message_report *r, uint64_t rcpt)
+{
+    for (size_t i = r->n_attempts; i > 0; i--) {
+        if (lists(r->attempts[i - 1]->rcpts, rcpt)) {
+            return r->attempts[i - 1];
+        }
+    }
+    return NULL;
+}
+
+int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
+{
+    if (a->tls_version.n > 0) {
+        int r = buf_printf(out, STR_FMT ", " STR_FMT ", %u bit", STR_ARG(a->tls_version),
+                           STR_ARG(a->tls_cipher), a->tls_bits);
+        return r < 0 ? r : buf_printf(out, "; certificate: " STR_FMT, STR_ARG(a->cert_check));
+    }
+    static const char *const words[] = {
+        [SESS_NOCONN] = "no connection",         [SESS_NOADV] = "no encryption offered",
+        [SESS_REFUSED] = "encryption refused",   [SESS_HSFAIL] = "encryption failed",
+        [SESS_LEGACY] = "outdated encryption",   [SESS_DANE_OK] = "DANE",
+        [SESS_PIN_OK] = "pinned certificate",    [SESS_PKIX_OK] = "verified certificate",
+        [SESS_PKIX_BAD] = "unverified certificate"};
+    return buf_printf(out, "%s", a->sess < SESS_END ? words[a->sess] : "unknown");
+}
+
+static int put_arrival(const struct ipc_row_message *m, struct buf *out)
+{
+    char id[ID_TEXT], date[DATE_MAX];
+    id_text(m->id, id);
+    date_iso(m->arrived_ms, date);
+    int r = buf_printf(out, "Message %s\n  from <" STR_FMT ">, %llu octets, arrived %s\n", id,
+                       STR_ARG(m->reverse_path), (unsigned long long)m->size, date);
+    if (r == 0 && m->bounce_of) {
+        id_text(m->bounce_of, id);
+        return buf_printf(out, "  a notice of ours about message %s\n", id);
+    }
+    r = r < 0 ? r
+              : buf_printf(out, "  received from " STR_FMT " (" STR_FMT ") with " STR_FMT ", ",
+                           STR_ARG(m->helo), STR_ARG(m->client), STR_ARG(m->protocol));
+    if (r == 0 && m->tls_version.n > 0) {
+        return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit\n", STR_ARG(m->tls_version),
+                          STR_ARG(m->tls_cipher), m->tls_bits);
+    }
+    return r < 0 ? r : buf_add(out, STR("not encrypted on that way\n"));
+}
+
+static int put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r, struct buf *out)
+{
+    char date[DATE_MAX];
+    const struct ipc_row_attempt *a = message_last_attempt(report, r->rcpt);
+    date_iso(r->last_ms, date);
+    int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path), message_state_words(r),
+                       r->last_ms ? " " : "", r->last_ms ? date : "");
+    if (e == 0 && r->state == RCPT_DELIVERED && a) {
+        e = buf_printf(out, "  Sent securely: %s; %s\n  Over: ",
+                       a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
+                       grade_words[a->grade < GRADE_END ? a->grade : GRADE_PLAIN]);
+        e = e < 0 ? e : message_transport_words(a, out);
+        e = e < 0 ? e : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host), STR_ARG(a->address));
+    } else if (e == 0 && r->reason) {
+        e = buf_printf(out, "  Why: %s\n", reason_sentence((enum reason)r->reason));
+    }
+    if (e == 0 && r->reply.n > 0) {
+        e = buf_printf(out, "  In detail: " STR_FMT "\n", STR_ARG(r->reply));
+    }
+    if (e == 0 && r->code.n > 0) {
+        e = buf_printf(out, "  Status code: " STR_FMT "\n", STR_ARG(r->code));
+    }
+    if (e == 0 && r->state == RCPT_QUEUED) {
+        date_iso(r->next_ms, date);
+        e = buf_printf(out, "  Attempts so far: %u; next: %s\n", r->attempts, date);
+    }
+    if (e == 0 && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED)) {
+        e = buf_printf(out, "  The sender %s told.\n",
+                       report->message->reverse_path.n == 0 ? "could not be (null reverse-path), and was not"
+                       : r->bounced ? "was" : "is being");
+    }
+    return e;
+}
+
+static int put_raised(const struct ipc_row_attempt *a, struct buf *out)
+{
+    int r = 0;
+    for (unsigned bit = 0; r == 0 && bit < RAISED_END; bit++) {
+        if (a->raised & (1u << bit)) {
+            r = buf_printf(out, "     demanded by: %s\n", raiser_sentence((enum raiser_bit)bit));
+        }
+    }
+    return r;
+}
+
+static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct buf *out)
+{
+    char date[DATE_MAX];
+    date_iso(a->at_ms, date);
+    int r = buf_printf(out, "  %zu. %s  " STR_FMT " [" STR_FMT "]:%u%s, %u ms\n     ", number, date,
+                       STR_ARG(a->host), STR_ARG(a->address), a->port, a->reused ? ", kept connection" : "",
+                       a->took_ms);
+    r = r < 0 ? r : message_transport_words(a, out);
+    if (r == 0 && a->tls_version.n > 0) {
+        r = buf_printf(out, "\n     key exchange " STR_FMT ", signature " STR_FMT ", server key " STR_FMT
+                            "\n     certificate of " STR_FMT ", by " STR_FMT "\n     SHA-256 " STR_FMT,
+                       STR_ARG(a->tls_group), STR_ARG(a->tls_signature), STR_ARG(a->peer_key),
+                       STR_ARG(a->cert_subject), STR_ARG(a->cert_issuer), STR_ARG(a->cert_fingerprint));
+    }
+    r = r < 0 ? r
+              : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n", grade_name((enum grade)a->grade),
+                           grade_name((enum grade)a->floor), a->mx == MX_SECURE ? "vouched for" : "not vouched for",
+                           action_name((enum action)a->action), reason_name((enum reason)a->reason));
+    r = r < 0 ? r : put_raised(a, out);
+    if (r == 0 && a->detail.n > 0) {
+        r = buf_printf(out, "     detail: " STR_FMT "\n", STR_ARG(a->detail));
+    }
+    return r;
+}
+
+int message_report_words(const struct message_report *report, struct buf *out)
+{
+    int r = put_arrival(report->message, out);
+    for (size_t i = 0; r == 0 && i < report->n_rcpts; i++) {
+        r = put_rcpt(report, report->rcpts[i], out);
+    }
+    if (r == 0 && report->n_attempts > 0) {
+        r = buf_add(out, STR("\nAttempts:\n"));
+    }
+    for (size_t i = 0; r == 0 && i < report->n_attempts; i++) {
+        r = put_attempt(report->attempts[i], i + 1, out);
+    }
+    return r;
+}
+
+static struct json *rcpt_json(const struct ipc_row_rcpt *r)
+{
+    struct json *o = report_object();
+    report_put_int(o, "number", (int64_t)r->rcpt);
+    report_put_str(o, "forward-path", r->forward_path);
+    report_put_str(o, "state", str_c(message_state_words(r)));
+    report_put_str(o, "next-hop", r->next_hop);
+    report_put_int(o, "attempts", r->attempts);
+    report_put_time(o, "last-attempt", r->last_ms);
+    report_put_time(o, "next-attempt", r->state == RCPT_QUEUED ? r->next_ms : 0);
+    report_put_str(o, "reason", str_c(reason_name((enum reason)r->reason)));
+    report_put_str(o, "status", r->code);
+    report_put_str(o, "detail", r->reply);
+    report_put_str(o, "host", r->host);
+    report_put_bool(o, "sender-told", r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED));
+    return o;
+}
+
+static struct json *attempt_json(const struct ipc_row_attempt *a)
+{
+    struct json *o = report_object(), *raised = report_array();
+    for (unsigned bit = 0; bit < RAISED_END; bit++) {
+        if (a->raised & (1u << bit)) {
+            report_append_str(raised, str_c(raiser_sentence((enum raiser_bit)bit)));
+        }
+    }
+    report_put_time(o, "at", a->at_ms);
+    report_put_int(o, "took-ms", a->took_ms);
+    report_put_str(o, "recipients", a->rcpts);
+    report_put_str(o, "host", a->host);
+    report_put_str(o, "address", a->address);
+    report_put_int(o, "port", a->port);
+    report_put_bool(o, "kept-connection", a->reused);
+    report_put_str(o, "mx", str_c(mx_name((enum mx)a->mx)));
+    report_put_str(o, "session", str_c(sess_name((enum sess)a->sess)));
+    report_put_str(o, "action", str_c(action_name((enum action)a->action)));
+    report_put_str(o, "grade", str_c(grade_name((enum grade)a->grade)));
+    report_put_str(o, "floor", str_c(grade_name((enum grade)a->floor)));
+    report_put_str(o, "reason", str_c(reason_name((enum reason)a->reason)));
+    report_put(o, "demanded-by", raised);
+    report_put_str(o, "tls-version", a->tls_version);
+    report_put_str(o, "cipher", a->tls_cipher);
+    report_put_int(o, "bits", a->tls_bits);
+    report_put_str(o, "group", a->tls_group);
+    report_put_str(o, "signature", a->tls_signature);
+    report_put_str(o, "server-key", a->peer_key);
+    report_put_str(o, "certificate-check", a->cert_check);
+    report_put_str(o, "certificate-subject", a->cert_subject);
+    report_put_str(o, "certificate-issuer", a->cert_issuer);
+    report_put_str(o, "certificate-sha256", a->cert_fingerprint);
+    report_put_time(o, "certificate-ends", a->cert_not_after);
+    report_put_str(o, "detail", a->detail);
+    return o;
+}
+
+struct json *message_report_json(const struct message_report *report)
+{
+    const struct ipc_row_message *m = report->message;
+    struct json *o = report_object(), *rcpts = report_array(), *attempts = report_array();
+    char id[ID_TEXT];
+    id_text(m->id, id);
+    report_put_str(o, "id", str_c(id));
+    report_put_str(o, "reverse-path", m->reverse_path);
+    report_put_time(o, "arrived", m->arrived_ms);
+    report_put_int(o, "size", (int64_t)m->size);
+    report_put_str(o, "client", m->client);
+    report_put_str(o, "helo", m->helo);
+    report_put_str(o, "protocol", m->protocol);
+    report_put_str(o, "tls-version", m->tls_version);
+    report_put_str(o, "cipher", m->tls_cipher);
+    report_put_int(o, "bits", m->tls_bits);
+    if (m->bounce_of) {
+        id_text(m->bounce_of, id);
+        report_put_str(o, "bounce-of", str_c(id));
+    }
+    for (size_t i = 0; i < report->n_rcpts; i++) {
+        report_append(rcpts, rcpt_json(report->rcpts[i]));
+    }
+    for (size_t i = 0; i < report->n_attempts; i++) {
+        report_append(attempts, attempt_json(report->attempts[i]));
+    }
+    report_put(o, "recipients", rcpts);
+    report_put(o, "attempts", attempts);
+    return o;
+}

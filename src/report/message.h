@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * message.h: the message report: what became of a message, in plain words and in facts.
+ */
+#pragma once
+#include "base/buf.h"
+#include "report/json.h"
+#include "sys/ipc.h"
+
+/* All rows of one message; strings are borrowed. */
+struct message_report {
+    const struct ipc_row_message *message;
+    const struct ipc_row_rcpt *const *rcpts;
+    size_t n_rcpts;
+    const struct ipc_row_attempt *const *attempts;
+    size_t n_attempts;
+};
+
+/* Appends the report in plain words. 0 or -ENOSPC. */
+int message_report_words(const struct message_report *r, struct buf *out) MUST_USE;
+struct json *message_report_json(const struct message_report *r);
+/* The row's state in words: "delivered", "waiting", ... */
+const char *message_state_words(const struct ipc_row_rcpt *r);
+/* The attempt that ended a recipient's story, or NULL. */
+const struct ipc_row_attempt *message_last_attempt(const struct message_report *r, uint64_t rcpt);
+/* "TLSv1.3, TLS_AES_256_GCM_SHA384, 256 bit, certificate ..." or why there was none. */
+int message_transport_words(const struct ipc_row_attempt *a, struct buf *out) MUST_USE;

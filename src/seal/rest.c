@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rest.c: encryption at rest over libsodium. Called by smtpin (seal, wrap), smtpout (read; seal
+ * for bounces) and keys (unwrap). The only folder that includes libsodium.
+ */
+#include "seal/rest.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+enum { WRAPPER_LIFE_MS = 60 * 1000, OPENED_PAIRS = 64 };
+
+struct rest_wrapper {
+    unsigned char theirs[REST_PUBLIC];
+    unsigned char ours[REST_PUBLIC];
+    unsigned char shared[32];
+    int64_t made_ms;
+    bool made;
+};
+
+struct rest_sealer {
+    crypto_secretstream_xchacha20poly1305_state state;
+    unsigned char header[REST_HEADER];
+    bool started;
+    struct buf piece;
+};
+
+struct rest_reader {
+    crypto_secretstream_xchacha20poly1305_state state;
+    unsigned char key[REST_KEY];
+    bool started, done;
+    struct buf piece;
+};
+
+/* A pair of some smtpin whose secret was derived already. */
+struct opened_pair {
+    unsigned char public[REST_PUBLIC];
+    unsigned char shared[32];
+};
+
+struct rest_opener {
+    unsigned char secret[REST_SECRET];
+    unsigned char public[REST_PUBLIC];
+    struct opened_pair pairs[OPENED_PAIRS];
+    size_t n_pairs, next;
+};
+
+_Static_assert(REST_HEADER == crypto_secretstream_xchacha20poly1305_HEADERBYTES, "header");
+_Static_assert(REST_PIECE_SEALED == REST_PIECE + crypto_secretstream_xchacha20poly1305_ABYTES, "piece");
+_Static_assert(REST_WRAPPED == 32 + crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + REST_KEY,
+               "wrapped");
+
+int rest_init(void)
+{
+    return sodium_init() < 0 ? -EIO : 0;
+}
+
+/* shared = BLAKE2b(X25519(secret, peer) || ephemeral || recipient) */
+static int derive(const unsigned char secret[32], const unsigned char peer[32],
+                  const unsigned char ephemeral[32], const unsigned char recipient[32],
+                  unsigned char ret[32])
+{
+    unsigned char q[32];
+    crypto_generichash_state h;
+    if (crypto_scalarmult(q, secret, peer) != 0) {
+        return -EBADMSG;
+    }
+    crypto_generichash_init(&h, NULL, 0, 32);
+    crypto_generichash_update(&h, q, sizeof q);
+    crypto_generichash_update(&h, ephemeral, 32);
+    crypto_generichash_update(&h, recipient, 32);
+    crypto_generichash_final(&h, ret, 32);
+    sodium_memzero(q, sizeof q);
+    return 0;
+}
+
+struct rest_wrapper *rest_wrapper_new(const unsigned char public_key[REST_PUBLIC])
+{
+    struct rest_wrapper *w = err_calloc(1, sizeof *w);
+    memcpy(w->theirs, public_key, REST_PUBLIC);
+    return w;
+}
+
+void rest_wrapper_free(struct rest_wrapper *w)
+{
+    if (w) {
+        sodium_memzero(w, sizeof *w);
+        free(w);
+    }
+}
+
+static int renew_pair(struct rest_wrapper *w, int64_t now_ms)
+{
+    unsigned char secret[32];
+    crypto_box_keypair(w->ours, secret);
+    int r = derive(secret, w->theirs, w->ours, w->theirs, w->shared);
+    sodium_memzero(secret, sizeof secret);
+    w->made = r == 0;
+    w->made_ms = now_ms;
+    return r;
+}
+
+int rest_wrap(struct rest_wrapper *w, int64_t now_ms, unsigned char ret_key[REST_KEY],
+              unsigned char ret_wrapped[REST_WRAPPED])
+{
+    if (!w->made || now_ms - w->made_ms > WRAPPER_LIFE_MS) {
+        int r = renew_pair(w, now_ms);
+        if (r < 0) {
+            return r;
+        }
+    }
+    unsigned char *nonce = ret_wrapped + 32;
+    crypto_secretstream_xchacha20poly1305_keygen(ret_key);
+    memcpy(ret_wrapped, w->ours, 32);
+    randombytes_buf(nonce, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(nonce + crypto_secretbox_NONCEBYTES, ret_key, REST_KEY, nonce, w->shared);
+    return 0;
+}
+
+void rest_make_secret(unsigned char ret_secret[REST_SECRET])
+{
+    randombytes_buf(ret_secret, REST_SECRET);
+}
+
+struct rest_opener *rest_opener_new(const unsigned char secret[REST_SECRET],
+                                    unsigned char ret_public[REST_PUBLIC])
+{
+    struct rest_opener *o = err_calloc(1, sizeof *o);
+    (void)sodium_mlock(o, sizeof *o);
+    memcpy(o->secret, secret, REST_SECRET);
+    crypto_scalarmult_base(o->public, secret);
+    memcpy(ret_public, o->public, REST_PUBLIC);
+    return o;
+}
+
+void rest_opener_free(struct rest_opener *o)
+{
+    if (o) {
+        (void)sodium_munlock(o, sizeof *o);
+        sodium_memzero(o, sizeof *o);
+        free(o);
+    }
+}
+
+static const unsigned char *shared_with(struct rest_opener *o, const unsigned char public[32])
+{
+    for (size_t i = 0; i < o->n_pairs; i++) {
+        if (memcmp(o->pairs[i].public, public, 32) == 0) {
+            return o->pairs[i].shared;
+        }
+    }
+    struct opened_pair *pair = &o->pairs[o->next];
+    if (derive(o->secret, public, public, o->public, pair->shared) < 0) {
+        return NULL;
+    }
+    memcpy(pair->public, public, 32);
+    o->next = (o->next + 1) % OPENED_PAIRS;
+    o->n_pairs = o->n_pairs < OPENED_PAIRS ? o->n_pairs + 1 : OPENED_PAIRS;
+    return pair->shared;
+}
+
+int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key[REST_KEY])
+{
+    if (wrapped.n != REST_WRAPPED) {
+        return -EBADMSG;
+    }
+    const unsigned char *p = (const unsigned char *)wrapped.p;
+    const unsigned char *shared = shared_with(o, p);
+    const unsigned char *nonce = p + 32;
+    return shared && crypto_secretbox_open_easy(ret_key, nonce + crypto_secretbox_NONCEBYTES,
+                                                REST_KEY + crypto_secretbox_MACBYTES, nonce,
+                                                shared) == 0
+               ? 0
+               : -EBADMSG;
+}
+
+struct rest_sealer *rest_sealer_new(const unsigned char key[REST_KEY])
+{
+    struct rest_sealer *s = err_calloc(1, sizeof *s);
+    s->piece = BUF_INIT(REST_PIECE);
+    crypto_secretstream_xchacha20poly1305_init_push(&s->state, s->header, key);
+    return s;
+}
+
+static int seal_piece(struct rest_sealer *s, struct str plain, bool last, struct buf *out)
+{
+    char *room;
+    int r = s->started ? 0 : buf_append(out, s->header, sizeof s->header);
+    s->started = true;
+    r = r < 0 ? r : buf_reserve(out, plain.n + 17, &room);
+    if (r < 0) {
+        return r;
+    }
+    crypto_secretstream_xchacha20poly1305_push(
+        &s->state, (unsigned char *)room, NULL, (const unsigned char *)plain.p, plain.n, NULL, 0,
+        last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0);
+    buf_commit(out, plain.n + 17);
+    return 0;
+}
+
+/* Fills the held piece first; whole pieces go through without a copy. The last piece is held back. */
+int rest_seal(struct rest_sealer *s, struct str plain, struct buf *out)
+{
+    while (plain.n > 0) {
+        size_t held = buf_len(&s->piece);
+        int r;
+        if (held == 0 && plain.n > REST_PIECE) {
+            r = seal_piece(s, str_slice(plain, 0, REST_PIECE), false, out);
+            plain = str_slice(plain, REST_PIECE, plain.n);
+        } else if (held == REST_PIECE) {
+            r = seal_piece(s, buf_str(&s->piece), false, out);
+            buf_reset(&s->piece);
+        } else {
+            size_t n = plain.n < REST_PIECE - held ? plain.n : REST_PIECE - held;
+            r = buf_append(&s->piece, plain.p, n);
+            plain = str_slice(plain, n, plain.n);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+int rest_seal_end(struct rest_sealer *s, struct buf *out)
+{
+    return seal_piece(s, buf_str(&s->piece), true, out);
+}
+
+void rest_sealer_free(struct rest_sealer *s)
+{
+    if (s) {
+        buf_wipe(&s->piece);
+        sodium_memzero(s, sizeof *s);
+        free(s);
+    }
+}
+
+struct rest_reader *rest_reader_new(const unsigned char key[REST_KEY])
+{
+    struct rest_reader *r = err_calloc(1, sizeof *r);
+    memcpy(r->key, key, REST_KEY);
+    r->piece = BUF_INIT(REST_PIECE_SEALED);
+    return r;
+}
+
+static int open_piece(struct rest_reader *r, struct str sealed, struct buf *out)
+{
+    char *room;
+    unsigned char tag;
+    if (sealed.n < 17 || r->done) {
+        return -EBADMSG;
+    }
+    int err = buf_reserve(out, sealed.n, &room);
+    if (err < 0) {
+        return err;
+    }
+    unsigned long long n;
+    if (crypto_secretstream_xchacha20poly1305_pull(&r->state, (unsigned char *)room, &n, &tag,
+                                                   (const unsigned char *)sealed.p, sealed.n, NULL,
+                                                   0) != 0) {
+        return -EBADMSG;
+    }
+    buf_commit(out, (size_t)n);
+    r->done = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+    return 0;
+}
+
+static int start_reading(struct rest_reader *r)
+{
+    int bad = crypto_secretstream_xchacha20poly1305_init_pull(
+        &r->state, (const unsigned char *)buf_str(&r->piece).p, r->key);
+    r->started = true;
+    buf_reset(&r->piece);
+    return bad ? -EBADMSG : 0;
+}
+
+/* Every piece but the last is full, so a short piece can only be the last: empty `sealed` ends. */
+int rest_read(struct rest_reader *r, struct str sealed, struct buf *out)
+{
+    if (sealed.n == 0 && r->started && buf_len(&r->piece) > 0) {
+        int err = open_piece(r, buf_str(&r->piece), out);
+        buf_reset(&r->piece);
+        return err;
+    }
+    while (sealed.n > 0) {
+        size_t want = r->started ? REST_PIECE_SEALED : REST_HEADER;
+        size_t held = buf_len(&r->piece);
+        size_t n = sealed.n < want - held ? sealed.n : want - held;
+        int err = buf_append(&r->piece, sealed.p, n);
+        sealed = str_slice(sealed, n, sealed.n);
+        if (err == 0 && held + n == want) {
+            if (!r->started) {
+                err = start_reading(r);
+            } else {
+                err = open_piece(r, buf_str(&r->piece), out);
+                buf_reset(&r->piece);
+            }
+        }
+        if (err < 0) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+bool rest_read_done(const struct rest_reader *r)
+{
+    return r->done;
+}
+
+void rest_reader_free(struct rest_reader *r)
+{
+    if (r) {
+        buf_wipe(&r->piece);
+        sodium_memzero(r, sizeof *r);
+        free(r);
+    }
+}

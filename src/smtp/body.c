@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * body.c: what is counted and refused while a message is read (RFC 5321 4.5.3, 6.3; reliability
+ * numbers). Called by server.c only. Pure.
+ *
+ * A refused message is read to its true end, so that its rest is never taken for commands.
+ */
+#include "smtp/server_priv.h"
+
+static const struct smtp_reply bare_cr = {
+    550, "5.6.0", "Message refused: it contains a carriage return that does not end a line (RFC 5321 2.3.8)"};
+static const struct smtp_reply bare_lf = {
+    550, "5.6.0", "Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8)"};
+static const struct smtp_reply nul = {550, "5.6.0", "Message refused: it contains a NUL octet"};
+static const struct smtp_reply too_big = {552, "5.3.4", "Message is larger than this server takes"};
+static const struct smtp_reply header_big = {552, "5.3.4", "The header section of the message is too large"};
+static const struct smtp_reply header_lines = {552, "5.3.4", "The header section of the message has too many lines"};
+static const struct smtp_reply field_big = {552, "5.3.4", "A header field of the message is too large"};
+static const struct smtp_reply looping = {554, "5.4.6", "Too many Received fields: this message goes in circles"};
+
+void smtp_body_start(struct smtp_body *b)
+{
+    *b = (struct smtp_body){.in_header = true};
+}
+
+static void refuse(struct smtp_body *b, const struct smtp_reply *r)
+{
+    if (!b->refusal) {
+        b->refusal = r;
+    }
+}
+
+/* One complete header line (without CRLF), of which b->line holds the beginning. */
+static void header_line(struct smtp_body *b, const struct smtp_server_config *c, size_t octets)
+{
+    struct str begin = str_from(b->line, b->line_n);
+    bool folded = begin.n > 0 && (begin.p[0] == ' ' || begin.p[0] == '\t');
+    if (begin.n == 0) {
+        b->in_header = false;
+        return;
+    }
+    b->field_octets = folded ? b->field_octets + octets : octets;
+    b->hops += str_starts_nocase(begin, STR("received:"));
+    if (++b->header_lines > c->header_lines_max) {
+        refuse(b, &header_lines);
+    } else if (b->field_octets > c->header_field_max) {
+        refuse(b, &field_big);
+    } else if (b->hops > c->hops_max) {
+        refuse(b, &looping);
+    }
+}
+
+static void look_header(struct smtp_body *b, const struct smtp_server_config *c, struct str text)
+{
+    for (size_t i = 0; i < text.n && b->in_header; i++) {
+        char ch = text.p[i];
+        b->header_octets++;
+        if (ch == '\n') {
+            header_line(b, c, b->line_octets);
+            b->line_n = 0;
+            b->line_octets = 0;
+        } else if (ch != '\r') {
+            b->line_octets++;
+            if (b->line_n < sizeof b->line) {
+                b->line[b->line_n++] = ch;
+            }
+        }
+    }
+    if (b->header_octets > c->header_octets_max) {
+        refuse(b, &header_big);
+    } else if (b->line_octets > c->header_field_max && b->in_header) {
+        refuse(b, &field_big);
+    }
+}
+
+void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
+                    uint64_t size_so_far)
+{
+    if (b->in_header) {
+        look_header(b, c, text);
+    }
+    if (size_so_far > c->size_max) {
+        refuse(b, &too_big);
+    }
+    switch (b->dots.problem) {
+    case DOT_FINE:
+        break;
+    case DOT_BARE_CR:
+        refuse(b, &bare_cr);
+        break;
+    case DOT_BARE_LF:
+        refuse(b, &bare_lf);
+        break;
+    case DOT_NUL:
+        refuse(b, &nul);
+        break;
+    }
+}
+
+const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b)
+{
+    return b->refusal;
+}

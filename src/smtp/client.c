@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * client.c: the SMTP client, RFC 5321 3.1-3.3 and 4.1, RFC 2920 (pipelining), RFC 3207 (STARTTLS).
+ *
+ * Expected replies stand in a small ring in the order of the commands; each reply goes to the
+ * handler of its step, which returns nothing but may queue more commands. set_step() of the
+ * session part is the only writer of `phase`. Called by smtpout, tests, fuzzer, world files.
+ *
+ * What can go wrong: anything a server can say. Unexpected digits end the session; bytes behind
+ * the 220 of STARTTLS are an attack and end it (requirement TL6).
+ */
+#include "smtp/client.h"
+#include "wire/dot.h"
+
+#include <stdlib.h>
+
+enum { IN_MAX = 64 * 1024, OUT_MAX = 4 * 1024 * 1024, EXPECT_MAX = 64 };
+
+enum step {
+    STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA,
+    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT,
+};
+
+enum phase { PHASE_HELLO, PHASE_TLS, PHASE_READY, PHASE_ENVELOPE, PHASE_BODY, PHASE_OVER };
+
+struct smtp_client {
+    struct smtp_client_config config;
+    enum phase phase;
+    bool in_tls;
+    struct smtp_caps caps;
+    struct buf in, out;
+    struct smtp_answer answer;
+    enum step expect[EXPECT_MAX];
+    size_t expect_from, n_expect;
+    struct smtp_client_event event; /* the one event a reply can cause */
+    /* the message under way */
+    const struct smtp_mail *mail;
+    size_t rcpts_sent, rcpts_answered, rcpts_accepted;
+    bool mail_refused, data_sent, needs_rset, finish_due;
+    struct smtp_answer mail_answer; /* why MAIL was refused: it answers every RCPT then */
+    struct dot_writer dots;
+};
+
+static const enum smtp_wait wait_of[] = {
+    [STEP_GREETING] = SMTP_WAIT_GREETING, [STEP_EHLO] = SMTP_WAIT_EHLO,
+    [STEP_HELO] = SMTP_WAIT_EHLO,         [STEP_STARTTLS] = SMTP_WAIT_STARTTLS,
+    [STEP_RSET] = SMTP_WAIT_MAIL,         [STEP_MAIL] = SMTP_WAIT_MAIL,
+    [STEP_RCPT] = SMTP_WAIT_RCPT,         [STEP_DATA] = SMTP_WAIT_DATA,
+    [STEP_DOT] = SMTP_WAIT_DOT,           [STEP_EMPTY_DOT] = SMTP_WAIT_DOT,
+    [STEP_QUIT] = SMTP_WAIT_EHLO,
+};
+
+static void emit(struct smtp_client *c, enum smtp_client_event_type type)
+{
+    c->event.type = type;
+    c->event.answer = &c->answer;
+}
+
+static void broken(struct smtp_client *c, const char *note)
+{
+    c->phase = PHASE_OVER;
+    c->n_expect = 0;
+    c->event.note = note;
+    emit(c, SMTP_CL_BROKEN);
+}
+
+static void expect(struct smtp_client *c, enum step step)
+{
+    must(c->n_expect < EXPECT_MAX);
+    c->expect[(c->expect_from + c->n_expect++) % EXPECT_MAX] = step;
+}
+
+static void say(struct smtp_client *c, enum step step, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct smtp_client *c, enum step step, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (buf_vprintf(&c->out, fmt, ap) < 0) {
+        broken(c, "the peer does not read");
+    } else {
+        expect(c, step);
+    }
+    va_end(ap);
+}
+
+struct smtp_client *smtp_client_new(const struct smtp_client_config *config)
+{
+    struct smtp_client *c = err_calloc(1, sizeof *c);
+    c->config = *config;
+    c->in = BUF_INIT(IN_MAX);
+    c->out = BUF_INIT(OUT_MAX);
+    c->answer.text = BUF_INIT(SMTP_REPLY_TEXT_MAX);
+    expect(c, STEP_GREETING);
+    return c;
+}
+
+void smtp_client_free(struct smtp_client *c)
+{
+    if (c) {
+        buf_wipe(&c->in);
+        buf_wipe(&c->out);
+        buf_free(&c->answer.text);
+        buf_free(&c->mail_answer.text);
+        free(c);
+    }
+}
+
+int smtp_client_feed(struct smtp_client *c, struct str bytes)
+{
+    return c->phase == PHASE_OVER ? 0 : buf_add(&c->in, bytes);
+}
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static void say_hello(struct smtp_client *c)
+{
+    c->phase = PHASE_HELLO;
+    say(c, STEP_EHLO, "EHLO %s\r\n", c->config.hello);
+}
+
+static void on_greeting(struct smtp_client *c)
+{
+    if (c->answer.code / 100 == 2) {
+        say_hello(c);
+        return;
+    }
+    c->phase = PHASE_OVER;
+    emit(c, SMTP_CL_REJECTED);
+}
+
+static void learn_keyword(struct smtp_caps *caps, struct str line)
+{
+    size_t space = str_find(line, ' ', 0);
+    struct str keyword = str_slice(line, 0, space);
+    struct str value = str_trim(str_slice(line, space, line.n));
+    caps->pipelining |= str_eq_nocase(keyword, STR("PIPELINING"));
+    caps->starttls |= str_eq_nocase(keyword, STR("STARTTLS"));
+    caps->is_8bit |= str_eq_nocase(keyword, STR("8BITMIME"));
+    caps->utf8 |= str_eq_nocase(keyword, STR("SMTPUTF8"));
+    caps->requiretls |= str_eq_nocase(keyword, STR("REQUIRETLS"));
+    caps->enhanced |= str_eq_nocase(keyword, STR("ENHANCEDSTATUSCODES"));
+    if (str_eq_nocase(keyword, STR("SIZE"))) {
+        caps->has_size = str_to_u64(value, UINT64_MAX / 2, &caps->size) == 0;
+    }
+}
+
+static void ready(struct smtp_client *c)
+{
+    c->phase = PHASE_READY;
+    emit(c, SMTP_CL_READY);
+}
+
+static void on_ehlo(struct smtp_client *c)
+{
+    if (c->answer.code / 100 == 5 && !c->in_tls) {
+        say(c, STEP_HELO, "HELO %s\r\n", c->config.hello); /* RFC 5321 3.2 */
+        return;
+    }
+    if (c->answer.code / 100 != 2) {
+        c->phase = PHASE_OVER;
+        emit(c, SMTP_CL_REJECTED);
+        return;
+    }
+    struct str rest = buf_str(&c->answer.text), line;
+    c->caps = (struct smtp_caps){.esmtp = true};
+    (void)str_split(&rest, '\n', &line); /* the first line is the peer's name */
+    while (str_split(&rest, '\n', &line)) {
+        learn_keyword(&c->caps, line);
+    }
+    if (c->in_tls) {
+        c->caps.starttls = false; /* requirement TL10: an offer inside TLS is ignored */
+    }
+    if (c->caps.starttls) {
+        say(c, STEP_STARTTLS, "STARTTLS\r\n");
+        emit(c, SMTP_CL_OFFERED);
+    } else {
+        ready(c);
+    }
+}
+
+static void on_helo(struct smtp_client *c)
+{
+    if (c->answer.code / 100 != 2) {
+        c->phase = PHASE_OVER;
+        emit(c, SMTP_CL_REJECTED);
+        return;
+    }
+    c->caps = (struct smtp_caps){0};
+    ready(c);
+}
+
+static void on_starttls(struct smtp_client *c)
+{
+    if (c->answer.code != 220) { /* requirement TL8: exactly 220 */
+        c->phase = PHASE_OVER;
+        emit(c, SMTP_CL_REFUSED);
+    } else if (buf_len(&c->in) > 0) {
+        broken(c, "data behind the answer to STARTTLS (reply injection)");
+    } else {
+        c->phase = PHASE_TLS;
+        emit(c, SMTP_CL_START_TLS);
+    }
+}
+
+void smtp_client_tls_started(struct smtp_client *c)
+{
+    must(c->phase == PHASE_TLS);
+    buf_wipe(&c->in);
+    c->caps = (struct smtp_caps){0};
+    c->in_tls = true;
+    say_hello(c);
+}
+
+/* --- one message -------------------------------------------------------------------------------- */
+
+static void finish(struct smtp_client *c, bool accepted)
+{
+    c->phase = PHASE_READY;
+    c->needs_rset = !accepted;
+    c->event.accepted = accepted;
+    emit(c, SMTP_CL_DONE);
+}
+
+static void say_data(struct smtp_client *c)
+{
+    c->data_sent = true;
+    say(c, STEP_DATA, "DATA\r\n");
+}
+
+/* Keeps at most half the ring full, so that any number of recipients can be pipelined. */
+static void say_rcpts(struct smtp_client *c)
+{
+    const struct smtp_mail *m = c->mail;
+    size_t window = c->caps.pipelining ? EXPECT_MAX / 2 : 1;
+    while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE) {
+        struct str rcpt = m->rcpts[c->rcpts_sent++];
+        say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">\r\n", STR_ARG(rcpt));
+    }
+    bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent;
+    bool all_known = c->rcpts_answered == m->n_rcpts;
+    if (all_sent && c->phase == PHASE_ENVELOPE &&
+        (c->caps.pipelining ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
+        say_data(c);
+    }
+}
+
+static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
+{
+    return permit->granted && (c->in_tls ? permit->transport == PERMIT_TLS
+                                         : permit->transport == PERMIT_PLAINTEXT && !c->caps.starttls);
+}
+
+int smtp_client_send(struct smtp_client *c, const struct permit *permit, const struct smtp_mail *mail)
+{
+    must(c->phase == PHASE_READY && mail->n_rcpts > 0);
+    if (!permit_fits(c, permit)) {
+        return -EPERM;
+    }
+    c->mail = mail;
+    c->phase = PHASE_ENVELOPE;
+    c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = 0;
+    c->mail_refused = c->data_sent = false;
+    c->dots = (struct dot_writer){0};
+    if (c->needs_rset) {
+        say(c, STEP_RSET, "RSET\r\n");
+        c->needs_rset = false;
+    }
+    char size[40] = "";
+    if (c->caps.has_size) {
+        struct buf text = BUF_INIT(sizeof size);
+        must(buf_printf(&text, " SIZE=%llu", (unsigned long long)mail->size) == 0);
+        str_copy_cut(buf_str(&text), size, sizeof size);
+        buf_free(&text);
+    }
+    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s\r\n", STR_ARG(mail->reverse_path), size,
+        mail->is_8bit && c->caps.is_8bit ? " BODY=8BITMIME" : "",
+        mail->is_utf8 && c->caps.utf8 ? " SMTPUTF8" : "");
+    if (c->caps.pipelining) {
+        say_rcpts(c);
+    }
+    return c->phase == PHASE_OVER ? -ENOSPC : 0;
+}
+
+static void on_rset(struct smtp_client *c)
+{
+    if (c->answer.code / 100 != 2) {
+        broken(c, "RSET was refused");
+    }
+}
+
+static void on_mail(struct smtp_client *c)
+{
+    if (c->answer.code / 100 == 2) {
+        say_rcpts(c);
+        return;
+    }
+    c->mail_refused = true;
+    c->mail_answer.code = c->answer.code;
+    c->mail_answer.text.max = SMTP_REPLY_TEXT_MAX;
+    buf_reset(&c->mail_answer.text);
+    (void)!buf_add(&c->mail_answer.text, buf_str(&c->answer.text));
+    if (c->n_expect == 0) {
+        finish(c, false);
+    }
+    /* else: pipelined RCPT and DATA are still to be answered; what the sender should hear then is
+     * why MAIL was refused, not that RCPT came out of order */
+}
+
+static void on_rcpt(struct smtp_client *c)
+{
+    c->event.rcpt = c->rcpts_answered++;
+    c->event.accepted = c->answer.code / 100 == 2 && !c->mail_refused;
+    c->rcpts_accepted += c->event.accepted;
+    emit(c, SMTP_CL_RCPT);
+    if (c->mail_refused) {
+        c->event.answer = &c->mail_answer;
+    } else {
+        say_rcpts(c);
+    }
+    c->finish_due = c->n_expect == 0 && !c->data_sent;
+}
+
+static void on_data(struct smtp_client *c)
+{
+    if (c->answer.code == 354 && c->rcpts_accepted == 0) {
+        /* RFC 2920 3.1: 354 although no recipient was taken: send nothing but the dot */
+        say(c, STEP_EMPTY_DOT, ".\r\n");
+    } else if (c->answer.code == 354) {
+        c->phase = PHASE_BODY;
+        emit(c, SMTP_CL_BODY);
+    } else {
+        finish(c, false);
+        c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
+    }
+}
+
+int smtp_client_body(struct smtp_client *c, struct str text)
+{
+    return c->phase == PHASE_BODY ? dot_write(&c->dots, text, &c->out) : -EPIPE;
+}
+
+int smtp_client_body_end(struct smtp_client *c)
+{
+    if (c->phase != PHASE_BODY) {
+        return -EPIPE;
+    }
+    int r = dot_finish(&c->dots, &c->out);
+    if (r == 0) {
+        expect(c, STEP_DOT);
+    }
+    return r;
+}
+
+void smtp_client_quit(struct smtp_client *c)
+{
+    if (c->phase == PHASE_READY) {
+        say(c, STEP_QUIT, "QUIT\r\n");
+    }
+    c->phase = PHASE_OVER;
+}
+
+/* --- replies ------------------------------------------------------------------------------------ */
+
+static void on_answer(struct smtp_client *c, enum step step)
+{
+    switch (step) {
+    case STEP_GREETING:
+        on_greeting(c);
+        break;
+    case STEP_EHLO:
+        on_ehlo(c);
+        break;
+    case STEP_HELO:
+        on_helo(c);
+        break;
+    case STEP_STARTTLS:
+        on_starttls(c);
+        break;
+    case STEP_RSET:
+        on_rset(c);
+        break;
+    case STEP_MAIL:
+        on_mail(c);
+        break;
+    case STEP_RCPT:
+        on_rcpt(c);
+        break;
+    case STEP_DATA:
+        on_data(c);
+        break;
+    case STEP_DOT:
+        finish(c, c->answer.code / 100 == 2);
+        break;
+    case STEP_EMPTY_DOT:
+        finish(c, false);
+        break;
+    case STEP_QUIT:
+        break;
+    }
+}
+
+void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
+{
+    c->event = (struct smtp_client_event){.type = SMTP_CL_NONE};
+    if (c->finish_due) {
+        c->finish_due = false;
+        finish(c, false);
+    }
+    while (c->event.type == SMTP_CL_NONE && c->phase != PHASE_OVER) {
+        if (c->n_expect == 0) {
+            if (buf_len(&c->in) > 0 && c->phase == PHASE_READY) {
+                c->answer.code = 0;
+                c->answer.lines = 0;
+                buf_reset(&c->answer.text);
+                bool closing = smtp_answer_read(&c->answer, &c->in) == SMTP_READ_DONE &&
+                               c->answer.code == 421;
+                broken(c, closing ? "the peer ended the session" : "a reply nobody asked for");
+            }
+            break;
+        }
+        if (c->answer.lines == 0) {
+            buf_reset(&c->answer.text);
+        }
+        enum smtp_read read = smtp_answer_read(&c->answer, &c->in);
+        if (read == SMTP_READ_MORE) {
+            break;
+        }
+        if (read == SMTP_READ_BROKEN) {
+            broken(c, "the peer does not speak SMTP");
+            break;
+        }
+        enum step step = c->expect[c->expect_from];
+        c->expect_from = (c->expect_from + 1) % EXPECT_MAX;
+        c->n_expect--;
+        c->answer.lines = 0;
+        if (c->answer.code == 421 && step != STEP_QUIT) {
+            c->phase = PHASE_OVER; /* RFC 5321 3.8: the peer is closing */
+            emit(c, SMTP_CL_REJECTED);
+        } else {
+            on_answer(c, step);
+        }
+    }
+    *ret = c->event;
+}
+
+struct buf *smtp_client_out(struct smtp_client *c)
+{
+    return &c->out;
+}
+
+const struct smtp_caps *smtp_client_caps(const struct smtp_client *c)
+{
+    return &c->caps;
+}
+
+enum smtp_wait smtp_client_waits_for(const struct smtp_client *c)
+{
+    return c->n_expect > 0 ? wait_of[c->expect[c->expect_from]] : SMTP_WAIT_NOTHING;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * client.h: the SMTP client engine. Replies in, commands and events out; no socket, clock or
+ * randomness. Always takes an offered STARTTLS: whether a session without TLS may be used is not
+ * its choice but the permit's.
+ *
+ * Use: feed bytes, call next() until SMTP_CL_NONE, send what out() holds, keep the time limit that
+ * smtp_client_waits_for() names. After SMTP_CL_READY messages are sent one after the other.
+ */
+#pragma once
+#include "base/buf.h"
+#include "smtp/permit.h"
+#include "smtp/reply.h"
+
+struct smtp_client;
+
+struct smtp_client_config {
+    const char *hello; /* our host name; borrowed */
+};
+
+/* What the peer announced (RFC 5321 4.1.1.1); a new object after STARTTLS. */
+struct smtp_caps {
+    bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
+    uint64_t size; /* 0: announced without a limit */
+};
+
+/* One message to one host. Borrowed until SMTP_CL_DONE. */
+struct smtp_mail {
+    struct str reverse_path; /* without brackets; empty: <> */
+    const struct str *rcpts;
+    size_t n_rcpts;
+    uint64_t size; /* octets, for SIZE= */
+    bool is_8bit, is_utf8;
+};
+
+enum smtp_client_event_type {
+    SMTP_CL_NONE,
+    SMTP_CL_OFFERED,   /* STARTTLS was announced (told before it is used) */
+    SMTP_CL_START_TLS, /* exactly 220 and nothing behind it: start the handshake */
+    SMTP_CL_REFUSED,   /* STARTTLS was announced and then refused; see answer */
+    SMTP_CL_READY,     /* caps are known; a message may be offered */
+    SMTP_CL_RCPT,      /* ev.rcpt: number of the recipient; see answer */
+    SMTP_CL_BODY,      /* give the body by smtp_client_body(), then smtp_client_body_end() */
+    SMTP_CL_DONE,      /* the message's outcome: answer; ev.accepted says whether it was taken */
+    SMTP_CL_REJECTED,  /* the greeting or EHLO was refused, or 421 came; see answer */
+    SMTP_CL_BROKEN,    /* not SMTP, or bytes where none may be; see ev.note */
+};
+
+struct smtp_client_event {
+    enum smtp_client_event_type type;
+    const struct smtp_answer *answer; /* valid until the next call */
+    size_t rcpt;
+    bool accepted;
+    const char *note;
+};
+
+enum smtp_wait {
+    SMTP_WAIT_NOTHING, SMTP_WAIT_GREETING, SMTP_WAIT_EHLO, SMTP_WAIT_STARTTLS, SMTP_WAIT_MAIL,
+    SMTP_WAIT_RCPT, SMTP_WAIT_DATA, SMTP_WAIT_DOT,
+};
+
+struct smtp_client *smtp_client_new(const struct smtp_client_config *config);
+void smtp_client_free(struct smtp_client *c);
+/* 0, or -ENOSPC: the peer sent more than any conversation needs. */
+int smtp_client_feed(struct smtp_client *c, struct str bytes) MUST_USE;
+void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret);
+struct buf *smtp_client_out(struct smtp_client *c);
+const struct smtp_caps *smtp_client_caps(const struct smtp_client *c);
+/* Inside TLS now: everything learned before is forgotten and EHLO is said again (RFC 3207 4.2). */
+void smtp_client_tls_started(struct smtp_client *c);
+/* Offers a message. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
+int smtp_client_send(struct smtp_client *c, const struct permit *permit,
+                     const struct smtp_mail *mail) MUST_USE;
+/* Appends message octets, dots doubled. */
+int smtp_client_body(struct smtp_client *c, struct str text) MUST_USE;
+int smtp_client_body_end(struct smtp_client *c) MUST_USE;
+void smtp_client_quit(struct smtp_client *c);
+/* Which time limit is running (RFC 5321 4.5.3.2). */
+enum smtp_wait smtp_client_waits_for(const struct smtp_client *c);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_help.c: HELP, RFC 5321 4.1.1.8.
+ *
+ *   help = "HELP" [ SP String ] CRLF
+ */
+#include "smtp/server_priv.h"
+
+void smtp_cmd_help(struct smtp_server *s, struct str args)
+{
+    (void)args;
+    smtp_server_reply(s, 214, "2.0.0",
+                      "EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\n"
+                      "Questions go to the postmaster of this server");
+}

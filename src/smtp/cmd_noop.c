@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_noop.c: NOOP, RFC 5321 4.1.1.9. Any argument is ignored.
+ *
+ *   noop = "NOOP" [ SP String ] CRLF
+ */
+#include "smtp/server_priv.h"
+
+void smtp_cmd_noop(struct smtp_server *s, struct str args)
+{
+    (void)args;
+    smtp_server_reply(s, 250, "2.0.0", "Still here");
+}

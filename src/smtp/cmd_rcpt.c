@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_rcpt.c: RCPT, RFC 5321 4.1.1.3.
+ *
+ *   rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
+ *          [ SP Rcpt-parameters ] CRLF
+ */
+#include "smtp/server_priv.h"
+
+void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
+{
+    struct address a;
+    if (!str_starts_nocase(args, STR("TO:"))) {
+        smtp_server_reply(s, 501, "5.5.4", "Write: RCPT TO:<address>");
+        return;
+    }
+    if (s->tx.n_rcpts >= s->config.recipients_max) {
+        smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message; send the rest in another");
+        return;
+    }
+    struct str rest = str_trim(str_slice(args, 3, args.n));
+    if (address_path(&rest, s->tx.is_utf8, false, true, &a) < 0) {
+        bool needs_utf8 = !s->tx.is_utf8 && address_has_utf8(args);
+        smtp_server_reply(s, needs_utf8 ? 553 : 501, needs_utf8 ? "5.6.7" : "5.1.3",
+                          needs_utf8 ? "This address needs SMTPUTF8"
+                                     : "The recipient address is not a valid address in < >");
+        return;
+    }
+    if (str_trim(rest).n > 0) {
+        smtp_server_reply(s, 555, "5.5.4", "A parameter of RCPT is not known here");
+        return;
+    }
+    struct str copy;
+    if (arena_copy(&s->arena, a.whole, &copy) < 0) {
+        smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
+        return;
+    }
+    s->rcpt_asked = (struct address){.whole = copy,
+                                     .local = str_slice(copy, 0, a.local.n),
+                                     .domain = str_slice(copy, copy.n - a.domain.n, copy.n)};
+    smtp_server_ask(s, SMTP_EV_RCPT);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_vrfy.c: VRFY, RFC 5321 4.1.1.6 and 7.3: never tells who exists.
+ *
+ *   vrfy = "VRFY" SP String CRLF
+ */
+#include "smtp/server_priv.h"
+
+void smtp_cmd_vrfy(struct smtp_server *s, struct str args)
+{
+    if (args.n == 0) {
+        smtp_server_reply(s, 501, "5.5.4", "VRFY needs an address");
+        return;
+    }
+    smtp_server_reply(s, 252, "2.5.2", "Addresses are not verified here; send the message and see");
+}

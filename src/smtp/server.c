@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * server.c: the session of the SMTP server: lines, the command table, the body, the end.
+ *
+ * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
+ * (STARTTLS). The order of commands is checked in the table below and nowhere else. A line ends
+ * with CRLF; a bare LF makes the line an error, never a command.
+ */
+#include "smtp/server_priv.h"
+
+#include <stdlib.h>
+
+enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024 };
+
+static const struct smtp_reply say_hello = {503, "5.5.1", "Say EHLO first"};
+static const struct smtp_reply nested_mail = {503, "5.5.1", "A transaction is open already; RSET ends it"};
+static const struct smtp_reply need_mail = {503, "5.5.1", "Say MAIL FROM first"};
+static const struct smtp_reply need_rcpt = {503, "5.5.1", "No recipient was accepted yet"};
+
+static const struct smtp_command commands[] = {
+    {"EHLO", ST_ANY, smtp_cmd_ehlo, NULL},
+    {"HELO", ST_ANY, smtp_cmd_helo, NULL},
+    {"STARTTLS", ST_READY, smtp_cmd_starttls, &say_hello},
+    {"MAIL", ST_READY, smtp_cmd_mail, &nested_mail},
+    {"RCPT", ST_MAIL | ST_RCPT, smtp_cmd_rcpt, &need_mail},
+    {"DATA", ST_RCPT, smtp_cmd_data, &need_rcpt},
+    {"RSET", ST_ANY, smtp_cmd_rset, NULL},
+    {"NOOP", ST_ANY, smtp_cmd_noop, NULL},
+    {"VRFY", ST_ANY, smtp_cmd_vrfy, NULL},
+    {"HELP", ST_ANY, smtp_cmd_help, NULL},
+    {"QUIT", ST_ANY, smtp_cmd_quit, NULL},
+};
+
+struct smtp_server *smtp_server_new(const struct smtp_server_config *config)
+{
+    struct smtp_server *s = err_calloc(1, sizeof *s);
+    s->config = *config;
+    s->state = ST_START;
+    s->in = BUF_INIT(IN_MAX);
+    s->out = BUF_INIT(OUT_MAX);
+    s->helo = BUF_INIT(1024);
+    s->arena = ARENA_INIT(ARENA_MAX);
+    return s;
+}
+
+void smtp_server_free(struct smtp_server *s)
+{
+    if (!s) {
+        return;
+    }
+    buf_wipe(&s->in);
+    buf_free(&s->out);
+    buf_free(&s->helo);
+    arena_reset(&s->arena);
+    free(s);
+}
+
+static void write_reply(struct smtp_server *s, const struct smtp_reply *r)
+{
+    if (smtp_reply_write(r, &s->out) < 0) {
+        s->state = ST_ENDED; /* a client that does not read its replies */
+        s->note = "the client does not read its replies";
+    }
+}
+
+void smtp_server_greet(struct smtp_server *s)
+{
+    char text[512];
+    struct buf line = BUF_INIT(sizeof text);
+    if (buf_printf(&line, "%s ESMTP %s", s->config.hostname, s->config.greeting) == 0) {
+        str_copy_cut(buf_str(&line), text, sizeof text);
+        write_reply(s, &(struct smtp_reply){220, NULL, text});
+    }
+    buf_free(&line);
+}
+
+int smtp_server_feed(struct smtp_server *s, struct str bytes)
+{
+    return s->state == ST_ENDED ? 0 : buf_add(&s->in, bytes);
+}
+
+bool smtp_server_wants_input(const struct smtp_server *s)
+{
+    return s->state != ST_ENDED && buf_len(&s->in) < IN_ENOUGH;
+}
+
+void smtp_server_reset(struct smtp_server *s)
+{
+    if (s->state & (ST_MAIL | ST_RCPT | ST_BODY)) {
+        s->abort_due = true;
+        s->state = ST_READY;
+    }
+    arena_reset(&s->arena);
+    s->tx = (struct smtp_transaction){0};
+    smtp_body_start(&s->body);
+}
+
+void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text)
+{
+    write_reply(s, &(struct smtp_reply){code, enhanced, text});
+    if (code >= 500 && ++s->errors >= s->config.errors_max && s->state != ST_ENDED) {
+        s->note = "too many errors";
+        smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Too many errors; closing"});
+    }
+}
+
+void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
+{
+    if (s->state != ST_ENDED) {
+        smtp_server_reset(s);
+        write_reply(s, r);
+        s->state = ST_ENDED;
+        s->asking = false;
+    }
+}
+
+void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type)
+{
+    s->asking = true;
+    s->asked = type;
+}
+
+void smtp_server_tls_started(struct smtp_server *s)
+{
+    smtp_server_reset(s);
+    s->abort_due = false;
+    buf_wipe(&s->in);
+    buf_reset(&s->helo);
+    s->esmtp = false;
+    s->in_tls = true;
+    s->state = ST_START;
+}
+
+static void run_command(struct smtp_server *s, struct str line)
+{
+    size_t space = str_find(line, ' ', 0);
+    struct str verb = str_slice(line, 0, space);
+    struct str args = str_trim(str_slice(line, space, line.n));
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        const struct smtp_command *c = &commands[i];
+        if (!str_eq_nocase(verb, str_c(c->verb))) {
+            continue;
+        }
+        if (s->state & c->allowed) {
+            c->run(s, args);
+            return;
+        }
+        const struct smtp_reply *r = s->state == ST_START ? &say_hello : c->out_of_order;
+        smtp_server_reply(s, r->code, r->enhanced, r->text);
+        return;
+    }
+    smtp_server_reply(s, 500, "5.5.1", "This command is not known here");
+}
+
+/* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. */
+static void take_line(struct smtp_server *s, struct str line)
+{
+    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r';
+    struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
+    if (s->skipping_line) {
+        s->skipping_line = false;
+    } else if (line.n > s->config.command_line_max) {
+        smtp_server_reply(s, 500, "5.5.2", "Line too long");
+    } else if (!crlf) {
+        smtp_server_reply(s, 500, "5.5.2", "Lines must end with CR LF");
+    } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
+        smtp_server_reply(s, 500, "5.5.2", "A command may hold neither NUL nor a bare CR");
+    } else {
+        run_command(s, text);
+    }
+}
+
+/* True when a whole line was taken. */
+static bool next_line(struct smtp_server *s)
+{
+    struct str in = buf_str(&s->in);
+    size_t lf = str_find(in, '\n', 0);
+    if (lf == in.n) {
+        if (in.n > s->config.command_line_max && !s->skipping_line) {
+            s->skipping_line = true;
+            smtp_server_reply(s, 500, "5.5.2", "Line too long");
+        }
+        if (s->skipping_line && in.n > 1) {
+            buf_consume(&s->in, in.n - 1); /* keep one octet: it may be the CR */
+        }
+        return false;
+    }
+    take_line(s, str_slice(in, 0, lf + 1));
+    if (s->state != ST_ENDED && buf_len(&s->in) > lf) {
+        buf_consume(&s->in, lf + 1);
+    }
+    return true;
+}
+
+static void end_of_data(struct smtp_server *s, struct smtp_event *ret)
+{
+    const struct smtp_reply *refusal = smtp_body_refusal(&s->body);
+    if (!refusal) {
+        smtp_server_ask(s, SMTP_EV_BODY_END);
+        ret->type = SMTP_EV_BODY_END;
+        return;
+    }
+    ret->type = SMTP_EV_ABORT;
+    ret->note = refusal->text;
+    smtp_server_reset(s);
+    s->abort_due = false;
+    smtp_server_reply(s, refusal->code, refusal->enhanced, refusal->text);
+}
+
+/* The next piece of the body. True when *ret holds an event. */
+static bool next_body(struct smtp_server *s, struct smtp_event *ret)
+{
+    while (buf_len(&s->in) > 0 && !s->body.dots.done) {
+        struct str in = buf_str(&s->in), text;
+        struct str rest = in;
+        dot_read(&s->body.dots, &rest, &text);
+        s->tx.size += text.n;
+        smtp_body_look(&s->body, &s->config, text, s->tx.size);
+        s->in.head += in.n - rest.n; /* the view stays valid until the next change of s->in */
+        if (text.n > 0 && !smtp_body_refusal(&s->body)) {
+            ret->type = SMTP_EV_BODY;
+            ret->bytes = text;
+            return true;
+        }
+    }
+    if (s->body.dots.done) {
+        end_of_data(s, ret);
+        return true;
+    }
+    buf_consume(&s->in, 0);
+    return false;
+}
+
+/* Events that a command left behind. True when *ret holds one. */
+static bool pending_event(struct smtp_server *s, struct smtp_event *ret)
+{
+    if (s->abort_due) {
+        s->abort_due = false;
+        ret->type = SMTP_EV_ABORT;
+    } else if (s->asking && s->asked != SMTP_EV_NONE) {
+        ret->type = s->asked;
+        ret->rcpt = s->rcpt_asked;
+        s->asked = SMTP_EV_NONE; /* told once; the answer is still awaited */
+    } else if (s->starttls_due) {
+        s->starttls_due = false;
+        ret->type = SMTP_EV_STARTTLS;
+    } else if (s->state == ST_ENDED) {
+        ret->type = SMTP_EV_CLOSE;
+        ret->note = s->note;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void smtp_server_next(struct smtp_server *s, struct smtp_event *ret)
+{
+    *ret = (struct smtp_event){.type = SMTP_EV_NONE};
+    for (;;) {
+        if (pending_event(s, ret) || s->asking) {
+            return;
+        }
+        if (s->state == ST_BODY) {
+            if (!next_body(s, ret)) {
+                return;
+            }
+            if (ret->type == SMTP_EV_BODY_END) {
+                s->asked = SMTP_EV_NONE;
+            }
+            return;
+        }
+        if (!next_line(s)) {
+            return;
+        }
+    }
+}
+
+static void take_rcpt(struct smtp_server *s)
+{
+    struct smtp_transaction *tx = &s->tx;
+    if ((tx->n_rcpts & (tx->n_rcpts - 1)) == 0) { /* 0, 1, 2, 4, ...: time to grow */
+        size_t cap = tx->n_rcpts ? tx->n_rcpts * 2 : 1;
+        struct str *grown = arena_alloc(&s->arena, cap * sizeof *grown);
+        if (!grown) {
+            smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
+            return;
+        }
+        if (tx->n_rcpts) {
+            memcpy(grown, tx->rcpts, tx->n_rcpts * sizeof *grown);
+        }
+        tx->rcpts = grown;
+    }
+    tx->rcpts[tx->n_rcpts++] = s->rcpt_asked.whole;
+    s->state = ST_RCPT;
+    write_reply(s, &(struct smtp_reply){250, "2.1.5", "Recipient accepted"});
+}
+
+void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
+{
+    if (!s->asking) {
+        return; /* the session ended meanwhile */
+    }
+    s->asking = false;
+    bool good = r->code < 400;
+    if (s->state == ST_BODY) { /* end of data */
+        smtp_server_reset(s);
+        s->abort_due = false;
+        if (good && ++s->transactions >= s->config.transactions_max) {
+            write_reply(s, r);
+            s->note = "messages per session reached";
+            smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Enough messages for one session; please reconnect"});
+            return;
+        }
+    } else if (r->code == 354) {
+        smtp_body_start(&s->body);
+        s->state = ST_BODY;
+    } else if (good && s->state == ST_READY) {
+        s->state = ST_MAIL;
+    } else if (good) {
+        take_rcpt(s);
+        return;
+    } else if (s->state == ST_READY) {
+        arena_reset(&s->arena);
+        s->tx = (struct smtp_transaction){0};
+    }
+    smtp_server_reply(s, r->code, r->enhanced, r->text);
+}
+
+struct buf *smtp_server_out(struct smtp_server *s)
+{
+    return &s->out;
+}
+
+const struct smtp_transaction *smtp_server_transaction(const struct smtp_server *s)
+{
+    return &s->tx;
+}
+
+struct str smtp_server_helo(const struct smtp_server *s)
+{
+    return buf_str(&s->helo);
+}
+
+bool smtp_server_is_esmtp(const struct smtp_server *s)
+{
+    return s->esmtp;
+}
+
+bool smtp_server_in_body(const struct smtp_server *s)
+{
+    return s->state == ST_BODY && !s->asking;
+}
+
+bool smtp_server_waits(const struct smtp_server *s)
+{
+    return s->asking;
+}

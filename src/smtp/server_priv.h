@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * server_priv.h: the inside of the server engine, for server.c, body.c and the cmd_*.c files.
+ */
+#pragma once
+#include "smtp/server.h"
+#include "wire/dot.h"
+
+/* Where a session stands; the command table says what is allowed in which. */
+enum smtp_state {
+    ST_START = 1 << 0, /* before EHLO/HELO */
+    ST_READY = 1 << 1, /* greeted, no transaction */
+    ST_MAIL = 1 << 2,  /* reverse-path accepted */
+    ST_RCPT = 1 << 3,  /* at least one recipient accepted */
+    ST_BODY = 1 << 4,
+    ST_ENDED = 1 << 5,
+    ST_ANY = ST_START | ST_READY | ST_MAIL | ST_RCPT,
+    ST_GREETED = ST_READY | ST_MAIL | ST_RCPT,
+};
+
+/* Counts of the message being read (body.c). */
+struct smtp_body {
+    struct dot_reader dots;
+    bool in_header;
+    size_t header_octets, header_lines, field_octets, hops;
+    char line[16]; /* the first octets of the current header line */
+    size_t line_n, line_octets;
+    const struct smtp_reply *refusal; /* set once: the rest is read and dropped */
+};
+
+struct smtp_server {
+    struct smtp_server_config config;
+    enum smtp_state state;
+    struct buf in, out;
+    struct buf helo;
+    bool esmtp, in_tls;
+    bool asking;               /* an event waits for its answer */
+    enum smtp_event_type asked;
+    bool skipping_line;        /* an over-long line: drop up to its CRLF */
+    bool abort_due, starttls_due;
+    unsigned errors, transactions;
+    struct arena arena; /* of the transaction */
+    struct smtp_transaction tx;
+    struct address rcpt_asked;
+    struct smtp_body body;
+    const char *note;
+};
+
+/* A command handler gets the text behind the verb, trimmed. */
+typedef void (*smtp_command_fn)(struct smtp_server *s, struct str args);
+
+struct smtp_command {
+    const char *verb;
+    unsigned allowed; /* mask of enum smtp_state */
+    smtp_command_fn run;
+    const struct smtp_reply *out_of_order;
+};
+
+void smtp_cmd_ehlo(struct smtp_server *s, struct str args);
+void smtp_cmd_helo(struct smtp_server *s, struct str args);
+void smtp_cmd_starttls(struct smtp_server *s, struct str args);
+void smtp_cmd_mail(struct smtp_server *s, struct str args);
+void smtp_cmd_rcpt(struct smtp_server *s, struct str args);
+void smtp_cmd_data(struct smtp_server *s, struct str args);
+void smtp_cmd_rset(struct smtp_server *s, struct str args);
+void smtp_cmd_noop(struct smtp_server *s, struct str args);
+void smtp_cmd_vrfy(struct smtp_server *s, struct str args);
+void smtp_cmd_help(struct smtp_server *s, struct str args);
+void smtp_cmd_quit(struct smtp_server *s, struct str args);
+
+/* Writes a reply; 5yz count as errors, and too many end the session. */
+void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
+/* The one place that ends a transaction and forgets all of it. */
+void smtp_server_reset(struct smtp_server *s);
+/* Asks the process; the answer comes by smtp_server_answer. */
+void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type);
+
+void smtp_body_start(struct smtp_body *b);
+/* Looks at the next octets of the message; may set b->refusal. */
+void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
+                    uint64_t size_so_far);
+/* The refusal at the end of data, or NULL when the message may be taken. */
+const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b);

@@ -1,0 +1,785 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sqlite.c: the embedded store on SQLite: WAL, synchronous=FULL, one transaction per turn of the
+ * loop. Called by queue and its tests. The only folder that includes SQLite.
+ *
+ * Every value is bound, never written into SQL text. What can go wrong: full disk, I/O errors,
+ * read-only file systems: the batch is rolled back and its completions get STORE_FULL or
+ * STORE_RETRY. After a commit that failed for another reason than space the store is poisoned: no
+ * later commit is trusted ("fsync said no" must not be retried), the queue process ends and is
+ * started again, and reads what is really on disk.
+ */
+#include "store/store.h"
+#include "base/log.h"
+#include "store/schema.sql.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STATEMENTS(X)                                                                              \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
+    X(COMMIT, "COMMIT")                                                                            \
+    X(ROLLBACK, "ROLLBACK")                                                                        \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)")                 \
+    X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)")                        \
+    X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
+                "reply=?, host=?, bounced=? WHERE rcpt=?")                                         \
+    X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
+    X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (3,4) AND bounced=0)) LIMIT 1") \
+    X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
+    X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
+    X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
+    X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
+    X(DUE, "SELECT * FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (3,4) ORDER BY id LIMIT ?")   \
+    X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
+    X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
+    X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt")                               \
+    X(OPEN_RCPTS, "SELECT * FROM recipient WHERE state IN (0,1) ORDER BY id LIMIT ?")              \
+    X(RCPTS_IN_STATE, "SELECT * FROM recipient WHERE state=?2 ORDER BY id LIMIT ?1")               \
+    X(SET_STATE, "UPDATE recipient SET state=?, next_ms=?, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END WHERE id=? AND state=?") \
+    X(SET_NEXT_HOP, "UPDATE recipient SET next_hop=? WHERE rcpt=?")                                \
+    X(OLD, "SELECT id FROM message m WHERE arrived_ms<? AND has_body=0 ORDER BY id LIMIT ?")       \
+    X(FORGET_ATTEMPTS, "DELETE FROM attempt WHERE id=?")                                           \
+    X(FORGET_RCPTS, "DELETE FROM recipient WHERE id=?")                                            \
+    X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?")                                            \
+    X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
+    X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
+    X(HAS_SPOOL, "SELECT 1 FROM message WHERE spool=?")
+
+#define STATEMENT_ENUM(name, sql) Q_##name,
+enum statement { STATEMENTS(STATEMENT_ENUM) Q_END };
+#define STATEMENT_SQL(name, sql) sql,
+static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
+
+enum { COMPLETIONS_MAX = 16384, CACHE_KIB = 32 * 1024 };
+
+struct completion {
+    store_done done;
+    void *arg;
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *q[Q_END];
+    char *directory, *spool;
+    int spool_dir; /* for syncing names */
+    bool open_batch, batch_failed, poisoned, spool_dirty;
+    enum store_result batch_result;
+    struct completion *completions;
+    size_t n_completions, cap_completions;
+    struct buf doomed; /* spool files to remove after the commit, NUL separated */
+    uint64_t next_rcpt;
+    unsigned spool_count;
+};
+
+#define NAME_OF(n, s) s,
+static const char *const state_names[] = {STORE_STATES(NAME_OF)};
+
+const char *rcpt_state_name(enum rcpt_state s)
+{
+    return s < RCPT_STATE_END ? state_names[s] : "unknown";
+}
+
+/* --- small helpers of this file ------------------------------------------------------------------ */
+
+static void bind_str(sqlite3_stmt *q, int at, struct str s)
+{
+    sqlite3_bind_text(q, at, s.p ? s.p : "", (int)s.n, SQLITE_STATIC);
+}
+
+static void bind_int(sqlite3_stmt *q, int at, uint64_t value)
+{
+    sqlite3_bind_int64(q, at, (sqlite3_int64)value);
+}
+
+static struct str column_str(sqlite3_stmt *q, int at)
+{
+    const void *p = sqlite3_column_blob(q, at);
+    return str_from(p ? p : "", (size_t)sqlite3_column_bytes(q, at));
+}
+
+static uint64_t column_int(sqlite3_stmt *q, int at)
+{
+    return (uint64_t)sqlite3_column_int64(q, at);
+}
+
+static enum store_result result_of(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return STORE_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return STORE_CORRUPT;
+    case SQLITE_IOERR: /* a write that found no space may also come as this */
+    default:
+        return STORE_RETRY;
+    }
+}
+
+/* Runs a statement that returns no row. */
+static void run(struct store *s, enum statement which)
+{
+    int code = sqlite3_step(s->q[which]);
+    sqlite3_reset(s->q[which]);
+    if (code != SQLITE_DONE && code != SQLITE_ROW) {
+        if (!s->batch_failed) {
+            log_error("store-write-failed", KV("problem", sqlite3_errmsg(s->db)),
+                      KV("statement", statement_sql[which]));
+        }
+        s->batch_failed = true;
+        s->batch_result = result_of(code);
+    }
+}
+
+/* Every change goes into the turn's transaction. False when the batch cannot be opened. */
+static bool in_batch(struct store *s)
+{
+    if (!s->open_batch) {
+        s->open_batch = true;
+        s->batch_failed = s->poisoned;
+        s->batch_result = STORE_RETRY;
+        if (!s->poisoned) {
+            run(s, Q_BEGIN);
+        }
+    }
+    return !s->batch_failed;
+}
+
+static void add_completion(struct store *s, store_done done, void *arg)
+{
+    if (!done) {
+        return;
+    }
+    if (s->n_completions == s->cap_completions) {
+        s->cap_completions = s->cap_completions ? s->cap_completions * 2 : 64;
+        s->completions = realloc(s->completions, s->cap_completions * sizeof *s->completions);
+        must(s->completions);
+    }
+    s->completions[s->n_completions++] = (struct completion){done, arg};
+}
+
+/* --- opening --------------------------------------------------------------------------------------- */
+
+static int setup(struct store *s)
+{
+    static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                                  "PRAGMA secure_delete=FAST; PRAGMA auto_vacuum=INCREMENTAL;"
+                                  "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000;";
+    char cache[64];
+    snprintf(cache, sizeof cache, "PRAGMA cache_size=-%d;", CACHE_KIB);
+    sqlite3_stmt *q = NULL;
+    int version = 0;
+    if (sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL;", NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, cache, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &q, NULL) != SQLITE_OK) {
+        return -EIO;
+    }
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        version = sqlite3_column_int(q, 0);
+    }
+    sqlite3_finalize(q);
+    if (version == 0) {
+        char set[64];
+        snprintf(set, sizeof set, "PRAGMA user_version=%d;", STORE_SCHEMA_VERSION);
+        if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(s->db, store_schema, NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(s->db, set, NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+            return -EIO;
+        }
+    } else if (version != STORE_SCHEMA_VERSION) {
+        return -EPROTO;
+    }
+    for (int i = 0; i < Q_END; i++) {
+        if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->q[i],
+                               NULL) != SQLITE_OK) {
+            return -EIO;
+        }
+    }
+    return 0;
+}
+
+/* After a stop of any kind: what was under way is due again; files without a row go. */
+static int recover(struct store *s)
+{
+    sqlite3_stmt *q = s->q[Q_MAX_RCPT];
+    if (sqlite3_step(q) != SQLITE_ROW) {
+        sqlite3_reset(q);
+        return -EIO;
+    }
+    s->next_rcpt = column_int(q, 0) + 1;
+    sqlite3_reset(q);
+    DIR *dir = opendir(s->spool);
+    if (!dir) {
+        return -errno;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        struct str name = str_c(entry->d_name);
+        if (name.p[0] == '.') {
+            continue;
+        }
+        q = s->q[Q_HAS_SPOOL];
+        bind_str(q, 1, name);
+        bool has_row = sqlite3_step(q) == SQLITE_ROW;
+        sqlite3_reset(q);
+        if (!has_row) {
+            log_notice("spool-orphan-removed", KVS("file", name));
+            store_spool_drop(s, name);
+        }
+    }
+    closedir(dir);
+    return 0;
+}
+
+static int open_parts(struct store *s, char *problem, size_t size)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/spool", s->directory);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        return -ENAMETOOLONG;
+    }
+    s->spool = err_strdup(path);
+    if (mkdirat(AT_FDCWD, s->spool, 0700) < 0 && errno != EEXIST) {
+        snprintf(problem, size, "%s cannot be made: %s", s->spool, strerror(errno));
+        return -errno;
+    }
+    s->spool_dir = open(s->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->spool_dir < 0) {
+        snprintf(problem, size, "%s cannot be opened: %s", s->spool, strerror(errno));
+        return -errno;
+    }
+    n = snprintf(path, sizeof path, "%s/postern.db", s->directory);
+    if (n < 0 || (size_t)n >= sizeof path ||
+        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        snprintf(problem, size, "%s cannot be opened: %s", path,
+                 s->db ? sqlite3_errmsg(s->db) : "out of memory");
+        return -EIO;
+    }
+    sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, 5000);
+    int r = setup(s);
+    if (r == -EPROTO) {
+        snprintf(problem, size, "%s was written by another version of Postern", path);
+    } else if (r < 0) {
+        snprintf(problem, size, "%s cannot be used: %s", path, sqlite3_errmsg(s->db));
+    }
+    return r;
+}
+
+int store_open(const char *directory, char *problem, size_t size, struct store **ret)
+{
+    struct store *s = err_calloc(1, sizeof *s);
+    s->directory = err_strdup(directory);
+    s->spool_dir = -1;
+    s->doomed = BUF_INIT(4 * 1024 * 1024);
+    int r = open_parts(s, problem, size);
+    if (r == 0) {
+        r = recover(s);
+        if (r < 0) {
+            snprintf(problem, size, "the store cannot be read: %s", strerror(-r));
+        }
+    }
+    if (r < 0) {
+        store_close(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (!s) {
+        return;
+    }
+    if (s->q[Q_COMMIT]) {
+        store_flush(s);
+    }
+    for (int i = 0; i < Q_END; i++) {
+        sqlite3_finalize(s->q[i]);
+    }
+    sqlite3_close(s->db);
+    err_close_fd(&s->spool_dir);
+    buf_free(&s->doomed);
+    free(s->completions);
+    free(s->directory);
+    free(s->spool);
+    free(s);
+}
+
+/* --- spool ------------------------------------------------------------------------------------------ */
+
+enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(name, 64, "%llx-%lx-%x", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count);
+    int fd = openat(s->spool_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        log_error("spool-create-failed", KV("problem", strerror(errno)));
+        return errno == ENOSPC || errno == EDQUOT ? STORE_FULL : STORE_RETRY;
+    }
+    s->spool_dirty = true;
+    *ret_fd = fd;
+    return STORE_OK;
+}
+
+static bool spool_name_ok(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && c != '-') {
+            return false;
+        }
+    }
+    return name.n > 0 && name.n < 64;
+}
+
+int store_spool_open(struct store *s, struct str name)
+{
+    char path[64];
+    if (!spool_name_ok(name) || str_copy(name, path, sizeof path) < 0) {
+        return -EINVAL;
+    }
+    int fd = openat(s->spool_dir, path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void store_spool_drop(struct store *s, struct str name)
+{
+    char path[64];
+    if (spool_name_ok(name) && str_copy(name, path, sizeof path) == 0) {
+        (void)unlinkat(s->spool_dir, path, 0);
+    }
+}
+
+/* --- intents ---------------------------------------------------------------------------------------- */
+
+static void add_message(struct store *s, const struct store_message *m)
+{
+    sqlite3_stmt *q = s->q[Q_ADD_MESSAGE];
+    bind_int(q, 1, m->id);
+    bind_int(q, 2, m->bounce_of);
+    bind_str(q, 3, m->reverse_path);
+    bind_int(q, 4, (uint64_t)m->arrived_ms);
+    bind_int(q, 5, m->size);
+    bind_int(q, 6, m->is_8bit);
+    bind_int(q, 7, m->is_utf8);
+    bind_str(q, 8, m->client);
+    bind_str(q, 9, m->helo);
+    bind_str(q, 10, m->protocol);
+    bind_str(q, 11, m->tls_version);
+    bind_str(q, 12, m->tls_cipher);
+    bind_int(q, 13, m->tls_bits);
+    sqlite3_bind_blob(q, 14, m->sealed_key.p, (int)m->sealed_key.n, SQLITE_STATIC);
+    bind_str(q, 15, m->spool);
+    run(s, Q_ADD_MESSAGE);
+    if (m->spool.n == 0) {
+        q = s->q[Q_ADD_BODY];
+        bind_int(q, 1, m->id);
+        sqlite3_bind_blob(q, 2, m->body.p ? m->body.p : "", (int)m->body.n, SQLITE_STATIC);
+        run(s, Q_ADD_BODY);
+    }
+}
+
+static void add_rcpt(struct store *s, struct store_rcpt *r)
+{
+    sqlite3_stmt *q = s->q[Q_ADD_RCPT];
+    r->rcpt = s->next_rcpt++;
+    bind_int(q, 1, r->rcpt);
+    bind_int(q, 2, r->id);
+    bind_str(q, 3, r->forward_path);
+    bind_str(q, 4, r->next_hop);
+    bind_int(q, 5, r->state);
+    bind_int(q, 6, r->attempts);
+    bind_int(q, 7, (uint64_t)r->next_ms);
+    bind_int(q, 8, (uint64_t)r->last_ms);
+    bind_int(q, 9, r->reason);
+    bind_str(q, 10, r->code);
+    bind_str(q, 11, r->reply);
+    bind_str(q, 12, r->host);
+    bind_int(q, 13, r->bounced);
+    run(s, Q_ADD_RCPT);
+}
+
+void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
+                   size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
+                   void *arg)
+{
+    if (in_batch(s)) {
+        add_message(s, m);
+        for (size_t i = 0; i < n_rcpts; i++) {
+            rcpts[i].id = m->id;
+            add_rcpt(s, &rcpts[i]);
+        }
+        for (size_t i = 0; i < n_bounced; i++) {
+            bind_int(s->q[Q_SET_BOUNCED], 1, bounced[i]);
+            bind_int(s->q[Q_SET_BOUNCED], 2, m->bounce_of);
+            run(s, Q_SET_BOUNCED);
+        }
+    }
+    add_completion(s, done, arg);
+}
+
+void store_outcome(struct store *s, const struct store_rcpt *r)
+{
+    if (!in_batch(s)) {
+        return;
+    }
+    sqlite3_stmt *q = s->q[Q_SET_RCPT];
+    bind_int(q, 1, r->state);
+    bind_int(q, 2, r->attempts);
+    bind_int(q, 3, (uint64_t)r->next_ms);
+    bind_int(q, 4, (uint64_t)r->last_ms);
+    bind_int(q, 5, r->reason);
+    bind_str(q, 6, r->code);
+    bind_str(q, 7, r->reply);
+    bind_str(q, 8, r->host);
+    bind_int(q, 9, r->bounced);
+    bind_int(q, 10, r->rcpt);
+    run(s, Q_SET_RCPT);
+}
+
+void store_add_attempt(struct store *s, const struct store_attempt *a)
+{
+    if (!in_batch(s)) {
+        return;
+    }
+    sqlite3_stmt *q = s->q[Q_ADD_ATTEMPT];
+    const uint64_t numbers[] = {a->port, a->mx, a->sess, a->action, a->grade,
+                                a->floor, a->reason, a->raised, a->reused};
+    bind_int(q, 1, a->id);
+    bind_str(q, 2, a->rcpts);
+    bind_int(q, 3, (uint64_t)a->at_ms);
+    bind_int(q, 4, a->took_ms);
+    bind_str(q, 5, a->host);
+    bind_str(q, 6, a->address);
+    for (int i = 0; i < 9; i++) {
+        bind_int(q, 7 + i, numbers[i]);
+    }
+    bind_str(q, 16, a->tls_version);
+    bind_str(q, 17, a->tls_cipher);
+    bind_int(q, 18, a->tls_bits);
+    bind_str(q, 19, a->tls_group);
+    bind_str(q, 20, a->tls_signature);
+    bind_str(q, 21, a->peer_key);
+    bind_str(q, 22, a->cert_check);
+    bind_str(q, 23, a->cert_subject);
+    bind_str(q, 24, a->cert_issuer);
+    bind_str(q, 25, a->cert_fingerprint);
+    bind_int(q, 26, (uint64_t)a->cert_not_after);
+    bind_str(q, 27, a->detail);
+    run(s, Q_ADD_ATTEMPT);
+}
+
+void store_release_body(struct store *s, uint64_t id)
+{
+    if (!in_batch(s)) {
+        return;
+    }
+    sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
+    bind_int(q, 1, id);
+    bool needed = sqlite3_step(q) == SQLITE_ROW;
+    sqlite3_reset(q);
+    if (needed) {
+        return;
+    }
+    q = s->q[Q_GET_SPOOL];
+    bind_int(q, 1, id);
+    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) > 0) {
+        struct str name = column_str(q, 0);
+        (void)!(buf_add(&s->doomed, name) || buf_append(&s->doomed, "", 1)); /* else: swept later */
+    }
+    sqlite3_reset(q);
+    bind_int(s->q[Q_DROP_BODY], 1, id);
+    run(s, Q_DROP_BODY);
+    bind_int(s->q[Q_FORGET_BODY], 1, id);
+    run(s, Q_FORGET_BODY);
+}
+
+void store_sync(struct store *s, store_done done, void *arg)
+{
+    add_completion(s, done, arg);
+}
+
+static void remove_doomed(struct store *s, bool committed)
+{
+    while (buf_len(&s->doomed) > 0) {
+        struct str all = buf_str(&s->doomed);
+        size_t end = str_find(all, '\0', 0);
+        if (committed) {
+            store_spool_drop(s, str_slice(all, 0, end));
+        }
+        buf_consume(&s->doomed, end < all.n ? end + 1 : end);
+    }
+}
+
+static enum store_result commit(struct store *s)
+{
+    if (s->spool_dirty && fsync(s->spool_dir) < 0) {
+        s->batch_failed = true; /* a file's name may not survive: do not commit its row */
+        s->poisoned = true;
+    }
+    s->spool_dirty = false;
+    if (!s->batch_failed) {
+        run(s, Q_COMMIT);
+        if (!s->batch_failed) {
+            return STORE_OK;
+        }
+        s->poisoned = s->batch_result != STORE_FULL;
+    }
+    if (!sqlite3_get_autocommit(s->db)) {
+        enum store_result why = s->batch_result;
+        run(s, Q_ROLLBACK);
+        s->batch_result = why;
+    }
+    return s->batch_result;
+}
+
+void store_flush(struct store *s)
+{
+    enum store_result result = s->open_batch ? commit(s) : STORE_OK;
+    s->open_batch = false;
+    remove_doomed(s, result == STORE_OK);
+    struct completion *list = s->completions;
+    size_t n = s->n_completions;
+    s->completions = NULL;
+    s->n_completions = s->cap_completions = 0;
+    for (size_t i = 0; i < n; i++) {
+        list[i].done(list[i].arg, result);
+    }
+    free(list);
+    if (s->poisoned) {
+        log_error("store-poisoned", KV("what", "a commit failed; ending to read what is on disk"));
+        exit(1);
+    }
+}
+
+/* --- reading ----------------------------------------------------------------------------------------- */
+
+static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
+{
+    *r = (struct store_rcpt){
+        .rcpt = column_int(q, 0),
+        .id = column_int(q, 1),
+        .forward_path = column_str(q, 2),
+        .next_hop = column_str(q, 3),
+        .state = (enum rcpt_state)column_int(q, 4),
+        .attempts = (uint32_t)column_int(q, 5),
+        .next_ms = (int64_t)column_int(q, 6),
+        .last_ms = (int64_t)column_int(q, 7),
+        .reason = (uint8_t)column_int(q, 8),
+        .code = column_str(q, 9),
+        .reply = column_str(q, 10),
+        .host = column_str(q, 11),
+        .bounced = column_int(q, 12) != 0,
+    };
+}
+
+static int each_rcpt(sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
+{
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_rcpt r;
+        read_rcpt(q, &r);
+        fn(arg, &r);
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+int store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+int store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                   store_rcpt_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_DUE];
+    bind_str(q, 1, next_hop);
+    bind_int(q, 2, (uint64_t)now_ms);
+    bind_int(q, 3, max);
+    return each_rcpt(q, fn, arg);
+}
+
+int store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, void *arg)
+{
+    bind_int(s->q[Q_BOUNCES], 1, max);
+    return each_rcpt(s->q[Q_BOUNCES], fn, arg);
+}
+
+int store_message_get(struct store *s, uint64_t id, bool with_body, struct store_message *ret)
+{
+    sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
+    sqlite3_reset(q);
+    bind_int(q, 1, id);
+    bind_int(q, 2, with_body);
+    if (sqlite3_step(q) != SQLITE_ROW) {
+        sqlite3_reset(q);
+        return -ENOENT;
+    }
+    *ret = (struct store_message){
+        .id = column_int(q, 0),
+        .bounce_of = column_int(q, 1),
+        .reverse_path = column_str(q, 2),
+        .arrived_ms = (int64_t)column_int(q, 3),
+        .size = column_int(q, 4),
+        .is_8bit = column_int(q, 5) != 0,
+        .is_utf8 = column_int(q, 6) != 0,
+        .client = column_str(q, 7),
+        .helo = column_str(q, 8),
+        .protocol = column_str(q, 9),
+        .tls_version = column_str(q, 10),
+        .tls_cipher = column_str(q, 11),
+        .tls_bits = (uint16_t)column_int(q, 12),
+        .sealed_key = column_str(q, 13),
+        .spool = column_str(q, 14),
+        .body = column_str(q, 16),
+    };
+    return 0;
+}
+
+int store_each_rcpt(struct store *s, uint64_t id, store_rcpt_fn fn, void *arg)
+{
+    bind_int(s->q[Q_RCPTS], 1, id);
+    return each_rcpt(s->q[Q_RCPTS], fn, arg);
+}
+
+static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
+{
+    *a = (struct store_attempt){
+        .id = column_int(q, 1),
+        .rcpts = column_str(q, 2),
+        .at_ms = (int64_t)column_int(q, 3),
+        .took_ms = (uint32_t)column_int(q, 4),
+        .host = column_str(q, 5),
+        .address = column_str(q, 6),
+        .port = (uint16_t)column_int(q, 7),
+        .mx = (uint8_t)column_int(q, 8),
+        .sess = (uint8_t)column_int(q, 9),
+        .action = (uint8_t)column_int(q, 10),
+        .grade = (uint8_t)column_int(q, 11),
+        .floor = (uint8_t)column_int(q, 12),
+        .reason = (uint8_t)column_int(q, 13),
+        .raised = (uint32_t)column_int(q, 14),
+        .reused = column_int(q, 15) != 0,
+        .tls_version = column_str(q, 16),
+        .tls_cipher = column_str(q, 17),
+        .tls_bits = (uint16_t)column_int(q, 18),
+        .tls_group = column_str(q, 19),
+        .tls_signature = column_str(q, 20),
+        .peer_key = column_str(q, 21),
+        .cert_check = column_str(q, 22),
+        .cert_subject = column_str(q, 23),
+        .cert_issuer = column_str(q, 24),
+        .cert_fingerprint = column_str(q, 25),
+        .cert_not_after = (int64_t)column_int(q, 26),
+        .detail = column_str(q, 27),
+    };
+}
+
+int store_each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_ATTEMPTS];
+    int code;
+    bind_int(q, 1, id);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_attempt a;
+        read_attempt(q, &a);
+        fn(arg, &a);
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+int store_each_in_state(struct store *s, enum rcpt_state state, unsigned max, store_rcpt_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE];
+    bind_int(q, 1, max);
+    if (state != RCPT_STATE_END) {
+        bind_int(q, 2, state);
+    }
+    return each_rcpt(q, fn, arg);
+}
+
+void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                     int64_t next_ms, uint8_t reason)
+{
+    if (!in_batch(s)) {
+        return;
+    }
+    sqlite3_stmt *q = s->q[Q_SET_STATE];
+    bind_int(q, 1, to);
+    bind_int(q, 2, (uint64_t)next_ms);
+    bind_int(q, 3, reason);
+    bind_int(q, 4, id);
+    bind_int(q, 5, from);
+    run(s, Q_SET_STATE);
+}
+
+void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
+{
+    if (in_batch(s)) {
+        bind_str(s->q[Q_SET_NEXT_HOP], 1, next_hop);
+        bind_int(s->q[Q_SET_NEXT_HOP], 2, rcpt);
+        run(s, Q_SET_NEXT_HOP);
+    }
+}
+
+int store_expire(struct store *s, int64_t before_ms, unsigned max)
+{
+    uint64_t *ids = err_calloc(max, sizeof *ids);
+    int n = 0;
+    sqlite3_stmt *q = s->q[Q_OLD];
+    bind_int(q, 1, (uint64_t)before_ms);
+    bind_int(q, 2, max);
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        ids[n++] = column_int(q, 0);
+    }
+    sqlite3_reset(q);
+    for (int i = 0; i < n && in_batch(s); i++) {
+        static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
+        for (size_t k = 0; k < ARRAY_LEN(forget); k++) {
+            bind_int(s->q[forget[k]], 1, ids[i]);
+            run(s, forget[k]);
+        }
+    }
+    free(ids);
+    return n;
+}
+
+int store_count(struct store *s, struct store_counts *ret)
+{
+    struct statvfs fs;
+    sqlite3_stmt *q = s->q[Q_COUNT];
+    int r = sqlite3_step(q) == SQLITE_ROW ? 0 : -EIO;
+    if (r == 0) {
+        ret->queued = column_int(q, 0);
+        ret->held = column_int(q, 1);
+    }
+    sqlite3_reset(q);
+    if (r == 0 && fstatvfs(s->spool_dir, &fs) == 0) {
+        ret->free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
+    }
+    return r;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store.h: the durable store, as intents. No SQL leaves this folder; no caller ever blocks on it.
+ *
+ * Changes are gathered and made durable together (group commit): an intent returns at once, and
+ * store_flush(), called at the end of each turn of the loop, commits all of the turn's intents in
+ * one transaction and then runs their completions. A 250 is sent, a recipient counts as done,
+ * only from a completion with STORE_OK. After a failed commit nothing of the batch happened.
+ *
+ * Sizes: bodies up to STORE_INLINE_MAX octets live in the row, larger ones in a file that was
+ * synced before its row (docs/queue.md has the table of legal states).
+ */
+#pragma once
+#include "base/buf.h"
+
+enum { STORE_INLINE_MAX = 64 * 1024 };
+
+struct store;
+
+enum store_result {
+    STORE_OK,
+    STORE_RETRY,   /* could not be written now: answer 451, try later */
+    STORE_FULL,    /* no space: answer 452 */
+    STORE_CORRUPT, /* what is on disk cannot be read */
+};
+
+/* The life of a recipient. Durable states only; leases live in the queue's memory. */
+#define STORE_STATES(X)                                                                            \
+    X(QUEUED, "queued") X(HELD, "held") X(DELIVERED, "delivered") X(FAILED, "failed")              \
+    X(EXPIRED, "expired") X(DELETED, "deleted")
+#define STORE_STATE_ENUM(n, s) RCPT_##n,
+enum rcpt_state { STORE_STATES(STORE_STATE_ENUM) RCPT_STATE_END };
+const char *rcpt_state_name(enum rcpt_state s);
+
+struct store_message {
+    uint64_t id;
+    uint64_t bounce_of; /* the message this one reports about, or 0 */
+    struct str reverse_path;
+    int64_t arrived_ms;
+    uint64_t size;
+    bool is_8bit, is_utf8, held;
+    struct str client, helo, protocol, tls_version, tls_cipher;
+    uint16_t tls_bits;
+    struct str sealed_key;
+    struct str spool; /* file name, or empty: body is inline */
+    struct str body;  /* sealed octets when inline */
+};
+
+struct store_rcpt {
+    uint64_t rcpt; /* number, unique in the store */
+    uint64_t id;   /* of the message */
+    struct str forward_path, next_hop;
+    enum rcpt_state state;
+    uint32_t attempts;
+    int64_t next_ms, last_ms;
+    uint8_t reason;       /* enum reason of the policy */
+    struct str code, reply, host;
+    bool bounced; /* a bounce about it was stored, or none is due */
+};
+
+struct store_attempt {
+    uint64_t id;
+    struct str rcpts; /* numbers, comma separated */
+    int64_t at_ms;
+    uint32_t took_ms;
+    struct str host, address;
+    uint16_t port;
+    uint8_t mx, sess, action, grade, floor, reason;
+    uint32_t raised;
+    bool reused;
+    struct str tls_version, tls_cipher;
+    uint16_t tls_bits;
+    struct str tls_group, tls_signature, peer_key, cert_check, cert_subject, cert_issuer,
+        cert_fingerprint;
+    int64_t cert_not_after;
+    struct str detail;
+};
+
+typedef void (*store_done)(void *arg, enum store_result result);
+
+/* Opens or creates the store in a directory; recovers without help: unfinished work is queued
+ * again, orphan spool files are removed. 0, or -errno with a sentence in problem. */
+int store_open(const char *directory, char *problem, size_t size, struct store **ret) MUST_USE;
+/* Commits what is gathered, closes. */
+void store_close(struct store *s);
+
+/* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. */
+enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd) MUST_USE;
+/* Opens it for reading; -errno. */
+int store_spool_open(struct store *s, struct str name) MUST_USE;
+void store_spool_drop(struct store *s, struct str name);
+
+/* Adds a message with its recipients (states and next_ms as given; rcpt numbers are written back).
+ * A bounce also marks the recipients of bounce_of named in `bounced` as reported. */
+void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
+                   size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
+                   void *arg);
+/* Outcome of one recipient: state, attempts, next_ms, last_ms, reason, code, reply, host, bounced. */
+void store_outcome(struct store *s, const struct store_rcpt *r);
+void store_add_attempt(struct store *s, const struct store_attempt *a);
+/* Drops the body when no recipient needs it any more. */
+void store_release_body(struct store *s, uint64_t id);
+/* Asks for a completion of everything given so far in this turn. */
+void store_sync(struct store *s, store_done done, void *arg);
+/* Commits the turn's intents and runs their completions. */
+void store_flush(struct store *s);
+
+/* Reading. Views live until the callback returns. */
+typedef void (*store_rcpt_fn)(void *arg, const struct store_rcpt *r);
+typedef void (*store_next_hop_fn)(void *arg, struct str next_hop, int64_t next_ms);
+typedef void (*store_attempt_fn)(void *arg, const struct store_attempt *a);
+
+/* Every destination with queued recipients, and the earliest time due. */
+int store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg) MUST_USE;
+/* Queued recipients of one destination that are due, oldest first, at most max. Leases are the
+ * queue's: it skips what it has leased already, and after its death everything is due again. */
+int store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                   store_rcpt_fn fn, void *arg) MUST_USE;
+/* Recipients that failed or expired and wait for their bounce; grouped by message. */
+int store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, void *arg) MUST_USE;
+/* The message without (false) or with its inline body. -ENOENT; the views live until the next
+ * call of this function. */
+int store_message_get(struct store *s, uint64_t id, bool with_body, struct store_message *ret) MUST_USE;
+int store_each_rcpt(struct store *s, uint64_t id, store_rcpt_fn fn, void *arg) MUST_USE;
+int store_each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg) MUST_USE;
+/* All recipients in the given state (RCPT_STATE_END: queued and held), newest message last. */
+int store_each_in_state(struct store *s, enum rcpt_state state, unsigned max, store_rcpt_fn fn,
+                        void *arg) MUST_USE;
+/* Sets all unfinished recipients of a message. For administrators. */
+void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                     int64_t next_ms, uint8_t reason);
+/* The recipient takes another way (the configuration changed). */
+void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
+/* Forgets finished messages older than before_ms; at most max. Number forgotten or -errno. */
+int store_expire(struct store *s, int64_t before_ms, unsigned max) MUST_USE;
+
+struct store_counts {
+    uint64_t queued, held;
+    uint64_t free_octets; /* on the file system of the store */
+};
+int store_count(struct store *s, struct store_counts *ret) MUST_USE;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * file.h: whole small files, sealed memory files, directories: what start-up and spool need.
+ */
+#pragma once
+#include "base/buf.h"
+
+/* Appends the whole content of path or fd to out. 0, -errno, -ENOSPC over the buffer's maximum. */
+int file_read(const char *path, struct buf *out) MUST_USE;
+int file_read_fd(int fd, struct buf *out) MUST_USE;
+/* A sealed memory file with these bytes (for passing to another process); -errno or the fd. */
+int file_memory(const char *name, struct str bytes) MUST_USE;
+/* Writes all, or -errno. */
+int file_write_all(int fd, struct str bytes) MUST_USE;
+/* Creates a directory (0700) unless it is there, and gives it to uid/gid when asked (uid >= 0). */
+int file_make_dir(const char *path, long uid, long gid) MUST_USE;

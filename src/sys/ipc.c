@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ipc.c: channels over SOCK_SEQPACKET. Called by every process.
+ *
+ * Outgoing messages collect in one frame until the turn ends, so a busy turn costs one system
+ * call. When the socket is full, frames wait in a list (bounded) until it is writable. What can
+ * go wrong: the peer dies (on_close), breaks the table (closed, logged), or does not read
+ * (backlog maximum: closed, logged).
+ */
+#include "sys/ipc.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "sys/loop.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct frame {
+    struct link link;
+    int fd;
+    size_t n;
+    char data[];
+};
+
+struct ipc_channel {
+    struct loop *loop;
+    struct watch *watch;
+    int fd;
+    const char *name;
+    const struct ipc_rule *rules;
+    ipc_closed on_close;
+    void *owner;
+    void *data;
+    struct buf out; /* the frame being collected */
+    struct link waiting;
+    size_t backlog;
+    struct link dirty; /* in the list of channels with something to flush */
+    bool failed, freed, busy;
+};
+
+/* Channels to flush at the end of the turn. One loop per process, hence one list. */
+static struct link dirty_channels = {&dirty_channels, &dirty_channels};
+
+static void flush_dirty(void *arg);
+static void on_ready(void *arg, int events);
+
+struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
+                                    const struct ipc_rule *rules, ipc_closed on_close, void *owner)
+{
+    static struct loop *hooked;
+    if (hooked != l) {
+        hooked = l;
+        loop_on_turn_end(l, TURN_FLUSH, flush_dirty, NULL);
+    }
+    struct ipc_channel *ch = err_calloc(1, sizeof *ch);
+    ch->loop = l;
+    ch->fd = fd;
+    ch->name = name;
+    ch->rules = rules;
+    ch->on_close = on_close;
+    ch->owner = owner;
+    ch->out = BUF_INIT(IPC_FRAME_MAX);
+    list_init(&ch->waiting);
+    ch->watch = watch_new(l, fd, on_ready, ch);
+    watch_set(ch->watch, WATCH_READ);
+    return ch;
+}
+
+static void release(struct ipc_channel *ch)
+{
+    while (!list_empty(&ch->waiting)) {
+        struct frame *f = LIST_OF(ch->waiting.next, struct frame, link);
+        list_remove(&f->link);
+        err_close_fd(&f->fd);
+        free(f);
+    }
+    list_remove(&ch->dirty);
+    buf_wipe(&ch->out);
+    watch_free(ch->watch);
+    close(ch->fd);
+    free(ch);
+}
+
+void ipc_channel_free(struct ipc_channel *ch)
+{
+    if (!ch) {
+        return;
+    }
+    ch->freed = true;
+    if (!ch->busy) {
+        release(ch);
+    }
+}
+
+/* The peer is gone, for the owner and for us. */
+static void close_channel(struct ipc_channel *ch)
+{
+    if (!ch->freed && ch->on_close) {
+        ch->busy = true;
+        ch->on_close(ch->owner, ch);
+    }
+    release(ch);
+}
+
+void ipc_channel_set_data(struct ipc_channel *ch, void *data)
+{
+    ch->data = data;
+}
+
+void *ipc_channel_data(const struct ipc_channel *ch)
+{
+    return ch->data;
+}
+
+size_t ipc_backlog(const struct ipc_channel *ch)
+{
+    return ch->backlog + buf_len(&ch->out);
+}
+
+/* 1 sent, 0 the socket is full, -errno. */
+static int send_frame(int sock, const char *p, size_t n, int fd)
+{
+    struct iovec iov = {.iov_base = (void *)p, .iov_len = n};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd >= 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    }
+    for (;;) {
+        if (sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
+            return 1;
+        }
+        if (errno == EAGAIN || errno == ENOBUFS) {
+            return 0;
+        }
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+static void queue_frame(struct ipc_channel *ch, struct str bytes, int fd)
+{
+    if (ch->backlog + bytes.n > IPC_BACKLOG_MAX) {
+        log_error("ipc-backlog-full", KV("peer", ch->name), KVN("octets", ch->backlog));
+        ch->failed = true;
+        return;
+    }
+    struct frame *f = err_calloc(1, sizeof *f + bytes.n);
+    memcpy(f->data, bytes.p, bytes.n);
+    f->n = bytes.n;
+    f->fd = fd >= 0 ? dup(fd) : -1;
+    ch->failed = ch->failed || (fd >= 0 && f->fd < 0);
+    ch->backlog += f->n;
+    list_append(&ch->waiting, &f->link);
+    watch_set(ch->watch, WATCH_READ | WATCH_WRITE);
+}
+
+/* Sends now, or behind what already waits. */
+static void push_frame(struct ipc_channel *ch, struct str bytes, int fd)
+{
+    int r = list_empty(&ch->waiting) ? send_frame(ch->fd, bytes.p, bytes.n, fd) : 0;
+    if (r == 0) {
+        queue_frame(ch, bytes, fd);
+    } else if (r < 0) {
+        ch->failed = true;
+    }
+}
+
+static void mark_dirty(struct ipc_channel *ch)
+{
+    if (!list_linked(&ch->dirty)) {
+        list_append(&dirty_channels, &ch->dirty);
+    }
+}
+
+static void flush_frame(struct ipc_channel *ch)
+{
+    if (buf_len(&ch->out) > 0) {
+        push_frame(ch, buf_str(&ch->out), -1);
+        buf_reset(&ch->out);
+    }
+}
+
+void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
+{
+    if (!ch || ch->freed || ch->failed) {
+        return;
+    }
+    int r = ipc_encode(m, &ch->out);
+    if (r == -ENOSPC) {
+        flush_frame(ch);
+        r = ipc_encode(m, &ch->out);
+    }
+    if (r < 0) {
+        log_error("ipc-message-refused", KV("peer", ch->name), KV("type", ipc_name(m->type)),
+                  KVN("errno", -r));
+        ch->failed = true;
+    }
+    mark_dirty(ch);
+}
+
+void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    if (!ch || ch->freed || ch->failed) {
+        return;
+    }
+    flush_frame(ch);
+    if (ipc_encode(m, &ch->out) < 0) {
+        ch->failed = true;
+    } else {
+        ch->out.p[ch->out.head + 2] = 1;
+        push_frame(ch, buf_str(&ch->out), fd);
+    }
+    buf_reset(&ch->out);
+    mark_dirty(ch);
+}
+
+static void flush_dirty(void *arg)
+{
+    (void)arg;
+    while (!list_empty(&dirty_channels)) {
+        struct ipc_channel *ch = LIST_OF(dirty_channels.next, struct ipc_channel, dirty);
+        list_remove(&ch->dirty);
+        flush_frame(ch);
+        if (ch->failed) {
+            close_channel(ch);
+        }
+    }
+}
+
+static void write_waiting(struct ipc_channel *ch)
+{
+    while (!list_empty(&ch->waiting)) {
+        struct frame *f = LIST_OF(ch->waiting.next, struct frame, link);
+        int r = send_frame(ch->fd, f->data, f->n, f->fd);
+        if (r == 0) {
+            return;
+        }
+        if (r < 0) {
+            ch->failed = true;
+            return;
+        }
+        ch->backlog -= f->n;
+        list_remove(&f->link);
+        err_close_fd(&f->fd);
+        free(f);
+    }
+    watch_set(ch->watch, WATCH_READ);
+}
+
+/* One packet and the descriptor with it. >0 octets, 0 nothing now, -EPIPE the peer is gone. */
+static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd)
+{
+    struct iovec iov = {.iov_base = p, .iov_len = size};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    *ret_fd = -1;
+    ssize_t n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
+    }
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+        }
+    }
+    if (n == 0 || (msg.msg_flags & MSG_TRUNC)) {
+        err_close_fd(ret_fd);
+        return -EPIPE;
+    }
+    return n;
+}
+
+static ipc_handler find_rule(const struct ipc_channel *ch, enum ipc_type type)
+{
+    for (const struct ipc_rule *rule = ch->rules; rule->type != IPC_none; rule++) {
+        if (rule->type == type) {
+            return rule->handle;
+        }
+    }
+    return NULL;
+}
+
+/* Hands the messages of one frame to their handlers. 0, or -EBADMSG. Takes fd. */
+static int dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
+{
+    while (frame.n > 0 && !ch->freed) {
+        struct ipc_msg m;
+        unsigned flags;
+        int r = ipc_decode(&frame, &m, &flags);
+        ipc_handler handle = r < 0 ? NULL : find_rule(ch, m.type);
+        if (!handle || (flags && fd < 0)) {
+            log_error("ipc-message-not-allowed", KV("peer", ch->name),
+                      KV("type", r < 0 ? "malformed" : ipc_name(m.type)));
+            err_close_fd(&fd);
+            return -EBADMSG;
+        }
+        int give = flags ? fd : -1;
+        fd = flags ? -1 : fd;
+        handle(ch->owner, ch, &m, give);
+    }
+    err_close_fd(&fd);
+    return 0;
+}
+
+/* Peers are drained in turns of at most this many frames, so that none starves the others. */
+enum { FRAMES_PER_TURN = 64 };
+
+static void on_ready(void *arg, int events)
+{
+    struct ipc_channel *ch = arg;
+    static char frame[IPC_FRAME_MAX]; /* handlers never run the loop, so one is enough */
+    ch->busy = true;
+    if (events & WATCH_WRITE) {
+        write_waiting(ch);
+    }
+    for (int i = 0; (events & WATCH_READ) && !ch->failed && !ch->freed && i < FRAMES_PER_TURN; i++) {
+        int fd;
+        ssize_t n = recv_frame(ch->fd, frame, IPC_FRAME_MAX, MSG_DONTWAIT, &fd);
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 || dispatch_frame(ch, str_from(frame, (size_t)n), fd) < 0) {
+            ch->failed = true;
+        }
+    }
+    ch->busy = false;
+    if (ch->freed) {
+        release(ch);
+    } else if (ch->failed) {
+        close_channel(ch);
+    }
+}
+
+int ipc_pair(int ret_fds[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0) {
+        return -errno;
+    }
+    int size = 4 * 1024 * 1024;
+    for (int i = 0; i < 2; i++) {
+        (void)setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        (void)setsockopt(ret_fds[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    }
+    return 0;
+}
+
+int ipc_call_send(int fd, const struct ipc_msg *m)
+{
+    CLEANUP(buf_free) struct buf out = BUF_INIT(IPC_FRAME_MAX);
+    int r = ipc_encode(m, &out);
+    if (r < 0) {
+        return r;
+    }
+    r = send_frame(fd, buf_str(&out).p, buf_len(&out), -1);
+    return r > 0 ? 0 : r == 0 ? -EAGAIN : r;
+}
+
+int ipc_call_recv(int fd, char *frame, struct str *pending, struct ipc_msg *ret)
+{
+    unsigned flags;
+    if (pending->n == 0) {
+        int got = -1;
+        ssize_t n = recv_frame(fd, frame, IPC_FRAME_MAX, 0, &got);
+        err_close_fd(&got);
+        if (n <= 0) {
+            return n < 0 ? (int)n : -EINTR;
+        }
+        *pending = str_from(frame, (size_t)n);
+    }
+    return ipc_decode(pending, ret, &flags);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ipc.h: typed messages between our processes, and the channels that carry them.
+ *
+ * A frame is one SOCK_SEQPACKET packet: one or more messages back to back, each with an 8-octet
+ * head (type u16, flags u16, length u32, little endian) and its fields in table order. A message
+ * with a descriptor stands alone in its frame. The receiver checks every length against the
+ * table, allows only the types its rules name, and closes the channel otherwise: identity is
+ * which socket, never a field. Messages sent in one turn of the loop share frames.
+ */
+#pragma once
+#include "base/buf.h"
+#include "sys/ipc_messages.def"
+
+struct loop;
+struct ipc_channel;
+
+enum {
+    IPC_FRAME_MAX = 160 * 1024, /* octets of one frame */
+    IPC_HEAD = 8,
+    IPC_BACKLOG_MAX = 256 * 1024 * 1024, /* octets waiting for a peer that does not read */
+};
+
+#define IPC_TYPE_u8 uint8_t
+#define IPC_TYPE_u16 uint16_t
+#define IPC_TYPE_u32 uint32_t
+#define IPC_TYPE_u64 uint64_t
+#define IPC_TYPE_i64 int64_t
+#define IPC_TYPE_str struct str
+#define IPC_TYPE_bytes struct str
+#define IPC_STRUCT_FIELD(kind, field, max) IPC_TYPE_##kind field;
+#define IPC_STRUCT(number, name)                                                                   \
+    struct ipc_##name {                                                                            \
+        IPC_FIELDS_##name(IPC_STRUCT_FIELD)                                                        \
+    };
+IPC_MESSAGES(IPC_STRUCT)
+
+#define IPC_ENUM(number, name) IPC_##name = (number),
+enum ipc_type { IPC_none = 0, IPC_MESSAGES(IPC_ENUM) };
+
+#define IPC_UNION(number, name) struct ipc_##name name;
+/* Views in a decoded message borrow the frame: copy what must outlive the handler. */
+struct ipc_msg {
+    enum ipc_type type;
+    union {
+        IPC_MESSAGES(IPC_UNION)
+    };
+};
+
+const char *ipc_name(enum ipc_type type);
+/* Appends head and fields. 0, -ENOSPC (buffer full) or -EMSGSIZE (a field over its maximum). */
+int ipc_encode(const struct ipc_msg *m, struct buf *out) MUST_USE;
+/* Takes one message off the front of *in. 0, -EBADMSG when malformed. *ret_flags: 1 = with fd. */
+int ipc_decode(struct str *in, struct ipc_msg *ret, unsigned *ret_flags) MUST_USE;
+
+/* fd is -1 or a descriptor that the handler takes. */
+typedef void (*ipc_handler)(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+typedef void (*ipc_closed)(void *owner, struct ipc_channel *ch);
+
+/* What one process accepts from one kind of peer; anything else closes the channel. */
+struct ipc_rule {
+    enum ipc_type type;
+    ipc_handler handle;
+};
+
+/* Takes fd. `name` (borrowed) is for the log. `rules` (borrowed) ends with type IPC_none. on_close
+ * runs once, when the peer is gone or broke the rules; the channel is freed right after it. */
+struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
+                                    const struct ipc_rule *rules, ipc_closed on_close, void *owner);
+/* Frees without calling on_close. Safe inside a handler. NULL is harmless. */
+void ipc_channel_free(struct ipc_channel *ch);
+/* The owner may hang one pointer on a channel. */
+void ipc_channel_set_data(struct ipc_channel *ch, void *data);
+void *ipc_channel_data(const struct ipc_channel *ch);
+/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone:
+ * errors close the channel at the end of the turn. NULL channel: the message is dropped. */
+void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
+/* The same with a descriptor, which is borrowed (duplicated when it must wait). */
+void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* Octets waiting to be taken by the peer. */
+size_t ipc_backlog(const struct ipc_channel *ch);
+
+/* Makes a connected pair with the buffer sizes channels want. 0 or -errno. */
+int ipc_pair(int ret_fds[2]) MUST_USE;
+
+/* Blocking use, for the postern command only: one message at a time. */
+int ipc_call_send(int fd, const struct ipc_msg *m) MUST_USE;
+/* Reads the next message; frame (at least IPC_FRAME_MAX octets, rest kept in *pending) is borrowed. */
+int ipc_call_recv(int fd, char *frame, struct str *pending, struct ipc_msg *ret) MUST_USE;

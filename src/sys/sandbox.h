@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sandbox.h: the walls around a process: own uid, Landlock for files, seccomp for system calls.
+ *
+ * Entered after start and before the first peer byte. What the kernel does not offer is left out
+ * and said in the text, which `postern status` shows; nothing depends on one wall alone.
+ */
+#pragma once
+#include "base/err.h"
+
+/* Groups of system calls beyond the base set (memory, time, epoll, given descriptors). */
+enum sandbox_calls {
+    SANDBOX_ACCEPT = 1 << 0,  /* accept on given sockets */
+    SANDBOX_CONNECT = 1 << 1, /* make sockets and connect */
+    SANDBOX_FILES = 1 << 2,   /* open, sync, rename, unlink in the allowed directories */
+    SANDBOX_SYNC = 1 << 4,    /* sync of descriptors handed in */
+    SANDBOX_THREADS = 1 << 3, /* threads of this process (a library's resolver) */
+};
+
+struct sandbox {
+    unsigned calls;            /* enum sandbox_calls */
+    const char *writable[4];   /* directories, NULL-terminated; borrowed */
+    const char *readable[4];   /* directories or files, NULL-terminated; borrowed */
+};
+
+/* Enters it. Fills text (e.g. "uid 64010, landlock 4, seccomp 61 calls"). 0, or -errno when a wall
+ * that the kernel offers could not be raised: the process must not serve then. */
+int sandbox_enter(const struct sandbox *s, char *text, size_t size) MUST_USE;

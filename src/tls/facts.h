@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * facts.h: what is known about one TLS session. Types only; everybody above tls/ may read them.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What was found when the peer's certificate was checked against the trust store and its name. */
+enum tls_check {
+    TLS_CHECK_NONE, /* no certificate, or none asked for */
+    TLS_CHECK_OK,   /* chain to a trusted CA, dates and name right */
+    TLS_CHECK_BAD,  /* see check_text */
+};
+
+struct tls_facts {
+    char version[16];    /* "TLSv1.3" */
+    char cipher[64];     /* OpenSSL name */
+    char suite[64];      /* IANA name */
+    uint16_t bits;       /* effective key bits of the cipher */
+    uint16_t alg_bits;
+    char group[32];      /* key exchange group, empty when unknown */
+    char signature[48];  /* the peer's (client side) or our (server side) handshake signature */
+    char peer_key[32];   /* "EC 256", "RSA 2048" */
+    enum tls_check check;
+    char check_text[160]; /* plain words: "certificate verified: CA and name", "certificate has expired" */
+    char checked_name[256];
+    char subject[256], issuer[256];
+    char fingerprint[96]; /* SHA-256 of the certificate, hex */
+    int64_t not_after_ms; /* end of the certificate's validity; 0 = no certificate */
+};

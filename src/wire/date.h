@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * date.h: dates as messages (RFC 5322 3.3) and people (ISO 8601) write them. UTC only.
+ */
+#pragma once
+#include "base/str.h"
+
+enum { DATE_MAX = 40 };
+
+/* "Sat, 21 Nov 2026 23:48:07 +0000" */
+void date_rfc5322(int64_t wall_ms, char dst[DATE_MAX]);
+/* "2026-11-21T23:48:07Z" */
+void date_iso(int64_t wall_ms, char dst[DATE_MAX]);

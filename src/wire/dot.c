@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dot.c: dot stuffing and end of data, RFC 5321 4.1.1.4 and 4.5.2. Pure.
+ *
+ * Called by the SMTP engines; fuzzed against a byte-by-byte model in tests. The reader is a small
+ * automaton over the octets at line starts; inside a line it skips with memchr.
+ */
+#include "wire/dot.h"
+
+enum { LINE_START = 0, IN_LINE, AFTER_CR, DOT_FIRST, DOT_CR };
+
+
+static void note(struct dot_reader *d, enum dot_problem problem)
+{
+    if (d->problem == DOT_FINE) {
+        d->problem = problem;
+    }
+}
+
+/* Skips to the next CR or LF inside a line, noting NUL on the way. */
+static size_t skip_line(struct dot_reader *d, struct str s, size_t i)
+{
+    size_t end = str_find(s, '\n', i);
+    size_t cr = str_find(str_slice(s, 0, end), '\r', i);
+    if (d->problem == DOT_FINE && memchr(s.p + i, 0, cr - i)) {
+        note(d, DOT_NUL);
+    }
+    return cr < end ? cr : end;
+}
+
+/* One octet after a CR: the line ended, or the CR was bare. The new state. */
+static int after_cr(struct dot_reader *d, char c)
+{
+    if (c == '\n') {
+        return LINE_START;
+    }
+    note(d, DOT_BARE_CR);
+    return c == '\r' ? AFTER_CR : IN_LINE;
+}
+
+static int in_line(struct dot_reader *d, char c)
+{
+    if (c == '\r') {
+        return AFTER_CR;
+    }
+    if (c == '\n') {
+        note(d, DOT_BARE_LF);
+    } else if (c == '\0') {
+        note(d, DOT_NUL);
+    }
+    return IN_LINE;
+}
+
+void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
+{
+    struct str s = *in;
+    size_t i = 0, from = 0;
+    for (; i < s.n && !d->done; i++) {
+        char c = s.p[i];
+        if (d->state == LINE_START && c == '.') {
+            /* the dot is not text: give what came before it, continue behind it */
+            d->state = DOT_FIRST;
+            *ret_text = str_slice(s, from, i);
+            *in = str_slice(s, i + 1, s.n);
+            return;
+        }
+        if (d->state == DOT_FIRST && c == '\r') {
+            d->state = DOT_CR;
+            /* hold the CR back: it is text only if no LF follows */
+            *ret_text = STR("");
+            *in = str_slice(s, i + 1, s.n);
+            return;
+        }
+        if (d->state == DOT_CR) {
+            if (c == '\n') {
+                d->done = true;
+                *ret_text = STR("");
+                *in = str_slice(s, i + 1, s.n);
+                return;
+            }
+            note(d, DOT_BARE_CR); /* the message is refused: the held CR need not reappear */
+            d->state = IN_LINE;
+        }
+        if (d->state == AFTER_CR) {
+            d->state = after_cr(d, c);
+        } else {
+            d->state = in_line(d, c);
+        }
+        if (d->state == IN_LINE && i + 1 < s.n) {
+            i = skip_line(d, s, i + 1) - 1;
+        }
+    }
+    *ret_text = str_slice(s, from, i);
+    *in = str_slice(s, i, s.n);
+}
+
+int dot_write(struct dot_writer *d, struct str text, struct buf *out)
+{
+    size_t from = 0;
+    while (from < text.n) {
+        bool line_start = d->last == 0 || d->last == '\n';
+        if (line_start && text.p[from] == '.') {
+            int r = buf_append(out, ".", 1);
+            if (r < 0) {
+                return r;
+            }
+        }
+        size_t end = str_find(text, '\n', from);
+        end = end < text.n ? end + 1 : end;
+        int r = buf_append(out, text.p + from, end - from);
+        if (r < 0) {
+            return r;
+        }
+        d->last = (unsigned char)text.p[end - 1];
+        from = end;
+    }
+    return 0;
+}
+
+int dot_finish(struct dot_writer *d, struct buf *out)
+{
+    bool line_ended = d->last == 0 || d->last == '\n';
+    return line_ended ? buf_append(out, ".\r\n", 3) : buf_append(out, "\r\n.\r\n", 5);
+}
