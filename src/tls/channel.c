@@ -150,6 +150,21 @@ static void learn_certificate(struct tls_channel *ch)
              verify == X509_V_OK ? "trusted CA and right name" : X509_verify_cert_error_string(verify));
 }
 
+/* The names mail administrators know from Received fields. */
+static const char *signature_name(int nid)
+{
+    switch (nid) {
+    case NID_rsassaPss:
+        return "RSA-PSS";
+    case NID_rsaEncryption:
+        return "RSA-PKCS1";
+    case NID_X9_62_id_ecPublicKey:
+        return "ECDSA";
+    default:
+        return OBJ_nid2sn(nid);
+    }
+}
+
 static void learn_session(struct tls_channel *ch)
 {
     struct tls_facts *f = &ch->facts;
@@ -165,7 +180,7 @@ static void learn_session(struct tls_channel *ch)
     str_copy_cut(str_c(group_name), f->group, sizeof f->group);
     if (ch->is_client ? SSL_get_peer_signature_type_nid(ch->ssl, &nid)
                       : SSL_get_signature_type_nid(ch->ssl, &nid)) {
-        str_copy_cut(str_c(OBJ_nid2sn(nid)), f->signature, sizeof f->signature);
+        str_copy_cut(str_c(signature_name(nid)), f->signature, sizeof f->signature);
     }
     learn_certificate(ch);
 }

@@ -57,8 +57,9 @@ static void print_line(const struct ipc_row_message *m, const struct ipc_row_rcp
     printf("%s  %-8s %8llu  <" STR_FMT "> -> <" STR_FMT ">\n", id, message_state_words(r),
            (unsigned long long)m->size, STR_ARG(m->reverse_path), STR_ARG(r->forward_path));
     if (r->attempts > 0 || r->reason) {
-        printf("               %u attempts%s%s; %s" STR_FMT "\n", r->attempts, r->state == 0 ? ", next " : "",
-               r->state == 0 ? next : "", reason_sentence((enum reason)r->reason), STR_ARG(STR("")));
+        printf("               %u attempt%s%s%s; %s\n", r->attempts, r->attempts == 1 ? "" : "s",
+               r->state == 0 ? ", next " : "", r->state == 0 ? next : "",
+               reason_sentence((enum reason)r->reason));
         if (r->reply.n > 0) {
             printf("               " STR_FMT "\n", STR_ARG(r->reply));
         }

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The demo: sends messages through the gateway into the lab and prints what became of each.
+
+Exit status 0 only if every message met its expected fate.
+"""
+import os
+import re
+import signal
+import smtplib
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lab as lab_module  # noqa: E402
+
+GATEWAY = lab_module.GATEWAY
+# who, to whom, fate, the reason word expected, what the row shows
+STORIES = [
+    ('nurse@inside.test', 'doctor@postfix.test', 'delivered', 'sent', 'Postfix, good certificate'),
+    ('nurse@inside.test', 'doctor@exim.test', 'delivered', 'sent', 'Exim (GnuTLS), good certificate'),
+    ('friend@postfix.test', 'nurse@inside.test', 'delivered', 'sent', 'mail from outside to our own server'),
+    ('nurse@inside.test', 'shop@nocrypt.test', 'delivered', 'sent-plain', 'no encryption offered, no rule'),
+    ('nurse@inside.test', 'bank@plain.test', 'waiting', 'no-starttls', 'no encryption offered, rule: verified'),
+    ('nurse@inside.test', 'bank@expired.test', 'waiting', 'grade-too-low', 'expired certificate, rule: verified'),
+    ('nurse@inside.test', 'bank@wrongname.test', 'waiting', 'grade-too-low', 'wrong name, rule: verified'),
+    ('nurse@inside.test', 'old@tls10.test', 'waiting', 'tls-failed', 'only TLS 1.0'),
+    ('nurse@inside.test', 'odd@garbled.test', 'waiting', 'tls-failed', 'STARTTLS offered, handshake garbled'),
+    ('nurse@inside.test', 'odd@refuse.test', 'waiting', 'tls-refused', 'STARTTLS offered, then refused (454)'),
+    ('nurse@inside.test', 'nobody@reject.test', 'returned', 'rejected', 'no such person: bounce to the sender'),
+    ('nurse@inside.test', 'nobody@null.test', 'returned', 'null-mx', 'takes no mail (null MX): bounce'),
+]
+
+
+def send(sender, rcpt, number):
+    source = '127.0.3.1' if sender.endswith('@inside.test') else '127.0.9.1'
+    with smtplib.SMTP(GATEWAY, 25, local_hostname='client.test', source_address=(source, 0), timeout=30) as smtp:
+        smtp.starttls()
+        smtp.ehlo()
+        smtp.mail(sender)
+        smtp.rcpt(rcpt)
+        code, text = smtp.data(f'From: <{sender}>\r\nTo: <{rcpt}>\r\nSubject: Demo {number}\r\n\r\nA message of the demo.\r\n')
+    if code != 250:
+        raise RuntimeError(f'the gateway answered {code} {text}')
+    return re.search(r'stored as (\w+)', text.decode()).group(1)
+
+
+def facts(report):
+    rcpt = report['recipients'][0]
+    attempt = report['attempts'][-1] if report['attempts'] else {}
+    over = '-'
+    if attempt.get('tls-version'):
+        over = f"{attempt['tls-version']} {attempt['cipher']} {attempt['bits']} bit; {attempt['certificate-check']}"
+    elif attempt.get('session') == 'noadv' and rcpt['state'] == 'delivered':
+        over = 'IN CLEAR (nothing was offered, nothing demanded)'
+    return rcpt, over
+
+
+WORDS = {
+    'no-starttls': 'held back: no encryption offered', 'grade-too-low': 'held back: certificate not good enough',
+    'tls-failed': 'held back: offered, but could not agree', 'tls-refused': 'held back: offered, then refused',
+    'rejected': 'refused by the other side; sender told', 'null-mx': 'takes no mail at all; sender told', 'sent': '', 'sent-plain': '',
+}
+
+
+def table(rows):
+    heads = ('from', 'to', 'what happened', 'over what, or why not', '')
+    widths = [max(len(str(r[i])) for r in rows + [heads]) for i in range(4)]
+    line = '  '.join('-' * w for w in widths)
+    print('  '.join(h.ljust(w) for h, w in zip(heads, widths)))
+    print(line)
+    for r in rows:
+        print('  '.join(str(c).ljust(w) for c, w in zip(r, widths)) + ('' if r[4] else '   <-- NOT AS EXPECTED'))
+
+
+def settled(lab, ids):
+    """True when every message was tried once."""
+    for message_id in ids:
+        report = lab.report(message_id)
+        if not report['attempts'] and report['recipients'][0]['state'] not in ('returned', 'delivered'):
+            return False
+    return True
+
+
+def story(lab):
+    ids = []
+    for number, (sender, rcpt, *_) in enumerate(STORIES, 1):
+        ids.append(send(sender, rcpt, number))
+        print(f'\rSending {number} of {len(STORIES)} ...', end='', flush=True)
+    print('\rWaiting for the first attempt of each ...   ', end='', flush=True)
+    lab.wait_for(lambda: settled(lab, ids), 60, 0.3)
+    time.sleep(1)
+    print('\r' + ' ' * 60 + '\r', end='')
+    rows, good = [], True
+    for message_id, (sender, rcpt, fate, reason, _) in zip(ids, STORIES):
+        state, over = facts(lab.report(message_id))
+        met = state['state'] == fate and state['reason'] == reason
+        good = good and met
+        why = WORDS.get(state['reason'], state['reason'])
+        if state['detail'] and state['state'] != 'delivered':
+            why += f" ({state['detail'][:46]})"
+        rows.append((sender, rcpt, f"{state['state']} {message_id}", over if state['state'] == 'delivered' else why, met))
+    table(rows)
+    return ids, good
+
+
+def witnesses(lab):
+    """What the receiving servers themselves saw: nothing may have come in clear that must not."""
+    good = True
+    bounces = lab.wait_for(lambda: [m for m in lab.received('inside.test') if m.get('sender') == ''][1:] and lab.received('inside.test'), 20)
+    notices = [m for m in bounces or [] if m.get('sender') == '']
+    clear = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'message' and not m['tls'] and d != 'nocrypt.test']
+    late = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'plaintext-after-garble']
+    print(f"\nThe receiving servers' own records: {len(notices)} bounces arrived at the sender; messages in clear where "
+          f"encryption was offered or demanded: {len(clear) + len(late)}")
+    good = good and len(notices) == 2 and not clear and not late
+    received = lab.wait_for(lambda: lab.mailbox('postfix') and lab.mailbox('exim'), 20)
+    if not received:
+        print('Postfix or Exim did not deliver what they took.')
+        good = False
+    return good
+
+
+def keep(lab):
+    print('\nThe world stays up until Ctrl-C. From another terminal:')
+    print(f'  {lab.path("bin", "postern")} -c {lab.path("postern.conf")} status')
+    print(f'  sudo nsenter --target $(pgrep -f -n "lab/demo.py build --keep") --net --mount sh    # then: nc {GATEWAY} 25')
+    sys.stdout.flush()
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print('\nEnding.')
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    lab_module.SCRIPTED['nocrypt.test'] = ('mx.nocrypt.test', '127.0.1.18', 'no-starttls', None)
+    lab = lab_module.Lab(sys.argv[1])
+    good = False
+    try:
+        print('Starting the mail world: DNS (signed zones), Postfix, Exim, broken servers, the gateway ...')
+        lab.up()
+        lab.start_gateway(lab.config(first_retry='60s'))
+        ids, good = story(lab)
+        good = witnesses(lab) and good
+        cli = f'{lab.path("bin", "postern")} -c {lab.path("postern.conf")}'
+        print('\nOne message in full (postern message ID):\n')
+        print(lab.postern('message', ids[0]).stdout)
+        print(f'To look further{"" if "--keep" in sys.argv else " (with ./demo --keep)"}:\n  {cli} message {ids[5]}\n  {cli} queue list\n'
+              f'  {cli} explain nurse@inside.test bank@expired.test\n  {cli} status')
+        print('\nEvery message met its expected fate.' if good else '\nNOT every message met its expected fate; log: ' + lab.path('log', 'posternd'))
+        if '--keep' in sys.argv:
+            keep(lab)
+    except KeyboardInterrupt:
+        print('\nInterrupted; stopping what was started.')
+    finally:
+        if not good:
+            sys.stderr.write(lab.log()[-4000:] if lab.state else '')
+        lab.down()
+    return 0 if good else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

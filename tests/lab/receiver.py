@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""A small scripted mail receiver for the lab: good or broken in exactly one way.
+
+Usage: receiver.py MODE ADDRESS PORT RECORD [CERT KEY]
+Each message (and each broken attempt) is one JSON line in RECORD. Modes: good, no-starttls,
+garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), slow (one octet at a time),
+inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message).
+"""
+import json
+import socket
+import ssl
+import sys
+import threading
+import time
+
+
+class Receiver:
+    def __init__(self, mode, address, port, record, cert=None, key=None):
+        self.mode, self.record, self.lock = mode, record, threading.Lock()
+        self.address = address
+        self.context = None
+        if cert:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            if mode == 'tls10':
+                self.context.set_ciphers('ALL:@SECLEVEL=0')
+                self.context.minimum_version = ssl.TLSVersion.TLSv1
+                self.context.maximum_version = ssl.TLSVersion.TLSv1
+            self.context.load_cert_chain(cert, key)
+        self.server = socket.create_server((address, port), backlog=128)
+
+    def write(self, **facts):
+        facts.update(server=self.mode, address=self.address, at=time.time())
+        with self.lock, open(self.record, 'a', encoding='utf-8') as out:
+            out.write(json.dumps(facts) + '\n')
+
+    def serve(self):
+        while True:
+            client, _ = self.server.accept()
+            threading.Thread(target=self.guard, args=(client,), daemon=True).start()
+
+    def guard(self, client):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.settimeout(300)
+        try:
+            Session(self, client).run()
+        except (OSError, ssl.SSLError, ValueError) as problem:
+            self.write(event='broken', problem=str(problem))
+        finally:
+            client.close()
+
+
+class Session:
+    def __init__(self, receiver, client):
+        self.r, self.client, self.file = receiver, client, client.makefile('rb')
+        self.tls = None
+        self.reset()
+
+    def reset(self):
+        self.sender, self.rcpts = None, []
+
+    def say(self, text):
+        data = text.encode() + b'\r\n'
+        if self.r.mode == 'slow':
+            for i in range(len(data)):
+                self.client.sendall(data[i:i + 1])
+                time.sleep(0.002)
+        else:
+            self.client.sendall(data)
+
+    def run(self):
+        self.say('220 receiver ESMTP')
+        while True:
+            line = self.file.readline(4096)
+            if not line or not self.command(line.decode('latin-1').strip()):
+                return
+
+    def command(self, line):
+        verb = line.split(' ')[0].upper()
+        handler = getattr(self, 'on_' + verb.lower(), None)
+        if handler is None:
+            self.say('500 5.5.1 unknown')
+            return True
+        return handler(line)
+
+    def on_ehlo(self, line):
+        offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.r.mode in ('garbled', 'refuse454'))
+        caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + (['STARTTLS'] if offer else [])
+        for i, cap in enumerate(caps):
+            self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
+        return True
+
+    def on_helo(self, line):
+        self.say('250 receiver')
+        return True
+
+    def on_starttls(self, line):
+        if self.r.mode == 'refuse454':
+            self.r.write(event='starttls-refused')
+            self.say('454 4.7.0 TLS not available')
+            return True
+        if self.r.mode == 'inject':
+            self.client.sendall(b'220 2.0.0 ready\r\n250 injected\r\n')
+            self.r.write(event='injected')
+            time.sleep(0.5)
+            return False
+        self.say('220 2.0.0 ready')
+        if self.r.mode == 'garbled':
+            self.client.recv(512)
+            self.client.sendall(b'this is not TLS at all, it is a line of text\r\n')
+            self.r.write(event='garbled')
+            self.client.settimeout(1)
+            rest = b''
+            try:
+                while chunk := self.client.recv(4096):
+                    rest += chunk
+            except OSError:
+                pass
+            if b'MAIL' in rest.upper():
+                self.r.write(event='plaintext-after-garble')
+            return False
+        self.client = self.r.context.wrap_socket(self.client, server_side=True)
+        self.file = self.client.makefile('rb')
+        self.tls = {'version': self.client.version(), 'cipher': self.client.cipher()[0], 'bits': self.client.cipher()[2]}
+        self.reset()
+        return True
+
+    def on_mail(self, line):
+        self.reset()
+        self.sender = line[line.index('<') + 1:line.index('>')]
+        self.say('250 2.1.0 ok')
+        return True
+
+    def on_rcpt(self, line):
+        path = line[line.index('<') + 1:line.index('>')]
+        if self.r.mode == 'reject':
+            self.r.write(event='rejected', rcpt=path)
+            self.say('550 5.1.1 no such person here')
+        elif self.r.mode == 'tempfail':
+            self.r.write(event='tempfailed', rcpt=path)
+            self.say('451 4.2.0 come back later')
+        else:
+            self.rcpts.append(path)
+            self.say('250 2.1.5 ok')
+        return True
+
+    def on_data(self, line):
+        if not self.rcpts:
+            self.say('554 5.5.1 no recipients')
+            return True
+        self.say('354 go ahead')
+        data = b''
+        while True:
+            chunk = self.file.readline(1 << 20)
+            if not chunk:
+                self.r.write(event='cut', octets=len(data))
+                return False
+            if chunk == b'.\r\n':
+                break
+            data += chunk[1:] if chunk.startswith(b'.') else chunk
+            if self.r.mode == 'drop' and len(data) > 200:
+                self.r.write(event='dropped')
+                return False
+        self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, data=data.decode('latin-1'))
+        self.say('250 2.0.0 taken')
+        self.reset()
+        return True
+
+    def on_rset(self, line):
+        self.reset()
+        self.say('250 2.0.0 ok')
+        return True
+
+    def on_noop(self, line):
+        self.say('250 2.0.0 ok')
+        return True
+
+    def on_quit(self, line):
+        self.say('221 2.0.0 bye')
+        return False
+
+
+if __name__ == '__main__':
+    Receiver(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]).serve()
