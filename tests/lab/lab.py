@@ -230,6 +230,11 @@ class Lab:
             with open('/etc/' + name) as old, open(self.path('etc', name), 'w') as new:
                 new.write(old.read() + line)
             self.run('mount', '--bind', self.path('etc', name), '/etc/' + name)
+        # Exim is set-uid and so ignores LD_LIBRARY_PATH: a linker cache of our own finds its libraries
+        with open(self.path('etc', 'ld.so.conf'), 'w') as out:
+            out.write('include /etc/ld.so.conf\n' + self.library_env()['LD_LIBRARY_PATH'].replace(':', '\n') + '\n')
+        self.run('/sbin/ldconfig', '-X', '-C', self.path('etc', 'ld.so.cache'), '-f', self.path('etc', 'ld.so.conf'))
+        self.run('mount', '--bind', self.path('etc', 'ld.so.cache'), '/etc/ld.so.cache')
 
     def start_postfix(self):
         etc, root = self.path('etc', 'postfix'), self.root

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fuzz_smtp_server.c: libFuzzer target. Any bytes at the server engine, in any pieces; answers and TLS at the input's will.
+ */
+#include "fuzz.h"
+#include "smtp/server.h"
+
+static const struct smtp_server_config config = {.hostname = "mx.test", .greeting = "x", .can_starttls = true, .command_line_max = 600,
+                                                 .size_max = 5000, .header_octets_max = 2000, .header_lines_max = 20, .header_field_max = 500,
+                                                 .hops_max = 5, .recipients_max = 10, .errors_max = 50, .transactions_max = 20};
+
+static bool act(struct smtp_server *s, uint8_t mood)
+{
+    struct smtp_event ev;
+    for (;;) {
+        smtp_server_next(s, &ev);
+        const struct smtp_reply yes = {ev.type == SMTP_EV_DATA ? 354 : 250, ev.type == SMTP_EV_DATA ? NULL : "2.0.0", "yes"}, no = {451, "4.3.0", "no"};
+        switch (ev.type) {
+        case SMTP_EV_NONE:
+            return true;
+        case SMTP_EV_MAIL:
+        case SMTP_EV_RCPT:
+        case SMTP_EV_DATA:
+        case SMTP_EV_BODY_END:
+            must(ev.type != SMTP_EV_BODY_END || smtp_server_transaction(s)->n_rcpts > 0);
+            smtp_server_answer(s, mood & 1 ? &no : &yes);
+            mood = (uint8_t)(mood >> 1 | mood << 7);
+            break;
+        case SMTP_EV_BODY:
+            must(smtp_server_transaction(s)->n_rcpts > 0);
+            break;
+        case SMTP_EV_ABORT:
+            break;
+        case SMTP_EV_STARTTLS:
+            smtp_server_tls_started(s);
+            break;
+        case SMTP_EV_CLOSE:
+            return false;
+        }
+        buf_reset(smtp_server_out(s));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str in = str_from((const char *)data, size);
+    uint8_t mood = take_octet(&in) & 0x49; /* mostly friendly */
+    struct smtp_server *s = smtp_server_new(&config);
+    smtp_server_greet(s);
+    bool open = act(s, mood);
+    while (open && in.n > 0) {
+        size_t n = (size_t)take_octet(&in) + 1;
+        n = n < in.n ? n : in.n;
+        must(smtp_server_feed(s, str_slice(in, 0, n)) == 0);
+        in = str_slice(in, n, in.n);
+        open = act(s, mood);
+    }
+    smtp_server_free(s);
+    return 0;
+}

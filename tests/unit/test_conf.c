@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_conf.c: configuration text: what is taken, what is refused and where, canonical round trip.
+ */
+#include "check.h"
+#include "conf/conf.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define BASE "hostname mx.clinic.example; listen smtp { address [::]:25, 192.0.2.1:2525; }\n"
+
+static struct conf *good(const char *text)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(8192);
+    struct conf *c = NULL;
+    if (conf_parse(str_c(text), "t", &problems, &c) < 0) {
+        fail_msg("refused: %.*s", STR_ARG(buf_str(&problems)));
+    }
+    return c;
+}
+
+static void bad(const char *text, const char *problem)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(8192);
+    struct conf *c = NULL;
+    assert_true(conf_parse(str_c(text), "t", &problems, &c) < 0);
+    assert_int_equal(buf_append(&problems, "", 1), 0);
+    if (!strstr(buf_str(&problems).p, problem)) {
+        fail_msg("for %s\nwanted: %s\ngot: %s", text, problem, buf_str(&problems).p);
+    }
+}
+
+static void the_design_example(void **state)
+{
+    struct conf *c = good(BASE "organization \"Example Clinic\";\nstore sqlite /var/lib/postern;\n"
+                               "certificate { chain /etc/postern/mx.pem; key /etc/postern/mx.key; }\n"
+                               "inside { domains clinic.example; networks 10.0.0.0/8; deliver-to exchange.clinic.example:25 { tls cert; } }\n"
+                               "partner \"Example Bank\" { domains bank.example, .bank.example; outbound require encrypt; }\n"
+                               "partner \"Sub\" { domains secure.bank.example; outbound require cert; } # more exact wins\n"
+                               "limits { message 25M; command-time 90s; }\n");
+    (void)state;
+    assert_string_equal(c->organization, "Example Clinic");
+    assert_int_equal(c->limits.size, 25 * 1024 * 1024);
+    assert_int_equal(c->limits.command_time, 90000);
+    assert_int_equal(c->limits.recipients, 1000);
+    assert_int_equal(c->deliver_to_tls, 2);
+    assert_string_equal(conf_partner_for(c, STR("BANK.example"))->name, "Example Bank");
+    assert_string_equal(conf_partner_for(c, STR("x.bank.example"))->name, "Example Bank");
+    assert_string_equal(conf_partner_for(c, STR("secure.bank.example"))->name, "Sub");
+    assert_null(conf_partner_for(c, STR("notbank.example")));
+    assert_true(conf_is_inside(c, STR("Clinic.Example")));
+    assert_false(conf_is_inside(c, STR("sub.clinic.example")));
+    conf_free(c);
+}
+
+static void errors_say_where_and_what(void **state)
+{
+    (void)state;
+    bad(BASE "hostnme x;", "t:2:1: unknown setting \"hostnme\". Did you mean \"hostname\"?");
+    bad(BASE "hostname other.example;", "t:2:1: \"hostname\" is set twice");
+    bad(BASE "limits {\n  message 25X;\n}", "t:3:11: message: \"25X\" is not a size");
+    bad(BASE "limits { recipients 5; }", "recipients: 5 is out of range (100 to 100000)");
+    bad(BASE "log { to stdrr; }", "Did you mean \"stderr\"?");
+    bad(BASE "inside { networks 10.0.0.1/8; }", "is not a network");
+    bad(BASE "inside { domains a_b!.example; deliver-to x; }", "is not a domain");
+    bad(BASE "inside { domains clinic.example; }", "inside domains need deliver-to");
+    bad(BASE "partner \"x\" { outbound require cert; }", "\"domains\" is missing in partner");
+    bad(BASE "partner \"x\" { domains a.example; outbound cert; }", "write: outbound require");
+    bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "is not one of: none encrypt cert");
+    bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }", "stands in the partners \"x\" and \"y\"");
+    bad("listen smtp { address [::]:25; }", "\"hostname\" is missing");
+    bad("hostname x.example;", "\"listen\" is missing");
+    bad("hostname x.example; listen smtp { address 192.0.2.1; }", "is not an address with port");
+    bad("hostname \"x", "this quote is not closed");
+    bad("hostname x.example", "not ended with ;");
+    bad("log { to stderr;", "never closed");
+    bad("log { to stderr }", "a ; is missing before }");
+    bad("}", "a } without its {");
+    bad("hostname x\x01y;", "control character");
+    bad("a { b { c { d { e { f { g { h { i { } } } } } } } } }", "nest deeper than 8");
+    bad(BASE "include \"/etc/passwd\";", "include is not possible here");
+}
+
+static void canonical_text_is_the_same_configuration(void **state)
+{
+    CLEANUP(buf_free) struct buf first = BUF_INIT(65536), second = BUF_INIT(65536);
+    struct conf *c = good(BASE "organization \"a \\\"quoted\\\" \\\\ name\"; relay [2001:db8::1]:587 { tls encrypt; }\n"
+                               "inside { domains a.example b.example; deliver-to [10.0.0.1]:2525 { tls none; } networks 10.0.0.0/8 ::1/128; }\n"
+                               "partner p { domains x.example; outbound require cert; } queue { lifetime 3d; first-retry 1500ms; }\n");
+    (void)state;
+    assert_int_equal(conf_write(c, &first), 0);
+    assert_int_equal(buf_append(&first, "", 1), 0);
+    struct conf *again = good(buf_str(&first).p);
+    assert_int_equal(conf_write(again, &second), 0);
+    assert_int_equal(buf_append(&second, "", 1), 0);
+    assert_string_equal(buf_str(&first).p, buf_str(&second).p);
+    assert_string_equal(again->organization, "a \"quoted\" \\ name");
+    assert_int_equal(again->queue.first_retry, 1500);
+    assert_int_equal(again->relay_tls, 1);
+    conf_free(c);
+    conf_free(again);
+}
+
+static void includes_are_read_and_named_in_errors(void **state)
+{
+    char dir[] = "/tmp/postern-conf-XXXXXX", path[64], other[64];
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(8192);
+    struct conf *c = NULL;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/a.conf", dir);
+    snprintf(other, sizeof other, "%s/b.conf", dir);
+    FILE *f = fopen(path, "w");
+    fputs(BASE "include \"b.conf\";\n", f);
+    fclose(f);
+    f = fopen(other, "w");
+    fputs("organization \"from b\";\n", f);
+    fclose(f);
+    assert_int_equal(conf_load(path, &problems, &c), 0);
+    assert_string_equal(c->organization, "from b");
+    conf_free(c);
+    f = fopen(other, "w");
+    fputs("\n  nonsense 1;\n", f);
+    fclose(f);
+    assert_true(conf_load(path, &problems, &c) < 0);
+    assert_int_equal(buf_append(&problems, "", 1), 0);
+    assert_non_null(strstr(buf_str(&problems).p, "b.conf:2:3: unknown setting \"nonsense\""));
+    f = fopen(other, "w");
+    fputs("include \"b.conf\";\n", f); /* itself */
+    fclose(f);
+    assert_true(conf_load(path, &problems, &c) < 0);
+    unlink(path);
+    unlink(other);
+    rmdir(dir);
+}
+
+static void every_setting_is_in_the_manual(void **state)
+{
+    CLEANUP(buf_free) struct buf man = BUF_INIT(1 << 20);
+    (void)state;
+    assert_int_equal(conf_manual(&man), 0);
+    assert_int_equal(buf_append(&man, "", 1), 0);
+    assert_non_null(strstr(buf_str(&man).p, "\\fBat-rest-key\\fR"));
+    assert_non_null(strstr(buf_str(&man).p, "Default: 5d."));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_design_example), cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
+        cmocka_unit_test(every_setting_is_in_the_manual)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

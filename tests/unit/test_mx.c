@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_mx.c: MX records and their order (RFC 5321 5.1), names in A-labels.
+ */
+#include "check.h"
+#include "dns/mx.h"
+
+static void records(void **state)
+{
+    uint16_t preference;
+    char name[256];
+    (void)state;
+    assert_int_equal(mx_parse(STR("\0\x0a\2mx\4Test\0"), &preference, name, sizeof name), 0);
+    assert_int_equal(preference, 10);
+    assert_string_equal(name, "mx.test");
+    assert_int_equal(mx_parse(STR("\0\0\0"), &preference, name, sizeof name), 0);
+    assert_string_equal(name, "");
+    assert_int_equal(mx_parse(STR("\0\0\2mx"), &preference, name, sizeof name), -EBADMSG);
+    assert_int_equal(mx_parse(STR("\0\0\x40mx\0"), &preference, name, sizeof name), -EBADMSG);
+    assert_int_equal(mx_parse(STR("\0\0\2m\n\0"), &preference, name, sizeof name), -EBADMSG);
+    assert_int_equal(mx_parse(STR("\0\0\1m\0x"), &preference, name, sizeof name), -EBADMSG);
+}
+
+static void order(void **state)
+{
+    static const char *const own[] = {"me.test", NULL};
+    int first_b = 0;
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        struct mx_result r = {.n_hosts = 4, .hosts = {{.preference = 20, .name = "a"}, {.preference = 10, .name = "b"}, {.preference = 10, .name = "c"}, {.preference = 5, .name = "d"}}};
+        mx_order(&r, own);
+        assert_string_equal(r.hosts[0].name, "d");
+        assert_string_equal(r.hosts[3].name, "a");
+        first_b += r.hosts[1].name[0] == 'b';
+    }
+    assert_in_range(first_b, 60, 140); /* equals are shuffled */
+    struct mx_result r = {.n_hosts = 3, .hosts = {{.preference = 10, .name = "x"}, {.preference = 20, .name = "ME.test"}, {.preference = 20, .name = "y"}}};
+    mx_order(&r, own);
+    assert_int_equal(r.n_hosts, 1); /* we and what is not better than we are dropped */
+    struct mx_result loop = {.n_hosts = 2, .hosts = {{.preference = 10, .name = "me.test"}, {.preference = 20, .name = "y"}}};
+    mx_order(&loop, own);
+    assert_int_equal(loop.outcome, MX_LOOP);
+}
+
+static void names(void **state)
+{
+    char out[256];
+    (void)state;
+    assert_int_equal(dns_to_ascii(STR("B\xc3\xbc" "cher.example"), out, sizeof out), 0);
+    assert_string_equal(out, "xn--bcher-kva.example"); /* RFC 3492 section 7 style, registry example */
+    assert_int_equal(dns_to_ascii(STR("_x.Example"), out, sizeof out), 0);
+    assert_string_equal(out, "_x.example");
+    assert_int_equal(dns_to_ascii(STR("a\0b"), out, sizeof out), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(records), cmocka_unit_test(order), cmocka_unit_test(names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

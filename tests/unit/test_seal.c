@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_seal.c: encryption at rest: round trips at every border size, tampering, truncation, keys.
+ */
+#include "check.h"
+#include "seal/rest.h"
+
+static void fill(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (char)(i * 31 + i / 256);
+    }
+}
+
+static int open_sealed(const unsigned char *key, struct str sealed, size_t piece, struct buf *out)
+{
+    struct rest_reader *r = rest_reader_new(key);
+    int e = 0;
+    for (size_t at = 0; e == 0 && at < sealed.n; at += piece) {
+        e = rest_read(r, str_slice(sealed, at, sealed.n - at < piece ? sealed.n : at + piece), out);
+    }
+    e = e < 0 ? e : rest_read(r, STR(""), out);
+    if (e == 0 && !rest_read_done(r)) {
+        e = -EBADMSG;
+    }
+    rest_reader_free(r);
+    return e;
+}
+
+static void seal(const unsigned char *key, struct str plain, size_t piece, struct buf *out)
+{
+    struct rest_sealer *s = rest_sealer_new(key);
+    for (size_t at = 0; at < plain.n; at += piece) {
+        assert_int_equal(rest_seal(s, str_slice(plain, at, plain.n - at < piece ? plain.n : at + piece), out), 0);
+    }
+    assert_int_equal(rest_seal_end(s, out), 0);
+    rest_sealer_free(s);
+}
+
+static void round_trips(void **state)
+{
+    static const size_t sizes[] = {0, 1, REST_PIECE - 1, REST_PIECE, REST_PIECE + 1, 3 * REST_PIECE, 100000};
+    static char plain[100000];
+    unsigned char key[REST_KEY] = {1};
+    (void)state;
+    fill(plain, sizeof plain);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        static const size_t pieces[] = {1 << 20, 1000, REST_PIECE};
+        for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+            CLEANUP(buf_free) struct buf sealed = BUF_INIT(1 << 20), back = BUF_INIT(1 << 20);
+            seal(key, str_from(plain, sizes[i]), pieces[k], &sealed);
+            assert_int_equal(open_sealed(key, buf_str(&sealed), 777, &back), 0);
+            assert_int_equal(buf_len(&back), sizes[i]);
+            assert_memory_equal(buf_str(&back).p, plain, sizes[i]);
+        }
+    }
+}
+
+static void changes_are_noticed(void **state)
+{
+    static char plain[40000];
+    unsigned char key[REST_KEY] = {1}, other[REST_KEY] = {2};
+    CLEANUP(buf_free) struct buf sealed = BUF_INIT(1 << 20), back = BUF_INIT(1 << 20);
+    (void)state;
+    fill(plain, sizeof plain);
+    seal(key, str_from(plain, sizeof plain), 1 << 20, &sealed);
+    assert_int_equal(open_sealed(other, buf_str(&sealed), 1 << 20, &back), -EBADMSG);
+    for (size_t cut = 0; cut < buf_len(&sealed); cut += 4001) { /* truncated anywhere, piece borders too */
+        assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, cut), 1 << 20, &back), -EBADMSG);
+    }
+    size_t border = REST_HEADER + REST_PIECE_SEALED;
+    assert_int_equal(open_sealed(key, str_slice(buf_str(&sealed), 0, border), 1 << 20, &back), -EBADMSG);
+    for (size_t at = 30; at < buf_len(&sealed); at += 7919) {
+        sealed.p[sealed.head + at] ^= 1;
+        assert_int_equal(open_sealed(key, buf_str(&sealed), 1 << 20, &back), -EBADMSG);
+        sealed.p[sealed.head + at] ^= 1;
+    }
+}
+
+static void only_keys_can_unwrap(void **state)
+{
+    unsigned char secret[REST_SECRET], public[REST_PUBLIC], key[REST_KEY], back[REST_KEY], wrapped[REST_WRAPPED], second[REST_WRAPPED];
+    (void)state;
+    assert_int_equal(rest_init(), 0);
+    rest_make_secret(secret);
+    struct rest_opener *o = rest_opener_new(secret, public);
+    struct rest_wrapper *w = rest_wrapper_new(public);
+    assert_int_equal(rest_wrap(w, 0, key, wrapped), 0);
+    assert_int_equal(rest_unwrap(o, str_from((char *)wrapped, sizeof wrapped), back), 0);
+    assert_memory_equal(key, back, REST_KEY);
+    assert_int_equal(rest_wrap(w, 1000, key, second), 0);
+    assert_memory_equal(wrapped, second, 32); /* the same minute: the same pair */
+    assert_int_equal(rest_wrap(w, 61 * 1000, key, second), 0);
+    assert_memory_not_equal(wrapped, second, 32); /* a new one afterwards */
+    assert_int_equal(rest_unwrap(o, str_from((char *)second, sizeof second), back), 0);
+    assert_memory_equal(key, back, REST_KEY);
+    for (size_t i = 0; i < sizeof wrapped; i++) {
+        wrapped[i] ^= 0x80;
+        assert_int_equal(rest_unwrap(o, str_from((char *)wrapped, sizeof wrapped), back), -EBADMSG);
+        wrapped[i] ^= 0x80;
+    }
+    assert_int_equal(rest_unwrap(o, str_from((char *)wrapped, sizeof wrapped - 1), back), -EBADMSG);
+    rest_opener_free(o);
+    rest_wrapper_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

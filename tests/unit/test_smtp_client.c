@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_smtp_client.c: golden transcripts of the client engine against a scripted server, among them
+ * the attacks and oddities of RFC 2920 and RFC 3207.
+ */
+#include "check.h"
+#include "smtp/client.h"
+
+#include <stdio.h>
+
+struct play {
+    struct smtp_client *c;
+    struct buf log;
+    bool plain_permit;
+    struct smtp_mail mail;
+    bool hold; /* do not send when ready */
+    size_t sent;
+};
+
+static void note_out(struct play *p)
+{
+    struct buf *out = smtp_client_out(p->c);
+    struct str s = buf_str(out);
+    while (s.n > 0) {
+        size_t lf = str_find(s, '\n', 0);
+        assert_int_equal(buf_printf(&p->log, "C: " STR_FMT "\n", (int)(lf - 1), s.p), 0);
+        s = str_slice(s, lf + 1, s.n);
+    }
+    buf_reset(out);
+}
+
+static void note(struct play *p, const char *text)
+{
+    assert_int_equal(buf_printf(&p->log, "E: %s\n", text), 0);
+}
+
+static void act(struct play *p)
+{
+    struct smtp_client_event ev;
+    for (;;) {
+        smtp_client_next(p->c, &ev);
+        note_out(p);
+        char line[200];
+        struct permit permit = {.granted = true, .transport = p->plain_permit ? PERMIT_PLAINTEXT : PERMIT_TLS};
+        switch (ev.type) {
+        case SMTP_CL_NONE:
+            return;
+        case SMTP_CL_OFFERED:
+            note(p, "offered");
+            break;
+        case SMTP_CL_START_TLS:
+            note(p, "start tls");
+            smtp_client_tls_started(p->c);
+            break;
+        case SMTP_CL_REFUSED:
+            note(p, "refused");
+            return;
+        case SMTP_CL_READY:
+            note(p, "ready");
+            if (!p->hold && p->sent++ == 0) {
+                int r = smtp_client_send(p->c, &permit, &p->mail);
+                if (r < 0) {
+                    note(p, r == -EPERM ? "no permit" : "cannot send");
+                }
+            }
+            break;
+        case SMTP_CL_RCPT:
+            snprintf(line, sizeof line, "rcpt %zu %d %s", ev.rcpt, ev.answer->code, ev.accepted ? "taken" : "not taken");
+            note(p, line);
+            break;
+        case SMTP_CL_BODY:
+            assert_int_equal(smtp_client_body(p->c, STR("Hi\r\n.dot\r\n")), 0);
+            assert_int_equal(smtp_client_body_end(p->c), 0);
+            break;
+        case SMTP_CL_DONE:
+            snprintf(line, sizeof line, "done %d %s", ev.answer->code, ev.accepted ? "accepted" : "not accepted");
+            note(p, line);
+            break;
+        case SMTP_CL_REJECTED:
+            snprintf(line, sizeof line, "rejected %d", ev.answer->code);
+            note(p, line);
+            return;
+        case SMTP_CL_BROKEN:
+            snprintf(line, sizeof line, "broken: %s", ev.note);
+            note(p, line);
+            return;
+        }
+        note_out(p);
+    }
+}
+
+static const struct str two_rcpts[] = {{"x@ok.test", 9}, {"y@ok.test", 9}};
+
+/* Each string is one read of the client. */
+static void expect(bool plain_permit, size_t n_rcpts, const char *const *server, const char *want)
+{
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    struct play p = {.c = smtp_client_new(&config), .log = BUF_INIT(1 << 20), .plain_permit = plain_permit,
+                     .mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = n_rcpts, .size = 10, .is_8bit = true}};
+    act(&p);
+    for (; *server; server++) {
+        assert_int_equal(smtp_client_feed(p.c, str_c(*server)), 0);
+        act(&p);
+    }
+    check_str(buf_str(&p.log), want);
+    smtp_client_free(p.c);
+    buf_free(&p.log);
+}
+
+#define SERVER(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define TLS_OPEN "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: EHLO gw.test\nE: ready\n"
+#define TLS_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100\r\n"
+#define GROUP "C: MAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: DATA\n"
+
+static void pipelined_over_tls(void **state)
+{
+    (void)state;
+    expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 taken\r\n"),
+           TLS_OPEN GROUP "E: rcpt 0 250 taken\nC: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n");
+}
+
+static void one_at_a_time_without_pipelining(void **state)
+{
+    (void)state;
+    expect(true, 2, SERVER("220-hi\r\n220 there\r\n", "250 s\r\n", "250 ok\r\n", "550 no\r\n", "250 ok\r\n", "354 go\r\n", "451 later\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nE: rcpt 0 550 not taken\nC: DATA\nE: rcpt 1 250 taken\n"
+           "C: Hi\nC: ..dot\nC: .\nE: done 451 not accepted\n");
+}
+
+/* RFC 2920 3.1: 354 although every recipient was refused: a lone dot, its outcome is not believed. */
+static void data_without_recipients(void **state)
+{
+    (void)state;
+    expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n550 5.1.1 no\r\n354 go\r\n", "250 taken\r\n"),
+           TLS_OPEN GROUP "E: rcpt 0 550 not taken\nC: .\nE: done 250 not accepted\n");
+    expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n550 no\r\n503 no\r\n"), TLS_OPEN GROUP "E: rcpt 0 550 not taken\nE: done 503 not accepted\n");
+}
+
+/* The sender hears why MAIL was refused, not that RCPT came out of order. */
+static void mail_refused(void **state)
+{
+    (void)state;
+    expect(false, 1, SERVER(TLS_HELLO, "550 5.7.1 not you\r\n503 no\r\n503 no\r\n"), TLS_OPEN GROUP "E: rcpt 0 550 not taken\nE: done 550 not accepted\n");
+}
+
+static void helo_only_after_5yz(void **state)
+{
+    (void)state;
+    expect(true, 1, SERVER("220 hi\r\n", "502 what\r\n", "250 s\r\n"),
+           "C: EHLO gw.test\nC: HELO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
+    expect(true, 1, SERVER("220 hi\r\n", "421 busy\r\n"), "C: EHLO gw.test\nE: rejected 421\n");
+    expect(true, 1, SERVER("554 go away\r\n"), "E: rejected 554\n");
+}
+
+/* Requirements TL6, TL8, TL9, TL10. */
+static void starttls_seam(void **state)
+{
+    (void)state;
+    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "454 no\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "250 odd\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"),
+           "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: broken: data behind the answer to STARTTLS (reply injection)\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 XXXXXXXA\r\n"), "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
+    expect(false, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n", "250-s\r\n250 STARTTLS\r\n"), TLS_OPEN "C: MAIL FROM:<a@b.test>\n");
+}
+
+/* No MAIL without a permit that fits the channel as it is. */
+static void permits(void **state)
+{
+    (void)state;
+    expect(false, 1, SERVER("220 hi\r\n", "250 s\r\n"), "C: EHLO gw.test\nE: ready\nE: no permit\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n", "250 s\r\n"), TLS_OPEN "E: no permit\n");
+}
+
+static void not_smtp(void **state)
+{
+    (void)state;
+    expect(true, 1, SERVER("SSH-2.0-OpenSSH\r\n"), "E: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("220 hi\n"), "E: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("220-hi\r\n221 other\r\n"), "E: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250 s\r\n250 s\r\n250 s\r\n"), "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\n");
+}
+
+static void many_recipients_keep_a_window(void **state)
+{
+    static struct str rcpts[500];
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
+        rcpts[i] = STR("x@ok.test");
+    }
+    struct smtp_client *c = smtp_client_new(&config);
+    const struct smtp_mail mail = {.rcpts = rcpts, .n_rcpts = ARRAY_LEN(rcpts)};
+    const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
+    struct smtp_client_event ev;
+    size_t taken = 0;
+    assert_int_equal(smtp_client_feed(c, STR("220 x\r\n250-x\r\n250 PIPELINING\r\n")), 0);
+    bool done = false;
+    for (int turn = 0; turn < 2000 && !done; turn++) {
+        smtp_client_next(c, &ev);
+        if (ev.type == SMTP_CL_READY) {
+            assert_int_equal(smtp_client_send(c, &permit, &mail), 0);
+        } else if (ev.type == SMTP_CL_RCPT) {
+            taken += ev.accepted;
+        } else if (ev.type == SMTP_CL_BODY) {
+            done = true;
+        } else if (ev.type == SMTP_CL_NONE) {
+            struct buf *out = smtp_client_out(c);
+            struct str s = buf_str(out), line;
+            while (s.n > 0 && str_split(&s, '\n', &line)) {
+                if (line.n > 1) {
+                    struct str reply = str_starts_nocase(line, STR("DATA")) ? STR("354 x\r\n") : STR("250 x\r\n");
+                    if (!str_starts_nocase(line, STR("EHLO"))) {
+                        assert_int_equal(smtp_client_feed(c, reply), 0);
+                    }
+                }
+            }
+            buf_reset(out);
+        }
+    }
+    assert_true(done);
+    assert_int_equal(taken, 500);
+    smtp_client_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
+        cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
+        cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

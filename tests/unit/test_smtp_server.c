@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_smtp_server.c: golden transcripts of the server engine. A script is lines: "C: " what the
+ * client sends (CRLF added; \x escapes), "S: " a reply expected, "E: " an event expected, "--" a
+ * new read. Every script is also fed one octet at a time: the result must be the same.
+ */
+#include "check.h"
+#include "smtp/server.h"
+
+#include <stdio.h>
+
+static const struct smtp_server_config config = {.hostname = "mx.test", .greeting = "Postern", .can_starttls = true, .command_line_max = 2048,
+                                                 .size_max = 100000, .header_octets_max = 4096, .header_lines_max = 20, .header_field_max = 1000,
+                                                 .hops_max = 5, .recipients_max = 3, .errors_max = 5, .transactions_max = 4};
+
+struct play {
+    struct smtp_server *s;
+    struct buf log; /* what happened, as script lines */
+    struct buf body;
+    bool closed;
+};
+
+static void note(struct play *p, const char *kind, struct str text)
+{
+    assert_int_equal(buf_printf(&p->log, "%s: " STR_FMT "\n", kind, STR_ARG(text)), 0);
+}
+
+static void drain(struct play *p)
+{
+    struct buf *out = smtp_server_out(p->s);
+    struct str s = buf_str(out);
+    while (s.n > 0) {
+        size_t lf = str_find(s, '\n', 0);
+        note(p, "S", str_slice(s, 0, lf - 1));
+        s = str_slice(s, lf + 1, s.n);
+    }
+    buf_reset(out);
+}
+
+/* A process that accepts everything for domain ok.test. */
+static void act(struct play *p)
+{
+    struct smtp_event ev;
+    while (!p->closed) {
+        smtp_server_next(p->s, &ev);
+        drain(p);
+        struct smtp_reply yes = {250, "2.0.0", "yes"};
+        switch (ev.type) {
+        case SMTP_EV_NONE:
+            return;
+        case SMTP_EV_MAIL:
+            note(p, "E", STR("MAIL"));
+            smtp_server_answer(p->s, &yes);
+            break;
+        case SMTP_EV_RCPT:
+            if (str_eq_nocase(ev.rcpt.domain, STR("ok.test"))) {
+                smtp_server_answer(p->s, &yes);
+            } else {
+                smtp_server_answer(p->s, &(struct smtp_reply){550, "5.7.1", "no"});
+            }
+            break;
+        case SMTP_EV_DATA:
+            smtp_server_answer(p->s, &(struct smtp_reply){354, NULL, "go"});
+            break;
+        case SMTP_EV_BODY:
+            assert_int_equal(buf_add(&p->body, ev.bytes), 0);
+            break;
+        case SMTP_EV_BODY_END:
+            note(p, "E", STR("MESSAGE"));
+            smtp_server_answer(p->s, &(struct smtp_reply){250, "2.0.0", "stored"});
+            break;
+        case SMTP_EV_ABORT:
+            note(p, "E", STR("ABORT"));
+            break;
+        case SMTP_EV_STARTTLS:
+            note(p, "E", STR("TLS"));
+            smtp_server_tls_started(p->s);
+            break;
+        case SMTP_EV_CLOSE:
+            note(p, "E", STR("CLOSE"));
+            p->closed = true;
+            return;
+        }
+        drain(p);
+    }
+}
+
+static struct play run(const char *client, size_t n, size_t piece)
+{
+    struct play p = {.s = smtp_server_new(&config), .log = BUF_INIT(1 << 20), .body = BUF_INIT(1 << 20)};
+    smtp_server_greet(p.s);
+    act(&p);
+    for (size_t at = 0; at < n; at += piece) {
+        assert_int_equal(smtp_server_feed(p.s, str_from(client + at, n - at < piece ? n - at : piece)), 0);
+        act(&p);
+    }
+    return p;
+}
+
+static void end(struct play *p)
+{
+    smtp_server_free(p->s);
+    buf_free(&p->log);
+    buf_free(&p->body);
+}
+
+static void expect(const char *client, size_t n, const char *want)
+{
+    static const size_t pieces[] = {100000, 1, 7};
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        struct play p = run(client, n, pieces[i]);
+        check_str(buf_str(&p.log), want);
+        end(&p);
+    }
+}
+
+#define EXPECT(client, want) expect(client, sizeof(client) - 1, "S: 220 mx.test ESMTP Postern\n" want)
+#define EHLO "EHLO c.test\r\n"
+#define EHLO_OK "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250 SMTPUTF8\n"
+#define EHLO_TLS "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250 SMTPUTF8\n"
+#define MAIL "MAIL FROM:<a@b.test>\r\n"
+#define MAIL_OK "E: MAIL\nS: 250 2.0.0 yes\n"
+#define RCPT "RCPT TO:<x@ok.test>\r\n"
+#define RCPT_OK "S: 250 2.1.5 Recipient accepted\n"
+
+static void one_message(void **state)
+{
+    (void)state;
+    EXPECT(EHLO MAIL RCPT "DATA\r\nhello\r\n..dot\r\n.\r\nQUIT\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 221 2.0.0 Good bye\nE: CLOSE\n");
+    struct play p = run(EHLO MAIL RCPT "DATA\r\nhello\r\n..dot\r\n.\r\n", 12 + 1 + 22 + 21 + 6 + 7 + 7 + 3, 5);
+    check_str(buf_str(&p.body), "hello\r\n.dot\r\n");
+    end(&p);
+}
+
+static void order_of_commands(void **state)
+{
+    (void)state;
+    EXPECT("MAIL FROM:<a@b.test>\r\nSTARTTLS\r\n", "S: 503 5.5.1 Say EHLO first\nS: 503 5.5.1 Say EHLO first\n");
+    EXPECT(EHLO RCPT "DATA\r\n" MAIL "DATA\r\n" MAIL, EHLO_OK "S: 503 5.5.1 Say MAIL FROM first\nS: 503 5.5.1 No recipient was accepted yet\n" MAIL_OK
+           "S: 503 5.5.1 No recipient was accepted yet\nS: 503 5.5.1 A transaction is open already; RSET ends it\n");
+    EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK EHLO_OK "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet\n"); /* RFC 5321 4.1.4 */
+    EXPECT(EHLO MAIL "RSET\r\n" MAIL, EHLO_OK MAIL_OK "S: 250 2.0.0 Forgotten\nE: ABORT\n" MAIL_OK);
+    EXPECT("HELO c\r\nVRFY x\r\nVRFY\r\nNOOP whatever\r\nNOTHING\r\n", "S: 250 mx.test\nS: 252 2.5.2 Addresses are not verified here; send the message and see\n"
+           "S: 501 5.5.4 VRFY needs an address\nS: 250 2.0.0 Still here\nS: 500 5.5.1 This command is not known here\n");
+    EXPECT("EHLO\r\nHELO \x01\r\n", "S: 501 5.5.4 Say your host name, as in: EHLO mail.example.org\nS: 501 5.5.4 Say your host name, as in: EHLO mail.example.org\n");
+}
+
+static void parameters(void **state)
+{
+    (void)state;
+    EXPECT(EHLO "MAIL FROM:<> SIZE=100000 BODY=8BITMIME SMTPUTF8\r\n", EHLO_OK MAIL_OK);
+    EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=100001\r\n", EHLO_OK "S: 552 5.3.4 Message is larger than this server takes\n"); /* RFC 1870 6.1 */
+    EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=99999999999999999999999\r\n", EHLO_OK "S: 552 5.3.4 Message is larger than this server takes\n");
+    EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=x\r\n" "MAIL FROM:<a@b.test> FOO=1\r\n" "MAIL FROM:a@b.test\r\n", EHLO_OK "S: 501 5.5.4 SIZE needs a number\n"
+           "S: 555 5.5.4 A parameter of MAIL is not known here\nS: 501 5.1.7 The sender address is not a valid address in < >\n");
+    EXPECT("HELO c\r\nMAIL FROM:<a@b.test> SIZE=5\r\n", "S: 250 mx.test\nS: 555 5.5.4 Parameters need EHLO\n");
+    EXPECT(EHLO "MAIL FROM:<\xc3\xa4@b.test>\r\n", EHLO_OK "S: 553 5.6.7 This address needs SMTPUTF8\n");
+    EXPECT(EHLO MAIL "RCPT TO:<x@other.test>\r\nRCPT TO:<>\r\nRCPT TO:<x@ok.test> NOTIFY=NEVER\r\nDATA\r\n", EHLO_OK MAIL_OK "S: 550 5.7.1 no\n"
+           "S: 501 5.1.3 The recipient address is not a valid address in < >\nS: 555 5.5.4 A parameter of RCPT is not known here\nS: 503 5.5.1 No recipient was accepted yet\n");
+}
+
+static void too_many(void **state)
+{
+    (void)state;
+    EXPECT(EHLO MAIL RCPT RCPT RCPT RCPT "DATA\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK RCPT_OK RCPT_OK
+           "S: 452 4.5.3 Too many recipients for one message; send the rest in another\nS: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
+    EXPECT("X\r\nX\r\nX\r\nX\r\nX\r\nNOOP\r\n", "S: 500 5.5.1 This command is not known here\nS: 500 5.5.1 This command is not known here\nS: 500 5.5.1 This command is not known here\n"
+           "S: 500 5.5.1 This command is not known here\nS: 500 5.5.1 This command is not known here\nS: 421 4.7.0 Too many errors; closing\nE: CLOSE\n");
+}
+
+/* Requirement TL4, TL7: nothing survives STARTTLS, and nothing may stand behind it. */
+static void starttls_seam(void **state)
+{
+    (void)state;
+    struct play p = run(EHLO, 13, 100);
+    assert_int_equal(smtp_server_feed(p.s, STR("STARTTLS\r\n")), 0);
+    act(&p);
+    assert_int_equal(smtp_server_feed(p.s, STR(MAIL EHLO "STARTTLS\r\n")), 0);
+    act(&p);
+    check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK "S: 220 2.0.0 Ready to start TLS\nE: TLS\nS: 503 5.5.1 Say EHLO first\n" EHLO_TLS
+              "S: 503 5.5.1 This session is encrypted already\n");
+    end(&p);
+    p = run(EHLO "STARTTLS\r\nMAIL FROM:<evil@x.test>\r\n", 13 + 10 + 25, 100000);
+    check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK "S: 554 5.5.0 Data behind STARTTLS came in clear; closing\nE: CLOSE\n");
+    end(&p);
+    p = run(EHLO "STARTTLS now\r\n", 13 + 14, 100000);
+    check_str(buf_str(&p.log), "S: 220 mx.test ESMTP Postern\n" EHLO_OK "S: 501 5.5.4 STARTTLS takes no parameter\n");
+    end(&p);
+}
+
+static void lines_must_be_lines(void **state)
+{
+    (void)state;
+    EXPECT("EHLO c.test\nNOOP\r\n", "S: 500 5.5.2 Lines must end with CR LF\nS: 250 2.0.0 Still here\n");
+    EXPECT("NO\0OP\r\nNO\rOP\r\n", "S: 500 5.5.2 A command may hold neither NUL nor a bare CR\nS: 500 5.5.2 A command may hold neither NUL nor a bare CR\n");
+    static char big[10000];
+    memset(big, 'x', sizeof big);
+    memcpy(big + sizeof big - 8, "\r\nNOOP\r\n", 8);
+    expect(big, sizeof big, "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 Line too long\nS: 250 2.0.0 Still here\n");
+}
+
+/* Refused bodies are read to their true end; what follows is a command again. */
+static void bodies_refused(void **state)
+{
+    static const struct {
+        const char *body, *reply;
+    } cases[] = {
+        {"a\nb\r\n", "550 5.6.0 Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8)"},
+        {"a\rb\r\n", "550 5.6.0 Message refused: it contains a carriage return that does not end a line (RFC 5321 2.3.8)"},
+        {"a\n.\nMAIL FROM:<evil@x.test>\r\n", "550 5.6.0 Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8)"},
+        {"Received: 1\r\nReceived: 2\r\nReceived: 3\r\nreceived: 4\r\nReceived: 5\r\nReceived: 6\r\n\r\n", "554 5.4.6 Too many Received fields: this message goes in circles"},
+        {"a:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n",
+         "552 5.3.4 The header section of the message has too many lines"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char script[1024], want[1024];
+        snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n%s.\r\nNOOP\r\n", cases[i].body);
+        snprintf(want, sizeof want, "S: 220 mx.test ESMTP Postern\n" EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nS: %s\nE: ABORT\nS: 250 2.0.0 Still here\n", cases[i].reply);
+        expect(script, strlen(script), want);
+    }
+}
+
+static void body_sizes(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        static char script[300000];
+        int n = snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n");
+        const char *head = kind == 0 ? "\r\n" : kind == 1 ? "X: " : "";
+        n += snprintf(script + n, sizeof script - (size_t)n, "%s", head);
+        size_t fill = kind == 0 ? 100000 : kind == 1 ? 1200 : 0;
+        memset(script + n, 'y', fill);
+        n += (int)fill;
+        for (int i = 0; kind == 2 && i < 15; i++) { /* 15 fields of 400 octets: over 4096 together */
+            n += snprintf(script + n, sizeof script - (size_t)n, "F: %0390d\r\n", i);
+        }
+        n += snprintf(script + n, sizeof script - (size_t)n, "\r\n\r\nx\r\n.\r\nNOOP\r\n");
+        struct play p = run(script, (size_t)n, 1000);
+        assert_int_equal(buf_append(&p.log, "", 1), 0);
+        assert_non_null(strstr(buf_str(&p.log).p, kind == 0 ? "552 5.3.4 Message is larger" : kind == 1 ? "552 5.3.4 A header field" : "552 5.3.4 The header section of the message is too large"));
+        assert_non_null(strstr(buf_str(&p.log).p, "S: 250 2.0.0 Still here"));
+        end(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_message), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(too_many),
+        cmocka_unit_test(starttls_seam), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

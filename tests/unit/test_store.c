@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_store.c: the contract of store.h on the embedded back end: durable only after a flush, all
+ * or nothing, recovery, orphans, bodies dropped when nobody needs them, no plain text.
+ */
+#include "check.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+
+static char dir[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/postern-store-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+    static const char *const names[] = {"spool", "postern.db", "postern.db-wal", "postern.db-shm"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(command, sizeof command, "%s/%s", dir, names[i]);
+        if (i == 0) {
+            rmdir(command);
+        } else {
+            unlink(command);
+        }
+    }
+    return rmdir(dir);
+}
+
+static struct store *open_store(void)
+{
+    char problem[256] = "";
+    struct store *s = NULL;
+    if (store_open(dir, problem, sizeof problem, &s) < 0) {
+        fail_msg("%s", problem);
+    }
+    return s;
+}
+
+static void on_done(void *arg, enum store_result r)
+{
+    *(int *)arg = (int)r + 100;
+}
+
+static void add(struct store *s, uint64_t id, const char *hop, int *result)
+{
+    struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1000, .size = 5, .sealed_key = STR("key"), .body = STR("sealed"), .client = STR("192.0.2.1")};
+    struct store_rcpt r[2] = {{.forward_path = STR("x@one.test"), .next_hop = str_c(hop), .next_ms = 1000}, {.forward_path = STR("y@one.test"), .next_hop = str_c(hop), .next_ms = 2000}};
+    store_enqueue(s, &m, r, 2, NULL, 0, on_done, result);
+}
+
+struct seen {
+    struct store_rcpt r[16];
+    char path[16][64];
+    size_t n;
+};
+
+static void see(void *arg, const struct store_rcpt *r)
+{
+    struct seen *s = arg;
+    str_copy_cut(r->forward_path, s->path[s->n], 64);
+    s->r[s->n++] = *r;
+}
+
+static void nothing_before_the_flush(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    struct store_message m;
+    (void)state;
+    add(s, 1, "one.test", &result);
+    assert_int_equal(result, 0); /* no promise yet */
+    store_flush(s);
+    assert_int_equal(result, 100 + STORE_OK);
+    assert_int_equal(store_each_due(s, STR("one.test"), 1500, 10, see, &seen), 0);
+    assert_int_equal(seen.n, 1);
+    assert_string_equal(seen.path[0], "x@one.test");
+    assert_int_equal(store_message_get(s, 1, true, &m), 0);
+    check_str(m.body, "sealed");
+    check_str(m.client, "192.0.2.1");
+    assert_int_equal(store_message_get(s, 2, true, &m), -ENOENT);
+    store_close(s);
+}
+
+static void outcomes_and_bounces(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    struct store_message m;
+    (void)state;
+    add(s, 2, "two.test", &result);
+    store_flush(s);
+    assert_int_equal(store_each_rcpt(s, 2, see, &seen), 0);
+    assert_int_equal(seen.n, 2);
+    struct store_rcpt delivered = {.rcpt = seen.r[0].rcpt, .state = RCPT_DELIVERED, .attempts = 1, .bounced = true};
+    struct store_rcpt failed = {.rcpt = seen.r[1].rcpt, .state = RCPT_FAILED, .attempts = 1, .code = STR("5.1.1"), .reply = STR("550 no")};
+    store_outcome(s, &delivered);
+    store_release_body(s, 2);
+    store_flush(s);
+    assert_int_equal(store_message_get(s, 2, true, &m), 0);
+    check_str(m.body, "sealed"); /* the other recipient still needs it */
+    store_outcome(s, &failed);
+    store_release_body(s, 2);
+    store_flush(s);
+    assert_int_equal(store_message_get(s, 2, true, &m), 0);
+    check_str(m.body, "sealed"); /* and its bounce needs the header section */
+    seen.n = 0;
+    assert_int_equal(store_each_bounce_due(s, 10, see, &seen), 0);
+    assert_int_equal(seen.n, 1);
+    check_str(seen.r[0].forward_path.n ? STR("y@one.test") : STR(""), "y@one.test");
+    struct store_message bounce = {.id = 3, .bounce_of = 2, .arrived_ms = 5, .sealed_key = STR("k"), .body = STR("b")};
+    struct store_rcpt to = {.forward_path = STR("a@b.test"), .next_hop = STR("b.test")};
+    uint64_t told[] = {failed.rcpt};
+    store_enqueue(s, &bounce, &to, 1, told, 1, on_done, &result);
+    store_release_body(s, 2);
+    store_flush(s);
+    seen.n = 0;
+    assert_int_equal(store_each_bounce_due(s, 10, see, &seen), 0);
+    assert_int_equal(seen.n, 0); /* told once, in the same commit */
+    assert_int_equal(store_message_get(s, 2, true, &m), 0);
+    assert_int_equal(m.body.n, 0);
+    assert_int_equal(store_expire(s, 999999, 10), 1); /* message 2; the bounce still has its body */
+    store_flush(s);
+    assert_int_equal(store_message_get(s, 2, false, &m), -ENOENT);
+    assert_int_equal(store_message_get(s, 3, false, &m), 0);
+    store_close(s);
+}
+
+static void restart_finds_everything(void **state)
+{
+    int result = 0;
+    struct seen seen = {0};
+    (void)state;
+    struct store *s = open_store();
+    add(s, 4, "four.test", &result);
+    store_flush(s);
+    store_set_state(s, 4, RCPT_QUEUED, RCPT_HELD, 0, 0);
+    store_flush(s);
+    store_close(s);
+    s = open_store();
+    assert_int_equal(store_each_in_state(s, RCPT_HELD, 10, see, &seen), 0);
+    assert_int_equal(seen.n, 2);
+    add(s, 5, "four.test", &result); /* recipient numbers go on where they were */
+    store_flush(s);
+    assert_int_equal(result, 100 + STORE_OK);
+    seen.n = 0;
+    assert_int_equal(store_each_rcpt(s, 5, see, &seen), 0);
+    assert_true(seen.r[0].rcpt > 2);
+    store_close(s);
+}
+
+static void spool_files(void **state)
+{
+    char name[64], path[256];
+    int fd, result = 0;
+    (void)state;
+    struct store *s = open_store();
+    assert_int_equal(store_spool_create(s, name, &fd), STORE_OK);
+    assert_int_equal(write(fd, "big", 3), 3);
+    close(fd);
+    struct store_message m = {.id = 9, .arrived_ms = 1, .sealed_key = STR("k"), .spool = str_c(name)};
+    struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test")};
+    store_enqueue(s, &m, &r, 1, NULL, 0, on_done, &result);
+    store_flush(s);
+    char orphan[64];
+    assert_int_equal(store_spool_create(s, orphan, &fd), STORE_OK);
+    close(fd);
+    store_close(s);
+    s = open_store(); /* the sweep takes the orphan, not the message's file */
+    snprintf(path, sizeof path, "%s/spool/%s", dir, orphan);
+    assert_int_equal(access(path, F_OK), -1);
+    fd = store_spool_open(s, str_c(name));
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(store_spool_open(s, STR("../postern.db")), -EINVAL);
+    struct store_rcpt done = {.rcpt = 1, .state = RCPT_DELIVERED, .bounced = true};
+    store_outcome(s, &done);
+    store_release_body(s, 9);
+    store_flush(s);
+    assert_int_equal(store_spool_open(s, str_c(name)), -ENOENT);
+    store_close(s);
+}
+
+/* An I/O error in a commit: 451 for all of the batch, then the process ends; the next one reads
+ * what is on disk and goes on. */
+static void a_write_that_fails(void **state)
+{
+    int result = 0;
+    (void)state;
+    struct store *s = open_store();
+    add(s, 10, "x.test", &result);
+    store_flush(s);
+    struct rlimit old, tight;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 4096; /* EFBIG stands for the write that finds no room */
+    setrlimit(RLIMIT_FSIZE, &tight);
+    pid_t pid = fork(); /* an I/O error that is not ENOSPC poisons: the process ends, and says 451 first */
+    if (pid == 0) {
+        (void)!freopen("/dev/null", "w", stderr);
+        add(s, 11, "x.test", &result);
+        store_flush(s);
+        _exit(34);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    store_close(s);
+    s = open_store();
+    struct store_message m;
+    assert_int_equal(store_message_get(s, 10, true, &m), 0);
+    assert_int_equal(store_message_get(s, 11, true, &m), -ENOENT);
+    store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
+        cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
