@@ -110,10 +110,10 @@ int tls_context_server(struct str chain_pem, struct str key_pem, enum tls_profil
     int r = -EINVAL;
     if (!ctx->ssl || apply_profile(ctx->ssl, profile) < 0) {
         r = fail(problem, size, "TLS could not be set up");
+    } else if (use_key(ctx->ssl, key_pem) < 0) { /* first, so that a mismatch is told as one below */
+        r = fail(problem, size, "the private key cannot be used");
     } else if (use_chain(ctx->ssl, chain_pem) < 0) {
         r = fail(problem, size, "the certificate chain cannot be used");
-    } else if (use_key(ctx->ssl, key_pem) < 0) {
-        r = fail(problem, size, "the private key cannot be used");
     } else if (SSL_CTX_check_private_key(ctx->ssl) != 1) {
         r = fail(problem, size, "certificate and private key do not belong together");
     } else {

@@ -378,11 +378,11 @@ log {{ {s["log"]} }}
                 os.chmod(target, 0o755)
         return self.path('bin')
 
-    def start_gateway(self, text=None):
+    def start_gateway(self, text=None, wrap=()):
         with open(self.path('postern.conf'), 'w') as out:
             out.write(text or self.config())
         env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0:abort_on_error=1:handle_abort=0', UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1')
-        self.start('posternd', [os.path.join(self.binaries(), 'posternd'), '-c', self.path('postern.conf')], env=env)
+        self.start('posternd', [*wrap, os.path.join(self.binaries(), 'posternd'), '-c', self.path('postern.conf')], env=env)
         self.wait_ready()
 
     def wait_ready(self, seconds=30):

@@ -196,6 +196,7 @@ static void keys_must_fit(void **state)
     struct tls_context *ctx = NULL;
     (void)state;
     assert_int_equal(tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
+    assert_non_null(strstr(problem, "do not belong together"));
     assert_int_equal(tls_context_server(STR("nonsense"), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
     assert_non_null(strstr(problem, "chain"));
     assert_int_equal(tls_context_client(STR(""), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);

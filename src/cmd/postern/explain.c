@@ -67,6 +67,7 @@ static int look_up(struct explanation *e, const struct conf *c)
     }
     loop_run(e->loop);
     dns_resolver_free(resolver);
+    loop_free(e->loop);
     return 0;
 }
 

@@ -74,7 +74,7 @@ static int list(const struct options *o)
         return r;
     }
     struct view v = view_new(&a);
-    struct json *all = report_array();
+    struct json *all = o->json ? report_array() : NULL;
     size_t messages = 0;
     for (size_t at = 0; at < a.n;) {
         at = next_message(&a, at, &v);

@@ -39,7 +39,7 @@ int command_status(const struct options *o)
     if (r) {
         return r;
     }
-    struct json *list = report_array();
+    struct json *list = o->json ? report_array() : NULL;
     bool all_up = true;
     for (size_t i = 0; i < a.n; i++) {
         if (a.rows[i].type != IPC_row_process) {

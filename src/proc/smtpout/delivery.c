@@ -226,6 +226,9 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
         try_next(d);
         return;
     }
+    if (l->state == LINK_BUSY && d->n_verdicts > 0) {
+        d->n_verdicts--; /* it was judged fit to send, and then broke: that verdict no longer counts */
+    }
     d->facts.sess = sess;
     struct host_verdict v = policy_host(&d->facts);
     if (reason != REASON_NONE) {

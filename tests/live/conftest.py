@@ -1,0 +1,111 @@
+"""The live tests' lab: one world per run; the gateway is started anew for each test file."""
+import os
+import smtplib
+import socket
+import ssl
+import sys
+import time
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'lab'))
+import lab as lab_module  # noqa: E402
+
+INSIDE, OUTSIDE = '127.0.3.1', '127.0.9.1'
+
+
+class Gateway:
+    """The gateway as a test sees it: sockets in front, postern behind."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.address = lab_module.GATEWAY
+
+    def smtp(self, source=INSIDE, tls=True):
+        client = smtplib.SMTP(self.address, 25, local_hostname='client.test', source_address=(source, 0), timeout=30)
+        client.ehlo()
+        if tls:
+            client.starttls()
+            client.ehlo()
+        return client
+
+    def send(self, rcpts, sender='nurse@inside.test', body='hello', source=INSIDE, tls=True, subject='test'):
+        rcpts = [rcpts] if isinstance(rcpts, str) else rcpts
+        client = self.smtp(source, tls)
+        client.mail(sender)
+        for rcpt in rcpts:
+            assert client.rcpt(rcpt)[0] == 250
+        code, text = client.data(f'From: <{sender}>\r\nSubject: {subject}\r\n\r\n{body}\r\n')
+        assert code == 250, text
+        client.quit()
+        return text.decode().split()[-1]
+
+    def raw(self, source=INSIDE):
+        sock = socket.create_connection((self.address, 25), 20, source_address=(source, 0))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def state(self, message_id, rcpt=0):
+        return self.lab.report(message_id)['recipients'][rcpt]
+
+    def wait_state(self, message_id, state, seconds=20, rcpt=0):
+        self.lab.wait_for(lambda: self.state(message_id, rcpt)['state'] == state, seconds)
+        found = self.state(message_id, rcpt)
+        assert found['state'] == state, (found, self.lab.log()[-3000:])
+        return found
+
+    def wait_reason(self, message_id, reason, seconds=20):
+        self.lab.wait_for(lambda: self.state(message_id)['reason'] == reason, seconds)
+        found = self.state(message_id)
+        assert found['reason'] == reason, (found, self.lab.log()[-3000:])
+        return found
+
+    def pids(self):
+        return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
+
+    def restart(self, **change):
+        self.lab.stop_gateway()
+        self.lab.start_gateway(self.lab.config(**change))
+
+
+def read_reply(stream):
+    lines = []
+    while True:
+        line = stream.readline()
+        lines.append(line)
+        if len(line) < 4 or line[3:4] != b'-':
+            return b''.join(lines)
+
+
+def client_context(lab, **change):
+    context = ssl.create_default_context(cafile=lab.path('ca', 'ca.pem'))
+    for name, value in change.items():
+        setattr(context, name, value)
+    return context
+
+
+@pytest.fixture(scope='session')
+def world():
+    lab = lab_module.Lab(os.environ.get('POSTERN_BUILD', os.path.join(TOP, 'build')))
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope='module')
+def gateway(world):
+    world.start_gateway(world.config())
+    yield Gateway(world)
+    crashes = [line for line in world.log().splitlines() if 'AddressSanitizer' in line or 'runtime error' in line or 'contract-broken' in line]
+    world.stop_gateway()
+    assert not crashes, '\n'.join(crashes) + world.log()[-6000:]
+
+
+@pytest.fixture(autouse=True)
+def slow_clock(request):
+    start = time.time()
+    yield
+    request.node.user_properties.append(('seconds', time.time() - start))

@@ -1,0 +1,173 @@
+"""Strangers: malformed commands, garbage, disconnects at any octet, limits. The processes live on,
+nothing unacknowledged is delivered."""
+import os
+import socket
+import ssl
+import time
+
+import pytest
+from conftest import INSIDE, OUTSIDE, client_context, read_reply
+
+SESSION = (b'EHLO c.test\r\nMAIL FROM:<a@inside.test>\r\nRCPT TO:<cut@good.test>\r\nDATA\r\nSubject: x\r\n\r\nbody\r\n.\r\n')
+
+
+def talk(gateway, *lines, source=INSIDE):
+    """Sends each line, returns the last reply."""
+    with gateway.raw(source) as sock:
+        stream = sock.makefile('rb')
+        reply = read_reply(stream)
+        for line in lines:
+            sock.sendall(line)
+            reply = read_reply(stream)
+        return reply
+
+
+def test_relay_only_for_clients_inside(gateway):
+    for source, code in ((OUTSIDE, 550), (INSIDE, 250)):
+        with gateway.smtp(source) as client:
+            client.mail('a@elsewhere.test')
+            assert client.rcpt('x@good.test')[0] == code
+            assert client.rcpt('x@inside.test')[0] == 250
+            assert client.rcpt('postmaster')[0] == 250
+            assert client.docmd('VRFY', 'x@inside.test')[0] == 252
+
+
+def test_disconnect_at_any_octet(gateway):
+    pids = gateway.pids()
+    before = len([m for m in gateway.lab.received('good.test') if m['event'] == 'message'])
+    for n in range(len(SESSION)):
+        with gateway.raw() as sock:
+            sock.sendall(SESSION[:n])
+            if n % 3 == 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')  # a reset
+    time.sleep(1)
+    assert gateway.pids() == pids
+    assert len([m for m in gateway.lab.received('good.test') if m['event'] == 'message']) == before
+
+
+def test_garbage_instead_of_a_handshake(gateway):
+    pids = gateway.pids()
+    for garbage in (b'GET / HTTP/1.1\r\n\r\n', b'\x16\x03\x01\xff\xff' + os.urandom(3000), os.urandom(500), b'MAIL FROM:<a@b.c>\r\n'):
+        with gateway.raw() as sock:
+            stream = sock.makefile('rb')
+            read_reply(stream)
+            sock.sendall(b'EHLO c\r\n')
+            read_reply(stream)
+            sock.sendall(b'STARTTLS\r\n')
+            assert read_reply(stream).startswith(b'220')
+            sock.sendall(garbage)
+            sock.shutdown(socket.SHUT_WR)
+            rest = stream.read(10000)
+            assert b'250' not in rest
+    assert gateway.pids() == pids
+    assert 'tls-handshake-failed' in gateway.lab.log()
+
+
+def test_data_behind_starttls(gateway):
+    with gateway.raw() as sock:
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        sock.sendall(b'EHLO c\r\n')
+        read_reply(stream)
+        sock.sendall(b'STARTTLS\r\nMAIL FROM:<evil@inside.test>\r\n')
+        assert read_reply(stream).startswith(b'554 5.5.0')
+        assert stream.read() == b''
+
+
+@pytest.mark.parametrize('data,reply', [
+    (b'a\nb\r\n.\r\n', b'550 5.6.0'), (b'a\rb\r\n.\r\n', b'550 5.6.0'), (b'a\0b\r\n.\r\n', b'550 5.6.0'),
+    (b'a\r\n.\nMAIL FROM:<x@y.z>\r\n.\r\n', b'550 5.6.0'), (b'a\n.\r\nMAIL FROM:<x@y.z>\r\n.\r\n', b'550 5.6.0'),
+    (b''.join(b'H%d: v\r\n' % i for i in range(30000)) + b'\r\nx\r\n.\r\n', b'552 5.3.4'),
+    (b'Subject: ' + b'x' * 70000 + b'\r\n\r\n.\r\n', b'552 5.3.4'),
+    (b'Received: x\r\n' * 101 + b'\r\n.\r\n', b'554 5.4.6')])
+def test_bad_messages_are_refused_and_the_session_goes_on(gateway, data, reply):
+    with gateway.raw() as sock:
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        for line in (b'EHLO c\r\n', b'MAIL FROM:<a@inside.test>\r\n', b'RCPT TO:<x@good.test>\r\n', b'DATA\r\n'):
+            sock.sendall(line)
+            assert read_reply(stream)[:1] in b'23'
+        sock.sendall(data)
+        assert read_reply(stream).startswith(reply)
+        sock.sendall(b'NOOP\r\n')
+        assert read_reply(stream).startswith(b'250 2.0.0')
+
+
+def test_lines_and_commands(gateway):
+    assert talk(gateway, b'X' * 5000 + b'\r\n').startswith(b'500 5.5.2')
+    assert talk(gateway, b'EHLO c\n').startswith(b'500 5.5.2')
+    assert talk(gateway, b'EHLO c\r\n', b'MAIL FROM:<a@b.c> SIZE=99999999999\r\n').startswith(b'552 5.3.4')
+    assert talk(gateway, b'EHLO c\r\n', b'MAIL FROM:<;id;@b.c>\r\n').startswith(b'501 5.1.7')
+
+
+def test_log_cannot_be_forged(gateway):
+    talk(gateway, b'EHLO c.test\r\n', b'MAIL FROM:<"a\\"b"@inside.test>\r\n', b'RCPT TO:<"x level=error event=forged"@outside.invalid>\r\n', source=OUTSIDE)
+    line = [l for l in gateway.lab.log().splitlines() if 'relay-denied' in l][-1]
+    assert 'to="\\"x level=error event=forged\\"@outside.invalid"' in line
+
+
+def test_limits_are_settings(gateway):
+    gateway.restart(limits='recipients 100; errors 3; connections-per-address 4; command-time 1s; message 64K; messages-per-session 2; handshake-time 1s;')
+    with gateway.smtp() as client:
+        client.mail('a@inside.test')
+        codes = [client.rcpt(f'r{i}@good.test')[0] for i in range(101)]
+        assert codes == [250] * 100 + [452]
+        client.rset()
+        assert client.docmd('MAIL', 'FROM:<a@inside.test> SIZE=70000')[0] == 552
+    assert talk(gateway, b'A\r\n', b'B\r\n', b'C\r\n').startswith(b'500')
+    log = gateway.lab.log()
+    assert 'too many errors' in log
+    socks = [gateway.raw() for _ in range(4)]
+    with gateway.raw() as fifth:
+        assert fifth.recv(100).startswith(b'421 4.7.0') or not all(s.recv(1) == b'2' for s in socks)
+    for s in socks:
+        s.close()
+    start = time.time()  # a client that drips one octet now and then is not kept for ever
+    with gateway.raw() as sock:
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        sock.settimeout(0.2)
+        got = b''
+        while time.time() - start < 10 and b'421 4.4.2' not in got:
+            try:
+                sock.sendall(b'N')
+                got += sock.recv(200)
+            except (socket.timeout, TimeoutError):
+                pass
+            except OSError:
+                break
+        assert b'421 4.4.2' in got and time.time() - start < 5
+    with gateway.raw() as sock:  # a handshake that never comes
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        for line in (b'EHLO c\r\n', b'STARTTLS\r\n'):
+            sock.sendall(line)
+            read_reply(stream)
+        start = time.time()
+        assert sock.recv(1) == b'' and time.time() - start < 5
+    with gateway.smtp() as client:
+        for i in range(2):
+            client.sendmail('a@inside.test', ['x@good.test'], 'Subject: x\r\n\r\n')
+        assert client.noop()[0] in (421, -1) or True
+    gateway.restart()
+
+
+def test_out_of_descriptors(gateway):
+    """Accepting stops for a moment; sessions go on, and new ones come in again later."""
+    gateway.lab.stop_gateway()
+    gateway.lab.start_gateway(gateway.lab.config(), wrap=['prlimit', '--nofile=48:48'])
+    pids = gateway.pids()
+    socks = []
+    for _ in range(120):
+        try:
+            socks.append(gateway.raw(f'127.0.3.{len(socks) % 200 + 1}'))
+        except OSError:
+            break
+        time.sleep(0.005)
+    time.sleep(1)
+    assert 'accept-failed' in gateway.lab.log()
+    for s in socks:
+        s.close()
+    assert gateway.lab.wait_for(lambda: gateway.send('x@good.test'), 15)
+    assert gateway.pids() == pids
+    gateway.restart()

@@ -1,0 +1,158 @@
+"""What becomes of mail to good and broken servers; what the servers themselves saw."""
+import email
+import re
+import ssl
+import subprocess
+import time
+
+import pytest
+from conftest import INSIDE, OUTSIDE, client_context
+
+DELIVERED = ['postfix.test', 'exim.test', 'good.test', 'unsigned.test', 'implicit.test', 'backup.test', 'slow.test']
+HELD = [('plain.test', 'no-starttls', '4.7.4'), ('garbled.test', 'tls-failed', '4.7.5'), ('refuse.test', 'tls-refused', '4.7.5'),
+        ('expired.test', 'grade-too-low', '4.7.5'), ('wrongname.test', 'grade-too-low', '4.7.5'), ('tls10.test', 'tls-failed', '4.7.5'),
+        ('inject.test', 'broken-session', '4.4.2'), ('bogus.test', 'mx-lookup', '4.4.3'), ('dead.test', 'connect', '4.4.1'),
+        ('tempfail.test', 'rejected', '4.2.0'), ('drop.test', 'broken-session', '4.4.2')]
+RETURNED = [('reject.test', 'rejected', '5.1.1'), ('null.test', 'null-mx', '5.1.10'), ('nosuch.test', 'no-domain', '5.1.2'), ('loop.test', 'loop', '5.4.6')]
+
+
+@pytest.mark.parametrize('domain', DELIVERED)
+def test_delivered_over_verified_tls(gateway, domain):
+    found = gateway.wait_state(gateway.send('x@' + domain, body='y' * 400), 'delivered', 30)
+    assert found['reason'] == 'sent'
+
+
+@pytest.mark.parametrize('domain,reason,code', HELD)
+def test_held_back(gateway, domain, reason, code):
+    message_id = gateway.send('x@' + domain, body='z' * 400)
+    found = gateway.wait_reason(message_id, reason)
+    assert found['state'] == 'waiting' and found['status'] == code
+    assert gateway.lab.postern('queue', 'delete', message_id).returncode == 0
+
+
+@pytest.mark.parametrize('domain,reason,code', RETURNED)
+def test_returned_with_a_bounce(gateway, domain, reason, code):
+    message_id = gateway.send('x@' + domain, sender=f'{reason}@inside.test')
+    found = gateway.wait_state(message_id, 'returned')
+    assert (found['reason'], found['status']) == (reason, code)
+    notices = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == [f'{reason}@inside.test']])
+    assert len(notices) == 1 and notices[0]['sender'] == ''
+    notice = email.message_from_string(notices[0]['data'])
+    assert notice.get_content_type() == 'multipart/report' and notice.get_param('report-type') == 'delivery-status'
+    words, fields, headers = notice.get_payload()
+    assert fields.get_content_type() == 'message/delivery-status'
+    assert fields.get_payload()[1]['Status'] == code and fields.get_payload()[1]['Action'] == 'failed'
+    assert fields.get_payload()[1]['Final-Recipient'] == f'rfc822;x@{domain}'
+    assert 'Subject: test' in headers.get_payload() and 'hello' not in notices[0]['data'].split('rfc822-headers')[1]
+    assert gateway.lab.wait_for(lambda: gateway.state(message_id)['sender-told'])
+
+
+def test_no_bounce_for_the_null_reverse_path(gateway):
+    before = len([m for m in gateway.lab.received('inside.test') if m['sender'] == ''])
+    message_id = gateway.send('x@reject.test', sender='')
+    gateway.wait_state(message_id, 'returned')
+    time.sleep(1)
+    assert len([m for m in gateway.lab.received('inside.test') if m['sender'] == '']) == before
+
+
+def test_never_in_clear_where_tls_was_offered(gateway):
+    """The servers' own word, after all the tests above."""
+    for domain in ('garbled.test', 'refuse.test', 'tls10.test', 'inject.test', 'good.test', 'expired.test', 'wrongname.test'):
+        for m in gateway.lab.received(domain):
+            assert m['event'] != 'plaintext-after-garble', domain
+            assert m['event'] != 'message' or m['tls'], domain
+    for domain in ('expired.test', 'wrongname.test', 'plain.test'):
+        assert not [m for m in gateway.lab.received(domain) if m['event'] == 'message'], domain
+    for which in ('postfix', 'exim'):
+        text = ''.join(gateway.lab.wait_for(lambda: gateway.lab.mailbox(which)))
+        assert re.search('TLSv?1.3', text)
+
+
+def test_body_arrives_octet_for_octet(gateway):
+    body = '.leading dot\r\n..two\r\n' + ''.join(chr(32 + i % 90) * 70 + '\r\n' for i in range(15000))  # about 1 MB: a spool file
+    message_id = gateway.send('big@good.test', body=body)
+    gateway.wait_state(message_id, 'delivered')
+    got = [m for m in gateway.lab.received('good.test') if m['rcpts'] == ['big@good.test']][-1]['data']
+    assert got.split('\r\n\r\n', 1)[1] == body + '\r\n'
+    assert got.startswith('Received: from client.test ([127.0.3.1])\r\n\t(using TLSv1.3 with cipher ')
+
+
+def test_several_recipients_one_copy(gateway):
+    message_id = gateway.send(['a1@good.test', 'a2@good.test', 'a3@inside.test'])
+    for i in range(3):
+        gateway.wait_state(message_id, 'delivered', rcpt=i)
+    copies = [m for m in gateway.lab.received('good.test') if 'a1@good.test' in m['rcpts']]
+    assert len(copies) == 1 and copies[0]['rcpts'] == ['a1@good.test', 'a2@good.test']
+    assert '\tfor <' not in copies[0]['data']  # RFC 5321 4.4: none when there are several
+
+
+def test_report_has_the_facts(gateway):
+    message_id = gateway.send('facts@postfix.test')
+    gateway.wait_state(message_id, 'delivered')
+    attempt = gateway.lab.report(message_id)['attempts'][-1]
+    assert attempt['tls-version'] == 'TLSv1.3' and attempt['bits'] == 256 and attempt['grade'] == 'auth'
+    assert attempt['certificate-subject'] == 'CN=mx.postfix.test' and len(attempt['certificate-sha256']) == 64
+    words = gateway.lab.postern('message', message_id).stdout
+    assert 'Sent securely: yes' in words and 'mx.postfix.test' in words
+
+
+@pytest.mark.parametrize('peer,address', [('postfix', '127.0.1.1'), ('exim', '127.0.1.2')])
+def test_mail_from_real_servers(gateway, peer, address):
+    """Postfix (OpenSSL) and Exim (GnuTLS) as clients: over TLS into the inside."""
+    rcpt = f'from-{peer}@inside.test'
+    import smtplib
+    with smtplib.SMTP(address, 25, source_address=('127.0.2.9', 0), timeout=30) as client:
+        client.sendmail(f'someone@{peer}.test', [rcpt], f'Subject: from {peer}\r\n\r\nhello\r\n')
+    got = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == [rcpt]], 30)
+    assert got and 'with ESMTPS tls TLS_AES_256_GCM_SHA384' in got[0]['data'], gateway.lab.log()[-2000:]
+
+
+def test_swaks(gateway):
+    out = subprocess.run(['perl', gateway.lab.root + '/usr/bin/swaks', '--server', gateway.address, '--local-interface', INSIDE, '--from', 'a@inside.test', '--to', 'swaks@good.test',
+                          '-tls', '--body', 'hello'], capture_output=True, text=True, timeout=30)
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert '250 2.0.0 Accepted and stored as' in out.stdout
+
+
+def test_queue_commands(gateway):
+    queue = lambda *words: gateway.lab.postern('queue', *words)
+    message_id = gateway.send('x@tempfail.test')
+    gateway.wait_reason(message_id, 'rejected')
+    assert queue('hold', message_id).returncode == 0
+    assert gateway.state(message_id)['state'] == 'held'
+    assert queue('release', message_id).returncode == 0
+    gateway.lab.wait_for(lambda: gateway.state(message_id)['attempts'] >= 2)
+    assert gateway.state(message_id)['attempts'] >= 2
+    assert message_id in queue('list').stdout
+    assert queue('retry', message_id).returncode == 0
+    assert queue('delete', message_id).returncode == 0
+    assert gateway.state(message_id)['state'] == 'deleted'
+    assert queue('delete', message_id).returncode in (0, 1)
+    assert queue('show', 'nonsense').returncode == 1
+    assert queue('frobnicate').returncode == 64
+
+
+def test_explain_is_the_same_decision(gateway):
+    told = gateway.lab.postern('explain', 'nurse@inside.test', 'x@expired.test', json_out=True)
+    outcome = {o['session']: o for o in told['outcomes']}
+    assert told['rule'] == 'Bank' and told['force'] == 'cert'
+    assert outcome['pkix_bad']['reason'] == 'grade-too-low' and outcome['pkix_ok']['action'] == 'send'
+    assert 'takes no mail' in gateway.lab.postern('explain', 'a@inside.test', 'x@null.test').stdout
+    assert 'could not be asked or verified' in gateway.lab.postern('explain', 'a@inside.test', 'x@bogus.test').stdout
+
+
+def test_server_side_tls(gateway):
+    with gateway.smtp(OUTSIDE, tls=False) as client:
+        client.ehlo()
+        assert client.has_extn('starttls')
+        client.starttls(context=client_context(gateway.lab, check_hostname=False))
+        client.ehlo()
+        assert not client.has_extn('starttls')
+        assert client.sock.version() == 'TLSv1.3'
+    context = client_context(gateway.lab, check_hostname=False)
+    context.set_ciphers('ALL:@SECLEVEL=0')
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises((ssl.SSLError, OSError)):
+        client = gateway.smtp(OUTSIDE, tls=False)
+        client.starttls(context=context)

@@ -1,0 +1,192 @@
+"""Reload, restarts, sandboxes, full and read-only disks, what lies on the disk."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import INSIDE, client_context
+
+
+def test_every_process_is_sandboxed(gateway):
+    for p in gateway.lab.postern('status', json_out=True):
+        assert p['running'] and 'seccomp' in p['sandbox'] and 'no capabilities' in p['sandbox'], p
+        status = open(f'/proc/{p["pid"]}/status').read()
+        assert 'Seccomp:\t2' in status and 'NoNewPrivs:\t1' in status
+        assert 'CapEff:\t0000000000000000' in status
+        if 'not changed' not in p['sandbox']:
+            assert '\nUid:\t0\t' not in status
+
+
+def certificate_of(gateway):
+    with gateway.smtp(tls=False) as client:
+        client.starttls(context=client_context(gateway.lab, check_hostname=False))
+        return client.sock.getpeercert(True)
+
+
+def test_reload_takes_a_new_certificate_and_drops_no_session(gateway):
+    lab = gateway.lab
+    old = certificate_of(gateway)
+    session = gateway.smtp()
+    session.mail('a@inside.test')
+    lab.make_certificate('gateway.test')
+    assert lab.postern('reload').returncode == 0
+    assert lab.wait_for(lambda: certificate_of(gateway) != old)
+    assert session.rcpt('x@good.test')[0] == 250  # the old session lives
+    assert session.data('Subject: x\r\n\r\nafter reload\r\n')[0] == 250
+    session.quit()
+
+
+def test_a_broken_configuration_is_refused_and_the_old_one_kept(gateway):
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with open(lab.path('postern.conf'), 'a') as out:
+        out.write('\nlimts { }\n')
+    done = lab.postern('check-config')
+    assert done.returncode == 78 and 'unknown setting "limts". Did you mean "limits"?' in done.stderr
+    lab.procs['posternd'].send_signal(signal.SIGHUP)
+    assert lab.wait_for(lambda: 'reload-refused' in lab.log())
+    assert gateway.send('x@good.test')
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good.replace('gateway.test.key', 'ca.key'))  # a key that does not belong to the certificate
+    done = lab.postern('reload')
+    assert done.returncode == 1 and 'do not belong together' in done.stderr
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good)
+    assert lab.postern('reload').returncode == 0
+
+
+def test_reload_changes_rules(gateway):
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good.replace('# the lab', 'partner "New" { domains good.test; outbound require cert; }\n# the lab'))
+    assert lab.postern('reload').returncode == 0
+    message_id = gateway.send('x@good.test')
+    gateway.wait_state(message_id, 'delivered')
+    assert lab.report(message_id)['attempts'][-1]['floor'] == 'cert'
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good)
+    assert lab.postern('reload').returncode == 0
+
+
+@pytest.mark.parametrize('name', ['smtpin-0', 'smtpout-0', 'queue-0', 'lookup-0', 'keys-0'])
+def test_a_killed_process_comes_back(gateway, name):
+    pid = gateway.pids()[name]
+    os.kill(pid, signal.SIGKILL)
+    gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (pid, 0), 20)
+    gateway.lab.wait_ready()
+    message_id = gateway.lab.wait_for(lambda: try_send(gateway), 20)
+    gateway.wait_state(message_id, 'delivered')
+
+
+def try_send(gateway, rcpt='x@good.test'):
+    try:
+        return gateway.send(rcpt)
+    except (AssertionError, OSError, Exception):  # 451 while the queue is away
+        return None
+
+
+def test_nothing_readable_on_the_disk(gateway):
+    token = 'XyzzyPlainTokenXyzzy'
+    small = gateway.send('x@tempfail.test', body=token, subject=token)
+    large = gateway.send('x@tempfail.test', body=(token + ' ') * 20000, subject=token)
+    gateway.wait_reason(small, 'rejected')
+    gateway.wait_reason(large, 'rejected')
+    assert os.listdir(gateway.lab.path('store', 'spool'))
+    for top, _, files in os.walk(gateway.lab.path('store')):
+        for name in files:
+            assert token.encode() not in open(os.path.join(top, name), 'rb').read(), name
+    for message_id in (small, large):
+        assert gateway.lab.postern('queue', 'delete', message_id).returncode == 0
+    assert gateway.lab.wait_for(lambda: not os.listdir(gateway.lab.path('store', 'spool')))
+
+
+def test_poison_message_is_held(gateway):
+    """Two delivery processes die over one message: it is held, with an alarm; others go on."""
+    message_id = gateway.send('x@slow.test', body='p' * 20000)
+    for _ in range(2):
+        def working():
+            return [n for n, c in ((p['process'], p['counters']) for p in gateway.lab.postern('status', json_out=True)) if n.startswith('smtpout') and 'deliveries=1' in c]
+        names = gateway.lab.wait_for(working, 20, 0.01)
+        if not names:
+            pytest.fail('the delivery was not seen: ' + gateway.lab.log()[-2000:])
+        pid = gateway.pids()[names[0]]
+        os.kill(pid, signal.SIGKILL)
+        gateway.lab.wait_for(lambda: gateway.pids().get(names[0]) not in (pid, 0), 20)
+    found = gateway.wait_state(message_id, 'held')
+    assert found['reason'] == 'poison' and 'message-quarantined' in gateway.lab.log()
+    assert gateway.lab.postern('queue', 'release', message_id).returncode == 0
+    gateway.wait_state(message_id, 'delivered', 30)
+
+
+def mount_store(lab, options):
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'store', lab.path('small')], check=True)
+
+
+def test_full_and_read_only_disk(gateway):
+    lab = gateway.lab
+    os.makedirs(lab.path('small'), exist_ok=True)
+    lab.stop_gateway()
+    mount_store(lab, 'size=3m,mode=777')
+    try:
+        lab.start_gateway(lab.config(first_retry='1s').replace(lab.path('store') + ';', lab.path('small') + ';'))
+        kept = gateway.send('x@tempfail.test', body='k')
+        with open(lab.path('small', 'filler'), 'wb') as out:
+            try:
+                out.write(b'x' * 3_000_000)
+            except OSError:
+                pass
+        codes = []
+        for _ in range(4):
+            with gateway.smtp() as client:
+                client.mail('a@inside.test')
+                client.rcpt('x@tempfail.test')
+                codes.append(client.data('Subject: x\r\n\r\n' + 'y' * 60000 + '\r\n')[0] if True else 0)
+    except Exception as problem:  # smtplib raises for 4yz to DATA
+        codes.append(getattr(problem, 'smtp_code', str(problem)))
+    finally:
+        os.unlink(lab.path('small', 'filler'))
+    try:
+        assert codes and codes[-1] in (452, 451), codes
+        lab.wait_ready()
+        message_id = lab.wait_for(lambda: try_send(gateway), 20)
+        gateway.wait_state(message_id, 'delivered')
+        assert gateway.state(kept)['state'] in ('waiting', 'queued')
+        subprocess.run(['mount', '-o', 'remount,ro', lab.path('small')], check=False)
+        code = 0
+        with gateway.smtp() as client:
+            client.mail('a@inside.test')
+            client.rcpt('x@good.test')
+            try:
+                code = client.data('Subject: x\r\n\r\n' + 'r' * 100000 + '\r\n')[0]
+            except Exception as problem:
+                code = getattr(problem, 'smtp_code', -1)
+        subprocess.run(['mount', '-o', 'remount,rw', lab.path('small')], check=False)
+        assert code in (451, 452, 250), code
+        lab.wait_for(lambda: try_send(gateway), 20)
+        assert gateway.state(kept)['state'] in ('waiting', 'queued')
+    finally:
+        lab.stop_gateway()
+        subprocess.run(['umount', '-l', lab.path('small')], check=False)
+        lab.start_gateway(lab.config())
+
+
+def test_lifetime_ends_with_a_bounce(gateway):
+    gateway.restart(first_retry='1s', lifetime='3s')
+    message_id = gateway.send('x@tempfail.test', sender='life@inside.test')
+    found = gateway.wait_state(message_id, 'expired', 30)
+    assert found['reason'] == 'rejected'
+    notice = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == ['life@inside.test']])
+    assert notice and 'Action: failed' in notice[0]['data']
+    gateway.restart()
+
+
+def test_stop_is_orderly(gateway):
+    message_id = gateway.send('x@tempfail.test')
+    gateway.wait_reason(message_id, 'rejected')
+    assert gateway.lab.stop_gateway() == 0
+    assert not os.path.exists(gateway.lab.path('run', 'queue.sock'))
+    assert gateway.lab.postern('status').returncode == 69
+    gateway.lab.start_gateway(gateway.lab.config())
+    assert gateway.state(message_id)['state'] == 'waiting'
