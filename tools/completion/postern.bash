@@ -1,0 +1,13 @@
+# Completion of the postern command for bash.
+_postern() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    case "$previous" in
+        -c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        queue) COMPREPLY=($(compgen -W "list show retry hold release delete" -- "$word")); return ;;
+        check-config) COMPREPLY=($(compgen -W "--show" -- "$word")); return ;;
+        show|retry|hold|release|delete|message)
+            COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
+    esac
+    COMPREPLY=($(compgen -W "status queue message explain check-config reload --json --config --help --version" -- "$word"))
+}
+complete -F _postern postern
