@@ -115,6 +115,20 @@ class Lab:
             self.start_exim()
         return self
 
+    def up_without_servers(self):
+        """For the benchmark: certificates, DNS for the sink, users; no receivers."""
+        self.state = tempfile.mkdtemp(prefix='postern-lab-', dir='/tmp')
+        os.chmod(self.state, 0o755)
+        for name in ('pids', 'log', 'ca', 'zones', 'records', 'bin', 'etc', 'mail'):
+            os.mkdir(self.path(name))
+        self.make_certificates()
+        self.start_dns()
+        self.run('ip', 'addr', 'add', '127.0.2.1/32', 'dev', 'lo')
+        self.make_users()
+        with open('/etc/hosts') as old, open(self.path('etc', 'hosts'), 'w') as new:
+            new.write(old.read() + '127.0.5.1 sink.bench.test\n')
+        self.run('mount', '--bind', self.path('etc', 'hosts'), '/etc/hosts')
+
     def down(self):
         self.stop_gateway()
         for name in list(self.procs):
@@ -154,7 +168,7 @@ class Lab:
     # --- DNS ---------------------------------------------------------------------------------------
     def zone_text(self):
         lines = ['$ORIGIN test.', '$TTL 60', '@ SOA ns.test. lab.test. 1 3600 600 86400 60', '@ NS ns.test.', f'ns A {DNS}',
-                 f'gateway A {GATEWAY}', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
+                 f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
                  'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']

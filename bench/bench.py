@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
+counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
+
+Usage: bench.py [--quick] [--only postern|postfix] [cells ...]; a cell is SIZE:SESSIONS:plain|tls
+"""
+import os
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'lab'))
+import lab as lab_module  # noqa: E402
+
+PEER = os.path.join(TOP, 'build-bench', 'bench_peer')
+SINK, SINK_PORT = '127.0.5.1', '2526'
+CELLS = [(size, sessions, mode) for mode in ('plain', 'tls') for size in (2048, 51200, 1048576) for sessions in (1, 20, 200)]
+COUNT = {2048: {1: 1000, 20: 6000, 200: 6000}, 51200: {1: 500, 20: 1500, 200: 1500}, 1048576: {1: 60, 20: 200, 200: 400}}
+HERTZ = os.sysconf('SC_CLK_TCK')
+
+
+def tree(pid):
+    """pid and everything below it."""
+    children = {}
+    for entry in os.listdir('/proc'):
+        if entry.isdigit():
+            try:
+                parent = int(open(f'/proc/{entry}/stat').read().rsplit(')', 1)[1].split()[1])
+                children.setdefault(parent, []).append(int(entry))
+            except (OSError, IndexError):
+                pass
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += children.get(one, [])
+    return found
+
+
+def cpu_seconds(pid):
+    total = 0.0
+    for one in tree(pid):
+        try:
+            f = open(f'/proc/{one}/stat').read().rsplit(')', 1)[1].split()
+            total += sum(int(x) for x in f[11:15]) / HERTZ  # own and waited-for children
+        except OSError:
+            pass
+    return total
+
+
+def pss_mb(pid):
+    total = 0
+    for one in tree(pid):
+        try:
+            for line in open(f'/proc/{one}/smaps_rollup'):
+                if line.startswith('Pss:'):
+                    total += int(line.split()[1])
+        except OSError:
+            pass
+    return total / 1024
+
+
+class Bench:
+    def __init__(self):
+        self.lab = lab_module.Lab(os.path.join(TOP, 'build-bench'))
+        self.lab.up_without_servers()
+        self.lab.make_certificate('sink.bench.test')
+        self.lab.make_certificate('relay.bench.test')
+
+    def cert(self, name):
+        return [self.lab.path('ca', name + '.pem'), self.lab.path('ca', name + '.key')]
+
+    def start_postern(self, tls):
+        chain, key = self.cert('relay.bench.test')
+        text = f'''hostname relay.bench.test; user nobody; store sqlite {self.lab.path("store")}; at-rest-key {self.lab.path("at-rest.key")};
+run-directory {self.lab.path("run")}; trust-store {self.lab.path("ca", "ca.pem")};
+listen smtp {{ address 127.0.2.1:25; }}
+{f"certificate {{ chain {chain}; key {key}; }}" if tls else ""}
+inside {{ networks 127.0.0.0/8; domains bench.test; deliver-to sink.bench.test:{SINK_PORT} {{ tls {"cert" if tls else "none"}; }} }}
+resolver {{ forward 127.0.0.53@53; timeout 2s; test-zones yes; }}
+limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {{ concurrency 20; reserve 0; }} log {{ level warn; }}
+'''
+        self.lab.start_gateway(text)
+        return self.lab.procs['posternd'].pid
+
+    def start_postfix(self, tls):
+        """As its TUNING_README and CONNECTION_CACHE_README say: many processes, no delays, cached connections."""
+        lab = self.lab
+        etc, root = lab.path('etc', 'postfix'), lab.root
+        if not os.path.exists(etc):
+            for d in (etc, lab.path('postfix-queue'), lab.path('postfix-data')):
+                os.mkdir(d)
+            os.chown(lab.path('postfix-data'), 4001, 4001)
+            for d, mode, uid in (('active', 0o700, 4001), ('bounce', 0o700, 4001), ('corrupt', 0o700, 4001), ('defer', 0o700, 4001), ('deferred', 0o700, 4001), ('flush', 0o700, 4001), ('hold', 0o700, 4001),
+                                 ('incoming', 0o700, 4001), ('private', 0o700, 4001), ('saved', 0o700, 4001), ('trace', 0o700, 4001), ('public', 0o710, 4001), ('maildrop', 0o730, 4001), ('pid', 0o755, 0)):
+                path = lab.path('postfix-queue', d)
+                os.mkdir(path)
+                os.chmod(path, mode)
+                os.chown(path, uid, 4002 if d in ('public', 'maildrop') else 0)
+        chain, key = self.cert('relay.bench.test')
+        settings = {
+            'compatibility_level': '3.6', 'queue_directory': lab.path('postfix-queue'), 'data_directory': lab.path('postfix-data'), 'daemon_directory': f'{root}/usr/lib/postfix/sbin',
+            'command_directory': f'{root}/usr/sbin', 'shlib_directory': f'{root}/usr/lib/postfix', 'meta_directory': etc, 'mail_owner': 'postfix', 'setgid_group': 'postdrop',
+            'myhostname': 'relay.bench.test', 'inet_interfaces': '127.0.2.1', 'inet_protocols': 'ipv4', 'mydestination': '', 'mynetworks': '127.0.0.0/8', 'relayhost': f'[sink.bench.test]:{SINK_PORT}',
+            'smtp_host_lookup': 'native', 'default_process_limit': '250', 'in_flow_delay': '0', 'initial_destination_concurrency': '20', 'default_destination_concurrency_limit': '20',
+            'smtp_connection_cache_destinations': 'sink.bench.test,bench.test', 'smtpd_peername_lookup': 'no', 'smtp_tls_connection_reuse': 'yes', 'smtpd_client_connection_count_limit': '0',
+            'smtpd_client_connection_rate_limit': '0', 'qmgr_message_active_limit': '40000', 'smtpd_tls_security_level': 'encrypt' if tls else 'none', 'smtpd_tls_cert_file': chain,
+            'smtpd_tls_key_file': key, 'smtp_tls_security_level': 'secure' if tls else 'none', 'smtp_tls_secure_cert_match': 'sink.bench.test', 'smtp_tls_CAfile': lab.path('ca', 'ca.pem'), 'alias_maps': '', 'local_recipient_maps': '',
+            'import_environment': f'LD_LIBRARY_PATH={lab.library_env()["LD_LIBRARY_PATH"]} MAIL_CONFIG={etc} TZ=UTC', 'maillog_file': lab.path('log', 'postfix.log'), 'maillog_file_prefixes': '/tmp',
+            'message_size_limit': '100000000', 'smtp_destination_recipient_limit': '50', 'smtpd_relay_restrictions': 'permit_mynetworks,reject',
+        }
+        with open(os.path.join(etc, 'main.cf'), 'w') as out:
+            out.writelines(f'{k} = {v}\n' for k, v in settings.items())
+        with open(os.path.join(etc, 'master.cf'), 'w') as out:
+            for line in ('smtp inet n - n - - smtpd', 'pickup unix n - n 60 1 pickup', 'cleanup unix n - n - 0 cleanup', 'qmgr unix n - n 300 1 qmgr', 'tlsmgr unix - - n 1000? 1 tlsmgr',
+                         'rewrite unix - - n - - trivial-rewrite', 'bounce unix - - n - 0 bounce', 'defer unix - - n - 0 bounce', 'trace unix - - n - 0 bounce', 'flush unix n - n 1000? 0 flush',
+                         'proxymap unix - - n - - proxymap', 'smtp unix - - n - - smtp', 'error unix - - n - - error', 'anvil unix - - n - 1 anvil', 'scache unix - - n - 1 scache',
+                         'tlsproxy unix - - n - 0 tlsproxy', 'postlog unix-dgram n - n - 1 postlogd'):
+                out.write(line + '\n')
+        env = dict(lab.library_env(), MAIL_CONFIG=etc)
+        lab.start('postfix', [f'{root}/usr/lib/postfix/sbin/master', '-c', etc, '-d'], env=env)
+        lab.wait_port('127.0.2.1', 25)
+        return lab.procs['postfix'].pid
+
+    def relay(self, size, sessions, tls, n):
+        """One batch through the running relay: (seconds to the last message at the sink, to the last 250)."""
+        sink_args = self.cert('sink.bench.test') if tls else []
+        load_args = [self.lab.path('ca', 'ca.pem'), 'relay.bench.test'] if tls else []
+        sink = subprocess.Popen([PEER, 'sink', SINK, SINK_PORT, str(n), *sink_args], stdout=subprocess.PIPE, text=True)
+        self.lab.wait_port(SINK, int(SINK_PORT))
+        load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), '10', *load_args], capture_output=True, text=True, timeout=300)
+        if load.returncode:
+            sink.kill()
+            raise RuntimeError(load.stderr)
+        try:
+            last = int(sink.communicate(timeout=300)[0].split()[1])
+        except subprocess.TimeoutExpired:
+            sink.kill()
+            raise
+        first, accepted = (int(line.split()[1]) for line in load.stdout.splitlines())
+        return (last - first) / 1000, (accepted - first) / 1000
+
+    def cell(self, which, size, sessions, mode, n):
+        tls = mode == 'tls'
+        pid = (self.start_postern if which == 'postern' else self.start_postfix)(tls)
+        try:
+            self.relay(size, min(sessions, 20), tls, 40)  # warm
+            before = cpu_seconds(pid)
+            seconds, accept = self.relay(size, sessions, tls, n)
+            memory = pss_mb(pid)
+            time.sleep(0.3)
+            return {'rate': n / seconds, 'accept': n / accept, 'cpu': (cpu_seconds(pid) - before) * 1000 / n, 'mb': memory}
+        finally:
+            if which == 'postern':
+                self.lab.stop_gateway()
+            else:
+                self.lab.stop('postfix')
+                time.sleep(0.5)
+
+
+def main():
+    words = [w for w in sys.argv[1:] if not w.startswith('--')]
+    only = [w for w in words if w in ('postern', 'postfix')]
+    cells = [(int(a), int(b), c) for a, b, c in (w.split(':') for w in words if ':' in w)] or CELLS
+    if '--quick' in sys.argv:
+        cells = [c for c in cells if c[0] == 2048]
+    bench = Bench()
+    print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":8} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} | ratio to Postfix')
+    try:
+        for number, (size, sessions, mode) in enumerate(cells, 1):
+            n = COUNT.get(size, {}).get(sessions, 1000)
+            results = {}
+            for which in only or ('postfix', 'postern'):
+                print(f'\r[{number}/{len(cells)}] {which} ...      ', end='', file=sys.stderr, flush=True)
+                r = results[which] = bench.cell(which, size, sessions, mode, n)
+                ratio = ''
+                if which == 'postern' and 'postfix' in results:
+                    p = results['postfix']
+                    ratio = f'{r["rate"] / p["rate"]:.1f} x the rate, {r["cpu"] / p["cpu"]:.2f} x the CPU'
+                print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:8} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} | {ratio}', flush=True)
+    finally:
+        bench.lab.down()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

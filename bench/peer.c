@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peer.c: both ends of the benchmark: a counting sink and a load, on our own engines.
+ *
+ *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS" (monotonic)
+ *   peer load ADDRESS PORT N SIZE SESSIONS PER [CA NAME]   prints "load FIRST_MS LAST_250_MS"
+ *
+ * With CHAIN/CA both sides insist on STARTTLS. Not part of the product.
+ */
+#include "base/clock.h"
+#include "base/list.h"
+#include "smtp/client.h"
+#include "smtp/server.h"
+#include "sys/conn.h"
+#include "sys/file.h"
+#include "sys/loop.h"
+#include "tls/tls.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct loop *loop;
+static struct tls_context *tls_ctx;
+static const char *tls_name;
+static uint64_t wanted, seen, started;
+
+struct session {
+    struct conn *conn;
+    struct tls_channel *tls;
+    struct smtp_server *server;
+    struct smtp_client *client;
+    unsigned left;
+    int64_t open_ms;
+};
+
+static struct endpoint target;
+static char *body;
+static size_t body_n;
+static unsigned per_session;
+static const struct str rcpt = {"sink@bench.test", 15};
+static struct smtp_mail mail = {.reverse_path = {"load@bench.test", 15}, .rcpts = &rcpt, .n_rcpts = 1};
+
+static struct buf load_file(const char *path)
+{
+    struct buf b = BUF_INIT(1 << 20);
+    if (file_read(path, &b) < 0) {
+        fprintf(stderr, "cannot read %s\n", path);
+        exit(1);
+    }
+    return b;
+}
+
+static void end_session(struct session *s);
+
+static void flush(struct session *s)
+{
+    struct buf *out = s->server ? smtp_server_out(s->server) : smtp_client_out(s->client);
+    if (buf_len(out) == 0) {
+        return;
+    }
+    if (s->tls && tls_channel_state(s->tls) == TLS_OPEN) {
+        struct buf cipher = BUF_INIT(16 << 20);
+        must(tls_channel_send(s->tls, buf_str(out), &cipher) == 0);
+        (void)!conn_send(s->conn, buf_str(&cipher));
+        buf_free(&cipher);
+    } else {
+        (void)!conn_send(s->conn, buf_str(out));
+    }
+    buf_reset(out);
+}
+
+static void run_server(struct session *s)
+{
+    struct smtp_event ev;
+    for (;;) {
+        smtp_server_next(s->server, &ev);
+        switch (ev.type) {
+        case SMTP_EV_MAIL:
+        case SMTP_EV_RCPT:
+            smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "ok"});
+            break;
+        case SMTP_EV_DATA:
+            smtp_server_answer(s->server, &(struct smtp_reply){354, NULL, "go"});
+            break;
+        case SMTP_EV_BODY_END:
+            smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "counted"});
+            if (++seen == wanted) {
+                flush(s);
+                printf("sink %lld\n", (long long)clock_mono_ms());
+                fflush(stdout);
+                _exit(0);
+            }
+            break;
+        case SMTP_EV_STARTTLS:
+            flush(s);
+            s->tls = tls_channel_server(tls_ctx);
+            return;
+        case SMTP_EV_CLOSE:
+            flush(s);
+            end_session(s);
+            return;
+        case SMTP_EV_NONE:
+            flush(s);
+            return;
+        case SMTP_EV_BODY:
+        case SMTP_EV_ABORT:
+            break;
+        }
+    }
+}
+
+static void open_load(void);
+
+static void next_mail(struct session *s)
+{
+    const struct permit permit = {.granted = true, .transport = s->tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    if (s->left == 0 || started >= wanted) {
+        smtp_client_quit(s->client);
+        flush(s);
+        conn_finish(s->conn);
+        s->conn = NULL;
+        end_session(s);
+        if (started < wanted) {
+            open_load();
+        }
+        return;
+    }
+    s->left--;
+    started++;
+    must(smtp_client_send(s->client, &permit, &mail) == 0);
+    flush(s);
+}
+
+static void run_client(struct session *s)
+{
+    struct smtp_client_event ev;
+    for (;;) {
+        smtp_client_next(s->client, &ev);
+        switch (ev.type) {
+        case SMTP_CL_NONE:
+            flush(s);
+            return;
+        case SMTP_CL_OFFERED:
+        case SMTP_CL_RCPT:
+            break;
+        case SMTP_CL_START_TLS: {
+            struct buf plain = BUF_INIT(1 << 16), cipher = BUF_INIT(1 << 16);
+            s->tls = tls_channel_client(tls_ctx, tls_name);
+            must(tls_channel_feed(s->tls, STR(""), &plain, &cipher) == 0);
+            (void)!conn_send(s->conn, buf_str(&cipher));
+            buf_free(&cipher);
+            buf_free(&plain);
+            return;
+        }
+        case SMTP_CL_READY:
+            must(!tls_ctx || s->tls);
+            next_mail(s);
+            return;
+        case SMTP_CL_BODY:
+            must(smtp_client_body(s->client, str_from(body, body_n)) == 0 && smtp_client_body_end(s->client) == 0);
+            break;
+        case SMTP_CL_DONE:
+            if (!ev.accepted) {
+                fprintf(stderr, "refused: %d\n", ev.answer->code);
+                exit(1);
+            }
+            if (++seen == wanted) {
+                printf("load %lld\n", (long long)clock_mono_ms());
+                fflush(stdout);
+                flush(s);
+                loop_stop(loop);
+            }
+            next_mail(s);
+            return;
+        case SMTP_CL_REFUSED:
+        case SMTP_CL_REJECTED:
+        case SMTP_CL_BROKEN:
+            fprintf(stderr, "session: %s %d\n", ev.note ? ev.note : "", ev.answer ? ev.answer->code : 0);
+            exit(1);
+        }
+    }
+}
+
+static void on_read(void *arg, struct str bytes)
+{
+    struct session *s = arg;
+    struct buf plain = BUF_INIT(4 << 20);
+    if (s->tls) {
+        struct buf cipher = BUF_INIT(1 << 20);
+        bool shaking = tls_channel_state(s->tls) == TLS_HANDSHAKING;
+        must(tls_channel_feed(s->tls, bytes, &plain, &cipher) == 0);
+        (void)!conn_send(s->conn, buf_str(&cipher));
+        buf_free(&cipher);
+        if (shaking && tls_channel_state(s->tls) == TLS_OPEN) {
+            if (s->server) {
+                smtp_server_tls_started(s->server);
+            } else {
+                must(tls_channel_facts(s->tls)->check == TLS_CHECK_OK);
+                smtp_client_tls_started(s->client);
+                flush(s);
+            }
+        }
+        bytes = buf_str(&plain);
+    }
+    if (bytes.n > 0 && s->server) {
+        must(smtp_server_feed(s->server, bytes) == 0);
+        run_server(s);
+    } else if (bytes.n > 0) {
+        must(smtp_client_feed(s->client, bytes) == 0);
+        run_client(s);
+    }
+    buf_free(&plain);
+}
+
+static void on_close(void *arg, int error)
+{
+    struct session *s = arg;
+    (void)error;
+    if (s->client) {
+        fprintf(stderr, "connection lost: %s\n", strerror(-error));
+        exit(1);
+    }
+    end_session(s);
+}
+
+static void on_connect(void *arg)
+{
+    (void)arg;
+}
+
+static const struct conn_events events = {.on_connect = on_connect, .on_read = on_read, .on_close = on_close};
+
+static void end_session(struct session *s)
+{
+    conn_free(s->conn);
+    tls_channel_free(s->tls);
+    smtp_server_free(s->server);
+    smtp_client_free(s->client);
+    free(s);
+}
+
+static void open_load(void)
+{
+    static const struct smtp_client_config config = {.hello = "load.bench.test"};
+    struct session *s = err_calloc(1, sizeof *s);
+    s->client = smtp_client_new(&config);
+    s->left = per_session;
+    must(conn_connect(loop, &target, NULL, 16 << 20, &events, s, &s->conn) == 0);
+}
+
+static int listener;
+
+static void on_accept(void *arg, int ev)
+{
+    static struct smtp_server_config config = {.hostname = "sink.bench.test", .greeting = "sink", .command_line_max = 2048, .size_max = 100 << 20,
+                                               .header_octets_max = 1 << 20, .header_lines_max = 10000, .header_field_max = 1 << 20, .hops_max = 100,
+                                               .recipients_max = 100, .errors_max = 100, .transactions_max = 1000000};
+    struct endpoint peer;
+    int fd;
+    (void)arg;
+    (void)ev;
+    config.can_starttls = tls_ctx != NULL;
+    while (conn_accept(listener, &fd, &peer) == 0) {
+        struct session *s = err_calloc(1, sizeof *s);
+        s->server = smtp_server_new(&config);
+        s->conn = conn_new(loop, fd, 16 << 20, &events, s);
+        smtp_server_greet(s->server);
+        flush(s);
+    }
+}
+
+static void make_body(size_t size)
+{
+    static const char head[] = "From: <load@bench.test>\r\nTo: <sink@bench.test>\r\nSubject: bench\r\nDate: Sat, 21 Nov 2026 00:00:00 +0000\r\nMessage-ID: <1@bench.test>\r\n\r\n";
+    body = err_calloc(size + 80, 1);
+    body_n = sizeof head - 1;
+    memcpy(body, head, body_n);
+    while (body_n + 72 <= size) {
+        memset(body + body_n, 'a' + (int)(body_n % 26), 70);
+        memcpy(body + body_n + 70, "\r\n", 2);
+        body_n += 72;
+    }
+    mail.size = body_n;
+}
+
+int main(int argc, char **argv)
+{
+    char problem[200];
+    uint64_t port = 0, n = 0;
+    must(argc >= 5 && str_to_u64(str_c(argv[3]), 65535, &port) == 0 && str_to_u64(str_c(argv[4]), 100000000, &wanted) == 0);
+    signal(SIGPIPE, SIG_IGN);
+    loop = loop_new();
+    must(endpoint_parse(str_c(argv[2]), (uint16_t)port, &target) == 0);
+    if (strcmp(argv[1], "sink") == 0) {
+        if (argc == 7) {
+            struct buf chain = load_file(argv[5]), key = load_file(argv[6]);
+            must(tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &tls_ctx) == 0);
+        }
+        must(conn_listen(&target, &listener) == 0);
+        struct watch *w = watch_new(loop, listener, on_accept, NULL);
+        watch_set(w, WATCH_READ);
+    } else {
+        uint64_t sessions, per;
+        must(argc >= 8 && str_to_u64(str_c(argv[5]), 100 << 20, &n) == 0 && str_to_u64(str_c(argv[6]), 10000, &sessions) == 0 &&
+             str_to_u64(str_c(argv[7]), 100000, &per) == 0);
+        if (argc == 10) {
+            struct buf ca = load_file(argv[8]);
+            tls_name = argv[9];
+            must(tls_context_client(buf_str(&ca), TLS_PROFILE_WIDE, problem, sizeof problem, &tls_ctx) == 0);
+        }
+        make_body((size_t)n);
+        per_session = (unsigned)per;
+        printf("load %lld\n", (long long)clock_mono_ms());
+        for (uint64_t i = 0; i < sessions; i++) {
+            open_load();
+        }
+    }
+    loop_run(loop);
+    return 0;
+}
