@@ -173,6 +173,12 @@ int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key
                : -EBADMSG;
 }
 
+uint64_t rest_sealed_size(uint64_t n)
+{
+    uint64_t pieces = n == 0 ? 1 : (n + REST_PIECE - 1) / REST_PIECE;
+    return REST_HEADER + n + pieces * (REST_PIECE_SEALED - REST_PIECE);
+}
+
 struct rest_sealer *rest_sealer_new(const unsigned char key[REST_KEY])
 {
     struct rest_sealer *s = err_calloc(1, sizeof *s);

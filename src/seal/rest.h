@@ -43,6 +43,9 @@ int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key
 
 struct rest_sealer;
 
+/* Octets that a body of n plain octets has when sealed. */
+uint64_t rest_sealed_size(uint64_t n);
+
 /* Encrypts a body piece by piece; appends to out, starting with the stream header. */
 struct rest_sealer *rest_sealer_new(const unsigned char key[REST_KEY]);
 int rest_seal(struct rest_sealer *s, struct str plain, struct buf *out) MUST_USE;

@@ -139,6 +139,7 @@ static void learn_keyword(struct smtp_caps *caps, struct str line)
     caps->is_8bit |= str_eq_nocase(keyword, STR("8BITMIME"));
     caps->utf8 |= str_eq_nocase(keyword, STR("SMTPUTF8"));
     caps->requiretls |= str_eq_nocase(keyword, STR("REQUIRETLS"));
+    caps->masked |= str_starts_nocase(keyword, STR("XXXX")); /* requirement TL9 */
     caps->enhanced |= str_eq_nocase(keyword, STR("ENHANCEDSTATUSCODES"));
     if (str_eq_nocase(keyword, STR("SIZE"))) {
         caps->has_size = str_to_u64(value, UINT64_MAX / 2, &caps->size) == 0;

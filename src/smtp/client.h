@@ -20,6 +20,7 @@ struct smtp_client_config {
 /* What the peer announced (RFC 5321 4.1.1.1); a new object after STARTTLS. */
 struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
+    bool masked; /* a keyword of X's: some middlebox overwrote it */
     uint64_t size; /* 0: announced without a limit */
 };
 

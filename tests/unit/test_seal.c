@@ -48,6 +48,7 @@ static void round_trips(void **state)
         for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
             CLEANUP(buf_free) struct buf sealed = BUF_INIT(1 << 20), back = BUF_INIT(1 << 20);
             seal(key, str_from(plain, sizes[i]), pieces[k], &sealed);
+            assert_int_equal(buf_len(&sealed), rest_sealed_size(sizes[i]));
             assert_int_equal(open_sealed(key, buf_str(&sealed), 777, &back), 0);
             assert_int_equal(buf_len(&back), sizes[i]);
             assert_memory_equal(buf_str(&back).p, plain, sizes[i]);

@@ -312,12 +312,16 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 
 static void log_rcpt(const struct job *j, const struct store_rcpt *r)
 {
+    static const struct store_attempt none;
+    const struct store_attempt *a = j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
     char id[ID_TEXT];
     id_text(j->id, id);
     log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
              KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
-             KVS("code", r->code), KVS("host", r->host), KVN("attempt", r->attempts),
-             KVS("reply", r->reply));
+             KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
+             KV("session", sess_name((enum sess)a->sess)), KV("grade", grade_name((enum grade)a->grade)),
+             KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits),
+             KVS("certificate", a->cert_check), KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
 static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

@@ -111,7 +111,8 @@ void incoming_body(struct session *s, struct incoming *m, struct str bytes)
         fail(m, r);
         return;
     }
-    if (!m->spool_asked && buf_len(&m->sealed) + REST_PIECE_SEALED > STORE_INLINE_MAX) {
+    m->plain_octets += bytes.n;
+    if (!m->spool_asked && rest_sealed_size(m->plain_octets) > STORE_INLINE_MAX) {
         m->spool_asked = true;
         ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token}});
     }

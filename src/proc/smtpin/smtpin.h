@@ -28,7 +28,7 @@ struct incoming {
     unsigned char wrapped[REST_WRAPPED];
     struct rest_sealer *sealer;
     struct buf sealed;   /* what is not in the spool file yet */
-    uint64_t sealed_octets;
+    uint64_t plain_octets; /* given to the sealer so far */
     int spool;           /* -1: none yet */
     char spool_name[64];
     bool spool_asked, ended, failed_full, failed_other;

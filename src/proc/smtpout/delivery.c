@@ -296,6 +296,11 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     if (v.class != HOST_SEND && l->tls) {
         snprintf(detail, sizeof detail, "certificate: %s", tls_channel_facts(l->tls)->check_text);
     }
+    if (!l->tls && caps->masked) {
+        snprintf(detail, sizeof detail, "a keyword in the server's greeting is overwritten (XXXX): probably a "
+                                        "firewall in between removes STARTTLS");
+        log_warn("starttls-masked", KV("host", l->host), KV("address", l->ip));
+    }
     str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
     str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
     note_verdict(d, &v);
