@@ -589,7 +589,17 @@ static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
     };
 }
 
-static int each_rcpt(sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
+/* The result of a finished walk. */
+static enum store_result walked(struct store *s, int code)
+{
+    if (code == SQLITE_DONE) {
+        return STORE_OK;
+    }
+    log_error("store-read-failed", KV("problem", sqlite3_errmsg(s->db)));
+    return result_of(code);
+}
+
+static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
 {
     int code;
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
@@ -598,10 +608,10 @@ static int each_rcpt(sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
         fn(arg, &r);
     }
     sqlite3_reset(q);
-    return code == SQLITE_DONE ? 0 : -EIO;
+    return walked(s, code);
 }
 
-int store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg)
+void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
     int code;
@@ -609,36 +619,28 @@ int store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg)
         fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
     }
     sqlite3_reset(q);
-    return code == SQLITE_DONE ? 0 : -EIO;
+    done(arg, walked(s, code));
 }
 
-int store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
-                   store_rcpt_fn fn, void *arg)
+void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                    store_rcpt_fn fn, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_DUE];
     bind_str(q, 1, next_hop);
     bind_int(q, 2, (uint64_t)now_ms);
     bind_int(q, 3, max);
-    return each_rcpt(q, fn, arg);
+    done(arg, each_rcpt(s, q, fn, arg));
 }
 
-int store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, void *arg)
+void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);
-    return each_rcpt(s->q[Q_BOUNCES], fn, arg);
+    done(arg, each_rcpt(s, s->q[Q_BOUNCES], fn, arg));
 }
 
-int store_message_get(struct store *s, uint64_t id, bool with_body, struct store_message *ret)
+static void read_message(sqlite3_stmt *q, struct store_message *m)
 {
-    sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
-    sqlite3_reset(q);
-    bind_int(q, 1, id);
-    bind_int(q, 2, with_body);
-    if (sqlite3_step(q) != SQLITE_ROW) {
-        sqlite3_reset(q);
-        return -ENOENT;
-    }
-    *ret = (struct store_message){
+    *m = (struct store_message){
         .id = column_int(q, 0),
         .bounce_of = column_int(q, 1),
         .reverse_path = column_str(q, 2),
@@ -656,13 +658,27 @@ int store_message_get(struct store *s, uint64_t id, bool with_body, struct store
         .spool = column_str(q, 14),
         .body = column_str(q, 16),
     };
-    return 0;
 }
 
-int store_each_rcpt(struct store *s, uint64_t id, store_rcpt_fn fn, void *arg)
+static enum store_result give_message(struct store *s, uint64_t id, bool with_body, store_message_fn fn, void *arg)
 {
-    bind_int(s->q[Q_RCPTS], 1, id);
-    return each_rcpt(s->q[Q_RCPTS], fn, arg);
+    sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
+    struct store_message m;
+    bind_int(q, 1, id);
+    bind_int(q, 2, with_body);
+    int code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        read_message(q, &m);
+        fn(arg, &m);
+        code = SQLITE_DONE;
+    }
+    sqlite3_reset(q);
+    return walked(s, code);
+}
+
+void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg)
+{
+    done(arg, give_message(s, id, true, fn, arg));
 }
 
 static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
@@ -698,7 +714,7 @@ static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
     };
 }
 
-int store_each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
+static enum store_result each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_ATTEMPTS];
     int code;
@@ -709,18 +725,47 @@ int store_each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *
         fn(arg, &a);
     }
     sqlite3_reset(q);
-    return code == SQLITE_DONE ? 0 : -EIO;
+    return walked(s, code);
 }
 
-int store_each_in_state(struct store *s, enum rcpt_state state, unsigned max, store_rcpt_fn fn, void *arg)
+void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
+                  store_attempt_fn attempt, store_done done, void *arg)
+{
+    enum store_result r = give_message(s, id, false, message, arg);
+    if (r == STORE_OK) {
+        bind_int(s->q[Q_RCPTS], 1, id);
+        r = each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);
+    }
+    if (r == STORE_OK && attempt) {
+        r = each_attempt(s, id, attempt, arg);
+    }
+    done(arg, r);
+}
+
+void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
+                store_rcpt_fn rcpt, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE];
+    uint64_t last = 0;
+    int code;
     bind_int(q, 1, max);
     if (state != RCPT_STATE_END) {
         bind_int(q, 2, state);
     }
-    return each_rcpt(q, fn, arg);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_rcpt r;
+        read_rcpt(q, &r);
+        if (message && r.id != last) {
+            (void)give_message(s, r.id, false, message, arg);
+            last = r.id;
+        }
+        rcpt(arg, &r);
+    }
+    sqlite3_reset(q);
+    done(arg, walked(s, code));
 }
+
+/* --- upkeep ------------------------------------------------------------------------------------------ */
 
 void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason)
@@ -746,40 +791,40 @@ void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
     }
 }
 
-int store_expire(struct store *s, int64_t before_ms, unsigned max)
+void store_expire(struct store *s, int64_t before_ms, unsigned max)
 {
+    static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
     uint64_t *ids = err_calloc(max, sizeof *ids);
-    int n = 0;
+    unsigned n = 0;
     sqlite3_stmt *q = s->q[Q_OLD];
     bind_int(q, 1, (uint64_t)before_ms);
     bind_int(q, 2, max);
-    while (sqlite3_step(q) == SQLITE_ROW) {
+    while (n < max && sqlite3_step(q) == SQLITE_ROW) {
         ids[n++] = column_int(q, 0);
     }
     sqlite3_reset(q);
-    for (int i = 0; i < n && in_batch(s); i++) {
-        static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
+    for (unsigned i = 0; i < n && in_batch(s); i++) {
         for (size_t k = 0; k < ARRAY_LEN(forget); k++) {
             bind_int(s->q[forget[k]], 1, ids[i]);
             run(s, forget[k]);
         }
     }
     free(ids);
-    return n;
 }
 
-int store_count(struct store *s, struct store_counts *ret)
+void store_count(struct store *s, store_counts_fn fn, void *arg)
 {
-    struct statvfs fs;
     sqlite3_stmt *q = s->q[Q_COUNT];
-    int r = sqlite3_step(q) == SQLITE_ROW ? 0 : -EIO;
-    if (r == 0) {
-        ret->queued = column_int(q, 0);
-        ret->held = column_int(q, 1);
+    struct store_counts counts = {0};
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        counts = (struct store_counts){.queued = column_int(q, 0), .held = column_int(q, 1)};
     }
     sqlite3_reset(q);
-    if (r == 0 && fstatvfs(s->spool_dir, &fs) == 0) {
-        ret->free_octets = (uint64_t)fs.f_bavail * fs.f_frsize;
-    }
-    return r;
+    fn(arg, &counts);
+}
+
+uint64_t store_free_octets(const struct store *s)
+{
+    struct statvfs fs;
+    return fstatvfs(s->spool_dir, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }

@@ -104,37 +104,43 @@ void store_sync(struct store *s, store_done done, void *arg);
 /* Commits the turn's intents and runs their completions. */
 void store_flush(struct store *s);
 
-/* Reading. Views live until the callback returns. */
+/* Reading. The row functions run once per row, then `done` (never NULL) exactly once, before or
+ * after the call returns: callers must not care which. Views live until the function returns. */
+typedef void (*store_message_fn)(void *arg, const struct store_message *m);
 typedef void (*store_rcpt_fn)(void *arg, const struct store_rcpt *r);
 typedef void (*store_next_hop_fn)(void *arg, struct str next_hop, int64_t next_ms);
 typedef void (*store_attempt_fn)(void *arg, const struct store_attempt *a);
 
 /* Every destination with queued recipients, and the earliest time due. */
-int store_each_next_hop(struct store *s, store_next_hop_fn fn, void *arg) MUST_USE;
+void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg);
 /* Queued recipients of one destination that are due, oldest first, at most max. Leases are the
  * queue's: it skips what it has leased already, and after its death everything is due again. */
-int store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
-                   store_rcpt_fn fn, void *arg) MUST_USE;
+void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                    store_rcpt_fn fn, store_done done, void *arg);
 /* Recipients that failed or expired and wait for their bounce; grouped by message. */
-int store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, void *arg) MUST_USE;
-/* The message without (false) or with its inline body. -ENOENT; the views live until the next
- * call of this function. */
-int store_message_get(struct store *s, uint64_t id, bool with_body, struct store_message *ret) MUST_USE;
-int store_each_rcpt(struct store *s, uint64_t id, store_rcpt_fn fn, void *arg) MUST_USE;
-int store_each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg) MUST_USE;
-/* All recipients in the given state (RCPT_STATE_END: queued and held), newest message last. */
-int store_each_in_state(struct store *s, enum rcpt_state state, unsigned max, store_rcpt_fn fn,
-                        void *arg) MUST_USE;
+void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
+/* The message with its inline body, if it is there. */
+void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg);
+/* Everything known about one message but its body. attempt may be NULL. */
+void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
+                  store_attempt_fn attempt, store_done done, void *arg);
+/* All recipients in the given state (RCPT_STATE_END: queued and held) in the order of their
+ * messages, each message (NULL: not wanted) before its first recipient. */
+void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
+                store_rcpt_fn rcpt, store_done done, void *arg);
+
 /* Sets all unfinished recipients of a message. For administrators. */
 void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
-/* Forgets finished messages older than before_ms; at most max. Number forgotten or -errno. */
-int store_expire(struct store *s, int64_t before_ms, unsigned max) MUST_USE;
+/* Forgets finished messages older than before_ms; at most max. */
+void store_expire(struct store *s, int64_t before_ms, unsigned max);
 
 struct store_counts {
     uint64_t queued, held;
-    uint64_t free_octets; /* on the file system of the store */
 };
-int store_count(struct store *s, struct store_counts *ret) MUST_USE;
+typedef void (*store_counts_fn)(void *arg, const struct store_counts *c);
+void store_count(struct store *s, store_counts_fn fn, void *arg);
+/* Free space where bodies are spooled; never blocks for long. */
+uint64_t store_free_octets(const struct store *s);

@@ -156,3 +156,14 @@ def test_server_side_tls(gateway):
     with pytest.raises((ssl.SSLError, OSError)):
         client = gateway.smtp(OUTSIDE, tls=False)
         client.starttls(context=context)
+
+
+def test_large_messages_one_after_the_other(gateway):
+    """Each waits for its spool file while it streams in: the session must read on afterwards."""
+    with gateway.smtp(tls=False) as client:
+        for i in range(8):
+            client.mail('nurse@inside.test')
+            client.rcpt(f'large{i}@good.test')
+            assert client.data('Subject: large\r\n\r\n' + ('z' * 70 + '\r\n') * 30000)[0] == 250
+    got = lambda: [m for m in gateway.lab.received('good.test') if m['event'] == 'message' and m['rcpts'][0].startswith('large')]
+    assert len(gateway.lab.wait_for(lambda: got() if len(got()) == 8 else None, 30) or []) == 8

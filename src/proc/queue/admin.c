@@ -17,30 +17,62 @@
 
 enum { LIST_MAX = 10000 };
 
+/* One question; its asker may hang up before the store has answered (ch is NULL then). */
+struct question {
+    struct queue *q;
+    struct ipc_channel *ch;
+    enum admin_verb verb;
+    bool found;
+    size_t n;
+    uint64_t ids[LIST_MAX]; /* messages to change */
+    char argument[64];
+    struct link link;
+};
+
+static struct link questions = {&questions, &questions};
+
+static struct question *question_new(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, struct str argument)
+{
+    struct question *w = err_calloc(1, sizeof *w);
+    w->q = q;
+    w->ch = ch;
+    w->verb = verb;
+    str_copy_cut(argument, w->argument, sizeof w->argument);
+    list_append(&questions, &w->link);
+    return w;
+}
+
 static void done(struct ipc_channel *ch, bool ok, const char *text)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
-static void send_message(struct queue *q, struct ipc_channel *ch, uint64_t id)
+static void question_end(struct question *w, bool ok, const char *text)
 {
-    struct store_message m;
-    if (store_message_get(q->store, id, false, &m) < 0) {
-        return;
-    }
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_row_message,
-                                   .row_message = {.id = m.id, .reverse_path = m.reverse_path,
-                                                   .arrived_ms = m.arrived_ms, .size = m.size,
-                                                   .bounce_of = m.bounce_of, .client = m.client,
-                                                   .helo = m.helo, .protocol = m.protocol,
-                                                   .tls_version = m.tls_version,
-                                                   .tls_cipher = m.tls_cipher,
-                                                   .tls_bits = m.tls_bits}});
+    done(w->ch, ok, text);
+    list_remove(&w->link);
+    free(w);
+}
+
+static void send_message(void *arg, const struct store_message *m)
+{
+    struct question *w = arg;
+    w->found = true;
+    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_message,
+                                      .row_message = {.id = m->id, .reverse_path = m->reverse_path,
+                                                      .arrived_ms = m->arrived_ms, .size = m->size,
+                                                      .bounce_of = m->bounce_of, .client = m->client,
+                                                      .helo = m->helo, .protocol = m->protocol,
+                                                      .tls_version = m->tls_version,
+                                                      .tls_cipher = m->tls_cipher,
+                                                      .tls_bits = m->tls_bits}});
 }
 
 static void send_rcpt(void *arg, const struct store_rcpt *r)
 {
-    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_rcpt,
+    struct question *w = arg;
+    w->n++;
+    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_rcpt,
                                     .row_rcpt = {.id = r->id, .rcpt = r->rcpt,
                                                  .forward_path = r->forward_path,
                                                  .next_hop = r->next_hop, .state = (uint8_t)r->state,
@@ -52,7 +84,8 @@ static void send_rcpt(void *arg, const struct store_rcpt *r)
 
 static void send_attempt(void *arg, const struct store_attempt *a)
 {
-    ipc_send(arg, &(struct ipc_msg){
+    struct question *w = arg;
+    ipc_send(w->ch, &(struct ipc_msg){
         .type = IPC_row_attempt,
         .row_attempt = {.id = a->id, .rcpts = a->rcpts, .at_ms = a->at_ms, .took_ms = a->took_ms,
                         .host = a->host, .address = a->address, .port = a->port, .mx = a->mx,
@@ -66,73 +99,46 @@ static void send_attempt(void *arg, const struct store_attempt *a)
                         .cert_not_after = a->cert_not_after, .detail = a->detail}});
 }
 
-static void report(struct queue *q, struct ipc_channel *ch, uint64_t id)
+static void on_reported(void *arg, enum store_result result)
 {
-    struct store_message m;
-    if (store_message_get(q->store, id, false, &m) < 0) {
-        done(ch, false, "no such message (its report may have been removed after its time)");
-        return;
-    }
-    send_message(q, ch, id);
-    int r = store_each_rcpt(q->store, id, send_rcpt, ch);
-    r = r < 0 ? r : store_each_attempt(q->store, id, send_attempt, ch);
-    done(ch, r == 0, r == 0 ? "" : "the store could not be read");
+    struct question *w = arg;
+    question_end(w, result == STORE_OK && w->found,
+                 result != STORE_OK ? "the store could not be read"
+                 : w->found         ? ""
+                                    : "no such message (its report may have been removed after its time)");
 }
 
-struct list_walk {
-    struct queue *q;
-    struct ipc_channel *ch;
-    uint64_t last_id;
-    size_t n;
-};
-
-static void list_one(void *arg, const struct store_rcpt *r)
+static void on_listed(void *arg, enum store_result result)
 {
-    struct list_walk *w = arg;
-    if (r->id != w->last_id) {
-        send_message(w->q, w->ch, r->id);
-        w->last_id = r->id;
-    }
-    send_rcpt(w->ch, r);
-    w->n++;
-}
-
-static void list(struct queue *q, struct ipc_channel *ch)
-{
-    struct list_walk w = {q, ch, 0, 0};
-    int r = store_each_in_state(q->store, RCPT_STATE_END, LIST_MAX, list_one, &w);
-    done(ch, r == 0, r < 0 ? "the store could not be read" : w.n == LIST_MAX ? "only the first 10000 are shown" : "");
+    struct question *w = arg;
+    question_end(w, result == STORE_OK,
+                 result != STORE_OK ? "the store could not be read"
+                 : w->n == LIST_MAX ? "only the first 10000 are shown"
+                                    : "");
 }
 
 /* --- changes ------------------------------------------------------------------------------------------ */
 
-struct change {
-    struct queue *q;
-    enum admin_verb verb;
-    uint64_t ids[LIST_MAX];
-    size_t n;
-};
-
-static void collect_id(void *arg, const struct store_rcpt *r)
+static void collect_message(void *arg, const struct store_message *m)
 {
-    struct change *c = arg;
-    if (c->n < LIST_MAX && (c->n == 0 || c->ids[c->n - 1] != r->id)) {
-        c->ids[c->n++] = r->id;
+    struct question *w = arg;
+    if (w->n < LIST_MAX) {
+        w->ids[w->n++] = m->id;
     }
 }
 
-static void collect_hop(void *arg, const struct store_rcpt *r)
+/* Destinations of a changed message are looked at again at once. */
+static void wake(void *arg, const struct store_rcpt *r)
 {
-    struct change *c = arg;
-    struct destination *d = queue_destination(c->q, r->next_hop);
-    queue_retry_at(c->q, d, clock_wall_ms());
+    struct question *w = arg;
+    queue_retry_at(w->q, queue_destination(w->q, r->next_hop), clock_wall_ms());
 }
 
-static void change_one(struct change *c, uint64_t id)
+static void change_one(struct question *w, uint64_t id)
 {
-    struct store *s = c->q->store;
-    queue_forget_ready(c->q, id);
-    switch (c->verb) {
+    struct store *s = w->q->store;
+    queue_forget_ready(w->q, id);
+    switch (w->verb) {
     case ADMIN_RETRY:
         store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
         break;
@@ -154,21 +160,15 @@ static void change_one(struct change *c, uint64_t id)
     case ADMIN_END:
         break;
     }
-    if (store_each_rcpt(s, id, collect_hop, c) < 0) {
-        log_error("store-read-failed", KV("what", "destinations of a changed message"));
-    }
 }
-
-static struct ipc_channel *answer_to; /* one administrator's change at a time, within one turn */
 
 static void on_changed(void *arg, enum store_result result)
 {
+    struct question *w = arg;
     char text[64];
-    size_t n = (size_t)(uintptr_t)arg;
-    snprintf(text, sizeof text, result == STORE_OK ? "%zu message%s changed" : "the store could not be written", n,
-             n == 1 ? "" : "s");
-    done(answer_to, result == STORE_OK, text);
-    answer_to = NULL;
+    snprintf(text, sizeof text, result == STORE_OK ? "%zu message%s changed" : "the store could not be written", w->n,
+             w->n == 1 ? "" : "s");
+    question_end(w, result == STORE_OK, text);
 }
 
 static bool owns_lease(const struct queue *q, uint64_t id)
@@ -184,36 +184,61 @@ static bool owns_lease(const struct queue *q, uint64_t id)
     return false;
 }
 
-static void change(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, struct str argument)
+static void ignore_end(void *arg, enum store_result result)
 {
-    struct change *c = err_calloc(1, sizeof *c);
-    c->q = q;
-    c->verb = verb;
-    uint64_t id = 0;
-    if (str_eq(argument, STR("all")) && verb != ADMIN_DELETE) {
-        if (store_each_in_state(q->store, RCPT_STATE_END, LIST_MAX, collect_id, c) < 0) {
-            c->n = 0;
+    (void)arg;
+    (void)result;
+}
+
+static void ignore_message(void *arg, const struct store_message *m)
+{
+    (void)arg;
+    (void)m;
+}
+
+/* The messages to change are known. */
+static void on_collected(void *arg, enum store_result result)
+{
+    struct question *w = arg;
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n; i++) { /* what is being delivered right now cannot be changed */
+        if (w->verb == ADMIN_RETRY || !owns_lease(w->q, w->ids[i])) {
+            w->ids[kept++] = w->ids[i];
         }
-    } else if (id_parse(argument, &id) == 0) {
-        struct store_message m;
-        c->n = store_message_get(q->store, id, false, &m) == 0;
-        c->ids[0] = id;
     }
-    if (c->n == 0 || (id && owns_lease(q, id) && verb != ADMIN_RETRY)) {
-        done(ch, false, c->n == 0 ? "no such message in the queue"
-                                  : "this message is being delivered right now; try again in a moment");
-        free(c);
+    if (result != STORE_OK || kept == 0) {
+        question_end(w, false,
+                     result != STORE_OK ? "the store could not be read"
+                     : w->n == 0        ? "no such message in the queue"
+                                        : "this message is being delivered right now; try again in a moment");
         return;
     }
-    for (size_t i = 0; i < c->n; i++) {
-        change_one(c, c->ids[i]);
+    w->n = kept;
+    for (size_t i = 0; i < kept; i++) {
+        change_one(w, w->ids[i]);
+        store_report(w->q->store, w->ids[i], ignore_message, wake, NULL, ignore_end, w);
     }
-    answer_to = ch;
-    store_sync(q->store, on_changed, (void *)(uintptr_t)c->n);
-    store_flush(q->store);
-    log_notice("admin", KV("verb", admin_verb_name(verb)), KVS("argument", argument), KVN("messages", c->n),
-               KVN("uid", (uintptr_t)ipc_channel_data(ch)));
-    free(c);
+    log_notice("admin", KV("verb", admin_verb_name(w->verb)), KV("argument", w->argument), KVN("messages", kept),
+               KVN("uid", (uintptr_t)ipc_channel_data(w->ch)));
+    store_sync(w->q->store, on_changed, w);
+}
+
+static void ignore_rcpt(void *arg, const struct store_rcpt *r)
+{
+    (void)arg;
+    (void)r;
+}
+
+static void change(struct question *w)
+{
+    uint64_t id;
+    if (strcmp(w->argument, "all") == 0 && w->verb != ADMIN_DELETE) {
+        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, ignore_rcpt, on_collected, w);
+    } else if (id_parse(str_c(w->argument), &id) == 0) {
+        store_report(w->q->store, id, collect_message, ignore_rcpt, NULL, on_collected, w);
+    } else {
+        question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
+    }
 }
 
 static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -222,29 +247,30 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     uint64_t id;
     (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
+    struct question *w = question_new(q, ch, verb, m->admin.argument);
     switch (verb) {
     case ADMIN_LIST:
-        list(q, ch);
+        store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
         return;
     case ADMIN_MESSAGE:
         if (id_parse(m->admin.argument, &id) < 0) {
-            done(ch, false, "this is not a message id (13 letters and digits, as in the log)");
+            question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
         } else {
-            report(q, ch, id);
+            store_report(q->store, id, send_message, send_rcpt, send_attempt, on_reported, w);
         }
         return;
     case ADMIN_RETRY:
     case ADMIN_HOLD:
     case ADMIN_RELEASE:
     case ADMIN_DELETE:
-        change(q, ch, verb, m->admin.argument);
+        change(w);
         return;
     case ADMIN_STATUS:
     case ADMIN_RELOAD:
     case ADMIN_END:
         break;
     }
-    done(ch, false, "not a question for the queue");
+    question_end(w, false, "not a question for the queue");
 }
 
 static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, NULL}};
@@ -252,8 +278,9 @@ static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, 
 static void on_admin_closed(void *owner, struct ipc_channel *ch)
 {
     (void)owner;
-    if (answer_to == ch) {
-        answer_to = NULL;
+    LIST_EACH (it, &questions) {
+        struct question *w = LIST_OF(it, struct question, link);
+        w->ch = w->ch == ch ? NULL : w->ch;
     }
 }
 

@@ -145,22 +145,16 @@ static void hold_unreadable(struct job *j, const char *what)
     job_free(j);
 }
 
-static void start(struct job *j)
+/* Sends the job with its message. */
+static void start_with(struct job *j, const struct store_message *m)
 {
     struct queue *q = j->queue;
-    struct store_message m;
     const struct item *first = LIST_OF(j->items.next, struct item, link);
-    if (first->hot) {
-        m = first->hot->m;
-    } else if (store_message_get(q->store, j->id, true, &m) < 0) {
-        hold_unreadable(j, "its record is missing");
-        return;
-    }
-    j->arrived_ms = m.arrived_ms;
-    j->null_reverse_path = m.reverse_path.n == 0;
+    j->arrived_ms = m->arrived_ms;
+    j->null_reverse_path = m->reverse_path.n == 0;
     CLEANUP(err_close_fd) int spool = -1;
-    if (m.spool.n > 0) {
-        spool = store_spool_open(q->store, m.spool);
+    if (m->spool.n > 0) {
+        spool = store_spool_open(q->store, m->spool);
         if (spool == -EMFILE || spool == -ENFILE) {
             queue_retry_at(q, j->to ? j->to : queue_destination(q, first->r.next_hop),
                            clock_wall_ms() + 5000);
@@ -171,11 +165,53 @@ static void start(struct job *j)
             hold_unreadable(j, "its spool file is missing");
             return;
         }
-    } else if (m.body.n == 0) {
+    } else if (m->body.n == 0) {
         hold_unreadable(j, "its body is missing");
         return;
     }
-    send_job(j, &m, spool);
+    send_job(j, m, spool);
+}
+
+/* A message being read for its job; the job may be gone when the answer comes. */
+struct reading {
+    struct queue *q;
+    uint64_t lease;
+    bool found;
+};
+
+static void on_message(void *arg, const struct store_message *m)
+{
+    struct reading *w = arg;
+    struct job *j = map_get(w->q->jobs, map_id(&w->lease));
+    w->found = true;
+    if (j) {
+        start_with(j, m);
+    }
+}
+
+static void on_message_done(void *arg, enum store_result result)
+{
+    struct reading *w = arg;
+    struct job *j = map_get(w->q->jobs, map_id(&w->lease));
+    if (j && result != STORE_OK) {
+        queue_retry_at(w->q, j->to ? j->to : queue_destination(w->q, STR("")), clock_wall_ms() + 5000);
+        job_free(j);
+    } else if (j && !w->found) {
+        hold_unreadable(j, "its record is missing");
+    }
+    free(w);
+}
+
+static void start(struct job *j)
+{
+    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    if (first->hot) {
+        start_with(j, &first->hot->m);
+        return;
+    }
+    struct reading *w = err_calloc(1, sizeof *w);
+    *w = (struct reading){j->queue, j->lease, false};
+    store_message_get(j->queue->store, j->id, on_message, on_message_done, w);
 }
 
 void queue_job_start(struct queue *q, struct destination *d, struct link *items)
@@ -191,9 +227,11 @@ void queue_job_start(struct queue *q, struct destination *d, struct link *items)
 
 /* --- bounces ------------------------------------------------------------------------------------------ */
 
+/* One reading of the bounces that are due; jobs get leases from `first` on. */
 struct bounce_walk {
     struct queue *q;
     struct job *job;
+    uint64_t first;
 };
 
 static void bounce_one(void *arg, const struct store_rcpt *r)
@@ -220,24 +258,32 @@ static void bounce_one(void *arg, const struct store_rcpt *r)
     list_append(&w->job->items, &it->link);
 }
 
-void queue_bounce_start(struct queue *q)
+static void bounces_read(void *arg, enum store_result result)
 {
-    if (!q->bounces_due || !queue_can_send(q)) {
-        return;
-    }
-    q->bounces_due = false;
-    uint64_t first = q->next_lease + 1;
-    struct bounce_walk w = {q, NULL};
-    if (store_each_bounce_due(q->store, BOUNCE_BATCH, bounce_one, &w) < 0) {
-        log_error("store-read-failed", KV("what", "bounces due"));
-        return;
-    }
-    for (uint64_t lease = first; lease <= q->next_lease; lease++) {
+    struct bounce_walk *w = arg;
+    struct queue *q = w->q;
+    q->bounces_reading = false;
+    q->bounces_due |= result != STORE_OK;
+    for (uint64_t lease = w->first; lease <= q->next_lease; lease++) {
         struct job *j = map_get(q->jobs, map_id(&lease));
-        if (j) {
+        if (j && j->kind == JOB_BOUNCE && !j->started) {
+            j->started = true;
             start(j);
         }
     }
+    free(w);
+}
+
+void queue_bounce_start(struct queue *q)
+{
+    if (!q->bounces_due || q->bounces_reading || !queue_can_send(q)) {
+        return;
+    }
+    struct bounce_walk *w = err_calloc(1, sizeof *w);
+    *w = (struct bounce_walk){q, NULL, q->next_lease + 1};
+    q->bounces_due = false;
+    q->bounces_reading = true;
+    store_each_bounce_due(q->store, BOUNCE_BATCH, bounce_one, bounces_read, w);
 }
 
 /* --- outcomes ------------------------------------------------------------------------------------------ */

@@ -131,18 +131,19 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     return 0;
 }
 
+static void on_counts(void *arg, const struct store_counts *c)
+{
+    ((struct queue *)arg)->counts = *c;
+}
+
 static void on_status(void *owner, char *text, size_t size)
 {
     struct queue *q = owner;
-    struct store_counts counts = {0};
-    if (store_count(q->store, &counts) < 0) {
-        snprintf(text, size, "the store cannot be read");
-        return;
-    }
+    store_count(q->store, on_counts, q);
     snprintf(text, size,
              "queued=%llu held=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
              "failed=%llu refused=%llu",
-             (unsigned long long)counts.queued, (unsigned long long)counts.held, map_len(q->jobs),
+             (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held, map_len(q->jobs),
              (unsigned long long)q->accepted, (unsigned long long)q->delivered,
              (unsigned long long)q->deferred, (unsigned long long)q->failed,
              (unsigned long long)q->refused);

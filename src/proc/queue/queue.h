@@ -41,6 +41,7 @@ struct destination {
     unsigned in_flight;
     int64_t next_ms;    /* earliest retry in the store, INT64_MAX: none */
     bool more_in_store; /* due recipients that are not in `ready` */
+    bool reading;       /* they are being read */
     struct link ready;
     size_t n_ready;
     struct link due_link; /* in the list of destinations to pump this turn */
@@ -65,7 +66,7 @@ struct job {
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
-    bool null_reverse_path;
+    bool null_reverse_path, started;
     struct arena arena; /* of the attempts below */
     struct store_attempt *attempts[64];
     size_t n_attempts;
@@ -90,7 +91,8 @@ struct queue {
     uint64_t next_lease;
     int admin_listener;
     struct watch *admin_watch;
-    bool stopping, no_space, bounces_due;
+    bool stopping, no_space, bounces_due, bounces_reading;
+    struct store_counts counts; /* as of the last look */
     int64_t checked_space_ms;
     uint64_t accepted, delivered, deferred, failed, refused;
 };

@@ -101,10 +101,11 @@ void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms)
     }
 }
 
+/* One reading of due recipients of a destination. */
 struct refill {
     struct queue *q;
     struct destination *d;
-    size_t n;
+    unsigned n, max;
 };
 
 static void refill_one(void *arg, const struct store_rcpt *r)
@@ -116,17 +117,25 @@ static void refill_one(void *arg, const struct store_rcpt *r)
     }
 }
 
+static void refill_done(void *arg, enum store_result result)
+{
+    struct refill *f = arg;
+    f->d->reading = false;
+    f->d->more_in_store = f->n == f->max;
+    if (result != STORE_OK) {
+        queue_retry_at(f->q, f->d, clock_wall_ms() + 5000);
+    }
+    queue_pump_soon(f->q, f->d);
+    free(f);
+}
+
 static void refill(struct queue *q, struct destination *d)
 {
-    struct refill f = {q, d, 0};
-    unsigned max = REFILL + (unsigned)d->n_ready + d->in_flight * JOB_RCPTS_MAX;
+    struct refill *f = err_calloc(1, sizeof *f);
+    *f = (struct refill){q, d, 0, REFILL + (unsigned)d->n_ready + d->in_flight * JOB_RCPTS_MAX};
     d->more_in_store = false;
-    if (store_each_due(q->store, str_c(d->name), clock_wall_ms(), max, refill_one, &f) < 0) {
-        log_error("store-read-failed", KV("destination", d->name));
-        queue_retry_at(q, d, clock_wall_ms() + 5000);
-        return;
-    }
-    d->more_in_store = f.n == max;
+    d->reading = true;
+    store_each_due(q->store, str_c(d->name), clock_wall_ms(), f->max, refill_one, refill_done, f);
 }
 
 /* Moves the first recipient and those of the same message behind it into `job`. */
@@ -154,7 +163,7 @@ static void pump_destination(struct queue *q, struct destination *d)
 {
     unsigned limit = (unsigned)child_conf(q->child)->queue.concurrency;
     while (d->in_flight < limit && queue_can_send(q)) {
-        if (list_empty(&d->ready) && d->more_in_store) {
+        if (list_empty(&d->ready) && d->more_in_store && !d->reading) {
             refill(q, d);
         }
         if (list_empty(&d->ready)) {
@@ -165,7 +174,8 @@ static void pump_destination(struct queue *q, struct destination *d)
         gather(q, d, &items);
         queue_job_start(q, d, &items);
     }
-    if (d->in_flight == 0 && d->n_ready == 0 && !d->more_in_store && d->next_ms == INT64_MAX) {
+    if (d->in_flight == 0 && d->n_ready == 0 && !d->more_in_store && !d->reading && d->next_ms == INT64_MAX &&
+        !list_linked(&d->due_link)) {
         destination_drop(q, d);
     }
 }
@@ -234,23 +244,29 @@ static void on_tick(void *arg)
         }
     }
     int64_t keep_ms = child_conf(q->child)->queue.report_retention;
-    if (store_expire(q->store, now - keep_ms, EXPIRE_BATCH) < 0) {
-        log_warn("expire-failed", KV("what", "old reports could not be removed now"));
-    }
+    store_expire(q->store, now - keep_ms, EXPIRE_BATCH);
     queue_check_space(q);
     timer_start(q->tick, soonest - now > TICK_MS ? soonest - now : TICK_MS);
+}
+
+static void on_loaded(void *arg, enum store_result result)
+{
+    struct queue *q = arg;
+    if (result != STORE_OK) {
+        log_error("queue-not-loaded", KV("what", "the destinations cannot be read; ending to try again"));
+        exit(1);
+    }
+    timer_start(q->tick, 0);
 }
 
 void queue_load(struct queue *q)
 {
     q->tick = timer_new(child_loop(q->child), on_tick, q);
-    if (store_each_next_hop(q->store, note_destination, q) < 0) {
-        log_error("store-read-failed", KV("what", "destinations"));
-    }
     q->bounces_due = true;
-    timer_start(q->tick, 0);
+    store_each_next_hop(q->store, note_destination, on_loaded, q);
 }
 
+/* One walk over the open recipients after the configuration changed. */
 struct reroute {
     struct queue *q;
     size_t n;
@@ -269,14 +285,19 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
     }
 }
 
+static void rerouted(void *arg, enum store_result result)
+{
+    struct reroute *w = arg;
+    if (w->n > 0 || result != STORE_OK) {
+        log_notice("rerouted", KVN("recipients", w->n), KVN("result", result));
+    }
+    free(w);
+}
+
 /* After a change of inside domains or smart host: stored recipients take the new way. */
 void queue_reroute(struct queue *q)
 {
-    struct reroute w = {q, 0};
-    if (store_each_in_state(q->store, RCPT_STATE_END, 10000000, reroute_one, &w) < 0) {
-        log_error("store-read-failed", KV("what", "rerouting"));
-    }
-    if (w.n > 0) {
-        log_notice("rerouted", KVN("recipients", w.n));
-    }
+    struct reroute *w = err_calloc(1, sizeof *w);
+    w->q = q;
+    store_list(q->store, RCPT_STATE_END, UINT32_MAX >> 1, NULL, reroute_one, rerouted, w);
 }

@@ -67,16 +67,15 @@ void queue_peer_gone(struct ipc_channel *ch)
 void queue_check_space(struct queue *q)
 {
     int64_t now = clock_mono_ms();
-    struct store_counts counts = {0};
     if (now - q->checked_space_ms < SPACE_CHECK_MS && q->checked_space_ms) {
         return;
     }
     q->checked_space_ms = now;
-    bool tight = store_count(q->store, &counts) == 0 &&
-                 counts.free_octets < (uint64_t)child_conf(q->child)->queue.reserve;
+    uint64_t free_octets = store_free_octets(q->store);
+    bool tight = free_octets < (uint64_t)child_conf(q->child)->queue.reserve;
     if (tight != q->no_space) {
         q->no_space = tight;
-        log_warn(tight ? "store-space-low" : "store-space-back", KVN("free", counts.free_octets));
+        log_warn(tight ? "store-space-low" : "store-space-back", KVN("free", free_octets));
     }
 }
 

@@ -115,6 +115,10 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
     if (s && s->incoming && s->incoming->spool_asked && s->incoming->spool < 0) {
         session_spool(s, m->spool_opened.result, m->spool_opened.name, fd);
+        s = map_get(in->by_token, map_id(&m->spool_opened.token)); /* it may have ended */
+        if (s) {
+            session_resume(s);
+        }
         return;
     }
     err_close_fd(&fd); /* its session ended meanwhile */

@@ -219,6 +219,13 @@ void session_spool(struct session *s, uint8_t result, struct str name, int fd)
     incoming_spool(s, s->incoming, result, name, fd);
 }
 
+void session_resume(struct session *s)
+{
+    if (!s->busy && !s->closing && s->conn) {
+        process(s);
+    }
+}
+
 void session_queue_gone(struct session *s)
 {
     if (!s->incoming) {

@@ -72,6 +72,8 @@ struct smtpin {
 void session_new(struct smtpin *in, int fd, const struct endpoint *peer);
 void session_submitted(struct session *s, uint8_t result);
 void session_spool(struct session *s, uint8_t result, struct str name, int fd);
+/* Reads on after it waited for a spool file. */
+void session_resume(struct session *s);
 void session_queue_gone(struct session *s);
 /* Ends it in order when nothing of a message is under way. */
 void session_stop(struct session *s);
