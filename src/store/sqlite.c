@@ -8,78 +8,22 @@
  * later commit is trusted ("fsync said no" must not be retried), the queue process ends and is
  * started again, and reads what is really on disk.
  */
-#include "store/store.h"
 #include "base/log.h"
 #include "store/schema.sql.h"
+#include "store/sqlite_priv.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STATEMENTS(X)                                                                              \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
-    X(COMMIT, "COMMIT")                                                                            \
-    X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)")                 \
-    X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)")                        \
-    X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
-                "reply=?, host=?, bounced=? WHERE rcpt=?")                                         \
-    X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
-    X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (3,4) AND bounced=0)) LIMIT 1") \
-    X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
-    X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
-    X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
-    X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
-    X(DUE, "SELECT * FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
-    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (3,4) ORDER BY id LIMIT ?")   \
-    X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
-    X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
-    X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt")                               \
-    X(OPEN_RCPTS, "SELECT * FROM recipient WHERE state IN (0,1) ORDER BY id LIMIT ?")              \
-    X(RCPTS_IN_STATE, "SELECT * FROM recipient WHERE state=?2 ORDER BY id LIMIT ?1")               \
-    X(SET_STATE, "UPDATE recipient SET state=?, next_ms=?, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END WHERE id=? AND state=?") \
-    X(SET_NEXT_HOP, "UPDATE recipient SET next_hop=? WHERE rcpt=?")                                \
-    X(OLD, "SELECT id FROM message m WHERE arrived_ms<? AND has_body=0 ORDER BY id LIMIT ?")       \
-    X(FORGET_ATTEMPTS, "DELETE FROM attempt WHERE id=?")                                           \
-    X(FORGET_RCPTS, "DELETE FROM recipient WHERE id=?")                                            \
-    X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?")                                            \
-    X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
-    X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
-    X(HAS_SPOOL, "SELECT 1 FROM message WHERE spool=?")
-
-#define STATEMENT_ENUM(name, sql) Q_##name,
-enum statement { STATEMENTS(STATEMENT_ENUM) Q_END };
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
 enum { COMPLETIONS_MAX = 16384, CACHE_KIB = 32 * 1024 };
-
-struct completion {
-    store_done done;
-    void *arg;
-};
-
-struct store {
-    sqlite3 *db;
-    sqlite3_stmt *q[Q_END];
-    char *directory, *spool;
-    int spool_dir; /* for syncing names */
-    bool open_batch, batch_failed, poisoned, spool_dirty;
-    enum store_result batch_result;
-    struct completion *completions;
-    size_t n_completions, cap_completions;
-    struct buf doomed; /* spool files to remove after the commit, NUL separated */
-    uint64_t next_rcpt;
-    unsigned spool_count;
-};
 
 #define NAME_OF(n, s) s,
 static const char *const state_names[] = {STORE_STATES(NAME_OF)};
@@ -89,42 +33,6 @@ const char *rcpt_state_name(enum rcpt_state s)
     return s < RCPT_STATE_END ? state_names[s] : "unknown";
 }
 
-/* --- small helpers of this file ------------------------------------------------------------------ */
-
-static void bind_str(sqlite3_stmt *q, int at, struct str s)
-{
-    sqlite3_bind_text(q, at, s.p ? s.p : "", (int)s.n, SQLITE_STATIC);
-}
-
-static void bind_int(sqlite3_stmt *q, int at, uint64_t value)
-{
-    sqlite3_bind_int64(q, at, (sqlite3_int64)value);
-}
-
-static struct str column_str(sqlite3_stmt *q, int at)
-{
-    const void *p = sqlite3_column_blob(q, at);
-    return str_from(p ? p : "", (size_t)sqlite3_column_bytes(q, at));
-}
-
-static uint64_t column_int(sqlite3_stmt *q, int at)
-{
-    return (uint64_t)sqlite3_column_int64(q, at);
-}
-
-static enum store_result result_of(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-        return STORE_FULL;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return STORE_CORRUPT;
-    case SQLITE_IOERR: /* a write that found no space may also come as this */
-    default:
-        return STORE_RETRY;
-    }
-}
 
 /* Runs a statement that returns no row. */
 static void run(struct store *s, enum statement which)
@@ -568,203 +476,6 @@ void store_flush(struct store *s)
     }
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
-
-static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
-{
-    *r = (struct store_rcpt){
-        .rcpt = column_int(q, 0),
-        .id = column_int(q, 1),
-        .forward_path = column_str(q, 2),
-        .next_hop = column_str(q, 3),
-        .state = (enum rcpt_state)column_int(q, 4),
-        .attempts = (uint32_t)column_int(q, 5),
-        .next_ms = (int64_t)column_int(q, 6),
-        .last_ms = (int64_t)column_int(q, 7),
-        .reason = (uint8_t)column_int(q, 8),
-        .code = column_str(q, 9),
-        .reply = column_str(q, 10),
-        .host = column_str(q, 11),
-        .bounced = column_int(q, 12) != 0,
-    };
-}
-
-/* The result of a finished walk. */
-static enum store_result walked(struct store *s, int code)
-{
-    if (code == SQLITE_DONE) {
-        return STORE_OK;
-    }
-    log_error("store-read-failed", KV("problem", sqlite3_errmsg(s->db)));
-    return result_of(code);
-}
-
-static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
-{
-    int code;
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct store_rcpt r;
-        read_rcpt(q, &r);
-        fn(arg, &r);
-    }
-    sqlite3_reset(q);
-    return walked(s, code);
-}
-
-void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
-{
-    sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
-    int code;
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
-    }
-    sqlite3_reset(q);
-    done(arg, walked(s, code));
-}
-
-void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
-                    store_rcpt_fn fn, store_done done, void *arg)
-{
-    sqlite3_stmt *q = s->q[Q_DUE];
-    bind_str(q, 1, next_hop);
-    bind_int(q, 2, (uint64_t)now_ms);
-    bind_int(q, 3, max);
-    done(arg, each_rcpt(s, q, fn, arg));
-}
-
-void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
-{
-    bind_int(s->q[Q_BOUNCES], 1, max);
-    done(arg, each_rcpt(s, s->q[Q_BOUNCES], fn, arg));
-}
-
-static void read_message(sqlite3_stmt *q, struct store_message *m)
-{
-    *m = (struct store_message){
-        .id = column_int(q, 0),
-        .bounce_of = column_int(q, 1),
-        .reverse_path = column_str(q, 2),
-        .arrived_ms = (int64_t)column_int(q, 3),
-        .size = column_int(q, 4),
-        .is_8bit = column_int(q, 5) != 0,
-        .is_utf8 = column_int(q, 6) != 0,
-        .client = column_str(q, 7),
-        .helo = column_str(q, 8),
-        .protocol = column_str(q, 9),
-        .tls_version = column_str(q, 10),
-        .tls_cipher = column_str(q, 11),
-        .tls_bits = (uint16_t)column_int(q, 12),
-        .sealed_key = column_str(q, 13),
-        .spool = column_str(q, 14),
-        .body = column_str(q, 16),
-    };
-}
-
-static enum store_result give_message(struct store *s, uint64_t id, bool with_body, store_message_fn fn, void *arg)
-{
-    sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
-    struct store_message m;
-    bind_int(q, 1, id);
-    bind_int(q, 2, with_body);
-    int code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        read_message(q, &m);
-        fn(arg, &m);
-        code = SQLITE_DONE;
-    }
-    sqlite3_reset(q);
-    return walked(s, code);
-}
-
-void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg)
-{
-    done(arg, give_message(s, id, true, fn, arg));
-}
-
-static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
-{
-    *a = (struct store_attempt){
-        .id = column_int(q, 1),
-        .rcpts = column_str(q, 2),
-        .at_ms = (int64_t)column_int(q, 3),
-        .took_ms = (uint32_t)column_int(q, 4),
-        .host = column_str(q, 5),
-        .address = column_str(q, 6),
-        .port = (uint16_t)column_int(q, 7),
-        .mx = (uint8_t)column_int(q, 8),
-        .sess = (uint8_t)column_int(q, 9),
-        .action = (uint8_t)column_int(q, 10),
-        .grade = (uint8_t)column_int(q, 11),
-        .floor = (uint8_t)column_int(q, 12),
-        .reason = (uint8_t)column_int(q, 13),
-        .raised = (uint32_t)column_int(q, 14),
-        .reused = column_int(q, 15) != 0,
-        .tls_version = column_str(q, 16),
-        .tls_cipher = column_str(q, 17),
-        .tls_bits = (uint16_t)column_int(q, 18),
-        .tls_group = column_str(q, 19),
-        .tls_signature = column_str(q, 20),
-        .peer_key = column_str(q, 21),
-        .cert_check = column_str(q, 22),
-        .cert_subject = column_str(q, 23),
-        .cert_issuer = column_str(q, 24),
-        .cert_fingerprint = column_str(q, 25),
-        .cert_not_after = (int64_t)column_int(q, 26),
-        .detail = column_str(q, 27),
-    };
-}
-
-static enum store_result each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
-{
-    sqlite3_stmt *q = s->q[Q_ATTEMPTS];
-    int code;
-    bind_int(q, 1, id);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct store_attempt a;
-        read_attempt(q, &a);
-        fn(arg, &a);
-    }
-    sqlite3_reset(q);
-    return walked(s, code);
-}
-
-void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
-                  store_attempt_fn attempt, store_done done, void *arg)
-{
-    enum store_result r = give_message(s, id, false, message, arg);
-    if (r == STORE_OK) {
-        bind_int(s->q[Q_RCPTS], 1, id);
-        r = each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);
-    }
-    if (r == STORE_OK && attempt) {
-        r = each_attempt(s, id, attempt, arg);
-    }
-    done(arg, r);
-}
-
-void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
-                store_rcpt_fn rcpt, store_done done, void *arg)
-{
-    sqlite3_stmt *q = s->q[state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE];
-    uint64_t last = 0;
-    int code;
-    bind_int(q, 1, max);
-    if (state != RCPT_STATE_END) {
-        bind_int(q, 2, state);
-    }
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        struct store_rcpt r;
-        read_rcpt(q, &r);
-        if (message && r.id != last) {
-            (void)give_message(s, r.id, false, message, arg);
-            last = r.id;
-        }
-        rcpt(arg, &r);
-    }
-    sqlite3_reset(q);
-    done(arg, walked(s, code));
-}
-
 /* --- upkeep ------------------------------------------------------------------------------------------ */
 
 void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
@@ -810,21 +521,4 @@ void store_expire(struct store *s, int64_t before_ms, unsigned max)
         }
     }
     free(ids);
-}
-
-void store_count(struct store *s, store_counts_fn fn, void *arg)
-{
-    sqlite3_stmt *q = s->q[Q_COUNT];
-    struct store_counts counts = {0};
-    if (sqlite3_step(q) == SQLITE_ROW) {
-        counts = (struct store_counts){.queued = column_int(q, 0), .held = column_int(q, 1)};
-    }
-    sqlite3_reset(q);
-    fn(arg, &counts);
-}
-
-uint64_t store_free_octets(const struct store *s)
-{
-    struct statvfs fs;
-    return fstatvfs(s->spool_dir, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sqlite_read.c: the reading half of the embedded store. Each walk ends with its completion; a read
+ * that fails is logged and told as STORE_RETRY or STORE_CORRUPT. Called by queue and its tests.
+ */
+#include "base/log.h"
+#include "store/sqlite_priv.h"
+
+#include <sys/statvfs.h>
+
+static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
+{
+    *r = (struct store_rcpt){
+        .rcpt = column_int(q, 0),
+        .id = column_int(q, 1),
+        .forward_path = column_str(q, 2),
+        .next_hop = column_str(q, 3),
+        .state = (enum rcpt_state)column_int(q, 4),
+        .attempts = (uint32_t)column_int(q, 5),
+        .next_ms = (int64_t)column_int(q, 6),
+        .last_ms = (int64_t)column_int(q, 7),
+        .reason = (uint8_t)column_int(q, 8),
+        .code = column_str(q, 9),
+        .reply = column_str(q, 10),
+        .host = column_str(q, 11),
+        .bounced = column_int(q, 12) != 0,
+    };
+}
+
+/* The result of a finished walk. */
+static enum store_result walked(struct store *s, int code)
+{
+    if (code == SQLITE_DONE) {
+        return STORE_OK;
+    }
+    log_error("store-read-failed", KV("problem", sqlite3_errmsg(s->db)));
+    return result_of(code);
+}
+
+static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
+{
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_rcpt r;
+        read_rcpt(q, &r);
+        fn(arg, &r);
+    }
+    sqlite3_reset(q);
+    return walked(s, code);
+}
+
+void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
+    }
+    sqlite3_reset(q);
+    done(arg, walked(s, code));
+}
+
+void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
+                    store_rcpt_fn fn, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_DUE];
+    bind_str(q, 1, next_hop);
+    bind_int(q, 2, (uint64_t)now_ms);
+    bind_int(q, 3, max);
+    done(arg, each_rcpt(s, q, fn, arg));
+}
+
+void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+{
+    bind_int(s->q[Q_BOUNCES], 1, max);
+    done(arg, each_rcpt(s, s->q[Q_BOUNCES], fn, arg));
+}
+
+static void read_message(sqlite3_stmt *q, struct store_message *m)
+{
+    *m = (struct store_message){
+        .id = column_int(q, 0),
+        .bounce_of = column_int(q, 1),
+        .reverse_path = column_str(q, 2),
+        .arrived_ms = (int64_t)column_int(q, 3),
+        .size = column_int(q, 4),
+        .is_8bit = column_int(q, 5) != 0,
+        .is_utf8 = column_int(q, 6) != 0,
+        .client = column_str(q, 7),
+        .helo = column_str(q, 8),
+        .protocol = column_str(q, 9),
+        .tls_version = column_str(q, 10),
+        .tls_cipher = column_str(q, 11),
+        .tls_bits = (uint16_t)column_int(q, 12),
+        .sealed_key = column_str(q, 13),
+        .spool = column_str(q, 14),
+        .body = column_str(q, 16),
+    };
+}
+
+static enum store_result give_message(struct store *s, uint64_t id, bool with_body, store_message_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
+    struct store_message m;
+    bind_int(q, 1, id);
+    bind_int(q, 2, with_body);
+    int code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        read_message(q, &m);
+        fn(arg, &m);
+        code = SQLITE_DONE;
+    }
+    sqlite3_reset(q);
+    return walked(s, code);
+}
+
+void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg)
+{
+    done(arg, give_message(s, id, true, fn, arg));
+}
+
+static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
+{
+    *a = (struct store_attempt){
+        .id = column_int(q, 1),
+        .rcpts = column_str(q, 2),
+        .at_ms = (int64_t)column_int(q, 3),
+        .took_ms = (uint32_t)column_int(q, 4),
+        .host = column_str(q, 5),
+        .address = column_str(q, 6),
+        .port = (uint16_t)column_int(q, 7),
+        .mx = (uint8_t)column_int(q, 8),
+        .sess = (uint8_t)column_int(q, 9),
+        .action = (uint8_t)column_int(q, 10),
+        .grade = (uint8_t)column_int(q, 11),
+        .floor = (uint8_t)column_int(q, 12),
+        .reason = (uint8_t)column_int(q, 13),
+        .raised = (uint32_t)column_int(q, 14),
+        .reused = column_int(q, 15) != 0,
+        .tls_version = column_str(q, 16),
+        .tls_cipher = column_str(q, 17),
+        .tls_bits = (uint16_t)column_int(q, 18),
+        .tls_group = column_str(q, 19),
+        .tls_signature = column_str(q, 20),
+        .peer_key = column_str(q, 21),
+        .cert_check = column_str(q, 22),
+        .cert_subject = column_str(q, 23),
+        .cert_issuer = column_str(q, 24),
+        .cert_fingerprint = column_str(q, 25),
+        .cert_not_after = (int64_t)column_int(q, 26),
+        .detail = column_str(q, 27),
+    };
+}
+
+static enum store_result each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_ATTEMPTS];
+    int code;
+    bind_int(q, 1, id);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_attempt a;
+        read_attempt(q, &a);
+        fn(arg, &a);
+    }
+    sqlite3_reset(q);
+    return walked(s, code);
+}
+
+void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
+                  store_attempt_fn attempt, store_done done, void *arg)
+{
+    enum store_result r = give_message(s, id, false, message, arg);
+    if (r == STORE_OK) {
+        bind_int(s->q[Q_RCPTS], 1, id);
+        r = each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);
+    }
+    if (r == STORE_OK && attempt) {
+        r = each_attempt(s, id, attempt, arg);
+    }
+    done(arg, r);
+}
+
+void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
+                store_rcpt_fn rcpt, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE];
+    uint64_t last = 0;
+    int code;
+    bind_int(q, 1, max);
+    if (state != RCPT_STATE_END) {
+        bind_int(q, 2, state);
+    }
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        struct store_rcpt r;
+        read_rcpt(q, &r);
+        if (message && r.id != last) {
+            (void)give_message(s, r.id, false, message, arg);
+            last = r.id;
+        }
+        rcpt(arg, &r);
+    }
+    sqlite3_reset(q);
+    done(arg, walked(s, code));
+}
+
+void store_count(struct store *s, store_counts_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_COUNT];
+    struct store_counts counts = {0};
+    if (sqlite3_step(q) == SQLITE_ROW) {
+        counts = (struct store_counts){.queued = column_int(q, 0), .held = column_int(q, 1)};
+    }
+    sqlite3_reset(q);
+    fn(arg, &counts);
+}
+
+uint64_t store_free_octets(const struct store *s)
+{
+    struct statvfs fs;
+    return fstatvfs(s->spool_dir, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+}
