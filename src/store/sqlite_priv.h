@@ -82,16 +82,15 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
     return (uint64_t)sqlite3_column_int64(q, at);
 }
 
+/* What a failed statement means to the caller. */
 static inline enum store_result result_of(int code)
 {
-    switch (code & 0xff) {
-    case SQLITE_FULL:
+    int primary = code & 0xff;
+    if (primary == SQLITE_FULL) {
         return STORE_FULL;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return STORE_CORRUPT;
-    case SQLITE_IOERR: /* a write that found no space may also come as this */
-    default:
-        return STORE_RETRY;
     }
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
+        return STORE_CORRUPT;
+    }
+    return STORE_RETRY;
 }

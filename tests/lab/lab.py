@@ -233,7 +233,7 @@ class Lab:
     def received(self, domain):
         try:
             with open(self.path('records', domain), encoding='utf-8') as lines:
-                return [json.loads(line) for line in lines]
+                return [json.loads(line) for line in lines if line.endswith('\n')]  # the last may still be in the writing
         except FileNotFoundError:
             return []
 
