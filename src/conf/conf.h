@@ -62,7 +62,7 @@ struct conf {
     struct {
         int64_t command_line, header_octets, header_lines, header_field, recipients, size, hops,
             errors, connections, connections_per_address, connections_per_network, transactions;
-        int64_t command_time, data_time, handshake_time;
+        int64_t command_time, data_time, handshake_time, hurry_time;
     } limits;
     struct {
         int64_t first_retry, retry_max, lifetime, concurrency, messages_per_connection,

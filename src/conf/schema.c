@@ -106,7 +106,7 @@ const struct conf_key conf_schema[] = {
     NUMBER("limits", "messages-per-session", AT(limits.transactions), "1000", 1, 1000000,
            "Messages in one session before it is ended."),
     NUMBER("limits", "connections", AT(limits.connections), "2000", 1, 100000,
-           "Sessions at once, per smtpin process. Under a tenth free, waiting times shorten."),
+           "Sessions at once, per smtpin process."),
     NUMBER("limits", "connections-per-address", AT(limits.connections_per_address), "50", 1, 100000,
            "Sessions at once from one client address, per smtpin process."),
     NUMBER("limits", "connections-per-network", AT(limits.connections_per_network), "200", 1, 100000,
@@ -115,6 +115,8 @@ const struct conf_key conf_schema[] = {
          "Time for one command as a whole, however it drips in."),
     TIME("limits", "data-time", AT(limits.data_time), "10m", 1 * SECOND, 4 * HOUR,
          "Longest pause inside a message, and ten times this for all of it."),
+    TIME("limits", "hurry-time", AT(limits.hurry_time), "10s", 1 * SECOND, 1 * HOUR,
+         "No waiting time is longer than this while under a tenth of the sessions are free."),
     TIME("limits", "handshake-time", AT(limits.handshake_time), "30s", 1 * SECOND, 10 * MINUTE,
          "Time for the whole TLS handshake."),
 

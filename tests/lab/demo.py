@@ -81,15 +81,20 @@ def settled(lab, ids):
     return True
 
 
+def progress(text):
+    if sys.stdout.isatty():
+        print('\r' + text.ljust(60) + ('\r' if not text else ''), end='', flush=True)
+
+
 def story(lab):
     ids = []
     for number, (sender, rcpt, *_) in enumerate(STORIES, 1):
         ids.append(send(sender, rcpt, number))
-        print(f'\rSending {number} of {len(STORIES)} ...', end='', flush=True)
-    print('\rWaiting for the first attempt of each ...   ', end='', flush=True)
+        progress(f'Sending {number} of {len(STORIES)} ...')
+    progress('Waiting for the first attempt of each ...')
     lab.wait_for(lambda: settled(lab, ids), 60, 0.3)
     time.sleep(1)
-    print('\r' + ' ' * 60 + '\r', end='')
+    progress('')
     rows, good = [], True
     for message_id, (sender, rcpt, fate, reason, _) in zip(ids, STORIES):
         state, over = facts(lab.report(message_id))
@@ -106,7 +111,7 @@ def story(lab):
 def witnesses(lab):
     """What the receiving servers themselves saw: nothing may have come in clear that must not."""
     good = True
-    bounces = lab.wait_for(lambda: [m for m in lab.received('inside.test') if m.get('sender') == ''][1:] and lab.received('inside.test'), 20)
+    bounces = lab.wait_for(lambda: [m for m in lab.messages('inside.test') if m.get('sender') == ''][1:] and lab.messages('inside.test'), 20)
     notices = [m for m in bounces or [] if m.get('sender') == '']
     clear = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'message' and not m['tls'] and d != 'nocrypt.test']
     late = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'plaintext-after-garble']

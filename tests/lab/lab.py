@@ -30,8 +30,11 @@ SCRIPTED = {
     'inject.test': ('mx.inject.test', '127.0.1.12', 'inject', 'good'),
     'slow.test': ('mx.slow.test', '127.0.1.13', 'slow', 'good'),
     'drop.test': ('mx.drop.test', '127.0.1.14', 'drop', 'good'),
+    'silent.test': ('mx.silent.test', '127.0.1.19', 'silent', None),
+    'v6.test': ('mx.v6.test', '::1', 'good', 'good'),
     'good.test': ('mx.good.test', '127.0.1.15', 'good', 'good'),
     'unsigned.test': ('mx.unsigned.test', '127.0.1.16', 'good', 'good'),
+    'dualhost.test': ('mx.dual.test', '127.0.1.21', 'good', 'good'),
     'inside.test': ('exchange.inside.test', '127.0.1.20', 'good', 'good'),
 }
 REAL = {'postfix.test': ('mx.postfix.test', '127.0.1.1'), 'exim.test': ('mx.exim.test', '127.0.1.2')}
@@ -170,14 +173,14 @@ class Lab:
         lines = ['$ORIGIN test.', '$TTL 60', '@ SOA ns.test. lab.test. 1 3600 600 86400 60', '@ NS ns.test.', f'ns A {DNS}',
                  f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
-                 'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15',
+                 'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']
         hosts = {**{d: v[:2] for d, v in SCRIPTED.items()}, **REAL}
         for domain, (host, address) in hosts.items():
-            if domain == 'unsigned.test':
+            if domain in ('unsigned.test', 'dualhost.test'):
                 continue
             lines.append(f'{domain}. MX 10 {host}.')
-            lines.append(f'{host}. A {address}')
+            lines.append(f'{host}. {"AAAA" if ":" in address else "A"} {address}')
         return '\n'.join(lines) + '\n'
 
     def sign(self, zone, text):
@@ -236,6 +239,9 @@ class Lab:
                 return [json.loads(line) for line in lines if line.endswith('\n')]  # the last may still be in the writing
         except FileNotFoundError:
             return []
+
+    def messages(self, domain):
+        return [r for r in self.received(domain) if r['event'] == 'message']
 
     def make_users(self):
         """Postfix and Exim want users of their own: only this mount namespace sees them."""

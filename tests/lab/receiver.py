@@ -4,7 +4,7 @@
 Usage: receiver.py MODE ADDRESS PORT RECORD [CERT KEY]
 Each message (and each broken attempt) is one JSON line in RECORD. Modes: good, no-starttls,
 garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), slow (one octet at a time),
-inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message).
+inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets).
 """
 import json
 import socket
@@ -26,7 +26,8 @@ class Receiver:
                 self.context.minimum_version = ssl.TLSVersion.TLSv1
                 self.context.maximum_version = ssl.TLSVersion.TLSv1
             self.context.load_cert_chain(cert, key)
-        self.server = socket.create_server((address, port), backlog=128)
+        family = socket.AF_INET6 if ':' in address else socket.AF_INET
+        self.server = socket.create_server((address, port), family=family, backlog=128)
 
     def write(self, **facts):
         facts.update(server=self.mode, address=self.address, at=time.time())
@@ -68,6 +69,8 @@ class Session:
             self.client.sendall(data)
 
     def run(self):
+        if self.r.mode == 'silent':
+            time.sleep(60)
         self.say('220 receiver ESMTP')
         while True:
             line = self.file.readline(4096)

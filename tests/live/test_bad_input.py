@@ -152,6 +152,17 @@ def test_limits_are_settings(gateway):
     gateway.restart()
 
 
+def test_one_network_cannot_take_all_sessions(gateway):
+    gateway.restart(limits='connections-per-network 10; connections 1000;')
+    socks = [gateway.raw(f'127.0.3.{i + 1}') for i in range(21)]  # ten for each of the two smtpin processes, and one more
+    greetings = [s.recv(100) for s in socks]
+    assert any(g.startswith(b'421 4.7.0') for g in greetings)
+    with gateway.raw('127.0.9.9') as other:
+        assert other.recv(100).startswith(b'220')
+    for s in socks:
+        s.close()
+
+
 def test_out_of_descriptors(gateway):
     """Accepting stops for a moment; sessions go on, and new ones come in again later."""
     gateway.lab.stop_gateway()

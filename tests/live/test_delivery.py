@@ -8,7 +8,7 @@ import time
 import pytest
 from conftest import INSIDE, OUTSIDE, client_context
 
-DELIVERED = ['postfix.test', 'exim.test', 'good.test', 'unsigned.test', 'implicit.test', 'backup.test', 'slow.test']
+DELIVERED = ['postfix.test', 'exim.test', 'good.test', 'unsigned.test', 'implicit.test', 'backup.test', 'slow.test', 'v6.test', 'dual.test']
 HELD = [('plain.test', 'no-starttls', '4.7.4'), ('garbled.test', 'tls-failed', '4.7.5'), ('refuse.test', 'tls-refused', '4.7.5'),
         ('expired.test', 'grade-too-low', '4.7.5'), ('wrongname.test', 'grade-too-low', '4.7.5'), ('tls10.test', 'tls-failed', '4.7.5'),
         ('inject.test', 'broken-session', '4.4.2'), ('bogus.test', 'mx-lookup', '4.4.3'), ('dead.test', 'connect', '4.4.1'),
@@ -35,7 +35,7 @@ def test_returned_with_a_bounce(gateway, domain, reason, code):
     message_id = gateway.send('x@' + domain, sender=f'{reason}@inside.test')
     found = gateway.wait_state(message_id, 'returned')
     assert (found['reason'], found['status']) == (reason, code)
-    notices = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == [f'{reason}@inside.test']])
+    notices = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [f'{reason}@inside.test']])
     assert len(notices) == 1 and notices[0]['sender'] == ''
     notice = email.message_from_string(notices[0]['data'])
     assert notice.get_content_type() == 'multipart/report' and notice.get_param('report-type') == 'delivery-status'
@@ -48,11 +48,11 @@ def test_returned_with_a_bounce(gateway, domain, reason, code):
 
 
 def test_no_bounce_for_the_null_reverse_path(gateway):
-    before = len([m for m in gateway.lab.received('inside.test') if m['sender'] == ''])
+    before = len([m for m in gateway.lab.messages('inside.test') if m['sender'] == ''])
     message_id = gateway.send('x@reject.test', sender='')
     gateway.wait_state(message_id, 'returned')
     time.sleep(1)
-    assert len([m for m in gateway.lab.received('inside.test') if m['sender'] == '']) == before
+    assert len([m for m in gateway.lab.messages('inside.test') if m['sender'] == '']) == before
 
 
 def test_never_in_clear_where_tls_was_offered(gateway):
@@ -72,7 +72,7 @@ def test_body_arrives_octet_for_octet(gateway):
     body = '.leading dot\r\n..two\r\n' + ''.join(chr(32 + i % 90) * 70 + '\r\n' for i in range(15000))  # about 1 MB: a spool file
     message_id = gateway.send('big@good.test', body=body)
     gateway.wait_state(message_id, 'delivered')
-    got = [m for m in gateway.lab.received('good.test') if m['rcpts'] == ['big@good.test']][-1]['data']
+    got = [m for m in gateway.lab.messages('good.test') if m['rcpts'] == ['big@good.test']][-1]['data']
     assert got.split('\r\n\r\n', 1)[1] == body + '\r\n'
     assert got.startswith('Received: from client.test ([127.0.3.1])\r\n\t(using TLSv1.3 with cipher ')
 
@@ -81,7 +81,7 @@ def test_several_recipients_one_copy(gateway):
     message_id = gateway.send(['a1@good.test', 'a2@good.test', 'a3@inside.test'])
     for i in range(3):
         gateway.wait_state(message_id, 'delivered', rcpt=i)
-    copies = [m for m in gateway.lab.received('good.test') if 'a1@good.test' in m['rcpts']]
+    copies = [m for m in gateway.lab.messages('good.test') if 'a1@good.test' in m['rcpts']]
     assert len(copies) == 1 and copies[0]['rcpts'] == ['a1@good.test', 'a2@good.test']
     assert '\tfor <' not in copies[0]['data']  # RFC 5321 4.4: none when there are several
 
@@ -103,7 +103,7 @@ def test_mail_from_real_servers(gateway, peer, address):
     import smtplib
     with smtplib.SMTP(address, 25, source_address=('127.0.2.9', 0), timeout=30) as client:
         client.sendmail(f'someone@{peer}.test', [rcpt], f'Subject: from {peer}\r\n\r\nhello\r\n')
-    got = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == [rcpt]], 30)
+    got = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [rcpt]], 30)
     assert got and 'with ESMTPS tls TLS_AES_256_GCM_SHA384' in got[0]['data'], gateway.lab.log()[-2000:]
 
 
@@ -165,5 +165,14 @@ def test_large_messages_one_after_the_other(gateway):
             client.mail('nurse@inside.test')
             client.rcpt(f'large{i}@good.test')
             assert client.data('Subject: large\r\n\r\n' + ('z' * 70 + '\r\n') * 30000)[0] == 250
-    got = lambda: [m for m in gateway.lab.received('good.test') if m['event'] == 'message' and m['rcpts'][0].startswith('large')]
+    got = lambda: [m for m in gateway.lab.messages('good.test') if m['event'] == 'message' and m['rcpts'][0].startswith('large')]
     assert len(gateway.lab.wait_for(lambda: got() if len(got()) == 8 else None, 30) or []) == 8
+
+
+def test_time_limits_of_outgoing_sessions(gateway):
+    gateway.restart(delivery='greeting-time 1s;')
+    message_id = gateway.send('x@silent.test')
+    found = gateway.wait_reason(message_id, 'timeout')
+    assert found['state'] == 'waiting' and found['status'] == '4.4.2'
+    gateway.lab.postern('queue', 'delete', message_id)
+    gateway.restart()

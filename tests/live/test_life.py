@@ -148,22 +148,20 @@ def test_full_and_read_only_disk(gateway):
     finally:
         os.unlink(lab.path('small', 'filler'))
     try:
-        assert codes and codes[-1] in (452, 451), codes
+        assert codes and codes[-1] == 452, codes
         lab.wait_ready()
         message_id = lab.wait_for(lambda: try_send(gateway), 20)
         gateway.wait_state(message_id, 'delivered')
         assert gateway.state(kept)['state'] in ('waiting', 'queued')
-        subprocess.run(['mount', '-o', 'remount,ro', lab.path('small')], check=False)
-        code = 0
-        with gateway.smtp() as client:
-            client.mail('a@inside.test')
-            client.rcpt('x@good.test')
-            try:
-                code = client.data('Subject: x\r\n\r\n' + 'r' * 100000 + '\r\n')[0]
-            except Exception as problem:
-                code = getattr(problem, 'smtp_code', -1)
-        subprocess.run(['mount', '-o', 'remount,rw', lab.path('small')], check=False)
-        assert code in (451, 452, 250), code
+        lab.stop_gateway()  # the same store, read-only: nothing is taken, nothing is lost
+        subprocess.run(['mount', '-o', 'remount,ro', lab.path('small')], check=True)
+        lab.start('posternd', [os.path.join(lab.binaries(), 'posternd'), '-c', lab.path('postern.conf')])
+        lab.wait_port(gateway.address, 25)
+        with gateway.smtp(tls=False) as client:
+            assert client.mail('a@inside.test')[0] == 451
+        assert lab.wait_for(lambda: 'process-ended child=queue-0' in lab.log() and 'start-failed' in lab.log())
+        subprocess.run(['mount', '-o', 'remount,rw', lab.path('small')], check=True)
+        lab.wait_ready(60)
         lab.wait_for(lambda: try_send(gateway), 20)
         assert gateway.state(kept)['state'] in ('waiting', 'queued')
     finally:
@@ -177,7 +175,7 @@ def test_lifetime_ends_with_a_bounce(gateway):
     message_id = gateway.send('x@tempfail.test', sender='life@inside.test')
     found = gateway.wait_state(message_id, 'expired', 30)
     assert found['reason'] == 'rejected'
-    notice = gateway.lab.wait_for(lambda: [m for m in gateway.lab.received('inside.test') if m['rcpts'] == ['life@inside.test']])
+    notice = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == ['life@inside.test']])
     assert notice and 'Action: failed' in notice[0]['data']
     gateway.restart()
 

@@ -53,6 +53,22 @@ static void the_design_example(void **state)
     conf_free(c);
 }
 
+/* The start values of the reliability rules, and RFC 5321 4.5.3.2 for outgoing sessions. */
+static void standard_values(void **state)
+{
+    struct conf *c = good(BASE);
+    const int64_t got[] = {c->limits.command_line, c->limits.header_octets, c->limits.header_lines, c->limits.header_field, c->limits.recipients,
+                           c->limits.hops, c->limits.command_time, c->limits.handshake_time, c->limits.connections_per_address,
+                           c->limits.connections_per_network, c->limits.hurry_time, c->smtpout.greeting, c->smtpout.mail, c->smtpout.rcpt,
+                           c->smtpout.data, c->smtpout.block, c->smtpout.dot};
+    static const int64_t want[] = {2048, 256 * 1024, 2000, 64 * 1024, 1000, 100, 300000, 30000, 50, 200, 10000, 300000, 300000, 300000, 120000, 180000, 600000};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_int_equal(got[i], want[i]);
+    }
+    conf_free(c);
+}
+
 static void errors_say_where_and_what(void **state)
 {
     (void)state;
@@ -147,7 +163,7 @@ static void every_setting_is_in_the_manual(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_design_example), cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(the_design_example), cmocka_unit_test(standard_values), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
         cmocka_unit_test(every_setting_is_in_the_manual)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-static const struct smtp_server_config config = {.hostname = "mx.test", .greeting = "Postern", .can_starttls = true, .command_line_max = 2048,
+static struct smtp_server_config config = {.hostname = "mx.test", .greeting = "Postern", .can_starttls = true, .command_line_max = 2048,
                                                  .size_max = 100000, .header_octets_max = 4096, .header_lines_max = 20, .header_field_max = 1000,
                                                  .hops_max = 5, .recipients_max = 3, .errors_max = 5, .transactions_max = 4};
 
@@ -188,6 +188,15 @@ static void starttls_seam(void **state)
     end(&p);
 }
 
+/* Requirement TL1, TL3: not offered without a certificate; asked for all the same: 454. */
+static void without_a_certificate(void **state)
+{
+    (void)state;
+    config.can_starttls = false;
+    EXPECT(EHLO "STARTTLS\r\n", EHLO_TLS "S: 454 4.7.0 TLS is not available now\n");
+    config.can_starttls = true;
+}
+
 static void lines_must_be_lines(void **state)
 {
     (void)state;
@@ -248,6 +257,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_message), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(too_many),
-        cmocka_unit_test(starttls_seam), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
+        cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

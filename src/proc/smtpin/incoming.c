@@ -87,6 +87,11 @@ static void fail(struct incoming *m, int error)
     buf_free(&m->sealed);
 }
 
+void incoming_give_up(struct incoming *m)
+{
+    fail(m, -EIO);
+}
+
 static void write_spool(struct incoming *m)
 {
     int r = file_write_all(m->spool, buf_str(&m->sealed));

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 1024 * 1024, HURRY_MS = 10 * 1000, QUEUE_MS = 120 * 1000 };
+enum { OUT_MAX = 1024 * 1024 };
 
 static void session_free(struct session *s);
 static void process(struct session *s);
@@ -81,7 +81,7 @@ static void set_timer(struct session *s, int64_t ms)
 {
     const struct conf *c = child_conf(s->in->child);
     bool hurry = s->in->n_sessions * 10 > (size_t)c->limits.connections * 9;
-    timer_start(s->timer, hurry && ms > HURRY_MS ? HURRY_MS : ms);
+    timer_start(s->timer, hurry && ms > c->limits.hurry_time ? c->limits.hurry_time : ms);
 }
 
 static void on_timer(void *arg)
@@ -231,10 +231,13 @@ void session_queue_gone(struct session *s)
     if (!s->incoming) {
         return;
     }
-    s->incoming->failed_other = true;
-    if (s->incoming->ended) {
+    bool ended = s->incoming->ended;
+    incoming_give_up(s->incoming);
+    if (ended) {
         s->submitted = true; /* the queue may have it: its spool file is not ours to drop */
         session_submitted(s, STORE_RETRY);
+    } else {
+        session_resume(s); /* it may have waited for a spool file that will not come */
     }
 }
 

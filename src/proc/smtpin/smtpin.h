@@ -88,5 +88,7 @@ void incoming_body(struct session *s, struct incoming *m, struct str bytes);
 /* Seals the end; submits at once or when the spool file is there. */
 void incoming_end(struct session *s, struct incoming *m);
 void incoming_spool(struct session *s, struct incoming *m, uint8_t result, struct str name, int fd);
+/* The queue is gone: the rest is read and dropped, the end is answered with 451. */
+void incoming_give_up(struct incoming *m);
 /* True when so much waits for the spool file that reading should pause. */
 bool incoming_is_full(const struct incoming *m);
