@@ -65,7 +65,8 @@ struct conf {
         int64_t command_time, data_time, handshake_time, hurry_time;
     } limits;
     struct {
-        int64_t first_retry, retry_max, lifetime, concurrency, messages_per_connection,
+        int64_t first_retry, retry_max, lifetime, concurrency, deliveries,
+            messages_per_connection,
             idle_connection, report_retention, reserve;
     } queue;
     struct {

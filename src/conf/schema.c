@@ -128,6 +128,8 @@ const struct conf_key conf_schema[] = {
          "Age at which an undelivered message goes back to its sender."),
     NUMBER("queue", "concurrency", AT(queue.concurrency), "20", 1, 1000,
            "Deliveries at once to one destination."),
+    NUMBER("queue", "deliveries", AT(queue.deliveries), "500", 1, 20000,
+           "Deliveries at once to all destinations together."),
     NUMBER("queue", "messages-per-connection", AT(queue.messages_per_connection), "100", 1, 100000,
            "Messages sent over one connection before a new one is made."),
     TIME("queue", "idle-connection", AT(queue.idle_connection), "5s", 0, 5 * MINUTE,

@@ -128,7 +128,8 @@ def witnesses(lab):
 def keep(lab):
     print('\nThe world stays up until Ctrl-C. From another terminal:')
     print(f'  {lab.path("bin", "postern")} -c {lab.path("postern.conf")} status')
-    print(f'  sudo nsenter --target $(pgrep -f -n "lab/demo.py build --keep") --net --mount sh    # then: nc {GATEWAY} 25')
+    print(f'  sudo nsenter --target $(pgrep -f -n "lab/demo.py build --keep") --net --mount sh')
+    print(f'  ... and in that shell: swaks, telnet {GATEWAY} 25, or postern explain nurse@inside.test bank@expired.test')
     sys.stdout.flush()
     try:
         signal.pause()
@@ -138,7 +139,6 @@ def keep(lab):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    lab_module.SCRIPTED['nocrypt.test'] = ('mx.nocrypt.test', '127.0.1.18', 'no-starttls', None)
     lab = lab_module.Lab(sys.argv[1])
     good = False
     try:
@@ -150,8 +150,7 @@ def main():
         cli = f'{lab.path("bin", "postern")} -c {lab.path("postern.conf")}'
         print('\nOne message in full (postern message ID):\n')
         print(lab.postern('message', ids[0]).stdout)
-        print(f'To look further{"" if "--keep" in sys.argv else " (with ./demo --keep)"}:\n  {cli} message {ids[5]}\n  {cli} queue list\n'
-              f'  {cli} explain nurse@inside.test bank@expired.test\n  {cli} status')
+        print(f'To look further{"" if "--keep" in sys.argv else " (with ./demo --keep)"}:\n  {cli} message {ids[5]}\n  {cli} queue list\n  {cli} status')
         print('\nEvery message met its expected fate.' if good else '\nNOT every message met its expected fate; log: ' + lab.path('log', 'posternd'))
         if '--keep' in sys.argv:
             keep(lab)

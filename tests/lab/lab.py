@@ -20,6 +20,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 # domain -> (MX host, address, receiver mode, certificate kind)
 SCRIPTED = {
     'plain.test': ('mx.plain.test', '127.0.1.3', 'no-starttls', None),
+    'nocrypt.test': ('mx.nocrypt.test', '127.0.1.18', 'no-starttls', None),
     'garbled.test': ('mx.garbled.test', '127.0.1.4', 'garbled', None),
     'refuse.test': ('mx.refuse.test', '127.0.1.5', 'refuse454', None),
     'expired.test': ('mx.expired.test', '127.0.1.6', 'good', 'expired'),
@@ -30,6 +31,7 @@ SCRIPTED = {
     'inject.test': ('mx.inject.test', '127.0.1.12', 'inject', 'good'),
     'slow.test': ('mx.slow.test', '127.0.1.13', 'slow', 'good'),
     'drop.test': ('mx.drop.test', '127.0.1.14', 'drop', 'good'),
+    'flip.test': ('mx.flip.test', '127.0.1.22', 'flip', None),
     'silent.test': ('mx.silent.test', '127.0.1.19', 'silent', None),
     'v6.test': ('mx.v6.test', '::1', 'good', 'good'),
     'good.test': ('mx.good.test', '127.0.1.15', 'good', 'good'),
@@ -173,7 +175,7 @@ class Lab:
         lines = ['$ORIGIN test.', '$TTL 60', '@ SOA ns.test. lab.test. 1 3600 600 86400 60', '@ NS ns.test.', f'ns A {DNS}',
                  f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
-                 'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
+                 'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'mixed MX 5 mx.garbled.test.', 'mixed MX 10 mx.nocrypt.test.', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']
         hosts = {**{d: v[:2] for d, v in SCRIPTED.items()}, **REAL}
         for domain, (host, address) in hosts.items():

@@ -4,7 +4,8 @@
 Usage: receiver.py MODE ADDRESS PORT RECORD [CERT KEY]
 Each message (and each broken attempt) is one JSON line in RECORD. Modes: good, no-starttls,
 garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), slow (one octet at a time),
-inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets).
+inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets), flip (garbled at first, no offer
+afterwards: what a stripping attacker looks like).
 """
 import json
 import socket
@@ -27,6 +28,7 @@ class Receiver:
                 self.context.maximum_version = ssl.TLSVersion.TLSv1
             self.context.load_cert_chain(cert, key)
         family = socket.AF_INET6 if ':' in address else socket.AF_INET
+        self.sessions = 0
         self.server = socket.create_server((address, port), family=family, backlog=128)
 
     def write(self, **facts):
@@ -54,6 +56,8 @@ class Session:
     def __init__(self, receiver, client):
         self.r, self.client, self.file = receiver, client, client.makefile('rb')
         self.tls = None
+        receiver.sessions += 1
+        self.garbles = receiver.mode == 'garbled' or (receiver.mode == 'flip' and receiver.sessions <= 2)
         self.reset()
 
     def reset(self):
@@ -86,7 +90,7 @@ class Session:
         return handler(line)
 
     def on_ehlo(self, line):
-        offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.r.mode in ('garbled', 'refuse454'))
+        offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.garbles or self.r.mode == 'refuse454')
         caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + (['STARTTLS'] if offer else [])
         for i, cap in enumerate(caps):
             self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
@@ -107,7 +111,7 @@ class Session:
             time.sleep(0.5)
             return False
         self.say('220 2.0.0 ready')
-        if self.r.mode == 'garbled':
+        if self.garbles:
             self.client.recv(512)
             self.client.sendall(b'this is not TLS at all, it is a line of text\r\n')
             self.r.write(event='garbled')

@@ -176,3 +176,36 @@ def test_time_limits_of_outgoing_sessions(gateway):
     assert found['state'] == 'waiting' and found['status'] == '4.4.2'
     gateway.lab.postern('queue', 'delete', message_id)
     gateway.restart()
+
+
+def test_no_offer_by_no_rule_goes_in_clear_and_says_so(gateway):
+    message_id = gateway.send('x@nocrypt.test')
+    assert gateway.wait_state(message_id, 'delivered')['reason'] == 'sent-plain'
+    assert 'Sent securely: NO; not encrypted' in gateway.lab.postern('message', message_id).stdout
+
+
+def test_an_offer_by_one_host_binds_the_others(gateway):
+    """The better server offers TLS and fails; the backup offers none: nothing in clear to it."""
+    message_id = gateway.send('mixed@mixed.test')
+    found = gateway.wait_reason(message_id, 'no-starttls', 10)
+    assert found['state'] == 'waiting'
+    assert [a['reason'] for a in gateway.lab.report(message_id)['attempts'][:2]] == ['tls-failed', 'no-starttls']
+    assert not [m for m in gateway.lab.messages('nocrypt.test') if m['rcpts'] == ['mixed@mixed.test']]
+    gateway.lab.postern('queue', 'delete', message_id)
+
+
+def test_an_offer_that_disappears_later_is_not_forgotten(gateway):
+    message_id = gateway.send('x@flip.test')
+    found = gateway.wait_reason(message_id, 'no-starttls', 20)
+    assert found['state'] == 'waiting' and not gateway.lab.messages('flip.test')
+    gateway.lab.wait_for(lambda: gateway.state(message_id)['attempts'] >= 4, 30)
+    assert not gateway.lab.messages('flip.test')
+    gateway.lab.postern('queue', 'delete', message_id)
+
+
+def test_deliveries_at_once_are_limited(gateway):
+    gateway.restart(queue='deliveries 1;')
+    ids = [gateway.send(f'x{i}@{d}') for i, d in enumerate(['good.test', 'slow.test', 'inside.test', 'postfix.test', 'good.test', 'v6.test'])]
+    for message_id in ids:
+        gateway.wait_state(message_id, 'delivered', 30)
+    gateway.restart()

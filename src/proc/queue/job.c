@@ -95,6 +95,30 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
     }
 }
 
+/* True when an earlier attempt at this recipient saw encryption offered: then nothing goes in clear
+ * now, even if the offer is gone. (Memory of domains across messages will take this over.) */
+static bool offered_before(const struct store_rcpt *r)
+{
+    switch ((enum reason)r->reason) {
+    case REASON_TLS_REFUSED:
+    case REASON_TLS_FAILED:
+    case REASON_WEAK_CRYPTO:
+    case REASON_DANE_MISMATCH:
+    case REASON_GRADE_TOO_LOW:
+    case REASON_NO_REQUIRETLS:
+    case REASON_NO_STARTTLS: /* refused for want of it: by a rule, or by this memory */
+        return true;
+    case REASON_NONE: case REASON_SENT: case REASON_SENT_PLAIN: case REASON_SENT_LEGACY: case REASON_NULL_MX:
+    case REASON_MX_LOOKUP: case REASON_NO_DOMAIN: case REASON_NO_HOST: case REASON_LOOP: case REASON_TLSA_LOOKUP:
+    case REASON_STS_LOOKUP: case REASON_MX_NOT_IN_POLICY: case REASON_CONNECT: case REASON_NO_SECURE_CHANNEL:
+    case REASON_ESCALATED: case REASON_REJECTED: case REASON_BROKEN_SESSION: case REASON_TIMEOUT: case REASON_TOO_BIG:
+    case REASON_NO_8BIT: case REASON_NO_UTF8: case REASON_KEYS_AWAY: case REASON_SHUTDOWN: case REASON_EXPIRED:
+    case REASON_DELETED: case REASON_POISON: case REASON_END:
+        break;
+    }
+    return false;
+}
+
 static void send_job(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
@@ -121,7 +145,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .reqtls = 0,
                 .trno = TRNO_OFF,
                 .override = OVERRIDE_NONE,
-                .seen = 0,
+                .seen = offered_before(&first->r),
                 .attempt = first->r.attempts,
                 .arrived_ms = m->arrived_ms,
                 .body = m->spool.n > 0 ? STR("") : m->body}};

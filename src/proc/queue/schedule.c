@@ -159,10 +159,16 @@ static void gather(struct queue *q, struct destination *d, struct link *job)
     }
 }
 
+/* True when no more deliveries may begin, whatever the destination. */
+static bool is_busy(const struct queue *q)
+{
+    return map_len(q->jobs) >= (size_t)child_conf(q->child)->queue.deliveries;
+}
+
 static void pump_destination(struct queue *q, struct destination *d)
 {
     unsigned limit = (unsigned)child_conf(q->child)->queue.concurrency;
-    while (d->in_flight < limit && queue_can_send(q)) {
+    while (d->in_flight < limit && queue_can_send(q) && !is_busy(q)) {
         if (list_empty(&d->ready) && d->more_in_store && !d->reading) {
             refill(q, d);
         }
@@ -195,7 +201,11 @@ void queue_pump(struct queue *q)
     while (!list_empty(&todo)) {
         struct link *l = todo.next;
         list_remove(l);
-        pump_destination(q, LIST_OF(l, struct destination, due_link));
+        if (is_busy(q)) {
+            list_append(&q->pump_list, l); /* its turn comes when a delivery ends */
+        } else {
+            pump_destination(q, LIST_OF(l, struct destination, due_link));
+        }
     }
     queue_bounce_start(q);
 }

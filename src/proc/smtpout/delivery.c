@@ -226,6 +226,7 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
         try_next(d);
         return;
     }
+    d->facts.seen |= l->offered; /* a sighting binds the next host of the same attempt, too */
     if (l->state == LINK_BUSY && d->n_verdicts > 0) {
         d->n_verdicts--; /* it was judged fit to send, and then broke: that verdict no longer counts */
     }
@@ -285,6 +286,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     struct permit permit = {0};
     char detail[200] = "";
+    d->facts.seen |= l->offered;
     d->facts.sess = l->sess;
     d->facts.ext = caps->requiretls;
     struct host_verdict v = policy_host(&d->facts);
