@@ -61,9 +61,38 @@ int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size
     return 0;
 }
 
+static bool is_own(const char *name, const char *const *own)
+{
+    for (; own && *own; own++) {
+        if (str_eq_nocase(str_c(name), str_c(*own))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A host with one of our addresses is ourselves under another name: it and all worse ones go. */
+static void drop_own_addresses(struct mx_result *r, const char *const *own)
+{
+    for (size_t i = 0; i < r->n_hosts; i++) {
+        for (size_t k = 0; k < r->hosts[i].n_addresses; k++) {
+            if (is_own(r->hosts[i].addresses[k], own)) {
+                size_t keep = i;
+                while (keep > 0 && r->hosts[keep - 1].preference == r->hosts[i].preference) {
+                    keep--;
+                }
+                r->n_hosts = keep;
+                r->outcome = keep == 0 ? MX_LOOP : r->outcome;
+                return;
+            }
+        }
+    }
+}
+
 static void finish(struct lookup *l)
 {
     struct mx_result *r = &l->result;
+    drop_own_addresses(r, l->own);
     size_t usable = 0, failed = 0;
     for (size_t i = 0; i < r->n_hosts; i++) {
         usable += r->hosts[i].n_addresses > 0;
@@ -132,16 +161,6 @@ static void ask_addresses(struct lookup *l)
     if (--l->open == 0) {
         finish(l);
     }
-}
-
-static bool is_own(const char *name, const char *const *own)
-{
-    for (; own && *own; own++) {
-        if (str_eq_nocase(str_c(name), str_c(*own))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static int by_preference(const void *a, const void *b)

@@ -36,8 +36,8 @@ struct mx_result {
 /* r is valid until the callback returns. */
 typedef void (*mx_fn)(void *arg, const struct mx_result *r);
 
-/* Looks up the servers of a domain. Names in own (NULL-terminated, borrowed for the call's life)
- * are ourselves: they and all worse preferences are dropped (RFC 5321 5.1). */
+/* Looks up the servers of a domain. Names and addresses in own (NULL-terminated, borrowed for the
+ * call's life) are ourselves: they and all worse preferences are dropped (RFC 5321 5.1). */
 void mx_lookup(struct dns_resolver *r, const char *domain, const char *const *own, mx_fn fn, void *arg);
 /* Only the addresses of one configured host. */
 void mx_lookup_host(struct dns_resolver *r, const char *host, mx_fn fn, void *arg);

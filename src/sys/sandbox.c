@@ -110,6 +110,10 @@ static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
         r = r == -EEXIST || (calls & SANDBOX_CONNECT) || SANITIZED ? 0 : r;
     }
+    if (r == 0 && !(calls & SANDBOX_CONNECT)) { /* syslog(3) tries this when its daemon was restarted */
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
+        r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(connect), 0);
+    }
     if (r == 0 && !(calls & SANDBOX_FILES) && !SANITIZED) {
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);
         r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 0);

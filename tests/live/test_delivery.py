@@ -13,7 +13,7 @@ HELD = [('plain.test', 'no-starttls', '4.7.4'), ('garbled.test', 'tls-failed', '
         ('expired.test', 'grade-too-low', '4.7.5'), ('wrongname.test', 'grade-too-low', '4.7.5'), ('tls10.test', 'tls-failed', '4.7.5'),
         ('inject.test', 'broken-session', '4.4.2'), ('bogus.test', 'mx-lookup', '4.4.3'), ('dead.test', 'connect', '4.4.1'),
         ('tempfail.test', 'rejected', '4.2.0'), ('drop.test', 'broken-session', '4.4.2')]
-RETURNED = [('reject.test', 'rejected', '5.1.1'), ('null.test', 'null-mx', '5.1.10'), ('nosuch.test', 'no-domain', '5.1.2'), ('loop.test', 'loop', '5.4.6')]
+RETURNED = [('reject.test', 'rejected', '5.1.1'), ('null.test', 'null-mx', '5.1.10'), ('nosuch.test', 'no-domain', '5.1.2'), ('loop.test', 'loop', '5.4.6'), ('loopaddress.test', 'loop', '5.4.6')]
 
 
 @pytest.mark.parametrize('domain', DELIVERED)
@@ -32,10 +32,10 @@ def test_held_back(gateway, domain, reason, code):
 
 @pytest.mark.parametrize('domain,reason,code', RETURNED)
 def test_returned_with_a_bounce(gateway, domain, reason, code):
-    message_id = gateway.send('x@' + domain, sender=f'{reason}@inside.test')
+    message_id = gateway.send('x@' + domain, sender=f'{domain}@inside.test')
     found = gateway.wait_state(message_id, 'returned')
     assert (found['reason'], found['status']) == (reason, code)
-    notices = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [f'{reason}@inside.test']])
+    notices = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [f'{domain}@inside.test']])
     assert len(notices) == 1 and notices[0]['sender'] == ''
     notice = email.message_from_string(notices[0]['data'])
     assert notice.get_content_type() == 'multipart/report' and notice.get_param('report-type') == 'delivery-status'
@@ -208,4 +208,26 @@ def test_deliveries_at_once_are_limited(gateway):
     ids = [gateway.send(f'x{i}@{d}') for i, d in enumerate(['good.test', 'slow.test', 'inside.test', 'postfix.test', 'good.test', 'v6.test'])]
     for message_id in ids:
         gateway.wait_state(message_id, 'delivered', 30)
+    gateway.restart()
+
+
+def test_smart_host(gateway):
+    gateway.restart(top='relay mx.good.test:25 { tls cert; }')
+    message_id = gateway.send('x@anywhere.invalid')
+    assert gateway.wait_state(message_id, 'delivered')['next-hop'] == '=relay'
+    assert [m for m in gateway.lab.messages('good.test') if m['rcpts'] == ['x@anywhere.invalid']]
+    waiting = gateway.send('x@inside.test')
+    assert gateway.wait_state(waiting, 'delivered')['next-hop'] == '=inside'
+    gateway.restart()
+
+
+def test_json_log(gateway):
+    import json
+    before = len(gateway.lab.log())
+    gateway.restart(log='format json;')
+    gateway.wait_state(gateway.send('x@good.test'), 'delivered')
+    lines = [json.loads(line) for line in gateway.lab.log()[before:].splitlines() if line.startswith('{')]
+    assert {'accepted', 'delivered', 'process-ready'} <= {line['event'] for line in lines}
+    sent = [line for line in lines if line['event'] == 'delivered'][-1]
+    assert sent['tls'] == 'TLSv1.3' and sent['grade'] == 'auth' and sent['bits'] == 256
     gateway.restart()

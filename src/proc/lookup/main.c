@@ -42,7 +42,7 @@ struct lookup {
     struct map *entries;
     struct link by_age;
     size_t n_waiters;
-    const char *own[2];
+    const char *own[64]; /* our name and the addresses we listen on */
     uint64_t asked, shared;
 };
 
@@ -207,6 +207,20 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     ipc_channel_new(child_loop(c), fd, "smtpout", rules, on_peer_closed, owner);
 }
 
+static void learn_own(struct lookup *l, const struct conf *conf)
+{
+    size_t n = 0;
+    l->own[n++] = err_strdup(conf->hostname);
+    for (size_t i = 0; i < conf->n_listens; i++) {
+        for (size_t k = 0; k < conf->listens[i].addresses.n && n + 1 < ARRAY_LEN(l->own); k++) {
+            struct str at = str_c(conf->listens[i].addresses.v[k]);
+            struct str ip = str_slice(at, 0, str_find_last(at, ':'));
+            bool bracketed = ip.n > 2 && ip.p[0] == '[';
+            l->own[n++] = str_dup(bracketed ? str_slice(ip, 1, ip.n - 1) : ip);
+        }
+    }
+}
+
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct lookup *l = owner;
@@ -218,7 +232,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     l->child = c;
     l->entries = map_new(CACHE_ENTRIES);
     list_init(&l->by_age);
-    l->own[0] = err_strdup(conf->hostname);
+    learn_own(l, conf);
     return dns_resolver_new(child_loop(c), &config, problem, size, &l->resolver);
 }
 
