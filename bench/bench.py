@@ -107,7 +107,7 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
             'smtp_connection_cache_destinations': 'sink.bench.test,bench.test', 'smtpd_peername_lookup': 'no', 'smtp_tls_connection_reuse': 'yes', 'smtpd_client_connection_count_limit': '0',
             'smtpd_client_connection_rate_limit': '0', 'qmgr_message_active_limit': '40000', 'smtpd_tls_security_level': 'encrypt' if tls else 'none', 'smtpd_tls_cert_file': chain,
             'smtpd_tls_key_file': key, 'smtp_tls_security_level': 'secure' if tls else 'none', 'smtp_tls_secure_cert_match': 'sink.bench.test', 'smtp_tls_CAfile': lab.path('ca', 'ca.pem'), 'alias_maps': '', 'local_recipient_maps': '',
-            'import_environment': f'LD_LIBRARY_PATH={lab.library_env()["LD_LIBRARY_PATH"]} MAIL_CONFIG={etc} TZ=UTC', 'maillog_file': lab.path('log', 'postfix.log'), 'maillog_file_prefixes': '/tmp',
+            'import_environment': f'LD_LIBRARY_PATH={lab.linker_env()["LD_LIBRARY_PATH"]} MAIL_CONFIG={etc} TZ=UTC', 'maillog_file': lab.path('log', 'postfix.log'), 'maillog_file_prefixes': '/tmp',
             'message_size_limit': '100000000', 'smtp_destination_recipient_limit': '50', 'smtpd_relay_restrictions': 'permit_mynetworks,reject',
         }
         with open(os.path.join(etc, 'main.cf'), 'w') as out:
@@ -118,7 +118,7 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
                          'proxymap unix - - n - - proxymap', 'smtp unix - - n - - smtp', 'error unix - - n - - error', 'anvil unix - - n - 1 anvil', 'scache unix - - n - 1 scache',
                          'tlsproxy unix - - n - 0 tlsproxy', 'postlog unix-dgram n - n - 1 postlogd'):
                 out.write(line + '\n')
-        env = dict(lab.library_env(), MAIL_CONFIG=etc)
+        env = dict(lab.linker_env(), MAIL_CONFIG=etc)
         lab.start('postfix', [f'{root}/usr/lib/postfix/sbin/master', '-c', etc, '-d'], env=env)
         lab.wait_port('127.0.2.1', 25)
         return lab.procs['postfix'].pid

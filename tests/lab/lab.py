@@ -60,7 +60,7 @@ class Lab:
     def run(self, *args, **kw):
         return subprocess.run(args, check=True, capture_output=True, text=True, **kw)
 
-    def library_env(self):
+    def linker_env(self):
         env = dict(os.environ)
         dirs = [os.path.join(self.root, d) for d in ('usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu', 'lib/x86_64-linux-gnu', 'usr/lib/postfix', 'usr/lib')]
         env['LD_LIBRARY_PATH'] = ':'.join(dirs)
@@ -198,7 +198,7 @@ class Lab:
         return path + '.signed', ds
 
     def tools_env(self):
-        env = self.library_env()
+        env = self.linker_env()
         env['PATH'] = os.path.join(self.root, 'usr/bin') + ':' + env['PATH']
         return env
 
@@ -222,7 +222,7 @@ class Lab:
                       'remote-control:\n  control-enable: no\n')
             for name, path in zones:
                 out.write(f'zone:\n  name: "{name}"\n  zonefile: "{path}"\n')
-        self.start('nsd', [os.path.join(self.root, 'usr/sbin/nsd'), '-d', '-c', self.path('etc', 'nsd.conf')], env=self.library_env())
+        self.start('nsd', [os.path.join(self.root, 'usr/sbin/nsd'), '-d', '-c', self.path('etc', 'nsd.conf')], env=self.linker_env())
         self.wait_port(DNS, 53)
 
     # --- receivers -----------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Lab:
             self.run('mount', '--bind', self.path('etc', name), '/etc/' + name)
         # Exim is set-uid and so ignores LD_LIBRARY_PATH: a linker cache of our own finds its libraries
         with open(self.path('etc', 'ld.so.conf'), 'w') as out:
-            out.write('include /etc/ld.so.conf\n' + self.library_env()['LD_LIBRARY_PATH'].replace(':', '\n') + '\n')
+            out.write('include /etc/ld.so.conf\n' + self.linker_env()['LD_LIBRARY_PATH'].replace(':', '\n') + '\n')
         self.run('/sbin/ldconfig', '-X', '-C', self.path('etc', 'ld.so.cache'), '-f', self.path('etc', 'ld.so.conf'))
         self.run('mount', '--bind', self.path('etc', 'ld.so.cache'), '/etc/ld.so.cache')
 
@@ -264,7 +264,7 @@ class Lab:
             os.mkdir(d)
         os.chown(self.path('postfix-data'), 4001, 4001)
         os.chown(self.path('mail', 'postfix'), 4004, 4004)
-        env = self.library_env()
+        env = self.linker_env()
         cert = self.path('ca', 'mx.postfix.test')
         settings = {
             'compatibility_level': '3.6', 'queue_directory': self.path('postfix-queue'), 'data_directory': self.path('postfix-data'),
@@ -351,7 +351,7 @@ out:
   tls_verify_certificates = {self.path("ca", "ca.pem")}
 ''')
         os.chmod(config, 0o644)
-        self.start('exim', [os.path.join(self.root, 'usr/sbin/exim4'), '-bdf', '-q1m', '-C', config], env=self.library_env())
+        self.start('exim', [os.path.join(self.root, 'usr/sbin/exim4'), '-bdf', '-q1m', '-C', config], env=self.linker_env())
         self.wait_port('127.0.1.2', 25)
 
     def mailbox(self, which):
