@@ -320,6 +320,7 @@ static void add_rcpt(struct store *s, struct store_rcpt *r)
     bind_str(q, 11, r->reply);
     bind_str(q, 12, r->host);
     bind_int(q, 13, r->bounced);
+    bind_int(q, 14, r->tls_offered);
     run(s, Q_ADD_RCPT);
 }
 
@@ -357,7 +358,8 @@ void store_outcome(struct store *s, const struct store_rcpt *r)
     bind_str(q, 7, r->reply);
     bind_str(q, 8, r->host);
     bind_int(q, 9, r->bounced);
-    bind_int(q, 10, r->rcpt);
+    bind_int(q, 10, r->tls_offered);
+    bind_int(q, 11, r->rcpt);
     run(s, Q_SET_RCPT);
 }
 

@@ -12,9 +12,9 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)")                 \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)")                        \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                        \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
-                "reply=?, host=?, bounced=? WHERE rcpt=?")                                         \
+                "reply=?, host=?, bounced=?, offered=? WHERE rcpt=?")                                         \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
     X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (3,4) AND bounced=0)) LIMIT 1") \

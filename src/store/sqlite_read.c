@@ -23,6 +23,7 @@ static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
         .reply = column_str(q, 10),
         .host = column_str(q, 11),
         .bounced = column_int(q, 12) != 0,
+        .tls_offered = column_int(q, 13) != 0,
     };
 }
 

@@ -55,6 +55,7 @@ struct store_rcpt {
     uint8_t reason;       /* enum reason of the policy */
     struct str code, reply, host;
     bool bounced; /* a bounce about it was stored, or none is due */
+    bool tls_offered; /* an attempt saw encryption offered: nothing goes in clear any more */
 };
 
 struct store_attempt {

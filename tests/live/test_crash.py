@@ -12,7 +12,7 @@ import time
 import lab as lab_module
 
 SECONDS = float(os.environ.get('POSTERN_CRASH_SECONDS', '20'))
-TARGETS = ['smtpin-0', 'smtpin-1', 'smtpout-0', 'smtpout-1', 'queue-0', 'keys-0', 'lookup-0', 'tree']
+TARGETS = ['tree', 'smtpin-0', 'smtpin-1', 'smtpout-0', 'smtpout-1', 'queue-0', 'keys-0', 'lookup-0']
 
 
 class Load(threading.Thread):
@@ -56,9 +56,11 @@ class Load(threading.Thread):
 def kill(gateway, name):
     lab = gateway.lab
     if name == 'tree':
+        assert os.popen('pgrep -x queue').read().strip()  # so that finding none below means something
         lab.stop('posternd', signal.SIGKILL)
         time.sleep(0.3)
-        assert not os.popen('pgrep -r R,S,D "^(smtpin|smtpout|queue)"').read().strip(), 'children outlived posternd'
+        alive = [name for name in ('smtpin', 'smtpout', 'queue', 'keys', 'lookup') if os.popen(f'pgrep -r R,S,D -x {name}').read().strip()]
+        assert not alive, f'{alive} outlived posternd'
         lab.start_gateway(open(lab.path('postern.conf')).read())
     else:
         pid = gateway.pids().get(name)

@@ -95,26 +95,14 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
     }
 }
 
-/* True when an earlier attempt at this recipient saw encryption offered: then nothing goes in clear
- * now, even if the offer is gone. (Memory of domains across messages will take this over.) */
-static bool offered_before(const struct store_rcpt *r)
+/* True when an earlier attempt saw encryption offered: then nothing goes in clear now, even if the
+ * offer is gone. (Memory of domains across messages will take this over.) */
+static bool offered_before(const struct job *j)
 {
-    switch ((enum reason)r->reason) {
-    case REASON_TLS_REFUSED:
-    case REASON_TLS_FAILED:
-    case REASON_WEAK_CRYPTO:
-    case REASON_DANE_MISMATCH:
-    case REASON_GRADE_TOO_LOW:
-    case REASON_NO_REQUIRETLS:
-    case REASON_NO_STARTTLS: /* refused for want of it: by a rule, or by this memory */
-        return true;
-    case REASON_NONE: case REASON_SENT: case REASON_SENT_PLAIN: case REASON_SENT_LEGACY: case REASON_NULL_MX:
-    case REASON_MX_LOOKUP: case REASON_NO_DOMAIN: case REASON_NO_HOST: case REASON_LOOP: case REASON_TLSA_LOOKUP:
-    case REASON_STS_LOOKUP: case REASON_MX_NOT_IN_POLICY: case REASON_CONNECT: case REASON_NO_SECURE_CHANNEL:
-    case REASON_ESCALATED: case REASON_REJECTED: case REASON_BROKEN_SESSION: case REASON_TIMEOUT: case REASON_TOO_BIG:
-    case REASON_NO_8BIT: case REASON_NO_UTF8: case REASON_KEYS_AWAY: case REASON_SHUTDOWN: case REASON_EXPIRED:
-    case REASON_DELETED: case REASON_POISON: case REASON_END:
-        break;
+    LIST_EACH (at, &j->items) {
+        if (LIST_OF(at, struct item, link)->r.tls_offered) {
+            return true;
+        }
     }
     return false;
 }
@@ -145,7 +133,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .reqtls = 0,
                 .trno = TRNO_OFF,
                 .override = OVERRIDE_NONE,
-                .seen = offered_before(&first->r),
+                .seen = offered_before(j),
                 .attempt = first->r.attempts,
                 .arrived_ms = m->arrived_ms,
                 .body = m->spool.n > 0 ? STR("") : m->body}};
@@ -326,7 +314,12 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     struct job *j = map_get(q->jobs, map_id(&o->lease));
     (void)ch;
     (void)fd;
-    if (!j || j->n_attempts == ARRAY_LEN(j->attempts)) {
+    if (!j) {
+        return;
+    }
+    must(o->sess < SESS_END);
+    j->tls_offered |= o->sess != SESS_NOCONN && o->sess != SESS_NOADV;
+    if (j->n_attempts == ARRAY_LEN(j->attempts)) {
         return;
     }
     struct store_attempt *a = arena_alloc(&j->arena, sizeof *a);
@@ -473,7 +466,8 @@ static void save(struct job *j)
     char rcpts[1024];
     struct buf list = BUF_INIT(sizeof rcpts - 1);
     LIST_EACH (at, &j->items) {
-        const struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        r->tls_offered |= j->tls_offered;
         (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
         if (j->kind == JOB_DELIVER) {
             store_outcome(q->store, r);

@@ -66,7 +66,7 @@ struct job {
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
-    bool null_reverse_path, started;
+    bool null_reverse_path, started, tls_offered;
     struct arena arena; /* of the attempts below */
     struct store_attempt *attempts[64];
     size_t n_attempts;

@@ -42,7 +42,8 @@ static void fail(struct link_conn *l, enum reason reason, const char *detail)
         link_free(l);
         return;
     }
-    enum sess sess = l->handshaking ? SESS_HSFAIL : l->state == LINK_BUSY ? l->sess : SESS_NOCONN;
+    bool offer_broken = l->handshaking || (l->offered && l->state == LINK_TALKING);
+    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == LINK_BUSY ? l->sess : SESS_NOCONN;
     l->delivery = NULL;
     d->link = NULL;
     delivery_link_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
