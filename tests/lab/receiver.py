@@ -141,7 +141,7 @@ class Session:
         path = line[line.index('<') + 1:line.index('>')]
         if self.r.mode == 'reject':
             self.r.write(event='rejected', rcpt=path)
-            self.say('550 5.1.1 no such person here')
+            self.say('550 5.1.1 no such person here' + (' and a long explanation' * 25 if path.startswith('long') else ''))
         elif self.r.mode == 'tempfail':
             self.r.write(event='tempfailed', rcpt=path)
             self.say('451 4.2.0 come back later')

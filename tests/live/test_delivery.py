@@ -47,6 +47,19 @@ def test_returned_with_a_bounce(gateway, domain, reason, code):
     assert gateway.lab.wait_for(lambda: gateway.state(message_id)['sender-told'])
 
 
+def test_a_bounce_about_very_many_recipients(gateway):
+    """The other side chooses how long its refusals are: the notices must still fit, and name everyone."""
+    pids = gateway.pids()
+    rcpts = [f'long{i:03}{"x" * 50}@reject.test' for i in range(150)]
+    message_id = gateway.send(rcpts, sender='many@inside.test')
+    told = lambda: all(r['sender-told'] for r in gateway.lab.report(message_id)['recipients'])
+    assert gateway.lab.wait_for(told, 40, 0.3), gateway.lab.log()[-3000:]
+    gateway.lab.wait_for(lambda: len([m for m in gateway.lab.messages('inside.test') if m['rcpts'] == ['many@inside.test']]) >= 13)
+    notices = [m['data'] for m in gateway.lab.messages('inside.test') if m['rcpts'] == ['many@inside.test']]
+    assert all(sum(f'rfc822;{r}' in n for n in notices) == 1 for r in rcpts)
+    assert gateway.pids() == pids
+
+
 def test_no_bounce_for_the_null_reverse_path(gateway):
     before = len([m for m in gateway.lab.messages('inside.test') if m['sender'] == ''])
     message_id = gateway.send('x@reject.test', sender='')

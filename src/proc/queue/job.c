@@ -16,7 +16,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SAVE_RETRY_MS = 1000, BOUNCE_BATCH = 200, PER_WORKER = 10 };
+enum {
+    SAVE_RETRY_MS = 1000,
+    BOUNCE_BATCH = 200,
+    BOUNCE_RCPTS_MAX = 12, /* in one notice: with the longest replies it still fits inline */
+    PER_WORKER = 10,
+};
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED };
@@ -259,6 +264,10 @@ static void bounce_one(void *arg, const struct store_rcpt *r)
         }
         must(map_put(w->q->bouncing, map_id(&r->id), w->job) == 0);
     }
+    if (w->job->n_items == BOUNCE_RCPTS_MAX) {
+        return; /* the others get a notice of their own, after this one */
+    }
+    w->job->n_items++;
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
     it->r = *r;
@@ -455,8 +464,10 @@ static void on_saved(void *arg, enum store_result result)
         if (r->state == RCPT_QUEUED && j->to) {
             queue_retry_at(q, j->to, r->next_ms);
         }
-        q->bounces_due |= !r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
+        q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
+                          (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
     }
+    q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
     job_free(j);
 }
 
@@ -505,6 +516,10 @@ static void job_orphaned(struct queue *q, struct job *j)
     if (deaths >= DEATHS_MAX) {
         log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
         store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+        if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
+            store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
+            store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);
+        }
         map_take(q->deaths, map_id(&j->id));
     } else if (map_put(q->deaths, map_id(&j->id), (void *)deaths) < 0) {
         log_warn("deaths-not-counted", KV("id", id));

@@ -66,7 +66,8 @@ struct job {
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
-    bool null_reverse_path, started, tls_offered;
+    bool null_reverse_path, started, tls_offered, bounce_stored;
+    unsigned n_items; /* of a bounce */
     struct arena arena; /* of the attempts below */
     struct store_attempt *attempts[64];
     size_t n_attempts;

@@ -255,6 +255,7 @@ static void on_tick(void *arg)
     }
     int64_t keep_ms = child_conf(q->child)->queue.report_retention;
     store_expire(q->store, now - keep_ms, EXPIRE_BATCH);
+    q->bounces_due = true; /* those that could not be written before */
     queue_check_space(q);
     timer_start(q->tick, soonest - now > TICK_MS ? soonest - now : TICK_MS);
 }

@@ -187,6 +187,10 @@ static void on_durable(void *arg, enum store_result result)
     struct queue *q = s->queue;
     reply(s->peer->channel, s->token, result);
     if (result == STORE_OK) {
+        struct job *bounce = s->hot->m.bounce_of ? map_get(q->bouncing, map_id(&s->hot->m.bounce_of)) : NULL;
+        if (bounce) {
+            bounce->bounce_stored = true;
+        }
         q->accepted++;
         log_accepted(s);
         for (size_t i = 0; i < s->n_rcpts; i++) {
