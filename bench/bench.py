@@ -89,15 +89,8 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         lab = self.lab
         etc, root = lab.path('etc', 'postfix'), lab.root
         if not os.path.exists(etc):
-            for d in (etc, lab.path('postfix-queue'), lab.path('postfix-data')):
-                os.mkdir(d)
-            os.chown(lab.path('postfix-data'), 4001, 4001)
-            for d, mode, uid in (('active', 0o700, 4001), ('bounce', 0o700, 4001), ('corrupt', 0o700, 4001), ('defer', 0o700, 4001), ('deferred', 0o700, 4001), ('flush', 0o700, 4001), ('hold', 0o700, 4001),
-                                 ('incoming', 0o700, 4001), ('private', 0o700, 4001), ('saved', 0o700, 4001), ('trace', 0o700, 4001), ('public', 0o710, 4001), ('maildrop', 0o730, 4001), ('pid', 0o755, 0)):
-                path = lab.path('postfix-queue', d)
-                os.mkdir(path)
-                os.chmod(path, mode)
-                os.chown(path, uid, 4002 if d in ('public', 'maildrop') else 0)
+            os.mkdir(etc)
+            lab.make_postfix_queue()
         chain, key = self.cert('relay.bench.test')
         settings = {
             'compatibility_level': '3.6', 'queue_directory': lab.path('postfix-queue'), 'data_directory': lab.path('postfix-data'), 'daemon_directory': f'{root}/usr/lib/postfix/sbin',

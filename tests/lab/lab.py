@@ -258,11 +258,23 @@ class Lab:
         self.run('/sbin/ldconfig', '-X', '-C', self.path('etc', 'ld.so.cache'), '-f', self.path('etc', 'ld.so.conf'))
         self.run('mount', '--bind', self.path('etc', 'ld.so.cache'), '/etc/ld.so.cache')
 
-    def start_postfix(self):
-        etc, root = self.path('etc', 'postfix'), self.root
-        for d in (etc, self.path('postfix-queue'), self.path('postfix-data'), self.path('mail', 'postfix')):
+    def make_postfix_queue(self):
+        """The directories that Postfix's own set-up would make."""
+        for d in (self.path('postfix-queue'), self.path('postfix-data')):
             os.mkdir(d)
         os.chown(self.path('postfix-data'), 4001, 4001)
+        for d, mode, uid in (('active', 0o700, 4001), ('bounce', 0o700, 4001), ('corrupt', 0o700, 4001), ('defer', 0o700, 4001), ('deferred', 0o700, 4001),
+                             ('flush', 0o700, 4001), ('hold', 0o700, 4001), ('incoming', 0o700, 4001), ('private', 0o700, 4001), ('saved', 0o700, 4001),
+                             ('trace', 0o700, 4001), ('public', 0o710, 4001), ('maildrop', 0o730, 4001), ('pid', 0o755, 0)):
+            path = self.path('postfix-queue', d)
+            os.mkdir(path)
+            os.chmod(path, mode)
+            os.chown(path, uid, 4002 if d in ('public', 'maildrop') else 0)
+
+    def start_postfix(self):
+        etc, root = self.path('etc', 'postfix'), self.root
+        for d in (etc, self.path('mail', 'postfix')):
+            os.mkdir(d)
         os.chown(self.path('mail', 'postfix'), 4004, 4004)
         env = self.linker_env()
         cert = self.path('ca', 'mx.postfix.test')
@@ -286,13 +298,7 @@ class Lab:
                          'smtp unix - - n - - smtp', 'error unix - - n - - error', 'virtual unix - n n - - virtual', 'anvil unix - - n - 1 anvil',
                          'postlog unix-dgram n - n - 1 postlogd'):
                 out.write(line + '\n')
-        for d, mode, uid in (('active', 0o700, 4001), ('bounce', 0o700, 4001), ('corrupt', 0o700, 4001), ('defer', 0o700, 4001), ('deferred', 0o700, 4001),
-                             ('flush', 0o700, 4001), ('hold', 0o700, 4001), ('incoming', 0o700, 4001), ('private', 0o700, 4001), ('saved', 0o700, 4001),
-                             ('trace', 0o700, 4001), ('public', 0o710, 4001), ('maildrop', 0o730, 4001), ('pid', 0o755, 0)):
-            path = self.path('postfix-queue', d)
-            os.mkdir(path)
-            os.chmod(path, mode)
-            os.chown(path, uid, 4002 if d in ('public', 'maildrop') else 0)
+        self.make_postfix_queue()
         env.update(MAIL_CONFIG=etc)
         self.start('postfix', [f'{root}/usr/lib/postfix/sbin/master', '-c', etc, '-d'], env=env)
         self.wait_port('127.0.1.1', 25)
