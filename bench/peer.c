@@ -147,7 +147,7 @@ static void run_client(struct session *s)
             break;
         case SMTP_CL_START_TLS: {
             struct buf plain = BUF_INIT(1 << 16), cipher = BUF_INIT(1 << 16);
-            s->tls = tls_channel_client(tls_ctx, tls_name);
+            s->tls = tls_channel_client(tls_ctx, &(struct tls_peer){.name = tls_name});
             must(tls_channel_feed(s->tls, STR(""), &plain, &cipher) == 0);
             (void)!conn_send(s->conn, buf_str(&cipher));
             buf_free(&cipher);

@@ -161,8 +161,42 @@ static bool target_ok(struct str text, bool address_only)
     return port > 0 && (is_address || (!address_only && address_domain_ok(host, false)));
 }
 
+/* address, @domain, @.suffix, group:NAME */
+static bool match_ok(struct str word)
+{
+    struct address address;
+    if (str_starts_nocase(word, STR("group:"))) {
+        return word.n > 6;
+    }
+    if (word.n > 1 && word.p[0] == '@') {
+        struct str domain = str_slice(word, word.p[1] == '.' ? 2 : 1, word.n);
+        return address_domain_ok(domain, false);
+    }
+    return address_mailbox(word, true, &address) == 0;
+}
+
+/* cert: or key: and 64 hex digits; colons between octets are allowed as openssl prints them. */
+static bool pin_ok(struct str word)
+{
+    size_t colon = str_find(word, ':', 0), digits = 0;
+    struct str kind = str_slice(word, 0, colon);
+    if (!str_eq(kind, STR("cert")) && !str_eq(kind, STR("key"))) {
+        return false;
+    }
+    for (size_t i = colon + 1; i < word.n; i++) {
+        char ch = str_lower(word.p[i]);
+        bool hex = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f');
+        digits += hex;
+        if (!hex && ch != ':') {
+            return false;
+        }
+    }
+    return digits == 64;
+}
+
 static bool word_ok(enum conf_type type, struct str word)
 {
+    struct address mailbox;
     struct address_net net;
     switch (type) {
     case CONF_HOST:
@@ -178,6 +212,12 @@ static bool word_ok(enum conf_type type, struct str word)
         return target_ok(word, true);
     case CONF_TARGET:
         return target_ok(word, false);
+    case CONF_MATCHES:
+        return match_ok(word);
+    case CONF_PINS:
+        return pin_ok(word);
+    case CONF_MAILBOX:
+        return address_mailbox(word, true, &mailbox) == 0;
     case CONF_TEXT:
     case CONF_TIME:
     case CONF_SIZE:
@@ -205,6 +245,12 @@ static const char *wanted(enum conf_type type)
         return "an address with port such as 192.0.2.1:25 or [::]:25";
     case CONF_TARGET:
         return "a host, host:port or [address]:port";
+    case CONF_MATCHES:
+        return "an address, @domain, @.suffix or group:NAME";
+    case CONF_PINS:
+        return "cert: or key: and the 64 hex digits of a SHA-256";
+    case CONF_MAILBOX:
+        return "a mail address";
     case CONF_TEXT:
     case CONF_TIME:
     case CONF_SIZE:
@@ -261,6 +307,8 @@ static int set_value(struct binder *b, const struct conf_key *key, void *base,
     case CONF_DOMAINS:
     case CONF_NETS:
     case CONF_ADDRS:
+    case CONF_MATCHES:
+    case CONF_PINS:
         return set_words(b, key, words, n, at);
     case CONF_STORE:
         return set_store(b, key, words, n);
@@ -268,6 +316,7 @@ static int set_value(struct binder *b, const struct conf_key *key, void *base,
     case CONF_HOST:
     case CONF_PATH:
     case CONF_TARGET:
+    case CONF_MAILBOX:
     case CONF_TIME:
     case CONF_SIZE:
     case CONF_NUMBER:
@@ -341,32 +390,65 @@ static void apply_defaults(struct binder *b, const char *block, void *base)
 
 static void bind_children(struct binder *b, const struct conf_node *parent, const struct target *t);
 
+static struct conf_rule *open_rule(struct binder *b, const struct conf_node *n, const char *kind)
+{
+    struct conf *c = b->conf;
+    if (c->n_rules >= CONF_BLOCKS_MAX) {
+        bad(b, n->at, "more than %d partner and rule blocks", CONF_BLOCKS_MAX);
+        return NULL;
+    }
+    c->rules = realloc(c->rules, (c->n_rules + 1) * sizeof *c->rules);
+    must(c->rules);
+    struct conf_rule *r = &c->rules[c->n_rules++];
+    *r = (struct conf_rule){.kind = kind, .name = n->words[1].text};
+    apply_defaults(b, kind, r);
+    return r;
+}
+
+static struct conf_group *open_group(struct binder *b, const struct conf_node *n)
+{
+    struct conf *c = b->conf;
+    if (c->n_groups >= CONF_BLOCKS_MAX) {
+        bad(b, n->at, "more than %d group blocks", CONF_BLOCKS_MAX);
+        return NULL;
+    }
+    c->groups = realloc(c->groups, (c->n_groups + 1) * sizeof *c->groups);
+    must(c->groups);
+    c->groups[c->n_groups] = (struct conf_group){.name = n->words[1].text};
+    return &c->groups[c->n_groups++];
+}
+
+static struct conf_listen *open_listen(struct binder *b, const struct conf_node *n)
+{
+    struct conf *c = b->conf;
+    if (c->n_listens >= CONF_LISTENS_MAX || strcmp(n->words[1].text, "smtp") != 0) {
+        bad(b, n->words[1].at, "listen: \"%s\" is not one of: smtp, or there are over %d blocks", n->words[1].text,
+            CONF_LISTENS_MAX);
+        return NULL;
+    }
+    c->listens[c->n_listens] = (struct conf_listen){.kind = n->words[1].text};
+    return &c->listens[c->n_listens++];
+}
+
+static struct conf_client_certificate *open_certificate(struct binder *b, const struct conf_node *n)
+{
+    struct conf *c = b->conf;
+    if (c->n_certificates >= CONF_CERTIFICATES_MAX) {
+        bad(b, n->at, "more than %d client-certificate blocks", CONF_CERTIFICATES_MAX);
+        return NULL;
+    }
+    c->certificates[c->n_certificates] = (struct conf_client_certificate){.name = n->words[1].text};
+    return &c->certificates[c->n_certificates++];
+}
+
 /* A block's own struct: repeated blocks have one each, the others are part of struct conf. */
 static void *open_block(struct binder *b, const struct conf_node *n, const struct conf_key *key)
 {
-    struct conf *c = b->conf;
-    if (strcmp(key->name, "partner") == 0) {
-        if (c->n_partners >= CONF_BLOCKS_MAX) {
-            bad(b, n->at, "more than %d partner blocks", CONF_BLOCKS_MAX);
-            return NULL;
-        }
-        c->partners = realloc(c->partners, (c->n_partners + 1) * sizeof *c->partners);
-        must(c->partners);
-        struct conf_partner *p = &c->partners[c->n_partners++];
-        *p = (struct conf_partner){.name = n->words[1].text};
-        apply_defaults(b, "partner", p);
-        return p;
-    }
-    if (strcmp(key->name, "listen") == 0) {
-        if (c->n_listens >= CONF_LISTENS_MAX || strcmp(n->words[1].text, "smtp") != 0) {
-            bad(b, n->words[1].at, "listen: \"%s\" is not one of: smtp, or there are over %d blocks",
-                n->words[1].text, CONF_LISTENS_MAX);
-            return NULL;
-        }
-        c->listens[c->n_listens] = (struct conf_listen){.kind = n->words[1].text};
-        return &c->listens[c->n_listens++];
-    }
-    return c;
+    return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0 ? (void *)open_rule(b, n, key->name)
+           : strcmp(key->name, "group") == 0              ? (void *)open_group(b, n)
+           : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
+           : strcmp(key->name, "client-certificate") == 0 ? (void *)open_certificate(b, n)
+                                                          : (void *)b->conf;
 }
 
 static void check_required(struct binder *b, const struct target *t, struct conf_place at)
@@ -409,7 +491,7 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
     size_t n_words = n->n_words - 1;
     if (strcmp(key->name, "outbound") == 0 && n_words > 0) {
         if (strcmp(words[0].text, "require") != 0 || n_words != 2) {
-            bad(b, words[0].at, "write: outbound require none|encrypt|cert;");
+            bad(b, words[0].at, "write: outbound require none|encrypt|cert|auth|pin;");
             return;
         }
         words++;
@@ -459,27 +541,79 @@ static void bind_children(struct binder *b, const struct conf_node *parent, cons
 
 /* --- whole configurations ---------------------------------------------------------------------- */
 
-static void check_whole(struct binder *b)
+static void check_partner_domains(struct binder *b, const struct conf_rule *p)
 {
-    struct conf *c = b->conf;
-    struct conf_place at = c->root->at;
-    if (c->inside_domains.n > 0 && !c->deliver_to) {
-        bad(b, at, "inside domains need deliver-to: where should their mail go?");
-    }
-    for (size_t i = 0; i < c->n_partners; i++) {
-        for (size_t k = 0; k < c->partners[i].domains.n; k++) {
-            const struct conf_partner *owner =
-                conf_partner_for(c, str_c(c->partners[i].domains.v[k]));
-            if (owner && owner != &c->partners[i] && owner < &c->partners[i]) {
-                for (size_t j = 0; j < owner->domains.n; j++) {
-                    if (str_eq_nocase(str_c(owner->domains.v[j]), str_c(c->partners[i].domains.v[k]))) {
-                        bad(b, at, "domain %s stands in the partners \"%s\" and \"%s\"",
-                            owner->domains.v[j], owner->name, c->partners[i].name);
-                    }
+    const struct conf *c = b->conf;
+    for (const struct conf_rule *o = c->rules; o < p; o++) {
+        for (size_t i = 0; i < p->domains.n; i++) {
+            for (size_t k = 0; k < o->domains.n; k++) {
+                if (str_eq_nocase(str_c(o->domains.v[k]), str_c(p->domains.v[i]))) {
+                    bad(b, c->root->at, "domain %s stands in the partners \"%s\" and \"%s\"", o->domains.v[k], o->name,
+                        p->name);
                 }
             }
         }
     }
+}
+
+static void check_groups(struct binder *b, const char *where, const struct conf_words *words)
+{
+    const struct conf *c = b->conf;
+    for (size_t i = 0; i < words->n; i++) {
+        bool known = strncmp(words->v[i], "group:", 6) != 0;
+        for (size_t k = 0; k < c->n_groups; k++) {
+            known |= strcmp(words->v[i] + 6, c->groups[k].name) == 0;
+        }
+        if (!known) {
+            bad(b, c->root->at, "%s: there is no group \"%s\"", where, words->v[i] + 6);
+        }
+    }
+}
+
+static void check_rule(struct binder *b, const struct conf_rule *r)
+{
+    const struct conf *c = b->conf;
+    bool known = !r->client_certificate;
+    check_partner_domains(b, r);
+    check_groups(b, r->name, &r->from);
+    check_groups(b, r->name, &r->to);
+    if ((r->outbound == 4) != (r->pins.n > 0)) {
+        bad(b, c->root->at, "%s \"%s\": \"outbound require pin\" and \"pin\" belong together", r->kind, r->name);
+    }
+    for (size_t i = 0; i < c->n_certificates && !known; i++) {
+        known = strcmp(c->certificates[i].name, r->client_certificate) == 0;
+    }
+    if (!known) {
+        bad(b, c->root->at, "%s \"%s\": there is no client-certificate \"%s\"", r->kind, r->name, r->client_certificate);
+    }
+}
+
+static void check_whole(struct binder *b)
+{
+    struct conf *c = b->conf;
+    if (c->inside_domains.n > 0 && !c->deliver_to) {
+        bad(b, c->root->at, "inside domains need deliver-to: where should their mail go?");
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        check_rule(b, &c->rules[i]);
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        check_groups(b, c->groups[i].name, &c->groups[i].members);
+    }
+    if ((c->signing.domain || c->signing.selector || c->signing.key) &&
+        !(c->signing.domain && c->signing.selector && c->signing.key)) {
+        bad(b, c->root->at, "signing needs all of domain, selector and key");
+    }
+}
+
+static bool is_repeated(const char *block)
+{
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        if (conf_schema[i].repeated && strcmp(conf_schema[i].name, block) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int parse(struct str text, const char *file, conf_read_fn read, struct buf *problems,
@@ -494,8 +628,7 @@ static int parse(struct str text, const char *file, conf_read_fn read, struct bu
     }
     for (size_t i = 0; i < conf_schema_len; i++) {
         const char *block = conf_schema[i].block;
-        if ((i == 0 || strcmp(block, conf_schema[i - 1].block) != 0) && strcmp(block, "partner") != 0 &&
-            strcmp(block, "listen") != 0 && conf_schema[i].block) {
+        if ((i == 0 || strcmp(block, conf_schema[i - 1].block) != 0) && !is_repeated(block)) {
             apply_defaults(&b, block, c);
         }
     }
@@ -532,15 +665,23 @@ void conf_free(struct conf *c)
     if (!c) {
         return;
     }
-    for (size_t i = 0; i < c->n_partners; i++) {
-        free(c->partners[i].domains.v);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        free(c->rules[i].domains.v);
+        free(c->rules[i].from.v);
+        free(c->rules[i].to.v);
+        free(c->rules[i].pins.v);
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        free(c->groups[i].members.v);
     }
     for (size_t i = 0; i < c->n_listens; i++) {
         free(c->listens[i].addresses.v);
     }
     free(c->inside_domains.v);
     free(c->inside_networks.v);
-    free(c->partners);
+    free(c->monitor.domains.v);
+    free(c->rules);
+    free(c->groups);
     conf_tree_free(c->root);
     free(c->text);
     free(c);
@@ -556,20 +697,49 @@ static size_t covers(const char *listed, struct str domain)
     return str_eq_nocase(l, domain) ? SIZE_MAX : 0;
 }
 
-const struct conf_partner *conf_partner_for(const struct conf *c, struct str domain)
+const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain)
 {
-    const struct conf_partner *best = NULL;
+    const struct conf_rule *best = NULL;
     size_t most = 0;
-    for (size_t i = 0; i < c->n_partners; i++) {
-        for (size_t k = 0; k < c->partners[i].domains.n; k++) {
-            size_t n = covers(c->partners[i].domains.v[k], domain);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        for (size_t k = 0; k < c->rules[i].domains.n; k++) {
+            size_t n = covers(c->rules[i].domains.v[k], domain);
             if (n > most) {
                 most = n;
-                best = &c->partners[i];
+                best = &c->rules[i];
             }
         }
     }
     return best;
+}
+
+struct str conf_domain_of(struct str path)
+{
+    size_t at = str_find_last(path, '@');
+    return at < path.n ? str_slice(path, at + 1, path.n) : STR("");
+}
+
+static bool list_has(const struct conf *c, const struct conf_words *list, struct str path, unsigned depth)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct str word = str_c(list->v[i]);
+        if (str_starts_nocase(word, STR("group:"))) {
+            for (size_t k = 0; depth < 8 && k < c->n_groups; k++) {
+                if (strcmp(c->groups[k].name, word.p + 6) == 0 && list_has(c, &c->groups[k].members, path, depth + 1)) {
+                    return true;
+                }
+            }
+        } else if (word.p[0] == '@' ? covers(word.p + 1, conf_domain_of(path)) > 0 : str_eq_nocase(word, path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
+{
+    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || list_has(c, &r->from, reverse_path, 0)) &&
+           (r->to.n == 0 || list_has(c, &r->to, forward_path, 0));
 }
 
 bool conf_is_inside(const struct conf *c, struct str domain)

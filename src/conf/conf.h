@@ -12,6 +12,7 @@ enum {
     CONF_NAMES_MAX = 4096,           /* words in one list */
     CONF_BLOCKS_MAX = 4096,          /* partner blocks */
     CONF_LISTENS_MAX = 16,
+    CONF_CERTIFICATES_MAX = 16,
 };
 
 /* A list of words; owned by the conf. */
@@ -27,10 +28,26 @@ struct conf_listen {
     struct conf_words addresses;
 };
 
-struct conf_partner {
+/* What mail between certain people needs: a partner block (by recipient domain) or a rule block
+ * (by sender and recipient). */
+struct conf_rule {
+    const char *kind, *name;     /* "partner" or "rule"; its label */
+    struct conf_words domains;   /* partner: "bank.example"; ".bank.example" also means all below it */
+    struct conf_words from, to;  /* rule: addresses, @domain, @.suffix, group:NAME; empty: everyone */
+    int outbound;                /* 0 none, 1 encrypt, 2 cert, 3 auth, 4 pin: as enum force */
+    struct conf_words pins;      /* cert:HEX or key:HEX, SHA-256 */
+    int profile;                 /* 0 as for all, else 1 + enum tls_profile */
+    int dane;                    /* 1: DANE is required */
+    const char *client_certificate;
+};
+
+struct conf_group {
     const char *name;
-    struct conf_words domains; /* "bank.example"; ".bank.example" also means all below it */
-    int outbound;              /* 0 none, 1 encrypt, 2 cert: as enum force */
+    struct conf_words members; /* addresses, @domain, @.suffix */
+};
+
+struct conf_client_certificate {
+    const char *name, *chain, *key;
 };
 
 /* Durations are milliseconds, sizes octets. */
@@ -47,11 +64,17 @@ struct conf {
     struct conf_words inside_domains, inside_networks;
     const char *deliver_to;
     int deliver_to_tls; /* as enum force */
+    int deliver_to_requiretls; /* 0 ask the host, 1 assume that the way inside is safe */
+    int requiretls, tls_required_no;
 
     struct conf_listen listens[CONF_LISTENS_MAX];
     size_t n_listens;
-    struct conf_partner *partners;
-    size_t n_partners;
+    struct conf_rule *rules; /* partners and rules in the order of the file */
+    size_t n_rules;
+    struct conf_group *groups;
+    size_t n_groups;
+    struct conf_client_certificate certificates[CONF_CERTIFICATES_MAX];
+    size_t n_certificates;
 
     const char *relay_host;
     int relay_tls;
@@ -67,12 +90,26 @@ struct conf {
     struct {
         int64_t first_retry, retry_max, lifetime, concurrency, deliveries,
             messages_per_connection,
-            idle_connection, report_retention, reserve;
+            idle_connection, report_retention, reserve, notice_after;
     } queue;
+    struct {
+        int64_t interval, keep, first_look_time, look_life, forget, expiry_warning;
+        int probe;
+        struct conf_words domains;
+    } monitor;
+    struct {
+        int send, any_certificate;
+        const char *contact, *receive;
+        int64_t delay;
+    } tlsrpt;
+    struct {
+        const char *domain, *selector, *key;
+    } signing;
     struct {
         int64_t connect, greeting, ehlo, mail, rcpt, data, block, dot, tls;
         int64_t port;
-        int private_addresses;
+        int private_addresses, profile;
+        int64_t policy_wait;
         const char *source;
     } smtpout;
     struct {
@@ -95,7 +132,11 @@ int conf_write(const struct conf *c, struct buf *out) MUST_USE;
 void conf_free(struct conf *c);
 /* Appends the manual page postern.conf(5), made from the schema table. */
 int conf_manual(struct buf *out) MUST_USE;
-/* The partner whose rule covers a domain, or NULL: an exact name before ".suffix", longest first. */
-const struct conf_partner *conf_partner_for(const struct conf *c, struct str domain);
+/* The partner whose domains cover a domain, or NULL: an exact name before ".suffix", longest first. */
+const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain);
+/* True when the rule block (not partner) is about mail from reverse_path to forward_path. */
+bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
 /* True when the domain is ours. */
 bool conf_is_inside(const struct conf *c, struct str domain);
+/* The domain of an address, "" without one. */
+struct str conf_domain_of(struct str path);

@@ -4,7 +4,9 @@
 #include "conf/schema.h"
 
 #define AT(field) offsetof(struct conf, field)
-#define IN_PARTNER(field) offsetof(struct conf_partner, field)
+#define IN_RULE(field) offsetof(struct conf_rule, field)
+#define IN_GROUP(field) offsetof(struct conf_group, field)
+#define IN_CERTIFICATE(field) offsetof(struct conf_client_certificate, field)
 #define IN_LISTEN(field) offsetof(struct conf_listen, field)
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
@@ -26,6 +28,24 @@
     {block, name, CONF_CHOICE, at, standard, 0, 0, choices, false, false, NULL, doc}
 #define BLOCK(block, name, required, repeated, label, doc)                                         \
     {block, name, CONF_BLOCK, 0, NULL, 0, 0, NULL, required, repeated, label, doc}
+
+/* What partner and rule blocks have in common. */
+#define RULE_KEYS(block)                                                                           \
+    {block, "outbound", CONF_CHOICE, IN_RULE(outbound), "none", 0, 0, "none encrypt cert auth pin", \
+     false, false, NULL,                                                                           \
+     "outbound require GRADE: what a connection to them must be at least. encrypt: any TLS; cert: a " \
+     "certificate good for the server's name; auth: also a name vouched for by DNSSEC or MTA-STS; " \
+     "pin: a certificate or key named here. Mail waits, and in the end comes back, when that cannot " \
+     "be had."},                                                                                   \
+    TEXT(block, "pin", CONF_PINS, IN_RULE(pins), NULL, false,                                      \
+         "SHA-256 of the servers' certificates (cert:HEX) or public keys (key:HEX)."),              \
+    CHOICE(block, "profile", IN_RULE(profile), "default", "default strict nist wide",              \
+           "Cryptography that is offered to them: strict (RFC 9325), nist (SP 800-52r2), wide; "    \
+           "default: the setting of delivery."),                                                   \
+    CHOICE(block, "dane", IN_RULE(dane), "opportunistic", "opportunistic require",                 \
+           "require: mail waits unless DANE vouches for the server."),                             \
+    TEXT(block, "client-certificate", CONF_TEXT, IN_RULE(client_certificate), NULL, false,         \
+         "Name of the client-certificate block whose certificate is shown where their server asks.")
 
 const struct conf_key conf_schema[] = {
     TEXT("", "hostname", CONF_HOST, AT(hostname), NULL, true,
@@ -68,19 +88,43 @@ const struct conf_key conf_schema[] = {
     CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "none", "none encrypt cert",
            "What the connection to it must be: none, encrypt, cert."),
 
+    CHOICE("inside/deliver-to", "requiretls", AT(deliver_to_requiretls), "ask", "ask assume",
+           "assume: mail with REQUIRETLS is given to it although it does not offer that; you vouch that "
+           "the way inside is safe."),
+
     TEXT("", "relay", CONF_TARGET, AT(relay_host), NULL, false,
          "Smart host that takes all mail to outside domains. Without it, mail goes to the "
          "recipient domain's own servers."),
     CHOICE("relay", "tls", AT(relay_tls), "cert", "none encrypt cert",
            "What the connection to it must be: none, encrypt, cert."),
 
+    CHOICE("", "requiretls", AT(requiretls), "yes", "no yes",
+           "Offer REQUIRETLS (RFC 8689) to clients inside, and outside if the way inside is known to be "
+           "safe (deliver-to, requiretls assume)."),
+    CHOICE("", "tls-required-no", AT(tls_required_no), "honour", "honour ignore",
+           "honour: a sender's \"TLS-Required: No\" header switches off what the recipient's domain "
+           "publishes (DANE, MTA-STS, memory), never a rule of ours."),
+
     BLOCK("", "partner", false, true, "name", "Rules for the mail exchanged with one organisation."),
-    TEXT("partner", "domains", CONF_DOMAINS, IN_PARTNER(domains), NULL, true,
+    TEXT("partner", "domains", CONF_DOMAINS, IN_RULE(domains), NULL, true,
          "Its domains; .bank.example means every domain below bank.example."),
-    {"partner", "outbound", CONF_CHOICE, IN_PARTNER(outbound), "none", 0, 0, "none encrypt cert",
-     false, false, NULL,
-     "outbound require GRADE: what a connection to them must be at least. Mail waits, and in the "
-     "end comes back, when that cannot be had."},
+    RULE_KEYS("partner"),
+
+    BLOCK("", "rule", false, true, "name",
+          "A rule by sender and recipient. All rules that match a mail are joined: the strongest counts."),
+    TEXT("rule", "from", CONF_MATCHES, IN_RULE(from), NULL, false,
+         "Senders: addresses, @domain, @.suffix, group:NAME. Without it: everyone."),
+    TEXT("rule", "to", CONF_MATCHES, IN_RULE(to), NULL, false, "Recipients, in the same way."),
+    RULE_KEYS("rule"),
+
+    BLOCK("", "group", false, true, "name", "People that rules can name as group:NAME."),
+    TEXT("group", "members", CONF_MATCHES, IN_GROUP(members), NULL, true, "Addresses, @domain, @.suffix."),
+
+    BLOCK("", "client-certificate", false, true, "name", "A certificate shown to servers that ask for one."),
+    TEXT("client-certificate", "chain", CONF_PATH, IN_CERTIFICATE(chain), NULL, true,
+         "Certificate and intermediate certificates (PEM)."),
+    TEXT("client-certificate", "key", CONF_PATH, IN_CERTIFICATE(key), NULL, true,
+         "Private key (PEM), without a password."),
 
     BLOCK("", "workers", false, false, NULL, "How many copies of each process."),
     NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, 64, "Processes that take mail."),
@@ -139,11 +183,48 @@ const struct conf_key conf_schema[] = {
     SIZE("queue", "reserve", AT(queue.reserve), "64M", 0, 1024 * GIB,
          "Free space on the store below which no more mail is taken (452)."),
 
+    TIME("queue", "notice-after", AT(queue.notice_after), "15m", 0, 5 * DAY,
+         "An inside sender is told when his mail still waits after this because no secure connection "
+         "could be had; 0: never."),
+
+    BLOCK("", "monitor", false, false, NULL, "Looking at recipient domains: do they offer encryption?"),
+    CHOICE("monitor", "probe", AT(monitor.probe), "yes", "no yes",
+           "Look daily at every domain that mail went to in the last 30 days."),
+    TEXT("monitor", "domains", CONF_DOMAINS, AT(monitor.domains), NULL, false, "Further domains to look at."),
+    TIME("monitor", "interval", AT(monitor.interval), "1d", 1 * SECOND, 30 * DAY, "Time between two looks at a domain."),
+    TIME("monitor", "keep", AT(monitor.keep), "400d", 1 * HOUR, 3650 * DAY, "How long the history is kept."),
+    TIME("monitor", "forget", AT(monitor.forget), "30d", 1 * HOUR, 3650 * DAY,
+         "A domain that got no mail for this long is no longer looked at."),
+    TIME("monitor", "first-look-time", AT(monitor.first_look_time), "10s", 100, 5 * MINUTE,
+         "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
+    TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY, "How long such a look counts."),
+    TIME("monitor", "expiry-warning", AT(monitor.expiry_warning), "14d", 1 * HOUR, 365 * DAY,
+         "Alarm when the certificate of a receiving server ends within this time."),
+
+    BLOCK("", "tls-reports", false, false, NULL, "Reports about TLS to and from other domains (RFC 8460)."),
+    CHOICE("tls-reports", "send", AT(tlsrpt.send), "no", "no yes", "Send daily reports to domains that ask for them."),
+    TEXT("tls-reports", "contact", CONF_MAILBOX, AT(tlsrpt.contact), NULL, false,
+         "Address named in our reports, and their sender. Without it, administrator."),
+    TEXT("tls-reports", "receive", CONF_MAILBOX, AT(tlsrpt.receive), NULL, false,
+         "Address of ours that reports of others come to: they are read and shown by postern tlsrpt."),
+    CHOICE("tls-reports", "any-certificate", AT(tlsrpt.any_certificate), "yes", "no yes",
+           "Whether a report goes by https although the certificate there is wrong (RFC 8460 section 3 allows it)."),
+    TIME("tls-reports", "delay", AT(tlsrpt.delay), "4h", 0, 23 * HOUR, "Reports go out within this time after midnight (UTC)."),
+
+    BLOCK("", "signing", false, false, NULL, "DKIM signature of the mail that the gateway itself writes as reports."),
+    TEXT("signing", "domain", CONF_HOST, AT(signing.domain), NULL, false, "Domain that signs."),
+    TEXT("signing", "selector", CONF_HOST, AT(signing.selector), NULL, false, "Selector: SELECTOR._domainkey.DOMAIN holds the public key."),
+    TEXT("signing", "key", CONF_PATH, AT(signing.key), NULL, false, "Private key, RSA or Ed25519 (PEM). Stays in the keys process."),
+
     BLOCK("", "delivery", false, false, NULL, "Time limits of outgoing sessions (RFC 5321 4.5.3.2)."),
     NUMBER("delivery", "port", AT(smtpout.port), "25", 1, 65535, "Port of receiving servers."),
     CHOICE("delivery", "private-addresses", AT(smtpout.private_addresses), "no", "no yes",
            "Whether MX hosts may have loopback, link-local or private addresses. Configured hosts "
            "(deliver-to, relay) always may."),
+    CHOICE("delivery", "profile", AT(smtpout.profile), "wide", "strict nist wide",
+           "Cryptography offered to receiving servers."),
+    TIME("delivery", "policy-wait", AT(smtpout.policy_wait), "4h", 0, 5 * DAY,
+         "A new message waits this long when it cannot be found out whether the domain has an MTA-STS policy."),
     TEXT("delivery", "source-address", CONF_TEXT, AT(smtpout.source), "", false,
          "Local address that outgoing connections come from."),
     TIME("delivery", "connect-time", AT(smtpout.connect), "30s", 100, 5 * MINUTE, "To connect."),

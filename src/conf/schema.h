@@ -12,6 +12,9 @@ enum conf_type {
     CONF_DOMAINS, /* list of domains, ".x" for all below x */
     CONF_NETS,   /* list of networks */
     CONF_ADDRS,  /* list of address:port */
+    CONF_MATCHES, /* list of address, @domain, @.suffix, group:NAME */
+    CONF_PINS,   /* list of cert:HEX, key:HEX */
+    CONF_MAILBOX, /* a mail address */
     CONF_TIME,   /* 500ms 30s 5m 4h 5d */
     CONF_SIZE,   /* octets, K M G */
     CONF_NUMBER,

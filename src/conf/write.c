@@ -33,10 +33,13 @@ static int write_value(struct buf *out, const struct conf_key *key, const void *
     case CONF_HOST:
     case CONF_PATH:
     case CONF_TARGET:
+    case CONF_MAILBOX:
         return write_quoted(out, *(const char *const *)at);
     case CONF_DOMAINS:
     case CONF_NETS:
-    case CONF_ADDRS: {
+    case CONF_ADDRS:
+    case CONF_MATCHES:
+    case CONF_PINS: {
         const struct conf_words *words = at;
         int r = 0;
         for (size_t i = 0; r == 0 && i < words->n; i++) {
@@ -67,10 +70,13 @@ static bool is_unset(const struct conf_key *key, const void *at)
     case CONF_HOST:
     case CONF_PATH:
     case CONF_TARGET:
+    case CONF_MAILBOX:
         return !*(const char *const *)at;
     case CONF_DOMAINS:
     case CONF_NETS:
     case CONF_ADDRS:
+    case CONF_MATCHES:
+    case CONF_PINS:
         return ((const struct conf_words *)at)->n == 0;
     case CONF_TIME:
     case CONF_SIZE:
@@ -148,8 +154,14 @@ int conf_write(const struct conf *c, struct buf *out)
     for (size_t i = 0; r == 0 && i < c->n_listens; i++) {
         r = write_block("listen", c->listens[i].kind, &c->listens[i], out);
     }
-    for (size_t i = 0; r == 0 && i < c->n_partners; i++) {
-        r = write_block("partner", c->partners[i].name, &c->partners[i], out);
+    for (size_t i = 0; r == 0 && i < c->n_groups; i++) {
+        r = write_block("group", c->groups[i].name, &c->groups[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
+        r = write_block("client-certificate", c->certificates[i].name, &c->certificates[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_rules; i++) {
+        r = write_block(c->rules[i].kind, c->rules[i].name, &c->rules[i], out);
     }
     return r;
 }
@@ -171,6 +183,12 @@ static const char *type_words(const struct conf_key *key)
         return "network ...";
     case CONF_ADDRS:
         return "address:port ...";
+    case CONF_MATCHES:
+        return "address|@domain|group:name ...";
+    case CONF_PINS:
+        return "cert:HEX|key:HEX ...";
+    case CONF_MAILBOX:
+        return "address";
     case CONF_TIME:
         return "time";
     case CONF_SIZE:

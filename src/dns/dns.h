@@ -12,13 +12,18 @@ struct dns_resolver;
 
 enum dns_outcome { DNS_SECURE, DNS_INSECURE, DNS_BOGUS, DNS_FAILED, DNS_OUTCOME_END };
 enum dns_presence { DNS_DATA, DNS_NODATA, DNS_NXDOMAIN };
-enum dns_type { DNS_TYPE_A = 1, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52 };
+enum dns_type {
+    DNS_TYPE_A = 1, DNS_TYPE_NS = 2, DNS_TYPE_CNAME = 5, DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16,
+    DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52,
+};
 
 struct dns_answer {
     enum dns_outcome outcome;
     enum dns_presence presence; /* meaningful for SECURE and INSECURE only */
     const struct str *records;  /* wire format RDATA; valid until the callback returns */
     size_t n_records;
+    bool truncated;             /* there were more records than we look at */
+    const char *canon;          /* end of the alias chain, without a dot at its end; "" without alias */
     uint32_t ttl_s;
     const char *why;            /* for BOGUS and FAILED, plain words */
 };
@@ -39,5 +44,18 @@ void dns_resolver_free(struct dns_resolver *r);
 /* fn runs exactly once, never before this returns. name: A-labels. */
 void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_fn fn, void *arg);
 const char *dns_outcome_name(enum dns_outcome o);
+/* The strings of a TXT record joined without a separator (RFC 8461 3.1). 0, -EBADMSG, -ENOSPC. */
+int dns_txt_join(struct str rdata, char *dst, size_t size) MUST_USE;
+
+/* What the resolver can be trusted with; asked once at the start. */
+struct dns_self_test {
+    bool validates;   /* the root's own records are secure */
+    bool proves_none; /* so is the absence of a name: needed for DANE */
+    bool answers;     /* at all */
+    char text[200];   /* plain words when something is wrong, else "" */
+};
+typedef void (*dns_self_test_fn)(void *arg, const struct dns_self_test *t);
+/* Asks for the root's name servers and for a name that cannot exist. */
+void dns_self_test(struct dns_resolver *r, dns_self_test_fn fn, void *arg);
 /* Turns a name into A-labels (RFC 5891). 0 or -EINVAL. */
 int dns_to_ascii(struct str name, char *dst, size_t size) MUST_USE;

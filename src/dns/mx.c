@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mx.c: from a domain to the hosts and addresses to try, RFC 5321 5.1, RFC 7505.
+ * mx.c: from a domain to the hosts to try, in order, RFC 5321 5.1, RFC 7505.
  *
- * Called by lookup and postern explain. IPv4 and IPv6 are judged apart: one family failing takes
- * away only that family. What can go wrong is an outcome, not an error.
+ * Called by lookup and postern explain. What can go wrong is an outcome, not an error.
  */
 #include "dns/mx.h"
 #include "base/random.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,15 +14,10 @@ struct lookup {
     const char *const *own;
     mx_fn fn;
     void *arg;
-    size_t open; /* address questions under way */
+    size_t open; /* hosts being looked up */
+    uint16_t port;
     char domain[256];
     struct mx_result result;
-};
-
-struct address_question {
-    struct lookup *lookup;
-    size_t host;
-    bool is_v6;
 };
 
 int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size)
@@ -75,8 +68,8 @@ static bool is_own(const char *name, const char *const *own)
 static void drop_own_addresses(struct mx_result *r, const char *const *own)
 {
     for (size_t i = 0; i < r->n_hosts; i++) {
-        for (size_t k = 0; k < r->hosts[i].n_addresses; k++) {
-            if (is_own(r->hosts[i].addresses[k], own)) {
+        for (size_t k = 0; k < r->hosts[i].host.n_addresses; k++) {
+            if (is_own(r->hosts[i].host.addresses[k], own)) {
                 size_t keep = i;
                 while (keep > 0 && r->hosts[keep - 1].preference == r->hosts[i].preference) {
                     keep--;
@@ -95,71 +88,38 @@ static void finish(struct lookup *l)
     drop_own_addresses(r, l->own);
     size_t usable = 0, failed = 0;
     for (size_t i = 0; i < r->n_hosts; i++) {
-        usable += r->hosts[i].n_addresses > 0;
-        failed += r->hosts[i].n_addresses == 0 &&
-                  (r->hosts[i].outcome == DNS_FAILED || r->hosts[i].outcome == DNS_BOGUS);
+        usable += r->hosts[i].host.n_addresses > 0;
+        failed += r->hosts[i].host.n_addresses == 0 &&
+                  (r->hosts[i].host.outcome == DNS_FAILED || r->hosts[i].host.outcome == DNS_BOGUS);
     }
     if (r->outcome == MX_FOUND && usable == 0) {
         r->outcome = failed > 0 ? MX_FAILED : MX_NO_HOST;
     }
     l->fn(l->arg, r);
+    for (size_t i = 0; i < MX_HOSTS_MAX; i++) {
+        host_clear(&r->hosts[i].host);
+    }
     free(l);
 }
 
-static void add_address(struct mx_host *h, struct str record, bool is_v6)
+static void on_host(void *arg, struct dns_host *h)
 {
-    if (record.n == (is_v6 ? 16u : 4u) && h->n_addresses < MX_ADDRESSES_MAX &&
-        inet_ntop(is_v6 ? AF_INET6 : AF_INET, record.p, h->addresses[h->n_addresses], 46)) {
-        h->n_addresses++;
+    struct lookup *l = arg;
+    struct mx_result *r = &l->result;
+    r->ttl_s = h->ttl_s < r->ttl_s ? h->ttl_s : r->ttl_s;
+    if (h->detail[0]) {
+        snprintf(r->detail, sizeof r->detail, "%s", h->detail);
     }
-}
-
-static void on_address(void *arg, const struct dns_answer *a)
-{
-    struct address_question *q = arg;
-    struct lookup *l = q->lookup;
-    struct mx_host *h = &l->result.hosts[q->host];
-    if (a->outcome == DNS_SECURE || a->outcome == DNS_INSECURE) {
-        for (size_t i = 0; i < a->n_records; i++) {
-            add_address(h, a->records[i], q->is_v6);
-        }
-        if (h->outcome == DNS_OUTCOME_END || (a->n_records > 0 && a->outcome == DNS_INSECURE)) {
-            h->outcome = a->outcome;
-        }
-        l->result.ttl_s = a->n_records > 0 && a->ttl_s < l->result.ttl_s ? a->ttl_s : l->result.ttl_s;
-    } else {
-        if (h->n_addresses == 0) {
-            h->outcome = a->outcome;
-        }
-        snprintf(l->result.detail, sizeof l->result.detail, "address of %s: %s", h->name,
-                 a->why ? a->why : "");
-    }
-    free(q);
     if (--l->open == 0) {
         finish(l);
     }
 }
 
-static void ask_address(struct lookup *l, size_t host, bool is_v6)
+static void ask_hosts(struct lookup *l)
 {
-    struct address_question *q = err_calloc(1, sizeof *q);
-    *q = (struct address_question){l, host, is_v6};
-    l->open++;
-    dns_ask(l->resolver, l->result.hosts[host].name, is_v6 ? DNS_TYPE_AAAA : DNS_TYPE_A, on_address, q);
-}
-
-static void ask_addresses(struct lookup *l)
-{
+    l->open = l->result.n_hosts;
     for (size_t i = 0; i < l->result.n_hosts; i++) {
-        l->result.hosts[i].outcome = DNS_OUTCOME_END;
-    }
-    l->open = 1; /* ours, so that answers cannot finish before all was asked */
-    for (size_t i = 0; i < l->result.n_hosts; i++) {
-        ask_address(l, i, true);
-        ask_address(l, i, false);
-    }
-    if (--l->open == 0) {
-        finish(l);
+        host_lookup(l->resolver, &l->result.hosts[i].host, l->port, on_host, l);
     }
 }
 
@@ -180,7 +140,7 @@ void mx_order(struct mx_result *r, const char *const *own)
     qsort(r->hosts, r->n_hosts, sizeof r->hosts[0], by_preference);
     uint32_t limit = UINT32_MAX;
     for (size_t i = 0; i < r->n_hosts; i++) {
-        if (is_own(r->hosts[i].name, own) && r->hosts[i].preference < limit) {
+        if (is_own(r->hosts[i].host.name, own) && r->hosts[i].preference < limit) {
             limit = r->hosts[i].preference;
         }
     }
@@ -201,10 +161,10 @@ static void read_records(struct lookup *l, const struct dns_answer *a)
     size_t dots = 0;
     for (size_t i = 0; i < a->n_records && r->n_hosts < MX_HOSTS_MAX; i++) {
         struct mx_host *h = &r->hosts[r->n_hosts];
-        if (mx_parse(a->records[i], &h->preference, h->name, sizeof h->name) < 0) {
+        if (mx_parse(a->records[i], &h->preference, h->host.name, sizeof h->host.name) < 0) {
             continue;
         }
-        if (h->name[0] == '\0') {
+        if (h->host.name[0] == '\0') {
             dots++;
         } else {
             r->n_hosts++;
@@ -227,10 +187,13 @@ static void on_mx(void *arg, const struct dns_answer *a)
         return;
     }
     r->ttl_s = a->ttl_s;
+    if (a->outcome == DNS_SECURE && *a->canon && !str_eq_nocase(str_c(a->canon), str_c(l->domain))) {
+        str_copy_cut(str_c(a->canon), r->canon, sizeof r->canon);
+    }
     if (a->presence == DNS_NXDOMAIN) {
         r->outcome = MX_NO_DOMAIN;
     } else if (a->presence == DNS_NODATA) { /* RFC 5321 5.1: the domain itself, preference 0 */
-        str_copy_cut(str_c(l->domain), r->hosts[0].name, sizeof r->hosts[0].name);
+        str_copy_cut(str_c(l->domain), r->hosts[0].host.name, sizeof r->hosts[0].host.name);
         r->n_hosts = 1;
         r->ttl_s = 300;
     } else {
@@ -240,27 +203,52 @@ static void on_mx(void *arg, const struct dns_answer *a)
         mx_order(r, l->own);
     }
     if (r->outcome == MX_FOUND) {
-        ask_addresses(l);
+        ask_hosts(l);
     } else {
         finish(l);
     }
 }
 
-void mx_lookup(struct dns_resolver *r, const char *domain, const char *const *own, mx_fn fn, void *arg)
+static struct lookup *lookup_new(struct dns_resolver *r, uint16_t port, mx_fn fn, void *arg)
 {
     struct lookup *l = err_calloc(1, sizeof *l);
-    *l = (struct lookup){.resolver = r, .own = own, .fn = fn, .arg = arg};
+    *l = (struct lookup){.resolver = r, .port = port, .fn = fn, .arg = arg};
+    return l;
+}
+
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const char *const *own, mx_fn fn, void *arg)
+{
+    struct lookup *l = lookup_new(r, port, fn, arg);
+    l->own = own;
     str_copy_cut(str_c(domain), l->domain, sizeof l->domain);
     dns_ask(r, domain, DNS_TYPE_MX, on_mx, l);
 }
 
-void mx_lookup_host(struct dns_resolver *r, const char *host, mx_fn fn, void *arg)
+void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_fn fn, void *arg)
 {
-    struct lookup *l = err_calloc(1, sizeof *l);
-    *l = (struct lookup){.resolver = r, .fn = fn, .arg = arg};
-    l->result.mx_outcome = DNS_SECURE; /* a configured next hop counts as secure (RFC 7672 2.2) */
+    struct lookup *l = lookup_new(r, port, fn, arg);
+    l->result.mx_outcome = DNS_SECURE;
     l->result.ttl_s = 300;
     l->result.n_hosts = 1;
-    str_copy_cut(str_c(host), l->result.hosts[0].name, sizeof l->result.hosts[0].name);
-    ask_addresses(l);
+    str_copy_cut(str_c(host), l->result.hosts[0].host.name, sizeof l->result.hosts[0].host.name);
+    ask_hosts(l);
+}
+
+struct mx_result *mx_keep(const struct mx_result *r)
+{
+    struct mx_result *copy = err_calloc(1, offsetof(struct mx_result, hosts) + r->n_hosts * sizeof r->hosts[0] + 1);
+    memcpy(copy, r, offsetof(struct mx_result, hosts));
+    for (size_t i = 0; i < r->n_hosts; i++) {
+        copy->hosts[i].preference = r->hosts[i].preference;
+        host_copy(&copy->hosts[i].host, &r->hosts[i].host);
+    }
+    return copy;
+}
+
+void mx_free(struct mx_result *r)
+{
+    for (size_t i = 0; r && i < r->n_hosts; i++) {
+        host_clear(&r->hosts[i].host);
+    }
+    free(r);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mx.h: the receiving servers of a domain (RFC 5321 5.1, RFC 7505), or the addresses of one host.
+ * mx.h: the receiving servers of a domain (RFC 5321 5.1, RFC 7505), or one configured host.
  */
 #pragma once
-#include "dns/dns.h"
+#include "dns/host.h"
 
-enum { MX_HOSTS_MAX = 16, MX_ADDRESSES_MAX = 16 };
+enum { MX_HOSTS_MAX = 16 };
 
 enum mx_outcome {
     MX_FOUND,
@@ -18,30 +18,32 @@ enum mx_outcome {
 
 struct mx_host {
     uint16_t preference;
-    char name[256];
-    enum dns_outcome outcome; /* of the addresses; FAILED when both families failed */
-    char addresses[MX_ADDRESSES_MAX][46];
-    size_t n_addresses;
+    struct dns_host host;
 };
 
 struct mx_result {
     enum mx_outcome outcome;
     enum dns_outcome mx_outcome; /* SECURE: the list is vouched for */
+    char canon[256];             /* where the domain's own alias chain securely ends, or "" */
     uint32_t ttl_s;
-    struct mx_host hosts[MX_HOSTS_MAX]; /* in the order to be tried */
-    size_t n_hosts;
     char detail[256];
+    size_t n_hosts;
+    struct mx_host hosts[MX_HOSTS_MAX]; /* in the order to be tried */
 };
 
 /* r is valid until the callback returns. */
 typedef void (*mx_fn)(void *arg, const struct mx_result *r);
 
-/* Looks up the servers of a domain. Names and addresses in own (NULL-terminated, borrowed for the
- * call's life) are ourselves: they and all worse preferences are dropped (RFC 5321 5.1). */
-void mx_lookup(struct dns_resolver *r, const char *domain, const char *const *own, mx_fn fn, void *arg);
-/* Only the addresses of one configured host. */
-void mx_lookup_host(struct dns_resolver *r, const char *host, mx_fn fn, void *arg);
+/* Looks up the servers of a domain, with the TLSA records for the port. Names and addresses in own
+ * (NULL-terminated, borrowed for the call's life) are ourselves: they and all worse preferences
+ * are dropped (RFC 5321 5.1). */
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const char *const *own, mx_fn fn, void *arg);
+/* Only one configured host: counts as a secure MX (RFC 7672 2.2). */
+void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_fn fn, void *arg);
 /* Sorts by preference, shuffles equals, drops ourselves and worse. Pure but for randomness. */
 void mx_order(struct mx_result *r, const char *const *own);
 /* Reads one MX record's RDATA. 0 or -EBADMSG; "." gives an empty name. */
 int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size) MUST_USE;
+/* A copy that is no larger than its hosts; free it with mx_free(). */
+struct mx_result *mx_keep(const struct mx_result *r);
+void mx_free(struct mx_result *r);

@@ -115,10 +115,10 @@ static void on_timeout(void *arg)
 {
     struct question *q = arg;
     if (ub_cancel(q->resolver->ub, q->id) == 0) {
-        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "no answer in time"});
+        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
         free(q);
     } else {
-        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "no answer in time"});
+        answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "no answer in time"});
     }
 }
 
@@ -140,10 +140,17 @@ static void on_answer(void *arg, int err, struct ub_result *u)
 {
     struct question *q = arg;
     struct str records[RECORDS_MAX];
-    struct dns_answer a = {.outcome = outcome_of(err, u), .records = records};
+    char canon[256] = "";
+    struct dns_answer a = {.outcome = outcome_of(err, u), .records = records, .canon = canon};
     if (a.outcome == DNS_SECURE || a.outcome == DNS_INSECURE) {
         for (; u->havedata && a.n_records < RECORDS_MAX && u->data[a.n_records]; a.n_records++) {
             records[a.n_records] = str_from(u->data[a.n_records], (size_t)u->len[a.n_records]);
+        }
+        a.truncated = u->havedata && u->data[a.n_records];
+        if (u->canonname && u->havedata) {
+            struct str end = str_c(u->canonname);
+            end.n -= end.n > 1 && end.p[end.n - 1] == '.';
+            str_copy_cut(end, canon, sizeof canon);
         }
         a.presence = u->havedata ? DNS_DATA : u->nxdomain ? DNS_NXDOMAIN : DNS_NODATA;
         a.ttl_s = u->ttl > 0 ? (uint32_t)u->ttl : 0;
@@ -160,7 +167,7 @@ static void on_answer(void *arg, int err, struct ub_result *u)
 static void answer_failed(void *arg)
 {
     struct question *q = arg;
-    answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .why = "the question could not be asked"});
+    answer(q, &(struct dns_answer){.outcome = DNS_FAILED, .canon = "", .why = "the question could not be asked"});
     free(q);
 }
 
@@ -198,4 +205,63 @@ int dns_to_ascii(struct str name, char *dst, size_t size)
     int r = str_copy(str_c(out), dst, size);
     idn2_free(out);
     return r;
+}
+
+int dns_txt_join(struct str rdata, char *dst, size_t size)
+{
+    size_t at = 0;
+    while (rdata.n > 0) {
+        size_t n = (unsigned char)rdata.p[0];
+        if (n + 1 > rdata.n) {
+            return -EBADMSG;
+        }
+        if (at + n + 1 > size) {
+            return -ENOSPC;
+        }
+        memcpy(dst + at, rdata.p + 1, n);
+        at += n;
+        rdata = str_slice(rdata, n + 1, rdata.n);
+    }
+    dst[at] = '\0';
+    return strlen(dst) == at ? 0 : -EBADMSG;
+}
+
+struct self_test {
+    struct dns_resolver *resolver;
+    struct dns_self_test result;
+    dns_self_test_fn fn;
+    void *arg;
+};
+
+static void on_absent(void *arg, const struct dns_answer *a)
+{
+    struct self_test *t = arg;
+    struct dns_self_test *r = &t->result;
+    r->proves_none = a->outcome == DNS_SECURE && a->presence == DNS_NXDOMAIN;
+    if (!r->answers) {
+        snprintf(r->text, sizeof r->text, "the name service does not answer: no mail can be sent by MX");
+    } else if (!r->validates) {
+        snprintf(r->text, sizeof r->text, "the root's records are not verified (no trust-anchor set, or the forwarder "
+                                          "drops DNSSEC records): DANE cannot be used, nothing is \"auth\" by DNSSEC");
+    } else if (!r->proves_none) {
+        snprintf(r->text, sizeof r->text, "the absence of a name cannot be verified (%s): many domains will count as "
+                                          "failed lookups, and their mail waits", dns_outcome_name(a->outcome));
+    }
+    t->fn(t->arg, r);
+    free(t);
+}
+
+static void on_root(void *arg, const struct dns_answer *a)
+{
+    struct self_test *t = arg;
+    t->result.answers = a->outcome != DNS_FAILED;
+    t->result.validates = a->outcome == DNS_SECURE && a->presence == DNS_DATA;
+    dns_ask(t->resolver, "postern-self-test-of-this-resolver.", DNS_TYPE_A, on_absent, t);
+}
+
+void dns_self_test(struct dns_resolver *r, dns_self_test_fn fn, void *arg)
+{
+    struct self_test *t = err_calloc(1, sizeof *t);
+    *t = (struct self_test){.resolver = r, .fn = fn, .arg = arg};
+    dns_ask(r, ".", DNS_TYPE_NS, on_root, t);
 }

@@ -180,6 +180,12 @@ static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool sen
     return false;
 }
 
+bool policy_barred(const struct facts *f, struct host_verdict *ret)
+{
+    *ret = (struct host_verdict){.need = policy_requirement(f)};
+    return judge_lookups(f, ret);
+}
+
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * names.c: the names and sentences of facts, verdicts and reasons, from their tables. Pure.
  */
+#include "policy/alarm.h"
 #include "policy/policy.h"
 
+#include <string.h>
+
 #define NAME_OF(n, s) s,
+#define RAISER_WORD(n, s) #n,
 static const char *const grade_names[] = {POLICY_GRADES(NAME_OF)};
 static const char *const force_names[] = {POLICY_FORCES(NAME_OF)};
 static const char *const mx_names[] = {POLICY_MXES(NAME_OF)};
@@ -77,7 +81,59 @@ const char *reason_bounced_code(enum reason r)
     return row(r)->bounced;
 }
 
+bool reason_is_tls(enum reason r)
+{
+    return r == REASON_NO_REQUIRETLS || row(r)->result[0] != '\0';
+}
+
+void raisers_text(uint32_t raised, char *dst, size_t size)
+{
+    static const char *const words[] = {POLICY_RAISERS(RAISER_WORD)};
+    size_t n = 0;
+    *dst = '\0';
+    for (unsigned bit = 0; bit < RAISED_END; bit++) {
+        const char *word = words[bit];
+        size_t need = strlen(word) + (n > 0);
+        if ((raised & (1u << bit)) && n + need < size) {
+            dst[n] = ',';
+            n += n > 0;
+            for (; *word; word++) {
+                dst[n++] = *word >= 'A' && *word <= 'Z' ? (char)(*word + 32) : *word;
+            }
+            dst[n] = '\0';
+        }
+    }
+}
+
 const char *reason_report_result(enum reason r)
 {
     return row(r)->result;
+}
+
+#define ALARM_NAME(n, s, words) s,
+#define ALARM_WORDS(n, s, words) words,
+static const char *const alarm_names[] = {POLICY_ALARMS(ALARM_NAME)};
+static const char *const alarm_sentences[] = {POLICY_ALARMS(ALARM_WORDS)};
+
+const char *alarm_name(enum alarm_kind k)
+{
+    return k < ALARM_KIND_END ? alarm_names[k] : "unknown";
+}
+
+const char *alarm_sentence(enum alarm_kind k)
+{
+    return k < ALARM_KIND_END ? alarm_sentences[k] : "unknown";
+}
+
+static const char *const tlsa_names[] = {POLICY_TLSAS(NAME_OF)};
+static const char *const sts_names[] = {POLICY_STSES(NAME_OF)};
+
+const char *tlsa_name(enum tlsa t)
+{
+    return t < TLSA_END ? tlsa_names[t] : "unknown";
+}
+
+const char *sts_name(enum sts s)
+{
+    return s < STS_END ? sts_names[s] : "unknown";
 }

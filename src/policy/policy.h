@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "policy/verdict.h"
+#include <stddef.h>
 
 struct permit;
 
@@ -14,6 +15,8 @@ struct permit;
 struct requirement policy_requirement(const struct facts *f);
 /* The first row that fits, H1 to H13. */
 struct host_verdict policy_host(const struct facts *f);
+/* H1 to H5: true when the lookups alone bar this host, before any connection. */
+bool policy_barred(const struct facts *f, struct host_verdict *ret);
 /* D1 to D7 over the hosts tried; hosts may be empty (n = 0: nothing could be tried, temporary). */
 struct verdict policy_recipient(const struct facts *f, const struct host_verdict *hosts, unsigned n);
 struct verdict policy_decide(const struct facts *f);
@@ -25,6 +28,8 @@ bool policy_permit(const struct host_verdict *v, struct permit *ret);
 const char *grade_name(enum grade g);
 const char *force_name(enum force f);
 const char *mx_name(enum mx m);
+const char *tlsa_name(enum tlsa t);
+const char *sts_name(enum sts s);
 const char *sess_name(enum sess s);
 const char *action_name(enum action a);
 const char *reason_name(enum reason r);
@@ -32,7 +37,11 @@ const char *reason_sentence(enum reason r);
 /* Enhanced status code for a deferral or a bounce; "" when that cannot be. */
 const char *reason_deferred_code(enum reason r);
 const char *reason_bounced_code(enum reason r);
+/* True when the reason is about encryption: what an inside sender is told early. */
+bool reason_is_tls(enum reason r);
 /* RFC 8460 result type or "". */
 const char *reason_report_result(enum reason r);
+/* The raisers of a set of bits in short words, "rule,dane"; for logs. */
+void raisers_text(uint32_t raised, char *dst, size_t size);
 /* Plain words for one raiser. */
 const char *raiser_sentence(enum raiser_bit bit);

@@ -34,18 +34,35 @@ static void fixed(struct route *r, const char *key, const char *target, int tls)
     r->force = (enum force)tls > r->force ? (enum force)tls : r->force;
 }
 
-void rules_route(const struct conf *c, struct str forward_path, struct route *ret)
+/* Joins one matching block: the strongest demand, the first word about the rest. */
+static void join(struct route *r, const struct conf_rule *rule)
 {
-    size_t at = str_find_last(forward_path, '@');
-    struct str domain = at < forward_path.n ? str_slice(forward_path, at + 1, forward_path.n) : STR("");
+    if ((enum force)rule->outbound > r->force) {
+        r->force = (enum force)rule->outbound;
+        r->rule = rule->name;
+    }
+    r->profile = r->profile ? r->profile : rule->profile;
+    r->dane_required |= rule->dane != 0;
+    r->pins = r->pins || rule->pins.n == 0 ? r->pins : rule;
+    r->client_certificate = r->client_certificate ? r->client_certificate : rule->client_certificate;
+}
+
+void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret)
+{
+    struct str domain = conf_domain_of(forward_path);
     *ret = (struct route){.kind = ROUTE_MX, .port = (uint16_t)c->smtpout.port};
-    const struct conf_partner *partner = conf_partner_for(c, domain);
+    const struct conf_rule *partner = conf_partner_for(c, domain);
     if (partner) {
-        ret->force = (enum force)partner->outbound;
-        ret->rule = partner->name;
+        join(ret, partner);
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path)) {
+            join(ret, &c->rules[i]);
+        }
     }
     if ((domain.n == 0 || conf_is_inside(c, domain)) && c->deliver_to) {
         fixed(ret, "=inside", c->deliver_to, c->deliver_to_tls);
+        ret->assume_requiretls = c->deliver_to_requiretls != 0;
     } else if (c->relay_host) {
         fixed(ret, "=relay", c->relay_host, c->relay_tls);
     } else {
@@ -54,4 +71,10 @@ void rules_route(const struct conf *c, struct str forward_path, struct route *re
             *p = str_lower(*p);
         }
     }
+}
+
+bool rules_same(const struct route *a, const struct route *b)
+{
+    return a->force == b->force && a->profile == b->profile && a->dane_required == b->dane_required && a->pins == b->pins &&
+           str_eq(str_c(a->client_certificate), str_c(b->client_certificate));
 }

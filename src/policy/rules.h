@@ -12,11 +12,19 @@ struct route {
     char next_hop[256]; /* key of the destination: a domain, "=inside" or "=relay" */
     char host[256];     /* FIXED: host name or address */
     uint16_t port;      /* FIXED: its port; MX: the delivery port */
-    enum force force;   /* joined from target and partner rules */
-    const char *rule;   /* name of the partner block that matched, or NULL; borrowed from conf */
+    enum force force;   /* joined from target, partner and rule blocks */
+    const char *rule;   /* name of the block that demands it, or NULL; borrowed from conf */
+    /* from the first matching block that says something about it, partner first */
+    int profile;        /* 0: the setting of delivery; else 1 + enum tls_profile */
+    bool dane_required;
+    const struct conf_rule *pins;   /* the block with the pins, or NULL; borrowed */
+    const char *client_certificate; /* or NULL; borrowed */
+    bool assume_requiretls; /* the way inside is vouched for by the administrator */
 };
 
 /* forward_path: without brackets; without a domain (postmaster) it is ours. */
-void rules_route(const struct conf *c, struct str forward_path, struct route *ret);
+void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret);
+/* True when one session can serve both. */
+bool rules_same(const struct route *a, const struct route *b);
 /* "host", "host:port", "[address]:port": splits it; port stays when none is written. */
 void rules_split_target(struct str target, char *host, size_t size, uint16_t *port);

@@ -5,7 +5,10 @@
 
 #define ADMIN_VERBS(X)                                                                             \
     X(STATUS, "status") X(RELOAD, "reload") X(LIST, "list") X(MESSAGE, "message") X(RETRY, "retry") \
-    X(HOLD, "hold") X(RELEASE, "release") X(DELETE, "delete")
+    X(HOLD, "hold") X(RELEASE, "release") X(DELETE, "delete")                                      \
+    X(DOMAINS, "domains") X(DOMAIN, "domain") X(ALARMS, "alarms") X(CONFIRM, "confirm")            \
+    X(EXCEPTIONS, "exceptions") X(EXCEPTION_ADD, "exception-add") X(EXCEPTION_END, "exception-end") \
+    X(PROBE, "probe") X(STS, "sts")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
 

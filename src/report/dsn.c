@@ -40,8 +40,12 @@ static int put_folded(struct buf *out, struct str text, const char *prefix, bool
     return r;
 }
 
-static struct str status_of(const struct dsn_rcpt *r)
+static struct str status_of(const struct dsn *d, const struct dsn_rcpt *r)
 {
+    if (d->delayed) {
+        const char *deferred = reason_deferred_code(r->reason);
+        return r->code.n > 0 && r->code.p[0] == '4' ? r->code : str_c(*deferred ? deferred : "4.0.0");
+    }
     if (r->code.n > 0 && r->code.p[0] == '5') {
         return r->code;
     }
@@ -55,13 +59,15 @@ static int put_header(const struct dsn *d, const char *boundary, struct buf *out
     date_rfc5322(d->at_ms, date);
     return buf_printf(out,
                       "From: Mail gateway <MAILER-DAEMON@" STR_FMT ">\r\nTo: <" STR_FMT ">\r\n"
-                      "Subject: Your message could not be delivered\r\nDate: %s\r\n"
+                      "Subject: %s\r\nDate: %s\r\n"
                       "Message-ID: <" STR_FMT "@" STR_FMT ">\r\nAuto-Submitted: auto-replied\r\n"
                       "MIME-Version: 1.0\r\n"
                       "Content-Type: multipart/report; report-type=delivery-status;\r\n"
                       "\tboundary=\"%s\"\r\n%s\r\n"
                       "This is a message in MIME format.\r\n\r\n",
-                      STR_ARG(d->hostname), STR_ARG(d->to), date, STR_ARG(d->own_id),
+                      STR_ARG(d->hostname), STR_ARG(d->to),
+                      d->delayed ? "Your message waits for a secure connection" : "Your message could not be delivered",
+                      date, STR_ARG(d->own_id),
                       STR_ARG(d->hostname), boundary,
                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 }
@@ -78,6 +84,28 @@ static int put_person(const struct dsn *d, const struct dsn_rcpt *r, struct buf 
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
 }
 
+static int put_ending(const struct dsn *d, struct buf *out)
+{
+    bool has_admin = d->administrator.n > 0;
+    return buf_printf(out,
+                      "It will not be tried again. If you do not know what to do, forward this\r\n"
+                      "notice to %s" STR_FMT ".\r\n\r\n",
+                      has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+}
+
+/* What will happen next, and what the sender can do. */
+static int put_delay_ending(const struct dsn *d, struct buf *out)
+{
+    char until[DATE_MAX];
+    bool has_admin = d->administrator.n > 0;
+    date_rfc5322(d->until_ms, until);
+    return buf_printf(out,
+                      "Nothing was sent in clear, and nothing is lost. It is tried again until\r\n%s; "
+                      "then it comes back to you.\r\nYou do not need to send it again. If it is urgent, reach the "
+                      "recipient in\r\nanother way, or ask %s" STR_FMT ".\r\n\r\n",
+                      until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+}
+
 static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
 {
     char date[DATE_MAX];
@@ -85,33 +113,28 @@ static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
     int e = buf_printf(out,
                        "--%s\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n"
                        "This is the mail gateway " STR_FMT "%s" STR_FMT ".\r\n\r\n"
-                       "Your message of %s\r\n(our number " STR_FMT ") could not be delivered to:\r\n\r\n",
+                       "Your message of %s\r\n(our number " STR_FMT ") %s:\r\n\r\n",
                        boundary, d->utf8 ? "utf-8" : "us-ascii",
                        d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname),
-                       d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date, STR_ARG(d->id));
+                       d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date, STR_ARG(d->id),
+                       d->delayed ? "has not reached" : "could not be delivered to");
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = put_person(d, &d->rcpts[i], out);
     }
-    bool has_admin = d->administrator.n > 0;
-    return e < 0 ? e
-                 : buf_printf(out,
-                              "It will not be tried again. If you do not know what to do, forward this\r\n"
-                              "notice to %s" STR_FMT ".\r\n\r\n",
-                              has_admin ? "" : "postmaster@",
-                              STR_ARG(has_admin ? d->administrator : d->hostname));
+    return e < 0 ? e : d->delayed ? put_delay_ending(d, out) : put_ending(d, out);
 }
 
 static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
-    struct str status = status_of(r);
+    struct str status = status_of(d, r);
     bool is_utf8 = false;
     for (size_t i = 0; i < r->forward_path.n; i++) {
         is_utf8 |= (unsigned char)r->forward_path.p[i] >= 0x80;
     }
     date_rfc5322(r->last_ms, date);
-    int e = buf_printf(out, "\r\nFinal-Recipient: %s;" STR_FMT "\r\nAction: failed\r\nStatus: " STR_FMT "\r\n",
-                       is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), STR_ARG(status));
+    int e = buf_printf(out, "\r\nFinal-Recipient: %s;" STR_FMT "\r\nAction: %s\r\nStatus: " STR_FMT "\r\n",
+                       is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), d->delayed ? "delayed" : "failed", STR_ARG(status));
     if (e == 0 && r->host.n > 0) {
         e = buf_printf(out, "Remote-MTA: dns;" STR_FMT "\r\n", STR_ARG(r->host));
     }
@@ -122,6 +145,10 @@ static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct
     }
     if (e == 0 && r->last_ms > 0) {
         e = buf_printf(out, "Last-Attempt-Date: %s\r\n", date);
+    }
+    if (e == 0 && d->delayed) {
+        date_rfc5322(d->until_ms, date);
+        e = buf_printf(out, "Will-Retry-Until: %s\r\n", date);
     }
     return e;
 }

@@ -25,6 +25,8 @@ struct dsn {
     size_t n_rcpts;
     struct str headers; /* header section of the original, CRLF lines; never its body */
     bool utf8;
+    bool delayed;       /* not failed yet: it waits for a secure connection... */
+    int64_t until_ms;   /* ...until then */
 };
 
 /* Appends the whole message, CRLF lines. 0 or -ENOSPC. */

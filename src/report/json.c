@@ -88,3 +88,8 @@ int report_render(struct json *j, struct buf *out)
     free(rendered);
     return r;
 }
+
+void report_free(struct json *j)
+{
+    json_decref(raw(j));
+}

@@ -20,5 +20,6 @@ void report_put(struct json *o, const char *key, struct json *child);
 /* Takes item. */
 void report_append(struct json *a, struct json *item);
 void report_append_str(struct json *a, struct str s);
+void report_free(struct json *j);
 /* Appends the text and a newline; frees j. 0 or -ENOSPC. */
 int report_render(struct json *j, struct buf *out) MUST_USE;

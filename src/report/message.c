@@ -165,7 +165,12 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
               : buf_printf(out, "\n     grade %s, needed %s, MX name %s: %s (%s)\n", grade_name((enum grade)a->grade),
                            grade_name((enum grade)a->floor), a->mx == MX_SECURE ? "vouched for" : "not vouched for",
                            action_name((enum action)a->action), reason_name((enum reason)a->reason));
+    r = r < 0 ? r : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n", tlsa_name((enum tlsa)a->tlsa),
+                               a->dane_check.n ? ": " : "", STR_ARG(a->dane_check), sts_name((enum sts)a->sts));
     r = r < 0 ? r : put_raised(a, out);
+    if (r == 0 && a->exception.n > 0) {
+        r = buf_printf(out, "     exception: " STR_FMT "\n", STR_ARG(a->exception));
+    }
     if (r == 0 && a->detail.n > 0) {
         r = buf_printf(out, "     detail: " STR_FMT "\n", STR_ARG(a->detail));
     }
@@ -238,6 +243,10 @@ static struct json *attempt_json(const struct ipc_row_attempt *a)
     report_put_str(o, "certificate-issuer", a->cert_issuer);
     report_put_str(o, "certificate-sha256", a->cert_fingerprint);
     report_put_time(o, "certificate-ends", a->cert_not_after);
+    report_put_str(o, "dane", str_c(tlsa_name((enum tlsa)a->tlsa)));
+    report_put_str(o, "dane-check", a->dane_check);
+    report_put_str(o, "mta-sts", str_c(sts_name((enum sts)a->sts)));
+    report_put_str(o, "exception", a->exception);
     report_put_str(o, "detail", a->detail);
     return o;
 }
@@ -255,6 +264,8 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "client", m->client);
     report_put_str(o, "helo", m->helo);
     report_put_str(o, "protocol", m->protocol);
+    report_put_bool(o, "requiretls", m->reqtls);
+    report_put_bool(o, "tls-required-no", m->tls_required_no);
     report_put_str(o, "tls-version", m->tls_version);
     report_put_str(o, "cipher", m->tls_cipher);
     report_put_int(o, "bits", m->tls_bits);

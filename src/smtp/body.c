@@ -29,6 +29,17 @@ static void refuse(struct smtp_body *b, const struct smtp_reply *r)
     }
 }
 
+/* RFC 8689 3: counts only as "TLS-Required: No", on one line, and as the only such field. */
+static void look_tls_required(struct smtp_body *b, struct str line, size_t octets)
+{
+    size_t colon = str_find(line, ':', 0);
+    struct str value = str_trim(str_slice(line, colon + 1, line.n));
+    if (str_eq_nocase(str_trim(str_slice(line, 0, colon)), STR("TLS-Required")) && colon < line.n) {
+        b->tls_required_fields++;
+        b->tls_required_no = octets == line.n && str_eq_nocase(value, STR("No"));
+    }
+}
+
 /* One complete header line (without CRLF), of which b->line holds the beginning. */
 static void header_line(struct smtp_body *b, const struct smtp_server_config *c, size_t octets)
 {
@@ -40,6 +51,9 @@ static void header_line(struct smtp_body *b, const struct smtp_server_config *c,
     }
     b->field_octets = folded ? b->field_octets + octets : octets;
     b->hops += str_starts_nocase(begin, STR("received:"));
+    if (str_starts_nocase(begin, STR("tls-required"))) {
+        look_tls_required(b, begin, octets);
+    }
     if (++b->header_lines > c->header_lines_max) {
         refuse(b, &header_lines);
     } else if (b->field_octets > c->header_field_max) {

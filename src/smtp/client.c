@@ -274,9 +274,10 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         str_copy_cut(buf_str(&text), size, sizeof size);
         buf_free(&text);
     }
-    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s\r\n", STR_ARG(mail->reverse_path), size,
+    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s%s\r\n", STR_ARG(mail->reverse_path), size,
         mail->is_8bit && c->caps.is_8bit ? " BODY=8BITMIME" : "",
-        mail->is_utf8 && c->caps.utf8 ? " SMTPUTF8" : "");
+        mail->is_utf8 && c->caps.utf8 ? " SMTPUTF8" : "",
+        mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
         say_rcpts(c);
     }

@@ -31,6 +31,7 @@ struct smtp_mail {
     size_t n_rcpts;
     uint64_t size; /* octets, for SIZE= */
     bool is_8bit, is_utf8;
+    bool requiretls; /* said where the peer offers it (RFC 8689 2) */
 };
 
 enum smtp_client_event_type {

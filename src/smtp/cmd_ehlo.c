@@ -40,9 +40,10 @@ void smtp_cmd_ehlo(struct smtp_server *s, struct str args)
         return;
     }
     s->esmtp = true;
-    int r = buf_printf(&lines, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8",
+    int r = buf_printf(&lines, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8%s",
                        s->config.hostname, (unsigned long long)s->config.size_max,
-                       s->config.can_starttls && !s->in_tls ? "STARTTLS\n" : "");
+                       s->config.can_starttls && !s->in_tls ? "STARTTLS\n" : "",
+                       s->config.requiretls && s->in_tls ? "\nREQUIRETLS" : "");
     must(r == 0);
     str_copy_cut(buf_str(&lines), text, sizeof text);
     buf_free(&lines);

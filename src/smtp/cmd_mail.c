@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_mail.c: MAIL, RFC 5321 4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531 3.4).
+ * cmd_mail.c: MAIL, RFC 5321 4.1.1.2; SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531 3.4), REQUIRETLS (RFC 8689 2).
  *
  *   mail        = "MAIL FROM:" Reverse-path [ SP Mail-parameters ] CRLF
  *   esmtp-param = esmtp-keyword [ "=" esmtp-value ]
@@ -34,6 +34,12 @@ static int parameter(struct smtp_server *s, struct str word, const char **ret_en
     if (str_eq_nocase(key, STR("SMTPUTF8"))) {
         *ret_text = "SMTPUTF8 takes no value";
         return eq < word.n ? 501 : 0;
+    }
+    if (str_eq_nocase(key, STR("REQUIRETLS")) && s->config.requiretls) {
+        tx->requiretls = true;
+        *ret_enhanced = s->in_tls ? "5.5.4" : "5.7.10";
+        *ret_text = s->in_tls ? "REQUIRETLS takes no value" : "REQUIRETLS can only be asked for inside TLS";
+        return eq < word.n ? 501 : s->in_tls ? 0 : 530;
     }
     *ret_text = "A parameter of MAIL is not known here";
     return 555;

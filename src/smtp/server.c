@@ -215,6 +215,7 @@ static bool next_body(struct smtp_server *s, struct smtp_event *ret)
         dot_read(&s->body.dots, &rest, &text);
         s->tx.size += text.n;
         smtp_body_look(&s->body, &s->config, text, s->tx.size);
+        s->tx.tls_required_no = s->body.tls_required_no && s->body.tls_required_fields == 1;
         s->in.head += in.n - rest.n; /* the view stays valid until the next change of s->in */
         if (text.n > 0 && !smtp_body_refusal(&s->body)) {
             ret->type = SMTP_EV_BODY;

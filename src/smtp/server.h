@@ -19,6 +19,7 @@ struct smtp_server_config {
     const char *hostname;     /* borrowed for the life of the engine */
     const char *greeting;     /* words behind the host name */
     bool can_starttls;        /* certificate and key are loaded */
+    bool requiretls;          /* offer REQUIRETLS inside TLS (RFC 8689) */
     size_t command_line_max;  /* octets with CRLF */
     uint64_t size_max;        /* octets of a message, announced by SIZE */
     size_t header_octets_max, header_lines_max, header_field_max, hops_max;
@@ -31,6 +32,8 @@ struct smtp_server_config {
 struct smtp_transaction {
     struct address reverse_path; /* all empty: <> */
     bool is_8bit, is_utf8;
+    bool requiretls;      /* the sender demands TLS all the way (RFC 8689 2) */
+    bool tls_required_no; /* the only TLS-Required field of the header section says No (RFC 8689 3) */
     bool has_size;
     uint64_t size_declared;
     struct str *rcpts;   /* accepted forward-paths, without brackets */

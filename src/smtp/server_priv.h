@@ -22,7 +22,9 @@ struct smtp_body {
     struct dot_reader dots;
     bool in_header;
     size_t header_octets, header_lines, field_octets, hops;
-    char line[16]; /* the first octets of the current header line */
+    char line[24]; /* the first octets of the current header line */
+    unsigned tls_required_fields;
+    bool tls_required_no;
     size_t line_n, line_octets;
     const struct smtp_reply *refusal; /* set once: the rest is read and dropped */
 };

@@ -35,7 +35,7 @@ const char *rcpt_state_name(enum rcpt_state s)
 
 
 /* Runs a statement that returns no row. */
-static void run(struct store *s, enum statement which)
+void store_run(struct store *s, enum statement which)
 {
     int code = sqlite3_step(s->q[which]);
     sqlite3_reset(s->q[which]);
@@ -50,14 +50,14 @@ static void run(struct store *s, enum statement which)
 }
 
 /* Every change goes into the turn's transaction. False when the batch cannot be opened. */
-static bool in_batch(struct store *s)
+bool store_in_batch(struct store *s)
 {
     if (!s->open_batch) {
         s->open_batch = true;
         s->batch_failed = s->poisoned;
         s->batch_result = STORE_RETRY;
         if (!s->poisoned) {
-            run(s, Q_BEGIN);
+            store_run(s, Q_BEGIN);
         }
     }
     return !s->batch_failed;
@@ -294,12 +294,15 @@ static void add_message(struct store *s, const struct store_message *m)
     bind_int(q, 13, m->tls_bits);
     sqlite3_bind_blob(q, 14, m->sealed_key.p, (int)m->sealed_key.n, SQLITE_STATIC);
     bind_str(q, 15, m->spool);
-    run(s, Q_ADD_MESSAGE);
+    bind_int(q, 16, m->reqtls);
+    bind_int(q, 17, m->tls_required_no);
+    bind_int(q, 18, m->report);
+    store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0) {
         q = s->q[Q_ADD_BODY];
         bind_int(q, 1, m->id);
         sqlite3_bind_blob(q, 2, m->body.p ? m->body.p : "", (int)m->body.n, SQLITE_STATIC);
-        run(s, Q_ADD_BODY);
+        store_run(s, Q_ADD_BODY);
     }
 }
 
@@ -321,14 +324,14 @@ static void add_rcpt(struct store *s, struct store_rcpt *r)
     bind_str(q, 12, r->host);
     bind_int(q, 13, r->bounced);
     bind_int(q, 14, r->tls_offered);
-    run(s, Q_ADD_RCPT);
+    store_run(s, Q_ADD_RCPT);
 }
 
 void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
                    size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
                    void *arg)
 {
-    if (in_batch(s)) {
+    if (store_in_batch(s)) {
         add_message(s, m);
         for (size_t i = 0; i < n_rcpts; i++) {
             rcpts[i].id = m->id;
@@ -337,7 +340,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
         for (size_t i = 0; i < n_bounced; i++) {
             bind_int(s->q[Q_SET_BOUNCED], 1, bounced[i]);
             bind_int(s->q[Q_SET_BOUNCED], 2, m->bounce_of);
-            run(s, Q_SET_BOUNCED);
+            store_run(s, Q_SET_BOUNCED);
         }
     }
     add_completion(s, done, arg);
@@ -345,7 +348,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
 
 void store_outcome(struct store *s, const struct store_rcpt *r)
 {
-    if (!in_batch(s)) {
+    if (!store_in_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_SET_RCPT];
@@ -359,13 +362,14 @@ void store_outcome(struct store *s, const struct store_rcpt *r)
     bind_str(q, 8, r->host);
     bind_int(q, 9, r->bounced);
     bind_int(q, 10, r->tls_offered);
-    bind_int(q, 11, r->rcpt);
-    run(s, Q_SET_RCPT);
+    bind_int(q, 11, r->notice);
+    bind_int(q, 12, r->rcpt);
+    store_run(s, Q_SET_RCPT);
 }
 
 void store_add_attempt(struct store *s, const struct store_attempt *a)
 {
-    if (!in_batch(s)) {
+    if (!store_in_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_ADD_ATTEMPT];
@@ -392,12 +396,16 @@ void store_add_attempt(struct store *s, const struct store_attempt *a)
     bind_str(q, 25, a->cert_fingerprint);
     bind_int(q, 26, (uint64_t)a->cert_not_after);
     bind_str(q, 27, a->detail);
-    run(s, Q_ADD_ATTEMPT);
+    bind_int(q, 28, a->tlsa);
+    bind_int(q, 29, a->sts);
+    bind_str(q, 30, a->dane_check);
+    bind_str(q, 31, a->exception);
+    store_run(s, Q_ADD_ATTEMPT);
 }
 
 void store_release_body(struct store *s, uint64_t id)
 {
-    if (!in_batch(s)) {
+    if (!store_in_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
@@ -415,9 +423,9 @@ void store_release_body(struct store *s, uint64_t id)
     }
     sqlite3_reset(q);
     bind_int(s->q[Q_DROP_BODY], 1, id);
-    run(s, Q_DROP_BODY);
+    store_run(s, Q_DROP_BODY);
     bind_int(s->q[Q_FORGET_BODY], 1, id);
-    run(s, Q_FORGET_BODY);
+    store_run(s, Q_FORGET_BODY);
 }
 
 void store_sync(struct store *s, store_done done, void *arg)
@@ -445,7 +453,7 @@ static enum store_result commit(struct store *s)
     }
     s->spool_dirty = false;
     if (!s->batch_failed) {
-        run(s, Q_COMMIT);
+        store_run(s, Q_COMMIT);
         if (!s->batch_failed) {
             return STORE_OK;
         }
@@ -453,7 +461,7 @@ static enum store_result commit(struct store *s)
     }
     if (!sqlite3_get_autocommit(s->db)) {
         enum store_result why = s->batch_result;
-        run(s, Q_ROLLBACK);
+        store_run(s, Q_ROLLBACK);
         s->batch_result = why;
     }
     return s->batch_result;
@@ -483,7 +491,7 @@ void store_flush(struct store *s)
 void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason)
 {
-    if (!in_batch(s)) {
+    if (!store_in_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_SET_STATE];
@@ -492,15 +500,24 @@ void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rc
     bind_int(q, 3, reason);
     bind_int(q, 4, id);
     bind_int(q, 5, from);
-    run(s, Q_SET_STATE);
+    store_run(s, Q_SET_STATE);
+}
+
+void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_SET_NOTICE], 1, notice);
+        bind_int(s->q[Q_SET_NOTICE], 2, rcpt);
+        store_run(s, Q_SET_NOTICE);
+    }
 }
 
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
 {
-    if (in_batch(s)) {
+    if (store_in_batch(s)) {
         bind_str(s->q[Q_SET_NEXT_HOP], 1, next_hop);
         bind_int(s->q[Q_SET_NEXT_HOP], 2, rcpt);
-        run(s, Q_SET_NEXT_HOP);
+        store_run(s, Q_SET_NEXT_HOP);
     }
 }
 
@@ -516,10 +533,10 @@ void store_expire(struct store *s, int64_t before_ms, unsigned max)
         ids[n++] = column_int(q, 0);
     }
     sqlite3_reset(q);
-    for (unsigned i = 0; i < n && in_batch(s); i++) {
+    for (unsigned i = 0; i < n && store_in_batch(s); i++) {
         for (size_t k = 0; k < ARRAY_LEN(forget); k++) {
             bind_int(s->q[forget[k]], 1, ids[i]);
-            run(s, forget[k]);
+            store_run(s, forget[k]);
         }
     }
     free(ids);

@@ -6,23 +6,62 @@
 
 #include <sqlite3.h>
 
+/* sqlite_domain.c */
+#define DOMAIN_STATEMENTS(X)                                                                       \
+    X(PUT_DOMAIN, "INSERT OR REPLACE INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")    \
+    X(DROP_DOMAIN, "DELETE FROM domain WHERE name=?")                                              \
+    X(DOMAINS, "SELECT * FROM domain ORDER BY name")                                               \
+    X(ADD_PROBE, "INSERT INTO probe VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                  \
+    X(PROBES, "SELECT * FROM probe WHERE domain=? ORDER BY at_ms DESC LIMIT ?")                    \
+    X(FORGET_PROBES, "DELETE FROM probe WHERE at_ms<?")                                            \
+    X(ADD_ALARM, "INSERT INTO alarm VALUES (NULL,?,?,?,?,0,0)")                                    \
+    X(HAS_ALARM, "SELECT alarm FROM alarm WHERE domain=? AND kind=? AND cleared_ms=0 LIMIT 1")     \
+    X(CLEAR_ALARM, "UPDATE alarm SET cleared_ms=? WHERE domain=? AND kind=? AND cleared_ms=0")     \
+    X(ALARMS, "SELECT * FROM alarm WHERE cleared_ms=0 OR ?1 ORDER BY alarm DESC LIMIT ?2")         \
+    X(UNMAILED_ALARMS, "SELECT * FROM alarm WHERE mailed_ms=0 AND cleared_ms=0 ORDER BY alarm LIMIT ?") \
+    X(SET_ALARM_MAILED, "UPDATE alarm SET mailed_ms=? WHERE alarm<=? AND mailed_ms=0")             \
+    X(ADD_EXCEPTION, "INSERT INTO exception VALUES (NULL,?,?,?,?,?,?,0,?)")                        \
+    X(END_EXCEPTION, "UPDATE exception SET ended_ms=? WHERE exception=? AND ended_ms=0")           \
+    X(EXCEPTIONS, "SELECT * FROM exception ORDER BY exception")                                    \
+    X(PUT_STS, "INSERT OR REPLACE INTO sts VALUES (?,?,?,?,?)")                                    \
+    X(ALL_STS, "SELECT * FROM sts")                                                                \
+    X(FORGET_STS, "DELETE FROM sts WHERE expires_ms<?")
+
+/* sqlite_tlsrpt.c */
+#define RPT_STATEMENTS(X)                                                                          \
+    X(RPT_COUNT, "INSERT INTO rpt_count VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET ok=ok+excluded.ok, failed=failed+excluded.failed") \
+    X(RPT_FAILURE, "INSERT INTO rpt_failure VALUES (?,?,?,?,?,?,?,?,?,1) ON CONFLICT DO UPDATE SET n=n+1") \
+    X(RPT_OPEN, "INSERT OR IGNORE INTO rpt_sent SELECT DISTINCT day, domain, 0, ?2, '' FROM rpt_count WHERE day<?1") \
+    X(RPT_DUE, "SELECT * FROM rpt_sent WHERE state=0 AND next_ms<=? ORDER BY next_ms LIMIT ?")     \
+    X(RPT_SET, "UPDATE rpt_sent SET state=?, next_ms=?, detail=? WHERE day=? AND domain=?")        \
+    X(RPT_COUNTS, "SELECT * FROM rpt_count WHERE day=? AND domain=? ORDER BY type")                \
+    X(RPT_FAILURES, "SELECT * FROM rpt_failure WHERE day=? AND domain=? AND type=? AND policy=? ORDER BY n DESC LIMIT 1000") \
+    X(RPT_SENT, "SELECT * FROM rpt_sent ORDER BY day DESC, domain LIMIT ?")                        \
+    X(RPT_FORGET_COUNT, "DELETE FROM rpt_count WHERE day<?")                                       \
+    X(RPT_FORGET_FAILURE, "DELETE FROM rpt_failure WHERE day<?")                                   \
+    X(RPT_FORGET_SENT, "DELETE FROM rpt_sent WHERE day<?")                                         \
+    X(RPT_ADD_RECEIVED, "INSERT INTO rpt_received VALUES (NULL,?,?,?,?,?,?,?,?,?,?)")              \
+    X(RPT_HAS_RECEIVED, "SELECT 1 FROM rpt_received WHERE organization=? AND report_id=? AND domain=? AND type=? LIMIT 1") \
+    X(RPT_RECEIVED, "SELECT * FROM rpt_received WHERE (?1=0 OR received=?1) ORDER BY received DESC LIMIT ?2") \
+    X(RPT_FORGET_RECEIVED, "DELETE FROM rpt_received WHERE at_ms<?")
+
 #define STATEMENTS(X)                                                                              \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)")                 \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?)")                 \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                        \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)")                        \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
-                "reply=?, host=?, bounced=?, offered=? WHERE rcpt=?")                                         \
+                "reply=?, host=?, bounced=?, offered=?, notice=? WHERE rcpt=?")                                         \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
-    X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (3,4) AND bounced=0)) LIMIT 1") \
     X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
     X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
     X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
     X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
-    X(DUE, "SELECT * FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+    X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
     X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (3,4) ORDER BY id LIMIT ?")   \
     X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
@@ -37,6 +76,10 @@
     X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?")                                            \
     X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
+    X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice=1 AND m.arrived_ms<=? ORDER BY r.id LIMIT ?") \
+    X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
+    DOMAIN_STATEMENTS(X)                                                                           \
+    RPT_STATEMENTS(X)                                                                              \
     X(HAS_SPOOL, "SELECT 1 FROM message WHERE spool=?")
 
 #define STATEMENT_ENUM(name, sql) Q_##name,
@@ -81,6 +124,12 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
 {
     return (uint64_t)sqlite3_column_int64(q, at);
 }
+
+/* sqlite.c: runs a statement of the batch that returns no row; opens the batch. */
+void store_run(struct store *s, enum statement which);
+bool store_in_batch(struct store *s);
+/* sqlite_read.c: the result of a finished walk. */
+enum store_result store_walked(struct store *s, int code);
 
 /* What a failed statement means to the caller. */
 static inline enum store_result result_of(int code)

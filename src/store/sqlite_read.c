@@ -24,11 +24,13 @@ static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
         .host = column_str(q, 11),
         .bounced = column_int(q, 12) != 0,
         .tls_offered = column_int(q, 13) != 0,
+        .notice = (enum rcpt_notice)column_int(q, 14),
+        .reverse_path = sqlite3_data_count(q) > 15 ? column_str(q, 15) : STR(""),
     };
 }
 
 /* The result of a finished walk. */
-static enum store_result walked(struct store *s, int code)
+enum store_result store_walked(struct store *s, int code)
 {
     if (code == SQLITE_DONE) {
         return STORE_OK;
@@ -46,7 +48,7 @@ static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_
         fn(arg, &r);
     }
     sqlite3_reset(q);
-    return walked(s, code);
+    return store_walked(s, code);
 }
 
 void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
@@ -57,7 +59,7 @@ void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done,
         fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
     }
     sqlite3_reset(q);
-    done(arg, walked(s, code));
+    done(arg, store_walked(s, code));
 }
 
 void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
@@ -74,6 +76,14 @@ void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, stor
 {
     bind_int(s->q[Q_BOUNCES], 1, max);
     done(arg, each_rcpt(s, s->q[Q_BOUNCES], fn, arg));
+}
+
+void store_each_notice_due(struct store *s, int64_t arrived_before_ms, unsigned max, store_rcpt_fn fn,
+                           store_done done, void *arg)
+{
+    bind_int(s->q[Q_NOTICES], 1, (uint64_t)arrived_before_ms);
+    bind_int(s->q[Q_NOTICES], 2, max);
+    done(arg, each_rcpt(s, s->q[Q_NOTICES], fn, arg));
 }
 
 static void read_message(sqlite3_stmt *q, struct store_message *m)
@@ -94,7 +104,10 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .tls_bits = (uint16_t)column_int(q, 12),
         .sealed_key = column_str(q, 13),
         .spool = column_str(q, 14),
-        .body = column_str(q, 16),
+        .reqtls = column_int(q, 16) != 0,
+        .tls_required_no = column_int(q, 17) != 0,
+        .report = column_int(q, 18) != 0,
+        .body = column_str(q, 19),
     };
 }
 
@@ -111,7 +124,7 @@ static enum store_result give_message(struct store *s, uint64_t id, bool with_bo
         code = SQLITE_DONE;
     }
     sqlite3_reset(q);
-    return walked(s, code);
+    return store_walked(s, code);
 }
 
 void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg)
@@ -149,6 +162,10 @@ static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
         .cert_fingerprint = column_str(q, 25),
         .cert_not_after = (int64_t)column_int(q, 26),
         .detail = column_str(q, 27),
+        .tlsa = (uint8_t)column_int(q, 28),
+        .sts = (uint8_t)column_int(q, 29),
+        .dane_check = column_str(q, 30),
+        .exception = column_str(q, 31),
     };
 }
 
@@ -163,7 +180,7 @@ static enum store_result each_attempt(struct store *s, uint64_t id, store_attemp
         fn(arg, &a);
     }
     sqlite3_reset(q);
-    return walked(s, code);
+    return store_walked(s, code);
 }
 
 void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
@@ -200,7 +217,7 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
         rcpt(arg, &r);
     }
     sqlite3_reset(q);
-    done(arg, walked(s, code));
+    done(arg, store_walked(s, code));
 }
 
 void store_count(struct store *s, store_counts_fn fn, void *arg)

@@ -38,12 +38,17 @@ struct store_message {
     int64_t arrived_ms;
     uint64_t size;
     bool is_8bit, is_utf8, held;
+    bool reqtls, tls_required_no; /* RFC 8689 */
+    bool report;                  /* a TLS report of ours: RFC 8460 3 */
     struct str client, helo, protocol, tls_version, tls_cipher;
     uint16_t tls_bits;
     struct str sealed_key;
     struct str spool; /* file name, or empty: body is inline */
     struct str body;  /* sealed octets when inline */
 };
+
+/* Whether an inside sender is told that his mail waits for a secure connection. */
+enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT };
 
 struct store_rcpt {
     uint64_t rcpt; /* number, unique in the store */
@@ -55,6 +60,8 @@ struct store_rcpt {
     uint8_t reason;       /* enum reason of the policy */
     struct str code, reply, host;
     bool bounced; /* a bounce about it was stored, or none is due */
+    enum rcpt_notice notice;
+    struct str reverse_path; /* of the message; only from store_each_due() */
     bool tls_offered; /* an attempt saw encryption offered: nothing goes in clear any more */
 };
 
@@ -74,6 +81,8 @@ struct store_attempt {
         cert_fingerprint;
     int64_t cert_not_after;
     struct str detail;
+    uint8_t tlsa, sts;
+    struct str dane_check, exception;
 };
 
 typedef void (*store_done)(void *arg, enum store_result result);
@@ -120,6 +129,11 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
                     store_rcpt_fn fn, store_done done, void *arg);
 /* Recipients that failed or expired and wait for their bounce; grouped by message. */
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
+/* Recipients whose sender is to be told now: of messages that came before arrived_before. */
+void store_each_notice_due(struct store *s, int64_t arrived_before_ms, unsigned max, store_rcpt_fn fn,
+                           store_done done, void *arg);
+/* The notice about it was stored. */
+void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
 /* The message with its inline body, if it is there. */
 void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg);
 /* Everything known about one message but its body. attempt may be NULL. */

@@ -17,7 +17,8 @@ struct tls_channel {
     SSL *ssl;
     BIO *in, *out;
     enum tls_state state;
-    bool is_client;
+    bool is_client, has_dane, may_be_weak;
+    char name[256]; /* reference name of a client */
     char problem[200];
     struct tls_facts facts;
 };
@@ -52,24 +53,71 @@ struct tls_channel *tls_channel_server(struct tls_context *ctx)
     return ch;
 }
 
-struct tls_channel *tls_channel_client(struct tls_context *ctx, const char *name)
+/* Usage 2 and 3 records that dane_read() found usable; the base domain is SNI and first name. */
+static int add_dane(struct tls_channel *ch, const struct tls_peer *peer)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
+    int added = 0;
+    if (SSL_dane_enable(ch->ssl, peer->name) <= 0) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < peer->dane->n; i++) {
+        const struct dane_record *r = &peer->dane->records[i];
+        added += r->usable && SSL_dane_tlsa_add(ch->ssl, r->usage, r->selector, r->matching,
+                                                (const unsigned char *)r->data.p, r->data.n) == 1;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(peer->more_names); i++) {
+        if (peer->more_names[i] && X509_VERIFY_PARAM_add1_host(param, peer->more_names[i], 0) != 1) {
+            return -ENOMEM;
+        }
+    }
+    ERR_clear_error();
+    ch->has_dane = true;
+    return added > 0 ? 0 : -EINVAL;
+}
+
+static int set_peer(struct tls_channel *ch, const struct tls_peer *peer)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
+    bool use_dane = peer->dane && peer->dane->n_usable > 0;
+    /* DANE-TA alone may look at the subject when a certificate has no DNS name (RFC 7672 3.2.3) */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               (use_dane ? 0u : X509_CHECK_FLAG_NEVER_CHECK_SUBJECT));
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, peer->name) == 1) {
+        return 0; /* an address: no SNI (RFC 6066 3) */
+    }
+    if (use_dane) {
+        return add_dane(ch, peer);
+    }
+    return SSL_set_tlsext_host_name(ch->ssl, peer->name) == 1 && X509_VERIFY_PARAM_set1_host(param, peer->name, 0) == 1
+               ? 0 : -ENOMEM;
+}
+
+/* The server asks for a certificate. */
+static int on_asked(SSL *ssl, void *arg)
+{
+    struct tls_channel *ch = arg;
+    (void)ssl;
+    ch->facts.asked_certificate = true;
+    return 1;
+}
+
+struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls_peer *peer)
 {
     struct tls_channel *ch = channel_new(ctx);
     if (!ch) {
         return NULL;
     }
     ch->is_client = true;
+    ch->may_be_weak = ctx->may_be_weak;
     SSL_set_connect_state(ch->ssl);
-    X509_VERIFY_PARAM *param = SSL_get0_param(ch->ssl);
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
-                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    bool is_address = X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1; /* no SNI then: RFC 6066 3 */
-    if (!is_address && (SSL_set_tlsext_host_name(ch->ssl, name) != 1 ||
-                        X509_VERIFY_PARAM_set1_host(param, name, 0) != 1)) {
+    SSL_set_cert_cb(ch->ssl, on_asked, ch);
+    str_copy_cut(str_c(peer->name), ch->name, sizeof ch->name);
+    str_copy_cut(str_c(peer->name), ch->facts.checked_name, sizeof ch->facts.checked_name);
+    if (set_peer(ch, peer) < 0) {
         tls_channel_free(ch);
         return NULL;
     }
-    str_copy_cut(str_c(name), ch->facts.checked_name, sizeof ch->facts.checked_name);
     return ch;
 }
 
@@ -122,29 +170,106 @@ static void learn_names(X509_NAME *name, char *dst, size_t size)
     BIO_free(text);
 }
 
+static void hex(const unsigned char *p, unsigned n, char *dst, size_t size)
+{
+    for (unsigned i = 0; i < n && i * 2 + 2 < size; i++) {
+        snprintf(dst + (size_t)i * 2, 3, "%02x", p[i]);
+    }
+}
+
+static void learn_fingerprints(struct tls_facts *f, X509 *cert)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], *der = NULL;
+    unsigned n = 0;
+    if (X509_digest(cert, EVP_sha256(), digest, &n) == 1) {
+        hex(digest, n, f->fingerprint, sizeof f->fingerprint);
+    }
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    if (len > 0 && EVP_Digest(der, (size_t)len, digest, &n, EVP_sha256(), NULL) == 1) {
+        hex(digest, n, f->key_fingerprint, sizeof f->key_fingerprint);
+    }
+    OPENSSL_free(der);
+}
+
+/* The DNS names, for people. */
+static void learn_dns_names(struct tls_facts *f, X509 *cert)
+{
+    struct buf all = BUF_INIT(sizeof f->names - 1);
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        if (g->type == GEN_DNS) {
+            struct str one = str_from((const char *)ASN1_STRING_get0_data(g->d.dNSName),
+                                      (size_t)ASN1_STRING_length(g->d.dNSName));
+            (void)!buf_printf(&all, "%s" STR_FMT, buf_len(&all) ? " " : "", STR_ARG(one));
+        }
+    }
+    GENERAL_NAMES_free(names);
+    str_copy_cut(buf_str(&all), f->names, sizeof f->names);
+    buf_free(&all);
+}
+
+/* The chain against the trust store and the name, apart from DANE, which judged the handshake. */
+static long verify_by_authorities(struct tls_channel *ch, X509 *cert)
+{
+    X509_STORE *trust = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ch->ssl));
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    long result = X509_V_ERR_UNSPECIFIED;
+    if (ctx && X509_STORE_CTX_init(ctx, trust, cert, SSL_get_peer_cert_chain(ch->ssl)) == 1) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        X509_STORE_CTX_set_default(ctx, "ssl_server");
+        X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ch->ssl));
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        X509_VERIFY_PARAM_set1_host(param, ch->name, 0);
+        result = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+    }
+    X509_STORE_CTX_free(ctx);
+    return result;
+}
+
+static void learn_dane(struct tls_channel *ch, long verify)
+{
+    struct tls_facts *f = &ch->facts;
+    uint8_t usage, selector, matching;
+    const unsigned char *data;
+    size_t n;
+    bool matched = verify == X509_V_OK && SSL_get0_dane_authority(ch->ssl, NULL, NULL) >= 0 &&
+                   SSL_get0_dane_tlsa(ch->ssl, &usage, &selector, &matching, &data, &n) >= 0;
+    f->dane = matched ? TLS_DANE_OK : TLS_DANE_BAD;
+    if (matched) {
+        snprintf(f->dane_text, sizeof f->dane_text, "matches TLSA %u %u %u %02x%02x%02x%02x...", usage, selector, matching,
+                 n > 0 ? data[0] : 0, n > 1 ? data[1] : 0, n > 2 ? data[2] : 0, n > 3 ? data[3] : 0);
+    } else {
+        snprintf(f->dane_text, sizeof f->dane_text, "%s", verify == X509_V_OK ? "no TLSA record matches"
+                                                                              : X509_verify_cert_error_string(verify));
+    }
+}
+
 static void learn_certificate(struct tls_channel *ch)
 {
     X509 *cert = SSL_get0_peer_certificate(ch->ssl);
     struct tls_facts *f = &ch->facts;
+    struct tm tm;
     if (!cert) {
+        f->dane = ch->has_dane ? TLS_DANE_BAD : TLS_DANE_NONE;
         str_copy_cut(STR("no certificate"), f->check_text, sizeof f->check_text);
         return;
     }
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    struct tm tm;
     learn_key(ch, cert);
     learn_names(X509_get_subject_name(cert), f->subject, sizeof f->subject);
     learn_names(X509_get_issuer_name(cert), f->issuer, sizeof f->issuer);
-    if (X509_digest(cert, EVP_sha256(), digest, &n) == 1) {
-        for (unsigned i = 0; i < n && i * 2 + 2 < sizeof f->fingerprint; i++) {
-            snprintf(f->fingerprint + (size_t)i * 2, 3, "%02x", digest[i]);
-        }
-    }
+    learn_fingerprints(f, cert);
+    learn_dns_names(f, cert);
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ch->ssl);
+    f->chain_n = chain ? sk_X509_num(chain) : 0;
     if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
         f->not_after_ms = (int64_t)timegm(&tm) * 1000;
     }
     long verify = SSL_get_verify_result(ch->ssl);
+    if (ch->has_dane) {
+        learn_dane(ch, verify);
+        verify = verify_by_authorities(ch, cert);
+    }
     f->check = verify == X509_V_OK ? TLS_CHECK_OK : TLS_CHECK_BAD;
     snprintf(f->check_text, sizeof f->check_text, "%s",
              verify == X509_V_OK ? "trusted CA and right name" : X509_verify_cert_error_string(verify));
@@ -182,6 +307,9 @@ static void learn_session(struct tls_channel *ch)
                       : SSL_get_signature_type_nid(ch->ssl, &nid)) {
         str_copy_cut(str_c(signature_name(nid)), f->signature, sizeof f->signature);
     }
+    f->weak = ch->may_be_weak && (SSL_version(ch->ssl) < TLS1_2_VERSION ||
+                                  (SSL_version(ch->ssl) == TLS1_2_VERSION && !tls_cipher_is_wide(cipher)));
+    f->sent_certificate = f->asked_certificate && SSL_get_certificate(ch->ssl);
     learn_certificate(ch);
 }
 

@@ -12,6 +12,13 @@ enum tls_check {
     TLS_CHECK_BAD,  /* see check_text */
 };
 
+/* What came of the comparison with the TLSA records (RFC 7672 3). */
+enum tls_dane {
+    TLS_DANE_NONE, /* no usable records were given */
+    TLS_DANE_OK,
+    TLS_DANE_BAD,
+};
+
 struct tls_facts {
     char version[16];    /* "TLSv1.3" */
     char cipher[64];     /* OpenSSL name */
@@ -24,7 +31,14 @@ struct tls_facts {
     enum tls_check check;
     char check_text[160]; /* plain words: "certificate verified: CA and name", "certificate has expired" */
     char checked_name[256];
+    enum tls_dane dane;
+    char dane_text[160]; /* the record that matched, or what is wrong */
+    bool weak;           /* TLS below 1.2, or a cipher outside profile wide: only by exception */
+    bool asked_certificate, sent_certificate; /* by the server; by us */
     char subject[256], issuer[256];
+    char names[512];      /* DNS names of the certificate, blank separated, cut to fit */
     char fingerprint[96]; /* SHA-256 of the certificate, hex */
+    char key_fingerprint[96]; /* SHA-256 of its public key (SubjectPublicKeyInfo), hex */
+    int chain_n;          /* certificates sent */
     int64_t not_after_ms; /* end of the certificate's validity; 0 = no certificate */
 };

@@ -8,12 +8,17 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "tls/dane.h"
 #include "tls/facts.h"
 
 struct tls_context;
 struct tls_channel;
 
-enum tls_profile { TLS_PROFILE_STRICT, TLS_PROFILE_NIST, TLS_PROFILE_WIDE };
+/* legacy: TLS 1.0 and older suites, still 128 bit; only for an administrator's exception. */
+#define TLS_PROFILES(X) X(STRICT, "strict") X(NIST, "nist") X(WIDE, "wide") X(LEGACY, "legacy")
+#define TLS_PROFILE_ENUM(n, s) TLS_PROFILE_##n,
+enum tls_profile { TLS_PROFILES(TLS_PROFILE_ENUM) TLS_PROFILE_END };
+const char *tls_profile_name(enum tls_profile p);
 
 /* Server context from PEM texts (borrowed). 0, or -EINVAL with a plain sentence in problem. */
 int tls_context_server(struct str chain_pem, struct str key_pem, enum tls_profile profile,
@@ -21,6 +26,14 @@ int tls_context_server(struct str chain_pem, struct str key_pem, enum tls_profil
 /* Client context trusting exactly the CAs of ca_pem. The same errors. */
 int tls_context_client(struct str ca_pem, enum tls_profile profile, char *problem, size_t size,
                        struct tls_context **ret) MUST_USE;
+/* Gives the client a certificate to show where a server asks. The same errors. */
+int tls_context_show(struct tls_context *ctx, struct str chain_pem, struct str key_pem, char *problem,
+                     size_t size) MUST_USE;
+/* A client context for probing: versions from and to (0x0301 is TLS 1.0), TLS 1.2 ciphers by their
+ * OpenSSL names ("" for all). Never for mail. NULL when the library cannot do it. */
+struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ciphers);
+/* One more owner; each of them frees it. */
+struct tls_context *tls_context_ref(struct tls_context *ctx);
 /* NULL is harmless; channels made from it stay valid. */
 void tls_context_free(struct tls_context *ctx);
 
@@ -33,8 +46,14 @@ enum tls_state {
 
 /* NULL only when memory is short. */
 struct tls_channel *tls_channel_server(struct tls_context *ctx);
-/* name: SNI and reference name (A-label); the check's result is a fact, not a failure. */
-struct tls_channel *tls_channel_client(struct tls_context *ctx, const char *name);
+/* Whom a client talks to. All borrowed for the call. */
+struct tls_peer {
+    const char *name;            /* SNI and reference name (A-label) or an address */
+    const char *more_names[2];   /* further reference names of DANE-TA (RFC 7672 3.2.2), NULL: none */
+    const struct dane_set *dane; /* with usable records, or NULL */
+};
+/* The checks' results are facts, not failures. */
+struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls_peer *peer);
 void tls_channel_free(struct tls_channel *ch);
 
 /* Gives cipher bytes from the peer; appends plain bytes to `plain` and cipher bytes to be sent to

@@ -4,6 +4,13 @@
 #pragma once
 #include <openssl/ssl.h>
 
+#include <stdbool.h>
+
 struct tls_context {
     SSL_CTX *ssl;
+    unsigned more_refs;
+    bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
+
+/* True when the cipher is one of profile wide. */
+bool tls_cipher_is_wide(const SSL_CIPHER *cipher);

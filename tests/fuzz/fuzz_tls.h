@@ -53,7 +53,7 @@ static inline int feed_channel(bool is_server, const uint8_t *data, size_t size)
 {
     struct str in = str_from((const char *)data, size);
     CLEANUP(buf_free) struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
-    struct tls_channel *ch = is_server ? tls_channel_server(context(is_server)) : tls_channel_client(context(is_server), "mx.good.test");
+    struct tls_channel *ch = is_server ? tls_channel_server(context(is_server)) : tls_channel_client(context(is_server), &(struct tls_peer){.name = "mx.good.test"});
     must(ch);
     while (in.n > 0) {
         size_t n = (size_t)take_octet(&in) * 8 + 1;

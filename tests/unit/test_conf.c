@@ -82,7 +82,8 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "inside { domains clinic.example; }", "inside domains need deliver-to");
     bad(BASE "partner \"x\" { outbound require cert; }", "\"domains\" is missing in partner");
     bad(BASE "partner \"x\" { domains a.example; outbound cert; }", "write: outbound require");
-    bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "is not one of: none encrypt cert");
+    bad(BASE "partner \"x\" { domains a.example; outbound require pins; }", "is not one of: none encrypt cert auth pin");
+    bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "belong together");
     bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }", "stands in the partners \"x\" and \"y\"");
     bad("listen smtp { address [::]:25; }", "\"hostname\" is missing");
     bad("hostname x.example;", "\"listen\" is missing");

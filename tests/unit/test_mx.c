@@ -26,17 +26,17 @@ static void order(void **state)
     int first_b = 0;
     (void)state;
     for (int i = 0; i < 200; i++) {
-        struct mx_result r = {.n_hosts = 4, .hosts = {{.preference = 20, .name = "a"}, {.preference = 10, .name = "b"}, {.preference = 10, .name = "c"}, {.preference = 5, .name = "d"}}};
+        struct mx_result r = {.n_hosts = 4, .hosts = {{.preference = 20, .host = {.name = "a"}}, {.preference = 10, .host = {.name = "b"}}, {.preference = 10, .host = {.name = "c"}}, {.preference = 5, .host = {.name = "d"}}}};
         mx_order(&r, own);
-        assert_string_equal(r.hosts[0].name, "d");
-        assert_string_equal(r.hosts[3].name, "a");
-        first_b += r.hosts[1].name[0] == 'b';
+        assert_string_equal(r.hosts[0].host.name, "d");
+        assert_string_equal(r.hosts[3].host.name, "a");
+        first_b += r.hosts[1].host.name[0] == 'b';
     }
     assert_in_range(first_b, 60, 140); /* equals are shuffled */
-    struct mx_result r = {.n_hosts = 3, .hosts = {{.preference = 10, .name = "x"}, {.preference = 20, .name = "ME.test"}, {.preference = 20, .name = "y"}}};
+    struct mx_result r = {.n_hosts = 3, .hosts = {{.preference = 10, .host = {.name = "x"}}, {.preference = 20, .host = {.name = "ME.test"}}, {.preference = 20, .host = {.name = "y"}}}};
     mx_order(&r, own);
     assert_int_equal(r.n_hosts, 1); /* we and what is not better than we are dropped */
-    struct mx_result loop = {.n_hosts = 2, .hosts = {{.preference = 10, .name = "me.test"}, {.preference = 20, .name = "y"}}};
+    struct mx_result loop = {.n_hosts = 2, .hosts = {{.preference = 10, .host = {.name = "me.test"}}, {.preference = 20, .host = {.name = "y"}}}};
     mx_order(&loop, own);
     assert_int_equal(loop.outcome, MX_LOOP);
 }

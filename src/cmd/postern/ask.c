@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 30 };
+enum { ANSWER_S = 200 }; /* a deep probe takes up to 150 s */
 
 int load_config(const struct options *o, struct conf **ret)
 {
@@ -40,8 +40,8 @@ static int connect_to(const char *dir, const char *name)
     return give;
 }
 
-/* Keeps a row: its encoded octets are copied, its views point into the copy. */
-static void keep_row(struct answer *a, const struct ipc_msg *m)
+/* A row's encoded octets are copied, its views point into the copy. */
+void answer_keep(struct answer *a, const struct ipc_msg *m)
 {
     if ((a->n & (a->n - 1)) == 0) {
         size_t cap = a->n ? a->n * 2 : 1;
@@ -73,32 +73,40 @@ static int collect(int fd, struct answer *a)
             str_copy_cut(m.admin_done.text, a->text, sizeof a->text);
             break;
         }
-        keep_row(a, &m);
+        answer_keep(a, &m);
     }
     free(frame);
     return r;
 }
 
-int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
-        struct answer *ret)
+int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd)
 {
     struct conf *conf;
     int r = load_config(o, &conf);
     if (r) {
         return r;
     }
-    *ret = (struct answer){0};
-    CLEANUP(err_close_fd) int fd = connect_to(conf->run_path, socket_name);
-    if (fd < 0) {
+    int fd = connect_to(conf->run_path, socket_name);
+    if (fd < 0 && !quiet) {
         fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path, strerror(-fd),
                 fd == -EACCES ? " (ask as root or as the user that runs it)"
                               : " (is it running, and with this configuration?)");
-        conf_free(conf);
-        return EXIT_UNAVAILABLE;
     }
     conf_free(conf);
-    r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin,
-                                            .admin = {.verb = (uint8_t)verb, .argument = str_c(argument)}});
+    *ret_fd = fd;
+    return fd < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
+static int ask_all(const struct options *o, const char *socket_name, const struct ipc_admin *question, bool quiet,
+                   struct answer *ret)
+{
+    CLEANUP(err_close_fd) int fd = -1;
+    *ret = (struct answer){0};
+    int r = ask_open(o, socket_name, quiet, &fd);
+    if (r) {
+        return r;
+    }
+    r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = *question});
     r = r < 0 ? r : collect(fd, ret);
     if (r < 0) {
         fprintf(stderr, "postern: no answer: %s\n", r == -EPIPE ? "the other side went away" : strerror(-r));
@@ -106,6 +114,33 @@ int ask(const struct options *o, const char *socket_name, enum admin_verb verb, 
         return EXIT_UNAVAILABLE;
     }
     return 0;
+}
+
+int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument, struct answer *ret)
+{
+    return ask_all(o, socket_name, &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, false, ret);
+}
+
+int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument, struct answer *ret)
+{
+    return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true, ret);
+}
+
+int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret)
+{
+    return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument), .data = data}, false,
+                   ret);
+}
+
+int answer_end(const struct options *o, struct answer *a)
+{
+    (void)o;
+    if (!a->ok) {
+        fprintf(stderr, "postern: %s\n", a->text);
+    }
+    int r = a->ok ? EXIT_OK : EXIT_NO;
+    answer_free(a);
+    return r;
 }
 
 void answer_free(struct answer *a)

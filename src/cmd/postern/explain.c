@@ -1,30 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  * explain.c: postern explain FROM TO: what would happen to a mail, and why.
  *
- * Looks the recipient's servers up, then asks the same policy functions as a delivery does, once
- * for everything a server could turn out to do. Connects to nobody.
+ * Looks the recipient's servers up itself, asks posternd (if it runs) for the MTA-STS policy, the
+ * memory of the domain and the exceptions, then asks the same policy functions as a delivery does,
+ * once for everything a server could turn out to do. Connects to no mail server.
  */
 #include "cmd/postern/postern.h"
 #include "dns/mx.h"
+#include "mtasts/policy.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "store/domain.h"
 #include "sys/loop.h"
+#include "tls/dane.h"
 #include "wire/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct explanation {
     struct loop *loop;
     struct route route;
-    struct mx_result mx;
-    struct facts facts;
+    struct mx_result *mx;
+    struct facts facts; /* of the whole; tlsa and sts per host */
+    bool running;       /* posternd answered */
+    char sts_state[16], exception[600];
+    struct sts_policy policy;
 };
 
 static const struct {
     enum sess sess;
     const char *words;
 } cases[] = {
+    {SESS_DANE_OK, "offers TLS, matches DANE"},
     {SESS_PKIX_OK, "offers TLS, good certificate"},
     {SESS_PKIX_BAD, "offers TLS, bad certificate"},
     {SESS_HSFAIL, "offers TLS, handshake fails"},
@@ -36,7 +46,7 @@ static const struct {
 static void on_mx(void *arg, const struct mx_result *r)
 {
     struct explanation *e = arg;
-    e->mx = *r;
+    e->mx = mx_keep(r);
     loop_stop(e->loop);
 }
 
@@ -50,8 +60,9 @@ static int look_up(struct explanation *e, const struct conf *c)
     struct dns_resolver *resolver;
     const char *wanted = e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop;
     if (address_ip_octets(str_c(wanted), octets) > 0 || wanted[0] == '[') {
-        e->mx = (struct mx_result){.mx_outcome = DNS_SECURE, .n_hosts = 1};
-        str_copy_cut(str_c(wanted), e->mx.hosts[0].name, sizeof e->mx.hosts[0].name);
+        struct mx_result one = {.mx_outcome = DNS_SECURE, .n_hosts = 1};
+        str_copy_cut(str_c(wanted), one.hosts[0].host.name, sizeof one.hosts[0].host.name);
+        e->mx = mx_keep(&one);
         return 0;
     }
     e->loop = loop_new();
@@ -61,9 +72,9 @@ static int look_up(struct explanation *e, const struct conf *c)
         return -EINVAL;
     }
     if (e->route.kind == ROUTE_FIXED) {
-        mx_lookup_host(resolver, name, on_mx, e);
+        mx_lookup_host(resolver, name, e->route.port, on_mx, e);
     } else {
-        mx_lookup(resolver, name, own, on_mx, e);
+        mx_lookup(resolver, name, e->route.port, own, on_mx, e);
     }
     loop_run(e->loop);
     dns_resolver_free(resolver);
@@ -71,9 +82,57 @@ static int look_up(struct explanation *e, const struct conf *c)
     return 0;
 }
 
+/* --- what posternd knows --------------------------------------------------------------------------- */
+
+static void learn_policy(struct explanation *e, const struct options *o, const char *domain)
+{
+    char argument[300], problem[128];
+    struct answer a;
+    snprintf(argument, sizeof argument, "show %s", domain);
+    if (ask_quietly(o, ADMIN_STS, argument, &a) != 0) {
+        return;
+    }
+    e->running = true;
+    for (size_t i = 0; i < a.n; i++) {
+        str_copy_cut(a.rows[i].sts_answer.state, e->sts_state, sizeof e->sts_state);
+        if (a.rows[i].sts_answer.text.n > 0) {
+            (void)!sts_policy_parse(a.rows[i].sts_answer.text, &e->policy, problem, sizeof problem);
+        }
+    }
+    answer_free(&a);
+}
+
+static void learn_memory(struct explanation *e, const struct options *o)
+{
+    struct answer a;
+    if (ask_quietly(o, ADMIN_DOMAIN, e->route.next_hop, &a) == 0) {
+        e->facts.seen = a.n > 0 && a.rows[0].type == IPC_row_domain && a.rows[0].row_domain.seen;
+        answer_free(&a);
+    }
+}
+
+static void learn_exceptions(struct explanation *e, const struct options *o, struct str domain)
+{
+    struct answer a;
+    if (ask_quietly(o, ADMIN_EXCEPTIONS, "", &a) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_row_exception *x = &a.rows[i].row_exception;
+        if (!x->ended_ms && x->until_ms > (int64_t)time(NULL) * 1000 && str_eq_nocase(x->domain, domain)) {
+            e->facts.override = x->kind == EXCEPTION_RELAX ? OVERRIDE_RELAX : e->facts.override;
+            snprintf(e->exception, sizeof e->exception, "%s, by " STR_FMT ": " STR_FMT,
+                     x->kind == EXCEPTION_RELAX ? "relax" : "legacy", STR_ARG(x->owner), STR_ARG(x->reason));
+        }
+    }
+    answer_free(&a);
+}
+
+/* --- facts ------------------------------------------------------------------------------------------- */
+
 static enum mx mx_of(const struct explanation *e)
 {
-    switch (e->mx.outcome) {
+    switch (e->mx->outcome) {
     case MX_NULL_MX:
         return MX_NULL;
     case MX_FAILED:
@@ -85,13 +144,32 @@ static enum mx mx_of(const struct explanation *e)
     case MX_OUTCOME_END:
         break;
     }
-    return e->route.kind == ROUTE_FIXED || e->mx.mx_outcome == DNS_SECURE ? MX_SECURE : MX_INSECURE;
+    return e->route.kind == ROUTE_FIXED || e->mx->mx_outcome == DNS_SECURE ? MX_SECURE : MX_INSECURE;
+}
+
+/* The facts of one host, but for the session. */
+static struct facts host_facts(const struct explanation *e, const struct dns_host *h)
+{
+    struct facts f = e->facts;
+    struct dane_set set;
+    if (h->tlsa == HOST_TLSA_FOUND) {
+        bool ok = dane_read(str_from(h->records, h->records_n), &set) == 0;
+        f.tlsa = !ok ? TLSA_ERROR : set.n_usable > 0 ? TLSA_USABLE : TLSA_UNUSABLE;
+    } else {
+        f.tlsa = h->tlsa == HOST_TLSA_NONE ? TLSA_NONE : TLSA_ERROR;
+    }
+    if (strcmp(e->sts_state, "enforce") == 0) {
+        f.sts = sts_policy_covers(str_c(e->policy.mx), str_c(h->name)) ? STS_MATCH : STS_NOMATCH;
+    } else {
+        f.sts = strcmp(e->sts_state, "testing") == 0 ? STS_TESTING : strcmp(e->sts_state, "wait") == 0 ? STS_WAIT : STS_NONE;
+    }
+    return f;
 }
 
 /* Words for a lookup that leaves nobody to connect to; NULL: there are servers. */
 static const char *dead_end(const struct explanation *e)
 {
-    switch (e->mx.outcome) {
+    switch (e->mx->outcome) {
     case MX_NO_DOMAIN:
         return reason_sentence(REASON_NO_DOMAIN);
     case MX_NO_HOST:
@@ -109,54 +187,94 @@ static const char *dead_end(const struct explanation *e)
     return NULL;
 }
 
+/* The cases that this host can turn out to be: DANE only where it is published. */
+static bool is_possible(const struct facts *f, enum sess sess)
+{
+    return sess != SESS_DANE_OK || f->tlsa == TLSA_USABLE;
+}
+
+static void print_host(const struct explanation *e, size_t number)
+{
+    const struct dns_host *h = &e->mx->hosts[number].host;
+    struct facts f = host_facts(e, h);
+    printf("\n  %u %s", e->mx->hosts[number].preference, h->name);
+    for (size_t k = 0; k < h->n_addresses; k++) {
+        printf(" %s", h->addresses[k]);
+    }
+    printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts), h->detail[0] ? "; " : "", h->detail);
+    printf("    %-28s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        f.sess = cases[i].sess;
+        if (is_possible(&f, f.sess)) {
+            struct verdict v = policy_decide(&f);
+            printf("    %-28s %-22s %-8s %s\n", cases[i].words, action_name(v.action), grade_name(v.grade),
+                   reason_sentence(v.reason));
+        }
+    }
+    struct requirement need = policy_requirement(&f);
+    for (unsigned bit = 0; bit < RAISED_END; bit++) {
+        if (need.raised & (1u << bit)) {
+            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.floor), raiser_sentence((enum raiser_bit)bit));
+        }
+    }
+}
+
 static void print_words(const struct explanation *e, const char *from, const char *to)
 {
     printf("Mail from <%s> to <%s>\n", from, to);
     printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
-    for (size_t i = 0; i < e->mx.n_hosts; i++) {
-        const struct mx_host *h = &e->mx.hosts[i];
-        printf("    %5u %s", h->preference, h->name);
-        for (size_t k = 0; k < h->n_addresses; k++) {
-            printf(" %s", h->addresses[k]);
-        }
-        puts("");
-    }
     if (e->facts.force > FORCE_NONE) {
         printf("  Rule%s%s%s: the connection must be at least \"%s\"\n", e->route.rule ? " \"" : "",
                e->route.rule ? e->route.rule : "", e->route.rule ? "\"" : "", force_name(e->facts.force));
     } else {
         puts("  No rule demands anything of the connection.");
     }
+    if (e->route.dane_required) {
+        puts("  A rule demands DANE: without it the mail waits.");
+    }
+    if (!e->running) {
+        puts("  posternd is not running: MTA-STS, memory and exceptions are not known here.");
+    } else {
+        printf("  Memory: %s\n", e->facts.seen ? "its servers offered encryption; nothing goes there in clear"
+                                               : "no offer of encryption is remembered; before mail goes in clear, all servers are asked");
+    }
+    if (e->exception[0]) {
+        printf("  Exception: %s\n", e->exception);
+    }
     const char *dead = dead_end(e);
     if (dead) {
-        printf("  Nothing can be sent: %s.%s%s\n", dead, e->mx.detail[0] ? " " : "", e->mx.detail);
+        printf("  Nothing can be sent: %s.%s%s\n", dead, e->mx->detail[0] ? " " : "", e->mx->detail);
         return;
     }
-    printf("\n  %-30s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct facts f = e->facts;
-        f.sess = cases[i].sess;
-        struct verdict v = policy_decide(&f);
-        printf("  %-30s %-22s %-8s %s\n", cases[i].words, action_name(v.action), grade_name(v.grade),
-               reason_sentence(v.reason));
+    for (size_t i = 0; i < e->mx->n_hosts; i++) {
+        print_host(e, i);
     }
 }
 
-static struct json *explanation_json(const struct explanation *e, const char *from, const char *to)
+static struct json *host_json(const struct explanation *e, size_t number)
 {
-    struct json *o = report_object(), *hosts = report_array(), *outcomes = report_array();
-    for (size_t i = 0; i < e->mx.n_hosts; i++) {
-        struct json *h = report_object();
-        report_put_int(h, "preference", e->mx.hosts[i].preference);
-        report_put_str(h, "name", str_c(e->mx.hosts[i].name));
-        report_append(hosts, h);
+    const struct dns_host *host = &e->mx->hosts[number].host;
+    struct json *h = report_object(), *outcomes = report_array(), *raised = report_array();
+    struct facts f = host_facts(e, host);
+    struct requirement need = policy_requirement(&f);
+    report_put_int(h, "preference", e->mx->hosts[number].preference);
+    report_put_str(h, "name", str_c(host->name));
+    report_put_str(h, "dane", str_c(tlsa_name(f.tlsa)));
+    report_put_str(h, "mta-sts", str_c(sts_name(f.sts)));
+    report_put_str(h, "floor", str_c(grade_name(need.floor)));
+    for (unsigned bit = 0; bit < RAISED_END; bit++) {
+        if (need.raised & (1u << bit)) {
+            report_append_str(raised, str_c(raiser_sentence((enum raiser_bit)bit)));
+        }
     }
-    for (size_t i = 0; i < ARRAY_LEN(cases) && !dead_end(e); i++) {
-        struct facts f = e->facts;
-        struct json *c = report_object();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         f.sess = cases[i].sess;
+        if (!is_possible(&f, f.sess)) {
+            continue;
+        }
+        struct json *c = report_object();
         struct verdict v = policy_decide(&f);
         report_put_str(c, "session", str_c(sess_name(f.sess)));
         report_put_str(c, "action", str_c(action_name(v.action)));
@@ -164,14 +282,27 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
         report_put_str(c, "reason", str_c(reason_name(v.reason)));
         report_append(outcomes, c);
     }
+    report_put(h, "demanded-by", raised);
+    report_put(h, "outcomes", outcomes);
+    return h;
+}
+
+static struct json *explanation_json(const struct explanation *e, const char *from, const char *to)
+{
+    struct json *o = report_object(), *hosts = report_array();
+    for (size_t i = 0; i < e->mx->n_hosts && !dead_end(e); i++) {
+        report_append(hosts, host_json(e, i));
+    }
     report_put_str(o, "from", str_c(from));
     report_put_str(o, "to", str_c(to));
     report_put_str(o, "mx", str_c(mx_name(e->facts.mx)));
     report_put_str(o, "force", str_c(force_name(e->facts.force)));
     report_put_str(o, "rule", str_c(e->route.rule));
+    report_put_bool(o, "posternd-running", e->running);
+    report_put_bool(o, "seen", e->facts.seen);
+    report_put_str(o, "exception", str_c(e->exception));
     report_put_str(o, "nothing-sent-because", str_c(dead_end(e)));
     report_put(o, "hosts", hosts);
-    report_put(o, "outcomes", outcomes);
     return o;
 }
 
@@ -189,14 +320,21 @@ int command_explain(const struct options *o)
     if (r) {
         return r;
     }
-    rules_route(conf, to.whole, &e.route);
+    rules_route(conf, str_c(o->argv[0]), to.whole, &e.route);
     r = look_up(&e, conf) < 0 ? EXIT_NO : EXIT_OK;
-    e.facts = (struct facts){.force = e.route.force, .counts = COUNTS_CERT, .mx = mx_of(&e)};
-    if (r == EXIT_OK && o->json) {
-        print_json(explanation_json(&e, o->argv[0], o->argv[1]));
-    } else if (r == EXIT_OK) {
-        print_words(&e, o->argv[0], o->argv[1]);
+    if (r == EXIT_OK) {
+        e.facts = (struct facts){.force = e.route.force, .counts = COUNTS_CERT, .mx = mx_of(&e)};
+        learn_policy(&e, o, strcmp(e.route.next_hop, "=relay") == 0 ? e.route.host : e.route.next_hop);
+        learn_memory(&e, o);
+        learn_exceptions(&e, o, to.domain);
+        if (o->json) {
+            print_json(explanation_json(&e, o->argv[0], o->argv[1]));
+        } else {
+            print_words(&e, o->argv[0], o->argv[1]);
+        }
     }
+    mx_free(e.mx);
+    sts_policy_clear(&e.policy);
     conf_free(conf);
     return r;
 }

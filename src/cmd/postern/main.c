@@ -5,6 +5,7 @@
  * configuration is wrong.
  */
 #include "cmd/postern/postern.h"
+#include "wire/date.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,11 @@ static const struct command commands[] = {
     {"queue", "list|show ID|retry ID|hold ID|release ID|delete ID", "messages under way", command_queue, false},
     {"message", "ID", "the security report of a message", command_message, false},
     {"explain", "FROM TO", "what would happen to a mail, and why", command_explain, false},
+    {"probe", "[--quick|--deep] DOMAIN... | --file FILE", "do they support TLS? asks a domain's servers now", command_probe, false},
+    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN", "what is known about recipient domains", command_domains, false},
+    {"exception", "list|add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
+     "what is allowed for one domain and a limited time", command_exception, false},
+    {"sts", "show|refresh DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
     {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},
@@ -45,6 +51,17 @@ static void usage(FILE *to)
 bool colours(void)
 {
     return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+}
+
+const char *when(int64_t ms, char dst[32])
+{
+    char date[DATE_MAX];
+    if (ms <= 0) {
+        return "never";
+    }
+    date_iso(ms, date);
+    snprintf(dst, 32, "%.10s %.5s", date, date + 11);
+    return dst;
 }
 
 void print_buf(struct buf *b)
@@ -100,7 +117,7 @@ static int take_options(int argc, char **argv, struct options *o, char **words)
         } else if (strcmp(a, "-V") == 0 || strcmp(a, "--version") == 0) {
             puts("postern " POSTERN_VERSION);
             return EXIT_OK;
-        } else if (a[0] == '-' && a[1] && strcmp(a, "--show") != 0) {
+        } else if (a[0] == '-' && a[1] && o->argc == 0) {
             fprintf(stderr, "postern: option \"%s\" is not known. Try \"postern --help\".\n", a);
             return EXIT_USAGE;
         } else {

@@ -31,6 +31,16 @@ int load_config(const struct options *o, struct conf **ret);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
         struct answer *ret);
+/* The same of the queue; without a word when posternd is not running. */
+int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument, struct answer *ret);
+/* The same of the queue, with octets. */
+int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret);
+/* A connection for several questions. 0 and a descriptor, or an exit status. */
+int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
+/* Says what is wrong with the answer, frees it; the exit status. */
+int answer_end(const struct options *o, struct answer *a);
+/* Adds a copy of a row. */
+void answer_keep(struct answer *a, const struct ipc_msg *m);
 void answer_free(struct answer *a);
 /* Prints JSON; frees it. */
 void print_json(struct json *j);
@@ -45,3 +55,10 @@ int command_manual(const struct options *o);
 int command_queue(const struct options *o);
 int command_message(const struct options *o);
 int command_explain(const struct options *o);
+int command_probe(const struct options *o);
+int command_domains(const struct options *o);
+int command_exception(const struct options *o);
+int command_sts(const struct options *o);
+
+/* "2026-11-22 03:04" or "never". */
+const char *when(int64_t ms, char dst[32]);

@@ -24,7 +24,8 @@ static bool may_talk(enum role a, enum role b)
                                          {ROLE_SMTPOUT, ROLE_QUEUE},
                                          {ROLE_SMTPOUT, ROLE_KEYS},
                                          {ROLE_SMTPOUT, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_KEYS}};
+                                         {ROLE_QUEUE, ROLE_KEYS},
+                                         {ROLE_QUEUE, ROLE_LOOKUP}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
             return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * handover.c: what posternd gives its children: configuration text and the files it names, as
  * sealed memory files. Each child gets only what it needs: certificates smtpin, the trust store
- * smtpout, the at-rest secret keys.
+ * smtpout and lookup, the at-rest secret keys.
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
@@ -78,7 +78,7 @@ void handover_files(struct posternd *d, struct supervised *s)
     if (s->role == ROLE_SMTPIN) {
         send_file(s, "certificate", d->conf->chain);
         send_file(s, "key", d->conf->key);
-    } else if (s->role == ROLE_SMTPOUT) {
+    } else if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP) {
         send_file(s, "trust-store", d->conf->trust_store);
     } else if (s->role == ROLE_KEYS) {
         send_file(s, "at-rest-secret", d->conf->at_rest_key);

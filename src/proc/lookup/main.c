@@ -1,210 +1,283 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lookup: asks the name service for the other processes, and shares the answers.
+ * lookup: asks the name service and fetches MTA-STS policies for the other processes, and shares
+ * the answers.
  *
- * Trust: parses hostile DNS; holds no secret and no mail. May touch: the network, by libunbound.
- * Must never see: a message. It alone says "secure".
+ * Trust: parses hostile DNS and HTTPS; holds no secret and no mail. May touch: the network, by
+ * libunbound and libcurl. Must never see: a message. It alone says "secure".
  *
- * Questions of several messages for one name are asked once; answers are kept for their TTL, at
- * most the configured time. Failures are kept for a few seconds only.
+ * An answer has up to two parts, the servers (answers.c) and the policy (policies.c), looked up at
+ * the same time; the asker gets both at once.
  */
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "base/map.h"
-#include "dns/mx.h"
-#include "proc/child.h"
+#include "policy/alarm.h"
+#include "proc/lookup/lookup.h"
+#include "sys/file.h"
+#include "wire/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CACHE_ENTRIES = 20000, WAITERS_MAX = 100000, FAILURE_LIFE_MS = 5000 };
+enum { REPORT_ANSWER_MAX = 4096, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 16 * 1024 * 1024 };
 
-struct waiter {
-    struct ipc_channel *to;
-    uint64_t token;
-    struct link link;
-};
+/* --- answering --------------------------------------------------------------------------------------- */
 
-struct entry {
-    char key[300]; /* kind digit and name */
-    bool asking;
-    int64_t until_ms;
-    struct mx_result result;
-    struct link waiters;
-    struct link age;
-    struct lookup *owner;
-};
-
-struct lookup {
-    struct child *child;
-    struct dns_resolver *resolver;
-    struct map *entries;
-    struct link by_age;
-    size_t n_waiters;
-    const char *own[64]; /* our name and the addresses we listen on */
-    uint64_t asked, shared;
-};
-
-static void send_result(const struct entry *e, struct ipc_channel *to, uint64_t token)
+static void send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t token)
 {
-    const struct mx_result *r = &e->result;
-    for (size_t i = 0; i < r->n_hosts; i++) {
-        const struct mx_host *h = &r->hosts[i];
-        char text[1024];
-        struct buf list = BUF_INIT(sizeof text);
-        for (size_t k = 0; k < h->n_addresses; k++) {
-            (void)!buf_printf(&list, "%s%s", k ? " " : "", h->addresses[k]);
+    const struct dns_host *h = &m->host;
+    char text[1024];
+    struct buf list = BUF_INIT(sizeof text - 1);
+    for (size_t k = 0; k < h->n_addresses; k++) {
+        (void)!buf_printf(&list, "%s%s", k ? " " : "", h->addresses[k]);
+    }
+    str_copy_cut(buf_str(&list), text, sizeof text);
+    buf_free(&list);
+    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved_host,
+                                   .resolved_host = {.token = token, .preference = m->preference,
+                                                     .name = str_c(h->name), .outcome = (uint8_t)h->outcome,
+                                                     .addresses = str_c(text), .tlsa = (uint8_t)h->tlsa,
+                                                     .base = str_c(h->base),
+                                                     .records = str_from(h->records, h->records_n),
+                                                     .detail = str_c(h->detail)}});
+}
+
+static void send_result(const struct waiter *w)
+{
+    const struct answer *a = w->answer;
+    const struct mx_result *r = a->result;
+    struct ipc_resolved m = {.token = w->token, .outcome = (uint8_t)a->report_outcome, .rua = str_c(a->rua)};
+    if (r) {
+        for (size_t i = 0; i < r->n_hosts; i++) {
+            send_host(&r->hosts[i], w->to, w->token);
         }
-        str_copy_cut(buf_str(&list), text, sizeof text);
-        buf_free(&list);
-        ipc_send(to, &(struct ipc_msg){.type = IPC_resolved_host,
-                                       .resolved_host = {.token = token,
-                                                         .preference = h->preference,
-                                                         .name = str_c(h->name),
-                                                         .outcome = (uint8_t)h->outcome,
-                                                         .addresses = str_c(text)}});
+        m.outcome = (uint8_t)r->outcome;
+        m.mx = (uint8_t)r->mx_outcome;
+        m.canon = str_c(r->canon);
+        m.detail = str_c(r->detail);
     }
-    /* the MX outcome (secure or not) and what was found travel in one octet each */
-    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved,
-                                   .resolved = {.token = token,
-                                                .outcome = (uint8_t)r->outcome,
-                                                .mx = (uint8_t)r->mx_outcome,
-                                                .detail = str_c(r->detail)}});
+    if (w->policy) {
+        const struct sts_entry *e = &w->policy->entry;
+        m.sts = (uint8_t)sts_effective(e, clock_wall_ms());
+        m.sts_problem = (uint8_t)e->problem;
+        m.sts_id = str_c(e->id);
+        m.sts_expires_ms = e->expires_ms;
+        m.sts_detail = str_c(e->problem_text);
+        m.sts_text = m.sts == STS_STATE_NONE || m.sts == STS_STATE_WAIT ? STR("") : str_c(e->text);
+    }
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_resolved, .resolved = m});
 }
 
-static void on_result(void *arg, const struct mx_result *r)
+/* What `postern sts show` gets. */
+static void send_policy(const struct waiter *w)
 {
-    struct entry *e = arg;
-    int64_t cache_max = child_conf(e->owner->child)->resolver.cache_max;
-    int64_t life = r->outcome == MX_FAILED ? FAILURE_LIFE_MS : (int64_t)r->ttl_s * 1000;
-    e->result = *r;
-    e->asking = false;
-    e->until_ms = clock_mono_ms() + (life < cache_max ? life : cache_max);
-    while (!list_empty(&e->waiters)) {
-        struct waiter *w = LIST_OF(e->waiters.next, struct waiter, link);
-        send_result(e, w->to, w->token);
-        list_remove(&w->link);
-        e->owner->n_waiters--;
-        free(w);
-    }
+    const struct sts_entry *e = &w->policy->entry;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_sts_answer,
+                                      .sts_answer = {.token = w->token, .ok = 1, .domain = str_c(e->domain),
+                                                     .state = str_c(sts_state_name(sts_effective(e, clock_wall_ms()))),
+                                                     .id = str_c(e->has_policy ? e->id : ""),
+                                                     .fetched_ms = e->fetched_ms, .expires_ms = e->expires_ms,
+                                                     .refresh_ms = e->refresh_ms, .problem = str_c(sts_problem_result(e->problem)),
+                                                     .detail = str_c(e->problem_text),
+                                                     .text = str_c(e->has_policy ? e->text : "")}});
 }
 
-/* Makes room: the oldest entry that nobody waits for. */
-static void evict(struct lookup *l)
+static void waiter_free(struct waiter *w)
 {
-    LIST_EACH (it, &l->by_age) {
-        struct entry *e = LIST_OF(it, struct entry, age);
-        if (!e->asking) {
-            map_take(l->entries, str_c(e->key));
-            list_remove(&e->age);
-            free(e);
-            return;
-        }
+    if (w->answer) {
+        answer_release(w->answer);
     }
+    if (w->policy) {
+        policy_release(w->policy);
+    }
+    list_remove(&w->all);
+    w->owner->n_waiters--;
+    free(w);
 }
 
-static struct entry *find_entry(struct lookup *l, uint8_t kind, struct str name)
+void waiter_part_done(struct waiter *w)
 {
-    char key[300];
-    snprintf(key, sizeof key, "%u" STR_FMT, kind, STR_ARG(name));
-    struct entry *e = map_get(l->entries, str_c(key));
-    if (e) {
-        return e;
+    must(w->open > 0);
+    if (--w->open > 0) {
+        return;
     }
-    if (map_len(l->entries) >= CACHE_ENTRIES) {
-        evict(l);
+    if (w->to && w->for_verb) {
+        send_policy(w);
+    } else if (w->to) {
+        send_result(w);
     }
-    e = err_calloc(1, sizeof *e);
-    str_copy_cut(str_c(key), e->key, sizeof e->key);
-    e->owner = l;
-    list_init(&e->waiters);
-    if (map_put(l->entries, str_c(key), e) < 0) {
-        free(e);
-        return NULL;
-    }
-    list_append(&l->by_age, &e->age);
-    return e;
+    waiter_free(w);
 }
 
-static void ask(struct lookup *l, struct entry *e, uint8_t kind, const char *name)
+static void fail(struct ipc_channel *to, uint64_t token, enum mx_outcome outcome, enum dns_outcome mx, const char *why)
 {
-    e->asking = true;
-    l->asked++;
-    if (kind == 0) {
-        mx_lookup(l->resolver, name, l->own, on_result, e);
-    } else {
-        mx_lookup_host(l->resolver, name, on_result, e);
-    }
-}
-
-static void fail(struct ipc_channel *to, uint64_t token, const char *why)
-{
-    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved,
-                                   .resolved = {.token = token,
-                                                .outcome = MX_FAILED,
-                                                .mx = DNS_FAILED,
-                                                .detail = str_c(why)}});
+    ipc_send(to, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = token, .outcome = (uint8_t)outcome,
+                                                                      .mx = (uint8_t)mx, .detail = str_c(why)}});
 }
 
 static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct lookup *l = owner;
+    const struct ipc_resolve *q = &m->resolve;
     char name[256];
     (void)fd;
-    uint64_t token = m->resolve.token;
-    if (dns_to_ascii(m->resolve.name, name, sizeof name) < 0) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_resolved,
-                                       .resolved = {.token = token,
-                                                    .outcome = MX_NO_DOMAIN,
-                                                    .mx = DNS_INSECURE,
-                                                    .detail = STR("not a valid domain name")}});
+    must(q->kind < LOOKUP_KIND_END && q->again < LOOKUP_AGAIN_END);
+    if (dns_to_ascii(q->name, name, sizeof name) < 0) {
+        fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
         return;
     }
-    struct entry *e = l->n_waiters < WAITERS_MAX ? find_entry(l, m->resolve.kind, str_c(name)) : NULL;
-    if (!e) {
-        fail(ch, token, "too many lookups at once");
-        return;
-    }
-    if (!e->asking && clock_mono_ms() < e->until_ms) {
-        l->shared++;
-        send_result(e, ch, token);
+    if (l->n_waiters >= WAITERS_MAX) {
+        fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many lookups at once");
         return;
     }
     struct waiter *w = err_calloc(1, sizeof *w);
-    *w = (struct waiter){.to = ch, .token = token};
-    list_append(&e->waiters, &w->link);
+    *w = (struct waiter){.owner = l, .to = ch, .token = q->token, .open = 1};
+    list_append(&l->waiters, &w->all);
     l->n_waiters++;
-    if (!e->asking) {
-        ask(l, e, m->resolve.kind, name);
+    w->answer = answer_want(l, (enum lookup_kind)q->kind, q->port, name, w);
+    if (!w->answer) {
+        fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many names are remembered");
+        waiter_free(w);
+        return;
     }
+    if (q->kind == LOOKUP_MX || q->kind == LOOKUP_RELAY) {
+        w->policy = policy_want(l, name, (enum lookup_again)q->again, w);
+    }
+    waiter_part_done(w); /* ours: answered now when both were known */
 }
+
+/* --- posting reports ----------------------------------------------------------------------------------- */
+
+struct posting {
+    struct lookup *owner;
+    struct ipc_channel *to;
+    uint64_t token;
+    char url[1024], content_type[64];
+    uint16_t port;
+    struct buf body;
+    struct dns_host host;
+    struct link link;
+};
+
+static struct link postings = {&postings, &postings};
+
+static void posting_end(struct posting *p, bool ok, const char *detail)
+{
+    ipc_send(p->to, &(struct ipc_msg){.type = IPC_posted,
+                                      .posted = {.token = p->token, .ok = ok, .detail = str_c(detail)}});
+    host_clear(&p->host);
+    buf_free(&p->body);
+    list_remove(&p->link);
+    free(p);
+}
+
+static void on_posted(void *arg, const struct fetch_answer *a)
+{
+    char detail[160];
+    bool ok = a->result == FETCH_OK && a->status / 100 == 2;
+    snprintf(detail, sizeof detail, "HTTP status %ld", a->status);
+    posting_end(arg, ok, a->result == FETCH_OK ? detail : a->detail);
+}
+
+static void on_report_host(void *arg, struct dns_host *h)
+{
+    struct posting *p = arg;
+    const struct conf *c = child_conf(p->owner->child);
+    char list[1024] = "";
+    struct buf text = BUF_INIT(sizeof list - 1);
+    for (size_t i = 0; i < h->n_addresses; i++) {
+        if (c->smtpout.private_addresses || !address_is_private(str_c(h->addresses[i]))) {
+            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "", h->addresses[i]);
+        }
+    }
+    str_copy_cut(buf_str(&text), list, sizeof list);
+    buf_free(&text);
+    if (!list[0]) {
+        posting_end(p, false, "the report server has no usable address");
+        return;
+    }
+    const struct fetch_request request = {.url = p->url, .host = h->name, .port = p->port, .addresses = list,
+                                          .octets_max = REPORT_ANSWER_MAX, .limit_ms = POST_LIMIT_MS,
+                                          .body = buf_str(&p->body), .content_type = p->content_type,
+                                          .any_certificate = c->tlsrpt.any_certificate};
+    fetch_start(p->owner->fetcher, &request, on_posted, p);
+}
+
+/* https://HOST[:PORT]/...: the host for our resolver. */
+static int split_url(struct str url, char *host, size_t size, uint16_t *port)
+{
+    uint64_t number = 443;
+    if (!str_starts_nocase(url, STR("https://"))) {
+        return -EINVAL;
+    }
+    struct str rest = str_slice(url, 8, url.n);
+    struct str authority = str_slice(rest, 0, str_find(rest, '/', 0));
+    size_t colon = str_find(authority, ':', 0);
+    if (colon < authority.n && str_to_u64(str_slice(authority, colon + 1, authority.n), 65535, &number) < 0) {
+        return -EINVAL;
+    }
+    struct str name = str_slice(authority, 0, colon);
+    *port = (uint16_t)number;
+    return address_domain_ok(name, false) ? str_copy(name, host, size) : -EINVAL;
+}
+
+static void on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct lookup *l = owner;
+    struct posting *p = err_calloc(1, sizeof *p);
+    *p = (struct posting){.owner = l, .to = ch, .token = m->post.token, .body = BUF_INIT(POST_BODY_MAX)};
+    list_append(&postings, &p->link);
+    str_copy_cut(m->post.url, p->url, sizeof p->url);
+    str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
+    int r = file_read_fd(fd, &p->body);
+    close(fd);
+    if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
+        posting_end(p, false, r < 0 ? "the report could not be read" : "not an https address we would use");
+        return;
+    }
+    host_lookup(l->resolver, &p->host, 0, on_report_host, p);
+}
+
+/* --- peers -------------------------------------------------------------------------------------------- */
 
 /* Nobody must be answered on a channel that is gone. */
 static void on_peer_closed(void *owner, struct ipc_channel *ch)
 {
     struct lookup *l = owner;
-    LIST_EACH (it, &l->by_age) {
-        struct entry *e = LIST_OF(it, struct entry, age);
-        for (struct link *at = e->waiters.next; at != &e->waiters;) {
-            struct waiter *w = LIST_OF(at, struct waiter, link);
-            at = at->next;
-            if (w->to == ch) {
-                list_remove(&w->link);
-                l->n_waiters--;
-                free(w);
-            }
-        }
+    LIST_EACH (it, &l->waiters) {
+        struct waiter *w = LIST_OF(it, struct waiter, all);
+        w->to = w->to == ch ? NULL : w->to;
+    }
+    LIST_EACH (it, &postings) {
+        struct posting *p = LIST_OF(it, struct posting, link);
+        p->to = p->to == ch ? NULL : p->to;
+    }
+    if (l->queue == ch) {
+        l->queue = NULL;
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_resolve, on_resolve}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve}, {IPC_post, on_post}, {IPC_none, NULL}};
+
+static void tell_self_test(struct lookup *l)
+{
+    ipc_send(l->queue, &(struct ipc_msg){.type = IPC_alarm,
+                                         .alarm = {.kind = ALARM_RESOLVER, .cleared = !l->self_test[0],
+                                                   .text = str_c(l->self_test)}});
+}
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
-    (void)role;
+    struct lookup *l = owner;
     (void)index;
-    ipc_channel_new(child_loop(c), fd, "smtpout", rules, on_peer_closed, owner);
+    if (role == ROLE_QUEUE) {
+        l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, on_peer_closed, l);
+        tell_self_test(l);
+    } else if (role == ROLE_SMTPOUT) {
+        ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, l);
+    } else {
+        close(fd);
+    }
 }
 
 static void learn_own(struct lookup *l, const struct conf *conf)
@@ -230,10 +303,15 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
                                       .timeout_ms = conf->resolver.timeout,
                                       .test_zones = conf->resolver.test_zones};
     l->child = c;
-    l->entries = map_new(CACHE_ENTRIES);
+    l->answers = map_new(CACHE_ENTRIES);
+    l->policies = map_new(POLICIES_MAX);
     list_init(&l->by_age);
+    list_init(&l->policies_by_age);
+    list_init(&l->waiters);
+    list_init(&l->unloaded);
     learn_own(l, conf);
-    return dns_resolver_new(child_loop(c), &config, problem, size, &l->resolver);
+    int r = fetcher_new(child_loop(c), child_file(c, "trust-store"), problem, size, &l->fetcher);
+    return r < 0 ? r : dns_resolver_new(child_loop(c), &config, problem, size, &l->resolver);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
@@ -243,17 +321,38 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_THREADS};
 }
 
+static void on_self_test(void *arg, const struct dns_self_test *t)
+{
+    struct lookup *l = arg;
+    str_copy_cut(str_c(t->text), l->self_test, sizeof l->self_test);
+    if (t->text[0]) {
+        log_warn("resolver-self-test", KV("problem", t->text));
+    } else {
+        log_notice("resolver-self-test", KV("result", "validates, and proves absence"));
+    }
+    tell_self_test(l);
+}
+
+static void on_start(void *owner, struct child *c)
+{
+    struct lookup *l = owner;
+    (void)c;
+    policies_start(l);
+    dns_self_test(l->resolver, on_self_test, l);
+}
+
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct lookup *l = owner;
-    snprintf(text, size, "asked=%llu shared=%llu cached=%zu", (unsigned long long)l->asked,
-             (unsigned long long)l->shared, map_len(l->entries));
+    snprintf(text, size, "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu%s%s", (unsigned long long)l->asked,
+             (unsigned long long)l->shared, map_len(l->answers), map_len(l->policies), (unsigned long long)l->fetched,
+             (unsigned long long)l->fetch_failed, l->self_test[0] ? " warning: " : "", l->self_test);
 }
 
 int main(int argc, char **argv)
 {
     static struct lookup lookup;
     static const struct child_events events = {
-        .on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_status = on_status};
+        .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer, .on_status = on_status};
     return child_main(argc, argv, "lookup", &events, &lookup);
 }

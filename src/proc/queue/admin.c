@@ -61,6 +61,8 @@ static void send_message(void *arg, const struct store_message *m)
     ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_message,
                                       .row_message = {.id = m->id, .reverse_path = m->reverse_path,
                                                       .arrived_ms = m->arrived_ms, .size = m->size,
+                                                      .reqtls = m->reqtls, .tls_required_no = m->tls_required_no,
+                                                      .report = m->report,
                                                       .bounce_of = m->bounce_of, .client = m->client,
                                                       .helo = m->helo, .protocol = m->protocol,
                                                       .tls_version = m->tls_version,
@@ -96,7 +98,8 @@ static void send_attempt(void *arg, const struct store_attempt *a)
                         .tls_signature = a->tls_signature, .peer_key = a->peer_key,
                         .cert_check = a->cert_check, .cert_subject = a->cert_subject,
                         .cert_issuer = a->cert_issuer, .cert_fingerprint = a->cert_fingerprint,
-                        .cert_not_after = a->cert_not_after, .detail = a->detail}});
+                        .cert_not_after = a->cert_not_after, .detail = a->detail, .tlsa = a->tlsa, .sts = a->sts,
+                        .dane_check = a->dane_check, .exception = a->exception}});
 }
 
 static void on_reported(void *arg, enum store_result result)
@@ -157,6 +160,15 @@ static void change_one(struct question *w, uint64_t id)
     case ADMIN_MESSAGE:
     case ADMIN_STATUS:
     case ADMIN_RELOAD:
+    case ADMIN_DOMAINS:
+    case ADMIN_DOMAIN:
+    case ADMIN_ALARMS:
+    case ADMIN_CONFIRM:
+    case ADMIN_EXCEPTIONS:
+    case ADMIN_EXCEPTION_ADD:
+    case ADMIN_EXCEPTION_END:
+    case ADMIN_PROBE:
+    case ADMIN_STS:
     case ADMIN_END:
         break;
     }
@@ -247,6 +259,9 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     uint64_t id;
     (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
+    if (admin_domains(q, ch, verb, &m->admin)) {
+        return;
+    }
     struct question *w = question_new(q, ch, verb, m->admin.argument);
     switch (verb) {
     case ADMIN_LIST:
@@ -267,6 +282,15 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return;
     case ADMIN_STATUS:
     case ADMIN_RELOAD:
+    case ADMIN_DOMAINS:
+    case ADMIN_DOMAIN:
+    case ADMIN_ALARMS:
+    case ADMIN_CONFIRM:
+    case ADMIN_EXCEPTIONS:
+    case ADMIN_EXCEPTION_ADD:
+    case ADMIN_EXCEPTION_END:
+    case ADMIN_PROBE:
+    case ADMIN_STS:
     case ADMIN_END:
         break;
     }
@@ -277,7 +301,9 @@ static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, 
 
 static void on_admin_closed(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
+    monitor_asker_gone(owner, ch);
+    policies_asker_gone(ch);
+    admin_domains_asker_gone(ch);
     LIST_EACH (it, &questions) {
         struct question *w = LIST_OF(it, struct question, link);
         w->ch = w->ch == ch ? NULL : w->ch;

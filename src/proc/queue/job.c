@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/lookup_kinds.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
 
@@ -73,7 +74,7 @@ static void job_free(struct job *j)
         j->to->in_flight--;
         queue_pump_soon(q, j->to);
     }
-    if (j->kind == JOB_BOUNCE) {
+    if (j->kind != JOB_DELIVER) {
         map_take(q->bouncing, map_id(&j->id));
     }
     map_take(q->jobs, map_id(&j->lease));
@@ -100,8 +101,8 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
     }
 }
 
-/* True when an earlier attempt saw encryption offered: then nothing goes in clear now, even if the
- * offer is gone. (Memory of domains across messages will take this over.) */
+/* True when an earlier attempt for the same message saw encryption offered: binds even where the
+ * domain is not remembered (any more). */
 static bool offered_before(const struct job *j)
 {
     LIST_EACH (at, &j->items) {
@@ -112,14 +113,65 @@ static bool offered_before(const struct job *j)
     return false;
 }
 
+/* The administrator's exceptions for this recipient, as facts and as words for the report. */
+struct allowance {
+    bool relax, legacy;
+    char words[512];
+};
+
+static struct allowance allowance_of(const struct queue *q, struct str forward_path)
+{
+    struct str domain = conf_domain_of(forward_path);
+    const struct store_exception *relax = exceptions_find(q, domain, EXCEPTION_RELAX);
+    const struct store_exception *legacy = exceptions_find(q, domain, EXCEPTION_LEGACY);
+    struct allowance a = {.relax = relax != NULL, .legacy = legacy != NULL};
+    exceptions_words(relax ? relax : legacy, a.words, sizeof a.words);
+    return a;
+}
+
+static enum lookup_kind lookup_of(const struct route *r)
+{
+    return r->kind == ROUTE_MX ? LOOKUP_MX : strcmp(r->next_hop, "=relay") == 0 ? LOOKUP_RELAY : LOOKUP_HOST;
+}
+
+/* The pins of the rule, blank separated. */
+static void pins_of(const struct route *r, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    for (size_t i = 0; r->pins && i < r->pins->pins.n; i++) {
+        (void)!buf_printf(&text, "%s%s", i ? " " : "", r->pins->pins.v[i]);
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+/* What memory says about the destination. */
+static void remember(struct job *j, const struct route *route, struct ipc_job *m)
+{
+    struct queue *q = j->queue;
+    struct memory_rules rules = domains_rules(q);
+    int64_t now = clock_wall_ms();
+    struct domain *d = domains_find(q, str_c(route->next_hop), true);
+    if (d) {
+        domains_mailed(q, d, m->reqtls || m->demand != DEMAND_NONE || route->force > FORCE_NONE);
+        m->seen |= memory_seen(&d->d, now, &rules);
+        m->sighted = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
+        m->look_until_ms = memory_look_until(&d->d, &rules);
+    }
+}
+
 static void send_job(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
+    const struct conf *c = child_conf(q->child);
     struct ipc_channel *to = q->smtpout[j->smtpout];
     const struct item *first = LIST_OF(j->items.next, struct item, link);
+    struct allowance allowed = allowance_of(q, first->r.forward_path);
     struct route route;
-    rules_route(child_conf(q->child), first->r.forward_path, &route);
-    const struct ipc_msg job = {
+    char pins[4096];
+    rules_route(c, m->reverse_path, first->r.forward_path, &route);
+    pins_of(&route, pins, sizeof pins);
+    struct ipc_msg job = {
         .type = IPC_job,
         .job = {.lease = j->lease,
                 .id = m->id,
@@ -127,6 +179,8 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .next_hop = str_c(route.kind == ROUTE_FIXED ? route.host : route.next_hop),
                 .port = route.port,
                 .fixed_host = route.kind == ROUTE_FIXED,
+                .lookup = (uint8_t)lookup_of(&route),
+                .memory_key = str_c(route.next_hop),
                 .reverse_path = m->reverse_path,
                 .is_8bit = m->is_8bit,
                 .is_utf8 = m->is_utf8,
@@ -135,13 +189,23 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .demand = DEMAND_NONE,
                 .counts = COUNTS_CERT,
                 .ladder = LADDER_NONE,
-                .reqtls = 0,
-                .trno = TRNO_OFF,
-                .override = OVERRIDE_NONE,
+                .reqtls = m->reqtls,
+                .trno = m->report ? TRNO_REPORT : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF,
+                .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,
+                .legacy = allowed.legacy,
+                .exception = str_c(allowed.words),
+                .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
+                .dane_required = route.dane_required,
+                .assume_requiretls = route.assume_requiretls,
+                .pins = str_c(route.force == FORCE_PIN ? pins : ""),
+                .client_certificate = str_c(route.client_certificate),
                 .seen = offered_before(j),
                 .attempt = first->r.attempts,
                 .arrived_ms = m->arrived_ms,
                 .body = m->spool.n > 0 ? STR("") : m->body}};
+    if (j->kind == JOB_DELIVER) {
+        remember(j, &route, &job.job);
+    }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
                                         .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
     send_rcpts(j, to);
@@ -169,6 +233,7 @@ static void start_with(struct job *j, const struct store_message *m)
     const struct item *first = LIST_OF(j->items.next, struct item, link);
     j->arrived_ms = m->arrived_ms;
     j->null_reverse_path = m->reverse_path.n == 0;
+    j->inside_sender = conf_is_inside(child_conf(q->child), conf_domain_of(m->reverse_path));
     CLEANUP(err_close_fd) int spool = -1;
     if (m->spool.n > 0) {
         spool = store_spool_open(q->store, m->spool);
@@ -242,25 +307,26 @@ void queue_job_start(struct queue *q, struct destination *d, struct link *items)
     start(j);
 }
 
-/* --- bounces ------------------------------------------------------------------------------------------ */
+/* --- bounces and notices of delay ------------------------------------------------------------------------ */
 
-/* One reading of the bounces that are due; jobs get leases from `first` on. */
-struct bounce_walk {
+/* One reading of what senders are to be told; jobs get leases from `first` on. */
+struct telling {
     struct queue *q;
+    enum job_kind kind;
     struct job *job;
     uint64_t first;
 };
 
-static void bounce_one(void *arg, const struct store_rcpt *r)
+static void tell_one(void *arg, const struct store_rcpt *r)
 {
-    struct bounce_walk *w = arg;
+    struct telling *w = arg;
     if (map_get(w->q->leased, map_id(&r->rcpt))) {
         return;
     }
     if (!w->job || w->job->id != r->id) {
-        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, JOB_BOUNCE, r->id);
+        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, w->kind, r->id);
         if (!w->job) {
-            return; /* one bounce of a message at a time */
+            return; /* one telling about a message at a time */
         }
         must(map_put(w->q->bouncing, map_id(&r->id), w->job) == 0);
     }
@@ -279,15 +345,15 @@ static void bounce_one(void *arg, const struct store_rcpt *r)
     list_append(&w->job->items, &it->link);
 }
 
-static void bounces_read(void *arg, enum store_result result)
+static void all_read(void *arg, enum store_result result)
 {
-    struct bounce_walk *w = arg;
+    struct telling *w = arg;
     struct queue *q = w->q;
     q->bounces_reading = false;
     q->bounces_due |= result != STORE_OK;
     for (uint64_t lease = w->first; lease <= q->next_lease; lease++) {
         struct job *j = map_get(q->jobs, map_id(&lease));
-        if (j && j->kind == JOB_BOUNCE && !j->started) {
+        if (j && j->kind == w->kind && !j->started) {
             j->started = true;
             start(j);
         }
@@ -295,16 +361,30 @@ static void bounces_read(void *arg, enum store_result result)
     free(w);
 }
 
+static struct telling *telling_new(struct queue *q, enum job_kind kind)
+{
+    struct telling *w = err_calloc(1, sizeof *w);
+    *w = (struct telling){.q = q, .kind = kind, .first = q->next_lease + 1};
+    q->bounces_reading = true;
+    return w;
+}
+
 void queue_bounce_start(struct queue *q)
 {
     if (!q->bounces_due || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
-    struct bounce_walk *w = err_calloc(1, sizeof *w);
-    *w = (struct bounce_walk){q, NULL, q->next_lease + 1};
     q->bounces_due = false;
-    q->bounces_reading = true;
-    store_each_bounce_due(q->store, BOUNCE_BATCH, bounce_one, bounces_read, w);
+    store_each_bounce_due(q->store, BOUNCE_BATCH, tell_one, all_read, telling_new(q, JOB_BOUNCE));
+}
+
+void queue_notice_start(struct queue *q)
+{
+    int64_t after = child_conf(q->child)->queue.notice_after;
+    if (after == 0 || q->bounces_reading || !queue_can_send(q)) {
+        return;
+    }
+    store_each_notice_due(q->store, clock_wall_ms() - after, BOUNCE_BATCH, tell_one, all_read, telling_new(q, JOB_NOTICE));
 }
 
 /* --- outcomes ------------------------------------------------------------------------------------------ */
@@ -326,8 +406,8 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     if (!j) {
         return;
     }
-    must(o->sess < SESS_END);
-    j->tls_offered |= o->sess != SESS_NOCONN && o->sess != SESS_NOADV;
+    must(o->sess < SESS_END && o->tlsa < TLSA_END && o->sts < STS_END);
+    j->tls_offered |= o->offered || (o->sess != SESS_NOCONN && o->sess != SESS_NOADV);
     if (j->n_attempts == ARRAY_LEN(j->attempts)) {
         return;
     }
@@ -345,7 +425,8 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
         .peer_key = keep(j, o->peer_key), .cert_check = keep(j, o->cert_check),
         .cert_subject = keep(j, o->cert_subject), .cert_issuer = keep(j, o->cert_issuer),
         .cert_fingerprint = keep(j, o->cert_fingerprint), .cert_not_after = o->cert_not_after,
-        .detail = keep(j, o->detail)};
+        .detail = keep(j, o->detail), .tlsa = o->tlsa, .sts = o->sts, .dane_check = keep(j, o->dane_check),
+        .exception = keep(j, o->exception)};
     j->attempts[j->n_attempts++] = a;
 }
 
@@ -374,6 +455,9 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
         r->state = RCPT_HELD;
         return;
     }
+    if (r->notice == NOTICE_NONE && j->inside_sender && reason_is_tls((enum reason)r->reason)) {
+        r->notice = NOTICE_DUE; /* he learns early why his mail waits */
+    }
     if (now - j->arrived_ms >= c->queue.lifetime && !ours) {
         r->state = RCPT_EXPIRED;
         r->bounced = j->null_reverse_path;
@@ -386,14 +470,17 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
 {
     static const struct store_attempt none;
     const struct store_attempt *a = j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
-    char id[ID_TEXT];
+    char id[ID_TEXT], raised[96];
     id_text(j->id, id);
+    raisers_text(a->raised, raised, sizeof raised);
     log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
              KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
              KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
              KV("session", sess_name((enum sess)a->sess)), KV("grade", grade_name((enum grade)a->grade)),
              KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits),
-             KVS("certificate", a->cert_check), KVN("attempt", r->attempts), KVS("reply", r->reply));
+             KVS("certificate", a->cert_check), KV("dane", tlsa_name((enum tlsa)a->tlsa)),
+             KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised), KVS("exception", a->exception),
+             KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
 static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -561,4 +648,8 @@ const struct ipc_rule queue_smtpout_rules[] = {{IPC_outcome_host, on_outcome_hos
                                                {IPC_submit, queue_on_submit},
                                                {IPC_spool_open, queue_on_spool_open},
                                                {IPC_spool_drop, queue_on_spool_drop},
+                                               {IPC_sighting, domains_on_sighting},
+                                               {IPC_looked, domains_on_looked},
+                                               {IPC_probe_host, monitor_on_host},
+                                               {IPC_probe_done, monitor_on_done},
                                                {IPC_none, NULL}};

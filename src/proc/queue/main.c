@@ -36,6 +36,7 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
         if (q->smtpout[i] == ch) {
             q->smtpout[i] = NULL;
             queue_worker_gone(q, i);
+            monitor_worker_gone(q, i);
         }
     }
 }
@@ -45,6 +46,15 @@ static void on_keys_gone(void *owner, struct ipc_channel *ch)
     struct queue *q = owner;
     (void)ch;
     q->keys = NULL; /* nothing is handed out until it is back */
+}
+
+static void on_lookup_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    if (q->lookup == ch) {
+        q->lookup = NULL;
+    }
+    policies_lookup_gone();
 }
 
 static const struct ipc_rule no_rules[] = {{IPC_none, NULL}};
@@ -64,6 +74,7 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
     if (q->smtpout[index]) { /* its successor is quicker than the news of its end */
         queue_worker_gone(q, index);
+        monitor_worker_gone(q, index);
     }
     struct peer *p = err_calloc(1, sizeof *p);
     p->refs = 1;
@@ -83,6 +94,9 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         add_smtpout(q, index, fd);
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
+    } else if (role == ROLE_LOOKUP) {
+        q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules, on_lookup_gone, q);
+        policies_hand_over(q);
     } else {
         close(fd);
     }
@@ -117,6 +131,10 @@ static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
+    domains_load(q);
+    exceptions_load(q);
+    monitor_start(q);
+    q->alarms_due = true;
     queue_load(q);
     queue_reroute(q);
 }
@@ -142,11 +160,11 @@ static void on_status(void *owner, char *text, size_t size)
     store_count(q->store, on_counts, q);
     snprintf(text, size,
              "queued=%llu held=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
-             "failed=%llu refused=%llu",
+             "failed=%llu refused=%llu domains=%zu probed=%llu",
              (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held, map_len(q->jobs),
              (unsigned long long)q->accepted, (unsigned long long)q->delivered,
              (unsigned long long)q->deferred, (unsigned long long)q->failed,
-             (unsigned long long)q->refused);
+             (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done);
 }
 
 /* smtpin and smtpout stop first; what they still told us is committed before we go. */
@@ -171,6 +189,9 @@ int main(int argc, char **argv)
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
     queue.deaths = map_new(100000);
+    queue.domains = map_new(DESTINATIONS_MAX * 5);
+    list_init(&queue.probings);
+    list_init(&queue.asked);
     list_init(&queue.pump_list);
     return child_main(argc, argv, "queue", &events, &queue);
 }

@@ -5,10 +5,12 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "proc/admin_verbs.h"
 #include "proc/child.h"
-#include "store/store.h"
+#include "store/domain.h"
 
 enum {
     SMTPOUT_MAX = 64,
@@ -56,7 +58,26 @@ struct item {
     struct arena text;
 };
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE };
+enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE };
+
+/* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
+enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_END };
+
+/* A recipient domain in memory; the record is written whenever it changes. */
+struct domain {
+    struct store_domain d; /* name: owned */
+    bool probing, is_key;  /* is_key: "=inside" or "=relay", not a domain to look at */
+};
+
+/* A look at a domain under way in some smtpout. */
+struct probing {
+    uint64_t token;
+    unsigned smtpout;
+    struct domain *domain;  /* NULL: not remembered */
+    struct ipc_channel *to; /* who asked, or NULL: the monitor, or gone */
+    struct buf hosts;       /* a line for each address */
+    struct link link;
+};
 
 struct job {
     uint64_t lease;
@@ -66,7 +87,7 @@ struct job {
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
-    bool null_reverse_path, started, tls_offered, bounce_stored;
+    bool null_reverse_path, inside_sender, started, tls_offered, bounce_stored;
     unsigned n_items; /* of a bounce */
     struct arena arena; /* of the attempts below */
     struct store_attempt *attempts[64];
@@ -90,11 +111,27 @@ struct queue {
     struct timer *tick;
     size_t hot_octets;
     uint64_t next_lease;
+    /* recipient domains */
+    struct ipc_channel *lookup;
+    struct map *domains;
+    struct link probings, asked; /* under way; waiting for a place */
+    size_t n_probings, n_asked;
+    struct timer *monitor;
+    struct store_exception *exceptions; /* strings owned */
+    size_t n_exceptions;
+    struct {
+        char domain[256];
+        int64_t at_ms;
+    } lost[64]; /* domains that lost their encryption and are not alarmed yet */
+    size_t n_lost;
+    int64_t middlebox_until_ms, alarms_mailed_ms;
+    uint64_t next_token;
     int admin_listener;
     struct watch *admin_watch;
-    bool stopping, no_space, bounces_due, bounces_reading;
+    bool stopping, no_space, bounces_due, bounces_reading, alarms_due, alarms_reading;
     struct store_counts counts; /* as of the last look */
     int64_t checked_space_ms;
+    uint64_t probes_done;
     uint64_t accepted, delivered, deferred, failed, refused;
 };
 
@@ -127,7 +164,59 @@ extern const struct ipc_rule queue_smtpout_rules[];
 bool queue_can_send(const struct queue *q);
 void queue_job_start(struct queue *q, struct destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
+/* Inside senders whose mail waits for a secure connection are told. */
+void queue_notice_start(struct queue *q);
 void queue_worker_gone(struct queue *q, unsigned index);
+
+/* domains.c: memory */
+void domains_load(struct queue *q);
+struct domain *domains_find(struct queue *q, struct str name, bool add);
+/* Mail goes there. */
+void domains_mailed(struct queue *q, struct domain *d, bool secure);
+struct memory_rules domains_rules(const struct queue *q);
+void domains_save(struct queue *q, const struct domain *d);
+void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+
+/* monitor.c: looking daily */
+void monitor_start(struct queue *q);
+/* A look for somebody who waits for its rows. */
+void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, bool deep);
+void monitor_asker_gone(struct queue *q, const struct ipc_channel *to);
+void monitor_worker_gone(struct queue *q, unsigned index);
+void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+
+/* alarms.c */
+void alarms_raise(struct queue *q, struct str domain, enum alarm_kind kind, const char *detail);
+void alarms_clear(struct queue *q, struct str domain, enum alarm_kind kind);
+/* A domain lost its encryption: told at once unless many do. True while that is so. */
+void alarms_lost(struct queue *q, struct str domain);
+bool alarms_middlebox(const struct queue *q);
+void alarms_tick(struct queue *q);
+
+/* exceptions.c */
+void exceptions_load(struct queue *q);
+/* The exception of that kind for a domain that is in force, or NULL. */
+const struct store_exception *exceptions_find(const struct queue *q, struct str domain, enum exception_kind kind);
+/* Words for reports: "relax until DATE by OWNER: REASON"; "" when there is none. */
+void exceptions_words(const struct store_exception *e, char *dst, size_t size);
+/* Argument "KIND\tDOMAIN\tDAYS\tOWNER\tREASON". NULL or what is wrong. */
+const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid);
+bool exceptions_end(struct queue *q, uint64_t number);
+
+/* policies.c: MTA-STS policies kept for lookup */
+extern const struct ipc_rule queue_lookup_rules[];
+void policies_hand_over(struct queue *q);
+void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text);
+void policies_asker_gone(const struct ipc_channel *to);
+void policies_lookup_gone(void);
+
+/* admin_domains.c */
+/* True when the verb is about domains: answered there. */
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+
+void admin_domains_asker_gone(const struct ipc_channel *to);
 
 /* admin.c */
 void queue_admin_open(struct queue *q, int listener);

@@ -70,6 +70,7 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
     it->r.code = keep(&it->text, r->code);
     it->r.reply = keep(&it->text, r->reply);
     it->r.host = keep(&it->text, r->host);
+    it->r.reverse_path = keep(&it->text, hot ? hot->m.reverse_path : r->reverse_path);
     it->hot = hot;
     if (hot) {
         hot->refs++;
@@ -147,8 +148,8 @@ static void gather(struct queue *q, struct destination *d, struct link *job)
     for (struct link *at = d->ready.next; at != &d->ready && n < JOB_RCPTS_MAX;) {
         struct item *it = LIST_OF(at, struct item, link);
         at = at->next;
-        rules_route(child_conf(q->child), it->r.forward_path, n ? &route : &first_route);
-        if (n && (it->r.id != id || route.force != first_route.force)) {
+        rules_route(child_conf(q->child), it->r.reverse_path, it->r.forward_path, n ? &route : &first_route);
+        if (n && (it->r.id != id || !rules_same(&route, &first_route))) {
             break;
         }
         id = it->r.id;
@@ -256,6 +257,7 @@ static void on_tick(void *arg)
     int64_t keep_ms = child_conf(q->child)->queue.report_retention;
     store_expire(q->store, now - keep_ms, EXPIRE_BATCH);
     q->bounces_due = true; /* those that could not be written before */
+    queue_notice_start(q);
     queue_check_space(q);
     timer_start(q->tick, soonest - now > TICK_MS ? soonest - now : TICK_MS);
 }
@@ -287,7 +289,7 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
 {
     struct reroute *w = arg;
     struct route route;
-    rules_route(child_conf(w->q->child), r->forward_path, &route);
+    rules_route(child_conf(w->q->child), STR(""), r->forward_path, &route);
     if (!str_eq(r->next_hop, str_c(route.next_hop))) {
         store_set_next_hop(w->q->store, r->rcpt, str_c(route.next_hop));
         struct destination *d = queue_destination(w->q, str_c(route.next_hop));

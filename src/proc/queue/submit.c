@@ -151,6 +151,9 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, int64_t 
         .size = m->size,
         .is_8bit = m->is_8bit != 0,
         .is_utf8 = m->is_utf8 != 0,
+        .reqtls = m->reqtls != 0,
+        .tls_required_no = m->tls_required_no != 0,
+        .report = m->report != 0,
         .client = keep(&h->arena, m->client),
         .helo = keep(&h->arena, m->helo),
         .protocol = keep(&h->arena, m->protocol),
@@ -230,7 +233,7 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
             continue;
         }
         struct route route;
-        rules_route(child_conf(s->queue->child), str_c(r->forward_path), &route);
+        rules_route(child_conf(s->queue->child), s->hot->m.reverse_path, str_c(r->forward_path), &route);
         s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                      .next_hop = str_c(err_strdup(route.next_hop)),
                                                      .state = RCPT_QUEUED,
@@ -240,18 +243,25 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
 }
 
 /* The recipients that a bounce reports about: those of its job. */
-static size_t bounced_rcpts(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)
+static size_t bounced_rcpts(const struct job *job, uint64_t *rcpts, size_t max)
 {
-    struct job *job = id ? map_get(q->bouncing, map_id(&id)) : NULL;
     size_t n = 0;
-    if (job) {
-        LIST_EACH (it, &job->items) {
-            if (n < max) {
-                rcpts[n++] = LIST_OF(it, struct item, link)->r.rcpt;
-            }
+    LIST_EACH (it, &job->items) {
+        if (n < max) {
+            rcpts[n++] = LIST_OF(it, struct item, link)->r.rcpt;
         }
     }
     return n;
+}
+
+/* The sender is told about them in this very commit. */
+static void mark_noticed(struct queue *q, const struct job *job)
+{
+    LIST_EACH (it, &job->items) {
+        struct item *item = LIST_OF(it, struct item, link);
+        item->r.notice = NOTICE_SENT;
+        store_set_notice(q->store, item->r.rcpt, NOTICE_SENT);
+    }
 }
 
 void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -277,7 +287,14 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     struct store_message message = s->hot->m;
     message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
-    size_t n_bounced = bounced_rcpts(q, message.bounce_of, bounced, JOB_RCPTS_MAX);
+    struct job *about = message.bounce_of ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;
+    size_t n_bounced = about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
+    if (about && about->kind == JOB_NOTICE) {
+        mark_noticed(q, about);
+    }
+    if (m->submit.about == ABOUT_ALARMS) {
+        store_set_alarm_mailed(q->store, m->submit.about_id, now);
+    }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
 }
 

@@ -143,6 +143,8 @@ static void submit(struct session *s, struct incoming *m)
                             .reverse_path = tx->reverse_path.whole,
                             .is_8bit = tx->is_8bit,
                             .is_utf8 = tx->is_utf8,
+                            .reqtls = tx->requiretls,
+                            .tls_required_no = tx->tls_required_no && !tx->requiretls,
                             .size = tx->size,
                             .client = str_c(s->ip),
                             .helo = smtp_server_helo(s->engine),

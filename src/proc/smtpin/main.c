@@ -38,7 +38,11 @@ static struct settings *settings_new(struct child *c, const struct conf *conf, c
         .recipients_max = (size_t)conf->limits.recipients,
         .errors_max = (unsigned)conf->limits.errors,
         .transactions_max = (unsigned)conf->limits.transactions,
+        /* outside only where the way inside is known to be safe: else good mail would come back */
+        .requiretls = conf->requiretls && (!conf->deliver_to || conf->deliver_to_requiretls),
     };
+    s->engine_inside = s->engine;
+    s->engine_inside.requiretls = conf->requiretls != 0;
     s->command_ms = conf->limits.command_time;
     s->data_ms = conf->limits.data_time;
     s->handshake_ms = conf->limits.handshake_time;

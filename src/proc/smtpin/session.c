@@ -480,7 +480,7 @@ void session_new(struct smtpin *in, int fd, const struct endpoint *peer)
     s->inside_network = in_networks(child_conf(in->child), ip);
     s->settings = in->settings;
     s->settings->refs++;
-    s->engine = smtp_server_new(&s->settings->engine);
+    s->engine = smtp_server_new(s->inside_network ? &s->settings->engine_inside : &s->settings->engine);
     s->timer = timer_new(child_loop(in->child), on_timer, s);
     s->conn = conn_new(child_loop(in->child), fd, OUT_MAX, &conn_events, s);
     must(map_put(in->by_token, map_id(&s->token), s) == 0);

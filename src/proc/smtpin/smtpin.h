@@ -18,7 +18,7 @@ struct settings {
     unsigned refs;
     char *hostname;
     struct tls_context *tls; /* NULL: no STARTTLS */
-    struct smtp_server_config engine;
+    struct smtp_server_config engine, engine_inside; /* for clients outside, inside */
     int64_t command_ms, data_ms, handshake_ms;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bounce.c: writes a bounce. It happens here because only a lease holder can open the original's
+ * bounce.c: writes a bounce, or the notice that a mail still waits. It happens here because only a lease holder can open the original's
  * header section, and the queue must not see it. The notice is sealed like any other message and
  * submitted; the queue marks the recipients as told in the same commit.
  *
@@ -30,31 +30,26 @@ static void read_headers(struct delivery *d, struct buf *out)
     }
 }
 
-static void submit(struct delivery *d, uint64_t own_id, struct str sealed, size_t plain_octets,
-                   const unsigned char wrapped[REST_WRAPPED])
+enum { KIND_NOTICE = 2 }; /* JOB_NOTICE of the queue */
+
+/* Of mail that must be protected only what identifies it comes back (RFC 8689 5). */
+static void redact(struct str headers, struct buf *out)
 {
-    struct smtpout *out = d->out;
-    d->bounce_token = ++out->next_token;
-    must(map_put(out->bounces, map_id(&d->bounce_token), d) == 0);
-    ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
-                                           .submit_rcpt = {.token = d->bounce_token,
-                                                           .forward_path = d->reverse_path}});
-    ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit,
-                                           .submit = {.token = d->bounce_token, .id = own_id,
-                                                      .bounce_of = d->id, .size = plain_octets,
-                                                      .is_8bit = d->is_utf8, .is_utf8 = d->is_utf8,
-                                                      .protocol = STR("bounce"),
-                                                      .sealed_key = str_from((const char *)wrapped, REST_WRAPPED),
-                                                      .body = sealed}});
+    struct str rest = headers, name, value;
+    while (header_next(&rest, &name, &value)) {
+        if (str_eq_nocase(name, STR("Message-ID")) || str_eq_nocase(name, STR("Date"))) {
+            (void)!buf_printf(out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name), STR_ARG(str_trim(value)));
+        }
+    }
 }
 
-static void compose(struct delivery *d, struct str headers, uint64_t own_id, struct buf *out)
+static void compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
 {
     const struct conf *c = child_conf(d->out->child);
     char id[ID_TEXT], own[ID_TEXT];
     struct dsn_rcpt *rcpts = err_calloc(d->n_rcpts, sizeof *rcpts);
     id_text(d->id, id);
-    id_text(own_id, own);
+    id_text(number, own);
     for (size_t i = 0; i < d->n_rcpts; i++) {
         const struct delivery_rcpt *r = &d->rcpts[i];
         rcpts[i] = (struct dsn_rcpt){.forward_path = r->forward_path, .reason = r->reason, .code = r->code,
@@ -65,7 +60,8 @@ static void compose(struct delivery *d, struct str headers, uint64_t own_id, str
     const struct dsn dsn = {.hostname = str_c(c->hostname), .organization = str_c(c->organization),
                             .administrator = str_c(c->admin), .to = d->reverse_path, .id = str_c(id),
                             .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
-                            .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = d->is_utf8};
+                            .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = d->is_utf8,
+                            .delayed = d->kind == KIND_NOTICE, .until_ms = d->arrived_ms + c->queue.lifetime};
     must(dsn_write(&dsn, out) == 0);
     free(rcpts);
 }
@@ -73,35 +69,32 @@ static void compose(struct delivery *d, struct str headers, uint64_t own_id, str
 void bounce_write(struct delivery *d)
 {
     struct smtpout *out = d->out;
-    unsigned char key[REST_KEY], wrapped[REST_WRAPPED];
-    struct buf original = BUF_INIT(1024 * 1024), notice = BUF_INIT(NOTICE_MAX), sealed = BUF_INIT(2 * NOTICE_MAX);
+    CLEANUP(buf_wipe) struct buf original = BUF_INIT(1024 * 1024), notice = BUF_INIT(NOTICE_MAX), part = BUF_INIT(NOTICE_MAX);
     read_headers(d, &original);
     struct str headers = buf_str(&original);
     size_t n = header_section(headers);
     headers = str_slice(headers, 0, n < HEADERS_MAX ? n : 0); /* never more than the header section */
-    uint64_t own_id = id_make(clock_wall_ms(), 128 + child_index(out->child), out->id_count++);
-    if (!out->wrapper || rest_wrap(out->wrapper, clock_mono_ms(), key, wrapped) < 0) {
-        delivery_give_up(d, REASON_KEYS_AWAY, "the key service is not there");
-    } else {
-        struct rest_sealer *sealer = rest_sealer_new(key);
-        compose(d, headers, own_id, &notice);
-        size_t plain = buf_len(&notice);
-        must(rest_seal(sealer, buf_str(&notice), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0);
-        rest_sealer_free(sealer);
-        if (buf_len(&sealed) > STORE_INLINE_MAX) { /* very many recipients: without the header section */
-            buf_reset(&notice);
-            buf_reset(&sealed);
-            sealer = rest_sealer_new(key);
-            compose(d, STR(""), own_id, &notice);
-            must(rest_seal(sealer, buf_str(&notice), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0);
-            rest_sealer_free(sealer);
-        }
-        submit(d, own_id, buf_str(&sealed), plain, wrapped);
+    if (d->ask_requiretls) {
+        redact(headers, &part);
+        headers = buf_str(&part);
     }
-    explicit_bzero(key, sizeof key);
-    buf_wipe(&original);
-    buf_wipe(&notice);
-    buf_free(&sealed);
+    struct own own = {.id = own_id(out), .bounce_of = d->id, .to = d->reverse_path, .utf8 = d->is_utf8};
+    d->bounce_token = own.token = ++out->next_token;
+    compose(d, headers, own.id, &notice);
+    own.text = buf_str(&notice);
+    int r = own_submit(out, &own);
+    if (r == -EMSGSIZE) { /* very many recipients: without the header section */
+        buf_reset(&notice);
+        compose(d, STR(""), own.id, &notice);
+        own.text = buf_str(&notice);
+        r = own_submit(out, &own);
+    }
+    if (r < 0) {
+        d->bounce_token = 0;
+        delivery_give_up(d, REASON_KEYS_AWAY, "the key service is not there");
+        return;
+    }
+    must(map_put(out->bounces, map_id(&d->bounce_token), d) == 0);
 }
 
 void bounce_submitted(struct delivery *d, uint8_t result)

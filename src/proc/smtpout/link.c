@@ -21,6 +21,8 @@ static void link_free(struct link_conn *l)
 {
     conn_free(l->conn);
     tls_channel_free(l->tls);
+    tls_context_free(l->context);
+    free((char *)l->records_copy.p);
     smtp_client_free(l->engine);
     timer_free(l->timer);
     if (l->state == LINK_IDLE) {
@@ -34,16 +36,26 @@ static void link_free(struct link_conn *l)
     free(l);
 }
 
+enum sess link_sess(const struct link_conn *l, struct str pins)
+{
+    return l->tls ? way_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
+}
+
 /* What the failure means depends on how far the session had come. */
 static void fail(struct link_conn *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
+    struct link_looker *looker = l->looker;
+    bool offer_broken = l->handshaking || (l->offered && l->state == LINK_TALKING);
     if (!d) {
+        l->looker = NULL;
+        if (looker) {
+            looker->on_failed(looker, l, offer_broken ? SESS_HSFAIL : SESS_NOCONN, detail);
+        }
         link_free(l);
         return;
     }
-    bool offer_broken = l->handshaking || (l->offered && l->state == LINK_TALKING);
-    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == LINK_BUSY ? l->sess : SESS_NOCONN;
+    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN;
     l->delivery = NULL;
     d->link = NULL;
     delivery_link_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
@@ -170,6 +182,13 @@ static void refuse(struct link_conn *l, enum sess sess, const struct smtp_answer
     char detail[600];
     struct delivery *d = l->delivery;
     snprintf(detail, sizeof detail, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
+    if (l->looker) {
+        struct link_looker *looker = l->looker;
+        l->looker = NULL;
+        looker->on_failed(looker, l, sess, detail);
+        link_free(l);
+        return;
+    }
     l->delivery = NULL;
     d->link = NULL;
     if (sess == SESS_REFUSED) {
@@ -185,7 +204,13 @@ static void refuse(struct link_conn *l, enum sess sess, const struct smtp_answer
 static void start_tls(struct link_conn *l)
 {
     struct buf plain = BUF_INIT(16 * 1024 + 1), cipher = BUF_INIT(64 * 1024);
-    l->tls = tls_channel_client(l->out->tls, l->host);
+    const struct tls_way *way = &l->tls_way;
+    struct dane_set set;
+    bool use_dane = way->records.n > 0 && dane_read(way->records, &set) == 0;
+    const struct tls_peer peer = {.name = way->name,
+                                  .more_names = {*way->next_hop ? way->next_hop : NULL, *way->canon ? way->canon : NULL},
+                                  .dane = use_dane ? &set : NULL};
+    l->tls = tls_channel_client(l->context, &peer);
     l->handshaking = true;
     int r = l->tls ? tls_channel_feed(l->tls, STR(""), &plain, &cipher) : -ENOMEM;
     r = r < 0 ? r : conn_send(l->conn, buf_str(&cipher));
@@ -200,13 +225,29 @@ static void start_tls(struct link_conn *l)
 
 static void on_session_ready(struct link_conn *l)
 {
-    if (l->tls) {
-        l->sess = tls_channel_facts(l->tls)->check == TLS_CHECK_OK ? SESS_PKIX_OK : SESS_PKIX_BAD;
-    } else {
-        l->sess = SESS_NOADV;
-    }
     timer_stop(l->timer);
-    delivery_link_ready(l->delivery, l);
+    if (l->looker) {
+        l->looker->on_ready(l->looker, l);
+    } else {
+        delivery_link_ready(l->delivery, l);
+    }
+}
+
+/* A sighting is told the moment it is made: it binds whatever happens next. */
+static bool on_offered(struct link_conn *l)
+{
+    l->offered = true;
+    if (!l->sighted && *l->memory_key) {
+        ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_sighting,
+                                                  .sighting = {.domain = str_c(l->memory_key), .host = str_c(l->host)}});
+    }
+    l->sighted = true;
+    if (l->looker) {
+        struct link_looker *looker = l->looker;
+        looker->on_offer(looker, l);
+        return false; /* the link may be gone; what the engine has to say goes out with the next reply */
+    }
+    return true;
 }
 
 /* True when the loop over events may go on with this link. */
@@ -217,8 +258,7 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
     case SMTP_CL_NONE:
         return false;
     case SMTP_CL_OFFERED:
-        l->offered = true;
-        return true;
+        return on_offered(l);
     case SMTP_CL_START_TLS:
         start_tls(l);
         return false;
@@ -244,7 +284,7 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
             char text[600];
             snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
             fail(l, REASON_BROKEN_SESSION, text);
-        } else if (d) {
+        } else if (d || l->looker) {
             refuse(l, SESS_NOCONN, ev->answer);
         } else {
             link_free(l);
@@ -269,7 +309,7 @@ static void process(struct link_conn *l)
                 fail(l, REASON_BROKEN_SESSION, strerror(-r));
                 return;
             }
-            if (l->delivery && l->state != LINK_WAITING_SAVE) {
+            if ((l->delivery || l->looker) && l->state != LINK_WAITING_SAVE) {
                 keep_time(l);
             }
         }
@@ -363,29 +403,38 @@ static const struct conn_events conn_events = {
 
 /* --- use --------------------------------------------------------------------------------------------------- */
 
-void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port)
+static void set_tls_way(struct link_conn *l, const struct tls_way *tls)
 {
-    struct smtpout *out = d->out;
+    l->tls_way = *tls;
+    l->records_copy = str_from(tls->records.n > 0 ? str_dup(tls->records) : NULL, tls->records.n);
+    l->tls_way.records = l->records_copy;
+}
+
+static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
+{
     const struct conf *c = child_conf(out->child);
-    struct endpoint to, from;
     struct link_conn *l = err_calloc(1, sizeof *l);
     l->out = out;
-    l->delivery = d;
     l->port = port;
-    l->sess = SESS_NOCONN;
+    set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
-    str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
     l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello});
     l->timer = timer_new(child_loop(out->child), on_timer, l);
     out->n_links++;
     out->opened++;
-    d->link = l;
-    int r = endpoint_parse(str_c(ip), port, &to);
+    return l;
+}
+
+static void start_connecting(struct link_conn *l)
+{
+    const struct conf *c = child_conf(l->out->child);
+    struct endpoint to, from;
+    int r = endpoint_parse(str_c(l->ip), l->port, &to);
     bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0 &&
                      r == 0 && from.addr.ss_family == to.addr.ss_family;
-    r = r < 0 ? r : conn_connect(child_loop(out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
+    r = r < 0 ? r : conn_connect(child_loop(l->out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
     if (r < 0) {
         fail(l, REASON_CONNECT, strerror(-r));
         return;
@@ -393,14 +442,68 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
     keep_time(l);
 }
 
+void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
+{
+    struct link_conn *l = link_new(d->out, host, ip, port, tls);
+    l->delivery = d;
+    l->sighted = d->sighted;
+    str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
+    str_copy_cut(d->memory_key, l->memory_key, sizeof l->memory_key);
+    struct tls_context *ctx = smtpout_context(d->out, tls->profile, tls->client_certificate);
+    l->context = ctx ? tls_context_ref(ctx) : NULL;
+    d->link = l;
+    if (!l->context) {
+        fail(l, REASON_TLS_FAILED, "our own TLS settings for this destination cannot be used");
+        return;
+    }
+    start_connecting(l);
+}
+
+static void on_fail_later(void *arg)
+{
+    fail(arg, REASON_CONNECT, "no connection");
+}
+
+struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context)
+{
+    const struct conf *c = child_conf(out->child);
+    struct link_conn *l = link_new(out, host, ip, port, tls);
+    struct endpoint to, from;
+    l->looker = w;
+    l->sighted = true; /* the looker tells what it saw */
+    context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
+    l->context = context ? tls_context_ref(context) : NULL;
+    bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0;
+    int r = l->context ? endpoint_parse(str_c(ip), port, &to) : -EINVAL;
+    bind_from = bind_from && r == 0 && from.addr.ss_family == to.addr.ss_family;
+    r = r < 0 ? r : conn_connect(child_loop(out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
+    if (r < 0) { /* told later: the caller still sets up its side */
+        timer_free(l->timer);
+        l->timer = timer_new(child_loop(out->child), on_fail_later, l);
+        timer_start(l->timer, 0);
+    } else {
+        keep_time(l);
+    }
+    return l;
+}
+
+static bool same_tls_way(const struct tls_way *a, const struct tls_way *b)
+{
+    return a->profile == b->profile && a->records_hash == b->records_hash && str_eq(a->records, b->records) &&
+           strcmp(a->client_certificate, b->client_certificate) == 0 && strcmp(a->name, b->name) == 0 &&
+           strcmp(a->next_hop, b->next_hop) == 0 && strcmp(a->canon, b->canon) == 0;
+}
+
 struct link_conn *link_find_idle(struct smtpout *out, const char *host, const char *ip, uint16_t port,
-                                 struct str next_hop)
+                                 struct str next_hop, const struct tls_way *tls)
 {
     LIST_EACH (it, &out->idle) {
         struct link_conn *l = LIST_OF(it, struct link_conn, idle);
-        /* a plain connection serves only the destination it was judged for */
+        /* a plain connection serves only the destination it was judged for; one with TLS whoever would
+         * have made it in the same way, names and TLSA records included */
         if (l->port == port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 &&
-            (l->tls || str_eq(str_c(l->next_hop), next_hop))) {
+            (l->tls || str_eq(str_c(l->next_hop), next_hop)) && same_tls_way(&l->tls_way, tls)) {
             list_remove(&l->idle);
             out->n_idle--;
             l->state = LINK_TALKING;
@@ -439,6 +542,16 @@ static void end_in_order(struct link_conn *l)
     conn_finish(l->conn);
     l->conn = NULL;
     link_free(l);
+}
+
+void link_end_look(struct link_conn *l)
+{
+    l->looker = NULL;
+    if (l->conn && l->state == LINK_TALKING && !l->handshaking) {
+        end_in_order(l);
+    } else {
+        link_free(l);
+    }
 }
 
 void link_release(struct link_conn *l, bool usable)

@@ -30,7 +30,7 @@ static void on_keys_gone(void *owner, struct ipc_channel *ch)
     struct smtpout *out = owner;
     (void)ch;
     out->keys = NULL;
-    delivery_keys_gone(out);
+    job_keys_gone(out);
 }
 
 static void on_lookup_gone(void *owner, struct ipc_channel *ch)
@@ -38,7 +38,7 @@ static void on_lookup_gone(void *owner, struct ipc_channel *ch)
     struct smtpout *out = owner;
     (void)ch;
     out->lookup = NULL;
-    delivery_lookup_gone(out);
+    job_lookup_gone(out);
 }
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -58,9 +58,42 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     }
 }
 
-static int make_context(struct child *c, struct tls_context **ret, char *problem, size_t size)
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate)
 {
-    return tls_context_client(child_file(c, "trust-store"), TLS_PROFILE_WIDE, problem, size, ret);
+    char problem[200], name[160];
+    struct tls_context *ctx = NULL;
+    for (size_t i = 0; i < out->n_contexts; i++) {
+        if (out->contexts[i].profile == profile && strcmp(out->contexts[i].client_certificate, client_certificate) == 0) {
+            return out->contexts[i].ctx;
+        }
+    }
+    int r = tls_context_client(child_file(out->child, "trust-store"), profile, problem, sizeof problem, &ctx);
+    if (r == 0 && *client_certificate) {
+        snprintf(name, sizeof name, "client-chain %s", client_certificate);
+        struct str chain = child_file(out->child, name);
+        snprintf(name, sizeof name, "client-key %s", client_certificate);
+        r = tls_context_show(ctx, chain, child_file(out->child, name), problem, sizeof problem);
+    }
+    if (r < 0 || out->n_contexts == CONTEXTS_MAX) {
+        log_error("tls-context", KV("profile", tls_profile_name(profile)), KV("client-certificate", client_certificate),
+                  KV("problem", r < 0 ? problem : "too many"));
+        tls_context_free(ctx);
+        return NULL;
+    }
+    out->contexts[out->n_contexts].ctx = ctx;
+    out->contexts[out->n_contexts].profile = profile;
+    str_copy_cut(str_c(client_certificate), out->contexts[out->n_contexts].client_certificate,
+                 sizeof out->contexts[0].client_certificate);
+    out->n_contexts++;
+    return ctx;
+}
+
+static void drop_contexts(struct smtpout *out)
+{
+    for (size_t i = 0; i < out->n_contexts; i++) {
+        tls_context_free(out->contexts[i].ctx);
+    }
+    out->n_contexts = 0;
 }
 
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -71,7 +104,11 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "libsodium could not start");
         return -EIO;
     }
-    return make_context(c, &out->tls, problem, size);
+    if (!smtpout_context(out, TLS_PROFILE_WIDE, "")) {
+        snprintf(problem, size, "the trust store cannot be used");
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
@@ -81,15 +118,14 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT};
 }
 
+/* Contexts are made again from the new files when they are needed. */
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpout *out = owner;
-    struct tls_context *next;
-    if (make_context(c, &next, problem, size) < 0) {
-        return -EINVAL;
-    }
-    tls_context_free(out->tls);
-    out->tls = next;
+    (void)c;
+    (void)problem;
+    (void)size;
+    drop_contexts(out);
     link_close_idle(out); /* judged under the old trust store */
     return 0;
 }
@@ -97,9 +133,9 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct smtpout *out = owner;
-    snprintf(text, size, "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu",
+    snprintf(text, size, "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu looks=%llu probes=%zu",
              map_len(out->deliveries), out->n_links, out->n_idle, (unsigned long long)out->opened,
-             (unsigned long long)out->sent, (unsigned long long)out->failed);
+             (unsigned long long)out->sent, (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
 }
 
 static void check_stopped(void *arg)
@@ -146,7 +182,7 @@ int main(int argc, char **argv)
     list_init(&out.pending_rcpts);
     out.deliveries = map_new(1000000);
     out.saving = map_new(1000000);
-    out.resolving = map_new(1000000);
+    out.ways = map_new(1000000);
     out.bounces = map_new(1000000);
     return child_main(argc, argv, "smtpout", &events, &out);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * smtpout.h: the inside of the smtpout process: deliveries (one message to one destination), links
- * (one connection with its facts), bounces to write.
+ * (one connection with its facts), looks (who offers encryption?), bounces to write.
  */
 #pragma once
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "dns/mx.h"
+#include "mtasts/cache.h"
 #include "policy/policy.h"
 #include "proc/child.h"
+#include "proc/lookup_kinds.h"
 #include "seal/rest.h"
 #include "smtp/client.h"
 #include "sys/conn.h"
@@ -18,6 +21,7 @@ enum {
     TRIES_MAX = 12,       /* addresses tried for one delivery */
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
+    CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
 
 /* As in the queue's outcome_rcpt. */
@@ -35,25 +39,69 @@ struct delivery_rcpt {
     int64_t last_ms;
 };
 
-struct delivery_host {
-    char name[256];
-    struct str addresses; /* blank separated */
-};
-
 struct smtpout;
 struct link_conn;
+struct look;
+
+/* One receiving host as lookup described it. */
+struct way_host {
+    uint16_t preference;
+    char name[256], base[256];
+    struct str addresses; /* blank separated */
+    enum host_tlsa tlsa;
+    struct str records;   /* as dane_read() takes them */
+    char detail[200];
+};
+
+/* The way to a domain: its hosts and what it publishes. Asked of lookup; way.c. */
+struct way {
+    struct smtpout *out;
+    struct arena *arena; /* of its owner */
+    char name[256], canon[256];
+    uint16_t port;
+    enum lookup_kind kind;
+    uint64_t token; /* 0: no question open */
+    void (*on_ready)(void *arg);
+    void *arg;
+    enum mx_outcome outcome;
+    enum mx mx;
+    struct way_host hosts[HOSTS_MAX];
+    size_t n_hosts;
+    char detail[256];
+    enum sts_state sts;
+    enum sts_problem sts_problem;
+    char sts_id[STS_ID_MAX], sts_detail[256];
+    struct str sts_text;
+    struct sts_policy policy;
+    struct str rua; /* of kind LOOKUP_REPORT */
+};
+
+/* How to talk TLS to one host: what a connection was made with, and must equal to be used again. */
+struct tls_way {
+    enum tls_profile profile;
+    char client_certificate[128];
+    char name[256];       /* SNI and reference name */
+    char next_hop[256];   /* further names of DANE-TA, "" where they do not count */
+    char canon[256];
+    struct str records;   /* TLSA, empty: no DANE; borrows the way */
+    uint64_t records_hash;
+};
 
 struct delivery {
     struct smtpout *out;
     struct arena arena;
     uint64_t lease, id;
-    uint8_t kind; /* enum job_kind of the queue: 0 deliver, 1 bounce */
-    struct str next_hop, reverse_path;
+    uint8_t kind; /* enum job_kind of the queue */
+    struct str next_hop, reverse_path, memory_key;
     uint16_t port;
     bool fixed_host, is_8bit, is_utf8;
     uint64_t size;
     int64_t arrived_ms;
     struct facts facts;
+    enum tls_profile profile;
+    bool dane_required, assume_requiretls, ask_requiretls, sighted, looked;
+    int64_t look_until_ms; /* wall time: a look at the domain counts until then */
+    struct str pins, client_certificate, exception;
     struct delivery_rcpt *rcpts;
     size_t n_rcpts;
     /* the body */
@@ -64,9 +112,10 @@ struct delivery {
     unsigned char key[REST_KEY];
     struct rest_reader *reader;
     /* the way */
-    bool resolved;
-    struct delivery_host hosts[HOSTS_MAX];
-    size_t n_hosts, host, address;
+    struct way way;
+    bool resolved, asked_again;
+    size_t host, address;
+    struct look *look;
     struct host_verdict verdicts[TRIES_MAX];
     unsigned n_verdicts, tries;
     char last_host[256];
@@ -80,55 +129,91 @@ struct delivery {
     int64_t began_ms;
     struct timer *limit; /* for key and lookup */
     uint64_t bounce_token;
-    bool reported;
 };
 
 enum link_state { LINK_CONNECTING, LINK_TALKING, LINK_IDLE, LINK_BUSY, LINK_WAITING_SAVE };
+
+/* Whom a connection serves before it carries mail: a delivery, or somebody who only looks. */
+struct link_looker {
+    void (*on_offer)(struct link_looker *w, struct link_conn *l);  /* STARTTLS was offered */
+    void (*on_ready)(struct link_looker *w, struct link_conn *l);  /* EHLO was answered (inside TLS) */
+    void (*on_failed)(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail);
+};
 
 /* One connection with its facts (docs/decision.md, "Sessions and reuse"). */
 struct link_conn {
     struct smtpout *out;
     enum link_state state;
     struct conn *conn;
+    struct tls_context *context; /* an owner of it */
+    struct tls_way tls_way;
+    struct str records_copy;     /* the TLSA records it was made with; owned */
     struct tls_channel *tls;
     struct smtp_client *engine;
     struct timer *timer;
     struct link idle;
-    char hello[256], host[256], ip[46], next_hop[256];
+    char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
-    bool offered, handshaking, reused;
-    enum sess sess;
+    bool offered, handshaking, reused, sighted;
     unsigned messages;
-    struct delivery *delivery; /* NULL when idle */
-    uint64_t saving;           /* lease whose outcome is being made durable */
-    enum smtp_wait waits;
+    struct delivery *delivery;  /* NULL when idle, or... */
+    struct link_looker *looker; /* ...when somebody only looks */
+    uint64_t saving;            /* lease whose outcome is being made durable */
 };
 
 struct smtpout {
     struct child *child;
     struct ipc_channel *queue, *keys, *lookup;
-    struct tls_context *tls;
+    struct {
+        struct tls_context *ctx;
+        enum tls_profile profile;
+        char client_certificate[128];
+    } contexts[CONTEXTS_MAX];
+    size_t n_contexts;
     struct rest_wrapper *wrapper;
     struct map *deliveries; /* lease -> delivery */
     struct map *saving;     /* lease -> link waiting for outcome_saved */
-    struct map *resolving;  /* token -> delivery */
+    struct map *ways;       /* token -> way being resolved */
     struct map *bounces;    /* token -> delivery */
     struct link idle;
-    size_t n_idle, n_links;
+    size_t n_idle, n_links, n_probes;
     uint64_t next_token;
     unsigned id_count;
     struct link pending_rcpts; /* came before their job */
     bool stopping;
-    uint64_t sent, failed, opened;
+    uint64_t sent, failed, opened, looks;
 };
 
-/* delivery.c */
+/* main.c */
+/* The context of a profile with a client certificate ("": none); NULL when it cannot be made. */
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate);
+
+/* way.c */
+extern const struct ipc_rule smtpout_lookup_rules[];
+/* Asks lookup; on_ready runs later. The way keeps its strings in arena. */
+void way_ask(struct way *w, enum lookup_again again);
+void way_forget(struct way *w);
+void way_lookup_gone(struct smtpout *out);
+/* A way that needs no lookup: one address. */
+void way_literal(struct way *w, struct str ip);
+/* Facts of one host: tlsa and sts. now_ms, arrived_ms decide how long a policy is waited for. */
+void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f);
+/* How TLS is spoken to the host with these facts. */
+void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret);
+/* What the session came to. pins: blank separated cert:HEX and key:HEX. */
+enum sess way_sess(const struct tls_facts *f, struct str pins);
+
+/* job.c: deliveries as the queue hands them out */
 extern const struct ipc_rule smtpout_queue_rules[];
 extern const struct ipc_rule smtpout_keys_rules[];
-extern const struct ipc_rule smtpout_lookup_rules[];
-void delivery_keys_gone(struct smtpout *out);
-void delivery_lookup_gone(struct smtpout *out);
-/* The link has its facts (sess, caps): may the message go? */
+void job_keys_gone(struct smtpout *out);
+void job_lookup_gone(struct smtpout *out);
+
+/* delivery.c */
+void delivery_free(struct delivery *d);
+/* Key and way are there: go. */
+void delivery_begin(struct delivery *d);
+/* The link has its facts: may the message go? */
 void delivery_link_ready(struct delivery *d, struct link_conn *l);
 /* This address gave nothing: reason and detail for the report; next one. */
 void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
@@ -139,17 +224,54 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
 int delivery_read(struct delivery *d, struct buf *out);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
+/* The first look has ended. */
+void delivery_looked(struct delivery *d, bool offered);
+
+/* outcome.c: what the queue is told */
+void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
+                  const char *host, const char *ip, const char *detail);
+void outcome_rcpts(struct delivery *d);
+
+/* look.c */
+/* Asks all hosts of the way for EHLO, at most 8, in parallel; delivery_looked() follows. */
+void look_first(struct delivery *d);
+void look_cancel(struct look *k);
+
+/* probe.c */
+void probe_start(struct smtpout *out, const struct ipc_probe *m);
 
 /* link.c */
 struct link_conn *link_find_idle(struct smtpout *out, const char *host, const char *ip, uint16_t port,
-                                 struct str next_hop);
-/* Connects; on failure the delivery is told at once or later. */
-void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port);
+                                 struct str next_hop, const struct tls_way *tls);
+/* Connects for a delivery; on failure it is told at once or later. */
+void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls);
+/* Connects only to look. context NULL: by tls. */
+struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context);
+/* What the session came to, as a fact of the decision. */
+enum sess link_sess(const struct link_conn *l, struct str pins);
+/* The looker has seen enough: the connection ends, with QUIT where that can still be said. */
+void link_end_look(struct link_conn *l);
 /* Sends the delivery's message over the link. */
 void link_send(struct link_conn *l, struct delivery *d, const struct permit *permit);
 /* Hands the link back: kept for another message if it may be, else ended in order. */
 void link_release(struct link_conn *l, bool usable);
 void link_close_idle(struct smtpout *out);
+
+/* own.c: mail the gateway itself writes */
+struct own {
+    uint64_t token;     /* of `submitted` */
+    uint64_t id, bounce_of;
+    struct str from, to; /* from: empty for notices */
+    bool utf8, report;
+    uint8_t about;       /* enum about of the queue */
+    uint64_t about_id;
+    struct str text;
+};
+uint64_t own_id(struct smtpout *out);
+/* 0, -EAGAIN (keys are away), -EMSGSIZE (too large to be kept inline). */
+int own_submit(struct smtpout *out, const struct own *o) MUST_USE;
+void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* bounce.c */
 void bounce_write(struct delivery *d);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * domains.c: postern domains: what is known about recipient domains, their history and alarms.
+ */
+#include "cmd/postern/postern.h"
+#include "mtasts/cache.h"
+#include "policy/alarm.h"
+#include "policy/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void alarms_text(uint32_t bits, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    for (int k = 0; k < ALARM_KIND_END; k++) {
+        if (bits & 1u << k) {
+            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "", alarm_name((enum alarm_kind)k));
+        }
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+static struct json *domain_json(const struct ipc_row_domain *d)
+{
+    struct json *o = report_object(), *alarms = report_array();
+    for (int k = 0; k < ALARM_KIND_END; k++) {
+        if (d->alarms & 1u << k) {
+            report_append_str(alarms, str_c(alarm_name((enum alarm_kind)k)));
+        }
+    }
+    report_put_str(o, "domain", d->name);
+    report_put_bool(o, "seen", d->seen);
+    report_put_bool(o, "monitored", d->monitored);
+    report_put_time(o, "last-offer", d->offered_ms);
+    report_put_time(o, "unlearned", d->lowered_ms);
+    report_put_time(o, "last-look", d->looked_ms);
+    report_put_bool(o, "look-complete", d->look_complete);
+    report_put_time(o, "last-mail", d->mailed_ms);
+    report_put_time(o, "last-probe", d->probed_ms);
+    report_put_time(o, "next-probe", d->next_probe_ms);
+    report_put_time(o, "certificate-ends", d->not_after_ms);
+    report_put_int(o, "days-without-offer", d->negative_days);
+    report_put_bool(o, "waits-for-confirmation", d->await_confirm);
+    report_put_str(o, "grade", str_c(grade_name((enum grade)d->grade)));
+    report_put_bool(o, "dane", d->tlsa);
+    report_put_str(o, "mta-sts", str_c(sts_state_name((enum sts_state)d->sts)));
+    report_put(o, "alarms", alarms);
+    return o;
+}
+
+static void print_domain(const struct ipc_row_domain *d)
+{
+    char alarms[128], offered[32], probed[32];
+    alarms_text(d->alarms, alarms, sizeof alarms);
+    printf("%-34.*s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", STR_ARG(d->name),
+           d->seen ? "encrypted" : d->looked_ms ? "may be clear" : "unknown", d->probed_ms ? grade_name((enum grade)d->grade) : "-",
+           d->tlsa ? "yes" : "no", sts_state_name((enum sts_state)d->sts), when(d->offered_ms, offered),
+           when(d->probed_ms, probed), alarms);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct ipc_msg *x = a, *y = b;
+    size_t n = x->row_domain.name.n < y->row_domain.name.n ? x->row_domain.name.n : y->row_domain.name.n;
+    int r = memcmp(x->row_domain.name.p, y->row_domain.name.p, n);
+    return r ? r : (int)x->row_domain.name.n - (int)y->row_domain.name.n;
+}
+
+static int list(const struct options *o)
+{
+    struct answer a;
+    int r = ask(o, "queue.sock", ADMIN_DOMAINS, "", &a);
+    if (r) {
+        return r;
+    }
+    qsort(a.rows, a.n, sizeof *a.rows, by_name);
+    struct json *all = o->json ? report_array() : NULL;
+    if (!o->json) {
+        printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", "domain", "mail goes", "grade", "DANE", "MTA-STS", "last offer",
+               "last probe", "alarms");
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        if (o->json) {
+            report_append(all, domain_json(&a.rows[i].row_domain));
+        } else {
+            print_domain(&a.rows[i].row_domain);
+        }
+    }
+    if (o->json) {
+        print_json(all);
+    }
+    return answer_end(o, &a);
+}
+
+static struct json *probe_json(const struct ipc_row_probe *p)
+{
+    struct json *o = report_object();
+    report_put_time(o, "at", p->at_ms);
+    report_put_bool(o, "complete", p->complete);
+    report_put_bool(o, "offered", p->offered);
+    report_put_bool(o, "offered-by-all", p->all_offered);
+    report_put_bool(o, "mail-would-go", p->would_send);
+    report_put_str(o, "grade", str_c(grade_name((enum grade)p->grade)));
+    report_put_str(o, "reason", str_c(reason_name((enum reason)p->reason)));
+    report_put_bool(o, "dane", p->tlsa_published);
+    report_put_bool(o, "dane-broken", p->tlsa_bad);
+    report_put_str(o, "mta-sts", str_c(sts_state_name((enum sts_state)p->sts)));
+    report_put_str(o, "mta-sts-problem", p->sts_problem);
+    report_put_time(o, "certificate-ends", p->not_after_ms);
+    report_put_str(o, "hosts", p->hosts);
+    return o;
+}
+
+static void print_probe(const struct ipc_row_probe *p)
+{
+    char at[32], until[32];
+    printf("  %-17s %-8s %-8s %-7s %-8s %-17s %s\n", when(p->at_ms, at),
+           p->offered ? p->all_offered ? "yes" : "some" : p->complete ? "no" : "?", p->would_send ? grade_name((enum grade)p->grade) : "-",
+           p->tlsa_bad ? "BROKEN" : p->tlsa_published ? "yes" : "no", sts_state_name((enum sts_state)p->sts),
+           p->not_after_ms ? when(p->not_after_ms, until) : "-", p->would_send ? "" : reason_name((enum reason)p->reason));
+}
+
+static void print_memory(const struct ipc_row_domain *d)
+{
+    char date[32], alarms[128];
+    alarms_text(d->alarms, alarms, sizeof alarms);
+    printf(STR_FMT "\n  Mail there %s.\n", STR_ARG(d->name),
+           d->seen ? "never goes in clear: its servers offered encryption"
+                   : "may go in clear when a fresh look at all its servers finds no encryption");
+    printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
+    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered)" : "");
+    printf("  Last mail there: %s\n", when(d->mailed_ms, date));
+    printf("  Looked at daily: %s", d->monitored ? "yes, next " : "no");
+    puts(d->monitored ? when(d->next_probe_ms, date) : "");
+    if (d->lowered_ms) {
+        printf("  Unlearned on %s, after seven days without any offer.\n", when(d->lowered_ms, date));
+    }
+    if (d->negative_days) {
+        printf("  Days in a row without any offer: %u%s\n", d->negative_days,
+               d->await_confirm ? "; an administrator must confirm (postern domains confirm), because mail that "
+                                  "demanded security went there" : "");
+    }
+    printf("  Alarms: %s\n", alarms[0] ? alarms : "none");
+}
+
+static int show(const struct options *o, const char *domain)
+{
+    struct answer a;
+    int r = ask(o, "queue.sock", ADMIN_DOMAIN, domain, &a);
+    if (r) {
+        return r;
+    }
+    struct json *whole = NULL, *history = report_array();
+    bool head = false;
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_msg *m = &a.rows[i];
+        if (m->type == IPC_row_domain && o->json) {
+            whole = domain_json(&m->row_domain);
+        } else if (m->type == IPC_row_domain) {
+            print_memory(&m->row_domain);
+        } else if (o->json) {
+            report_append(history, probe_json(&m->row_probe));
+        } else {
+            if (!head) {
+                printf("  History:\n  %-17s %-8s %-8s %-7s %-8s %-17s\n", "at", "offered", "grade", "DANE", "MTA-STS", "certificate until");
+                head = true;
+            }
+            print_probe(&m->row_probe);
+        }
+    }
+    if (whole) {
+        report_put(whole, "history", history);
+        print_json(whole);
+    } else {
+        report_free(history);
+    }
+    return answer_end(o, &a);
+}
+
+static int show_alarms(const struct options *o, bool all)
+{
+    struct answer a;
+    char at[32], cleared[32];
+    int r = ask(o, "queue.sock", ADMIN_ALARMS, all ? "all" : "", &a);
+    if (r) {
+        return r;
+    }
+    struct json *out = o->json ? report_array() : NULL;
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_row_alarm *m = &a.rows[i].row_alarm;
+        if (o->json) {
+            struct json *j = report_object();
+            report_put_time(j, "at", m->at_ms);
+            report_put_str(j, "kind", str_c(alarm_name((enum alarm_kind)m->kind)));
+            report_put_str(j, "domain", m->domain);
+            report_put_str(j, "what", str_c(alarm_sentence((enum alarm_kind)m->kind)));
+            report_put_str(j, "detail", m->detail);
+            report_put_time(j, "over", m->cleared_ms);
+            report_put_time(j, "mailed", m->mailed_ms);
+            report_append(out, j);
+        } else {
+            printf("%s  %-12s " STR_FMT "%s%s%s%s\n", when(m->at_ms, at), alarm_name((enum alarm_kind)m->kind), STR_ARG(m->domain),
+                   m->domain.n ? " " : "", alarm_sentence((enum alarm_kind)m->kind), m->cleared_ms ? "; over since " : "",
+                   m->cleared_ms ? when(m->cleared_ms, cleared) : "");
+            if (m->detail.n > 0) {
+                printf("                  " STR_FMT "\n", STR_ARG(str_slice(m->detail, 0, str_find(m->detail, '\n', 0))));
+            }
+        }
+    }
+    if (o->json) {
+        print_json(out);
+    } else if (a.ok && a.n == 0) {
+        puts("No alarms.");
+    }
+    return answer_end(o, &a);
+}
+
+static int confirm(const struct options *o, const char *domain)
+{
+    struct answer a;
+    int r = ask(o, "queue.sock", ADMIN_CONFIRM, domain, &a);
+    if (r) {
+        return r;
+    }
+    if (a.ok) {
+        printf("%s\n", a.text);
+    }
+    return answer_end(o, &a);
+}
+
+int command_domains(const struct options *o)
+{
+    const char *what = o->argc > 0 ? o->argv[0] : "list";
+    bool all = o->argc == 2 && strcmp(o->argv[1], "--all") == 0;
+    if (strcmp(what, "list") == 0 && o->argc <= 1) {
+        return list(o);
+    }
+    if (strcmp(what, "alarms") == 0 && (o->argc == 1 || all)) {
+        return show_alarms(o, all);
+    }
+    if (strcmp(what, "show") == 0 && o->argc == 2) {
+        return show(o, o->argv[1]);
+    }
+    if (strcmp(what, "confirm") == 0 && o->argc == 2) {
+        return confirm(o, o->argv[1]);
+    }
+    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], or confirm DOMAIN\n", stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * alarm.h: what an administrator is woken for. Types and names only.
+ */
+#pragma once
+
+/* Kind, name, sentence for people (the domain stands before it). */
+#define POLICY_ALARMS(X)                                                                           \
+    X(LOST_TLS, "lost-tls", "no longer offers encryption; it did before")                         \
+    X(MIDDLEBOX, "middlebox", "many domains lost their encryption at once: probably a firewall on our own side removes it") \
+    X(CERTIFICATE, "certificate", "the certificate of a receiving server no longer proves who it is") \
+    X(EXPIRY, "expiry", "the certificate of a receiving server ends soon")                         \
+    X(DANE, "dane", "the DANE records no longer match the receiving server, or cannot be verified") \
+    X(DANE_GONE, "dane-gone", "the DANE records are gone")                                         \
+    X(STS_REFRESH, "sts-refresh", "the MTA-STS policy could not be refreshed")                     \
+    X(STS_GONE, "sts-gone", "the MTA-STS policy is gone, or no longer enforced")                    \
+    X(RESOLVER, "resolver", "the name service cannot be trusted fully")                            \
+    X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear")
+#define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
+enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
+
+const char *alarm_name(enum alarm_kind k);
+const char *alarm_sentence(enum alarm_kind k);

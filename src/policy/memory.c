@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * memory.c: the rules of memory.h. Called by queue and its tests.
+ *
+ * Time alone never lowers a domain that is still looked at, or an attacker who blocks the looks
+ * would win. What does not answer proves nothing.
+ */
+#include "policy/memory.h"
+#include "mtasts/cache.h"
+
+bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r)
+{
+    return d->listed || (d->mailed_ms && now_ms - d->mailed_ms < r->forget);
+}
+
+bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r)
+{
+    bool sighted = d->offered_ms && d->offered_ms > d->lowered_ms;
+    return sighted && (memory_monitored(d, now_ms, r) || now_ms - d->offered_ms < r->forget);
+}
+
+int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r)
+{
+    return d->looked_ms ? d->looked_ms + r->look_life : 0;
+}
+
+void memory_sighted(struct store_domain *d, int64_t now_ms)
+{
+    d->offered_ms = now_ms;
+    d->negative_days = 0;
+    d->await_confirm = false;
+}
+
+void memory_looked(struct store_domain *d, bool complete, bool offered, int64_t now_ms)
+{
+    d->looked_ms = now_ms;
+    d->look_complete = complete;
+    if (offered) {
+        memory_sighted(d, now_ms);
+    }
+}
+
+void memory_confirm(struct store_domain *d, int64_t now_ms)
+{
+    d->lowered_ms = now_ms;
+    d->negative_days = 0;
+    d->await_confirm = false;
+}
+
+static void set(uint32_t *bits, enum alarm_kind kind, bool on)
+{
+    *bits = on ? *bits | 1u << kind : *bits & ~(1u << kind);
+}
+
+/* Which alarms hold after this probe; those it says nothing about stay as they are. */
+static uint32_t alarms_after(const struct store_domain *d, const struct memory_probe *p, bool seen, int64_t now_ms,
+                             const struct memory_rules *r)
+{
+    uint32_t bits = d->alarms;
+    if (p->offered) {
+        bool ends_soon = p->not_after_ms && p->not_after_ms - now_ms < r->expiry_warning;
+        set(&bits, ALARM_LOST_TLS, false);
+        set(&bits, ALARM_UNLEARN, false);
+        set(&bits, ALARM_EXPIRY, ends_soon);
+        if (p->grade >= GRADE_CERT) {
+            set(&bits, ALARM_CERTIFICATE, false);
+        } else if (d->grade >= GRADE_CERT) {
+            set(&bits, ALARM_CERTIFICATE, true);
+        }
+    } else if (p->complete && seen) {
+        set(&bits, ALARM_LOST_TLS, true);
+    }
+    if (p->complete) {
+        set(&bits, ALARM_DANE, p->tlsa_bad);
+        set(&bits, ALARM_DANE_GONE, !p->tlsa_published && (d->tlsa || (bits & 1u << ALARM_DANE_GONE)));
+        bool weaker = p->sts == STS_STATE_NONE || p->sts == STS_STATE_TESTING;
+        bool had = d->sts == STS_STATE_ENFORCE || (bits & 1u << ALARM_STS_GONE);
+        set(&bits, ALARM_STS_GONE, weaker && had);
+    }
+    return bits;
+}
+
+/* True when the probe is one more day without any sign of encryption. */
+static bool is_negative(const struct store_domain *d, const struct memory_probe *p, int64_t now_ms, const struct memory_rules *r)
+{
+    return p->complete && !p->offered && !p->tlsa_published && p->sts == STS_STATE_NONE &&
+           (d->negative_ms == 0 || now_ms - d->negative_ms >= r->interval - r->interval / 5);
+}
+
+static void count_negative(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
+                           const struct memory_rules *r, struct memory_change *change)
+{
+    if (!p->complete || p->offered || middlebox) {
+        d->negative_days = 0; /* the days must be consecutive */
+        return;
+    }
+    if (!is_negative(d, p, now_ms, r)) {
+        return;
+    }
+    d->negative_days++;
+    d->negative_ms = now_ms;
+    if (d->negative_days >= MEMORY_NEGATIVE_DAYS && memory_seen(d, now_ms, r)) {
+        if (d->secure_mail) {
+            d->await_confirm = true;
+        } else {
+            memory_confirm(d, now_ms);
+            change->lowered = true;
+        }
+    }
+}
+
+struct memory_change memory_probed(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
+                                   const struct memory_rules *r)
+{
+    struct memory_change change = {0};
+    bool seen = memory_seen(d, now_ms, r);
+    uint32_t before = d->alarms;
+    d->alarms = alarms_after(d, p, seen, now_ms, r);
+    if (p->complete || p->offered) { /* servers that did not answer prove nothing */
+        memory_looked(d, p->complete, p->offered, now_ms);
+    }
+    count_negative(d, p, middlebox, now_ms, r, &change);
+    set(&d->alarms, ALARM_UNLEARN, d->await_confirm);
+    if (change.lowered) {
+        set(&d->alarms, ALARM_LOST_TLS, false);
+    }
+    d->probed_ms = now_ms;
+    if (p->complete) {
+        d->grade = p->grade;
+        d->tlsa = p->tlsa_published;
+        d->sts = p->sts;
+        d->not_after_ms = p->not_after_ms;
+    }
+    change.raised = d->alarms & ~before;
+    change.cleared = before & ~d->alarms;
+    return change;
+}

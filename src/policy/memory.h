@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * memory.h: what a domain's history means: does it count as one that offers encryption, what does a
+ * new look change, which alarms follow (docs/decision.md, "Memory"). Pure; raising is immediate,
+ * lowering slow and only by evidence.
+ */
+#pragma once
+#include "policy/alarm.h"
+#include "policy/facts.h"
+#include "store/domain.h"
+
+enum { MEMORY_NEGATIVE_DAYS = 7 };
+
+/* Times of the monitor block, milliseconds. */
+struct memory_rules {
+    int64_t interval, forget, look_life, expiry_warning;
+};
+
+/* Input `seen` of the decision. */
+bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
+/* Whether it is looked at daily. */
+bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
+/* Until when plain text may rest on the last look; 0: not at all. */
+int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r);
+/* STARTTLS was offered by one of its servers. */
+void memory_sighted(struct store_domain *d, int64_t now_ms);
+/* All its servers were asked for EHLO. */
+void memory_looked(struct store_domain *d, bool complete, bool offered, int64_t now_ms);
+
+struct memory_probe {
+    bool complete, offered, tlsa_published, tlsa_bad;
+    uint8_t grade, sts; /* enum grade; enum sts_state */
+    int64_t not_after_ms;
+};
+
+struct memory_change {
+    uint32_t raised, cleared; /* bits of enum alarm_kind */
+    bool lowered;
+};
+
+/* A probe's result. middlebox: many domains lost their offer at once; nothing is unlearned then. */
+struct memory_change memory_probed(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
+                                   const struct memory_rules *r);
+/* An administrator says that the domain may be unlearned now. */
+void memory_confirm(struct store_domain *d, int64_t now_ms);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * admin_domains.c: the postern command's questions about recipient domains: list, history, alarms,
+ * exceptions, probes, policies. Called by admin.c.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/lookup_kinds.h"
+#include "proc/queue/queue.h"
+
+#include <stdlib.h>
+
+enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000 };
+
+/* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are dropped. */
+struct walk {
+    struct ipc_channel *to;
+    size_t n;
+};
+
+static void done(struct ipc_channel *to, bool ok, const char *text)
+{
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
+}
+
+static void on_walked(void *arg, enum store_result result)
+{
+    struct walk *w = arg;
+    done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be read");
+    free(w);
+}
+
+static struct walk *walk_new(struct ipc_channel *to)
+{
+    struct walk *w = err_calloc(1, sizeof *w);
+    w->to = to;
+    return w;
+}
+
+static void send_domain(const struct queue *q, struct ipc_channel *to, const struct domain *d)
+{
+    const struct store_domain *m = &d->d;
+    struct memory_rules rules = domains_rules(q);
+    int64_t now = clock_wall_ms();
+    ipc_send(to, &(struct ipc_msg){.type = IPC_row_domain,
+                                   .row_domain = {.name = m->name, .seen = memory_seen(m, now, &rules),
+                                                  .monitored = !d->is_key && memory_monitored(m, now, &rules),
+                                                  .offered_ms = m->offered_ms, .lowered_ms = m->lowered_ms,
+                                                  .looked_ms = m->looked_ms, .mailed_ms = m->mailed_ms,
+                                                  .probed_ms = m->probed_ms, .next_probe_ms = m->next_probe_ms,
+                                                  .not_after_ms = m->not_after_ms, .negative_days = m->negative_days,
+                                                  .alarms = m->alarms, .look_complete = m->look_complete,
+                                                  .await_confirm = m->await_confirm, .grade = m->grade, .tlsa = m->tlsa,
+                                                  .sts = m->sts}});
+}
+
+static void list_domains(struct queue *q, struct ipc_channel *to)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(q->domains, &cursor, &key, &value)) {
+        send_domain(q, to, value);
+    }
+    done(to, true, "");
+}
+
+static void send_probe(void *arg, const struct store_probe *p)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_probe,
+                                      .row_probe = {.at_ms = p->at_ms, .outcome = p->outcome, .complete = p->complete,
+                                                    .offered = p->offered, .all_offered = p->all_offered,
+                                                    .would_send = p->would_send, .grade = p->grade, .reason = p->reason,
+                                                    .tlsa_published = p->tlsa_published, .tlsa_bad = p->tlsa_bad,
+                                                    .sts = p->sts, .sts_problem = p->sts_problem,
+                                                    .not_after_ms = p->not_after_ms, .hosts = p->hosts}});
+}
+
+static void show_domain(struct queue *q, struct ipc_channel *to, struct str name)
+{
+    const struct domain *d = domains_find(q, name, false);
+    if (!d) {
+        done(to, false, "nothing is known about this domain: no mail went there lately");
+        return;
+    }
+    send_domain(q, to, d);
+    store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, on_walked, walk_new(to));
+}
+
+static void send_alarm(void *arg, const struct store_alarm *a)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_alarm,
+                                      .row_alarm = {.alarm = a->alarm, .at_ms = a->at_ms, .kind = a->kind, .domain = a->domain,
+                                                    .detail = a->detail, .cleared_ms = a->cleared_ms,
+                                                    .mailed_ms = a->mailed_ms}});
+}
+
+static void confirm(struct queue *q, struct ipc_channel *to, struct str name)
+{
+    struct domain *d = domains_find(q, name, false);
+    if (!d || !d->d.await_confirm) {
+        done(to, false, d ? "this domain does not wait for a confirmation (it needs seven days without any offer)"
+                          : "nothing is known about this domain");
+        return;
+    }
+    memory_confirm(&d->d, clock_wall_ms());
+    d->d.alarms &= ~(1u << ALARM_UNLEARN | 1u << ALARM_LOST_TLS);
+    domains_save(q, d);
+    alarms_clear(q, d->d.name, ALARM_UNLEARN);
+    alarms_clear(q, d->d.name, ALARM_LOST_TLS);
+    log_notice("domain-confirmed", KVS("domain", name), KVN("uid", (uintptr_t)ipc_channel_data(to)));
+    done(to, true, "mail to this domain may go in clear again when its servers offer no encryption");
+}
+
+static void send_exception(void *arg, const struct store_exception *e)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_exception,
+                                      .row_exception = {.exception = e->exception, .domain = e->domain,
+                                                        .kind = (uint8_t)e->kind, .owner = e->owner, .reason = e->reason,
+                                                        .from_ms = e->from_ms, .until_ms = e->until_ms,
+                                                        .ended_ms = e->ended_ms, .uid = e->uid}});
+}
+
+/* It is in force, with its number, once it is durable. */
+struct adding {
+    struct queue *q;
+    struct ipc_channel *to; /* NULL: hung up */
+    struct link link;
+};
+
+static struct link addings = {&addings, &addings};
+
+void admin_domains_asker_gone(const struct ipc_channel *to)
+{
+    LIST_EACH (it, &addings) {
+        struct adding *w = LIST_OF(it, struct adding, link);
+        w->to = w->to == to ? NULL : w->to;
+    }
+}
+
+static void on_added(void *arg, enum store_result result)
+{
+    struct adding *w = arg;
+    if (result == STORE_OK) {
+        exceptions_load(w->q);
+    }
+    done(w->to, result == STORE_OK, result == STORE_OK ? "" : "the store could not be written");
+    list_remove(&w->link);
+    free(w);
+}
+
+static void add_exception(struct queue *q, struct ipc_channel *to, struct str argument)
+{
+    const char *wrong = exceptions_add(q, argument, (uint32_t)(uintptr_t)ipc_channel_data(to));
+    if (wrong) {
+        done(to, false, wrong);
+        return;
+    }
+    struct adding *w = err_calloc(1, sizeof *w);
+    *w = (struct adding){.q = q, .to = to};
+    list_append(&addings, &w->link);
+    store_sync(q->store, on_added, w);
+}
+
+static void end_exception(struct queue *q, struct ipc_channel *to, struct str argument)
+{
+    uint64_t number;
+    bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number);
+    done(to, ok, ok ? "" : "there is no exception in force with this number");
+}
+
+static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    static const char *const words[] = {[STS_SHOW] = "show", [STS_REFRESH] = "refresh", [STS_PRELOAD] = "preload"};
+    struct str rest = a->argument, verb = STR("");
+    (void)str_split(&rest, ' ', &verb);
+    for (uint8_t i = 0; i < STS_VERB_END; i++) {
+        if (str_eq(verb, str_c(words[i]))) {
+            policies_ask(q, to, i, rest, a->data);
+            return;
+        }
+    }
+    done(to, false, "not a question about policies");
+}
+
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+{
+    bool deep = str_starts_nocase(a->argument, STR("deep "));
+    switch (verb) {
+    case ADMIN_DOMAINS:
+        list_domains(q, ch);
+        return true;
+    case ADMIN_DOMAIN:
+        show_domain(q, ch, a->argument);
+        return true;
+    case ADMIN_ALARMS:
+        store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, on_walked, walk_new(ch));
+        return true;
+    case ADMIN_CONFIRM:
+        confirm(q, ch, a->argument);
+        return true;
+    case ADMIN_EXCEPTIONS:
+        store_each_exception(q->store, send_exception, on_walked, walk_new(ch));
+        return true;
+    case ADMIN_EXCEPTION_ADD:
+        add_exception(q, ch, a->argument);
+        return true;
+    case ADMIN_EXCEPTION_END:
+        end_exception(q, ch, a->argument);
+        return true;
+    case ADMIN_PROBE:
+        monitor_probe(q, ch, deep ? str_slice(a->argument, 5, a->argument.n) : a->argument, deep);
+        return true;
+    case ADMIN_STS:
+        ask_policy(q, ch, a);
+        return true;
+    case ADMIN_STATUS:
+    case ADMIN_RELOAD:
+    case ADMIN_LIST:
+    case ADMIN_MESSAGE:
+    case ADMIN_RETRY:
+    case ADMIN_HOLD:
+    case ADMIN_RELEASE:
+    case ADMIN_DELETE:
+    case ADMIN_END:
+        break;
+    }
+    return false;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * alarms.c: what an administrator should know today: to the log at once, into the store, and by mail
+ * to the configured administrator, several in one mail. Many domains losing their encryption within
+ * an hour are one alarm (a firewall on our own side), not many.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "wire/date.h"
+
+#include <stdio.h>
+
+enum { MIDDLEBOX_MIN = 5, MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MS = 60 * 1000 };
+
+void alarms_raise(struct queue *q, struct str domain, enum alarm_kind kind, const char *detail)
+{
+    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain, .detail = str_c(detail)};
+    if (store_raise_alarm(q->store, &a)) {
+        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain), KV("what", alarm_sentence(kind)),
+                 KV("detail", detail));
+        q->alarms_due = true;
+    }
+}
+
+void alarms_clear(struct queue *q, struct str domain, enum alarm_kind kind)
+{
+    store_clear_alarm(q->store, domain, (uint8_t)kind, clock_wall_ms());
+    log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain));
+    for (size_t i = 0; kind == ALARM_LOST_TLS && i < q->n_lost; i++) {
+        if (str_eq(str_c(q->lost[i].domain), domain)) {
+            q->lost[i] = q->lost[--q->n_lost];
+        }
+    }
+}
+
+/* Times of the alarm follow the monitor's day, so that a laboratory can shorten it. */
+static int64_t window(const struct queue *q)
+{
+    return child_conf(q->child)->monitor.interval / 24;
+}
+
+bool alarms_middlebox(const struct queue *q)
+{
+    return q->n_lost >= MIDDLEBOX_MIN || clock_wall_ms() < q->middlebox_until_ms;
+}
+
+void alarms_lost(struct queue *q, struct str domain)
+{
+    if (q->n_lost < ARRAY_LEN(q->lost)) {
+        str_copy_cut(domain, q->lost[q->n_lost].domain, sizeof q->lost[0].domain);
+        q->lost[q->n_lost++].at_ms = clock_wall_ms();
+    }
+}
+
+static void raise_middlebox(struct queue *q)
+{
+    char names[900];
+    struct buf text = BUF_INIT(sizeof names - 1);
+    for (size_t i = 0; i < q->n_lost; i++) {
+        (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->lost[i].domain);
+    }
+    str_copy_cut(buf_str(&text), names, sizeof names);
+    buf_free(&text);
+    alarms_raise(q, STR(""), ALARM_MIDDLEBOX, names);
+    q->middlebox_until_ms = clock_wall_ms() + window(q);
+    q->n_lost = 0;
+}
+
+/* Losses wait a little, to see whether they are many. */
+static void settle_lost(struct queue *q)
+{
+    int64_t now = clock_wall_ms(), wait = window(q) / 6;
+    if (q->n_lost >= MIDDLEBOX_MIN || (q->n_lost > 0 && now < q->middlebox_until_ms)) {
+        raise_middlebox(q);
+        return;
+    }
+    for (size_t i = 0; i < q->n_lost;) {
+        if (now - q->lost[i].at_ms < wait) {
+            i++;
+            continue;
+        }
+        alarms_raise(q, str_c(q->lost[i].domain), ALARM_LOST_TLS, "");
+        q->lost[i] = q->lost[--q->n_lost];
+    }
+    if (q->middlebox_until_ms && now >= q->middlebox_until_ms && q->n_lost == 0) {
+        alarms_clear(q, STR(""), ALARM_MIDDLEBOX);
+        q->middlebox_until_ms = 0;
+    }
+}
+
+/* --- by mail --------------------------------------------------------------------------------------------- */
+
+struct mailing {
+    struct queue *q;
+    struct buf text;
+    uint64_t last;
+    unsigned n;
+};
+
+static struct mailing mailing; /* one at a time */
+
+static void add_alarm(void *arg, const struct store_alarm *a)
+{
+    struct mailing *m = arg;
+    char date[DATE_MAX];
+    date_iso(a->at_ms, date);
+    (void)!buf_printf(&m->text, "%s  " STR_FMT "%s%s\r\n", date, STR_ARG(a->domain), a->domain.n ? " " : "",
+                      alarm_sentence((enum alarm_kind)a->kind));
+    struct str rest = a->detail, line;
+    while (rest.n > 0 && str_split(&rest, '\n', &line)) {
+        (void)!buf_printf(&m->text, "    " STR_FMT "\r\n", STR_ARG(line));
+    }
+    (void)!buf_add(&m->text, STR("\r\n"));
+    m->last = a->alarm;
+    m->n++;
+}
+
+static void on_alarms(void *arg, enum store_result result)
+{
+    struct mailing *m = arg;
+    struct queue *q = m->q;
+    const struct conf *c = child_conf(q->child);
+    char subject[128];
+    q->alarms_reading = false;
+    if (result == STORE_OK && m->n > 0) {
+        snprintf(subject, sizeof subject, "%u alarm%s of the mail gateway %s", m->n, m->n == 1 ? "" : "s", c->hostname);
+        (void)!buf_printf(&m->text, "What is open now: postern domains alarms\r\nOne domain's history: postern domains show DOMAIN\r\n");
+        for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
+            if (q->smtpout[i]) {
+                ipc_send(q->smtpout[i], &(struct ipc_msg){.type = IPC_own_mail,
+                                                          .own_mail = {.about = ABOUT_ALARMS, .about_id = m->last,
+                                                                       .to = str_c(c->admin), .subject = str_c(subject),
+                                                                       .text = buf_str(&m->text)}});
+                break;
+            }
+        }
+        q->alarms_mailed_ms = clock_mono_ms();
+    } else {
+        q->alarms_due = result != STORE_OK;
+    }
+    buf_free(&m->text);
+}
+
+void alarms_tick(struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    settle_lost(q);
+    bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < MAIL_AGAIN_MS;
+    if (!q->alarms_due || q->alarms_reading || waiting || !*c->admin || !queue_can_send(q)) {
+        return;
+    }
+    mailing = (struct mailing){.q = q, .text = BUF_INIT(60 * 1024)};
+    q->alarms_reading = true;
+    store_each_unmailed_alarm(q->store, MAIL_ALARMS_MAX, add_alarm, on_alarms, &mailing);
+}

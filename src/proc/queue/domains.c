@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * domains.c: memory of recipient domains: who offered encryption, when all its servers were last
+ * asked. Read whole at the start, written when it changes. Called by job.c (facts) and monitor.c.
+ *
+ * What can go wrong: more domains than are kept: the newest are then not remembered, which is said
+ * in the log; their mail still gets a first look each time.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "proc/queue/queue.h"
+
+#include <stdlib.h>
+
+enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000 };
+
+struct memory_rules domains_rules(const struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    return (struct memory_rules){.interval = c->monitor.interval, .forget = c->monitor.forget,
+                                 .look_life = c->monitor.look_life, .expiry_warning = c->monitor.expiry_warning};
+}
+
+void domains_save(struct queue *q, const struct domain *d)
+{
+    store_put_domain(q->store, &d->d);
+}
+
+static struct domain *add(struct queue *q, struct str name)
+{
+    struct domain *d = err_calloc(1, sizeof *d);
+    char *copy = str_dup(name);
+    for (char *p = copy; *p; p++) {
+        *p = str_lower(*p);
+    }
+    d->d.name = str_c(copy);
+    d->is_key = name.n > 0 && (name.p[0] == '=' || name.p[0] == '[');
+    if (map_put(q->domains, d->d.name, d) < 0) {
+        log_warn("domain-not-remembered", KVS("domain", name), KVN("domains", map_len(q->domains)));
+        free(copy);
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+struct domain *domains_find(struct queue *q, struct str name, bool may_add)
+{
+    char lower[256];
+    if (name.n == 0 || str_copy(name, lower, sizeof lower) < 0) {
+        return NULL;
+    }
+    for (char *p = lower; *p; p++) {
+        *p = str_lower(*p);
+    }
+    struct domain *d = map_get(q->domains, str_c(lower));
+    return d || !may_add ? d : add(q, str_c(lower));
+}
+
+static void on_domain(void *arg, const struct store_domain *row)
+{
+    struct queue *q = arg;
+    struct domain *d = domains_find(q, row->name, true);
+    if (d) {
+        struct str name = d->d.name;
+        d->d = *row;
+        d->d.name = name;
+    }
+}
+
+/* Domains of the configuration's monitor block. */
+static void mark_listed(struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(q->domains, &cursor, &key, &value)) {
+        ((struct domain *)value)->d.listed = false;
+    }
+    for (size_t i = 0; i < c->monitor.domains.n; i++) {
+        const char *name = c->monitor.domains.v[i];
+        struct domain *d = name[0] == '.' ? NULL : domains_find(q, str_c(name), true);
+        if (d) {
+            d->d.listed = true;
+            domains_save(q, d);
+        }
+    }
+}
+
+static void on_loaded(void *arg, enum store_result result)
+{
+    struct queue *q = arg;
+    if (result != STORE_OK) {
+        log_error("domains-not-loaded", KV("what", "the memory of domains cannot be read; ending to try again"));
+        exit(1); /* without it mail could go in clear that must not */
+    }
+    mark_listed(q);
+    log_notice("domains-loaded", KVN("domains", map_len(q->domains)));
+}
+
+void domains_load(struct queue *q)
+{
+    store_each_domain(q->store, on_domain, on_loaded, q);
+}
+
+void domains_mailed(struct queue *q, struct domain *d, bool secure)
+{
+    int64_t now = clock_wall_ms();
+    const struct conf *c = child_conf(q->child);
+    if (now - d->d.mailed_ms < MAILED_WRITE_MS && (!secure || d->d.secure_mail)) {
+        return;
+    }
+    d->d.mailed_ms = now;
+    d->d.secure_mail |= secure;
+    if (d->d.next_probe_ms == 0) { /* spread over the day, but the first soon */
+        int64_t soon = c->monitor.interval / 24 < 60 * 60 * 1000 ? c->monitor.interval / 24 : 60 * 60 * 1000;
+        d->d.next_probe_ms = now + random_below((uint32_t)soon + 1);
+    }
+    domains_save(q, d);
+}
+
+void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct domain *d = domains_find(q, m->sighting.domain, true);
+    int64_t now = clock_wall_ms();
+    (void)ch;
+    (void)fd;
+    if (!d) {
+        return;
+    }
+    bool fresh = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < SIGHTING_WRITE_MS && d->d.negative_days == 0;
+    if (!fresh) {
+        memory_sighted(&d->d, now);
+        domains_save(q, d);
+        log_info("sighting", KVS("domain", m->sighting.domain), KVS("host", m->sighting.host));
+    }
+}
+
+void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct domain *d = domains_find(q, m->looked.domain, true);
+    (void)ch;
+    (void)fd;
+    if (d) {
+        memory_looked(&d->d, m->looked.complete, m->looked.offered, clock_wall_ms());
+        domains_save(q, d);
+    }
+}

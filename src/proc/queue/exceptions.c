@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * exceptions.c: what an administrator allows for one domain and a limited time: relax (what the
+ * domain publishes, and memory, do not bind) and legacy (old TLS versions). Each has an owner, a
+ * reason and an end at most 30 days away, ends by itself, and is named in each report it touched.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "wire/address.h"
+#include "wire/date.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000 };
+#define DAY_MS (24LL * 60 * 60 * 1000)
+
+static const char *const kind_names[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
+
+static void keep(struct queue *q, const struct store_exception *e)
+{
+    q->exceptions = realloc(q->exceptions, (q->n_exceptions + 1) * sizeof *q->exceptions);
+    must(q->exceptions);
+    struct store_exception *copy = &q->exceptions[q->n_exceptions++];
+    *copy = *e;
+    copy->domain = str_c(str_dup(e->domain));
+    copy->owner = str_c(str_dup(e->owner));
+    copy->reason = str_c(str_dup(e->reason));
+}
+
+static void on_exception(void *arg, const struct store_exception *e)
+{
+    struct queue *q = arg;
+    if (e->ended_ms == 0 && e->until_ms > clock_wall_ms() && e->kind < EXCEPTION_KIND_END) {
+        keep(q, e);
+    }
+}
+
+static void on_loaded(void *arg, enum store_result result)
+{
+    (void)arg;
+    if (result != STORE_OK) {
+        log_error("exceptions-not-loaded", KV("what", "none is in force until the next start"));
+    }
+}
+
+static void drop_all(struct queue *q)
+{
+    for (size_t i = 0; i < q->n_exceptions; i++) {
+        free((char *)q->exceptions[i].domain.p);
+        free((char *)q->exceptions[i].owner.p);
+        free((char *)q->exceptions[i].reason.p);
+    }
+    q->n_exceptions = 0;
+}
+
+void exceptions_load(struct queue *q)
+{
+    drop_all(q);
+    store_each_exception(q->store, on_exception, on_loaded, q);
+}
+
+const struct store_exception *exceptions_find(const struct queue *q, struct str domain, enum exception_kind kind)
+{
+    int64_t now = clock_wall_ms();
+    for (size_t i = 0; i < q->n_exceptions; i++) {
+        const struct store_exception *e = &q->exceptions[i];
+        if (e->kind == kind && now < e->until_ms && e->ended_ms == 0 && str_eq_nocase(e->domain, domain)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+void exceptions_words(const struct store_exception *e, char *dst, size_t size)
+{
+    char date[DATE_MAX];
+    *dst = '\0';
+    if (e) {
+        date_iso(e->until_ms, date);
+        snprintf(dst, size, "%s until %s by " STR_FMT ": " STR_FMT, kind_names[e->kind], date, STR_ARG(e->owner),
+                 STR_ARG(e->reason));
+    }
+}
+
+const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
+{
+    struct str part[5], rest = argument;
+    uint64_t hours;
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        if (!str_split(&rest, i + 1 < ARRAY_LEN(part) ? '\t' : '\0', &part[i])) {
+            return "an exception needs kind, domain, end, owner and reason";
+        }
+    }
+    bool relax = str_eq(part[0], STR("relax"));
+    if (!relax && !str_eq(part[0], STR("legacy"))) {
+        return "the kind is relax or legacy";
+    }
+    if (!address_domain_ok(part[1], false) || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 || hours == 0) {
+        return "the domain must be a name, and the end at most 30 days away";
+    }
+    if (part[3].n == 0 || part[4].n == 0) {
+        return "an exception needs an owner and a reason: both are shown in each report it touches";
+    }
+    if (q->n_exceptions >= EXCEPTIONS_MAX) {
+        return "there are too many exceptions";
+    }
+    int64_t now = clock_wall_ms();
+    const struct store_exception e = {.domain = part[1], .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
+                                      .owner = part[3], .reason = part[4], .from_ms = now,
+                                      .until_ms = now + (int64_t)hours * 60 * 60 * 1000, .uid = uid};
+    store_add_exception(q->store, &e);
+    log_notice("exception-added", KVS("kind", part[0]), KVS("domain", part[1]), KVS("owner", part[3]), KVS("reason", part[4]),
+               KVN("hours", hours), KVN("uid", uid));
+    return NULL;
+}
+
+bool exceptions_end(struct queue *q, uint64_t number)
+{
+    for (size_t i = 0; i < q->n_exceptions; i++) {
+        if (q->exceptions[i].exception == number && q->exceptions[i].ended_ms == 0) {
+            q->exceptions[i].ended_ms = clock_wall_ms();
+            store_end_exception(q->store, number, clock_wall_ms());
+            log_notice("exception-ended", KVN("number", number), KVS("domain", q->exceptions[i].domain));
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * monitor.c: every domain that mail went to in the last 30 days (and any listed) is looked at once
+ * a day, spread over the day; smtpout does the looking (smtpout/probe.c). Results become history,
+ * memory and alarms. postern probe uses the same way, with somebody waiting for the rows.
+ *
+ * What can go wrong: a worker dies over a probe: it is begun again next time, whoever waited is told.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "dns/mx.h"
+#include "mtasts/cache.h"
+#include "proc/queue/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROBES_MAX = 40, ASKED_MAX = 10000, TICK_MS = 5000, QUICK_CHECKS = 8, HOSTS_TEXT_MAX = 4000 };
+
+/* Somebody's question waiting for a place. */
+struct asked {
+    struct link link;
+    struct ipc_channel *to;
+    bool deep;
+    char domain[256];
+};
+
+static int choose_worker(const struct queue *q)
+{
+    unsigned first = random_below(SMTPOUT_MAX);
+    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
+        unsigned at = (first + i) % SMTPOUT_MAX;
+        if (q->smtpout[at]) {
+            return (int)at;
+        }
+    }
+    return -1;
+}
+
+static bool start(struct queue *q, struct ipc_channel *to, struct str name, bool deep)
+{
+    const struct conf *c = child_conf(q->child);
+    struct memory_rules rules = domains_rules(q);
+    char path[300];
+    struct route route;
+    int worker = choose_worker(q);
+    if (worker < 0) {
+        return false;
+    }
+    struct probing *p = err_calloc(1, sizeof *p);
+    p->token = ++q->next_token;
+    p->smtpout = (unsigned)worker;
+    p->to = to;
+    p->domain = domains_find(q, name, false);
+    p->hosts = BUF_INIT(HOSTS_TEXT_MAX);
+    list_append(&q->probings, &p->link);
+    q->n_probings++;
+    if (p->domain) {
+        p->domain->probing = true;
+    }
+    snprintf(path, sizeof path, "postmaster@" STR_FMT, STR_ARG(name));
+    rules_route(c, STR(""), str_c(path), &route);
+    bool seen = p->domain && memory_seen(&p->domain->d, clock_wall_ms(), &rules);
+    ipc_send(q->smtpout[worker],
+             &(struct ipc_msg){.type = IPC_probe,
+                               .probe = {.token = p->token, .domain = name, .deep = deep, .seen = seen,
+                                         .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
+                                         .force = (uint8_t)route.force}});
+    return true;
+}
+
+static struct probing *find(struct queue *q, uint64_t token)
+{
+    LIST_EACH (it, &q->probings) {
+        struct probing *p = LIST_OF(it, struct probing, link);
+        if (p->token == token) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void probing_free(struct queue *q, struct probing *p)
+{
+    if (p->domain) {
+        p->domain->probing = false;
+    }
+    list_remove(&p->link);
+    q->n_probings--;
+    buf_free(&p->hosts);
+    free(p);
+}
+
+static void tell(struct ipc_channel *to, bool ok, const char *text)
+{
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
+}
+
+/* --- results ---------------------------------------------------------------------------------------- */
+
+void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_probe_host *h = &m->probe_host;
+    struct probing *p = find(q, h->token);
+    (void)ch;
+    (void)fd;
+    must(h->sess < SESS_END && h->grade < GRADE_END && h->tlsa < TLSA_END && h->sts < STS_END && h->mx < MX_END &&
+         h->reason < REASON_END);
+    if (!p) {
+        return;
+    }
+    ipc_send(p->to, m);
+    (void)!buf_printf(&p->hosts, STR_FMT " [" STR_FMT "] %s %s " STR_FMT " " STR_FMT "; DANE %s; MTA-STS %s%s" STR_FMT "\n",
+                      STR_ARG(h->host), STR_ARG(h->address), sess_name((enum sess)h->sess),
+                      grade_name((enum grade)h->grade), STR_ARG(h->tls_version), STR_ARG(h->cert_check),
+                      tlsa_name((enum tlsa)h->tlsa), sts_name((enum sts)h->sts), h->detail.n ? "; " : "", STR_ARG(h->detail));
+}
+
+/* Some other domains are looked at soon: did only this one lose its encryption, or all? */
+static void check_others(struct queue *q)
+{
+    size_t cursor = 0;
+    unsigned n = 0;
+    struct str key;
+    void *value;
+    int64_t now = clock_wall_ms();
+    while (n < QUICK_CHECKS && map_next(q->domains, &cursor, &key, &value)) {
+        struct domain *d = value;
+        bool candidate = !d->is_key && !d->probing && d->d.offered_ms > d->d.lowered_ms && !(d->d.alarms & 1u << ALARM_LOST_TLS);
+        if (candidate && d->d.next_probe_ms > now) {
+            d->d.next_probe_ms = now;
+            n++;
+        }
+    }
+}
+
+static void apply_change(struct queue *q, struct domain *d, const struct memory_change *change, const struct ipc_probe_done *m,
+                         struct str hosts)
+{
+    char detail[600];
+    snprintf(detail, sizeof detail, STR_FMT, STR_ARG(str_slice(hosts, 0, hosts.n < 500 ? hosts.n : 500)));
+    for (int kind = 0; kind < ALARM_KIND_END; kind++) {
+        if (change->cleared & 1u << kind) {
+            alarms_clear(q, d->d.name, (enum alarm_kind)kind);
+        } else if ((change->raised & 1u << kind) && kind == ALARM_LOST_TLS) {
+            alarms_lost(q, d->d.name);
+            check_others(q);
+        } else if (change->raised & 1u << kind) {
+            alarms_raise(q, d->d.name, (enum alarm_kind)kind, detail);
+        }
+    }
+    if (change->lowered) {
+        log_notice("domain-unlearned", KVS("domain", d->d.name), KV("what", "seven days without any offer of encryption"));
+    }
+    (void)m;
+}
+
+static void remember(struct queue *q, struct probing *p, const struct ipc_probe_done *m)
+{
+    struct memory_rules rules = domains_rules(q);
+    int64_t now = clock_wall_ms();
+    const struct memory_probe probe = {.complete = m->complete && m->outcome == MX_FOUND, .offered = m->offered,
+                                       .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad, .grade = m->grade,
+                                       .sts = m->sts, .not_after_ms = m->not_after};
+    struct domain *d = p->domain ? p->domain : m->offered ? domains_find(q, m->domain, true) : NULL;
+    if (!d) {
+        return;
+    }
+    struct memory_change change = memory_probed(&d->d, &probe, alarms_middlebox(q), now, &rules);
+    d->d.next_probe_ms = now + rules.interval - (int64_t)random_below((uint32_t)(rules.interval / 10 < 100000000 ? rules.interval / 10 : 100000000) + 1);
+    domains_save(q, d);
+    store_add_probe(q->store, &(struct store_probe){
+                                  .domain = d->d.name, .at_ms = now, .not_after_ms = m->not_after, .outcome = m->outcome,
+                                  .complete = m->complete, .offered = m->offered, .all_offered = m->all_offered,
+                                  .would_send = m->would_send, .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad,
+                                  .grade = m->grade, .reason = m->reason, .sts = m->sts, .sts_problem = m->sts_problem,
+                                  .hosts = buf_str(&p->hosts)});
+    apply_change(q, d, &change, m, buf_str(&p->hosts));
+}
+
+static void monitor_tick(struct queue *q);
+
+void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_probe_done *r = &m->probe_done;
+    struct probing *p = find(q, r->token);
+    (void)ch;
+    (void)fd;
+    must(r->outcome < MX_OUTCOME_END && r->mx < MX_END && r->grade < GRADE_END && r->reason < REASON_END &&
+         r->sts < STS_STATE_END);
+    if (!p) {
+        return;
+    }
+    remember(q, p, r);
+    q->probes_done++;
+    ipc_send(p->to, m);
+    tell(p->to, true, "");
+    log_info("probed", KVS("domain", r->domain), KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
+             KV("grade", grade_name((enum grade)r->grade)), KVN("took-ms", r->took_ms));
+    probing_free(q, p);
+    monitor_tick(q);
+}
+
+/* --- who is next --------------------------------------------------------------------------------------- */
+
+static void start_asked(struct queue *q)
+{
+    while (!list_empty(&q->asked) && q->n_probings < PROBES_MAX) {
+        struct asked *a = LIST_OF(q->asked.next, struct asked, link);
+        if (!start(q, a->to, str_c(a->domain), a->deep)) {
+            return;
+        }
+        list_remove(&a->link);
+        q->n_asked--;
+        free(a);
+    }
+}
+
+/* A domain nobody mails any more and whose sighting is old is forgotten. */
+static bool forget(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
+{
+    bool old = !memory_monitored(&d->d, now, rules) && now - d->d.offered_ms > rules->forget &&
+               now - d->d.mailed_ms > rules->forget && now - d->d.looked_ms > rules->forget;
+    if (!old || d->probing || d->is_key) {
+        return false;
+    }
+    store_drop_domain(q->store, d->d.name);
+    map_take(q->domains, d->d.name);
+    free((char *)d->d.name.p);
+    free(d);
+    return true;
+}
+
+static void monitor_tick(struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    struct memory_rules rules = domains_rules(q);
+    int64_t now = clock_wall_ms();
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    start_asked(q);
+    while (c->monitor.probe && q->n_probings < PROBES_MAX && !q->stopping && map_next(q->domains, &cursor, &key, &value)) {
+        struct domain *d = value;
+        if (d->is_key || d->probing || d->d.next_probe_ms > now) {
+            continue;
+        }
+        if (memory_monitored(&d->d, now, &rules)) {
+            (void)start(q, NULL, d->d.name, false);
+        } else if (forget(q, d, now, &rules)) {
+            break; /* the map has changed: the rest at the next tick */
+        }
+    }
+}
+
+static void on_tick(void *arg)
+{
+    struct queue *q = arg;
+    const struct conf *c = child_conf(q->child);
+    int64_t pause = c->monitor.interval / 20 < TICK_MS ? c->monitor.interval / 20 : TICK_MS;
+    monitor_tick(q);
+    alarms_tick(q);
+    store_forget_probes(q->store, clock_wall_ms() - c->monitor.keep);
+    timer_start(q->monitor, pause > 100 ? pause : 100);
+}
+
+void monitor_start(struct queue *q)
+{
+    q->monitor = timer_new(child_loop(q->child), on_tick, q);
+    timer_start(q->monitor, 1000);
+}
+
+void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, bool deep)
+{
+    if (q->n_asked >= ASKED_MAX) {
+        tell(to, false, "too many probes are waiting");
+        return;
+    }
+    struct asked *a = err_calloc(1, sizeof *a);
+    a->to = to;
+    a->deep = deep;
+    str_copy_cut(domain, a->domain, sizeof a->domain);
+    list_append(&q->asked, &a->link);
+    q->n_asked++;
+    start_asked(q);
+}
+
+void monitor_asker_gone(struct queue *q, const struct ipc_channel *to)
+{
+    LIST_EACH (it, &q->probings) {
+        struct probing *p = LIST_OF(it, struct probing, link);
+        p->to = p->to == to ? NULL : p->to;
+    }
+    for (struct link *it = q->asked.next; it != &q->asked;) {
+        struct asked *a = LIST_OF(it, struct asked, link);
+        it = it->next;
+        if (a->to == to) {
+            list_remove(&a->link);
+            q->n_asked--;
+            free(a);
+        }
+    }
+}
+
+void monitor_worker_gone(struct queue *q, unsigned index)
+{
+    for (struct link *it = q->probings.next; it != &q->probings;) {
+        struct probing *p = LIST_OF(it, struct probing, link);
+        it = it->next;
+        if (p->smtpout == index) {
+            tell(p->to, false, "the process that looked has ended; try again");
+            probing_free(q, p);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * policies.c: MTA-STS policies between lookup, which understands them, and the store, which keeps
+ * them (RFC 8461 10.2: they must survive a restart); and an administrator's questions about them.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+
+#include <stdlib.h>
+
+/* A question of postern sts under way in lookup. */
+struct asking {
+    struct link link;
+    uint64_t token;
+    struct ipc_channel *to;
+};
+
+static struct link askings = {&askings, &askings};
+
+static void done(struct ipc_channel *to, bool ok, struct str text)
+{
+    ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = text}});
+}
+
+static void hand_over_one(void *arg, const struct store_sts *p)
+{
+    struct queue *q = arg;
+    ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_policy,
+                                          .sts_policy = {.domain = p->domain, .id = p->id, .fetched_ms = p->fetched_ms,
+                                                         .expires_ms = p->expires_ms, .text = p->policy}});
+}
+
+static void handed_over(void *arg, enum store_result result)
+{
+    struct queue *q = arg;
+    if (result != STORE_OK) {
+        log_error("policies-not-loaded", KV("what", "stored MTA-STS policies cannot be read; ending to try again"));
+        exit(1); /* without them a first contact would be unprotected */
+    }
+    ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_loaded});
+}
+
+void policies_hand_over(struct queue *q)
+{
+    if (q->lookup && q->store) {
+        store_forget_sts(q->store, clock_wall_ms());
+        store_each_sts(q->store, hand_over_one, handed_over, q);
+    }
+}
+
+static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_sts_policy *p = &m->sts_policy;
+    (void)ch;
+    (void)fd;
+    store_put_sts(q->store, &(struct store_sts){.domain = p->domain, .id = p->id, .fetched_ms = p->fetched_ms,
+                                                .expires_ms = p->expires_ms, .policy = p->text});
+}
+
+static void on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    char detail[512];
+    (void)ch;
+    (void)fd;
+    must(m->alarm.kind < ALARM_KIND_END);
+    str_copy_cut(m->alarm.text, detail, sizeof detail);
+    if (m->alarm.cleared) {
+        store_clear_alarm(q->store, m->alarm.domain, m->alarm.kind, clock_wall_ms());
+    } else {
+        alarms_raise(q, m->alarm.domain, (enum alarm_kind)m->alarm.kind, detail);
+    }
+}
+
+static struct asking *find(uint64_t token)
+{
+    LIST_EACH (it, &askings) {
+        struct asking *a = LIST_OF(it, struct asking, link);
+        if (a->token == token) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct asking *a = find(m->sts_answer.token);
+    (void)owner;
+    (void)ch;
+    (void)fd;
+    if (!a) {
+        return;
+    }
+    if (m->sts_answer.ok) {
+        ipc_send(a->to, m);
+    }
+    done(a->to, m->sts_answer.ok, m->sts_answer.ok ? STR("") : m->sts_answer.problem);
+    list_remove(&a->link);
+    free(a);
+}
+
+void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text)
+{
+    if (!q->lookup) {
+        done(to, false, STR("the lookup process is not there; try again"));
+        return;
+    }
+    struct asking *a = err_calloc(1, sizeof *a);
+    *a = (struct asking){.token = ++q->next_token, .to = to};
+    list_append(&askings, &a->link);
+    ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_ask, .sts_ask = {.token = a->token, .verb = verb, .domain = domain,
+                                                                           .text = text}});
+}
+
+void policies_asker_gone(const struct ipc_channel *to)
+{
+    LIST_EACH (it, &askings) {
+        struct asking *a = LIST_OF(it, struct asking, link);
+        a->to = a->to == to ? NULL : a->to;
+    }
+}
+
+void policies_lookup_gone(void)
+{
+    while (!list_empty(&askings)) {
+        struct asking *a = LIST_OF(askings.next, struct asking, link);
+        done(a->to, false, STR("the lookup process ended; try again"));
+        list_remove(&a->link);
+        free(a);
+    }
+}
+
+const struct ipc_rule queue_lookup_rules[] = {
+    {IPC_sts_policy, on_policy}, {IPC_alarm, on_alarm}, {IPC_sts_answer, on_answer}, {IPC_none, NULL}};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * job.c: what the queue hands out: a delivery is put together from its messages, gets its key from
+ * keys and its way from lookup, and begins when both are there.
+ *
+ * What is our own fault (keys away, lookup away, shutdown) never counts against the message.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/smtpout/smtpout.h"
+#include "wire/address.h"
+
+#include <stdlib.h>
+
+enum { OWN_LIMIT_MS = 150 * 1000 }; /* an HTTPS fetch of a policy takes up to 60 s, and may be repeated */
+
+struct pending_rcpt {
+    struct link link;
+    uint64_t lease;
+    struct delivery_rcpt r;
+    char *text[4];
+};
+
+static struct str keep(struct delivery *d, struct str s)
+{
+    struct str copy = STR("");
+    (void)!arena_copy(&d->arena, s, &copy);
+    return copy;
+}
+
+static void on_limit(void *arg)
+{
+    struct delivery *d = arg;
+    delivery_give_up(d, d->has_key ? REASON_MX_LOOKUP : REASON_KEYS_AWAY, "no answer from our own process");
+}
+
+static void on_way(void *arg)
+{
+    struct delivery *d = arg;
+    d->resolved = true;
+    delivery_begin(d);
+}
+
+/* Address literals need no lookup. */
+static void resolve(struct delivery *d)
+{
+    unsigned char octets[16];
+    struct str name = d->next_hop;
+    bool literal = name.n > 2 && name.p[0] == '[';
+    struct str ip = literal ? str_slice(name, 1, name.n - 1) : name;
+    if (literal && str_starts_nocase(ip, STR("IPv6:"))) {
+        ip = str_slice(ip, 5, ip.n);
+    }
+    str_copy_cut(name, d->way.name, sizeof d->way.name);
+    if ((literal || d->fixed_host) && address_ip_octets(ip, octets) > 0) {
+        way_literal(&d->way, ip);
+        d->resolved = true;
+    } else {
+        way_ask(&d->way, LOOKUP_CACHED);
+    }
+}
+
+static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    struct delivery *d = map_get(out->deliveries, map_id(&m->unwrapped.lease));
+    (void)ch;
+    (void)fd;
+    if (!d || d->has_key) {
+        return;
+    }
+    if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
+        delivery_give_up(d, REASON_KEYS_AWAY, "the key service did not give the message key");
+        return;
+    }
+    memcpy(d->key, m->unwrapped.key.p, REST_KEY);
+    d->has_key = true;
+    delivery_begin(d);
+}
+
+/* --- jobs from the queue ------------------------------------------------------------------------------------------ */
+
+static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    const struct ipc_job_rcpt *r = &m->job_rcpt;
+    (void)ch;
+    (void)fd;
+    struct pending_rcpt *p = err_calloc(1, sizeof *p);
+    const struct str texts[] = {r->forward_path, r->code, r->reply, r->host};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        p->text[i] = str_dup(texts[i]);
+    }
+    p->lease = r->lease;
+    p->r = (struct delivery_rcpt){.rcpt = r->rcpt, .result = RESULT_OPEN, .last_ms = r->last_ms,
+                                  .reason = r->reason < REASON_END ? (enum reason)r->reason : REASON_NONE};
+    list_append(&out->pending_rcpts, &p->link);
+}
+
+static size_t take_rcpts(struct delivery *d, bool count_only)
+{
+    size_t n = 0;
+    for (struct link *at = d->out->pending_rcpts.next; at != &d->out->pending_rcpts;) {
+        struct pending_rcpt *p = LIST_OF(at, struct pending_rcpt, link);
+        at = at->next;
+        if (p->lease != d->lease) {
+            continue;
+        }
+        if (!count_only) {
+            struct delivery_rcpt *r = &d->rcpts[n];
+            *r = p->r;
+            r->forward_path = keep(d, str_c(p->text[0]));
+            r->code = keep(d, str_c(p->text[1]));
+            r->reply = keep(d, str_c(p->text[2]));
+            r->host = keep(d, str_c(p->text[3]));
+            for (size_t i = 0; i < ARRAY_LEN(p->text); i++) {
+                free(p->text[i]);
+            }
+            list_remove(&p->link);
+            free(p);
+        }
+        n++;
+    }
+    return n;
+}
+
+static struct facts facts_of(const struct ipc_job *j)
+{
+    must(j->force < FORCE_END && j->demand < DEMAND_END && j->counts < COUNTS_END &&
+         j->ladder < LADDER_END && j->trno < TRNO_END && j->override < OVERRIDE_END);
+    /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
+    return (struct facts){.force = (enum force)j->force, .override = (enum override)j->override,
+                          .demand = (enum demand)j->demand, .counts = (enum counts)j->counts,
+                          .ladder = (enum ladder)j->ladder, .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
+                          .trno = (enum trno)j->trno, .mx = MX_INSECURE, .tlsa = TLSA_NONE,
+                          .sts = STS_NONE, .seen = j->seen != 0, .sess = SESS_NOCONN};
+}
+
+static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j, int fd)
+{
+    struct delivery *d = err_calloc(1, sizeof *d);
+    must(j->lookup < LOOKUP_KIND_END && j->profile < TLS_PROFILE_END);
+    d->out = out;
+    d->arena = ARENA_INIT(DELIVERY_ARENA);
+    d->lease = j->lease;
+    d->id = j->id;
+    d->kind = j->kind;
+    d->next_hop = keep(d, j->next_hop);
+    d->memory_key = keep(d, j->memory_key);
+    d->reverse_path = keep(d, j->reverse_path);
+    d->port = j->port;
+    d->fixed_host = j->fixed_host != 0;
+    d->is_8bit = j->is_8bit != 0;
+    d->is_utf8 = j->is_utf8 != 0;
+    d->size = j->size;
+    d->arrived_ms = j->arrived_ms;
+    d->facts = facts_of(j);
+    d->profile = j->legacy ? TLS_PROFILE_LEGACY : (enum tls_profile)j->profile;
+    d->dane_required = j->dane_required != 0;
+    d->assume_requiretls = j->assume_requiretls != 0;
+    d->ask_requiretls = j->reqtls != 0;
+    d->sighted = j->sighted != 0;
+    d->look_until_ms = j->look_until_ms;
+    d->pins = keep(d, j->pins);
+    d->client_certificate = keep(d, j->client_certificate);
+    d->exception = keep(d, j->exception);
+    d->body = keep(d, j->body);
+    d->spool = fd;
+    d->way = (struct way){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup,
+                          .on_ready = on_way, .arg = d};
+    return d;
+}
+
+static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    (void)ch;
+    struct delivery *d = delivery_of(out, &m->job, fd);
+    d->n_rcpts = take_rcpts(d, true);
+    must(d->n_rcpts > 0);
+    d->rcpts = arena_alloc(&d->arena, d->n_rcpts * sizeof *d->rcpts);
+    must(d->rcpts);
+    take_rcpts(d, false);
+    d->limit = timer_new(child_loop(out->child), on_limit, d);
+    must(map_put(out->deliveries, map_id(&d->lease), d) == 0);
+    if (!out->keys || (!out->lookup && d->kind == 0) || out->stopping) {
+        delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : REASON_KEYS_AWAY, "our own process is not ready");
+        return;
+    }
+    timer_start(d->limit, OWN_LIMIT_MS);
+    ipc_send(out->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = d->lease}});
+    if (d->kind != 0) {
+        d->resolved = true;
+    } else {
+        resolve(d);
+    }
+}
+
+static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    (void)ch;
+    (void)fd;
+    struct link_conn *l = map_take(out->saving, map_id(&m->outcome_saved.lease));
+    if (l) {
+        link_release(l, l->messages != UINT32_MAX);
+    }
+}
+
+static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)ch;
+    (void)fd;
+    probe_start(owner, &m->probe);
+}
+
+static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    (void)ch;
+    (void)fd;
+    struct delivery *d = map_get(out->bounces, map_id(&m->submitted.token));
+    if (d) {
+        bounce_submitted(d, m->submitted.result);
+    }
+}
+
+/* --- other processes gone ------------------------------------------------------------------------------------------------ */
+
+void job_keys_gone(struct smtpout *out)
+{
+    for (bool found = true; found;) { /* the map may not change while it is walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        found = false;
+        while (!found && map_next(out->deliveries, &cursor, &key, &value)) {
+            struct delivery *d = value;
+            if (!d->has_key) {
+                found = true;
+                delivery_give_up(d, REASON_KEYS_AWAY, "the key service went away");
+            }
+        }
+    }
+}
+
+void job_lookup_gone(struct smtpout *out)
+{
+    for (bool found = true; found;) {
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        found = false;
+        while (!found && map_next(out->deliveries, &cursor, &key, &value)) {
+            struct delivery *d = value;
+            if (!d->resolved) {
+                found = true;
+                delivery_give_up(d, REASON_SHUTDOWN, "the name lookup process went away");
+            }
+        }
+    }
+    way_lookup_gone(out); /* probes */
+}
+
+const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
+                                               {IPC_job, on_job},
+                                               {IPC_outcome_saved, on_outcome_saved},
+                                               {IPC_submitted, on_submitted},
+                                               {IPC_probe, on_probe},
+                                               {IPC_own_mail, own_on_mail},
+                                               {IPC_none, NULL}};
+const struct ipc_rule smtpout_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};

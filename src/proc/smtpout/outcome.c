@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * outcome.c: what the queue is told about a delivery: each host tried with its session's facts, and
+ * what became of each recipient. Called by delivery.c.
+ */
+#include "base/clock.h"
+#include "proc/smtpout/smtpout.h"
+
+void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
+                  const char *host, const char *ip, const char *detail)
+{
+    static const struct tls_facts none;
+    const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING
+                                    ? tls_channel_facts(l->tls) : &none;
+    static const enum action actions[] = {[HOST_SEND] = ACTION_SEND, [HOST_TEMPORARY] = ACTION_DEFER,
+                                          [HOST_CLEAR] = ACTION_DEFER, [HOST_PERMANENT] = ACTION_BOUNCE,
+                                          [HOST_CLASS_END] = ACTION_DEFER};
+    ipc_send(d->out->queue,
+             &(struct ipc_msg){
+                 .type = IPC_outcome_host,
+                 .outcome_host = {.lease = d->lease, .at_ms = clock_wall_ms(),
+                                  .took_ms = (uint32_t)(clock_mono_ms() - d->began_ms),
+                                  .host = str_c(host), .address = str_c(ip), .port = d->port,
+                                  .mx = (uint8_t)d->facts.mx, .tlsa = (uint8_t)d->facts.tlsa,
+                                  .sts = (uint8_t)d->facts.sts, .sess = (uint8_t)sess,
+                                  .offered = l && l->offered, .dane_check = str_c(f->dane_text),
+                                  .exception = d->exception,
+                                  .action = (uint8_t)actions[v->class], .grade = (uint8_t)v->grade,
+                                  .floor = (uint8_t)v->need.floor, .reason = (uint8_t)v->reason,
+                                  .raised = v->need.raised, .reused = l && l->reused,
+                                  .tls_version = str_c(f->version), .tls_cipher = str_c(f->cipher),
+                                  .tls_bits = f->bits, .tls_group = str_c(f->group),
+                                  .tls_signature = str_c(f->signature), .peer_key = str_c(f->peer_key),
+                                  .cert_check = str_c(f->check_text), .cert_subject = str_c(f->subject),
+                                  .cert_issuer = str_c(f->issuer),
+                                  .cert_fingerprint = str_c(f->fingerprint),
+                                  .cert_not_after = f->not_after_ms, .detail = str_c(detail)}});
+}
+
+void outcome_rcpts(struct delivery *d)
+{
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        const struct delivery_rcpt *r = &d->rcpts[i];
+        d->out->sent += r->result == RESULT_DELIVERED;
+        d->out->failed += r->result == RESULT_FAILED;
+        ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome_rcpt,
+                                                  .outcome_rcpt = {.lease = d->lease, .rcpt = r->rcpt,
+                                                                   .result = (uint8_t)r->result,
+                                                                   .reason = (uint8_t)r->reason,
+                                                                   .code = r->code, .reply = r->reply,
+                                                                   .host = str_c(d->last_host)}});
+    }
+    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = d->lease}});
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * own.c: mail that the gateway itself writes (bounces, notices, alarms, TLS reports): sealed like
+ * any other and submitted to the queue. Called by bounce.c and tlsrpt.c; alarms come from the queue
+ * as text.
+ *
+ * What can go wrong: keys has not told its public key yet, or the text is too large: -errno.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/smtpout/smtpout.h"
+#include "store/store.h"
+#include "wire/date.h"
+#include "wire/id.h"
+
+enum { SEALED_MAX = 1024 * 1024 };
+
+uint64_t own_id(struct smtpout *out)
+{
+    return id_make(clock_wall_ms(), 128 + child_index(out->child), out->id_count++);
+}
+
+static int seal(struct smtpout *out, struct str text, unsigned char wrapped[REST_WRAPPED], struct buf *sealed)
+{
+    unsigned char key[REST_KEY];
+    if (!out->wrapper || rest_wrap(out->wrapper, clock_mono_ms(), key, wrapped) < 0) {
+        return -EAGAIN;
+    }
+    struct rest_sealer *sealer = rest_sealer_new(key);
+    int r = rest_seal(sealer, text, sealed);
+    r = r < 0 ? r : rest_seal_end(sealer, sealed);
+    rest_sealer_free(sealer);
+    explicit_bzero(key, sizeof key);
+    return r == 0 && buf_len(sealed) > STORE_INLINE_MAX ? -EMSGSIZE : r;
+}
+
+int own_submit(struct smtpout *out, const struct own *o)
+{
+    unsigned char wrapped[REST_WRAPPED];
+    CLEANUP(buf_free) struct buf sealed = BUF_INIT(SEALED_MAX);
+    int r = seal(out, o->text, wrapped, &sealed);
+    if (r < 0) {
+        return r;
+    }
+    ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
+                                           .submit_rcpt = {.token = o->token, .forward_path = o->to}});
+    ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit,
+                                           .submit = {.token = o->token, .id = o->id, .bounce_of = o->bounce_of,
+                                                      .reverse_path = o->from, .size = o->text.n, .is_8bit = o->utf8,
+                                                      .is_utf8 = o->utf8, .report = o->report, .about = o->about,
+                                                      .about_id = o->about_id, .protocol = STR("own"),
+                                                      .sealed_key = str_from((const char *)wrapped, REST_WRAPPED),
+                                                      .body = buf_str(&sealed)}});
+    return 0;
+}
+
+/* A text for the administrator. */
+void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    const struct ipc_own_mail *a = &m->own_mail;
+    const struct conf *c = child_conf(out->child);
+    char date[DATE_MAX], id[ID_TEXT];
+    uint64_t number = own_id(out);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(128 * 1024);
+    (void)ch;
+    (void)fd;
+    id_text(number, id);
+    date_rfc5322(clock_wall_ms(), date);
+    int r = buf_printf(&text,
+                       "From: Mail gateway <MAILER-DAEMON@%s>\r\nTo: <" STR_FMT ">\r\nSubject: " STR_FMT "\r\n"
+                       "Date: %s\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+                       "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" STR_FMT,
+                       c->hostname, STR_ARG(a->to), STR_ARG(a->subject), date, id, c->hostname, STR_ARG(a->text));
+    const struct own own = {.token = ++out->next_token, .id = number, .to = a->to, .about = a->about,
+                            .about_id = a->about_id, .text = buf_str(&text)};
+    r = r < 0 ? r : own_submit(out, &own);
+    if (r < 0) {
+        log_warn("own-mail-not-written", KVS("to", a->to), KV("problem", strerror(-r)), KV("what", "will be tried again"));
+    }
+}

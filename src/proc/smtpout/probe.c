@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * probe.c: "do they support TLS?" for one domain: every address of every server is asked, with the
+ * same lookups, the same TLS and the same decision as a delivery. Asked for by the queue: daily by
+ * the monitor, and at once by postern probe, which also wants to know versions and ciphers (deep).
+ *
+ * No mail is sent. Bounded in connections and time; what did not answer by then counts as "no answer".
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/smtpout/smtpout.h"
+#include "wire/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    TARGETS_MAX = 16, DEEP_HOSTS_MAX = 4, CIPHERS_MAX = 16, PROBE_MS = 60 * 1000, DEEP_MS = 150 * 1000,
+    PROBE_ARENA = 1024 * 1024,
+};
+
+static const struct {
+    unsigned number;
+    const char *name;
+} versions[] = {{0x0301, "TLSv1"}, {0x0302, "TLSv1.1"}, {0x0303, "TLSv1.2"}, {0x0304, "TLSv1.3"}};
+
+struct probe;
+
+/* One address. */
+struct target {
+    struct link_looker looker; /* first: links know only this */
+    struct probe *probe;
+    struct link_conn *link;
+    const struct way_host *host;
+    char ip[46];
+    enum sess sess;
+    bool answered, offered, ext;
+    struct tls_facts facts;
+    char detail[300];
+    /* deep: step 0 is the real session, then one for each version, then one for each cipher */
+    bool deep;
+    unsigned step, n_ciphers;
+    char versions[64], ciphers[1024];
+};
+
+struct probe {
+    struct smtpout *out;
+    uint64_t token;
+    char domain[256];
+    bool deep, began;
+    enum tls_profile profile;
+    struct facts facts;
+    struct arena arena;
+    struct way way, report;
+    unsigned asked;
+    struct target targets[TARGETS_MAX];
+    size_t n, open;
+    struct timer *timer;
+    int64_t began_ms;
+};
+
+/* --- the report ------------------------------------------------------------------------------------ */
+
+static void tlsa_words(const struct way_host *h, char *dst, size_t size)
+{
+    struct dane_set set;
+    struct buf text = BUF_INIT(size - 1);
+    if (h->tlsa == HOST_TLSA_FOUND && dane_read(h->records, &set) == 0) {
+        for (size_t i = 0; i < set.n; i++) {
+            char one[200];
+            dane_text(&set.records[i], one, sizeof one);
+            (void)!buf_printf(&text, "%s%s%s", i ? "\n" : "", one, set.records[i].usable ? "" : " (unusable)");
+        }
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+static struct host_verdict judge(const struct probe *p, const struct target *t)
+{
+    struct facts f = p->facts;
+    way_facts(&p->way, t->host, 0, child_conf(p->out->child)->smtpout.policy_wait, &f);
+    f.sess = t->sess;
+    f.ext = t->ext;
+    f.seen |= t->offered;
+    return policy_host(&f);
+}
+
+static void send_target(const struct probe *p, const struct target *t)
+{
+    const struct tls_facts *f = &t->facts;
+    struct host_verdict v = judge(p, t);
+    struct facts facts = p->facts;
+    char tlsa[2048];
+    way_facts(&p->way, t->host, 0, 1, &facts);
+    tlsa_words(t->host, tlsa, sizeof tlsa);
+    ipc_send(p->out->queue,
+             &(struct ipc_msg){.type = IPC_probe_host,
+                               .probe_host = {.token = p->token, .preference = t->host->preference,
+                                              .host = str_c(t->host->name), .address = str_c(t->ip),
+                                              .mx = (uint8_t)facts.mx, .tlsa = (uint8_t)facts.tlsa,
+                                              .sts = (uint8_t)facts.sts, .sess = (uint8_t)t->sess,
+                                              .grade = (uint8_t)v.grade, .offered = t->offered, .ext = t->ext,
+                                              .reason = (uint8_t)v.reason, .tls_version = str_c(f->version),
+                                              .tls_cipher = str_c(f->cipher), .tls_bits = f->bits,
+                                              .tls_group = str_c(f->group), .peer_key = str_c(f->peer_key),
+                                              .cert_check = str_c(f->check_text), .dane_check = str_c(f->dane_text),
+                                              .cert_subject = str_c(f->subject), .cert_issuer = str_c(f->issuer),
+                                              .cert_names = str_c(f->names), .cert_fingerprint = str_c(f->fingerprint),
+                                              .key_fingerprint = str_c(f->key_fingerprint),
+                                              .cert_not_after = f->not_after_ms,
+                                              .asked_certificate = f->asked_certificate, .tlsa_text = str_c(tlsa),
+                                              .versions = str_c(t->versions), .ciphers = str_c(t->ciphers),
+                                              .detail = str_c(t->detail[0] ? t->detail : t->host->detail)}});
+}
+
+/* True when some address of the host answered EHLO. */
+static bool host_answered(const struct probe *p, const struct way_host *h)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->targets[i].host == h && p->targets[i].answered) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What mail would meet: the decision over all targets in order. */
+static void conclude(const struct probe *p, struct ipc_probe_done *m)
+{
+    struct host_verdict verdicts[TARGETS_MAX] = {{0}};
+    m->all_offered = p->n > 0;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct target *t = &p->targets[i];
+        verdicts[i] = judge(p, t);
+        m->offered |= t->offered;
+        m->all_offered &= t->offered;
+        m->tlsa_bad |= t->facts.dane == TLS_DANE_BAD;
+        if (t->facts.not_after_ms && (!m->not_after || t->facts.not_after_ms < m->not_after)) {
+            m->not_after = t->facts.not_after_ms;
+        }
+    }
+    m->complete = p->way.n_hosts > 0;
+    for (size_t i = 0; i < p->way.n_hosts; i++) {
+        const struct way_host *h = &p->way.hosts[i];
+        m->complete &= host_answered(p, h);
+        m->tlsa_published |= h->tlsa == HOST_TLSA_FOUND;
+        m->tlsa_bad |= h->tlsa == HOST_TLSA_ERROR;
+    }
+    struct verdict v = policy_recipient(&p->facts, verdicts, (unsigned)p->n);
+    m->would_send = v.action == ACTION_SEND;
+    m->grade = (uint8_t)v.grade;
+    m->reason = (uint8_t)v.reason;
+}
+
+static void finish(struct probe *p)
+{
+    struct ipc_probe_done m = {.token = p->token, .domain = str_c(p->domain), .outcome = (uint8_t)p->way.outcome,
+                               .mx = (uint8_t)p->way.mx, .detail = str_c(p->way.detail), .sts = (uint8_t)p->way.sts,
+                               .sts_problem = str_c(sts_problem_result(p->way.sts_problem)),
+                               .sts_detail = str_c(p->way.sts_detail),
+                               .sts_text = str_slice(p->way.sts_text, 0, p->way.sts_text.n < 4096 ? p->way.sts_text.n : 4096),
+                               .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
+                               .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms)};
+    for (size_t i = 0; i < p->n; i++) {
+        struct target *t = &p->targets[i];
+        if (t->link) {
+            link_end_look(t->link);
+            t->link = NULL;
+        }
+        send_target(p, t);
+    }
+    conclude(p, &m);
+    ipc_send(p->out->queue, &(struct ipc_msg){.type = IPC_probe_done, .probe_done = m});
+    p->out->n_probes--;
+    way_forget(&p->way);
+    way_forget(&p->report);
+    timer_free(p->timer);
+    arena_reset(&p->arena);
+    free(p);
+}
+
+/* --- sessions ----------------------------------------------------------------------------------------- */
+
+static void next_step(struct target *t);
+
+static void open_session(struct target *t, struct tls_context *context)
+{
+    struct probe *p = t->probe;
+    struct tls_way tls = {.profile = p->profile};
+    struct facts f = p->facts;
+    way_facts(&p->way, t->host, 0, 1, &f);
+    way_tls(&p->way, t->host, &f, &tls);
+    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context);
+}
+
+static void on_end(void *arg)
+{
+    finish(arg);
+}
+
+static void target_done(struct target *t)
+{
+    struct probe *p = t->probe;
+    t->link = NULL;
+    if (--p->open == 0) {
+        timer_free(p->timer);
+        p->timer = timer_new(child_loop(p->out->child), on_end, p);
+        timer_start(p->timer, 0);
+    }
+}
+
+static void append(char *list, size_t size, const char *word)
+{
+    size_t n = strlen(list);
+    snprintf(list + n, size - n, "%s%s", n ? " " : "", word);
+}
+
+/* One more handshake with only one version, or without the ciphers known already. */
+static void next_step(struct target *t)
+{
+    char list[1400] = "ALL:!PSK:!SRP";
+    struct tls_context *ctx = NULL;
+    while (!ctx && ++t->step <= ARRAY_LEN(versions)) {
+        ctx = tls_context_probe(versions[t->step - 1].number, versions[t->step - 1].number, "");
+    }
+    if (!ctx && strstr(t->versions, "TLSv1.2") && t->n_ciphers < CIPHERS_MAX) {
+        struct str rest = str_c(t->ciphers), one;
+        while (rest.n > 0 && str_split(&rest, ' ', &one)) {
+            size_t n = strlen(list);
+            snprintf(list + n, sizeof list - n, ":!" STR_FMT, STR_ARG(one));
+        }
+        ctx = tls_context_probe(0x0303, 0x0303, list);
+    }
+    if (!ctx) {
+        target_done(t);
+        return;
+    }
+    open_session(t, ctx);
+    tls_context_free(ctx);
+}
+
+static void on_offer(struct link_looker *w, struct link_conn *l)
+{
+    struct target *t = (struct target *)w;
+    (void)l;
+    t->answered = t->offered = true;
+}
+
+static void step_ready(struct target *t, const struct tls_facts *f)
+{
+    if (f && t->step <= ARRAY_LEN(versions)) {
+        append(t->versions, sizeof t->versions, versions[t->step - 1].name);
+    } else if (f) {
+        append(t->ciphers, sizeof t->ciphers, f->cipher);
+        t->n_ciphers++;
+    }
+}
+
+static void on_ready(struct link_looker *w, struct link_conn *l)
+{
+    struct target *t = (struct target *)w;
+    const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
+    t->link = NULL;
+    if (t->step == 0) {
+        t->answered = true;
+        t->detail[0] = '\0';
+        t->sess = link_sess(l, STR(""));
+        t->ext = smtp_client_caps(l->engine)->requiretls;
+        if (f) {
+            t->facts = *f;
+        } else if (smtp_client_caps(l->engine)->masked) {
+            snprintf(t->detail, sizeof t->detail, "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS");
+        }
+    } else {
+        step_ready(t, f);
+    }
+    link_end_look(l);
+    if (t->deep && t->offered) {
+        next_step(t);
+    } else {
+        target_done(t);
+    }
+}
+
+static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
+{
+    struct target *t = (struct target *)w;
+    (void)l;
+    t->link = NULL;
+    if (t->step == 0) {
+        t->sess = sess;
+        t->answered |= sess != SESS_NOCONN;
+        snprintf(t->detail, sizeof t->detail, "%s", detail);
+    } else if (t->step > ARRAY_LEN(versions)) {
+        t->n_ciphers = CIPHERS_MAX; /* no cipher is left */
+    }
+    if (t->deep && t->offered) {
+        next_step(t);
+    } else {
+        target_done(t);
+    }
+}
+
+/* --- begin ---------------------------------------------------------------------------------------------- */
+
+static void add_targets(struct probe *p, const struct way_host *h, size_t number)
+{
+    const struct conf *c = child_conf(p->out->child);
+    struct str rest = h->addresses, one;
+    bool first = true;
+    while (rest.n > 0 && p->n < TARGETS_MAX && str_split(&rest, ' ', &one)) {
+        if (!c->smtpout.private_addresses && address_is_private(one)) {
+            continue;
+        }
+        struct target *t = &p->targets[p->n++];
+        *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .probe = p, .host = h, .sess = SESS_NOCONN,
+                             .deep = p->deep && first && number < DEEP_HOSTS_MAX};
+        str_copy_cut(one, t->ip, sizeof t->ip);
+        str_copy_cut(STR("no answer in time"), t->detail, sizeof t->detail);
+        first = false;
+    }
+}
+
+static void on_way(void *arg)
+{
+    struct probe *p = arg;
+    if (--p->asked > 0 || p->began) {
+        return;
+    }
+    p->began = true;
+    p->facts.mx = p->way.mx;
+    for (size_t i = 0; p->way.outcome == MX_FOUND && i < p->way.n_hosts; i++) {
+        add_targets(p, &p->way.hosts[i], i);
+    }
+    p->open = p->n;
+    if (p->n == 0) {
+        p->open = 1;
+        p->targets[0].probe = p;
+        target_done(&p->targets[0]);
+        return;
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        open_session(&p->targets[i], NULL);
+    }
+}
+
+static void on_time(void *arg)
+{
+    finish(arg);
+}
+
+void probe_start(struct smtpout *out, const struct ipc_probe *m)
+{
+    const struct conf *c = child_conf(out->child);
+    struct probe *p = err_calloc(1, sizeof *p);
+    must(m->force < FORCE_END && m->profile < TLS_PROFILE_END);
+    p->out = out;
+    p->token = m->token;
+    p->deep = m->deep != 0;
+    p->profile = (enum tls_profile)m->profile;
+    p->facts = (struct facts){.force = (enum force)m->force, .counts = COUNTS_CERT, .seen = m->seen != 0};
+    p->arena = ARENA_INIT(PROBE_ARENA);
+    p->began_ms = clock_mono_ms();
+    str_copy_cut(m->domain, p->domain, sizeof p->domain);
+    out->n_probes++;
+    p->timer = timer_new(child_loop(out->child), on_time, p);
+    timer_start(p->timer, p->deep ? DEEP_MS : PROBE_MS);
+    p->way = (struct way){.out = out, .arena = &p->arena, .port = (uint16_t)c->smtpout.port, .kind = LOOKUP_MX,
+                          .on_ready = on_way, .arg = p};
+    p->report = (struct way){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = on_way, .arg = p};
+    str_copy_cut(m->domain, p->way.name, sizeof p->way.name);
+    str_copy_cut(m->domain, p->report.name, sizeof p->report.name);
+    p->asked = 2;
+    way_ask(&p->way, LOOKUP_PROBE);
+    way_ask(&p->report, LOOKUP_CACHED);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * way.c: the way to a domain, as lookup found it, and what follows from it for each host: the facts
+ * tlsa and sts of the decision, SNI and reference names (RFC 7672 3.2, 8.1; RFC 8461 4).
+ *
+ * Called by deliveries and probes. What can go wrong: lookup is away; whoever waits is told.
+ */
+#include "proc/smtpout/smtpout.h"
+#include "wire/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct str keep(struct way *w, struct str s)
+{
+    struct str copy = STR("");
+    (void)!arena_copy(w->arena, s, &copy);
+    return copy;
+}
+
+void way_forget(struct way *w)
+{
+    if (w->token) {
+        map_take(w->out->ways, map_id(&w->token));
+        w->token = 0;
+    }
+    sts_policy_clear(&w->policy);
+}
+
+void way_ask(struct way *w, enum lookup_again again)
+{
+    way_forget(w);
+    w->token = ++w->out->next_token;
+    w->n_hosts = 0;
+    must(map_put(w->out->ways, map_id(&w->token), w) == 0);
+    ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_resolve,
+                                               .resolve = {.token = w->token, .kind = (uint8_t)w->kind,
+                                                           .again = (uint8_t)again, .port = w->port,
+                                                           .name = str_c(w->name)}});
+}
+
+void way_literal(struct way *w, struct str ip)
+{
+    w->n_hosts = 1;
+    w->hosts[0] = (struct way_host){.addresses = keep(w, ip)};
+    str_copy_cut(ip, w->hosts[0].name, sizeof w->hosts[0].name);
+    w->outcome = MX_FOUND;
+    w->mx = w->kind == LOOKUP_MX ? MX_INSECURE : MX_SECURE;
+}
+
+static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    const struct ipc_resolved_host *h = &m->resolved_host;
+    struct way *w = map_get(out->ways, map_id(&h->token));
+    (void)ch;
+    (void)fd;
+    must(h->tlsa < HOST_TLSA_END);
+    if (w && w->n_hosts < HOSTS_MAX) {
+        struct way_host *host = &w->hosts[w->n_hosts++];
+        *host = (struct way_host){.preference = h->preference, .addresses = keep(w, h->addresses),
+                                  .tlsa = (enum host_tlsa)h->tlsa, .records = keep(w, h->records)};
+        str_copy_cut(h->name, host->name, sizeof host->name);
+        str_copy_cut(h->base, host->base, sizeof host->base);
+        str_copy_cut(h->detail, host->detail, sizeof host->detail);
+    }
+}
+
+static enum mx mx_of(const struct way *w, uint8_t outcome, uint8_t mx)
+{
+    if (outcome == MX_NULL_MX) {
+        return MX_NULL;
+    }
+    if (outcome == MX_FAILED) {
+        return MX_ERROR;
+    }
+    return w->kind != LOOKUP_MX || mx == DNS_SECURE ? MX_SECURE : MX_INSECURE;
+}
+
+static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    const struct ipc_resolved *r = &m->resolved;
+    struct way *w = map_take(out->ways, map_id(&r->token));
+    char problem[128];
+    (void)ch;
+    (void)fd;
+    if (!w) {
+        return;
+    }
+    must(r->outcome < MX_OUTCOME_END && r->sts < STS_STATE_END && r->sts_problem < STS_PROBLEM_END);
+    w->token = 0;
+    w->outcome = (enum mx_outcome)r->outcome;
+    w->mx = mx_of(w, r->outcome, r->mx);
+    w->sts = (enum sts_state)r->sts;
+    w->sts_problem = (enum sts_problem)r->sts_problem;
+    w->sts_text = keep(w, r->sts_text);
+    w->rua = keep(w, r->rua);
+    str_copy_cut(r->canon, w->canon, sizeof w->canon);
+    str_copy_cut(r->detail, w->detail, sizeof w->detail);
+    str_copy_cut(r->sts_id, w->sts_id, sizeof w->sts_id);
+    str_copy_cut(r->sts_detail, w->sts_detail, sizeof w->sts_detail);
+    if (w->sts_text.n > 0) {
+        must(sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) == 0); /* lookup did before */
+    }
+    w->on_ready(w->arg);
+}
+
+void way_lookup_gone(struct smtpout *out)
+{
+    for (bool found = true; found;) { /* the map may not change while it is walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        found = map_next(out->ways, &cursor, &key, &value);
+        if (found) {
+            struct way *w = value;
+            way_forget(w);
+            w->outcome = MX_FAILED;
+            w->mx = MX_ERROR;
+            str_copy_cut(STR("our own lookup process went away"), w->detail, sizeof w->detail);
+            w->on_ready(w->arg);
+        }
+    }
+}
+
+void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f)
+{
+    struct dane_set set;
+    f->mx = w->mx;
+    switch (h->tlsa) {
+    case HOST_TLSA_NONE:
+        f->tlsa = TLSA_NONE;
+        break;
+    case HOST_TLSA_FOUND:
+        f->tlsa = dane_read(h->records, &set) < 0 ? TLSA_ERROR : set.n_usable > 0 ? TLSA_USABLE : TLSA_UNUSABLE;
+        break;
+    case HOST_TLSA_ERROR:
+    case HOST_TLSA_END:
+        f->tlsa = TLSA_ERROR;
+        break;
+    }
+    switch (w->sts) {
+    case STS_STATE_NONE:
+        f->sts = STS_NONE;
+        break;
+    case STS_STATE_TESTING:
+        f->sts = STS_TESTING;
+        break;
+    case STS_STATE_ENFORCE:
+        f->sts = sts_policy_covers(str_c(w->policy.mx), str_c(h->name)) ? STS_MATCH : STS_NOMATCH;
+        break;
+    case STS_STATE_WAIT:
+    case STS_STATE_END:
+        f->sts = waited_ms < policy_wait_ms ? STS_WAIT : STS_NONE;
+        break;
+    }
+}
+
+void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret)
+{
+    struct dane_set set;
+    str_copy_cut(str_c(h->name), ret->name, sizeof ret->name);
+    ret->records = STR("");
+    ret->records_hash = 0;
+    ret->next_hop[0] = ret->canon[0] = '\0';
+    if (f->tlsa != TLSA_USABLE || dane_read(h->records, &set) < 0) {
+        return;
+    }
+    str_copy_cut(str_c(h->base), ret->name, sizeof ret->name);
+    ret->records = h->records;
+    ret->records_hash = map_hash(h->records);
+    if (set.has_ta && w->mx == MX_SECURE) { /* RFC 7672 3.2.2: the next-hop domain is a name, too */
+        str_copy_cut(str_c(w->kind == LOOKUP_MX ? w->name : ""), ret->next_hop, sizeof ret->next_hop);
+        str_copy_cut(str_c(w->canon), ret->canon, sizeof ret->canon);
+    }
+}
+
+/* True when the hex digits are the same, whatever stands between them. */
+static bool same_hex(struct str pin, const char *hex)
+{
+    size_t at = 0, n = strlen(hex);
+    for (size_t i = 0; i < pin.n; i++) {
+        if (pin.p[i] != ':' && (at >= n || str_lower(pin.p[i]) != hex[at++])) {
+            return false;
+        }
+    }
+    return n > 0 && at == n;
+}
+
+static bool pin_matches(const struct tls_facts *f, struct str pins)
+{
+    struct str pin;
+    while (pins.n > 0 && str_split(&pins, ' ', &pin)) {
+        bool is_cert = str_starts_nocase(pin, STR("cert:"));
+        if (same_hex(str_slice(pin, is_cert ? 5 : 4, pin.n), is_cert ? f->fingerprint : f->key_fingerprint)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum sess way_sess(const struct tls_facts *f, struct str pins)
+{
+    if (f->weak) {
+        return SESS_LEGACY;
+    }
+    if (pins.n > 0 && pin_matches(f, pins)) {
+        return SESS_PIN_OK;
+    }
+    if (f->dane == TLS_DANE_OK) {
+        return SESS_DANE_OK;
+    }
+    return f->check == TLS_CHECK_OK ? SESS_PKIX_OK : SESS_PKIX_BAD;
+}
+
+const struct ipc_rule smtpout_lookup_rules[] = {
+    {IPC_resolved_host, on_resolved_host}, {IPC_resolved, on_resolved}, {IPC_none, NULL}};
