@@ -18,7 +18,7 @@
 const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout"};
 
 struct child_file {
-    char name[64];
+    char name[160];
     struct buf bytes;
 };
 

@@ -11,7 +11,7 @@
 enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_END };
 extern const char *const role_names[];
 
-enum { CHILD_FILES_MAX = 8, CHILD_FILE_MAX = 4 * 1024 * 1024 };
+enum { CHILD_FILES_MAX = 48, CHILD_FILE_MAX = 4 * 1024 * 1024 };
 
 struct child;
 

@@ -15,6 +15,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import tls_world as tls_world_module  # noqa: E402
+
 TOP = os.path.dirname(os.path.dirname(HERE))
 
 # domain -> (MX host, address, receiver mode, certificate kind)
@@ -52,6 +55,7 @@ class Lab:
         self.state = None
         self.procs = {}
         self.config_extra = ''
+        self.tls = None
 
     # --- small things --------------------------------------------------------------------------
     def path(self, *parts):
@@ -103,15 +107,20 @@ class Lab:
         raise RuntimeError(f'nothing listens on {address}:{port}')
 
     # --- up and down ---------------------------------------------------------------------------
-    def up(self, real=True):
+    def up(self, real=True, tls_world=True):
+        self.tls = tls_world_module.TlsWorld(self) if tls_world else None
         self.state = tempfile.mkdtemp(prefix='postern-lab-', dir='/tmp')
         os.chmod(self.state, 0o755)
         for name in ('pids', 'log', 'ca', 'zones', 'records', 'bin', 'etc', 'mail'):
             os.mkdir(self.path(name))
         os.chmod(self.path('mail'), 0o777)
         self.make_certificates()
+        if self.tls:
+            self.tls.make_certificates()
         self.start_dns()
         self.start_receivers()
+        if self.tls:
+            self.tls.start()
         if real:
             for _, address in REAL.values():  # Postfix wants its address to be an interface's
                 self.run('ip', 'addr', 'add', address + '/32', 'dev', 'lo')
@@ -183,9 +192,9 @@ class Lab:
                 continue
             lines.append(f'{domain}. MX 10 {host}.')
             lines.append(f'{host}. {"AAAA" if ":" in address else "A"} {address}')
-        return '\n'.join(lines) + '\n'
+        return '\n'.join(lines + (self.tls.signed_lines() if self.tls else [])) + '\n'
 
-    def sign(self, zone, text):
+    def sign(self, zone, text, *dates):
         path = self.path('zones', (zone or 'root') + '.zone')
         with open(path, 'w') as out:
             out.write(text)
@@ -193,7 +202,7 @@ class Lab:
         for flags in (['-k'], []):
             made = self.run('ldns-keygen', *flags, '-a', 'ECDSAP256SHA256', zone or '.', cwd=self.path('zones'), env=self.tools_env()).stdout.strip()
             keys.append(made)
-        self.run('ldns-signzone', '-n', path, *keys, cwd=self.path('zones'), env=self.tools_env())
+        self.run('ldns-signzone', '-n', *dates, path, *keys, cwd=self.path('zones'), env=self.tools_env())
         ds = self.run('ldns-key2ds', '-n', '-2', keys[0] + '.key', cwd=self.path('zones'), env=self.tools_env()).stdout
         return path + '.signed', ds
 
@@ -207,15 +216,16 @@ class Lab:
         unsigned = self.path('zones', 'unsigned.zone')
         with open(unsigned, 'w') as out:
             out.write(leaf('unsigned.test', '@ MX 10 mx.unsigned.test.\nmx A 127.0.1.16\n'))
-        bogus, bogus_ds = self.sign('bogus.test', leaf('bogus.test', '@ MX 10 mx.bogus.test.\nmx A 127.0.1.17\n'))
+        bogus, bogus_ds = self.sign('bogus.test', leaf('bogus.test', '@ MX 10 mx.bogus.test.\nmx A 127.0.1.17\nmx.host A 127.0.1.17\n'))
         signed = open(bogus).read()
         with open(bogus, 'w') as out:  # changed after signing
-            out.write(signed.replace('MX\t10 mx.bogus.test.', 'MX\t11 mx.bogus.test.'))
-        test, test_ds = self.sign('test', self.zone_text() + bogus_ds)
+            out.write(signed.replace('MX\t10 mx.bogus.test.', 'MX\t11 mx.bogus.test.').replace('A\t127.0.1.17', 'A\t127.0.1.18'))
+        more, more_ds = self.tls.zones(leaf) if self.tls else ([], '')
+        test, test_ds = self.sign('test', self.zone_text() + bogus_ds + more_ds)
         root, root_ds = self.sign('', f'$TTL 60\n. SOA ns.test. lab.test. 1 3600 600 86400 60\n. NS ns.test.\ntest. NS ns.test.\nns.test. A {DNS}\n' + test_ds)
         with open(self.path('zones', 'anchor'), 'w') as out:
             out.write(root_ds)
-        zones = [('.', root), ('test', test), ('unsigned.test', unsigned), ('bogus.test', bogus)]
+        zones = [('.', root), ('test', test), ('unsigned.test', unsigned), ('bogus.test', bogus), *more]
         with open(self.path('etc', 'nsd.conf'), 'w') as out:
             out.write(f'server:\n  ip-address: {DNS}\n  port: 53\n  username: ""\n  chroot: ""\n  pidfile: "{self.path("pids", "nsd.own")}"\n'
                       f'  xfrdfile: "{self.path("zones", "xfrd")}"\n  zonelistfile: "{self.path("zones", "list")}"\n  database: ""\n'
@@ -236,6 +246,7 @@ class Lab:
             self.wait_port(address, 25)
 
     def received(self, domain):
+        """What the domain's receivers saw; of the scorecard's domains by host."""
         try:
             with open(self.path('records', domain), encoding='utf-8') as lines:
                 return [json.loads(line) for line in lines if line.endswith('\n')]  # the last may still be in the writing

@@ -2,6 +2,7 @@
 """A small scripted mail receiver for the lab: good or broken in exactly one way.
 
 Usage: receiver.py MODE ADDRESS PORT RECORD [CERT KEY]
+or:    receiver.py --many FILE, a JSON list of {mode, address, port, record, cert, key, options}
 Each message (and each broken attempt) is one JSON line in RECORD. Modes: good, no-starttls,
 garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), slow (one octet at a time),
 inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets), flip (garbled at first, no offer
@@ -16,20 +17,46 @@ import time
 
 
 class Receiver:
-    def __init__(self, mode, address, port, record, cert=None, key=None):
+    def __init__(self, mode, address, port, record, cert=None, key=None, options=None):
         self.mode, self.record, self.lock = mode, record, threading.Lock()
         self.address = address
+        self.options = options or {}
         self.context = None
         if cert:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.apply(self.context)
             if mode == 'tls10':
                 self.context.set_ciphers('ALL:@SECLEVEL=0')
                 self.context.minimum_version = ssl.TLSVersion.TLSv1
                 self.context.maximum_version = ssl.TLSVersion.TLSv1
             self.context.load_cert_chain(cert, key)
+        if 'sni' in self.options:
+            self.context.sni_callback = self.choose
         family = socket.AF_INET6 if ':' in address else socket.AF_INET
         self.sessions = 0
         self.server = socket.create_server((address, port), family=family, backlog=128)
+
+    def apply(self, context):
+        o = self.options
+        if 'min' in o or 'max' in o:
+            if o.get('max', 'TLSv1_3') < 'TLSv1_2':
+                context.set_ciphers('ALL:@SECLEVEL=0')
+            context.minimum_version = getattr(ssl.TLSVersion, o.get('min', 'TLSv1_2'))
+            context.maximum_version = getattr(ssl.TLSVersion, o.get('max', 'TLSv1_3'))
+        if 'ciphers' in o:
+            context.set_ciphers(o['ciphers'])
+        if 'dh_file' in o:
+            context.load_dh_params(o['dh_file'])
+        if o.get('client_ca'):
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(o['client_ca'])
+
+    def choose(self, sock, name, context):
+        """The default certificate is for somebody else; the right one only by its name."""
+        if name == self.options['sni']:
+            right = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            right.load_cert_chain(*self.options['sni_cert'])
+            sock.context = right
 
     def write(self, **facts):
         facts.update(server=self.mode, address=self.address, at=time.time())
@@ -91,7 +118,11 @@ class Session:
 
     def on_ehlo(self, line):
         offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.garbles or self.r.mode == 'refuse454')
-        caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + (['STARTTLS'] if offer else [])
+        keyword = self.r.options.get('keyword', 'STARTTLS')
+        offer = offer or (self.r.options.get('show') and not self.tls)
+        if self.tls and self.r.options.get('requiretls'):
+            keyword, offer = 'REQUIRETLS', True
+        caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + ([keyword] if offer else [])
         for i, cap in enumerate(caps):
             self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
         return True
@@ -104,6 +135,9 @@ class Session:
         if self.r.mode == 'refuse454':
             self.r.write(event='starttls-refused')
             self.say('454 4.7.0 TLS not available')
+            return True
+        if 'starttls_reply' in self.r.options:
+            self.say(self.r.options['starttls_reply'])
             return True
         if self.r.mode == 'inject':
             self.client.sendall(b'220 2.0.0 ready\r\n250 injected\r\n')
@@ -134,6 +168,7 @@ class Session:
     def on_mail(self, line):
         self.reset()
         self.sender = line[line.index('<') + 1:line.index('>')]
+        self.parameters = line[line.index('>') + 1:].split()
         self.say('250 2.1.0 ok')
         return True
 
@@ -154,6 +189,8 @@ class Session:
         if not self.rcpts:
             self.say('554 5.5.1 no recipients')
             return True
+        if not self.tls:
+            self.r.write(event='data-in-clear')
         self.say('354 go ahead')
         data = b''
         while True:
@@ -167,7 +204,7 @@ class Session:
             if self.r.mode == 'drop' and len(data) > 200:
                 self.r.write(event='dropped')
                 return False
-        self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, data=data.decode('latin-1'))
+        self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, parameters=self.parameters, data=data.decode('latin-1'))
         self.say('250 2.0.0 taken')
         self.reset()
         return True
@@ -186,5 +223,16 @@ class Session:
         return False
 
 
-if __name__ == '__main__':
+def many(path):
+    """One process, a thread for each receiver: the scorecard has a hundred of them."""
+    with open(path, encoding='utf-8') as text:
+        receivers = [Receiver(**r) for r in json.load(text)]
+    for r in receivers:
+        threading.Thread(target=r.serve, daemon=True).start()
+    threading.Event().wait()
+
+
+if __name__ == '__main__' and sys.argv[1] == '--many':
+    many(sys.argv[2])
+elif __name__ == '__main__':
     Receiver(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:]).serve()

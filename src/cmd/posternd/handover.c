@@ -23,6 +23,21 @@ static int read_file(const char *path, struct buf *out, struct buf *problems)
     return r;
 }
 
+static int check_client_certificate(const struct conf_client_certificate *c, struct str trust, struct buf *problems)
+{
+    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
+    struct tls_context *ctx = NULL;
+    char problem[256];
+    int r = read_file(c->chain, &chain, problems);
+    r = r < 0 ? r : read_file(c->key, &key, problems);
+    if (r == 0 && (tls_context_client(trust, TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0 ||
+                   tls_context_show(ctx, buf_str(&chain), buf_str(&key), problem, sizeof problem) < 0)) {
+        r = buf_printf(problems, "client-certificate \"%s\": %s\n", c->name, problem) < 0 ? -ENOSPC : -EINVAL;
+    }
+    tls_context_free(ctx);
+    return r;
+}
+
 int handover_check(const struct conf *c, struct buf *problems)
 {
     CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
@@ -43,6 +58,9 @@ int handover_check(const struct conf *c, struct buf *problems)
             r = buf_printf(problems, "%s: %s\n", c->chain, problem) < 0 ? -ENOSPC : -EINVAL;
         }
         tls_context_free(ctx);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
+        r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
     }
     buf_wipe(&key);
     return r;
@@ -70,6 +88,15 @@ static void send_file(struct supervised *s, const char *name, const char *path)
     buf_wipe(&bytes);
 }
 
+static void send_client_certificate(struct supervised *s, const struct conf_client_certificate *c)
+{
+    char name[160];
+    snprintf(name, sizeof name, "client-chain %s", c->name);
+    send_file(s, name, c->chain);
+    snprintf(name, sizeof name, "client-key %s", c->name);
+    send_file(s, name, c->key);
+}
+
 void handover_files(struct posternd *d, struct supervised *s)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
@@ -80,6 +107,9 @@ void handover_files(struct posternd *d, struct supervised *s)
         send_file(s, "key", d->conf->key);
     } else if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP) {
         send_file(s, "trust-store", d->conf->trust_store);
+        for (size_t i = 0; s->role == ROLE_SMTPOUT && i < d->conf->n_certificates; i++) {
+            send_client_certificate(s, &d->conf->certificates[i]);
+        }
     } else if (s->role == ROLE_KEYS) {
         send_file(s, "at-rest-secret", d->conf->at_rest_key);
     }

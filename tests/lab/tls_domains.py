@@ -1,0 +1,179 @@
+"""The domains of the TLS scorecard: what each publishes, how its servers behave, and what must become of
+mail to it. The expectations come from RFC 7672, 8461, 8689 and 3207, not from what the gateway does.
+
+A domain under insecure.test lies in an unsigned zone, any other in a signed one. Hosts get their addresses
+in the order of this file: 127.0.4.1, 127.0.4.2, ...
+"""
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Host:
+    label: str = 'mx'          # host name below the domain, or a whole name with a dot at its end
+    mode: str = 'good'         # of receiver.py
+    cert: str = 'good'         # kind of certificate, see lab.py
+    tlsa: list = field(default_factory=list)  # 'USAGE SELECTOR MATCHING WHAT': WHAT is own, ca, wrong, short
+    preference: int = 10
+    options: dict = field(default_factory=dict)  # of receiver.py
+    tlsa_at: str = None        # name that carries the TLSA records, when not the host's own
+    alias: str = None          # the MX record names this alias (CNAME) of the host
+    address: str = None
+    name: str = None
+
+
+@dataclass
+class Domain:
+    name: str
+    hosts: list
+    expect: str                # delivered, waiting, returned
+    reason: str
+    grade: str = ''
+    sts: dict = None           # policy text, mode of the web server
+    extra: list = field(default_factory=list)  # further zone lines
+    mx: bool = True            # False: implicit MX
+    clear: bool = False        # plain text may be used
+    broken: str = None         # a zone whose name server only says SERVFAIL
+    note: str = ''
+
+
+def policy(mode, *mx, age=86400):
+    return 'version: STSv1\r\nmode: ' + mode + '\r\n' + ''.join(f'mx: {m}\r\n' for m in mx) + f'max_age: {age}\r\n'
+
+
+def I(name):
+    return name + '.insecure.test'
+
+
+def sts_domain(name, text, expect, reason, grade='', web='good', hosts=None, **more):
+    return Domain(I(name), hosts or [Host()], expect, reason, grade, sts={'text': text, 'web': web}, **more)
+
+
+D, H = Domain, Host
+EE, TA = ['3 1 1 own'], ['2 1 1 ca']
+DOMAINS = [
+    # --- DANE (RFC 7672)
+    D('dane311.test', [H(cert='self', tlsa=EE)], 'delivered', 'sent', 'auth', note='usage 3: name and dates do not count'),
+    D('dane311old.test', [H(cert='selfold', tlsa=EE)], 'delivered', 'sent', 'auth'),
+    D('dane310.test', [H(cert='self', tlsa=['3 1 0 own'])], 'delivered', 'sent', 'auth', note='the whole key in the record'),
+    D('dane312.test', [H(cert='self', tlsa=['3 1 2 own'])], 'delivered', 'sent', 'auth'),
+    D('dane301.test', [H(cert='self', tlsa=['3 0 1 own'])], 'delivered', 'sent', 'auth'),
+    D('dane211.test', [H(cert='chain', tlsa=TA)], 'delivered', 'sent', 'auth'),
+    D('dane200.test', [H(cert='good', tlsa=['2 0 0 ca'])], 'delivered', 'sent', 'auth', note='the authority stands whole in the record'),
+    D('dane211name.test', [H(cert='wrongchain', tlsa=TA)], 'waiting', 'dane-mismatch', note='usage 2: the name counts'),
+    D('dane211hop.test', [H(cert='hopchain', tlsa=TA)], 'delivered', 'sent', 'auth', note='the next-hop domain is a reference name'),
+    D('dane211old.test', [H(cert='oldchain', tlsa=TA)], 'waiting', 'dane-mismatch', note='usage 2: dates count'),
+    D('danewrong.test', [H(tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch', note='a good certificate does not rescue it'),
+    D('danerollover.test', [H(tlsa=['3 1 1 wrong', '3 1 1 own'])], 'delivered', 'sent', 'auth'),
+    D('daneagility.test', [H(tlsa=['3 1 1 own', '3 1 2 wrong'])], 'waiting', 'dane-mismatch', note='the strongest digest counts'),
+    D('daneunusable.test', [H(cert='wrong', tlsa=['0 0 1 own', '1 0 1 own'])], 'delivered', 'sent', 'encrypt', note='usages 0 and 1: TLS without authentication'),
+    D('danepkix.test', [H(cert='wrong', tlsa=['1 1 1 own'])], 'delivered', 'sent', 'encrypt'),
+    D('daneshort.test', [H(cert='wrong', tlsa=['3 1 1 short'])], 'delivered', 'sent', 'encrypt', note='a digest of the wrong length is unusable'),
+    D('daneunknown.test', [H(cert='wrong', tlsa=['3 2 1 own', '3 1 9 own'])], 'delivered', 'sent', 'encrypt'),
+    D('daneunusableplain.test', [H(mode='no-starttls', cert=None, tlsa=['0 0 1 wrong'])], 'waiting', 'no-starttls', note='even unusable records forbid plain text'),
+    D('daneplain.test', [H(mode='no-starttls', cert=None, tlsa=['3 1 1 wrong'])], 'waiting', 'no-starttls'),
+    D('danehandshake.test', [H(mode='garbled', cert=None, tlsa=['3 1 1 wrong'])], 'waiting', 'tls-failed'),
+    D('tlsafail.test', [H()], 'waiting', 'tlsa-lookup', broken='_tcp.mx.tlsafail.test', note='TLSA cannot be looked up'),
+    D('tlsamany.test', [H(tlsa=['3 1 1 wrong'] + [f'3 1 1 n{i}' for i in range(500)])], 'waiting', 'tlsa-lookup', note='500 records'),
+    D('danealias.test', [H(cert='self', tlsa=EE, alias='mail')], 'delivered', 'sent', 'auth', note='MX is a secure alias; TLSA at its end'),
+    D('danealiasfirst.test', [H(cert='self', tlsa=EE, alias='mail', tlsa_at='mail')], 'delivered', 'sent', 'auth', note='TLSA only at the alias'),
+    D('danealiasout.test', [H(label='out.hosts.insecure.test.', cert='self', tlsa=EE, alias='mail', tlsa_at='mail')], 'delivered', 'sent', 'auth', note='a secure alias into an unsigned zone'),
+    D('danefirst.test', [H('mx1', tlsa=['3 1 1 wrong']), H('mx2', preference=20)], 'delivered', 'sent', 'auth', note='the failing host is unreachable, the next is tried'),
+    D('daneimplicit.test', [H('@', cert='self', tlsa=EE)], 'delivered', 'sent', 'auth', mx=False),
+    D(I('danesecurehost'), [H('mx.danehost.test.', tlsa=EE)], 'delivered', 'sent', 'cert', note='unsigned MX, signed host: used, but the name is not vouched for'),
+    D(I('danesecurebad'), [H('mx.danehostbad.test.', tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch'),
+    D('bogushost.test', [H('mx.host.bogus.test.')], 'waiting', 'mx-lookup', note='the address of the host is forged'),
+    D('x.expiredsig.test', [H()], 'waiting', 'mx-lookup', note='signatures have expired'),
+    # --- MTA-STS (RFC 8461)
+    sts_domain('stsgood', policy('enforce', I('mx.stsgood')), 'delivered', 'sent', 'auth'),
+    sts_domain('stslf', policy('enforce', I('MX.stslf')).replace('\r\n', '\n'), 'delivered', 'sent', 'auth', note='LF line ends, capitals'),
+    sts_domain('stswild', policy('enforce', '*.' + I('stswild')), 'delivered', 'sent', 'auth'),
+    sts_domain('stswild2', policy('enforce', '*.' + I('stswild2')), 'waiting', 'mx-not-in-policy', hosts=[H('a.mx')], note='* is exactly one label'),
+    sts_domain('stsmx', policy('enforce', 'mx.other.test'), 'waiting', 'mx-not-in-policy'),
+    sts_domain('stsself', policy('enforce', I('mx.stsself')), 'waiting', 'grade-too-low', hosts=[H(cert='self')]),
+    sts_domain('stsold', policy('enforce', I('mx.stsold')), 'waiting', 'grade-too-low', hosts=[H(cert='expired')]),
+    sts_domain('stsname', policy('enforce', I('mx.stsname')), 'waiting', 'grade-too-low', hosts=[H(cert='wrong')]),
+    sts_domain('stsnosan', policy('enforce', I('mx.stsnosan')), 'waiting', 'grade-too-low', hosts=[H(cert='nosan')], note='the name stands only in the subject'),
+    sts_domain('stsplain', policy('enforce', I('mx.stsplain')), 'waiting', 'no-starttls', hosts=[H(mode='no-starttls', cert=None)]),
+    sts_domain('ststls11', policy('enforce', I('mx.ststls11')), 'waiting', 'tls-failed', hosts=[H(options={'min': 'TLSv1_1', 'max': 'TLSv1_1'})]),
+    sts_domain('ststesting', policy('testing', 'mx.other.test'), 'delivered', 'sent', 'encrypt', hosts=[H(cert='self')], note='testing changes nothing'),
+    sts_domain('ststestplain', policy('testing', 'mx.other.test'), 'delivered', 'sent-plain', 'plain', hosts=[H(mode='no-starttls', cert=None)], clear=True),
+    sts_domain('stsnone', policy('none'), 'delivered', 'sent', 'encrypt', hosts=[H(cert='self')]),
+    sts_domain('stsmixed', policy('enforce', I('mx2.stsmixed')), 'delivered', 'sent', 'auth', hosts=[H('mx1'), H('mx2', preference=20)], note='the first is not in the policy'),
+    sts_domain('stsredirect', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='redirect', note='redirects are not followed'),
+    sts_domain('sts404', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='missing'),
+    sts_domain('ststype', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='html'),
+    sts_domain('stsbig', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 70000 + '\r\n', 'delivered', 'sent', 'cert'),
+    sts_domain('stshuge', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 10_000_000 + '\r\n', 'delivered', 'sent', 'cert', note='10 MB'),
+    sts_domain('stsslow', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 9000 + '\r\n', 'delivered', 'sent', 'cert', web='slow', note='drips for minutes: given up after 60 s'),
+    sts_domain('stswebold', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='expired'),
+    sts_domain('stswebname', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='wrong'),
+    sts_domain('stswebself', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='self'),
+    sts_domain('stsmode', policy('enforced', 'mx.other.test'), 'delivered', 'sent', 'cert', note='an unknown mode is no policy'),
+    sts_domain('stsnoage', 'version: STSv1\r\nmode: enforce\r\nmx: mx.other.test\r\n', 'delivered', 'sent', 'cert'),
+    sts_domain('ststwo', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', extra=['_mta-sts.ststwo TXT "v=STSv1; id=second;"'], note='two TXT records'),
+    sts_domain('stsage0', policy('enforce', I('mx.stsage0'), age=0), 'delivered', 'sent', 'auth', note='max_age 0: for this delivery only'),
+    D('ststxtfail.test', [H()], 'waiting', 'sts-lookup', broken='_mta-sts.ststxtfail.test', note='the TXT record cannot be looked up'),
+    D('stsdane.test', [H(tlsa=['3 1 1 wrong'])], 'waiting', 'dane-mismatch', sts={'text': policy('enforce', 'mx.stsdane.test'), 'web': 'good'}, note='MTA-STS does not rescue DANE'),
+    D('stsdanegood.test', [H(cert='self', tlsa=EE)], 'delivered', 'sent', 'auth', sts={'text': policy('enforce', 'mx.other.test'), 'web': 'good'}, note='DANE on a secure MX decides alone'),
+    D('stsunusable.test', [H(cert='wrong', tlsa=['1 1 1 own'])], 'waiting', 'grade-too-low', sts={'text': policy('enforce', 'mx.stsunusable.test'), 'web': 'good'}, note='unusable TLSA and enforce: TLS and a good certificate'),
+    # --- TLS versions and ciphers, one by one
+    D('tls13only.test', [H(options={'min': 'TLSv1_3'})], 'delivered', 'sent', 'auth'),
+    D('tls12only.test', [H(options={'max': 'TLSv1_2'})], 'delivered', 'sent', 'auth'),
+    D('tls11only.test', [H(options={'min': 'TLSv1_1', 'max': 'TLSv1_1'})], 'waiting', 'tls-failed', note='never in clear instead'),
+    D('gcm128.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-AES128-GCM-SHA256'})], 'delivered', 'sent', 'auth'),
+    D('chacha.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-CHACHA20-POLY1305'})], 'delivered', 'sent', 'auth'),
+    D('dhe.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'DHE-RSA-AES256-GCM-SHA384', 'dh': 2048})], 'delivered', 'sent', 'auth'),
+    D('cbc.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-AES256-SHA384'})], 'delivered', 'sent', 'auth'),
+    D('cbcsha1.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-AES128-SHA'})], 'waiting', 'tls-failed'),
+    D('staticrsa.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'AES256-GCM-SHA384'})], 'waiting', 'tls-failed', note='no forward secrecy'),
+    D('anondh.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ADH-AES256-GCM-SHA384:@SECLEVEL=0', 'dh': 2048})], 'waiting', 'tls-failed'),
+    D('dh1024.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0', 'dh': 1024})], 'waiting', 'tls-failed'),
+    D('rsa1024.test', [H(cert='rsa1024', options={'ciphers': 'ALL:@SECLEVEL=0'})], 'delivered', 'sent', 'encrypt', note='too weak to prove anything'),
+    D('sha1.test', [H(cert='sha1', options={'ciphers': 'ALL:@SECLEVEL=0'})], 'delivered', 'sent', 'encrypt'),
+    D('longchain.test', [H(cert='longchain100')], 'delivered', 'sent', 'auth', note='a chain of 100 certificates'),
+    D('hugechain.test', [H(cert='longchain400')], 'waiting', 'tls-failed', note='a chain of 400: more than 100 KB is not read'),
+    # --- servers seen in the field
+    D('lowercase.test', [H(options={'keyword': 'starttls'})], 'delivered', 'sent', 'auth'),
+    D('refuse502.test', [H(options={'starttls_reply': '502 5.5.1 not implemented'})], 'waiting', 'tls-refused'),
+    D('reply354.test', [H(options={'starttls_reply': '354 go ahead'})], 'waiting', 'tls-refused'),
+    D('needsni.test', [H(options={'sni': True})], 'delivered', 'sent', 'auth', note='the right certificate only by SNI'),
+    D('wantscert.test', [H(options={'client_certificate': True})], 'waiting', 'tls-failed', note='demands a certificate of ours'),
+    D('givescert.test', [H(options={'client_certificate': True})], 'delivered', 'sent', 'auth', note='the rule gives one'),
+    D('masked.test', [H(mode='no-starttls', cert=None, options={'keyword': 'XXXXXXXA', 'show': True})], 'delivered', 'sent-plain', 'plain', clear=True, note='a firewall overwrote the keyword; told in the log'),
+    D('plainfirst.test', [H('mx1', mode='no-starttls', cert=None), H('mx2', preference=20)], 'delivered', 'sent', 'auth', note='the first look finds the offer of the second'),
+    D('plainboth.test', [H('mx1', mode='no-starttls', cert=None), H('mx2', mode='no-starttls', cert=None, preference=20)], 'delivered', 'sent-plain', 'plain', clear=True),
+    D('garbledfirst.test', [H('mx1', mode='garbled', cert=None), H('mx2', mode='no-starttls', cert=None, preference=20)], 'waiting', 'no-starttls', note='an offer by one host binds the other'),
+    D('wantstls.test', [H(mode='no-starttls', cert=None)], 'waiting', 'no-starttls', note='a rule demands encryption'),
+    D('wantsauth.insecure.test', [H()], 'waiting', 'grade-too-low', note='a rule demands auth; the MX name is not vouched for'),
+    D('wantsdane.test', [H()], 'waiting', 'dane-required', note='a rule demands DANE'),
+    D('pinned.test', [H(cert='self')], 'delivered', 'sent', 'pin', note='the key is pinned'),
+    D('pinnedwrong.test', [H()], 'waiting', 'grade-too-low', note='another key is pinned'),
+    D('strictonly.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-AES256-SHA384'})], 'waiting', 'tls-failed', note='a rule demands profile strict'),
+]
+
+RULES = '''
+client-certificate "ours" { chain {ca}/gateway.test.pem; key {ca}/gateway.test.key; }
+group "doctors" { members dr@inside.test, @ward.inside.test; }
+rule "give certificate" { to @givescert.test; client-certificate "ours"; }
+rule "encrypt" { to @wantstls.test; outbound require encrypt; }
+rule "auth" { to @wantsauth.insecure.test; outbound require auth; }
+rule "dane" { to @wantsdane.test; dane require; }
+rule "pin" { to @pinned.test; outbound require pin; pin key:{pin}; }
+rule "pin wrong" { to @pinnedwrong.test; outbound require pin; pin key:{pin}; }
+rule "strict" { to @strictonly.test; profile strict; }
+rule "doctors" { from group:doctors; to @nocrypt.test; outbound require encrypt; }
+'''
+
+
+def number():
+    """Gives every host its address and whole name."""
+    n = 0
+    for d in DOMAINS:
+        for h in d.hosts:
+            n += 1
+            h.address = f'127.0.4.{n}' if n < 250 else f'127.0.5.{n - 240}'
+            h.name = h.label[:-1] if h.label.endswith('.') else d.name if h.label == '@' else f'{h.label}.{d.name}'
+    return DOMAINS
+
+
+number()
