@@ -60,7 +60,10 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
             join(ret, &c->rules[i]);
         }
     }
-    if ((domain.n == 0 || conf_is_inside(c, domain)) && c->deliver_to) {
+    if (c->tlsrpt.receive && str_eq_nocase(forward_path, str_c(c->tlsrpt.receive))) {
+        ret->kind = ROUTE_TLS_REPORT;
+        str_copy_cut(STR("=tlsrpt"), ret->next_hop, sizeof ret->next_hop);
+    } else if ((domain.n == 0 || conf_is_inside(c, domain)) && c->deliver_to) {
         fixed(ret, "=inside", c->deliver_to, c->deliver_to_tls);
         ret->assume_requiretls = c->deliver_to_requiretls != 0;
     } else if (c->relay_host) {

@@ -5,6 +5,7 @@
 #include "wire/date.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* struct json is jansson's value under a name of ours. */
@@ -92,4 +93,48 @@ int report_render(struct json *j, struct buf *out)
 void report_free(struct json *j)
 {
     json_decref(raw(j));
+}
+
+struct json *report_parse(struct str bytes, char *problem, size_t size)
+{
+    json_error_t error;
+    json_t *j = json_loadb(bytes.p, bytes.n, 0, &error);
+    if (!j) {
+        snprintf(problem, size, "line %d: %s", error.line, error.text);
+    }
+    return (struct json *)j;
+}
+
+const struct json *report_get(const struct json *o, const char *key)
+{
+    return (const struct json *)json_object_get((const json_t *)o, key);
+}
+
+struct str report_str(const struct json *s)
+{
+    const json_t *j = (const json_t *)s;
+    return json_is_string(j) ? str_from(json_string_value(j), json_string_length(j)) : STR("");
+}
+
+struct str report_get_str(const struct json *o, const char *key)
+{
+    return report_str(report_get(o, key));
+}
+
+int64_t report_get_int(const struct json *o, const char *key, int64_t standard)
+{
+    const json_t *j = (const json_t *)report_get(o, key);
+    return json_is_integer(j) ? json_integer_value(j) : standard;
+}
+
+size_t report_count(const struct json *a)
+{
+    const json_t *j = (const json_t *)a;
+    return json_is_array(j) ? json_array_size(j) : j ? 1 : 0;
+}
+
+const struct json *report_item(const struct json *a, size_t i)
+{
+    const json_t *j = (const json_t *)a;
+    return json_is_array(j) ? (const struct json *)json_array_get(j, i) : i == 0 ? a : NULL;
 }

@@ -21,5 +21,16 @@ void report_put(struct json *o, const char *key, struct json *child);
 void report_append(struct json *a, struct json *item);
 void report_append_str(struct json *a, struct str s);
 void report_free(struct json *j);
+
+/* Reading: what is not there, or of another type, is NULL, the empty view, or the standard value.
+ * Views live as long as the whole. */
+struct json *report_parse(struct str text, char *problem, size_t size);
+const struct json *report_get(const struct json *o, const char *key);
+struct str report_get_str(const struct json *o, const char *key);
+int64_t report_get_int(const struct json *o, const char *key, int64_t standard);
+/* Items of an array; a single value counts as an array of one (RFC 8460's own examples do so). */
+size_t report_count(const struct json *a);
+const struct json *report_item(const struct json *a, size_t i);
+struct str report_str(const struct json *s);
 /* Appends the text and a newline; frees j. 0 or -ENOSPC. */
 int report_render(struct json *j, struct buf *out) MUST_USE;

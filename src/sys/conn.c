@@ -327,3 +327,12 @@ int conn_accept(int listen_fd, int *ret_fd, struct endpoint *ret_peer)
     *ret_fd = fd;
     return 0;
 }
+
+void conn_local_ip(const struct conn *c, char *dst, size_t size)
+{
+    struct endpoint e = {.len = sizeof e.addr};
+    *dst = '\0';
+    if (getsockname(c->fd, (struct sockaddr *)&e.addr, &e.len) == 0) {
+        endpoint_ip(&e, dst, size);
+    }
+}

@@ -41,6 +41,8 @@ int conn_connect(struct loop *l, const struct endpoint *to, const struct endpoin
 /* Writes or keeps; 0, -ENOSPC, or -errno when the connection is broken (on_close follows). */
 int conn_send(struct conn *c, struct str bytes) MUST_USE;
 size_t conn_pending(const struct conn *c);
+/* Our own address on it, as text; "" when not connected. */
+void conn_local_ip(const struct conn *c, char *dst, size_t size);
 /* Stops or resumes reading (flow control). */
 void conn_pause(struct conn *c, bool paused);
 /* Closes and frees at once; no callback. NULL is harmless. Safe inside callbacks. */

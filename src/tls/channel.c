@@ -271,6 +271,10 @@ static void learn_certificate(struct tls_channel *ch)
         verify = verify_by_authorities(ch, cert);
     }
     f->check = verify == X509_V_OK ? TLS_CHECK_OK : TLS_CHECK_BAD;
+    f->check_reason = verify == X509_V_OK                      ? TLS_CHECK_FINE
+                      : verify == X509_V_ERR_HOSTNAME_MISMATCH ? TLS_CHECK_NAME
+                      : verify == X509_V_ERR_CERT_HAS_EXPIRED || verify == X509_V_ERR_CERT_NOT_YET_VALID ? TLS_CHECK_DATES
+                                                                                                         : TLS_CHECK_TRUST;
     snprintf(f->check_text, sizeof f->check_text, "%s",
              verify == X509_V_OK ? "trusted CA and right name" : X509_verify_cert_error_string(verify));
 }

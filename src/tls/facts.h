@@ -19,6 +19,9 @@ enum tls_dane {
     TLS_DANE_BAD,
 };
 
+/* Why the check failed, as RFC 8460 4.3.2 tells them apart. */
+enum tls_check_reason { TLS_CHECK_FINE, TLS_CHECK_NAME, TLS_CHECK_DATES, TLS_CHECK_TRUST };
+
 struct tls_facts {
     char version[16];    /* "TLSv1.3" */
     char cipher[64];     /* OpenSSL name */
@@ -29,6 +32,7 @@ struct tls_facts {
     char signature[48];  /* the peer's (client side) or our (server side) handshake signature */
     char peer_key[32];   /* "EC 256", "RSA 2048" */
     enum tls_check check;
+    enum tls_check_reason check_reason;
     char check_text[160]; /* plain words: "certificate verified: CA and name", "certificate has expired" */
     char checked_name[256];
     enum tls_dane dane;

@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"exception", "list|add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
      "what is allowed for one domain and a limited time", command_exception, false},
     {"sts", "show|refresh DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
+    {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own", command_tlsrpt, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
     {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},

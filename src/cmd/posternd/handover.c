@@ -7,6 +7,7 @@
 #include "cmd/posternd/posternd.h"
 #include "seal/rest.h"
 #include "sys/file.h"
+#include "tls/sign.h"
 #include "tls/tls.h"
 
 #include <fcntl.h>
@@ -38,6 +39,19 @@ static int check_client_certificate(const struct conf_client_certificate *c, str
     return r;
 }
 
+static int check_signing_key(const struct conf *c, struct buf *problems)
+{
+    CLEANUP(buf_wipe) struct buf key = BUF_INIT(CHILD_FILE_MAX);
+    struct tls_signer *signer = NULL;
+    char problem[256];
+    int r = read_file(c->signing.key, &key, problems);
+    if (r == 0 && tls_signer_new(buf_str(&key), problem, sizeof problem, &signer) < 0) {
+        r = buf_printf(problems, "%s: %s\n", c->signing.key, problem) < 0 ? -ENOSPC : -EINVAL;
+    }
+    tls_signer_free(signer);
+    return r;
+}
+
 int handover_check(const struct conf *c, struct buf *problems)
 {
     CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
@@ -63,7 +77,7 @@ int handover_check(const struct conf *c, struct buf *problems)
         r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
     }
     buf_wipe(&key);
-    return r;
+    return r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
 }
 
 static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str bytes)
@@ -112,6 +126,7 @@ void handover_files(struct posternd *d, struct supervised *s)
         }
     } else if (s->role == ROLE_KEYS) {
         send_file(s, "at-rest-secret", d->conf->at_rest_key);
+        send_file(s, "signing-key", d->conf->signing.key);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "proc/child.h"
 #include "seal/rest.h"
+#include "tls/sign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ struct keys {
     struct link asks;
     size_t n_asks;
     struct timer *sweep;
-    uint64_t unwrapped, refused;
+    struct tls_signer *signer; /* NULL: no signing key */
+    uint64_t unwrapped, refused, signed_n;
 };
 
 static void drop_lease(struct keys *k, struct lease *l)
@@ -178,7 +180,21 @@ static void on_peer_closed(void *owner, struct ipc_channel *ch)
 
 static const struct ipc_rule queue_rules[] = {
     {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_none, NULL}};
-static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+/* A DKIM signature over the octets given. Only smtpout can ask: it writes what is signed. */
+static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    CLEANUP(buf_free) struct buf signature = BUF_INIT(1024);
+    (void)fd;
+    bool ok = k->signer && tls_sign(k->signer, m->sign.text, &signature) == 0;
+    k->signed_n += ok;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_signature,
+                                   .signature = {.token = m->sign.token, .ok = ok,
+                                                 .algorithm = k->signer ? (uint8_t)tls_signer_algorithm(k->signer) : 0,
+                                                 .signature = buf_str(&signature)}});
+}
+
+static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
@@ -190,6 +206,18 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     } else {
         close(fd);
     }
+}
+
+static int load_signer(struct keys *k, struct child *c, char *problem, size_t size)
+{
+    struct str pem = child_file(c, "signing-key");
+    struct tls_signer *next = NULL;
+    if (pem.n > 0 && tls_signer_new(pem, problem, size, &next) < 0) {
+        return -EINVAL;
+    }
+    tls_signer_free(k->signer);
+    k->signer = next;
+    return 0;
 }
 
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -205,7 +233,12 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         return -EINVAL;
     }
     k->opener = rest_opener_new((const unsigned char *)secret.p, k->public_key);
-    return 0;
+    return load_signer(k, c, problem, size);
+}
+
+static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+{
+    return load_signer(owner, c, problem, size);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
@@ -228,8 +261,8 @@ static void on_start(void *owner, struct child *c)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct keys *k = owner;
-    snprintf(text, size, "leases=%zu given=%llu refused=%llu", map_len(k->leases),
-             (unsigned long long)k->unwrapped, (unsigned long long)k->refused);
+    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu", map_len(k->leases),
+             (unsigned long long)k->unwrapped, (unsigned long long)k->refused, (unsigned long long)k->signed_n);
 }
 
 int main(int argc, char **argv)
@@ -239,6 +272,7 @@ int main(int argc, char **argv)
                                                .sandbox = sandbox,
                                                .on_start = on_start,
                                                .on_peer = on_peer,
+                                               .on_reload = on_reload,
                                                .on_status = on_status};
     return child_main(argc, argv, "keys", &events, &keys);
 }

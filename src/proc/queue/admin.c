@@ -169,6 +169,9 @@ static void change_one(struct question *w, uint64_t id)
     case ADMIN_EXCEPTION_END:
     case ADMIN_PROBE:
     case ADMIN_STS:
+    case ADMIN_RPT_LIST:
+    case ADMIN_RPT_SENT:
+    case ADMIN_RPT_SEND:
     case ADMIN_END:
         break;
     }
@@ -291,6 +294,9 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     case ADMIN_EXCEPTION_END:
     case ADMIN_PROBE:
     case ADMIN_STS:
+    case ADMIN_RPT_LIST:
+    case ADMIN_RPT_SENT:
+    case ADMIN_RPT_SEND:
     case ADMIN_END:
         break;
     }

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000 };
+enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000, REPORTS_SHOWN = 2000 };
 
 /* One walk over the store for somebody who may hang up meanwhile: rows to a NULL channel are dropped. */
 struct walk {
@@ -185,6 +185,34 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
     done(to, false, "not a question about policies");
 }
 
+static void send_received(void *arg, const struct store_rpt_received *r)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_received,
+                                      .row_rpt_received = {.received = r->received, .at_ms = r->at_ms, .organization = r->organization,
+                                                           .report_id = r->report_id, .domain = r->domain, .begin_ms = r->begin_ms,
+                                                           .end_ms = r->end_ms, .type = r->type, .ok = r->ok, .failed = r->failed,
+                                                           .details = r->details}});
+}
+
+static void list_received(struct queue *q, struct ipc_channel *to, struct str argument)
+{
+    uint64_t number = 0;
+    if (argument.n > 0 && str_to_u64(argument, UINT64_MAX / 2, &number) < 0) {
+        done(to, false, "a report has a number, as in postern tlsrpt list");
+        return;
+    }
+    store_each_rpt_received(q->store, number, REPORTS_SHOWN, send_received, on_walked, walk_new(to));
+}
+
+static void send_sent(void *arg, const struct store_rpt_sent *r)
+{
+    struct walk *w = arg;
+    ipc_send(w->to, &(struct ipc_msg){.type = IPC_row_rpt_sent,
+                                      .row_rpt_sent = {.day = r->day, .domain = r->domain, .state = (uint8_t)r->state,
+                                                       .next_ms = r->next_ms, .detail = r->detail}});
+}
+
 bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
 {
     bool deep = str_starts_nocase(a->argument, STR("deep "));
@@ -215,6 +243,16 @@ bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb
         return true;
     case ADMIN_STS:
         ask_policy(q, ch, a);
+        return true;
+    case ADMIN_RPT_LIST:
+        list_received(q, ch, a->argument);
+        return true;
+    case ADMIN_RPT_SENT:
+        store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, on_walked, walk_new(ch));
+        return true;
+    case ADMIN_RPT_SEND:
+        tlsrpt_send_now(q);
+        done(ch, true, "");
         return true;
     case ADMIN_STATUS:
     case ADMIN_RELOAD:

@@ -175,7 +175,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
         .type = IPC_job,
         .job = {.lease = j->lease,
                 .id = m->id,
-                .kind = (uint8_t)j->kind,
+                .kind = route.kind == ROUTE_TLS_REPORT && j->kind == JOB_DELIVER ? JOB_TLS_REPORT : (uint8_t)j->kind,
                 .next_hop = str_c(route.kind == ROUTE_FIXED ? route.host : route.next_hop),
                 .port = route.port,
                 .fixed_host = route.kind == ROUTE_FIXED,
@@ -203,7 +203,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .attempt = first->r.attempts,
                 .arrived_ms = m->arrived_ms,
                 .body = m->spool.n > 0 ? STR("") : m->body}};
-    if (j->kind == JOB_DELIVER) {
+    if (job.job.kind == JOB_DELIVER) {
         remember(j, &route, &job.job);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
@@ -652,4 +652,7 @@ const struct ipc_rule queue_smtpout_rules[] = {{IPC_outcome_host, on_outcome_hos
                                                {IPC_looked, domains_on_looked},
                                                {IPC_probe_host, monitor_on_host},
                                                {IPC_probe_done, monitor_on_done},
+                                               {IPC_rpt_session, tlsrpt_on_session},
+                                               {IPC_rpt_written, tlsrpt_on_written},
+                                               {IPC_rpt_received, tlsrpt_on_received},
                                                {IPC_none, NULL}};

@@ -191,6 +191,7 @@ int main(int argc, char **argv)
     queue.deaths = map_new(100000);
     queue.domains = map_new(DESTINATIONS_MAX * 5);
     list_init(&queue.probings);
+    list_init(&queue.writings);
     list_init(&queue.asked);
     list_init(&queue.pump_list);
     return child_main(argc, argv, "queue", &events, &queue);

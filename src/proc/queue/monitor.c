@@ -262,6 +262,7 @@ static void on_tick(void *arg)
     int64_t pause = c->monitor.interval / 20 < TICK_MS ? c->monitor.interval / 20 : TICK_MS;
     monitor_tick(q);
     alarms_tick(q);
+    tlsrpt_tick(q);
     store_forget_probes(q->store, clock_wall_ms() - c->monitor.keep);
     timer_start(q->monitor, pause > 100 ? pause : 100);
 }
@@ -314,4 +315,5 @@ void monitor_worker_gone(struct queue *q, unsigned index)
             probing_free(q, p);
         }
     }
+    tlsrpt_worker_gone(q);
 }

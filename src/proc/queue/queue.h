@@ -11,6 +11,7 @@
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
 #include "store/domain.h"
+#include "store/tlsrpt.h"
 
 enum {
     SMTPOUT_MAX = 64,
@@ -58,7 +59,7 @@ struct item {
     struct arena text;
 };
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE };
+enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */ };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
 enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_END };
@@ -125,6 +126,8 @@ struct queue {
     } lost[64]; /* domains that lost their encryption and are not alarmed yet */
     size_t n_lost;
     int64_t middlebox_until_ms, alarms_mailed_ms;
+    uint64_t reported_day; /* the days before it are open for reports */
+    struct link writings;  /* reports under way */
     uint64_t next_token;
     int admin_listener;
     struct watch *admin_watch;
@@ -204,6 +207,15 @@ void exceptions_words(const struct store_exception *e, char *dst, size_t size);
 /* Argument "KIND\tDOMAIN\tDAYS\tOWNER\tREASON". NULL or what is wrong. */
 const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid);
 bool exceptions_end(struct queue *q, uint64_t number);
+
+/* tlsrpt.c: TLS reports */
+void tlsrpt_tick(struct queue *q);
+void tlsrpt_worker_gone(struct queue *q);
+/* Writes the reports of all days, the present one included, now. */
+void tlsrpt_send_now(struct queue *q);
+void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* policies.c: MTA-STS policies kept for lookup */
 extern const struct ipc_rule queue_lookup_rules[];

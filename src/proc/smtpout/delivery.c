@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPOOL_CHUNK = 128 * 1024 };
+enum { SPOOL_CHUNK = 128 * 1024, KIND_TLS_REPORT = 3 /* JOB_TLS_REPORT of the queue */ };
 
 static void try_next(struct delivery *d);
 static void conclude(struct delivery *d);
@@ -62,6 +62,17 @@ static void finish(struct delivery *d, struct link_conn *l)
         must(map_put(out->saving, map_id(&l->saving), l) == 0);
     }
     delivery_free(d);
+}
+
+void delivery_ended_here(struct delivery *d, const char *words)
+{
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        d->rcpts[i].result = RESULT_DELIVERED;
+        d->rcpts[i].reason = REASON_TAKEN;
+        d->rcpts[i].code = STR("2.0.0");
+        d->rcpts[i].reply = keep(d, str_c(words));
+    }
+    finish(d, NULL);
 }
 
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail)
@@ -432,7 +443,11 @@ void delivery_begin(struct delivery *d)
     }
     if (d->kind != 0) {
         timer_stop(d->limit);
-        bounce_write(d);
+        if (d->kind == KIND_TLS_REPORT) {
+            tlsrpt_receive(d);
+        } else {
+            bounce_write(d);
+        }
         return;
     }
     if (d->way.outcome == MX_FOUND && policy_may_be_stale(d)) {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/smtpout/smtpout.h"
+#include "store/store.h"
 #include "wire/address.h"
 
 #include <stdlib.h>
@@ -218,6 +219,9 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct smtpout *out = owner;
     (void)ch;
     (void)fd;
+    if (tlsrpt_submitted(out, m->submitted.token, m->submitted.result == STORE_OK)) {
+        return;
+    }
     struct delivery *d = map_get(out->bounces, map_id(&m->submitted.token));
     if (d) {
         bounce_submitted(d, m->submitted.result);
@@ -228,6 +232,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 void job_keys_gone(struct smtpout *out)
 {
+    tlsrpt_give_up(out);
     for (bool found = true; found;) { /* the map may not change while it is walked */
         size_t cursor = 0;
         struct str key;
@@ -258,6 +263,7 @@ void job_lookup_gone(struct smtpout *out)
             }
         }
     }
+    tlsrpt_give_up(out);
     way_lookup_gone(out); /* probes */
 }
 
@@ -267,5 +273,9 @@ const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
                                                {IPC_submitted, on_submitted},
                                                {IPC_probe, on_probe},
                                                {IPC_own_mail, own_on_mail},
+                                               {IPC_rpt_policy, tlsrpt_on_policy},
+                                               {IPC_rpt_failure, tlsrpt_on_failure},
+                                               {IPC_rpt_write, tlsrpt_on_write},
                                                {IPC_none, NULL}};
-const struct ipc_rule smtpout_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+const struct ipc_rule smtpout_keys_rules[] = {
+    {IPC_unwrapped, on_unwrapped}, {IPC_signature, tlsrpt_on_signature}, {IPC_none, NULL}};

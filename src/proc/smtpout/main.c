@@ -184,5 +184,7 @@ int main(int argc, char **argv)
     out.saving = map_new(1000000);
     out.ways = map_new(1000000);
     out.bounces = map_new(1000000);
+    out.writings = map_new(100000);
+    out.steps = map_new(100000);
     return child_main(argc, argv, "smtpout", &events, &out);
 }

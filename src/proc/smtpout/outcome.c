@@ -11,6 +11,7 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
     static const struct tls_facts none;
     const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING
                                     ? tls_channel_facts(l->tls) : &none;
+    tlsrpt_session(d, l, sess, host, ip, detail);
     static const enum action actions[] = {[HOST_SEND] = ACTION_SEND, [HOST_TEMPORARY] = ACTION_DEFER,
                                           [HOST_CLEAR] = ACTION_DEFER, [HOST_PERMANENT] = ACTION_BOUNCE,
                                           [HOST_CLASS_END] = ACTION_DEFER};

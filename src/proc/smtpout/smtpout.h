@@ -14,6 +14,7 @@
 #include "seal/rest.h"
 #include "smtp/client.h"
 #include "sys/conn.h"
+#include "tls/sign.h"
 #include "tls/tls.h"
 
 enum {
@@ -175,6 +176,9 @@ struct smtpout {
     struct map *saving;     /* lease -> link waiting for outcome_saved */
     struct map *ways;       /* token -> way being resolved */
     struct map *bounces;    /* token -> delivery */
+    struct map *writings, *steps; /* TLS reports: by the queue's token, by that of the step under way */
+    enum tls_algorithm algorithm; /* of the signing key, as keys told */
+    int64_t signing_at_s;
     struct link idle;
     size_t n_idle, n_links, n_probes;
     uint64_t next_token;
@@ -224,6 +228,8 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
 int delivery_read(struct delivery *d, struct buf *out);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
+/* The message is for ourselves and was taken; words go to the report. */
+void delivery_ended_here(struct delivery *d, const char *words);
 /* The first look has ended. */
 void delivery_looked(struct delivery *d, bool offered);
 
@@ -272,6 +278,18 @@ uint64_t own_id(struct smtpout *out);
 /* 0, -EAGAIN (keys are away), -EMSGSIZE (too large to be kept inline). */
 int own_submit(struct smtpout *out, const struct own *o) MUST_USE;
 void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+
+/* tlsrpt.c */
+void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail);
+void tlsrpt_receive(struct delivery *d);
+void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* True when the token was a report's. */
+bool tlsrpt_submitted(struct smtpout *out, uint64_t token, bool ok);
+void tlsrpt_give_up(struct smtpout *out);
 
 /* bounce.c */
 void bounce_write(struct delivery *d);

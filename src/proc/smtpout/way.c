@@ -214,4 +214,4 @@ enum sess way_sess(const struct tls_facts *f, struct str pins)
 }
 
 const struct ipc_rule smtpout_lookup_rules[] = {
-    {IPC_resolved_host, on_resolved_host}, {IPC_resolved, on_resolved}, {IPC_none, NULL}};
+    {IPC_resolved_host, on_resolved_host}, {IPC_resolved, on_resolved}, {IPC_posted, tlsrpt_on_posted}, {IPC_none, NULL}};

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * read.c: TLS reports of others, RFC 8460 4.4, 5.2, 5.3: the report part of a mail, unpacked within
+ * limits, and its JSON. Called by smtpout; fuzzed.
+ *
+ * Tolerant where the field is sloppy (appendix B and real reporters): mx-host as one string, unknown
+ * members, missing counts, no policy-string. What can go wrong: anything a stranger can send.
+ */
+#include "report/json.h"
+#include "tlsrpt/report.h"
+#include "wire/base64.h"
+#include "wire/header.h"
+
+#include <stdio.h>
+#include <zlib.h>
+
+enum { DEPTH_MAX = 8, PARTS_MAX = 100, DETAILS_MAX = 16000, INFLATE_STEP = 64 * 1024 };
+
+int tlsrpt_gunzip(struct str packed, struct buf *out)
+{
+    z_stream z = {0};
+    int code = Z_OK, r = 0;
+    if (inflateInit2(&z, 15 + 16) != Z_OK) {
+        return -EIO;
+    }
+    z.next_in = (Bytef *)packed.p;
+    z.avail_in = (uInt)packed.n;
+    while (r == 0 && code == Z_OK) {
+        char *room;
+        r = buf_reserve(out, INFLATE_STEP, &room) < 0 ? -EMSGSIZE : 0;
+        if (r == 0) {
+            z.next_out = (Bytef *)room;
+            z.avail_out = INFLATE_STEP;
+            code = inflate(&z, Z_NO_FLUSH);
+            buf_commit(out, INFLATE_STEP - z.avail_out);
+        }
+    }
+    inflateEnd(&z);
+    return r < 0 ? r : code == Z_STREAM_END ? 0 : -EBADMSG;
+}
+
+/* --- the part of the mail ------------------------------------------------------------------------------ */
+
+/* One parameter of a Content-Type value: without quotes. */
+static bool parameter(struct str value, struct str name, struct str *ret)
+{
+    struct str rest = value, one;
+    while (rest.p && str_split(&rest, ';', &one)) {
+        struct str text = one;
+        while (text.n > 0 && (text.p[0] == ' ' || text.p[0] == '\t' || text.p[0] == '\r' || text.p[0] == '\n')) {
+            text = str_slice(text, 1, text.n);
+        }
+        size_t equal = str_find(text, '=', 0);
+        if (equal < text.n && str_eq_nocase(str_trim(str_slice(text, 0, equal)), name)) {
+            struct str v = str_trim(str_slice(text, equal + 1, text.n));
+            while (v.n > 0 && (v.p[v.n - 1] == '\r' || v.p[v.n - 1] == '\n')) {
+                v.n--;
+            }
+            *ret = v.n > 1 && v.p[0] == '"' ? str_slice(v, 1, str_find(v, '"', 1)) : v;
+            return ret->n > 0 && ret->n <= 70;
+        }
+    }
+    return false;
+}
+
+struct part {
+    struct str type, encoding, body;
+    bool is_gzip, is_json;
+};
+
+static void read_part(struct str text, struct part *p)
+{
+    struct str head = str_slice(text, 0, header_section(text)), name, value;
+    *p = (struct part){.type = STR("text/plain")};
+    size_t skip = head.n + 2 <= text.n ? head.n + 2 : text.n;
+    p->body = str_slice(text, skip, text.n);
+    while (header_next(&head, &name, &value)) {
+        if (str_eq_nocase(name, STR("Content-Type"))) {
+            p->type = str_trim(value);
+        } else if (str_eq_nocase(name, STR("Content-Transfer-Encoding"))) {
+            p->encoding = str_trim(value);
+        }
+    }
+    struct str kind = str_trim(str_slice(p->type, 0, str_find(p->type, ';', 0)));
+    p->is_gzip = str_eq_nocase(kind, STR("application/tlsrpt+gzip")) || str_eq_nocase(kind, STR("application/gzip")) ||
+                 str_eq_nocase(kind, STR("application/x-gzip"));
+    p->is_json = str_eq_nocase(kind, STR("application/tlsrpt+json")) || str_eq_nocase(kind, STR("application/json"));
+}
+
+/* The next part between boundary lines; false when there is none. */
+static bool next_part(struct str *rest, struct str boundary, struct str *ret)
+{
+    struct str line;
+    bool inside = false;
+    const char *begin = NULL;
+    while (rest->n > 0) {
+        struct str before = *rest;
+        if (!str_split(rest, '\n', &line)) {
+            return false;
+        }
+        bool is_boundary = line.n >= boundary.n + 2 && line.p[0] == '-' && line.p[1] == '-' &&
+                           str_eq(str_slice(line, 2, 2 + boundary.n), boundary);
+        if (is_boundary && inside) {
+            *ret = str_from(begin, (size_t)(before.p - begin));
+            *rest = before; /* it opens the next part, too */
+            return true;
+        }
+        if (is_boundary) {
+            inside = true;
+            begin = rest->p ? rest->p : before.p + before.n;
+        }
+    }
+    return false;
+}
+
+static bool find_part(struct str text, unsigned depth, struct part *ret)
+{
+    struct str boundary, rest, one;
+    read_part(text, ret);
+    if (ret->is_gzip || ret->is_json) {
+        return true;
+    }
+    if (depth >= DEPTH_MAX || !str_starts_nocase(ret->type, STR("multipart/")) || !parameter(ret->type, STR("boundary"), &boundary)) {
+        return false;
+    }
+    rest = ret->body;
+    for (unsigned n = 0; n < PARTS_MAX && next_part(&rest, boundary, &one); n++) {
+        if (find_part(one, depth + 1, ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int decode(const struct part *p, struct buf *out)
+{
+    if (str_eq_nocase(p->encoding, STR("base64"))) {
+        return base64_read(p->body, out);
+    }
+    return str_eq_nocase(p->encoding, STR("quoted-printable")) ? -EBADMSG : buf_add(out, p->body);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------------------ */
+
+static bool two(struct str s, size_t at, int64_t *ret)
+{
+    uint64_t n;
+    bool ok = at + 2 <= s.n && str_to_u64(str_slice(s, at, at + 2), 99, &n) == 0;
+    *ret = ok ? (int64_t)n : 0;
+    return ok;
+}
+
+/* "2016-04-01T00:00:00Z" (RFC 3339, an offset is ignored but for its sign's presence); 0 when unreadable. */
+static int64_t read_time(struct str s)
+{
+    uint64_t year;
+    int64_t month, day, hour, minute, second;
+    if (s.n < 19 || str_to_u64(str_slice(s, 0, 4), 9999, &year) < 0 || year < 1970 || !two(s, 5, &month) || !two(s, 8, &day) ||
+        !two(s, 11, &hour) || !two(s, 14, &minute) || !two(s, 17, &second) || month < 1 || month > 12) {
+        return 0;
+    }
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    int64_t y = (int64_t)year, leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    int64_t days = (y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 + before[month - 1] +
+                   (leap && month > 2) + day - 1;
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000;
+}
+
+static void put_strings(struct buf *out, const char *what, const struct json *list)
+{
+    for (size_t i = 0; i < report_count(list) && i < 100; i++) {
+        struct str s = report_str(report_item(list, i));
+        if (s.n > 0) {
+            (void)!buf_printf(out, "%s: " STR_FMT "\n", what, STR_ARG(str_slice(s, 0, s.n < 512 ? s.n : 512)));
+        }
+    }
+}
+
+static struct str cut(struct str s, size_t most)
+{
+    return str_slice(s, 0, s.n < most ? s.n : most);
+}
+
+static void put_failures(struct buf *out, const struct json *list)
+{
+    for (size_t i = 0; i < report_count(list) && i < 1000; i++) {
+        const struct json *f = report_item(list, i);
+        (void)!buf_printf(out, "failure: %lld x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT "] " STR_FMT "\n",
+                          (long long)report_get_int(f, "failed-session-count", 0), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
+                          STR_ARG(cut(report_get_str(f, "sending-mta-ip"), 64)), STR_ARG(cut(report_get_str(f, "receiving-mx-hostname"), 255)),
+                          STR_ARG(cut(report_get_str(f, "receiving-ip"), 64)), STR_ARG(cut(report_get_str(f, "failure-reason-code"), 255)));
+    }
+}
+
+static uint64_t positive(int64_t n)
+{
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static void give_policy(const struct json *whole, const struct json *p, tlsrpt_row_fn fn, void *arg)
+{
+    const struct json *range = report_get(whole, "date-range"), *policy = report_get(p, "policy"), *summary = report_get(p, "summary");
+    CLEANUP(buf_free) struct buf details = BUF_INIT(DETAILS_MAX);
+    put_strings(&details, "policy", report_get(policy, "policy-string"));
+    put_strings(&details, "mx", report_get(policy, "mx-host"));
+    put_failures(&details, report_get(p, "failure-details"));
+    const struct tlsrpt_row row = {
+        .organization = cut(report_get_str(whole, "organization-name"), 255), .report_id = cut(report_get_str(whole, "report-id"), 255),
+        .domain = cut(report_get_str(policy, "policy-domain"), 255), .type = cut(report_get_str(policy, "policy-type"), 31),
+        .begin_ms = read_time(report_get_str(range, "start-datetime")), .end_ms = read_time(report_get_str(range, "end-datetime")),
+        .ok = positive(report_get_int(summary, "total-successful-session-count", 0)),
+        .failed = positive(report_get_int(summary, "total-failure-session-count", 0)), .details = buf_str(&details)};
+    fn(arg, &row);
+}
+
+int tlsrpt_read_json(struct str text, tlsrpt_row_fn fn, void *arg, char *problem, size_t size)
+{
+    struct json *whole = report_parse(text, problem, size);
+    if (!whole) {
+        return -EBADMSG;
+    }
+    const struct json *policies = report_get(whole, "policies");
+    size_t n = report_count(policies);
+    if (n == 0) {
+        snprintf(problem, size, "it has no policies");
+    }
+    for (size_t i = 0; i < n && i < TLSRPT_POLICIES_MAX; i++) {
+        give_policy(whole, report_item(policies, i), fn, arg);
+    }
+    report_free(whole);
+    return n > 0 ? 0 : -EBADMSG;
+}
+
+int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, size_t size)
+{
+    struct part part;
+    CLEANUP(buf_free) struct buf packed = BUF_INIT(TLSRPT_MAIL_MAX);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(TLSRPT_JSON_MAX);
+    if (!find_part(mail, 0, &part)) {
+        snprintf(problem, size, "the mail has no report part");
+        return -EBADMSG;
+    }
+    int r = decode(&part, &packed);
+    struct str bytes = buf_str(&packed);
+    bool is_gzip = bytes.n > 2 && (unsigned char)bytes.p[0] == 0x1f && (unsigned char)bytes.p[1] == 0x8b; /* the octets decide */
+    if (r == 0 && is_gzip) {
+        r = tlsrpt_gunzip(bytes, &text);
+        bytes = buf_str(&text);
+    }
+    if (r < 0) {
+        snprintf(problem, size, r == -EMSGSIZE ? "unpacked it is larger than 10 MB" : "it cannot be unpacked");
+        return r;
+    }
+    return tlsrpt_read_json(bytes, fn, arg, problem, size);
+}
