@@ -120,12 +120,20 @@ class Session:
         offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.garbles or self.r.mode == 'refuse454')
         keyword = self.r.options.get('keyword', 'STARTTLS')
         offer = offer or (self.r.options.get('show') and not self.tls)
+        offer = offer and not self.switched_off()
         if self.tls and self.r.options.get('requiretls'):
             keyword, offer = 'REQUIRETLS', True
         caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + ([keyword] if offer else [])
         for i, cap in enumerate(caps):
             self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
         return True
+
+    def switched_off(self):
+        try:
+            with open(self.r.options['switch_file'], encoding='ascii') as text:
+                return text.read() == 'plain'
+        except (KeyError, FileNotFoundError):
+            return False
 
     def on_helo(self, line):
         self.say('250 receiver')

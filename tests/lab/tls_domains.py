@@ -151,6 +151,21 @@ DOMAINS = [
     D('strictonly.test', [H(cert='rsa', options={'max': 'TLSv1_2', 'ciphers': 'ECDHE-RSA-AES256-SHA384'})], 'waiting', 'tls-failed', note='a rule demands profile strict'),
 ]
 
+# Domains of single tests: no part of the scorecard (expect is None).
+OTHERS = [
+    *[D(f'switch{i}.test', [H(options={'switch': True})], None, '') for i in range(1, 9)],
+    D('reqtls.test', [H(options={'requiretls': True})], None, ''),
+    D(I('reqtls'), [H(options={'requiretls': True})], None, '', note='the MX name is not vouched for'),
+    sts_domain('stsmove', policy('enforce', I('mx.stsmove')), None, ''),
+    sts_domain('stskept', policy('enforce', I('mx.stskept')), None, ''),
+    D('preload.insecure.test', [H()], None, ''),
+    D('shared1.test', [H('mx.shared.test.', cert='self')], None, ''),
+    D('rptbox.test', [H()], None, ''),
+    sts_domain('rpt', policy('enforce', I('mx.rpt')), None, '', hosts=[H(cert='expired')],
+               extra=['_smtp._tls.rpt.insecure.test. TXT "v=TLSRPTv1; rua=mailto:tls%2dreports@rptbox.test,https://tlsrpt.test/v1/report"']),
+    D('rptdane.test', [H(cert='self', tlsa=EE)], None, '', extra=['_smtp._tls.rptdane TXT "v=TLSRPTv1;rua=mailto:dane@rptbox.test"', 'shared2 MX 10 mx.shared.test.']),
+]
+
 RULES = '''
 client-certificate "ours" { chain {ca}/gateway.test.pem; key {ca}/gateway.test.key; }
 group "doctors" { members dr@inside.test, @ward.inside.test; }
@@ -161,6 +176,7 @@ rule "dane" { to @wantsdane.test; dane require; }
 rule "pin" { to @pinned.test; outbound require pin; pin key:{pin}; }
 rule "pin wrong" { to @pinnedwrong.test; outbound require pin; pin key:{pin}; }
 rule "strict" { to @strictonly.test; profile strict; }
+rule "shared" { to @shared2.test; outbound require cert; }
 rule "doctors" { from group:doctors; to @nocrypt.test; outbound require encrypt; }
 '''
 
@@ -168,7 +184,7 @@ rule "doctors" { from group:doctors; to @nocrypt.test; outbound require encrypt;
 def number():
     """Gives every host its address and whole name."""
     n = 0
-    for d in DOMAINS:
+    for d in DOMAINS + OTHERS:
         for h in d.hosts:
             n += 1
             h.address = f'127.0.4.{n}' if n < 250 else f'127.0.5.{n - 240}'

@@ -8,17 +8,18 @@ import sys
 import tls_domains
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WEB = '127.0.1.200'
+WEB, REPORT_WEB = '127.0.1.200', '127.0.1.201'
 
 
 class TlsWorld:
     def __init__(self, lab):
         self.lab = lab
         self.domains = tls_domains.DOMAINS
+        self.all = tls_domains.DOMAINS + tls_domains.OTHERS
 
     # --- certificates --------------------------------------------------------------------------
     def make_certificates(self):
-        for d in self.domains:
+        for d in self.all:
             for h in d.hosts:
                 if h.cert:
                     self.make(d, h)
@@ -119,14 +120,14 @@ class TlsWorld:
 
     def of_zone(self, zone):
         others = ('insecure.test', 'expiredsig.test', 'bogus.test')
-        for d in self.domains:
+        for d in self.all:
             for at, line in self.lines(d):
                 home = next((z for z in others if at == z or at.endswith('.' + z)), 'test')
                 if home == zone:
                     yield line
 
     def signed_lines(self):
-        return ['insecure NS ns.test.', 'expiredsig NS ns.test.', 'tlsrpt A ' + WEB, *self.of_zone('test')]
+        return ['insecure NS ns.test.', 'expiredsig NS ns.test.', 'tlsrpt A ' + REPORT_WEB, *self.of_zone('test')]
 
     def zones(self, leaf):
         lab = self.lab
@@ -135,12 +136,12 @@ class TlsWorld:
             out.write(leaf('insecure.test', '\n'.join(self.of_zone('insecure.test')) + '\n'))
         expired, ds = lab.sign('expiredsig.test', leaf('expiredsig.test', '\n'.join(self.of_zone('expiredsig.test')) + '\n'),
                                '-i', '20200101000000', '-e', '20200201000000')
-        broken = [(d.broken, lab.path('zones', 'missing')) for d in self.domains if d.broken]
+        broken = [(d.broken, lab.path('zones', 'missing')) for d in self.all if d.broken]
         return [('insecure.test', insecure), ('expiredsig.test', expired), *broken], ds
 
     # --- servers -------------------------------------------------------------------------------
     def receivers(self):
-        for d in self.domains:
+        for d in self.all:
             for h in d.hosts:
                 options = dict(h.options)
                 cert = self.lab.path('ca', h.name)
@@ -149,6 +150,8 @@ class TlsWorld:
                     options['dh_file'] = self.lab.path('ca', f'dh{options.pop("dh")}')
                 if options.pop('client_certificate', False):
                     options['client_ca'] = self.lab.path('ca', 'ca.pem')
+                if options.pop('switch', False):
+                    options['switch_file'] = self.lab.path('etc', 'switch-' + d.name)
                 if options.pop('sni', False):
                     options.update(sni=h.name, sni_cert=[cert + '.pem', cert + '.key'])
                     other = self.lab.path('ca', 'mx.wrongname.test')
@@ -160,7 +163,8 @@ class TlsWorld:
             json.dump(list(self.receivers()), out)
         self.lab.start('receivers', [sys.executable, os.path.join(HERE, 'receiver.py'), '--many', self.lab.path('etc', 'receivers.json')])
         self.start_web()
-        self.lab.wait_port(self.domains[-1].hosts[-1].address, 25)
+        self.start_report_web()
+        self.lab.wait_port(self.all[-1].hosts[-1].address, 25)
         self.lab.wait_port(WEB, 443)
 
     def web_server(self, d):
@@ -184,13 +188,29 @@ class TlsWorld:
         with open(config, 'w') as out:
             out.write(f'user root; daemon off; worker_processes 1; pid {self.lab.path("pids", "nginx.own")}; error_log stderr;\n'
                       f'events {{ worker_connections 512; }}\nhttp {{ access_log {self.lab.path("log", "web")}; server_names_hash_bucket_size 128; {temp}\n')
-            out.write(''.join(self.web_server(d) for d in self.domains if d.sts))
+            out.write(''.join(self.web_server(d) for d in self.all if d.sts))
             out.write('}\n')
         self.lab.start('nginx', [os.path.join(self.lab.root, 'usr/sbin/nginx'), '-c', config, '-e', 'stderr'], env=self.lab.linker_env())
 
+    def start_report_web(self):
+        """Takes TLS reports by https and keeps them."""
+        self.lab.make_certificate('tlsrpt.test', 'good')
+        base = self.lab.path('ca', 'tlsrpt.test')
+        self.lab.start('report-web', [sys.executable, os.path.join(HERE, 'report_web.py'), REPORT_WEB, base + '.pem', base + '.key', self.lab.path('records', 'posted')])
+        self.lab.wait_port(REPORT_WEB, 443)
+
+    def switch(self, domain, mode):
+        """plain: the server offers no encryption from now on; good: it does."""
+        with open(self.lab.path('etc', 'switch-' + domain), 'w') as out:
+            out.write(mode)
+
+    def set_policy(self, domain, text):
+        with open(self.lab.path('web', domain, '.well-known', 'mta-sts.txt'), 'w', newline='') as out:
+            out.write(text)
+
     # --- for the gateway ---------------------------------------------------------------------------
     def rules(self):
-        host = next(h for d in self.domains if d.name == 'pinned.test' for h in d.hosts)
+        host = next(h for d in self.all if d.name == 'pinned.test' for h in d.hosts)
         return tls_domains.RULES.replace('{ca}', self.lab.path('ca')).replace('{pin}', self.digest(host, 'own', 1, 1))
 
     def seen(self, d):

@@ -12,14 +12,13 @@
 #include "base/log.h"
 #include "policy/alarm.h"
 #include "proc/lookup/lookup.h"
-#include "sys/file.h"
 #include "wire/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REPORT_ANSWER_MAX = 4096, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 16 * 1024 * 1024 };
+enum { REPORT_ANSWER_MAX = 4096, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 128 * 1024 };
 
 /* --- answering --------------------------------------------------------------------------------------- */
 
@@ -229,8 +228,8 @@ static void on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     list_append(&postings, &p->link);
     str_copy_cut(m->post.url, p->url, sizeof p->url);
     str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
-    int r = file_read_fd(fd, &p->body);
-    close(fd);
+    (void)fd;
+    int r = buf_add(&p->body, m->post.body);
     if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
         posting_end(p, false, r < 0 ? "the report could not be read" : "not an https address we would use");
         return;

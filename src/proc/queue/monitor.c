@@ -233,24 +233,36 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
     return true;
 }
 
+/* Starts a look at the domain if its time has come. False: the map has changed. */
+static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
+{
+    if (d->is_key || d->probing || d->d.next_probe_ms > now) {
+        return true;
+    }
+    if (memory_monitored(&d->d, now, rules)) {
+        (void)start(q, NULL, d->d.name, false);
+        return true;
+    }
+    return !forget(q, d, now, rules);
+}
+
+/* Goes on where it stopped, so that a few slow domains never starve the others. */
 static void monitor_tick(struct queue *q)
 {
-    const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
-    size_t cursor = 0;
     struct str key;
     void *value;
     start_asked(q);
-    while (c->monitor.probe && q->n_probings < PROBES_MAX && !q->stopping && map_next(q->domains, &cursor, &key, &value)) {
-        struct domain *d = value;
-        if (d->is_key || d->probing || d->d.next_probe_ms > now) {
-            continue;
+    for (size_t n = map_len(q->domains); n > 0 && child_conf(q->child)->monitor.probe && q->n_probings < PROBES_MAX && !q->stopping; n--) {
+        if (!map_next(q->domains, &q->monitor_cursor, &key, &value)) {
+            q->monitor_cursor = 0;
+            if (!map_next(q->domains, &q->monitor_cursor, &key, &value)) {
+                return;
+            }
         }
-        if (memory_monitored(&d->d, now, &rules)) {
-            (void)start(q, NULL, d->d.name, false);
-        } else if (forget(q, d, now, &rules)) {
-            break; /* the map has changed: the rest at the next tick */
+        if (!look_if_due(q, value, now, &rules)) {
+            return;
         }
     }
 }

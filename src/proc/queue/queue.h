@@ -126,6 +126,7 @@ struct queue {
     } lost[64]; /* domains that lost their encryption and are not alarmed yet */
     size_t n_lost;
     int64_t middlebox_until_ms, alarms_mailed_ms;
+    size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
     uint64_t reported_day; /* the days before it are open for reports */
     struct link writings;  /* reports under way */
     uint64_t next_token;

@@ -284,6 +284,14 @@ void delivery_looked(struct delivery *d, bool offered)
     try_next(d);
 }
 
+/* Memory forbids plain text; a session of a legacy exception is none (docs/decisions/0006). */
+static struct host_verdict judge_session(const struct delivery *d)
+{
+    struct facts f = d->facts;
+    f.seen = f.seen && f.sess != SESS_LEGACY;
+    return policy_host(&f);
+}
+
 void delivery_link_ready(struct delivery *d, struct link_conn *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
@@ -292,7 +300,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     d->facts.seen |= l->offered;
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
-    struct host_verdict v = policy_host(&d->facts);
+    struct host_verdict v = judge_session(d);
     enum reason why = v.class == HOST_SEND ? unfit(d, caps) : REASON_NONE;
     if (why != REASON_NONE) {
         v.class = HOST_PERMANENT;

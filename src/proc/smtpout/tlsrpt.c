@@ -11,16 +11,14 @@
 #include "base/log.h"
 #include "proc/smtpout/smtpout.h"
 #include "store/tlsrpt.h"
-#include "sys/file.h"
 #include "tlsrpt/record.h"
 #include "tlsrpt/report.h"
 #include "wire/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { REPORT_ARENA = 4 * 1024 * 1024, FAILURES_MAX = 1000, MAIL_MAX = 1024 * 1024, POLICIES = 64 };
+enum { REPORT_ARENA = 4 * 1024 * 1024, FAILURES_MAX = 1000, MAIL_MAX = 1024 * 1024, POLICIES = 64, POST_MAX = 128 * 1024 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 #define SIGNED_FIELDS "From:To:Subject:Date:Message-ID:MIME-Version:Content-Type:TLS-Report-Domain:TLS-Report-Submitter"
 
@@ -212,13 +210,13 @@ static uint64_t new_step(struct writing *w)
 
 static void post(struct writing *w, struct str url)
 {
-    CLEANUP(err_close_fd) int fd = file_memory("report", buf_str(&w->packed));
-    if (fd < 0 || url.n > 1024) {
-        step_done(w, false, "https", STR("the report could not be handed over"));
+    if (buf_len(&w->packed) > POST_MAX || url.n > 1024) {
+        step_done(w, false, "https", STR("the report is too large"));
         return;
     }
-    ipc_send_fd(w->out->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = new_step(w), .url = url,
-                                                                             .content_type = STR("application/tlsrpt+gzip")}}, fd);
+    ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_post, .post = {.token = new_step(w), .url = url,
+                                                                          .content_type = STR("application/tlsrpt+gzip"),
+                                                                          .body = buf_str(&w->packed)}});
 }
 
 static void submit(struct writing *w, struct str field)
