@@ -57,6 +57,15 @@ struct domain *domains_find(struct queue *q, struct str name, bool may_add)
     return d || !may_add ? d : add(q, str_c(lower));
 }
 
+/* After the interval was made shorter: nobody waits for the old one's end. */
+static void bring_forward(const struct queue *q, struct domain *d)
+{
+    int64_t interval = child_conf(q->child)->monitor.interval, now = clock_wall_ms();
+    if (d->d.next_probe_ms > now + interval) {
+        d->d.next_probe_ms = now + random_below(interval < INT32_MAX ? (uint32_t)interval : INT32_MAX);
+    }
+}
+
 static void on_domain(void *arg, const struct store_domain *row)
 {
     struct queue *q = arg;
@@ -65,6 +74,7 @@ static void on_domain(void *arg, const struct store_domain *row)
         struct str name = d->d.name;
         d->d = *row;
         d->d.name = name;
+        bring_forward(q, d);
     }
 }
 
