@@ -64,8 +64,8 @@ int dane_read(struct str octets, struct dane_set *ret)
 {
     *ret = (struct dane_set){0};
     while (octets.n > 0) {
-        size_t n = octets.n >= 2 ? (size_t)(unsigned char)octets.p[0] << 8 | (unsigned char)octets.p[1] : SIZE_MAX;
-        if (n > octets.n - 2 || ret->n == DANE_RECORDS_MAX) {
+        size_t n = octets.n >= 2 ? (size_t)(unsigned char)octets.p[0] << 8 | (unsigned char)octets.p[1] : 0;
+        if (octets.n < 2 || n > octets.n - 2 || ret->n == DANE_RECORDS_MAX) {
             return -EBADMSG;
         }
         struct str rdata = str_slice(octets, 2, 2 + n);

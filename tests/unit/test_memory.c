@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_memory.c: the rules of "Memory, first look, monitor" (docs/decision.md), one by one.
+ */
+#include "check.h"
+#include "policy/memory.h"
+
+#define DAY (24 * 60 * 60 * 1000LL)
+static const struct memory_rules rules = {.interval = DAY, .forget = 30 * DAY, .look_life = DAY, .expiry_warning = 14 * DAY};
+static const int64_t t0 = 1000 * DAY;
+
+static struct memory_change probe(struct store_domain *d, int64_t at, bool complete, bool offered)
+{
+    return memory_probed(d, &(struct memory_probe){.complete = complete, .offered = offered, .grade = offered ? GRADE_AUTH : GRADE_PLAIN}, false, at, &rules);
+}
+
+static void sightings(void **state)
+{
+    struct store_domain d = {.mailed_ms = t0};
+    (void)state;
+    assert_false(memory_seen(&d, t0, &rules));
+    memory_sighted(&d, t0);
+    assert_true(memory_seen(&d, t0, &rules));
+    assert_true(memory_seen(&d, t0 + 29 * DAY, &rules));
+    assert_false(memory_seen(&d, t0 + 31 * DAY, &rules)); /* neither mailed nor offered for 30 days */
+    d.mailed_ms = t0 + 25 * DAY;
+    assert_true(memory_seen(&d, t0 + 50 * DAY, &rules)); /* time alone never lowers a monitored domain */
+    d.mailed_ms = 0;
+    d.listed = true;
+    assert_true(memory_seen(&d, t0 + 5000 * DAY, &rules));
+}
+
+static void looks(void **state)
+{
+    struct store_domain d = {0};
+    (void)state;
+    assert_int_equal(memory_look_until(&d, &rules), 0);
+    memory_looked(&d, true, false, t0);
+    assert_int_equal(memory_look_until(&d, &rules), t0 + DAY);
+    assert_false(memory_seen(&d, t0, &rules));
+    memory_looked(&d, false, true, t0); /* one offer anywhere is a sighting */
+    d.mailed_ms = t0;
+    assert_true(memory_seen(&d, t0, &rules));
+}
+
+static void lowering(void **state)
+{
+    (void)state;
+    struct store_domain d = {.mailed_ms = t0 + 20 * DAY};
+    memory_sighted(&d, t0);
+    for (int i = 1; i <= 6; i++) {
+        struct memory_change c = probe(&d, t0 + i * DAY, true, false);
+        assert_false(c.lowered);
+        assert_true(memory_seen(&d, t0 + i * DAY, &rules));
+        assert_int_equal(c.raised & 1u << ALARM_LOST_TLS, i == 1 ? 1u << ALARM_LOST_TLS : 0);
+    }
+    assert_int_equal(d.negative_days, 6);
+    assert_int_equal(probe(&d, t0 + 6 * DAY + 1000, true, false).lowered, false); /* the same day counts once */
+    assert_int_equal(d.negative_days, 6);
+    struct memory_change last = probe(&d, t0 + 7 * DAY, true, false);
+    assert_true(last.lowered);
+    assert_int_equal(last.cleared & 1u << ALARM_LOST_TLS, 1u << ALARM_LOST_TLS);
+    assert_false(memory_seen(&d, t0 + 7 * DAY, &rules));
+    memory_sighted(&d, t0 + 8 * DAY); /* raising is immediate */
+    assert_true(memory_seen(&d, t0 + 8 * DAY, &rules));
+}
+
+static void no_evidence(void **state)
+{
+    (void)state;
+    struct store_domain d = {.listed = true};
+    memory_sighted(&d, t0);
+    for (int i = 1; i <= 30; i++) { /* a server that does not answer proves nothing, and breaks the row */
+        probe(&d, t0 + i * DAY, i % 7 != 0, false);
+        assert_true(memory_seen(&d, t0 + i * DAY, &rules));
+        assert_true(d.negative_days < 7);
+    }
+    d.negative_days = 0;
+    for (int i = 31; i <= 45; i++) { /* DANE or MTA-STS is published */
+        memory_probed(&d, &(struct memory_probe){.complete = true, .tlsa_published = i % 2, .sts = i % 2 ? 0 : 2}, false, t0 + i * DAY, &rules);
+    }
+    assert_true(memory_seen(&d, t0 + 45 * DAY, &rules));
+    for (int i = 46; i <= 60; i++) { /* many domains lost it at once: nothing is unlearned */
+        memory_probed(&d, &(struct memory_probe){.complete = true}, true, t0 + i * DAY, &rules);
+    }
+    assert_true(memory_seen(&d, t0 + 60 * DAY, &rules));
+    for (int i = 61; i <= 70; i++) { /* an offer in between starts the count again */
+        probe(&d, t0 + i * DAY, true, i == 66);
+    }
+    assert_true(memory_seen(&d, t0 + 70 * DAY, &rules));
+}
+
+static void confirmation(void **state)
+{
+    (void)state;
+    struct store_domain d = {.listed = true, .secure_mail = true};
+    memory_sighted(&d, t0);
+    uint32_t raised = 0;
+    for (int i = 1; i <= 9; i++) {
+        raised |= probe(&d, t0 + i * DAY, true, false).raised;
+    }
+    assert_true(d.await_confirm && memory_seen(&d, t0 + 9 * DAY, &rules));
+    assert_int_equal(raised & 1u << ALARM_UNLEARN, 1u << ALARM_UNLEARN);
+    memory_confirm(&d, t0 + 9 * DAY);
+    assert_false(memory_seen(&d, t0 + 9 * DAY, &rules));
+}
+
+static void alarms(void **state)
+{
+    (void)state;
+    struct store_domain d = {.listed = true};
+    struct memory_probe p = {.complete = true, .offered = true, .grade = GRADE_AUTH, .tlsa_published = true, .sts = 2, .not_after_ms = t0 + 60 * DAY};
+    assert_int_equal(memory_probed(&d, &p, false, t0, &rules).raised, 0);
+    p.not_after_ms = t0 + 13 * DAY;
+    assert_int_equal(memory_probed(&d, &p, false, t0 + 1, &rules).raised, 1u << ALARM_EXPIRY);
+    p.grade = GRADE_ENCRYPT;
+    p.not_after_ms = t0 + 90 * DAY;
+    struct memory_change c = memory_probed(&d, &p, false, t0 + 2, &rules);
+    assert_int_equal(c.raised, 1u << ALARM_CERTIFICATE);
+    assert_int_equal(c.cleared, 1u << ALARM_EXPIRY);
+    assert_int_equal(memory_probed(&d, &p, false, t0 + 3, &rules).raised, 0); /* once */
+    p.tlsa_bad = true;
+    assert_int_equal(memory_probed(&d, &p, false, t0 + 4, &rules).raised, 1u << ALARM_DANE);
+    p.tlsa_bad = p.tlsa_published = false;
+    p.sts = 0;
+    assert_int_equal(memory_probed(&d, &p, false, t0 + 5, &rules).raised, 1u << ALARM_DANE_GONE | 1u << ALARM_STS_GONE);
+    p = (struct memory_probe){.complete = true, .offered = true, .grade = GRADE_AUTH, .tlsa_published = true, .sts = 2};
+    c = memory_probed(&d, &p, false, t0 + 6, &rules);
+    assert_int_equal(c.cleared, 1u << ALARM_DANE_GONE | 1u << ALARM_STS_GONE | 1u << ALARM_CERTIFICATE);
+    p = (struct memory_probe){0}; /* nobody answered: nothing is known, nothing changes */
+    c = memory_probed(&d, &p, false, t0 + 7, &rules);
+    assert_int_equal(c.raised | c.cleared, 0);
+    assert_true(memory_seen(&d, t0 + 7, &rules));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sightings), cmocka_unit_test(looks), cmocka_unit_test(lowering),
+                                       cmocka_unit_test(no_evidence), cmocka_unit_test(confirmation), cmocka_unit_test(alarms)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

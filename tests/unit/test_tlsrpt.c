@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_tlsrpt.c: TLS reports: record (RFC 8460 3), JSON (4.4), reading (appendix B and worse),
+ * base64 (RFC 4648 10), DKIM's canonical forms (RFC 6376 3.4.5).
+ */
+#include "auth/dkim.h"
+#include "check.h"
+#include "tlsrpt/record.h"
+#include "tlsrpt/report.h"
+#include "wire/base64.h"
+
+static void base64(void **state)
+{
+    static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = BUF_INIT(100), back = BUF_INIT(100);
+        assert_int_equal(base64_write(str_c(rows[i][0]), 0, &out), 0);
+        check_str(buf_str(&out), rows[i][1]);
+        assert_int_equal(base64_read(str_c(rows[i][1]), &back), 0);
+        check_str(buf_str(&back), rows[i][0]);
+        buf_free(&out);
+        buf_free(&back);
+    }
+    struct buf out = BUF_INIT(100);
+    assert_int_equal(base64_read(STR("Zm9v\r\n Ym!Fy"), &out), 0);
+    check_str(buf_str(&out), "foobar");
+    assert_int_equal(base64_read(STR("Z"), &out), -EBADMSG);
+    buf_free(&out);
+}
+
+static void record(void **state)
+{
+    static const struct {
+        const char *texts[2];
+        const char *rua; /* NULL: no record */
+    } rows[] = {
+        {{"v=TLSRPTv1;rua=mailto:reports@example.com"}, "mailto:reports@example.com"}, /* RFC 8460 3.1.1 */
+        {{"v=TLSRPTv1; rua=https://reporting.example.com/v1/tlsrpt"}, "https://reporting.example.com/v1/tlsrpt"},
+        {{"v=TLSRPTv1; rua=mailto:a@b.example,https://c.example/ ;x=y"}, "mailto:a@b.example https://c.example/"},
+        {{"v=spf1", "v=TLSRPTv1; rua=mailto:a@b.example"}, "mailto:a@b.example"},
+        {{"v=TLSRPTv1; rua=mailto:a@b.example", "v=TLSRPTv1; rua=mailto:c@d.example"}, NULL},
+        {{"v=TLSRPTv1; rua=ftp://x/"}, NULL},
+        {{"v=TLSRPTv1; rua=http://x/"}, NULL},
+        {{"v=TLSRPTv1;"}, NULL},
+        {{"v=TLSRPTv2; rua=mailto:a@b.example"}, NULL},
+    };
+    char rua[TLSRPT_RUA_MAX], to[100];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool found = tlsrpt_record_find(rows[i].texts, rows[i].texts[1] ? 2 : 1, rua);
+        assert_int_equal(found, rows[i].rua != NULL);
+        if (found) {
+            assert_string_equal(rua, rows[i].rua);
+        }
+    }
+    assert_int_equal(tlsrpt_mailto(STR("mailto:a%2db@x.example?subject=y"), to, sizeof to), 0);
+    assert_string_equal(to, "a-b@x.example");
+    assert_int_equal(tlsrpt_mailto(STR("mailto:a%0d%0aRCPT@x.example"), to, sizeof to), -EINVAL);
+    assert_int_equal(tlsrpt_mailto(STR("mailto:nobody"), to, sizeof to), -EINVAL);
+    assert_int_equal(tlsrpt_mailto(STR("mailto:a%2"), to, sizeof to), -EINVAL);
+}
+
+struct seen {
+    unsigned n;
+    uint64_t ok, failed;
+    char domain[256], details[4096];
+    int64_t begin;
+};
+
+static void on_row(void *arg, const struct tlsrpt_row *r)
+{
+    struct seen *s = arg;
+    s->n++;
+    s->ok += r->ok;
+    s->failed += r->failed;
+    s->begin = r->begin_ms;
+    str_copy_cut(r->domain, s->domain, sizeof s->domain);
+    str_copy_cut(r->details, s->details, sizeof s->details);
+}
+
+static void round_trip(void **state)
+{
+    const struct tlsrpt_failure failure = {STR("certificate-expired"), STR("2001:db8::1"), STR("mx1.example"), STR("192.0.2.5"), STR(""), 100};
+    const struct tlsrpt_policy policy = {.type = "sts", .domain = STR("company-y.example"), .strings = STR("version: STSv1\r\nmode: testing\r\n"),
+                                         .mx = STR("*.mail.company-y.example\n"), .ok = 5326, .failed = 100, .failures = &failure, .n_failures = 1};
+    const struct tlsrpt_report report = {.organization = STR("Company-X"), .contact = STR("x@company-x.example"), .id = STR("1.2"), .submitter = STR("company-x.example"),
+                                         .domain = STR("company-y.example"), .begin_ms = 1459468800000LL, .end_ms = 1459555199000LL, .policies = &policy, .n_policies = 1};
+    struct buf json = BUF_INIT(TLSRPT_JSON_MAX), packed = BUF_INIT(1 << 20), mail = BUF_INIT(1 << 20);
+    struct seen s = {0};
+    char problem[200], name[300];
+    (void)state;
+    assert_int_equal(tlsrpt_json(&report, &json), 0);
+    assert_int_equal(tlsrpt_gzip(buf_str(&json), &packed), 0);
+    assert_int_equal(tlsrpt_mail(&report, STR("a@company-x.example"), STR("b@company-y.example"), STR("1@x"), 1459555200000LL, buf_str(&packed), &mail), 0);
+    assert_int_equal(tlsrpt_read(buf_str(&mail), on_row, &s, problem, sizeof problem), 0);
+    assert_int_equal(s.n, 1);
+    assert_int_equal(s.ok, 5326);
+    assert_int_equal(s.failed, 100);
+    assert_int_equal(s.begin, 1459468800000LL);
+    assert_string_equal(s.domain, "company-y.example");
+    assert_non_null(strstr(s.details, "policy: mode: testing\n"));
+    assert_non_null(strstr(s.details, "100 x certificate-expired from 2001:db8::1 to mx1.example [192.0.2.5]"));
+    tlsrpt_file_name(&report, name, sizeof name);
+    assert_string_equal(name, "company-x.example!company-y.example!1459468800!1459555199!1.2.json.gz"); /* RFC 8460 5.1 */
+    buf_free(&json);
+    buf_free(&packed);
+    buf_free(&mail);
+}
+
+static void sloppy(void **state)
+{
+    struct seen s = {0};
+    char problem[200];
+    (void)state;
+    /* mx-host as one string, no counts, unknown members, no policy-string */
+    assert_int_equal(tlsrpt_read_json(STR("{\"x\":[1],\"policies\":[{\"policy\":{\"policy-type\":\"tlsa\",\"policy-domain\":\"d\",\"mx-host\":\"m\"}}]}"), on_row, &s, problem, sizeof problem), 0);
+    assert_int_equal(s.n, 1);
+    assert_non_null(strstr(s.details, "mx: m\n"));
+    assert_int_equal(tlsrpt_read_json(STR("{}"), on_row, &s, problem, sizeof problem), -EBADMSG);
+    assert_int_equal(tlsrpt_read_json(STR("[]"), on_row, &s, problem, sizeof problem), -EBADMSG);
+    assert_int_equal(tlsrpt_read_json(STR("{\"policies\": 7}"), on_row, &s, problem, sizeof problem), 0);
+    assert_int_equal(tlsrpt_read_json(STR("{\"policies\": [{\"summary\": {\"total-failure-session-count\": -5}}]}"), on_row, &s, problem, sizeof problem), 0);
+    assert_int_equal(s.failed, 0);
+    assert_int_equal(tlsrpt_read(STR("Subject: x\r\n\r\nhello\r\n"), on_row, &s, problem, sizeof problem), -EBADMSG);
+}
+
+static void canonical(void **state)
+{
+    struct buf out = BUF_INIT(1000);
+    (void)state;
+    /* RFC 6376 3.4.5, example 1 */
+    assert_int_equal(dkim_relaxed_header(STR("A"), STR(" X"), &out), 0);
+    assert_int_equal(dkim_relaxed_header(STR("B "), STR(" Y\t\r\n\tZ  "), &out), 0);
+    check_str(buf_str(&out), "a:X\r\nb:Y Z\r\n");
+    buf_reset(&out);
+    assert_int_equal(dkim_relaxed_body(STR(" C \r\nD \t E\r\n\r\n\r\n"), &out), 0);
+    check_str(buf_str(&out), " C\r\nD E\r\n");
+    buf_reset(&out);
+    assert_int_equal(dkim_relaxed_body(STR("\r\n\r\n"), &out), 0); /* only empty lines: nothing */
+    assert_int_equal(buf_len(&out), 0);
+    buf_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(base64), cmocka_unit_test(record), cmocka_unit_test(round_trip), cmocka_unit_test(sloppy),
+                                       cmocka_unit_test(canonical)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
