@@ -200,6 +200,13 @@ int fetcher_new(struct loop *l, struct str ca_pem, char *problem, size_t size, s
     return 0;
 }
 
+void fetcher_trust(struct fetcher *f, struct str ca_pem)
+{
+    free(f->ca);
+    f->ca = str_dup(ca_pem);
+    f->ca_n = ca_pem.n;
+}
+
 void fetcher_free(struct fetcher *f)
 {
     if (f) {
@@ -219,7 +226,7 @@ static void on_refused(void *arg)
 
 static void set_options(struct fetch *t, const struct fetch_request *r)
 {
-    struct curl_blob ca = {.data = t->f->ca, .len = t->f->ca_n, .flags = CURL_BLOB_NOCOPY};
+    struct curl_blob ca = {.data = t->f->ca, .len = t->f->ca_n, .flags = CURL_BLOB_COPY};
     char text[1400];
     snprintf(text, sizeof text, "%s:%u:%s", r->host, r->port, r->addresses);
     t->resolve = curl_slist_append(NULL, text);

@@ -44,6 +44,8 @@ typedef void (*fetch_fn)(void *arg, const struct fetch_answer *a);
 
 /* ca_pem is copied. 0, or -EINVAL with a sentence. */
 int fetcher_new(struct loop *l, struct str ca_pem, char *problem, size_t size, struct fetcher **ret) MUST_USE;
+/* Other authorities from the next fetch on; copied. */
+void fetcher_trust(struct fetcher *f, struct str ca_pem);
 void fetcher_free(struct fetcher *f);
 /* fn runs exactly once, later. At most 64 at a time; more fail at once. */
 void fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_fn fn, void *arg);

@@ -26,6 +26,10 @@ STORIES = [
     ('nurse@inside.test', 'old@tls10.test', 'waiting', 'tls-failed', 'only TLS 1.0'),
     ('nurse@inside.test', 'odd@garbled.test', 'waiting', 'tls-failed', 'STARTTLS offered, handshake garbled'),
     ('nurse@inside.test', 'odd@refuse.test', 'waiting', 'tls-refused', 'STARTTLS offered, then refused (454)'),
+    ('nurse@inside.test', 'doctor@dane311.test', 'delivered', 'sent', 'DANE: the published key, self-signed'),
+    ('nurse@inside.test', 'doctor@danewrong.test', 'waiting', 'dane-mismatch', 'DANE: another key than published'),
+    ('nurse@inside.test', 'doctor@stsgood.insecure.test', 'delivered', 'sent', 'MTA-STS enforced, server in the policy'),
+    ('nurse@inside.test', 'doctor@stsmx.insecure.test', 'waiting', 'mx-not-in-policy', 'MTA-STS enforced, server not in it'),
     ('nurse@inside.test', 'nobody@reject.test', 'returned', 'rejected', 'no such person: bounce to the sender'),
     ('nurse@inside.test', 'nobody@null.test', 'returned', 'null-mx', 'takes no mail (null MX): bounce'),
 ]
@@ -58,6 +62,7 @@ def facts(report):
 WORDS = {
     'no-starttls': 'held back: no encryption offered', 'grade-too-low': 'held back: certificate not good enough',
     'tls-failed': 'held back: offered, but could not agree', 'tls-refused': 'held back: offered, then refused',
+    'dane-mismatch': 'held back: not the published key', 'mx-not-in-policy': 'held back: not in the published list',
     'rejected': 'refused by the other side; sender told', 'null-mx': 'takes no mail at all; sender told', 'sent': '', 'sent-plain': '',
 }
 

@@ -320,6 +320,15 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_THREADS};
 }
 
+static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+{
+    struct lookup *l = owner;
+    (void)problem;
+    (void)size;
+    fetcher_trust(l->fetcher, child_file(c, "trust-store"));
+    return 0;
+}
+
 static void on_self_test(void *arg, const struct dns_self_test *t)
 {
     struct lookup *l = arg;
@@ -352,6 +361,6 @@ int main(int argc, char **argv)
 {
     static struct lookup lookup;
     static const struct child_events events = {
-        .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer, .on_status = on_status};
+        .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_reload = on_reload, .on_peer = on_peer, .on_status = on_status};
     return child_main(argc, argv, "lookup", &events, &lookup);
 }

@@ -78,8 +78,7 @@ static void on_domain(void *arg, const struct store_domain *row)
     }
 }
 
-/* Domains of the configuration's monitor block. */
-static void mark_listed(struct queue *q)
+void domains_mark_listed(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     size_t cursor = 0;
@@ -105,7 +104,7 @@ static void on_loaded(void *arg, enum store_result result)
         log_error("domains-not-loaded", KV("what", "the memory of domains cannot be read; ending to try again"));
         exit(1); /* without it mail could go in clear that must not */
     }
-    mark_listed(q);
+    domains_mark_listed(q);
     log_notice("domains-loaded", KVN("domains", map_len(q->domains)));
 }
 

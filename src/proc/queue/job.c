@@ -520,6 +520,9 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         q->failed++;
         break;
     }
+    if (r->reason == REASON_NO_STARTTLS && j->to) {
+        monitor_soon(q, str_c(j->to->name)); /* has it lost its encryption? */
+    }
     log_rcpt(j, r);
 }
 

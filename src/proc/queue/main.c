@@ -141,11 +141,12 @@ static void on_start(void *owner, struct child *c)
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    (void)owner;
+    struct queue *q = owner;
     if (!str_eq(str_c(child_conf(c)->store_path), str_c(child_conf_next(c)->store_path))) {
         snprintf(problem, size, "the store can only be changed by a restart");
         return -EINVAL;
     }
+    q->relist = true; /* once the new configuration is in force */
     return 0;
 }
 

@@ -27,9 +27,9 @@ struct asked {
 
 static int choose_worker(const struct queue *q)
 {
-    unsigned first = random_below(SMTPOUT_MAX);
-    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        unsigned at = (first + i) % SMTPOUT_MAX;
+    unsigned first = q->n_smtpout > 0 ? random_below(q->n_smtpout) : 0;
+    for (unsigned i = 0; i < q->n_smtpout; i++) {
+        unsigned at = (first + i) % q->n_smtpout;
         if (q->smtpout[at]) {
             return (int)at;
         }
@@ -272,6 +272,10 @@ static void on_tick(void *arg)
     struct queue *q = arg;
     const struct conf *c = child_conf(q->child);
     int64_t pause = c->monitor.interval / 20 < TICK_MS ? c->monitor.interval / 20 : TICK_MS;
+    if (q->relist) {
+        domains_mark_listed(q);
+        q->relist = false;
+    }
     monitor_tick(q);
     alarms_tick(q);
     tlsrpt_tick(q);
@@ -298,6 +302,15 @@ void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, b
     list_append(&q->asked, &a->link);
     q->n_asked++;
     start_asked(q);
+}
+
+void monitor_soon(struct queue *q, struct str domain)
+{
+    struct domain *d = domains_find(q, domain, false);
+    int64_t now = clock_wall_ms();
+    if (d && d->d.next_probe_ms > now && now - d->d.probed_ms > child_conf(q->child)->monitor.interval / 24) {
+        d->d.next_probe_ms = now;
+    }
 }
 
 void monitor_asker_gone(struct queue *q, const struct ipc_channel *to)

@@ -126,6 +126,7 @@ struct queue {
     } lost[64]; /* domains that lost their encryption and are not alarmed yet */
     size_t n_lost;
     int64_t middlebox_until_ms, alarms_mailed_ms;
+    bool relist; /* the configuration changed: which domains are listed? */
     size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
     uint64_t reported_day; /* the days before it are open for reports */
     struct link writings;  /* reports under way */
@@ -174,6 +175,8 @@ void queue_worker_gone(struct queue *q, unsigned index);
 
 /* domains.c: memory */
 void domains_load(struct queue *q);
+/* Marks the domains of the configuration's monitor block. */
+void domains_mark_listed(struct queue *q);
 struct domain *domains_find(struct queue *q, struct str name, bool add);
 /* Mail goes there. */
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
@@ -186,6 +189,8 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
 void monitor_start(struct queue *q);
 /* A look for somebody who waits for its rows. */
 void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, bool deep);
+/* A delivery met something odd: the domain is looked at at once. */
+void monitor_soon(struct queue *q, struct str domain);
 void monitor_asker_gone(struct queue *q, const struct ipc_channel *to);
 void monitor_worker_gone(struct queue *q, unsigned index);
 void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
