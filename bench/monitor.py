@@ -44,7 +44,10 @@ def main():
         start = time.time()
         done = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), 'probe', '--file', names], capture_output=True, text=True)
         took = time.time() - start
-        print(done.stdout.strip().splitlines()[-2])
+        lines = done.stdout.strip().splitlines()
+        print(lines[-2])
+        for line in [one for one in lines[1:-3] if ' yes: ' not in one][:5]:
+            print('  ' + line)
         remembered = len(lab.postern('domains', 'list', json_out=True))
         print(f'{N} domains in {took:.0f} s: {N / took:.0f} a second ({N / 86400:.2f} are needed for one look a day); {remembered} remembered')
         total_cpu = total_pss = 0

@@ -70,7 +70,10 @@ int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
     if (a->tls_version.n > 0) {
         int r = buf_printf(out, STR_FMT ", " STR_FMT ", %u bit", STR_ARG(a->tls_version),
                            STR_ARG(a->tls_cipher), a->tls_bits);
-        return r < 0 ? r : buf_printf(out, "; certificate: " STR_FMT, STR_ARG(a->cert_check));
+        bool by_dane = a->sess == SESS_DANE_OK, pinned = a->sess == SESS_PIN_OK;
+        return r < 0 ? r
+                     : buf_printf(out, "; %s" STR_FMT, by_dane ? "DANE: " : pinned ? "the pinned certificate or key" : "certificate: ",
+                                  STR_ARG(by_dane ? a->dane_check : pinned ? STR("") : a->cert_check));
     }
     static const char *const words[] = {
         [SESS_NOCONN] = "no connection",         [SESS_NOADV] = "no encryption offered",

@@ -270,6 +270,13 @@ static void learn_certificate(struct tls_channel *ch)
         learn_dane(ch, verify);
         verify = verify_by_authorities(ch, cert);
     }
+    const char *revoked = verify == X509_V_OK && ch->is_client ? tls_staple_problem(ch->ssl, cert) : NULL;
+    if (revoked) {
+        f->check = TLS_CHECK_BAD;
+        f->check_reason = TLS_CHECK_TRUST;
+        snprintf(f->check_text, sizeof f->check_text, "%s", revoked);
+        return;
+    }
     f->check = verify == X509_V_OK ? TLS_CHECK_OK : TLS_CHECK_BAD;
     f->check_reason = verify == X509_V_OK                      ? TLS_CHECK_FINE
                       : verify == X509_V_ERR_HOSTNAME_MISMATCH ? TLS_CHECK_NAME

@@ -156,6 +156,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET);
     SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, record_only);
+    SSL_CTX_set_tlsext_status_type(ctx->ssl, TLSEXT_STATUSTYPE_ocsp); /* a staple is welcome */
     if (SSL_CTX_dane_enable(ctx->ssl) != 1) {
         int r = fail(problem, size, "DANE could not be set up");
         tls_context_free(ctx);

@@ -12,5 +12,7 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
+/* What a stapled OCSP answer (or its absence) says against a certificate; NULL: nothing. */
+const char *tls_staple_problem(SSL *ssl, X509 *cert);
 /* True when the cipher is one of profile wide. */
 bool tls_cipher_is_wide(const SSL_CIPHER *cipher);

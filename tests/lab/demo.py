@@ -53,7 +53,7 @@ def facts(report):
     attempt = report['attempts'][-1] if report['attempts'] else {}
     over = '-'
     if attempt.get('tls-version'):
-        over = f"{attempt['tls-version']} {attempt['cipher']} {attempt['bits']} bit; {attempt['certificate-check']}"
+        over = f"{attempt['tls-version']} {attempt['cipher']} {attempt['bits']} bit; {'DANE: ' + attempt['dane-check'] if attempt['session'] == 'dane_ok' else attempt['certificate-check']}"
     elif attempt.get('session') == 'noadv' and rcpt['state'] == 'delivered':
         over = 'IN CLEAR (nothing was offered, nothing demanded)'
     return rcpt, over

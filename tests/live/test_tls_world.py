@@ -235,6 +235,7 @@ def test_sender_learns_early(tls):
     words, fields, _ = notice.get_payload()
     assert fields.get_payload()[1]['Action'] == 'delayed' and fields.get_payload()[1]['Status'] == '4.7.4' and fields.get_payload()[1]['Will-Retry-Until']
     text = ' '.join(words.get_payload().split())
+    assert 'demanded by a rule for this sender or recipient' in text
     assert 'offers no encryption, and this mail may not go without' in text and 'Nothing was sent in clear' in text and 'tried again until' in text
     outside = tls.send('x@wantstls.test', sender='somebody@elsewhere.test')
     time.sleep(3)

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "sys/file.h"
 #include "tls/tls.h"
+#include "tls/tls_priv.h"
 
 #include <stdio.h>
 #include <sys/wait.h>
@@ -204,10 +205,78 @@ static void keys_must_fit(void **state)
     buf_free(&key);
 }
 
+static struct buf staple;
+
+/* The server's side of stapling: the answer made by openssl. */
+static int give_staple(SSL *ssl, void *arg)
+{
+    (void)arg;
+    unsigned char *copy = OPENSSL_memdup(buf_str(&staple).p, buf_len(&staple));
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)buf_len(&staple));
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void check_staple(const char *cert, const char *answer, enum tls_check want, const char *words)
+{
+    struct tls_context *s = server_context(cert), *c = client_context(TLS_PROFILE_WIDE);
+    if (answer) {
+        staple = load(answer);
+        SSL_CTX_set_tlsext_status_cb(s->ssl, give_staple);
+    }
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    pump(&p);
+    assert_int_equal(tls_channel_state(p.client), TLS_OPEN);
+    assert_int_equal(tls_channel_facts(p.client)->check, want);
+    assert_non_null(strstr(tls_channel_facts(p.client)->check_text, words));
+    end(&p);
+    tls_context_free(s);
+    tls_context_free(c);
+    buf_free(&staple);
+}
+
+static void staples(void **state)
+{
+    (void)state;
+    check_staple("good", NULL, TLS_CHECK_OK, "trusted CA");
+    check_staple("good", "good.ocsp", TLS_CHECK_OK, "trusted CA");
+    check_staple("good", "revoked.ocsp", TLS_CHECK_BAD, "has been revoked");
+    check_staple("good", "forged.ocsp", TLS_CHECK_OK, "trusted CA"); /* not verified: counts as none */
+    check_staple("staple", NULL, TLS_CHECK_BAD, "demands a stapled OCSP answer");
+    check_staple("staple", "good.ocsp", TLS_CHECK_BAD, "demands a stapled OCSP answer"); /* about another certificate */
+    check_staple("staple", "staple.ocsp", TLS_CHECK_OK, "trusted CA");
+}
+
+/* RFC 7672 3.1.1 and 3.2 with real handshakes; the digest is taken from the session before. */
+static void dane_handshakes(void **state)
+{
+    (void)state;
+    struct pair first = shake("self", "mx.other.test", TLS_PROFILE_WIDE);
+    const char *hex = tls_channel_facts(first.client)->key_fingerprint;
+    char octets[37] = "\0\x23\3\1\1";
+    for (size_t i = 0; i < 32; i++) {
+        char pair[3] = {hex[i * 2], hex[i * 2 + 1], 0};
+        octets[5 + i] = (char)strtol(pair, NULL, 16);
+    }
+    end(&first);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct dane_set set;
+        octets[36] = (char)(octets[36] ^ wrong);
+        assert_int_equal(dane_read(str_from(octets, sizeof octets), &set), 0);
+        struct tls_context *s = server_context("self"), *c = client_context(TLS_PROFILE_WIDE);
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.other.test", .dane = &set}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        pump(&p);
+        assert_int_equal(tls_channel_facts(p.client)->dane, wrong ? TLS_DANE_BAD : TLS_DANE_OK);
+        assert_int_equal(tls_channel_facts(p.client)->check, TLS_CHECK_BAD); /* self-signed, another name */
+        end(&p);
+        tls_context_free(s);
+        tls_context_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_certificate), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
+        cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

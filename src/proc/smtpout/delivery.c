@@ -153,11 +153,27 @@ static void note_verdict(struct delivery *d, const struct host_verdict *v)
     }
 }
 
+/* The last detail, and everyone who demanded more than was to be had: for report and notice. */
+static void put_demands(uint32_t raised, const char *detail, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    (void)!buf_printf(&text, "%.600s", detail);
+    for (unsigned bit = 0, n = 0; bit < RAISED_END; bit++) {
+        if (raised & (1u << bit)) {
+            (void)!buf_printf(&text, "%s%s", n++ ? ", " : *detail ? "; demanded by " : "demanded by ", raiser_sentence((enum raiser_bit)bit));
+        }
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
 /* Everything was tried: what the policy concludes for each recipient still open. */
 static void conclude(struct delivery *d)
 {
     struct verdict v = policy_recipient(&d->facts, d->verdicts, d->n_verdicts);
     bool bounce = v.action == ACTION_BOUNCE || v.action == ACTION_FALLBACK;
+    char words[1000];
+    put_demands(v.need.raised, d->last_detail, words, sizeof words);
     for (size_t i = 0; i < d->n_rcpts; i++) {
         struct delivery_rcpt *r = &d->rcpts[i];
         if (r->result != RESULT_OPEN) {
@@ -166,7 +182,7 @@ static void conclude(struct delivery *d)
         r->result = bounce ? RESULT_FAILED : RESULT_DEFERRED;
         r->reason = v.reason;
         r->code = str_c(bounce ? reason_bounced_code(v.reason) : reason_deferred_code(v.reason));
-        r->reply = keep(d, str_c(d->last_detail));
+        r->reply = keep(d, str_c(words));
     }
     finish(d, NULL);
 }
