@@ -9,7 +9,7 @@
     X(DOMAINS, "domains") X(DOMAIN, "domain") X(ALARMS, "alarms") X(CONFIRM, "confirm")            \
     X(EXCEPTIONS, "exceptions") X(EXCEPTION_ADD, "exception-add") X(EXCEPTION_END, "exception-end") \
     X(PROBE, "probe") X(STS, "sts") X(RPT_LIST, "tlsrpt-list") X(RPT_SENT, "tlsrpt-sent")    \
-    X(RPT_SEND, "tlsrpt-send")
+    X(RPT_SEND, "tlsrpt-send") X(LEARN, "learn")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
 

@@ -121,6 +121,11 @@ struct str report_get_str(const struct json *o, const char *key)
     return report_str(report_get(o, key));
 }
 
+bool report_get_bool(const struct json *o, const char *key)
+{
+    return json_is_true((const json_t *)report_get(o, key));
+}
+
 int64_t report_get_int(const struct json *o, const char *key, int64_t standard)
 {
     const json_t *j = (const json_t *)report_get(o, key);

@@ -27,6 +27,7 @@ void report_free(struct json *j);
 struct json *report_parse(struct str text, char *problem, size_t size);
 const struct json *report_get(const struct json *o, const char *key);
 struct str report_get_str(const struct json *o, const char *key);
+bool report_get_bool(const struct json *o, const char *key);
 int64_t report_get_int(const struct json *o, const char *key, int64_t standard);
 /* Items of an array; a single value counts as an array of one (RFC 8460's own examples do so). */
 size_t report_count(const struct json *a);

@@ -122,6 +122,7 @@ def test_probe(tls):
     old = lab.postern('probe', 'tls11only.test', json_out=True)[0]
     assert old['hosts'][0]['versions-accepted'] == 'TLSv1.1' and not old['mail-would-go'] and old['reason'] == 'tls-failed'
     dane = lab.postern('probe', '--quick', 'dane311.test', json_out=True)[0]['hosts'][0]
+    assert lab.postern('probe', 'dane311.test', json_out=True)[0]['hosts'][0]['versions-accepted'] == 'TLSv1.2 TLSv1.3'
     assert dane['dane'] == 'usable' and dane['session'] == 'dane_ok' and dane['tlsa-records'].startswith('3 1 1 ')
     sts = lab.postern('probe', '--quick', 'stsgood.insecure.test', json_out=True)[0]
     assert sts['mta-sts'] == 'enforce' and 'mode: enforce' in sts['mta-sts-policy'] and sts['hosts'][0]['mta-sts'] == 'match'
@@ -136,6 +137,28 @@ def test_probe(tls):
         out.write('# partners\n' + '\n'.join(d.name for d in lab.tls.domains[:40]) + '\n')
     many = lab.postern('probe', '--file', lab.path('etc', 'many'))
     assert '40 domains:' in many.stdout and many.stdout.count('\n') >= 43
+
+
+def test_memory_of_another_gateway(tls):
+    lab = tls.lab
+    with open(lab.path('etc', 'memory'), 'w') as out:
+        json.dump([{'domain': 'Elsewhere1.test', 'seen': True}, {'domain': 'elsewhere2.test', 'seen': False}, {'domain': 'b\u00f6se domain', 'seen': True}], out)
+    done = lab.postern('domains', 'import', lab.path('etc', 'memory'))
+    assert done.returncode == 0 and '1 domains, 1 of them not known before' in done.stdout
+    assert domain(tls, 'elsewhere1.test')['seen'] and lab.postern('domains', 'show', 'elsewhere2.test').returncode == 1
+
+
+def test_a_resolver_that_does_not_validate(tls):
+    lab = tls.lab
+    text = lab.config(top='administrator admin@inside.test;').replace(f'trust-anchor {lab.path("zones", "anchor")};', '')
+    lab.stop_gateway()
+    lab.start_gateway(text)
+    assert lab.wait_for(lambda: ('resolver', '') in alarms(tls)), alarms(tls)
+    lookup = next(p for p in lab.postern('status', json_out=True) if p['process'] == 'lookup-0')
+    assert 'DANE cannot be used' in lookup['counters'] and 'resolver-self-test' in lab.log()
+    assert judged(tls, 'x@danewrong.test')[1]['dane'] == 'none'
+    configured(tls)
+    assert lab.wait_for(lambda: ('resolver', '') not in alarms(tls))
 
 
 def test_policies_survive_their_web_server(tls):

@@ -4,13 +4,13 @@ _postern() {
     case "$previous" in
         -c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
         queue) COMPREPLY=($(compgen -W "list show retry hold release delete" -- "$word")); return ;;
-        domains) COMPREPLY=($(compgen -W "list show alarms confirm" -- "$word")); return ;;
+        domains) COMPREPLY=($(compgen -W "list show alarms confirm import" -- "$word")); return ;;
         exception) COMPREPLY=($(compgen -W "list add end" -- "$word")); return ;;
         add) COMPREPLY=($(compgen -W "relax legacy" -- "$word")); return ;;
         sts) COMPREPLY=($(compgen -W "show refresh preload" -- "$word")); return ;;
         tlsrpt) COMPREPLY=($(compgen -W "list show sent send" -- "$word")); return ;;
         probe) COMPREPLY=($(compgen -W "--quick --deep --file" -- "$word")); return ;;
-        --file|preload) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        --file|preload|import) COMPREPLY=($(compgen -f -- "$word")); return ;;
         check-config) COMPREPLY=($(compgen -W "--show" -- "$word")); return ;;
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;

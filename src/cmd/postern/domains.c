@@ -5,6 +5,7 @@
 #include "mtasts/cache.h"
 #include "policy/alarm.h"
 #include "policy/policy.h"
+#include "sys/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +230,53 @@ static int confirm(const struct options *o, const char *domain)
     return answer_end(o, &a);
 }
 
+static int teach(const struct options *o, struct buf *names)
+{
+    struct answer a;
+    int r = ask_with(o, ADMIN_LEARN, "", buf_str(names), &a);
+    buf_reset(names);
+    if (r) {
+        return r;
+    }
+    if (a.ok) {
+        puts(a.text);
+    }
+    return answer_end(o, &a);
+}
+
+/* What `domains list --json` of another gateway wrote: its domains that never go in clear. */
+static int import(const struct options *o, const char *path)
+{
+    CLEANUP(buf_free) struct buf text = BUF_INIT(256 * 1024 * 1024), names = BUF_INIT(64 * 1024);
+    char problem[200];
+    size_t n = 0;
+    int r = file_read(path, &text);
+    struct json *all = r == 0 ? report_parse(buf_str(&text), problem, sizeof problem) : NULL;
+    if (!all) {
+        fprintf(stderr, "postern: %s: %s\n", path, r < 0 ? strerror(-r) : problem);
+        return EXIT_USAGE;
+    }
+    r = 0;
+    for (size_t i = 0; r == 0 && i < report_count(all); i++) {
+        const struct json *d = report_item(all, i);
+        struct str name = report_get_str(d, "domain");
+        if (!report_get_bool(d, "seen") || name.n == 0) {
+            continue;
+        }
+        n++;
+        if (buf_len(&names) + name.n + 1 > names.max) {
+            r = teach(o, &names);
+        }
+        must(buf_printf(&names, STR_FMT "\n", STR_ARG(name)) == 0);
+    }
+    r = r == 0 && buf_len(&names) > 0 ? teach(o, &names) : r;
+    report_free(all);
+    if (r == 0 && n == 0) {
+        puts("No domain there that offered encryption.");
+    }
+    return r;
+}
+
 int command_domains(const struct options *o)
 {
     const char *what = o->argc > 0 ? o->argv[0] : "list";
@@ -245,6 +293,9 @@ int command_domains(const struct options *o)
     if (strcmp(what, "confirm") == 0 && o->argc == 2) {
         return confirm(o, o->argv[1]);
     }
-    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], or confirm DOMAIN\n", stderr);
+    if (strcmp(what, "import") == 0 && o->argc == 2) {
+        return import(o, o->argv[1]);
+    }
+    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, or import FILE\n", stderr);
     return EXIT_USAGE;
 }

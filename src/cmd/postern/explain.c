@@ -207,8 +207,8 @@ static void print_host(const struct explanation *e, size_t number)
         f.sess = cases[i].sess;
         if (is_possible(&f, f.sess)) {
             struct verdict v = policy_decide(&f);
-            printf("    %-28s %-22s %-8s %s\n", cases[i].words, action_name(v.action), grade_name(v.grade),
-                   reason_sentence(v.reason));
+            printf("    %-28s %-22s %-8s %s\n", cases[i].words, action_name(v.action),
+                   v.action == ACTION_SEND ? grade_name(v.grade) : "-", reason_sentence(v.reason));
         }
     }
     struct requirement need = policy_requirement(&f);

@@ -24,7 +24,7 @@ static const struct command commands[] = {
     {"message", "ID", "the security report of a message", command_message, false},
     {"explain", "FROM TO", "what would happen to a mail, and why", command_explain, false},
     {"probe", "[--quick|--deep] DOMAIN... | --file FILE", "do they support TLS? asks a domain's servers now", command_probe, false},
-    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN", "what is known about recipient domains", command_domains, false},
+    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE", "what is known about recipient domains", command_domains, false},
     {"exception", "list|add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
      "what is allowed for one domain and a limited time", command_exception, false},
     {"sts", "show|refresh DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},

@@ -108,7 +108,8 @@ static void print_host(const struct ipc_probe_host *h)
             printf("        TLSA " STR_FMT "\n", STR_ARG(line));
         }
     }
-    printf("        DANE %s%s" STR_FMT "; MTA-STS %s; REQUIRETLS %s%s; grade %s\n", dane_words(h), h->dane_check.n ? ": " : "",
+    bool matches = h->sess == SESS_DANE_OK; /* its words say so */
+    printf("        DANE %s%s" STR_FMT "; MTA-STS %s; REQUIRETLS %s%s; grade %s\n", matches ? "" : dane_words(h), h->dane_check.n && !matches ? ": " : "",
            STR_ARG(h->dane_check), sts_name((enum sts)h->sts), h->ext ? "yes" : "no",
            h->asked_certificate ? "; asks for a client certificate" : "", grade_name((enum grade)h->grade));
     if (h->tls_version.n > 0 && h->detail.n > 0) {

@@ -172,6 +172,7 @@ static void change_one(struct question *w, uint64_t id)
     case ADMIN_RPT_LIST:
     case ADMIN_RPT_SENT:
     case ADMIN_RPT_SEND:
+    case ADMIN_LEARN:
     case ADMIN_END:
         break;
     }
@@ -297,6 +298,7 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     case ADMIN_RPT_LIST:
     case ADMIN_RPT_SENT:
     case ADMIN_RPT_SEND:
+    case ADMIN_LEARN:
     case ADMIN_END:
         break;
     }

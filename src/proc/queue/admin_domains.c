@@ -6,7 +6,9 @@
 #include "base/log.h"
 #include "proc/lookup_kinds.h"
 #include "proc/queue/queue.h"
+#include "wire/address.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { PROBES_SHOWN = 60, ALARMS_SHOWN = 1000, REPORTS_SHOWN = 2000 };
@@ -213,6 +215,29 @@ static void send_sent(void *arg, const struct store_rpt_sent *r)
                                                        .next_ms = r->next_ms, .detail = r->detail}});
 }
 
+/* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
+static void learn(struct queue *q, struct ipc_channel *to, struct str names)
+{
+    char text[80];
+    struct str name;
+    size_t n = 0, fresh = 0;
+    int64_t now = clock_wall_ms();
+    struct memory_rules rules = domains_rules(q);
+    while (names.n > 0 && str_split(&names, '\n', &name)) {
+        struct domain *d = address_domain_ok(name, false) ? domains_find(q, name, true) : NULL;
+        if (!d) {
+            continue;
+        }
+        n++;
+        fresh += !memory_seen(&d->d, now, &rules);
+        memory_sighted(&d->d, now);
+        domains_save(q, d);
+    }
+    log_notice("domains-learned", KVN("domains", n), KVN("new", fresh), KVN("uid", (uintptr_t)ipc_channel_data(to)));
+    snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);
+    done(to, true, text);
+}
+
 bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
 {
     bool deep = str_starts_nocase(a->argument, STR("deep "));
@@ -253,6 +278,9 @@ bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb
     case ADMIN_RPT_SEND:
         tlsrpt_send_now(q);
         done(ch, true, "");
+        return true;
+    case ADMIN_LEARN:
+        learn(q, ch, a->data);
         return true;
     case ADMIN_STATUS:
     case ADMIN_RELOAD:

@@ -149,6 +149,9 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
     struct verdict v = policy_recipient(&p->facts, verdicts, (unsigned)p->n);
     m->would_send = v.action == ACTION_SEND;
     m->grade = (uint8_t)v.grade;
+    for (size_t i = 0; i < p->n && !m->would_send; i++) { /* what the best session would be worth */
+        m->grade = verdicts[i].grade > m->grade ? (uint8_t)verdicts[i].grade : m->grade;
+    }
     m->reason = (uint8_t)v.reason;
 }
 
@@ -190,6 +193,9 @@ static void open_session(struct target *t, struct tls_context *context)
     struct facts f = p->facts;
     way_facts(&p->way, t->host, 0, 1, &f);
     way_tls(&p->way, t->host, &f, &tls);
+    if (context) { /* which versions and ciphers: nothing is verified */
+        tls.records = STR("");
+    }
     t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context);
 }
 
