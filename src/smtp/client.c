@@ -169,7 +169,7 @@ static void on_ehlo(struct smtp_client *c)
     while (str_split(&rest, '\n', &line)) {
         learn_keyword(&c->caps, line);
     }
-    if (c->in_tls) {
+    if (c->in_tls || c->config.ignore_starttls) {
         c->caps.starttls = false; /* requirement TL10: an offer inside TLS is ignored */
     }
     if (c->caps.starttls) {

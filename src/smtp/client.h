@@ -15,6 +15,7 @@ struct smtp_client;
 
 struct smtp_client_config {
     const char *hello; /* our host name; borrowed */
+    bool ignore_starttls; /* only for TLS reports where TLS just failed (RFC 8460 3) */
 };
 
 /* What the peer announced (RFC 5321 4.1.1.1); a new object after STARTTLS. */

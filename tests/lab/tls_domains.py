@@ -163,6 +163,7 @@ OTHERS = [
     D('rptbox.test', [H()], None, ''),
     sts_domain('rpt', policy('enforce', I('mx.rpt')), None, '', hosts=[H(cert='expired')],
                extra=['_smtp._tls.rpt.insecure.test. TXT "v=TLSRPTv1; rua=mailto:tls%2dreports@rptbox.test,https://tlsrpt.test/v1/report"']),
+    D('rptbad.test', [H(mode='garbled', cert=None)], None, '', extra=['_smtp._tls.rptbad TXT "v=TLSRPTv1; rua=mailto:bad@rptbad.test"']),
     D('rptdane.test', [H(cert='self', tlsa=EE)], None, '', extra=['_smtp._tls.rptdane TXT "v=TLSRPTv1;rua=mailto:dane@rptbox.test"', 'shared2 MX 10 mx.shared.test.']),
 ]
 

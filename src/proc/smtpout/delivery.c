@@ -190,7 +190,7 @@ static void conclude(struct delivery *d)
 static void next_address(struct delivery *d)
 {
     d->address++;
-    d->fresh_only = false;
+    d->fresh_only = d->without_tls = false;
     try_next(d);
 }
 
@@ -216,7 +216,11 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
     str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
     note_verdict(d, &v);
     outcome_host(d, l, &v, sess, l->host, l->ip, detail);
-    if (d->reader || d->body_ended) {
+    if (v.class == HOST_SEND && d->facts.trno == TRNO_REPORT && !d->without_tls) { /* H8a: a TLS report, which must arrive: once more, in clear */
+        d->n_verdicts--;
+        d->without_tls = d->fresh_only = true;
+        try_next(d);
+    } else if (d->reader || d->body_ended) {
         conclude(d); /* octets of the message went out: whether it arrived is not known */
     } else {
         next_address(d);
@@ -281,7 +285,7 @@ static void describe(const struct link_conn *l, const struct host_verdict *v, ch
  * look begins; the delivery goes on in delivery_looked(). */
 static bool needs_first_look(struct delivery *d, struct link_conn *l, const struct host_verdict *v)
 {
-    if (v->class != HOST_SEND || v->reason != REASON_SENT_PLAIN || d->looked || clock_wall_ms() < d->look_until_ms) {
+    if (v->class != HOST_SEND || v->reason != REASON_SENT_PLAIN || d->looked || d->without_tls || clock_wall_ms() < d->look_until_ms) {
         return false;
     }
     d->looked = true;

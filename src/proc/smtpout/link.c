@@ -410,7 +410,8 @@ static void set_tls_way(struct link_conn *l, const struct tls_way *tls)
     l->tls_way.records = l->records_copy;
 }
 
-static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
+static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls,
+                                  bool without_tls)
 {
     const struct conf *c = child_conf(out->child);
     struct link_conn *l = err_calloc(1, sizeof *l);
@@ -420,7 +421,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
-    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello});
+    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .ignore_starttls = without_tls});
     l->timer = timer_new(child_loop(out->child), on_timer, l);
     out->n_links++;
     out->opened++;
@@ -444,7 +445,7 @@ static void start_connecting(struct link_conn *l)
 
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
 {
-    struct link_conn *l = link_new(d->out, host, ip, port, tls);
+    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->without_tls);
     l->delivery = d;
     l->sighted = d->sighted;
     str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
@@ -468,7 +469,7 @@ struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, con
                                  uint16_t port, const struct tls_way *tls, struct tls_context *context)
 {
     const struct conf *c = child_conf(out->child);
-    struct link_conn *l = link_new(out, host, ip, port, tls);
+    struct link_conn *l = link_new(out, host, ip, port, tls, false);
     struct endpoint to, from;
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */

@@ -121,6 +121,7 @@ struct delivery {
     unsigned n_verdicts, tries;
     char last_host[256];
     char last_detail[1024];
+    bool without_tls; /* the policy lets this report go in clear where TLS failed (RFC 8460 3) */
     bool fresh_only; /* a kept connection broke: take a new one to the same address */
     struct link_conn *link;
     struct str *sent_rcpts; /* of the message under way, with... */
