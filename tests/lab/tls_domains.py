@@ -134,7 +134,7 @@ DOMAINS = [
     D('hugechain.test', [H(cert='longchain400')], 'waiting', 'tls-failed', note='a chain of 400: more than 100 KB is not read'),
     # --- servers seen in the field
     D('lowercase.test', [H(options={'keyword': 'starttls'})], 'delivered', 'sent', 'auth'),
-    D('refuse502.test', [H(options={'starttls_reply': '502 5.5.1 not implemented'})], 'waiting', 'tls-refused'),
+    D('refuse502.test', [H(options={'starttls_reply': '502 5.5.1 unknown command'})], 'waiting', 'tls-refused'),
     D('reply354.test', [H(options={'starttls_reply': '354 go ahead'})], 'waiting', 'tls-refused'),
     D('needsni.test', [H(options={'sni': True})], 'delivered', 'sent', 'auth', note='the right certificate only by SNI'),
     D('wantscert.test', [H(options={'client_certificate': True})], 'waiting', 'tls-failed', note='demands a certificate of ours'),

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -91,6 +92,17 @@ def test_memory_binds_other_messages_and_outlives_a_restart(tls):
     assert domain(tls, 'switch1.test')['seen'] is True
 
 
+def test_a_sighting_outlives_a_killed_queue(tls):
+    lab = tls.lab
+    lab.tls.switch('switch1.test', 'good')
+    lab.postern('probe', '--quick', 'switch1.test')
+    tls.send('q@garbled.test')
+    assert lab.wait_for(lambda: 'event=sighting domain=garbled.test' in lab.log() or lab.postern('domains', 'show', 'garbled.test').returncode == 0)
+    os.kill(lab.child_pid('queue-0'), signal.SIGKILL)
+    lab.wait_ready()
+    assert lab.wait_for(lambda: lab.postern('domains', 'show', 'garbled.test').returncode == 0 and domain(tls, 'garbled.test')['seen'])
+
+
 def test_exceptions_end_and_are_named(tls):
     lab = tls.lab
     lab.tls.switch('switch1.test', 'plain')
@@ -167,6 +179,9 @@ def test_policies_survive_their_web_server(tls):
     assert kept['state'] == 'enforce' and kept['id']
     lab.stop('nginx')
     try:
+        os.kill(lab.child_pid('lookup-0'), signal.SIGKILL)  # its successor gets the policies from the store
+        lab.wait_ready()
+        assert judged(tls, 'k@stskept.insecure.test')[1]['mta-sts'] == 'match'
         configured(tls)
         again = lab.postern('sts', 'show', 'stskept.insecure.test', json_out=True)
         assert (again['state'], again['id'], again['fetched']) == ('enforce', kept['id'], kept['fetched'])

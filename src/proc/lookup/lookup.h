@@ -82,6 +82,9 @@ struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t por
 void answer_release(struct answer *a);
 
 /* policies.c */
+/* The addresses of a web server, comma separated; those of our own network are refused (RFC 8461
+ * 10.3). False when none is left. */
+bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list, size_t size);
 extern const struct ipc_rule lookup_queue_rules[];
 struct policy *policy_want(struct lookup *l, const char *domain, enum lookup_again again, struct waiter *w);
 void policy_release(struct policy *p);

@@ -182,16 +182,8 @@ static void on_report_host(void *arg, struct dns_host *h)
 {
     struct posting *p = arg;
     const struct conf *c = child_conf(p->owner->child);
-    char list[1024] = "";
-    struct buf text = BUF_INIT(sizeof list - 1);
-    for (size_t i = 0; i < h->n_addresses; i++) {
-        if (c->smtpout.private_addresses || !address_is_private(str_c(h->addresses[i]))) {
-            (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "", h->addresses[i]);
-        }
-    }
-    str_copy_cut(buf_str(&text), list, sizeof list);
-    buf_free(&text);
-    if (!list[0]) {
+    char list[1024];
+    if (!web_addresses(p->owner, h, list, sizeof list)) {
         posting_end(p, false, "the report server has no usable address");
         return;
     }

@@ -96,21 +96,25 @@ static void on_fetched(void *arg, const struct fetch_answer *a)
     }
 }
 
-/* The addresses of the web server; those of our own network are refused (RFC 8461 10.3). */
-static void on_web_host(void *arg, struct dns_host *h)
+bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list, size_t size)
 {
-    struct policy *p = arg;
-    const struct conf *c = child_conf(p->owner->child);
-    char list[1024], url[400];
-    struct buf text = BUF_INIT(sizeof list - 1);
+    bool any = child_conf(l->child)->smtpout.private_addresses != 0;
+    struct buf text = BUF_INIT(size - 1);
     for (size_t i = 0; i < h->n_addresses; i++) {
-        if (c->smtpout.private_addresses || !address_is_private(str_c(h->addresses[i]))) {
+        if (any || !address_is_private(str_c(h->addresses[i]))) {
             (void)!buf_printf(&text, "%s%s", buf_len(&text) ? "," : "", h->addresses[i]);
         }
     }
-    str_copy_cut(buf_str(&text), list, sizeof list);
+    str_copy_cut(buf_str(&text), list, size);
     buf_free(&text);
-    if (!list[0]) {
+    return list[0] != '\0';
+}
+
+static void on_web_host(void *arg, struct dns_host *h)
+{
+    struct policy *p = arg;
+    char list[1024], url[400];
+    if (!web_addresses(p->owner, h, list, sizeof list)) {
         fetched(p, STS_FETCH_FAILED, STR(""), h->detail[0] ? h->detail : "the policy's web server has no usable address");
         return;
     }

@@ -130,6 +130,7 @@ struct queue {
     size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
     uint64_t reported_day; /* the days before it are open for reports */
     struct link writings;  /* reports under way */
+    uint64_t received_day, received_n; /* rows of reports of others, today */
     uint64_t next_token;
     int admin_listener;
     struct watch *admin_watch;

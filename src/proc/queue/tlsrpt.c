@@ -9,7 +9,8 @@
 
 #include <stdlib.h>
 
-enum { WRITINGS_MAX = 4, RETRY_MS = 30 * 60 * 1000, KEEP_DAYS = 30 };
+enum { WRITINGS_MAX = 4, RECEIVED_MAX = 2000, /* rows of strangers a day */
+    RETRY_MS = 30 * 60 * 1000, KEEP_DAYS = 30 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
 /* A report being written in some smtpout. */
@@ -200,6 +201,14 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_ms
     const struct ipc_rpt_received *r = &m->rpt_received;
     (void)ch;
     (void)fd;
+    q->received_n = q->received_day == today() ? q->received_n + 1 : 1;
+    q->received_day = today();
+    if (q->received_n > RECEIVED_MAX) {
+        if (q->received_n == RECEIVED_MAX + 1) {
+            log_warn("tls-reports-too-many", KVN("most-a-day", RECEIVED_MAX), KV("what", "further ones are not kept today"));
+        }
+        return;
+    }
     store_rpt_add_received(q->store, &(struct store_rpt_received){.at_ms = clock_wall_ms(), .organization = r->organization,
                                                                   .report_id = r->report_id, .domain = r->domain,
                                                                   .begin_ms = r->begin_ms, .end_ms = r->end_ms, .type = r->type,

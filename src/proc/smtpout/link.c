@@ -428,7 +428,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     return l;
 }
 
-static void start_connecting(struct link_conn *l)
+static int start_connecting(struct link_conn *l)
 {
     const struct conf *c = child_conf(l->out->child);
     struct endpoint to, from;
@@ -436,11 +436,10 @@ static void start_connecting(struct link_conn *l)
     bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0 &&
                      r == 0 && from.addr.ss_family == to.addr.ss_family;
     r = r < 0 ? r : conn_connect(child_loop(l->out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
-    if (r < 0) {
-        fail(l, REASON_CONNECT, strerror(-r));
-        return;
+    if (r == 0) {
+        keep_time(l);
     }
-    keep_time(l);
+    return r;
 }
 
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
@@ -457,7 +456,10 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
         fail(l, REASON_TLS_FAILED, "our own TLS settings for this destination cannot be used");
         return;
     }
-    start_connecting(l);
+    int r = start_connecting(l);
+    if (r < 0) {
+        fail(l, REASON_CONNECT, strerror(-r));
+    }
 }
 
 static void on_fail_later(void *arg)
@@ -468,23 +470,15 @@ static void on_fail_later(void *arg)
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
                                  uint16_t port, const struct tls_way *tls, struct tls_context *context)
 {
-    const struct conf *c = child_conf(out->child);
     struct link_conn *l = link_new(out, host, ip, port, tls, false);
-    struct endpoint to, from;
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
     l->context = context ? tls_context_ref(context) : NULL;
-    bool bind_from = *c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 0, &from) == 0;
-    int r = l->context ? endpoint_parse(str_c(ip), port, &to) : -EINVAL;
-    bind_from = bind_from && r == 0 && from.addr.ss_family == to.addr.ss_family;
-    r = r < 0 ? r : conn_connect(child_loop(out->child), &to, bind_from ? &from : NULL, OUT_MAX, &conn_events, l, &l->conn);
-    if (r < 0) { /* told later: the caller still sets up its side */
+    if (!l->context || start_connecting(l) < 0) { /* told later: the caller still sets up its side */
         timer_free(l->timer);
         l->timer = timer_new(child_loop(out->child), on_fail_later, l);
         timer_start(l->timer, 0);
-    } else {
-        keep_time(l);
     }
     return l;
 }
