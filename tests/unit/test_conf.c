@@ -84,6 +84,13 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "partner \"x\" { domains a.example; outbound cert; }", "write: outbound require");
     bad(BASE "partner \"x\" { domains a.example; outbound require pins; }", "is not one of: none encrypt cert auth pin");
     bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "belong together");
+    bad(BASE "partner \"x\" { domains a.example; pin cert:00; }", "64 hex digits");
+    bad(BASE "rule \"x\" { from group:nobody; }", "there is no group \"nobody\"");
+    bad(BASE "rule \"x\" { to @a..b; }", "is not an address, @domain");
+    bad(BASE "rule \"x\" { client-certificate none; }", "there is no client-certificate \"none\"");
+    bad(BASE "signing { domain a.example; }", "signing needs all of domain, selector and key");
+    bad(BASE "monitor { interval 1x; }", "is not a time");
+    bad(BASE "rule \"x\" { outbound require cert; profil strict; }", "Did you mean \"profile\"?");
     bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }", "stands in the partners \"x\" and \"y\"");
     bad("listen smtp { address [::]:25; }", "\"hostname\" is missing");
     bad("hostname x.example;", "\"listen\" is missing");

@@ -79,8 +79,62 @@ static void reason_codes(void **state)
     assert_string_equal(sess_name(SESS_PKIX_BAD), "pkix_bad");
 }
 
+static const char rules_text[] =
+    "hostname mx.test; listen smtp { address [::]:25; }\n"
+    "group \"doctors\" { members dr@in.test @ward.in.test group:heads; } group heads { members Boss@in.test; }\n"
+    "client-certificate ours { chain /c.pem; key /c.key; }\n"
+    "partner \"Bank\" { domains bank.test; outbound require encrypt; profile nist; }\n"
+    "rule a { from group:doctors; outbound require cert; }\n"
+    "rule b { to @.court.test judge@law.test; outbound require auth; dane require; client-certificate ours; profile strict; }\n"
+    "rule c { from dr@in.test; to @bank.test; outbound require pin; pin cert:AA:00112233445566778899aabbccddeeff00112233445566778899aabbccddee; }\n";
+
+static struct route route_for(const struct conf *c, const char *from, const char *to)
+{
+    struct route r;
+    rules_route(c, str_c(from), str_c(to), &r);
+    return r;
+}
+
+/* All that match are joined: the strongest counts, the first word about the rest. */
+static void rules_join(void **state)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(4096), canonical = BUF_INIT(1 << 20);
+    struct conf *c, *again;
+    (void)state;
+    if (conf_parse(str_c(rules_text), "t", &problems, &c) < 0) {
+        fail_msg("%.*s", (int)buf_len(&problems), buf_str(&problems).p);
+    }
+    assert_int_equal(route_for(c, "x@in.test", "y@out.test").force, FORCE_NONE);
+    assert_int_equal(route_for(c, "DR@in.test", "y@out.test").force, FORCE_CERT);
+    assert_int_equal(route_for(c, "nurse@ward.in.test", "y@out.test").force, FORCE_CERT);
+    assert_int_equal(route_for(c, "nurse@x.ward.in.test", "y@out.test").force, FORCE_NONE); /* @domain is exact */
+    assert_int_equal(route_for(c, "boss@IN.test", "y@out.test").force, FORCE_CERT); /* a group in a group */
+    struct route r = route_for(c, "", "y@high.court.test");
+    assert_int_equal(r.force, FORCE_AUTH);
+    assert_true(r.dane_required && r.profile == 1);
+    assert_string_equal(r.client_certificate, "ours");
+    assert_int_equal(route_for(c, "", "y@court.test").force, FORCE_NONE); /* @.suffix is below it only */
+    assert_int_equal(route_for(c, "", "judge@law.test").force, FORCE_AUTH);
+    assert_int_equal(route_for(c, "", "clerk@law.test").force, FORCE_NONE);
+    r = route_for(c, "x@in.test", "y@bank.test");
+    assert_int_equal(r.force, FORCE_ENCRYPT);
+    assert_int_equal(r.profile, 2);
+    r = route_for(c, "dr@in.test", "y@bank.test");
+    assert_int_equal(r.force, FORCE_PIN);
+    assert_string_equal(r.rule, "c");
+    assert_int_equal(r.pins->pins.n, 1);
+    struct route other = route_for(c, "x@in.test", "y@bank.test");
+    assert_false(rules_same(&r, &other));
+    assert_int_equal(conf_write(c, &canonical), 0); /* what children get means the same */
+    assert_int_equal(conf_parse(buf_str(&canonical), "t", &problems, &again), 0);
+    assert_int_equal(route_for(again, "boss@in.test", "judge@law.test").force, FORCE_AUTH);
+    assert_int_equal(again->n_rules, c->n_rules);
+    conf_free(again);
+    conf_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(routes), cmocka_unit_test(reason_codes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(routes), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

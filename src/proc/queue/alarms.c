@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { MIDDLEBOX_MIN = 5, MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MS = 60 * 1000 };
+enum { MIDDLEBOX_MIN = 5, MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000 };
 
 void alarms_raise(struct queue *q, struct str domain, enum alarm_kind kind, const char *detail)
 {
@@ -145,7 +145,8 @@ void alarms_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     settle_lost(q);
-    bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < MAIL_AGAIN_MS;
+    int64_t again = window(q) / 60 > MAIL_AGAIN_MIN_MS ? window(q) / 60 : MAIL_AGAIN_MIN_MS; /* a minute of a day */
+    bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < again;
     if (!q->alarms_due || q->alarms_reading || waiting || !*c->admin || !queue_can_send(q)) {
         return;
     }
