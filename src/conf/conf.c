@@ -437,6 +437,10 @@ static struct conf_client_certificate *open_certificate(struct binder *b, const 
         bad(b, n->at, "more than %d client-certificate blocks", CONF_CERTIFICATES_MAX);
         return NULL;
     }
+    if (strlen(n->words[1].text) > CONF_LABEL_MAX) {
+        bad(b, n->words[1].at, "the name of a client-certificate is longer than %d octets", CONF_LABEL_MAX);
+        return NULL;
+    }
     c->certificates[c->n_certificates] = (struct conf_client_certificate){.name = n->words[1].text};
     return &c->certificates[c->n_certificates++];
 }
@@ -593,6 +597,10 @@ static void check_whole(struct binder *b)
     struct conf *c = b->conf;
     if (c->inside_domains.n > 0 && !c->deliver_to) {
         bad(b, c->root->at, "inside domains need deliver-to: where should their mail go?");
+    }
+    struct address admin;
+    if (*c->admin && address_mailbox(str_c(c->admin), true, &admin) < 0) {
+        bad(b, c->root->at, "administrator: \"%s\" is not a mail address", c->admin);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         check_rule(b, &c->rules[i]);

@@ -13,6 +13,7 @@ enum {
     CONF_BLOCKS_MAX = 4096,          /* partner blocks */
     CONF_LISTENS_MAX = 16,
     CONF_CERTIFICATES_MAX = 16,
+    CONF_LABEL_MAX = 100,            /* octets of a name that travels between processes */
 };
 
 /* A list of words; owned by the conf. */

@@ -114,8 +114,9 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
                        r->last_ms ? " " : "", r->last_ms ? date : "");
     if (e == 0 && r->state == RCPT_DELIVERED && a) {
         e = buf_printf(out, "  Sent securely: %s; %s\n  Over: ",
-                       a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
-                       grade_words[a->grade < GRADE_END ? a->grade : GRADE_PLAIN]);
+                       a->reason == REASON_SENT_LEGACY ? "NO" : a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
+                       a->reason == REASON_SENT_LEGACY ? "encrypted with outdated cryptography, by an exception"
+                                                       : grade_words[a->grade < GRADE_END ? a->grade : GRADE_PLAIN]);
         e = e < 0 ? e : message_transport_words(a, out);
         e = e < 0 ? e : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host), STR_ARG(a->address));
     } else if (e == 0 && r->reason) {

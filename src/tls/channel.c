@@ -17,7 +17,7 @@ struct tls_channel {
     SSL *ssl;
     BIO *in, *out;
     enum tls_state state;
-    bool is_client, has_dane, may_be_weak;
+    bool is_client, has_dane, may_be_weak, demands_ems;
     char name[256]; /* reference name of a client */
     char problem[200];
     struct tls_facts facts;
@@ -110,6 +110,7 @@ struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls
     }
     ch->is_client = true;
     ch->may_be_weak = ctx->may_be_weak;
+    ch->demands_ems = ctx->demands_ems;
     SSL_set_connect_state(ch->ssl);
     SSL_set_cert_cb(ch->ssl, on_asked, ch);
     str_copy_cut(str_c(peer->name), ch->name, sizeof ch->name);
@@ -328,6 +329,11 @@ static void shake(struct tls_channel *ch)
 {
     ERR_clear_error();
     int r = SSL_do_handshake(ch->ssl);
+    if (r == 1 && ch->demands_ems && SSL_version(ch->ssl) == TLS1_2_VERSION && SSL_get_extms_support(ch->ssl) != 1) {
+        ch->state = TLS_BROKEN;
+        snprintf(ch->problem, sizeof ch->problem, "the peer does not bind its keys to the handshake (no extended master secret)");
+        return;
+    }
     if (r == 1) {
         ch->state = TLS_OPEN;
         learn_session(ch);

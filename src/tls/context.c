@@ -164,6 +164,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     }
     SSL_CTX_dane_set_flags(ctx->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS); /* RFC 7672 3.1.1 */
     ctx->may_be_weak = profile == TLS_PROFILE_LEGACY;
+    ctx->demands_ems = profile == TLS_PROFILE_STRICT;
     *ret = ctx;
     return 0;
 }

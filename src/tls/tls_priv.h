@@ -9,6 +9,7 @@
 struct tls_context {
     SSL_CTX *ssl;
     unsigned more_refs;
+    bool demands_ems; /* profile strict: TLS 1.2 only with extended master secret (RFC 9325 3.5) */
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 

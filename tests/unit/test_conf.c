@@ -90,6 +90,7 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "rule \"x\" { client-certificate none; }", "there is no client-certificate \"none\"");
     bad(BASE "signing { domain a.example; }", "signing needs all of domain, selector and key");
     bad(BASE "monitor { interval 1x; }", "is not a time");
+    bad(BASE "administrator nobody;", "is not a mail address");
     bad(BASE "rule \"x\" { outbound require cert; profil strict; }", "Did you mean \"profile\"?");
     bad(BASE "partner \"x\" { domains a.example; } partner \"y\" { domains A.example; }", "stands in the partners \"x\" and \"y\"");
     bad("listen smtp { address [::]:25; }", "\"hostname\" is missing");

@@ -246,6 +246,23 @@ static void staples(void **state)
     check_staple("staple", "staple.ocsp", TLS_CHECK_OK, "trusted CA");
 }
 
+/* RFC 9325 3.5: profile strict wants the extended master secret, wide takes what there is. */
+static void extended_master_secret(void **state)
+{
+    (void)state;
+    for (int strict = 0; strict < 2; strict++) {
+        struct tls_context *s = server_context("good"), *c = client_context(strict ? TLS_PROFILE_STRICT : TLS_PROFILE_WIDE);
+        SSL_CTX_set_options(s->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
+        SSL_CTX_set_max_proto_version(s->ssl, TLS1_2_VERSION);
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        pump(&p);
+        assert_int_equal(tls_channel_state(p.client), strict ? TLS_BROKEN : TLS_OPEN);
+        end(&p);
+        tls_context_free(s);
+        tls_context_free(c);
+    }
+}
+
 /* RFC 7672 3.1.1 and 3.2 with real handshakes; the digest is taken from the session before. */
 static void dane_handshakes(void **state)
 {
@@ -276,7 +293,7 @@ static void dane_handshakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
+        cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

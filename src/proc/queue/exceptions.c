@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000 };
+enum { DAYS_MAX = 30, EXCEPTIONS_MAX = 10000, OWNER_MAX = 200, REASON_MAX = 400 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
 static const char *const kind_names[] = {[EXCEPTION_RELAX] = "relax", [EXCEPTION_LEGACY] = "legacy"};
@@ -98,6 +98,9 @@ const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
     }
     if (!address_domain_ok(part[1], false) || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 || hours == 0) {
         return "the domain must be a name, and the end at most 30 days away";
+    }
+    if (part[3].n > OWNER_MAX || part[4].n > REASON_MAX) {
+        return "the owner must be at most 200 octets, the reason at most 400";
     }
     if (part[3].n == 0 || part[4].n == 0) {
         return "an exception needs an owner and a reason: both are shown in each report it touches";
