@@ -41,6 +41,9 @@ bool sts_take_txt(struct sts_entry *e, enum sts_txt txt, const char *id, const c
     case STS_TXT_FAILED:
         note(e, STS_PROBLEM_TXT_LOOKUP, detail);
         e->failures += live;
+        if (force) {
+            e->refresh_ms = now_ms + STS_RETRY_MS; /* a refresh that failed: again soon, not at once */
+        }
         return false;
     case STS_TXT_NONE:
         note(e, live && e->policy.mode != STS_MODE_NONE ? STS_PROBLEM_TXT_GONE : STS_PROBLEM_NONE,

@@ -153,6 +153,9 @@ static void cache_table(void **state)
     assert_false(sts_needs_alarm(&e, t + 2));
     assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", false, t + 3));
     assert_true(sts_needs_alarm(&e, t + 3)); /* at the second failure */
+    assert_false(sts_take_txt(&e, STS_TXT_FAILED, "", "timeout", true, t + 3)); /* a refresh without TXT: again in 5 minutes */
+    assert_int_equal(e.refresh_ms, t + 3 + STS_RETRY_MS);
+    e.refresh_ms = t + DAY;
     int64_t expires = e.expires_ms;
     assert_false(sts_take_txt(&e, STS_TXT_ONE, "one", "", false, t + DAY / 2)); /* same id, not due */
     assert_int_equal(e.expires_ms, expires);
