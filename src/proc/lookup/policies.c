@@ -52,7 +52,7 @@ static void settle(struct policy *p)
     int64_t longest = child_conf(p->owner->child)->resolver.cache_max;
     int64_t life = p->entry.problem == STS_PROBLEM_NONE ? (int64_t)p->ttl_s * 1000 : FAILURE_LIFE_MS;
     p->busy = false;
-    p->until_ms = clock_mono_ms() + (life < longest ? life : longest);
+    p->until_ms = clock_mono_ms() + (p->entry.once ? 0 : life < longest ? life : longest);
     if (p->entry.problem != STS_PROBLEM_NONE) {
         log_info("sts-problem", KV("domain", p->entry.domain), KV("result", sts_problem_result(p->entry.problem)),
                  KV("detail", p->entry.problem_text), KV("policy", sts_state_name(sts_effective(&p->entry, clock_wall_ms()))));
@@ -63,7 +63,6 @@ static void settle(struct policy *p)
         list_remove(&w->in_policy);
         waiter_part_done(w);
     }
-    p->entry.once = false;
 }
 
 /* --- HTTPS -------------------------------------------------------------------------------------------- */
@@ -166,6 +165,7 @@ static void look(struct policy *p, enum lookup_again again)
     char name[300];
     p->busy = true;
     p->again = again;
+    p->entry.once = false; /* max_age 0 held for those who asked before */
     snprintf(name, sizeof name, "_mta-sts.%s", p->entry.domain);
     dns_ask(p->owner->resolver, name, DNS_TYPE_TXT, on_txt, p);
 }
