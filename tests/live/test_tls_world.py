@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -372,7 +373,7 @@ def reporting(tls):
     key = lab.path('etc', 'dkim.key')
     lab.run('openssl', 'genrsa', '-out', key, '2048')
     lab.run('openssl', 'rsa', '-in', key, '-pubout', '-out', lab.path('etc', 'dkim.pub'))
-    configured(tls, f'tls-reports {{ send yes; contact tlsrpt@inside.test; receive tlsrpt@inside.test; }}\nsigning {{ domain inside.test; selector mail; key {key}; }}')
+    configured(tls, f'tls-reports {{ send yes; contact tlsrpt@inside.test; receive tlsrpt@inside.test; delay 1s; }}\nsigning {{ domain inside.test; selector mail; key {key}; }}')
     return tls
 
 
@@ -414,6 +415,24 @@ def test_reports_are_sent(reporting):
     sent = {r['domain']: r['state'] for r in lab.postern('tlsrpt', 'sent', json_out=True)}
     assert sent['rpt.insecure.test'] == sent['rptdane.test'] == 'sent'
     assert 'rptbox.test' not in sent  # the mail with the report is not counted itself
+
+
+def test_yesterdays_report_goes_out_by_itself(reporting):
+    lab = reporting.lab
+    before = len(reports_in(lab, 'dane@rptbox.test'))
+    judged(reporting, 'n@rptdane.test')
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    with sqlite3.connect(lab.path('store', 'postern.db')) as db:  # what was counted today was counted yesterday
+        db.execute('DELETE FROM rpt_sent')
+        db.execute('UPDATE OR IGNORE rpt_count SET day = day - 1')
+    db.close()
+    lab.start_gateway(text)
+    assert lab.wait_for(lambda: len(reports_in(lab, 'dane@rptbox.test')) == before + 1, 30), lab.postern('tlsrpt', 'sent').stdout
+    time.sleep(6)
+    assert len(reports_in(lab, 'dane@rptbox.test')) == before + 1  # once
+    sent = lab.postern('tlsrpt', 'sent', json_out=True)
+    assert {r['domain']: r['state'] for r in sent}['rptdane.test'] == 'sent' and sent[0]['day'] < time.strftime('%Y-%m-%dT', time.gmtime())
 
 
 def report_mail(payload, kind='application/tlsrpt+gzip'):
