@@ -48,6 +48,7 @@ void alarms_lost(struct queue *q, struct str domain)
 {
     if (q->n_lost < ARRAY_LEN(q->lost)) {
         str_copy_cut(domain, q->lost[q->n_lost].domain, sizeof q->lost[0].domain);
+        q->lost[q->n_lost].told = false;
         q->lost[q->n_lost++].at_ms = clock_wall_ms();
     }
 }
@@ -58,29 +59,35 @@ static void raise_middlebox(struct queue *q)
     struct buf text = BUF_INIT(sizeof names - 1);
     for (size_t i = 0; i < q->n_lost; i++) {
         (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->lost[i].domain);
+        q->lost[i].told = true;
     }
     str_copy_cut(buf_str(&text), names, sizeof names);
     buf_free(&text);
     alarms_raise(q, STR(""), ALARM_MIDDLEBOX, names);
     q->middlebox_until_ms = clock_wall_ms() + window(q);
-    q->n_lost = 0;
 }
 
-/* Losses wait a little, to see whether they are many. */
+/* Losses wait a little, to see whether they are many; those of the last hour count, told or not. */
 static void settle_lost(struct queue *q)
 {
     int64_t now = clock_wall_ms(), wait = window(q) / 6;
-    if (q->n_lost >= MIDDLEBOX_MIN || (q->n_lost > 0 && now < q->middlebox_until_ms)) {
+    size_t kept = 0, untold = 0;
+    for (size_t i = 0; i < q->n_lost; i++) {
+        if (!q->lost[i].told || now - q->lost[i].at_ms < window(q)) {
+            untold += !q->lost[i].told;
+            q->lost[kept++] = q->lost[i];
+        }
+    }
+    q->n_lost = kept;
+    if (untold > 0 && (q->n_lost >= MIDDLEBOX_MIN || now < q->middlebox_until_ms)) {
         raise_middlebox(q);
         return;
     }
-    for (size_t i = 0; i < q->n_lost;) {
-        if (now - q->lost[i].at_ms < wait) {
-            i++;
-            continue;
+    for (size_t i = 0; i < q->n_lost; i++) {
+        if (!q->lost[i].told && now - q->lost[i].at_ms >= wait) {
+            q->lost[i].told = true;
+            alarms_raise(q, str_c(q->lost[i].domain), ALARM_LOST_TLS, "");
         }
-        alarms_raise(q, str_c(q->lost[i].domain), ALARM_LOST_TLS, "");
-        q->lost[i] = q->lost[--q->n_lost];
     }
     if (q->middlebox_until_ms && now >= q->middlebox_until_ms && q->n_lost == 0) {
         alarms_clear(q, STR(""), ALARM_MIDDLEBOX);

@@ -123,7 +123,8 @@ struct queue {
     struct {
         char domain[256];
         int64_t at_ms;
-    } lost[64]; /* domains that lost their encryption and are not alarmed yet */
+        bool told;
+    } lost[64]; /* domains that lost their encryption within the hour */
     size_t n_lost;
     int64_t middlebox_until_ms, alarms_mailed_ms;
     bool relist; /* the configuration changed: which domains are listed? */
