@@ -372,7 +372,7 @@ def reporting(tls):
     key = lab.path('etc', 'dkim.key')
     lab.run('openssl', 'genrsa', '-out', key, '2048')
     lab.run('openssl', 'rsa', '-in', key, '-pubout', '-out', lab.path('etc', 'dkim.pub'))
-    configured(tls, f'tls-reports {{ send yes; contact tlsrpt@inside.test; receive tlsrpt@inside.test; delay 1s; }}\nsigning {{ domain inside.test; selector mail; key {key}; }}')
+    configured(tls, f'tls-reports {{ send yes; contact tlsrpt@inside.test; receive tlsrpt@inside.test; delay 1s; }}\nsigning {{ domain inside.test; selector mail; key {key}; }}', queue='idle-connection 8s;')
     return tls
 
 
@@ -411,6 +411,8 @@ def test_reports_are_sent(reporting):
     assert policies[0]['policy']['policy-string'][0].startswith('3 1 1 ') and policies[0]['summary']['total-successful-session-count'] == 1
     bad = lambda: [m for m in lab.received('host-mx.rptbad.test') if m['event'] == 'message']
     assert lab.wait_for(bad, 20) and bad()[0]['tls'] is None  # a report must arrive even where TLS fails (RFC 8460 3)
+    _, _, waived = esmtp(reporting, 'w@rptbad.test', '', header='TLS-Required: No\r\n')
+    reporting.wait_reason(waived, 'tls-failed')  # the report's plain connection serves nobody else
     sent = {r['domain']: r['state'] for r in lab.postern('tlsrpt', 'sent', json_out=True)}
     assert sent['rpt.insecure.test'] == sent['rptdane.test'] == 'sent'
     assert 'rptbox.test' not in sent  # the mail with the report is not counted itself

@@ -78,6 +78,7 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
     }
     struct peer *p = err_calloc(1, sizeof *p);
     p->refs = 1;
+    p->writes_own = true;
     list_init(&p->pending);
     p->channel = ipc_channel_new(child_loop(q->child), fd, "smtpout", queue_smtpout_rules, on_smtpout_gone, q);
     ipc_channel_set_data(p->channel, p);

@@ -28,6 +28,7 @@ enum {
 struct peer {
     struct ipc_channel *channel;
     unsigned refs;
+    bool writes_own; /* an smtpout: may submit bounces, alarms and TLS reports of our own */
     struct link pending; /* recipients that came before their submit */
     size_t n_pending;
 };

@@ -137,7 +137,7 @@ static struct str keep(struct arena *a, struct str s)
 }
 
 /* Copies what outlives the frame. The body only when there is room for it. */
-static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, int64_t now)
+static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_own, int64_t now)
 {
     struct hot *h = err_calloc(1, sizeof *h);
     bool keep_body = m->body.n > 0 && q->hot_octets + m->body.n <= HOT_OCTETS_MAX;
@@ -153,7 +153,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, int64_t 
         .is_utf8 = m->is_utf8 != 0,
         .reqtls = m->reqtls != 0,
         .tls_required_no = m->tls_required_no != 0,
-        .report = m->report != 0,
+        .report = m->report != 0 && is_own,
         .client = keep(&h->arena, m->client),
         .helo = keep(&h->arena, m->helo),
         .protocol = keep(&h->arena, m->protocol),
@@ -278,7 +278,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->peer = p;
     p->refs++;
     s->token = m->submit.token;
-    s->hot = hot_new(q, &m->submit, now);
+    s->hot = hot_new(q, &m->submit, p->writes_own, now);
     take_rcpts(s, p, now);
     queue_check_space(q);
     if ((q->no_space && !m->submit.bounce_of) || q->stopping) {
@@ -292,7 +292,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (about && about->kind == JOB_NOTICE) {
         mark_noticed(q, about);
     }
-    if (m->submit.about == ABOUT_ALARMS) {
+    if (p->writes_own && m->submit.about == ABOUT_ALARMS) {
         store_set_alarm_mailed(q->store, m->submit.about_id, now);
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);

@@ -417,6 +417,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     struct link_conn *l = err_calloc(1, sizeof *l);
     l->out = out;
     l->port = port;
+    l->without_tls = without_tls;
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
@@ -555,7 +556,7 @@ void link_release(struct link_conn *l, bool usable)
     const struct conf *c = child_conf(out->child);
     l->delivery = NULL;
     l->saving = 0;
-    bool keep = usable && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+    bool keep = usable && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
                 out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
     if (!keep) {
         end_in_order(l);

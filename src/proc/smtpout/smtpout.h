@@ -157,6 +157,7 @@ struct link_conn {
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
     bool offered, handshaking, reused, sighted;
+    bool without_tls; /* an offer was passed over for a TLS report: never for another message */
     unsigned messages;
     struct delivery *delivery;  /* NULL when idle, or... */
     struct link_looker *looker; /* ...when somebody only looks */
