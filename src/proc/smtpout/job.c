@@ -230,25 +230,8 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 /* --- other processes gone ------------------------------------------------------------------------------------------------ */
 
-void job_keys_gone(struct smtpout *out)
-{
-    tlsrpt_give_up(out);
-    for (bool found = true; found;) { /* the map may not change while it is walked */
-        size_t cursor = 0;
-        struct str key;
-        void *value;
-        found = false;
-        while (!found && map_next(out->deliveries, &cursor, &key, &value)) {
-            struct delivery *d = value;
-            if (!d->has_key) {
-                found = true;
-                delivery_give_up(d, REASON_KEYS_AWAY, "the key service went away");
-            }
-        }
-    }
-}
-
-void job_lookup_gone(struct smtpout *out)
+/* Gives up the deliveries that still wait for the process; the map may not change while walked. */
+static void give_up_waiting(struct smtpout *out, bool for_key, const char *detail)
 {
     for (bool found = true; found;) {
         size_t cursor = 0;
@@ -257,12 +240,23 @@ void job_lookup_gone(struct smtpout *out)
         found = false;
         while (!found && map_next(out->deliveries, &cursor, &key, &value)) {
             struct delivery *d = value;
-            if (!d->resolved) {
+            if (for_key ? !d->has_key : !d->resolved) {
                 found = true;
-                delivery_give_up(d, REASON_SHUTDOWN, "the name lookup process went away");
+                delivery_give_up(d, for_key ? REASON_KEYS_AWAY : REASON_SHUTDOWN, detail);
             }
         }
     }
+}
+
+void job_keys_gone(struct smtpout *out)
+{
+    tlsrpt_give_up(out);
+    give_up_waiting(out, true, "the key service went away");
+}
+
+void job_lookup_gone(struct smtpout *out)
+{
+    give_up_waiting(out, false, "the name lookup process went away");
     tlsrpt_give_up(out);
     way_lookup_gone(out); /* probes */
 }
