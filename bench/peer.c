@@ -39,7 +39,7 @@ static struct endpoint target;
 static char *body;
 static size_t body_n;
 static unsigned per_session;
-static const struct str rcpt = {"sink@bench.test", 15};
+static const struct smtp_mail_rcpt rcpt = {"sink@bench.test", 15};
 static struct smtp_mail mail = {.reverse_path = {"load@bench.test", 15}, .rcpts = &rcpt, .n_rcpts = 1};
 
 static struct buf load_file(const char *path)
@@ -159,7 +159,7 @@ static void run_client(struct session *s)
             next_mail(s);
             return;
         case SMTP_CL_BODY:
-            must(smtp_client_body(s->client, str_from(body, body_n)) == 0 && smtp_client_body_end(s->client) == 0);
+            must(smtp_client_body(s->client, str_from(body, body_n), true) == 0);
             break;
         case SMTP_CL_DONE:
             if (!ev.accepted) {
@@ -296,7 +296,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "sink") == 0) {
         if (argc == 7) {
             struct buf chain = load_file(argv[5]), key = load_file(argv[6]);
-            must(tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &tls_ctx) == 0);
+            must(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &tls_ctx) == 0);
         }
         must(conn_listen(&target, &listener) == 0);
         struct watch *w = watch_new(loop, listener, on_accept, NULL);

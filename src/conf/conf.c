@@ -420,14 +420,27 @@ static struct conf_group *open_group(struct binder *b, const struct conf_node *n
 
 static struct conf_listen *open_listen(struct binder *b, const struct conf_node *n)
 {
+    static const char kinds[] = "smtp submission submissions";
     struct conf *c = b->conf;
-    if (c->n_listens >= CONF_LISTENS_MAX || strcmp(n->words[1].text, "smtp") != 0) {
-        bad(b, n->words[1].at, "listen: \"%s\" is not one of: smtp, or there are over %d blocks", n->words[1].text,
+    int kind = choice_index(kinds, str_c(n->words[1].text));
+    if (c->n_listens >= CONF_LISTENS_MAX || kind < 0) {
+        bad(b, n->words[1].at, "listen: \"%s\" is not one of: %s, or there are over %d blocks", n->words[1].text, kinds,
             CONF_LISTENS_MAX);
         return NULL;
     }
-    c->listens[c->n_listens] = (struct conf_listen){.kind = n->words[1].text};
+    c->listens[c->n_listens] = (struct conf_listen){.label = n->words[1].text, .kind = (enum conf_listen_kind)kind};
+    apply_defaults(b, "listen", &c->listens[c->n_listens]);
     return &c->listens[c->n_listens++];
+}
+
+static struct conf_certificate *open_own(struct binder *b, const struct conf_node *n)
+{
+    struct conf *c = b->conf;
+    if (c->n_own >= CONF_CERTIFICATES_MAX) {
+        bad(b, n->at, "more than %d certificate blocks", CONF_CERTIFICATES_MAX);
+        return NULL;
+    }
+    return &c->own[c->n_own++];
 }
 
 static struct conf_client_certificate *open_certificate(struct binder *b, const struct conf_node *n)
@@ -451,6 +464,7 @@ static void *open_block(struct binder *b, const struct conf_node *n, const struc
     return strcmp(key->name, "partner") == 0 || strcmp(key->name, "rule") == 0 ? (void *)open_rule(b, n, key->name)
            : strcmp(key->name, "group") == 0              ? (void *)open_group(b, n)
            : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
+           : strcmp(key->name, "certificate") == 0        ? (void *)open_own(b, n)
            : strcmp(key->name, "client-certificate") == 0 ? (void *)open_certificate(b, n)
                                                           : (void *)b->conf;
 }
@@ -493,9 +507,9 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
 {
     const struct conf_word *words = n->words + 1;
     size_t n_words = n->n_words - 1;
-    if (strcmp(key->name, "outbound") == 0 && n_words > 0) {
+    if ((strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0) && n_words > 0) {
         if (strcmp(words[0].text, "require") != 0 || n_words != 2) {
-            bad(b, words[0].at, "write: outbound require none|encrypt|cert|auth|pin;");
+            bad(b, words[0].at, "write: %s require %s;", key->name, key->choices);
             return;
         }
         words++;
@@ -584,6 +598,9 @@ static void check_rule(struct binder *b, const struct conf_rule *r)
     if ((r->outbound == 4) != (r->pins.n > 0)) {
         bad(b, c->root->at, "%s \"%s\": \"outbound require pin\" and \"pin\" belong together", r->kind, r->name);
     }
+    if ((r->inbound == 3) != (r->inbound_pins.n > 0)) {
+        bad(b, c->root->at, "%s \"%s\": \"inbound require pin\" and \"inbound-pin\" belong together", r->kind, r->name);
+    }
     for (size_t i = 0; i < c->n_certificates && !known; i++) {
         known = strcmp(c->certificates[i].name, r->client_certificate) == 0;
     }
@@ -592,11 +609,35 @@ static void check_rule(struct binder *b, const struct conf_rule *r)
     }
 }
 
+static void check_submission(struct binder *b)
+{
+    const struct conf *c = b->conf;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        if (c->listens[i].kind != CONF_LISTEN_SMTP && c->n_own == 0) {
+            bad(b, c->root->at, "listen %s needs a certificate: people log in inside TLS only", c->listens[i].label);
+        }
+    }
+    for (size_t i = 0; i < c->metrics.addresses.n; i++) {
+        struct str at = str_c(c->metrics.addresses.v[i]);
+        if (!str_starts_nocase(at, STR("127.")) && !str_starts_nocase(at, STR("[::1]"))) {
+            bad(b, c->root->at, "metrics: %s is not a loopback address", at.p);
+        }
+    }
+    if (c->directory.url && !str_starts_nocase(str_c(c->directory.url), STR("ldap://")) &&
+        !str_starts_nocase(str_c(c->directory.url), STR("ldaps://"))) {
+        bad(b, c->root->at, "directory: url must begin with ldap:// or ldaps://");
+    }
+}
+
 static void check_whole(struct binder *b)
 {
     struct conf *c = b->conf;
+    check_submission(b);
     if (c->inside_domains.n > 0 && !c->deliver_to) {
         bad(b, c->root->at, "inside domains need deliver-to: where should their mail go?");
+    }
+    if (!c->relay_user != !c->relay_password || (c->relay_user && (!c->relay_host || c->relay_tls != 2))) {
+        bad(b, c->root->at, "relay: user and password-file belong together, and need tls cert");
     }
     struct address admin;
     if (*c->admin && address_mailbox(str_c(c->admin), true, &admin) < 0) {
@@ -678,16 +719,22 @@ void conf_free(struct conf *c)
         free(c->rules[i].from.v);
         free(c->rules[i].to.v);
         free(c->rules[i].pins.v);
+        free(c->rules[i].inbound_networks.v);
+        free(c->rules[i].inbound_helo.v);
+        free(c->rules[i].inbound_names.v);
+        free(c->rules[i].inbound_pins.v);
     }
     for (size_t i = 0; i < c->n_groups; i++) {
         free(c->groups[i].members.v);
     }
     for (size_t i = 0; i < c->n_listens; i++) {
         free(c->listens[i].addresses.v);
+        free(c->listens[i].balancers.v);
     }
     free(c->inside_domains.v);
     free(c->inside_networks.v);
     free(c->monitor.domains.v);
+    free(c->metrics.addresses.v);
     free(c->rules);
     free(c->groups);
     conf_tree_free(c->root);
@@ -744,6 +791,22 @@ static bool list_has(const struct conf *c, const struct conf_words *list, struct
     return false;
 }
 
+bool conf_domain_listed(const struct conf_words *list, struct str domain)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (covers(list->v[i], domain) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path)
+{
+    return strcmp(r->kind, "rule") == 0 ? list_has(c, &r->from, reverse_path, 0)
+                                        : conf_domain_listed(&r->domains, conf_domain_of(reverse_path));
+}
+
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
 {
     return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || list_has(c, &r->from, reverse_path, 0)) &&
@@ -752,10 +815,5 @@ bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct s
 
 bool conf_is_inside(const struct conf *c, struct str domain)
 {
-    for (size_t i = 0; i < c->inside_domains.n; i++) {
-        if (covers(c->inside_domains.v[i], domain) > 0) {
-            return true;
-        }
-    }
-    return false;
+    return conf_domain_listed(&c->inside_domains, domain);
 }

@@ -22,11 +22,16 @@ struct conf_words {
     size_t n;
 };
 
+enum conf_listen_kind { CONF_LISTEN_SMTP, CONF_LISTEN_SUBMISSION, CONF_LISTEN_SUBMISSIONS, CONF_LISTEN_END };
+
 enum conf_log_to { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
 
 struct conf_listen {
-    const char *kind; /* "smtp" */
-    struct conf_words addresses;
+    const char *label; /* "smtp", "submission", "submissions" */
+    enum conf_listen_kind kind;
+    struct conf_words addresses, balancers;
+    int profile; /* enum tls_profile, at most wide */
+    int client_certificates; /* 1: asked for */
 };
 
 /* What mail between certain people needs: a partner block (by recipient domain) or a rule block
@@ -40,6 +45,15 @@ struct conf_rule {
     int profile;                 /* 0 as for all, else 1 + enum tls_profile */
     int dane;                    /* 1: DANE is required */
     const char *client_certificate;
+    /* mail from them (inbound TLS rules) */
+    int inbound;      /* 0 none, 1 tls, 2 cert, 3 pin */
+    int inbound_mode; /* 0 enforce, 1 report-only */
+    struct conf_words inbound_networks, inbound_helo, inbound_names, inbound_pins;
+    int64_t concurrency, rate; /* of the destination; rate: messages a minute */
+};
+
+struct conf_certificate {
+    const char *chain, *key;
 };
 
 struct conf_group {
@@ -60,11 +74,13 @@ struct conf {
     const char *store_kind, *store_path;
     const char *run_path, *trust_store, *at_rest_key;
 
-    const char *chain, *key;
+    struct conf_certificate own[CONF_CERTIFICATES_MAX]; /* shown to clients; the first is the default */
+    size_t n_own;
 
     struct conf_words inside_domains, inside_networks;
     const char *deliver_to;
     int deliver_to_tls; /* as enum force */
+    int deliver_to_lmtp; /* 0 SMTP, 1 LMTP */
     int deliver_to_requiretls; /* 0 ask the host, 1 assume that the way inside is safe */
     int requiretls, tls_required_no;
 
@@ -79,19 +95,33 @@ struct conf {
 
     const char *relay_host;
     int relay_tls;
+    const char *relay_user, *relay_password;
 
     struct {
-        int64_t smtpin, smtpout;
+        int64_t smtpin, smtpout, login;
     } workers;
+    struct {
+        int sender; /* 0 own, 1 any */
+        const char *password_file;
+        int64_t failures, failures_per_client, failure_time, delay;
+    } accounts;
+    struct {
+        const char *url, *base, *filter, *bind_dn, *bind_password, *group, *mail_attribute;
+        int starttls;
+        int64_t timeout;
+    } directory;
+    struct {
+        struct conf_words addresses;
+    } metrics;
     struct {
         int64_t command_line, header_octets, header_lines, header_field, recipients, size, hops,
             errors, connections, connections_per_address, connections_per_network, transactions;
-        int64_t command_time, data_time, handshake_time, hurry_time;
+        int64_t command_time, data_time, handshake_time, hurry_time, tarpit, expiry_warning;
     } limits;
     struct {
         int64_t first_retry, retry_max, lifetime, concurrency, deliveries,
             messages_per_connection,
-            idle_connection, report_retention, reserve, notice_after;
+            idle_connection, report_retention, reserve, notice_after, delay_notice;
     } queue;
     struct {
         int64_t interval, keep, first_look_time, look_life, forget, expiry_warning;
@@ -137,6 +167,10 @@ int conf_manual(struct buf *out) MUST_USE;
 const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain);
 /* True when the rule block (not partner) is about mail from reverse_path to forward_path. */
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
+/* True when the block is about mail with this sender: a partner by its domains, a rule by `from`. */
+bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path);
+/* True when one of the listed domains (".x": all below x) covers it. */
+bool conf_domain_listed(const struct conf_words *list, struct str domain);
 /* True when the domain is ours. */
 bool conf_is_inside(const struct conf *c, struct str domain);
 /* The domain of an address, "" without one. */

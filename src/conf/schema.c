@@ -7,6 +7,7 @@
 #define IN_RULE(field) offsetof(struct conf_rule, field)
 #define IN_GROUP(field) offsetof(struct conf_group, field)
 #define IN_CERTIFICATE(field) offsetof(struct conf_client_certificate, field)
+#define IN_OWN(field) offsetof(struct conf_certificate, field)
 #define IN_LISTEN(field) offsetof(struct conf_listen, field)
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
@@ -45,7 +46,22 @@
     CHOICE(block, "dane", IN_RULE(dane), "opportunistic", "opportunistic require",                 \
            "require: mail waits unless DANE vouches for the server."),                             \
     TEXT(block, "client-certificate", CONF_TEXT, IN_RULE(client_certificate), NULL, false,         \
-         "Name of the client-certificate block whose certificate is shown where their server asks.")
+         "Name of the client-certificate block whose certificate is shown where their server asks."), \
+    {block, "inbound", CONF_CHOICE, IN_RULE(inbound), "none", 0, 0, "none tls cert pin", false, false, NULL, \
+     "inbound require GRADE: what a connection that brings their mail must be at least. tls: any TLS; cert: " \
+     "a client certificate of a trusted authority (for inbound-names, if given); pin: a client certificate or " \
+     "key named by inbound-pin. A partner block is about senders in its domains and about clients in " \
+     "inbound-networks or with an inbound-helo name; a rule block is about its senders."},          \
+    CHOICE(block, "inbound-mode", IN_RULE(inbound_mode), "enforce", "enforce report-only",         \
+           "report-only: nobody is turned away, but who would have been is listed by postern refusals."), \
+    TEXT(block, "inbound-networks", CONF_NETS, IN_RULE(inbound_networks), NULL, false,             \
+         "Networks of their mail servers."),                                                       \
+    TEXT(block, "inbound-helo", CONF_DOMAINS, IN_RULE(inbound_helo), NULL, false,                  \
+         "Names their mail servers give in EHLO; .x for all below x."),                            \
+    TEXT(block, "inbound-names", CONF_DOMAINS, IN_RULE(inbound_names), NULL, false,                \
+         "DNS names of which a client certificate must have one (inbound require cert)."),         \
+    TEXT(block, "inbound-pin", CONF_PINS, IN_RULE(inbound_pins), NULL, false,                      \
+         "SHA-256 of their client certificates (cert:HEX) or public keys (key:HEX).")
 
 const struct conf_key conf_schema[] = {
     TEXT("", "hostname", CONF_HOST, AT(hostname), NULL, true,
@@ -68,15 +84,27 @@ const struct conf_key conf_schema[] = {
     TEXT("", "trust-store", CONF_PATH, AT(trust_store), "/etc/ssl/certs/ca-certificates.crt", false,
          "Certificates of the authorities that may vouch for receiving servers (PEM)."),
 
-    BLOCK("", "listen", true, true, "smtp", "A port where mail is taken. The label says how: smtp."),
+    BLOCK("", "listen", true, true, "smtp|submission|submissions",
+          "A port where mail is taken. The label says how: smtp (port 25, from anyone), submission (587, people who "
+          "log in after STARTTLS), submissions (465, the same with TLS from the first octet)."),
+    TEXT("listen", "balancers", CONF_NETS, IN_LISTEN(balancers), NULL, false,
+         "Networks of load balancers that begin each connection with the PROXY protocol (version 1 or 2). "
+         "Nobody else may."),
+    CHOICE("listen", "client-certificates", IN_LISTEN(client_certificates), "no", "no ask",
+           "ask: clients may show a certificate; it is verified and recorded, and people whose account is one of its "
+           "names may log in with it (EXTERNAL). Rules with inbound require cert or pin ask by themselves."),
+    CHOICE("listen", "profile", IN_LISTEN(profile), "wide", "strict nist wide", "Cryptography offered to clients."),
     TEXT("listen", "address", CONF_ADDRS, IN_LISTEN(addresses), NULL, true,
          "Addresses with port: 192.0.2.1:25, [2001:db8::1]:25, [::]:25."),
 
-    BLOCK("", "certificate", false, false, NULL,
-          "Certificate shown to clients. Without it STARTTLS is not offered."),
-    TEXT("certificate", "chain", CONF_PATH, AT(chain), NULL, true,
+    BLOCK("", "certificate", false, true, NULL,
+          "Certificate shown to clients. Without one STARTTLS is not offered. Several blocks: an ECDSA and an RSA "
+          "certificate for the same names, or certificates for other names (chosen by SNI; the first is for everyone "
+          "else). Files that change are read again within a minute."),
+    TEXT("certificate", "chain", CONF_PATH, IN_OWN(chain), NULL, true,
          "Certificate and intermediate certificates (PEM)."),
-    TEXT("certificate", "key", CONF_PATH, AT(key), NULL, true, "Private key (PEM), without a password."),
+    TEXT("certificate", "key", CONF_PATH, IN_OWN(key), NULL, true,
+         "Private key (PEM), without a password. It stays in the keys process."),
 
     BLOCK("", "inside", false, false, NULL, "Our own side: whose mail we take and who may relay."),
     TEXT("inside", "domains", CONF_DOMAINS, AT(inside_domains), NULL, false,
@@ -88,6 +116,8 @@ const struct conf_key conf_schema[] = {
     CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "none", "none encrypt cert",
            "What the connection to it must be: none, encrypt, cert."),
 
+    CHOICE("inside/deliver-to", "protocol", AT(deliver_to_lmtp), "smtp", "smtp lmtp",
+           "How it is spoken to: SMTP, or LMTP (RFC 2033) for a message store."),
     CHOICE("inside/deliver-to", "requiretls", AT(deliver_to_requiretls), "ask", "ask assume",
            "assume: mail with REQUIRETLS is given to it although it does not offer that; you vouch that "
            "the way inside is safe."),
@@ -95,6 +125,9 @@ const struct conf_key conf_schema[] = {
     TEXT("", "relay", CONF_TARGET, AT(relay_host), NULL, false,
          "Smart host that takes all mail to outside domains. Without it, mail goes to the "
          "recipient domain's own servers."),
+    TEXT("relay", "user", CONF_TEXT, AT(relay_user), NULL, false,
+         "Name to log in with there. Only over TLS with a right certificate (tls cert)."),
+    TEXT("relay", "password-file", CONF_PATH, AT(relay_password), NULL, false, "File with the password, one line."),
     CHOICE("relay", "tls", AT(relay_tls), "cert", "none encrypt cert",
            "What the connection to it must be: none, encrypt, cert."),
 
@@ -109,6 +142,9 @@ const struct conf_key conf_schema[] = {
     TEXT("partner", "domains", CONF_DOMAINS, IN_RULE(domains), NULL, true,
          "Its domains; .bank.example means every domain below bank.example."),
     RULE_KEYS("partner"),
+    NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
+           "Deliveries at once to each of its domains; the setting of queue stays the limit."),
+    NUMBER("partner", "rate", IN_RULE(rate), "1000000", 1, 1000000, "Messages a minute to each of its domains."),
 
     BLOCK("", "rule", false, true, "name",
           "A rule by sender and recipient. All rules that match a mail are joined: the strongest counts."),
@@ -130,6 +166,40 @@ const struct conf_key conf_schema[] = {
     NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, 64, "Processes that take mail."),
     NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, 64, "Processes that deliver mail."),
 
+    NUMBER("workers", "login", AT(workers.login), "2", 1, 64, "Processes that check passwords (if people log in)."),
+
+    BLOCK("", "accounts", false, false, NULL, "People who log in to send mail (listen submission). See postern user."),
+    CHOICE("accounts", "sender", AT(accounts.sender), "own", "own any",
+           "own: a sender may use only the addresses of his account; any: every address."),
+    TEXT("accounts", "password-file", CONF_PATH, AT(accounts.password_file), NULL, false,
+         "Further accounts, a line each: NAME:HASH:ADDRESSES; hash as crypt(3) or argon2id makes it, addresses "
+         "separated by blanks."),
+    NUMBER("accounts", "failures", AT(accounts.failures), "10", 1, 10000,
+           "Failed logins for one account within failure-time before further ones are put off."),
+    NUMBER("accounts", "failures-per-client", AT(accounts.failures_per_client), "20", 1, 100000,
+           "The same for one client address."),
+    TIME("accounts", "failure-time", AT(accounts.failure_time), "15m", 1 * SECOND, 1 * DAY, "How long failures count."),
+    TIME("accounts", "delay", AT(accounts.delay), "2s", 0, 1 * MINUTE, "A failed login is answered after this."),
+
+    BLOCK("", "directory", false, false, NULL, "Accounts in an LDAP directory: a login is a bind with the person's password."),
+    TEXT("directory", "url", CONF_TEXT, AT(directory.url), NULL, false, "ldap://HOST[:PORT] or ldaps://HOST[:PORT]."),
+    TEXT("directory", "base", CONF_TEXT, AT(directory.base), "", false, "Where people are looked for."),
+    TEXT("directory", "filter", CONF_TEXT, AT(directory.filter), "(uid=%u)", false,
+         "Finds the person; %u is the name that was given, escaped."),
+    TEXT("directory", "bind-dn", CONF_TEXT, AT(directory.bind_dn), "", false, "Who looks; without it, anonymously."),
+    TEXT("directory", "bind-password-file", CONF_PATH, AT(directory.bind_password), NULL, false, "File with its password, one line."),
+    TEXT("directory", "group", CONF_TEXT, AT(directory.group), "", false,
+         "DN of a group (member or uniqueMember) that people must be in to send mail."),
+    TEXT("directory", "mail-attribute", CONF_TEXT, AT(directory.mail_attribute), "mail", false,
+         "Attribute with the addresses a person may send from."),
+    CHOICE("directory", "starttls", AT(directory.starttls), "yes", "no yes",
+           "Encrypt ldap:// connections; the certificate must be right. no: only for a directory on this machine."),
+    TIME("directory", "timeout", AT(directory.timeout), "5s", 100, 1 * MINUTE, "For each question."),
+
+    BLOCK("", "metrics", false, false, NULL, "Counters for Prometheus."),
+    TEXT("metrics", "address", CONF_ADDRS, AT(metrics.addresses), NULL, true,
+         "Loopback address with port, such as 127.0.0.1:9465."),
+
     BLOCK("", "limits", false, false, NULL, "What one client may ask for."),
     SIZE("limits", "message", AT(limits.size), "50M", 64 * KIB, 2 * GIB,
          "Largest message taken, announced with SIZE."),
@@ -150,17 +220,21 @@ const struct conf_key conf_schema[] = {
     NUMBER("limits", "messages-per-session", AT(limits.transactions), "1000", 1, 1000000,
            "Messages in one session before it is ended."),
     NUMBER("limits", "connections", AT(limits.connections), "2000", 1, 100000,
-           "Sessions at once, per smtpin process."),
+           "Sessions at once, all smtpin processes together."),
     NUMBER("limits", "connections-per-address", AT(limits.connections_per_address), "50", 1, 100000,
-           "Sessions at once from one client address, per smtpin process."),
+           "Sessions at once from one client address."),
     NUMBER("limits", "connections-per-network", AT(limits.connections_per_network), "200", 1, 100000,
-           "Sessions at once from one network (IPv4 /24, IPv6 /64), per smtpin process."),
+           "Sessions at once from one network (IPv4 /24, IPv6 /64)."),
     TIME("limits", "command-time", AT(limits.command_time), "5m", 1 * SECOND, 1 * HOUR,
          "Time for one command as a whole, however it drips in."),
     TIME("limits", "data-time", AT(limits.data_time), "10m", 1 * SECOND, 4 * HOUR,
          "Longest pause inside a message, and ten times this for all of it."),
     TIME("limits", "hurry-time", AT(limits.hurry_time), "10s", 1 * SECOND, 1 * HOUR,
          "No waiting time is longer than this while under a tenth of the sessions are free."),
+    TIME("limits", "tarpit", AT(limits.tarpit), "1s", 0, 1 * MINUTE,
+         "Each rejected command of a client outside is answered after this, doubled with every further one up to 30s."),
+    TIME("limits", "expiry-warning", AT(limits.expiry_warning), "21d", 1 * HOUR, 365 * DAY,
+         "Alarm when a certificate of ours ends within this time."),
     TIME("limits", "handshake-time", AT(limits.handshake_time), "30s", 1 * SECOND, 10 * MINUTE,
          "Time for the whole TLS handshake."),
 
@@ -186,6 +260,10 @@ const struct conf_key conf_schema[] = {
     TIME("queue", "notice-after", AT(queue.notice_after), "15m", 0, 5 * DAY,
          "An inside sender is told when his mail still waits after this because no secure connection "
          "could be had; 0: never."),
+
+    TIME("queue", "delay-notice", AT(queue.delay_notice), "4h", 0, 5 * DAY,
+         "A sender is told once when his mail is still not delivered after this, whatever the reason, unless he "
+         "asked for no such notices (RFC 3461); 0: never."),
 
     BLOCK("", "monitor", false, false, NULL, "Looking at recipient domains: do they offer encryption?"),
     CHOICE("monitor", "probe", AT(monitor.probe), "yes", "no yes",

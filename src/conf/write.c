@@ -99,7 +99,7 @@ static int write_setting(const struct conf_key *key, const void *base, const cha
         return 0;
     }
     int r = buf_printf(out, "%s%s%s ", indent, key->name,
-                       strcmp(key->name, "outbound") == 0 ? " require" : "");
+                       strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0 ? " require" : "");
     r = r < 0 ? r : write_value(out, key, at);
     if (r == 0 && key->type == CONF_TARGET) {
         char block[64];
@@ -146,13 +146,16 @@ int conf_write(const struct conf *c, struct buf *out)
     for (size_t i = 0; r == 0 && i < conf_schema_len; i++) {
         const struct conf_key *key = &conf_schema[i];
         if (key->type != CONF_BLOCK || key->repeated ||
-            (strcmp(key->name, "certificate") == 0 && !c->chain)) {
+            (strcmp(key->name, "metrics") == 0 && c->metrics.addresses.n == 0)) {
             continue;
         }
         r = write_block(key->name, NULL, c, out);
     }
     for (size_t i = 0; r == 0 && i < c->n_listens; i++) {
-        r = write_block("listen", c->listens[i].kind, &c->listens[i], out);
+        r = write_block("listen", c->listens[i].label, &c->listens[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_own; i++) {
+        r = write_block("certificate", NULL, &c->own[i], out);
     }
     for (size_t i = 0; r == 0 && i < c->n_groups; i++) {
         r = write_block("group", c->groups[i].name, &c->groups[i], out);

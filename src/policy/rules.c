@@ -66,8 +66,10 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
     } else if ((domain.n == 0 || conf_is_inside(c, domain)) && c->deliver_to) {
         fixed(ret, "=inside", c->deliver_to, c->deliver_to_tls);
         ret->assume_requiretls = c->deliver_to_requiretls != 0;
+        ret->lmtp = c->deliver_to_lmtp != 0;
     } else if (c->relay_host) {
         fixed(ret, "=relay", c->relay_host, c->relay_tls);
+        ret->login = c->relay_user != NULL;
     } else {
         str_copy_cut(domain, ret->next_hop, sizeof ret->next_hop);
         for (char *p = ret->next_hop; *p; p++) {

@@ -19,6 +19,8 @@ struct route {
     bool dane_required;
     const struct conf_rule *pins;   /* the block with the pins, or NULL; borrowed */
     const char *client_certificate; /* or NULL; borrowed */
+    bool lmtp;  /* FIXED: it speaks LMTP (RFC 2033) */
+    bool login; /* FIXED: we log in there */
     bool assume_requiretls; /* the way inside is vouched for by the administrator */
 };
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout"};
+const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login"};
 
 struct child_file {
     char name[160];
@@ -26,6 +26,7 @@ struct child_file {
 struct early_peer {
     enum role role;
     unsigned index;
+    bool signing;
     int fd;
 };
 
@@ -135,18 +136,37 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     }
 }
 
+static void give_peer(struct child *c, const struct early_peer *p)
+{
+    if (p->signing) {
+        must(c->events->on_signing);
+        c->events->on_signing(c->owner, c, p->role, p->fd);
+    } else {
+        c->events->on_peer(c->owner, c, p->role, p->index, p->fd);
+    }
+}
+
 /* What came before the start is handed to the process right after it. */
 static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     (void)ch;
     must(m->ctl_peer.role < ROLE_END && c->events->on_peer);
+    const struct early_peer p = {(enum role)m->ctl_peer.role, m->ctl_peer.index, m->ctl_peer.signing != 0, fd};
     if (c->started) {
-        c->events->on_peer(c->owner, c, (enum role)m->ctl_peer.role, m->ctl_peer.index, fd);
+        give_peer(c, &p);
         return;
     }
     must(c->n_early < ARRAY_LEN(c->early));
-    c->early[c->n_early++] = (struct early_peer){(enum role)m->ctl_peer.role, m->ctl_peer.index, fd};
+    c->early[c->n_early++] = p;
+}
+
+static void on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    (void)ch;
+    must(c->events->on_shared);
+    c->events->on_shared(c->owner, c, m->ctl_shared.name, fd);
 }
 
 static void on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -154,7 +174,7 @@ static void on_listener(void *owner, struct ipc_channel *ch, const struct ipc_ms
     struct child *c = owner;
     (void)ch;
     must(c->events->on_listener);
-    c->events->on_listener(c->owner, c, m->ctl_listener.name, fd);
+    c->events->on_listener(c->owner, c, m->ctl_listener.name, m->ctl_listener.kind, fd);
 }
 
 static void apply_log(const struct child *c)
@@ -195,7 +215,7 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         c->events->on_start(c->owner, c);
     }
     for (size_t i = 0; i < c->n_early; i++) {
-        c->events->on_peer(c->owner, c, c->early[i].role, c->early[i].index, c->early[i].fd);
+        give_peer(c, &c->early[i]);
     }
     c->n_early = 0;
 }
@@ -266,6 +286,7 @@ static void collect_rules(struct child *c)
         {IPC_ctl_peer, on_peer},         {IPC_ctl_listener, on_listener},
         {IPC_ctl_start, on_start},       {IPC_ctl_reload, on_reload},
         {IPC_ctl_status_ask, on_status}, {IPC_ctl_stop, on_stop},
+        {IPC_ctl_shared, on_shared},
     };
     size_t n = 0;
     for (; n < ARRAY_LEN(own); n++) {

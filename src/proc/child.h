@@ -8,10 +8,10 @@
 #include "sys/loop.h"
 #include "sys/sandbox.h"
 
-enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_END };
+enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_LOGIN, ROLE_END };
 extern const char *const role_names[];
 
-enum { CHILD_FILES_MAX = 48, CHILD_FILE_MAX = 4 * 1024 * 1024 };
+enum { CHILD_FILES_MAX = 64, CHILD_FILE_MAX = 4 * 1024 * 1024 };
 
 struct child;
 
@@ -26,8 +26,12 @@ struct child_events {
     void (*on_start)(void *owner, struct child *c);
     /* A channel to another process. Takes fd. */
     void (*on_peer)(void *owner, struct child *c, enum role role, unsigned index, int fd);
+    /* A channel to keys for TLS signatures alone, waited for. Takes fd. */
+    void (*on_signing)(void *owner, struct child *c, enum role role, int fd);
+    /* Memory shared by all copies of this process; before on_prepare. Takes fd. */
+    void (*on_shared)(void *owner, struct child *c, struct str name, int fd);
     /* A listening socket. Takes fd. */
-    void (*on_listener)(void *owner, struct child *c, struct str name, int fd);
+    void (*on_listener)(void *owner, struct child *c, struct str name, unsigned kind, int fd);
     /* A new configuration stands in child_conf_next(); 0 to take it, or a sentence in problem. */
     int (*on_reload)(void *owner, struct child *c, char *problem, size_t size);
     /* Other messages on the control channel (rules end with IPC_none). */

@@ -9,6 +9,7 @@
 #include "report/dsn.h"
 #include "policy/policy.h"
 #include "wire/date.h"
+#include "wire/notify.h"
 
 #include <stdio.h>
 
@@ -40,17 +41,41 @@ static int put_folded(struct buf *out, struct str text, const char *prefix, bool
     return r;
 }
 
-static struct str status_of(const struct dsn *d, const struct dsn_rcpt *r)
+struct action_words {
+    const char *action, *subject, *verb;
+};
+
+static const struct action_words words_of[] = {
+    [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
+    [DSN_WAITS_FOR_TLS] = {"delayed", "Your message waits for a secure connection", "has not reached"},
+    [DSN_DELAYED] = {"delayed", "Your message has not been delivered yet", "has not reached"},
+    [DSN_RELAYED] = {"relayed", "Your message was handed on", "was handed on, for"},
+    [DSN_DELIVERED] = {"delivered", "Your message was delivered", "was delivered to"},
+};
+
+/* The gravest of all recipients speaks for the notice. */
+static enum dsn_action gravest(const struct dsn *d)
 {
-    if (d->delayed) {
-        const char *deferred = reason_deferred_code(r->reason);
-        return r->code.n > 0 && r->code.p[0] == '4' ? r->code : str_c(*deferred ? deferred : "4.0.0");
+    enum dsn_action a = DSN_DELIVERED;
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        a = d->rcpts[i].action < a ? d->rcpts[i].action : a;
     }
-    if (r->code.n > 0 && r->code.p[0] == '5') {
+    return a;
+}
+
+static bool is_delayed(enum dsn_action a)
+{
+    return a == DSN_WAITS_FOR_TLS || a == DSN_DELAYED;
+}
+
+static struct str status_of(const struct dsn_rcpt *r)
+{
+    char class = is_delayed(r->action) ? '4' : r->action == DSN_FAILED ? '5' : '2';
+    if (r->code.n > 0 && r->code.p[0] == class) {
         return r->code;
     }
-    const char *own = reason_bounced_code(r->reason);
-    return str_c(*own ? own : "5.0.0");
+    const char *own = class == '4' ? reason_deferred_code(r->reason) : class == '5' ? reason_bounced_code(r->reason) : "";
+    return str_c(*own ? own : class == '4' ? "4.0.0" : class == '5' ? "5.0.0" : "2.0.0");
 }
 
 static int put_header(const struct dsn *d, const char *boundary, struct buf *out)
@@ -65,17 +90,24 @@ static int put_header(const struct dsn *d, const char *boundary, struct buf *out
                       "Content-Type: multipart/report; report-type=delivery-status;\r\n"
                       "\tboundary=\"%s\"\r\n%s\r\n"
                       "This is a message in MIME format.\r\n\r\n",
-                      STR_ARG(d->hostname), STR_ARG(d->to),
-                      d->delayed ? "Your message waits for a secure connection" : "Your message could not be delivered",
-                      date, STR_ARG(d->own_id),
+                      STR_ARG(d->hostname), STR_ARG(d->to), words_of[gravest(d)].subject, date, STR_ARG(d->own_id),
                       STR_ARG(d->hostname), boundary,
                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+}
+
+/* One sentence about what became of it. */
+static const char *sentence_of(const struct dsn_rcpt *r)
+{
+    if (r->action == DSN_RELAYED) {
+        return "the next server took it; that server gives no notices, so this is the last you hear of it";
+    }
+    return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox" : reason_sentence(r->reason);
 }
 
 static int put_person(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
-    e = e < 0 ? e : put_folded(out, str_c(reason_sentence(r->reason)), "    ", d->utf8);
+    e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", d->utf8);
     if (e == 0 && r->reply.n > 0) {
         e = buf_printf(out, "\r\n    %s",
                        r->remote ? "The other side said: " : "In detail: ");
@@ -100,15 +132,17 @@ static int put_delay_ending(const struct dsn *d, struct buf *out)
     bool has_admin = d->administrator.n > 0;
     date_rfc5322(d->until_ms, until);
     return buf_printf(out,
-                      "Nothing was sent in clear, and nothing is lost. It is tried again until\r\n%s; "
+                      "%sIt is tried again until\r\n%s; "
                       "then it comes back to you.\r\nYou do not need to send it again. If it is urgent, reach the "
                       "recipient in\r\nanother way, or ask %s" STR_FMT ".\r\n\r\n",
+                      gravest(d) == DSN_WAITS_FOR_TLS ? "Nothing was sent in clear, and nothing is lost. " : "Nothing is lost. ",
                       until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
 static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
 {
     char date[DATE_MAX];
+    enum dsn_action worst = gravest(d);
     date_rfc5322(d->arrived_ms, date);
     int e = buf_printf(out,
                        "--%s\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n"
@@ -117,24 +151,39 @@ static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
                        boundary, d->utf8 ? "utf-8" : "us-ascii",
                        d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname),
                        d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date, STR_ARG(d->id),
-                       d->delayed ? "has not reached" : "could not be delivered to");
+                       words_of[worst].verb);
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = put_person(d, &d->rcpts[i], out);
     }
-    return e < 0 ? e : d->delayed ? put_delay_ending(d, out) : put_ending(d, out);
+    return e < 0 ? e : worst == DSN_FAILED ? put_ending(d, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+}
+
+/* RFC 3464 2.3.1: only where the sender named it. */
+static int put_original(const struct dsn_rcpt *r, struct buf *out)
+{
+    size_t semicolon = str_find(r->orcpt, ';', 0);
+    CLEANUP(buf_free) struct buf address = BUF_INIT(NOTIFY_ORCPT_MAX);
+    if (r->orcpt.n == 0 || notify_xtext_read(str_slice(r->orcpt, semicolon + 1, r->orcpt.n), &address) < 0) {
+        return 0;
+    }
+    int e = buf_printf(out, "Original-Recipient: " STR_FMT ";", STR_ARG(str_slice(r->orcpt, 0, semicolon)));
+    e = e < 0 ? e : put_folded(out, buf_str(&address), "    ", false);
+    return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
 static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
-    struct str status = status_of(d, r);
+    struct str status = status_of(r);
     bool is_utf8 = false;
     for (size_t i = 0; i < r->forward_path.n; i++) {
         is_utf8 |= (unsigned char)r->forward_path.p[i] >= 0x80;
     }
     date_rfc5322(r->last_ms, date);
-    int e = buf_printf(out, "\r\nFinal-Recipient: %s;" STR_FMT "\r\nAction: %s\r\nStatus: " STR_FMT "\r\n",
-                       is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), d->delayed ? "delayed" : "failed", STR_ARG(status));
+    int e = buf_add(out, STR("\r\n"));
+    e = e < 0 ? e : put_original(r, out);
+    e = e < 0 ? e : buf_printf(out, "Final-Recipient: %s;" STR_FMT "\r\nAction: %s\r\nStatus: " STR_FMT "\r\n",
+                               is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), words_of[r->action].action, STR_ARG(status));
     if (e == 0 && r->host.n > 0) {
         e = buf_printf(out, "Remote-MTA: dns;" STR_FMT "\r\n", STR_ARG(r->host));
     }
@@ -146,7 +195,7 @@ static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct
     if (e == 0 && r->last_ms > 0) {
         e = buf_printf(out, "Last-Attempt-Date: %s\r\n", date);
     }
-    if (e == 0 && d->delayed) {
+    if (e == 0 && is_delayed(r->action)) {
         date_rfc5322(d->until_ms, date);
         e = buf_printf(out, "Will-Retry-Until: %s\r\n", date);
     }
@@ -162,6 +211,12 @@ static int put_fields(const struct dsn *d, const char *boundary, struct buf *out
                        "Reporting-MTA: dns;" STR_FMT "\r\nArrival-Date: %s\r\n",
                        boundary, d->utf8 ? "global-" : "",
                        d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname), date);
+    CLEANUP(buf_free) struct buf envid = BUF_INIT(NOTIFY_ENVID_MAX);
+    if (e == 0 && d->envid.n > 0 && notify_xtext_read(d->envid, &envid) == 0) {
+        e = buf_printf(out, "Original-Envelope-Id: ");
+        e = e < 0 ? e : put_folded(out, buf_str(&envid), "    ", false);
+        e = e < 0 ? e : buf_add(out, STR("\r\n"));
+    }
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = put_rcpt_fields(d, &d->rcpts[i], out);
     }

@@ -5,7 +5,13 @@
 #include "base/buf.h"
 #include "policy/verdict.h"
 
+/* What the notice says about a recipient (RFC 3464 2.3.3). RELAYED: handed to a server that gives no
+ * notices of its own; what it does with it is not known. */
+enum dsn_action { DSN_FAILED, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+
 struct dsn_rcpt {
+    enum dsn_action action;
+    struct str orcpt; /* ORCPT as it was said; may be empty */
     struct str forward_path;
     enum reason reason;
     struct str code;  /* enhanced status code, may be empty: then the reason's own */
@@ -25,8 +31,8 @@ struct dsn {
     size_t n_rcpts;
     struct str headers; /* header section of the original, CRLF lines; never its body */
     bool utf8;
-    bool delayed;       /* not failed yet: it waits for a secure connection... */
-    int64_t until_ms;   /* ...until then */
+    struct str envid;   /* xtext; may be empty */
+    int64_t until_ms;   /* when a delayed mail comes back */
 };
 
 /* Appends the whole message, CRLF lines. 0 or -ENOSPC. */

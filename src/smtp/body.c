@@ -86,15 +86,8 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
     }
 }
 
-void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
-                    uint64_t size_so_far)
+static void refuse_problem(struct smtp_body *b)
 {
-    if (b->in_header) {
-        look_header(b, c, text);
-    }
-    if (size_so_far > c->size_max) {
-        refuse(b, &too_big);
-    }
     switch (b->dots.problem) {
     case DOT_FINE:
         break;
@@ -108,6 +101,24 @@ void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, str
         refuse(b, &nul);
         break;
     }
+}
+
+void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
+                    uint64_t size_so_far)
+{
+    if (b->in_header) {
+        look_header(b, c, text);
+    }
+    if (size_so_far > c->size_max) {
+        refuse(b, &too_big);
+    }
+    refuse_problem(b);
+}
+
+void smtp_body_chunks_end(struct smtp_body *b)
+{
+    dot_look_end(&b->dots);
+    refuse_problem(b);
 }
 
 const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * client.c: the SMTP client, RFC 5321 3.1-3.3 and 4.1, RFC 2920 (pipelining), RFC 3207 (STARTTLS).
+ * client.c: the SMTP client, RFC 5321 3.1-3.3 and 4.1, RFC 2920 (pipelining), RFC 3207 (STARTTLS),
+ * RFC 3030 (chunks), RFC 3461 (notices), RFC 4954 (AUTH), RFC 2033 (LMTP).
  *
  * Expected replies stand in a small ring in the order of the commands; each reply goes to the
  * handler of its step, which returns nothing but may queue more commands. set_step() of the
@@ -17,7 +18,7 @@ enum { IN_MAX = 64 * 1024, OUT_MAX = 4 * 1024 * 1024, EXPECT_MAX = 64 };
 
 enum step {
     STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA,
-    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT,
+    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT, STEP_CHUNK, STEP_AUTH,
 };
 
 enum phase { PHASE_HELLO, PHASE_TLS, PHASE_READY, PHASE_ENVELOPE, PHASE_BODY, PHASE_OVER };
@@ -35,8 +36,12 @@ struct smtp_client {
     /* the message under way */
     const struct smtp_mail *mail;
     size_t rcpts_sent, rcpts_answered, rcpts_accepted;
-    bool mail_refused, data_sent, needs_rset, finish_due;
+    bool mail_refused, data_sent, needs_rset, finish_due, body_due;
     struct smtp_answer mail_answer; /* why MAIL was refused: it answers every RCPT then */
+    bool chunk_refused;             /* mail_answer says why */
+    bool *accepted;                 /* LMTP: which recipients await their answer */
+    size_t answered_to;             /* LMTP: recipients before this one have theirs */
+    bool any_delivered;
     struct dot_writer dots;
 };
 
@@ -46,7 +51,8 @@ static const enum smtp_wait wait_of[] = {
     [STEP_RSET] = SMTP_WAIT_MAIL,         [STEP_MAIL] = SMTP_WAIT_MAIL,
     [STEP_RCPT] = SMTP_WAIT_RCPT,         [STEP_DATA] = SMTP_WAIT_DATA,
     [STEP_DOT] = SMTP_WAIT_DOT,           [STEP_EMPTY_DOT] = SMTP_WAIT_DOT,
-    [STEP_QUIT] = SMTP_WAIT_EHLO,
+    [STEP_QUIT] = SMTP_WAIT_EHLO,         [STEP_CHUNK] = SMTP_WAIT_DOT,
+    [STEP_AUTH] = SMTP_WAIT_MAIL,
 };
 
 static void emit(struct smtp_client *c, enum smtp_client_event_type type)
@@ -102,6 +108,7 @@ void smtp_client_free(struct smtp_client *c)
         buf_wipe(&c->out);
         buf_free(&c->answer.text);
         buf_free(&c->mail_answer.text);
+        free(c->accepted);
         free(c);
     }
 }
@@ -116,7 +123,7 @@ int smtp_client_feed(struct smtp_client *c, struct str bytes)
 static void say_hello(struct smtp_client *c)
 {
     c->phase = PHASE_HELLO;
-    say(c, STEP_EHLO, "EHLO %s\r\n", c->config.hello);
+    say(c, STEP_EHLO, "%s %s\r\n", c->config.lmtp ? "LHLO" : "EHLO", c->config.hello);
 }
 
 static void on_greeting(struct smtp_client *c)
@@ -141,6 +148,12 @@ static void learn_keyword(struct smtp_caps *caps, struct str line)
     caps->requiretls |= str_eq_nocase(keyword, STR("REQUIRETLS"));
     caps->masked |= str_starts_nocase(keyword, STR("XXXX")); /* requirement TL9 */
     caps->enhanced |= str_eq_nocase(keyword, STR("ENHANCEDSTATUSCODES"));
+    caps->chunking |= str_eq_nocase(keyword, STR("CHUNKING"));
+    caps->binary |= str_eq_nocase(keyword, STR("BINARYMIME"));
+    caps->dsn |= str_eq_nocase(keyword, STR("DSN"));
+    if (str_eq_nocase(keyword, STR("AUTH"))) {
+        str_copy_cut(value, caps->auth, sizeof caps->auth);
+    }
     if (str_eq_nocase(keyword, STR("SIZE"))) {
         caps->has_size = str_to_u64(value, UINT64_MAX / 2, &caps->size) == 0;
     }
@@ -154,7 +167,7 @@ static void ready(struct smtp_client *c)
 
 static void on_ehlo(struct smtp_client *c)
 {
-    if (c->answer.code / 100 == 5 && !c->in_tls) {
+    if (c->answer.code / 100 == 5 && !c->in_tls && !c->config.lmtp) {
         say(c, STEP_HELO, "HELO %s\r\n", c->config.hello); /* RFC 5321 3.2 */
         return;
     }
@@ -229,21 +242,56 @@ static void say_data(struct smtp_client *c)
     say(c, STEP_DATA, "DATA\r\n");
 }
 
+static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
+{
+    CLEANUP(buf_free) struct buf words = BUF_INIT(1024);
+    int e = 0;
+    if (c->caps.dsn && r->notify) {
+        e = buf_printf(&words, " NOTIFY=");
+        e = e < 0 ? e : notify_write(r->notify, &words);
+    }
+    if (e == 0 && c->caps.dsn && r->orcpt.n > 0) {
+        e = buf_printf(&words, " ORCPT=" STR_FMT, STR_ARG(r->orcpt));
+    }
+    must(e == 0);
+    say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
+}
+
+/* With chunks nothing announces the body: it may begin once all recipients were answered. */
+static void begin_chunks(struct smtp_client *c)
+{
+    c->data_sent = true;
+    c->phase = PHASE_BODY;
+    c->body_due = true;
+}
+
 /* Keeps at most half the ring full, so that any number of recipients can be pipelined. */
 static void say_rcpts(struct smtp_client *c)
 {
     const struct smtp_mail *m = c->mail;
     size_t window = c->caps.pipelining ? EXPECT_MAX / 2 : 1;
     while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE) {
-        struct str rcpt = m->rcpts[c->rcpts_sent++];
-        say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">\r\n", STR_ARG(rcpt));
+        say_rcpt(c, &m->rcpts[c->rcpts_sent++]);
     }
     bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent;
     bool all_known = c->rcpts_answered == m->n_rcpts;
+    if (c->caps.chunking) {
+        if (all_sent && all_known && c->rcpts_accepted > 0 && c->phase == PHASE_ENVELOPE) {
+            begin_chunks(c);
+        }
+        return;
+    }
     if (all_sent && c->phase == PHASE_ENVELOPE &&
         (c->caps.pipelining ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
         say_data(c);
     }
+}
+
+/* The octets of one chunk, RFC 3030 2. */
+static int say_chunk(struct smtp_client *c, struct str text, bool last)
+{
+    say(c, last ? STEP_DOT : STEP_CHUNK, "BDAT %zu%s\r\n", text.n, last ? " LAST" : "");
+    return c->phase == PHASE_OVER ? -ENOSPC : buf_add(&c->out, text);
 }
 
 static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
@@ -258,10 +306,16 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     if (!permit_fits(c, permit)) {
         return -EPERM;
     }
+    if (mail->is_binary && !(c->caps.chunking && c->caps.binary)) {
+        return -EPROTONOSUPPORT; /* RFC 3030 3: never downgraded silently */
+    }
     c->mail = mail;
     c->phase = PHASE_ENVELOPE;
     c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = 0;
-    c->mail_refused = c->data_sent = false;
+    c->mail_refused = c->data_sent = c->chunk_refused = c->body_due = c->any_delivered = false;
+    c->answered_to = 0;
+    free(c->accepted);
+    c->accepted = c->config.lmtp ? err_calloc(mail->n_rcpts, sizeof *c->accepted) : NULL;
     c->dots = (struct dot_writer){0};
     if (c->needs_rset) {
         say(c, STEP_RSET, "RSET\r\n");
@@ -274,8 +328,17 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         str_copy_cut(buf_str(&text), size, sizeof size);
         buf_free(&text);
     }
-    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s%s\r\n", STR_ARG(mail->reverse_path), size,
-        mail->is_8bit && c->caps.is_8bit ? " BODY=8BITMIME" : "",
+    char notice[160] = "";
+    if (c->caps.dsn && mail->ret != NOTIFY_RET_NONE) {
+        struct buf text = BUF_INIT(sizeof notice - 1);
+        must(buf_printf(&text, " RET=%s", mail->ret == NOTIFY_RET_FULL ? "FULL" : "HDRS") == 0);
+        str_copy_cut(buf_str(&text), notice, sizeof notice);
+        buf_free(&text);
+    }
+    bool envid = c->caps.dsn && mail->envid.n > 0;
+    say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n", STR_ARG(mail->reverse_path), size, notice,
+        envid ? " ENVID=" : "", STR_ARG(envid ? mail->envid : STR("")),
+        mail->is_binary ? " BODY=BINARYMIME" : mail->is_8bit && c->caps.is_8bit ? " BODY=8BITMIME" : "",
         mail->is_utf8 && c->caps.utf8 ? " SMTPUTF8" : "",
         mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
@@ -291,6 +354,14 @@ static void on_rset(struct smtp_client *c)
     }
 }
 
+static void keep_answer(struct smtp_client *c)
+{
+    c->mail_answer.code = c->answer.code;
+    c->mail_answer.text.max = SMTP_REPLY_TEXT_MAX;
+    buf_reset(&c->mail_answer.text);
+    (void)!buf_add(&c->mail_answer.text, buf_str(&c->answer.text));
+}
+
 static void on_mail(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 2) {
@@ -298,10 +369,7 @@ static void on_mail(struct smtp_client *c)
         return;
     }
     c->mail_refused = true;
-    c->mail_answer.code = c->answer.code;
-    c->mail_answer.text.max = SMTP_REPLY_TEXT_MAX;
-    buf_reset(&c->mail_answer.text);
-    (void)!buf_add(&c->mail_answer.text, buf_str(&c->answer.text));
+    keep_answer(c);
     if (c->n_expect == 0) {
         finish(c, false);
     }
@@ -314,6 +382,9 @@ static void on_rcpt(struct smtp_client *c)
     c->event.rcpt = c->rcpts_answered++;
     c->event.accepted = c->answer.code / 100 == 2 && !c->mail_refused;
     c->rcpts_accepted += c->event.accepted;
+    if (c->accepted) {
+        c->accepted[c->event.rcpt] = c->event.accepted;
+    }
     emit(c, SMTP_CL_RCPT);
     if (c->mail_refused) {
         c->event.answer = &c->mail_answer;
@@ -337,18 +408,84 @@ static void on_data(struct smtp_client *c)
     }
 }
 
-int smtp_client_body(struct smtp_client *c, struct str text)
+/* The answer to a chunk that was not the last. What follows a refused one is only read. */
+static void on_chunk(struct smtp_client *c)
 {
-    return c->phase == PHASE_BODY ? dot_write(&c->dots, text, &c->out) : -EPIPE;
+    if (c->answer.code / 100 != 2 && !c->chunk_refused) {
+        c->chunk_refused = true;
+        keep_answer(c);
+    }
+    if (c->chunk_refused && c->n_expect == 0) {
+        finish(c, false);
+        c->event.answer = &c->mail_answer;
+    }
 }
 
-int smtp_client_body_end(struct smtp_client *c)
+static void on_last(struct smtp_client *c)
+{
+    if (c->chunk_refused) {
+        finish(c, false);
+        c->event.answer = &c->mail_answer;
+    } else {
+        finish(c, c->answer.code / 100 == 2);
+    }
+}
+
+/* LMTP: an answer for each recipient that was accepted, in their order (RFC 2033 4.2). */
+static void on_dot(struct smtp_client *c)
+{
+    if (!c->accepted || c->chunk_refused) {
+        on_last(c);
+        return;
+    }
+    while (c->answered_to < c->mail->n_rcpts && !c->accepted[c->answered_to]) {
+        c->answered_to++;
+    }
+    c->event.rcpt = c->answered_to++;
+    c->event.accepted = c->answer.code / 100 == 2;
+    c->any_delivered |= c->event.accepted;
+    emit(c, SMTP_CL_RCPT_DONE);
+    if (--c->rcpts_accepted > 0) {
+        expect(c, STEP_DOT);
+    } else {
+        c->finish_due = true;
+    }
+}
+
+static void on_auth(struct smtp_client *c)
+{
+    bool more = c->answer.code == 334;
+    c->event.accepted = c->answer.code == 235;
+    emit(c, more ? SMTP_CL_AUTH_STEP : SMTP_CL_AUTH_DONE);
+}
+
+void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial)
+{
+    must(c->phase == PHASE_READY && c->in_tls); /* requirement SM41 */
+    say(c, STEP_AUTH, "AUTH %s%s" STR_FMT "\r\n", mechanism, initial.n > 0 ? " " : "", STR_ARG(initial));
+}
+
+void smtp_client_auth_reply(struct smtp_client *c, struct str text)
+{
+    say(c, STEP_AUTH, STR_FMT "\r\n", STR_ARG(text));
+}
+
+bool smtp_client_wants_body(const struct smtp_client *c)
+{
+    return c->phase == PHASE_BODY && !c->chunk_refused && c->n_expect < EXPECT_MAX - 1;
+}
+
+int smtp_client_body(struct smtp_client *c, struct str text, bool last)
 {
     if (c->phase != PHASE_BODY) {
         return -EPIPE;
     }
-    int r = dot_finish(&c->dots, &c->out);
-    if (r == 0) {
+    if (c->caps.chunking) {
+        return text.n > 0 || last ? say_chunk(c, text, last) : 0;
+    }
+    int r = dot_write(&c->dots, text, &c->out);
+    if (r == 0 && last) {
+        r = dot_finish(&c->dots, &c->out);
         expect(c, STEP_DOT);
     }
     return r;
@@ -392,7 +529,13 @@ static void on_answer(struct smtp_client *c, enum step step)
         on_data(c);
         break;
     case STEP_DOT:
-        finish(c, c->answer.code / 100 == 2);
+        on_dot(c);
+        break;
+    case STEP_CHUNK:
+        on_chunk(c);
+        break;
+    case STEP_AUTH:
+        on_auth(c);
         break;
     case STEP_EMPTY_DOT:
         finish(c, false);
@@ -407,7 +550,11 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
     c->event = (struct smtp_client_event){.type = SMTP_CL_NONE};
     if (c->finish_due) {
         c->finish_due = false;
-        finish(c, false);
+        finish(c, c->any_delivered);
+    }
+    if (c->body_due) {
+        c->body_due = false;
+        emit(c, SMTP_CL_BODY);
     }
     while (c->event.type == SMTP_CL_NONE && c->phase != PHASE_OVER) {
         if (c->n_expect == 0) {

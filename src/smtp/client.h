@@ -10,28 +10,41 @@
 #include "base/buf.h"
 #include "smtp/permit.h"
 #include "smtp/reply.h"
+#include "wire/notify.h"
 
 struct smtp_client;
 
 struct smtp_client_config {
     const char *hello; /* our host name; borrowed */
+    bool lmtp;         /* LHLO, and one answer for each recipient at the end (RFC 2033) */
     bool ignore_starttls; /* only for TLS reports where TLS just failed (RFC 8460 3) */
 };
 
 /* What the peer announced (RFC 5321 4.1.1.1); a new object after STARTTLS. */
 struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
+    bool chunking, binary, dsn; /* RFC 3030, RFC 3461 */
+    char auth[256];             /* SASL mechanisms, blank separated */
     bool masked; /* a keyword of X's: some middlebox overwrote it */
     uint64_t size; /* 0: announced without a limit */
+};
+
+/* One recipient as it is offered. */
+struct smtp_mail_rcpt {
+    struct str path;
+    uint8_t notify;   /* bits of enum notify; said where the peer knows DSN */
+    struct str orcpt;
 };
 
 /* One message to one host. Borrowed until SMTP_CL_DONE. */
 struct smtp_mail {
     struct str reverse_path; /* without brackets; empty: <> */
-    const struct str *rcpts;
+    const struct smtp_mail_rcpt *rcpts;
     size_t n_rcpts;
     uint64_t size; /* octets, for SIZE= */
-    bool is_8bit, is_utf8;
+    bool is_8bit, is_utf8, is_binary;
+    enum notify_ret ret;
+    struct str envid;
     bool requiretls; /* said where the peer offers it (RFC 8689 2) */
 };
 
@@ -43,6 +56,9 @@ enum smtp_client_event_type {
     SMTP_CL_READY,     /* caps are known; a message may be offered */
     SMTP_CL_RCPT,      /* ev.rcpt: number of the recipient; see answer */
     SMTP_CL_BODY,      /* give the body by smtp_client_body(), then smtp_client_body_end() */
+    SMTP_CL_RCPT_DONE, /* LMTP: what became of recipient ev.rcpt; DONE follows the last */
+    SMTP_CL_AUTH_STEP, /* a challenge (base64) in the answer: smtp_client_auth_reply() */
+    SMTP_CL_AUTH_DONE, /* ev.accepted; the session is ready again */
     SMTP_CL_DONE,      /* the message's outcome: answer; ev.accepted says whether it was taken */
     SMTP_CL_REJECTED,  /* the greeting or EHLO was refused, or 421 came; see answer */
     SMTP_CL_BROKEN,    /* not SMTP, or bytes where none may be; see ev.note */
@@ -73,9 +89,14 @@ void smtp_client_tls_started(struct smtp_client *c);
 /* Offers a message. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
 int smtp_client_send(struct smtp_client *c, const struct permit *permit,
                      const struct smtp_mail *mail) MUST_USE;
-/* Appends message octets, dots doubled. */
-int smtp_client_body(struct smtp_client *c, struct str text) MUST_USE;
-int smtp_client_body_end(struct smtp_client *c) MUST_USE;
+/* Appends message octets: dots doubled, or as a BDAT chunk where the peer knows CHUNKING. last: the
+ * message ends with them. */
+int smtp_client_body(struct smtp_client *c, struct str text, bool last) MUST_USE;
+/* False while so many chunks are unanswered that no more may be sent. */
+bool smtp_client_wants_body(const struct smtp_client *c);
+/* SASL on a ready session: AUTH, and the answers to its challenges (base64; "*" gives up). */
+void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial);
+void smtp_client_auth_reply(struct smtp_client *c, struct str text);
 void smtp_client_quit(struct smtp_client *c);
 /* Which time limit is running (RFC 5321 4.5.3.2). */
 enum smtp_wait smtp_client_waits_for(const struct smtp_client *c);

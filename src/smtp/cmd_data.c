@@ -11,5 +11,9 @@ void smtp_cmd_data(struct smtp_server *s, struct str args)
         smtp_server_reply(s, 501, "5.5.4", "DATA takes no parameter");
         return;
     }
+    if (s->tx.is_binary) {
+        smtp_server_reply(s, 503, "5.5.1", "BODY=BINARYMIME needs BDAT (RFC 3030)");
+        return;
+    }
     smtp_server_ask(s, SMTP_EV_DATA);
 }

@@ -19,41 +19,58 @@ static bool argument_ok(struct str args)
     return args.n > 0 && args.n <= 255;
 }
 
-static bool hello(struct smtp_server *s, struct str args)
+static void hello(struct smtp_server *s, struct str args, bool esmtp)
 {
     if (!argument_ok(args)) {
         smtp_server_reply(s, 501, "5.5.4", "Say your host name, as in: EHLO mail.example.org");
-        return false;
+        return;
     }
     smtp_server_reset(s);
     buf_reset(&s->helo);
     must(buf_add(&s->helo, args) == 0);
-    s->state = ST_READY;
-    return true;
+    s->esmtp = esmtp;
+    smtp_server_ask(s, SMTP_EV_HELLO);
 }
 
 void smtp_cmd_ehlo(struct smtp_server *s, struct str args)
 {
-    char text[1024];
-    struct buf lines = BUF_INIT(sizeof text);
-    if (!hello(s, args)) {
-        return;
-    }
-    s->esmtp = true;
-    int r = buf_printf(&lines, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8%s",
-                       s->config.hostname, (unsigned long long)s->config.size_max,
-                       s->config.can_starttls && !s->in_tls ? "STARTTLS\n" : "",
-                       s->config.requiretls && s->in_tls ? "\nREQUIRETLS" : "");
-    must(r == 0);
-    str_copy_cut(buf_str(&lines), text, sizeof text);
-    buf_free(&lines);
-    smtp_server_reply(s, 250, NULL, text);
+    hello(s, args, true);
 }
 
 void smtp_cmd_helo(struct smtp_server *s, struct str args)
 {
-    if (hello(s, args)) {
-        s->esmtp = false;
-        smtp_server_reply(s, 250, NULL, s->config.hostname);
+    hello(s, args, false);
+}
+
+/* PIPELINING RFC 2920, SIZE RFC 1870, CHUNKING and BINARYMIME RFC 3030, DSN RFC 3461, LIMITS RFC 9422,
+ * AUTH RFC 4954 only inside TLS. */
+static void capabilities(struct smtp_server *s, struct buf *lines)
+{
+    const struct smtp_server_config *c = &s->config;
+    int r = buf_printf(lines, "%s\nPIPELINING\nSIZE %llu\n%s8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING\nBINARYMIME\nDSN\n",
+                       c->hostname, (unsigned long long)c->size_max, c->can_starttls && !s->in_tls ? "STARTTLS\n" : "");
+    r = r < 0 || !c->auth || !s->in_tls ? r : buf_printf(lines, "AUTH %s\n", c->auth);
+    r = r < 0 || !c->requiretls || !s->in_tls ? r : buf_printf(lines, "REQUIRETLS\n");
+    r = r < 0 ? r : buf_printf(lines, "LIMITS MAILMAX=%u RCPTMAX=%zu", c->transactions_max, c->recipients_max);
+    must(r == 0);
+}
+
+void smtp_hello_answered(struct smtp_server *s, const struct smtp_reply *r)
+{
+    char text[1024];
+    struct buf lines = BUF_INIT(sizeof text);
+    if (r->code >= 400) {
+        s->state = ST_START;
+        smtp_server_reply(s, r->code, r->enhanced, r->text);
+        return;
     }
+    s->state = ST_READY;
+    if (!s->esmtp) {
+        smtp_server_reply(s, 250, NULL, s->config.hostname);
+        return;
+    }
+    capabilities(s, &lines);
+    str_copy_cut(buf_str(&lines), text, sizeof text);
+    buf_free(&lines);
+    smtp_server_reply(s, 250, NULL, text);
 }

@@ -1,10 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_rcpt.c: RCPT, RFC 5321 4.1.1.3.
+ * cmd_rcpt.c: RCPT, RFC 5321 4.1.1.3; NOTIFY and ORCPT (RFC 3461).
  *
  *   rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
  *          [ SP Rcpt-parameters ] CRLF
  */
 #include "smtp/server_priv.h"
+
+/* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered. */
+static bool parameters(struct smtp_server *s, struct str rest)
+{
+    struct smtp_rcpt *r = &s->rcpt_asked;
+    struct str word;
+    while (rest.n > 0 && str_split(&rest, ' ', &word)) {
+        size_t eq = str_find(word, '=', 0);
+        struct str key = str_slice(word, 0, eq), value = eq < word.n ? str_slice(word, eq + 1, word.n) : STR("");
+        if (word.n == 0) {
+            continue;
+        }
+        if (s->esmtp && str_eq_nocase(key, STR("NOTIFY"))) {
+            if (r->notify || notify_parse(value, &r->notify) < 0) {
+                smtp_server_reply(s, 501, "5.5.4", "NOTIFY must be NEVER, or of SUCCESS,FAILURE,DELAY, once");
+                return false;
+            }
+        } else if (s->esmtp && str_eq_nocase(key, STR("ORCPT"))) {
+            if (r->orcpt.n > 0 || !notify_orcpt_ok(value)) {
+                smtp_server_reply(s, 501, "5.5.4", "ORCPT must be type;xtext, once");
+                return false;
+            }
+            r->orcpt = value;
+        } else {
+            smtp_server_reply(s, 555, "5.5.4", "A parameter of RCPT is not known here");
+            return false;
+        }
+    }
+    return true;
+}
 
 void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
 {
@@ -25,17 +55,18 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
                                      : "The recipient address is not a valid address in < >");
         return;
     }
-    if (str_trim(rest).n > 0) {
-        smtp_server_reply(s, 555, "5.5.4", "A parameter of RCPT is not known here");
+    s->rcpt_asked = (struct smtp_rcpt){0};
+    if (!parameters(s, str_trim(rest))) {
         return;
     }
     struct str copy;
-    if (arena_copy(&s->arena, a.whole, &copy) < 0) {
+    if (arena_copy(&s->arena, a.whole, &copy) < 0 || arena_copy(&s->arena, s->rcpt_asked.orcpt, &s->rcpt_asked.orcpt) < 0) {
         smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
         return;
     }
-    s->rcpt_asked = (struct address){.whole = copy,
-                                     .local = str_slice(copy, 0, a.local.n),
-                                     .domain = str_slice(copy, copy.n - a.domain.n, copy.n)};
+    s->rcpt_asked.path = copy;
+    s->rcpt_address = (struct address){.whole = copy,
+                                       .local = str_slice(copy, 0, a.local.n),
+                                       .domain = str_slice(copy, copy.n - a.domain.n, copy.n)};
     smtp_server_ask(s, SMTP_EV_RCPT);
 }

@@ -2,18 +2,21 @@
  * server.c: the session of the SMTP server: lines, the command table, the body, the end.
  *
  * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
- * (STARTTLS). The order of commands is checked in the table below and nowhere else. A line ends
+ * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table below and nowhere else. A line ends
  * with CRLF; a bare LF makes the line an error, never a command.
  */
 #include "smtp/server_priv.h"
 
 #include <stdlib.h>
 
-enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024 };
+enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024,
+       AUTH_LINE_MAX = 12288 /* RFC 4954 4 */ };
 
 static const struct smtp_reply say_hello = {503, "5.5.1", "Say EHLO first"};
 static const struct smtp_reply nested_mail = {503, "5.5.1", "A transaction is open already; RSET ends it"};
 static const struct smtp_reply need_mail = {503, "5.5.1", "Say MAIL FROM first"};
+static const struct smtp_reply auth_order = {503, "5.5.1", "AUTH stands behind EHLO and before MAIL"};
+static const struct smtp_reply chunks_open = {503, "5.5.1", "A message is being sent in chunks; end it with BDAT ... LAST, or RSET"};
 static const struct smtp_reply need_rcpt = {503, "5.5.1", "No recipient was accepted yet"};
 
 static const struct smtp_command commands[] = {
@@ -23,6 +26,8 @@ static const struct smtp_command commands[] = {
     {"MAIL", ST_READY, smtp_cmd_mail, &nested_mail},
     {"RCPT", ST_MAIL | ST_RCPT, smtp_cmd_rcpt, &need_mail},
     {"DATA", ST_RCPT, smtp_cmd_data, &need_rcpt},
+    {"BDAT", ST_ANY, smtp_cmd_bdat, NULL}, /* its octets follow whatever is answered */
+    {"AUTH", ST_READY, smtp_cmd_auth, &auth_order},
     {"RSET", ST_ANY, smtp_cmd_rset, NULL},
     {"NOOP", ST_ANY, smtp_cmd_noop, NULL},
     {"VRFY", ST_ANY, smtp_cmd_vrfy, NULL},
@@ -38,6 +43,7 @@ struct smtp_server *smtp_server_new(const struct smtp_server_config *config)
     s->in = BUF_INIT(IN_MAX);
     s->out = BUF_INIT(OUT_MAX);
     s->helo = BUF_INIT(1024);
+    s->auth_bytes = BUF_INIT(AUTH_LINE_MAX);
     s->arena = ARENA_INIT(ARENA_MAX);
     return s;
 }
@@ -50,6 +56,7 @@ void smtp_server_free(struct smtp_server *s)
     buf_wipe(&s->in);
     buf_free(&s->out);
     buf_free(&s->helo);
+    buf_wipe(&s->auth_bytes);
     arena_reset(&s->arena);
     free(s);
 }
@@ -85,10 +92,13 @@ bool smtp_server_wants_input(const struct smtp_server *s)
 
 void smtp_server_reset(struct smtp_server *s)
 {
-    if (s->state & (ST_MAIL | ST_RCPT | ST_BODY)) {
+    if (s->state & (ST_MAIL | ST_RCPT | ST_BODY | ST_CHUNK | ST_CHUNKS)) {
         s->abort_due = true;
+        s->drain = s->state == ST_CHUNK ? s->chunk_left : s->drain;
         s->state = ST_READY;
     }
+    s->chunk_left = 0;
+    s->chunk_last = s->chunk_asked = false;
     arena_reset(&s->arena);
     s->tx = (struct smtp_transaction){0};
     smtp_body_start(&s->body);
@@ -116,7 +126,7 @@ void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type)
 {
     s->asking = true;
-    s->asked = type;
+    s->asked = s->question = type;
 }
 
 void smtp_server_tls_started(struct smtp_server *s)
@@ -126,6 +136,7 @@ void smtp_server_tls_started(struct smtp_server *s)
     buf_wipe(&s->in);
     buf_reset(&s->helo);
     s->esmtp = false;
+    s->authenticated = false;
     s->in_tls = true;
     s->state = ST_START;
 }
@@ -144,11 +155,18 @@ static void run_command(struct smtp_server *s, struct str line)
             c->run(s, args);
             return;
         }
-        const struct smtp_reply *r = s->state == ST_START ? &say_hello : c->out_of_order;
+        const struct smtp_reply *r = s->state == ST_START    ? &say_hello
+                                     : s->state == ST_CHUNKS ? &chunks_open
+                                                             : c->out_of_order;
         smtp_server_reply(s, r->code, r->enhanced, r->text);
         return;
     }
     smtp_server_reply(s, 500, "5.5.1", "This command is not known here");
+}
+
+static size_t line_max(const struct smtp_server *s)
+{
+    return s->state == ST_AUTH && s->config.command_line_max < AUTH_LINE_MAX ? AUTH_LINE_MAX : s->config.command_line_max;
 }
 
 /* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. */
@@ -158,14 +176,21 @@ static void take_line(struct smtp_server *s, struct str line)
     struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
     if (s->skipping_line) {
         s->skipping_line = false;
-    } else if (line.n > s->config.command_line_max) {
+    } else if (line.n > line_max(s)) {
         smtp_server_reply(s, 500, "5.5.2", "Line too long");
     } else if (!crlf) {
         smtp_server_reply(s, 500, "5.5.2", "Lines must end with CR LF");
     } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
         smtp_server_reply(s, 500, "5.5.2", "A command may hold neither NUL nor a bare CR");
+    } else if (s->state == ST_AUTH) {
+        smtp_auth_line(s, text);
+        return;
     } else {
         run_command(s, text);
+    }
+    if (s->state == ST_AUTH && !s->asking) {
+        s->state = ST_READY; /* the line could not be taken: the exchange is over */
+        s->cancel_due = true;
     }
 }
 
@@ -175,7 +200,7 @@ static bool next_line(struct smtp_server *s)
     struct str in = buf_str(&s->in);
     size_t lf = str_find(in, '\n', 0);
     if (lf == in.n) {
-        if (in.n > s->config.command_line_max && !s->skipping_line) {
+        if (in.n > line_max(s) && !s->skipping_line) {
             s->skipping_line = true;
             smtp_server_reply(s, 500, "5.5.2", "Line too long");
         }
@@ -191,11 +216,12 @@ static bool next_line(struct smtp_server *s)
     return true;
 }
 
-static void end_of_data(struct smtp_server *s, struct smtp_event *ret)
+void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret)
 {
     const struct smtp_reply *refusal = smtp_body_refusal(&s->body);
     if (!refusal) {
         smtp_server_ask(s, SMTP_EV_BODY_END);
+        s->asked = SMTP_EV_NONE; /* told right here */
         ret->type = SMTP_EV_BODY_END;
         return;
     }
@@ -224,7 +250,7 @@ static bool next_body(struct smtp_server *s, struct smtp_event *ret)
         }
     }
     if (s->body.dots.done) {
-        end_of_data(s, ret);
+        smtp_server_end_of_message(s, ret);
         return true;
     }
     buf_consume(&s->in, 0);
@@ -237,9 +263,15 @@ static bool pending_event(struct smtp_server *s, struct smtp_event *ret)
     if (s->abort_due) {
         s->abort_due = false;
         ret->type = SMTP_EV_ABORT;
+    } else if (s->cancel_due) {
+        s->cancel_due = false;
+        ret->type = SMTP_EV_AUTH_CANCEL;
     } else if (s->asking && s->asked != SMTP_EV_NONE) {
         ret->type = s->asked;
-        ret->rcpt = s->rcpt_asked;
+        ret->rcpt = s->rcpt_address;
+        ret->mechanism = str_c(s->auth_mechanism);
+        ret->bytes = buf_str(&s->auth_bytes);
+        ret->has_bytes = s->auth_has_bytes;
         s->asked = SMTP_EV_NONE; /* told once; the answer is still awaited */
     } else if (s->starttls_due) {
         s->starttls_due = false;
@@ -253,6 +285,15 @@ static bool pending_event(struct smtp_server *s, struct smtp_event *ret)
     return true;
 }
 
+/* Octets of a refused chunk: true when all are gone. */
+static bool drain(struct smtp_server *s)
+{
+    size_t n = buf_len(&s->in) < s->drain ? buf_len(&s->in) : (size_t)s->drain;
+    buf_consume(&s->in, n);
+    s->drain -= n;
+    return s->drain == 0;
+}
+
 void smtp_server_next(struct smtp_server *s, struct smtp_event *ret)
 {
     *ret = (struct smtp_event){.type = SMTP_EV_NONE};
@@ -261,12 +302,16 @@ void smtp_server_next(struct smtp_server *s, struct smtp_event *ret)
             return;
         }
         if (s->state == ST_BODY) {
-            if (!next_body(s, ret)) {
+            (void)next_body(s, ret);
+            return;
+        }
+        if (s->state == ST_CHUNK) {
+            if (smtp_chunk_next(s, ret) || s->state == ST_CHUNK) {
                 return;
             }
-            if (ret->type == SMTP_EV_BODY_END) {
-                s->asked = SMTP_EV_NONE;
-            }
+            continue;
+        }
+        if (s->drain > 0 && !drain(s)) {
             return;
         }
         if (!next_line(s)) {
@@ -280,7 +325,7 @@ static void take_rcpt(struct smtp_server *s)
     struct smtp_transaction *tx = &s->tx;
     if ((tx->n_rcpts & (tx->n_rcpts - 1)) == 0) { /* 0, 1, 2, 4, ...: time to grow */
         size_t cap = tx->n_rcpts ? tx->n_rcpts * 2 : 1;
-        struct str *grown = arena_alloc(&s->arena, cap * sizeof *grown);
+        struct smtp_rcpt *grown = arena_alloc(&s->arena, cap * sizeof *grown);
         if (!grown) {
             smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
             return;
@@ -290,9 +335,40 @@ static void take_rcpt(struct smtp_server *s)
         }
         tx->rcpts = grown;
     }
-    tx->rcpts[tx->n_rcpts++] = s->rcpt_asked.whole;
+    tx->rcpts[tx->n_rcpts++] = s->rcpt_asked;
     s->state = ST_RCPT;
     write_reply(s, &(struct smtp_reply){250, "2.1.5", "Recipient accepted"});
+}
+
+static void message_answered(struct smtp_server *s, const struct smtp_reply *r)
+{
+    smtp_server_reset(s);
+    s->abort_due = false;
+    if (r->code < 400 && ++s->transactions >= s->config.transactions_max) {
+        write_reply(s, r);
+        s->note = "messages per session reached";
+        smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Enough messages for one session; please reconnect"});
+        return;
+    }
+    smtp_server_reply(s, r->code, r->enhanced, r->text);
+}
+
+/* 354 takes the body. A refused BDAT ends the transaction (RFC 3030 2): its further chunks must not
+ * be taken for the first ones. */
+static void data_answered(struct smtp_server *s, const struct smtp_reply *r)
+{
+    bool chunked = s->chunk_asked;
+    s->chunk_asked = false;
+    if (r->code == 354) {
+        smtp_body_start(&s->body);
+        s->state = chunked ? ST_CHUNK : ST_BODY;
+    } else if (chunked) {
+        s->state = ST_CHUNK; /* what is left of it is dropped */
+        smtp_server_reset(s);
+    }
+    if (r->code != 354 || !chunked) {
+        smtp_server_reply(s, r->code, r->enhanced, r->text);
+    }
 }
 
 void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
@@ -300,30 +376,25 @@ void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r)
     if (!s->asking) {
         return; /* the session ended meanwhile */
     }
-    s->asking = false;
     bool good = r->code < 400;
-    if (s->state == ST_BODY) { /* end of data */
-        smtp_server_reset(s);
-        s->abort_due = false;
-        if (good && ++s->transactions >= s->config.transactions_max) {
-            write_reply(s, r);
-            s->note = "messages per session reached";
-            smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Enough messages for one session; please reconnect"});
-            return;
-        }
-    } else if (r->code == 354) {
-        smtp_body_start(&s->body);
-        s->state = ST_BODY;
-    } else if (good && s->state == ST_READY) {
-        s->state = ST_MAIL;
-    } else if (good) {
+    s->asking = false;
+    if (s->question == SMTP_EV_BODY_END) {
+        message_answered(s, r);
+    } else if (s->question == SMTP_EV_DATA) {
+        data_answered(s, r);
+    } else if (s->question == SMTP_EV_HELLO) {
+        smtp_hello_answered(s, r);
+    } else if (s->question == SMTP_EV_RCPT && good) {
         take_rcpt(s);
-        return;
-    } else if (s->state == ST_READY) {
-        arena_reset(&s->arena);
-        s->tx = (struct smtp_transaction){0};
+    } else {
+        if (s->question == SMTP_EV_MAIL && good) {
+            s->state = ST_MAIL;
+        } else if (s->question == SMTP_EV_MAIL) {
+            arena_reset(&s->arena);
+            s->tx = (struct smtp_transaction){0};
+        }
+        smtp_server_reply(s, r->code, r->enhanced, r->text);
     }
-    smtp_server_reply(s, r->code, r->enhanced, r->text);
 }
 
 struct buf *smtp_server_out(struct smtp_server *s)
@@ -348,10 +419,25 @@ bool smtp_server_is_esmtp(const struct smtp_server *s)
 
 bool smtp_server_in_body(const struct smtp_server *s)
 {
-    return s->state == ST_BODY && !s->asking;
+    return (s->state == ST_BODY || s->state == ST_CHUNK) && !s->asking;
+}
+
+bool smtp_server_in_message(const struct smtp_server *s)
+{
+    return (s->state & (ST_BODY | ST_CHUNK | ST_CHUNKS)) != 0;
+}
+
+bool smtp_server_is_authenticated(const struct smtp_server *s)
+{
+    return s->authenticated;
 }
 
 bool smtp_server_waits(const struct smtp_server *s)
 {
     return s->asking;
+}
+
+unsigned smtp_server_errors(const struct smtp_server *s)
+{
+    return s->errors;
 }

@@ -11,10 +11,12 @@ enum smtp_state {
     ST_READY = 1 << 1, /* greeted, no transaction */
     ST_MAIL = 1 << 2,  /* reverse-path accepted */
     ST_RCPT = 1 << 3,  /* at least one recipient accepted */
-    ST_BODY = 1 << 4,
+    ST_BODY = 1 << 4,   /* reading DATA */
     ST_ENDED = 1 << 5,
-    ST_ANY = ST_START | ST_READY | ST_MAIL | ST_RCPT,
-    ST_GREETED = ST_READY | ST_MAIL | ST_RCPT,
+    ST_CHUNK = 1 << 6,  /* reading the octets of a BDAT */
+    ST_CHUNKS = 1 << 7, /* between two BDATs of one message */
+    ST_AUTH = 1 << 8,   /* the next line belongs to AUTH */
+    ST_ANY = ST_START | ST_READY | ST_MAIL | ST_RCPT | ST_CHUNKS,
 };
 
 /* Counts of the message being read (body.c). */
@@ -36,13 +38,21 @@ struct smtp_server {
     struct buf helo;
     bool esmtp, in_tls;
     bool asking;               /* an event waits for its answer */
-    enum smtp_event_type asked;
+    enum smtp_event_type asked, question; /* to be told; waiting for its answer */
+    bool authenticated;
+    char auth_mechanism[24];
+    struct buf auth_bytes; /* what the client said last */
+    bool auth_has_bytes;
+    uint64_t chunk_left, drain; /* octets of the BDAT being read; of one that was refused */
+    bool chunk_last, chunk_asked;
     bool skipping_line;        /* an over-long line: drop up to its CRLF */
-    bool abort_due, starttls_due;
+    bool abort_due, starttls_due, cancel_due;
     unsigned errors, transactions;
+    unsigned seen; /* bits of the parameters of the command under way: a second one is an error */
     struct arena arena; /* of the transaction */
     struct smtp_transaction tx;
-    struct address rcpt_asked;
+    struct smtp_rcpt rcpt_asked;
+    struct address rcpt_address;
     struct smtp_body body;
     const char *note;
 };
@@ -59,10 +69,16 @@ struct smtp_command {
 
 void smtp_cmd_ehlo(struct smtp_server *s, struct str args);
 void smtp_cmd_helo(struct smtp_server *s, struct str args);
+/* EHLO and HELO were judged: the capabilities, or the refusal. */
+void smtp_hello_answered(struct smtp_server *s, const struct smtp_reply *r);
 void smtp_cmd_starttls(struct smtp_server *s, struct str args);
 void smtp_cmd_mail(struct smtp_server *s, struct str args);
 void smtp_cmd_rcpt(struct smtp_server *s, struct str args);
 void smtp_cmd_data(struct smtp_server *s, struct str args);
+void smtp_cmd_bdat(struct smtp_server *s, struct str args);
+void smtp_cmd_auth(struct smtp_server *s, struct str args);
+/* A line that belongs to AUTH. */
+void smtp_auth_line(struct smtp_server *s, struct str line);
 void smtp_cmd_rset(struct smtp_server *s, struct str args);
 void smtp_cmd_noop(struct smtp_server *s, struct str args);
 void smtp_cmd_vrfy(struct smtp_server *s, struct str args);
@@ -76,9 +92,16 @@ void smtp_server_reset(struct smtp_server *s);
 /* Asks the process; the answer comes by smtp_server_answer. */
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type);
 
+/* The next piece of a BDAT chunk (cmd_bdat.c). True when *ret holds an event. */
+bool smtp_chunk_next(struct smtp_server *s, struct smtp_event *ret);
+/* The message is complete: asks, or refuses it. */
+void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret);
+
 void smtp_body_start(struct smtp_body *b);
 /* Looks at the next octets of the message; may set b->refusal. */
 void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
                     uint64_t size_so_far);
+/* The last chunk was read. */
+void smtp_body_chunks_end(struct smtp_body *b);
 /* The refusal at the end of data, or NULL when the message may be taken. */
 const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b);

@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 2 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 3 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
+
+/* What version 3 brought. */
+#define STORE_INDEXES_3                                                                            \
+    "CREATE INDEX recipient_bounce ON recipient (id) WHERE bounced = 0 AND state IN (2, 3, 4);"    \
+    "CREATE INDEX recipient_notice ON recipient (id) WHERE state = 0 AND notice IN (1, 3);"
+/* Accounts of people who log in, and clients that a rule turned away (store/account.h). */
+#define STORE_TABLES_3                                                                             \
+    "CREATE TABLE account ("                                                                       \
+    " name TEXT PRIMARY KEY, hash TEXT NOT NULL, scram TEXT NOT NULL, addresses TEXT NOT NULL,"    \
+    " enabled INTEGER NOT NULL, changed_ms INTEGER NOT NULL) WITHOUT ROWID;"                       \
+    "CREATE TABLE refusal ("                                                                       \
+    " refusal INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, rule TEXT NOT NULL,"                    \
+    " enforced INTEGER NOT NULL, client TEXT NOT NULL, helo TEXT NOT NULL,"                        \
+    " reverse_path TEXT NOT NULL, wanted TEXT NOT NULL, had TEXT NOT NULL, reason TEXT NOT NULL);" \
+    "CREATE INDEX refusal_age ON refusal (at_ms);"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -11,19 +27,21 @@ static const char store_schema[] =
     " is_utf8 INTEGER NOT NULL, client TEXT NOT NULL, helo TEXT NOT NULL, protocol TEXT NOT NULL,"
     " tls_version TEXT NOT NULL, tls_cipher TEXT NOT NULL, tls_bits INTEGER NOT NULL,"
     " sealed_key BLOB NOT NULL, spool TEXT NOT NULL, has_body INTEGER NOT NULL,"
-    " reqtls INTEGER NOT NULL, tls_required_no INTEGER NOT NULL, report INTEGER NOT NULL);"
+    " reqtls INTEGER NOT NULL, tls_required_no INTEGER NOT NULL, report INTEGER NOT NULL,"
+    " is_binary INTEGER NOT NULL DEFAULT 0, ret INTEGER NOT NULL DEFAULT 0,"
+    " envid TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', deaths INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE body (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"
     "CREATE TABLE recipient ("
     " rcpt INTEGER PRIMARY KEY, id INTEGER NOT NULL, forward_path TEXT NOT NULL,"
     " next_hop TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
     " next_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, reason INTEGER NOT NULL,"
     " code TEXT NOT NULL, reply TEXT NOT NULL, host TEXT NOT NULL, bounced INTEGER NOT NULL,"
-    " offered INTEGER NOT NULL, notice INTEGER NOT NULL);"
+    " offered INTEGER NOT NULL, notice INTEGER NOT NULL,"
+    " notify INTEGER NOT NULL DEFAULT 0, orcpt TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX recipient_message ON recipient (id);"
     "CREATE INDEX recipient_due ON recipient (next_hop, next_ms) WHERE state = 0;"
     "CREATE INDEX recipient_open ON recipient (state) WHERE state <> 2;"
-    "CREATE INDEX recipient_bounce ON recipient (id) WHERE bounced = 0 AND state IN (3, 4);"
-    "CREATE INDEX recipient_notice ON recipient (id) WHERE state = 0 AND notice = 1;"
+    STORE_INDEXES_3
     "CREATE TABLE attempt ("
     " attempt INTEGER PRIMARY KEY, id INTEGER NOT NULL, rcpts TEXT NOT NULL, at_ms INTEGER NOT NULL,"
     " took_ms INTEGER NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL,"
@@ -80,4 +98,17 @@ static const char store_schema[] =
     " received INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, organization TEXT NOT NULL,"
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
-    " details TEXT NOT NULL);";
+    " details TEXT NOT NULL);"
+    STORE_TABLES_3;
+
+/* From version 2 to 3. */
+static const char store_upgrade_2[] =
+    "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE message ADD COLUMN login TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE message ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
+    "DROP INDEX recipient_bounce; DROP INDEX recipient_notice;"
+    STORE_INDEXES_3 STORE_TABLES_3;

@@ -78,6 +78,18 @@ static void add_completion(struct store *s, store_done done, void *arg)
 
 /* --- opening --------------------------------------------------------------------------------------- */
 
+/* In one transaction with the number of the version. */
+static int make_tables(struct store *s, const char *sql)
+{
+    char set[64];
+    snprintf(set, sizeof set, "PRAGMA user_version=%d;", STORE_SCHEMA_VERSION);
+    return sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+                   sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK &&
+                   sqlite3_exec(s->db, set, NULL, NULL, NULL) == SQLITE_OK &&
+                   sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK
+               ? 0 : -EIO;
+}
+
 static int setup(struct store *s)
 {
     static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
@@ -97,16 +109,12 @@ static int setup(struct store *s)
         version = sqlite3_column_int(q, 0);
     }
     sqlite3_finalize(q);
-    if (version == 0) {
-        char set[64];
-        snprintf(set, sizeof set, "PRAGMA user_version=%d;", STORE_SCHEMA_VERSION);
-        if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(s->db, store_schema, NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(s->db, set, NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-            return -EIO;
-        }
-    } else if (version != STORE_SCHEMA_VERSION) {
+    if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0)) {
+        return -EIO;
+    }
+    if (version == 2) {
+        log_notice("store-upgraded", KVN("from", 2), KVN("to", STORE_SCHEMA_VERSION));
+    } else if (version != 0 && version != STORE_SCHEMA_VERSION) {
         return -EPROTO;
     }
     for (int i = 0; i < Q_END; i++) {
@@ -297,6 +305,10 @@ static void add_message(struct store *s, const struct store_message *m)
     bind_int(q, 16, m->reqtls);
     bind_int(q, 17, m->tls_required_no);
     bind_int(q, 18, m->report);
+    bind_int(q, 19, m->is_binary);
+    bind_int(q, 20, m->ret);
+    bind_str(q, 21, m->envid);
+    bind_str(q, 22, m->login);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0) {
         q = s->q[Q_ADD_BODY];
@@ -324,6 +336,8 @@ static void add_rcpt(struct store *s, struct store_rcpt *r)
     bind_str(q, 12, r->host);
     bind_int(q, 13, r->bounced);
     bind_int(q, 14, r->tls_offered);
+    bind_int(q, 15, r->notify);
+    bind_str(q, 16, r->orcpt);
     store_run(s, Q_ADD_RCPT);
 }
 
@@ -509,6 +523,14 @@ void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)
         bind_int(s->q[Q_SET_NOTICE], 1, notice);
         bind_int(s->q[Q_SET_NOTICE], 2, rcpt);
         store_run(s, Q_SET_NOTICE);
+    }
+}
+
+void store_count_death(struct store *s, uint64_t id)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_COUNT_DEATH], 1, id);
+        store_run(s, Q_COUNT_DEATH);
     }
 }
 

@@ -45,24 +45,33 @@
     X(RPT_RECEIVED, "SELECT * FROM rpt_received WHERE (?1=0 OR received=?1) ORDER BY received DESC LIMIT ?2") \
     X(RPT_FORGET_RECEIVED, "DELETE FROM rpt_received WHERE at_ms<?")
 
+/* sqlite_account.c */
+#define ACCOUNT_STATEMENTS(X)                                                                      \
+    X(PUT_ACCOUNT, "INSERT OR REPLACE INTO account VALUES (?,?,?,?,?,?)")                          \
+    X(DROP_ACCOUNT, "DELETE FROM account WHERE name=?")                                            \
+    X(ACCOUNTS, "SELECT * FROM account ORDER BY name")                                             \
+    X(ADD_REFUSAL, "INSERT INTO refusal VALUES (NULL,?,?,?,?,?,?,?,?,?)")                          \
+    X(REFUSALS, "SELECT * FROM refusal ORDER BY refusal DESC LIMIT ?")                             \
+    X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")
+
 #define STATEMENTS(X)                                                                              \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?)")                 \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,0)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)")                        \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?)")                    \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
                 "reply=?, host=?, bounced=?, offered=?, notice=? WHERE rcpt=?")                                         \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
     X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (3,4) AND bounced=0)) LIMIT 1") \
+    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (2,3,4) AND bounced=0)) LIMIT 1") \
     X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
     X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
     X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
     X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
     X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
-    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (3,4) ORDER BY id LIMIT ?")   \
+    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) ORDER BY id LIMIT ?")   \
     X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
     X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt")                               \
@@ -76,10 +85,12 @@
     X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?")                                            \
     X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
-    X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice=1 AND m.arrived_ms<=? ORDER BY r.id LIMIT ?") \
+    X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2)) ORDER BY r.id LIMIT ?3") \
+    X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
     DOMAIN_STATEMENTS(X)                                                                           \
     RPT_STATEMENTS(X)                                                                              \
+    ACCOUNT_STATEMENTS(X)                                                                          \
     X(HAS_SPOOL, "SELECT 1 FROM message WHERE spool=?")
 
 #define STATEMENT_ENUM(name, sql) Q_##name,

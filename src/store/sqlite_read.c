@@ -25,7 +25,9 @@ static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
         .bounced = column_int(q, 12) != 0,
         .tls_offered = column_int(q, 13) != 0,
         .notice = (enum rcpt_notice)column_int(q, 14),
-        .reverse_path = sqlite3_data_count(q) > 15 ? column_str(q, 15) : STR(""),
+        .notify = (uint8_t)column_int(q, 15),
+        .orcpt = column_str(q, 16),
+        .reverse_path = sqlite3_data_count(q) > 17 ? column_str(q, 17) : STR(""),
     };
 }
 
@@ -78,11 +80,12 @@ void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, stor
     done(arg, each_rcpt(s, s->q[Q_BOUNCES], fn, arg));
 }
 
-void store_each_notice_due(struct store *s, int64_t arrived_before_ms, unsigned max, store_rcpt_fn fn,
+void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms, unsigned max, store_rcpt_fn fn,
                            store_done done, void *arg)
 {
-    bind_int(s->q[Q_NOTICES], 1, (uint64_t)arrived_before_ms);
-    bind_int(s->q[Q_NOTICES], 2, max);
+    bind_int(s->q[Q_NOTICES], 1, (uint64_t)due_before_ms);
+    bind_int(s->q[Q_NOTICES], 2, (uint64_t)delay_before_ms);
+    bind_int(s->q[Q_NOTICES], 3, max);
     done(arg, each_rcpt(s, s->q[Q_NOTICES], fn, arg));
 }
 
@@ -107,7 +110,12 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .reqtls = column_int(q, 16) != 0,
         .tls_required_no = column_int(q, 17) != 0,
         .report = column_int(q, 18) != 0,
-        .body = column_str(q, 19),
+        .is_binary = column_int(q, 19) != 0,
+        .ret = (uint8_t)column_int(q, 20),
+        .envid = column_str(q, 21),
+        .login = column_str(q, 22),
+        .deaths = (uint32_t)column_int(q, 23),
+        .body = column_str(q, 24),
     };
 }
 

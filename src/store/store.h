@@ -40,6 +40,11 @@ struct store_message {
     bool is_8bit, is_utf8, held;
     bool reqtls, tls_required_no; /* RFC 8689 */
     bool report;                  /* a TLS report of ours: RFC 8460 3 */
+    bool is_binary;               /* RFC 3030 */
+    uint8_t ret;                  /* enum notify_ret (RFC 3461) */
+    struct str envid;             /* xtext */
+    struct str login;             /* who was logged in, empty: nobody */
+    uint32_t deaths;              /* workers that died over it */
     struct str client, helo, protocol, tls_version, tls_cipher;
     uint16_t tls_bits;
     struct str sealed_key;
@@ -47,8 +52,8 @@ struct store_message {
     struct str body;  /* sealed octets when inline */
 };
 
-/* Whether an inside sender is told that his mail waits for a secure connection. */
-enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT };
+/* Whether the sender is told that his mail waits: soon for a secure connection, later for any reason. */
+enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due later: it is merely late */ };
 
 struct store_rcpt {
     uint64_t rcpt; /* number, unique in the store */
@@ -62,6 +67,8 @@ struct store_rcpt {
     bool bounced; /* a bounce about it was stored, or none is due */
     enum rcpt_notice notice;
     struct str reverse_path; /* of the message; only from store_each_due() */
+    uint8_t notify;   /* bits of enum notify (RFC 3461) */
+    struct str orcpt;
     bool tls_offered; /* an attempt saw encryption offered: nothing goes in clear any more */
 };
 
@@ -127,11 +134,15 @@ void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done,
  * queue's: it skips what it has leased already, and after its death everything is due again. */
 void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
                     store_rcpt_fn fn, store_done done, void *arg);
-/* Recipients that failed or expired and wait for their bounce; grouped by message. */
+/* Recipients that failed or expired, or were delivered with a notice wanted, and wait for it; grouped by
+ * message. */
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
-/* Recipients whose sender is to be told now: of messages that came before arrived_before. */
-void store_each_notice_due(struct store *s, int64_t arrived_before_ms, unsigned max, store_rcpt_fn fn,
+/* Recipients whose sender is to be told now: NOTICE_DUE of messages that came before due_before_ms,
+ * NOTICE_DELAY of those before delay_before_ms. */
+void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay_before_ms, unsigned max, store_rcpt_fn fn,
                            store_done done, void *arg);
+/* A worker died over it: counts for good, whatever process dies next. */
+void store_count_death(struct store *s, uint64_t id);
 /* The notice about it was stored. */
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
 /* The message with its inline body, if it is there. */

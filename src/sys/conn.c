@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -335,4 +336,11 @@ void conn_local_ip(const struct conn *c, char *dst, size_t size)
     if (getsockname(c->fd, (struct sockaddr *)&e.addr, &e.len) == 0) {
         endpoint_ip(&e, dst, size);
     }
+}
+
+int conn_take_fd(struct conn *c)
+{
+    int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+    conn_free(c);
+    return fd;
 }

@@ -47,6 +47,8 @@ void conn_local_ip(const struct conn *c, char *dst, size_t size);
 void conn_pause(struct conn *c, bool paused);
 /* Closes and frees at once; no callback. NULL is harmless. Safe inside callbacks. */
 void conn_free(struct conn *c);
+/* Frees it but for its descriptor, which the caller closes. */
+int conn_take_fd(struct conn *c) MUST_USE;
 /* Says FIN after what is pending was written, waits shortly for the peer's, then frees. */
 void conn_finish(struct conn *c);
 

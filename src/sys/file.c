@@ -90,3 +90,14 @@ int file_make_dir(const char *path, long uid, long gid)
     }
     return 0;
 }
+
+int file_shared(const char *name, size_t octets)
+{
+    CLEANUP(err_close_fd) int fd = memfd_create(name, MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)octets) < 0) {
+        return -errno;
+    }
+    int give = fd;
+    fd = -1;
+    return give;
+}

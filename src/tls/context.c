@@ -9,8 +9,10 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* At least 128 bit and authenticated, but old: what a legacy exception adds. */
 #define LEGACY_CIPHERS "ALL:!aNULL:!eNULL:!3DES:!DES:!RC4:!RC2:!IDEA:!SEED:!MD5:!PSK:!SRP:!EXP:!LOW:@SECLEVEL=0"
@@ -92,6 +94,19 @@ static int use_key(SSL_CTX *ssl, struct str pem)
     return r;
 }
 
+/* The private half is in the keys process. */
+static int use_remote_key(SSL_CTX *ssl, struct str chain_pem)
+{
+    BIO *text = BIO_new_mem_buf(chain_pem.p, (int)chain_pem.n);
+    X509 *cert = text ? PEM_read_bio_X509_AUX(text, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = cert ? tls_remote_key(cert) : NULL;
+    int r = key && SSL_CTX_use_PrivateKey(ssl, key) == 1 ? 0 : -EINVAL;
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    BIO_free(text);
+    return r;
+}
+
 static int trust(SSL_CTX *ssl, struct str pem)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
@@ -115,31 +130,118 @@ static int record_only(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
-int tls_context_server(struct str chain_pem, struct str key_pem, enum tls_profile profile,
-                       char *problem, size_t size, struct tls_context **ret)
+/* --- servers: several certificates, chosen by name and by what the client can verify ------------------ */
+
+static X509 *first_certificate(struct str pem)
+{
+    BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
+    X509 *cert = text ? PEM_read_bio_X509_AUX(text, NULL, NULL, NULL) : NULL;
+    BIO_free(text);
+    ERR_clear_error();
+    return cert;
+}
+
+static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_t size)
+{
+    if (own->key.n == 0 ? use_remote_key(ssl, own->chain) < 0 : use_key(ssl, own->key) < 0) {
+        return fail(problem, size, "the private key cannot be used");
+    }
+    if (use_chain(ssl, own->chain) < 0) {
+        return fail(problem, size, "the certificate chain cannot be used");
+    }
+    return SSL_CTX_check_private_key(ssl) == 1 ? 0 : fail(problem, size, "certificate and private key do not belong together");
+}
+
+/* Another certificate for the same names with a key of another kind: RSA beside ECDSA. */
+static bool goes_with(struct str chain, struct str other)
+{
+    X509 *a = first_certificate(chain), *b = first_certificate(other);
+    bool fits = a && b && EVP_PKEY_get_base_id(X509_get0_pubkey(a)) != EVP_PKEY_get_base_id(X509_get0_pubkey(b));
+    GENERAL_NAMES *names = fits ? X509_get_ext_d2i(a, NID_subject_alt_name, NULL, NULL) : NULL;
+    fits = names && sk_GENERAL_NAME_num(names) > 0;
+    for (int i = 0; fits && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        fits = g->type != GEN_DNS || X509_check_host(b, (const char *)ASN1_STRING_get0_data(g->d.dNSName),
+                                                     (size_t)ASN1_STRING_length(g->d.dNSName), 0, NULL) == 1;
+    }
+    GENERAL_NAMES_free(names);
+    X509_free(a);
+    X509_free(b);
+    return fits;
+}
+
+/* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672 8.1). */
+static int on_server_name(SSL *ssl, int *alert, void *arg)
+{
+    const struct tls_context *ctx = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    (void)alert;
+    for (size_t i = 0; name && i < ctx->n_named; i++) {
+        if (X509_check_host(ctx->named[i].cert, name, 0, 0, NULL) == 1) {
+            SSL_set_SSL_CTX(ssl, ctx->named[i].ssl);
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_profile profile, struct str trust_pem, char *problem,
+                       size_t size, SSL_CTX **ret)
+{
+    SSL_CTX *ssl = *ret = SSL_CTX_new(TLS_server_method());
+    if (!ssl || apply_profile(ssl, profile) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
+        return fail(problem, size, "TLS could not be set up");
+    }
+    int r = add_own(ssl, &own[at], problem, size);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        if (i != at && goes_with(own[at].chain, own[i].chain)) {
+            r = add_own(ssl, &own[i], problem, size);
+        }
+    }
+    SSL_CTX_set_session_id_context(ssl, (const unsigned char *)"smtpin", 6);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(ssl, 0);
+    SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
+    if (trust_pem.n > 0) { /* asked for, recorded, never a condition of the handshake */
+        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, record_only);
+    }
+    return r;
+}
+
+int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile profile, struct str client_trust_pem, char *problem,
+                       size_t size, struct tls_context **ret)
 {
     ERR_clear_error();
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
-    ctx->ssl = SSL_CTX_new(TLS_server_method());
-    int r = -EINVAL;
-    if (!ctx->ssl || apply_profile(ctx->ssl, profile) < 0) {
-        r = fail(problem, size, "TLS could not be set up");
-    } else if (use_key(ctx->ssl, key_pem) < 0) { /* first, so that a mismatch is told as one below */
-        r = fail(problem, size, "the private key cannot be used");
-    } else if (use_chain(ctx->ssl, chain_pem) < 0) {
-        r = fail(problem, size, "the certificate chain cannot be used");
-    } else if (SSL_CTX_check_private_key(ctx->ssl) != 1) {
-        r = fail(problem, size, "certificate and private key do not belong together");
-    } else {
-        SSL_CTX_set_session_id_context(ctx->ssl, (const unsigned char *)"smtpin", 6);
-        SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
-        SSL_CTX_set_num_tickets(ctx->ssl, 0);
-        SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET);
-        *ret = ctx;
-        return 0;
+    int r = make_server(own, n, 0, profile, client_trust_pem, problem, size, &ctx->ssl);
+    for (size_t i = 0; r == 0 && n > 1 && i < n && i < ARRAY_LEN(ctx->named); i++) {
+        r = make_server(own, n, i, profile, client_trust_pem, problem, size, &ctx->named[i].ssl);
+        ctx->named[i].cert = first_certificate(own[i].chain);
+        ctx->n_named++;
     }
-    tls_context_free(ctx);
-    return r;
+    if (r < 0) {
+        tls_context_free(ctx);
+        return r;
+    }
+    if (ctx->n_named > 0) {
+        SSL_CTX_set_tlsext_servername_callback(ctx->ssl, on_server_name);
+        SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
+    }
+    ctx->asks_client = client_trust_pem.n > 0;
+    *ret = ctx;
+    return 0;
+}
+
+int64_t tls_not_after(struct str chain_pem, char *names, size_t size)
+{
+    struct tm tm = {0};
+    X509 *cert = first_certificate(chain_pem);
+    int64_t ms = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
+    if (names && cert) {
+        X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, names, (int)size);
+    }
+    X509_free(cert);
+    return ms;
 }
 
 int tls_context_client(struct str ca_pem, enum tls_profile profile, char *problem, size_t size,
@@ -169,17 +271,10 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     return 0;
 }
 
-int tls_context_show(struct tls_context *ctx, struct str chain_pem, struct str key_pem, char *problem, size_t size)
+int tls_context_show(struct tls_context *ctx, const struct tls_own *own, char *problem, size_t size)
 {
     ERR_clear_error();
-    if (use_key(ctx->ssl, key_pem) < 0) {
-        return fail(problem, size, "the private key cannot be used");
-    }
-    if (use_chain(ctx->ssl, chain_pem) < 0) {
-        return fail(problem, size, "the certificate chain cannot be used");
-    }
-    return SSL_CTX_check_private_key(ctx->ssl) == 1
-               ? 0 : fail(problem, size, "certificate and private key do not belong together");
+    return add_own(ctx->ssl, own, problem, size);
 }
 
 struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ciphers)
@@ -230,6 +325,10 @@ void tls_context_free(struct tls_context *ctx)
     if (ctx && ctx->more_refs > 0) {
         ctx->more_refs--;
     } else if (ctx) {
+        for (size_t i = 0; i < ctx->n_named; i++) {
+            X509_free(ctx->named[i].cert);
+            SSL_CTX_free(ctx->named[i].ssl);
+        }
         SSL_CTX_free(ctx->ssl);
         free(ctx);
     }

@@ -20,15 +20,23 @@ struct tls_channel;
 enum tls_profile { TLS_PROFILES(TLS_PROFILE_ENUM) TLS_PROFILE_END };
 const char *tls_profile_name(enum tls_profile p);
 
-/* Server context from PEM texts (borrowed). 0, or -EINVAL with a plain sentence in problem. */
-int tls_context_server(struct str chain_pem, struct str key_pem, enum tls_profile profile,
-                       char *problem, size_t size, struct tls_context **ret) MUST_USE;
+/* A certificate of ours, PEM texts (borrowed). key empty: the private key is elsewhere (tls/remote.h). */
+struct tls_own {
+    struct str chain, key;
+};
+
+/* Server context with n certificates; the first is for every name that no other fits. client_trust_pem:
+ * clients are asked for a certificate, which is verified with these authorities and recorded (empty:
+ * not asked). 0, or -EINVAL with a plain sentence in problem. */
+int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile profile, struct str client_trust_pem, char *problem,
+                       size_t size, struct tls_context **ret) MUST_USE;
+/* When the first certificate of a PEM text ends (0: unreadable), and its common name. */
+int64_t tls_not_after(struct str chain_pem, char *name, size_t size);
 /* Client context trusting exactly the CAs of ca_pem. The same errors. */
 int tls_context_client(struct str ca_pem, enum tls_profile profile, char *problem, size_t size,
                        struct tls_context **ret) MUST_USE;
 /* Gives the client a certificate to show where a server asks. The same errors. */
-int tls_context_show(struct tls_context *ctx, struct str chain_pem, struct str key_pem, char *problem,
-                     size_t size) MUST_USE;
+int tls_context_show(struct tls_context *ctx, const struct tls_own *own, char *problem, size_t size) MUST_USE;
 /* A client context for probing: versions from and to (0x0301 is TLS 1.0), TLS 1.2 ciphers by their
  * OpenSSL names ("" for all). Never for mail. NULL when the library cannot do it. */
 struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ciphers);
@@ -69,5 +77,8 @@ enum tls_state tls_channel_state(const struct tls_channel *ch);
 /* Plain words for a broken channel, and the facts of an open one. */
 const char *tls_channel_problem(const struct tls_channel *ch);
 const struct tls_facts *tls_channel_facts(const struct tls_channel *ch);
+/* The tls-exporter channel binding (RFC 9266) as base64. 0, or -ENOTSUP when the session has none
+ * (TLS 1.2 without extended master secret). */
+int tls_channel_exporter(const struct tls_channel *ch, char *dst, size_t size) MUST_USE;
 /* True when the first bytes can only be a TLS handshake record. */
 bool tls_looks_like_record(struct str bytes);

@@ -5,14 +5,23 @@
 #include <openssl/ssl.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct tls_context {
     SSL_CTX *ssl;
     unsigned more_refs;
+    bool asks_client; /* server: asks for the client's certificate */
+    struct {          /* server with several certificates: which name gets which */
+        X509 *cert;
+        SSL_CTX *ssl;
+    } named[16];
+    size_t n_named;
     bool demands_ems; /* profile strict: TLS 1.2 only with extended master secret (RFC 9325 3.5) */
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
+/* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
+EVP_PKEY *tls_remote_key(X509 *cert);
 /* What a stapled OCSP answer (or its absence) says against a certificate; NULL: nothing. */
 const char *tls_staple_problem(SSL *ssl, X509 *cert);
 /* True when the cipher is one of profile wide. */

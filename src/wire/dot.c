@@ -93,6 +93,23 @@ void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
     *in = str_slice(s, i, s.n);
 }
 
+void dot_look(struct dot_reader *d, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        d->state = d->state == AFTER_CR ? after_cr(d, text.p[i]) : in_line(d, text.p[i]);
+        if (d->state == IN_LINE && i + 1 < text.n) {
+            i = skip_line(d, text, i + 1) - 1;
+        }
+    }
+}
+
+void dot_look_end(struct dot_reader *d)
+{
+    if (d->state == AFTER_CR) {
+        note(d, DOT_BARE_CR);
+    }
+}
+
 int dot_write(struct dot_writer *d, struct str text, struct buf *out)
 {
     size_t from = 0;

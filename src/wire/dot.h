@@ -20,6 +20,12 @@ struct dot_reader {
  * view into *in (call again while *in is not empty and not done). */
 void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text);
 
+/* The same check for a part of a message whose length was said before (BDAT, RFC 3030): only what
+ * ends a line and NUL are looked at, a dot is a dot. */
+void dot_look(struct dot_reader *d, struct str text);
+/* The message ended here: a CR that still waits for its LF is bare. */
+void dot_look_end(struct dot_reader *d);
+
 struct dot_writer {
     int last; /* the last octet or two written */
 };

@@ -7,8 +7,11 @@
 #include "wire/received.h"
 #include "wire/date.h"
 
-const char *received_protocol(bool esmtp, bool tls, bool utf8)
+const char *received_protocol(bool esmtp, bool tls, bool utf8, bool authenticated)
 {
+    if (authenticated) {
+        return utf8 ? "UTF8SMTPSA" : "ESMTPSA";
+    }
     if (utf8) {
         return tls ? "UTF8SMTPS" : "UTF8SMTP";
     }
@@ -58,7 +61,7 @@ int received_write(const struct received *f, struct buf *out)
     r = r < 0 ? r : put_tls(f, out);
     r = r < 0 ? r
               : buf_printf(out, "\r\n\tby " STR_FMT " (Postern) with %s", STR_ARG(f->by),
-                           received_protocol(f->esmtp, f->tls_version.n > 0, f->utf8));
+                           received_protocol(f->esmtp, f->tls_version.n > 0, f->utf8, f->authenticated));
     if (r == 0 && f->tls_suite.n > 0) {
         r = buf_printf(out, " tls " STR_FMT, STR_ARG(f->tls_suite));
     }

@@ -10,7 +10,7 @@ struct received {
     struct str by;        /* our host name */
     struct str id;        /* message id */
     struct str for_path;  /* the only recipient, or empty (RFC 5321 7.2: none when several) */
-    bool esmtp, utf8;
+    bool esmtp, utf8, authenticated;
     struct str tls_version; /* empty: no TLS */
     struct str tls_cipher;  /* OpenSSL name */
     struct str tls_suite;   /* IANA name */
@@ -20,7 +20,8 @@ struct received {
     int64_t at_ms;
 };
 
-/* "SMTP", "ESMTP", "ESMTPS", "UTF8SMTP", "UTF8SMTPS" (RFC 3848, RFC 6531 4.3). */
-const char *received_protocol(bool esmtp, bool tls, bool utf8);
+/* "SMTP", "ESMTP", "ESMTPS", "ESMTPSA", "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPSA" (RFC 3848, RFC 6531 4.3).
+ * AUTH exists inside TLS only. */
+const char *received_protocol(bool esmtp, bool tls, bool utf8, bool authenticated);
 /* Appends the whole field with its CRLF. 0 or -ENOSPC. */
 int received_write(const struct received *r, struct buf *out) MUST_USE;

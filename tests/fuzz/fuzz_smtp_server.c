@@ -4,9 +4,11 @@
 #include "fuzz.h"
 #include "smtp/server.h"
 
-static const struct smtp_server_config config = {.hostname = "mx.test", .greeting = "x", .can_starttls = true, .command_line_max = 600,
+static const struct smtp_server_config config = {.hostname = "mx.test", .greeting = "x", .can_starttls = true, .auth = "PLAIN LOGIN", .command_line_max = 600,
                                                  .size_max = 5000, .header_octets_max = 2000, .header_lines_max = 20, .header_field_max = 500,
                                                  .hops_max = 5, .recipients_max = 10, .errors_max = 50, .transactions_max = 20};
+
+static bool tls; /* of the session under way */
 
 static bool act(struct smtp_server *s, uint8_t mood)
 {
@@ -17,6 +19,19 @@ static bool act(struct smtp_server *s, uint8_t mood)
         switch (ev.type) {
         case SMTP_EV_NONE:
             return true;
+        case SMTP_EV_AUTH:
+        case SMTP_EV_AUTH_RESPONSE:
+            must(tls && smtp_server_transaction(s)->n_rcpts == 0);
+            if (mood & 2) {
+                smtp_server_challenge(s, STR("eA=="));
+            } else {
+                smtp_server_auth_done(s, mood & 1, mood & 1 ? &no : &yes);
+            }
+            mood = (uint8_t)(mood >> 1 | mood << 7);
+            break;
+        case SMTP_EV_AUTH_CANCEL:
+            break;
+        case SMTP_EV_HELLO:
         case SMTP_EV_MAIL:
         case SMTP_EV_RCPT:
         case SMTP_EV_DATA:
@@ -32,6 +47,7 @@ static bool act(struct smtp_server *s, uint8_t mood)
             break;
         case SMTP_EV_STARTTLS:
             smtp_server_tls_started(s);
+            tls = true;
             break;
         case SMTP_EV_CLOSE:
             return false;
@@ -45,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str in = str_from((const char *)data, size);
     uint8_t mood = take_octet(&in) & 0x49; /* mostly friendly */
     struct smtp_server *s = smtp_server_new(&config);
+    tls = false;
     smtp_server_greet(s);
     bool open = act(s, mood);
     while (open && in.n > 0) {

@@ -37,7 +37,7 @@ static inline struct tls_context *context(bool is_server)
         }
         fclose(f);
     }
-    int server = tls_context_server(buf_str(&texts[0]), buf_str(&texts[1]), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx);
+    int server = tls_context_server(&(struct tls_own){buf_str(&texts[0]), buf_str(&texts[1])}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx);
     must(server == 0);
     if (!is_server) {
         tls_context_free(ctx);

@@ -10,7 +10,7 @@
 struct play {
     struct smtp_client *c;
     struct buf log;
-    bool plain_permit;
+    bool plain_permit, pieces;
     struct smtp_mail mail;
     bool hold; /* do not send when ready */
     size_t sent;
@@ -68,8 +68,22 @@ static void act(struct play *p)
             note(p, line);
             break;
         case SMTP_CL_BODY:
-            assert_int_equal(smtp_client_body(p->c, STR("Hi\r\n.dot\r\n")), 0);
-            assert_int_equal(smtp_client_body_end(p->c), 0);
+            if (p->pieces) {
+                assert_int_equal(smtp_client_body(p->c, STR("one\r\n"), false), 0);
+                assert_int_equal(smtp_client_body(p->c, STR("two\r\n"), false), 0);
+            }
+            assert_int_equal(smtp_client_body(p->c, STR("Hi\r\n.dot\r\n"), true), 0);
+            break;
+        case SMTP_CL_RCPT_DONE:
+            snprintf(line, sizeof line, "rcpt done %zu %d %s", ev.rcpt, ev.answer->code, ev.accepted ? "delivered" : "not delivered");
+            note(p, line);
+            break;
+        case SMTP_CL_AUTH_STEP:
+            note(p, buf_str(&ev.answer->text).p[0] == 'Z' ? "challenge" : "step");
+            smtp_client_auth_reply(p->c, STR("cmlnaHQ="));
+            break;
+        case SMTP_CL_AUTH_DONE:
+            note(p, ev.accepted ? "logged in" : "login refused");
             break;
         case SMTP_CL_DONE:
             snprintf(line, sizeof line, "done %d %s", ev.answer->code, ev.accepted ? "accepted" : "not accepted");
@@ -88,7 +102,8 @@ static void act(struct play *p)
     }
 }
 
-static const struct str two_rcpts[] = {{"x@ok.test", 9}, {"y@ok.test", 9}};
+static const struct smtp_mail_rcpt two_rcpts[] = {{.path = {"x@ok.test", 9}, .notify = NOTIFY_SUCCESS | NOTIFY_DELAY, .orcpt = {"rfc822;x+2B@o.test", 18}},
+                                                  {.path = {"y@ok.test", 9}, .notify = NOTIFY_NEVER}};
 
 /* Each string is one read of the client. */
 static void expect(bool plain_permit, size_t n_rcpts, const char *const *server, const char *want)
@@ -110,6 +125,86 @@ static void expect(bool plain_permit, size_t n_rcpts, const char *const *server,
 #define TLS_OPEN "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: EHLO gw.test\nE: ready\n"
 #define TLS_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 100\r\n"
 #define GROUP "C: MAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: DATA\n"
+
+/* A play with a configuration and a message of its own; login: AUTH once the session is ready. */
+static void expect_with(struct smtp_client_config config, struct smtp_mail mail, bool pieces, bool login, const char *const *server, const char *want)
+{
+    config.hello = "gw.test";
+    struct play p = {.c = smtp_client_new(&config), .log = BUF_INIT(1 << 20), .mail = mail, .pieces = pieces, .hold = login};
+    act(&p);
+    for (; *server; server++) {
+        assert_int_equal(smtp_client_feed(p.c, str_c(*server)), 0);
+        act(&p);
+        if (login && str_ends_nocase(str_c(*server), STR("250 AUTH PLAIN\r\n"))) {
+            assert_string_equal(smtp_client_caps(p.c)->auth, "PLAIN");
+            smtp_client_auth(p.c, "PLAIN", STR(""));
+            note_out(&p);
+        }
+    }
+    check_str(buf_str(&p.log), want);
+    smtp_client_free(p.c);
+    buf_free(&p.log);
+}
+
+#define CHUNKS "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 DSN\r\n"
+static const struct smtp_mail chunked = {.reverse_path = {"a@b.test", 8}, .rcpts = two_rcpts, .n_rcpts = 2, .is_8bit = true, .is_binary = true,
+                                         .ret = NOTIFY_RET_HDRS, .envid = {"QQ+3D1", 6}};
+#define CHUNKED_GROUP "C: MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D1 BODY=BINARYMIME\nC: RCPT TO:<x@ok.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2B@o.test\n" \
+    "C: RCPT TO:<y@ok.test> NOTIFY=NEVER\n"
+
+/* RFC 3030 2: chunks with their sizes, dots not doubled; RFC 3461 parameters. */
+static void chunks_and_notices(void **state)
+{
+    (void)state;
+    expect_with((struct smtp_client_config){0}, chunked, false, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n550 no\r\n", "250 stored\r\n"),
+                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 550 not taken\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 250 accepted\n");
+    expect_with((struct smtp_client_config){0}, chunked, true, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 a\r\n250 b\r\n250 c\r\n"),
+                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 250 accepted\n");
+}
+
+/* A refused chunk refuses the message, whatever is said to the rest. */
+static void refused_chunk(void **state)
+{
+    (void)state;
+    expect_with((struct smtp_client_config){0}, chunked, true, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 a\r\n452 full\r\n503 no\r\n"),
+                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 452 not accepted\n");
+}
+
+static void binary_is_never_downgraded(void **state)
+{
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
+    struct smtp_client *c = smtp_client_new(&config);
+    struct smtp_client_event ev;
+    (void)state;
+    assert_int_equal(smtp_client_feed(c, STR("220 x\r\n250-x\r\n250-8BITMIME\r\n250 CHUNKING\r\n")), 0);
+    for (smtp_client_next(c, &ev); ev.type != SMTP_CL_READY; smtp_client_next(c, &ev)) {
+    }
+    assert_int_equal(smtp_client_send(c, &permit, &chunked), -EPROTONOSUPPORT);
+    smtp_client_free(c);
+}
+
+/* RFC 2033 4.2: an answer for each recipient that was accepted. */
+static void lmtp(void **state)
+{
+    const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = 2};
+    (void)state;
+    expect_with((struct smtp_client_config){.lmtp = true}, mail, false, false,
+                SERVER("220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 in x\r\n", "452 y is full\r\n"),
+                "C: LHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: LHLO gw.test\nE: ready\n"
+                "C: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: DATA\n"
+                "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: Hi\nC: ..dot\nC: .\nE: rcpt done 0 250 delivered\nE: rcpt done 1 452 not delivered\nE: done 452 accepted\n");
+}
+
+/* RFC 4954: no initial response, a challenge, the end. */
+static void logging_in(void **state)
+{
+    const struct smtp_mail mail = {.rcpts = two_rcpts, .n_rcpts = 1};
+    (void)state;
+    expect_with((struct smtp_client_config){0}, mail, false, true,
+                SERVER("220 hi\r\n", "250-s\r\n250-AUTH LOGIN\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 AUTH PLAIN\r\n", "334 Z28=\r\n", "235 in\r\n"),
+                "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: EHLO gw.test\nE: ready\nC: AUTH PLAIN\nE: challenge\nC: cmlnaHQ=\nE: logged in\n");
+}
 
 static void pipelined_over_tls(void **state)
 {
@@ -182,11 +277,11 @@ static void not_smtp(void **state)
 
 static void many_recipients_keep_a_window(void **state)
 {
-    static struct str rcpts[500];
+    static struct smtp_mail_rcpt rcpts[500];
     static const struct smtp_client_config config = {.hello = "gw.test"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
-        rcpts[i] = STR("x@ok.test");
+        rcpts[i].path = STR("x@ok.test");
     }
     struct smtp_client *c = smtp_client_new(&config);
     const struct smtp_mail mail = {.rcpts = rcpts, .n_rcpts = ARRAY_LEN(rcpts)};
@@ -225,7 +320,8 @@ static void many_recipients_keep_a_window(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
+        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(refused_chunk),
+        cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,8 @@ static void drain(struct play *p)
     buf_reset(out);
 }
 
+static const struct smtp_reply welcome = {235, "2.7.0", "in"}, wrong = {535, "5.7.8", "out"};
+
 /* A process that accepts everything for domain ok.test. */
 static void act(struct play *p)
 {
@@ -47,6 +49,23 @@ static void act(struct play *p)
         switch (ev.type) {
         case SMTP_EV_NONE:
             return;
+        case SMTP_EV_HELLO:
+            smtp_server_answer(p->s, &yes);
+            break;
+        case SMTP_EV_AUTH:
+            note(p, "E", ev.mechanism);
+            if (ev.has_bytes && ev.bytes.n > 0) {
+                smtp_server_auth_done(p->s, str_eq(ev.bytes, STR("cmlnaHQ=")), str_eq(ev.bytes, STR("cmlnaHQ=")) ? &welcome : &wrong);
+            } else {
+                smtp_server_challenge(p->s, STR("Z28="));
+            }
+            break;
+        case SMTP_EV_AUTH_RESPONSE:
+            smtp_server_auth_done(p->s, str_eq(ev.bytes, STR("cmlnaHQ=")), str_eq(ev.bytes, STR("cmlnaHQ=")) ? &welcome : &wrong);
+            break;
+        case SMTP_EV_AUTH_CANCEL:
+            note(p, "E", STR("CANCEL"));
+            break;
         case SMTP_EV_MAIL:
             note(p, "E", STR("MAIL"));
             smtp_server_answer(p->s, &yes);
@@ -115,8 +134,8 @@ static void expect(const char *client, size_t n, const char *want)
 
 #define EXPECT(client, want) expect(client, sizeof(client) - 1, "S: 220 mx.test ESMTP Postern\n" want)
 #define EHLO "EHLO c.test\r\n"
-#define EHLO_OK "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250 SMTPUTF8\n"
-#define EHLO_TLS "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250 SMTPUTF8\n"
+#define EHLO_OK "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-STARTTLS\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250-SMTPUTF8\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-DSN\nS: 250 LIMITS MAILMAX=4 RCPTMAX=3\n"
+#define EHLO_TLS "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250-SMTPUTF8\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-DSN\nS: 250 LIMITS MAILMAX=4 RCPTMAX=3\n"
 #define MAIL "MAIL FROM:<a@b.test>\r\n"
 #define MAIL_OK "E: MAIL\nS: 250 2.0.0 yes\n"
 #define RCPT "RCPT TO:<x@ok.test>\r\n"
@@ -138,7 +157,7 @@ static void order_of_commands(void **state)
     EXPECT("MAIL FROM:<a@b.test>\r\nSTARTTLS\r\n", "S: 503 5.5.1 Say EHLO first\nS: 503 5.5.1 Say EHLO first\n");
     EXPECT(EHLO RCPT "DATA\r\n" MAIL "DATA\r\n" MAIL, EHLO_OK "S: 503 5.5.1 Say MAIL FROM first\nS: 503 5.5.1 No recipient was accepted yet\n" MAIL_OK
            "S: 503 5.5.1 No recipient was accepted yet\nS: 503 5.5.1 A transaction is open already; RSET ends it\n");
-    EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK EHLO_OK "E: ABORT\nS: 503 5.5.1 No recipient was accepted yet\n"); /* RFC 5321 4.1.4 */
+    EXPECT(EHLO MAIL RCPT EHLO "DATA\r\n", EHLO_OK MAIL_OK RCPT_OK "E: ABORT\n" EHLO_OK "S: 503 5.5.1 No recipient was accepted yet\n"); /* RFC 5321 4.1.4 */
     EXPECT(EHLO MAIL "RSET\r\n" MAIL, EHLO_OK MAIL_OK "S: 250 2.0.0 Forgotten\nE: ABORT\n" MAIL_OK);
     EXPECT("HELO c\r\nVRFY x\r\nVRFY\r\nNOOP whatever\r\nNOTHING\r\n", "S: 250 mx.test\nS: 252 2.5.2 Addresses are not verified here; send the message and see\n"
            "S: 501 5.5.4 VRFY needs an address\nS: 250 2.0.0 Still here\nS: 500 5.5.1 This command is not known here\n");
@@ -156,7 +175,86 @@ static void parameters(void **state)
     EXPECT("HELO c\r\nMAIL FROM:<a@b.test> SIZE=5\r\n", "S: 250 mx.test\nS: 555 5.5.4 Parameters need EHLO\n");
     EXPECT(EHLO "MAIL FROM:<\xc3\xa4@b.test>\r\n", EHLO_OK "S: 553 5.6.7 This address needs SMTPUTF8\n");
     EXPECT(EHLO MAIL "RCPT TO:<x@other.test>\r\nRCPT TO:<>\r\nRCPT TO:<x@ok.test> NOTIFY=NEVER\r\nDATA\r\n", EHLO_OK MAIL_OK "S: 550 5.7.1 no\n"
-           "S: 501 5.1.3 The recipient address is not a valid address in < >\nS: 555 5.5.4 A parameter of RCPT is not known here\nS: 503 5.5.1 No recipient was accepted yet\n");
+           "S: 501 5.1.3 The recipient address is not a valid address in < >\nS: 250 2.1.5 Recipient accepted\nS: 354 go\n");
+}
+
+/* RFC 3461 4: syntax, duplicates, NEVER alone. */
+static void notice_parameters(void **state)
+{
+    (void)state;
+    struct play p = run(EHLO "MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D314159\r\nRCPT TO:<x@ok.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;x+2By@ok.test\r\n",
+                        sizeof(EHLO "MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D314159\r\nRCPT TO:<x@ok.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;x+2By@ok.test\r\n") - 1, 9);
+    const struct smtp_transaction *tx = smtp_server_transaction(p.s);
+    assert_int_equal(tx->n_rcpts, 1);
+    assert_int_equal(tx->rcpts[0].notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+    check_str(tx->rcpts[0].orcpt, "rfc822;x+2By@ok.test");
+    check_str(tx->envid, "QQ+3D314159");
+    assert_int_equal(tx->ret, NOTIFY_RET_HDRS);
+    end(&p);
+#define NOTIFY_BAD "S: 501 5.5.4 NOTIFY must be NEVER, or of SUCCESS,FAILURE,DELAY, once\n"
+    EXPECT(EHLO MAIL "RCPT TO:<x@ok.test> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<x@ok.test> NOTIFY=DELAY NOTIFY=DELAY\r\nRCPT TO:<x@ok.test> NOTIFY=\r\nRCPT TO:<x@ok.test> ORCPT=rfc822;a=b\r\n",
+           EHLO_OK MAIL_OK NOTIFY_BAD NOTIFY_BAD NOTIFY_BAD "S: 501 5.5.4 ORCPT must be type;xtext, once\n");
+    EXPECT(EHLO "MAIL FROM:<a@b.test> RET=ALL\r\nMAIL FROM:<a@b.test> RET=FULL RET=FULL\r\nMAIL FROM:<a@b.test> ENVID=a+2b\r\nMAIL FROM:<a@b.test> SIZE=1 SIZE=1\r\n",
+           EHLO_OK "S: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 ENVID must be xtext of at most 100 octets, once\nS: 501 5.5.4 SIZE needs a number\n");
+}
+
+/* RFC 3030: octets are counted, dots are dots; "LAST" ends it; empty last chunk; DATA and BDAT are not mixed. */
+static void chunking(void **state)
+{
+    static const char body[] = EHLO MAIL RCPT "BDAT 7\r\n.one\r\n.BDAT 8 LAST\r\ntwo\r\n.\r\nQUIT\r\n";
+    (void)state;
+    EXPECT(EHLO MAIL RCPT "BDAT 7\r\n.one\r\n.BDAT 8 LAST\r\ntwo\r\n.\r\nQUIT\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 250 2.0.0 7 octets so far\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 221 2.0.0 Good bye\nE: CLOSE\n");
+    struct play p = run(body, sizeof body - 1, 3);
+    check_str(buf_str(&p.body), ".one\r\n.two\r\n.\r\n");
+    end(&p);
+    EXPECT(EHLO MAIL RCPT "BDAT 4\r\nab\r\nDATA\r\nRCPT TO:<x@ok.test>\r\nNOOP\r\nBDAT 0 LAST\r\nBDAT 1 LAST\r\nxNOOP\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 250 2.0.0 4 octets so far\nS: 503 5.5.1 A message is being sent in chunks; end it with BDAT ... LAST, or RSET\n"
+           "S: 503 5.5.1 A message is being sent in chunks; end it with BDAT ... LAST, or RSET\nS: 250 2.0.0 Still here\nE: MESSAGE\nS: 250 2.0.0 stored\n"
+           "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
+    EXPECT(EHLO MAIL RCPT "BDAT 4\r\nab\r\nRSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 250 2.0.0 4 octets so far\nS: 250 2.0.0 Forgotten\nE: ABORT\nS: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
+    EXPECT(EHLO MAIL RCPT "BDAT x\r\nNOOP\r\n", EHLO_OK MAIL_OK RCPT_OK "S: 501 5.5.4 Write: BDAT octets [LAST]; what follows cannot be told apart, closing\nE: ABORT\nE: CLOSE\n");
+    EXPECT("BDAT 6 LAST\r\nQUIT\r\nEHLO c\r\n", "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\n" EHLO_OK);
+}
+
+/* Bare line ends are refused in chunks too, after all octets of the chunk; BINARYMIME takes them as they are. */
+static void chunks_and_line_ends(void **state)
+{
+    (void)state;
+    EXPECT(EHLO MAIL RCPT "BDAT 3\r\na\nbBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 550 5.6.0 Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8)\nE: ABORT\n"
+           "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
+    EXPECT(EHLO MAIL RCPT "BDAT 3 LAST\r\nab\rNOOP\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 550 5.6.0 Message refused: it contains a carriage return that does not end a line (RFC 5321 2.3.8)\nE: ABORT\nS: 250 2.0.0 Still here\n");
+    EXPECT(EHLO "MAIL FROM:<a@b.test> BODY=BINARYMIME\r\n" RCPT "DATA\r\nBDAT 5 LAST\r\na\nb\r\0NOOP\r\n",
+           EHLO_OK MAIL_OK RCPT_OK "S: 503 5.5.1 BODY=BINARYMIME needs BDAT (RFC 3030)\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 250 2.0.0 Still here\n");
+}
+
+/* RFC 4954: inside TLS only, once, "*" gives up; MAIL needs it on a submission port. */
+static void logging_in(void **state)
+{
+    static const char *const lines = EHLO MAIL "AUTH NOTHING\r\nAUTH PLAIN =\r\n*\r\nAUTH PLAIN d3Jvbmc=\r\nAUTH PLAIN\r\ncmlnaHQ=\r\nAUTH PLAIN cmlnaHQ=\r\n" MAIL "AUTH PLAIN\r\n";
+    (void)state;
+    config.auth = "PLAIN LOGIN";
+    config.auth_required = true;
+    EXPECT(EHLO MAIL "AUTH PLAIN cmlnaHQ=\r\n", EHLO_OK "S: 530 5.7.0 Say STARTTLS, then log in (AUTH)\nS: 538 5.7.11 Say STARTTLS first: passwords are taken inside TLS only\n");
+    for (size_t piece = 1; piece < 100; piece += 33) {
+        struct play p = {.s = smtp_server_new(&config), .log = BUF_INIT(1 << 20), .body = BUF_INIT(1 << 20)};
+        smtp_server_tls_started(p.s);
+        for (size_t at = 0; at < strlen(lines); at += piece) {
+            size_t n = strlen(lines) - at < piece ? strlen(lines) - at : piece;
+            assert_int_equal(smtp_server_feed(p.s, str_from(lines + at, n)), 0);
+            act(&p);
+        }
+        check_str(buf_str(&p.log), "S: 250-mx.test\nS: 250-PIPELINING\nS: 250-SIZE 100000\nS: 250-8BITMIME\nS: 250-ENHANCEDSTATUSCODES\nS: 250-SMTPUTF8\nS: 250-CHUNKING\nS: 250-BINARYMIME\nS: 250-DSN\n"
+                  "S: 250-AUTH PLAIN LOGIN\nS: 250 LIMITS MAILMAX=4 RCPTMAX=3\nS: 530 5.7.0 Log in first (AUTH)\nS: 504 5.5.4 This way of logging in is not offered; see the answer to EHLO\n"
+                  "E: PLAIN\nS: 334 Z28=\nS: 501 5.7.0 Logging in was cancelled\nE: CANCEL\nE: PLAIN\nS: 535 5.7.8 out\nE: PLAIN\nS: 334 Z28=\nS: 235 2.7.0 in\n"
+                  "S: 503 5.5.1 You are logged in already\nS: 421 4.7.0 Too many errors; closing\nE: CLOSE\n");
+        end(&p);
+    }
+    config.auth = NULL;
+    config.auth_required = false;
 }
 
 static void too_many(void **state)
@@ -256,7 +354,8 @@ static void body_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_message), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(too_many),
+        cmocka_unit_test(one_message), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
+        cmocka_unit_test(logging_in), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "sys/file.h"
+#include "tls/remote.h"
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
 
@@ -61,7 +62,7 @@ static struct tls_context *server_context(const char *name)
     snprintf(file, sizeof file, "%s.key", name);
     struct buf key = load(file);
     struct tls_context *ctx = NULL;
-    if (tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
+    if (tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0) {
         fail_msg("%s", problem);
     }
     buf_free(&chain);
@@ -196,9 +197,9 @@ static void keys_must_fit(void **state)
     struct buf chain = load("good.pem"), key = load("wild.key");
     struct tls_context *ctx = NULL;
     (void)state;
-    assert_int_equal(tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
     assert_non_null(strstr(problem, "do not belong together"));
-    assert_int_equal(tls_context_server(STR("nonsense"), buf_str(&key), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
+    assert_int_equal(tls_context_server(&(struct tls_own){STR("nonsense"), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
     assert_non_null(strstr(problem, "chain"));
     assert_int_equal(tls_context_client(STR(""), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx), -EINVAL);
     buf_free(&chain);
@@ -290,10 +291,132 @@ static void dane_handshakes(void **state)
     }
 }
 
+/* A context whose private keys are reached by a function only, as smtpin has them. */
+static struct tls_private *far[3];
+static unsigned signatures;
+
+static int sign_far(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+{
+    (void)arg;
+    signatures++;
+    for (size_t i = 0; i < ARRAY_LEN(far); i++) {
+        if (far[i] && memcmp(tls_private_id(far[i]), key_id, TLS_KEY_ID) == 0) {
+            return tls_private_sign(far[i], hash, pss, digest, signature);
+        }
+    }
+    return -ENOKEY;
+}
+
+/* Speaks to `server` as `name`, at most with this version, with these signature algorithms alone. */
+static struct pair speak(struct tls_context *server, const char *name, int version, const char *algorithms)
+{
+    struct tls_context *c = client_context(TLS_PROFILE_WIDE);
+    assert_int_equal(SSL_CTX_set_max_proto_version(c->ssl, version), 1);
+    assert_int_equal(SSL_CTX_set1_sigalgs_list(c->ssl, algorithms), 1);
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}), tls_channel_server(server), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    tls_context_free(c);
+    pump(&p);
+    return p;
+}
+
+static void remote_keys(void **state)
+{
+    static const char *const names[] = {"good", "rsa", "wild"};
+    static const struct {
+        const char *name;
+        int version;
+        const char *algorithms, *signature;
+        enum tls_check check;
+        bool rsa_alone;
+    } rows[] = {{"mx.good.test", TLS1_3_VERSION, "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256", "ECDSA", TLS_CHECK_OK},
+                {"mx.good.test", TLS1_3_VERSION, "rsa_pss_rsae_sha384:ECDSA+SHA256", "RSA-PSS", TLS_CHECK_OK, true},
+                {"mx.good.test", TLS1_2_VERSION, "RSA+SHA256:ECDSA+SHA256", "RSA-PKCS1", TLS_CHECK_OK, true},
+                {"mx.good.test", TLS1_2_VERSION, "rsa_pss_rsae_sha512:ECDSA+SHA256", "RSA-PSS", TLS_CHECK_OK, true},
+                {"mx.good.test", TLS1_2_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
+                {"a.wild.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_OK},
+                {"unknown.test", TLS1_3_VERSION, "ECDSA+SHA256", "ECDSA", TLS_CHECK_BAD} /* the first one, never an abort */};
+    struct buf chains[3];
+    struct tls_own own[3];
+    struct tls_context *server = NULL, *rsa = NULL;
+    char problem[200] = "", file[64];
+    (void)state;
+    assert_int_equal(tls_remote_start(sign_far, NULL, problem, sizeof problem), 0);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(file, sizeof file, "%s.pem", names[i]);
+        chains[i] = load(file);
+        snprintf(file, sizeof file, "%s.key", names[i]);
+        struct buf key = load(file);
+        assert_int_equal(tls_private_new(buf_str(&key), problem, sizeof problem, &far[i]), 0);
+        buf_free(&key);
+        own[i] = (struct tls_own){.chain = buf_str(&chains[i])};
+    }
+    if (tls_context_server(own, 3, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) < 0) {
+        fail_msg("%s", problem);
+    }
+    assert_int_equal(tls_context_server(&own[1], 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &rsa), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned before = signatures;
+        struct pair p = speak(rows[i].rsa_alone ? rsa : server, rows[i].name, rows[i].version, rows[i].algorithms);
+        const struct tls_facts *f = tls_channel_facts(p.client);
+        if (tls_channel_state(p.client) != TLS_OPEN || f->check != rows[i].check || signatures != before + 1) {
+            fail_msg("row %zu: state %d %s %s, %u signatures", i, tls_channel_state(p.client), f->signature, tls_channel_problem(p.client), signatures - before);
+        }
+        assert_string_equal(f->signature, rows[i].signature);
+        end(&p);
+    }
+    for (size_t i = 0; i < 3; i++) { /* keys that are away: no handshake, no crash */
+        tls_private_free(far[i]);
+        far[i] = NULL;
+    }
+    struct pair p = speak(server, "mx.good.test", TLS1_3_VERSION, "ECDSA+SHA256");
+    assert_int_equal(tls_channel_state(p.server), TLS_BROKEN);
+    end(&p);
+    tls_context_free(server);
+    tls_context_free(rsa);
+    for (size_t i = 0; i < 3; i++) {
+        buf_free(&chains[i]);
+    }
+}
+
+/* A server that asks: the certificate is verified and recorded, its absence no obstacle. */
+static void client_certificates(void **state)
+{
+    struct buf ca = load("ca.pem"), chain = load("good.pem"), key = load("good.key"), wild = load("wild.pem"), wild_key = load("wild.key"),
+               self = load("self.pem"), self_key = load("self.key");
+    struct tls_context *server = NULL;
+    char problem[200] = "";
+    (void)state;
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &server), 0);
+    const struct tls_own shown[] = {{STR_NONE, STR_NONE}, {buf_str(&wild), buf_str(&wild_key)}, {buf_str(&self), buf_str(&self_key)}};
+    static const enum tls_check want[] = {TLS_CHECK_NONE, TLS_CHECK_OK, TLS_CHECK_BAD};
+    for (size_t i = 0; i < 3; i++) {
+        struct tls_context *c = client_context(TLS_PROFILE_WIDE);
+        if (i > 0) {
+            assert_int_equal(tls_context_show(c, &shown[i], problem, sizeof problem), 0);
+        }
+        struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(server), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+        pump(&p);
+        assert_int_equal(tls_channel_state(p.server), TLS_OPEN);
+        assert_int_equal(tls_channel_facts(p.server)->check, want[i]);
+        assert_string_equal(tls_channel_facts(p.server)->names, i == 1 ? "*.wild.test" : i == 2 ? "mx.good.test" : "");
+        char a[64], b[64];
+        assert_int_equal(tls_channel_exporter(p.client, a, sizeof a), 0);
+        assert_int_equal(tls_channel_exporter(p.server, b, sizeof b), 0);
+        assert_string_equal(a, b);
+        end(&p);
+        tls_context_free(c);
+    }
+    tls_context_free(server);
+    struct buf *all[] = {&ca, &chain, &key, &wild, &wild_key, &self, &self_key};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        buf_free(all[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
-        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit)};
+        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

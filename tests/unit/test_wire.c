@@ -252,9 +252,10 @@ static void received_field(void **state)
                              "\tby mx.example.org (Postern) with ESMTPS tls TLS_AES_256_GCM_SHA384\r\n"
                              "\tid 0123456789ABC\r\n\tfor <a@b.org>; Fri, 21 Nov 1997 15:55:06 +0000\r\n");
     /* RFC 3848, RFC 6531 4.3 */
-    assert_string_equal(received_protocol(false, false, false), "SMTP");
-    assert_string_equal(received_protocol(true, false, false), "ESMTP");
-    assert_string_equal(received_protocol(true, true, true), "UTF8SMTPS");
+    assert_string_equal(received_protocol(false, false, false, false), "SMTP");
+    assert_string_equal(received_protocol(true, false, false, false), "ESMTP");
+    assert_string_equal(received_protocol(true, true, true, false), "UTF8SMTPS");
+    assert_string_equal(received_protocol(true, true, false, true), "ESMTPSA");
 }
 
 int main(void)

@@ -19,7 +19,12 @@ int command_check_config(const struct options *o)
     if (r) {
         return r;
     }
-    const char *files[] = {conf->trust_store, conf->chain, conf->key};
+    const char *files[1 + 2 * CONF_CERTIFICATES_MAX + 3] = {conf->trust_store, conf->relay_password, conf->accounts.password_file,
+                                                            conf->directory.bind_password};
+    for (size_t i = 0; i < conf->n_own; i++) {
+        files[4 + 2 * i] = conf->own[i].chain;
+        files[5 + 2 * i] = conf->own[i].key;
+    }
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         if (files[i] && access(files[i], R_OK) < 0) {
             fprintf(stderr, "%s: %s: %s\n", o->config, files[i], strerror(errno));

@@ -25,7 +25,9 @@ static bool may_talk(enum role a, enum role b)
                                          {ROLE_SMTPOUT, ROLE_KEYS},
                                          {ROLE_SMTPOUT, ROLE_LOOKUP},
                                          {ROLE_QUEUE, ROLE_KEYS},
-                                         {ROLE_QUEUE, ROLE_LOOKUP}};
+                                         {ROLE_QUEUE, ROLE_LOOKUP},
+                                         {ROLE_QUEUE, ROLE_LOGIN},
+                                         {ROLE_SMTPIN, ROLE_LOGIN}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
             return true;
@@ -42,6 +44,16 @@ static void add(struct posternd *d, enum role role, unsigned index)
     snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
 }
 
+static bool people_log_in(const struct conf *c)
+{
+    for (size_t i = 0; i < c->n_listens; i++) {
+        if (c->listens[i].kind != CONF_LISTEN_SMTP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void children_plan(struct posternd *d)
 {
     add(d, ROLE_KEYS, 0);
@@ -49,6 +61,9 @@ void children_plan(struct posternd *d)
     add(d, ROLE_LOOKUP, 0);
     for (unsigned i = 0; i < d->conf->workers.smtpout; i++) {
         add(d, ROLE_SMTPOUT, i);
+    }
+    for (unsigned i = 0; people_log_in(d->conf) && i < d->conf->workers.login; i++) {
+        add(d, ROLE_LOGIN, i);
     }
     for (unsigned i = 0; i < d->conf->workers.smtpin; i++) {
         add(d, ROLE_SMTPIN, i);
@@ -70,24 +85,40 @@ int children_user(const struct conf *c, const char *process, struct spawn_user *
     return r;
 }
 
+/* Those who speak TLS have their signatures made by keys, over a channel of its own. */
+static bool may_sign(enum role a, enum role b)
+{
+    return (a == ROLE_KEYS && (b == ROLE_SMTPIN || b == ROLE_SMTPOUT)) || (b == ROLE_KEYS && (a == ROLE_SMTPIN || a == ROLE_SMTPOUT));
+}
+
+static void join(const struct supervised *s, const struct supervised *o, bool signing)
+{
+    int fds[2];
+    if (ipc_pair(fds) < 0) {
+        log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
+        return;
+    }
+    ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_peer,
+                                              .ctl_peer = {.role = (uint8_t)o->role, .index = o->index, .signing = signing}}, fds[0]);
+    ipc_send_fd(o->control, &(struct ipc_msg){.type = IPC_ctl_peer,
+                                              .ctl_peer = {.role = (uint8_t)s->role, .index = s->index, .signing = signing}}, fds[1]);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void join_peers(struct posternd *d, struct supervised *s)
 {
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *o = &d->children[i];
-        int fds[2];
-        if (o == s || !o->control || !may_talk(s->role, o->role)) {
+        if (o == s || !o->control) {
             continue;
         }
-        if (ipc_pair(fds) < 0) {
-            log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
-            continue;
+        if (may_talk(s->role, o->role)) {
+            join(s, o, false);
         }
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                                  .ctl_peer = {.role = (uint8_t)o->role, .index = o->index}}, fds[0]);
-        ipc_send_fd(o->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                                  .ctl_peer = {.role = (uint8_t)s->role, .index = s->index}}, fds[1]);
-        close(fds[0]);
-        close(fds[1]);
+        if (may_sign(s->role, o->role)) {
+            join(s, o, true);
+        }
     }
 }
 
@@ -101,6 +132,17 @@ static void send_public_key(const struct posternd *d, const struct supervised *s
 
 /* --- messages of a child --------------------------------------------------------------------------- */
 
+/* Type=notify: ready once all processes are. */
+static void tell_when_ready(struct posternd *d)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (!d->children[i].ready) {
+            return;
+        }
+    }
+    notify_manager("READY=1");
+}
+
 static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
@@ -108,6 +150,7 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)fd;
     s->ready = true;
     str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
+    tell_when_ready(s->d);
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
 
@@ -206,9 +249,13 @@ static void start(struct posternd *d, struct supervised *s)
         return;
     }
     handover_files(d, s);
-    for (size_t i = 0; s->role == ROLE_SMTPIN && i < d->n_smtp_listeners; i++) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("smtp")}},
-                    d->smtp_listeners[i]);
+    if (s->role == ROLE_SMTPIN && d->shared >= 0) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_shared, .ctl_shared = {.name = STR("clients")}}, d->shared);
+    }
+    for (size_t i = 0; s->role == ROLE_SMTPIN && i < d->n_listeners; i++) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
+                                                  .ctl_listener = {.name = STR("smtp"), .kind = (uint8_t)d->listeners[i].listen}},
+                    d->listeners[i].fd);
     }
     if (s->role == ROLE_QUEUE) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
@@ -298,7 +345,7 @@ void children_reload(struct posternd *d)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    static const enum role order[] = {ROLE_SMTPIN, ROLE_LOGIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {
@@ -341,6 +388,7 @@ void children_stop(struct posternd *d)
         return;
     }
     d->stopping = true;
+    notify_manager("STOPPING=1");
     d->stop_timer = timer_new(d->loop, on_stop_timeout, d);
     timer_start(d->stop_timer, STOP_MS);
     stop_next(d);

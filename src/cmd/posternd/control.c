@@ -112,7 +112,7 @@ static bool same_listens(const struct conf *a, const struct conf *b)
 {
     bool same = a->n_listens == b->n_listens;
     for (size_t i = 0; same && i < a->n_listens; i++) {
-        same = a->listens[i].addresses.n == b->listens[i].addresses.n;
+        same = a->listens[i].kind == b->listens[i].kind && a->listens[i].addresses.n == b->listens[i].addresses.n;
         for (size_t k = 0; same && k < a->listens[i].addresses.n; k++) {
             same = same_text(a->listens[i].addresses.v[k], b->listens[i].addresses.v[k]);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * handover.c: what posternd gives its children: configuration text and the files it names, as
- * sealed memory files. Each child gets only what it needs: certificates smtpin, the trust store
- * smtpout and lookup, the at-rest secret keys.
+ * sealed memory files. Each child gets only what it needs: certificates smtpin and smtpout, private keys
+ * and the at-rest secret keys alone, the trust store those who verify, password files login.
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
@@ -24,6 +24,11 @@ static int read_file(const char *path, struct buf *out, struct buf *problems)
     return r;
 }
 
+static int complain(struct buf *problems, const char *what, const char *problem)
+{
+    return buf_printf(problems, "%s: %s\n", what, problem) < 0 ? -ENOSPC : -EINVAL;
+}
+
 static int check_client_certificate(const struct conf_client_certificate *c, struct str trust, struct buf *problems)
 {
     CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
@@ -31,9 +36,25 @@ static int check_client_certificate(const struct conf_client_certificate *c, str
     char problem[256];
     int r = read_file(c->chain, &chain, problems);
     r = r < 0 ? r : read_file(c->key, &key, problems);
+    const struct tls_own own = {buf_str(&chain), buf_str(&key)};
     if (r == 0 && (tls_context_client(trust, TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0 ||
-                   tls_context_show(ctx, buf_str(&chain), buf_str(&key), problem, sizeof problem) < 0)) {
-        r = buf_printf(problems, "client-certificate \"%s\": %s\n", c->name, problem) < 0 ? -ENOSPC : -EINVAL;
+                   tls_context_show(ctx, &own, problem, sizeof problem) < 0)) {
+        r = complain(problems, c->name, problem);
+    }
+    tls_context_free(ctx);
+    return r;
+}
+
+static int check_own(const struct conf_certificate *c, struct buf *problems)
+{
+    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
+    struct tls_context *ctx = NULL;
+    char problem[256];
+    int r = read_file(c->chain, &chain, problems);
+    r = r < 0 ? r : read_file(c->key, &key, problems);
+    const struct tls_own own = {buf_str(&chain), buf_str(&key)};
+    if (r == 0 && tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0) {
+        r = complain(problems, c->chain, problem);
     }
     tls_context_free(ctx);
     return r;
@@ -54,29 +75,20 @@ static int check_signing_key(const struct conf *c, struct buf *problems)
 
 int handover_check(const struct conf *c, struct buf *problems)
 {
-    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
     char problem[256];
     struct tls_context *ctx = NULL;
     int r = read_file(c->trust_store, &trust, problems);
     if (r == 0 && tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
-        r = buf_printf(problems, "%s: %s\n", c->trust_store, problem) < 0 ? -ENOSPC : -EINVAL;
+        r = complain(problems, c->trust_store, problem);
     }
     tls_context_free(ctx);
-    ctx = NULL;
-    if (r == 0 && c->chain) {
-        r = read_file(c->chain, &chain, problems);
-        r = r < 0 ? r : read_file(c->key, &key, problems);
-        if (r == 0 && tls_context_server(buf_str(&chain), buf_str(&key), TLS_PROFILE_WIDE, problem,
-                                         sizeof problem, &ctx) < 0) {
-            r = buf_printf(problems, "%s: %s\n", c->chain, problem) < 0 ? -ENOSPC : -EINVAL;
-        }
-        tls_context_free(ctx);
+    for (size_t i = 0; r == 0 && i < c->n_own; i++) {
+        r = check_own(&c->own[i], problems);
     }
     for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
         r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
     }
-    buf_wipe(&key);
     return r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
 }
 
@@ -102,32 +114,74 @@ static void send_file(struct supervised *s, const char *name, const char *path)
     buf_wipe(&bytes);
 }
 
-static void send_client_certificate(struct supervised *s, const struct conf_client_certificate *c)
+static void send_numbered(struct supervised *s, const char *kind, size_t number, const char *path)
 {
     char name[160];
-    snprintf(name, sizeof name, "client-chain %s", c->name);
-    send_file(s, name, c->chain);
-    snprintf(name, sizeof name, "client-key %s", c->name);
-    send_file(s, name, c->key);
+    snprintf(name, sizeof name, "%s %zu", kind, number);
+    send_file(s, name, path);
+}
+
+/* Certificates go to those who show them, private keys to keys alone. */
+static void send_certificates(const struct conf *c, struct supervised *s)
+{
+    for (size_t i = 0; i < c->n_own; i++) {
+        if (s->role == ROLE_SMTPIN) {
+            send_numbered(s, "certificate", i, c->own[i].chain);
+        } else if (s->role == ROLE_KEYS) {
+            send_numbered(s, "server-key", i, c->own[i].key);
+        }
+    }
+    for (size_t i = 0; i < c->n_certificates; i++) {
+        if (s->role == ROLE_SMTPOUT) {
+            char name[160];
+            snprintf(name, sizeof name, "client-chain %s", c->certificates[i].name);
+            send_file(s, name, c->certificates[i].chain);
+        } else if (s->role == ROLE_KEYS) {
+            send_numbered(s, "client-key", i, c->certificates[i].key);
+        }
+    }
 }
 
 void handover_files(struct posternd *d, struct supervised *s)
 {
+    const struct conf *c = d->conf;
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
-    must(conf_write(d->conf, &text) == 0);
+    must(conf_write(c, &text) == 0);
     send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_conf, .ctl_conf = {.generation = d->generation}}, buf_str(&text));
-    if (s->role == ROLE_SMTPIN) {
-        send_file(s, "certificate", d->conf->chain);
-        send_file(s, "key", d->conf->key);
-    } else if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP) {
-        send_file(s, "trust-store", d->conf->trust_store);
-        for (size_t i = 0; s->role == ROLE_SMTPOUT && i < d->conf->n_certificates; i++) {
-            send_client_certificate(s, &d->conf->certificates[i]);
-        }
-    } else if (s->role == ROLE_KEYS) {
-        send_file(s, "at-rest-secret", d->conf->at_rest_key);
-        send_file(s, "signing-key", d->conf->signing.key);
+    send_certificates(c, s);
+    if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP || s->role == ROLE_SMTPIN) {
+        send_file(s, "trust-store", c->trust_store);
     }
+    if (s->role == ROLE_SMTPOUT) {
+        send_file(s, "relay-password", c->relay_password);
+    } else if (s->role == ROLE_KEYS) {
+        send_file(s, "at-rest-secret", c->at_rest_key);
+        send_file(s, "signing-key", c->signing.key);
+    } else if (s->role == ROLE_LOGIN) {
+        send_file(s, "accounts", c->accounts.password_file);
+        send_file(s, "directory-password", c->directory.bind_password);
+    }
+}
+
+/* What their times of change come to: a renewed certificate is noticed without being told. */
+static int64_t changed(const char *path)
+{
+    struct stat st;
+    return path && stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000003 + st.st_mtim.tv_nsec + (int64_t)st.st_ino : 0;
+}
+
+bool handover_files_changed(struct posternd *d)
+{
+    int64_t sum = changed(d->conf->trust_store) + changed(d->conf->accounts.password_file);
+    for (size_t i = 0; i < d->conf->n_own; i++) {
+        sum += changed(d->conf->own[i].chain) + changed(d->conf->own[i].key);
+    }
+    for (size_t i = 0; i < d->conf->n_certificates; i++) {
+        sum += changed(d->conf->certificates[i].chain) + changed(d->conf->certificates[i].key);
+    }
+    bool is_new = d->files_changed != 0 && sum != d->files_changed;
+    d->files_changed = sum;
+    return is_new;
 }
 
 int handover_secret(const struct conf *c, char *problem, size_t size)

@@ -17,6 +17,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum { WATCH_MS = 10000, SHARED_OCTETS = 4 * 1024 * 1024 };
+
 static const char usage[] =
     "Usage: posternd [-c FILE]\n"
     "Runs the Postern mail gateway in the foreground.\n\n"
@@ -47,7 +49,7 @@ static int find_bin_dir(struct posternd *d)
     return -ENOENT;
 }
 
-static int bind_address(struct posternd *d, const char *text, char *problem, size_t size)
+static int bind_address(struct posternd *d, const char *text, unsigned listen, char *problem, size_t size)
 {
     struct endpoint at;
     struct str s = str_c(text);
@@ -58,14 +60,19 @@ static int bind_address(struct posternd *d, const char *text, char *problem, siz
         snprintf(problem, size, "listen address %s is not understood", text);
         return -EINVAL;
     }
-    must(d->n_smtp_listeners < ARRAY_LEN(d->smtp_listeners));
-    int r = conn_listen(&at, &d->smtp_listeners[d->n_smtp_listeners]);
+    if (d->n_listeners == ARRAY_LEN(d->listeners)) {
+        snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->listeners));
+        return -ENOSPC;
+    }
+    int fd = activated_socket(&at);
+    int r = fd >= 0 ? 0 : conn_listen(&at, &fd);
     if (r < 0) {
         snprintf(problem, size, "cannot listen on %s: %s%s", text, strerror(-r),
                  r == -EADDRINUSE ? " (is another mail server running?)" : "");
         return r;
     }
-    d->n_smtp_listeners++;
+    d->listeners[d->n_listeners].fd = fd;
+    d->listeners[d->n_listeners++].listen = listen;
     return 0;
 }
 
@@ -75,11 +82,7 @@ static int bind_ports(struct posternd *d, char *problem, size_t size)
     for (size_t i = 0; r == 0 && i < d->conf->n_listens; i++) {
         const struct conf_words *w = &d->conf->listens[i].addresses;
         for (size_t k = 0; r == 0 && k < w->n; k++) {
-            if (d->n_smtp_listeners == ARRAY_LEN(d->smtp_listeners)) {
-                snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->smtp_listeners));
-                return -ENOSPC;
-            }
-            r = bind_address(d, w->v[k], problem, size);
+            r = bind_address(d, w->v[k], (unsigned)i, problem, size);
         }
     }
     return r;
@@ -97,6 +100,18 @@ static int make_store_dir(struct posternd *d, char *problem, size_t size)
         snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
     }
     return r;
+}
+
+static void on_watch(void *arg)
+{
+    struct posternd *d = arg;
+    if (handover_files_changed(d) && !d->stopping) {
+        CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+        log_notice("certificate-files-changed", KV("what", "they are read again"));
+        (void)!control_reload(d, &problems); /* a half-written file is refused there; the next change brings the rest */
+    }
+    notify_manager("WATCHDOG=1");
+    timer_start(d->watch_files, WATCH_MS);
 }
 
 static void on_hangup(void *arg, int signum)
@@ -142,6 +157,10 @@ static int start(struct posternd *d, char *problem, size_t size)
     loop_on_signal(d->loop, SIGTERM, on_stop, d);
     loop_on_signal(d->loop, SIGINT, on_stop, d);
     loop_on_signal(d->loop, SIGCHLD, on_child, d);
+    d->shared = file_shared("postern-clients", SHARED_OCTETS);
+    (void)handover_files_changed(d);
+    d->watch_files = timer_new(d->loop, on_watch, d);
+    timer_start(d->watch_files, WATCH_MS);
     children_plan(d);
     children_start(d);
     return 0;

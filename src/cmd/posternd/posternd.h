@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "proc/child.h"
+#include "sys/conn.h"
 #include "sys/spawn.h"
 
 enum { CHILDREN_MAX = 160 };
@@ -31,8 +32,14 @@ struct posternd {
     char bin_dir[512];
     struct supervised children[CHILDREN_MAX];
     size_t n_children;
-    int smtp_listeners[16];
-    size_t n_smtp_listeners;
+    struct {
+        int fd;
+        unsigned listen; /* number of its block */
+    } listeners[16];
+    size_t n_listeners;
+    int shared; /* memory of all smtpin: how many sessions each client has */
+    struct timer *watch_files;
+    int64_t files_changed; /* sum of the times of change of the certificate files */
     int queue_socket, control_socket;
     struct watch *control_watch;
     bool has_public_key, stopping;
@@ -55,6 +62,12 @@ int handover_secret(const struct conf *c, char *problem, size_t size) MUST_USE;
 /* children.c */
 void children_plan(struct posternd *d);
 void children_start(struct posternd *d);
+/* Tells the service manager what the state is (sd_notify(3)); without one nothing happens. */
+void notify_manager(const char *state);
+/* Sockets the service manager opened for us (sd_listen_fds(3)): the one bound to this address, or -1. */
+int activated_socket(const struct endpoint *at);
+/* The certificate files changed since the last look. */
+bool handover_files_changed(struct posternd *d);
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);
 void children_stop(struct posternd *d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * keys: holds the secret that opens message keys, and gives a message key only for a live lease.
+ * keys: holds the secret that opens message keys, and gives a message key only for a live lease; holds
+ * the private keys of TLS and DKIM, and signs with them.
  *
  * Trust: the most trusted and the smallest. Reads nothing but our own typed messages; no files,
  * no network after start. May touch: the at-rest secret. Must never see: a message.
@@ -13,6 +14,7 @@
 #include "base/map.h"
 #include "proc/child.h"
 #include "seal/rest.h"
+#include "tls/remote.h"
 #include "tls/sign.h"
 
 #include <stdio.h>
@@ -47,7 +49,8 @@ struct keys {
     size_t n_asks;
     struct timer *sweep;
     struct tls_signer *signer; /* NULL: no signing key */
-    uint64_t unwrapped, refused, signed_n;
+    struct tls_private *server[CONF_CERTIFICATES_MAX], *client[CONF_CERTIFICATES_MAX];
+    uint64_t unwrapped, refused, signed_n, handshakes;
 };
 
 static void drop_lease(struct keys *k, struct lease *l)
@@ -194,6 +197,52 @@ static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
                                                  .signature = buf_str(&signature)}});
 }
 
+/* Server keys sign for smtpin, client keys for smtpout: which channel asks decides. */
+static void sign_with(struct keys *k, struct tls_private *const *keys, struct ipc_channel *ch, const struct ipc_tls_sign *a)
+{
+    CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
+    bool ok = false;
+    for (size_t i = 0; i < CONF_CERTIFICATES_MAX && keys[i] && !ok && a->key_id.n == TLS_KEY_ID && a->hash < TLS_HASH_END; i++) {
+        if (memcmp(tls_private_id(keys[i]), a->key_id.p, TLS_KEY_ID) == 0) {
+            ok = tls_private_sign(keys[i], (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
+        }
+    }
+    k->handshakes += ok;
+    if (!ok) {
+        log_warn("tls-signature-refused", KVN("hash", a->hash));
+    }
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.ok = ok, .signature = buf_str(&signature)}});
+}
+
+static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    (void)fd;
+    sign_with(k, k->server, ch, &m->tls_sign);
+}
+
+static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    (void)fd;
+    sign_with(k, k->client, ch, &m->tls_sign);
+}
+
+static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign}, {IPC_none, NULL}};
+static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sign}, {IPC_none, NULL}};
+
+static void on_signing_closed(void *owner, struct ipc_channel *ch)
+{
+    (void)owner;
+    (void)ch;
+}
+
+static void on_signing(void *owner, struct child *c, enum role role, int fd)
+{
+    ipc_channel_new(child_loop(c), fd, role == ROLE_SMTPIN ? "smtpin" : "smtpout", role == ROLE_SMTPIN ? server_sign_rules : client_sign_rules,
+                    on_signing_closed, owner);
+}
+
 static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -220,6 +269,34 @@ static int load_signer(struct keys *k, struct child *c, char *problem, size_t si
     return 0;
 }
 
+/* The keys named "KIND 0", "KIND 1", ... */
+static int load_private(struct child *c, const char *kind, struct tls_private **keys, char *problem, size_t size)
+{
+    struct tls_private *next[CONF_CERTIFICATES_MAX] = {0};
+    char name[64];
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < CONF_CERTIFICATES_MAX; i++) {
+        snprintf(name, sizeof name, "%s %zu", kind, i);
+        struct str pem = child_file(c, name);
+        if (pem.n == 0) {
+            break;
+        }
+        r = tls_private_new(pem, problem, size, &next[i]);
+    }
+    for (size_t i = 0; i < CONF_CERTIFICATES_MAX; i++) { /* the new ones, or the old ones if one cannot be read */
+        tls_private_free(r == 0 ? keys[i] : next[i]);
+        keys[i] = r == 0 ? next[i] : keys[i];
+    }
+    return r;
+}
+
+static int load_keys(struct keys *k, struct child *c, char *problem, size_t size)
+{
+    int r = load_signer(k, c, problem, size);
+    r = r < 0 ? r : load_private(c, "server-key", k->server, problem, size);
+    return r < 0 ? r : load_private(c, "client-key", k->client, problem, size);
+}
+
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct keys *k = owner;
@@ -233,12 +310,12 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         return -EINVAL;
     }
     k->opener = rest_opener_new((const unsigned char *)secret.p, k->public_key);
-    return load_signer(k, c, problem, size);
+    return load_keys(k, c, problem, size);
 }
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    return load_signer(owner, c, problem, size);
+    return load_keys(owner, c, problem, size);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
@@ -261,8 +338,9 @@ static void on_start(void *owner, struct child *c)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct keys *k = owner;
-    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu", map_len(k->leases),
-             (unsigned long long)k->unwrapped, (unsigned long long)k->refused, (unsigned long long)k->signed_n);
+    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu", map_len(k->leases),
+             (unsigned long long)k->unwrapped, (unsigned long long)k->refused, (unsigned long long)k->signed_n,
+             (unsigned long long)k->handshakes);
 }
 
 int main(int argc, char **argv)
@@ -272,6 +350,7 @@ int main(int argc, char **argv)
                                                .sandbox = sandbox,
                                                .on_start = on_start,
                                                .on_peer = on_peer,
+                                               .on_signing = on_signing,
                                                .on_reload = on_reload,
                                                .on_status = on_status};
     return child_main(argc, argv, "keys", &events, &keys);

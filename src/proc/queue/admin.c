@@ -62,7 +62,8 @@ static void send_message(void *arg, const struct store_message *m)
                                       .row_message = {.id = m->id, .reverse_path = m->reverse_path,
                                                       .arrived_ms = m->arrived_ms, .size = m->size,
                                                       .reqtls = m->reqtls, .tls_required_no = m->tls_required_no,
-                                                      .report = m->report,
+                                                      .report = m->report, .is_binary = m->is_binary,
+                                                      .ret = m->ret, .envid = m->envid, .login = m->login,
                                                       .bounce_of = m->bounce_of, .client = m->client,
                                                       .helo = m->helo, .protocol = m->protocol,
                                                       .tls_version = m->tls_version,
@@ -81,7 +82,8 @@ static void send_rcpt(void *arg, const struct store_rcpt *r)
                                                  .attempts = r->attempts, .next_ms = r->next_ms,
                                                  .last_ms = r->last_ms, .reason = r->reason,
                                                  .code = r->code, .reply = r->reply, .host = r->host,
-                                                 .bounced = r->bounced}});
+                                                 .bounced = r->bounced, .notify = r->notify,
+                                                 .orcpt = r->orcpt}});
 }
 
 static void send_attempt(void *arg, const struct store_attempt *a)
@@ -141,40 +143,16 @@ static void change_one(struct question *w, uint64_t id)
 {
     struct store *s = w->q->store;
     queue_forget_ready(w->q, id);
-    switch (w->verb) {
-    case ADMIN_RETRY:
+    if (w->verb == ADMIN_RETRY) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
-        break;
-    case ADMIN_HOLD:
+    } else if (w->verb == ADMIN_HOLD) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, 0);
-        break;
-    case ADMIN_RELEASE:
+    } else if (w->verb == ADMIN_RELEASE) {
         store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), 0);
-        break;
-    case ADMIN_DELETE:
+    } else if (w->verb == ADMIN_DELETE) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_DELETED, 0, REASON_DELETED);
         store_set_state(s, id, RCPT_HELD, RCPT_DELETED, 0, REASON_DELETED);
         store_release_body(s, id);
-        break;
-    case ADMIN_LIST:
-    case ADMIN_MESSAGE:
-    case ADMIN_STATUS:
-    case ADMIN_RELOAD:
-    case ADMIN_DOMAINS:
-    case ADMIN_DOMAIN:
-    case ADMIN_ALARMS:
-    case ADMIN_CONFIRM:
-    case ADMIN_EXCEPTIONS:
-    case ADMIN_EXCEPTION_ADD:
-    case ADMIN_EXCEPTION_END:
-    case ADMIN_PROBE:
-    case ADMIN_STS:
-    case ADMIN_RPT_LIST:
-    case ADMIN_RPT_SENT:
-    case ADMIN_RPT_SEND:
-    case ADMIN_LEARN:
-    case ADMIN_END:
-        break;
     }
 }
 
@@ -263,46 +241,21 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     uint64_t id;
     (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
-    if (admin_domains(q, ch, verb, &m->admin)) {
+    if (admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin)) {
         return;
     }
     struct question *w = question_new(q, ch, verb, m->admin.argument);
-    switch (verb) {
-    case ADMIN_LIST:
+    if (verb == ADMIN_LIST) {
         store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
-        return;
-    case ADMIN_MESSAGE:
-        if (id_parse(m->admin.argument, &id) < 0) {
-            question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
-        } else {
-            store_report(q->store, id, send_message, send_rcpt, send_attempt, on_reported, w);
-        }
-        return;
-    case ADMIN_RETRY:
-    case ADMIN_HOLD:
-    case ADMIN_RELEASE:
-    case ADMIN_DELETE:
+    } else if (verb == ADMIN_MESSAGE && id_parse(m->admin.argument, &id) == 0) {
+        store_report(q->store, id, send_message, send_rcpt, send_attempt, on_reported, w);
+    } else if (verb == ADMIN_MESSAGE) {
+        question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
+    } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {
         change(w);
-        return;
-    case ADMIN_STATUS:
-    case ADMIN_RELOAD:
-    case ADMIN_DOMAINS:
-    case ADMIN_DOMAIN:
-    case ADMIN_ALARMS:
-    case ADMIN_CONFIRM:
-    case ADMIN_EXCEPTIONS:
-    case ADMIN_EXCEPTION_ADD:
-    case ADMIN_EXCEPTION_END:
-    case ADMIN_PROBE:
-    case ADMIN_STS:
-    case ADMIN_RPT_LIST:
-    case ADMIN_RPT_SENT:
-    case ADMIN_RPT_SEND:
-    case ADMIN_LEARN:
-    case ADMIN_END:
-        break;
+    } else {
+        question_end(w, false, "not a question for the queue");
     }
-    question_end(w, false, "not a question for the queue");
 }
 
 static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, NULL}};

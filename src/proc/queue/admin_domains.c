@@ -55,8 +55,9 @@ static void send_domain(const struct queue *q, struct ipc_channel *to, const str
                                                   .sts = m->sts}});
 }
 
-static void list_domains(struct queue *q, struct ipc_channel *to)
+static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    (void)a;
     size_t cursor = 0;
     struct str key;
     void *value;
@@ -78,8 +79,9 @@ static void send_probe(void *arg, const struct store_probe *p)
                                                     .not_after_ms = p->not_after_ms, .hosts = p->hosts}});
 }
 
-static void show_domain(struct queue *q, struct ipc_channel *to, struct str name)
+static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str name = a->argument;
     const struct domain *d = domains_find(q, name, false);
     if (!d) {
         done(to, false, "nothing is known about this domain: no mail went there lately");
@@ -98,8 +100,9 @@ static void send_alarm(void *arg, const struct store_alarm *a)
                                                     .mailed_ms = a->mailed_ms}});
 }
 
-static void confirm(struct queue *q, struct ipc_channel *to, struct str name)
+static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str name = a->argument;
     struct domain *d = domains_find(q, name, false);
     if (!d || !d->d.await_confirm) {
         done(to, false, d ? "this domain does not wait for a confirmation (it needs seven days without any offer)"
@@ -153,8 +156,9 @@ static void on_added(void *arg, enum store_result result)
     free(w);
 }
 
-static void add_exception(struct queue *q, struct ipc_channel *to, struct str argument)
+static void add_exception(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str argument = a->argument;
     const char *wrong = exceptions_add(q, argument, (uint32_t)(uintptr_t)ipc_channel_data(to));
     if (wrong) {
         done(to, false, wrong);
@@ -166,8 +170,9 @@ static void add_exception(struct queue *q, struct ipc_channel *to, struct str ar
     store_sync(q->store, on_added, w);
 }
 
-static void end_exception(struct queue *q, struct ipc_channel *to, struct str argument)
+static void end_exception(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str argument = a->argument;
     uint64_t number;
     bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number);
     done(to, ok, ok ? "" : "there is no exception in force with this number");
@@ -197,8 +202,9 @@ static void send_received(void *arg, const struct store_rpt_received *r)
                                                            .details = r->details}});
 }
 
-static void list_received(struct queue *q, struct ipc_channel *to, struct str argument)
+static void list_received(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str argument = a->argument;
     uint64_t number = 0;
     if (argument.n > 0 && str_to_u64(argument, UINT64_MAX / 2, &number) < 0) {
         done(to, false, "a report has a number, as in postern tlsrpt list");
@@ -216,8 +222,9 @@ static void send_sent(void *arg, const struct store_rpt_sent *r)
 }
 
 /* Domains that another gateway saw offering encryption, one a line: raises only, never lowers. */
-static void learn(struct queue *q, struct ipc_channel *to, struct str names)
+static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
+    struct str names = a->data;
     char text[80];
     struct str name;
     size_t n = 0, fresh = 0;
@@ -238,60 +245,52 @@ static void learn(struct queue *q, struct ipc_channel *to, struct str names)
     done(to, true, text);
 }
 
-bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, on_walked, walk_new(ch));
+}
+
+static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    (void)a;
+    store_each_exception(q->store, send_exception, on_walked, walk_new(ch));
+}
+
+static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     bool deep = str_starts_nocase(a->argument, STR("deep "));
-    switch (verb) {
-    case ADMIN_DOMAINS:
-        list_domains(q, ch);
-        return true;
-    case ADMIN_DOMAIN:
-        show_domain(q, ch, a->argument);
-        return true;
-    case ADMIN_ALARMS:
-        store_each_alarm(q->store, str_eq(a->argument, STR("all")), ALARMS_SHOWN, send_alarm, on_walked, walk_new(ch));
-        return true;
-    case ADMIN_CONFIRM:
-        confirm(q, ch, a->argument);
-        return true;
-    case ADMIN_EXCEPTIONS:
-        store_each_exception(q->store, send_exception, on_walked, walk_new(ch));
-        return true;
-    case ADMIN_EXCEPTION_ADD:
-        add_exception(q, ch, a->argument);
-        return true;
-    case ADMIN_EXCEPTION_END:
-        end_exception(q, ch, a->argument);
-        return true;
-    case ADMIN_PROBE:
-        monitor_probe(q, ch, deep ? str_slice(a->argument, 5, a->argument.n) : a->argument, deep);
-        return true;
-    case ADMIN_STS:
-        ask_policy(q, ch, a);
-        return true;
-    case ADMIN_RPT_LIST:
-        list_received(q, ch, a->argument);
-        return true;
-    case ADMIN_RPT_SENT:
-        store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, on_walked, walk_new(ch));
-        return true;
-    case ADMIN_RPT_SEND:
-        tlsrpt_send_now(q);
-        done(ch, true, "");
-        return true;
-    case ADMIN_LEARN:
-        learn(q, ch, a->data);
-        return true;
-    case ADMIN_STATUS:
-    case ADMIN_RELOAD:
-    case ADMIN_LIST:
-    case ADMIN_MESSAGE:
-    case ADMIN_RETRY:
-    case ADMIN_HOLD:
-    case ADMIN_RELEASE:
-    case ADMIN_DELETE:
-    case ADMIN_END:
-        break;
+    monitor_probe(q, ch, deep ? str_slice(a->argument, 5, a->argument.n) : a->argument, deep);
+}
+
+static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    (void)a;
+    store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, on_walked, walk_new(ch));
+}
+
+static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
+{
+    (void)a;
+    tlsrpt_send_now(q);
+    done(ch, true, "");
+}
+
+static const struct {
+    enum admin_verb verb;
+    void (*run)(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a);
+} verbs[] = {{ADMIN_DOMAINS, list_domains},       {ADMIN_DOMAIN, show_domain},       {ADMIN_ALARMS, send_alarms},
+             {ADMIN_CONFIRM, confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
+             {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy},
+             {ADMIN_RPT_LIST, list_received},     {ADMIN_RPT_SENT, send_reports},    {ADMIN_RPT_SEND, report_now},
+             {ADMIN_LEARN, learn}};
+
+bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (verbs[i].verb == verb) {
+            verbs[i].run(q, ch, a);
+            return true;
+        }
     }
     return false;
 }

@@ -12,6 +12,7 @@
 #include "proc/lookup_kinds.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
+#include "wire/notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +98,10 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
                                                     .code = r->code,
                                                     .reply = r->reply,
                                                     .host = r->host,
-                                                    .last_ms = r->last_ms}});
+                                                    .last_ms = r->last_ms,
+                                                    .state = (uint8_t)r->state,
+                                                    .notify = r->notify,
+                                                    .orcpt = r->orcpt}});
     }
 }
 
@@ -184,6 +188,11 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .reverse_path = m->reverse_path,
                 .is_8bit = m->is_8bit,
                 .is_utf8 = m->is_utf8,
+                .is_binary = m->is_binary,
+                .ret = m->ret,
+                .envid = m->envid,
+                .lmtp = route.lmtp,
+                .login = route.login,
                 .size = m->size,
                 .force = (uint8_t)route.force,
                 .demand = DEMAND_NONE,
@@ -232,6 +241,7 @@ static void start_with(struct job *j, const struct store_message *m)
     struct queue *q = j->queue;
     const struct item *first = LIST_OF(j->items.next, struct item, link);
     j->arrived_ms = m->arrived_ms;
+    j->deaths = m->deaths;
     j->null_reverse_path = m->reverse_path.n == 0;
     j->inside_sender = conf_is_inside(child_conf(q->child), conf_domain_of(m->reverse_path));
     CLEANUP(err_close_fd) int spool = -1;
@@ -337,7 +347,7 @@ static void tell_one(void *arg, const struct store_rcpt *r)
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
     it->r = *r;
-    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host};
+    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host, &it->r.orcpt};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         must(arena_copy(&it->text, *texts[i], texts[i]) == 0);
     }
@@ -380,11 +390,13 @@ void queue_bounce_start(struct queue *q)
 
 void queue_notice_start(struct queue *q)
 {
-    int64_t after = child_conf(q->child)->queue.notice_after;
-    if (after == 0 || q->bounces_reading || !queue_can_send(q)) {
+    const struct conf *c = child_conf(q->child);
+    int64_t now = clock_wall_ms(), after = c->queue.notice_after, delay = c->queue.delay_notice;
+    if ((after == 0 && delay == 0) || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
-    store_each_notice_due(q->store, clock_wall_ms() - after, BOUNCE_BATCH, tell_one, all_read, telling_new(q, JOB_NOTICE));
+    store_each_notice_due(q->store, after ? now - after : INT64_MIN, delay ? now - delay : INT64_MIN, BOUNCE_BATCH, tell_one,
+                          all_read, telling_new(q, JOB_NOTICE));
 }
 
 /* --- outcomes ------------------------------------------------------------------------------------------ */
@@ -441,6 +453,12 @@ static int64_t retry_pause(const struct conf *c, uint32_t attempts)
     return pause + (int64_t)random_below((uint32_t)(pause / 10 < 1000000 ? pause / 10 : 1000000) + 1);
 }
 
+/* RFC 5321 4.5.5: none for the null reverse-path; RFC 3461 4.1: none where it was not wanted. */
+static bool wants_failure(const struct job *j, const struct store_rcpt *r)
+{
+    return !j->null_reverse_path && notify_wants(r->notify, NOTIFY_FAILURE);
+}
+
 static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 {
     const struct conf *c = child_conf(j->queue->child);
@@ -455,12 +473,15 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
         r->state = RCPT_HELD;
         return;
     }
-    if (r->notice == NOTICE_NONE && j->inside_sender && reason_is_tls((enum reason)r->reason)) {
+    bool tell = !j->null_reverse_path && notify_wants(r->notify, NOTIFY_DELAY) && !ours;
+    if (tell && r->notice != NOTICE_SENT && j->inside_sender && reason_is_tls((enum reason)r->reason)) {
         r->notice = NOTICE_DUE; /* he learns early why his mail waits */
+    } else if (tell && r->notice == NOTICE_NONE) {
+        r->notice = NOTICE_DELAY;
     }
     if (now - j->arrived_ms >= c->queue.lifetime && !ours) {
         r->state = RCPT_EXPIRED;
-        r->bounced = j->null_reverse_path;
+        r->bounced = !wants_failure(j, r);
     } else if (r->next_ms > j->arrived_ms + c->queue.lifetime && !ours) {
         r->next_ms = j->arrived_ms + c->queue.lifetime;
     }
@@ -507,7 +528,8 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     switch ((enum rcpt_result)o->result) {
     case RESULT_DELIVERED:
         r->state = RCPT_DELIVERED;
-        r->bounced = true;
+        /* a next hop that knows RFC 3461 gives the notice itself; else we say how far it came */
+        r->bounced = o->reported || j->null_reverse_path || !notify_wants(r->notify, NOTIFY_SUCCESS);
         q->delivered++;
         break;
     case RESULT_DEFERRED:
@@ -516,7 +538,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         break;
     case RESULT_FAILED:
         r->state = RCPT_FAILED;
-        r->bounced = j->null_reverse_path; /* RFC 5321 4.5.5: none for the null reverse-path */
+        r->bounced = !wants_failure(j, r);
         q->failed++;
         break;
     }
@@ -548,14 +570,13 @@ static void on_saved(void *arg, enum store_result result)
     }
     ipc_send(q->smtpout[j->smtpout], &(struct ipc_msg){.type = IPC_outcome_saved,
                                                        .outcome_saved = {.lease = j->lease}});
-    map_take(q->deaths, map_id(&j->id));
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
         if (r->state == RCPT_QUEUED && j->to) {
             queue_retry_at(q, j->to, r->next_ms);
         }
         q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
-                          (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
+                          (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
     }
     q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
     job_free(j);
@@ -598,21 +619,35 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
 
 /* --- workers that die ------------------------------------------------------------------------------------ */
 
+/* A message still in memory carries its own copy of the count. */
+static struct hot *hot_of(const struct job *j)
+{
+    return list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, link)->hot;
+}
+
+static void note_hot_death(const struct job *j)
+{
+    if (hot_of(j)) {
+        hot_of(j)->m.deaths++;
+    }
+}
+
 static void job_orphaned(struct queue *q, struct job *j)
 {
-    uintptr_t deaths = (uintptr_t)map_get(q->deaths, map_id(&j->id)) + 1;
-    char id[ID_TEXT];
+    char id[ID_TEXT], detail[200];
+    uint32_t deaths = j->deaths;
     id_text(j->id, id);
-    if (deaths >= DEATHS_MAX) {
+    store_count_death(q->store, j->id);
+    note_hot_death(j);
+    if (++deaths >= DEATHS_MAX) {
         log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
+        snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
+        alarms_raise(q, str_c(child_conf(q->child)->hostname), ALARM_POISON, detail);
         store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
         if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
             store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
             store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);
         }
-        map_take(q->deaths, map_id(&j->id));
-    } else if (map_put(q->deaths, map_id(&j->id), (void *)deaths) < 0) {
-        log_warn("deaths-not-counted", KV("id", id));
     }
     if (j->to) {
         queue_retry_at(q, j->to, clock_wall_ms());

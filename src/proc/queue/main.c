@@ -57,6 +57,14 @@ static void on_lookup_gone(void *owner, struct ipc_channel *ch)
     policies_lookup_gone();
 }
 
+static void on_login_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    for (size_t i = 0; i < LOGIN_MAX; i++) {
+        q->logins[i] = q->logins[i] == ch ? NULL : q->logins[i];
+    }
+}
+
 static const struct ipc_rule no_rules[] = {{IPC_none, NULL}};
 
 static void pump_all(struct queue *q)
@@ -95,6 +103,11 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         add_smtpout(q, index, fd);
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
+    } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
+        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", no_rules, on_login_gone, q);
+        if (q->accounts_loaded) {
+            accounts_hand_over(q, q->logins[index]);
+        }
     } else if (role == ROLE_LOOKUP) {
         q->lookup = ipc_channel_new(child_loop(c), fd, "lookup", queue_lookup_rules, on_lookup_gone, q);
         policies_hand_over(q);
@@ -106,10 +119,11 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     }
 }
 
-static void on_listener(void *owner, struct child *c, struct str name, int fd)
+static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct queue *q = owner;
     (void)name;
+    (void)kind;
     q->child = c;
     queue_admin_open(q, fd);
 }
@@ -134,6 +148,7 @@ static void on_start(void *owner, struct child *c)
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
     domains_load(q);
     exceptions_load(q);
+    accounts_load(q);
     monitor_start(q);
     q->alarms_due = true;
     queue_load(q);
@@ -190,7 +205,6 @@ int main(int argc, char **argv)
     queue.jobs = map_new(1000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
-    queue.deaths = map_new(100000);
     queue.domains = map_new(DESTINATIONS_MAX * 5);
     list_init(&queue.probings);
     list_init(&queue.writings);

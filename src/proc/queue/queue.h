@@ -14,6 +14,7 @@
 #include "store/tlsrpt.h"
 
 enum {
+    LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
     READY_MAX = 2000,        /* recipients in memory per destination */
     REFILL = 500,            /* recipients read from the store at once */
@@ -91,6 +92,7 @@ struct job {
     int64_t arrived_ms;
     bool null_reverse_path, inside_sender, started, tls_offered, bounce_stored;
     unsigned n_items; /* of a bounce */
+    uint32_t deaths;  /* workers that died over the message before */
     struct arena arena; /* of the attempts below */
     struct store_attempt *attempts[64];
     size_t n_attempts;
@@ -108,7 +110,6 @@ struct queue {
     struct map *jobs;   /* lease -> job */
     struct map *leased; /* recipient number -> item */
     struct map *bouncing; /* message id -> job */
-    struct map *deaths;   /* message id -> count */
     struct link pump_list;
     struct timer *tick;
     size_t hot_octets;
@@ -134,6 +135,13 @@ struct queue {
     struct link writings;  /* reports under way */
     uint64_t received_day, received_n; /* rows of reports of others, today */
     uint64_t next_token;
+    /* accounts and refusals */
+    struct ipc_channel *logins[LOGIN_MAX];
+    struct account **accounts;
+    size_t n_accounts;
+    bool accounts_loaded;
+    int64_t refusal_hour;
+    unsigned refusals_in_hour;
     int admin_listener;
     struct watch *admin_watch;
     bool stopping, no_space, bounces_due, bounces_reading, alarms_due, alarms_reading;
@@ -232,6 +240,15 @@ void policies_hand_over(struct queue *q);
 void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text);
 void policies_asker_gone(const struct ipc_channel *to);
 void policies_lookup_gone(void);
+
+/* accounts.c */
+void accounts_load(struct queue *q);
+void accounts_hand_over(struct queue *q, struct ipc_channel *to);
+void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* From smtpin: a certificate of ours ends soon. */
+void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* True when the verb is about accounts or refusals: answered there. */
+bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
 
 /* admin_domains.c */
 /* True when the verb is about domains: answered there. */

@@ -67,6 +67,7 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
     it->r = *r;
     it->r.forward_path = keep(&it->text, r->forward_path);
     it->r.next_hop = keep(&it->text, r->next_hop);
+    it->r.orcpt = keep(&it->text, r->orcpt);
     it->r.code = keep(&it->text, r->code);
     it->r.reply = keep(&it->text, r->reply);
     it->r.host = keep(&it->text, r->host);

@@ -17,7 +17,8 @@ enum { PENDING_MAX = 200000, SPACE_CHECK_MS = 2000 };
 struct pending_rcpt {
     struct link link;
     uint64_t token;
-    char *forward_path;
+    char *forward_path, *orcpt;
+    uint8_t notify;
 };
 
 /* One message between submit and its commit. */
@@ -51,6 +52,7 @@ static void drop_pending(struct peer *p, struct pending_rcpt *r)
     list_remove(&r->link);
     p->n_pending--;
     free(r->forward_path);
+    free(r->orcpt);
     free(r);
 }
 
@@ -116,6 +118,8 @@ void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_
     struct pending_rcpt *r = err_calloc(1, sizeof *r);
     r->token = m->submit_rcpt.token;
     r->forward_path = str_dup(m->submit_rcpt.forward_path);
+    r->orcpt = str_dup(m->submit_rcpt.orcpt);
+    r->notify = m->submit_rcpt.notify;
     list_append(&p->pending, &r->link);
     p->n_pending++;
 }
@@ -154,6 +158,10 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
         .reqtls = m->reqtls != 0,
         .tls_required_no = m->tls_required_no != 0,
         .report = m->report != 0 && is_own,
+        .is_binary = m->is_binary != 0,
+        .ret = m->ret,
+        .envid = keep(&h->arena, m->envid),
+        .login = keep(&h->arena, m->login),
         .client = keep(&h->arena, m->client),
         .helo = keep(&h->arena, m->helo),
         .protocol = keep(&h->arena, m->protocol),
@@ -181,7 +189,7 @@ static void log_accepted(const struct submission *s)
     id_text(m->id, id);
     log_info("accepted", KV("id", id), KVS("from", m->reverse_path), KVN("recipients", s->n_rcpts),
              KVN("size", m->size), KVS("client", m->client), KVS("helo", m->helo),
-             KVS("protocol", m->protocol), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher));
+             KVS("protocol", m->protocol), KVS("login", m->login), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher));
 }
 
 static void on_durable(void *arg, enum store_result result)
@@ -209,6 +217,7 @@ static void on_durable(void *arg, enum store_result result)
     for (size_t i = 0; i < s->n_rcpts; i++) {
         free((char *)s->rcpts[i].forward_path.p);
         free((char *)s->rcpts[i].next_hop.p);
+        free((char *)s->rcpts[i].orcpt.p);
     }
     queue_hot_release(q, s->hot);
     peer_unref(s->peer);
@@ -236,6 +245,8 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
         rules_route(child_conf(s->queue->child), s->hot->m.reverse_path, str_c(r->forward_path), &route);
         s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                      .next_hop = str_c(err_strdup(route.next_hop)),
+                                                     .notify = r->notify,
+                                                     .orcpt = str_c(str_dup(str_c(r->orcpt))),
                                                      .state = RCPT_QUEUED,
                                                      .next_ms = now};
         drop_pending(p, r);
@@ -302,4 +313,6 @@ const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_
                                               {IPC_submit, queue_on_submit},
                                               {IPC_spool_open, queue_on_spool_open},
                                               {IPC_spool_drop, queue_on_spool_drop},
+                                              {IPC_refusal, accounts_on_refusal},
+                                              {IPC_alarm, accounts_on_alarm},
                                               {IPC_none, NULL}};

@@ -7,16 +7,23 @@
  * rest is still read.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
 #include "sys/file.h"
 #include "wire/id.h"
+#include "wire/date.h"
 #include "wire/received.h"
+#include "wire/section.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024 };
+enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, HEAD_SPARE = 512 * 1024 };
+
+static void fail(struct incoming *m, int error);
+static void seal(struct session *s, struct incoming *m, struct str bytes);
 
 static void write_received(struct session *s, struct incoming *m)
 {
@@ -27,12 +34,13 @@ static void write_received(struct session *s, struct incoming *m)
     id_text(m->id, id);
     const struct received r = {
         .helo = smtp_server_helo(s->engine),
-        .client_ip = str_c(s->ip),
+        .client_ip = str_c(s->client.ip),
         .by = str_c(s->settings->hostname),
         .id = str_c(id),
-        .for_path = tx->n_rcpts == 1 ? tx->rcpts[0] : STR(""),
+        .for_path = tx->n_rcpts == 1 ? tx->rcpts[0].path : STR(""),
         .esmtp = smtp_server_is_esmtp(s->engine),
         .utf8 = tx->is_utf8,
+        .authenticated = smtp_server_is_authenticated(s->engine),
         .tls_version = str_c(tls ? tls->version : ""),
         .tls_cipher = str_c(tls ? tls->cipher : ""),
         .tls_suite = str_c(tls ? tls->suite : ""),
@@ -43,7 +51,7 @@ static void write_received(struct session *s, struct incoming *m)
         .at_ms = clock_wall_ms(),
     };
     must(received_write(&r, &field) == 0);
-    incoming_body(s, m, buf_str(&field));
+    seal(s, m, buf_str(&field));
     buf_free(&field);
 }
 
@@ -59,6 +67,8 @@ struct incoming *incoming_new(struct session *s)
     m->id = id_make(clock_wall_ms(), child_index(in->child), in->id_count++);
     m->spool = -1;
     m->sealed = BUF_INIT(SEALED_MAX);
+    m->head = BUF_INIT((size_t)child_conf(in->child)->limits.header_octets + HEAD_SPARE);
+    m->in_head = true;
     m->sealer = rest_sealer_new(key);
     explicit_bzero(key, sizeof key);
     write_received(s, m);
@@ -77,6 +87,7 @@ void incoming_free(struct session *s, struct incoming *m, bool submitted)
     }
     rest_sealer_free(m->sealer);
     buf_free(&m->sealed);
+    buf_wipe(&m->head);
     free(m);
 }
 
@@ -106,7 +117,7 @@ bool incoming_is_full(const struct incoming *m)
     return m->spool < 0 && buf_len(&m->sealed) > SEALED_ENOUGH;
 }
 
-void incoming_body(struct session *s, struct incoming *m, struct str bytes)
+static void seal(struct session *s, struct incoming *m, struct str bytes)
 {
     if (m->failed_other) {
         return;
@@ -126,6 +137,62 @@ void incoming_body(struct session *s, struct incoming *m, struct str bytes)
     }
 }
 
+/* From must be one of the sender's own addresses (RFC 6409 6.1 allows to enforce it). */
+static void check_author(struct session *s, struct incoming *m, struct str section)
+{
+    struct str author;
+    if (section_author(section, &author) && !talk_may_send_as(s, author)) {
+        log_notice("author-refused", KV("login", s->login), KVS("from", author));
+        m->wrong_author = true;
+    }
+}
+
+/* The header section is complete: what others say in our name goes, what a mail program left out comes. */
+static void write_head(struct session *s, struct incoming *m, size_t n)
+{
+    bool submitted = s->service->kind != CONF_LISTEN_SMTP;
+    char date[DATE_MAX] = "", id[ID_TEXT], message_id[300];
+    struct str all = buf_str(&m->head), section = str_slice(all, 0, n);
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + 2048);
+    unsigned removed = 0;
+    id_text(m->id, id);
+    date_rfc5322(clock_wall_ms(), date);
+    snprintf(message_id, sizeof message_id, "<%s@%s>", id, s->settings->hostname);
+    const struct section_change change = {.authserv_id = str_c(s->inside_network ? "" : s->settings->hostname),
+                                          .add_date = str_c(submitted ? date : ""),
+                                          .add_message_id = str_c(submitted ? message_id : "")};
+    must(section_write(section, &change, &out, &removed) == 0);
+    if (submitted) {
+        check_author(s, m, section);
+    }
+    if (removed > 0) {
+        log_notice("authentication-results-removed", KV("client", s->client.ip), KVN("fields", removed));
+    }
+    m->in_head = false;
+    seal(s, m, buf_str(&out));
+    seal(s, m, str_slice(all, n, all.n));
+    buf_wipe(&m->head);
+}
+
+void incoming_body(struct session *s, struct incoming *m, struct str bytes)
+{
+    if (!m->in_head) {
+        seal(s, m, bytes);
+        return;
+    }
+    size_t before = buf_len(&m->head);
+    int r = buf_add(&m->head, bytes);
+    if (r < 0) { /* the engine refuses such a section: only its end is awaited */
+        fail(m, r);
+        m->in_head = false;
+        return;
+    }
+    size_t end = section_end(buf_str(&m->head), before);
+    if (end > 0) {
+        write_head(s, m, end);
+    }
+}
+
 static void submit(struct session *s, struct incoming *m)
 {
     const struct smtp_transaction *tx = smtp_server_transaction(s->engine);
@@ -133,7 +200,9 @@ static void submit(struct session *s, struct incoming *m)
     for (size_t i = 0; i < tx->n_rcpts; i++) {
         ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
                                                  .submit_rcpt = {.token = s->token,
-                                                                 .forward_path = tx->rcpts[i]}});
+                                                                 .forward_path = tx->rcpts[i].path,
+                                                                 .notify = tx->rcpts[i].notify,
+                                                                 .orcpt = tx->rcpts[i].orcpt}});
     }
     ipc_send(s->in->queue,
              &(struct ipc_msg){
@@ -143,13 +212,17 @@ static void submit(struct session *s, struct incoming *m)
                             .reverse_path = tx->reverse_path.whole,
                             .is_8bit = tx->is_8bit,
                             .is_utf8 = tx->is_utf8,
+                            .is_binary = tx->is_binary,
+                            .ret = (uint8_t)tx->ret,
+                            .envid = tx->envid,
+                            .login = str_c(s->login),
                             .reqtls = tx->requiretls,
                             .tls_required_no = tx->tls_required_no && !tx->requiretls,
-                            .size = tx->size,
-                            .client = str_c(s->ip),
+                            .size = m->plain_octets,
+                            .client = str_c(s->client.ip),
                             .helo = smtp_server_helo(s->engine),
-                            .protocol = str_c(received_protocol(smtp_server_is_esmtp(s->engine), s->tls != NULL,
-                                                                tx->is_utf8)),
+                            .protocol = str_c(received_protocol(smtp_server_is_esmtp(s->engine), s->tls != NULL, tx->is_utf8,
+                                                                smtp_server_is_authenticated(s->engine))),
                             .tls_version = str_c(tls ? tls->version : ""),
                             .tls_cipher = str_c(tls ? tls->cipher : ""),
                             .tls_bits = tls ? tls->bits : 0,
@@ -165,8 +238,8 @@ static void finish(struct session *s, struct incoming *m)
     if (m->spool >= 0 && !m->failed_other && fsync(m->spool) < 0) {
         fail(m, -errno);
     }
-    if (m->failed_other) {
-        session_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
+    if (m->failed_other || m->wrong_author) {
+        talk_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
     } else {
         submit(s, m);
     }
@@ -175,6 +248,9 @@ static void finish(struct session *s, struct incoming *m)
 void incoming_end(struct session *s, struct incoming *m)
 {
     m->ended = true;
+    if (m->in_head) { /* a message without a body */
+        write_head(s, m, buf_len(&m->head));
+    }
     if (!m->failed_other) {
         int r = rest_seal_end(m->sealer, &m->sealed);
         if (r < 0) {

@@ -2,7 +2,7 @@
  * smtpin: takes mail from anyone over SMTP.
  *
  * Trust: reads hostile bytes; believed by nobody beyond its typed messages. May touch: accepted
- * connections, spool files handed to it. Must never see: the store, other sessions' keys after
+ * connections, spool files handed to it. Must never see: a private key, the store, other sessions' keys after
  * their message ended. Several copies share the listening sockets: a copy that dies costs only
  * its open sessions.
  */
@@ -13,46 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000 };
-
-static struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size)
-{
-    struct settings *s = err_calloc(1, sizeof *s);
-    struct str chain = child_file(c, "certificate"), key = child_file(c, "key");
-    s->refs = 1;
-    s->hostname = err_strdup(conf->hostname);
-    if (conf->chain && tls_context_server(chain, key, TLS_PROFILE_WIDE, problem, size, &s->tls) < 0) {
-        settings_unref(s);
-        return NULL;
-    }
-    s->engine = (struct smtp_server_config){
-        .hostname = s->hostname,
-        .greeting = "Postern",
-        .can_starttls = s->tls != NULL,
-        .command_line_max = (size_t)conf->limits.command_line,
-        .size_max = (uint64_t)conf->limits.size,
-        .header_octets_max = (size_t)conf->limits.header_octets,
-        .header_lines_max = (size_t)conf->limits.header_lines,
-        .header_field_max = (size_t)conf->limits.header_field,
-        .hops_max = (size_t)conf->limits.hops,
-        .recipients_max = (size_t)conf->limits.recipients,
-        .errors_max = (unsigned)conf->limits.errors,
-        .transactions_max = (unsigned)conf->limits.transactions,
-        /* outside only where the way inside is known to be safe: else good mail would come back */
-        .requiretls = conf->requiretls && (!conf->deliver_to || conf->deliver_to_requiretls),
-    };
-    s->engine_inside = s->engine;
-    s->engine_inside.requiretls = conf->requiretls != 0;
-    s->command_ms = conf->limits.command_time;
-    s->data_ms = conf->limits.data_time;
-    s->handshake_ms = conf->limits.handshake_time;
-    return s;
-}
+enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000 };
 
 static void watch_listeners(struct smtpin *in, bool on)
 {
     for (size_t i = 0; i < in->n_listeners; i++) {
-        watch_set(in->watches[i], on ? WATCH_READ : 0);
+        watch_set(in->listeners[i].watch, on ? WATCH_READ : 0);
     }
 }
 
@@ -64,12 +30,13 @@ static void resume_accept(void *arg)
     }
 }
 
-static void accept_some(struct smtpin *in, int listener)
+static void accept_some(struct listener *l)
 {
+    struct smtpin *in = l->in;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         int fd;
         struct endpoint peer;
-        int r = conn_accept(listener, &fd, &peer);
+        int r = conn_accept(l->fd, &fd, &peer);
         if (r == -EAGAIN) {
             return;
         }
@@ -79,27 +46,39 @@ static void accept_some(struct smtpin *in, int listener)
             timer_start(in->resume_accept, ACCEPT_PAUSE_MS);
             return;
         }
-        session_new(in, fd, &peer);
+        session_new(in, l->listen, fd, &peer);
     }
 }
 
 static void on_connection(void *arg, int events)
 {
-    struct smtpin *in = arg;
     (void)events;
-    for (size_t i = 0; i < in->n_listeners; i++) {
-        accept_some(in, in->listeners[i]);
-    }
+    accept_some(arg);
 }
 
-static void on_listener(void *owner, struct child *c, struct str name, int fd)
+/* The child is known from its first message on: listeners come before on_prepare. */
+static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct smtpin *in = owner;
-    (void)c;
     (void)name;
     must(in->n_listeners < LISTENERS_MAX);
-    in->listeners[in->n_listeners] = fd;
-    in->watches[in->n_listeners++] = watch_new(child_loop(in->child ? in->child : c), fd, on_connection, in);
+    struct listener *l = &in->listeners[in->n_listeners++];
+    *l = (struct listener){.in = in, .fd = fd, .listen = kind};
+    l->watch = watch_new(child_loop(c), fd, on_connection, l);
+}
+
+static void on_shared(void *owner, struct child *c, struct str name, int fd)
+{
+    (void)name;
+    ((struct smtpin *)owner)->clients = clients_new(fd, child_index(c));
+    close(fd);
+}
+
+static void on_signing(void *owner, struct child *c, enum role role, int fd)
+{
+    (void)c;
+    (void)role;
+    signing_join(&((struct smtpin *)owner)->signing, fd);
 }
 
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -109,7 +88,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     (void)fd;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
     if (s && s->incoming) {
-        session_submitted(s, m->submitted.result);
+        talk_submitted(s, m->submitted.result);
     }
 }
 
@@ -118,10 +97,10 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
     if (s && s->incoming && s->incoming->spool_asked && s->incoming->spool < 0) {
-        session_spool(s, m->spool_opened.result, m->spool_opened.name, fd);
+        talk_spool(s, m->spool_opened.result, m->spool_opened.name, fd);
         s = map_get(in->by_token, map_id(&m->spool_opened.token)); /* it may have ended */
-        if (s) {
-            session_resume(s);
+        if (s && !s->busy && !s->closing) {
+            session_process(s); /* it read no further while it waited */
         }
         return;
     }
@@ -146,10 +125,32 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 static const struct ipc_rule queue_rules[] = {
     {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened}, {IPC_none, NULL}};
 
+static void on_login_gone(void *owner, struct ipc_channel *ch)
+{
+    login_gone(owner, ch);
+}
+
+static void on_expiry(void *arg)
+{
+    struct smtpin *in = arg;
+    if (child_index(in->child) == 0) { /* one voice is enough */
+        settings_check_expiry(in);
+    }
+    timer_start(in->expiry, EXPIRY_MS);
+}
+
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct smtpin *in = owner;
-    (void)index;
+    if (role == ROLE_LOGIN && index < LOGINS_MAX) {
+        if (in->logins[index]) {
+            struct ipc_channel *before = in->logins[index];
+            login_gone(in, before);
+            ipc_channel_free(before);
+        }
+        in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules, on_login_gone, in);
+        return;
+    }
     if (role != ROLE_QUEUE) {
         close(fd);
         return;
@@ -160,6 +161,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         ipc_channel_free(old);
     }
     in->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, in);
+    on_expiry(in);
 }
 
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -170,6 +172,11 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "libsodium could not start");
         return -EIO;
     }
+    if (tls_remote_start(signing_ask, &in->signing, problem, size) < 0) {
+        return -EINVAL;
+    }
+    in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
+    in->expiry = timer_new(child_loop(c), on_expiry, in);
     in->settings = settings_new(c, child_conf(c), problem, size);
     in->resume_accept = timer_new(child_loop(c), resume_accept, in);
     return in->settings ? 0 : -EINVAL;
@@ -197,15 +204,23 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     }
     settings_unref(in->settings); /* sessions under way keep theirs */
     in->settings = next;
+    timer_start(in->expiry, 1000); /* once the new configuration is in force */
     return 0;
 }
 
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct smtpin *in = owner;
-    snprintf(text, size, "sessions=%zu accepted=%llu relay-denied=%llu tls-failed=%llu", in->n_sessions,
-             (unsigned long long)in->accepted, (unsigned long long)in->refused,
-             (unsigned long long)in->handshakes_failed);
+    uint64_t signatures, waited;
+    tls_remote_counts(&signatures, &waited);
+    snprintf(text, size,
+             "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-failed=%llu "
+             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu",
+             in->n_sessions, (unsigned long long)in->count.sessions, (unsigned long long)in->count.turned_away,
+             (unsigned long long)in->count.accepted, (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
+             (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
+             (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
+             (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited);
 }
 
 static void check_stopped(void *arg)
@@ -253,9 +268,10 @@ int main(int argc, char **argv)
     static const struct child_events events = {
         .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer,
         .on_listener = on_listener, .on_reload = on_reload, .on_status = on_status, .on_stop = on_stop,
+        .on_signing = on_signing, .on_shared = on_shared,
         .rules = rules};
     list_init(&in.sessions);
     in.by_token = map_new(1000000);
-    in.by_address = map_new(1000000);
+    in.signing.fd = -1;
     return child_main(argc, argv, "smtpin", &events, &in);
 }

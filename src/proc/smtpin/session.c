@@ -9,79 +9,21 @@
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
-#include "wire/id.h"
+#include "wire/proxy.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 1024 * 1024 };
+enum { OUT_MAX = 1024 * 1024, TARPIT_MAX_MS = 30000, PROXY_OCTETS = 64 * 1024 };
 
 static void session_free(struct session *s);
-static void process(struct session *s);
-
-void settings_unref(struct settings *s)
-{
-    if (s && --s->refs == 0) {
-        tls_context_free(s->tls);
-        free(s->hostname);
-        free(s);
-    }
-}
-
-/* --- counting clients --------------------------------------------------------------------------- */
-
-/* The client's network: /24 of IPv4, /64 of IPv6, as octets. */
-static struct str network_key(const char *ip, unsigned char key[17])
-{
-    size_t n = address_ip_octets(str_c(ip), key + 1);
-    key[0] = 'n';
-    return str_from((const char *)key, 1 + (n == 16 ? 8 : 3));
-}
-
-static size_t count_of(const struct smtpin *in, struct str key)
-{
-    return (size_t)(uintptr_t)map_get(in->by_address, key);
-}
-
-static void count_change(struct smtpin *in, struct str key, int by)
-{
-    size_t n = count_of(in, key) + (size_t)by;
-    if (n == 0) {
-        map_take(in->by_address, key);
-    } else if (map_put(in->by_address, key, (void *)(uintptr_t)n) < 0) {
-        log_warn("clients-not-counted", KVN("sessions", in->n_sessions));
-    }
-}
-
-static void count_session(struct session *s, int by)
-{
-    unsigned char key[17];
-    s->in->n_sessions += (size_t)by;
-    count_change(s->in, str_c(s->ip), by);
-    count_change(s->in, network_key(s->ip, key), by);
-}
-
-static const char *over_limit(const struct smtpin *in, const char *ip)
-{
-    const struct conf *c = child_conf(in->child);
-    unsigned char key[17];
-    if (in->n_sessions >= (size_t)c->limits.connections) {
-        return "Too many sessions at the moment; please try again";
-    }
-    if (count_of(in, str_c(ip)) >= (size_t)c->limits.connections_per_address ||
-        count_of(in, network_key(ip, key)) >= (size_t)c->limits.connections_per_network) {
-        return "Too many sessions from your address at the moment; please try again";
-    }
-    return NULL;
-}
 
 /* --- time -------------------------------------------------------------------------------------------- */
 
 static void set_timer(struct session *s, int64_t ms)
 {
-    const struct conf *c = child_conf(s->in->child);
-    bool hurry = s->in->n_sessions * 10 > (size_t)c->limits.connections * 9;
-    timer_start(s->timer, hurry && ms > c->limits.hurry_time ? c->limits.hurry_time : ms);
+    int64_t hurry = child_conf(s->in->child)->limits.hurry_time;
+    timer_start(s->timer, ms > hurry && clients_hurry(s->in) ? hurry : ms);
 }
 
 static void on_timer(void *arg)
@@ -91,13 +33,13 @@ static void on_timer(void *arg)
         session_free(s);
         return;
     }
-    log_info("session-timeout", KV("client", s->ip), KV("tls", s->wants_handshake ? "handshake" : ""));
-    if (s->wants_handshake) {
+    log_info("session-timeout", KV("client", s->client.ip), KV("tls", s->wants_handshake ? "handshake" : ""));
+    if (s->wants_handshake || s->wants_proxy) {
         session_free(s);
         return;
     }
     smtp_server_end(s->engine, &(struct smtp_reply){421, "4.4.2", "You took too long; closing"});
-    process(s);
+    session_process(s);
 }
 
 /* --- output -------------------------------------------------------------------------------------------- */
@@ -120,7 +62,7 @@ static bool flush(struct session *s)
     }
     buf_reset(out);
     if (r < 0) {
-        log_info("session-broken", KV("client", s->ip), KV("problem", strerror(-r)));
+        log_info("session-broken", KV("client", s->client.ip), KV("problem", strerror(-r)));
         session_free(s);
         return false;
     }
@@ -142,90 +84,6 @@ static void close_in_order(struct session *s)
 
 /* --- events of the engine ------------------------------------------------------------------------------ */
 
-static void answer(struct session *s, int code, const char *enhanced, const char *text)
-{
-    smtp_server_answer(s->engine, &(struct smtp_reply){code, enhanced, text});
-}
-
-static void on_mail(struct session *s)
-{
-    if (!s->in->queue || !s->in->wrapper) {
-        answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
-    } else {
-        answer(s, 250, "2.1.0", "Sender accepted");
-    }
-}
-
-static void on_rcpt(struct session *s, const struct address *rcpt)
-{
-    const struct conf *c = child_conf(s->in->child);
-    bool ours = rcpt->domain.n == 0 ? c->inside_domains.n > 0 : conf_is_inside(c, rcpt->domain);
-    if (ours || s->inside_network) {
-        answer(s, 250, "2.1.5", "Recipient accepted");
-        return;
-    }
-    s->in->refused++;
-    log_info("relay-denied", KV("client", s->ip), KVS("to", rcpt->whole));
-    answer(s, 550, "5.7.1", "Relaying denied: the recipient is not one of ours, and you are not one of our clients");
-}
-
-static void on_data(struct session *s)
-{
-    s->incoming = s->in->queue ? incoming_new(s) : NULL;
-    if (!s->incoming) {
-        answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
-        return;
-    }
-    s->body_began_ms = clock_mono_ms();
-    answer(s, 354, NULL, "Send the message; end it with a line holding only a dot");
-}
-
-void session_submitted(struct session *s, uint8_t result)
-{
-    char text[80];
-    struct buf line = BUF_INIT(sizeof text);
-    char id[16] = "";
-    id_text(s->incoming->id, id);
-    incoming_free(s, s->incoming, s->submitted);
-    s->incoming = NULL;
-    s->submitted = false;
-    (void)!buf_printf(&line, "Accepted and stored as %s", id);
-    str_copy_cut(buf_str(&line), text, sizeof text);
-    buf_free(&line);
-    switch ((enum store_result)result) {
-    case STORE_OK:
-        s->in->accepted++;
-        answer(s, 250, "2.0.0", text);
-        break;
-    case STORE_FULL:
-        answer(s, 452, "4.3.1", "No space to store the message at the moment; please try again later");
-        break;
-    case STORE_RETRY:
-    case STORE_CORRUPT:
-        answer(s, 451, "4.3.0", "The message could not be stored at the moment; please try again later");
-        break;
-    }
-    if (!s->busy) {
-        process(s);
-    }
-}
-
-void session_spool(struct session *s, uint8_t result, struct str name, int fd)
-{
-    if (!s->incoming) {
-        err_close_fd(&fd);
-        return;
-    }
-    incoming_spool(s, s->incoming, result, name, fd);
-}
-
-void session_resume(struct session *s)
-{
-    if (!s->busy && !s->closing && s->conn) {
-        process(s);
-    }
-}
-
 void session_queue_gone(struct session *s)
 {
     if (!s->incoming) {
@@ -235,15 +93,15 @@ void session_queue_gone(struct session *s)
     incoming_give_up(s->incoming);
     if (ended) {
         s->submitted = true; /* the queue may have it: its spool file is not ours to drop */
-        session_submitted(s, STORE_RETRY);
-    } else {
-        session_resume(s); /* it may have waited for a spool file that will not come */
+        talk_submitted(s, STORE_RETRY);
+    } else if (!s->busy && !s->closing) {
+        session_process(s); /* it may have waited for a spool file that will not come */
     }
 }
 
 static void start_tls(struct session *s)
 {
-    s->tls = s->settings->tls ? tls_channel_server(s->settings->tls) : NULL;
+    s->tls = s->service->tls ? tls_channel_server(s->service->tls) : NULL;
     if (!s->tls) {
         session_free(s);
         return;
@@ -252,58 +110,15 @@ static void start_tls(struct session *s)
     set_timer(s, s->settings->handshake_ms);
 }
 
-static void abort_incoming(struct session *s, const char *why)
+static void end_session(struct session *s, const char *note)
 {
-    if (s->incoming) {
-        if (why) {
-            log_info("message-refused", KV("client", s->ip), KV("reason", why));
-        }
-        incoming_free(s, s->incoming, false);
-        s->incoming = NULL;
+    if (note) {
+        log_notice("session-ended", KV("client", s->client.ip), KV("reason", note));
     }
-}
-
-static bool handle(struct session *s, const struct smtp_event *ev)
-{
-    switch (ev->type) {
-    case SMTP_EV_NONE:
-        return false;
-    case SMTP_EV_MAIL:
-        on_mail(s);
-        break;
-    case SMTP_EV_RCPT:
-        on_rcpt(s, &ev->rcpt);
-        break;
-    case SMTP_EV_DATA:
-        on_data(s);
-        break;
-    case SMTP_EV_BODY:
-        if (s->incoming) {
-            incoming_body(s, s->incoming, ev->bytes);
-        }
-        break;
-    case SMTP_EV_BODY_END:
-        incoming_end(s, s->incoming);
-        break;
-    case SMTP_EV_ABORT:
-        abort_incoming(s, ev->note);
-        break;
-    case SMTP_EV_STARTTLS:
-        if (flush(s)) {
-            start_tls(s);
-        }
-        return false;
-    case SMTP_EV_CLOSE:
-        if (ev->note) {
-            log_notice("session-ended", KV("client", s->ip), KV("reason", ev->note));
-        }
-        s->closing = true;
-        if (flush(s)) {
-            close_in_order(s);
-        }
-        return false;
+    s->closing = true;
+    if (flush(s)) {
+        close_in_order(s);
     }
-    return true;
 }
 
 static void keep_time(struct session *s, bool replied)
@@ -318,27 +133,77 @@ static void keep_time(struct session *s, bool replied)
     }
 }
 
-/* Runs the engine until it needs more input or an answer. The session may be gone afterwards. */
-static void process(struct session *s)
+/* A client outside whose commands were rejected waits for the answer, longer each time. True while it does. */
+static bool is_held_back(struct session *s)
+{
+    int64_t tarpit = child_conf(s->in->child)->limits.tarpit;
+    unsigned errors = smtp_server_errors(s->engine);
+    if (s->held_back) {
+        return true;
+    }
+    if (errors <= s->errors_punished || tarpit == 0 || s->inside_network || s->in->stopping || clients_hurry(s->in)) {
+        return false;
+    }
+    s->errors_punished = errors;
+    for (unsigned i = 1; i < errors && tarpit < TARPIT_MAX_MS; i++) {
+        tarpit *= 2;
+    }
+    s->held_back = true;
+    conn_pause(s->conn, true);
+    timer_stop(s->timer);
+    timer_start(s->pause, tarpit < TARPIT_MAX_MS ? tarpit : TARPIT_MAX_MS);
+    return true;
+}
+
+void session_process(struct session *s)
 {
     struct smtp_event ev;
+    if (s->held_back) {
+        return; /* when its pause is over */
+    }
     s->busy = true;
     do {
         smtp_server_next(s->engine, &ev);
-        if (ev.type == SMTP_EV_STARTTLS || ev.type == SMTP_EV_CLOSE) {
-            s->busy = false;
-            handle(s, &ev);
-            return;
-        }
-    } while (handle(s, &ev));
+    } while (talk_handle(s, &ev));
     s->busy = false;
+    if (is_held_back(s)) {
+        s->ending = ev.type == SMTP_EV_CLOSE;
+        s->ending_note = ev.note;
+        return;
+    }
+    if (ev.type == SMTP_EV_CLOSE) {
+        end_session(s, ev.note);
+        return;
+    }
     bool replied = buf_len(smtp_server_out(s->engine)) > 0;
     if (!flush(s)) {
+        return;
+    }
+    if (ev.type == SMTP_EV_STARTTLS) {
+        start_tls(s);
         return;
     }
     keep_time(s, replied);
     bool full = s->incoming && incoming_is_full(s->incoming);
     conn_pause(s->conn, full || !smtp_server_wants_input(s->engine));
+}
+
+/* A pause is over: of a rejected command, or of a failed login. */
+static void on_pause(void *arg)
+{
+    struct session *s = arg;
+    if (s->held_back) {
+        s->held_back = false;
+        if (s->ending) {
+            end_session(s, s->ending_note);
+            return;
+        }
+    }
+    if (s->logging_in && smtp_server_waits(s->engine)) {
+        login_answer_late(s);
+        s->errors_punished = smtp_server_errors(s->engine); /* that was the pause */
+    }
+    session_process(s);
 }
 
 /* --- input ----------------------------------------------------------------------------------------------- */
@@ -349,16 +214,24 @@ static void take_plain(struct session *s, struct str bytes)
         session_free(s);
         return;
     }
-    process(s);
+    session_process(s);
 }
 
 static void handshake_done(struct session *s)
 {
     const struct tls_facts *f = tls_channel_facts(s->tls);
     s->wants_handshake = false;
+    s->in->count.handshakes++;
     smtp_server_tls_started(s->engine);
+    if (s->service->engine.auth) {
+        smtp_server_offer_auth(s->engine, login_mechanisms(s));
+    }
+    if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
+        smtp_server_greet(s->engine);
+        (void)flush(s); /* an error shows at the next read */
+    }
     set_timer(s, s->settings->command_ms);
-    log_debug("tls", KV("client", s->ip), KV("version", f->version), KV("cipher", f->cipher),
+    log_debug("tls", KV("client", s->client.ip), KV("version", f->version), KV("cipher", f->cipher),
               KVN("bits", f->bits), KV("group", f->group));
 }
 
@@ -377,8 +250,8 @@ static void take_cipher(struct session *s, struct str bytes)
         handshake_done(s);
     }
     if (r < 0 || state == TLS_BROKEN) {
-        s->in->handshakes_failed += was_shaking;
-        log_notice(was_shaking ? "tls-handshake-failed" : "tls-broken", KV("client", s->ip),
+        s->in->count.handshakes_failed += was_shaking;
+        log_notice(was_shaking ? "tls-handshake-failed" : "tls-broken", KV("client", s->client.ip),
                    KV("problem", state == TLS_BROKEN ? tls_channel_problem(s->tls) : strerror(-r)));
         buf_wipe(&plain);
         conn_finish(s->conn); /* lets the alert out */
@@ -392,10 +265,87 @@ static void take_cipher(struct session *s, struct str bytes)
     buf_wipe(&plain);
 }
 
+static bool in_networks(const struct conf_words *list, const char *ip)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct address_net net;
+        if (address_net_parse(str_c(list->v[i]), &net) == 0 && address_net_has(&net, str_c(ip))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void turn_away(int fd, const char *why, const char *ip)
+{
+    struct buf text = BUF_INIT(512);
+    (void)!smtp_reply_write(&(struct smtp_reply){421, "4.7.0", why}, &text);
+    (void)!send(fd, buf_str(&text).p, buf_len(&text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    buf_free(&text);
+    close(fd);
+    log_notice("session-refused", KV("client", ip), KV("reason", why));
+}
+
+/* The client's address is known: the conversation begins. */
+static void begin(struct session *s)
+{
+    const struct conf *c = child_conf(s->in->child);
+    s->inside_network = s->service->kind == CONF_LISTEN_SMTP && in_networks(&c->inside_networks, s->client.ip);
+    s->engine = smtp_server_new(s->inside_network ? &s->service->engine_inside : &s->service->engine);
+    if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
+        start_tls(s);
+        return;
+    }
+    smtp_server_greet(s->engine);
+    session_process(s);
+}
+
+static void on_read(void *arg, struct str bytes);
+
+/* What a balancer says before the client's octets. */
+static void take_proxy(struct session *s, struct str bytes)
+{
+    char ip[46] = "";
+    size_t n = 0;
+    enum proxy_result r = buf_add(&s->proxy, bytes) < 0 ? PROXY_BAD : proxy_read(buf_str(&s->proxy), &n, ip);
+    if (r == PROXY_MORE) {
+        return;
+    }
+    if (r == PROXY_BAD) {
+        log_warn("proxy-header-bad", KV("balancer", s->client.ip));
+        session_free(s);
+        return;
+    }
+    if (r == PROXY_GIVEN) {
+        str_copy_cut(str_c(ip), s->client.ip, sizeof s->client.ip);
+    }
+    const char *why = clients_enter(s->in, &s->client);
+    if (why) {
+        turn_away(conn_take_fd(s->conn), why, s->client.ip);
+        s->in->count.turned_away++;
+        s->conn = NULL;
+        session_free(s);
+        return;
+    }
+    s->wants_proxy = false;
+    buf_consume(&s->proxy, n);
+    uint64_t token = s->token;
+    struct smtpin *in = s->in;
+    begin(s);
+    s = map_get(in->by_token, map_id(&token)); /* it may have ended */
+    if (s && buf_len(&s->proxy) > 0) {
+        CLEANUP(buf_free) struct buf rest = s->proxy;
+        s->proxy = BUF_INIT(PROXY_OCTETS);
+        on_read(s, buf_str(&rest));
+    }
+}
+
 static void on_read(void *arg, struct str bytes)
 {
     struct session *s = arg;
-    if (s->tls) {
+    if (s->wants_proxy) {
+        take_proxy(s, bytes);
+    } else if (s->tls) {
         take_cipher(s, bytes);
     } else {
         take_plain(s, bytes);
@@ -411,7 +361,7 @@ static void on_close(void *arg, int error)
 {
     struct session *s = arg;
     if (error) {
-        log_debug("connection-lost", KV("client", s->ip), KV("problem", strerror(-error)));
+        log_debug("connection-lost", KV("client", s->client.ip), KV("problem", strerror(-error)));
     }
     session_free(s);
 }
@@ -423,69 +373,66 @@ static const struct conn_events conn_events = {.on_read = on_read, .on_drain = o
 static void session_free(struct session *s)
 {
     struct smtpin *in = s->in;
+    login_cancel(s);
     conn_free(s->conn);
     incoming_free(s, s->incoming, s->submitted);
     map_take(in->by_token, map_id(&s->token));
-    count_session(s, -1);
+    clients_leave(in, &s->client);
+    in->n_sessions--;
     list_remove(&s->link);
     timer_free(s->timer);
+    timer_free(s->pause);
     tls_channel_free(s->tls);
     smtp_server_free(s->engine);
     settings_unref(s->settings);
+    buf_free(&s->proxy);
+    free(s->addresses);
     free(s);
 }
 
 void session_stop(struct session *s)
 {
-    if (!s->incoming && !smtp_server_waits(s->engine)) {
+    if (!s->engine || s->wants_handshake) {
+        session_free(s);
+    } else if (!s->incoming && !smtp_server_waits(s->engine)) {
+        s->held_back = false;
         smtp_server_end(s->engine, &(struct smtp_reply){421, "4.3.2", "This server is being stopped; please come back"});
-        process(s);
+        session_process(s);
     }
 }
 
-static void turn_away(int fd, const char *why, const char *ip)
+void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoint *peer)
 {
-    struct buf text = BUF_INIT(512);
-    (void)!smtp_reply_write(&(struct smtp_reply){421, "4.7.0", why}, &text);
-    (void)!send(fd, buf_str(&text).p, buf_len(&text), MSG_NOSIGNAL | MSG_DONTWAIT);
-    buf_free(&text);
-    close(fd);
-    log_notice("session-refused", KV("client", ip), KV("reason", why));
-}
-
-static bool in_networks(const struct conf *c, const char *ip)
-{
-    for (size_t i = 0; i < c->inside_networks.n; i++) {
-        struct address_net net;
-        if (address_net_parse(str_c(c->inside_networks.v[i]), &net) == 0 && address_net_has(&net, str_c(ip))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void session_new(struct smtpin *in, int fd, const struct endpoint *peer)
-{
-    char ip[46];
-    endpoint_ip(peer, ip, sizeof ip);
-    const char *why = over_limit(in, ip);
-    if (why) {
-        turn_away(fd, why, ip);
+    struct client client = {0};
+    const struct conf *c = child_conf(in->child);
+    endpoint_ip(peer, client.ip, sizeof client.ip);
+    bool balanced = listen < c->n_listens && in_networks(&c->listens[listen].balancers, client.ip);
+    const char *why = balanced ? NULL : clients_enter(in, &client);
+    if (why || listen >= in->settings->n_services) {
+        in->count.turned_away++;
+        clients_leave(in, &client);
+        turn_away(fd, why ? why : "Not in service", client.ip);
         return;
     }
     struct session *s = err_calloc(1, sizeof *s);
     s->in = in;
     s->token = ++in->next_token;
-    str_copy_cut(str_c(ip), s->ip, sizeof s->ip);
-    s->inside_network = in_networks(child_conf(in->child), ip);
+    s->client = client;
     s->settings = in->settings;
     s->settings->refs++;
-    s->engine = smtp_server_new(s->inside_network ? &s->settings->engine_inside : &s->settings->engine);
+    s->service = &s->settings->services[listen];
+    s->proxy = BUF_INIT(PROXY_OCTETS);
     s->timer = timer_new(child_loop(in->child), on_timer, s);
+    s->pause = timer_new(child_loop(in->child), on_pause, s);
     s->conn = conn_new(child_loop(in->child), fd, OUT_MAX, &conn_events, s);
     must(map_put(in->by_token, map_id(&s->token), s) == 0);
     list_append(&in->sessions, &s->link);
-    count_session(s, 1);
-    smtp_server_greet(s->engine);
-    process(s);
+    in->n_sessions++;
+    in->count.sessions++;
+    if (balanced) {
+        s->wants_proxy = true;
+        set_timer(s, s->settings->handshake_ms);
+        return;
+    }
+    begin(s);
 }

@@ -4,21 +4,31 @@
 #pragma once
 #include "base/list.h"
 #include "base/map.h"
+#include "policy/inbound.h"
 #include "proc/child.h"
+#include "proc/login_kinds.h"
+#include "proc/signing.h"
 #include "seal/rest.h"
 #include "smtp/server.h"
 #include "sys/conn.h"
 #include "tls/tls.h"
 #include "wire/address.h"
 
-enum { LISTENERS_MAX = 16, NETS_MAX = 4096 };
+enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096 };
+
+/* How one listen block is served. */
+struct service {
+    enum conf_listen_kind kind;
+    struct tls_context *tls; /* NULL: no TLS */
+    struct smtp_server_config engine, engine_inside; /* for clients outside, inside */
+};
 
 /* What a session keeps from the configuration it began under; freed when the last one ends. */
 struct settings {
     unsigned refs;
     char *hostname;
-    struct tls_context *tls; /* NULL: no STARTTLS */
-    struct smtp_server_config engine, engine_inside; /* for clients outside, inside */
+    struct service services[CONF_LISTENS_MAX];
+    size_t n_services;
     int64_t command_ms, data_ms, handshake_ms;
 };
 
@@ -27,57 +37,114 @@ struct incoming {
     uint64_t id;
     unsigned char wrapped[REST_WRAPPED];
     struct rest_sealer *sealer;
+    struct buf head;     /* the header section until it is complete */
+    bool in_head;
     struct buf sealed;   /* what is not in the spool file yet */
     uint64_t plain_octets; /* given to the sealer so far */
     int spool;           /* -1: none yet */
     char spool_name[64];
     bool spool_asked, ended, failed_full, failed_other;
+    bool wrong_author;   /* From is not an address of who is logged in */
+};
+
+/* Whose connection it is in the counts. */
+struct client {
+    char ip[46];
+    bool counted;
 };
 
 struct session {
     struct smtpin *in;
     struct settings *settings;
+    const struct service *service; /* of settings */
     struct conn *conn;
     struct smtp_server *engine;
     struct tls_channel *tls;
-    struct timer *timer;
+    struct timer *timer, *pause; /* pause: answers that are held back */
     struct link link;
     uint64_t token;
-    char ip[46];
-    bool inside_network, wants_handshake, closing, busy;
+    struct client client;
+    struct buf proxy; /* the header of a balancer until it is complete */
+    bool inside_network, wants_proxy, wants_handshake, closing, busy, held_back;
+    unsigned errors_punished;
+    bool ending; /* and it ends after its pause, because of... */
+    const char *ending_note;
     int64_t body_began_ms;
     struct incoming *incoming;
     bool submitted;
+    /* login */
+    bool logging_in;
+    enum login_outcome login_outcome; /* held back: a failed login is answered later */
+    char login[256];
+    char *addresses;
+    const struct conf_rule *reported; /* the inbound rule already reported for this session */
 };
 
 struct smtpin {
     struct child *child;
     struct settings *settings;
-    struct ipc_channel *queue;
+    struct ipc_channel *queue, *logins[LOGINS_MAX];
+    struct signing signing;
     struct rest_wrapper *wrapper; /* NULL: keys has not told its public key */
-    int listeners[LISTENERS_MAX];
-    struct watch *watches[LISTENERS_MAX];
+    struct listener {
+        struct smtpin *in;
+        int fd;
+        unsigned listen; /* number of its block */
+        struct watch *watch;
+    } listeners[LISTENERS_MAX];
     size_t n_listeners;
     struct link sessions;
-    struct map *by_token, *by_address;
+    struct map *by_token;
+    struct clients *clients;
     size_t n_sessions;
     uint64_t next_token;
     unsigned id_count;
-    struct timer *resume_accept, *stop_timer;
+    struct timer *resume_accept, *stop_timer, *expiry;
     bool stopping;
-    uint64_t accepted, refused, handshakes_failed;
+    struct {
+        uint64_t sessions, accepted, refused, handshakes, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
+    } count;
 };
 
+/* clients.c: how many sessions each client has, over all smtpin processes */
+struct clients *clients_new(int fd, unsigned index);
+/* NULL, or why there may be no more. Counts it when it may. */
+const char *clients_enter(struct smtpin *in, struct client *c);
+void clients_leave(struct smtpin *in, struct client *c);
+/* True when under a tenth of all places is free. */
+bool clients_hurry(const struct smtpin *in);
+
+/* settings.c */
+struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size);
+void settings_unref(struct settings *s);
+/* Alarms for certificates that end soon. */
+void settings_check_expiry(struct smtpin *in);
+
 /* session.c */
-void session_new(struct smtpin *in, int fd, const struct endpoint *peer);
-void session_submitted(struct session *s, uint8_t result);
-void session_spool(struct session *s, uint8_t result, struct str name, int fd);
-/* Reads on after it waited for a spool file. */
-void session_resume(struct session *s);
+void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoint *peer);
+/* Runs the engine until it needs more. The session may be gone afterwards. */
+void session_process(struct session *s);
+void session_answer(struct session *s, int code, const char *enhanced, const char *text);
 void session_queue_gone(struct session *s);
 /* Ends it in order when nothing of a message is under way. */
 void session_stop(struct session *s);
-void settings_unref(struct settings *s);
+
+/* talk.c: what the engine asks */
+/* False: the loop over events must stop. */
+bool talk_handle(struct session *s, const struct smtp_event *ev);
+void talk_submitted(struct session *s, uint8_t result);
+void talk_spool(struct session *s, uint8_t result, struct str name, int fd);
+bool talk_may_send_as(const struct session *s, struct str address);
+
+/* login.c */
+void login_ask(struct session *s, const struct smtp_event *ev);
+void login_cancel(struct session *s);
+/* A held answer's time has come. */
+void login_answer_late(struct session *s);
+extern const struct ipc_rule smtpin_login_rules[];
+void login_gone(struct smtpin *in, const struct ipc_channel *ch);
+/* The mechanisms to offer inside this session's TLS. */
+const char *login_mechanisms(const struct session *s);
 
 /* incoming.c */
 /* NULL: keys are away. */

@@ -43,6 +43,14 @@ static void redact(struct str headers, struct buf *out)
     }
 }
 
+static enum dsn_action action_of(const struct delivery *d, const struct delivery_rcpt *r)
+{
+    if (d->kind == KIND_NOTICE) {
+        return reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
+    }
+    return r->state != RCPT_DELIVERED ? DSN_FAILED : d->lmtp ? DSN_DELIVERED : DSN_RELAYED;
+}
+
 static void compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
 {
     const struct conf *c = child_conf(d->out->child);
@@ -54,6 +62,7 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
         const struct delivery_rcpt *r = &d->rcpts[i];
         rcpts[i] = (struct dsn_rcpt){.forward_path = r->forward_path, .reason = r->reason, .code = r->code,
                                      .reply = r->reply, .host = r->host, .last_ms = r->last_ms,
+                                     .orcpt = r->orcpt, .action = action_of(d, r),
                                      .remote = r->reply.n > 3 && r->reply.p[0] >= '2' && r->reply.p[0] <= '5' &&
                                                r->reply.p[3] == ' '};
     }
@@ -61,7 +70,7 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
                             .administrator = str_c(c->admin), .to = d->reverse_path, .id = str_c(id),
                             .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
                             .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = d->is_utf8,
-                            .delayed = d->kind == KIND_NOTICE, .until_ms = d->arrived_ms + c->queue.lifetime};
+                            .envid = d->envid, .until_ms = d->arrived_ms + c->queue.lifetime};
     must(dsn_write(&dsn, out) == 0);
     free(rcpts);
 }

@@ -125,17 +125,36 @@ void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer
     }
 }
 
+static void take_success(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a)
+{
+    take_answer(d, r, a);
+    r->result = RESULT_DELIVERED;
+    r->reason = d->verdicts[d->n_verdicts - 1].reason;
+}
+
+void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted)
+{
+    must(n < d->n_sent);
+    if (accepted) {
+        take_success(d, d->sent_to[n], a);
+    } else {
+        refuse_rcpt(d, d->sent_to[n], a, false);
+    }
+}
+
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted)
 {
+    bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
+    for (size_t i = 0; i < d->n_sent; i++) {
+        d->sent_to[i]->reported = reports;
+    }
     for (size_t i = 0; i < d->n_sent; i++) {
         struct delivery_rcpt *r = d->sent_to[i];
         if (r->result != RESULT_OPEN) {
             continue; /* refused at RCPT */
         }
         if (accepted && r->accepted) {
-            take_answer(d, r, a);
-            r->result = RESULT_DELIVERED;
-            r->reason = d->verdicts[d->n_verdicts - 1].reason;
+            take_success(d, r, a);
         } else {
             refuse_rcpt(d, r, a, false);
         }
@@ -236,7 +255,10 @@ static enum reason unfit(const struct delivery *d, const struct smtp_caps *caps)
     if (d->is_utf8 && !caps->utf8) {
         return REASON_NO_UTF8;
     }
-    if (d->is_8bit && !caps->is_8bit) {
+    if (d->is_binary && !(caps->chunking && caps->binary)) {
+        return REASON_NO_BINARY;
+    }
+    if (d->is_8bit && !d->is_binary && !caps->is_8bit) {
         return REASON_NO_8BIT;
     }
     return REASON_NONE;
@@ -253,12 +275,14 @@ static void prepare_mail(struct delivery *d)
         if (d->rcpts[i].result == RESULT_OPEN) {
             d->rcpts[i].accepted = false;
             d->sent_to[d->n_sent] = &d->rcpts[i];
-            d->sent_rcpts[d->n_sent++] = d->rcpts[i].forward_path;
+            d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){.path = d->rcpts[i].forward_path, .notify = d->rcpts[i].notify,
+                                                                .orcpt = d->rcpts[i].orcpt};
         }
     }
     d->mail = (struct smtp_mail){.reverse_path = d->reverse_path, .rcpts = d->sent_rcpts,
                                  .n_rcpts = d->n_sent, .size = d->size, .is_8bit = d->is_8bit,
-                                 .is_utf8 = d->is_utf8, .requiretls = d->ask_requiretls};
+                                 .is_utf8 = d->is_utf8, .is_binary = d->is_binary, .ret = (enum notify_ret)d->ret,
+                                 .envid = d->envid, .requiretls = d->ask_requiretls};
 }
 
 /* What stands in the report beside the verdict, when something is wrong. */
@@ -329,6 +353,12 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     if (needs_first_look(d, l, &v)) {
         return;
     }
+    if (v.class == HOST_SEND && d->login && !l->logged_in) {
+        l->delivery = d;
+        d->link = l;
+        login_begin(l); /* and here again when it is done */
+        return;
+    }
     describe(l, &v, detail, sizeof detail);
     str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
     str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
@@ -341,6 +371,18 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     }
     d->link = NULL;
     link_release(l, why != REASON_NONE);
+    next_address(d);
+}
+
+void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *detail)
+{
+    struct host_verdict v = {.class = HOST_TEMPORARY, .reason = REASON_LOGIN_REFUSED};
+    str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
+    str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
+    note_verdict(d, &v);
+    outcome_host(d, l, &v, d->facts.sess, l->host, l->ip, detail);
+    d->link = NULL;
+    link_release(l, false);
     next_address(d);
 }
 
@@ -405,7 +447,7 @@ static void try_next(struct delivery *d)
         d->tries++;
         way_facts(&d->way, h, clock_wall_ms() - d->arrived_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
         way_tls(&d->way, h, &d->facts, &tls);
-        struct link_conn *l = d->fresh_only ? NULL : link_find_idle(d->out, h->name, ip, d->port, d->next_hop, &tls);
+        struct link_conn *l = d->fresh_only ? NULL : link_find_idle(d, h->name, ip, &tls);
         if (l) {
             delivery_link_ready(d, l);
         } else {

@@ -18,7 +18,7 @@ struct pending_rcpt {
     struct link link;
     uint64_t lease;
     struct delivery_rcpt r;
-    char *text[4];
+    char *text[5];
 };
 
 static struct str keep(struct delivery *d, struct str s)
@@ -87,12 +87,13 @@ static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_ms
     (void)ch;
     (void)fd;
     struct pending_rcpt *p = err_calloc(1, sizeof *p);
-    const struct str texts[] = {r->forward_path, r->code, r->reply, r->host};
+    const struct str texts[] = {r->forward_path, r->code, r->reply, r->host, r->orcpt};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         p->text[i] = str_dup(texts[i]);
     }
     p->lease = r->lease;
     p->r = (struct delivery_rcpt){.rcpt = r->rcpt, .result = RESULT_OPEN, .last_ms = r->last_ms,
+                                  .state = r->state, .notify = r->notify,
                                   .reason = r->reason < REASON_END ? (enum reason)r->reason : REASON_NONE};
     list_append(&out->pending_rcpts, &p->link);
 }
@@ -113,6 +114,7 @@ static size_t take_rcpts(struct delivery *d, bool count_only)
             r->code = keep(d, str_c(p->text[1]));
             r->reply = keep(d, str_c(p->text[2]));
             r->host = keep(d, str_c(p->text[3]));
+            r->orcpt = keep(d, str_c(p->text[4]));
             for (size_t i = 0; i < ARRAY_LEN(p->text); i++) {
                 free(p->text[i]);
             }
@@ -152,6 +154,11 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->fixed_host = j->fixed_host != 0;
     d->is_8bit = j->is_8bit != 0;
     d->is_utf8 = j->is_utf8 != 0;
+    d->is_binary = j->is_binary != 0;
+    d->lmtp = j->lmtp != 0;
+    d->login = j->login != 0;
+    d->ret = j->ret;
+    d->envid = keep(d, j->envid);
     d->size = j->size;
     d->arrived_ms = j->arrived_ms;
     d->facts = facts_of(j);

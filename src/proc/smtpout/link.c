@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/smtpout/smtpout.h"
+#include "sasl/sasl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static void process(struct link_conn *l);
 static void link_free(struct link_conn *l)
 {
     conn_free(l->conn);
+    sasl_free(l->sasl);
     tls_channel_free(l->tls);
     tls_context_free(l->context);
     free((char *)l->records_copy.p);
@@ -130,19 +132,26 @@ static int flush(struct link_conn *l)
     return r;
 }
 
+void link_flush(struct link_conn *l)
+{
+    int r = flush(l);
+    if (r < 0) {
+        fail(l, REASON_BROKEN_SESSION, strerror(-r));
+    } else {
+        keep_time(l);
+    }
+}
+
 /* Gives the engine body octets as long as the peer takes them. */
 static int send_body(struct link_conn *l)
 {
     struct delivery *d = l->delivery;
-    while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD) {
+    while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD && smtp_client_wants_body(l->engine)) {
         struct buf text = BUF_INIT(256 * 1024);
         int more = delivery_read(d, &text);
-        int r = more < 0 ? more : smtp_client_body(l->engine, buf_str(&text));
+        int r = more < 0 ? more : smtp_client_body(l->engine, buf_str(&text), more == 0);
         buf_wipe(&text);
-        if (r == 0 && more == 0) {
-            d->body_ended = true;
-            r = smtp_client_body_end(l->engine);
-        }
+        d->body_ended = more == 0;
         r = r < 0 ? r : flush(l);
         if (r < 0) {
             return r;
@@ -167,10 +176,15 @@ static void pump_body(struct link_conn *l)
     }
 }
 
+static bool is_in_body(const struct link_conn *l)
+{
+    return l->state == LINK_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended;
+}
+
 static void on_drain(void *arg)
 {
     struct link_conn *l = arg;
-    if (l->state == LINK_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended) {
+    if (is_in_body(l)) {
         pump_body(l);
     }
 }
@@ -271,8 +285,17 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
     case SMTP_CL_RCPT:
         delivery_rcpt_answer(d, ev->rcpt, ev->answer, ev->accepted);
         return true;
+    case SMTP_CL_RCPT_DONE:
+        delivery_rcpt_done(d, ev->rcpt, ev->answer, ev->accepted);
+        return true;
     case SMTP_CL_BODY:
         pump_body(l);
+        return false;
+    case SMTP_CL_AUTH_STEP:
+        login_step(l, ev->answer);
+        return false;
+    case SMTP_CL_AUTH_DONE:
+        login_done(l, ev->answer, ev->accepted);
         return false;
     case SMTP_CL_DONE:
         timer_stop(l->timer);
@@ -303,7 +326,7 @@ static void process(struct link_conn *l)
     struct smtp_client_event ev;
     do {
         smtp_client_next(l->engine, &ev);
-        if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT) {
+        if (ev.type == SMTP_CL_NONE || ev.type == SMTP_CL_OFFERED || ev.type == SMTP_CL_RCPT || ev.type == SMTP_CL_RCPT_DONE) {
             int r = flush(l);
             if (r < 0) {
                 fail(l, REASON_BROKEN_SESSION, strerror(-r));
@@ -312,6 +335,10 @@ static void process(struct link_conn *l)
             if ((l->delivery || l->looker) && l->state != LINK_WAITING_SAVE) {
                 keep_time(l);
             }
+        }
+        if (ev.type == SMTP_CL_NONE && is_in_body(l) && conn_pending(l->conn) < BODY_AHEAD) {
+            pump_body(l); /* chunks were answered: there is room for more */
+            return;
         }
     } while (handle(l, &ev));
 }
@@ -411,18 +438,19 @@ static void set_tls_way(struct link_conn *l, const struct tls_way *tls)
 }
 
 static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls,
-                                  bool without_tls)
+                                  bool without_tls, bool lmtp)
 {
     const struct conf *c = child_conf(out->child);
     struct link_conn *l = err_calloc(1, sizeof *l);
     l->out = out;
     l->port = port;
     l->without_tls = without_tls;
+    l->lmtp = lmtp;
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
-    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .ignore_starttls = without_tls});
+    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .ignore_starttls = without_tls});
     l->timer = timer_new(child_loop(out->child), on_timer, l);
     out->n_links++;
     out->opened++;
@@ -445,7 +473,7 @@ static int start_connecting(struct link_conn *l)
 
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
 {
-    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->without_tls);
+    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->without_tls, d->lmtp);
     l->delivery = d;
     l->sighted = d->sighted;
     str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
@@ -471,7 +499,7 @@ static void on_fail_later(void *arg)
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
                                  uint16_t port, const struct tls_way *tls, struct tls_context *context)
 {
-    struct link_conn *l = link_new(out, host, ip, port, tls, false);
+    struct link_conn *l = link_new(out, host, ip, port, tls, false, false);
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
@@ -491,15 +519,15 @@ static bool same_tls_way(const struct tls_way *a, const struct tls_way *b)
            strcmp(a->next_hop, b->next_hop) == 0 && strcmp(a->canon, b->canon) == 0;
 }
 
-struct link_conn *link_find_idle(struct smtpout *out, const char *host, const char *ip, uint16_t port,
-                                 struct str next_hop, const struct tls_way *tls)
+struct link_conn *link_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_way *tls)
 {
+    struct smtpout *out = d->out;
     LIST_EACH (it, &out->idle) {
         struct link_conn *l = LIST_OF(it, struct link_conn, idle);
         /* a plain connection serves only the destination it was judged for; one with TLS whoever would
          * have made it in the same way, names and TLSA records included */
-        if (l->port == port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 &&
-            (l->tls || str_eq(str_c(l->next_hop), next_hop)) && same_tls_way(&l->tls_way, tls)) {
+        if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 && l->lmtp == d->lmtp &&
+            l->logged_in == d->login && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_way(&l->tls_way, tls)) {
             list_remove(&l->idle);
             out->n_idle--;
             l->state = LINK_TALKING;

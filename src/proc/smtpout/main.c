@@ -71,8 +71,7 @@ struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profil
     if (r == 0 && *client_certificate) {
         snprintf(name, sizeof name, "client-chain %s", client_certificate);
         struct str chain = child_file(out->child, name);
-        snprintf(name, sizeof name, "client-key %s", client_certificate);
-        r = tls_context_show(ctx, chain, child_file(out->child, name), problem, sizeof problem);
+        r = tls_context_show(ctx, &(struct tls_own){.chain = chain}, problem, sizeof problem);
     }
     if (r < 0 || out->n_contexts == CONTEXTS_MAX) {
         log_error("tls-context", KV("profile", tls_profile_name(profile)), KV("client-certificate", client_certificate),
@@ -104,11 +103,21 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "libsodium could not start");
         return -EIO;
     }
+    if (tls_remote_start(signing_ask, &out->signing, problem, size) < 0) {
+        return -EINVAL;
+    }
     if (!smtpout_context(out, TLS_PROFILE_WIDE, "")) {
         snprintf(problem, size, "the trust store cannot be used");
         return -EINVAL;
     }
     return 0;
+}
+
+static void on_signing(void *owner, struct child *c, enum role role, int fd)
+{
+    (void)c;
+    (void)role;
+    signing_join(&((struct smtpout *)owner)->signing, fd);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
@@ -175,9 +184,10 @@ int main(int argc, char **argv)
 {
     static struct smtpout out;
     static const struct ipc_rule rules[] = {{IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer,
+    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_signing = on_signing,
                                                .on_reload = on_reload, .on_status = on_status,
                                                .on_stop = on_stop, .rules = rules};
+    out.signing.fd = -1;
     list_init(&out.idle);
     list_init(&out.pending_rcpts);
     out.deliveries = map_new(1000000);

@@ -48,7 +48,8 @@ void outcome_rcpts(struct delivery *d)
                                                                    .result = (uint8_t)r->result,
                                                                    .reason = (uint8_t)r->reason,
                                                                    .code = r->code, .reply = r->reply,
-                                                                   .host = str_c(d->last_host)}});
+                                                                   .host = str_c(d->last_host),
+                                                                   .reported = r->reported}});
     }
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = d->lease}});
 }

@@ -11,6 +11,7 @@
 #include "policy/policy.h"
 #include "proc/child.h"
 #include "proc/lookup_kinds.h"
+#include "proc/signing.h"
 #include "seal/rest.h"
 #include "smtp/client.h"
 #include "sys/conn.h"
@@ -38,11 +39,16 @@ struct delivery_rcpt {
     /* for bounces: what happened to it */
     struct str host;
     int64_t last_ms;
+    uint8_t state;       /* enum rcpt_state, for notices */
+    uint8_t notify;      /* RFC 3461 */
+    struct str orcpt;
+    bool reported;       /* the next hop gives the notice of success itself */
 };
 
 struct smtpout;
 struct link_conn;
 struct look;
+struct sasl;
 
 /* One receiving host as lookup described it. */
 struct way_host {
@@ -95,7 +101,9 @@ struct delivery {
     uint8_t kind; /* enum job_kind of the queue */
     struct str next_hop, reverse_path, memory_key;
     uint16_t port;
-    bool fixed_host, is_8bit, is_utf8;
+    bool fixed_host, is_8bit, is_utf8, is_binary, lmtp, login;
+    uint8_t ret;         /* enum notify_ret */
+    struct str envid;
     uint64_t size;
     int64_t arrived_ms;
     struct facts facts;
@@ -124,7 +132,7 @@ struct delivery {
     bool without_tls; /* the policy lets this report go in clear where TLS failed (RFC 8460 3) */
     bool fresh_only; /* a kept connection broke: take a new one to the same address */
     struct link_conn *link;
-    struct str *sent_rcpts; /* of the message under way, with... */
+    struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
     size_t n_sent;
     struct smtp_mail mail;
@@ -152,6 +160,8 @@ struct link_conn {
     struct str records_copy;     /* the TLSA records it was made with; owned */
     struct tls_channel *tls;
     struct smtp_client *engine;
+    struct sasl *sasl; /* a login under way */
+    bool logged_in, lmtp;
     struct timer *timer;
     struct link idle;
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
@@ -167,6 +177,7 @@ struct link_conn {
 struct smtpout {
     struct child *child;
     struct ipc_channel *queue, *keys, *lookup;
+    struct signing signing;
     struct {
         struct tls_context *ctx;
         enum tls_profile profile;
@@ -225,6 +236,8 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l);
 void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail);
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
+/* LMTP: the answer for one of them. */
+void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
@@ -249,8 +262,7 @@ void look_cancel(struct look *k);
 void probe_start(struct smtpout *out, const struct ipc_probe *m);
 
 /* link.c */
-struct link_conn *link_find_idle(struct smtpout *out, const char *host, const char *ip, uint16_t port,
-                                 struct str next_hop, const struct tls_way *tls);
+struct link_conn *link_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_way *tls);
 /* Connects for a delivery; on failure it is told at once or later. */
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls);
 /* Connects only to look. context NULL: by tls. */
@@ -265,6 +277,15 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
 /* Hands the link back: kept for another message if it may be, else ended in order. */
 void link_release(struct link_conn *l, bool usable);
 void link_close_idle(struct smtpout *out);
+
+/* login.c */
+void login_begin(struct link_conn *l);
+void login_step(struct link_conn *l, const struct smtp_answer *a);
+void login_done(struct link_conn *l, const struct smtp_answer *a, bool accepted);
+/* Sends what the engine has to say. The link may be gone afterwards. */
+void link_flush(struct link_conn *l);
+/* The smart host did not let us in. */
+void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *detail);
 
 /* own.c: mail the gateway itself writes */
 struct own {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram, sockets
+ * that were opened for us (sd_listen_fds(3)). Without one nothing happens. Called by posternd.
+ */
+#include "cmd/posternd/posternd.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { FIRST_FD = 3, FDS_MAX = 64 };
+
+void notify_manager(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t n = path ? strlen(path) : 0;
+    if (n < 2 || n >= sizeof to.sun_path || (path[0] != '/' && path[0] != '@')) {
+        return;
+    }
+    memcpy(to.sun_path, path, n);
+    to.sun_path[0] = path[0] == '@' ? '\0' : '/';
+    CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    }
+}
+
+int activated_socket(const struct endpoint *at)
+{
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    uint64_t who = 0, n = 0;
+    if (!pid || !fds || str_to_u64(str_c(pid), UINT32_MAX, &who) < 0 || who != (uint64_t)getpid() ||
+        str_to_u64(str_c(fds), FDS_MAX, &n) < 0) {
+        return -1;
+    }
+    for (int fd = FIRST_FD; fd < FIRST_FD + (int)n; fd++) {
+        struct endpoint e = {.len = sizeof e.addr};
+        char theirs[46], wanted[46];
+        if (getsockname(fd, (struct sockaddr *)&e.addr, &e.len) < 0) {
+            continue;
+        }
+        endpoint_ip(&e, theirs, sizeof theirs);
+        endpoint_ip(at, wanted, sizeof wanted);
+        if (strcmp(theirs, wanted) == 0 && endpoint_port(&e) == endpoint_port(at)) {
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+            (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+            return fd;
+        }
+    }
+    return -1;
+}

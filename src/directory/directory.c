@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * directory.c: one login over libldap. RFC 4511, RFC 4513, RFC 4515 (escaping).
+ *
+ * What can go wrong: an empty password, which LDAP servers take for an anonymous bind that succeeds
+ * (RFC 4513 5.1.2): refused here; names with filter characters: escaped; two people of one name:
+ * nobody is let in.
+ */
+#include "directory/directory.h"
+
+#include <ldap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum directory_result away(char *problem, size_t size, const char *what, int code)
+{
+    snprintf(problem, size, "%s: %s", what, ldap_err2string(code));
+    return DIRECTORY_AWAY;
+}
+
+static void close_directory(LDAP **ld)
+{
+    if (*ld) {
+        (void)ldap_unbind_ext_s(*ld, NULL, NULL);
+    }
+}
+
+static int open_directory(const struct directory_config *c, LDAP **ret)
+{
+    const struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
+    const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, fresh = 0;
+    int r = ldap_initialize(ret, c->url);
+    if (r != LDAP_SUCCESS) {
+        return r;
+    }
+    ldap_set_option(*ret, LDAP_OPT_PROTOCOL_VERSION, &version);
+    ldap_set_option(*ret, LDAP_OPT_NETWORK_TIMEOUT, &limit);
+    ldap_set_option(*ret, LDAP_OPT_TIMEOUT, &limit);
+    ldap_set_option(*ret, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+    ldap_set_option(*ret, LDAP_OPT_X_TLS_CACERTFILE, c->trust_store);
+    ldap_set_option(*ret, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
+    ldap_set_option(*ret, LDAP_OPT_X_TLS_NEWCTX, &fresh);
+    bool plain = strncmp(c->url, "ldap://", 7) == 0;
+    return plain && c->starttls ? ldap_start_tls_s(*ret, NULL, NULL) : LDAP_SUCCESS;
+}
+
+static int bind_as(LDAP *ld, const char *dn, const char *password)
+{
+    struct berval secret = {.bv_len = strlen(password), .bv_val = (char *)password};
+    return ldap_sasl_bind_s(ld, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
+}
+
+/* The filter with the name in place of %u. */
+static int write_filter(const char *pattern, const char *name, struct buf *out)
+{
+    struct berval in = {.bv_len = strlen(name), .bv_val = (char *)name}, escaped = {0};
+    if (ldap_bv2escaped_filter_value(&in, &escaped) != 0) {
+        return -EINVAL;
+    }
+    int r = 0;
+    for (const char *p = pattern; r == 0 && *p; p++) {
+        if (p[0] == '%' && p[1] == 'u') {
+            r = buf_append(out, escaped.bv_val, escaped.bv_len);
+            p++;
+        } else {
+            r = buf_append(out, p, 1);
+        }
+    }
+    ber_memfree(escaped.bv_val);
+    return r < 0 ? r : buf_append(out, "", 1);
+}
+
+static int keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute, struct buf *out)
+{
+    struct berval **values = ldap_get_values_len(ld, entry, attribute);
+    int r = 0;
+    for (int i = 0; r == 0 && values && values[i]; i++) {
+        r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len, values[i]->bv_val);
+    }
+    ldap_value_free_len(values);
+    return r;
+}
+
+static int search(const struct directory_config *c, LDAP *ld, const char *base, int scope, const char *filter, LDAPMessage **ret)
+{
+    char *wanted[] = {(char *)c->mail_attribute, NULL};
+    struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
+    return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, 2, ret);
+}
+
+/* *ret_dn is the person's name in the directory (ldap_memfree), NULL when there is not exactly one. */
+static int find_person(const struct directory_config *c, LDAP *ld, const char *name, char **ret_dn, struct buf *addresses)
+{
+    CLEANUP(buf_free) struct buf filter = BUF_INIT(4096);
+    LDAPMessage *found = NULL;
+    *ret_dn = NULL;
+    if (write_filter(c->filter, name, &filter) < 0) {
+        return LDAP_SUCCESS;
+    }
+    int r = search(c, ld, c->base, LDAP_SCOPE_SUBTREE, buf_str(&filter).p, &found);
+    if (r == LDAP_SUCCESS && ldap_count_entries(ld, found) == 1) {
+        LDAPMessage *entry = ldap_first_entry(ld, found);
+        *ret_dn = ldap_get_dn(ld, entry);
+        if (*ret_dn && keep_addresses(ld, entry, c->mail_attribute, addresses) < 0) {
+            ldap_memfree(*ret_dn);
+            *ret_dn = NULL;
+        }
+    }
+    ldap_msgfree(found);
+    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_SIZELIMIT_EXCEEDED ? LDAP_SUCCESS : r;
+}
+
+static int in_group(const struct directory_config *c, LDAP *ld, const char *dn, bool *ret)
+{
+    CLEANUP(buf_free) struct buf filter = BUF_INIT(8192);
+    LDAPMessage *found = NULL;
+    *ret = !*c->group;
+    if (*ret || write_filter("(|(member=%u)(uniqueMember=%u))", dn, &filter) < 0) {
+        return LDAP_SUCCESS;
+    }
+    int r = search(c, ld, c->group, LDAP_SCOPE_BASE, buf_str(&filter).p, &found);
+    *ret = r == LDAP_SUCCESS && ldap_count_entries(ld, found) == 1;
+    ldap_msgfree(found);
+    return r == LDAP_NO_SUCH_OBJECT ? LDAP_SUCCESS : r;
+}
+
+enum directory_result directory_login(const struct directory_config *c, const char *name, const char *password,
+                                      struct buf *addresses, char *problem, size_t size)
+{
+    CLEANUP(close_directory) LDAP *ld = NULL;
+    char *dn = NULL;
+    bool member = false;
+    if (!*name || !*password) {
+        return DIRECTORY_WRONG;
+    }
+    int r = open_directory(c, &ld);
+    if (r != LDAP_SUCCESS) {
+        return away(problem, size, "the directory cannot be reached safely", r);
+    }
+    r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
+    r = r != LDAP_SUCCESS ? r : find_person(c, ld, name, &dn, addresses);
+    r = r != LDAP_SUCCESS || !dn ? r : in_group(c, ld, dn, &member);
+    if (r != LDAP_SUCCESS) {
+        ldap_memfree(dn);
+        return away(problem, size, "the directory did not answer", r);
+    }
+    r = dn && member ? bind_as(ld, dn, password) : LDAP_INVALID_CREDENTIALS;
+    ldap_memfree(dn);
+    if (r == LDAP_SERVER_DOWN || r == LDAP_TIMEOUT || r == LDAP_BUSY || r == LDAP_UNAVAILABLE) {
+        return away(problem, size, "the directory went away", r);
+    }
+    return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
+}

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * login: checks who logs in: accounts of the store, of a password file, of a directory.
+ *
+ * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what strangers
+ * say in SASL. May touch: nothing, or the network where a directory is configured. Must never see: mail.
+ * A step may take its time (argon2id, LDAP): several copies, and nobody else waits in their loops. A
+ * client's steps always come to the same copy, so that its failures are counted in one place.
+ *
+ * What can go wrong: floods of wrong passwords: failures are counted per client and per account, and
+ * above the limit nothing is checked any more for a while.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "directory/directory.h"
+#include "proc/child.h"
+#include "proc/login_kinds.h"
+#include "sasl/sasl.h"
+#include "seal/password.h"
+#include "seal/rest.h"
+#include "wire/base64.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
+
+struct account {
+    char *name, *hash, *scram, *addresses;
+    bool enabled;
+};
+
+/* A login under way. */
+struct exchange {
+    struct login *login;
+    struct ipc_channel *from;
+    uint64_t token;
+    char client[64], certificate_names[512], exporter[64];
+    char addresses[ADDRESSES_MAX];
+    struct sasl_server server;
+    struct sasl *sasl;
+    bool too_many, away;
+};
+
+/* Failures of a client or for an account. */
+struct failures {
+    unsigned n;
+    int64_t since_ms;
+};
+
+struct login {
+    struct child *child;
+    struct map *accounts;  /* lower-case name -> struct account, of the store */
+    struct map *listed;    /* the same of the password file */
+    struct map *exchanges; /* channel and token -> struct exchange */
+    struct map *failures;
+    struct ipc_channel *queue;
+    bool loaded;
+    uint64_t right, wrong, later;
+};
+
+static struct str lower(const char *name, char key[NAME_MAX_OCTETS])
+{
+    str_copy_cut(str_c(name), key, NAME_MAX_OCTETS);
+    for (char *p = key; *p; p++) {
+        *p = str_lower(*p);
+    }
+    return str_c(key);
+}
+
+static const struct account *account_of(const struct login *l, const char *name)
+{
+    char key[NAME_MAX_OCTETS];
+    struct str k = lower(name, key);
+    const struct account *a = map_get(l->accounts, k);
+    a = a ? a : map_get(l->listed, k);
+    return a && a->enabled ? a : NULL;
+}
+
+/* --- failures ------------------------------------------------------------------------------------ */
+
+static struct str failure_key(char kind, const char *what, char key[NAME_MAX_OCTETS + 1])
+{
+    key[0] = kind;
+    struct str rest = lower(what, key + 1);
+    return str_from(key, rest.n + 1);
+}
+
+static bool over(struct login *l, char kind, const char *what, int64_t limit)
+{
+    char key[NAME_MAX_OCTETS + 1];
+    struct failures *f = map_get(l->failures, failure_key(kind, what, key));
+    int64_t now = clock_mono_ms();
+    if (f && now - f->since_ms > child_conf(l->child)->accounts.failure_time) {
+        map_take(l->failures, failure_key(kind, what, key));
+        free(f);
+        f = NULL;
+    }
+    return f && f->n >= (uint64_t)limit;
+}
+
+static void count_failure(struct login *l, char kind, const char *what)
+{
+    char key[NAME_MAX_OCTETS + 1];
+    struct str k = failure_key(kind, what, key);
+    struct failures *f = map_get(l->failures, k);
+    if (!f) {
+        f = err_calloc(1, sizeof *f);
+        f->since_ms = clock_mono_ms();
+        if (map_put(l->failures, k, f) < 0) { /* a flood of names: the clients' counts remain */
+            free(f);
+            return;
+        }
+    }
+    f->n++;
+}
+
+static bool is_barred(struct exchange *x, const char *name)
+{
+    const struct conf *c = child_conf(x->login->child);
+    x->too_many |= over(x->login, 'c', x->client, c->accounts.failures_per_client) ||
+                   (*name && over(x->login, 'n', name, c->accounts.failures));
+    return x->too_many;
+}
+
+/* --- the questions of the SASL server ------------------------------------------------------------- */
+
+static struct str secret_line(const struct child *c, const char *file)
+{
+    struct str text = child_file(c, file);
+    text = str_slice(text, 0, str_find(text, '\n', 0));
+    return str_trim(text.n > 0 && text.p[text.n - 1] == '\r' ? str_slice(text, 0, text.n - 1) : text);
+}
+
+static bool directory_ok(struct exchange *x, const char *name, const char *password)
+{
+    const struct conf *c = child_conf(x->login->child);
+    char problem[300] = "", secret[1024];
+    CLEANUP(buf_free) struct buf addresses = BUF_INIT(ADDRESSES_MAX - 1);
+    str_copy_cut(secret_line(x->login->child, "directory-password"), secret, sizeof secret);
+    const struct directory_config d = {.url = c->directory.url, .base = c->directory.base, .filter = c->directory.filter,
+                                       .bind_dn = c->directory.bind_dn, .bind_password = secret, .group = c->directory.group,
+                                       .mail_attribute = c->directory.mail_attribute, .trust_store = c->trust_store,
+                                       .starttls = c->directory.starttls != 0, .timeout_ms = c->directory.timeout};
+    enum directory_result r = directory_login(&d, name, password, &addresses, problem, sizeof problem);
+    explicit_bzero(secret, sizeof secret);
+    if (r == DIRECTORY_AWAY) {
+        log_error("directory-away", KV("problem", problem));
+        x->away = true;
+    }
+    str_copy_cut(buf_str(&addresses), x->addresses, sizeof x->addresses);
+    return r == DIRECTORY_OK;
+}
+
+/* What he may send as; an account without addresses has its own name. */
+static void keep_addresses(struct exchange *x, const struct account *a, const char *name)
+{
+    str_copy_cut(str_c(a && *a->addresses ? a->addresses : name), x->addresses, sizeof x->addresses);
+}
+
+static bool on_password(void *arg, const char *name, const char *password)
+{
+    struct exchange *x = arg;
+    const struct account *a = account_of(x->login, name);
+    if (is_barred(x, name)) {
+        return false;
+    }
+    if (a) {
+        keep_addresses(x, a, name);
+        return password_ok(a->hash, password);
+    }
+    return child_conf(x->login->child)->directory.url ? directory_ok(x, name, password) : password_nobody(password);
+}
+
+/* "ITERATIONS,SALT,STORED,SERVER" of the account; for unknown names keys that nobody has. */
+static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
+{
+    struct exchange *x = arg;
+    const struct account *a = account_of(x->login, name);
+    struct str rest = str_c(a ? a->scram : ""), part[4] = {{0}};
+    uint64_t iterations = 0;
+    bool ok = !is_barred(x, name);
+    for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+        ok = rest.p && str_split(&rest, ',', &part[i]) && ok;
+    }
+    ok = ok && str_to_u64(part[0], 10000000, &iterations) == 0 && str_copy(part[1], ret->salt, sizeof ret->salt) == 0 &&
+         str_copy(part[2], ret->stored_key, sizeof ret->stored_key) == 0 && str_copy(part[3], ret->server_key, sizeof ret->server_key) == 0;
+    if (ok) {
+        ret->iterations = (unsigned)iterations;
+        keep_addresses(x, a, name);
+        return true;
+    }
+    unsigned char salt[16];
+    char nobody[33];
+    for (size_t i = 0; i < sizeof nobody - 1; i++) {
+        nobody[i] = (char)('a' + random_below(26));
+    }
+    nobody[32] = '\0';
+    password_decoy(name, salt);
+    return sasl_make_scram(nobody, 4096, salt, ret) == 0;
+}
+
+/* EXTERNAL: the account is a name (DNS or address) of the client's verified certificate. */
+static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX + 1])
+{
+    struct exchange *x = arg;
+    struct str rest = str_c(x->certificate_names), one;
+    while (rest.n > 0 && str_split(&rest, ' ', &one)) {
+        char word[NAME_MAX_OCTETS];
+        str_copy_cut(one, word, sizeof word);
+        const struct account *a = account_of(x->login, word);
+        if (a && (!*name || str_eq_nocase(str_c(name), one)) && !is_barred(x, word)) {
+            str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
+            keep_addresses(x, a, word);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- steps -------------------------------------------------------------------------------------------- */
+
+struct exchange_key {
+    const struct ipc_channel *from;
+    uint64_t token;
+};
+
+static struct str key_of(const struct exchange_key *k)
+{
+    return str_from((const char *)k, sizeof *k);
+}
+
+static void exchange_end(struct exchange *x)
+{
+    const struct exchange_key k = {x->from, x->token};
+    map_take(x->login->exchanges, key_of(&k));
+    sasl_free(x->sasl);
+    explicit_bzero(x, sizeof *x);
+    free(x);
+}
+
+static void answer(const struct exchange *x, enum login_outcome outcome, struct str text)
+{
+    bool ok = outcome == LOGIN_OK;
+    ipc_send(x->from, &(struct ipc_msg){.type = IPC_login_step,
+                                        .login_step = {.token = x->token, .outcome = (uint8_t)outcome, .text = text,
+                                                       .name = str_c(ok ? sasl_name(x->sasl) : ""),
+                                                       .addresses = str_c(ok ? x->addresses : "")}});
+}
+
+static void failed(struct exchange *x)
+{
+    struct login *l = x->login;
+    enum login_outcome outcome = x->too_many ? LOGIN_LATER : x->away ? LOGIN_AWAY : LOGIN_WRONG;
+    const char *name = x->sasl ? sasl_name(x->sasl) : "";
+    if (outcome == LOGIN_WRONG) {
+        count_failure(l, 'c', x->client);
+        if (*name) {
+            count_failure(l, 'n', name);
+        }
+    }
+    l->wrong += outcome == LOGIN_WRONG;
+    l->later += outcome == LOGIN_LATER;
+    log_notice("login-failed", KV("client", x->client), KV("name", name),
+               KV("reason", outcome == LOGIN_LATER ? "too many failures" : outcome == LOGIN_AWAY ? "directory away" : "wrong"));
+    answer(x, outcome, STR(""));
+    exchange_end(x);
+}
+
+static void step(struct exchange *x, struct str text)
+{
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(SASL_TEXT_MAX);
+    enum sasl_step r = sasl_step(x->sasl, text, &out);
+    if (r == SASL_FAILED) {
+        failed(x);
+    } else if (r == SASL_MORE) {
+        answer(x, LOGIN_MORE, buf_str(&out));
+    } else if (is_barred(x, sasl_name(x->sasl))) { /* right, but guessed at too often: not now */
+        failed(x);
+    } else {
+        x->login->right++;
+        log_info("login", KV("client", x->client), KV("name", sasl_name(x->sasl)));
+        answer(x, LOGIN_OK, buf_str(&out));
+        exchange_end(x);
+    }
+}
+
+static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct login *l = owner;
+    const struct ipc_login_begin *b = &m->login_begin;
+    char mechanism[32];
+    (void)fd;
+    struct exchange *x = err_calloc(1, sizeof *x);
+    x->login = l;
+    x->from = ch;
+    x->token = b->token;
+    str_copy_cut(b->client, x->client, sizeof x->client);
+    str_copy_cut(b->certificate_names, x->certificate_names, sizeof x->certificate_names);
+    str_copy_cut(b->exporter, x->exporter, sizeof x->exporter);
+    str_copy_cut(b->mechanism, mechanism, sizeof mechanism);
+    x->server = (struct sasl_server){.arg = x, .password_ok = on_password, .scram_of = on_scram, .external_ok = on_external,
+                                     .exporter = *x->exporter ? x->exporter : NULL};
+    const struct exchange_key k = {ch, b->token};
+    struct exchange *old = map_get(l->exchanges, key_of(&k));
+    if (old) {
+        exchange_end(old);
+    }
+    if (map_put(l->exchanges, key_of(&k), x) < 0) {
+        answer(x, LOGIN_LATER, STR(""));
+        free(x);
+        return;
+    }
+    x->away = !l->loaded; /* the store has not told us who there is */
+    if (!l->loaded || is_barred(x, "") || sasl_server_new(mechanism, &x->server, &x->sasl) < 0) {
+        failed(x);
+    } else {
+        step(x, b->has_text ? b->text : STR(""));
+    }
+}
+
+static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    const struct exchange_key k = {ch, m->login_text.token};
+    struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
+    (void)fd;
+    if (x) {
+        step(x, m->login_text.text);
+    }
+}
+
+static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    const struct exchange_key k = {ch, m->login_cancel.token};
+    struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
+    (void)fd;
+    if (x) {
+        exchange_end(x);
+    }
+}
+
+/* --- accounts ------------------------------------------------------------------------------------------ */
+
+static void account_free(struct account *a)
+{
+    if (a) {
+        free(a->name);
+        free(a->hash);
+        free(a->scram);
+        free(a->addresses);
+        free(a);
+    }
+}
+
+static void put_account(struct map *to, struct str name, struct str hash, struct str scram, struct str addresses, bool enabled)
+{
+    struct account *a = err_calloc(1, sizeof *a);
+    char key[NAME_MAX_OCTETS];
+    *a = (struct account){.name = str_dup(name), .hash = str_dup(hash), .scram = str_dup(scram), .addresses = str_dup(addresses),
+                          .enabled = enabled};
+    struct str k = lower(a->name, key);
+    account_free(map_take(to, k));
+    if (map_put(to, k, a) < 0) {
+        log_error("accounts-full", KV("name", a->name));
+        account_free(a);
+    }
+}
+
+static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct login *l = owner;
+    const struct ipc_account *a = &m->account;
+    (void)ch;
+    (void)fd;
+    put_account(l->accounts, a->name, a->hash, a->scram, a->addresses, a->enabled != 0);
+}
+
+static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct login *l = owner;
+    char name[NAME_MAX_OCTETS], key[NAME_MAX_OCTETS];
+    (void)ch;
+    (void)fd;
+    str_copy_cut(m->account_gone.name, name, sizeof name);
+    account_free(map_take(l->accounts, lower(name, key)));
+}
+
+static void on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct login *l = owner;
+    (void)ch;
+    (void)m;
+    (void)fd;
+    l->loaded = true;
+}
+
+static void drop_all(struct map **m)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (*m && map_next(*m, &cursor, &key, &value)) {
+        account_free(value);
+    }
+    map_free(*m);
+    *m = map_new(ACCOUNTS_MAX);
+}
+
+/* NAME:HASH:ADDRESSES, a line each; "#" begins a comment. */
+static void read_password_file(struct login *l, const struct child *c)
+{
+    struct str rest = child_file(c, "accounts"), line, name, hash;
+    drop_all(&l->listed);
+    while (rest.n > 0 && str_split(&rest, '\n', &line)) {
+        line = str_trim(line.n > 0 && line.p[line.n - 1] == '\r' ? str_slice(line, 0, line.n - 1) : line);
+        if (line.n == 0 || line.p[0] == '#') {
+            continue;
+        }
+        struct str left = line;
+        if (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) || name.n == 0 || hash.n < 10 || hash.p[0] != '$') {
+            log_warn("password-file-line", KVS("name", name), KV("problem", "not NAME:HASH:ADDRESSES; left out"));
+            continue;
+        }
+        put_account(l->listed, name, hash, STR(""), str_trim(left), true);
+    }
+}
+
+/* --- life --------------------------------------------------------------------------------------------------- */
+
+static const struct ipc_rule queue_rules[] = {
+    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_none, NULL}};
+static const struct ipc_rule smtpin_rules[] = {
+    {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
+
+static void on_queue_gone(void *owner, struct ipc_channel *ch)
+{
+    struct login *l = owner;
+    l->queue = l->queue == ch ? NULL : l->queue; /* what it told us stays good until it is back */
+}
+
+static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
+{
+    struct login *l = owner;
+    for (bool found = true; found;) { /* the map may not change while it is walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        found = false;
+        while (!found && map_next(l->exchanges, &cursor, &key, &value)) {
+            found = ((struct exchange *)value)->from == ch;
+        }
+        if (found) {
+            exchange_end(value);
+        }
+    }
+}
+
+static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+{
+    struct login *l = owner;
+    (void)index;
+    if (role == ROLE_QUEUE) {
+        drop_all(&l->accounts); /* all of them follow */
+        l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, l);
+    } else if (role == ROLE_SMTPIN) {
+        ipc_channel_new(child_loop(c), fd, "smtpin", smtpin_rules, on_smtpin_gone, l);
+    } else {
+        close(fd);
+    }
+}
+
+static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+{
+    struct login *l = owner;
+    l->child = c;
+    if (rest_init() < 0) {
+        snprintf(problem, size, "libsodium could not start");
+        return -EIO;
+    }
+    read_password_file(l, c);
+    return 0;
+}
+
+static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+{
+    (void)problem;
+    (void)size;
+    read_password_file(owner, c);
+    return 0;
+}
+
+/* A directory needs the network, and libldap its files (names, certificates of authorities). */
+static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+{
+    (void)owner;
+    *ret = child_conf(c)->directory.url
+               ? (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_FILES | SANDBOX_THREADS,
+                                  .readable = {"/etc", "/usr/lib", "/usr/share", child_conf(c)->trust_store}}
+               : (struct sandbox){.calls = 0};
+}
+
+static void on_status(void *owner, char *text, size_t size)
+{
+    const struct login *l = owner;
+    snprintf(text, size, "accounts=%zu right=%llu wrong=%llu put-off=%llu", map_len(l->accounts) + map_len(l->listed),
+             (unsigned long long)l->right, (unsigned long long)l->wrong, (unsigned long long)l->later);
+}
+
+int main(int argc, char **argv)
+{
+    static struct login login;
+    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer,
+                                               .on_reload = on_reload, .on_status = on_status};
+    login.exchanges = map_new(EXCHANGES_MAX);
+    login.failures = map_new(FAILURES_MAX);
+    login.accounts = map_new(ACCOUNTS_MAX);
+    return child_main(argc, argv, "login", &events, &login);
+}

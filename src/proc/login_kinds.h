@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * login_kinds.h: how a step of a login ended, as login tells smtpin.
+ */
+#pragma once
+
+enum login_outcome {
+    LOGIN_MORE,  /* the text is the next challenge */
+    LOGIN_OK,    /* name and addresses say who it is */
+    LOGIN_WRONG, /* name or password are not right, or the exchange broke its rules */
+    LOGIN_LATER, /* too many failures from there, or for that account */
+    LOGIN_AWAY,  /* the directory cannot be asked */
+    LOGIN_OUTCOME_END,
+};

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * accounts.c: people who log in: kept in the store, told to every login process; and the clients that an
+ * inbound rule turned away. postern user and postern refusals ask here.
+ *
+ * What can go wrong: an account for a name that is there already, or is not: told to who asked. Passwords
+ * never come here: postern user makes the hash.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "store/account.h"
+
+#include <stdlib.h>
+
+enum { REFUSALS_SHOWN = 10000, REFUSALS_AN_HOUR = 5000 };
+
+struct account {
+    char *name, *hash, *scram, *addresses;
+    bool enabled;
+    int64_t changed_ms;
+};
+
+static struct ipc_msg row_of(const struct account *a, bool with_secrets)
+{
+    return (struct ipc_msg){.type = IPC_account,
+                            .account = {.name = str_c(a->name), .hash = str_c(with_secrets ? a->hash : ""),
+                                        .scram = str_c(with_secrets ? a->scram : *a->scram ? "yes" : ""),
+                                        .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms}};
+}
+
+static void tell_all(struct queue *q, const struct ipc_msg *m)
+{
+    for (size_t i = 0; i < LOGIN_MAX; i++) {
+        ipc_send(q->logins[i], m);
+    }
+}
+
+static struct account *find(struct queue *q, struct str name)
+{
+    for (size_t i = 0; i < q->n_accounts; i++) {
+        if (str_eq_nocase(str_c(q->accounts[i]->name), name)) {
+            return q->accounts[i];
+        }
+    }
+    return NULL;
+}
+
+static void add(struct queue *q, const struct store_account *s)
+{
+    struct account *a = err_calloc(1, sizeof *a);
+    *a = (struct account){str_dup(s->name), str_dup(s->hash), str_dup(s->scram), str_dup(s->addresses), s->enabled, s->changed_ms};
+    q->accounts = realloc(q->accounts, (q->n_accounts + 1) * sizeof *q->accounts);
+    must(q->accounts);
+    q->accounts[q->n_accounts++] = a;
+}
+
+static void load_one(void *arg, const struct store_account *s)
+{
+    add(arg, s);
+}
+
+static void loaded(void *arg, enum store_result result)
+{
+    (void)arg;
+    if (result != STORE_OK) {
+        log_error("accounts-not-loaded", KV("what", "the accounts cannot be read; ending to try again"));
+        exit(1);
+    }
+}
+
+void accounts_load(struct queue *q)
+{
+    store_each_account(q->store, load_one, loaded, q);
+    for (size_t i = 0; i < LOGIN_MAX; i++) {
+        if (q->logins[i]) {
+            accounts_hand_over(q, q->logins[i]);
+        }
+    }
+    q->accounts_loaded = true;
+}
+
+void accounts_hand_over(struct queue *q, struct ipc_channel *to)
+{
+    for (size_t i = 0; i < q->n_accounts; i++) {
+        const struct ipc_msg m = row_of(q->accounts[i], true);
+        ipc_send(to, &m);
+    }
+    ipc_send(to, &(struct ipc_msg){.type = IPC_accounts_loaded});
+}
+
+static void save(struct queue *q, const struct account *a)
+{
+    store_put_account(q->store, &(struct store_account){.name = str_c(a->name), .hash = str_c(a->hash), .scram = str_c(a->scram),
+                                                        .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms});
+    const struct ipc_msg m = row_of(a, true);
+    tell_all(q, &m);
+}
+
+static void replace(char **text, struct str by)
+{
+    free(*text);
+    *text = str_dup(by);
+}
+
+/* Argument "add|set TAB name", data "hash TAB scram TAB addresses"; for set, empty parts stay as they are. */
+static const char *put(struct queue *q, struct str argument, struct str data)
+{
+    struct str how, name = argument, hash, scram, addresses = data;
+    if (!str_split(&name, '\t', &how) || !str_split(&addresses, '\t', &hash) || !addresses.p || !str_split(&addresses, '\t', &scram) ||
+        name.n == 0 || name.n > 255 || addresses.n > 4000) {
+        return "the request is not understood";
+    }
+    bool is_new = str_eq(how, STR("add"));
+    struct account *a = find(q, name);
+    if (is_new == (a != NULL)) {
+        return is_new ? "there is an account of this name already" : "there is no account of this name";
+    }
+    if (is_new) {
+        add(q, &(struct store_account){.name = name, .hash = hash, .scram = scram, .addresses = addresses, .enabled = true});
+        a = q->accounts[q->n_accounts - 1];
+    } else {
+        if (hash.n > 0) {
+            replace(&a->hash, hash);
+            replace(&a->scram, scram);
+        }
+        if (addresses.n > 0) {
+            replace(&a->addresses, addresses);
+        }
+    }
+    a->changed_ms = clock_wall_ms();
+    save(q, a);
+    return NULL;
+}
+
+static const char *change(struct queue *q, enum admin_verb verb, struct str name)
+{
+    struct account *a = find(q, name);
+    if (!a) {
+        return "there is no account of this name";
+    }
+    if (verb != ADMIN_ACCOUNT_DROP) {
+        a->enabled = verb == ADMIN_ACCOUNT_ENABLE;
+        a->changed_ms = clock_wall_ms();
+        save(q, a);
+        return NULL;
+    }
+    store_drop_account(q->store, str_c(a->name));
+    const struct ipc_msg gone = {.type = IPC_account_gone, .account_gone = {.name = str_c(a->name)}};
+    tell_all(q, &gone);
+    for (size_t i = 0; i < q->n_accounts; i++) {
+        if (q->accounts[i] == a) {
+            q->accounts[i] = q->accounts[--q->n_accounts];
+        }
+    }
+    free(a->name);
+    free(a->hash);
+    free(a->scram);
+    free(a->addresses);
+    free(a);
+    return NULL;
+}
+
+/* --- refusals ------------------------------------------------------------------------------------- */
+
+void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct ipc_refusal *r = &m->refusal;
+    int64_t hour = clock_wall_ms() / (60 * 60 * 1000);
+    (void)ch;
+    (void)fd;
+    q->refusals_in_hour = hour == q->refusal_hour ? q->refusals_in_hour + 1 : 1;
+    q->refusal_hour = hour;
+    if (q->refusals_in_hour > REFUSALS_AN_HOUR) {
+        return; /* a stranger who says MAIL all day must not fill the store; the log has them all */
+    }
+    store_add_refusal(q->store, &(struct store_refusal){.at_ms = r->at_ms, .rule = r->rule, .client = r->client, .helo = r->helo,
+                                                        .reverse_path = r->reverse_path, .wanted = r->wanted, .had = r->had,
+                                                        .reason = r->reason, .enforced = r->enforced != 0});
+}
+
+void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    char text[520];
+    (void)ch;
+    (void)fd;
+    must(m->alarm.kind == ALARM_OWN_CERTIFICATE);
+    str_copy_cut(m->alarm.text, text, sizeof text);
+    if (m->alarm.cleared) {
+        alarms_clear(owner, m->alarm.domain, ALARM_OWN_CERTIFICATE);
+    } else {
+        alarms_raise(owner, m->alarm.domain, ALARM_OWN_CERTIFICATE, text);
+    }
+}
+
+static void send_refusal(void *arg, const struct store_refusal *r)
+{
+    ipc_send(arg, &(struct ipc_msg){.type = IPC_refusal,
+                                    .refusal = {.at_ms = r->at_ms, .rule = r->rule, .enforced = r->enforced, .client = r->client,
+                                                .helo = r->helo, .reverse_path = r->reverse_path, .wanted = r->wanted, .had = r->had,
+                                                .reason = r->reason}});
+}
+
+static void done(struct ipc_channel *ch, const char *problem)
+{
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = !problem, .text = str_c(problem)}});
+}
+
+static void refusals_sent(void *arg, enum store_result result)
+{
+    done(arg, result == STORE_OK ? NULL : "the store could not be read");
+}
+
+bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+{
+    if (verb == ADMIN_ACCOUNTS) {
+        for (size_t i = 0; i < q->n_accounts; i++) {
+            const struct ipc_msg m = row_of(q->accounts[i], false);
+            ipc_send(ch, &m);
+        }
+        done(ch, NULL);
+    } else if (verb == ADMIN_ACCOUNT_PUT) {
+        done(ch, put(q, a->argument, a->data));
+    } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE || verb == ADMIN_ACCOUNT_DISABLE) {
+        done(ch, change(q, verb, a->argument));
+    } else if (verb == ADMIN_REFUSALS) {
+        store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch); /* the store answers at once */
+    } else {
+        return false;
+    }
+    if (verb != ADMIN_ACCOUNTS && verb != ADMIN_REFUSALS) {
+        log_notice("account-changed", KV("how", admin_verb_name(verb)), KVS("argument", a->argument));
+    }
+    return true;
+}

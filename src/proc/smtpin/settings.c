@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * settings.c: what the listen blocks come to: TLS contexts (certificates by name, keys elsewhere) and the
+ * limits of the engine; alarms for certificates of ours that end soon. Called by main.c and session.c.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/alarm.h"
+#include "proc/smtpin/smtpin.h"
+#include "wire/date.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static size_t own_certificates(struct child *c, const struct conf *conf, struct tls_own own[CONF_CERTIFICATES_MAX])
+{
+    char name[64];
+    for (size_t i = 0; i < conf->n_own; i++) {
+        snprintf(name, sizeof name, "certificate %zu", i);
+        own[i] = (struct tls_own){.chain = child_file(c, name)};
+    }
+    return conf->n_own;
+}
+
+static void set_engine(struct settings *s, const struct conf *conf, struct service *v)
+{
+    bool submission = v->kind != CONF_LISTEN_SMTP;
+    v->engine = (struct smtp_server_config){
+        .hostname = s->hostname,
+        .greeting = "Postern",
+        .can_starttls = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS,
+        .auth = submission ? "" : NULL, /* which mechanisms: known once TLS stands */
+        .auth_required = submission,
+        .command_line_max = (size_t)conf->limits.command_line,
+        .size_max = (uint64_t)conf->limits.size,
+        .header_octets_max = (size_t)conf->limits.header_octets,
+        .header_lines_max = (size_t)conf->limits.header_lines,
+        .header_field_max = (size_t)conf->limits.header_field,
+        .hops_max = (size_t)conf->limits.hops,
+        .recipients_max = (size_t)conf->limits.recipients,
+        .errors_max = (unsigned)conf->limits.errors,
+        .transactions_max = (unsigned)conf->limits.transactions,
+        /* outside only where the way inside is known to be safe: else good mail would come back */
+        .requiretls = conf->requiretls && (submission || !conf->deliver_to || conf->deliver_to_requiretls),
+    };
+    v->engine_inside = v->engine;
+    v->engine_inside.requiretls = conf->requiretls != 0;
+}
+
+static int set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)
+{
+    struct tls_own own[CONF_CERTIFICATES_MAX];
+    size_t n = own_certificates(c, conf, own);
+    bool ask = l->client_certificates != 0 || (l->kind == CONF_LISTEN_SMTP && inbound_needs_certificates(conf));
+    return n == 0 ? 0 : tls_context_server(own, n, (enum tls_profile)l->profile, ask ? child_file(c, "trust-store") : STR(""), problem,
+                                           size, &v->tls);
+}
+
+struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size)
+{
+    struct settings *s = err_calloc(1, sizeof *s);
+    s->refs = 1;
+    s->hostname = err_strdup(conf->hostname);
+    s->command_ms = conf->limits.command_time;
+    s->data_ms = conf->limits.data_time;
+    s->handshake_ms = conf->limits.handshake_time;
+    for (size_t i = 0; i < conf->n_listens; i++) {
+        struct service *v = &s->services[s->n_services++];
+        v->kind = conf->listens[i].kind;
+        if (set_tls(c, conf, &conf->listens[i], v, problem, size) < 0) {
+            settings_unref(s);
+            return NULL;
+        }
+        set_engine(s, conf, v);
+    }
+    return s;
+}
+
+void settings_unref(struct settings *s)
+{
+    if (s && --s->refs == 0) {
+        for (size_t i = 0; i < s->n_services; i++) {
+            tls_context_free(s->services[i].tls);
+        }
+        free(s->hostname);
+        free(s);
+    }
+}
+
+void settings_check_expiry(struct smtpin *in)
+{
+    const struct conf *conf = child_conf(in->child);
+    struct tls_own own[CONF_CERTIFICATES_MAX];
+    size_t n = own_certificates(in->child, conf, own);
+    char text[300] = "", date[DATE_MAX], name[128] = "";
+    int64_t now = clock_wall_ms();
+    for (size_t i = 0; i < n && !*text; i++) {
+        int64_t ends = tls_not_after(own[i].chain, name, sizeof name);
+        if (ends > 0 && ends - now < conf->limits.expiry_warning) {
+            date_iso(ends, date);
+            snprintf(text, sizeof text, "%s ends %.10s: put the new one into %s", conf->own[i].chain, date, conf->own[i].chain);
+            log_warn("certificate-ends", KV("file", conf->own[i].chain), KV("name", name), KV("until", date));
+        }
+    }
+    ipc_send(in->queue, &(struct ipc_msg){.type = IPC_alarm,
+                                          .alarm = {.kind = ALARM_OWN_CERTIFICATE, .cleared = !*text,
+                                                    .domain = str_c(conf->hostname), .text = str_c(text)}});
+}

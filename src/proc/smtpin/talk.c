@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * talk.c: what the engine asks of the process: who may say hello, send, be sent to; where the message goes.
+ * Called by session.c.
+ *
+ * What can go wrong: a queue or keys that are away (451, the client tries again), rules that are not met
+ * (each refusal is told to the queue, for postern refusals).
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/smtpin/smtpin.h"
+#include "store/store.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void session_answer(struct session *s, int code, const char *enhanced, const char *text)
+{
+    smtp_server_answer(s->engine, &(struct smtp_reply){code, enhanced, text});
+}
+
+/* --- inbound rules -------------------------------------------------------------------------------- */
+
+static void tell_refusal(struct session *s, const struct inbound_verdict *v, struct str reverse_path)
+{
+    if (s->reported == v->rule && !v->enforced) {
+        return; /* once a session is enough */
+    }
+    s->reported = v->rule;
+    *(v->enforced ? &s->in->count.refusals : &s->in->count.would_refuse) += 1;
+    log_notice(v->enforced ? "inbound-refused" : "inbound-would-refuse", KV("rule", v->rule->name), KV("client", s->client.ip),
+               KVS("helo", smtp_server_helo(s->engine)), KVS("from", reverse_path), KV("had", v->had));
+    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_refusal,
+                                             .refusal = {.at_ms = clock_wall_ms(), .rule = str_slice(str_c(v->rule->name), 0, 256),
+                                                         .enforced = v->enforced, .client = str_c(s->client.ip),
+                                                         .helo = smtp_server_helo(s->engine), .reverse_path = reverse_path,
+                                                         .wanted = str_c(inbound_grade_name(v->wanted)), .had = str_c(v->had),
+                                                         .reason = str_c(v->reason)}});
+}
+
+/* The verdict of the rules on the session as it is; reverse_path NULL: not said yet. */
+static struct inbound_verdict judge(struct session *s, const struct str *reverse_path)
+{
+    const struct tls_facts *f = s->tls ? tls_channel_facts(s->tls) : NULL;
+    struct inbound_verdict v;
+    const struct inbound_facts facts = {.client_ip = str_c(s->client.ip), .helo = smtp_server_helo(s->engine),
+                                        .knows_sender = reverse_path != NULL,
+                                        .reverse_path = reverse_path ? *reverse_path : STR(""),
+                                        .in_tls = f != NULL, .has_certificate = f && f->fingerprint[0],
+                                        .certificate_ok = f && f->check == TLS_CHECK_OK, .names = str_c(f ? f->names : ""),
+                                        .fingerprint = str_c(f ? f->fingerprint : ""),
+                                        .key_fingerprint = str_c(f ? f->key_fingerprint : "")};
+    inbound_judge(child_conf(s->in->child), &facts, &v);
+    return v;
+}
+
+/* Rules about networks and names: where TLS can no longer come, the sender's address is not even heard. */
+static void on_hello(struct session *s)
+{
+    bool last_chance = s->tls || !smtp_server_is_esmtp(s->engine) || !s->service->tls;
+    if (s->service->kind == CONF_LISTEN_SMTP && last_chance) {
+        struct inbound_verdict v = judge(s, NULL);
+        if (v.rule && v.enforced) {
+            tell_refusal(s, &v, STR(""));
+            session_answer(s, 550, "5.7.10", v.reason);
+            return;
+        }
+    }
+    session_answer(s, 250, NULL, "");
+}
+
+/* True when a rule stands against it: answered. */
+static bool refused_by_rule(struct session *s, struct str reverse_path)
+{
+    struct inbound_verdict v = judge(s, &reverse_path);
+    if (!v.rule) {
+        return false;
+    }
+    tell_refusal(s, &v, reverse_path);
+    if (!v.enforced) {
+        return false;
+    }
+    bool can_start = !s->tls && s->service->tls && smtp_server_is_esmtp(s->engine);
+    session_answer(s, can_start ? 530 : 550, can_start ? "5.7.0" : "5.7.10", v.reason);
+    return true;
+}
+
+/* --- who sends, and to whom --------------------------------------------------------------------------- */
+
+bool talk_may_send_as(const struct session *s, struct str address)
+{
+    struct str rest = str_c(s->addresses), one;
+    if (child_conf(s->in->child)->accounts.sender != 0 || address.n == 0) {
+        return true;
+    }
+    while (rest.n > 0 && str_split(&rest, ' ', &one)) {
+        if (one.n > 0 && (one.p[0] == '@' ? str_eq_nocase(str_slice(one, 1, one.n), conf_domain_of(address)) : str_eq_nocase(one, address))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_mail(struct session *s)
+{
+    struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
+    if (!s->in->queue || !s->in->wrapper) {
+        session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
+    } else if (s->service->kind != CONF_LISTEN_SMTP) {
+        if (talk_may_send_as(s, from)) {
+            session_answer(s, 250, "2.1.0", "Sender accepted");
+        } else {
+            log_notice("sender-refused", KV("login", s->login), KVS("from", from));
+            session_answer(s, 550, "5.7.1", "This is not one of your addresses; ask the administrator to add it to your account");
+        }
+    } else if (!refused_by_rule(s, from)) {
+        session_answer(s, 250, "2.1.0", "Sender accepted");
+    }
+}
+
+/* postmaster without a domain is always somebody (RFC 5321 4.5.1). */
+static void on_rcpt(struct session *s, const struct address *rcpt)
+{
+    const struct conf *c = child_conf(s->in->child);
+    bool ours = rcpt->domain.n == 0 || conf_is_inside(c, rcpt->domain);
+    if (ours || s->inside_network || smtp_server_is_authenticated(s->engine)) {
+        session_answer(s, 250, "2.1.5", "Recipient accepted");
+        return;
+    }
+    s->in->count.refused++;
+    log_info("relay-denied", KV("client", s->client.ip), KVS("to", rcpt->whole));
+    session_answer(s, 550, "5.7.1", "Relaying denied: the recipient is not one of ours, and you are not one of our clients");
+}
+
+static void on_data(struct session *s)
+{
+    s->incoming = s->in->queue ? incoming_new(s) : NULL;
+    if (!s->incoming) {
+        session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
+        return;
+    }
+    s->body_began_ms = clock_mono_ms();
+    session_answer(s, 354, NULL, "Send the message; end it with a line holding only a dot");
+}
+
+/* --- the end of a message -------------------------------------------------------------------------------- */
+
+static void answer_stored(struct session *s, uint64_t number)
+{
+    char text[80], id[16] = "";
+    struct buf line = BUF_INIT(sizeof text);
+    id_text(number, id);
+    (void)!buf_printf(&line, "Accepted and stored as %s", id);
+    str_copy_cut(buf_str(&line), text, sizeof text);
+    buf_free(&line);
+    s->in->count.accepted++;
+    session_answer(s, 250, "2.0.0", text);
+}
+
+void talk_submitted(struct session *s, uint8_t result)
+{
+    uint64_t id = s->incoming->id;
+    bool wrong_author = s->incoming->wrong_author;
+    incoming_free(s, s->incoming, s->submitted);
+    s->incoming = NULL;
+    s->submitted = false;
+    if (wrong_author) {
+        session_answer(s, 550, "5.7.1", "The From address of this message is not one of yours; ask the administrator to add it to your account");
+    } else {
+        switch ((enum store_result)result) {
+        case STORE_OK:
+            answer_stored(s, id);
+            break;
+        case STORE_FULL:
+            session_answer(s, 452, "4.3.1", "No space to store the message at the moment; please try again later");
+            break;
+        case STORE_RETRY:
+        case STORE_CORRUPT:
+            session_answer(s, 451, "4.3.0", "The message could not be stored at the moment; please try again later");
+            break;
+        }
+    }
+    if (!s->busy) {
+        session_process(s);
+    }
+}
+
+void talk_spool(struct session *s, uint8_t result, struct str name, int fd)
+{
+    if (!s->incoming) {
+        err_close_fd(&fd);
+        return;
+    }
+    incoming_spool(s, s->incoming, result, name, fd);
+}
+
+static void abort_incoming(struct session *s, const char *why)
+{
+    if (s->incoming) {
+        if (why) {
+            log_info("message-refused", KV("client", s->client.ip), KV("reason", why));
+        }
+        incoming_free(s, s->incoming, false);
+        s->incoming = NULL;
+    }
+}
+
+bool talk_handle(struct session *s, const struct smtp_event *ev)
+{
+    switch (ev->type) {
+    case SMTP_EV_NONE:
+    case SMTP_EV_STARTTLS:
+    case SMTP_EV_CLOSE:
+        return false;
+    case SMTP_EV_HELLO:
+        on_hello(s);
+        break;
+    case SMTP_EV_MAIL:
+        on_mail(s);
+        break;
+    case SMTP_EV_RCPT:
+        on_rcpt(s, &ev->rcpt);
+        break;
+    case SMTP_EV_DATA:
+        on_data(s);
+        break;
+    case SMTP_EV_BODY:
+        if (s->incoming) {
+            incoming_body(s, s->incoming, ev->bytes);
+        }
+        break;
+    case SMTP_EV_BODY_END:
+        incoming_end(s, s->incoming);
+        break;
+    case SMTP_EV_ABORT:
+        abort_incoming(s, ev->note);
+        break;
+    case SMTP_EV_AUTH:
+    case SMTP_EV_AUTH_RESPONSE:
+        login_ask(s, ev);
+        break;
+    case SMTP_EV_AUTH_CANCEL:
+        login_cancel(s);
+        break;
+    }
+    return true;
+}

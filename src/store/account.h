@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * account.h: people who log in, and clients that an inbound rule turned away; part of the store, under
+ * the same rules as store.h.
+ */
+#pragma once
+#include "store/store.h"
+
+struct store_account {
+    struct str name, hash, scram, addresses; /* scram: "ITERATIONS,SALT,STORED,SERVER" or empty */
+    bool enabled;
+    int64_t changed_ms;
+};
+
+struct store_refusal {
+    int64_t at_ms;
+    struct str rule, client, helo, reverse_path, wanted, had, reason;
+    bool enforced;
+};
+
+typedef void (*store_account_fn)(void *arg, const struct store_account *a);
+typedef void (*store_refusal_fn)(void *arg, const struct store_refusal *r);
+
+void store_put_account(struct store *s, const struct store_account *a);
+void store_drop_account(struct store *s, struct str name);
+void store_each_account(struct store *s, store_account_fn fn, store_done done, void *arg);
+
+void store_add_refusal(struct store *s, const struct store_refusal *r);
+/* Newest first. */
+void store_each_refusal(struct store *s, unsigned max, store_refusal_fn fn, store_done done, void *arg);
+void store_forget_refusals(struct store *s, int64_t before_ms);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * section.c: changes to a header section while a message arrives. Called by smtpin; pure.
+ *
+ * Authentication-Results that claim our own name were not written by us: a reader behind us would
+ * believe them (RFC 8601 5). What can go wrong: folded fields and comments that hide the name; the
+ * name is read as the grammar says, quoted strings and nested comments included.
+ */
+#include "wire/section.h"
+#include "wire/header.h"
+
+size_t section_end(struct str begin, size_t from)
+{
+    from = from > 3 ? from - 3 : 0; /* the end may lie across */
+    if (begin.n >= 2 && begin.p[0] == '\r' && begin.p[1] == '\n') {
+        return 2;
+    }
+    for (size_t at = str_find(begin, '\n', from); at + 2 < begin.n; at = str_find(begin, '\n', at + 1)) {
+        if (begin.p[at + 1] == '\r' && begin.p[at + 2] == '\n') {
+            return at + 3;
+        }
+    }
+    return 0;
+}
+
+/* Behind white space, line ends and comments. */
+static struct str skip_cfws(struct str s)
+{
+    unsigned depth = 0;
+    size_t i = 0;
+    for (; i < s.n; i++) {
+        char c = s.p[i];
+        if (depth > 0 && c == '\\') {
+            i++;
+        } else if (c == '(') {
+            depth++;
+        } else if (depth > 0 && c == ')') {
+            depth--;
+        } else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+            break;
+        }
+    }
+    return str_slice(s, i < s.n ? i : s.n, s.n);
+}
+
+struct str section_authserv_id(struct str value)
+{
+    struct str s = skip_cfws(value);
+    if (s.n > 0 && s.p[0] == '"') {
+        size_t end = str_find(s, '"', 1);
+        return str_slice(s, 1, end);
+    }
+    size_t n = 0;
+    while (n < s.n && !strchr(" \t\r\n;(", s.p[n])) {
+        n++;
+    }
+    return str_slice(s, 0, n);
+}
+
+/* One mailbox: what stands in < >, else all of it; comments and quoted names are skipped. */
+static struct str address_of(struct str value)
+{
+    unsigned depth = 0;
+    bool quoted = false;
+    size_t from = 0, to = value.n;
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (c == '\\' && (quoted || depth > 0)) {
+            i++;
+        } else if (c == '"' && depth == 0) {
+            quoted = !quoted;
+        } else if (!quoted && c == '(') {
+            depth++;
+        } else if (!quoted && c == ')' && depth > 0) {
+            depth--;
+        } else if (!quoted && depth == 0 && c == '<') {
+            from = i + 1;
+            to = str_find(value, '>', i);
+            break;
+        } else if (!quoted && depth == 0 && c == ',') {
+            to = i;
+            break;
+        }
+    }
+    return str_trim(skip_cfws(str_slice(value, from, to)));
+}
+
+bool section_author(struct str section, struct str *ret)
+{
+    struct str rest = section, name, value;
+    while (header_next(&rest, &name, &value)) {
+        if (str_eq_nocase(name, STR("From"))) {
+            *ret = address_of(value);
+            return ret->n > 0;
+        }
+    }
+    return false;
+}
+
+static bool claims_us(struct str name, struct str value, struct str authserv_id)
+{
+    return authserv_id.n > 0 && str_eq_nocase(name, STR("Authentication-Results")) &&
+           str_eq_nocase(section_authserv_id(value), authserv_id);
+}
+
+static int add_field(struct buf *out, const char *name, struct str value)
+{
+    return buf_printf(out, "%s: " STR_FMT "\r\n", name, STR_ARG(value));
+}
+
+int section_write(struct str section, const struct section_change *change, struct buf *out, unsigned *ret_removed)
+{
+    struct str rest = section, name, value;
+    bool has_date = change->add_date.n == 0, has_id = change->add_message_id.n == 0;
+    int r = 0;
+    *ret_removed = 0;
+    for (struct str before = rest; r == 0 && header_next(&rest, &name, &value); before = rest) {
+        if (claims_us(name, value, change->authserv_id)) {
+            (*ret_removed)++;
+            continue;
+        }
+        has_date |= str_eq_nocase(name, STR("Date"));
+        has_id |= str_eq_nocase(name, STR("Message-ID"));
+        r = buf_add(out, str_slice(before, 0, before.n - rest.n));
+    }
+    r = r < 0 || has_date ? r : add_field(out, "Date", change->add_date);
+    r = r < 0 || has_id ? r : add_field(out, "Message-ID", change->add_message_id);
+    return r < 0 ? r : buf_add(out, rest);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * section.h: the header section of a message on its way in: what is taken out and what is added
+ * (RFC 8601 5, RFC 6409 8). All other octets stay as they are.
+ */
+#pragma once
+#include "base/buf.h"
+
+struct section_change {
+    struct str authserv_id;    /* Authentication-Results of this name are taken out; empty: none are */
+    struct str add_date;       /* value of a Date field, used where there is none; empty: never */
+    struct str add_message_id; /* value of a Message-ID field, in the same way */
+};
+
+/* Octets of the header section with the empty line that ends it; 0: the end was not seen yet. Octets
+ * before `from` are known to hold none. */
+size_t section_end(struct str begin, size_t from);
+/* Appends the section (with or without its empty line) as changed. *ret_removed: fields taken out.
+ * 0 or -ENOSPC. */
+int section_write(struct str section, const struct section_change *change, struct buf *out, unsigned *ret_removed) MUST_USE;
+/* The address of the first mailbox of the From field (RFC 5322 3.6.2), a view. False: there is no From,
+ * or no address in it. */
+bool section_author(struct str section, struct str *ret);
+/* The authserv-id of an Authentication-Results value, comments skipped (RFC 8601 2.2); may be empty. */
+struct str section_authserv_id(struct str value);
