@@ -98,6 +98,9 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
     r = r < 0 ? r
               : buf_printf(out, "  received from " STR_FMT " (" STR_FMT ") with " STR_FMT ", ",
                            STR_ARG(m->helo), STR_ARG(m->client), STR_ARG(m->protocol));
+    if (r == 0 && m->login.n > 0) {
+        r = buf_printf(out, "logged in as " STR_FMT ", ", STR_ARG(m->login));
+    }
     if (r == 0 && m->tls_version.n > 0) {
         return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit\n", STR_ARG(m->tls_version),
                           STR_ARG(m->tls_cipher), m->tls_bits);
@@ -268,6 +271,7 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "client", m->client);
     report_put_str(o, "helo", m->helo);
     report_put_str(o, "protocol", m->protocol);
+    report_put_str(o, "login", m->login);
     report_put_bool(o, "requiretls", m->reqtls);
     report_put_bool(o, "tls-required-no", m->tls_required_no);
     report_put_str(o, "tls-version", m->tls_version);

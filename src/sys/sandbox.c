@@ -47,7 +47,8 @@ static const int base_calls[] = {
 };
 static const int accept_calls[] = {SCMP_SYS(accept4)};
 static const int connect_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
-                                    SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(ioctl)};
+                                    SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(ioctl),
+                                    SCMP_SYS(uname)};
 static const int file_calls[] = {
     SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat),
     SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(rename), SCMP_SYS(renameat),

@@ -385,7 +385,7 @@ out:
     def config(self, extra='', **change):
         s = {'concurrency': '20', 'first_retry': '2s', 'lifetime': '5d', 'limits': '', 'queue': '', 'log': '', 'partner': '', 'top': '',
              'listen': f'{GATEWAY}:25', 'certificate': f'certificate {{ chain {self.path("ca", "gateway.test.pem")}; key {self.path("ca", "gateway.test.key")}; }}',
-             'deliver_tls': 'cert', 'delivery': '', 'reserve': '0'}
+             'deliver_tls': 'cert', 'deliver_to': 'exchange.inside.test', 'deliver': '', 'delivery': '', 'reserve': '0'}
         s.update(change)
         return f'''# the lab's gateway
 hostname gateway.test;
@@ -397,10 +397,10 @@ run-directory {self.path("run")};
 trust-store {self.path("ca", "ca.pem")};
 {s["certificate"]}
 listen smtp {{ address {s["listen"]}; }}
-inside {{ domains inside.test; networks 127.0.3.0/24; deliver-to exchange.inside.test {{ tls {s["deliver_tls"]}; }} }}
+inside {{ domains inside.test; networks 127.0.3.0/24; deliver-to {s["deliver_to"]} {{ tls {s["deliver_tls"]}; {s["deliver"]} }} }}
 partner "Bank" {{ domains expired.test wrongname.test plain.test; outbound require cert; }}
 {s["partner"]}
-limits {{ {s["limits"]} }}
+limits {{ {s["limits"] if 'tarpit' in s['limits'] else 'tarpit 0s; ' + s['limits']} }}
 queue {{ first-retry {s["first_retry"]}; lifetime {s["lifetime"]}; concurrency {s["concurrency"]}; reserve {s["reserve"]}; {s["queue"]} }}
 delivery {{ private-addresses yes; connect-time 3s; source-address {GATEWAY}; {s["delivery"]} }}
 resolver {{ forward {DNS}@53; trust-anchor {self.path("zones", "anchor")}; timeout 4s; test-zones yes; longest-cache 5s; }}
@@ -410,7 +410,7 @@ log {{ {s["log"]} }}
 
     def binaries(self):
         """Copies, so that processes that gave root up can execute them wherever the tree lies."""
-        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'postern'):
+        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'postern'):
             target = self.path('bin', name)
             if not os.path.exists(target):
                 shutil.copy(os.path.join(self.build, name), target)

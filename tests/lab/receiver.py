@@ -88,7 +88,7 @@ class Session:
         self.reset()
 
     def reset(self):
-        self.sender, self.rcpts = None, []
+        self.sender, self.rcpts, self.asked = None, [], {}
 
     def say(self, text):
         data = text.encode() + b'\r\n'
@@ -124,6 +124,9 @@ class Session:
         if self.tls and self.r.options.get('requiretls'):
             keyword, offer = 'REQUIRETLS', True
         caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + ([keyword] if offer else [])
+        caps += self.r.options.get('caps', [])
+        if self.tls and 'auth' in self.r.options:
+            caps.append('AUTH PLAIN LOGIN')
         for i, cap in enumerate(caps):
             self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
         return True
@@ -134,6 +137,39 @@ class Session:
                 return text.read() == 'plain'
         except (KeyError, FileNotFoundError):
             return False
+
+    def on_lhlo(self, line):
+        return self.on_ehlo(line)
+
+    def on_auth(self, line):
+        words = line.split(' ')
+        good = self.tls and words[1:] == ['PLAIN', self.r.options.get('auth')]
+        self.r.write(event='login' if good else 'login-refused', tls=self.tls)
+        self.user = good
+        self.say('235 2.7.0 in' if good else '535 5.7.8 no')
+        return True
+
+    def on_bdat(self, line):
+        words = line.split(' ')
+        data = self.file.read(int(words[1]))
+        if not self.rcpts:
+            self.say('503 5.5.1 no recipients')
+            return True
+        self.chunks = getattr(self, 'chunks', b'') + data
+        self.sizes = getattr(self, 'sizes', []) + [len(data)]
+        if words[-1].upper() != 'LAST':
+            self.say('250 2.0.0 more')
+            return True
+        self.taken(self.chunks, self.sizes)
+        self.chunks, self.sizes = b'', []
+        return True
+
+    def taken(self, data, chunks=()):
+        self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, parameters=self.parameters, data=data.decode('latin-1'),
+                     chunks=list(chunks), asked=self.asked)
+        for rcpt in self.rcpts if self.r.options.get('lmtp') else ['']:
+            self.say('452 4.2.2 full' if rcpt.startswith('full') else '250 2.0.0 taken')
+        self.reset()
 
     def on_helo(self, line):
         self.say('250 receiver')
@@ -175,6 +211,10 @@ class Session:
 
     def on_mail(self, line):
         self.reset()
+        if 'auth' in self.r.options and not getattr(self, 'user', False):
+            self.r.write(event='mail-without-login')
+            self.say('530 5.7.0 log in')
+            return True
         self.sender = line[line.index('<') + 1:line.index('>')]
         self.parameters = line[line.index('>') + 1:].split()
         self.say('250 2.1.0 ok')
@@ -190,6 +230,7 @@ class Session:
             self.say('451 4.2.0 come back later')
         else:
             self.rcpts.append(path)
+            self.asked[path] = line[line.index('>') + 1:].split()
             self.say('250 2.1.5 ok')
         return True
 
@@ -212,9 +253,7 @@ class Session:
             if self.r.mode == 'drop' and len(data) > 200:
                 self.r.write(event='dropped')
                 return False
-        self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, parameters=self.parameters, data=data.decode('latin-1'))
-        self.say('250 2.0.0 taken')
-        self.reset()
+        self.taken(data)
         return True
 
     def on_rset(self, line):

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'lab'))
 import lab as lab_module  # noqa: E402
 
 INSIDE, OUTSIDE = '127.0.3.1', '127.0.9.1'
+GATEWAY_ADDRESS = lab_module.GATEWAY
 
 
 class Gateway:

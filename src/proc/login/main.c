@@ -316,9 +316,13 @@ static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     x->away = !l->loaded; /* the store has not told us who there is */
     if (!l->loaded || is_barred(x, "") || sasl_server_new(mechanism, &x->server, &x->sasl) < 0) {
         failed(x);
-    } else {
-        step(x, b->has_text ? b->text : STR(""));
+        return;
     }
+    CLEANUP(buf_free) struct buf ignored = BUF_INIT(SASL_TEXT_MAX);
+    if (b->has_text && strcmp(mechanism, "LOGIN") == 0) { /* its first challenge was answered before it was asked */
+        (void)sasl_step(x->sasl, STR(""), &ignored);
+    }
+    step(x, b->has_text ? b->text : STR(""));
 }
 
 static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

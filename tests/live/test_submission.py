@@ -1,0 +1,272 @@
+"""People who log in: submission and submissions, every mechanism, accounts of the store, a password file
+and a directory; what a sender may use; failed logins."""
+import base64
+import os
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from conftest import GATEWAY_ADDRESS, client_context, read_reply
+
+USER, SECRET = 'nurse@inside.test', 'correct horse battery'
+LISTEN = (f'listen submission {{ address {GATEWAY_ADDRESS}:587; client-certificates ask; }}\n'
+          f'listen submissions {{ address {GATEWAY_ADDRESS}:465; }}\n')
+SHORT = 'accounts { delay 200ms; failures 4; failures-per-client 400; failure-time 5s; '
+
+
+def config(gateway, accounts='', **change):
+    gateway.restart(top=LISTEN + SHORT + accounts + ' }\n' + change.pop('top', ''), **change)
+
+
+def user(gateway, *words, password=None):
+    lab = gateway.lab
+    done = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), 'user', *words],
+                          input=(password or '') + '\n', capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope='module')
+def desk(gateway):
+    config(gateway)
+    assert user(gateway, 'add', USER, '--addresses', USER + ' ward@inside.test @clinic.test', password=SECRET)[0] == 0
+    assert user(gateway, 'add', 'old@inside.test', '--no-scram', password='an older secret')[0] == 0
+    assert user(gateway, 'add', 'gateway.test', '--addresses', '@inside.test', password='unused password')[0] == 0
+    return gateway
+
+
+def client(gateway, port=587, name=USER, secret=SECRET, source='127.0.9.1', context=None):
+    context = context or client_context(gateway.lab, check_hostname=False)
+    if port == 465:
+        c = smtplib.SMTP_SSL(gateway.address, 465, local_hostname='c.test', source_address=(source, 0), timeout=30, context=context)
+    else:
+        c = smtplib.SMTP(gateway.address, port, local_hostname='c.test', source_address=(source, 0), timeout=30)
+        c.starttls(context=context)
+    c.ehlo()
+    if name:
+        c.login(name, secret)
+    return c
+
+
+def test_nothing_in_clear_and_nothing_without_login(desk):
+    with smtplib.SMTP(desk.address, 587, local_hostname='c', timeout=20) as c:
+        c.ehlo()
+        assert not c.has_extn('auth') and c.has_extn('starttls')
+        assert c.docmd('AUTH', 'PLAIN AG51cnNlAHg=')[0] == 538
+        assert c.docmd('MAIL', 'FROM:<nurse@inside.test>')[0] == 530
+    with client(desk, name=None) as c:
+        assert c.has_extn('auth') and not c.has_extn('starttls')
+        assert c.docmd('MAIL', 'FROM:<nurse@inside.test>') == (530, b'5.7.0 Log in first (AUTH)')
+    with smtplib.SMTP(desk.address, 25, local_hostname='c', timeout=20) as c:
+        c.starttls(context=client_context(desk.lab, check_hostname=False))
+        c.ehlo()
+        assert not c.has_extn('auth') and c.docmd('AUTH', 'PLAIN AA==')[0] == 502
+
+
+@pytest.mark.parametrize('port', [587, 465])
+@pytest.mark.parametrize('how', ['plain', 'login'])
+def test_mail_goes_out_and_gets_what_it_lacks(desk, port, how):
+    with client(desk, port, name=None) as c:
+        c.user, c.password = USER, SECRET
+        code = c.auth(how, getattr(c, 'auth_' + how))[0]
+        assert code == 235
+        c.mail('ward@inside.test')
+        assert c.rcpt('x@good.test')[0] == 250
+        code, text = c.data(f'From: Ward <ward@inside.test>\r\nAuthentication-Results: gateway.test; spf=pass\r\nSubject: {how} {port}\r\n\r\nhi\r\n')
+        assert code == 250, text
+    number = text.decode().split()[-1]
+    desk.wait_state(number, 'delivered')
+    mail = [m for m in desk.lab.messages('good.test') if f'Subject: {how} {port}' in m['data']][-1]['data']
+    assert 'with ESMTPSA' in mail and '\r\nDate: ' in mail and f'\r\nMessage-ID: <{number}@gateway.test>' in mail
+    assert 'Authentication-Results' not in mail
+    report = desk.lab.report(number)
+    assert report['login'] == USER and report['protocol'] == 'ESMTPSA'
+
+
+def test_date_and_message_id_are_kept(desk):
+    with client(desk) as c:
+        c.sendmail(USER, ['x@good.test'], f'From: {USER}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <kept@x>\r\nSubject: kept\r\n\r\nhi\r\n')
+    assert desk.lab.wait_for(lambda: [m for m in desk.lab.messages('good.test') if 'Subject: kept' in m['data']])
+    mail = [m for m in desk.lab.messages('good.test') if 'Subject: kept' in m['data']][0]['data']
+    assert mail.lower().count('message-id:') == 1 and mail.count('Date:') == 1
+
+
+@pytest.mark.parametrize('sender,author,good', [
+    (USER, USER, True), ('WARD@Inside.Test', 'ward@inside.test', True), ('x@clinic.test', 'y@clinic.test', True), ('', USER, True),
+    ('boss@inside.test', USER, False), (USER, 'boss@inside.test', False), (USER, '"nurse@inside.test" <boss@inside.test>', False)])
+def test_only_own_addresses(desk, sender, author, good):
+    with client(desk) as c:
+        code = c.mail(sender)[0]
+        if code == 250:
+            c.rcpt('x@good.test')
+            code = c.data(f'From: {author}\r\nSubject: own\r\n\r\nhi\r\n')[0]
+        assert code == (250 if good else 550)
+
+
+def test_scram_with_another_client(desk):
+    lab = desk.lab
+    for mechanism, secret, good in (('scram-sha-256', SECRET, True), ('scram-sha-256', 'wrong', False), ('plain', SECRET, True)):
+        done = subprocess.run(['msmtp', '--host=' + desk.address, '--port=587', '--tls=on', '--tls-starttls=on', '--tls-trust-file=' + lab.path('ca', 'ca.pem'),
+                               '--tls-certcheck=off', '--tls-trust-file=', '--auth=' + mechanism, '--user=' + USER, '--passwordeval=echo ' + secret,
+                               '--from=' + USER, 'x@good.test'],
+                              input=f'From: {USER}\nSubject: msmtp {mechanism}\n\nhi\n', env=lab.tools_env(), capture_output=True, text=True, timeout=60)
+        assert (done.returncode == 0) == good, (mechanism, done.stderr)
+    assert lab.wait_for(lambda: [m for m in lab.messages('good.test') if 'Subject: msmtp scram-sha-256' in m['data']])
+
+
+def test_swaks_and_curl(desk):
+    lab = desk.lab
+    done = lab.run('swaks', '--server', desk.address, '--port', '587', '-tls', '--auth', 'PLAIN', '--auth-user', USER, '--auth-password', SECRET,
+                   '--from', USER, '--to', 'x@good.test', '--header', 'Subject: swaks in', '--silent', '3', env=lab.tools_env())
+    assert done.returncode == 0
+    done = subprocess.run(['curl', '-sS', '--url', f'smtps://{desk.address}:465', '-k', '--user', USER + ':' + SECRET, '--mail-from', USER,
+                           '--mail-rcpt', 'x@good.test', '-T', '-'], input=f'From: {USER}\r\nSubject: curl in\r\n\r\nhi\r\n', text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for subject in ('swaks in', 'curl in'):
+        assert lab.wait_for(lambda: [m for m in lab.messages('good.test') if 'Subject: ' + subject in m['data']]), subject
+
+
+def test_accounts_without_scram_keys(desk):
+    with client(desk, name='old@inside.test', secret='an older secret') as c:
+        assert c.mail('old@inside.test')[0] == 250
+    assert 'old@inside.test' in user(desk, 'list')[1]
+
+
+def test_certificate_instead_of_password(desk):
+    lab = desk.lab
+    context = client_context(lab, check_hostname=False)
+    context.load_cert_chain(lab.path('ca', 'gateway.test.pem'), lab.path('ca', 'gateway.test.key'))
+    with client(desk, name=None, context=context) as c:
+        assert 'EXTERNAL' in c.esmtp_features['auth']
+        assert c.docmd('AUTH', 'EXTERNAL =')[0] == 235
+        assert c.mail('anyone@inside.test')[0] == 250
+    with client(desk, name=None) as c:
+        assert 'EXTERNAL' not in c.esmtp_features['auth'] and c.docmd('AUTH', 'EXTERNAL =')[0] == 504
+
+
+def test_failed_logins_are_slow_and_limited(desk):
+    with client(desk, name=None) as c:
+        began = time.time()
+        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0guess').decode())[0] == 535
+        assert time.time() - began > 0.2
+    for _ in range(3):
+        with client(desk, name=None) as c:
+            assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0guess').decode())[0] == 535
+    with client(desk, name=None) as c:  # right, but not now
+        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0an older secret').decode())[0] == 454
+    with client(desk) as c:  # others are not touched
+        c.noop()
+    time.sleep(5.5)
+    with client(desk, name='old@inside.test', secret='an older secret') as c:
+        c.noop()
+
+
+def test_unknown_names_look_like_wrong_passwords(desk):
+    def answers(name):
+        with client(desk, name=None) as c:
+            first = c.docmd('AUTH', 'SCRAM-SHA-256 ' + base64.b64encode(f'n,,n={name},r=abcdefgh'.encode()).decode())
+            salt = base64.b64decode(first[1]).decode().split(',')[1]
+            return first[0], salt, c.docmd(base64.b64encode(b'c=biws,r=x,p=AAAA').decode())[0]
+    assert answers('nobody@inside.test')[0] == 334 and answers('nobody@inside.test')[2] == 535
+    assert answers('nobody@inside.test') == answers('nobody@inside.test')  # the salt does not change
+    with client(desk, name=None) as c:
+        reply = c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0somebody@inside.test\0x').decode())
+    with client(desk, name=None) as c:
+        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0' + USER.encode() + b'\0x').decode()) == reply
+
+
+def test_passwd_disable_remove(desk):
+    assert user(desk, 'add', 'temp@inside.test', password='short')[0] == 64
+    assert user(desk, 'add', 'temp@inside.test', password='first password')[0] == 0
+    assert user(desk, 'add', 'temp@inside.test', password='first password')[0] == 1
+    assert user(desk, 'passwd', 'temp@inside.test', password='second password')[0] == 0
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        client(desk, name='temp@inside.test', secret='first password')
+    with client(desk, name='temp@inside.test', secret='second password') as c:
+        c.noop()
+    assert user(desk, 'disable', 'temp@inside.test')[0] == 0
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        client(desk, name='temp@inside.test', secret='second password')
+    assert user(desk, 'enable', 'temp@inside.test')[0] == 0 and user(desk, 'remove', 'temp@inside.test')[0] == 0
+    assert user(desk, 'remove', 'temp@inside.test')[0] == 1
+
+
+def test_login_process_killed(desk):
+    os.kill(desk.lab.child_pid('login-0'), 9)
+    os.kill(desk.lab.child_pid('login-1'), 9)
+
+    def again():
+        try:
+            with client(desk) as c:
+                return c.noop()[0] == 250
+        except (smtplib.SMTPException, KeyError):
+            return False
+    assert desk.lab.wait_for(again, 15, 0.3)
+
+
+def test_accounts_outlive_a_restart_and_the_store_has_no_password(desk):
+    config(desk)
+    with client(desk) as c:
+        c.noop()
+    for name in os.listdir(desk.lab.path('store')):
+        path = desk.lab.path('store', name)
+        if os.path.isfile(path):
+            assert SECRET.encode() not in open(path, 'rb').read()
+
+
+def test_password_file(desk):
+    lab = desk.lab
+    hashed = subprocess.run(['openssl', 'passwd', '-6', 'from the file'], capture_output=True, text=True).stdout.strip()
+    with open(lab.path('passwords'), 'w') as out:
+        out.write(f'# people of the ward\nfile@inside.test:{hashed}:file@inside.test other@inside.test\nbroken line\n')
+    config(desk, f'password-file {lab.path("passwords")};')
+    with client(desk, name='file@inside.test', secret='from the file') as c:
+        assert 'SCRAM' not in c.esmtp_features['auth']
+        assert c.mail('other@inside.test')[0] == 250
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        client(desk, name='file@inside.test', secret='not from the file')
+
+
+@pytest.fixture()
+def directory(desk):
+    lab = desk.lab
+    base, root = lab.path('ldap'), lab.root
+    os.makedirs(base, exist_ok=True)
+    with open(lab.path('etc', 'slapd.conf'), 'w') as out:
+        out.write(f'include {root}/etc/ldap/schema/core.schema\ninclude {root}/etc/ldap/schema/cosine.schema\ninclude {root}/etc/ldap/schema/inetorgperson.schema\n'
+                  f'modulepath {root}/usr/lib/ldap\nmoduleload back_mdb\npidfile {base}/pid\ndatabase mdb\nsuffix "dc=test"\nrootdn "cn=admin,dc=test"\nrootpw adminpw\n'
+                  f'directory {base}\nmaxsize 10485760\naccess to attrs=userPassword by anonymous auth by * none\naccess to * by * read\n')
+    lab.start('slapd', [os.path.join(root, 'usr/sbin/slapd'), '-d', '0', '-f', lab.path('etc', 'slapd.conf'), '-h', 'ldap://127.0.1.210:389'], env=lab.linker_env())
+    lab.wait_port('127.0.1.210', 389)
+    entries = 'dn: dc=test\nobjectClass: domain\ndc: test\n\n'
+    for uid in ('eve', 'mallory'):
+        entries += (f'dn: uid={uid},dc=test\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\nmail: {uid}@inside.test\nmail: {uid}.alias@inside.test\n'
+                    f'userPassword: ldap {uid}\n\n')
+    entries += 'dn: cn=senders,dc=test\nobjectClass: groupOfNames\ncn: senders\nmember: uid=eve,dc=test\n'
+    subprocess.run([os.path.join(root, 'usr/bin/ldapadd'), '-x', '-H', 'ldap://127.0.1.210', '-D', 'cn=admin,dc=test', '-w', 'adminpw'], input=entries, text=True,
+                   check=True, capture_output=True, env=lab.linker_env())
+    with open(lab.path('ldap-password'), 'w') as out:
+        out.write('adminpw\n')
+    config(desk, top='directory { url "ldap://127.0.1.210"; base "dc=test"; starttls no; bind-dn "cn=admin,dc=test"; timeout 2s; '
+                     f'bind-password-file {lab.path("ldap-password")}; group "cn=senders,dc=test"; }}\n')
+    yield desk
+    lab.stop('slapd')
+
+
+def test_directory(directory):
+    gateway = directory
+    with client(gateway, name='eve', secret='ldap eve') as c:
+        assert c.mail('eve.alias@inside.test')[0] == 250
+        c.rset()
+        assert c.mail('mallory@inside.test')[0] == 550
+    for name, secret in (('eve', 'wrong'), ('eve', ''), ('mallory', 'ldap mallory'), ('*', 'ldap eve'), ('eve)(uid=*', 'ldap eve'), ('nobody', 'x')):
+        with client(gateway, name=None) as c:
+            reply = c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0' + name.encode() + b'\0' + secret.encode()).decode())
+            assert reply[0] == 535, (name, reply)
+    with client(gateway) as c:  # accounts of the store go on beside it
+        c.noop()
+    gateway.lab.stop('slapd')
+    with client(gateway, name=None) as c:
+        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0eve\0ldap eve').decode())[0] == 454
