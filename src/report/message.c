@@ -10,6 +10,7 @@
 #include "store/store.h"
 #include "wire/date.h"
 #include "wire/id.h"
+#include "wire/notify.h"
 
 #include <stdlib.h>
 
@@ -31,7 +32,7 @@ const char *message_state_words(const struct ipc_row_rcpt *r)
     case RCPT_DELIVERED:
         return "delivered";
     case RCPT_FAILED:
-        return "returned";
+        return r->notify == NOTIFY_NEVER ? "failed, unannounced" : "returned";
     case RCPT_EXPIRED:
         return "expired";
     case RCPT_DELETED:
@@ -138,6 +139,7 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
     if (e == 0 && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED)) {
         e = buf_printf(out, "  The sender %s told.\n",
                        report->message->reverse_path.n == 0 ? "could not be (null reverse-path), and was not"
+                       : !notify_wants(r->notify, NOTIFY_FAILURE) ? "asked not to be (NOTIFY), and was not"
                        : r->bounced ? "was" : "is being");
     }
     return e;
@@ -213,7 +215,7 @@ static struct json *rcpt_json(const struct ipc_row_rcpt *r)
     report_put_str(o, "status", r->code);
     report_put_str(o, "detail", r->reply);
     report_put_str(o, "host", r->host);
-    report_put_bool(o, "sender-told", r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED));
+    report_put_bool(o, "sender-told", r->bounced && notify_wants(r->notify, NOTIFY_FAILURE) && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED));
     return o;
 }
 

@@ -26,12 +26,14 @@ static void tell_refusal(struct session *s, const struct inbound_verdict *v, str
     if (s->reported == v->rule && !v->enforced) {
         return; /* once a session is enough */
     }
+    char rule[257];
+    str_copy_cut(str_c(v->rule->name), rule, sizeof rule);
     s->reported = v->rule;
     *(v->enforced ? &s->in->count.refusals : &s->in->count.would_refuse) += 1;
     log_notice(v->enforced ? "inbound-refused" : "inbound-would-refuse", KV("rule", v->rule->name), KV("client", s->client.ip),
                KVS("helo", smtp_server_helo(s->engine)), KVS("from", reverse_path), KV("had", v->had));
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_refusal,
-                                             .refusal = {.at_ms = clock_wall_ms(), .rule = str_slice(str_c(v->rule->name), 0, 256),
+                                             .refusal = {.at_ms = clock_wall_ms(), .rule = str_c(rule),
                                                          .enforced = v->enforced, .client = str_c(s->client.ip),
                                                          .helo = smtp_server_helo(s->engine), .reverse_path = reverse_path,
                                                          .wanted = str_c(inbound_grade_name(v->wanted)), .had = str_c(v->had),

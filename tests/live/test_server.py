@@ -1,0 +1,398 @@
+"""The server people put on port 25: chunks, notices, inbound TLS rules, certificates, private keys,
+balancers, limits, LMTP, a smart host that wants a login."""
+import os
+import re
+import smtplib
+import socket
+import ssl
+import struct
+import subprocess
+import time
+
+import pytest
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context, read_reply
+
+BANK = '127.0.8.1'  # a network of its own
+
+
+def talk(gateway, *lines, source=INSIDE, port=25):
+    """Sends each line (or octets), returns all replies but the greeting."""
+    with socket.create_connection((gateway.address, port), 20, source_address=(source, 0)) as sock:
+        stream, replies = sock.makefile('rb'), []
+        read_reply(stream)
+        for line in lines:
+            sock.sendall(line)
+            replies.append(read_reply(stream).decode())
+        return replies
+
+
+def inside_mail(gateway, words, seconds=20):
+    found = gateway.lab.wait_for(lambda: [m['data'] for m in gateway.lab.messages('inside.test') if words in m['data']], seconds)
+    return found[-1] if found else None
+
+
+# --- chunks and notices ---------------------------------------------------------------------------
+
+def test_chunks(gateway):
+    body = b'Subject: chunked in\r\n\r\n.a dot\r\n'
+    out = talk(gateway, b'EHLO c\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', b'RCPT TO:<x@good.test>\r\n',
+               b'BDAT %d\r\n' % 10 + body[:10], b'BDAT %d LAST\r\n' % (len(body) - 10) + body[10:])
+    assert [r[:3] for r in out] == ['250'] * 5 and 'CHUNKING' in out[0] and 'BINARYMIME' in out[0]
+    gateway.wait_state(out[-1].split()[-1], 'delivered')
+    assert '\r\n.a dot\r\n' in [m['data'] for m in gateway.lab.messages('good.test') if 'chunked in' in m['data']][-1]
+
+
+def test_large_chunked_both_ways(gateway):
+    body = b'Subject: large chunks\r\n\r\n' + b'.line of text\r\n' * 100000
+    out = talk(gateway, b'EHLO c\r\nMAIL FROM:<nurse@inside.test> BODY=8BITMIME\r\nRCPT TO:<x@chunks.test>\r\n', b'', b'', b'BDAT %d LAST\r\n' % len(body) + body)
+    gateway.wait_state(out[-1].split()[-1], 'delivered', 40)
+    mail = [m for m in gateway.lab.received('host-mx.chunks.test') if 'large chunks' in m.get('data', '')][-1]
+    assert mail['data'].endswith(body.decode()) and len(mail['chunks']) > 1 and sum(mail['chunks']) == len(mail['data'])
+
+
+def test_binary_is_never_downgraded(gateway):
+    body = b'Subject: binary\r\n\r\n\x00\n.\r\n\r\xff.'
+    send = (b'EHLO c\r\n', b'MAIL FROM:<nurse@inside.test> BODY=BINARYMIME\r\n')
+    out = talk(gateway, *send, b'RCPT TO:<x@chunks.test>\r\n', b'BDAT %d LAST\r\n' % len(body) + body)
+    gateway.wait_state(out[-1].split()[-1], 'delivered')
+    mail = [m for m in gateway.lab.received('host-mx.chunks.test') if 'Subject: binary' in m.get('data', '')][-1]
+    assert mail['data'].encode('latin-1').endswith(body) and 'BODY=BINARYMIME' in mail['parameters']
+    out = talk(gateway, *send, b'RCPT TO:<x@good.test>\r\n', b'BDAT %d LAST\r\n' % len(body) + body)
+    assert gateway.wait_state(out[-1].split()[-1], 'returned')['reason'] == 'no-binary'
+
+
+def submit(gateway, rcpt, mail='', words='', sender='nurse@inside.test', subject='x'):
+    out = talk(gateway, b'EHLO c\r\n', f'MAIL FROM:<{sender}>{mail}\r\n'.encode(), f'RCPT TO:<{rcpt}>{words}\r\n'.encode(), b'DATA\r\n',
+               f'Subject: {subject}\r\n\r\nhi\r\n.\r\n'.encode())
+    assert out[-1].startswith('250'), out
+    return out[-1].split()[-1]
+
+
+def test_success_notice_where_the_next_server_gives_none(gateway):
+    number = submit(gateway, 'x@good.test', ' RET=HDRS ENVID=QQ+2B1', ' NOTIFY=SUCCESS ORCPT=rfc822;first+2Blast@good.test', subject='told')
+    notice = inside_mail(gateway, number)
+    for words in ('Subject: Your message was handed on', 'Original-Envelope-Id: QQ+1', 'Original-Recipient: rfc822;first+last@good.test',
+                  'Action: relayed', 'Status: 2.0.0', 'Subject: told'):
+        assert words in notice, (words, notice)
+
+
+def test_notices_are_passed_on_where_they_are_known(gateway):
+    number = submit(gateway, 'x@chunks.test', ' RET=FULL ENVID=abc', ' NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o@chunks.test', subject='passed on')
+    gateway.wait_state(number, 'delivered')
+    mail = [m for m in gateway.lab.received('host-mx.chunks.test') if 'passed on' in m.get('data', '')][-1]
+    assert 'RET=FULL' in mail['parameters'] and 'ENVID=abc' in mail['parameters']
+    assert set(mail['asked']['x@chunks.test']) == {'NOTIFY=SUCCESS,FAILURE', 'ORCPT=rfc822;o@chunks.test'}
+    time.sleep(1)
+    assert not [m for m in gateway.lab.messages('inside.test') if number in m['data']]
+
+
+def test_never_means_never(gateway):
+    silent = submit(gateway, 'x@reject.test', words=' NOTIFY=NEVER')
+    told = submit(gateway, 'x@reject.test', words=' NOTIFY=FAILURE')
+    gateway.wait_state(silent, 'failed, unannounced')
+    assert 'Action: failed' in inside_mail(gateway, told)
+    assert not [m for m in gateway.lab.messages('inside.test') if silent in m['data']]
+
+
+def test_notices_with_postfix(gateway):
+    """Postfix knows RFC 3461: it gives the notice of success itself."""
+    submit(gateway, 'user@postfix.test', words=' NOTIFY=SUCCESS', subject='for postfix')
+    notice = inside_mail(gateway, 'Reporting-MTA: dns; mx.postfix.test', 40)
+    assert notice and 'Action: delivered' in notice
+
+
+# --- inbound TLS rules ---------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def partners(gateway):
+    ca = gateway.lab.path('ca')
+    pin = subprocess.run(f'openssl x509 -in {ca}/gateway.test.pem -outform DER | openssl dgst -sha256 -r', shell=True, capture_output=True, text=True).stdout.split()[0]
+    gateway.restart(partner=f"""
+partner "Trust Bank" {{ domains bank.test; inbound require tls; }}
+partner "Report Co" {{ domains report.test; inbound require tls; inbound-mode report-only; }}
+partner "Cert Co" {{ domains cert.test; inbound require cert; inbound-names gateway.test; inbound-networks 127.0.8.0/24; }}
+partner "Pin Co" {{ domains pin.test; inbound require pin; inbound-pin cert:{pin}; }}
+""")
+    return gateway
+
+
+def inbound(gateway, sender, source=OUTSIDE, tls=True, certificate=None):
+    with smtplib.SMTP(gateway.address, 25, local_hostname='client.test', source_address=(source, 0), timeout=30) as c:
+        c.ehlo()
+        if tls:
+            context = client_context(gateway.lab, check_hostname=False)
+            if certificate:
+                context.load_cert_chain(gateway.lab.path('ca', certificate + '.pem'), gateway.lab.path('ca', certificate + '.key'))
+            c.starttls(context=context)
+            code, text = c.ehlo()
+            if code != 250:
+                return code, text.decode()
+        code, text = c.mail(sender)
+        return code, text.decode()
+
+
+@pytest.mark.parametrize('sender,source,tls,certificate,code,words', [
+    ('a@bank.test', OUTSIDE, False, None, 530, '5.7.0 Mail from Trust Bank is only taken over a secure connection (tls), and this connection is not encrypted'),
+    ('a@bank.test', OUTSIDE, True, None, 250, ''),
+    ('a@other.test', OUTSIDE, False, None, 250, ''),
+    ('', OUTSIDE, False, None, 250, ''),
+    ('a@report.test', OUTSIDE, False, None, 250, ''),
+    ('a@cert.test', OUTSIDE, True, None, 550, 'showed no client certificate'),
+    ('a@cert.test', OUTSIDE, True, 'gateway.test', 250, ''),
+    ('a@cert.test', OUTSIDE, True, 'mx.good.test', 550, 'for another name'),
+    ('a@pin.test', OUTSIDE, True, 'gateway.test', 250, ''),
+    ('a@pin.test', OUTSIDE, True, 'mx.good.test', 550, 'not the agreed one'),
+    ('a@anyone.test', BANK, True, None, 550, 'showed no client certificate'),  # at EHLO: the sender is not even heard
+    ('a@anyone.test', BANK, True, 'gateway.test', 250, '')])
+def test_inbound_rule(partners, sender, source, tls, certificate, code, words):
+    got, text = inbound(partners, sender, source, tls, certificate)
+    assert got == code and words in text, (got, text)
+
+
+def test_helo_of_a_partner_network_is_refused_at_once(partners):
+    assert talk(partners, b'HELO x\r\n', source=BANK)[0].startswith('550 5.7.10 Mail from Cert Co')
+
+
+def test_refusals_are_listed_for_us(partners):
+    lab = partners.lab
+    rows = lab.wait_for(lambda: [r for r in lab.postern('refusals', json_out=True) if r['rule'] == 'Report Co'])
+    assert rows[0]['refused'] is False and rows[0]['from'] == 'a@report.test' and rows[0]['had'] == 'no TLS'
+    bank = [r for r in lab.postern('refusals', json_out=True) if r['rule'] == 'Trust Bank']
+    assert bank[0]['refused'] is True and bank[0]['client'] == OUTSIDE and bank[0]['helo'] == 'client.test'
+    words = lab.postern('refusals').stdout
+    assert re.search(r'Report Co +0 refused, 1 would have been', words) and re.search(r'Cert Co +[0-9]+ refused', words)
+
+
+def test_client_certificate_is_recorded(partners):
+    assert inbound(partners, 'a@cert.test', certificate='gateway.test')[0] == 250
+
+
+# --- certificates and keys -----------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def certified(gateway):
+    lab = gateway.lab
+    ca = lab.path('ca')
+    subprocess.run(f'cd {ca} && openssl req -newkey rsa:2048 -nodes -keyout gwrsa.key -out gwrsa.csr -subj /CN=gateway.test -addext subjectAltName=DNS:gateway.test && '
+                   f'openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in gwrsa.csr -out gwrsa.pem -notext -days 20', shell=True, check=True, capture_output=True)
+    lab.make_certificate('second.test')
+    lab.make_certificate('renewed.test', name='renewed')
+    for name in ('gateway.test', 'gwrsa', 'second.test'):
+        for end in ('pem', 'key'):
+            subprocess.run(['cp', f'{ca}/{name}.{end}', lab.path('etc', f'{name}.{end}')], check=True)
+    etc = lab.path('etc')
+    gateway.restart(certificate='\n'.join(f'certificate {{ chain {etc}/{n}.pem; key {etc}/{n}.key; }}' for n in ('gateway.test', 'gwrsa', 'second.test')),
+                    top=f'listen submissions {{ address {GATEWAY_ADDRESS}:465; profile strict; }}\n', limits='expiry-warning 25d;')
+    return gateway
+
+
+def shown(gateway, *words, port=25):
+    start = ['-starttls', 'smtp'] if port == 25 else []
+    done = subprocess.run(['openssl', 's_client', '-connect', f'{gateway.address}:{port}', *start, '-CAfile', gateway.lab.path('ca', 'ca.pem'), *words],
+                          input='QUIT\n', capture_output=True, text=True, timeout=30)
+    subject = re.search(r'subject=CN ?= ?(\S+)', done.stdout)
+    return subject and subject.group(1), re.search(r'Peer signature type: (\S+)', done.stdout), done.stdout + done.stderr
+
+
+def test_certificate_by_key_and_by_name(certified):
+    assert shown(certified, '-servername', 'gateway.test')[0] == 'gateway.test'
+    assert shown(certified, '-servername', 'gateway.test')[1].group(1) == 'ECDSA'
+    assert shown(certified, '-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256')[1].group(1) in ('RSA-PSS', 'RSA')
+    assert shown(certified, '-servername', 'second.test')[0] == 'second.test'
+    assert shown(certified, '-servername', 'nobody.test')[0] == 'gateway.test'  # never an abort
+    assert shown(certified, '-servername', 'second.test', port=465)[0] == 'second.test'
+
+
+def test_server_prefers_its_own_order(certified):
+    out = shown(certified, '-tls1_2', '-cipher', 'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384')[2]
+    assert 'Cipher is ECDHE-ECDSA-AES256-GCM-SHA384' in out
+
+
+def test_certificate_that_ends_soon_is_an_alarm(certified):
+    lab = certified.lab
+    alarms = lab.wait_for(lambda: [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'own-certificate'] if False else
+                          'ends' in lab.postern('domains', 'alarms').stdout, 20, 0.5)
+    assert alarms, lab.postern('domains', 'alarms').stdout
+
+
+def test_changed_files_are_read_again(certified):
+    lab = certified.lab
+    for end in ('key', 'pem'):
+        subprocess.run(['cp', lab.path('ca', f'renewed.{end}'), lab.path('etc', f'second.test.{end}')], check=True)
+    assert lab.wait_for(lambda: shown(certified, '-servername', 'renewed.test')[0] == 'renewed.test', 30, 0.5)
+
+
+def private_scalar(path):
+    text = subprocess.run(['openssl', 'pkey', '-in', path, '-noout', '-text'], capture_output=True, text=True).stdout
+    part = re.search(r'priv:\s+([0-9a-f:\s]+)pub:', text).group(1)
+    return bytes.fromhex(re.sub(r'[^0-9a-f]', '', part))[-32:]
+
+
+def memory_has(pid, octets):
+    """The scalar as it stands in memory: big endian, or in the limbs of a little endian number."""
+    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb') as mem:
+        for line in maps:
+            area, rights = line.split()[:2]
+            if 'rw' not in rights:
+                continue
+            begin, end = (int(x, 16) for x in area.split('-'))
+            if end - begin > 1 << 32:
+                continue
+            try:
+                mem.seek(begin)
+                data = mem.read(end - begin)
+            except (OSError, ValueError):
+                continue
+            if octets in data or octets[::-1] in data:
+                return True
+    return False
+
+
+def test_private_keys_are_in_keys_alone(certified):
+    lab = certified.lab
+    if os.environ.get('POSTERN_BUILD', '').endswith('build-check'):
+        lab.stop_gateway()  # the sanitizers' memory is too wide to be searched: the ordinary build is used
+        build, lab.build = lab.build, os.path.join(os.path.dirname(lab.build), 'build')
+    secret = private_scalar(lab.path('etc', 'gateway.test.key'))
+    pids = certified.pids() if lab.procs['posternd'].poll() is None else {}
+    for name, pid in pids.items():
+        with smtplib.SMTP(certified.address, 25, timeout=20) as c:
+            c.starttls(context=client_context(lab, check_hostname=False))
+        assert memory_has(pid, secret) == (name.startswith('keys')), name
+
+
+def test_without_keys_no_handshake_and_no_harm(certified):
+    lab = certified.lab
+    pids = certified.pids()
+    os.kill(lab.child_pid('keys-0'), 9)
+
+    def shakes():
+        try:
+            with smtplib.SMTP(certified.address, 25, timeout=20) as c:
+                c.starttls(context=client_context(lab, check_hostname=False))
+                return True
+        except (smtplib.SMTPException, OSError):
+            return False
+    assert lab.wait_for(shakes, 15, 0.2)
+    assert {n: p for n, p in certified.pids().items() if n.startswith('smtpin')} == {n: p for n, p in pids.items() if n.startswith('smtpin')}
+
+
+# --- balancers and limits --------------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def fronted(gateway):
+    gateway.restart(top=f'listen smtp {{ address {GATEWAY_ADDRESS}:2525; balancers 127.0.7.0/24; }}\n',
+                    limits='connections-per-address 5; tarpit 300ms; handshake-time 2s;')
+    return gateway
+
+
+def v2(source, command=0x21):
+    body = socket.inet_aton(source) + socket.inet_aton('127.0.0.1') + struct.pack('!HH', 1234, 25)
+    return b'\r\n\r\n\0\r\nQUIT\n' + bytes([command, 0x11]) + struct.pack('!H', len(body)) + body
+
+
+@pytest.mark.parametrize('header', [b'PROXY TCP4 127.0.3.77 127.0.0.1 1234 25\r\n', v2('127.0.3.77')])
+def test_the_client_behind_a_balancer(fronted, header):
+    """An inside network behind the balancer may relay: the address of the header counts."""
+    with socket.create_connection((fronted.address, 2525), 20, source_address=('127.0.7.1', 0)) as sock:
+        for i in range(len(header)):  # in any pieces
+            sock.sendall(header[i:i + 1])
+        stream = sock.makefile('rb')
+        assert read_reply(stream).startswith(b'220')
+        for line, code in ((b'EHLO c\r\n', b'250'), (b'MAIL FROM:<a@inside.test>\r\n', b'250'), (b'RCPT TO:<x@good.test>\r\n', b'250')):
+            sock.sendall(line)
+            assert read_reply(stream).startswith(code)
+
+
+def test_only_balancers_say_whose_connection_it_is(fronted):
+    with socket.create_connection((fronted.address, 2525), 20, source_address=(OUTSIDE, 0)) as sock:
+        stream = sock.makefile('rb')
+        assert read_reply(stream).startswith(b'220')
+        sock.sendall(b'PROXY TCP4 127.0.3.77 127.0.0.1 1234 25\r\n')
+        assert read_reply(stream).startswith(b'500')
+    with socket.create_connection((fronted.address, 2525), 20, source_address=('127.0.7.1', 0)) as sock:
+        sock.sendall(b'EHLO without a header\r\n')
+        assert sock.recv(100) == b''
+    assert 'proxy-header-bad' in fronted.lab.log()
+
+
+def test_a_silent_balancer_holds_no_place(fronted):
+    with socket.create_connection((fronted.address, 2525), 20, source_address=('127.0.7.1', 0)) as sock:
+        began = time.time()
+        assert sock.recv(100) == b'' and 1 < time.time() - began < 10
+
+
+def test_limits_hold_over_all_processes(fronted):
+    socks = [socket.create_connection((fronted.address, 25), 20, source_address=('127.0.9.9', 0)) for _ in range(12)]
+    greetings = [s.recv(200)[:3] for s in socks]
+    assert greetings.count(b'220') == 5 and greetings.count(b'421') == 7
+    for s in socks:
+        s.close()
+    time.sleep(0.5)
+    with socket.create_connection((fronted.address, 25), 20, source_address=('127.0.9.9', 0)) as sock:
+        assert sock.recv(200).startswith(b'220')
+
+
+def test_limits_are_true_after_a_process_died(fronted):
+    socks = [socket.create_connection((fronted.address, 25), 20, source_address=('127.0.9.10', 0)) for _ in range(5)]
+    assert [s.recv(200)[:3] for s in socks] == [b'220'] * 5
+    for name, pid in fronted.pids().items():
+        if name.startswith('smtpin'):
+            os.kill(pid, 9)
+    for s in socks:
+        s.close()
+    assert fronted.lab.wait_for(lambda: sum(n.startswith('smtpin') for n in fronted.pids()) == 2, 10)
+    time.sleep(1)
+    socks = [socket.create_connection((fronted.address, 25), 20, source_address=('127.0.9.10', 0)) for _ in range(5)]
+    assert [s.recv(200)[:3] for s in socks] == [b'220'] * 5
+    for s in socks:
+        s.close()
+
+
+def test_rejected_commands_are_answered_late(fronted):
+    def times(source):
+        with socket.create_connection((fronted.address, 25), 20, source_address=(source, 0)) as sock:
+            stream, out = sock.makefile('rb'), []
+            read_reply(stream)
+            for _ in range(3):
+                began = time.time()
+                sock.sendall(b'WRONG\r\n')
+                assert read_reply(stream).startswith(b'500')
+                out.append(time.time() - began)
+            return out
+    first, second, third = times(OUTSIDE)
+    assert first > 0.25 and second > 0.55 and third > 1.1
+    assert max(times(INSIDE)) < 0.25
+
+
+# --- ways inside and out -----------------------------------------------------------------------------------------
+
+def test_lmtp(gateway):
+    gateway.restart(deliver_to='mx.lmtp.test', deliver='protocol lmtp;')
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    for rcpt in ('one@inside.test', 'full@inside.test', 'two@inside.test'):
+        assert client.rcpt(rcpt)[0] == 250
+    number = client.data('Subject: by lmtp\r\n\r\nhi\r\n')[1].decode().split()[-1]
+    client.quit()
+    gateway.wait_state(number, 'delivered')
+    assert gateway.state(number, 1)['state'] == 'waiting' and '452' in str(gateway.state(number, 1))
+    assert gateway.state(number, 2)['state'] == 'delivered'
+    assert [m['rcpts'] for m in gateway.lab.received('host-mx.lmtp.test') if 'by lmtp' in m.get('data', '')][0] == ['one@inside.test', 'full@inside.test', 'two@inside.test']
+
+
+def test_smart_host_with_login(gateway):
+    lab = gateway.lab
+    with open(lab.path('relay-password'), 'w') as out:
+        out.write('secret\n')
+    gateway.restart(top=f'relay mx.smarthost.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n')
+    number = gateway.send('x@elsewhere.test', subject='through the smart host')
+    gateway.wait_state(number, 'delivered')
+    seen = lab.received('host-mx.smarthost.test')
+    assert [r for r in seen if r['event'] == 'login' and r['tls']] and not [r for r in seen if r['event'] == 'mail-without-login']
+    with open(lab.path('relay-password'), 'w') as out:
+        out.write('wrong\n')
+    lab.stop_gateway()
+    lab.start_gateway(open(lab.path('postern.conf')).read())
+    number = gateway.send('x@elsewhere.test', subject='not through')
+    assert gateway.wait_reason(number, 'login-refused')['state'] == 'waiting'
