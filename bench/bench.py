@@ -2,7 +2,7 @@
 """Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
 counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
 
-Usage: bench.py [--quick] [--only postern|postfix] [cells ...]; a cell is SIZE:SESSIONS:plain|tls
+Usage: bench.py [--quick] [--one: one message a session] [--only postern|postfix] [cells ...]; a cell is SIZE:SESSIONS:plain|tls
 """
 import os
 import subprocess
@@ -62,6 +62,8 @@ def pss_mb(pid):
 
 
 class Bench:
+    per = 10  # messages a session
+
     def __init__(self):
         self.lab = lab_module.Lab(os.path.join(TOP, 'build-bench'))
         self.lab.up_without_servers()
@@ -71,7 +73,7 @@ class Bench:
     def cert(self, name):
         return [self.lab.path('ca', name + '.pem'), self.lab.path('ca', name + '.key')]
 
-    def start_postern(self, tls):
+    def start_postern_text(self, tls):
         chain, key = self.cert('relay.bench.test')
         text = f'''hostname relay.bench.test; user nobody; store sqlite {self.lab.path("store")}; at-rest-key {self.lab.path("at-rest.key")};
 run-directory {self.lab.path("run")}; trust-store {self.lab.path("ca", "ca.pem")};
@@ -81,7 +83,10 @@ inside {{ networks 127.0.0.0/8; domains bench.test; deliver-to sink.bench.test:{
 resolver {{ forward 127.0.0.53@53; timeout 2s; test-zones yes; }}
 limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {{ concurrency 20; reserve 0; }} log {{ level warn; }}
 '''
-        self.lab.start_gateway(text)
+        return text
+
+    def start_postern(self, tls):
+        self.lab.start_gateway(self.start_postern_text(tls))
         return self.lab.procs['posternd'].pid
 
     def start_postfix(self, tls):
@@ -122,7 +127,7 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         load_args = [self.lab.path('ca', 'ca.pem'), 'relay.bench.test'] if tls else []
         sink = subprocess.Popen([PEER, 'sink', SINK, SINK_PORT, str(n), *sink_args], stdout=subprocess.PIPE, text=True)
         self.lab.wait_port(SINK, int(SINK_PORT))
-        load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), '10', *load_args], capture_output=True, text=True, timeout=300)
+        load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), str(self.per), *load_args], capture_output=True, text=True, timeout=300)
         if load.returncode:
             sink.kill()
             raise RuntimeError(load.stderr)
@@ -131,8 +136,9 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         except subprocess.TimeoutExpired:
             sink.kill()
             raise
-        first, accepted = (int(line.split()[1]) for line in load.stdout.splitlines())
-        return (last - first) / 1000, (accepted - first) / 1000
+        lines = [line.split() for line in load.stdout.splitlines()]
+        first, accepted = int(lines[0][1]), int(lines[1][1])
+        return (last - first) / 1000, (accepted - first) / 1000, int(lines[2][2]) / 1000
 
     def cell(self, which, size, sessions, mode, n):
         tls = mode == 'tls'
@@ -140,10 +146,10 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         try:
             self.relay(size, min(sessions, 20), tls, 40)  # warm
             before = cpu_seconds(pid)
-            seconds, accept = self.relay(size, sessions, tls, n)
+            seconds, accept, p99 = self.relay(size, sessions, tls, n)
             memory = pss_mb(pid)
             time.sleep(0.3)
-            return {'rate': n / seconds, 'accept': n / accept, 'cpu': (cpu_seconds(pid) - before) * 1000 / n, 'mb': memory}
+            return {'rate': n / seconds, 'accept': n / accept, 'cpu': (cpu_seconds(pid) - before) * 1000 / n, 'mb': memory, 'p99': p99}
         finally:
             if which == 'postern':
                 self.lab.stop_gateway()
@@ -159,7 +165,8 @@ def main():
     if '--quick' in sys.argv:
         cells = [c for c in cells if c[0] == 2048]
     bench = Bench()
-    print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":8} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} | ratio to Postfix')
+    bench.per = 1 if '--one' in sys.argv else 10
+    print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":8} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} {"p99 ms":>7} | ratio to Postfix')
     try:
         for number, (size, sessions, mode) in enumerate(cells, 1):
             n = COUNT.get(size, {}).get(sessions, 1000)
@@ -171,7 +178,7 @@ def main():
                 if which == 'postern' and 'postfix' in results:
                     p = results['postfix']
                     ratio = f'{r["rate"] / p["rate"]:.1f} x the rate, {r["cpu"] / p["cpu"]:.2f} x the CPU'
-                print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:8} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} | {ratio}', flush=True)
+                print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:8} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} {r["p99"]:7.1f} | {ratio}', flush=True)
     finally:
         bench.lab.down()
     return 0

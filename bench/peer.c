@@ -2,7 +2,8 @@
  * peer.c: both ends of the benchmark: a counting sink and a load, on our own engines.
  *
  *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS" (monotonic)
- *   peer load ADDRESS PORT N SIZE SESSIONS PER [CA NAME]   prints "load FIRST_MS LAST_250_MS"
+ *   peer load ADDRESS PORT N SIZE SESSIONS PER [CA NAME]   prints "load FIRST_MS", "load LAST_250_MS" and
+ *                                                "latency MEDIAN P99 MOST" in microseconds
  *
  * With CHAIN/CA both sides insist on STARTTLS. Not part of the product.
  */
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct loop *loop;
@@ -32,14 +34,15 @@ struct session {
     struct smtp_server *server;
     struct smtp_client *client;
     unsigned left;
-    int64_t open_ms;
+    int64_t sent_us;
+    struct timer *timer;
 };
 
 static struct endpoint target;
 static char *body;
 static size_t body_n;
 static unsigned per_session;
-static const struct smtp_mail_rcpt rcpt = {"sink@bench.test", 15};
+static const struct smtp_mail_rcpt rcpt = {.path = {"sink@bench.test", 15}};
 static struct smtp_mail mail = {.reverse_path = {"load@bench.test", 15}, .rcpts = &rcpt, .n_rcpts = 1};
 
 static struct buf load_file(const char *path)
@@ -71,12 +74,51 @@ static void flush(struct session *s)
     buf_reset(out);
 }
 
+static int64_t sink_delay_ms;
+static void run_server(struct session *s);
+
+static void on_slow(void *arg)
+{
+    struct session *s = arg;
+    smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "counted"});
+    if (++seen == wanted) {
+        flush(s);
+        printf("sink %lld\n", (long long)clock_mono_ms());
+        fflush(stdout);
+        _exit(0);
+    }
+    run_server(s);
+}
+
+/* Microseconds from the last octet of a message to its 250, of every message. */
+static uint32_t *latencies;
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print_latencies(void)
+{
+    qsort(latencies, wanted, sizeof *latencies, by_size);
+    printf("latency %u %u %u\n", latencies[wanted / 2], latencies[wanted * 99 / 100], latencies[wanted - 1]);
+}
+
 static void run_server(struct session *s)
 {
     struct smtp_event ev;
     for (;;) {
         smtp_server_next(s->server, &ev);
         switch (ev.type) {
+        case SMTP_EV_HELLO:
         case SMTP_EV_MAIL:
         case SMTP_EV_RCPT:
             smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "ok"});
@@ -85,6 +127,12 @@ static void run_server(struct session *s)
             smtp_server_answer(s->server, &(struct smtp_reply){354, NULL, "go"});
             break;
         case SMTP_EV_BODY_END:
+            if (sink_delay_ms > 0) { /* a slow receiver */
+                s->timer = s->timer ? s->timer : timer_new(loop, on_slow, s);
+                timer_start(s->timer, sink_delay_ms);
+                flush(s);
+                return;
+            }
             smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "counted"});
             if (++seen == wanted) {
                 flush(s);
@@ -106,6 +154,9 @@ static void run_server(struct session *s)
             return;
         case SMTP_EV_BODY:
         case SMTP_EV_ABORT:
+        case SMTP_EV_AUTH:
+        case SMTP_EV_AUTH_RESPONSE:
+        case SMTP_EV_AUTH_CANCEL:
             break;
         }
     }
@@ -144,6 +195,9 @@ static void run_client(struct session *s)
             return;
         case SMTP_CL_OFFERED:
         case SMTP_CL_RCPT:
+        case SMTP_CL_RCPT_DONE:
+        case SMTP_CL_AUTH_STEP:
+        case SMTP_CL_AUTH_DONE:
             break;
         case SMTP_CL_START_TLS: {
             struct buf plain = BUF_INIT(1 << 16), cipher = BUF_INIT(1 << 16);
@@ -160,14 +214,17 @@ static void run_client(struct session *s)
             return;
         case SMTP_CL_BODY:
             must(smtp_client_body(s->client, str_from(body, body_n), true) == 0);
+            s->sent_us = now_us();
             break;
         case SMTP_CL_DONE:
             if (!ev.accepted) {
                 fprintf(stderr, "refused: %d\n", ev.answer->code);
                 exit(1);
             }
+            latencies[seen] = (uint32_t)(now_us() - s->sent_us);
             if (++seen == wanted) {
                 printf("load %lld\n", (long long)clock_mono_ms());
+                print_latencies();
                 fflush(stdout);
                 flush(s);
                 loop_stop(loop);
@@ -236,6 +293,7 @@ static void end_session(struct session *s)
 {
     conn_free(s->conn);
     tls_channel_free(s->tls);
+    timer_free(s->timer);
     smtp_server_free(s->server);
     smtp_client_free(s->client);
     free(s);
@@ -294,6 +352,7 @@ int main(int argc, char **argv)
     loop = loop_new();
     must(endpoint_parse(str_c(argv[2]), (uint16_t)port, &target) == 0);
     if (strcmp(argv[1], "sink") == 0) {
+        sink_delay_ms = getenv("PEER_DELAY_MS") ? atoi(getenv("PEER_DELAY_MS")) : 0;
         if (argc == 7) {
             struct buf chain = load_file(argv[5]), key = load_file(argv[6]);
             must(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &tls_ctx) == 0);
@@ -311,6 +370,7 @@ int main(int argc, char **argv)
             must(tls_context_client(buf_str(&ca), TLS_PROFILE_WIDE, problem, sizeof problem, &tls_ctx) == 0);
         }
         make_body((size_t)n);
+        latencies = err_calloc(wanted, sizeof *latencies);
         per_session = (unsigned)per;
         printf("load %lld\n", (long long)clock_mono_ms());
         for (uint64_t i = 0; i < sessions; i++) {

@@ -250,12 +250,8 @@ def memory_has(pid, octets):
 
 def test_private_keys_are_in_keys_alone(certified):
     lab = certified.lab
-    if os.environ.get('POSTERN_BUILD', '').endswith('build-check'):
-        lab.stop_gateway()  # the sanitizers' memory is too wide to be searched: the ordinary build is used
-        build, lab.build = lab.build, os.path.join(os.path.dirname(lab.build), 'build')
     secret = private_scalar(lab.path('etc', 'gateway.test.key'))
-    pids = certified.pids() if lab.procs['posternd'].poll() is None else {}
-    for name, pid in pids.items():
+    for name, pid in certified.pids().items():
         with smtplib.SMTP(certified.address, 25, timeout=20) as c:
             c.starttls(context=client_context(lab, check_hostname=False))
         assert memory_has(pid, secret) == (name.startswith('keys')), name

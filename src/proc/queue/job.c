@@ -605,6 +605,18 @@ static void save(struct job *j)
     store_sync(q->store, on_saved, j);
 }
 
+/* Whether a connection stood at all: what was heard from the other side says so. */
+static bool was_reached(const struct job *j)
+{
+    for (size_t i = 0; i < j->n_attempts; i++) {
+        enum reason r = (enum reason)j->attempts[i]->reason;
+        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION) {
+            return true;
+        }
+    }
+    return j->n_attempts == 0;
+}
+
 static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
@@ -613,6 +625,9 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     (void)fd;
     if (j) {
         ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+        if (j->to && j->kind == JOB_DELIVER) {
+            queue_learn(q, j->to, was_reached(j));
+        }
         save(j);
     }
 }

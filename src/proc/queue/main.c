@@ -162,6 +162,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "the store can only be changed by a restart");
         return -EINVAL;
     }
+    q->conf_generation++;
     q->relist = true; /* once the new configuration is in force */
     return 0;
 }
@@ -201,8 +202,10 @@ int main(int argc, char **argv)
                                                .on_start = on_start, .on_peer = on_peer,
                                                .on_listener = on_listener, .on_reload = on_reload,
                                                .on_status = on_status, .on_stop = on_stop};
+    queue.conf_generation = 1;
     queue.destinations = map_new(DESTINATIONS_MAX);
     queue.jobs = map_new(1000000);
+    queue.lanes = map_new(10000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
     queue.domains = map_new(DESTINATIONS_MAX * 5);

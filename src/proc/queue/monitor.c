@@ -11,6 +11,7 @@
 #include "dns/mx.h"
 #include "mtasts/cache.h"
 #include "proc/queue/queue.h"
+#include "store/account.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,12 +275,14 @@ static void on_tick(void *arg)
     int64_t pause = c->monitor.interval / 20 < TICK_MS ? c->monitor.interval / 20 : TICK_MS;
     if (q->relist) {
         domains_mark_listed(q);
+        queue_reroute(q);
         q->relist = false;
     }
     monitor_tick(q);
     alarms_tick(q);
     tlsrpt_tick(q);
     store_forget_probes(q->store, clock_wall_ms() - c->monitor.keep);
+    store_forget_refusals(q->store, clock_wall_ms() - c->monitor.keep);
     timer_start(q->monitor, pause > 100 ? pause : 100);
 }
 

@@ -16,7 +16,8 @@
 enum {
     LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
-    READY_MAX = 2000,        /* recipients in memory per destination */
+    READY_MAX = 4000,        /* recipients in memory per destination... */
+    LANE_MAX = 400,          /* ...and of one sender; the others wait in the store */
     REFILL = 500,            /* recipients read from the store at once */
     DESTINATIONS_MAX = 200000,
     HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
@@ -41,13 +42,30 @@ struct hot {
     struct arena arena;
 };
 
+/* What one sender has waiting for one destination, in memory: lanes take turns, so that a hundred
+ * thousand messages of one sender hold up nobody else. */
+struct lane {
+    struct link link; /* of the destination, in the order of turns */
+    struct link items;
+    size_t n;
+    struct lane_key {
+        const struct destination *to;
+        uint64_t sender; /* hash of the reverse-path */
+    } key;
+};
+
 struct destination {
     char *name;
     unsigned in_flight;
+    unsigned limit;     /* deliveries at once just now: grows with successes, halves with failures to connect */
+    unsigned failures;  /* connections that failed, one after the other */
+    int64_t pause_ms;   /* wall time: nothing is tried before; 0: no pause */
+    const struct conf_rule *partner; /* its own concurrency and rate; of the configuration... */
+    unsigned partner_as_of;          /* ...of this generation, 0: not looked up */
     int64_t next_ms;    /* earliest retry in the store, INT64_MAX: none */
     bool more_in_store; /* due recipients that are not in `ready` */
     bool reading;       /* they are being read */
-    struct link ready;
+    struct link lanes;
     size_t n_ready;
     struct link due_link; /* in the list of destinations to pump this turn */
 };
@@ -55,6 +73,7 @@ struct destination {
 /* A recipient in memory, waiting for or under delivery. */
 struct item {
     struct link link;
+    struct lane *lane;   /* while it waits */
     struct store_rcpt r; /* strings in `text` */
     struct hot *hot;     /* or NULL: read the message from the store */
     bool answered;       /* an outcome has come */
@@ -107,6 +126,7 @@ struct queue {
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
     struct map *destinations;
+    struct map *lanes; /* struct lane_key -> struct lane */
     struct map *jobs;   /* lease -> job */
     struct map *leased; /* recipient number -> item */
     struct map *bouncing; /* message id -> job */
@@ -129,6 +149,7 @@ struct queue {
     } lost[64]; /* domains that lost their encryption within the hour */
     size_t n_lost;
     int64_t middlebox_until_ms, alarms_mailed_ms;
+    unsigned conf_generation; /* counts reloads, from 1 */
     bool relist; /* the configuration changed: which domains are listed? */
     size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
     uint64_t reported_day; /* the days before it are open for reports */
@@ -171,6 +192,8 @@ void queue_pump(struct queue *q); /* at the end of the turn */
 void queue_load(struct queue *q);
 void queue_item_free(struct queue *q, struct item *it);
 void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms);
+/* A delivery ended: whether the destination could be talked to at all. */
+void queue_learn(struct queue *q, struct destination *d, bool reached);
 /* Takes a message's waiting recipients out of memory (an administrator changes them). */
 void queue_forget_ready(struct queue *q, uint64_t id);
 void queue_reroute(struct queue *q);

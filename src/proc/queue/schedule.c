@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * schedule.c: which recipient is tried when. Destinations with something due are pumped at the
- * end of a turn; each has its own limit of deliveries at once, so that a slow one holds up nobody
- * else.
+ * end of a turn; each has its own limit of deliveries at once, which shrinks while it cannot be
+ * reached, so that a slow or dead one holds up nobody else; within one, senders take turns.
  *
  * Due recipients are read from the store in batches; fresh ones go from their commit straight into
  * memory. Everything here can be lost: at start it is read from the store again.
@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { TICK_MS = 200, EXPIRE_BATCH = 200 };
+enum { TICK_MS = 200, EXPIRE_BATCH = 200, RATE_FREE = 1000000, FIRST_LIMIT = 5, DEAD_AFTER = 3, PAUSE_MS = 2000 };
 
 struct destination *queue_destination(struct queue *q, struct str name)
 {
@@ -23,7 +23,8 @@ struct destination *queue_destination(struct queue *q, struct str name)
     d = err_calloc(1, sizeof *d);
     d->name = str_dup(name);
     d->next_ms = INT64_MAX;
-    list_init(&d->ready);
+    list_init(&d->lanes);
+    d->limit = FIRST_LIMIT;
     must(map_put(q->destinations, name, d) == 0);
     return d;
 }
@@ -44,8 +45,24 @@ void queue_pump_soon(struct queue *q, struct destination *d)
     }
 }
 
+/* Takes it out of its lane; an empty lane goes. */
+static void leave_lane(struct queue *q, struct item *it)
+{
+    struct lane *l = it->lane;
+    list_remove(&it->link);
+    it->lane = NULL;
+    if (l && --l->n == 0) {
+        map_take(q->lanes, str_from((const char *)&l->key, sizeof l->key));
+        list_remove(&l->link);
+        free(l);
+    }
+}
+
 void queue_item_free(struct queue *q, struct item *it)
 {
+    if (it->lane) {
+        leave_lane(q, it);
+    }
     map_take(q->leased, map_id(&it->r.rcpt));
     list_remove(&it->link);
     queue_hot_release(q, it->hot);
@@ -58,6 +75,25 @@ static struct str keep(struct arena *a, struct str s)
     struct str copy = STR("");
     must(arena_copy(a, s, &copy) == 0);
     return copy;
+}
+
+static struct lane_key lane_key(const struct destination *d, struct str reverse_path)
+{
+    return (struct lane_key){.to = d, .sender = map_hash(reverse_path)};
+}
+
+static struct lane *lane_of(struct queue *q, struct destination *d, struct str reverse_path)
+{
+    struct lane_key key = lane_key(d, reverse_path);
+    struct lane *l = map_get(q->lanes, str_from((const char *)&key, sizeof key));
+    if (!l) {
+        l = err_calloc(1, sizeof *l);
+        l->key = key;
+        list_init(&l->items);
+        list_append(&d->lanes, &l->link);
+        must(map_put(q->lanes, str_from((const char *)&l->key, sizeof l->key), l) == 0);
+    }
+    return l;
 }
 
 static void add_item(struct queue *q, struct destination *d, const struct store_rcpt *r, struct hot *hot)
@@ -77,15 +113,19 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
         hot->refs++;
     }
     must(map_put(q->leased, map_id(&it->r.rcpt), it) == 0);
-    list_append(&d->ready, &it->link);
+    it->lane = lane_of(q, d, it->r.reverse_path);
+    list_append(&it->lane->items, &it->link);
+    it->lane->n++;
     d->n_ready++;
 }
 
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot)
 {
     struct destination *d = queue_destination(q, r->next_hop);
-    if (d->more_in_store || d->n_ready >= READY_MAX) {
-        d->more_in_store = true; /* behind those that wait longer */
+    struct lane_key key = lane_key(d, hot ? hot->m.reverse_path : r->reverse_path);
+    const struct lane *l = map_get(q->lanes, str_from((const char *)&key, sizeof key));
+    if (d->n_ready >= READY_MAX || (l && l->n >= LANE_MAX) || (!l && d->more_in_store && d->n_ready == 0)) {
+        d->more_in_store = true; /* behind those of this sender that wait longer */
     } else {
         add_item(q, d, r, hot);
     }
@@ -140,13 +180,17 @@ static void refill(struct queue *q, struct destination *d)
     store_each_due(q->store, str_c(d->name), clock_wall_ms(), f->max, refill_one, refill_done, f);
 }
 
-/* Moves the first recipient and those of the same message behind it into `job`. */
+/* Moves the first recipient of the lane whose turn it is, and those of the same message behind it, into
+ * `job`; the lane goes to the end. */
 static void gather(struct queue *q, struct destination *d, struct link *job)
 {
     struct route first_route, route;
-    size_t n = 0;
+    struct lane *l = LIST_OF(d->lanes.next, struct lane, link);
+    size_t n = 0, left = l->n;
     uint64_t id = 0;
-    for (struct link *at = d->ready.next; at != &d->ready && n < JOB_RCPTS_MAX;) {
+    list_remove(&l->link);
+    list_append(&d->lanes, &l->link);
+    for (struct link *at = l->items.next; left > 0 && n < JOB_RCPTS_MAX; left--) {
         struct item *it = LIST_OF(at, struct item, link);
         at = at->next;
         rules_route(child_conf(q->child), it->r.reverse_path, it->r.forward_path, n ? &route : &first_route);
@@ -154,7 +198,7 @@ static void gather(struct queue *q, struct destination *d, struct link *job)
             break;
         }
         id = it->r.id;
-        list_remove(&it->link);
+        leave_lane(q, it); /* with the last one the lane is gone, and so is the loop */
         d->n_ready--;
         list_append(job, &it->link);
         n++;
@@ -167,23 +211,82 @@ static bool is_busy(const struct queue *q)
     return map_len(q->jobs) >= (size_t)child_conf(q->child)->queue.deliveries;
 }
 
+/* The destination's partner block in the configuration in force, or NULL. */
+static const struct conf_rule *partner_of(const struct queue *q, struct destination *d)
+{
+    if (d->partner_as_of != q->conf_generation) {
+        d->partner = conf_partner_for(child_conf(q->child), str_c(d->name));
+        d->partner_as_of = q->conf_generation;
+    }
+    return d->partner;
+}
+
+static unsigned limit_of(const struct queue *q, struct destination *d)
+{
+    const struct conf_rule *p = partner_of(q, d);
+    unsigned most = (unsigned)child_conf(q->child)->queue.concurrency;
+    most = p && (unsigned)p->concurrency < most ? (unsigned)p->concurrency : most;
+    return d->limit < most ? d->limit : most;
+}
+
+/* Nothing more for now: after failures, or because of the partner's rate. */
+static void pause_until(struct queue *q, struct destination *d, int64_t at_ms)
+{
+    d->pause_ms = at_ms;
+    int64_t wait = at_ms - clock_wall_ms();
+    timer_start(q->tick, wait > 1 ? (wait < TICK_MS ? wait : TICK_MS) : 1);
+}
+
+static bool is_paused(const struct destination *d)
+{
+    return d->pause_ms > clock_wall_ms();
+}
+
+/* One message of the partner's rate is used up. */
+static void keep_rate(struct queue *q, struct destination *d)
+{
+    const struct conf_rule *p = partner_of(q, d);
+    if (p && p->rate < RATE_FREE) {
+        int64_t now = clock_wall_ms(), step = 60000 / p->rate;
+        pause_until(q, d, (d->pause_ms > now ? d->pause_ms : now) + (step > 0 ? step : 1));
+    }
+}
+
+void queue_learn(struct queue *q, struct destination *d, bool reached)
+{
+    if (reached) {
+        d->failures = 0;
+        d->limit += d->limit < (unsigned)child_conf(q->child)->queue.concurrency;
+        return;
+    }
+    d->limit = d->limit > 1 ? d->limit / 2 : 1;
+    if (++d->failures >= DEAD_AFTER) { /* the others would fail in the same way: they wait without an attempt */
+        int64_t pause = PAUSE_MS;
+        for (unsigned i = DEAD_AFTER; i < d->failures && pause < child_conf(q->child)->queue.first_retry; i++) {
+            pause *= 2;
+        }
+        pause = pause < child_conf(q->child)->queue.first_retry ? pause : child_conf(q->child)->queue.first_retry;
+        pause_until(q, d, clock_wall_ms() + pause);
+    }
+}
+
 static void pump_destination(struct queue *q, struct destination *d)
 {
-    unsigned limit = (unsigned)child_conf(q->child)->queue.concurrency;
-    while (d->in_flight < limit && queue_can_send(q) && !is_busy(q)) {
-        if (list_empty(&d->ready) && d->more_in_store && !d->reading) {
+    while (d->in_flight < limit_of(q, d) && queue_can_send(q) && !is_busy(q) && !is_paused(d)) {
+        if (list_empty(&d->lanes) && d->more_in_store && !d->reading) {
             refill(q, d);
         }
-        if (list_empty(&d->ready)) {
+        if (list_empty(&d->lanes)) {
             break;
         }
         struct link items;
         list_init(&items);
         gather(q, d, &items);
+        keep_rate(q, d);
         queue_job_start(q, d, &items);
     }
     if (d->in_flight == 0 && d->n_ready == 0 && !d->more_in_store && !d->reading && d->next_ms == INT64_MAX &&
-        !list_linked(&d->due_link)) {
+        !list_linked(&d->due_link) && d->failures == 0) {
         destination_drop(q, d);
     }
 }
@@ -212,21 +315,30 @@ void queue_pump(struct queue *q)
     queue_bounce_start(q);
 }
 
+static void forget_message(struct queue *q, struct destination *d, uint64_t id)
+{
+    for (struct link *at = d->lanes.next; at != &d->lanes;) {
+        struct lane *l = LIST_OF(at, struct lane, link);
+        size_t left = l->n;
+        at = at->next;
+        for (struct link *i = l->items.next; left > 0; left--) { /* with its last item the lane is gone */
+            struct item *it = LIST_OF(i, struct item, link);
+            i = i->next;
+            if (it->r.id == id) {
+                d->n_ready--;
+                queue_item_free(q, it);
+            }
+        }
+    }
+}
+
 void queue_forget_ready(struct queue *q, uint64_t id)
 {
     size_t cursor = 0;
     struct str name;
     void *value;
     while (map_next(q->destinations, &cursor, &name, &value)) {
-        struct destination *d = value;
-        for (struct link *at = d->ready.next; at != &d->ready;) {
-            struct item *it = LIST_OF(at, struct item, link);
-            at = at->next;
-            if (it->r.id == id) {
-                d->n_ready--;
-                queue_item_free(q, it);
-            }
-        }
+        forget_message(q, value, id);
     }
 }
 
@@ -247,6 +359,11 @@ static void on_tick(void *arg)
     void *value;
     while (map_next(q->destinations, &cursor, &name, &value)) {
         struct destination *d = value;
+        if (d->pause_ms > 0 && d->pause_ms <= now) {
+            d->pause_ms = 0;
+            d->failures = d->failures > 0 && d->n_ready == 0 && d->in_flight == 0 ? d->failures - 1 : d->failures;
+            queue_pump_soon(q, d);
+        }
         if (d->next_ms <= now) {
             d->next_ms = INT64_MAX;
             d->more_in_store = true;
@@ -254,6 +371,7 @@ static void on_tick(void *arg)
         } else if (d->next_ms < soonest) {
             soonest = d->next_ms;
         }
+        soonest = d->pause_ms > now && d->pause_ms < soonest ? d->pause_ms : soonest;
     }
     int64_t keep_ms = child_conf(q->child)->queue.report_retention;
     store_expire(q->store, now - keep_ms, EXPIRE_BATCH);
