@@ -10,6 +10,7 @@ the flood and without, and how long they would have taken in the order of arriva
 import os
 import re
 import smtplib
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,7 @@ RATE = 40
 
 def send(sender, rcpt='x@bench.test'):
     with smtplib.SMTP('127.0.2.1', 25, local_hostname='c.test', timeout=60) as c:
+        c.ehlo()
         c.mail(sender)
         c.rcpt(rcpt)
         return c.data('Subject: mine\r\n\r\nhi\r\n')[1].decode().split()[-1]
@@ -42,14 +44,15 @@ def when(lab, event):
 def measure(b, flood):
     lab = b.lab
     open(lab.path('log', 'posternd'), 'w').close()
-    text = b.start_postern_text(False).replace('log { level warn; }', 'log { level info; }').replace('queue { concurrency 20;', 'queue { first-retry 1m; concurrency 20;')
+    text = b.start_postern_text(False).replace('log { level warn; }', 'log { level info; }').replace('queue { concurrency 20;', 'delivery { private-addresses yes; } queue { first-retry 1m; concurrency 20;')
     lab.start_gateway(text)
+    silent = socket.create_server(('127.0.1.98', 25), backlog=4000)  # connects, and never says a word
     sink = subprocess.Popen([bench_module.PEER, 'sink', bench_module.SINK, bench_module.SINK_PORT, '100000000'], env=dict(os.environ, PEER_DELAY_MS='500'))
     lab.wait_port(bench_module.SINK, int(bench_module.SINK_PORT))
     try:
         if flood:
             for i in range(40):
-                send('load@bench.test', f'x@dead{i}.dead.test')
+                send('load@bench.test', f'x@d{i}.slow.test')
             subprocess.run([bench_module.PEER, 'load', '127.0.2.1', '25', str(flood), '1000', '50', '100'], check=True, capture_output=True)
         mine = []
         for _ in range(50):
@@ -61,6 +64,7 @@ def measure(b, flood):
         took = sorted((delivered[m] - accepted[m]) if m in delivered else float('inf') for m in mine)
         return statistics.median(took), took[-1], waiting
     finally:
+        silent.close()
         sink.kill()
         sink.wait()
         lab.stop_gateway()

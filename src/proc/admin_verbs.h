@@ -11,8 +11,7 @@
     X(PROBE, "probe") X(STS, "sts") X(RPT_LIST, "tlsrpt-list") X(RPT_SENT, "tlsrpt-sent")    \
     X(RPT_SEND, "tlsrpt-send") X(LEARN, "learn")                                                   \
     X(ACCOUNTS, "accounts") X(ACCOUNT_PUT, "account-put") X(ACCOUNT_DROP, "account-drop")         \
-    X(ACCOUNT_ENABLE, "account-enable") X(ACCOUNT_DISABLE, "account-disable") X(REFUSALS, "refusals") \
-    X(STORE_BACKUP, "store-backup") X(STORE_CHECK, "store-check")
+    X(ACCOUNT_ENABLE, "account-enable") X(ACCOUNT_DISABLE, "account-disable") X(REFUSALS, "refusals")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
 

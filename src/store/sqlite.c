@@ -34,9 +34,14 @@ const char *rcpt_state_name(enum rcpt_state s)
 }
 
 
-/* Runs a statement that returns no row. */
+/* Runs a statement that returns no row. After a failure nothing more of the batch is run: SQLite may
+ * have rolled the transaction back by itself (full disk, no memory), and what came then would be
+ * committed on its own. */
 void store_run(struct store *s, enum statement which)
 {
+    if (s->batch_failed && which != Q_ROLLBACK) {
+        return;
+    }
     int code = sqlite3_step(s->q[which]);
     sqlite3_reset(s->q[which]);
     if (code != SQLITE_DONE && code != SQLITE_ROW) {
@@ -148,9 +153,13 @@ static int recover(struct store *s)
         }
         q = s->q[Q_HAS_SPOOL];
         bind_str(q, 1, name);
-        bool has_row = sqlite3_step(q) == SQLITE_ROW;
+        int code = sqlite3_step(q);
         sqlite3_reset(q);
-        if (!has_row) {
+        if (code != SQLITE_ROW && code != SQLITE_DONE) {
+            closedir(dir);
+            return -EIO; /* not known whose it is: nothing is removed */
+        }
+        if (code == SQLITE_DONE) {
             log_notice("spool-orphan-removed", KVS("file", name));
             store_spool_drop(s, name);
         }
@@ -424,9 +433,11 @@ void store_release_body(struct store *s, uint64_t id)
     }
     sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
     bind_int(q, 1, id);
-    bool needed = sqlite3_step(q) == SQLITE_ROW;
+    int code = sqlite3_step(q);
     sqlite3_reset(q);
-    if (needed) {
+    if (code != SQLITE_DONE) { /* needed; or not known: then nothing of the batch may hold */
+        s->batch_failed |= code != SQLITE_ROW;
+        s->batch_result = code != SQLITE_ROW ? result_of(code) : s->batch_result;
         return;
     }
     q = s->q[Q_GET_SPOOL];
@@ -523,6 +534,14 @@ void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)
         bind_int(s->q[Q_SET_NOTICE], 1, notice);
         bind_int(s->q[Q_SET_NOTICE], 2, rcpt);
         store_run(s, Q_SET_NOTICE);
+    }
+}
+
+void store_clamp_next(struct store *s, int64_t latest_ms)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_CLAMP_NEXT], 1, (uint64_t)latest_ms);
+        store_run(s, Q_CLAMP_NEXT);
     }
 }
 

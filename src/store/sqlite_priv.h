@@ -86,6 +86,7 @@
     X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
     X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2)) ORDER BY r.id LIMIT ?3") \
+    X(CLAMP_NEXT, "UPDATE recipient SET next_ms=?1 WHERE state=0 AND next_ms>?1")                  \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
     DOMAIN_STATEMENTS(X)                                                                           \

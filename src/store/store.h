@@ -160,6 +160,8 @@ void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rc
                      int64_t next_ms, uint8_t reason);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
+/* No queued recipient waits longer than until latest_ms: the clock was set back. */
+void store_clamp_next(struct store *s, int64_t latest_ms);
 /* Forgets finished messages older than before_ms; at most max. */
 void store_expire(struct store *s, int64_t before_ms, unsigned max);
 

@@ -32,6 +32,7 @@ static const struct command commands[] = {
     {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
+    {"store", "check|backup DIRECTORY", "is the store whole? a copy of it while the gateway runs", command_store, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
     {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},

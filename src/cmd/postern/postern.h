@@ -62,6 +62,7 @@ int command_sts(const struct options *o);
 int command_tlsrpt(const struct options *o);
 int command_user(const struct options *o);
 int command_refusals(const struct options *o);
+int command_store(const struct options *o);
 
 /* "2026-11-22 03:04" or "never". */
 const char *when(int64_t ms, char dst[32]);

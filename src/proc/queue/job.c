@@ -479,10 +479,10 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
     } else if (tell && r->notice == NOTICE_NONE) {
         r->notice = NOTICE_DELAY;
     }
-    if (now - j->arrived_ms >= c->queue.lifetime && !ours) {
+    if (now - j->arrived_ms >= c->queue.lifetime && !ours && clock_mono_ms() >= j->queue->trust_clock_mono_ms) {
         r->state = RCPT_EXPIRED;
         r->bounced = !wants_failure(j, r);
-    } else if (r->next_ms > j->arrived_ms + c->queue.lifetime && !ours) {
+    } else if (r->next_ms > j->arrived_ms + c->queue.lifetime && j->arrived_ms + c->queue.lifetime > now && !ours) {
         r->next_ms = j->arrived_ms + c->queue.lifetime;
     }
 }

@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-enum { TICK_MS = 200, EXPIRE_BATCH = 200, RATE_FREE = 1000000, FIRST_LIMIT = 5, DEAD_AFTER = 3, PAUSE_MS = 2000 };
+enum { TICK_MS = 200, EXPIRE_BATCH = 200, RATE_FREE = 1000000, FIRST_LIMIT = 5, DEAD_AFTER = 3, PAUSE_MS = 2000,
+       LONGEST_PAUSE_MS = 60 * 60 * 1000, JUMP_MS = 60 * 1000, DISTRUST_MS = 60 * 60 * 1000 };
 
 struct destination *queue_destination(struct queue *q, struct str name)
 {
@@ -349,16 +350,41 @@ static void note_destination(void *arg, struct str name, int64_t next_ms)
     d->next_ms = next_ms < d->next_ms ? next_ms : d->next_ms;
 }
 
+/* A wall clock that jumps: set back, mail would wait for the old time to come again; set forward, all of it
+ * would be too old at once. */
+static void watch_clock(struct queue *q, int64_t now)
+{
+    int64_t mono = clock_mono_ms();
+    int64_t jump = q->mono_ms ? (now - q->wall_ms) - (mono - q->mono_ms) : 0;
+    q->wall_ms = now;
+    q->mono_ms = mono;
+    if (jump > JUMP_MS) {
+        q->trust_clock_mono_ms = mono + DISTRUST_MS;
+        log_warn("clock-jumped", KVN("forward-ms", jump), KV("what", "no mail is given up because of its age for an hour"));
+    } else if (jump < -JUMP_MS) {
+        log_warn("clock-jumped", KVN("back-ms", -jump), KV("what", "everything that waits is looked at anew"));
+        store_clamp_next(q->store, now + child_conf(q->child)->queue.retry_max);
+        size_t cursor = 0;
+        struct str name;
+        void *value;
+        while (map_next(q->destinations, &cursor, &name, &value)) {
+            ((struct destination *)value)->next_ms = now; /* each is looked at anew */
+        }
+    }
+}
+
 /* Wakes destinations whose time has come; sets the timer for the next. */
 static void on_tick(void *arg)
 {
     struct queue *q = arg;
     int64_t now = clock_wall_ms(), soonest = now + 10000;
+    watch_clock(q, now);
     size_t cursor = 0;
     struct str name;
     void *value;
     while (map_next(q->destinations, &cursor, &name, &value)) {
         struct destination *d = value;
+        d->pause_ms = d->pause_ms > now + LONGEST_PAUSE_MS ? now : d->pause_ms; /* the clock was set back */
         if (d->pause_ms > 0 && d->pause_ms <= now) {
             d->pause_ms = 0;
             d->failures = d->failures > 0 && d->n_ready == 0 && d->in_flight == 0 ? d->failures - 1 : d->failures;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store.c: postern store: is the store whole, and a copy of it while the gateway runs. Reads the store's
+ * files itself: run it as root or as the user the queue runs as.
+ */
+#include "cmd/postern/postern.h"
+#include "store/upkeep.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int usage(void)
+{
+    fputs("postern: write: postern store check\n"
+          "         postern store backup DIRECTORY   (which must not exist yet)\n"
+          "To restore: stop posternd, put the copy where \"store\" points, keep at-rest-key: without that key the\n"
+          "copy cannot be read.\n", stderr);
+    return EXIT_USAGE;
+}
+
+struct findings {
+    struct json *list; /* NULL: words */
+};
+
+static void on_finding(void *arg, bool fatal, const char *text)
+{
+    struct findings *f = arg;
+    if (f->list) {
+        struct json *o = report_object();
+        report_put_bool(o, "fatal", fatal);
+        report_put_str(o, "finding", str_c(text));
+        report_append(f->list, o);
+    } else {
+        printf("%s %s\n", fatal ? "WRONG  " : "untidy ", text);
+    }
+}
+
+static int check(const struct options *o, const struct conf *c)
+{
+    struct findings f = {.list = o->json ? report_array() : NULL};
+    struct store_health h;
+    char problem[600];
+    if (store_check(c->store_path, on_finding, &f, &h, problem, sizeof problem) < 0) {
+        fprintf(stderr, "postern: %s\n", problem);
+        return EXIT_UNAVAILABLE;
+    }
+    if (o->json) {
+        struct json *out = report_object();
+        report_put_int(out, "messages", (int64_t)h.messages);
+        report_put_int(out, "queued", (int64_t)h.queued);
+        report_put_int(out, "held", (int64_t)h.held);
+        report_put_int(out, "files", (int64_t)h.spool_files);
+        report_put(out, "findings", f.list);
+        print_json(out);
+    } else {
+        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
+               h.fatal ? "something is WRONG" : h.findings ? "whole, but untidy (mended at the next start)" : "whole",
+               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files);
+    }
+    return h.fatal ? EXIT_NO : EXIT_OK;
+}
+
+static void on_progress(void *arg, uint64_t done, uint64_t all)
+{
+    static const char bar[] = "########################################";
+    (void)arg;
+    if (isatty(STDERR_FILENO) && all > 0) {
+        fprintf(stderr, "\r[%-40.*s] %3d %%", (int)(done * 40 / all), bar, (int)(done * 100 / all));
+        fputs(done == all ? "\n" : "", stderr);
+    }
+}
+
+static int backup(const struct conf *c, const char *to)
+{
+    char problem[600];
+    uint64_t gone;
+    if (store_backup(c->store_path, to, on_progress, NULL, &gone, problem, sizeof problem) < 0) {
+        fprintf(stderr, "postern: the copy was not made: %s\n", problem);
+        return EXIT_NO;
+    }
+    printf("Copied to %s. Keep %s with it, elsewhere: without it the copy cannot be read.\n", to, c->at_rest_key);
+    if (gone > 0) {
+        printf("%llu messages were delivered while the copy was made; after a restore they would be held.\n", (unsigned long long)gone);
+    }
+    return EXIT_OK;
+}
+
+int command_store(const struct options *o)
+{
+    struct conf *c = NULL;
+    bool is_check = o->argc == 1 && strcmp(o->argv[0], "check") == 0, is_backup = o->argc == 2 && strcmp(o->argv[0], "backup") == 0;
+    if (!is_check && !is_backup) {
+        return usage();
+    }
+    int r = load_config(o, &c);
+    if (r == 0) {
+        r = is_check ? check(o, c) : backup(c, o->argv[1]);
+        conf_free(c);
+    }
+    return r;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sqlite_upkeep.c: checking and copying the embedded store over a connection of its own. Called by
+ * postern store; the queue goes on meanwhile (WAL: readers and the writer do not wait for each other).
+ *
+ * What can go wrong: no right to read, a copy that does not fit: told, and what was begun is left for
+ * the administrator to look at.
+ */
+#include "store/schema.sql.h"
+#include "store/sqlite_priv.h"
+#include "store/upkeep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGES_PER_STEP = 256, PATH = 4096 };
+
+static int fail(char *problem, size_t size, int r, const char *what, const char *detail)
+{
+    snprintf(problem, size, "%s: %s", what, detail);
+    return r;
+}
+
+static int open_beside(const char *directory, sqlite3 **ret, char *problem, size_t size)
+{
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/postern.db", directory);
+    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        int r = fail(problem, size, -EACCES, path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
+        sqlite3_close(*ret);
+        *ret = NULL;
+        return r;
+    }
+    sqlite3_busy_timeout(*ret, 10000);
+    return 0;
+}
+
+static void close_database(sqlite3 **db)
+{
+    sqlite3_close(*db);
+}
+
+/* --- check --------------------------------------------------------------------------------------- */
+
+struct look {
+    sqlite3 *db;
+    store_finding_fn finding;
+    void *arg;
+    struct store_health *health;
+};
+
+static void found(struct look *l, bool fatal, const char *text)
+{
+    l->health->findings++;
+    l->health->fatal += fatal;
+    l->finding(l->arg, fatal, text);
+}
+
+/* Every row of the query is something wrong, but for a first column that equals `fine`. */
+static int each(struct look *l, const char *sql, const char *format, const char *fine, bool fatal)
+{
+    sqlite3_stmt *q = NULL;
+    char text[512];
+    int code = sqlite3_prepare_v2(l->db, sql, -1, &q, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *what = (const char *)sqlite3_column_text(q, 0);
+        if (!fine || !what || strcmp(what, fine) != 0) {
+            snprintf(text, sizeof text, "%s: %s", format, what ? what : "");
+            found(l, fatal, text);
+        }
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+static uint64_t number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *q = NULL;
+    uint64_t n = 0;
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        n = column_int(q, 0);
+    }
+    sqlite3_finalize(q);
+    return n;
+}
+
+/* Spool files that no message names: left by a crash, swept at the next start. */
+static void count_files(struct look *l, const char *spool)
+{
+    DIR *dir = opendir(spool);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        l->health->spool_files += entry->d_name[0] != '.';
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
+static int check_spool(struct look *l, const char *spool)
+{
+    sqlite3_stmt *q = NULL;
+    char path[PATH], text[PATH + 64];
+    struct stat st;
+    int code = sqlite3_prepare_v2(l->db, "SELECT id, spool FROM message WHERE spool<>''", -1, &q, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        snprintf(path, sizeof path, "%s/%s", spool, (const char *)sqlite3_column_text(q, 1));
+        if (stat(path, &st) < 0 && errno == ENOENT) {
+            snprintf(text, sizeof text, "the file of a message is missing: %s", path);
+            found(l, true, text);
+        }
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(q);
+    count_files(l, spool);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size)
+{
+    CLEANUP(close_database) sqlite3 *db = NULL;
+    char spool[PATH];
+    *ret = (struct store_health){0};
+    int r = open_beside(directory, &db, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    struct look l = {db, finding, arg, ret};
+    snprintf(spool, sizeof spool, "%s/spool", directory);
+    if (number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
+        return fail(problem, size, -EPROTO, directory, "written by another version of Postern");
+    }
+    r = each(&l, "PRAGMA integrity_check", "the database is damaged", "ok", true);
+    r = r < 0 ? r : each(&l, "SELECT rcpt FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=r.id)",
+                         "a recipient without its message", NULL, true);
+    r = r < 0 ? r : each(&l, "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id)",
+                         "a message without recipients", NULL, true);
+    r = r < 0 ? r : each(&l, "SELECT DISTINCT r.id FROM recipient r JOIN message m ON m.id=r.id WHERE r.state IN (0,1) AND m.spool='' AND "
+                             "NOT EXISTS (SELECT 1 FROM body b WHERE b.id=r.id)", "a message under way has no body", NULL, true);
+    r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
+                         NULL, false);
+    r = r < 0 ? r : check_spool(&l, spool);
+    if (r < 0) {
+        return fail(problem, size, r, directory, sqlite3_errmsg(db));
+    }
+    ret->messages = number(db, "SELECT count(*) FROM message");
+    ret->queued = number(db, "SELECT count(*) FROM recipient WHERE state=0");
+    ret->held = number(db, "SELECT count(*) FROM recipient WHERE state=1");
+    return 0;
+}
+
+/* --- backup ---------------------------------------------------------------------------------------- */
+
+static int copy_octets(int from, int to)
+{
+    char chunk[64 * 1024];
+    ssize_t n;
+    while ((n = read(from, chunk, sizeof chunk)) > 0) {
+        for (ssize_t done = 0; done < n;) {
+            ssize_t w = write(to, chunk + done, (size_t)(n - done));
+            if (w < 0) {
+                return -errno;
+            }
+            done += w;
+        }
+    }
+    return n < 0 ? -errno : fsync(to) < 0 ? -errno : 0;
+}
+
+/* A link where that can be, else a copy. -EEXIST counts as done. */
+static int copy_file(const char *from, const char *to)
+{
+    if (link(from, to) == 0 || errno == EEXIST) {
+        return 0;
+    }
+    if (errno == ENOENT) {
+        return -ENOENT;
+    }
+    CLEANUP(err_close_fd) int in = open(from, O_RDONLY | O_CLOEXEC);
+    CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return in < 0 || out < 0 ? -errno : copy_octets(in, out);
+}
+
+static int copy_spool(const char *from, const char *to)
+{
+    DIR *dir = opendir(from);
+    const struct dirent *entry;
+    char a[PATH], b[PATH];
+    int r = dir ? 0 : -errno;
+    while (r == 0 && (entry = readdir(dir))) {
+        if (entry->d_name[0] != '.') {
+            snprintf(a, sizeof a, "%s/%s", from, entry->d_name);
+            snprintf(b, sizeof b, "%s/%s", to, entry->d_name);
+            r = copy_file(a, b);
+            r = r == -ENOENT ? 0 : r; /* delivered just now */
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return r;
+}
+
+/* What the copied database names must be there; what came after the first look is fetched now. */
+static int complete_spool(sqlite3 *copy, const char *from, const char *to, uint64_t *ret_gone)
+{
+    sqlite3_stmt *q = NULL;
+    char a[PATH], b[PATH];
+    int r = 0, code = sqlite3_prepare_v2(copy, "SELECT spool FROM message WHERE spool<>''", -1, &q, NULL);
+    while (r == 0 && code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(q, 0);
+        snprintf(a, sizeof a, "%s/%s", from, name);
+        snprintf(b, sizeof b, "%s/%s", to, name);
+        struct stat st;
+        r = stat(b, &st) == 0 ? 0 : copy_file(a, b);
+        *ret_gone += r == -ENOENT;
+        r = r == -ENOENT ? 0 : r;
+        code = SQLITE_OK;
+    }
+    sqlite3_finalize(q);
+    return r < 0 ? r : code == SQLITE_DONE ? 0 : -EIO;
+}
+
+static int copy_database(sqlite3 *from, sqlite3 *to, store_progress_fn progress, void *arg)
+{
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    int code = b ? SQLITE_OK : SQLITE_ERROR;
+    while (code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        code = sqlite3_backup_step(b, PAGES_PER_STEP);
+        uint64_t all = (uint64_t)sqlite3_backup_pagecount(b);
+        progress(arg, all - (uint64_t)sqlite3_backup_remaining(b), all);
+    }
+    int end = b ? sqlite3_backup_finish(b) : SQLITE_ERROR;
+    return code == SQLITE_DONE && end == SQLITE_OK ? 0 : -EIO;
+}
+
+int store_backup(const char *directory, const char *to, store_progress_fn progress, void *arg, uint64_t *ret_gone, char *problem, size_t size)
+{
+    CLEANUP(close_database) sqlite3 *from = NULL;
+    CLEANUP(close_database) sqlite3 *copy = NULL;
+    char path[PATH], spool[PATH], spool_to[PATH];
+    *ret_gone = 0;
+    int r = open_beside(directory, &from, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    snprintf(spool, sizeof spool, "%s/spool", directory);
+    snprintf(spool_to, sizeof spool_to, "%s/spool", to);
+    snprintf(path, sizeof path, "%s/postern.db", to);
+    if (mkdir(to, 0700) < 0 || mkdir(spool_to, 0700) < 0) {
+        return fail(problem, size, -errno, to, strerror(errno));
+    }
+    r = copy_spool(spool, spool_to);
+    /* one read transaction: the copy is the database of one moment, however long it takes */
+    if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) != SQLITE_OK ||
+                   sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)) {
+        return fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
+    }
+    r = r < 0 ? r : copy_database(from, copy, progress, arg);
+    r = r < 0 ? r : complete_spool(copy, spool, spool_to, ret_gone);
+    return r < 0 ? fail(problem, size, r, to, copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r)) : 0;
+}

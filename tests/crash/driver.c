@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * driver.c: a small life of a store, for tests/crash/power.py: messages of both kinds come, some are
+ * delivered, some fail and are told of. What was promised is said through fault_note().
+ *
+ *   driver live DIRECTORY TURNS     works until the store can no longer be trusted
+ *   driver look DIRECTORY           opens what is there and prints every message that can be read whole
+ */
+#include "base/log.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PER_TURN = 3, LARGE = 100000 };
+
+void fault_note(const char *text) __attribute__((weak));
+
+static void promise(const char *what, uint64_t id)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s-%llu", what, (unsigned long long)id);
+    if (fault_note) {
+        fault_note(text);
+    }
+}
+
+static void on_kept(void *arg, enum store_result r)
+{
+    if (r == STORE_OK) {
+        promise("kept", (uint64_t)(uintptr_t)arg);
+    }
+}
+
+static void on_delivered(void *arg, enum store_result r)
+{
+    if (r == STORE_OK) {
+        promise("delivered", (uint64_t)(uintptr_t)arg);
+    }
+}
+
+/* The body says whose it is, so that a mixed-up one would be seen. */
+static void fill(char *p, size_t n, uint64_t id)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (char)(id * 31 + i % 251);
+    }
+}
+
+static bool spool_body(struct store *s, uint64_t id, char name[64])
+{
+    static char body[LARGE];
+    int fd = -1;
+    if (store_spool_create(s, name, &fd) != STORE_OK) {
+        return false;
+    }
+    fill(body, sizeof body, id);
+    bool ok = write(fd, body, sizeof body) == (ssize_t)sizeof body && fsync(fd) == 0;
+    close(fd);
+    if (!ok) {
+        store_spool_drop(s, str_c(name));
+    }
+    return ok;
+}
+
+static void come(struct store *s, uint64_t id)
+{
+    static char body[3000];
+    char name[64] = "";
+    bool large = id % 3 == 0;
+    if (large && !spool_body(s, id, name)) {
+        return;
+    }
+    fill(body, sizeof body, id);
+    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1, .size = id, .sealed_key = STR("key"),
+                                    .spool = str_c(name), .body = large ? STR("") : str_from(body, sizeof body)};
+    struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .next_ms = 1};
+    store_enqueue(s, &m, &r, 1, NULL, 0, on_kept, (void *)(uintptr_t)id);
+}
+
+static uint64_t rcpt_found;
+
+static void see_rcpt(void *arg, const struct store_rcpt *r)
+{
+    (void)arg;
+    rcpt_found = r->rcpt;
+}
+
+static void see_nothing(void *arg, const struct store_message *m)
+{
+    (void)arg;
+    (void)m;
+}
+
+static void end_quietly(void *arg, enum store_result r)
+{
+    (void)arg;
+    (void)r;
+}
+
+static void deliver(struct store *s, uint64_t id)
+{
+    rcpt_found = 0;
+    store_report(s, id, see_nothing, see_rcpt, NULL, end_quietly, NULL);
+    if (rcpt_found) {
+        const struct store_rcpt r = {.rcpt = rcpt_found, .id = id, .state = RCPT_DELIVERED, .attempts = 1, .bounced = true};
+        store_outcome(s, &r);
+        store_release_body(s, id);
+        store_sync(s, on_delivered, (void *)(uintptr_t)id);
+    }
+}
+
+static int live(const char *dir, uint64_t turns)
+{
+    char problem[300];
+    struct store *s = NULL;
+    if (store_open(dir, problem, sizeof problem, &s) < 0) {
+        fprintf(stderr, "%s\n", problem);
+        return 3;
+    }
+    for (uint64_t turn = 0; turn < turns; turn++) {
+        for (uint64_t i = 0; i < PER_TURN; i++) {
+            come(s, turn * PER_TURN + i + 1);
+        }
+        if (turn > 2) {
+            deliver(s, (turn - 2) * PER_TURN);
+            deliver(s, (turn - 2) * PER_TURN + 1);
+        }
+        store_flush(s); /* ends the process when a commit failed */
+    }
+    store_close(s);
+    return 0;
+}
+
+static struct store *looked;
+
+static void print_message(void *arg, const struct store_message *m)
+{
+    static char want[LARGE], have[LARGE];
+    size_t n = m->body.n;
+    (void)arg;
+    const char *body = m->body.p;
+    if (m->spool.n > 0) {
+        int fd = store_spool_open(looked, m->spool);
+        ssize_t got = fd < 0 ? -1 : read(fd, have, sizeof have);
+        close(fd);
+        n = got == (ssize_t)sizeof have ? sizeof have : 0;
+        body = have;
+    }
+    fill(want, n, m->id);
+    printf("message %llu %s\n", (unsigned long long)m->id, n == 0 ? "empty" : memcmp(body, want, n) == 0 ? "whole" : "broken");
+}
+
+static void print_rcpt(void *arg, const struct store_rcpt *r)
+{
+    (void)arg;
+    printf("state %llu %s\n", (unsigned long long)r->id, rcpt_state_name(r->state));
+    store_message_get(looked, r->id, print_message, end_quietly, NULL);
+}
+
+static void end_list(void *arg, enum store_result r)
+{
+    (void)arg;
+    printf("list %s\n", r == STORE_OK ? "ok" : "broken");
+}
+
+static int look(const char *dir)
+{
+    char problem[300];
+    if (store_open(dir, problem, sizeof problem, &looked) < 0) {
+        printf("cannot open: %s\n", problem);
+        return 3;
+    }
+    for (int state = RCPT_QUEUED; state < RCPT_STATE_END; state++) {
+        store_list(looked, (enum rcpt_state)state, 1000000, NULL, print_rcpt, end_list, NULL);
+    }
+    store_close(looked);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], "live") == 0) {
+        log_open("driver", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
+        return live(argv[2], strtoull(argv[3], NULL, 10));
+    }
+    return argc == 3 && strcmp(argv[1], "look") == 0 ? look(argv[2]) : 64;
+}

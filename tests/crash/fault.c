@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fault.c: a library loaded before all others that stands between the store and the disk.
+ *
+ *   FAULT_LOG=FILE          every change of files under FAULT_DIR is written down, in order, with what was
+ *                           synced when: tests/crash/power.py builds from it the disks a power loss may leave
+ *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, unlink) fails with errno E
+ *   FAULT_ALLOC=N           the N-th allocation fails
+ *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE
+ *
+ * Not part of the product. What it cannot see: changes by mmap (the store maps only the WAL index, which
+ * is rebuilt after a crash).
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FDS = 1024, NAME = 512 };
+
+static char names[FDS][NAME]; /* of descriptors under FAULT_DIR, "" for others */
+static const char *directory;
+static int log_fd = -1, fail_error;
+static long fail_at, changes;
+static const volatile int64_t *clock_shift;
+
+static void set_up(void)
+{
+    static int done;
+    if (done) {
+        return;
+    }
+    done = 1;
+    directory = getenv("FAULT_DIR");
+    const char *log = getenv("FAULT_LOG"), *at = getenv("FAULT_AT"), *error = getenv("FAULT_ERROR"), *shift = getenv("CLOCK_FILE");
+    if (log) {
+        log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    }
+    fail_at = at ? atol(at) : 0;
+    fail_error = error ? atoi(error) : EIO;
+    if (shift) {
+        int fd = (int)syscall(SYS_openat, AT_FDCWD, shift, O_RDONLY | O_CLOEXEC, 0);
+        void *p = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+        clock_shift = p == MAP_FAILED ? NULL : p;
+        syscall(SYS_close, fd);
+    }
+}
+
+/* One record: kind, name, offset, length, octets. */
+static void note(char kind, const char *name, int64_t offset, const void *p, size_t n)
+{
+    char head[NAME + 64];
+    if (log_fd < 0) {
+        return;
+    }
+    int h = snprintf(head, sizeof head, "%c %s %lld %zu\n", kind, name, (long long)offset, n);
+    (void)!syscall(SYS_write, log_fd, head, (size_t)h);
+    if (n > 0) {
+        (void)!syscall(SYS_write, log_fd, p, n);
+    }
+}
+
+/* For the driver: something was promised to the world. */
+void fault_note(const char *text);
+void fault_note(const char *text)
+{
+    set_up();
+    note('A', text, 0, NULL, 0);
+}
+
+static int fails(void)
+{
+    return fail_at > 0 && ++changes == fail_at;
+}
+
+static const char *name_of(int fd)
+{
+    return fd >= 0 && fd < FDS && names[fd][0] ? names[fd] : NULL;
+}
+
+static void remember(int fd, int at, const char *path)
+{
+    char full[NAME];
+    set_up();
+    if (fd < 0 || fd >= FDS) {
+        return;
+    }
+    names[fd][0] = '\0';
+    if (path[0] != '/' && at >= 0 && name_of(at)) {
+        snprintf(full, sizeof full, "%s/%s", names[at], path);
+    } else {
+        snprintf(full, sizeof full, "%s", path);
+    }
+    if (directory && strncmp(full, directory, strlen(directory)) == 0) {
+        snprintf(names[fd], NAME, "%s", full);
+    }
+}
+
+static int open_any(int at, const char *path, int flags, mode_t mode)
+{
+    struct stat st;
+    set_up();
+    int is_new = (flags & O_CREAT) && fstatat(at, path, &st, 0) < 0;
+    if (is_new && directory && (strncmp(path, directory, strlen(directory)) == 0 || name_of(at)) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    int fd = (int)syscall(SYS_openat, at, path, flags, mode);
+    remember(fd, at, path);
+    if (is_new && name_of(fd)) {
+        note('C', names[fd], 0, NULL, 0);
+    }
+    return fd;
+}
+
+#define OPEN(name, first, at)                                                                      \
+    int name(first const char *path, int flags, ...);                                              \
+    int name(first const char *path, int flags, ...)                                               \
+    {                                                                                              \
+        va_list ap;                                                                                \
+        va_start(ap, flags);                                                                       \
+        mode_t mode = flags & O_CREAT ? (mode_t)va_arg(ap, int) : 0;                               \
+        va_end(ap);                                                                                \
+        return open_any(at, path, flags, mode);                                                    \
+    }
+#define NOTHING
+#define DIRFD int dirfd,
+OPEN(open, NOTHING, AT_FDCWD)
+OPEN(open64, NOTHING, AT_FDCWD)
+OPEN(openat, DIRFD, dirfd)
+OPEN(openat64, DIRFD, dirfd)
+
+int close(int fd)
+{
+    if (fd >= 0 && fd < FDS) {
+        names[fd][0] = '\0';
+    }
+    return (int)syscall(SYS_close, fd);
+}
+
+static ssize_t change(int fd, const void *p, size_t n, int64_t offset)
+{
+    if (name_of(fd) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    ssize_t r = syscall(SYS_pwrite64, fd, p, n, offset);
+    if (r > 0 && name_of(fd)) {
+        note('W', names[fd], offset, p, (size_t)r);
+    }
+    return r;
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t offset)
+{
+    return change(fd, p, n, offset);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off64_t offset)
+{
+    return change(fd, p, n, offset);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    off_t at = name_of(fd) ? (off_t)syscall(SYS_lseek, fd, 0, SEEK_CUR) : 0;
+    if (name_of(fd) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    ssize_t r = syscall(SYS_write, fd, p, n);
+    if (r > 0 && name_of(fd)) {
+        note('W', names[fd], at, p, (size_t)r);
+    }
+    return r;
+}
+
+static int sync_any(int fd, long call)
+{
+    if (name_of(fd) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    int r = (int)syscall(call, fd);
+    if (r == 0 && name_of(fd)) {
+        note('S', names[fd], 0, NULL, 0);
+    }
+    return r;
+}
+
+int fsync(int fd)
+{
+    return sync_any(fd, SYS_fsync);
+}
+
+int fdatasync(int fd)
+{
+    return sync_any(fd, SYS_fdatasync);
+}
+
+static int truncate_any(int fd, int64_t n)
+{
+    if (name_of(fd) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    int r = (int)syscall(SYS_ftruncate, fd, n);
+    if (r == 0 && name_of(fd)) {
+        note('T', names[fd], n, NULL, 0);
+    }
+    return r;
+}
+
+int ftruncate(int fd, off_t n)
+{
+    return truncate_any(fd, n);
+}
+
+int ftruncate64(int fd, off64_t n)
+{
+    return truncate_any(fd, n);
+}
+
+static int unlink_any(int at, const char *path, int flags)
+{
+    char full[NAME];
+    set_up();
+    snprintf(full, sizeof full, "%s%s%s", name_of(at) ? names[at] : "", name_of(at) ? "/" : "", path);
+    int ours = directory && strncmp(full, directory, strlen(directory)) == 0;
+    if (ours && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    int r = (int)syscall(SYS_unlinkat, at, path, flags);
+    if (r == 0 && ours) {
+        note('U', full, 0, NULL, 0);
+    }
+    return r;
+}
+
+int unlink(const char *path)
+{
+    return unlink_any(AT_FDCWD, path, 0);
+}
+
+int unlinkat(int at, const char *path, int flags)
+{
+    return unlink_any(at, path, flags);
+}
+
+int mkdirat(int at, const char *path, mode_t mode)
+{
+    set_up();
+    int r = (int)syscall(SYS_mkdirat, at, path, mode);
+    if (r == 0 && directory && strncmp(path, directory, strlen(directory)) == 0) {
+        note('M', path, 0, NULL, 0);
+    }
+    return r;
+}
+
+/* --- allocations ------------------------------------------------------------------------------------- */
+
+extern void *__libc_malloc(size_t n);
+extern void *__libc_realloc(void *p, size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+
+static int alloc_fails(void)
+{
+    static long at = -1, n;
+    if (at < 0) {
+        at = 0; /* getenv does not allocate */
+        const char *text = getenv("FAULT_ALLOC");
+        at = text ? atol(text) : 0;
+    }
+    return at > 0 && ++n == at;
+}
+
+void *malloc(size_t n)
+{
+    return alloc_fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size)
+{
+    return alloc_fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n)
+{
+    return alloc_fails() ? NULL : __libc_realloc(p, n);
+}
+
+/* --- the clock ------------------------------------------------------------------------------------------ */
+
+int clock_gettime(clockid_t which, struct timespec *t)
+{
+    int r = (int)syscall(SYS_clock_gettime, which, t);
+    set_up();
+    if (r == 0 && which == CLOCK_REALTIME && clock_shift) {
+        int64_t ms = *clock_shift;
+        t->tv_sec += ms / 1000;
+    }
+    return r;
+}
