@@ -72,6 +72,7 @@ struct conf {
 
     const char *hostname, *organization, *user, *admin;
     const char *store_kind, *store_path;
+    const char *drop_directory;
     const char *run_path, *trust_store, *at_rest_key;
 
     struct conf_certificate own[CONF_CERTIFICATES_MAX]; /* shown to clients; the first is the default */

@@ -81,6 +81,8 @@ const struct conf_key conf_schema[] = {
          "elsewhere: without it stored mail cannot be read. Must not lie in the store's directory."),
     TEXT("", "run-directory", CONF_PATH, AT(run_path), "/run/postern", false,
          "Directory of the sockets that the postern command talks to."),
+    TEXT("", "drop-directory", CONF_PATH, AT(drop_directory), "/var/spool/postern/drop", false,
+         "Where sendmail(8) keeps messages while the gateway is not running; picked up once it runs."),
     TEXT("", "trust-store", CONF_PATH, AT(trust_store), "/etc/ssl/certs/ca-certificates.crt", false,
          "Certificates of the authorities that may vouch for receiving servers (PEM)."),
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login"};
+const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics"};
 
 struct child_file {
     char name[160];
@@ -242,13 +242,18 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct child *c = owner;
     char text[1024] = "";
+    CLEANUP(buf_free) struct buf metrics = BUF_INIT(32768);
     (void)fd;
     if (c->events->on_status) {
         c->events->on_status(c->owner, text, sizeof text);
     }
+    if (c->events->on_metrics) {
+        c->events->on_metrics(c->owner, &metrics);
+    }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_status,
                                    .ctl_status = {.token = m->ctl_status_ask.token,
-                                                  .counters = str_c(text)}});
+                                                  .counters = str_c(text),
+                                                  .metrics = buf_str(&metrics)}});
 }
 
 static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -296,6 +301,11 @@ static void collect_rules(struct child *c)
         must(n + 1 < ARRAY_LEN(c->rules));
         c->rules[n++] = *r;
     }
+}
+
+void metric_put(struct buf *out, const char *name, const char *labels, uint64_t value)
+{
+    (void)!buf_printf(out, "postern_%s%s%s%s %llu\n", name, *labels ? "{" : "", labels, *labels ? "}" : "", (unsigned long long)value);
 }
 
 int child_main(int argc, char **argv, const char *name, const struct child_events *events, void *owner)

@@ -8,7 +8,7 @@
 #include "sys/loop.h"
 #include "sys/sandbox.h"
 
-enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_LOGIN, ROLE_END };
+enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_LOGIN, ROLE_METRICS, ROLE_END };
 extern const char *const role_names[];
 
 enum { CHILD_FILES_MAX = 64, CHILD_FILE_MAX = 4 * 1024 * 1024 };
@@ -38,9 +38,14 @@ struct child_events {
     const struct ipc_rule *rules;
     /* A line of counters for `postern status`. */
     void (*on_status)(void *owner, char *text, size_t size);
+    /* Lines for Prometheus, by metric_put(). */
+    void (*on_metrics)(void *owner, struct buf *out);
     /* Finish what is under way, then child_exit(). */
     void (*on_stop)(void *owner, struct child *c);
 };
+
+/* Appends "postern_NAME{LABELS} VALUE"; labels may be "". What does not fit is left out. */
+void metric_put(struct buf *out, const char *name, const char *labels, uint64_t value);
 
 /* Runs the process until it ends; returns the exit status. argv: NAME INDEX. */
 int child_main(int argc, char **argv, const char *name, const struct child_events *events, void *owner);

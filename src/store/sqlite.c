@@ -366,6 +366,8 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
             store_run(s, Q_SET_BOUNCED);
         }
     }
+    s->commits.messages++;
+    s->in_batch++;
     add_completion(s, done, arg);
 }
 
@@ -388,6 +390,8 @@ void store_outcome(struct store *s, const struct store_rcpt *r)
     bind_int(q, 11, r->notice);
     bind_int(q, 12, r->rcpt);
     store_run(s, Q_SET_RCPT);
+    s->commits.outcomes++;
+    s->in_batch++;
 }
 
 void store_add_attempt(struct store *s, const struct store_attempt *a)
@@ -492,9 +496,34 @@ static enum store_result commit(struct store *s)
     return s->batch_result;
 }
 
+const unsigned store_commit_sizes[7] = {1, 2, 5, 10, 20, 50, 100};
+
+static enum store_result count_commit(struct store *s)
+{
+    struct timespec a, b;
+    size_t i = 0;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    enum store_result r = commit(s);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    while (i < ARRAY_LEN(store_commit_sizes) && s->in_batch > store_commit_sizes[i]) {
+        i++;
+    }
+    s->commits.by_size[i]++;
+    s->commits.commits++;
+    s->commits.failed += r != STORE_OK;
+    s->commits.microseconds += (uint64_t)((b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+    s->in_batch = 0;
+    return r;
+}
+
+void store_commit_counts(const struct store *s, struct store_commits *ret)
+{
+    *ret = s->commits;
+}
+
 void store_flush(struct store *s)
 {
-    enum store_result result = s->open_batch ? commit(s) : STORE_OK;
+    enum store_result result = s->open_batch ? count_commit(s) : STORE_OK;
     s->open_batch = false;
     remove_doomed(s, result == STORE_OK);
     struct completion *list = s->completions;

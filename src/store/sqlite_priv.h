@@ -87,6 +87,7 @@
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
     X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2)) ORDER BY r.id LIMIT ?3") \
     X(CLAMP_NEXT, "UPDATE recipient SET next_ms=?1 WHERE state=0 AND next_ms>?1")                  \
+    X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
     DOMAIN_STATEMENTS(X)                                                                           \
@@ -114,6 +115,8 @@ struct store {
     struct buf doomed; /* spool files to remove after the commit, NUL separated */
     uint64_t next_rcpt;
     unsigned spool_count;
+    struct store_commits commits;
+    unsigned in_batch; /* messages and outcomes of the open batch */
 };
 
 static inline void bind_str(sqlite3_stmt *q, int at, struct str s)

@@ -239,6 +239,14 @@ void store_count(struct store *s, store_counts_fn fn, void *arg)
     fn(arg, &counts);
 }
 
+int64_t store_oldest_ms(struct store *s, int64_t now_ms)
+{
+    sqlite3_stmt *q = s->q[Q_OLDEST];
+    int64_t age = sqlite3_step(q) == SQLITE_ROW ? now_ms - (int64_t)column_int(q, 0) : 0;
+    sqlite3_reset(q);
+    return age;
+}
+
 uint64_t store_free_octets(const struct store *s)
 {
     struct statvfs fs;

@@ -170,5 +170,15 @@ struct store_counts {
 };
 typedef void (*store_counts_fn)(void *arg, const struct store_counts *c);
 void store_count(struct store *s, store_counts_fn fn, void *arg);
+/* How commits went since the start. */
+struct store_commits {
+    uint64_t commits, failed, messages, outcomes; /* messages taken and outcomes recorded in them */
+    uint64_t by_size[8];                          /* commits of up to 1, 2, 5, 10, 20, 50, 100, more messages and outcomes */
+    uint64_t microseconds;
+};
+extern const unsigned store_commit_sizes[7];
+void store_commit_counts(const struct store *s, struct store_commits *ret);
+/* Milliseconds since the oldest queued message came; 0: none. */
+int64_t store_oldest_ms(struct store *s, int64_t now_ms);
 /* Free space where bodies are spooled; never blocks for long. */
 uint64_t store_free_octets(const struct store *s);

@@ -38,7 +38,9 @@ static _Noreturn void become(const char *path, char *const argv[], int control_f
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (control_fd == SPAWN_CONTROL_FD) {
+    if (control_fd < 0) {
+        close(SPAWN_CONTROL_FD);
+    } else if (control_fd == SPAWN_CONTROL_FD) {
         fcntl(control_fd, F_SETFD, 0);
     } else if (dup2(control_fd, SPAWN_CONTROL_FD) < 0) {
         _exit(120);

@@ -393,7 +393,7 @@ organization "Lab Clinic";
 user nobody;
 store sqlite {self.path("store")};
 at-rest-key {self.path("at-rest.key")};
-run-directory {self.path("run")};
+run-directory {self.path("run")}; drop-directory {self.path("drop")};
 trust-store {self.path("ca", "ca.pem")};
 {s["certificate"]}
 listen smtp {{ address {s["listen"]}; }}
@@ -410,7 +410,7 @@ log {{ {s["log"]} }}
 
     def binaries(self):
         """Copies, so that processes that gave root up can execute them wherever the tree lies."""
-        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'postern'):
+        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'metrics', 'sendmail', 'postern'):
             target = self.path('bin', name)
             if not os.path.exists(target):
                 shutil.copy(os.path.join(self.build, name), target)

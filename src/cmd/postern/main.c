@@ -33,6 +33,8 @@ static const struct command commands[] = {
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
     {"store", "check|backup DIRECTORY", "is the store whole? a copy of it while the gateway runs", command_store, false},
+    {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false},
+    {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing", command_doctor, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
     {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},

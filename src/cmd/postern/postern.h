@@ -63,6 +63,8 @@ int command_tlsrpt(const struct options *o);
 int command_user(const struct options *o);
 int command_refusals(const struct options *o);
 int command_store(const struct options *o);
+int command_init(const struct options *o);
+int command_doctor(const struct options *o);
 
 /* "2026-11-22 03:04" or "never". */
 const char *when(int64_t ms, char dst[32]);

@@ -40,7 +40,7 @@ static void add(struct posternd *d, enum role role, unsigned index)
 {
     must(d->n_children < CHILDREN_MAX);
     struct supervised *s = &d->children[d->n_children++];
-    *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS};
+    *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS, .metrics = BUF_INIT(32768)};
     snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
 }
 
@@ -61,6 +61,9 @@ void children_plan(struct posternd *d)
     add(d, ROLE_LOOKUP, 0);
     for (unsigned i = 0; i < d->conf->workers.smtpout; i++) {
         add(d, ROLE_SMTPOUT, i);
+    }
+    if (d->conf->metrics.addresses.n > 0) {
+        add(d, ROLE_METRICS, 0);
     }
     for (unsigned i = 0; people_log_in(d->conf) && i < d->conf->workers.login; i++) {
         add(d, ROLE_LOGIN, i);
@@ -186,14 +189,27 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     (void)ch;
     (void)fd;
     str_copy_cut(m->ctl_status.counters, s->counters, sizeof s->counters);
+    buf_reset(&s->metrics);
+    (void)!buf_add(&s->metrics, m->ctl_status.metrics);
     s->status_due = false;
     control_status_came(s->d);
+}
+
+static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    (void)ch;
+    (void)m;
+    (void)fd;
+    must(s->role == ROLE_METRICS);
+    control_metrics(s->d);
 }
 
 static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
                                               {IPC_ctl_public_key, on_public_key},
                                               {IPC_ctl_reloaded, on_reloaded},
                                               {IPC_ctl_status, on_status},
+                                              {IPC_metrics_ask, on_metrics_ask},
                                               {IPC_none, NULL}};
 
 static void on_control_closed(void *owner, struct ipc_channel *ch)
@@ -256,6 +272,9 @@ static void start(struct posternd *d, struct supervised *s)
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
                                                   .ctl_listener = {.name = STR("smtp"), .kind = (uint8_t)d->listeners[i].listen}},
                     d->listeners[i].fd);
+    }
+    for (size_t i = 0; s->role == ROLE_METRICS && i < d->n_metrics_listeners; i++) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("metrics")}}, d->metrics_listeners[i]);
     }
     if (s->role == ROLE_QUEUE) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
@@ -322,6 +341,7 @@ void children_reap(struct posternd *d)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        d->pickup = pid == d->pickup ? 0 : d->pickup;
         for (size_t i = 0; i < d->n_children; i++) {
             if (d->children[i].pid == pid) {
                 on_ended(d, &d->children[i], status);
@@ -345,7 +365,7 @@ void children_reload(struct posternd *d)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_SMTPIN, ROLE_LOGIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    static const enum role order[] = {ROLE_METRICS, ROLE_SMTPIN, ROLE_LOGIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {

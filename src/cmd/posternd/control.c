@@ -62,12 +62,48 @@ static void send_status(struct posternd *d)
     }
     done(d->status_to, true, STR(""));
     d->status_to = NULL;
+}
+
+/* To the metrics process: a text for each, posternd's own first, an empty one at the end. */
+static void send_metrics(struct posternd *d)
+{
+    struct ipc_channel *to = NULL;
+    CLEANUP(buf_free) struct buf own = BUF_INIT(32768);
+    int64_t now = clock_mono_ms();
+    d->metrics_wanted = false;
+    for (size_t i = 0; i < d->n_children; i++) {
+        const struct supervised *s = &d->children[i];
+        char label[64];
+        to = s->role == ROLE_METRICS ? s->control : to;
+        snprintf(label, sizeof label, "child=\"%s\"", s->name);
+        metric_put(&own, "process_up", label, s->pid > 0 && s->ready);
+        metric_put(&own, "process_restarts_total", label, s->restarts);
+        metric_put(&own, "process_up_seconds", label, s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
+    }
+    ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text, .metrics_text = {.process = STR("posternd"), .text = buf_str(&own)}});
+    for (size_t i = 0; i < d->n_children; i++) {
+        const struct supervised *s = &d->children[i];
+        if (!s->status_due && s->pid > 0) {
+            ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text, .metrics_text = {.process = str_c(s->name), .text = buf_str(&s->metrics)}});
+        }
+    }
+    ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text});
+}
+
+static void all_answered(struct posternd *d)
+{
     timer_stop(d->status_timer);
+    if (d->status_to) {
+        send_status(d);
+    }
+    if (d->metrics_wanted) {
+        send_metrics(d);
+    }
 }
 
 static void on_status_timeout(void *arg)
 {
-    send_status(arg);
+    all_answered(arg);
 }
 
 void control_status_came(struct posternd *d)
@@ -77,18 +113,15 @@ void control_status_came(struct posternd *d)
             return;
         }
     }
-    if (d->status_to) {
-        send_status(d);
-    }
+    all_answered(d);
 }
 
-static void ask_status(struct posternd *d, struct ipc_channel *ch)
+/* Asks every process, unless that is under way. */
+static void ask_all(struct posternd *d)
 {
-    if (d->status_to) {
-        done(ch, false, STR("another status question is being answered; try again"));
+    if (timer_is_running(d->status_timer)) {
         return;
     }
-    d->status_to = ch;
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
         s->status_due = s->control && s->ready;
@@ -99,6 +132,22 @@ static void ask_status(struct posternd *d, struct ipc_channel *ch)
     }
     timer_start(d->status_timer, STATUS_MS);
     control_status_came(d);
+}
+
+static void ask_status(struct posternd *d, struct ipc_channel *ch)
+{
+    if (d->status_to) {
+        done(ch, false, STR("another status question is being answered; try again"));
+        return;
+    }
+    d->status_to = ch;
+    ask_all(d);
+}
+
+void control_metrics(struct posternd *d)
+{
+    d->metrics_wanted = true;
+    ask_all(d);
 }
 
 /* --- reload ------------------------------------------------------------------------------------------- */

@@ -49,7 +49,8 @@ static int find_bin_dir(struct posternd *d)
     return -ENOENT;
 }
 
-static int bind_address(struct posternd *d, const char *text, unsigned listen, char *problem, size_t size)
+/* A listening socket: opened for us by the service manager, or our own. -errno with a sentence. */
+static int listen_on(const char *text, char *problem, size_t size)
 {
     struct endpoint at;
     struct str s = str_c(text);
@@ -60,10 +61,6 @@ static int bind_address(struct posternd *d, const char *text, unsigned listen, c
         snprintf(problem, size, "listen address %s is not understood", text);
         return -EINVAL;
     }
-    if (d->n_listeners == ARRAY_LEN(d->listeners)) {
-        snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->listeners));
-        return -ENOSPC;
-    }
     int fd = activated_socket(&at);
     int r = fd >= 0 ? 0 : conn_listen(&at, &fd);
     if (r < 0) {
@@ -71,21 +68,40 @@ static int bind_address(struct posternd *d, const char *text, unsigned listen, c
                  r == -EADDRINUSE ? " (is another mail server running?)" : "");
         return r;
     }
-    d->listeners[d->n_listeners].fd = fd;
-    d->listeners[d->n_listeners++].listen = listen;
+    return fd;
+}
+
+static int bind_metrics(struct posternd *d, char *problem, size_t size)
+{
+    const struct conf_words *w = &d->conf->metrics.addresses;
+    for (size_t i = 0; i < w->n && i < ARRAY_LEN(d->metrics_listeners); i++) {
+        int fd = listen_on(w->v[i], problem, size);
+        if (fd < 0) {
+            return fd;
+        }
+        d->metrics_listeners[d->n_metrics_listeners++] = fd;
+    }
     return 0;
 }
 
 static int bind_ports(struct posternd *d, char *problem, size_t size)
 {
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < d->conf->n_listens; i++) {
+    for (size_t i = 0; i < d->conf->n_listens; i++) {
         const struct conf_words *w = &d->conf->listens[i].addresses;
-        for (size_t k = 0; r == 0 && k < w->n; k++) {
-            r = bind_address(d, w->v[k], (unsigned)i, problem, size);
+        for (size_t k = 0; k < w->n; k++) {
+            if (d->n_listeners == ARRAY_LEN(d->listeners)) {
+                snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->listeners));
+                return -ENOSPC;
+            }
+            int fd = listen_on(w->v[k], problem, size);
+            if (fd < 0) {
+                return fd;
+            }
+            d->listeners[d->n_listeners].fd = fd;
+            d->listeners[d->n_listeners++].listen = (unsigned)i;
         }
     }
-    return r;
+    return bind_metrics(d, problem, size);
 }
 
 static int make_store_dir(struct posternd *d, char *problem, size_t size)
@@ -110,6 +126,7 @@ static void on_watch(void *arg)
         log_notice("certificate-files-changed", KV("what", "they are read again"));
         (void)!control_reload(d, &problems); /* a half-written file is refused there; the next change brings the rest */
     }
+    drop_pick_up(d);
     notify_manager("WATCHDOG=1");
     timer_start(d->watch_files, WATCH_MS);
 }
@@ -157,6 +174,11 @@ static int start(struct posternd *d, char *problem, size_t size)
     loop_on_signal(d->loop, SIGTERM, on_stop, d);
     loop_on_signal(d->loop, SIGINT, on_stop, d);
     loop_on_signal(d->loop, SIGCHLD, on_child, d);
+    r = drop_make(d->conf);
+    if (r < 0) {
+        log_warn("drop-directory", KV("directory", d->conf->drop_directory), KV("problem", strerror(-r)),
+                 KV("what", "sendmail works only while the gateway runs"));
+    }
     d->shared = file_shared("postern-clients", SHARED_OCTETS);
     (void)handover_files_changed(d);
     d->watch_files = timer_new(d->loop, on_watch, d);

@@ -21,6 +21,7 @@ struct supervised {
     struct timer *restart;
     char sandbox[512];
     char counters[1024];
+    struct buf metrics;
     bool status_due;
     struct posternd *d;
 };
@@ -39,6 +40,7 @@ struct posternd {
     size_t n_listeners;
     int shared; /* memory of all smtpin: how many sessions each client has */
     struct timer *watch_files;
+    pid_t pickup; /* a sendmail -q under way, or 0 */
     int64_t files_changed; /* sum of the times of change of the certificate files */
     int queue_socket, control_socket;
     struct watch *control_watch;
@@ -49,6 +51,9 @@ struct posternd {
     int exit_status;
     /* one status question at a time */
     struct ipc_channel *status_to;
+    bool metrics_wanted; /* by the metrics process */
+    int metrics_listeners[16];
+    size_t n_metrics_listeners;
     struct timer *status_timer;
 };
 
@@ -66,6 +71,10 @@ void children_start(struct posternd *d);
 void notify_manager(const char *state);
 /* Sockets the service manager opened for us (sd_listen_fds(3)): the one bound to this address, or -1. */
 int activated_socket(const struct endpoint *at);
+/* The drop directory of sendmail; 0, or -errno: without it sendmail works while the gateway runs. */
+int drop_make(const struct conf *c) MUST_USE;
+/* Has what waits there handed in, by a process of the user the gateway runs as. */
+void drop_pick_up(struct posternd *d);
 /* The certificate files changed since the last look. */
 bool handover_files_changed(struct posternd *d);
 void children_reap(struct posternd *d);
@@ -79,5 +88,7 @@ int children_user(const struct conf *c, const char *process, struct spawn_user *
 int control_open(struct posternd *d, char *problem, size_t size) MUST_USE;
 void control_close(struct posternd *d);
 void control_status_came(struct posternd *d);
+/* The metrics process wants everybody's numbers. */
+void control_metrics(struct posternd *d);
 /* The same as SIGHUP: 0 or -errno with lines in problems. */
 int control_reload(struct posternd *d, struct buf *problems) MUST_USE;

@@ -542,6 +542,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         q->failed++;
         break;
     }
+    metrics_outcome(q, j, o->result, (enum reason)r->reason);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
         monitor_soon(q, str_c(j->to->name)); /* has it lost its encryption? */
     }

@@ -185,6 +185,11 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done);
 }
 
+static void on_metrics(void *owner, struct buf *out)
+{
+    metrics_write(owner, out);
+}
+
 /* smtpin and smtpout stop first; what they still told us is committed before we go. */
 static void on_stop(void *owner, struct child *c)
 {
@@ -201,7 +206,8 @@ int main(int argc, char **argv)
     static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox,
                                                .on_start = on_start, .on_peer = on_peer,
                                                .on_listener = on_listener, .on_reload = on_reload,
-                                               .on_status = on_status, .on_stop = on_stop};
+                                               .on_status = on_status, .on_stop = on_stop,
+                                               .on_metrics = on_metrics};
     queue.conf_generation = 1;
     queue.destinations = map_new(DESTINATIONS_MAX);
     queue.jobs = map_new(1000000);

@@ -172,7 +172,13 @@ struct queue {
     int64_t checked_space_ms;
     uint64_t probes_done;
     uint64_t accepted, delivered, deferred, failed, refused;
+    uint32_t outcomes[3][REASON_END][GRADE_END]; /* delivered, deferred, failed; by reason and grade */
+    uint64_t saved_from_clear; /* attempts that an opportunistic server would have made in clear */
 };
+
+/* metrics.c */
+void metrics_outcome(struct queue *q, const struct job *j, unsigned result, enum reason reason);
+void metrics_write(struct queue *q, struct buf *out);
 
 /* submit.c */
 extern const struct ipc_rule queue_smtpin_rules[];

@@ -223,6 +223,26 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited);
 }
 
+static void on_metrics(void *owner, struct buf *out)
+{
+    const struct smtpin *in = owner;
+    uint64_t signatures, waited;
+    tls_remote_counts(&signatures, &waited);
+    metric_put(out, "sessions", "", in->n_sessions);
+    metric_put(out, "sessions_total", "", in->count.sessions);
+    metric_put(out, "sessions_turned_away_total", "", in->count.turned_away);
+    metric_put(out, "messages_taken_total", "", in->count.accepted);
+    metric_put(out, "relay_denied_total", "", in->count.refused);
+    metric_put(out, "handshakes_total", "side=\"server\",result=\"good\"", in->count.handshakes);
+    metric_put(out, "handshakes_total", "side=\"server\",result=\"failed\"", in->count.handshakes_failed);
+    metric_put(out, "inbound_rule_refusals_total", "mode=\"enforced\"", in->count.refusals);
+    metric_put(out, "inbound_rule_refusals_total", "mode=\"reported\"", in->count.would_refuse);
+    metric_put(out, "logins_total", "result=\"good\"", in->count.logins);
+    metric_put(out, "logins_total", "result=\"failed\"", in->count.logins_failed);
+    metric_put(out, "signatures_total", "", signatures);
+    metric_put(out, "signature_microseconds_total", "", waited);
+}
+
 static void check_stopped(void *arg)
 {
     struct smtpin *in = arg;
@@ -268,7 +288,7 @@ int main(int argc, char **argv)
     static const struct child_events events = {
         .on_prepare = on_prepare, .sandbox = sandbox, .on_start = on_start, .on_peer = on_peer,
         .on_listener = on_listener, .on_reload = on_reload, .on_status = on_status, .on_stop = on_stop,
-        .on_signing = on_signing, .on_shared = on_shared,
+        .on_signing = on_signing, .on_shared = on_shared, .on_metrics = on_metrics,
         .rules = rules};
     list_init(&in.sessions);
     in.by_token = map_new(1000000);

@@ -368,11 +368,13 @@ static void take_cipher(struct link_conn *l, struct str bytes)
         char detail[300];
         snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
         buf_wipe(&plain);
+        l->out->handshakes_failed += l->handshaking;
         fail(l, REASON_TLS_FAILED, detail);
         return;
     }
     if (l->handshaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
         l->handshaking = false;
+        l->out->handshakes++;
         smtp_client_tls_started(l->engine);
         (void)!flush(l); /* EHLO again; an error shows at the next read */
         keep_time(l);

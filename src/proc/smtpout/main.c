@@ -147,6 +147,19 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)out->sent, (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
 }
 
+static void on_metrics(void *owner, struct buf *out)
+{
+    const struct smtpout *o = owner;
+    metric_put(out, "connections", "", o->n_links);
+    metric_put(out, "connections_kept", "", o->n_idle);
+    metric_put(out, "connections_opened_total", "", o->opened);
+    metric_put(out, "handshakes_total", "side=\"client\",result=\"good\"", o->handshakes);
+    metric_put(out, "handshakes_total", "side=\"client\",result=\"failed\"", o->handshakes_failed);
+    metric_put(out, "recipients_delivered_total", "", o->sent);
+    metric_put(out, "recipients_failed_total", "", o->failed);
+    metric_put(out, "first_looks_total", "", o->looks);
+}
+
 static void check_stopped(void *arg)
 {
     struct smtpout *out = arg;
@@ -184,7 +197,7 @@ int main(int argc, char **argv)
 {
     static struct smtpout out;
     static const struct ipc_rule rules[] = {{IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
-    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_signing = on_signing,
+    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_signing = on_signing, .on_metrics = on_metrics,
                                                .on_reload = on_reload, .on_status = on_status,
                                                .on_stop = on_stop, .rules = rules};
     out.signing.fd = -1;

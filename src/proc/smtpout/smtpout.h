@@ -198,7 +198,7 @@ struct smtpout {
     unsigned id_count;
     struct link pending_rcpts; /* came before their job */
     bool stopping;
-    uint64_t sent, failed, opened, looks;
+    uint64_t sent, failed, opened, looks, handshakes, handshakes_failed;
 };
 
 /* main.c */

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * doctor.c: postern doctor: looks at everything around the gateway that must be right, and says in plain
+ * words what is missing and what to do. Changes nothing.
+ */
+#include "cmd/postern/postern.h"
+#include "dns/dns.h"
+#include "store/upkeep.h"
+#include "sys/conn.h"
+#include "sys/file.h"
+#include "sys/loop.h"
+#include "tls/tls.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+enum health { WELL, CARE, ILL };
+
+struct doctor {
+    const struct options *o;
+    const struct conf *c;
+    struct json *list;
+    unsigned n[3];
+    const char *outbound;
+};
+
+/* One finding: what was looked at, how it is, what to do (may be empty). */
+static void tell(struct doctor *d, enum health h, const char *what, const char *how, const char *advice)
+{
+    static const char *const words[] = {"ok     ", "look   ", "WRONG  "};
+    static const char *const colour[] = {"\033[32m", "\033[33m", "\033[31m"};
+    d->n[h]++;
+    if (d->list) {
+        struct json *j = report_object();
+        report_put_str(j, "what", str_c(what));
+        report_put_str(j, "state", str_c(h == WELL ? "ok" : h == CARE ? "look" : "wrong"));
+        report_put_str(j, "finding", str_c(how));
+        report_put_str(j, "advice", str_c(advice));
+        report_append(d->list, j);
+        return;
+    }
+    printf("%s%s%s %-14s %s\n", colours() ? colour[h] : "", words[h], colours() ? "\033[0m" : "", what, how);
+    if (h != WELL && *advice) {
+        printf("                       %s\n", advice);
+    }
+}
+
+/* --- certificate -------------------------------------------------------------------------------- */
+
+static void look_certificate(struct doctor *d, const struct conf_certificate *own)
+{
+    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(4 << 20), key = BUF_INIT(4 << 20);
+    CLEANUP(buf_free) struct buf trust = BUF_INIT(4 << 20), a = BUF_INIT(1 << 16), b = BUF_INIT(1 << 16), pa = BUF_INIT(1 << 16), pb = BUF_INIT(1 << 16);
+    struct tls_context *server = NULL, *client = NULL;
+    char problem[300] = "", text[500];
+    int r = file_read(own->chain, &chain);
+    r = r < 0 ? r : file_read(own->key, &key);
+    if (r < 0) {
+        snprintf(text, sizeof text, "%s or %s cannot be read: %s", own->chain, own->key, strerror(-r));
+        tell(d, ILL, "certificate", text, "Put the certificate and its key there, or run this as root.");
+        return;
+    }
+    const struct tls_own files = {buf_str(&chain), buf_str(&key)};
+    if (tls_context_server(&files, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &server) < 0 ||
+        file_read(d->c->trust_store, &trust) < 0 || tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &client) < 0) {
+        tell(d, ILL, "certificate", problem, "The chain file begins with our certificate; the key belongs to it and has no password.");
+        tls_context_free(server);
+        return;
+    }
+    /* a handshake with ourselves, as another server would do it */
+    struct tls_channel *s = tls_channel_server(server), *c = tls_channel_client(client, &(struct tls_peer){.name = d->c->hostname});
+    for (int i = 0; i < 6; i++) {
+        struct buf from_c = a, from_s = b;
+        a = b = BUF_INIT(1 << 16);
+        (void)!tls_channel_feed(s, buf_str(&from_c), &pa, &b);
+        (void)!tls_channel_feed(c, buf_str(&from_s), &pb, &a);
+        buf_free(&from_c);
+        buf_free(&from_s);
+    }
+    const struct tls_facts *f = tls_channel_facts(c);
+    int64_t days = (f->not_after_ms - (int64_t)time(NULL) * 1000) / (24 * 60 * 60 * 1000);
+    snprintf(text, sizeof text, "%s: %s, for %s, ends in %lld days", own->chain, f->check_text, f->names, (long long)days);
+    bool good = f->check == TLS_CHECK_OK;
+    tell(d, !good ? CARE : days < 14 ? CARE : WELL, "certificate", text,
+         !good ? "Partners who verify would refuse it: it must be from a public authority and for the host name."
+               : "Renew it; the new files are noticed within a minute.");
+    tls_channel_free(s);
+    tls_channel_free(c);
+    tls_context_free(server);
+    tls_context_free(client);
+}
+
+/* --- names -------------------------------------------------------------------------------------------- */
+
+static void look_names(struct doctor *d)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    char text[600], back[300] = "", ip[64] = "";
+    bool matches = false;
+    if (getaddrinfo(d->c->hostname, NULL, &hints, &found) != 0) {
+        snprintf(text, sizeof text, "%s has no address", d->c->hostname);
+        tell(d, ILL, "host name", text, "Publish an A or AAAA record for it; others cannot reach you by that name.");
+        return;
+    }
+    for (const struct addrinfo *a = found; a && !matches; a = a->ai_next) {
+        (void)!getnameinfo(a->ai_addr, a->ai_addrlen, ip, sizeof ip, NULL, 0, NI_NUMERICHOST);
+        matches = getnameinfo(a->ai_addr, a->ai_addrlen, back, sizeof back, NULL, 0, NI_NAMEREQD) == 0 &&
+                  str_eq_nocase(str_c(back), str_c(d->c->hostname));
+    }
+    freeaddrinfo(found);
+    snprintf(text, sizeof text, "%s is %s, and that is called %s", d->c->hostname, ip, *back ? back : "nothing");
+    tell(d, matches ? WELL : CARE, "reverse name", text,
+         "Many servers refuse mail from an address whose name does not lead back: have your provider set the PTR record.");
+}
+
+struct dnssec {
+    struct loop *loop;
+    struct dns_self_test result;
+    bool done;
+};
+
+static void on_self_test(void *arg, const struct dns_self_test *t)
+{
+    struct dnssec *x = arg;
+    x->result = *t;
+    x->done = true;
+    loop_stop(x->loop);
+}
+
+static void give_up(void *arg)
+{
+    loop_stop(((struct dnssec *)arg)->loop);
+}
+
+static void look_resolver(struct doctor *d)
+{
+    const struct dns_config config = {.forward = d->c->resolver.forward, .trust_anchor = d->c->resolver.trust_anchor,
+                                      .timeout_ms = d->c->resolver.timeout, .test_zones = d->c->resolver.test_zones};
+    struct dnssec x = {.loop = loop_new()};
+    struct dns_resolver *r = NULL;
+    char problem[300] = "";
+    if (dns_resolver_new(x.loop, &config, problem, sizeof problem, &r) < 0) {
+        tell(d, ILL, "name service", problem, "See the resolver block in postern.conf(5).");
+        return;
+    }
+    struct timer *t = timer_new(x.loop, give_up, &x);
+    timer_start(t, d->c->resolver.timeout * 2 + 2000);
+    dns_self_test(r, on_self_test, &x);
+    loop_run(x.loop);
+    timer_free(t);
+    dns_resolver_free(r);
+    if (!x.done || !x.result.answers) {
+        tell(d, ILL, "name service", x.done ? x.result.text : "no answer", "No mail can be delivered without it: is UDP and TCP port 53 open to the outside?");
+    } else {
+        tell(d, x.result.text[0] ? CARE : WELL, "name service", x.result.text[0] ? x.result.text : "answers, validates DNSSEC, proves absence",
+             "DANE needs this: set trust-anchor in the resolver block (package dns-root-data).");
+    }
+}
+
+/* --- ports -------------------------------------------------------------------------------------------------- */
+
+static int connect_to(const char *host, const char *port, int wait_ms)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    int r = -EHOSTUNREACH;
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
+        return -ENOENT;
+    }
+    for (const struct addrinfo *a = found; a && r < 0; a = a->ai_next) {
+        CLEANUP(err_close_fd) int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        struct pollfd wait = {.fd = fd, .events = POLLOUT};
+        int error = 0;
+        socklen_t n = sizeof error;
+        if (fd < 0 || (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS)) {
+            r = -errno;
+        } else if (poll(&wait, 1, wait_ms) != 1) {
+            r = -ETIMEDOUT;
+        } else {
+            r = getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? -errno : -error;
+        }
+    }
+    freeaddrinfo(found);
+    return r;
+}
+
+static void look_outbound(struct doctor *d)
+{
+    char text[400];
+    if (d->c->relay_host) {
+        tell(d, WELL, "outbound", "mail goes to a smart host", "");
+        return;
+    }
+    int r = connect_to(d->outbound, "25", 5000);
+    snprintf(text, sizeof text, "port 25 of %s: %s", d->outbound, r == 0 ? "reached" : strerror(-r));
+    tell(d, r == 0 ? WELL : ILL, "outbound", text,
+         "Many providers close port 25 to the outside: ask for it, or set a smart host (relay). Another host to try: --outbound HOST.");
+}
+
+/* True when something listens there. */
+static bool listens(const char *address)
+{
+    char host[200], port[16];
+    struct str s = str_c(address);
+    size_t colon = str_find_last(s, ':');
+    bool bracketed = s.p[0] == '[';
+    str_copy_cut(str_slice(s, bracketed ? 1 : 0, bracketed ? colon - 1 : colon), host, sizeof host);
+    str_copy_cut(str_slice(s, colon + 1, s.n), port, sizeof port);
+    const char *to = strcmp(host, "::") == 0 ? "::1" : strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : host;
+    return connect_to(to, port, 2000) == 0;
+}
+
+static void look_ports(struct doctor *d)
+{
+    struct answer a;
+    char text[300];
+    bool running = ask_quietly(d->o, ADMIN_ACCOUNTS, "", &a) == 0;
+    if (running) {
+        answer_free(&a);
+    }
+    tell(d, running ? WELL : CARE, "posternd", running ? "runs" : "does not run, or may not be asked", "systemctl start postern, or run this as root.");
+    for (size_t i = 0; i < d->c->n_listens; i++) {
+        for (size_t k = 0; k < d->c->listens[i].addresses.n; k++) {
+            const char *at = d->c->listens[i].addresses.v[k];
+            bool open = listens(at);
+            snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at, open ? (running ? "open" : "somebody else listens there") : "closed");
+            tell(d, open == running ? WELL : running ? ILL : CARE, "port", text,
+                 running ? "posternd says in its log why it could not listen." : "Stop the other mail server first.");
+        }
+    }
+}
+
+/* --- machine --------------------------------------------------------------------------------------------------- */
+
+static void look_clock(struct doctor *d)
+{
+    struct timex t = {0};
+    int state = adjtimex(&t);
+    bool kept = state != TIME_ERROR && !(t.status & STA_UNSYNC);
+    tell(d, kept ? WELL : CARE, "clock", kept ? "is kept right by the network" : "is not known to be right",
+         "Certificates and signatures depend on it: run a time service (systemd-timesyncd, chrony).");
+}
+
+static void look_disk(struct doctor *d)
+{
+    struct statvfs fs;
+    char text[300];
+    if (statvfs(d->c->store_path, &fs) < 0) {
+        snprintf(text, sizeof text, "%s: %s", d->c->store_path, strerror(errno));
+        tell(d, CARE, "disk", text, "posternd makes the directory at its first start.");
+        return;
+    }
+    uint64_t free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20, reserve_mib = (uint64_t)d->c->queue.reserve >> 20;
+    uint64_t inodes = fs.f_files ? (uint64_t)fs.f_favail * 100 / fs.f_files : 100;
+    snprintf(text, sizeof text, "%llu MiB and %llu %% of the inodes free for %s", (unsigned long long)free_mib, (unsigned long long)inodes, d->c->store_path);
+    bool tight = free_mib < reserve_mib * 4 || inodes < 5;
+    tell(d, free_mib < reserve_mib ? ILL : tight ? CARE : WELL, "disk", text, "Below the reserve no more mail is taken.");
+}
+
+static void no_finding(void *arg, bool fatal, const char *text)
+{
+    (void)arg;
+    (void)fatal;
+    (void)text;
+}
+
+static void look_store(struct doctor *d)
+{
+    struct store_health h;
+    char problem[500], text[300], path[600];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/postern.db", d->c->store_path);
+    if (stat(path, &st) < 0) {
+        tell(d, CARE, "store", errno == ENOENT ? "none yet" : strerror(errno), "posternd makes it at its first start.");
+        return;
+    }
+    if (store_check(d->c->store_path, no_finding, NULL, &h, problem, sizeof problem) < 0) {
+        tell(d, CARE, "store", problem, "Run this as root or as the gateway's user.");
+        return;
+    }
+    snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held", h.fatal ? "damaged" : "whole", (unsigned long long)h.queued, (unsigned long long)h.held);
+    tell(d, h.fatal ? ILL : WELL, "store", text, "postern store check names each finding.");
+}
+
+static void look_key(struct doctor *d)
+{
+    struct stat st;
+    char text[700];
+    if (stat(d->c->at_rest_key, &st) < 0) {
+        snprintf(text, sizeof text, "%s: %s", d->c->at_rest_key, strerror(errno));
+        tell(d, errno == ENOENT ? CARE : ILL, "at-rest key", text, "Made at the first start. Then keep a copy of it elsewhere.");
+        return;
+    }
+    bool open = (st.st_mode & 077) != 0;
+    snprintf(text, sizeof text, "%s, mode %04o", d->c->at_rest_key, (unsigned)(st.st_mode & 07777));
+    tell(d, open ? ILL : WELL, "at-rest key", text, "Others can read it: chmod 400.");
+}
+
+static void look_user(struct doctor *d)
+{
+    char text[200];
+    const struct passwd *who = getpwnam(d->c->user);
+    snprintf(text, sizeof text, "%s", d->c->user);
+    if (!who) {
+        snprintf(text, sizeof text, "there is no user \"%s\"", d->c->user);
+    }
+    tell(d, who ? WELL : ILL, "user", text, "adduser --system --group postern");
+}
+
+int command_doctor(const struct options *o)
+{
+    struct conf *c = NULL;
+    struct doctor d = {.o = o, .outbound = "gmail-smtp-in.l.google.com"};
+    if (o->argc == 2 && strcmp(o->argv[0], "--outbound") == 0) {
+        d.outbound = o->argv[1];
+    } else if (o->argc > 0) {
+        fputs("postern: write: postern doctor [--outbound HOST]\n", stderr);
+        return EXIT_USAGE;
+    }
+    int r = load_config(o, &c);
+    if (r) {
+        return r;
+    }
+    d.c = c;
+    d.list = o->json ? report_array() : NULL;
+    tell(&d, WELL, "configuration", o->config, "");
+    look_user(&d);
+    look_key(&d);
+    for (size_t i = 0; i < c->n_own; i++) {
+        look_certificate(&d, &c->own[i]);
+    }
+    if (c->n_own == 0) {
+        tell(&d, ILL, "certificate", "none is set: nobody can encrypt mail to you", "Add a certificate block.");
+    }
+    look_names(&d);
+    look_resolver(&d);
+    look_outbound(&d);
+    look_ports(&d);
+    look_clock(&d);
+    look_disk(&d);
+    look_store(&d);
+    if (d.list) {
+        print_json(d.list);
+    } else {
+        printf("\n%u well, %u to look at, %u wrong.\n", d.n[WELL], d.n[CARE], d.n[ILL]);
+    }
+    conf_free(c);
+    return d.n[ILL] ? EXIT_NO : EXIT_OK;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * drop.c: the directory in which sendmail(8) keeps messages while the gateway is not running, and the
+ * process that hands them in: sendmail -q, as the user the gateway runs as. posternd itself never reads
+ * what lies there. Called by main.c.
+ */
+#include "base/log.h"
+#include "cmd/posternd/posternd.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int drop_make(const struct conf *c)
+{
+    struct spawn_user user;
+    char problem[300], parent[600];
+    struct str path = str_c(c->drop_directory);
+    str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
+    int r = children_user(c, "pickup", &user, problem, sizeof problem);
+    if (r == 0 && ((mkdir(parent, 0755) < 0 && errno != EEXIST) || (mkdir(c->drop_directory, 0700) < 0 && errno != EEXIST))) {
+        r = -errno;
+    }
+    if (r == 0 && user.change && chown(c->drop_directory, user.uid, user.gid) < 0) {
+        r = -errno;
+    }
+    /* everybody may put a letter in, nobody may see what is there */
+    return r < 0 ? r : chmod(c->drop_directory, 01733) < 0 ? -errno : 0;
+}
+
+static bool has_mail(const char *directory)
+{
+    DIR *dir = opendir(directory);
+    const struct dirent *entry;
+    bool found = false;
+    while (dir && !found && (entry = readdir(dir))) {
+        found = strncmp(entry->d_name, "mail-", 5) == 0;
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return found;
+}
+
+void drop_pick_up(struct posternd *d)
+{
+    char path[600], problem[300], quick[] = "-q", config[] = "-C";
+    struct spawn_user user;
+    if (d->pickup || !has_mail(d->conf->drop_directory)) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/sendmail", d->bin_dir);
+    char *argv[] = {path, quick, config, (char *)d->conf_path, NULL};
+    int r = children_user(d->conf, "pickup", &user, problem, sizeof problem);
+    r = r < 0 ? r : spawn_child(path, argv, -1, &user, &d->pickup);
+    if (r < 0) {
+        d->pickup = 0;
+        log_warn("pickup-failed", KV("problem", strerror(-r)));
+    }
+}

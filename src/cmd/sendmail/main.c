@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sendmail: takes a message on standard input and gives it to the gateway on this machine, as programs
+ * expect of /usr/sbin/sendmail. While the gateway is not running the message waits in the drop directory.
+ * Runs as the user who calls it; nothing is set-uid.
+ */
+#include "cmd/sendmail/sendmail.h"
+#include "conf/conf.h"
+#include "wire/address.h"
+#include "wire/date.h"
+#include "wire/header.h"
+#include "wire/mailboxes.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: sendmail [options] [recipient ...] < message\n"
+    "Gives a message to the mail gateway on this machine, or keeps it until the gateway runs.\n\n"
+    "  -t            recipients from To, Cc and Bcc (Bcc is taken out)\n"
+    "  -f ADDRESS    sender (also -r); without it the user's name at this host\n"
+    "  -F NAME       the sender's full name, if there is no From field\n"
+    "  -i, -oi       a line with only a dot does not end the message\n"
+    "  -bs           speak SMTP on standard input and output\n"
+    "  -bm           the usual way (may be left out); -bp: see postern queue list\n"
+    "  -q            pick up what waits in the drop directory (posternd does this by itself)\n"
+    "  -C FILE       the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
+    "  -B, -N, -o, -v, -m, -n, -U and their values are taken and have no effect\n"
+    "  --help, --version\n";
+
+struct settings {
+    const char *config, *sender, *name, *mode;
+    bool from_fields, dot_is_text, pick_up;
+    char hostname[256], gateway[128], drop[600];
+};
+
+/* --- options ------------------------------------------------------------------------------------- */
+
+/* The value of an option: the rest of the word, or the next word. */
+static const char *value_of(int argc, char **argv, int *at)
+{
+    if (argv[*at][2]) {
+        return argv[*at] + 2;
+    }
+    return *at + 1 < argc ? argv[++*at] : NULL;
+}
+
+/* One option word; -1 to go on, else an exit status. */
+static int take_option(struct settings *s, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    if (strcmp(word, "--help") == 0) {
+        fputs(usage, stdout);
+        return EX_OK;
+    }
+    if (strcmp(word, "--version") == 0) {
+        puts("sendmail of Postern " POSTERN_VERSION);
+        return EX_OK;
+    }
+    switch (word[1]) {
+    case 't':
+        s->from_fields = true;
+        return -1;
+    case 'i':
+        s->dot_is_text = true;
+        return -1;
+    case 'q':
+        s->pick_up = true;
+        return -1;
+    case 'f':
+    case 'r':
+        s->sender = value_of(argc, argv, at);
+        return s->sender ? -1 : EX_USAGE;
+    case 'F':
+        s->name = value_of(argc, argv, at);
+        return s->name ? -1 : EX_USAGE;
+    case 'C':
+        s->config = value_of(argc, argv, at);
+        return s->config ? -1 : EX_USAGE;
+    case 'b':
+        s->mode = word + 2;
+        return -1;
+    case 'o':
+        s->dot_is_text |= word[2] == 'i';
+        return word[2] || value_of(argc, argv, at) ? -1 : EX_USAGE;
+    case 'B':
+    case 'N':
+    case 'R':
+    case 'V':
+    case 'p':
+        return value_of(argc, argv, at) ? -1 : EX_USAGE;
+    case 'v':
+    case 'm':
+    case 'n':
+    case 'U':
+    case 'G':
+    case 'e':
+        return -1;
+    }
+    fprintf(stderr, "sendmail: option %s is not known. Try sendmail --help.\n", word);
+    return EX_USAGE;
+}
+
+/* Where the gateway listens; without a readable configuration, the usual place. */
+static void read_config(struct settings *s)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(256 * 1024);
+    struct conf *c = NULL;
+    str_copy_cut(STR("127.0.0.1:25"), s->gateway, sizeof s->gateway);
+    str_copy_cut(STR("/var/spool/postern/drop"), s->drop, sizeof s->drop);
+    if (gethostname(s->hostname, sizeof s->hostname - 1) < 0 || !*s->hostname) {
+        str_copy_cut(STR("localhost"), s->hostname, sizeof s->hostname);
+    }
+    if (conf_load(s->config, &problems, &c) < 0) {
+        return;
+    }
+    str_copy_cut(str_c(c->hostname), s->hostname, sizeof s->hostname);
+    str_copy_cut(str_c(c->drop_directory), s->drop, sizeof s->drop);
+    for (size_t i = 0; i < c->n_listens; i++) {
+        if (c->listens[i].kind == CONF_LISTEN_SMTP && c->listens[i].balancers.n == 0) {
+            struct str at = str_c(c->listens[i].addresses.v[0]);
+            struct str port = str_slice(at, str_find_last(at, ':'), at.n);
+            bool any = str_starts_nocase(at, STR("[::]")) || str_starts_nocase(at, STR("0.0.0.0"));
+            snprintf(s->gateway, sizeof s->gateway, STR_FMT STR_FMT, STR_ARG(any ? STR("127.0.0.1") : str_slice(at, 0, at.n - port.n)), STR_ARG(port));
+            break;
+        }
+    }
+    conf_free(c);
+}
+
+/* --- the message ------------------------------------------------------------------------------------- */
+
+/* Reads standard input; every line end becomes CRLF. */
+static int read_message(const struct settings *s, struct buf *out)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+    int r = 0;
+    while (r == 0 && (n = getline(&line, &cap, stdin)) > 0) {
+        size_t len = (size_t)n;
+        len -= len > 0 && line[len - 1] == '\n';
+        len -= len > 0 && line[len - 1] == '\r';
+        if (!s->dot_is_text && len == 1 && line[0] == '.') {
+            break;
+        }
+        if (memchr(line, '\r', len) || memchr(line, 0, len)) {
+            r = -EILSEQ;
+            break;
+        }
+        r = buf_append(out, line, len);
+        r = r < 0 ? r : buf_add(out, STR("\r\n"));
+    }
+    free(line);
+    return r;
+}
+
+static int add_addresses(struct letter *l, struct str list)
+{
+    struct str one;
+    while (mailboxes_next(&list, &one)) {
+        int r = letter_add(l, one);
+        if (r < 0) {
+            fprintf(stderr, "sendmail: \"" STR_FMT "\" is not an address\n", STR_ARG(one));
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int add_missing(const struct settings *s, const struct letter *l, bool has_from, bool has_date, bool has_id, struct buf *out)
+{
+    char date[DATE_MAX];
+    struct timespec now;
+    int r = 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    date_rfc5322((int64_t)now.tv_sec * 1000, date);
+    if (!has_from) {
+        r = s->name ? buf_printf(out, "From: \"%s\" <%s>\r\n", s->name, l->sender) : buf_printf(out, "From: %s\r\n", l->sender);
+    }
+    if (r == 0 && !has_date) {
+        r = buf_printf(out, "Date: %s\r\n", date);
+    }
+    if (r == 0 && !has_id) {
+        r = buf_printf(out, "Message-ID: <%llx.%lx.%d@%s>\r\n", (unsigned long long)now.tv_sec, now.tv_nsec, (int)getpid(), s->hostname);
+    }
+    return r;
+}
+
+/* The header section: recipients are taken from it (-t), Bcc goes, what is missing comes. */
+static int compose(const struct settings *s, struct str message, struct letter *l)
+{
+    struct str rest = message, name, value;
+    bool has_from = false, has_date = false, has_id = false;
+    int r = 0;
+    for (struct str before = rest; r == 0 && header_next(&rest, &name, &value); before = rest) {
+        bool bcc = str_eq_nocase(name, STR("Bcc"));
+        if (name.n == 0) { /* not a header line: the body begins without an empty line */
+            rest = before;
+            r = add_missing(s, l, has_from, has_date, has_id, &l->text);
+            r = r < 0 ? r : buf_add(&l->text, STR("\r\n"));
+            return r < 0 ? r : buf_add(&l->text, rest);
+        }
+        has_from |= str_eq_nocase(name, STR("From"));
+        has_date |= str_eq_nocase(name, STR("Date"));
+        has_id |= str_eq_nocase(name, STR("Message-ID"));
+        if (s->from_fields && (bcc || str_eq_nocase(name, STR("To")) || str_eq_nocase(name, STR("Cc")))) {
+            r = add_addresses(l, value);
+        }
+        r = r < 0 || (s->from_fields && bcc) ? r : buf_add(&l->text, str_slice(before, 0, before.n - rest.n));
+    }
+    r = r < 0 ? r : add_missing(s, l, has_from, has_date, has_id, &l->text);
+    if (r == 0 && rest.n == 0) {
+        r = buf_add(&l->text, STR("\r\n"));
+    }
+    return r < 0 ? r : buf_add(&l->text, rest);
+}
+
+static void default_sender(const struct settings *s, struct letter *l)
+{
+    const struct passwd *who = getpwuid(getuid());
+    if (!s->sender) {
+        snprintf(l->sender, sizeof l->sender, "%s@%s", who ? who->pw_name : "nobody", s->hostname);
+    } else if (strcmp(s->sender, "<>") != 0) {
+        bool has_domain = strchr(s->sender, '@') != NULL || !*s->sender;
+        snprintf(l->sender, sizeof l->sender, "%s%s%s", s->sender, has_domain ? "" : "@", has_domain ? "" : s->hostname);
+    }
+}
+
+/* --- ways ------------------------------------------------------------------------------------------------- */
+
+static int hand_over(const struct settings *s, const struct letter *l)
+{
+    char words[1024] = "";
+    CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
+    int r = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, l, s->hostname, words, sizeof words);
+    if (r == EX_UNAVAILABLE) {
+        fprintf(stderr, "sendmail: the gateway did not take it: %s\n", words);
+    }
+    if (r != EX_TEMPFAIL) {
+        return r;
+    }
+    int kept = drop_put(s->drop, l);
+    if (kept < 0) {
+        fprintf(stderr, "sendmail: the gateway at %s cannot take it now (%s), and %s cannot keep it: %s\n", s->gateway,
+                fd < 0 ? strerror(-fd) : *words ? words : "the connection broke", s->drop, strerror(-kept));
+        return EX_TEMPFAIL;
+    }
+    return EX_OK;
+}
+
+static int submit(const struct settings *s, char **rcpts, int n)
+{
+    struct letter l = {.text = BUF_INIT(SENDMAIL_MESSAGE_MAX)};
+    CLEANUP(buf_wipe) struct buf message = BUF_INIT(SENDMAIL_MESSAGE_MAX);
+    struct address a;
+    int r = EX_OK;
+    default_sender(s, &l);
+    if (l.sender[0] && address_mailbox(str_c(l.sender), true, &a) < 0) {
+        fprintf(stderr, "sendmail: \"%s\" is not a sender address\n", l.sender);
+        return EX_USAGE;
+    }
+    for (int i = 0; i < n && r == EX_OK; i++) {
+        r = add_addresses(&l, str_c(rcpts[i])) < 0 ? EX_DATAERR : EX_OK;
+    }
+    int e = r == EX_OK ? read_message(s, &message) : 0;
+    if (e < 0) {
+        fprintf(stderr, "sendmail: the message cannot be taken: %s\n", e == -EILSEQ ? "it holds a bare carriage return or a NUL" : strerror(-e));
+        r = EX_DATAERR;
+    }
+    if (r == EX_OK && compose(s, buf_str(&message), &l) < 0) {
+        r = EX_DATAERR;
+    }
+    if (r == EX_OK && l.n_rcpts == 0) {
+        fputs("sendmail: no recipients: name them, or use -t\n", stderr);
+        r = EX_USAGE;
+    }
+    r = r == EX_OK ? hand_over(s, &l) : r;
+    letter_free(&l);
+    return r;
+}
+
+/* SMTP on standard input and output: octets are passed on. */
+static int speak(const struct settings *s)
+{
+    char chunk[16384];
+    CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
+    if (fd < 0) {
+        printf("421 4.3.2 %s The mail gateway is not running; please come back\r\n", s->hostname);
+        return EX_TEMPFAIL;
+    }
+    struct pollfd both[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    for (;;) {
+        if (poll(both, 2, -1) < 0) {
+            return EX_OSERR;
+        }
+        for (int i = 0; i < 2; i++) {
+            if (!(both[i].revents & (POLLIN | POLLHUP | POLLERR))) {
+                continue;
+            }
+            ssize_t n = read(both[i].fd, chunk, sizeof chunk);
+            if (n <= 0 && i == 1) {
+                return EX_OK;
+            }
+            if (n <= 0) { /* the client is done: its last answers are still to come */
+                both[0].fd = -1;
+                (void)shutdown(fd, SHUT_WR);
+            } else if (write(i == 0 ? fd : STDOUT_FILENO, chunk, (size_t)n) != n) {
+                return EX_OSERR;
+            }
+        }
+    }
+}
+
+/* What waits in the drop directory, one after the other; what the gateway refuses is put aside. */
+static int pick_up(const struct settings *s)
+{
+    char path[900], aside[900], words[1024];
+    DIR *dir = opendir(s->drop);
+    const struct dirent *entry;
+    int result = EX_OK;
+    while (dir && result == EX_OK && (entry = readdir(dir))) {
+        struct letter l;
+        if (strncmp(entry->d_name, "mail-", 5) != 0) {
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/%s", s->drop, entry->d_name);
+        snprintf(aside, sizeof aside, "%s/refused-%s", s->drop, entry->d_name + 5);
+        int r = drop_get(path, &l);
+        if (r < 0) {
+            fprintf(stderr, "sendmail: %s cannot be read (%s): put aside\n", path, strerror(-r));
+            (void)!rename(path, aside);
+            continue;
+        }
+        CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
+        result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, words, sizeof words);
+        if (result == EX_OK) {
+            (void)unlink(path);
+        } else if (result == EX_UNAVAILABLE) {
+            fprintf(stderr, "sendmail: the gateway refused %s from %s (%s): put aside\n", path, l.sender, words);
+            (void)!rename(path, aside);
+            result = EX_OK;
+        }
+        letter_free(&l);
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    const char *environment = getenv("POSTERN_CONFIG");
+    struct settings s = {.config = environment ? environment : "/etc/postern/postern.conf", .mode = "m"};
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-' && argv[at][1]; at++) {
+        if (strcmp(argv[at], "--") == 0) {
+            at++;
+            break;
+        }
+        int r = take_option(&s, argc, argv, &at);
+        if (r >= 0) {
+            return r;
+        }
+    }
+    read_config(&s);
+    if (s.pick_up) {
+        return pick_up(&s);
+    }
+    if (strcmp(s.mode, "s") == 0) {
+        return speak(&s);
+    }
+    if (strcmp(s.mode, "m") != 0) {
+        fprintf(stderr, "sendmail: -b%s is not done here; see postern queue list. Try sendmail --help.\n", s.mode);
+        return EX_USAGE;
+    }
+    return submit(&s, argv + at, argc - at);
+}

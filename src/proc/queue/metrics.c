@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * metrics.c: what the queue counts for Prometheus: outcomes by reason and grade, what waits and how long,
+ * commits. Called by job.c and main.c.
+ */
+#include "base/clock.h"
+#include "proc/queue/queue.h"
+
+#include <stdio.h>
+
+static const char *const results[] = {"delivered", "deferred", "failed"};
+
+/* Where another server would have gone on in clear: the offer was refused or broken, or is gone. */
+static bool would_be_clear(enum reason r)
+{
+    return r == REASON_NO_STARTTLS || r == REASON_TLS_REFUSED || r == REASON_TLS_FAILED;
+}
+
+void metrics_outcome(struct queue *q, const struct job *j, unsigned result, enum reason reason)
+{
+    const struct store_attempt *a = j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : NULL;
+    enum grade grade = a && a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN;
+    q->outcomes[result][reason][grade]++;
+    q->saved_from_clear += result != 0 && would_be_clear(reason);
+}
+
+static void put_outcomes(const struct queue *q, struct buf *out)
+{
+    char labels[160];
+    for (unsigned i = 0; i < ARRAY_LEN(results); i++) {
+        for (unsigned r = 0; r < REASON_END; r++) {
+            for (unsigned g = 0; g < GRADE_END; g++) {
+                if (q->outcomes[i][r][g] > 0) {
+                    snprintf(labels, sizeof labels, "result=\"%s\",reason=\"%s\",grade=\"%s\"", results[i], reason_name((enum reason)r),
+                             grade_name((enum grade)g));
+                    metric_put(out, "outcomes_total", labels, q->outcomes[i][r][g]);
+                }
+            }
+        }
+    }
+}
+
+static void put_commits(const struct queue *q, struct buf *out)
+{
+    struct store_commits c;
+    char label[32];
+    uint64_t sum = 0;
+    store_commit_counts(q->store, &c);
+    for (size_t i = 0; i < ARRAY_LEN(c.by_size); i++) {
+        sum += c.by_size[i];
+        if (i < ARRAY_LEN(c.by_size) - 1) {
+            snprintf(label, sizeof label, "le=\"%u\"", store_commit_sizes[i]);
+        } else {
+            snprintf(label, sizeof label, "le=\"+Inf\"");
+        }
+        metric_put(out, "commit_size_bucket", label, sum);
+    }
+    metric_put(out, "commit_size_sum", "", c.messages + c.outcomes);
+    metric_put(out, "commit_size_count", "", c.commits);
+    metric_put(out, "commits_failed_total", "", c.failed);
+    metric_put(out, "commit_microseconds_total", "", c.microseconds);
+}
+
+static void on_counts(void *arg, const struct store_counts *c)
+{
+    ((struct queue *)arg)->counts = *c;
+}
+
+void metrics_write(struct queue *q, struct buf *out)
+{
+    store_count(q->store, on_counts, q);
+    metric_put(out, "messages_accepted_total", "", q->accepted);
+    metric_put(out, "messages_refused_total", "", q->refused);
+    metric_put(out, "queue_recipients", "state=\"queued\"", q->counts.queued);
+    metric_put(out, "queue_recipients", "state=\"held\"", q->counts.held);
+    metric_put(out, "queue_under_way", "", map_len(q->jobs));
+    metric_put(out, "queue_oldest_seconds", "", (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));
+    metric_put(out, "would_have_been_plaintext_total", "", q->saved_from_clear);
+    metric_put(out, "store_free_octets", "", store_free_octets(q->store));
+    metric_put(out, "domains_known", "", map_len(q->domains));
+    metric_put(out, "probes_total", "", q->probes_done);
+    put_outcomes(q, out);
+    put_commits(q, out);
+}

@@ -1,0 +1,336 @@
+"""What stands around the gateway: metrics, sendmail, the first configuration, the doctor, the service
+manager, a copy of the store, clocks that jump, inodes that run out."""
+import json
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import struct
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from conftest import GATEWAY_ADDRESS, INSIDE, TOP
+
+
+# --- metrics ---------------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def counted(gateway):
+    gateway.restart(top='metrics { address 127.0.0.1:9465; }\n')
+    number = gateway.send('x@good.test')
+    gateway.wait_state(number, 'delivered')
+    held = gateway.send('x@garbled.test')
+    gateway.wait_reason(held, 'tls-failed')
+    return gateway
+
+
+def scrape():
+    with urllib.request.urlopen('http://127.0.0.1:9465/metrics', timeout=10) as reply:
+        assert reply.headers['Content-Type'].startswith('text/plain; version=0.0.4')
+        return reply.read().decode()
+
+
+def test_metrics_are_prometheus_text(counted):
+    text = scrape()
+    for line in text.splitlines():
+        assert re.fullmatch(r'[a-z_]+\{process="[a-z0-9-]+"(,[a-z]+="[^"]*")*\} [0-9]+', line), line
+    value = lambda pattern: sum(int(v) for v in re.findall(pattern + r'.*\} ([0-9]+)', text))
+    assert value('postern_messages_accepted_total') == 2
+    assert re.search(r'postern_outcomes_total\{process="queue-0",result="delivered",reason="sent",grade="auth"\} 1', text)
+    assert value('postern_would_have_been_plaintext_total') >= 1
+    assert value('postern_handshakes_total.*side="server",result="good"') == 2 and value('postern_handshakes_total.*side="client",result="failed"') >= 1
+    assert value('postern_queue_recipients.*state="queued"') == 1
+    assert value('postern_commit_size_count') > 0 and value('postern_process_up') == 8
+
+
+def test_rules_and_dashboard_name_what_exists(counted):
+    text = scrape()
+    for name in ('prometheus-rules.yml', 'grafana-dashboard.json'):
+        with open(os.path.join(TOP, 'contrib', name), encoding='utf-8') as f:
+            words = f.read()
+        if name.endswith('.json'):
+            json.loads(words)
+        for metric in set(re.findall(r'postern_[a-z_]+', words)):
+            assert metric + '{' in text or metric in ('postern_logins_total',), (name, metric)
+
+
+def test_metrics_answer_nothing_else(counted):
+    for request in (b'GET / HTTP/1.1\r\n\r\n', b'POST /metrics HTTP/1.1\r\n\r\n', b'\x16\x03\x01garbage\r\n\r\n'):
+        with socket.create_connection(('127.0.0.1', 9465), 10) as sock:
+            sock.sendall(request)
+            assert sock.recv(1000).startswith(b'HTTP/1.1 404')
+    with socket.create_connection(('127.0.0.1', 9465), 10) as sock:
+        sock.sendall(b'x' * 10000)
+        try:
+            assert sock.recv(100) == b''
+        except ConnectionResetError:
+            pass
+    assert 'postern_process_up' in scrape()
+
+
+# --- sendmail -----------------------------------------------------------------------------------------
+
+def sendmail(gateway, *words, text='Subject: from a program\n\nhi\n', config=True):
+    lab = gateway.lab
+    return subprocess.run([os.path.join(lab.binaries(), 'sendmail'), *(['-C', lab.path('postern.conf')] if config else []), *words], input=text,
+                          capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope='module')
+def local(gateway):
+    gateway.restart(top='')
+    text = gateway.lab.config().replace('networks 127.0.3.0/24;', 'networks 127.0.3.0/24 127.0.0.0/30;')
+    gateway.lab.stop_gateway()
+    gateway.lab.start_gateway(text)
+    return gateway
+
+
+def arrived(gateway, subject, seconds=20):
+    found = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('good.test') if f'Subject: {subject}\r\n' in m['data']], seconds, 0.2)
+    return found[-1] if found else None
+
+
+def test_sendmail(local):
+    done = sendmail(local, '-f', 'app@inside.test', '-oi', 'x@good.test', text='Subject: plain way\n\n.\nbehind the dot\n')
+    assert done.returncode == 0, done.stderr
+    mail = arrived(local, 'plain way')
+    assert mail['sender'] == 'app@inside.test' and '\r\n\r\n.\r\nbehind the dot\r\n' in mail['data']
+    assert 'From: app@inside.test\r\n' in mail['data'] and '\r\nDate: ' in mail['data'] and '\r\nMessage-ID: <' in mail['data']
+
+
+def test_sendmail_takes_recipients_from_the_fields(local):
+    text = ('From: App <app@inside.test>\nTo: "Last, First" <a@good.test>, (comment, x) b@good.test\nCc: friends: c@good.test;\n'
+            'Bcc: d@good.test,\n e@good.test\nSubject: by fields\n\nhi\n')
+    assert sendmail(local, '-t', '-f', 'app@inside.test', text=text).returncode == 0
+    mail = arrived(local, 'by fields')
+    assert sorted(mail['rcpts']) == [c + '@good.test' for c in 'abcde'] and 'Bcc' not in mail['data'] and 'd@good.test' not in mail['data'].split('Received')[0]
+
+
+@pytest.mark.parametrize('words,text,code', [
+    (['-f', 'a@inside.test', 'not an address'], 'x\n', 65), (['-f', 'a@inside.test'], 'Subject: nobody\n\nx\n', 64), (['-Z'], '', 64), (['--help'], '', 0),
+    (['-f', 'bad sender', 'x@good.test'], 'x\n', 64), (['-bz'], '', 64), (['-t', '-f', 'a@inside.test'], 'To: \n\nx\n', 64),
+    (['-f', 'a@inside.test', 'x@good.test'], 'Subject: bare\n\na\rb\n', 65)])
+def test_sendmail_says_what_is_wrong(local, words, text, code):
+    done = sendmail(local, *words, text=text)
+    assert done.returncode == code and (code == 0 or done.stderr.startswith('sendmail: ')), done
+
+
+def test_sendmail_refused_by_the_gateway(local):
+    done = sendmail(local, '-f', 'a@inside.test', 'x@good.test', text='Subject: big\n' + 'X: y\n' * 3000 + '\nx\n')
+    assert done.returncode == 69 and 'did not take it: 552' in done.stderr
+
+
+def test_sendmail_speaks_smtp(local):
+    lab = local.lab
+    done = subprocess.run([os.path.join(lab.binaries(), 'sendmail'), '-C', lab.path('postern.conf'), '-bs'], capture_output=True, timeout=30,
+                          input=b'EHLO x\r\nMAIL FROM:<a@inside.test>\r\nRCPT TO:<x@good.test>\r\nQUIT\r\n')
+    codes = [line[:3] for line in done.stdout.split(b'\r\n') if line[3:4] == b' ']
+    assert codes == [b'220', b'250', b'250', b'250', b'221'] and done.returncode == 0
+
+
+def test_sendmail_while_the_gateway_is_down(local):
+    lab = local.lab
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    for i in range(3):
+        done = sendmail(local, '-f', 'app@inside.test', 'x@good.test', text=f'Subject: kept {i}\n\n.dotted\n..\n' + 'long line ' * 90 + '\n')
+        assert done.returncode == 0, done.stderr
+    mode = os.stat(lab.path('drop')).st_mode
+    assert mode & 0o7777 == 0o1733 and len(os.listdir(lab.path('drop'))) == 3
+    with open(lab.path('drop', 'mail-rubbish'), 'w') as out:
+        out.write('postern-drop 1\nfrom x\nto nobody\n\n')
+    os.symlink('/etc/passwd', lab.path('drop', 'mail-link'))
+    lab.start_gateway(text)
+    for i in range(3):
+        mail = arrived(local, f'kept {i}', 30)
+        assert mail and mail['data'].count('\r\n.dotted\r\n..\r\nlong line') == 1
+    assert lab.wait_for(lambda: sorted(os.listdir(lab.path('drop'))) == ['refused-link', 'refused-rubbish'], 20)
+
+
+# --- first steps ------------------------------------------------------------------------------------------
+
+def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
+    lab, path = gateway.lab, str(tmp_path / 'postern.conf')
+    words = ['init', '--output', path, '--yes', '--hostname', 'mx.clinic.example', '--domains', 'clinic.example ward.clinic.example',
+             '--deliver-to', 'exchange.clinic.example:25', '--submission', 'yes', '--administrator', 'admin@clinic.example']
+    done = lab.postern(*words)
+    assert done.returncode == 0, done.stderr
+    text = open(path).read()
+    assert '\nlisten submission' in text and text.count('#') > 8 and 'domains    clinic.example ward.clinic.example;' in text
+    shown = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'check-config', '--show'], capture_output=True, text=True)
+    assert 'hostname "mx.clinic.example"' in shown.stdout
+    assert lab.postern(*words).returncode == 1 and open(path).read() == text  # never overwritten
+    assert lab.postern('init', '--output', path + '2', '--yes').returncode == 64
+    assert lab.postern('init', '--output', path + '3', '--yes', '--hostname', 'not a name', '--domains', 'x.example', '--deliver-to', 'y').returncode == 78
+    asked = subprocess.run([os.path.join(lab.binaries(), 'postern'), 'init', '--output', path + '4'], capture_output=True, text=True,
+                           input='mx.a.example\nA\na.example\nin.a.example\n\n\n\n\n\n')
+    assert asked.returncode == 0 and 'The name of this gateway' in asked.stderr
+
+
+def test_doctor_says_what_is_missing(gateway):
+    gateway.restart()
+    lab = gateway.lab
+    rows = {r['what']: r for r in lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
+    assert rows['posternd']['state'] == 'ok' and rows['port']['state'] == 'ok' and rows['store']['state'] == 'ok'
+    assert rows['certificate']['state'] == 'ok' and 'gateway.test' in rows['certificate']['finding']
+    assert rows['outbound']['state'] == 'ok' and rows['name service']['state'] == 'ok' and rows['at-rest key']['state'] == 'ok'
+    done = lab.postern('doctor', '--outbound', '127.0.1.99')
+    assert done.returncode == 1 and 'WRONG   outbound' in done.stdout and 'set a smart host' in done.stdout
+
+
+# --- service manager --------------------------------------------------------------------------------------------
+
+def test_service_manager_hears_when_it_is_ready(gateway, tmp_path):
+    lab = gateway.lab
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(str(tmp_path / 'notify'))
+    sock.settimeout(20)
+    os.environ['NOTIFY_SOCKET'] = str(tmp_path / 'notify')
+    try:
+        lab.start_gateway(text)
+        assert sock.recv(100) == b'READY=1'
+        assert sock.recv(100) == b'WATCHDOG=1'
+        lab.stop_gateway()
+        heard = [sock.recv(100)]
+        while heard[-1] != b'STOPPING=1':
+            heard.append(sock.recv(100))
+    finally:
+        del os.environ['NOTIFY_SOCKET']
+        sock.close()
+    lab.start_gateway(text)
+
+
+def test_sockets_opened_by_the_service_manager(gateway):
+    lab = gateway.lab
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    ready = socket.create_server((GATEWAY_ADDRESS, 25))
+    script = f'exec 3<&{ready.fileno()}; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+    env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0:abort_on_error=1:handle_abort=0')
+    os.set_inheritable(ready.fileno(), True)
+    log = open(lab.path('log', 'posternd'), 'a')
+    proc = subprocess.Popen(['bash', '-c', script, 'posternd', os.path.join(lab.binaries(), 'posternd'), '-c', lab.path('postern.conf')], close_fds=False, env=env,
+                            stdout=log, stderr=log)
+    lab.procs['posternd'] = proc
+    lab.wait_ready()
+    ready.close()
+    with smtplib.SMTP(GATEWAY_ADDRESS, 25, timeout=20) as c:
+        assert c.ehlo()[0] == 250
+    lab.stop_gateway()
+    lab.start_gateway(text)
+
+
+# --- the store ------------------------------------------------------------------------------------------------------
+
+def test_store_check_and_backup_while_mail_flows(gateway, tmp_path):
+    lab = gateway.lab
+    kept = [gateway.send('x@tempfail.test', body='b' * (10 if i % 2 else 200000)) for i in range(6)]
+    for k in kept:
+        gateway.wait_reason(k, 'rejected')
+    target = str(tmp_path / 'copy')
+    done = lab.postern('store', 'backup', target)
+    assert done.returncode == 0, done.stderr
+    done = lab.postern('store', 'check')
+    assert done.returncode == 0 and 'whole' in done.stdout, done.stdout
+    assert lab.postern('store', 'backup', target).returncode == 1
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    shutil.move(lab.path('store'), lab.path('store.lost'))
+    shutil.copytree(target, lab.path('store'))
+    subprocess.run(['chown', '-R', 'nobody', lab.path('store')], check=True)
+    lab.start_gateway(text)
+    for k in kept:
+        assert gateway.state(k)['state'] == 'waiting'
+        assert lab.postern('queue', 'delete', k).returncode == 0
+    lab.stop_gateway()
+    name = sorted(os.listdir(lab.path('store.lost', 'spool')))[0]
+    os.unlink(lab.path('store.lost', 'spool', name))
+    open(lab.path('store.lost', 'spool', 'ffff-1-1'), 'w').close()
+    shutil.rmtree(lab.path('store'))
+    shutil.move(lab.path('store.lost'), lab.path('store'))
+    done = lab.postern('store', 'check')
+    assert done.returncode == 1 and f'missing: {lab.path("store")}/spool/{name}' in done.stdout, done.stdout
+    shutil.rmtree(lab.path('store'))
+    lab.start_gateway(text)
+
+
+def test_no_inodes_left(gateway):
+    """The file system has room but no more files: 452, and nothing is lost."""
+    lab = gateway.lab
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    shutil.rmtree(lab.path('store'), ignore_errors=True)
+    os.mkdir(lab.path('store'))
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m,nr_inodes=8', 'none', lab.path('store')], check=True)
+    try:
+        lab.start_gateway(text)
+        small = gateway.send('x@tempfail.test')
+        codes = []
+        for _ in range(6):
+            with gateway.smtp() as c:
+                c.mail('nurse@inside.test')
+                c.rcpt('x@tempfail.test')
+                codes.append(c.data('Subject: large\r\n\r\n' + 'x' * 70 + ('\r\n' + 'y' * 70) * 3000)[0])
+        assert set(codes) == {250, 452}, codes
+        assert gateway.state(small)['state'] in ('waiting', 'queued')
+        lab.stop_gateway()
+        lab.start_gateway(text)
+        assert gateway.state(small)['state'] in ('waiting', 'queued')
+    finally:
+        lab.stop_gateway()
+        subprocess.run(['umount', lab.path('store')], check=True)
+        lab.start_gateway(text)
+
+
+
+def test_a_clock_that_jumps(gateway):
+    """A day ahead and back: nothing is given up because of it, nothing waits for yesterday to come again."""
+    lab = gateway.lab
+    fault = os.path.join(TOP, 'build', 'tests', 'libcrash_fault.so')
+    build = lab.build
+    if not os.path.exists(fault):
+        subprocess.run(['ninja', '-C', os.path.join(TOP, 'build'), 'tests/libcrash_fault.so'], check=True, capture_output=True)
+    shutil.copy(fault, lab.path('etc', 'fault.so'))  # where every user may read it
+    fault = lab.path('etc', 'fault.so')
+    text = lab.config(lifetime='2h', first_retry='1s', queue='longest-retry 2s;')
+    lab.stop_gateway()
+    shift = lab.path('clock')
+    with open(shift, 'wb') as out:
+        out.write(struct.pack('q', 0).ljust(4096, b'\0'))
+    os.chmod(shift, 0o644)
+    shutil.rmtree(lab.path('bin'))  # the ordinary build: the sanitizers must be loaded first themselves
+    os.mkdir(lab.path('bin'))
+    lab.build = os.path.join(TOP, 'build')
+    os.environ.update(LD_PRELOAD=fault, CLOCK_FILE=shift)
+
+    def set_clock(hours):
+        with open(shift, 'r+b') as out:
+            out.write(struct.pack('q', hours * 3600 * 1000))
+    try:
+        try:
+            lab.start_gateway(text)
+        finally:
+            del os.environ['LD_PRELOAD'], os.environ['CLOCK_FILE']
+        number = gateway.send('x@tempfail.test')
+        gateway.wait_reason(number, 'rejected')
+        set_clock(24)
+        assert lab.wait_for(lambda: 'forward-ms' in lab.log(), 20)
+        attempts = gateway.state(number)['attempts']
+        assert lab.wait_for(lambda: gateway.state(number)['attempts'] > attempts + 1, 20)
+        assert gateway.state(number)['state'] == 'waiting'  # a day old, it seems, and not given up
+        set_clock(0)
+        assert lab.wait_for(lambda: 'back-ms' in lab.log(), 20)
+        attempts = gateway.state(number)['attempts']
+        assert lab.wait_for(lambda: gateway.state(number)['attempts'] > attempts + 1, 20)
+    finally:
+        lab.stop_gateway()
+        shutil.rmtree(lab.path('bin'))
+        os.mkdir(lab.path('bin'))
+        lab.build = build
+        lab.start_gateway()
