@@ -320,9 +320,9 @@ def test_a_clock_that_jumps(gateway):
         number = gateway.send('x@tempfail.test')
         gateway.wait_reason(number, 'rejected')
         set_clock(24)
-        assert lab.wait_for(lambda: 'forward-ms' in lab.log(), 20)
+        assert lab.wait_for(lambda: 'forward-ms' in lab.log(), 20), lab.log()[-3000:]
         attempts = gateway.state(number)['attempts']
-        assert lab.wait_for(lambda: gateway.state(number)['attempts'] > attempts + 1, 20)
+        assert lab.wait_for(lambda: gateway.state(number)['attempts'] > attempts + 1, 20), (gateway.state(number), lab.log()[-4000:])
         assert gateway.state(number)['state'] == 'waiting'  # a day old, it seems, and not given up
         set_clock(0)
         assert lab.wait_for(lambda: 'back-ms' in lab.log(), 20)

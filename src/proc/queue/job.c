@@ -573,8 +573,8 @@ static void on_saved(void *arg, enum store_result result)
                                                        .outcome_saved = {.lease = j->lease}});
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
-        if (r->state == RCPT_QUEUED && j->to) {
-            queue_retry_at(q, j->to, r->next_ms);
+        if (r->state == RCPT_QUEUED) { /* after a notice, too: it may have come due while the notice held it */
+            queue_retry_at(q, j->to ? j->to : queue_destination(q, r->next_hop), r->next_ms);
         }
         q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
                           (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);

@@ -132,6 +132,7 @@ struct queue {
     struct map *bouncing; /* message id -> job */
     struct link pump_list;
     struct timer *tick;
+    int64_t tick_at_ms; /* monotonic: when it will come */
     int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */
     int64_t trust_clock_mono_ms; /* after a jump forward nothing expires before */
     size_t hot_octets;

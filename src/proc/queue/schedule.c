@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { TICK_MS = 200, EXPIRE_BATCH = 200, RATE_FREE = 1000000, FIRST_LIMIT = 5, DEAD_AFTER = 3, PAUSE_MS = 2000,
+enum { TICK_MS = 200, PACE_MS = 20, EXPIRE_BATCH = 200, RATE_FREE = 1000000, FIRST_LIMIT = 5, DEAD_AFTER = 3, PAUSE_MS = 2000,
        LONGEST_PAUSE_MS = 60 * 60 * 1000, JUMP_MS = 60 * 1000, DISTRUST_MS = 60 * 60 * 1000 };
 
 struct destination *queue_destination(struct queue *q, struct str name)
@@ -133,15 +133,22 @@ void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot)
     queue_pump_soon(q, d);
 }
 
+/* The next tick comes within wait_ms, or when it was to come anyway. */
+static void tick_within(struct queue *q, int64_t wait_ms, int64_t least_ms)
+{
+    wait_ms = wait_ms > least_ms ? wait_ms : least_ms;
+    if (clock_mono_ms() + wait_ms < q->tick_at_ms || !timer_is_running(q->tick)) {
+        q->tick_at_ms = clock_mono_ms() + wait_ms;
+        timer_start(q->tick, wait_ms);
+    }
+}
+
 void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms)
 {
     if (next_ms < d->next_ms) {
         d->next_ms = next_ms;
     }
-    int64_t wait = next_ms - clock_wall_ms();
-    if (wait < TICK_MS * 5) {
-        timer_start(q->tick, wait > TICK_MS ? wait : TICK_MS);
-    }
+    tick_within(q, next_ms - clock_wall_ms(), TICK_MS);
 }
 
 /* One reading of due recipients of a destination. */
@@ -234,8 +241,7 @@ static unsigned limit_of(const struct queue *q, struct destination *d)
 static void pause_until(struct queue *q, struct destination *d, int64_t at_ms)
 {
     d->pause_ms = at_ms;
-    int64_t wait = at_ms - clock_wall_ms();
-    timer_start(q->tick, wait > 1 ? (wait < TICK_MS ? wait : TICK_MS) : 1);
+    tick_within(q, at_ms - clock_wall_ms(), PACE_MS);
 }
 
 static bool is_paused(const struct destination *d)
@@ -404,7 +410,7 @@ static void on_tick(void *arg)
     q->bounces_due = true; /* those that could not be written before */
     queue_notice_start(q);
     queue_check_space(q);
-    timer_start(q->tick, soonest - now > TICK_MS ? soonest - now : TICK_MS);
+    tick_within(q, soonest - now, TICK_MS);
 }
 
 static void on_loaded(void *arg, enum store_result result)
