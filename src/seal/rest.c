@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rest.c: encryption at rest over libsodium. Called by smtpin (seal, wrap), smtpout (read; seal
- * for bounces) and keys (unwrap). The only folder that includes libsodium.
+ * rest.c: encryption at rest: bodies by AES-256-GCM (tls/aead.c), keys by libsodium. Called by smtpin
+ * (seal, wrap), smtpout (read; seal for bounces) and keys (unwrap). The only folder that includes libsodium.
  */
 #include "seal/rest.h"
+#include "tls/aead.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -17,15 +18,23 @@ struct rest_wrapper {
     bool made;
 };
 
+/* The header that says how a body is sealed; bodies of earlier versions begin with 24 random octets, and
+ * are libsodium's secretstream with pieces of the same size. */
+static const unsigned char magic[REST_HEADER] = "postern aes-256-gcm 16K";
+
+enum { TAG_MORE = 0, TAG_FINAL = crypto_secretstream_xchacha20poly1305_TAG_FINAL };
+
 struct rest_sealer {
-    crypto_secretstream_xchacha20poly1305_state state;
-    unsigned char header[REST_HEADER];
+    struct tls_aead *aead;
+    uint64_t number; /* of the next piece */
     bool started;
     struct buf piece;
 };
 
 struct rest_reader {
-    crypto_secretstream_xchacha20poly1305_state state;
+    crypto_secretstream_xchacha20poly1305_state state; /* without aead */
+    struct tls_aead *aead;
+    uint64_t number;
     unsigned char key[REST_KEY];
     bool started, done;
     struct buf piece;
@@ -183,24 +192,23 @@ struct rest_sealer *rest_sealer_new(const unsigned char key[REST_KEY])
 {
     struct rest_sealer *s = err_calloc(1, sizeof *s);
     s->piece = BUF_INIT(REST_PIECE);
-    crypto_secretstream_xchacha20poly1305_init_push(&s->state, s->header, key);
+    s->aead = tls_aead_new(key, true);
+    must(s->aead);
     return s;
 }
 
+/* A piece is one octet that says whether it is the last, and the text. */
 static int seal_piece(struct rest_sealer *s, struct str plain, bool last, struct buf *out)
 {
-    char *room;
-    int r = s->started ? 0 : buf_append(out, s->header, sizeof s->header);
+    char *room, tag = last ? TAG_FINAL : TAG_MORE;
+    int r = s->started ? 0 : buf_append(out, magic, sizeof magic);
     s->started = true;
     r = r < 0 ? r : buf_reserve(out, plain.n + 17, &room);
-    if (r < 0) {
-        return r;
+    r = r < 0 ? r : tls_aead_seal(s->aead, s->number++, str_from(&tag, 1), plain, room);
+    if (r == 0) {
+        buf_commit(out, plain.n + 17);
     }
-    crypto_secretstream_xchacha20poly1305_push(
-        &s->state, (unsigned char *)room, NULL, (const unsigned char *)plain.p, plain.n, NULL, 0,
-        last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : 0);
-    buf_commit(out, plain.n + 17);
-    return 0;
+    return r;
 }
 
 /* Fills the held piece first; whole pieces go through without a copy. The last piece is held back. */
@@ -236,7 +244,7 @@ void rest_sealer_free(struct rest_sealer *s)
 {
     if (s) {
         buf_wipe(&s->piece);
-        sodium_memzero(s, sizeof *s);
+        tls_aead_free(s->aead);
         free(s);
     }
 }
@@ -249,32 +257,55 @@ struct rest_reader *rest_reader_new(const unsigned char key[REST_KEY])
     return r;
 }
 
+/* One octet more than the text: the tag of our own pieces comes first, and goes. */
+static int open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
+{
+    int e = tls_aead_open(r->aead, r->number++, sealed, room);
+    if (e == 0) {
+        *ret_n = sealed.n - 17;
+        *ret_tag = (unsigned char)room[0];
+        memmove(room, room + 1, *ret_n);
+    }
+    return e;
+}
+
+static int open_old(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
+{
+    unsigned long long n = 0;
+    int bad = crypto_secretstream_xchacha20poly1305_pull(&r->state, (unsigned char *)room, &n, ret_tag, (const unsigned char *)sealed.p,
+                                                         sealed.n, NULL, 0);
+    *ret_n = (size_t)n;
+    return bad ? -EBADMSG : 0;
+}
+
 static int open_piece(struct rest_reader *r, struct str sealed, struct buf *out)
 {
     char *room;
-    unsigned char tag;
+    unsigned char tag = TAG_MORE;
+    size_t n = 0;
     if (sealed.n < 17 || r->done) {
         return -EBADMSG;
     }
     int err = buf_reserve(out, sealed.n, &room);
+    err = err < 0 ? err : r->aead ? open_own(r, sealed, room, &n, &tag) : open_old(r, sealed, room, &n, &tag);
     if (err < 0) {
         return err;
     }
-    unsigned long long n;
-    if (crypto_secretstream_xchacha20poly1305_pull(&r->state, (unsigned char *)room, &n, &tag,
-                                                   (const unsigned char *)sealed.p, sealed.n, NULL,
-                                                   0) != 0) {
-        return -EBADMSG;
-    }
-    buf_commit(out, (size_t)n);
-    r->done = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+    buf_commit(out, n);
+    r->done = tag == TAG_FINAL;
     return 0;
 }
 
 static int start_reading(struct rest_reader *r)
 {
-    int bad = crypto_secretstream_xchacha20poly1305_init_pull(
-        &r->state, (const unsigned char *)buf_str(&r->piece).p, r->key);
+    const unsigned char *header = (const unsigned char *)buf_str(&r->piece).p;
+    int bad = 0;
+    if (memcmp(header, magic, sizeof magic) == 0) {
+        r->aead = tls_aead_new(r->key, false);
+        bad = !r->aead;
+    } else {
+        bad = crypto_secretstream_xchacha20poly1305_init_pull(&r->state, header, r->key);
+    }
     r->started = true;
     buf_reset(&r->piece);
     return bad ? -EBADMSG : 0;
@@ -318,6 +349,7 @@ void rest_reader_free(struct rest_reader *r)
 {
     if (r) {
         buf_wipe(&r->piece);
+        tls_aead_free(r->aead);
         sodium_memzero(r, sizeof *r);
         free(r);
     }

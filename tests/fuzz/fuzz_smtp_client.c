@@ -6,12 +6,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct smtp_client_config config = {.hello = "gw.test"};
-    static const struct str rcpts[] = {{"x@y.test", 8}, {"z@y.test", 8}};
+    const struct smtp_client_config config = {.hello = "gw.test", .lmtp = size % 4 == 3};
+    static const struct smtp_mail_rcpt rcpts[] = {{.path = {"x@y.test", 8}, .notify = NOTIFY_SUCCESS, .orcpt = {"rfc822;x", 8}}, {.path = {"z@y.test", 8}}};
     struct str in = str_from((const char *)data, size);
     const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = rcpts, .n_rcpts = 2, .size = 9, .is_8bit = true};
     struct smtp_client *c = smtp_client_new(&config);
-    bool over = false, tls = false, offered = false;
+    bool over = false, tls = false, offered = false, logged_in = false;
     for (size_t turn = 0; !over && turn < 10000; turn++) {
         struct smtp_client_event ev;
         struct permit permit = {.granted = true, .transport = tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
@@ -39,14 +39,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             smtp_client_tls_started(c);
             break;
         case SMTP_CL_READY:
+            if (tls && smtp_client_caps(c)->auth[0] && !logged_in) {
+                logged_in = true;
+                smtp_client_auth(c, "PLAIN", STR("eA=="));
+                break;
+            }
+            over = smtp_client_send(c, &permit, &mail) < 0;
+            break;
         case SMTP_CL_DONE:
-            must(!ev.accepted || ev.answer->code / 100 == 2);
+            must(!ev.accepted || config.lmtp || ev.answer->code / 100 == 2);
             over = smtp_client_send(c, &permit, &mail) < 0;
             break;
         case SMTP_CL_RCPT:
             must(ev.rcpt < 2);
             break;
+        case SMTP_CL_RCPT_DONE:
+            must(ev.rcpt < 2);
+            break;
+        case SMTP_CL_AUTH_STEP:
+            smtp_client_auth_reply(c, STR("eA=="));
+            break;
+        case SMTP_CL_AUTH_DONE:
+            over = smtp_client_send(c, &permit, &mail) < 0;
+            break;
         case SMTP_CL_BODY:
+            if (smtp_client_wants_body(c)) {
+                must(smtp_client_body(c, STR(".x\r\n"), false) == 0);
+            }
             must(smtp_client_body(c, STR(".x\r\n"), true) == 0);
             break;
         case SMTP_CL_REFUSED:

@@ -3,6 +3,9 @@
  */
 #include "check.h"
 #include "seal/rest.h"
+#include "tls/aead.h"
+
+#include <sodium.h>
 
 static void fill(char *p, size_t n)
 {
@@ -104,8 +107,40 @@ static void only_keys_can_unwrap(void **state)
     rest_wrapper_free(w);
 }
 
+/* GCM test case 14 and 13 of the specification (McGrew, Viega): all-zero key and nonce. */
+static void gcm_vectors(void **state)
+{
+    static const unsigned char key[TLS_AEAD_KEY], zeros[16];
+    static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e, 0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
+                                           0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0, 0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
+    char out[32], back[16];
+    (void)state;
+    struct tls_aead *a = tls_aead_new(key, true), *b = tls_aead_new(key, false);
+    assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1), str_from((const char *)zeros, 15), out), 0);
+    assert_memory_equal(out, want, sizeof want);
+    assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), back), 0);
+    assert_memory_equal(back, zeros, sizeof back);
+    assert_int_equal(tls_aead_open(b, 1, str_from(out, sizeof out), back), -EBADMSG); /* another piece's place */
+    tls_aead_free(a);
+    tls_aead_free(b);
+}
+
+/* A body sealed by the version before (libsodium's secretstream) is still read. */
+static void old_bodies(void **state)
+{
+    unsigned char key[REST_KEY] = {7}, sealed[REST_HEADER + 17 + 5];
+    crypto_secretstream_xchacha20poly1305_state st;
+    CLEANUP(buf_free) struct buf back = BUF_INIT(100);
+    (void)state;
+    assert_int_equal(rest_init(), 0);
+    crypto_secretstream_xchacha20poly1305_init_push(&st, sealed, key);
+    crypto_secretstream_xchacha20poly1305_push(&st, sealed + REST_HEADER, NULL, (const unsigned char *)"hello", 5, NULL, 0, crypto_secretstream_xchacha20poly1305_TAG_FINAL);
+    assert_int_equal(open_sealed(key, str_from((const char *)sealed, sizeof sealed), 1000, &back), 0);
+    check_str(buf_str(&back), "hello");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gcm_vectors), cmocka_unit_test(old_bodies), cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,17 @@ _postern() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     case "$previous" in
         -c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
+        store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
+        init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
+        doctor) COMPREPLY=($(compgen -W "--outbound" -- "$word")); return ;;
+        backup|--output|--chain|--key) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        passwd|addresses|disable|enable|remove)
+            COMPREPLY=($(compgen -W "$(postern --json user list 2>/dev/null | sed -n 's/^ *"name": "\(.*\)".*/\1/p')" -- "$word")); return ;;
         queue) COMPREPLY=($(compgen -W "list show retry hold release delete" -- "$word")); return ;;
         domains) COMPREPLY=($(compgen -W "list show alarms confirm import" -- "$word")); return ;;
         exception) COMPREPLY=($(compgen -W "list add end" -- "$word")); return ;;
-        add) COMPREPLY=($(compgen -W "relax legacy" -- "$word")); return ;;
+        add) [ "${COMP_WORDS[COMP_CWORD - 2]}" = exception ] && COMPREPLY=($(compgen -W "relax legacy" -- "$word")); return ;;
         sts) COMPREPLY=($(compgen -W "show refresh preload" -- "$word")); return ;;
         tlsrpt) COMPREPLY=($(compgen -W "list show sent send" -- "$word")); return ;;
         probe) COMPREPLY=($(compgen -W "--quick --deep --file" -- "$word")); return ;;
@@ -15,6 +22,6 @@ _postern() {
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
     esac
-    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt check-config reload --json --config --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store init doctor check-config reload --json --config --help --version" -- "$word"))
 }
 complete -F _postern postern

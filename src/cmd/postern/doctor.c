@@ -149,6 +149,7 @@ static void look_resolver(struct doctor *d)
     char problem[300] = "";
     if (dns_resolver_new(x.loop, &config, problem, sizeof problem, &r) < 0) {
         tell(d, ILL, "name service", problem, "See the resolver block in postern.conf(5).");
+        loop_free(x.loop);
         return;
     }
     struct timer *t = timer_new(x.loop, give_up, &x);
@@ -157,6 +158,7 @@ static void look_resolver(struct doctor *d)
     loop_run(x.loop);
     timer_free(t);
     dns_resolver_free(r);
+    loop_free(x.loop);
     if (!x.done || !x.result.answers) {
         tell(d, ILL, "name service", x.done ? x.result.text : "no answer", "No mail can be delivered without it: is UDP and TCP port 53 open to the outside?");
     } else {

@@ -374,7 +374,7 @@ static void watch_clock(struct queue *q, int64_t now)
         struct str name;
         void *value;
         while (map_next(q->destinations, &cursor, &name, &value)) {
-            ((struct destination *)value)->next_ms = now; /* each is looked at anew */
+            ((struct destination *)value)->next_ms = now + child_conf(q->child)->queue.retry_max; /* as the rows now say */
         }
     }
 }

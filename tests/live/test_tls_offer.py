@@ -1,0 +1,50 @@
+"""What the server offers in each profile, as sslscan sees it, against the lists in tests/live/snapshots. They are
+written by hand from RFC 9325, SP 800-52r2 and docs/decision.md; POSTERN_SNAPSHOTS=write shows what is there instead."""
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import GATEWAY_ADDRESS
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PORTS = {25: 'smtp', 587: 'submission', 465: 'submissions'}
+
+
+@pytest.fixture(scope='module', params=['strict', 'nist', 'wide'])
+def profiled(request, gateway):
+    lab = gateway.lab
+    ca = lab.path('ca')
+    if not os.path.exists(f'{ca}/offer.pem'):
+        subprocess.run(f'cd {ca} && openssl req -newkey rsa:2048 -nodes -keyout offer.key -out offer.csr -subj /CN=gateway.test -addext subjectAltName=DNS:gateway.test && '
+                       f'openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in offer.csr -out offer.pem -notext -days 20', shell=True, check=True, capture_output=True)
+    lab.stop_gateway()
+    text = lab.config(certificate=f'certificate {{ chain {ca}/gateway.test.pem; key {ca}/gateway.test.key; }}\ncertificate {{ chain {ca}/offer.pem; key {ca}/offer.key; }}')
+    text = re.sub(r'listen smtp \{[^}]*\}', '\n'.join(f'listen {name} {{ address {GATEWAY_ADDRESS}:{port}; profile {request.param}; }}' for port, name in PORTS.items()), text)
+    lab.start_gateway(text)
+    return gateway, request.param
+
+
+def offered(gateway, port):
+    env = gateway.lab.tools_env()
+    start = [] if port == 465 else ['--starttls-smtp']
+    done = subprocess.run([os.path.join(gateway.lab.root, 'usr/bin/sslscan'), '--no-colour', '--no-heartbleed', *start, f'{GATEWAY_ADDRESS}:{port}'],
+                          capture_output=True, text=True, timeout=120, env=env)
+    lines = [f'{name} {state}' for name, state in re.findall(r'^(SSLv2|SSLv3|TLSv1\.[0-3])\s+(enabled|disabled)', done.stdout, re.M)]
+    lines += [f'{version} {cipher} {bits}' for version, bits, cipher in re.findall(r'^(?:Preferred|Accepted)\s+(TLSv1\.[0-3])\s+(\d+) bits\s+(\S+)', done.stdout, re.M)]
+    lines += ['preferred ' + v + ' ' + c for v, c in re.findall(r'^Preferred\s+(TLSv1\.[0-3])\s+\d+ bits\s+(\S+)', done.stdout, re.M)]
+    lines += [w for w in ('Compression disabled', 'Session renegotiation not supported', 'Secure session renegotiation supported') if w.lower() in done.stdout.lower()]
+    return lines, done.stdout
+
+
+@pytest.mark.parametrize('port', PORTS)
+def test_offer(profiled, port):
+    gateway, profile = profiled
+    lines, raw = offered(gateway, port)
+    path = os.path.join(HERE, 'snapshots', f'{profile}.txt')
+    if os.environ.get('POSTERN_SNAPSHOTS') == 'write':
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as out:
+            out.write('\n'.join(lines) + '\n')
+    with open(path) as wanted:
+        assert lines == wanted.read().splitlines(), raw
