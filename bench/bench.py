@@ -132,7 +132,7 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
             sink.kill()
             raise RuntimeError(load.stderr)
         try:
-            last = int(sink.communicate(timeout=300)[0].split()[1])
+            last = int(sink.communicate(timeout=60)[0].split()[1])
         except subprocess.TimeoutExpired:
             sink.kill()
             raise
