@@ -27,7 +27,7 @@ static enum proxy_result read_text(struct str in, size_t *ret_n, char ip[46])
         return PROXY_BAD;
     }
     struct str rest = str_slice(in, 6, lf - 1), word[5];
-    if (str_eq(str_slice(rest, 0, 7), STR("UNKNOWN"))) {
+    if (str_starts_nocase(rest, STR("UNKNOWN"))) {
         return PROXY_LOCAL;
     }
     for (size_t i = 0; i < ARRAY_LEN(word); i++) {

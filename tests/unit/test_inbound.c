@@ -101,7 +101,8 @@ static void proxy_header(void **state)
     assert_int_equal(proxy(str_from(v2_ip6, sizeof v2_ip6 - 1), &n, "2001:db8::1"), PROXY_GIVEN);
     assert_int_equal(proxy(str_from(v2_local, sizeof v2_local - 1), &n, ""), PROXY_LOCAL);
     static const char *const bad[] = {"EHLO x\r\n", "PROXY TCP4 192.0.2.7 192.0.2.8 56324\r\n", "PROXY TCP4 2001:db8::7 192.0.2.8 1 25\r\n",
-                                      "PROXY TCP4 192.0.2.7 192.0.2.8 1 70000\r\n", "PROXY TCP4 192.0.2.7 192.0.2.8 1 25\n", "PROXY TCP4 192.0.2.7 192.0.2.8 1 25 x\r\n"};
+                                      "PROXY TCP4 192.0.2.7 192.0.2.8 1 70000\r\n", "PROXY TCP4 192.0.2.7 192.0.2.8 1 25\n", "PROXY TCP4 192.0.2.7 192.0.2.8 1 25 x\r\n",
+                                      "PROXY Ax\r\n", "PROXY \r\n"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_int_equal(proxy(str_c(bad[i]), &n, ""), PROXY_BAD);
     }
