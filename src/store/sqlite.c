@@ -35,10 +35,13 @@ const char *rcpt_state_name(enum rcpt_state s)
 
 
 /* Runs a statement that returns no row. After a failure nothing more of the batch is run: SQLite may
- * have rolled the transaction back by itself (full disk, no memory), and what came then would be
- * committed on its own. */
+ * have rolled the transaction back by itself (full disk, no memory; a read can fail so as well), and what
+ * came then would be committed on its own. */
 void store_run(struct store *s, enum statement which)
 {
+    if (which != Q_BEGIN && sqlite3_get_autocommit(s->db)) {
+        s->batch_failed = true;
+    }
     if (s->batch_failed && which != Q_ROLLBACK) {
         return;
     }
