@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rest.h: messages encrypted at rest, and the wrapping of their keys.
  *
- * Each body has its own random key (AES-256-GCM in numbered pieces of 16 KiB, the last one marked, so that
- * truncation and reordering are noticed; docs/decisions/0012 has the measurement). The key is wrapped for the `keys` process: smtpin makes an X25519 pair
+ * Each body has its own random key (AES-256-GCM in numbered pieces of 16 KiB, the last one marked, so
+ * that truncation and reordering are noticed; docs/decisions/0012 has the measurement). The key is
+ * wrapped for the `keys` process: smtpin makes an X25519 pair
  * that lives at most a minute, derives one wrapping secret with the public key of `keys`, and
  * forgets both; only `keys` can open what was wrapped. docs/decisions/0003 says why not a sealed
  * box per message (measured).
