@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mailboxes.c: address lists, RFC 5322 3.4. Called by sendmail (-t).
+ * mailboxes.c: address lists, RFC 5322 3.4. Called by sendmail (-t) and smtpin (whose From it is).
  */
 #include "wire/mailboxes.h"
 

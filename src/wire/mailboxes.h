@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mailboxes.h: the addresses in a To, Cc or Bcc field (RFC 5322 3.4): names, comments, groups and quoted
+ * mailboxes.h: the addresses in a From, To, Cc or Bcc field (RFC 5322 3.4): names, comments, groups and quoted
  * strings are read over. Pure.
  */
 #pragma once

@@ -56,41 +56,12 @@ struct str section_authserv_id(struct str value)
     return str_slice(s, 0, n);
 }
 
-/* One mailbox: what stands in < >, else all of it; comments and quoted names are skipped. */
-static struct str address_of(struct str value)
+bool section_next_from(struct str *section, struct str *ret)
 {
-    unsigned depth = 0;
-    bool quoted = false;
-    size_t from = 0, to = value.n;
-    for (size_t i = 0; i < value.n; i++) {
-        char c = value.p[i];
-        if (c == '\\' && (quoted || depth > 0)) {
-            i++;
-        } else if (c == '"' && depth == 0) {
-            quoted = !quoted;
-        } else if (!quoted && c == '(') {
-            depth++;
-        } else if (!quoted && c == ')' && depth > 0) {
-            depth--;
-        } else if (!quoted && depth == 0 && c == '<') {
-            from = i + 1;
-            to = str_find(value, '>', i);
-            break;
-        } else if (!quoted && depth == 0 && c == ',') {
-            to = i;
-            break;
-        }
-    }
-    return str_trim(skip_cfws(str_slice(value, from, to)));
-}
-
-bool section_author(struct str section, struct str *ret)
-{
-    struct str rest = section, name, value;
-    while (header_next(&rest, &name, &value)) {
+    struct str name;
+    while (header_next(section, &name, ret)) {
         if (str_eq_nocase(name, STR("From"))) {
-            *ret = address_of(value);
-            return ret->n > 0;
+            return true;
         }
     }
     return false;

@@ -17,8 +17,8 @@ size_t section_end(struct str begin, size_t from);
 /* Appends the section (with or without its empty line) as changed. *ret_removed: fields taken out.
  * 0 or -ENOSPC. */
 int section_write(struct str section, const struct section_change *change, struct buf *out, unsigned *ret_removed) MUST_USE;
-/* The address of the first mailbox of the From field (RFC 5322 3.6.2), a view. False: there is no From,
- * or no address in it. */
-bool section_author(struct str section, struct str *ret);
+/* The value of the next From field (RFC 5322 3.6.2; mailboxes.h reads it), a view; *section moves behind
+ * it. False: there is none. */
+bool section_next_from(struct str *section, struct str *ret);
 /* The authserv-id of an Authentication-Results value, comments skipped (RFC 8601 2.2); may be empty. */
 struct str section_authserv_id(struct str value);

@@ -2,6 +2,7 @@
  * fuzz_proxy.c: libFuzzer target. A balancer's header, header sections and the words of RFC 3461.
  */
 #include "fuzz.h"
+#include "wire/mailboxes.h"
 #include "wire/notify.h"
 #include "wire/proxy.h"
 #include "wire/section.h"
@@ -19,7 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct section_change change = {.authserv_id = STR("mx.test"), .add_date = STR("x"), .add_message_id = STR("<x>")};
     n = section_end(in, 0);
     must(n <= size && section_write(str_slice(in, 0, n ? n : size), &change, &out, &removed) == 0);
-    (void)section_author(in, &author);
+    for (struct str rest = in, from; section_next_from(&rest, &from);) {
+        while (mailboxes_next(&from, &author)) {
+            must(author.n > 0 && author.p >= in.p && author.p + author.n <= in.p + in.n);
+        }
+    }
     buf_reset(&out);
     if (notify_xtext_read(in, &out) == 0) { /* what it means, written again, means the same */
         must(notify_xtext_write(buf_str(&out), &back) == 0);

@@ -95,7 +95,8 @@ def test_date_and_message_id_are_kept(desk):
 
 @pytest.mark.parametrize('sender,author,good', [
     (USER, USER, True), ('WARD@Inside.Test', 'ward@inside.test', True), ('x@clinic.test', 'y@clinic.test', True), ('', USER, True),
-    ('boss@inside.test', USER, False), (USER, 'boss@inside.test', False), (USER, '"nurse@inside.test" <boss@inside.test>', False)])
+    ('boss@inside.test', USER, False), (USER, 'boss@inside.test', False), (USER, '"nurse@inside.test" <boss@inside.test>', False),
+    (USER, f'{USER}, y@clinic.test', True), (USER, f'{USER}, boss@inside.test', False), (USER, f'{USER}\r\nFrom: boss@inside.test', False), (USER, f'(open {USER}', False)])
 def test_only_own_addresses(desk, sender, author, good):
     with client(desk) as c:
         code = c.mail(sender)[0]

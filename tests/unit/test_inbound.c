@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "policy/inbound.h"
+#include "wire/mailboxes.h"
 #include "wire/notify.h"
 #include "wire/proxy.h"
 #include "wire/section.h"
@@ -121,7 +122,7 @@ static void check_section(const char *in, const char *want, unsigned removed)
 /* RFC 8601 5: fields in our name go, those of others stay; RFC 6409 8: what is missing comes. */
 static void sections(void **state)
 {
-    struct str author = STR("");
+    struct str author = STR(""), from;
     (void)state;
     check_section("Date: d\r\nMESSAGE-ID: <x>\r\nAuthentication-Results: mx.test; spf=pass\r\n smtp.mailfrom=a\r\nSubject: s\r\n\r\n",
                   "Date: d\r\nMESSAGE-ID: <x>\r\nSubject: s\r\n\r\n", 1);
@@ -135,12 +136,21 @@ static void sections(void **state)
     assert_int_equal(section_end(STR("A: b\r\nC: d\r\n"), 0), 0);
     assert_int_equal(section_end(STR("\r\nbody"), 0), 2);
     static const char *const authors[][2] = {{"From: a@b.test\r\n", "a@b.test"}, {"X: y\r\nFrom: \"<evil@x>, (\" <a@b.test>\r\n", "a@b.test"},
-                                             {"From: (x <y@z>) a@b.test (c), d@e.test\r\n", "a@b.test (c)"}, {"From:\r\n Dr. A <a@b.test>, <c@d.test>\r\n", "a@b.test"}};
+                                             {"From: (x <y@z>) a@b.test (c), d@e.test\r\n", "a@b.test d@e.test"}, {"From:\r\n Dr. A <a@b.test>, <c@d.test>\r\n", "a@b.test c@d.test"},
+                                             {"From: team: a@b.test;\r\n", "a@b.test"}, {"From: (open <a@b.test>\r\n", ""}, {"From: \"open <a@b.test>, c@d.test\r\n", "\"open <a@b.test>, c@d.test"}};
     for (size_t i = 0; i < ARRAY_LEN(authors); i++) {
-        assert_true(section_author(str_c(authors[i][0]), &author));
-        check_str(author, authors[i][1]);
+        CLEANUP(buf_free) struct buf all = BUF_INIT(200);
+        struct str section = str_c(authors[i][0]);
+        assert_true(section_next_from(&section, &from));
+        while (mailboxes_next(&from, &author)) {
+            assert_int_equal(buf_printf(&all, "%s" STR_FMT, buf_len(&all) ? " " : "", STR_ARG(author)), 0);
+        }
+        check_str(buf_str(&all), authors[i][1]);
+        assert_false(section_next_from(&section, &from));
     }
-    assert_false(section_author(STR("To: a@b.test\r\n"), &author));
+    struct str two = STR("From: a@b.test\r\nTo: x@y.test\r\nfrom: c@d.test\r\n");
+    assert_true(section_next_from(&two, &from) && section_next_from(&two, &from));
+    check_str(from, "c@d.test");
 }
 
 /* RFC 3461 4 and its examples in section 10. */

@@ -13,6 +13,7 @@
 #include "sys/file.h"
 #include "wire/id.h"
 #include "wire/date.h"
+#include "wire/mailboxes.h"
 #include "wire/received.h"
 #include "wire/section.h"
 
@@ -137,13 +138,21 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
     }
 }
 
-/* From must be one of the sender's own addresses (RFC 6409 6.1 allows to enforce it). */
+/* Each mailbox of each From must be one of the sender's own addresses (RFC 6409 6.1 allows to enforce it):
+ * a reader may show any of them. One in which no address can be read is nobody's. */
 static void check_author(struct session *s, struct incoming *m, struct str section)
 {
-    struct str author;
-    if (section_author(section, &author) && !talk_may_send_as(s, author)) {
-        log_notice("author-refused", KV("login", s->login), KVS("from", author));
-        m->wrong_author = true;
+    struct str from, author;
+    while (section_next_from(&section, &from)) {
+        struct str rest = from;
+        bool own = mailboxes_next(&rest, &author) && talk_may_send_as(s, author);
+        while (own && mailboxes_next(&rest, &author)) {
+            own = talk_may_send_as(s, author);
+        }
+        if (!own) {
+            log_notice("author-refused", KV("login", s->login), KVS("from", from));
+            m->wrong_author = true;
+        }
     }
 }
 
