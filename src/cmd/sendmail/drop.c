@@ -73,7 +73,7 @@ int drop_put(const char *directory, const struct letter *l)
         (void)unlink(draft);
         return r;
     }
-    return 0; /* the directory cannot be opened by us, so not be synced: the name is as durable as the file system makes it */
+    return fsync(fd) < 0 ? -errno : 0; /* we may not open the directory; syncing the renamed file takes its new name along (ext4, XFS, Btrfs) */
 }
 
 int drop_get(const char *path, struct letter *ret)
