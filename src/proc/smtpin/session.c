@@ -217,7 +217,8 @@ static void take_plain(struct session *s, struct str bytes)
     session_process(s);
 }
 
-static void handshake_done(struct session *s)
+/* False: the session is over. */
+static bool handshake_done(struct session *s)
 {
     const struct tls_facts *f = tls_channel_facts(s->tls);
     s->wants_handshake = false;
@@ -226,13 +227,14 @@ static void handshake_done(struct session *s)
     if (s->service->engine.auth) {
         smtp_server_offer_auth(s->engine, login_mechanisms(s));
     }
-    if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
-        smtp_server_greet(s->engine);
-        (void)flush(s); /* an error shows at the next read */
-    }
     set_timer(s, s->settings->command_ms);
     log_debug("tls", KV("client", s->client.ip), KV("version", f->version), KV("cipher", f->cipher),
               KVN("bits", f->bits), KV("group", f->group));
+    if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
+        smtp_server_greet(s->engine);
+        return flush(s); /* fails when the client closed the channel in the same breath */
+    }
+    return true;
 }
 
 static void take_cipher(struct session *s, struct str bytes)
@@ -247,7 +249,10 @@ static void take_cipher(struct session *s, struct str bytes)
     }
     buf_free(&cipher);
     if (r == 0 && was_shaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
-        handshake_done(s);
+        if (!handshake_done(s)) {
+            buf_wipe(&plain);
+            return;
+        }
     }
     if (r < 0 || state == TLS_BROKEN) {
         s->in->count.handshakes_failed += was_shaking;
