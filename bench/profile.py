@@ -2,7 +2,7 @@
 """Where Postern's time goes in one cell of the bench: perf samples of all its processes as a flame graph, and the
 sync calls for each message. Run by bench/profile; needs perf (Debian: linux-perf) and the right to trace.
 
-Usage: profile.py SIZE:SESSIONS:plain|tls [PICTURE.svg]
+Usage: profile.py [--one: one message a session] SIZE:SESSIONS:plain|tls [PICTURE.svg]
 """
 import html
 import os
@@ -74,12 +74,14 @@ def draw(root, title):
 
 
 def main():
-    if len(sys.argv) < 2:
+    words = [w for w in sys.argv[1:] if w != '--one']
+    if not words:
         sys.exit(__doc__)
-    size, sessions, mode = sys.argv[1].split(':')
+    size, sessions, mode = words[0].split(':')
     size, sessions, tls = int(size), int(sessions), mode == 'tls'
     n = bench_module.COUNT.get(size, {}).get(sessions, 1000)
     bench = bench_module.Bench()
+    bench.per = 1 if '--one' in sys.argv else 10
     try:
         pid = bench.start_postern(tls)
         bench.relay(size, min(sessions, 20), tls, 40)
@@ -91,14 +93,14 @@ def main():
         count.send_signal(signal.SIGINT)
         syncs = sum(int(line.split(',')[0]) for line in count.communicate()[1].splitlines() if 'sync' in line)
         print(f'{n} messages of {size} octets, {sessions} sessions, {mode}: {n / seconds:.0f} a second, {syncs} sync calls, {syncs / n:.3f} for each message')
-        if len(sys.argv) > 2:
+        if len(words) > 1:
             record = subprocess.Popen(['perf', 'record', '-q', '-F', '499', '--call-graph', 'dwarf,16384', '-o', data, '-p', pids], stderr=subprocess.DEVNULL)
             time.sleep(0.3)
             bench.relay(size, sessions, tls, n)
             record.send_signal(signal.SIGINT)
             record.wait()
             script = subprocess.run(['perf', 'script', '-i', data, '--no-inline', '-F', 'comm,tid,ip,sym,symoff,dso'], capture_output=True, text=True, errors='replace').stdout
-            with open(sys.argv[2], 'w') as out:
+            with open(words[1], 'w') as out:
                 out.write(draw(fold(script), f'Postern, {size} octets, {sessions} sessions, {mode}: CPU of all processes (point at a box for its name)'))
     finally:
         bench.lab.down()

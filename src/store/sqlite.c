@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite.c: the embedded store on SQLite: WAL, synchronous=FULL, one transaction per turn of the
- * loop. Called by queue and its tests. The only folder that includes SQLite.
+ * sqlite.c: the embedded store on SQLite: WAL, synchronous=FULL, one transaction for
+ * many changes. Called by queue and its tests. The only folder that includes SQLite.
  *
  * Every value is bound, never written into SQL text. What can go wrong: full disk, I/O errors,
  * read-only file systems: the batch is rolled back and its completions get STORE_FULL or
@@ -57,7 +57,7 @@ void store_run(struct store *s, enum statement which)
     }
 }
 
-/* Every change goes into the turn's transaction. False when the batch cannot be opened. */
+/* Every change goes into the open transaction. False when the batch cannot be opened. */
 bool store_in_batch(struct store *s)
 {
     if (!s->open_batch) {
@@ -371,7 +371,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
     }
     s->commits.messages++;
     s->in_batch++;
-    add_completion(s, done, arg);
+    store_sync(s, done, arg);
 }
 
 void store_outcome(struct store *s, const struct store_rcpt *r)
@@ -460,9 +460,21 @@ void store_release_body(struct store *s, uint64_t id)
     store_run(s, Q_FORGET_BODY);
 }
 
-void store_sync(struct store *s, store_done done, void *arg)
+void store_sync_soon(struct store *s, store_done done, void *arg)
 {
     add_completion(s, done, arg);
+}
+
+void store_sync(struct store *s, store_done done, void *arg)
+{
+    s->urgent = true;
+    store_sync_soon(s, done, arg);
+}
+
+enum store_waiting store_waiting(const struct store *s, size_t *ret_completions)
+{
+    *ret_completions = s->n_completions;
+    return s->urgent ? STORE_URGENT : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
 }
 
 static void remove_doomed(struct store *s, bool committed)
@@ -527,7 +539,7 @@ void store_commit_counts(const struct store *s, struct store_commits *ret)
 void store_flush(struct store *s)
 {
     enum store_result result = s->open_batch ? count_commit(s) : STORE_OK;
-    s->open_batch = false;
+    s->open_batch = s->urgent = false;
     remove_doomed(s, result == STORE_OK);
     struct completion *list = s->completions;
     size_t n = s->n_completions;

@@ -108,7 +108,7 @@ struct store {
     sqlite3_stmt *q[Q_END];
     char *directory, *spool;
     int spool_dir; /* for syncing names */
-    bool open_batch, batch_failed, poisoned, spool_dirty;
+    bool open_batch, batch_failed, poisoned, spool_dirty, urgent;
     enum store_result batch_result;
     struct completion *completions;
     size_t n_completions, cap_completions;

@@ -2,8 +2,8 @@
  * store.h: the durable store, as intents. No SQL leaves this folder; no caller ever blocks on it.
  *
  * Changes are gathered and made durable together (group commit): an intent returns at once, and
- * store_flush(), called at the end of each turn of the loop, commits all of the turn's intents in
- * one transaction and then runs their completions. A 250 is sent, a recipient counts as done,
+ * store_flush(), called at the end of a turn of the loop when it is time, commits all intents so far
+ * in one transaction and then runs their completions. A 250 is sent, a recipient counts as done,
  * only from a completion with STORE_OK. After a failed commit nothing of the batch happened.
  *
  * Sizes: bodies up to STORE_INLINE_MAX octets live in the row, larger ones in a file that was
@@ -116,9 +116,18 @@ void store_outcome(struct store *s, const struct store_rcpt *r);
 void store_add_attempt(struct store *s, const struct store_attempt *a);
 /* Drops the body when no recipient needs it any more. */
 void store_release_body(struct store *s, uint64_t id);
-/* Asks for a completion of everything given so far in this turn. */
+/* Asks for a completion of everything given so far; _soon: its commit may wait a little for others
+ * to share it, nobody outside waits for it. */
 void store_sync(struct store *s, store_done done, void *arg);
-/* Commits the turn's intents and runs their completions. */
+void store_sync_soon(struct store *s, store_done done, void *arg);
+/* What has been gathered and not been committed, and how many completions it has. */
+enum store_waiting {
+    STORE_EMPTY,    /* nothing: store_flush() would do nothing */
+    STORE_CAN_WAIT, /* nothing anybody waits for */
+    STORE_URGENT,   /* a 250 or an administrator waits for it */
+};
+enum store_waiting store_waiting(const struct store *s, size_t *ret_completions);
+/* Commits what is gathered and runs its completions. */
 void store_flush(struct store *s);
 
 /* Reading. The row functions run once per row, then `done` (never NULL) exactly once, before or

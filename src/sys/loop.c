@@ -6,6 +6,7 @@
  */
 #include "sys/loop.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -25,6 +26,7 @@ struct signal_watch {
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
+    uv_idle_t idle; /* while it runs, a turn does not sleep */
     struct hook hooks[TURN_PHASES][MAX_HOOKS];
     size_t n_hooks[TURN_PHASES];
     struct signal_watch signals[MAX_SIGNALS];
@@ -47,6 +49,7 @@ struct watch {
 static void on_turn_end(uv_prepare_t *handle)
 {
     struct loop *l = handle->data;
+    uv_idle_stop(&l->idle);
     for (int phase = 0; phase < TURN_PHASES; phase++) {
         for (size_t i = 0; i < l->n_hooks[phase]; i++) {
             l->hooks[phase][i].fn(l->hooks[phase][i].arg);
@@ -59,6 +62,7 @@ struct loop *loop_new(void)
     struct loop *l = err_calloc(1, sizeof *l);
     must(uv_loop_init(&l->uv) == 0);
     must(uv_prepare_init(&l->uv, &l->prepare) == 0);
+    must(uv_idle_init(&l->uv, &l->idle) == 0);
     l->prepare.data = l;
     must(uv_prepare_start(&l->prepare, on_turn_end) == 0);
     return l;
@@ -77,12 +81,24 @@ void loop_stop(struct loop *l)
 void loop_free(struct loop *l)
 {
     uv_close((uv_handle_t *)&l->prepare, NULL);
+    uv_close((uv_handle_t *)&l->idle, NULL);
     for (size_t i = 0; i < l->n_signals; i++) {
         uv_close((uv_handle_t *)&l->signals[i].handle, NULL);
     }
     uv_run(&l->uv, UV_RUN_DEFAULT);
     uv_loop_close(&l->uv);
     free(l);
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+    (void)handle;
+}
+
+void loop_again(struct loop *l)
+{
+    (void)sched_yield();
+    must(uv_idle_start(&l->idle, on_idle) == 0);
 }
 
 void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *arg)

@@ -26,6 +26,9 @@ void loop_stop(struct loop *l);
 void loop_free(struct loop *l);
 /* At most 16 hooks per phase; called each turn, in order of registration. */
 void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *arg);
+/* From an end-of-turn hook: lets the other processes run, then the next turn begins without sleeping
+ * and takes what is ready by then. */
+void loop_again(struct loop *l);
 /* Calls fn in the loop when the signal arrives. */
 void loop_on_signal(struct loop *l, int signum, signal_fn fn, void *arg);
 

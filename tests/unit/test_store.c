@@ -251,6 +251,32 @@ static void a_write_that_fails(void **state)
     store_close(s);
 }
 
+static void what_can_wait(void **state)
+{
+    int result = 0;
+    size_t n;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    (void)state;
+    assert_int_equal(store_waiting(s, &n), STORE_EMPTY);
+    add(s, 20, "x.test", &result);
+    assert_int_equal(store_waiting(s, &n), STORE_URGENT); /* a 250 waits for it */
+    assert_int_equal(n, 1);
+    store_flush(s);
+    assert_int_equal(store_waiting(s, &n), STORE_EMPTY);
+    store_count_death(s, 20);
+    assert_int_equal(store_waiting(s, &n), STORE_CAN_WAIT); /* without a completion too: it must not lie for ever */
+    store_sync_soon(s, see_end, &seen);
+    assert_int_equal(store_waiting(s, &n), STORE_CAN_WAIT);
+    assert_int_equal(n, 1);
+    store_sync(s, see_end, &seen); /* one who cannot wait takes the others along */
+    assert_int_equal(store_waiting(s, &n), STORE_URGENT);
+    assert_int_equal(seen.result, 0);
+    store_flush(s);
+    assert_int_equal(seen.result, 100 + STORE_OK);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

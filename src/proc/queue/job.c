@@ -603,7 +603,7 @@ static void save(struct job *j)
         store_add_attempt(q->store, j->attempts[i]);
     }
     store_release_body(q->store, j->id);
-    store_sync(q->store, on_saved, j);
+    store_sync_soon(q->store, on_saved, j);
 }
 
 /* Whether a connection stood at all: what was heard from the other side says so. */

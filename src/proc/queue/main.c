@@ -4,9 +4,11 @@
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
  *
- * All requests of one turn of the loop are committed together at its end; load makes the batches
- * larger by itself. Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
+ * Requests are committed together: those somebody waits for as soon as no other is ready to be read,
+ * outcomes (nobody outside waits for them) with the next of those or after LINGER_MS; load makes the
+ * batches larger by itself. Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/queue.h"
 
@@ -14,12 +16,44 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { GATHER_MS = 2, LINGER_MS = 1 };
+
+static void on_linger(void *arg)
+{
+    (void)arg; /* the turn it began ends with the commit */
+}
+
+/* Whether the open batch is to be committed now; if not, the loop comes back in time. */
+static bool is_commit_time(struct queue *q)
+{
+    size_t before = q->gathered;
+    enum store_waiting waiting = store_waiting(q->store, &q->gathered);
+    int64_t now = clock_mono_ms();
+    if (waiting == STORE_EMPTY) {
+        return false;
+    }
+    q->gathering_mono_ms = q->gathering_mono_ms ? q->gathering_mono_ms : now;
+    int64_t age = now - q->gathering_mono_ms;
+    if (waiting == STORE_CAN_WAIT && age < LINGER_MS) {
+        timer_start(q->linger, LINGER_MS);
+        return false;
+    }
+    if (waiting == STORE_URGENT && q->gathered > before && age < GATHER_MS) {
+        loop_again(child_loop(q->child)); /* more may have come meanwhile */
+        return false;
+    }
+    return true;
+}
+
 static void on_turn_commit(void *arg)
 {
     struct queue *q = arg;
-    store_flush(q->store); /* may make recipients ready */
+    if (is_commit_time(q)) {
+        q->gathered = 0;
+        q->gathering_mono_ms = 0;
+        store_flush(q->store); /* may make recipients ready */
+    }
     queue_pump(q);
-    store_flush(q->store); /* what handing out changed */
 }
 
 static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
@@ -145,6 +179,7 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
+    q->linger = timer_new(child_loop(c), on_linger, q);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
     domains_load(q);
     exceptions_load(q);

@@ -132,6 +132,9 @@ struct queue {
     struct map *bouncing; /* message id -> job */
     struct link pump_list;
     struct timer *tick;
+    struct timer *linger;      /* wakes us to commit what nobody waits for */
+    size_t gathered;           /* completions of the open batch when last looked at */
+    int64_t gathering_mono_ms; /* since when it is open; 0: none is */
     int64_t tick_at_ms; /* monotonic: when it will come */
     int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */
     int64_t trust_clock_mono_ms; /* after a jump forward nothing expires before */
