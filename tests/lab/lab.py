@@ -42,7 +42,7 @@ SCRIPTED = {
     'dualhost.test': ('mx.dual.test', '127.0.1.21', 'good', 'good'),
     'inside.test': ('exchange.inside.test', '127.0.1.20', 'good', 'good'),
 }
-REAL = {'postfix.test': ('mx.postfix.test', '127.0.1.1'), 'exim.test': ('mx.exim.test', '127.0.1.2')}
+REAL = {'postfix.test': ('mx.postfix.test', '127.0.1.1'), 'exim.test': ('mx.exim.test', '127.0.1.2'), 'opensmtpd.test': ('mx.opensmtpd.test', '127.0.1.23')}
 GATEWAY = '127.0.2.1'
 DNS = '127.0.0.53'
 
@@ -127,6 +127,7 @@ class Lab:
             self.make_users()
             self.start_postfix()
             self.start_exim()
+            self.start_opensmtpd()
         return self
 
     def up_without_servers(self):
@@ -257,9 +258,10 @@ class Lab:
         return [r for r in self.received(domain) if r['event'] == 'message']
 
     def make_users(self):
-        """Postfix and Exim want users of their own: only this mount namespace sees them."""
-        for name, line in (('passwd', 'postfix:x:4001:4001::/:/usr/sbin/nologin\nDebian-exim:x:4003:4003::/:/usr/sbin/nologin\nlabmail:x:4004:4004::/:/usr/sbin/nologin\n'),
-                           ('group', 'postfix:x:4001:\npostdrop:x:4002:\nDebian-exim:x:4003:\nlabmail:x:4004:\n')):
+        """The servers want users of their own: only this mount namespace sees them."""
+        for name, line in (('passwd', 'postfix:x:4001:4001::/:/usr/sbin/nologin\nDebian-exim:x:4003:4003::/:/usr/sbin/nologin\nlabmail:x:4004:4004::/:/usr/sbin/nologin\n'
+                            'opensmtpd:x:4005:4005::/:/usr/sbin/nologin\nopensmtpq:x:4006:4006::/:/usr/sbin/nologin\n'),
+                           ('group', 'postfix:x:4001:\npostdrop:x:4002:\nDebian-exim:x:4003:\nlabmail:x:4004:\nopensmtpd:x:4005:\nopensmtpq:x:4006:\n')):
             with open('/etc/' + name) as old, open(self.path('etc', name), 'w') as new:
                 new.write(old.read() + line)
             self.run('mount', '--bind', self.path('etc', name), '/etc/' + name)
@@ -371,8 +373,39 @@ out:
         self.start('exim', [os.path.join(self.root, 'usr/sbin/exim4'), '-bdf', '-q1m', '-C', config], env=self.linker_env())
         self.wait_port('127.0.1.2', 25)
 
+    def opensmtpd_command(self, config):
+        """Its directories are fixed when it is built: a mount namespace of its own has them."""
+        with open(self.path('etc', 'opensmtpd.sh'), 'w') as out:
+            out.write(f'''set -e
+mount --make-rprivate /
+for d in /var/spool /var/lib /run; do mount -t tmpfs tmpfs $d; done
+mkdir -p /var/spool/smtpd /var/lib/opensmtpd/empty
+chmod 711 /var/spool/smtpd
+mount --bind {self.root}/usr/libexec /usr/libexec
+exec {self.root}/usr/sbin/smtpd -d -f {config}
+''')
+        return ['unshare', '--mount', '/bin/sh', self.path('etc', 'opensmtpd.sh')]
+
+    def start_opensmtpd(self):
+        """Debian 12's 6.8 cannot serve TLS with OpenSSL 3 (its key process answers no signature), so as a server it
+        stands for those that offer none; as a client it insists on TLS."""
+        box, config = self.path('mail', 'opensmtpd'), self.path('etc', 'opensmtpd.conf')
+        os.mkdir(box)
+        os.chown(box, 4004, 4004)
+        with open(config, 'w') as out:
+            out.write(f'''listen on 127.0.1.23 hostname mx.opensmtpd.test
+table boxes {{ "@" = "labmail" }}
+action "box" maildir "{box}" virtual <boxes>
+action "out" relay host smtp+tls://{GATEWAY}:25 tls no-verify helo mx.opensmtpd.test
+match from any for domain "opensmtpd.test" action "box"
+match from src 127.0.2.0/24 for any action "out"
+''')
+        os.chmod(config, 0o600)
+        self.start('opensmtpd', self.opensmtpd_command(config), env=self.linker_env())
+        self.wait_port('127.0.1.23', 25)
+
     def mailbox(self, which):
-        """Messages that Postfix or Exim delivered, as text."""
+        """Messages that a real server delivered, as text."""
         found = []
         for top, _, files in os.walk(self.path('mail', which)):
             if os.path.basename(top) in ('new', 'cur'):

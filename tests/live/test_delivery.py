@@ -90,6 +90,17 @@ def test_body_arrives_octet_for_octet(gateway):
     assert got.startswith('Received: from client.test ([127.0.3.1])\r\n\t(using TLSv1.3 with cipher ')
 
 
+def test_opensmtpd_without_tls(gateway):
+    """A real server that offers no encryption, and nothing demands it: in clear, and the report says so."""
+    body = '.dots\r\n..and more\r\n' + 'z' * 900
+    message_id = gateway.send('box@opensmtpd.test', body=body)
+    assert gateway.wait_state(message_id, 'delivered')['reason'] == 'sent-plain'
+    text = ''.join(gateway.lab.wait_for(lambda: gateway.lab.mailbox('opensmtpd')))
+    assert body.replace('\r\n', '\n') in text
+    words = gateway.lab.postern('message', message_id).stdout
+    assert 'Sent securely: NO; not encrypted' in words, words
+
+
 def test_several_recipients_one_copy(gateway):
     message_id = gateway.send(['a1@good.test', 'a2@good.test', 'a3@inside.test'])
     for i in range(3):
@@ -109,9 +120,9 @@ def test_report_has_the_facts(gateway):
     assert 'Sent securely: yes' in words and 'mx.postfix.test' in words
 
 
-@pytest.mark.parametrize('peer,address', [('postfix', '127.0.1.1'), ('exim', '127.0.1.2')])
+@pytest.mark.parametrize('peer,address', [('postfix', '127.0.1.1'), ('exim', '127.0.1.2'), ('opensmtpd', '127.0.1.23')])
 def test_mail_from_real_servers(gateway, peer, address):
-    """Postfix (OpenSSL) and Exim (GnuTLS) as clients: over TLS into the inside."""
+    """Postfix and OpenSMTPD (OpenSSL), Exim (GnuTLS) as clients: over TLS into the inside."""
     rcpt = f'from-{peer}@inside.test'
     import smtplib
     with smtplib.SMTP(address, 25, source_address=('127.0.2.9', 0), timeout=30) as client:

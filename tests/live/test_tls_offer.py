@@ -1,5 +1,7 @@
-"""What the server offers in each profile, as sslscan sees it, against the lists in tests/live/snapshots. They are
-written by hand from RFC 9325, SP 800-52r2 and docs/decision.md; POSTERN_SNAPSHOTS=write shows what is there instead."""
+"""What the server offers in each profile, as sslscan and testssl.sh see it, against the lists in tests/live/snapshots.
+They are written by hand from RFC 9325, SP 800-52r2 and docs/decision.md; POSTERN_SNAPSHOTS=write shows what is there
+instead. testssl.sh looks at one port of each profile, with POSTERN_ALL set (./check all) at every one."""
+import json
 import os
 import re
 import subprocess
@@ -37,14 +39,36 @@ def offered(gateway, port):
     return lines, done.stdout
 
 
-@pytest.mark.parametrize('port', PORTS)
-def test_offer(profiled, port):
-    gateway, profile = profiled
-    lines, raw = offered(gateway, port)
-    path = os.path.join(HERE, 'snapshots', f'{profile}.txt')
+def compare(name, lines, raw):
+    path = os.path.join(HERE, 'snapshots', f'{name}.txt')
     if os.environ.get('POSTERN_SNAPSHOTS') == 'write':
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'w') as out:
             out.write('\n'.join(lines) + '\n')
     with open(path) as wanted:
         assert lines == wanted.read().splitlines(), raw
+
+
+@pytest.mark.parametrize('port', PORTS)
+def test_offer(profiled, port):
+    gateway, profile = profiled
+    compare(profile, *offered(gateway, port))
+
+
+LOOKED_AT = {'strict': 25, 'nist': 587, 'wide': 465}
+HTTPS_ONLY = ('ALPN', 'NPN', 'ticketbleed', 'BREACH')  # asked where it cannot know the service
+
+
+@pytest.mark.parametrize('port', PORTS)
+def test_weaknesses(profiled, port):
+    """Protocols, order and the known attacks: the name of each check and how testssl.sh judges it."""
+    gateway, profile = profiled
+    if port != LOOKED_AT[profile] and not os.environ.get('POSTERN_ALL'):
+        pytest.skip('only in ./check all')
+    root, found = gateway.lab.root, gateway.lab.path(f'testssl-{profile}-{port}.json')
+    done = subprocess.run(['bash', f'{root}/usr/bin/testssl', '--openssl', '/usr/bin/openssl', '--quiet', '--color', '0', '--warnings', 'batch', '--nodns', 'none', '--ip', GATEWAY_ADDRESS,
+                           '-p', '-P', '-U', '--jsonfile', found, *([] if port == 465 else ['-t', 'smtp']), f'gateway.test:{port}'],
+                          capture_output=True, text=True, timeout=300, env=dict(gateway.lab.tools_env(), TESTSSL_INSTALL_DIR=f'{root}/etc/testssl', TERM='dumb'))
+    with open(found) as text:
+        rows = [row for row in json.load(text) if not row['id'].startswith(HTTPS_ONLY) and row['id'] not in ('service', 'scanTime', 'engine_problem')]
+    compare('testssl-' + profile, [f'{row["severity"]} {row["id"]}' + (': ' + row['finding'] if row['id'][:3] in ('SSL', 'TLS') else '') for row in rows], json.dumps(rows, indent=1) + done.stdout)
