@@ -2,9 +2,12 @@
 """Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
 counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
 
-Usage: bench.py [--quick] [--one: one message a session] [--only postern|postfix] [cells ...]; a cell is SIZE:SESSIONS:plain|tls
+Usage: bench.py [--quick] [--one: one message a session] [relays ...] [cells ...]
+A relay is postfix, exim, opensmtpd or postern (default: postfix postern); a cell is SIZE:SESSIONS:plain|tls.
+OpenSMTPD of Debian 12 cannot serve TLS (see tests/lab/lab.py): its cells over TLS are left out.
 """
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +20,8 @@ PEER = os.path.join(TOP, 'build-bench', 'bench_peer')
 SINK, SINK_PORT = '127.0.5.1', '2526'
 CELLS = [(size, sessions, mode) for mode in ('plain', 'tls') for size in (2048, 51200, 1048576) for sessions in (1, 20, 200)]
 COUNT = {2048: {1: 1000, 20: 6000, 200: 6000}, 51200: {1: 500, 20: 1500, 200: 1500}, 1048576: {1: 60, 20: 200, 200: 400}}
+OPENSMTPD_LIMITS = {'session-mail-max': 100000, 'max-conn-per-host': 20, 'max-conn-per-route': 20, 'max-conn-per-source': 20, 'max-conn-per-relay': 20, 'max-conn-per-domain': 20, 'conn-delay-host': 0,
+                    'conn-delay-source': 0, 'conn-delay-connector': 0, 'conn-delay-relay': 0, 'conn-delay-domain': 0, 'session-transaction-delay': 0, 'task-hiwat': 100000, 'task-lowat': 50000}
 HERTZ = os.sysconf('SC_CLK_TCK')
 
 
@@ -86,6 +91,7 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         return text
 
     def start_postern(self, tls):
+        shutil.rmtree(self.lab.path('store'), ignore_errors=True)  # a sink that once offered TLS gets nothing in clear
         self.lab.start_gateway(self.start_postern_text(tls))
         return self.lab.procs['posternd'].pid
 
@@ -121,6 +127,69 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
         lab.wait_port('127.0.2.1', 25)
         return lab.procs['postfix'].pid
 
+    def start_exim(self, tls):
+        lab, config, spool = self.lab, self.lab.path('etc', 'exim.conf'), self.lab.path('exim-spool')
+        if not os.path.exists(spool):
+            os.mkdir(spool)
+            os.chown(spool, 4003, 4003)
+        chain, key = self.cert('relay.bench.test')
+        with open(config, 'w') as out:
+            out.write(f'''primary_hostname = relay.bench.test
+keep_environment = LD_LIBRARY_PATH : PATH
+exim_path = {lab.root}/usr/sbin/exim4
+spool_directory = {spool}
+log_file_path = {spool}/log_%s
+exim_user = Debian-exim
+exim_group = Debian-exim
+local_interfaces = 127.0.2.1
+daemon_smtp_ports = 25
+smtp_accept_max = 0
+smtp_accept_queue_per_connection = 0
+smtp_connect_backlog = 250
+deliver_drop_privilege = yes
+queue_run_max = 20
+split_spool_directory = yes
+acl_smtp_rcpt = accept
+{f"tls_advertise_hosts = *" if tls else "tls_advertise_hosts ="}
+{f"tls_certificate = {chain}" if tls else ""}
+{f"tls_privatekey = {key}" if tls else ""}
+host_lookup =
+rfc1413_hosts =
+message_size_limit = 100M
+begin routers
+sink:
+  driver = manualroute
+  route_list = * 127.0.5.1
+  transport = out
+  self = send
+begin transports
+out:
+  driver = smtp
+  port = {SINK_PORT}
+  hosts_require_tls = {"*" if tls else ""}
+  tls_verify_certificates = {lab.path("ca", "ca.pem")}
+  tls_verify_hosts = {"*" if tls else ""}
+  tls_verify_cert_hostnames =
+  hosts_avoid_tls = {"" if tls else "*"}
+begin retry
+* * F,1h,1s
+''')
+        os.chmod(config, 0o644)
+        lab.start('exim', [os.path.join(lab.root, 'usr/sbin/exim4'), '-bdf', '-q5s', '-C', config], env=lab.linker_env())
+        lab.wait_port('127.0.2.1', 25)
+        return lab.procs['exim'].pid
+
+    def start_opensmtpd(self, tls):
+        """Twenty connections at once to a next hop like the others, and none of its pauses between them."""
+        self.lab.run_opensmtpd(f'''listen on 127.0.2.1 hostname relay.bench.test
+smtp max-message-size 100M
+{chr(10).join(f"mta limit {name} {value}" for name, value in OPENSMTPD_LIMITS.items())}
+action "out" relay host smtp+notls://127.0.5.1:{SINK_PORT}
+match from any for any action "out"
+''')
+        self.lab.wait_port('127.0.2.1', 25)
+        return self.lab.procs['opensmtpd'].pid
+
     def relay(self, size, sessions, tls, n):
         """One batch through the running relay: (seconds to the last message at the sink, to the last 250)."""
         sink_args = self.cert('sink.bench.test') if tls else []
@@ -142,9 +211,10 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
 
     def cell(self, which, size, sessions, mode, n):
         tls = mode == 'tls'
-        pid = (self.start_postern if which == 'postern' else self.start_postfix)(tls)
+        pid = getattr(self, 'start_' + which)(tls)
         try:
-            self.relay(size, min(sessions, 20), tls, 40)  # warm
+            if which != 'opensmtpd':  # warm; OpenSMTPD would keep its connection to the first sink and put a message off
+                self.relay(size, min(sessions, 20), tls, 40)
             before = cpu_seconds(pid)
             seconds, accept, p99 = self.relay(size, sessions, tls, n)
             memory = pss_mb(pid)
@@ -154,31 +224,33 @@ limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {
             if which == 'postern':
                 self.lab.stop_gateway()
             else:
-                self.lab.stop('postfix')
+                self.lab.stop(which)
                 time.sleep(0.5)
 
 
 def main():
     words = [w for w in sys.argv[1:] if not w.startswith('--')]
-    only = [w for w in words if w in ('postern', 'postfix')]
+    relays = [w for w in ('postfix', 'exim', 'opensmtpd', 'postern') if w in words] or ['postfix', 'postern']
     cells = [(int(a), int(b), c) for a, b, c in (w.split(':') for w in words if ':' in w)] or CELLS
     if '--quick' in sys.argv:
         cells = [c for c in cells if c[0] == 2048]
     bench = Bench()
     bench.per = 1 if '--one' in sys.argv else 10
-    print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":8} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} {"p99 ms":>7} | ratio to Postfix')
+    print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":9} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} {"p99 ms":>7} | ratio to Postfix')
     try:
         for number, (size, sessions, mode) in enumerate(cells, 1):
             n = COUNT.get(size, {}).get(sessions, 1000)
             results = {}
-            for which in only or ('postfix', 'postern'):
+            for which in relays:
+                if which == 'opensmtpd' and mode == 'tls':
+                    continue
                 print(f'\r[{number}/{len(cells)}] {which} ...      ', end='', file=sys.stderr, flush=True)
-                r = results[which] = bench.cell(which, size, sessions, mode, n)
+                r = results[which] = bench.cell(which, size, sessions, mode, n // 6 if which == 'exim' else n)  # a process for every message
                 ratio = ''
-                if which == 'postern' and 'postfix' in results:
+                if which != 'postfix' and 'postfix' in results:
                     p = results['postfix']
                     ratio = f'{r["rate"] / p["rate"]:.1f} x the rate, {r["cpu"] / p["cpu"]:.2f} x the CPU'
-                print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:8} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} {r["p99"]:7.1f} | {ratio}', flush=True)
+                print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:9} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} {r["p99"]:7.1f} | {ratio}', flush=True)
     finally:
         bench.lab.down()
     return 0

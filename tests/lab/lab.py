@@ -373,35 +373,38 @@ out:
         self.start('exim', [os.path.join(self.root, 'usr/sbin/exim4'), '-bdf', '-q1m', '-C', config], env=self.linker_env())
         self.wait_port('127.0.1.2', 25)
 
-    def opensmtpd_command(self, config):
-        """Its directories are fixed when it is built: a mount namespace of its own has them."""
+    def run_opensmtpd(self, text):
+        """Its directories are fixed when it is built: a mount namespace of its own has them; its queue is on the disk."""
+        config, queue = self.path('etc', 'opensmtpd.conf'), self.path('opensmtpd-queue')
+        with open(config, 'w') as out:
+            out.write(text)
+        os.chmod(config, 0o600)
+        os.makedirs(queue, exist_ok=True)
         with open(self.path('etc', 'opensmtpd.sh'), 'w') as out:
             out.write(f'''set -e
 mount --make-rprivate /
 for d in /var/spool /var/lib /run; do mount -t tmpfs tmpfs $d; done
 mkdir -p /var/spool/smtpd /var/lib/opensmtpd/empty
+mount --bind {queue} /var/spool/smtpd
 chmod 711 /var/spool/smtpd
 mount --bind {self.root}/usr/libexec /usr/libexec
 exec {self.root}/usr/sbin/smtpd -d -f {config}
 ''')
-        return ['unshare', '--mount', '/bin/sh', self.path('etc', 'opensmtpd.sh')]
+        self.start('opensmtpd', ['unshare', '--mount', '/bin/sh', self.path('etc', 'opensmtpd.sh')], env=self.linker_env())
 
     def start_opensmtpd(self):
         """Debian 12's 6.8 cannot serve TLS with OpenSSL 3 (its key process answers no signature), so as a server it
         stands for those that offer none; as a client it insists on TLS."""
-        box, config = self.path('mail', 'opensmtpd'), self.path('etc', 'opensmtpd.conf')
+        box = self.path('mail', 'opensmtpd')
         os.mkdir(box)
         os.chown(box, 4004, 4004)
-        with open(config, 'w') as out:
-            out.write(f'''listen on 127.0.1.23 hostname mx.opensmtpd.test
+        self.run_opensmtpd(f'''listen on 127.0.1.23 hostname mx.opensmtpd.test
 table boxes {{ "@" = "labmail" }}
 action "box" maildir "{box}" virtual <boxes>
 action "out" relay host smtp+tls://{GATEWAY}:25 tls no-verify helo mx.opensmtpd.test
 match from any for domain "opensmtpd.test" action "box"
 match from src 127.0.2.0/24 for any action "out"
 ''')
-        os.chmod(config, 0o600)
-        self.start('opensmtpd', self.opensmtpd_command(config), env=self.linker_env())
         self.wait_port('127.0.1.23', 25)
 
     def mailbox(self, which):
