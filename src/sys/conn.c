@@ -24,6 +24,7 @@ struct conn {
     void *arg;
     struct timer *linger;
     bool connecting, paused, finishing, freed, busy;
+    bool answered; /* something went out in answer to what is being read: that carries the acknowledgement */
 };
 
 int endpoint_parse(struct str ip, uint16_t port, struct endpoint *ret)
@@ -188,11 +189,13 @@ static void on_readable(struct conn *c)
             report_close(c, n == 0 ? 0 : -errno);
             return;
         }
-        /* many clients hold small writes back until we acknowledge; do not make them wait 40 ms */
-        int on = 1;
-        (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+        c->answered = false;
         if (!c->finishing) {
             c->events->on_read(c->arg, str_from(bytes, (size_t)n));
+        }
+        if (!c->answered && !c->freed) { /* many clients hold small writes back until we acknowledge: not for 40 ms */
+            int on = 1;
+            (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
         }
         if ((size_t)n < sizeof bytes) {
             return;
@@ -266,6 +269,7 @@ int conn_send(struct conn *c, struct str bytes)
             return r;
         }
     }
+    c->answered |= written > 0;
     if (written == bytes.n) {
         return 0;
     }
