@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * detect.h: what in a text must be protected: packs of types and rules, and the findings of a scan.
+ *
+ * A pack is a text file (docs/detection.md): types say what a thing looks like, how it is checked and which
+ * words near it make it likely; rules say which things together make a message worth protecting. Called by
+ * the `postern detect` command and the inspector. No files are opened here, nothing is logged: findings
+ * carry masked values only.
+ *
+ * What can go wrong: a pack with mistakes (-EINVAL, every mistake with file and line); a text on which a
+ * pattern gives up or which holds too much: the result says `incomplete`, which never counts as clean.
+ */
+#pragma once
+#include "base/buf.h"
+
+struct detect_packs;
+struct detect_type;
+
+enum {
+    DETECT_WINDOW = 300,           /* octets before and after in which a word counts as near */
+    DETECT_FINDINGS_MAX = 20000,   /* of one message */
+    DETECT_MASKED = 48,
+    DETECT_MEDIUM = 60, DETECT_HIGH = 80, /* scores from which a level begins */
+};
+
+enum detect_place { DETECT_SUBJECT, DETECT_BODY, DETECT_ATTACHMENT };
+
+/* One text of a message, UTF-8 (other octets are taken as they are); borrowed for the scan. */
+struct detect_text {
+    struct str text;
+    enum detect_place place;
+};
+
+struct detect_finding {
+    const struct detect_type *type;
+    unsigned text;            /* which of the texts */
+    size_t at, n;             /* octets, in the text as normalised (full-width digits, hidden characters) */
+    unsigned char score;      /* 0 to 100 */
+    bool checked;             /* its check digits or ranges are right */
+    bool context;             /* a word of its kind stands near, or heads its column */
+    bool sample;              /* a number known from documentation: nobody's */
+    bool quoted;              /* in the quoted part of an answer */
+    char masked[DETECT_MASKED];
+    uint64_t same;            /* equal for equal values (keyed, of this process only) */
+};
+
+struct detect_result {
+    struct detect_finding *findings; /* by text and place */
+    size_t n;
+    bool incomplete; /* a limit was met: there may be more */
+};
+
+struct detect_packs *detect_packs_new(void);
+void detect_packs_free(struct detect_packs *p);
+/* Adds the pack in `text`; `file` (copied) names it in problems. Packs it needs must be there already. 0 or -EINVAL. */
+int detect_packs_add(struct detect_packs *p, struct str text, const char *file, struct buf *problems) MUST_USE;
+/* The names a pack's text asks for with `needs`, before it can be added: views of text, at most max. */
+size_t detect_pack_needs(struct str text, struct str *names, size_t max);
+bool detect_packs_has(const struct detect_packs *p, struct str name);
+/* Runs the test vectors that stand in the packs. 0 or -EINVAL with a line for each that fails. */
+int detect_packs_test(const struct detect_packs *p, struct buf *problems) MUST_USE;
+
+/* Always ends; limits make the result incomplete. The result is the caller's to free. */
+void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret);
+void detect_result_free(struct detect_result *r);
+
+const char *detect_type_name(const struct detect_type *t);
+const char *detect_type_title(const struct detect_type *t);
+const char *detect_level_name(unsigned score);
+
+/* Calls fn for every rule that the findings fulfil. */
+typedef void (*detect_rule_fn)(void *arg, const char *pack, const char *rule, const char *title);
+void detect_rules(const struct detect_packs *p, const struct detect_result *r, detect_rule_fn fn, void *arg);
+/* Every pack with its version and numbers of types and rules, in the order of adding. */
+typedef void (*detect_pack_fn)(void *arg, const char *pack, unsigned version, const char *title, size_t types, size_t rules);
+void detect_each_pack(const struct detect_packs *p, detect_pack_fn fn, void *arg);
+
+/* Where the new text of a mail ends and what it answers begins; lines that begin with '>' before that are
+ * quoted too (detect_is_quoted). */
+size_t detect_new_end(struct str text);
+bool detect_is_quoted(struct str text, size_t new_end, size_t at);
+/* The text as the patterns see it: hidden characters gone, full-width and other digits and dashes plain. 0 or -ENOSPC. */
+int detect_normalise(struct str text, struct buf *out) MUST_USE;

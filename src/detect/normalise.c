@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * normalise.c: a text as the patterns see it: what a reader would not see is taken out, and digits, dashes
+ * and blanks in their many forms become the plain ones. Pure. Called by scan.c.
+ *
+ * What can go wrong: octets that are no UTF-8 stay as they are.
+ */
+#include "detect/detect.h"
+
+/* The code point at text.p[at] and its length; 0 when it is no UTF-8 there. */
+static uint32_t decode(struct str text, size_t at, size_t *ret_n)
+{
+    unsigned char c = (unsigned char)text.p[at];
+    size_t n = c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
+    uint32_t code = n == 4 ? c & 7u : n == 3 ? c & 15u : c & 31u;
+    *ret_n = 1;
+    if (n == 0 || at + n > text.n) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        unsigned char next = (unsigned char)text.p[at + i];
+        if ((next & 0xc0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (next & 0x3f);
+    }
+    *ret_n = n;
+    return code;
+}
+
+struct range {
+    uint32_t from, to;
+};
+
+static bool in(uint32_t c, const struct range *ranges, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (c >= ranges[i].from && c <= ranges[i].to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 0: nothing is shown for it; 1: leave it; else the octet that stands for it. */
+static char plain_form(uint32_t c)
+{
+    static const struct range hidden[] = {{0xad, 0xad}, {0x180e, 0x180e}, {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xe0000, 0xe01ef}};
+    static const struct range blank[] = {{0xa0, 0xa0}, {0x2000, 0x200a}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}};
+    static const struct range dash[] = {{0x2010, 0x2015}, {0x2212, 0x2212}, {0xfe58, 0xfe58}, {0xfe63, 0xfe63}};
+    static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0xff10}; /* Arabic, Persian, Devanagari, full-width */
+    if (in(c, hidden, ARRAY_LEN(hidden))) {
+        return 0;
+    }
+    if (in(c, blank, ARRAY_LEN(blank))) {
+        return ' ';
+    }
+    if (in(c, dash, ARRAY_LEN(dash))) {
+        return '-';
+    }
+    for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
+        if (c >= zeros[i] && c <= zeros[i] + 9) {
+            return (char)('0' + (c - zeros[i]));
+        }
+    }
+    if (c >= 0x1d7ce && c <= 0x1d7ff) { /* mathematical digits in five styles */
+        return (char)('0' + (c - 0x1d7ce) % 10);
+    }
+    return c >= 0xff01 && c <= 0xff5e ? (char)(c - 0xfee0) : 1;
+}
+
+int detect_normalise(struct str text, struct buf *out)
+{
+    size_t at = 0, kept = 0;
+    int r = 0;
+    while (at < text.n && r == 0) {
+        size_t n = 1;
+        char form = 1;
+        if ((unsigned char)text.p[at] >= 0x80) {
+            uint32_t c = decode(text, at, &n);
+            form = c ? plain_form(c) : 1;
+        }
+        if (form != 1) {
+            r = buf_add(out, str_slice(text, kept, at));
+            r = r == 0 && form ? buf_append(out, &form, 1) : r;
+            kept = at + n;
+        }
+        at += n;
+    }
+    return r < 0 ? r : buf_add(out, str_slice(text, kept, text.n));
+}

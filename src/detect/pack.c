@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pack.c: reads pack files. One statement a line: a keyword, a blank, the rest of the line as it stands
+ * (so expressions need no quotes); '#' begins a line of comment.
+ *
+ *   pack NAME VERSION            needs NAME, NAME      packs whose types its rules use
+ *   title TEXT                   of the pack, or of the type or rule it stands under
+ *   type NAME
+ *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
+ *     phrase WORDS, WORDS        a term of a dictionary   |  phrase-score N
+ *     check NAME / checked N     checks.h; the score when it passes
+ *     context N WORDS, WORDS     added when one stands near |  needs-context
+ *     sample VALUE ...           numbers that are nobody's
+ *     good TEXT / bad TEXT       test vectors: found, or not found, at least at medium
+ *   rule NAME EXPRESSION         rule.c; good and bad below it are vectors of the rule
+ *
+ * Called by detect_packs_add(). What can go wrong: every mistake is a line with file and number.
+ */
+#include "detect/pack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reading {
+    struct detect_packs *packs;
+    const char *file;
+    unsigned line;
+    struct buf *problems;
+    bool failed, has_pack;
+    struct detect_type *type; /* the one being described */
+    struct rule *rule;
+    struct buf words; /* of the type's context, as one expression */
+    struct str words_score;
+};
+
+static void problem(struct reading *r, const char *what, struct str text)
+{
+    r->failed = true;
+    (void)!buf_printf(r->problems, "%s:%u: %s: %.*s\n", r->file, r->line, what, (int)(text.n < 200 ? text.n : 200), text.p ? text.p : "");
+}
+
+static struct str next_word(struct str *rest)
+{
+    struct str s = str_trim(*rest);
+    size_t n = 0;
+    while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t') {
+        n++;
+    }
+    *rest = str_trim(str_slice(s, n, s.n));
+    return str_slice(s, 0, n);
+}
+
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-')) {
+            return false;
+        }
+    }
+    return s.n > 0 && s.n < 40;
+}
+
+static bool take_score(struct reading *r, struct str *rest, unsigned char *ret)
+{
+    uint64_t n = 0;
+    struct str word = next_word(rest);
+    if (str_to_u64(word, 100, &n) < 0) {
+        problem(r, "a score from 0 to 100 is wanted, not", word);
+        return false;
+    }
+    *ret = (unsigned char)n;
+    return true;
+}
+
+const struct detect_type *pack_type(const struct detect_packs *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_types; i++) {
+        if (str_eq(name, str_c(p->types[i]->name))) {
+            return p->types[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- a type's parts --------------------------------------------------------------------------------------- */
+
+static void add_pattern(struct reading *r, struct str rest)
+{
+    struct detect_type *t = r->type;
+    char why[256];
+    if (t->n_patterns == PATTERNS_MAX) {
+        problem(r, "too many patterns in one type", rest);
+        return;
+    }
+    if (!take_score(r, &rest, &t->patterns[t->n_patterns].score)) {
+        return;
+    }
+    if (rest.n == 0 || pattern_new(rest, true, why, sizeof why, &t->patterns[t->n_patterns].pattern) < 0) {
+        problem(r, rest.n ? why : "an expression is missing", rest);
+        return;
+    }
+    t->n_patterns++;
+}
+
+/* A phrase in the form in which texts are looked up: small letters, one blank between words. */
+static size_t phrase_form(struct str s, char *dst, size_t size, size_t *ret_words, size_t *ret_first)
+{
+    size_t n = 0;
+    *ret_words = 0;
+    for (struct str word = next_word(&s); word.n > 0; word = next_word(&s)) {
+        if (n + word.n + 2 > size) {
+            return 0;
+        }
+        if (n > 0) {
+            dst[n++] = ' ';
+        }
+        for (size_t i = 0; i < word.n; i++) {
+            dst[n++] = str_lower(word.p[i]);
+        }
+        if (++*ret_words == 1) {
+            *ret_first = n;
+        }
+    }
+    return n;
+}
+
+static void add_phrase(struct reading *r, struct str text)
+{
+    struct detect_type *t = r->type;
+    char form[200];
+    size_t words = 0, first = 0, n = phrase_form(text, form, sizeof form, &words, &first);
+    if (n == 0 || words > PHRASE_WORDS_MAX) {
+        problem(r, "a phrase has one to six words and at most 200 octets", text);
+        return;
+    }
+    struct detect_packs *p = r->packs;
+    t->phrases = t->phrases ? t->phrases : map_new(PHRASES_MAX);
+    p->first_words = p->first_words ? p->first_words : map_new(PHRASES_MAX * 4);
+    struct str head = str_from(form, first);
+    uintptr_t most = (uintptr_t)map_get(p->first_words, head);
+    if (map_put(t->phrases, str_from(form, n), t) < 0 ||
+        (words > most && map_put(p->first_words, head, (void *)(uintptr_t)words) < 0)) {
+        problem(r, "too many phrases", text);
+    }
+}
+
+static void add_phrases(struct reading *r, struct str rest)
+{
+    struct str one;
+    while (str_split(&rest, ',', &one)) {
+        if (str_trim(one).n > 0) {
+            add_phrase(r, str_trim(one));
+        }
+    }
+}
+
+/* "date of birth, dob" becomes (?:date\W+of\W+birth|dob), gathered over all its lines. */
+static void add_context(struct reading *r, struct str rest)
+{
+    struct str one;
+    int e = 0;
+    if (!take_score(r, &rest, &r->type->context_score)) {
+        return;
+    }
+    while (str_split(&rest, ',', &one)) {
+        one = str_trim(one);
+        e |= one.n ? buf_printf(&r->words, "%s", buf_len(&r->words) ? "|" : "") : 0;
+        for (struct str word = next_word(&one); word.n > 0; word = next_word(&one)) {
+            e |= buf_printf(&r->words, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:-]{1,3}" : "");
+        }
+    }
+    if (e) {
+        problem(r, "too many words of context", rest);
+    }
+}
+
+static void add_samples(struct reading *r, struct str rest)
+{
+    struct detect_type *t = r->type;
+    for (struct str word = next_word(&rest); word.n > 0; word = next_word(&rest)) {
+        if (t->n_samples == SAMPLES_MAX) {
+            problem(r, "too many samples in one type", word);
+            return;
+        }
+        char *copy = str_dup(word);
+        size_t n = 0;
+        for (size_t i = 0; copy[i]; i++) {
+            if (copy[i] != '-' && copy[i] != ' ') {
+                copy[n++] = copy[i];
+            }
+        }
+        copy[n] = '\0';
+        t->samples[t->n_samples++] = str_from(copy, n);
+    }
+}
+
+static void add_vector(struct reading *r, struct str rest, bool good)
+{
+    struct detect_packs *p = r->packs;
+    if ((!r->type && !r->rule) || p->n_vectors == VECTORS_MAX || rest.n == 0) {
+        problem(r, "a test vector stands under a type or a rule and has a text", rest);
+        return;
+    }
+    if (!p->vectors) {
+        p->vectors = err_calloc(VECTORS_MAX, sizeof *p->vectors);
+    }
+    struct vector *v = &p->vectors[p->n_vectors++];
+    *v = (struct vector){.text = str_dup(rest), .type = r->type, .good = good, .rule = r->rule ? (unsigned)(r->rule - p->rules) : 0};
+    snprintf(v->place, sizeof v->place, "%s:%u", r->file, r->line);
+}
+
+/* --- blocks -------------------------------------------------------------------------------------------------- */
+
+/* The words of context are known once the type ends. */
+static void close_block(struct reading *r)
+{
+    struct detect_type *t = r->type;
+    r->type = NULL;
+    r->rule = NULL;
+    if (!t) {
+        return;
+    }
+    if (buf_len(&r->words) > 0) {
+        CLEANUP(buf_free) struct buf whole = BUF_INIT(128 * 1024);
+        char why[256];
+        struct str words = buf_str(&r->words);
+        if (buf_printf(&whole, "(?<![A-Za-z0-9])(?:" STR_FMT ")(?![A-Za-z0-9])", STR_ARG(words)) < 0 ||
+            pattern_new(buf_str(&whole), true, why, sizeof why, &t->context) < 0) {
+            problem(r, "the words of context cannot be used", str_c(t->name));
+        }
+        buf_reset(&r->words);
+    }
+    if (t->n_patterns == 0 && !t->phrases) {
+        problem(r, "this type has neither a pattern nor a phrase", str_c(t->name));
+    }
+    if (t->needs_context && !t->context) {
+        problem(r, "this type needs context but names no words for it", str_c(t->name));
+    }
+}
+
+static void open_pack(struct reading *r, struct str rest)
+{
+    struct detect_packs *p = r->packs;
+    struct str name = next_word(&rest);
+    uint64_t version = 0;
+    if (r->has_pack || !is_name(name) || detect_packs_has(p, name) || str_to_u64(rest, 1000000, &version) < 0 || p->n_packs == PACKS_MAX) {
+        problem(r, "a file begins with one line: pack NAME VERSION", name);
+        return;
+    }
+    r->has_pack = true;
+    p->packs[p->n_packs++] = (struct pack){.name = str_dup(name), .title = str_dup(name), .version = (unsigned)version};
+}
+
+static void open_type(struct reading *r, struct str rest)
+{
+    struct detect_packs *p = r->packs;
+    if (!is_name(rest) || pack_type(p, rest) || p->n_types == TYPES_MAX) {
+        problem(r, "a type has a name of its own, of small letters, digits and dashes", rest);
+        return;
+    }
+    struct detect_type *t = err_calloc(1, sizeof *t);
+    t->name = str_dup(rest);
+    t->title = str_dup(rest);
+    t->index = (unsigned)p->n_types;
+    t->phrase_score = DETECT_MEDIUM;
+    p->types[p->n_types++] = t;
+    p->packs[p->n_packs - 1].types++;
+    r->type = t;
+}
+
+static void open_rule(struct reading *r, struct str rest)
+{
+    struct detect_packs *p = r->packs;
+    struct str name = next_word(&rest);
+    char why[256];
+    if (!is_name(name) || p->n_rules == RULES_MAX) {
+        problem(r, "a rule has a name of small letters, digits and dashes", name);
+        return;
+    }
+    struct term *when = rule_parse(p, rest, why, sizeof why);
+    if (!when) {
+        problem(r, why, rest);
+        return;
+    }
+    r->rule = &p->rules[p->n_rules++];
+    *r->rule = (struct rule){.name = str_dup(name), .title = str_dup(name), .pack = (unsigned)p->n_packs - 1, .when = when};
+    p->packs[p->n_packs - 1].rules++;
+}
+
+bool detect_packs_has(const struct detect_packs *p, struct str name)
+{
+    for (size_t i = 0; i < p->n_packs; i++) {
+        if (str_eq(name, str_c(p->packs[i].name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t detect_pack_needs(struct str text, struct str *names, size_t max)
+{
+    struct str line, one;
+    size_t n = 0;
+    while (str_split(&text, '\n', &line)) {
+        struct str key = next_word(&line);
+        while (str_eq(key, STR("needs")) && n < max && str_split(&line, ',', &one)) {
+            names[n++] = str_trim(one);
+        }
+    }
+    return n;
+}
+
+static void check_needs(struct reading *r, struct str rest)
+{
+    struct str one;
+    while (str_split(&rest, ',', &one)) {
+        if (!detect_packs_has(r->packs, str_trim(one))) {
+            problem(r, "this pack needs another one, which is not there", str_trim(one));
+        }
+    }
+}
+
+static void set_title(struct reading *r, struct str rest)
+{
+    char **title = r->type ? &r->type->title : r->rule ? &r->rule->title : &r->packs->packs[r->packs->n_packs - 1].title;
+    free(*title);
+    *title = str_dup(rest);
+}
+
+static void in_type(struct reading *r, struct str key, struct str rest)
+{
+    struct detect_type *t = r->type;
+    if (str_eq(key, STR("pattern"))) {
+        add_pattern(r, rest);
+    } else if (str_eq(key, STR("phrase"))) {
+        add_phrases(r, rest);
+    } else if (str_eq(key, STR("phrase-score"))) {
+        (void)take_score(r, &rest, &t->phrase_score);
+    } else if (str_eq(key, STR("check"))) {
+        t->check = detect_check_find(rest);
+        if (!t->check) {
+            problem(r, "there is no check of this name", rest);
+        }
+    } else if (str_eq(key, STR("checked"))) {
+        (void)take_score(r, &rest, &t->checked_score);
+    } else if (str_eq(key, STR("context"))) {
+        add_context(r, rest);
+    } else if (str_eq(key, STR("needs-context"))) {
+        t->needs_context = true;
+    } else if (str_eq(key, STR("sample"))) {
+        add_samples(r, rest);
+    } else {
+        problem(r, "not a statement of a type", key);
+    }
+}
+
+static void statement(struct reading *r, struct str line)
+{
+    struct str rest = line, key = next_word(&rest);
+    bool opens = str_eq(key, STR("type")) || str_eq(key, STR("rule"));
+    if (str_eq(key, STR("pack"))) {
+        open_pack(r, rest);
+    } else if (!r->has_pack) {
+        problem(r, "a file begins with one line: pack NAME VERSION", key);
+    } else if (opens) {
+        close_block(r);
+        if (str_eq(key, STR("type"))) {
+            open_type(r, rest);
+        } else {
+            open_rule(r, rest);
+        }
+    } else if (str_eq(key, STR("needs"))) {
+        check_needs(r, rest);
+    } else if (str_eq(key, STR("title"))) {
+        set_title(r, rest);
+    } else if (str_eq(key, STR("good")) || str_eq(key, STR("bad"))) {
+        add_vector(r, rest, str_eq(key, STR("good")));
+    } else if (r->type) {
+        in_type(r, key, rest);
+    } else {
+        problem(r, "this stands under no type", key);
+    }
+}
+
+int detect_packs_add(struct detect_packs *p, struct str text, const char *file, struct buf *problems)
+{
+    struct reading r = {.packs = p, .file = file, .problems = problems, .words = BUF_INIT(64 * 1024)};
+    struct str line;
+    while (!r.failed && str_split(&text, '\n', &line)) {
+        r.line++;
+        if (line.n > 0 && line.p[line.n - 1] == '\r') {
+            line.n--;
+        }
+        line = str_trim(line);
+        if (line.n > 0 && line.p[0] != '#') {
+            statement(&r, line);
+        }
+    }
+    close_block(&r);
+    buf_free(&r.words);
+    if (!r.failed && !r.has_pack) {
+        problem(&r, "there is no pack in it", STR(""));
+    }
+    return r.failed ? -EINVAL : 0;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------- */
+
+struct detect_packs *detect_packs_new(void)
+{
+    return err_calloc(1, sizeof(struct detect_packs));
+}
+
+static void type_free(struct detect_type *t)
+{
+    for (size_t i = 0; i < t->n_patterns; i++) {
+        pattern_free(t->patterns[i].pattern);
+    }
+    for (size_t i = 0; i < t->n_samples; i++) {
+        free((char *)t->samples[i].p);
+    }
+    pattern_free(t->context);
+    map_free(t->phrases);
+    free(t->name);
+    free(t->title);
+    free(t);
+}
+
+void detect_packs_free(struct detect_packs *p)
+{
+    if (!p) {
+        return;
+    }
+    for (size_t i = 0; i < p->n_types; i++) {
+        type_free(p->types[i]);
+    }
+    for (size_t i = 0; i < p->n_rules; i++) {
+        rule_free(p->rules[i].when);
+        free(p->rules[i].name);
+        free(p->rules[i].title);
+    }
+    for (size_t i = 0; i < p->n_vectors; i++) {
+        free(p->vectors[i].text);
+    }
+    for (size_t i = 0; i < p->n_packs; i++) {
+        free(p->packs[i].name);
+        free(p->packs[i].title);
+    }
+    map_free(p->first_words);
+    free(p->vectors);
+    free(p);
+}
+
+void detect_each_pack(const struct detect_packs *p, detect_pack_fn fn, void *arg)
+{
+    for (size_t i = 0; i < p->n_packs; i++) {
+        fn(arg, p->packs[i].name, p->packs[i].version, p->packs[i].title, p->packs[i].types, p->packs[i].rules);
+    }
+}
+
+const char *detect_type_name(const struct detect_type *t)
+{
+    return t->name;
+}
+
+const char *detect_type_title(const struct detect_type *t)
+{
+    return t->title;
+}
+
+/* --- the vectors in the packs ------------------------------------------------------------------------------------ */
+
+static bool vector_found(const struct detect_packs *p, const struct vector *v)
+{
+    const struct detect_text text = {str_c(v->text), DETECT_BODY};
+    struct detect_result result;
+    bool found = false;
+    detect_scan(p, &text, 1, &result);
+    if (v->type) {
+        for (size_t i = 0; i < result.n; i++) {
+            found |= result.findings[i].type == v->type && result.findings[i].score >= DETECT_MEDIUM;
+        }
+    } else {
+        found = rule_holds(p->rules[v->rule].when, &result);
+    }
+    detect_result_free(&result);
+    return found;
+}
+
+int detect_packs_test(const struct detect_packs *p, struct buf *problems)
+{
+    int r = 0;
+    for (size_t i = 0; i < p->n_vectors; i++) {
+        const struct vector *v = &p->vectors[i];
+        if (vector_found(p, v) != v->good) {
+            r = -EINVAL;
+            (void)!buf_printf(problems, "%s: %s: %s: %s\n", v->place, v->type ? v->type->name : p->rules[v->rule].name,
+                              v->good ? "should be found and is not" : "should not be found and is", v->text);
+        }
+    }
+    return r;
+}

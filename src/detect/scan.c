@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * scan.c: looks for everything the packs know in the texts of one message.
+ *
+ * For each text: normalise, find candidates (patterns, dictionary), judge each (check, context, sample),
+ * then let the strongest and longest of overlapping ones stand. Called through detect_scan() by the
+ * `postern detect` command and the inspector.
+ *
+ * What can go wrong: limits. They end the search of one type or text and set `incomplete`.
+ */
+#include "detect/pack.h"
+
+#include <stdlib.h>
+
+enum { TEXT_MAX = 64 * 1024 * 1024, WORDS_FOUND_MAX = 20000, CELL_MAX = 200, HEADING_LINES_MAX = 20000 };
+
+struct places {
+    size_t *at;
+    size_t n;
+    bool known;
+};
+
+struct scan {
+    const struct detect_packs *packs;
+    struct detect_result *result;
+    struct str text;
+    unsigned index;
+    size_t new_end;
+    struct detect_finding *found; /* candidates in this text */
+    size_t n, cap;
+    struct places context[TYPES_MAX];
+    struct {
+        size_t from, to, heading; /* lines of one table, and its first */
+        char separator;
+    } table;
+};
+
+/* --- context ---------------------------------------------------------------------------------------------- */
+
+static void find_context(struct scan *s, const struct detect_type *t)
+{
+    struct places *p = &s->context[t->index];
+    size_t at = 0, n = 0, from = 0;
+    p->known = true;
+    while (p->n < WORDS_FOUND_MAX) {
+        int r = pattern_find(t->context, s->text, from, &at, &n);
+        if (r <= 0) {
+            s->result->incomplete |= r < 0;
+            return;
+        }
+        if ((p->n & (p->n - 1)) == 0) {
+            p->at = realloc(p->at, (p->n ? p->n * 2 : 1) * sizeof *p->at);
+            must(p->at);
+        }
+        p->at[p->n++] = at;
+        from = at + (n ? n : 1);
+    }
+}
+
+/* A word of the type's context within the window of [at, end). */
+static bool is_near(const struct places *p, size_t at, size_t end)
+{
+    size_t low = 0, high = p->n, least = at > DETECT_WINDOW ? at - DETECT_WINDOW : 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (p->at[middle] < least) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < p->n && p->at[low] <= end + DETECT_WINDOW;
+}
+
+static struct str line_around(struct str text, size_t at, size_t *ret_from)
+{
+    size_t from = at;
+    while (from > 0 && text.p[from - 1] != '\n') {
+        from--;
+    }
+    *ret_from = from;
+    return str_slice(text, from, str_find(text, '\n', at));
+}
+
+static size_t count_of(struct str line, char c)
+{
+    size_t n = 0;
+    for (size_t at = str_find(line, c, 0); at < line.n; at = str_find(line, c, at + 1)) {
+        n++;
+    }
+    return n;
+}
+
+/* What parts the cells of a line; 0: it is no line of a table. */
+static char separator_of(struct str line)
+{
+    static const char kinds[] = {'\t', ';', '|', ','};
+    for (size_t i = 0; i < sizeof kinds; i++) {
+        if (count_of(line, kinds[i]) >= (kinds[i] == '\t' ? 1 : 2)) {
+            return kinds[i];
+        }
+    }
+    return 0;
+}
+
+/* The table around a place: the lines above that are parted in the same way; the first has the headings. */
+static bool find_table(struct scan *s, size_t at)
+{
+    size_t from;
+    struct str line = line_around(s->text, at, &from);
+    if (at >= s->table.from && at < s->table.to) {
+        return true;
+    }
+    char separator = separator_of(line);
+    if (!separator) {
+        return false;
+    }
+    size_t top = from, end = from + line.n;
+    for (unsigned i = 0; i < HEADING_LINES_MAX && top > 0; i++) {
+        size_t above;
+        struct str before = line_around(s->text, top - 1, &above);
+        before = str_slice(s->text, above, top - 1);
+        if (separator_of(before) != separator) {
+            break;
+        }
+        top = above;
+    }
+    s->table.from = from;
+    s->table.heading = top;
+    s->table.separator = separator;
+    while (end < s->text.n) { /* the lines below belong to it, too: they need not look again */
+        size_t next = str_find(s->text, '\n', end + 1);
+        if (separator_of(str_slice(s->text, end + 1, next)) != separator) {
+            break;
+        }
+        end = next;
+    }
+    s->table.to = end;
+    return true;
+}
+
+static struct str cell(struct str line, char separator, size_t column)
+{
+    struct str rest = line, part = STR("");
+    bool more = true;
+    for (size_t i = 0; i <= column && more; i++) {
+        more = str_split(&rest, separator, &part);
+    }
+    return more ? str_slice(part, 0, part.n < CELL_MAX ? part.n : CELL_MAX) : STR("");
+}
+
+/* The heading of the column says what the number is. */
+static bool is_headed(struct scan *s, const struct detect_type *t, size_t at)
+{
+    size_t from, heading_at, found, n;
+    if (!find_table(s, at)) {
+        return false;
+    }
+    (void)line_around(s->text, at, &from);
+    if (from == s->table.heading) {
+        return false;
+    }
+    struct str heading = line_around(s->text, s->table.heading, &heading_at);
+    struct str one = cell(heading, s->table.separator, count_of(str_slice(s->text, from, at), s->table.separator));
+    return one.n > 0 && pattern_find(t->context, one, 0, &found, &n) == 1;
+}
+
+static bool has_context(struct scan *s, const struct detect_type *t, size_t at, size_t n)
+{
+    if (!t->context) {
+        return false;
+    }
+    if (!s->context[t->index].known) {
+        find_context(s, t);
+    }
+    return is_near(&s->context[t->index], at, at + n) || is_headed(s, t, at);
+}
+
+/* --- judging -------------------------------------------------------------------------------------------------- */
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (unsigned char)c >= 0x80;
+}
+
+/* Stars for all but the last four letters and digits (of short values the last two, of words the first two). */
+static void mask(struct str value, bool is_word, char dst[DETECT_MASKED])
+{
+    size_t total = 0, seen = 0, n = 0;
+    for (size_t i = 0; i < value.n; i++) {
+        total += is_alnum(value.p[i]);
+    }
+    size_t shown = total < 8 ? 2 : 4;
+    for (size_t i = 0; i < value.n && n < DETECT_MASKED - 1; i++) {
+        char c = value.p[i];
+        bool open = !is_alnum(c) || (is_word ? seen < 2 : seen + shown >= total);
+        seen += is_alnum(c);
+        dst[n++] = (unsigned char)c < 0x20 || (unsigned char)c >= 0x7f ? '.' : open ? c : '*';
+    }
+    dst[n] = '\0';
+}
+
+/* The value without the signs people part it with, for telling equal ones and samples. */
+static struct str bare(struct str value, char dst[128])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < value.n && n < 128; i++) {
+        if (is_alnum(value.p[i])) {
+            dst[n++] = str_lower(value.p[i]);
+        }
+    }
+    return str_from(dst, n);
+}
+
+static bool is_sample(const struct detect_type *t, struct str value)
+{
+    for (size_t i = 0; i < t->n_samples; i++) {
+        if (str_eq_nocase(value, t->samples[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep(struct scan *s, const struct detect_finding *f)
+{
+    if (s->n >= DETECT_FINDINGS_MAX) {
+        s->result->incomplete = true;
+        return;
+    }
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 64;
+        s->found = realloc(s->found, s->cap * sizeof *s->found);
+        must(s->found);
+    }
+    s->found[s->n++] = *f;
+}
+
+static void judge(struct scan *s, const struct detect_type *t, size_t at, size_t n, unsigned score, bool is_word)
+{
+    enum { SAMPLE_SCORE = 20 };
+    char plain[128];
+    struct str value = str_slice(s->text, at, at + n), same = bare(value, plain);
+    struct detect_finding f = {.type = t, .text = s->index, .at = at, .n = n};
+    if (t->check) {
+        if (!t->check(value)) {
+            size_t shorter = str_find_last(value, ' '); /* the word after it was taken for a group of it */
+            if (shorter < n && shorter > 8) {
+                judge(s, t, at, shorter, score, is_word);
+            }
+            return;
+        }
+        f.checked = true;
+        score = score > t->checked_score ? score : t->checked_score;
+    }
+    f.context = has_context(s, t, at, n);
+    if (t->needs_context && !f.context) {
+        return;
+    }
+    score += f.context ? t->context_score : 0;
+    f.sample = is_sample(t, same);
+    score = f.sample && score > SAMPLE_SCORE ? SAMPLE_SCORE : score;
+    f.score = (unsigned char)(score < 100 ? score : 100);
+    f.quoted = detect_is_quoted(s->text, s->new_end, at);
+    f.same = map_hash(same);
+    mask(value, is_word, f.masked);
+    keep(s, &f);
+}
+
+static void try_patterns(struct scan *s, const struct detect_type *t)
+{
+    for (size_t i = 0; i < t->n_patterns; i++) {
+        size_t from = 0, at, n;
+        while (from <= s->text.n) {
+            int r = pattern_find(t->patterns[i].pattern, s->text, from, &at, &n);
+            if (r <= 0) {
+                s->result->incomplete |= r < 0;
+                break;
+            }
+            if (n > 0) {
+                judge(s, t, at, n, t->patterns[i].score, false);
+            }
+            from = at + (n ? n : 1);
+        }
+    }
+}
+
+/* --- dictionary --------------------------------------------------------------------------------------------------- */
+
+static bool in_word(char c)
+{
+    return is_alnum(c) || c == '-' || c == '\'';
+}
+
+static bool next_token(struct str text, size_t *at, size_t *ret_end)
+{
+    while (*at < text.n && !is_alnum(text.p[*at])) {
+        ++*at;
+    }
+    size_t end = *at;
+    while (end < text.n && in_word(text.p[end])) {
+        end++;
+    }
+    while (end > *at && !is_alnum(text.p[end - 1])) {
+        end--;
+    }
+    *ret_end = end;
+    return end > *at;
+}
+
+/* The longest phrase that begins at `at` (a token that ends at `end`), if there is one. */
+static void try_phrase(struct scan *s, size_t at, size_t end, unsigned most)
+{
+    char form[200];
+    size_t ends[PHRASE_WORDS_MAX], lengths[PHRASE_WORDS_MAX], n = 0, words = 0, from = at;
+    while (words < most && n + (end - from) + 2 < sizeof form) {
+        if (words > 0) {
+            form[n++] = ' ';
+        }
+        for (size_t i = from; i < end; i++) {
+            form[n++] = str_lower(s->text.p[i]);
+        }
+        ends[words] = end;
+        lengths[words++] = n;
+        from = end;
+        if (!next_token(s->text, &from, &end) || from - ends[words - 1] > 3) {
+            break;
+        }
+    }
+    for (; words > 0; words--) {
+        for (size_t i = 0; i < s->packs->n_types; i++) {
+            const struct detect_type *t = s->packs->types[i];
+            if (t->phrases && map_get(t->phrases, str_from(form, lengths[words - 1]))) {
+                judge(s, t, at, ends[words - 1] - at, t->phrase_score, true);
+            }
+        }
+    }
+}
+
+static void try_phrases(struct scan *s)
+{
+    size_t at = 0, end = 0;
+    char word[64];
+    while (s->packs->first_words && next_token(s->text, &at, &end)) {
+        size_t n = end - at;
+        if (n < sizeof word && n > 1) {
+            for (size_t i = 0; i < n; i++) {
+                word[i] = str_lower(s->text.p[at + i]);
+            }
+            uintptr_t most = (uintptr_t)map_get(s->packs->first_words, str_from(word, n));
+            if (most > 0) {
+                try_phrase(s, at, end, (unsigned)most);
+            }
+        }
+        at = end;
+    }
+}
+
+/* --- overlaps ------------------------------------------------------------------------------------------------------- */
+
+static int by_strength(const void *a, const void *b)
+{
+    const struct detect_finding *x = a, *y = b;
+    if (x->score != y->score) {
+        return x->score > y->score ? -1 : 1;
+    }
+    return x->n != y->n ? (x->n > y->n ? -1 : 1) : x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct detect_finding *x = a, *y = b;
+    if (x->text != y->text) {
+        return x->text < y->text ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static bool claim(unsigned char *taken, size_t at, size_t n)
+{
+    for (size_t i = at; i < at + n; i++) {
+        if (taken[i / 8] >> i % 8 & 1) {
+            return false;
+        }
+    }
+    for (size_t i = at; i < at + n; i++) {
+        taken[i / 8] |= (unsigned char)(1u << i % 8);
+    }
+    return true;
+}
+
+/* Of findings that overlap the strongest stands, of equal ones the longest. */
+static void settle(struct scan *s)
+{
+    struct detect_result *r = s->result;
+    if (s->n == 0) {
+        return;
+    }
+    CLEANUP(err_free_ptr) void *taken = calloc(1, s->text.n / 8 + 1);
+    r->findings = realloc(r->findings, (r->n + s->n) * sizeof *r->findings);
+    must(taken && r->findings);
+    qsort(s->found, s->n, sizeof *s->found, by_strength);
+    for (size_t i = 0; i < s->n; i++) {
+        if (r->n >= DETECT_FINDINGS_MAX) {
+            r->incomplete = true;
+        } else if (claim(taken, s->found[i].at, s->found[i].n)) {
+            r->findings[r->n++] = s->found[i];
+        }
+    }
+}
+
+static void scan_text(struct scan *s)
+{
+    s->new_end = detect_new_end(s->text);
+    for (size_t i = 0; i < s->packs->n_types; i++) {
+        try_patterns(s, s->packs->types[i]);
+    }
+    try_phrases(s);
+    settle(s);
+    for (size_t i = 0; i < s->packs->n_types; i++) {
+        free(s->context[i].at);
+    }
+    free(s->found);
+}
+
+void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret)
+{
+    *ret = (struct detect_result){0};
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(buf_wipe) struct buf text = BUF_INIT(TEXT_MAX);
+        if (detect_normalise(texts[i].text, &text) < 0) {
+            ret->incomplete = true;
+            continue;
+        }
+        struct scan *s = err_calloc(1, sizeof *s);
+        s->packs = p;
+        s->result = ret;
+        s->text = buf_str(&text);
+        s->index = (unsigned)i;
+        scan_text(s);
+        free(s);
+    }
+    if (ret->n > 0) {
+        qsort(ret->findings, ret->n, sizeof *ret->findings, by_place);
+    }
+}
+
+void detect_result_free(struct detect_result *r)
+{
+    free(r->findings);
+    *r = (struct detect_result){0};
+}
+
+const char *detect_level_name(unsigned score)
+{
+    return score >= DETECT_HIGH ? "high" : score >= DETECT_MEDIUM ? "medium" : "low";
+}
+
+void detect_rules(const struct detect_packs *p, const struct detect_result *r, detect_rule_fn fn, void *arg)
+{
+    for (size_t i = 0; i < p->n_rules; i++) {
+        if (rule_holds(p->rules[i].when, r)) {
+            fn(arg, p->packs[p->rules[i].pack].name, p->rules[i].name, p->rules[i].title);
+        }
+    }
+}
