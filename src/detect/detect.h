@@ -3,8 +3,7 @@
  *
  * A pack is a text file (docs/detection.md): types say what a thing looks like, how it is checked and which
  * words near it make it likely; rules say which things together make a message worth protecting. Called by
- * the `postern detect` command and the inspector. No files are opened here, nothing is logged: findings
- * carry masked values only.
+ * the `postern detect` command. Nothing is logged: findings carry masked values only.
  *
  * What can go wrong: a pack with mistakes (-EINVAL, every mistake with file and line); a text on which a
  * pattern gives up or which holds too much: the result says `incomplete`, which never counts as clean.
@@ -17,6 +16,7 @@ struct detect_type;
 
 enum {
     DETECT_WINDOW = 300,           /* octets before and after in which a word counts as near */
+    DETECT_LABEL = 40,             /* octets before in which a word names a number as something else */
     DETECT_FINDINGS_MAX = 20000,   /* of one message */
     DETECT_MASKED = 48,
     DETECT_MEDIUM = 60, DETECT_HIGH = 80, /* scores from which a level begins */
@@ -53,6 +53,9 @@ struct detect_packs *detect_packs_new(void);
 void detect_packs_free(struct detect_packs *p);
 /* Adds the pack in `text`; `file` (copied) names it in problems. Packs it needs must be there already. 0 or -EINVAL. */
 int detect_packs_add(struct detect_packs *p, struct str text, const char *file, struct buf *problems) MUST_USE;
+/* Reads NAME.pack of the directory for each name (none: every pack there) and the packs they need. 0, or -EINVAL with
+ * lines in problems. */
+int detect_packs_load(struct detect_packs *p, const char *directory, const char *const *names, size_t n, struct buf *problems) MUST_USE;
 /* The names a pack's text asks for with `needs`, before it can be added: views of text, at most max. */
 size_t detect_pack_needs(struct str text, struct str *names, size_t max);
 bool detect_packs_has(const struct detect_packs *p, struct str name);

@@ -4,11 +4,13 @@
  *
  *   pack NAME VERSION            needs NAME, NAME      packs whose types its rules use
  *   title TEXT                   of the pack, or of the type or rule it stands under
+ *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
  *   type NAME
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
  *     phrase WORDS, WORDS        a term of a dictionary   |  phrase-score N
  *     check NAME / checked N     checks.h; the score when it passes
  *     context N WORDS, WORDS     added when one stands near |  needs-context
+ *     window N                   what near is, in octets; 300 otherwise
  *     sample VALUE ...           numbers that are nobody's
  *     good TEXT / bad TEXT       test vectors: found, or not found, at least at medium
  *   rule NAME EXPRESSION         rule.c; good and bad below it are vectors of the rule
@@ -153,23 +155,41 @@ static void add_phrases(struct reading *r, struct str rest)
     }
 }
 
-/* "date of birth, dob" becomes (?:date\W+of\W+birth|dob), gathered over all its lines. */
-static void add_context(struct reading *r, struct str rest)
+/* "date of birth, dob" becomes date\W+of\W+birth|dob, gathered over all its lines. */
+static void add_words(struct reading *r, struct str rest, struct buf *to)
 {
     struct str one;
     int e = 0;
-    if (!take_score(r, &rest, &r->type->context_score)) {
-        return;
-    }
     while (str_split(&rest, ',', &one)) {
         one = str_trim(one);
-        e |= one.n ? buf_printf(&r->words, "%s", buf_len(&r->words) ? "|" : "") : 0;
+        e |= one.n ? buf_printf(to, "%s", buf_len(to) ? "|" : "") : 0;
         for (struct str word = next_word(&one); word.n > 0; word = next_word(&one)) {
-            e |= buf_printf(&r->words, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:-]{1,3}" : "");
+            e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:-]{1,3}" : "");
         }
     }
     if (e) {
-        problem(r, "too many words of context", rest);
+        problem(r, "too many words", rest);
+    }
+}
+
+static int words_pattern(struct str words, struct pattern **ret)
+{
+    CLEANUP(buf_free) struct buf whole = BUF_INIT(128 * 1024);
+    char why[256];
+    return buf_printf(&whole, "(?<![A-Za-z0-9@.])(?:" STR_FMT ")(?![A-Za-z0-9]|[@.][A-Za-z0-9])", STR_ARG(words)) < 0
+               ? -ENOSPC : pattern_new(buf_str(&whole), true, why, sizeof why, ret);
+}
+
+/* The words of all packs make one pattern: it is made anew. */
+static void add_against(struct reading *r, struct str rest)
+{
+    struct detect_packs *p = r->packs;
+    p->against_words.max = 64 * 1024;
+    add_words(r, rest, &p->against_words);
+    pattern_free(p->against);
+    p->against = NULL;
+    if (words_pattern(buf_str(&p->against_words), &p->against) < 0) {
+        problem(r, "these words cannot be used", rest);
     }
 }
 
@@ -220,11 +240,7 @@ static void close_block(struct reading *r)
         return;
     }
     if (buf_len(&r->words) > 0) {
-        CLEANUP(buf_free) struct buf whole = BUF_INIT(128 * 1024);
-        char why[256];
-        struct str words = buf_str(&r->words);
-        if (buf_printf(&whole, "(?<![A-Za-z0-9])(?:" STR_FMT ")(?![A-Za-z0-9])", STR_ARG(words)) < 0 ||
-            pattern_new(buf_str(&whole), true, why, sizeof why, &t->context) < 0) {
+        if (words_pattern(buf_str(&r->words), &t->context) < 0) {
             problem(r, "the words of context cannot be used", str_c(t->name));
         }
         buf_reset(&r->words);
@@ -262,6 +278,7 @@ static void open_type(struct reading *r, struct str rest)
     t->title = str_dup(rest);
     t->index = (unsigned)p->n_types;
     t->phrase_score = DETECT_MEDIUM;
+    t->window = DETECT_WINDOW;
     p->types[p->n_types++] = t;
     p->packs[p->n_packs - 1].types++;
     r->type = t;
@@ -326,6 +343,15 @@ static void set_title(struct reading *r, struct str rest)
     *title = str_dup(rest);
 }
 
+static void set_window(struct reading *r, struct str rest)
+{
+    uint64_t n = 0;
+    if (str_to_u64(rest, 10 * DETECT_WINDOW, &n) < 0 || n == 0) {
+        problem(r, "a window from 1 to 3000 octets is wanted, not", rest);
+    }
+    r->type->window = (unsigned)n;
+}
+
 static void in_type(struct reading *r, struct str key, struct str rest)
 {
     struct detect_type *t = r->type;
@@ -343,7 +369,11 @@ static void in_type(struct reading *r, struct str key, struct str rest)
     } else if (str_eq(key, STR("checked"))) {
         (void)take_score(r, &rest, &t->checked_score);
     } else if (str_eq(key, STR("context"))) {
-        add_context(r, rest);
+        if (take_score(r, &rest, &t->context_score)) {
+            add_words(r, rest, &r->words);
+        }
+    } else if (str_eq(key, STR("window"))) {
+        set_window(r, rest);
     } else if (str_eq(key, STR("needs-context"))) {
         t->needs_context = true;
     } else if (str_eq(key, STR("sample"))) {
@@ -370,6 +400,8 @@ static void statement(struct reading *r, struct str line)
         }
     } else if (str_eq(key, STR("needs"))) {
         check_needs(r, rest);
+    } else if (str_eq(key, STR("against"))) {
+        add_against(r, rest);
     } else if (str_eq(key, STR("title"))) {
         set_title(r, rest);
     } else if (str_eq(key, STR("good")) || str_eq(key, STR("bad"))) {
@@ -446,6 +478,8 @@ void detect_packs_free(struct detect_packs *p)
         free(p->packs[i].title);
     }
     map_free(p->first_words);
+    pattern_free(p->against);
+    buf_free(&p->against_words);
     free(p->vectors);
     free(p);
 }

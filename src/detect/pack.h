@@ -23,6 +23,7 @@ struct detect_type {
     unsigned char checked_score;
     struct pattern *context; /* NULL: no words */
     unsigned char context_score;
+    unsigned window; /* octets before and after in which they count */
     bool needs_context;
     struct str samples[SAMPLES_MAX]; /* digits and letters only; owned */
     size_t n_samples;
@@ -60,6 +61,8 @@ struct pack {
 struct detect_packs {
     struct pack packs[PACKS_MAX];
     size_t n_packs;
+    struct pattern *against; /* words that say that a number is something else; NULL: none */
+    struct buf against_words;
     struct map *first_words; /* of all phrases: the word -> the most words of a phrase that begins with it; NULL: none */
     struct detect_type *types[TYPES_MAX];
     size_t n_types;

@@ -3,7 +3,7 @@
  *
  * For each text: normalise, find candidates (patterns, dictionary), judge each (check, context, sample),
  * then let the strongest and longest of overlapping ones stand. Called through detect_scan() by the
- * `postern detect` command and the inspector.
+ * `postern detect` command.
  *
  * What can go wrong: limits. They end the search of one type or text and set `incomplete`.
  */
@@ -56,19 +56,26 @@ static void find_context(struct scan *s, const struct detect_type *t)
     }
 }
 
-/* A word of the type's context within the window of [at, end). */
-static bool is_near(const struct places *p, size_t at, size_t end)
+/* The first of the places at or after `from`; SIZE_MAX: none. */
+static size_t place_after(const struct places *p, size_t from)
 {
-    size_t low = 0, high = p->n, least = at > DETECT_WINDOW ? at - DETECT_WINDOW : 0;
+    size_t low = 0, high = p->n;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (p->at[middle] < least) {
+        if (p->at[middle] < from) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < p->n && p->at[low] <= end + DETECT_WINDOW;
+    return low < p->n ? p->at[low] : SIZE_MAX;
+}
+
+/* A word of the type's context within the window of [at, end). */
+static bool is_near(const struct places *p, size_t window, size_t at, size_t end)
+{
+    size_t place = place_after(p, at > window ? at - window : 0);
+    return place != SIZE_MAX && place <= end + window;
 }
 
 static struct str line_around(struct str text, size_t at, size_t *ret_from)
@@ -164,6 +171,27 @@ static bool is_headed(struct scan *s, const struct detect_type *t, size_t at)
     return one.n > 0 && pattern_find(t->context, one, 0, &found, &n) == 1;
 }
 
+/* The end of the last match of the pattern in the octets before a number; 0: none. */
+static size_t last_before(struct scan *s, const struct pattern *pattern, size_t at)
+{
+    size_t from = at > DETECT_LABEL ? at - DETECT_LABEL : 0, last = 0, found, n;
+    struct str before = str_slice(s->text, 0, at);
+    while (pattern_find(pattern, before, from, &found, &n) == 1) {
+        last = found + n;
+        from = found + (n ? n : 1);
+    }
+    return last;
+}
+
+/* "reference 123456789": named as something else, with no word of its own kind as near, before or after. */
+static bool is_named_otherwise(struct scan *s, const struct detect_type *t, size_t at, size_t end)
+{
+    size_t other = s->packs->against ? last_before(s, s->packs->against, at) : 0;
+    size_t after = place_after(&s->context[t->index], end);
+    bool own_after = other > 0 && after != SIZE_MAX && after - end <= at - other;
+    return other > 0 && !own_after && last_before(s, t->context, at) < other;
+}
+
 static bool has_context(struct scan *s, const struct detect_type *t, size_t at, size_t n)
 {
     if (!t->context) {
@@ -172,7 +200,8 @@ static bool has_context(struct scan *s, const struct detect_type *t, size_t at, 
     if (!s->context[t->index].known) {
         find_context(s, t);
     }
-    return is_near(&s->context[t->index], at, at + n) || is_headed(s, t, at);
+    bool near = is_near(&s->context[t->index], t->window, at, at + n) || is_headed(s, t, at);
+    return near && !is_named_otherwise(s, t, at, at + n);
 }
 
 /* --- judging -------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,9 @@ _postern() {
         user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
         store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
+        detect) COMPREPLY=($(compgen -f -W "--packs --pack --test" -- "$word")); return ;;
+        --packs) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        --pack) COMPREPLY=($(compgen -W "glba health hipaa labels pci people secrets uk-health us" -- "$word")); return ;;
         doctor) COMPREPLY=($(compgen -W "--outbound" -- "$word")); return ;;
         backup|--output|--chain|--key) COMPREPLY=($(compgen -f -- "$word")); return ;;
         passwd|addresses|disable|enable|remove)
@@ -22,6 +25,6 @@ _postern() {
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
     esac
-    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store init doctor check-config reload --json --config --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect init doctor check-config reload --json --config --help --version" -- "$word"))
 }
 complete -F _postern postern
