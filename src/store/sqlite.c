@@ -23,7 +23,9 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { COMPLETIONS_MAX = 16384, CACHE_KIB = 32 * 1024 };
+enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 32, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64 };
+
+static const char spare_prefix[] = ".spare-";
 
 #define NAME_OF(n, s) s,
 static const char *const state_names[] = {STORE_STATES(NAME_OF)};
@@ -151,6 +153,9 @@ static int recover(struct store *s)
     const struct dirent *entry;
     while ((entry = readdir(dir))) {
         struct str name = str_c(entry->d_name);
+        if (str_starts_nocase(name, str_c(spare_prefix))) { /* nobody counts them now */
+            (void)unlinkat(s->spool_dir, entry->d_name, 0);
+        }
         if (name.p[0] == '.') {
             continue;
         }
@@ -228,6 +233,20 @@ int store_open(const char *directory, char *problem, size_t size, struct store *
     return 0;
 }
 
+static void spare_name(unsigned number, char dst[SPOOL_NAME])
+{
+    snprintf(dst, SPOOL_NAME, "%s%u", spare_prefix, number);
+}
+
+static void drop_spares(struct store *s)
+{
+    char spare[SPOOL_NAME];
+    while (s->n_spares > 0) {
+        spare_name(--s->n_spares, spare);
+        (void)unlinkat(s->spool_dir, spare, 0);
+    }
+}
+
 void store_close(struct store *s)
 {
     if (!s) {
@@ -240,6 +259,7 @@ void store_close(struct store *s)
         sqlite3_finalize(s->q[i]);
     }
     sqlite3_close(s->db);
+    drop_spares(s);
     err_close_fd(&s->spool_dir);
     buf_free(&s->doomed);
     free(s->completions);
@@ -250,12 +270,47 @@ void store_close(struct store *s)
 
 /* --- spool ------------------------------------------------------------------------------------------ */
 
+/* Making and removing a file costs more than writing a megabyte into one: a few are used again, under a new
+ * name. Not one that a backup has a link to: what is in it belongs to the backup. -1: there is none. */
+static int use_spare(struct store *s, const char *name)
+{
+    char spare[SPOOL_NAME];
+    struct stat st;
+    if (s->n_spares == 0) {
+        return -1;
+    }
+    spare_name(--s->n_spares, spare);
+    int fd = renameat(s->spool_dir, spare, s->spool_dir, name) == 0 ? openat(s->spool_dir, name, O_RDWR | O_CLOEXEC) : -1;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1) {
+        return fd;
+    }
+    err_close_fd(&fd);
+    (void)unlinkat(s->spool_dir, name, 0);
+    (void)unlinkat(s->spool_dir, spare, 0);
+    return -1;
+}
+
+static bool keep_spare(struct store *s, const char *name)
+{
+    char spare[SPOOL_NAME];
+    struct stat st;
+    if (s->n_spares == SPARES_MAX || fstatat(s->spool_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+        st.st_size > SPARE_OCTETS_MAX || st.st_nlink != 1) {
+        return false;
+    }
+    spare_name(s->n_spares, spare);
+    bool kept = renameat(s->spool_dir, name, s->spool_dir, spare) == 0;
+    s->n_spares += kept;
+    return kept;
+}
+
 enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     snprintf(name, 64, "%llx-%lx-%x", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count);
-    int fd = openat(s->spool_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = use_spare(s, name);
+    fd = fd >= 0 ? fd : openat(s->spool_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         log_error("spool-create-failed", KV("problem", strerror(errno)));
         return errno == ENOSPC || errno == EDQUOT ? STORE_FULL : STORE_RETRY;
@@ -289,7 +344,7 @@ int store_spool_open(struct store *s, struct str name)
 void store_spool_drop(struct store *s, struct str name)
 {
     char path[64];
-    if (spool_name_ok(name) && str_copy(name, path, sizeof path) == 0) {
+    if (spool_name_ok(name) && str_copy(name, path, sizeof path) == 0 && !keep_spare(s, path)) {
         (void)unlinkat(s->spool_dir, path, 0);
     }
 }

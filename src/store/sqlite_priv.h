@@ -115,6 +115,7 @@ struct store {
     struct buf doomed; /* spool files to remove after the commit, NUL separated */
     uint64_t next_rcpt;
     unsigned spool_count;
+    unsigned n_spares; /* emptied spool files kept for the next messages: .spare-0 up to this */
     struct store_commits commits;
     unsigned in_batch; /* messages and outcomes of the open batch */
 };

@@ -100,7 +100,8 @@ int store_open(const char *directory, char *problem, size_t size, struct store *
 /* Commits what is gathered, closes. */
 void store_close(struct store *s);
 
-/* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. */
+/* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. It may be one used before:
+ * whoever writes it cuts off what is left behind his own octets before it is synced. */
 enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd) MUST_USE;
 /* Opens it for reading; -errno. */
 int store_spool_open(struct store *s, struct str name) MUST_USE;

@@ -57,7 +57,7 @@ static const int file_calls[] = {
     SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(readlink), SCMP_SYS(fchown), SCMP_SYS(fchmod),
     SCMP_SYS(statx), SCMP_SYS(accept4),
 };
-static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync)};
+static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};
 static const int thread_calls[] = {SCMP_SYS(set_tid_address), SCMP_SYS(sched_getaffinity)};
 /* The sanitizers' runtime reads /proc and starts helpers; never in a release build. */
 static const int sanitizer_calls[] = {SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink),

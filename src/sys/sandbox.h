@@ -12,7 +12,7 @@ enum sandbox_calls {
     SANDBOX_ACCEPT = 1 << 0,  /* accept on given sockets */
     SANDBOX_CONNECT = 1 << 1, /* make sockets and connect */
     SANDBOX_FILES = 1 << 2,   /* open, sync, rename, unlink in the allowed directories */
-    SANDBOX_SYNC = 1 << 4,    /* sync of descriptors handed in */
+    SANDBOX_SYNC = 1 << 4,    /* sync and cutting off of descriptors handed in */
     SANDBOX_THREADS = 1 << 3, /* threads of this process (a library's resolver) */
 };
 

@@ -55,7 +55,7 @@ static bool spool_body(struct store *s, uint64_t id, char name[64])
         return false;
     }
     fill(body, sizeof body, id);
-    bool ok = write(fd, body, sizeof body) == (ssize_t)sizeof body && fsync(fd) == 0;
+    bool ok = write(fd, body, sizeof body) == (ssize_t)sizeof body && ftruncate(fd, sizeof body) == 0 && fsync(fd) == 0;
     close(fd);
     if (!ok) {
         store_spool_drop(s, str_c(name));

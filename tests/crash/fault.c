@@ -3,7 +3,8 @@
  *
  *   FAULT_LOG=FILE          every change of files under FAULT_DIR is written down, in order, with what was
  *                           synced when: tests/crash/power.py builds from it the disks a power loss may leave
- *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, unlink) fails with errno E
+ *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, rename, unlink) fails with
+ *                           errno E
  *   FAULT_ALLOC=N           the N-th allocation fails
  *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE
  *
@@ -254,6 +255,24 @@ int unlink(const char *path)
 int unlinkat(int at, const char *path, int flags)
 {
     return unlink_any(at, path, flags);
+}
+
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    char old[NAME], new[NAME];
+    set_up();
+    snprintf(old, sizeof old, "%s%s%s", name_of(from_dir) ? names[from_dir] : "", name_of(from_dir) ? "/" : "", from);
+    snprintf(new, sizeof new, "%s%s%s", name_of(to_dir) ? names[to_dir] : "", name_of(to_dir) ? "/" : "", to);
+    int ours = directory && strncmp(old, directory, strlen(directory)) == 0;
+    if (ours && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    int r = (int)syscall(SYS_renameat, from_dir, from, to_dir, to);
+    if (r == 0 && ours) {
+        note('R', old, 0, new, strlen(new));
+    }
+    return r;
 }
 
 int mkdirat(int at, const char *path, mode_t mode)

@@ -5,7 +5,7 @@ A driver lives through a small history with tests/crash/fault.c between it and t
   power  every change is written down with what was synced when. From that the disks are built that a power loss
          at any moment may leave: what was synced is there; of what was not, any part, in any order, the last
          write torn. Each is opened by the real store and compared with what had been promised by then.
-  fail   the n-th change (write, sync, truncate, create, unlink) fails, for every n, with EIO and with ENOSPC.
+  fail   the n-th change (write, sync, truncate, create, rename, unlink) fails, for every n, with EIO and with ENOSPC.
   alloc  the n-th allocation fails, for every n.
 After each the store is opened again: every message promised is there and whole, or known as delivered; a
 delivery that was promised is not forgotten. Usage: power.py BUILD [--all] [--seed N]
@@ -60,20 +60,30 @@ class Disk:
         for i, (kind, name, _, _) in enumerate(records):
             if kind == 'S':
                 (dirs if self.is_dir(name) else synced)[name] = i
-        self.files = {}
+        live = {}       # name -> content, as the program saw it
+        self.names = {}  # name -> [content, is the name safe], as the disk has it
         for i, (kind, name, offset, octets) in enumerate(records):
             # a name is safe when its directory, or (as file systems do) the file itself, was synced after it
             durable_name = dirs.get(os.path.dirname(name), -1) > i or synced.get(name, -1) > i
             durable = synced.get(name, -1) > i
             if kind == 'C':
-                self.files[name] = [bytearray(), durable_name]
+                live[name] = bytearray()
+                self.names[name] = [live[name], durable_name]
             elif kind == 'U':
+                live.pop(name, None)
                 if durable_name or rng.random() < 0.5:
-                    self.files.pop(name, None)
-            elif kind in 'WT' and name in self.files:
+                    self.names.pop(name, None)
+            elif kind == 'R':
+                new = octets.decode()
+                live[new] = live.pop(name)
+                safe = dirs.get(os.path.dirname(name), -1) > i
+                if safe or rng.random() < 0.5:
+                    self.names.pop(name, None)
+                    self.names[new] = [live[new], safe]
+            elif kind in 'WT' and name in live:
                 if not durable and rng.random() < 0.5:
                     continue
-                f = self.files[name][0]
+                f = live[name]
                 if kind == 'T':
                     del f[offset:]
                     f.extend(bytes(max(0, offset - len(f))))
@@ -82,8 +92,8 @@ class Disk:
                         octets = octets[:rng.randrange(0, len(octets) + 1) // 512 * 512]  # torn
                     f.extend(bytes(max(0, offset + len(octets) - len(f))))
                     f[offset:offset + len(octets)] = octets
-        for name in [n for n, (_, safe) in self.files.items() if not safe and rng.random() < 0.5]:
-            del self.files[name]
+        for name in [n for n, (_, safe) in self.names.items() if not safe and rng.random() < 0.5]:
+            del self.names[name]
 
     @staticmethod
     def is_dir(name):
@@ -91,7 +101,7 @@ class Disk:
 
     def write(self, source, target):
         os.makedirs(os.path.join(target, 'spool'))
-        for name, (octets, _) in self.files.items():
+        for name, (octets, _) in self.names.items():
             if name.endswith('-shm'):
                 continue
             with open(os.path.join(target, os.path.relpath(name, source)), 'wb') as out:

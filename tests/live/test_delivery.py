@@ -1,5 +1,6 @@
 """What becomes of mail to good and broken servers; what the servers themselves saw."""
 import email
+import os
 import re
 import ssl
 import subprocess
@@ -88,6 +89,18 @@ def test_body_arrives_octet_for_octet(gateway):
     got = [m for m in gateway.lab.messages('good.test') if m['rcpts'] == ['big@good.test']][-1]['data']
     assert got.split('\r\n\r\n', 1)[1] == body + '\r\n'
     assert got.startswith('Received: from client.test ([127.0.3.1])\r\n\t(using TLSv1.3 with cipher ')
+
+
+def test_a_spool_file_used_again(gateway):
+    """A shorter body in the file of a longer one: nothing of the old one follows."""
+    for size in (24000, 3000, 9000, 2500):
+        body = ''.join(f'{size} {i:07d}' + 'x' * 60 + '\r\n' for i in range(size))
+        message_id = gateway.send(f'again{size}@good.test', body=body)
+        gateway.wait_state(message_id, 'delivered')
+        got = [m for m in gateway.lab.messages('good.test') if m['rcpts'] == [f'again{size}@good.test']][-1]['data']
+        assert got.split('\r\n\r\n', 1)[1] == body + '\r\n'
+        gateway.lab.wait_for(lambda: any(name.startswith('.spare-') for name in os.listdir(gateway.lab.path('store', 'spool'))), 5)
+        assert [name for name in os.listdir(gateway.lab.path('store', 'spool')) if name.startswith('.spare-')]
 
 
 def test_opensmtpd_without_tls(gateway):

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
@@ -214,6 +215,43 @@ static void spool_files(void **state)
     store_close(s);
 }
 
+static ino_t inode_of(int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    return st.st_ino;
+}
+
+static void spool_files_again(void **state)
+{
+    char first[64], second[64], path[256], link_path[256];
+    int fd;
+    (void)state;
+    struct store *s = open_store();
+    assert_int_equal(store_spool_create(s, first, &fd), STORE_OK);
+    ino_t inode = inode_of(fd);
+    close(fd);
+    store_spool_drop(s, str_c(first));
+    assert_int_equal(store_spool_create(s, second, &fd), STORE_OK); /* the same file under another name */
+    assert_int_equal(inode_of(fd), inode);
+    assert_string_not_equal(first, second);
+    assert_int_equal(store_spool_open(s, str_c(first)), -ENOENT);
+    close(fd);
+    snprintf(path, sizeof path, "%s/spool/%s", dir, second);
+    snprintf(link_path, sizeof link_path, "%s/spool/.linked", dir);
+    assert_int_equal(link(path, link_path), 0); /* as a backup does */
+    store_spool_drop(s, str_c(second));
+    assert_int_equal(store_spool_create(s, first, &fd), STORE_OK);
+    assert_int_not_equal(inode_of(fd), inode);
+    close(fd);
+    store_spool_drop(s, str_c(first));
+    snprintf(path, sizeof path, "%s/spool/.spare-0", dir);
+    assert_int_equal(access(path, F_OK), 0);
+    store_close(s);
+    assert_int_equal(access(path, F_OK), -1);
+    unlink(link_path);
+}
+
 /* An I/O error in a commit: 451 for all of the batch, then the process ends; the next one reads
  * what is on disk and goes on. */
 static void a_write_that_fails(void **state)
@@ -284,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
