@@ -196,6 +196,13 @@ def test_service_manager_hears_when_it_is_ready(gateway, tmp_path):
         lab.start_gateway(text)
         assert sock.recv(100) == b'READY=1'
         assert sock.recv(100) == b'WATCHDOG=1'
+        assert lab.postern('reload').returncode == 0
+        heard = [sock.recv(100)]
+        while b'RELOADING=1' not in heard[-1]:
+            heard.append(sock.recv(100))
+        name, number = heard[-1].split(b'\n')[1].split(b'=')
+        assert name == b'MONOTONIC_USEC' and abs(int(number) / 1e6 - time.monotonic()) < 20
+        assert sock.recv(100) == b'READY=1'
         lab.stop_gateway()
         heard = [sock.recv(100)]
         while heard[-1] != b'STOPPING=1':

@@ -99,7 +99,8 @@ def test_nothing_readable_on_the_disk(gateway):
             assert token.encode() not in open(os.path.join(top, name), 'rb').read(), name
     for message_id in (small, large):
         assert gateway.lab.postern('queue', 'delete', message_id).returncode == 0
-    assert gateway.lab.wait_for(lambda: not os.listdir(gateway.lab.path('store', 'spool')))
+    # what is left is sealed octets in a file kept for the next message; their key is gone from the store
+    assert gateway.lab.wait_for(lambda: all(name.startswith('.spare-') for name in os.listdir(gateway.lab.path('store', 'spool'))))
 
 
 def test_poison_message_is_held(gateway):

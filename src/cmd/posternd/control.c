@@ -200,7 +200,7 @@ static const char *needs_restart(const struct conf *a, const struct conf *b)
     return NULL;
 }
 
-int control_reload(struct posternd *d, struct buf *problems)
+static int reload(struct posternd *d, struct buf *problems)
 {
     struct conf *next = NULL;
     int r = conf_load(d->conf_path, problems, &next);
@@ -224,6 +224,16 @@ int control_reload(struct posternd *d, struct buf *problems)
     children_reload(d);
     log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
     return 0;
+}
+
+int control_reload(struct posternd *d, struct buf *problems)
+{
+    char state[64];
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ms() * 1000);
+    notify_manager(state);
+    int r = reload(d, problems);
+    notify_manager("READY=1");
+    return r;
 }
 
 /* --- the socket ------------------------------------------------------------------------------------------ */

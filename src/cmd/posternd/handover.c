@@ -29,13 +29,18 @@ static int complain(struct buf *problems, const char *what, const char *problem)
     return buf_printf(problems, "%s: %s\n", what, problem) < 0 ? -ENOSPC : -EINVAL;
 }
 
+static int read_pair(const char *chain_path, const char *key_path, struct buf *chain, struct buf *key, struct buf *problems)
+{
+    int r = read_file(chain_path, chain, problems);
+    return r < 0 ? r : read_file(key_path, key, problems);
+}
+
 static int check_client_certificate(const struct conf_client_certificate *c, struct str trust, struct buf *problems)
 {
     CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
     struct tls_context *ctx = NULL;
     char problem[256];
-    int r = read_file(c->chain, &chain, problems);
-    r = r < 0 ? r : read_file(c->key, &key, problems);
+    int r = read_pair(c->chain, c->key, &chain, &key, problems);
     const struct tls_own own = {buf_str(&chain), buf_str(&key)};
     if (r == 0 && (tls_context_client(trust, TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0 ||
                    tls_context_show(ctx, &own, problem, sizeof problem) < 0)) {
@@ -50,8 +55,7 @@ static int check_own(const struct conf_certificate *c, struct buf *problems)
     CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
     struct tls_context *ctx = NULL;
     char problem[256];
-    int r = read_file(c->chain, &chain, problems);
-    r = r < 0 ? r : read_file(c->key, &key, problems);
+    int r = read_pair(c->chain, c->key, &chain, &key, problems);
     const struct tls_own own = {buf_str(&chain), buf_str(&key)};
     if (r == 0 && tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0) {
         r = complain(problems, c->chain, problem);

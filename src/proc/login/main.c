@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
+enum { ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, SWEEP_EVERY_MS = 10000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
 
 struct account {
     char *name, *hash, *scram, *addresses;
@@ -56,6 +56,7 @@ struct login {
     struct map *listed;    /* the same of the password file */
     struct map *exchanges; /* channel and token -> struct exchange */
     struct map *failures;
+    int64_t swept_ms; /* monotonic: when what is over was last forgotten */
     struct ipc_channel *queue;
     bool loaded;
     uint64_t right, wrong, later;
@@ -101,6 +102,29 @@ static bool over(struct login *l, char kind, const char *what, int64_t limit)
     return f && f->n >= (uint64_t)limit;
 }
 
+/* What is over is forgotten when there is no room: a flood of names must not end the counting for good. */
+static void sweep_failures(struct login *l)
+{
+    char keys[256][NAME_MAX_OCTETS + 1];
+    size_t lengths[256], n;
+    int64_t oldest = clock_mono_ms() - child_conf(l->child)->accounts.failure_time;
+    do { /* the map may not change while it is walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        n = 0;
+        while (n < ARRAY_LEN(keys) && map_next(l->failures, &cursor, &key, &value)) {
+            if (((const struct failures *)value)->since_ms < oldest) {
+                memcpy(keys[n], key.p, key.n);
+                lengths[n++] = key.n;
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            free(map_take(l->failures, str_from(keys[i], lengths[i])));
+        }
+    } while (n > 0);
+}
+
 static void count_failure(struct login *l, char kind, const char *what)
 {
     char key[NAME_MAX_OCTETS + 1];
@@ -109,7 +133,12 @@ static void count_failure(struct login *l, char kind, const char *what)
     if (!f) {
         f = err_calloc(1, sizeof *f);
         f->since_ms = clock_mono_ms();
-        if (map_put(l->failures, k, f) < 0) { /* a flood of names: the clients' counts remain */
+        int64_t now = f->since_ms;
+        if (map_len(l->failures) >= FAILURES_MAX && now - l->swept_ms > SWEEP_EVERY_MS) {
+            l->swept_ms = now;
+            sweep_failures(l);
+        }
+        if (map_put(l->failures, k, f) < 0) { /* the clients' counts remain */
             free(f);
             return;
         }

@@ -34,7 +34,8 @@ static bool is_commit_time(struct queue *q)
     }
     q->gathering_mono_ms = q->gathering_mono_ms ? q->gathering_mono_ms : now;
     int64_t age = now - q->gathering_mono_ms;
-    if (waiting == STORE_CAN_WAIT && age < LINGER_MS) {
+    bool more_comes = map_len(q->jobs) == 1 || q->gathered < map_len(q->jobs); /* a delivery under way, or the next message */
+    if (waiting == STORE_CAN_WAIT && age < LINGER_MS && more_comes) {
         timer_start(q->linger, LINGER_MS);
         return false;
     }
