@@ -85,6 +85,43 @@ def test_mail_goes_out_and_gets_what_it_lacks(desk, port, how):
     assert report['login'] == USER and report['protocol'] == 'ESMTPSA'
 
 
+def shake_and_close(address, port, version):
+    """The client's last flight of the handshake and its goodbye in one segment."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname='gateway.test')
+    with socket.create_connection((address, port), 20) as sock:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(16384))
+        try:
+            tls.unwrap()
+        except ssl.SSLError:
+            pass  # it waits for ours
+        sock.sendall(outgoing.read())
+        sock.settimeout(20)
+        try:
+            while sock.recv(16384):
+                pass
+        except ConnectionError:
+            pass
+
+
+@pytest.mark.parametrize('version', [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
+def test_tls_closed_as_it_opens(desk, version):
+    pids = desk.pids()
+    for _ in range(10):
+        shake_and_close(desk.address, 465, version)
+    assert desk.pids() == pids
+    client(desk, 465).quit()
+
+
 def test_date_and_message_id_are_kept(desk):
     with client(desk) as c:
         c.sendmail(USER, ['x@good.test'], f'From: {USER}\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <kept@x>\r\nSubject: kept\r\n\r\nhi\r\n')

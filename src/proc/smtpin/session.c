@@ -264,10 +264,16 @@ static void take_cipher(struct session *s, struct str bytes)
         session_free(s);
         return;
     }
+    struct smtpin *in = s->in;
+    uint64_t token = s->token;
     if (buf_len(&plain) > 0) {
         take_plain(s, buf_str(&plain));
     }
     buf_wipe(&plain);
+    s = map_get(in->by_token, map_id(&token)); /* it may have ended */
+    if (s && state == TLS_CLOSED) { /* RFC 8446 6.1: nothing more will come, however long its TCP connection stays */
+        close_in_order(s);
+    }
 }
 
 static bool in_networks(const struct conf_words *list, const char *ip)
