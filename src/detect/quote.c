@@ -8,6 +8,8 @@
  */
 #include "detect/detect.h"
 
+enum { LONGEST_LINE = 8192 };
+
 static bool is_introduction(struct str line, struct str next)
 {
     static const char *const endings[] = {" wrote:", " schrieb:", " a \xc3\xa9" "crit :", " a \xc3\xa9" "crit:", " escribi\xc3\xb3:", " ha scritto:", " schreef:"};
@@ -57,7 +59,8 @@ bool detect_is_quoted(struct str text, size_t new_end, size_t at)
     if (at >= new_end) {
         return true;
     }
-    while (at > 0 && text.p[at - 1] != '\n') {
+    size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0; /* a longer line is nobody's quotation */
+    while (at > least && text.p[at - 1] != '\n') {
         at--;
     }
     while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t')) {

@@ -11,7 +11,14 @@
 
 #include <stdlib.h>
 
-enum { TEXT_MAX = 64 * 1024 * 1024, WORDS_FOUND_MAX = 20000, CELL_MAX = 200, HEADING_LINES_MAX = 20000 };
+enum {
+    TEXT_MAX = 64 * 1024 * 1024,
+    WORDS_FOUND_MAX = 100000, /* of one type's context in one text */
+    MATCHES_MAX = 200000,     /* of one pattern in one text */
+    LINE_MAX = 8192,          /* a longer line is no line of a table */
+    CELL_MAX = 200,
+    HEADING_LINES_MAX = 20000,
+};
 
 struct places {
     size_t *at;
@@ -41,10 +48,10 @@ static void find_context(struct scan *s, const struct detect_type *t)
     struct places *p = &s->context[t->index];
     size_t at = 0, n = 0, from = 0;
     p->known = true;
-    while (p->n < WORDS_FOUND_MAX) {
+    for (;;) {
         int r = pattern_find(t->context, s->text, from, &at, &n);
-        if (r <= 0) {
-            s->result->incomplete |= r < 0;
+        if (r <= 0 || p->n == WORDS_FOUND_MAX) {
+            s->result->incomplete |= r != 0;
             return;
         }
         if ((p->n & (p->n - 1)) == 0) {
@@ -78,14 +85,18 @@ static bool is_near(const struct places *p, size_t window, size_t at, size_t end
     return place != SIZE_MAX && place <= end + window;
 }
 
+/* Empty when it is longer than LINE_MAX: looking for its ends again and again would take too long. */
 static struct str line_around(struct str text, size_t at, size_t *ret_from)
 {
-    size_t from = at;
-    while (from > 0 && text.p[from - 1] != '\n') {
+    size_t from = at, least = at > LINE_MAX ? at - LINE_MAX : 0;
+    struct str near = str_slice(text, 0, at + LINE_MAX < text.n ? at + LINE_MAX : text.n);
+    while (from > least && text.p[from - 1] != '\n') {
         from--;
     }
+    size_t end = str_find(near, '\n', at);
     *ret_from = from;
-    return str_slice(text, from, str_find(text, '\n', at));
+    bool whole = (from == 0 || text.p[from - 1] == '\n') && (end < near.n || near.n == text.n);
+    return whole ? str_slice(text, from, end) : str_slice(text, from, from);
 }
 
 static size_t count_of(struct str line, char c)
@@ -113,10 +124,10 @@ static char separator_of(struct str line)
 static bool find_table(struct scan *s, size_t at)
 {
     size_t from;
-    struct str line = line_around(s->text, at, &from);
     if (at >= s->table.from && at < s->table.to) {
         return true;
     }
+    struct str line = line_around(s->text, at, &from);
     char separator = separator_of(line);
     if (!separator) {
         return false;
@@ -298,11 +309,11 @@ static void judge(struct scan *s, const struct detect_type *t, size_t at, size_t
 static void try_patterns(struct scan *s, const struct detect_type *t)
 {
     for (size_t i = 0; i < t->n_patterns; i++) {
-        size_t from = 0, at, n;
+        size_t from = 0, at, n, matches = 0;
         while (from <= s->text.n) {
             int r = pattern_find(t->patterns[i].pattern, s->text, from, &at, &n);
-            if (r <= 0) {
-                s->result->incomplete |= r < 0;
+            if (r <= 0 || ++matches > MATCHES_MAX) {
+                s->result->incomplete |= r != 0;
                 break;
             }
             if (n > 0) {

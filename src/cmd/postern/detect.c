@@ -197,7 +197,7 @@ int command_detect(const struct options *o)
     w.packs = detect_packs_new();
     int r = detect_packs_load(w.packs, w.directory, w.names, w.n_names, &problems);
     if (r < 0) {
-        fprintf(stderr, STR_FMT, STR_ARG(buf_str(&problems)));
+        fprintf(stderr, STR_FMT "postern: --packs or POSTERN_PACKS names the directory of the packs.\n", STR_ARG(buf_str(&problems)));
         r = EXIT_CONFIG;
     } else {
         r = w.test ? test_packs(&w) : scan_files(o, &w, first);
