@@ -213,6 +213,68 @@ def test_service_manager_hears_when_it_is_ready(gateway, tmp_path):
     lab.start_gateway(text)
 
 
+# --- the unit ------------------------------------------------------------------------------------------
+
+def analyze(lab, *words):
+    env = lab.tools_env()
+    env['LD_LIBRARY_PATH'] += ':' + os.path.join(lab.root, 'usr/lib/x86_64-linux-gnu/systemd') + ':' + os.path.join(lab.root, 'lib/x86_64-linux-gnu/systemd') + ':' + os.path.join(lab.root, 'lib/systemd')
+    done = subprocess.run([os.path.join(lab.root, 'usr/bin/systemd-analyze'), *words], capture_output=True, text=True, env=env, timeout=60)
+    return done.stdout, done.stderr
+
+
+def unit_text():
+    with open(os.path.join(TOP, 'contrib', 'postern.service.in')) as text:
+        return text.read().replace('@bindir@', '/usr/bin').replace('@sbindir@', '/usr/sbin')
+
+
+def allowed_calls(lab):
+    """SystemCallFilter= of the unit, its groups resolved by systemd itself."""
+    groups, name = {}, None
+    for line in re.sub(r'\x1b\[[0-9;]*m', '', analyze(lab, 'syscall-filter', '--no-pager')[0]).splitlines():
+        if line.startswith('@'):
+            name = line.strip()
+            groups[name] = []
+        elif name and line.startswith('    ') and not line.strip().startswith('#'):
+            groups[name].append(line.strip())
+    found, todo = set(), re.search(r'^SystemCallFilter=(.*)$', unit_text(), re.M).group(1).split() + ['@default']
+    while todo:
+        word = todo.pop()
+        if word.startswith('@'):
+            todo += groups[word]  # KeyError: this systemd does not know the group
+        else:
+            found.add(word)
+    return sorted(found)
+
+
+def test_unit_is_understood(gateway, tmp_path):
+    path = tmp_path / 'postern.service'
+    path.write_text(unit_text())
+    out, errors = analyze(gateway.lab, 'security', '--offline=true', '--no-pager', str(path))
+    assert 'Overall exposure level' in out and not errors, out + errors
+
+
+def test_gateway_runs_under_the_filter_of_its_unit(gateway, tmp_path):
+    """Every system call of start, work, reload and stop is one that the unit allows."""
+    lab = gateway.lab
+    (tmp_path / 'calls').write_text('\n'.join(allowed_calls(lab)) + '\n')
+    shutil.copy(os.path.join(lab.build, 'tests', 'filtered'), lab.path('bin', 'filtered'))
+    lab.stop_gateway()
+    try:
+        lab.start_gateway(wrap=[lab.path('bin', 'filtered'), str(tmp_path / 'calls')])
+        pids = gateway.pids()
+        for rcpt in ('x@good.test', 'x@inside.test', 'x@postfix.test'):
+            gateway.wait_state(gateway.send(rcpt), 'delivered')
+        gateway.wait_state(gateway.send('big@good.test', body='line of text\r\n' * 40000), 'delivered')
+        assert lab.postern('reload').returncode == 0
+        gateway.wait_state(gateway.send('again@good.test'), 'delivered')
+        assert gateway.pids() == pids
+        assert lab.stop_gateway() == 0
+    finally:
+        lab.stop_gateway()
+        lab.start_gateway()
+
+
+
 def test_sockets_opened_by_the_service_manager(gateway):
     lab = gateway.lab
     text = open(lab.path('postern.conf')).read()

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * filtered.c: runs a program under a list of allowed system calls, as a service manager does for a unit with
+ * SystemCallFilter=: anything else ends the process with SIGSYS. Used by test_around.py.
+ *
+ *   filtered LIST PROGRAM [ARGUMENT...]        LIST: names, one a line; names this machine does not know are skipped
+ */
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    char name[128];
+    FILE *list = argc > 2 ? fopen(argv[1], "r") : NULL;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!list || !filter) {
+        return 64;
+    }
+    (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0); /* the manager does not set it for root */
+    while (fgets(name, sizeof name, list)) {
+        name[strcspn(name, "\n")] = '\0';
+        int number = seccomp_syscall_resolve_name(name);
+        if (number >= 0) {
+            (void)seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+        }
+    }
+    fclose(list);
+    if (seccomp_load(filter) < 0) {
+        return 65;
+    }
+    execv(argv[2], argv + 2);
+    return 127;
+}
