@@ -254,13 +254,14 @@ def test_unit_is_understood(gateway, tmp_path):
 
 
 def test_gateway_runs_under_the_filter_of_its_unit(gateway, tmp_path):
-    """Every system call of start, work, reload and stop is one that the unit allows."""
+    """Every system call of start, work, reload and stop is one that the unit allows, every capability too."""
     lab = gateway.lab
     (tmp_path / 'calls').write_text('\n'.join(allowed_calls(lab)) + '\n')
     shutil.copy(os.path.join(lab.build, 'tests', 'filtered'), lab.path('bin', 'filtered'))
     lab.stop_gateway()
     try:
-        lab.start_gateway(wrap=[lab.path('bin', 'filtered'), str(tmp_path / 'calls')])
+        capabilities = [name[4:].lower() for name in re.search(r'^CapabilityBoundingSet=(.*)$', unit_text(), re.M).group(1).split()]
+        lab.start_gateway(wrap=[lab.path('bin', 'filtered'), str(tmp_path / 'calls'), shutil.which('setpriv'), '--bounding-set', '-all,' + ','.join('+' + c for c in capabilities)])
         pids = gateway.pids()
         for rcpt in ('x@good.test', 'x@inside.test', 'x@postfix.test'):
             gateway.wait_state(gateway.send(rcpt), 'delivered')
