@@ -82,7 +82,7 @@ static int add(const struct options *o)
     if (o->argc < 3) {
         return usage();
     }
-    for (int i = 3; i < o->argc; i++) {
+    for (int i = 3; i < o->argc; i += 2) {
         const char *w = o->argv[i], *value = i + 1 < o->argc ? o->argv[i + 1] : NULL;
         bool days = strcmp(w, "--days") == 0;
         if (value && strcmp(w, "--owner") == 0) {
@@ -94,7 +94,6 @@ static int add(const struct options *o)
         } else {
             return usage();
         }
-        i++;
     }
     if (strpbrk(owner, "\t\r\n") || strpbrk(reason, "\t\r\n") || strlen(owner) > 200 || strlen(reason) > 400) {
         fputs("postern: owner and reason are one line each, at most 200 and 400 octets\n", stderr);
