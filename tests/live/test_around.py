@@ -404,3 +404,37 @@ def test_a_clock_that_jumps(gateway):
         os.mkdir(lab.path('bin'))
         lab.build = build
         lab.start_gateway()
+
+
+# --- postern detect ------------------------------------------------------------------------------------
+
+def detect(gateway, *words, text=None):
+    return subprocess.run([os.path.join(gateway.lab.binaries(), 'postern'), *words], input=text, capture_output=True, text=True, timeout=60,
+                          env=dict(os.environ, POSTERN_PACKS=os.path.join(TOP, 'packs')))
+
+
+def test_detect_says_what_and_where(gateway, tmp_path):
+    path = tmp_path / 'letter'
+    path.write_text('Dear colleague,\n\nMRN 00483726 was started on metformin, SSN 536-90-4399.\n')
+    done = detect(gateway, 'detect', str(path))
+    assert done.returncode == 1, done.stderr
+    assert re.search(r'^ +3  us-ssn +high +100  \*\*\*-\*\*-4399', done.stdout, re.M) and 'rule hipaa/identifier-and-health' in done.stdout
+    assert '536' not in done.stdout and '00483726' not in done.stdout
+    found = json.loads(detect(gateway, '--json', 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486').stdout)[0]
+    assert found['findings'][0]['type'] == 'card' and found['findings'][0]['masked'] == '**** **** **** 1486' and found['rules'][0]['pack'] == 'pci'
+    clean = detect(gateway, 'detect', '-', text='see you on Monday\n')
+    assert clean.returncode == 0 and 'nothing found' in clean.stdout
+
+
+def test_detect_says_what_is_wrong(gateway, tmp_path):
+    (tmp_path / 'a.pack').write_text('pack a 1\ntype b\n  pattern 50 (x\n')
+    done = detect(gateway, 'detect', '--packs', str(tmp_path), '--test')
+    assert done.returncode == 78 and 'a.pack:3: missing closing parenthesis' in done.stderr
+    assert detect(gateway, 'detect', str(tmp_path / 'none')).returncode == 66
+    (tmp_path / 'binary').write_bytes(b'PK\0\0')
+    done = detect(gateway, 'detect', str(tmp_path / 'binary'))
+    assert done.returncode == 66 and 'is not a text' in done.stderr
+    assert detect(gateway, 'detect').returncode == 64 and detect(gateway, 'detect', '--nonsense', 'x').returncode == 64
+    assert detect(gateway, 'detect', '--packs', str(tmp_path / 'nowhere'), 'x').returncode == 78
+    done = detect(gateway, 'detect', '--test')
+    assert done.returncode == 0 and 'All test vectors of the packs are right.' in done.stdout
