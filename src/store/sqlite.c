@@ -60,7 +60,7 @@ void store_run(struct store *s, enum statement which)
 }
 
 /* Every change goes into the open transaction. False when the batch cannot be opened. */
-bool store_in_batch(struct store *s)
+static bool open_batch(struct store *s)
 {
     if (!s->open_batch) {
         s->open_batch = true;
@@ -71,6 +71,12 @@ bool store_in_batch(struct store *s)
         }
     }
     return !s->batch_failed;
+}
+
+bool store_in_batch(struct store *s)
+{
+    s->waiting = STORE_NOW;
+    return open_batch(s);
 }
 
 static void add_completion(struct store *s, store_done done, void *arg)
@@ -412,7 +418,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
                    size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
                    void *arg)
 {
-    if (store_in_batch(s)) {
+    if (open_batch(s)) {
         add_message(s, m);
         for (size_t i = 0; i < n_rcpts; i++) {
             rcpts[i].id = m->id;
@@ -431,7 +437,7 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
 
 void store_outcome(struct store *s, const struct store_rcpt *r)
 {
-    if (!store_in_batch(s)) {
+    if (!open_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_SET_RCPT];
@@ -454,7 +460,7 @@ void store_outcome(struct store *s, const struct store_rcpt *r)
 
 void store_add_attempt(struct store *s, const struct store_attempt *a)
 {
-    if (!store_in_batch(s)) {
+    if (!open_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_ADD_ATTEMPT];
@@ -490,7 +496,7 @@ void store_add_attempt(struct store *s, const struct store_attempt *a)
 
 void store_release_body(struct store *s, uint64_t id)
 {
-    if (!store_in_batch(s)) {
+    if (!open_batch(s)) {
         return;
     }
     sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
@@ -522,14 +528,14 @@ void store_sync_soon(struct store *s, store_done done, void *arg)
 
 void store_sync(struct store *s, store_done done, void *arg)
 {
-    s->urgent = true;
+    s->waiting = s->waiting > STORE_URGENT ? s->waiting : STORE_URGENT;
     store_sync_soon(s, done, arg);
 }
 
 enum store_waiting store_waiting(const struct store *s, size_t *ret_completions)
 {
     *ret_completions = s->n_completions;
-    return s->urgent ? STORE_URGENT : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
+    return s->waiting ? s->waiting : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
 }
 
 static void remove_doomed(struct store *s, bool committed)
@@ -594,7 +600,8 @@ void store_commit_counts(const struct store *s, struct store_commits *ret)
 void store_flush(struct store *s)
 {
     enum store_result result = s->open_batch ? count_commit(s) : STORE_OK;
-    s->open_batch = s->urgent = false;
+    s->open_batch = false;
+    s->waiting = STORE_EMPTY;
     remove_doomed(s, result == STORE_OK);
     struct completion *list = s->completions;
     size_t n = s->n_completions;

@@ -108,7 +108,8 @@ struct store {
     sqlite3_stmt *q[Q_END];
     char *directory, *spool;
     int spool_dir; /* for syncing names */
-    bool open_batch, batch_failed, poisoned, spool_dirty, urgent;
+    bool open_batch, batch_failed, poisoned, spool_dirty;
+    enum store_waiting waiting; /* the most that the open batch asks for */
     enum store_result batch_result;
     struct completion *completions;
     size_t n_completions, cap_completions;
@@ -141,7 +142,8 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
     return (uint64_t)sqlite3_column_int64(q, at);
 }
 
-/* sqlite.c: runs a statement of the batch that returns no row; opens the batch. */
+/* sqlite.c: runs a statement of the batch that returns no row; opens the batch, which is then to be committed in
+ * this turn. */
 void store_run(struct store *s, enum statement which);
 bool store_in_batch(struct store *s);
 /* sqlite_read.c: the result of a finished walk. */

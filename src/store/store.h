@@ -124,8 +124,9 @@ void store_sync_soon(struct store *s, store_done done, void *arg);
 /* What has been gathered and not been committed, and how many completions it has. */
 enum store_waiting {
     STORE_EMPTY,    /* nothing: store_flush() would do nothing */
-    STORE_CAN_WAIT, /* nothing anybody waits for */
-    STORE_URGENT,   /* a 250 or an administrator waits for it */
+    STORE_CAN_WAIT, /* outcomes: nobody outside waits for them */
+    STORE_URGENT,   /* a 250 waits for it, which leaves from its completion only */
+    STORE_NOW,      /* other changes: what was answered in this turn may not leave before they are committed */
 };
 enum store_waiting store_waiting(const struct store *s, size_t *ret_completions);
 /* Commits what is gathered and runs its completions. */

@@ -87,6 +87,22 @@ def try_send(gateway, rcpt='x@good.test'):
         return None
 
 
+def test_workers_that_die_while_outcomes_are_written(gateway):
+    """The queue outlives them, and no message is lost or held for it."""
+    queue, ids = gateway.pids()['queue-0'], []
+    for turn in range(12):
+        ids += [gateway.send(f'stream{turn}.{i}@good.test') for i in range(4)]
+        pid = gateway.lab.wait_for(lambda: gateway.pids().get(f'smtpout-{turn % 2}'), 20)
+        assert pid > 0  # 0 while it is started again
+        os.kill(pid, signal.SIGKILL)
+    for message_id in ids:
+        gateway.lab.wait_for(lambda: gateway.state(message_id)['state'] in ('delivered', 'held'), 30)
+        if gateway.state(message_id)['state'] == 'held':  # two of the deaths were over this one
+            assert gateway.lab.postern('queue', 'release', message_id).returncode == 0
+        gateway.wait_state(message_id, 'delivered', 30)
+    assert gateway.pids()['queue-0'] == queue
+
+
 def test_nothing_readable_on_the_disk(gateway):
     token = 'XyzzyPlainTokenXyzzy'
     small = gateway.send('x@tempfail.test', body=token, subject=token)

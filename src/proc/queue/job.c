@@ -28,9 +28,14 @@ enum {
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED };
 
+/* A job given to a worker that is not there would wait for ever. */
 bool queue_can_send(const struct queue *q)
 {
-    return q->keys && q->n_smtpout > 0;
+    bool any = false;
+    for (unsigned i = 0; i < q->n_smtpout && !any; i++) {
+        any = q->smtpout[i] != NULL;
+    }
+    return q->keys && any;
 }
 
 /* The home of a destination, so that connections are found again; spreads when it is busy. */
@@ -603,6 +608,7 @@ static void save(struct job *j)
         store_add_attempt(q->store, j->attempts[i]);
     }
     store_release_body(q->store, j->id);
+    j->saving = true;
     store_sync_soon(q->store, on_saved, j);
 }
 
@@ -685,7 +691,7 @@ void queue_worker_gone(struct queue *q, unsigned index)
         n = 0;
         while (n < ARRAY_LEN(doomed) && map_next(q->jobs, &cursor, &key, &value)) {
             const struct job *j = value;
-            if (j->smtpout == index && !j->retry) {
+            if (j->smtpout == index && !j->saving) {
                 doomed[n++] = j->lease;
             }
         }

@@ -4,9 +4,10 @@
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
  *
- * Requests are committed together: those somebody waits for as soon as no other is ready to be read,
- * outcomes (nobody outside waits for them) with the next of those or after LINGER_MS; load makes the
- * batches larger by itself. Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
+ * Requests are committed together: messages as soon as no other is ready to be read (their 250 leaves from
+ * the completion), outcomes (nobody outside waits for them) with the next of those or after LINGER_MS,
+ * everything else in its own turn, before that turn's answers leave; load makes the batches larger by itself.
+ * Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,14 +30,13 @@ static bool is_commit_time(struct queue *q)
     size_t before = q->gathered;
     enum store_waiting waiting = store_waiting(q->store, &q->gathered);
     int64_t now = clock_mono_ms();
-    if (waiting == STORE_EMPTY) {
-        return false;
+    if (waiting == STORE_EMPTY || waiting == STORE_NOW) {
+        return waiting == STORE_NOW;
     }
     q->gathering_mono_ms = q->gathering_mono_ms ? q->gathering_mono_ms : now;
     int64_t age = now - q->gathering_mono_ms;
     bool more_comes = map_len(q->jobs) == 1 || q->gathered < map_len(q->jobs); /* a delivery under way, or the next message */
     if (waiting == STORE_CAN_WAIT && age < LINGER_MS && more_comes) {
-        timer_start(q->linger, LINGER_MS);
         return false;
     }
     if (waiting == STORE_URGENT && q->gathered > before && age < GATHER_MS) {
@@ -46,15 +46,28 @@ static bool is_commit_time(struct queue *q)
     return true;
 }
 
+static void commit(struct queue *q)
+{
+    q->gathered = 0;
+    q->gathering_mono_ms = 0;
+    store_flush(q->store);
+}
+
 static void on_turn_commit(void *arg)
 {
     struct queue *q = arg;
+    size_t n;
     if (is_commit_time(q)) {
-        q->gathered = 0;
-        q->gathering_mono_ms = 0;
-        store_flush(q->store); /* may make recipients ready */
+        commit(q); /* may make recipients ready */
     }
     queue_pump(q);
+    if (store_waiting(q->store, &n) == STORE_NOW) {
+        commit(q); /* what handing out changed; others' completions may have come with it */
+        queue_pump(q);
+    }
+    if (store_waiting(q->store, &n) != STORE_EMPTY) {
+        timer_start(q->linger, LINGER_MS); /* another turn comes, whatever happens */
+    }
 }
 
 static void on_smtpin_gone(void *owner, struct ipc_channel *ch)

@@ -110,6 +110,7 @@ struct job {
     struct link items;
     int64_t arrived_ms;
     bool null_reverse_path, inside_sender, started, tls_offered, bounce_stored;
+    bool saving; /* its outcome is known and being written: a worker that dies changes nothing any more */
     unsigned n_items; /* of a bounce */
     uint32_t deaths;  /* workers that died over the message before */
     struct arena arena; /* of the attempts below */
