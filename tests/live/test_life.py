@@ -101,6 +101,7 @@ def test_workers_that_die_while_outcomes_are_written(gateway):
             assert gateway.lab.postern('queue', 'release', message_id).returncode == 0
         gateway.wait_state(message_id, 'delivered', 30)
     assert gateway.pids()['queue-0'] == queue
+    gateway.restart()  # the next test need not wait out the pauses before the workers' next start
 
 
 def test_nothing_readable_on_the_disk(gateway):
