@@ -250,7 +250,8 @@ class Lab:
         """What the domain's receivers saw; of the scorecard's domains by host."""
         try:
             with open(self.path('records', domain), encoding='utf-8') as lines:
-                return [json.loads(line) for line in lines if line.endswith('\n')]  # the last may still be in the writing
+                whole = lines.read().split('\n')[:-1]  # read once: the last may still be in the writing
+            return [json.loads(line) for line in whole]
         except FileNotFoundError:
             return []
 
