@@ -59,6 +59,14 @@ static const int file_calls[] = {
 };
 static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};
 static const int thread_calls[] = {SCMP_SYS(set_tid_address), SCMP_SYS(sched_getaffinity)};
+/* What a small program does between its start and its end, and what starting it takes. */
+static const int exec_calls[] = {
+    SCMP_SYS(execve), SCMP_SYS(clone), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(wait4), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(close_range),
+    SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(access), SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
+    SCMP_SYS(getcwd), SCMP_SYS(uname), SCMP_SYS(getppid), SCMP_SYS(sched_getaffinity), SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(fadvise64), SCMP_SYS(times),
+    SCMP_SYS(prctl),
+};
 /* The sanitizers' runtime reads /proc and starts helpers; never in a release build. */
 static const int sanitizer_calls[] = {SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink),
                                       SCMP_SYS(personality), SCMP_SYS(stat), SCMP_SYS(newfstatat),
@@ -103,6 +111,10 @@ static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
     if (r == 0 && (calls & SANDBOX_THREADS)) {
         r = allow_threads(filter, count);
     }
+    if (r == 0 && (calls & SANDBOX_EXEC)) {
+        r = allow(filter, exec_calls, ARRAY_LEN(exec_calls), count);
+        r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    }
     if (r == 0 && SANITIZED) {
         r = allow(filter, sanitizer_calls, ARRAY_LEN(sanitizer_calls), count);
     }
@@ -115,7 +127,7 @@ static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
         r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(connect), 0);
     }
-    if (r == 0 && !(calls & SANDBOX_FILES) && !SANITIZED) {
+    if (r == 0 && !(calls & (SANDBOX_FILES | SANDBOX_EXEC)) && !SANITIZED) {
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);
         r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 0);
     }
@@ -167,6 +179,10 @@ static int raise_landlock(const struct sandbox *s)
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(s->readable) && s->readable[i]; i++) {
         r = landlock_path(ruleset, s->readable[i], reading);
         r = r == -EINVAL ? landlock_path(ruleset, s->readable[i], LANDLOCK_ACCESS_FS_READ_FILE) : r;
+        r = r == -ENOENT ? 0 : r;
+    }
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(s->executable) && s->executable[i]; i++) {
+        r = landlock_path(ruleset, s->executable[i], reading | LANDLOCK_ACCESS_FS_EXECUTE);
         r = r == -ENOENT ? 0 : r;
     }
     if (r == 0 && SANITIZED) {

@@ -14,12 +14,14 @@ enum sandbox_calls {
     SANDBOX_FILES = 1 << 2,   /* open, sync, rename, unlink in the allowed directories */
     SANDBOX_SYNC = 1 << 4,    /* sync and cutting off of descriptors handed in */
     SANDBOX_THREADS = 1 << 3, /* threads of this process (a library's resolver) */
+    SANDBOX_EXEC = 1 << 5,    /* start a program of `executable` and wait for it; it is inside the same walls */
 };
 
 struct sandbox {
     unsigned calls;            /* enum sandbox_calls */
     const char *writable[4];   /* directories, NULL-terminated; borrowed */
     const char *readable[4];   /* directories or files, NULL-terminated; borrowed */
+    const char *executable[4]; /* directories whose files may be read and started; borrowed */
 };
 
 /* Enters it. Fills text (e.g. "uid 64010, landlock 4, seccomp 61 calls"). 0, or -errno when a wall

@@ -1,5 +1,6 @@
 """What stands around the gateway: metrics, sendmail, the first configuration, the doctor, the service
 manager, a copy of the store, clocks that jump, inodes that run out."""
+import io
 import json
 import os
 import re
@@ -11,6 +12,8 @@ import struct
 import subprocess
 import time
 import urllib.request
+import zipfile
+import zlib
 
 import pytest
 from conftest import GATEWAY_ADDRESS, INSIDE, TOP
@@ -406,6 +409,46 @@ def test_a_clock_that_jumps(gateway):
         lab.start_gateway()
 
 
+def problems_of(gateway, path):
+    """What detect could not read, and the most memory it took (KiB)."""
+    before = time.monotonic()
+    done = detect(gateway, '--json', 'detect', str(path))
+    assert done.returncode == 1, done.stderr
+    assert time.monotonic() - before < 40 # sanitizers; a bomb that was let off takes minutes
+    return {p['problem'] for p in json.loads(done.stdout)[0]['problems']}
+
+
+def zipped(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as z:
+        for name, content in files.items():
+            z.writestr(name, content)
+    return out.getvalue()
+
+
+def test_bombs_do_not_go_off(gateway, tmp_path):
+    zeros = zipped({'zeros': b'\0' * 100_000_000})
+    for _ in range(3): # 16 * 16 * 16 * 100 MB
+        zeros = zipped({str(i): zeros for i in range(16)})
+    many = zipped({str(i): b'x' for i in range(3000)})
+    deep = b'the end'
+    for _ in range(40):
+        deep = zipped({'inner.zip': deep})
+    lol = '<!DOCTYPE l [<!ENTITY a "lollollollol">' + ''.join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(10)) + ']>'
+    entities = zipped({'[Content_Types].xml': '<Types/>', 'word/document.xml': lol + '<w:document xmlns:w="w"><w:p>&k;</w:p></w:document>'})
+    outside = zipped({'[Content_Types].xml': '<Types/>', 'word/document.xml': '<!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/passwd">]><w:document xmlns:w="w"><w:p>&x;</w:p></w:document>'})
+    pages = b''.join(b'%d 0 obj<</Type/Page/Parent 2 0 R/Contents 3 0 R>>endobj\n' % (i + 10) for i in range(20000))
+    stream = zlib.compress(b'BT (text text text text) Tj ET ' * 2_000_000)
+    pdf = (b'%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Count 20000/Kids[' + b' '.join(b'%d 0 R' % (i + 10) for i in range(20000)) +
+           b']>>endobj\n3 0 obj<</Filter/FlateDecode/Length %d>>stream\n' % len(stream) + stream + b'\nendstream endobj\n' + pages + b'trailer<</Root 1 0 R>>')
+    for name, octets, wanted in (('zeros.zip', zeros, 'limit'), ('many.zip', many, 'limit'), ('deep.zip', deep, 'limit'), ('lol.docx', entities, 'damaged'),
+                                 ('bomb.pdf', pdf, 'limit')):
+        (tmp_path / name).write_bytes(octets)
+        assert wanted in problems_of(gateway, tmp_path / name), name
+    (tmp_path / 'outside.docx').write_bytes(outside)
+    assert 'root:' not in detect(gateway, '--json', 'detect', str(tmp_path / 'outside.docx')).stdout
+
+
 # --- postern detect ------------------------------------------------------------------------------------
 
 def detect(gateway, *words, text=None):
@@ -418,7 +461,7 @@ def test_detect_says_what_and_where(gateway, tmp_path):
     path.write_text('Dear colleague,\n\nMRN 00483726 was started on metformin, SSN 536-90-4399.\n')
     done = detect(gateway, 'detect', str(path))
     assert done.returncode == 1, done.stderr
-    assert re.search(r'^ +3  us-ssn +high +100  \*\*\*-\*\*-4399', done.stdout, re.M) and 'rule hipaa/identifier-and-health' in done.stdout
+    assert re.search(r'^  1 +3  us-ssn +high +100  \*\*\*-\*\*-4399', done.stdout, re.M) and 'rule hipaa/identifier-and-health' in done.stdout
     assert '536' not in done.stdout and '00483726' not in done.stdout
     found = json.loads(detect(gateway, '--json', 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486').stdout)[0]
     assert found['findings'][0]['type'] == 'card' and found['findings'][0]['masked'] == '**** **** **** 1486' and found['rules'][0]['pack'] == 'pci'
@@ -431,9 +474,9 @@ def test_detect_says_what_is_wrong(gateway, tmp_path):
     done = detect(gateway, 'detect', '--packs', str(tmp_path), '--test')
     assert done.returncode == 78 and 'a.pack:3: missing closing parenthesis' in done.stderr
     assert detect(gateway, 'detect', str(tmp_path / 'none')).returncode == 66
-    (tmp_path / 'binary').write_bytes(b'PK\0\0')
+    (tmp_path / 'binary').write_bytes(b'\1\2\0\0')
     done = detect(gateway, 'detect', str(tmp_path / 'binary'))
-    assert done.returncode == 66 and 'is not a text' in done.stderr
+    assert done.returncode == 1 and 'not readable, unknown' in done.stdout
     assert detect(gateway, 'detect').returncode == 64 and detect(gateway, 'detect', '--nonsense', 'x').returncode == 64
     assert detect(gateway, 'detect', '--packs', str(tmp_path / 'nowhere'), 'x').returncode == 78
     done = detect(gateway, 'detect', '--test')

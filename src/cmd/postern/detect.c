@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * detect.c: postern detect: what the packs find in files of text, with masked values, and which rules that
- * fulfils. Needs neither a running gateway nor a configuration.
+ * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages), with masked values,
+ * which rules that fulfils, and what could not be read. Needs neither a running gateway nor a configuration.
  */
 #include "cmd/postern/postern.h"
 #include "detect/detect.h"
+#include "mime/pdf.h"
 #include "sys/file.h"
 
 #include <stdio.h>
@@ -15,13 +16,14 @@ enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50, EXIT_NO_INPUT = 66 };
 struct wanted {
     const char *directory, *names[NAMES_MAX];
     size_t n_names;
-    bool test;
+    bool test, mail;
     struct detect_packs *packs;
+    struct mime_pdf *pdf;
 };
 
 static int usage(void)
 {
-    fputs("postern: write: postern detect [--packs DIRECTORY] [--pack NAME]... [--test] FILE...   (- is standard input)\n", stderr);
+    fputs("postern: write: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail] FILE...   (- is standard input), or postern detect --test\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -71,10 +73,17 @@ static size_t lines_in(struct str text)
     return n;
 }
 
-static struct json *finding_json(const struct detect_finding *f, size_t line)
+/* Where in the file: the part of a message or document, "" for a plain text, and the line there. */
+struct place {
+    const char *part;
+    size_t line;
+};
+
+static struct json *finding_json(const struct detect_finding *f, struct place at)
 {
     struct json *o = report_object();
-    report_put_int(o, "line", (int64_t)line);
+    report_put_str(o, "part", str_c(at.part));
+    report_put_int(o, "line", (int64_t)at.line);
     report_put_str(o, "type", str_c(detect_type_name(f->type)));
     report_put_str(o, "title", str_c(detect_type_title(f->type)));
     report_put_str(o, "level", str_c(detect_level_name(f->score)));
@@ -87,69 +96,113 @@ static struct json *finding_json(const struct detect_finding *f, size_t line)
     return o;
 }
 
-static void finding_words(const struct detect_finding *f, size_t line)
+static void finding_words(const struct detect_finding *f, struct place at)
 {
-    printf("  %5zu  %-12s %-6s %3u  %-24s%s%s%s%s\n", line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
+    printf("  %-6s %5zu  %-12s %-6s %3u  %-24s%s%s%s%s\n", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
            f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " a known sample;" : "", f->quoted ? " quoted;" : "");
 }
 
-static void show_findings(struct shown *s, const struct detect_packs *packs, struct str text, const struct detect_result *r)
+static void show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
 {
-    CLEANUP(buf_wipe) struct buf plain = BUF_INIT(FILE_MAX);
     struct json *list = s->json ? report_array() : NULL;
-    (void)!detect_normalise(text, &plain);
+    struct buf plain = BUF_INIT(FILE_MAX);
     size_t line = 1, counted = 0;
-    for (size_t i = 0; i < r->n; i++) { /* in the order of their places */
-        line += lines_in(str_slice(buf_str(&plain), counted, r->findings[i].at));
-        counted = r->findings[i].at;
+    for (size_t i = 0; i < r->n; i++) { /* in the order of texts and places */
+        const struct detect_finding *f = &r->findings[i];
+        if (i == 0 || f->text != r->findings[i - 1].text) {
+            buf_reset(&plain);
+            (void)!detect_normalise(buf_str(&m->texts[f->text].text), &plain);
+            line = 1;
+            counted = 0;
+        }
+        line += lines_in(str_slice(buf_str(&plain), counted, f->at));
+        counted = f->at;
+        const struct place at = {m->texts[f->text].part, line};
         if (s->json) {
-            report_append(list, finding_json(&r->findings[i], line));
+            report_append(list, finding_json(f, at));
         } else {
-            finding_words(&r->findings[i], line);
+            finding_words(f, at);
         }
     }
-    s->rules = s->json ? report_array() : NULL;
-    detect_rules(packs, r, show_rule, s);
+    buf_wipe(&plain);
     if (s->json) {
         report_put(s->json, "findings", list);
-        report_put(s->json, "rules", s->rules);
         report_put_bool(s->json, "incomplete", r->incomplete);
     } else if (r->incomplete) {
         puts("  incomplete: a limit was met, there may be more");
-    } else if (r->n == 0) {
+    } else if (r->n == 0 && m->n_problems == 0) {
         puts("  nothing found");
     }
 }
 
-/* 0: no rule is fulfilled, 1: one is, 66: it could not be read. */
+static void show_problems(const struct shown *s, const struct mime_reading *m)
+{
+    struct json *list = s->json ? report_array() : NULL;
+    for (size_t i = 0; i < m->n_problems; i++) {
+        const struct mime_problem *p = &m->problems[i];
+        if (s->json) {
+            struct json *o = report_object();
+            report_put_str(o, "part", str_c(p->part));
+            report_put_str(o, "problem", str_c(mime_problem_name(p->kind)));
+            report_put_str(o, "sentence", str_c(mime_problem_sentence(p->kind)));
+            report_put_str(o, "detail", str_c(p->detail));
+            report_append(list, o);
+        } else {
+            printf("  %-6s %s %s: %s%s%s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous," : "not readable,", mime_problem_name(p->kind),
+                   mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail);
+        }
+    }
+    if (s->json) {
+        report_put(s->json, "problems", list);
+        report_put_str(s->json, "encryption", str_c(mime_encryption_name(m->encryption)));
+    }
+}
+
+static void scan_reading(const struct wanted *w, struct shown *s, const struct mime_reading *m)
+{
+    struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
+    struct detect_result result;
+    for (size_t i = 0; i < m->n_texts; i++) {
+        texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place};
+    }
+    detect_scan(w->packs, texts, m->n_texts, &result);
+    show_findings(s, m, &result);
+    show_problems(s, m);
+    s->rules = s->json ? report_array() : NULL;
+    detect_rules(w->packs, &result, show_rule, s);
+    if (s->json) {
+        report_put(s->json, "rules", s->rules);
+    }
+    s->any |= result.incomplete || m->n_problems > 0;
+    detect_result_free(&result);
+    free(texts);
+}
+
+/* 0: no rule is fulfilled, 1: one is, or not everything could be read, 66: it could not be opened. */
 static int scan_file(const struct wanted *w, const char *path, struct json *all)
 {
-    CLEANUP(buf_wipe) struct buf text = BUF_INIT(FILE_MAX);
-    int r = strcmp(path, "-") == 0 ? file_read_fd(0, &text) : file_read(path, &text);
-    if (r == 0 && memchr(buf_str(&text).p, '\0', buf_len(&text))) {
-        fprintf(stderr, "postern: %s is not a text; documents cannot be read yet\n", path);
-        return EXIT_NO_INPUT;
-    }
+    CLEANUP(buf_wipe) struct buf octets = BUF_INIT(FILE_MAX);
+    int r = strcmp(path, "-") == 0 ? file_read_fd(0, &octets) : file_read(path, &octets);
     if (r < 0) {
         fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
         return EXIT_NO_INPUT;
     }
+    struct mime_limits limits = mime_standard_limits;
+    limits.pdf = mime_pdf_read;
+    limits.pdf_arg = w->pdf;
+    struct mime_reading *m = w->mail ? mime_read(buf_str(&octets), &limits) : mime_read_file(buf_str(&octets), path, &limits);
     struct shown s = {.json = all ? report_object() : NULL};
-    const struct detect_text one = {buf_str(&text), DETECT_BODY};
-    struct detect_result result;
-    detect_scan(w->packs, &one, 1, &result);
     if (all) {
         report_put_str(s.json, "file", str_c(path));
     } else {
         puts(path);
     }
-    show_findings(&s, w->packs, one.text, &result);
+    scan_reading(w, &s, m);
     if (all) {
         report_append(all, s.json);
     }
-    bool any = s.any || result.incomplete;
-    detect_result_free(&result);
-    return any ? EXIT_NO : EXIT_OK;
+    mime_reading_free(m);
+    return s.any ? EXIT_NO : EXIT_OK;
 }
 
 static int scan_files(const struct options *o, const struct wanted *w, int first)
@@ -174,6 +227,8 @@ static int take_words(const struct options *o, struct wanted *w)
         const char *word = o->argv[i++];
         if (strcmp(word, "--test") == 0) {
             w->test = true;
+        } else if (strcmp(word, "--mail") == 0) {
+            w->mail = true;
         } else if (strcmp(word, "--packs") == 0 && i < o->argc) {
             w->directory = o->argv[i++];
         } else if (strcmp(word, "--pack") == 0 && i < o->argc && w->n_names < NAMES_MAX) {
@@ -200,7 +255,10 @@ int command_detect(const struct options *o)
         fprintf(stderr, STR_FMT "postern: --packs or POSTERN_PACKS names the directory of the packs.\n", STR_ARG(buf_str(&problems)));
         r = EXIT_CONFIG;
     } else {
+        mime_init();
+        w.pdf = w.test ? NULL : mime_pdf_new();
         r = w.test ? test_packs(&w) : scan_files(o, &w, first);
+        mime_pdf_free(w.pdf);
     }
     detect_packs_free(w.packs);
     return r;

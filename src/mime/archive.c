@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * archive.c: what lies in archives (zip, 7z, rar, tar, cpio, cab, ar) and packed files (gz, bz2, xz, zstd, lz4), by
+ * libarchive; the documents that are zips themselves go to office.c. Called by reader.c.
+ *
+ * Everything comes out of memory into memory. What can go wrong: bombs (all that comes out is counted for the whole
+ * message, and a thing that grows more than RATIO_MAX times ends at once), passwords, damage: a problem each.
+ */
+#include "mime/reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCK = 64 * 1024, RATIO_MAX = 300, RATIO_FREE = 4 * 1024 * 1024, ENTRIES_MAX = 2000, ENTRY_MAX = 128 * 1024 * 1024 };
+
+struct opened {
+    struct reader *r;
+    const struct piece *p;
+    struct archive *a;
+    unsigned entries;
+    uint64_t came; /* octets out of this one archive */
+};
+
+static struct archive *open_memory(struct str octets, bool is_raw)
+{
+    struct archive *a = archive_read_new();
+    must(a);
+    if (is_raw) {
+        archive_read_support_filter_all(a);
+        archive_read_support_format_tar(a);
+        archive_read_support_format_cpio(a);
+        archive_read_support_format_raw(a);
+    } else {
+        archive_read_support_format_zip(a);
+        archive_read_support_format_7zip(a);
+        archive_read_support_format_rar(a);
+        archive_read_support_format_rar5(a);
+        archive_read_support_format_tar(a);
+        archive_read_support_format_cpio(a);
+        archive_read_support_format_cab(a);
+        archive_read_support_format_ar(a);
+    }
+    if (archive_read_open_memory(a, octets.p, octets.n) != ARCHIVE_OK) {
+        archive_read_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+/* One entry's octets. 0; -ENOSPC (a limit, noted), -EBADMSG. */
+static int take_entry(struct opened *o, struct buf *out)
+{
+    char *to;
+    for (;;) {
+        if (reader_is_over(o->r)) {
+            return -ENOSPC;
+        }
+        if (buf_reserve(out, BLOCK, &to) < 0) {
+            reader_problem(o->r, MIME_LIMIT, o->p->part, "a file in it is too large");
+            return -ENOSPC;
+        }
+        la_ssize_t n = archive_read_data(o->a, to, BLOCK);
+        if (n <= 0) {
+            return n == 0 ? 0 : -EBADMSG;
+        }
+        buf_commit(out, (size_t)n);
+        o->came += (uint64_t)n;
+        if (!reader_open_octets(o->r, o->p->part, (uint64_t)n)) {
+            return -ENOSPC;
+        }
+        if (o->came > RATIO_FREE && o->came / RATIO_MAX > o->p->octets.n) {
+            reader_problem(o->r, MIME_LIMIT, o->p->part, "it grows without measure");
+            return -ENOSPC;
+        }
+    }
+}
+
+/* The next entry that is a file. False at the end; what stopped it was noted. */
+static bool next_file(struct opened *o, struct archive_entry **ret)
+{
+    for (;;) {
+        int code = archive_read_next_header(o->a, ret);
+        if (code == ARCHIVE_EOF) {
+            return false;
+        }
+        if (code < ARCHIVE_WARN) {
+            bool locked = archive_read_has_encrypted_entries(o->a) > 0;
+            reader_problem(o->r, locked ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, o->p->name);
+            return false;
+        }
+        if (++o->entries > ENTRIES_MAX || reader_is_over(o->r)) {
+            reader_problem(o->r, MIME_LIMIT, o->p->part, "it holds too many files");
+            return false;
+        }
+        if (archive_entry_is_encrypted(*ret)) {
+            reader_problem(o->r, MIME_PASSWORD, o->p->part, o->p->name);
+            continue;
+        }
+        if (archive_entry_filetype(*ret) == AE_IFREG || archive_entry_filetype(*ret) == 0) {
+            return true;
+        }
+    }
+}
+
+void read_archive(struct reader *r, const struct piece *p, bool is_raw)
+{
+    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, is_raw)};
+    struct archive_entry *entry;
+    if (!o.a) {
+        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+        return;
+    }
+    while (next_file(&o, &entry)) {
+        struct buf octets = BUF_INIT(ENTRY_MAX);
+        char part[MIME_PART];
+        int code = take_entry(&o, &octets);
+        if (code == -EBADMSG) {
+            reader_problem(r, archive_read_has_encrypted_entries(o.a) > 0 ? MIME_PASSWORD : MIME_DAMAGED, p->part, p->name);
+        }
+        reader_inner_part(p->part, o.entries, part);
+        const char *name = archive_entry_pathname_utf8(entry);
+        name = name ? name : archive_entry_pathname(entry);
+        const struct piece inner = {.octets = buf_str(&octets), .part = part, .name = is_raw || !name ? p->name : name, .place = MIME_ATTACHMENT};
+        reader_piece(r, &inner);
+        buf_wipe(&octets);
+        if (code < 0) {
+            break;
+        }
+    }
+    if (o.entries == 0) {
+        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+    }
+    archive_read_free(o.a);
+}
+
+/* --- documents that are zips ------------------------------------------------------------------------------ */
+
+enum office { OFFICE_NONE, OFFICE_DOCX, OFFICE_XLSX, OFFICE_PPTX, OFFICE_ODF };
+
+static bool name_is(struct str name, const char *begin, const char *end)
+{
+    return str_starts_nocase(name, str_c(begin)) && str_ends_nocase(name, str_c(end));
+}
+
+static enum office office_by(struct str name)
+{
+    return str_starts_nocase(name, STR("word/"))               ? OFFICE_DOCX
+           : str_starts_nocase(name, STR("xl/"))               ? OFFICE_XLSX
+           : str_starts_nocase(name, STR("ppt/"))              ? OFFICE_PPTX
+           : str_eq_nocase(name, STR("content.xml"))           ? OFFICE_ODF
+                                                               : OFFICE_NONE;
+}
+
+/* Which of the parts hold what people wrote. */
+static bool holds_text(enum office kind, struct str name)
+{
+    switch (kind) {
+    case OFFICE_DOCX:
+        return name_is(name, "word/", ".xml") && str_find(str_slice(name, 5, name.n), '/', 0) == name.n - 5 &&
+               !name_is(name, "word/styles", "") && !name_is(name, "word/settings", "") && !name_is(name, "word/fontTable", "") && !name_is(name, "word/webSettings", "");
+    case OFFICE_XLSX:
+        return name_is(name, "xl/worksheets/", ".xml") || name_is(name, "xl/comments", ".xml") || name_is(name, "xl/drawings/drawing", ".xml");
+    case OFFICE_PPTX:
+        return name_is(name, "ppt/slides/", ".xml") || name_is(name, "ppt/notesSlides/", ".xml") || name_is(name, "ppt/comments", ".xml");
+    case OFFICE_ODF:
+        return str_eq_nocase(name, STR("content.xml")) || str_eq_nocase(name, STR("styles.xml"));
+    case OFFICE_NONE:
+        break;
+    }
+    return str_eq_nocase(name, STR("docProps/core.xml")) || str_eq_nocase(name, STR("meta.xml"));
+}
+
+/* Files in the document that are documents of their own; pictures are counted. */
+static bool is_embedded(struct str name)
+{
+    return str_find(name, '/', 0) < name.n && (memmem(name.p, name.n, "embeddings/", 11) || str_starts_nocase(name, STR("Object ")));
+}
+
+static bool is_picture(struct str name)
+{
+    return memmem(name.p, name.n, "/media/", 7) || str_starts_nocase(name, STR("Pictures/"));
+}
+
+/* First look: what kind it is, whether it is locked, and the shared strings. */
+static enum office survey(struct opened *o, struct strings *shared, bool *ret_types)
+{
+    enum office kind = OFFICE_NONE;
+    struct archive_entry *entry;
+    while (next_file(o, &entry)) {
+        struct str name = str_c(archive_entry_pathname(entry));
+        *ret_types |= str_eq(name, STR("[Content_Types].xml")) || str_eq(name, STR("mimetype"));
+        kind = kind == OFFICE_NONE ? office_by(name) : kind;
+        if (str_eq(name, STR("xl/sharedStrings.xml"))) {
+            struct buf octets = BUF_INIT(ENTRY_MAX);
+            if (take_entry(o, &octets) == 0 && read_shared_strings(buf_str(&octets), shared) < 0) {
+                reader_problem(o->r, MIME_DAMAGED, o->p->part, o->p->name);
+            }
+            buf_wipe(&octets);
+        }
+    }
+    return kind;
+}
+
+struct document {
+    enum office kind;
+    struct strings shared;
+    struct buf text;
+    unsigned pictures;
+};
+
+static void read_part(struct opened *o, struct document *d, struct str name)
+{
+    struct buf octets = BUF_INIT(ENTRY_MAX);
+    char part[MIME_PART];
+    int code = take_entry(o, &octets);
+    if (code == 0 && is_embedded(name)) {
+        reader_inner_part(o->p->part, o->entries, part);
+        char *copy = str_dup(name);
+        const struct piece inner = {.octets = buf_str(&octets), .part = part, .name = copy, .place = MIME_ATTACHMENT};
+        reader_piece(o->r, &inner);
+        free(copy);
+    } else if (code == 0) {
+        code = read_document_xml(o->r, buf_str(&octets), &d->shared, &d->text);
+    }
+    if (code == -EBADMSG) {
+        reader_problem(o->r, MIME_DAMAGED, o->p->part, o->p->name);
+    } else if (code < 0) {
+        reader_problem(o->r, MIME_LIMIT, o->p->part, "too much text");
+    }
+    buf_wipe(&octets);
+}
+
+static void read_parts(struct opened *o, struct document *d)
+{
+    struct archive_entry *entry;
+    while (next_file(o, &entry)) {
+        char name[512];
+        str_copy_cut(str_c(archive_entry_pathname(entry)), name, sizeof name);
+        d->pictures += is_picture(str_c(name));
+        if (holds_text(d->kind, str_c(name)) || holds_text(OFFICE_NONE, str_c(name)) || is_embedded(str_c(name))) {
+            read_part(o, d, str_c(name));
+        }
+    }
+}
+
+static void read_document(struct reader *r, const struct piece *p, struct document *d)
+{
+    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, false)};
+    bool blank = true;
+    if (o.a) {
+        read_parts(&o, d);
+        archive_read_free(o.a);
+    }
+    struct str text = buf_str(&d->text);
+    for (size_t i = 0; i < text.n && blank; i++) {
+        blank = (unsigned char)text.p[i] <= ' ';
+    }
+    if (blank && d->pictures > 0) {
+        reader_problem(r, MIME_IMAGE, p->part, p->name);
+    }
+    reader_add_text(r, p->place, p->part, text);
+}
+
+bool read_office(struct reader *r, const struct piece *p, const char **ret_type)
+{
+    static const char *const types[] = {"zip", "docx", "xlsx", "pptx", "odf"};
+    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, false)};
+    struct document d = {.text = BUF_INIT(r->text_left)};
+    bool has_types = false;
+    size_t problems = r->out->n_problems;
+    uint64_t left = r->opened_left;
+    if (o.a) {
+        d.kind = survey(&o, &d.shared, &has_types);
+        archive_read_free(o.a);
+    }
+    bool is_office = d.kind != OFFICE_NONE && has_types;
+    if (is_office) {
+        *ret_type = types[d.kind];
+        read_document(r, p, &d);
+    } else { /* an archive: what was met here is met again */
+        r->out->n_problems = problems;
+        r->opened_left = left;
+    }
+    strings_free(&d.shared);
+    buf_wipe(&d.text);
+    return is_office;
+}

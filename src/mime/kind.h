@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kind.h: what octets are, by what they begin with. Called by reader.c. Pure.
+ */
+#pragma once
+#include "base/str.h"
+
+#define KINDS(X)                                                                                   \
+    X(TEXT, "text") X(HTML, "html") X(PDF, "pdf") X(ZIP, "zip") X(ARCHIVE, "archive")              \
+    X(PACKED, "packed") X(RTF, "rtf") X(TNEF, "tnef") X(OLE, "office") X(MESSAGE, "message")       \
+    X(IMAGE, "image") X(MEDIA, "media") X(PROGRAM, "program") X(UNKNOWN, "unknown")
+#define KIND_ENUM(n, s) KIND_##n,
+enum kind { KINDS(KIND_ENUM) };
+
+/* The name decides only where the octets cannot: .eml, .html. */
+enum kind kind_of(struct str octets, const char *name);
+const char *kind_name(enum kind k);

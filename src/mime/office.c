@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * office.c: the text of the XML parts of Office Open XML and OpenDocument files, by libxml2's reader, as a stream.
+ * Called by archive.c for each part.
+ *
+ * The elements that end a paragraph, a row or a cell become line ends and tabs, so that words and columns stay
+ * beside each other as in the document; a text that is split into runs is joined. Numbers of a spreadsheet that are
+ * kept as powers of ten are written out. What can go wrong: entities without end (libxml2 gives up: damaged).
+ */
+#include "mime/reader.h"
+
+#include <libxml/xmlreader.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { STRINGS_MAX = 1000000, STRING_OCTETS_MAX = 32 * 1024 * 1024 };
+
+struct sheet {
+    const struct strings *shared;
+    struct buf *out;
+    char pending; /* a line end or a tab owed before the next text; 0: none */
+    bool is_shared, in_value, full;
+};
+
+static bool is_name(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, list[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 4.111111111111111E15 as the whole number it is; anything else stays. */
+static struct str written_out(struct str text, char *dst, size_t size)
+{
+    char copy[40], *end;
+    if (text.n == 0 || text.n >= sizeof copy || (str_find(text, 'E', 0) == text.n && str_find(text, '.', 0) == text.n)) {
+        return text;
+    }
+    str_copy_cut(text, copy, sizeof copy);
+    double value = strtod(copy, &end);
+    if (*end || value < 0 || value > 9e18 || value != (double)(uint64_t)value) {
+        return text;
+    }
+    snprintf(dst, size, "%llu", (unsigned long long)(uint64_t)value);
+    return str_c(dst);
+}
+
+static void put_text(struct sheet *s, struct str text)
+{
+    char number[32];
+    uint64_t index;
+    if (s->in_value && s->is_shared && s->shared) {
+        bool known = str_to_u64(text, s->shared->n > 0 ? s->shared->n - 1 : 0, &index) == 0 && s->shared->n > 0;
+        text = known ? s->shared->v[index] : STR("");
+    } else if (s->in_value) {
+        text = written_out(text, number, sizeof number);
+    }
+    if (s->pending && text.n > 0) {
+        s->full |= buf_append(s->out, &s->pending, 1) < 0;
+        s->pending = '\0';
+    }
+    s->full |= buf_add(s->out, text) < 0;
+}
+
+static void on_element(struct sheet *s, xmlTextReaderPtr x, const char *name)
+{
+    static const char *const tabs[] = {"tab", "s"};
+    if (strcmp(name, "c") == 0) { /* a cell: <c t="s"><v>7</v></c> */
+        xmlChar *type = xmlTextReaderGetAttribute(x, (const xmlChar *)"t");
+        s->is_shared = type && strcmp((const char *)type, "s") == 0;
+        xmlFree(type);
+    }
+    s->in_value = strcmp(name, "v") == 0;
+    if (is_name(name, tabs, ARRAY_LEN(tabs))) {
+        s->pending = s->pending ? s->pending : ' ';
+    } else if (strcmp(name, "br") == 0 || strcmp(name, "line-break") == 0) {
+        s->pending = '\n';
+    }
+}
+
+/* What ends a line and what ends a cell, by local name: w:p, a:p, text:p, text:h, row, w:tr, table:table-row. */
+static void on_end(struct sheet *s, const char *name)
+{
+    static const char *const lines[] = {"p", "h", "row", "tr", "table-row", "sheetData", "comment", "footnote"};
+    static const char *const cells[] = {"c", "tc", "table-cell"};
+    if (is_name(name, cells, ARRAY_LEN(cells))) {
+        s->pending = '\t'; /* a cell's own paragraphs do not part the row */
+    } else if (is_name(name, lines, ARRAY_LEN(lines))) {
+        s->pending = '\n';
+    }
+    s->in_value = false;
+}
+
+static void on_problem(void *arg, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr where)
+{
+    (void)arg;
+    (void)message;
+    (void)severity;
+    (void)where;
+}
+
+static xmlTextReaderPtr open_xml(struct str xml)
+{
+    if (xml.n > INT32_MAX) {
+        return NULL;
+    }
+    xmlTextReaderPtr x = xmlReaderForMemory(xml.p, (int)xml.n, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
+    if (x) {
+        xmlTextReaderSetErrorHandler(x, on_problem, NULL);
+    }
+    return x;
+}
+
+static bool is_text(int type)
+{
+    return type == XML_READER_TYPE_TEXT || type == XML_READER_TYPE_CDATA || type == XML_READER_TYPE_SIGNIFICANT_WHITESPACE;
+}
+
+int read_document_xml(struct reader *r, struct str xml, const struct strings *shared, struct buf *out)
+{
+    struct sheet s = {.shared = shared, .out = out};
+    xmlTextReaderPtr x = open_xml(xml);
+    unsigned steps = 0;
+    int more = x ? 1 : -1;
+    while (more == 1 && !s.full && (++steps % 4096 != 0 || !reader_is_over(r))) {
+        more = xmlTextReaderRead(x);
+        int type = more == 1 ? xmlTextReaderNodeType(x) : 0;
+        const char *name = more == 1 ? (const char *)xmlTextReaderConstLocalName(x) : NULL;
+        const char *value = more == 1 ? (const char *)xmlTextReaderConstValue(x) : NULL;
+        if (type == XML_READER_TYPE_ELEMENT && name) {
+            on_element(&s, x, name);
+            if (xmlTextReaderIsEmptyElement(x)) {
+                on_end(&s, name);
+            }
+        } else if (type == XML_READER_TYPE_END_ELEMENT && name) {
+            on_end(&s, name);
+        } else if (is_text(type) && value) {
+            put_text(&s, str_c(value));
+        }
+    }
+    xmlFreeTextReader(x);
+    return s.full ? -ENOSPC : more < 0 ? -EBADMSG : 0;
+}
+
+/* --- the strings of a spreadsheet ------------------------------------------------------------------------- */
+
+void strings_free(struct strings *s)
+{
+    free(s->v);
+    buf_wipe(&s->text);
+    *s = (struct strings){0};
+}
+
+static int end_string(struct strings *s, size_t *offsets_from)
+{
+    if (s->n == s->cap) {
+        s->cap = s->cap ? s->cap * 2 : 256;
+        s->v = realloc(s->v, s->cap * sizeof *s->v);
+        must(s->v);
+    }
+    s->v[s->n++] = str_from(NULL, buf_len(&s->text) - *offsets_from); /* the place follows at the end: the text moves */
+    *offsets_from = buf_len(&s->text);
+    return s->n < STRINGS_MAX ? 0 : -ENOSPC;
+}
+
+int read_shared_strings(struct str xml, struct strings *ret)
+{
+    xmlTextReaderPtr x = open_xml(xml);
+    size_t from = 0;
+    int r = 0, more = x ? 1 : -1;
+    *ret = (struct strings){.text = BUF_INIT(STRING_OCTETS_MAX)};
+    while (more == 1 && r == 0) {
+        more = xmlTextReaderRead(x);
+        int type = more == 1 ? xmlTextReaderNodeType(x) : 0;
+        const char *name = more == 1 ? (const char *)xmlTextReaderConstLocalName(x) : NULL;
+        bool ends = type == XML_READER_TYPE_END_ELEMENT || (type == XML_READER_TYPE_ELEMENT && xmlTextReaderIsEmptyElement(x));
+        if (is_text(type)) {
+            r = buf_add(&ret->text, str_c((const char *)xmlTextReaderConstValue(x)));
+        } else if (ends && name && strcmp(name, "si") == 0) {
+            r = end_string(ret, &from);
+        }
+    }
+    xmlFreeTextReader(x);
+    const char *at = buf_str(&ret->text).p;
+    for (size_t i = 0; i < ret->n; i++) {
+        ret->v[i].p = at;
+        at += ret->v[i].n;
+    }
+    return r < 0 ? r : more < 0 ? -EBADMSG : 0;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reader.c: one reading: its limits, its problems, its texts, and which file of this folder reads which octets.
+ *
+ * Called by message.c and by everything that finds something inside something. What a thing is, its octets say,
+ * not its name. What can go wrong: all limits (a note each), kinds nobody here can read.
+ */
+#include "base/clock.h"
+#include "mime/kind.h"
+#include "mime/reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct mime_limits mime_standard_limits = {.time_ms = 10000,
+                                                 .text_octets = 32 * 1024 * 1024,
+                                                 .opened_octets = 256 * 1024 * 1024,
+                                                 .parts = 2000,
+                                                 .depth = 12,
+                                                 .problems = 200};
+enum { TEXTS_MAX = 4000, ATTACHMENTS_MAX = 1000 };
+
+#define PROBLEM_NAME(n, s, ambiguous, sentence) s,
+#define PROBLEM_AMBIGUOUS(n, s, ambiguous, sentence) ambiguous,
+#define PROBLEM_SENTENCE(n, s, ambiguous, sentence) sentence,
+
+const char *mime_problem_name(enum mime_problem_kind k)
+{
+    static const char *const names[] = {MIME_PROBLEMS(PROBLEM_NAME)};
+    return k < MIME_PROBLEM_END ? names[k] : "unknown";
+}
+
+const char *mime_problem_sentence(enum mime_problem_kind k)
+{
+    static const char *const sentences[] = {MIME_PROBLEMS(PROBLEM_SENTENCE)};
+    return k < MIME_PROBLEM_END ? sentences[k] : "";
+}
+
+bool mime_problem_is_ambiguous(enum mime_problem_kind k)
+{
+    static const bool ambiguous[] = {MIME_PROBLEMS(PROBLEM_AMBIGUOUS)};
+    return k < MIME_PROBLEM_END && ambiguous[k];
+}
+
+const char *mime_encryption_name(enum mime_encryption e)
+{
+    static const char *const names[] = {"none", "pgp", "pgp-inline", "smime"};
+    return e < ARRAY_LEN(names) ? names[e] : "unknown";
+}
+
+/* --- what a reading holds ------------------------------------------------------------------------------ */
+
+/* One more place at the end of an array that doubles; NULL: there are `max` already. */
+static void *grow(void *array, size_t *n, size_t size, size_t max)
+{
+    void **at = array;
+    if (*n == max) {
+        return NULL;
+    }
+    if ((*n & (*n - 1)) == 0) { /* 0, or a power of two: full */
+        *at = realloc(*at, (*n ? *n * 2 : 1) * size);
+        must(*at);
+    }
+    char *place = (char *)*at + *n * size;
+    memset(place, 0, size);
+    (*n)++;
+    return place;
+}
+
+/* One line, without control characters. */
+static void put_line(char *dst, size_t size, const char *text)
+{
+    str_copy_cut(str_c(text), dst, size);
+    for (char *p = dst; *p; p++) {
+        *p = (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
+    }
+}
+
+void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail)
+{
+    for (size_t i = 0; i < r->out->n_problems; i++) {
+        if (r->out->problems[i].kind == kind && strcmp(r->out->problems[i].part, part) == 0) {
+            return;
+        }
+    }
+    struct mime_problem *p = grow(&r->out->problems, &r->out->n_problems, sizeof *p, r->limits->problems);
+    if (p) {
+        p->kind = kind;
+        str_copy_cut(str_c(part), p->part, sizeof p->part);
+        put_line(p->detail, sizeof p->detail, detail);
+    }
+}
+
+static bool stop(struct reader *r, const char *what)
+{
+    if (!r->stopped) {
+        r->stopped = true;
+        reader_problem(r, MIME_LIMIT, "", what);
+    }
+    return true;
+}
+
+bool reader_is_over(struct reader *r)
+{
+    if (r->stopped) {
+        return true;
+    }
+    if (clock_mono_ms() > r->until_mono_ms) {
+        return stop(r, "reading it took too long");
+    }
+    return r->out->parts >= r->limits->parts && stop(r, "it has too many parts");
+}
+
+bool reader_open_octets(struct reader *r, const char *part, uint64_t n)
+{
+    if (n > r->opened_left) {
+        r->opened_left = 0;
+        reader_problem(r, MIME_LIMIT, part, "too much comes out of it");
+        return false;
+    }
+    r->opened_left -= n;
+    return true;
+}
+
+bool reader_deeper(struct reader *r, const char *part)
+{
+    if (r->depth >= r->limits->depth) {
+        reader_problem(r, MIME_LIMIT, part, "things inside things, too deep");
+        return false;
+    }
+    r->depth++;
+    return true;
+}
+
+struct buf *reader_text(struct reader *r, enum mime_place place, const char *part)
+{
+    struct mime_text *t = r->text_left > 0 ? grow(&r->out->texts, &r->out->n_texts, sizeof *t, TEXTS_MAX) : NULL;
+    if (!t) {
+        reader_problem(r, MIME_LIMIT, part, "too much text");
+        return NULL;
+    }
+    t->place = place;
+    t->text = BUF_INIT(r->text_left);
+    str_copy_cut(str_c(part), t->part, sizeof t->part);
+    return &t->text;
+}
+
+void reader_text_done(struct reader *r, struct buf *text)
+{
+    uint64_t n = buf_len(text);
+    r->text_left -= n < r->text_left ? n : r->text_left;
+}
+
+void reader_add_text(struct reader *r, enum mime_place place, const char *part, struct str text)
+{
+    struct buf *out = text.n > 0 ? reader_text(r, place, part) : NULL;
+    if (!out) {
+        return;
+    }
+    if (buf_add(out, text) < 0) {
+        (void)!buf_add(out, str_slice(text, 0, r->text_left));
+        reader_problem(r, MIME_LIMIT, part, "too much text");
+    }
+    reader_text_done(r, out);
+}
+
+void reader_attachment(struct reader *r, const struct piece *p, const char *type)
+{
+    struct mime_attachment *a = grow(&r->out->attachments, &r->out->n_attachments, sizeof *a, ATTACHMENTS_MAX);
+    if (a) {
+        a->type = type;
+        a->octets = p->octets.n;
+        put_line(a->name, sizeof a->name, p->name);
+        str_copy_cut(str_c(p->part), a->part, sizeof a->part);
+    }
+}
+
+void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
+{
+    snprintf(ret, MIME_PART, "%.17s/%u", part, n);
+}
+
+/* --- who reads what -------------------------------------------------------------------------------------- */
+
+static void read_plain(struct reader *r, const struct piece *p)
+{
+    struct buf *out = reader_text(r, p->place, p->part);
+    if (out) {
+        charset_text(r, p->part, p->octets, NULL, out);
+        reader_text_done(r, out);
+    }
+}
+
+static bool is_blank(struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if ((unsigned char)text.p[i] > ' ') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_pdf(struct reader *r, const struct piece *p)
+{
+    struct buf *out = reader_text(r, p->place, p->part);
+    if (!out) {
+        return;
+    }
+    enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, out) : MIME_DOCUMENT_NOBODY;
+    bool empty = is_blank(buf_str(out));
+    reader_text_done(r, out);
+    switch (d) {
+    case MIME_DOCUMENT_TEXT:
+        if (empty) {
+            reader_problem(r, MIME_IMAGE, p->part, p->name);
+        } else if (memmem(p->octets.p, p->octets.n, "/EmbeddedFile", 13)) {
+            reader_problem(r, MIME_UNKNOWN, p->part, "a PDF with files inside");
+        }
+        break;
+    case MIME_DOCUMENT_PASSWORD:
+        reader_problem(r, MIME_PASSWORD, p->part, p->name);
+        break;
+    case MIME_DOCUMENT_DAMAGED:
+        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+        break;
+    case MIME_DOCUMENT_LIMIT:
+        reader_problem(r, MIME_LIMIT, p->part, p->name);
+        break;
+    case MIME_DOCUMENT_NOBODY:
+        reader_problem(r, MIME_UNKNOWN, p->part, "PDF cannot be read here: pdftotext is missing");
+        break;
+    }
+}
+
+static const char *read_zip(struct reader *r, const struct piece *p)
+{
+    const char *type = "zip";
+    if (!read_office(r, p, &type)) {
+        read_archive(r, p, false);
+    }
+    return type;
+}
+
+/* Reads it; the word for what it is. */
+static const char *read_kind(struct reader *r, const struct piece *p, enum kind kind)
+{
+    const char *type = kind_name(kind);
+    switch (kind) {
+    case KIND_TEXT:
+        read_plain(r, p);
+        break;
+    case KIND_HTML:
+        read_html(r, p);
+        break;
+    case KIND_PDF:
+        read_pdf(r, p);
+        break;
+    case KIND_ZIP:
+        type = read_zip(r, p);
+        break;
+    case KIND_ARCHIVE:
+        read_archive(r, p, false);
+        break;
+    case KIND_PACKED:
+        read_archive(r, p, true);
+        break;
+    case KIND_RTF:
+        read_rtf(r, p);
+        break;
+    case KIND_TNEF:
+        read_tnef(r, p);
+        break;
+    case KIND_OLE:
+        read_ole(r, p, &type);
+        break;
+    case KIND_MESSAGE:
+        read_message(r, p->octets, p->part, false);
+        break;
+    case KIND_IMAGE:
+        reader_problem(r, MIME_IMAGE, p->part, p->name);
+        read_strings(r, p);
+        break;
+    case KIND_MEDIA:
+        reader_problem(r, MIME_MEDIA, p->part, p->name);
+        break;
+    case KIND_PROGRAM:
+    case KIND_UNKNOWN:
+        reader_problem(r, MIME_UNKNOWN, p->part, p->name);
+        read_strings(r, p);
+        break;
+    }
+    return type;
+}
+
+void reader_piece(struct reader *r, const struct piece *p)
+{
+    if (reader_is_over(r) || p->octets.n == 0 || !reader_deeper(r, p->part)) {
+        return;
+    }
+    r->out->parts++;
+    size_t at = r->out->n_attachments;
+    if (p->place == MIME_ATTACHMENT) {
+        reader_attachment(r, p, "?"); /* before what is inside it */
+    }
+    const char *type = read_kind(r, p, kind_of(p->octets, p->name));
+    if (p->place == MIME_ATTACHMENT && at < r->out->n_attachments) {
+        r->out->attachments[at].type = type;
+    }
+    r->depth--;
+}
+
+/* --- beginning and end ------------------------------------------------------------------------------------ */
+
+static struct reader reader_new(const struct mime_limits *limits)
+{
+    return (struct reader){.out = err_calloc(1, sizeof(struct mime_reading)), .limits = limits,
+                           .until_mono_ms = clock_mono_ms() + limits->time_ms,
+                           .text_left = limits->text_octets, .opened_left = limits->opened_octets};
+}
+
+struct mime_reading *mime_read(struct str message, const struct mime_limits *limits)
+{
+    struct reader r = reader_new(limits);
+    read_message(&r, message, "", true);
+    bool ambiguous = false, cut = false;
+    for (size_t i = 0; i < r.out->n_problems; i++) {
+        ambiguous |= mime_problem_is_ambiguous(r.out->problems[i].kind);
+        cut |= r.out->problems[i].kind == MIME_LIMIT;
+    }
+    if (ambiguous || cut) {
+        scan_raw(&r, message);
+    }
+    return r.out;
+}
+
+struct mime_reading *mime_read_file(struct str octets, const char *name, const struct mime_limits *limits)
+{
+    struct reader r = reader_new(limits);
+    struct piece p = {.octets = octets, .part = "1", .name = name, .place = MIME_ATTACHMENT};
+    reader_piece(&r, &p);
+    return r.out;
+}
+
+void mime_reading_free(struct mime_reading *r)
+{
+    if (!r) {
+        return;
+    }
+    for (size_t i = 0; i < r->n_texts; i++) {
+        buf_wipe(&r->texts[i].text);
+    }
+    for (size_t i = 0; i < r->n_fields; i++) {
+        free(r->fields[i].name);
+        free(r->fields[i].value);
+    }
+    free(r->texts);
+    free(r->problems);
+    free(r->attachments);
+    free(r->fields);
+    free(r);
+}
+
+const char *mime_field_next(const struct mime_reading *r, const char *name, size_t *cursor)
+{
+    while (*cursor < r->n_fields) {
+        const struct mime_field *f = &r->fields[(*cursor)++];
+        if (str_eq_nocase(str_c(f->name), str_c(name))) {
+            return f->value;
+        }
+    }
+    return NULL;
+}

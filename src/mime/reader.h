@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reader.h: the inside of mime/: one reading under way, its limits, and who reads what.
+ *
+ * Called by the files of this folder. A reader never fails: it adds texts and problems. What is left of a limit is
+ * counted in one place, reader.c.
+ */
+#pragma once
+#include "mime/mime.h"
+
+struct reader {
+    struct mime_reading *out;
+    const struct mime_limits *limits;
+    int64_t until_mono_ms;
+    uint64_t text_left, opened_left;
+    unsigned depth;
+    bool stopped; /* a limit of the whole was met and noted */
+};
+
+/* A thing in the message that has octets of its own. */
+struct piece {
+    struct str octets;
+    const char *part, *name; /* name: as the message says, may be "" */
+    enum mime_place place;
+};
+
+/* reader.c */
+/* Adds a problem once for each kind and part; detail may be "". */
+void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail);
+/* True when the time or a count is used up: then it has been noted, and the caller ends. */
+bool reader_is_over(struct reader *r);
+/* Takes n octets from what may come out of archives and encodings; false when that is used up. */
+bool reader_open_octets(struct reader *r, const char *part, uint64_t n);
+/* A new text; NULL when no more fit. Valid until the next one is made. */
+struct buf *reader_text(struct reader *r, enum mime_place place, const char *part);
+void reader_text_done(struct reader *r, struct buf *text);
+/* Adds a whole text. */
+void reader_add_text(struct reader *r, enum mime_place place, const char *part, struct str text);
+/* Notes an attachment by its kind. */
+void reader_attachment(struct reader *r, const struct piece *p, const char *type);
+/* Reads any octets by what they are: the way into all the files below. */
+void reader_piece(struct reader *r, const struct piece *p);
+/* "PART/N" of a thing inside a thing. */
+void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART]);
+bool reader_deeper(struct reader *r, const char *part);
+
+/* message.c: a message of its own, inside another or not */
+void read_message(struct reader *r, struct str octets, const char *part, bool top);
+/* scan.c: limits that must hold before the octets are parsed, and the octets as they are */
+bool scan_limits(struct reader *r, struct str octets, const char *part);
+void scan_raw(struct reader *r, struct str octets);
+/* html.c */
+void read_html(struct reader *r, const struct piece *p);
+/* charset.c: appends as UTF-8; charset NULL or "": UTF-8 if it is, else Windows-1252 */
+void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out);
+/* archive.c: zip, 7z, tar, gz ... */
+void read_archive(struct reader *r, const struct piece *p, bool is_raw);
+/* True when it is an Office or OpenDocument file, which was then read; *ret_type says which. */
+bool read_office(struct reader *r, const struct piece *p, const char **ret_type);
+/* office.c: the text of one XML part of a document; shared: strings of a spreadsheet */
+struct strings {
+    struct str *v;
+    size_t n, cap;
+    struct buf text;
+};
+void strings_free(struct strings *s);
+int read_document_xml(struct reader *r, struct str xml, const struct strings *shared, struct buf *out) MUST_USE;
+int read_shared_strings(struct str xml, struct strings *ret) MUST_USE;
+/* rtf.c */
+void read_rtf(struct reader *r, const struct piece *p);
+/* tnef.c: winmail.dat */
+void read_tnef(struct reader *r, const struct piece *p);
+/* ole.c: the old Office formats and what else lies in such files */
+void read_ole(struct reader *r, const struct piece *p, const char **ret_type);
+/* Readable runs of octets, also of UTF-16; what any file may give away. */
+void read_strings(struct reader *r, const struct piece *p);

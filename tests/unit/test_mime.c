@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_mime.c: what is read of a message, what is ambiguous about it, what cannot be read, and the limits.
+ * Vectors: RFC 2046 5.1.1 (preamble, epilogue), RFC 2047 8, MS-OXRTFCP 4.1 (packed RTF); the documents in
+ * tests/fixtures/documents were made by LibreOffice, zip, 7z and qpdf.
+ */
+#include "mime/pdf.h"
+#include "mime/reader.h"
+#include "check.h"
+#include "sys/file.h"
+
+#include <stdio.h>
+
+#define LIT(s) {"" s, sizeof(s) - 1}
+
+static bool has_text(const struct mime_reading *m, const char *text)
+{
+    for (size_t i = 0; i < m->n_texts; i++) {
+        struct str t = buf_str(&m->texts[i].text);
+        if (memmem(t.p, t.n, text, strlen(text))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_problem(const struct mime_reading *m, enum mime_problem_kind kind)
+{
+    for (size_t i = 0; i < m->n_problems; i++) {
+        if (m->problems[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct mime_reading *read_c(const char *message)
+{
+    return mime_read(str_c(message), &mime_standard_limits);
+}
+
+#define HEAD "From: a@clinic.example\r\nTo: b@bank.example\r\nSubject: results\r\nMIME-Version: 1.0\r\n"
+
+/* RFC 2046 5.1.1, with its preamble and epilogue; RFC 2047's example of an encoded name. */
+static void ordinary_messages(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c("From: =?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.example>\r\nSubject: =?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=\r\n\r\nhello\r\n");
+    assert_true(has_text(m, "If you can read this you understand the example."));
+    assert_true(has_text(m, "Keith Moore"));
+    assert_true(has_text(m, "hello"));
+    assert_int_equal(m->n_problems, 0);
+    size_t cursor = 0;
+    assert_string_equal(mime_field_next(m, "subject", &cursor), "If you can read this you understand the example.");
+    assert_null(mime_field_next(m, "subject", &cursor));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: multipart/alternative; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nM=FCller\r\n--b1\r\n"
+                    "Content-Type: text/html; charset=utf-8\r\n\r\n<html><style>td{}</style><p>4111<span></span>1111 &amp; <i title=\"told\">x</i></p><!-- secret note --><div style=\"display:none\">hidden</div>"
+                    "<blockquote>old<br>text</blockquote><table><tr><td>a</td><td>b</td></tr></table></html>\r\n--b1--\r\n");
+    assert_int_equal(m->n_problems, 0);
+    assert_true(has_text(m, "M\xc3\xbcller"));
+    assert_true(has_text(m, "41111111 & x"));
+    assert_true(has_text(m, "hidden"));
+    assert_true(has_text(m, "secret note"));
+    assert_true(has_text(m, "told"));
+    assert_true(has_text(m, "> old\n> text"));
+    assert_true(has_text(m, "a\tb"));
+    assert_false(has_text(m, "td{}"));
+    mime_reading_free(m);
+}
+
+/* Every way in which two programs may read two different things. */
+static void ambiguous_messages(void **state)
+{
+    static const struct {
+        enum mime_problem_kind kind;
+        const char *message;
+    } rows[] = {
+        {MIME_FIELD, HEAD "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
+        {MIME_FIELD, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\nbmVlZGxlIG5lZWRsZSBuZWVkbGUgbmVlZGxlIG5lZWRsZSBuZWVkbGU=\r\n"},
+        {MIME_OUTSIDE, HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n--x\r\n\r\nhello\r\n--x--\r\n"},
+        {MIME_OUTSIDE, HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x--\r\nneedle\r\n"},
+        {MIME_BOUNDARY, HEAD "Content-Type: multipart/mixed\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
+        {MIME_BOUNDARY, HEAD "Content-Type: multipart/mixed; boundary=y\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
+        {MIME_ENCODING, HEAD "Content-Transfer-Encoding: base64\r\n\r\nbmVlZGxl!bmVlZGxl\r\n"},
+        {MIME_ENCODING, HEAD "Content-Transfer-Encoding: base64\r\n\r\nbmVlZGxlIGFnYWluIA==bmVlZGxl\r\n"},
+        {MIME_ENCODING, HEAD "Content-Transfer-Encoding: x-own\r\n\r\nneedle\r\n"},
+        {MIME_CHARSET, HEAD "Content-Type: text/plain; charset=nobody-knows\r\n\r\nneedle\r\n"},
+        {MIME_CHARSET, HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nneedle \xff\xfe\r\n"},
+        {MIME_HEADER, HEAD "needle without a colon\r\nX: y\r\n\r\nhello\r\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mime_reading *m = read_c(rows[i].message);
+        if (!has_problem(m, rows[i].kind) || !has_text(m, "needle")) {
+            fail_msg("row %zu: problem %d, needle %d", i, has_problem(m, rows[i].kind), has_text(m, "needle"));
+        }
+        assert_true(mime_problem_is_ambiguous(rows[i].kind));
+        mime_reading_free(m);
+    }
+}
+
+static void encrypted_by_the_sender(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c(HEAD "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=x\r\n\r\n--x\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--x\r\nContent-Type: application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ\r\n-----END PGP MESSAGE-----\r\n--x--\r\n");
+    assert_int_equal(m->encryption, MIME_PGP);
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n");
+    assert_int_equal(m->encryption, MIME_SMIME);
+    mime_reading_free(m);
+    m = read_c(HEAD "\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n");
+    assert_int_equal(m->encryption, MIME_PGP_INLINE);
+    mime_reading_free(m);
+    /* text beside it, or an attachment in clear, is not encrypted */
+    m = read_c(HEAD "\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n");
+    assert_int_equal(m->encryption, MIME_CLEAR);
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n--x--\r\n");
+    assert_int_equal(m->encryption, MIME_CLEAR);
+    assert_true(has_problem(m, MIME_PASSWORD));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n");
+    assert_int_equal(m->encryption, MIME_CLEAR);
+    assert_true(has_problem(m, MIME_OPAQUE));
+    mime_reading_free(m);
+}
+
+static struct mime_reading *read_fixture(const char *name, struct mime_pdf *pdf)
+{
+    struct mime_limits limits = mime_standard_limits;
+    struct buf octets = BUF_INIT(1 << 20);
+    char path[200];
+    snprintf(path, sizeof path, "tests/fixtures/documents/%s", name);
+    assert_int_equal(file_read(path, &octets), 0);
+    limits.pdf = mime_pdf_read;
+    limits.pdf_arg = pdf;
+    struct mime_reading *m = mime_read_file(buf_str(&octets), name, &limits);
+    buf_free(&octets);
+    return m;
+}
+
+/* LibreOffice wrote them from one letter and one table. */
+static void documents(void **state)
+{
+    static const char *const letters[] = {"letter.docx", "letter.odt", "letter.rtf", "letter.pdf", "letter.doc", "plain.7z", "plain.tar.gz"};
+    static const char *const tables[] = {"table.xlsx", "table.ods"};
+    (void)state;
+    struct mime_pdf *pdf = mime_pdf_new();
+    assert_non_null(pdf);
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
+        struct mime_reading *m = read_fixture(letters[i], pdf);
+        assert_true(has_text(m, "SSN 536-90-4399"));
+        assert_true(has_text(m, "metformin"));
+        assert_int_equal(m->n_problems, strcmp(letters[i], "letter.doc") == 0);
+        mime_reading_free(m);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        struct mime_reading *m = read_fixture(tables[i], pdf);
+        assert_true(has_text(m, "Mary Jones\t536-90-4399\tasthma"));
+        assert_true(has_text(m, "Name\tSSN\tDiagnosis"));
+        assert_int_equal(m->n_problems, 0);
+        mime_reading_free(m);
+    }
+    static const char *const locked[] = {"locked.zip", "locked.7z", "locked.pdf"};
+    for (size_t i = 0; i < ARRAY_LEN(locked); i++) {
+        struct mime_reading *m = read_fixture(locked[i], pdf);
+        assert_true(has_problem(m, MIME_PASSWORD));
+        mime_reading_free(m);
+    }
+    mime_pdf_free(pdf);
+    struct mime_reading *m = read_fixture("letter.pdf", NULL);
+    assert_true(has_problem(m, MIME_UNKNOWN));
+    mime_reading_free(m);
+}
+
+static void unreadable_things(void **state)
+{
+    static const char ole[] = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e\0";
+    static const struct {
+        struct str octets;
+        enum mime_problem_kind kind;
+        const char *name;
+    } rows[] = {{LIT("\x89PNG\r\n\x1a\n...."), MIME_IMAGE, "scan.png"},
+                {LIT("%PDF-1.4 nothing of a PDF"), MIME_DAMAGED, "x.pdf"},
+                {LIT("PK\x03\x04 broken"), MIME_DAMAGED, "x.zip"},
+                {{ole, sizeof ole}, MIME_PASSWORD, "x.docx"},
+                {LIT("ID3\x04"), MIME_MEDIA, "voice.mp3"},
+                {LIT("\x01\x02\x00\x03\x04 card 4539578763621486 "), MIME_UNKNOWN, "x.bin"}};
+    (void)state;
+    struct mime_limits limits = mime_standard_limits;
+    struct mime_pdf *pdf = mime_pdf_new();
+    limits.pdf = mime_pdf_read;
+    limits.pdf_arg = pdf;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mime_reading *m = mime_read_file(rows[i].octets, rows[i].name, &limits);
+        if (!has_problem(m, rows[i].kind)) {
+            fail_msg("row %zu", i);
+        }
+        assert_false(mime_problem_is_ambiguous(rows[i].kind));
+        assert_int_equal(has_text(m, "4539578763621486"), rows[i].kind == MIME_UNKNOWN);
+        mime_reading_free(m);
+    }
+    mime_pdf_free(pdf);
+}
+
+/* MS-OXRTFCP 4.1.1: the specification's own example, inside the smallest winmail.dat that holds it. */
+static void outlooks_envelope(void **state)
+{
+    static const unsigned char packed[] = {0x2d, 0, 0, 0, 0x2b, 0, 0, 0, 0x4c, 0x5a, 0x46, 0x75, 0xf1, 0xc5, 0xc7, 0xa7, 0x03, 0, 0x0a, 0, 0x72, 0x63, 0x70, 0x67, 0x31,
+                                           0x32, 0x35, 0x42, 0x32, 0x0a, 0xf3, 0x20, 0x68, 0x65, 0x6c, 0x09, 0, 0x20, 0x62, 0x77, 0x05, 0xb0, 0x6c, 0x64, 0x7d, 0x0a, 0x80, 0x0f, 0xa0};
+    struct buf tnef = BUF_INIT(4096);
+    unsigned char head[] = {0x78, 0x9f, 0x3e, 0x22, 1, 0, /* attMAPIProps */ 1, 0x03, 0x90, 0x06, 0x00, 0, 0, 0, 0,
+                            /* one property: PT_BINARY, PR_RTF_COMPRESSED, one value */ 1, 0, 0, 0, 0x02, 0x01, 0x09, 0x10, 1, 0, 0, 0, sizeof packed, 0, 0, 0};
+    size_t padded = (sizeof packed + 3) / 4 * 4;
+    (void)state;
+    head[11] = (unsigned char)(16 + padded);
+    assert_int_equal(buf_append(&tnef, head, sizeof head), 0);
+    assert_int_equal(buf_append(&tnef, packed, sizeof packed), 0);
+    assert_int_equal(buf_append(&tnef, "\0\0\0", padded - sizeof packed), 0);
+    assert_int_equal(buf_append(&tnef, "\0\0", 2), 0);
+    /* attAttachTitle, attAttachData: a text */
+    assert_int_equal(buf_append(&tnef, "\x02\x10\x80\x01\x00\x06\0\0\0a.txt\0\0\0", 17), 0);
+    assert_int_equal(buf_append(&tnef, "\x02\x0f\x80\x06\x00\x05\0\0\0notes\0\0", 16), 0);
+    struct mime_reading *m = mime_read_file(buf_str(&tnef), "winmail.dat", &mime_standard_limits);
+    assert_true(has_text(m, "hello world"));
+    assert_true(has_text(m, "notes"));
+    assert_int_equal(m->n_problems, 0);
+    assert_int_equal(m->n_attachments, 2);
+    assert_string_equal(m->attachments[1].name, "a.txt");
+    mime_reading_free(m);
+    buf_free(&tnef);
+}
+
+/* What is too much is said, and comes back within its time. */
+static void limits_hold(void **state)
+{
+    struct buf b = BUF_INIT(64 << 20);
+    (void)state;
+    assert_int_equal(buf_add(&b, STR(HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n")), 0);
+    for (int i = 0; i < 100000; i++) {
+        assert_int_equal(buf_add(&b, STR("--x\r\n\r\nneedle\r\n")), 0);
+    }
+    struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+    assert_true(has_problem(m, MIME_LIMIT));
+    assert_true(has_text(m, "needle"));
+    mime_reading_free(m);
+    buf_reset(&b);
+    assert_int_equal(buf_add(&b, STR(HEAD)), 0);
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(buf_printf(&b, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i), 0);
+    }
+    m = mime_read(buf_str(&b), &mime_standard_limits);
+    assert_true(has_problem(m, MIME_LIMIT));
+    mime_reading_free(m);
+    buf_reset(&b);
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(buf_add(&b, STR("Content-Type: message/rfc822\r\n\r\n")), 0);
+    }
+    m = mime_read(buf_str(&b), &mime_standard_limits);
+    assert_true(has_problem(m, MIME_LIMIT));
+    mime_reading_free(m);
+    struct mime_limits few = mime_standard_limits;
+    few.text_octets = 100;
+    buf_reset(&b);
+    assert_int_equal(buf_add(&b, STR(HEAD "\r\n")), 0);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(buf_add(&b, STR("a long text\r\n")), 0);
+    }
+    m = mime_read(buf_str(&b), &few);
+    assert_true(has_problem(m, MIME_LIMIT));
+    mime_reading_free(m);
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages),
+                                       cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
+                                       cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope),
+                                       cmocka_unit_test(limits_hold)};
+    mime_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
