@@ -50,6 +50,47 @@ struct conf_rule {
     int inbound_mode; /* 0 enforce, 1 report-only */
     struct conf_words inbound_networks, inbound_helo, inbound_names, inbound_pins;
     int64_t concurrency, rate; /* of the destination; rate: messages a minute */
+    /* what a message needs (policy/protect.h) */
+    int64_t line;              /* in its file */
+    int secure_from;           /* enum conf_secure_from */
+    const char *ladder;        /* name, NULL: not said */
+    int direction, flag, protect, action, mode, final; /* rule only, from here on */
+    struct conf_words content, unread, attachments, clients, logins;
+    int64_t size_over;
+    const char *header, *text, *tag, *notify, *copy_to;
+};
+
+/* From which grade on a connection counts as secure. */
+enum conf_secure_from { CONF_SECURE_DEFAULT, CONF_SECURE_ENCRYPT, CONF_SECURE_CERT, CONF_SECURE_AUTH, CONF_SECURE_NEVER };
+enum conf_protect { CONF_PROTECT_NONE, CONF_PROTECT_SECURE, CONF_PROTECT_ESCALATED };
+enum conf_mode { CONF_ENFORCE, CONF_REPORT_ONLY };
+enum conf_direction { CONF_ANY, CONF_OUTBOUND, CONF_INBOUND, CONF_INTERNAL };
+enum conf_action { CONF_PASS, CONF_REJECT, CONF_BOUNCE, CONF_HOLD };
+enum conf_near_miss { CONF_NEAR_ASK, CONF_NEAR_PROTECT, CONF_NEAR_IGNORE };
+
+/* Something in a message that makes it worth protecting. */
+struct conf_content {
+    const char *name;
+    int64_t line;
+    struct conf_words packs;
+    const char *when; /* over the types of the packs (docs/detection.md); NULL: any rule of the packs */
+    int protect, mode;
+};
+
+/* Settings of senders: the broadest first (default, @domain, group:NAME, address). */
+struct conf_account {
+    const char *name;
+    int64_t line;
+    int secure_from, protect, flags; /* flags: 0 not said, 1 yes, 2 no */
+    const char *ladder;
+    struct conf_words locked;        /* names of settings that narrower accounts cannot change */
+};
+
+/* Ways below and beside transport, in order. */
+struct conf_ladder {
+    const char *name;
+    int64_t line;
+    struct conf_words channels; /* tls, tls:15m, smime, pgp, portal, hold, drop */
 };
 
 struct conf_certificate {
@@ -58,7 +99,9 @@ struct conf_certificate {
 
 struct conf_group {
     const char *name;
-    struct conf_words members; /* addresses, @domain, @.suffix */
+    int64_t line;
+    struct conf_words members; /* addresses, @domain, @.suffix, login:NAME; "... until YYYY-MM-DD" */
+    int protect;               /* of what members send */
 };
 
 struct conf_client_certificate {
@@ -69,6 +112,8 @@ struct conf_client_certificate {
 struct conf {
     char *text; /* canonical; all strings below live with it */
     struct conf_node *root;
+    char *standards[32]; /* words of default lists */
+    size_t n_standards;
 
     const char *hostname, *organization, *user, *admin;
     const char *store_kind, *store_path;
@@ -93,13 +138,28 @@ struct conf {
     size_t n_groups;
     struct conf_client_certificate certificates[CONF_CERTIFICATES_MAX];
     size_t n_certificates;
+    struct conf_content *contents;
+    size_t n_contents;
+    struct conf_account *accounts_of;
+    size_t n_accounts_of;
+    struct conf_ladder *ladders;
+    size_t n_ladders;
+    struct {
+        struct conf_words in, words, labels;
+        const char *test;
+        int protect, remove, near_miss;
+    } flags;
+    struct {
+        const char *packs;
+        int64_t wait, time;
+    } inspection;
 
     const char *relay_host;
     int relay_tls;
     const char *relay_user, *relay_password;
 
     struct {
-        int64_t smtpin, smtpout, login;
+        int64_t smtpin, smtpout, login, inspect;
     } workers;
     struct {
         int sender; /* 0 own, 1 any */
@@ -174,5 +234,13 @@ bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str 
 bool conf_domain_listed(const struct conf_words *list, struct str domain);
 /* True when the domain is ours. */
 bool conf_is_inside(const struct conf *c, struct str domain);
+/* The ladder of that name, or NULL. */
+const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *name);
+/* One word of a ladder: its channel's name and patience (0: none said). False: not a channel. */
+bool conf_channel_parse(struct str word, struct str *ret_name, int64_t *ret_patience_ms);
+/* True when the list (addresses, @domain, @.suffix, group:NAME, login:NAME) covers somebody now. */
+bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login);
+/* True when the client's address lies in one of the networks. */
+bool conf_net_listed(const struct conf_words *networks, struct str ip);
 /* The domain of an address, "" without one. */
 struct str conf_domain_of(struct str path);

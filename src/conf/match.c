@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * match.c: questions about a configuration: which rules and partners are about whom, what is ours. Called
- * by queue, smtpin and postern explain; pure.
+ * by queue, smtpin and postern explain; pure but for the clock, which ends memberships.
  */
+#include "base/clock.h"
 #include "conf/conf.h"
 
+#include <time.h>
+
 /* Octets by which a listed domain covers the name; 0: not at all. */
-static size_t covers(const char *listed, struct str domain)
+static size_t covers(struct str l, struct str domain)
 {
-    struct str l = str_c(listed);
     if (l.n > 0 && l.p[0] == '.') {
         return domain.n > l.n && str_ends_nocase(domain, l) ? l.n : 0;
     }
@@ -20,7 +22,7 @@ const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain
     size_t most = 0;
     for (size_t i = 0; i < c->n_rules; i++) {
         for (size_t k = 0; k < c->rules[i].domains.n; k++) {
-            size_t n = covers(c->rules[i].domains.v[k], domain);
+            size_t n = covers(str_c(c->rules[i].domains.v[k]), domain);
             if (n > most) {
                 most = n;
                 best = &c->rules[i];
@@ -36,27 +38,62 @@ struct str conf_domain_of(struct str path)
     return at < path.n ? str_slice(path, at + 1, path.n) : STR("");
 }
 
-static bool list_has(const struct conf *c, const struct conf_words *list, struct str path, unsigned depth)
+/* Cuts " until YYYY-MM-DD" off a word. False: that day is over, or is none. */
+static bool is_still(struct str *word)
+{
+    static const char format[] = "YYYY-MM-DD", before[] = " until ";
+    size_t tail = sizeof format - 1 + sizeof before - 1;
+    if (word->n <= tail || !str_eq(str_slice(*word, word->n - tail, word->n - 10), str_c(before))) {
+        return true;
+    }
+    char today[16];
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm day;
+    gmtime_r(&now, &day);
+    strftime(today, sizeof today, "%Y-%m-%d", &day);
+    struct str until = str_slice(*word, word->n - 10, word->n);
+    *word = str_slice(*word, 0, word->n - tail);
+    for (size_t i = 0; i < until.n; i++) {
+        if ((format[i] == '-') != (until.p[i] == '-') || (until.p[i] != '-' && (until.p[i] < '0' || until.p[i] > '9'))) {
+            return false;
+        }
+    }
+    return memcmp(today, until.p, until.n) <= 0;
+}
+
+static bool list_has(const struct conf *c, const struct conf_words *list, struct str path, struct str login, unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct str word = str_c(list->v[i]);
+        if (!is_still(&word)) {
+            continue;
+        }
         if (str_starts_nocase(word, STR("group:"))) {
             for (size_t k = 0; depth < 8 && k < c->n_groups; k++) {
-                if (strcmp(c->groups[k].name, word.p + 6) == 0 && list_has(c, &c->groups[k].members, path, depth + 1)) {
+                if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && list_has(c, &c->groups[k].members, path, login, depth + 1)) {
                     return true;
                 }
             }
-        } else if (word.p[0] == '@' ? covers(word.p + 1, conf_domain_of(path)) > 0 : str_eq_nocase(word, path)) {
+        } else if (str_starts_nocase(word, STR("login:"))) {
+            if (login.n > 0 && str_eq_nocase(str_slice(word, 6, word.n), login)) {
+                return true;
+            }
+        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), conf_domain_of(path)) > 0 : str_eq_nocase(word, path)) {
             return true;
         }
     }
     return false;
 }
 
+bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login)
+{
+    return list_has(c, list, address, login, 0);
+}
+
 bool conf_domain_listed(const struct conf_words *list, struct str domain)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (covers(list->v[i], domain) > 0) {
+        if (covers(str_c(list->v[i]), domain) > 0) {
             return true;
         }
     }
@@ -65,14 +102,14 @@ bool conf_domain_listed(const struct conf_words *list, struct str domain)
 
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path)
 {
-    return strcmp(r->kind, "rule") == 0 ? list_has(c, &r->from, reverse_path, 0)
+    return strcmp(r->kind, "rule") == 0 ? list_has(c, &r->from, reverse_path, STR(""), 0)
                                         : conf_domain_listed(&r->domains, conf_domain_of(reverse_path));
 }
 
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
 {
-    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || list_has(c, &r->from, reverse_path, 0)) &&
-           (r->to.n == 0 || list_has(c, &r->to, forward_path, 0));
+    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || list_has(c, &r->from, reverse_path, STR(""), 0)) &&
+           (r->to.n == 0 || list_has(c, &r->to, forward_path, STR(""), 0));
 }
 
 bool conf_is_inside(const struct conf *c, struct str domain)

@@ -3,10 +3,17 @@
  */
 #include "conf/schema.h"
 
+#ifndef POSTERN_PACKS
+#define POSTERN_PACKS "/usr/local/share/postern/packs"
+#endif
+
 #define AT(field) offsetof(struct conf, field)
 #define IN_RULE(field) offsetof(struct conf_rule, field)
 #define IN_GROUP(field) offsetof(struct conf_group, field)
 #define IN_CERTIFICATE(field) offsetof(struct conf_client_certificate, field)
+#define IN_CONTENT(field) offsetof(struct conf_content, field)
+#define IN_ACCOUNT(field) offsetof(struct conf_account, field)
+#define IN_LADDER(field) offsetof(struct conf_ladder, field)
 #define IN_OWN(field) offsetof(struct conf_certificate, field)
 #define IN_LISTEN(field) offsetof(struct conf_listen, field)
 #define SECOND 1000LL
@@ -27,11 +34,15 @@
     {block, name, CONF_NUMBER, at, standard, min, max, NULL, false, false, NULL, doc}
 #define CHOICE(block, name, at, standard, choices, doc)                                            \
     {block, name, CONF_CHOICE, at, standard, 0, 0, choices, false, false, NULL, doc}
+#define LINE(block, at) \
+    {block, "line", CONF_NUMBER, at, NULL, 0, 100000000, NULL, false, false, NULL,                 \
+     "Written by Postern into the text that it hands to its processes; not for files."}
 #define BLOCK(block, name, required, repeated, label, doc)                                         \
     {block, name, CONF_BLOCK, 0, NULL, 0, 0, NULL, required, repeated, label, doc}
 
 /* What partner and rule blocks have in common. */
 #define RULE_KEYS(block)                                                                           \
+    LINE(block, IN_RULE(line)),                                                                    \
     {block, "outbound", CONF_CHOICE, IN_RULE(outbound), "none", 0, 0, "none encrypt cert auth pin", \
      false, false, NULL,                                                                           \
      "outbound require GRADE: what a connection to them must be at least. encrypt: any TLS; cert: a " \
@@ -61,7 +72,12 @@
     TEXT(block, "inbound-names", CONF_DOMAINS, IN_RULE(inbound_names), NULL, false,                \
          "DNS names of which a client certificate must have one (inbound require cert)."),         \
     TEXT(block, "inbound-pin", CONF_PINS, IN_RULE(inbound_pins), NULL, false,                      \
-         "SHA-256 of their client certificates (cert:HEX) or public keys (key:HEX).")
+         "SHA-256 of their client certificates (cert:HEX) or public keys (key:HEX)."),             \
+    CHOICE(block, "secure-from", IN_RULE(secure_from), "default", "default encrypt cert auth never", \
+           "From which grade on a connection to them counts as secure; never: TLS alone does not count, the ladder's " \
+           "other channels are used. default: as the sender's account says."),                     \
+    TEXT(block, "ladder", CONF_TEXT, IN_RULE(ladder), NULL, false,                                 \
+         "Name of the ladder for protected mail to them; else the sender's account says.")
 
 const struct conf_key conf_schema[] = {
     TEXT("", "hostname", CONF_HOST, AT(hostname), NULL, true,
@@ -154,9 +170,89 @@ const struct conf_key conf_schema[] = {
          "Senders: addresses, @domain, @.suffix, group:NAME. Without it: everyone."),
     TEXT("rule", "to", CONF_MATCHES, IN_RULE(to), NULL, false, "Recipients, in the same way."),
     RULE_KEYS("rule"),
+    CHOICE("rule", "direction", IN_RULE(direction), "any", "any outbound inbound internal",
+           "outbound: from inside clients and people who log in, to other domains; inbound: from elsewhere; internal: from inside to inside."),
+    CHOICE("rule", "flag", IN_RULE(flag), "any", "any yes", "yes: only mail that carries one of the flags."),
+    TEXT("rule", "content", CONF_WORDS, IN_RULE(content), NULL, false, "Names of content blocks of which one must be fulfilled."),
+    TEXT("rule", "unread", CONF_WORDS, IN_RULE(unread), NULL, false,
+         "What of a message could not be read or is ambiguous, of which one must be so: any, password, image, media, unknown, damaged, "
+         "limit, partial, opaque, field, header, boundary, outside, encoding, charset, crash (it could not be inspected)."),
+    TEXT("rule", "attachments", CONF_WORDS, IN_RULE(attachments), NULL, false,
+         "Kinds of attachments by what they are (pdf, docx, xlsx, zip, image, program ...) or by name (*.exe), of which one must be there."),
+    TEXT("rule", "header", CONF_TEXT, IN_RULE(header), NULL, false,
+         "\"Name: text\": a header field that must be there and hold the text; \"Name:\" that must be there."),
+    TEXT("rule", "clients", CONF_NETS, IN_RULE(clients), NULL, false, "Networks the mail must come from."),
+    TEXT("rule", "logins", CONF_WORDS, IN_RULE(logins), NULL, false, "People of whom one must be logged in."),
+    SIZE("rule", "size-over", IN_RULE(size_over), "0", 0, 2 * GIB, "The message must be larger; 0: any."),
+    CHOICE("rule", "protect", IN_RULE(protect), "none", "none secure escalated",
+           "secure: by a connection that counts as secure, else by the ladder; escalated: never by transport alone."),
+    CHOICE("rule", "action", IN_RULE(action), "pass", "pass reject bounce hold",
+           "reject: refused while the client still waits, where that is possible, else sent back; bounce: sent back; hold: kept until "
+           "somebody releases it (postern queue release)."),
+    TEXT("rule", "text", CONF_TEXT, IN_RULE(text), NULL, false, "What the sender is told by reject, bounce and hold."),
+    TEXT("rule", "tag", CONF_TEXT, IN_RULE(tag), NULL, false, "Word that is added to the mail as a field X-Postern-Tag."),
+    TEXT("rule", "notify", CONF_MAILBOX, IN_RULE(notify), NULL, false, "Who is told by mail, without the content."),
+    TEXT("rule", "copy-to", CONF_MAILBOX, IN_RULE(copy_to), NULL, false, "Who gets a copy; the copy has a decision of its own."),
+    CHOICE("rule", "mode", IN_RULE(mode), "enforce", "enforce report-only",
+           "report-only: what the rule would have done is written in the report of the message, and nothing else happens."),
+    CHOICE("rule", "final", IN_RULE(final), "no", "no yes", "yes: rules behind this one are not looked at for a mail it matches."),
 
     BLOCK("", "group", false, true, "name", "People that rules can name as group:NAME."),
-    TEXT("group", "members", CONF_MATCHES, IN_GROUP(members), NULL, true, "Addresses, @domain, @.suffix."),
+    LINE("group", IN_GROUP(line)),
+    TEXT("group", "members", CONF_MATCHES, IN_GROUP(members), NULL, true,
+         "Addresses, @domain, @.suffix, group:NAME, login:NAME (who is logged in). \"ADDRESS until 2027-01-31\": up to the end of "
+         "that day (UTC)."),
+    CHOICE("group", "protect", IN_GROUP(protect), "none", "none secure escalated",
+           "What everything needs that members send to other domains. escalated: the mandatory group, never by transport alone."),
+
+    BLOCK("", "flags", false, false, NULL,
+          "Words by which senders ask for protection. They count in new text, not in what an answer quotes; case and blanks do not matter."),
+    TEXT("flags", "in", CONF_WORDS, AT(flags.in), "subject body header", false,
+         "Where they count: subject, body, header (X-Postern-Protect: transport, message or portal); none."),
+    TEXT("flags", "words", CONF_WORDS, AT(flags.words),
+         "[secure]|[send secure]|[sendsecure]|[cgnsecure]|[marked for secure delivery]", false, "The words."),
+    TEXT("flags", "test", CONF_TEXT, AT(flags.test), "[securetest]", false,
+         "The word by which a sender learns what would happen: the mail comes back with that, and goes to nobody."),
+    TEXT("flags", "labels", CONF_WORDS, AT(flags.labels), NULL, false,
+         "Values of the field Sensitivity, or names of Microsoft sensitivity labels (msip_labels), that count as a flag."),
+    CHOICE("flags", "protect", AT(flags.protect), "escalated", "none secure escalated", "What a flag asks for."),
+    CHOICE("flags", "remove", AT(flags.remove), "yes", "no yes", "Whether the word is taken out of the subject of what is sent."),
+    CHOICE("flags", "near-miss", AT(flags.near_miss), "ask", "ask protect ignore",
+           "A word that is nearly a flag ([secrue], secure]). ask: the mail comes back with the question what was meant; protect: it counts."),
+
+    BLOCK("", "content", false, true, "name", "Something in a message that makes it worth protecting (docs/detection.md). Only what goes to other domains."),
+    LINE("content", IN_CONTENT(line)),
+    TEXT("content", "pack", CONF_WORDS, IN_CONTENT(packs), NULL, true, "Packs of detectors: hipaa, pci, glba, uk-health, secrets, or your own."),
+    TEXT("content", "when", CONF_TEXT, IN_CONTENT(when), NULL, false,
+         "An expression over their types, such as \"card:high >= 10\". Without it: any rule of the packs."),
+    CHOICE("content", "protect", IN_CONTENT(protect), "secure", "none secure escalated", "What such a message needs."),
+    CHOICE("content", "mode", IN_CONTENT(mode), "report-only", "enforce report-only",
+           "report-only: the report of a message says what would have happened. Begin so, and look at postern explain --replay."),
+
+    BLOCK("", "inspection", false, false, NULL, "How messages are read."),
+    TEXT("inspection", "packs", CONF_PATH, AT(inspection.packs), POSTERN_PACKS, false, "Directory of the packs."),
+    TIME("inspection", "wait", AT(inspection.wait), "5s", 0, 1 * MINUTE,
+         "How long the client waits for the end of the inspection, so that it can be told of a refusal; after this it is told by mail."),
+    TIME("inspection", "time", AT(inspection.time), "20s", 1 * SECOND, 5 * MINUTE,
+         "Longest inspection of one message; then it counts as one that could not be inspected."),
+
+    BLOCK("", "account", false, true, "default|@domain|group:name|address",
+          "Settings for senders. The narrowest that says something counts: default, then @domain, group:NAME, address."),
+    LINE("account", IN_ACCOUNT(line)),
+    CHOICE("account", "secure-from", IN_ACCOUNT(secure_from), "default", "default encrypt cert auth never",
+           "From which grade on a connection counts as secure; never: TLS alone does not count. default: cert."),
+    CHOICE("account", "protect", IN_ACCOUNT(protect), "default", "default none secure escalated", "What everything needs that they send to other domains."),
+    CHOICE("account", "flags", IN_ACCOUNT(flags), "default", "default yes no", "Whether their flags count."),
+    TEXT("account", "ladder", CONF_TEXT, IN_ACCOUNT(ladder), NULL, false, "Name of their ladder."),
+    TEXT("account", "locked", CONF_WORDS, IN_ACCOUNT(locked), NULL, false,
+         "Settings of this block that narrower accounts cannot change: secure-from, protect, flags, ladder."),
+
+    BLOCK("", "ladder", false, true, "name",
+          "Ways for mail that must be protected, in order. The ladder named default is for everyone whose account names none; without it: tls."),
+    LINE("ladder", IN_LADDER(line)),
+    TEXT("ladder", "channels", CONF_CHANNELS, IN_LADDER(channels), NULL, true,
+         "tls (tls:15m: for that long, then the next; at once when the server clearly cannot), hold (kept until somebody releases it), "
+         "drop (sent back). smime, pgp and portal are not built yet."),
 
     BLOCK("", "client-certificate", false, true, "name", "A certificate shown to servers that ask for one."),
     TEXT("client-certificate", "chain", CONF_PATH, IN_CERTIFICATE(chain), NULL, true,
@@ -168,6 +264,7 @@ const struct conf_key conf_schema[] = {
     NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, 64, "Processes that take mail."),
     NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, 64, "Processes that deliver mail."),
 
+    NUMBER("workers", "inspect", AT(workers.inspect), "2", 1, 64, "Processes that read messages (if anything asks for that)."),
     NUMBER("workers", "login", AT(workers.login), "2", 1, 64, "Processes that check passwords (if people log in)."),
 
     BLOCK("", "accounts", false, false, NULL, "People who log in to send mail (listen submission). See postern user."),

@@ -14,6 +14,8 @@ enum conf_type {
     CONF_ADDRS,  /* list of address:port */
     CONF_MATCHES, /* list of address, @domain, @.suffix, group:NAME */
     CONF_PINS,   /* list of cert:HEX, key:HEX */
+    CONF_WORDS,  /* list of texts */
+    CONF_CHANNELS, /* list of tls, tls:TIME, smime, pgp, portal, hold, drop */
     CONF_MAILBOX, /* a mail address */
     CONF_TIME,   /* 500ms 30s 5m 4h 5d */
     CONF_SIZE,   /* octets, K M G */
@@ -36,6 +38,10 @@ struct conf_key {
     const char *label;    /* what the label of a block is called, NULL: takes none */
     const char *doc;
 };
+
+/* protection.c: what the blocks about protection say of one another; bad is told each mistake. */
+void conf_check_protection(const struct conf *c, void *arg, void (*bad)(void *arg, int64_t line, const char *text));
+void conf_protection_free(struct conf *c);
 
 extern const struct conf_key conf_schema[];
 extern const size_t conf_schema_len;

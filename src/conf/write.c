@@ -39,7 +39,9 @@ static int write_value(struct buf *out, const struct conf_key *key, const void *
     case CONF_NETS:
     case CONF_ADDRS:
     case CONF_MATCHES:
-    case CONF_PINS: {
+    case CONF_PINS:
+    case CONF_WORDS:
+    case CONF_CHANNELS: {
         const struct conf_words *words = at;
         int r = 0;
         for (size_t i = 0; r == 0 && i < words->n; i++) {
@@ -77,6 +79,8 @@ static bool is_unset(const struct conf_key *key, const void *at)
     case CONF_ADDRS:
     case CONF_MATCHES:
     case CONF_PINS:
+    case CONF_WORDS:
+    case CONF_CHANNELS:
         return ((const struct conf_words *)at)->n == 0;
     case CONF_TIME:
     case CONF_SIZE:
@@ -160,6 +164,15 @@ int conf_write(const struct conf *c, struct buf *out)
     for (size_t i = 0; r == 0 && i < c->n_groups; i++) {
         r = write_block("group", c->groups[i].name, &c->groups[i], out);
     }
+    for (size_t i = 0; r == 0 && i < c->n_contents; i++) {
+        r = write_block("content", c->contents[i].name, &c->contents[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_accounts_of; i++) {
+        r = write_block("account", c->accounts_of[i].name, &c->accounts_of[i], out);
+    }
+    for (size_t i = 0; r == 0 && i < c->n_ladders; i++) {
+        r = write_block("ladder", c->ladders[i].name, &c->ladders[i], out);
+    }
     for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
         r = write_block("client-certificate", c->certificates[i].name, &c->certificates[i], out);
     }
@@ -190,6 +203,10 @@ static const char *type_words(const struct conf_key *key)
         return "address|@domain|group:name ...";
     case CONF_PINS:
         return "cert:HEX|key:HEX ...";
+    case CONF_WORDS:
+        return "word ...";
+    case CONF_CHANNELS:
+        return "tls[:time]|hold|drop ...";
     case CONF_MAILBOX:
         return "address";
     case CONF_TIME:
@@ -218,7 +235,7 @@ static int manual_key(const struct conf_key *key, struct buf *out)
         r = buf_add(out, STR(" Required."));
     }
     if (r == 0 && key->standard && *key->standard) {
-        r = buf_printf(out, " Default: %s.", key->standard);
+        r = buf_printf(out, " Default: %s.", key->standard); /* a list's words are parted by '|' where they hold blanks */
     }
     return r < 0 ? r : buf_append(out, "\n", 1);
 }

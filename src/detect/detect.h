@@ -70,6 +70,12 @@ const char *detect_type_name(const struct detect_type *t);
 const char *detect_type_title(const struct detect_type *t);
 const char *detect_level_name(unsigned score);
 
+/* An expression over the types of the packs, in the words of a pack's rule. NULL with a sentence in problem. */
+struct detect_expression;
+struct detect_expression *detect_expression_new(const struct detect_packs *p, struct str text, char *problem, size_t size);
+bool detect_expression_holds(const struct detect_expression *e, const struct detect_result *r);
+void detect_expression_free(struct detect_expression *e);
+
 /* Calls fn for every rule that the findings fulfil. */
 typedef void (*detect_rule_fn)(void *arg, const char *pack, const char *rule, const char *title);
 void detect_rules(const struct detect_packs *p, const struct detect_result *r, detect_rule_fn fn, void *arg);

@@ -230,3 +230,30 @@ bool rule_holds(const struct term *t, const struct detect_result *r)
     }
     return false;
 }
+
+struct detect_expression {
+    struct term *term;
+};
+
+struct detect_expression *detect_expression_new(const struct detect_packs *p, struct str text, char *problem, size_t size)
+{
+    struct term *term = rule_parse(p, text, problem, size);
+    struct detect_expression *e = term ? err_calloc(1, sizeof *e) : NULL;
+    if (e) {
+        e->term = term;
+    }
+    return e;
+}
+
+bool detect_expression_holds(const struct detect_expression *e, const struct detect_result *r)
+{
+    return rule_holds(e->term, r);
+}
+
+void detect_expression_free(struct detect_expression *e)
+{
+    if (e) {
+        rule_free(e->term);
+        free(e);
+    }
+}

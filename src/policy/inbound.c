@@ -19,23 +19,12 @@ const char *inbound_grade_name(enum inbound_grade g)
     return g < INBOUND_GRADE_END ? grade_names[g] : "unknown";
 }
 
-static bool in_networks(const struct conf_words *list, struct str ip)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        struct address_net net;
-        if (address_net_parse(str_c(list->v[i]), &net) == 0 && address_net_has(&net, ip)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool applies(const struct conf *c, const struct conf_rule *r, const struct inbound_facts *f)
 {
     if (r->inbound == INBOUND_NONE) {
         return false;
     }
-    if (in_networks(&r->inbound_networks, f->client_ip) || conf_domain_listed(&r->inbound_helo, f->helo)) {
+    if (conf_net_listed(&r->inbound_networks, f->client_ip) || conf_domain_listed(&r->inbound_helo, f->helo)) {
         return true;
     }
     return f->knows_sender && f->reverse_path.n > 0 && conf_rule_from(c, r, f->reverse_path);

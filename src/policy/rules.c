@@ -5,6 +5,7 @@
  * target and of a partner rule are joined by maximum: no rule ever lowers another.
  */
 #include "policy/rules.h"
+#include "policy/protect.h"
 
 enum { DELIVER_TO_PORT = 25 };
 
@@ -56,7 +57,7 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         join(ret, partner);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path)) {
+        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) && !protect_rule_is_conditional(&c->rules[i])) {
             join(ret, &c->rules[i]);
         }
     }

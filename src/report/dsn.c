@@ -47,6 +47,9 @@ struct action_words {
 
 static const struct action_words words_of[] = {
     [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
+    [DSN_TESTED] = {"failed", "Test of secure mail: what would have happened", "was a test and went to nobody"},
+    [DSN_ASKED] = {"failed", "Did you mean to send this securely?", "went to nobody, because of a question"},
+    [DSN_HELD] = {"delayed", "Your message is held", "is held; it has not reached"},
     [DSN_WAITS_FOR_TLS] = {"delayed", "Your message waits for a secure connection", "has not reached"},
     [DSN_DELAYED] = {"delayed", "Your message has not been delivered yet", "has not reached"},
     [DSN_RELAYED] = {"relayed", "Your message was handed on", "was handed on, for"},
@@ -65,12 +68,12 @@ static enum dsn_action gravest(const struct dsn *d)
 
 static bool is_delayed(enum dsn_action a)
 {
-    return a == DSN_WAITS_FOR_TLS || a == DSN_DELAYED;
+    return a == DSN_WAITS_FOR_TLS || a == DSN_DELAYED || a == DSN_HELD;
 }
 
 static struct str status_of(const struct dsn_rcpt *r)
 {
-    char class = is_delayed(r->action) ? '4' : r->action == DSN_FAILED ? '5' : '2';
+    char class = is_delayed(r->action) ? '4' : r->action < DSN_HELD ? '5' : '2';
     if (r->code.n > 0 && r->code.p[0] == class) {
         return r->code;
     }
@@ -116,13 +119,16 @@ static int put_person(const struct dsn *d, const struct dsn_rcpt *r, struct buf 
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
 }
 
-static int put_ending(const struct dsn *d, struct buf *out)
+static int put_ending(const struct dsn *d, enum dsn_action worst, struct buf *out)
 {
     bool has_admin = d->administrator.n > 0;
+    const char *next = worst == DSN_ASKED ? "If you meant the flag, write it as it is named above and send the message\r\nagain; if not, change that word and send it again."
+                       : worst == DSN_TESTED ? "Send it again without the word for tests when you want it to go."
+                                             : "It will not be tried again.";
     return buf_printf(out,
-                      "It will not be tried again. If you do not know what to do, forward this\r\n"
+                      "%s If you do not know what to do, forward this\r\n"
                       "notice to %s" STR_FMT ".\r\n\r\n",
-                      has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+                      next, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
 /* What will happen next, and what the sender can do. */
@@ -130,6 +136,11 @@ static int put_delay_ending(const struct dsn *d, struct buf *out)
 {
     char until[DATE_MAX];
     bool has_admin = d->administrator.n > 0;
+    if (gravest(d) == DSN_HELD) {
+        return buf_printf(out, "Nothing is lost and nothing was sent. You do not need to send it again: somebody\r\n"
+                               "looks at it, and lets it go or sends it back. Ask %s" STR_FMT ".\r\n\r\n",
+                          has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
+    }
     date_rfc5322(d->until_ms, until);
     return buf_printf(out,
                       "%sIt is tried again until\r\n%s; "
@@ -155,7 +166,7 @@ static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = put_person(d, &d->rcpts[i], out);
     }
-    return e < 0 ? e : worst == DSN_FAILED ? put_ending(d, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+    return e < 0 ? e : worst < DSN_HELD ? put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
 }
 
 /* RFC 3464 2.3.1: only where the sender named it. */

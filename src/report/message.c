@@ -7,6 +7,7 @@
  */
 #include "report/message.h"
 #include "policy/policy.h"
+#include "report/protection.h"
 #include "store/store.h"
 #include "wire/date.h"
 #include "wire/id.h"
@@ -116,6 +117,9 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
     date_iso(r->last_ms, date);
     int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path), message_state_words(r),
                        r->last_ms ? " " : "", r->last_ms ? date : "");
+    if (e == 0 && r->protection.n > 0) {
+        e = protection_words(r->protection, "  ", out);
+    }
     if (e == 0 && r->state == RCPT_DELIVERED && a) {
         e = buf_printf(out, "  Sent securely: %s; %s\n  Over: ",
                        a->reason == REASON_SENT_LEGACY ? "NO" : a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
@@ -189,6 +193,10 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
 int message_report_words(const struct message_report *report, struct buf *out)
 {
     int r = put_arrival(report->message, out);
+    if (r == 0 && report->inspection) {
+        r = buf_add(out, STR("\nWhat was found in it (values masked):\n"));
+        r = r < 0 ? r : inspection_words(report->inspection->facts, out);
+    }
     for (size_t i = 0; r == 0 && i < report->n_rcpts; i++) {
         r = put_rcpt(report, report->rcpts[i], out);
     }
@@ -215,6 +223,7 @@ static struct json *rcpt_json(const struct ipc_row_rcpt *r)
     report_put_str(o, "status", r->code);
     report_put_str(o, "detail", r->reply);
     report_put_str(o, "host", r->host);
+    report_put(o, "protection", protection_json(r->protection));
     report_put_bool(o, "sender-told", r->bounced && notify_wants(r->notify, NOTIFY_FAILURE) && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED));
     return o;
 }
@@ -288,6 +297,9 @@ struct json *message_report_json(const struct message_report *report)
     }
     for (size_t i = 0; i < report->n_attempts; i++) {
         report_append(attempts, attempt_json(report->attempts[i]));
+    }
+    if (report->inspection) {
+        report_put(o, "inspection", inspection_json(report->inspection->facts));
     }
     report_put(o, "recipients", rcpts);
     report_put(o, "attempts", attempts);

@@ -13,6 +13,7 @@ struct message_report {
     size_t n_rcpts;
     const struct ipc_row_attempt *const *attempts;
     size_t n_attempts;
+    const struct ipc_row_inspection *inspection; /* NULL: it was not inspected */
 };
 
 /* Appends the report in plain words. 0 or -ENOSPC. */

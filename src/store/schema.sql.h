@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 3 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 4 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -19,6 +19,11 @@
     " enforced INTEGER NOT NULL, client TEXT NOT NULL, helo TEXT NOT NULL,"                        \
     " reverse_path TEXT NOT NULL, wanted TEXT NOT NULL, had TEXT NOT NULL, reason TEXT NOT NULL);" \
     "CREATE INDEX refusal_age ON refusal (at_ms);"
+
+/* What version 4 brought: what was found in a message, and what it needs (policy/inspection.h, policy/protect.h). */
+#define STORE_TABLES_4                                                                             \
+    "CREATE TABLE inspection (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, facts TEXT NOT NULL);"    \
+    "CREATE INDEX recipient_held_notice ON recipient (id) WHERE state = 1 AND notice = 1;"
 
 static const char store_schema[] =
     "CREATE TABLE message ("
@@ -37,7 +42,8 @@ static const char store_schema[] =
     " next_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, reason INTEGER NOT NULL,"
     " code TEXT NOT NULL, reply TEXT NOT NULL, host TEXT NOT NULL, bounced INTEGER NOT NULL,"
     " offered INTEGER NOT NULL, notice INTEGER NOT NULL,"
-    " notify INTEGER NOT NULL DEFAULT 0, orcpt TEXT NOT NULL DEFAULT '');"
+    " notify INTEGER NOT NULL DEFAULT 0, orcpt TEXT NOT NULL DEFAULT '',"
+    " protection TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX recipient_message ON recipient (id);"
     "CREATE INDEX recipient_due ON recipient (next_hop, next_ms) WHERE state = 0;"
     "CREATE INDEX recipient_open ON recipient (state) WHERE state <> 2;"
@@ -99,9 +105,13 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3;
+    STORE_TABLES_3 STORE_TABLES_4;
 
-/* From version 2 to 3. */
+/* From version 3 to 4. */
+#define STORE_UPGRADE_3 "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4
+static const char store_upgrade_3[] = STORE_UPGRADE_3;
+
+/* From version 2 to 4. */
 static const char store_upgrade_2[] =
     "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
@@ -111,4 +121,4 @@ static const char store_upgrade_2[] =
     "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
     "DROP INDEX recipient_bounce; DROP INDEX recipient_notice;"
-    STORE_INDEXES_3 STORE_TABLES_3;
+    STORE_INDEXES_3 STORE_TABLES_3 STORE_UPGRADE_3;

@@ -125,11 +125,12 @@ static int setup(struct store *s)
         version = sqlite3_column_int(q, 0);
     }
     sqlite3_finalize(q);
-    if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0)) {
+    if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0) ||
+        (version == 3 && make_tables(s, store_upgrade_3) < 0)) {
         return -EIO;
     }
-    if (version == 2) {
-        log_notice("store-upgraded", KVN("from", 2), KVN("to", STORE_SCHEMA_VERSION));
+    if (version == 2 || version == 3) {
+        log_notice("store-upgraded", KVN("from", version), KVN("to", STORE_SCHEMA_VERSION));
     } else if (version != 0 && version != STORE_SCHEMA_VERSION) {
         return -EPROTO;
     }
@@ -411,6 +412,7 @@ static void add_rcpt(struct store *s, struct store_rcpt *r)
     bind_int(q, 14, r->tls_offered);
     bind_int(q, 15, r->notify);
     bind_str(q, 16, r->orcpt);
+    bind_str(q, 17, r->protection);
     store_run(s, Q_ADD_RCPT);
 }
 
@@ -452,7 +454,8 @@ void store_outcome(struct store *s, const struct store_rcpt *r)
     bind_int(q, 9, r->bounced);
     bind_int(q, 10, r->tls_offered);
     bind_int(q, 11, r->notice);
-    bind_int(q, 12, r->rcpt);
+    bind_str(q, 12, r->protection);
+    bind_int(q, 13, r->rcpt);
     store_run(s, Q_SET_RCPT);
     s->commits.outcomes++;
     s->in_batch++;
@@ -492,6 +495,36 @@ void store_add_attempt(struct store *s, const struct store_attempt *a)
     bind_str(q, 30, a->dane_check);
     bind_str(q, 31, a->exception);
     store_run(s, Q_ADD_ATTEMPT);
+}
+
+void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts)
+{
+    if (open_batch(s)) {
+        sqlite3_stmt *q = s->q[Q_PUT_INSPECTION];
+        bind_int(q, 1, id);
+        bind_int(q, 2, (uint64_t)at_ms);
+        bind_str(q, 3, facts);
+        store_run(s, Q_PUT_INSPECTION);
+    }
+}
+
+void store_decided(struct store *s, const struct store_rcpt *r)
+{
+    if (open_batch(s)) {
+        sqlite3_stmt *q = s->q[Q_DECIDED];
+        bind_str(q, 1, r->next_hop);
+        bind_str(q, 2, r->protection);
+        bind_int(q, 3, r->rcpt);
+        store_run(s, Q_DECIDED);
+        store_outcome(s, r);
+    }
+}
+
+void store_add_copy(struct store *s, struct store_rcpt *r)
+{
+    if (open_batch(s)) {
+        add_rcpt(s, r);
+    }
 }
 
 void store_release_body(struct store *s, uint64_t id)
@@ -670,7 +703,7 @@ void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop)
 
 void store_expire(struct store *s, int64_t before_ms, unsigned max)
 {
-    static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
+    static const enum statement forget[] = {Q_FORGET_ATTEMPTS, Q_FORGET_INSPECTION, Q_FORGET_RCPTS, Q_FORGET_MESSAGE};
     uint64_t *ids = err_calloc(max, sizeof *ids);
     unsigned n = 0;
     sqlite3_stmt *q = s->q[Q_OLD];

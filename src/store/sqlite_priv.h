@@ -60,9 +60,14 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,0)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?)")                    \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")                    \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
-                "reply=?, host=?, bounced=?, offered=?, notice=? WHERE rcpt=?")                                         \
+                "reply=?, host=?, bounced=?, offered=?, notice=?, protection=? WHERE rcpt=?")                                         \
+    X(PUT_INSPECTION, "INSERT OR REPLACE INTO inspection VALUES (?,?,?)")                            \
+    X(GET_INSPECTION, "SELECT at_ms, facts FROM inspection WHERE id=?")                            \
+    X(FORGET_INSPECTION, "DELETE FROM inspection WHERE id=?")                                      \
+    X(DECIDED, "UPDATE recipient SET next_hop=?, protection=? WHERE rcpt=?")                       \
+    X(SINCE, "SELECT id FROM message WHERE arrived_ms>=? AND bounce_of=0 AND report=0 ORDER BY id LIMIT ?") \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
     X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (2,3,4) AND bounced=0)) LIMIT 1") \
@@ -85,7 +90,8 @@
     X(FORGET_MESSAGE, "DELETE FROM message WHERE id=?")                                            \
     X(COUNT, "SELECT count(*) FILTER (WHERE state=0), count(*) FILTER (WHERE state=1) FROM recipient WHERE state IN (0,1)") \
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
-    X(NOTICES, "SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2)) ORDER BY r.id LIMIT ?3") \
+    X(NOTICES, "SELECT * FROM (SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2))" \
+               " UNION ALL SELECT * FROM recipient WHERE state=1 AND notice=1) ORDER BY id LIMIT ?3") \
     X(CLAMP_NEXT, "UPDATE recipient SET next_ms=?1 WHERE state=0 AND next_ms>?1")                  \
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \

@@ -27,7 +27,8 @@ static void read_rcpt(sqlite3_stmt *q, struct store_rcpt *r)
         .notice = (enum rcpt_notice)column_int(q, 14),
         .notify = (uint8_t)column_int(q, 15),
         .orcpt = column_str(q, 16),
-        .reverse_path = sqlite3_data_count(q) > 17 ? column_str(q, 17) : STR(""),
+        .protection = column_str(q, 17),
+        .reverse_path = sqlite3_data_count(q) > 18 ? column_str(q, 18) : STR(""),
     };
 }
 
@@ -223,6 +224,43 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
             last = r.id;
         }
         rcpt(arg, &r);
+    }
+    sqlite3_reset(q);
+    done(arg, store_walked(s, code));
+}
+
+/* The row of one message, if there is one. */
+static enum store_result give_inspection(struct store *s, uint64_t id, store_inspection_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_GET_INSPECTION];
+    bind_int(q, 1, id);
+    int code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        fn(arg, id, (int64_t)column_int(q, 0), column_str(q, 1));
+        code = SQLITE_DONE;
+    }
+    sqlite3_reset(q);
+    return store_walked(s, code);
+}
+
+void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done, void *arg)
+{
+    done(arg, give_inspection(s, id, fn, arg));
+}
+
+void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message, store_rcpt_fn rcpt,
+                      store_inspection_fn inspection, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_SINCE];
+    int code;
+    bind_int(q, 1, (uint64_t)since_ms);
+    bind_int(q, 2, max);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        uint64_t id = column_int(q, 0);
+        (void)give_message(s, id, false, message, arg);
+        (void)give_inspection(s, id, inspection, arg);
+        bind_int(s->q[Q_RCPTS], 1, id);
+        (void)each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));

@@ -69,6 +69,7 @@ struct store_rcpt {
     struct str reverse_path; /* of the message; only from store_each_due() */
     uint8_t notify;   /* bits of enum notify (RFC 3461) */
     struct str orcpt;
+    struct str protection; /* what it needs, as text (policy/protect.h); empty: nothing special */
     bool tls_offered; /* an attempt saw encryption offered: nothing goes in clear any more */
 };
 
@@ -112,8 +113,14 @@ void store_spool_drop(struct store *s, struct str name);
 void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
                    size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
                    void *arg);
-/* Outcome of one recipient: state, attempts, next_ms, last_ms, reason, code, reply, host, bounced. */
+/* Outcome of one recipient: state, attempts, next_ms, last_ms, reason, code, reply, host, bounced, notice, protection. */
 void store_outcome(struct store *s, const struct store_rcpt *r);
+/* What was found in a message; a second time replaces it. */
+void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts);
+/* It is decided what a recipient needs and which way it goes: next_hop and protection, and what store_outcome() sets. */
+void store_decided(struct store *s, const struct store_rcpt *r);
+/* One more recipient of a message that is there already (r->id); its number is written back. */
+void store_add_copy(struct store *s, struct store_rcpt *r);
 void store_add_attempt(struct store *s, const struct store_attempt *a);
 /* Drops the body when no recipient needs it any more. */
 void store_release_body(struct store *s, uint64_t id);
@@ -161,6 +168,12 @@ void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_
 /* Everything known about one message but its body. attempt may be NULL. */
 void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
                   store_attempt_fn attempt, store_done done, void *arg);
+/* What was found in a message, if it was inspected. */
+typedef void (*store_inspection_fn)(void *arg, uint64_t id, int64_t at_ms, struct str facts);
+void store_inspection_get(struct store *s, uint64_t id, store_inspection_fn fn, store_done done, void *arg);
+/* Messages that came since then, with all there is about them but attempts; bounces and reports are left out. */
+void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_message_fn message, store_rcpt_fn rcpt,
+                      store_inspection_fn inspection, store_done done, void *arg);
 /* All recipients in the given state (RCPT_STATE_END: queued and held) in the order of their
  * messages, each message (NULL: not wanted) before its first recipient. */
 void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,

@@ -2,7 +2,8 @@
  * filter.c: the keeper of filter.h and the pipes to its program.
  *
  * The keeper waits for three descriptors (the program's standard ones) on a socket pair, forks, and answers with the
- * wait status. Time is kept by alarm(2) and RLIMIT_CPU, which outlive exec: whoever started it cannot forget it.
+ * wait status. Forks are bare ones (_Fork): libuv's handler for forks would close descriptors of ours by their old
+ * numbers. Time is kept by alarm(2) and RLIMIT_CPU, which outlive exec: whoever started it cannot forget it.
  */
 #include "sys/filter.h"
 #include "sys/sandbox.h"
@@ -48,8 +49,12 @@ static _Noreturn void become(const char *const argv[], const int fds[3])
 {
     static char *const environment[] = {(char *)(uintptr_t)"LC_ALL=C.UTF-8", (char *)(uintptr_t)"HOME=/", NULL};
     const struct rlimit memory = {FILTER_MEMORY, FILTER_MEMORY}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
+    int high[3]; /* above the standard ones, so that none is overwritten before its turn */
     for (int i = 0; i < 3; i++) {
-        if (dup2(fds[i], i) < 0) {
+        high[i] = fcntl(fds[i], F_DUPFD, 10);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (high[i] < 0 || dup2(high[i], i) < 0) {
             _exit(125);
         }
     }
@@ -81,7 +86,7 @@ static _Noreturn void keep(int socket, const char *const argv[])
     }
     while (receive_fds(3, fds)) {
         int status = -1;
-        pid_t pid = fork();
+        pid_t pid = _Fork();
         if (pid == 0) {
             become(argv, fds);
         }
@@ -108,7 +113,7 @@ int filter_new(const char *const argv[], struct filter **ret)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
         return -errno;
     }
-    pid_t pid = fork();
+    pid_t pid = _Fork();
     if (pid < 0) {
         int r = -errno;
         close(pair[0]);

@@ -43,7 +43,7 @@ static const int base_calls[] = {
     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
     SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
-    SCMP_SYS(sched_yield), SCMP_SYS(prlimit64),
+    SCMP_SYS(sched_yield), SCMP_SYS(prlimit64), SCMP_SYS(alarm), SCMP_SYS(setitimer),
 };
 static const int accept_calls[] = {SCMP_SYS(accept4)};
 static const int connect_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
@@ -199,7 +199,11 @@ int sandbox_enter(const struct sandbox *s, char *text, size_t size)
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     if (!SANITIZED) {
+        const struct rlimit memory = {s->memory, s->memory};
         (void)prctl(PR_SET_DUMPABLE, 0);
+        if (s->memory > 0 && setrlimit(RLIMIT_AS, &memory) < 0) {
+            return -errno;
+        }
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return -errno;

@@ -21,6 +21,7 @@ struct sandbox {
     unsigned calls;            /* enum sandbox_calls */
     const char *writable[4];   /* directories, NULL-terminated; borrowed */
     const char *readable[4];   /* directories or files, NULL-terminated; borrowed */
+    uint64_t memory;           /* octets of address space, 0: as many as there are */
     const char *executable[4]; /* directories whose files may be read and started; borrowed */
 };
 

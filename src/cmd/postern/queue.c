@@ -32,6 +32,8 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
             v->rcpts[v->report.n_rcpts++] = &m->row_rcpt;
         } else if (m->type == IPC_row_attempt) {
             v->attempts[v->report.n_attempts++] = &m->row_attempt;
+        } else if (m->type == IPC_row_inspection) {
+            v->report.inspection = &m->row_inspection;
         }
     }
     return i;

@@ -27,7 +27,9 @@ static bool may_talk(enum role a, enum role b)
                                          {ROLE_QUEUE, ROLE_KEYS},
                                          {ROLE_QUEUE, ROLE_LOOKUP},
                                          {ROLE_QUEUE, ROLE_LOGIN},
-                                         {ROLE_SMTPIN, ROLE_LOGIN}};
+                                         {ROLE_SMTPIN, ROLE_LOGIN},
+                                         {ROLE_INSPECT, ROLE_QUEUE},
+                                         {ROLE_INSPECT, ROLE_KEYS}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
             return true;
@@ -67,6 +69,9 @@ void children_plan(struct posternd *d)
     }
     for (unsigned i = 0; people_log_in(d->conf) && i < d->conf->workers.login; i++) {
         add(d, ROLE_LOGIN, i);
+    }
+    for (unsigned i = 0; i < d->conf->workers.inspect; i++) {
+        add(d, ROLE_INSPECT, i);
     }
     for (unsigned i = 0; i < d->conf->workers.smtpin; i++) {
         add(d, ROLE_SMTPIN, i);
@@ -365,7 +370,7 @@ void children_reload(struct posternd *d)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_METRICS, ROLE_SMTPIN, ROLE_LOGIN, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    static const enum role order[] = {ROLE_METRICS, ROLE_SMTPIN, ROLE_LOGIN, ROLE_INSPECT, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {

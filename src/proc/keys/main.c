@@ -243,6 +243,7 @@ static void on_signing(void *owner, struct child *c, enum role role, int fd)
                     on_signing_closed, owner);
 }
 
+static const struct ipc_rule inspect_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
 static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -252,6 +253,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_peer_closed, owner);
     } else if (role == ROLE_SMTPOUT) {
         ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, owner);
+    } else if (role == ROLE_INSPECT) {
+        ipc_channel_new(child_loop(c), fd, "inspect", inspect_rules, on_peer_closed, owner);
     } else {
         close(fd);
     }

@@ -83,7 +83,13 @@ static void send_rcpt(void *arg, const struct store_rcpt *r)
                                                  .last_ms = r->last_ms, .reason = r->reason,
                                                  .code = r->code, .reply = r->reply, .host = r->host,
                                                  .bounced = r->bounced, .notify = r->notify,
-                                                 .orcpt = r->orcpt}});
+                                                 .orcpt = r->orcpt, .protection = r->protection}});
+}
+
+static void send_inspection(void *arg, uint64_t id, int64_t at_ms, struct str facts)
+{
+    struct question *w = arg;
+    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_inspection, .row_inspection = {.id = id, .at_ms = at_ms, .facts = facts}});
 }
 
 static void send_attempt(void *arg, const struct store_attempt *a)
@@ -113,6 +119,17 @@ static void on_reported(void *arg, enum store_result result)
                                     : "no such message (its report may have been removed after its time)");
 }
 
+static void on_message_read(void *arg, enum store_result result)
+{
+    struct question *w = arg;
+    uint64_t id;
+    if (result != STORE_OK || id_parse(str_c(w->argument), &id) < 0) {
+        on_reported(w, result);
+        return;
+    }
+    store_inspection_get(w->q->store, id, send_inspection, on_reported, w);
+}
+
 static void on_listed(void *arg, enum store_result result)
 {
     struct question *w = arg;
@@ -136,6 +153,9 @@ static void collect_message(void *arg, const struct store_message *m)
 static void wake(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
+    if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED) {
+        protection_release(w->q, r, (unsigned)(uintptr_t)ipc_channel_data(w->ch));
+    }
     queue_retry_at(w->q, queue_destination(w->q, r->next_hop), clock_wall_ms());
 }
 
@@ -248,7 +268,7 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (verb == ADMIN_LIST) {
         store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
     } else if (verb == ADMIN_MESSAGE && id_parse(m->admin.argument, &id) == 0) {
-        store_report(q->store, id, send_message, send_rcpt, send_attempt, on_reported, w);
+        store_report(q->store, id, send_message, send_rcpt, send_attempt, on_message_read, w);
     } else if (verb == ADMIN_MESSAGE) {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
     } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {

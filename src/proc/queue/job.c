@@ -26,7 +26,7 @@ enum {
 };
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED };
+enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
 
 /* A job given to a worker that is not there would wait for ever. */
 bool queue_can_send(const struct queue *q)
@@ -70,7 +70,7 @@ static struct job *job_new(struct queue *q, struct destination *d, enum job_kind
     return j;
 }
 
-static void job_free(struct job *j)
+void queue_job_free(struct job *j)
 {
     struct queue *q = j->queue;
     while (!list_empty(&j->items)) {
@@ -80,7 +80,7 @@ static void job_free(struct job *j)
         j->to->in_flight--;
         queue_pump_soon(q, j->to);
     }
-    if (j->kind != JOB_DELIVER) {
+    if (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) {
         map_take(q->bouncing, map_id(&j->id));
     }
     map_take(q->jobs, map_id(&j->lease));
@@ -176,9 +176,12 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
     struct ipc_channel *to = q->smtpout[j->smtpout];
     const struct item *first = LIST_OF(j->items.next, struct item, link);
     struct allowance allowed = allowance_of(q, first->r.forward_path);
+    struct protect_record need;
     struct route route;
     char pins[4096];
+    protection_record(&first->r, &need);
     rules_route(c, m->reverse_path, first->r.forward_path, &route);
+    route.force = need.force > route.force ? need.force : route.force;
     pins_of(&route, pins, sizeof pins);
     struct ipc_msg job = {
         .type = IPC_job,
@@ -200,9 +203,11 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .login = route.login,
                 .size = m->size,
                 .force = (uint8_t)route.force,
-                .demand = DEMAND_NONE,
-                .counts = COUNTS_CERT,
-                .ladder = LADDER_NONE,
+                .demand = (uint8_t)need.demand,
+                .counts = (uint8_t)need.counts,
+                .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
+                .remove_flags = need.remove_flags,
+                .tags = str_c(need.tags),
                 .reqtls = m->reqtls,
                 .trno = m->report ? TRNO_REPORT : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF,
                 .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,
@@ -237,7 +242,7 @@ static void hold_unreadable(struct job *j, const char *what)
     id_text(j->id, id);
     log_error("message-unreadable", KV("id", id), KV("problem", what));
     store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
-    job_free(j);
+    queue_job_free(j);
 }
 
 /* Sends the job with its message. */
@@ -255,7 +260,7 @@ static void start_with(struct job *j, const struct store_message *m)
         if (spool == -EMFILE || spool == -ENFILE) {
             queue_retry_at(q, j->to ? j->to : queue_destination(q, first->r.next_hop),
                            clock_wall_ms() + 5000);
-            job_free(j);
+            queue_job_free(j);
             return;
         }
         if (spool < 0) {
@@ -266,7 +271,11 @@ static void start_with(struct job *j, const struct store_message *m)
         hold_unreadable(j, "its body is missing");
         return;
     }
-    send_job(j, m, spool);
+    if (j->kind == JOB_INSPECT) {
+        inspect_send(j, m, spool);
+    } else {
+        send_job(j, m, spool);
+    }
 }
 
 /* A message being read for its job; the job may be gone when the answer comes. */
@@ -292,7 +301,7 @@ static void on_message_done(void *arg, enum store_result result)
     struct job *j = map_get(w->q->jobs, map_id(&w->lease));
     if (j && result != STORE_OK) {
         queue_retry_at(w->q, j->to ? j->to : queue_destination(w->q, STR("")), clock_wall_ms() + 5000);
-        job_free(j);
+        queue_job_free(j);
     } else if (j && !w->found) {
         hold_unreadable(j, "its record is missing");
     }
@@ -313,7 +322,7 @@ static void start(struct job *j)
 
 void queue_job_start(struct queue *q, struct destination *d, struct link *items)
 {
-    struct job *j = job_new(q, d, JOB_DELIVER, LIST_OF(items->next, struct item, link)->r.id);
+    struct job *j = job_new(q, d, inspect_is(d) ? JOB_INSPECT : JOB_DELIVER, LIST_OF(items->next, struct item, link)->r.id);
     while (!list_empty(items)) {
         struct link *l = items->next;
         list_remove(l);
@@ -492,6 +501,37 @@ static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
     }
 }
 
+/* Transport did not come about, and the ladder has a next rung. */
+static void step_down(struct job *j, struct item *it, int64_t now)
+{
+    struct store_rcpt *r = &it->r;
+    bool tells = !j->null_reverse_path && notify_wants(r->notify, NOTIFY_DELAY);
+    if (protection_step_down(j->queue, r, tells, &it->text) < 0) {
+        decide_deferred(j, r, now); /* no room for its words: once more */
+        return;
+    }
+    r->bounced = r->state == RCPT_FAILED && !wants_failure(j, r);
+    j->queue->failed += r->state == RCPT_FAILED;
+    j->queue->deferred += r->state != RCPT_FAILED;
+}
+
+/* A mail that must be secure waits for a connection only as long as its ladder says. */
+static void keep_patience(struct job *j, struct item *it, int64_t now)
+{
+    struct protect_record need;
+    protection_record(&it->r, &need);
+    bool ours = it->r.reason == REASON_KEYS_AWAY || it->r.reason == REASON_SHUTDOWN;
+    if (it->r.state != RCPT_QUEUED || ours || !protection_has_next(j->queue, &need)) {
+        return;
+    }
+    int64_t until = j->arrived_ms + protection_patience_ms(j->queue, &need);
+    if (now >= until) {
+        step_down(j, it, now);
+    } else {
+        it->r.next_ms = it->r.next_ms < until ? it->r.next_ms : until;
+    }
+}
+
 static void log_rcpt(const struct job *j, const struct store_rcpt *r)
 {
     static const struct store_attempt none;
@@ -520,7 +560,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     if (!j || !it || j->kind != JOB_DELIVER || it->answered) {
         return;
     }
-    must(it->r.id == j->id && o->reason < REASON_END && o->result <= RESULT_FAILED);
+    must(it->r.id == j->id && o->reason < REASON_END && o->result <= RESULT_FALLBACK);
     struct store_rcpt *r = &it->r;
     int64_t now = clock_wall_ms();
     it->answered = true;
@@ -539,6 +579,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         break;
     case RESULT_DEFERRED:
         decide_deferred(j, r, now);
+        keep_patience(j, it, now);
         q->deferred++;
         break;
     case RESULT_FAILED:
@@ -546,8 +587,11 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         r->bounced = !wants_failure(j, r);
         q->failed++;
         break;
+    case RESULT_FALLBACK:
+        step_down(j, it, now);
+        break;
     }
-    metrics_outcome(q, j, o->result, (enum reason)r->reason);
+    metrics_outcome(q, j, r->state == RCPT_FAILED ? RESULT_FAILED : o->result == RESULT_FALLBACK ? RESULT_DEFERRED : o->result, (enum reason)r->reason);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
         monitor_soon(q, str_c(j->to->name)); /* has it lost its encryption? */
     }
@@ -585,7 +629,7 @@ static void on_saved(void *arg, enum store_result result)
                           (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
     }
     q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
-    job_free(j);
+    queue_job_free(j);
 }
 
 static void save(struct job *j)
@@ -677,7 +721,7 @@ static void job_orphaned(struct queue *q, struct job *j)
         q->bounces_due = true;
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
-    job_free(j);
+    queue_job_free(j);
 }
 
 void queue_worker_gone(struct queue *q, unsigned index)
@@ -691,7 +735,7 @@ void queue_worker_gone(struct queue *q, unsigned index)
         n = 0;
         while (n < ARRAY_LEN(doomed) && map_next(q->jobs, &cursor, &key, &value)) {
             const struct job *j = value;
-            if (j->smtpout == index && !j->saving) {
+            if (j->smtpout == index && !j->saving && j->kind != JOB_INSPECT) {
                 doomed[n++] = j->lease;
             }
         }

@@ -149,6 +149,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         queue_peer_new(q, fd, "smtpin", queue_smtpin_rules, on_smtpin_gone);
     } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
         add_smtpout(q, index, fd);
+    } else if (role == ROLE_INSPECT && index < INSPECT_MAX) {
+        inspect_join(q, index, fd);
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {

@@ -8,6 +8,7 @@
 #include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
 #include "store/domain.h"
@@ -16,6 +17,7 @@
 enum {
     LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
+    INSPECT_MAX = 64,
     READY_MAX = 4000,        /* recipients in memory per destination... */
     LANE_MAX = 400,          /* ...and of one sender; the others wait in the store */
     REFILL = 500,            /* recipients read from the store at once */
@@ -25,6 +27,8 @@ enum {
     JOB_ARENA_MAX = 4 * 1024 * 1024,
     DEATHS_MAX = 2, /* of workers over one message, then it is held */
 };
+
+#define INSPECT_HOP "=inspect" /* the destination of mail that is to be read first */
 
 /* Another process, as long as anything refers to it; channel is NULL once it is gone. */
 struct peer {
@@ -38,8 +42,24 @@ struct peer {
 /* A message kept in memory from its commit until it was handed out, so that it is not read back. */
 struct hot {
     unsigned refs;
+    struct asker *asker; /* the client still waits for the inspection; NULL: it does not */
     struct store_message m; /* strings in `arena` */
     struct arena arena;
+};
+
+/* A client whose answer depends on the inspection; holds a reference to its message. */
+struct asker {
+    struct queue *queue;
+    struct peer *peer;
+    uint64_t token;
+    size_t open; /* recipients not decided */
+    struct timer *timer;
+};
+
+struct inspector {
+    struct ipc_channel *channel; /* NULL: not there */
+    uint64_t lease;              /* 0: free */
+    bool leaves;
 };
 
 /* What one sender has waiting for one destination, in memory: lanes take turns, so that a hundred
@@ -80,7 +100,7 @@ struct item {
     struct arena text;
 };
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */ };
+enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
 enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_END };
@@ -113,7 +133,13 @@ struct job {
     bool saving; /* its outcome is known and being written: a worker that dies changes nothing any more */
     unsigned n_items; /* of a bounce */
     uint32_t deaths;  /* workers that died over the message before */
-    struct arena arena; /* of the attempts below */
+    struct arena arena; /* of the attempts and texts below */
+    /* of an inspection */
+    struct store_message message; /* its envelope */
+    struct str facts;             /* what was found */
+    char refusal[480];            /* the answer to the client that waits, "": none */
+    const char *copies[8];        /* who got one already */
+    size_t n_copies;
     struct store_attempt *attempts[64];
     size_t n_attempts;
     struct queue *queue;
@@ -126,6 +152,8 @@ struct queue {
     struct ipc_channel *keys;
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
+    struct inspector inspectors[INSPECT_MAX];
+    uint64_t inspected, not_inspected;
     struct map *destinations;
     struct map *lanes; /* struct lane_key -> struct lane */
     struct map *jobs;   /* lease -> job */
@@ -195,6 +223,7 @@ void queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_
 void queue_peer_gone(struct ipc_channel *ch);
 void queue_hot_release(struct queue *q, struct hot *h);
 void queue_check_space(struct queue *q);
+void queue_peer_unref(struct peer *p);
 
 /* schedule.c */
 struct destination *queue_destination(struct queue *q, struct str name);
@@ -211,7 +240,17 @@ void queue_learn(struct queue *q, struct destination *d, bool reached);
 void queue_forget_ready(struct queue *q, uint64_t id);
 void queue_reroute(struct queue *q);
 
+/* inspect.c */
+bool inspect_is(const struct destination *d);
+/* Inspectors that could take a message now. */
+unsigned inspect_free(const struct queue *q);
+/* The client of a message that is to be inspected waits for its answer. False: it does not, answer it. */
+bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts);
+void inspect_send(struct job *j, const struct store_message *m, int spool);
+void inspect_join(struct queue *q, unsigned index, int fd);
+
 /* job.c */
+void queue_job_free(struct job *j);
 extern const struct ipc_rule queue_smtpout_rules[];
 bool queue_can_send(const struct queue *q);
 void queue_job_start(struct queue *q, struct destination *d, struct link *items);

@@ -108,6 +108,7 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
     it->r.code = keep(&it->text, r->code);
     it->r.reply = keep(&it->text, r->reply);
     it->r.host = keep(&it->text, r->host);
+    it->r.protection = keep(&it->text, r->protection);
     it->r.reverse_path = keep(&it->text, hot ? hot->m.reverse_path : r->reverse_path);
     it->hot = hot;
     if (hot) {
@@ -196,16 +197,18 @@ static void gather(struct queue *q, struct destination *d, struct link *job)
     struct lane *l = LIST_OF(d->lanes.next, struct lane, link);
     size_t n = 0, left = l->n;
     uint64_t id = 0;
+    struct str protection = STR("");
     list_remove(&l->link);
     list_append(&d->lanes, &l->link);
     for (struct link *at = l->items.next; left > 0 && n < JOB_RCPTS_MAX; left--) {
         struct item *it = LIST_OF(at, struct item, link);
         at = at->next;
         rules_route(child_conf(q->child), it->r.reverse_path, it->r.forward_path, n ? &route : &first_route);
-        if (n && (it->r.id != id || !rules_same(&route, &first_route))) {
+        if (n && (it->r.id != id || !rules_same(&route, &first_route) || !str_eq(it->r.protection, protection))) {
             break;
         }
         id = it->r.id;
+        protection = it->r.protection;
         leave_lane(q, it); /* with the last one the lane is gone, and so is the loop */
         d->n_ready--;
         list_append(job, &it->link);
@@ -231,6 +234,9 @@ static const struct conf_rule *partner_of(const struct queue *q, struct destinat
 
 static unsigned limit_of(const struct queue *q, struct destination *d)
 {
+    if (inspect_is(d)) {
+        return d->in_flight + inspect_free(q);
+    }
     const struct conf_rule *p = partner_of(q, d);
     unsigned most = (unsigned)child_conf(q->child)->queue.concurrency;
     most = p && (unsigned)p->concurrency < most ? (unsigned)p->concurrency : most;
@@ -279,7 +285,7 @@ void queue_learn(struct queue *q, struct destination *d, bool reached)
 
 static void pump_destination(struct queue *q, struct destination *d)
 {
-    while (d->in_flight < limit_of(q, d) && queue_can_send(q) && !is_busy(q) && !is_paused(d)) {
+    while (d->in_flight < limit_of(q, d) && (inspect_is(d) || queue_can_send(q)) && !is_busy(q) && !is_paused(d)) {
         if (list_empty(&d->lanes) && d->more_in_store && !d->reading) {
             refill(q, d);
         }
@@ -300,7 +306,7 @@ static void pump_destination(struct queue *q, struct destination *d)
 
 void queue_pump(struct queue *q)
 {
-    if (!queue_can_send(q) || q->stopping) {
+    if ((!queue_can_send(q) && inspect_free(q) == 0) || q->stopping) {
         return;
     }
     struct link todo;
@@ -441,7 +447,7 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
     struct reroute *w = arg;
     struct route route;
     rules_route(child_conf(w->q->child), STR(""), r->forward_path, &route);
-    if (!str_eq(r->next_hop, str_c(route.next_hop))) {
+    if (!str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, str_c(route.next_hop))) {
         store_set_next_hop(w->q->store, r->rcpt, str_c(route.next_hop));
         struct destination *d = queue_destination(w->q, str_c(route.next_hop));
         queue_retry_at(w->q, d, r->next_ms);

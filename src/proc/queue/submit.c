@@ -27,11 +27,12 @@ struct submission {
     struct peer *peer;
     uint64_t token;
     struct hot *hot; /* always there: carries the copies */
+    bool inspect; /* it is read before it is decided */
     size_t n_rcpts;
     struct store_rcpt rcpts[];
 };
 
-static void peer_unref(struct peer *p)
+void queue_peer_unref(struct peer *p)
 {
     if (--p->refs == 0) {
         free(p);
@@ -63,7 +64,7 @@ void queue_peer_gone(struct ipc_channel *ch)
     while (!list_empty(&p->pending)) {
         drop_pending(p, LIST_OF(p->pending.next, struct pending_rcpt, link));
     }
-    peer_unref(p);
+    queue_peer_unref(p);
 }
 
 void queue_check_space(struct queue *q)
@@ -196,7 +197,10 @@ static void on_durable(void *arg, enum store_result result)
 {
     struct submission *s = arg;
     struct queue *q = s->queue;
-    reply(s->peer->channel, s->token, result);
+    bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->hot, s->peer, s->token, s->n_rcpts);
+    if (!waits) {
+        reply(s->peer->channel, s->token, result);
+    }
     if (result == STORE_OK) {
         struct job *bounce = s->hot->m.bounce_of ? map_get(q->bouncing, map_id(&s->hot->m.bounce_of)) : NULL;
         if (bounce) {
@@ -206,7 +210,10 @@ static void on_durable(void *arg, enum store_result result)
         log_accepted(s);
         for (size_t i = 0; i < s->n_rcpts; i++) {
             bool has_body = s->hot->m.body.n > 0 || s->hot->m.spool.n > 0;
-            queue_ready(q, &s->rcpts[i], has_body ? s->hot : NULL);
+            if (s->rcpts[i].state == RCPT_QUEUED) {
+                queue_ready(q, &s->rcpts[i], has_body ? s->hot : NULL);
+            }
+            q->bounces_due |= s->rcpts[i].state == RCPT_FAILED && !s->rcpts[i].bounced;
         }
     } else {
         q->refused++;
@@ -218,9 +225,12 @@ static void on_durable(void *arg, enum store_result result)
         free((char *)s->rcpts[i].forward_path.p);
         free((char *)s->rcpts[i].next_hop.p);
         free((char *)s->rcpts[i].orcpt.p);
+        free((char *)s->rcpts[i].protection.p);
+        free((char *)s->rcpts[i].code.p);
+        free((char *)s->rcpts[i].reply.p);
     }
     queue_hot_release(q, s->hot);
-    peer_unref(s->peer);
+    queue_peer_unref(s->peer);
     free(s);
 }
 
@@ -241,16 +251,42 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
         if (r->token != s->token) {
             continue;
         }
-        struct route route;
-        rules_route(child_conf(s->queue->child), s->hot->m.reverse_path, str_c(r->forward_path), &route);
+        s->inspect |= !p->writes_own && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
         s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
-                                                     .next_hop = str_c(err_strdup(route.next_hop)),
                                                      .notify = r->notify,
                                                      .orcpt = str_c(str_dup(str_c(r->orcpt))),
                                                      .state = RCPT_QUEUED,
                                                      .next_ms = now};
         drop_pending(p, r);
     }
+}
+
+/* Which way each goes: to be inspected first, or decided now. Our own mail needs nothing. */
+static void decide_rcpts(struct submission *s)
+{
+    struct queue *q = s->queue;
+    struct decided *d = err_calloc(1, sizeof *d);
+    for (size_t i = 0; i < s->n_rcpts; i++) {
+        struct store_rcpt *r = &s->rcpts[i];
+        if (s->inspect) {
+            r->next_hop = str_c(err_strdup(INSPECT_HOP));
+            continue;
+        }
+        d->rcpt = *r;
+        if (s->peer->writes_own) {
+            rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
+            d->rcpt.next_hop = str_c(d->route.next_hop);
+        } else {
+            protection_decide(q, &s->hot->m, STR(""), d);
+            protection_notify(q, &s->hot->m, d);
+        }
+        *r = d->rcpt;
+        r->next_hop = str_c(str_dup(d->rcpt.next_hop));
+        r->protection = str_c(str_dup(d->rcpt.protection));
+        r->code = str_c(str_dup(d->rcpt.code));
+        r->reply = str_c(str_dup(d->rcpt.reply));
+    }
+    free(d);
 }
 
 /* The recipients that a bounce reports about: those of its job. */
@@ -291,6 +327,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->token = m->submit.token;
     s->hot = hot_new(q, &m->submit, p->writes_own, now);
     take_rcpts(s, p, now);
+    decide_rcpts(s);
     queue_check_space(q);
     if ((q->no_space && !m->submit.bounce_of) || q->stopping) {
         on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);

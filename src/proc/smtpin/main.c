@@ -88,6 +88,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     (void)fd;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
     if (s && s->incoming) {
+        str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal, sizeof s->refusal);
         talk_submitted(s, m->submitted.result);
     }
 }

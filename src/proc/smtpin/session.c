@@ -276,17 +276,6 @@ static void take_cipher(struct session *s, struct str bytes)
     }
 }
 
-static bool in_networks(const struct conf_words *list, const char *ip)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        struct address_net net;
-        if (address_net_parse(str_c(list->v[i]), &net) == 0 && address_net_has(&net, str_c(ip))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void turn_away(int fd, const char *why, const char *ip)
 {
     struct buf text = BUF_INIT(512);
@@ -301,7 +290,7 @@ static void turn_away(int fd, const char *why, const char *ip)
 static void begin(struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
-    s->inside_network = s->service->kind == CONF_LISTEN_SMTP && in_networks(&c->inside_networks, s->client.ip);
+    s->inside_network = s->service->kind == CONF_LISTEN_SMTP && conf_net_listed(&c->inside_networks, str_c(s->client.ip));
     s->engine = smtp_server_new(s->inside_network ? &s->service->engine_inside : &s->service->engine);
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         start_tls(s);
@@ -417,7 +406,7 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
     struct client client = {0};
     const struct conf *c = child_conf(in->child);
     endpoint_ip(peer, client.ip, sizeof client.ip);
-    bool balanced = listen < c->n_listens && in_networks(&c->listens[listen].balancers, client.ip);
+    bool balanced = listen < c->n_listens && conf_net_listed(&c->listens[listen].balancers, str_c(client.ip));
     const char *why = balanced ? NULL : clients_enter(in, &client);
     if (why || listen >= in->settings->n_services) {
         in->count.turned_away++;

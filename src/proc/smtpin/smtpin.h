@@ -75,6 +75,7 @@ struct session {
     /* login */
     bool logging_in;
     enum login_outcome login_outcome; /* held back: a failed login is answered later */
+    char refusal[480]; /* the answer to its last message, by what is in it; "": none */
     char login[256];
     char *addresses;
     const struct conf_rule *reported; /* the inbound rule already reported for this session */

@@ -168,6 +168,8 @@ void talk_submitted(struct session *s, uint8_t result)
     s->submitted = false;
     if (wrong_author) {
         session_answer(s, 550, "5.7.1", "The From address of this message is not one of yours; ask the administrator to add it to your account");
+    } else if (s->refusal[0]) { /* by what is in it: told now, instead of by a bounce */
+        session_answer(s, 550, "5.7.1", s->refusal);
     } else {
         switch ((enum store_result)result) {
         case STORE_OK:

@@ -46,7 +46,10 @@ static void redact(struct str headers, struct buf *out)
 static enum dsn_action action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
     if (d->kind == KIND_NOTICE) {
-        return reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
+        return r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
+    }
+    if (r->reason == REASON_TESTED || r->reason == REASON_NEAR_MISS) {
+        return r->reason == REASON_TESTED ? DSN_TESTED : DSN_ASKED;
     }
     return r->state != RCPT_DELIVERED ? DSN_FAILED : d->lmtp ? DSN_DELIVERED : DSN_RELAYED;
 }

@@ -41,6 +41,7 @@ void delivery_free(struct delivery *d)
         map_take(d->out->bounces, map_id(&d->bounce_token));
     }
     err_close_fd(&d->spool);
+    buf_wipe(&d->head);
     explicit_bzero(d->key, sizeof d->key);
     rest_reader_free(d->reader);
     timer_free(d->limit);
@@ -190,7 +191,7 @@ static void put_demands(uint32_t raised, const char *detail, char *dst, size_t s
 static void conclude(struct delivery *d)
 {
     struct verdict v = policy_recipient(&d->facts, d->verdicts, d->n_verdicts);
-    bool bounce = v.action == ACTION_BOUNCE || v.action == ACTION_FALLBACK;
+    bool bounce = v.action == ACTION_BOUNCE;
     char words[1000];
     put_demands(v.need.raised, d->last_detail, words, sizeof words);
     for (size_t i = 0; i < d->n_rcpts; i++) {
@@ -198,7 +199,7 @@ static void conclude(struct delivery *d)
         if (r->result != RESULT_OPEN) {
             continue;
         }
-        r->result = bounce ? RESULT_FAILED : RESULT_DEFERRED;
+        r->result = bounce ? RESULT_FAILED : v.action == ACTION_FALLBACK ? RESULT_FALLBACK : RESULT_DEFERRED;
         r->reason = v.reason;
         r->code = str_c(bounce ? reason_bounced_code(v.reason) : reason_deferred_code(v.reason));
         r->reply = keep(d, str_c(words));

@@ -171,6 +171,10 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->pins = keep(d, j->pins);
     d->client_certificate = keep(d, j->client_certificate);
     d->exception = keep(d, j->exception);
+    d->remove_flags = j->remove_flags != 0;
+    d->tags = keep(d, j->tags);
+    d->edits_head = d->remove_flags || d->tags.n > 0 || j->demand != DEMAND_NONE;
+    d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
     d->body = keep(d, j->body);
     d->spool = fd;
     d->way = (struct way){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup,

@@ -27,7 +27,7 @@ enum {
 };
 
 /* As in the queue's outcome_rcpt. */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_OPEN };
+enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK, RESULT_OPEN };
 
 struct delivery_rcpt {
     uint64_t rcpt;
@@ -118,6 +118,9 @@ struct delivery {
     int spool;        /* or a file */
     int64_t spool_at;
     bool has_key, body_ended;
+    bool remove_flags, edits_head; /* the header section changes on its way (head.c) */
+    struct str tags;
+    struct buf head;
     unsigned char key[REST_KEY];
     struct rest_reader *reader;
     /* the way */
@@ -241,6 +244,10 @@ void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
+/* head.c: changes the header section of what was read, where a decision wants that; keeps it until it is whole.
+ * last: nothing more comes. 0 or -ENOSPC. */
+enum { HEAD_KEPT_MAX = 1024 * 1024 };
+int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bind.h: giving the syntax tree its meaning: what conf.c (blocks) and values.c (values) share.
+ */
+#pragma once
+#include "conf/schema.h"
+#include "conf/tree.h"
+
+struct binder {
+    struct conf *conf;
+    struct buf *problems;
+    int result;
+};
+
+/* Notes what is wrong there. Always -EINVAL. */
+int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The index of the word among those of a choice, or -1. */
+int conf_choice(const char *choices, struct str word);
+/* The nearest of the blank-separated words, if it is near enough to be meant. */
+bool conf_nearest(const char *words, struct str got, char *dst, size_t size);
+/* Stores the words of a setting; words[0..n) are the values, without the key. 0 or -EINVAL. */
+int conf_set(struct binder *b, const struct conf_key *key, void *base, const struct conf_word *words, size_t n);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * protection.c: the blocks that say what a message needs (flags, content, account, ladder, group, rule): whether they
+ * fit one another, and the small questions about them. Called by conf.c, policy/, smtpin, queue and inspect; pure.
+ *
+ * What can go wrong: a name that nothing has, a word that is none; each is told with the line of its block.
+ */
+#include "conf/schema.h"
+#include "wire/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct check {
+    const struct conf *conf;
+    void *arg;
+    void (*bad)(void *arg, int64_t line, const char *text);
+};
+
+static void bad(const struct check *k, int64_t line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void bad(const struct check *k, int64_t line, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    k->bad(k->arg, line, text);
+}
+
+const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; name && i < c->n_ladders; i++) {
+        if (strcmp(c->ladders[i].name, name) == 0) {
+            return &c->ladders[i];
+        }
+    }
+    return NULL;
+}
+
+bool conf_channel_parse(struct str word, struct str *ret_name, int64_t *ret_patience_ms)
+{
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60 * 1000}, {'h', 60 * 60 * 1000}, {'d', 24 * 60 * 60 * 1000}};
+    size_t colon = str_find(word, ':', 0);
+    uint64_t number;
+    *ret_name = str_slice(word, 0, colon);
+    *ret_patience_ms = 0;
+    if (colon < word.n) {
+        struct str time = str_slice(word, colon + 1, word.n);
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_LEN(units) && time.n > 1 && !known; i++) {
+            if (time.p[time.n - 1] == units[i].unit && str_to_u64(str_slice(time, 0, time.n - 1), 100000, &number) == 0) {
+                *ret_patience_ms = (int64_t)number * units[i].ms;
+                known = true;
+            }
+        }
+        return known && str_eq(*ret_name, STR("tls"));
+    }
+    return str_eq(word, STR("tls")) || str_eq(word, STR("hold")) || str_eq(word, STR("drop"));
+}
+
+bool conf_net_listed(const struct conf_words *networks, struct str ip)
+{
+    struct address_net net;
+    for (size_t i = 0; i < networks->n; i++) {
+        if (address_net_parse(str_c(networks->v[i]), &net) == 0 && address_net_has(&net, ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_one_of(const char *word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(word, list[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_words(const struct check *k, int64_t line, const char *what, const struct conf_words *words, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        if (!is_one_of(words->v[i], list, n)) {
+            bad(k, line, "%s: \"%s\" is none of the words it takes", what, words->v[i]);
+        }
+    }
+}
+
+static void check_ladder_name(const struct check *k, int64_t line, const char *name)
+{
+    if (name && !conf_ladder_named(k->conf, name)) {
+        bad(k, line, "there is no ladder \"%s\"", name);
+    }
+}
+
+static void check_account(const struct check *k, const struct conf_account *a)
+{
+    static const char *const settings[] = {"secure-from", "protect", "flags", "ladder"};
+    const struct conf *c = k->conf;
+    struct address address;
+    bool known = strncmp(a->name, "group:", 6) != 0;
+    for (size_t i = 0; i < c->n_groups; i++) {
+        known |= strcmp(a->name + 6, c->groups[i].name) == 0;
+    }
+    if (!known) {
+        bad(k, a->line, "account: there is no group \"%s\"", a->name + 6);
+    } else if (strcmp(a->name, "default") != 0 && a->name[0] != '@' && strncmp(a->name, "group:", 6) != 0 &&
+               address_mailbox(str_c(a->name), true, &address) < 0) {
+        bad(k, a->line, "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
+    }
+    check_words(k, a->line, "locked", &a->locked, settings, ARRAY_LEN(settings));
+    check_ladder_name(k, a->line, a->ladder);
+}
+
+static void check_rule(const struct check *k, const struct conf_rule *r)
+{
+    static const char *const unread[] = {"any", "password", "image", "media", "unknown", "damaged", "limit", "partial", "opaque",
+                                         "field", "header", "boundary", "outside", "encoding", "charset", "crash"};
+    const struct conf *c = k->conf;
+    for (size_t i = 0; i < r->content.n; i++) {
+        bool known = false;
+        for (size_t n = 0; n < c->n_contents; n++) {
+            known |= strcmp(c->contents[n].name, r->content.v[i]) == 0;
+        }
+        if (!known) {
+            bad(k, r->line, "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
+        }
+    }
+    check_words(k, r->line, "unread", &r->unread, unread, ARRAY_LEN(unread));
+    check_ladder_name(k, r->line, r->ladder);
+    if (r->header && !strchr(r->header, ':')) {
+        bad(k, r->line, "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
+    }
+    if (r->tag && strpbrk(r->tag, "\r\n")) {
+        bad(k, r->line, "rule \"%s\": a tag is one line", r->name);
+    }
+    if (r->inbound != 0 && (r->content.n > 0 || r->unread.n > 0 || r->flag || r->header || r->attachments.n > 0 || r->size_over > 0)) {
+        bad(k, r->line, "rule \"%s\": \"inbound require\" is decided before the message comes: it cannot depend on what is in it", r->name);
+    }
+}
+
+static void check_ladder(const struct check *k, const struct conf_ladder *l)
+{
+    struct str name;
+    int64_t patience;
+    for (size_t i = 0; i < l->channels.n; i++) {
+        bool is_last = i + 1 == l->channels.n;
+        (void)!conf_channel_parse(str_c(l->channels.v[i]), &name, &patience);
+        if (!is_last && (str_eq(name, STR("hold")) || str_eq(name, STR("drop")))) {
+            bad(k, l->line, "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
+        }
+    }
+}
+
+void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *arg, int64_t line, const char *text))
+{
+    static const char *const places[] = {"subject", "body", "header", "none"};
+    const struct check k = {c, arg, told};
+    check_words(&k, 0, "flags: in", &c->flags.in, places, ARRAY_LEN(places));
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        check_account(&k, &c->accounts_of[i]);
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        check_rule(&k, &c->rules[i]);
+    }
+    for (size_t i = 0; i < c->n_ladders; i++) {
+        check_ladder(&k, &c->ladders[i]);
+    }
+}
+
+void conf_protection_free(struct conf *c)
+{
+    for (size_t i = 0; i < c->n_contents; i++) {
+        free(c->contents[i].packs.v);
+    }
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        free(c->accounts_of[i].locked.v);
+    }
+    for (size_t i = 0; i < c->n_ladders; i++) {
+        free(c->ladders[i].channels.v);
+    }
+    free(c->contents);
+    free(c->accounts_of);
+    free(c->ladders);
+    free(c->flags.in.v);
+    free(c->flags.words.v);
+    free(c->flags.labels.v);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * flags.c: finding flags. What can go wrong: a word in brackets that is nearly a flag and means something else; only
+ * short distances count, and the rules say what happens then.
+ */
+#include "policy/flags.h"
+#include "base/err.h"
+
+enum { FOLDED_MAX = 64, RAW_MAX = 100, NEAR_LEAST = 5 };
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Small letters, without blanks (also the one that does not break). The octets used; more than fit: 0. */
+static size_t fold(struct str s, char dst[FOLDED_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (i + 1 < s.n && memcmp(s.p + i, "\xc2\xa0", 2) == 0) {
+            i++;
+            continue;
+        }
+        if (is_blank(s.p[i])) {
+            continue;
+        }
+        if (n == FOLDED_MAX) {
+            return 0;
+        }
+        dst[n++] = str_lower(s.p[i]);
+    }
+    return n;
+}
+
+static bool is_letter(char c)
+{
+    char low = str_lower(c);
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9');
+}
+
+static struct str inner(struct str folded)
+{
+    size_t from = 0, to = folded.n;
+    while (from < to && !is_letter(folded.p[from])) {
+        from++;
+    }
+    while (to > from && !is_letter(folded.p[to - 1])) {
+        to--;
+    }
+    return str_slice(folded, from, to);
+}
+
+/* The word that the octets are (exactly), or nearly are. */
+static const char *meant_by(struct str raw, const char *const *words, size_t n_words, bool *ret_exact)
+{
+    char folded[FOLDED_MAX], wanted[FOLDED_MAX];
+    struct str got = str_from(folded, fold(raw, folded));
+    const char *near = NULL;
+    for (size_t i = 0; i < n_words && got.n > 0; i++) {
+        struct str want = str_from(wanted, fold(str_c(words[i]), wanted));
+        if (want.n > 0 && str_eq(got, want)) {
+            *ret_exact = true;
+            return words[i];
+        }
+        struct str core = inner(got), meant = inner(want);
+        unsigned far = core.n < FOLDED_MAX - 1 ? str_distance(core, meant) : FOLDED_MAX;
+        if (meant.n >= NEAR_LEAST && far <= (meant.n >= 9 ? 2u : 1u) + (core.n == meant.n && meant.n < 9)) {
+            near = near ? near : words[i]; /* letters changed places: two changes */
+        }
+    }
+    *ret_exact = false;
+    return near;
+}
+
+static bool stands_alone(struct str text, size_t at, size_t n)
+{
+    size_t end = at + n;
+    while (at > 0 && text.p[at - 1] != '\n') {
+        if (!is_blank(text.p[--at])) {
+            return false;
+        }
+    }
+    while (end < text.n && text.p[end] != '\n') {
+        if (!is_blank(text.p[end++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What stands in brackets from here, of whatever kind and closed however: [x], (x), [x}, [x at the end of a line. */
+static size_t bracketed(struct str text, size_t at)
+{
+    for (size_t i = at + 1; i < text.n && i - at < RAW_MAX; i++) {
+        if (strchr("])}>", text.p[i]) && text.p[i]) {
+            return i + 1 - at;
+        }
+        if (text.p[i] == '[') {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* A word behind an opening bracket that nothing closes, or before a closing one that nothing opened. */
+static size_t half_open(struct str text, size_t at, size_t *ret_at)
+{
+    size_t begin = at, end = at + 1;
+    if (text.p[at] == '[') {
+        while (end < text.n && is_letter(text.p[end])) {
+            end++;
+        }
+    } else {
+        while (begin > 0 && is_letter(text.p[begin - 1])) {
+            begin--;
+        }
+    }
+    *ret_at = begin;
+    return end - begin;
+}
+
+/* Words without brackets of their own (+encrypt+): they stand between blanks. */
+static bool plain_word(struct str text, size_t at, const char *const *words, size_t n_words, struct flag_found *ret)
+{
+    if (at > 0 && !is_blank(text.p[at - 1])) {
+        return false;
+    }
+    for (size_t i = 0; i < n_words; i++) {
+        struct str w = str_c(words[i]);
+        bool fits = w.n > 0 && w.p[0] != '[' && str_starts_nocase(str_slice(text, at, text.n), w);
+        if (fits && (at + w.n == text.n || is_blank(text.p[at + w.n]))) {
+            *ret = (struct flag_found){at, w.n, words[i], true};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
+{
+    bool exact = false;
+    size_t begin = at, n = strchr("[({<", text.p[at]) ? bracketed(text, at) : 0;
+    const char *meant = n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
+    if (!meant && (text.p[at] == '[' || text.p[at] == ']')) {
+        n = half_open(text, at, &begin);
+        meant = n > 1 ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
+    }
+    if (!meant || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && text.p[at] == '<')) {
+        return false;
+    }
+    *ret = (struct flag_found){begin, n, meant, exact};
+    return true;
+}
+
+bool flags_next(struct str text, size_t from, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
+{
+    for (size_t at = from; at < text.n; at++) {
+        char c = text.p[at];
+        bool bracket = c == '[' || c == ']' || c == '(' || c == '{' || c == '<';
+        if ((bracket && at_bracket(text, at, words, n_words, near_alone, ret) && ret->at + ret->n > from) ||
+            plain_word(text, at, words, n_words, ret)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ladder.c: rungs in order.
+ */
+#include "policy/ladder.h"
+
+const uint32_t ladder_built = 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP;
+
+#define NAME_OF(n, s) s,
+
+const char *channel_name(enum channel c)
+{
+    static const char *const names[] = {LADDER_CHANNELS(NAME_OF)};
+    return c < CHANNEL_END ? names[c] : "unknown";
+}
+
+void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)
+{
+    const struct conf_ladder *l = conf_ladder_named(c, name);
+    *ret = (struct ladder_order){0};
+    for (size_t i = 0; l && i < l->channels.n && ret->n < LADDER_RUNGS_MAX; i++) {
+        struct str word;
+        int64_t patience;
+        if (!conf_channel_parse(str_c(l->channels.v[i]), &word, &patience)) {
+            continue;
+        }
+        for (enum channel k = CHANNEL_TLS; k < CHANNEL_END; k++) {
+            if (str_eq(word, str_c(channel_name(k)))) {
+                ret->rungs[ret->n].channel = k;
+                ret->rungs[ret->n++].patience_ms = patience ? patience : LADDER_PATIENCE_MS;
+            }
+        }
+    }
+    if (ret->n == 0) {
+        ret->rungs[0].channel = CHANNEL_TLS;
+        ret->rungs[0].patience_ms = LADDER_PATIENCE_MS;
+        ret->n = 1;
+    }
+}
+
+unsigned ladder_next(const struct ladder_order *l, unsigned from, uint32_t available, bool by_transport)
+{
+    while (from < l->n && (!(available >> l->rungs[from].channel & 1) || (l->rungs[from].channel == CHANNEL_TLS && !by_transport))) {
+        from++;
+    }
+    return from < l->n ? from : l->n;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * protect.h: what a message to one recipient needs, by flags, groups, content, accounts and rules. Pure: reads the
+ * configuration, the envelope and what the inspection found (policy/inspection.h).
+ *
+ * Its result is the `demand` and the `force` of the delivery decision (policy/facts.h), and what else happens to the
+ * message. docs/protection.md has the table of precedence; tests/exhaustive runs every combination of it. Called by
+ * queue for each recipient, and by postern explain.
+ */
+#pragma once
+#include "conf/conf.h"
+#include "policy/facts.h"
+
+enum { PROTECT_WORDS_MAX = 1600, PROTECT_LIST_MAX = 4, PROTECT_RECORD_MAX = 2048, PROTECT_NAME_MAX = 64 };
+
+/* What becomes of the message itself; the first rule that says one counts, and the strongest of rules and flags. */
+#define PROTECT_ACTIONS(X) X(PASS, "pass") X(HOLD, "hold") X(BOUNCE, "bounce") X(REJECT, "reject") X(ASK, "ask") X(TEST, "test")
+#define PROTECT_ACTION_ENUM(n, s) PROTECT_##n,
+enum protect_action { PROTECT_ACTIONS(PROTECT_ACTION_ENUM) PROTECT_ACTION_END };
+
+enum protect_direction { DIRECTION_OUTBOUND, DIRECTION_INBOUND, DIRECTION_INTERNAL, DIRECTION_END };
+
+struct protect_mail {
+    struct str reverse_path, forward_path, login, client_ip;
+    uint64_t size;
+    struct str facts; /* lines of the inspection; "": there was none */
+};
+
+struct protection {
+    enum protect_direction direction;
+    enum demand demand;
+    enum counts counts;       /* which grade satisfies `secure` */
+    enum force force;         /* of rules that depend on the message; rules_route() has the others */
+    enum protect_action action;
+    const char *text;         /* the rule's words for the sender, or NULL; borrowed from conf */
+    const char *ladder;       /* name */
+    bool remove_flags;        /* take them out of the subject */
+    const char *tags[PROTECT_LIST_MAX], *notify[PROTECT_LIST_MAX], *copy_to[PROTECT_LIST_MAX];
+    size_t n_tags, n_notify, n_copy_to;
+    char words[PROTECT_WORDS_MAX]; /* a line for each thing that had a say, and who said it */
+};
+
+/* True when the rule asks more than who sends to whom: rules_route() leaves it to protect_decide(). */
+bool protect_rule_is_conditional(const struct conf_rule *r);
+/* True when something in the configuration wants this mail read before it is decided. */
+bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m);
+void protect_decide(const struct conf *c, const struct protect_mail *m, struct protection *ret);
+const char *protect_action_name(enum protect_action a);
+const char *protect_direction_name(enum protect_direction d);
+const char *demand_name(enum demand d);
+
+/* What is kept with a recipient: the numbers of a protection, its rung, and its words. */
+struct protect_record {
+    enum demand demand;
+    enum counts counts;
+    enum force force;
+    bool remove_flags;
+    unsigned rung;                     /* of the ladder it stands on */
+    char ladder[PROTECT_NAME_MAX], tags[256];
+    struct str words;                  /* views the text that was read */
+};
+
+/* Appends it as text; nothing at all for a mail that needs nothing special. 0 or -ENOSPC. */
+int protect_record_write(const struct protect_record *r, struct buf *out) MUST_USE;
+/* Reads it; an empty or odd text is a record without demands. */
+void protect_record_read(struct str text, struct protect_record *ret);
+/* The record of a fresh decision. words stay in p. */
+void protect_record_of(const struct protection *p, struct protect_record *ret);

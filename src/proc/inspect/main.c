@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inspect: reads one message at a time and says what is in it.
+ *
+ * Trust: parses the most hostile input of all, messages and their documents, and is trusted the least: no network, no
+ * files, little memory, one message key for one lease. What it finds goes to the queue as lines (policy/inspection.h);
+ * a message that kills it, or takes too long, counts as one that could not be inspected, never as clean.
+ *
+ * After RECYCLE messages, or with a new configuration, it asks to leave; the queue hangs up and posternd starts a
+ * fresh one. Packs are read before the sandbox.
+ */
+#include "base/log.h"
+#include "policy/inspection.h"
+#include "proc/child.h"
+#include "proc/inspecting.h"
+#include "seal/rest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024 };
+
+struct inspect {
+    struct child *child;
+    struct ipc_channel *queue, *keys;
+    struct conf *conf; /* its own: a new one does not take this away */
+    struct inspecting *inspecting;
+    struct mime_pdf *pdf;
+    /* the one message */
+    uint64_t lease, id, size;
+    struct buf body; /* sealed, when it came inline */
+    int spool;
+    bool busy, leaving;
+    uint64_t done, failed;
+};
+
+static void leave(struct inspect *s)
+{
+    if (!s->leaving) {
+        s->leaving = true;
+        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspector_leaves});
+    }
+}
+
+static void answer(struct inspect *s, bool ok, struct str facts)
+{
+    alarm(0);
+    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = s->lease, .ok = ok, .facts = facts}});
+    buf_wipe(&s->body);
+    err_close_fd(&s->spool);
+    s->spool = -1;
+    s->busy = false;
+    s->done++;
+    s->failed += !ok;
+    if (s->done >= RECYCLE) {
+        leave(s);
+    }
+}
+
+/* The whole message in clear. 0 or -errno. */
+static int open_message(const struct inspect *s, const unsigned char *key, struct buf *out)
+{
+    struct rest_reader *reader = rest_reader_new(key);
+    int r = s->spool < 0 ? rest_read(reader, buf_str(&s->body), out) : 0;
+    char *chunk = s->spool >= 0 ? malloc(CHUNK) : NULL;
+    off_t at = 0;
+    while (r == 0 && chunk) {
+        ssize_t n = pread(s->spool, chunk, CHUNK, at);
+        r = n < 0 ? -errno : rest_read(reader, str_from(chunk, (size_t)n), out);
+        at += n;
+        if (n <= 0) {
+            break;
+        }
+    }
+    free(chunk);
+    r = r < 0 || s->spool >= 0 ? r : rest_read(reader, STR(""), out);
+    r = r == 0 && !rest_read_done(reader) ? -EBADMSG : r;
+    rest_reader_free(reader);
+    return r;
+}
+
+static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct inspect *s = owner;
+    (void)ch;
+    (void)fd;
+    if (!s->busy || m->unwrapped.lease != s->lease) {
+        return;
+    }
+    if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
+        answer(s, false, STR("")); /* our own trouble: asked again later */
+        return;
+    }
+    struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
+    int r = open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    if (r == 0) {
+        inspecting_run(s->inspecting, buf_str(&message), &facts);
+    } else {
+        log_error("message-unreadable", KVN("lease", s->lease), KV("problem", strerror(-r)));
+        (void)!inspection_put(&facts, "failed", (const struct str[]){STR("crash")}, 1);
+    }
+    answer(s, true, buf_str(&facts));
+    buf_wipe(&message);
+    buf_free(&facts);
+}
+
+static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct inspect *s = owner;
+    (void)ch;
+    must(!s->busy);
+    s->busy = true;
+    s->lease = m->inspect.lease;
+    s->id = m->inspect.id;
+    s->size = m->inspect.size;
+    s->spool = fd;
+    s->body = BUF_INIT(IPC_FRAME_MAX);
+    must(buf_add(&s->body, m->inspect.body) == 0);
+    if (!s->keys) {
+        answer(s, false, STR(""));
+        return;
+    }
+    alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1); /* whoever takes too long is ended by it */
+    ipc_send(s->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = s->lease}});
+}
+
+static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect}, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+
+static void on_queue_gone(void *owner, struct ipc_channel *ch)
+{
+    struct inspect *s = owner;
+    (void)ch;
+    s->queue = NULL;
+    if (s->leaving) {
+        child_exit(s->child);
+    } else if (s->busy) { /* nobody waits for it now */
+        alarm(0);
+        buf_wipe(&s->body);
+        err_close_fd(&s->spool);
+        s->spool = -1;
+        s->busy = false;
+    }
+}
+
+static void on_keys_gone(void *owner, struct ipc_channel *ch)
+{
+    struct inspect *s = owner;
+    (void)ch;
+    s->keys = NULL;
+    if (s->busy) {
+        answer(s, false, STR(""));
+    }
+}
+
+static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
+{
+    struct inspect *s = owner;
+    (void)index;
+    if (role == ROLE_QUEUE) {
+        s->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, s);
+        if (s->leaving) { /* the new one is told as well */
+            s->leaving = false;
+            leave(s);
+        }
+    } else if (role == ROLE_KEYS) {
+        s->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, on_keys_gone, s);
+    } else {
+        close(fd);
+    }
+}
+
+static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
+{
+    struct inspect *s = owner;
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    s->child = c;
+    s->spool = -1;
+    mime_init();
+    if (rest_init() < 0) {
+        snprintf(problem, size, "the cryptographic library cannot be used");
+        return -EIO;
+    }
+    s->pdf = mime_pdf_new();
+    if (!s->pdf) {
+        log_warn("pdf-not-readable", KV("what", "pdftotext (poppler-utils) is not installed: PDF counts as not readable"));
+    }
+    CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
+    int r = conf_write(child_conf(c), &text);
+    r = r < 0 ? r : conf_parse(buf_str(&text), "handed-over", &problems, &s->conf);
+    r = r < 0 ? r : inspecting_new(s->conf, s->pdf, &problems, &s->inspecting);
+    if (r < 0) {
+        str_copy_cut(buf_str(&problems), problem, size);
+    }
+    return r;
+}
+
+static void sandbox(void *owner, struct child *c, struct sandbox *ret)
+{
+    (void)owner;
+    (void)c;
+    *ret = (struct sandbox){.calls = 0, .memory = MEMORY};
+}
+
+/* Packs were read before the sandbox: a fresh process reads the new ones. */
+static int on_reload(void *owner, struct child *c, char *problem, size_t size)
+{
+    (void)c;
+    (void)problem;
+    (void)size;
+    leave(owner);
+    return 0;
+}
+
+static void on_status(void *owner, char *text, size_t size)
+{
+    const struct inspect *s = owner;
+    snprintf(text, size, "inspected=%llu failed=%llu pdf=%s", (unsigned long long)s->done, (unsigned long long)s->failed, s->pdf ? "yes" : "no");
+}
+
+int main(int argc, char **argv)
+{
+    static struct inspect inspect;
+    static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer, .on_reload = on_reload, .on_status = on_status};
+    return child_main(argc, argv, "inspect", &events, &inspect);
+}

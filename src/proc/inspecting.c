@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inspecting.c: from a message to the lines of its inspection. The order of the lines is their weight: when not all
+ * fit, single findings are left out first, and a line says so.
+ */
+#include "proc/inspecting.h"
+#include "base/clock.h"
+#include "detect/detect.h"
+#include "policy/flags.h"
+#include "policy/inspection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PACKS_MAX = 32, FOUND_MAX = 200, ROOM_FOR_END = 256 };
+
+struct inspecting {
+    const struct conf *conf;
+    struct mime_pdf *pdf;
+    struct detect_packs *packs; /* NULL: nothing is looked for */
+    struct detect_expression **when; /* one for each content block, NULL: any rule of its packs */
+};
+
+/* --- packs -------------------------------------------------------------------------------------------------- */
+
+static size_t pack_names(const struct conf *c, const char **names, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_contents; i++) {
+        for (size_t k = 0; k < c->contents[i].packs.n; k++) {
+            bool known = false;
+            for (size_t j = 0; j < n; j++) {
+                known |= strcmp(names[j], c->contents[i].packs.v[k]) == 0;
+            }
+            if (!known && n < max) {
+                names[n++] = c->contents[i].packs.v[k];
+            }
+        }
+    }
+    return n;
+}
+
+static int read_expressions(struct inspecting *i, struct buf *problems)
+{
+    const struct conf *c = i->conf;
+    char problem[200];
+    i->when = err_calloc(c->n_contents + 1, sizeof *i->when);
+    for (size_t k = 0; k < c->n_contents; k++) {
+        if (!c->contents[k].when) {
+            continue;
+        }
+        i->when[k] = detect_expression_new(i->packs, str_c(c->contents[k].when), problem, sizeof problem);
+        if (!i->when[k]) {
+            (void)!buf_printf(problems, "content \"%s\": when: %s\n", c->contents[k].name, problem);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems, struct inspecting **ret)
+{
+    const char *names[PACKS_MAX];
+    struct inspecting *i = err_calloc(1, sizeof *i);
+    size_t n = pack_names(c, names, PACKS_MAX);
+    int r = 0;
+    i->conf = c;
+    i->pdf = pdf;
+    if (n > 0) {
+        i->packs = detect_packs_new();
+        r = detect_packs_load(i->packs, c->inspection.packs, names, n, problems);
+        r = r < 0 ? r : read_expressions(i, problems);
+    }
+    if (r < 0) {
+        inspecting_free(i);
+        return r;
+    }
+    *ret = i;
+    return 0;
+}
+
+void inspecting_free(struct inspecting *i)
+{
+    if (i) {
+        for (size_t k = 0; i->when && k < i->conf->n_contents; k++) {
+            detect_expression_free(i->when[k]);
+        }
+        free(i->when);
+        if (i->packs) {
+            detect_packs_free(i->packs);
+        }
+        free(i);
+    }
+}
+
+/* --- lines --------------------------------------------------------------------------------------------------- */
+
+struct note {
+    struct buf *facts;
+    bool full;
+};
+
+#define PUT(note, key, ...) put((note), (key), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
+
+static void put(struct note *n, const char *key, const struct str *fields, size_t count)
+{
+    if (buf_len(n->facts) + ROOM_FOR_END > INSPECTION_MAX || inspection_put(n->facts, key, fields, count) < 0) {
+        n->full = true;
+    }
+}
+
+static const char *place_name(enum mime_place p)
+{
+    return p == MIME_SUBJECT ? "subject" : p == MIME_BODY ? "body" : "attachment";
+}
+
+static bool flags_in(const struct conf *c, const char *place)
+{
+    for (size_t i = 0; i < c->flags.in.n; i++) {
+        if (strcmp(c->flags.in.v[i], place) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Flags in one text, in the part of it that is new. */
+static void note_flags(const struct conf *c, const struct mime_text *t, struct note *n)
+{
+    const char *words[CONF_NAMES_MAX / 16];
+    size_t n_words = 0;
+    struct str text = buf_str(&t->text);
+    size_t end = t->place == MIME_BODY ? detect_new_end(text) : text.n;
+    struct flag_found f;
+    words[n_words++] = c->flags.test;
+    for (size_t i = 0; i < c->flags.words.n && n_words < ARRAY_LEN(words); i++) {
+        words[n_words++] = c->flags.words.v[i];
+    }
+    for (size_t at = 0, found = 0; found < 20 && flags_next(str_slice(text, 0, end), at, words, n_words, t->place == MIME_BODY, &f); found++) {
+        at = f.at + f.n;
+        struct str place = str_c(place_name(t->place)), written = str_slice(text, f.at, f.at + f.n);
+        if (t->place == MIME_BODY && detect_is_quoted(text, end, f.at)) {
+            continue;
+        }
+        if (f.exact && f.meant == c->flags.test) {
+            PUT(n, "test", place);
+        } else if (f.exact) {
+            PUT(n, "flag", str_c(f.meant), place);
+        } else {
+            PUT(n, "near", written, str_c(f.meant), place);
+        }
+    }
+}
+
+static void note_fields(const struct conf *c, const struct mime_reading *m, struct note *n)
+{
+    size_t cursor = 0;
+    const char *value;
+    while (flags_in(c, "header") && (value = mime_field_next(m, "X-Postern-Protect", &cursor))) {
+        struct str v = str_trim(str_c(value));
+        bool known = str_eq_nocase(v, STR("transport")) || str_eq_nocase(v, STR("message")) || str_eq_nocase(v, STR("portal"));
+        if (known) {
+            PUT(n, "asks", str_eq_nocase(v, STR("transport")) ? STR("transport") : str_eq_nocase(v, STR("message")) ? STR("message") : STR("portal"));
+        } else {
+            PUT(n, "near", STR("X-Postern-Protect"), STR("transport, message or portal"), STR("header"));
+        }
+    }
+    for (size_t i = 0; i < c->flags.labels.n; i++) {
+        struct str wanted = str_c(c->flags.labels.v[i]);
+        cursor = 0;
+        while ((value = mime_field_next(m, "Sensitivity", &cursor))) {
+            if (str_eq_nocase(str_trim(str_c(value)), wanted)) {
+                PUT(n, "label", wanted);
+            }
+        }
+        cursor = 0;
+        while ((value = mime_field_next(m, "msip_labels", &cursor))) { /* MSIP_Label_GUID_Name=Confidential; ... */
+            struct str rest = str_c(value), one;
+            while (str_split(&rest, ';', &one)) {
+                size_t equals = str_find(one, '=', 0);
+                if (equals < one.n && str_ends_nocase(str_trim(str_slice(one, 0, equals)), STR("_Name")) && str_eq_nocase(str_trim(str_slice(one, equals + 1, one.n)), wanted)) {
+                    PUT(n, "label", wanted);
+                }
+            }
+        }
+    }
+}
+
+static bool contains_nocase(struct str text, struct str word)
+{
+    for (size_t i = 0; i + word.n <= text.n; i++) {
+        if (str_starts_nocase(str_slice(text, i, text.n), word)) {
+            return true;
+        }
+    }
+    return word.n == 0;
+}
+
+/* Which of the conditions of rules about fields hold. */
+static void note_headers(const struct conf *c, const struct mime_reading *m, struct note *n)
+{
+    for (size_t i = 0; i < c->n_rules; i++) {
+        if (!c->rules[i].header) {
+            continue;
+        }
+        struct str condition = str_c(c->rules[i].header), text;
+        size_t colon = str_find(condition, ':', 0), cursor = 0;
+        char *name = str_dup(str_trim(str_slice(condition, 0, colon)));
+        const char *value;
+        bool holds = false;
+        text = str_trim(str_slice(condition, colon < condition.n ? colon + 1 : colon, condition.n));
+        while (!holds && (value = mime_field_next(m, name, &cursor))) {
+            holds = contains_nocase(str_c(value), text);
+        }
+        free(name);
+        if (holds) {
+            PUT(n, "header", condition);
+        }
+    }
+}
+
+/* --- findings ------------------------------------------------------------------------------------------------- */
+
+struct fulfilled {
+    const struct inspecting *i;
+    struct note *note;
+    bool *contents;
+};
+
+static void on_rule(void *arg, const char *pack, const char *rule, const char *title)
+{
+    struct fulfilled *f = arg;
+    const struct conf *c = f->i->conf;
+    char name[160];
+    snprintf(name, sizeof name, "%s/%s", pack, rule);
+    for (size_t k = 0; k < c->n_contents; k++) {
+        for (size_t j = 0; j < c->contents[k].packs.n && !f->i->when[k]; j++) {
+            f->contents[k] |= strcmp(c->contents[k].packs.v[j], pack) == 0;
+        }
+    }
+    if (f->note) {
+        PUT(f->note, "rule", str_c(name), str_c(title));
+    }
+}
+
+/* One line for the values of a type at a level in a place, with the first as an example. */
+static void note_found(const struct detect_result *r, const struct mime_reading *m, struct note *n)
+{
+    bool *told = err_calloc(r->n + 1, sizeof *told);
+    size_t lines = 0;
+    for (size_t i = 0; i < r->n && lines < FOUND_MAX; i++) {
+        const struct detect_finding *f = &r->findings[i];
+        size_t count = 0;
+        char number[32];
+        if (told[i]) {
+            continue;
+        }
+        for (size_t k = i; k < r->n; k++) {
+            const struct detect_finding *o = &r->findings[k];
+            bool alike = o->type == f->type && m->texts[o->text].place == m->texts[f->text].place && detect_level_name(o->score) == detect_level_name(f->score);
+            told[k] |= alike;
+            count += alike;
+        }
+        snprintf(number, sizeof number, "%zu", count);
+        PUT(n, "found", str_c(detect_type_name(f->type)), str_c(detect_level_name(f->score)), str_c(number), str_c(place_name(m->texts[f->text].place)), str_c(f->masked));
+        lines++;
+    }
+    free(told);
+}
+
+static void look_for(const struct inspecting *i, const struct mime_reading *m, struct detect_result *ret, bool *contents)
+{
+    struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
+    struct fulfilled f = {i, NULL, contents};
+    for (size_t k = 0; k < m->n_texts; k++) {
+        texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place};
+    }
+    detect_scan(i->packs, texts, m->n_texts, ret);
+    detect_rules(i->packs, ret, on_rule, &f);
+    for (size_t k = 0; k < i->conf->n_contents; k++) {
+        contents[k] |= i->when[k] && detect_expression_holds(i->when[k], ret);
+    }
+    free(texts);
+}
+
+static void note_rest(const struct mime_reading *m, struct note *n)
+{
+    char number[32];
+    for (size_t k = 0; k < m->n_problems; k++) {
+        const struct mime_problem *p = &m->problems[k];
+        PUT(n, "problem", str_c(mime_problem_name(p->kind)), str_c(p->part), str_c(p->detail));
+    }
+    for (size_t k = 0; k < m->n_attachments; k++) {
+        const struct mime_attachment *a = &m->attachments[k];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)a->octets);
+        PUT(n, "attachment", str_c(a->type), str_c(a->name), str_c(number), str_c(a->part));
+    }
+}
+
+static void note_contents(const struct inspecting *i, const struct mime_reading *m, struct note *n, struct detect_result *found)
+{
+    bool *contents = err_calloc(i->conf->n_contents + 1, sizeof *contents);
+    struct fulfilled f = {i, n, contents};
+    look_for(i, m, found, contents);
+    if (found->incomplete) {
+        PUT(n, "failed", STR("limit"));
+    }
+    for (size_t k = 0; k < i->conf->n_contents; k++) {
+        if (contents[k]) {
+            PUT(n, "content", str_c(i->conf->contents[k].name));
+        }
+    }
+    detect_rules(i->packs, found, on_rule, &f);
+    free(contents);
+}
+
+void inspecting_run(const struct inspecting *i, struct str message, struct buf *facts)
+{
+    const struct conf *c = i->conf;
+    struct mime_limits limits = mime_standard_limits;
+    struct detect_result found = {0};
+    struct note n = {.facts = facts};
+    int64_t began = clock_mono_ms();
+    char parts[32], took[32];
+    limits.pdf = i->pdf ? mime_pdf_read : NULL;
+    limits.pdf_arg = i->pdf;
+    limits.time_ms = c->inspection.time / 2;
+    struct mime_reading *m = mime_read(message, &limits);
+    if (m->encryption != MIME_CLEAR) {
+        PUT(&n, "encrypted", str_c(mime_encryption_name(m->encryption)));
+    }
+    note_fields(c, m, &n);
+    for (size_t k = 0; k < m->n_texts; k++) {
+        if (m->texts[k].place != MIME_ATTACHMENT && flags_in(c, place_name(m->texts[k].place))) {
+            note_flags(c, &m->texts[k], &n);
+        }
+    }
+    note_headers(c, m, &n);
+    if (i->packs) {
+        note_contents(i, m, &n, &found);
+    }
+    note_rest(m, &n);
+    note_found(&found, m, &n);
+    snprintf(parts, sizeof parts, "%u", m->parts);
+    snprintf(took, sizeof took, "%lld", (long long)(clock_mono_ms() - began));
+    if (n.full) {
+        (void)!inspection_put(facts, "problem", (const struct str[]){STR("limit"), STR(""), STR("more was found than is noted")}, 3);
+    }
+    (void)!inspection_put(facts, "done", (const struct str[]){str_c(parts), str_c(took)}, 2);
+    detect_result_free(&found);
+    mime_reading_free(m);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inspect.c: mail that must be read before it is decided. Its recipients stand behind a destination of their own,
+ * "=inspect", until an inspect process has said what is in it; then each is decided (protection.c) and stands behind
+ * its real one. Durable from the beginning: what was under way is inspected again after a restart.
+ *
+ * While the client still waits (setting inspection wait) a refusal is an answer; later it is a bounce. What can go
+ * wrong: an inspector dies or takes too long: once is chance, the second time the message could not be inspected,
+ * which is never clean; no inspector is there: the mail waits.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "policy/inspection.h"
+#include "proc/queue/protection.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+#include "wire/notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000 };
+
+bool inspect_is(const struct destination *d)
+{
+    return strcmp(d->name, INSPECT_HOP) == 0;
+}
+
+static bool is_free(const struct inspector *i)
+{
+    return i->channel && i->lease == 0 && !i->leaves;
+}
+
+unsigned inspect_free(const struct queue *q)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < INSPECT_MAX && q->keys; i++) {
+        n += is_free(&q->inspectors[i]);
+    }
+    return n;
+}
+
+/* --- the client that waits ------------------------------------------------------------------------------------ */
+
+static void answer(struct hot *h, bool refused, const char *text)
+{
+    struct asker *a = h->asker;
+    struct queue *q = a->queue;
+    h->asker = NULL;
+    ipc_send(a->peer->channel, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = a->token, .result = STORE_OK, .refused = refused, .text = str_c(text)}});
+    timer_free(a->timer);
+    queue_peer_unref(a->peer);
+    free(a);
+    queue_hot_release(q, h);
+}
+
+static void on_patience_over(void *arg)
+{
+    answer(arg, false, "");
+}
+
+bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts)
+{
+    int64_t wait = child_conf(q->child)->inspection.wait;
+    if (wait == 0 || !p->channel) {
+        return false;
+    }
+    struct asker *a = err_calloc(1, sizeof *a);
+    *a = (struct asker){.queue = q, .peer = p, .token = token, .open = n_rcpts};
+    p->refs++;
+    h->refs++;
+    h->asker = a;
+    a->timer = timer_new(child_loop(q->child), on_patience_over, h);
+    timer_start(a->timer, wait);
+    return true;
+}
+
+/* --- handing out ------------------------------------------------------------------------------------------------ */
+
+void inspect_send(struct job *j, const struct store_message *m, int spool)
+{
+    struct queue *q = j->queue;
+    unsigned at = 0;
+    while (at < INSPECT_MAX && !is_free(&q->inspectors[at])) {
+        at++;
+    }
+    if (at == INSPECT_MAX || !q->keys) { /* it left meanwhile */
+        queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
+        queue_job_free(j);
+        return;
+    }
+    struct inspector *i = &q->inspectors[at];
+    i->lease = j->lease;
+    j->message = *m;
+    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login};
+    for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
+        must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
+    }
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
+    const struct ipc_msg job = {.type = IPC_inspect, .inspect = {.lease = j->lease, .id = m->id, .size = m->size, .body = m->spool.n > 0 ? STR("") : m->body}};
+    if (spool >= 0) {
+        ipc_send_fd(i->channel, &job, spool);
+    } else {
+        ipc_send(i->channel, &job);
+    }
+}
+
+/* --- what was found ----------------------------------------------------------------------------------------------- */
+
+static void decide(struct job *j);
+
+static void on_retry(void *arg)
+{
+    decide(arg);
+}
+
+/* True when this refusal can still be the answer to the client: then no bounce is written. */
+static bool is_answerable(const struct decided *d)
+{
+    return d->protection.action == PROTECT_REJECT || d->protection.action == PROTECT_ASK;
+}
+
+/* All recipients of the message are decided by this job, and all are refused, and the client waits. */
+static bool is_refused_whole(struct job *j, struct str facts, char *text, size_t size)
+{
+    const struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    size_t n = 0;
+    if (!h || !h->asker) {
+        return false;
+    }
+    struct decided *d = err_calloc(1, sizeof *d);
+    bool all = true;
+    LIST_EACH (at, &j->items) {
+        const struct item *it = LIST_OF(at, struct item, link);
+        d->rcpt = it->r;
+        protection_decide(j->queue, &j->message, facts, d);
+        all &= is_answerable(d);
+        if (n++ == 0) {
+            const char *words = d->protection.text ? d->protection.text : d->protection.action == PROTECT_ASK ? reason_sentence(REASON_NEAR_MISS) : reason_sentence(REASON_REFUSED);
+            snprintf(text, size, "%s%s%.300s", words, d->protection.action == PROTECT_ASK ? ": " : "", d->protection.action == PROTECT_ASK ? d->words : "");
+        }
+    }
+    free(d);
+    return all && n == h->asker->open;
+}
+
+static void keep_decision(struct item *it, const struct decided *d)
+{
+    struct str *to[] = {&it->r.next_hop, &it->r.protection, &it->r.code, &it->r.reply};
+    const struct str from[] = {d->rcpt.next_hop, d->rcpt.protection, d->rcpt.code, d->rcpt.reply};
+    for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+        must(arena_copy(&it->text, from[i], to[i]) == 0);
+    }
+    it->r.state = d->rcpt.state;
+    it->r.reason = d->rcpt.reason;
+    it->r.bounced = d->rcpt.bounced;
+    it->r.notice = d->rcpt.notice;
+    it->r.last_ms = clock_wall_ms();
+    it->r.next_ms = it->r.last_ms;
+}
+
+static void add_copies(struct job *j, const struct decided *d, struct str facts)
+{
+    struct queue *q = j->queue;
+    struct decided *copy = err_calloc(1, sizeof *copy);
+    for (size_t i = 0; i < d->protection.n_copy_to; i++) {
+        copy->rcpt = (struct store_rcpt){.id = j->id, .forward_path = str_c(d->protection.copy_to[i]), .state = RCPT_QUEUED, .next_ms = clock_wall_ms(), .notify = NOTIFY_NEVER};
+        bool known = false;
+        for (size_t k = 0; k < j->n_copies; k++) {
+            known |= j->copies[k] == d->protection.copy_to[i];
+        }
+        if (known || j->n_copies == ARRAY_LEN(j->copies)) {
+            continue;
+        }
+        j->copies[j->n_copies++] = d->protection.copy_to[i];
+        protection_decide(q, &j->message, facts, copy);
+        store_add_copy(q->store, &copy->rcpt);
+        queue_retry_at(q, queue_destination(q, copy->rcpt.next_hop), copy->rcpt.next_ms);
+    }
+    free(copy);
+}
+
+/* A recipient goes from here to where it belongs. */
+static void move_on(struct queue *q, struct item *it)
+{
+    map_take(q->leased, map_id(&it->r.rcpt));
+    list_remove(&it->link);
+    if (it->r.state == RCPT_QUEUED) {
+        queue_ready(q, &it->r, it->hot);
+    }
+    q->bounces_due |= it->r.state == RCPT_FAILED && !it->r.bounced;
+    queue_hot_release(q, it->hot);
+    arena_reset(&it->text);
+    free(it);
+}
+
+/* The decisions are durable (or not yet). */
+static void on_decided(void *arg, enum store_result result)
+{
+    struct job *j = arg;
+    struct queue *q = j->queue;
+    if (result != STORE_OK) {
+        log_error("decision-not-saved", KVN("lease", j->lease), KV("what", "will be made again"));
+        j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), on_retry, j);
+        timer_start(j->retry, SAVE_RETRY_MS);
+        return;
+    }
+    struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    size_t n = 0;
+    LIST_EACH (at, &j->items) {
+        n++;
+    }
+    if (h && h->asker) {
+        h->asker->open -= n < h->asker->open ? n : h->asker->open;
+        if (j->refusal[0] || h->asker->open == 0) {
+            answer(h, j->refusal[0] != '\0', j->refusal);
+        }
+    }
+    while (!list_empty(&j->items)) {
+        move_on(q, LIST_OF(j->items.next, struct item, link));
+    }
+    queue_job_free(j);
+}
+
+static void decide(struct job *j)
+{
+    struct queue *q = j->queue;
+    struct str facts = j->facts;
+    struct decided *d = err_calloc(1, sizeof *d);
+    bool refused = is_refused_whole(j, facts, j->refusal, sizeof j->refusal);
+    if (!refused) {
+        j->refusal[0] = '\0';
+    }
+    j->n_copies = 0;
+    store_inspected(q->store, j->id, clock_wall_ms(), facts);
+    LIST_EACH (at, &j->items) {
+        struct item *it = LIST_OF(at, struct item, link);
+        d->rcpt = it->r;
+        protection_decide(q, &j->message, facts, d);
+        keep_decision(it, d);
+        it->r.bounced |= refused; /* the client was told, and tells the sender */
+        store_decided(q->store, &it->r);
+        protection_notify(q, &j->message, d);
+        if (it->r.state != RCPT_FAILED) {
+            add_copies(j, d, facts);
+        }
+    }
+    store_release_body(q->store, j->id);
+    free(d);
+    store_sync(q->store, on_decided, j);
+}
+
+static void take_facts(struct job *j, struct str facts)
+{
+    must(arena_copy(&j->arena, facts, &j->facts) == 0);
+    j->saving = true;
+    decide(j);
+}
+
+static struct inspector *inspector_of(struct queue *q, const struct ipc_channel *ch)
+{
+    for (unsigned i = 0; i < INSPECT_MAX; i++) {
+        if (q->inspectors[i].channel == ch) {
+            return &q->inspectors[i];
+        }
+    }
+    return NULL;
+}
+
+/* It asked to leave and has nothing under way: hanging up lets it go. */
+static void let_go(struct inspector *i)
+{
+    if (i->leaves && i->lease == 0 && i->channel) {
+        ipc_channel_free(i->channel);
+        *i = (struct inspector){0};
+    }
+}
+
+static void pump(struct queue *q)
+{
+    queue_pump_soon(q, queue_destination(q, str_c(INSPECT_HOP)));
+}
+
+static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct inspector *i = inspector_of(q, ch);
+    struct job *j = map_get(q->jobs, map_id(&m->inspected.lease));
+    (void)fd;
+    must(i && j && j->kind == JOB_INSPECT && i->lease == m->inspected.lease);
+    i->lease = 0;
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+    if (m->inspected.ok) {
+        q->inspected++;
+        take_facts(j, m->inspected.facts);
+    } else {
+        queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
+        queue_job_free(j);
+    }
+    let_go(i);
+    pump(q);
+}
+
+static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct inspector *i = inspector_of(owner, ch);
+    (void)m;
+    (void)fd;
+    if (i) {
+        i->leaves = true;
+        let_go(i);
+    }
+}
+
+/* --- inspectors come and go --------------------------------------------------------------------------------------- */
+
+/* Its message killed it, or it was the second time: then it could not be inspected. */
+static void job_lost(struct queue *q, struct job *j)
+{
+    char id[ID_TEXT];
+    struct buf facts = BUF_INIT(256);
+    id_text(j->id, id);
+    store_count_death(q->store, j->id);
+    const struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    if (h) {
+        ((struct hot *)(uintptr_t)h)->m.deaths++;
+    }
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
+    if (++j->deaths < DEATHS_MAX) {
+        queue_retry_at(q, j->to, clock_wall_ms());
+        queue_job_free(j);
+        return;
+    }
+    q->not_inspected++;
+    log_error("message-not-inspected", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
+    (void)!inspection_put(&facts, "failed", (const struct str[]){STR("crash")}, 1);
+    take_facts(j, buf_str(&facts));
+    buf_free(&facts);
+}
+
+static void on_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    struct inspector *i = inspector_of(q, ch);
+    struct job *j = i && i->lease ? map_get(q->jobs, map_id(&i->lease)) : NULL;
+    if (i) {
+        *i = (struct inspector){0};
+    }
+    if (j) {
+        job_lost(q, j);
+    }
+}
+
+static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
+
+void inspect_join(struct queue *q, unsigned index, int fd)
+{
+    struct inspector *i = &q->inspectors[index];
+    if (i->channel) { /* its successor is quicker than the news of its end */
+        struct ipc_channel *old = i->channel;
+        on_gone(q, old);
+        ipc_channel_free(old);
+    }
+    *i = (struct inspector){.channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
+    pump(q);
+}

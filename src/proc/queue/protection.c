@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * protection.c: what each recipient needs is decided here, with what the inspection found, and what follows from that:
+ * the way it goes, waits, comes back or is held (policy/protect.c decides, channel.c acts). Called by submit.c for mail
+ * that needs no inspection, and by inspect.c.
+ */
+#include "base/log.h"
+#include "proc/queue/channel.h"
+#include "proc/queue/protection.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+#include "wire/notify.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct protect_mail mail_of(const struct store_message *m, struct str forward_path, struct str facts)
+{
+    return (struct protect_mail){.reverse_path = m->reverse_path, .forward_path = forward_path, .login = m->login, .client_ip = m->client,
+                                 .size = m->size, .facts = facts};
+}
+
+bool protection_needs_inspection(const struct queue *q, const struct store_message *m, struct str forward_path)
+{
+    const struct protect_mail mail = mail_of(m, forward_path, STR(""));
+    return protect_needs_inspection(child_conf(q->child), &mail);
+}
+
+/* The lines of words as one line, cut to fit. */
+static void one_line(const char *words, char *dst, size_t size)
+{
+    size_t n = 0;
+    for (const char *p = words; *p && n + 3 < size; p++) {
+        if (*p == '\n' && !p[1]) {
+            break;
+        }
+        if (*p == '\n') {
+            dst[n++] = ';';
+            dst[n++] = ' ';
+        } else {
+            dst[n++] = *p;
+        }
+    }
+    dst[n] = '\0';
+}
+
+static void fail(struct store_rcpt *r, enum reason reason, const char *words)
+{
+    r->state = RCPT_FAILED;
+    r->reason = (uint8_t)reason;
+    r->code = str_c(reason_bounced_code(reason));
+    r->reply = str_c(words);
+}
+
+/* What comes of the action; true: the ladder has the next word. */
+static bool act(const struct protection *p, struct store_rcpt *r, bool tells, const char *words)
+{
+    const struct channel_call call = {.rcpt = r, .tells_sender = tells, .why = p->text ? p->text : words};
+    switch (p->action) {
+    case PROTECT_PASS:
+        return true;
+    case PROTECT_HOLD:
+        channels_built[CHANNEL_HOLD].take(&call);
+        break;
+    case PROTECT_BOUNCE:
+    case PROTECT_REJECT:
+        fail(r, REASON_REFUSED, call.why);
+        break;
+    case PROTECT_ASK:
+        fail(r, REASON_NEAR_MISS, words);
+        break;
+    case PROTECT_TEST:
+        fail(r, REASON_TESTED, words);
+        break;
+    case PROTECT_ACTION_END:
+        break;
+    }
+    return false;
+}
+
+static void log_decision(const struct store_message *m, const struct store_rcpt *r, const struct protection *p, const char *words)
+{
+    char id[ID_TEXT];
+    id_text(m->id, id);
+    log_info("protection", KV("id", id), KVS("to", r->forward_path), KV("direction", protect_direction_name(p->direction)), KV("demand", demand_name(p->demand)),
+             KV("action", protect_action_name(p->action)), KV("ladder", p->ladder), KV("why", words));
+}
+
+void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
+{
+    const struct conf *c = child_conf(q->child);
+    const struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
+    struct protect_record record;
+    struct ladder_order ladder;
+    struct buf text = BUF_INIT(sizeof d->record);
+    protect_decide(c, &mail, &d->protection);
+    const struct protection *p = &d->protection;
+    bool tells = m->reverse_path.n > 0 && notify_wants(d->rcpt.notify, NOTIFY_DELAY);
+    one_line(p->words, d->words, sizeof d->words);
+    protect_record_of(p, &record);
+    if (act(p, &d->rcpt, tells, d->words) && p->demand != DEMAND_NONE) {
+        const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
+        ladder_of(c, p->ladder, &ladder);
+        (void)channels_enter(channels_built, &ladder, &record, 0, &call);
+    }
+    bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK; /* it went to nobody: NOTIFY=NEVER does not hide that */
+    d->rcpt.bounced = d->rcpt.state == RCPT_FAILED && (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
+    if (protect_record_write(&record, &text) < 0) {
+        record.words = STR("");
+        buf_reset(&text);
+        must(protect_record_write(&record, &text) == 0);
+    }
+    memcpy(d->record, buf_str(&text).p, buf_len(&text));
+    d->rcpt.protection = str_from(d->record, buf_len(&text));
+    buf_free(&text);
+    rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
+    d->rcpt.next_hop = str_c(d->route.next_hop);
+    if (d->words[0]) {
+        log_decision(m, &d->rcpt, p, d->words);
+    }
+}
+
+/* Somebody is to know, without the content. */
+void protection_notify(struct queue *q, const struct store_message *m, const struct decided *d)
+{
+    char id[ID_TEXT], subject[128];
+    id_text(m->id, id);
+    snprintf(subject, sizeof subject, "Mail %s met a rule", id);
+    for (size_t i = 0; i < d->protection.n_notify; i++) {
+        struct buf text = BUF_INIT(8192);
+        (void)!buf_printf(&text, "A mail met a rule of which you are told.\r\n\r\nNumber: %s\r\nFrom:   <" STR_FMT ">\r\nTo:     <" STR_FMT ">\r\n\r\n%s\r\n\r\nMore: postern message %s\r\n", id,
+                          STR_ARG(m->reverse_path), STR_ARG(d->rcpt.forward_path), d->words, id);
+        for (unsigned k = 0; k < SMTPOUT_MAX; k++) {
+            if (q->smtpout[k]) {
+                ipc_send(q->smtpout[k], &(struct ipc_msg){.type = IPC_own_mail, .own_mail = {.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)}});
+                break;
+            }
+        }
+        buf_free(&text);
+    }
+}
+
+void protection_record(const struct store_rcpt *r, struct protect_record *ret)
+{
+    protect_record_read(r->protection, ret);
+}
+
+bool protection_has_next(const struct queue *q, const struct protect_record *record)
+{
+    struct ladder_order l;
+    ladder_of(child_conf(q->child), record->ladder, &l);
+    return record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built), false) < l.n;
+}
+
+int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record)
+{
+    struct ladder_order l;
+    ladder_of(child_conf(q->child), record->ladder, &l);
+    return record->rung < l.n ? l.rungs[record->rung].patience_ms : LADDER_PATIENCE_MS;
+}
+
+int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena)
+{
+    struct protect_record record;
+    struct ladder_order l;
+    char why[1024];
+    struct buf text = BUF_INIT(PROTECT_RECORD_MAX), words = BUF_INIT(PROTECT_WORDS_MAX);
+    protect_record_read(r->protection, &record);
+    ladder_of(child_conf(q->child), record.ladder, &l);
+    snprintf(why, sizeof why, "no secure connection could be had: %s%s" STR_FMT, reason_sentence((enum reason)r->reason), r->reply.n > 0 ? "; " : "", STR_ARG(r->reply));
+    struct str kept = STR("");
+    if (arena_copy(arena, str_c(why), &kept) < 0) {
+        return -ENOSPC;
+    }
+    const struct channel_call call = {.rcpt = r, .tells_sender = tells_sender, .why = kept.p};
+    (void)channels_enter(channels_built, &l, &record, record.rung + 1, &call);
+    const char *now = record.rung < l.n ? channel_name(l.rungs[record.rung].channel) : "nothing";
+    int e = buf_add(&words, record.words);
+    e = e < 0 ? e : buf_printf(&words, "went down the ladder \"%s\" to %s: %.300s\n", record.ladder, now, why);
+    record.words = e < 0 ? record.words : buf_str(&words);
+    e = protect_record_write(&record, &text);
+    if (e == 0) {
+        e = arena_copy(arena, buf_str(&text), &r->protection);
+    }
+    buf_free(&text);
+    buf_free(&words);
+    return e;
+}
+
+void protection_release(struct queue *q, const struct store_rcpt *r, unsigned uid)
+{
+    struct protect_record record;
+    struct store_rcpt released = *r;
+    struct buf text = BUF_INIT(PROTECT_RECORD_MAX), words = BUF_INIT(PROTECT_WORDS_MAX + 200);
+    protect_record_read(r->protection, &record);
+    bool was_escalated = record.demand == DEMAND_ESCALATED;
+    if (r->protection.n > 0 && buf_add(&words, record.words) == 0 &&
+        buf_printf(&words, "released by uid %u%s\n", uid, was_escalated ? ": a secure connection suffices now" : "") == 0) {
+        record.demand = was_escalated ? DEMAND_SECURE : record.demand;
+        record.rung = 0;
+        record.ladder[0] = '\0'; /* transport alone: it does not come back to this person */
+        record.words = buf_str(&words);
+        if (protect_record_write(&record, &text) == 0) {
+            released.protection = buf_str(&text);
+            store_decided(q->store, &released);
+        }
+    }
+    buf_free(&text);
+    buf_free(&words);
+}

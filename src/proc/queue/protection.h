@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * protection.h: deciding what recipients need, and their ladders. For the files of the queue process.
+ */
+#pragma once
+#include "base/arena.h"
+#include "policy/protect.h"
+#include "policy/rules.h"
+#include "store/store.h"
+
+struct queue;
+
+/* One recipient, decided; big: on the heap or one at a time. */
+struct decided {
+    struct store_rcpt rcpt; /* in: forward_path, notify, state...; out: all that store_decided() writes */
+    struct protection protection;
+    struct route route;
+    char record[PROTECT_RECORD_MAX], words[1000]; /* words: the protection's, on one line */
+};
+
+bool protection_needs_inspection(const struct queue *q, const struct store_message *m, struct str forward_path);
+/* Views in d->rcpt point into d, m and the configuration. */
+void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d);
+/* Tells whom the rules name, by mail. */
+void protection_notify(struct queue *q, const struct store_message *m, const struct decided *d);
+
+void protection_record(const struct store_rcpt *r, struct protect_record *ret);
+/* True when a secure mail on transport has another rung below. */
+bool protection_has_next(const struct queue *q, const struct protect_record *record);
+int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record);
+/* A person let it go: what was `escalated` may now go by a secure connection, from the first rung on. */
+void protection_release(struct queue *q, const struct store_rcpt *r, unsigned uid);
+/* Transport did not come about: the next rung takes it. Strings are kept in the arena. 0 or -ENOSPC. */
+int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena) MUST_USE;

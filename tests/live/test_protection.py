@@ -1,0 +1,293 @@
+"""What must be protected, and how: flags, groups, content, rules, the ladder, with real messages through the whole gateway."""
+import base64
+import email
+import email.message
+import json
+import os
+import smtplib
+import subprocess
+import time
+
+import pytest
+from conftest import INSIDE, OUTSIDE, TOP
+
+PATIENT = 'patient Mary Jones, MRN 00483726, SSN 536-90-4399, has type 2 diabetes and takes metformin'
+RULES = f'''
+inspection {{ packs {TOP}/packs; wait 20s; }}
+flags {{ }}
+content "health" {{ pack hipaa; mode enforce; }}
+content "cards"  {{ pack pci; mode report-only; }}
+content "many"   {{ pack pci; when "card:high >= 3"; protect escalated; mode enforce; }}
+group "lawyers"  {{ members law@inside.test "temp@inside.test until 2020-01-01" "now@inside.test until 2199-01-01"; protect escalated; }}
+ladder "default" {{ channels tls:2s hold; }}
+ladder "strict"  {{ channels tls:2s drop; }}
+account default           {{ }}
+account @inside.test      {{ secure-from cert; }}
+account strict@inside.test {{ ladder strict; }}
+account never@inside.test  {{ secure-from never; protect secure; }}
+rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house"; }}
+rule "locked"        {{ direction outbound; unread password; to @bank.test @good.test; action hold; text "what is under a password is looked at first"; }}
+rule "tagged"        {{ header "X-Kind: invoice"; tag invoice; notify admin@inside.test; copy-to archive@unsigned.test; }}
+rule "trial"         {{ direction outbound; to @postfix.test; protect escalated; mode report-only; }}
+rule "auditors"      {{ from audit@inside.test; content health; to @unsigned.test; outbound require auth; }}
+rule "inbound"       {{ direction inbound; attachments program; action reject; text "no programs, please"; }}
+'''
+
+
+@pytest.fixture(scope='module')
+def gateway(world):
+    from conftest import Gateway
+    world.start_gateway(world.config(extra=RULES, first_retry='1s', top='administrator admin@inside.test;\n', queue='notice-after 1s;'))
+    yield Gateway(world)
+    crashes = [line for line in world.log().splitlines() if 'AddressSanitizer' in line or 'runtime error' in line or 'contract-broken' in line]
+    world.stop_gateway()
+    assert not crashes, '\n'.join(crashes) + world.log()[-6000:]
+
+
+def sent(gateway, rcpts, text='hello', subject='test', sender='nurse@inside.test', source=INSIDE, headers='', attachments=()):
+    """Sends it; (code, text or number)."""
+    message = email.message.EmailMessage()
+    message['From'], message['Subject'] = sender, subject
+    message.set_content(text)
+    for name, octets in attachments:
+        message.add_attachment(octets, maintype='application', subtype='octet-stream', filename=name)
+    data = headers.encode() + message.as_bytes(policy=email.policy.SMTP)
+    client = gateway.smtp(source)
+    client.mail(sender)
+    for rcpt in [rcpts] if isinstance(rcpts, str) else rcpts:
+        assert client.rcpt(rcpt)[0] == 250
+    code, answer = client.data(data)
+    client.quit()
+    return code, answer.decode().split()[-1] if code == 250 else answer.decode()
+
+
+def decided(gateway, rcpts, seconds=20, **how):
+    """Sends it, and the report once every recipient is decided."""
+    code, message_id = sent(gateway, rcpts, **how)
+    assert code == 250, message_id
+    done = lambda: (lambda r: r if all(x['next-hop'] != '=inspect' and x['state'] not in ('queued', 'waiting') for x in r['recipients']) else None)(gateway.lab.report(message_id))
+    report = gateway.lab.wait_for(done, seconds)
+    assert report, gateway.lab.log()[-3000:]
+    return report
+
+
+def because(report, rcpt=0):
+    return ' | '.join(report['recipients'][rcpt]['protection']['because'])
+
+
+def notices(gateway, to):
+    return [email.message_from_string(m['data']) for m in gateway.lab.messages('inside.test') if m['rcpts'] == [to] and m['sender'] == '']
+
+
+def test_nothing_special(gateway):
+    report = decided(gateway, 'x@good.test')
+    assert report['recipients'][0]['state'] == 'delivered' and report['recipients'][0]['protection']['demand'] == 'none'
+    assert report['inspection'][-1][0] == 'done'
+
+
+@pytest.mark.parametrize('subject', ['[secure] lab values', 'lab values [ SECURE ]', '[Send Secure] x', '[sendsecure]', '[CGNSECURE] x', '[marked for secure delivery] x',
+                                     '=?utf-8?B?' + base64.b64encode('[secure] Grüße'.encode()).decode() + '?='])
+def test_a_flag_is_never_met_by_transport_alone(gateway, subject):
+    code, message_id = sent(gateway, 'x@good.test', subject='x')
+    message = f'From: <nurse@inside.test>\r\nSubject: {subject}\r\n\r\nhello\r\n'
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt('x@good.test')
+    code, text = client.data(message)
+    assert code == 250
+    found = gateway.wait_state(text.decode().split()[-1], 'held')
+    assert found['protection']['demand'] == 'escalated' and found['reason'] == 'held' and 'the flag [' in ' '.join(found['protection']['because'])
+
+
+def test_a_flag_in_the_body_counts_in_new_text_only(gateway):
+    report = decided(gateway, 'x@good.test', text='please see below\n[secure]\nregards')
+    assert report['recipients'][0]['protection']['demand'] == 'escalated' and 'in the body' in because(report)
+    report = decided(gateway, 'x@good.test', text='thanks\n\nOn Monday Bob wrote:\n> [secure] old\n> text')
+    assert report['recipients'][0]['protection']['demand'] == 'none'
+
+
+def test_a_held_mail_is_told_and_released(gateway):
+    report = decided(gateway, 'x@good.test', subject='[secure] released', sender='held@inside.test')
+    notice = gateway.lab.wait_for(lambda: notices(gateway, 'held@inside.test'), 15)[0]
+    assert notice['Subject'] == 'Your message is held' and 'somebody' in notice.get_payload()[0].get_payload()
+    assert gateway.lab.postern('queue', 'release', report['id']).returncode == 0
+    found = gateway.wait_state(report['id'], 'delivered')
+    assert 'released by uid 0' in ' '.join(found['protection']['because'])
+    seen = [m for m in gateway.lab.messages('good.test') if 'released' in m['data']][-1]
+    assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
+
+
+def test_a_test_goes_to_nobody(gateway):
+    code, message_id = sent(gateway, 'x@good.test', subject='[securetest] what would happen', sender='tester@inside.test', text=PATIENT)
+    assert code == 250
+    gateway.wait_state(message_id, 'returned')
+    notice = gateway.lab.wait_for(lambda: notices(gateway, 'tester@inside.test'), 15)[0]
+    words = ' '.join(notice.get_payload()[0].get_payload().split())
+    assert notice['Subject'] == 'Test of secure mail: what would have happened' and 'content "health"' in words, words
+    assert not [m for m in gateway.lab.messages('good.test') if 'what would happen' in m['data']]
+
+
+def test_a_near_miss_is_asked_about(gateway):
+    for subject in ('[secrue] lab values', 'secure] lab values', '(secure) lab values'):
+        code, text = sent(gateway, 'x@good.test', subject=subject)
+        assert code == 550 and '[secure]' in text, (subject, code, text)
+    for subject in ('[source] code', 'see [1] and [2]', 'a secure] b', 'the secure site'):
+        code, text = sent(gateway, 'x@good.test', subject=subject, sender='ok@inside.test')
+        assert code == (550 if subject == 'a secure] b' else 250), (subject, text)
+
+
+def test_programs_ask_by_a_field(gateway):
+    for value, demand in (('transport', 'secure'), ('message', 'escalated'), ('portal', 'escalated')):
+        report = decided(gateway, 'x@good.test', headers=f'X-Postern-Protect: {value}\r\n', text=f'field {value}')
+        assert report['recipients'][0]['protection']['demand'] == demand
+    seen = [m for m in gateway.lab.messages('good.test') if 'field transport' in m['data']][-1]
+    assert 'X-Postern-Protect' not in seen['data']
+
+
+def test_content_asks_for_a_secure_connection(gateway):
+    report = decided(gateway, 'x@good.test', text=PATIENT)
+    assert report['recipients'][0]['state'] == 'delivered' and report['recipients'][0]['protection']['demand'] == 'secure'
+    assert report['attempts'][-1]['floor'] == 'cert' and 'content "health"' in because(report)
+    found = [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'][0]
+    assert found[5] == '***-**-4399' and '536' not in json.dumps(report)
+    shown = gateway.lab.postern('message', report['id']).stdout
+    assert 'us-ssn, high, 1 time in the body, such as ***-**-4399' in shown and 'Needs: secure' in shown
+
+
+def test_content_goes_down_the_ladder_where_there_is_no_tls(gateway):
+    began = time.monotonic()
+    report = decided(gateway, ['a@nocrypt.test', 'b@good.test'], text=PATIENT, sender='nurse@inside.test')
+    state = {r['forward-path']: r for r in report['recipients']}
+    assert state['b@good.test']['state'] == 'delivered', 'each recipient has his own outcome'
+    assert state['a@nocrypt.test']['state'] == 'held' and 'went down the ladder "default" to hold' in ' '.join(state['a@nocrypt.test']['protection']['because'])
+    assert not [m for m in gateway.lab.messages('nocrypt.test') if 'metformin' in m['data']]
+    assert time.monotonic() - began < 15
+
+
+def test_patience_before_the_next_rung(gateway):
+    report = decided(gateway, 'x@dead.test', text=PATIENT, sender='strict@inside.test', seconds=30)
+    assert report['recipients'][0]['state'] == 'returned' and report['recipients'][0]['reason'] == 'no-secure-channel'
+    assert 'went down the ladder "strict" to drop' in because(report)
+    notice = gateway.lab.wait_for(lambda: notices(gateway, 'strict@inside.test'), 15)[0]
+    assert 'no secure connection could be had' in ' '.join(notice.get_payload()[0].get_payload().split())
+
+
+def test_report_only_changes_nothing(gateway):
+    report = decided(gateway, 'x@good.test', text='card 4539 5787 6362 1486 ok')
+    assert report['recipients'][0]['protection']['demand'] == 'none' and 'report only: the content "cards"' in because(report)
+    report = decided(gateway, 'x@postfix.test', text='hello')
+    assert report['recipients'][0]['state'] == 'delivered' and 'report only: the rule "trial"' in because(report)
+
+
+def test_counts_in_an_expression(gateway):
+    cards = 'cards 4539 5787 6362 1486, 4556 7375 8689 9855, 4916 3385 0608 2832'
+    report = decided(gateway, 'x@good.test', text=cards)
+    assert report['recipients'][0]['protection']['demand'] == 'escalated' and 'content "many"' in because(report)
+
+
+def test_groups_and_their_time(gateway):
+    for sender, demand in (('law@inside.test', 'escalated'), ('temp@inside.test', 'none'), ('now@inside.test', 'escalated'), ('other@inside.test', 'none')):
+        report = decided(gateway, 'x@good.test', sender=sender)
+        assert report['recipients'][0]['protection']['demand'] == demand, sender
+    report = decided(gateway, 'y@inside.test', sender='law@inside.test')
+    assert report['recipients'][0]['state'] == 'delivered', 'inside, nothing leaves'
+
+
+def test_transport_that_never_counts(gateway):
+    report = decided(gateway, 'x@good.test', sender='never@inside.test')
+    assert report['recipients'][0]['state'] == 'held' and 'transport alone does not count' in because(report)
+
+
+def test_refused_while_the_client_waits(gateway):
+    code, text = sent(gateway, 'x@good.test', attachments=[('setup.exe', b'MZ\x90\0program')])
+    assert code == 550 and 'Programs do not leave this house' in text
+    assert not notices(gateway, 'nurse@inside.test') or 'Programs' not in str(notices(gateway, 'nurse@inside.test')[-1])
+    code, text = sent(gateway, 'x@inside.test', sender='a@stranger.test', source=OUTSIDE, attachments=[('setup', b'MZ\x90\0program')])
+    assert code == 550 and 'no programs' in text
+
+
+@pytest.mark.parametrize('name', ['letter.docx', 'letter.odt', 'letter.pdf', 'letter.rtf', 'table.xlsx', 'table.ods', 'plain.7z', 'plain.tar.gz'])
+def test_attachments_are_read(gateway, name):
+    with open(os.path.join(TOP, 'tests', 'fixtures', 'documents', name), 'rb') as f:
+        report = decided(gateway, 'x@good.test', attachments=[(name, f.read())], text='see attachment')
+    assert report['recipients'][0]['protection']['demand'] == 'secure', report['inspection']
+    assert [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'][0][4] == 'attachment'
+
+
+def test_what_cannot_be_read_is_said(gateway):
+    with open(os.path.join(TOP, 'tests', 'fixtures', 'documents', 'locked.zip'), 'rb') as f:
+        report = decided(gateway, 'x@good.test', attachments=[('locked.zip', f.read())])
+    assert report['recipients'][0]['state'] == 'held' and 'rule "locked"' in because(report)
+    assert [line[1] for line in report['inspection'] if line[0] == 'problem'] == ['password']
+
+
+def test_tag_notice_and_copy(gateway):
+    report = decided(gateway, 'x@good.test', headers='X-Kind: Invoice 7\r\n', text='the invoice')
+    assert gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('good.test') if 'X-Postern-Tag: invoice' in m['data']])
+    assert gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == ['admin@inside.test'] and 'rule "tagged"' in m['data']])
+    report = gateway.lab.wait_for(lambda: (lambda r: r if len(r['recipients']) == 2 and r['recipients'][1]['state'] == 'delivered' else None)(gateway.lab.report(report['id'])))
+    assert report['recipients'][1]['forward-path'] == 'archive@unsigned.test'
+
+
+def test_a_grade_demanded_by_content(gateway):
+    report = decided(gateway, 'x@good.test', sender='audit@inside.test', text=PATIENT)
+    assert report['attempts'][-1]['floor'] == 'cert'
+    code, message_id = sent(gateway, 'x@unsigned.test', sender='audit@inside.test', text=PATIENT)
+    found = gateway.wait_reason(message_id, 'grade-too-low')
+    assert 'require auth' in ' '.join(found['protection']['because'])
+    gateway.lab.postern('queue', 'delete', message_id)
+
+
+def test_encrypted_by_the_sender(gateway):
+    pgp = '-----BEGIN PGP MESSAGE-----\n\nhQEMA5FSBjmLTPMfAQf/Z2d7\n=abcd\n-----END PGP MESSAGE-----\n'
+    report = decided(gateway, 'x@good.test', subject='[secure] x', text=pgp)
+    assert report['recipients'][0]['state'] == 'delivered' and 'the sender encrypted it himself' in because(report)
+    assert report['attempts'][-1]['floor'] == 'cert'
+
+
+def test_an_inspector_that_dies(gateway):
+    """Killed while a message is in its hands: asked again; the message is not lost, and never clean by accident."""
+    os.kill(gateway.pids()['inspect-0'], 9)
+    os.kill(gateway.pids()['inspect-1'], 9) if gateway.pids().get('inspect-1') else None
+    report = decided(gateway, 'x@good.test', text=PATIENT, seconds=40)
+    assert report['recipients'][0]['protection']['demand'] == 'secure'
+
+
+def test_no_inspector_means_waiting(gateway):
+    pids = gateway.pids()
+    import signal
+    for name in ('inspect-0', 'inspect-1'):
+        os.kill(pids[name], signal.SIGSTOP)
+    try:
+        client = gateway.smtp()
+        client.timeout = 40
+        client.mail('nurse@inside.test')
+        client.rcpt('x@good.test')
+        code, text = client.data('Subject: waits\r\n\r\n' + PATIENT + '\r\n')
+        message_id = text.decode().split()[-1]
+        assert code == 250, 'after inspection wait the client is answered'
+        assert gateway.state(message_id)['next-hop'] == '=inspect'
+    finally:
+        for name in ('inspect-0', 'inspect-1'):
+            os.kill(pids[name], signal.SIGCONT)
+    gateway.wait_state(message_id, 'delivered', 30)
+
+
+def test_waiting_for_inspection_outlives_a_crash(gateway):
+    import signal
+    pids = gateway.pids()
+    for name in ('inspect-0', 'inspect-1'):
+        os.kill(pids[name], signal.SIGSTOP)
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt('x@nocrypt.test')
+    client.sock.sendall(b'DATA\r\n')
+    client.getreply()
+    client.sock.sendall(b'Subject: crash\r\n\r\n' + PATIENT.encode() + b'\r\n.\r\n')
+    waiting = lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect']
+    message_id = gateway.lab.wait_for(waiting)[0]['id']
+    os.kill(pids['queue-0'], 9)
+    for name in ('inspect-0', 'inspect-1'):
+        os.kill(pids[name], signal.SIGCONT)
+    assert gateway.wait_state(message_id, 'held', 40)['protection']['demand'] == 'secure'
+    client.close()
