@@ -11,7 +11,8 @@
     X(PROBE, "probe") X(STS, "sts") X(RPT_LIST, "tlsrpt-list") X(RPT_SENT, "tlsrpt-sent")    \
     X(RPT_SEND, "tlsrpt-send") X(LEARN, "learn")                                                   \
     X(ACCOUNTS, "accounts") X(ACCOUNT_PUT, "account-put") X(ACCOUNT_DROP, "account-drop")         \
-    X(ACCOUNT_ENABLE, "account-enable") X(ACCOUNT_DISABLE, "account-disable") X(REFUSALS, "refusals")
+    X(ACCOUNT_ENABLE, "account-enable") X(ACCOUNT_DISABLE, "account-disable") X(REFUSALS, "refusals") \
+    X(REPLAY, "replay")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
 

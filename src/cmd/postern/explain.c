@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * explain.c: postern explain FROM TO: what would happen to a mail, and why.
+ * explain.c: postern explain FROM TO [MESSAGE]: what would happen to a mail, and why; --replay: what another
+ * configuration would have done with the mail of the last days (protect.c).
  *
  * Looks the recipient's servers up itself, asks posternd (if it runs) for the MTA-STS policy, the
  * memory of the domain and the exceptions, then asks the same policy functions as a delivery does,
  * once for everything a server could turn out to do. Connects to no mail server.
  */
-#include "cmd/postern/postern.h"
+#include "cmd/postern/protect.h"
 #include "dns/mx.h"
 #include "mtasts/policy.h"
+#include "policy/inspection.h"
+#include "policy/ladder.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
 #include "store/domain.h"
@@ -28,6 +31,9 @@ struct explanation {
     bool running;       /* posternd answered */
     char sts_state[16], exception[600];
     struct sts_policy policy;
+    const struct conf *conf;
+    struct protection protection;
+    struct buf found; /* in the message, if one was given */
 };
 
 static const struct {
@@ -222,6 +228,7 @@ static void print_host(const struct explanation *e, size_t number)
 static void print_words(const struct explanation *e, const char *from, const char *to)
 {
     printf("Mail from <%s> to <%s>\n", from, to);
+    protect_print(e->conf, &e->protection, buf_str(&e->found));
     printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
@@ -295,6 +302,7 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
     }
     report_put_str(o, "from", str_c(from));
     report_put_str(o, "to", str_c(to));
+    report_put(o, "protection", protect_json(&e->protection, buf_str(&e->found)));
     report_put_str(o, "mx", str_c(mx_name(e->facts.mx)));
     report_put_str(o, "force", str_c(force_name(e->facts.force)));
     report_put_str(o, "rule", str_c(e->route.rule));
@@ -306,35 +314,102 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
     return o;
 }
 
+/* What the mail needs, into the facts of the decision. 0 or an exit status. */
+static int learn_needs(struct explanation *e, const char *from, struct str to, const char *message, const struct sender_words *w)
+{
+    struct sender sender;
+    uint64_t size = 0;
+    int r = message ? protect_inspect_file(e->conf, message, &e->found, &size) : 0;
+    if (r) {
+        return r;
+    }
+    protect_sender_of(e->conf, str_c(from), w, &sender);
+    const struct protect_mail mail = {.reverse_path = str_c(from), .forward_path = to, .login = str_c(sender.login), .client_ip = str_c(sender.client),
+                                      .size = size, .facts = buf_str(&e->found)};
+    struct ladder_order l;
+    protect_decide(e->conf, &mail, &e->protection);
+    ladder_of(e->conf, e->protection.ladder, &l);
+    bool below = ladder_next(&l, 0, ladder_built, false) < l.n;
+    e->facts.demand = e->protection.demand;
+    e->facts.counts = e->protection.counts;
+    e->facts.ladder = below && e->protection.demand != DEMAND_NONE ? LADDER_PORTAL : LADDER_NONE;
+    e->facts.force = e->protection.force > e->route.force ? e->protection.force : e->route.force;
+    return 0;
+}
+
+static int usage(void)
+{
+    fputs("postern: write: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
+          "a file with a mail (- is standard input), or postern explain --replay 7d\n", stderr);
+    return EXIT_USAGE;
+}
+
+/* The words before the addresses; their number, or -1. */
+static int take_words(const struct options *o, struct sender_words *w, const char **ret_since)
+{
+    int i = 0;
+    while (i < o->argc && strncmp(o->argv[i], "--", 2) == 0 && i + 1 < o->argc) {
+        const char **to = strcmp(o->argv[i], "--client") == 0 ? &w->client : strcmp(o->argv[i], "--login") == 0 ? &w->login : strcmp(o->argv[i], "--replay") == 0 ? ret_since : NULL;
+        if (!to) {
+            return -1;
+        }
+        *to = o->argv[i + 1];
+        i += 2;
+    }
+    return i;
+}
+
+static int explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
+{
+    const char *from = o->argv[first], *to = o->argv[first + 1], *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
+    rules_route(e->conf, str_c(from), str_c(to), &e->route);
+    e->facts = (struct facts){.force = e->route.force, .counts = COUNTS_CERT};
+    int r = learn_needs(e, from, str_c(to), message, w);
+    if (r) {
+        return r;
+    }
+    if (look_up(e, e->conf) < 0) {
+        return EXIT_NO;
+    }
+    e->facts.mx = mx_of(e);
+    learn_policy(e, o, strcmp(e->route.next_hop, "=relay") == 0 ? e->route.host : e->route.next_hop);
+    learn_memory(e, o);
+    learn_exceptions(e, o, conf_domain_of(str_c(to)));
+    if (o->json) {
+        print_json(explanation_json(e, from, to));
+    } else {
+        print_words(e, from, to);
+    }
+    return EXIT_OK;
+}
+
 int command_explain(const struct options *o)
 {
-    struct explanation e = {0};
+    struct explanation *e;
     struct address from, to;
+    struct sender_words words = {0};
     struct conf *conf;
-    if (o->argc != 2 || (*o->argv[0] && address_mailbox(str_c(o->argv[0]), true, &from) < 0) ||
-        address_mailbox(str_c(o->argv[1]), true, &to) < 0) {
-        fputs("postern: write: postern explain FROM TO, with two addresses (FROM may be \"\")\n", stderr);
-        return EXIT_USAGE;
+    const char *since = NULL;
+    int first = take_words(o, &words, &since);
+    if (since) {
+        return first == o->argc ? protect_replay(o, since) : usage();
+    }
+    if (first < 0 || (o->argc - first != 2 && o->argc - first != 3) || (*o->argv[first] && address_mailbox(str_c(o->argv[first]), true, &from) < 0) ||
+        address_mailbox(str_c(o->argv[first + 1]), true, &to) < 0) {
+        return usage();
     }
     int r = load_config(o, &conf);
     if (r) {
         return r;
     }
-    rules_route(conf, str_c(o->argv[0]), to.whole, &e.route);
-    r = look_up(&e, conf) < 0 ? EXIT_NO : EXIT_OK;
-    if (r == EXIT_OK) {
-        e.facts = (struct facts){.force = e.route.force, .counts = COUNTS_CERT, .mx = mx_of(&e)};
-        learn_policy(&e, o, strcmp(e.route.next_hop, "=relay") == 0 ? e.route.host : e.route.next_hop);
-        learn_memory(&e, o);
-        learn_exceptions(&e, o, to.domain);
-        if (o->json) {
-            print_json(explanation_json(&e, o->argv[0], o->argv[1]));
-        } else {
-            print_words(&e, o->argv[0], o->argv[1]);
-        }
-    }
-    mx_free(e.mx);
-    sts_policy_clear(&e.policy);
+    e = err_calloc(1, sizeof *e);
+    e->conf = conf;
+    e->found = BUF_INIT(INSPECTION_MAX);
+    r = explain(e, o, first, &words);
+    buf_free(&e->found);
+    mx_free(e->mx);
+    sts_policy_clear(&e->policy);
+    free(e);
     conf_free(conf);
     return r;
 }

@@ -269,8 +269,12 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         store_list(q->store, RCPT_STATE_END, LIST_MAX, send_message, send_rcpt, on_listed, w);
     } else if (verb == ADMIN_MESSAGE && id_parse(m->admin.argument, &id) == 0) {
         store_report(q->store, id, send_message, send_rcpt, send_attempt, on_message_read, w);
+    } else if (verb == ADMIN_REPLAY && str_to_u64(m->admin.argument, INT64_MAX, &id) == 0) {
+        store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection, on_listed, w);
     } else if (verb == ADMIN_MESSAGE) {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
+    } else if (verb == ADMIN_REPLAY) {
+        question_end(w, false, "this is not a time");
     } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {
         change(w);
     } else {

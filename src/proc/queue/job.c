@@ -361,7 +361,7 @@ static void tell_one(void *arg, const struct store_rcpt *r)
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
     it->r = *r;
-    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host, &it->r.orcpt};
+    struct str *texts[] = {&it->r.forward_path, &it->r.next_hop, &it->r.code, &it->r.reply, &it->r.host, &it->r.orcpt, &it->r.protection};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         must(arena_copy(&it->text, *texts[i], texts[i]) == 0);
     }
