@@ -64,7 +64,7 @@ static const char *meant_by(struct str raw, const char *const *words, size_t n_w
         }
         struct str core = inner(got), meant = inner(want);
         unsigned far = core.n < FOLDED_MAX - 1 ? str_distance(core, meant) : FOLDED_MAX;
-        if (meant.n >= NEAR_LEAST && far <= (meant.n >= 9 ? 2u : 1u) + (core.n == meant.n && meant.n < 9)) {
+        if (meant.n >= NEAR_LEAST && far <= (meant.n >= 12 ? 2u : 1u) + (core.n == meant.n && meant.n < 12)) {
             near = near ? near : words[i]; /* letters changed places: two changes */
         }
     }

@@ -75,6 +75,14 @@ void metrics_write(struct queue *q, struct buf *out)
     metric_put(out, "queue_under_way", "", map_len(q->jobs));
     metric_put(out, "queue_oldest_seconds", "", (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));
     metric_put(out, "would_have_been_plaintext_total", "", q->saved_from_clear);
+    metric_put(out, "inspections_total", "result=\"done\"", q->inspected);
+    metric_put(out, "inspections_total", "result=\"failed\"", q->not_inspected);
+    for (enum demand d = DEMAND_NONE; d < DEMAND_END; d++) {
+        char label[40];
+        snprintf(label, sizeof label, "demand=\"%s\"", demand_name(d));
+        metric_put(out, "recipients_decided_total", label, q->demands[d]);
+    }
+    metric_put(out, "ladder_steps_total", "", q->steps_down);
     metric_put(out, "store_free_octets", "", store_free_octets(q->store));
     metric_put(out, "domains_known", "", map_len(q->domains));
     metric_put(out, "probes_total", "", q->probes_done);

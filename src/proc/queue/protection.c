@@ -112,6 +112,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     memcpy(d->record, buf_str(&text).p, buf_len(&text));
     d->rcpt.protection = str_from(d->record, buf_len(&text));
     buf_free(&text);
+    q->demands[p->demand]++;
     rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
     d->rcpt.next_hop = str_c(d->route.next_hop);
     if (d->words[0]) {
@@ -164,6 +165,7 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     struct ladder_order l;
     char why[1024];
     struct buf text = BUF_INIT(PROTECT_RECORD_MAX), words = BUF_INIT(PROTECT_WORDS_MAX);
+    q->steps_down++;
     protect_record_read(r->protection, &record);
     ladder_of(child_conf(q->child), record.ladder, &l);
     snprintf(why, sizeof why, "no secure connection could be had: %s%s" STR_FMT, reason_sentence((enum reason)r->reason), r->reply.n > 0 ? "; " : "", STR_ARG(r->reply));

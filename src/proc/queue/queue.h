@@ -153,7 +153,7 @@ struct queue {
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
     struct inspector inspectors[INSPECT_MAX];
-    uint64_t inspected, not_inspected;
+    uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
     struct map *destinations;
     struct map *lanes; /* struct lane_key -> struct lane */
     struct map *jobs;   /* lease -> job */

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_protect.c: flags and what is nearly one, the lines of an inspection, the record of a protection, accounts with
+ * locks, rules in order, and the ladder with doubles for channels that are not built.
+ */
+#include "check.h"
+#include "policy/flags.h"
+#include "policy/inspection.h"
+#include "policy/policy.h"
+#include "policy/protect.h"
+#include "proc/queue/channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const words[] = {"[secure]", "[send secure]", "[sendsecure]", "[securetest]", "[cgnsecure]", "[marked for secure delivery]", "+encrypt+"};
+
+static const char *found(const char *text, bool near_alone, bool *ret_exact)
+{
+    struct flag_found f;
+    if (!flags_next(str_c(text), 0, words, ARRAY_LEN(words), near_alone, &f)) {
+        return NULL;
+    }
+    assert_true(f.at + f.n <= strlen(text) && f.n > 0);
+    *ret_exact = f.exact;
+    return f.meant;
+}
+
+/* S59 to S64, forgiving in case and blanks. */
+static void flags_as_people_write_them(void **state)
+{
+    static const struct {
+        const char *text, *meant;
+        bool exact;
+    } rows[] = {{"[secure] x", "[secure]", true},
+                {"x [SECURE]", "[secure]", true},
+                {"x [ Secure\t]", "[secure]", true},
+                {"[send  secure]", "[send secure]", true},
+                {"[SendSecure]", "[send secure]", true},
+                {"[cgnsecure]", "[cgnsecure]", true},
+                {"[Marked for\r\n secure delivery] x", "[marked for secure delivery]", true},
+                {"[securetest]", "[securetest]", true},
+                {"[secure\xc2\xa0]", "[secure]", true},
+                {"x +ENCRYPT+ y", "+encrypt+", true},
+                {"[secrue] x", "[secure]", false},
+                {"[secur] x", "[secure]", false},
+                {"(secure) x", "[secure]", false},
+                {"[secure} x", "[secure]", false},
+                {"secure] x", "[secure]", false},
+                {"x [secure", "[secure]", false},
+                {"[mark for secure delivery]", "[marked for secure delivery]", false},
+                {"Re: [EXTERNAL] minutes", NULL, false},
+                {"[source] code", NULL, false},
+                {"[insecure]", NULL, false},
+                {"see [1] and (2)", NULL, false},
+                {"a secure site", NULL, false},
+                {"x+encrypt+y", NULL, false},
+                {"", NULL, false},
+                {"[", NULL, false},
+                {"]", NULL, false},
+                {"[]", NULL, false}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool exact = false;
+        const char *meant = found(rows[i].text, false, &exact);
+        if ((meant == NULL) != (rows[i].meant == NULL) || (meant && (strcmp(meant, rows[i].meant) != 0 || exact != rows[i].exact))) {
+            fail_msg("\"%s\": %s %d", rows[i].text, meant ? meant : "none", exact);
+        }
+    }
+    bool exact;
+    assert_null(found("we wrote (secure) in it", true, &exact)); /* a body has brackets of its own */
+    assert_non_null(found("hello\n [secrue] \nregards", true, &exact));
+}
+
+static void lines_of_an_inspection(void **state)
+{
+    struct buf b = BUF_INIT(1000);
+    struct str f[INSPECTION_FIELDS], rest;
+    (void)state;
+    assert_int_equal(inspection_put(&b, "problem", (const struct str[]){STR("password"), STR("1.2"), STR("a\tb\nflag\t[secure]\tsubject")}, 3), 0);
+    rest = buf_str(&b);
+    assert_true(inspection_next(&rest, "problem", f));
+    assert_true(str_eq(f[2], STR("a b flag [secure] subject"))); /* a name cannot forge a line */
+    assert_false(inspection_has(buf_str(&b), "flag", STR("[secure]")));
+    size_t before = buf_len(&b);
+    char longest[2000];
+    memset(longest, 'x', sizeof longest);
+    for (int i = 0; i < 10; i++) {
+        size_t n = buf_len(&b);
+        if (inspection_put(&b, "x", (const struct str[]){str_from(longest, sizeof longest)}, 1) < 0) {
+            assert_int_equal(buf_len(&b), n);
+            before = n;
+            break;
+        }
+    }
+    assert_true(before > 500);
+    buf_free(&b);
+}
+
+static struct conf *conf_of(const char *blocks)
+{
+    struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
+    struct conf *c = NULL;
+    assert_int_equal(buf_printf(&text, "hostname a.test; listen smtp { address 127.0.0.1:25; } inside { domains in.test; networks 10.0.0.0/8; deliver-to b.test; }\n%s", blocks), 0);
+    if (conf_parse(buf_str(&text), "t", &problems, &c) < 0) {
+        fail_msg("%.*s", (int)buf_len(&problems), buf_str(&problems).p);
+    }
+    buf_free(&text);
+    buf_free(&problems);
+    return c;
+}
+
+static void decide(const struct conf *c, const char *from, const char *to, const char *facts, struct protection *p)
+{
+    const struct protect_mail m = {.reverse_path = str_c(from), .forward_path = str_c(to), .client_ip = STR("10.0.0.1"), .size = 1000, .facts = str_c(facts)};
+    protect_decide(c, &m, p);
+}
+
+/* The narrower account says more, unless a broader one locked it. */
+static void accounts_inherit(void **state)
+{
+    struct protection p;
+    (void)state;
+    struct conf *c = conf_of("ladder \"a\" { channels tls drop; } ladder \"b\" { channels hold; } group \"g\" { members x@in.test; }"
+                             "account default { protect secure; secure-from auth; ladder a; locked secure-from; } account @in.test { secure-from encrypt; protect none; }"
+                             "account group:g { protect escalated; ladder b; } account x@in.test { protect secure; }");
+    decide(c, "y@in.test", "r@out.test", "", &p);
+    assert_int_equal(p.demand, DEMAND_NONE);
+    assert_int_equal(p.counts, COUNTS_AUTH);
+    assert_string_equal(p.ladder, "a");
+    decide(c, "x@in.test", "r@out.test", "", &p);
+    assert_int_equal(p.demand, DEMAND_SECURE);
+    assert_string_equal(p.ladder, "b");
+    decide(c, "z@elsewhere.test", "r@out.test", "", &p);
+    assert_int_equal(p.demand, DEMAND_SECURE);
+    conf_free(c);
+}
+
+static void rules_in_order(void **state)
+{
+    struct protection p;
+    (void)state;
+    struct conf *c = conf_of("content \"k\" { pack p; mode enforce; }\n"
+                             "rule \"one\" { content k; to @bank.test; protect escalated; tag a; final yes; }\n"
+                             "rule \"two\" { content k; action hold; tag b; text \"looked at\"; }\n"
+                             "rule \"three\" { unread password crash; action bounce; }\n"
+                             "rule \"four\" { size-over 500; direction outbound; outbound require auth; }\n"
+                             "rule \"five\" { attachments *.exe pdf; tag c; mode report-only; }\n");
+    decide(c, "x@in.test", "r@bank.test", "content\tk\n", &p);
+    assert_int_equal(p.demand, DEMAND_ESCALATED);
+    assert_int_equal(p.action, PROTECT_PASS);
+    assert_int_equal(p.n_tags, 1);
+    assert_int_equal(p.force, FORCE_NONE);
+    decide(c, "x@in.test", "r@out.test", "content\tk\nproblem\tpassword\t2\tx.zip\n", &p);
+    assert_int_equal(p.action, PROTECT_BOUNCE); /* the stronger of hold and bounce */
+    assert_int_equal(p.force, FORCE_AUTH);
+    decide(c, "x@in.test", "r@out.test", "content\tk\n", &p);
+    assert_int_equal(p.action, PROTECT_HOLD);
+    assert_string_equal(p.text, "looked at");
+    decide(c, "x@in.test", "r@out.test", "failed\tcrash\n", &p);
+    assert_int_equal(p.action, PROTECT_BOUNCE); /* a rule for that, instead of holding */
+    decide(c, "x@in.test", "r@out.test", "attachment\tpdf\tletter.PDF\t10\t2\n", &p);
+    assert_int_equal(p.n_tags, 0);
+    assert_non_null(strstr(p.words, "report only: the rule \"five\" (line 7) would say: tag"));
+    conf_free(c);
+    c = conf_of("");
+    decide(c, "x@in.test", "r@out.test", "failed\tcrash\n", &p);
+    assert_int_equal(p.action, PROTECT_HOLD); /* never clean */
+    conf_free(c);
+}
+
+static void records_keep_their_meaning(void **state)
+{
+    struct buf b = BUF_INIT(PROTECT_RECORD_MAX);
+    struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .rung = 2, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
+    (void)state;
+    assert_int_equal(protect_record_write(&r, &b), 0);
+    protect_record_read(buf_str(&b), &s);
+    assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.rung == 2);
+    assert_string_equal(s.ladder, "my ladder");
+    assert_string_equal(s.tags, "a, b");
+    assert_true(str_eq(s.words, STR("one\ntwo\n")));
+    static const char *const odd[] = {"", "x", "9 9 9 9 9\ta\tb\n", "1 2\n", "1 1 1 1 99999999999\tl\tt\n"};
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        protect_record_read(str_c(odd[i]), &s);
+        assert_true(s.demand < DEMAND_END && s.rung < 256);
+    }
+    buf_reset(&b);
+    assert_int_equal(protect_record_write(&(struct protect_record){.counts = COUNTS_CERT, .ladder = "default"}, &b), 0);
+    assert_int_equal(buf_len(&b), 0); /* nothing special: nothing kept */
+    buf_free(&b);
+}
+
+/* --- the ladder --------------------------------------------------------------------------------------------- */
+
+static unsigned double_took;
+
+static void double_take(const struct channel_call *call)
+{
+    double_took++;
+    call->rcpt->state = RCPT_DELIVERED;
+}
+
+static void ladders_with_doubles(void **state)
+{
+    const struct ladder_order all = {.rungs = {{CHANNEL_TLS, 1000}, {CHANNEL_SMIME, 0}, {CHANNEL_PORTAL, 0}, {CHANNEL_HOLD, 0}}, .n = 4};
+    channel_table table;
+    struct store_rcpt r = {0};
+    const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "why"};
+    (void)state;
+    memcpy(table, channels_built, sizeof table);
+    struct protect_record secure = {.demand = DEMAND_SECURE}, escalated = {.demand = DEMAND_ESCALATED};
+    assert_true(channels_enter(table, &all, &secure, 0, &call)); /* transport */
+    assert_false(channels_enter(table, &all, &secure, secure.rung + 1, &call)); /* S/MIME and the portal are not built */
+    assert_true(r.state == RCPT_HELD && r.notice == NOTICE_DUE && secure.rung == 3);
+    table[CHANNEL_PORTAL].take = double_take; /* plugged in */
+    r = (struct store_rcpt){0};
+    assert_false(channels_enter(table, &all, &escalated, 0, &call));
+    assert_true(r.state == RCPT_DELIVERED && double_took == 1 && escalated.rung == 2);
+    const struct ladder_order tls_only = {.rungs = {{CHANNEL_TLS, 1000}}, .n = 1};
+    r = (struct store_rcpt){0};
+    assert_false(channels_enter(table, &tls_only, &escalated, 0, &call)); /* never by transport alone */
+    assert_true(r.state == RCPT_FAILED && r.reason == REASON_NO_SECURE_CHANNEL);
+}
+
+static void ladders_are_checked(void **state)
+{
+    struct ladder_order l;
+    struct conf *c = conf_of("ladder \"default\" { channels tls:30m hold; }");
+    (void)state;
+    ladder_of(c, "default", &l);
+    assert_true(l.n == 2 && l.rungs[0].patience_ms == 30 * 60 * 1000 && l.rungs[1].channel == CHANNEL_HOLD);
+    conf_free(c);
+    static const char *const bad[] = {"ladder \"a\" { channels hold tls; }", "ladder \"a\" { channels portal; }", "ladder \"a\" { channels hold:5m; }", "account default { ladder nowhere; }",
+                                      "account x { }", "rule \"r\" { content nothing; }", "rule \"r\" { unread everything; }", "group \"g\" { members a@b.test; } group \"g\" { members a@c.test; }",
+                                      "flags { in footer; }", "rule \"r\" { content k; inbound require tls; } content \"k\" { pack p; }"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
+        assert_int_equal(buf_printf(&text, "hostname a.test; listen smtp { address 127.0.0.1:25; }\n%s", bad[i]), 0);
+        c = NULL;
+        if (conf_parse(buf_str(&text), "t", &problems, &c) == 0) {
+            fail_msg("taken: %s", bad[i]);
+        }
+        assert_true(buf_len(&problems) > 0);
+        buf_free(&text);
+        buf_free(&problems);
+    }
+}
+
+/* What children get says the same, with the lines of the file. */
+static void lines_travel(void **state)
+{
+    struct buf text = BUF_INIT(1 << 20), problems = BUF_INIT(1 << 16);
+    struct conf *c = conf_of("\n\nrule \"here\" { protect secure; }"), *again;
+    (void)state;
+    assert_int_equal(conf_write(c, &text), 0);
+    assert_int_equal(conf_parse(buf_str(&text), "t", &problems, &again), 0);
+    assert_int_equal(again->rules[0].line, 4);
+    assert_int_equal(again->flags.words.n, 5);
+    assert_string_equal(again->flags.words.v[4], "[marked for secure delivery]");
+    conf_free(c);
+    conf_free(again);
+    buf_free(&text);
+    buf_free(&problems);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit),
+                                       cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
+                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
