@@ -6,6 +6,7 @@ _postern() {
         user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
         store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
+        explain) COMPREPLY=($(compgen -f -W "--client --login --replay" -- "$word")); return ;;
         detect) COMPREPLY=($(compgen -f -W "--packs --pack --mail --test" -- "$word")); return ;;
         --packs) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --pack) COMPREPLY=($(compgen -W "glba health hipaa labels pci people secrets uk-health us" -- "$word")); return ;;

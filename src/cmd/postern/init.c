@@ -80,6 +80,8 @@ static bool ask_for(struct fact *f, bool quietly)
 static int write_text(struct buf *out)
 {
     bool submission = facts[SUBMISSION].value[0] == 'y';
+    char first_domain[300];
+    str_copy_cut(str_slice(str_c(facts[DOMAINS].value), 0, str_find(str_c(facts[DOMAINS].value), ' ', 0)), first_domain, sizeof first_domain);
     int r = buf_printf(out,
         "# Postern. Every setting: man postern.conf. Check it: postern check-config. Is all well? postern doctor.\n\n"
         "hostname      %s;\n# shown to people in notices\norganization  \"%s\";\n%s%s%s\n"
@@ -100,9 +102,13 @@ static int write_text(struct buf *out)
         "# Forced encryption for one partner, both ways. Start with report-only, look at postern refusals, then enforce.\n"
         "# partner \"Example Bank\" {\n#     domains bank.example .bank.example;\n#     outbound require cert;\n"
         "#     inbound require tls; inbound-mode report-only;\n# }\n\n"
+        "# What must be protected: flags such as [secure] count without being named here. Mail that cannot go securely is\n"
+        "# held for somebody to look at (postern queue list). Content is only reported at first.\n"
+        "ladder \"default\" { channels tls:15m hold; }\n# content \"health\" { pack hipaa; mode report-only; }\n"
+        "# group \"mandatory\" { members legal@%s; protect escalated; }\n\n"
         "# Looked at daily, like every domain that gets mail: do they still offer encryption?\n# monitor { domains bank.example; }\n\n"
         "# DNSSEC, needed for DANE (Debian package dns-root-data).\nresolver { trust-anchor /usr/share/dns/root.ds; }\n\n"
-        "# Numbers for Prometheus.\n# metrics { address 127.0.0.1:9465; }\n");
+        "# Numbers for Prometheus.\n# metrics { address 127.0.0.1:9465; }\n", first_domain);
 }
 
 static int save(const char *path, struct str text)

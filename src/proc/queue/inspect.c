@@ -119,28 +119,21 @@ static bool is_answerable(const struct decided *d)
     return d->protection.action == PROTECT_REJECT || d->protection.action == PROTECT_ASK;
 }
 
-/* All recipients of the message are decided by this job, and all are refused, and the client waits. */
-static bool is_refused_whole(struct job *j, struct str facts, char *text, size_t size)
+/* All recipients of the message are among these, all are refused, and the client waits: the answer for it. */
+static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
 {
     const struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
-    size_t n = 0;
-    if (!h || !h->asker) {
-        return false;
+    bool refused = h && h->asker && h->asker->open == n;
+    for (size_t i = 0; i < n; i++) {
+        refused &= is_answerable(&all[i]);
     }
-    struct decided *d = err_calloc(1, sizeof *d);
-    bool all = true;
-    LIST_EACH (at, &j->items) {
-        const struct item *it = LIST_OF(at, struct item, link);
-        d->rcpt = it->r;
-        protection_decide(j->queue, &j->message, facts, d);
-        all &= is_answerable(d);
-        if (n++ == 0) {
-            const char *words = d->protection.text ? d->protection.text : d->protection.action == PROTECT_ASK ? reason_sentence(REASON_NEAR_MISS) : reason_sentence(REASON_REFUSED);
-            snprintf(text, size, "%s%s%.300s", words, d->protection.action == PROTECT_ASK ? ": " : "", d->protection.action == PROTECT_ASK ? d->words : "");
-        }
+    j->refusal[0] = '\0';
+    if (refused) {
+        const struct protection *p = &all[0].protection;
+        bool asks = p->action == PROTECT_ASK;
+        snprintf(j->refusal, sizeof j->refusal, "%s%s%.300s", p->text ? p->text : reason_sentence(asks ? REASON_NEAR_MISS : REASON_REFUSED), asks ? ": " : "", asks ? all[0].words : "");
     }
-    free(d);
-    return all && n == h->asker->open;
+    return refused;
 }
 
 static void keep_decision(struct item *it, const struct decided *d)
@@ -224,28 +217,34 @@ static void on_decided(void *arg, enum store_result result)
 static void decide(struct job *j)
 {
     struct queue *q = j->queue;
-    struct str facts = j->facts;
-    struct decided *d = err_calloc(1, sizeof *d);
-    bool refused = is_refused_whole(j, facts, j->refusal, sizeof j->refusal);
-    if (!refused) {
-        j->refusal[0] = '\0';
+    struct decided *all;
+    size_t n = 0;
+    LIST_EACH (at, &j->items) {
+        n++;
     }
+    all = err_calloc(n, sizeof *all);
+    n = 0;
+    LIST_EACH (at, &j->items) {
+        all[n].rcpt = LIST_OF(at, struct item, link)->r;
+        protection_decide(q, &j->message, j->facts, &all[n++]);
+    }
+    bool refused = is_refused_whole(j, all, n);
     j->n_copies = 0;
-    store_inspected(q->store, j->id, clock_wall_ms(), facts);
+    store_inspected(q->store, j->id, clock_wall_ms(), j->facts);
+    n = 0;
     LIST_EACH (at, &j->items) {
         struct item *it = LIST_OF(at, struct item, link);
-        d->rcpt = it->r;
-        protection_decide(q, &j->message, facts, d);
+        const struct decided *d = &all[n++];
         keep_decision(it, d);
         it->r.bounced |= refused; /* the client was told, and tells the sender */
         store_decided(q->store, &it->r);
         protection_notify(q, &j->message, d);
         if (it->r.state != RCPT_FAILED) {
-            add_copies(j, d, facts);
+            add_copies(j, d, j->facts);
         }
     }
     store_release_body(q->store, j->id);
-    free(d);
+    free(all);
     store_sync(q->store, on_decided, j);
 }
 
