@@ -174,6 +174,7 @@ static void *open_block(struct binder *b, const struct conf_node *n, const struc
            : strcmp(key->name, "group") == 0              ? open_one(b, n, "group", &b->conf->groups, &b->conf->n_groups, sizeof *b->conf->groups)
            : strcmp(key->name, "content") == 0            ? open_one(b, n, "content", &b->conf->contents, &b->conf->n_contents, sizeof *b->conf->contents)
            : strcmp(key->name, "account") == 0            ? open_one(b, n, "account", &b->conf->accounts_of, &b->conf->n_accounts_of, sizeof *b->conf->accounts_of)
+           : strcmp(key->name, "forward") == 0            ? open_one(b, n, "forward", &b->conf->forwards, &b->conf->n_forwards, sizeof *b->conf->forwards)
            : strcmp(key->name, "ladder") == 0             ? open_one(b, n, "ladder", &b->conf->ladders, &b->conf->n_ladders, sizeof *b->conf->ladders)
            : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
            : strcmp(key->name, "certificate") == 0        ? (void *)open_own(b, n)

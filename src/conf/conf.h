@@ -86,6 +86,14 @@ struct conf_account {
     struct conf_words locked;        /* names of settings that narrower accounts cannot change */
 };
 
+/* An inside address whose mail goes elsewhere. */
+struct conf_forward {
+    const char *name; /* the address */
+    int64_t line;
+    struct conf_words to;
+    int keep; /* 1: the mailbox inside gets it as well */
+};
+
 /* Ways below and beside transport, in order. */
 struct conf_ladder {
     const char *name;
@@ -142,6 +150,8 @@ struct conf {
     size_t n_contents;
     struct conf_account *accounts_of;
     size_t n_accounts_of;
+    struct conf_forward *forwards;
+    size_t n_forwards;
     struct conf_ladder *ladders;
     size_t n_ladders;
     struct {
@@ -234,6 +244,8 @@ bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str 
 bool conf_domain_listed(const struct conf_words *list, struct str domain);
 /* True when the domain is ours. */
 bool conf_is_inside(const struct conf *c, struct str domain);
+/* The forward of that address, or NULL. */
+const struct conf_forward *conf_forward_of(const struct conf *c, struct str address);
 /* The ladder of that name, or NULL. */
 const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *name);
 /* One word of a ladder: its channel's name and patience (0: none said). False: not a channel. */

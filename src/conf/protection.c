@@ -28,6 +28,16 @@ static void bad(const struct check *k, int64_t line, const char *fmt, ...)
     k->bad(k->arg, line, text);
 }
 
+const struct conf_forward *conf_forward_of(const struct conf *c, struct str address)
+{
+    for (size_t i = 0; i < c->n_forwards; i++) {
+        if (str_eq_nocase(str_c(c->forwards[i].name), address)) {
+            return &c->forwards[i];
+        }
+    }
+    return NULL;
+}
+
 const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *name)
 {
     for (size_t i = 0; name && i < c->n_ladders; i++) {
@@ -158,6 +168,19 @@ static void check_ladder(const struct check *k, const struct conf_ladder *l)
     }
 }
 
+static void check_forward(const struct check *k, const struct conf_forward *f)
+{
+    struct address address;
+    if (address_mailbox(str_c(f->name), true, &address) < 0 || !conf_is_inside(k->conf, address.domain)) {
+        bad(k, f->line, "forward: \"%s\" is not an address in a domain of ours", f->name);
+    }
+    for (size_t i = 0; i < f->to.n; i++) {
+        if (address_mailbox(str_c(f->to.v[i]), true, &address) < 0 || conf_is_inside(k->conf, address.domain)) {
+            bad(k, f->line, "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
+        }
+    }
+}
+
 void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *arg, int64_t line, const char *text))
 {
     static const char *const places[] = {"subject", "body", "header", "none"};
@@ -168,6 +191,9 @@ void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *a
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         check_rule(&k, &c->rules[i]);
+    }
+    for (size_t i = 0; i < c->n_forwards; i++) {
+        check_forward(&k, &c->forwards[i]);
     }
     for (size_t i = 0; i < c->n_ladders; i++) {
         check_ladder(&k, &c->ladders[i]);
@@ -182,6 +208,10 @@ void conf_protection_free(struct conf *c)
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         free(c->accounts_of[i].locked.v);
     }
+    for (size_t i = 0; i < c->n_forwards; i++) {
+        free(c->forwards[i].to.v);
+    }
+    free(c->forwards);
     for (size_t i = 0; i < c->n_ladders; i++) {
         free(c->ladders[i].channels.v);
     }

@@ -13,6 +13,7 @@
 #define IN_CERTIFICATE(field) offsetof(struct conf_client_certificate, field)
 #define IN_CONTENT(field) offsetof(struct conf_content, field)
 #define IN_ACCOUNT(field) offsetof(struct conf_account, field)
+#define IN_FORWARD(field) offsetof(struct conf_forward, field)
 #define IN_LADDER(field) offsetof(struct conf_ladder, field)
 #define IN_OWN(field) offsetof(struct conf_certificate, field)
 #define IN_LISTEN(field) offsetof(struct conf_listen, field)
@@ -246,6 +247,13 @@ const struct conf_key conf_schema[] = {
     TEXT("account", "ladder", CONF_TEXT, IN_ACCOUNT(ladder), NULL, false, "Name of their ladder."),
     TEXT("account", "locked", CONF_WORDS, IN_ACCOUNT(locked), NULL, false,
          "Settings of this block that narrower accounts cannot change: secure-from, protect, flags, ladder."),
+
+    BLOCK("", "forward", false, true, "address",
+          "Mail for an inside address goes elsewhere, over a connection that counts as secure or not at all. When such a connection "
+          "cannot be had the mail is delivered inside, and the forward is off until the domain has one again (postern forward audit)."),
+    LINE("forward", IN_FORWARD(line)),
+    TEXT("forward", "to", CONF_MATCHES, IN_FORWARD(to), NULL, true, "Addresses in other domains."),
+    CHOICE("forward", "keep", IN_FORWARD(keep), "no", "no yes", "yes: the mailbox inside gets the mail as well."),
 
     BLOCK("", "ladder", false, true, "name",
           "Ways for mail that must be protected, in order. The ladder named default is for everyone whose account names none; without it: tls."),

@@ -170,6 +170,9 @@ int conf_write(const struct conf *c, struct buf *out)
     for (size_t i = 0; r == 0 && i < c->n_accounts_of; i++) {
         r = write_block("account", c->accounts_of[i].name, &c->accounts_of[i], out);
     }
+    for (size_t i = 0; r == 0 && i < c->n_forwards; i++) {
+        r = write_block("forward", c->forwards[i].name, &c->forwards[i], out);
+    }
     for (size_t i = 0; r == 0 && i < c->n_ladders; i++) {
         r = write_block("ladder", c->ladders[i].name, &c->ladders[i], out);
     }

@@ -16,7 +16,8 @@
     X(RESOLVER, "resolver", "the name service cannot be trusted fully")                            \
     X(POISON, "poison", "quarantined a message over which two processes died")                    \
     X(OWN_CERTIFICATE, "own-certificate", "shows clients a certificate that ends soon")            \
-    X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear")
+    X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear") \
+    X(FORWARD, "forward", "has no secure connection: forwards to it are off")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

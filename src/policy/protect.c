@@ -466,22 +466,23 @@ void protect_record_of(const struct protection *p, struct protect_record *ret)
 
 int protect_record_write(const struct protect_record *r, struct buf *out)
 {
-    if (r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
+    if (!r->back[0] && r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
         return 0;
     }
-    return buf_printf(out, "%u %u %u %u %u\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung, r->ladder, r->tags, STR_ARG(r->words));
+    return buf_printf(out, "%u %u %u %u %u\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung, r->ladder, r->tags, r->back,
+                      STR_ARG(r->words));
 }
 
 void protect_record_read(struct str text, struct protect_record *ret)
 {
-    struct str line, numbers, ladder, tags, one;
+    struct str line, numbers, ladder, tags = STR(""), one;
     uint64_t n[5] = {0};
     static const uint64_t most[5] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255};
     *ret = (struct protect_record){.counts = COUNTS_CERT};
     if (text.n == 0 || !str_split(&text, '\n', &line) || !str_split(&line, '\t', &numbers) || !str_split(&line, '\t', &ladder)) {
         return;
     }
-    tags = line;
+    (void)str_split(&line, '\t', &tags);
     for (size_t i = 0; i < 5 && str_split(&numbers, ' ', &one); i++) {
         if (str_to_u64(one, most[i], &n[i]) < 0) {
             return;
@@ -491,4 +492,5 @@ void protect_record_read(struct str text, struct protect_record *ret)
                                    .rung = (unsigned)n[4], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
+    str_copy_cut(line, ret->back, sizeof ret->back);
 }

@@ -56,6 +56,7 @@ struct protect_record {
     bool remove_flags;
     unsigned rung;                     /* of the ladder it stands on */
     char ladder[PROTECT_NAME_MAX], tags[256];
+    char back[256];                    /* a forward: the inside address that gets it when it cannot go securely; "": none */
     struct str words;                  /* views the text that was read */
 };
 

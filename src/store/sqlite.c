@@ -520,6 +520,18 @@ void store_decided(struct store *s, const struct store_rcpt *r)
     }
 }
 
+void store_redirect(struct store *s, const struct store_rcpt *r)
+{
+    if (open_batch(s)) {
+        sqlite3_stmt *q = s->q[Q_REDIRECT];
+        bind_str(q, 1, r->forward_path);
+        bind_str(q, 2, r->next_hop);
+        bind_str(q, 3, r->protection);
+        bind_int(q, 4, r->rcpt);
+        store_run(s, Q_REDIRECT);
+    }
+}
+
 void store_add_copy(struct store *s, struct store_rcpt *r)
 {
     if (open_batch(s)) {

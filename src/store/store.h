@@ -119,6 +119,8 @@ void store_outcome(struct store *s, const struct store_rcpt *r);
 void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts);
 /* It is decided what a recipient needs and which way it goes: next_hop and protection, and what store_outcome() sets. */
 void store_decided(struct store *s, const struct store_rcpt *r);
+/* The recipient is another one now: forward_path, next_hop and protection. */
+void store_redirect(struct store *s, const struct store_rcpt *r);
 /* One more recipient of a message that is there already (r->id); its number is written back. */
 void store_add_copy(struct store *s, struct store_rcpt *r);
 void store_add_attempt(struct store *s, const struct store_attempt *a);

@@ -25,6 +25,9 @@ account default           {{ }}
 account @inside.test      {{ secure-from cert; }}
 account strict@inside.test {{ ladder strict; }}
 account never@inside.test  {{ secure-from never; protect secure; }}
+forward "away@inside.test" {{ to x@good.test; keep no; }}
+forward "both@inside.test" {{ to y@good.test y@nocrypt.test; }}
+forward "copied@inside.test" {{ to z@good.test; keep yes; }}
 rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house"; }}
 rule "locked"        {{ direction outbound; unread password; to @bank.test @good.test; action hold; text "what is under a password is looked at first"; }}
 rule "tagged"        {{ header "X-Kind: invoice"; tag invoice; notify admin@inside.test; copy-to archive@unsigned.test; }}
@@ -291,3 +294,38 @@ def test_waiting_for_inspection_outlives_a_crash(gateway):
         os.kill(pids[name], signal.SIGCONT)
     assert gateway.wait_state(message_id, 'held', 40)['protection']['demand'] == 'secure'
     client.close()
+
+
+# --- forwards that are kept to TLS ----------------------------------------------------------------------------
+
+def audit(gateway):
+    return {(f['address'], f['target']): f for f in json.loads(gateway.lab.postern('forward', 'audit', '--json').stdout)}
+
+
+def arrived(gateway, domain, rcpt, word):
+    return [m for m in gateway.lab.messages(domain) if rcpt in m['rcpts'] and word in m['data']]
+
+
+def test_a_forward_goes_over_tls(gateway):
+    report = decided(gateway, 'away@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-one')
+    assert [(r['forward-path'], r['state']) for r in report['recipients']] == [('x@good.test', 'delivered')]
+    assert report['attempts'][-1]['floor'] == 'cert' and 'kept to TLS' in because(report)
+    assert not arrived(gateway, 'inside.test', 'away@inside.test', 'forward-one')
+    report = decided(gateway, 'copied@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-two')
+    assert sorted(r['forward-path'] for r in report['recipients']) == ['copied@inside.test', 'z@good.test']
+
+
+def test_a_forward_without_tls_turns_back_and_is_off(gateway):
+    assert audit(gateway)[('both@inside.test', 'y@nocrypt.test')]['on']
+    code, message_id = sent(gateway, 'both@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-three')
+    assert gateway.lab.wait_for(lambda: arrived(gateway, 'inside.test', 'both@inside.test', 'forward-three')), gateway.lab.log()[-2000:]
+    assert gateway.lab.wait_for(lambda: arrived(gateway, 'good.test', 'y@good.test', 'forward-three'))
+    assert not arrived(gateway, 'nocrypt.test', 'y@nocrypt.test', 'forward-three'), 'nothing in clear'
+    report = gateway.lab.report(message_id)
+    assert any('delivered inside instead' in ' '.join(r['protection']['because']) for r in report['recipients'])
+    done = gateway.lab.postern('forward', 'audit')
+    assert done.returncode == 1 and 'OFF' in done.stdout and not audit(gateway)[('both@inside.test', 'y@nocrypt.test')]['on']
+    assert 'forward' in gateway.lab.postern('domains', 'alarms').stdout
+    attempts = len(gateway.lab.messages('inside.test'))
+    report = decided(gateway, 'both@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-four')
+    assert sorted(r['forward-path'] for r in report['recipients']) == ['both@inside.test', 'y@good.test'], 'it is off: no attempt'

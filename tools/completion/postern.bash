@@ -26,6 +26,6 @@ _postern() {
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
     esac
-    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect init doctor check-config reload --json --config --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect forward init doctor check-config reload --json --config --help --version" -- "$word"))
 }
 complete -F _postern postern

@@ -65,6 +65,7 @@ int command_refusals(const struct options *o);
 int command_store(const struct options *o);
 int command_init(const struct options *o);
 int command_doctor(const struct options *o);
+int command_forward(const struct options *o);
 int command_detect(const struct options *o);
 
 /* "2026-11-22 03:04" or "never". */

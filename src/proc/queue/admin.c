@@ -273,6 +273,9 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         store_each_since(q->store, (int64_t)id, LIST_MAX, send_message, send_rcpt, send_inspection, on_listed, w);
     } else if (verb == ADMIN_MESSAGE) {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
+    } else if (verb == ADMIN_FORWARDS) {
+        forwards_list(q, ch);
+        question_end(w, true, "");
     } else if (verb == ADMIN_REPLAY) {
         question_end(w, false, "this is not a time");
     } else if (verb == ADMIN_RETRY || verb == ADMIN_HOLD || verb == ADMIN_RELEASE || verb == ADMIN_DELETE) {

@@ -95,6 +95,7 @@ void domains_mark_listed(struct queue *q)
             domains_save(q, d);
         }
     }
+    forwards_check(q);
 }
 
 static void on_loaded(void *arg, enum store_result result)

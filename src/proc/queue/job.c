@@ -623,7 +623,8 @@ static void on_saved(void *arg, enum store_result result)
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
         if (r->state == RCPT_QUEUED) { /* after a notice, too: it may have come due while the notice held it */
-            queue_retry_at(q, j->to ? j->to : queue_destination(q, r->next_hop), r->next_ms);
+            bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* a forward may have turned back inside */
+            queue_retry_at(q, stays ? j->to : queue_destination(q, r->next_hop), r->next_ms);
         }
         q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
                           (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
@@ -639,7 +640,8 @@ static void save(struct job *j)
     struct buf list = BUF_INIT(sizeof rcpts - 1);
     LIST_EACH (at, &j->items) {
         struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
-        r->tls_offered |= j->tls_offered;
+        bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* what was seen there says nothing about the way inside */
+        r->tls_offered |= j->tls_offered && (stays || j->kind != JOB_DELIVER);
         (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
         if (j->kind == JOB_DELIVER) {
             store_outcome(q->store, r);

@@ -170,6 +170,7 @@ static void remember(struct queue *q, struct probing *p, const struct ipc_probe_
     }
     struct memory_change change = memory_probed(&d->d, &probe, alarms_middlebox(q), now, &rules);
     d->d.next_probe_ms = now + rules.interval - (int64_t)random_below((uint32_t)(rules.interval / 10 < 100000000 ? rules.interval / 10 : 100000000) + 1);
+    forwards_probed(q, d);
     domains_save(q, d);
     store_add_probe(q->store, &(struct store_probe){
                                   .domain = d->d.name, .at_ms = now, .not_after_ms = m->not_after, .outcome = m->outcome,

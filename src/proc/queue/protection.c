@@ -85,18 +85,33 @@ static void log_decision(const struct store_message *m, const struct store_rcpt 
              KV("action", protect_action_name(p->action)), KV("ladder", p->ladder), KV("why", words));
 }
 
+/* A forward goes over a secure connection; what escalates cannot be forwarded at all and goes back inside. */
+static void forward_needs(struct protection *p, const char *address)
+{
+    char words[PROTECT_WORDS_MAX];
+    p->demand = p->demand > DEMAND_SECURE ? p->demand : DEMAND_SECURE;
+    p->ladder = ""; /* transport alone, then back inside */
+    snprintf(words, sizeof words, "secure: forwarded for %.200s, which is kept to TLS\n%.1300s", address, p->words);
+    str_copy_cut(str_c(words), p->words, sizeof p->words);
+}
+
 void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
 {
     const struct conf *c = child_conf(q->child);
     const struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
-    struct protect_record record;
+    struct protect_record record, before;
     struct ladder_order ladder;
     struct buf text = BUF_INIT(sizeof d->record);
+    protect_record_read(d->rcpt.protection, &before);
     protect_decide(c, &mail, &d->protection);
+    if (before.back[0]) {
+        forward_needs(&d->protection, before.back);
+    }
     const struct protection *p = &d->protection;
     bool tells = m->reverse_path.n > 0 && notify_wants(d->rcpt.notify, NOTIFY_DELAY);
     one_line(p->words, d->words, sizeof d->words);
     protect_record_of(p, &record);
+    str_copy_cut(str_c(before.back), record.back, sizeof record.back);
     if (act(p, &d->rcpt, tells, d->words) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
@@ -149,7 +164,7 @@ bool protection_has_next(const struct queue *q, const struct protect_record *rec
 {
     struct ladder_order l;
     ladder_of(child_conf(q->child), record->ladder, &l);
-    return record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built), false) < l.n;
+    return record->back[0] || (record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built), false) < l.n);
 }
 
 int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record)
@@ -157,6 +172,32 @@ int64_t protection_patience_ms(const struct queue *q, const struct protect_recor
     struct ladder_order l;
     ladder_of(child_conf(q->child), record->ladder, &l);
     return record->rung < l.n ? l.rungs[record->rung].patience_ms : LADDER_PATIENCE_MS;
+}
+
+/* A forward that cannot go securely: the mailbox inside gets it, and the forward is off. */
+static int turn_back(struct queue *q, struct store_rcpt *r, struct protect_record *record, const char *why, struct arena *arena)
+{
+    struct route route;
+    struct protect_record inside = {.counts = COUNTS_CERT};
+    struct buf words = BUF_INIT(PROTECT_WORDS_MAX), text = BUF_INIT(PROTECT_RECORD_MAX);
+    forwards_failed(q, r->forward_path, record->back, why);
+    int e = buf_printf(&words, "was to be forwarded to " STR_FMT "; delivered inside instead: %.400s\n", STR_ARG(r->forward_path), why);
+    rules_route(child_conf(q->child), STR(""), str_c(record->back), &route);
+    inside.words = buf_str(&words);
+    e = e < 0 ? e : protect_record_write(&inside, &text);
+    e = e < 0 ? e : arena_copy(arena, str_c(record->back), &r->forward_path);
+    e = e < 0 ? e : arena_copy(arena, str_c(route.next_hop), &r->next_hop);
+    e = e < 0 ? e : arena_copy(arena, buf_str(&text), &r->protection);
+    if (e == 0) {
+        r->state = RCPT_QUEUED;
+        r->attempts = 0;
+        r->next_ms = r->last_ms;
+        r->tls_offered = false;
+        store_redirect(q->store, r);
+    }
+    buf_free(&words);
+    buf_free(&text);
+    return e;
 }
 
 int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena)
@@ -172,6 +213,9 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     struct str kept = STR("");
     if (arena_copy(arena, str_c(why), &kept) < 0) {
         return -ENOSPC;
+    }
+    if (record.back[0]) {
+        return turn_back(q, r, &record, kept.p, arena);
     }
     const struct channel_call call = {.rcpt = r, .tells_sender = tells_sender, .why = kept.p};
     (void)channels_enter(channels_built, &l, &record, record.rung + 1, &call);

@@ -290,6 +290,16 @@ void alarms_lost(struct queue *q, struct str domain);
 bool alarms_middlebox(const struct queue *q);
 void alarms_tick(struct queue *q);
 
+/* forwards.c: kept to TLS */
+bool forwards_is_off(const struct queue *q, struct str target);
+/* Mail for `address` could not go there securely: off, until a look finds otherwise. */
+void forwards_failed(struct queue *q, struct str target, const char *address, const char *why);
+/* What is known about a domain changed. */
+void forwards_probed(struct queue *q, struct domain *d);
+/* At the start and with a new configuration. */
+void forwards_check(struct queue *q);
+void forwards_list(struct queue *q, struct ipc_channel *to);
+
 /* exceptions.c */
 void exceptions_load(struct queue *q);
 /* The exception of that kind for a domain that is in force, or NULL. */

@@ -234,13 +234,38 @@ static void on_durable(void *arg, enum store_result result)
     free(s);
 }
 
-static size_t count_pending(const struct peer *p, uint64_t token)
+/* The most recipients that come of them: a forward makes several of one. */
+static size_t count_pending(const struct conf *c, const struct peer *p, uint64_t token)
 {
     size_t n = 0;
     LIST_EACH (it, &p->pending) {
-        n += LIST_OF(it, struct pending_rcpt, link)->token == token;
+        const struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
+        const struct conf_forward *f = r->token == token ? conf_forward_of(c, str_c(r->forward_path)) : NULL;
+        n += r->token == token ? 1 + (f ? f->to.n : 0) : 0;
     }
     return n;
+}
+
+/* The recipients a forward makes of one. True: the mailbox inside gets it, too (there is none, it keeps a copy, or one
+ * of them is off). */
+static bool take_forward(struct submission *s, const struct pending_rcpt *r, int64_t now)
+{
+    const struct conf_forward *f = conf_forward_of(child_conf(s->queue->child), str_c(r->forward_path));
+    bool inside = !f || f->keep;
+    for (size_t i = 0; f && i < f->to.n; i++) {
+        if (forwards_is_off(s->queue, str_c(f->to.v[i]))) {
+            inside = true;
+            continue;
+        }
+        struct buf text = BUF_INIT(PROTECT_RECORD_MAX);
+        struct protect_record record = {.demand = DEMAND_SECURE, .counts = COUNTS_CERT};
+        str_copy_cut(str_c(f->name), record.back, sizeof record.back);
+        must(protect_record_write(&record, &text) == 0);
+        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(err_strdup(f->to.v[i])), .notify = r->notify, .orcpt = str_c(str_dup(str_c(r->orcpt))),
+                                                     .protection = str_c(str_dup(buf_str(&text))), .state = RCPT_QUEUED, .next_ms = now};
+        buf_free(&text);
+    }
+    return inside;
 }
 
 static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
@@ -252,11 +277,13 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
             continue;
         }
         s->inspect |= !p->writes_own && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
-        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
-                                                     .notify = r->notify,
-                                                     .orcpt = str_c(str_dup(str_c(r->orcpt))),
-                                                     .state = RCPT_QUEUED,
-                                                     .next_ms = now};
+        if (p->writes_own || take_forward(s, r, now)) {
+            s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
+                                                         .notify = r->notify,
+                                                         .orcpt = str_c(str_dup(str_c(r->orcpt))),
+                                                         .state = RCPT_QUEUED,
+                                                         .next_ms = now};
+        }
         drop_pending(p, r);
     }
 }
@@ -272,6 +299,7 @@ static void decide_rcpts(struct submission *s)
             r->next_hop = str_c(err_strdup(INSPECT_HOP));
             continue;
         }
+        char *before = (char *)(uintptr_t)r->protection.p;
         d->rcpt = *r;
         if (s->peer->writes_own) {
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
@@ -283,6 +311,7 @@ static void decide_rcpts(struct submission *s)
         *r = d->rcpt;
         r->next_hop = str_c(str_dup(d->rcpt.next_hop));
         r->protection = str_c(str_dup(d->rcpt.protection));
+        free(before);
         r->code = str_c(str_dup(d->rcpt.code));
         r->reply = str_c(str_dup(d->rcpt.reply));
     }
@@ -318,7 +347,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     int64_t now = clock_wall_ms();
     uint64_t bounced[JOB_RCPTS_MAX];
     (void)fd;
-    size_t n = count_pending(p, m->submit.token);
+    size_t n = count_pending(child_conf(q->child), p, m->submit.token);
     must(n > 0);
     struct submission *s = err_calloc(1, sizeof *s + n * sizeof s->rcpts[0]);
     s->queue = q;
