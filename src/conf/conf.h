@@ -56,7 +56,8 @@ struct conf_rule {
     const char *ladder;        /* name, NULL: not said */
     int direction, flag, protect, action, mode, final; /* rule only, from here on */
     struct conf_words content, unread, attachments, clients, logins;
-    int64_t size_over;
+    int64_t size_over, ask_time;
+    int as_is;
     const char *header, *text, *tag, *notify, *copy_to;
 };
 
@@ -65,7 +66,7 @@ enum conf_secure_from { CONF_SECURE_DEFAULT, CONF_SECURE_ENCRYPT, CONF_SECURE_CE
 enum conf_protect { CONF_PROTECT_NONE, CONF_PROTECT_SECURE, CONF_PROTECT_ESCALATED };
 enum conf_mode { CONF_ENFORCE, CONF_REPORT_ONLY };
 enum conf_direction { CONF_ANY, CONF_OUTBOUND, CONF_INBOUND, CONF_INTERNAL };
-enum conf_action { CONF_PASS, CONF_REJECT, CONF_BOUNCE, CONF_HOLD };
+enum conf_action { CONF_PASS, CONF_REJECT, CONF_BOUNCE, CONF_HOLD, CONF_CHOOSE };
 enum conf_near_miss { CONF_NEAR_ASK, CONF_NEAR_PROTECT, CONF_NEAR_IGNORE };
 
 /* Something in a message that makes it worth protecting. */

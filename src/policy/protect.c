@@ -60,7 +60,7 @@ static void raise_demand(struct protection *p, enum demand to)
 
 /* --- who and where ---------------------------------------------------------------------------------------- */
 
-static bool is_from_inside(const struct conf *c, const struct protect_mail *m)
+bool protect_is_from_inside(const struct conf *c, const struct protect_mail *m)
 {
     return m->login.n > 0 || conf_net_listed(&c->inside_networks, m->client_ip);
 }
@@ -69,7 +69,7 @@ static enum protect_direction direction_of(const struct conf *c, const struct pr
 {
     struct str domain = conf_domain_of(m->forward_path);
     bool to_inside = domain.n == 0 || conf_is_inside(c, domain);
-    return !is_from_inside(c, m) ? DIRECTION_INBOUND : to_inside ? DIRECTION_INTERNAL : DIRECTION_OUTBOUND;
+    return !protect_is_from_inside(c, m) ? DIRECTION_INBOUND : to_inside ? DIRECTION_INTERNAL : DIRECTION_OUTBOUND;
 }
 
 /* How narrow a block about accounts is; 0: it is not about this sender. */
@@ -299,7 +299,7 @@ static void add_name(const char **list, size_t *n, const char *name)
 
 static enum protect_action action_of(int action)
 {
-    static const enum protect_action actions[] = {[CONF_PASS] = PROTECT_PASS, [CONF_REJECT] = PROTECT_REJECT, [CONF_BOUNCE] = PROTECT_BOUNCE, [CONF_HOLD] = PROTECT_HOLD};
+    static const enum protect_action actions[] = {[CONF_PASS] = PROTECT_PASS, [CONF_REJECT] = PROTECT_REJECT, [CONF_BOUNCE] = PROTECT_BOUNCE, [CONF_HOLD] = PROTECT_HOLD, [CONF_CHOOSE] = PROTECT_CHOOSE};
     return actions[action];
 }
 
@@ -337,6 +337,10 @@ static void take_rule(const struct conf_rule *r, struct protection *p, const cha
     }
     raise_demand(p, demand_of(r->protect));
     p->force = protect_rule_is_conditional(r) && (enum force)r->outbound > p->force ? (enum force)r->outbound : p->force;
+    if (r->action == CONF_CHOOSE && p->action < PROTECT_CHOOSE) {
+        p->may_send_as_is = r->as_is;
+        p->ask_ms = r->ask_time;
+    }
     act(p, action_of(r->action), r->text);
     *ladder = *ladder ? *ladder : r->ladder;
     add_name(p->tags, &p->n_tags, r->tag);
@@ -469,27 +473,28 @@ int protect_record_write(const struct protect_record *r, struct buf *out)
     if (!r->back[0] && r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
         return 0;
     }
-    return buf_printf(out, "%u %u %u %u %u\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung, r->ladder, r->tags, r->back,
+    return buf_printf(out, "%u %u %u %u %u %u %lld\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
+                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->ladder, r->tags, r->back,
                       STR_ARG(r->words));
 }
 
 void protect_record_read(struct str text, struct protect_record *ret)
 {
     struct str line, numbers, ladder, tags = STR(""), one;
-    uint64_t n[5] = {0};
-    static const uint64_t most[5] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255};
+    uint64_t n[7] = {0};
+    static const uint64_t most[7] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX};
     *ret = (struct protect_record){.counts = COUNTS_CERT};
     if (text.n == 0 || !str_split(&text, '\n', &line) || !str_split(&line, '\t', &numbers) || !str_split(&line, '\t', &ladder)) {
         return;
     }
     (void)str_split(&line, '\t', &tags);
-    for (size_t i = 0; i < 5 && str_split(&numbers, ' ', &one); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(n) && str_split(&numbers, ' ', &one); i++) {
         if (str_to_u64(one, most[i], &n[i]) < 0) {
             return;
         }
     }
     *ret = (struct protect_record){.demand = (enum demand)n[0], .counts = (enum counts)n[1], .force = (enum force)n[2], .remove_flags = n[3] != 0,
-                                   .rung = (unsigned)n[4], .words = text};
+                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .asked_until_ms = (int64_t)n[6], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
     str_copy_cut(line, ret->back, sizeof ret->back);

@@ -13,7 +13,7 @@
 enum { PROTECT_WORDS_MAX = 1600, PROTECT_LIST_MAX = 4, PROTECT_RECORD_MAX = 2048, PROTECT_NAME_MAX = 64 };
 
 /* What becomes of the message itself; the first rule that says one counts, and the strongest of rules and flags. */
-#define PROTECT_ACTIONS(X) X(PASS, "pass") X(HOLD, "hold") X(BOUNCE, "bounce") X(REJECT, "reject") X(ASK, "ask") X(TEST, "test")
+#define PROTECT_ACTIONS(X) X(PASS, "pass") X(CHOOSE, "choose") X(HOLD, "hold") X(BOUNCE, "bounce") X(REJECT, "reject") X(ASK, "ask") X(TEST, "test")
 #define PROTECT_ACTION_ENUM(n, s) PROTECT_##n,
 enum protect_action { PROTECT_ACTIONS(PROTECT_ACTION_ENUM) PROTECT_ACTION_END };
 
@@ -32,6 +32,8 @@ struct protection {
     enum force force;         /* of rules that depend on the message; rules_route() has the others */
     enum protect_action action;
     const char *text;         /* the rule's words for the sender, or NULL; borrowed from conf */
+    bool may_send_as_is;      /* a sender who is asked */
+    int64_t ask_ms;           /* how long he has */
     const char *ladder;       /* name */
     bool remove_flags;        /* take them out of the subject */
     const char *tags[PROTECT_LIST_MAX], *notify[PROTECT_LIST_MAX], *copy_to[PROTECT_LIST_MAX];
@@ -42,6 +44,7 @@ struct protection {
 /* True when the rule asks more than who sends to whom: rules_route() leaves it to protect_decide(). */
 bool protect_rule_is_conditional(const struct conf_rule *r);
 /* True when something in the configuration wants this mail read before it is decided. */
+bool protect_is_from_inside(const struct conf *c, const struct protect_mail *m);
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m);
 void protect_decide(const struct conf *c, const struct protect_mail *m, struct protection *ret);
 const char *protect_action_name(enum protect_action a);
@@ -54,6 +57,8 @@ struct protect_record {
     enum counts counts;
     enum force force;
     bool remove_flags;
+    bool asked, may_send_as_is;        /* its sender is asked what to do... */
+    int64_t asked_until_ms;            /* ...until then */
     unsigned rung;                     /* of the ladder it stands on */
     char ladder[PROTECT_NAME_MAX], tags[256];
     char back[256];                    /* a forward: the inside address that gets it when it cannot go securely; "": none */

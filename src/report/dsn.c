@@ -49,6 +49,7 @@ static const struct action_words words_of[] = {
     [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
     [DSN_TESTED] = {"failed", "Test of secure mail: what would have happened", "was a test and went to nobody"},
     [DSN_ASKED] = {"failed", "Did you mean to send this securely?", "went to nobody, because of a question"},
+    [DSN_CHOICE] = {"delayed", "Please decide: your message waits for you", "waits for you; it has not reached"},
     [DSN_HELD] = {"delayed", "Your message is held", "is held; it has not reached"},
     [DSN_WAITS_FOR_TLS] = {"delayed", "Your message waits for a secure connection", "has not reached"},
     [DSN_DELAYED] = {"delayed", "Your message has not been delivered yet", "has not reached"},
@@ -68,12 +69,12 @@ static enum dsn_action gravest(const struct dsn *d)
 
 static bool is_delayed(enum dsn_action a)
 {
-    return a == DSN_WAITS_FOR_TLS || a == DSN_DELAYED || a == DSN_HELD;
+    return a == DSN_WAITS_FOR_TLS || a == DSN_DELAYED || a == DSN_HELD || a == DSN_CHOICE;
 }
 
 static struct str status_of(const struct dsn_rcpt *r)
 {
-    char class = is_delayed(r->action) ? '4' : r->action < DSN_HELD ? '5' : '2';
+    char class = is_delayed(r->action) ? '4' : r->action < DSN_CHOICE ? '5' : '2';
     if (r->code.n > 0 && r->code.p[0] == class) {
         return r->code;
     }
@@ -131,11 +132,28 @@ static int put_ending(const struct dsn *d, enum dsn_action worst, struct buf *ou
                       next, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
+/* One line for each choice; a mail to its address, from the same sender, makes it. */
+static int put_choices(const struct dsn *d, struct buf *out)
+{
+    struct str rest = d->choices, line;
+    int e = buf_add(out, STR("Nothing was sent yet. Choose by sending an empty mail to one of these addresses\r\n(in most mail programs: click on it, then send):\r\n\r\n"));
+    while (e == 0 && rest.n > 0 && str_split(&rest, '\n', &line)) {
+        size_t tab = str_find(line, '\t', 0);
+        if (tab < line.n) {
+            e = buf_printf(out, "  " STR_FMT ":\r\n    mailto:" STR_FMT "\r\n\r\n", STR_ARG(str_slice(line, 0, tab)), STR_ARG(str_slice(line, tab + 1, line.n)));
+        }
+    }
+    return e < 0 ? e : buf_add(out, STR("The choice is recorded. Without one the message comes back to you in the end.\r\n\r\n"));
+}
+
 /* What will happen next, and what the sender can do. */
 static int put_delay_ending(const struct dsn *d, struct buf *out)
 {
     char until[DATE_MAX];
     bool has_admin = d->administrator.n > 0;
+    if (gravest(d) == DSN_CHOICE) {
+        return put_choices(d, out);
+    }
     if (gravest(d) == DSN_HELD) {
         return buf_printf(out, "Nothing is lost and nothing was sent. You do not need to send it again: somebody\r\n"
                                "looks at it, and lets it go or sends it back. Ask %s" STR_FMT ".\r\n\r\n",
@@ -166,7 +184,7 @@ static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
         e = put_person(d, &d->rcpts[i], out);
     }
-    return e < 0 ? e : worst < DSN_HELD ? put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+    return e < 0 ? e : worst < DSN_CHOICE ? put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
 }
 
 /* RFC 3464 2.3.1: only where the sender named it. */

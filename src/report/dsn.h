@@ -7,7 +7,7 @@
 
 /* What the notice says about a recipient (RFC 3464 2.3.3). RELAYED: handed to a server that gives no
  * notices of its own; what it does with it is not known. */
-enum dsn_action { DSN_FAILED, DSN_TESTED, DSN_ASKED, DSN_HELD, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+enum dsn_action { DSN_FAILED, DSN_TESTED, DSN_ASKED, DSN_CHOICE, DSN_HELD, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
 
 struct dsn_rcpt {
     enum dsn_action action;
@@ -33,6 +33,7 @@ struct dsn {
     bool utf8;
     struct str envid;   /* xtext; may be empty */
     int64_t until_ms;   /* when a delayed mail comes back */
+    struct str choices; /* of DSN_CHOICE: lines of words, a tab, an address */
 };
 
 /* Appends the whole message, CRLF lines. 0 or -ENOSPC. */

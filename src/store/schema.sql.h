@@ -23,6 +23,7 @@
 /* What version 4 brought: what was found in a message, and what it needs (policy/inspection.h, policy/protect.h). */
 #define STORE_TABLES_4                                                                             \
     "CREATE TABLE inspection (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, facts TEXT NOT NULL);"    \
+    "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"                \
     "CREATE INDEX recipient_held_notice ON recipient (id) WHERE state = 1 AND notice = 1;"
 
 static const char store_schema[] =

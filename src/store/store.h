@@ -115,6 +115,9 @@ void store_enqueue(struct store *s, const struct store_message *m, struct store_
                    void *arg);
 /* Outcome of one recipient: state, attempts, next_ms, last_ms, reason, code, reply, host, bounced, notice, protection. */
 void store_outcome(struct store *s, const struct store_rcpt *r);
+/* The secret of that name, 32 random octets made by the first who asks; fn runs once. 0 or -errno. */
+typedef void (*store_secret_fn)(void *arg, struct str secret);
+int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg) MUST_USE;
 /* What was found in a message; a second time replaces it. */
 void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts);
 /* It is decided what a recipient needs and which way it goes: next_hop and protection, and what store_outcome() sets. */

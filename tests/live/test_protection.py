@@ -4,6 +4,7 @@ import email
 import email.message
 import json
 import os
+import re
 import smtplib
 import subprocess
 import time
@@ -31,6 +32,8 @@ forward "copied@inside.test" {{ to z@good.test; keep yes; }}
 rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house"; }}
 rule "locked"        {{ direction outbound; unread password; to @bank.test @good.test; action hold; text "what is under a password is looked at first"; }}
 rule "tagged"        {{ header "X-Kind: invoice"; tag invoice; notify admin@inside.test; copy-to archive@unsigned.test; }}
+rule "asks"         {{ direction outbound; header "X-Kind: ask"; action ask; as-is yes; text "It looks like health data."; }}
+rule "asks soon"    {{ direction outbound; header "X-Kind: soon"; protect secure; action ask; ask-time 2s; }}
 rule "trial"         {{ direction outbound; to @postfix.test; protect escalated; mode report-only; }}
 rule "auditors"      {{ from audit@inside.test; content health; to @unsigned.test; outbound require auth; }}
 rule "inbound"       {{ direction inbound; attachments program; action reject; text "no programs, please"; }}
@@ -329,3 +332,59 @@ def test_a_forward_without_tls_turns_back_and_is_off(gateway):
     attempts = len(gateway.lab.messages('inside.test'))
     report = decided(gateway, 'both@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-four')
     assert sorted(r['forward-path'] for r in report['recipients']) == ['both@inside.test', 'y@good.test'], 'it is off: no attempt'
+
+
+# --- the sender decides ---------------------------------------------------------------------------------------
+
+def choices(gateway, sender):
+    """The addresses that the sender's newest notice offers, by their letter."""
+    notice = gateway.lab.wait_for(lambda: [n for n in notices(gateway, sender) if 'choice+' in str(n)], 15)[-1]
+    assert notice['Subject'] == 'Please decide: your message waits for you'
+    return {m[7]: m for m in re.findall(r'mailto:(choice\+\S+)', notice.get_payload()[0].get_payload())}
+
+
+def choose(gateway, address, sender, source=INSIDE):
+    client = gateway.smtp(source)
+    client.mail(sender)
+    code, text = client.rcpt(address)
+    if code == 250:
+        code, text = client.data('Subject: \r\n\r\n')
+    client.quit()
+    return code, text.decode().split()[-1]
+
+
+def test_the_sender_decides(gateway):
+    report = decided(gateway, 'x@good.test', sender='asked@inside.test', headers='X-Kind: ask\r\n', text='chosen-one')
+    assert report['recipients'][0]['state'] == 'held' and report['recipients'][0]['reason'] == 'asked'
+    offered = choices(gateway, 'asked@inside.test')
+    assert set(offered) == set('pnad')
+    other = offered['a'][:-20] + 'zzzz' + offered['a'][-16:]
+    for address, sender in ((other, 'asked@inside.test'), (offered['a'], 'boss@inside.test'), (offered['a'].replace('+a', '+p'), 'asked@inside.test')):
+        code, number = choose(gateway, address, sender)
+        assert code == 250 and gateway.wait_state(number, 'returned')['detail'] == 'this choice is not one that was offered to you'
+    assert choose(gateway, offered['a'], 'asked@inside.test', OUTSIDE)[0] == 550, 'only from inside'
+    assert gateway.state(report['id'])['state'] == 'held'
+    code, number = choose(gateway, offered['a'].upper().replace('CHOICE', 'choice').replace('GATEWAY.TEST', 'gateway.test'), 'Asked@Inside.test')
+    assert code == 250
+    found = gateway.wait_state(report['id'], 'delivered')
+    assert 'the sender chose: send it as it is: the recipient agreed to that' in ' '.join(found['protection']['because'])
+    assert gateway.state(number)['state'] == 'delivered' and gateway.state(number)['reason'] == 'taken'
+    code, number = choose(gateway, offered['p'], 'asked@inside.test')
+    assert gateway.wait_state(number, 'returned')['detail'] == 'this choice was made already, or its time is over'
+
+
+def test_protected_or_not_at_all(gateway):
+    report = decided(gateway, 'x@good.test', sender='asked2@inside.test', headers='X-Kind: ask\r\n', text='chosen-two')
+    choose(gateway, choices(gateway, 'asked2@inside.test')['p'], 'asked2@inside.test')
+    assert gateway.wait_state(report['id'], 'delivered')['protection']['demand'] == 'secure'
+    report = decided(gateway, 'x@good.test', sender='asked3@inside.test', headers='X-Kind: ask\r\n', text='chosen-three')
+    choose(gateway, choices(gateway, 'asked3@inside.test')['d'], 'asked3@inside.test')
+    gateway.wait_state(report['id'], 'deleted')
+    assert not arrived(gateway, 'good.test', 'x@good.test', 'chosen-three')
+
+
+def test_no_choice_comes_back(gateway):
+    report = decided(gateway, 'x@good.test', sender='asked4@inside.test', headers='X-Kind: soon\r\n', text='chosen-four')
+    assert set(choices(gateway, 'asked4@inside.test')) == set('pd'), 'as it is was not allowed'
+    found = gateway.wait_state(report['id'], 'returned', 60)
+    assert found['detail'] == 'no choice was made in time; it was sent to nobody'

@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include "seal/rest.h"
+#include "seal/token.h"
 #include "tls/aead.h"
 
 #include <sodium.h>
@@ -139,8 +140,32 @@ static void old_bodies(void **state)
     check_str(buf_str(&back), "hello");
 }
 
+/* Every changed letter is noticed; the case of letters is not. */
+static void tokens(void **state)
+{
+    unsigned char secret[TOKEN_SECRET] = {1, 2, 3}, other[TOKEN_SECRET] = {1, 2, 4};
+    char token[TOKEN_TEXT], again[TOKEN_TEXT], changed[TOKEN_TEXT];
+    (void)state;
+    assert_int_equal(rest_init(), 0);
+    token_make(secret, STR("choice p 1"), token);
+    token_make(secret, STR("choice p 1"), again);
+    assert_int_equal(strlen(token), TOKEN_TEXT - 1);
+    assert_string_equal(token, again);
+    assert_true(token_ok(secret, STR("choice p 1"), str_c(token)));
+    assert_false(token_ok(secret, STR("choice p 2"), str_c(token)));
+    assert_false(token_ok(other, STR("choice p 1"), str_c(token)));
+    for (size_t i = 0; i < TOKEN_TEXT - 1; i++) {
+        memcpy(changed, token, sizeof changed);
+        changed[i] = (char)(changed[i] >= 'a' ? changed[i] - 32 : changed[i]);
+        assert_true(token_ok(secret, STR("choice p 1"), str_c(changed)));
+        changed[i] = token[i] == '7' ? '8' : '7';
+        assert_false(token_ok(secret, STR("choice p 1"), str_c(changed)));
+        assert_false(token_ok(secret, STR("choice p 1"), str_from(token, i)));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gcm_vectors), cmocka_unit_test(old_bodies), cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tokens), cmocka_unit_test(gcm_vectors), cmocka_unit_test(old_bodies), cmocka_unit_test(round_trips), cmocka_unit_test(changes_are_noticed), cmocka_unit_test(only_keys_can_unwrap)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,7 +179,11 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
     struct protect_record need;
     struct route route;
     char pins[4096];
+    CLEANUP(buf_free) struct buf offered = BUF_INIT(1000);
     protection_record(&first->r, &need);
+    if (j->kind == JOB_NOTICE && need.asked) {
+        choices_addresses(q, m, &first->r, &offered);
+    }
     rules_route(c, m->reverse_path, first->r.forward_path, &route);
     route.force = need.force > route.force ? need.force : route.force;
     pins_of(&route, pins, sizeof pins);
@@ -208,6 +212,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                 .remove_flags = need.remove_flags,
                 .tags = str_c(need.tags),
+                .choices = buf_str(&offered),
                 .reqtls = m->reqtls,
                 .trno = m->report ? TRNO_REPORT : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF,
                 .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,

@@ -202,6 +202,10 @@ static void on_start(void *owner, struct child *c)
     accounts_load(q);
     monitor_start(q);
     q->alarms_due = true;
+    if (store_secret(q->store, "choices", choices_secret, q) < 0) {
+        log_error("store-unreadable", KV("what", "the secret of choices; ending to try again"));
+        exit(1);
+    }
     queue_load(q);
     queue_reroute(q);
 }

@@ -52,12 +52,17 @@ static void fail(struct store_rcpt *r, enum reason reason, const char *words)
 }
 
 /* What comes of the action; true: the ladder has the next word. */
-static bool act(const struct protection *p, struct store_rcpt *r, bool tells, const char *words)
+static bool act(const struct protection *p, struct store_rcpt *r, bool tells, bool has_sender, const char *words)
 {
     const struct channel_call call = {.rcpt = r, .tells_sender = tells, .why = p->text ? p->text : words};
     switch (p->action) {
     case PROTECT_PASS:
         return true;
+    case PROTECT_CHOOSE: /* a mail that has no sender is held for somebody else to look at */
+        channels_built[CHANNEL_HOLD].take(&call);
+        r->reason = has_sender ? REASON_ASKED : REASON_HELD;
+        r->notice = has_sender ? NOTICE_DUE : NOTICE_NONE;
+        break;
     case PROTECT_HOLD:
         channels_built[CHANNEL_HOLD].take(&call);
         break;
@@ -112,7 +117,10 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     one_line(p->words, d->words, sizeof d->words);
     protect_record_of(p, &record);
     str_copy_cut(str_c(before.back), record.back, sizeof record.back);
-    if (act(p, &d->rcpt, tells, d->words) && p->demand != DEMAND_NONE) {
+    record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
+    record.may_send_as_is = record.asked && p->may_send_as_is;
+    record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
+    if (act(p, &d->rcpt, tells, m->reverse_path.n > 0, d->words) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
         (void)channels_enter(channels_built, &ladder, &record, 0, &call);

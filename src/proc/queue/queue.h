@@ -153,6 +153,8 @@ struct queue {
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
     struct inspector inspectors[INSPECT_MAX];
+    unsigned char choice_secret[32];
+    int64_t choices_looked_ms;
     uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
     struct map *destinations;
     struct map *lanes; /* struct lane_key -> struct lane */
@@ -299,6 +301,15 @@ void forwards_probed(struct queue *q, struct domain *d);
 /* At the start and with a new configuration. */
 void forwards_check(struct queue *q);
 void forwards_list(struct queue *q, struct ipc_channel *to);
+
+/* choices.c: senders who are asked */
+void choices_secret(void *arg, struct str secret);
+/* A line for each choice: its words, a tab, its address. */
+void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out);
+bool choices_is_one(const struct queue *q, struct str forward_path);
+/* A mail (m) to a choice: applied, or words for why not. */
+const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path);
+void choices_tick(struct queue *q);
 
 /* exceptions.c */
 void exceptions_load(struct queue *q);

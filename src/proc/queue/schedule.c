@@ -415,6 +415,7 @@ static void on_tick(void *arg)
     store_expire(q->store, now - keep_ms, EXPIRE_BATCH);
     q->bounces_due = true; /* those that could not be written before */
     queue_notice_start(q);
+    choices_tick(q);
     queue_check_space(q);
     tick_within(q, soonest - now, TICK_MS);
 }

@@ -276,7 +276,7 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
         if (r->token != s->token) {
             continue;
         }
-        s->inspect |= !p->writes_own && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
+        s->inspect |= !p->writes_own && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
         if (p->writes_own || take_forward(s, r, now)) {
             s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                          .notify = r->notify,
@@ -288,6 +288,18 @@ static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
     }
 }
 
+/* A mail to a choice ends here: what is in it is read by nobody. */
+static void take_choice(struct submission *s, struct store_rcpt *r)
+{
+    const char *problem = choices_take(s->queue, &s->hot->m, r->forward_path);
+    r->next_hop = str_c(err_strdup("=choice"));
+    r->state = problem ? RCPT_FAILED : RCPT_DELIVERED;
+    r->reason = problem ? REASON_REFUSED : REASON_TAKEN;
+    r->code = str_c(err_strdup(problem ? "5.7.1" : "2.0.0"));
+    r->reply = str_c(err_strdup(problem ? problem : "the choice was recorded"));
+    r->bounced = !problem;
+}
+
 /* Which way each goes: to be inspected first, or decided now. Our own mail needs nothing. */
 static void decide_rcpts(struct submission *s)
 {
@@ -295,6 +307,10 @@ static void decide_rcpts(struct submission *s)
     struct decided *d = err_calloc(1, sizeof *d);
     for (size_t i = 0; i < s->n_rcpts; i++) {
         struct store_rcpt *r = &s->rcpts[i];
+        if (choices_is_one(q, r->forward_path) && !s->peer->writes_own) {
+            take_choice(s, r);
+            continue;
+        }
         if (s->inspect) {
             r->next_hop = str_c(err_strdup(INSPECT_HOP));
             continue;
@@ -373,6 +389,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         store_set_alarm_mailed(q->store, m->submit.about_id, now);
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
+    store_release_body(q->store, message.id); /* if it was only for ourselves (a choice), nobody needs it */
 }
 
 const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_rcpt},

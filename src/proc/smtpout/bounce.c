@@ -46,7 +46,7 @@ static void redact(struct str headers, struct buf *out)
 static enum dsn_action action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
     if (d->kind == KIND_NOTICE) {
-        return r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
+        return r->reason == REASON_ASKED ? DSN_CHOICE : r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
     }
     if (r->reason == REASON_TESTED || r->reason == REASON_NEAR_MISS) {
         return r->reason == REASON_TESTED ? DSN_TESTED : DSN_ASKED;
@@ -73,7 +73,7 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
                             .administrator = str_c(c->admin), .to = d->reverse_path, .id = str_c(id),
                             .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
                             .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = d->is_utf8,
-                            .envid = d->envid, .until_ms = d->arrived_ms + c->queue.lifetime};
+                            .envid = d->envid, .choices = d->choices, .until_ms = d->arrived_ms + c->queue.lifetime};
     must(dsn_write(&dsn, out) == 0);
     free(rcpts);
 }

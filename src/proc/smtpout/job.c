@@ -173,6 +173,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->exception = keep(d, j->exception);
     d->remove_flags = j->remove_flags != 0;
     d->tags = keep(d, j->tags);
+    d->choices = keep(d, j->choices);
     d->edits_head = d->remove_flags || d->tags.n > 0 || j->demand != DEMAND_NONE;
     d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
     d->body = keep(d, j->body);

@@ -119,7 +119,7 @@ struct delivery {
     int64_t spool_at;
     bool has_key, body_ended;
     bool remove_flags, edits_head; /* the header section changes on its way (head.c) */
-    struct str tags;
+    struct str tags, choices;
     struct buf head;
     unsigned char key[REST_KEY];
     struct rest_reader *reader;
