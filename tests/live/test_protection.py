@@ -28,6 +28,8 @@ account strict@inside.test {{ ladder strict; }}
 account never@inside.test  {{ secure-from never; protect secure; }}
 forward "away@inside.test" {{ to x@good.test; keep no; }}
 forward "both@inside.test" {{ to y@good.test y@nocrypt.test; }}
+forward "seen@inside.test" {{ to x@plain.test; }}
+monitor {{ probe no; }}
 forward "copied@inside.test" {{ to z@good.test; keep yes; }}
 rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house"; }}
 rule "locked"        {{ direction outbound; unread password; to @bank.test @good.test; action hold; text "what is under a password is looked at first"; }}
@@ -332,6 +334,15 @@ def test_a_forward_without_tls_turns_back_and_is_off(gateway):
     attempts = len(gateway.lab.messages('inside.test'))
     report = decided(gateway, 'both@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-four')
     assert sorted(r['forward-path'] for r in report['recipients']) == ['both@inside.test', 'y@good.test'], 'it is off: no attempt'
+
+
+def test_a_look_switches_a_forward_off(gateway):
+    """What is set is measured against what is known: no mail has to fail first."""
+    assert audit(gateway)[('seen@inside.test', 'x@plain.test')]['on']
+    gateway.lab.postern('probe', '--quick', 'plain.test')
+    assert gateway.lab.wait_for(lambda: not audit(gateway)[('seen@inside.test', 'x@plain.test')]['on'])
+    report = decided(gateway, 'seen@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-five')
+    assert [r['forward-path'] for r in report['recipients']] == ['seen@inside.test']
 
 
 # --- the sender decides ---------------------------------------------------------------------------------------
