@@ -251,8 +251,14 @@ const struct conf_forward *conf_forward_of(const struct conf *c, struct str addr
 const struct conf_ladder *conf_ladder_named(const struct conf *c, const char *name);
 /* One word of a ladder: its channel's name and patience (0: none said). False: not a channel. */
 bool conf_channel_parse(struct str word, struct str *ret_name, int64_t *ret_patience_ms);
-/* True when the list (addresses, @domain, @.suffix, group:NAME, login:NAME) covers somebody now. */
-bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login);
+/* True when the list (addresses, @domain, @.suffix, group:NAME, login:NAME, cert:NAME) covers somebody now; certificate: names,
+ * blank separated. */
+bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login, struct str certificate);
+/* How ldap:DN is answered in this process; without it everyone counts as a member. */
+typedef bool (*conf_directory_fn)(void *arg, struct str group, struct str address);
+void conf_set_directory(conf_directory_fn fn, void *arg);
+/* True when the list names a group of the directory, itself or by its groups. */
+bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list);
 /* True when the client's address lies in one of the networks. */
 bool conf_net_listed(const struct conf_words *networks, struct str ip);
 /* The domain of an address, "" without one. */

@@ -61,7 +61,22 @@ static bool is_still(struct str *word)
     return memcmp(today, until.p, until.n) <= 0;
 }
 
-static bool list_has(const struct conf *c, const struct conf_words *list, struct str path, struct str login, unsigned depth)
+static struct {
+    conf_directory_fn fn;
+    void *arg;
+} directory;
+
+void conf_set_directory(conf_directory_fn fn, void *arg)
+{
+    directory.fn = fn;
+    directory.arg = arg;
+}
+
+struct who {
+    struct str path, login, certificate;
+};
+
+static bool list_has(const struct conf *c, const struct conf_words *list, const struct who *who, unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {
         struct str word = str_c(list->v[i]);
@@ -70,24 +85,57 @@ static bool list_has(const struct conf *c, const struct conf_words *list, struct
         }
         if (str_starts_nocase(word, STR("group:"))) {
             for (size_t k = 0; depth < 8 && k < c->n_groups; k++) {
-                if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && list_has(c, &c->groups[k].members, path, login, depth + 1)) {
+                if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && list_has(c, &c->groups[k].members, who, depth + 1)) {
+                    return true;
+                }
+            }
+        } else if (str_starts_nocase(word, STR("ldap:"))) {
+            if (!directory.fn || directory.fn(directory.arg, str_slice(word, 5, word.n), who->path)) {
+                return true;
+            }
+        } else if (str_starts_nocase(word, STR("cert:"))) {
+            struct str rest = who->certificate, one;
+            while (rest.n > 0 && str_split(&rest, ' ', &one)) {
+                if (str_eq_nocase(str_slice(word, 5, word.n), one)) {
                     return true;
                 }
             }
         } else if (str_starts_nocase(word, STR("login:"))) {
-            if (login.n > 0 && str_eq_nocase(str_slice(word, 6, word.n), login)) {
+            if (who->login.n > 0 && str_eq_nocase(str_slice(word, 6, word.n), who->login)) {
                 return true;
             }
-        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), conf_domain_of(path)) > 0 : str_eq_nocase(word, path)) {
+        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), conf_domain_of(who->path)) > 0 : str_eq_nocase(word, who->path)) {
             return true;
         }
     }
     return false;
 }
 
-bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login)
+static bool asks_directory(const struct conf *c, const struct conf_words *list, unsigned depth)
 {
-    return list_has(c, list, address, login, 0);
+    for (size_t i = 0; i < list->n; i++) {
+        struct str word = str_c(list->v[i]);
+        if (str_starts_nocase(word, STR("ldap:"))) {
+            return true;
+        }
+        for (size_t k = 0; depth < 8 && str_starts_nocase(word, STR("group:")) && k < c->n_groups; k++) {
+            if (str_eq(str_c(c->groups[k].name), str_slice(word, 6, word.n)) && asks_directory(c, &c->groups[k].members, depth + 1)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list)
+{
+    return asks_directory(c, list, 0);
+}
+
+bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login, struct str certificate)
+{
+    const struct who who = {address, login, certificate};
+    return list_has(c, list, &who, 0);
 }
 
 bool conf_domain_listed(const struct conf_words *list, struct str domain)
@@ -102,14 +150,14 @@ bool conf_domain_listed(const struct conf_words *list, struct str domain)
 
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path)
 {
-    return strcmp(r->kind, "rule") == 0 ? list_has(c, &r->from, reverse_path, STR(""), 0)
+    return strcmp(r->kind, "rule") == 0 ? conf_list_has(c, &r->from, reverse_path, STR(""), STR(""))
                                         : conf_domain_listed(&r->domains, conf_domain_of(reverse_path));
 }
 
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
 {
-    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || list_has(c, &r->from, reverse_path, STR(""), 0)) &&
-           (r->to.n == 0 || list_has(c, &r->to, forward_path, STR(""), 0));
+    return strcmp(r->kind, "rule") == 0 && (r->from.n == 0 || conf_list_has(c, &r->from, reverse_path, STR(""), STR(""))) &&
+           (r->to.n == 0 || conf_list_has(c, &r->to, forward_path, STR(""), STR("")));
 }
 
 bool conf_is_inside(const struct conf *c, struct str domain)

@@ -142,6 +142,9 @@ static void check_rule(const struct check *k, const struct conf_rule *r)
             bad(k, r->line, "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
         }
     }
+    if (r->inbound != 0 && conf_list_asks_directory(c, &r->from)) {
+        bad(k, r->line, "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
+    }
     check_words(k, r->line, "unread", &r->unread, unread, ARRAY_LEN(unread));
     check_ladder_name(k, r->line, r->ladder);
     if (r->header && !strchr(r->header, ':')) {
@@ -191,6 +194,11 @@ void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *a
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         check_rule(&k, &c->rules[i]);
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (!c->directory.url && conf_list_asks_directory(c, &c->groups[i].members)) {
+            bad(&k, c->groups[i].line, "group \"%s\": ldap: needs a directory block", c->groups[i].name);
+        }
     }
     for (size_t i = 0; i < c->n_forwards; i++) {
         check_forward(&k, &c->forwards[i]);

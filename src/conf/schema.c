@@ -204,7 +204,8 @@ const struct conf_key conf_schema[] = {
     BLOCK("", "group", false, true, "name", "People that rules can name as group:NAME."),
     LINE("group", IN_GROUP(line)),
     TEXT("group", "members", CONF_MATCHES, IN_GROUP(members), NULL, true,
-         "Addresses, @domain, @.suffix, group:NAME, login:NAME (who is logged in). \"ADDRESS until 2027-01-31\": up to the end of "
+         "Addresses, @domain, @.suffix, group:NAME, login:NAME (who is logged in), cert:NAME (a name in a verified client certificate), \"ldap:DN\" (members of a group in the directory, read "
+         "every ten minutes; while it could never be read, everyone). \"ADDRESS until 2027-01-31\": up to the end of "
          "that day (UTC)."),
     CHOICE("group", "protect", IN_GROUP(protect), "none", "none secure escalated",
            "What everything needs that members send to other domains. escalated: the mandatory group, never by transport alone."),

@@ -146,6 +146,9 @@ static bool match_ok(struct str word)
     if (str_starts_nocase(word, STR("group:")) || str_starts_nocase(word, STR("login:"))) {
         return word.n > 6;
     }
+    if (str_starts_nocase(word, STR("ldap:")) || str_starts_nocase(word, STR("cert:"))) {
+        return word.n > 5;
+    }
     if (word.n > 1 && word.p[0] == '@') {
         struct str domain = str_slice(word, word.p[1] == '.' ? 2 : 1, word.n);
         return address_domain_ok(domain, false);

@@ -150,3 +150,73 @@ enum directory_result directory_login(const struct directory_config *c, const ch
     }
     return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
 }
+
+static int search_all(const struct directory_config *c, LDAP *ld, const char *base, int scope, const char *filter, char **wanted, LDAPMessage **ret)
+{
+    struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
+    return ldap_search_ext_s(ld, base, scope, filter, wanted, 0, NULL, NULL, &limit, LDAP_NO_LIMIT, ret);
+}
+
+/* People that say themselves that they are in the group. */
+static int add_by_memberof(const struct directory_config *c, LDAP *ld, const char *group, struct buf *addresses)
+{
+    CLEANUP(buf_free) struct buf filter = BUF_INIT(8192);
+    char *wanted[] = {(char *)c->mail_attribute, NULL};
+    LDAPMessage *found = NULL;
+    if (write_filter("(memberOf=%u)", group, &filter) < 0) {
+        return LDAP_NO_MEMORY;
+    }
+    int r = search_all(c, ld, c->base, LDAP_SCOPE_SUBTREE, buf_str(&filter).p, wanted, &found);
+    for (LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL; e; e = ldap_next_entry(ld, e)) {
+        (void)!keep_addresses(ld, e, c->mail_attribute, addresses);
+    }
+    ldap_msgfree(found);
+    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_UNDEFINED_TYPE || r == LDAP_INAPPROPRIATE_MATCHING ? LDAP_SUCCESS : r;
+}
+
+static int add_person(const struct directory_config *c, LDAP *ld, const char *dn, struct buf *addresses)
+{
+    LDAPMessage *found = NULL;
+    int r = search(c, ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", &found);
+    LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL;
+    if (e && keep_addresses(ld, e, c->mail_attribute, addresses) < 0) {
+        r = LDAP_NO_MEMORY;
+    }
+    ldap_msgfree(found);
+    return r == LDAP_NO_SUCH_OBJECT || r == LDAP_INVALID_DN_SYNTAX ? LDAP_SUCCESS : r; /* a member that is gone */
+}
+
+/* People that the group's own entry names. */
+static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *group, struct buf *addresses)
+{
+    static char member[] = "member", unique[] = "uniqueMember";
+    char *wanted[] = {member, unique, NULL};
+    LDAPMessage *found = NULL;
+    int r = search_all(c, ld, group, LDAP_SCOPE_BASE, "(objectClass=*)", wanted, &found);
+    LDAPMessage *e = r == LDAP_SUCCESS ? ldap_first_entry(ld, found) : NULL;
+    r = r == LDAP_SUCCESS && !e ? LDAP_NO_SUCH_OBJECT : r;
+    for (size_t k = 0; k < 2 && e; k++) {
+        struct berval **values = ldap_get_values_len(ld, e, wanted[k]);
+        for (int i = 0; values && values[i] && r == LDAP_SUCCESS; i++) {
+            char *dn = str_dup(str_from(values[i]->bv_val, values[i]->bv_len));
+            r = add_person(c, ld, dn, addresses);
+            free(dn);
+        }
+        ldap_value_free_len(values);
+    }
+    ldap_msgfree(found);
+    return r;
+}
+
+enum directory_result directory_members(const struct directory_config *c, const char *group, struct buf *addresses, char *problem, size_t size)
+{
+    CLEANUP(close_directory) LDAP *ld = NULL;
+    int r = open_directory(c, &ld);
+    if (r != LDAP_SUCCESS) {
+        return away(problem, size, "the directory cannot be reached safely", r);
+    }
+    r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
+    r = r != LDAP_SUCCESS ? r : add_by_entry(c, ld, group, addresses);
+    r = r != LDAP_SUCCESS ? r : add_by_memberof(c, ld, group, addresses);
+    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(problem, size, "the group cannot be read", r);
+}

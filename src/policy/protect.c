@@ -79,7 +79,7 @@ static unsigned narrowness(const struct conf *c, const struct conf_account *a, c
     if (strcmp(a->name, "default") == 0) {
         return 1;
     }
-    if (!conf_list_has(c, &one, m->reverse_path, m->login)) {
+    if (!conf_list_has(c, &one, m->reverse_path, m->login, m->certificate)) {
         return 0;
     }
     return a->name[0] == '@' ? 2 : strncmp(a->name, "group:", 6) == 0 ? 3 : 4;
@@ -178,7 +178,7 @@ static void take_groups(const struct conf *c, const struct protect_mail *m, stru
 {
     for (size_t i = 0; i < c->n_groups; i++) {
         const struct conf_group *g = &c->groups[i];
-        if (g->protect && conf_list_has(c, &g->members, m->reverse_path, m->login)) {
+        if (g->protect && conf_list_has(c, &g->members, m->reverse_path, m->login, m->certificate)) {
             raise_demand(p, demand_of(g->protect));
             say(p, "%s: the sender is in the group \"%s\" (line %lld)", demand_name(demand_of(g->protect)), g->name, (long long)g->line);
         }
@@ -273,8 +273,8 @@ static bool is_direction(int wanted, enum protect_direction d)
 
 static bool rule_matches(const struct conf *c, const struct conf_rule *r, const struct protect_mail *m, enum protect_direction d)
 {
-    return is_direction(r->direction, d) && (r->from.n == 0 || conf_list_has(c, &r->from, m->reverse_path, m->login)) &&
-           (r->to.n == 0 || conf_list_has(c, &r->to, m->forward_path, STR(""))) && (!r->flag || has_flag(m->facts)) &&
+    return is_direction(r->direction, d) && (r->from.n == 0 || conf_list_has(c, &r->from, m->reverse_path, m->login, m->certificate)) &&
+           (r->to.n == 0 || conf_list_has(c, &r->to, m->forward_path, STR(""), STR(""))) && (!r->flag || has_flag(m->facts)) &&
            (r->content.n == 0 || names_content(&r->content, m->facts)) && (r->unread.n == 0 || names_problem(&r->unread, m->facts)) &&
            (r->attachments.n == 0 || names_attachment(&r->attachments, m->facts)) &&
            (!r->header || inspection_has(m->facts, "header", str_c(r->header))) && (r->clients.n == 0 || conf_net_listed(&r->clients, m->client_ip)) &&

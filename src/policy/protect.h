@@ -20,7 +20,7 @@ enum protect_action { PROTECT_ACTIONS(PROTECT_ACTION_ENUM) PROTECT_ACTION_END };
 enum protect_direction { DIRECTION_OUTBOUND, DIRECTION_INBOUND, DIRECTION_INTERNAL, DIRECTION_END };
 
 struct protect_mail {
-    struct str reverse_path, forward_path, login, client_ip;
+    struct str reverse_path, forward_path, login, client_ip, certificate; /* names of a verified client certificate, blank separated */
     uint64_t size;
     struct str facts; /* lines of the inspection; "": there was none */
 };

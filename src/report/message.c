@@ -283,6 +283,7 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "helo", m->helo);
     report_put_str(o, "protocol", m->protocol);
     report_put_str(o, "login", m->login);
+    report_put_str(o, "client-certificate", m->certificate);
     report_put_bool(o, "requiretls", m->reqtls);
     report_put_bool(o, "tls-required-no", m->tls_required_no);
     report_put_str(o, "tls-version", m->tls_version);

@@ -17,6 +17,11 @@ struct store_refusal {
     bool enforced;
 };
 
+/* Members of a group of the directory, blank separated, as last read. */
+typedef void (*store_group_fn)(void *arg, struct str name, struct str addresses);
+void store_put_directory_group(struct store *s, struct str name, int64_t at_ms, struct str addresses);
+enum store_result store_each_directory_group(struct store *s, store_group_fn fn, void *arg);
+
 typedef void (*store_account_fn)(void *arg, const struct store_account *a);
 typedef void (*store_refusal_fn)(void *arg, const struct store_refusal *r);
 

@@ -23,6 +23,7 @@
 /* What version 4 brought: what was found in a message, and what it needs (policy/inspection.h, policy/protect.h). */
 #define STORE_TABLES_4                                                                             \
     "CREATE TABLE inspection (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, facts TEXT NOT NULL);"    \
+    "CREATE TABLE directory_group (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, addresses TEXT NOT NULL) WITHOUT ROWID;" \
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"                \
     "CREATE INDEX recipient_held_notice ON recipient (id) WHERE state = 1 AND notice = 1;"
 
@@ -35,7 +36,8 @@ static const char store_schema[] =
     " sealed_key BLOB NOT NULL, spool TEXT NOT NULL, has_body INTEGER NOT NULL,"
     " reqtls INTEGER NOT NULL, tls_required_no INTEGER NOT NULL, report INTEGER NOT NULL,"
     " is_binary INTEGER NOT NULL DEFAULT 0, ret INTEGER NOT NULL DEFAULT 0,"
-    " envid TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', deaths INTEGER NOT NULL DEFAULT 0);"
+    " envid TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', deaths INTEGER NOT NULL DEFAULT 0,"
+    " certificate TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE body (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"
     "CREATE TABLE recipient ("
     " rcpt INTEGER PRIMARY KEY, id INTEGER NOT NULL, forward_path TEXT NOT NULL,"
@@ -109,7 +111,7 @@ static const char store_schema[] =
     STORE_TABLES_3 STORE_TABLES_4;
 
 /* From version 3 to 4. */
-#define STORE_UPGRADE_3 "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4
+#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4
 static const char store_upgrade_3[] = STORE_UPGRADE_3;
 
 /* From version 2 to 4. */

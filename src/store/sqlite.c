@@ -383,6 +383,7 @@ static void add_message(struct store *s, const struct store_message *m)
     bind_int(q, 20, m->ret);
     bind_str(q, 21, m->envid);
     bind_str(q, 22, m->login);
+    bind_str(q, 23, m->certificate);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0) {
         q = s->q[Q_ADD_BODY];

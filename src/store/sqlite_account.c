@@ -77,3 +77,25 @@ void store_forget_refusals(struct store *s, int64_t before_ms)
         store_run(s, Q_FORGET_REFUSALS);
     }
 }
+
+void store_put_directory_group(struct store *s, struct str name, int64_t at_ms, struct str addresses)
+{
+    sqlite3_stmt *q = s->q[Q_PUT_GROUP];
+    if (store_in_batch(s)) {
+        bind_str(q, 1, name);
+        bind_int(q, 2, (uint64_t)at_ms);
+        bind_str(q, 3, addresses);
+        store_run(s, Q_PUT_GROUP);
+    }
+}
+
+enum store_result store_each_directory_group(struct store *s, store_group_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_GROUPS];
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, column_str(q, 0), column_str(q, 1));
+    }
+    sqlite3_reset(q);
+    return store_walked(s, code);
+}

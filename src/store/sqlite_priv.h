@@ -47,6 +47,8 @@
 
 /* sqlite_account.c */
 #define ACCOUNT_STATEMENTS(X)                                                                      \
+    X(PUT_GROUP, "INSERT OR REPLACE INTO directory_group VALUES (?,?,?)")                           \
+    X(GROUPS, "SELECT name, addresses FROM directory_group")                                       \
     X(PUT_ACCOUNT, "INSERT OR REPLACE INTO account VALUES (?,?,?,?,?,?)")                          \
     X(DROP_ACCOUNT, "DELETE FROM account WHERE name=?")                                            \
     X(ACCOUNTS, "SELECT * FROM account ORDER BY name")                                             \
@@ -58,7 +60,7 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,0)")       \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,0,?)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
     X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")                    \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \

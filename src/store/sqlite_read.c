@@ -116,7 +116,8 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .envid = column_str(q, 21),
         .login = column_str(q, 22),
         .deaths = (uint32_t)column_int(q, 23),
-        .body = column_str(q, 24),
+        .certificate = column_str(q, 24),
+        .body = column_str(q, 25),
     };
 }
 

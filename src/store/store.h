@@ -44,6 +44,7 @@ struct store_message {
     uint8_t ret;                  /* enum notify_ret (RFC 3461) */
     struct str envid;             /* xtext */
     struct str login;             /* who was logged in, empty: nobody */
+    struct str certificate;       /* names of a verified client certificate, blank separated */
     uint32_t deaths;              /* workers that died over it */
     struct str client, helo, protocol, tls_version, tls_cipher;
     uint16_t tls_bits;

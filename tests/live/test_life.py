@@ -1,5 +1,6 @@
 """Reload, restarts, sandboxes, full and read-only disks, what lies on the disk."""
 import os
+import sqlite3
 import signal
 import subprocess
 import time
@@ -210,3 +211,26 @@ def test_stop_is_orderly(gateway):
     assert gateway.lab.postern('status').returncode == 69
     gateway.lab.start_gateway(gateway.lab.config())
     assert gateway.state(message_id)['state'] == 'waiting'
+
+
+def test_a_store_of_version_3_is_upgraded(gateway):
+    """What waited in it is delivered by the new version."""
+    lab = gateway.lab
+    waiting = gateway.send('x@dead.test', subject='of version 3')
+    gateway.wait_reason(waiting, 'connect')
+    lab.stop_gateway()
+    store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
+    for name in ('inspection', 'secret', 'directory_group'):
+        store.execute(f'DROP TABLE {name}')
+    store.execute('DROP INDEX recipient_held_notice')
+    store.execute('ALTER TABLE recipient DROP COLUMN protection')
+    store.execute('ALTER TABLE message DROP COLUMN certificate')
+    store.execute('PRAGMA user_version=3')
+    store.commit()
+    store.close()
+    lab.start_gateway()
+    assert 'event=store-upgraded from=3 to=4' in lab.log()
+    assert gateway.state(waiting)['state'] == 'waiting'
+    gateway.wait_state(gateway.send('after@good.test'), 'delivered')
+    assert lab.postern('store', 'check').returncode == 0
+    lab.postern('queue', 'delete', waiting)

@@ -2,6 +2,7 @@
 and a directory; what a sender may use; failed logins."""
 import base64
 import os
+import shutil
 import smtplib
 import socket
 import ssl
@@ -271,7 +272,8 @@ def test_password_file(desk):
 def directory(desk):
     lab = desk.lab
     base, root = lab.path('ldap'), lab.root
-    os.makedirs(base, exist_ok=True)
+    shutil.rmtree(base, ignore_errors=True)
+    os.makedirs(base)
     with open(lab.path('etc', 'slapd.conf'), 'w') as out:
         out.write(f'include {root}/etc/ldap/schema/core.schema\ninclude {root}/etc/ldap/schema/cosine.schema\ninclude {root}/etc/ldap/schema/inetorgperson.schema\n'
                   f'modulepath {root}/usr/lib/ldap\nmoduleload back_mdb\npidfile {base}/pid\ndatabase mdb\nsuffix "dc=test"\nrootdn "cn=admin,dc=test"\nrootpw adminpw\n'
@@ -291,6 +293,26 @@ def directory(desk):
                      f'bind-password-file {lab.path("ldap-password")}; group "cn=senders,dc=test"; }}\n')
     yield desk
     lab.stop('slapd')
+
+
+def test_a_group_of_the_directory_is_mandatory(directory):
+    """Read from the group's entry; while the directory is away the last answer stays, also over a restart of the queue."""
+    gateway, lab = directory, directory.lab
+    config(gateway, top='directory { url "ldap://127.0.1.210"; base "dc=test"; starttls no; bind-dn "cn=admin,dc=test"; timeout 2s; '
+                        f'bind-password-file {lab.path("ldap-password")}; }}\n'
+                        'group "mandatory" { members "ldap:cn=senders,dc=test"; protect escalated; }\ngroup "unknown" { members "ldap:cn=nobody,dc=test"; }\n'
+                        'rule "unknown" { from group:unknown; to x@postfix.test; protect escalated; }\nladder "default" { channels tls hold; }\n')
+    assert lab.wait_for(lambda: 'event=group-read group="cn=senders,dc=test" members=2' in lab.log().replace('group=cn=senders,dc=test', 'group="cn=senders,dc=test"')), lab.log()[-2000:]
+    demand = lambda sender, to='x@good.test': (lambda m: lab.wait_for(lambda: gateway.state(m)['next-hop'] != '=inspect' and gateway.state(m)['protection']['demand']))(gateway.send(to, sender=sender))
+    assert demand('eve.alias@inside.test') == 'escalated' and demand('Eve@Inside.Test') == 'escalated'
+    assert demand('mallory@inside.test') == 'none'
+    assert demand('mallory@inside.test', 'x@postfix.test') == 'escalated', 'a group that could never be read counts everyone as a member'
+    lab.stop('slapd')
+    os.kill(gateway.pids()['queue-0'], 9)
+    assert lab.wait_for(lambda: gateway.pids().get('queue-0', 0) and lab.postern('queue', 'list').returncode == 0)
+    lab.wait_for(lambda: lab.postern('status').returncode == 0)
+    time.sleep(1)
+    assert demand('eve@inside.test') == 'escalated' and demand('mallory@inside.test') == 'none'
 
 
 def test_directory(directory):

@@ -135,6 +135,28 @@ static void accounts_inherit(void **state)
     conf_free(c);
 }
 
+static void groups_of_every_kind(void **state)
+{
+    static const struct {
+        const char *login, *certificate, *from;
+        bool member;
+    } rows[] = {{"", "", "x@in.test", false}, {"eve", "", "x@in.test", true}, {"EVE", "", "x@in.test", true}, {"", "a.test mail.ward.test", "x@in.test", true},
+                {"", "mail.ward.test.evil", "x@in.test", false}, {"", "", "law@in.test", true}, {"", "", "x@sub.dep.test", true}, {"", "", "old@in.test", false}};
+    struct protection p;
+    (void)state;
+    struct conf *c = conf_of("group \"inner\" { members law@in.test @.dep.test \"old@in.test until 2001-01-01\" \"odd@in.test until never-ever\"; }"
+                             "group \"g\" { members login:eve cert:mail.ward.test group:inner; protect escalated; }");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct protect_mail m = {.reverse_path = str_c(rows[i].from), .forward_path = STR("r@out.test"), .login = str_c(rows[i].login),
+                                       .certificate = str_c(rows[i].certificate), .client_ip = STR("10.0.0.1"), .facts = STR("")};
+        protect_decide(c, &m, &p);
+        if ((p.demand == DEMAND_ESCALATED) != rows[i].member) {
+            fail_msg("row %zu: %s", i, demand_name(p.demand));
+        }
+    }
+    conf_free(c);
+}
+
 static void rules_in_order(void **state)
 {
     struct protection p;
@@ -265,7 +287,7 @@ static void lines_travel(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit), cmocka_unit_test(groups_of_every_kind),
                                        cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
                                        cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel)};
     return cmocka_run_group_tests(tests, NULL, NULL);

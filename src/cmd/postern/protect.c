@@ -175,7 +175,7 @@ static const char *verdict_words(enum demand d, enum protect_action a)
 static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
 {
     const struct ipc_row_message *m = w->message;
-    const struct protect_mail mail = {.reverse_path = m->reverse_path, .forward_path = r->forward_path, .login = m->login, .client_ip = m->client, .size = m->size,
+    const struct protect_mail mail = {.reverse_path = m->reverse_path, .forward_path = r->forward_path, .login = m->login, .client_ip = m->client, .certificate = m->certificate, .size = m->size,
                                       .facts = buf_str(&w->facts)};
     struct protect_record then;
     struct protection *now = err_calloc(1, sizeof *now);

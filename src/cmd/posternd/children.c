@@ -53,6 +53,11 @@ static bool people_log_in(const struct conf *c)
             return true;
         }
     }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (conf_list_asks_directory(c, &c->groups[i].members)) {
+            return true;
+        }
+    }
     return false;
 }
 

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, SWEEP_EVERY_MS = 10000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
+enum { GROUP_PIECE = 100000, ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, SWEEP_EVERY_MS = 10000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
 
 struct account {
     char *name, *hash, *scram, *addresses;
@@ -163,16 +163,45 @@ static struct str secret_line(const struct child *c, const char *file)
     return str_trim(text.n > 0 && text.p[text.n - 1] == '\r' ? str_slice(text, 0, text.n - 1) : text);
 }
 
+static struct directory_config directory_config(struct child *child, char *secret, size_t size)
+{
+    const struct conf *c = child_conf(child);
+    str_copy_cut(secret_line(child, "directory-password"), secret, size);
+    return (struct directory_config){.url = c->directory.url, .base = c->directory.base, .filter = c->directory.filter,
+                                     .bind_dn = c->directory.bind_dn, .bind_password = secret, .group = c->directory.group,
+                                     .mail_attribute = c->directory.mail_attribute, .trust_store = c->trust_store,
+                                     .starttls = c->directory.starttls != 0, .timeout_ms = c->directory.timeout};
+}
+
+/* The queue wants to know who is in a group. */
+static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct login *l = owner;
+    char problem[300] = "", secret[1024];
+    CLEANUP(buf_free) struct buf addresses = BUF_INIT(16 * 1024 * 1024);
+    const struct directory_config d = directory_config(l->child, secret, sizeof secret);
+    char *group = str_dup(m->group_ask.group);
+    (void)fd;
+    bool ok = d.url && directory_members(&d, group, &addresses, problem, sizeof problem) == DIRECTORY_OK;
+    explicit_bzero(secret, sizeof secret);
+    free(group);
+    if (!ok) {
+        log_error("directory-group", KVS("group", m->group_ask.group), KV("problem", problem));
+    }
+    struct str rest = buf_str(&addresses);
+    uint64_t token = m->group_ask.token;
+    do {
+        struct str piece = str_slice(rest, 0, rest.n < GROUP_PIECE ? rest.n : GROUP_PIECE);
+        rest = str_slice(rest, piece.n, rest.n);
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_group_members, .group_members = {.token = token, .ok = ok, .more = ok && rest.n > 0, .addresses = ok ? piece : STR("")}});
+    } while (ok && rest.n > 0);
+}
+
 static bool directory_ok(struct exchange *x, const char *name, const char *password)
 {
-    const struct conf *c = child_conf(x->login->child);
     char problem[300] = "", secret[1024];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(ADDRESSES_MAX - 1);
-    str_copy_cut(secret_line(x->login->child, "directory-password"), secret, sizeof secret);
-    const struct directory_config d = {.url = c->directory.url, .base = c->directory.base, .filter = c->directory.filter,
-                                       .bind_dn = c->directory.bind_dn, .bind_password = secret, .group = c->directory.group,
-                                       .mail_attribute = c->directory.mail_attribute, .trust_store = c->trust_store,
-                                       .starttls = c->directory.starttls != 0, .timeout_ms = c->directory.timeout};
+    const struct directory_config d = directory_config(x->login->child, secret, sizeof secret);
     enum directory_result r = directory_login(&d, name, password, &addresses, problem, sizeof problem);
     explicit_bzero(secret, sizeof secret);
     if (r == DIRECTORY_AWAY) {
@@ -463,7 +492,7 @@ static void read_password_file(struct login *l, const struct child *c)
 /* --- life --------------------------------------------------------------------------------------------------- */
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_none, NULL}};
+    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
     {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
 

@@ -63,7 +63,7 @@ static void send_message(void *arg, const struct store_message *m)
                                                       .arrived_ms = m->arrived_ms, .size = m->size,
                                                       .reqtls = m->reqtls, .tls_required_no = m->tls_required_no,
                                                       .report = m->report, .is_binary = m->is_binary,
-                                                      .ret = m->ret, .envid = m->envid, .login = m->login,
+                                                      .ret = m->ret, .envid = m->envid, .login = m->login, .certificate = m->certificate,
                                                       .bounce_of = m->bounce_of, .client = m->client,
                                                       .helo = m->helo, .protocol = m->protocol,
                                                       .tls_version = m->tls_version,

@@ -91,7 +91,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     struct inspector *i = &q->inspectors[at];
     i->lease = j->lease;
     j->message = *m;
-    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login};
+    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate};
     for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
         must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
     }

@@ -154,7 +154,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     } else if (role == ROLE_KEYS) {
         q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
-        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", no_rules, on_login_gone, q);
+        q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, on_login_gone, q);
+        groups_ask_soon(q);
         if (q->accounts_loaded) {
             accounts_hand_over(q, q->logins[index]);
         }
@@ -200,6 +201,7 @@ static void on_start(void *owner, struct child *c)
     domains_load(q);
     exceptions_load(q);
     accounts_load(q);
+    groups_load(q);
     monitor_start(q);
     q->alarms_due = true;
     if (store_secret(q->store, "choices", choices_secret, q) < 0) {
@@ -218,6 +220,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
         return -EINVAL;
     }
     q->conf_generation++;
+    groups_ask_soon(q);
     q->relist = true; /* once the new configuration is in force */
     return 0;
 }

@@ -15,7 +15,7 @@
 
 static struct protect_mail mail_of(const struct store_message *m, struct str forward_path, struct str facts)
 {
-    return (struct protect_mail){.reverse_path = m->reverse_path, .forward_path = forward_path, .login = m->login, .client_ip = m->client,
+    return (struct protect_mail){.reverse_path = m->reverse_path, .forward_path = forward_path, .login = m->login, .client_ip = m->client, .certificate = m->certificate,
                                  .size = m->size, .facts = facts};
 }
 

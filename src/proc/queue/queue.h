@@ -153,6 +153,7 @@ struct queue {
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
     struct inspector inspectors[INSPECT_MAX];
+    struct timer *groups_timer;
     unsigned char choice_secret[32];
     int64_t choices_looked_ms;
     uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
@@ -301,6 +302,12 @@ void forwards_probed(struct queue *q, struct domain *d);
 /* At the start and with a new configuration. */
 void forwards_check(struct queue *q);
 void forwards_list(struct queue *q, struct ipc_channel *to);
+
+/* groups.c: groups in the directory */
+extern const struct ipc_rule queue_login_rules[];
+void groups_load(struct queue *q);
+/* A login process came, or the configuration changed. */
+void groups_ask_soon(struct queue *q);
 
 /* choices.c: senders who are asked */
 void choices_secret(void *arg, struct str secret);

@@ -163,6 +163,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
         .ret = m->ret,
         .envid = keep(&h->arena, m->envid),
         .login = keep(&h->arena, m->login),
+        .certificate = keep(&h->arena, m->certificate),
         .client = keep(&h->arena, m->client),
         .helo = keep(&h->arena, m->helo),
         .protocol = keep(&h->arena, m->protocol),

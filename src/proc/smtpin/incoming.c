@@ -202,6 +202,13 @@ void incoming_body(struct session *s, struct incoming *m, struct str bytes)
     }
 }
 
+/* The names of a client certificate that was verified. */
+static struct str certificate_names(const struct tls_facts *f)
+{
+    struct str names = str_c(f && f->fingerprint[0] && f->check == TLS_CHECK_OK ? f->names : "");
+    return str_slice(names, 0, names.n < 512 ? names.n : 512);
+}
+
 static void submit(struct session *s, struct incoming *m)
 {
     const struct smtp_transaction *tx = smtp_server_transaction(s->engine);
@@ -225,6 +232,7 @@ static void submit(struct session *s, struct incoming *m)
                             .ret = (uint8_t)tx->ret,
                             .envid = tx->envid,
                             .login = str_c(s->login),
+                            .certificate = certificate_names(tls),
                             .reqtls = tx->requiretls,
                             .tls_required_no = tx->tls_required_no && !tx->requiretls,
                             .size = m->plain_octets,
