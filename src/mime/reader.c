@@ -181,13 +181,32 @@ void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
 
 /* --- who reads what -------------------------------------------------------------------------------------- */
 
+/* Calendars and contacts fold their lines: what follows a line end and a blank belongs to the line before (RFC 5545
+ * 3.1, RFC 6350 3.2). */
+static void unfold(struct str folded, struct buf *out)
+{
+    for (size_t at = 0; at < folded.n;) {
+        size_t end = str_find(folded, '\n', at), next = end < folded.n ? end + 1 : end;
+        bool continues = next < folded.n && (folded.p[next] == ' ' || folded.p[next] == '\t');
+        size_t stop = continues && end > at && folded.p[end - 1] == '\r' ? end - 1 : continues ? end : next;
+        (void)!buf_add(out, str_slice(folded, at, stop));
+        at = next + continues;
+    }
+}
+
 static void read_plain(struct reader *r, const struct piece *p)
 {
+    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
+    struct buf whole = BUF_INIT(folded ? p->octets.n + 1 : 1);
+    if (folded) {
+        unfold(p->octets, &whole);
+    }
     struct buf *out = reader_text(r, p->place, p->part);
     if (out) {
-        charset_text(r, p->part, p->octets, NULL, out);
+        charset_text(r, p->part, folded ? buf_str(&whole) : p->octets, NULL, out);
         reader_text_done(r, out);
     }
+    buf_wipe(&whole);
 }
 
 static bool is_blank(struct str text)

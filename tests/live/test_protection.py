@@ -2,12 +2,14 @@
 import base64
 import email
 import email.message
+import io
 import json
 import os
 import re
 import smtplib
 import subprocess
 import time
+import zipfile
 
 import pytest
 from conftest import INSIDE, OUTSIDE, TOP
@@ -259,6 +261,49 @@ def test_an_inspector_that_dies(gateway):
     os.kill(gateway.pids()['inspect-1'], 9) if gateway.pids().get('inspect-1') else None
     report = decided(gateway, 'x@good.test', text=PATIENT, seconds=40)
     assert report['recipients'][0]['protection']['demand'] == 'secure'
+
+
+def test_twice_is_enough(gateway):
+    """Two inspectors end over one message: it could not be inspected. It is held, never sent as clean."""
+    import signal
+    message_id = None
+    for round in range(2):
+        assert gateway.lab.wait_for(lambda: all(gateway.pids().get(n) for n in ('inspect-0', 'inspect-1')), 30)
+        pids = [gateway.pids()[n] for n in ('inspect-0', 'inspect-1')]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        if round == 0:
+            client = gateway.smtp()
+            client.mail('nurse@inside.test')
+            client.rcpt('x@good.test')
+            client.docmd('DATA')
+            client.sock.sendall(b'Subject: kills\r\n\r\n' + PATIENT.encode() + b'\r\n.\r\n')
+            message_id = gateway.lab.wait_for(lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect'])[0]['id']
+        time.sleep(1)  # it is in the hands of one of them
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    assert client.getreply()[0] == 250
+    found = gateway.wait_state(message_id, 'held', 40)
+    assert 'could not be inspected (crash)' in ' '.join(found['protection']['because'])
+    assert ['failed', 'crash'] in gateway.lab.report(message_id)['inspection']
+    client.close()
+
+
+def test_bombs_block_nobody(gateway):
+    """A bomb that takes its time, from one sender; the mail of others goes on, and the bomb is not clean."""
+    bomb = b'0' * 60_000_000
+    for _ in range(2):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED) as z:
+            for i in range(16):
+                z.writestr(str(i), bomb)
+        bomb = out.getvalue()
+    code, message_id = sent(gateway, 'x@good.test', attachments=[('bomb.zip', bomb)], sender='bomber@inside.test')
+    began = time.monotonic()
+    report = decided(gateway, 'x@good.test', text='meanwhile')
+    assert report['recipients'][0]['state'] == 'delivered' and time.monotonic() - began < 15
+    done = gateway.lab.wait_for(lambda: (lambda r: r if r.get('inspection') else None)(gateway.lab.report(message_id)), 60)
+    assert ['limit'] == sorted({line[1] for line in done['inspection'] if line[0] == 'problem'})
 
 
 def test_no_inspector_means_waiting(gateway):

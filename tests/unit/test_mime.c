@@ -99,6 +99,16 @@ static void ambiguous_messages(void **state)
     }
 }
 
+/* RFC 5545 3.1: the fold may stand anywhere, also inside a number. */
+static void folded_lines(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c(HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nDESCRIPTION:SSN 536-90\r\n -4399 of\r\n\tthe patient\r\nEND:VCALENDAR\r\n");
+    assert_true(has_text(m, "SSN 536-90-4399 ofthe patient\r\nEND"));
+    assert_int_equal(m->n_problems, 0);
+    mime_reading_free(m);
+}
+
 static void encrypted_by_the_sender(void **state)
 {
     (void)state;
@@ -274,7 +284,7 @@ static void limits_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines),
                                        cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope),
                                        cmocka_unit_test(limits_hold)};
