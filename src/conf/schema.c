@@ -191,7 +191,8 @@ const struct conf_key conf_schema[] = {
            "reject: refused while the client still waits, where that is possible, else sent back; bounce: sent back; hold: kept until "
            "somebody releases it (postern queue release); ask: kept, and the sender is asked by mail what to do."),
     CHOICE("rule", "as-is", IN_RULE(as_is), "no", "no yes",
-           "yes: a sender who is asked may also send it as it is, with one of two reasons, which is recorded."),
+           "yes: a sender who is asked may also send it as it is, with one of two reasons, which is recorded; not where a flag or a "
+           "group escalated it."),
     TIME("rule", "ask-time", IN_RULE(ask_time), "2d", 1 * SECOND, 30 * DAY, "How long he has; then it comes back to him."),
     TEXT("rule", "text", CONF_TEXT, IN_RULE(text), NULL, false, "What the sender is told by reject, bounce and hold."),
     TEXT("rule", "tag", CONF_TEXT, IN_RULE(tag), NULL, false, "Word that is added to the mail as a field X-Postern-Tag."),

@@ -86,7 +86,7 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
         }
         if (code < ARCHIVE_WARN) {
             bool locked = archive_read_has_encrypted_entries(o->a) > 0;
-            reader_problem(o->r, locked ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, o->p->name);
+            reader_problem(o->r, locked ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, "");
             return false;
         }
         if (++o->entries > ENTRIES_MAX || reader_is_over(o->r)) {
@@ -94,7 +94,7 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
             return false;
         }
         if (archive_entry_is_encrypted(*ret)) {
-            reader_problem(o->r, MIME_PASSWORD, o->p->part, o->p->name);
+            reader_problem(o->r, MIME_PASSWORD, o->p->part, "");
             continue;
         }
         if (archive_entry_filetype(*ret) == AE_IFREG || archive_entry_filetype(*ret) == 0) {
@@ -108,7 +108,7 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
     struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, is_raw)};
     struct archive_entry *entry;
     if (!o.a) {
-        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+        reader_problem(r, MIME_DAMAGED, p->part, "");
         return;
     }
     while (next_file(&o, &entry)) {
@@ -116,7 +116,7 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
         char part[MIME_PART];
         int code = take_entry(&o, &octets);
         if (code == -EBADMSG) {
-            reader_problem(r, archive_read_has_encrypted_entries(o.a) > 0 ? MIME_PASSWORD : MIME_DAMAGED, p->part, p->name);
+            reader_problem(r, archive_read_has_encrypted_entries(o.a) > 0 ? MIME_PASSWORD : MIME_DAMAGED, p->part, "");
         }
         reader_inner_part(p->part, o.entries, part);
         const char *name = archive_entry_pathname_utf8(entry);
@@ -129,7 +129,7 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
         }
     }
     if (o.entries == 0) {
-        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+        reader_problem(r, MIME_DAMAGED, p->part, "");
     }
     archive_read_free(o.a);
 }
@@ -194,7 +194,7 @@ static enum office survey(struct opened *o, struct strings *shared, bool *ret_ty
         if (str_eq(name, STR("xl/sharedStrings.xml"))) {
             struct buf octets = BUF_INIT(ENTRY_MAX);
             if (take_entry(o, &octets) == 0 && read_shared_strings(buf_str(&octets), shared) < 0) {
-                reader_problem(o->r, MIME_DAMAGED, o->p->part, o->p->name);
+                reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
             }
             buf_wipe(&octets);
         }
@@ -224,7 +224,7 @@ static void read_part(struct opened *o, struct document *d, struct str name)
         code = read_document_xml(o->r, buf_str(&octets), &d->shared, &d->text);
     }
     if (code == -EBADMSG) {
-        reader_problem(o->r, MIME_DAMAGED, o->p->part, o->p->name);
+        reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
     } else if (code < 0) {
         reader_problem(o->r, MIME_LIMIT, o->p->part, "too much text");
     }
@@ -257,7 +257,7 @@ static void read_document(struct reader *r, const struct piece *p, struct docume
         blank = (unsigned char)text.p[i] <= ' ';
     }
     if (blank && d->pictures > 0) {
-        reader_problem(r, MIME_IMAGE, p->part, p->name);
+        reader_problem(r, MIME_IMAGE, p->part, "");
     }
     reader_add_text(r, p->place, p->part, text);
 }

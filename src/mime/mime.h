@@ -38,7 +38,7 @@ enum mime_encryption { MIME_CLEAR, MIME_PGP, MIME_PGP_INLINE, MIME_SMIME };
 struct mime_problem {
     enum mime_problem_kind kind;
     char part[MIME_PART];     /* "1.2", "1.2/3" for the third file in an archive; "" the message */
-    char detail[MIME_DETAIL]; /* one line for people, may quote a name from the message */
+    char detail[MIME_DETAIL]; /* one line for people; names of files stand with the attachments, not here */
 };
 
 struct mime_text {

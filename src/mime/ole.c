@@ -68,6 +68,6 @@ void read_ole(struct reader *r, const struct piece *p, const char **ret_type)
         *ret_type = has_utf16(p->octets, streams[i].stream) ? streams[i].type : *ret_type;
     }
     bool locked = has_utf16(p->octets, "EncryptedPackage") || has_utf16(p->octets, "EncryptionInfo");
-    reader_problem(r, locked ? MIME_PASSWORD : MIME_UNKNOWN, p->part, locked ? p->name : "an old Office format");
+    reader_problem(r, locked ? MIME_PASSWORD : MIME_UNKNOWN, p->part, locked ? "" : "an old Office format");
     read_strings(r, p);
 }

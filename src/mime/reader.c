@@ -231,19 +231,19 @@ static void read_pdf(struct reader *r, const struct piece *p)
     switch (d) {
     case MIME_DOCUMENT_TEXT:
         if (empty) {
-            reader_problem(r, MIME_IMAGE, p->part, p->name);
+            reader_problem(r, MIME_IMAGE, p->part, "");
         } else if (memmem(p->octets.p, p->octets.n, "/EmbeddedFile", 13)) {
             reader_problem(r, MIME_UNKNOWN, p->part, "a PDF with files inside");
         }
         break;
     case MIME_DOCUMENT_PASSWORD:
-        reader_problem(r, MIME_PASSWORD, p->part, p->name);
+        reader_problem(r, MIME_PASSWORD, p->part, "");
         break;
     case MIME_DOCUMENT_DAMAGED:
-        reader_problem(r, MIME_DAMAGED, p->part, p->name);
+        reader_problem(r, MIME_DAMAGED, p->part, "");
         break;
     case MIME_DOCUMENT_LIMIT:
-        reader_problem(r, MIME_LIMIT, p->part, p->name);
+        reader_problem(r, MIME_LIMIT, p->part, "");
         break;
     case MIME_DOCUMENT_NOBODY:
         reader_problem(r, MIME_UNKNOWN, p->part, "PDF cannot be read here: pdftotext is missing");
@@ -296,15 +296,15 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
         read_message(r, p->octets, p->part, false);
         break;
     case KIND_IMAGE:
-        reader_problem(r, MIME_IMAGE, p->part, p->name);
+        reader_problem(r, MIME_IMAGE, p->part, "");
         read_strings(r, p);
         break;
     case KIND_MEDIA:
-        reader_problem(r, MIME_MEDIA, p->part, p->name);
+        reader_problem(r, MIME_MEDIA, p->part, "");
         break;
     case KIND_PROGRAM:
     case KIND_UNKNOWN:
-        reader_problem(r, MIME_UNKNOWN, p->part, p->name);
+        reader_problem(r, MIME_UNKNOWN, p->part, "");
         read_strings(r, p);
         break;
     }

@@ -236,7 +236,7 @@ void read_tnef(struct reader *r, const struct piece *p)
         uint32_t id = number(s, at + 1, 2), n = number(s, at + 5, 4);
         at += ATTRIBUTE_HEAD;
         if (n > s.n - at || on_attribute(&t, id, str_slice(s, at, at + n)) < 0) {
-            reader_problem(r, MIME_DAMAGED, p->part, p->name);
+            reader_problem(r, MIME_DAMAGED, p->part, "");
             read_strings(r, p);
             return;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspection.h: what an inspection found, as a text of lines that travels, is stored and is read by the rules.
  *
- * A line is a key and its fields, parted by tabs: no content of the message but masked values and names of files.
+ * A line is a key and its fields, parted by tabs: nothing of the message but masked values and the endings of file names.
  * Written by proc/inspecting.c, read by policy/protect.c, report/ and postern. Pure. Keys and their fields:
  *
  *   flag WORD PLACE · near WRITTEN MEANT PLACE · test PLACE · asks transport|message|portal · label NAME

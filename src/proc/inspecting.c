@@ -4,90 +4,36 @@
  */
 #include "proc/inspecting.h"
 #include "base/clock.h"
-#include "detect/detect.h"
 #include "policy/flags.h"
 #include "policy/inspection.h"
+#include "proc/contents.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PACKS_MAX = 32, FOUND_MAX = 200, ROOM_FOR_END = 256 };
+enum { FOUND_MAX = 200, ROOM_FOR_END = 256 };
 
 struct inspecting {
     const struct conf *conf;
     struct mime_pdf *pdf;
-    struct detect_packs *packs; /* NULL: nothing is looked for */
-    struct detect_expression **when; /* one for each content block, NULL: any rule of its packs */
+    struct contents *contents;
 };
-
-/* --- packs -------------------------------------------------------------------------------------------------- */
-
-static size_t pack_names(const struct conf *c, const char **names, size_t max)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->n_contents; i++) {
-        for (size_t k = 0; k < c->contents[i].packs.n; k++) {
-            bool known = false;
-            for (size_t j = 0; j < n; j++) {
-                known |= strcmp(names[j], c->contents[i].packs.v[k]) == 0;
-            }
-            if (!known && n < max) {
-                names[n++] = c->contents[i].packs.v[k];
-            }
-        }
-    }
-    return n;
-}
-
-static int read_expressions(struct inspecting *i, struct buf *problems)
-{
-    const struct conf *c = i->conf;
-    char problem[200];
-    i->when = err_calloc(c->n_contents + 1, sizeof *i->when);
-    for (size_t k = 0; k < c->n_contents; k++) {
-        if (!c->contents[k].when) {
-            continue;
-        }
-        i->when[k] = detect_expression_new(i->packs, str_c(c->contents[k].when), problem, sizeof problem);
-        if (!i->when[k]) {
-            (void)!buf_printf(problems, "content \"%s\": when: %s\n", c->contents[k].name, problem);
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
 
 int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems, struct inspecting **ret)
 {
-    const char *names[PACKS_MAX];
-    struct inspecting *i = err_calloc(1, sizeof *i);
-    size_t n = pack_names(c, names, PACKS_MAX);
-    int r = 0;
-    i->conf = c;
-    i->pdf = pdf;
-    if (n > 0) {
-        i->packs = detect_packs_new();
-        r = detect_packs_load(i->packs, c->inspection.packs, names, n, problems);
-        r = r < 0 ? r : read_expressions(i, problems);
+    struct contents *contents;
+    int r = contents_new(c, problems, &contents);
+    if (r == 0) {
+        *ret = err_calloc(1, sizeof **ret);
+        **ret = (struct inspecting){c, pdf, contents};
     }
-    if (r < 0) {
-        inspecting_free(i);
-        return r;
-    }
-    *ret = i;
-    return 0;
+    return r;
 }
 
 void inspecting_free(struct inspecting *i)
 {
     if (i) {
-        for (size_t k = 0; i->when && k < i->conf->n_contents; k++) {
-            detect_expression_free(i->when[k]);
-        }
-        free(i->when);
-        if (i->packs) {
-            detect_packs_free(i->packs);
-        }
+        contents_free(i->contents);
         free(i);
     }
 }
@@ -233,7 +179,7 @@ static void on_rule(void *arg, const char *pack, const char *rule, const char *t
     char name[160];
     snprintf(name, sizeof name, "%s/%s", pack, rule);
     for (size_t k = 0; k < c->n_contents; k++) {
-        for (size_t j = 0; j < c->contents[k].packs.n && !f->i->when[k]; j++) {
+        for (size_t j = 0; j < c->contents[k].packs.n && !f->i->contents->when[k]; j++) {
             f->contents[k] |= strcmp(c->contents[k].packs.v[j], pack) == 0;
         }
     }
@@ -274,17 +220,31 @@ static void look_for(const struct inspecting *i, const struct mime_reading *m, s
     for (size_t k = 0; k < m->n_texts; k++) {
         texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place};
     }
-    detect_scan(i->packs, texts, m->n_texts, ret);
-    detect_rules(i->packs, ret, on_rule, &f);
+    detect_scan(i->contents->packs, texts, m->n_texts, ret);
+    detect_rules(i->contents->packs, ret, on_rule, &f);
     for (size_t k = 0; k < i->conf->n_contents; k++) {
-        contents[k] |= i->when[k] && detect_expression_holds(i->when[k], ret);
+        contents[k] |= i->contents->when[k] && detect_expression_holds(i->contents->when[k], ret);
     }
     free(texts);
 }
 
+/* What a file is called may say who it is about: only its ending is kept, which rules ask for. */
+static struct str masked_name(const char *name, char dst[32])
+{
+    const char *dot = strrchr(name, '.');
+    size_t n = dot ? strlen(dot) : 0;
+    bool plain = n > 1 && n <= 9;
+    for (size_t i = 1; i < n && plain; i++) {
+        char low = str_lower(dot[i]);
+        plain = (low >= 'a' && low <= 'z') || (low >= '0' && low <= '9');
+    }
+    snprintf(dst, 32, "%s%s", *name ? "***" : "", plain ? dot : "");
+    return str_c(dst);
+}
+
 static void note_rest(const struct mime_reading *m, struct note *n)
 {
-    char number[32];
+    char number[32], name[32];
     for (size_t k = 0; k < m->n_problems; k++) {
         const struct mime_problem *p = &m->problems[k];
         PUT(n, "problem", str_c(mime_problem_name(p->kind)), str_c(p->part), str_c(p->detail));
@@ -292,7 +252,7 @@ static void note_rest(const struct mime_reading *m, struct note *n)
     for (size_t k = 0; k < m->n_attachments; k++) {
         const struct mime_attachment *a = &m->attachments[k];
         snprintf(number, sizeof number, "%llu", (unsigned long long)a->octets);
-        PUT(n, "attachment", str_c(a->type), str_c(a->name), str_c(number), str_c(a->part));
+        PUT(n, "attachment", str_c(a->type), masked_name(a->name, name), str_c(number), str_c(a->part));
     }
 }
 
@@ -309,7 +269,7 @@ static void note_contents(const struct inspecting *i, const struct mime_reading 
             PUT(n, "content", str_c(i->conf->contents[k].name));
         }
     }
-    detect_rules(i->packs, found, on_rule, &f);
+    detect_rules(i->contents->packs, found, on_rule, &f);
     free(contents);
 }
 
@@ -335,7 +295,7 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
         }
     }
     note_headers(c, m, &n);
-    if (i->packs) {
+    if (i->contents->packs) {
         note_contents(i, m, &n, &found);
     }
     note_rest(m, &n);

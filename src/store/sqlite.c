@@ -524,17 +524,20 @@ void store_decided(struct store *s, const struct store_rcpt *r)
 int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_SECRET];
-    if (store_in_batch(s)) {
-        bind_str(s->q[Q_MAKE_SECRET], 1, str_c(name));
-        store_run(s, Q_MAKE_SECRET);
-        store_flush(s);
+    int code = SQLITE_DONE;
+    for (int round = 0; round < 2 && code != SQLITE_ROW; round++) {
+        if (round == 1 && store_in_batch(s)) { /* only where there is none: the disk may be full, or not writable */
+            bind_str(s->q[Q_MAKE_SECRET], 1, str_c(name));
+            store_run(s, Q_MAKE_SECRET);
+            store_flush(s);
+        }
+        bind_str(q, 1, str_c(name));
+        code = sqlite3_step(q);
+        if (code == SQLITE_ROW) {
+            fn(arg, column_str(q, 0));
+        }
+        sqlite3_reset(q);
     }
-    bind_str(q, 1, str_c(name));
-    int code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        fn(arg, column_str(q, 0));
-    }
-    sqlite3_reset(q);
     return code == SQLITE_ROW ? 0 : -EIO;
 }
 

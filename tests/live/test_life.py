@@ -53,6 +53,10 @@ def test_a_broken_configuration_is_refused_and_the_old_one_kept(gateway):
     done = lab.postern('reload')
     assert done.returncode == 1 and 'do not belong together' in done.stderr
     with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good + 'inspection { packs /nowhere; } content "x" { pack hipaa; }\n')  # nothing could be inspected
+    done = lab.postern('reload')
+    assert done.returncode == 1 and '/nowhere/hipaa.pack: cannot be read' in done.stderr
+    with open(lab.path('postern.conf'), 'w') as out:
         out.write(good)
     assert lab.postern('reload').returncode == 0
 

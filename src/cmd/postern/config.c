@@ -2,10 +2,24 @@
  * config.c: postern check-config and the writing of postern.conf(5).
  */
 #include "cmd/postern/postern.h"
+#include "proc/contents.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The packs of the content blocks, and their expressions. */
+static int check_packs(const struct options *o, const struct conf *c)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    struct contents *k = NULL;
+    int r = contents_new(c, &problems, &k);
+    if (r < 0) {
+        fprintf(stderr, "%s: the packs of a content block cannot be used:\n" STR_FMT, o->config, STR_ARG(buf_str(&problems)));
+    }
+    contents_free(k);
+    return r;
+}
 
 int command_check_config(const struct options *o)
 {
@@ -31,6 +45,7 @@ int command_check_config(const struct options *o)
             r = EXIT_CONFIG;
         }
     }
+    r = check_packs(o, conf) < 0 ? EXIT_CONFIG : r;
     if (show) {
         CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
         must(conf_write(conf, &text) == 0);

@@ -135,6 +135,16 @@ static void show_findings(struct shown *s, const struct mime_reading *m, const s
     }
 }
 
+static const char *name_of(const struct mime_reading *m, const char *part)
+{
+    for (size_t i = 0; i < m->n_attachments; i++) {
+        if (strcmp(m->attachments[i].part, part) == 0) {
+            return m->attachments[i].name;
+        }
+    }
+    return "";
+}
+
 static void show_problems(const struct shown *s, const struct mime_reading *m)
 {
     struct json *list = s->json ? report_array() : NULL;
@@ -146,10 +156,11 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
             report_put_str(o, "problem", str_c(mime_problem_name(p->kind)));
             report_put_str(o, "sentence", str_c(mime_problem_sentence(p->kind)));
             report_put_str(o, "detail", str_c(p->detail));
+            report_put_str(o, "name", str_c(name_of(m, p->part)));
             report_append(list, o);
         } else {
-            printf("  %-6s %s %s: %s%s%s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous," : "not readable,", mime_problem_name(p->kind),
-                   mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail);
+            printf("  %-6s %s %s: %s%s%s %s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous," : "not readable,", mime_problem_name(p->kind),
+                   mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail, name_of(m, p->part));
         }
     }
     if (s->json) {

@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
+#include "proc/contents.h"
 #include "seal/rest.h"
 #include "sys/file.h"
 #include "tls/sign.h"
@@ -77,6 +78,15 @@ static int check_signing_key(const struct conf *c, struct buf *problems)
     return r;
 }
 
+/* Without usable packs mail that must be inspected would wait: such a configuration is not taken. */
+static int check_contents(const struct conf *c, struct buf *problems)
+{
+    struct contents *k = NULL;
+    int r = contents_new(c, problems, &k);
+    contents_free(k);
+    return r;
+}
+
 int handover_check(const struct conf *c, struct buf *problems)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
@@ -93,7 +103,8 @@ int handover_check(const struct conf *c, struct buf *problems)
     for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
         r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
     }
-    return r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
+    r = r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
+    return r < 0 ? r : check_contents(c, problems);
 }
 
 static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str bytes)

@@ -118,7 +118,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     protect_record_of(p, &record);
     str_copy_cut(str_c(before.back), record.back, sizeof record.back);
     record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
-    record.may_send_as_is = record.asked && p->may_send_as_is;
+    record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED; /* a flag or a mandatory group is not his to undo */
     record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
     if (act(p, &d->rcpt, tells, m->reverse_path.n > 0, d->words) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};

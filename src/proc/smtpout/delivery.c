@@ -281,7 +281,7 @@ static void prepare_mail(struct delivery *d)
         }
     }
     d->mail = (struct smtp_mail){.reverse_path = d->reverse_path, .rcpts = d->sent_rcpts,
-                                 .n_rcpts = d->n_sent, .size = d->size, .is_8bit = d->is_8bit,
+                                 .n_rcpts = d->n_sent, .size = d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0), .is_8bit = d->is_8bit,
                                  .is_utf8 = d->is_utf8, .is_binary = d->is_binary, .ret = (enum notify_ret)d->ret,
                                  .envid = d->envid, .requiretls = d->ask_requiretls};
 }

@@ -140,6 +140,7 @@ int head_pass(struct delivery *d, struct buf *text, bool last)
         return 0; /* more is to come */
     }
     struct str all = buf_str(&d->head);
+    end = end == 0 && last ? all.n : end; /* a message without a body */
     struct buf out = BUF_INIT(all.n + SUBJECT_MAX);
     put_section(d, str_slice(all, 0, end), &out);
     r = r < 0 ? r : buf_add(&out, str_slice(all, end, all.n));
