@@ -2,7 +2,7 @@
 """Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
 counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
 
-Usage: bench.py [--quick] [--one: one message a session] [relays ...] [cells ...]
+Usage: bench.py [--quick] [--one: one message a session] [--inspect: postern reads every mail, pack hipaa] [relays ...] [cells ...]
 A relay is postfix, exim, opensmtpd or postern (default: postfix postern); a cell is SIZE:SESSIONS:plain|tls.
 OpenSMTPD of Debian 12 cannot serve TLS (see tests/lab/lab.py): its cells over TLS are left out.
 """
@@ -88,6 +88,8 @@ inside {{ networks 127.0.0.0/8; domains bench.test; deliver-to sink.bench.test:{
 resolver {{ forward 127.0.0.53@53; timeout 2s; test-zones yes; }}
 limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {{ concurrency 20; reserve 0; }} log {{ level warn; }}
 '''
+        if self.inspect:
+            text += f'inspection {{ packs {os.path.join(TOP, "packs")}; }} content "k" {{ pack hipaa; mode enforce; }} rule "k" {{ content k; tag found; }}\n'
         return text
 
     def start_postern(self, tls):
@@ -236,6 +238,7 @@ def main():
         cells = [c for c in cells if c[0] == 2048]
     bench = Bench()
     bench.per = 1 if '--one' in sys.argv else 10
+    bench.inspect = '--inspect' in sys.argv
     print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":9} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} {"p99 ms":>7} | ratio to Postfix')
     try:
         for number, (size, sessions, mode) in enumerate(cells, 1):
