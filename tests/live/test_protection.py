@@ -1,6 +1,7 @@
 """What must be protected, and how: flags, groups, content, rules, the ladder, with real messages through the whole gateway."""
 import base64
 import email
+import email.header
 import email.message
 import io
 import json
@@ -125,6 +126,29 @@ def test_a_held_mail_is_told_and_released(gateway):
     assert 'released by uid 0' in ' '.join(found['protection']['because'])
     seen = [m for m in gateway.lab.messages('good.test') if 'released' in m['data']][-1]
     assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
+
+
+@pytest.mark.parametrize('subject,left', [
+    ('=?utf-8?B?' + base64.b64encode('[secure] Grüße aus Wien'.encode()).decode() + '?=', 'Grüße aus Wien'),
+    ('=?iso-8859-1?Q?Gr=FC=DFe_[SECURE]_aus_Wien?=', 'Grüße aus Wien'),
+    ('Grüße [ secure ] aus Wien', 'Grüße aus Wien'),
+    ('a long subject of several words\r\n [secure] that goes on', 'a long subject of several words that goes on'),
+    ('[secure]', ''),
+])
+def test_the_flag_leaves_every_kind_of_subject(gateway, subject, left):
+    client = gateway.smtp()
+    client.mail('nurse@inside.test', ['BODY=8BITMIME'])
+    client.rcpt('x@good.test')
+    word = f'subject-{abs(hash(subject))}'
+    code, text = client.data(f'From: <nurse@inside.test>\r\nSubject: {subject}\r\nX-Mark: {word}\r\n\r\nhello\r\n'.encode())
+    message_id = text.decode().split()[-1]
+    gateway.wait_state(message_id, 'held')
+    assert gateway.lab.postern('queue', 'release', message_id).returncode == 0
+    gateway.wait_state(message_id, 'delivered')
+    seen = [m['data'] for m in gateway.lab.messages('good.test') if word in m['data']][-1]
+    found = str(email.header.make_header(email.header.decode_header(email.message_from_string(seen)['Subject'])))
+    found = found if '=?' in subject else found.encode('latin-1').decode()  # the receiver notes octets as Latin-1
+    assert ' '.join(found.split()) == left and 'hello' in seen and 'From: <nurse@inside.test>' in seen
 
 
 def test_a_test_goes_to_nobody(gateway):
