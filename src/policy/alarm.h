@@ -14,7 +14,7 @@
     X(STS_REFRESH, "sts-refresh", "the MTA-STS policy could not be refreshed")                     \
     X(STS_GONE, "sts-gone", "the MTA-STS policy is gone, or no longer enforced")                    \
     X(RESOLVER, "resolver", "the name service cannot be trusted fully")                            \
-    X(POISON, "poison", "quarantined a message over which two processes died")                    \
+    X(POISON, "poison", "has a message over which two processes died")                    \
     X(OWN_CERTIFICATE, "own-certificate", "shows clients a certificate that ends soon")            \
     X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear") \
     X(FORWARD, "forward", "has no secure connection: forwards to it are off")

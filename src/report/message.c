@@ -136,7 +136,9 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
     if (e == 0 && r->code.n > 0) {
         e = buf_printf(out, "  Status code: " STR_FMT "\n", STR_ARG(r->code));
     }
-    if (e == 0 && r->state == RCPT_QUEUED) {
+    if (e == 0 && r->state == RCPT_QUEUED && str_eq(r->next_hop, STR("=inspect"))) {
+        e = buf_add(out, STR("  Waits to be inspected: what it needs is not decided yet.\n"));
+    } else if (e == 0 && r->state == RCPT_QUEUED) {
         date_iso(r->next_ms, date);
         e = buf_printf(out, "  Attempts so far: %u; next: %s\n", r->attempts, date);
     }
