@@ -30,9 +30,25 @@ STORIES = [
     ('nurse@inside.test', 'doctor@danewrong.test', 'waiting', 'dane-mismatch', 'DANE: another key than published'),
     ('nurse@inside.test', 'doctor@stsgood.insecure.test', 'delivered', 'sent', 'MTA-STS enforced, server in the policy'),
     ('nurse@inside.test', 'doctor@stsmx.insecure.test', 'waiting', 'mx-not-in-policy', 'MTA-STS enforced, server not in it'),
+    ('nurse@inside.test', 'flag@good.test', 'held', 'held', 'flag [secure]: never by transport alone'),
+    ('nurse@inside.test', 'data@good.test', 'delivered', 'sent', 'health data, a secure connection'),
+    ('nurse@inside.test', 'data@nocrypt.test', 'held', 'held', 'health data, no encryption: down the ladder'),
+    ('stranger@postfix.test', 'away@inside.test', 'delivered', 'sent', 'a forward: over a secure connection'),
     ('nurse@inside.test', 'nobody@reject.test', 'returned', 'rejected', 'no such person: bounce to the sender'),
     ('nurse@inside.test', 'nobody@null.test', 'returned', 'null-mx', 'takes no mail (null MX): bounce'),
 ]
+
+# what some of them say
+HEALTH = 'patient Mary Jones, MRN 00483726, SSN 536-90-4399, has type 2 diabetes and takes metformin'
+SUBJECTS = {'flag@good.test': '[secure] '}
+TEXTS = {'data@good.test': HEALTH, 'data@nocrypt.test': HEALTH}
+# what must be protected (docs/protection.md)
+RULES = f'''
+inspection {{ packs {os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'packs')}; }}
+content "health data" {{ pack hipaa; mode enforce; }}
+ladder "default" {{ channels tls:15m hold; }}
+forward "away@inside.test" {{ to colleague@good.test; }}
+'''
 
 
 def send(sender, rcpt, number):
@@ -42,7 +58,7 @@ def send(sender, rcpt, number):
         smtp.ehlo()
         smtp.mail(sender)
         smtp.rcpt(rcpt)
-        code, text = smtp.data(f'From: <{sender}>\r\nTo: <{rcpt}>\r\nSubject: Demo {number}\r\n\r\nA message of the demo.\r\n')
+        code, text = smtp.data(f'From: <{sender}>\r\nTo: <{rcpt}>\r\nSubject: {SUBJECTS.get(rcpt, "")}Demo {number}\r\n\r\n{TEXTS.get(rcpt, "A message of the demo.")}\r\n')
     if code != 250:
         raise RuntimeError(f'the gateway answered {code} {text}')
     return re.search(r'stored as (\w+)', text.decode()).group(1)
@@ -63,6 +79,7 @@ WORDS = {
     'no-starttls': 'held back: no encryption offered', 'grade-too-low': 'held back: certificate not good enough',
     'tls-failed': 'held back: offered, but could not agree', 'tls-refused': 'held back: offered, then refused',
     'dane-mismatch': 'held back: not the published key', 'mx-not-in-policy': 'held back: not in the published list',
+    'held': 'held for a person to look at',
     'rejected': 'refused by the other side; sender told', 'null-mx': 'takes no mail at all; sender told', 'sent': '', 'sent-plain': '',
 }
 
@@ -81,7 +98,7 @@ def settled(lab, ids):
     """True when every message was tried once."""
     for message_id in ids:
         report = lab.report(message_id)
-        if not report['attempts'] and report['recipients'][0]['state'] not in ('returned', 'delivered'):
+        if not report['attempts'] and report['recipients'][0]['state'] not in ('returned', 'delivered', 'held'):
             return False
     return True
 
@@ -116,8 +133,8 @@ def story(lab):
 def witnesses(lab):
     """What the receiving servers themselves saw: nothing may have come in clear that must not."""
     good = True
-    bounces = lab.wait_for(lambda: [m for m in lab.messages('inside.test') if m.get('sender') == ''][1:] and lab.messages('inside.test'), 20)
-    notices = [m for m in bounces or [] if m.get('sender') == '']
+    bounces = lambda: [m for m in lab.messages('inside.test') if m.get('sender') == '' and 'Subject: Your message could not be delivered' in m['data']]
+    notices = lab.wait_for(lambda: bounces()[1:] and bounces(), 20) or []
     clear = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'message' and not m['tls'] and d != 'nocrypt.test']
     late = [d for d in lab_module.SCRIPTED for m in lab.received(d) if m['event'] == 'plaintext-after-garble']
     print(f"\nThe receiving servers' own records: {len(notices)} bounces arrived at the sender; messages in clear where "
@@ -149,13 +166,13 @@ def main():
     try:
         print('Starting the mail world: DNS (signed zones), Postfix, Exim, broken servers, the gateway ...')
         lab.up()
-        lab.start_gateway(lab.config(first_retry='60s'))
+        lab.start_gateway(lab.config(first_retry='60s', extra=RULES))
         ids, good = story(lab)
         good = witnesses(lab) and good
         cli = f'{lab.path("bin", "postern")} -c {lab.path("postern.conf")}'
         print('\nOne message in full (postern message ID):\n')
-        print(lab.postern('message', ids[0]).stdout)
-        print(f'To look further{"" if "--keep" in sys.argv else " (with ./demo --keep)"}:\n  {cli} message {ids[5]}\n  {cli} queue list\n  {cli} status')
+        print(lab.postern('message', ids[[rcpt for _, rcpt, *_ in STORIES].index('data@good.test')]).stdout)
+        print(f'To look further{"" if "--keep" in sys.argv else " (with ./demo --keep)"}:\n  {cli} message {ids[5]}\n  {cli} explain nurse@inside.test bank@expired.test\n  {cli} queue list\n  {cli} status')
         print('\nEvery message met its expected fate.' if good else '\nNOT every message met its expected fate; log: ' + lab.path('log', 'posternd'))
         if '--keep' in sys.argv:
             keep(lab)

@@ -3,6 +3,8 @@
  * words what is missing and what to do. Changes nothing.
  */
 #include "cmd/postern/postern.h"
+#include "policy/ladder.h"
+#include "proc/contents.h"
 #include "dns/dns.h"
 #include "store/upkeep.h"
 #include "sys/conn.h"
@@ -316,6 +318,29 @@ static void look_user(struct doctor *d)
     tell(d, who ? WELL : ILL, "user", text, "adduser --system --group postern");
 }
 
+/* Packs, the program that reads PDF, and whether what must not go by transport alone has another way. */
+static void look_protection(struct doctor *d)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    struct contents *k = NULL;
+    struct ladder_order l;
+    char text[700];
+    int r = contents_new(d->c, &problems, &k);
+    contents_free(k);
+    if (d->c->n_contents > 0) {
+        snprintf(text, sizeof text, "%zu content blocks, from %s", d->c->n_contents, d->c->inspection.packs);
+        str_copy_cut(r < 0 ? buf_str(&problems) : str_c(text), text, sizeof text);
+        text[strcspn(text, "\n")] = '\0';
+        tell(d, r < 0 ? ILL : WELL, "packs", text, "postern check-config names each mistake.");
+    }
+    bool pdf = access("/usr/bin/pdftotext", X_OK) == 0;
+    tell(d, pdf ? WELL : CARE, "documents", pdf ? "pdftotext reads PDF" : "PDF cannot be read: it counts as unknown", "apt-get install poppler-utils");
+    ladder_of(d->c, "default", &l);
+    bool other = ladder_next(&l, 0, ladder_built, false) < l.n;
+    tell(d, other ? WELL : CARE, "ladder", other ? "has a way for mail that must not go by transport alone" : "mail with a flag such as [secure] comes back to its sender",
+         "ladder \"default\" { channels tls:15m hold; }: somebody looks at it.");
+}
+
 int command_doctor(const struct options *o)
 {
     struct conf *c = NULL;
@@ -348,6 +373,7 @@ int command_doctor(const struct options *o)
     look_clock(&d);
     look_disk(&d);
     look_store(&d);
+    look_protection(&d);
     if (d.list) {
         print_json(d.list);
     } else {
