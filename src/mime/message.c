@@ -57,6 +57,7 @@ static void on_warning(gint64 offset, GMimeParserWarning what, const gchar *item
 void mime_init(void)
 {
     g_mime_init();
+    charset_init();
 }
 
 /* --- fields ---------------------------------------------------------------------------------------------- */

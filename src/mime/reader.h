@@ -51,6 +51,7 @@ void scan_raw(struct reader *r, struct str octets);
 /* html.c */
 void read_html(struct reader *r, const struct piece *p);
 /* charset.c: appends as UTF-8; charset NULL or "": UTF-8 if it is, else Windows-1252 */
+void charset_init(void);
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out);
 /* archive.c: zip, 7z, tar, gz ... */
 void read_archive(struct reader *r, const struct piece *p, bool is_raw);

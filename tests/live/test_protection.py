@@ -248,6 +248,50 @@ def test_attachments_are_read(gateway, name):
     assert [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'][0][4] == 'attachment'
 
 
+@pytest.mark.parametrize('charset', ['iso-8859-1', 'windows-1252', 'iso-8859-15', 'cp1250', 'koi8-r', 'windows-1251', 'gb18030', 'big5', 'shift_jis', 'iso-2022-jp', 'euc-kr', 'utf-16', 'utf-7',
+                                     'iso-8859-2', 'cp850', 'latin1', 'macintosh'])
+def test_every_character_set_is_read(gateway, charset):
+    """In the sandbox, too, where no file of the C library can be opened any more."""
+    body = base64.encodebytes(('Sehr geehrte Kollegin, ' + PATIENT + ' -- and so on').encode(charset)).decode().replace('\n', '\r\n')
+    header = 'utf-8' if charset == 'utf-16' else charset  # not one for header sections
+    subject = base64.b64encode('Befund [secure]'.encode(header)).decode()
+    message = (f'From: <nurse@inside.test>\r\nSubject: =?{header}?B?{subject}?=\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\n'
+               f'Content-Transfer-Encoding: base64\r\n\r\n{body}')
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt('x@good.test')
+    code, text = client.data(message)
+    assert code == 250, text
+    message_id = text.decode().split()[-1]
+    gateway.wait_state(message_id, 'held')
+    report = gateway.lab.report(message_id)
+    assert [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'], report['inspection']
+    assert not [line for line in report['inspection'] if line[0] == 'problem'], report['inspection']
+    assert ['flag', '[secure]', 'subject'] in report['inspection']
+
+
+def test_packed_in_every_way(gateway):
+    """In the sandbox; what another program would have to unpack is not readable, and kills nobody."""
+    import bz2, gzip, lzma, tarfile
+    text = PATIENT.encode() * 3
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode='w') as t:
+        entry = tarfile.TarInfo('Bericht-\u00fc.txt')
+        entry.size = len(text)
+        t.addfile(entry, io.BytesIO(text))
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, 'w') as z:
+        z.writestr('inner.tar.gz', gzip.compress(tar.getvalue()))
+    for name, octets in (('a.gz', gzip.compress(text)), ('a.bz2', bz2.compress(text)), ('a.xz', lzma.compress(text)), ('a.tar', tar.getvalue()),
+                         ('a.tar.xz', lzma.compress(tar.getvalue())), ('a.zip', zipped.getvalue())):
+        report = decided(gateway, 'x@good.test', attachments=[(name, octets)], text='see attachment')
+        assert report['recipients'][0]['protection']['demand'] == 'secure', (name, report['inspection'])
+        assert not [line for line in report['inspection'] if line[0] in ('problem', 'failed')], (name, report['inspection'])
+    lzop = b'\x89LZO\x00\r\n\x1a\n' + b'\x10\x40\x20\x80\x09\x40' + b'\0' * 60
+    report = decided(gateway, 'x@good.test', attachments=[('a.lzo.gz', gzip.compress(lzop))], text='see attachment')
+    assert [line[1] for line in report['inspection'] if line[0] in ('problem', 'failed')] == ['unknown'], report['inspection']
+
+
 def test_what_cannot_be_read_is_said(gateway):
     with open(os.path.join(TOP, 'tests', 'fixtures', 'documents', 'locked.zip'), 'rb') as f:
         report = decided(gateway, 'x@good.test', attachments=[('locked.zip', f.read())])
