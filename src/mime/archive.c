@@ -199,6 +199,8 @@ static enum office survey(struct opened *o, struct strings *shared, bool *ret_ty
         kind = kind == OFFICE_NONE ? office_by(name) : kind;
         if (str_eq(name, STR("xl/sharedStrings.xml"))) {
             struct buf octets = BUF_INIT(ENTRY_MAX);
+            reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text)); /* a second one would hide the first */
+            strings_free(shared);
             if (take_entry(o, &octets) == 0 && read_shared_strings(buf_str(&octets), shared) < 0) {
                 reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
             }
