@@ -88,6 +88,19 @@ static bool stands_alone(struct str text, size_t at, size_t n)
     return true;
 }
 
+/* Nothing but blanks before it, or behind it. */
+static bool at_an_end(struct str text, size_t at, size_t n)
+{
+    size_t end = at + n;
+    while (at > 0 && is_blank(text.p[at - 1])) {
+        at--;
+    }
+    while (end < text.n && is_blank(text.p[end])) {
+        end++;
+    }
+    return at == 0 || end == text.n;
+}
+
 /* What stands in brackets from here, of whatever kind and closed however: [x], (x), [x}, [x at the end of a line. */
 static size_t bracketed(struct str text, size_t at)
 {
@@ -145,7 +158,8 @@ static bool at_bracket(struct str text, size_t at, const char *const *words, siz
         n = half_open(text, at, &begin);
         meant = n > 1 ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
     }
-    if (!meant || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && text.p[at] == '<')) {
+    bool square = text.p[at] == '[' || text.p[at] == ']'; /* other brackets have other uses: only where a flag would stand */
+    if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && text.p[at] == '<')) {
         return false;
     }
     *ret = (struct flag_found){begin, n, meant, exact};

@@ -1,5 +1,7 @@
 """What stands around the gateway: metrics, sendmail, the first configuration, the doctor, the service
 manager, a copy of the store, clocks that jump, inodes that run out."""
+import email.message
+import email.policy
 import io
 import json
 import os
@@ -269,6 +271,17 @@ def test_gateway_runs_under_the_filter_of_its_unit(gateway, tmp_path):
         for rcpt in ('x@good.test', 'x@inside.test', 'x@postfix.test'):
             gateway.wait_state(gateway.send(rcpt), 'delivered')
         gateway.wait_state(gateway.send('big@good.test', body='line of text\r\n' * 40000), 'delivered')
+        letter = email.message.EmailMessage()
+        letter['Subject'] = 'a document'
+        letter.set_content('attached')
+        with open(os.path.join(TOP, 'tests', 'fixtures', 'documents', 'letter.pdf'), 'rb') as f:
+            letter.add_attachment(f.read(), maintype='application', subtype='pdf', filename='letter.pdf')
+        client = gateway.smtp()
+        client.mail('nurse@inside.test')
+        client.rcpt('pdf@good.test')
+        number = client.data(letter.as_bytes(policy=email.policy.SMTP))[1].decode().split()[-1]
+        gateway.wait_state(number, 'delivered')
+        assert [line for line in lab.report(number)['inspection'] if line[0] in ('problem', 'failed')] == [], 'pdftotext runs under the filter, too'
         assert lab.postern('reload').returncode == 0
         gateway.wait_state(gateway.send('again@good.test'), 'delivered')
         same = lambda all: {name: pid for name, pid in all.items() if not name.startswith('inspect')}  # those are replaced: packs are read at their start

@@ -45,6 +45,8 @@ static void flags_as_people_write_them(void **state)
                 {"[secur] x", "[secure]", false},
                 {"(secure) x", "[secure]", false},
                 {"[secure} x", "[secure]", false},
+                {"x (secure)", "[secure]", false},
+                {"the form (secure) was sent", NULL, false},
                 {"secure] x", "[secure]", false},
                 {"x [secure", "[secure]", false},
                 {"[mark for secure delivery]", "[marked for secure delivery]", false},

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024 };
+enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024, MESSAGE_MAX = 256 * 1024 * 1024 /* a few copies of it must fit */ };
 
 struct inspect {
     struct child *child;
@@ -92,12 +92,12 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
         return;
     }
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
-    int r = open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    int r = s->size > MESSAGE_MAX ? -EFBIG : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
     if (r == 0) {
         inspecting_run(s->inspecting, buf_str(&message), &facts);
     } else {
         log_error("message-unreadable", KVN("lease", s->lease), KV("problem", strerror(-r)));
-        (void)!inspection_put(&facts, "failed", (const struct str[]){STR("crash")}, 1);
+        (void)!inspection_put(&facts, "failed", (const struct str[]){r == -EFBIG ? STR("limit") : STR("crash")}, 1);
     }
     answer(s, true, buf_str(&facts));
     buf_wipe(&message);
