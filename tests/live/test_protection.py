@@ -517,3 +517,45 @@ def test_no_choice_comes_back(gateway):
     assert set(choices(gateway, 'asked4@inside.test')) == set('pd'), 'as it is was not allowed'
     found = gateway.wait_state(report['id'], 'returned', 60)
     assert found['detail'] == 'no choice was made in time; it was sent to nobody'
+
+
+# --- explain and replay ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('subject,text,sender,rcpt', [('x', PATIENT, 'nurse@inside.test', 'x@good.test'), ('[secure] x', 'hello', 'nurse@inside.test', 'x@good.test'),
+                                                      ('x', 'hello', 'law@inside.test', 'x@good.test'), ('x', 'card 4539 5787 6362 1486', 'never@inside.test', 'x@good.test')])
+def test_explain_says_what_then_happens(gateway, tmp_path, subject, text, sender, rcpt):
+    """One engine: what explain says of a message and what the gateway does with it never differ."""
+    (tmp_path / 'mail.eml').write_text(f'From: <{sender}>\r\nSubject: {subject}\r\n\r\n{text}\r\n')
+    said = gateway.lab.postern('explain', sender, rcpt, str(tmp_path / 'mail.eml'), json_out=True)
+    done = decided(gateway, rcpt, subject=subject, text=text, sender=sender)
+    found = done['recipients'][0]['protection']
+    assert said['protection']['demand'] == found['demand'] and said['protection']['because'] == found['because']
+    words = gateway.lab.postern('explain', sender, rcpt, str(tmp_path / 'mail.eml')).stdout
+    assert f'Needs: {found["demand"]}' in words and 'Direction: outbound' in words
+    assert '536-90' not in words
+    for reason in found['because']:
+        assert reason in words
+
+
+def test_explain_names_the_line(gateway, tmp_path):
+    (tmp_path / 'mail.eml').write_text(f'From: <nurse@inside.test>\r\nSubject: x\r\n\r\n{PATIENT}\r\n')
+    with open(gateway.lab.path('postern.conf')) as f:
+        line = [number for number, text in enumerate(f, 1) if text.startswith('content "health"')][0]
+    assert f'content "health" (line {line})' in gateway.lab.postern('explain', 'nurse@inside.test', 'x@good.test', str(tmp_path / 'mail.eml')).stdout
+    assert gateway.lab.postern('explain', 'nurse@inside.test', 'x@good.test', '/nowhere').returncode == 1
+    assert gateway.lab.postern('explain', '--replay', 'yesterday').returncode == 64
+
+
+def test_replay_shows_what_would_change(gateway, tmp_path):
+    cards = decided(gateway, 'x@good.test', text='card 4539 5787 6362 1486 ok', sender='replay@inside.test')
+    plain = decided(gateway, 'x@good.test', text='nothing special', sender='replay@inside.test')
+    changes = lambda *words: {c['id']: c for c in gateway.lab.postern(*words, 'explain', '--replay', '10m', json_out=True)}
+    assert cards['id'] not in changes() and plain['id'] not in changes(), 'the same rules say the same'
+    with open(gateway.lab.path('postern.conf')) as f:
+        text = f.read()
+    (tmp_path / 'candidate.conf').write_text(text.replace('pack pci; mode report-only;', 'pack pci; mode enforce; protect escalated;') +
+                                             'rule "candidate" { from replay@inside.test; direction outbound; protect secure; }\n')
+    found = changes('-c', str(tmp_path / 'candidate.conf'))
+    assert (found[cards['id']]['was'], found[cards['id']]['would-be']) == ('none', 'escalated')
+    assert (found[plain['id']]['was'], found[plain['id']]['would-be']) == ('none', 'secure')
+    assert gateway.state(cards['id'])['state'] == 'delivered', 'nothing was done'
