@@ -251,7 +251,9 @@ def memory_has(pid, octets):
 def test_private_keys_are_in_keys_alone(certified):
     lab = certified.lab
     secret = private_scalar(lab.path('etc', 'gateway.test.key'))
-    for name, pid in certified.pids().items():
+    time.sleep(1)  # a reload replaces inspectors
+    pids = lab.wait_for(lambda: (lambda now: now if all(now.values()) else None)(certified.pids()))
+    for name, pid in pids.items():
         with smtplib.SMTP(certified.address, 25, timeout=20) as c:
             c.starttls(context=client_context(lab, check_hostname=False))
         assert memory_has(pid, secret) == (name.startswith('keys')), name
