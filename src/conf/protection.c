@@ -124,6 +124,10 @@ static void check_account(const struct check *k, const struct conf_account *a)
                address_mailbox(str_c(a->name), true, &address) < 0) {
         bad(k, a->line, "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
     }
+    const struct conf_words self = {(const char **)(uintptr_t)&a->name, 1};
+    if (conf_list_asks_directory(c, &self)) {
+        bad(k, a->line, "account \"%s\": cannot depend on a group of the directory: while it could not be read everyone would get these settings", a->name);
+    }
     check_words(k, a->line, "locked", &a->locked, settings, ARRAY_LEN(settings));
     check_ladder_name(k, a->line, a->ladder);
 }
@@ -144,6 +148,9 @@ static void check_rule(const struct check *k, const struct conf_rule *r)
     }
     if (r->inbound != 0 && conf_list_asks_directory(c, &r->from)) {
         bad(k, r->line, "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
+    }
+    if (r->final && (conf_list_asks_directory(c, &r->from) || conf_list_asks_directory(c, &r->to))) {
+        bad(k, r->line, "rule \"%s\": \"final\" cannot depend on a group of the directory: while it could not be read no other rule would count", r->name);
     }
     check_words(k, r->line, "unread", &r->unread, unread, ARRAY_LEN(unread));
     check_ladder_name(k, r->line, r->ladder);

@@ -484,12 +484,16 @@ void protect_record_read(struct str text, struct protect_record *ret)
     uint64_t n[7] = {0};
     static const uint64_t most[7] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX};
     *ret = (struct protect_record){.counts = COUNTS_CERT};
-    if (text.n == 0 || !str_split(&text, '\n', &line) || !str_split(&line, '\t', &numbers) || !str_split(&line, '\t', &ladder)) {
+    if (text.n == 0) {
+        return;
+    }
+    ret->demand = DEMAND_ESCALATED; /* until it was understood: never weaker than what it said */
+    if (!str_split(&text, '\n', &line) || !str_split(&line, '\t', &numbers) || !str_split(&line, '\t', &ladder)) {
         return;
     }
     (void)str_split(&line, '\t', &tags);
-    for (size_t i = 0; i < ARRAY_LEN(n) && str_split(&numbers, ' ', &one); i++) {
-        if (str_to_u64(one, most[i], &n[i]) < 0) {
+    for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        if (!str_split(&numbers, ' ', &one) || str_to_u64(one, most[i], &n[i]) < 0) {
             return;
         }
     }

@@ -67,7 +67,7 @@ struct protect_record {
 
 /* Appends it as text; nothing at all for a mail that needs nothing special. 0 or -ENOSPC. */
 int protect_record_write(const struct protect_record *r, struct buf *out) MUST_USE;
-/* Reads it; an empty or odd text is a record without demands. */
+/* Reads it; an empty text is a record without demands, an odd one is `escalated`: it must not be weaker than it was. */
 void protect_record_read(struct str text, struct protect_record *ret);
 /* The record of a fresh decision. words stay in p. */
 void protect_record_of(const struct protection *p, struct protect_record *ret);

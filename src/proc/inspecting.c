@@ -247,6 +247,9 @@ static void note_rest(const struct mime_reading *m, struct note *n)
     char number[32], name[32];
     for (size_t k = 0; k < m->n_problems; k++) {
         const struct mime_problem *p = &m->problems[k];
+        if (p->kind == MIME_LIMIT && !p->part[0]) { /* of the message itself: parts of it were not read at all */
+            PUT(n, "failed", STR("limit"));
+        }
         PUT(n, "problem", str_c(mime_problem_name(p->kind)), str_c(p->part), str_c(p->detail));
     }
     for (size_t k = 0; k < m->n_attachments; k++) {
@@ -299,10 +302,13 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
         note_contents(i, m, &n, &found);
     }
     note_rest(m, &n);
+    bool missing = n.full; /* rules would not see all there is */
     note_found(&found, m, &n);
     snprintf(parts, sizeof parts, "%u", m->parts);
     snprintf(took, sizeof took, "%lld", (long long)(clock_mono_ms() - began));
-    if (n.full) {
+    if (missing) {
+        (void)!inspection_put(facts, "failed", (const struct str[]){STR("limit")}, 1);
+    } else if (n.full) {
         (void)!inspection_put(facts, "problem", (const struct str[]){STR("limit"), STR(""), STR("more was found than is noted")}, 3);
     }
     (void)!inspection_put(facts, "done", (const struct str[]){str_c(parts), str_c(took)}, 2);

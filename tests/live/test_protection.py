@@ -34,7 +34,7 @@ forward "both@inside.test" {{ to y@good.test y@nocrypt.test; }}
 forward "seen@inside.test" {{ to x@plain.test; }}
 monitor {{ probe no; }}
 forward "copied@inside.test" {{ to z@good.test; keep yes; }}
-rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house"; }}
+rule "no programs"   {{ direction outbound; attachments program *.exe; action reject; text "Programs do not leave this house: Größe"; }}
 rule "locked"        {{ direction outbound; unread password; to @bank.test @good.test; action hold; text "what is under a password is looked at first"; }}
 rule "tagged"        {{ header "X-Kind: invoice"; tag invoice; notify admin@inside.test; copy-to archive@unsigned.test; }}
 rule "asks"         {{ direction outbound; header "X-Kind: ask"; action ask; as-is yes; text "It looks like health data."; }}
@@ -234,7 +234,7 @@ def test_transport_that_never_counts(gateway):
 
 def test_refused_while_the_client_waits(gateway):
     code, text = sent(gateway, 'x@good.test', attachments=[('setup.exe', b'MZ\x90\0program')])
-    assert code == 550 and 'Programs do not leave this house' in text
+    assert code == 550 and 'Programs do not leave this house: Gr????e' in text, text
     assert not notices(gateway, 'nurse@inside.test') or 'Programs' not in str(notices(gateway, 'nurse@inside.test')[-1])
     code, text = sent(gateway, 'x@inside.test', sender='a@stranger.test', source=OUTSIDE, attachments=[('setup', b'MZ\x90\0program')])
     assert code == 550 and 'no programs' in text
@@ -268,6 +268,16 @@ def test_every_character_set_is_read(gateway, charset):
     assert [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'], report['inspection']
     assert not [line for line in report['inspection'] if line[0] == 'problem'], report['inspection']
     assert ['flag', '[secure]', 'subject'] in report['inspection']
+
+
+def test_more_parts_than_are_read_is_not_clean(gateway):
+    parts = ''.join(f'--x\r\n\r\npart {i}\r\n' for i in range(3000))
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt('x@good.test')
+    code, text = client.data(f'Subject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n')
+    found = gateway.wait_state(text.decode().split()[-1], 'held')
+    assert 'could not be inspected (limit)' in ' '.join(found['protection']['because'])
 
 
 def test_packed_in_every_way(gateway):

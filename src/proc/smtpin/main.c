@@ -89,6 +89,9 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
     if (s && s->incoming) {
         str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal, sizeof s->refusal);
+        for (char *p = s->refusal; *p; p++) { /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
+            *p = (unsigned char)*p < ' ' || (unsigned char)*p > '~' ? '?' : *p;
+        }
         talk_submitted(s, m->submitted.result);
     }
 }
