@@ -26,6 +26,26 @@ enum conf_type {
     CONF_BLOCK,
 };
 
+/* What the field behind a key is. */
+enum conf_field {
+    CONF_FIELD_NONE,   /* a block, or one that is bound by hand */
+    CONF_FIELD_TEXT,   /* const char *, NULL: unset */
+    CONF_FIELD_WORDS,  /* struct conf_words */
+    CONF_FIELD_NUMBER, /* int64_t: milliseconds, octets or a count */
+    CONF_FIELD_CHOICE, /* int: the index of the word */
+};
+
+/* All there is to know about a type of value, in one row: reading, writing and the manual go by it. */
+struct conf_kind {
+    enum conf_field field;
+    const char *manual;          /* how postern.conf(5) shows a value; NULL: the key's choices */
+    bool (*ok)(struct str word); /* one word of it; NULL: any will do */
+    const char *wanted;          /* "... is not": what it should have been */
+};
+
+/* values.c; indexed by enum conf_type. */
+extern const struct conf_kind conf_kinds[CONF_BLOCK + 1];
+
 struct conf_key {
     const char *block; /* where it stands: "", "inside", "inside/deliver-to" ... */
     const char *name;

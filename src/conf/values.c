@@ -85,10 +85,7 @@ static int set_number(struct binder *b, const struct conf_key *key, const struct
                 ? scaled(str_c(word->text), size_units, ARRAY_LEN(size_units), &value)
                 : scaled(str_c(word->text), size_units, 1, &value);
     if (r < 0) {
-        return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text,
-                   is_time ? "a time such as 30s, 5m, 4h, 5d"
-                   : key->type == CONF_SIZE ? "a size such as 2048, 256K, 50M"
-                                            : "a number");
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text, conf_kinds[key->type].wanted);
     }
     if (value < key->min || value > key->max) {
         return conf_bad(b, word->at, "%s: %s is out of range (%lld to %lld%s)", key->name, word->text,
@@ -175,81 +172,86 @@ static bool pin_ok(struct str word)
     return digits == 64;
 }
 
-static bool word_ok(enum conf_type type, struct str word)
+static bool host_ok(struct str word)
 {
-    struct address mailbox;
-    struct address_net net;
-    struct str name;
-    int64_t patience;
-    switch (type) {
-    case CONF_HOST:
-        return address_domain_ok(word, false);
-    case CONF_PATH:
-        return word.n > 1 && word.p[0] == '/';
-    case CONF_DOMAINS:
-        return address_domain_ok(word.n > 1 && word.p[0] == '.' ? str_slice(word, 1, word.n) : word,
-                                 false);
-    case CONF_NETS:
-        return address_net_parse(word, &net) == 0;
-    case CONF_ADDRS:
-        return target_ok(word, true);
-    case CONF_TARGET:
-        return target_ok(word, false);
-    case CONF_MATCHES:
-        return match_ok(word);
-    case CONF_PINS:
-        return pin_ok(word);
-    case CONF_MAILBOX:
-        return address_mailbox(word, true, &mailbox) == 0;
-    case CONF_CHANNELS:
-        return conf_channel_parse(word, &name, &patience);
-    case CONF_WORDS:
-    case CONF_TEXT:
-    case CONF_TIME:
-    case CONF_SIZE:
-    case CONF_NUMBER:
-    case CONF_CHOICE:
-    case CONF_STORE:
-    case CONF_BLOCK:
-        break;
-    }
-    return true;
+    return address_domain_ok(word, false);
 }
 
-static const char *wanted(enum conf_type type)
+static bool path_ok(struct str word)
 {
-    switch (type) {
-    case CONF_HOST:
-        return "a host name";
-    case CONF_PATH:
-        return "an absolute file name";
-    case CONF_DOMAINS:
-        return "a domain (in its xn-- form where it is not ASCII)";
-    case CONF_NETS:
-        return "a network such as 10.0.0.0/8 (no bits beyond the prefix)";
-    case CONF_ADDRS:
-        return "an address with port such as 192.0.2.1:25 or [::]:25";
-    case CONF_TARGET:
-        return "a host, host:port or [address]:port";
-    case CONF_MATCHES:
-        return "an address, @domain, @.suffix or group:NAME";
-    case CONF_PINS:
-        return "cert: or key: and the 64 hex digits of a SHA-256";
-    case CONF_MAILBOX:
-        return "a mail address";
-    case CONF_CHANNELS:
-        return "tls, tls:TIME, hold or drop (smime, pgp and portal are not built yet)";
-    case CONF_WORDS:
-    case CONF_TEXT:
-    case CONF_TIME:
-    case CONF_SIZE:
-    case CONF_NUMBER:
-    case CONF_CHOICE:
-    case CONF_STORE:
-    case CONF_BLOCK:
-        break;
+    return word.n > 1 && word.p[0] == '/';
+}
+
+static bool domain_ok(struct str word)
+{
+    return address_domain_ok(word.n > 1 && word.p[0] == '.' ? str_slice(word, 1, word.n) : word, false);
+}
+
+static bool net_ok(struct str word)
+{
+    struct address_net net;
+    return address_net_parse(word, &net) == 0;
+}
+
+static bool listener_ok(struct str word)
+{
+    return target_ok(word, true);
+}
+
+static bool next_hop_ok(struct str word)
+{
+    return target_ok(word, false);
+}
+
+static bool mailbox_ok(struct str word)
+{
+    struct address mailbox;
+    return address_mailbox(word, true, &mailbox) == 0;
+}
+
+static bool channel_ok(struct str word)
+{
+    struct str name;
+    int64_t patience;
+    return conf_channel_parse(word, &name, &patience);
+}
+
+#define TEXT CONF_FIELD_TEXT
+#define WORDS CONF_FIELD_WORDS
+#define NUMBER CONF_FIELD_NUMBER
+const struct conf_kind conf_kinds[] = {
+    [CONF_TEXT] = {TEXT, "text", NULL, "a text"},
+    [CONF_HOST] = {TEXT, "host name", host_ok, "a host name"},
+    [CONF_PATH] = {TEXT, "file", path_ok, "an absolute file name"},
+    [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", next_hop_ok, "a host, host:port or [address]:port"},
+    [CONF_MAILBOX] = {TEXT, "address", mailbox_ok, "a mail address"},
+    [CONF_DOMAINS] = {WORDS, "domain ...", domain_ok, "a domain (in its xn-- form where it is not ASCII)"},
+    [CONF_NETS] = {WORDS, "network ...", net_ok, "a network such as 10.0.0.0/8 (no bits beyond the prefix)"},
+    [CONF_ADDRS] = {WORDS, "address:port ...", listener_ok, "an address with port such as 192.0.2.1:25 or [::]:25"},
+    [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", match_ok, "an address, @domain, @.suffix or group:NAME"},
+    [CONF_PINS] = {WORDS, "cert:HEX|key:HEX ...", pin_ok, "cert: or key: and the 64 hex digits of a SHA-256"},
+    [CONF_WORDS] = {WORDS, "word ...", NULL, "a text"},
+    [CONF_CHANNELS] = {WORDS, "tls[:time]|hold|drop ...", channel_ok,
+                       "tls, tls:TIME, hold or drop (smime, pgp and portal are not built yet)"},
+    [CONF_TIME] = {NUMBER, "time", NULL, "a time such as 30s, 5m, 4h, 5d"},
+    [CONF_SIZE] = {NUMBER, "size", NULL, "a size such as 2048, 256K, 50M"},
+    [CONF_NUMBER] = {NUMBER, "number", NULL, "a number"},
+    [CONF_CHOICE] = {CONF_FIELD_CHOICE, NULL, NULL, "one of its words"},
+    [CONF_STORE] = {CONF_FIELD_NONE, "sqlite directory", path_ok, "an absolute directory name"},
+    [CONF_BLOCK] = {CONF_FIELD_NONE, "{ ... }", NULL, NULL},
+};
+#undef TEXT
+#undef WORDS
+#undef NUMBER
+
+/* One word of the value of a key. 0 or -EINVAL, noted. */
+static int check_word(struct binder *b, const struct conf_key *key, const struct conf_word *word)
+{
+    const struct conf_kind *kind = &conf_kinds[key->type];
+    if (kind->ok && !kind->ok(str_c(word->text))) {
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text, kind->wanted);
     }
-    return "a text";
+    return 0;
 }
 
 static int set_words(struct binder *b, const struct conf_key *key, const struct conf_word *words,
@@ -258,10 +260,8 @@ static int set_words(struct binder *b, const struct conf_key *key, const struct 
     const char **v = err_calloc(n, sizeof *v);
     int r = n <= CONF_NAMES_MAX ? 0 : conf_bad(b, words[0].at, "%s: more than %d words", key->name, CONF_NAMES_MAX);
     for (size_t i = 0; i < n; i++) {
-        if (!word_ok(key->type, str_c(words[i].text))) {
-            r = conf_bad(b, words[i].at, "%s: \"%s\" is not %s", key->name, words[i].text,
-                    wanted(key->type));
-        }
+        int bad = check_word(b, key, &words[i]);
+        r = bad < 0 ? bad : r;
         v[i] = words[i].text;
     }
     free(ret->v);
@@ -277,9 +277,7 @@ static int set_store(struct binder *b, const struct conf_key *key, const struct 
         return conf_bad(b, words[0].at, "write: store sqlite DIRECTORY;");
     }
     int r = set_choice(b, key, &words[0], &kind);
-    if (r == 0 && !word_ok(CONF_PATH, str_c(words[1].text))) {
-        r = conf_bad(b, words[1].at, "store: \"%s\" is not an absolute directory name", words[1].text);
-    }
+    r = r < 0 ? r : check_word(b, key, &words[1]);
     if (r == 0) {
         b->conf->store_kind = words[0].text;
         b->conf->store_path = words[1].text;
@@ -292,43 +290,25 @@ int conf_set(struct binder *b, const struct conf_key *key, void *base,
                      const struct conf_word *words, size_t n)
 {
     void *at = (char *)base + key->offset;
-    switch (key->type) {
-    case CONF_DOMAINS:
-    case CONF_NETS:
-    case CONF_ADDRS:
-    case CONF_MATCHES:
-    case CONF_PINS:
-    case CONF_WORDS:
-    case CONF_CHANNELS:
+    enum conf_field field = conf_kinds[key->type].field;
+    if (field == CONF_FIELD_WORDS) {
         return set_words(b, key, words, n, at);
-    case CONF_STORE:
+    }
+    if (key->type == CONF_STORE) {
         return set_store(b, key, words, n);
-    case CONF_TEXT:
-    case CONF_HOST:
-    case CONF_PATH:
-    case CONF_TARGET:
-    case CONF_MAILBOX:
-    case CONF_TIME:
-    case CONF_SIZE:
-    case CONF_NUMBER:
-    case CONF_CHOICE:
-    case CONF_BLOCK:
-        break;
     }
     if (n != 1) {
         return conf_bad(b, words[0].at, "%s takes one value", key->name);
     }
-    if (key->type == CONF_CHOICE) {
+    if (field == CONF_FIELD_CHOICE) {
         return set_choice(b, key, &words[0], at);
     }
-    if (key->type == CONF_TIME || key->type == CONF_SIZE || key->type == CONF_NUMBER) {
+    if (field == CONF_FIELD_NUMBER) {
         return set_number(b, key, &words[0], at);
     }
-    if (!word_ok(key->type, str_c(words[0].text))) {
-        return conf_bad(b, words[0].at, "%s: \"%s\" is not %s", key->name, words[0].text,
-                   wanted(key->type));
+    int r = check_word(b, key, &words[0]);
+    if (r == 0) {
+        *(const char **)at = words[0].text;
     }
-    *(const char **)at = words[0].text;
-    return 0;
+    return r;
 }
-

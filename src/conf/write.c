@@ -26,39 +26,28 @@ static int write_choice(struct buf *out, const struct conf_key *key, int index)
     return buf_add(out, one);
 }
 
+static int write_words(struct buf *out, const struct conf_words *words)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < words->n; i++) {
+        r = i > 0 ? buf_append(out, " ", 1) : 0;
+        r = r < 0 ? r : write_quoted(out, words->v[i]);
+    }
+    return r;
+}
+
 static int write_value(struct buf *out, const struct conf_key *key, const void *at)
 {
-    switch (key->type) {
-    case CONF_TEXT:
-    case CONF_HOST:
-    case CONF_PATH:
-    case CONF_TARGET:
-    case CONF_MAILBOX:
+    switch (conf_kinds[key->type].field) {
+    case CONF_FIELD_TEXT:
         return write_quoted(out, *(const char *const *)at);
-    case CONF_DOMAINS:
-    case CONF_NETS:
-    case CONF_ADDRS:
-    case CONF_MATCHES:
-    case CONF_PINS:
-    case CONF_WORDS:
-    case CONF_CHANNELS: {
-        const struct conf_words *words = at;
-        int r = 0;
-        for (size_t i = 0; r == 0 && i < words->n; i++) {
-            r = i > 0 ? buf_append(out, " ", 1) : 0;
-            r = r < 0 ? r : write_quoted(out, words->v[i]);
-        }
-        return r;
-    }
-    case CONF_TIME:
-        return buf_printf(out, "%lldms", (long long)*(const int64_t *)at);
-    case CONF_SIZE:
-    case CONF_NUMBER:
-        return buf_printf(out, "%lld", (long long)*(const int64_t *)at);
-    case CONF_CHOICE:
+    case CONF_FIELD_WORDS:
+        return write_words(out, at);
+    case CONF_FIELD_NUMBER:
+        return buf_printf(out, "%lld%s", (long long)*(const int64_t *)at, key->type == CONF_TIME ? "ms" : "");
+    case CONF_FIELD_CHOICE:
         return write_choice(out, key, *(const int *)at);
-    case CONF_STORE:
-    case CONF_BLOCK:
+    case CONF_FIELD_NONE:
         break;
     }
     return 0;
@@ -67,30 +56,9 @@ static int write_value(struct buf *out, const struct conf_key *key, const void *
 /* True when there is nothing to write: an unset text or an empty list. */
 static bool is_unset(const struct conf_key *key, const void *at)
 {
-    switch (key->type) {
-    case CONF_TEXT:
-    case CONF_HOST:
-    case CONF_PATH:
-    case CONF_TARGET:
-    case CONF_MAILBOX:
-        return !*(const char *const *)at;
-    case CONF_DOMAINS:
-    case CONF_NETS:
-    case CONF_ADDRS:
-    case CONF_MATCHES:
-    case CONF_PINS:
-    case CONF_WORDS:
-    case CONF_CHANNELS:
-        return ((const struct conf_words *)at)->n == 0;
-    case CONF_TIME:
-    case CONF_SIZE:
-    case CONF_NUMBER:
-    case CONF_CHOICE:
-    case CONF_STORE:
-    case CONF_BLOCK:
-        break;
-    }
-    return false;
+    enum conf_field field = conf_kinds[key->type].field;
+    return (field == CONF_FIELD_TEXT && !*(const char *const *)at) ||
+           (field == CONF_FIELD_WORDS && ((const struct conf_words *)at)->n == 0);
 }
 
 static int write_settings(const char *block, const void *base, const char *indent, struct buf *out);
@@ -189,45 +157,8 @@ int conf_write(const struct conf *c, struct buf *out)
 
 static const char *type_words(const struct conf_key *key)
 {
-    switch (key->type) {
-    case CONF_TEXT:
-        return "text";
-    case CONF_HOST:
-        return "host name";
-    case CONF_PATH:
-        return "file";
-    case CONF_DOMAINS:
-        return "domain ...";
-    case CONF_NETS:
-        return "network ...";
-    case CONF_ADDRS:
-        return "address:port ...";
-    case CONF_MATCHES:
-        return "address|@domain|group:name ...";
-    case CONF_PINS:
-        return "cert:HEX|key:HEX ...";
-    case CONF_WORDS:
-        return "word ...";
-    case CONF_CHANNELS:
-        return "tls[:time]|hold|drop ...";
-    case CONF_MAILBOX:
-        return "address";
-    case CONF_TIME:
-        return "time";
-    case CONF_SIZE:
-        return "size";
-    case CONF_NUMBER:
-        return "number";
-    case CONF_CHOICE:
-        return key->choices;
-    case CONF_STORE:
-        return "sqlite directory";
-    case CONF_TARGET:
-        return "host[:port] [{ ... }]";
-    case CONF_BLOCK:
-        return "{ ... }";
-    }
-    return "";
+    const char *words = conf_kinds[key->type].manual;
+    return words ? words : key->choices;
 }
 
 static int manual_key(const struct conf_key *key, struct buf *out)

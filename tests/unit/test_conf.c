@@ -3,6 +3,7 @@
  */
 #include "check.h"
 #include "conf/conf.h"
+#include "conf/schema.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -169,11 +170,22 @@ static void every_setting_is_in_the_manual(void **state)
     assert_non_null(strstr(buf_str(&man).p, "Default: 5d."));
 }
 
+static void every_type_has_its_row(void **state)
+{
+    (void)state;
+    for (int t = CONF_TEXT; t <= CONF_BLOCK; t++) {
+        bool by_hand = t == CONF_STORE || t == CONF_BLOCK;
+        assert_true(conf_kinds[t].manual || t == CONF_CHOICE);
+        assert_true((conf_kinds[t].field == CONF_FIELD_NONE) == by_hand);
+        assert_true(conf_kinds[t].wanted || t == CONF_BLOCK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_design_example), cmocka_unit_test(standard_values), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
-        cmocka_unit_test(every_setting_is_in_the_manual)};
+        cmocka_unit_test(every_setting_is_in_the_manual), cmocka_unit_test(every_type_has_its_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
