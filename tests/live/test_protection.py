@@ -183,7 +183,8 @@ def test_content_asks_for_a_secure_connection(gateway):
     assert report['recipients'][0]['state'] == 'delivered' and report['recipients'][0]['protection']['demand'] == 'secure'
     assert report['attempts'][-1]['floor'] == 'cert' and 'content "health"' in because(report)
     found = [line for line in report['inspection'] if line[0] == 'found' and line[1] == 'us-ssn'][0]
-    assert found[5] == '***-**-4399' and '536' not in json.dumps(report)
+    assert found[5] == '***-**-4399' and '536' not in json.dumps(report['inspection'])
+    assert '536-90' not in json.dumps(report) and '53690' not in json.dumps(report)  # 536 alone may stand in a fingerprint
     shown = gateway.lab.postern('message', report['id']).stdout
     assert 'us-ssn, high, 1 time in the body, such as ***-**-4399' in shown and 'Needs: secure' in shown
 
