@@ -352,6 +352,55 @@ static void bad_protection(void *arg, int64_t line, const char *text)
     conf_bad(b, at, "%s", text);
 }
 
+/* #RRGGBB that white text can be read on: a contrast of 4.5 at least (WCAG 2.2, 1.4.3). */
+static bool is_dark_colour(const char *text)
+{
+    static const double weight[3] = {0.2126, 0.7152, 0.0722};
+    static const char digits[] = "0123456789abcdef";
+    double light = 0;
+    if (strlen(text) != 7 || text[0] != '#' || strspn(text + 1, "0123456789abcdefABCDEF") != 6) {
+        return false;
+    }
+    for (int i = 0; i < 3; i++) {
+        double high = (double)(strchr(digits, str_lower(text[1 + 2 * i])) - digits), low = (double)(strchr(digits, str_lower(text[2 + 2 * i])) - digits);
+        double c = (high * 16 + low) / 255;
+        light += weight[i] * c * c * (c * 0.305 + 0.6952) + weight[i] * c * 0.0125; /* sRGB to linear, within a hundredth */
+    }
+    return 1.05 / (light + 0.05) >= 4.5;
+}
+
+static void check_portal(struct binder *b)
+{
+    const struct conf *c = b->conf;
+    struct conf_place at = c->root->at;
+    struct address from;
+    if (!c->portal.url || !c->portal.from) {
+        if (c->portal.url || c->portal.from || c->portal.addresses.n + c->portal.proxied.n > 0) {
+            conf_bad(b, at, "portal needs both url and from");
+        }
+        return;
+    }
+    size_t n = strcspn(c->portal.url + (str_starts_nocase(str_c(c->portal.url), STR("https://")) ? 8 : 0), "/?# ");
+    if (!str_starts_nocase(str_c(c->portal.url), STR("https://")) || n == 0 || c->portal.url[8 + n]) {
+        conf_bad(b, at, "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
+    }
+    if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, conf_domain_of(str_c(c->portal.from)))) {
+        conf_bad(b, at, "portal: from \"%s\" is not an address in an inside domain", c->portal.from);
+    }
+    if (c->portal.addresses.n + c->portal.proxied.n == 0) {
+        conf_bad(b, at, "portal: nobody can reach it without address or proxy-address");
+    }
+    if (c->portal.addresses.n > 0 && c->n_own == 0) {
+        conf_bad(b, at, "portal: address needs a certificate");
+    }
+    if ((c->portal.proxied.n > 0) != (c->portal.proxies.n > 0)) {
+        conf_bad(b, at, "portal: proxy-address and proxies belong together");
+    }
+    if (!is_dark_colour(c->portal.colour)) {
+        conf_bad(b, at, "portal: colour \"%s\" is not #RRGGBB, or too light for white text", c->portal.colour);
+    }
+}
+
 static void check_whole(struct binder *b)
 {
     struct conf *c = b->conf;
@@ -373,6 +422,7 @@ static void check_whole(struct binder *b)
         check_groups(b, c->groups[i].name, &c->groups[i].members);
     }
     conf_check_protection(c, b, bad_protection);
+    check_portal(b);
     if ((c->signing.domain || c->signing.selector || c->signing.key) &&
         !(c->signing.domain && c->signing.selector && c->signing.key)) {
         conf_bad(b, c->root->at, "signing needs all of domain, selector and key");
@@ -468,6 +518,10 @@ void conf_free(struct conf *c)
     free(c->inside_networks.v);
     free(c->monitor.domains.v);
     free(c->metrics.addresses.v);
+    struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied, &c->portal.proxies, &c->portal.languages};
+    for (size_t i = 0; i < ARRAY_LEN(portal); i++) {
+        free(portal[i]->v);
+    }
     free(c->rules);
     free(c->groups);
     conf_tree_free(c->root);

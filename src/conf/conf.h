@@ -170,7 +170,7 @@ struct conf {
     const char *relay_user, *relay_password;
 
     struct {
-        int64_t smtpin, smtpout, login, inspect;
+        int64_t smtpin, smtpout, login, inspect, web;
     } workers;
     struct {
         int sender; /* 0 own, 1 any */
@@ -205,6 +205,13 @@ struct conf {
         const char *contact, *receive;
         int64_t delay;
     } tlsrpt;
+    struct {
+        const char *url, *from; /* url NULL: there is no portal */
+        struct conf_words addresses, redirects, proxied, proxies, languages;
+        int profile, subject /* 1 real */, mail_replies /* 1 refuse */;
+        int64_t level, lifetime, reply_size, quota, idle, session, remember;
+        const char *pages, *templates, *logo, *colour, *contact, *footer;
+    } portal;
     struct {
         const char *domain, *selector, *key;
     } signing;

@@ -7,6 +7,10 @@
 #define POSTERN_PACKS "/usr/local/share/postern/packs"
 #endif
 
+#ifndef POSTERN_PAGES
+#define POSTERN_PAGES "/usr/local/share/postern/pages"
+#endif
+
 #define AT(field) offsetof(struct conf, field)
 #define IN_RULE(field) offsetof(struct conf_rule, field)
 #define IN_GROUP(field) offsetof(struct conf_group, field)
@@ -278,6 +282,7 @@ const struct conf_key conf_schema[] = {
     NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, 64, "Processes that deliver mail."),
 
     NUMBER("workers", "inspect", AT(workers.inspect), "2", 1, 64, "Processes that read messages (if anything asks for that)."),
+    NUMBER("workers", "web", AT(workers.web), "1", 1, 64, "Processes that show the portal (if there is one)."),
     NUMBER("workers", "login", AT(workers.login), "2", 1, 64, "Processes that check passwords (if people log in)."),
 
     BLOCK("", "accounts", false, false, NULL, "People who log in to send mail (listen submission). See postern user."),
@@ -400,6 +405,48 @@ const struct conf_key conf_schema[] = {
     CHOICE("tls-reports", "any-certificate", AT(tlsrpt.any_certificate), "yes", "no yes",
            "Whether a report goes by https although the certificate there is wrong (RFC 8460 section 3 allows it)."),
     TIME("tls-reports", "delay", AT(tlsrpt.delay), "4h", 0, 23 * HOUR, "Reports go out within this time after midnight (UTC)."),
+
+    BLOCK("", "portal", false, false, NULL,
+          "Secure pickup: mail that cannot travel securely waits here, and its recipient reads and answers it with a browser "
+          "(docs/portal.md). The channel portal of a ladder; without a ladder block it comes after tls."),
+    TEXT("portal", "url", CONF_TEXT, AT(portal.url), NULL, false,
+         "Where people reach it: https://NAME or https://NAME:PORT. NAME should lie below your own domain."),
+    TEXT("portal", "from", CONF_MAILBOX, AT(portal.from), NULL, false,
+         "Author of notices, in one of the inside domains: secure@clinic.example. Answers come to it with a plus sign and the "
+         "number of the conversation before the @ sign, and must reach this gateway."),
+    TEXT("portal", "address", CONF_ADDRS, AT(portal.addresses), NULL, false,
+         "Addresses with port for HTTPS; needs a certificate block."),
+    TEXT("portal", "redirect-address", CONF_ADDRS, AT(portal.redirects), NULL, false,
+         "Addresses with port for HTTP, where people are only sent to the url."),
+    TEXT("portal", "proxy-address", CONF_ADDRS, AT(portal.proxied), NULL, false,
+         "Addresses with port for plain HTTP from a proxy that speaks HTTPS with people; only those of proxies may connect."),
+    TEXT("portal", "proxies", CONF_NETS, AT(portal.proxies), NULL, false,
+         "Networks of such proxies; the last X-Forwarded-For they give is the client's address."),
+    CHOICE("portal", "profile", AT(portal.profile), "wide", "strict nist wide", "Cryptography offered to browsers."),
+    NUMBER("portal", "level", AT(portal.level), "1", 0, 3,
+           "How sure it must be who opens a mail. 0: whoever has the link. 1: a code sent to the mailbox written to. 2: also a phrase "
+           "that sender and recipient agreed on. 3: as 2, and the mail is sealed: its key is in the link alone, and whoever runs the "
+           "gateway cannot read it once the notice is delivered. A lost notice is then a lost mail."),
+    TIME("portal", "lifetime", AT(portal.lifetime), "90d", 1 * DAY, 730 * DAY, "A mail waits this long, then its key is destroyed."),
+    SIZE("portal", "reply-size", AT(portal.reply_size), "25M", 64 * KIB, 1 * GIB, "Largest answer with its attachments."),
+    SIZE("portal", "quota", AT(portal.quota), "10G", 1 * MIB, 1024 * GIB * 16, "Octets of all mail that waits; more is held for a person."),
+    CHOICE("portal", "subject", AT(portal.subject), "neutral", "neutral real",
+           "Subject of notices: neutral says only who wrote; real shows the subject of the mail, which then travels unprotected."),
+    CHOICE("portal", "mail-replies", AT(portal.mail_replies), "mark", "mark refuse",
+           "Answers to a notice by ordinary mail. mark: delivered inside with a line that they were not protected, and recorded. refuse: "
+           "turned away with the address of the portal."),
+    TIME("portal", "idle", AT(portal.idle), "15m", 1 * MINUTE, 24 * HOUR, "Whoever does nothing for so long must prove again who he is."),
+    TIME("portal", "session", AT(portal.session), "8h", 5 * MINUTE, 24 * HOUR, "The longest session."),
+    TIME("portal", "remember", AT(portal.remember), "30d", 0, 365 * DAY,
+         "A browser whose owner wants that is remembered so long: no code is sent to it (level 1). 0: not offered."),
+    TEXT("portal", "pages", CONF_PATH, AT(portal.pages), POSTERN_PAGES, false, "Directory with the templates and texts that come with Postern."),
+    TEXT("portal", "templates", CONF_PATH, AT(portal.templates), NULL, false,
+         "Directory with templates and texts of your own; what is not there is as it comes (postern portal preview)."),
+    TEXT("portal", "languages", CONF_WORDS, AT(portal.languages), "en es fr de", false, "Languages people can choose; the first is for everybody else."),
+    TEXT("portal", "logo", CONF_PATH, AT(portal.logo), NULL, false, "Picture (PNG or SVG, at most 256K) at the head of each page."),
+    TEXT("portal", "colour", CONF_TEXT, AT(portal.colour), "#0b5394", false, "Colour of buttons and links, #RRGGBB; must be dark enough for white text."),
+    TEXT("portal", "contact", CONF_TEXT, AT(portal.contact), "", false, "One line on each page and notice: whom to ask, by phone or mail."),
+    TEXT("portal", "footer", CONF_TEXT, AT(portal.footer), "", false, "One line at the end of each page and notice."),
 
     BLOCK("", "signing", false, false, NULL, "DKIM signature of the mail that the gateway itself writes as reports."),
     TEXT("signing", "domain", CONF_HOST, AT(signing.domain), NULL, false, "Domain that signs."),

@@ -3,7 +3,10 @@
  */
 #include "policy/ladder.h"
 
-const uint32_t ladder_built = 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP;
+uint32_t ladder_there(const struct conf *c)
+{
+    return 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP | (c->portal.url ? 1u << CHANNEL_PORTAL : 0);
+}
 
 #define NAME_OF(n, s) s,
 
@@ -32,8 +35,9 @@ void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)
     }
     if (ret->n == 0) {
         ret->rungs[0].channel = CHANNEL_TLS;
+        ret->rungs[1].channel = CHANNEL_PORTAL;
         ret->rungs[0].patience_ms = LADDER_PATIENCE_MS;
-        ret->n = 1;
+        ret->n = c->portal.url && strcmp(name, "default") == 0 ? 2 : 1;
     }
 }
 

@@ -21,10 +21,11 @@ struct ladder_order {
     unsigned n;
 };
 
-/* Bits of channels that exist in this version: 1u << CHANNEL_x. */
-extern const uint32_t ladder_built;
+/* Bits of channels that this installation has: 1u << CHANNEL_x. */
+uint32_t ladder_there(const struct conf *c);
 
-/* The ladder of that name; of the name "default" or an unknown one without such a block: transport alone. */
+/* The ladder of that name; of the name "default" without such a block: transport, then the portal if there is one; of an
+ * unknown one: transport alone. */
 void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret);
 /* The first rung at or behind `from` whose channel is there; transport counts only if it may. l->n: none is left. */
 unsigned ladder_next(const struct ladder_order *l, unsigned from, uint32_t available, bool by_transport);

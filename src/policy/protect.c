@@ -470,17 +470,17 @@ void protect_record_of(const struct protection *p, struct protect_record *ret)
 
 int protect_record_write(const struct protect_record *r, struct buf *out)
 {
-    if (!r->back[0] && r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
+    if (!r->back[0] && !r->thread[0] && r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
         return 0;
     }
-    return buf_printf(out, "%u %u %u %u %u %u %lld\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
-                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->ladder, r->tags, r->back,
+    return buf_printf(out, "%u %u %u %u %u %u %lld\t%s\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
+                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->ladder, r->tags, r->back, r->thread,
                       STR_ARG(r->words));
 }
 
 void protect_record_read(struct str text, struct protect_record *ret)
 {
-    struct str line, numbers, ladder, tags = STR(""), one;
+    struct str line, numbers, ladder, tags = STR(""), back = STR(""), one;
     uint64_t n[7] = {0};
     static const uint64_t most[7] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX};
     *ret = (struct protect_record){.counts = COUNTS_CERT};
@@ -492,6 +492,7 @@ void protect_record_read(struct str text, struct protect_record *ret)
         return;
     }
     (void)str_split(&line, '\t', &tags);
+    (void)str_split(&line, '\t', &back);
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
         if (!str_split(&numbers, ' ', &one) || str_to_u64(one, most[i], &n[i]) < 0) {
             return;
@@ -501,5 +502,6 @@ void protect_record_read(struct str text, struct protect_record *ret)
                                    .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .asked_until_ms = (int64_t)n[6], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
-    str_copy_cut(line, ret->back, sizeof ret->back);
+    str_copy_cut(back, ret->back, sizeof ret->back);
+    str_copy_cut(line, ret->thread, sizeof ret->thread);
 }

@@ -62,6 +62,7 @@ struct protect_record {
     unsigned rung;                     /* of the ladder it stands on */
     char ladder[PROTECT_NAME_MAX], tags[256];
     char back[256];                    /* a forward: the inside address that gets it when it cannot go securely; "": none */
+    char thread[24];                   /* the conversation it belongs to, "": none */
     struct str words;                  /* views the text that was read */
 };
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect"};
+const char *const role_names[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web"};
 
 struct child_file {
     char name[160];

@@ -36,6 +36,8 @@ const char *message_state_words(const struct ipc_row_rcpt *r)
         return r->notify == NOTIFY_NEVER ? "failed, unannounced" : "returned";
     case RCPT_EXPIRED:
         return "expired";
+    case RCPT_PICKUP:
+        return "waits in the portal";
     case RCPT_DELETED:
         return "deleted";
     case RCPT_STATE_END:

@@ -182,6 +182,47 @@ int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key
                : -EBADMSG;
 }
 
+void rest_derive(const unsigned char key[REST_KEY], const char *purpose, unsigned char ret[REST_KEY])
+{
+    crypto_generichash(ret, REST_KEY, (const unsigned char *)purpose, strlen(purpose), key, REST_KEY);
+}
+
+static void link_key(struct str secret, unsigned char ret[REST_KEY])
+{
+    static const unsigned char purpose[] = "postern link";
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, purpose, sizeof purpose, REST_KEY);
+    crypto_generichash_update(&state, (const unsigned char *)secret.p, secret.n);
+    crypto_generichash_final(&state, ret, REST_KEY);
+}
+
+void rest_wrap_by_link(struct str secret, const unsigned char key[REST_KEY], unsigned char ret[REST_WRAPPED_BY_LINK])
+{
+    unsigned char k[REST_KEY];
+    link_key(secret, k);
+    randombytes_buf(ret, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(ret + crypto_secretbox_NONCEBYTES, key, REST_KEY, ret, k);
+    sodium_memzero(k, sizeof k);
+}
+
+int rest_unwrap_by_link(struct str secret, struct str wrapped, unsigned char ret_key[REST_KEY])
+{
+    unsigned char k[REST_KEY];
+    const unsigned char *w = (const unsigned char *)wrapped.p;
+    if (wrapped.n != REST_WRAPPED_BY_LINK) {
+        return -EBADMSG;
+    }
+    link_key(secret, k);
+    int bad = crypto_secretbox_open_easy(ret_key, w + crypto_secretbox_NONCEBYTES, wrapped.n - crypto_secretbox_NONCEBYTES, w, k);
+    sodium_memzero(k, sizeof k);
+    return bad ? -EBADMSG : 0;
+}
+
+void rest_hash(struct str text, unsigned char ret[32])
+{
+    crypto_hash_sha256(ret, (const unsigned char *)text.p, text.n);
+}
+
 uint64_t rest_sealed_size(uint64_t n)
 {
     uint64_t pieces = n == 0 ? 1 : (n + REST_PIECE - 1) / REST_PIECE;

@@ -42,6 +42,18 @@ void rest_opener_free(struct rest_opener *o);
 /* 0, or -EBADMSG when it was not wrapped for us or was changed. */
 int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key[REST_KEY]) MUST_USE;
 
+/* A key of its own for another text about the same message (BLAKE2b keyed with the message key): one key seals one text. */
+void rest_derive(const unsigned char key[REST_KEY], const char *purpose, unsigned char ret[REST_KEY]);
+
+/* A message key wrapped by a secret that only a link holds, and opened with it again (XChaCha20-Poly1305 under a key made of
+ * the secret). REST_WRAPPED_BY_LINK octets. 0; -EBADMSG: another secret. */
+enum { REST_WRAPPED_BY_LINK = 24 + 16 + REST_KEY };
+void rest_wrap_by_link(struct str secret, const unsigned char key[REST_KEY], unsigned char ret[REST_WRAPPED_BY_LINK]);
+int rest_unwrap_by_link(struct str secret, struct str wrapped, unsigned char ret_key[REST_KEY]) MUST_USE;
+
+/* SHA-256, for tokens that are kept as hashes only. */
+void rest_hash(struct str text, unsigned char ret[32]);
+
 struct rest_sealer;
 
 /* Octets that a body of n plain octets has when sealed. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 4 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 5 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -26,6 +26,43 @@
     "CREATE TABLE directory_group (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, addresses TEXT NOT NULL) WITHOUT ROWID;" \
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"                \
     "CREATE INDEX recipient_held_notice ON recipient (id) WHERE state = 1 AND notice = 1;"
+
+/* What version 5 brought: the portal (store/envelope.h). */
+#define STORE_TABLES_5                                                                             \
+    "CREATE TABLE envelope ("                                                                      \
+    " envelope INTEGER PRIMARY KEY, id INTEGER NOT NULL, rcpt INTEGER NOT NULL, address TEXT NOT NULL,"   \
+    " sender TEXT NOT NULL, sender_name TEXT NOT NULL, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL," \
+    " level INTEGER NOT NULL, state INTEGER NOT NULL, sealed INTEGER NOT NULL, legal_hold INTEGER NOT NULL,"  \
+    " sealed_key BLOB NOT NULL, attachments INTEGER NOT NULL,"   \
+    " octets INTEGER NOT NULL, notice_due_ms INTEGER NOT NULL, notice_kind INTEGER NOT NULL,"          \
+    " notice_id INTEGER NOT NULL, opened_ms INTEGER NOT NULL, replied_ms INTEGER NOT NULL,"           \
+    " reminders INTEGER NOT NULL, thread TEXT NOT NULL);"                                           \
+    "CREATE INDEX envelope_message ON envelope (id);"                                              \
+    "CREATE INDEX envelope_rcpt ON envelope (rcpt);"                                               \
+    "CREATE INDEX envelope_address ON envelope (address);"                                         \
+    "CREATE INDEX envelope_sender ON envelope (sender);"                                           \
+    "CREATE TABLE envelope_token (hash BLOB PRIMARY KEY, envelope INTEGER NOT NULL) WITHOUT ROWID;" \
+    "CREATE INDEX envelope_thread ON envelope (thread);"                                           \
+    "CREATE INDEX envelope_notice ON envelope (notice_id) WHERE notice_id <> 0;"                   \
+    "CREATE INDEX envelope_notice_due ON envelope (notice_due_ms) WHERE notice_due_ms <> 0;"       \
+    "CREATE INDEX envelope_expires ON envelope (expires_ms) WHERE state IN (0, 1);"                \
+    "CREATE TABLE view (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"                            \
+    "CREATE TABLE envelope_event ("                                                                \
+    " event INTEGER PRIMARY KEY, envelope INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind INTEGER NOT NULL," \
+    " who TEXT NOT NULL, detail TEXT NOT NULL);"                                                   \
+    "CREATE INDEX envelope_event_of ON envelope_event (envelope);"                                 \
+    "CREATE TABLE pass ("                                                                          \
+    " hash BLOB PRIMARY KEY, kind INTEGER NOT NULL, address TEXT NOT NULL, envelope INTEGER NOT NULL,"  \
+    " level INTEGER NOT NULL, made_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;"  \
+    "CREATE INDEX pass_address ON pass (address);"                                                 \
+    "CREATE INDEX pass_until ON pass (until_ms);"                                                  \
+    "CREATE TABLE person ("                                                                        \
+    " address TEXT PRIMARY KEY, phrase TEXT NOT NULL, agreed TEXT NOT NULL, language TEXT NOT NULL) WITHOUT ROWID;" \
+    "CREATE TABLE thread ("                                                                        \
+    " thread TEXT PRIMARY KEY, inside TEXT NOT NULL, outside TEXT NOT NULL, made_ms INTEGER NOT NULL,"  \
+    " lowered INTEGER NOT NULL) WITHOUT ROWID;"                                                    \
+    "CREATE TABLE draft ("                                                                         \
+    " envelope INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, sealed_key BLOB NOT NULL, sealed BLOB NOT NULL);"
 
 static const char store_schema[] =
     "CREATE TABLE message ("
@@ -108,13 +145,16 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5;
 
-/* From version 3 to 4. */
-#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4
+/* From version 4 to 5. */
+static const char store_upgrade_4[] = STORE_TABLES_5;
+
+/* From version 3 to 5. */
+#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5
 static const char store_upgrade_3[] = STORE_UPGRADE_3;
 
-/* From version 2 to 4. */
+/* From version 2 to 5. */
 static const char store_upgrade_2[] =
     "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"

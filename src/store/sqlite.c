@@ -126,10 +126,10 @@ static int setup(struct store *s)
     }
     sqlite3_finalize(q);
     if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0) ||
-        (version == 3 && make_tables(s, store_upgrade_3) < 0)) {
+        (version == 3 && make_tables(s, store_upgrade_3) < 0) || (version == 4 && make_tables(s, store_upgrade_4) < 0)) {
         return -EIO;
     }
-    if (version == 2 || version == 3) {
+    if (version >= 2 && version < STORE_SCHEMA_VERSION) {
         log_notice("store-upgraded", KVN("from", version), KVN("to", STORE_SCHEMA_VERSION));
     } else if (version != 0 && version != STORE_SCHEMA_VERSION) {
         return -EPROTO;

@@ -56,6 +56,45 @@
     X(REFUSALS, "SELECT * FROM refusal ORDER BY refusal DESC LIMIT ?")                             \
     X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")
 
+/* sqlite_envelope.c */
+#define ENVELOPE_STATEMENTS(X)                                                                     \
+    X(PUT_ENVELOPE, "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(ENVELOPE_NUMBER, "SELECT * FROM envelope WHERE envelope=?")                                  \
+    X(ENVELOPE_RCPT, "SELECT * FROM envelope WHERE rcpt=?")                                        \
+    X(ENVELOPE_MESSAGE, "SELECT * FROM envelope WHERE id=? ORDER BY rcpt")                         \
+    X(ENVELOPE_NOTICE, "SELECT * FROM envelope WHERE notice_id=? AND notice_id<>0")                \
+    X(ENVELOPE_TOKEN, "SELECT * FROM envelope WHERE envelope=(SELECT envelope FROM envelope_token WHERE hash=?) LIMIT ?") \
+    X(PUT_TOKEN, "INSERT OR REPLACE INTO envelope_token VALUES (?,?)")                             \
+    X(FORGET_TOKENS, "DELETE FROM envelope_token WHERE ?1=0 AND envelope NOT IN (SELECT envelope FROM envelope)") \
+    X(ENVELOPE_ADDRESS, "SELECT * FROM envelope WHERE address=? ORDER BY made_ms DESC LIMIT ?")    \
+    X(ENVELOPE_SENDER, "SELECT * FROM envelope WHERE sender=? ORDER BY made_ms DESC LIMIT ?")      \
+    X(ENVELOPE_THREAD, "SELECT * FROM envelope WHERE thread=? ORDER BY made_ms DESC LIMIT ?")      \
+    X(ENVELOPES, "SELECT * FROM envelope ORDER BY made_ms DESC LIMIT ?")                           \
+    X(ENVELOPE_NOTICE_DUE, "SELECT * FROM envelope WHERE notice_due_ms<>0 AND notice_due_ms<=? ORDER BY notice_due_ms LIMIT ?") \
+    X(ENVELOPE_OVER, "SELECT * FROM envelope WHERE state IN (0,1) AND expires_ms<=? AND legal_hold=0 ORDER BY expires_ms LIMIT ?") \
+    X(ENVELOPE_UNREAD, "SELECT * FROM envelope WHERE state=0 AND opened_ms=0 AND notice_due_ms=0 AND reminders<2 AND ((reminders=0 AND made_ms+259200000<=?1) OR made_ms+(expires_ms-made_ms)/4*3<=?1) LIMIT ?2") \
+    X(ENVELOPE_OCTETS, "SELECT coalesce(sum(octets),0) FROM envelope WHERE state IN (0,1)")        \
+    X(FORGET_ENVELOPES, "DELETE FROM envelope WHERE state NOT IN (0,1) AND expires_ms<? AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id=envelope.id)") \
+    X(FORGET_EVENTS, "DELETE FROM envelope_event WHERE at_ms<? AND NOT EXISTS (SELECT 1 FROM envelope e WHERE e.envelope=envelope_event.envelope)") \
+    X(DROP_KEY, "UPDATE message SET sealed_key=x'' WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE id=?1 AND (state IN (0,1) OR (state IN (2,3,4) AND bounced=0)))") \
+    X(PUT_VIEW, "INSERT OR REPLACE INTO view VALUES (?,?)")                                        \
+    X(GET_VIEW, "SELECT sealed FROM view WHERE id=?")                                              \
+    X(DROP_VIEW, "DELETE FROM view WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM envelope WHERE id=?1 AND state IN (0,1))") \
+    X(ADD_EVENT, "INSERT INTO envelope_event VALUES (NULL,?,?,?,?,?)")                             \
+    X(EVENTS, "SELECT envelope, at_ms, kind, who, detail FROM envelope_event WHERE envelope=? ORDER BY event LIMIT ?") \
+    X(PUT_PASS, "INSERT OR REPLACE INTO pass VALUES (?,?,?,?,?,?,?)")                              \
+    X(GET_PASS, "SELECT * FROM pass WHERE hash=?")                                                 \
+    X(DROP_PASS, "DELETE FROM pass WHERE hash=?")                                                  \
+    X(DROP_PASSES, "DELETE FROM pass WHERE address=?")                                             \
+    X(FORGET_PASSES, "DELETE FROM pass WHERE until_ms<?")                                          \
+    X(PUT_PERSON, "INSERT OR REPLACE INTO person VALUES (?,?,?,?)")                                \
+    X(GET_PERSON, "SELECT * FROM person WHERE address=?")                                          \
+    X(PUT_THREAD, "INSERT OR REPLACE INTO thread VALUES (?,?,?,?,?)")                              \
+    X(GET_THREAD, "SELECT * FROM thread WHERE thread=?")                                           \
+    X(PUT_DRAFT, "INSERT OR REPLACE INTO draft VALUES (?,?,?,?)")                                  \
+    X(GET_DRAFT, "SELECT sealed_key, sealed FROM draft WHERE envelope=?")                          \
+    X(DROP_DRAFT, "DELETE FROM draft WHERE envelope=?")
+
 #define STATEMENTS(X)                                                                              \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -75,7 +114,7 @@
     X(SINCE, "SELECT id FROM message WHERE arrived_ms>=? AND bounce_of=0 AND report=0 ORDER BY id LIMIT ?") \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
     X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
-    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1) OR (state IN (2,3,4) AND bounced=0)) LIMIT 1") \
+    X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1,6) OR (state IN (2,3,4) AND bounced=0)) LIMIT 1") \
     X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
     X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
     X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
@@ -104,6 +143,7 @@
     DOMAIN_STATEMENTS(X)                                                                           \
     RPT_STATEMENTS(X)                                                                              \
     ACCOUNT_STATEMENTS(X)                                                                          \
+    ENVELOPE_STATEMENTS(X)                                                                         \
     X(HAS_SPOOL, "SELECT 1 FROM message WHERE spool=?")
 
 #define STATEMENT_ENUM(name, sql) Q_##name,
@@ -140,6 +180,11 @@ static inline void bind_str(sqlite3_stmt *q, int at, struct str s)
 static inline void bind_int(sqlite3_stmt *q, int at, uint64_t value)
 {
     sqlite3_bind_int64(q, at, (sqlite3_int64)value);
+}
+
+static inline void bind_blob(sqlite3_stmt *q, int at, struct str s)
+{
+    sqlite3_bind_blob(q, at, s.p ? s.p : "", (int)s.n, SQLITE_STATIC);
 }
 
 static inline struct str column_str(sqlite3_stmt *q, int at)

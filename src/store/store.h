@@ -26,7 +26,7 @@ enum store_result {
 /* The life of a recipient. Durable states only; leases live in the queue's memory. */
 #define STORE_STATES(X)                                                                            \
     X(QUEUED, "queued") X(HELD, "held") X(DELIVERED, "delivered") X(FAILED, "failed")              \
-    X(EXPIRED, "expired") X(DELETED, "deleted")
+    X(EXPIRED, "expired") X(DELETED, "deleted") X(PICKUP, "pickup")
 #define STORE_STATE_ENUM(n, s) RCPT_##n,
 enum rcpt_state { STORE_STATES(STORE_STATE_ENUM) RCPT_STATE_END };
 const char *rcpt_state_name(enum rcpt_state s);

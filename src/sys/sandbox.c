@@ -57,6 +57,7 @@ static const int file_calls[] = {
     SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(readlink), SCMP_SYS(fchown), SCMP_SYS(fchmod),
     SCMP_SYS(statx), SCMP_SYS(accept4),
 };
+static const int pair_calls[] = {SCMP_SYS(socketpair)};
 static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};
 static const int thread_calls[] = {SCMP_SYS(set_tid_address), SCMP_SYS(sched_getaffinity)};
 /* What a small program does between its start and its end, and what starting it takes. */
@@ -104,6 +105,9 @@ static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
     }
     if (r == 0 && (calls & SANDBOX_FILES)) {
         r = allow(filter, file_calls, ARRAY_LEN(file_calls), count);
+    }
+    if (r == 0 && (calls & SANDBOX_PAIRS)) {
+        r = allow(filter, pair_calls, ARRAY_LEN(pair_calls), count);
     }
     if (r == 0 && (calls & SANDBOX_SYNC)) {
         r = allow(filter, sync_calls, ARRAY_LEN(sync_calls), count);

@@ -447,7 +447,7 @@ log {{ {s["log"]} }}
 
     def binaries(self):
         """Copies, so that processes that gave root up can execute them wherever the tree lies."""
-        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'metrics', 'inspect', 'sendmail', 'postern'):
+        for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'metrics', 'inspect', 'web', 'sendmail', 'postern'):
             target = self.path('bin', name)
             if not os.path.exists(target):
                 shutil.copy(os.path.join(self.build, name), target)

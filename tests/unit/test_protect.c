@@ -234,16 +234,17 @@ static void ladders_with_doubles(void **state)
     (void)state;
     memcpy(table, channels_built, sizeof table);
     struct protect_record secure = {.demand = DEMAND_SECURE}, escalated = {.demand = DEMAND_ESCALATED};
-    assert_true(channels_enter(table, &all, &secure, 0, &call)); /* transport */
-    assert_false(channels_enter(table, &all, &secure, secure.rung + 1, &call)); /* S/MIME and the portal are not built */
+    const uint32_t without = 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP, with = without | 1u << CHANNEL_PORTAL;
+    assert_true(channels_enter(table, without, &all, &secure, 0, &call)); /* transport */
+    assert_false(channels_enter(table, without, &all, &secure, secure.rung + 1, &call)); /* S/MIME is not built, no portal is configured */
     assert_true(r.state == RCPT_HELD && r.notice == NOTICE_DUE && secure.rung == 3);
     table[CHANNEL_PORTAL].take = double_take; /* plugged in */
     r = (struct store_rcpt){0};
-    assert_false(channels_enter(table, &all, &escalated, 0, &call));
+    assert_false(channels_enter(table, with, &all, &escalated, 0, &call));
     assert_true(r.state == RCPT_DELIVERED && double_took == 1 && escalated.rung == 2);
     const struct ladder_order tls_only = {.rungs = {{CHANNEL_TLS, 1000}}, .n = 1};
     r = (struct store_rcpt){0};
-    assert_false(channels_enter(table, &tls_only, &escalated, 0, &call)); /* never by transport alone */
+    assert_false(channels_enter(table, with, &tls_only, &escalated, 0, &call)); /* never by transport alone */
     assert_true(r.state == RCPT_FAILED && r.reason == REASON_NO_SECURE_CHANNEL);
 }
 

@@ -336,7 +336,7 @@ static void look_protection(struct doctor *d)
     bool pdf = access("/usr/bin/pdftotext", X_OK) == 0;
     tell(d, pdf ? WELL : CARE, "documents", pdf ? "pdftotext reads PDF" : "PDF cannot be read: it counts as unknown", "apt-get install poppler-utils");
     ladder_of(d->c, "default", &l);
-    bool other = ladder_next(&l, 0, ladder_built, false) < l.n;
+    bool other = ladder_next(&l, 0, ladder_there(d->c), false) < l.n;
     tell(d, other ? WELL : CARE, "ladder", other ? "has a way for mail that must not go by transport alone" : "mail with a flag such as [secure] comes back to its sender",
          "ladder \"default\" { channels tls:15m hold; }: somebody looks at it.");
 }

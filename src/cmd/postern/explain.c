@@ -329,7 +329,7 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     struct ladder_order l;
     protect_decide(e->conf, &mail, &e->protection);
     ladder_of(e->conf, e->protection.ladder, &l);
-    bool below = ladder_next(&l, 0, ladder_built, false) < l.n;
+    bool below = ladder_next(&l, 0, ladder_there(e->conf), false) < l.n;
     e->facts.demand = e->protection.demand;
     e->facts.counts = e->protection.counts;
     e->facts.ladder = below && e->protection.demand != DEMAND_NONE ? LADDER_PORTAL : LADDER_NONE;

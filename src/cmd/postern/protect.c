@@ -130,7 +130,7 @@ void protect_print(const struct conf *c, const struct protection *p, struct str 
             printf(" (for %lld s)", (long long)l.rungs[i].patience_ms / 1000);
         }
     }
-    puts(ladder_next(&l, 0, ladder_built, p->demand != DEMAND_ESCALATED) == l.n ? "\n  No rung of it can take this mail: it comes back." : "");
+    puts(ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED) == l.n ? "\n  No rung of it can take this mail: it comes back." : "");
 }
 
 struct json *protect_json(const struct protection *p, struct str facts)

@@ -29,7 +29,10 @@ static bool may_talk(enum role a, enum role b)
                                          {ROLE_QUEUE, ROLE_LOGIN},
                                          {ROLE_SMTPIN, ROLE_LOGIN},
                                          {ROLE_INSPECT, ROLE_QUEUE},
-                                         {ROLE_INSPECT, ROLE_KEYS}};
+                                         {ROLE_INSPECT, ROLE_KEYS},
+                                         {ROLE_WEB, ROLE_QUEUE},
+                                         {ROLE_WEB, ROLE_KEYS},
+                                         {ROLE_WEB, ROLE_LOGIN}};
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
             return true;
@@ -48,6 +51,9 @@ static void add(struct posternd *d, enum role role, unsigned index)
 
 static bool people_log_in(const struct conf *c)
 {
+    if (c->portal.url) {
+        return true; /* senders, to see what became of theirs */
+    }
     for (size_t i = 0; i < c->n_listens; i++) {
         if (c->listens[i].kind != CONF_LISTEN_SMTP) {
             return true;
@@ -78,6 +84,9 @@ void children_plan(struct posternd *d)
     for (unsigned i = 0; i < d->conf->workers.inspect; i++) {
         add(d, ROLE_INSPECT, i);
     }
+    for (unsigned i = 0; d->conf->portal.url && i < d->conf->workers.web; i++) {
+        add(d, ROLE_WEB, i);
+    }
     for (unsigned i = 0; i < d->conf->workers.smtpin; i++) {
         add(d, ROLE_SMTPIN, i);
     }
@@ -101,7 +110,8 @@ int children_user(const struct conf *c, const char *process, struct spawn_user *
 /* Those who speak TLS have their signatures made by keys, over a channel of its own. */
 static bool may_sign(enum role a, enum role b)
 {
-    return (a == ROLE_KEYS && (b == ROLE_SMTPIN || b == ROLE_SMTPOUT)) || (b == ROLE_KEYS && (a == ROLE_SMTPIN || a == ROLE_SMTPOUT));
+    enum role other = a == ROLE_KEYS ? b : a;
+    return (a == ROLE_KEYS || b == ROLE_KEYS) && (other == ROLE_SMTPIN || other == ROLE_SMTPOUT || other == ROLE_WEB);
 }
 
 static void join(const struct supervised *s, const struct supervised *o, bool signing)
@@ -137,7 +147,7 @@ static void join_peers(struct posternd *d, struct supervised *s)
 
 static void send_public_key(const struct posternd *d, const struct supervised *s)
 {
-    if (d->has_public_key && (s->role == ROLE_SMTPIN || s->role == ROLE_SMTPOUT)) {
+    if (d->has_public_key && (s->role == ROLE_SMTPIN || s->role == ROLE_SMTPOUT || s->role == ROLE_WEB)) {
         ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_public_key,
                                                .ctl_public_key = {.key = str_from((const char *)d->public_key, 32)}});
     }
@@ -286,6 +296,11 @@ static void start(struct posternd *d, struct supervised *s)
     for (size_t i = 0; s->role == ROLE_METRICS && i < d->n_metrics_listeners; i++) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("metrics")}}, d->metrics_listeners[i]);
     }
+    for (size_t i = 0; s->role == ROLE_WEB && i < d->n_portal_listeners; i++) {
+        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
+                                                  .ctl_listener = {.name = STR("portal"), .kind = (uint8_t)d->portal_listeners[i].listen}},
+                    d->portal_listeners[i].fd);
+    }
     if (s->role == ROLE_QUEUE) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
                     d->queue_socket);
@@ -375,7 +390,7 @@ void children_reload(struct posternd *d)
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
-    static const enum role order[] = {ROLE_METRICS, ROLE_SMTPIN, ROLE_LOGIN, ROLE_INSPECT, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
+    static const enum role order[] = {ROLE_METRICS, ROLE_WEB, ROLE_SMTPIN, ROLE_LOGIN, ROLE_INSPECT, ROLE_SMTPOUT, ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS};
     for (size_t k = 0; k < ARRAY_LEN(order); k++) {
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {

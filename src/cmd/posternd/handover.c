@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
+#include "portal/site.h"
 #include "proc/contents.h"
 #include "seal/rest.h"
 #include "sys/file.h"
@@ -87,6 +88,15 @@ static int check_contents(const struct conf *c, struct buf *problems)
     return r;
 }
 
+/* Templates with mistakes are found before anybody sees them. */
+static int check_pages(const struct conf *c, struct buf *problems)
+{
+    struct site *site = NULL;
+    int r = site_new(c, problems, &site);
+    site_free(site);
+    return r;
+}
+
 int handover_check(const struct conf *c, struct buf *problems)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
@@ -104,6 +114,7 @@ int handover_check(const struct conf *c, struct buf *problems)
         r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
     }
     r = r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
+    r = r < 0 || !c->portal.url ? r : check_pages(c, problems);
     return r < 0 ? r : check_contents(c, problems);
 }
 
@@ -140,7 +151,7 @@ static void send_numbered(struct supervised *s, const char *kind, size_t number,
 static void send_certificates(const struct conf *c, struct supervised *s)
 {
     for (size_t i = 0; i < c->n_own; i++) {
-        if (s->role == ROLE_SMTPIN) {
+        if (s->role == ROLE_SMTPIN || s->role == ROLE_WEB) {
             send_numbered(s, "certificate", i, c->own[i].chain);
         } else if (s->role == ROLE_KEYS) {
             send_numbered(s, "server-key", i, c->own[i].key);

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
+#include "proc/portal_kinds.h"
 #include "sys/conn.h"
 #include "sys/file.h"
 
@@ -84,6 +85,23 @@ static int bind_metrics(struct posternd *d, char *problem, size_t size)
     return 0;
 }
 
+static int bind_portal(struct posternd *d, char *problem, size_t size)
+{
+    const struct conf *c = d->conf;
+    const struct conf_words *lists[] = {[PORTAL_HTTPS] = &c->portal.addresses, [PORTAL_REDIRECT] = &c->portal.redirects, [PORTAL_PROXY] = &c->portal.proxied};
+    for (unsigned k = 0; c->portal.url && k < ARRAY_LEN(lists); k++) {
+        for (size_t i = 0; i < lists[k]->n && d->n_portal_listeners < ARRAY_LEN(d->portal_listeners); i++) {
+            int fd = listen_on(lists[k]->v[i], problem, size);
+            if (fd < 0) {
+                return fd;
+            }
+            d->portal_listeners[d->n_portal_listeners].fd = fd;
+            d->portal_listeners[d->n_portal_listeners++].listen = k;
+        }
+    }
+    return 0;
+}
+
 static int bind_ports(struct posternd *d, char *problem, size_t size)
 {
     for (size_t i = 0; i < d->conf->n_listens; i++) {
@@ -101,7 +119,8 @@ static int bind_ports(struct posternd *d, char *problem, size_t size)
             d->listeners[d->n_listeners++].listen = (unsigned)i;
         }
     }
-    return bind_metrics(d, problem, size);
+    int r = bind_portal(d, problem, size);
+    return r < 0 ? r : bind_metrics(d, problem, size);
 }
 
 static int make_store_dir(struct posternd *d, char *problem, size_t size)

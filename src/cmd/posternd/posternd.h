@@ -54,6 +54,11 @@ struct posternd {
     bool metrics_wanted; /* by the metrics process */
     int metrics_listeners[16];
     size_t n_metrics_listeners;
+    struct {
+        int fd;
+        unsigned listen; /* enum portal_listen */
+    } portal_listeners[16];
+    size_t n_portal_listeners;
     struct timer *status_timer;
 };
 

@@ -9,7 +9,9 @@
  * fresh one. Packs are read before the sandbox.
  */
 #include "base/log.h"
+#include "mime/view.h"
 #include "policy/inspection.h"
+#include "portal/packed.h"
 #include "proc/child.h"
 #include "proc/inspecting.h"
 #include "seal/rest.h"
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024, MESSAGE_MAX = 256 * 1024 * 1024 /* a few copies of it must fit */ };
+enum { RECYCLE = 1000, MEMORY = 2047 * 1024 * 1024, CHUNK = 256 * 1024, PIECE = 128 * 1024, MESSAGE_MAX = 256 * 1024 * 1024 /* a few copies of it must fit */ };
 
 struct inspect {
     struct child *child;
@@ -30,7 +32,7 @@ struct inspect {
     uint64_t lease, id, size;
     struct buf body; /* sealed, when it came inline */
     int spool;
-    bool busy, leaving;
+    bool busy, leaving, prepare;
     uint64_t done, failed;
 };
 
@@ -42,10 +44,9 @@ static void leave(struct inspect *s)
     }
 }
 
-static void answer(struct inspect *s, bool ok, struct str facts)
+static void done(struct inspect *s, bool ok)
 {
     alarm(0);
-    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = s->lease, .ok = ok, .facts = facts}});
     buf_wipe(&s->body);
     err_close_fd(&s->spool);
     s->spool = -1;
@@ -55,6 +56,45 @@ static void answer(struct inspect *s, bool ok, struct str facts)
     if (s->done >= RECYCLE) {
         leave(s);
     }
+}
+
+static void answer(struct inspect *s, bool ok, struct str facts)
+{
+    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_inspected, .inspected = {.lease = s->lease, .ok = ok, .facts = facts}});
+    done(s, ok);
+}
+
+/* Our own trouble: the question will come again. */
+static void give_back(struct inspect *s)
+{
+    if (s->prepare) {
+        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared, .prepared = {.lease = s->lease}});
+        done(s, false);
+    } else {
+        answer(s, false, STR(""));
+    }
+}
+
+/* What readers see of it goes back sealed, with a key made of the message's. */
+static void send_view(struct inspect *s, const struct view *v, const unsigned char *key)
+{
+    unsigned char view_key[REST_KEY];
+    struct buf clear = BUF_INIT(PACKED_MAX), sealed = BUF_INIT(2 * PACKED_MAX);
+    rest_derive(key, "view", view_key);
+    struct rest_sealer *sealer = rest_sealer_new(view_key);
+    bool ok = packed_write(v, &clear) == 0 && rest_seal(sealer, buf_str(&clear), &sealed) == 0 && rest_seal_end(sealer, &sealed) == 0;
+    for (struct str rest = buf_str(&sealed); ok && rest.n > 0; rest = str_slice(rest, rest.n < PIECE ? rest.n : PIECE, rest.n)) {
+        ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared_piece, .prepared_piece = {.lease = s->lease, .octets = str_slice(rest, 0, rest.n < PIECE ? rest.n : PIECE)}});
+    }
+    struct str name = str_c(v->from_name), subject = str_c(v->subject);
+    ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared,
+                                         .prepared = {.lease = s->lease, .ok = ok, .attachments = (uint32_t)v->n_parts, .name = str_slice(name, 0, name.n < 256 ? name.n : 256),
+                                                      .subject = str_slice(subject, 0, subject.n < 1024 ? subject.n : 1024)}});
+    rest_sealer_free(sealer);
+    explicit_bzero(view_key, sizeof view_key);
+    buf_wipe(&clear);
+    buf_free(&sealed);
+    done(s, ok);
 }
 
 /* The whole message in clear. 0 or -errno. */
@@ -88,11 +128,19 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
         return;
     }
     if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
-        answer(s, false, STR("")); /* our own trouble: asked again later */
+        give_back(s);
         return;
     }
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
     int r = s->size > MESSAGE_MAX ? -EFBIG : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    if (s->prepare) {
+        struct view *v = view_of_message(r == 0 ? buf_str(&message) : STR("")); /* of a message too large for us: its original can be had */
+        v->cut |= r < 0;
+        send_view(s, v, (const unsigned char *)m->unwrapped.key.p);
+        view_free(v);
+        buf_wipe(&message);
+        return;
+    }
     if (r == 0) {
         inspecting_run(s->inspecting, buf_str(&message), &facts);
     } else {
@@ -113,11 +161,12 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
     s->lease = m->inspect.lease;
     s->id = m->inspect.id;
     s->size = m->inspect.size;
+    s->prepare = m->inspect.prepare != 0;
     s->spool = fd;
     s->body = BUF_INIT(IPC_FRAME_MAX);
     must(buf_add(&s->body, m->inspect.body) == 0);
     if (!s->keys) {
-        answer(s, false, STR(""));
+        give_back(s);
         return;
     }
     alarm((unsigned)(child_conf(s->child)->inspection.time / 1000) + 1); /* whoever takes too long is ended by it */

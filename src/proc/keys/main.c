@@ -50,7 +50,7 @@ struct keys {
     struct timer *sweep;
     struct tls_signer *signer; /* NULL: no signing key */
     struct tls_private *server[CONF_CERTIFICATES_MAX], *client[CONF_CERTIFICATES_MAX];
-    uint64_t unwrapped, refused, signed_n, handshakes;
+    uint64_t unwrapped, refused, signed_n, handshakes, sealed;
 };
 
 static void drop_lease(struct keys *k, struct lease *l)
@@ -181,8 +181,26 @@ static void on_peer_closed(void *owner, struct ipc_channel *ch)
     forget_asks_from(owner, ch, 0);
 }
 
+/* A key that was wrapped for us, wrapped for a link: from then on its holder alone can open it. */
+static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    unsigned char key[REST_KEY], wrapped[REST_WRAPPED_BY_LINK] = {0};
+    (void)fd;
+    bool ok = rest_unwrap(k->opener, m->seal_link.sealed_key, key) == 0;
+    if (ok) {
+        rest_wrap_by_link(m->seal_link.secret, key, wrapped);
+        k->sealed++;
+    } else {
+        log_error("message-key-unreadable", KVN("envelope", m->seal_link.token));
+    }
+    explicit_bzero(key, sizeof key);
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_link_sealed,
+                                   .link_sealed = {.token = m->seal_link.token, .ok = ok, .sealed_key = str_from((const char *)wrapped, ok ? sizeof wrapped : 0)}});
+}
+
 static const struct ipc_rule queue_rules[] = {
-    {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_none, NULL}};
+    {IPC_lease_open, on_lease_open}, {IPC_lease_close, on_lease_close}, {IPC_seal_link, on_seal_link}, {IPC_none, NULL}};
 /* A DKIM signature over the octets given. Only smtpout can ask: it writes what is signed. */
 static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -197,7 +215,7 @@ static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
                                                  .signature = buf_str(&signature)}});
 }
 
-/* Server keys sign for smtpin, client keys for smtpout: which channel asks decides. */
+/* Server keys sign for smtpin and web, client keys for smtpout: which channel asks decides. */
 static void sign_with(struct keys *k, struct tls_private *const *keys, struct ipc_channel *ch, const struct ipc_tls_sign *a)
 {
     CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
@@ -239,11 +257,11 @@ static void on_signing_closed(void *owner, struct ipc_channel *ch)
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    ipc_channel_new(child_loop(c), fd, role == ROLE_SMTPIN ? "smtpin" : "smtpout", role == ROLE_SMTPIN ? server_sign_rules : client_sign_rules,
+    ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_SMTPOUT ? client_sign_rules : server_sign_rules,
                     on_signing_closed, owner);
 }
 
-static const struct ipc_rule inspect_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+static const struct ipc_rule reader_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
 static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
@@ -253,8 +271,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_peer_closed, owner);
     } else if (role == ROLE_SMTPOUT) {
         ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, owner);
-    } else if (role == ROLE_INSPECT) {
-        ipc_channel_new(child_loop(c), fd, "inspect", inspect_rules, on_peer_closed, owner);
+    } else if (role == ROLE_INSPECT || role == ROLE_WEB) {
+        ipc_channel_new(child_loop(c), fd, role_names[role], reader_rules, on_peer_closed, owner);
     } else {
         close(fd);
     }
@@ -341,9 +359,9 @@ static void on_start(void *owner, struct child *c)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct keys *k = owner;
-    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu", map_len(k->leases),
+    snprintf(text, size, "leases=%zu given=%llu refused=%llu signed=%llu handshakes=%llu sealed=%llu", map_len(k->leases),
              (unsigned long long)k->unwrapped, (unsigned long long)k->refused, (unsigned long long)k->signed_n,
-             (unsigned long long)k->handshakes);
+             (unsigned long long)k->handshakes, (unsigned long long)k->sealed);
 }
 
 int main(int argc, char **argv)

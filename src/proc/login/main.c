@@ -526,8 +526,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     if (role == ROLE_QUEUE) {
         drop_all(&l->accounts); /* all of them follow */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, l);
-    } else if (role == ROLE_SMTPIN) {
-        ipc_channel_new(child_loop(c), fd, "smtpin", smtpin_rules, on_smtpin_gone, l);
+    } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {
+        ipc_channel_new(child_loop(c), fd, role_names[role], smtpin_rules, on_smtpin_gone, l);
     } else {
         close(fd);
     }

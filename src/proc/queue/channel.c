@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * channel.c: the channels this version has beside transport (a person, and back to the sender), and stepping onto a
+ * channel.c: the channels this version has beside transport (the portal, a person, and back to the sender), and stepping onto a
  * rung. Called by protection.c (a fresh decision) and job.c (transport did not come about). Pure.
  */
 #include "proc/queue/channel.h"
@@ -25,20 +25,32 @@ static void drop(const struct channel_call *call)
     r->reply = str_c(call->why);
 }
 
-const channel_table channels_built = {[CHANNEL_HOLD] = {hold}, [CHANNEL_DROP] = {drop}};
-
-uint32_t channels_there(const channel_table table)
+/* It stands behind a destination of its own until it is prepared for readers (pickup.c). */
+static void portal(const struct channel_call *call)
 {
-    uint32_t bits = 1u << CHANNEL_TLS;
-    for (enum channel c = CHANNEL_TLS; c < CHANNEL_END; c++) {
-        bits |= table[c].take ? 1u << c : 0;
-    }
-    return bits;
+    struct store_rcpt *r = call->rcpt;
+    r->state = RCPT_QUEUED;
+    r->reason = REASON_PICKUP;
+    r->code = STR("");
+    r->reply = STR("");
+    r->next_hop = STR(PORTAL_HOP);
+    r->next_ms = 0;
 }
 
-bool channels_enter(const channel_table table, const struct ladder_order *l, struct protect_record *record, unsigned from, const struct channel_call *call)
+const channel_table channels_built = {[CHANNEL_PORTAL] = {portal}, [CHANNEL_HOLD] = {hold}, [CHANNEL_DROP] = {drop}};
+
+uint32_t channels_there(const channel_table table, const struct conf *c)
 {
-    unsigned rung = ladder_next(l, from, channels_there(table), record->demand != DEMAND_ESCALATED);
+    uint32_t bits = 1u << CHANNEL_TLS;
+    for (enum channel k = CHANNEL_TLS; k < CHANNEL_END; k++) {
+        bits |= table[k].take ? 1u << k : 0;
+    }
+    return bits & ladder_there(c);
+}
+
+bool channels_enter(const channel_table table, uint32_t there, const struct ladder_order *l, struct protect_record *record, unsigned from, const struct channel_call *call)
+{
+    unsigned rung = ladder_next(l, from, there, record->demand != DEMAND_ESCALATED);
     record->rung = rung;
     if (rung == l->n) {
         drop(call); /* nothing is left: it comes back, with the reason that there is no secure way */

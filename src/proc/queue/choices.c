@@ -109,7 +109,7 @@ static void apply(struct taken *t, const struct store_rcpt *row)
         r.reason = REASON_DELETED;
     } else if (!as_is) {
         const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "the sender wants it protected"};
-        (void)channels_enter(channels_built, &l, &record, 0, &call);
+        (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l, &record, 0, &call);
         r.bounced = false;
     }
     if (protect_record_write(&record, &text) == 0) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/inspection.h"
+#include "proc/queue/channel.h"
 #include "proc/queue/protection.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
@@ -22,7 +23,7 @@ enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000 };
 
 bool inspect_is(const struct destination *d)
 {
-    return strcmp(d->name, INSPECT_HOP) == 0;
+    return strcmp(d->name, INSPECT_HOP) == 0 || strcmp(d->name, PORTAL_HOP) == 0;
 }
 
 static bool is_free(const struct inspector *i)
@@ -91,12 +92,12 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     struct inspector *i = &q->inspectors[at];
     i->lease = j->lease;
     j->message = *m;
-    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate};
+    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate, &j->message.sealed_key};
     for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
         must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
-    const struct ipc_msg job = {.type = IPC_inspect, .inspect = {.lease = j->lease, .id = m->id, .size = m->size, .body = m->spool.n > 0 ? STR("") : m->body}};
+    const struct ipc_msg job = {.type = IPC_inspect, .inspect = {.lease = j->lease, .id = m->id, .size = m->size, .prepare = j->kind == JOB_PREPARE, .body = m->spool.n > 0 ? STR("") : m->body}};
     if (spool >= 0) {
         ipc_send_fd(i->channel, &job, spool);
     } else {
@@ -186,6 +187,14 @@ static void move_on(struct queue *q, struct item *it)
     free(it);
 }
 
+void inspect_items_done(struct job *j)
+{
+    while (!list_empty(&j->items)) {
+        move_on(j->queue, LIST_OF(j->items.next, struct item, link));
+    }
+    queue_job_free(j);
+}
+
 /* The decisions are durable (or not yet). */
 static void on_decided(void *arg, enum store_result result)
 {
@@ -208,10 +217,7 @@ static void on_decided(void *arg, enum store_result result)
             answer(h, j->refusal[0] != '\0', j->refusal);
         }
     }
-    while (!list_empty(&j->items)) {
-        move_on(q, LIST_OF(j->items.next, struct item, link));
-    }
-    queue_job_free(j);
+    inspect_items_done(j);
 }
 
 static void decide(struct job *j)
@@ -277,23 +283,62 @@ static void let_go(struct inspector *i)
 static void pump(struct queue *q)
 {
     queue_pump_soon(q, queue_destination(q, str_c(INSPECT_HOP)));
+    queue_pump_soon(q, queue_destination(q, str_c(PORTAL_HOP)));
+}
+
+/* The job that this inspector answers; it has none any more. */
+static struct job *take_back(struct queue *q, struct inspector *i, uint64_t lease, enum job_kind kind)
+{
+    struct job *j = map_get(q->jobs, map_id(&lease));
+    must(i && j && j->kind == kind && i->lease == lease);
+    i->lease = 0;
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = lease}});
+    return j;
+}
+
+/* Our own trouble: once more, a little later. */
+static void again(struct queue *q, struct job *j)
+{
+    queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
+    queue_job_free(j);
 }
 
 static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = map_get(q->jobs, map_id(&m->inspected.lease));
+    struct job *j = take_back(q, i, m->inspected.lease, JOB_INSPECT);
     (void)fd;
-    must(i && j && j->kind == JOB_INSPECT && i->lease == m->inspected.lease);
-    i->lease = 0;
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
     if (m->inspected.ok) {
         q->inspected++;
         take_facts(j, m->inspected.facts);
     } else {
-        queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
-        queue_job_free(j);
+        again(q, j);
+    }
+    let_go(i);
+    pump(q);
+}
+
+static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct inspector *i = inspector_of(q, ch);
+    struct job *j = map_get(q->jobs, map_id(&m->prepared_piece.lease));
+    (void)fd;
+    must(i && j && j->kind == JOB_PREPARE && i->lease == j->lease);
+    pickup_piece(j, m->prepared_piece.octets);
+}
+
+static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct inspector *i = inspector_of(q, ch);
+    struct job *j = take_back(q, i, m->prepared.lease, JOB_PREPARE);
+    (void)fd;
+    if (m->prepared.ok || buf_len(&j->prepared) > 0) {
+        pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name, m->prepared.subject);
+    } else {
+        again(q, j);
     }
     let_go(i);
     pump(q);
@@ -329,6 +374,10 @@ static void job_lost(struct queue *q, struct job *j)
         queue_job_free(j);
         return;
     }
+    if (j->kind == JOB_PREPARE) {
+        pickup_lost(j);
+        return;
+    }
     q->not_inspected++;
     char detail[200];
     snprintf(detail, sizeof detail, "message %s could not be inspected, and is held unless a rule says otherwise: see postern message %s", id, id);
@@ -352,7 +401,7 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
+static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
 
 void inspect_join(struct queue *q, unsigned index, int fd)
 {

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "portal/packed.h"
 #include "proc/lookup_kinds.h"
+#include "proc/queue/channel.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
 #include "wire/notify.h"
@@ -62,6 +64,7 @@ static struct job *job_new(struct queue *q, struct destination *d, enum job_kind
     j->queue = q;
     j->smtpout = choose_worker(q, d);
     j->arena = ARENA_INIT(JOB_ARENA_MAX);
+    j->prepared = BUF_INIT(2 * PACKED_MAX);
     list_init(&j->items);
     must(map_put(q->jobs, map_id(&j->lease), j) == 0);
     if (d) {
@@ -86,6 +89,7 @@ void queue_job_free(struct job *j)
     map_take(q->jobs, map_id(&j->lease));
     timer_free(j->retry);
     arena_reset(&j->arena);
+    buf_free(&j->prepared);
     free(j);
 }
 
@@ -276,7 +280,7 @@ static void start_with(struct job *j, const struct store_message *m)
         hold_unreadable(j, "its body is missing");
         return;
     }
-    if (j->kind == JOB_INSPECT) {
+    if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE) {
         inspect_send(j, m, spool);
     } else {
         send_job(j, m, spool);
@@ -327,7 +331,8 @@ static void start(struct job *j)
 
 void queue_job_start(struct queue *q, struct destination *d, struct link *items)
 {
-    struct job *j = job_new(q, d, inspect_is(d) ? JOB_INSPECT : JOB_DELIVER, LIST_OF(items->next, struct item, link)->r.id);
+    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : inspect_is(d) ? JOB_INSPECT : JOB_DELIVER;
+    struct job *j = job_new(q, d, kind, LIST_OF(items->next, struct item, link)->r.id);
     while (!list_empty(items)) {
         struct link *l = items->next;
         list_remove(l);
@@ -651,6 +656,9 @@ static void save(struct job *j)
         if (j->kind == JOB_DELIVER) {
             store_outcome(q->store, r);
         }
+        if (j->kind == JOB_DELIVER && j->null_reverse_path) {
+            pickup_notice_ended(q, r);
+        }
     }
     str_copy_cut(buf_str(&list), rcpts, sizeof rcpts);
     buf_free(&list);
@@ -742,7 +750,7 @@ void queue_worker_gone(struct queue *q, unsigned index)
         n = 0;
         while (n < ARRAY_LEN(doomed) && map_next(q->jobs, &cursor, &key, &value)) {
             const struct job *j = value;
-            if (j->smtpout == index && !j->saving && j->kind != JOB_INSPECT) {
+            if (j->smtpout == index && !j->saving && j->kind != JOB_INSPECT && j->kind != JOB_PREPARE) {
                 doomed[n++] = j->lease;
             }
         }

@@ -113,7 +113,21 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule no_rules[] = {{IPC_none, NULL}};
+static void on_web_gone(void *owner, struct ipc_channel *ch)
+{
+    struct queue *q = owner;
+    portal_web_gone(q, ch);
+    queue_peer_gone(ch);
+}
+
+static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)ch;
+    (void)fd;
+    pickup_link_sealed(owner, m->link_sealed.token, m->link_sealed.ok != 0, m->link_sealed.sealed_key);
+}
+
+static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, {IPC_none, NULL}};
 
 static void pump_all(struct queue *q)
 {
@@ -146,13 +160,15 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
 {
     struct queue *q = owner;
     if (role == ROLE_SMTPIN) {
-        queue_peer_new(q, fd, "smtpin", queue_smtpin_rules, on_smtpin_gone);
+        (void)queue_peer_new(q, fd, "smtpin", queue_smtpin_rules, on_smtpin_gone);
     } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
         add_smtpout(q, index, fd);
+    } else if (role == ROLE_WEB) {
+        queue_peer_new(q, fd, "web", queue_web_rules, on_web_gone)->is_web = true;
     } else if (role == ROLE_INSPECT && index < INSPECT_MAX) {
         inspect_join(q, index, fd);
     } else if (role == ROLE_KEYS) {
-        q->keys = ipc_channel_new(child_loop(c), fd, "keys", no_rules, on_keys_gone, q);
+        q->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, on_keys_gone, q);
     } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
         q->logins[index] = ipc_channel_new(child_loop(c), fd, "login", queue_login_rules, on_login_gone, q);
         groups_ask_soon(q);
@@ -272,6 +288,10 @@ int main(int argc, char **argv)
     queue.lanes = map_new(10000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
+    queue.notices = map_new(100000);
+    queue.visits = map_new(50000);
+    queue.budgets = map_new(200000);
+    queue.passes_used = map_new(100000);
     queue.domains = map_new(DESTINATIONS_MAX * 5);
     list_init(&queue.probings);
     list_init(&queue.writings);

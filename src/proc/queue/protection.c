@@ -100,6 +100,16 @@ static void forward_needs(struct protection *p, const char *address)
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
 
+/* A conversation that began in the portal goes on there, until somebody with the right lets it go. */
+static void thread_needs(struct protection *p, const char *thread)
+{
+    char words[PROTECT_WORDS_MAX];
+    p->demand = DEMAND_ESCALATED;
+    p->ladder = "default";
+    snprintf(words, sizeof words, "escalated: it belongs to the conversation %.20s, which began in the portal\n%.1300s", thread, p->words);
+    str_copy_cut(str_c(words), p->words, sizeof p->words);
+}
+
 void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
 {
     const struct conf *c = child_conf(q->child);
@@ -112,18 +122,26 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     if (before.back[0]) {
         forward_needs(&d->protection, before.back);
     }
+    if (before.thread[0]) {
+        thread_needs(&d->protection, before.thread);
+    }
     const struct protection *p = &d->protection;
     bool tells = m->reverse_path.n > 0 && notify_wants(d->rcpt.notify, NOTIFY_DELAY);
     one_line(p->words, d->words, sizeof d->words);
     protect_record_of(p, &record);
     str_copy_cut(str_c(before.back), record.back, sizeof record.back);
+    str_copy_cut(str_c(before.thread), record.thread, sizeof record.thread);
+    if (before.tags[0]) {
+        size_t n = strlen(record.tags);
+        snprintf(record.tags + n, sizeof record.tags - n, "%s%s", n ? ", " : "", before.tags);
+    }
     record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
     record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED; /* a flag or a mandatory group is not his to undo */
     record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
     if (act(p, &d->rcpt, tells, m->reverse_path.n > 0, d->words) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
-        (void)channels_enter(channels_built, &ladder, &record, 0, &call);
+        (void)channels_enter(channels_built, channels_there(channels_built, c), &ladder, &record, 0, &call);
     }
     bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK; /* it went to nobody: NOTIFY=NEVER does not hide that */
     d->rcpt.bounced = d->rcpt.state == RCPT_FAILED && (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
@@ -137,7 +155,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     buf_free(&text);
     q->demands[p->demand]++;
     rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
-    d->rcpt.next_hop = str_c(d->route.next_hop);
+    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop : str_c(d->route.next_hop);
     if (d->words[0]) {
         log_decision(m, &d->rcpt, p, d->words);
     }
@@ -172,7 +190,7 @@ bool protection_has_next(const struct queue *q, const struct protect_record *rec
 {
     struct ladder_order l;
     ladder_of(child_conf(q->child), record->ladder, &l);
-    return record->back[0] || (record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built), false) < l.n);
+    return record->back[0] || (record->demand == DEMAND_SECURE && ladder_next(&l, record->rung + 1, channels_there(channels_built, child_conf(q->child)), false) < l.n);
 }
 
 int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record)
@@ -226,7 +244,7 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
         return turn_back(q, r, &record, kept.p, arena);
     }
     const struct channel_call call = {.rcpt = r, .tells_sender = tells_sender, .why = kept.p};
-    (void)channels_enter(channels_built, &l, &record, record.rung + 1, &call);
+    (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l, &record, record.rung + 1, &call);
     const char *now = record.rung < l.n ? channel_name(l.rungs[record.rung].channel) : "nothing";
     int e = buf_add(&words, record.words);
     e = e < 0 ? e : buf_printf(&words, "went down the ladder \"%s\" to %s: %.300s\n", record.ladder, now, why);
@@ -234,6 +252,11 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     e = protect_record_write(&record, &text);
     if (e == 0) {
         e = arena_copy(arena, buf_str(&text), &r->protection);
+    }
+    if (e == 0 && str_eq(r->next_hop, STR(PORTAL_HOP))) {
+        r->attempts = 0;
+        r->next_ms = r->last_ms;
+        store_redirect(q->store, r);
     }
     buf_free(&text);
     buf_free(&words);

@@ -8,6 +8,7 @@
 #include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "proc/queue/pickup.h"
 #include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
@@ -34,6 +35,7 @@ enum {
 struct peer {
     struct ipc_channel *channel;
     unsigned refs;
+    bool is_web;     /* answers written in the portal */
     bool writes_own; /* an smtpout: may submit bounces, alarms and TLS reports of our own */
     struct link pending; /* recipients that came before their submit */
     size_t n_pending;
@@ -100,10 +102,10 @@ struct item {
     struct arena text;
 };
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT };
+enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT, JOB_PREPARE /* for the portal */ };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
-enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_END };
+enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_END };
 
 /* A recipient domain in memory; the record is written whenever it changes. */
 struct domain {
@@ -138,6 +140,9 @@ struct job {
     struct store_message message; /* its envelope */
     struct str facts;             /* what was found */
     char refusal[480];            /* the answer to the client that waits, "": none */
+    struct buf prepared;          /* what readers will see of it, sealed */
+    uint32_t attachments;
+    struct str name;              /* of its author */
     const char *copies[8];        /* who got one already */
     size_t n_copies;
     struct store_attempt *attempts[64];
@@ -153,6 +158,9 @@ struct queue {
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
     struct inspector inspectors[INSPECT_MAX];
+    struct map *notices;                         /* envelope -> notice on its way */
+    struct map *visits, *budgets, *passes_used;  /* visits.c */
+    int64_t envelopes_looked_ms;
     struct timer *groups_timer;
     unsigned char choice_secret[32];
     int64_t choices_looked_ms;
@@ -222,7 +230,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed);
+struct peer *queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed);
 void queue_peer_gone(struct ipc_channel *ch);
 void queue_hot_release(struct queue *q, struct hot *h);
 void queue_check_space(struct queue *q);
@@ -244,7 +252,10 @@ void queue_forget_ready(struct queue *q, uint64_t id);
 void queue_reroute(struct queue *q);
 
 /* inspect.c */
+/* Its mail goes to inspect: to be read, or to be prepared for the portal. */
 bool inspect_is(const struct destination *d);
+/* The recipients of such a job go where they belong; the job is over. */
+void inspect_items_done(struct job *j);
 /* Inspectors that could take a message now. */
 unsigned inspect_free(const struct queue *q);
 /* The client of a message that is to be inspected waits for its answer. False: it does not, answer it. */

@@ -8,7 +8,9 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/queue/channel.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/visits.h"
 
 #include <stdlib.h>
 
@@ -416,6 +418,8 @@ static void on_tick(void *arg)
     q->bounces_due = true; /* those that could not be written before */
     queue_notice_start(q);
     choices_tick(q);
+    pickup_tick(q);
+    visits_tick(q);
     queue_check_space(q);
     tick_within(q, soonest - now, TICK_MS);
 }
@@ -448,7 +452,7 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
     struct reroute *w = arg;
     struct route route;
     rules_route(child_conf(w->q->child), STR(""), r->forward_path, &route);
-    if (!str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, str_c(route.next_hop))) {
+    if (r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, STR(PORTAL_HOP)) && !str_eq(r->next_hop, str_c(route.next_hop))) {
         store_set_next_hop(w->q->store, r->rcpt, str_c(route.next_hop));
         struct destination *d = queue_destination(w->q, str_c(route.next_hop));
         queue_retry_at(w->q, d, r->next_ms);

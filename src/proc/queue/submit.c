@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/channel.h"
+#include "proc/queue/threads.h"
 #include "wire/id.h"
 
 #include <stdlib.h>
@@ -39,13 +41,14 @@ void queue_peer_unref(struct peer *p)
     }
 }
 
-void queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed)
+struct peer *queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed)
 {
     struct peer *p = err_calloc(1, sizeof *p);
     p->refs = 1;
     list_init(&p->pending);
     p->channel = ipc_channel_new(child_loop(q->child), fd, name, rules, closed, q);
     ipc_channel_set_data(p->channel, p);
+    return p;
 }
 
 static void drop_pending(struct peer *p, struct pending_rcpt *r)
@@ -139,6 +142,17 @@ static struct str keep(struct arena *a, struct str s)
     struct str copy = STR("");
     must(arena_copy(a, s, &copy) == 0);
     return copy;
+}
+
+static void forget_pending(struct peer *p, uint64_t token)
+{
+    for (struct link *it = p->pending.next; it != &p->pending;) {
+        struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
+        it = it->next;
+        if (r->token == token) {
+            drop_pending(p, r);
+        }
+    }
 }
 
 /* Copies what outlives the frame. The body only when there is room for it. */
@@ -269,12 +283,67 @@ static bool take_forward(struct submission *s, const struct pending_rcpt *r, int
     return inside;
 }
 
-static void take_rcpts(struct submission *s, struct peer *p, int64_t now)
+/* What a recipient needs before anything is decided, as text. */
+static struct str record_text(const struct protect_record *record)
+{
+    struct buf text = BUF_INIT(PROTECT_RECORD_MAX);
+    must(protect_record_write(record, &text) == 0);
+    struct str copy = str_c(str_dup(buf_str(&text)));
+    buf_free(&text);
+    return copy;
+}
+
+/* The recipient of a conversation in the portal: somebody else, with something of its own. False: it is none. */
+static bool take_turn(struct submission *s, const struct pending_rcpt *r, struct str references, int64_t now)
+{
+    struct turn t;
+    struct protect_record record = {.counts = COUNTS_CERT};
+    enum turn_kind kind = threads_turn(s->queue, &s->hot->m, str_c(r->forward_path), references, &t);
+    if (kind == TURN_NONE) {
+        return false;
+    }
+    if (kind == TURN_SECURE) {
+        record.demand = DEMAND_ESCALATED;
+        str_copy_cut(str_c(t.thread), record.thread, sizeof record.thread);
+    } else if (kind == TURN_MARK) {
+        str_copy_cut(STR("this reply was not protected by the portal"), record.tags, sizeof record.tags);
+    }
+    s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(err_strdup(kind == TURN_MARK ? t.inside : t.outside)), .notify = r->notify,
+                                                 .orcpt = str_c(str_dup(str_c(r->orcpt))), .protection = record_text(&record), .state = RCPT_QUEUED, .next_ms = now};
+    return true;
+}
+
+/* An answer written in the portal: to those who had the mail alone; outside it stays in the portal. */
+static void take_answer(struct submission *s, const struct pending_rcpt *r, const struct kept_envelope *k, int64_t now)
+{
+    struct protect_record record = {.counts = COUNTS_CERT, .words = STR("an answer written in the portal\n")};
+    if (!threads_may_reach(s->queue, k, str_c(r->forward_path))) {
+        log_warn("answer-to-a-stranger", KV("to", r->forward_path), KV("what", "left out"));
+        return;
+    }
+    if (!conf_is_inside(child_conf(s->queue->child), conf_domain_of(str_c(r->forward_path)))) {
+        record.demand = DEMAND_ESCALATED;
+        str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
+    }
+    s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))), .orcpt = str_c(err_strdup("")), .protection = record_text(&record),
+                                                 .state = RCPT_QUEUED, .next_ms = now};
+}
+
+static void take_rcpts(struct submission *s, struct peer *p, struct str references, const struct kept_envelope *answered, int64_t now)
 {
     for (struct link *it = p->pending.next; it != &p->pending;) {
         struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
         it = it->next;
         if (r->token != s->token) {
+            continue;
+        }
+        if (answered || (!p->writes_own && take_turn(s, r, references, now))) {
+            if (answered) {
+                take_answer(s, r, answered, now);
+            } else {
+                s->inspect |= protection_needs_inspection(s->queue, &s->hot->m, s->rcpts[s->n_rcpts - 1].forward_path);
+            }
+            drop_pending(p, r);
             continue;
         }
         s->inspect |= !p->writes_own && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
@@ -318,7 +387,12 @@ static void decide_rcpts(struct submission *s)
         }
         char *before = (char *)(uintptr_t)r->protection.p;
         d->rcpt = *r;
-        if (s->peer->writes_own) {
+        if (s->peer->is_web) {
+            struct protect_record record;
+            protection_record(r, &record);
+            rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
+            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : str_c(d->route.next_hop);
+        } else if (s->peer->writes_own) {
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = str_c(d->route.next_hop);
         } else {
@@ -372,8 +446,17 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     p->refs++;
     s->token = m->submit.token;
     s->hot = hot_new(q, &m->submit, p->writes_own, now);
-    take_rcpts(s, p, now);
-    decide_rcpts(s);
+    struct kept_envelope answered;
+    bool may = !p->is_web || (m->submit.about == ABOUT_REPLY && threads_may_answer(q, m->submit.about_id, m->submit.reverse_path, &answered));
+    if (may) {
+        take_rcpts(s, p, m->submit.thread, p->is_web ? &answered : NULL, now);
+        decide_rcpts(s);
+    }
+    if (!may || s->n_rcpts == 0) { /* web is not believed: nobody may be reached by it who had not the mail */
+        forget_pending(p, s->token);
+        on_durable(s, STORE_RETRY);
+        return;
+    }
     queue_check_space(q);
     if ((q->no_space && !m->submit.bounce_of) || q->stopping) {
         on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
@@ -388,6 +471,12 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     if (p->writes_own && m->submit.about == ABOUT_ALARMS) {
         store_set_alarm_mailed(q->store, m->submit.about_id, now);
+    }
+    if (p->is_web) {
+        threads_answered(q, &answered, message.client);
+    }
+    if (p->writes_own && m->submit.about == ABOUT_ENVELOPE) {
+        pickup_mail_stored(q, m->submit.about_id, message.id);
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
     store_release_body(q->store, message.id); /* if it was only for ourselves (a choice), nobody needs it */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
+#include "portal/thread.h"
 #include "store/store.h"
 #include "sys/file.h"
 #include "wire/id.h"
@@ -156,6 +157,13 @@ static void check_author(struct session *s, struct incoming *m, struct str secti
     }
 }
 
+/* A conversation in the portal that it answers (RFC 5322 3.6.4). */
+static void find_thread(const struct session *s, struct incoming *m, struct str section)
+{
+    struct str thread = thread_of_references(child_conf(s->in->child), section); /* our own message ids stand nowhere else */
+    str_copy_cut(thread, m->thread, sizeof m->thread);
+}
+
 /* The header section is complete: what others say in our name goes, what a mail program left out comes. */
 static void write_head(struct session *s, struct incoming *m, size_t n)
 {
@@ -177,6 +185,7 @@ static void write_head(struct session *s, struct incoming *m, size_t n)
     if (removed > 0) {
         log_notice("authentication-results-removed", KV("client", s->client.ip), KVN("fields", removed));
     }
+    find_thread(s, m, section);
     m->in_head = false;
     seal(s, m, buf_str(&out));
     seal(s, m, str_slice(all, n, all.n));
@@ -233,6 +242,7 @@ static void submit(struct session *s, struct incoming *m)
                             .envid = tx->envid,
                             .login = str_c(s->login),
                             .certificate = certificate_names(tls),
+                            .thread = str_c(m->thread),
                             .reqtls = tx->requiretls,
                             .tls_required_no = tx->tls_required_no && !tx->requiretls,
                             .size = m->plain_octets,

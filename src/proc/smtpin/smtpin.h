@@ -34,6 +34,7 @@ struct settings {
 
 /* A message between DATA and the answer to its end. */
 struct incoming {
+    char thread[24]; /* of the portal, that it answers; "": none */
     uint64_t id;
     unsigned char wrapped[REST_WRAPPED];
     struct rest_sealer *sealer;

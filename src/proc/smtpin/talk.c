@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "portal/thread.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
 #include "wire/id.h"
@@ -125,6 +126,13 @@ static void on_rcpt(struct session *s, const struct address *rcpt)
 {
     const struct conf *c = child_conf(s->in->child);
     bool ours = rcpt->domain.n == 0 || conf_is_inside(c, rcpt->domain);
+    bool client = s->inside_network || smtp_server_is_authenticated(s->engine);
+    if (!client && c->portal.url && c->portal.mail_replies == 1 && thread_of_address(c, rcpt->whole).n > 0) {
+        char text[300];
+        snprintf(text, sizeof text, "Ordinary mail would not be protected: please answer in the portal, %s", c->portal.url);
+        session_answer(s, 550, "5.7.1", text);
+        return;
+    }
     if (ours || s->inside_network || smtp_server_is_authenticated(s->engine)) {
         session_answer(s, 250, "2.1.5", "Recipient accepted");
         return;

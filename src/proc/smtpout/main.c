@@ -106,6 +106,13 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     if (tls_remote_start(signing_ask, &out->signing, problem, size) < 0) {
         return -EINVAL;
     }
+    if (child_conf(c)->portal.url) {
+        CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+        if (site_new(child_conf(c), &problems, &out->site) < 0) {
+            str_copy_cut(buf_str(&problems), problem, size);
+            return -EINVAL;
+        }
+    }
     if (!smtpout_context(out, TLS_PROFILE_WIDE, "")) {
         snprintf(problem, size, "the trust store cannot be used");
         return -EINVAL;
@@ -209,5 +216,6 @@ int main(int argc, char **argv)
     out.bounces = map_new(1000000);
     out.writings = map_new(100000);
     out.steps = map_new(100000);
+    out.unsigned_mails = map_new(100000);
     return child_main(argc, argv, "smtpout", &events, &out);
 }

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "dns/mx.h"
+#include "portal/site.h"
 #include "mtasts/cache.h"
 #include "policy/policy.h"
 #include "proc/child.h"
@@ -192,6 +193,8 @@ struct smtpout {
     struct map *saving;     /* lease -> link waiting for outcome_saved */
     struct map *ways;       /* token -> way being resolved */
     struct map *bounces;    /* token -> delivery */
+    struct site *site;           /* templates of the portal; NULL: there is none */
+    struct map *unsigned_mails;  /* token -> mail of the portal that waits for its signature */
     struct map *writings, *steps; /* TLS reports: by the queue's token, by that of the step under way */
     enum tls_algorithm algorithm; /* of the signing key, as keys told */
     int64_t signing_at_s;
@@ -308,6 +311,11 @@ uint64_t own_id(struct smtpout *out);
 /* 0, -EAGAIN (keys are away), -EMSGSIZE (too large to be kept inline). */
 int own_submit(struct smtpout *out, const struct own *o) MUST_USE;
 void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+
+/* envelope.c: mails of the portal */
+void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* True when the signature was for one of them. */
+bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);
 
 /* tlsrpt.c */
 void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail);

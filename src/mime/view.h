@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * view.h: a message as a person sees it in a browser: who, when, what about; its text; its HTML, made harmless; and what is
+ * attached, by where it lies in the original octets (RFC 5322, 2045, 2046, 2183, 2387).
+ *
+ * Called by the `inspect` process for mail that waits in the portal. What can go wrong: nothing that is not in the view:
+ * what cannot be shown is attached, what is too large is cut and says so.
+ */
+#pragma once
+#include "base/buf.h"
+
+enum {
+    VIEW_TEXT_MAX = 1024 * 1024,
+    VIEW_HTML_MAX = 2 * 1024 * 1024,   /* with its pictures */
+    VIEW_PICTURES_MAX = 1024 * 1024,   /* octets of pictures inside the HTML */
+    VIEW_PARTS_MAX = 200,
+    VIEW_FIELD_MAX = 4096,
+};
+
+enum view_encoding { VIEW_AS_IS, VIEW_BASE64, VIEW_QUOTED, VIEW_ENCODING_END };
+
+struct view_part {
+    char *name, *type;         /* what it is called, never empty; media type in small letters */
+    uint64_t at, octets;       /* where it lies in the message, encoded */
+    uint64_t size;             /* decoded */
+    enum view_encoding encoding;
+    unsigned char sha256[32];  /* of the decoded octets */
+};
+
+struct view {
+    char *from, *from_name, *to, *cc, *subject, *date, *message_id, *references; /* decoded, one line each, never NULL */
+    struct buf text, html;     /* UTF-8; html may be empty */
+    struct view_part *parts;
+    size_t n_parts;
+    bool cut;                  /* not all of the text is here */
+    bool remote;               /* pictures that lie elsewhere were left out */
+    bool encrypted;            /* the sender encrypted it himself */
+};
+
+/* Reads a whole message (borrowed). Never NULL; free with view_free. mime_init() first. */
+struct view *view_of_message(struct str message);
+void view_free(struct view *v);
+
+/* sanitise.c: HTML of a stranger as HTML without scripts, forms, styles that move things about, and anything from elsewhere.
+ * By an allow-list of elements, attributes and properties over libxml2's tree. */
+struct picture {
+    const char *cid;           /* Content-ID without < > */
+    const char *type;          /* image/png, image/jpeg, image/gif, image/webp */
+    struct str octets;
+};
+/* Appends the body's content. False: it did not fit and out is as before. ret_remote: something from elsewhere was left out. */
+bool sanitise_html(struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote);

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * http.c: calls over libmicrohttpd (http.h). The library polls its own descriptors in one epoll set, which our loop watches;
+ * it runs when something is ready, when its time has come, and after we answered.
+ */
+#include "portal/http.h"
+#include "sys/loop.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MEMORY_OF_CONNECTION = 32 * 1024, POST_BUFFER = 64 * 1024, STREAM_BLOCK = 64 * 1024 };
+
+struct http {
+    struct loop *loop;
+    struct MHD_Daemon *daemon;
+    const struct http_events *events;
+    void *owner;
+    struct watch *watch;
+    struct timer *timer;
+    size_t connections;
+    bool again; /* something was answered: run once more */
+};
+
+struct field {
+    char *name;
+    struct buf value;
+};
+
+struct http_call {
+    struct http *http;
+    struct MHD_Connection *connection;
+    struct MHD_PostProcessor *post;
+    char *method, *path, client[46];
+    struct field fields[HTTP_FIELDS_MAX];
+    size_t n_fields;
+    struct {
+        const char *name;
+        char *value;
+    } headers[HTTP_HEADERS_MAX];
+    size_t n_headers;
+    struct MHD_Response *response;
+    unsigned status;
+    bool held, suspended, discards, ended, queued, in_handler, too_much;
+    void *data;
+};
+
+static void run_soon(struct http *h)
+{
+    h->again = true;
+}
+
+static void run(struct http *h)
+{
+    MHD_UNSIGNED_LONG_LONG wait;
+    do {
+        h->again = false;
+        (void)MHD_run(h->daemon);
+    } while (h->again);
+    if (MHD_get_timeout(h->daemon, &wait) == MHD_YES) {
+        timer_start(h->timer, (int64_t)(wait < 1000 ? wait + 1 : 1000));
+    }
+}
+
+static void on_ready(void *arg, int events)
+{
+    (void)events;
+    run(arg);
+}
+
+static void on_timer(void *arg)
+{
+    run(arg);
+}
+
+/* Answers that came outside of the library's own calls. */
+static void on_turn_end(void *arg)
+{
+    struct http *h = arg;
+    if (h->again) {
+        run(h);
+    }
+}
+
+/* --- a request ------------------------------------------------------------------------------------------------------------ */
+
+static struct field *field_named(struct http_call *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_fields; i++) {
+        if (strcmp(c->fields[i].name, name) == 0) {
+            return &c->fields[i];
+        }
+    }
+    if (c->n_fields == HTTP_FIELDS_MAX) {
+        return NULL;
+    }
+    struct field *f = &c->fields[c->n_fields++];
+    *f = (struct field){.name = err_strdup(name), .value = BUF_INIT(HTTP_FIELD_MAX)};
+    return f;
+}
+
+static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *key, const char *filename, const char *type, const char *encoding, const char *data, uint64_t off,
+                               size_t size)
+{
+    struct http_call *c = cls;
+    (void)kind;
+    (void)type;
+    (void)encoding;
+    if (c->discards || !key || strnlen(key, 65) > 64) {
+        return MHD_YES;
+    }
+    if (filename) {
+        c->http->events->on_file(c->http->owner, c, key, filename, str_from(data, size), off);
+        return MHD_YES;
+    }
+    struct field *f = field_named(c, key);
+    c->too_much |= !f || (off == 0 && buf_len(&f->value) > 0) || buf_append(&f->value, data, size) < 0; /* also: the same field twice */
+    return MHD_YES;
+}
+
+static void find_client(struct http_call *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct endpoint e = {.len = sizeof e.addr};
+    const struct sockaddr *a = info ? info->client_addr : NULL;
+    if (a && (a->sa_family == AF_INET || a->sa_family == AF_INET6)) {
+        memcpy(&e.addr, a, a->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        endpoint_ip(&e, c->client, sizeof c->client);
+    }
+}
+
+static enum MHD_Result queue_answer(struct http_call *c)
+{
+    c->queued = true;
+    return MHD_queue_response(c->connection, c->status, c->response);
+}
+
+static void suspend(struct http_call *c)
+{
+    c->suspended = true;
+    MHD_suspend_connection(c->connection);
+}
+
+static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
+{
+    struct http_call *c = err_calloc(1, sizeof *c);
+    *con_cls = c;
+    c->http = h;
+    c->connection = connection;
+    c->method = err_strdup(method);
+    c->path = err_strdup(url);
+    find_client(c);
+    if (strcmp(method, "POST") == 0) {
+        c->post = MHD_create_post_processor(connection, POST_BUFFER, on_post, c);
+    }
+    c->in_handler = true;
+    h->events->on_begin(h->owner, c);
+    c->in_handler = false;
+    if (c->response) {
+        return queue_answer(c);
+    }
+    if (c->held) {
+        suspend(c);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload, size_t *size,
+                                  void **con_cls)
+{
+    struct http *h = cls;
+    struct http_call *c = *con_cls;
+    (void)version;
+    if (!c) {
+        return begin(h, connection, url, method, con_cls);
+    }
+    if (c->queued) {
+        return MHD_YES;
+    }
+    c->in_handler = true;
+    if (*size > 0) {
+        if (c->post && !c->discards) {
+            (void)MHD_post_process(c->post, upload, *size);
+        }
+        *size = 0;
+    } else if (!c->ended) {
+        c->ended = true;
+        if (c->post) {
+            (void)MHD_destroy_post_processor(c->post);
+            c->post = NULL;
+        }
+        if (c->too_much && !c->response) {
+            http_answer(c, 400, STR("The form holds too much.\n"));
+        }
+        if (!c->response) {
+            h->events->on_end(h->owner, c);
+        }
+        if (!c->response) {
+            c->in_handler = false;
+            suspend(c);
+            return MHD_YES;
+        }
+    }
+    c->in_handler = false;
+    return c->ended && c->response ? queue_answer(c) : MHD_YES;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode why)
+{
+    struct http *h = cls;
+    struct http_call *c = *con_cls;
+    (void)connection;
+    (void)why;
+    if (!c) {
+        return;
+    }
+    h->events->on_free(h->owner, c);
+    if (c->post) {
+        (void)MHD_destroy_post_processor(c->post);
+    }
+    if (c->response) {
+        MHD_destroy_response(c->response);
+    }
+    for (size_t i = 0; i < c->n_fields; i++) {
+        free(c->fields[i].name);
+        buf_wipe(&c->fields[i].value);
+    }
+    for (size_t i = 0; i < c->n_headers; i++) {
+        free(c->headers[i].value);
+    }
+    free(c->method);
+    free(c->path);
+    free(c);
+    *con_cls = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+    struct http *h = cls;
+    (void)connection;
+    (void)socket_context;
+    h->connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
+}
+
+/* Percent signs stay: paths are compared, never opened. */
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(s);
+}
+
+struct http *http_new(struct loop *l, const struct http_limits *limits, const struct http_events *events, void *owner)
+{
+    struct http *h = err_calloc(1, sizeof *h);
+    *h = (struct http){.loop = l, .events = events, .owner = owner};
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                 (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_CONNECTION_LIMIT, limits->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                                 limits->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                 MHD_OPTION_END);
+    const union MHD_DaemonInfo *info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        free(h);
+        return NULL;
+    }
+    h->watch = watch_new(l, info->epoll_fd, on_ready, h);
+    watch_set(h->watch, WATCH_READ);
+    h->timer = timer_new(l, on_timer, h);
+    loop_on_turn_end(l, TURN_COMMIT, on_turn_end, h);
+    return h;
+}
+
+void http_add(struct http *h, int fd, const struct endpoint *peer)
+{
+    if (MHD_add_connection(h->daemon, fd, (const struct sockaddr *)&peer->addr, peer->len) == MHD_YES) {
+        run_soon(h);
+    } /* else: the library closed it */
+}
+
+size_t http_connections(const struct http *h)
+{
+    return h->connections;
+}
+
+const char *http_method(const struct http_call *c)
+{
+    return c->method;
+}
+
+struct str http_path(const struct http_call *c)
+{
+    return str_c(c->path);
+}
+
+struct str http_header(struct http_call *c, const char *name)
+{
+    return str_c(MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, name));
+}
+
+struct str http_cookie(struct http_call *c, const char *name)
+{
+    return str_c(MHD_lookup_connection_value(c->connection, MHD_COOKIE_KIND, name));
+}
+
+struct str http_query(struct http_call *c, const char *name)
+{
+    return str_c(MHD_lookup_connection_value(c->connection, MHD_GET_ARGUMENT_KIND, name));
+}
+
+struct str http_field(const struct http_call *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_fields; i++) {
+        if (strcmp(c->fields[i].name, name) == 0) {
+            return buf_str(&c->fields[i].value);
+        }
+    }
+    return STR("");
+}
+
+const char *http_client(const struct http_call *c)
+{
+    return c->client;
+}
+
+int64_t http_body_size(struct http_call *c)
+{
+    uint64_t n;
+    struct str length = http_header(c, "Content-Length");
+    return length.n > 0 && str_to_u64(length, INT64_MAX, &n) == 0 ? (int64_t)n : -1;
+}
+
+void http_set_data(struct http_call *c, void *data)
+{
+    c->data = data;
+}
+
+void *http_data(const struct http_call *c)
+{
+    return c->data;
+}
+
+static void resume(struct http_call *c)
+{
+    if (c->suspended) {
+        c->suspended = false;
+        MHD_resume_connection(c->connection);
+        run_soon(c->http);
+    }
+}
+
+void http_hold(struct http_call *c)
+{
+    c->held = true;
+}
+
+void http_go(struct http_call *c)
+{
+    c->held = false;
+    resume(c);
+}
+
+void http_discard(struct http_call *c)
+{
+    c->discards = true;
+}
+
+/* --- its answer ------------------------------------------------------------------------------------------------------------- */
+
+void http_set_header(struct http_call *c, const char *name, const char *value)
+{
+    if (c->n_headers < HTTP_HEADERS_MAX) {
+        char *copy = err_strdup(value);
+        copy[strcspn(copy, "\r\n")] = '\0';
+        c->headers[c->n_headers].name = name;
+        c->headers[c->n_headers++].value = copy;
+    }
+}
+
+static void set_answer(struct http_call *c, unsigned status, struct MHD_Response *r)
+{
+    must(r && !c->response);
+    for (size_t i = 0; i < c->n_headers; i++) {
+        (void)MHD_add_response_header(r, c->headers[i].name, c->headers[i].value);
+    }
+    c->response = r;
+    c->status = status;
+    if (!c->in_handler) {
+        c->held = false;
+        if (!c->ended) {
+            c->discards = true;
+        }
+        resume(c);
+    }
+}
+
+void http_answer(struct http_call *c, unsigned status, struct str body)
+{
+    set_answer(c, status, MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY));
+}
+
+struct stream {
+    http_fill fill;
+    void (*done)(void *arg);
+    void *arg;
+    struct buf out;
+    bool ended;
+};
+
+static ssize_t on_stream(void *cls, uint64_t pos, char *buffer, size_t max)
+{
+    struct stream *s = cls;
+    (void)pos;
+    while (buf_len(&s->out) == 0 && !s->ended) {
+        int r = s->fill(s->arg, STREAM_BLOCK, &s->out);
+        if (r < 0) {
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        s->ended = r == 1;
+    }
+    size_t n = buf_len(&s->out) < max ? buf_len(&s->out) : max;
+    if (n == 0) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    memcpy(buffer, buf_str(&s->out).p, n);
+    buf_consume(&s->out, n);
+    return (ssize_t)n;
+}
+
+static void on_stream_free(void *cls)
+{
+    struct stream *s = cls;
+    s->done(s->arg);
+    buf_wipe(&s->out);
+    free(s);
+}
+
+void http_answer_stream(struct http_call *c, unsigned status, int64_t size, http_fill fill, void (*done)(void *arg), void *arg)
+{
+    struct stream *s = err_calloc(1, sizeof *s);
+    *s = (struct stream){.fill = fill, .done = done, .arg = arg, .out = BUF_INIT(4 * 1024 * 1024)};
+    set_answer(c, status, MHD_create_response_from_callback(size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size, STREAM_BLOCK, on_stream, s, on_stream_free));
+}

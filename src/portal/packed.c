@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * packed.c: fields one after the other, each a letter, its length (4 octets, the least first) and its octets; a part has its
+ * numbers before its name and type. Called by inspect (writing) and web (reading).
+ */
+#include "portal/packed.h"
+
+enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2 };
+
+static void put_number(unsigned char *p, uint64_t v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        p[i] = (unsigned char)(v >> 8 * i);
+    }
+}
+
+static uint64_t number(const char *p, unsigned n)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < n; i++) {
+        v |= (uint64_t)(unsigned char)p[i] << 8 * i;
+    }
+    return v;
+}
+
+static int put(struct buf *out, char letter, struct str value)
+{
+    unsigned char head[HEAD] = {(unsigned char)letter};
+    put_number(head + 1, value.n, 4);
+    int r = buf_append(out, head, sizeof head);
+    return r < 0 ? r : buf_add(out, value);
+}
+
+static int put_part(struct buf *out, const struct view_part *p)
+{
+    unsigned char numbers[PART_NUMBERS];
+    struct buf one = BUF_INIT(2 * VIEW_FIELD_MAX + PART_NUMBERS);
+    size_t name = strlen(p->name);
+    put_number(numbers, p->at, 8);
+    put_number(numbers + 8, p->octets, 8);
+    put_number(numbers + 16, p->size, 8);
+    numbers[24] = (unsigned char)p->encoding;
+    memcpy(numbers + 25, p->sha256, 32);
+    put_number(numbers + 57, name, 2);
+    int r = buf_append(&one, numbers, sizeof numbers);
+    r = r < 0 ? r : buf_append(&one, p->name, name);
+    r = r < 0 ? r : buf_add(&one, str_c(p->type));
+    r = r < 0 ? r : put(out, 'p', buf_str(&one));
+    buf_free(&one);
+    return r;
+}
+
+int packed_write(const struct view *v, struct buf *out)
+{
+    const struct {
+        char letter;
+        struct str value;
+    } fields[] = {{'f', str_c(v->from)}, {'n', str_c(v->from_name)}, {'t', str_c(v->to)}, {'c', str_c(v->cc)}, {'s', str_c(v->subject)}, {'d', str_c(v->date)},
+                  {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
+                  {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")}, {'E', str_c(v->encrypted ? "1" : "")}};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
+        r = fields[i].value.n > 0 ? put(out, fields[i].letter, fields[i].value) : 0;
+    }
+    for (size_t i = 0; r == 0 && i < v->n_parts; i++) {
+        r = put_part(out, &v->parts[i]);
+    }
+    return r;
+}
+
+static int read_part(struct str v, struct packed *ret)
+{
+    if (v.n < PART_NUMBERS || ret->n_parts == VIEW_PARTS_MAX) {
+        return -EBADMSG;
+    }
+    struct packed_part *p = &ret->parts[ret->n_parts++];
+    size_t name = (size_t)number(v.p + 57, 2);
+    *p = (struct packed_part){.at = number(v.p, 8), .octets = number(v.p + 8, 8), .size = number(v.p + 16, 8),
+                              .encoding = (enum view_encoding)(unsigned char)v.p[24], .sha256 = str_slice(v, 25, 57)};
+    if (name > v.n - PART_NUMBERS || p->encoding >= VIEW_ENCODING_END || p->at + p->octets < p->at) {
+        return -EBADMSG;
+    }
+    p->name = str_slice(v, PART_NUMBERS, PART_NUMBERS + name);
+    p->type = str_slice(v, PART_NUMBERS + name, v.n);
+    return 0;
+}
+
+int packed_read(struct str octets, struct packed *ret)
+{
+    *ret = (struct packed){.from = STR("")};
+    while (octets.n > 0) {
+        uint64_t n = octets.n >= HEAD ? number(octets.p + 1, 4) : UINT64_MAX;
+        if (octets.n < HEAD || n > octets.n - HEAD) {
+            return -EBADMSG;
+        }
+        char letter = octets.p[0];
+        struct str v = str_slice(octets, HEAD, HEAD + (size_t)n);
+        struct str *to = letter == 'f' ? &ret->from : letter == 'n' ? &ret->from_name : letter == 't' ? &ret->to : letter == 'c' ? &ret->cc
+                         : letter == 's' ? &ret->subject : letter == 'd' ? &ret->date : letter == 'i' ? &ret->message_id : letter == 'r' ? &ret->references
+                         : letter == 'x' ? &ret->text : letter == 'h' ? &ret->html : NULL;
+        bool *flag = letter == '!' ? &ret->cut : letter == 'R' ? &ret->remote : letter == 'E' ? &ret->encrypted : NULL;
+        if (to) {
+            *to = v;
+        } else if (flag) {
+            *flag = true;
+        } else if (letter != 'p' || read_part(v, ret) < 0) {
+            return -EBADMSG;
+        }
+        octets = str_slice(octets, HEAD + (size_t)n, octets.n);
+    }
+    return 0;
+}

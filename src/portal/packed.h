@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * packed.h: what readers see of a message (mime/view.h) as octets, between `inspect`, which makes it of a hostile message, and
+ * `web`, which shows it. It is kept sealed in the store.
+ *
+ * What can go wrong: octets that are none of it: -EBADMSG; nothing in it is believed beyond its length.
+ */
+#pragma once
+#include "mime/view.h"
+
+enum { PACKED_MAX = 4 * 1024 * 1024 };
+
+struct packed_part {
+    struct str name, type;
+    uint64_t at, octets, size;
+    enum view_encoding encoding;
+    struct str sha256; /* 32 octets */
+};
+
+/* All views borrow the octets that were read. */
+struct packed {
+    struct str from, from_name, to, cc, subject, date, message_id, references, text, html;
+    struct packed_part parts[VIEW_PARTS_MAX];
+    size_t n_parts;
+    bool cut, remote, encrypted;
+};
+
+/* out has a maximum of PACKED_MAX. 0 or -ENOSPC. */
+int packed_write(const struct view *v, struct buf *out) MUST_USE;
+int packed_read(struct str octets, struct packed *ret) MUST_USE;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * portal_kinds.h: what `web` may ask of `queue` for the people in front of it, and what comes back.
+ */
+#pragma once
+
+/* Recipients begin without a pass; everything behind PORTAL_WHO needs one, and the queue checks each time whose it is. */
+enum portal_verb {
+    PORTAL_SEND_CODE,     /* secret: hash of a link or pickup code, or text: an address. A code is sent, or nothing is; the answer is the same */
+    PORTAL_CODE,          /* text: the code, secret: hash of the new pass, number 1: remember the browser. Also text "code\nphrase" */
+    PORTAL_REMEMBERED,    /* secret as in PORTAL_SEND_CODE, pass: of a remembered browser, data: hash of the new pass */
+    PORTAL_INSIDE,        /* text: login name of an inside user whose password login found right, data: hash of the new pass */
+    PORTAL_WHO,           /* whose pass is it? */
+    PORTAL_LEAVE,         /* the pass ends; number 1: all of this person */
+    PORTAL_LIST,          /* envelopes of the address */
+    PORTAL_ENVELOPE,      /* row, view in pieces, lease */
+    PORTAL_BODY,          /* the message; text: which part, for the record */
+    PORTAL_DRAFT,         /* lease and sealed draft */
+    PORTAL_DRAFT_PUT,     /* data: wrapped key and sealed octets; empty: none any more */
+    PORTAL_PHRASE,        /* text: one's own phrase for notices */
+    PORTAL_SENT,          /* envelopes of a sender */
+    PORTAL_EVENTS,        /* of an envelope of his */
+    PORTAL_ACT,           /* number: enum portal_act, text: its argument */
+    PORTAL_ASK_AGAIN,     /* a recipient of something that is over asks the sender to send it once more */
+    PORTAL_VERB_END,
+};
+
+enum portal_act { ACT_EXTEND, ACT_RECALL, ACT_LOCK, ACT_UNLOCK, ACT_RESEND, ACT_LEVEL, ACT_HOLD, ACT_UNHOLD, ACT_PHRASE, ACT_END };
+
+enum portal_result {
+    PORTAL_OK,
+    PORTAL_NO,        /* not yours, not there, or wrong: nobody learns which */
+    PORTAL_WRONG,     /* the code or phrase was wrong; number: tries left */
+    PORTAL_OVER,      /* the code is used up or too old */
+    PORTAL_PHRASE_WANTED, /* the code was right, and the level asks for the phrase as well */
+    PORTAL_SLOW_DOWN, /* too many from there */
+    PORTAL_LATER,     /* not possible just now */
+    PORTAL_RESULT_END,
+};
+
+enum pass_kind { PASS_NONE, PASS_RECIPIENT, PASS_INSIDE, PASS_REMEMBERED, PASS_KIND_END };
+
+/* How a listening socket of the portal is meant. */
+enum portal_listen { PORTAL_HTTPS, PORTAL_REDIRECT, PORTAL_PROXY };
+
+/* Mail about an envelope. */
+enum notice_kind { NOTICE_NEW, NOTICE_AGAIN, NOTICE_REMINDER, NOTICE_REPLY_COPY, MAIL_CODE, NOTICE_KIND_END };

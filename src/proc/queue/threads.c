@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * threads.c: mail that belongs to a conversation in the portal: what insiders answer stays secure, what comes back by
+ * ordinary mail is marked, and what is written in the portal goes only to those who had the mail. Called by submit.c.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "portal/thread.h"
+#include "proc/queue/queue.h"
+#include "proc/queue/threads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RCPTS_MAX = 200 };
+
+static void keep_thread(void *arg, const struct store_thread *t)
+{
+    struct turn *turn = arg;
+    turn->found = true;
+    turn->lowered = t->lowered;
+    str_copy_cut(t->thread, turn->thread, sizeof turn->thread);
+    str_copy_cut(t->inside, turn->inside, sizeof turn->inside);
+    str_copy_cut(t->outside, turn->outside, sizeof turn->outside);
+}
+
+static bool find(struct queue *q, struct str name, struct turn *ret)
+{
+    char thread[THREAD_LETTERS + 1];
+    small_letters(name, thread, sizeof thread);
+    ret->found = false;
+    return name.n > 0 && store_get_thread(q->store, str_c(thread), keep_thread, ret) == STORE_OK && ret->found;
+}
+
+static void keep_last(void *arg, const struct store_envelope *e)
+{
+    *(uint64_t *)arg = e->envelope;
+}
+
+enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret)
+{
+    const struct conf *c = child_conf(q->child);
+    const struct protect_mail mail = {.login = m->login, .client_ip = m->client, .forward_path = forward_path, .reverse_path = m->reverse_path};
+    bool inside = protect_is_from_inside(c, &mail);
+    if (find(q, thread_of_address(c, forward_path), ret)) {
+        uint64_t last = 0;
+        if (inside) {
+            return ret->lowered ? TURN_PLAIN : TURN_SECURE;
+        }
+        if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(ret->thread), 1, keep_last, &last) == STORE_OK && last) {
+            envelope_event(q, last, EVENT_MAIL_REPLY, m->reverse_path, "by ordinary mail: not protected by the portal");
+        }
+        return TURN_MARK;
+    }
+    if (inside && references.n > 0 && find(q, references, ret) && !ret->lowered && str_eq_nocase(forward_path, str_c(ret->outside))) {
+        return TURN_SECURE;
+    }
+    return TURN_NONE;
+}
+
+/* --- written in the portal ------------------------------------------------------------------------------------------------- */
+
+struct had {
+    struct str address;
+    bool found;
+};
+
+static void note_rcpt(void *arg, const struct store_rcpt *r)
+{
+    struct had *h = arg;
+    h->found |= str_eq_nocase(r->forward_path, h->address);
+}
+
+static void on_done(void *arg, enum store_result result)
+{
+    (void)arg;
+    (void)result;
+}
+
+bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)
+{
+    return envelope_get(q, ENVELOPE_BY_NUMBER, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && str_eq_nocase(reverse_path, k->e.address);
+}
+
+bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path)
+{
+    struct had h = {forward_path, str_eq_nocase(forward_path, k->e.sender)};
+    if (!h.found) {
+        store_report(q->store, k->e.id, NULL, note_rcpt, NULL, on_done, &h); /* the embedded store answers at once */
+    }
+    return h.found;
+}
+
+void threads_answered(struct queue *q, struct kept_envelope *k, struct str network)
+{
+    k->e.replied_ms = k->e.replied_ms ? k->e.replied_ms : clock_wall_ms();
+    store_put_envelope(q->store, &k->e);
+    store_drop_draft(q->store, k->e.envelope);
+    envelope_event(q, k->e.envelope, EVENT_REPLIED, network, "");
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * threads.h: conversations of the portal, for submit.c of the queue process.
+ */
+#pragma once
+#include "proc/queue/pickup.h"
+
+enum turn_kind {
+    TURN_NONE,   /* it belongs to no conversation */
+    TURN_SECURE, /* an insider goes on with it: to the portal, whatever else is so */
+    TURN_PLAIN,  /* the same, and it was let go: the ordinary way */
+    TURN_MARK,   /* somebody outside answered by ordinary mail */
+};
+
+struct turn {
+    bool found, lowered;
+    char thread[24], inside[512], outside[512];
+};
+
+/* What a mail to this recipient is; references: the conversation its header names, or empty. */
+enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret);
+/* May this person answer this envelope? */
+bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k);
+/* Did this address write the mail, or have it? */
+bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path);
+/* In the commit that takes the answer along. */
+void threads_answered(struct queue *q, struct kept_envelope *k, struct str network);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * visits.c: who is in front of the portal: codes that were sent, passes, and how often somebody may try. Called by
+ * portal.c.
+ *
+ * A code lives in memory, bound to the browser that asked; it dies with 15 minutes, five tries or its use, whichever comes
+ * first (ASVS 6.5). Passes are in the store, as hashes. Whether an address has mail here shows in nothing that is
+ * answered, and the answer leaves before any mail is written. Limits are kept for each network and, apart from that,
+ * for each mail: who asks in vain for others cannot use up what the owner of a link has.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "proc/queue/queue.h"
+#include "proc/queue/visits.h"
+#include "seal/password.h"
+#include "seal/rest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    VISITS_MAX = 50000,
+    BUDGETS_MAX = 200000,
+    CODE_MS = 15 * 60 * 1000,
+    TRIES = 5,
+    HOUR_MS = 60 * 60 * 1000,
+    ASKS_OF_NETWORK = 60,   /* codes asked for, in an hour */
+    TRIES_OF_NETWORK = 100, /* codes tried */
+    CODES_OF_LINK = 10,     /* codes mailed for one mail */
+    CODES_OF_ADDRESS = 5,   /* codes mailed because somebody typed the address */
+};
+
+/* Somebody who asked for a code. */
+struct visit {
+    unsigned char browser[ENVELOPE_HASH];
+    char address[512];      /* "": nobody we know; no code is right then */
+    uint64_t envelope;      /* asked for by its link, else 0 */
+    bool wants_phrase;      /* the code was right already, the phrase is due */
+    char code[9];
+    char language[16];
+    unsigned tries;
+    int64_t made_mono_ms;
+};
+
+struct budget {
+    char *key;
+    unsigned used;
+    int64_t since_mono_ms;
+};
+
+/* Short, told apart at a glance, and nothing anybody minds. */
+static const char *const reference_words[] = {
+    "amber", "anchor", "apple", "arrow", "autumn", "bamboo", "basket", "beacon", "birch", "bridge", "candle", "canyon", "castle", "cedar", "cherry", "cloud",
+    "clover", "copper", "coral", "crystal", "dolphin", "eagle", "ember", "falcon", "feather", "forest", "garden", "ginger", "granite", "harbor", "hazel", "heron",
+    "honey", "island", "ivory", "jasmine", "lantern", "lemon", "lilac", "maple", "meadow", "mirror", "mountain", "ocean", "olive", "orchid", "otter", "pebble",
+    "pepper", "planet", "pocket", "quartz", "rabbit", "ribbon", "river", "saffron", "silver", "sparrow", "summer", "thunder", "tulip", "velvet", "walnut", "willow"};
+
+/* --- how often ------------------------------------------------------------------------------------------------------- */
+
+/* Takes one of `most` an hour; false: used up. */
+static bool budget_take(struct queue *q, const char *kind, struct str of, unsigned most)
+{
+    char key[600];
+    int64_t now = clock_mono_ms();
+    snprintf(key, sizeof key, "%s " STR_FMT, kind, STR_ARG(of));
+    struct budget *b = map_get(q->budgets, str_c(key));
+    if (!b) {
+        b = err_calloc(1, sizeof *b);
+        b->key = err_strdup(key);
+        b->since_mono_ms = now;
+        if (map_put(q->budgets, str_c(b->key), b) < 0) { /* as many networks as that: nobody gets more until some are forgotten */
+            free(b->key);
+            free(b);
+            return false;
+        }
+    }
+    if (now - b->since_mono_ms > HOUR_MS) {
+        b->since_mono_ms = now;
+        b->used = 0;
+    }
+    return b->used < most ? ++b->used, true : false;
+}
+
+static void forget_visit(struct queue *q, struct visit *v)
+{
+    map_take(q->visits, str_from((const char *)v->browser, ENVELOPE_HASH));
+    explicit_bzero(v, sizeof *v);
+    free(v);
+}
+
+void visits_tick(struct queue *q)
+{
+    struct visit *old[256];
+    struct budget *done[256];
+    size_t cursor = 0, n = 0, m = 0;
+    struct str key;
+    void *value;
+    int64_t now = clock_mono_ms();
+    while (n < ARRAY_LEN(old) && map_next(q->visits, &cursor, &key, &value)) {
+        struct visit *v = value;
+        if (now - v->made_mono_ms > CODE_MS) {
+            old[n++] = v;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        forget_visit(q, old[i]);
+    }
+    cursor = 0;
+    while (m < ARRAY_LEN(done) && map_next(q->budgets, &cursor, &key, &value)) {
+        struct budget *b = value;
+        if (now - b->since_mono_ms > HOUR_MS) {
+            done[m++] = b;
+        }
+    }
+    for (size_t i = 0; i < m; i++) {
+        map_take(q->budgets, str_c(done[i]->key));
+        free(done[i]->key);
+        free(done[i]);
+    }
+}
+
+/* --- codes ------------------------------------------------------------------------------------------------------------ */
+
+static struct visit *visit_of(struct queue *q, struct str browser)
+{
+    struct visit *v = browser.n == ENVELOPE_HASH ? map_get(q->visits, browser) : NULL;
+    if (v && clock_mono_ms() - v->made_mono_ms > CODE_MS) {
+        forget_visit(q, v);
+        return NULL;
+    }
+    return v;
+}
+
+/* A browser has one code at a time. */
+static struct visit *visit_new(struct queue *q, struct str browser)
+{
+    struct visit *v = map_get(q->visits, browser);
+    if (!v) {
+        v = err_calloc(1, sizeof *v);
+        memcpy(v->browser, browser.p, ENVELOPE_HASH);
+        if (map_put(q->visits, str_from((const char *)v->browser, ENVELOPE_HASH), v) < 0) {
+            free(v);
+            return NULL;
+        }
+    }
+    memset(v->address, 0, sizeof *v - offsetof(struct visit, address));
+    v->made_mono_ms = clock_mono_ms();
+    for (int i = 0; i < 8; i++) {
+        v->code[i] = (char)('0' + random_below(10));
+    }
+    return v;
+}
+
+/* Whom the request is about: a link's envelope, or one of an address. */
+static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct kept_envelope *k)
+{
+    char address[512];
+    bool by_token = a->secret.n == ENVELOPE_HASH;
+    small_letters(str_trim(a->text), address, sizeof address);
+    k->found = false;
+    enum store_result r = store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS, by_token ? a->secret : str_c(address), by_token ? 1 : 20,
+                                             by_token ? envelope_keep : envelope_keep_waiting, k);
+    return r == STORE_OK && k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
+}
+
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size)
+{
+    struct kept_envelope k;
+    bool by_token = a->secret.n == ENVELOPE_HASH;
+    if (a->browser.n != ENVELOPE_HASH || !budget_take(q, "ask", a->network, ASKS_OF_NETWORK)) {
+        return PORTAL_SLOW_DOWN;
+    }
+    struct visit *v = visit_new(q, a->browser);
+    if (!v) {
+        return PORTAL_LATER;
+    }
+    snprintf(words, size, "%s %s", reference_words[random_below(ARRAY_LEN(reference_words))], reference_words[random_below(ARRAY_LEN(reference_words))]);
+    str_copy_cut(a->language, v->language, sizeof v->language);
+    if (find_wanted(q, a, &k)) {
+        char number[24];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)k.e.envelope);
+        if (by_token ? budget_take(q, "link", str_c(number), CODES_OF_LINK) : budget_take(q, "address", k.e.address, CODES_OF_ADDRESS)) {
+            str_copy_cut(k.e.address, v->address, sizeof v->address);
+            v->envelope = by_token ? k.e.envelope : 0;
+            (void)pickup_mail(q, &k, MAIL_CODE, v->address, "", v->code, words, a->language);
+            envelope_event(q, k.e.envelope, EVENT_CODE_SENT, a->network, "");
+        }
+    }
+    return PORTAL_OK;
+}
+
+static bool same(const char *a, struct str b, size_t n)
+{
+    unsigned char differs = b.n != n;
+    for (size_t i = 0; i < n; i++) {
+        differs |= (unsigned char)(a[i] ^ (i < b.n ? b.p[i] : 0));
+    }
+    return differs == 0;
+}
+
+static void keep_agreed(void *arg, const struct store_person *p)
+{
+    str_copy_cut(p->agreed, arg, PASSWORD_HASH_MAX);
+}
+
+/* The phrase that was agreed; also wrong where none is. */
+static bool phrase_is_right(struct queue *q, const struct visit *v, struct str phrase)
+{
+    char agreed[PASSWORD_HASH_MAX] = "", text[512];
+    if (store_get_person(q->store, str_c(v->address), keep_agreed, agreed) != STORE_OK || str_copy(str_trim(phrase), text, sizeof text) < 0) {
+        return false;
+    }
+    return agreed[0] ? password_ok(agreed, text) : password_nobody(text);
+}
+
+static bool level_wants_phrase(struct queue *q, const struct visit *v)
+{
+    struct kept_envelope k;
+    return v->envelope && envelope_get(q, ENVELOPE_BY_NUMBER, v->envelope, &k) && k.e.level >= 2;
+}
+
+static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, enum envelope_event kind, int64_t *ret_left)
+{
+    if (v->envelope) {
+        envelope_event(q, v->envelope, kind, a->network, "");
+    }
+    *ret_left = TRIES - (int64_t)v->tries;
+    if (v->tries >= TRIES) {
+        forget_visit(q, v);
+        return PORTAL_OVER;
+    }
+    return PORTAL_WRONG;
+}
+
+static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, const char *address, uint8_t level, int64_t life_ms)
+{
+    int64_t now = clock_wall_ms();
+    store_put_pass(q->store, &(struct store_pass){.hash = hash, .kind = (uint8_t)kind, .address = str_c(address), .level = level, .made_ms = now, .until_ms = now + life_ms});
+}
+
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope)
+{
+    const struct conf *c = child_conf(q->child);
+    struct visit *v = visit_of(q, a->browser);
+    struct str code, rest = a->text;
+    if (!budget_take(q, "try", a->network, TRIES_OF_NETWORK)) {
+        return PORTAL_SLOW_DOWN;
+    }
+    if (!v || a->secret.n != ENVELOPE_HASH) {
+        return PORTAL_OVER;
+    }
+    v->tries++;
+    if (!v->wants_phrase) {
+        bool right = str_split(&rest, '\n', &code) && same(v->code, code, 8) && v->address[0];
+        if (!right) {
+            return wrong(q, v, a, EVENT_CODE_WRONG, ret_left);
+        }
+        if (level_wants_phrase(q, v)) {
+            v->wants_phrase = true;
+            v->tries = 0;
+            return PORTAL_PHRASE_WANTED;
+        }
+    } else if (!phrase_is_right(q, v, a->text)) {
+        return wrong(q, v, a, EVENT_PHRASE_WRONG, ret_left);
+    }
+    uint8_t level = v->wants_phrase ? 2 : 1;
+    put_pass(q, a->secret, PASS_RECIPIENT, v->address, level, c->portal.session);
+    if (a->number && a->data.n == ENVELOPE_HASH && c->portal.remember > 0) {
+        put_pass(q, a->data, PASS_REMEMBERED, v->address, 1, c->portal.remember);
+    }
+    *ret_envelope = v->envelope;
+    if (v->envelope) {
+        envelope_event(q, v->envelope, EVENT_OPENED, a->network, level == 2 ? "code and phrase" : "code");
+    }
+    forget_visit(q, v);
+    return PORTAL_OK;
+}
+
+/* A link alone suffices (level 0), or the browser is remembered (level 1). */
+enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope)
+{
+    const struct conf *c = child_conf(q->child);
+    struct kept_envelope k;
+    struct kept_pass p = {.found = false};
+    if (a->data.n != ENVELOPE_HASH || a->secret.n != ENVELOPE_HASH || !find_wanted(q, a, &k) || k.e.level >= 2) {
+        return PORTAL_NO;
+    }
+    bool remembered = a->pass.n == ENVELOPE_HASH && visits_pass(q, a->pass, &p) && p.p.kind == PASS_REMEMBERED && str_eq(p.p.address, k.e.address);
+    if (!remembered && k.e.level > 0) {
+        return PORTAL_NO;
+    }
+    int64_t now = clock_wall_ms();
+    store_put_pass(q->store, &(struct store_pass){.hash = a->data, .kind = PASS_RECIPIENT, .address = k.e.address, .envelope = remembered ? 0 : k.e.envelope,
+                                                  .level = remembered ? 1 : 0, .made_ms = now, .until_ms = now + c->portal.session});
+    envelope_event(q, k.e.envelope, EVENT_OPENED, a->network, remembered ? "a remembered browser" : "the link alone");
+    *ret_envelope = k.e.envelope;
+    return PORTAL_OK;
+}
+
+void visits_inside(struct queue *q, const char *address, struct str hash)
+{
+    put_pass(q, hash, PASS_INSIDE, address, 1, child_conf(q->child)->portal.session);
+}
+
+/* --- passes ------------------------------------------------------------------------------------------------------------ */
+
+static void keep_pass(void *arg, const struct store_pass *p)
+{
+    struct kept_pass *k = arg;
+    k->found = true;
+    k->p = *p;
+    str_copy_cut(p->address, k->address, sizeof k->address);
+    memcpy(k->hash, p->hash.p, p->hash.n < ENVELOPE_HASH ? p->hash.n : ENVELOPE_HASH);
+    k->p.address = str_c(k->address);
+    k->p.hash = str_from((const char *)k->hash, ENVELOPE_HASH);
+}
+
+/* When a pass was last used: of this process's life only; the store has when it ends in any case. */
+struct used {
+    unsigned char hash[ENVELOPE_HASH];
+    int64_t mono_ms;
+};
+
+static bool is_idle(struct queue *q, const struct kept_pass *p)
+{
+    int64_t now = clock_mono_ms();
+    struct used *u = map_get(q->passes_used, p->p.hash);
+    if (!u) {
+        u = err_calloc(1, sizeof *u);
+        memcpy(u->hash, p->hash, sizeof u->hash);
+        u->mono_ms = now;
+        if (map_put(q->passes_used, str_from((const char *)u->hash, ENVELOPE_HASH), u) < 0) {
+            free(u);
+        }
+        return false;
+    }
+    bool idle = now - u->mono_ms > child_conf(q->child)->portal.idle;
+    u->mono_ms = idle ? u->mono_ms : now;
+    return idle;
+}
+
+void visits_forget(struct queue *q, struct str hash)
+{
+    free(map_take(q->passes_used, hash));
+    store_drop_pass(q->store, hash);
+}
+
+bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
+{
+    ret->found = false;
+    if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK || !ret->found || ret->p.until_ms <= clock_wall_ms()) {
+        return false;
+    }
+    if (ret->p.kind != PASS_REMEMBERED && is_idle(q, ret)) {
+        visits_forget(q, hash);
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * visits.h: codes, passes and budgets of the portal, for portal.c of the queue process.
+ */
+#pragma once
+#include "proc/queue/pickup.h"
+
+/* A pass that outlives its walk. */
+struct kept_pass {
+    struct store_pass p; /* strings below */
+    char address[512];
+    unsigned char hash[ENVELOPE_HASH];
+    bool found;
+};
+
+/* Forgets what is too old. */
+void visits_tick(struct queue *q);
+/* PORTAL_SEND_CODE: words of at least 64 octets. */
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size);
+/* PORTAL_CODE. ret_left: tries; ret_envelope: the one whose link began it, 0: none. */
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope);
+/* PORTAL_REMEMBERED. */
+enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope);
+/* PORTAL_INSIDE: the password was right. */
+void visits_inside(struct queue *q, const char *address, struct str hash);
+/* Whose pass it is, if it is in force; looking at it keeps it alive. */
+bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret);
+void visits_forget(struct queue *q, struct str hash);

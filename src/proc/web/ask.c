@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ask.c: questions of a request to queue, keys and login, and their answers. A request that ended meanwhile is not found
+ * any more, and its answer is dropped. Called by the files of this folder.
+ */
+#include "base/log.h"
+#include "proc/login_kinds.h"
+#include "proc/web/web.h"
+#include "wire/base64.h"
+
+#include <stdlib.h>
+
+static struct request *find(struct web *w, uint64_t token)
+{
+    return map_get(w->requests, map_id(&token));
+}
+
+/* Nothing is waited for any more. */
+static void settle(struct request *r)
+{
+    if (r->token) {
+        map_take(r->web->requests, map_id(&r->token));
+        r->token = 0;
+    }
+}
+
+static void wait_for(struct request *r, uint64_t token)
+{
+    settle(r);
+    r->token = token;
+    must(map_put(r->web->requests, map_id(&r->token), r) == 0);
+}
+
+/* Our numbers are even and those of leases, which the queue gives, odd: both live in one map. */
+static uint64_t new_token(struct web *w)
+{
+    return w->next_token += 2;
+}
+
+static uint64_t lease_token(uint64_t lease)
+{
+    return lease << 1 | 1;
+}
+
+void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then)
+{
+    struct web *w = r->web;
+    unsigned char pass[32];
+    struct ipc_portal_ask a = *what;
+    if (!w->queue) {
+        page_problem(r, 503, "later");
+        return;
+    }
+    wait_for(r, new_token(w));
+    a.token = r->token;
+    if (r->has_pass && a.pass.n == 0) {
+        request_hash(r->pass, pass);
+        a.pass = str_from((const char *)pass, sizeof pass);
+    }
+    a.network = str_c(r->network);
+    a.language = str_c(site_language_name(w->site, r->language));
+    r->on_answer = then;
+    r->n_rows = r->n_events = 0;
+    buf_reset(&r->pieces);
+    ipc_send(w->queue, &(struct ipc_msg){.type = IPC_portal_ask, .portal_ask = a});
+}
+
+static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct web *w = owner;
+    struct request *r = find(w, m->portal_answer.token);
+    (void)ch;
+    if (!r) {
+        err_close_fd(&fd);
+        return;
+    }
+    settle(r);
+    r->kind = m->portal_answer.kind ? m->portal_answer.kind : r->kind;
+    r->level = m->portal_answer.level;
+    if (m->portal_answer.address.n > 0) {
+        str_copy_cut(m->portal_answer.address, r->address, sizeof r->address);
+    }
+    r->on_answer(r, &m->portal_answer, fd);
+}
+
+static struct str keep(struct request *r, struct str s)
+{
+    struct str copy = STR("");
+    (void)!arena_copy(&r->arena, s, &copy);
+    return copy;
+}
+
+static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->row_envelope.token);
+    (void)ch;
+    (void)fd;
+    if (r && !r->rows) {
+        r->rows = arena_alloc(&r->arena, ROWS_MAX * sizeof *r->rows);
+    }
+    if (r && r->rows && r->n_rows < ROWS_MAX) {
+        struct ipc_row_envelope *e = &r->rows[r->n_rows++];
+        *e = m->row_envelope;
+        e->address = keep(r, e->address);
+        e->sender = keep(r, e->sender);
+        e->sender_name = keep(r, e->sender_name);
+        e->thread = keep(r, e->thread);
+    }
+}
+
+static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->row_envelope_event.token);
+    (void)ch;
+    (void)fd;
+    if (r && !r->events) {
+        r->events = arena_alloc(&r->arena, EVENTS_MAX * sizeof *r->events);
+    }
+    if (r && r->events && r->n_events < EVENTS_MAX) {
+        struct ipc_row_envelope_event *e = &r->events[r->n_events++];
+        *e = m->row_envelope_event;
+        e->who = keep(r, e->who);
+        e->detail = keep(r, e->detail);
+    }
+}
+
+static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->portal_piece.token);
+    (void)ch;
+    (void)fd;
+    if (r) {
+        (void)!buf_add(&r->pieces, m->portal_piece.octets); /* too much: it does not open */
+    }
+}
+
+/* --- keys --------------------------------------------------------------------------------------------------------------- */
+
+void ask_key(struct request *r, uint64_t lease, key_fn then)
+{
+    struct web *w = r->web;
+    r->on_key = then;
+    if (!w->keys) {
+        then(r, NULL);
+        return;
+    }
+    wait_for(r, lease_token(lease));
+    ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = lease}});
+}
+
+static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, lease_token(m->unwrapped.lease));
+    (void)ch;
+    (void)fd;
+    if (r) {
+        settle(r);
+        r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY ? (const unsigned char *)m->unwrapped.key.p : NULL);
+    }
+}
+
+static void open_with(struct request *r, const unsigned char *key)
+{
+    struct rest_reader *reader = key ? rest_reader_new(key) : NULL;
+    buf_reset(&r->clear);
+    bool ok = reader && rest_read(reader, buf_str(&r->pieces), &r->clear) == 0 && rest_read(reader, STR(""), &r->clear) == 0 && rest_read_done(reader);
+    rest_reader_free(reader);
+    if (!ok) {
+        log_error("view-unreadable", KVN("envelope", r->envelope), KV("what", key ? "it does not open with its key" : "its key cannot be had"));
+        page_problem(r, 503, "later");
+        return;
+    }
+    r->then(r);
+}
+
+static void open_view(struct request *r, const unsigned char *key)
+{
+    unsigned char view_key[REST_KEY];
+    if (!key) {
+        open_with(r, NULL);
+        return;
+    }
+    rest_derive(key, "view", view_key);
+    open_with(r, view_key);
+    explicit_bzero(view_key, sizeof view_key);
+}
+
+void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r))
+{
+    unsigned char key[REST_KEY];
+    bool view = strcmp(purpose, "view") == 0;
+    r->then = then;
+    if (a->sealed_key.n == 0) {
+        ask_key(r, a->lease, view ? open_view : open_with);
+        return;
+    }
+    if (rest_unwrap_by_link(str_c(r->link), a->sealed_key, key) < 0) {
+        page_problem(r, 403, "sealed-use-link"); /* this browser does not hold the link */
+        return;
+    }
+    open_view(r, key);
+    explicit_bzero(key, sizeof key);
+}
+
+/* --- login -------------------------------------------------------------------------------------------------------------- */
+
+static void (*login_then)(struct request *r, bool ok, struct str address);
+
+void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok, struct str address))
+{
+    struct web *w = r->web;
+    struct ipc_channel *login = NULL;
+    struct buf clear = BUF_INIT(4096), text = BUF_INIT(8192);
+    for (unsigned i = 0; i < WEB_LOGINS_MAX && !login; i++) {
+        login = w->logins[i];
+    }
+    login_then = then; /* there is only one */
+    bool fits = buf_append(&clear, "", 1) == 0 && buf_add(&clear, name) == 0 && buf_append(&clear, "", 1) == 0 && buf_add(&clear, password) == 0 &&
+                base64_write(buf_str(&clear), 0, &text) == 0 && !memchr(name.p, '\0', name.n) && !memchr(password.p, '\0', password.n);
+    if (!login || !fits) {
+        then(r, false, STR(""));
+    } else {
+        wait_for(r, new_token(w));
+        ipc_send(login, &(struct ipc_msg){.type = IPC_login_begin, .login_begin = {.token = r->token, .mechanism = STR("PLAIN"), .has_text = 1, .text = buf_str(&text), .client = str_c(r->network)}});
+    }
+    buf_wipe(&clear);
+    buf_wipe(&text);
+}
+
+static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->login_step.token);
+    (void)ch;
+    (void)fd;
+    if (r) {
+        struct str first, rest = m->login_step.addresses;
+        settle(r);
+        bool ok = m->login_step.outcome == LOGIN_OK && str_split(&rest, ' ', &first) && first.n > 0;
+        login_then(r, ok, ok ? first : STR(""));
+    }
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------------------- */
+
+static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->submitted.token);
+    (void)ch;
+    (void)fd;
+    if (r) {
+        settle(r);
+        answer_submitted(r, m->submitted.result);
+    }
+}
+
+static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->spool_opened.token);
+    if (r) {
+        settle(r);
+        answer_spool(r, m->spool_opened.result, m->spool_opened.name, fd);
+        return;
+    }
+    err_close_fd(&fd);
+    if (m->spool_opened.name.n > 0) {
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+    }
+}
+
+void ask_peer_gone(struct web *w)
+{
+    struct request *open[64];
+    size_t cursor, n;
+    do { /* the map may not change while it is walked */
+        struct str key;
+        void *value;
+        cursor = n = 0;
+        while (n < ARRAY_LEN(open) && map_next(w->requests, &cursor, &key, &value)) {
+            open[n++] = value;
+        }
+        for (size_t i = 0; i < n; i++) {
+            settle(open[i]);
+            page_problem(open[i], 503, "later");
+        }
+    } while (n > 0);
+}
+
+const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece},
+                                           {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened}, {IPC_none, NULL}};
+const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
+const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};

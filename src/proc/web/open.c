@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * open.c: from the notice to the mail: the page of a link (which shows nothing and changes nothing), the code, the phrase,
+ * the list of what waits; and leaving. Called by request.c.
+ *
+ * What a page shows never depends on whether the link, the code or the address is known here.
+ */
+#include "proc/web/web.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+
+enum { TOKEN_LETTERS = 26, CODE_LETTERS = 12 };
+static const int64_t link_cookie_s = 12LL * 60 * 60;
+
+void open_start(struct request *r)
+{
+    (void)page_begin(r, "start-title");
+    page_send(r, 200, "start");
+}
+
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = str_lower(s.p[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
+            return false;
+        }
+    }
+    return s.n > 0 && s.n <= TOKEN_LETTERS;
+}
+
+void open_knock(struct request *r, struct str token)
+{
+    if (!is_token(token)) {
+        page_problem(r, 404, "not-found");
+        return;
+    }
+    struct data *d = page_begin(r, "knock-title");
+    data_put(d, "token", token);
+    page_send(r, 200, "knock");
+}
+
+/* --- the code ------------------------------------------------------------------------------------------------------------ */
+
+static void show_code(struct request *r, struct str words, const char *alert)
+{
+    const struct conf *c = child_conf(r->web->child);
+    struct data *d = &r->page;
+    uint64_t days = (uint64_t)(c->portal.remember / (24LL * 60 * 60 * 1000));
+    data_put(d, "words", words);
+    if (days > 0) {
+        data_number(d, "remember-days", days);
+    }
+    d = page_begin(r, "code-title");
+    if (alert) {
+        page_alert(r, alert);
+    }
+    page_send(r, alert ? 403 : 200, "code");
+}
+
+static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    switch ((enum portal_result)a->result) {
+    case PORTAL_OK:
+        show_code(r, a->words, NULL);
+        break;
+    case PORTAL_SLOW_DOWN:
+        page_problem(r, 429, "slow-down");
+        break;
+    case PORTAL_NO:
+    case PORTAL_WRONG:
+    case PORTAL_OVER:
+    case PORTAL_PHRASE_WANTED:
+    case PORTAL_LATER:
+    case PORTAL_RESULT_END:
+        page_problem(r, 503, "later");
+        break;
+    }
+}
+
+/* The hash of what the request is about is in r->clear, or an address is: kept between two questions. */
+static void send_code(struct request *r)
+{
+    char browser[COOKIE_TEXT];
+    unsigned char hash[32];
+    struct str what = buf_str(&r->clear);
+    bool token = r->link[0] != '\0';
+    request_random(browser);
+    request_cookie(r, "browser", browser, 15 * 60);
+    request_hash(browser, hash);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SEND_CODE, .browser = str_from((const char *)hash, 32), .secret = token ? what : STR(""), .text = token ? STR("") : what}, on_code_sent);
+}
+
+static void go_to_mail(struct request *r, uint64_t envelope)
+{
+    char id[ID_TEXT], path[64] = "/list";
+    if (envelope) {
+        id_text(envelope, id);
+        snprintf(path, sizeof path, "/mail/%s", id);
+    }
+    page_redirect(r, path);
+}
+
+static void on_known(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (a->result == PORTAL_OK) {
+        request_cookie(r, "pass", r->pass, -1);
+        go_to_mail(r, a->envelope);
+    } else {
+        send_code(r);
+    }
+}
+
+/* The same for every token, known or not. */
+static void knock(struct request *r, struct str token)
+{
+    unsigned char hash[32], pass[32], remembered[32];
+    char text[64];
+    size_t n = 0;
+    for (size_t i = 0; i < token.n && n < sizeof text - 1; i++) { /* as people write it */
+        char c = str_lower(token.p[i]);
+        if (c != '-' && c != ' ') {
+            text[n++] = c;
+        }
+    }
+    text[n] = '\0';
+    if (!is_token(str_from(text, n))) {
+        page_problem(r, 404, "not-found");
+        return;
+    }
+    request_hash(text, hash);
+    str_copy_cut(str_c(text), r->link, sizeof r->link);
+    if (n == TOKEN_LETTERS) { /* a sealed mail opens with it alone */
+        request_cookie(r, "link", text, link_cookie_s);
+    }
+    buf_reset(&r->clear);
+    must(buf_append(&r->clear, hash, sizeof hash) == 0);
+    struct str cookie = http_cookie(r->call, "__Host-remember");
+    char old[COOKIE_TEXT];
+    str_copy_cut(cookie, old, sizeof old);
+    request_hash(old, remembered);
+    request_random(r->pass);
+    request_hash(r->pass, pass);
+    r->has_pass = true;
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_REMEMBERED, .secret = buf_str(&r->clear), .pass = str_from((const char *)remembered, 32), .data = str_from((const char *)pass, 32)}, on_known);
+}
+
+void open_knock_post(struct request *r, struct str token)
+{
+    knock(r, token);
+}
+
+void open_start_post(struct request *r)
+{
+    struct str pickup = str_trim(http_field(r->call, "pickup")), address = str_trim(http_field(r->call, "address"));
+    if (pickup.n > 0) {
+        knock(r, pickup);
+        return;
+    }
+    if (address.n == 0 || address.n > 320) {
+        page_problem(r, 400, "bad-request");
+        return;
+    }
+    r->link[0] = '\0';
+    buf_reset(&r->clear);
+    must(buf_add(&r->clear, address) == 0);
+    send_code(r);
+}
+
+static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    bool phrase = http_field(r->call, "agreed").n > 0;
+    (void)fd;
+    data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
+    switch ((enum portal_result)a->result) {
+    case PORTAL_OK:
+        request_cookie(r, "pass", r->pass, -1);
+        request_cookie(r, "browser", "", 0);
+        go_to_mail(r, a->envelope);
+        break;
+    case PORTAL_WRONG:
+        if (phrase) {
+            (void)page_begin(r, "agreed-title");
+            page_alert(r, "agreed-wrong");
+            page_send(r, 403, "phrase");
+        } else {
+            show_code(r, http_field(r->call, "words"), "code-wrong");
+        }
+        break;
+    case PORTAL_PHRASE_WANTED:
+        (void)page_begin(r, "agreed-title");
+        page_send(r, 200, "phrase");
+        break;
+    case PORTAL_SLOW_DOWN:
+        page_problem(r, 429, "slow-down");
+        break;
+    case PORTAL_OVER:
+    case PORTAL_NO:
+        page_problem(r, 403, "code-over");
+        break;
+    case PORTAL_LATER:
+    case PORTAL_RESULT_END:
+        page_problem(r, 503, "later");
+        break;
+    }
+}
+
+void open_code_post(struct request *r)
+{
+    char browser[COOKIE_TEXT], text[600], digits[16], remembered[COOKIE_TEXT];
+    unsigned char hash[32], pass[32], again[32];
+    struct str code = http_field(r->call, "code"), agreed = http_field(r->call, "agreed");
+    bool remember = http_field(r->call, "remember").n > 0;
+    size_t n = 0;
+    for (size_t i = 0; i < code.n && n + 1 < sizeof digits; i++) {
+        if (code.p[i] >= '0' && code.p[i] <= '9') {
+            digits[n++] = code.p[i];
+        }
+    }
+    digits[n] = '\0';
+    str_copy_cut(http_cookie(r->call, "__Host-browser"), browser, sizeof browser);
+    request_hash(browser, hash);
+    request_random(r->pass);
+    request_hash(r->pass, pass);
+    request_random(remembered);
+    request_hash(remembered, again);
+    r->has_pass = true;
+    if (remember && n == 8) {
+        request_cookie(r, "remember", remembered, child_conf(r->web->child)->portal.remember / 1000);
+    }
+    if (agreed.n > 0) {
+        str_copy_cut(agreed, text, sizeof text);
+    } else {
+        snprintf(text, sizeof text, "%s\n", digits);
+    }
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_CODE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = remember,
+                                          .data = str_from((const char *)again, 32), .text = str_c(text)}, on_code);
+}
+
+/* --- with a pass ---------------------------------------------------------------------------------------------------------- */
+
+static void on_left(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)a;
+    (void)fd;
+    request_cookie(r, "pass", "", 0);
+    request_cookie(r, "link", "", 0);
+    if (http_field(r->call, "everywhere").n > 0) {
+        request_cookie(r, "remember", "", 0);
+    }
+    http_set_header(r->call, "Clear-Site-Data", "\"cache\", \"storage\"");
+    page_redirect(r, "/");
+}
+
+void open_leave(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LEAVE, .number = http_field(r->call, "everywhere").n > 0}, on_left);
+}
+
+static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    char id[ID_TEXT], date[16];
+    (void)fd;
+    if (a->result != PORTAL_OK) {
+        page_problem(r, 403, "session-over");
+        return;
+    }
+    struct data *d = page_begin(r, "list-title");
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const struct ipc_row_envelope *e = &r->rows[i];
+        struct data *m = data_item(d, "mails");
+        if (!m) {
+            break;
+        }
+        bool waits = e->state == 0 && page_days_left(e->expires_ms) > 0;
+        bool open = waits && (!e->sealed || r->link[0]);
+        id_text(e->envelope, id);
+        page_date(e->made_ms, date, sizeof date);
+        data_c(m, "id", id);
+        data_put(m, "sender-name", e->sender_name.n > 0 ? e->sender_name : e->sender);
+        data_c(m, "date", date);
+        if (e->attachments > 0) {
+            data_number(m, "attachments", e->attachments);
+        }
+        data_number(m, "days", page_days_left(e->expires_ms));
+        data_flag(m, "open", open);
+        data_flag(m, "over", !waits);
+        data_flag(m, "new", waits && e->opened_ms == 0);
+        data_flag(m, "sealed", waits && e->sealed);
+    }
+    page_send(r, 200, "list");
+}
+
+void open_list(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LIST}, on_list);
+}
+
+static void on_who(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (a->result != PORTAL_OK || a->kind != PASS_RECIPIENT) {
+        page_problem(r, 403, "session-over");
+        return;
+    }
+    (void)page_begin(r, "phrase-title");
+    if (http_query(r->call, "kept").n > 0) {
+        page_done(r, "phrase-kept");
+    }
+    page_send(r, 200, "own-phrase");
+}
+
+void open_phrase(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, on_who);
+}
+
+static void on_phrase_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (a->result == PORTAL_OK) {
+        page_redirect(r, "/phrase?kept=1");
+    } else {
+        page_problem(r, 403, "session-over");
+    }
+}
+
+void open_phrase_post(struct request *r)
+{
+    struct str phrase = http_field(r->call, "phrase");
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PHRASE, .text = str_slice(phrase, 0, phrase.n < 400 ? phrase.n : 400)}, on_phrase_kept);
+}

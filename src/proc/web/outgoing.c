@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * outgoing.c: multipart/mixed with base64 (RFC 2045, 2046), sealed while it is written (outgoing.h).
+ *
+ * What can go wrong: no spool file, a full disk, files over the limit: told at the end.
+ */
+#include "proc/web/outgoing.h"
+#include "base/clock.h"
+#include "store/store.h"
+#include "sys/file.h"
+#include "wire/base64.h"
+#include "wire/encoded.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SEALED_MAX = 2 * 1024 * 1024, LINE_OCTETS = 57, LINES = 57 * 512, MAKER = 192 };
+
+struct outgoing *outgoing_new(struct web *w, uint64_t most)
+{
+    unsigned char key[REST_KEY];
+    char random[COOKIE_TEXT];
+    struct outgoing *o = err_calloc(1, sizeof *o);
+    o->spool = -1;
+    o->most = most;
+    o->sealed = BUF_INIT(SEALED_MAX);
+    o->line = BUF_INIT(2 * LINES);
+    if (!w->wrapper || rest_wrap(w->wrapper, clock_mono_ms(), key, o->wrapped) < 0) {
+        free(o);
+        return NULL;
+    }
+    o->id = id_make(clock_wall_ms(), MAKER + child_index(w->child), w->id_count++);
+    o->sealer = rest_sealer_new(key);
+    explicit_bzero(key, sizeof key);
+    request_random(random);
+    snprintf(o->boundary, sizeof o->boundary, "=_%s", random);
+    return o;
+}
+
+void outgoing_free(struct web *w, struct outgoing *o)
+{
+    if (!o) {
+        return;
+    }
+    err_close_fd(&o->spool);
+    if (o->spool_name[0] && !o->submitted) {
+        ipc_send(w->queue, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = str_c(o->spool_name)}});
+    }
+    rest_sealer_free(o->sealer);
+    buf_free(&o->sealed);
+    buf_wipe(&o->line);
+    free(o);
+}
+
+void outgoing_spool(struct outgoing *o, uint8_t result, struct str name, int fd)
+{
+    o->failed |= result != STORE_OK || fd < 0;
+    o->full |= result == STORE_FULL;
+    o->spool = fd;
+    str_copy_cut(name, o->spool_name, sizeof o->spool_name);
+}
+
+static void put(struct outgoing *o, struct str text)
+{
+    int r = o->failed ? -EIO : rest_seal(o->sealer, text, &o->sealed);
+    o->octets += text.n;
+    if (r == 0 && o->spool >= 0) {
+        r = file_write_all(o->spool, buf_str(&o->sealed));
+        buf_reset(&o->sealed);
+    }
+    o->full |= r == -ENOSPC && o->spool >= 0;
+    o->failed |= r < 0;
+}
+
+static void put_base64(struct outgoing *o, struct str octets)
+{
+    struct buf text = BUF_INIT(4 * LINES);
+    o->failed |= base64_write(octets, 76, &text) < 0;
+    put(o, buf_str(&text));
+    buf_wipe(&text);
+}
+
+/* What is left of the file before. */
+static void end_file(struct outgoing *o)
+{
+    if (o->in_file) {
+        put_base64(o, buf_str(&o->line));
+        buf_reset(&o->line);
+        o->in_file = false;
+    }
+}
+
+static void put_boundary(struct outgoing *o, bool last)
+{
+    char text[80];
+    snprintf(text, sizeof text, "\r\n--%s%s\r\n", o->boundary, last ? "--" : "");
+    put(o, str_c(text));
+}
+
+void outgoing_head(struct outgoing *o, struct str fields, struct str words)
+{
+    char type[200];
+    o->head_written = true;
+    put(o, fields);
+    snprintf(type, sizeof type, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n", o->boundary);
+    put(o, str_c(type));
+    put_boundary(o, false);
+    put(o, STR("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"));
+    for (size_t at = 0; at < words.n; at += LINES) {
+        put_base64(o, str_slice(words, at, at + LINES < words.n ? at + LINES : words.n));
+    }
+}
+
+void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint64_t at)
+{
+    if (at == 0) {
+        struct buf head = BUF_INIT(8192);
+        end_file(o);
+        put_boundary(o, false);
+        o->in_file = true;
+        bool ok = buf_add(&head, STR("Content-Type: application/octet-stream")) == 0 && encoded_parameter("name", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
+                  buf_add(&head, STR("\r\nContent-Disposition: attachment")) == 0 && encoded_parameter("filename", str_slice(str_c(name), 0, strnlen(name, 200)), &head) == 0 &&
+                  buf_add(&head, STR("\r\nContent-Transfer-Encoding: base64\r\n\r\n")) == 0;
+        put(o, buf_str(&head));
+        o->failed |= !ok;
+        buf_free(&head);
+    }
+    o->too_large |= o->octets > o->most / 3 * 4 + 1024 * 1024;
+    while (octets.n > 0 && !o->failed && !o->too_large) {
+        size_t room = LINES - buf_len(&o->line), n = octets.n < room ? octets.n : room;
+        o->failed |= buf_append(&o->line, octets.p, n) < 0;
+        octets = str_slice(octets, n, octets.n);
+        if (buf_len(&o->line) == LINES) {
+            put_base64(o, buf_str(&o->line));
+            buf_reset(&o->line);
+        }
+    }
+}
+
+/* The file may have held a longer message before: nothing of that may follow ours. */
+static int make_durable(int fd)
+{
+    off_t end = lseek(fd, 0, SEEK_CUR), whole = lseek(fd, 0, SEEK_END);
+    if (end < 0 || whole < 0 || (whole > end && ftruncate(fd, end) < 0)) {
+        return -errno;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+bool outgoing_end(struct outgoing *o)
+{
+    end_file(o);
+    put_boundary(o, true);
+    if (!o->failed) {
+        o->failed = rest_seal_end(o->sealer, &o->sealed) < 0;
+    }
+    if (!o->failed && o->spool >= 0) {
+        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || make_durable(o->spool) < 0;
+        buf_reset(&o->sealed);
+    } else {
+        o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024; /* without a file no more fits */
+    }
+    return !o->failed && !o->too_large;
+}

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * read.c: a mail in the browser: its page, its HTML in a frame without rights, its attachments and its original, streamed.
+ * Called by request.c.
+ *
+ * An attachment is cut out of the original while that is decrypted: nothing is kept in memory but a few pieces. All of it
+ * leaves as a file to be kept, never as something to be shown here.
+ */
+#include "base/log.h"
+#include "mime/zip.h"
+#include "proc/web/web.h"
+#include "wire/base64.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CHUNK = 64 * 1024, PLAIN_MAX = 1024 * 1024, NAME_MAX_OCTETS = 150 };
+
+static const char file_policy[] = "default-src 'none'; sandbox; frame-ancestors 'none'";
+static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'";
+
+void read_size_text(uint64_t octets, char *dst, size_t size)
+{
+    if (octets < 1024) {
+        snprintf(dst, size, "%llu B", (unsigned long long)octets);
+    } else if (octets < 1024 * 1024) {
+        snprintf(dst, size, "%llu KB", (unsigned long long)(octets / 1024));
+    } else {
+        snprintf(dst, size, "%llu.%llu MB", (unsigned long long)(octets / 1048576), (unsigned long long)(octets % 1048576 * 10 / 1048576));
+    }
+}
+
+bool read_unpack(struct request *r)
+{
+    r->packed = r->packed ? r->packed : err_calloc(1, sizeof *r->packed);
+    if (packed_read(buf_str(&r->clear), r->packed) < 0) {
+        log_error("view-unreadable", KVN("envelope", r->envelope), KV("what", "it is not what inspect writes"));
+        page_problem(r, 503, "later");
+        return false;
+    }
+    return true;
+}
+
+static void put_name(struct request *r, char id[ID_TEXT])
+{
+    id_text(r->envelope, id);
+    data_c(&r->page, "id", id);
+}
+
+/* Over, recalled or locked; or not his. */
+static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
+{
+    char id[ID_TEXT];
+    if (a->result == PORTAL_OVER) {
+        put_name(r, id);
+        (void)page_begin(r, "over-title");
+        page_send(r, 410, "over");
+        return true;
+    }
+    if (a->result != PORTAL_OK || r->n_rows == 0) {
+        page_problem(r, a->result == PORTAL_LATER ? 503 : 404, a->result == PORTAL_LATER ? "later" : "not-found");
+        return true;
+    }
+    return false;
+}
+
+/* --- the page ------------------------------------------------------------------------------------------------------------- */
+
+static void put_parts(struct data *d, const struct packed *p)
+{
+    char size[32], sum[65];
+    for (size_t i = 0; i < p->n_parts; i++) {
+        struct data *m = data_item(d, "parts");
+        if (!m) {
+            return;
+        }
+        read_size_text(p->parts[i].size, size, sizeof size);
+        for (size_t k = 0; k < 32; k++) {
+            snprintf(sum + 2 * k, 3, "%02x", (unsigned char)p->parts[i].sha256.p[k]);
+        }
+        data_number(m, "n", i + 1);
+        data_put(m, "name", p->parts[i].name);
+        data_put(m, "type", p->parts[i].type);
+        data_c(m, "size", size);
+        data_c(m, "sha256", sum);
+    }
+    data_flag(d, "has-parts", p->n_parts > 0);
+    data_flag(d, "several", p->n_parts > 1);
+}
+
+static bool has_many(const struct packed *p)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < p->to.n; i++) {
+        at += p->to.p[i] == '@';
+    }
+    return at > 1 || p->cc.n > 0;
+}
+
+static void show(struct request *r)
+{
+    const struct ipc_row_envelope *e = &r->rows[0];
+    char id[ID_TEXT], until[16];
+    if (!read_unpack(r)) {
+        return;
+    }
+    const struct packed *p = r->packed;
+    struct data *d = &r->page;
+    put_name(r, id);
+    page_text(r, "proof", r->level >= 2 ? "proof-phrase" : r->level == 1 ? "proof-code" : "proof-link");
+    d = page_begin(r, "message-text");
+    if (p->subject.n > 0) {
+        data_put(d, "page-title", p->subject);
+    }
+    if (http_query(r->call, "kept").n > 0) {
+        page_done(r, "kept");
+    } else if (http_query(r->call, "answered").n > 0) {
+        page_done(r, "answered");
+    }
+    page_date(e->expires_ms, until, sizeof until);
+    data_put(d, "subject", p->subject);
+    data_put(d, "from", p->from);
+    data_put(d, "to", p->to);
+    data_put(d, "cc", p->cc);
+    data_put(d, "date", p->date);
+    data_c(d, "until", until);
+    data_number(d, "days", page_days_left(e->expires_ms));
+    data_flag(d, "is-sealed", e->sealed != 0);
+    data_flag(d, "many", has_many(p));
+    data_flag(d, "cut", p->cut);
+    data_flag(d, "encrypted", p->encrypted);
+    data_flag(d, "remote", p->remote);
+    data_flag(d, "has-html", p->html.n > 0);
+    bool html = p->html.n > 0 && !str_eq(http_query(r->call, "view"), STR("text"));
+    data_flag(d, "show-html", html);
+    if (!html) {
+        data_put(d, "text", p->text);
+    }
+    put_parts(d, p);
+    page_send(r, 200, "mail");
+}
+
+static void on_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (!is_refused(r, a)) {
+        ask_open(r, a, "view", show);
+    }
+}
+
+void read_mail(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_envelope);
+}
+
+/* --- the frame ------------------------------------------------------------------------------------------------------------ */
+
+static void show_body(struct request *r)
+{
+    struct buf out = BUF_INIT(PAGE_MAX);
+    if (!read_unpack(r)) {
+        return;
+    }
+    (void)!site_write(r->web->site, "body", r->language, &r->page, &out);
+    (void)!buf_add(&out, r->packed->html); /* sanitised by inspect (mime/sanitise.c); the frame has no rights besides */
+    (void)!buf_add(&out, STR("</body></html>"));
+    page_headers(r, "text/html; charset=utf-8", body_policy);
+    http_set_header(r->call, "Cache-Control", "no-store");
+    http_set_header(r->call, "X-Frame-Options", "SAMEORIGIN");
+    http_answer(r->call, 200, buf_str(&out));
+    buf_wipe(&out);
+}
+
+static void on_body_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (!is_refused(r, a)) {
+        ask_open(r, a, "view", show_body);
+    }
+}
+
+void read_body(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_body_envelope);
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------------------- */
+
+/* The original, decrypted piece by piece; and parts of it, decoded. */
+struct download {
+    struct rest_reader *reader;
+    int fd;                  /* or the octets themselves: */
+    struct buf sealed;
+    off_t at_sealed;
+    struct buf plain;        /* decrypted, not used yet */
+    uint64_t at;             /* of plain, in the message */
+    bool ended;
+    struct packed_part *parts;
+    size_t n_parts, part;    /* what is wanted; n_parts 0: all of it as it is */
+    struct buf carry;        /* encoded octets that wait for more */
+    struct zip *zip;
+    bool zip_open;
+    struct buf names;        /* of the parts, NUL after each */
+    struct buf decoded;
+};
+
+static void download_free(void *arg)
+{
+    struct download *d = arg;
+    rest_reader_free(d->reader);
+    err_close_fd(&d->fd);
+    buf_wipe(&d->sealed);
+    buf_wipe(&d->plain);
+    buf_wipe(&d->carry);
+    buf_wipe(&d->decoded);
+    buf_free(&d->names);
+    zip_free(d->zip);
+    free(d->parts);
+    free(d);
+}
+
+/* More of the original into plain. 0, 1 at its end, -errno. */
+static int read_more(struct download *d)
+{
+    char chunk[CHUNK];
+    if (d->ended) {
+        return 1;
+    }
+    ssize_t n;
+    if (d->fd >= 0) {
+        n = pread(d->fd, chunk, sizeof chunk, d->at_sealed);
+        d->at_sealed += n > 0 ? n : 0;
+    } else {
+        n = (ssize_t)(buf_len(&d->sealed) < sizeof chunk ? buf_len(&d->sealed) : sizeof chunk);
+        memcpy(chunk, buf_str(&d->sealed).p, (size_t)n);
+        buf_consume(&d->sealed, (size_t)n);
+    }
+    int r = n < 0 ? -errno : rest_read(d->reader, str_from(chunk, (size_t)n), &d->plain);
+    d->ended = n == 0 || (r == 0 && rest_read_done(d->reader));
+    return r < 0 ? r : n == 0 && !rest_read_done(d->reader) ? -EBADMSG : 0;
+}
+
+static int hex_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : str_lower(c) >= 'a' && str_lower(c) <= 'f' ? str_lower(c) - 'a' + 10 : -1;
+}
+
+/* Quoted-printable (RFC 2045 6.7); what is cut off in the middle stays in carry. */
+static int decode_quoted(struct buf *carry, bool last, struct buf *out)
+{
+    struct str s = buf_str(carry);
+    size_t i = 0;
+    int r = 0;
+    while (i < s.n && r == 0) {
+        if (s.p[i] != '=') {
+            size_t end = str_find(s, '=', i);
+            r = buf_add(out, str_slice(s, i, end));
+            i = end;
+            continue;
+        }
+        if (i + 2 >= s.n && !last) {
+            break;
+        }
+        int high = i + 1 < s.n ? hex_of(s.p[i + 1]) : -1, low = i + 2 < s.n ? hex_of(s.p[i + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            char c = (char)(high << 4 | low);
+            r = buf_append(out, &c, 1);
+            i += 3;
+        } else if (i + 1 < s.n && (s.p[i + 1] == '\n' || s.p[i + 1] == '\r')) { /* a line that goes on */
+            i += s.p[i + 1] == '\r' && i + 2 < s.n && s.p[i + 2] == '\n' ? 3 : 2;
+        } else {
+            r = buf_append(out, "=", 1);
+            i++;
+        }
+    }
+    buf_consume(carry, i);
+    return r;
+}
+
+/* Letters come in fours; the rest waits. */
+static int decode_base64(struct buf *carry, bool last, struct buf *out)
+{
+    struct buf letters = BUF_INIT(2 * PLAIN_MAX), rest = BUF_INIT(16);
+    struct str s = buf_str(carry);
+    int r = 0;
+    for (size_t i = 0; i < s.n && r == 0; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c > ' ') {
+            r = buf_append(&letters, &s.p[i], 1);
+        }
+    }
+    size_t whole = last ? buf_len(&letters) : buf_len(&letters) / 4 * 4;
+    struct str all = buf_str(&letters);
+    r = r < 0 ? r : buf_add(&rest, str_slice(all, whole, all.n));
+    if (r == 0) {
+        int bad = base64_read(str_slice(all, 0, whole), out); /* a broken end: what could be read is given, as mail programs do */
+        r = bad == -ENOSPC ? bad : 0;
+    }
+    buf_reset(carry);
+    r = r < 0 ? r : buf_add(carry, buf_str(&rest));
+    buf_wipe(&letters);
+    buf_free(&rest);
+    return r;
+}
+
+/* Some decoded octets of the part under way. 0, 1 when the part ended, -errno. */
+static int read_part_octets(struct download *d, struct buf *out)
+{
+    const struct packed_part *p = &d->parts[d->part];
+    uint64_t end = p->at + p->octets;
+    while (buf_len(&d->plain) == 0 && d->at < end) {
+        int r = read_more(d);
+        if (r != 0) {
+            return r < 0 ? r : -EBADMSG; /* it ends before the part does */
+        }
+    }
+    if (d->at < p->at) { /* not there yet */
+        uint64_t skip = p->at - d->at < buf_len(&d->plain) ? p->at - d->at : buf_len(&d->plain);
+        buf_consume(&d->plain, (size_t)skip);
+        d->at += skip;
+        return 0;
+    }
+    uint64_t left = end - d->at;
+    size_t n = left < buf_len(&d->plain) ? (size_t)left : buf_len(&d->plain);
+    int r = buf_add(&d->carry, str_slice(buf_str(&d->plain), 0, n));
+    buf_consume(&d->plain, n);
+    d->at += n;
+    bool last = d->at >= end;
+    if (r == 0 && p->encoding == VIEW_BASE64) {
+        r = decode_base64(&d->carry, last, out);
+    } else if (r == 0 && p->encoding == VIEW_QUOTED) {
+        r = decode_quoted(&d->carry, last, out);
+    } else if (r == 0) {
+        r = buf_add(out, buf_str(&d->carry));
+        buf_reset(&d->carry);
+    }
+    return r < 0 ? r : last;
+}
+
+static int fill_part(void *arg, size_t max, struct buf *out)
+{
+    struct download *d = arg;
+    int r = 0;
+    while (r == 0 && buf_len(out) < max) {
+        r = read_part_octets(d, out);
+    }
+    return r;
+}
+
+static int fill_original(void *arg, size_t max, struct buf *out)
+{
+    struct download *d = arg;
+    int r = 0;
+    while (r == 0 && buf_len(&d->plain) < max) {
+        r = read_more(d);
+    }
+    if (r >= 0) {
+        int e = buf_add(out, buf_str(&d->plain));
+        buf_reset(&d->plain);
+        r = e < 0 ? e : r;
+    }
+    return r;
+}
+
+static const char *name_of(const struct download *d, size_t n)
+{
+    const char *p = buf_str(&d->names).p;
+    while (n-- > 0) {
+        p += strlen(p) + 1;
+    }
+    return p;
+}
+
+static int fill_zip(void *arg, size_t max, struct buf *out)
+{
+    struct download *d = arg;
+    (void)max;
+    if (d->part == d->n_parts) {
+        int r = zip_end(d->zip, out);
+        return r < 0 ? r : 1;
+    }
+    if (!d->zip_open) {
+        d->zip_open = true;
+        return zip_begin(d->zip, name_of(d, d->part), d->parts[d->part].size, out);
+    }
+    buf_reset(&d->decoded);
+    int r = read_part_octets(d, &d->decoded);
+    int e = r < 0 ? r : zip_octets(d->zip, buf_str(&d->decoded), out);
+    if (e == 0 && r == 1) {
+        d->part++;
+        d->zip_open = false;
+        buf_reset(&d->carry);
+    }
+    return e;
+}
+
+/* A name that is only a name, on any system: no directories, no control characters, nothing hidden. */
+static void file_name(struct str name, char *dst, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < name.n && n + 1 < size && n < NAME_MAX_OCTETS; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        dst[n++] = c < ' ' || c == 0x7f || strchr("/\\:*?\"<>|%", c) ? '_' : (char)c;
+    }
+    while (n > 0 && ((unsigned char)dst[n - 1] & 0xc0) == 0x80 && n >= NAME_MAX_OCTETS) { /* not inside a character */
+        n--;
+    }
+    dst[n] = '\0';
+    if (n == 0 || dst[0] == '.') {
+        memmove(dst + 1, dst, n + 1 < size ? n + 1 : size - 1);
+        dst[0] = '_';
+        dst[size - 1] = '\0';
+    }
+}
+
+/* RFC 6266: an ASCII name for all, and the real one. */
+static void disposition(struct request *r, struct str name)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char clean[200], ascii[200], escaped[700], header[1000];
+    size_t n = 0;
+    file_name(name, clean, sizeof clean);
+    str_copy_cut(str_c(clean), ascii, sizeof ascii);
+    for (char *p = ascii; *p; p++) {
+        *p = (unsigned char)*p >= 0x7f || *p == '\'' ? '_' : *p;
+    }
+    for (const char *p = clean; *p && n + 4 < sizeof escaped; p++) {
+        unsigned char c = (unsigned char)*p;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+        if (plain) {
+            escaped[n++] = (char)c;
+        } else {
+            escaped[n++] = '%';
+            escaped[n++] = hex[c >> 4];
+            escaped[n++] = hex[c & 15];
+        }
+    }
+    escaped[n] = '\0';
+    snprintf(header, sizeof header, "attachment; filename=\"%s\"; filename*=UTF-8''%s", ascii, escaped);
+    http_set_header(r->call, "Content-Disposition", header);
+}
+
+/* Types that phones need to open a file with the right program; a browser never shows any of them here. */
+static const char *safe_type(struct str type)
+{
+    static const char *const safe[] = {"application/pdf", "image/png", "image/jpeg", "image/gif", "text/plain", "application/zip", "application/msword",
+                                       "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                                       "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                                       "application/vnd.openxmlformats-officedocument.presentationml.presentation"};
+    for (size_t i = 0; i < ARRAY_LEN(safe); i++) {
+        if (str_eq_nocase(type, str_c(safe[i]))) {
+            return safe[i];
+        }
+    }
+    return "application/octet-stream";
+}
+
+static struct download *download_new(struct request *r, const unsigned char *key)
+{
+    struct download *d = err_calloc(1, sizeof *d);
+    *d = (struct download){.reader = rest_reader_new(key), .fd = r->body, .sealed = r->inline_body, .plain = BUF_INIT(2 * PLAIN_MAX), .carry = BUF_INIT(2 * PLAIN_MAX),
+                           .decoded = BUF_INIT(2 * PLAIN_MAX), .names = BUF_INIT(VIEW_PARTS_MAX * 220)};
+    r->body = -1;
+    r->inline_body = BUF_INIT(IPC_FRAME_MAX);
+    return d;
+}
+
+/* Which part is wanted: kept in r->tail as "N", "all" or "" (the original). */
+static void stream(struct request *r, const unsigned char *key)
+{
+    if (!key) {
+        page_problem(r, 503, "later");
+        return;
+    }
+    struct download *d = download_new(r, key);
+    const struct packed *p = r->packed;
+    uint64_t n = 0;
+    bool zip = str_eq(r->tail, STR("all"));
+    if (r->tail.n > 0 && !zip) {
+        must(str_to_u64(r->tail, p->n_parts, &n) == 0 && n > 0); /* looked at before */
+    }
+    page_headers(r, r->tail.n == 0 ? "message/rfc822" : zip ? "application/zip" : safe_type(p->parts[n - 1].type), file_policy);
+    http_set_header(r->call, "Cache-Control", "no-store");
+    if (r->tail.n == 0) {
+        disposition(r, STR("message.eml"));
+        http_answer_stream(r->call, 200, r->body_size, fill_original, download_free, d);
+        return;
+    }
+    d->n_parts = zip ? p->n_parts : 1;
+    d->parts = err_calloc(d->n_parts, sizeof *d->parts);
+    memcpy(d->parts, zip ? p->parts : &p->parts[n - 1], d->n_parts * sizeof *d->parts); /* views in it are not used from here on */
+    if (!zip) {
+        disposition(r, p->parts[n - 1].name);
+        http_answer_stream(r->call, 200, -1, fill_part, download_free, d);
+        return;
+    }
+    for (size_t i = 0; i < p->n_parts; i++) { /* numbered: two may have one name */
+        char name[200], numbered[210];
+        file_name(p->parts[i].name, name, sizeof name);
+        snprintf(numbered, sizeof numbered, "%zu-%s", i + 1, name);
+        must(buf_append(&d->names, numbered, strlen(numbered) + 1) == 0);
+    }
+    d->zip = zip_new();
+    disposition(r, STR("attachments.zip"));
+    http_answer_stream(r->call, 200, -1, fill_zip, download_free, d);
+}
+
+static void on_message(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    unsigned char key[REST_KEY];
+    r->body = fd;
+    r->body_size = a->number;
+    if (a->result != PORTAL_OK || (fd < 0 && buf_add(&r->inline_body, a->body) < 0)) {
+        page_problem(r, 404, "not-found");
+    } else if (a->sealed_key.n == 0) {
+        ask_key(r, a->lease, stream);
+    } else if (rest_unwrap_by_link(str_c(r->link), a->sealed_key, key) == 0) {
+        stream(r, key);
+        explicit_bzero(key, sizeof key);
+    } else {
+        page_problem(r, 403, "sealed-use-link");
+    }
+}
+
+/* The view says where the parts lie; then comes the message. */
+static void ask_message(struct request *r)
+{
+    uint64_t n;
+    char what[300] = "the original message";
+    if (!read_unpack(r)) {
+        return;
+    }
+    if (str_eq(r->tail, STR("all"))) {
+        snprintf(what, sizeof what, "all %zu attachments", r->packed->n_parts);
+    } else if (r->tail.n > 0) {
+        if (str_to_u64(r->tail, r->packed->n_parts, &n) < 0 || n == 0) {
+            page_problem(r, 404, "not-found");
+            return;
+        }
+        snprintf(what, sizeof what, STR_FMT, STR_ARG(r->packed->parts[n - 1].name));
+        str_copy_cut(str_c(what), what, sizeof what);
+    }
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .text = str_c(what)}, on_message);
+}
+
+static void on_download(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)fd;
+    if (!is_refused(r, a)) {
+        ask_open(r, a, "view", ask_message);
+    }
+}
+
+static void ask_file(struct request *r, struct str which)
+{
+    struct str copy = STR("");
+    must(arena_copy(&r->arena, which, &copy) == 0);
+    r->tail = copy;
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_download);
+}
+
+void read_part(struct request *r, struct str number)
+{
+    uint64_t n;
+    if (str_to_u64(number, VIEW_PARTS_MAX, &n) < 0 || n == 0) {
+        page_problem(r, 404, "not-found");
+        return;
+    }
+    ask_file(r, number);
+}
+
+void read_original(struct request *r)
+{
+    ask_file(r, STR(""));
+}
+
+void read_zip(struct request *r)
+{
+    ask_file(r, STR("all"));
+}
+
+/* --- over ------------------------------------------------------------------------------------------------------------------ */
+
+static void on_asked_again(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    (void)a;
+    (void)fd;
+    (void)page_begin(r, "over-title");
+    page_text(r, "title", "over-title");
+    page_text(r, "what", "asked-again");
+    page_send(r, 200, "problem");
+}
+
+void read_ask_again(struct request *r)
+{
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ASK_AGAIN, .envelope = r->envelope}, on_asked_again);
+}

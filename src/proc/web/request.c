@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * request.c: what a browser wants: who it is by its cookies, whether its form comes from our own page, and which file of
+ * this folder answers. Called by the HTTP engine.
+ *
+ * A request of a form must come from our origin (Sec-Fetch-Site, Origin) and, behind a pass, hold a token of it. Nothing
+ * that a GET or HEAD asks for changes anything but the record that a person who proved who he is has read his mail.
+ */
+#include "base/log.h"
+#include "base/random.h"
+#include "proc/web/web.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FORM_MAX = 64 * 1024, ARENA_OCTETS = 12 * 1024 * 1024 };
+
+void request_random(char ret[COOKIE_TEXT])
+{
+    unsigned char octets[16];
+    random_bytes(octets, sizeof octets);
+    for (size_t i = 0; i < sizeof octets; i++) {
+        snprintf(ret + 2 * i, 3, "%02x", octets[i]);
+    }
+}
+
+void request_hash(const char *text, unsigned char ret[32])
+{
+    rest_hash(str_c(text), ret);
+}
+
+void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s)
+{
+    char text[300], age[48] = "";
+    if (life_s >= 0) {
+        snprintf(age, sizeof age, "; Max-Age=%lld", (long long)life_s);
+    }
+    snprintf(text, sizeof text, "__Host-%s=%s; Path=/; Secure; HttpOnly; SameSite=Strict%s", name, value, age);
+    http_set_header(r->call, "Set-Cookie", text);
+}
+
+/* --- the way in --------------------------------------------------------------------------------------------------------- */
+
+static void find_network(struct request *r)
+{
+    struct str forwarded = http_header(r->call, "X-Forwarded-For");
+    str_copy_cut(str_c(http_client(r->call)), r->network, sizeof r->network);
+    if (r->entrance->kind == PORTAL_PROXY && forwarded.n > 0) { /* the last one is what our proxy saw itself */
+        size_t comma = str_find_last(forwarded, ',');
+        str_copy_cut(str_trim(str_slice(forwarded, comma < forwarded.n ? comma + 1 : 0, forwarded.n)), r->network, sizeof r->network);
+    }
+}
+
+static void find_language(struct request *r)
+{
+    int chosen = site_language(r->web->site, http_cookie(r->call, "__Host-lang"));
+    r->language = (size_t)(chosen >= 0 ? chosen : site_negotiate(r->web->site, http_header(r->call, "Accept-Language")));
+}
+
+static bool is_hex(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+    }
+    return s.n == COOKIE_TEXT - 1;
+}
+
+/* From our own page, as far as the browser says so. */
+static bool is_same_origin(struct request *r)
+{
+    const struct conf *c = child_conf(r->web->child);
+    struct str site = http_header(r->call, "Sec-Fetch-Site"), origin = http_header(r->call, "Origin");
+    return (site.n == 0 || str_eq(site, STR("same-origin")) || str_eq(site, STR("none"))) && (origin.n == 0 || str_eq_nocase(origin, str_c(c->portal.url)));
+}
+
+static bool is_our_host(struct request *r)
+{
+    const struct conf *c = child_conf(r->web->child);
+    return str_eq_nocase(http_header(r->call, "Host"), str_c(c->portal.url + strlen("https://")));
+}
+
+/* The first part of a path, without its '/'; *rest is what follows. */
+static struct str first_part(struct str *rest)
+{
+    struct str part = STR("");
+    if (rest->n > 0 && rest->p[0] == '/') {
+        size_t end = str_find(*rest, '/', 1);
+        part = str_slice(*rest, 1, end);
+        *rest = str_slice(*rest, end, rest->n);
+    }
+    return part;
+}
+
+struct route {
+    const char *path;
+    void (*get)(struct request *r), (*post)(struct request *r);
+};
+
+static void go_language(struct request *r)
+{
+    struct str back = http_field(r->call, "back");
+    int l = site_language(r->web->site, http_field(r->call, "language"));
+    char path[512] = "/";
+    bool ours = back.n > 0 && back.n < sizeof path && back.p[0] == '/' && !(back.n > 1 && (back.p[1] == '/' || back.p[1] == '\\'));
+    for (size_t i = 0; ours && i < back.n; i++) { /* only what our own paths are made of */
+        char c = str_lower(back.p[i]);
+        ours = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/' || c == '-' || c == '.';
+    }
+    if (ours) {
+        str_copy_cut(back, path, sizeof path);
+    }
+    if (l >= 0) {
+        request_cookie(r, "lang", site_language_name(r->web->site, (size_t)l), 365LL * 24 * 60 * 60);
+    }
+    page_redirect(r, path);
+}
+
+static const struct route plain_routes[] = {
+    {"", open_start, NULL}, {"start", open_start, open_start_post}, {"code", open_start, open_code_post}, {"leave", open_start, open_leave}, {"language", open_start, go_language},
+    {"list", open_list, NULL}, {"phrase", open_phrase, open_phrase_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}};
+
+static bool go_plain(struct request *r, struct str name, bool post)
+{
+    for (size_t i = 0; i < ARRAY_LEN(plain_routes); i++) {
+        void (*fn)(struct request *) = post ? plain_routes[i].post : plain_routes[i].get;
+        if (str_eq(name, str_c(plain_routes[i].path)) && fn) {
+            fn(r);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void go_mail(struct request *r, struct str rest, bool post)
+{
+    struct str what = first_part(&rest), number = first_part(&rest);
+    if (post && str_eq(what, STR("answer"))) {
+        answer_end(r);
+    } else if (post && str_eq(what, STR("again"))) {
+        read_ask_again(r);
+    } else if (post || rest.n > 0) {
+        page_problem(r, 404, "not-found");
+    } else if (what.n == 0) {
+        read_mail(r);
+    } else if (str_eq(what, STR("body"))) {
+        read_body(r);
+    } else if (str_eq(what, STR("part"))) {
+        read_part(r, number);
+    } else if (str_eq(what, STR("all.zip"))) {
+        read_zip(r);
+    } else if (str_eq(what, STR("original.eml"))) {
+        read_original(r);
+    } else if (str_eq(what, STR("answer"))) {
+        answer_form(r);
+    } else {
+        page_problem(r, 404, "not-found");
+    }
+}
+
+/* A form of somebody with a pass: from a page that we made for him. */
+static bool needs_csrf(struct str name)
+{
+    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("compose"));
+}
+
+static void route(struct request *r, bool post)
+{
+    struct str rest = http_path(r->call), name = first_part(&rest), number = rest;
+    struct str id = first_part(&number);
+    if (post && needs_csrf(name) && !request_csrf_ok(r, http_field(r->call, "csrf"))) {
+        page_problem(r, 403, "session-over");
+    } else if (str_eq(name, STR("static")) && !post && number.n == 0) {
+        char file[64];
+        str_copy_cut(id, file, sizeof file);
+        page_static(r, file);
+    } else if (str_eq(name, STR("p")) && number.n == 0 && id.n > 0 && id.n < sizeof r->link) {
+        (post ? open_knock_post : open_knock)(r, id);
+    } else if ((str_eq(name, STR("mail")) || str_eq(name, STR("sent"))) && id.n > 0 && id_parse(id, &r->envelope) == 0) {
+        if (str_eq(name, STR("mail"))) {
+            go_mail(r, number, post);
+        } else {
+            (post ? sender_act : sender_one)(r);
+        }
+    } else if (rest.n > 0 || !go_plain(r, name, post)) {
+        page_problem(r, 404, "not-found");
+    }
+}
+
+/* --- events of the engine ------------------------------------------------------------------------------------------------- */
+
+static void go_https(struct request *r)
+{
+    char url[1200];
+    struct str path = http_path(r->call);
+    bool plain = true;
+    for (size_t i = 0; i < path.n; i++) {
+        plain &= path.p[i] > ' ' && path.p[i] != 0x7f;
+    }
+    snprintf(url, sizeof url, "%s" STR_FMT, child_conf(r->web->child)->portal.url, STR_ARG(plain && path.n < 600 ? path : STR("/")));
+    http_set_header(r->call, "Location", url);
+    http_answer(r->call, 308, STR(""));
+}
+
+static void on_begin(void *owner, struct http_call *call)
+{
+    struct entrance *e = owner;
+    struct request *r = err_calloc(1, sizeof *r);
+    const char *method = http_method(call);
+    bool post = strcmp(method, "POST") == 0;
+    *r = (struct request){.web = e->web, .entrance = e, .call = call, .pieces = BUF_INIT(2 * PACKED_MAX), .clear = BUF_INIT(PACKED_MAX), .arena = ARENA_INIT(ARENA_OCTETS),
+                          .body = -1, .inline_body = BUF_INIT(IPC_FRAME_MAX)};
+    r->page.arena = &r->arena;
+    http_set_data(call, r);
+    find_network(r);
+    find_language(r);
+    struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link");
+    r->has_pass = is_hex(pass);
+    str_copy_cut(r->has_pass ? pass : STR(""), r->pass, sizeof r->pass);
+    str_copy_cut(link, r->link, sizeof r->link);
+    if (e->kind == PORTAL_REDIRECT) {
+        go_https(r);
+        return;
+    }
+    if (!post && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        page_problem(r, 405, "bad-request");
+    } else if (!is_our_host(r)) {
+        page_problem(r, 421, "bad-request");
+    } else if (post && !is_same_origin(r)) {
+        log_notice("form-from-elsewhere", KV("network", r->network), KVS("origin", http_header(call, "Origin")));
+        page_problem(r, 403, "bad-request");
+    } else if (post && str_ends_nocase(http_path(call), STR("/answer"))) {
+        struct str rest = http_path(call);
+        (void)first_part(&rest);
+        if (id_parse(first_part(&rest), &r->envelope) < 0) {
+            page_problem(r, 404, "not-found");
+        } else {
+            answer_begin(r);
+        }
+    } else if (post && http_body_size(call) > FORM_MAX) {
+        page_problem(r, 413, "too-large");
+    } else if (!post) {
+        route(r, false);
+        if (r->token) {
+            http_hold(call);
+        }
+    }
+}
+
+static void on_file(void *owner, struct http_call *call, const char *name, const char *file, struct str octets, uint64_t at)
+{
+    struct request *r = http_data(call);
+    (void)owner;
+    if (r->outgoing && strcmp(name, "files") == 0) {
+        answer_file(r, file, octets, at);
+    }
+}
+
+static void on_end(void *owner, struct http_call *call)
+{
+    (void)owner;
+    if (strcmp(http_method(call), "POST") == 0) {
+        route(http_data(call), true);
+    }
+}
+
+static void on_free(void *owner, struct http_call *call)
+{
+    struct request *r = http_data(call);
+    (void)owner;
+    if (!r) {
+        return;
+    }
+    if (r->token) {
+        map_take(r->web->requests, map_id(&r->token));
+    }
+    answer_free(r);
+    err_close_fd(&r->body);
+    buf_wipe(&r->pieces);
+    buf_wipe(&r->clear);
+    buf_wipe(&r->inline_body);
+    free(r->packed);
+    arena_reset(&r->arena);
+    explicit_bzero(r, sizeof *r);
+    free(r);
+}
+
+const struct http_events request_events = {.on_begin = on_begin, .on_file = on_file, .on_end = on_end, .on_free = on_free};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * visitor.c: one browser's connection: its TLS, and a pair of sockets to the HTTP engine, which knows only clear octets.
+ * Called by main.c.
+ *
+ * What can go wrong: no handshake in time, garbage, a browser that does not read (its octets wait in the pair until it
+ * does, or the engine's time is over).
+ */
+#include "base/log.h"
+#include "proc/web/web.h"
+#include "sys/loop.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024 };
+
+struct visitor {
+    struct web *web;
+    struct conn *conn;
+    struct tls_channel *tls;
+    struct http *http;
+    struct endpoint peer;
+    int inner;              /* our end of the pair; -1 before the handshake is done */
+    struct watch *watch;
+    struct buf to_engine;   /* clear, not taken yet */
+    struct timer *timer;
+    struct link link;
+    bool ended;             /* the browser will say no more */
+};
+
+static void visitor_free(struct visitor *v)
+{
+    struct web *w = v->web;
+    conn_free(v->conn);
+    if (v->watch) {
+        watch_free(v->watch);
+    }
+    err_close_fd(&v->inner);
+    tls_channel_free(v->tls);
+    timer_free(v->timer);
+    buf_wipe(&v->to_engine);
+    list_remove(&v->link);
+    w->n_visitors--;
+    free(v);
+}
+
+static void finish(struct visitor *v)
+{
+    struct buf cipher = BUF_INIT(64 * 1024);
+    tls_channel_finish(v->tls, &cipher);
+    (void)!conn_send(v->conn, buf_str(&cipher));
+    buf_free(&cipher);
+    conn_finish(v->conn);
+    v->conn = NULL;
+    visitor_free(v);
+}
+
+static void on_timer(void *arg)
+{
+    visitor_free(arg); /* no handshake in time */
+}
+
+static void set_watch(struct visitor *v)
+{
+    bool room = conn_pending(v->conn) < OUT_ENOUGH;
+    watch_set(v->watch, (room ? WATCH_READ : 0) | (buf_len(&v->to_engine) > 0 ? WATCH_WRITE : 0));
+    conn_pause(v->conn, buf_len(&v->to_engine) >= OUT_ENOUGH);
+}
+
+/* What the browser said, to the engine. False: it is over. */
+static bool push(struct visitor *v)
+{
+    while (buf_len(&v->to_engine) > 0) {
+        struct str s = buf_str(&v->to_engine);
+        ssize_t n = send(v->inner, s.p, s.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            break;
+        }
+        if (n <= 0) {
+            finish(v);
+            return false;
+        }
+        buf_consume(&v->to_engine, (size_t)n);
+    }
+    if (v->ended && buf_len(&v->to_engine) == 0) {
+        (void)shutdown(v->inner, SHUT_WR);
+    }
+    set_watch(v);
+    return true;
+}
+
+/* What the engine says, to the browser. */
+static void pull(struct visitor *v)
+{
+    char chunk[CHUNK];
+    while (conn_pending(v->conn) < OUT_ENOUGH) {
+        ssize_t n = recv(v->inner, chunk, sizeof chunk, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            break;
+        }
+        struct buf cipher = BUF_INIT(OUT_MAX);
+        int r = n > 0 ? tls_channel_send(v->tls, str_from(chunk, (size_t)n), &cipher) : -EPIPE;
+        r = r < 0 ? r : conn_send(v->conn, buf_str(&cipher));
+        buf_free(&cipher);
+        if (r < 0) {
+            finish(v);
+            return;
+        }
+    }
+    set_watch(v);
+}
+
+static void on_inner(void *arg, int events)
+{
+    struct visitor *v = arg;
+    if ((events & WATCH_WRITE) && !push(v)) {
+        return;
+    }
+    if (events & WATCH_READ) {
+        pull(v);
+    }
+}
+
+static bool open_pair(struct visitor *v)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0) {
+        log_error("no-socket-pair", KV("problem", strerror(errno)));
+        return false;
+    }
+    v->inner = fds[0];
+    v->watch = watch_new(child_loop(v->web->child), v->inner, on_inner, v);
+    http_add(v->http, fds[1], &v->peer);
+    timer_stop(v->timer);
+    v->web->handshakes++;
+    return true;
+}
+
+static void on_read(void *arg, struct str bytes)
+{
+    struct visitor *v = arg;
+    struct buf cipher = BUF_INIT(OUT_MAX);
+    int r = tls_channel_feed(v->tls, bytes, &v->to_engine, &cipher);
+    enum tls_state state = tls_channel_state(v->tls);
+    if (buf_len(&cipher) > 0) {
+        int sent = conn_send(v->conn, buf_str(&cipher));
+        r = r < 0 ? r : sent;
+    }
+    buf_free(&cipher);
+    if (r < 0 || state == TLS_BROKEN) {
+        v->web->handshakes_failed += v->inner < 0;
+        log_debug("tls-broken", KV("problem", state == TLS_BROKEN ? tls_channel_problem(v->tls) : strerror(-r)));
+        conn_finish(v->conn); /* lets the alert out */
+        v->conn = NULL;
+        visitor_free(v);
+        return;
+    }
+    if (state == TLS_HANDSHAKING) {
+        return;
+    }
+    v->ended |= state == TLS_CLOSED;
+    if (v->inner < 0 && !open_pair(v)) {
+        visitor_free(v);
+        return;
+    }
+    (void)push(v);
+}
+
+static void on_drain(void *arg)
+{
+    struct visitor *v = arg;
+    if (v->inner >= 0) {
+        set_watch(v);
+    }
+}
+
+static void on_close(void *arg, int error)
+{
+    (void)error;
+    visitor_free(arg);
+}
+
+static const struct conn_events events = {.on_read = on_read, .on_drain = on_drain, .on_close = on_close};
+
+void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer)
+{
+    struct tls_channel *tls = w->tls ? tls_channel_server(w->tls) : NULL;
+    if (!tls) {
+        close(fd);
+        return;
+    }
+    struct visitor *v = err_calloc(1, sizeof *v);
+    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .to_engine = BUF_INIT(OUT_MAX)};
+    v->timer = timer_new(child_loop(w->child), on_timer, v);
+    timer_start(v->timer, child_conf(w->child)->limits.handshake_time);
+    list_append(&w->visitors, &v->link);
+    w->n_visitors++;
+    v->conn = conn_new(child_loop(w->child), fd, OUT_MAX, &events, v);
+}
+
+void visitors_close(struct web *w)
+{
+    while (!list_empty(&w->visitors)) {
+        visitor_free(LIST_OF(w->visitors.next, struct visitor, link));
+    }
+}

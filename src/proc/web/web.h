@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * web.h: the inside of the web process: visitors (connections), requests, questions to the queue, pages.
+ */
+#pragma once
+#include "base/list.h"
+#include "base/map.h"
+#include "portal/http.h"
+#include "portal/packed.h"
+#include "portal/site.h"
+#include "proc/child.h"
+#include "proc/portal_kinds.h"
+#include "proc/signing.h"
+#include "seal/rest.h"
+#include "tls/tls.h"
+
+enum {
+    LISTENERS_MAX = 16,
+    WEB_LOGINS_MAX = 64,
+    COOKIE_TEXT = 33,       /* 128 bits as hex digits, and a NUL */
+    ROWS_MAX = 200,
+    EVENTS_MAX = 500,
+    PAGE_MAX = 8 * 1024 * 1024,
+    FRAMES_MAX = 32,
+};
+
+struct web;
+struct request;
+struct outgoing;
+
+/* One of the ways people come in. */
+struct entrance {
+    struct web *web;
+    enum portal_listen kind;
+    struct http *http;
+};
+
+struct listener {
+    struct entrance *entrance;
+    int fd;
+    struct watch *watch;
+};
+
+struct web {
+    struct child *child;
+    struct ipc_channel *queue, *keys;
+    struct ipc_channel *logins[WEB_LOGINS_MAX];
+    struct signing signing;
+    struct tls_context *tls;
+    struct rest_wrapper *wrapper;
+    struct site *site;
+    struct entrance entrances[3];
+    struct listener listeners[LISTENERS_MAX];
+    size_t n_listeners;
+    struct link visitors;
+    size_t n_visitors;
+    struct map *requests; /* token -> request that waits for something */
+    uint64_t next_token;
+    unsigned id_count;
+    bool leaving;
+    uint64_t answered, refused, handshakes, handshakes_failed;
+};
+
+/* An answer of the queue; rows and pieces are in the request. fd: -1, or taken by the callee. */
+typedef void (*answer_fn)(struct request *r, const struct ipc_portal_answer *a, int fd);
+typedef void (*key_fn)(struct request *r, const unsigned char *key); /* NULL: it cannot be had */
+
+/* What a browser wants, from its header section to the end of its answer. */
+struct request {
+    struct web *web;
+    struct entrance *entrance;
+    struct http_call *call;
+    uint64_t token;           /* of the question under way, 0: none */
+    answer_fn on_answer;
+    key_fn on_key;
+    char network[46], pass[COOKIE_TEXT], link[64];
+    bool has_pass;
+    size_t language;
+    /* what came */
+    struct ipc_row_envelope *rows; /* ROWS_MAX at most; in arena */
+    size_t n_rows;
+    struct ipc_row_envelope_event *events; /* EVENTS_MAX at most; in arena */
+    size_t n_events;
+    struct buf pieces;        /* sealed */
+    struct buf clear;         /* a view, opened */
+    struct arena arena;
+    struct data page;         /* values of the page */
+    /* what is asked for */
+    uint64_t envelope;
+    struct str tail;          /* path behind the envelope */
+    char address[512];        /* who it is, once the queue said so */
+    uint8_t kind, level;
+    struct outgoing *outgoing; /* an answer being written */
+    int body;                 /* spool file of a message, or -1 */
+    struct buf inline_body;
+    int64_t body_size;
+    struct packed *packed;
+    void (*then)(struct request *r);
+    unsigned try_login;
+};
+
+/* visitor.c: a connection, its TLS, and the pair that leads to the HTTP engine */
+void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer);
+void visitors_close(struct web *w);
+
+/* ask.c: questions */
+extern const struct ipc_rule web_queue_rules[], web_keys_rules[], web_login_rules[];
+/* Asks the queue with what is known of the request; the envelope, text, number, secret and data as given. */
+void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then);
+void ask_key(struct request *r, uint64_t lease, key_fn then);
+/* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */
+void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r));
+void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok, struct str address));
+void ask_peer_gone(struct web *w);
+
+/* request.c: routes */
+extern const struct http_events request_events;
+void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s); /* life -1: of the session; 0: it goes */
+void request_random(char ret[COOKIE_TEXT]);
+void request_hash(const char *text, unsigned char ret[32]);
+bool request_csrf_ok(struct request *r, struct str token);
+
+/* page.c: what is sent */
+/* The page's values with title and who; alert and done are keys of texts, or NULL. */
+struct data *page_begin(struct request *r, const char *title_key);
+void page_text(struct request *r, const char *name, const char *key); /* a value from a text */
+void page_alert(struct request *r, const char *key);
+void page_done(struct request *r, const char *key);
+void page_send(struct request *r, unsigned status, const char *template);
+void page_problem(struct request *r, unsigned status, const char *key);
+void page_redirect(struct request *r, const char *path);
+void page_static(struct request *r, const char *name);
+void page_headers(struct request *r, const char *type, const char *policy);
+void page_date(int64_t ms, char *dst, size_t size);
+uint64_t page_days_left(int64_t until_ms);
+
+/* open.c: from the notice to the mail */
+void open_start(struct request *r);
+void open_knock(struct request *r, struct str token);
+void open_knock_post(struct request *r, struct str token);
+void open_start_post(struct request *r);
+void open_code_post(struct request *r);
+void open_leave(struct request *r);
+void open_list(struct request *r);
+void open_phrase(struct request *r);
+void open_phrase_post(struct request *r);
+
+/* read.c: a mail */
+void read_mail(struct request *r);
+void read_body(struct request *r);
+void read_part(struct request *r, struct str number);
+void read_original(struct request *r);
+void read_zip(struct request *r);
+void read_ask_again(struct request *r);
+bool read_unpack(struct request *r);
+void read_size_text(uint64_t octets, char *dst, size_t size);
+
+/* answer.c: answering */
+void answer_form(struct request *r);
+void answer_begin(struct request *r);
+void answer_file(struct request *r, const char *file, struct str octets, uint64_t at);
+void answer_end(struct request *r);
+void answer_free(struct request *r);
+void answer_spool(struct request *r, uint8_t result, struct str name, int fd);
+void answer_submitted(struct request *r, uint8_t result);
+
+/* sender.c: inside users */
+void sender_login(struct request *r);
+void sender_login_post(struct request *r);
+void sender_list(struct request *r);
+void sender_one(struct request *r);
+void sender_act(struct request *r);
