@@ -143,6 +143,29 @@ static void suspend(struct http_call *c)
     MHD_suspend_connection(c->connection);
 }
 
+struct framing {
+    unsigned lengths, encodings, hosts;
+};
+
+static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    struct framing *f = cls;
+    (void)kind;
+    (void)value;
+    f->lengths += str_eq_nocase(str_c(key), STR("Content-Length"));
+    f->encodings += str_eq_nocase(str_c(key), STR("Transfer-Encoding"));
+    f->hosts += str_eq_nocase(str_c(key), STR("Host"));
+    return MHD_YES;
+}
+
+/* One length or one encoding, one host: a proxy before us may have read another than we would (RFC 9112 6.3, 3.2). */
+static bool framing_is_sound(struct MHD_Connection *connection)
+{
+    struct framing f = {0};
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_header, &f);
+    return f.lengths + f.encodings <= 1 && f.hosts == 1;
+}
+
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
 {
     struct http_call *c = err_calloc(1, sizeof *c);
@@ -156,15 +179,17 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
         c->post = MHD_create_post_processor(connection, POST_BUFFER, on_post, c);
     }
     c->in_handler = true;
-    h->events->on_begin(h->owner, c);
+    if (framing_is_sound(connection)) {
+        h->events->on_begin(h->owner, c);
+    } else {
+        http_set_header(c, "Connection", "close");
+        http_answer(c, 400, STR("This request can be read in more than one way.\n"));
+    }
     c->in_handler = false;
     if (c->response) {
         return queue_answer(c);
     }
-    if (c->held) {
-        suspend(c);
-    }
-    return MHD_YES;
+    return MHD_YES; /* who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload, size_t *size,
@@ -177,6 +202,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return begin(h, connection, url, method, con_cls);
     }
     if (c->queued) {
+        return MHD_YES;
+    }
+    if (c->held) { /* nothing of it is taken */
+        if (!c->suspended) {
+            suspend(c);
+        }
         return MHD_YES;
     }
     c->in_handler = true;

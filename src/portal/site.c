@@ -378,3 +378,13 @@ const char *site_logo_type(const struct site *s)
 {
     return s->logo_type;
 }
+
+const char *site_template(size_t n)
+{
+    return n < ARRAY_LEN(html_names) ? html_names[n] : n - ARRAY_LEN(html_names) < ARRAY_LEN(text_names) ? text_names[n - ARRAY_LEN(html_names)] : NULL;
+}
+
+bool site_is_html(size_t n)
+{
+    return n < ARRAY_LEN(html_names);
+}

@@ -23,6 +23,9 @@ size_t site_languages(const struct site *s);
 const char *site_language_name(const struct site *s, size_t language);
 /* Appends a page or mail: its name without ending is in the table of site.c. Values of the organisation are added. 0 or -ENOSPC. */
 int site_write(const struct site *s, const char *template, size_t language, struct data *d, struct buf *out) MUST_USE;
+/* The n-th template's name, NULL behind the last; is it HTML? For the preview. */
+const char *site_template(size_t n);
+bool site_is_html(size_t n);
 /* Appends one text, as plain text. */
 int site_text(const struct site *s, const char *key, size_t language, const struct data *d, struct buf *out) MUST_USE;
 /* The files that are sent as they are: "style.css", "portal.js"; empty: not there. */

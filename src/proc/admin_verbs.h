@@ -12,7 +12,8 @@
     X(RPT_SEND, "tlsrpt-send") X(LEARN, "learn")                                                   \
     X(ACCOUNTS, "accounts") X(ACCOUNT_PUT, "account-put") X(ACCOUNT_DROP, "account-drop")         \
     X(ACCOUNT_ENABLE, "account-enable") X(ACCOUNT_DISABLE, "account-disable") X(REFUSALS, "refusals") \
-    X(REPLAY, "replay") X(FORWARDS, "forwards")
+    X(REPLAY, "replay") X(FORWARDS, "forwards") X(ENVELOPES, "envelopes")    \
+    X(ENVELOPE, "envelope") X(ENVELOPE_ACT, "envelope-act")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM) ADMIN_END };
 

@@ -6,6 +6,7 @@
  * authenticated.
  */
 #include "report/message.h"
+#include "report/envelope.h"
 #include "policy/policy.h"
 #include "report/protection.h"
 #include "store/store.h"
@@ -197,6 +198,10 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
 int message_report_words(const struct message_report *report, struct buf *out)
 {
     int r = put_arrival(report->message, out);
+    for (size_t i = 0; r == 0 && i < report->n_envelopes; i++) {
+        r = buf_add(out, STR("\n"));
+        r = r < 0 ? r : envelope_text(report->envelopes[i], report->events, report->n_events, out);
+    }
     if (r == 0 && report->inspection) {
         r = buf_add(out, STR("\nWhat was found in it (values masked):\n"));
         r = r < 0 ? r : inspection_words(report->inspection->facts, out);
@@ -302,6 +307,13 @@ struct json *message_report_json(const struct message_report *report)
     }
     for (size_t i = 0; i < report->n_attempts; i++) {
         report_append(attempts, attempt_json(report->attempts[i]));
+    }
+    if (report->n_envelopes > 0) {
+        struct json *all = report_array();
+        for (size_t i = 0; i < report->n_envelopes; i++) {
+            report_append(all, envelope_json(report->envelopes[i], report->events, report->n_events));
+        }
+        report_put(o, "portal", all);
     }
     if (report->inspection) {
         report_put(o, "inspection", inspection_json(report->inspection->facts));

@@ -196,7 +196,7 @@ static enum store_result each_attempt(struct store *s, uint64_t id, store_attemp
 void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
                   store_attempt_fn attempt, store_done done, void *arg)
 {
-    enum store_result r = give_message(s, id, false, message, arg);
+    enum store_result r = message ? give_message(s, id, false, message, arg) : STORE_OK;
     if (r == STORE_OK) {
         bind_int(s->q[Q_RCPTS], 1, id);
         r = each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);

@@ -171,7 +171,7 @@ void store_count_death(struct store *s, uint64_t id);
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
 /* The message with its inline body, if it is there. */
 void store_message_get(struct store *s, uint64_t id, store_message_fn fn, store_done done, void *arg);
-/* Everything known about one message but its body. attempt may be NULL. */
+/* Everything known about one message but its body. message and attempt may be NULL. */
 void store_report(struct store *s, uint64_t id, store_message_fn message, store_rcpt_fn rcpt,
                   store_attempt_fn attempt, store_done done, void *arg);
 /* What was found in a message, if it was inspected. */

@@ -20,7 +20,7 @@ import pytest
 from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context
 
 PORTAL = f'''
-portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; redirect-address {GATEWAY_ADDRESS}:80; from secure@inside.test; pages {TOP}/pages; languages en; contact "Phone 01 234"; }}
+portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; redirect-address {GATEWAY_ADDRESS}:80; from secure@inside.test; pages {TOP}/pages; contact "Phone 01 234"; }}
 flags {{ }}
 inspection {{ packs {TOP}/packs; wait 20s; }}
 monitor {{ probe no; }}
@@ -32,7 +32,6 @@ PDF = b'%PDF-1.4\n' + bytes(range(256)) * 40
 def gateway(world):
     from conftest import Gateway
     world.start_gateway(world.config(extra=PORTAL, first_retry='1s', top='administrator admin@inside.test;\n'))
-    world.postern('user', 'add', 'nurse', '--address', 'nurse@inside.test', '--password-stdin') if False else None
     yield Gateway(world)
     crashes = [line for line in world.log().splitlines() if 'AddressSanitizer' in line or 'runtime error' in line or 'contract-broken' in line]
     world.stop_gateway()
@@ -190,3 +189,467 @@ def test_from_the_notice_to_the_text(gateway):
     original = email.message_from_bytes(visitor.get(page.path + '/original.eml').body, policy=email.policy.default)
     assert original['subject'] == '[secure] lab results' and part(original).strip() == 'The results are fine.'
     assert visitor.get(page.path + '/part/3').status == 404 and visitor.get(page.path + '/part/0').status == 404
+
+
+def envelopes(gateway, *how):
+    return gateway.lab.postern('envelope', 'list', *how, json_out=True)
+
+
+def shown(gateway, envelope):
+    return gateway.lab.postern('envelope', 'show', envelope, json_out=True)
+
+
+def of(gateway, address):
+    return envelopes(gateway, '--to', address)[0]
+
+
+def what(gateway, envelope):
+    return [e['what'] for e in shown(gateway, envelope)['events']]
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------------
+
+
+def test_robots_change_nothing(gateway):
+    send_secure(gateway, 'robot@good.test')
+    notice = wait_mail(gateway, 'robot@good.test', 'secure message')
+    link = link_of(notice)
+    gateway.lab.wait_for(lambda: 'notice-delivered' in what(gateway, of(gateway, 'robot@good.test')['envelope']), 10)
+    before = what(gateway, of(gateway, 'robot@good.test')['envelope'])
+    for method in ('HEAD', 'GET', 'GET', 'HEAD'):
+        page = Visitor(gateway).raw(method, link, headers={'Sec-Purpose': 'prefetch'})
+        assert page.status == 200 and b'results' not in page.body and not page.headers.get('Set-Cookie')
+    after = of(gateway, 'robot@good.test')
+    assert what(gateway, after['envelope']) == before and not after['first-read']
+    robot = Visitor(gateway)
+    page = robot.post(link)  # some robots press buttons: a code goes to the mailbox, which they do not have
+    assert 'two words' in page.text and of(gateway, 'robot@good.test')['first-read'] is None
+    assert robot.get('/list').status == 403
+    person = Visitor(gateway)  # and the person still gets in
+    person.post(link)
+    code = wait_mail(gateway, 'robot@good.test', 'Your code', 1)
+    assert 'The results are fine.' in person.post('/code', code=code_of(code)).text
+
+
+def test_a_code_is_for_one_browser_and_five_tries(gateway):
+    send_secure(gateway, 'tries@good.test')
+    link = link_of(wait_mail(gateway, 'tries@good.test', 'secure message'))
+    mine, other = Visitor(gateway), Visitor(gateway)
+    mine.post(link)
+    code = code_of(wait_mail(gateway, 'tries@good.test', 'Your code'))
+    assert other.post('/code', code=code).status == 403  # it did not ask
+    wrong = '0000 0000' if code != '0000 0000' else '1111 1111'
+    for left in (4, 3, 2, 1):
+        page = mine.post('/code', code=wrong)
+        assert page.status == 403 and f'You can try {left} more' in page.text
+    assert 'not good any more' in mine.post('/code', code=wrong).text
+    assert 'not good any more' in mine.post('/code', code=code).text  # the right one is too late
+    assert 'code-wrong' in what(gateway, of(gateway, 'tries@good.test')['envelope'])
+
+
+def test_fifty_uses_of_a_code_at_once(gateway):
+    send_secure(gateway, 'race@good.test')
+    visitor = Visitor(gateway)
+    visitor.post(link_of(wait_mail(gateway, 'race@good.test', 'secure message')))
+    code = code_of(wait_mail(gateway, 'race@good.test', 'Your code'))
+    results = []
+
+    def one():
+        copy = Visitor(gateway)
+        copy.cookies = dict(visitor.cookies)
+        results.append(copy.post('/code', code=code, follow=False).status)
+    threads = [threading.Thread(target=one) for _ in range(50)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert results.count(303) == 1 and set(results) <= {303, 403, 429}
+
+
+def test_by_the_typed_code(gateway):
+    send_secure(gateway, 'typed@good.test')
+    notice = wait_mail(gateway, 'typed@good.test', 'secure message')
+    pickup = re.search(r'Pickup code: ([a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4})', part(notice)).group(1)
+    assert 'https://gateway.test\n' in part(notice).replace('\r', '')
+    visitor = Visitor(gateway)
+    assert 'Pickup code' in visitor.get('/').text
+    page = visitor.post('/start', pickup=' ' + pickup.upper().replace('-', ' ') + ' ')
+    assert 'two words' in page.text
+    assert 'The results are fine.' in visitor.post('/code', code=code_of(wait_mail(gateway, 'typed@good.test', 'Your code'))).text
+
+
+def test_a_lost_notice_and_an_address_nobody_knows(gateway):
+    send_secure(gateway, 'lost@good.test', subject='[secure] first')
+    wait_mail(gateway, 'lost@good.test', 'secure message')
+    visitor, stranger = Visitor(gateway), Visitor(gateway)
+    page = visitor.post('/start', address='LOST@good.test')
+    other = stranger.post('/start', address='nobody@good.test')
+    words = lambda p: re.sub(r'class="words">[^<]+<|value="[^"]*"', '', p.body.decode())
+    assert page.status == other.status == 200 and words(page) == words(other) and set(visitor.cookies) == set(stranger.cookies)
+    page = visitor.post('/code', code=code_of(wait_mail(gateway, 'lost@good.test', 'Your code')))
+    assert 'Your messages' in page.text and 'From Nurse Größe' in page.text and 'new' in page.text
+    inside = re.search(r'href="(/mail/[0-9A-Z]+)"', page.body.decode()).group(1)
+    assert 'The results are fine.' in visitor.get(inside).text
+    assert not mails_to(gateway, 'nobody@good.test')
+    assert stranger.post('/code', code='1234 5678').status == 403
+
+
+def test_known_and_unknown_take_the_same_time(gateway):
+    times = {'lost@good.test': [], 'unknown@good.test': []}
+    for n in range(40):
+        for address in times:
+            visitor = Visitor(gateway, source=f'127.0.9.{n % 20 + 10}')
+            begin = time.perf_counter()
+            assert visitor.post('/start', address=address).status == 200
+            times[address].append(time.perf_counter() - begin)
+    middle = {a: sorted(t)[len(t) // 2] for a, t in times.items()}
+    spread = sorted(times['unknown@good.test'])
+    assert abs(middle['lost@good.test'] - middle['unknown@good.test']) < (spread[35] - spread[4]) + 0.002, middle
+    assert len([m for m in mails_to(gateway, 'lost@good.test') if m['subject'] == 'Your code']) <= 5  # and no flood of codes
+
+
+def test_a_browser_is_remembered(gateway):
+    send_secure(gateway, 'again@good.test')
+    visitor = Visitor(gateway)
+    visitor.post(link_of(wait_mail(gateway, 'again@good.test', 'secure message')))
+    visitor.post('/code', code=code_of(wait_mail(gateway, 'again@good.test', 'Your code')), remember='1')
+    visitor.cookies = {k: v for k, v in visitor.cookies.items() if k == '__Host-remember'}
+    send_secure(gateway, 'again@good.test', text='second\n')
+    link = link_of(wait_mail(gateway, 'again@good.test', 'secure message', 1))
+    assert 'second' in visitor.post(link).text  # no code was needed
+    page = visitor.get('/phrase')
+    visitor.post('/leave', csrf=page.hidden('csrf'), everywhere='1')
+    visitor.cookies['__Host-remember'] = 'f' * 32
+    assert 'two words' in visitor.post(link).text
+
+
+def test_own_words_stand_in_the_next_notice(gateway):
+    visitor, page, _, _ = opened(gateway, 'words@good.test')
+    form = visitor.get('/phrase')
+    assert 'is kept' in visitor.post('/phrase', csrf=form.hidden('csrf'), phrase='blue <b> teapot\r\nBcc: x@evil.test').text
+    send_secure(gateway, 'words@good.test')
+    notice = wait_mail(gateway, 'words@good.test', 'secure message', 1)
+    assert 'Your phrase: blue <b> teapot  Bcc: x@evil.test' in part(notice) and notice['bcc'] is None and 'blue &lt;b&gt; teapot' in part(notice, 'html')
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------------
+
+
+HOSTILE = ['<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '<svg onload=alert(1)>', '<a href="javascript:alert(1)">x</a>', '<a href=" jAvaScRipt:alert(1)">x</a>',
+           '<iframe src="https://evil.test"></iframe>', '<form action="https://evil.test"><input name=a></form>', '<style>@import "https://evil.test/x.css"</style>',
+           '<div style="background:url(https://evil.test/b.png)">x</div>', '<div style="width:expression(alert(1))">x</div>', '<meta http-equiv=refresh content="0;url=https://evil.test">',
+           '<base href="https://evil.test/">', '<link rel=stylesheet href="https://evil.test/x.css">', '<object data="https://evil.test"></object>', '<math><mi xlink:href="javascript:alert(1)">x</mi></math>',
+           '<img src="https://evil.test/pixel.gif">', '<img srcset="https://evil.test/pixel.gif 1x">', '<table background="https://evil.test/x.gif"><tr><td>x</td></tr></table>',
+           '<a href="data:text/html,<script>alert(1)</script>">x</a>', '<noscript><p title="</noscript><img src=x onerror=alert(1)>"></noscript>',
+           '<![CDATA[<script>alert(1)</script>]]>', '<!--><script>alert(1)</script>-->', '<p onclick=alert(1) style="position:fixed;top:0">x</p>', '<video><source onerror=alert(1)></video>',
+           '<a href="https://good.test/&quot; onmouseover=&quot;alert(1)">x</a>', '<template><script>alert(1)</script></template>', '<body onload=alert(1)>', '<details open ontoggle=alert(1)>x</details>',
+           '<div style="color:red;background-image:u\\72l(https://evil.test)">x</div>', '<p style="content:\'\\3c script\'">x</p>', '<x:script xmlns:x="http://www.w3.org/1999/xhtml">alert(1)</x:script>']
+
+
+def test_html_is_made_harmless(gateway):
+    png = b'\x89PNG\r\n\x1a\n' + b'0' * 60
+    body = '<p>Begin <b>bold</b> <a href="https://good.test/a?b=1&amp;c=2">link</a></p>' + ''.join(f'<div>{h}</div>' for h in HOSTILE) + '<p>the end</p>'
+    visitor, page, _, _ = opened(gateway, 'html@good.test', page=body)
+    assert '<iframe class="body"' in page.body.decode() and 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page.body.decode() and 'Pictures from other places' in page.text
+    frame = visitor.get(page.path + '/body')
+    policy = frame.headers['Content-Security-Policy']
+    assert "default-src 'none'" in policy and 'sandbox' in policy and 'script-src' not in policy and 'allow-scripts' not in policy and 'allow-same-origin' not in policy
+    shown_html = frame.body.decode()
+    inner = shown_html[shown_html.index('</style>'):]
+    assert '<b>bold</b>' in inner and 'href="https://good.test/a?b=1&#38;c=2"' in inner and 'rel="noopener noreferrer nofollow"' in inner and 'the end' in inner
+    for bad in ('<script', 'onerror', 'onload', 'onclick', 'ontoggle', 'javascript:', '<iframe', '<form', '<input', '@import', 'evil.test"', 'url(', 'expression(', '<meta', '<base', '<link', '<object',
+                '<svg', '<math', 'srcset', 'background=', 'data:text', '<noscript', '<template', 'position', 'content:', '<style'):
+        tags = ''.join(re.findall(r'<[^>]*>', inner))
+        assert bad not in tags.lower(), (bad, tags)
+    assert 'onmouseover=' not in re.sub(r'"[^"]*"', '', inner) and png
+    text = visitor.get(page.path + '?view=text')
+    assert 'The results are fine.' in text.text and '<iframe' not in text.body.decode()
+
+
+def test_pictures_that_came_with_it(gateway):
+    png = b'\x89PNG\r\n\x1a\n' + bytes(range(200))
+    message = email.message.EmailMessage()
+    message['From'], message['To'], message['Subject'] = 'nurse@inside.test', 'pic@good.test', '[secure] picture'
+    message.set_content('text')
+    message.add_alternative('<p><img src="cid:one@x" alt="a cell"></p>', subtype='html')
+    message.get_payload()[1].add_related(png, 'image', 'png', cid='<one@x>')
+    client = gateway.smtp()
+    client.sendmail('nurse@inside.test', ['pic@good.test'], message.as_bytes(policy=email.policy.SMTP))
+    visitor = Visitor(gateway)
+    visitor.post(link_of(wait_mail(gateway, 'pic@good.test', 'secure message')))
+    page = visitor.post('/code', code=code_of(wait_mail(gateway, 'pic@good.test', 'Your code')))
+    import base64
+    assert 'src="data:image/png;base64,' + base64.b64encode(png).decode() in visitor.get(page.path + '/body').body.decode()
+
+
+def test_a_large_file_streams(gateway):
+    big = os.urandom(3 * 1024 * 1024)
+    visitor, page, _, _ = opened(gateway, 'large@good.test', attachments=[('big.bin', big), ('../../etc/passwd', b'x'), ('<img src=x>.svg', b'<svg/>')])
+    assert visitor.get(page.path + '/part/1').body == big
+    archive = zipfile.ZipFile(io.BytesIO(visitor.get(page.path + '/all.zip').body))
+    assert archive.namelist() == ['1-big.bin', '2-_._.._etc_passwd', '3-_img src=x_.svg'] or all('/' not in n for n in archive.namelist())
+    assert archive.read(archive.namelist()[0]) == big
+    svg = visitor.get(page.path + '/part/3')
+    assert svg.headers['Content-Type'] == 'application/octet-stream' and svg.headers['Content-Disposition'].startswith('attachment') and 'sandbox' in svg.headers['Content-Security-Policy']
+    assert '<img src=x>' not in page.body.decode()
+
+
+def test_odd_mails_can_be_read(gateway):
+    quoted = 'Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=FC=DFe=\r\n und mehr\r\n'
+    cases = [(quoted, 'Grüße und mehr'), ('\r\n', ''), ('Content-Type: text/html\r\n\r\n<p>only <b>html</b></p>\r\n', 'only'),
+             ('Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: message/rfc822\r\n\r\nFrom: a@b.test\r\nSubject: inner words\r\n\r\ninner text\r\n--x--\r\n', 'inner text')]
+    for n, (body, expected) in enumerate(cases):
+        address = f'odd{n}@good.test'
+        client = gateway.smtp()
+        client.sendmail('nurse@inside.test', [address], f'From: nurse@inside.test\r\nSubject: [secure] odd\r\n{body}'.encode())
+        visitor = Visitor(gateway)
+        visitor.post(link_of(wait_mail(gateway, address, 'secure message')))
+        page = visitor.post('/code', code=code_of(wait_mail(gateway, address, 'Your code')))
+        assert page.status == 200 and expected in visitor.get(page.path + '?view=text').text, page.text
+
+
+# --- answering ----------------------------------------------------------------------------------------------------------------
+
+
+def inside_mail(gateway, address, subject, seen=0):
+    return wait_mail(gateway, address, subject, seen, domain='inside.test')
+
+
+def test_an_answer_goes_inside_and_the_next_one_stays_secure(gateway):
+    visitor, page, number, _ = opened(gateway, 'ben@good.test', sender='doctor@inside.test')
+    form = visitor.get(page.path + '/answer')
+    assert 'doctor@inside.test' in form.text and form.hidden('subject') == 'Re: [secure] lab results' and '25.0 MB' in form.text
+    kept = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: lab', 'words': 'half written', 'do': 'keep'})
+    assert 'draft is kept' in kept.text and 'half written' in visitor.get(page.path + '/answer').body.decode()
+    big = os.urandom(400 * 1024)
+    sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: Grüße\r\nBcc: x@evil.test', 'words': 'Danke schön!\r\n', 'do': 'send'},
+                          [('Brief ü.txt', b'hello\n' * 100), ('big.bin', big)])
+    assert 'was taken' in sent.text, sent.text
+    answer = inside_mail(gateway, 'doctor@inside.test', 'Grüße')
+    assert answer['from'] == 'ben@good.test' and 'written in the portal' in answer['x-postern-reply'] and answer['bcc'] is None
+    assert answer.get_body(('plain',)).get_content().strip() == 'Danke schön!'
+    files = {a.get_filename(): a.get_payload(decode=True) for a in answer.iter_attachments()}
+    assert files == {'Brief ü.txt': b'hello\n' * 100, 'big.bin': big}
+    assert 'half written' not in visitor.get(page.path + '/answer').body.decode()  # the draft is gone
+    envelope = of(gateway, 'ben@good.test')
+    assert envelope['answered'] and 'replied' in what(gateway, envelope['envelope'])
+    # the insider answers by ordinary means: by the Reply-To, and by References alone
+    for n, (to, headers) in enumerate([(str(answer['reply-to']), {}), ('ben@good.test', {'References': answer['message-id']}), ('ben@good.test', {'In-Reply-To': answer['message-id']})], 1):
+        number = send_secure(gateway, to, subject=f'Re: plain {n}', text='no flag in here\n', sender='doctor@inside.test', headers=headers)
+        assert gateway.wait_state(number, 'waits in the portal')['protection']['demand'] == 'escalated'
+        wait_mail(gateway, 'ben@good.test', 'secure message', n)
+    threads = {e['conversation'] for e in envelopes(gateway, '--to', 'ben@good.test')}
+    assert len(threads) == 1
+    assert not [m for m in mails_to(gateway, 'ben@good.test') if 'plain' in (m['subject'] or '')]
+    # until somebody with the right lets it go
+    assert gateway.lab.postern('envelope', 'lower', envelope['envelope']).returncode == 0
+    number = send_secure(gateway, str(answer['reply-to']), subject='Re: lowered', sender='doctor@inside.test', text='x\n')
+    gateway.wait_state(number, 'delivered')
+    assert wait_mail(gateway, 'ben@good.test', 'lowered')
+
+
+def test_answering_all_reaches_those_who_had_it_and_nobody_else(gateway):
+    send_secure(gateway, ['all1@good.test', 'all2@good.test', 'colleague@inside.test'], sender='many@inside.test', subject='[secure] to many')
+    visitor = Visitor(gateway)
+    visitor.post(link_of(wait_mail(gateway, 'all1@good.test', 'secure message')))
+    page = visitor.post('/code', code=code_of(wait_mail(gateway, 'all1@good.test', 'Your code')))
+    wait_mail(gateway, 'all2@good.test', 'secure message')
+    form = visitor.get(page.path + '/answer?all=1')
+    assert 'all2@good.test' in form.text and 'colleague@inside.test' in form.text
+    sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'all': '1', 'subject': 'Re: to many', 'words': 'to all of you', 'do': 'send'})
+    assert 'was taken' in sent.text
+    assert inside_mail(gateway, 'many@inside.test', 'Re: to many') and inside_mail(gateway, 'colleague@inside.test', 'Re: to many')
+    wait_mail(gateway, 'all2@good.test', 'secure message', 1)  # outside it waits in the portal, too
+    assert not [m for m in mails_to(gateway, 'all2@good.test') if 'to many' in m['subject']]
+
+
+def test_an_answer_to_the_notice_by_ordinary_mail_is_marked(gateway):
+    visitor, page, number, notice = opened(gateway, 'plainly@good.test', sender='clerk@inside.test')
+    client = gateway.smtp(OUTSIDE)
+    client.sendmail('plainly@good.test', [str(notice['reply-to'])], b'From: plainly@good.test\r\nSubject: by mail\r\n\r\nhello\r\n')
+    answer = inside_mail(gateway, 'clerk@inside.test', 'by mail')
+    assert 'not protected' in answer['x-postern-tag']
+    assert 'mail-reply' in what(gateway, of(gateway, 'plainly@good.test')['envelope'])
+
+
+def test_answers_that_are_too_large_or_empty(gateway):
+    visitor, page, _, _ = opened(gateway, 'toolarge@good.test')
+    form = visitor.get(page.path + '/answer')
+    fields = {'csrf': form.hidden('csrf'), 'subject': 's', 'words': 'w', 'do': 'send'}
+    assert visitor.upload(page.path + '/answer', dict(fields, words='  ')).status == 400
+    assert visitor.upload(page.path + '/answer', dict(fields, csrf='0' * 32)).status == 403
+    refused = visitor.raw('POST', page.path + '/answer', b'x', {'Content-Type': 'multipart/form-data; boundary=x', 'Content-Length': str(30 * 1024 * 1024), 'Origin': 'https://gateway.test'})
+    assert refused.status == 413
+
+
+# --- senders ------------------------------------------------------------------------------------------------------------------
+
+
+def test_senders_see_and_change(gateway):
+    added = subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'user', 'add', 'wards', '--addresses', 'ward@inside.test'],
+                           input='correct horse battery\ncorrect horse battery\n', text=True, capture_output=True)
+    assert added.returncode == 0, added.stderr + added.stdout
+    visitor, page, number, _ = opened(gateway, 'seen@good.test', sender='ward@inside.test', attachments=[('a.pdf', PDF)])
+    visitor.get(page.path + '/part/1')
+    sender = Visitor(gateway, source=INSIDE)
+    assert 'not right' in sender.post('/login', name='wards', password='wrong').text
+    mine = sender.post('/login', name='wards', password='correct horse battery')
+    assert mine.status == 200 and 'seen@good.test' in mine.text and 'read' in mine.text, mine.text
+    inside = re.search(r'href="(/sent/[0-9A-Z]+)"', mine.body.decode()).group(1)
+    one = sender.get(inside)
+    assert 'downloaded: a.pdf' in one.text and 'notice delivered' in one.text and 'the recipient proved who he is: code' in one.text
+    csrf = one.hidden('csrf')
+    assert 'That is done' in sender.post(inside, csrf=csrf, act='extend', argument='200').text
+    assert 'That is done' in sender.post(inside, csrf=csrf, act='lock').text
+    assert visitor.get(page.path).status == 410
+    assert 'That is done' in sender.post(inside, csrf=csrf, act='unlock').text
+    assert visitor.get(page.path).status == 200
+    assert sender.post(inside, csrf=csrf, act='extend', argument='9999').status == 409
+    assert sender.post(inside, csrf='0' * 32, act='recall').status == 403
+    recalled = sender.post(inside, csrf=csrf, act='recall')
+    assert 'could not be reached' in recalled.text
+    gone = visitor.get(page.path)
+    assert gone.status == 410 and 'results' not in gone.text
+    assert visitor.get(page.path + '/part/1').status in (404, 410) and visitor.get(page.path + '/original.eml').status in (404, 410)
+    asked = visitor.post(page.path + '/again', csrf=gone.hidden('csrf'))
+    assert 'asked the sender' in asked.text and inside_mail(gateway, 'ward@inside.test', 'send your mail again')
+    assert visitor.get(inside).status == 404 and Visitor(gateway).get('/sent').path.endswith('/login')  # not his, and nobody's
+    assert gateway.state(number)['state'] == 'deleted'
+
+
+def test_the_command_and_the_report(gateway):
+    visitor, page, number, _ = opened(gateway, 'told@good.test')
+    envelope = of(gateway, 'told@good.test')
+    report = gateway.lab.report(number)
+    assert report['portal'][0]['envelope'] == envelope['envelope'] and [e['what'] for e in report['portal'][0]['events']][:2] == ['made', 'notice-sent']
+    words = gateway.lab.postern('message', number).stdout
+    assert 'in the portal' in words and 'notice-delivered' in words
+    assert gateway.lab.postern('envelope', 'hold', envelope['envelope']).returncode == 0 and of(gateway, 'told@good.test')['legal-hold']
+    assert gateway.lab.postern('envelope', 'resend', envelope['envelope']).returncode == 0
+    again = wait_mail(gateway, 'told@good.test', 'secure message', 1)
+    assert Visitor(gateway).post(link_of(again)).status == 200
+    assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 0
+    assert of(gateway, 'told@good.test')['state'] == 'recalled' and visitor.get(page.path).status == 410
+    assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 1
+    assert gateway.lab.postern('envelope', 'show', '0000000000000').returncode == 1
+    preview = gateway.lab.postern('portal', 'preview', gateway.lab.path('preview'))
+    assert preview.returncode == 0 and os.path.exists(gateway.lab.path('preview', 'mail.fr.html')) and 'Répondre' in open(gateway.lab.path('preview', 'mail.fr.html')).read()
+
+
+def test_a_notice_that_cannot_be_delivered_comes_back(gateway):
+    number = send_secure(gateway, 'nobody@null.test', sender='backto@inside.test')
+    gateway.wait_state(number, 'returned')
+    assert envelopes(gateway, '--to', 'nobody@null.test')[0]['state'] == 'lost'
+    bounce = inside_mail(gateway, 'backto@inside.test', '')
+    assert 'nobody@null.test' in bounce.as_string()
+
+
+# --- who may what ---------------------------------------------------------------------------------------------------------------
+
+
+def test_other_peoples_mail(gateway):
+    anna, page, _, _ = opened(gateway, 'own1@good.test')
+    ben, other, _, _ = opened(gateway, 'own2@good.test')
+    same = lambda p: re.sub(rb'name="back" value="[^"]*"', b'', p.body)
+    nothing = anna.get('/mail/0000000000001')
+    for path in (other.path, other.path + '/body', other.path + '/part/1', other.path + '/all.zip', other.path + '/original.eml', other.path + '/answer'):
+        refused = anna.get(path)
+        assert refused.status == 404 and same(refused) == same(nothing)
+    form = anna.get(page.path + '/answer')
+    assert anna.upload(other.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 's', 'words': 'w', 'do': 'send'}).status == 403
+    assert anna.get(other.path.replace('/mail/', '/sent/')).status == 404
+    stolen = Visitor(gateway)
+    stolen.cookies = {'__Host-pass': 'a' * 32}
+    assert stolen.get(page.path).status == 404
+    old = dict(anna.cookies)
+    anna.post('/leave', csrf=form.hidden('csrf'))
+    back = Visitor(gateway)
+    back.cookies = old
+    assert back.get(page.path).status == 404  # the old cookie opens nothing
+
+
+def test_forms_from_elsewhere(gateway):
+    visitor, page, _, _ = opened(gateway, 'csrf@good.test')
+    csrf = visitor.get('/phrase').hidden('csrf')
+    assert visitor.post('/phrase', csrf=csrf, phrase='x', headers={'Origin': 'https://evil.test'}).status == 403
+    assert visitor.post('/phrase', csrf=csrf, phrase='x', headers={'Origin': 'null'}).status == 403
+    assert visitor.post('/phrase', csrf=csrf, phrase='x', headers={'Origin': None, 'Sec-Fetch-Site': 'cross-site'}).status == 403
+    assert visitor.post('/phrase', csrf='', phrase='x').status == 403
+    assert visitor.raw('GET', '/', host='evil.test').status == 421
+    for method in ('TRACE', 'PUT', 'DELETE', 'OPTIONS', 'CONNECT'):
+        assert visitor.raw(method, '/' if method != 'CONNECT' else '/x').status in (400, 405, 501)
+    assert visitor.post('/language', language='de', back='https://evil.test/').path in ('/', '/start')
+    assert visitor.post('/language', language='de', back='//evil.test/', follow=False).headers['Location'] == '/'
+    assert visitor.get('/static/../../etc/passwd').status == 404 and visitor.get('/static/%2e%2e/x').status == 404
+    assert visitor.get('/p/' + 'a' * 200).status == 404 and visitor.get('/p/%00').status == 404 and visitor.get('/mail/' + '9' * 13).status == 404
+
+
+def raw_https(gateway):
+    plain = socket.create_connection((GATEWAY_ADDRESS, 443), 20, source_address=(OUTSIDE, 0))
+    return client_context(gateway.lab).wrap_socket(plain, server_hostname='gateway.test')
+
+
+@pytest.mark.parametrize('request_text', [
+    b'POST /start HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: gateway.test\r\n\r\n',
+    b'POST /start HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef',
+    b'GET / HTTP/1.1\r\nHost: gateway.test\r\nHost: evil.test\r\n\r\n',
+    b'GET / HTTP/1.1\r\n\r\n', b'GET /\r\n\r\n', b'\x16\x03\x01\x02\x00', b'GET / HTTP/1.1\r\nHost: gateway.test\r\nX: ' + b'a' * 40000 + b'\r\n\r\n',
+    b'POST /start HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: -1\r\n\r\n', b'POST /start HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 99999999999999999999\r\n\r\n'])
+def test_odd_framing(gateway, request_text):
+    sock = raw_https(gateway)
+    sock.settimeout(5)
+    sock.sendall(request_text)
+    answer = b''
+    try:
+        while len(answer) < 100000:
+            piece = sock.recv(65536)
+            if not piece:
+                break
+            answer += piece
+            if answer.count(b'HTTP/1.1 ') > 1:
+                break
+    except (TimeoutError, ssl.SSLError, ConnectionError):
+        pass
+    answers = re.findall(rb'(?:^|[\n>])HTTP/1\.1 (\d+)', answer)
+    assert b'200' not in answers and len(set(answers)) <= 1 and b'404' not in answers, answer[:3000]
+    assert Visitor(gateway).get('/').status == 200
+
+
+def test_people_are_sent_to_https(gateway):
+    plain = http.client.HTTPConnection(GATEWAY_ADDRESS, 80, timeout=10)
+    plain.request('GET', '/p/abc?x=1', headers={'Host': 'evil.test'})
+    answer = plain.getresponse()
+    assert answer.status == 308 and answer.headers['Location'] == 'https://gateway.test/p/abc'
+
+
+def test_languages(gateway):
+    assert 'Sichere Nachricht abholen' in Visitor(gateway, language='de-AT,en;q=0.5').get('/').text
+    assert 'Recoger un mensaje seguro' in Visitor(gateway, language='xx, es;q=0.9, fr;q=0.8').get('/').text
+    visitor = Visitor(gateway, language='xx')
+    page = visitor.get('/')
+    assert 'Pick up a secure message' in page.text and '<html lang="en">' in page.body.decode()
+    page = visitor.post('/language', language='fr', back='/')
+    assert 'Retirer un message sécurisé' in page.text and '<html lang="fr">' in page.body.decode()
+    send_secure(gateway, 'deutsch@good.test')
+    german = Visitor(gateway, language='de')
+    german.post(link_of(wait_mail(gateway, 'deutsch@good.test', 'secure message')))
+    assert 'Das ist Ihr Code' in part(wait_mail(gateway, 'deutsch@good.test', 'Ihr Code'))
+
+
+def test_nothing_secret_is_kept_or_logged(gateway):
+    visitor, page, number, notice = opened(gateway, 'secret@good.test', text='planted words zanzibar\n', subject='[secure] planted subject quagga')
+    link = link_of(notice).split('/')[-1]
+    pickup = re.search(r'Pickup code: ([a-z2-9-]{14})', part(notice)).group(1).replace('-', '')
+    code = code_of([m for m in mails_to(gateway, 'secret@good.test') if m['subject'] == 'Your code'][-1]).replace(' ', '')
+    log = gateway.lab.log()
+    files = b''
+    for top, _, names in os.walk(gateway.lab.path('store')):
+        for name in names:
+            files += open(os.path.join(top, name), 'rb').read()
+    for planted in (link, pickup, visitor.cookies['__Host-pass'], 'zanzibar', 'quagga'):
+        assert planted not in log and planted.encode() not in files, planted
+    assert not re.search(rf'\b{code}\b', log)
+    tokens = {link_of(m).split('/')[-1] for m in gateway_notices(gateway)}
+    assert len(tokens) > 20 and all(len(t) == 26 for t in tokens)  # 26 letters of 32: 130 bits
+
+
+def gateway_notices(gateway):
+    return [m for m in (email.message_from_string(x['data'], policy=email.policy.default) for x in gateway.lab.messages('good.test')) if 'secure message' in (m['subject'] or '') and '/p/' in part(m)]

@@ -7,6 +7,9 @@ _postern() {
         store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
         explain) COMPREPLY=($(compgen -f -W "--client --login --replay" -- "$word")); return ;;
+        envelope) COMPREPLY=($(compgen -W "list show extend level recall lock unlock resend hold unhold phrase lower" -- "$word")); return ;;
+        portal) COMPREPLY=($(compgen -W "preview" -- "$word")); return ;;
+        preview) COMPREPLY=($(compgen -d -- "$word")); return ;;
         detect) COMPREPLY=($(compgen -f -W "--packs --pack --mail --test" -- "$word")); return ;;
         --packs) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --pack) COMPREPLY=($(compgen -W "glba health hipaa labels pci people secrets uk-health us" -- "$word")); return ;;
@@ -26,6 +29,6 @@ _postern() {
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
     esac
-    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect forward init doctor check-config reload --json --config --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect forward envelope portal init doctor check-config reload --json --config --help --version" -- "$word"))
 }
 complete -F _postern postern

@@ -66,6 +66,8 @@ int command_store(const struct options *o);
 int command_init(const struct options *o);
 int command_doctor(const struct options *o);
 int command_forward(const struct options *o);
+int command_envelope(const struct options *o);
+int command_portal(const struct options *o);
 int command_detect(const struct options *o);
 
 /* "2026-11-22 03:04" or "never". */

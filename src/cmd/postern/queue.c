@@ -15,12 +15,14 @@ struct view {
     struct message_report report;
     const struct ipc_row_rcpt **rcpts;
     const struct ipc_row_attempt **attempts;
+    const struct ipc_row_envelope **envelopes;
+    const struct ipc_row_envelope_event **events;
 };
 
 static size_t next_message(const struct answer *a, size_t from, struct view *v)
 {
     size_t i = from;
-    v->report = (struct message_report){.rcpts = v->rcpts, .attempts = v->attempts};
+    v->report = (struct message_report){.rcpts = v->rcpts, .attempts = v->attempts, .envelopes = v->envelopes, .events = v->events};
     for (; i < a->n; i++) {
         const struct ipc_msg *m = &a->rows[i];
         if (m->type == IPC_row_message) {
@@ -32,6 +34,10 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
             v->rcpts[v->report.n_rcpts++] = &m->row_rcpt;
         } else if (m->type == IPC_row_attempt) {
             v->attempts[v->report.n_attempts++] = &m->row_attempt;
+        } else if (m->type == IPC_row_envelope) {
+            v->envelopes[v->report.n_envelopes++] = &m->row_envelope;
+        } else if (m->type == IPC_row_envelope_event) {
+            v->events[v->report.n_events++] = &m->row_envelope_event;
         } else if (m->type == IPC_row_inspection) {
             v->report.inspection = &m->row_inspection;
         }
@@ -42,13 +48,17 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
 static struct view view_new(const struct answer *a)
 {
     return (struct view){.rcpts = err_calloc(a->n + 1, sizeof(void *)),
-                         .attempts = err_calloc(a->n + 1, sizeof(void *))};
+                         .attempts = err_calloc(a->n + 1, sizeof(void *)),
+                         .envelopes = err_calloc(a->n + 1, sizeof(void *)),
+                         .events = err_calloc(a->n + 1, sizeof(void *))};
 }
 
 static void view_free(struct view *v)
 {
     free(v->rcpts);
     free(v->attempts);
+    free(v->envelopes);
+    free(v->events);
 }
 
 static void print_line(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)

@@ -127,6 +127,7 @@ static void on_message_read(void *arg, enum store_result result)
         on_reported(w, result);
         return;
     }
+    admin_envelopes_of_message(w->q, w->ch, id);
     store_inspection_get(w->q->store, id, send_inspection, on_reported, w);
 }
 
@@ -261,7 +262,7 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     uint64_t id;
     (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
-    if (admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin)) {
+    if (admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
         return;
     }
     struct question *w = question_new(q, ch, verb, m->admin.argument);

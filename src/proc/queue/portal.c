@@ -88,14 +88,20 @@ static void answer_saved(struct queue *q, struct ipc_channel *ch, const struct i
     store_sync(q->store, on_saved, c);
 }
 
-static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
+struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
 {
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope,
+    return (struct ipc_msg){.type = IPC_row_envelope,
                                    .row_envelope = {.token = token, .envelope = e->envelope, .id = e->id, .rcpt = e->rcpt, .address = e->address, .sender = e->sender,
                                                     .sender_name = e->sender_name, .made_ms = e->made_ms, .expires_ms = e->expires_ms, .level = e->level,
                                                     .state = e->state, .sealed = e->sealed, .legal_hold = e->legal_hold, .attachments = e->attachments,
                                                     .octets = e->octets, .notice_id = e->notice_id, .opened_ms = e->opened_ms, .replied_ms = e->replied_ms,
-                                                    .reminders = e->reminders, .thread = e->thread}});
+                                                    .reminders = e->reminders, .thread = e->thread}};
+}
+
+static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
+{
+    const struct ipc_msg m = portal_row(e, token);
+    ipc_send(ch, &m);
 }
 
 /* --- recipients -------------------------------------------------------------------------------------------------------- */

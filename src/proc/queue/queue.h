@@ -364,6 +364,12 @@ void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg
 /* True when the verb is about accounts or refusals: answered there. */
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
 
+/* admin_envelopes.c */
+/* True when the verb is about envelopes: answered there. */
+bool admin_envelopes(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+/* Rows about all envelopes of a message. */
+void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_t id);
+
 /* admin_domains.c */
 /* True when the verb is about domains: answered there. */
 bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * admin_envelopes.c: answers postern envelope, and what postern message says about the portal. Called by admin.c.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/admin_verbs.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+
+enum { ROWS_MAX = 10000, EVENTS_MAX = 1000 };
+
+static void done(struct ipc_channel *ch, const char *problem)
+{
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = problem == NULL, .text = str_c(problem ? problem : "")}});
+}
+
+static void send_row(void *arg, const struct store_envelope *e)
+{
+    const struct ipc_msg m = portal_row(e, 0);
+    ipc_send(arg, &m);
+}
+
+static void send_event(void *arg, const struct store_envelope_event *e)
+{
+    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_envelope_event,
+                                    .row_envelope_event = {.envelope = e->envelope, .at_ms = e->at_ms, .kind = e->kind, .who = e->who, .detail = e->detail}});
+}
+
+struct numbers {
+    uint64_t v[256];
+    size_t n;
+};
+
+static void note(void *arg, const struct store_envelope *e)
+{
+    struct numbers *a = arg;
+    if (a->n < ARRAY_LEN(a->v)) {
+        a->v[a->n++] = e->envelope;
+    }
+}
+
+void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_t id)
+{
+    struct numbers all = {.n = 0};
+    if (store_envelopes(q->store, ENVELOPE_BY_MESSAGE, id, send_row, ch) != STORE_OK || store_envelopes(q->store, ENVELOPE_BY_MESSAGE, id, note, &all) != STORE_OK) {
+        return;
+    }
+    for (size_t i = 0; i < all.n; i++) {
+        (void)!store_envelope_events(q->store, all.v[i], EVENTS_MAX, send_event, ch);
+    }
+}
+
+/* "" for all, "to ADDRESS", "from ADDRESS". */
+static const char *list(struct queue *q, struct ipc_channel *ch, struct str argument)
+{
+    char address[512];
+    struct str how;
+    bool some = argument.n > 0 && str_split(&argument, ' ', &how);
+    small_letters(argument, address, sizeof address);
+    enum store_result r = !some ? store_each_envelope(q->store, ROWS_MAX, send_row, ch)
+                                : store_envelopes_of(q->store, str_eq(how, STR("from")) ? ENVELOPE_OF_SENDER : ENVELOPE_OF_ADDRESS, str_c(address), ROWS_MAX, send_row, ch);
+    return r == STORE_OK ? NULL : "the store could not be read";
+}
+
+static const char *show(struct queue *q, struct ipc_channel *ch, struct str argument)
+{
+    struct kept_envelope k;
+    uint64_t number;
+    if (id_parse(argument, &number) < 0 || !envelope_get(q, ENVELOPE_BY_NUMBER, number, &k)) {
+        return "there is no such envelope (its number is in postern envelope list)";
+    }
+    send_row(ch, &k.e);
+    return store_envelope_events(q->store, number, EVENTS_MAX, send_event, ch) == STORE_OK ? NULL : "the store could not be read";
+}
+
+static void keep_thread(void *arg, const struct store_thread *t)
+{
+    struct queue *q = arg;
+    store_put_thread(q->store, &(struct store_thread){.thread = t->thread, .inside = t->inside, .outside = t->outside, .made_ms = t->made_ms, .lowered = true});
+}
+
+/* The conversation goes the ordinary way from now on. */
+static bool lower(struct queue *q, const struct kept_envelope *k, struct str who)
+{
+    envelope_event(q, k->e.envelope, EVENT_LEVEL, who, "the conversation was let go: answers take the ordinary way");
+    return store_get_thread(q->store, k->e.thread, keep_thread, q) == STORE_OK;
+}
+
+/* "ACT NUMBER ARGUMENT". */
+static const char *change(struct queue *q, struct ipc_channel *ch, struct str argument)
+{
+    static const struct {
+        const char *name;
+        enum portal_act act;
+    } acts[] = {{"extend", ACT_EXTEND}, {"recall", ACT_RECALL}, {"lock", ACT_LOCK}, {"unlock", ACT_UNLOCK}, {"resend", ACT_RESEND}, {"level", ACT_LEVEL},
+                {"hold", ACT_HOLD}, {"unhold", ACT_UNHOLD}, {"phrase", ACT_PHRASE}, {"lower", ACT_END}};
+    struct str name, number;
+    struct kept_envelope k;
+    uint64_t id;
+    char who[32];
+    snprintf(who, sizeof who, "uid %u", (unsigned)(uintptr_t)ipc_channel_data(ch));
+    if (!str_split(&argument, ' ', &name) || !str_split(&argument, ' ', &number) || id_parse(number, &id) < 0 || !envelope_get(q, ENVELOPE_BY_NUMBER, id, &k)) {
+        return "there is no such envelope (its number is in postern envelope list)";
+    }
+    for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
+        if (str_eq(name, str_c(acts[i].name))) {
+            bool ok = acts[i].act == ACT_END ? lower(q, &k, str_c(who)) : portal_act(q, &k, acts[i].act, argument, str_c(who));
+            log_notice("envelope-changed", KVS("how", name), KVS("envelope", number), KV("by", who));
+            return ok ? NULL : "that is not possible with this envelope now, or its argument is wrong";
+        }
+    }
+    return "not something that can be done with an envelope";
+}
+
+bool admin_envelopes(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
+{
+    if (verb == ADMIN_ENVELOPES) {
+        done(ch, list(q, ch, a->argument));
+    } else if (verb == ADMIN_ENVELOPE) {
+        done(ch, show(q, ch, a->argument));
+    } else if (verb == ADMIN_ENVELOPE_ACT) {
+        done(ch, change(q, ch, a->argument));
+        pickup_tick(q);
+    } else {
+        return false;
+    }
+    return true;
+}
