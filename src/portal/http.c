@@ -60,7 +60,7 @@ static void run(struct http *h)
         (void)MHD_run(h->daemon);
     } while (h->again);
     if (MHD_get_timeout(h->daemon, &wait) == MHD_YES) {
-        timer_start(h->timer, (int64_t)(wait < 1000 ? wait + 1 : 1000));
+        timer_start(h->timer, (int64_t)(wait < 1000 ? wait : 1000));
     }
 }
 
@@ -186,10 +186,10 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
         http_answer(c, 400, STR("This request can be read in more than one way.\n"));
     }
     c->in_handler = false;
-    if (c->response) {
-        return queue_answer(c);
+    if (c->response && c->post) {
+        return queue_answer(c); /* the body is not read, and the connection ends */
     }
-    return MHD_YES; /* who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
+    return MHD_YES; /* answers wait for the next call, else the connection would end with them; who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload, size_t *size,

@@ -653,3 +653,192 @@ def test_nothing_secret_is_kept_or_logged(gateway):
 
 def gateway_notices(gateway):
     return [m for m in (email.message_from_string(x['data'], policy=email.policy.default) for x in gateway.lab.messages('good.test')) if 'secure message' in (m['subject'] or '') and '/p/' in part(m)]
+
+
+# --- other settings: each with a gateway of its own -------------------------------------------------------------------------------
+
+
+STORE_ACTIONS = 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()'
+
+
+def change_store(gateway, statement):
+    subprocess.run(['/usr/bin/python3', '-c', STORE_ACTIONS, gateway.lab.path('store', 'postern.db'), statement], check=True)
+
+
+def restarted(gateway, portal='', **change):
+    gateway.lab.stop_gateway()
+    extra = PORTAL.replace('portal { url', f'portal {{ {portal} url')
+    gateway.lab.start_gateway(gateway.lab.config(extra=extra, first_retry='1s', top='administrator admin@inside.test;\n', **change))
+
+
+def test_it_lives_on_after_a_restart(gateway):
+    visitor, page, _, _ = opened(gateway, 'restart@good.test')
+    restarted(gateway)
+    assert 'The results are fine.' in visitor.get(page.path).text
+
+
+def test_reminders_and_the_end(gateway):
+    visitor, page, number, _ = opened(gateway, 'ends@good.test', sender='tells@inside.test')
+    unread = send_secure(gateway, 'unread@good.test', sender='tells@inside.test')
+    held = send_secure(gateway, 'held@good.test', sender='tells@inside.test')
+    for address in ('unread@good.test', 'held@good.test'):
+        wait_mail(gateway, address, 'secure message')
+    gateway.lab.postern('envelope', 'hold', of(gateway, 'held@good.test')['envelope'])
+    gateway.lab.stop_gateway()
+    day = 86400000
+    change_store(gateway, f"UPDATE envelope SET made_ms=made_ms-{4 * day}, expires_ms=expires_ms-{4 * day} WHERE address='unread@good.test'")
+    restarted(gateway)
+    reminder = wait_mail(gateway, 'unread@good.test', 'Reminder')
+    assert 'still waits' in part(reminder) and Visitor(gateway).post(link_of(reminder)).status == 200
+    assert of(gateway, 'unread@good.test')['reminders'] == 1
+    gateway.lab.stop_gateway()
+    change_store(gateway, "UPDATE envelope SET expires_ms=made_ms+1000 WHERE address IN ('unread@good.test', 'held@good.test', 'ends@good.test')")
+    restarted(gateway)
+    gateway.wait_state(unread, 'expired')
+    assert gateway.wait_state(number, 'delivered')['reason'] == 'pickup'  # it had been read
+    bounce = inside_mail(gateway, 'tells@inside.test', '')
+    assert 'unread@good.test' in bounce.as_string() and 'nobody picked it up' in bounce.as_string()
+    assert of(gateway, 'held@good.test')['state'] == 'waiting' and of(gateway, 'ends@good.test')['state'] == 'expired'
+    assert visitor.get(page.path).status == 410 and visitor.get(page.path + '/original.eml').status in (404, 410)
+    rows = subprocess.run(['/usr/bin/python3', '-c', "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); print(d.execute(\"SELECT length(sealed_key), (SELECT count(*) FROM view v WHERE v.id=e.id), "
+                           "(SELECT has_body FROM message m WHERE m.id=e.id) FROM envelope e WHERE address='ends@good.test'\").fetchall())", gateway.lab.path('store', 'postern.db')],
+                          capture_output=True, text=True).stdout.strip()
+    assert rows == '[(0, 0, 0)]', rows  # key, view and message are gone
+
+
+def test_a_phrase_is_asked_for(gateway):
+    restarted(gateway, 'level 2;')
+    send_secure(gateway, 'phrase@good.test')
+    notice = wait_mail(gateway, 'phrase@good.test', 'secure message')
+    assert 'a phrase that the two of you agreed on' in part(notice)
+    envelope = of(gateway, 'phrase@good.test')['envelope']
+    set_phrase = subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'envelope', 'phrase', envelope], input='two grey cats\n', text=True, capture_output=True)
+    assert set_phrase.returncode == 0, set_phrase.stderr
+    visitor = Visitor(gateway)
+    visitor.post(link_of(notice))
+    page = visitor.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code')))
+    assert 'Phrase you agreed on' in page.text and '__Host-pass' not in visitor.cookies
+    assert visitor.post('/code', agreed='three grey cats').status == 403
+    page = visitor.post('/code', agreed='two grey cats')
+    assert 'The results are fine.' in page.text and 'the agreed phrase' in page.text
+    other = Visitor(gateway)  # by the address alone no phrase is asked for, and the mail does not open
+    other.post('/start', address='phrase@good.test')
+    listed = other.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code', 1)))
+    assert other.get(page.path).status == 404 and 'Your messages' in listed.text
+
+
+def test_sealed_mail_opens_by_its_link_alone(gateway):
+    restarted(gateway, 'level 3;')
+    number = send_secure(gateway, 'sealed@good.test', attachments=[('a.pdf', PDF)])
+    notice = wait_mail(gateway, 'sealed@good.test', 'secure message')
+    assert 'Keep this mail' in part(notice) and 'Pickup code' not in part(notice)
+    envelope = of(gateway, 'sealed@good.test')
+    assert envelope['sealed'] and gateway.lab.wait_for(lambda: 'sealed' in what(gateway, envelope['envelope']), 10)
+    subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'envelope', 'phrase', envelope['envelope']], input='open sesame\n', text=True, check=True)
+    keys = subprocess.run(['/usr/bin/python3', '-c', "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); print(d.execute(\"SELECT length(m.sealed_key), length(e.sealed_key) FROM envelope e JOIN message m "
+                           "ON m.id=e.id WHERE address='sealed@good.test'\").fetchall())", gateway.lab.path('store', 'postern.db')], capture_output=True, text=True).stdout.strip()
+    assert keys == '[(0, 72)]', keys  # what is left here opens with the link's secret only
+    visitor = Visitor(gateway)
+    visitor.post(link_of(notice))
+    visitor.post('/code', code=code_of(wait_mail(gateway, 'sealed@good.test', 'Your code')))
+    page = visitor.post('/code', agreed='open sesame')
+    assert 'The results are fine.' in page.text and 'only your link can open it' in page.text
+    assert visitor.get(page.path + '/part/1').body == PDF
+    visitor.cookies.pop('__Host-link')
+    assert visitor.get(page.path).status == 403  # the pass alone does not do
+    form = Visitor(gateway)
+    form.post('/start', address='sealed@good.test')
+    time.sleep(1)
+    assert len([m for m in mails_to(gateway, 'sealed@good.test') if m['subject'] == 'Your code']) == 1  # and a lost notice is a lost mail
+    assert gateway.state(number)['state'] == 'waits in the portal'
+
+
+def test_the_link_alone_and_no_ordinary_answers(gateway):
+    restarted(gateway, 'level 0; mail-replies refuse; remember 0s;')
+    send_secure(gateway, 'linkonly@good.test')
+    notice = wait_mail(gateway, 'linkonly@good.test', 'secure message')
+    visitor = Visitor(gateway)
+    assert 'Send me the code' in visitor.get(link_of(notice)).text and of(gateway, 'linkonly@good.test')['first-read'] is None
+    assert 'The results are fine.' in visitor.post(link_of(notice)).text
+    assert 'Your messages' in visitor.get('/list').text
+    client = gateway.smtp(OUTSIDE)
+    client.mail('linkonly@good.test')
+    code, text = client.rcpt(str(notice['reply-to']))
+    assert code == 550 and b'https://gateway.test' in text
+
+
+def test_more_than_the_quota_is_held(gateway):
+    restarted(gateway, 'quota 1M;')
+    number = send_secure(gateway, 'quota@good.test', attachments=[('big', os.urandom(1500000))])
+    assert 'quota' in gateway.wait_state(number, 'held')['detail']
+
+
+def test_behind_a_proxy(gateway):
+    restarted(gateway, f'proxy-address {GATEWAY_ADDRESS}:8080; proxies 127.0.3.0/24;')
+
+    def ask(source):
+        plain = http.client.HTTPConnection(GATEWAY_ADDRESS, 8080, timeout=10, source_address=(source, 0))
+        plain.request('POST', '/start', 'address=nobody@good.test', {'Host': 'gateway.test', 'X-Forwarded-For': '198.51.100.7, 203.0.113.9', 'Content-Type': 'application/x-www-form-urlencoded'})
+        return plain.getresponse().status
+    assert ask(INSIDE) == 200
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        ask(OUTSIDE)
+
+
+def test_templates_of_the_house(gateway):
+    own = gateway.lab.path('own-pages')
+    os.makedirs(own, exist_ok=True)
+    os.chmod(own, 0o755)
+    with open(os.path.join(own, 'texts.en'), 'w') as out:
+        out.write(open(f'{TOP}/pages/texts.en').read().replace('Pick up a secure message', 'Fetch your <i>letter</i> {{organization}}'))
+    restarted(gateway, f'templates {own}; colour "#004d00"; footer "Example & Co";')
+    page = Visitor(gateway).get('/')
+    assert 'Fetch your' in page.text and 'Example &amp; Co' in page.body.decode() and '#004d00' in Visitor(gateway).get('/static/theme.css').body.decode()
+    with open(os.path.join(own, 'start.html'), 'w') as out:
+        out.write('{{>head}}\n<h1>\n{{#mails}}\n</h1>')
+    conf = gateway.lab.path('postern.conf')
+    problem = subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', conf, 'check-config'], capture_output=True, text=True)
+    assert problem.returncode == 78 and 'start.html:3: this section has no end: "mails"' in problem.stderr + problem.stdout, problem
+    os.remove(os.path.join(own, 'start.html'))
+
+
+def test_killed_in_the_middle(gateway):
+    restarted(gateway)
+    visitor, page, _, _ = opened(gateway, 'killed@good.test', sender='safe@inside.test')
+    form = visitor.get(page.path + '/answer')
+    fields = {'csrf': form.hidden('csrf'), 'subject': 'Re: kill', 'words': 'before the kill', 'do': 'send'}
+    answered = 0
+    for n in range(6):
+        victim = ('web-0', 'queue-0')[n % 2]
+
+        def kill():
+            time.sleep(0.005 * n)
+            os.kill(gateway.pids()[victim], 9)
+        thread = threading.Thread(target=kill)
+        thread.start()
+        try:
+            sent = visitor.upload(page.path + '/answer', dict(fields, words=f'number {n} of mine'), [('a.bin', os.urandom(300000))])
+            taken = 'was taken' in sent.text
+        except (OSError, http.client.HTTPException):
+            taken = False
+        thread.join()
+        gateway.lab.wait_for(lambda: gateway.lab.postern('status').returncode == 0, 20)
+        time.sleep(0.5)
+        if taken:
+            answered += 1
+            assert gateway.lab.wait_for(lambda: any(f'number {n} of mine' in m.get_body(('plain',)).get_content() for m in mails_to(gateway, 'safe@inside.test', 'inside.test') if 'kill' in (m['subject'] or '')), 30)
+    envelope = of(gateway, 'killed@good.test')
+    assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 0
+    os.kill(gateway.pids()['queue-0'], 9)
+    gateway.lab.wait_for(lambda: gateway.lab.postern('envelope', 'list').returncode == 0, 20)
+    assert of(gateway, 'killed@good.test')['state'] == 'recalled'
+    assert gateway.lab.wait_for(lambda: visitor.get(page.path).status == 410, 20)
+
+
+def test_slow_and_silent_clients_hold_up_nobody(gateway):
+    slow = [raw_https(gateway) for _ in range(60)]
+    for n, sock in enumerate(slow):
+        sock.sendall(b'POST /start HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 50\r\n\r\nadd' if n % 2 else b'GET / HT')
+    begin = time.time()
+    assert Visitor(gateway, source='127.0.9.77').get('/').status == 200 and time.time() - begin < 3
+    [s.close() for s in slow]

@@ -2,6 +2,7 @@
  * config.c: postern check-config and the writing of postern.conf(5).
  */
 #include "cmd/postern/postern.h"
+#include "portal/site.h"
 #include "proc/contents.h"
 
 #include <stdio.h>
@@ -18,6 +19,19 @@ static int check_packs(const struct options *o, const struct conf *c)
         fprintf(stderr, "%s: the packs of a content block cannot be used:\n" STR_FMT, o->config, STR_ARG(buf_str(&problems)));
     }
     contents_free(k);
+    return r;
+}
+
+/* The templates and texts of the portal. */
+static int check_pages(const struct conf *c)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    struct site *s = NULL;
+    int r = c->portal.url ? site_new(c, &problems, &s) : 0;
+    if (r < 0) {
+        fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
+    }
+    site_free(s);
     return r;
 }
 
@@ -45,7 +59,7 @@ int command_check_config(const struct options *o)
             r = EXIT_CONFIG;
         }
     }
-    r = check_packs(o, conf) < 0 ? EXIT_CONFIG : r;
+    r = check_packs(o, conf) < 0 || check_pages(conf) < 0 ? EXIT_CONFIG : r;
     if (show) {
         CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
         must(conf_write(conf, &text) == 0);

@@ -118,7 +118,13 @@ static void go_language(struct request *r)
     page_redirect(r, path);
 }
 
+static void go_icon(struct request *r)
+{
+    page_static(r, site_logo_type(r->web->site) ? "logo" : "favicon.ico");
+}
+
 static const struct route plain_routes[] = {
+    {"favicon.ico", go_icon, NULL},
     {"", open_start, NULL}, {"start", open_start, open_start_post}, {"code", open_start, open_code_post}, {"leave", open_start, open_leave}, {"language", open_start, go_language},
     {"list", open_list, NULL}, {"phrase", open_phrase, open_phrase_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}};
 

@@ -1,0 +1,135 @@
+"""The portal in a real browser: Debian's Chromium by playwright-core, looked at by axe-core; and in lynx and w3m."""
+import base64
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import GATEWAY_ADDRESS, TOP
+from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, part, send_secure, wait_mail  # noqa: F401
+
+MODULES = os.path.join(TOP, 'tests', 'browser', 'node_modules')
+needs_browser = pytest.mark.skipif(not (os.path.exists('/usr/bin/chromium') and os.path.isdir(MODULES)), reason='Chromium or its driver is not here (tools/packages, npm)')
+
+
+class Browser:
+    def __init__(self, screens):
+        env = dict(os.environ, SCREENS=screens, HOME=screens)
+        self.process = subprocess.Popen(['node', os.path.join(TOP, 'tests', 'browser', 'pages.js')], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+    def __call__(self, **step):
+        self.process.stdin.write(json.dumps(step) + '\n')
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert 'error' not in answer, (step, answer)
+        return answer
+
+    def look(self, name):
+        found = self(look=name)
+        assert found['violations'] == [], (name, found)
+
+    def fits(self):
+        width = self(width=1)
+        assert width['wide'] <= width['room'], width
+
+
+@pytest.fixture(scope='module')
+def browser(world):
+    screens = os.environ.get('POSTERN_SCREENS') or os.path.join(world.build, 'screens')
+    os.makedirs(screens, exist_ok=True)
+    b = Browser(screens)
+    yield b
+    b(close=1)
+    b.process.stdin.close()
+    b.process.wait(10)
+
+
+WAYS = [('desktop', dict(scripts=True, locale='en-GB', colours='light', phone=False)), ('phone-dark', dict(scripts=True, locale='en-US', colours='dark', phone=True)),
+        ('plain', dict(scripts=False, locale='en-GB', colours='light', phone=False)), ('phone-german', dict(scripts=True, locale='de-DE', colours='light', phone=True))]
+
+
+@needs_browser
+@pytest.mark.parametrize('name,how', WAYS, ids=[w[0] for w in WAYS])
+def test_the_whole_way(gateway, browser, name, how):
+    address, sender = f'{name}@good.test', f'{name}@inside.test'
+    send_secure(gateway, address, sender=sender, page='<h2>Results</h2><p>All <b>fine</b>, see you.</p><script>document.title="bad"</script><img src="https://evil.test/p.gif">', attachments=[('Befund.pdf', PDF), ('b.txt', b'two')])
+    notice = wait_mail(gateway, address, 'secure message')
+    browser(open=dict(how, address=GATEWAY_ADDRESS))
+    german = how['locale'].startswith('de')
+    assert browser(goto='https://gateway.test' + link_of(notice))['status'] == 200  # step 1: the link
+    browser.look(f'{name}-1-knock')
+    browser(click='main form button')  # step 2: one button
+    browser.look(f'{name}-2-code')
+    code = code_of(wait_mail(gateway, address, 'Ihr Code' if german else 'Your code'))
+    browser(fill=['#code', code])  # step 3: the code
+    browser(click='main form button')  # step 4: the text, no password
+    browser.look(f'{name}-3-mail')
+    page = browser(text='main')
+    assert 'lab results' in page['text'] and ('Noch' in page['text'] or 'Tage übrig' in page['text'] if german else 'days left' in page['text'])
+    assert 'All fine, see you.' in browser(frame=1)['text']
+    browser.fits()
+    got = browser(download='.parts li:nth-child(1) a')
+    assert got['name'] == 'Befund.pdf' and base64.b64decode(got['octets']) == PDF
+    browser(goto=page['url'] + '?view=text')
+    browser.look(f'{name}-4-text')
+    browser(goto=page['url'] + '/answer')
+    browser(fill=['#words', f'Thank you, says {name}.'])
+    with open('/tmp/answer.txt', 'w') as out:
+        out.write('attached words\n' * 5000)
+    browser(files=['#files', '/tmp/answer.txt'])
+    browser.look(f'{name}-5-answer')
+    browser.fits()
+    browser(click='button[value=send]')
+    answer = inside_mail(gateway, sender, 'Re: [secure] lab results')
+    assert f'says {name}' in answer.get_body(('plain',)).get_content() and next(answer.iter_attachments()).get_payload(decode=True) == b'attached words\n' * 5000
+    gateway.lab.wait_for(lambda: 'answered=1' in browser(text='main')['url'], 10)
+    browser(goto='https://gateway.test/list')
+    browser.look(f'{name}-6-list')
+    browser(goto='https://gateway.test/phrase')
+    browser.look(f'{name}-7-phrase')
+    browser(goto='https://gateway.test/login')
+    browser.look(f'{name}-8-login')
+    browser(goto='https://gateway.test/')
+    browser.look(f'{name}-9-start')
+    problems = [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p]
+    assert problems == [], problems
+
+
+@needs_browser
+def test_with_the_keyboard_alone(gateway, browser):
+    send_secure(gateway, 'keys@good.test')
+    notice = wait_mail(gateway, 'keys@good.test', 'secure message')
+    browser(open=dict(scripts=True, locale='en-GB', colours='light', phone=False, address=GATEWAY_ADDRESS))
+    browser(goto='https://gateway.test' + link_of(notice))
+    assert browser(press='Tab')['focus'] == 'Skip to the content'
+    for _ in range(12):
+        if browser(press='Tab')['focus'] == 'Send me the code':
+            break
+    browser(press='Enter', wait=1500)
+    code = code_of(wait_mail(gateway, 'keys@good.test', 'Your code'))
+    browser(type=code.replace(' ', ''))  # the field has the focus already
+    browser(press='Enter', wait=1500)
+    assert 'The results are fine.' in browser(text='main')['text']
+    for _ in range(30):
+        if browser(press='Tab')['focus'] == 'Answer':
+            break
+    browser(press='Enter', wait=1500)
+    assert browser(text='h1')['text'] == 'Your answer'
+    browser(end=1)
+
+
+@pytest.mark.skipif(not shutil.which('lynx'), reason='lynx is not here')
+def test_in_lynx(gateway):
+    send_secure(gateway, 'lynx@good.test', sender='lynxed@inside.test')
+    notice = wait_mail(gateway, 'lynx@good.test', 'secure message')
+    config = gateway.lab.path('lynx.cfg')
+    with open(config, 'w') as out:
+        out.write('FORCE_SSL_PROMPT:YES\nACCEPT_ALL_COOKIES:TRUE\nPERSISTENT_COOKIES:TRUE\n')
+    hosts = gateway.lab.path('hosts')
+    with open(hosts, 'w') as out:
+        out.write(f'127.0.0.1 localhost\n{GATEWAY_ADDRESS} gateway.test\n')
+    # what lynx shows of the pages, by a proxy-less run in a mount namespace with our own hosts file
+    shown = subprocess.run(['unshare', '--mount', 'sh', '-c', f'mount --bind {hosts} /etc/hosts && SSL_CERT_FILE={gateway.lab.path("ca", "ca.pem")} lynx -cfg={config} -display_charset=utf-8 -dump -nolist https://gateway.test' + link_of(notice)],
+                           capture_output=True, text=True, timeout=30)
+    assert 'Send me the code' in shown.stdout and 'A secure message' in shown.stdout, shown
