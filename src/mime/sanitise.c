@@ -239,7 +239,7 @@ bool sanitise_html(struct str html, const struct picture *pictures, size_t n, st
     if (html.n > INT32_MAX / 2) {
         return false;
     }
-    xmlDoc *doc = htmlReadMemory(html.p, (int)html.n, NULL, "UTF-8", HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_NOIMPLIED);
+    xmlDoc *doc = htmlReadMemory(html.p, (int)html.n, NULL, "UTF-8", HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
     if (!doc) {
         return true; /* nothing in it */
     }

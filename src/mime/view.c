@@ -168,7 +168,7 @@ static void attach(struct build *b, GMimePart *part, const GByteArray *octets)
 static void show_text(struct build *b, GMimePart *part, const GByteArray *octets, bool html)
 {
     const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
-    struct buf text = BUF_INIT((size_t)octets->len * 4 + 16);
+    struct buf text = BUF_INIT((size_t)octets->len * 4 + 64 * 1024); /* conversion wants some room ahead */
     charset_text(b->r, "", str_from((const char *)octets->data, octets->len), charset, &text);
     if (!html) {
         add_text(b, buf_str(&text));

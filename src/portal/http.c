@@ -186,7 +186,8 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
         http_answer(c, 400, STR("This request can be read in more than one way.\n"));
     }
     c->in_handler = false;
-    if (c->response && c->post) {
+    bool has_body = http_header(c, "Transfer-Encoding").n > 0 || (http_header(c, "Content-Length").n > 0 && !str_eq(http_header(c, "Content-Length"), STR("0")));
+    if (c->response && has_body) {
         return queue_answer(c); /* the body is not read, and the connection ends */
     }
     return MHD_YES; /* answers wait for the next call, else the connection would end with them; who holds it is put to sleep at the next call: after a sleep here the library would begin anew */
