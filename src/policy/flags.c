@@ -178,3 +178,23 @@ bool flags_next(struct str text, size_t from, const char *const *words, size_t n
     }
     return false;
 }
+
+bool flags_take_out(const struct conf *c, struct str text, struct buf *out)
+{
+    struct flag_found f;
+    bool any = false;
+    size_t at = 0;
+    while (flags_next(text, at, c->flags.words.v, c->flags.words.n, false, &f)) {
+        if (!f.exact && c->flags.near_miss != CONF_NEAR_PROTECT) {
+            (void)!buf_add(out, str_slice(text, at, f.at + f.n));
+        } else {
+            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
+            (void)!buf_add(out, str_slice(text, at, f.at));
+            f.n += doubled; /* of two blanks that are neighbours now, one goes */
+            any = true;
+        }
+        at = f.at + f.n;
+    }
+    (void)!buf_add(out, str_slice(text, at, text.n));
+    return any;
+}

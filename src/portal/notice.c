@@ -75,7 +75,7 @@ static int put_head(const struct notice_mail *n, size_t language, const struct d
     thread_address(c, a->thread, reply_to, sizeof reply_to);
     int r = encoded_write(str_c(*c->organization ? c->organization : c->hostname), true, &name);
     if (a->subject.n > 0 && !n->code) {
-        r = r < 0 ? r : buf_add(&subject, a->subject);
+        r = r < 0 ? r : buf_add(&subject, a->subject); /* the administrator's choice: it travels unprotected */
     } else {
         r = r < 0 ? r : site_text(n->site, n->code ? "mail.code-subject" : n->reminder ? "mail.reminder-subject" : "mail.subject", language, d, &subject);
     }

@@ -42,6 +42,7 @@ struct store_envelope {
     int64_t opened_ms, replied_ms; /* the first time; 0: never */
     uint32_t reminders;
     struct str thread;
+    struct str subject;      /* of the message, only where notices show it (portal, subject real); else empty */
 };
 
 struct store_envelope_event {

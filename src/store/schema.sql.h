@@ -36,7 +36,7 @@
     " sealed_key BLOB NOT NULL, attachments INTEGER NOT NULL,"   \
     " octets INTEGER NOT NULL, notice_due_ms INTEGER NOT NULL, notice_kind INTEGER NOT NULL,"          \
     " notice_id INTEGER NOT NULL, opened_ms INTEGER NOT NULL, replied_ms INTEGER NOT NULL,"           \
-    " reminders INTEGER NOT NULL, thread TEXT NOT NULL);"                                           \
+    " reminders INTEGER NOT NULL, thread TEXT NOT NULL, subject TEXT NOT NULL);"                                           \
     "CREATE INDEX envelope_message ON envelope (id);"                                              \
     "CREATE INDEX envelope_rcpt ON envelope (rcpt);"                                               \
     "CREATE INDEX envelope_address ON envelope (address);"                                         \

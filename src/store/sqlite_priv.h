@@ -58,7 +58,7 @@
 
 /* sqlite_envelope.c */
 #define ENVELOPE_STATEMENTS(X)                                                                     \
-    X(PUT_ENVELOPE, "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(PUT_ENVELOPE, "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(ENVELOPE_NUMBER, "SELECT * FROM envelope WHERE envelope=?")                                  \
     X(ENVELOPE_RCPT, "SELECT * FROM envelope WHERE rcpt=?")                                        \
     X(ENVELOPE_MESSAGE, "SELECT * FROM envelope WHERE id=? ORDER BY rcpt")                         \

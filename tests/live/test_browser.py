@@ -81,7 +81,7 @@ def test_the_whole_way(gateway, browser, name, how):
     browser.look(f'{name}-5-answer')
     browser.fits()
     browser(click='button[value=send]')
-    answer = inside_mail(gateway, sender, 'Re: [secure] lab results')
+    answer = inside_mail(gateway, sender, 'Re: lab results')
     assert f'says {name}' in answer.get_body(('plain',)).get_content() and next(answer.iter_attachments()).get_payload(decode=True) == b'attached words\n' * 5000
     gateway.lab.wait_for(lambda: 'answered=1' in browser(text='main')['url'], 10)
     browser(goto='https://gateway.test/list')

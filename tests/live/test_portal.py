@@ -179,7 +179,7 @@ def test_from_the_notice_to_the_text(gateway):
     mail = wait_mail(gateway, 'anna@good.test', 'Your code')
     assert words in part(mail)
     page = visitor.post('/code', code=code_of(mail))
-    assert page.status == 200 and 'The results are fine.' in page.text and 'lab results' in page.text and '90 days left' in page.text
+    assert page.status == 200 and 'The results are fine.' in page.text and 'lab results' in page.text and '[secure]' not in page.text and '90 days left' in page.text
     assert hashlib.sha256(PDF).hexdigest() in page.text and 'Bericht ä.pdf' in page.text
     one = visitor.get(page.path + '/part/1')
     assert one.body == PDF and one.headers['Content-Disposition'].startswith('attachment;') and "filename*=UTF-8''Bericht%20%C3%A4.pdf" in one.headers['Content-Disposition']
@@ -416,7 +416,7 @@ def inside_mail(gateway, address, subject, seen=0):
 def test_an_answer_goes_inside_and_the_next_one_stays_secure(gateway):
     visitor, page, number, _ = opened(gateway, 'ben@good.test', sender='doctor@inside.test')
     form = visitor.get(page.path + '/answer')
-    assert 'doctor@inside.test' in form.text and form.hidden('subject') == 'Re: [secure] lab results' and '25.0 MB' in form.text
+    assert 'doctor@inside.test' in form.text and form.hidden('subject') == 'Re: lab results' and '25.0 MB' in form.text
     kept = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: lab', 'words': 'half written', 'do': 'keep'})
     assert 'draft is kept' in kept.text and 'half written' in visitor.get(page.path + '/answer').body.decode()
     big = os.urandom(400 * 1024)
@@ -754,9 +754,10 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
 
 
 def test_the_link_alone_and_no_ordinary_answers(gateway):
-    restarted(gateway, 'level 0; mail-replies refuse; remember 0s;')
-    send_secure(gateway, 'linkonly@good.test')
-    notice = wait_mail(gateway, 'linkonly@good.test', 'secure message')
+    restarted(gateway, 'level 0; mail-replies refuse; remember 0s; subject real;')
+    send_secure(gateway, 'linkonly@good.test', subject='[secure] Größe of it')
+    notice = wait_mail(gateway, 'linkonly@good.test', 'Größe of it')
+    assert notice['subject'] == 'Größe of it'
     visitor = Visitor(gateway)
     assert 'Send me the code' in visitor.get(link_of(notice)).text and of(gateway, 'linkonly@good.test')['first-read'] is None
     assert 'The results are fine.' in visitor.post(link_of(notice)).text

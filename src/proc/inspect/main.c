@@ -10,6 +10,7 @@
  */
 #include "base/log.h"
 #include "mime/view.h"
+#include "policy/flags.h"
 #include "policy/inspection.h"
 #include "portal/packed.h"
 #include "proc/child.h"
@@ -76,8 +77,14 @@ static void give_back(struct inspect *s)
 }
 
 /* What readers see of it goes back sealed, with a key made of the message's. */
-static void send_view(struct inspect *s, const struct view *v, const unsigned char *key)
+static void send_view(struct inspect *s, struct view *v, const unsigned char *key)
 {
+    struct buf subject = BUF_INIT(2 * VIEW_FIELD_MAX);
+    if (s->conf->flags.remove && flags_take_out(s->conf, str_c(v->subject), &subject)) {
+        free(v->subject);
+        v->subject = str_dup(str_trim(buf_str(&subject)));
+    }
+    buf_free(&subject);
     unsigned char view_key[REST_KEY];
     struct buf clear = BUF_INIT(PACKED_MAX), sealed = BUF_INIT(2 * PACKED_MAX);
     rest_derive(key, "view", view_key);
@@ -86,10 +93,10 @@ static void send_view(struct inspect *s, const struct view *v, const unsigned ch
     for (struct str rest = buf_str(&sealed); ok && rest.n > 0; rest = str_slice(rest, rest.n < PIECE ? rest.n : PIECE, rest.n)) {
         ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared_piece, .prepared_piece = {.lease = s->lease, .octets = str_slice(rest, 0, rest.n < PIECE ? rest.n : PIECE)}});
     }
-    struct str name = str_c(v->from_name), subject = str_c(v->subject);
+    struct str name = str_c(v->from_name), about = str_c(v->subject);
     ipc_send(s->queue, &(struct ipc_msg){.type = IPC_prepared,
                                          .prepared = {.lease = s->lease, .ok = ok, .attachments = (uint32_t)v->n_parts, .name = str_slice(name, 0, name.n < 256 ? name.n : 256),
-                                                      .subject = str_slice(subject, 0, subject.n < 1024 ? subject.n : 1024)}});
+                                                      .subject = str_slice(about, 0, about.n < 1024 ? about.n : 1024)}});
     rest_sealer_free(sealer);
     explicit_bzero(view_key, sizeof view_key);
     buf_wipe(&clear);

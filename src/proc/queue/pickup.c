@@ -59,6 +59,7 @@ void envelope_keep(void *kept, const struct store_envelope *e)
     k->e.sender_name = hold(e->sender_name, k->sender_name, sizeof k->sender_name);
     k->e.sealed_key = hold(e->sealed_key, k->sealed_key, sizeof k->sealed_key);
     k->e.thread = hold(e->thread, k->thread, sizeof k->thread);
+    k->e.subject = hold(e->subject, k->subject, sizeof k->subject);
 }
 
 void envelope_keep_waiting(void *kept, const struct store_envelope *e)
@@ -130,7 +131,7 @@ void pickup_piece(struct job *j, struct str octets)
 static void on_retry(void *arg)
 {
     struct job *j = arg;
-    pickup_prepared(j, true, j->attachments, j->name, STR(""));
+    pickup_prepared(j, true, j->attachments, j->name, j->subject);
 }
 
 static void on_made(void *arg, enum store_result result)
@@ -189,7 +190,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address), .sender = str_c(sender), .sender_name = j->name,
                                .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)c->portal.level, .state = ENVELOPE_WAITING,
                                .sealed = c->portal.level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
-                               .notice_due_ms = it->r.last_ms, .notice_kind = NOTICE_NEW};
+                               .notice_due_ms = it->r.last_ms, .notice_kind = NOTICE_NEW, .subject = c->portal.subject ? j->subject : STR("")};
     join_thread(q, j, &e, thread);
     store_put_envelope(q->store, &e);
     envelope_event(q, e.envelope, EVENT_MADE, STR(""), "");
@@ -215,14 +216,13 @@ void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str na
 {
     struct queue *q = j->queue;
     uint64_t quota = (uint64_t)child_conf(q->child)->portal.quota;
-    (void)subject;
     j->saving = true;
     if (!ok) {
         hold_items(j, REASON_POISON);
         return;
     }
     if (name.p != j->name.p) {
-        must(arena_copy(&j->arena, name, &j->name) == 0);
+        must(arena_copy(&j->arena, name, &j->name) == 0 && arena_copy(&j->arena, subject, &j->subject) == 0);
     }
     j->attachments = attachments;
     bool fits = store_envelope_octets(q->store) + j->message.size <= quota;
@@ -273,7 +273,7 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
                                                           .sender_name = e->sender_name, .made_ms = e->made_ms, .expires_ms = e->expires_ms, .attachments = e->attachments,
                                                           .octets = e->octets, .link = str_c(link), .code = str_c(code), .phrase = str_c(texts[0]),
                                                           .language = language.n > 0 ? language : str_slice(str_c(texts[1]), 0, strlen(texts[1]) < 16 ? strlen(texts[1]) : 16),
-                                                          .thread = e->thread, .words = str_c(words)}});
+                                                          .thread = e->thread, .subject = e->subject, .words = str_c(words)}});
     return true;
 }
 

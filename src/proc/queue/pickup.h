@@ -13,7 +13,7 @@ struct job;
 /* A row of the store that outlives its walk. */
 struct kept_envelope {
     struct store_envelope e; /* strings below */
-    char address[512], sender[512], sender_name[256], sealed_key[ENVELOPE_WRAPPED_MAX], thread[64];
+    char address[512], sender[512], sender_name[256], sealed_key[ENVELOPE_WRAPPED_MAX], thread[64], subject[1024];
     bool found;
 };
 /* A store_envelope_fn: keeps the first row. */

@@ -142,7 +142,7 @@ struct job {
     char refusal[480];            /* the answer to the client that waits, "": none */
     struct buf prepared;          /* what readers will see of it, sealed */
     uint32_t attachments;
-    struct str name;              /* of its author */
+    struct str name, subject;     /* of its author; of it */
     const char *copies[8];        /* who got one already */
     size_t n_copies;
     struct store_attempt *attempts[64];

@@ -32,27 +32,6 @@ static int decode_q(struct str text, struct buf *out)
     return r;
 }
 
-/* Appends text without its flags; true when there was one. */
-static bool without_flags(const struct conf *c, struct str text, struct buf *out)
-{
-    struct flag_found f;
-    bool any = false;
-    size_t at = 0;
-    while (flags_next(text, at, c->flags.words.v, c->flags.words.n, false, &f)) {
-        if (!f.exact && c->flags.near_miss != CONF_NEAR_PROTECT) {
-            (void)!buf_add(out, str_slice(text, at, f.at + f.n));
-        } else {
-            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
-            (void)!buf_add(out, str_slice(text, at, f.at));
-            f.n += doubled; /* of two blanks that are neighbours now, one goes */
-            any = true;
-        }
-        at = f.at + f.n;
-    }
-    (void)!buf_add(out, str_slice(text, at, text.n));
-    return any;
-}
-
 /* An RFC 2047 word at the front of s: =?charset?B?text?= */
 static bool encoded_word(struct str s, struct str *ret_whole, struct str *ret_charset, char *ret_encoding, struct str *ret_text)
 {
@@ -73,7 +52,7 @@ static void put_word(const struct conf *c, struct str whole, struct str charset,
 {
     struct buf octets = BUF_INIT(SUBJECT_MAX), cut = BUF_INIT(SUBJECT_MAX);
     int r = encoding == 'b' ? base64_read(text, &octets) : decode_q(text, &octets);
-    if (r == 0 && without_flags(c, buf_str(&octets), &cut)) {
+    if (r == 0 && flags_take_out(c, buf_str(&octets), &cut)) {
         if (buf_len(&cut) > 0) {
             (void)!buf_printf(out, "=?" STR_FMT "?B?", STR_ARG(charset));
             (void)!base64_write(buf_str(&cut), 0, out);
@@ -89,7 +68,7 @@ static void put_word(const struct conf *c, struct str whole, struct str charset,
 static void put_subject(const struct conf *c, struct str value, struct buf *out)
 {
     struct buf plain = BUF_INIT(SUBJECT_MAX);
-    (void)without_flags(c, value, &plain);
+    (void)flags_take_out(c, value, &plain);
     struct str v = buf_str(&plain);
     for (size_t at = 0; at < v.n;) {
         struct str whole, charset, text;

@@ -169,7 +169,7 @@ static void go_mail(struct request *r, struct str rest, bool post)
 /* A form of somebody with a pass: from a page that we made for him. */
 static bool needs_csrf(struct str name)
 {
-    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("compose"));
+    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase"));
 }
 
 static void route(struct request *r, bool post)
