@@ -30,9 +30,9 @@ STORIES = [
     ('nurse@inside.test', 'doctor@danewrong.test', 'waiting', 'dane-mismatch', 'DANE: another key than published'),
     ('nurse@inside.test', 'doctor@stsgood.insecure.test', 'delivered', 'sent', 'MTA-STS enforced, server in the policy'),
     ('nurse@inside.test', 'doctor@stsmx.insecure.test', 'waiting', 'mx-not-in-policy', 'MTA-STS enforced, server not in it'),
-    ('nurse@inside.test', 'flag@good.test', 'held', 'held', 'flag [secure]: never by transport alone'),
+    ('nurse@inside.test', 'flag@good.test', 'waits in the portal', 'pickup', 'flag [secure]: never by transport alone'),
     ('nurse@inside.test', 'data@good.test', 'delivered', 'sent', 'health data, a secure connection'),
-    ('nurse@inside.test', 'data@nocrypt.test', 'held', 'held', 'health data, no encryption: down the ladder'),
+    ('nurse@inside.test', 'data@nocrypt.test', 'waits in the portal', 'pickup', 'health data, no encryption: down the ladder'),
     ('stranger@postfix.test', 'away@inside.test', 'delivered', 'sent', 'a forward: over a secure connection'),
     ('nurse@inside.test', 'nobody@reject.test', 'returned', 'rejected', 'no such person: bounce to the sender'),
     ('nurse@inside.test', 'nobody@null.test', 'returned', 'null-mx', 'takes no mail (null MX): bounce'),
@@ -46,7 +46,7 @@ TEXTS = {'data@good.test': HEALTH, 'data@nocrypt.test': HEALTH}
 RULES = f'''
 inspection {{ packs {os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'packs')}; }}
 content "health data" {{ pack hipaa; mode enforce; }}
-ladder "default" {{ channels tls:15m hold; }}
+portal {{ url https://gateway.test; from secure@inside.test; address 127.0.2.1:443; pages {os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'pages')}; }}
 forward "away@inside.test" {{ to colleague@good.test; }}
 '''
 
@@ -98,7 +98,7 @@ def settled(lab, ids):
     """True when every message was tried once."""
     for message_id in ids:
         report = lab.report(message_id)
-        if not report['attempts'] and report['recipients'][0]['state'] not in ('returned', 'delivered', 'held'):
+        if not report['attempts'] and report['recipients'][0]['state'] not in ('returned', 'delivered', 'held', 'waits in the portal'):
             return False
     return True
 
@@ -147,11 +147,23 @@ def witnesses(lab):
     return good
 
 
+def notice(lab):
+    """The link that a recipient got: it can be opened in a browser that knows the name (docs/portal.md)."""
+    mails = lambda: [m for m in lab.messages('good.test') if 'flag@good.test' in m['rcpts'] and '/p/' in m['data']]
+    found = lab.wait_for(mails, 20)
+    link = re.search(r'https://gateway\.test/p/[a-z2-9]+', found[0]['data']) if found else None
+    print(f"\nThe flagged mail waits in the portal; its notice says: {link.group(0) if link else 'NOTHING CAME'}"
+          + ('' if '--keep' in sys.argv else '   (./demo --keep leaves it up to be opened)'))
+    return link is not None
+
+
 def keep(lab):
     print('\nThe world stays up until Ctrl-C. From another terminal:')
     print(f'  {lab.path("bin", "postern")} -c {lab.path("postern.conf")} status')
     print(f'  sudo nsenter --target $(pgrep -f -n "lab/demo.py build --keep") --net --mount sh')
     print(f'  ... and in that shell: swaks, telnet {GATEWAY} 25, or postern explain nurse@inside.test bank@expired.test')
+    print(f'  The portal, in that shell: chromium --no-sandbox --ignore-certificate-errors --host-resolver-rules="MAP gateway.test {GATEWAY}" LINK')
+    print(f'  (the code it asks for comes to {lab.path("log", "good.test.jsonl")})')
     sys.stdout.flush()
     try:
         signal.pause()
@@ -169,6 +181,7 @@ def main():
         lab.start_gateway(lab.config(first_retry='60s', extra=RULES))
         ids, good = story(lab)
         good = witnesses(lab) and good
+        good = notice(lab) and good
         cli = f'{lab.path("bin", "postern")} -c {lab.path("postern.conf")}'
         print('\nOne message in full (postern message ID):\n')
         print(lab.postern('message', ids[[rcpt for _, rcpt, *_ in STORIES].index('data@good.test')]).stdout)
