@@ -163,7 +163,7 @@ def keep(lab):
     print(f'  sudo nsenter --target $(pgrep -f -n "lab/demo.py build --keep") --net --mount sh')
     print(f'  ... and in that shell: swaks, telnet {GATEWAY} 25, or postern explain nurse@inside.test bank@expired.test')
     print(f'  The portal, in that shell: chromium --no-sandbox --ignore-certificate-errors --host-resolver-rules="MAP gateway.test {GATEWAY}" LINK')
-    print(f'  (the code it asks for comes to {lab.path("log", "good.test.jsonl")})')
+    print(f'  (the code it asks for comes to {lab.path("records", "good.test")})')
     sys.stdout.flush()
     try:
         signal.pause()
