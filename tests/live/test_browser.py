@@ -2,8 +2,10 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
+import urllib.parse
 
 import pytest
 from conftest import GATEWAY_ADDRESS, TOP
@@ -119,17 +121,31 @@ def test_with_the_keyboard_alone(gateway, browser):
     browser(end=1)
 
 
-@pytest.mark.skipif(not shutil.which('lynx'), reason='lynx is not here')
-def test_in_lynx(gateway):
+@pytest.mark.skipif(not shutil.which('lynx'), reason='lynx is not here (tools/packages)')
+def test_in_a_text_browser(gateway):
+    """lynx opens, reads and answers; what it posts are the forms' own fields."""
     send_secure(gateway, 'lynx@good.test', sender='lynxed@inside.test')
     notice = wait_mail(gateway, 'lynx@good.test', 'secure message')
-    config = gateway.lab.path('lynx.cfg')
+    config, hosts, jar = (gateway.lab.path(name) for name in ('lynx.cfg', 'hosts', 'lynx.cookies'))
     with open(config, 'w') as out:
-        out.write('FORCE_SSL_PROMPT:YES\nACCEPT_ALL_COOKIES:TRUE\nPERSISTENT_COOKIES:TRUE\n')
-    hosts = gateway.lab.path('hosts')
+        out.write('FORCE_SSL_PROMPT:YES\nACCEPT_ALL_COOKIES:TRUE\nPERSISTENT_COOKIES:TRUE\nCHARACTER_SET:utf-8\n')
     with open(hosts, 'w') as out:
         out.write(f'127.0.0.1 localhost\n{GATEWAY_ADDRESS} gateway.test\n')
-    # what lynx shows of the pages, by a proxy-less run in a mount namespace with our own hosts file
-    shown = subprocess.run(['unshare', '--mount', 'sh', '-c', f'mount --bind {hosts} /etc/hosts && SSL_CERT_FILE={gateway.lab.path("ca", "ca.pem")} lynx -cfg={config} -display_charset=utf-8 -dump -nolist https://gateway.test' + link_of(notice)],
-                           capture_output=True, text=True, timeout=30)
-    assert 'Send me the code' in shown.stdout and 'A secure message' in shown.stdout, shown
+
+    def lynx(path, fields=None, source=False):
+        words = f'lynx -cfg={config} -display_charset=utf-8 -cookie_file={jar} -cookie_save_file={jar} {"-source" if source else "-dump -nolist"} {"-post_data" if fields else ""} https://gateway.test{path}'
+        shown = subprocess.run(['unshare', '--mount', 'sh', '-c', f'mount --bind {hosts} /etc/hosts && SSL_CERT_FILE={gateway.lab.path("ca", "ca.pem")} {words}'],
+                               input=(urllib.parse.urlencode(fields) + '\n---\n') if fields else None, capture_output=True, text=True, timeout=30, errors='replace')
+        return shown.stdout
+    link = link_of(notice)
+    first = lynx(link)
+    assert 'Send me the code' in first and 'A secure message' in first, first
+    assert 'same two words' in lynx(link, {'go': '1'})
+    code = code_of(wait_mail(gateway, 'lynx@good.test', 'Your code'))
+    read = lynx('/code', {'code': code})
+    assert 'The results are fine.' in read and 'days left' in read, read
+    mail = re.search(r'href="(/mail/[0-9A-Z]+)"', lynx('/list', source=True)).group(1)
+    form = lynx(mail + '/answer', source=True)
+    csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', form).group(1)
+    assert 'was taken' in lynx(mail + '/answer', {'csrf': csrf, 'subject': 'Re: from lynx', 'words': 'read in a terminal', 'do': 'send'})
+    assert 'read in a terminal' in inside_mail(gateway, 'lynxed@inside.test', 'from lynx').get_body(('plain',)).get_content()
