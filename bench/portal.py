@@ -57,7 +57,7 @@ def run(lab):
         out.write(f'''daemon off; pid {lab.path("nginx.pid")}; error_log stderr; worker_processes 1; events {{ worker_connections 2000; }} user root;
 http {{ access_log off; server {{ listen 127.0.2.9:443 ssl; listen 127.0.2.9:8080; root {lab.path("www")}; keepalive_requests 1000000;
 ssl_certificate {lab.path("ca", "gateway.test.pem")}; ssl_certificate_key {lab.path("ca", "gateway.test.key")}; }} }}''')
-    nginx = subprocess.Popen(['nginx', '-c', lab.path('nginx.conf')], stderr=subprocess.DEVNULL)
+    nginx = subprocess.Popen([os.path.join(lab.root, 'usr/sbin/nginx'), '-c', lab.path('nginx.conf')], stderr=subprocess.DEVNULL)
     time.sleep(1)
     print(f'page of {size} octets, {SECONDS} s each, one web process, ab on the same two cores')
     for scheme, port, ng in (('http', 8080, 'http://127.0.2.9:8080'), ('https', 443, 'https://127.0.2.9')):

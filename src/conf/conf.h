@@ -55,6 +55,7 @@ struct conf_rule {
     int secure_from;           /* enum conf_secure_from */
     const char *ladder;        /* name, NULL: not said */
     int direction, flag, protect, action, mode, final; /* rule only, from here on */
+    int pickup_level; /* of the portal: 0 not said, else 1 + level */
     struct conf_words content, unread, attachments, clients, logins;
     int64_t size_over, ask_time;
     int as_is;

@@ -194,6 +194,9 @@ const struct conf_key conf_schema[] = {
     CHOICE("rule", "action", IN_RULE(action), "pass", "pass reject bounce hold ask",
            "reject: refused while the client still waits, where that is possible, else sent back; bounce: sent back; hold: kept until "
            "somebody releases it (postern queue release); ask: kept, and the sender is asked by mail what to do."),
+    CHOICE("rule", "pickup-level", IN_RULE(pickup_level), "default", "default 0 1 2 3",
+           "How sure it must be who opens the mail if it goes to the portal; the highest of all rules that match counts, and never less than the "
+           "portal's level."),
     CHOICE("rule", "as-is", IN_RULE(as_is), "no", "no yes",
            "yes: a sender who is asked may also send it as it is, with one of two reasons, which is recorded; not where a flag or a "
            "group escalated it."),

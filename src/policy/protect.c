@@ -320,6 +320,9 @@ static void rule_words(const struct conf_rule *r, char *dst, size_t size)
     if (r->ladder) {
         (void)!buf_printf(&b, " ladder %s", r->ladder);
     }
+    if (r->pickup_level) {
+        (void)!buf_printf(&b, " pickup-level %d", r->pickup_level - 1);
+    }
     if (r->tag || r->notify || r->copy_to) {
         (void)!buf_printf(&b, "%s%s%s", r->tag ? " tag" : "", r->notify ? " notify" : "", r->copy_to ? " copy" : "");
     }
@@ -343,6 +346,7 @@ static void take_rule(const struct conf_rule *r, struct protection *p, const cha
     }
     act(p, action_of(r->action), r->text);
     *ladder = *ladder ? *ladder : r->ladder;
+    p->pickup_level = r->pickup_level > p->pickup_level ? r->pickup_level : p->pickup_level;
     add_name(p->tags, &p->n_tags, r->tag);
     add_name(p->notify, &p->n_notify, r->notify);
     add_name(p->copy_to, &p->n_copy_to, r->copy_to);
@@ -357,7 +361,7 @@ static bool is_rule(const struct conf_rule *r)
 /* Only rules that say more than rules_route() hears are worth a line. */
 static bool says_something(const struct conf_rule *r)
 {
-    return protect_rule_is_conditional(r) || r->protect || r->action || r->ladder || r->tag || r->notify || r->copy_to;
+    return protect_rule_is_conditional(r) || r->protect || r->action || r->ladder || r->pickup_level || r->tag || r->notify || r->copy_to;
 }
 
 static void take_rules(const struct conf *c, const struct protect_mail *m, struct protection *p, const char **ladder)
@@ -459,7 +463,7 @@ bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m
 void protect_record_of(const struct protection *p, struct protect_record *ret)
 {
     struct buf tags = BUF_INIT(sizeof ret->tags - 1);
-    *ret = (struct protect_record){.demand = p->demand, .counts = p->counts, .force = p->force, .remove_flags = p->remove_flags, .words = str_c(p->words)};
+    *ret = (struct protect_record){.demand = p->demand, .counts = p->counts, .force = p->force, .remove_flags = p->remove_flags, .pickup_level = p->pickup_level, .words = str_c(p->words)};
     str_copy_cut(str_c(p->ladder), ret->ladder, sizeof ret->ladder);
     for (size_t i = 0; i < p->n_tags; i++) {
         (void)!buf_printf(&tags, "%s%s", i ? ", " : "", p->tags[i]);
@@ -473,16 +477,17 @@ int protect_record_write(const struct protect_record *r, struct buf *out)
     if (!r->back[0] && !r->thread[0] && r->demand == DEMAND_NONE && r->force == FORCE_NONE && !r->tags[0] && !r->remove_flags && r->words.n == 0) {
         return 0;
     }
-    return buf_printf(out, "%u %u %u %u %u %u %lld\t%s\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
-                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->ladder, r->tags, r->back, r->thread,
+    return buf_printf(out, "%u %u %u %u %u %u %lld %d\t%s\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
+                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->pickup_level, r->ladder, r->tags, r->back, r->thread,
                       STR_ARG(r->words));
 }
 
 void protect_record_read(struct str text, struct protect_record *ret)
 {
     struct str line, numbers, ladder, tags = STR(""), back = STR(""), one;
-    uint64_t n[7] = {0};
-    static const uint64_t most[7] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX};
+    uint64_t n[8] = {0};
+    static const uint64_t most[8] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX, 4};
+    enum { BEFORE_LEVELS = 7 }; /* records of earlier versions end there */
     *ret = (struct protect_record){.counts = COUNTS_CERT};
     if (text.n == 0) {
         return;
@@ -494,12 +499,15 @@ void protect_record_read(struct str text, struct protect_record *ret)
     (void)str_split(&line, '\t', &tags);
     (void)str_split(&line, '\t', &back);
     for (size_t i = 0; i < ARRAY_LEN(n); i++) {
+        if (i == BEFORE_LEVELS && !numbers.p) {
+            break;
+        }
         if (!str_split(&numbers, ' ', &one) || str_to_u64(one, most[i], &n[i]) < 0) {
             return;
         }
     }
     *ret = (struct protect_record){.demand = (enum demand)n[0], .counts = (enum counts)n[1], .force = (enum force)n[2], .remove_flags = n[3] != 0,
-                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .asked_until_ms = (int64_t)n[6], .words = text};
+                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .asked_until_ms = (int64_t)n[6], .pickup_level = (int)n[7], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
     str_copy_cut(back, ret->back, sizeof ret->back);

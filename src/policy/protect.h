@@ -35,6 +35,7 @@ struct protection {
     bool may_send_as_is;      /* a sender who is asked */
     int64_t ask_ms;           /* how long he has */
     const char *ladder;       /* name */
+    int pickup_level;         /* of the portal, if it goes there: 0 not said, else 1 + level */
     bool remove_flags;        /* take them out of the subject */
     const char *tags[PROTECT_LIST_MAX], *notify[PROTECT_LIST_MAX], *copy_to[PROTECT_LIST_MAX];
     size_t n_tags, n_notify, n_copy_to;
@@ -60,6 +61,7 @@ struct protect_record {
     bool asked, may_send_as_is;        /* its sender is asked what to do... */
     int64_t asked_until_ms;            /* ...until then */
     unsigned rung;                     /* of the ladder it stands on */
+    int pickup_level;                  /* as in struct protection */
     char ladder[PROTECT_NAME_MAX], tags[256];
     char back[256];                    /* a forward: the inside address that gets it when it cannot go securely; "": none */
     char thread[24];                   /* the conversation it belongs to, "": none */

@@ -22,6 +22,7 @@ from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context
 PORTAL = f'''
 portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; redirect-address {GATEWAY_ADDRESS}:80; from secure@inside.test; pages {TOP}/pages; contact "Phone 01 234"; }}
 flags {{ }}
+rule "by hand" {{ header "X-Level: two"; pickup-level 2; }}
 inspection {{ packs {TOP}/packs; wait 20s; }}
 monitor {{ probe no; }}
 '''
@@ -751,6 +752,14 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     time.sleep(1)
     assert len([m for m in mails_to(gateway, 'sealed@good.test') if m['subject'] == 'Your code']) == 1  # and a lost notice is a lost mail
     assert gateway.state(number)['state'] == 'waits in the portal'
+
+
+def test_a_rule_raises_the_level(gateway):
+    restarted(gateway)
+    number = send_secure(gateway, 'raised@good.test', headers={'X-Level': 'two'})
+    wait_mail(gateway, 'raised@good.test', 'secure message')
+    assert of(gateway, 'raised@good.test')['level'] == 2
+    assert 'pickup-level 2' in ' '.join(gateway.state(number)['protection']['because'])
 
 
 def test_the_link_alone_and_no_ordinary_answers(gateway):

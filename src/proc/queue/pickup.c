@@ -186,10 +186,13 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     }
     small_letters(it->r.forward_path, address, sizeof address);
     small_letters(j->message.reverse_path, sender, sizeof sender);
+    struct protect_record record;
+    protection_record(&it->r, &record);
+    int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
     struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address), .sender = str_c(sender), .sender_name = j->name,
-                               .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)c->portal.level, .state = ENVELOPE_WAITING,
-                               .sealed = c->portal.level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
+                               .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .state = ENVELOPE_WAITING,
+                               .sealed = level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
                                .notice_due_ms = it->r.last_ms, .notice_kind = NOTICE_NEW, .subject = c->portal.subject ? j->subject : STR("")};
     join_thread(q, j, &e, thread);
     store_put_envelope(q->store, &e);
