@@ -20,7 +20,7 @@ struct http {
     void *owner;
     struct watch *watch;
     struct timer *timer;
-    size_t connections;
+    size_t connections, calls;
     bool again; /* something was answered: run once more */
 };
 
@@ -170,6 +170,7 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
 {
     struct http_call *c = err_calloc(1, sizeof *c);
     *con_cls = c;
+    h->calls++;
     c->http = h;
     c->connection = connection;
     c->method = err_strdup(method);
@@ -248,6 +249,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (!c) {
         return;
     }
+    h->calls--;
     h->events->on_free(h->owner, c);
     if (c->post) {
         (void)MHD_destroy_post_processor(c->post);
@@ -315,6 +317,11 @@ void http_add(struct http *h, int fd, const struct endpoint *peer)
 size_t http_connections(const struct http *h)
 {
     return h->connections;
+}
+
+size_t http_calls(const struct http *h)
+{
+    return h->calls;
 }
 
 const char *http_method(const struct http_call *c)

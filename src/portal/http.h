@@ -36,6 +36,8 @@ struct http *http_new(struct loop *l, const struct http_limits *limits, const st
 /* Takes fd. */
 void http_add(struct http *h, int fd, const struct endpoint *peer);
 size_t http_connections(const struct http *h);
+/* Requests whose answer has not been sent to its end. */
+size_t http_calls(const struct http *h);
 
 /* --- a request ------------------------------------------------------------------------------------------------------------ */
 

@@ -139,7 +139,9 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
                          "a recipient without its message", NULL, true);
     r = r < 0 ? r : each(&l, "SELECT id FROM message m WHERE NOT EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id)",
                          "a message without recipients", NULL, true);
-    r = r < 0 ? r : each(&l, "SELECT DISTINCT r.id FROM recipient r JOIN message m ON m.id=r.id WHERE r.state IN (0,1) AND m.spool='' AND "
+    r = r < 0 ? r : each(&l, "SELECT envelope FROM envelope e WHERE state IN (0,1) AND (length(sealed_key)=0 OR NOT EXISTS (SELECT 1 FROM view v WHERE v.id=e.id))",
+                         "mail in the portal that nobody can open, envelope", NULL, true);
+    r = r < 0 ? r : each(&l, "SELECT DISTINCT r.id FROM recipient r JOIN message m ON m.id=r.id WHERE r.state IN (0,1,6) AND m.spool='' AND "
                              "NOT EXISTS (SELECT 1 FROM body b WHERE b.id=r.id)", "a message under way has no body", NULL, true);
     r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
                          NULL, false);

@@ -678,6 +678,20 @@ def test_it_lives_on_after_a_restart(gateway):
     assert 'The results are fine.' in visitor.get(page.path).text
 
 
+def test_a_reload_cuts_nothing_off(gateway):
+    big = os.urandom(6 * 1024 * 1024)
+    visitor, page, _, _ = opened(gateway, 'reload@good.test', attachments=[('big.bin', big)])
+    before = gateway.pids()['web-0']
+    sock = raw_https(gateway)
+    sock.sendall(f'GET {page.path}/part/1 HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\nCookie: __Host-pass={visitor.cookies["__Host-pass"]}\r\n\r\n'.encode())
+    answer = http.client.HTTPResponse(sock)
+    answer.begin()
+    assert gateway.lab.postern('reload').returncode == 0
+    assert answer.read() == big
+    assert gateway.lab.wait_for(lambda: gateway.pids().get('web-0') not in (None, 0, before), 20)
+    assert gateway.lab.wait_for(lambda: visitor.get(page.path).status == 200, 10)
+
+
 def test_reminders_and_the_end(gateway):
     visitor, page, number, _ = opened(gateway, 'ends@good.test', sender='tells@inside.test')
     unread = send_secure(gateway, 'unread@good.test', sender='tells@inside.test')
@@ -843,6 +857,11 @@ def test_killed_in_the_middle(gateway):
     gateway.lab.wait_for(lambda: gateway.lab.postern('envelope', 'list').returncode == 0, 20)
     assert of(gateway, 'killed@good.test')['state'] == 'recalled'
     assert gateway.lab.wait_for(lambda: visitor.get(page.path).status == 410, 20)
+
+
+def test_the_store_is_whole(gateway):
+    checked = gateway.lab.postern('store', 'check')
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_slow_and_silent_clients_hold_up_nobody(gateway):

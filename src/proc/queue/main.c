@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/visits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,9 +290,7 @@ int main(int argc, char **argv)
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
     queue.notices = map_new(100000);
-    queue.visits = map_new(50000);
-    queue.budgets = map_new(200000);
-    queue.passes_used = map_new(100000);
+    visits_init(&queue);
     queue.domains = map_new(DESTINATIONS_MAX * 5);
     list_init(&queue.probings);
     list_init(&queue.writings);

@@ -15,12 +15,14 @@
 #include "seal/password.h"
 #include "seal/rest.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     VISITS_MAX = 50000,
     BUDGETS_MAX = 200000,
+    PASSES_MAX = 100000, /* in use */
     CODE_MS = 15 * 60 * 1000,
     TRIES = 5,
     HOUR_MS = 60 * 60 * 1000,
@@ -57,12 +59,24 @@ static const char *const reference_words[] = {
 
 /* --- how often ------------------------------------------------------------------------------------------------------- */
 
+/* An IPv6 network of one customer is a /64; the address itself else. */
+static void network_of(struct str address, char *dst, size_t size)
+{
+    struct in6_addr six;
+    str_copy_cut(address, dst, size);
+    if (inet_pton(AF_INET6, dst, &six) == 1) {
+        memset(six.s6_addr + 8, 0, 8);
+        (void)inet_ntop(AF_INET6, &six, dst, (socklen_t)size);
+    }
+}
+
 /* Takes one of `most` an hour; false: used up. */
 static bool budget_take(struct queue *q, const char *kind, struct str of, unsigned most)
 {
-    char key[600];
+    char key[600], who[512];
     int64_t now = clock_mono_ms();
-    snprintf(key, sizeof key, "%s " STR_FMT, kind, STR_ARG(of));
+    network_of(of, who, sizeof who);
+    snprintf(key, sizeof key, "%s %s", kind, who);
     struct budget *b = map_get(q->budgets, str_c(key));
     if (!b) {
         b = err_calloc(1, sizeof *b);
@@ -81,11 +95,42 @@ static bool budget_take(struct queue *q, const char *kind, struct str of, unsign
     return b->used < most ? ++b->used, true : false;
 }
 
+/* When a pass was last used: of this process's life only; the store has when it ends in any case. */
+struct used {
+    unsigned char hash[ENVELOPE_HASH];
+    int64_t mono_ms;
+};
+
+/* Passes that nobody used for so long that they are over. */
+static void forget_idle(struct queue *q)
+{
+    struct used *old[256];
+    size_t cursor = 0, n = 0;
+    struct str key;
+    void *value;
+    while (n < ARRAY_LEN(old) && map_next(q->passes_used, &cursor, &key, &value)) {
+        struct used *u = value;
+        if (clock_mono_ms() - u->mono_ms > child_conf(q->child)->portal.idle) {
+            old[n++] = u;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        visits_forget(q, str_from((const char *)old[i]->hash, ENVELOPE_HASH));
+    }
+}
+
 static void forget_visit(struct queue *q, struct visit *v)
 {
     map_take(q->visits, str_from((const char *)v->browser, ENVELOPE_HASH));
     explicit_bzero(v, sizeof *v);
     free(v);
+}
+
+void visits_init(struct queue *q)
+{
+    q->visits = map_new(VISITS_MAX);
+    q->budgets = map_new(BUDGETS_MAX);
+    q->passes_used = map_new(PASSES_MAX);
 }
 
 void visits_tick(struct queue *q)
@@ -117,6 +162,7 @@ void visits_tick(struct queue *q)
         free(done[i]->key);
         free(done[i]);
     }
+    forget_idle(q);
 }
 
 /* --- codes ------------------------------------------------------------------------------------------------------------ */
@@ -315,12 +361,6 @@ static void keep_pass(void *arg, const struct store_pass *p)
     k->p.hash = str_from((const char *)k->hash, ENVELOPE_HASH);
 }
 
-/* When a pass was last used: of this process's life only; the store has when it ends in any case. */
-struct used {
-    unsigned char hash[ENVELOPE_HASH];
-    int64_t mono_ms;
-};
-
 static bool is_idle(struct queue *q, const struct kept_pass *p)
 {
     int64_t now = clock_mono_ms();
@@ -341,8 +381,8 @@ static bool is_idle(struct queue *q, const struct kept_pass *p)
 
 void visits_forget(struct queue *q, struct str hash)
 {
-    free(map_take(q->passes_used, hash));
     store_drop_pass(q->store, hash);
+    free(map_take(q->passes_used, hash)); /* hash may be a view of it: last */
 }
 
 bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)

@@ -12,6 +12,7 @@ struct kept_pass {
     bool found;
 };
 
+void visits_init(struct queue *q);
 /* Forgets what is too old. */
 void visits_tick(struct queue *q);
 /* PORTAL_SEND_CODE: words of at least 64 octets. */

@@ -259,20 +259,10 @@ static void submit(struct session *s, struct incoming *m)
     s->submitted = true;
 }
 
-/* The file may have held a longer message before: nothing of that may follow ours. */
-static int make_durable(int fd)
-{
-    off_t end = lseek(fd, 0, SEEK_CUR), whole = lseek(fd, 0, SEEK_END);
-    if (end < 0 || whole < 0 || (whole > end && ftruncate(fd, end) < 0)) {
-        return -errno;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
 /* Everything is sealed and where it belongs: make it durable, hand it over. */
 static void finish(struct session *s, struct incoming *m)
 {
-    int r = m->spool >= 0 && !m->failed_other ? make_durable(m->spool) : 0;
+    int r = m->spool >= 0 && !m->failed_other ? file_make_durable(m->spool) : 0;
     if (r < 0) {
         fail(m, r);
     }

@@ -8,6 +8,7 @@
  * With a new configuration (or new certificates or templates) it asks to be replaced: it accepts nothing more, ends what is
  * under way, and posternd starts a fresh one. Passes are in the store: nobody notices.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "mime/view.h"
 #include "proc/web/web.h"
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, REQUESTS_MAX = 100000, LEAVE_MS = 3000, IDLE_S = 60, CONNECTIONS = 5000, CONNECTIONS_OF_ADDRESS = 100, PROXY_CONNECTIONS = 4000 };
+enum { ACCEPTS_PER_TURN = 32, REQUESTS_MAX = 100000, LEAVE_MS = 5000, LOOK_MS = 50, IDLE_S = 60, CONNECTIONS = 5000, CONNECTIONS_OF_ADDRESS = 100, PROXY_CONNECTIONS = 4000 };
 
 /* --- people come in -------------------------------------------------------------------------------------------------------- */
 
@@ -174,20 +175,29 @@ static void on_start(void *owner, struct child *c)
     watch_listeners(owner, true);
 }
 
-static void on_left(void *arg)
+/* What is being sent goes on for a while; new people wait in the sockets' queues for the next one of us. */
+static void look_if_idle(void *arg)
 {
     struct web *w = arg;
-    visitors_close(w);
-    child_exit(w->child);
+    size_t calls = 0;
+    for (size_t i = 0; i < ARRAY_LEN(w->entrances); i++) {
+        calls += w->entrances[i].http ? http_calls(w->entrances[i].http) : 0;
+    }
+    if (calls == 0 || clock_mono_ms() >= w->leave_by_ms) {
+        visitors_close(w);
+        child_exit(w->child);
+    } else {
+        timer_start(w->leave_timer, LOOK_MS);
+    }
 }
 
 static void leave(struct web *w)
 {
-    if (!w->leaving) {
-        w->leaving = true;
+    if (!w->leave_timer) {
+        w->leave_by_ms = clock_mono_ms() + LEAVE_MS;
+        w->leave_timer = timer_new(child_loop(w->child), look_if_idle, w);
         watch_listeners(w, false);
-        struct timer *t = timer_new(child_loop(w->child), on_left, w);
-        timer_start(t, map_len(w->requests) > 0 ? LEAVE_MS : 1);
+        timer_start(w->leave_timer, 1);
     }
 }
 

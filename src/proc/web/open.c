@@ -178,6 +178,9 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     case PORTAL_OK:
         request_cookie(r, "pass", r->pass, -1);
         request_cookie(r, "browser", "", 0);
+        if (http_field(r->call, "remember").n > 0) {
+            request_cookie(r, "remember", r->remember, child_conf(r->web->child)->portal.remember / 1000);
+        }
         go_to_mail(r, a->envelope);
         break;
     case PORTAL_WRONG:
@@ -209,7 +212,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
 
 void open_code_post(struct request *r)
 {
-    char browser[COOKIE_TEXT], text[600], digits[16], remembered[COOKIE_TEXT];
+    char browser[COOKIE_TEXT], text[600], digits[16];
     unsigned char hash[32], pass[32], again[32];
     struct str code = http_field(r->call, "code"), agreed = http_field(r->call, "agreed");
     bool remember = http_field(r->call, "remember").n > 0;
@@ -224,12 +227,9 @@ void open_code_post(struct request *r)
     request_hash(browser, hash);
     request_random(r->pass);
     request_hash(r->pass, pass);
-    request_random(remembered);
-    request_hash(remembered, again);
+    request_random(r->remember);
+    request_hash(r->remember, again);
     r->has_pass = true;
-    if (remember && n == 8) {
-        request_cookie(r, "remember", remembered, child_conf(r->web->child)->portal.remember / 1000);
-    }
     if (agreed.n > 0) {
         str_copy_cut(agreed, text, sizeof text);
     } else {

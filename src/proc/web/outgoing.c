@@ -138,16 +138,6 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
     }
 }
 
-/* The file may have held a longer message before: nothing of that may follow ours. */
-static int make_durable(int fd)
-{
-    off_t end = lseek(fd, 0, SEEK_CUR), whole = lseek(fd, 0, SEEK_END);
-    if (end < 0 || whole < 0 || (whole > end && ftruncate(fd, end) < 0)) {
-        return -errno;
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
-
 bool outgoing_end(struct outgoing *o)
 {
     end_file(o);
@@ -156,7 +146,7 @@ bool outgoing_end(struct outgoing *o)
         o->failed = rest_seal_end(o->sealer, &o->sealed) < 0;
     }
     if (!o->failed && o->spool >= 0) {
-        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || make_durable(o->spool) < 0;
+        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || file_make_durable(o->spool) < 0;
         buf_reset(&o->sealed);
     } else {
         o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024; /* without a file no more fits */

@@ -56,7 +56,8 @@ struct web {
     struct map *requests; /* token -> request that waits for something */
     uint64_t next_token;
     unsigned id_count;
-    bool leaving;
+    struct timer *leave_timer; /* NULL: it does not leave */
+    int64_t leave_by_ms;
     uint64_t answered, refused, handshakes, handshakes_failed;
 };
 
@@ -72,7 +73,7 @@ struct request {
     uint64_t token;           /* of the question under way, 0: none */
     answer_fn on_answer;
     key_fn on_key;
-    char network[46], pass[COOKIE_TEXT], link[64];
+    char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], link[64];
     bool has_pass;
     size_t language;
     /* what came */
