@@ -20,6 +20,7 @@ enum portal_verb {
     PORTAL_SENT,          /* envelopes of a sender */
     PORTAL_EVENTS,        /* of an envelope of his */
     PORTAL_ACT,           /* number: enum portal_act, text: its argument */
+    PORTAL_EXPLAIN,       /* text: addresses; number 1: by the portal in any case. Rows of fates */
     PORTAL_ASK_AGAIN,     /* a recipient of something that is over asks the sender to send it once more */
     PORTAL_VERB_END,
 };
@@ -38,6 +39,9 @@ enum portal_result {
 };
 
 enum pass_kind { PASS_NONE, PASS_RECIPIENT, PASS_INSIDE, PASS_REMEMBERED, PASS_KIND_END };
+
+/* What would become of a mail to somebody, as far as it is known before it is read. */
+enum portal_fate { FATE_INSIDE, FATE_TLS, FATE_TLS_KNOWN, FATE_PORTAL, FATE_HELD, FATE_BACK, FATE_END };
 
 /* How a listening socket of the portal is meant. */
 enum portal_listen { PORTAL_HTTPS, PORTAL_REDIRECT, PORTAL_PROXY };

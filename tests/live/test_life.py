@@ -217,23 +217,27 @@ def test_stop_is_orderly(gateway):
     assert gateway.state(message_id)['state'] == 'waiting'
 
 
-def test_a_store_of_version_3_is_upgraded(gateway):
+@pytest.mark.parametrize('version', [4, 3])
+def test_an_earlier_store_is_upgraded(gateway, version):
     """What waited in it is delivered by the new version."""
     lab = gateway.lab
     waiting = gateway.send('x@dead.test', subject='of version 3')
     gateway.wait_reason(waiting, 'connect')
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
-    for name in ('inspection', 'secret', 'directory_group'):
+    for name in ('envelope', 'envelope_token', 'envelope_event', 'view', 'pass', 'person', 'thread', 'draft'):
         store.execute(f'DROP TABLE {name}')
-    store.execute('DROP INDEX recipient_held_notice')
-    store.execute('ALTER TABLE recipient DROP COLUMN protection')
-    store.execute('ALTER TABLE message DROP COLUMN certificate')
-    store.execute('PRAGMA user_version=3')
+    if version == 3:
+        for name in ('inspection', 'secret', 'directory_group'):
+            store.execute(f'DROP TABLE {name}')
+        store.execute('DROP INDEX recipient_held_notice')
+        store.execute('ALTER TABLE recipient DROP COLUMN protection')
+        store.execute('ALTER TABLE message DROP COLUMN certificate')
+    store.execute(f'PRAGMA user_version={version}')
     store.commit()
     store.close()
     lab.start_gateway()
-    assert 'event=store-upgraded from=3 to=4' in lab.log()
+    assert f'event=store-upgraded from={version} to=5' in lab.log()
     assert gateway.state(waiting)['state'] == 'waiting'
     gateway.wait_state(gateway.send('after@good.test'), 'delivered')
     assert lab.postern('store', 'check').returncode == 0

@@ -516,6 +516,39 @@ def test_senders_see_and_change(gateway):
     assert gateway.state(number)['state'] == 'deleted'
 
 
+def logged_in(gateway, name, address):
+    added = subprocess.run([os.path.join(gateway.lab.path('bin'), 'postern'), '-c', gateway.lab.path('postern.conf'), 'user', 'add', name, '--addresses', address],
+                           input='correct horse battery\ncorrect horse battery\n', text=True, capture_output=True)
+    assert added.returncode == 0, added.stderr
+    visitor = Visitor(gateway, source=INSIDE)
+    assert visitor.post('/login', name=name, password='correct horse battery').status == 200
+    return visitor
+
+
+def test_writing_in_the_portal(gateway):
+    writer = logged_in(gateway, 'writers', 'writer@inside.test')
+    form = writer.get('/compose')
+    fields = {'csrf': form.hidden('csrf'), 'to': 'Ann <ann@good.test>, bob@good.test, colleague@inside.test', 'subject': 'Plän\r\nBcc: x@evil.test', 'how': 'tls', 'words': 'first words'}
+    looked = writer.upload('/compose', dict(fields, do='look'))
+    assert looked.status == 200 and 'ann@good.test' in looked.text and 'stays inside' in looked.text and 'secure connection' in looked.text and 'first words' in looked.body.decode()
+    looked = writer.upload('/compose', dict(fields, how='portal', do='look'))
+    assert 'waits in the portal' in looked.text and not mails_to(gateway, 'ann@good.test')
+    sent = writer.upload('/compose', dict(fields, do='send'), [('p.bin', b'p' * 100000)])
+    assert 'was taken' in sent.text, sent.text
+    got = wait_mail(gateway, 'ann@good.test', 'Plän')
+    assert got['from'] == 'writer@inside.test' and got['bcc'] is None and next(got.iter_attachments()).get_payload(decode=True) == b'p' * 100000
+    assert inside_mail(gateway, 'colleague@inside.test', 'Plän')
+    assert 'was taken' in writer.upload('/compose', dict(fields, to='cleo@good.test', how='portal', do='send')).text
+    wait_mail(gateway, 'cleo@good.test', 'secure message')
+    assert not [m for m in mails_to(gateway, 'cleo@good.test') if 'Plän' in m['subject']]
+    mine = writer.get('/sent')
+    assert 'cleo@good.test' in mine.text
+    assert writer.upload('/compose', dict(fields, csrf='0' * 32, do='send')).status == 403
+    assert writer.upload('/compose', dict(fields, to='no address', do='send')).status == 400
+    reader, page, _, _ = opened(gateway, 'reader@good.test')
+    assert reader.get('/compose').path.endswith('/login') and reader.upload('/compose', dict(fields, do='send')).status == 403  # not for everybody
+
+
 def test_the_command_and_the_report(gateway):
     visitor, page, number, _ = opened(gateway, 'told@good.test')
     envelope = of(gateway, 'told@good.test')

@@ -13,13 +13,15 @@
 #include "proc/queue/visits.h"
 #include "seal/password.h"
 #include "seal/rest.h"
+#include "policy/ladder.h"
 #include "wire/id.h"
+#include "wire/mailboxes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 200, EVENTS_MAX = 500, PIECE = 128 * 1024 };
+enum { ROWS_MAX = 200, EVENTS_MAX = 500, FATES_MAX = 50, PIECE = 128 * 1024 };
 static const int64_t day_ms = 24LL * 60 * 60 * 1000, longest_days = 730;
 
 /* A question until its answer; web may be gone when the store is ready. */
@@ -511,6 +513,44 @@ static void leave(struct queue *q, struct ipc_channel *ch, const struct ipc_port
     answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
+/* --- before it is written ---------------------------------------------------------------------------------------------------------------- */
+
+static enum portal_fate fate_of(const struct queue *q, const struct protect_mail *mail, bool portal, struct protection *p)
+{
+    const struct conf *c = child_conf(q->child);
+    struct ladder_order l;
+    protect_decide(c, mail, p);
+    p->demand = portal && p->direction == DIRECTION_OUTBOUND ? DEMAND_ESCALATED : p->demand;
+    ladder_of(c, p->ladder, &l);
+    unsigned rung = ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED);
+    if (p->action == PROTECT_HOLD || p->action == PROTECT_CHOOSE) {
+        return FATE_HELD;
+    }
+    if (p->action != PROTECT_PASS || (p->demand != DEMAND_NONE && rung == l.n)) {
+        return FATE_BACK;
+    }
+    if (p->direction != DIRECTION_OUTBOUND) {
+        return FATE_INSIDE;
+    }
+    enum channel channel = p->demand == DEMAND_NONE ? CHANNEL_TLS : l.rungs[rung].channel;
+    const struct domain *d = domains_find((struct queue *)(uintptr_t)q, conf_domain_of(mail->forward_path), false);
+    return channel == CHANNEL_PORTAL ? FATE_PORTAL : channel == CHANNEL_HOLD ? FATE_HELD : channel != CHANNEL_TLS ? FATE_BACK : d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN : FATE_TLS;
+}
+
+static void explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+{
+    struct kept_pass p;
+    struct str rest = a->text, one;
+    bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_INSIDE;
+    for (unsigned n = 0; ok && n < FATES_MAX && mailboxes_next(&rest, &one); n++) {
+        struct protection protection;
+        const struct protect_mail mail = {.reverse_path = p.p.address, .login = p.p.address, .forward_path = str_slice(one, 0, one.n < 500 ? one.n : 500)};
+        enum portal_fate fate = fate_of(q, &mail, a->number == 1, &protection);
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_row_fate, .row_fate = {.token = a->token, .address = mail.forward_path, .fate = (uint8_t)fate, .words = str_trim(str_c(protection.words))}});
+    }
+    answer_as(ch, a->token, ok, &p);
+}
+
 /* "Please send it again": the sender gets a mail, at most one a day for each envelope. */
 static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
@@ -539,7 +579,7 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     static const ask_fn answers[PORTAL_VERB_END] = {
         [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_REMEMBERED] = known, [PORTAL_INSIDE] = inside, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
         [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
-        [PORTAL_PHRASE] = set_phrase, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_ASK_AGAIN] = ask_again};
+        [PORTAL_PHRASE] = set_phrase, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
     (void)fd;
     must(a->verb < PORTAL_VERB_END);

@@ -100,6 +100,15 @@ static void forward_needs(struct protection *p, const char *address)
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
 
+/* Who writes in the portal may want it to stay there. */
+static void sender_chose(struct protection *p, struct str why)
+{
+    char words[PROTECT_WORDS_MAX];
+    p->demand = DEMAND_ESCALATED;
+    snprintf(words, sizeof words, STR_FMT "%.1300s", STR_ARG(str_slice(why, 0, why.n < 200 ? why.n : 200)), p->words);
+    str_copy_cut(str_c(words), p->words, sizeof p->words);
+}
+
 /* A conversation that began in the portal goes on there, until somebody with the right lets it go. */
 static void thread_needs(struct protection *p, const char *thread)
 {
@@ -124,6 +133,8 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     }
     if (before.thread[0]) {
         thread_needs(&d->protection, before.thread);
+    } else if (before.demand == DEMAND_ESCALATED && !before.back[0]) {
+        sender_chose(&d->protection, before.words);
     }
     const struct protection *p = &d->protection;
     bool tells = m->reverse_path.n > 0 && notify_wants(d->rcpt.notify, NOTIFY_DELAY);

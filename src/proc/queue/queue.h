@@ -105,7 +105,7 @@ struct item {
 enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT, JOB_PREPARE /* for the portal */ };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
-enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_END };
+enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_COMPOSE, ABOUT_END };
 
 /* A recipient domain in memory; the record is written whenever it changes. */
 struct domain {

@@ -30,6 +30,7 @@ struct submission {
     uint64_t token;
     struct hot *hot; /* always there: carries the copies */
     bool inspect; /* it is read before it is decided */
+    bool answers; /* written in the portal by a recipient */
     size_t n_rcpts;
     struct store_rcpt rcpts[];
 };
@@ -329,6 +330,17 @@ static void take_answer(struct submission *s, const struct pending_rcpt *r, cons
                                                  .state = RCPT_QUEUED, .next_ms = now};
 }
 
+/* Its sender wants all of it to go by the portal. */
+static void choose_portal(struct submission *s)
+{
+    const struct protect_record record = {.demand = DEMAND_ESCALATED, .counts = COUNTS_CERT, .words = STR("escalated: its sender chose the portal\n")};
+    for (size_t i = 0; i < s->n_rcpts; i++) {
+        if (s->rcpts[i].protection.n == 0 && !conf_is_inside(child_conf(s->queue->child), conf_domain_of(s->rcpts[i].forward_path))) {
+            s->rcpts[i].protection = record_text(&record);
+        }
+    }
+}
+
 static void take_rcpts(struct submission *s, struct peer *p, struct str references, const struct kept_envelope *answered, int64_t now)
 {
     for (struct link *it = p->pending.next; it != &p->pending;) {
@@ -387,7 +399,7 @@ static void decide_rcpts(struct submission *s)
         }
         char *before = (char *)(uintptr_t)r->protection.p;
         d->rcpt = *r;
-        if (s->peer->is_web) {
+        if (s->answers) {
             struct protect_record record;
             protection_record(r, &record);
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
@@ -447,9 +459,14 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->token = m->submit.token;
     s->hot = hot_new(q, &m->submit, p->writes_own, now);
     struct kept_envelope answered;
-    bool may = !p->is_web || (m->submit.about == ABOUT_REPLY && threads_may_answer(q, m->submit.about_id, m->submit.reverse_path, &answered));
+    s->answers = p->is_web && m->submit.about == ABOUT_REPLY;
+    bool may = !p->is_web || (s->answers && threads_may_answer(q, m->submit.about_id, m->submit.reverse_path, &answered)) ||
+               (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
-        take_rcpts(s, p, m->submit.thread, p->is_web ? &answered : NULL, now);
+        take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
+        if (p->is_web && m->submit.about == ABOUT_COMPOSE && m->submit.about_id) {
+            choose_portal(s);
+        }
         decide_rcpts(s);
     }
     if (!may || s->n_rcpts == 0) { /* web is not believed: nobody may be reached by it who had not the mail */
@@ -472,7 +489,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (p->writes_own && m->submit.about == ABOUT_ALARMS) {
         store_set_alarm_mailed(q->store, m->submit.about_id, now);
     }
-    if (p->is_web) {
+    if (s->answers) {
         threads_answered(q, &answered, message.client);
     }
     if (p->writes_own && m->submit.about == ABOUT_ENVELOPE) {

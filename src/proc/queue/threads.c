@@ -7,6 +7,7 @@
 #include "portal/thread.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/threads.h"
+#include "proc/queue/visits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,12 @@ static void on_done(void *arg, enum store_result result)
 bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)
 {
     return envelope_get(q, ENVELOPE_BY_NUMBER, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && str_eq_nocase(reverse_path, k->e.address);
+}
+
+bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login)
+{
+    struct kept_pass p;
+    return visits_pass(q, pass, &p) && p.p.kind == PASS_INSIDE && str_eq_nocase(p.p.address, reverse_path) && str_eq_nocase(p.p.address, login);
 }
 
 bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path)

@@ -20,6 +20,8 @@ struct turn {
 enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret);
 /* May this person answer this envelope? */
 bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k);
+/* Is this pass that of an inside user with this address? login: the same. */
+bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login);
 /* Did this address write the mail, or have it? */
 bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path);
 /* In the commit that takes the answer along. */

@@ -129,10 +129,7 @@ static void ready(struct request *r)
     if (!r->outgoing) {
         page_problem(r, 503, "later");
     } else if (size < 0 || size > SMALL) {
-        uint64_t token = r->web->next_token += 2;
-        r->token = token;
-        must(map_put(r->web->requests, map_id(&r->token), r) == 0);
-        ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = token}});
+        ask_spool(r);
     } else {
         http_go(r->call);
     }
@@ -270,8 +267,7 @@ static void put_rcpt(void *arg, struct str address)
 static void submit(struct request *r)
 {
     struct outgoing *o = r->outgoing;
-    r->token = r->web->next_token += 2;
-    must(map_put(r->web->requests, map_id(&r->token), r) == 0);
+    ask_wait(r);
     each_rcpt(r, http_field(r->call, "all").n > 0, put_rcpt, r);
     ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
                                               .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = ABOUT_REPLY,

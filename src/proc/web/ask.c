@@ -41,6 +41,22 @@ static uint64_t lease_token(uint64_t lease)
     return lease << 1 | 1;
 }
 
+void ask_wait(struct request *r)
+{
+    wait_for(r, new_token(r->web));
+}
+
+void ask_settle(struct request *r)
+{
+    settle(r);
+}
+
+void ask_spool(struct request *r)
+{
+    ask_wait(r);
+    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = r->token}});
+}
+
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then)
 {
     struct web *w = r->web;
@@ -59,7 +75,7 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
     a.network = str_c(r->network);
     a.language = str_c(site_language_name(w->site, r->language));
     r->on_answer = then;
-    r->n_rows = r->n_events = 0;
+    r->n_rows = r->n_events = r->n_fates = 0;
     buf_reset(&r->pieces);
     ipc_send(w->queue, &(struct ipc_msg){.type = IPC_portal_ask, .portal_ask = a});
 }
@@ -104,6 +120,19 @@ static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         e->sender = keep(r, e->sender);
         e->sender_name = keep(r, e->sender_name);
         e->thread = keep(r, e->thread);
+    }
+}
+
+static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->row_fate.token);
+    (void)ch;
+    (void)fd;
+    if (r && r->n_fates < ARRAY_LEN(r->fates)) {
+        struct ipc_row_fate *f = &r->fates[r->n_fates++];
+        *f = m->row_fate;
+        f->address = keep(r, f->address);
+        f->words = keep(r, f->words);
     }
 }
 
@@ -248,7 +277,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     (void)fd;
     if (r) {
         settle(r);
-        answer_submitted(r, m->submitted.result);
+        (r->composing ? compose_submitted : answer_submitted)(r, m->submitted.result);
     }
 }
 
@@ -284,7 +313,7 @@ void ask_peer_gone(struct web *w)
     } while (n > 0);
 }
 
-const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece},
+const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
                                            {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened}, {IPC_none, NULL}};
 const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
 const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};

@@ -126,7 +126,7 @@ static void go_icon(struct request *r)
 static const struct route plain_routes[] = {
     {"favicon.ico", go_icon, NULL},
     {"", open_start, NULL}, {"start", open_start, open_start_post}, {"code", open_start, open_code_post}, {"leave", open_start, open_leave}, {"language", open_start, go_language},
-    {"list", open_list, NULL}, {"phrase", open_phrase, open_phrase_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}};
+    {"list", open_list, NULL}, {"phrase", open_phrase, open_phrase_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}, {"compose", compose_form, compose_end}};
 
 static bool go_plain(struct request *r, struct str name, bool post)
 {
@@ -169,7 +169,7 @@ static void go_mail(struct request *r, struct str rest, bool post)
 /* A form of somebody with a pass: from a page that we made for him. */
 static bool needs_csrf(struct str name)
 {
-    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase"));
+    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("compose"));
 }
 
 static void route(struct request *r, bool post)
@@ -245,6 +245,8 @@ static void on_begin(void *owner, struct http_call *call)
         } else {
             answer_begin(r);
         }
+    } else if (post && str_eq(http_path(call), STR("/compose"))) {
+        compose_begin(r);
     } else if (post && http_body_size(call) > FORM_MAX) {
         page_problem(r, 413, "too-large");
     } else if (!post) {
@@ -260,7 +262,7 @@ static void on_file(void *owner, struct http_call *call, const char *name, const
     struct request *r = http_data(call);
     (void)owner;
     if (r->outgoing && strcmp(name, "files") == 0) {
-        answer_file(r, file, octets, at);
+        (r->composing ? compose_file : answer_file)(r, file, octets, at);
     }
 }
 

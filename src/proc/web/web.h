@@ -79,6 +79,9 @@ struct request {
     /* what came */
     struct ipc_row_envelope *rows; /* ROWS_MAX at most; in arena */
     size_t n_rows;
+    struct ipc_row_fate fates[64];
+    size_t n_fates;
+    bool composing;
     struct ipc_row_envelope_event *events; /* EVENTS_MAX at most; in arena */
     size_t n_events;
     struct buf pieces;        /* sealed */
@@ -108,6 +111,11 @@ extern const struct ipc_rule web_queue_rules[], web_keys_rules[], web_login_rule
 /* Asks the queue with what is known of the request; the envelope, text, number, secret and data as given. */
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then);
 void ask_key(struct request *r, uint64_t lease, key_fn then);
+/* A spool file for what is being written; its answer goes to answer.c or compose.c. */
+void ask_spool(struct request *r);
+/* Waits under a number of its own, or not any more. */
+void ask_wait(struct request *r);
+void ask_settle(struct request *r);
 /* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */
 void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r));
 void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok, struct str address));
@@ -163,6 +171,13 @@ void answer_end(struct request *r);
 void answer_free(struct request *r);
 void answer_spool(struct request *r, uint8_t result, struct str name, int fd);
 void answer_submitted(struct request *r, uint8_t result);
+
+/* compose.c: inside users write */
+void compose_form(struct request *r);
+void compose_begin(struct request *r);
+void compose_file(struct request *r, const char *file, struct str octets, uint64_t at);
+void compose_end(struct request *r);
+void compose_submitted(struct request *r, uint8_t result);
 
 /* sender.c: inside users */
 void sender_login(struct request *r);
