@@ -231,6 +231,9 @@ match from any for any action "out"
 
 
 def main():
+    if '--help' in sys.argv or '-h' in sys.argv:
+        print(__doc__.strip())
+        return 0
     words = [w for w in sys.argv[1:] if not w.startswith('--')]
     relays = [w for w in ('postfix', 'exim', 'opensmtpd', 'postern') if w in words] or ['postfix', 'postern']
     cells = [(int(a), int(b), c) for a, b, c in (w.split(':') for w in words if ':' in w)] or CELLS
