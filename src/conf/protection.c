@@ -69,7 +69,7 @@ bool conf_channel_parse(struct str word, struct str *ret_name, int64_t *ret_pati
         }
         return known && str_eq(*ret_name, STR("tls"));
     }
-    return str_eq(word, STR("tls")) || str_eq(word, STR("hold")) || str_eq(word, STR("drop"));
+    return str_eq(word, STR("tls")) || str_eq(word, STR("portal")) || str_eq(word, STR("hold")) || str_eq(word, STR("drop"));
 }
 
 bool conf_net_listed(const struct conf_words *networks, struct str ip)
@@ -172,7 +172,11 @@ static void check_ladder(const struct check *k, const struct conf_ladder *l)
     for (size_t i = 0; i < l->channels.n; i++) {
         bool is_last = i + 1 == l->channels.n;
         (void)!conf_channel_parse(str_c(l->channels.v[i]), &name, &patience);
-        if (!is_last && (str_eq(name, STR("hold")) || str_eq(name, STR("drop")))) {
+        bool portal = str_eq(name, STR("portal"));
+        if (portal && !k->conf->portal.url) {
+            bad(k, l->line, "ladder \"%s\": there is no portal block", l->name);
+        }
+        if (!is_last && (portal || str_eq(name, STR("hold")) || str_eq(name, STR("drop")))) {
             bad(k, l->line, "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
         }
     }

@@ -271,8 +271,8 @@ const struct conf_key conf_schema[] = {
           "Ways for mail that must be protected, in order. The ladder named default is for everyone whose account names none; without it: tls."),
     LINE("ladder", IN_LADDER(line)),
     TEXT("ladder", "channels", CONF_CHANNELS, IN_LADDER(channels), NULL, true,
-         "tls (tls:15m: for that long, then the next; at once when the server clearly cannot), hold (kept until somebody releases it), "
-         "drop (sent back). smime, pgp and portal are not built yet."),
+         "tls (tls:15m: for that long, then the next; at once when the server clearly cannot), portal (waits for its "
+         "recipient there), hold (kept until somebody releases it), drop (sent back). smime and pgp are not built yet."),
 
     BLOCK("", "client-certificate", false, true, "name", "A certificate shown to servers that ask for one."),
     TEXT("client-certificate", "chain", CONF_PATH, IN_CERTIFICATE(chain), NULL, true,

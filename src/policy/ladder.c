@@ -33,6 +33,10 @@ void ladder_of(const struct conf *c, const char *name, struct ladder_order *ret)
             }
         }
     }
+    if (c->portal.url && strcmp(name, LADDER_PORTAL_ONLY) == 0) {
+        ret->rungs[0].channel = CHANNEL_PORTAL;
+        ret->n = 1;
+    }
     if (ret->n == 0) {
         ret->rungs[0].channel = CHANNEL_TLS;
         ret->rungs[1].channel = CHANNEL_PORTAL;

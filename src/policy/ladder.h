@@ -23,6 +23,8 @@ struct ladder_order {
 
 /* Bits of channels that this installation has: 1u << CHANNEL_x. */
 uint32_t ladder_there(const struct conf *c);
+/* The ladder of what belongs to the portal whatever else is configured. */
+#define LADDER_PORTAL_ONLY "=portal"
 
 /* The ladder of that name; of the name "default" without such a block: transport, then the portal if there is one; of an
  * unknown one: transport alone. */

@@ -809,6 +809,25 @@ def test_a_rule_raises_the_level(gateway):
     assert 'pickup-level 2' in ' '.join(gateway.state(number)['protection']['because'])
 
 
+def test_down_the_ladder_by_its_own_name(gateway):
+    """Content must be secure: over TLS where that can be had, else, after the ladder's patience, by pickup; conversations stay in the portal whatever the ladder says."""
+    rules = 'ladder "default" { channels tls:2s portal; } ladder "held" { channels tls:2s hold; } account kept@inside.test { ladder held; } rule "all" { header "X-Level: secure"; protect secure; }\n'
+    gateway.lab.stop_gateway()
+    gateway.lab.start_gateway(gateway.lab.config(extra=PORTAL + rules, first_retry='1s', top='administrator admin@inside.test;\n'))
+    over = send_secure(gateway, 'tls@good.test', subject='no flag', headers={'X-Level': 'secure'})
+    assert gateway.wait_state(over, 'delivered')['reason'] == 'sent'
+    down = send_secure(gateway, 'none@nocrypt.test', subject='no flag', headers={'X-Level': 'secure'})
+    assert 'went down the ladder "default" to portal' in ' '.join(gateway.wait_state(down, 'waits in the portal')['protection']['because'])
+    assert wait_mail(gateway, 'none@nocrypt.test', 'secure message', domain='nocrypt.test')
+    first = send_secure(gateway, 'talk@good.test', sender='kept@inside.test')
+    assert gateway.wait_state(first, 'held')
+    opened_first = opened(gateway, 'talk@good.test', sender='free@inside.test')
+    form = opened_first[0].get(opened_first[1].path + '/answer')
+    opened_first[0].upload(opened_first[1].path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: kept', 'words': 'w', 'do': 'send'})
+    answer = inside_mail(gateway, 'free@inside.test', 'Re: kept')
+    gateway.wait_state(send_secure(gateway, str(answer['reply-to']), subject='plain', sender='kept@inside.test'), 'waits in the portal')
+
+
 def test_the_link_alone_and_no_ordinary_answers(gateway):
     restarted(gateway, 'level 0; mail-replies refuse; remember 0s; subject real;')
     send_secure(gateway, 'linkonly@good.test', subject='[secure] Größe of it')

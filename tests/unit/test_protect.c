@@ -258,8 +258,18 @@ static void ladders_are_checked(void **state)
     (void)state;
     ladder_of(c, "default", &l);
     assert_true(l.n == 2 && l.rungs[0].patience_ms == 30 * 60 * 1000 && l.rungs[1].channel == CHANNEL_HOLD);
+    ladder_of(c, LADDER_PORTAL_ONLY, &l);
+    assert_true(l.n == 1 && l.rungs[0].channel == CHANNEL_TLS && !(ladder_there(c) >> CHANNEL_PORTAL & 1)); /* there is none */
     conf_free(c);
-    static const char *const bad[] = {"ladder \"a\" { channels hold tls; }", "ladder \"a\" { channels portal; }", "ladder \"a\" { channels hold:5m; }", "account default { ladder nowhere; }",
+    c = conf_of("portal { url https://p.in.test; from p@in.test; proxy-address 127.0.0.1:1; proxies 127.0.0.1; } ladder \"own\" { channels tls:1h portal; }");
+    ladder_of(c, "own", &l);
+    assert_true(l.n == 2 && l.rungs[1].channel == CHANNEL_PORTAL && (ladder_there(c) >> CHANNEL_PORTAL & 1));
+    ladder_of(c, "default", &l); /* without a block of that name */
+    assert_true(l.n == 2 && l.rungs[0].channel == CHANNEL_TLS && l.rungs[1].channel == CHANNEL_PORTAL);
+    ladder_of(c, LADDER_PORTAL_ONLY, &l);
+    assert_true(l.n == 1 && l.rungs[0].channel == CHANNEL_PORTAL);
+    conf_free(c);
+    static const char *const bad[] = {"ladder \"a\" { channels hold tls; }", "ladder \"a\" { channels portal; }", "ladder \"a\" { channels tls smime; }", "ladder \"a\" { channels hold:5m; }", "account default { ladder nowhere; }",
                                       "account x { }", "rule \"r\" { content nothing; }", "rule \"r\" { unread everything; }", "group \"g\" { members a@b.test; } group \"g\" { members a@c.test; }",
                                       "flags { in footer; }", "group \"g\" { members \"ldap:cn=x\"; }",
                                       "directory { url \"ldap://127.0.0.1\"; } group \"g\" { members \"ldap:cn=x\"; } account group:g { protect none; }",

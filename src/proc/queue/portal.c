@@ -520,7 +520,10 @@ static enum portal_fate fate_of(const struct queue *q, const struct protect_mail
     const struct conf *c = child_conf(q->child);
     struct ladder_order l;
     protect_decide(c, mail, p);
-    p->demand = portal && p->direction == DIRECTION_OUTBOUND ? DEMAND_ESCALATED : p->demand;
+    if (portal && p->direction == DIRECTION_OUTBOUND) {
+        p->demand = DEMAND_ESCALATED;
+        p->ladder = LADDER_PORTAL_ONLY;
+    }
     ladder_of(c, p->ladder, &l);
     unsigned rung = ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED);
     if (p->action == PROTECT_HOLD || p->action == PROTECT_CHOOSE) {

@@ -105,6 +105,7 @@ static void sender_chose(struct protection *p, struct str why)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = DEMAND_ESCALATED;
+    p->ladder = LADDER_PORTAL_ONLY;
     snprintf(words, sizeof words, STR_FMT "%.1300s", STR_ARG(str_slice(why, 0, why.n < 200 ? why.n : 200)), p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
@@ -114,7 +115,7 @@ static void thread_needs(struct protection *p, const char *thread)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = DEMAND_ESCALATED;
-    p->ladder = "default";
+    p->ladder = LADDER_PORTAL_ONLY;
     snprintf(words, sizeof words, "escalated: it belongs to the conversation %.20s, which began in the portal\n%.1300s", thread, p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
 }
