@@ -801,6 +801,24 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     assert gateway.state(number)['state'] == 'waits in the portal'
 
 
+def test_notices_are_signed(gateway):
+    """RFC 6376, checked by OpenSSL over our own reading of the canonical form (test_tls_world.py)."""
+    from test_tls_world import check_dkim
+    lab = gateway.lab
+    os.makedirs(lab.path('etc'), exist_ok=True)
+    key = lab.path('etc', 'dkim.key')
+    if not os.path.exists(key):
+        lab.run('openssl', 'genrsa', '-out', key, '2048')
+    lab.run('openssl', 'rsa', '-in', key, '-pubout', '-out', lab.path('etc', 'dkim.pub'))
+    lab.stop_gateway()
+    lab.start_gateway(lab.config(extra=PORTAL + f'signing {{ domain inside.test; selector mail; key {key}; }}\n', first_retry='1s', top='administrator admin@inside.test;\n'))
+    send_secure(gateway, 'signed@good.test')
+    wait_mail(gateway, 'signed@good.test', 'secure message')
+    raw = [m['data'] for m in lab.messages('good.test') if 'signed@good.test' in m['rcpts']][-1]
+    assert 'd=inside.test' in raw and 'From: "Lab Clinic" <secure@inside.test>' in raw
+    check_dkim(lab, raw)
+
+
 def test_a_rule_raises_the_level(gateway):
     restarted(gateway)
     number = send_secure(gateway, 'raised@good.test', headers={'X-Level': 'two'})
