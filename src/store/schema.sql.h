@@ -46,6 +46,7 @@
     "CREATE INDEX envelope_notice ON envelope (notice_id) WHERE notice_id <> 0;"                   \
     "CREATE INDEX envelope_notice_due ON envelope (notice_due_ms) WHERE notice_due_ms <> 0;"       \
     "CREATE INDEX envelope_expires ON envelope (expires_ms) WHERE state IN (0, 1);"                \
+    "CREATE INDEX envelope_octets ON envelope (octets) WHERE state IN (0, 1);"                     \
     "CREATE TABLE view (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"                            \
     "CREATE TABLE envelope_event ("                                                                \
     " event INTEGER PRIMARY KEY, envelope INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind INTEGER NOT NULL," \

@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { NOTICES_AT_ONCE = 50, NOTICE_AGAIN_MS = 60 * 1000, OVER_AT_ONCE = 100, LOOK_MS = 60 * 1000, TOKEN_LETTERS = 26, CODE_LETTERS = 12, THREAD_LETTERS = 16 };
+enum { NOTICES_AT_ONCE = 50, NOTICE_AGAIN_MS = 60 * 1000, OVER_AT_ONCE = 100, LOOK_MS = 60 * 1000, SWEEP_MS = 60 * 60 * 1000, TOKEN_LETTERS = 26, CODE_LETTERS = 12, THREAD_LETTERS = 16 };
 static const int64_t first_reminder_ms = 3LL * 24 * 60 * 60 * 1000;
 
 /* A notice on its way into the queue. */
@@ -487,6 +487,9 @@ void pickup_tick(struct queue *q)
             remind(q, unread.v[i], now);
         }
     }
-    store_forget_envelopes(q->store, now - child_conf(q->child)->queue.report_retention);
     store_forget_passes(q->store, now);
+    if (q->envelopes_swept_ms == 0 || mono - q->envelopes_swept_ms >= SWEEP_MS) { /* it reads whole tables */
+        q->envelopes_swept_ms = mono;
+        store_forget_envelopes(q->store, now - child_conf(q->child)->queue.report_retention);
+    }
 }

@@ -160,7 +160,7 @@ struct queue {
     struct inspector inspectors[INSPECT_MAX];
     struct map *notices;                         /* envelope -> notice on its way */
     struct map *visits, *budgets, *passes_used;  /* visits.c */
-    int64_t envelopes_looked_ms;
+    int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
     unsigned char choice_secret[32];
     int64_t choices_looked_ms;

@@ -95,16 +95,19 @@ const char *clients_enter(struct smtpin *in, struct client *cl)
     const struct conf *conf = child_conf(in->child);
     struct clients *c = in->clients;
     uint64_t address = hash_of(cl->ip, false), network = hash_of(cl->ip, true);
-    if (all_sessions(c) >= (size_t)conf->limits.connections) {
-        return "Too many sessions at the moment; please try again";
-    }
-    if (count(c, address) >= (size_t)conf->limits.connections_per_address || count(c, network) >= (size_t)conf->limits.connections_per_network) {
-        return "Too many sessions from your address at the moment; please try again";
-    }
-    cl->counted = true;
+    cl->counted = true; /* first the place, then the question: two copies at the same time see each other */
     c->own->sessions++;
     change(c, address, 1);
     change(c, network, 1);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (all_sessions(c) > (size_t)conf->limits.connections) {
+        clients_leave(in, cl);
+        return "Too many sessions at the moment; please try again";
+    }
+    if (count(c, address) > (size_t)conf->limits.connections_per_address || count(c, network) > (size_t)conf->limits.connections_per_network) {
+        clients_leave(in, cl);
+        return "Too many sessions from your address at the moment; please try again";
+    }
     return NULL;
 }
 
