@@ -2,7 +2,6 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
 import urllib.parse
 
@@ -11,7 +10,6 @@ from conftest import GATEWAY_ADDRESS, TOP
 from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, part, send_secure, wait_mail  # noqa: F401
 
 MODULES = os.path.join(TOP, 'tests', 'browser', 'node_modules')
-needs_browser = pytest.mark.skipif(not (os.path.exists('/usr/bin/chromium') and os.path.isdir(MODULES)), reason='Chromium or its driver is not here (tools/packages, npm)')
 
 
 class Browser:
@@ -37,6 +35,7 @@ class Browser:
 
 @pytest.fixture(scope='module')
 def browser(world):
+    assert os.path.exists('/usr/bin/chromium') and os.path.isdir(MODULES), './check installs Chromium, and its driver by npm --prefix tests/browser install'
     screens = os.environ.get('POSTERN_SCREENS') or os.path.join(world.build, 'screens')
     os.makedirs(screens, exist_ok=True)
     b = Browser(screens)
@@ -50,7 +49,6 @@ WAYS = [('desktop', dict(scripts=True, locale='en-GB', colours='light', phone=Fa
         ('plain', dict(scripts=False, locale='en-GB', colours='light', phone=False)), ('phone-german', dict(scripts=True, locale='de-DE', colours='light', phone=True))]
 
 
-@needs_browser
 @pytest.mark.parametrize('name,how', WAYS, ids=[w[0] for w in WAYS])
 def test_the_whole_way(gateway, browser, name, how):
     address, sender = f'{name}@good.test', f'{name}@inside.test'
@@ -97,7 +95,6 @@ def test_the_whole_way(gateway, browser, name, how):
     assert problems == [], problems
 
 
-@needs_browser
 def test_with_the_keyboard_alone(gateway, browser):
     send_secure(gateway, 'keys@good.test')
     notice = wait_mail(gateway, 'keys@good.test', 'secure message')
@@ -120,7 +117,6 @@ def test_with_the_keyboard_alone(gateway, browser):
     browser(end=1)
 
 
-@pytest.mark.skipif(not shutil.which('lynx'), reason='lynx is not here (tools/packages)')
 def test_in_a_text_browser(gateway):
     """lynx shows the pages, and its button works. (Its cookies of a session end with the process: it is not driven further.)"""
     send_secure(gateway, 'lynx@good.test', sender='lynxed@inside.test')

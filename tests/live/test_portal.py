@@ -512,6 +512,9 @@ def test_senders_see_and_change(gateway):
     assert visitor.get(page.path + '/part/1').status in (404, 410) and visitor.get(page.path + '/original.eml').status in (404, 410)
     asked = visitor.post(page.path + '/again', csrf=gone.hidden('csrf'))
     assert 'asked the sender' in asked.text and inside_mail(gateway, 'ward@inside.test', 'send your mail again')
+    visitor.post(page.path + '/again', csrf=gone.hidden('csrf'))
+    envelope = of(gateway, 'seen@good.test')['envelope']
+    assert len([e for e in what(gateway, envelope) if e == 'asked-to-resend']) == 1, what(gateway, envelope)  # and nobody is flooded with such wishes
     assert visitor.get(inside).status == 404 and Visitor(gateway).get('/sent').path.endswith('/login')  # not his, and nobody's
     assert gateway.state(number)['state'] == 'deleted'
 
@@ -799,6 +802,14 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     time.sleep(1)
     assert len([m for m in mails_to(gateway, 'sealed@good.test') if m['subject'] == 'Your code']) == 1  # and a lost notice is a lost mail
     assert gateway.state(number)['state'] == 'waits in the portal'
+    unread = send_secure(gateway, 'sealedlost@good.test', sender='sealer@inside.test')
+    envelope = gateway.lab.wait_for(lambda: envelopes(gateway, '--to', 'sealedlost@good.test'), 10)[0]['envelope']
+    assert gateway.lab.wait_for(lambda: 'sealed' in what(gateway, envelope), 10)
+    gateway.lab.stop_gateway()
+    change_store(gateway, "UPDATE envelope SET expires_ms=made_ms+1 WHERE address='sealedlost@good.test'")
+    restarted(gateway, 'level 3;')
+    gateway.wait_state(unread, 'expired')
+    assert 'sealedlost@good.test' in inside_mail(gateway, 'sealer@inside.test', '').as_string()  # its sender hears of it, though nobody can open it any more
 
 
 def test_notices_are_signed(gateway):

@@ -554,14 +554,17 @@ static void explain(struct queue *q, struct ipc_channel *ch, const struct ipc_po
     answer_as(ch, a->token, ok, &p);
 }
 
-/* "Please send it again": the sender gets a mail, at most one a day for each envelope. */
+/* "Please send it again": the sender gets a mail, at most one an hour for each envelope. */
 static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
     struct kept_envelope k;
-    bool ok = readable(q, a, &p, &k) && !envelope_waits(&k.e) && k.e.sender.n > 0 && clock_wall_ms() - k.e.notice_due_ms > day_ms;
+    bool ok = readable(q, a, &p, &k) && !envelope_waits(&k.e) && k.e.sender.n > 0;
+    char number[ID_TEXT], envelope[ID_TEXT];
+    id_text(a->envelope, envelope);
+    ok = ok && visits_budget(q, "again", str_c(envelope), 1);
     if (ok) {
-        char text[1500], number[ID_TEXT];
+        char text[1500];
         id_text(k.e.id, number);
         snprintf(text, sizeof text, STR_FMT " could not read your mail in the portal any more, and asks you to send it once more.\r\n\r\nNumber of the mail: %s\r\n", STR_ARG(k.e.address), number);
         for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
@@ -585,8 +588,11 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         [PORTAL_PHRASE] = set_phrase, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
     (void)fd;
-    must(a->verb < PORTAL_VERB_END);
-    answers[a->verb](owner, ch, a);
+    if (a->verb < PORTAL_VERB_END) {
+        answers[a->verb](owner, ch, a);
+    } else {
+        answer(ch, a->token, PORTAL_NO); /* web reads strangers: what it says must not end us */
+    }
 }
 
 const struct ipc_rule queue_web_rules[] = {{IPC_portal_ask, on_ask},

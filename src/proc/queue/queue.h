@@ -12,6 +12,7 @@
 #include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
+#include "proc/job_kinds.h"
 #include "store/domain.h"
 #include "store/tlsrpt.h"
 
@@ -102,8 +103,6 @@ struct item {
     struct arena text;
 };
 
-enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT, JOB_PREPARE /* for the portal */ };
-
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
 enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_COMPOSE, ABOUT_END };
 
@@ -142,6 +141,7 @@ struct job {
     char refusal[480];            /* the answer to the client that waits, "": none */
     struct buf prepared;          /* what readers will see of it, sealed */
     uint32_t attachments;
+    bool too_much;                /* of it came: it is not believed */
     struct str name, subject;     /* of its author; of it */
     const char *copies[8];        /* who got one already */
     size_t n_copies;

@@ -70,8 +70,7 @@ static void network_of(struct str address, char *dst, size_t size)
     }
 }
 
-/* Takes one of `most` an hour; false: used up. */
-static bool budget_take(struct queue *q, const char *kind, struct str of, unsigned most)
+bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned most)
 {
     char key[600], who[512];
     int64_t now = clock_mono_ms();
@@ -213,7 +212,7 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
 {
     struct kept_envelope k;
     bool by_token = a->secret.n == ENVELOPE_HASH;
-    if (a->browser.n != ENVELOPE_HASH || !budget_take(q, "ask", a->network, ASKS_OF_NETWORK)) {
+    if (a->browser.n != ENVELOPE_HASH || !visits_budget(q, "ask", a->network, ASKS_OF_NETWORK)) {
         return PORTAL_SLOW_DOWN;
     }
     struct visit *v = visit_new(q, a->browser);
@@ -225,7 +224,7 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
     if (find_wanted(q, a, &k)) {
         char number[24];
         snprintf(number, sizeof number, "%llu", (unsigned long long)k.e.envelope);
-        if (by_token ? budget_take(q, "link", str_c(number), CODES_OF_LINK) : budget_take(q, "address", k.e.address, CODES_OF_ADDRESS)) {
+        if (by_token ? visits_budget(q, "link", str_c(number), CODES_OF_LINK) : visits_budget(q, "address", k.e.address, CODES_OF_ADDRESS)) {
             str_copy_cut(k.e.address, v->address, sizeof v->address);
             v->envelope = by_token ? k.e.envelope : 0;
             (void)pickup_mail(q, &k, MAIL_CODE, v->address, "", v->code, words, a->language);
@@ -289,7 +288,7 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
     struct str code, rest = a->text;
-    if (!budget_take(q, "try", a->network, TRIES_OF_NETWORK)) {
+    if (!visits_budget(q, "try", a->network, TRIES_OF_NETWORK)) {
         return PORTAL_SLOW_DOWN;
     }
     if (!v || a->secret.n != ENVELOPE_HASH) {

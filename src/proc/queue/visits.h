@@ -26,3 +26,5 @@ void visits_inside(struct queue *q, const char *address, struct str hash);
 /* Whose pass it is, if it is in force; looking at it keeps it alive. */
 bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret);
 void visits_forget(struct queue *q, struct str hash);
+/* Takes one of `most` an hour of that kind; false: used up. */
+bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned most);

@@ -18,10 +18,10 @@
 
 enum { HEADERS_MAX = 32 * 1024, NOTICE_MAX = 512 * 1024 };
 
-/* Decrypts until the header section is complete or too long. */
+/* Decrypts until the header section is complete or too long; nothing where the key is gone. */
 static void read_headers(struct delivery *d, struct buf *out)
 {
-    for (int more = 1; more > 0 && buf_len(out) < HEADERS_MAX;) {
+    for (int more = !d->is_shut; more > 0 && buf_len(out) < HEADERS_MAX;) {
         more = delivery_read(d, out);
         struct str text = buf_str(out);
         if (header_section(text) < text.n) {
@@ -29,8 +29,6 @@ static void read_headers(struct delivery *d, struct buf *out)
         }
     }
 }
-
-enum { KIND_NOTICE = 2 }; /* JOB_NOTICE of the queue */
 
 /* Of mail that must be protected only what identifies it comes back (RFC 8689 5). */
 static void redact(struct str headers, struct buf *out)
@@ -45,7 +43,7 @@ static void redact(struct str headers, struct buf *out)
 
 static enum dsn_action action_of(const struct delivery *d, const struct delivery_rcpt *r)
 {
-    if (d->kind == KIND_NOTICE) {
+    if (d->kind == JOB_NOTICE) {
         return r->reason == REASON_ASKED ? DSN_CHOICE : r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
     }
     if (r->reason == REASON_TESTED || r->reason == REASON_NEAR_MISS) {

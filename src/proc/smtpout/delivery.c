@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPOOL_CHUNK = 128 * 1024, KIND_TLS_REPORT = 3 /* JOB_TLS_REPORT of the queue */ };
+enum { SPOOL_CHUNK = 128 * 1024 };
 
 static void try_next(struct delivery *d);
 static void conclude(struct delivery *d);
@@ -512,9 +512,9 @@ void delivery_begin(struct delivery *d)
     if (!d->has_key || !d->resolved) {
         return;
     }
-    if (d->kind != 0) {
+    if (d->kind != JOB_DELIVER) {
         timer_stop(d->limit);
-        if (d->kind == KIND_TLS_REPORT) {
+        if (d->kind == JOB_TLS_REPORT) {
             tlsrpt_receive(d);
         } else {
             bounce_write(d);

@@ -69,11 +69,15 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     if (!d || d->has_key) {
         return;
     }
-    if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
+    bool ok = m->unwrapped.ok && m->unwrapped.key.n == REST_KEY;
+    if (!ok && (d->kind == JOB_DELIVER || d->kind == JOB_TLS_REPORT)) {
         delivery_give_up(d, REASON_KEYS_AWAY, "the key service did not give the message key");
         return;
     }
-    memcpy(d->key, m->unwrapped.key.p, REST_KEY);
+    if (ok) {
+        memcpy(d->key, m->unwrapped.key.p, REST_KEY);
+    }
+    d->is_shut = !ok; /* sealed mail has no key any more: its sender is told all the same */
     d->has_key = true;
     delivery_begin(d);
 }
@@ -141,12 +145,12 @@ static struct facts facts_of(const struct ipc_job *j)
 static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j, int fd)
 {
     struct delivery *d = err_calloc(1, sizeof *d);
-    must(j->lookup < LOOKUP_KIND_END && j->profile < TLS_PROFILE_END);
+    must(j->lookup < LOOKUP_KIND_END && j->profile < TLS_PROFILE_END && j->kind <= JOB_TLS_REPORT);
     d->out = out;
     d->arena = ARENA_INIT(DELIVERY_ARENA);
     d->lease = j->lease;
     d->id = j->id;
-    d->kind = j->kind;
+    d->kind = (enum job_kind)j->kind;
     d->next_hop = keep(d, j->next_hop);
     d->memory_key = keep(d, j->memory_key);
     d->reverse_path = keep(d, j->reverse_path);
@@ -195,13 +199,13 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     take_rcpts(d, false);
     d->limit = timer_new(child_loop(out->child), on_limit, d);
     must(map_put(out->deliveries, map_id(&d->lease), d) == 0);
-    if (!out->keys || (!out->lookup && d->kind == 0) || out->stopping) {
+    if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
         delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : REASON_KEYS_AWAY, "our own process is not ready");
         return;
     }
     timer_start(d->limit, OWN_LIMIT_MS);
     ipc_send(out->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = d->lease}});
-    if (d->kind != 0) {
+    if (d->kind != JOB_DELIVER) {
         d->resolved = true;
     } else {
         resolve(d);

@@ -11,6 +11,7 @@
 #include "mtasts/cache.h"
 #include "policy/policy.h"
 #include "proc/child.h"
+#include "proc/job_kinds.h"
 #include "proc/lookup_kinds.h"
 #include "proc/signing.h"
 #include "seal/rest.h"
@@ -99,7 +100,7 @@ struct delivery {
     struct smtpout *out;
     struct arena arena;
     uint64_t lease, id;
-    uint8_t kind; /* enum job_kind of the queue */
+    enum job_kind kind;
     struct str next_hop, reverse_path, memory_key;
     uint16_t port;
     bool fixed_host, is_8bit, is_utf8, is_binary, lmtp, login;
@@ -119,6 +120,7 @@ struct delivery {
     int spool;        /* or a file */
     int64_t spool_at;
     bool has_key, body_ended;
+    bool is_shut; /* sealed mail: no key opens it any more, only its sender is told */
     bool remove_flags, edits_head; /* the header section changes on its way (head.c) */
     struct str tags, choices;
     struct buf head;

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * job_kinds.h: what the queue may want done with a message; smtpout does the first four.
+ */
+#pragma once
+
+enum job_kind { JOB_DELIVER, JOB_BOUNCE, JOB_NOTICE, JOB_TLS_REPORT /* a JOB_DELIVER for ourselves */, JOB_INSPECT, JOB_PREPARE /* for the portal */ };
