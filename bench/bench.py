@@ -68,6 +68,7 @@ def pss_mb(pid):
 
 class Bench:
     per = 10  # messages a session
+    inspect = False
 
     def __init__(self):
         self.lab = lab_module.Lab(os.path.join(TOP, 'build-bench'))
