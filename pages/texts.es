@@ -49,6 +49,7 @@ agreed-wrong = Esa no era la frase. Le quedan {{left}} intentos.
 list-title = Sus mensajes
 list-empty = No hay mensajes para usted.
 list-from = De
+list-mine = Su respuesta
 attachments-word = archivos adjuntos
 days-left = días restantes
 new = nuevo
@@ -92,7 +93,8 @@ send = Enviar
 keep-draft = Guardar como borrador
 back = Volver al mensaje
 kept = Su borrador queda guardado aquí.
-answered = Su respuesta se ha aceptado y se está entregando.
+answered-sealed = Su respuesta se ha aceptado y se está entregando.
+answered = Su respuesta se ha aceptado y se está entregando. Encontrará una copia aquí, en la lista de sus mensajes.
 too-large = Su respuesta es demasiado grande.
 words-missing = Escriba algo, por favor.
 

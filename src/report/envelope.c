@@ -6,6 +6,8 @@
 #include "wire/date.h"
 #include "wire/id.h"
 
+#include <stdio.h>
+
 static const char *const levels[] = {"the link alone", "a code sent to the mailbox", "a code, and a phrase agreed on", "a code and a phrase; sealed: only the link opens it"};
 
 struct json *envelope_json(const struct ipc_row_envelope *e, const struct ipc_row_envelope_event *const *events, size_t n)
@@ -48,13 +50,15 @@ struct json *envelope_json(const struct ipc_row_envelope *e, const struct ipc_ro
 
 int envelope_text(const struct ipc_row_envelope *e, const struct ipc_row_envelope_event *const *events, size_t n, struct buf *out)
 {
-    char id[ID_TEXT], number[ID_TEXT], made[DATE_MAX], until[DATE_MAX], at[DATE_MAX];
+    char id[ID_TEXT], number[ID_TEXT], made[DATE_MAX], until[DATE_MAX], at[DATE_MAX], sender[520];
     id_text(e->envelope, id);
     id_text(e->id, number);
     date_iso(e->made_ms, made);
     date_iso(e->expires_ms, until);
-    int r = buf_printf(out, "Envelope %s in the portal (message %s)\n  To:       <" STR_FMT ">\n  From:     <" STR_FMT ">\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n", id, number,
-                       STR_ARG(e->address), STR_ARG(e->sender), made, until, envelope_state_name((enum envelope_state)e->state), e->opened_ms ? ", read" : ", not read",
+    snprintf(sender, sizeof sender, "<" STR_FMT ">", STR_ARG(e->sender));
+    const struct str from = e->sender.n > 0 ? str_c(sender) : STR("the same: a copy of his answer");
+    int r = buf_printf(out, "Envelope %s in the portal (message %s)\n  To:       <" STR_FMT ">\n  From:     " STR_FMT "\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n", id, number,
+                       STR_ARG(e->address), STR_ARG(from), made, until, envelope_state_name((enum envelope_state)e->state), e->opened_ms ? ", read" : ", not read",
                        e->legal_hold ? ", legal hold" : "", levels[e->level & 3]);
     for (size_t i = 0; r == 0 && i < n; i++) {
         if (events[i]->envelope == e->envelope) {

@@ -201,7 +201,7 @@ def shown(gateway, envelope):
 
 
 def of(gateway, address):
-    return envelopes(gateway, '--to', address)[0]
+    return [e for e in envelopes(gateway, '--to', address) if e['from']][0]  # copies of answers aside
 
 
 def what(gateway, envelope):
@@ -430,6 +430,13 @@ def test_an_answer_goes_inside_and_the_next_one_stays_secure(gateway):
     files = {a.get_filename(): a.get_payload(decode=True) for a in answer.iter_attachments()}
     assert files == {'Brief ü.txt': b'hello\n' * 100, 'big.bin': big}
     assert 'half written' not in visitor.get(page.path + '/answer').body.decode()  # the draft is gone
+    # a copy is kept for him: he is not told of it, cannot answer it, and it is his as it came
+    assert gateway.lab.wait_for(lambda: 'Your answer' in visitor.get('/list').text, 10), visitor.get('/list').text
+    copy = re.search(r'href="(/mail/[0-9A-Z]+)">Your answer', visitor.get('/list').body.decode()).group(1)
+    own = visitor.get(copy)
+    assert 'Danke schön!' in own.text and 'Grüße' in own.text and copy + '/answer' not in own.body.decode() and visitor.get(copy + '/part/2').body == big
+    assert visitor.get(copy + '/answer').status == 404 and Visitor(gateway).get(copy).status in (403, 404)
+    assert len([m for m in mails_to(gateway, 'ben@good.test') if 'secure message' in m['subject']]) == 1
     envelope = of(gateway, 'ben@good.test')
     assert envelope['answered'] and 'replied' in what(gateway, envelope['envelope'])
     # the insider answers by ordinary means: by the Reply-To, and by References alone

@@ -188,13 +188,15 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     small_letters(j->message.reverse_path, sender, sizeof sender);
     struct protect_record record;
     protection_record(&it->r, &record);
+    bool copy = str_eq(str_c(address), str_c(sender)); /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
     int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
     struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address), .sender = str_c(sender), .sender_name = j->name,
                                .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .state = ENVELOPE_WAITING,
                                .sealed = level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
-                               .notice_due_ms = it->r.last_ms, .notice_kind = NOTICE_NEW, .subject = c->portal.subject ? j->subject : STR("")};
+                               .notice_due_ms = copy ? 0 : it->r.last_ms, .notice_kind = NOTICE_NEW, .opened_ms = copy ? it->r.last_ms : 0, .subject = c->portal.subject ? j->subject : STR("")};
     join_thread(q, j, &e, thread);
+    e.sender = copy ? STR("") : e.sender;
     store_put_envelope(q->store, &e);
     envelope_event(q, e.envelope, EVENT_MADE, STR(""), "");
     it->r.state = RCPT_PICKUP;

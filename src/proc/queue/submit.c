@@ -330,6 +330,18 @@ static void take_answer(struct submission *s, const struct pending_rcpt *r, cons
                                                  .state = RCPT_QUEUED, .next_ms = now};
 }
 
+/* Who answers in the portal finds his answer there, as long as what he answered could be kept for him: sealed mail opens
+ * by a link that only he has, and a copy could not be sealed for it. */
+static void take_copy(struct submission *s, const struct kept_envelope *k, int64_t now)
+{
+    struct protect_record record = {.demand = DEMAND_ESCALATED, .counts = COUNTS_CERT, .pickup_level = k->e.level + 1, .words = STR("a copy for the one who wrote it\n")};
+    if (!k->e.sealed && s->n_rcpts > 0) {
+        str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
+        s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(k->e.address)), .orcpt = str_c(err_strdup("")), .protection = record_text(&record),
+                                                     .state = RCPT_QUEUED, .next_ms = now};
+    }
+}
+
 /* Its sender wants all of it to go by the portal. */
 static void choose_portal(struct submission *s)
 {
@@ -452,7 +464,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)fd;
     size_t n = count_pending(child_conf(q->child), p, m->submit.token);
     must(n > 0);
-    struct submission *s = err_calloc(1, sizeof *s + n * sizeof s->rcpts[0]);
+    struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]); /* one more: a copy */
     s->queue = q;
     s->peer = p;
     p->refs++;
@@ -464,6 +476,9 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
                (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
         take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
+        if (s->answers) {
+            take_copy(s, &answered, now);
+        }
         if (p->is_web && m->submit.about == ABOUT_COMPOSE && m->submit.about_id) {
             choose_portal(s);
         }

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RCPTS_MAX = 200 };
+enum { LAST_AMONG = 50 };
 
 static void keep_thread(void *arg, const struct store_thread *t)
 {
@@ -32,9 +32,11 @@ static bool find(struct queue *q, struct str name, struct turn *ret)
     return name.n > 0 && store_get_thread(q->store, str_c(thread), keep_thread, ret) == STORE_OK && ret->found;
 }
 
+/* The newest that somebody inside wrote. */
 static void keep_last(void *arg, const struct store_envelope *e)
 {
-    *(uint64_t *)arg = e->envelope;
+    uint64_t *last = arg;
+    *last = *last == 0 && e->sender.n > 0 ? e->envelope : *last;
 }
 
 enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret)
@@ -47,7 +49,7 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
         if (inside) {
             return ret->lowered ? TURN_PLAIN : TURN_SECURE;
         }
-        if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(ret->thread), 1, keep_last, &last) == STORE_OK && last) {
+        if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(ret->thread), LAST_AMONG, keep_last, &last) == STORE_OK && last) {
             envelope_event(q, last, EVENT_MAIL_REPLY, m->reverse_path, "by ordinary mail: not protected by the portal");
         }
         return TURN_MARK;

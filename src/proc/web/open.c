@@ -279,6 +279,7 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
         id_text(e->envelope, id);
         page_date(e->made_ms, date, sizeof date);
         data_c(m, "id", id);
+        data_flag(m, "mine", e->sender.n == 0); /* the copy of an answer */
         data_put(m, "sender-name", e->sender_name.n > 0 ? e->sender_name : e->sender);
         data_c(m, "date", date);
         if (e->attachments > 0) {

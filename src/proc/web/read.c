@@ -116,7 +116,7 @@ static void show(struct request *r)
     if (http_query(r->call, "kept").n > 0) {
         page_done(r, "kept");
     } else if (http_query(r->call, "answered").n > 0) {
-        page_done(r, "answered");
+        page_done(r, e->sealed ? "answered-sealed" : "answered");
     }
     page_date(e->expires_ms, until, sizeof until);
     data_put(d, "subject", p->subject);
@@ -127,6 +127,7 @@ static void show(struct request *r)
     data_c(d, "until", until);
     data_number(d, "days", page_days_left(e->expires_ms));
     data_flag(d, "is-sealed", e->sealed != 0);
+    data_flag(d, "mine", e->sender.n == 0); /* the copy of an answer */
     data_flag(d, "many", has_many(p));
     data_flag(d, "cut", p->cut);
     data_flag(d, "encrypted", p->encrypted);
