@@ -369,6 +369,12 @@ static bool is_dark_colour(const char *text)
     return 1.05 / (light + 0.05) >= 4.5;
 }
 
+static bool is_portal_url(const char *url)
+{
+    size_t n = strcspn(url + (str_starts_nocase(str_c(url), STR("https://")) ? 8 : 0), "/?# ;,'\"");
+    return str_starts_nocase(str_c(url), STR("https://")) && n > 0 && !url[8 + n];
+}
+
 static void check_portal(struct binder *b)
 {
     const struct conf *c = b->conf;
@@ -380,9 +386,11 @@ static void check_portal(struct binder *b)
         }
         return;
     }
-    size_t n = strcspn(c->portal.url + (str_starts_nocase(str_c(c->portal.url), STR("https://")) ? 8 : 0), "/?# ");
-    if (!str_starts_nocase(str_c(c->portal.url), STR("https://")) || n == 0 || c->portal.url[8 + n]) {
+    if (!is_portal_url(c->portal.url)) {
         conf_bad(b, at, "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
+    }
+    if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || str_eq_nocase(str_c(c->portal.files_url), str_c(c->portal.url)))) {
+        conf_bad(b, at, "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
     }
     if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, conf_domain_of(str_c(c->portal.from)))) {
         conf_bad(b, at, "portal: from \"%s\" is not an address in an inside domain", c->portal.from);

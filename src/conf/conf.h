@@ -207,7 +207,7 @@ struct conf {
         int64_t delay;
     } tlsrpt;
     struct {
-        const char *url, *from; /* url NULL: there is no portal */
+        const char *url, *from, *files_url; /* url NULL: there is no portal */
         struct conf_words addresses, redirects, proxied, proxies, languages;
         int profile, subject /* 1 real */, mail_replies /* 1 refuse */;
         int64_t level, lifetime, reply_size, quota, idle, session, remember;

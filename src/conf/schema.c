@@ -414,6 +414,9 @@ const struct conf_key conf_schema[] = {
           "(docs/portal.md). The channel portal of a ladder; without a ladder block it comes after tls."),
     TEXT("portal", "url", CONF_TEXT, AT(portal.url), NULL, false,
          "Where people reach it: https://NAME or https://NAME:PORT. NAME should lie below your own domain."),
+    TEXT("portal", "files-url", CONF_TEXT, AT(portal.files_url), NULL, false,
+         "A second name for the same portal, like https://NAME: attachments and the HTML of messages come from there, so that "
+         "browsers keep them apart from the pages. The certificate and DNS must have it, too."),
     TEXT("portal", "from", CONF_MAILBOX, AT(portal.from), NULL, false,
          "Author of notices, in one of the inside domains: secure@clinic.example. Answers come to it with a plus sign and the "
          "number of the conversation before the @ sign, and must reach this gateway."),

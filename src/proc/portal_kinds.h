@@ -12,8 +12,9 @@ enum portal_verb {
     PORTAL_WHO,           /* whose pass is it? */
     PORTAL_LEAVE,         /* the pass ends; number 1: all of this person */
     PORTAL_LIST,          /* envelopes of the address */
-    PORTAL_ENVELOPE,      /* row, view in pieces, lease */
-    PORTAL_BODY,          /* the message; text: which part, for the record */
+    PORTAL_ENVELOPE,      /* row, view in pieces, lease. number 1: by a pass for files */
+    PORTAL_BODY,          /* the message; text: which part, for the record. number 1: by a pass for files */
+    PORTAL_FILE_PASS,     /* data: hash of a pass of a minute that opens the files of one envelope, for the second name of the portal. number 1: it is sealed, its link is needed as well */
     PORTAL_DRAFT,         /* lease and sealed draft */
     PORTAL_DRAFT_PUT,     /* data: wrapped key and sealed octets; empty: none any more */
     PORTAL_PHRASE,        /* text: one's own phrase for notices */
@@ -38,7 +39,7 @@ enum portal_result {
     PORTAL_RESULT_END,
 };
 
-enum pass_kind { PASS_NONE, PASS_RECIPIENT, PASS_INSIDE, PASS_REMEMBERED, PASS_KIND_END };
+enum pass_kind { PASS_NONE, PASS_RECIPIENT, PASS_INSIDE, PASS_REMEMBERED, PASS_FILES /* of one envelope */, PASS_KIND_END };
 
 /* What would become of a mail to somebody, as far as it is known before it is read. */
 enum portal_fate { FATE_INSIDE, FATE_TLS, FATE_TLS_KNOWN, FATE_PORTAL, FATE_HELD, FATE_BACK, FATE_END };

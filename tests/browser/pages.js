@@ -33,7 +33,7 @@ async function look(name) {
 async function step(s) {
   if (s.open) {
     browser = browser || await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu",
-      "--host-resolver-rules=MAP gateway.test " + s.open.address] });
+      "--host-resolver-rules=MAP gateway.test " + s.open.address + ", MAP files.test " + s.open.address] });
     context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: s.open.scripts, locale: s.open.locale, colorScheme: s.open.colours,
       viewport: s.open.phone ? { width: 360, height: 740 } : { width: 1280, height: 900 }, isMobile: !!s.open.phone, hasTouch: !!s.open.phone });
     context.withScripts = s.open.scripts;
@@ -41,7 +41,7 @@ async function step(s) {
     problems = [];
     page.on("console", m => { if (m.type() === "error") problems.push(m.text()); });
     page.on("pageerror", e => problems.push(String(e)));
-    page.on("request", r => { if (!r.url().startsWith("https://gateway.test/") && !r.url().startsWith("data:") && !r.url().startsWith("about:")) problems.push("asked elsewhere: " + r.url()); });
+    page.on("request", r => { if (!r.url().startsWith("https://gateway.test/") && !(s.open.files && r.url().startsWith("https://files.test/file/")) && !r.url().startsWith("data:") && !r.url().startsWith("about:")) problems.push("asked elsewhere: " + r.url()); });
     return {};
   }
   if (s.goto) { const r = await page.goto(s.goto); return { status: r.status() }; }
@@ -51,7 +51,7 @@ async function step(s) {
   if (s.press) { await page.keyboard.press(s.press); await page.waitForTimeout(s.wait || 50); return { focus: await focus() }; }
   if (s.type) { await page.keyboard.type(s.type); return {}; }
   if (s.text) { return { text: await page.innerText(s.text), url: page.url() }; }
-  if (s.frame) { return { text: await page.frames()[1].locator("body").innerText() }; }
+  if (s.frame) { return { text: await page.frames()[1].locator("body").innerText(), url: page.frames()[1].url() }; }
   if (s.width) { return { wide: await page.evaluate("document.documentElement.scrollWidth"), room: await page.evaluate("document.documentElement.clientWidth") }; }
   if (s.look) { return await look(s.look); }
   if (s.download) {

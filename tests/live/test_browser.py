@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 from conftest import GATEWAY_ADDRESS, TOP
-from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, part, send_secure, wait_mail  # noqa: F401
+from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, part, restarted, send_secure, wait_mail  # noqa: F401
 
 MODULES = os.path.join(TOP, 'tests', 'browser', 'node_modules')
 
@@ -92,6 +92,23 @@ def test_the_whole_way(gateway, browser, name, how):
     browser(goto='https://gateway.test/')
     browser.look(f'{name}-9-start')
     problems = [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p]
+    assert problems == [], problems
+
+
+def test_files_come_from_the_second_name(gateway, browser):
+    restarted(gateway, 'files-url https://files.test;')
+    send_secure(gateway, 'second@good.test', page='<p>All <b>fine</b>.</p>', attachments=[('Befund.pdf', PDF), ('b.txt', b'two')])
+    browser(open=dict(scripts=True, locale='en-GB', colours='light', phone=False, address=GATEWAY_ADDRESS, files=True))
+    browser(goto='https://gateway.test' + link_of(wait_mail(gateway, 'second@good.test', 'secure message')))
+    browser(click='main form button')
+    browser(fill=['#code', code_of(wait_mail(gateway, 'second@good.test', 'Your code'))])
+    browser(click='main form button')
+    shown = browser(frame=1)
+    assert shown['text'].strip() == 'All fine.' and shown['url'].startswith('https://files.test/file/'), shown
+    got = browser(download='.parts li:nth-child(1) a')
+    assert got['name'] == 'Befund.pdf' and base64.b64decode(got['octets']) == PDF
+    problems = [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p]
+    restarted(gateway)
     assert problems == [], problems
 
 

@@ -802,7 +802,7 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     page = visitor.post('/code', agreed='open sesame')
     assert 'The results are fine.' in page.text and 'only your link can open it' in page.text
     assert visitor.get(page.path + '/part/1').body == PDF
-    visitor.cookies.pop('__Host-link')
+    link = visitor.cookies.pop('__Host-link')
     assert visitor.get(page.path).status == 403  # the pass alone does not do
     form = Visitor(gateway)
     form.post('/start', address='sealed@good.test')
@@ -814,9 +814,41 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     assert gateway.lab.wait_for(lambda: 'sealed' in what(gateway, envelope), 10)
     gateway.lab.stop_gateway()
     change_store(gateway, "UPDATE envelope SET expires_ms=made_ms+1 WHERE address='sealedlost@good.test'")
-    restarted(gateway, 'level 3;')
+    restarted(gateway, 'level 3; files-url https://files.test;')
     gateway.wait_state(unread, 'expired')
     assert 'sealedlost@good.test' in inside_mail(gateway, 'sealer@inside.test', '').as_string()  # its sender hears of it, though nobody can open it any more
+    visitor.cookies['__Host-link'] = link
+    there = visitor.raw('GET', page.path + '/part/1').headers['Location'].removeprefix('https://files.test')
+    assert link in there and Visitor(gateway).raw('GET', there, host='files.test').body == PDF
+    assert Visitor(gateway).raw('GET', there.replace('.' + link, ''), host='files.test').status == 403
+
+
+def test_files_come_from_the_second_name(gateway):
+    restarted(gateway, 'files-url https://files.test;')
+    visitor, page, _, _ = opened(gateway, 'files@good.test', attachments=[('a.pdf', PDF)])
+    there = visitor.raw('GET', page.path + '/part/1')
+    assert there.status == 303 and re.fullmatch(rf'https://files\.test/file/[0-9a-f]{{32}}{page.path}/part/1', there.headers['Location']), there.headers['Location']
+    path = there.headers['Location'].removeprefix('https://files.test')
+    nobody = Visitor(gateway)
+    got = nobody.raw('GET', path, host='files.test')
+    assert got.status == 200 and got.body == PDF and 'sandbox' in got.headers['Content-Security-Policy'] and not nobody.cookies
+    assert "frame-src 'self' https://files.test" in page.headers['Content-Security-Policy']
+    token = path.split('/')[2]
+    # the second name has files, of that mail, for that pass, and the pass opens nothing else
+    for method, where in (('GET', page.path), ('GET', '/'), ('GET', '/list'), ('GET', f'/file/{token}{page.path}'), ('GET', f'/file/{token}{page.path}/answer'), ('GET', page.path + '/part/1'),
+                          ('GET', f'/file/{"0" * 32}{page.path}/part/1'), ('POST', '/start'), ('GET', f'/file/{token}/mail/0000000000001/part/1')):
+        assert nobody.raw(method, where, host='files.test').status in (404, 405), where
+    thief = Visitor(gateway)
+    thief.cookies['__Host-pass'] = token
+    assert thief.raw('GET', '/list').status == 403 and thief.raw('GET', page.path + '/answer').status in (403, 404) and thief.raw('GET', '/phrase').status == 403
+    csrf = hashlib.sha256(f'csrf {token}'.encode()).hexdigest()[:32]
+    assert thief.post('/phrase', csrf=csrf, phrase='mine').status == 403
+    assert thief.upload(page.path + '/answer', {'csrf': csrf, 'subject': 'x', 'words': 'x', 'do': 'keep'}).status == 403
+    assert visitor.raw('GET', page.path + '/part/1', host='files.test').status == 404  # cookies are of the first name
+    gateway.lab.stop_gateway()
+    change_store(gateway, 'UPDATE pass SET until_ms=1 WHERE kind=4')
+    restarted(gateway, 'files-url https://files.test;')
+    assert nobody.raw('GET', path, host='files.test').status == 404  # a minute later
 
 
 def test_notices_are_signed(gateway):

@@ -109,15 +109,27 @@ static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_
 /* --- recipients -------------------------------------------------------------------------------------------------------- */
 
 /* What this pass may open: its own address, or the one envelope; enough was proved. */
-static bool may_read(const struct kept_pass *p, const struct store_envelope *e)
+static bool may_read(const struct kept_pass *p, const struct store_envelope *e, enum pass_kind kind)
 {
-    return p->p.kind == PASS_RECIPIENT && str_eq(p->p.address, e->address) && (p->p.envelope == 0 || p->p.envelope == e->envelope) && (e->level < 2 || p->p.level >= 2);
+    return p->p.kind == kind && str_eq(p->p.address, e->address) && (p->p.envelope == 0 || p->p.envelope == e->envelope) && (e->level < 2 || p->p.level >= 2);
 }
 
 /* The envelope asked for, of the one who asks. */
 static bool readable(struct queue *q, const struct ipc_portal_ask *a, struct kept_pass *p, struct kept_envelope *k)
 {
-    return visits_pass(q, a->pass, p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, k) && may_read(p, &k->e);
+    return visits_pass(q, a->pass, p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, k) && may_read(p, &k->e, PASS_RECIPIENT);
+}
+
+/* The same, or of one whom the first name of the portal sent to the second. */
+static bool visible(struct queue *q, const struct ipc_portal_ask *a, struct kept_pass *p, struct kept_envelope *k)
+{
+    return visits_pass(q, a->pass, p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, k) && may_read(p, &k->e, a->number ? PASS_FILES : PASS_RECIPIENT);
+}
+
+bool portal_may_read(struct queue *q, struct str pass, uint64_t envelope, struct kept_envelope *k)
+{
+    struct kept_pass p;
+    return readable(q, &(struct ipc_portal_ask){.pass = pass, .envelope = envelope}, &p, k);
 }
 
 struct rows {
@@ -167,7 +179,7 @@ static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct 
 {
     struct kept_pass p;
     struct kept_envelope k;
-    if (!readable(q, a, &p, &k)) {
+    if (!visible(q, a, &p, &k)) {
         answer(ch, a->token, PORTAL_NO);
         return;
     }
@@ -235,7 +247,7 @@ static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_
     struct kept_pass p;
     struct kept_envelope k;
     char detail[300];
-    if (!readable(q, a, &p, &k) || !envelope_waits(&k.e)) {
+    if (!visible(q, a, &p, &k) || !envelope_waits(&k.e)) {
         answer(ch, a->token, PORTAL_NO);
         return;
     }
@@ -244,6 +256,17 @@ static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_
     str_copy_cut(a->text, detail, sizeof detail);
     envelope_event(q, k.e.envelope, EVENT_DOWNLOADED, a->network, detail);
     store_message_get(q->store, k.e.id, send_body, on_body_read, &s); /* the embedded store answers at once */
+}
+
+static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+{
+    struct kept_pass p;
+    struct kept_envelope k;
+    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k);
+    if (ok) {
+        visits_files(q, &p, a->envelope, a->data);
+    }
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO, .number = ok && k.e.sealed}});
 }
 
 struct draft {
@@ -584,7 +607,7 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 {
     static const ask_fn answers[PORTAL_VERB_END] = {
         [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_REMEMBERED] = known, [PORTAL_INSIDE] = inside, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
-        [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
+        [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
         [PORTAL_PHRASE] = set_phrase, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
     (void)fd;

@@ -472,7 +472,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->hot = hot_new(q, &m->submit, p->writes_own, now);
     struct kept_envelope answered;
     s->answers = p->is_web && m->submit.about == ABOUT_REPLY;
-    bool may = !p->is_web || (s->answers && threads_may_answer(q, m->submit.about_id, m->submit.reverse_path, &answered)) ||
+    bool may = !p->is_web || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
                (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
         take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);

@@ -79,9 +79,9 @@ static void on_done(void *arg, enum store_result result)
     (void)result;
 }
 
-bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)
+bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)
 {
-    return envelope_get(q, ENVELOPE_BY_NUMBER, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && str_eq_nocase(reverse_path, k->e.address);
+    return portal_may_read(q, pass, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && str_eq_nocase(reverse_path, k->e.address);
 }
 
 bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login)

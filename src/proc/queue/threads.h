@@ -18,8 +18,8 @@ struct turn {
 
 /* What a mail to this recipient is; references: the conversation its header names, or empty. */
 enum turn_kind threads_turn(struct queue *q, const struct store_message *m, struct str forward_path, struct str references, struct turn *ret);
-/* May this person answer this envelope? */
-bool threads_may_answer(struct queue *q, uint64_t envelope, struct str reverse_path, struct kept_envelope *k);
+/* May somebody with this pass answer this envelope, in the name of that address? */
+bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope, struct str reverse_path, struct kept_envelope *k);
 /* Is this pass that of an inside user with this address? login: the same. */
 bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login);
 /* Did this address write the mail, or have it? */

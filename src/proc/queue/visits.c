@@ -26,6 +26,7 @@ enum {
     CODE_MS = 15 * 60 * 1000,
     TRIES = 5,
     HOUR_MS = 60 * 60 * 1000,
+    FILES_MS = 60 * 1000,
     ASKS_OF_NETWORK = 60,   /* codes asked for, in an hour */
     TRIES_OF_NETWORK = 100, /* codes tried */
     CODES_OF_LINK = 10,     /* codes mailed for one mail */
@@ -347,6 +348,12 @@ void visits_inside(struct queue *q, const char *address, struct str hash)
     put_pass(q, hash, PASS_INSIDE, address, 1, child_conf(q->child)->portal.session);
 }
 
+void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope, struct str hash)
+{
+    int64_t now = clock_wall_ms();
+    store_put_pass(q->store, &(struct store_pass){.hash = hash, .kind = PASS_FILES, .address = p->p.address, .envelope = envelope, .level = p->p.level, .made_ms = now, .until_ms = now + FILES_MS});
+}
+
 /* --- passes ------------------------------------------------------------------------------------------------------------ */
 
 static void keep_pass(void *arg, const struct store_pass *p)
@@ -390,7 +397,7 @@ bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
     if (hash.n != ENVELOPE_HASH || store_get_pass(q->store, hash, keep_pass, ret) != STORE_OK || !ret->found || ret->p.until_ms <= clock_wall_ms()) {
         return false;
     }
-    if (ret->p.kind != PASS_REMEMBERED && is_idle(q, ret)) {
+    if (ret->p.kind != PASS_REMEMBERED && ret->p.kind != PASS_FILES && is_idle(q, ret)) {
         visits_forget(q, hash);
         return false;
     }

@@ -23,6 +23,8 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
 enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope);
 /* PORTAL_INSIDE: the password was right. */
 void visits_inside(struct queue *q, const char *address, struct str hash);
+/* PORTAL_FILE_PASS: a pass of a minute for the files of that envelope, for somebody with p. */
+void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope, struct str hash);
 /* Whose pass it is, if it is in force; looking at it keeps it alive. */
 bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret);
 void visits_forget(struct queue *q, struct str hash);

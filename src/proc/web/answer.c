@@ -267,11 +267,13 @@ static void put_rcpt(void *arg, struct str address)
 static void submit(struct request *r)
 {
     struct outgoing *o = r->outgoing;
+    unsigned char pass[32];
+    request_hash(r->pass, pass);
     ask_wait(r);
     each_rcpt(r, http_field(r->call, "all").n > 0, put_rcpt, r);
     ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
                                               .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = ABOUT_REPLY,
-                                                         .about_id = r->envelope, .client = str_c(r->network), .protocol = STR("portal"),
+                                                         .about_id = r->envelope, .pass = str_from((const char *)pass, sizeof pass), .client = str_c(r->network), .protocol = STR("portal"),
                                                          .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED), .spool = str_c(o->spool_name),
                                                          .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed)}});
     o->submitted = true;

@@ -11,8 +11,8 @@
 
 /* One clear point. */
 static const char icon[] = "\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\x9c\x63\x60\x00\x02\x00\x00\x05\x00\x01\x7a\x5e\xab\x3f\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
-static const char page_policy[] = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; "
-                                  "base-uri 'none'; frame-ancestors 'none'";
+static const char page_policy[] = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+                                  "base-uri 'none'; frame-ancestors 'none'; frame-src 'self' "; /* and the second name */
 
 void page_headers(struct request *r, const char *type, const char *policy)
 {
@@ -25,6 +25,14 @@ void page_headers(struct request *r, const char *type, const char *policy)
     http_set_header(c, "Cross-Origin-Opener-Policy", "same-origin");
     http_set_header(c, "Cross-Origin-Resource-Policy", "same-origin");
     http_set_header(c, "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()");
+}
+
+static void own_headers(struct request *r, const char *type)
+{
+    const char *files = child_conf(r->web->child)->portal.files_url;
+    char policy[700];
+    snprintf(policy, sizeof policy, "%s%s", page_policy, files ? files : "");
+    page_headers(r, type, policy);
 }
 
 void page_date(int64_t ms, char *dst, size_t size)
@@ -126,7 +134,7 @@ void page_send(struct request *r, unsigned status, const char *template)
         buf_reset(&out);
         status = 500;
     }
-    page_headers(r, "text/html; charset=utf-8", page_policy);
+    own_headers(r, "text/html; charset=utf-8");
     http_set_header(r->call, "Cache-Control", "no-store");
     http_set_header(r->call, "X-Frame-Options", "DENY");
     r->web->answered++;
@@ -146,7 +154,7 @@ void page_problem(struct request *r, unsigned status, const char *key)
 void page_redirect(struct request *r, const char *path)
 {
     http_set_header(r->call, "Location", path);
-    page_headers(r, "text/plain; charset=utf-8", page_policy);
+    own_headers(r, "text/plain; charset=utf-8");
     http_set_header(r->call, "Cache-Control", "no-store");
     http_answer(r->call, 303, STR(""));
 }

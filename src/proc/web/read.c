@@ -18,7 +18,7 @@
 enum { CHUNK = 64 * 1024, PLAIN_MAX = 1024 * 1024, NAME_MAX_OCTETS = 150 };
 
 static const char file_policy[] = "default-src 'none'; sandbox; frame-ancestors 'none'";
-static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'self'";
+static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors ";
 
 void read_size_text(uint64_t octets, char *dst, size_t size)
 {
@@ -155,20 +155,65 @@ void read_mail(struct request *r)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_envelope);
 }
 
+/* --- the second name -------------------------------------------------------------------------------------------------------- */
+
+static void on_file_pass(struct request *r, const struct ipc_portal_answer *a, int fd)
+{
+    char url[1024];
+    (void)fd;
+    if (a->result != PORTAL_OK) {
+        page_problem(r, 404, "not-found");
+        return;
+    }
+    struct str path = http_path(r->call); /* /mail/... of our own making: what was asked for here is asked for there */
+    bool link = a->number != 0;
+    snprintf(url, sizeof url, "%s/file/%s%s%s" STR_FMT, child_conf(r->web->child)->portal.files_url, r->remember, link ? "." : "", link ? r->link : "", STR_ARG(path));
+    page_redirect(r, url);
+}
+
+/* With a second name nothing of a mail comes from the first but our own page about it. */
+static bool goes_elsewhere(struct request *r)
+{
+    unsigned char hash[32];
+    if (!child_conf(r->web->child)->portal.files_url || r->for_files) {
+        return false;
+    }
+    request_random(r->remember);
+    request_hash(r->remember, hash);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_FILE_PASS, .envelope = r->envelope, .data = str_from((const char *)hash, sizeof hash)}, on_file_pass);
+    return true;
+}
+
+bool read_file_pass(struct request *r, struct str pass)
+{
+    size_t dot = str_find(pass, '.', 0);
+    r->link[0] = '\0';
+    if (dot + 1 < pass.n) {
+        str_copy_cut(str_slice(pass, dot + 1, pass.n), r->link, sizeof r->link);
+    }
+    r->has_pass = request_is_pass(str_slice(pass, 0, dot));
+    str_copy_cut(r->has_pass ? str_slice(pass, 0, dot) : STR(""), r->pass, sizeof r->pass);
+    return r->has_pass;
+}
+
 /* --- the frame ------------------------------------------------------------------------------------------------------------ */
 
 static void show_body(struct request *r)
 {
     struct buf out = BUF_INIT(PAGE_MAX);
+    char policy[700];
     if (!read_unpack(r)) {
         return;
     }
     (void)!site_write(r->web->site, "body", r->language, &r->page, &out);
     (void)!buf_add(&out, r->packed->html); /* sanitised by inspect (mime/sanitise.c); the frame has no rights besides */
     (void)!buf_add(&out, STR("</body></html>"));
-    page_headers(r, "text/html; charset=utf-8", body_policy);
+    snprintf(policy, sizeof policy, "%s%s", body_policy, r->for_files ? child_conf(r->web->child)->portal.url : "'self'");
+    page_headers(r, "text/html; charset=utf-8", policy);
     http_set_header(r->call, "Cache-Control", "no-store");
-    http_set_header(r->call, "X-Frame-Options", "SAMEORIGIN");
+    if (!r->for_files) { /* which knows no other origin than its own */
+        http_set_header(r->call, "X-Frame-Options", "SAMEORIGIN");
+    }
     http_answer(r->call, 200, buf_str(&out));
     buf_wipe(&out);
 }
@@ -183,7 +228,10 @@ static void on_body_envelope(struct request *r, const struct ipc_portal_answer *
 
 void read_body(struct request *r)
 {
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_body_envelope);
+    if (goes_elsewhere(r)) {
+        return;
+    }
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope, .number = r->for_files}, on_body_envelope);
 }
 
 /* --- files ---------------------------------------------------------------------------------------------------------------- */
@@ -542,7 +590,7 @@ static void ask_message(struct request *r)
         snprintf(what, sizeof what, STR_FMT, STR_ARG(r->packed->parts[n - 1].name));
         str_copy_cut(str_c(what), what, sizeof what);
     }
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .text = str_c(what)}, on_message);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_BODY, .envelope = r->envelope, .number = r->for_files, .text = str_c(what)}, on_message);
 }
 
 static void on_download(struct request *r, const struct ipc_portal_answer *a, int fd)
@@ -556,9 +604,12 @@ static void on_download(struct request *r, const struct ipc_portal_answer *a, in
 static void ask_file(struct request *r, struct str which)
 {
     struct str copy = STR("");
+    if (goes_elsewhere(r)) {
+        return;
+    }
     must(arena_copy(&r->arena, which, &copy) == 0);
     r->tail = copy;
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_download);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope, .number = r->for_files}, on_download);
 }
 
 void read_part(struct request *r, struct str number)

@@ -57,7 +57,7 @@ static void find_language(struct request *r)
     r->language = (size_t)(chosen >= 0 ? chosen : site_negotiate(r->web->site, http_header(r->call, "Accept-Language")));
 }
 
-static bool is_hex(struct str s)
+bool request_is_pass(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -79,7 +79,9 @@ static bool is_same_origin(struct request *r)
 static bool is_our_host(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
-    return str_eq_nocase(http_header(r->call, "Host"), str_c(c->portal.url + strlen("https://")));
+    struct str host = http_header(r->call, "Host");
+    r->for_files = c->portal.files_url && str_eq_nocase(host, str_c(c->portal.files_url + strlen("https://")));
+    return r->for_files || str_eq_nocase(host, str_c(c->portal.url + strlen("https://")));
 }
 
 /* The first part of a path, without its '/'; *rest is what follows. */
@@ -166,6 +168,27 @@ static void go_mail(struct request *r, struct str rest, bool post)
     }
 }
 
+/* The second name has the files of mails, for whom the first one sent there, and what our error pages need. */
+static void route_files(struct request *r)
+{
+    struct str rest = http_path(r->call), name = first_part(&rest), pass = first_part(&rest), file = pass;
+    char text[64];
+    str_copy_cut(file, text, sizeof text);
+    if (str_eq(name, STR("static")) && rest.n == 0) {
+        page_static(r, text);
+        return;
+    }
+    if (str_eq(name, STR("file")) && read_file_pass(r, pass) && str_eq(first_part(&rest), STR("mail")) && id_parse(first_part(&rest), &r->envelope) == 0) {
+        struct str what = rest;
+        what = first_part(&what);
+        if (str_eq(what, STR("body")) || str_eq(what, STR("part")) || str_eq(what, STR("all.zip")) || str_eq(what, STR("original.eml"))) {
+            go_mail(r, rest, false);
+            return;
+        }
+    }
+    page_problem(r, 404, "not-found");
+}
+
 /* A form of somebody with a pass: from a page that we made for him. */
 static bool needs_csrf(struct str name)
 {
@@ -223,7 +246,7 @@ static void on_begin(void *owner, struct http_call *call)
     find_network(r);
     find_language(r);
     struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link");
-    r->has_pass = is_hex(pass);
+    r->has_pass = request_is_pass(pass);
     str_copy_cut(r->has_pass ? pass : STR(""), r->pass, sizeof r->pass);
     str_copy_cut(link, r->link, sizeof r->link);
     if (e->kind == PORTAL_REDIRECT) {
@@ -234,6 +257,8 @@ static void on_begin(void *owner, struct http_call *call)
         page_problem(r, 405, "bad-request");
     } else if (!is_our_host(r)) {
         page_problem(r, 421, "bad-request");
+    } else if (post && r->for_files) {
+        page_problem(r, 405, "bad-request");
     } else if (post && !is_same_origin(r)) {
         log_notice("form-from-elsewhere", KV("network", r->network), KVS("origin", http_header(call, "Origin")));
         page_problem(r, 403, "bad-request");
@@ -250,7 +275,11 @@ static void on_begin(void *owner, struct http_call *call)
     } else if (post && http_body_size(call) > FORM_MAX) {
         page_problem(r, 413, "too-large");
     } else if (!post) {
-        route(r, false);
+        if (r->for_files) {
+            route_files(r);
+        } else {
+            route(r, false);
+        }
         if (r->token) {
             http_hold(call);
         }

@@ -75,6 +75,7 @@ struct request {
     key_fn on_key;
     char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], link[64];
     bool has_pass;
+    bool for_files;           /* it came to the second name, which has files and nothing else */
     size_t language;
     /* what came */
     struct ipc_row_envelope *rows; /* ROWS_MAX at most; in arena */
@@ -125,6 +126,7 @@ void ask_peer_gone(struct web *w);
 extern const struct http_events request_events;
 void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s); /* life -1: of the session; 0: it goes */
 void request_random(char ret[COOKIE_TEXT]);
+bool request_is_pass(struct str text); /* as request_random makes them */
 void request_hash(const char *text, unsigned char ret[32]);
 bool request_csrf_ok(struct request *r, struct str token);
 
@@ -160,6 +162,8 @@ void read_part(struct request *r, struct str number);
 void read_original(struct request *r);
 void read_zip(struct request *r);
 void read_ask_again(struct request *r);
+/* The first part of the second name's paths: a pass of a minute, and what a sealed mail's link holds. False: neither. */
+bool read_file_pass(struct request *r, struct str pass);
 bool read_unpack(struct request *r);
 void read_size_text(uint64_t octets, char *dst, size_t size);
 
