@@ -1,4 +1,5 @@
-// Only comfort: everything works without it. Shows how far an upload has come.
+// Only comfort: everything works without it. Shows how far an upload has come, goes on after a login elsewhere, and asks for
+// passkeys, beside which there is always a phrase.
 "use strict";
 document.querySelectorAll("form[data-upload]").forEach(function (form) {
   form.addEventListener("submit", function (event) {
@@ -35,4 +36,59 @@ document.querySelectorAll("form[data-upload]").forEach(function (form) {
     request.open("POST", form.action);
     request.send(data);
   });
+});
+
+function octets(text) {
+  return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), function (c) { return c.charCodeAt(0); });
+}
+
+function letters(buffer) {
+  return btoa(String.fromCharCode.apply(null, new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+function ids(form) {
+  return form.dataset.ids.trim().split(" ").filter(Boolean).map(function (id) { return { type: "public-key", id: octets(id) }; });
+}
+
+function create(form) {
+  return navigator.credentials.create({ publicKey: {
+    challenge: octets(form.dataset.challenge), rp: { id: form.dataset.party, name: document.title },
+    user: { id: octets(form.dataset.user), name: form.dataset.name, displayName: form.dataset.name },
+    pubKeyCredParams: [{ type: "public-key", alg: -7 }, { type: "public-key", alg: -8 }, { type: "public-key", alg: -257 }],
+    excludeCredentials: ids(form), authenticatorSelection: { userVerification: "required" }, attestation: "none"
+  } }).then(function (made) {
+    form.elements.client.value = letters(made.response.clientDataJSON);
+    form.elements.data.value = letters(made.response.getAuthenticatorData());
+  });
+}
+
+function get(form) {
+  return navigator.credentials.get({ publicKey: {
+    challenge: octets(form.dataset.challenge), rpId: form.dataset.party, allowCredentials: ids(form), userVerification: "required"
+  } }).then(function (shown) {
+    form.elements.id.value = letters(shown.rawId);
+    form.elements.client.value = letters(shown.response.clientDataJSON);
+    form.elements.data.value = letters(shown.response.authenticatorData);
+    form.elements.signature.value = letters(shown.response.signature);
+  });
+}
+
+document.querySelectorAll("form[data-passkey]").forEach(function (form) {
+  if (!window.PublicKeyCredential || !window.AuthenticatorAttestationResponse || !AuthenticatorAttestationResponse.prototype.getAuthenticatorData) {
+    return;
+  }
+  form.hidden = false;
+  form.addEventListener("submit", function (event) {
+    event.preventDefault();
+    form.querySelector(".alert").hidden = true;
+    (form.dataset.passkey === "create" ? create : get)(form).then(function () {
+      form.submit();
+    }, function () {
+      form.querySelector(".alert").hidden = false;
+    });
+  });
+});
+
+document.querySelectorAll("form[data-go]").forEach(function (form) {
+  form.submit();
 });

@@ -175,6 +175,7 @@ static void *open_block(struct binder *b, const struct conf_node *n, const struc
            : strcmp(key->name, "content") == 0            ? open_one(b, n, "content", &b->conf->contents, &b->conf->n_contents, sizeof *b->conf->contents)
            : strcmp(key->name, "account") == 0            ? open_one(b, n, "account", &b->conf->accounts_of, &b->conf->n_accounts_of, sizeof *b->conf->accounts_of)
            : strcmp(key->name, "forward") == 0            ? open_one(b, n, "forward", &b->conf->forwards, &b->conf->n_forwards, sizeof *b->conf->forwards)
+           : strcmp(key->name, "oidc") == 0               ? open_one(b, n, "oidc", &b->conf->oidc, &b->conf->n_oidc, sizeof *b->conf->oidc)
            : strcmp(key->name, "ladder") == 0             ? open_one(b, n, "ladder", &b->conf->ladders, &b->conf->n_ladders, sizeof *b->conf->ladders)
            : strcmp(key->name, "listen") == 0             ? (void *)open_listen(b, n)
            : strcmp(key->name, "certificate") == 0        ? (void *)open_own(b, n)
@@ -375,6 +376,22 @@ static bool is_portal_url(const char *url)
     return str_starts_nocase(str_c(url), STR("https://")) && n > 0 && !url[8 + n];
 }
 
+static void check_oidc(struct binder *b, const struct conf_oidc *o)
+{
+    struct conf_place at = {b->conf->root->at.file, (unsigned)o->line, 1};
+    struct str issuer = str_c(o->issuer ? o->issuer : "");
+    bool ok = str_starts_nocase(issuer, STR("https://")) && issuer.n > strlen("https://") && issuer.n < 500;
+    for (size_t i = 0; i < issuer.n; i++) {
+        ok = ok && issuer.p[i] > ' ' && !strchr("?#\"'<>", issuer.p[i]);
+    }
+    if (!ok) {
+        conf_bad(b, at, "oidc \"%s\": issuer \"%s\" is not https://NAME/PATH", o->name, o->issuer ? o->issuer : "");
+    }
+    if (!b->conf->portal.url) {
+        conf_bad(b, at, "oidc \"%s\": there is no portal", o->name);
+    }
+}
+
 static void check_portal(struct binder *b)
 {
     const struct conf *c = b->conf;
@@ -431,6 +448,9 @@ static void check_whole(struct binder *b)
     }
     conf_check_protection(c, b, bad_protection);
     check_portal(b);
+    for (size_t i = 0; i < b->conf->n_oidc; i++) {
+        check_oidc(b, &b->conf->oidc[i]);
+    }
     if ((c->signing.domain || c->signing.selector || c->signing.key) &&
         !(c->signing.domain && c->signing.selector && c->signing.key)) {
         conf_bad(b, c->root->at, "signing needs all of domain, selector and key");

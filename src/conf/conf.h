@@ -96,6 +96,13 @@ struct conf_forward {
     int keep; /* 1: the mailbox inside gets it as well */
 };
 
+/* Where people of a domain log in at their own organisation (OpenID Connect). */
+struct conf_oidc {
+    const char *name; /* the domain */
+    int64_t line;
+    const char *issuer, *client, *secret_file, *claim;
+};
+
 /* Ways below and beside transport, in order. */
 struct conf_ladder {
     const char *name;
@@ -154,6 +161,8 @@ struct conf {
     size_t n_accounts_of;
     struct conf_forward *forwards;
     size_t n_forwards;
+    struct conf_oidc *oidc;
+    size_t n_oidc;
     struct conf_ladder *ladders;
     size_t n_ladders;
     struct {

@@ -231,6 +231,7 @@ void conf_protection_free(struct conf *c)
         free(c->forwards[i].to.v);
     }
     free(c->forwards);
+    free(c->oidc);
     for (size_t i = 0; i < c->n_ladders; i++) {
         free(c->ladders[i].channels.v);
     }

@@ -17,6 +17,7 @@
 #define IN_CERTIFICATE(field) offsetof(struct conf_client_certificate, field)
 #define IN_CONTENT(field) offsetof(struct conf_content, field)
 #define IN_ACCOUNT(field) offsetof(struct conf_account, field)
+#define IN_OIDC(field) offsetof(struct conf_oidc, field)
 #define IN_FORWARD(field) offsetof(struct conf_forward, field)
 #define IN_LADDER(field) offsetof(struct conf_ladder, field)
 #define IN_OWN(field) offsetof(struct conf_certificate, field)
@@ -266,6 +267,17 @@ const struct conf_key conf_schema[] = {
     LINE("forward", IN_FORWARD(line)),
     TEXT("forward", "to", CONF_MATCHES, IN_FORWARD(to), NULL, true, "Addresses in other domains."),
     CHOICE("forward", "keep", IN_FORWARD(keep), "no", "no yes", "yes: the mailbox inside gets the mail as well."),
+
+    BLOCK("", "oidc", false, true, "domain",
+          "People of this domain can open mail of level 2 and 3 by the login of their own organisation (OpenID Connect) instead of a phrase. "
+          "The provider must know the portal's address with /oidc behind it as a redirect address (docs/portal.md)."),
+    LINE("oidc", IN_OIDC(line)),
+    TEXT("oidc", "issuer", CONF_TEXT, IN_OIDC(issuer), NULL, true, "The provider, exactly as it calls itself: https://login.clinic.example/tenant."),
+    TEXT("oidc", "client-id", CONF_TEXT, IN_OIDC(client), NULL, true, "What the provider calls this portal."),
+    TEXT("oidc", "client-secret-file", CONF_PATH, IN_OIDC(secret_file), NULL, false, "File with the secret, one line; without it PKCE alone must do."),
+    TEXT("oidc", "claim", CONF_TEXT, IN_OIDC(claim), "email", false,
+         "The claim that holds the mail address. email counts only when the provider vouches for it (email_verified); another one is "
+         "trusted as it is."),
 
     BLOCK("", "ladder", false, true, "name",
           "Ways for mail that must be protected, in order. The ladder named default is for everyone whose account names none; without it: tls."),

@@ -141,6 +141,9 @@ int conf_write(const struct conf *c, struct buf *out)
     for (size_t i = 0; r == 0 && i < c->n_forwards; i++) {
         r = write_block("forward", c->forwards[i].name, &c->forwards[i], out);
     }
+    for (size_t i = 0; r == 0 && i < c->n_oidc; i++) {
+        r = write_block("oidc", c->oidc[i].name, &c->oidc[i], out);
+    }
     for (size_t i = 0; r == 0 && i < c->n_ladders; i++) {
         r = write_block("ladder", c->ladders[i].name, &c->ladders[i], out);
     }

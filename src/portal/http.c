@@ -349,6 +349,19 @@ struct str http_query(struct http_call *c, const char *name)
     return str_c(MHD_lookup_connection_value(c->connection, MHD_GET_ARGUMENT_KIND, name));
 }
 
+int http_query_text(struct http_call *c, const char *name, char *dst, size_t size)
+{
+    struct str raw = http_query(c, name);
+    if (raw.n == 0 || str_copy(raw, dst, size) < 0) {
+        return raw.n == 0 ? -EINVAL : -ENOSPC;
+    }
+    for (char *p = dst; *p; p++) {
+        *p = (char)(*p == '+' ? ' ' : *p);
+    }
+    size_t n = MHD_http_unescape(dst);
+    return strlen(dst) == n ? 0 : -ENOSPC;
+}
+
 struct str http_field(const struct http_call *c, const char *name)
 {
     for (size_t i = 0; i < c->n_fields; i++) {

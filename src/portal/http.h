@@ -47,7 +47,10 @@ struct str http_path(const struct http_call *c);
 /* Empty when absent; borrowed until the answer. */
 struct str http_header(struct http_call *c, const char *name);
 struct str http_cookie(struct http_call *c, const char *name);
+/* As it came, percent signs and all. */
 struct str http_query(struct http_call *c, const char *name);
+/* The same, decoded; -EINVAL when there is none, -ENOSPC when it is longer than dst, or holds a NUL. */
+int http_query_text(struct http_call *c, const char *name, char *dst, size_t size) MUST_USE;
 /* Of the form (urlencoded or multipart). */
 struct str http_field(const struct http_call *c, const char *name);
 /* The client's address as text. */

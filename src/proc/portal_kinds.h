@@ -6,7 +6,10 @@
 /* Recipients begin without a pass; everything behind PORTAL_WHO needs one, and the queue checks each time whose it is. */
 enum portal_verb {
     PORTAL_SEND_CODE,     /* secret: hash of a link or pickup code, or text: an address. A code is sent, or nothing is; the answer is the same */
-    PORTAL_CODE,          /* text: the code, secret: hash of the new pass, number 1: remember the browser. Also text "code\nphrase" */
+    PORTAL_CODE,          /* text: the code, secret: hash of the new pass, number 1: remember the browser. PORTAL_PROOF_WANTED has
+                             in text what can be shown besides: challenge, address of a login elsewhere or nothing, then passkeys, a line each */
+    PORTAL_PROVE,         /* after it. number: enum proof_kind, secret: hash of the new pass, data: the phrase; or of a passkey its id, client
+                             data, authenticator data and signature, a line each; or state and code of a login elsewhere */
     PORTAL_REMEMBERED,    /* secret as in PORTAL_SEND_CODE, pass: of a remembered browser, data: hash of the new pass */
     PORTAL_INSIDE,        /* text: login name of an inside user whose password login found right, data: hash of the new pass */
     PORTAL_WHO,           /* whose pass is it? */
@@ -18,6 +21,9 @@ enum portal_verb {
     PORTAL_DRAFT,         /* lease and sealed draft */
     PORTAL_DRAFT_PUT,     /* data: wrapped key and sealed octets; empty: none any more */
     PORTAL_PHRASE,        /* text: one's own phrase for notices */
+    PORTAL_PASSKEYS,      /* text: a challenge, then each passkey of this person, its id and the days it was made and used, in a line */
+    PORTAL_PASSKEY_NEW,   /* data: client data, authenticator data, a line each */
+    PORTAL_PASSKEY_DROP,  /* text: its id */
     PORTAL_SENT,          /* envelopes of a sender */
     PORTAL_EVENTS,        /* of an envelope of his */
     PORTAL_ACT,           /* number: enum portal_act, text: its argument */
@@ -33,7 +39,7 @@ enum portal_result {
     PORTAL_NO,        /* not yours, not there, or wrong: nobody learns which */
     PORTAL_WRONG,     /* the code or phrase was wrong; number: tries left */
     PORTAL_OVER,      /* the code is used up or too old */
-    PORTAL_PHRASE_WANTED, /* the code was right, and the level asks for the phrase as well */
+    PORTAL_PROOF_WANTED, /* the code was right, and the level asks for more */
     PORTAL_SLOW_DOWN, /* too many from there */
     PORTAL_LATER,     /* not possible just now */
     PORTAL_RESULT_END,

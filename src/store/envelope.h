@@ -127,6 +127,23 @@ typedef void (*store_person_fn)(void *arg, const struct store_person *p);
 void store_put_person(struct store *s, const struct store_person *p);
 enum store_result store_get_person(struct store *s, struct str address, store_person_fn fn, void *arg) MUST_USE;
 
+/* A passkey of somebody outside (passkey/passkey.h). */
+struct store_passkey {
+    struct str id, address;
+    uint8_t algorithm;       /* enum passkey_algorithm */
+    struct str key;          /* its public half */
+    uint64_t uses;           /* its own count of signatures, or always 0 */
+    int64_t made_ms, used_ms;
+};
+
+typedef void (*store_passkey_fn)(void *arg, const struct store_passkey *k);
+void store_put_passkey(struct store *s, const struct store_passkey *k);
+/* Oldest first. */
+enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn, void *arg) MUST_USE;
+/* Anybody's? */
+bool store_has_passkey(struct store *s, struct str id);
+void store_drop_passkey(struct store *s, struct str address, struct str id);
+
 typedef void (*store_thread_fn)(void *arg, const struct store_thread *t);
 void store_put_thread(struct store *s, const struct store_thread *t);
 enum store_result store_get_thread(struct store *s, struct str thread, store_thread_fn fn, void *arg) MUST_USE;

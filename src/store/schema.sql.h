@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 5 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 6 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -64,6 +64,13 @@
     " lowered INTEGER NOT NULL) WITHOUT ROWID;"                                                    \
     "CREATE TABLE draft ("                                                                         \
     " envelope INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, sealed_key BLOB NOT NULL, sealed BLOB NOT NULL);"
+
+/* What version 6 brought: passkeys of people outside. */
+#define STORE_TABLES_6                                                                             \
+    "CREATE TABLE passkey ("                                                                       \
+    " id BLOB PRIMARY KEY, address TEXT NOT NULL, algorithm INTEGER NOT NULL, key BLOB NOT NULL,"  \
+    " uses INTEGER NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID;"   \
+    "CREATE INDEX passkey_address ON passkey (address);"
 
 static const char store_schema[] =
     "CREATE TABLE message ("
@@ -146,16 +153,19 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6;
 
-/* From version 4 to 5. */
-static const char store_upgrade_4[] = STORE_TABLES_5;
+/* From version 5 to 6. */
+static const char store_upgrade_5[] = STORE_TABLES_6;
 
-/* From version 3 to 5. */
-#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5
+/* From version 4 to 6. */
+static const char store_upgrade_4[] = STORE_TABLES_5 STORE_TABLES_6;
+
+/* From version 3 to 6. */
+#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6
 static const char store_upgrade_3[] = STORE_UPGRADE_3;
 
-/* From version 2 to 5. */
+/* From version 2 to 6. */
 static const char store_upgrade_2[] =
     "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"

@@ -126,7 +126,8 @@ static int setup(struct store *s)
     }
     sqlite3_finalize(q);
     if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0) ||
-        (version == 3 && make_tables(s, store_upgrade_3) < 0) || (version == 4 && make_tables(s, store_upgrade_4) < 0)) {
+        (version == 3 && make_tables(s, store_upgrade_3) < 0) || (version == 4 && make_tables(s, store_upgrade_4) < 0) ||
+        (version == 5 && make_tables(s, store_upgrade_5) < 0)) {
         return -EIO;
     }
     if (version >= 2 && version < STORE_SCHEMA_VERSION) {

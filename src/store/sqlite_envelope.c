@@ -267,6 +267,52 @@ enum store_result store_get_person(struct store *s, struct str address, store_pe
     return store_walked(s, code);
 }
 
+void store_put_passkey(struct store *s, const struct store_passkey *k)
+{
+    sqlite3_stmt *q = s->q[Q_PUT_PASSKEY];
+    if (store_in_batch(s)) {
+        bind_blob(q, 1, k->id);
+        bind_str(q, 2, k->address);
+        bind_int(q, 3, k->algorithm);
+        bind_blob(q, 4, k->key);
+        bind_int(q, 5, k->uses);
+        bind_int(q, 6, (uint64_t)k->made_ms);
+        bind_int(q, 7, (uint64_t)k->used_ms);
+        store_run(s, Q_PUT_PASSKEY);
+    }
+}
+
+enum store_result store_passkeys_of(struct store *s, struct str address, store_passkey_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_GET_PASSKEYS];
+    int code;
+    bind_str(q, 1, address);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, &(struct store_passkey){.id = column_str(q, 0), .address = column_str(q, 1), .algorithm = (uint8_t)column_int(q, 2), .key = column_str(q, 3),
+                                        .uses = column_int(q, 4), .made_ms = (int64_t)column_int(q, 5), .used_ms = (int64_t)column_int(q, 6)});
+    }
+    sqlite3_reset(q);
+    return store_walked(s, code);
+}
+
+bool store_has_passkey(struct store *s, struct str id)
+{
+    sqlite3_stmt *q = s->q[Q_HAS_PASSKEY];
+    bind_blob(q, 1, id);
+    bool there = sqlite3_step(q) == SQLITE_ROW;
+    sqlite3_reset(q);
+    return there;
+}
+
+void store_drop_passkey(struct store *s, struct str address, struct str id)
+{
+    if (store_in_batch(s)) {
+        bind_str(s->q[Q_DROP_PASSKEY], 1, address);
+        bind_blob(s->q[Q_DROP_PASSKEY], 2, id);
+        store_run(s, Q_DROP_PASSKEY);
+    }
+}
+
 void store_put_thread(struct store *s, const struct store_thread *t)
 {
     sqlite3_stmt *q = s->q[Q_PUT_THREAD];

@@ -89,6 +89,10 @@
     X(FORGET_PASSES, "DELETE FROM pass WHERE until_ms<?")                                          \
     X(PUT_PERSON, "INSERT OR REPLACE INTO person VALUES (?,?,?,?)")                                \
     X(GET_PERSON, "SELECT * FROM person WHERE address=?")                                          \
+    X(PUT_PASSKEY, "INSERT OR REPLACE INTO passkey VALUES (?,?,?,?,?,?,?)")                        \
+    X(GET_PASSKEYS, "SELECT * FROM passkey WHERE address=? ORDER BY made_ms")                      \
+    X(HAS_PASSKEY, "SELECT 1 FROM passkey WHERE id=?")                                             \
+    X(DROP_PASSKEY, "DELETE FROM passkey WHERE address=? AND id=?")                                \
     X(PUT_THREAD, "INSERT OR REPLACE INTO thread VALUES (?,?,?,?,?)")                              \
     X(GET_THREAD, "SELECT * FROM thread WHERE thread=?")                                           \
     X(PUT_DRAFT, "INSERT OR REPLACE INTO draft VALUES (?,?,?,?)")                                  \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base64.c: RFC 4648, RFC 2045 6.8. Called by auth, tlsrpt and their tests; fuzzed with them.
+ * base64.c: RFC 4648, RFC 2045 6.8. Called by auth, tlsrpt, the proofs of the portal and their tests; fuzzed with them.
  */
 #include "wire/base64.h"
 
@@ -66,4 +66,33 @@ int base64_read(struct str text, struct buf *out)
     }
     const char rest[2] = {(char)(n == 3 ? v >> 10 : v >> 4), (char)(v >> 2)};
     return n > 0 ? buf_append(out, rest, n - 1) : 0;
+}
+
+int base64url_write(struct str octets, struct buf *out)
+{
+    struct buf plain = BUF_INIT(octets.n / 3 * 4 + 8);
+    int r = base64_write(octets, 0, &plain);
+    struct str text = buf_str(&plain);
+    for (size_t i = 0; r == 0 && i < text.n && text.p[i] != '='; i++) {
+        char c = (char)(text.p[i] == '+' ? '-' : text.p[i] == '/' ? '_' : text.p[i]);
+        r = buf_append(out, &c, 1);
+    }
+    buf_wipe(&plain);
+    return r;
+}
+
+int base64url_read(struct str text, struct buf *out)
+{
+    struct buf plain = BUF_INIT(text.n + 1);
+    int r = 0;
+    while (text.n > 0 && text.p[text.n - 1] == '=') {
+        text.n--;
+    }
+    for (size_t i = 0; r == 0 && i < text.n; i++) {
+        char c = (char)(text.p[i] == '-' ? '+' : text.p[i] == '_' ? '/' : text.p[i] == '+' || text.p[i] == '/' ? '!' : text.p[i]);
+        r = value_of(c) < 0 ? -EBADMSG : buf_append(&plain, &c, 1);
+    }
+    r = r < 0 ? r : base64_read(buf_str(&plain), out);
+    buf_wipe(&plain);
+    return r;
 }

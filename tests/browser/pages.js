@@ -9,7 +9,7 @@ const readline = require("readline");
 const { chromium } = require("playwright-core");
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-let browser, context, page, problems = [];
+let browser, context, page, keys = [], problems = [];
 const out = process.env.SCREENS;
 
 async function look(name) {
@@ -30,11 +30,27 @@ async function look(name) {
   return { violations: JSON.parse(found.result.value) };
 }
 
+// A key with a fingerprint reader, put in on this page. With the next page the browser has it no more: what it holds, and how
+// often that was used, goes into the next one.
+async function useDevice() {
+  const session = await context.newCDPSession(page);
+  const note = e => { keys = keys.filter(k => k.credentialId !== e.credential.credentialId).concat(e.credential); };
+  session.on("WebAuthn.credentialAdded", note);
+  session.on("WebAuthn.credentialAsserted", note);
+  await session.send("WebAuthn.enable");
+  const id = (await session.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "usb", hasResidentKey: true,
+    hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } })).authenticatorId;
+  for (const credential of keys) {
+    await session.send("WebAuthn.addCredential", { authenticatorId: id, credential });
+  }
+}
+
 async function step(s) {
   if (s.open) {
     browser = browser || await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu",
-      "--host-resolver-rules=MAP gateway.test " + s.open.address + ", MAP files.test " + s.open.address] });
-    context = await browser.newContext({ ignoreHTTPSErrors: true, javaScriptEnabled: s.open.scripts, locale: s.open.locale, colorScheme: s.open.colours,
+      "--host-resolver-rules=MAP gateway.test " + s.open.address + ", MAP files.test " + s.open.address].concat(
+      s.open.trusts ? ["--ignore-certificate-errors-spki-list=" + s.open.trusts] : []) });
+    context = await browser.newContext({ ignoreHTTPSErrors: !s.open.trusts, javaScriptEnabled: s.open.scripts, locale: s.open.locale, colorScheme: s.open.colours,
       viewport: s.open.phone ? { width: 360, height: 740 } : { width: 1280, height: 900 }, isMobile: !!s.open.phone, hasTouch: !!s.open.phone });
     context.withScripts = s.open.scripts;
     page = await context.newPage();
@@ -44,6 +60,8 @@ async function step(s) {
     page.on("request", r => { if (!r.url().startsWith("https://gateway.test/") && !(s.open.files && r.url().startsWith("https://files.test/file/")) && !r.url().startsWith("data:") && !r.url().startsWith("about:")) problems.push("asked elsewhere: " + r.url()); });
     return {};
   }
+  if (s.device) { await useDevice(); return {}; }
+  if (s.leave) { if (browser) { await browser.close(); } browser = null; return {}; }
   if (s.goto) { const r = await page.goto(s.goto); return { status: r.status() }; }
   if (s.click) { await Promise.all([page.waitForLoadState("load"), page.click(s.click)]); await page.waitForLoadState("load"); return { url: page.url() }; }
   if (s.fill) { await page.fill(s.fill[0], s.fill[1]); return {}; }
@@ -59,7 +77,7 @@ async function step(s) {
     const failed = await d.failure(); if (failed) { throw new Error("download: " + failed + " " + d.url()); } return { name: d.suggestedFilename(), octets: fs.readFileSync(await d.path()).toString("base64") };
   }
   if (s.end) { await context.close(); return { problems }; }
-  if (s.close) { await browser.close(); return {}; }
+  if (s.close) { if (browser) { await browser.close(); } return {}; }
   throw new Error("not a step: " + JSON.stringify(s));
 }
 

@@ -183,7 +183,7 @@ class Lab:
     # --- DNS ---------------------------------------------------------------------------------------
     def zone_text(self):
         lines = ['$ORIGIN test.', '$TTL 60', '@ SOA ns.test. lab.test. 1 3600 600 86400 60', '@ NS ns.test.', f'ns A {DNS}',
-                 f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', '*.slow A 127.0.1.98', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
+                 f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', '*.slow A 127.0.1.98', 'login.good A 127.0.1.40', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
                  'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'loopaddress MX 10 alias.test.', f'alias A {GATEWAY}', 'mixed MX 5 mx.garbled.test.', 'mixed MX 10 mx.nocrypt.test.', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']

@@ -1,5 +1,6 @@
 """The portal in a real browser: Debian's Chromium by playwright-core, looked at by axe-core; and in lynx and w3m."""
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -7,7 +8,7 @@ import urllib.parse
 
 import pytest
 from conftest import GATEWAY_ADDRESS, TOP
-from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, part, restarted, send_secure, wait_mail  # noqa: F401
+from test_portal import PDF, Visitor, code_of, gateway, inside_mail, link_of, of, part, restarted, send_secure, shown, wait_mail  # noqa: F401
 
 MODULES = os.path.join(TOP, 'tests', 'browser', 'node_modules')
 
@@ -110,6 +111,67 @@ def test_files_come_from_the_second_name(gateway, browser):
     problems = [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p]
     restarted(gateway)
     assert problems == [], problems
+
+
+def test_a_passkey_instead_of_the_phrase(gateway, browser):
+    """Chromium with a device that has a screen lock; its certificate must be good there, so this browser trusts the gateway's key."""
+    lab = gateway.lab
+    key = subprocess.run(['openssl', 'pkey', '-in', lab.path('ca', 'gateway.test.key'), '-pubout', '-outform', 'DER'], capture_output=True, check=True).stdout
+    restarted(gateway, 'level 2;')
+    address = 'passkey@good.test'
+
+    def knock(n):
+        send_secure(gateway, address)
+        browser(goto='https://gateway.test' + link_of(wait_mail(gateway, address, 'secure message', n)))
+        browser(click='main form button')
+        browser(fill=['#code', code_of(wait_mail(gateway, address, 'Your code', n))])
+        browser(click='main form button')
+
+    try:
+        browser(leave=1)
+        browser(open=dict(scripts=True, locale='en-GB', colours='light', phone=True, address=GATEWAY_ADDRESS, trusts=base64.b64encode(hashlib.sha256(key).digest()).decode()))
+        send_secure(gateway, address)
+        envelope = of(gateway, address)['envelope']
+        subprocess.run([os.path.join(lab.path('bin'), 'postern'), '-c', lab.path('postern.conf'), 'envelope', 'phrase', envelope], input='two grey cats\n', text=True, check=True, capture_output=True)
+        wait_mail(gateway, address, 'secure message')
+        browser(goto='https://gateway.test' + link_of(wait_mail(gateway, address, 'secure message')))
+        browser(click='main form button')
+        browser(fill=['#code', code_of(wait_mail(gateway, address, 'Your code'))])
+        browser(click='main form button')
+        assert 'Use my passkey' not in browser(text='main')['text']  # there is none yet
+        browser(fill=['#agreed', 'two grey cats'])
+        browser(click='main form button')
+        assert 'lab results' in browser(text='main')['text']
+        browser(goto='https://gateway.test/phrase')
+        browser.look('passkey-1-none')
+        browser(device=1)
+        browser(click='form[data-passkey] button')
+        gateway.lab.wait_for(lambda: 'passkey=1' in browser(text='main')['url'], 10)
+        said = browser(text='body')['text']
+        assert 'The passkey is kept.' in said and 'Added on' in said, (said, lab.log()[-2000:])
+        browser.look('passkey-2-kept')
+        knock(1)
+        browser.look('passkey-3-asked')
+        browser(device=1)
+        browser(click='form[data-passkey] button')
+        gateway.lab.wait_for(lambda: '/mail/' in browser(text='main')['url'], 10)
+        assert 'lab results' in browser(text='main')['text']
+        second = of(gateway, address)['envelope']
+        assert second != envelope and [e['detail'] for e in shown(gateway, second)['events'] if e['what'] == 'opened'] == ['code and passkey']
+        knock(2)  # the device counts its uses: it works again, and so does the phrase
+        browser(device=1)
+        browser(click='form[data-passkey] button')
+        gateway.lab.wait_for(lambda: '/mail/' in browser(text='main')['url'], 10)
+        assert 'lab results' in browser(text='main')['text']
+        browser(goto='https://gateway.test/phrase')
+        assert 'last used on' in browser(text='main')['text']
+        browser(click='form.row button')
+        assert 'Added on' not in browser(text='main')['text']
+        knock(3)
+        assert 'Use my passkey' not in browser(text='main')['text']
+    finally:
+        browser(leave=1)
+        restarted(gateway)
 
 
 def test_with_the_keyboard_alone(gateway, browser):

@@ -1,11 +1,14 @@
 """The portal, as people use it: a flagged mail in, the notice in a real mailbox, the link, the code, reading, files, answering."""
+import base64
 import email
 import email.message
 import email.policy
 import hashlib
 import html
 import http.client
+import http.server
 import io
+import json
 import os
 import re
 import socket
@@ -776,9 +779,9 @@ def test_a_phrase_is_asked_for(gateway):
     visitor.post(link_of(notice))
     page = visitor.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code')))
     assert 'Phrase you agreed on' in page.text and '__Host-pass' not in visitor.cookies
-    assert visitor.post('/code', agreed='three grey cats').status == 403
-    page = visitor.post('/code', agreed='two grey cats')
-    assert 'The results are fine.' in page.text and 'the agreed phrase' in page.text
+    assert visitor.post('/prove', agreed='three grey cats').status == 403
+    page = visitor.post('/prove', agreed='two grey cats')
+    assert 'The results are fine.' in page.text and 'a second proof' in page.text
     other = Visitor(gateway)  # by the address alone no phrase is asked for, and the mail does not open
     other.post('/start', address='phrase@good.test')
     listed = other.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code', 1)))
@@ -799,7 +802,7 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     visitor = Visitor(gateway)
     visitor.post(link_of(notice))
     visitor.post('/code', code=code_of(wait_mail(gateway, 'sealed@good.test', 'Your code')))
-    page = visitor.post('/code', agreed='open sesame')
+    page = visitor.post('/prove', agreed='open sesame')
     assert 'The results are fine.' in page.text and 'only your link can open it' in page.text
     assert visitor.get(page.path + '/part/1').body == PDF
     link = visitor.cookies.pop('__Host-link')
@@ -821,6 +824,112 @@ def test_sealed_mail_opens_by_its_link_alone(gateway):
     there = visitor.raw('GET', page.path + '/part/1').headers['Location'].removeprefix('https://files.test')
     assert link in there and Visitor(gateway).raw('GET', there, host='files.test').body == PDF
     assert Visitor(gateway).raw('GET', there.replace('.' + link, ''), host='files.test').status == 403
+
+
+class Provider:
+    """A login of another organisation (OpenID Connect Core 1.0): what it puts into its answers is for the test to say."""
+
+    def __init__(self, lab):
+        self.said, self.asked, self.forms = {}, 0, []
+        provider = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def reply(self, status, what):
+                body = json.dumps(what).encode()
+                self.send_response(status)
+                self.send_header('Content-Type', 'application/json')
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                provider.asked += 1
+                base = 'https://login.good.test/tenant'
+                assert self.path == '/tenant/.well-known/openid-configuration'
+                self.reply(200, {'issuer': base, 'authorization_endpoint': base + '/authorize?tenant=1', 'token_endpoint': base + '/token'})
+
+            def do_POST(self):
+                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers['Content-Length'])).decode()))
+                provider.forms.append(form)
+                verifier = base64.urlsafe_b64encode(hashlib.sha256(form['code_verifier'].encode()).digest()).rstrip(b'=').decode()
+                if self.path != '/tenant/token' or form['client_secret'] != 'our secret' or verifier != provider.login['code_challenge'] or form['code'] != 'c0de +/=':
+                    self.reply(400, {'error': 'invalid_grant'})
+                    return
+                claims = {'iss': 'https://login.good.test/tenant', 'aud': 'portal', 'exp': time.time() + 300, 'iat': time.time(), 'nonce': provider.login['nonce'],
+                          'email': provider.login['login_hint'], 'email_verified': True, **provider.said}
+                claims = {k: int(v) if isinstance(v, float) else v for k, v in claims.items() if v is not None}
+                pack = lambda part: base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b'=').decode()
+                self.reply(200, {'id_token': pack({'alg': 'RS256'}) + '.' + pack(claims) + '.c2lnbmVk', 'access_token': 'x', 'token_type': 'Bearer'})
+
+        self.server = http.server.ThreadingHTTPServer(('127.0.1.40', 443), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*lab.make_certificate('login.good.test'))
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def follow(self, url):
+        """Where the browser was sent: kept as what was asked."""
+        assert url.startswith('https://login.good.test/tenant/authorize?tenant=1&'), url
+        self.login = dict(urllib.parse.parse_qsl(url.split('?', 1)[1]))
+        assert self.login['redirect_uri'] == 'https://gateway.test/oidc' and self.login['response_type'] == 'code' and self.login['code_challenge_method'] == 'S256'
+        assert self.login['client_id'] == 'portal' and 'openid' in self.login['scope'].split()
+        return self.login['state']
+
+
+def test_the_login_of_ones_own_organisation_opens_it(gateway):
+    lab = gateway.lab
+    lab.stop_gateway()
+    secret = lab.path('etc', 'oidc.secret')
+    os.makedirs(lab.path('etc'), exist_ok=True)
+    with open(secret, 'w') as out:
+        out.write('our secret\n')
+    provider = Provider(lab)
+    extra = PORTAL.replace('portal { url', 'portal { level 2; url') + f'oidc good.test {{ issuer https://login.good.test/tenant; client-id portal; client-secret-file {secret}; }}\n'
+    lab.start_gateway(lab.config(extra=extra, first_retry='1s', top='administrator admin@inside.test;\n'))
+    assert lab.wait_for(lambda: provider.asked and 'event=provider ' in lab.log(), 10), lab.log()[-3000:]
+    secure = lambda n: wait_mail(gateway, f'sso{n}@good.test', 'secure message')
+
+    def begin(n):
+        send_secure(gateway, f'sso{n}@good.test')
+        visitor = Visitor(gateway)
+        visitor.post(link_of(secure(n)))
+        page = visitor.post('/code', code=code_of(wait_mail(gateway, f'sso{n}@good.test', 'Your code')))
+        url = html.unescape(re.search(r'href="(https://login[^"]+)"', page.body.decode()).group(1))
+        return visitor, provider.follow(url)
+
+    visitor, state = begin(0)
+    stranger = Visitor(gateway)  # the answer of a login counts for the browser that began it alone
+    assert stranger.post('/oidc', state=state, code='c0de +/=').status == 403
+    back = visitor.get('/oidc?' + urllib.parse.urlencode({'state': state, 'code': 'c0de +/='}))  # changes nothing: a button does
+    assert back.status == 200 and '__Host-pass' not in visitor.cookies and back.hidden('state') == state and back.hidden('code') == 'c0de +/='
+    page = visitor.post('/oidc', state=back.hidden('state'), code=back.hidden('code'))
+    assert 'The results are fine.' in page.text, page.text
+    assert [e['detail'] for e in shown(gateway, of(gateway, 'sso0@good.test')['envelope'])['events'] if e['what'] == 'opened'] == ['code and login at https://login.good.test/tenant']
+    assert visitor.post('/oidc', state=state, code='c0de +/=').status == 403  # once
+    assert 'our secret' not in lab.log() and 'c0de' not in lab.log()
+    # each of these is wrong in one thing
+    wrong = [{'email': 'other@good.test'}, {'email_verified': False}, {'email_verified': None}, {'nonce': 'another'}, {'iss': 'https://login.good.test/'}, {'aud': 'somebody'}, {'aud': ['portal', 'x']},
+             {'exp': time.time() - 400}, {'iat': time.time() - 4000}, {'nonce': None}, {'azp': 'somebody'}]
+    visitor, state = begin(1)
+    for n, said in enumerate(wrong):
+        if n % 4 == 0 and n:
+            visitor, state = begin(1 + n)
+        provider.said = said
+        assert visitor.post('/oidc', state=state, code='c0de +/=').status == 403, said
+    provider.said = {'aud': ['x', 'portal'], 'azp': 'portal'}
+    visitor, state = begin(50)
+    assert visitor.post('/oidc', state=state, code='wrong').status == 403 and visitor.post('/oidc', state='x', code='c0de +/=').status == 403
+    n = len(provider.forms)
+    page = visitor.post('/oidc', state=state, code='c0de +/=')
+    assert page.status == 200 and 'The results are fine.' in page.text and len(provider.forms) == n + 1
+    provider.server.shutdown()
+    provider.server.server_close()
+    visitor, state = begin(51)
+    assert visitor.post('/oidc', state=state, code='c0de +/=').status == 503  # it is away: nobody's fault
+    assert 'provider-away' in lab.log()
 
 
 def test_files_come_from_the_second_name(gateway):

@@ -147,6 +147,16 @@ static void send_numbered(struct supervised *s, const char *kind, size_t number,
     send_file(s, name, path);
 }
 
+/* To queue, which asks providers in our name. */
+static void send_login_secrets(const struct conf *c, struct supervised *s)
+{
+    for (size_t i = 0; s->role == ROLE_QUEUE && i < c->n_oidc; i++) {
+        if (c->oidc[i].secret_file) {
+            send_numbered(s, "login-secret", i, c->oidc[i].secret_file);
+        }
+    }
+}
+
 /* Certificates go to those who show them, private keys to keys alone. */
 static void send_certificates(const struct conf *c, struct supervised *s)
 {
@@ -175,6 +185,7 @@ void handover_files(struct posternd *d, struct supervised *s)
     must(conf_write(c, &text) == 0);
     send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_conf, .ctl_conf = {.generation = d->generation}}, buf_str(&text));
     send_certificates(c, s);
+    send_login_secrets(c, s);
     if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP || s->role == ROLE_SMTPIN) {
         send_file(s, "trust-store", c->trust_store);
     }
@@ -199,6 +210,9 @@ static int64_t changed(const char *path)
 bool handover_files_changed(struct posternd *d)
 {
     int64_t sum = changed(d->conf->trust_store) + changed(d->conf->accounts.password_file);
+    for (size_t i = 0; i < d->conf->n_oidc; i++) {
+        sum += changed(d->conf->oidc[i].secret_file);
+    }
     for (size_t i = 0; i < d->conf->n_own; i++) {
         sum += changed(d->conf->own[i].chain) + changed(d->conf->own[i].key);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * login: checks who logs in: accounts of the store, of a password file, of a directory.
+ * login: checks who logs in: accounts of the store, of a password file, of a directory; and what people in front of the
+ * portal prove (proof.c).
  *
  * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what strangers
  * say in SASL. May touch: nothing, or the network where a directory is configured. Must never see: mail.
@@ -15,6 +16,7 @@
 #include "base/random.h"
 #include "directory/directory.h"
 #include "proc/child.h"
+#include "proc/login/proof.h"
 #include "proc/login_kinds.h"
 #include "sasl/sasl.h"
 #include "seal/password.h"
@@ -492,7 +494,7 @@ static void read_password_file(struct login *l, const struct child *c)
 /* --- life --------------------------------------------------------------------------------------------------- */
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_none, NULL}};
+    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
     {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
 

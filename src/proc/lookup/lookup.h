@@ -86,6 +86,8 @@ void answer_release(struct answer *a);
  * 10.3). False when none is left. */
 bool web_addresses(const struct lookup *l, const struct dns_host *h, char *list, size_t size);
 extern const struct ipc_rule lookup_queue_rules[];
+/* main.c: a report goes out, or a provider of logins is asked. */
+void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 struct policy *policy_want(struct lookup *l, const char *domain, enum lookup_again again, struct waiter *w);
 void policy_release(struct policy *p);
 void policies_start(struct lookup *l);

@@ -3,7 +3,8 @@
  * the answers.
  *
  * Trust: parses hostile DNS and HTTPS; holds no secret and no mail. May touch: the network, by
- * libunbound and libcurl. Must never see: a message. It alone says "secure".
+ * libunbound and libcurl. Must never see: a message. It alone says "secure". What it carries to a provider of logins is
+ * of one login and used up with it, but for the secret that the provider knows us by.
  *
  * An answer has up to two parts, the servers (answers.c) and the policy (policies.c), looked up at
  * the same time; the asker gets both at once.
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { REPORT_ANSWER_MAX = 4096, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 128 * 1024 };
+enum { REPORT_ANSWER_MAX = 4096, LOGIN_ANSWER_MAX = 60 * 1024, LOGIN_LIMIT_MS = 20 * 1000, POST_LIMIT_MS = 60 * 1000, POST_BODY_MAX = 128 * 1024 };
 
 /* --- answering --------------------------------------------------------------------------------------- */
 
@@ -145,7 +146,7 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     waiter_part_done(w); /* ours: answered now when both were known */
 }
 
-/* --- posting reports ----------------------------------------------------------------------------------- */
+/* --- reports are posted, providers of logins asked ----------------------------------------------------------------------------------- */
 
 struct posting {
     struct lookup *owner;
@@ -154,16 +155,17 @@ struct posting {
     char url[1024], content_type[64];
     uint16_t port;
     struct buf body;
+    bool wants_answer;
     struct dns_host host;
     struct link link;
 };
 
 static struct link postings = {&postings, &postings};
 
-static void posting_end(struct posting *p, bool ok, const char *detail)
+static void posting_end(struct posting *p, bool ok, const char *detail, struct str answer)
 {
     ipc_send(p->to, &(struct ipc_msg){.type = IPC_posted,
-                                      .posted = {.token = p->token, .ok = ok, .detail = str_c(detail)}});
+                                      .posted = {.token = p->token, .ok = ok, .detail = str_c(detail), .answer = answer}});
     host_clear(&p->host);
     buf_free(&p->body);
     list_remove(&p->link);
@@ -173,9 +175,10 @@ static void posting_end(struct posting *p, bool ok, const char *detail)
 static void on_posted(void *arg, const struct fetch_answer *a)
 {
     char detail[160];
+    const struct posting *p = arg;
     bool ok = a->result == FETCH_OK && a->status / 100 == 2;
     snprintf(detail, sizeof detail, "HTTP status %ld", a->status);
-    posting_end(arg, ok, a->result == FETCH_OK ? detail : a->detail);
+    posting_end(arg, ok, a->result == FETCH_OK ? detail : a->detail, p->wants_answer && a->result == FETCH_OK ? a->body : STR(""));
 }
 
 static void on_report_host(void *arg, struct dns_host *h)
@@ -184,13 +187,13 @@ static void on_report_host(void *arg, struct dns_host *h)
     const struct conf *c = child_conf(p->owner->child);
     char list[1024];
     if (!web_addresses(p->owner, h, list, sizeof list)) {
-        posting_end(p, false, "the report server has no usable address");
+        posting_end(p, false, "the server has no usable address", STR(""));
         return;
     }
     const struct fetch_request request = {.url = p->url, .host = h->name, .port = p->port, .addresses = list,
-                                          .octets_max = REPORT_ANSWER_MAX, .limit_ms = POST_LIMIT_MS,
+                                          .octets_max = p->wants_answer ? LOGIN_ANSWER_MAX : REPORT_ANSWER_MAX, .limit_ms = p->wants_answer ? LOGIN_LIMIT_MS : POST_LIMIT_MS,
                                           .body = buf_str(&p->body), .content_type = p->content_type,
-                                          .any_certificate = c->tlsrpt.any_certificate};
+                                          .any_certificate = c->tlsrpt.any_certificate && !p->wants_answer};
     fetch_start(p->owner->fetcher, &request, on_posted, p);
 }
 
@@ -212,18 +215,18 @@ static int split_url(struct str url, char *host, size_t size, uint16_t *port)
     return address_domain_ok(name, false) ? str_copy(name, host, size) : -EINVAL;
 }
 
-static void on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct lookup *l = owner;
     struct posting *p = err_calloc(1, sizeof *p);
-    *p = (struct posting){.owner = l, .to = ch, .token = m->post.token, .body = BUF_INIT(POST_BODY_MAX)};
+    *p = (struct posting){.owner = l, .to = ch, .token = m->post.token, .wants_answer = m->post.wants_answer != 0, .body = BUF_INIT(POST_BODY_MAX)};
     list_append(&postings, &p->link);
     str_copy_cut(m->post.url, p->url, sizeof p->url);
     str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
     (void)fd;
     int r = buf_add(&p->body, m->post.body);
     if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
-        posting_end(p, false, r < 0 ? "the report could not be read" : "not an https address we would use");
+        posting_end(p, false, r < 0 ? "there is no room for it" : "not an https address we would use", STR(""));
         return;
     }
     host_lookup(l->resolver, &p->host, 0, on_report_host, p);
@@ -248,7 +251,7 @@ static void on_peer_closed(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve}, {IPC_post, on_post}, {IPC_none, NULL}};
+static const struct ipc_rule smtpout_rules[] = {{IPC_resolve, on_resolve}, {IPC_post, lookup_on_post}, {IPC_none, NULL}};
 
 static void tell_self_test(struct lookup *l)
 {

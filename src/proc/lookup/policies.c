@@ -354,7 +354,7 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     waiter_part_done(w); /* ours */
 }
 
-const struct ipc_rule lookup_queue_rules[] = {{IPC_sts_policy, on_stored_policy},
+const struct ipc_rule lookup_queue_rules[] = {{IPC_post, lookup_on_post}, {IPC_sts_policy, on_stored_policy},
                                               {IPC_sts_loaded, on_all_loaded},
                                               {IPC_sts_ask, on_verb},
                                               {IPC_none, NULL}};

@@ -11,6 +11,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
 
@@ -104,6 +105,7 @@ static void on_lookup_gone(void *owner, struct ipc_channel *ch)
         q->lookup = NULL;
     }
     policies_lookup_gone();
+    proofs_peer_gone(q, ch);
 }
 
 static void on_login_gone(void *owner, struct ipc_channel *ch)
@@ -112,6 +114,7 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
     for (size_t i = 0; i < LOGIN_MAX; i++) {
         q->logins[i] = q->logins[i] == ch ? NULL : q->logins[i];
     }
+    proofs_peer_gone(q, ch);
 }
 
 static void on_web_gone(void *owner, struct ipc_channel *ch)
@@ -237,6 +240,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
         return -EINVAL;
     }
     q->conf_generation++;
+    proofs_forget();
     groups_ask_soon(q);
     q->relist = true; /* once the new configuration is in force */
     return 0;
@@ -291,6 +295,7 @@ int main(int argc, char **argv)
     queue.bouncing = map_new(1000000);
     queue.notices = map_new(100000);
     visits_init(&queue);
+    proofs_init();
     queue.domains = map_new(DESTINATIONS_MAX * 5);
     list_init(&queue.probings);
     list_init(&queue.writings);

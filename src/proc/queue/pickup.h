@@ -53,6 +53,8 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
 extern const struct ipc_rule queue_web_rules[];
 /* False: not possible now. who: an address, or "uid N". */
 bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, struct str argument, struct str who);
+/* Answers once everything so far is durable. */
+void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a);
 /* Is it a recipient's pass that opens this envelope? */
 bool portal_may_read(struct queue *q, struct str pass, uint64_t envelope, struct kept_envelope *k);
 /* A row about it, for web and postern; strings borrow e. */

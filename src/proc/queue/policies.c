@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 
 #include <stdlib.h>
@@ -133,4 +134,4 @@ void policies_lookup_gone(void)
 }
 
 const struct ipc_rule queue_lookup_rules[] = {
-    {IPC_sts_policy, on_policy}, {IPC_alarm, on_alarm}, {IPC_sts_answer, on_answer}, {IPC_none, NULL}};
+    {IPC_sts_policy, on_policy}, {IPC_alarm, on_alarm}, {IPC_sts_answer, on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};

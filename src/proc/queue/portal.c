@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
 #include "seal/password.h"
@@ -40,7 +41,7 @@ static struct link calls = {&calls, &calls};
 
 void portal_web_gone(struct queue *q, const struct ipc_channel *ch)
 {
-    (void)q;
+    proofs_peer_gone(q, ch);
     LIST_EACH (at, &calls) {
         struct call *c = LIST_OF(at, struct call, link);
         c->ch = c->ch == ch ? NULL : c->ch;
@@ -76,7 +77,7 @@ static void on_saved(void *arg, enum store_result result)
 }
 
 /* Answers once everything so far is durable. */
-static void answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a)
+void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a)
 {
     struct call *c = err_calloc(1, sizeof *c);
     *c = (struct call){.q = q, .ch = ch, .token = a->token, .answer = {.type = IPC_portal_answer, .portal_answer = *a}};
@@ -198,7 +199,7 @@ static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct 
     if (k.e.opened_ms == 0) {
         k.e.opened_ms = clock_wall_ms();
         store_put_envelope(q->store, &k.e);
-        answer_saved(q, ch, &r);
+        portal_answer_saved(q, ch, &r);
     } else {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
     }
@@ -310,7 +311,7 @@ static void put_draft(struct queue *q, struct ipc_channel *ch, const struct ipc_
     } else {
         store_drop_draft(q->store, a->envelope);
     }
-    answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
 static void keep_person(void *arg, const struct store_person *p)
@@ -346,7 +347,7 @@ static void set_phrase(struct queue *q, struct ipc_channel *ch, const struct ipc
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
     }
     enum portal_result r = change_person(q, p.p.address, 0, str_c(phrase));
-    answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = (uint8_t)r});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = (uint8_t)r});
 }
 
 /* --- senders ------------------------------------------------------------------------------------------------------------ */
@@ -470,7 +471,7 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
     bool allowed = a->number >= 0 && a->number < ACT_END && a->number != ACT_HOLD && a->number != ACT_UNHOLD;
     bool ok = allowed && visits_pass(q, a->pass, &p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) && is_sender(&p, &k.e) &&
               portal_act(q, &k, (enum portal_act)a->number, a->text, p.p.address);
-    answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
     if (ok) {
         pickup_tick(q);
     }
@@ -488,15 +489,22 @@ static void send_code(struct queue *q, struct ipc_channel *ch, const struct ipc_
 static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct ipc_portal_answer r = {.token = a->token};
-    r.result = (uint8_t)visits_code(q, a, &r.number, &r.envelope);
-    answer_saved(q, ch, &r);
+    struct buf offers = BUF_INIT(8000);
+    r.result = (uint8_t)visits_code(q, a, &r.number, &r.envelope, &offers);
+    if (r.result == PORTAL_PROOF_WANTED) { /* nothing that must last has changed */
+        r.text = buf_str(&offers);
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
+    } else {
+        portal_answer_saved(q, ch, &r);
+    }
+    buf_free(&offers);
 }
 
 static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct ipc_portal_answer r = {.token = a->token};
     r.result = (uint8_t)visits_known(q, a, &r.envelope);
-    answer_saved(q, ch, &r);
+    portal_answer_saved(q, ch, &r);
 }
 
 /* The password was found right by login, which told web and not us: web is trusted that far, and no further than an
@@ -510,7 +518,7 @@ static void inside(struct queue *q, struct ipc_channel *ch, const struct ipc_por
         visits_inside(q, address, a->data);
         log_notice("portal-login", KV("address", address), KVS("network", a->network));
     }
-    answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
 }
 
 static void who(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -533,7 +541,7 @@ static void leave(struct queue *q, struct ipc_channel *ch, const struct ipc_port
         }
         log_notice("portal-left", KVS("address", p.p.address), KVN("everywhere", a->number));
     }
-    answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = PORTAL_OK});
 }
 
 /* --- before it is written ---------------------------------------------------------------------------------------------------------------- */
@@ -606,9 +614,9 @@ typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc
 static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     static const ask_fn answers[PORTAL_VERB_END] = {
-        [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_REMEMBERED] = known, [PORTAL_INSIDE] = inside, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
+        [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_PROVE] = proofs_on_prove, [PORTAL_REMEMBERED] = known, [PORTAL_INSIDE] = inside, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
         [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
-        [PORTAL_PHRASE] = set_phrase, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
+        [PORTAL_PHRASE] = set_phrase, [PORTAL_PASSKEYS] = proofs_on_passkeys, [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey, [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
     (void)fd;
     if (a->verb < PORTAL_VERB_END) {

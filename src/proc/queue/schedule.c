@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/channel.h"
+#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
 
@@ -420,6 +421,7 @@ static void on_tick(void *arg)
     choices_tick(q);
     pickup_tick(q);
     visits_tick(q);
+    proofs_tick(q);
     queue_check_space(q);
     tick_within(q, soonest - now, TICK_MS);
 }

@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
-#include "seal/password.h"
-#include "seal/rest.h"
+#include "wire/base64.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -38,8 +38,8 @@ struct visit {
     unsigned char browser[ENVELOPE_HASH];
     char address[512];      /* "": nobody we know; no code is right then */
     uint64_t envelope;      /* asked for by its link, else 0 */
-    bool wants_phrase;      /* the code was right already, the phrase is due */
-    char code[9];
+    bool wants_more;        /* the code was right already */
+    char code[9], challenge[CHALLENGE_TEXT], state[CHALLENGE_TEXT], verifier[CHALLENGE_TEXT];
     char language[16];
     unsigned tries;
     int64_t made_mono_ms;
@@ -99,6 +99,7 @@ bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned mo
 struct used {
     unsigned char hash[ENVELOPE_HASH];
     int64_t mono_ms;
+    char challenge[CHALLENGE_TEXT]; /* asked of a new passkey; "": none */
 };
 
 /* Passes that nobody used for so long that they are over. */
@@ -244,25 +245,20 @@ static bool same(const char *a, struct str b, size_t n)
     return differs == 0;
 }
 
-static void keep_agreed(void *arg, const struct store_person *p)
-{
-    str_copy_cut(p->agreed, arg, PASSWORD_HASH_MAX);
-}
-
-/* The phrase that was agreed; also wrong where none is. */
-static bool phrase_is_right(struct queue *q, const struct visit *v, struct str phrase)
-{
-    char agreed[PASSWORD_HASH_MAX] = "", text[512];
-    if (store_get_person(q->store, str_c(v->address), keep_agreed, agreed) != STORE_OK || str_copy(str_trim(phrase), text, sizeof text) < 0) {
-        return false;
-    }
-    return agreed[0] ? password_ok(agreed, text) : password_nobody(text);
-}
-
-static bool level_wants_phrase(struct queue *q, const struct visit *v)
+static bool level_wants_more(struct queue *q, const struct visit *v)
 {
     struct kept_envelope k;
     return v->envelope && envelope_get(q, ENVELOPE_BY_NUMBER, v->envelope, &k) && k.e.level >= 2;
+}
+
+static void new_challenge(char ret[CHALLENGE_TEXT])
+{
+    unsigned char octets[32];
+    struct buf text = BUF_INIT(CHALLENGE_TEXT);
+    random_bytes(octets, sizeof octets);
+    must(base64url_write(str_from((const char *)octets, sizeof octets), &text) == 0);
+    str_copy_cut(buf_str(&text), ret, CHALLENGE_TEXT);
+    buf_free(&text);
 }
 
 static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, enum envelope_event kind, int64_t *ret_left)
@@ -284,7 +280,22 @@ static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, cons
     store_put_pass(q->store, &(struct store_pass){.hash = hash, .kind = (uint8_t)kind, .address = str_c(address), .level = level, .made_ms = now, .until_ms = now + life_ms});
 }
 
-enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope)
+static struct second_step step_of(const struct visit *v)
+{
+    return (struct second_step){str_c(v->address), str_c(v->challenge), str_c(v->state), str_c(v->verifier)};
+}
+
+static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, uint8_t level, const char *how, uint64_t *ret_envelope)
+{
+    put_pass(q, a->secret, PASS_RECIPIENT, v->address, level, child_conf(q->child)->portal.session);
+    *ret_envelope = v->envelope;
+    if (v->envelope) {
+        envelope_event(q, v->envelope, EVENT_OPENED, a->network, how);
+    }
+    forget_visit(q, v);
+}
+
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope, struct buf *offers)
 {
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
@@ -292,33 +303,51 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     if (!visits_budget(q, "try", a->network, TRIES_OF_NETWORK)) {
         return PORTAL_SLOW_DOWN;
     }
-    if (!v || a->secret.n != ENVELOPE_HASH) {
+    if (!v || v->wants_more || a->secret.n != ENVELOPE_HASH) {
         return PORTAL_OVER;
     }
     v->tries++;
-    if (!v->wants_phrase) {
-        bool right = str_split(&rest, '\n', &code) && same(v->code, code, 8) && v->address[0];
-        if (!right) {
-            return wrong(q, v, a, EVENT_CODE_WRONG, ret_left);
-        }
-        if (level_wants_phrase(q, v)) {
-            v->wants_phrase = true;
-            v->tries = 0;
-            return PORTAL_PHRASE_WANTED;
-        }
-    } else if (!phrase_is_right(q, v, a->text)) {
-        return wrong(q, v, a, EVENT_PHRASE_WRONG, ret_left);
+    if (!str_split(&rest, '\n', &code) || !same(v->code, code, 8) || !v->address[0]) {
+        return wrong(q, v, a, EVENT_CODE_WRONG, ret_left);
     }
-    uint8_t level = v->wants_phrase ? 2 : 1;
-    put_pass(q, a->secret, PASS_RECIPIENT, v->address, level, c->portal.session);
+    if (level_wants_more(q, v)) {
+        v->wants_more = true;
+        v->tries = 0;
+        new_challenge(v->challenge);
+        new_challenge(v->state);
+        new_challenge(v->verifier);
+        const struct second_step step = step_of(v);
+        proofs_offer(q, &step, offers);
+        return PORTAL_PROOF_WANTED;
+    }
     if (a->number && a->data.n == ENVELOPE_HASH && c->portal.remember > 0) {
         put_pass(q, a->data, PASS_REMEMBERED, v->address, 1, c->portal.remember);
     }
-    *ret_envelope = v->envelope;
-    if (v->envelope) {
-        envelope_event(q, v->envelope, EVENT_OPENED, a->network, level == 2 ? "code and phrase" : "code");
+    let_in(q, v, a, 1, "code", ret_envelope);
+    return PORTAL_OK;
+}
+
+bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret)
+{
+    struct visit *v = visit_of(q, browser);
+    *ret = !visits_budget(q, "try", network, TRIES_OF_NETWORK) ? PORTAL_SLOW_DOWN : !v || !v->wants_more || v->tries >= TRIES ? PORTAL_OVER : PORTAL_OK;
+    if (*ret == PORTAL_OK) {
+        v->tries++;
+        *ret_step = step_of(v);
     }
-    forget_visit(q, v);
+    return *ret == PORTAL_OK;
+}
+
+enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope)
+{
+    struct visit *v = visit_of(q, a->browser);
+    if (!v || !v->wants_more || a->secret.n != ENVELOPE_HASH) {
+        return PORTAL_OVER;
+    }
+    if (!right) {
+        return wrong(q, v, a, EVENT_PHRASE_WRONG, ret_left);
+    }
+    let_in(q, v, a, 2, how, ret_envelope);
     return PORTAL_OK;
 }
 
@@ -402,4 +431,23 @@ bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret)
         return false;
     }
     return true;
+}
+
+void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT])
+{
+    struct used *u = map_get(q->passes_used, pass);
+    new_challenge(ret);
+    if (u) {
+        memcpy(u->challenge, ret, CHALLENGE_TEXT);
+    }
+}
+
+void visits_challenge_used(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT])
+{
+    struct used *u = map_get(q->passes_used, pass);
+    ret[0] = '\0';
+    if (u) {
+        memcpy(ret, u->challenge, CHALLENGE_TEXT);
+        u->challenge[0] = '\0';
+    }
 }

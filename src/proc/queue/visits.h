@@ -17,8 +17,24 @@ void visits_init(struct queue *q);
 void visits_tick(struct queue *q);
 /* PORTAL_SEND_CODE: words of at least 64 octets. */
 enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size);
-/* PORTAL_CODE. ret_left: tries; ret_envelope: the one whose link began it, 0: none. */
-enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope);
+/* PORTAL_CODE. ret_left: tries; ret_envelope: the one whose link began it, 0: none; offers: what can be shown besides. */
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope, struct buf *offers);
+
+enum { CHALLENGE_TEXT = 44 };
+
+/* Somebody whose code was right, and who must show more. Views last until the visit ends. */
+struct second_step {
+    struct str address;          /* whose it is */
+    struct str challenge;        /* base64url; the nonce of a login elsewhere, too */
+    struct str state, verifier;  /* of a login elsewhere; the verifier never leaves for the browser */
+};
+/* PORTAL_PROVE takes one try. False: *ret says why not. */
+bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret);
+/* It was right or not; how: in plain words, for the record. ret_left, ret_envelope as above. */
+enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope);
+/* A new challenge for a passkey of the one with this pass, base64url; and the same once more, which uses it up (empty: there is none). */
+void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
+void visits_challenge_used(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
 /* PORTAL_REMEMBERED. */
 enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope);
 /* PORTAL_INSIDE: the password was right. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * open.c: from the notice to the mail: the page of a link (which shows nothing and changes nothing), the code, the phrase,
- * the list of what waits; and leaving. Called by request.c.
+ * open.c: from the notice to the mail: the page of a link (which shows nothing and changes nothing), the code, the list
+ * of what waits; and leaving. Called by request.c.
  *
  * What a page shows never depends on whether the link, the code or the address is known here.
  */
@@ -71,7 +71,7 @@ static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, i
     case PORTAL_NO:
     case PORTAL_WRONG:
     case PORTAL_OVER:
-    case PORTAL_PHRASE_WANTED:
+    case PORTAL_PROOF_WANTED:
     case PORTAL_LATER:
     case PORTAL_RESULT_END:
         page_problem(r, 503, "later");
@@ -169,32 +169,29 @@ void open_start_post(struct request *r)
     send_code(r);
 }
 
+void open_let_in(struct request *r, uint64_t envelope)
+{
+    request_cookie(r, "pass", r->pass, -1);
+    request_cookie(r, "browser", "", 0);
+    go_to_mail(r, envelope);
+}
+
 static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    bool phrase = http_field(r->call, "agreed").n > 0;
     (void)fd;
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
-        request_cookie(r, "pass", r->pass, -1);
-        request_cookie(r, "browser", "", 0);
         if (http_field(r->call, "remember").n > 0) {
             request_cookie(r, "remember", r->remember, child_conf(r->web->child)->portal.remember / 1000);
         }
-        go_to_mail(r, a->envelope);
+        open_let_in(r, a->envelope);
         break;
     case PORTAL_WRONG:
-        if (phrase) {
-            (void)page_begin(r, "agreed-title");
-            page_alert(r, "agreed-wrong");
-            page_send(r, 403, "phrase");
-        } else {
-            show_code(r, http_field(r->call, "words"), "code-wrong");
-        }
+        show_code(r, http_field(r->call, "words"), "code-wrong");
         break;
-    case PORTAL_PHRASE_WANTED:
-        (void)page_begin(r, "agreed-title");
-        page_send(r, 200, "phrase");
+    case PORTAL_PROOF_WANTED:
+        prove_show(r, a->text, NULL);
         break;
     case PORTAL_SLOW_DOWN:
         page_problem(r, 429, "slow-down");
@@ -212,16 +209,16 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
 
 void open_code_post(struct request *r)
 {
-    char browser[COOKIE_TEXT], text[600], digits[16];
+    char browser[COOKIE_TEXT], digits[16];
     unsigned char hash[32], pass[32], again[32];
-    struct str code = http_field(r->call, "code"), agreed = http_field(r->call, "agreed");
-    bool remember = http_field(r->call, "remember").n > 0;
+    struct str code = http_field(r->call, "code");
     size_t n = 0;
-    for (size_t i = 0; i < code.n && n + 1 < sizeof digits; i++) {
+    for (size_t i = 0; i < code.n && n + 2 < sizeof digits; i++) {
         if (code.p[i] >= '0' && code.p[i] <= '9') {
             digits[n++] = code.p[i];
         }
     }
+    digits[n++] = '\n';
     digits[n] = '\0';
     str_copy_cut(http_cookie(r->call, "__Host-browser"), browser, sizeof browser);
     request_hash(browser, hash);
@@ -230,13 +227,8 @@ void open_code_post(struct request *r)
     request_random(r->remember);
     request_hash(r->remember, again);
     r->has_pass = true;
-    if (agreed.n > 0) {
-        str_copy_cut(agreed, text, sizeof text);
-    } else {
-        snprintf(text, sizeof text, "%s\n", digits);
-    }
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_CODE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = remember,
-                                          .data = str_from((const char *)again, 32), .text = str_c(text)}, on_code);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_CODE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = http_field(r->call, "remember").n > 0,
+                                          .data = str_from((const char *)again, 32), .text = str_c(digits)}, on_code);
 }
 
 /* --- with a pass ---------------------------------------------------------------------------------------------------------- */
@@ -297,39 +289,4 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
 void open_list(struct request *r)
 {
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_LIST}, on_list);
-}
-
-static void on_who(struct request *r, const struct ipc_portal_answer *a, int fd)
-{
-    (void)fd;
-    if (a->result != PORTAL_OK || a->kind != PASS_RECIPIENT) {
-        page_problem(r, 403, "session-over");
-        return;
-    }
-    (void)page_begin(r, "phrase-title");
-    if (http_query(r->call, "kept").n > 0) {
-        page_done(r, "phrase-kept");
-    }
-    page_send(r, 200, "own-phrase");
-}
-
-void open_phrase(struct request *r)
-{
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, on_who);
-}
-
-static void on_phrase_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
-{
-    (void)fd;
-    if (a->result == PORTAL_OK) {
-        page_redirect(r, "/phrase?kept=1");
-    } else {
-        page_problem(r, 403, "session-over");
-    }
-}
-
-void open_phrase_post(struct request *r)
-{
-    struct str phrase = http_field(r->call, "phrase");
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_PHRASE, .text = str_slice(phrase, 0, phrase.n < 400 ? phrase.n : 400)}, on_phrase_kept);
 }

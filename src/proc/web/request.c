@@ -128,7 +128,7 @@ static void go_icon(struct request *r)
 static const struct route plain_routes[] = {
     {"favicon.ico", go_icon, NULL},
     {"", open_start, NULL}, {"start", open_start, open_start_post}, {"code", open_start, open_code_post}, {"leave", open_start, open_leave}, {"language", open_start, go_language},
-    {"list", open_list, NULL}, {"phrase", open_phrase, open_phrase_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}, {"compose", compose_form, compose_end}};
+    {"list", open_list, NULL}, {"phrase", prove_keep, prove_keep_phrase}, {"passkey", NULL, prove_keep_passkey}, {"prove", open_start, prove_post}, {"oidc", prove_back, prove_back_post}, {"login", sender_login, sender_login_post}, {"sent", sender_list, NULL}, {"compose", compose_form, compose_end}};
 
 static bool go_plain(struct request *r, struct str name, bool post)
 {
@@ -192,7 +192,7 @@ static void route_files(struct request *r)
 /* A form of somebody with a pass: from a page that we made for him. */
 static bool needs_csrf(struct str name)
 {
-    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("compose"));
+    return str_eq(name, STR("mail")) || str_eq(name, STR("sent")) || str_eq(name, STR("leave")) || str_eq(name, STR("phrase")) || str_eq(name, STR("passkey")) || str_eq(name, STR("compose"));
 }
 
 static void route(struct request *r, bool post)

@@ -152,8 +152,17 @@ void open_start_post(struct request *r);
 void open_code_post(struct request *r);
 void open_leave(struct request *r);
 void open_list(struct request *r);
-void open_phrase(struct request *r);
-void open_phrase_post(struct request *r);
+/* Right: its pass, and on to the mail. */
+void open_let_in(struct request *r, uint64_t envelope);
+
+/* prove.c: more than a code, and what people keep for it */
+void prove_show(struct request *r, struct str offers, const char *alert);
+void prove_post(struct request *r);
+void prove_back(struct request *r);
+void prove_back_post(struct request *r);
+void prove_keep(struct request *r);
+void prove_keep_phrase(struct request *r);
+void prove_keep_passkey(struct request *r);
 
 /* read.c: a mail */
 void read_mail(struct request *r);
