@@ -3,8 +3,9 @@ import base64
 import hashlib
 import json
 import os
+import re
 import subprocess
-import urllib.parse
+import time
 
 import pytest
 from conftest import GATEWAY_ADDRESS, TOP
@@ -169,6 +170,9 @@ def test_a_passkey_instead_of_the_phrase(gateway, browser):
         assert 'Added on' not in browser(text='main')['text']
         knock(3)
         assert 'Use my passkey' not in browser(text='main')['text']
+        browser(goto='https://gateway.test/oidc?code=a&state=b')  # back from a login that was never asked for: the page goes on by itself
+        gateway.lab.wait_for(lambda: 'That was not right' in browser(text='main')['text'], 10)
+        assert 'That was not right' in browser(text='main')['text']
     finally:
         browser(leave=1)
         restarted(gateway)
@@ -196,23 +200,65 @@ def test_with_the_keyboard_alone(gateway, browser):
     browser(end=1)
 
 
-def test_in_a_text_browser(gateway):
-    """lynx shows the pages, and its button works. (Its cookies of a session end with the process: it is not driven further.)"""
-    send_secure(gateway, 'lynx@good.test', sender='lynxed@inside.test')
-    notice = wait_mail(gateway, 'lynx@good.test', 'secure message')
-    config, hosts, jar = (gateway.lab.path(name) for name in ('lynx.cfg', 'hosts', 'lynx.cookies'))
-    with open(config, 'w') as out:
-        out.write('FORCE_SSL_PROMPT:YES\nACCEPT_ALL_COOKIES:TRUE\nPERSISTENT_COOKIES:TRUE\nCHARACTER_SET:utf-8\n')
-    with open(hosts, 'w') as out:
-        out.write(f'127.0.0.1 localhost\n{GATEWAY_ADDRESS} gateway.test\n')
+class TextBrowser:
+    """lynx on a screen of its own (tmux): links and fields have numbers there, as people who use it are used to."""
 
-    def lynx(path, fields=None):
-        words = f'lynx -cfg={config} -display_charset=utf-8 -cookie_file={jar} -cookie_save_file={jar} -dump -nolist {"-post_data" if fields else ""} https://gateway.test{path}'
-        shown = subprocess.run(['unshare', '--mount', 'sh', '-c', f'mount --bind {hosts} /etc/hosts && SSL_CERT_FILE={gateway.lab.path("ca", "ca.pem")} {words}'],
-                               input=(urllib.parse.urlencode(fields) + '\n---\n') if fields else None, capture_output=True, text=True, timeout=30, errors='replace')
-        return shown.stdout
-    link = link_of(notice)
-    first = lynx(link)
-    assert 'Send me the code' in first and 'A secure message' in first, first
-    assert 'same two words' in lynx(link, {'go': '1'})
-    assert wait_mail(gateway, 'lynx@good.test', 'Your code')
+    def __init__(self, gateway, url):
+        config, hosts = (gateway.lab.path(name) for name in ('lynx.cfg', 'hosts'))
+        with open(config, 'w') as out:
+            out.write('FORCE_SSL_PROMPT:YES\nACCEPT_ALL_COOKIES:TRUE\nCHARACTER_SET:utf-8\nFORCE_COOKIE_PROMPT:YES\nDEFAULT_KEYPAD_MODE:LINKS_AND_FIELDS_ARE_NUMBERED\n')
+        with open(hosts, 'w') as out:
+            out.write(f'127.0.0.1 localhost\n{GATEWAY_ADDRESS} gateway.test\n')
+        self.socket, self.gateway = gateway.lab.path('tmux'), gateway
+        lynx = f'SSL_CERT_FILE={gateway.lab.path("ca", "ca.pem")} TERM=screen LANG=C.UTF-8 lynx -cfg={config} -display_charset=utf-8 {url}'
+        self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', '110', '-y', '80', f"unshare --mount sh -c 'mount --bind {hosts} /etc/hosts && {lynx}'")
+
+    def tmux(self, *words):
+        return subprocess.run(['tmux', '-u', '-S', self.socket, *words], capture_output=True, text=True, timeout=10).stdout
+
+    def screen(self):
+        return self.tmux('capture-pane', '-p')
+
+    def wait(self, words):
+        assert self.gateway.lab.wait_for(lambda: words in self.screen(), 15), (words, self.screen())
+
+    def go(self, label, after=''):
+        """Follows the link or presses the button with that label; onto the field after it with `after`."""
+        number = re.search(rf'\[(\d+)\](?:\w+\))?\s*{label}' if not after else rf'{after}[^\[]*\[(\d+)\]', self.screen(), re.S)
+        assert number, (label or after, self.screen())
+        self.tmux('send-keys', number.group(1), 'Enter')
+        if ')' in number.group(0):  # it is only where the cursor is then
+            time.sleep(0.5)
+            self.tmux('send-keys', 'Enter')
+
+    def write(self, words):
+        self.tmux('send-keys', '-l', words)
+        self.tmux('send-keys', 'Tab')  # off the field: numbers are text there
+        time.sleep(0.5)
+
+    def end(self):
+        self.tmux('kill-server')
+
+
+def test_in_a_text_browser(gateway):
+    """From the notice to an answer in lynx."""
+    send_secure(gateway, 'lynx@good.test', sender='lynxed@inside.test')
+    lynx = TextBrowser(gateway, 'https://gateway.test' + link_of(wait_mail(gateway, 'lynx@good.test', 'secure message')))
+    try:
+        lynx.wait('Send me the code')
+        lynx.go('Send me the code')
+        lynx.wait('same two words')
+        lynx.go('', after='Code')
+        lynx.write(code_of(wait_mail(gateway, 'lynx@good.test', 'Your code')))
+        lynx.go('Open')
+        lynx.wait('The results are fine.')
+        lynx.go('Answer')
+        lynx.wait('Your answer')
+        lynx.go('', after='_ Your answer')
+        lynx.write('Written in lynx.')
+        lynx.go('Send')
+        lynx.wait('was taken')
+        answer = inside_mail(gateway, 'lynxed@inside.test', 'Re: lab results')
+        assert answer.get_body(('plain',)).get_content().strip() == 'Written in lynx.'
+    finally:
+        lynx.end()
