@@ -122,7 +122,8 @@ def test_nothing_readable_on_the_disk(gateway):
     for message_id in (small, large):
         assert gateway.lab.postern('queue', 'delete', message_id).returncode == 0
     # what is left is sealed octets in a file kept for the next message; their key is gone from the store
-    assert gateway.lab.wait_for(lambda: all(name.startswith('.spare-') for name in os.listdir(gateway.lab.path('store', 'spool'))))
+    spool = gateway.lab.path('store', 'spool')
+    assert gateway.lab.wait_for(lambda: all(name.startswith('.spare-') for name in os.listdir(spool))), (os.listdir(spool), gateway.state(large), gateway.lab.log()[-3000:])
 
 
 def test_poison_message_is_held(gateway):
