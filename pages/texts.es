@@ -29,6 +29,7 @@ knock-help = Abrir esta página no cambia nada.
 
 code-title = Escriba el código
 code-intro = Si el mensaje existe, un correo con un código de ocho cifras va de camino al buzón al que está dirigido. Llega en pocos minutos.
+code-intro-inside = Si la dirección es de {{organization}}, un mensaje con un código de ocho cifras va de camino.
 code-words = El correo debe mostrar las mismas dos palabras que esta página:
 code-label = Código
 code-help = Ocho cifras. El código vale 15 minutos y solo en este navegador.
@@ -134,6 +135,10 @@ login-name = Nombre
 login-password = Contraseña
 login-go = Entrar
 login-wrong = El nombre o la contraseña no son correctos.
+login-code-title = Entrar con un código
+login-code-intro = Sin una cuenta así: enviamos un código a su propio buzón.
+login-address = Su dirección
+login-code-go = Enviar un código
 
 sent-title = Mensajes que usted envió al portal
 sent-empty = Ninguno de sus mensajes fue al portal.
@@ -215,7 +220,7 @@ event.legal-hold = conservación legal
 event.expired = su plazo ha terminado
 event.sealed = sellado: ya solo el enlace puede abrirlo
 event.asked-to-resend = el destinatario pide que se envíe otra vez
-event.phrase-wrong = frase incorrecta
+event.proof-wrong = segunda prueba incorrecta
 
 nav-compose = Escribir un mensaje
 compose-title = Escribir un mensaje

@@ -20,7 +20,7 @@ void thread_address(const struct conf *c, struct str thread, char *dst, size_t s
 {
     struct str from = str_c(c->portal.from);
     size_t at = str_find_last(from, '@');
-    snprintf(dst, size, STR_FMT "+" STR_FMT STR_FMT, STR_ARG(str_slice(from, 0, at)), STR_ARG(thread), STR_ARG(str_slice(from, at, from.n)));
+    snprintf(dst, size, STR_FMT "%s" STR_FMT STR_FMT, STR_ARG(str_slice(from, 0, at)), thread.n > 0 ? "+" : "", STR_ARG(thread), STR_ARG(str_slice(from, at, from.n)));
 }
 
 struct str thread_of_address(const struct conf *c, struct str address)

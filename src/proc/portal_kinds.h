@@ -5,7 +5,8 @@
 
 /* Recipients begin without a pass; everything behind PORTAL_WHO needs one, and the queue checks each time whose it is. */
 enum portal_verb {
-    PORTAL_SEND_CODE,     /* secret: hash of a link or pickup code, or text: an address. A code is sent, or nothing is; the answer is the same */
+    PORTAL_SEND_CODE,     /* secret: hash of a link or pickup code, or text: an address; with number 1 that of an inside user, who wants to see
+                             what he sent. A code is sent, or nothing is; the answer is the same */
     PORTAL_CODE,          /* text: the code, secret: hash of the new pass, number 1: remember the browser. PORTAL_PROOF_WANTED has
                              in text what can be shown besides: challenge, address of a login elsewhere or nothing, then passkeys, a line each */
     PORTAL_PROVE,         /* after it. number: enum proof_kind, secret: hash of the new pass, data: the phrase; or of a passkey its id, client

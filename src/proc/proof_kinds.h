@@ -7,6 +7,7 @@
 #pragma once
 
 enum proof_kind {
+    PROOF_HASH,        /* known: nothing. answer: a phrase to be kept. Back: key: its hash */
     PROOF_PHRASE,      /* known: its hash, or nothing. answer: the phrase */
     PROOF_NEW_PASSKEY, /* known: challenge, origin. answer: client data, authenticator data. Back: id, key, algorithm as number, uses */
     PROOF_PASSKEY,     /* known: challenge, origin, algorithm, uses, key. answer: client data, authenticator data, signature. Back: uses */

@@ -21,7 +21,7 @@ enum envelope_state { ENVELOPE_STATES(ENVELOPE_STATE_ENUM) ENVELOPE_STATE_END };
     X(REMINDED, "reminded") X(CODE_SENT, "code-sent") X(CODE_WRONG, "code-wrong") X(OPENED, "opened") X(READ, "read")  \
     X(DOWNLOADED, "downloaded") X(REPLIED, "replied") X(MAIL_REPLY, "mail-reply") X(EXTENDED, "extended")             \
     X(RECALLED_BY, "recalled") X(LOCKED_BY, "locked") X(UNLOCKED, "unlocked") X(LEVEL, "level") X(HELD, "legal-hold")  \
-    X(EXPIRED_ON, "expired") X(SEALED, "sealed") X(ASKED_AGAIN, "asked-to-resend") X(PHRASE_WRONG, "phrase-wrong")
+    X(EXPIRED_ON, "expired") X(SEALED, "sealed") X(ASKED_AGAIN, "asked-to-resend") X(PROOF_WRONG, "proof-wrong")
 #define ENVELOPE_EVENT_ENUM(n, s) EVENT_##n,
 enum envelope_event { ENVELOPE_EVENTS(ENVELOPE_EVENT_ENUM) EVENT_END };
 

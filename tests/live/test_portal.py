@@ -538,6 +538,24 @@ def logged_in(gateway, name, address):
     return visitor
 
 
+def test_inside_users_log_in_with_a_code(gateway):
+    send_secure(gateway, 'watched@good.test', sender='nocount@inside.test')
+    user, stranger = Visitor(gateway, source=INSIDE), Visitor(gateway)
+    page = user.post('/login', address=' NoCount@inside.test ')
+    assert page.status == 200 and 'is one of Lab Clinic' in page.text and 'Remember' not in page.text
+    assert stranger.post('/login', address='nobody@good.test').text.split('two words')[0] == page.text.split('two words')[0]  # the same for all
+    mail = inside_mail(gateway, 'nocount@inside.test', 'Your code')
+    assert re.search(r'class="words">([^<]+)<', page.body.decode()).group(1) in part(mail) and mail['reply-to'] == 'secure@inside.test'
+    assert stranger.post('/code', code=code_of(mail)).status == 403  # of that browser alone
+    wrong = user.post('/code', code='00000000', inside='1')
+    assert wrong.status == 403 and 'is one of Lab Clinic' in wrong.text
+    mine = user.post('/code', code=code_of(mail), inside='1')
+    assert mine.path == '/sent' and 'watched@good.test' in mine.text, mine.text
+    assert user.get('/list').status == 403  # what he got is another matter
+    time.sleep(1)
+    assert not [m for m in mails_to(gateway, 'nobody@good.test') if m['subject'] == 'Your code']
+
+
 def test_writing_in_the_portal(gateway):
     writer = logged_in(gateway, 'writers', 'writer@inside.test')
     form = writer.get('/compose')
@@ -780,12 +798,24 @@ def test_a_phrase_is_asked_for(gateway):
     page = visitor.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code')))
     assert 'Phrase you agreed on' in page.text and '__Host-pass' not in visitor.cookies
     assert visitor.post('/prove', agreed='three grey cats').status == 403
+    assert [e['detail'] for e in shown(gateway, envelope)['events'] if e['what'] == 'proof-wrong'] == ['code and phrase']
     page = visitor.post('/prove', agreed='two grey cats')
     assert 'The results are fine.' in page.text and 'a second proof' in page.text
     other = Visitor(gateway)  # by the address alone no phrase is asked for, and the mail does not open
     other.post('/start', address='phrase@good.test')
     listed = other.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code', 1)))
     assert other.get(page.path).status == 404 and 'Your messages' in listed.text
+    # the sender can agree on another one himself
+    send_secure(gateway, 'phrase@good.test', sender='agrees@inside.test')
+    second = of(gateway, 'phrase@good.test')
+    sender = logged_in(gateway, 'agrees', 'agrees@inside.test')
+    inside = '/sent/' + second['envelope']
+    assert 'That is done' in sender.post(inside, csrf=sender.get(inside).hidden('csrf'), act='phrase', argument=' one black dog ').text
+    again = Visitor(gateway)
+    again.post(link_of(wait_mail(gateway, 'phrase@good.test', 'secure message', 1)))
+    again.post('/code', code=code_of(wait_mail(gateway, 'phrase@good.test', 'Your code', 2)))
+    assert again.post('/prove', agreed='two grey cats').status == 403
+    assert 'The results are fine.' in again.post('/prove', agreed='one black dog').text
 
 
 def test_sealed_mail_opens_by_its_link_alone(gateway):
@@ -921,7 +951,9 @@ def test_the_login_of_ones_own_organisation_opens_it(gateway):
         assert visitor.post('/oidc', state=state, code='c0de +/=').status == 403, said
     provider.said = {'aud': ['x', 'portal'], 'azp': 'portal'}
     visitor, state = begin(50)
-    assert visitor.post('/oidc', state=state, code='wrong').status == 403 and visitor.post('/oidc', state='x', code='c0de +/=').status == 403
+    once_more = visitor.post('/oidc', state=state, code='wrong')
+    assert once_more.status == 403 and 'https://login.good.test/tenant/authorize' in once_more.body.decode()  # offered again
+    assert visitor.post('/oidc', state='x', code='c0de +/=').status == 403
     n = len(provider.forms)
     page = visitor.post('/oidc', state=state, code='c0de +/=')
     assert page.status == 200 and 'The results are fine.' in page.text and len(provider.forms) == n + 1

@@ -53,6 +53,12 @@ int command_check_config(const struct options *o)
         files[4 + 2 * i] = conf->own[i].chain;
         files[5 + 2 * i] = conf->own[i].key;
     }
+    for (size_t i = 0; i < conf->n_oidc; i++) {
+        if (conf->oidc[i].secret_file && access(conf->oidc[i].secret_file, R_OK) < 0) {
+            fprintf(stderr, "%s: %s: %s\n", o->config, conf->oidc[i].secret_file, strerror(errno));
+            r = EXIT_CONFIG;
+        }
+    }
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         if (files[i] && access(files[i], R_OK) < 0) {
             fprintf(stderr, "%s: %s: %s\n", o->config, files[i], strerror(errno));

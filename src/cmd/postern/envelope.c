@@ -3,6 +3,8 @@
  */
 #include "cmd/postern/postern.h"
 #include "report/envelope.h"
+#include "seal/password.h"
+#include "seal/rest.h"
 #include "store/envelope.h"
 #include "wire/id.h"
 
@@ -13,11 +15,12 @@
 static void print_row(const struct ipc_row_envelope *e, bool first)
 {
     char id[ID_TEXT], made[32], until[32], opened[32];
+    const struct str from = e->sender.n > 0 ? e->sender : STR("(copy of an answer)");
     id_text(e->envelope, id);
     if (first) {
         printf("%-13s  %-28s %-28s %-16s %-10s %-16s %s\n", "ENVELOPE", "TO", "FROM", "MADE", "STATE", "FIRST READ", "UNTIL");
     }
-    printf("%s  %-28.*s %-28.*s %-16s %-10s %-16s %s%s%s\n", id, STR_ARG(e->address), STR_ARG(e->sender), when(e->made_ms, made),
+    printf("%s  %-28.*s %-28.*s %-16s %-10s %-16s %s%s%s\n", id, STR_ARG(e->address), STR_ARG(from), when(e->made_ms, made),
            envelope_state_name((enum envelope_state)e->state), when(e->opened_ms, opened), when(e->expires_ms, until), e->sealed ? ", sealed" : "", e->legal_hold ? ", legal hold" : "");
 }
 
@@ -85,18 +88,26 @@ static bool read_phrase(char *dst, size_t size)
         return false;
     }
     dst[strcspn(dst, "\r\n")] = '\0';
+    struct str trimmed = str_trim(str_c(dst)); /* as what recipients type is */
+    memmove(dst, trimmed.p, trimmed.n);
+    dst[trimmed.n] = '\0';
     return *dst != '\0';
 }
 
 static int change(const struct options *o)
 {
     struct answer a;
-    char argument[900], phrase[300] = "";
+    char argument[900], phrase[300] = "", hash[PASSWORD_HASH_MAX];
     bool takes_word = strcmp(o->argv[0], "extend") == 0 || strcmp(o->argv[0], "level") == 0, is_phrase = strcmp(o->argv[0], "phrase") == 0;
     if (o->argc != (takes_word ? 3 : 2) || (is_phrase && !read_phrase(phrase, sizeof phrase))) {
         return -1;
     }
-    snprintf(argument, sizeof argument, "%s %s %s", o->argv[0], o->argv[1], takes_word ? o->argv[2] : phrase);
+    if (is_phrase && (rest_init() < 0 || password_hash(phrase, hash) < 0)) {
+        fputs("postern: there is no memory to hash the phrase with\n", stderr);
+        return EXIT_NO;
+    }
+    explicit_bzero(phrase, sizeof phrase);
+    snprintf(argument, sizeof argument, "%s %s %s", o->argv[0], o->argv[1], takes_word ? o->argv[2] : is_phrase ? hash : "");
     int r = ask(o, "queue.sock", ADMIN_ENVELOPE_ACT, argument, &a);
     explicit_bzero(argument, sizeof argument);
     if (r) {

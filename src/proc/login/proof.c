@@ -26,7 +26,7 @@ struct proof {
     struct ipc_proved ret;
     struct passkey key;
     struct oidc_server server;
-    char lines[2 * OIDC_URL_MAX + 4], problem[200];
+    char lines[2 * OIDC_URL_MAX + 4], problem[200]; /* lines: also a hash */
 };
 
 static bool read_known(struct proof *p, struct str known, size_t n)
@@ -50,6 +50,15 @@ static bool read_sent(struct proof *p, size_t n)
         }
     }
     return true;
+}
+
+static bool hash(struct proof *p)
+{
+    char text[512];
+    bool ok = p->answer.n > 0 && str_copy(str_trim(p->answer), text, sizeof text) == 0 && password_hash(text, p->lines) == 0;
+    explicit_bzero(text, sizeof text);
+    p->ret.key = str_c(ok ? p->lines : "");
+    return ok;
 }
 
 static bool phrase(struct proof *p)
@@ -115,7 +124,7 @@ void proof_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, 
     static const struct {
         size_t n_known;
         bool (*check)(struct proof *p);
-    } kinds[PROOF_KIND_END] = {[PROOF_PHRASE] = {1, phrase}, [PROOF_NEW_PASSKEY] = {2, new_passkey}, [PROOF_PASSKEY] = {5, passkey}, [PROOF_PROVIDER] = {1, provider}, [PROOF_LOGIN] = {5, login}};
+    } kinds[PROOF_KIND_END] = {[PROOF_HASH] = {0, hash}, [PROOF_PHRASE] = {1, phrase}, [PROOF_NEW_PASSKEY] = {2, new_passkey}, [PROOF_PASSKEY] = {5, passkey}, [PROOF_PROVIDER] = {1, provider}, [PROOF_LOGIN] = {5, login}};
     const struct ipc_prove *a = &m->prove;
     struct proof *p = err_calloc(1, sizeof *p);
     (void)owner;

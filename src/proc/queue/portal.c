@@ -416,7 +416,6 @@ static bool change_level(struct queue *q, struct kept_envelope *k, struct str le
 /* False: not possible now. */
 bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, struct str argument, struct str who)
 {
-    char phrase[512], hash[PASSWORD_HASH_MAX];
     bool locked = k->e.state == ENVELOPE_LOCKED, open = k->e.state <= ENVELOPE_LOCKED, ok = open;
     switch (act) {
     case ACT_EXTEND:
@@ -449,10 +448,7 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
         envelope_event(q, k->e.envelope, EVENT_HELD, who, act == ACT_HOLD ? "begins" : "ends");
         break;
     case ACT_PHRASE:
-        ok = argument.n > 0 && str_copy(str_trim(argument), phrase, sizeof phrase) == 0 && password_hash(phrase, hash) == 0 &&
-             change_person(q, k->e.address, 1, str_c(hash)) == PORTAL_OK;
-        explicit_bzero(phrase, sizeof phrase);
-        return ok;
+        return str_starts_nocase(argument, STR("$argon2id$")) && argument.n < PASSWORD_HASH_MAX && change_person(q, k->e.address, 1, argument) == PORTAL_OK;
     case ACT_END:
         ok = false;
         break;
@@ -469,8 +465,12 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
     struct kept_envelope k;
     /* a legal hold is for those who run the gateway */
     bool allowed = a->number >= 0 && a->number < ACT_END && a->number != ACT_HOLD && a->number != ACT_UNHOLD;
-    bool ok = allowed && visits_pass(q, a->pass, &p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) && is_sender(&p, &k.e) &&
-              portal_act(q, &k, (enum portal_act)a->number, a->text, p.p.address);
+    bool his = allowed && visits_pass(q, a->pass, &p) && envelope_get(q, ENVELOPE_BY_NUMBER, a->envelope, &k) && is_sender(&p, &k.e);
+    if (his && a->number == ACT_PHRASE) {
+        proofs_agree(q, ch, a);
+        return;
+    }
+    bool ok = his && portal_act(q, &k, (enum portal_act)a->number, a->text, p.p.address);
     portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
     if (ok) {
         pickup_tick(q);
@@ -490,7 +490,7 @@ static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_
 {
     struct ipc_portal_answer r = {.token = a->token};
     struct buf offers = BUF_INIT(8000);
-    r.result = (uint8_t)visits_code(q, a, &r.number, &r.envelope, &offers);
+    r.result = (uint8_t)visits_code(q, a, &r, &offers);
     if (r.result == PORTAL_PROOF_WANTED) { /* nothing that must last has changed */
         r.text = buf_str(&offers);
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});

@@ -31,6 +31,7 @@ struct proving {
     unsigned char browser[ENVELOPE_HASH], secret[ENVELOPE_HASH], pass[ENVELOPE_HASH];
     char network[64], address[512], challenge[CHALLENGE_TEXT];
     const struct conf_oidc *provider;
+    uint64_t envelope;            /* whose phrase is agreed on */
     struct store_passkey passkey; /* strings in id and key */
     unsigned char id[256], key[512];
     bool found;
@@ -100,8 +101,8 @@ static void later(struct proving *p)
     proving_end(p);
 }
 
-/* Logins elsewhere under way belong to the configuration that was. */
-static void end_logins(void)
+/* Tells those to come later who wait for `at`, or with NULL all whose login is elsewhere. */
+static void end_waits(const struct ipc_channel *at)
 {
     for (bool found = true; found;) { /* the map may not change while it is walked */
         size_t cursor = 0;
@@ -109,7 +110,8 @@ static void end_logins(void)
         void *value;
         found = false;
         while (!found && map_next(provings, &cursor, &key, &value)) {
-            found = ((const struct proving *)value)->provider != NULL;
+            const struct proving *p = value;
+            found = at ? p->at == at : p->provider != NULL;
         }
         if (found) {
             later(value);
@@ -124,7 +126,7 @@ void proofs_init(void)
 
 void proofs_forget(void)
 {
-    end_logins();
+    end_waits(NULL); /* logins elsewhere belong to the configuration that was */
     free(providers);
     providers = NULL;
     n_providers = 0;
@@ -335,8 +337,17 @@ static void finish(struct queue *q, struct proving *p, bool right, const char *w
         store_put_passkey(q->store, &p->passkey);
     }
     r.result = (uint8_t)visits_shown(q, &p->ask, right, how, &r.number, &r.envelope);
-    if (p->web) {
+    if (r.result == PORTAL_OK && p->web) {
         portal_answer_saved(q, p->web, &r);
+    } else { /* wrong: the page offers all of it again */
+        struct second_step step;
+        struct buf offers = BUF_INIT(8000);
+        if (r.result == PORTAL_WRONG && visits_step(q, p->ask.browser, &step)) {
+            proofs_offer(q, &step, &offers);
+        }
+        r.text = buf_str(&offers);
+        ipc_send(p->web, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
+        buf_free(&offers);
     }
     proving_end(p);
 }
@@ -422,6 +433,29 @@ void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struc
     buf_free(&id);
 }
 
+/* --- phrases of senders ---------------------------------------------------------------------------------------------------------- */
+
+void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+{
+    struct proving *p = proving_new(q, ch, a, PROOF_HASH);
+    if (p) {
+        p->envelope = a->envelope;
+        ask_login(q, p, "", a->text);
+    } else {
+        answer(ch, a->token, PORTAL_LATER);
+    }
+}
+
+static void agreed(struct queue *q, struct proving *p, const struct ipc_proved *m)
+{
+    struct kept_envelope k;
+    bool ok = m->ok && envelope_get(q, ENVELOPE_BY_NUMBER, p->envelope, &k) && portal_act(q, &k, ACT_PHRASE, m->key, STR(""));
+    if (p->web) {
+        portal_answer_saved(q, p->web, &(struct ipc_portal_answer){.token = p->ask.token, .result = ok ? PORTAL_OK : PORTAL_NO});
+    }
+    proving_end(p);
+}
+
 /* --- what comes back ------------------------------------------------------------------------------------------------------------ */
 
 static struct provider *asked_provider(uint64_t token)
@@ -460,6 +494,8 @@ void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         keep_description(o, &m->proved);
     } else if (p && p->kind == PROOF_NEW_PASSKEY) {
         save_passkey(q, p, &m->proved);
+    } else if (p && p->kind == PROOF_HASH) {
+        agreed(q, p, &m->proved);
     } else if (p) {
         p->passkey.uses = m->proved.uses;
         p->passkey.used_ms = clock_wall_ms();
@@ -494,21 +530,15 @@ void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 void proofs_peer_gone(struct queue *q, const struct ipc_channel *ch)
 {
+    size_t cursor = 0;
+    struct str key;
+    void *value;
     (void)q;
-    for (bool found = true; found;) { /* the map may not change while it is walked */
-        size_t cursor = 0;
-        struct str key;
-        void *value;
-        found = false;
-        while (!found && map_next(provings, &cursor, &key, &value)) {
-            struct proving *p = value;
-            p->web = p->web == ch ? NULL : p->web;
-            found = p->at == ch;
-        }
-        if (found) {
-            later(value);
-        }
+    while (map_next(provings, &cursor, &key, &value)) {
+        struct proving *p = value;
+        p->web = p->web == ch ? NULL : p->web;
     }
+    end_waits(ch);
     for (size_t i = 0; i < n_providers; i++) { /* asked once more in a while */
         if (providers[i].asked && providers[i].at == ch) {
             providers[i].asked = 0;

@@ -17,6 +17,8 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
 void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
 void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
 void proofs_on_drop_passkey(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
+/* PORTAL_ACT with a phrase that a sender agrees on: hashed, then kept. */
+void proofs_agree(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a);
 void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* login or lookup is gone: who waits for it is told to try later. web: nobody waits any more. */

@@ -13,6 +13,7 @@
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
+#include "wire/address.h"
 #include "wire/base64.h"
 
 #include <arpa/inet.h>
@@ -38,6 +39,7 @@ struct visit {
     unsigned char browser[ENVELOPE_HASH];
     char address[512];      /* "": nobody we know; no code is right then */
     uint64_t envelope;      /* asked for by its link, else 0 */
+    bool is_inside;         /* somebody of ours, who wants to see what he sent */
     bool wants_more;        /* the code was right already */
     char code[9], challenge[CHALLENGE_TEXT], state[CHALLENGE_TEXT], verifier[CHALLENGE_TEXT];
     char language[16];
@@ -210,10 +212,37 @@ static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct 
     return r == STORE_OK && k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
 }
 
+static void send_outside(struct queue *q, const struct ipc_portal_ask *a, const struct kept_envelope *k, struct visit *v, const char *words)
+{
+    bool by_token = a->secret.n == ENVELOPE_HASH;
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)k->e.envelope);
+    if (by_token ? visits_budget(q, "link", str_c(number), CODES_OF_LINK) : visits_budget(q, "address", k->e.address, CODES_OF_ADDRESS)) {
+        str_copy_cut(k->e.address, v->address, sizeof v->address);
+        v->envelope = by_token ? k->e.envelope : 0;
+        (void)pickup_mail(q, k, MAIL_CODE, v->address, "", v->code, words, a->language);
+        envelope_event(q, k->e.envelope, EVENT_CODE_SENT, a->network, "");
+    }
+}
+
+/* Somebody of ours has no account for sending, or not at hand: his mailbox will do. */
+static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct visit *v, const char *words)
+{
+    const struct kept_envelope nothing = {.found = false};
+    struct address parsed;
+    char address[512];
+    small_letters(str_trim(a->text), address, sizeof address);
+    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), conf_domain_of(str_c(address))) &&
+        visits_budget(q, "address", str_c(address), CODES_OF_ADDRESS)) {
+        str_copy_cut(str_c(address), v->address, sizeof v->address);
+        v->is_inside = true;
+        (void)pickup_mail(q, &nothing, MAIL_CODE, v->address, "", v->code, words, a->language);
+    }
+}
+
 enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size)
 {
     struct kept_envelope k;
-    bool by_token = a->secret.n == ENVELOPE_HASH;
     if (a->browser.n != ENVELOPE_HASH || !visits_budget(q, "ask", a->network, ASKS_OF_NETWORK)) {
         return PORTAL_SLOW_DOWN;
     }
@@ -223,15 +252,10 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
     }
     snprintf(words, size, "%s %s", reference_words[random_below(ARRAY_LEN(reference_words))], reference_words[random_below(ARRAY_LEN(reference_words))]);
     str_copy_cut(a->language, v->language, sizeof v->language);
-    if (find_wanted(q, a, &k)) {
-        char number[24];
-        snprintf(number, sizeof number, "%llu", (unsigned long long)k.e.envelope);
-        if (by_token ? visits_budget(q, "link", str_c(number), CODES_OF_LINK) : visits_budget(q, "address", k.e.address, CODES_OF_ADDRESS)) {
-            str_copy_cut(k.e.address, v->address, sizeof v->address);
-            v->envelope = by_token ? k.e.envelope : 0;
-            (void)pickup_mail(q, &k, MAIL_CODE, v->address, "", v->code, words, a->language);
-            envelope_event(q, k.e.envelope, EVENT_CODE_SENT, a->network, "");
-        }
+    if (a->number == 1) {
+        send_inside(q, a, v, words);
+    } else if (find_wanted(q, a, &k)) {
+        send_outside(q, a, &k, v, words);
     }
     return PORTAL_OK;
 }
@@ -261,10 +285,10 @@ static void new_challenge(char ret[CHALLENGE_TEXT])
     buf_free(&text);
 }
 
-static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, enum envelope_event kind, int64_t *ret_left)
+static enum portal_result wrong(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, enum envelope_event kind, const char *detail, int64_t *ret_left)
 {
     if (v->envelope) {
-        envelope_event(q, v->envelope, kind, a->network, "");
+        envelope_event(q, v->envelope, kind, a->network, detail);
     }
     *ret_left = TRIES - (int64_t)v->tries;
     if (v->tries >= TRIES) {
@@ -295,7 +319,7 @@ static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask
     forget_visit(q, v);
 }
 
-enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope, struct buf *offers)
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, struct ipc_portal_answer *ret, struct buf *offers)
 {
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
@@ -308,7 +332,14 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     }
     v->tries++;
     if (!str_split(&rest, '\n', &code) || !same(v->code, code, 8) || !v->address[0]) {
-        return wrong(q, v, a, EVENT_CODE_WRONG, ret_left);
+        return wrong(q, v, a, EVENT_CODE_WRONG, "", &ret->number);
+    }
+    if (v->is_inside) {
+        ret->kind = PASS_INSIDE;
+        log_notice("portal-login", KV("address", v->address), KVS("network", a->network));
+        visits_inside(q, v->address, a->secret);
+        forget_visit(q, v);
+        return PORTAL_OK;
     }
     if (level_wants_more(q, v)) {
         v->wants_more = true;
@@ -323,8 +354,18 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     if (a->number && a->data.n == ENVELOPE_HASH && c->portal.remember > 0) {
         put_pass(q, a->data, PASS_REMEMBERED, v->address, 1, c->portal.remember);
     }
-    let_in(q, v, a, 1, "code", ret_envelope);
+    let_in(q, v, a, 1, "code", &ret->envelope);
     return PORTAL_OK;
+}
+
+bool visits_step(struct queue *q, struct str browser, struct second_step *ret_step)
+{
+    struct visit *v = visit_of(q, browser);
+    bool there = v && v->wants_more;
+    if (there) {
+        *ret_step = step_of(v);
+    }
+    return there;
 }
 
 bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret)
@@ -345,7 +386,7 @@ enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a,
         return PORTAL_OVER;
     }
     if (!right) {
-        return wrong(q, v, a, EVENT_PHRASE_WRONG, ret_left);
+        return wrong(q, v, a, EVENT_PROOF_WRONG, how, ret_left);
     }
     let_in(q, v, a, 2, how, ret_envelope);
     return PORTAL_OK;

@@ -17,8 +17,9 @@ void visits_init(struct queue *q);
 void visits_tick(struct queue *q);
 /* PORTAL_SEND_CODE: words of at least 64 octets. */
 enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size);
-/* PORTAL_CODE. ret_left: tries; ret_envelope: the one whose link began it, 0: none; offers: what can be shown besides. */
-enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, int64_t *ret_left, uint64_t *ret_envelope, struct buf *offers);
+/* PORTAL_CODE. ret: number: tries left; envelope: the one whose link began it, 0: none; kind: PASS_INSIDE for somebody of ours.
+ * offers: what can be shown besides. */
+enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, struct ipc_portal_answer *ret, struct buf *offers);
 
 enum { CHALLENGE_TEXT = 44 };
 
@@ -28,9 +29,11 @@ struct second_step {
     struct str challenge;        /* base64url; the nonce of a login elsewhere, too */
     struct str state, verifier;  /* of a login elsewhere; the verifier never leaves for the browser */
 };
+/* False: that browser is in front of no second step. */
+bool visits_step(struct queue *q, struct str browser, struct second_step *ret_step);
 /* PORTAL_PROVE takes one try. False: *ret says why not. */
 bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret);
-/* It was right or not; how: in plain words, for the record. ret_left, ret_envelope as above. */
+/* It was right or not; how: in plain words, for the record. ret_left: tries; ret_envelope: as above. */
 enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope);
 /* A new challenge for a passkey of the one with this pass, base64url; and the same once more, which uses it up (empty: there is none). */
 void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ABOUT_REPLY = 4, SMALL = 24 * 1024, RCPTS_MAX = 100, FIELDS_OCTETS = 64 * 1024 }; /* ABOUT_REPLY: as enum about of the queue */
+enum { ABOUT_REPLY = 4, RCPTS_MAX = 100, FIELDS_OCTETS = 64 * 1024 }; /* ABOUT_REPLY: as enum about of the queue */
 
 static const struct ipc_row_envelope *row(const struct request *r)
 {
@@ -121,18 +121,10 @@ void answer_form(struct request *r)
 /* The mail can be answered, and is open: its body may come. */
 static void ready(struct request *r)
 {
-    int64_t size = http_body_size(r->call);
     if (!read_unpack(r)) {
         return;
     }
-    r->outgoing = outgoing_new(r->web, (uint64_t)child_conf(r->web->child)->portal.reply_size);
-    if (!r->outgoing) {
-        page_problem(r, 503, "later");
-    } else if (size < 0 || size > SMALL) {
-        ask_spool(r);
-    } else {
-        http_go(r->call);
-    }
+    outgoing_begin(r);
 }
 
 void answer_spool(struct request *r, uint8_t result, struct str name, int fd)
@@ -258,25 +250,11 @@ static void keep_draft(struct request *r)
     buf_free(&sealed);
 }
 
-static void put_rcpt(void *arg, struct str address)
-{
-    struct request *r = arg;
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = {.token = r->token, .forward_path = address}});
-}
-
 static void submit(struct request *r)
 {
-    struct outgoing *o = r->outgoing;
-    unsigned char pass[32];
-    request_hash(r->pass, pass);
     ask_wait(r);
-    each_rcpt(r, http_field(r->call, "all").n > 0, put_rcpt, r);
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
-                                              .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = ABOUT_REPLY,
-                                                         .about_id = r->envelope, .pass = str_from((const char *)pass, sizeof pass), .client = str_c(r->network), .protocol = STR("portal"),
-                                                         .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED), .spool = str_c(o->spool_name),
-                                                         .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed)}});
-    o->submitted = true;
+    each_rcpt(r, http_field(r->call, "all").n > 0, outgoing_rcpt, r);
+    outgoing_submit(r, ABOUT_REPLY, r->envelope, STR(""));
 }
 
 void answer_submitted(struct request *r, uint8_t result)
@@ -297,15 +275,8 @@ void answer_end(struct request *r)
         keep_draft(r);
     } else if (str_trim(http_field(r->call, "words")).n == 0) {
         page_problem(r, 400, "words-missing");
-    } else {
-        if (!o->head_written) {
-            write_head(r);
-        }
-        if (outgoing_end(o)) {
-            submit(r);
-        } else {
-            page_problem(r, o->too_large ? 413 : 503, o->too_large ? "too-large" : "later");
-        }
+    } else if (outgoing_end(r, write_head)) {
+        submit(r);
     }
 }
 

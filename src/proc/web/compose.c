@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { ABOUT_COMPOSE = 5 /* as enum about of the queue */, SMALL = 24 * 1024, RCPTS_MAX = 50, FIELDS_OCTETS = 64 * 1024 };
+enum { ABOUT_COMPOSE = 5 /* as enum about of the queue */, RCPTS_MAX = 50, FIELDS_OCTETS = 64 * 1024 };
 
 static bool by_portal(const struct request *r)
 {
@@ -85,20 +85,12 @@ static void on_fates(struct request *r, const struct ipc_portal_answer *a, int f
 
 static void ready(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    int64_t size = http_body_size(r->call);
     (void)fd;
     if (a->result != PORTAL_OK || a->kind != PASS_INSIDE) {
         page_problem(r, 403, "session-over");
         return;
     }
-    r->outgoing = outgoing_new(r->web, (uint64_t)child_conf(r->web->child)->portal.reply_size);
-    if (!r->outgoing) {
-        page_problem(r, 503, "later");
-    } else if (size < 0 || size > SMALL) {
-        ask_spool(r);
-    } else {
-        http_go(r->call);
-    }
+    outgoing_begin(r);
 }
 
 void compose_begin(struct request *r)
@@ -164,29 +156,15 @@ void compose_file(struct request *r, const char *file, struct str octets, uint64
 
 /* --- sent --------------------------------------------------------------------------------------------------------------------------- */
 
-static void put_rcpt(void *arg, struct str address)
-{
-    struct request *r = arg;
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = {.token = r->token, .forward_path = address}});
-}
-
 static void submit(struct request *r)
 {
-    struct outgoing *o = r->outgoing;
-    unsigned char pass[32];
-    request_hash(r->pass, pass);
     ask_wait(r);
-    if (each_rcpt(r, put_rcpt, r) == 0) {
+    if (each_rcpt(r, outgoing_rcpt, r) == 0) {
         ask_settle(r);
         page_problem(r, 400, "words-missing");
         return;
     }
-    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
-                                              .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = ABOUT_COMPOSE,
-                                                         .about_id = by_portal(r), .client = str_c(r->network), .protocol = STR("portal"), .login = str_c(r->address),
-                                                         .pass = str_from((const char *)pass, 32), .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED),
-                                                         .spool = str_c(o->spool_name), .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed)}});
-    o->submitted = true;
+    outgoing_submit(r, ABOUT_COMPOSE, by_portal(r), str_c(r->address));
 }
 
 void compose_submitted(struct request *r, uint8_t result)
@@ -208,14 +186,7 @@ void compose_end(struct request *r)
         ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_EXPLAIN, .text = str_slice(to, 0, to.n < 2000 ? to.n : 2000), .number = by_portal(r)}, on_fates);
     } else if (str_trim(http_field(r->call, "words")).n == 0 || str_trim(to).n == 0) {
         page_problem(r, 400, "words-missing");
-    } else {
-        if (!o->head_written) {
-            write_head(r);
-        }
-        if (outgoing_end(o)) {
-            submit(r);
-        } else {
-            page_problem(r, o->too_large ? 413 : 503, o->too_large ? "too-large" : "later");
-        }
+    } else if (outgoing_end(r, write_head)) {
+        submit(r);
     }
 }

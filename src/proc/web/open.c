@@ -51,6 +51,7 @@ static void show_code(struct request *r, struct str words, const char *alert)
     if (days > 0) {
         data_number(d, "remember-days", days);
     }
+    data_flag(d, "inside", r->asks_inside || http_field(r->call, "inside").n > 0);
     d = page_begin(r, "code-title");
     if (alert) {
         page_alert(r, alert);
@@ -89,7 +90,7 @@ static void send_code(struct request *r)
     request_random(browser);
     request_cookie(r, "browser", browser, 15 * 60);
     request_hash(browser, hash);
-    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SEND_CODE, .browser = str_from((const char *)hash, 32), .secret = token ? what : STR(""), .text = token ? STR("") : what}, on_code_sent);
+    ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_SEND_CODE, .browser = str_from((const char *)hash, 32), .secret = token ? what : STR(""), .text = token ? STR("") : what, .number = r->asks_inside}, on_code_sent);
 }
 
 static void go_to_mail(struct request *r, uint64_t envelope)
@@ -152,13 +153,9 @@ void open_knock_post(struct request *r, struct str token)
     knock(r, token);
 }
 
-void open_start_post(struct request *r)
+static void ask_address(struct request *r)
 {
-    struct str pickup = str_trim(http_field(r->call, "pickup")), address = str_trim(http_field(r->call, "address"));
-    if (pickup.n > 0) {
-        knock(r, pickup);
-        return;
-    }
+    struct str address = str_trim(http_field(r->call, "address"));
     if (address.n == 0 || address.n > 320) {
         page_problem(r, 400, "bad-request");
         return;
@@ -167,6 +164,28 @@ void open_start_post(struct request *r)
     buf_reset(&r->clear);
     must(buf_add(&r->clear, address) == 0);
     send_code(r);
+}
+
+void open_start_post(struct request *r)
+{
+    struct str pickup = str_trim(http_field(r->call, "pickup"));
+    if (pickup.n > 0) {
+        knock(r, pickup);
+    } else {
+        ask_address(r);
+    }
+}
+
+void open_inside_post(struct request *r)
+{
+    r->asks_inside = true;
+    ask_address(r);
+}
+
+void open_not_now(struct request *r, enum portal_result result)
+{
+    bool slow = result == PORTAL_SLOW_DOWN, over = result == PORTAL_OVER || result == PORTAL_NO;
+    page_problem(r, slow ? 429 : over ? 403 : 503, slow ? "slow-down" : over ? "code-over" : "later");
 }
 
 void open_let_in(struct request *r, uint64_t envelope)
@@ -182,6 +201,12 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
+        if (a->kind == PASS_INSIDE) {
+            request_cookie(r, "pass", r->pass, -1);
+            request_cookie(r, "browser", "", 0);
+            page_redirect(r, "/sent");
+            break;
+        }
         if (http_field(r->call, "remember").n > 0) {
             request_cookie(r, "remember", r->remember, child_conf(r->web->child)->portal.remember / 1000);
         }
@@ -194,15 +219,11 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
         prove_show(r, a->text, NULL);
         break;
     case PORTAL_SLOW_DOWN:
-        page_problem(r, 429, "slow-down");
-        break;
     case PORTAL_OVER:
     case PORTAL_NO:
-        page_problem(r, 403, "code-over");
-        break;
     case PORTAL_LATER:
     case PORTAL_RESULT_END:
-        page_problem(r, 503, "later");
+        open_not_now(r, (enum portal_result)a->result);
         break;
     }
 }

@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 2 * 1024 * 1024, LINE_OCTETS = 57, LINES = 57 * 512, MAKER = 192 };
+enum { SEALED_MAX = 2 * 1024 * 1024, LINE_OCTETS = 57, LINES = 57 * 512, MAKER = 192, SMALL = 24 * 1024 };
 
-struct outgoing *outgoing_new(struct web *w, uint64_t most)
+/* NULL: keys are away. most: octets of files. */
+static struct outgoing *outgoing_new(struct web *w, uint64_t most)
 {
     unsigned char key[REST_KEY];
     char random[COOKIE_TEXT];
@@ -138,7 +139,7 @@ void outgoing_file(struct outgoing *o, const char *name, struct str octets, uint
     }
 }
 
-bool outgoing_end(struct outgoing *o)
+static bool end(struct outgoing *o)
 {
     end_file(o);
     put_boundary(o, true);
@@ -152,4 +153,49 @@ bool outgoing_end(struct outgoing *o)
         o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024; /* without a file no more fits */
     }
     return !o->failed && !o->too_large;
+}
+
+void outgoing_begin(struct request *r)
+{
+    int64_t size = http_body_size(r->call);
+    r->outgoing = outgoing_new(r->web, (uint64_t)child_conf(r->web->child)->portal.reply_size);
+    if (!r->outgoing) {
+        page_problem(r, 503, "later");
+    } else if (size < 0 || size > SMALL) {
+        ask_spool(r);
+    } else {
+        http_go(r->call);
+    }
+}
+
+bool outgoing_end(struct request *r, void (*write_head)(struct request *r))
+{
+    struct outgoing *o = r->outgoing;
+    if (!o->head_written) {
+        write_head(r);
+    }
+    bool ok = end(o);
+    if (!ok) {
+        page_problem(r, o->too_large ? 413 : 503, o->too_large ? "too-large" : "later");
+    }
+    return ok;
+}
+
+void outgoing_rcpt(void *arg, struct str address)
+{
+    struct request *r = arg;
+    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = {.token = r->token, .forward_path = address}});
+}
+
+void outgoing_submit(struct request *r, uint8_t about, uint64_t about_id, struct str login)
+{
+    struct outgoing *o = r->outgoing;
+    unsigned char pass[32];
+    request_hash(r->pass, pass);
+    ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_submit,
+                                              .submit = {.token = r->token, .id = o->id, .reverse_path = str_c(r->address), .size = o->octets, .about = about, .about_id = about_id,
+                                                         .client = str_c(r->network), .protocol = STR("portal"), .login = login, .pass = str_from((const char *)pass, sizeof pass),
+                                                         .sealed_key = str_from((const char *)o->wrapped, REST_WRAPPED), .spool = str_c(o->spool_name),
+                                                         .body = o->spool_name[0] ? STR("") : buf_str(&o->sealed)}});
+    o->submitted = true;
 }

@@ -57,16 +57,12 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
         prove_show(r, a->text, "agreed-wrong");
         break;
     case PORTAL_SLOW_DOWN:
-        page_problem(r, 429, "slow-down");
-        break;
     case PORTAL_OVER:
     case PORTAL_NO:
     case PORTAL_PROOF_WANTED:
-        page_problem(r, 403, "code-over");
-        break;
     case PORTAL_LATER:
     case PORTAL_RESULT_END:
-        page_problem(r, 503, "later");
+        open_not_now(r, (enum portal_result)a->result);
         break;
     }
 }

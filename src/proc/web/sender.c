@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sender.c: what inside users see of the mail they sent to the portal, and what they can change. They log in with the account
- * of their mail program. Called by request.c.
+ * of their mail program, or with a code sent to their mailbox. Called by request.c.
  */
 #include "proc/web/web.h"
 #include "store/envelope.h"
@@ -46,6 +46,10 @@ static void on_login(struct request *r, bool ok, struct str address)
 
 void sender_login_post(struct request *r)
 {
+    if (http_field(r->call, "address").n > 0) {
+        open_inside_post(r);
+        return;
+    }
     ask_login(r, str_trim(http_field(r->call, "name")), http_field(r->call, "password"), on_login);
 }
 

@@ -91,6 +91,7 @@ struct request {
     struct data page;         /* values of the page */
     /* what is asked for */
     uint64_t envelope;
+    bool asks_inside;         /* for a code, as somebody of ours */
     struct str tail;          /* path behind the envelope */
     char address[512];        /* who it is, once the queue said so */
     uint8_t kind, level;
@@ -149,9 +150,13 @@ void open_start(struct request *r);
 void open_knock(struct request *r, struct str token);
 void open_knock_post(struct request *r, struct str token);
 void open_start_post(struct request *r);
+/* Somebody of ours wants a code for his own mailbox. */
+void open_inside_post(struct request *r);
 void open_code_post(struct request *r);
 void open_leave(struct request *r);
 void open_list(struct request *r);
+/* Neither right nor wrong: too many tries, used up, or not possible now. */
+void open_not_now(struct request *r, enum portal_result result);
 /* Right: its pass, and on to the mail. */
 void open_let_in(struct request *r, uint64_t envelope);
 
