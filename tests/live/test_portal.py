@@ -964,6 +964,20 @@ def test_the_login_of_ones_own_organisation_opens_it(gateway):
     assert 'provider-away' in lab.log()
 
 
+def test_a_bounce_of_an_answer_says_nothing_of_it(gateway):
+    """It goes out by ordinary mail, to somebody for whom the portal was chosen."""
+    restarted(gateway)
+    visitor, page, _, _ = opened(gateway, 'unlucky@good.test', sender='left@inside.test')
+    restarted(gateway, deliver_to='mx.reject.test')
+    form = visitor.get(page.path + '/answer')
+    visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: about my illness', 'words': 'private words', 'do': 'send'})
+    assert gateway.lab.wait_for(lambda: any('left@inside.test' in m.as_string() and 'no such person' in m.as_string() for m in mails_to(gateway, 'unlucky@good.test')), 20)
+    for mail in mails_to(gateway, 'unlucky@good.test'):
+        assert 'illness' not in mail.as_string() and 'private words' not in mail.as_string()
+    assert gateway.lab.wait_for(lambda: 'Your answer' in visitor.get('/list').text, 10)  # what he wrote is not lost
+    restarted(gateway)
+
+
 def test_files_come_from_the_second_name(gateway):
     restarted(gateway, 'files-url https://files.test;')
     visitor, page, _, _ = opened(gateway, 'files@good.test', attachments=[('a.pdf', PDF)])

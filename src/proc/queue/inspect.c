@@ -92,7 +92,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     struct inspector *i = &q->inspectors[at];
     i->lease = j->lease;
     j->message = *m;
-    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate, &j->message.sealed_key};
+    struct str *texts[] = {&j->message.reverse_path, &j->message.client, &j->message.login, &j->message.certificate, &j->message.protocol, &j->message.sealed_key};
     for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
         must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
     }

@@ -173,6 +173,12 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
     }
 }
 
+/* What tells somebody outside of his answer in the portal must not carry its header section out by ordinary mail. */
+static bool keeps_headers_back(const struct job *j, const struct store_message *m)
+{
+    return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) && !conf_is_inside(child_conf(j->queue->child), conf_domain_of(m->reverse_path));
+}
+
 static void send_job(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
@@ -217,7 +223,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .remove_flags = need.remove_flags,
                 .tags = str_c(need.tags),
                 .choices = buf_str(&offered),
-                .reqtls = m->reqtls,
+                .reqtls = m->reqtls || keeps_headers_back(j, m),
                 .trno = m->report ? TRNO_REPORT : m->tls_required_no && c->tls_required_no == 0 ? TRNO_RELAX : TRNO_OFF,
                 .override = allowed.relax ? OVERRIDE_RELAX : OVERRIDE_NONE,
                 .legacy = allowed.legacy,

@@ -188,7 +188,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     small_letters(j->message.reverse_path, sender, sizeof sender);
     struct protect_record record;
     protection_record(&it->r, &record);
-    bool copy = str_eq(str_c(address), str_c(sender)); /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
+    bool copy = str_eq(j->message.protocol, STR("portal")) && str_eq(str_c(address), str_c(sender)); /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
     int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
     struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address), .sender = str_c(sender), .sender_name = j->name,

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 200, EVENTS_MAX = 500, FATES_MAX = 50, PIECE = 128 * 1024 };
+enum { ROWS_MAX = 200, EVENTS_MAX = 500, FATES_MAX = 50, FILE_PASSES = 5000 /* an hour, for one person */, PIECE = 128 * 1024 };
 static const int64_t day_ms = 24LL * 60 * 60 * 1000, longest_days = 730;
 
 /* A question until its answer; web may be gone when the store is ready. */
@@ -263,7 +263,7 @@ static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct
 {
     struct kept_pass p;
     struct kept_envelope k;
-    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k);
+    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k) && visits_budget(q, "files", p.p.address, FILE_PASSES);
     if (ok) {
         visits_files(q, &p, a->envelope, a->data);
     }
