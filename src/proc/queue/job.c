@@ -45,8 +45,8 @@ static unsigned choose_worker(const struct queue *q, const struct destination *d
 {
     unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) + d->in_flight / PER_WORKER
                       : random_below(SMTPOUT_MAX);
-    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        unsigned at = (home % q->n_smtpout + i) % SMTPOUT_MAX;
+    for (unsigned i = 0; i < q->n_smtpout; i++) { /* none is there yet for a mail that is only read */
+        unsigned at = (home % q->n_smtpout + i) % q->n_smtpout;
         if (q->smtpout[at]) {
             return at;
         }
