@@ -2,12 +2,41 @@
  * dot.c: dot stuffing and end of data, RFC 5321 4.1.1.4 and 4.5.2. Pure.
  *
  * Called by the SMTP engines; fuzzed against a byte-by-byte model in tests. The reader is a small
- * automaton over the octets at line starts; inside a line it skips with memchr.
+ * automaton over the octets at line starts; inside a line it skips with memchr. Blocks in which there is
+ * nothing to decide, nearly all of any message, are passed over whole: their loops have no branches, so
+ * that the compiler turns them into vector instructions.
  */
 #include "wire/dot.h"
 
 enum { LINE_START = 0, IN_LINE, AFTER_CR, DOT_FIRST, DOT_CR };
+enum { BLOCK = 256 };
 
+/* True when each CR among BLOCK octets has its LF behind it and each LF its CR before it, and none is NUL or a
+ * dot at the start of a line. Looks at the octet behind the block too, and not at the one before. */
+static bool is_plain(const char *p)
+{
+    unsigned char odd = 0;
+    for (size_t k = 0; k < BLOCK; k++) {
+        odd |= (unsigned char)((p[k] == '\0') | ((p[k] == '\r') ^ (p[k + 1] == '\n')) | ((p[k] == '\n') & (p[k + 1] == '.')));
+    }
+    return odd == 0;
+}
+
+/* True when c, the first octet of a block, goes with what came before it. */
+static bool goes_on(int state, char c)
+{
+    return (state == LINE_START && c != '.' && c != '\n') || (state == IN_LINE && c != '\n') || (state == AFTER_CR && c == '\n');
+}
+
+/* Behind the plain blocks that begin at i. */
+static size_t skip_plain(struct dot_reader *d, struct str s, size_t i)
+{
+    while (i + BLOCK < s.n && goes_on(d->state, s.p[i]) && is_plain(s.p + i)) {
+        i += BLOCK;
+        d->state = s.p[i - 1] == '\r' ? AFTER_CR : s.p[i - 1] == '\n' ? LINE_START : IN_LINE;
+    }
+    return i;
+}
 
 static void note(struct dot_reader *d, enum dot_problem problem)
 {
@@ -55,6 +84,7 @@ void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
     struct str s = *in;
     size_t i = 0, from = 0;
     for (; i < s.n && !d->done; i++) {
+        i = d->state == LINE_START || i == 0 ? skip_plain(d, s, i) : i;
         char c = s.p[i];
         if (d->state == LINE_START && c == '.') {
             /* the dot is not text: give what came before it, continue behind it */
@@ -95,7 +125,8 @@ void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
 
 void dot_look(struct dot_reader *d, struct str text)
 {
-    for (size_t i = 0; i < text.n; i++) {
+    for (size_t i = skip_plain(d, text, 0); i < text.n; i++) {
+        i = d->state == LINE_START ? skip_plain(d, text, i) : i;
         d->state = d->state == AFTER_CR ? after_cr(d, text.p[i]) : in_line(d, text.p[i]);
         if (d->state == IN_LINE && i + 1 < text.n) {
             i = skip_line(d, text, i + 1) - 1;
@@ -110,26 +141,43 @@ void dot_look_end(struct dot_reader *d)
     }
 }
 
+/* True when none of BLOCK octets is a dot behind an LF. Looks at the octet before them. */
+static bool has_no_dot(const char *p)
+{
+    unsigned char odd = 0;
+    for (size_t k = 0; k < BLOCK; k++) {
+        odd |= (unsigned char)((p[k] == '.') & (p[k - 1] == '\n'));
+    }
+    return odd == 0;
+}
+
+/* The first dot at or after i > 0 that begins a line; s.n: none. */
+static size_t find_dot(struct str s, size_t i)
+{
+    while (i + BLOCK <= s.n && has_no_dot(s.p + i)) {
+        i += BLOCK;
+    }
+    while (i < s.n && (s.p[i] != '.' || s.p[i - 1] != '\n')) {
+        i++;
+    }
+    return i;
+}
+
 int dot_write(struct dot_writer *d, struct str text, struct buf *out)
 {
+    bool line_start = d->last == 0 || d->last == '\n';
     size_t from = 0;
     while (from < text.n) {
-        bool line_start = d->last == 0 || d->last == '\n';
-        if (line_start && text.p[from] == '.') {
-            int r = buf_append(out, ".", 1);
-            if (r < 0) {
-                return r;
-            }
-        }
-        size_t end = str_find(text, '\n', from);
-        end = end < text.n ? end + 1 : end;
-        int r = buf_append(out, text.p + from, end - from);
+        bool dot = text.p[from] == '.' && (from > 0 || line_start);
+        size_t end = find_dot(text, from + 1);
+        int r = dot ? buf_append(out, ".", 1) : 0;
+        r = r < 0 ? r : buf_append(out, text.p + from, end - from);
         if (r < 0) {
             return r;
         }
-        d->last = (unsigned char)text.p[end - 1];
         from = end;
     }
+    d->last = text.n > 0 ? (unsigned char)text.p[text.n - 1] : d->last;
     return 0;
 }
 

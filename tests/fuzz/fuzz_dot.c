@@ -30,7 +30,8 @@ static bool model(struct str in, struct buf *out, bool *clean, size_t *used)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str in = str_from((const char *)data, size);
-    size_t piece = (size_t)take_octet(&in) % 16 + 1, used = 0, at = 0;
+    size_t piece = (size_t)take_octet(&in), used = 0, at = 0;
+    piece = piece < 128 ? piece % 16 + 1 : piece < 192 ? 300 : 1 << 20; /* the last two: blocks are passed over whole */
     CLEANUP(buf_free) struct buf want = BUF_INIT(1 << 20), got = BUF_INIT(1 << 20);
     struct dot_reader d = {0};
     bool clean, done = model(in, &want, &clean, &used);

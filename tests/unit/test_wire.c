@@ -174,6 +174,55 @@ static void dots(void **state)
     assert_int_equal(undot("a\0b\r\n.\r\n", 8, 3, &out, &left, &done), DOT_NUL);
 }
 
+/* A text of several blocks with one octet changed, anywhere: read at once as it is read octet by octet. */
+static void dots_in_blocks(void **state)
+{
+    static const char odd[] = {'.', '\r', '\n', '\0'};
+    char text[1000];
+    (void)state;
+    for (size_t at = 0; at < sizeof text - 10; at++) {
+        for (size_t o = 0; o < sizeof odd; o++) {
+            CLEANUP(buf_free) struct buf whole = BUF_INIT(4096), single = BUF_INIT(4096);
+            size_t left[2];
+            bool done[2];
+            for (size_t i = 0; i < sizeof text; i++) {
+                text[i] = i % 36 == 34 ? '\r' : i % 36 == 35 ? '\n' : 'x';
+            }
+            memcpy(text + sizeof text - 5, "\r\n.\r\n", 5);
+            text[at] = odd[o];
+            enum dot_problem problem = undot(text, sizeof text, 1, &single, &left[0], &done[0]);
+            assert_int_equal(undot(text, sizeof text, sizeof text, &whole, &left[1], &done[1]), problem);
+            assert_int_equal(left[0], left[1]);
+            assert_int_equal(done[0], done[1]);
+            assert_true(str_eq(buf_str(&whole), buf_str(&single)));
+            bool crlf = at % 36 >= 34, kept = odd[o] == '.' || (crlf && odd[o] == (at % 36 == 34 ? '\r' : '\n'));
+            assert_int_equal(problem == DOT_FINE, kept && !(crlf && odd[o] == '.'));
+        }
+    }
+}
+
+/* The same for writing: as many octets more as there are dots that begin a line (RFC 5321 4.5.2). */
+static void dots_written_in_blocks(void **state)
+{
+    char text[1000];
+    (void)state;
+    for (size_t at = 0; at < sizeof text; at++) {
+        CLEANUP(buf_free) struct buf wire = BUF_INIT(4096), back = BUF_INIT(4096);
+        struct dot_writer w = {0};
+        size_t left;
+        bool done;
+        for (size_t i = 0; i < sizeof text; i++) {
+            text[i] = i % 36 == 34 ? '\r' : i % 36 == 35 ? '\n' : 'x';
+        }
+        text[at] = at % 36 < 34 ? '.' : text[at];
+        assert_int_equal(dot_write(&w, str_from(text, sizeof text), &wire), 0);
+        assert_int_equal(buf_len(&wire), sizeof text + (at % 36 == 0));
+        assert_int_equal(dot_finish(&w, &wire), 0);
+        assert_int_equal(undot(wire.p + wire.head, buf_len(&wire), 1, &back, &left, &done), DOT_FINE);
+        assert_true(done && buf_len(&back) == sizeof text + 2 && memcmp(back.p + back.head, text, sizeof text) == 0);
+    }
+}
+
 static void dots_round_trip(void **state)
 {
     static const char text[] = ".\r\n..x\r\na.b\r\n\r\n.last";
@@ -262,7 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths), cmocka_unit_test(path_sizes), cmocka_unit_test(networks), cmocka_unit_test(dots),
-        cmocka_unit_test(dots_round_trip), cmocka_unit_test(headers), cmocka_unit_test(dates), cmocka_unit_test(ids),
+        cmocka_unit_test(dots_round_trip), cmocka_unit_test(dots_in_blocks), cmocka_unit_test(dots_written_in_blocks), cmocka_unit_test(headers), cmocka_unit_test(dates), cmocka_unit_test(ids),
         cmocka_unit_test(received_field)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
