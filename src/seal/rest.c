@@ -298,16 +298,11 @@ struct rest_reader *rest_reader_new(const unsigned char key[REST_KEY])
     return r;
 }
 
-/* One octet more than the text: the tag of our own pieces comes first, and goes. */
+/* The tag of our own pieces comes before the text. */
 static int open_own(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
 {
-    int e = tls_aead_open(r->aead, r->number++, sealed, room);
-    if (e == 0) {
-        *ret_n = sealed.n - 17;
-        *ret_tag = (unsigned char)room[0];
-        memmove(room, room + 1, *ret_n);
-    }
-    return e;
+    *ret_n = sealed.n - 17;
+    return tls_aead_open(r->aead, r->number++, sealed, (char *)ret_tag, 1, room);
 }
 
 static int open_old(struct rest_reader *r, struct str sealed, char *room, size_t *ret_n, unsigned char *ret_tag)
@@ -361,6 +356,14 @@ int rest_read(struct rest_reader *r, struct str sealed, struct buf *out)
         return err;
     }
     while (sealed.n > 0) {
+        if (r->started && buf_len(&r->piece) == 0 && sealed.n >= REST_PIECE_SEALED) { /* a whole one: without a copy */
+            int err = open_piece(r, str_slice(sealed, 0, REST_PIECE_SEALED), out);
+            if (err < 0) {
+                return err;
+            }
+            sealed = str_slice(sealed, REST_PIECE_SEALED, sealed.n);
+            continue;
+        }
         size_t want = r->started ? REST_PIECE_SEALED : REST_HEADER;
         size_t held = buf_len(&r->piece);
         size_t n = sealed.n < want - held ? sealed.n : want - held;

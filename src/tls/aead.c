@@ -62,15 +62,18 @@ int tls_aead_seal(struct tls_aead *a, uint64_t number, struct str head, struct s
     return ok ? 0 : -EIO;
 }
 
-int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *out)
+int tls_aead_open(struct tls_aead *a, uint64_t number, struct str sealed, char *head, size_t head_n, char *out)
 {
+    const unsigned char *from = (const unsigned char *)sealed.p;
     unsigned char *to = (unsigned char *)out;
-    int one = 0, two = 0;
-    if (sealed.n < TLS_AEAD_TAG) {
+    int one = 0, two = 0, three = 0;
+    if (sealed.n < TLS_AEAD_TAG + head_n) {
         return -EBADMSG;
     }
     size_t n = sealed.n - TLS_AEAD_TAG;
     bool ok = begin(a, number) && EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_GCM_SET_TAG, TLS_AEAD_TAG, (void *)(sealed.p + n)) == 1 &&
-              EVP_CipherUpdate(a->ctx, to, &one, (const unsigned char *)sealed.p, (int)n) == 1 && EVP_CipherFinal_ex(a->ctx, to + one, &two) == 1;
+              EVP_CipherUpdate(a->ctx, (unsigned char *)head, &one, from, (int)head_n) == 1 &&
+              (n == head_n || EVP_CipherUpdate(a->ctx, to, &two, from + head_n, (int)(n - head_n)) == 1) &&
+              EVP_CipherFinal_ex(a->ctx, to + two, &three) == 1;
     return ok ? 0 : -EBADMSG;
 }

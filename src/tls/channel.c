@@ -133,11 +133,12 @@ void tls_channel_free(struct tls_channel *ch)
 /* Moves what OpenSSL wants to send into cipher. */
 static int drain(struct tls_channel *ch, struct buf *cipher)
 {
-    char *p;
-    long n = BIO_get_mem_data(ch->out, &p);
-    int r = n > 0 ? buf_append(cipher, p, (size_t)n) : 0;
-    if (n > 0) {
-        (void)BIO_reset(ch->out);
+    char *room;
+    size_t n = BIO_pending(ch->out);
+    int r = n > 0 ? buf_reserve(cipher, n, &room) : 0;
+    if (n > 0 && r == 0) {
+        must(BIO_read(ch->out, room, (int)n) == (int)n); /* BIO_reset would wipe all it ever held */
+        buf_commit(cipher, n);
     }
     return r;
 }
@@ -348,14 +349,18 @@ static void shake(struct tls_channel *ch)
 /* Decrypts what has arrived into plain. */
 static int read_plain(struct tls_channel *ch, struct buf *plain)
 {
+    enum { RECORD = 16384 };
+    char *room;
+    if (BIO_pending(ch->in) > RECORD) {
+        (void)!buf_reserve(plain, BIO_pending(ch->in) + RECORD, &room); /* grows once, where it may */
+    }
     for (;;) {
-        char *room;
-        int r = buf_reserve(plain, 16384, &room);
+        int r = buf_reserve(plain, RECORD, &room);
         if (r < 0) {
             return r;
         }
         ERR_clear_error();
-        int n = SSL_read(ch->ssl, room, 16384);
+        int n = SSL_read(ch->ssl, room, RECORD);
         if (n > 0) {
             buf_commit(plain, (size_t)n);
             continue;

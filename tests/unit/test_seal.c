@@ -114,14 +114,18 @@ static void gcm_vectors(void **state)
     static const unsigned char key[TLS_AEAD_KEY], zeros[16];
     static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e, 0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
                                            0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0, 0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
-    char out[32], back[16];
+    char out[32], back[16], first = 'x';
     (void)state;
     struct tls_aead *a = tls_aead_new(key, true), *b = tls_aead_new(key, false);
     assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1), str_from((const char *)zeros, 15), out), 0);
     assert_memory_equal(out, want, sizeof want);
-    assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), back), 0);
+    assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), &first, 1, back), 0);
+    assert_true(first == 0);
+    assert_memory_equal(back, zeros, 15);
+    assert_int_equal(tls_aead_open(b, 0, str_from(out, sizeof out), NULL, 0, back), 0);
     assert_memory_equal(back, zeros, sizeof back);
-    assert_int_equal(tls_aead_open(b, 1, str_from(out, sizeof out), back), -EBADMSG); /* another piece's place */
+    assert_int_equal(tls_aead_open(b, 1, str_from(out, sizeof out), &first, 1, back), -EBADMSG); /* another piece's place */
+    assert_int_equal(tls_aead_open(b, 0, str_from(out, TLS_AEAD_TAG), &first, 1, back), -EBADMSG);
     tls_aead_free(a);
     tls_aead_free(b);
 }
