@@ -110,6 +110,10 @@ enum store_result store_envelopes_due(struct store *s, enum envelope_due which, 
 /* Octets of the messages that wait. */
 uint64_t store_envelope_octets(struct store *s);
 void store_add_envelope_event(struct store *s, const struct store_envelope_event *e);
+/* What a reader can do as often as he likes: the same again within a minute is not written, and nothing more once an
+ * envelope has ENVELOPE_EVENTS_MAX of any kind. */
+enum { ENVELOPE_EVENTS_MAX = 2000 };
+void store_add_envelope_reading(struct store *s, const struct store_envelope_event *e);
 enum store_result store_envelope_events(struct store *s, uint64_t envelope, unsigned max, store_envelope_event_fn fn, void *arg) MUST_USE;
 /* The report of its message is over. */
 void store_forget_envelopes(struct store *s, int64_t before_ms);

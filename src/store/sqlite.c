@@ -23,7 +23,7 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 32, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64 };
+enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 64, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64 };
 
 static const char spare_prefix[] = ".spare-";
 
@@ -110,7 +110,7 @@ static int setup(struct store *s)
 {
     static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                                   "PRAGMA secure_delete=FAST; PRAGMA auto_vacuum=INCREMENTAL;"
-                                  "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=4000;";
+                                  "PRAGMA temp_store=MEMORY;";
     char cache[64];
     snprintf(cache, sizeof cache, "PRAGMA cache_size=-%d;", CACHE_KIB);
     sqlite3_stmt *q = NULL;
@@ -214,7 +214,10 @@ static int open_parts(struct store *s, char *problem, size_t size)
     int r = setup(s);
     if (r == -EPROTO) {
         snprintf(problem, size, "%s was written by another version of Postern", path);
-    } else if (r < 0) {
+        return r;
+    }
+    r = r < 0 ? r : store_log_open(s, path);
+    if (r < 0) {
         snprintf(problem, size, "%s cannot be used: %s", path, sqlite3_errmsg(s->db));
     }
     return r;
@@ -226,6 +229,7 @@ int store_open(const char *directory, char *problem, size_t size, struct store *
     s->directory = err_strdup(directory);
     s->spool_dir = -1;
     s->doomed = BUF_INIT(4 * 1024 * 1024);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation, for numbers nobody reads */
     int r = open_parts(s, problem, size);
     if (r == 0) {
         r = recover(s);
@@ -266,6 +270,7 @@ void store_close(struct store *s)
     for (int i = 0; i < Q_END; i++) {
         sqlite3_finalize(s->q[i]);
     }
+    store_log_close(s);
     sqlite3_close(s->db);
     drop_spares(s);
     err_close_fd(&s->spool_dir);
@@ -627,6 +632,7 @@ static enum store_result commit(struct store *s)
     if (!s->batch_failed) {
         store_run(s, Q_COMMIT);
         if (!s->batch_failed) {
+            store_log_end(s);
             return STORE_OK;
         }
         s->poisoned = s->batch_result != STORE_FULL;

@@ -156,16 +156,29 @@ void store_drop_key_if_unused(struct store *s, uint64_t id)
     run_for(s, Q_DROP_KEY, id);
 }
 
+static void add_event(struct store *s, enum statement which, const struct store_envelope_event *e)
+{
+    sqlite3_stmt *q = s->q[which];
+    bind_int(q, 1, e->envelope);
+    bind_int(q, 2, (uint64_t)e->at_ms);
+    bind_int(q, 3, e->kind);
+    bind_str(q, 4, e->who);
+    bind_str(q, 5, e->detail);
+    store_run(s, which);
+}
+
 void store_add_envelope_event(struct store *s, const struct store_envelope_event *e)
 {
-    sqlite3_stmt *q = s->q[Q_ADD_EVENT];
     if (store_in_batch(s)) {
-        bind_int(q, 1, e->envelope);
-        bind_int(q, 2, (uint64_t)e->at_ms);
-        bind_int(q, 3, e->kind);
-        bind_str(q, 4, e->who);
-        bind_str(q, 5, e->detail);
-        store_run(s, Q_ADD_EVENT);
+        add_event(s, Q_ADD_EVENT, e);
+    }
+}
+
+void store_add_envelope_reading(struct store *s, const struct store_envelope_event *e)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_ADD_READING], 6, ENVELOPE_EVENTS_MAX);
+        add_event(s, Q_ADD_READING, e);
     }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include "store/store.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 /* sqlite_domain.c */
@@ -81,6 +82,9 @@
     X(GET_VIEW, "SELECT sealed FROM view WHERE id=?")                                              \
     X(DROP_VIEW, "DELETE FROM view WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM envelope WHERE id=?1 AND state IN (0,1))") \
     X(ADD_EVENT, "INSERT INTO envelope_event VALUES (NULL,?,?,?,?,?)")                             \
+    X(ADD_READING, "INSERT INTO envelope_event SELECT NULL,?1,?2,?3,?4,?5 WHERE NOT EXISTS (SELECT 1 FROM (SELECT at_ms,kind,who,detail FROM envelope_event" \
+                   " WHERE envelope=?1 ORDER BY event DESC LIMIT 32) WHERE kind=?3 AND who=?4 AND detail=?5 AND at_ms BETWEEN ?2-60000 AND ?2)" \
+                   " AND (SELECT count(*) FROM (SELECT 1 FROM envelope_event WHERE envelope=?1 LIMIT ?6))<?6") \
     X(EVENTS, "SELECT envelope, at_ms, kind, who, detail FROM envelope_event WHERE envelope=? ORDER BY event LIMIT ?") \
     X(PUT_PASS, "INSERT OR REPLACE INTO pass VALUES (?,?,?,?,?,?,?)")                              \
     X(GET_PASS, "SELECT * FROM pass WHERE hash=?")                                                 \
@@ -174,6 +178,14 @@ struct store {
     unsigned n_spares; /* emptied spool files kept for the next messages: .spare-0 up to this */
     struct store_commits commits;
     unsigned in_batch; /* messages and outcomes of the open batch */
+    struct {
+        sqlite3 *db;          /* its own connection, used under the lock */
+        pthread_mutex_t lock;
+        int code, done;       /* of the last pass: its result, pages that are written back */
+        int pages, due;       /* how long the log is, how long it may be */
+        unsigned passes;
+        bool ends;            /* little is left: the next commit writes it back and the log begins anew */
+    } log;
 };
 
 static inline void bind_str(sqlite3_stmt *q, int at, struct str s)
@@ -206,6 +218,11 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
  * this turn. */
 void store_run(struct store *s, enum statement which);
 bool store_in_batch(struct store *s);
+/* sqlite_log.c: its connection, after the tables were made; 0 or -EIO. */
+int store_log_open(struct store *s, const char *path) MUST_USE;
+void store_log_close(struct store *s);
+/* Outside of a transaction: lets the log begin anew when little is left to write back. */
+void store_log_end(struct store *s);
 /* sqlite_read.c: the result of a finished walk. */
 enum store_result store_walked(struct store *s, int code);
 

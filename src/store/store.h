@@ -145,6 +145,14 @@ enum store_waiting store_waiting(const struct store *s, size_t *ret_completions)
 /* Commits what is gathered and runs its completions. */
 void store_flush(struct store *s);
 
+/* Commits go into a log first, which must be written back into the tables before it grows too long: what is needed
+ * of that, in turn. store_write_back() takes long and may run in another thread beside everything else here; the two
+ * others run in the store's own, store_written_back() after each store_write_back(). Without them the log is
+ * written back within a commit, when it has become very long. */
+bool store_log_is_long(const struct store *s);
+void store_write_back(struct store *s);
+void store_written_back(struct store *s);
+
 /* Reading. The row functions run once per row, then `done` (never NULL) exactly once, before or
  * after the call returns: callers must not care which. Views live until the function returns. */
 typedef void (*store_message_fn)(void *arg, const struct store_message *m);

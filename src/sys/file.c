@@ -102,11 +102,16 @@ int file_shared(const char *name, size_t octets)
     return give;
 }
 
-int file_make_durable(int fd)
+int file_end_here(int fd)
 {
     off_t end = lseek(fd, 0, SEEK_CUR), whole = lseek(fd, 0, SEEK_END);
     if (end < 0 || whole < 0 || (whole > end && ftruncate(fd, end) < 0)) {
         return -errno;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return 0;
+}
+
+int file_sync(int fd)
+{
+    return fdatasync(fd) < 0 ? -errno : 0;
 }

@@ -11,8 +11,10 @@ int file_read_fd(int fd, struct buf *out) MUST_USE;
 int file_memory(const char *name, struct str bytes) MUST_USE;
 /* Memory that several processes may map, zeroed; -errno or the fd. */
 int file_shared(const char *name, size_t octets) MUST_USE;
-/* Cuts off what lies behind the place written last (of what the file held before), and syncs it. 0 or -errno. */
-int file_make_durable(int fd) MUST_USE;
+/* Cuts off what lies behind the place written last (of what the file held before). 0 or -errno. */
+int file_end_here(int fd) MUST_USE;
+/* Its octets and its length survive a power loss from here on (not yet its name). Blocks. 0 or -errno. */
+int file_sync(int fd) MUST_USE;
 /* Writes all, or -errno. */
 int file_write_all(int fd, struct str bytes) MUST_USE;
 /* Creates a directory (0700) unless it is there, and gives it to uid/gid when asked (uid >= 0). */

@@ -39,6 +39,12 @@ struct timer {
     void *arg;
 };
 
+struct work {
+    uv_work_t request;
+    loop_fn fn, done;
+    void *arg;
+};
+
 struct watch {
     uv_poll_t handle;
     watch_fn fn;
@@ -105,6 +111,27 @@ void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *a
 {
     must(l->n_hooks[phase] < MAX_HOOKS);
     l->hooks[phase][l->n_hooks[phase]++] = (struct hook){fn, arg};
+}
+
+static void run_work(uv_work_t *request)
+{
+    struct work *w = request->data;
+    w->fn(w->arg);
+}
+
+static void end_work(uv_work_t *request, int status)
+{
+    struct work *w = request->data;
+    must(status == 0); /* nothing is cancelled */
+    w->done(w->arg);
+    free(w);
+}
+
+void loop_work(struct loop *l, loop_fn fn, loop_fn done, void *arg)
+{
+    struct work *w = err_calloc(1, sizeof *w);
+    *w = (struct work){.request = {.data = w}, .fn = fn, .done = done, .arg = arg};
+    must(uv_queue_work(&l->uv, &w->request, run_work, end_work) == 0);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * loop.h: the event loop of a process: timers, descriptors to watch, signals, end-of-turn work.
  *
- * The only place that knows libuv (with sys/loop.c). One loop per process, one thread. End-of-turn
+ * The only place that knows libuv (with sys/loop.c). One loop per process, in one thread; what would block it
+ * (a sync of the disk) can be given to another one. End-of-turn
  * work runs after all events of a turn were handled and before the process sleeps: group commit
  * (TURN_COMMIT) first, then writing out what the turn produced (TURN_FLUSH).
  */
@@ -29,6 +30,10 @@ void loop_on_turn_end(struct loop *l, enum turn_phase phase, loop_fn fn, void *a
 /* From an end-of-turn hook: lets the other processes run, then the next turn begins without sleeping
  * and takes what is ready by then. */
 void loop_again(struct loop *l);
+/* Runs fn in a thread beside the loop, then done in the loop, both with arg (the caller keeps it until then). Nothing
+ * that fn uses may be used by the loop meanwhile. The process needs SANDBOX_THREADS; made only when sandboxed,
+ * the thread is so too. It cannot be taken back. */
+void loop_work(struct loop *l, loop_fn fn, loop_fn done, void *arg);
 /* Calls fn in the loop when the signal arrives. */
 void loop_on_signal(struct loop *l, int signum, signal_fn fn, void *arg);
 

@@ -13,7 +13,7 @@ enum sandbox_calls {
     SANDBOX_CONNECT = 1 << 1, /* make sockets and connect */
     SANDBOX_FILES = 1 << 2,   /* open, sync, rename, unlink in the allowed directories */
     SANDBOX_SYNC = 1 << 4,    /* sync and cutting off of descriptors handed in */
-    SANDBOX_THREADS = 1 << 3, /* threads of this process (a library's resolver) */
+    SANDBOX_THREADS = 1 << 3, /* threads of this process: a library's, or loop_work() */
     SANDBOX_PAIRS = 1 << 6,   /* pairs of local sockets */
     SANDBOX_EXEC = 1 << 5,    /* start a program of `executable` and wait for it; it is inside the same walls */
 };

@@ -3,8 +3,10 @@
  * or nothing, recovery, orphans, bodies dropped when nobody needs them, no plain text.
  */
 #include "check.h"
+#include "store/envelope.h"
 #include "store/store.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -322,6 +324,136 @@ static void what_can_wait(void **state)
     store_close(s);
 }
 
+static void *write_back(void *arg)
+{
+    store_write_back(arg);
+    return NULL;
+}
+
+static off_t log_size(void)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/postern.db-wal", dir);
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+static void count_message(void *arg, const struct store_message *m)
+{
+    *(unsigned *)arg += m->body.n == 60000;
+}
+
+static void see_whole_end(void *arg, enum store_result r)
+{
+    (void)arg;
+    assert_int_equal(r, STORE_OK);
+}
+
+static void add_large(struct store *s, uint64_t id)
+{
+    static char body[60000];
+    struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = 1000, .size = sizeof body, .sealed_key = STR("key"), .body = str_from(body, sizeof body)};
+    struct store_rcpt r = {.forward_path = STR("x@one.test"), .next_hop = STR("x.test"), .next_ms = 1000};
+    store_enqueue(s, &m, &r, 1, NULL, 0, NULL, NULL);
+    store_flush(s);
+}
+
+/* Written back by another thread while the store goes on, the log does not grow for ever, and nothing is missing. */
+static void the_log_begins_anew(void **state)
+{
+    struct store *s = open_store();
+    unsigned whole = 0, times = 0;
+    uint64_t id = 0;
+    off_t longest = 0;
+    pthread_t thread;
+    (void)state;
+    assert_false(store_log_is_long(s));
+    while (times < 3) {
+        add_large(s, ++id);
+        assert_true(id < 4000);
+        if (store_log_is_long(s)) {
+            assert_true(log_size() > 32 * 1000 * 1000);
+            while (store_log_is_long(s)) {
+                assert_int_equal(pthread_create(&thread, NULL, write_back, s), 0);
+                add_large(s, ++id); /* beside it */
+                assert_int_equal(pthread_join(thread, NULL), 0);
+                store_written_back(s);
+            }
+            add_large(s, ++id);
+            times++;
+        }
+        longest = longest > log_size() ? longest : log_size();
+    }
+    assert_true(longest < 37 * 1000 * 1000); /* 8,000 pages each time, and what came meanwhile */
+    store_close(s);
+    s = open_store();
+    for (uint64_t i = 1; i <= id; i++) {
+        store_message_get(s, i, count_message, see_whole_end, &whole);
+    }
+    assert_int_equal(whole, id);
+    store_close(s);
+}
+
+/* Without anybody who writes it back, it is done within a commit, late. */
+static void the_log_has_an_end(void **state)
+{
+    struct store *s = open_store();
+    off_t longest = 0;
+    (void)state;
+    for (uint64_t id = 1; id < 1600; id++) {
+        add_large(s, id);
+        longest = longest > log_size() ? longest : log_size();
+    }
+    assert_in_range(longest, 64 * 1000 * 1000, 72 * 1000 * 1000);
+    store_close(s);
+}
+
+static void count_event(void *arg, const struct store_envelope_event *e)
+{
+    (void)e;
+    ++*(unsigned *)arg;
+}
+
+static unsigned events_of(struct store *s, uint64_t envelope)
+{
+    unsigned n = 0;
+    store_flush(s);
+    assert_int_equal(store_envelope_events(s, envelope, 10000, count_event, &n), STORE_OK);
+    return n;
+}
+
+/* Whoever may read a mail may do it as often as he likes; the disk is not his. */
+static void readings_are_not_endless(void **state)
+{
+    struct store *s = open_store();
+    struct store_envelope_event e = {.envelope = 7, .at_ms = 1000000, .kind = EVENT_READ, .who = STR("192.0.2.0/24")};
+    (void)state;
+    for (unsigned i = 0; i < 100; i++, e.at_ms += 500) { /* within a minute */
+        store_add_envelope_reading(s, &e);
+    }
+    assert_int_equal(events_of(s, 7), 1);
+    e.who = STR("198.51.100.0/24"); /* from elsewhere */
+    store_add_envelope_reading(s, &e);
+    e.kind = EVENT_DOWNLOADED;
+    e.detail = STR("a.pdf");
+    store_add_envelope_reading(s, &e);
+    e.detail = STR("b.pdf");
+    store_add_envelope_reading(s, &e);
+    store_add_envelope_reading(s, &e);
+    assert_int_equal(events_of(s, 7), 4);
+    for (unsigned i = 0; i < ENVELOPE_EVENTS_MAX + 100; i++) { /* over and over, minutes apart */
+        e.at_ms += 61000;
+        store_add_envelope_reading(s, &e);
+    }
+    assert_int_equal(events_of(s, 7), ENVELOPE_EVENTS_MAX);
+    store_add_envelope_event(s, &e); /* what others do is always told */
+    e.envelope = 8;
+    store_add_envelope_reading(s, &e);
+    assert_int_equal(events_of(s, 7), ENVELOPE_EVENTS_MAX + 1);
+    assert_int_equal(events_of(s, 8), 1);
+    store_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +463,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),
         cmocka_unit_test_setup_teardown(spool_files_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_can_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(readings_are_not_endless, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_log_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_log_has_an_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_fails, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

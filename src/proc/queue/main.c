@@ -7,6 +7,7 @@
  * Requests are committed together: messages as soon as no other is ready to be read (their 250 leaves from
  * the completion), outcomes (nobody outside waits for them) with the next of those or after LINGER_MS,
  * everything else in its own turn, before that turn's answers leave; load makes the batches larger by itself.
+ * A thread writes the log of commits back into the tables meanwhile; it touches nothing else.
  * Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
  */
 #include "base/clock.h"
@@ -48,11 +49,28 @@ static bool is_commit_time(struct queue *q)
     return true;
 }
 
+/* In a thread of its own. */
+static void write_back(void *arg)
+{
+    store_write_back(((struct queue *)arg)->store);
+}
+
+static void on_written_back(void *arg)
+{
+    struct queue *q = arg;
+    q->writing_back = false;
+    store_written_back(q->store);
+}
+
 static void commit(struct queue *q)
 {
     q->gathered = 0;
     q->gathering_mono_ms = 0;
     store_flush(q->store);
+    if (!q->writing_back && store_log_is_long(q->store)) {
+        q->writing_back = true;
+        loop_work(child_loop(q->child), write_back, on_written_back, q);
+    }
 }
 
 static void on_turn_commit(void *arg)
@@ -209,7 +227,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     (void)owner;
-    *ret = (struct sandbox){.calls = SANDBOX_FILES | SANDBOX_ACCEPT,
+    *ret = (struct sandbox){.calls = SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_THREADS,
                             .writable = {child_conf(c)->store_path}};
 }
 

@@ -82,7 +82,12 @@ bool envelope_waits(const struct store_envelope *e)
 
 void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind, struct str who, const char *detail)
 {
-    store_add_envelope_event(q->store, &(struct store_envelope_event){.envelope = envelope, .at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .who = who, .detail = str_c(detail)});
+    const struct store_envelope_event e = {.envelope = envelope, .at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .who = who, .detail = str_c(detail)};
+    if (kind == EVENT_OPENED || kind == EVENT_READ || kind == EVENT_DOWNLOADED) {
+        store_add_envelope_reading(q->store, &e);
+    } else {
+        store_add_envelope_event(q->store, &e);
+    }
     char number[ID_TEXT];
     id_text(envelope, number);
     log_info("envelope", KV("envelope", number), KV("event", envelope_event_name(kind)), KVS("who", who), KV("detail", detail));

@@ -174,6 +174,7 @@ struct queue {
     struct timer *tick;
     struct timer *linger;      /* wakes us to commit what nobody waits for */
     size_t gathered;           /* completions of the open batch when last looked at */
+    bool writing_back; /* the log of commits, in a thread */
     int64_t gathering_mono_ms; /* since when it is open; 0: none is */
     int64_t tick_at_ms; /* monotonic: when it will come */
     int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * incoming.c: a message while it arrives: encrypted piece by piece, small ones in memory, larger
- * ones into a spool file that is synced before the queue hears of it.
+ * ones into a spool file that is synced, by another thread, before the queue hears of it.
  *
  * The message key exists here only while the message arrives; afterwards only `keys` can get it
  * back. What can go wrong: no space, a write error: the message is refused at its end (452), its
@@ -82,6 +82,7 @@ void incoming_free(struct session *s, struct incoming *m, bool submitted)
     if (!m) {
         return;
     }
+    s->in->n_ended -= m->ended;
     err_close_fd(&m->spool);
     if (m->spool_name[0] && !submitted) {
         ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_drop,
@@ -259,13 +260,9 @@ static void submit(struct session *s, struct incoming *m)
     s->submitted = true;
 }
 
-/* Everything is sealed and where it belongs: make it durable, hand it over. */
-static void finish(struct session *s, struct incoming *m)
+/* It is durable, or will not be taken. */
+static void hand_over(struct session *s, struct incoming *m)
 {
-    int r = m->spool >= 0 && !m->failed_other ? file_make_durable(m->spool) : 0;
-    if (r < 0) {
-        fail(m, r);
-    }
     if (m->failed_other || m->wrong_author) {
         talk_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
     } else {
@@ -273,9 +270,56 @@ static void finish(struct session *s, struct incoming *m)
     }
 }
 
+/* A spool file that a thread syncs; its session may end meanwhile. */
+struct syncing {
+    struct smtpin *in;
+    uint64_t token, id; /* of the session, of the message */
+    int fd, result;
+};
+
+static void sync_spool(void *arg)
+{
+    struct syncing *y = arg;
+    y->result = file_sync(y->fd);
+}
+
+static void on_synced(void *arg)
+{
+    struct syncing *y = arg;
+    struct session *s = map_get(y->in->by_token, map_id(&y->token));
+    struct incoming *m = s ? s->incoming : NULL;
+    if (m && m->id == y->id && m->ended) {
+        if (y->result < 0) {
+            fail(m, y->result);
+        }
+        hand_over(s, m);
+    }
+    close(y->fd);
+    free(y);
+}
+
+/* Everything is sealed and where it belongs. */
+static void finish(struct session *s, struct incoming *m)
+{
+    int r = m->spool >= 0 && !m->failed_other ? file_end_here(m->spool) : 0;
+    if (r < 0) {
+        fail(m, r);
+    }
+    if (m->spool < 0 || m->failed_other || m->wrong_author) {
+        hand_over(s, m);
+        return;
+    }
+    struct syncing *y = err_calloc(1, sizeof *y);
+    *y = (struct syncing){.in = s->in, .token = s->token, .id = m->id, .fd = m->spool};
+    m->spool = -1;
+    loop_work(child_loop(s->in->child), sync_spool, on_synced, y);
+}
+
 void incoming_end(struct session *s, struct incoming *m)
 {
     m->ended = true;
+    s->in->n_ended++;
+    talk_leave_turn(s);
     if (m->in_head) { /* a message without a body */
         write_head(s, m, buf_len(&m->head));
     }

@@ -3,7 +3,7 @@
  *
  * Trust: reads hostile bytes; believed by nobody beyond its typed messages. May touch: accepted
  * connections, spool files handed to it. Must never see: a private key, the store, other sessions' keys after
- * their message ended. Several copies share the listening sockets: a copy that dies costs only
+ * their message ended. Threads sync spool files and touch nothing else. Several copies share the listening sockets: a copy that dies costs only
  * its open sessions.
  */
 #include "base/log.h"
@@ -190,12 +190,24 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
     (void)owner;
     (void)c;
-    *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC};
+    *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_THREADS};
+}
+
+static void on_turn_end(void *arg)
+{
+    talk_next_turns(arg);
+}
+
+static void on_turn_timer(void *arg)
+{
+    (void)arg; /* the turn it began ends with the look */
 }
 
 static void on_start(void *owner, struct child *c)
 {
-    (void)c;
+    struct smtpin *in = owner;
+    in->turn_timer = timer_new(child_loop(c), on_turn_timer, in);
+    loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_end, in);
     watch_listeners(owner, true);
 }
 
@@ -233,6 +245,7 @@ static void on_metrics(void *owner, struct buf *out)
     uint64_t signatures, waited;
     tls_remote_counts(&signatures, &waited);
     metric_put(out, "sessions", "", in->n_sessions);
+    metric_put(out, "senders_waiting", "", in->n_waiting);
     metric_put(out, "sessions_total", "", in->count.sessions);
     metric_put(out, "sessions_turned_away_total", "", in->count.turned_away);
     metric_put(out, "messages_taken_total", "", in->count.accepted);
@@ -295,6 +308,8 @@ int main(int argc, char **argv)
         .on_signing = on_signing, .on_shared = on_shared, .on_metrics = on_metrics,
         .rules = rules};
     list_init(&in.sessions);
+    list_init(&in.turns);
+    list_init(&in.begun);
     in.by_token = map_new(1000000);
     in.signing.fd = -1;
     return child_main(argc, argv, "smtpin", &events, &in);

@@ -176,7 +176,9 @@ void session_process(struct session *s)
         return;
     }
     bool replied = buf_len(smtp_server_out(s->engine)) > 0;
-    if (!flush(s)) {
+    bool along = s->incoming && s->incoming->ended && !s->answers_message; /* it came with its envelope: answered together */
+    s->answers_message = false;
+    if (!along && !flush(s)) {
         return;
     }
     if (ev.type == SMTP_EV_STARTTLS) {
@@ -380,6 +382,7 @@ static void session_free(struct session *s)
     clients_leave(in, &s->client);
     in->n_sessions--;
     list_remove(&s->link);
+    talk_leave_turn(s);
     timer_free(s->timer);
     timer_free(s->pause);
     tls_channel_free(s->tls);

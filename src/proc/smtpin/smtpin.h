@@ -73,6 +73,12 @@ struct session {
     int64_t body_began_ms;
     struct incoming *incoming;
     bool submitted;
+    bool answers_message; /* the answer to a message stands in what goes out: it must not wait for another one */
+    struct link turn;      /* in the line of senders, or of those who were let in a moment ago */
+    int64_t turn_since_ms; /* since when it is there */
+    uint64_t turn_octets;  /* what had come of its message then */
+    bool has_begun;        /* it is one of those who were let in */
+    bool waits_turn;       /* it is in the line of senders */
     /* login */
     bool logging_in;
     enum login_outcome login_outcome; /* held back: a failed login is answered later */
@@ -99,6 +105,12 @@ struct smtpin {
     struct map *by_token;
     struct clients *clients;
     size_t n_sessions;
+    size_t n_ended;            /* messages that were read to their end and are not answered yet */
+    struct link begun;         /* sessions whose MAIL was answered a moment ago... */
+    size_t n_begun;
+    size_t n_waiting;
+    struct link turns;         /* and those for whom it waits until there are fewer of both */
+    struct timer *turn_timer;
     uint64_t next_token;
     unsigned id_count;
     struct timer *resume_accept, *stop_timer, *expiry;
@@ -134,6 +146,10 @@ void session_stop(struct session *s);
 /* talk.c: what the engine asks */
 /* False: the loop over events must stop. */
 bool talk_handle(struct session *s, const struct smtp_event *ev);
+/* At the end of each turn of the loop: lets in those whose turn has come. */
+void talk_next_turns(struct smtpin *in);
+/* Its message has come to its end, or the session has: it is in no line any more. */
+void talk_leave_turn(struct session *s);
 void talk_submitted(struct session *s, uint8_t result);
 void talk_spool(struct session *s, uint8_t result, struct str name, int fd);
 bool talk_may_send_as(const struct session *s, struct str address);

@@ -104,6 +104,87 @@ bool talk_may_send_as(const struct session *s, struct str address)
     return false;
 }
 
+/* --- turns --------------------------------------------------------------------------------------------
+ * What is stored at once for all processes; more only waits, and not in the queue after its end, where each client
+ * would wait for all others, but before MAIL is answered (with BDAT a body comes without another question). A message
+ * counts from its end to its answer, and for MOMENT_MS from MAIL and as long after it as it comes quickly: those who
+ * are far away must not keep the near ones out. One that takes long to be answered for another reason (it is read
+ * by `inspect` first) holds others up for TURN_MS. */
+enum { STORED_AT_ONCE = 32, MOMENT_MS = 20, QUICK_OCTETS = 16 * 1024, TURN_MS = 500 };
+
+static bool is_busy_storing(const struct smtpin *in)
+{
+    size_t share = STORED_AT_ONCE / (size_t)child_conf(in->child)->workers.smtpin;
+    return in->n_ended + in->n_begun >= (share > 4 ? share : 4);
+}
+
+void talk_leave_turn(struct session *s)
+{
+    s->in->n_begun -= s->has_begun;
+    s->in->n_waiting -= s->waits_turn;
+    s->has_begun = s->waits_turn = false;
+    list_remove(&s->turn);
+}
+
+static void count_begun(struct session *s, uint64_t octets)
+{
+    s->has_begun = true;
+    s->in->n_begun++;
+    s->turn_since_ms = clock_mono_ms();
+    s->turn_octets = octets;
+    list_append(&s->in->begun, &s->turn);
+}
+
+/* A moment is over: of those that come slowly nothing more is counted before their end. */
+static void look_at_begun(struct session *s)
+{
+    uint64_t octets = s->incoming ? s->incoming->plain_octets : 0;
+    bool quick = octets >= s->turn_octets + QUICK_OCTETS;
+    talk_leave_turn(s);
+    if (quick) {
+        count_begun(s, octets);
+    }
+}
+
+static void take_turn(struct session *s)
+{
+    count_begun(s, 0);
+    session_answer(s, 250, "2.1.0", "Sender accepted");
+}
+
+/* A sender who may send: now, or when it is his turn. */
+static void wait_turn(struct session *s)
+{
+    struct smtpin *in = s->in;
+    talk_leave_turn(s);
+    if (!is_busy_storing(in) && list_empty(&in->turns)) {
+        take_turn(s);
+        return;
+    }
+    s->turn_since_ms = clock_mono_ms();
+    s->waits_turn = true;
+    in->n_waiting++;
+    list_append(&in->turns, &s->turn);
+}
+
+void talk_next_turns(struct smtpin *in)
+{
+    int64_t now = clock_mono_ms();
+    while (!list_empty(&in->begun) && now - LIST_OF(in->begun.next, struct session, turn)->turn_since_ms >= MOMENT_MS) {
+        look_at_begun(LIST_OF(in->begun.next, struct session, turn));
+    }
+    while (!list_empty(&in->turns)) {
+        struct session *s = LIST_OF(in->turns.next, struct session, turn);
+        if (is_busy_storing(in) && now - s->turn_since_ms < TURN_MS) {
+            timer_start(in->turn_timer, MOMENT_MS); /* however quiet it is then */
+            return;
+        }
+        talk_leave_turn(s);
+        take_turn(s);
+        session_process(s);
+    }
+}
+
 static void on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
@@ -111,13 +192,13 @@ static void on_mail(struct session *s)
         session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
     } else if (s->service->kind != CONF_LISTEN_SMTP) {
         if (talk_may_send_as(s, from)) {
-            session_answer(s, 250, "2.1.0", "Sender accepted");
+            wait_turn(s);
         } else {
             log_notice("sender-refused", KV("login", s->login), KVS("from", from));
             session_answer(s, 550, "5.7.1", "This is not one of your addresses; ask the administrator to add it to your account");
         }
     } else if (!refused_by_rule(s, from)) {
-        session_answer(s, 250, "2.1.0", "Sender accepted");
+        wait_turn(s);
     }
 }
 
@@ -174,6 +255,7 @@ void talk_submitted(struct session *s, uint8_t result)
     incoming_free(s, s->incoming, s->submitted);
     s->incoming = NULL;
     s->submitted = false;
+    s->answers_message = true;
     if (wrong_author) {
         session_answer(s, 550, "5.7.1", "The From address of this message is not one of yours; ask the administrator to add it to your account");
     } else if (s->refusal[0]) { /* by what is in it: told now, instead of by a bounce */

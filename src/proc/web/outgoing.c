@@ -147,7 +147,7 @@ static bool end(struct outgoing *o)
         o->failed = rest_seal_end(o->sealer, &o->sealed) < 0;
     }
     if (!o->failed && o->spool >= 0) {
-        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || file_make_durable(o->spool) < 0;
+        o->failed = file_write_all(o->spool, buf_str(&o->sealed)) < 0 || file_end_here(o->spool) < 0 || file_sync(o->spool) < 0;
         buf_reset(&o->sealed);
     } else {
         o->too_large |= buf_len(&o->sealed) > STORE_INLINE_MAX + 1024; /* without a file no more fits */
