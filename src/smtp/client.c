@@ -63,8 +63,7 @@ static void emit(struct smtp_client *c, enum smtp_client_event_type type)
 
 static void broken(struct smtp_client *c, const char *note)
 {
-    c->phase = PHASE_OVER;
-    c->n_expect = 0;
+    c->phase = PHASE_OVER; /* what was still expected stands: smtp_client_waits_for() says how far it came */
     c->event.note = note;
     emit(c, SMTP_CL_BROKEN);
 }
@@ -257,7 +256,7 @@ static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
     say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
 }
 
-/* With chunks nothing announces the body: it may begin once all recipients were answered. */
+/* With chunks nothing announces the body: it may begin once all recipients were answered, or at once. */
 static void begin_chunks(struct smtp_client *c)
 {
     c->data_sent = true;
@@ -285,6 +284,14 @@ static void say_rcpts(struct smtp_client *c)
         (c->caps.pipelining ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
         say_data(c);
     }
+}
+
+/* What fits into the first octets that a connection may have under way (RFC 6928) leaves with its envelope: a round
+ * trip less. A server that takes none of the recipients reads it and drops it (RFC 3030 2). */
+static bool goes_along(const struct smtp_client *c)
+{
+    return c->caps.chunking && c->caps.pipelining && !c->config.lmtp && c->mail->size > 0 && c->mail->size <= SMTP_ALONG_MAX &&
+           c->rcpts_sent == c->mail->n_rcpts;
 }
 
 /* The octets of one chunk, RFC 3030 2. */
@@ -343,6 +350,9 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
         say_rcpts(c);
+    }
+    if (c->phase == PHASE_ENVELOPE && goes_along(c)) {
+        begin_chunks(c);
     }
     return c->phase == PHASE_OVER ? -ENOSPC : 0;
 }
@@ -413,7 +423,9 @@ static void on_chunk(struct smtp_client *c)
 {
     if (c->answer.code / 100 != 2 && !c->chunk_refused) {
         c->chunk_refused = true;
-        keep_answer(c);
+        if (!c->mail_refused) {
+            keep_answer(c);
+        }
     }
     if (c->chunk_refused && c->n_expect == 0) {
         finish(c, false);
@@ -427,7 +439,8 @@ static void on_last(struct smtp_client *c)
         finish(c, false);
         c->event.answer = &c->mail_answer;
     } else {
-        finish(c, c->answer.code / 100 == 2);
+        finish(c, c->answer.code / 100 == 2 && c->rcpts_accepted > 0);
+        c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
     }
 }
 

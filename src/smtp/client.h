@@ -86,7 +86,10 @@ struct buf *smtp_client_out(struct smtp_client *c);
 const struct smtp_caps *smtp_client_caps(const struct smtp_client *c);
 /* Inside TLS now: everything learned before is forgotten and EHLO is said again (RFC 3207 4.2). */
 void smtp_client_tls_started(struct smtp_client *c);
-/* Offers a message. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
+/* Messages of up to so many octets are asked for (SMTP_CL_BODY) before the recipients are answered, where the peer knows
+ * PIPELINING and CHUNKING: SMTP_CL_RCPT comes afterwards then. */
+enum { SMTP_ALONG_MAX = 16 * 1024 };
+/* Offers a message; smtp_client_next() is to be called after it. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
 int smtp_client_send(struct smtp_client *c, const struct permit *permit,
                      const struct smtp_mail *mail) MUST_USE;
 /* Appends message octets: dots doubled, or as a BDAT chunk where the peer knows CHUNKING. last: the

@@ -299,7 +299,7 @@ class Lab:
             'inet_interfaces': '127.0.1.1', 'inet_protocols': 'ipv4', 'mydestination': '', 'mynetworks': '127.0.2.0/24',
             'virtual_mailbox_domains': 'postfix.test', 'virtual_mailbox_base': self.path('mail', 'postfix'), 'virtual_mailbox_maps': 'static:inbox/',
             'virtual_uid_maps': 'static:4004', 'virtual_gid_maps': 'static:4004', 'smtpd_tls_cert_file': cert + '.pem', 'smtpd_tls_key_file': cert + '.key',
-            'smtpd_tls_security_level': 'may', 'smtpd_tls_received_header': 'yes', 'smtpd_peername_lookup': 'no', 'alias_maps': '', 'local_recipient_maps': '',
+            'smtpd_tls_security_level': 'may', 'smtpd_recipient_restrictions': 'check_recipient_access inline:{ {refused@postfix.test=REJECT nobody of that name} }', 'smtpd_tls_received_header': 'yes', 'smtpd_peername_lookup': 'no', 'alias_maps': '', 'local_recipient_maps': '',
             'import_environment': f'LD_LIBRARY_PATH={env["LD_LIBRARY_PATH"]} MAIL_CONFIG={etc} TZ=UTC', 'maillog_file': self.path('log', 'postfix.log'),
             'smtp_tls_security_level': 'encrypt', 'smtp_host_lookup': 'native', 'relayhost': f'[{GATEWAY}]:25', 'smtputf8_enable': 'yes', 'maillog_file_prefixes': '/tmp', 'smtp_tls_CAfile': self.path('ca', 'ca.pem'),
         }
@@ -346,6 +346,8 @@ dns_ipv4_lookup = *
 received_header_text = Received: ${{if def:sender_rcvhost {{from $sender_rcvhost\\n\\t}}}}by $primary_hostname with $received_protocol tls=${{tls_in_ver}} cipher=${{tls_in_cipher}} id $message_exim_id
 begin acl
 rcpt:
+  deny local_parts = refused
+       message = nobody of that name
   accept domains = +local
   accept hosts = +relay
   deny

@@ -165,6 +165,7 @@ class Session:
         return True
 
     def taken(self, data, chunks=()):
+        self.messages = getattr(self, 'messages', 0) + 1
         self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, parameters=self.parameters, data=data.decode('latin-1'),
                      chunks=list(chunks), asked=self.asked)
         for rcpt in self.rcpts if self.r.options.get('lmtp') else ['']:
@@ -210,6 +211,11 @@ class Session:
         return True
 
     def on_mail(self, line):
+        if 'busy' in self.r.options:
+            self.say(self.r.options['busy'])
+            return False
+        if self.r.options.get('once') and getattr(self, 'messages', 0) > 0:
+            return False  # without a word, as a kept connection ends
         self.reset()
         if 'auth' in self.r.options and not getattr(self, 'user', False):
             self.r.write(event='mail-without-login')

@@ -2,6 +2,7 @@
 balancers, limits, LMTP, a smart host that wants a login."""
 import os
 import re
+import signal
 import smtplib
 import socket
 import ssl
@@ -48,6 +49,60 @@ def test_large_chunked_both_ways(gateway):
     gateway.wait_state(out[-1].split()[-1], 'delivered', 40)
     mail = [m for m in gateway.lab.received('host-mx.chunks.test') if 'large chunks' in m.get('data', '')][-1]
     assert mail['data'].endswith(body.decode()) and len(mail['chunks']) > 1 and sum(mail['chunks']) == len(mail['data'])
+
+
+@pytest.mark.parametrize('domain', ['postfix.test', 'exim.test'])
+def test_small_ones_go_with_their_envelope(gateway, domain):
+    """Others take MAIL, RCPT and BDAT at once, and drop the chunk when they take none of the recipients."""
+    def states(*names):
+        out = talk(gateway, b'EHLO c\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', *(f'RCPT TO:<{n}@{domain}>\r\n'.encode() for n in names),
+                   b'DATA\r\n', b'Subject: along\r\n\r\nNOOP\r\nMAIL FROM:<a@b.test>\r\n.\r\n')
+        number = out[-1].split()[-1]
+        done = lambda: [r['state'] for r in gateway.lab.report(number)['recipients']]
+        assert gateway.lab.wait_for(lambda: set(done()) <= {'delivered', 'returned'}, 30), done()
+        return {r['forward-path'].split('@')[0]: (r['state'], r['detail']) for r in gateway.lab.report(number)['recipients']}
+    first = states('facts')
+    assert first['facts'][0] == 'delivered'
+    mixed = states('refused', 'facts')
+    assert mixed['facts'][0] == 'delivered' and mixed['refused'][0] == 'returned' and 'nobody of that name' in mixed['refused'][1], mixed
+    nobody = states('refused')
+    assert nobody['refused'][0] == 'returned' and 'nobody of that name' in nobody['refused'][1], nobody
+    assert states('facts')['facts'][0] == 'delivered'
+
+
+def test_a_body_that_went_along_can_go_again(gateway):
+    """Its octets went out, but nobody took the envelope: the next server, or a new connection, gets all of it at once."""
+    number = submit(gateway, 'x@busy.test', subject='elsewhere')
+    gateway.wait_state(number, 'delivered', 10)
+    report = gateway.lab.report(number)
+    hosts = [a['host'] for a in report['attempts']]
+    assert hosts[0] == 'mx1.busy.test' and hosts[-1] == 'mx2.busy.test' and 'too much to do' in str(report['attempts']), report['attempts']
+    for words in ('first', 'second', 'third'):
+        number = submit(gateway, 'x@stale.test', subject=words)
+        gateway.wait_state(number, 'delivered', 10)
+    for host, words in (('mx2.busy.test', 'elsewhere'), ('mx.stale.test', 'first'), ('mx.stale.test', 'second'), ('mx.stale.test', 'third')):
+        mails = [m['data'] for m in gateway.lab.messages('host-' + host) if f'Subject: {words}' in m['data']]
+        assert len(mails) == 1 and mails[0].endswith('\r\nhi\r\n'), mails
+    gateway.restart(extra='rule "tagged" { to @busy.test; tag letter; }\n')  # what changes on its way changes each time
+    gateway.wait_state(submit(gateway, 'x@busy.test', subject='with a tag'), 'delivered', 20)
+    tagged = [m['data'] for m in gateway.lab.messages('host-mx2.busy.test') if 'Subject: with a tag' in m['data']]
+    gateway.restart()
+    assert len(tagged) == 1 and tagged[0].count('X-Postern-Tag: letter\r\n') == 1 and tagged[0].endswith('\r\nhi\r\n'), tagged
+
+
+def test_answers_to_one_write(gateway):
+    """Two whole messages in one write: every answer in its order, each 250 with its own id."""
+    body = b'Subject: at once\r\n\r\nhi\r\n'
+    group = b'MAIL FROM:<nurse@inside.test>\r\nRCPT TO:<x@inside.test>\r\nBDAT %d LAST\r\n' % len(body) + body
+    with socket.create_connection((gateway.address, 25), 20, source_address=(INSIDE, 0)) as sock:
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        sock.sendall(b'EHLO c\r\n')
+        read_reply(stream)
+        sock.sendall(group + group + b'QUIT\r\n')
+        replies = [read_reply(stream).decode() for _ in range(7)]
+    assert [r[:3] for r in replies] == ['250'] * 6 + ['221'], replies
+    assert 'stored as' in replies[2] and 'stored as' in replies[5] and replies[2] != replies[5]
 
 
 def test_binary_is_never_downgraded(gateway):
@@ -273,6 +328,36 @@ def test_without_keys_no_handshake_and_no_harm(certified):
             return False
     assert lab.wait_for(shakes, 15, 0.2)
     assert {n: p for n, p in certified.pids().items() if n.startswith('smtpin')} == {n: p for n, p in pids.items() if n.startswith('smtpin')}
+
+
+# --- turns --------------------------------------------------------------------------------------------------------
+
+def test_senders_wait_while_much_is_stored(gateway):
+    """With the queue stopped, 32 messages are read to their end; the next sender is let in only when he has waited for half
+    a second. Once the queue is back, all are taken."""
+    gateway.restart()
+    queue, socks, waited = gateway.pids()['queue-0'], [], []
+    try:
+        os.kill(queue, signal.SIGSTOP)
+        for i in range(44):
+            sock = socket.create_connection((gateway.address, 25), 20, source_address=(INSIDE, 0))
+            stream = sock.makefile('rb')
+            socks.append((sock, stream))
+            read_reply(stream)
+            sock.sendall(b'EHLO c\r\n')
+            read_reply(stream)
+            began = time.monotonic()
+            sock.sendall(b'MAIL FROM:<nurse@inside.test>\r\nRCPT TO:<x@inside.test>\r\nDATA\r\n')
+            assert [read_reply(stream)[:3] for _ in range(3)] == [b'250', b'250', b'354']
+            waited.append(time.monotonic() - began)
+            sock.sendall(b'Subject: turn %d\r\n\r\n.\r\n' % i)
+    finally:
+        os.kill(queue, signal.SIGCONT)
+    assert [read_reply(stream)[:3] for _, stream in socks] == [b'250'] * 44
+    for sock, _ in socks:
+        sock.close()
+    held = [w for w in waited if w > 0.4]
+    assert all(w < 0.3 for w in waited[:16]) and len(held) >= 44 - 32 and max(held) < 2, waited
 
 
 # --- balancers and limits --------------------------------------------------------------------------------------

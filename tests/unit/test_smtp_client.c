@@ -162,6 +162,37 @@ static void chunks_and_notices(void **state)
                 TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 250 accepted\n");
 }
 
+#define ALONG TLS_OPEN "C: MAIL FROM:<a@b.test> BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: BDAT 10 LAST\nC: Hi\nC: .dot\n"
+#define ALONG_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n"
+
+/* A small message leaves with its envelope where the peer can (RFC 2920, RFC 3030); its answers are read in their order. */
+static void small_ones_go_along(void **state)
+{
+    static const struct smtp_mail_rcpt plain[] = {{.path = {"x@ok.test", 9}}, {.path = {"y@ok.test", 9}}};
+    struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = plain, .n_rcpts = 2, .size = 10, .is_8bit = true};
+    const struct smtp_client_config none = {0};
+    (void)state;
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n250 ok\r\n550 no\r\n250 stored\r\n"),
+                ALONG "E: rcpt 0 250 taken\nE: rcpt 1 550 not taken\nE: done 250 accepted\n");
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n", "551 no\r\n503 no recipients\r\n"),
+                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 503 not accepted\n");
+    /* taken although nobody was to get it: not believed */
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n551 no\r\n250 stored\r\n"),
+                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 250 not accepted\n");
+    /* the sender hears why MAIL was refused */
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "550 5.7.1 not you\r\n503 no\r\n503 no\r\n503 no\r\n"),
+                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 550 not taken\nE: done 550 not accepted\n");
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n250 ok\r\n250 ok\r\n421 going\r\n"),
+                ALONG "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nE: rejected 421\n");
+    mail.size = SMTP_ALONG_MAX + 1; /* a larger one waits for the recipients */
+    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n551 no\r\n"),
+                TLS_OPEN "C: MAIL FROM:<a@b.test> BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\n"
+                         "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 551 not accepted\n");
+    mail.size = 10;
+    expect_with(none, mail, false, false, SERVER("220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 CHUNKING\r\n", "250 ok\r\n"),
+                TLS_OPEN "C: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\n"); /* nor without PIPELINING */
+}
+
 /* A refused chunk refuses the message, whatever is said to the rest. */
 static void refused_chunk(void **state)
 {
@@ -320,7 +351,7 @@ static void many_recipients_keep_a_window(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(refused_chunk),
+        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(small_ones_go_along), cmocka_unit_test(refused_chunk),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SPOOL_CHUNK = 128 * 1024 };
+enum { SPOOL_PIECES = 7, SPOOL_CHUNK = REST_HEADER + SPOOL_PIECES * REST_PIECE_SEALED };
 
 static void try_next(struct delivery *d);
 static void conclude(struct delivery *d);
@@ -214,10 +214,32 @@ static void next_address(struct delivery *d)
     try_next(d);
 }
 
+/* Octets of the message went out, and its recipients were answered: whether it arrived is not known. A body that went
+ * along with an envelope which nobody took did not. */
+static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
+{
+    enum smtp_wait waits = smtp_client_waits_for(l->engine);
+    return d->reader && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
+}
+
+/* The body is read from its beginning again. */
+static void rewind_body(struct delivery *d)
+{
+    rest_reader_free(d->reader);
+    d->reader = NULL;
+    d->spool_at = 0;
+    d->body_ended = d->head_passed = false;
+    buf_wipe(&d->head);
+}
+
 void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail)
 {
-    if (l->reused && l->state == LINK_BUSY && !d->reader && sess != SESS_HSFAIL) {
+    bool unknown = may_have_arrived(d, l);
+    if (!unknown) {
+        rewind_body(d);
+    }
+    if (l->reused && l->state == LINK_BUSY && !unknown && sess != SESS_HSFAIL) {
         d->fresh_only = true; /* the peer closed a kept connection: that says nothing about it */
         try_next(d);
         return;
@@ -240,8 +262,8 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
         d->n_verdicts--;
         d->without_tls = d->fresh_only = true;
         try_next(d);
-    } else if (d->reader || d->body_ended) {
-        conclude(d); /* octets of the message went out: whether it arrived is not known */
+    } else if (unknown) {
+        conclude(d);
     } else {
         next_address(d);
     }
@@ -545,11 +567,12 @@ int delivery_read(struct delivery *d, struct buf *out)
         r = r < 0 ? r : rest_read(d->reader, STR(""), out);
         return r < 0 ? r : rest_read_done(d->reader) ? 0 : -EBADMSG;
     }
-    char *chunk = malloc(SPOOL_CHUNK);
-    must(chunk);
-    ssize_t n = pread(d->spool, chunk, SPOOL_CHUNK, d->spool_at);
-    int r = n < 0 ? -errno : rest_read(d->reader, str_from(chunk, (size_t)n), out);
-    free(chunk);
+    static char chunk[SPOOL_CHUNK];
+    char *room;
+    size_t want = d->spool_at == 0 ? sizeof chunk : sizeof chunk - REST_HEADER; /* whole pieces */
+    ssize_t n = pread(d->spool, chunk, want, d->spool_at);
+    int r = n < 0 ? -errno : buf_reserve(out, SPOOL_PIECES * REST_PIECE, &room);
+    r = r < 0 ? r : rest_read(d->reader, str_from(chunk, (size_t)n), out);
     if (r < 0) {
         return r;
     }

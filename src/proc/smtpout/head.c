@@ -108,7 +108,7 @@ static void put_section(const struct delivery *d, struct str section, struct buf
 
 int head_pass(struct delivery *d, struct buf *text, bool last)
 {
-    if (!d->edits_head) {
+    if (!d->edits_head || d->head_passed) {
         return 0;
     }
     size_t before = buf_len(&d->head);
@@ -124,7 +124,7 @@ int head_pass(struct delivery *d, struct buf *text, bool last)
     put_section(d, str_slice(all, 0, end), &out);
     r = r < 0 ? r : buf_add(&out, str_slice(all, end, all.n));
     r = r < 0 ? r : buf_add(text, buf_str(&out));
-    d->edits_head = false;
+    d->head_passed = true;
     buf_wipe(&out);
     buf_wipe(&d->head);
     return r;

@@ -548,12 +548,11 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
     d->link = l;
     l->state = LINK_BUSY;
     int r = smtp_client_send(l->engine, permit, &d->mail);
-    r = r < 0 ? r : flush(l);
     if (r < 0) {
         fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
         return;
     }
-    keep_time(l);
+    process(l); /* a small body leaves with its envelope */
 }
 
 static void end_in_order(struct link_conn *l)

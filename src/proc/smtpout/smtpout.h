@@ -121,7 +121,7 @@ struct delivery {
     int64_t spool_at;
     bool has_key, body_ended;
     bool is_shut; /* sealed mail: no key opens it any more, only its sender is told */
-    bool remove_flags, edits_head; /* the header section changes on its way (head.c) */
+    bool remove_flags, edits_head, head_passed; /* the header section changes on its way (head.c), and has */
     struct str tags, choices;
     struct buf head;
     unsigned char key[REST_KEY];
