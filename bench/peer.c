@@ -34,7 +34,8 @@ struct session {
     struct smtp_server *server;
     struct smtp_client *client;
     unsigned left;
-    int64_t sent_us;
+    bool in_body;    /* a message is written and its last octet has not left for the kernel */
+    int64_t sent_us; /* when it did */
     struct timer *timer;
 };
 
@@ -57,6 +58,21 @@ static struct buf load_file(const char *path)
 
 static void end_session(struct session *s);
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static void note_sent(struct session *s)
+{
+    if (s->in_body && conn_pending(s->conn) == 0) {
+        s->in_body = false;
+        s->sent_us = now_us();
+    }
+}
+
 static void flush(struct session *s)
 {
     struct buf *out = s->server ? smtp_server_out(s->server) : smtp_client_out(s->client);
@@ -72,6 +88,7 @@ static void flush(struct session *s)
         (void)!conn_send(s->conn, buf_str(out));
     }
     buf_reset(out);
+    note_sent(s);
 }
 
 static int64_t sink_delay_ms;
@@ -92,13 +109,6 @@ static void on_slow(void *arg)
 
 /* Microseconds from the last octet of a message to its 250, of every message. */
 static uint32_t *latencies;
-
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -163,6 +173,7 @@ static void run_server(struct session *s)
 }
 
 static void open_load(void);
+static void run_client(struct session *s);
 
 static void next_mail(struct session *s)
 {
@@ -181,7 +192,7 @@ static void next_mail(struct session *s)
     s->left--;
     started++;
     must(smtp_client_send(s->client, &permit, &mail) == 0);
-    flush(s);
+    run_client(s); /* a small body leaves with its envelope */
 }
 
 static void run_client(struct session *s)
@@ -214,7 +225,7 @@ static void run_client(struct session *s)
             return;
         case SMTP_CL_BODY:
             must(smtp_client_body(s->client, str_from(body, body_n), true) == 0);
-            s->sent_us = now_us();
+            s->in_body = true;
             break;
         case SMTP_CL_DONE:
             if (!ev.accepted) {
@@ -287,7 +298,12 @@ static void on_connect(void *arg)
     (void)arg;
 }
 
-static const struct conn_events events = {.on_connect = on_connect, .on_read = on_read, .on_close = on_close};
+static void on_drain(void *arg)
+{
+    note_sent(arg);
+}
+
+static const struct conn_events events = {.on_drain = on_drain, .on_connect = on_connect, .on_read = on_read, .on_close = on_close};
 
 static void end_session(struct session *s)
 {

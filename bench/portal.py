@@ -55,10 +55,12 @@ def run(lab):
         out.write(page.body)
     with open(lab.path('nginx.conf'), 'w') as out:
         out.write(f'''daemon off; pid {lab.path("nginx.pid")}; error_log stderr; worker_processes 1; events {{ worker_connections 2000; }} user root;
-http {{ access_log off; server {{ listen 127.0.2.9:443 ssl; listen 127.0.2.9:8080; root {lab.path("www")}; keepalive_requests 1000000;
+http {{ access_log off; {' '.join(f'{kind}_temp_path {lab.path("nginx-" + kind)};' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))} server {{ listen 127.0.2.9:443 ssl; listen 127.0.2.9:8080; root {lab.path("www")}; keepalive_requests 1000000;
 ssl_certificate {lab.path("ca", "gateway.test.pem")}; ssl_certificate_key {lab.path("ca", "gateway.test.key")}; }} }}''')
-    nginx = subprocess.Popen([os.path.join(lab.root, 'usr/sbin/nginx'), '-c', lab.path('nginx.conf')], stderr=subprocess.DEVNULL)
+    nginx = subprocess.Popen([os.path.join(lab.root, 'usr/sbin/nginx'), '-c', lab.path('nginx.conf')], stderr=open(lab.path('nginx.log'), 'w'))
     time.sleep(1)
+    if nginx.poll() is not None:
+        raise RuntimeError(open(lab.path('nginx.log')).read())
     print(f'page of {size} octets, {SECONDS} s each, one web process, ab on the same two cores')
     for scheme, port, ng in (('http', 8080, 'http://127.0.2.9:8080'), ('https', 443, 'https://127.0.2.9')):
         base = f'{scheme}://{lab_module.GATEWAY}{":8080" if port == 8080 else ""}'
