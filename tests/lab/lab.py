@@ -228,7 +228,7 @@ class Lab:
             out.write(root_ds)
         zones = [('.', root), ('test', test), ('unsigned.test', unsigned), ('bogus.test', bogus), *more]
         with open(self.path('etc', 'nsd.conf'), 'w') as out:
-            out.write(f'server:\n  ip-address: {DNS}\n  port: 53\n  username: ""\n  chroot: ""\n  pidfile: "{self.path("pids", "nsd.own")}"\n'
+            out.write(f'server:\n  ip-address: {DNS}\n  port: 53\n  username: ""\n  chroot: ""\n  zonesdir: "{self.path("zones")}"\n  pidfile: "{self.path("pids", "nsd.own")}"\n'
                       f'  xfrdfile: "{self.path("zones", "xfrd")}"\n  rrl-ratelimit: 0\n  zonelistfile: "{self.path("zones", "list")}"\n  database: ""\n'
                       'remote-control:\n  control-enable: no\n')
             for name, path in zones:
