@@ -24,35 +24,10 @@ enum {
     SAVE_RETRY_MS = 1000,
     BOUNCE_BATCH = 200,
     BOUNCE_RCPTS_MAX = 12, /* in one notice: with the longest replies it still fits inline */
-    PER_WORKER = 10,
 };
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
-
-/* A job given to a worker that is not there would wait for ever. */
-bool queue_can_send(const struct queue *q)
-{
-    bool any = false;
-    for (unsigned i = 0; i < q->n_smtpout && !any; i++) {
-        any = q->smtpout[i] != NULL;
-    }
-    return q->keys && any;
-}
-
-/* The home of a destination, so that connections are found again; spreads when it is busy. */
-static unsigned choose_worker(const struct queue *q, const struct destination *d)
-{
-    unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) + d->in_flight / PER_WORKER
-                      : random_below(SMTPOUT_MAX);
-    for (unsigned i = 0; i < q->n_smtpout; i++) { /* none is there yet for a mail that is only read */
-        unsigned at = (home % q->n_smtpout + i) % q->n_smtpout;
-        if (q->smtpout[at]) {
-            return at;
-        }
-    }
-    return 0;
-}
 
 static struct job *job_new(struct queue *q, struct destination *d, enum job_kind kind, uint64_t id)
 {
@@ -62,7 +37,7 @@ static struct job *job_new(struct queue *q, struct destination *d, enum job_kind
     j->kind = kind;
     j->to = d;
     j->queue = q;
-    j->smtpout = choose_worker(q, d);
+    j->smtpout = worker_for(q, d);
     j->arena = ARENA_INIT(JOB_ARENA_MAX);
     j->prepared = BUF_INIT(2 * PACKED_MAX);
     list_init(&j->items);

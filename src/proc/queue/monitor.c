@@ -26,25 +26,13 @@ struct asked {
     char domain[256];
 };
 
-static int choose_worker(const struct queue *q)
-{
-    unsigned first = q->n_smtpout > 0 ? random_below(q->n_smtpout) : 0;
-    for (unsigned i = 0; i < q->n_smtpout; i++) {
-        unsigned at = (first + i) % q->n_smtpout;
-        if (q->smtpout[at]) {
-            return (int)at;
-        }
-    }
-    return -1;
-}
-
 static bool start(struct queue *q, struct ipc_channel *to, struct str name, bool deep)
 {
     const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
     char path[300];
     struct route route;
-    int worker = choose_worker(q);
+    int worker = worker_from(q, random_below(SMTPOUT_MAX));
     if (worker < 0) {
         return false;
     }

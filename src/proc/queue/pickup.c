@@ -270,10 +270,7 @@ static void keep_person(void *arg, const struct store_person *p)
 bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kind kind, const char *to, const char *link, const char *code, const char *words, struct str language)
 {
     char texts[2][256] = {"", ""};
-    struct ipc_channel *smtpout = NULL;
-    for (unsigned i = 0; i < SMTPOUT_MAX && !smtpout; i++) {
-        smtpout = q->smtpout[i];
-    }
+    struct ipc_channel *smtpout = worker_any(q);
     if (!smtpout || store_get_person(q->store, str_c(to), keep_person, texts) != STORE_OK) {
         return false;
     }

@@ -183,12 +183,7 @@ void protection_notify(struct queue *q, const struct store_message *m, const str
         struct buf text = BUF_INIT(8192);
         (void)!buf_printf(&text, "A mail met a rule of which you are told.\r\n\r\nNumber: %s\r\nFrom:   <" STR_FMT ">\r\nTo:     <" STR_FMT ">\r\n\r\n%s\r\n\r\nMore: postern message %s\r\n", id,
                           STR_ARG(m->reverse_path), STR_ARG(d->rcpt.forward_path), d->words, id);
-        for (unsigned k = 0; k < SMTPOUT_MAX; k++) {
-            if (q->smtpout[k]) {
-                ipc_send(q->smtpout[k], &(struct ipc_msg){.type = IPC_own_mail, .own_mail = {.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)}});
-                break;
-            }
-        }
+        worker_write(q, &(struct ipc_own_mail){.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)});
         buf_free(&text);
     }
 }

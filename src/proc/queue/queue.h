@@ -267,12 +267,23 @@ void inspect_join(struct queue *q, unsigned index, int fd);
 /* job.c */
 void queue_job_free(struct job *j);
 extern const struct ipc_rule queue_smtpout_rules[];
-bool queue_can_send(const struct queue *q);
 void queue_job_start(struct queue *q, struct destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
 /* Inside senders whose mail waits for a secure connection are told. */
 void queue_notice_start(struct queue *q);
 void queue_worker_gone(struct queue *q, unsigned index);
+
+/* workers.c: which smtpout does what */
+/* A job given to a worker that is not there would wait for ever. */
+bool queue_can_send(const struct queue *q);
+/* The first that is there, from that place on; -1: none is. */
+int worker_from(const struct queue *q, unsigned place);
+/* For a delivery to that destination (NULL: for a mail of our own); 0 where none is. */
+unsigned worker_for(const struct queue *q, const struct destination *d);
+/* NULL: none is there. */
+struct ipc_channel *worker_any(const struct queue *q);
+/* Has one of them write a mail of our own. False: none is there. */
+bool worker_write(const struct queue *q, const struct ipc_own_mail *mail);
 
 /* domains.c: memory */
 void domains_load(struct queue *q);

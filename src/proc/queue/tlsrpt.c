@@ -41,16 +41,6 @@ void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg
 
 /* --- writing --------------------------------------------------------------------------------------------- */
 
-static struct ipc_channel *any_worker(const struct queue *q)
-{
-    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
-        if (q->smtpout[i]) {
-            return q->smtpout[i];
-        }
-    }
-    return NULL;
-}
-
 struct handing {
     struct queue *q;
     const struct writing *w;
@@ -85,7 +75,7 @@ static void start(struct queue *q, const struct store_rpt_sent *due)
     struct writing *w = err_calloc(1, sizeof *w);
     w->token = ++q->next_token;
     w->day = due->day;
-    w->worker = any_worker(q);
+    w->worker = worker_any(q);
     str_copy_cut(due->domain, w->domain, sizeof w->domain);
     list_append(&q->writings, &w->link);
     struct handing h = {q, w};
@@ -128,7 +118,7 @@ void tlsrpt_tick(struct queue *q)
     const struct conf *c = child_conf(q->child);
     int64_t now = clock_wall_ms();
     struct due due = {0};
-    if (!c->tlsrpt.send || !queue_can_send(q) || !any_worker(q)) {
+    if (!c->tlsrpt.send || !queue_can_send(q)) {
         return;
     }
     if (q->reported_day != today()) { /* yesterday is complete; spread after midnight (RFC 8460 4.1) */
