@@ -41,6 +41,7 @@ void smtp_cmd_bdat(struct smtp_server *s, struct str args)
         return;
     }
     s->chunk_asked = true;
+    s->tx.size_declared = size > s->tx.size_declared ? size : s->tx.size_declared;
     smtp_server_ask(s, SMTP_EV_DATA);
 }
 

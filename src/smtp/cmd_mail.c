@@ -29,7 +29,6 @@ static struct complaint size_parameter(struct smtp_server *s, struct str value)
     if (!once(s, SEEN_SIZE) || r == -EINVAL) {
         return (struct complaint){501, "5.5.4", "SIZE needs a number"};
     }
-    tx->has_size = true;
     if (r < 0 || tx->size_declared > s->config.size_max) {
         return (struct complaint){552, "5.3.4", "Message is larger than this server takes"};
     }

@@ -46,8 +46,7 @@ struct smtp_transaction {
     struct str envid;     /* xtext; empty: not said */
     bool requiretls;      /* the sender demands TLS all the way (RFC 8689 2) */
     bool tls_required_no; /* the only TLS-Required field of the header section says No (RFC 8689 3) */
-    bool has_size;
-    uint64_t size_declared;
+    uint64_t size_declared; /* by SIZE, or the first chunk; 0: not said. It may turn out otherwise */
     struct smtp_rcpt *rcpts;
     size_t n_rcpts;
     uint64_t size;       /* octets of the body so far, dots removed */

@@ -51,6 +51,17 @@ def test_large_chunked_both_ways(gateway):
     assert mail['data'].endswith(body.decode()) and len(mail['chunks']) > 1 and sum(mail['chunks']) == len(mail['data'])
 
 
+@pytest.mark.parametrize('said,octets', [(300000, 20), (300000, 200000), (20, 200000)])
+def test_a_size_is_only_said(gateway, said, octets):
+    """A file is asked for by what SIZE or a chunk says; what comes is what counts (RFC 1870 6)."""
+    body = b'Subject: said %d has %d\r\n\r\n' % (said, octets) + b'x' * 18 + b'\r\n' + b'line of text.....\r\n' * (octets // 19)
+    for mail, send in ((b'MAIL FROM:<nurse@inside.test> SIZE=%d\r\n' % said, [b'DATA\r\n', body + b'.\r\n']), (b'MAIL FROM:<nurse@inside.test>\r\n', [b'BDAT %d LAST\r\n' % len(body) + body])):
+        out = talk(gateway, b'EHLO c\r\n', mail, b'RCPT TO:<x@good.test>\r\n', *send)
+        gateway.wait_state(out[-1].split()[-1], 'delivered', 40)
+    mails = [m['data'] for m in gateway.lab.messages('good.test') if f'said {said} has {octets}\r\n' in m['data']]
+    assert len(mails) == 2 and all(m.endswith(body.decode().split('\r\n\r\n')[1]) for m in mails)
+
+
 @pytest.mark.parametrize('domain', ['postfix.test', 'exim.test'])
 def test_small_ones_go_with_their_envelope(gateway, domain):
     """Others take MAIL, RCPT and BDAT at once, and drop the chunk when they take none of the recipients."""

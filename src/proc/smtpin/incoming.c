@@ -57,6 +57,13 @@ static void write_received(struct session *s, struct incoming *m)
     buf_free(&field);
 }
 
+/* It will not ride in the frame. */
+static void ask_spool(struct session *s, struct incoming *m)
+{
+    m->spool_asked = true;
+    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token}});
+}
+
 struct incoming *incoming_new(struct session *s)
 {
     struct smtpin *in = s->in;
@@ -74,6 +81,9 @@ struct incoming *incoming_new(struct session *s)
     m->sealer = rest_sealer_new(key);
     explicit_bzero(key, sizeof key);
     write_received(s, m);
+    if (rest_sealed_size(smtp_server_transaction(s->engine)->size_declared) > STORE_INLINE_MAX) {
+        ask_spool(s, m); /* before what comes has to be kept in memory */
+    }
     return m;
 }
 
@@ -132,8 +142,7 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
     }
     m->plain_octets += bytes.n;
     if (!m->spool_asked && rest_sealed_size(m->plain_octets) > STORE_INLINE_MAX) {
-        m->spool_asked = true;
-        ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token}});
+        ask_spool(s, m);
     }
     if (m->spool >= 0) {
         write_spool(m);

@@ -146,12 +146,12 @@ void link_flush(struct link_conn *l)
 static int send_body(struct link_conn *l)
 {
     struct delivery *d = l->delivery;
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
     while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD && smtp_client_wants_body(l->engine)) {
-        struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
+        buf_reset(&text);
         int more = delivery_read(d, &text);
         int r = more < 0 ? more : head_pass(d, &text, more == 0);
         r = r < 0 ? r : smtp_client_body(l->engine, buf_str(&text), more == 0);
-        buf_wipe(&text);
         d->body_ended = more == 0;
         r = r < 0 ? r : flush(l);
         if (r < 0) {
