@@ -4,6 +4,8 @@
 #pragma once
 #include "base/buf.h"
 
+#include <sys/types.h>
+
 /* Appends the whole content of path or fd to out. 0, -errno, -ENOSPC over the buffer's maximum. */
 int file_read(const char *path, struct buf *out) MUST_USE;
 int file_read_fd(int fd, struct buf *out) MUST_USE;
@@ -19,3 +21,6 @@ int file_sync(int fd) MUST_USE;
 int file_write_all(int fd, struct str bytes) MUST_USE;
 /* Creates a directory (0700) unless it is there, and gives it to uid/gid when asked (uid >= 0). */
 int file_make_dir(const char *path, long uid, long gid) MUST_USE;
+/* Gives everything below a directory to uid/gid, whoever it belongs to now; not what a link points to, and no file that
+ * has another name as well. 0 or -errno. Nobody may work there meanwhile. */
+int file_give_tree(const char *path, uid_t uid, gid_t gid) MUST_USE;

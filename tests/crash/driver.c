@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * driver.c: a small life of a store, for tests/crash/power.py: messages of both kinds come, some are
- * delivered, some fail and are told of. What was promised is said through fault_note().
+ * delivered, some fail and are told of, and the log of commits is written back by a thread. What was promised is said
+ * through fault_note().
  *
  *   driver live DIRECTORY TURNS     works until the store can no longer be trusted
  *   driver look DIRECTORY           opens what is there and prints every message that can be read whole
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "store/store.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -110,8 +112,16 @@ static void deliver(struct store *s, uint64_t id)
     }
 }
 
+static void *write_back(void *arg)
+{
+    store_write_back(arg);
+    return NULL;
+}
+
 static int live(const char *dir, uint64_t turns)
 {
+    pthread_t writer;
+    bool writing = false;
     char problem[300];
     struct store *s = NULL;
     if (store_open(dir, problem, sizeof problem, &s) < 0) {
@@ -127,10 +137,16 @@ static int live(const char *dir, uint64_t turns)
             deliver(s, (turn - 2) * PER_TURN + 1);
         }
         store_flush(s); /* ends the process when a commit failed */
-        if (turn % 3 == 2) { /* the log of commits begins anew with the next one */
-            store_write_back(s);
+        if (writing) { /* the log of commits begins anew with the next one */
+            pthread_join(writer, NULL);
             store_written_back(s);
+            writing = false;
+        } else if (turn % 3 == 1) { /* beside the next turn */
+            writing = pthread_create(&writer, NULL, write_back, s) == 0;
         }
+    }
+    if (writing) {
+        pthread_join(writer, NULL);
     }
     store_close(s);
     return 0;

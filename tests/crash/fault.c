@@ -8,12 +8,14 @@
  *   FAULT_ALLOC=N           the N-th allocation fails
  *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE
  *
+ * Changes are made one after the other, whichever thread makes them: a sync covers what was written before it began.
  * Not part of the product. What it cannot see: changes by mmap (the store maps only the WAL index, which
  * is rebuilt after a crash).
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +34,18 @@ static const char *directory;
 static int log_fd = -1, fail_error;
 static long fail_at, changes;
 static const volatile int64_t *clock_shift;
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+static void end_turn_of(const int *held)
+{
+    (void)held;
+    pthread_mutex_unlock(&one_at_a_time);
+}
+
+/* For the rest of the function it stands in. */
+#define IN_TURN                                                                                    \
+    __attribute__((cleanup(end_turn_of))) int in_turn = pthread_mutex_lock(&one_at_a_time);        \
+    (void)in_turn
 
 static void set_up(void)
 {
@@ -73,6 +87,7 @@ static void note(char kind, const char *name, int64_t offset, const void *p, siz
 void fault_note(const char *text);
 void fault_note(const char *text)
 {
+    IN_TURN;
     set_up();
     note('A', text, 0, NULL, 0);
 }
@@ -107,6 +122,7 @@ static void remember(int fd, int at, const char *path)
 
 static int open_any(int at, const char *path, int flags, mode_t mode)
 {
+    IN_TURN;
     struct stat st;
     set_up();
     int is_new = (flags & O_CREAT) && fstatat(at, path, &st, 0) < 0;
@@ -141,6 +157,7 @@ OPEN(openat64, DIRFD, dirfd)
 
 int close(int fd)
 {
+    IN_TURN;
     if (fd >= 0 && fd < FDS) {
         names[fd][0] = '\0';
     }
@@ -149,6 +166,7 @@ int close(int fd)
 
 static ssize_t change(int fd, const void *p, size_t n, int64_t offset)
 {
+    IN_TURN;
     if (name_of(fd) && fails()) {
         errno = fail_error;
         return -1;
@@ -172,6 +190,7 @@ ssize_t pwrite64(int fd, const void *p, size_t n, off64_t offset)
 
 ssize_t write(int fd, const void *p, size_t n)
 {
+    IN_TURN;
     off_t at = name_of(fd) ? (off_t)syscall(SYS_lseek, fd, 0, SEEK_CUR) : 0;
     if (name_of(fd) && fails()) {
         errno = fail_error;
@@ -186,6 +205,7 @@ ssize_t write(int fd, const void *p, size_t n)
 
 static int sync_any(int fd, long call)
 {
+    IN_TURN;
     if (name_of(fd) && fails()) {
         errno = fail_error;
         return -1;
@@ -209,6 +229,7 @@ int fdatasync(int fd)
 
 static int truncate_any(int fd, int64_t n)
 {
+    IN_TURN;
     if (name_of(fd) && fails()) {
         errno = fail_error;
         return -1;
@@ -232,6 +253,7 @@ int ftruncate64(int fd, off64_t n)
 
 static int unlink_any(int at, const char *path, int flags)
 {
+    IN_TURN;
     char full[NAME];
     set_up();
     snprintf(full, sizeof full, "%s%s%s", name_of(at) ? names[at] : "", name_of(at) ? "/" : "", path);
@@ -259,6 +281,7 @@ int unlinkat(int at, const char *path, int flags)
 
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
+    IN_TURN;
     char old[NAME], new[NAME];
     set_up();
     snprintf(old, sizeof old, "%s%s%s", name_of(from_dir) ? names[from_dir] : "", name_of(from_dir) ? "/" : "", from);
@@ -277,6 +300,7 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 
 int mkdirat(int at, const char *path, mode_t mode)
 {
+    IN_TURN;
     set_up();
     int r = (int)syscall(SYS_mkdirat, at, path, mode);
     if (r == 0 && directory && strncmp(path, directory, strlen(directory)) == 0) {
@@ -293,7 +317,8 @@ extern void *__libc_calloc(size_t n, size_t size);
 
 static int alloc_fails(void)
 {
-    static long at = -1, n;
+    static long at = -1;
+    static _Atomic long n;
     if (at < 0) {
         at = 0; /* getenv does not allocate */
         const char *text = getenv("FAULT_ALLOC");

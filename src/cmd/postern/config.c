@@ -47,8 +47,8 @@ int command_check_config(const struct options *o)
     if (r) {
         return r;
     }
-    const char *files[1 + 2 * CONF_CERTIFICATES_MAX + 3] = {conf->trust_store, conf->relay_password, conf->accounts.password_file,
-                                                            conf->directory.bind_password};
+    const char *files[4 + 2 * CONF_CERTIFICATES_MAX] = {conf->trust_store, conf->relay_password, conf->accounts.password_file,
+                                                        conf->directory.bind_password};
     for (size_t i = 0; i < conf->n_own; i++) {
         files[4 + 2 * i] = conf->own[i].chain;
         files[5 + 2 * i] = conf->own[i].key;
@@ -64,6 +64,11 @@ int command_check_config(const struct options *o)
             fprintf(stderr, "%s: %s: %s\n", o->config, files[i], strerror(errno));
             r = EXIT_CONFIG;
         }
+    }
+    if (*conf->resolver.trust_anchor && access(conf->resolver.trust_anchor, R_OK) < 0) {
+        fprintf(stderr, "%s: trust-anchor %s: %s. Debian's package dns-root-data brings /usr/share/dns/root.ds; without an anchor nothing is secured by DNSSEC, and DANE does not work\n",
+                o->config, conf->resolver.trust_anchor, strerror(errno));
+        r = EXIT_CONFIG;
     }
     r = check_packs(o, conf) < 0 || check_pages(conf) < 0 ? EXIT_CONFIG : r;
     if (show) {

@@ -111,8 +111,13 @@ static int write_text(struct buf *out)
         "# Numbers for Prometheus.\n# metrics { address 127.0.0.1:9465; }\n", first_domain);
 }
 
+/* Its directory is made where only that is missing. */
 static int save(const char *path, struct str text)
 {
+    const char *slash = strrchr(path, '/');
+    char directory[4096];
+    str_copy_cut(str_from(path, slash ? (size_t)(slash - path) : 0), directory, sizeof directory);
+    (void)!mkdir(directory, 0755); /* else: opening says what is wrong */
     CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) < 0) {
         fprintf(stderr, "postern: %s cannot be written: %s%s\n", path, strerror(errno), errno == EEXIST ? " (it is left as it is)" : "");
@@ -148,7 +153,7 @@ int command_init(const struct options *o)
     conf_free(c);
     int r = save(path, buf_str(&text));
     if (r == EXIT_OK) {
-        printf("Written to %s. Next: postern -c %s doctor\n", path, path);
+        printf("Written to %s. Next: postern -c %s check-config; postern -c %s doctor\n", path, path, path);
     }
     return r;
 }

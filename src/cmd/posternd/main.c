@@ -133,6 +133,11 @@ static int make_store_dir(struct posternd *d, char *problem, size_t size)
     r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1, user.change ? (long)user.gid : -1);
     if (r < 0) {
         snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
+        return r;
+    }
+    r = user.change ? file_give_tree(d->conf->store_path, user.uid, user.gid) : 0; /* a copy that root put back */
+    if (r < 0) {
+        snprintf(problem, size, "what lies in the store directory %s cannot be given to the queue's user: %s", d->conf->store_path, strerror(-r));
     }
     return r;
 }

@@ -1,0 +1,182 @@
+"""Postern as an administrator installs it: README's steps, under a real systemd (tests/lab/systemd), with the unit's walls."""
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD, LAB = os.path.join(TOP, 'build'), os.path.join(TOP, 'build', 'lab', 'root')
+CERTIFICATE = '/etc/ssl/gateway'
+FACTS = (f'--yes --organization "Test House" --hostname gw.test --domains inside.test --deliver-to 127.0.0.1:2525 '
+         f'--chain {CERTIFICATE}/cert.pem --key {CERTIFICATE}/key.pem --administrator admin@inside.test')
+# IANA's key of 2017 (key tag 20326), as the package dns-root-data has it
+ANCHOR = '. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D'
+
+
+class Machine:
+    def __init__(self):
+        self.top = tempfile.mkdtemp(prefix='postern-machine-', dir='/tmp')
+        self.log = os.path.join(self.top, 'log')
+        os.mkdir(os.path.join(self.top, 'machine'))
+        with open(self.log, 'w') as log:
+            self.proc = subprocess.Popen([os.path.join(TOP, 'tests', 'lab', 'systemd'), BUILD, LAB, os.path.join(self.top, 'machine')], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if not self.wait_for(lambda: self.proc.poll() is not None or self.state() in ('running', 'degraded'), 60) or self.proc.poll() is not None:
+            said = open(self.log).read()
+            self.end()
+            pytest.skip('no systemd can be started here: ' + said[-300:])
+
+    @staticmethod
+    def wait_for(condition, seconds):
+        end = time.time() + seconds
+        while time.time() < end:
+            if condition():
+                return True
+            time.sleep(0.1)
+        return False
+
+    def pid(self):
+        children = open(f'/proc/{self.proc.pid}/task/{self.proc.pid}/children').read().split()
+        return children[0] if children and open(f'/proc/{children[0]}/comm').read().strip() == 'systemd' else None
+
+    def state(self):
+        return self.pid() and self.run('systemctl is-system-running').stdout.strip()
+
+    def run(self, text):
+        return subprocess.run(['nsenter', '-t', self.pid(), '-m', '-u', '-i', '-n', '-p', '-C', '/bin/bash', '-c', text], capture_output=True, text=True, timeout=120)
+
+    def ok(self, text):
+        done = self.run(text)
+        assert done.returncode == 0, (text, done.stdout[-2000:], done.stderr[-2000:], self.journal())
+        return done.stdout
+
+    def journal(self):
+        return self.run('journalctl -u postern --no-pager -o cat').stdout[-4000:]
+
+    def show(self, what):
+        return self.ok(f'systemctl show -p {what} --value postern').strip()
+
+    def end(self):
+        self.proc.kill()
+        self.proc.wait()
+
+
+@pytest.fixture(scope='module')
+def machine():
+    if not os.path.exists(os.path.join(BUILD, 'build.ninja')) or not os.path.exists(os.path.join(LAB, 'lib', 'systemd', 'systemd')):
+        pytest.skip('needs the ordinary build in build/ and systemd in build/lab')
+    m = Machine()
+    yield m
+    m.end()
+
+
+@pytest.fixture(scope='module')
+def installed(machine):
+    """What README says, in its order; the first test looks at the steps in between."""
+    m = machine
+    m.ok('hostname gw.test; systemd-sysusers')
+    m.ok(f'mkdir -p {CERTIFICATE}; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {CERTIFICATE}/key.pem -out {CERTIFICATE}/cert.pem '
+         '-days 90 -subj /CN=gw.test -addext subjectAltName=DNS:gw.test')
+    m.ok(f'rm -f /usr/share/dns/root.ds; postern init {FACTS}')
+    m.before = m.run('postern check-config'), m.run('systemctl start postern'), m.journal()
+    m.ok(f"mkdir -p /usr/share/dns; echo '{ANCHOR}' >/usr/share/dns/root.ds; postern check-config; systemctl start postern")
+    return m
+
+
+def send(m, subject, body="'hello'"):
+    m.ok(f"""python3 - <<'END'
+import smtplib
+c = smtplib.SMTP('127.0.0.1', 25, 'client.test', 30)
+c.sendmail('boss@inside.test', ['nurse@inside.test'], 'Subject: {subject}\\n\\n' + {body})
+c.quit()
+END""")
+
+
+def waiting(m):
+    return m.ok('postern queue list').count('nurse@inside.test')
+
+
+def test_a_wrong_configuration_is_told_at_once(installed):
+    check, start, journal = installed.before
+    assert check.returncode == 78 and 'dns-root-data' in check.stderr
+    assert start.returncode != 0 and 'dns-root-data' in journal, journal
+
+
+def test_it_runs_as_its_unit_says(installed):
+    m = installed
+    assert m.ok('systemctl is-active postern').strip() == 'active'
+    assert m.ok('stat -c "%U %a" /var/lib/postern /var/spool/postern /var/spool/postern/drop').split('\n')[:3] == ['postern 700', 'root 755', 'postern 1733']
+    status = m.ok('postern status')
+    assert len(re.findall(r'^\S+-\d+ +running', status, re.M)) == 9 and 'restarts 0' in status, status
+    assert re.search(r'^ok +posternd', m.run('postern doctor').stdout, re.M)
+
+
+def test_mail_survives_restarts_and_arrives(installed):
+    """A restart by systemd, and a store that root put back: the queue's user can read all of it again."""
+    m = installed
+    send(m, 'small')
+    send(m, 'large', "'line of text\\n' * 20000")
+    assert m.wait_for(lambda: waiting(m) == 2, 10), m.ok('postern queue list')
+    for what in ('systemctl restart postern', 'systemctl stop postern; chown -R root:root /var/lib/postern; systemctl start postern'):
+        m.ok(what)
+        assert m.wait_for(lambda: waiting(m) == 2, 10), m.journal()
+        assert m.ok('find /var/lib/postern ! -user postern').strip() == ''
+    m.ok(f'systemd-run --quiet --unit sink receiver.py good 127.0.0.1 2525 /tmp/record {CERTIFICATE}/cert.pem {CERTIFICATE}/key.pem')
+    m.ok('for id in $(postern --json queue list | grep -oE \'"id": *"[^"]+\' | cut -d\\" -f4 | sort -u); do postern queue retry $id; done')
+    assert m.wait_for(lambda: m.run('grep -c Subject /tmp/record').stdout.strip() == '2', 20), m.journal()
+    assert m.show('NRestarts') == '0'
+
+
+def test_reload(installed):
+    m = installed
+    main = m.show('MainPID')
+    m.ok('sed -i "s/Test House/Other House/" /etc/postern/postern.conf; systemctl reload postern')
+    m.ok('cp /etc/postern/postern.conf /tmp/right; echo "nonsense here;" >>/etc/postern/postern.conf')
+    assert m.run('systemctl reload postern').returncode != 0 and 'nonsense' in m.journal(), m.journal()
+    m.ok('cp /tmp/right /etc/postern/postern.conf; systemctl reload postern')
+    assert m.show('MainPID') == main and m.ok('systemctl is-active postern').strip() == 'active'
+
+
+def test_sendmail_of_everybody_while_it_is_stopped(installed):
+    m = installed
+    m.ok('systemctl stop postern')
+    m.ok("printf 'To: nurse@inside.test\nSubject: dropped\n\nhi\n' | setpriv --reuid nobody --regid nogroup --clear-groups /usr/local/sbin/sendmail -t -f boss@inside.test")
+    assert m.ok('ls /var/spool/postern/drop').strip().startswith('mail-')
+    m.ok('systemctl start postern')
+    assert m.wait_for(lambda: 'Subject: dropped' in m.run('cat /tmp/record').stdout, 20), m.journal()
+
+
+def test_killed_it_comes_back(installed):
+    m = installed
+    main = m.show('MainPID')
+    m.ok('kill -9 ' + main)
+    assert m.wait_for(lambda: m.show('MainPID') not in ('0', main) and m.run('systemctl is-active postern').stdout.strip() == 'active', 30), m.journal()
+    assert m.wait_for(lambda: m.run('pgrep -c -u postern smtpin').stdout.strip() == '2', 10), 'none of the old ones is left'
+    send(m, 'after')
+    assert m.wait_for(lambda: 'Subject: after' in m.run('cat /tmp/record').stdout, 20), m.journal()
+
+
+def test_ports_held_by_systemd(installed):
+    """With postern.socket a client that comes while the gateway is away is not refused, but served when it is back."""
+    m = installed
+    m.ok('systemctl stop postern; systemctl start postern.socket')
+    assert m.run('systemctl is-active postern').stdout.strip() == 'inactive'
+    send(m, 'woken')  # the connection itself starts it
+    assert m.wait_for(lambda: m.run('systemctl is-active postern').stdout.strip() == 'active', 10), m.journal()
+    m.ok('systemctl restart postern')
+    send(m, 'again')
+    assert m.wait_for(lambda: {'Subject: woken', 'Subject: again'} <= set(re.findall(r'Subject: \w+', m.run('cat /tmp/record').stdout)), 20), m.journal()
+    m.ok('systemctl stop postern.socket postern')
+
+
+@pytest.mark.skipif(not os.environ.get('POSTERN_ALL'), reason='takes half a minute')
+def test_hanging_it_is_replaced(installed):
+    m = installed
+    m.ok('mkdir -p /etc/systemd/system/postern.service.d; printf "[Service]\nWatchdogSec=15\nTimeoutAbortSec=1\n" >/etc/systemd/system/postern.service.d/quick.conf; systemctl daemon-reload; systemctl restart postern')
+    main = m.show('MainPID')
+    time.sleep(17)
+    assert m.show('MainPID') == main, 'it tells the watchdog in time'
+    m.ok('kill -STOP ' + main)
+    assert m.wait_for(lambda: m.show('MainPID') not in ('0', main) and m.run('systemctl is-active postern').stdout.strip() == 'active', 40), m.journal()
