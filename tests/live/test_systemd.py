@@ -1,4 +1,5 @@
 """Postern as an administrator installs it: README's steps, under a real systemd (tests/lab/systemd), with the unit's walls."""
+import json
 import os
 import re
 import subprocess
@@ -169,6 +170,61 @@ def test_ports_held_by_systemd(installed):
     send(m, 'again')
     assert m.wait_for(lambda: {'Subject: woken', 'Subject: again'} <= set(re.findall(r'Subject: \w+', m.run('cat /tmp/record').stdout)), 20), m.journal()
     m.ok('systemctl stop postern.socket postern')
+
+
+EVERYTHING = """listen submission { address 127.0.0.1:587; }
+listen submissions { address 127.0.0.1:465; }
+portal { url https://gw.test; address 127.0.0.1:443; redirect-address 127.0.0.1:80; from secure@inside.test; }
+metrics { address 127.0.0.1:9465; }
+content "health" { pack hipaa; mode report-only; }
+rule "looked at" { content health; tag health; }
+"""
+
+
+def test_everything_on(installed):
+    """Each kind of process does its work behind the unit's walls: login, inspect with pdftotext, web."""
+    m = installed
+    began = m.ok('date +%s').strip()
+    m.ok(f"cat >>/etc/postern/postern.conf <<'END'\n{EVERYTHING}END\npostern check-config && systemctl restart postern")
+    m.ok('printf "%s\\n" "correct horse battery" "correct horse battery" | postern user add boss --addresses boss@inside.test')
+    letter = os.path.join(TOP, 'tests', 'fixtures', 'documents', 'letter.pdf')
+    with open(letter, 'rb') as f:
+        subprocess.run(['nsenter', '-t', m.pid(), '-m', '-p', '/bin/sh', '-c', 'cat >/tmp/letter.pdf'], stdin=f, check=True)
+    number = m.ok("""python3 - <<'END'
+import email.message, smtplib, ssl
+mail = email.message.EmailMessage()
+mail['From'], mail['Subject'] = 'boss@inside.test', 'with a letter'
+mail.set_content('attached')
+mail.add_attachment(open('/tmp/letter.pdf', 'rb').read(), maintype='application', subtype='pdf', filename='letter.pdf')
+for port in (465, 587):
+    c = smtplib.SMTP_SSL('127.0.0.1', port, timeout=20, context=ssl._create_unverified_context()) if port == 465 else smtplib.SMTP('127.0.0.1', port, timeout=20)
+    if port == 587:
+        c.starttls(context=ssl._create_unverified_context())
+    c.login('boss', 'correct horse battery')
+    c.mail('boss@inside.test'), c.rcpt('nurse@inside.test')
+    print(c.data(mail.as_bytes(policy=email.policy.SMTP))[1].decode().split()[-1])
+    c.quit()
+END""").split()[-1]
+    report = lambda: json.loads(m.ok('postern --json message ' + number))
+    assert m.wait_for(lambda: report()['recipients'][0]['state'] == 'delivered', 20), (report(), m.journal())
+    assert [line for line in report()['inspection'] if line[0] in ('problem', 'failed')] == [], report()['inspection']
+    assert 'postern_messages_taken_total' in m.ok('curl -sf http://127.0.0.1:9465/metrics')
+    assert m.ok('curl -sk -o /dev/null -w "%{http_code}" https://gw.test/ --resolve gw.test:443:127.0.0.1').strip() in ('200', '303')
+    assert m.ok('curl -s -o /dev/null -w "%{http_code} %{redirect_url}" http://127.0.0.1/ -H "Host: gw.test"').startswith('30')
+    status = m.ok('postern status')
+    assert {'web', 'login', 'inspect'} <= set(re.findall(r'^(\S+)-\d+ +running', status, re.M)) and not re.search(r'restarts [1-9]', status), status
+    assert 'level=error' not in m.ok('journalctl -u postern -o cat --no-pager --since @' + began)
+
+
+def test_a_copy_put_back(installed):
+    """postern store backup, and what its manual page says of putting it back."""
+    m = installed
+    m.ok('systemctl stop sink')
+    send(m, 'kept')
+    assert m.wait_for(lambda: waiting(m) == 1, 10)
+    m.ok('postern store backup /root/copy; systemctl stop postern; rm -r /var/lib/postern; cp -r /root/copy /var/lib/postern; systemctl start postern')
+    assert m.wait_for(lambda: waiting(m) == 1, 10), m.journal()
+    assert 'whole' in m.ok('postern store check')
 
 
 @pytest.mark.skipif(not os.environ.get('POSTERN_ALL'), reason='takes half a minute')
