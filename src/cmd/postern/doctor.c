@@ -234,7 +234,7 @@ static void look_ports(struct doctor *d)
         for (size_t k = 0; k < d->c->listens[i].addresses.n; k++) {
             const char *at = d->c->listens[i].addresses.v[k];
             bool open = listens(at);
-            snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at, open ? (running ? "open" : "somebody else listens there") : "closed");
+            snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at, open ? (running ? "open" : "somebody else listens there") : running ? "closed" : "free");
             tell(d, open == running ? WELL : running ? ILL : CARE, "port", text,
                  running ? "posternd says in its log why it could not listen." : "Stop the other mail server first.");
         }
