@@ -17,6 +17,29 @@ FACTS = (f'--yes --organization "Test House" --hostname gw.test --domains inside
 ANCHOR = '. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D'
 
 
+def install(directory):
+    return subprocess.run(['meson', 'install', '-C', BUILD, '--no-rebuild'], env=dict(os.environ, DESTDIR=directory), capture_output=True, text=True)
+
+
+@pytest.mark.parametrize('there', ['nothing', 'a program', 'a link'])
+def test_sendmail_of_another_mail_server_is_left(tmp_path, there):
+    if not os.path.exists(os.path.join(BUILD, 'build.ninja')):
+        pytest.skip('needs the ordinary build in build/')
+    place = tmp_path / 'usr' / 'local' / 'sbin' / 'sendmail'
+    if there != 'nothing':
+        place.parent.mkdir(parents=True)
+        place.symlink_to('exim4') if there == 'a link' else place.write_text('of Postfix')
+    for again in range(2):
+        done = install(str(tmp_path))
+        assert done.returncode == 0, done.stdout + done.stderr
+    if there == 'nothing':
+        assert os.readlink(place).endswith('/libexec/postern/sendmail')
+    elif there == 'a link':
+        assert os.readlink(place) == 'exim4'
+    else:
+        assert place.read_text() == 'of Postfix'
+
+
 class Machine:
     def __init__(self):
         self.top = tempfile.mkdtemp(prefix='postern-machine-', dir='/tmp')
