@@ -239,6 +239,23 @@ END""").split()[-1]
     assert 'level=error' not in m.ok('journalctl -u postern -o cat --no-pager --since @' + began)
 
 
+def test_a_user_for_each_process(installed):
+    """Users named after the processes are taken where they are: what lies in the store and the drop directory follows."""
+    m = installed
+    roles = ('keys', 'queue', 'lookup', 'smtpin', 'smtpout', 'inspect', 'web', 'login', 'metrics', 'pickup')
+    m.ok('systemctl stop postern')
+    m.ok("printf 'To: nurse@inside.test\nSubject: handed\n\nhi\n' | setpriv --reuid nobody --regid nogroup --clear-groups /usr/local/sbin/sendmail -t -f boss@inside.test")
+    m.ok(''.join(f'adduser --quiet --system --group --no-create-home postern-{role};' for role in roles) + 'systemctl start postern')
+    status = m.ok('postern status')
+    uids = re.findall(r'sandbox: uid (\d+)', status)
+    assert len(set(uids)) == len(roles) - 1 and not re.search(r'restarts [1-9]', status), status
+    assert m.wait_for(lambda: 'Subject: handed' in m.run('cat /tmp/record').stdout, 20), m.journal()
+    send(m, 'apart', "'line of text\\n' * 20000")
+    assert m.wait_for(lambda: 'Subject: apart' in m.run('cat /tmp/record').stdout, 20), m.journal()
+    assert m.ok('stat -c %U /var/lib/postern/postern.db /var/spool/postern/drop').split() == ['postern-queue', 'postern-pickup']
+    assert m.ok('curl -sk -o /dev/null -w "%{http_code}" https://gw.test/ --resolve gw.test:443:127.0.0.1').strip() in ('200', '303')
+
+
 def test_a_copy_put_back(installed):
     """postern store backup, and what its manual page says of putting it back."""
     m = installed
