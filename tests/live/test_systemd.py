@@ -172,6 +172,26 @@ def test_sendmail_of_everybody_while_it_is_stopped(installed):
     assert m.wait_for(lambda: 'Subject: dropped' in m.run('cat /tmp/record').stdout, 20), m.journal()
 
 
+def test_it_stops_in_order(installed):
+    """systemd asks posternd alone: who is connected is told, and no process is ended in the middle of its work."""
+    m = installed
+    began = m.ok('date +%s.%N').strip()
+    said = m.ok("""python3 - <<'END'
+import socket, subprocess
+s = socket.create_connection(('127.0.0.1', 25), 20)
+f = s.makefile('rb')
+f.readline(), s.sendall(b'EHLO client.test\\r\\n')
+while f.readline()[3:4] == b'-':
+    pass
+stop = subprocess.Popen(['systemctl', 'stop', 'postern'])
+print(f.readline().decode())
+f.close(), s.close(), stop.wait()
+END""")
+    ended = m.ok(f'journalctl -u postern -o cat --no-pager --since @{began}')
+    assert said.startswith('421 4.3.2') and 'event=stopped' in ended and not re.search(r'signal=(9|15) |status=[1-9]', ended.replace('event=stopping signal=15', '')), (said, ended)
+    m.ok('systemctl start postern')
+
+
 def test_killed_it_comes_back(installed):
     m = installed
     main = m.show('MainPID')
