@@ -398,6 +398,37 @@ def test_the_client_behind_a_balancer(fronted, header):
             assert read_reply(stream).startswith(code)
 
 
+@pytest.fixture
+def haproxy(fronted):
+    """HAProxy with both versions, and health checks that speak SMTP."""
+    lab, check = fronted.lab, 'check check-send-proxy inter 200ms fall 1 rise 1'
+    with open(lab.path('etc', 'haproxy.conf'), 'w') as out:
+        out.write('global\n  log stdout format raw local0\ndefaults\n  mode tcp\n  log global\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n')
+        for version, port in (('send-proxy', 2601), ('send-proxy-v2', 2602)):
+            out.write(f'frontend f-{version}\n  bind 127.0.7.2:{port}\n  default_backend b-{version}\nbackend b-{version}\n  source 127.0.7.1\n  option smtpchk EHLO haproxy.test\n'
+                      f'  server gateway {fronted.address}:2525 {version} {check}\n')
+    lab.start('haproxy', [os.path.join(lab.root, 'usr/sbin/haproxy'), '-db', '-f', lab.path('etc', 'haproxy.conf')], env=lab.linker_env())
+    lab.wait_port('127.0.7.2', 2602)
+    yield
+    lab.stop('haproxy')
+
+
+def test_haproxy(fronted, haproxy):
+    lab = fronted.lab
+    for port in (2601, 2602):
+        for source, code in ((INSIDE, 250), (OUTSIDE, 550)):
+            with smtplib.SMTP('127.0.7.2', port, 'client.test', 20, source_address=(source, 0)) as c:
+                c.ehlo()
+                c.mail('a@inside.test')
+                assert c.rcpt('x@good.test')[0] == code, (port, source)
+    time.sleep(1.5)  # some checks later
+    said = open(lab.path('log', 'haproxy')).read()
+    assert 'is DOWN' not in said, said
+    with smtplib.SMTP('127.0.7.2', 2602, 'client.test', 20, source_address=(INSIDE, 0)) as c:
+        c.starttls(context=client_context(lab, check_hostname=False))
+        assert c.ehlo()[0] == 250
+
+
 def test_only_balancers_say_whose_connection_it_is(fronted):
     with socket.create_connection((fronted.address, 2525), 20, source_address=(OUTSIDE, 0)) as sock:
         stream = sock.makefile('rb')
