@@ -57,13 +57,14 @@ class Page:
 
 class Visitor:
     """A browser without a screen: cookies, redirects, forms; checks the header fields of every answer."""
+    at = GATEWAY_ADDRESS
 
     def __init__(self, gateway, source=OUTSIDE, language='en'):
         self.gateway, self.source, self.language, self.cookies = gateway, source, language, {}
 
     def raw(self, method, path, body=None, headers=None, host='gateway.test'):
         context = client_context(self.gateway.lab)
-        plain = socket.create_connection((GATEWAY_ADDRESS, 443), 20, source_address=(self.source, 0))
+        plain = socket.create_connection((self.at, 443), 20, source_address=(self.source, 0))
         connection = http.client.HTTPSConnection('gateway.test', context=context, timeout=20)
         connection.sock = context.wrap_socket(plain, server_hostname='gateway.test')
         send = {'Host': host, 'Accept-Language': self.language}
@@ -1082,6 +1083,47 @@ def test_behind_a_proxy(gateway):
     assert ask(INSIDE) == 200
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         ask(OUTSIDE)
+
+
+@pytest.mark.parametrize('program', ['nginx', 'haproxy'])
+def test_behind_a_real_proxy(gateway, program):
+    """As docs/portal.md says, with nothing but names and places changed."""
+    lab, place = gateway.lab, '127.0.3.9'
+    restarted(gateway, f'proxy-address {GATEWAY_ADDRESS}:8080; proxies {place};')
+    text = re.search(rf'```{program}\n(.*?)```', open(f'{TOP}/docs/portal.md').read(), re.S).group(1)
+    chain, key, both = lab.path('ca', 'gateway.test.pem'), lab.path('ca', 'gateway.test.key'), lab.path('ca', 'portal-and-key.pem')
+    with open(both, 'w') as out:
+        out.write(open(chain).read() + open(key).read())
+    conf = lab.path('etc', program + '-portal.conf')
+    with open(conf, 'w') as out:
+        if program == 'nginx':
+            temp = ' '.join(f'{kind}_temp_path {lab.path("nginx-" + kind)};' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+            text = text.replace('listen 443', f'listen {place}:443').replace('portal.clinic.example', 'gateway.test').replace('/etc/ssl/portal.pem', chain).replace('/etc/ssl/portal.key', key)
+            text = text.replace('127.0.0.1:8080;', f'{GATEWAY_ADDRESS}:8080;\n        proxy_bind {place};')
+            out.write(f'daemon off; pid {lab.path("nginx-portal.pid")}; error_log stderr; user root; events {{}} http {{ access_log off; {temp}\n{text}}}\n')
+        else:
+            text = text.replace('bind :443', f'bind {place}:443').replace('/etc/ssl/portal-and-key.pem', both).replace('server gateway 127.0.0.1:8080', f'source {place}\n    server gateway {GATEWAY_ADDRESS}:8080')
+            out.write(f'defaults\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n{text}')
+    command = ['usr/sbin/nginx', '-c', conf] if program == 'nginx' else ['usr/sbin/haproxy', '-db', '-f', conf]
+    lab.start('proxy', [os.path.join(lab.root, command[0]), *command[1:]], env=lab.linker_env())
+    try:
+        lab.wait_port(place, 443)
+        visitor = Visitor(gateway)
+        visitor.at = place
+        big = os.urandom(6 * 1024 * 1024)
+        visitor, page, _, _ = opened(gateway, f'{program}@good.test', visitor, sender=f'{program}@inside.test', attachments=[('big.bin', big)])
+        assert visitor.get(page.path + '/part/1').body == big
+        form = visitor.get(page.path + '/answer')
+        more = big[:2 * 1024 * 1024]
+        sent = visitor.upload(page.path + '/answer', {'csrf': form.hidden('csrf'), 'subject': 'Re: through', 'words': 'and back', 'do': 'send'}, [('big.bin', more)])
+        assert 'was taken' in sent.text, sent.text
+        answer = inside_mail(gateway, f'{program}@inside.test', 'through')
+        assert [a.get_payload(decode=True) for a in answer.iter_attachments()] == [more]
+        assert OUTSIDE.rsplit('.', 1)[0] in str(shown(gateway, of(gateway, f'{program}@good.test')['envelope'])), 'whose it was is told by the proxy'
+        kept = [os.path.join(d, f) for kind in ('client_body', 'proxy') for d, _, files in os.walk(lab.path('nginx-' + kind)) for f in files]
+        assert kept == []
+    finally:
+        lab.stop('proxy')
 
 
 def test_templates_of_the_house(gateway):
