@@ -411,6 +411,22 @@ def test_no_inspector_means_waiting(gateway):
     gateway.wait_state(message_id, 'delivered', 30)
 
 
+def test_a_notice_waits_for_who_writes_it(gateway):
+    """Decided while no smtpout was there: the notice is written when one is back."""
+    out = lambda: [pid for name, pid in gateway.pids().items() if name.startswith('smtpout') and pid]
+    about = lambda: [m for m in gateway.lab.messages('inside.test') if 'admin@inside.test' in m['rcpts'] and number in m['data']]
+    for _ in range(5):  # each time a little longer until the next ones come
+        assert gateway.lab.wait_for(lambda: len(out()) == 2, 20)
+        for pid in out():
+            os.kill(pid, 9)
+        assert gateway.lab.wait_for(lambda: not out(), 5)
+    code, number = sent(gateway, 'x@good.test', headers='X-Kind: invoice\r\n')
+    assert code == 250 and gateway.lab.wait_for(lambda: gateway.state(number)['next-hop'] != '=inspect', 10)
+    assert not out(), 'decided meanwhile'
+    assert gateway.lab.wait_for(about, 30), gateway.lab.log()[-3000:]
+    gateway.wait_state(number, 'delivered', 30)
+
+
 def test_waiting_for_inspection_outlives_a_crash(gateway):
     import signal
     pids = gateway.pids()

@@ -81,6 +81,7 @@ static void on_turn_commit(void *arg)
         commit(q); /* may make recipients ready */
     }
     queue_pump(q);
+    worker_write_kept(q);
     if (store_waiting(q->store, &n) == STORE_NOW) {
         commit(q); /* what handing out changed; others' completions may have come with it */
         queue_pump(q);
@@ -315,6 +316,7 @@ int main(int argc, char **argv)
     visits_init(&queue);
     proofs_init();
     queue.domains = map_new(DESTINATIONS_MAX * 5);
+    list_init(&queue.letters);
     list_init(&queue.probings);
     list_init(&queue.writings);
     list_init(&queue.asked);

@@ -157,6 +157,8 @@ struct queue {
     struct ipc_channel *keys;
     struct ipc_channel *smtpout[SMTPOUT_MAX];
     unsigned n_smtpout;
+    struct link letters; /* mails of our own that wait for one */
+    size_t n_letters;
     struct inspector inspectors[INSPECT_MAX];
     struct map *notices;                         /* envelope -> notice on its way */
     struct map *visits, *budgets, *passes_used;  /* visits.c */
@@ -282,8 +284,10 @@ int worker_from(const struct queue *q, unsigned place);
 unsigned worker_for(const struct queue *q, const struct destination *d);
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
-/* Has one of them write a mail of our own. False: none is there. */
-bool worker_write(const struct queue *q, const struct ipc_own_mail *mail);
+/* Has one of them write a mail of our own, now or when one is there. Copies. */
+void worker_write(struct queue *q, const struct ipc_own_mail *mail);
+/* At the end of each turn. */
+void worker_write_kept(struct queue *q);
 
 /* domains.c: memory */
 void domains_load(struct queue *q);

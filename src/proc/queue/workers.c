@@ -2,12 +2,22 @@
  * workers.c: which smtpout does what. Called by whatever of queue has work for one.
  *
  * A destination has a home, so that its connections are found again and its messages come together; others help when
- * much is under way. What can go wrong: none is there (at the start, or all died): who asks waits, or goes without.
+ * much is under way. What can go wrong: none is there (at the start, or all died): jobs wait, and mails of our own are kept
+ * for the next one, LETTERS_MAX at most and not longer than this process lives.
  */
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "proc/queue/queue.h"
 
-enum { PER_WORKER = 10 }; /* deliveries of one destination before another one helps */
+#include <stdlib.h>
+
+enum {
+    PER_WORKER = 10, /* deliveries of one destination before another one helps */
+    LETTERS_MAX = 500,
+    LETTER_OCTETS = 64 * 1024,
+};
 
 int worker_from(const struct queue *q, unsigned place)
 {
@@ -38,11 +48,49 @@ bool queue_can_send(const struct queue *q)
     return q->keys && worker_any(q);
 }
 
-bool worker_write(const struct queue *q, const struct ipc_own_mail *mail)
+/* A mail of our own that nobody could write yet. */
+struct letter {
+    struct link link;
+    struct arena words;
+    struct ipc_own_mail mail;
+};
+
+static void letter_free(struct queue *q, struct letter *l)
 {
-    struct ipc_channel *to = worker_any(q);
-    if (to) {
-        ipc_send(to, &(struct ipc_msg){.type = IPC_own_mail, .own_mail = *mail});
+    list_remove(&l->link);
+    q->n_letters--;
+    arena_reset(&l->words);
+    free(l);
+}
+
+static void keep_letter(struct queue *q, const struct ipc_own_mail *mail)
+{
+    struct letter *l = err_calloc(1, sizeof *l);
+    l->words = ARENA_INIT(LETTER_OCTETS);
+    l->mail = *mail;
+    list_append(&q->letters, &l->link);
+    q->n_letters++;
+    if (q->n_letters > LETTERS_MAX || arena_copy(&l->words, mail->to, &l->mail.to) < 0 || arena_copy(&l->words, mail->subject, &l->mail.subject) < 0 ||
+        arena_copy(&l->words, mail->text, &l->mail.text) < 0) {
+        log_warn("own-mail-dropped", KVS("to", mail->to), KVS("subject", mail->subject), KV("problem", "no smtpout is there, and too much waits for one"));
+        letter_free(q, l);
     }
-    return to != NULL;
+}
+
+void worker_write(struct queue *q, const struct ipc_own_mail *mail)
+{
+    if (queue_can_send(q)) {
+        ipc_send(worker_any(q), &(struct ipc_msg){.type = IPC_own_mail, .own_mail = *mail});
+    } else {
+        keep_letter(q, mail);
+    }
+}
+
+void worker_write_kept(struct queue *q)
+{
+    while (!list_empty(&q->letters) && queue_can_send(q)) {
+        struct letter *l = LIST_OF(q->letters.next, struct letter, link);
+        ipc_send(worker_any(q), &(struct ipc_msg){.type = IPC_own_mail, .own_mail = l->mail});
+        letter_free(q, l);
+    }
 }
