@@ -62,6 +62,28 @@ def test_a_size_is_only_said(gateway, said, octets):
     assert len(mails) == 2 and all(m.endswith(body.decode().split('\r\n\r\n')[1]) for m in mails)
 
 
+def test_a_file_asked_for_by_a_message_that_was_dropped(gateway):
+    """Files for two messages come at once, the first of which is gone: the second has its own, and all of its octets."""
+    body = b'Subject: the second\r\n\r\n' + b'line of text\r\n' * 16000
+    begin = b'MAIL FROM:<nurse@inside.test>\r\nRCPT TO:<x@good.test>\r\n'
+    queue = gateway.pids()['queue-0']
+    os.kill(queue, signal.SIGSTOP)
+    try:
+        with socket.create_connection((gateway.address, 25), 20, source_address=(INSIDE, 0)) as sock:
+            stream = sock.makefile('rb')
+            read_reply(stream)
+            sock.sendall(b'EHLO c\r\nMAIL FROM:<nurse@inside.test> SIZE=200000\r\nRCPT TO:<x@good.test>\r\nBDAT 4\r\nSubjRSET\r\n' + begin + b'BDAT %d LAST\r\n' % len(body) + body)
+            assert [read_reply(stream)[:3] for _ in range(5)] == [b'250'] * 5
+            time.sleep(1)
+            os.kill(queue, signal.SIGCONT)
+            replies = [read_reply(stream).decode() for _ in range(3)]
+            assert [r[:3] for r in replies] == ['250'] * 3, replies
+    finally:
+        os.kill(queue, signal.SIGCONT)
+    gateway.wait_state(replies[-1].split()[-1], 'delivered', 20)
+    assert [m for m in gateway.lab.messages('good.test') if 'Subject: the second' in m['data']][-1]['data'].endswith('line of text\r\n' * 16000)
+
+
 @pytest.mark.parametrize('domain', ['postfix.test', 'exim.test'])
 def test_small_ones_go_with_their_envelope(gateway, domain):
     """Others take MAIL, RCPT and BDAT at once, and drop the chunk when they take none of the recipients."""

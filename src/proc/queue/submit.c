@@ -96,6 +96,7 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
     enum store_result r = q->no_space ? STORE_FULL : store_spool_create(q->store, name, &spool);
     const struct ipc_msg reply = {.type = IPC_spool_opened,
                                   .spool_opened = {.token = m->spool_open.token,
+                                                   .id = m->spool_open.id,
                                                    .result = (uint8_t)r,
                                                    .name = str_c(name)}};
     if (r == STORE_OK) {

@@ -61,7 +61,7 @@ static void write_received(struct session *s, struct incoming *m)
 static void ask_spool(struct session *s, struct incoming *m)
 {
     m->spool_asked = true;
-    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token}});
+    ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
 }
 
 struct incoming *incoming_new(struct session *s)

@@ -100,15 +100,15 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
-    if (s && s->incoming && s->incoming->spool_asked && s->incoming->spool < 0) {
-        talk_spool(s, m->spool_opened.result, m->spool_opened.name, fd);
+    if (s && s->incoming && s->incoming->id == m->spool_opened.id) {
+        incoming_spool(s, s->incoming, m->spool_opened.result, m->spool_opened.name, fd);
         s = map_get(in->by_token, map_id(&m->spool_opened.token)); /* it may have ended */
         if (s && !s->busy && !s->closing) {
             session_process(s); /* it read no further while it waited */
         }
         return;
     }
-    err_close_fd(&fd); /* its session ended meanwhile */
+    err_close_fd(&fd); /* its message, or the whole session, is gone meanwhile */
     if (m->spool_opened.name.n > 0) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
     }

@@ -151,7 +151,6 @@ void talk_next_turns(struct smtpin *in);
 /* Its message has come to its end, or the session has: it is in no line any more. */
 void talk_leave_turn(struct session *s);
 void talk_submitted(struct session *s, uint8_t result);
-void talk_spool(struct session *s, uint8_t result, struct str name, int fd);
 bool talk_may_send_as(const struct session *s, struct str address);
 
 /* login.c */

@@ -279,15 +279,6 @@ void talk_submitted(struct session *s, uint8_t result)
     }
 }
 
-void talk_spool(struct session *s, uint8_t result, struct str name, int fd)
-{
-    if (!s->incoming) {
-        err_close_fd(&fd);
-        return;
-    }
-    incoming_spool(s, s->incoming, result, name, fd);
-}
-
 static void abort_incoming(struct session *s, const char *why)
 {
     if (s->incoming) {
