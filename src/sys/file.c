@@ -95,15 +95,15 @@ int file_make_dir(const char *path, long uid, long gid)
 int file_give_tree(const char *path, uid_t uid, gid_t gid)
 {
     char *const paths[] = {(char *)path, NULL};
-    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV, NULL);
     const FTSENT *e;
     int r = tree ? 0 : -errno;
     while (r == 0 && (errno = 0, e = fts_read(tree))) {
         bool may = e->fts_info == FTS_D || (e->fts_info == FTS_F && e->fts_statp->st_nlink == 1);
         if (e->fts_info == FTS_ERR || e->fts_info == FTS_DNR || e->fts_info == FTS_NS) {
-            r = -e->fts_errno;
+            r = e->fts_errno == ENOENT ? 0 : -e->fts_errno;
         } else if (may && (e->fts_statp->st_uid != uid || e->fts_statp->st_gid != gid) && lchown(e->fts_accpath, uid, gid) < 0) {
-            r = -errno;
+            r = errno == ENOENT ? 0 : -errno;
         }
     }
     r = r == 0 && errno ? -errno : r;

@@ -22,5 +22,5 @@ int file_write_all(int fd, struct str bytes) MUST_USE;
 /* Creates a directory (0700) unless it is there, and gives it to uid/gid when asked (uid >= 0). */
 int file_make_dir(const char *path, long uid, long gid) MUST_USE;
 /* Gives everything below a directory to uid/gid, whoever it belongs to now; not what a link points to, and no file that
- * has another name as well. 0 or -errno. Nobody may work there meanwhile. */
+ * has another name as well. 0 or -errno; what goes meanwhile is no error. */
 int file_give_tree(const char *path, uid_t uid, gid_t gid) MUST_USE;

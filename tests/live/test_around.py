@@ -197,6 +197,7 @@ def test_service_manager_hears_when_it_is_ready(gateway, tmp_path):
     sock.bind(str(tmp_path / 'notify'))
     sock.settimeout(20)
     os.environ['NOTIFY_SOCKET'] = str(tmp_path / 'notify')
+    os.environ['WATCHDOG_USEC'] = '8000000'
     try:
         lab.start_gateway(text)
         assert sock.recv(100) == b'READY=1'
@@ -213,7 +214,7 @@ def test_service_manager_hears_when_it_is_ready(gateway, tmp_path):
         while heard[-1] != b'STOPPING=1':
             heard.append(sock.recv(100))
     finally:
-        del os.environ['NOTIFY_SOCKET']
+        del os.environ['NOTIFY_SOCKET'], os.environ['WATCHDOG_USEC']
         sock.close()
     lab.start_gateway(text)
 

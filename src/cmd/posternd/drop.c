@@ -18,9 +18,13 @@ int drop_make(const struct conf *c)
     struct str path = str_c(c->drop_directory);
     str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
     int r = children_user(c, "pickup", &user, problem, sizeof problem);
-    bool made = r == 0 && mkdir(parent, 0755) == 0;
-    if (r == 0 && ((!made && errno != EEXIST) || (made && chmod(parent, 0755) < 0) || (mkdir(c->drop_directory, 0700) < 0 && errno != EEXIST))) {
-        r = -errno; /* the umask of a service may be narrower */
+    if (r == 0 && mkdir(parent, 0755) == 0) {
+        r = chmod(parent, 0755) < 0 ? -errno : 0; /* the umask of a service may be narrower */
+    } else if (r == 0 && errno != EEXIST) {
+        r = -errno;
+    }
+    if (r == 0 && mkdir(c->drop_directory, 0700) < 0 && errno != EEXIST) {
+        r = -errno;
     }
     if (r == 0 && user.change && chown(c->drop_directory, user.uid, user.gid) < 0) {
         r = -errno;

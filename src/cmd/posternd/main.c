@@ -151,8 +151,14 @@ static void on_watch(void *arg)
         (void)!control_reload(d, &problems); /* a half-written file is refused there; the next change brings the rest */
     }
     drop_pick_up(d);
-    notify_manager("WATCHDOG=1");
     timer_start(d->watch_files, WATCH_MS);
+}
+
+static void on_watchdog(void *arg)
+{
+    struct posternd *d = arg;
+    notify_manager("WATCHDOG=1");
+    timer_start(d->watchdog, watchdog_ms());
 }
 
 static void on_hangup(void *arg, int signum)
@@ -207,6 +213,10 @@ static int start(struct posternd *d, char *problem, size_t size)
     (void)handover_files_changed(d);
     d->watch_files = timer_new(d->loop, on_watch, d);
     timer_start(d->watch_files, WATCH_MS);
+    if (watchdog_ms() > 0) {
+        d->watchdog = timer_new(d->loop, on_watchdog, d);
+        timer_start(d->watchdog, watchdog_ms());
+    }
     children_plan(d);
     children_start(d);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram, sockets
- * that were opened for us (sd_listen_fds(3)). Without one nothing happens. Called by posternd.
+ * that were opened for us (sd_listen_fds(3)), how often it wants to hear of us (sd_watchdog_enabled(3)). Without one nothing happens. Called by posternd.
  */
 #include "cmd/posternd/posternd.h"
 
@@ -26,6 +26,17 @@ void notify_manager(const char *state)
     if (fd >= 0) {
         (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
     }
+}
+
+int64_t watchdog_ms(void)
+{
+    const char *pid = getenv("WATCHDOG_PID"), *interval = getenv("WATCHDOG_USEC");
+    uint64_t who = 0, us = 0;
+    if (!interval || str_to_u64(str_c(interval), INT64_MAX, &us) < 0 ||
+        (pid && (str_to_u64(str_c(pid), UINT32_MAX, &who) < 0 || who != (uint64_t)getpid()))) {
+        return 0;
+    }
+    return us > 0 && us < 2000 ? 1 : (int64_t)(us / 2000);
 }
 
 int activated_socket(const struct endpoint *at)

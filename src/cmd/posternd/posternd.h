@@ -39,7 +39,7 @@ struct posternd {
     } listeners[16];
     size_t n_listeners;
     int shared; /* memory of all smtpin: how many sessions each client has */
-    struct timer *watch_files;
+    struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
     int64_t files_changed; /* sum of the times of change of the certificate files */
     int queue_socket, control_socket;
@@ -74,6 +74,8 @@ void children_plan(struct posternd *d);
 void children_start(struct posternd *d);
 /* Tells the service manager what the state is (sd_notify(3)); without one nothing happens. */
 void notify_manager(const char *state);
+/* How often it is to be told WATCHDOG=1, half of the time after which it gives us up; 0: never. */
+int64_t watchdog_ms(void);
 /* Sockets the service manager opened for us (sd_listen_fds(3)): the one bound to this address, or -1. */
 int activated_socket(const struct endpoint *at);
 /* The drop directory of sendmail; 0, or -errno: without it sendmail works while the gateway runs. */
