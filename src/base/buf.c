@@ -120,3 +120,9 @@ void buf_consume(struct buf *b, size_t n)
         }
     }
 }
+
+void buf_cut(struct buf *b, size_t n)
+{
+    must(n <= buf_len(b));
+    b->tail -= n;
+}

@@ -43,3 +43,5 @@ int buf_printf(struct buf *b, const char *fmt, ...) MUST_USE __attribute__((form
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) MUST_USE;
 /* Drops n bytes from the front. */
 void buf_consume(struct buf *b, size_t n);
+/* Drops the last n bytes. */
+void buf_cut(struct buf *b, size_t n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 6 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 7 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 6
+#define STORE_SCHEMA_VERSION 7
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -71,6 +71,13 @@
     " id BLOB PRIMARY KEY, address TEXT NOT NULL, algorithm INTEGER NOT NULL, key BLOB NOT NULL,"  \
     " uses INTEGER NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID;"   \
     "CREATE INDEX passkey_address ON passkey (address);"
+
+/* What version 7 brought: the newest batch of the journal that the tables hold (store/journal.h), and how often it was
+ * written, so that there is something to write and to sync even where the number stays; and what tells this store's journal
+ * from another one's. */
+#define STORE_TABLES_7                                                                             \
+    "CREATE TABLE settled (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, times INTEGER NOT NULL, store INTEGER NOT NULL);" \
+    "INSERT INTO settled VALUES (1, 0, 0, random());"
 
 static const char store_schema[] =
     "CREATE TABLE message ("
@@ -153,19 +160,22 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7;
 
-/* From version 5 to 6. */
-static const char store_upgrade_5[] = STORE_TABLES_6;
+/* From version 6 to 7. */
+static const char store_upgrade_6[] = STORE_TABLES_7;
 
-/* From version 4 to 6. */
-static const char store_upgrade_4[] = STORE_TABLES_5 STORE_TABLES_6;
+/* From version 5 to 7. */
+static const char store_upgrade_5[] = STORE_TABLES_6 STORE_TABLES_7;
 
-/* From version 3 to 6. */
-#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6
+/* From version 4 to 7. */
+static const char store_upgrade_4[] = STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7;
+
+/* From version 3 to 7. */
+#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7
 static const char store_upgrade_3[] = STORE_UPGRADE_3;
 
-/* From version 2 to 6. */
+/* From version 2 to 7. */
 static const char store_upgrade_2[] =
     "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"

@@ -23,7 +23,7 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 64, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64 };
+enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 64, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
 
 static const char spare_prefix[] = ".spare-";
 
@@ -59,16 +59,21 @@ void store_run(struct store *s, enum statement which)
     }
 }
 
-/* Every change goes into the open transaction. False when the batch cannot be opened. */
-static bool open_batch(struct store *s)
+bool store_open_batch(struct store *s)
 {
     if (!s->open_batch) {
         s->open_batch = true;
+        s->direct = false;
         s->batch_failed = s->poisoned;
         s->batch_result = STORE_RETRY;
-        if (!s->poisoned) {
-            store_run(s, Q_BEGIN);
-        }
+    }
+    return !s->batch_failed;
+}
+
+static bool open_direct(struct store *s)
+{
+    if (store_open_batch(s)) {
+        store_go_direct(s);
     }
     return !s->batch_failed;
 }
@@ -76,7 +81,7 @@ static bool open_batch(struct store *s)
 bool store_in_batch(struct store *s)
 {
     s->waiting = STORE_NOW;
-    return open_batch(s);
+    return open_direct(s);
 }
 
 static void add_completion(struct store *s, store_done done, void *arg)
@@ -127,7 +132,7 @@ static int setup(struct store *s)
     sqlite3_finalize(q);
     if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0) ||
         (version == 3 && make_tables(s, store_upgrade_3) < 0) || (version == 4 && make_tables(s, store_upgrade_4) < 0) ||
-        (version == 5 && make_tables(s, store_upgrade_5) < 0)) {
+        (version == 5 && make_tables(s, store_upgrade_5) < 0) || (version == 6 && make_tables(s, store_upgrade_6) < 0)) {
         return -EIO;
     }
     if (version >= 2 && version < STORE_SCHEMA_VERSION) {
@@ -184,6 +189,26 @@ static int recover(struct store *s)
     return 0;
 }
 
+/* What was promised and is not in the tables yet goes there before anything is read. */
+static int open_journal(struct store *s, char *problem, size_t size)
+{
+    sqlite3_stmt *q = s->q[Q_SETTLED];
+    bool known = sqlite3_step(q) == SQLITE_ROW;
+    uint64_t settled = known ? column_int(q, 0) : 0, store = known ? column_int(q, 1) : 0;
+    sqlite3_reset(q);
+    int r = known ? journal_open(s->directory, store, settled, s->sizes.journal_file, &s->journal) : -EIO;
+    if (r == -EBADMSG) {
+        snprintf(problem, size, "the journal in %s belongs to another postern.db, or to one of a later moment. Put back the one that belongs to it;"
+                 " or move journal-0 and journal-1 away, and what is in them alone is lost", s->directory);
+    } else if (r < 0) {
+        snprintf(problem, size, "the journal in %s cannot be used: %s", s->directory, strerror(-r));
+    } else if (store_settled(s) != STORE_OK) {
+        snprintf(problem, size, "the journal in %s cannot be taken over into the tables", s->directory);
+        r = -EIO;
+    }
+    return r;
+}
+
 static int open_parts(struct store *s, char *problem, size_t size)
 {
     char path[4096];
@@ -220,15 +245,22 @@ static int open_parts(struct store *s, char *problem, size_t size)
     if (r < 0) {
         snprintf(problem, size, "%s cannot be used: %s", path, sqlite3_errmsg(s->db));
     }
-    return r;
+    return r < 0 ? r : open_journal(s, problem, size);
 }
 
 int store_open(const char *directory, char *problem, size_t size, struct store **ret)
 {
+    return store_open_with(directory, (struct store_sizes){JOURNAL_FILE_MAX, CHUNK_MESSAGES}, problem, size, ret);
+}
+
+int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size, struct store **ret)
+{
     struct store *s = err_calloc(1, sizeof *s);
+    s->sizes = sizes;
     s->directory = err_strdup(directory);
     s->spool_dir = -1;
     s->doomed = BUF_INIT(4 * 1024 * 1024);
+    s->taking.body = BUF_INIT(2 * 1024 * 1024);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation, for numbers nobody reads */
     int r = open_parts(s, problem, size);
     if (r == 0) {
@@ -264,9 +296,11 @@ void store_close(struct store *s)
     if (!s) {
         return;
     }
-    if (s->q[Q_COMMIT]) {
+    if (s->journal) {
         store_flush(s);
+        store_rest(s);
     }
+    journal_close(s->journal);
     for (int i = 0; i < Q_END; i++) {
         sqlite3_finalize(s->q[i]);
     }
@@ -275,6 +309,10 @@ void store_close(struct store *s)
     drop_spares(s);
     err_close_fd(&s->spool_dir);
     buf_free(&s->doomed);
+    free(s->taking.messages);
+    free(s->taking.rcpts);
+    free(s->later.entries);
+    buf_free(&s->taking.body);
     free(s->completions);
     free(s->directory);
     free(s->spool);
@@ -362,170 +400,7 @@ void store_spool_drop(struct store *s, struct str name)
     }
 }
 
-/* --- intents ---------------------------------------------------------------------------------------- */
-
-static void add_message(struct store *s, const struct store_message *m)
-{
-    sqlite3_stmt *q = s->q[Q_ADD_MESSAGE];
-    bind_int(q, 1, m->id);
-    bind_int(q, 2, m->bounce_of);
-    bind_str(q, 3, m->reverse_path);
-    bind_int(q, 4, (uint64_t)m->arrived_ms);
-    bind_int(q, 5, m->size);
-    bind_int(q, 6, m->is_8bit);
-    bind_int(q, 7, m->is_utf8);
-    bind_str(q, 8, m->client);
-    bind_str(q, 9, m->helo);
-    bind_str(q, 10, m->protocol);
-    bind_str(q, 11, m->tls_version);
-    bind_str(q, 12, m->tls_cipher);
-    bind_int(q, 13, m->tls_bits);
-    sqlite3_bind_blob(q, 14, m->sealed_key.p, (int)m->sealed_key.n, SQLITE_STATIC);
-    bind_str(q, 15, m->spool);
-    bind_int(q, 16, m->reqtls);
-    bind_int(q, 17, m->tls_required_no);
-    bind_int(q, 18, m->report);
-    bind_int(q, 19, m->is_binary);
-    bind_int(q, 20, m->ret);
-    bind_str(q, 21, m->envid);
-    bind_str(q, 22, m->login);
-    bind_str(q, 23, m->certificate);
-    store_run(s, Q_ADD_MESSAGE);
-    if (m->spool.n == 0) {
-        q = s->q[Q_ADD_BODY];
-        bind_int(q, 1, m->id);
-        sqlite3_bind_blob(q, 2, m->body.p ? m->body.p : "", (int)m->body.n, SQLITE_STATIC);
-        store_run(s, Q_ADD_BODY);
-    }
-}
-
-static void add_rcpt(struct store *s, struct store_rcpt *r)
-{
-    sqlite3_stmt *q = s->q[Q_ADD_RCPT];
-    r->rcpt = s->next_rcpt++;
-    bind_int(q, 1, r->rcpt);
-    bind_int(q, 2, r->id);
-    bind_str(q, 3, r->forward_path);
-    bind_str(q, 4, r->next_hop);
-    bind_int(q, 5, r->state);
-    bind_int(q, 6, r->attempts);
-    bind_int(q, 7, (uint64_t)r->next_ms);
-    bind_int(q, 8, (uint64_t)r->last_ms);
-    bind_int(q, 9, r->reason);
-    bind_str(q, 10, r->code);
-    bind_str(q, 11, r->reply);
-    bind_str(q, 12, r->host);
-    bind_int(q, 13, r->bounced);
-    bind_int(q, 14, r->tls_offered);
-    bind_int(q, 15, r->notify);
-    bind_str(q, 16, r->orcpt);
-    bind_str(q, 17, r->protection);
-    store_run(s, Q_ADD_RCPT);
-}
-
-void store_enqueue(struct store *s, const struct store_message *m, struct store_rcpt *rcpts,
-                   size_t n_rcpts, const uint64_t *bounced, size_t n_bounced, store_done done,
-                   void *arg)
-{
-    if (open_batch(s)) {
-        add_message(s, m);
-        for (size_t i = 0; i < n_rcpts; i++) {
-            rcpts[i].id = m->id;
-            add_rcpt(s, &rcpts[i]);
-        }
-        for (size_t i = 0; i < n_bounced; i++) {
-            bind_int(s->q[Q_SET_BOUNCED], 1, bounced[i]);
-            bind_int(s->q[Q_SET_BOUNCED], 2, m->bounce_of);
-            store_run(s, Q_SET_BOUNCED);
-        }
-    }
-    s->commits.messages++;
-    s->in_batch++;
-    store_sync(s, done, arg);
-}
-
-void store_outcome(struct store *s, const struct store_rcpt *r)
-{
-    if (!open_batch(s)) {
-        return;
-    }
-    sqlite3_stmt *q = s->q[Q_SET_RCPT];
-    bind_int(q, 1, r->state);
-    bind_int(q, 2, r->attempts);
-    bind_int(q, 3, (uint64_t)r->next_ms);
-    bind_int(q, 4, (uint64_t)r->last_ms);
-    bind_int(q, 5, r->reason);
-    bind_str(q, 6, r->code);
-    bind_str(q, 7, r->reply);
-    bind_str(q, 8, r->host);
-    bind_int(q, 9, r->bounced);
-    bind_int(q, 10, r->tls_offered);
-    bind_int(q, 11, r->notice);
-    bind_str(q, 12, r->protection);
-    bind_int(q, 13, r->rcpt);
-    store_run(s, Q_SET_RCPT);
-    s->commits.outcomes++;
-    s->in_batch++;
-}
-
-void store_add_attempt(struct store *s, const struct store_attempt *a)
-{
-    if (!open_batch(s)) {
-        return;
-    }
-    sqlite3_stmt *q = s->q[Q_ADD_ATTEMPT];
-    const uint64_t numbers[] = {a->port, a->mx, a->sess, a->action, a->grade,
-                                a->floor, a->reason, a->raised, a->reused};
-    bind_int(q, 1, a->id);
-    bind_str(q, 2, a->rcpts);
-    bind_int(q, 3, (uint64_t)a->at_ms);
-    bind_int(q, 4, a->took_ms);
-    bind_str(q, 5, a->host);
-    bind_str(q, 6, a->address);
-    for (int i = 0; i < 9; i++) {
-        bind_int(q, 7 + i, numbers[i]);
-    }
-    bind_str(q, 16, a->tls_version);
-    bind_str(q, 17, a->tls_cipher);
-    bind_int(q, 18, a->tls_bits);
-    bind_str(q, 19, a->tls_group);
-    bind_str(q, 20, a->tls_signature);
-    bind_str(q, 21, a->peer_key);
-    bind_str(q, 22, a->cert_check);
-    bind_str(q, 23, a->cert_subject);
-    bind_str(q, 24, a->cert_issuer);
-    bind_str(q, 25, a->cert_fingerprint);
-    bind_int(q, 26, (uint64_t)a->cert_not_after);
-    bind_str(q, 27, a->detail);
-    bind_int(q, 28, a->tlsa);
-    bind_int(q, 29, a->sts);
-    bind_str(q, 30, a->dane_check);
-    bind_str(q, 31, a->exception);
-    store_run(s, Q_ADD_ATTEMPT);
-}
-
-void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts)
-{
-    if (open_batch(s)) {
-        sqlite3_stmt *q = s->q[Q_PUT_INSPECTION];
-        bind_int(q, 1, id);
-        bind_int(q, 2, (uint64_t)at_ms);
-        bind_str(q, 3, facts);
-        store_run(s, Q_PUT_INSPECTION);
-    }
-}
-
-void store_decided(struct store *s, const struct store_rcpt *r)
-{
-    if (open_batch(s)) {
-        sqlite3_stmt *q = s->q[Q_DECIDED];
-        bind_str(q, 1, r->next_hop);
-        bind_str(q, 2, r->protection);
-        bind_int(q, 3, r->rcpt);
-        store_run(s, Q_DECIDED);
-        store_outcome(s, r);
-    }
-}
+/* --- changes ------------------------------------------------------------------------------------------ */
 
 int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg)
 {
@@ -549,7 +424,7 @@ int store_secret(struct store *s, const char *name, store_secret_fn fn, void *ar
 
 void store_redirect(struct store *s, const struct store_rcpt *r)
 {
-    if (open_batch(s)) {
+    if (open_direct(s)) {
         sqlite3_stmt *q = s->q[Q_REDIRECT];
         bind_str(q, 1, r->forward_path);
         bind_str(q, 2, r->next_hop);
@@ -561,36 +436,10 @@ void store_redirect(struct store *s, const struct store_rcpt *r)
 
 void store_add_copy(struct store *s, struct store_rcpt *r)
 {
-    if (open_batch(s)) {
-        add_rcpt(s, r);
+    r->rcpt = s->next_rcpt++;
+    if (open_direct(s)) {
+        store_add_rcpt(s, r);
     }
-}
-
-void store_release_body(struct store *s, uint64_t id)
-{
-    if (!open_batch(s)) {
-        return;
-    }
-    sqlite3_stmt *q = s->q[Q_NEEDS_BODY];
-    bind_int(q, 1, id);
-    int code = sqlite3_step(q);
-    sqlite3_reset(q);
-    if (code != SQLITE_DONE) { /* needed; or not known: then nothing of the batch may hold */
-        s->batch_failed |= code != SQLITE_ROW;
-        s->batch_result = code != SQLITE_ROW ? result_of(code) : s->batch_result;
-        return;
-    }
-    q = s->q[Q_GET_SPOOL];
-    bind_int(q, 1, id);
-    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) > 0) {
-        struct str name = column_str(q, 0);
-        (void)!(buf_add(&s->doomed, name) || buf_append(&s->doomed, "", 1)); /* else: swept later */
-    }
-    sqlite3_reset(q);
-    bind_int(s->q[Q_DROP_BODY], 1, id);
-    store_run(s, Q_DROP_BODY);
-    bind_int(s->q[Q_FORGET_BODY], 1, id);
-    store_run(s, Q_FORGET_BODY);
 }
 
 void store_sync_soon(struct store *s, store_done done, void *arg)
@@ -622,6 +471,44 @@ static void remove_doomed(struct store *s, bool committed)
     }
 }
 
+enum store_result store_end_transaction(struct store *s)
+{
+    if (!s->batch_failed) {
+        store_run(s, Q_COMMIT);
+        s->poisoned = s->batch_failed && s->batch_result != STORE_FULL;
+    }
+    if (!s->batch_failed) {
+        store_log_end(s);
+    } else if (!sqlite3_get_autocommit(s->db)) {
+        enum store_result why = s->batch_result;
+        store_run(s, Q_ROLLBACK);
+        s->batch_result = why;
+    }
+    remove_doomed(s, !s->batch_failed);
+    return s->batch_failed ? s->batch_result : STORE_OK;
+}
+
+void store_sync_commits(struct store *s, bool on)
+{
+    if (sqlite3_exec(s->db, on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
+        s->poisoned = true; /* no memory: a commit that is not synced must not be taken for one that is */
+        s->batch_failed = true;
+    }
+}
+
+/* What was gathered, as a batch of the journal. */
+static enum store_result write_batch(struct store *s)
+{
+    int r = s->batch_failed || !store_make_room(s) ? -ECANCELED : journal_gathered(s->journal).entries.n > 0 ? journal_write(s->journal) : 0;
+    if (r < 0 && r != -ECANCELED) {
+        log_error("journal-write-failed", KV("problem", strerror(-r)));
+        s->batch_failed = true;
+        s->batch_result = r == -ENOSPC || r == -EDQUOT ? STORE_FULL : STORE_RETRY;
+        s->poisoned = s->batch_result != STORE_FULL;
+    }
+    return s->batch_failed ? s->batch_result : STORE_OK;
+}
+
 static enum store_result commit(struct store *s)
 {
     if (s->spool_dirty && fsync(s->spool_dir) < 0) {
@@ -629,20 +516,16 @@ static enum store_result commit(struct store *s)
         s->poisoned = true;
     }
     s->spool_dirty = false;
-    if (!s->batch_failed) {
-        store_run(s, Q_COMMIT);
-        if (!s->batch_failed) {
-            store_log_end(s);
-            return STORE_OK;
-        }
-        s->poisoned = s->batch_result != STORE_FULL;
+    enum store_result r = s->direct ? store_end_transaction(s) : write_batch(s);
+    if (r != STORE_OK || s->direct) {
+        journal_drop(s->journal, NULL);
     }
-    if (!sqlite3_get_autocommit(s->db)) {
-        enum store_result why = s->batch_result;
-        store_run(s, Q_ROLLBACK);
-        s->batch_result = why;
+    if (r == STORE_OK && s->direct) {
+        s->unsynced = false;
+        journal_settled(s->journal, journal_newest(s->journal), true);
     }
-    return s->batch_result;
+    store_forget_later(s);
+    return r;
 }
 
 const unsigned store_commit_sizes[7] = {1, 2, 5, 10, 20, 50, 100};
@@ -670,12 +553,19 @@ void store_commit_counts(const struct store *s, struct store_commits *ret)
     *ret = s->commits;
 }
 
+void store_leave_if_poisoned(const struct store *s)
+{
+    if (s->poisoned) {
+        log_error("store-poisoned", KV("what", "a commit failed; ending to read what is on disk"));
+        exit(1);
+    }
+}
+
 void store_flush(struct store *s)
 {
     enum store_result result = s->open_batch ? count_commit(s) : STORE_OK;
     s->open_batch = false;
     s->waiting = STORE_EMPTY;
-    remove_doomed(s, result == STORE_OK);
     struct completion *list = s->completions;
     size_t n = s->n_completions;
     s->completions = NULL;
@@ -684,10 +574,7 @@ void store_flush(struct store *s)
         list[i].done(list[i].arg, result);
     }
     free(list);
-    if (s->poisoned) {
-        log_error("store-poisoned", KV("what", "a commit failed; ending to read what is on disk"));
-        exit(1);
-    }
+    store_leave_if_poisoned(s);
 }
 
 /* --- upkeep ------------------------------------------------------------------------------------------ */
@@ -747,6 +634,9 @@ void store_expire(struct store *s, int64_t before_ms, unsigned max)
     uint64_t *ids = err_calloc(max, sizeof *ids);
     unsigned n = 0;
     sqlite3_stmt *q = s->q[Q_OLD];
+    if (store_settled(s) != STORE_OK) {
+        max = 0; /* another time */
+    }
     bind_int(q, 1, (uint64_t)before_ms);
     bind_int(q, 2, max);
     while (n < max && sqlite3_step(q) == SQLITE_ROW) {

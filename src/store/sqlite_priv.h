@@ -2,6 +2,8 @@
  * sqlite_priv.h: the inside of the embedded store, for sqlite.c (writing) and sqlite_read.c.
  */
 #pragma once
+#include "store/entry.h"
+#include "store/journal.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -107,9 +109,11 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,?,?,?,?,?,?,0,?)")       \
+    X(SETTLED, "SELECT number, store FROM settled")                                                       \
+    X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1 WHERE one=1")                                      \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")                    \
+    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                    \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
                 "reply=?, host=?, bounced=?, offered=?, notice=?, protection=? WHERE rcpt=?")                                         \
     X(PUT_INSPECTION, "INSERT OR REPLACE INTO inspection VALUES (?,?,?)")                            \
@@ -162,12 +166,55 @@ struct completion {
     void *arg;
 };
 
+/* What came within the batches that are being taken over, as it is after what they say so far. */
+struct taken {
+    struct store_message m; /* but its body, which lies in the journal: */
+    struct journal_batch batch;
+    uint64_t body_at, body_n;
+    size_t first, n; /* of its recipients */
+    bool released;   /* nobody needs its body any more */
+};
+
+struct taking {
+    struct taken *messages;
+    struct store_rcpt *rcpts; /* by their numbers */
+    size_t n, cap, n_rcpts, cap_rcpts;
+    uint64_t least_id, greatest_id;
+    struct buf body; /* read back from the journal */
+};
+
+/* Where in the journal something is said of a recipient, or of a body, that may have come before. */
+struct later_entry {
+    uint64_t place, of; /* a recipient's number, or a message's id for a release */
+    bool is_release;
+    bool is_used; /* by the transaction that is open */
+    bool is_done; /* by an earlier one */
+};
+
+struct later {
+    struct later_entry *entries; /* in their order, from first to n */
+    size_t first, n, cap;
+};
+
+struct store_sizes {
+    size_t journal_file; /* octets of each of the two */
+    size_t chunk;        /* messages that are taken over in one transaction; whole batches, so some more */
+};
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *q[Q_END];
     char *directory, *spool;
     int spool_dir; /* for syncing names */
     bool open_batch, batch_failed, poisoned, spool_dirty;
+    bool unsynced; /* something was taken over in a transaction that was not synced, and none was since */
+    bool direct; /* the open batch goes to the tables itself: a transaction is open */
+    struct journal *journal;
+    struct store_sizes sizes;
+    uint64_t old;     /* the newest batch that counts as old */
+    unsigned spooled; /* messages with a spool file that wait in the journal, about */
+    struct taking taking;
+    struct later later;
     enum store_waiting waiting; /* the most that the open batch asks for */
     enum store_result batch_result;
     struct completion *completions;
@@ -214,10 +261,35 @@ static inline uint64_t column_int(sqlite3_stmt *q, int at)
     return (uint64_t)sqlite3_column_int64(q, at);
 }
 
-/* sqlite.c: runs a statement of the batch that returns no row; opens the batch, which is then to be committed in
- * this turn. */
+/* sqlite.c: opens the store with other sizes than usual, for tests of what happens when something is full. */
+int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size, struct store **ret) MUST_USE;
+/* Runs a statement of the transaction that returns no row. */
 void store_run(struct store *s, enum statement which);
+/* Opens the batch, of entries at first; false: it failed already. */
+bool store_open_batch(struct store *s);
+/* Opens the batch for a change of the tables themselves, to be committed in this turn. */
 bool store_in_batch(struct store *s);
+/* Commits, or rolls back where something failed. */
+enum store_result store_end_transaction(struct store *s);
+/* Whether commits from now on are synced. */
+void store_sync_commits(struct store *s, bool on);
+void store_leave_if_poisoned(const struct store *s);
+/* sqlite_rows.c: what an entry does, in the open transaction. */
+void store_apply(struct store *s, const struct entry *e);
+void store_add_rcpt(struct store *s, const struct store_rcpt *r);
+/* released: nobody needs its body any more. */
+void store_add_message(struct store *s, const struct store_message *m, bool released);
+/* The spool file goes once the transaction is committed. */
+void store_doom(struct store *s, struct str spool);
+/* sqlite_settle.c: an entry was given to the journal there; some are not there any more. */
+void store_note_later(struct store *s, const struct entry *e, uint64_t place);
+void store_forget_later(struct store *s);
+/* The open batch goes to the tables from here on, with all that waits and was gathered. */
+void store_go_direct(struct store *s);
+/* The tables are as if there were no journal; before anything of messages and recipients is read from them. */
+enum store_result store_settled(struct store *s) MUST_USE;
+/* The gathered batch can be written to the journal; false: the tables could not be written. */
+bool store_make_room(struct store *s) MUST_USE;
 /* sqlite_log.c: its connection, after the tables were made; 0 or -EIO. */
 int store_log_open(struct store *s, const char *path) MUST_USE;
 void store_log_close(struct store *s);

@@ -44,7 +44,11 @@ enum store_result store_walked(struct store *s, int code)
 
 static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_fn fn, void *arg)
 {
-    int code;
+    int code = SQLITE_DONE;
+    enum store_result settled = store_settled(s);
+    if (settled != STORE_OK) {
+        return settled;
+    }
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_rcpt r;
         read_rcpt(q, &r);
@@ -57,12 +61,13 @@ static enum store_result each_rcpt(struct store *s, sqlite3_stmt *q, store_rcpt_
 void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_NEXT_HOPS];
-    int code;
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+    enum store_result settled = store_settled(s);
+    int code = SQLITE_DONE;
+    while (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         fn(arg, column_str(q, 0), (int64_t)column_int(q, 1));
     }
     sqlite3_reset(q);
-    done(arg, store_walked(s, code));
+    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
 }
 
 void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
@@ -125,6 +130,10 @@ static enum store_result give_message(struct store *s, uint64_t id, bool with_bo
 {
     sqlite3_stmt *q = s->q[Q_GET_MESSAGE];
     struct store_message m;
+    enum store_result settled = store_settled(s);
+    if (settled != STORE_OK) {
+        return settled;
+    }
     bind_int(q, 1, id);
     bind_int(q, 2, with_body);
     int code = sqlite3_step(q);
@@ -182,7 +191,11 @@ static void read_attempt(sqlite3_stmt *q, struct store_attempt *a)
 static enum store_result each_attempt(struct store *s, uint64_t id, store_attempt_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_ATTEMPTS];
-    int code;
+    int code = SQLITE_DONE;
+    enum store_result settled = store_settled(s);
+    if (settled != STORE_OK) {
+        return settled;
+    }
     bind_int(q, 1, id);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_attempt a;
@@ -212,12 +225,13 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
 {
     sqlite3_stmt *q = s->q[state == RCPT_STATE_END ? Q_OPEN_RCPTS : Q_RCPTS_IN_STATE];
     uint64_t last = 0;
-    int code;
+    enum store_result settled = store_settled(s);
+    int code = SQLITE_DONE;
     bind_int(q, 1, max);
     if (state != RCPT_STATE_END) {
         bind_int(q, 2, state);
     }
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         struct store_rcpt r;
         read_rcpt(q, &r);
         if (message && r.id != last) {
@@ -227,13 +241,17 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
         rcpt(arg, &r);
     }
     sqlite3_reset(q);
-    done(arg, store_walked(s, code));
+    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
 }
 
 /* The row of one message, if there is one. */
 static enum store_result give_inspection(struct store *s, uint64_t id, store_inspection_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_GET_INSPECTION];
+    enum store_result settled = store_settled(s);
+    if (settled != STORE_OK) {
+        return settled;
+    }
     bind_int(q, 1, id);
     int code = sqlite3_step(q);
     if (code == SQLITE_ROW) {
@@ -253,10 +271,11 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
                       store_inspection_fn inspection, store_done done, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_SINCE];
-    int code;
+    enum store_result settled = store_settled(s);
+    int code = SQLITE_DONE;
     bind_int(q, 1, (uint64_t)since_ms);
     bind_int(q, 2, max);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+    while (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
         uint64_t id = column_int(q, 0);
         (void)give_message(s, id, false, message, arg);
         (void)give_inspection(s, id, inspection, arg);
@@ -264,14 +283,14 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
         (void)each_rcpt(s, s->q[Q_RCPTS], rcpt, arg);
     }
     sqlite3_reset(q);
-    done(arg, store_walked(s, code));
+    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
 }
 
 void store_count(struct store *s, store_counts_fn fn, void *arg)
 {
     sqlite3_stmt *q = s->q[Q_COUNT];
     struct store_counts counts = {0};
-    if (sqlite3_step(q) == SQLITE_ROW) {
+    if (store_settled(s) == STORE_OK && sqlite3_step(q) == SQLITE_ROW) {
         counts = (struct store_counts){.queued = column_int(q, 0), .held = column_int(q, 1)};
     }
     sqlite3_reset(q);
@@ -281,7 +300,7 @@ void store_count(struct store *s, store_counts_fn fn, void *arg)
 int64_t store_oldest_ms(struct store *s, int64_t now_ms)
 {
     sqlite3_stmt *q = s->q[Q_OLDEST];
-    int64_t age = sqlite3_step(q) == SQLITE_ROW ? now_ms - (int64_t)column_int(q, 0) : 0;
+    int64_t age = store_settled(s) == STORE_OK && sqlite3_step(q) == SQLITE_ROW ? now_ms - (int64_t)column_int(q, 0) : 0;
     sqlite3_reset(q);
     return age;
 }

@@ -101,6 +101,21 @@ static void count_files(struct look *l, const char *spool)
     }
 }
 
+/* What was promised and waits to be taken over; what lies between it and the tables must not be missing. The queue may
+ * settle and write on while this looks. */
+static int check_journal(struct look *l, const char *directory)
+{
+    int r = -EBADMSG;
+    for (unsigned i = 0; i < 5 && r == -EBADMSG; i++) {
+        r = journal_look(directory, number(l->db, "SELECT store FROM settled"), number(l->db, "SELECT number FROM settled"), &l->health->waiting);
+    }
+    if (r == -EBADMSG) {
+        found(l, true, "the journal belongs to another database, or to one of a later moment");
+        r = 0;
+    }
+    return r;
+}
+
 static int check_spool(struct look *l, const char *spool)
 {
     sqlite3_stmt *q = NULL;
@@ -146,6 +161,7 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
     r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
                          NULL, false);
     r = r < 0 ? r : check_spool(&l, spool);
+    r = r < 0 ? r : check_journal(&l, directory);
     if (r < 0) {
         return fail(problem, size, r, directory, sqlite3_errmsg(db));
     }
@@ -171,6 +187,43 @@ static int copy_octets(int from, int to)
         }
     }
     return n < 0 ? -errno : fsync(to) < 0 ? -errno : 0;
+}
+
+/* Never links: they are written over. */
+static int copy_journal(const char *from, const char *to)
+{
+    char name[16], a[PATH], b[PATH];
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        journal_name(i, name);
+        snprintf(a, sizeof a, "%s/%s", from, name);
+        snprintf(b, sizeof b, "%s/%s", to, name);
+        CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (in < 0 && errno == ENOENT) {
+            continue;
+        }
+        CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int r = in < 0 || out < 0 ? -errno : copy_octets(in, out);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* The journal went on while it was copied: where it does not meet the copied tables any more, they stand alone. */
+static int fit_journal(sqlite3 *copy, const char *to)
+{
+    uint64_t waiting;
+    char name[16], path[PATH];
+    int r = journal_look(to, number(copy, "SELECT store FROM settled"), number(copy, "SELECT number FROM settled"), &waiting);
+    for (unsigned i = 0; i < JOURNAL_FILES && r == -EBADMSG; i++) {
+        journal_name(i, name);
+        snprintf(path, sizeof path, "%s/%s", to, name);
+        if (unlink(path) < 0 && errno != ENOENT) {
+            return -errno;
+        }
+    }
+    return r == -EBADMSG ? 0 : r;
 }
 
 /* A link where that can be, else a copy. -EEXIST counts as done. */
@@ -256,13 +309,15 @@ int store_backup(const char *directory, const char *to, store_progress_fn progre
     if (mkdir(to, 0700) < 0 || mkdir(spool_to, 0700) < 0) {
         return fail(problem, size, -errno, to, strerror(errno));
     }
-    r = copy_spool(spool, spool_to);
+    r = copy_journal(directory, to); /* first: what the tables took over since then is passed over */
+    r = r < 0 ? r : copy_spool(spool, spool_to);
     /* one read transaction: the copy is the database of one moment, however long it takes */
     if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) != SQLITE_OK ||
                    sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)) {
         return fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
     }
     r = r < 0 ? r : copy_database(from, copy, progress, arg);
+    r = r < 0 ? r : fit_journal(copy, to);
     r = r < 0 ? r : complete_spool(copy, spool, spool_to, ret_gone);
     return r < 0 ? fail(problem, size, r, to, copy && r == -EIO ? sqlite3_errmsg(copy) : strerror(-r)) : 0;
 }

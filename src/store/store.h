@@ -3,7 +3,7 @@
  *
  * Changes are gathered and made durable together (group commit): an intent returns at once, and
  * store_flush(), called at the end of a turn of the loop when it is time, commits all intents so far
- * in one transaction and then runs their completions. A 250 is sent, a recipient counts as done,
+ * as a whole and then runs their completions. A 250 is sent, a recipient counts as done,
  * only from a completion with STORE_OK. After a failed commit nothing of the batch happened.
  *
  * Sizes: bodies up to STORE_INLINE_MAX octets live in the row, larger ones in a file that was
@@ -152,6 +152,17 @@ void store_flush(struct store *s);
 bool store_log_is_long(const struct store *s);
 void store_write_back(struct store *s);
 void store_written_back(struct store *s);
+
+/* Batches of messages and outcomes are synced in a journal and taken over into the tables later, as most messages have
+ * ended by then. Everything here sees them as if they were there; what looks at the files from outside wants it done in
+ * time. store_settle() does some two milliseconds' work of it, nothing while a batch is open. */
+enum store_settling {
+    STORE_SETTLE_EXCESS, /* what is more than may wait; true: something waits, much or little */
+    STORE_SETTLE_OLD,    /* what waited when this last said false; true: more of that is left */
+};
+bool store_settle(struct store *s, enum store_settling what);
+/* Nothing has come for a while: everything is in the tables for good, and the journal is cut off. */
+void store_rest(struct store *s);
 
 /* Reading. The row functions run once per row, then `done` (never NULL) exactly once, before or
  * after the call returns: callers must not care which. Views live until the function returns. */

@@ -12,13 +12,14 @@ typedef void (*store_progress_fn)(void *arg, uint64_t done, uint64_t all);
 
 struct store_health {
     uint64_t messages, queued, held, spool_files, findings, fatal;
+    uint64_t waiting; /* batches in the journal that the tables do not have yet */
 };
 
 /* Reads everything: the database's own checks, rows that point nowhere, bodies and spool files that are
  * missing or nobody's. 0, or -errno with a sentence: it could not be looked at. */
 int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size) MUST_USE;
 /* Copies it to a directory that does not exist yet, while the gateway goes on: the database as of one
- * moment, and the spool files it names. *ret_gone: files that were delivered and removed meanwhile (their
+ * moment with its journal, and the spool files it names. *ret_gone: files that were delivered and removed meanwhile (their
  * messages would be held after a restore). 0, or -errno with a sentence. */
 int store_backup(const char *directory, const char *to, store_progress_fn progress, void *arg, uint64_t *ret_gone, char *problem,
                  size_t size) MUST_USE;

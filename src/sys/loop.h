@@ -4,7 +4,7 @@
  * The only place that knows libuv (with sys/loop.c). One loop per process, in one thread; what would block it
  * (a sync of the disk) can be given to another one. End-of-turn
  * work runs after all events of a turn were handled and before the process sleeps: group commit
- * (TURN_COMMIT) first, then writing out what the turn produced (TURN_FLUSH).
+ * (TURN_COMMIT) first, then writing out what the turn produced (TURN_FLUSH), then what nobody waits for (TURN_LATER).
  */
 #pragma once
 #include "base/err.h"
@@ -13,7 +13,7 @@ struct loop;
 struct timer;
 struct watch;
 
-enum turn_phase { TURN_COMMIT, TURN_FLUSH, TURN_PHASES };
+enum turn_phase { TURN_COMMIT, TURN_FLUSH, TURN_LATER, TURN_PHASES };
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 
 typedef void (*loop_fn)(void *arg);

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * driver.c: a small life of a store, for tests/crash/power.py: messages of both kinds come, some are
- * delivered, some fail and are told of, and the log of commits is written back by a thread. What was promised is said
- * through fault_note().
+ * delivered, some fail and are told of, the journal is taken over into the tables at times and its files are full at times,
+ * and the log of commits is written back by a thread. What was promised is said through fault_note().
  *
  *   driver live DIRECTORY TURNS     works until the store can no longer be trusted
  *   driver look DIRECTORY           opens what is there and prints every message that can be read whole
  */
 #include "base/log.h"
-#include "store/store.h"
+#include "store/sqlite_priv.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PER_TURN = 3, LARGE = 100000 };
+enum { PER_TURN = 3, LARGE = 100000, JOURNAL = 40000, CHUNK = 4, MESSAGES = 10000 };
+
+static uint64_t rcpt_given[MESSAGES], rcpt_of[MESSAGES]; /* the second: its message was kept */
 
 void fault_note(const char *text) __attribute__((weak));
 
@@ -30,7 +32,9 @@ static void promise(const char *what, uint64_t id)
 static void on_kept(void *arg, enum store_result r)
 {
     if (r == STORE_OK) {
-        promise("kept", (uint64_t)(uintptr_t)arg);
+        uint64_t id = (uint64_t)(uintptr_t)arg;
+        rcpt_of[id % MESSAGES] = rcpt_given[id % MESSAGES];
+        promise("kept", id);
     }
 }
 
@@ -78,6 +82,7 @@ static void come(struct store *s, uint64_t id)
                                     .spool = str_c(name), .body = large ? STR("") : str_from(body, sizeof body)};
     struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .next_ms = 1};
     store_enqueue(s, &m, &r, 1, NULL, 0, on_kept, (void *)(uintptr_t)id);
+    rcpt_given[id % MESSAGES] = r.rcpt;
 }
 
 static uint64_t rcpt_found;
@@ -100,15 +105,29 @@ static void end_quietly(void *arg, enum store_result r)
     (void)r;
 }
 
-static void deliver(struct store *s, uint64_t id)
+/* Of one whose number was read from the tables, or of one that is remembered. */
+static void deliver(struct store *s, uint64_t id, bool reads)
 {
-    rcpt_found = 0;
-    store_report(s, id, see_nothing, see_rcpt, NULL, end_quietly, NULL);
+    rcpt_found = rcpt_of[id % MESSAGES];
+    if (reads) {
+        rcpt_found = 0;
+        store_report(s, id, see_nothing, see_rcpt, NULL, end_quietly, NULL);
+    }
     if (rcpt_found) {
         const struct store_rcpt r = {.rcpt = rcpt_found, .id = id, .state = RCPT_DELIVERED, .attempts = 1, .bounced = true};
         store_outcome(s, &r);
         store_release_body(s, id);
         store_sync(s, on_delivered, (void *)(uintptr_t)id);
+    }
+}
+
+/* Refused for good, told of in a later batch, and not needed any more then: nothing is promised of it. */
+static void bounce(struct store *s, uint64_t id, bool told)
+{
+    const struct store_rcpt r = {.rcpt = rcpt_of[id % MESSAGES], .id = id, .state = RCPT_FAILED, .attempts = 1, .bounced = told};
+    if (r.rcpt) {
+        store_outcome(s, &r);
+        store_release_body(s, id);
     }
 }
 
@@ -124,19 +143,28 @@ static int live(const char *dir, uint64_t turns)
     bool writing = false;
     char problem[300];
     struct store *s = NULL;
-    if (store_open(dir, problem, sizeof problem, &s) < 0) {
+    if (store_open_with(dir, (struct store_sizes){JOURNAL, CHUNK}, problem, sizeof problem, &s) < 0) {
         fprintf(stderr, "%s\n", problem);
         return 3;
     }
     for (uint64_t turn = 0; turn < turns; turn++) {
+        uint64_t first = turn * PER_TURN + 1;
         for (uint64_t i = 0; i < PER_TURN; i++) {
-            come(s, turn * PER_TURN + i + 1);
+            come(s, first + i);
         }
         if (turn > 2) {
-            deliver(s, (turn - 2) * PER_TURN);
-            deliver(s, (turn - 2) * PER_TURN + 1);
+            deliver(s, first - 3 * PER_TURN, turn % 5 == 4);
+            deliver(s, first - 2 * PER_TURN + 1, false);
+            if (turn % 4 == 0) {
+                bounce(s, first - 3 * PER_TURN + 2, false);
+                bounce(s, first - 2 * PER_TURN + 2, true);
+            }
         }
         store_flush(s); /* ends the process when a commit failed */
+        (void)store_settle(s, turn % 3 == 0 ? STORE_SETTLE_OLD : STORE_SETTLE_EXCESS);
+        if (turn % 11 == 10) {
+            store_rest(s);
+        }
         if (writing) { /* the log of commits begins anew with the next one */
             pthread_join(writer, NULL);
             store_written_back(s);

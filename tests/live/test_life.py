@@ -218,7 +218,7 @@ def test_stop_is_orderly(gateway):
     assert gateway.state(message_id)['state'] == 'waiting'
 
 
-@pytest.mark.parametrize('version', [5, 4, 3])
+@pytest.mark.parametrize('version', [6, 5, 4, 3])
 def test_an_earlier_store_is_upgraded(gateway, version):
     """What waited in it is delivered by the new version."""
     lab = gateway.lab
@@ -226,8 +226,10 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     gateway.wait_reason(waiting, 'connect')
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
-    store.execute('DROP TABLE passkey')
-    for name in () if version == 5 else ('envelope', 'envelope_token', 'envelope_event', 'view', 'pass', 'person', 'thread', 'draft'):
+    store.execute('DROP TABLE settled')
+    if version < 6:
+        store.execute('DROP TABLE passkey')
+    for name in () if version >= 5 else ('envelope', 'envelope_token', 'envelope_event', 'view', 'pass', 'person', 'thread', 'draft'):
         store.execute(f'DROP TABLE {name}')
     if version == 3:
         for name in ('inspection', 'secret', 'directory_group'):
@@ -239,7 +241,7 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     store.commit()
     store.close()
     lab.start_gateway()
-    assert f'event=store-upgraded from={version} to=6' in lab.log()
+    assert f'event=store-upgraded from={version} to=7' in lab.log()
     assert gateway.state(waiting)['state'] == 'waiting'
     gateway.wait_state(gateway.send('after@good.test'), 'delivered')
     assert lab.postern('store', 'check').returncode == 0

@@ -586,3 +586,15 @@ def test_replay_shows_what_would_change(gateway, tmp_path):
     assert (found[cards['id']]['was'], found[cards['id']]['would-be']) == ('none', 'escalated')
     assert (found[plain['id']]['was'], found[plain['id']]['would-be']) == ('none', 'secure')
     assert gateway.state(cards['id'])['state'] == 'delivered', 'nothing was done'
+
+
+def test_the_sender_is_asked_about_what_nobody_read(gateway):
+    """Decided as it comes, as no rule needs to know what is in it."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    lab.start_gateway(lab.config(extra='flags { in none; }\nrule "asks" { direction outbound; to @good.test; action ask; }\n', first_retry='1s', queue='notice-after 1s;'))
+    found = sent(gateway, 'x@good.test', sender='asked5@inside.test', text='chosen-five')
+    assert found[0] == 250
+    assert 'p' in choices(gateway, 'asked5@inside.test')
+    lab.stop_gateway()
+    lab.start_gateway(lab.config(extra=RULES, first_retry='1s', top='administrator admin@inside.test;\n', queue='notice-after 1s;'))

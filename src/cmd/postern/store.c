@@ -49,12 +49,14 @@ static int check(const struct options *o, const struct conf *c)
         report_put_int(out, "queued", (int64_t)h.queued);
         report_put_int(out, "held", (int64_t)h.held);
         report_put_int(out, "files", (int64_t)h.spool_files);
+        report_put_int(out, "journal", (int64_t)h.waiting);
         report_put(out, "findings", f.list);
         print_json(out);
     } else {
-        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
+        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files; %llu batches of the last moments in the journal.\n", c->store_path,
                h.fatal ? "something is WRONG" : h.findings ? "whole, but untidy (mended at the next start)" : "whole",
-               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files);
+               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files,
+               (unsigned long long)h.waiting);
     }
     return h.fatal ? EXIT_NO : EXIT_OK;
 }

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GATHER_MS = 2, LINGER_MS = 1 };
+enum { GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 60 * 1000 };
 
 static void on_linger(void *arg)
 {
@@ -67,6 +67,37 @@ static void commit(struct queue *q)
     q->gathered = 0;
     q->gathering_mono_ms = 0;
     store_flush(q->store);
+}
+
+/* Nothing has come for a while. */
+static void on_rest(void *arg)
+{
+    struct queue *q = arg;
+    store_rest(q->store);
+}
+
+/* What is promised is in the tables before long, load or not. */
+static void on_settle(void *arg)
+{
+    struct queue *q = arg;
+    bool more = store_settle(q->store, STORE_SETTLE_OLD);
+    q->settling = more || store_settle(q->store, STORE_SETTLE_EXCESS);
+    if (q->settling) {
+        timer_start(q->settle, more ? SETTLE_ON_MS : SETTLE_MS);
+    } else {
+        timer_start(q->rest, REST_MS);
+    }
+}
+
+/* The answers have left. */
+static void on_turn_settle(void *arg)
+{
+    struct queue *q = arg;
+    if (store_settle(q->store, STORE_SETTLE_EXCESS) && !q->settling) {
+        q->settling = true;
+        timer_stop(q->rest);
+        timer_start(q->settle, SETTLE_MS);
+    }
     if (!q->writing_back && store_log_is_long(q->store)) {
         q->writing_back = true;
         loop_work(child_loop(q->child), write_back, on_written_back, q);
@@ -236,7 +267,10 @@ static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
     q->linger = timer_new(child_loop(c), on_linger, q);
+    q->settle = timer_new(child_loop(c), on_settle, q);
+    q->rest = timer_new(child_loop(c), on_rest, q);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
+    loop_on_turn_end(child_loop(c), TURN_LATER, on_turn_settle, q);
     domains_load(q);
     exceptions_load(q);
     accounts_load(q);

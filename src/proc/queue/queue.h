@@ -176,6 +176,8 @@ struct queue {
     struct timer *tick;
     struct timer *linger;      /* wakes us to commit what nobody waits for */
     size_t gathered;           /* completions of the open batch when last looked at */
+    struct timer *settle, *rest; /* take over what waits in the journal; nothing has come for a while */
+    bool settling;
     bool writing_back; /* the log of commits, in a thread */
     int64_t gathering_mono_ms; /* since when it is open; 0: none is */
     int64_t tick_at_ms; /* monotonic: when it will come */

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * journal.c: the two files of the journal and the batches in them. Called by the rest of this folder.
+ *
+ * A batch in a file begins at a multiple of PAGE, so that writing one never touches a page of another: a header, its
+ * entries, its bodies, and octets of nought to the end of the page. Numbers have their lowest octet first.
+ */
+#include "store/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+/* A header: where each number is, and how many octets the header has. The checksum is of the entries, seeded with that
+ * of the bodies, which is seeded with the number. */
+enum { MAGIC = 0x314a4f50, AT_MAGIC = 0, AT_FILE = 4, AT_ENTRIES = 8, AT_BODIES = 12, AT_NUMBER = 16, AT_CHECK = 24, AT_PLACE = 32, AT_STORE = 40, HEADER = 48 };
+enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */ };
+
+struct journal {
+    int fd[JOURNAL_FILES];
+    uint64_t last[JOURNAL_FILES]; /* the newest batch in each file, 0: none that counts */
+    unsigned file;                /* the one that is written */
+    size_t end, file_max;         /* octets written to it in this round; at most */
+    uint64_t store, newest, settled_for_good;
+    struct buf kept;   /* headers and entries of those that wait, then of the one that is being gathered */
+    size_t waiting;    /* octets of the first in `kept` */
+    size_t in_files;   /* octets of the first in the files */
+    uint64_t begin;    /* place of the first octet in `kept` */
+    struct buf bodies; /* of the one that is being gathered */
+};
+
+/* --- octets ---------------------------------------------------------------------------------------- */
+
+static void put_number(char *p, uint64_t value, unsigned octets)
+{
+    for (unsigned i = 0; i < octets; i++) {
+        p[i] = (char)(value >> (8 * i));
+    }
+}
+
+static uint64_t get_number(const char *p, unsigned octets)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < octets; i++) {
+        value |= (uint64_t)(unsigned char)p[i] << (8 * i);
+    }
+    return value;
+}
+
+static size_t whole_pages(size_t n)
+{
+    return (n + PAGE - 1) / PAGE * PAGE;
+}
+
+static uint64_t checksum(uint64_t number, struct str entries, struct str bodies)
+{
+    return XXH3_64bits_withSeed(entries.p, entries.n, XXH3_64bits_withSeed(bodies.p, bodies.n, number));
+}
+
+static void put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store)
+{
+    put_number(p + AT_MAGIC, MAGIC, 4);
+    put_number(p + AT_FILE, b->file, 4);
+    put_number(p + AT_ENTRIES, b->entries.n, 4);
+    put_number(p + AT_BODIES, b->bodies.n, 4);
+    put_number(p + AT_NUMBER, b->number, 8);
+    put_number(p + AT_CHECK, checksum(b->number, b->entries, b->bodies), 8);
+    put_number(p + AT_PLACE, place, 8);
+    put_number(p + AT_STORE, store, 8);
+}
+
+/* Octets in the file of the batch whose header this is. */
+static size_t size_in_file(const char *header)
+{
+    return whole_pages(HEADER + get_number(header + AT_ENTRIES, 4) + get_number(header + AT_BODIES, 4));
+}
+
+/* --- reading what is there ------------------------------------------------------------------------------ */
+
+/* What a file holds: the batches of its last round. */
+struct round {
+    char *octets;
+    size_t n; /* of whole batches that follow one another */
+    uint64_t first, last;
+};
+
+static void free_rounds(struct round (*rounds)[JOURNAL_FILES])
+{
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        free((*rounds)[i].octets);
+    }
+}
+
+static int read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
+{
+    *ret = 0;
+    while (*ret < n) {
+        ssize_t got = pread(fd, p + *ret, n - *ret, at + (off_t)*ret);
+        if (got == 0) {
+            return 0;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -errno;
+        }
+        *ret += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+/* Whether a batch that nothing happened to lies there. */
+static bool is_whole(const struct round *r, unsigned file, size_t at, size_t size)
+{
+    const char *p = r->octets + at;
+    if (size - at < HEADER || get_number(p + AT_MAGIC, 4) != MAGIC || get_number(p + AT_FILE, 4) != file || get_number(p + AT_PLACE, 8) != at) {
+        return false;
+    }
+    uint64_t entries = get_number(p + AT_ENTRIES, 4), bodies = get_number(p + AT_BODIES, 4), number = get_number(p + AT_NUMBER, 8);
+    return entries > 0 && number > 0 && entries + bodies <= size - at - HEADER &&
+           get_number(p + AT_CHECK, 8) == checksum(number, str_from(p + HEADER, entries), str_from(p + HEADER + entries, bodies));
+}
+
+static int read_round(int fd, unsigned file, uint64_t store, struct round *r)
+{
+    struct stat st;
+    size_t size = 0;
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    r->octets = err_calloc(1, (size_t)(st.st_size < JOURNAL_FILE_MAX ? st.st_size : JOURNAL_FILE_MAX) + 1);
+    int error = read_some(fd, r->octets, (size_t)(st.st_size < JOURNAL_FILE_MAX ? st.st_size : JOURNAL_FILE_MAX), 0, &size);
+    while (error == 0 && r->n < size && is_whole(r, file, r->n, size)) {
+        uint64_t number = get_number(r->octets + r->n + AT_NUMBER, 8);
+        if (r->last != 0 && number != r->last + 1) {
+            break; /* of an older round */
+        }
+        if (get_number(r->octets + r->n + AT_STORE, 8) != store) {
+            return -EBADMSG;
+        }
+        r->first = r->first ? r->first : number;
+        r->last = number;
+        r->n += size_in_file(r->octets + r->n);
+    }
+    return error;
+}
+
+/* The heads and entries of the batches after `settled` in both, the older file first. */
+static int after(struct round rounds[JOURNAL_FILES], uint64_t settled, struct buf *ret, size_t *ret_in_files, uint64_t *ret_last)
+{
+    unsigned older = rounds[0].first <= rounds[1].first ? 0 : 1;
+    *ret_last = settled;
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        const struct round *r = &rounds[(older + i) % JOURNAL_FILES];
+        for (size_t at = 0; at < r->n; at += size_in_file(r->octets + at)) {
+            const char *p = r->octets + at;
+            uint64_t number = get_number(p + AT_NUMBER, 8);
+            if (number > *ret_last + 1) {
+                return -EBADMSG;
+            }
+            if (number == *ret_last + 1) {
+                int error = buf_append(ret, p, HEADER + get_number(p + AT_ENTRIES, 4));
+                if (error < 0) {
+                    return error;
+                }
+                *ret_last = number;
+                *ret_in_files += size_in_file(p);
+            }
+        }
+    }
+    return 0;
+}
+
+void journal_name(unsigned file, char dst[16])
+{
+    snprintf(dst, 16, "journal-%u", file);
+}
+
+/* --- opening --------------------------------------------------------------------------------------- */
+
+static int open_files(struct journal *j, const char *directory)
+{
+    char name[16];
+    CLEANUP(err_close_fd) int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return -errno;
+    }
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        journal_name(i, name);
+        j->fd[i] = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (j->fd[i] < 0) {
+            return -errno;
+        }
+    }
+    return fsync(dir) < 0 ? -errno : 0; /* their names survive as well */
+}
+
+static int load(struct journal *j, uint64_t settled)
+{
+    CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        int r = read_round(j->fd[i], i, j->store, &rounds[i]);
+        if (r < 0) {
+            return r;
+        }
+        j->last[i] = rounds[i].last;
+    }
+    /* how far the last round went is not known where its end was torn: the other file is next */
+    j->file = rounds[0].last <= rounds[1].last ? 1 : 0;
+    j->end = j->file_max;
+    int r = after(rounds, settled, &j->kept, &j->in_files, &j->newest);
+    j->waiting = buf_len(&j->kept);
+    return r;
+}
+
+int journal_open(const char *directory, uint64_t store, uint64_t settled, size_t file_max, struct journal **ret)
+{
+    struct journal *j = err_calloc(1, sizeof *j);
+    j->kept = BUF_INIT(KEPT_MAX);
+    j->bodies = BUF_INIT(JOURNAL_BODIES_MAX + 1024 * 1024);
+    j->store = store;
+    j->file_max = file_max;
+    j->settled_for_good = settled;
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        j->fd[i] = -1;
+    }
+    int r = open_files(j, directory);
+    r = r < 0 ? r : load(j, settled);
+    if (r < 0) {
+        journal_close(j);
+        return r;
+    }
+    *ret = j;
+    return 0;
+}
+
+void journal_close(struct journal *j)
+{
+    if (!j) {
+        return;
+    }
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        err_close_fd(&j->fd[i]);
+    }
+    buf_free(&j->kept);
+    buf_free(&j->bodies);
+    free(j);
+}
+
+int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting)
+{
+    CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
+    CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
+    char path[4096], name[16];
+    uint64_t last = settled;
+    size_t in_files = 0;
+    int r = 0;
+    for (unsigned i = 0; i < JOURNAL_FILES && r == 0; i++) {
+        journal_name(i, name);
+        int n = snprintf(path, sizeof path, "%s/%s", directory, name);
+        CLEANUP(err_close_fd) int fd = n < 0 || (size_t)n >= sizeof path ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        r = fd >= 0 ? read_round(fd, i, store, &rounds[i]) : errno == ENOENT ? 0 : -errno;
+    }
+    r = r < 0 ? r : after(rounds, settled, &kept, &in_files, &last);
+    *ret_waiting = last - settled;
+    return r;
+}
+
+/* --- gathering and writing ---------------------------------------------------------------------------- */
+
+static size_t gathered(const struct journal *j)
+{
+    return buf_len(&j->kept) - j->waiting; /* header included */
+}
+
+int journal_room(struct journal *j, struct buf **ret_entries, struct buf **ret_bodies)
+{
+    static const char header[HEADER];
+    size_t n = gathered(j);
+    if (n >= JOURNAL_ENTRIES_MAX || buf_len(&j->bodies) >= JOURNAL_BODIES_MAX) {
+        return -ENOSPC;
+    }
+    *ret_entries = &j->kept;
+    *ret_bodies = &j->bodies;
+    return n > 0 ? 0 : buf_append(&j->kept, header, sizeof header);
+}
+
+struct journal_batch journal_gathered(const struct journal *j)
+{
+    struct str all = buf_str(&j->kept);
+    return (struct journal_batch){.entries = gathered(j) > HEADER ? str_slice(all, j->waiting + HEADER, all.n) : STR(""), .bodies = buf_str(&j->bodies)};
+}
+
+void journal_drop(struct journal *j, const struct journal_batch *before)
+{
+    struct journal_batch now = journal_gathered(j);
+    if (before && before->entries.n > 0) {
+        buf_cut(&j->kept, now.entries.n - before->entries.n);
+        buf_cut(&j->bodies, now.bodies.n - before->bodies.n);
+    } else {
+        buf_cut(&j->kept, gathered(j));
+        buf_reset(&j->bodies);
+    }
+}
+
+static unsigned other(const struct journal *j)
+{
+    return (j->file + 1) % JOURNAL_FILES;
+}
+
+static bool fits(const struct journal *j)
+{
+    return j->end + whole_pages(gathered(j) + buf_len(&j->bodies)) <= j->file_max;
+}
+
+bool journal_has_room(const struct journal *j)
+{
+    return fits(j) || j->last[other(j)] <= j->settled_for_good;
+}
+
+static int write_part(int fd, struct str octets, size_t *at)
+{
+    while (octets.n > 0) {
+        ssize_t n = pwrite(fd, octets.p, octets.n, (off_t)*at);
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        octets = str_slice(octets, n > 0 ? (size_t)n : 0, octets.n);
+        *at += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int write_gathered(const struct journal *j)
+{
+    static const char nothing[PAGE];
+    struct str all = buf_str(&j->kept), bodies = buf_str(&j->bodies);
+    size_t at = j->end, n = gathered(j) + bodies.n;
+    int fd = j->fd[j->file], r = write_part(fd, str_slice(all, j->waiting, all.n), &at);
+    r = r < 0 ? r : write_part(fd, bodies, &at);
+    r = r < 0 ? r : write_part(fd, str_from(nothing, whole_pages(n) - n), &at);
+    return r < 0 ? r : fdatasync(fd) < 0 ? -EIO : 0; /* whatever it said: not known what is on the disk */
+}
+
+int journal_write(struct journal *j)
+{
+    if (!fits(j)) {
+        must(journal_has_room(j));
+        j->file = other(j);
+        j->end = 0;
+    }
+    struct journal_batch b = journal_gathered(j);
+    char *header = j->kept.p + j->kept.head + j->waiting;
+    b.number = j->newest + 1;
+    b.file = j->file;
+    put_header(header, &b, j->end, j->store);
+    int r = write_gathered(j);
+    if (r == 0) {
+        j->end += size_in_file(header);
+        j->in_files += size_in_file(header);
+        j->waiting = buf_len(&j->kept);
+        j->last[j->file] = ++j->newest;
+        buf_reset(&j->bodies);
+    }
+    return r;
+}
+
+/* --- settling -------------------------------------------------------------------------------------- */
+
+uint64_t journal_begin(const struct journal *j)
+{
+    return j->begin;
+}
+
+uint64_t journal_waiting_end(const struct journal *j)
+{
+    return j->begin + j->waiting;
+}
+
+uint64_t journal_end(const struct journal *j)
+{
+    return j->begin + buf_len(&j->kept);
+}
+
+struct str journal_at(const struct journal *j, uint64_t place)
+{
+    struct str all = buf_str(&j->kept);
+    return str_slice(all, place - j->begin, all.n);
+}
+
+size_t journal_waiting(const struct journal *j)
+{
+    return j->in_files;
+}
+
+size_t journal_kept(const struct journal *j)
+{
+    return j->waiting;
+}
+
+uint64_t journal_newest(const struct journal *j)
+{
+    return j->newest;
+}
+
+bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch *ret)
+{
+    if (*cursor >= j->waiting) {
+        return false;
+    }
+    const char *header = buf_str(&j->kept).p + *cursor;
+    size_t n = get_number(header + AT_ENTRIES, 4);
+    *ret = (struct journal_batch){.number = get_number(header + AT_NUMBER, 8),
+                                  .entries = str_from(header + HEADER, n),
+                                  .file = (unsigned)get_number(header + AT_FILE, 4),
+                                  .bodies_at = get_number(header + AT_PLACE, 8) + HEADER + n};
+    *cursor += HEADER + n;
+    return true;
+}
+
+int journal_body(const struct journal *j, const struct journal_batch *b, uint64_t at, size_t n, struct buf *dst, struct str *ret)
+{
+    size_t got = 0;
+    char *p;
+    if (b->number == 0) {
+        *ret = str_slice(b->bodies, at, at + n);
+        return ret->n == n ? 0 : -EBADMSG;
+    }
+    buf_reset(dst);
+    int r = buf_reserve(dst, n + 1, &p);
+    r = r < 0 ? r : read_some(j->fd[b->file], p, n, (off_t)(b->bodies_at + at), &got);
+    *ret = str_from(p, got);
+    return r < 0 ? r : got == n ? 0 : -EBADMSG;
+}
+
+void journal_settled(struct journal *j, uint64_t number, bool for_good)
+{
+    struct journal_batch b;
+    size_t cursor = 0, done = 0;
+    while (journal_next(j, &cursor, &b) && b.number <= number) {
+        j->in_files -= size_in_file(buf_str(&j->kept).p + done);
+        done = cursor;
+    }
+    buf_consume(&j->kept, done);
+    j->begin += done;
+    j->waiting -= done;
+    j->settled_for_good = for_good ? number : j->settled_for_good;
+}
+
+void journal_clear(struct journal *j)
+{
+    for (unsigned i = 0; i < JOURNAL_FILES && j->waiting == 0 && j->settled_for_good == j->newest; i++) {
+        if (j->last[i] > 0 && ftruncate(j->fd[i], 0) == 0) { /* else: it is written over at some time */
+            j->last[i] = 0;
+            j->end = i == j->file ? 0 : j->end;
+        }
+    }
+}

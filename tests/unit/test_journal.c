@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_journal.c: the journal (store/journal.h, entry.h) and what the store makes of it: whatever comes, is taken over late or
+ * early, or is found after a crash, the tables say the same as if every change had gone to them at once.
+ */
+#include "check.h"
+#include "store/sqlite_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SMALL_FILE = 40960, SMALL_CHUNK = 3, STORE = 77 };
+
+static char dir[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/postern-journal-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void shell(const char *format, const char *a, const char *b)
+{
+    char command[256];
+    snprintf(command, sizeof command, format, a, b);
+    assert_int_equal(system(command), 0);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    shell("rm -rf %s%s", dir, "");
+    return 0;
+}
+
+/* --- entries --------------------------------------------------------------------------------------- */
+
+static const struct entry samples[] = {
+    {.kind = ENTRY_MESSAGE, .body_at = 70000, .body_n = 3,
+     .message = {.id = UINT64_MAX, .reverse_path = STR("a@b.test"), .arrived_ms = -1, .size = 1, .is_utf8 = true, .is_binary = true, .ret = 2, .envid = STR("e"),
+                 .login = STR("l"), .certificate = STR("c"), .client = STR("192.0.2.1"), .helo = STR("h"), .protocol = STR("ESMTPS"), .tls_version = STR("TLSv1.3"),
+                 .tls_cipher = STR("x"), .tls_bits = 65535, .sealed_key = STR("\0key"), .spool = STR("f-1"), .report = true, .reqtls = true}},
+    {.kind = ENTRY_RCPT, .rcpt = {.rcpt = 7, .id = 128, .forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .state = RCPT_PICKUP, .attempts = UINT32_MAX,
+                                  .next_ms = INT64_MAX, .last_ms = INT64_MIN, .reason = 255, .code = STR("2.0.0"), .reply = STR("ok"), .host = STR("mx"), .bounced = true,
+                                  .notice = NOTICE_DELAY, .notify = 7, .orcpt = STR("rfc822;x"), .protection = STR("p"), .tls_offered = true}},
+    {.kind = ENTRY_ATTEMPT, .attempt = {.id = 1, .rcpts = STR("1,2"), .at_ms = 3, .took_ms = 4, .host = STR("h"), .address = STR("a"), .port = 25, .mx = 1, .sess = 2,
+                                        .action = 3, .grade = 4, .floor = 5, .reason = 6, .raised = 7, .reused = true, .tls_version = STR("v"), .tls_cipher = STR("c"),
+                                        .tls_bits = 256, .tls_group = STR("g"), .tls_signature = STR("s"), .peer_key = STR("k"), .cert_check = STR("cc"),
+                                        .cert_subject = STR("cs"), .cert_issuer = STR("ci"), .cert_fingerprint = STR("cf"), .cert_not_after = 8, .detail = STR("d"),
+                                        .tlsa = 9, .sts = 10, .dane_check = STR("dc"), .exception = STR("x")}},
+    {.kind = ENTRY_INSPECTED, .inspected = {5, 6, STR("facts")}},
+    {.kind = ENTRY_RELEASE, .id = 9},
+};
+
+static void entries_come_back(void **state)
+{
+    struct buf b = BUF_INIT(100000);
+    struct buf again = BUF_INIT(100000);
+    struct entry e;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        assert_int_equal(entry_write(&b, &samples[i]), 0);
+    }
+    struct str rest = buf_str(&b);
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) { /* what was read says the same when it is written again */
+        assert_int_equal(entry_read(&rest, &e), 1);
+        assert_int_equal(e.kind, samples[i].kind);
+        assert_int_equal(entry_write(&again, &e), 0);
+    }
+    assert_int_equal(entry_read(&rest, &e), 0);
+    assert_true(str_eq(buf_str(&b), buf_str(&again)));
+    rest = buf_str(&b);
+    assert_int_equal(entry_read(&rest, &e), 1);
+    assert_true(e.message.id == UINT64_MAX && e.message.arrived_ms == -1 && e.message.tls_bits == 65535 && e.body_at == 70000 && e.body_n == 3);
+    assert_true(str_eq(e.message.sealed_key, STR("\0key")) && str_eq(e.message.tls_cipher, STR("x")) && e.message.is_utf8 && !e.message.is_8bit);
+    assert_int_equal(entry_read(&rest, &e), 1);
+    assert_true(e.rcpt.last_ms == INT64_MIN && e.rcpt.next_ms == INT64_MAX && e.rcpt.state == RCPT_PICKUP && e.rcpt.notice == NOTICE_DELAY && e.rcpt.tls_offered);
+    assert_true(e.rcpt.attempts == UINT32_MAX && str_eq(e.rcpt.protection, STR("p")) && str_eq(e.rcpt.orcpt, STR("rfc822;x")));
+    assert_int_equal(entry_read(&rest, &e), 1);
+    assert_true(str_eq(e.attempt.exception, STR("x")) && str_eq(e.attempt.cert_issuer, STR("ci")) && e.attempt.cert_not_after == 8 && e.attempt.sts == 10 && e.attempt.reused);
+    buf_free(&b);
+    buf_free(&again);
+}
+
+static void entries_that_end_early(void **state)
+{
+    struct entry e;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
+        struct buf b = BUF_INIT(100000);
+        assert_int_equal(entry_write(&b, &samples[i]), 0);
+        for (size_t n = 1; n < buf_len(&b); n++) {
+            char *copy = malloc(n); /* so that a sanitizer sees reading behind it */
+            memcpy(copy, buf_str(&b).p, n);
+            struct str rest = str_from(copy, n);
+            assert_int_equal(entry_read(&rest, &e), -EBADMSG);
+            free(copy);
+        }
+        buf_free(&b);
+    }
+    struct str unknown = STR("\x3f"), endless = STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+    assert_int_equal(entry_read(&unknown, &e), -EBADMSG);
+    assert_int_equal(entry_read(&endless, &e), -EBADMSG);
+    char small[8];
+    struct buf full = BUF_INIT(sizeof small);
+    assert_int_equal(entry_write(&full, &samples[0]), -ENOSPC);
+    assert_int_equal(buf_len(&full), 0);
+    buf_free(&full);
+}
+
+/* --- files ----------------------------------------------------------------------------------------- */
+
+static struct journal *open_journal(uint64_t settled)
+{
+    struct journal *j = NULL;
+    assert_int_equal(journal_open(dir, STORE, settled, SMALL_FILE, &j), 0);
+    return j;
+}
+
+static void gather(struct journal *j, char letter, size_t n)
+{
+    static char octets[100000];
+    struct buf *entries, *bodies;
+    memset(octets, letter, sizeof octets);
+    assert_int_equal(journal_room(j, &entries, &bodies), 0);
+    assert_int_equal(buf_append(entries, octets, 100), 0);
+    assert_int_equal(buf_append(bodies, octets, n), 0);
+}
+
+static void put(struct journal *j, char letter, size_t n)
+{
+    gather(j, letter, n);
+    assert_true(journal_has_room(j));
+    assert_int_equal(journal_write(j), 0);
+}
+
+/* The first letters of the batches that wait, whose bodies must be of the same. */
+static void expect(struct journal *j, const char *letters, size_t n)
+{
+    struct journal_batch b;
+    struct buf body = BUF_INIT(200000);
+    struct str octets;
+    size_t cursor = 0, i = 0;
+    while (journal_next(j, &cursor, &b)) {
+        assert_int_equal(b.entries.n, 100);
+        assert_int_equal(b.entries.p[0], letters[i++]);
+        assert_int_equal(journal_body(j, &b, 0, n, &body, &octets), 0);
+        assert_int_equal(octets.n, n);
+        assert_true(n == 0 || (octets.p[0] == b.entries.p[0] && octets.p[n - 1] == b.entries.p[0]));
+    }
+    assert_int_equal(i, strlen(letters));
+    buf_free(&body);
+}
+
+static void reopen(struct journal **j, uint64_t settled)
+{
+    journal_close(*j);
+    *j = open_journal(settled);
+}
+
+static void batches_come_back(void **state)
+{
+    (void)state;
+    struct journal *j = open_journal(0);
+    expect(j, "", 0);
+    put(j, 'a', 5000);
+    put(j, 'b', 5000);
+    gather(j, 'c', 5000); /* not written */
+    struct journal_batch before = journal_gathered(j), now;
+    gather(j, 'd', 1);
+    journal_drop(j, &before);
+    now = journal_gathered(j);
+    assert_int_equal(now.entries.n, 100);
+    assert_int_equal(now.bodies.n, 5000);
+    expect(j, "ab", 5000);
+    reopen(&j, 0);
+    expect(j, "ab", 5000);
+    journal_settled(j, 1, false);
+    expect(j, "b", 5000);
+    put(j, 'c', 5000); /* into the other file: where the first ends is not believed */
+    expect(j, "bc", 5000);
+    reopen(&j, 1);
+    expect(j, "bc", 5000);
+    assert_int_equal(journal_newest(j), 3);
+    reopen(&j, 3);
+    expect(j, "", 0);
+    assert_int_equal(journal_newest(j), 3);
+    journal_close(j);
+}
+
+static void damage(unsigned file, off_t at, bool cut)
+{
+    char path[128], name[16], octet;
+    journal_name(file, name);
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    if (cut) {
+        assert_int_equal(ftruncate(fd, at), 0);
+    } else {
+        assert_int_equal(pread(fd, &octet, 1, at), 1);
+        octet ^= 1;
+        assert_int_equal(pwrite(fd, &octet, 1, at), 1);
+    }
+    close(fd);
+}
+
+static void a_batch_is_whole_or_not_there(void **state)
+{
+    static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
+        struct journal *j = open_journal(0);
+        put(j, 'a', 5000);
+        put(j, 'b', 5000);
+        put(j, 'c', 5000);
+        journal_close(j);
+        damage(0, 2 * 8192 + where[i], i % 2 == 1);
+        j = open_journal(0);
+        expect(j, "ab", 5000);
+        put(j, 'd', 100); /* under the number of the one that is not there */
+        assert_int_equal(journal_newest(j), 3);
+        reopen(&j, 0);
+        assert_int_equal(journal_newest(j), 3);
+        journal_close(j);
+        shell("rm %s/journal-*%s", dir, "");
+    }
+}
+
+static void what_is_missing_is_told(void **state)
+{
+    struct journal *j = open_journal(0), *none = NULL;
+    uint64_t waiting;
+    (void)state;
+    for (char c = 'a'; c < 'h'; c++) { /* five in the first file, two in the other */
+        put(j, c, 5000);
+    }
+    journal_close(j);
+    assert_int_equal(journal_look(dir, STORE, 0, &waiting), 0);
+    assert_int_equal(waiting, 7);
+    assert_int_equal(journal_look(dir, STORE, 6, &waiting), 0);
+    assert_int_equal(waiting, 1);
+    damage(0, 3 * 8192 + 200, false);
+    assert_int_equal(journal_open(dir, STORE, 0, SMALL_FILE, &none), -EBADMSG); /* between the files */
+    assert_int_equal(journal_look(dir, STORE, 0, &waiting), -EBADMSG);
+    assert_null(none);
+    j = open_journal(5); /* the tables have them */
+    expect(j, "fg", 5000);
+    journal_close(j);
+    damage(0, 0, true);
+    assert_int_equal(journal_open(dir, STORE, 2, SMALL_FILE, &none), -EBADMSG); /* between the tables and the files */
+    j = open_journal(5);
+    expect(j, "fg", 5000);
+    journal_close(j);
+    assert_int_equal(journal_open(dir, STORE + 1, 5, SMALL_FILE, &none), -EBADMSG); /* another store's */
+    assert_int_equal(journal_look(dir, STORE + 1, 7, &waiting), -EBADMSG);
+}
+
+static void files_in_turn(void **state)
+{
+    struct journal *j = open_journal(0);
+    (void)state;
+    for (int i = 0; i < 10; i++) { /* five in each */
+        put(j, (char)('a' + i), 5000);
+    }
+    gather(j, 'k', 5000);
+    assert_false(journal_has_room(j));
+    journal_settled(j, 9, false); /* might be undone */
+    assert_false(journal_has_room(j));
+    journal_settled(j, 4, true);
+    assert_false(journal_has_room(j));
+    journal_settled(j, 5, true);
+    assert_true(journal_has_room(j));
+    assert_int_equal(journal_write(j), 0);
+    reopen(&j, 5); /* the old ones behind the new one do not come back */
+    expect(j, "fghijk", 5000);
+    journal_settled(j, 11, true);
+    journal_clear(j);
+    put(j, 'l', 5000);
+    reopen(&j, 11);
+    expect(j, "l", 5000);
+    put(j, 'm', 60000); /* larger than a file is to be: it is written all the same */
+    reopen(&j, 12);
+    expect(j, "m", 60000);
+    journal_close(j);
+}
+
+/* --- the store ------------------------------------------------------------------------------------- */
+
+static uint64_t seed;
+
+static unsigned below(unsigned n)
+{
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(seed >> 33) % n;
+}
+
+static struct store *open_store(const char *name, bool small)
+{
+    char path[128], problem[300] = "";
+    struct store *s = NULL;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    (void)mkdir(path, 0700);
+    if (store_open_with(path, small ? (struct store_sizes){SMALL_FILE, SMALL_CHUNK} : (struct store_sizes){JOURNAL_FILE_MAX, 64}, problem, sizeof problem, &s) < 0) {
+        fail_msg("%s", problem);
+    }
+    return s;
+}
+
+static void on_done(void *arg, enum store_result r)
+{
+    (void)arg;
+    assert_int_equal(r, STORE_OK);
+}
+
+enum { RCPTS = 3 };
+
+static void come(struct store *s, uint64_t id, unsigned n, unsigned octets, uint64_t bounce_of, const uint64_t *bounced, size_t n_bounced)
+{
+    static char body[30000];
+    struct store_rcpt r[RCPTS] = {{.forward_path = STR("x@one.test"), .next_hop = STR("one.test")},
+                                  {.forward_path = STR("y@two.test"), .next_hop = STR("two.test"), .state = RCPT_HELD, .notice = NOTICE_DUE},
+                                  {.forward_path = STR("z@two.test"), .next_hop = STR("two.test"), .notify = 1}};
+    memset(body, (char)id, sizeof body);
+    const struct store_message m = {.id = id, .bounce_of = bounce_of, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = octets, .sealed_key = STR("key"),
+                                    .body = str_from(body, octets)};
+    store_enqueue(s, &m, r, n, bounced, n_bounced, on_done, NULL);
+}
+
+/* One change, the same whatever store it is; ids and numbers of recipients grow alike in both. */
+struct change {
+    unsigned kind, n, octets;
+    uint64_t id, rcpt, other;
+    enum rcpt_state state;
+    bool bounced;
+};
+
+static void apply(struct store *s, const struct change *c)
+{
+    const struct store_rcpt r = {.rcpt = c->rcpt, .id = c->id, .next_hop = STR("three.test"), .state = c->state, .attempts = c->n, .next_ms = c->octets, .code = STR("4.0.0"),
+                                 .reply = STR("later"), .host = STR("mx"), .bounced = c->bounced, .notice = c->bounced ? NOTICE_SENT : NOTICE_DUE, .protection = STR("p")};
+    switch (c->kind) {
+    case 0:
+    case 1:
+        come(s, c->id, 1 + c->n % RCPTS, c->octets, 0, NULL, 0);
+        break;
+    case 2:
+    case 3:
+        store_outcome(s, &r);
+        store_add_attempt(s, &(struct store_attempt){.id = c->id, .rcpts = STR("1"), .at_ms = c->octets});
+        store_release_body(s, c->id);
+        break;
+    case 4:
+        store_decided(s, &r);
+        store_inspected(s, c->id, c->octets, STR("facts"));
+        break;
+    case 5:
+        store_release_body(s, c->id);
+        break;
+    case 6:
+        come(s, c->other, 1, c->octets, c->id, &c->rcpt, 1);
+        store_release_body(s, c->id);
+        break;
+    case 7: /* changes that go to the tables at once */
+        store_set_state(s, c->id, RCPT_HELD, RCPT_QUEUED, 5, 0);
+        break;
+    default:
+        store_redirect(s, &(struct store_rcpt){.rcpt = c->rcpt, .forward_path = STR("new@one.test"), .next_hop = STR("one.test"), .protection = STR("q")});
+        break;
+    }
+}
+
+/* Everything the tables say. */
+static void dump(const char *name, struct buf *out)
+{
+    static const char *const queries[] = {"SELECT * FROM message ORDER BY id", "SELECT * FROM body ORDER BY id", "SELECT * FROM recipient ORDER BY rcpt",
+                                          "SELECT * FROM attempt ORDER BY attempt", "SELECT * FROM inspection ORDER BY id"};
+    char path[128];
+    sqlite3 *db = NULL;
+    buf_reset(out);
+    snprintf(path, sizeof path, "%s/%s/postern.db", dir, name);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        sqlite3_stmt *q = NULL;
+        assert_int_equal(sqlite3_prepare_v2(db, queries[i], -1, &q, NULL), SQLITE_OK);
+        while (sqlite3_step(q) == SQLITE_ROW) {
+            for (int k = 0; k < sqlite3_column_count(q); k++) {
+                assert_int_equal(buf_append(out, "|", 1), 0);
+                assert_int_equal(buf_append(out, sqlite3_column_blob(q, k), (size_t)sqlite3_column_bytes(q, k)), 0);
+            }
+            assert_int_equal(buf_append(out, "\n", 1), 0);
+        }
+        sqlite3_finalize(q);
+    }
+    sqlite3_close(db);
+}
+
+static void assert_same(struct buf *a, struct buf *b)
+{
+    assert_true(buf_len(a) > 1000);
+    assert_true(str_eq(buf_str(a), buf_str(b)));
+}
+
+/* As it would be found after the process was killed here. */
+static void look_at_a_copy(struct buf *a, struct buf *b)
+{
+    shell("rm -rf %s/copy; cd %s; cp -r late copy", dir, dir);
+    store_close(open_store("copy", true));
+    dump("copy", a);
+    dump("at-once", b);
+    assert_same(a, b);
+}
+
+static uint64_t first_rcpt[2000], n_rcpts[2000]; /* of each message */
+
+static struct change any_change(const struct store *s, uint64_t *ids)
+{
+    struct change c = {.kind = below(16), .n = below(9), .octets = below(100) < 80 ? below(3000) : below(30000), .state = (enum rcpt_state)below(RCPT_STATE_END), .bounced = below(2) == 0};
+    c.kind = c.kind < 9 ? c.kind : c.kind < 11 ? 1 : c.kind < 14 ? 2 : 6; /* mostly what mostly happens */
+    c.id = c.kind < 2 ? ++*ids : *ids > 30 && below(4) > 0 ? *ids - below(below(2) ? 6 : 30) : 1 + below((unsigned)*ids + 1);
+    c.rcpt = s->next_rcpt > 60 ? s->next_rcpt - 1 - below(60) : 1 + below(3);
+    if (c.kind > 1 && c.id <= *ids && below(8) > 0) { /* mostly one of this very message, and mostly it ends */
+        c.rcpt = first_rcpt[c.id] + below((unsigned)n_rcpts[c.id]);
+        c.state = below(3) > 0 ? below(2) ? RCPT_DELIVERED : RCPT_FAILED : c.state;
+    }
+    c.other = c.kind == 6 ? ++*ids : 0;
+    if (c.kind < 2 || c.kind == 6) {
+        first_rcpt[*ids] = s->next_rcpt;
+        n_rcpts[*ids] = c.kind == 6 ? 1 : 1 + c.n % RCPTS;
+    }
+    return c;
+}
+
+static void settle_somehow(struct store *s)
+{
+    unsigned n = below(12);
+    if (n == 0) {
+        store_rest(s);
+    } else {
+        (void)store_settle(s, n < 3 ? STORE_SETTLE_OLD : STORE_SETTLE_EXCESS);
+    }
+}
+
+static void the_same_as_at_once(void **state)
+{
+    struct buf a = BUF_INIT(64 * 1024 * 1024), b = BUF_INIT(64 * 1024 * 1024);
+    (void)state;
+    for (uint64_t round = 1; round <= 20; round++) {
+        seed = round * 7919;
+        struct store *late = open_store("late", round % 2 == 0), *at_once = open_store("at-once", false);
+        uint64_t ids = 0;
+        for (unsigned step = 0; step < 600; step++) {
+            struct change c = any_change(late, &ids);
+            apply(late, &c);
+            store_set_notice(at_once, 0, NOTICE_NONE); /* nobody's: from here on the batch goes to the tables */
+            apply(at_once, &c);
+            if (below(4) > 0) {
+                continue;
+            }
+            store_flush(late);
+            store_flush(at_once);
+            assert_int_equal(journal_newest(at_once->journal), 0);
+            settle_somehow(late);
+            if (step > 100 && below(24) == 0) {
+                look_at_a_copy(&a, &b);
+            }
+        }
+        assert_true(journal_newest(late->journal) > 50);
+        store_close(late);
+        store_close(at_once);
+        dump("late", &a);
+        dump("at-once", &b);
+        assert_same(&a, &b);
+        shell("rm -r %s/late %s/at-once", dir, dir);
+    }
+    buf_free(&a);
+    buf_free(&b);
+}
+
+/* Under load what has ended in time never was in the tables with its body: the log of commits would have it. */
+static void what_has_ended_leaves_no_body(void **state)
+{
+    struct store *s = open_store("store", false);
+    struct store_rcpt r[40];
+    char path[128];
+    struct stat st;
+    (void)state;
+    for (unsigned turn = 0; turn < 40; turn++) {
+        come(s, turn + 1, 1, 30000, 0, NULL, 0);
+        r[turn] = (struct store_rcpt){.rcpt = s->next_rcpt - 1, .id = turn + 1, .state = RCPT_DELIVERED, .bounced = true};
+        store_flush(s);
+        if (turn >= 20) {
+            store_outcome(s, &r[turn - 20]);
+            store_release_body(s, turn - 20 + 1);
+            store_flush(s);
+        }
+    }
+    while (store_settle(s, STORE_SETTLE_OLD) || store_settle(s, STORE_SETTLE_EXCESS)) {
+    }
+    snprintf(path, sizeof path, "%s/store/postern.db-wal", dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_size, 20 * 30000, 30 * 30000); /* of forty bodies the twenty that go on */
+    store_close(s);
+    snprintf(path, sizeof path, "%s/store/journal-0", dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 0); /* nothing of them is left behind */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entries_come_back),
+        cmocka_unit_test(entries_that_end_early),
+        cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
