@@ -4,8 +4,8 @@
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
  *
- * Requests are committed together: messages as soon as no other is ready to be read (their 250 leaves from
- * the completion), outcomes (nobody outside waits for them) with the next of those or after LINGER_MS,
+ * Requests are committed together: messages as soon as no other is ready to be read, or a millisecond later under load
+ * (their 250 leaves from the completion), outcomes (nobody outside waits for them) with the next of those or after LINGER_MS,
  * everything else in its own turn, before that turn's answers leave; load makes the batches larger by itself.
  * A thread writes the log of commits back into the tables meanwhile; it touches nothing else.
  * Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
@@ -20,7 +20,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 60 * 1000 };
+/* A batch after one of CROWD completions waits for CROWD_MS until it has ENOUGH: as many come as a moment ago, and each
+ * sync then stands for some ten messages. */
+enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 60 * 1000 };
 
 static void on_linger(void *arg)
 {
@@ -40,6 +42,9 @@ static bool is_commit_time(struct queue *q)
     int64_t age = now - q->gathering_mono_ms;
     bool more_comes = map_len(q->jobs) == 1 || q->gathered < map_len(q->jobs); /* a delivery under way, or the next message */
     if (waiting == STORE_CAN_WAIT && age < LINGER_MS && more_comes) {
+        return false;
+    }
+    if (waiting == STORE_URGENT && q->crowd >= CROWD && q->gathered < ENOUGH && age < CROWD_MS) {
         return false;
     }
     if (waiting == STORE_URGENT && q->gathered > before && age < GATHER_MS) {
@@ -64,6 +69,7 @@ static void on_written_back(void *arg)
 
 static void commit(struct queue *q)
 {
+    q->crowd = q->gathered;
     q->gathered = 0;
     q->gathering_mono_ms = 0;
     store_flush(q->store);

@@ -100,7 +100,17 @@ struct item {
     struct store_rcpt r; /* strings in `text` */
     struct hot *hot;     /* or NULL: read the message from the store */
     bool answered;       /* an outcome has come */
+    int64_t fresh_since; /* the moment in which it counts as fresh (struct fresh); 0: it never did */
     struct arena text;
+};
+
+/* Recipients who came within the last moments and whose first attempt has not ended: how far arrivals are ahead of
+ * deliveries where these go well. Counted by moments, so that those who wait for a slow or dead destination soon do not
+ * count any more. */
+enum { FRESH_MOMENTS = 8, FRESH_MOMENT_MS = 50 };
+struct fresh {
+    uint32_t n[FRESH_MOMENTS];
+    int64_t moment;
 };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
@@ -176,14 +186,17 @@ struct queue {
     struct timer *tick;
     struct timer *linger;      /* wakes us to commit what nobody waits for */
     size_t gathered;           /* completions of the open batch when last looked at */
-    struct timer *settle, *rest; /* take over what waits in the journal; nothing has come for a while */
-    bool settling;
+    struct timer *settle;      /* takes over what waits in the journal */
+    struct timer *rest;        /* nothing has come for a while */
+    bool settling;             /* the first of them runs */
+    size_t crowd;              /* completions of the batch before */
     bool writing_back; /* the log of commits, in a thread */
     int64_t gathering_mono_ms; /* since when it is open; 0: none is */
     int64_t tick_at_ms; /* monotonic: when it will come */
     int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */
     int64_t trust_clock_mono_ms; /* after a jump forward nothing expires before */
     size_t hot_octets;
+    struct fresh fresh;
     uint64_t next_lease;
     /* recipient domains */
     struct ipc_channel *lookup;
@@ -245,6 +258,8 @@ void queue_peer_unref(struct peer *p);
 struct destination *queue_destination(struct queue *q, struct str name);
 /* Puts a recipient in memory behind its destination, or leaves it to the store. Copies r. */
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
+/* Deliveries that arrivals of the last moments are ahead of: smtpin lets senders in by it. */
+uint32_t queue_fresh(struct queue *q);
 void queue_pump_soon(struct queue *q, struct destination *d);
 void queue_pump(struct queue *q); /* at the end of the turn */
 void queue_load(struct queue *q);

@@ -49,6 +49,42 @@ void queue_pump_soon(struct queue *q, struct destination *d)
     }
 }
 
+/* --- how far arrivals are ahead ------------------------------------------------------------------------- */
+
+static int64_t this_moment(struct queue *q)
+{
+    struct fresh *f = &q->fresh;
+    int64_t now = clock_mono_ms() / FRESH_MOMENT_MS + 1;
+    for (int i = 0; i < FRESH_MOMENTS && f->moment < now; i++) {
+        f->moment = now - f->moment > FRESH_MOMENTS ? now - FRESH_MOMENTS : f->moment;
+        f->n[++f->moment % FRESH_MOMENTS] = 0;
+    }
+    return now;
+}
+
+static void count_fresh(struct queue *q, struct item *it)
+{
+    it->fresh_since = this_moment(q);
+    q->fresh.n[it->fresh_since % FRESH_MOMENTS]++;
+}
+
+static void forget_fresh(struct queue *q, const struct item *it)
+{
+    if (it->fresh_since && it->fresh_since > this_moment(q) - FRESH_MOMENTS) {
+        q->fresh.n[it->fresh_since % FRESH_MOMENTS]--;
+    }
+}
+
+uint32_t queue_fresh(struct queue *q)
+{
+    uint32_t all = 0;
+    this_moment(q);
+    for (int i = 0; i < FRESH_MOMENTS; i++) {
+        all += q->fresh.n[i];
+    }
+    return all;
+}
+
 /* Takes it out of its lane; an empty lane goes. */
 static void leave_lane(struct queue *q, struct item *it)
 {
@@ -67,6 +103,7 @@ void queue_item_free(struct queue *q, struct item *it)
     if (it->lane) {
         leave_lane(q, it);
     }
+    forget_fresh(q, it);
     map_take(q->leased, map_id(&it->r.rcpt));
     list_remove(&it->link);
     queue_hot_release(q, it->hot);
@@ -116,6 +153,9 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
     it->hot = hot;
     if (hot) {
         hot->refs++;
+    }
+    if (hot && !inspect_is(d)) {
+        count_fresh(q, it);
     }
     must(map_put(q->leased, map_id(&it->r.rcpt), it) == 0);
     it->lane = lane_of(q, d, it->r.reverse_path);

@@ -194,10 +194,10 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
     return h;
 }
 
-static void reply(struct ipc_channel *ch, uint64_t token, enum store_result result)
+static void reply(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
-                                   .submitted = {.token = token, .result = (uint8_t)result}});
+                                   .submitted = {.token = token, .result = (uint8_t)result, .under_way = queue_fresh(q)}});
 }
 
 static void log_accepted(const struct submission *s)
@@ -216,7 +216,7 @@ static void on_durable(void *arg, enum store_result result)
     struct queue *q = s->queue;
     bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->hot, s->peer, s->token, s->n_rcpts);
     if (!waits) {
-        reply(s->peer->channel, s->token, result);
+        reply(q, s->peer->channel, s->token, result);
     }
     if (result == STORE_OK) {
         struct job *bounce = s->hot->m.bounce_of ? map_get(q->bouncing, map_id(&s->hot->m.bounce_of)) : NULL;

@@ -87,6 +87,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
     (void)ch;
     (void)fd;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
+    in->under_way = m->submitted.under_way;
     if (s && s->incoming) {
         str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal, sizeof s->refusal);
         for (char *p = s->refusal; *p; p++) { /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */

@@ -108,6 +108,7 @@ struct smtpin {
     size_t n_ended;            /* messages that were read to their end and are not answered yet */
     struct link begun;         /* sessions whose MAIL was answered a moment ago... */
     size_t n_begun;
+    uint32_t under_way;        /* deliveries that arrivals are ahead of, as queue said last */
     size_t n_waiting;
     struct link turns;         /* and those for whom it waits until there are fewer of both */
     struct timer *turn_timer;

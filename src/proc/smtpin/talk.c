@@ -109,13 +109,16 @@ bool talk_may_send_as(const struct session *s, struct str address)
  * would wait for all others, but before MAIL is answered (with BDAT a body comes without another question). A message
  * counts from its end to its answer, and for MOMENT_MS from MAIL and as long after it as it comes quickly: those who
  * are far away must not keep the near ones out. One that takes long to be answered for another reason (it is read
- * by `inspect` first) holds others up for TURN_MS. */
+ * by `inspect` first) holds others up for TURN_MS. Where arrivals run ahead of deliveries (in->under_way), fewer are let in
+ * until these have caught up: a message that leaves while it is in memory costs less than one that is read back. */
+enum { UNDER_WAY_FEW = 128, UNDER_WAY_MANY = 300 };
 enum { STORED_AT_ONCE = 32, MOMENT_MS = 20, QUICK_OCTETS = 16 * 1024, TURN_MS = 500 };
 
 static bool is_busy_storing(const struct smtpin *in)
 {
-    size_t share = STORED_AT_ONCE / (size_t)child_conf(in->child)->workers.smtpin;
-    return in->n_ended + in->n_begun >= (share > 4 ? share : 4);
+    size_t all = in->under_way < UNDER_WAY_FEW ? STORED_AT_ONCE : in->under_way < UNDER_WAY_MANY ? STORED_AT_ONCE / 4 : 1;
+    size_t share = all / (size_t)child_conf(in->child)->workers.smtpin;
+    return in->n_ended + in->n_begun >= (share > 1 ? share : 1);
 }
 
 void talk_leave_turn(struct session *s)
