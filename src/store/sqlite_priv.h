@@ -212,6 +212,7 @@ struct store {
     struct journal *journal;
     struct store_sizes sizes;
     uint64_t old;     /* the newest batch that counts as old */
+    int64_t settle_again_ms; /* not before: it failed */
     unsigned spooled; /* messages with a spool file that wait in the journal, about */
     struct taking taking;
     struct later later;

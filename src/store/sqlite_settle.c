@@ -13,6 +13,7 @@
  * store_go_direct()), so that there is one order of things. What can go wrong: a table that cannot be written: the
  * batches wait on, and who asked hears STORE_FULL or STORE_RETRY.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/sqlite_priv.h"
 
@@ -20,6 +21,7 @@
 
 enum {
     KEPT_ENOUGH = 2 * 1024 * 1024, /* octets of entries that wait under load: time for messages to end */
+    PAUSE_MS = 1000,               /* after it failed */
     SPOOLED_ENOUGH = 32,           /* messages whose spool files stay on the disk as long */
 };
 
@@ -377,14 +379,15 @@ static bool is_too_much(const struct store *s)
 
 bool store_settle(struct store *s, enum store_settling what)
 {
-    if (!s->open_batch && (what == STORE_SETTLE_OLD ? is_old(s) : is_too_much(s))) {
-        (void)settle_oldest(s, false); /* where it failed it is tried again, and whoever reads is told */
+    bool may = !s->open_batch && clock_mono_ms() >= s->settle_again_ms;
+    if (may && (what == STORE_SETTLE_OLD ? is_old(s) : is_too_much(s)) && settle_oldest(s, false) != STORE_OK) {
+        s->settle_again_ms = clock_mono_ms() + PAUSE_MS; /* whoever must have it in the tables tries all the same, and is told */
         store_leave_if_poisoned(s);
     }
     if (what == STORE_SETTLE_EXCESS) {
         return journal_waiting(s->journal) > 0;
     }
-    bool more = is_old(s);
+    bool more = is_old(s) && may;
     s->old = more ? s->old : journal_newest(s->journal);
     return more;
 }

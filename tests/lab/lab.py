@@ -50,6 +50,7 @@ DNS = '127.0.0.53'
 class Lab:
     def __init__(self, build, sanitized=False):
         self.build = os.path.abspath(build)
+        self.copied_from = None
         self.unpacked = os.path.join(TOP, 'build', 'lab')
         self.root = os.path.join(self.unpacked, 'root')
         self.state = None
@@ -448,10 +449,13 @@ log {{ {s["log"]} }}
 '''
 
     def binaries(self):
-        """Copies, so that processes that gave root up can execute them wherever the tree lies."""
+        """Copies, so that processes that gave root up can execute them wherever the tree lies; those of the present build."""
+        kept, self.copied_from = self.copied_from == self.build, self.build
         for name in ('posternd', 'smtpin', 'queue', 'lookup', 'keys', 'smtpout', 'login', 'metrics', 'inspect', 'web', 'sendmail', 'postern'):
             target = self.path('bin', name)
-            if not os.path.exists(target):
+            if not kept or not os.path.exists(target):
+                if os.path.exists(target):
+                    os.unlink(target)
                 shutil.copy(os.path.join(self.build, name), target)
                 os.chmod(target, 0o755)
         return self.path('bin')

@@ -22,7 +22,7 @@
 
 /* A batch after one of CROWD completions waits for CROWD_MS until it has ENOUGH: as many come as a moment ago, and each
  * sync then stands for some ten messages. */
-enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 60 * 1000 };
+enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 5 * 1000 };
 
 static void on_linger(void *arg)
 {
