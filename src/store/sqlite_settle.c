@@ -22,7 +22,7 @@
 enum {
     KEPT_ENOUGH = 2 * 1024 * 1024, /* octets of entries that wait under load: time for messages to end */
     PAUSE_MS = 1000,               /* after it failed */
-    SPOOLED_ENOUGH = 32,           /* messages whose spool files stay on the disk as long */
+    SPOOLED_ENOUGH = 4,            /* messages whose spool files stay on the disk as long */
 };
 
 /* --- what came and ended within the batches at hand ------------------------------------------------------- */
