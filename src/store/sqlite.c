@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite.c: the embedded store on SQLite: WAL, synchronous=FULL, one transaction for
- * many changes. Called by queue and its tests. The only folder that includes SQLite.
+ * sqlite.c: the embedded store: opening, spool files, commits, and the changes that go to the tables themselves (SQLite,
+ * WAL, synced transactions). What comes with every message goes to a journal first (sqlite_intents.c, sqlite_settle.c). Called
+ * by queue and its tests. The only folder that includes SQLite.
  *
  * Every value is bound, never written into SQL text. What can go wrong: full disk, I/O errors,
  * read-only file systems: the batch is rolled back and its completions get STORE_FULL or
@@ -200,13 +201,19 @@ static int open_journal(struct store *s, char *problem, size_t size)
     if (r == -EBADMSG) {
         snprintf(problem, size, "the journal in %s belongs to another postern.db, or to one of a later moment. Put back the one that belongs to it;"
                  " or move journal-0 and journal-1 away, and what is in them alone is lost", s->directory);
-    } else if (r < 0) {
-        snprintf(problem, size, "the journal in %s cannot be used: %s", s->directory, strerror(-r));
-    } else if (store_settled(s) != STORE_OK) {
-        snprintf(problem, size, "the journal in %s cannot be taken over into the tables", s->directory);
-        r = -EIO;
+        return r;
     }
-    return r;
+    if (r < 0) {
+        snprintf(problem, size, "the journal in %s cannot be used: %s", s->directory, strerror(-r));
+        return r;
+    }
+    enum store_result taken_over = store_settled(s);
+    if (taken_over != STORE_OK) {
+        snprintf(problem, size, "what the journal in %s holds cannot be taken over into the tables: %s; nothing of it is lost", s->directory,
+                 taken_over == STORE_FULL ? "there is no space on the disk" : "they cannot be written");
+        return -EIO;
+    }
+    return 0;
 }
 
 static int open_parts(struct store *s, char *problem, size_t size)

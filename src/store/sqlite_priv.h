@@ -188,7 +188,6 @@ struct later_entry {
     uint64_t place, of; /* a recipient's number, or a message's id for a release */
     bool is_release;
     bool is_used; /* by the transaction that is open */
-    bool is_done; /* by an earlier one */
 };
 
 struct later {

@@ -37,9 +37,10 @@ static void *one_more(void *array, size_t n, size_t *cap, size_t size)
     return array;
 }
 
+/* Mostly one of the last, or one that is not among them at all. */
 static struct taken *find_message(struct taking *t, uint64_t id)
 {
-    for (size_t i = t->n; i-- > 0;) {
+    for (size_t i = id >= t->least_id && id <= t->greatest_id ? t->n : 0; i-- > 0;) {
         if (t->messages[i].m.id == id) {
             return &t->messages[i];
         }
@@ -216,22 +217,23 @@ void store_forget_later(struct store *s)
     if (l->first == l->n) {
         l->first = l->n = 0;
     }
+    s->spooled = journal_begin(s->journal) == journal_end(s->journal) ? 0 : s->spooled; /* those of a batch that failed were counted, too */
 }
 
 static bool concerns_taken(struct taking *t, const struct later_entry *l)
 {
     if (l->is_release) {
-        return l->of >= t->least_id && l->of <= t->greatest_id && find_message(t, l->of);
+        return find_message(t, l->of) != NULL;
     }
     return t->n_rcpts > 0 && l->of >= t->rcpts[0].rcpt && l->of <= t->rcpts[t->n_rcpts - 1].rcpt;
 }
 
-/* From that place on. */
+/* From that place on. What an earlier transaction used was about earlier messages. */
 static void look_ahead(struct store *s, uint64_t place)
 {
     for (size_t i = s->later.first; i < s->later.n && !s->batch_failed; i++) {
         struct later_entry *l = &s->later.entries[i];
-        l->is_used = l->place >= place && l->place < journal_waiting_end(s->journal) && !l->is_done && concerns_taken(&s->taking, l);
+        l->is_used = l->place >= place && l->place < journal_waiting_end(s->journal) && concerns_taken(&s->taking, l);
         if (l->is_used) {
             struct str rest = journal_at(s->journal, l->place);
             struct entry e;
@@ -248,7 +250,6 @@ static void mark_done(struct store *s)
         struct later_entry *l = &s->later.entries[i];
         if (l->is_used) {
             entry_mark_done(journal_at(s->journal, l->place));
-            l->is_done = true;
             l->is_used = false;
         }
     }

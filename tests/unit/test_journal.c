@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "store/sqlite_priv.h"
+#include "store/upkeep.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -509,6 +510,112 @@ static void what_has_ended_leaves_no_body(void **state)
     assert_int_equal(st.st_size, 0); /* nothing of them is left behind */
 }
 
+static int state_of_the_first(void)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    snprintf(path, sizeof path, "%s/store/postern.db", dir);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT state FROM recipient WHERE rcpt=1", -1, &q, NULL), SQLITE_OK);
+    int state = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int(q, 0) : -1;
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return state;
+}
+
+/* Taken over to make room for a batch that may still fail: what that one says does not count yet. */
+static void what_is_not_synced_changes_nothing(void **state)
+{
+    struct store *s = open_store("store", true);
+    const struct store_rcpt r = {.rcpt = 1, .id = 1, .state = RCPT_DELIVERED, .bounced = true};
+    (void)state;
+    for (uint64_t id = 1; id <= 4; id++) { /* two in each file */
+        come(s, id, 1, 14000, 0, NULL, 0);
+        store_flush(s);
+    }
+    come(s, 5, 1, 14000, 0, NULL, 0);
+    store_outcome(s, &r);
+    store_release_body(s, 1);
+    assert_false(journal_has_room(s->journal));
+    assert_true(store_make_room(s));
+    assert_int_equal(state_of_the_first(), RCPT_QUEUED);
+    store_flush(s);
+    store_close(s);
+    assert_int_equal(state_of_the_first(), RCPT_DELIVERED);
+}
+
+static void no_progress(void *arg, uint64_t done, uint64_t all)
+{
+    (void)arg;
+    (void)done;
+    (void)all;
+}
+
+static void count_finding(void *arg, bool fatal, const char *text)
+{
+    *(unsigned *)arg += fatal && strstr(text, "journal") != NULL;
+}
+
+static struct store_health check(const char *name, unsigned *ret_findings)
+{
+    char path[128], problem[300] = "";
+    struct store_health h;
+    *ret_findings = 0;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (store_check(path, count_finding, ret_findings, &h, problem, sizeof problem) < 0) {
+        fail_msg("%s", problem);
+    }
+    return h;
+}
+
+/* Copied and looked at from outside, while what was promised is in the journal alone. */
+static void a_backup_has_the_journal(void **state)
+{
+    struct store *s = open_store("store", false);
+    char from[128], to[128], problem[300] = "";
+    uint64_t gone;
+    unsigned findings;
+    (void)state;
+    come(s, 1, 1, 30000, 0, NULL, 0);
+    store_flush(s);
+    come(s, 2, 2, 100, 0, NULL, 0); /* of another batch */
+    store_flush(s);
+    assert_int_equal(check("store", &findings).waiting, 2);
+    assert_int_equal(findings, 0);
+    snprintf(from, sizeof from, "%s/store", dir);
+    snprintf(to, sizeof to, "%s/backup", dir);
+    assert_int_equal(store_backup(from, to, no_progress, NULL, &gone, problem, sizeof problem), 0);
+    store_close(s);
+    assert_int_equal(check("store", &findings).waiting, 0);
+    assert_int_equal(check("backup", &findings).waiting, 2);
+    assert_int_equal(findings, 0);
+    store_close(open_store("backup", false));
+    struct store_health h = check("backup", &findings);
+    assert_int_equal(h.messages, 2);
+    assert_int_equal(h.queued + h.held, 3);
+    assert_int_equal(h.waiting, 0);
+}
+
+/* The tables of one store beside the journal of another: nothing is guessed. */
+static void another_journal_is_refused(void **state)
+{
+    struct store *s = open_store("store", false), *other = open_store("other", false), *none = NULL;
+    char path[128], problem[300] = "";
+    unsigned findings;
+    (void)state;
+    come(other, 1, 1, 100, 0, NULL, 0);
+    store_flush(other);
+    store_close(s);
+    shell("cp %s/other/journal-0 %s/store/journal-0", dir, dir);
+    store_close(other);
+    snprintf(path, sizeof path, "%s/store", dir);
+    assert_true(store_open(path, problem, sizeof problem, &none) < 0);
+    assert_non_null(strstr(problem, "belongs to another postern.db"));
+    check("store", &findings);
+    assert_int_equal(findings, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +626,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(files_in_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_as_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown)};
+        cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

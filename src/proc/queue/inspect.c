@@ -42,12 +42,13 @@ unsigned inspect_free(const struct queue *q)
 
 /* --- the client that waits ------------------------------------------------------------------------------------ */
 
-static void answer(struct hot *h, bool refused, const char *text)
+/* refusal: NULL where it is taken. */
+static void answer(struct hot *h, const char *refusal)
 {
     struct asker *a = h->asker;
     struct queue *q = a->queue;
     h->asker = NULL;
-    ipc_send(a->peer->channel, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = a->token, .result = STORE_OK, .refused = refused, .text = str_c(text)}});
+    queue_answer(q, a->peer->channel, a->token, STORE_OK, refusal);
     timer_free(a->timer);
     queue_peer_unref(a->peer);
     free(a);
@@ -56,7 +57,7 @@ static void answer(struct hot *h, bool refused, const char *text)
 
 static void on_patience_over(void *arg)
 {
-    answer(arg, false, "");
+    answer(arg, NULL);
 }
 
 bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts)
@@ -214,7 +215,7 @@ static void on_decided(void *arg, enum store_result result)
     if (h && h->asker) {
         h->asker->open -= n < h->asker->open ? n : h->asker->open;
         if (j->refusal[0] || h->asker->open == 0) {
-            answer(h, j->refusal[0] != '\0', j->refusal);
+            answer(h, j->refusal[0] ? j->refusal : NULL);
         }
     }
     inspect_items_done(j);

@@ -260,6 +260,8 @@ struct destination *queue_destination(struct queue *q, struct str name);
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
 /* Deliveries that arrivals of the last moments are ahead of: smtpin lets senders in by it. */
 uint32_t queue_fresh(struct queue *q);
+/* What became of a submission; refusal: the words for the client where its content was refused, or NULL. Borrows both. */
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal);
 void queue_pump_soon(struct queue *q, struct destination *d);
 void queue_pump(struct queue *q); /* at the end of the turn */
 void queue_load(struct queue *q);

@@ -153,9 +153,9 @@ static void add_item(struct queue *q, struct destination *d, const struct store_
     it->hot = hot;
     if (hot) {
         hot->refs++;
-    }
-    if (hot && !inspect_is(d)) {
-        count_fresh(q, it);
+        if (!inspect_is(d)) {
+            count_fresh(q, it);
+        }
     }
     must(map_put(q->leased, map_id(&it->r.rcpt), it) == 0);
     it->lane = lane_of(q, d, it->r.reverse_path);

@@ -194,10 +194,11 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
     return h;
 }
 
-static void reply(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result)
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal)
 {
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted,
-                                   .submitted = {.token = token, .result = (uint8_t)result, .under_way = queue_fresh(q)}});
+                                   .submitted = {.token = token, .result = (uint8_t)result, .refused = refusal != NULL, .under_way = queue_fresh(q),
+                                                 .text = str_c(refusal ? refusal : "")}});
 }
 
 static void log_accepted(const struct submission *s)
@@ -216,7 +217,7 @@ static void on_durable(void *arg, enum store_result result)
     struct queue *q = s->queue;
     bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->hot, s->peer, s->token, s->n_rcpts);
     if (!waits) {
-        reply(q, s->peer->channel, s->token, result);
+        queue_answer(q, s->peer->channel, s->token, result, NULL);
     }
     if (result == STORE_OK) {
         struct job *bounce = s->hot->m.bounce_of ? map_get(q->bouncing, map_id(&s->hot->m.bounce_of)) : NULL;
