@@ -85,13 +85,14 @@ def main():
     try:
         pid = bench.start_postern(tls)
         bench.relay(size, min(sessions, 20), tls, 40)
+        time.sleep(bench_module.QUIET)
         pids = ','.join(str(p) for p in bench_module.tree(pid))
         data = bench.lab.path('perf.data')
-        count = subprocess.Popen(['perf', 'stat', '-x', ',', '-e', 'syscalls:sys_enter_fdatasync,syscalls:sys_enter_fsync', '-p', pids], stderr=subprocess.PIPE, text=True)
+        count = subprocess.Popen(['perf', 'stat', '-x', ',', '-e', 'syscalls:sys_enter_fdatasync,syscalls:sys_enter_fsync,syscalls:sys_enter_pwritev2', '-p', pids], stderr=subprocess.PIPE, text=True)
         time.sleep(0.3)
         seconds = bench.relay(size, sessions, tls, n)[0]
         count.send_signal(signal.SIGINT)
-        syncs = sum(int(line.split(',')[0]) for line in count.communicate()[1].splitlines() if 'sync' in line)
+        syncs = sum(int(line.split(',')[0]) for line in count.communicate()[1].splitlines() if 'sys_enter' in line)  # pwritev2: the journal's writes, each a sync
         print(f'{n} messages of {size} octets, {sessions} sessions, {mode}: {n / seconds:.0f} a second, {syncs} sync calls, {syncs / n:.3f} for each message')
         if len(words) > 1:
             record = subprocess.Popen(['perf', 'record', '-q', '-F', '499', '--call-graph', 'dwarf,16384', '-o', data, '-p', pids], stderr=subprocess.DEVNULL)

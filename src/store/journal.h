@@ -5,6 +5,7 @@
  * whole or not at all. Its 250 leaves when it was synced; the tables take it over later, many batches at once, with
  * the number of the last one in the same transaction (sqlite_settle.c). A file is written anew from its start when the
  * tables hold all of it for good. Numbers never go back, so what is left of an older round is told from the new one.
+ * Files do not become shorter: one that is as long as it may become is written twice as fast as one that grows.
  * Entries of what waits are kept in memory; bodies only lie in the files, as most of them are never asked for again.
  *
  * What can go wrong: no space (nothing of the batch counts), an error of the disk (its end is not known: the process
@@ -16,7 +17,8 @@
 
 enum {
     JOURNAL_FILES = 2,
-    JOURNAL_FILE_MAX = 64 * 1024 * 1024,   /* octets of each file */
+    JOURNAL_FILE_MAX = 32 * 1024 * 1024,   /* octets of each file */
+    JOURNAL_READ_MAX = 64 * 1024 * 1024,   /* of one that another version made */
     JOURNAL_ENTRIES_MAX = 2 * 1024 * 1024, /* of one batch, in octets; one more entry may go over */
     JOURNAL_BODIES_MAX = 8 * 1024 * 1024,
 };
@@ -73,5 +75,9 @@ bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch 
 int journal_body(const struct journal *j, const struct journal_batch *b, uint64_t at, size_t n, struct buf *dst, struct str *ret) MUST_USE;
 /* The tables hold everything up to this number; for_good: a loss of power cannot undo that, nor anything before. */
 void journal_settled(struct journal *j, uint64_t number, bool for_good);
-/* Cuts the files off where the tables hold all of it for good: what was in them is of no use any more. */
+/* Wipes the files where the tables hold all of it for good: what was in them is of no use any more. */
 void journal_clear(struct journal *j);
+/* Whether nothing waits and all was wiped. */
+bool journal_is_clear(const struct journal *j);
+/* Makes the files as long as they may become, where the disk has several times that to spare; takes a while, once. */
+void journal_prepare(struct journal *j);

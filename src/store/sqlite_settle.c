@@ -395,8 +395,13 @@ bool store_settle(struct store *s, enum store_settling what)
 
 void store_rest(struct store *s)
 {
-    if (!s->open_batch && store_settled(s) == STORE_OK && settle_oldest(s, true) == STORE_OK) {
+    if (!s->open_batch && !journal_is_clear(s->journal) && store_settled(s) == STORE_OK && settle_oldest(s, true) == STORE_OK) {
         journal_clear(s->journal);
     }
     store_leave_if_poisoned(s);
+}
+
+void store_prepare(struct store *s)
+{
+    journal_prepare(s->journal);
 }

@@ -55,7 +55,7 @@ static const int file_calls[] = {
     SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(getdents64), SCMP_SYS(access),
     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(fallocate), SCMP_SYS(statfs),
     SCMP_SYS(fstatfs), SCMP_SYS(getcwd), SCMP_SYS(readlink), SCMP_SYS(fchown), SCMP_SYS(fchmod),
-    SCMP_SYS(statx), SCMP_SYS(accept4),
+    SCMP_SYS(statx), SCMP_SYS(accept4), SCMP_SYS(pwritev2),
 };
 static const int pair_calls[] = {SCMP_SYS(socketpair)};
 static const int sync_calls[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};

@@ -164,6 +164,7 @@ static int live(const char *dir, uint64_t turns)
         (void)store_settle(s, turn % 3 == 0 ? STORE_SETTLE_OLD : STORE_SETTLE_EXCESS);
         if (turn % 11 == 10) {
             store_rest(s);
+            store_prepare(s);
         }
         if (writing) { /* the log of commits begins anew with the next one */
             pthread_join(writer, NULL);

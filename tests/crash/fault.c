@@ -5,6 +5,7 @@
  *                           synced when: tests/crash/power.py builds from it the disks a power loss may leave
  *   FAULT_AT=N FAULT_ERROR=E   the N-th change (write, sync, truncate, create, rename, unlink) fails with
  *                           errno E
+ *   FAULT_CACHED=1          a file system that cannot write past the page cache
  *   FAULT_ALLOC=N           the N-th allocation fails
  *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE
  *
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +33,7 @@ enum { FDS = 1024, NAME = 512 };
 
 static char names[FDS][NAME]; /* of descriptors under FAULT_DIR, "" for others */
 static const char *directory;
-static int log_fd = -1, fail_error;
+static int log_fd = -1, fail_error, can_direct;
 static long fail_at, changes;
 static const volatile int64_t *clock_shift;
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
@@ -59,6 +61,7 @@ static void set_up(void)
     if (log) {
         log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     }
+    can_direct = getenv("FAULT_CACHED") == NULL;
     fail_at = at ? atol(at) : 0;
     fail_error = error ? atoi(error) : EIO;
     if (shift) {
@@ -186,6 +189,42 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t offset)
 ssize_t pwrite64(int fd, const void *p, size_t n, off64_t offset)
 {
     return change(fd, p, n, offset);
+}
+
+/* Without the page cache's say: what was written before it began may still be lost. */
+static ssize_t change_durably(int fd, const struct iovec *parts, int n, int64_t offset, int flags)
+{
+    IN_TURN;
+    if (name_of(fd) && !can_direct && (syscall(SYS_fcntl, fd, F_GETFL) & O_DIRECT)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (name_of(fd) && fails()) {
+        errno = fail_error;
+        return -1;
+    }
+    ssize_t r = syscall(SYS_pwritev2, fd, parts, (long)n, (long)offset, 0L, flags);
+    if (r > 0 && name_of(fd)) {
+        note('W', names[fd], offset, parts[0].iov_base, (size_t)r);
+    }
+    if (r > 0 && name_of(fd) && (flags & RWF_DSYNC)) {
+        if (fails()) {
+            errno = fail_error;
+            return -1;
+        }
+        note('D', names[fd], offset, NULL, 0); /* the write before this one is safe */
+    }
+    return r;
+}
+
+ssize_t pwritev2(int fd, const struct iovec *parts, int n, off_t offset, int flags)
+{
+    return change_durably(fd, parts, n, offset, flags);
+}
+
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int n, off64_t offset, int flags)
+{
+    return change_durably(fd, parts, n, offset, flags);
 }
 
 ssize_t write(int fd, const void *p, size_t n)

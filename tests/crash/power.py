@@ -65,7 +65,7 @@ class Disk:
         for i, (kind, name, offset, octets) in enumerate(records):
             # a name is safe when its directory, or (as file systems do) the file itself, was synced after it
             durable_name = dirs.get(os.path.dirname(name), -1) > i or synced.get(name, -1) > i
-            durable = synced.get(name, -1) > i
+            durable = synced.get(name, -1) > i or (i + 1 < len(records) and records[i + 1][0] == 'D')
             if kind == 'C':
                 live[name] = bytearray()
                 self.names[name] = [live[name], durable_name]
@@ -139,7 +139,7 @@ def compare(output, kept, delivered):
 
 def power(run, turns, samples, rng):
     source = run.path('store')
-    assert run.live(source, turns, FAULT_LOG=run.path('log')).returncode == 0
+    assert run.live(source, turns, FAULT_LOG=run.path('log'), **({'FAULT_CACHED': '1'} if rng.random() < 0.3 else {})).returncode == 0
     records = read_log(run.path('log'))
     for sample in range(samples):
         cut = rng.randrange(1, len(records) + 1)
@@ -158,7 +158,7 @@ def power(run, turns, samples, rng):
 def fail(run, turns, step, rng):
     n, count = rng.randrange(step) + 1, 0
     assert run.live(run.path('clean/store'), turns, FAULT_LOG=run.path('clean.log')).returncode == 0
-    changes = sum(1 for r in read_log(run.path('clean.log')) if r[0] in 'WSTCU')
+    changes = sum(1 for r in read_log(run.path('clean.log')) if r[0] in 'WSDTCU')
     while n <= changes:
         for error in (5, 28):
             directory, log = run.path('failing/store'), run.path('failing.log')

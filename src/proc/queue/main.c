@@ -80,6 +80,7 @@ static void on_rest(void *arg)
 {
     struct queue *q = arg;
     store_rest(q->store);
+    store_prepare(q->store);
 }
 
 /* What is promised is in the tables before long, load or not. */
@@ -275,6 +276,7 @@ static void on_start(void *owner, struct child *c)
     q->linger = timer_new(child_loop(c), on_linger, q);
     q->settle = timer_new(child_loop(c), on_settle, q);
     q->rest = timer_new(child_loop(c), on_rest, q);
+    timer_start(q->rest, REST_MS);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
     loop_on_turn_end(child_loop(c), TURN_LATER, on_turn_settle, q);
     domains_load(q);
