@@ -2,7 +2,7 @@
 """Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
 counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
 
-Usage: bench.py [--quick] [--one: one message a session] [--inspect: postern reads every mail, pack hipaa] [relays ...] [cells ...]
+Usage: bench.py [--quick] [--one: one message a session] [--resume: the load resumes its TLS sessions] [--inspect: postern reads every mail, pack hipaa] [relays ...] [cells ...]
 A relay is postfix, exim, opensmtpd or postern (default: postfix postern); a cell is SIZE:SESSIONS:plain|tls.
 OpenSMTPD of Debian 12 cannot serve TLS (see tests/lab/lab.py): its cells over TLS are left out.
 """
@@ -71,6 +71,7 @@ def pss_mb(pid):
 class Bench:
     per = 10  # messages a session
     inspect = False
+    resume = False  # the load resumes its TLS sessions
 
     def __init__(self):
         self.lab = lab_module.Lab(os.path.join(TOP, 'build-bench'))
@@ -201,7 +202,8 @@ match from any for any action "out"
         load_args = [self.lab.path('ca', 'ca.pem'), 'relay.bench.test'] if tls else []
         sink = subprocess.Popen([PEER, 'sink', SINK, SINK_PORT, str(n), *sink_args], stdout=subprocess.PIPE, text=True)
         self.lab.wait_port(SINK, int(SINK_PORT))
-        load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), str(self.per), *load_args], capture_output=True, text=True, timeout=300)
+        load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), str(self.per), *load_args], capture_output=True, text=True, timeout=300,
+                              env=dict(os.environ, PEER_RESUMES='1') if self.resume else None)
         if load.returncode:
             sink.kill()
             raise RuntimeError(load.stderr)
@@ -245,6 +247,7 @@ def main():
         cells = [c for c in cells if c[0] == 2048]
     bench = Bench()
     bench.per = 1 if '--one' in sys.argv else 10
+    bench.resume = '--resume' in sys.argv
     bench.inspect = '--inspect' in sys.argv
     print(f'{"size":>8} {"sessions":>8} {"mode":>5} | {"relay":9} {"msgs/s":>8} {"accept/s":>8} {"CPU s/1000":>10} {"PSS MB":>7} {"p99 ms":>7} | ratio to Postfix')
     try:

@@ -5,7 +5,8 @@
  *   peer load ADDRESS PORT N SIZE SESSIONS PER [CA NAME]   prints "load FIRST_MS", "load LAST_250_MS" and
  *                                                "latency MEDIAN P99 MOST" in microseconds
  *
- * With CHAIN/CA both sides insist on STARTTLS. Not part of the product.
+ * With CHAIN/CA both sides insist on STARTTLS; the load verifies. PEER_RESUMES=1: it resumes its sessions where the relay gives
+ * tickets, as a partner's server does (ours does not, hence its own TLS client here). PEER_DELAY_MS: a slow sink. Not part of the product.
  */
 #include "base/clock.h"
 #include "base/list.h"
@@ -16,6 +17,7 @@
 #include "sys/loop.h"
 #include "tls/tls.h"
 
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +32,9 @@ static uint64_t wanted, seen, started;
 
 struct session {
     struct conn *conn;
-    struct tls_channel *tls;
+    struct tls_channel *tls; /* of the sink */
+    SSL *ssl;                /* of the load */
+    BIO *in, *out;
     struct smtp_server *server;
     struct smtp_client *client;
     unsigned left;
@@ -58,6 +62,53 @@ static struct buf load_file(const char *path)
 
 static void end_session(struct session *s);
 
+/* --- the load's TLS ---------------------------------------------------------------------------------- */
+
+static SSL_CTX *load_ctx;
+static SSL_SESSION *ticket; /* the newest */
+
+static int on_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    SSL_SESSION_free(ticket);
+    ticket = session;
+    return 1;
+}
+
+static void make_load_ctx(const char *ca, bool resumes)
+{
+    load_ctx = SSL_CTX_new(TLS_client_method());
+    must(load_ctx && SSL_CTX_load_verify_file(load_ctx, ca) == 1);
+    SSL_CTX_set_verify(load_ctx, SSL_VERIFY_PEER, NULL);
+    if (resumes) {
+        SSL_CTX_set_session_cache_mode(load_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(load_ctx, on_ticket);
+    }
+}
+
+static void send_cipher(struct session *s)
+{
+    static char octets[1 << 16];
+    int n;
+    while ((n = BIO_read(s->out, octets, sizeof octets)) > 0) {
+        (void)!conn_send(s->conn, str_from(octets, (size_t)n));
+    }
+}
+
+static void start_tls(struct session *s)
+{
+    s->ssl = SSL_new(load_ctx);
+    s->in = BIO_new(BIO_s_mem());
+    s->out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(s->in, -1);
+    SSL_set_bio(s->ssl, s->in, s->out);
+    must(SSL_set1_host(s->ssl, tls_name) == 1 && SSL_set_tlsext_host_name(s->ssl, tls_name) == 1);
+    must(!ticket || SSL_set_session(s->ssl, ticket) == 1);
+    SSL_set_connect_state(s->ssl);
+    (void)SSL_do_handshake(s->ssl);
+    send_cipher(s);
+}
+
 static int64_t now_us(void)
 {
     struct timespec t;
@@ -79,7 +130,10 @@ static void flush(struct session *s)
     if (buf_len(out) == 0) {
         return;
     }
-    if (s->tls && tls_channel_state(s->tls) == TLS_OPEN) {
+    if (s->ssl) {
+        must(SSL_write(s->ssl, buf_str(out).p, (int)buf_len(out)) == (int)buf_len(out));
+        send_cipher(s);
+    } else if (s->tls && tls_channel_state(s->tls) == TLS_OPEN) {
         struct buf cipher = BUF_INIT(16 << 20);
         must(tls_channel_send(s->tls, buf_str(out), &cipher) == 0);
         (void)!conn_send(s->conn, buf_str(&cipher));
@@ -177,7 +231,7 @@ static void run_client(struct session *s);
 
 static void next_mail(struct session *s)
 {
-    const struct permit permit = {.granted = true, .transport = s->tls ? PERMIT_TLS : PERMIT_PLAINTEXT};
+    const struct permit permit = {.granted = true, .transport = s->ssl ? PERMIT_TLS : PERMIT_PLAINTEXT};
     if (s->left == 0 || started >= wanted) {
         smtp_client_quit(s->client);
         flush(s);
@@ -210,17 +264,11 @@ static void run_client(struct session *s)
         case SMTP_CL_AUTH_STEP:
         case SMTP_CL_AUTH_DONE:
             break;
-        case SMTP_CL_START_TLS: {
-            struct buf plain = BUF_INIT(1 << 16), cipher = BUF_INIT(1 << 16);
-            s->tls = tls_channel_client(tls_ctx, &(struct tls_peer){.name = tls_name});
-            must(tls_channel_feed(s->tls, STR(""), &plain, &cipher) == 0);
-            (void)!conn_send(s->conn, buf_str(&cipher));
-            buf_free(&cipher);
-            buf_free(&plain);
+        case SMTP_CL_START_TLS:
+            start_tls(s);
             return;
-        }
         case SMTP_CL_READY:
-            must(!tls_ctx || s->tls);
+            must(!load_ctx || s->ssl);
             next_mail(s);
             return;
         case SMTP_CL_BODY:
@@ -251,24 +299,38 @@ static void run_client(struct session *s)
     }
 }
 
+/* What came for the load, decrypted. */
+static void open_cipher(struct session *s, struct str bytes, struct buf *plain)
+{
+    char octets[16384];
+    bool was_shaking = !SSL_is_init_finished(s->ssl);
+    int n;
+    must(BIO_write(s->in, bytes.p, (int)bytes.n) == (int)bytes.n);
+    if (was_shaking && SSL_do_handshake(s->ssl) == 1) {
+        smtp_client_tls_started(s->client);
+        flush(s);
+    }
+    while (SSL_is_init_finished(s->ssl) && (n = SSL_read(s->ssl, octets, sizeof octets)) > 0) {
+        must(buf_append(plain, octets, (size_t)n) == 0);
+    }
+    send_cipher(s);
+}
+
 static void on_read(void *arg, struct str bytes)
 {
     struct session *s = arg;
     struct buf plain = BUF_INIT(4 << 20);
-    if (s->tls) {
+    if (s->ssl) {
+        open_cipher(s, bytes, &plain);
+        bytes = buf_str(&plain);
+    } else if (s->tls) {
         struct buf cipher = BUF_INIT(1 << 20);
         bool shaking = tls_channel_state(s->tls) == TLS_HANDSHAKING;
         must(tls_channel_feed(s->tls, bytes, &plain, &cipher) == 0);
         (void)!conn_send(s->conn, buf_str(&cipher));
         buf_free(&cipher);
         if (shaking && tls_channel_state(s->tls) == TLS_OPEN) {
-            if (s->server) {
-                smtp_server_tls_started(s->server);
-            } else {
-                must(tls_channel_facts(s->tls)->check == TLS_CHECK_OK);
-                smtp_client_tls_started(s->client);
-                flush(s);
-            }
+            smtp_server_tls_started(s->server);
         }
         bytes = buf_str(&plain);
     }
@@ -309,6 +371,10 @@ static void end_session(struct session *s)
 {
     conn_free(s->conn);
     tls_channel_free(s->tls);
+    if (s->ssl) { /* else its session would count as broken */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+    SSL_free(s->ssl);
     timer_free(s->timer);
     smtp_server_free(s->server);
     smtp_client_free(s->client);
@@ -381,9 +447,8 @@ int main(int argc, char **argv)
         must(argc >= 8 && str_to_u64(str_c(argv[5]), 100 << 20, &n) == 0 && str_to_u64(str_c(argv[6]), 10000, &sessions) == 0 &&
              str_to_u64(str_c(argv[7]), 100000, &per) == 0);
         if (argc == 10) {
-            struct buf ca = load_file(argv[8]);
             tls_name = argv[9];
-            must(tls_context_client(buf_str(&ca), TLS_PROFILE_WIDE, problem, sizeof problem, &tls_ctx) == 0);
+            make_load_ctx(argv[8], getenv("PEER_RESUMES") != NULL);
         }
         make_body((size_t)n);
         latencies = err_calloc(wanted, sizeof *latencies);

@@ -38,6 +38,7 @@ struct tls_facts {
     enum tls_dane dane;
     char dane_text[160]; /* the record that matched, or what is wrong */
     bool weak;           /* TLS below 1.2, or a cipher outside profile wide: only by exception */
+    bool resumed;        /* an earlier session went on (tls/ticket.h) */
     bool asked_certificate, sent_certificate; /* by the server; by us */
     char subject[256], issuer[256];
     char names[512];      /* DNS names of the certificate, blank separated, cut to fit */

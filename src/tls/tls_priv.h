@@ -11,6 +11,7 @@ struct tls_context {
     SSL_CTX *ssl;
     unsigned more_refs;
     bool asks_client; /* server: asks for the client's certificate */
+    bool gives_tickets;
     struct {          /* server with several certificates: which name gets which */
         X509 *cert;
         SSL_CTX *ssl;
@@ -20,6 +21,8 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
+/* Whether a ticket can be sealed for this session now (ticket.c). */
+bool tls_ticket_can_seal(const SSL *ssl);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
 EVP_PKEY *tls_remote_key(X509 *cert);
 /* What a stapled OCSP answer (or its absence) says against a certificate; NULL: nothing. */

@@ -2,6 +2,7 @@
 and a directory; what a sender may use; failed logins."""
 import base64
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -183,6 +184,55 @@ def test_certificate_instead_of_password(desk):
         assert c.mail('anyone@inside.test')[0] == 250
     with client(desk, name=None) as c:
         assert 'EXTERNAL' not in c.esmtp_features['auth'] and c.docmd('AUTH', 'EXTERNAL =')[0] == 504
+
+
+def visit(gateway, port, context, session=None):
+    """A TLS session that may begin with an earlier one: (what a later one may begin with, whether it was resumed)."""
+    c = smtplib.SMTP(gateway.address, port, local_hostname='c.test', timeout=30)
+    c.ehlo()
+    assert c.docmd('STARTTLS')[0] == 220
+    c.sock, c.file = context.wrap_socket(c.sock, server_hostname='gateway.test', session=session), None
+    assert c.ehlo()[0] == 250  # the ticket comes with the answer
+    session, reused = c.sock.session, c.sock.session_reused
+    c.quit()
+    return session, reused
+
+
+def resumed(gateway):
+    done = subprocess.run([os.path.join(gateway.lab.binaries(), 'postern'), '-c', gateway.lab.path('postern.conf'), 'status'], capture_output=True, text=True, timeout=60)
+    return sum(int(n) for n in re.findall(r'tls-resumed=(\d+)', done.stdout))
+
+
+def test_tls_sessions_are_resumed_where_nothing_is_skipped(desk):
+    lab, context = desk.lab, client_context(desk.lab, check_hostname=False)
+    before = resumed(desk)
+    ticket, reused = visit(desk, 25, context)
+    assert not reused
+    for _ in range(6):  # by both processes
+        ticket, reused = visit(desk, 25, context, ticket)
+        assert reused
+    assert resumed(desk) == before + 6
+    assert not visit(desk, 587, context, ticket)[1]  # another service
+    ticket, _ = visit(desk, 587, context)
+    assert visit(desk, 587, context, ticket)[1]
+    shows = client_context(lab, check_hostname=False)
+    shows.load_cert_chain(lab.path('ca', 'gateway.test.pem'), lab.path('ca', 'gateway.test.key'))
+    shown, _ = visit(desk, 587, shows)
+    assert not shown.has_ticket and not visit(desk, 587, shows, shown)[1]  # its certificate is looked at every time
+    old = client_context(lab, check_hostname=False)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    shown, _ = visit(desk, 25, old)
+    assert not visit(desk, 25, old, shown)[1]
+    ticket, _ = visit(desk, 25, context)
+    os.kill(lab.child_pid('keys-0'), 9)
+    assert visit(desk, 25, context, ticket)[1]  # without a signature
+
+    def again():
+        try:
+            return visit(desk, 25, context)[1] is False
+        except (OSError, smtplib.SMTPException):
+            return False
+    assert lab.wait_for(again, 20, 0.2)
 
 
 def test_failed_logins_are_slow_and_limited(desk):

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "sys/file.h"
 #include "tls/remote.h"
+#include "tls/ticket.h"
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
 
@@ -413,10 +414,191 @@ static void client_certificates(void **state)
     }
 }
 
+/* --- tickets: another library's client, as ours resumes nothing ------------------------------------------------- */
+
+static const int64_t HOUR = TLS_TICKET_PERIOD_MS;
+static int64_t ticket_now;
+static bool keys_are_away;
+static unsigned ticket_asks;
+
+static int64_t ticket_clock(void)
+{
+    return ticket_now;
+}
+
+static int derive_ticket(void *arg, uint64_t period, unsigned char ret[TLS_TICKET_SECRET])
+{
+    static const unsigned char seed[TLS_TICKET_SEED] = "a seed of thirty-two octets.....";
+    (void)arg;
+    ticket_asks++;
+    return keys_are_away ? -ENOTCONN : tls_ticket_derive(seed, period, ret);
+}
+
+static struct tls_context *ticket_context(const char *cert, const char *service)
+{
+    char file[64], problem[200] = "";
+    struct buf ca = load("ca.pem");
+    snprintf(file, sizeof file, "%s.pem", cert);
+    struct buf chain = load(file);
+    snprintf(file, sizeof file, "%s.key", cert);
+    struct buf key = load(file);
+    struct tls_context *ctx = NULL;
+    assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &ctx), 0);
+    tls_context_give_tickets(ctx, str_c(service));
+    buf_free(&ca);
+    buf_free(&chain);
+    buf_free(&key);
+    return ctx;
+}
+
+static void move(BIO *from, struct tls_channel *server, BIO *to)
+{
+    char octets[8192];
+    struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
+    int n = BIO_read(from, octets, sizeof octets);
+    assert_int_equal(tls_channel_feed(server, str_from(octets, n > 0 ? (size_t)n : 0), &plain, &cipher), 0);
+    if (buf_len(&plain) > 0) { /* an answer, with which a ticket goes */
+        assert_int_equal(tls_channel_send(server, buf_str(&plain), &cipher), 0);
+    }
+    BIO_write(to, buf_str(&cipher).p, (int)buf_len(&cipher));
+    buf_free(&plain);
+    buf_free(&cipher);
+}
+
+/* A session that begins with `old`, if there is one; the ticket it got, or NULL. What the server says of it. */
+static SSL_SESSION *visit(struct tls_context *ctx, int version, const char *shows, SSL_SESSION *old, bool *ret_resumed)
+{
+    char path[128], octets[64];
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(SSL_CTX_set_max_proto_version(c, version), 1);
+    if (shows) {
+        snprintf(path, sizeof path, "%s/%s.pem", dir, shows);
+        assert_int_equal(SSL_CTX_use_certificate_chain_file(c, path), 1);
+        snprintf(path, sizeof path, "%s/%s.key", dir, shows);
+        assert_int_equal(SSL_CTX_use_PrivateKey_file(c, path, SSL_FILETYPE_PEM), 1);
+    }
+    SSL *ssl = SSL_new(c);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(in, -1);
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    assert_true(!old || SSL_set_session(ssl, old) == 1);
+    struct tls_channel *server = tls_channel_server(ctx);
+    for (int i = 0; i < 4; i++) {
+        (void)SSL_do_handshake(ssl);
+        move(out, server, in);
+    }
+    assert_int_equal(tls_channel_state(server), TLS_OPEN);
+    assert_int_equal(SSL_write(ssl, "hello", 5), 5);
+    move(out, server, in);
+    assert_int_equal(SSL_read(ssl, octets, sizeof octets), 5);
+    *ret_resumed = tls_channel_facts(server)->resumed;
+    assert_int_equal(*ret_resumed, SSL_session_reused(ssl));
+    assert_int_equal(tls_channel_facts(server)->check, shows ? TLS_CHECK_OK : TLS_CHECK_NONE);
+    SSL_SESSION *s = SSL_get1_session(ssl);
+    bool kept = s && SSL_SESSION_is_resumable(s) && s != old;
+    SSL_shutdown(ssl);
+    if (!kept) {
+        SSL_SESSION_free(s);
+    }
+    tls_channel_free(server);
+    SSL_free(ssl);
+    SSL_CTX_free(c);
+    return kept ? s : NULL;
+}
+
+/* Of a copy: the library uses each once. */
+static bool resumes(struct tls_context *ctx, SSL_SESSION *ticket)
+{
+    bool resumed;
+    SSL_SESSION *copy = SSL_SESSION_dup(ticket), *again = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
+    assert_true(again || keys_are_away); /* and a new ticket, resumed or not */
+    SSL_SESSION_free(copy);
+    SSL_SESSION_free(again);
+    return resumed;
+}
+
+static void tickets_skip_nothing(void **state)
+{
+    struct tls_context *ctx = ticket_context("good", "smtp"), *same = ticket_context("good", "smtp"), *other = ticket_context("good", "submission"),
+                       *renewed = ticket_context("wild", "smtp");
+    bool resumed;
+    (void)state;
+    ticket_now = 500000 * HOUR;
+    tls_tickets_start(derive_ticket, NULL, ticket_clock);
+    SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
+    assert_non_null(t);
+    assert_false(resumed);
+    assert_in_range(SSL_SESSION_get_ticket_lifetime_hint(t), 1, 3600);
+    assert_true(resumes(ctx, t));
+    assert_true(resumes(same, t)); /* another process, the same after a reload */
+    assert_false(resumes(other, t));
+    assert_false(resumes(renewed, t));
+    assert_null(visit(ctx, TLS1_3_VERSION, "wild", NULL, &resumed)); /* its certificate is asked for every time */
+    assert_null(visit(ctx, TLS1_2_VERSION, NULL, NULL, &resumed));
+    SSL_SESSION_free(t);
+    tls_context_free(ctx);
+    tls_context_free(same);
+    tls_context_free(other);
+    tls_context_free(renewed);
+}
+
+static void ticket_secrets_change(void **state)
+{
+    struct tls_context *ctx = ticket_context("good", "smtp");
+    bool resumed;
+    (void)state;
+    ticket_now = 600000 * HOUR;
+    tls_tickets_start(derive_ticket, NULL, ticket_clock);
+    SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
+    ticket_now += HOUR / 2;
+    SSL_SESSION *copy = SSL_SESSION_dup(t), *later = visit(ctx, TLS1_3_VERSION, NULL, copy, &resumed);
+    assert_true(resumed && later);
+    ticket_now += HOUR / 2; /* that of the hour before still opens */
+    ticket_asks = 0;
+    assert_true(resumes(ctx, t));
+    assert_int_equal(ticket_asks, 1); /* the new one */
+    tls_tickets_start(derive_ticket, NULL, ticket_clock); /* a process started anew */
+    assert_true(resumes(ctx, t));
+    assert_true(resumes(ctx, later));
+    ticket_now += 1; /* an hour after the full handshake, whichever ticket */
+    assert_false(resumes(ctx, t));
+    assert_false(resumes(ctx, later));
+    ticket_now -= 1;
+    assert_true(resumes(ctx, later));
+    ticket_now += HOUR; /* neither secret opens it */
+    assert_false(resumes(ctx, t));
+    keys_are_away = true;
+    tls_tickets_start(derive_ticket, NULL, ticket_clock);
+    assert_false(resumes(ctx, t));
+    assert_null(visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed));
+    keys_are_away = false;
+    SSL_SESSION_free(t);
+    SSL_SESSION_free(copy);
+    SSL_SESSION_free(later);
+    tls_context_free(ctx);
+    tls_tickets_start(NULL, NULL, NULL);
+}
+
+/* HKDF-SHA-256 without salt, by another program: openssl kdf. */
+static void ticket_secrets_are_hkdf(void **state)
+{
+    unsigned char seed[TLS_TICKET_SEED], secret[TLS_TICKET_SECRET], want[TLS_TICKET_SECRET];
+    (void)state;
+    memset(seed, 7, sizeof seed);
+    assert_int_equal(tls_ticket_derive(seed, 494000, secret), 0);
+    FILE *f = popen("openssl kdf -keylen 80 -kdfopt digest:SHA256 -kdfopt hexkey:0707070707070707070707070707070707070707070707070707070707070707"
+                    " -kdfopt info:'postern ticket 494000' -binary HKDF", "r");
+    assert_int_equal(fread(want, 1, sizeof want, f), sizeof want);
+    assert_int_equal(pclose(f), 0);
+    assert_memory_equal(secret, want, sizeof want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
-        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys)};
+        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
+        cmocka_unit_test(ticket_secrets_are_hkdf)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

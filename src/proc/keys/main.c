@@ -16,6 +16,7 @@
 #include "seal/rest.h"
 #include "tls/remote.h"
 #include "tls/sign.h"
+#include "tls/ticket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct keys {
     struct link asks;
     size_t n_asks;
     struct timer *sweep;
+    unsigned char ticket_seed[TLS_TICKET_SEED]; /* drawn at the start, never written down */
     struct tls_signer *signer; /* NULL: no signing key */
     struct tls_private *server[CONF_CERTIFICATES_MAX], *client[CONF_CERTIFICATES_MAX];
     uint64_t unwrapped, refused, signed_n, handshakes, sealed;
@@ -246,7 +248,20 @@ static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc
     sign_with(k, k->client, ch, &m->tls_sign);
 }
 
-static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign}, {IPC_none, NULL}};
+/* Of this hour and the one before: a process that was taken over learns nothing of the next. */
+static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct keys *k = owner;
+    unsigned char secret[TLS_TICKET_SECRET];
+    uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS), period = m->ticket_ask.period;
+    (void)fd;
+    bool ok = (period == now || period + 1 == now) && tls_ticket_derive(k->ticket_seed, period, secret) == 0;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_ticket_secret,
+                                   .ticket_secret = {.ok = ok, .secret = str_from((const char *)secret, ok ? sizeof secret : 0)}});
+    explicit_bzero(secret, sizeof secret);
+}
+
+static const struct ipc_rule server_sign_rules[] = {{IPC_tls_sign, on_server_sign}, {IPC_ticket_ask, on_ticket_ask}, {IPC_none, NULL}};
 static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sign}, {IPC_none, NULL}};
 
 static void on_signing_closed(void *owner, struct ipc_channel *ch)
@@ -322,6 +337,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct keys *k = owner;
     struct str secret = child_file(c, "at-rest-secret");
+    _Static_assert((int)REST_SECRET == (int)TLS_TICKET_SEED, "seed");
     k->child = c;
     k->leases = map_new(LEASES_MAX);
     list_init(&k->by_age);
@@ -330,6 +346,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "the at-rest secret must be %d octets, it has %zu", REST_SECRET, secret.n);
         return -EINVAL;
     }
+    rest_make_secret(k->ticket_seed);
     k->opener = rest_opener_new((const unsigned char *)secret.p, k->public_key);
     return load_keys(k, c, problem, size);
 }

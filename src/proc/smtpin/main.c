@@ -6,6 +6,7 @@
  * their message ended. Threads sync spool files and touch nothing else. Several copies share the listening sockets: a copy that dies costs only
  * its open sessions.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
 
@@ -180,6 +181,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     if (tls_remote_start(signing_ask, &in->signing, problem, size) < 0) {
         return -EINVAL;
     }
+    tls_tickets_start(signing_ask_ticket, &in->signing, clock_wall_ms);
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
     in->settings = settings_new(c, child_conf(c), problem, size);
@@ -231,10 +233,11 @@ static void on_status(void *owner, char *text, size_t size)
     uint64_t signatures, waited;
     tls_remote_counts(&signatures, &waited);
     snprintf(text, size,
-             "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-failed=%llu "
+             "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-resumed=%llu tls-failed=%llu "
              "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu",
              in->n_sessions, (unsigned long long)in->count.sessions, (unsigned long long)in->count.turned_away,
              (unsigned long long)in->count.accepted, (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
+             (unsigned long long)in->count.resumed,
              (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
              (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
              (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited);
@@ -253,6 +256,7 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "relay_denied_total", "", in->count.refused);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"good\"", in->count.handshakes);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"failed\"", in->count.handshakes_failed);
+    metric_put(out, "handshakes_resumed_total", "side=\"server\"", in->count.resumed);
     metric_put(out, "inbound_rule_refusals_total", "mode=\"enforced\"", in->count.refusals);
     metric_put(out, "inbound_rule_refusals_total", "mode=\"reported\"", in->count.would_refuse);
     metric_put(out, "logins_total", "result=\"good\"", in->count.logins);

@@ -225,13 +225,14 @@ static bool handshake_done(struct session *s)
     const struct tls_facts *f = tls_channel_facts(s->tls);
     s->wants_handshake = false;
     s->in->count.handshakes++;
+    s->in->count.resumed += f->resumed;
     smtp_server_tls_started(s->engine);
     if (s->service->engine.auth) {
         smtp_server_offer_auth(s->engine, login_mechanisms(s));
     }
     set_timer(s, s->settings->command_ms);
     log_debug("tls", KV("client", s->client.ip), KV("version", f->version), KV("cipher", f->cipher),
-              KVN("bits", f->bits), KV("group", f->group));
+              KVN("bits", f->bits), KV("group", f->group), KV("resumed", f->resumed ? "yes" : "no"));
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         smtp_server_greet(s->engine);
         return flush(s); /* fails when the client closed the channel in the same breath */

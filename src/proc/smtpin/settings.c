@@ -51,8 +51,16 @@ static int set_tls(struct child *c, const struct conf *conf, const struct conf_l
     struct tls_own own[CONF_CERTIFICATES_MAX];
     size_t n = own_certificates(c, conf, own);
     bool ask = l->client_certificates != 0 || (l->kind == CONF_LISTEN_SMTP && inbound_needs_certificates(conf));
-    return n == 0 ? 0 : tls_context_server(own, n, (enum tls_profile)l->profile, ask ? child_file(c, "trust-store") : STR(""), problem,
-                                           size, &v->tls);
+    if (n == 0) {
+        return 0;
+    }
+    int r = tls_context_server(own, n, (enum tls_profile)l->profile, ask ? child_file(c, "trust-store") : STR(""), problem, size, &v->tls);
+    if (r == 0) {
+        char service[64]; /* what a session of one listener must share with a later one */
+        snprintf(service, sizeof service, "%d %s %s", (int)l->kind, tls_profile_name((enum tls_profile)l->profile), ask ? "asks" : "");
+        tls_context_give_tickets(v->tls, str_c(service));
+    }
+    return r;
 }
 
 struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size)

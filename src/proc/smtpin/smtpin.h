@@ -117,7 +117,7 @@ struct smtpin {
     struct timer *resume_accept, *stop_timer, *expiry;
     bool stopping;
     struct {
-        uint64_t sessions, accepted, refused, handshakes, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
+        uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
     } count;
 };
 
