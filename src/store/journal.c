@@ -22,7 +22,7 @@
 /* A header: where each number is, and how many octets the header has. The checksum is of the entries, seeded with that
  * of the bodies, which is seeded with the number. */
 enum { MAGIC = 0x314a4f50, AT_MAGIC = 0, AT_FILE = 4, AT_ENTRIES = 8, AT_BODIES = 12, AT_NUMBER = 16, AT_CHECK = 24, AT_PLACE = 32, AT_STORE = 40, HEADER = 48 };
-enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, NOUGHTS = 1024 * 1024, ROOMY = 8 };
+enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 32, ROOMY = 8 };
 
 struct journal_file {
     int in, out;   /* out: past the page cache where the file system can do that */
@@ -510,21 +510,20 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
     j->settled_for_good = for_good ? number : j->settled_for_good;
 }
 
-/* From the end on, so that a first page without a header says that nothing follows. */
-static int write_noughts(struct journal_file *f, size_t from, size_t to)
+/* --- files of nought ---------------------------------------------------------------------------------- */
+
+/* A piece of nought, from a page of memory on; n: a part of a file that nobody waits long for. */
+static char *make_noughts(const struct journal *j, size_t *ret_n)
 {
-    char *noughts = aligned_alloc(PAGE, NOUGHTS);
-    int r = noughts ? 0 : -ENOMEM;
-    if (noughts) {
-        memset(noughts, 0, NOUGHTS);
-    }
-    while (r == 0 && to > from) {
-        size_t n = to - from < NOUGHTS ? to - from : NOUGHTS;
-        to -= n;
-        r = write_pages(f, noughts, n, to, 0);
-    }
-    free(noughts);
-    return r;
+    *ret_n = whole_pages(j->file_max / PIECES);
+    char *noughts = aligned_alloc(PAGE, *ret_n);
+    must(noughts);
+    return memset(noughts, 0, *ret_n);
+}
+
+bool journal_is_settled(const struct journal *j)
+{
+    return j->waiting == 0 && j->settled_for_good == j->newest;
 }
 
 bool journal_is_clear(const struct journal *j)
@@ -532,16 +531,29 @@ bool journal_is_clear(const struct journal *j)
     return j->waiting == 0 && j->files[0].used == 0 && j->files[1].used == 0;
 }
 
-void journal_clear(struct journal *j)
+/* From the end on, so that a first page without a header says that nothing follows. What comes meanwhile begins at the
+ * start again: behind octets that were wiped nobody would look for it. */
+static int wipe_some(struct journal *j, struct journal_file *f)
 {
-    for (unsigned i = 0; i < JOURNAL_FILES && j->waiting == 0 && j->settled_for_good == j->newest; i++) {
-        struct journal_file *f = &j->files[i];
-        if (f->used > 0 && write_noughts(f, 0, whole_pages(f->used)) == 0) { /* else: it is written over at some time */
-            f->last = 0;
-            f->used = 0;
-            j->end = i == j->file ? 0 : j->end;
+    size_t n, to = whole_pages(f->used);
+    char *noughts = make_noughts(j, &n);
+    n = n < to ? n : to;
+    f->last = 0;
+    j->end = f == &j->files[j->file] ? 0 : j->end;
+    int r = write_pages(f, noughts, n, to - n, 0);
+    f->used = r == 0 ? to - n : f->used; /* else: it is written over at some time */
+    free(noughts);
+    return r;
+}
+
+bool journal_clear(struct journal *j)
+{
+    for (unsigned i = 0; i < JOURNAL_FILES && journal_is_settled(j); i++) {
+        if (j->files[i].used > 0) {
+            return wipe_some(j, &j->files[i]) == 0;
         }
     }
+    return false;
 }
 
 /* A small disk is not filled for speed. */
@@ -551,14 +563,26 @@ static bool is_roomy(const struct journal *j)
     return fstatvfs(j->files[0].in, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize / ROOMY > (uint64_t)j->file_max * JOURNAL_FILES;
 }
 
-void journal_prepare(struct journal *j)
+static int lengthen_some(struct journal *j, struct journal_file *f)
+{
+    size_t n, before = f->size, at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
+    char *noughts = make_noughts(j, &n);
+    n = n < left ? n : left;
+    int r = write_pages(f, noughts, n, at, 0);
+    r = r < 0 ? r : n == left && fdatasync(f->out) < 0 ? -errno : 0;
+    free(noughts);
+    if (r < 0) { /* batches make it longer one by one */
+        f->size = ftruncate(f->in, (off_t)before) == 0 ? before : f->size;
+    }
+    return r;
+}
+
+bool journal_prepare(struct journal *j)
 {
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
-        struct journal_file *f = &j->files[i];
-        size_t before = f->size;
-        if (before < j->file_max && is_roomy(j) && (write_noughts(f, before / PAGE * PAGE, j->file_max / PAGE * PAGE) < 0 || fdatasync(f->out) < 0)) {
-            f->size = ftruncate(f->in, (off_t)before) == 0 ? before : f->size;
-            return; /* batches make it longer one by one */
+        if (j->files[i].size / PAGE < j->file_max / PAGE) {
+            return is_roomy(j) && lengthen_some(j, &j->files[i]) == 0;
         }
     }
+    return false;
 }

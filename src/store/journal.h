@@ -75,9 +75,12 @@ bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch 
 int journal_body(const struct journal *j, const struct journal_batch *b, uint64_t at, size_t n, struct buf *dst, struct str *ret) MUST_USE;
 /* The tables hold everything up to this number; for_good: a loss of power cannot undo that, nor anything before. */
 void journal_settled(struct journal *j, uint64_t number, bool for_good);
-/* Wipes the files where the tables hold all of it for good: what was in them is of no use any more. */
-void journal_clear(struct journal *j);
+/* Whether the tables hold all of it for good. */
+bool journal_is_settled(const struct journal *j);
+/* Wipes a piece of the files then, as what was in them is of no use any more. True: more may be left. */
+bool journal_clear(struct journal *j);
 /* Whether nothing waits and all was wiped. */
 bool journal_is_clear(const struct journal *j);
-/* Makes the files as long as they may become, where the disk has several times that to spare; takes a while, once. */
-void journal_prepare(struct journal *j);
+/* Makes the files a piece longer, up to what they may become, where the disk has several times that to spare. True: more may
+ * be left. */
+bool journal_prepare(struct journal *j);

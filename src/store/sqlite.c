@@ -305,7 +305,8 @@ void store_close(struct store *s)
     }
     if (s->journal) {
         store_flush(s);
-        store_rest(s);
+        while (store_rest(s)) {
+        }
     }
     journal_close(s->journal);
     for (int i = 0; i < Q_END; i++) {

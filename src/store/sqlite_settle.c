@@ -393,15 +393,15 @@ bool store_settle(struct store *s, enum store_settling what)
     return more;
 }
 
-void store_rest(struct store *s)
+bool store_rest(struct store *s)
 {
-    if (!s->open_batch && !journal_is_clear(s->journal) && store_settled(s) == STORE_OK && settle_oldest(s, true) == STORE_OK) {
-        journal_clear(s->journal);
-    }
+    bool more = !s->open_batch && !journal_is_clear(s->journal) && store_settled(s) == STORE_OK &&
+                (journal_is_settled(s->journal) || settle_oldest(s, true) == STORE_OK) && journal_clear(s->journal);
     store_leave_if_poisoned(s);
+    return more;
 }
 
-void store_prepare(struct store *s)
+bool store_prepare(struct store *s)
 {
-    journal_prepare(s->journal);
+    return journal_prepare(s->journal);
 }

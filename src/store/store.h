@@ -161,10 +161,11 @@ enum store_settling {
     STORE_SETTLE_OLD,    /* what waited when this last said false; true: more of that is left */
 };
 bool store_settle(struct store *s, enum store_settling what);
-/* Nothing has come for a while: everything is in the tables for good, and the journal is wiped. */
-void store_rest(struct store *s);
-/* Makes room on the disk for the journal, so that it is written faster from then on: some 50 ms once in a store's life. */
-void store_prepare(struct store *s);
+/* Nothing has come for a while: everything is in the tables for good, and the journal is wiped, a piece in some
+ * milliseconds. True: more is left. */
+bool store_rest(struct store *s);
+/* Makes room on the disk for the journal, so that it is written faster from then on; a piece, as above. */
+bool store_prepare(struct store *s);
 
 /* Reading. The row functions run once per row, then `done` (never NULL) exactly once, before or
  * after the call returns: callers must not care which. Views live until the function returns. */

@@ -163,8 +163,10 @@ static int live(const char *dir, uint64_t turns)
         store_flush(s); /* ends the process when a commit failed */
         (void)store_settle(s, turn % 3 == 0 ? STORE_SETTLE_OLD : STORE_SETTLE_EXCESS);
         if (turn % 11 == 10) {
-            store_rest(s);
-            store_prepare(s);
+            for (uint64_t i = 1 + turn % 7; i > 0 && store_rest(s); i--) { /* the rest of it, or not */
+            }
+            for (uint64_t i = turn % 5; i > 0 && store_prepare(s); i--) {
+            }
         }
         if (writing) { /* the log of commits begins anew with the next one */
             pthread_join(writer, NULL);

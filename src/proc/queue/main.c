@@ -22,7 +22,7 @@
 
 /* A batch after one of CROWD completions waits for CROWD_MS until it has ENOUGH: as many come as a moment ago, and each
  * sync then stands for some ten messages. */
-enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 5 * 1000 };
+enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 5 * 1000, REST_ON_MS = 5 };
 
 static void on_linger(void *arg)
 {
@@ -79,8 +79,9 @@ static void commit(struct queue *q)
 static void on_rest(void *arg)
 {
     struct queue *q = arg;
-    store_rest(q->store);
-    store_prepare(q->store);
+    if (store_rest(q->store) || store_prepare(q->store)) {
+        timer_start(q->rest, REST_ON_MS);
+    }
 }
 
 /* What is promised is in the tables before long, load or not. */
