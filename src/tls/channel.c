@@ -17,7 +17,6 @@ struct tls_channel {
     SSL *ssl;
     BIO *in, *out;
     enum tls_state state;
-    bool gives_tickets, owes_ticket; /* server; the second: it goes with what is sent next */
     bool is_client, has_dane, may_be_weak, demands_ems;
     char name[256]; /* reference name of a client */
     char problem[200];
@@ -50,7 +49,7 @@ struct tls_channel *tls_channel_server(struct tls_context *ctx)
     struct tls_channel *ch = channel_new(ctx);
     if (ch) {
         SSL_set_accept_state(ch->ssl);
-        ch->gives_tickets = ctx->gives_tickets;
+        (void)SSL_set_num_tickets(ch->ssl, ctx->gives_tickets && tls_ticket_can_seal() ? 1 : 0);
     }
     return ch;
 }
@@ -341,7 +340,6 @@ static void shake(struct tls_channel *ch)
     if (r == 1) {
         ch->state = TLS_OPEN;
         learn_session(ch);
-        ch->owes_ticket = ch->gives_tickets && !SSL_get0_peer_certificate(ch->ssl);
         return;
     }
     int error = SSL_get_error(ch->ssl, r);
@@ -401,10 +399,6 @@ int tls_channel_send(struct tls_channel *ch, struct str plain, struct buf *ciphe
         return -EPROTO;
     }
     ERR_clear_error();
-    if (ch->owes_ticket && plain.n > 0) {
-        ch->owes_ticket = false;
-        (void)(tls_ticket_can_seal(ch->ssl) && SSL_new_session_ticket(ch->ssl) == 1);
-    }
     int n = plain.n > 0 ? SSL_write(ch->ssl, plain.p, (int)plain.n) : 0;
     if (plain.n > 0 && n != (int)plain.n) {
         break_channel(ch);

@@ -130,6 +130,14 @@ static int record_only(int ok, X509_STORE_CTX *store)
     return 1;
 }
 
+/* The same, and a client that shows a certificate is to show it every time: it gets no ticket (ticket.h). */
+static int record_client(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    (void)ok;
+    return ssl && SSL_set_num_tickets(ssl, 0) == 1;
+}
+
 /* --- servers: several certificates, chosen by name and by what the client can verify ------------------ */
 
 static X509 *first_certificate(struct str pem)
@@ -203,7 +211,7 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
     SSL_CTX_set_num_tickets(ssl, 0);
     SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
     if (trust_pem.n > 0) { /* asked for, recorded, never a condition of the handshake */
-        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, record_only);
+        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, record_client);
     }
     return r;
 }

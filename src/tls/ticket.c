@@ -57,15 +57,17 @@ void tls_tickets_start(tls_ticket_fn ask, void *arg, int64_t (*now_ms)(void))
     tickets.now_ms = now_ms;
 }
 
+/* The one there was stays where keys cannot be asked. */
 static void fetch(struct secret *s, uint64_t period)
 {
-    if (s->period != period) {
-        OPENSSL_cleanse(s, sizeof *s);
-        s->period = tickets.ask(tickets.arg, period, s->octets) == 0 ? period : 0;
+    struct secret next = {.period = period};
+    if (s->period != period && tickets.ask(tickets.arg, period, next.octets) == 0) {
+        *s = next;
     }
+    OPENSSL_cleanse(&next, sizeof next);
 }
 
-/* Those of this hour and the one before, where keys can be asked. */
+/* Those of this hour and the one before. */
 static void renew(void)
 {
     uint64_t period = (uint64_t)(tickets.now_ms() / TLS_TICKET_PERIOD_MS);
@@ -76,12 +78,11 @@ static void renew(void)
     fetch(&tickets.previous, period - 1);
 }
 
-bool tls_ticket_can_seal(const SSL *ssl)
+bool tls_ticket_can_seal(void)
 {
-    if (!tickets.ask || SSL_version(ssl) != TLS1_3_VERSION) {
-        return false;
+    if (tickets.ask) {
+        renew();
     }
-    renew();
     return tickets.current.period != 0;
 }
 
@@ -97,8 +98,11 @@ static int use(const struct secret *s, unsigned char *iv, EVP_CIPHER_CTX *cipher
 static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
 {
     if (seal) {
-        if (!tls_ticket_can_seal(ssl) || RAND_bytes(iv, NONCE) != 1) {
+        if (SSL_version(ssl) != TLS1_3_VERSION) {
             return 0;
+        }
+        if (!tls_ticket_can_seal() || RAND_bytes(iv, NONCE) != 1) {
+            return -1; /* it could before */
         }
         memcpy(name, tickets.current.octets, NAME);
         return use(&tickets.current, iv, cipher, mac, 1);
@@ -125,12 +129,15 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
 {
     int64_t now = tickets.now_ms(), *began;
     size_t size = 0;
-    (void)ssl;
     (void)name;
     (void)n;
     (void)arg;
+    if (SSL_version(ssl) != TLS1_3_VERSION) {
+        return SSL_TICKET_RETURN_IGNORE;
+    }
     bool good = status == SSL_TICKET_SUCCESS && SSL_SESSION_get0_ticket_appdata(session, (void **)&began, &size) == 1 && size == sizeof *began;
-    return good && now - *began >= 0 && now - *began <= TLS_TICKET_PERIOD_MS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_IGNORE;
+    bool is_young = good && now - *began >= 0 && now - *began <= TLS_TICKET_PERIOD_MS;
+    return is_young ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
 }
 
 static void allow(SSL_CTX *ssl, const unsigned char id[32])

@@ -21,8 +21,8 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
-/* Whether a ticket can be sealed for this session now (ticket.c). */
-bool tls_ticket_can_seal(const SSL *ssl);
+/* Whether a ticket can be sealed (ticket.c); from then on it can. */
+bool tls_ticket_can_seal(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
 EVP_PKEY *tls_remote_key(X509 *cert);
 /* What a stapled OCSP answer (or its absence) says against a certificate; NULL: nothing. */
