@@ -22,7 +22,7 @@
 /* A header: where each number is, and how many octets the header has. The checksum is of the entries, seeded with that
  * of the bodies, which is seeded with the number. */
 enum { MAGIC = 0x314a4f50, AT_MAGIC = 0, AT_FILE = 4, AT_ENTRIES = 8, AT_BODIES = 12, AT_NUMBER = 16, AT_CHECK = 24, AT_PLACE = 32, AT_STORE = 40, HEADER = 48 };
-enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 32, ROOMY = 8 };
+enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 128, ROOMY = 8 };
 
 struct journal_file {
     int in, out;   /* out: past the page cache where the file system can do that */
@@ -512,13 +512,12 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
 
 /* --- files of nought ---------------------------------------------------------------------------------- */
 
-/* A piece of nought, from a page of memory on; n: a part of a file that nobody waits long for. */
-static char *make_noughts(const struct journal *j, size_t *ret_n)
+/* At most a part of a file that nobody waits long for. */
+static int write_noughts(struct journal *j, struct journal_file *f, size_t n, size_t at)
 {
-    *ret_n = whole_pages(j->file_max / PIECES);
-    char *noughts = aligned_alloc(PAGE, *ret_n);
-    must(noughts);
-    return memset(noughts, 0, *ret_n);
+    make_pages(j, n);
+    memset(j->pages, 0, n);
+    return write_pages(f, j->pages, n, at, 0);
 }
 
 bool journal_is_settled(const struct journal *j)
@@ -535,14 +534,11 @@ bool journal_is_clear(const struct journal *j)
  * start again: behind octets that were wiped nobody would look for it. */
 static int wipe_some(struct journal *j, struct journal_file *f)
 {
-    size_t n, to = whole_pages(f->used);
-    char *noughts = make_noughts(j, &n);
-    n = n < to ? n : to;
+    size_t piece = whole_pages(j->file_max / PIECES), to = whole_pages(f->used), n = piece < to ? piece : to;
     f->last = 0;
     j->end = f == &j->files[j->file] ? 0 : j->end;
-    int r = write_pages(f, noughts, n, to - n, 0);
+    int r = write_noughts(j, f, n, to - n);
     f->used = r == 0 ? to - n : f->used; /* else: it is written over at some time */
-    free(noughts);
     return r;
 }
 
@@ -565,12 +561,10 @@ static bool is_roomy(const struct journal *j)
 
 static int lengthen_some(struct journal *j, struct journal_file *f)
 {
-    size_t n, before = f->size, at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
-    char *noughts = make_noughts(j, &n);
-    n = n < left ? n : left;
-    int r = write_pages(f, noughts, n, at, 0);
+    size_t piece = whole_pages(j->file_max / PIECES), before = f->size, at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
+    size_t n = piece < left ? piece : left;
+    int r = write_noughts(j, f, n, at);
     r = r < 0 ? r : n == left && fdatasync(f->out) < 0 ? -errno : 0;
-    free(noughts);
     if (r < 0) { /* batches make it longer one by one */
         f->size = ftruncate(f->in, (off_t)before) == 0 ? before : f->size;
     }

@@ -67,22 +67,17 @@ static void fetch(struct secret *s, uint64_t period)
     OPENSSL_cleanse(&next, sizeof next);
 }
 
-/* Those of this hour and the one before. */
-static void renew(void)
+bool tls_ticket_can_seal(void)
 {
+    if (!tickets.ask) {
+        return false;
+    }
     uint64_t period = (uint64_t)(tickets.now_ms() / TLS_TICKET_PERIOD_MS);
     if (tickets.current.period != 0 && tickets.current.period + 1 == period) {
         tickets.previous = tickets.current;
     }
     fetch(&tickets.current, period);
     fetch(&tickets.previous, period - 1);
-}
-
-bool tls_ticket_can_seal(void)
-{
-    if (tickets.ask) {
-        renew();
-    }
     return tickets.current.period != 0;
 }
 
@@ -101,13 +96,12 @@ static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_
         if (SSL_version(ssl) != TLS1_3_VERSION) {
             return 0;
         }
-        if (!tls_ticket_can_seal() || RAND_bytes(iv, NONCE) != 1) {
-            return -1; /* it could before */
+        if (tickets.current.period == 0 || RAND_bytes(iv, NONCE) != 1) {
+            return -1;
         }
         memcpy(name, tickets.current.octets, NAME);
         return use(&tickets.current, iv, cipher, mac, 1);
     }
-    renew();
     const struct secret *all[] = {&tickets.current, &tickets.previous};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (all[i]->period != 0 && CRYPTO_memcmp(name, all[i]->octets, NAME) == 0) {
@@ -127,7 +121,7 @@ static int on_seal(SSL *ssl, void *arg)
 
 static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n, SSL_TICKET_STATUS status, void *arg)
 {
-    int64_t now = tickets.now_ms(), *began;
+    int64_t *began;
     size_t size = 0;
     (void)name;
     (void)n;
@@ -136,7 +130,8 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
         return SSL_TICKET_RETURN_IGNORE;
     }
     bool good = status == SSL_TICKET_SUCCESS && SSL_SESSION_get0_ticket_appdata(session, (void **)&began, &size) == 1 && size == sizeof *began;
-    bool is_young = good && now - *began >= 0 && now - *began <= TLS_TICKET_PERIOD_MS;
+    int64_t age = good ? tickets.now_ms() - *began : -1;
+    bool is_young = age >= 0 && age <= TLS_TICKET_PERIOD_MS;
     return is_young ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
 }
 

@@ -21,7 +21,7 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
-/* Whether a ticket can be sealed (ticket.c); from then on it can. */
+/* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
 EVP_PKEY *tls_remote_key(X509 *cert);

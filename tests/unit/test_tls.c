@@ -580,6 +580,33 @@ static void ticket_secrets_change(void **state)
     tls_tickets_start(NULL, NULL, NULL);
 }
 
+/* Whatever octet of a ticket is another: a full handshake, and a new ticket. */
+static void damaged_tickets(void **state)
+{
+    struct tls_context *ctx = ticket_context("good", "smtp");
+    bool resumed;
+    (void)state;
+    ticket_now = 700000 * HOUR;
+    tls_tickets_start(derive_ticket, NULL, ticket_clock);
+    SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
+    const unsigned char *octets;
+    size_t n;
+    SSL_SESSION_get0_ticket(t, &octets, &n);
+    assert_true(n > 64);
+    for (size_t i = 0; i < n; i += 7) { /* name, nonce, what is sealed, its code */
+        ((unsigned char *)(uintptr_t)octets)[i] ^= 0x20;
+        assert_false(resumes(ctx, t));
+        ((unsigned char *)(uintptr_t)octets)[i] ^= 0x20;
+    }
+    assert_true(resumes(ctx, t));
+    tls_tickets_start(NULL, NULL, NULL); /* one that comes to a process that knows of none */
+    keys_are_away = true;
+    assert_false(resumes(ctx, t));
+    keys_are_away = false;
+    SSL_SESSION_free(t);
+    tls_context_free(ctx);
+}
+
 /* HKDF-SHA-256 without salt, by another program: openssl kdf. */
 static void ticket_secrets_are_hkdf(void **state)
 {
@@ -599,6 +626,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
-        cmocka_unit_test(ticket_secrets_are_hkdf)};
+        cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

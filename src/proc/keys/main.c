@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/random.h"
 #include "proc/child.h"
 #include "seal/rest.h"
 #include "tls/remote.h"
@@ -337,7 +338,6 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct keys *k = owner;
     struct str secret = child_file(c, "at-rest-secret");
-    _Static_assert((int)REST_SECRET == (int)TLS_TICKET_SEED, "seed");
     k->child = c;
     k->leases = map_new(LEASES_MAX);
     list_init(&k->by_age);
@@ -346,7 +346,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
         snprintf(problem, size, "the at-rest secret must be %d octets, it has %zu", REST_SECRET, secret.n);
         return -EINVAL;
     }
-    rest_make_secret(k->ticket_seed);
+    random_bytes(k->ticket_seed, sizeof k->ticket_seed);
     k->opener = rest_opener_new((const unsigned char *)secret.p, k->public_key);
     return load_keys(k, c, problem, size);
 }
