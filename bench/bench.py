@@ -199,7 +199,7 @@ match from any for any action "out"
     def relay(self, size, sessions, tls, n):
         """One batch through the running relay: (seconds to the last message at the sink, to the last 250)."""
         sink_args = self.cert('sink.bench.test') if tls else []
-        load_args = [self.lab.path('ca', 'ca.pem'), 'relay.bench.test'] if tls else []
+        load_args = self.cert('relay.bench.test')[:1] if tls else []
         sink = subprocess.Popen([PEER, 'sink', SINK, SINK_PORT, str(n), *sink_args], stdout=subprocess.PIPE, text=True)
         self.lab.wait_port(SINK, int(SINK_PORT))
         load = subprocess.run([PEER, 'load', '127.0.2.1', '25', str(n), str(size), str(min(sessions, n)), str(self.per), *load_args], capture_output=True, text=True, timeout=300,

@@ -9,3 +9,5 @@
 int64_t clock_wall_ms(void);
 /* Milliseconds since some fixed point of this boot; never goes back. */
 int64_t clock_mono_ms(void);
+/* The same in microseconds. */
+int64_t clock_mono_us(void);
