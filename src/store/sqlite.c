@@ -458,13 +458,14 @@ void store_sync_soon(struct store *s, store_done done, void *arg)
 void store_sync(struct store *s, store_done done, void *arg)
 {
     s->waiting = s->waiting > STORE_URGENT ? s->waiting : STORE_URGENT;
+    s->n_urgent++;
     store_sync_soon(s, done, arg);
 }
 
-enum store_waiting store_waiting(const struct store *s, size_t *ret_completions)
+struct store_gathered store_gathered(const struct store *s)
 {
-    *ret_completions = s->n_completions;
-    return s->waiting ? s->waiting : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
+    enum store_waiting waiting = s->waiting ? s->waiting : s->open_batch || s->n_completions > 0 ? STORE_CAN_WAIT : STORE_EMPTY;
+    return (struct store_gathered){.waiting = waiting, .completions = s->n_completions, .urgent = s->n_urgent};
 }
 
 static void remove_doomed(struct store *s, bool committed)
@@ -577,7 +578,7 @@ void store_flush(struct store *s)
     struct completion *list = s->completions;
     size_t n = s->n_completions;
     s->completions = NULL;
-    s->n_completions = s->cap_completions = 0;
+    s->n_completions = s->cap_completions = s->n_urgent = 0;
     for (size_t i = 0; i < n; i++) {
         list[i].done(list[i].arg, result);
     }

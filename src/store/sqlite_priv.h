@@ -219,6 +219,7 @@ struct store {
     enum store_result batch_result;
     struct completion *completions;
     size_t n_completions, cap_completions;
+    size_t n_urgent; /* of them */
     struct buf doomed; /* spool files to remove after the commit, NUL separated */
     uint64_t next_rcpt;
     unsigned spool_count;

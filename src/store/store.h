@@ -134,14 +134,19 @@ void store_release_body(struct store *s, uint64_t id);
  * to share it, nobody outside waits for it. */
 void store_sync(struct store *s, store_done done, void *arg);
 void store_sync_soon(struct store *s, store_done done, void *arg);
-/* What has been gathered and not been committed, and how many completions it has. */
+/* What has been gathered and not been committed. */
 enum store_waiting {
     STORE_EMPTY,    /* nothing: store_flush() would do nothing */
     STORE_CAN_WAIT, /* outcomes: nobody outside waits for them */
     STORE_URGENT,   /* a 250 waits for it, which leaves from its completion only */
     STORE_NOW,      /* other changes: what was answered in this turn may not leave before they are committed */
 };
-enum store_waiting store_waiting(const struct store *s, size_t *ret_completions);
+struct store_gathered {
+    enum store_waiting waiting; /* the most that any of it asks for */
+    size_t completions;
+    size_t urgent; /* how many of them store_sync() asked for */
+};
+struct store_gathered store_gathered(const struct store *s);
 /* Commits what is gathered and runs its completions. */
 void store_flush(struct store *s);
 

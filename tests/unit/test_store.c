@@ -301,30 +301,31 @@ static void a_write_that_fails(void **state)
 static void what_can_wait(void **state)
 {
     int result = 0;
-    size_t n;
     struct store *s = open_store();
     struct seen seen = {0};
     (void)state;
-    assert_int_equal(store_waiting(s, &n), STORE_EMPTY);
+    assert_int_equal(store_gathered(s).waiting, STORE_EMPTY);
     add(s, 20, "x.test", &result);
-    assert_int_equal(store_waiting(s, &n), STORE_URGENT); /* a 250 waits for it */
-    assert_int_equal(n, 1);
+    assert_int_equal(store_gathered(s).waiting, STORE_URGENT); /* a 250 waits for it */
+    assert_int_equal(store_gathered(s).urgent, 1);
+    assert_int_equal(store_gathered(s).completions, 1);
     store_flush(s);
-    assert_int_equal(store_waiting(s, &n), STORE_EMPTY);
+    assert_int_equal(store_gathered(s).waiting, STORE_EMPTY);
     struct store_rcpt r = {.rcpt = 1, .state = RCPT_DELIVERED};
     store_outcome(s, &r);
     store_add_attempt(s, &(struct store_attempt){.id = 20});
     store_release_body(s, 20);
-    assert_int_equal(store_waiting(s, &n), STORE_CAN_WAIT); /* without a completion too: it must not lie for ever */
+    assert_int_equal(store_gathered(s).waiting, STORE_CAN_WAIT); /* without a completion too: it must not lie for ever */
     store_sync_soon(s, see_end, &seen);
-    assert_int_equal(store_waiting(s, &n), STORE_CAN_WAIT);
-    assert_int_equal(n, 1);
+    assert_int_equal(store_gathered(s).waiting, STORE_CAN_WAIT);
+    assert_int_equal(store_gathered(s).urgent, 0);
+    assert_int_equal(store_gathered(s).completions, 1);
     store_sync(s, see_end, &seen); /* one who cannot wait takes the others along */
-    assert_int_equal(store_waiting(s, &n), STORE_URGENT);
+    assert_int_equal(store_gathered(s).waiting, STORE_URGENT);
     store_count_death(s, 20); /* an answer may already stand in this turn: all goes now */
-    assert_int_equal(store_waiting(s, &n), STORE_NOW);
+    assert_int_equal(store_gathered(s).waiting, STORE_NOW);
     store_sync(s, see_end, &seen);
-    assert_int_equal(store_waiting(s, &n), STORE_NOW);
+    assert_int_equal(store_gathered(s).waiting, STORE_NOW);
     assert_int_equal(seen.result, 0);
     store_flush(s);
     assert_int_equal(seen.result, 100 + STORE_OK);

@@ -4,8 +4,8 @@
  * Trust: parses only our own typed records. May touch: the store's directory. Must never see: a
  * peer's raw byte, a message in clear (bodies are sealed octets here).
  *
- * Requests are committed together: messages as soon as no other is ready to be read, or a millisecond later under load
- * (their 250 leaves from the completion), outcomes (nobody outside waits for them) with the next of those or after LINGER_MS,
+ * Requests are committed together: messages as soon as no other is ready to be read, or when a batch is full under load
+ * (their 250 leaves from the completion), outcomes (nobody outside waits for them) with the next of those or a little later,
  * everything else in its own turn, before that turn's answers leave; load makes the batches larger by itself.
  * A thread writes the log of commits back into the tables meanwhile; it touches nothing else.
  * Ends when the store cannot be trusted (store/sqlite.c); posternd starts it again.
@@ -20,36 +20,59 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A batch after one of CROWD completions waits for CROWD_MS until it has ENOUGH: as many come as a moment ago, and each
- * sync then stands for some ten messages. */
-enum { CROWD = 8, ENOUGH = 24, CROWD_MS = 1, GATHER_MS = 2, LINGER_MS = 1, SETTLE_MS = 250, SETTLE_ON_MS = 5, REST_MS = 5 * 1000, REST_ON_MS = 5 };
+enum {
+    FULL = 12,        /* messages for which a batch waits where the last ones had CROWD or more, so that a sync stands for some ten */
+    CROWD = 4,
+    CROWD_US = 700,   /* since the first of them */
+    GATHER_US = 2000, /* the same where every look finds more of them */
+    LINGER_US = 700,  /* since the first outcome, where a message may come that takes it along */
+    LINGER_MS = 1,
+    SETTLE_MS = 250,
+    SETTLE_ON_MS = 5,
+    REST_MS = 5 * 1000,
+    REST_ON_MS = 5,
+};
 
 static void on_linger(void *arg)
 {
     (void)arg; /* the turn it began ends with the commit */
 }
 
+static bool outcomes_wait(const struct queue *q, int64_t age_us)
+{
+    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) || q->crowd >= CROWD; /* a delivery under way, or messages */
+    return more_comes && age_us < LINGER_US;
+}
+
+static bool messages_wait(const struct queue *q, size_t seen, int64_t age_us)
+{
+    if (q->crowd >= CROWD && q->gathered.urgent < FULL && q->gathered.completions < 2 * FULL && age_us < CROWD_US) {
+        return true;
+    }
+    if (q->gathered.completions > seen && age_us < GATHER_US) {
+        loop_again(child_loop(q->child)); /* more may have come meanwhile */
+        return true;
+    }
+    return false;
+}
+
 /* Whether the open batch is to be committed now; if not, the loop comes back in time. */
 static bool is_commit_time(struct queue *q)
 {
-    size_t before = q->gathered;
-    enum store_waiting waiting = store_waiting(q->store, &q->gathered);
-    int64_t now = clock_mono_ms();
-    if (waiting == STORE_EMPTY || waiting == STORE_NOW) {
-        return waiting == STORE_NOW;
-    }
-    q->gathering_mono_ms = q->gathering_mono_ms ? q->gathering_mono_ms : now;
-    int64_t age = now - q->gathering_mono_ms;
-    bool more_comes = map_len(q->jobs) == 1 || q->gathered < map_len(q->jobs); /* a delivery under way, or the next message */
-    if (waiting == STORE_CAN_WAIT && age < LINGER_MS && more_comes) {
+    size_t seen = q->gathered.completions;
+    int64_t now = clock_mono_us();
+    q->gathered = store_gathered(q->store);
+    switch (q->gathered.waiting) {
+    case STORE_EMPTY:
         return false;
-    }
-    if (waiting == STORE_URGENT && q->crowd >= CROWD && q->gathered < ENOUGH && age < CROWD_MS) {
-        return false;
-    }
-    if (waiting == STORE_URGENT && q->gathered > before && age < GATHER_MS) {
-        loop_again(child_loop(q->child)); /* more may have come meanwhile */
-        return false;
+    case STORE_CAN_WAIT:
+        q->outcomes_us = q->outcomes_us ? q->outcomes_us : now;
+        return !outcomes_wait(q, now - q->outcomes_us);
+    case STORE_URGENT:
+        q->messages_us = q->messages_us ? q->messages_us : now;
+        return !messages_wait(q, seen, now - q->messages_us);
+    case STORE_NOW:
+        return true;
     }
     return true;
 }
@@ -69,9 +92,11 @@ static void on_written_back(void *arg)
 
 static void commit(struct queue *q)
 {
-    q->crowd = q->gathered;
-    q->gathered = 0;
-    q->gathering_mono_ms = 0;
+    if (q->gathered.urgent > 0) {
+        q->crowd = (q->crowd + q->gathered.urgent + 1) / 2;
+    }
+    q->gathered = (struct store_gathered){0};
+    q->outcomes_us = q->messages_us = 0;
     store_flush(q->store);
 }
 
@@ -115,17 +140,16 @@ static void on_turn_settle(void *arg)
 static void on_turn_commit(void *arg)
 {
     struct queue *q = arg;
-    size_t n;
     if (is_commit_time(q)) {
         commit(q); /* may make recipients ready */
     }
     queue_pump(q);
     worker_write_kept(q);
-    if (store_waiting(q->store, &n) == STORE_NOW) {
+    if (store_gathered(q->store).waiting == STORE_NOW) {
         commit(q); /* what handing out changed; others' completions may have come with it */
         queue_pump(q);
     }
-    if (store_waiting(q->store, &n) != STORE_EMPTY) {
+    if (store_gathered(q->store).waiting != STORE_EMPTY) {
         timer_start(q->linger, LINGER_MS); /* another turn comes, whatever happens */
     }
 }

@@ -185,13 +185,13 @@ struct queue {
     struct link pump_list;
     struct timer *tick;
     struct timer *linger;      /* wakes us to commit what nobody waits for */
-    size_t gathered;           /* completions of the open batch when last looked at */
+    struct store_gathered gathered; /* when last looked at */
     struct timer *settle;      /* takes over what waits in the journal */
     struct timer *rest;        /* nothing has come for a while */
     bool settling;             /* the first of them runs */
-    size_t crowd;              /* completions of the batch before */
+    size_t crowd;              /* messages of a batch, lately */
     bool writing_back; /* the log of commits, in a thread */
-    int64_t gathering_mono_ms; /* since when it is open; 0: none is */
+    int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
     int64_t tick_at_ms; /* monotonic: when it will come */
     int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */
     int64_t trust_clock_mono_ms; /* after a jump forward nothing expires before */
