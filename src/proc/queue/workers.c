@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 enum {
-    PER_WORKER = 10, /* deliveries of one destination before another one helps */
+    PER_WORKER = 16, /* deliveries of one destination before another one helps */
     LETTERS_MAX = 500,
     LETTER_OCTETS = 64 * 1024,
 };
