@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * channel.c: one TLS session over memory BIOs. Called by smtpin (server) and smtpout (client).
+ * channel.c: one TLS session, octets in and octets out. Called by smtpin (server), smtpout (client) and web (server).
+ *
+ * OpenSSL reads from where the arrived octets lie and writes to where they leave from, by a BIO of our own: its memory
+ * BIO would copy and blank each way once more.
  *
  * What can go wrong: anything a peer can send. Every OpenSSL failure ends the channel as
  * TLS_BROKEN with a sentence; the error queue is cleared before each call, so that no session is
@@ -13,9 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { RECORD = SSL3_RT_MAX_PLAIN_LENGTH };
+
 struct tls_channel {
     SSL *ssl;
-    BIO *in, *out;
+    struct str arrived;  /* of this call, not yet read */
+    struct buf *leaving; /* of this call; NULL: between calls */
+    int write_error;     /* 0, or why leaving took no more */
     enum tls_state state;
     bool is_client, has_dane, may_be_weak, demands_ems;
     char name[256]; /* reference name of a client */
@@ -23,24 +30,64 @@ struct tls_channel {
     struct tls_facts facts;
 };
 
+/* BIO_meth_new(3). */
+static int read_arrived(BIO *bio, char *to, int size)
+{
+    struct tls_channel *ch = BIO_get_data(bio);
+    size_t n = ch->arrived.n < (size_t)size ? ch->arrived.n : (size_t)size;
+    BIO_clear_retry_flags(bio);
+    if (n == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    memcpy(to, ch->arrived.p, n);
+    ch->arrived = str_slice(ch->arrived, n, ch->arrived.n);
+    return (int)n;
+}
+
+static int write_leaving(BIO *bio, const char *from, int n)
+{
+    struct tls_channel *ch = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    int r = ch->leaving ? buf_append(ch->leaving, from, (size_t)n) : -EPIPE;
+    ch->write_error = r < 0 ? r : ch->write_error;
+    return r < 0 ? -1 : n;
+}
+
+static long control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH; /* all was written at once */
+}
+
+static BIO *channel_bio(struct tls_channel *ch)
+{
+    static BIO_METHOD *method; /* kept for ever */
+    if (!method) {
+        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "channel");
+        must(method && BIO_meth_set_read(method, read_arrived) == 1 && BIO_meth_set_write(method, write_leaving) == 1 &&
+             BIO_meth_set_ctrl(method, control) == 1);
+    }
+    BIO *bio = BIO_new(method);
+    if (bio) {
+        BIO_set_data(bio, ch);
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}
+
 static struct tls_channel *channel_new(struct tls_context *ctx)
 {
     struct tls_channel *ch = calloc(1, sizeof *ch);
-    if (!ch) {
-        return NULL;
-    }
-    ch->ssl = SSL_new(ctx->ssl);
-    ch->in = BIO_new(BIO_s_mem());
-    ch->out = BIO_new(BIO_s_mem());
-    if (!ch->ssl || !ch->in || !ch->out) {
-        SSL_free(ch->ssl);
-        BIO_free(ch->in);
-        BIO_free(ch->out);
+    BIO *bio = ch ? channel_bio(ch) : NULL;
+    if (!bio || !(ch->ssl = SSL_new(ctx->ssl))) {
+        BIO_free(bio);
         free(ch);
         return NULL;
     }
-    BIO_set_mem_eof_return(ch->in, -1);
-    SSL_set_bio(ch->ssl, ch->in, ch->out);
+    SSL_set_bio(ch->ssl, bio, bio);
     return ch;
 }
 
@@ -129,19 +176,6 @@ void tls_channel_free(struct tls_channel *ch)
         SSL_free(ch->ssl);
         free(ch);
     }
-}
-
-/* Moves what OpenSSL wants to send into cipher. */
-static int drain(struct tls_channel *ch, struct buf *cipher)
-{
-    char *room;
-    size_t n = BIO_pending(ch->out);
-    int r = n > 0 ? buf_reserve(cipher, n, &room) : 0;
-    if (n > 0 && r == 0) {
-        must(BIO_read(ch->out, room, (int)n) == (int)n); /* BIO_reset would wipe all it ever held */
-        buf_commit(cipher, n);
-    }
-    return r;
 }
 
 static void break_channel(struct tls_channel *ch)
@@ -351,10 +385,9 @@ static void shake(struct tls_channel *ch)
 /* Decrypts what has arrived into plain. */
 static int read_plain(struct tls_channel *ch, struct buf *plain)
 {
-    enum { RECORD = 16384 };
     char *room;
-    if (BIO_pending(ch->in) > RECORD) {
-        (void)!buf_reserve(plain, BIO_pending(ch->in) + RECORD, &room); /* grows once, where it may */
+    if (ch->arrived.n > RECORD) {
+        (void)!buf_reserve(plain, ch->arrived.n + RECORD, &room); /* grows once, where it may */
     }
     for (;;) {
         int r = buf_reserve(plain, RECORD, &room);
@@ -377,43 +410,63 @@ static int read_plain(struct tls_channel *ch, struct buf *plain)
     }
 }
 
+static void begin_call(struct tls_channel *ch, struct str arrived, struct buf *leaving)
+{
+    ch->arrived = arrived;
+    ch->leaving = leaving;
+    ch->write_error = 0;
+}
+
+/* What OpenSSL did not read is of no use: the session has ended. 0, or why not all could leave. */
+static int end_call(struct tls_channel *ch)
+{
+    ch->arrived = STR("");
+    ch->leaving = NULL;
+    return ch->write_error;
+}
+
 int tls_channel_feed(struct tls_channel *ch, struct str bytes, struct buf *plain, struct buf *cipher)
 {
     if (ch->state == TLS_CLOSED || ch->state == TLS_BROKEN) {
         return 0;
     }
-    if (bytes.n > 0 && BIO_write(ch->in, bytes.p, (int)bytes.n) != (int)bytes.n) {
-        return -ENOMEM;
-    }
+    begin_call(ch, bytes, cipher);
     if (ch->state == TLS_HANDSHAKING) {
         shake(ch);
     }
     int r = ch->state == TLS_OPEN ? read_plain(ch, plain) : 0;
-    int drained = drain(ch, cipher);
-    return r < 0 ? r : drained;
+    int left = end_call(ch);
+    return r < 0 ? r : left;
 }
 
 int tls_channel_send(struct tls_channel *ch, struct str plain, struct buf *cipher)
 {
+    char *room;
     if (ch->state != TLS_OPEN) {
         return -EPROTO;
     }
     ERR_clear_error();
+    begin_call(ch, STR(""), cipher);
+    if (plain.n > RECORD) {
+        (void)!buf_reserve(cipher, plain.n + plain.n / RECORD * SSL3_RT_MAX_ENCRYPTED_OVERHEAD, &room); /* grows once, where it may */
+    }
     int n = plain.n > 0 ? SSL_write(ch->ssl, plain.p, (int)plain.n) : 0;
+    int r = end_call(ch);
     if (plain.n > 0 && n != (int)plain.n) {
         break_channel(ch);
-        return -EPROTO;
+        return r < 0 ? r : -EPROTO;
     }
-    return drain(ch, cipher);
+    return r;
 }
 
 void tls_channel_finish(struct tls_channel *ch, struct buf *cipher)
 {
     if (ch->state == TLS_OPEN || ch->state == TLS_CLOSED) {
         ERR_clear_error();
+        begin_call(ch, STR(""), cipher);
         (void)SSL_shutdown(ch->ssl);
+        (void)end_call(ch);
     }
-    (void)drain(ch, cipher);
 }
 
 enum tls_state tls_channel_state(const struct tls_channel *ch)

@@ -7,6 +7,7 @@
  * the public half. What can go wrong: the keys process is away: the handshake fails.
  */
 #include "tls/remote.h"
+#include "base/clock.h"
 #include "tls/tls_priv.h"
 
 #include <openssl/core_dispatch.h>
@@ -18,7 +19,6 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define OURS "provider=postern"
 #define DEFAULT "provider=default"
@@ -244,13 +244,6 @@ static int signature_update(void *ctx, const unsigned char *p, size_t n)
     return EVP_DigestUpdate(((struct remote_signature *)ctx)->digest, p, n);
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static int signature_end(void *ctx, unsigned char *sig, size_t *ret_n, size_t size)
 {
     struct remote_signature *s = ctx;
@@ -261,13 +254,13 @@ static int signature_end(void *ctx, unsigned char *sig, size_t *ret_n, size_t si
         return 1;
     }
     CLEANUP(buf_free) struct buf out = BUF_INIT(TLS_SIGNATURE_MAX);
-    uint64_t began = now_us();
+    int64_t began = clock_mono_us();
     if (EVP_DigestFinal_ex(s->digest, digest, &n) != 1 ||
         remote.sign(remote.arg, s->key->id, s->hash, s->pss, str_from((const char *)digest, n), &out) < 0 || buf_len(&out) > size) {
         return 0;
     }
     remote.n++;
-    remote.us += now_us() - began;
+    remote.us += (uint64_t)(clock_mono_us() - began);
     memcpy(sig, buf_str(&out).p, buf_len(&out));
     *ret_n = buf_len(&out);
     return 1;
