@@ -85,17 +85,21 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    size_t spare = b->cap - b->tail;
+    char *room = spare > 0 ? b->p + b->tail : NULL;
+    int n = vsnprintf(room, spare, fmt, again);
     va_end(again);
     if (n < 0) {
         return -EINVAL;
     }
-    char *room;
-    int r = buf_reserve(b, (size_t)n + 1, &room);
+    bool had_room = (size_t)n < spare;
+    int r = buf_reserve(b, (size_t)n + 1, &room); /* the same place where there was room */
     if (r < 0) {
         return r;
     }
-    vsnprintf(room, (size_t)n + 1, fmt, ap);
+    if (!had_room) {
+        vsnprintf(room, (size_t)n + 1, fmt, ap);
+    }
     b->tail += (size_t)n;
     return 0;
 }
