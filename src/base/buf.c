@@ -28,6 +28,14 @@ void buf_reset(struct buf *b)
     b->head = b->tail = 0;
 }
 
+void buf_blank(struct buf *b)
+{
+    if (buf_len(b) > 0) {
+        explicit_bzero(b->p + b->head, buf_len(b));
+    }
+    buf_reset(b);
+}
+
 int buf_reserve(struct buf *b, size_t n, char **ret)
 {
     size_t len = buf_len(b);

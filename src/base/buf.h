@@ -33,6 +33,8 @@ void buf_free(struct buf *b);
 /* Wipes, then frees: for keys and plaintext. */
 void buf_wipe(struct buf *b);
 void buf_reset(struct buf *b);
+/* Wipes what stands in it; its memory stays. What was consumed or cut is not wiped. */
+void buf_blank(struct buf *b);
 
 /* Makes room for n more bytes; *ret points at them, buf_commit() says how many were used. */
 int buf_reserve(struct buf *b, size_t n, char **ret) MUST_USE;

@@ -60,7 +60,9 @@ static void write_received(struct session *s, struct incoming *m)
 /* It will not ride in the frame. */
 static void ask_spool(struct session *s, struct incoming *m)
 {
+    char *room;
     m->spool_asked = true;
+    (void)!buf_reserve(&m->sealed, SEALED_ENOUGH, &room); /* what comes until the file is there; without room it grows */
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
 }
 

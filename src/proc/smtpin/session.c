@@ -240,11 +240,11 @@ static bool handshake_done(struct session *s)
     return true;
 }
 
-static void take_cipher(struct session *s, struct str bytes)
+static void take_channel(struct session *s, struct str bytes, struct buf *plain)
 {
-    struct buf plain = BUF_INIT(512 * 1024), cipher = BUF_INIT(512 * 1024);
+    struct buf cipher = BUF_INIT(512 * 1024);
     bool was_shaking = s->wants_handshake;
-    int r = tls_channel_feed(s->tls, bytes, &plain, &cipher);
+    int r = tls_channel_feed(s->tls, bytes, plain, &cipher);
     enum tls_state state = tls_channel_state(s->tls);
     if (buf_len(&cipher) > 0) {
         int sent = conn_send(s->conn, buf_str(&cipher));
@@ -253,7 +253,6 @@ static void take_cipher(struct session *s, struct str bytes)
     buf_free(&cipher);
     if (r == 0 && was_shaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
         if (!handshake_done(s)) {
-            buf_wipe(&plain);
             return;
         }
     }
@@ -261,7 +260,6 @@ static void take_cipher(struct session *s, struct str bytes)
         s->in->count.handshakes_failed += was_shaking;
         log_notice(was_shaking ? "tls-handshake-failed" : "tls-broken", KV("client", s->client.ip),
                    KV("problem", state == TLS_BROKEN ? tls_channel_problem(s->tls) : strerror(-r)));
-        buf_wipe(&plain);
         conn_finish(s->conn); /* lets the alert out */
         s->conn = NULL;
         session_free(s);
@@ -269,14 +267,20 @@ static void take_cipher(struct session *s, struct str bytes)
     }
     struct smtpin *in = s->in;
     uint64_t token = s->token;
-    if (buf_len(&plain) > 0) {
-        take_plain(s, buf_str(&plain));
+    if (buf_len(plain) > 0) {
+        take_plain(s, buf_str(plain));
     }
-    buf_wipe(&plain);
     s = map_get(in->by_token, map_id(&token)); /* it may have ended */
     if (s && state == TLS_CLOSED) { /* RFC 8446 6.1: nothing more will come, however long its TCP connection stays */
         close_in_order(s);
     }
+}
+
+static void take_cipher(struct session *s, struct str bytes)
+{
+    static struct buf plain = BUF_INIT(512 * 1024); /* of one session at a time */
+    take_channel(s, bytes, &plain);
+    buf_blank(&plain);
 }
 
 static void turn_away(int fd, const char *why, const char *ip)

@@ -355,10 +355,10 @@ static void take_plain(struct link_conn *l, struct str bytes)
     process(l);
 }
 
-static void take_cipher(struct link_conn *l, struct str bytes)
+static void take_channel(struct link_conn *l, struct str bytes, struct buf *plain)
 {
-    struct buf plain = BUF_INIT(256 * 1024), cipher = BUF_INIT(256 * 1024);
-    int r = tls_channel_feed(l->tls, bytes, &plain, &cipher);
+    struct buf cipher = BUF_INIT(256 * 1024);
+    int r = tls_channel_feed(l->tls, bytes, plain, &cipher);
     enum tls_state state = tls_channel_state(l->tls);
     if (buf_len(&cipher) > 0) {
         int sent = conn_send(l->conn, buf_str(&cipher));
@@ -368,7 +368,6 @@ static void take_cipher(struct link_conn *l, struct str bytes)
     if (r < 0 || state == TLS_BROKEN) {
         char detail[300];
         snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
-        buf_wipe(&plain);
         l->out->handshakes_failed += l->handshaking;
         fail(l, REASON_TLS_FAILED, detail);
         return;
@@ -380,15 +379,20 @@ static void take_cipher(struct link_conn *l, struct str bytes)
         (void)!flush(l); /* EHLO again; an error shows at the next read */
         keep_time(l);
     }
-    if (buf_len(&plain) > 0) {
-        take_plain(l, buf_str(&plain));
-        buf_wipe(&plain);
+    if (buf_len(plain) > 0) {
+        take_plain(l, buf_str(plain));
         return; /* the link may be gone */
     }
-    buf_wipe(&plain);
     if (state == TLS_CLOSED) {
         fail(l, REASON_BROKEN_SESSION, "the peer ended the encrypted session");
     }
+}
+
+static void take_cipher(struct link_conn *l, struct str bytes)
+{
+    static struct buf plain = BUF_INIT(256 * 1024); /* of one link at a time */
+    take_channel(l, bytes, &plain);
+    buf_blank(&plain);
 }
 
 static void on_connect(void *arg)
