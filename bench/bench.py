@@ -90,7 +90,7 @@ listen smtp {{ address 127.0.2.1:25; }}
 {f"certificate {{ chain {chain}; key {key}; }}" if tls else ""}
 inside {{ networks 127.0.0.0/8; domains bench.test; deliver-to sink.bench.test:{SINK_PORT} {{ tls {"cert" if tls else "none"}; }} }}
 resolver {{ forward 127.0.0.53@53; timeout 2s; test-zones yes; }}
-limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {{ concurrency 20; reserve 0; }} log {{ level warn; }}
+limits {{ connections-per-address 1000; connections-per-network 1000; }} queue {{ concurrency 20; reserve 0; messages-per-connection 100000; }} log {{ level warn; }}
 '''
         if self.inspect:
             text += f'inspection {{ packs {os.path.join(TOP, "packs")}; }} content "k" {{ pack hipaa; mode enforce; }} rule "k" {{ content k; tag found; }}\n'
