@@ -29,7 +29,7 @@ enum {
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
 
-static struct job *job_new(struct queue *q, struct destination *d, enum job_kind kind, uint64_t id)
+static struct job *job_new(struct queue *q, struct destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
 {
     struct job *j = err_calloc(1, sizeof *j);
     j->lease = ++q->next_lease;
@@ -37,7 +37,7 @@ static struct job *job_new(struct queue *q, struct destination *d, enum job_kind
     j->kind = kind;
     j->to = d;
     j->queue = q;
-    j->smtpout = worker_for(q, d);
+    j->smtpout = worker_for(q, d, octets);
     j->arena = ARENA_INIT(JOB_ARENA_MAX);
     j->prepared = BUF_INIT(2 * PACKED_MAX);
     list_init(&j->items);
@@ -313,7 +313,8 @@ static void start(struct job *j)
 void queue_job_start(struct queue *q, struct destination *d, struct link *items)
 {
     enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : inspect_is(d) ? JOB_INSPECT : JOB_DELIVER;
-    struct job *j = job_new(q, d, kind, LIST_OF(items->next, struct item, link)->r.id);
+    const struct item *first = LIST_OF(items->next, struct item, link);
+    struct job *j = job_new(q, d, kind, first->r.id, first->hot ? first->hot->m.size : 0);
     while (!list_empty(items)) {
         struct link *l = items->next;
         list_remove(l);
@@ -339,7 +340,7 @@ static void tell_one(void *arg, const struct store_rcpt *r)
         return;
     }
     if (!w->job || w->job->id != r->id) {
-        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, w->kind, r->id);
+        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, w->kind, r->id, 0);
         if (!w->job) {
             return; /* one telling about a message at a time */
         }

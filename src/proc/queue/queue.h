@@ -299,8 +299,8 @@ void queue_worker_gone(struct queue *q, unsigned index);
 bool queue_can_send(const struct queue *q);
 /* The first that is there, from that place on; -1: none is. */
 int worker_from(const struct queue *q, unsigned place);
-/* For a delivery to that destination (NULL: for a mail of our own); 0 where none is. */
-unsigned worker_for(const struct queue *q, const struct destination *d);
+/* For a delivery of so many octets (0: not known) to that destination (NULL: for a mail of our own); 0 where none is. */
+unsigned worker_for(const struct queue *q, const struct destination *d, uint64_t octets);
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
 /* Has one of them write a mail of our own, now or when one is there. Copies. */

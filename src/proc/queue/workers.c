@@ -14,7 +14,8 @@
 #include <stdlib.h>
 
 enum {
-    PER_WORKER = 16, /* deliveries of one destination before another one helps */
+    PER_WORKER = 20, /* deliveries of one destination before another one helps */
+    LARGE = 256 * 1024, /* octets of a message that each takes in turn: encrypting it takes longer than finding a connection */
     LETTERS_MAX = 500,
     LETTER_OCTETS = 64 * 1024,
 };
@@ -30,10 +31,10 @@ int worker_from(const struct queue *q, unsigned place)
     return -1;
 }
 
-unsigned worker_for(const struct queue *q, const struct destination *d)
+unsigned worker_for(const struct queue *q, const struct destination *d, uint64_t octets)
 {
     unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) : random_below(SMTPOUT_MAX);
-    int at = worker_from(q, home + (d ? d->in_flight / PER_WORKER : 0));
+    int at = worker_from(q, home + (d ? d->in_flight / (octets > LARGE ? 1 : PER_WORKER) : 0));
     return at < 0 ? 0 : (unsigned)at;
 }
 
