@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, HEAD_SPARE = 512 * 1024 };
+enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, SEALED_SPARE = 256 * 1024 /* of one read */, HEAD_SPARE = 512 * 1024 };
 
 static void fail(struct incoming *m, int error);
 static void seal(struct session *s, struct incoming *m, struct str bytes);
@@ -62,7 +62,7 @@ static void ask_spool(struct session *s, struct incoming *m)
 {
     char *room;
     m->spool_asked = true;
-    (void)!buf_reserve(&m->sealed, SEALED_ENOUGH, &room); /* what comes until the file is there; without room it grows */
+    (void)!buf_reserve(&m->sealed, SEALED_ENOUGH + SEALED_SPARE, &room); /* what comes until the file is there; without room it grows */
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
 }
 
