@@ -21,9 +21,10 @@
 #include <unistd.h>
 
 enum {
-    FULL = 12,        /* messages for which a batch waits where the last ones had CROWD or more, so that a sync stands for some ten */
-    CROWD = 4,
-    CROWD_US = 700,   /* since the first of them */
+    CROWD = 4,        /* where the last batches had as many messages, one waits until it is full, */
+    FULL = 10,        /* at most with so many: a sync then stands for some ten */
+    CROWD_US = 1000,  /* since the first of them */
+    FULL_AGAIN = 8,   /* batches that were full in time before one waits for one more */
     GATHER_US = 2000, /* the same where every look finds more of them */
     LINGER_US = 700,  /* since the first outcome, where a message may come that takes it along */
     LINGER_MS = 1,
@@ -44,9 +45,14 @@ static bool outcomes_wait(const struct queue *q, int64_t age_us)
     return more_comes && age_us < LINGER_US;
 }
 
+static bool is_full(const struct queue *q)
+{
+    return q->gathered.urgent >= q->full || q->gathered.completions >= 2 * q->full;
+}
+
 static bool messages_wait(const struct queue *q, size_t seen, int64_t age_us)
 {
-    if (q->crowd >= CROWD && q->gathered.urgent < FULL && q->gathered.completions < 2 * FULL && age_us < CROWD_US) {
+    if (q->crowd >= CROWD && !is_full(q) && age_us < CROWD_US) {
         return true;
     }
     if (q->gathered.completions > seen && age_us < GATHER_US) {
@@ -90,10 +96,23 @@ static void on_written_back(void *arg)
     store_written_back(q->store);
 }
 
+/* How many come together, and for how many it is worth waiting: eight senders never have twelve messages under way. */
+static void learn_crowd(struct queue *q)
+{
+    if (!is_full(q)) {
+        q->full -= q->crowd >= CROWD && q->full > CROWD;
+        q->full_in_time = 0;
+    } else if (++q->full_in_time == FULL_AGAIN) {
+        q->full += q->full < FULL;
+        q->full_in_time = 0;
+    }
+    q->crowd = (q->crowd + q->gathered.urgent + 1) / 2;
+}
+
 static void commit(struct queue *q)
 {
     if (q->gathered.urgent > 0) {
-        q->crowd = (q->crowd + q->gathered.urgent + 1) / 2;
+        learn_crowd(q);
     }
     q->gathered = (struct store_gathered){0};
     q->outcomes_us = q->messages_us = 0;
@@ -298,6 +317,7 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
+    q->full = FULL;
     q->linger = timer_new(child_loop(c), on_linger, q);
     q->settle = timer_new(child_loop(c), on_settle, q);
     q->rest = timer_new(child_loop(c), on_rest, q);

@@ -190,6 +190,7 @@ struct queue {
     struct timer *rest;        /* nothing has come for a while */
     bool settling;             /* the first of them runs */
     size_t crowd;              /* messages of a batch, lately */
+    size_t full, full_in_time; /* messages for which one waits; batches since then that had them in time */
     bool writing_back; /* the log of commits, in a thread */
     int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
     int64_t tick_at_ms; /* monotonic: when it will come */
