@@ -60,6 +60,41 @@ static void buffer_never_exceeds_its_maximum(void **state)
     assert_int_equal(buf_len(&b), 0);
 }
 
+static void buffer_formats_with_and_without_room(void **state)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(400);
+    char expected[600];
+    (void)state;
+    assert_int_equal(buf_printf(&b, "%0255d", 7), 0); /* with its NUL exactly what is taken first */
+    snprintf(expected, sizeof expected, "%0255d", 7);
+    check_str(buf_str(&b), expected);
+    assert_int_equal(buf_printf(&b, "%s", ""), 0);
+    check_str(buf_str(&b), expected);
+    assert_int_equal(buf_printf(&b, "-%d-", 42), 0); /* grows */
+    snprintf(expected, sizeof expected, "%0255d-42-", 7);
+    check_str(buf_str(&b), expected);
+    buf_consume(&b, 255);
+    assert_int_equal(buf_printf(&b, "%0390d", 1), 0); /* moves to the front */
+    assert_int_equal(buf_len(&b), 394);
+    check_str(str_slice(buf_str(&b), 0, 4), "-42-");
+    assert_int_equal(buf_printf(&b, "123456"), -ENOSPC); /* there is memory for it, but it is not allowed */
+    assert_int_equal(buf_len(&b), 394);
+}
+
+static void buffer_blanks_what_stands_in_it(void **state)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(100);
+    static const char nought[6];
+    (void)state;
+    buf_blank(&b);
+    assert_int_equal(buf_append(&b, "secret", 6), 0);
+    const char *p = b.p;
+    buf_blank(&b);
+    assert_int_equal(buf_len(&b), 0);
+    assert_ptr_equal(b.p, p);
+    assert_memory_equal(p, nought, 6);
+}
+
 static void map_holds_and_forgets(void **state)
 {
     struct map *m = map_new(5000);
@@ -140,7 +175,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers), cmocka_unit_test(splitting), cmocka_unit_test(case_is_ascii_only),
-        cmocka_unit_test(buffer_never_exceeds_its_maximum), cmocka_unit_test(map_holds_and_forgets),
+        cmocka_unit_test(buffer_never_exceeds_its_maximum), cmocka_unit_test(buffer_formats_with_and_without_room),
+        cmocka_unit_test(buffer_blanks_what_stands_in_it), cmocka_unit_test(map_holds_and_forgets),
         cmocka_unit_test(arena_is_bounded), cmocka_unit_test(log_lines_cannot_be_forged),
         cmocka_unit_test(long_values_are_cut)};
     return cmocka_run_group_tests(tests, NULL, NULL);
