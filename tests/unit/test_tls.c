@@ -142,6 +142,45 @@ static void good_certificate(void **state)
     end(&p);
 }
 
+/* Octets come as the network cuts them: records in parts, several at once. */
+static void octets_in_any_pieces(void **state)
+{
+    static const size_t pieces[] = {1, 7, 16000, 70000};
+    static char sent[100000];
+    (void)state;
+    for (size_t i = 0; i < sizeof sent; i++) {
+        sent[i] = (char)(i * 31 + i / 251);
+    }
+    for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+        struct pair p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
+        assert_int_equal(tls_channel_send(p.client, str_from(sent, sizeof sent), &p.to_server), 0);
+        while (buf_len(&p.to_server) > 0) {
+            size_t n = buf_len(&p.to_server) < pieces[k] ? buf_len(&p.to_server) : pieces[k];
+            assert_int_equal(tls_channel_feed(p.server, str_slice(buf_str(&p.to_server), 0, n), &p.server_plain, &p.to_client), 0);
+            buf_consume(&p.to_server, n);
+        }
+        assert_int_equal(buf_len(&p.server_plain), sizeof sent);
+        assert_memory_equal(buf_str(&p.server_plain).p, sent, sizeof sent);
+        end(&p);
+    }
+}
+
+static void full_buffers_end_the_session(void **state)
+{
+    static char sent[100000];
+    (void)state;
+    struct pair p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
+    CLEANUP(buf_free) struct buf small = BUF_INIT(50000);
+    assert_int_equal(tls_channel_send(p.server, str_from(sent, sizeof sent), &small), -ENOSPC);
+    assert_int_equal(tls_channel_send(p.server, STR("more"), &small), -EPROTO);
+    end(&p);
+    p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
+    buf_reset(&small);
+    assert_int_equal(tls_channel_send(p.client, str_from(sent, sizeof sent), &p.to_server), 0);
+    assert_int_equal(tls_channel_feed(p.server, buf_str(&p.to_server), &small, &p.to_client), -ENOSPC);
+    end(&p);
+}
+
 /* The session stands, the fact says bad: the decision judges. */
 static void bad_certificates_are_facts(void **state)
 {
@@ -624,7 +663,7 @@ static void ticket_secrets_are_hkdf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_certificate), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
+        cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
         cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf)};
     return cmocka_run_group_tests(tests, setup, teardown);
