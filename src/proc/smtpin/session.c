@@ -279,6 +279,7 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
 static void take_cipher(struct session *s, struct str bytes)
 {
     static struct buf plain = BUF_INIT(512 * 1024); /* of one session at a time */
+    must(buf_len(&plain) == 0);
     take_channel(s, bytes, &plain);
     buf_blank(&plain);
 }

@@ -391,6 +391,7 @@ static void take_channel(struct link_conn *l, struct str bytes, struct buf *plai
 static void take_cipher(struct link_conn *l, struct str bytes)
 {
     static struct buf plain = BUF_INIT(256 * 1024); /* of one link at a time */
+    must(buf_len(&plain) == 0);
     take_channel(l, bytes, &plain);
     buf_blank(&plain);
 }
