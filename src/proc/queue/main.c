@@ -96,11 +96,12 @@ static void on_written_back(void *arg)
     store_written_back(q->store);
 }
 
-/* How many come together, and for how many it is worth waiting: eight senders never have twelve messages under way. */
+/* How many come together, and for how many it is worth waiting: eight senders never have ten messages under way. A batch that
+ * went because of another change says nothing of that. */
 static void learn_crowd(struct queue *q)
 {
     if (!is_full(q)) {
-        q->full -= q->crowd >= CROWD && q->full > CROWD;
+        q->full -= q->gathered.waiting == STORE_URGENT && q->crowd >= CROWD && q->full > CROWD;
         q->full_in_time = 0;
     } else if (++q->full_in_time == FULL_AGAIN) {
         q->full += q->full < FULL;

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, SEALED_SPARE = 256 * 1024 /* of one read */, HEAD_SPARE = 512 * 1024 };
+enum { SEALED_MAX = 8 * 1024 * 1024, SEALED_ENOUGH = 512 * 1024, SEALED_ROOM = 768 * 1024 /* that and one read more */, HEAD_SPARE = 512 * 1024 };
 
 static void fail(struct incoming *m, int error);
 static void seal(struct session *s, struct incoming *m, struct str bytes);
@@ -60,9 +60,7 @@ static void write_received(struct session *s, struct incoming *m)
 /* It will not ride in the frame. */
 static void ask_spool(struct session *s, struct incoming *m)
 {
-    char *room;
     m->spool_asked = true;
-    (void)!buf_reserve(&m->sealed, SEALED_ENOUGH + SEALED_SPARE, &room); /* what comes until the file is there; without room it grows */
     ipc_send(s->in->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = s->token, .id = m->id}});
 }
 
@@ -136,6 +134,11 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
 {
     if (m->failed_other) {
         return;
+    }
+    char *room;
+    size_t kept = buf_len(&m->sealed);
+    if (kept > REST_PIECE && kept < SEALED_ROOM) {
+        (void)!buf_reserve(&m->sealed, SEALED_ROOM - kept, &room); /* grows once until the file is there; what was only declared takes nothing */
     }
     int r = rest_seal(m->sealer, bytes, &m->sealed);
     if (r < 0) {
