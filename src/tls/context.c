@@ -193,10 +193,16 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_NOACK;
 }
 
+static SSL_CTX *ssl_new(const SSL_METHOD *method)
+{
+    (void)tls_vector_prefer(); /* a context fetches its ciphers when it is made */
+    return SSL_CTX_new(method);
+}
+
 static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_profile profile, struct str trust_pem, char *problem,
                        size_t size, SSL_CTX **ret)
 {
-    SSL_CTX *ssl = *ret = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ssl = *ret = ssl_new(TLS_server_method());
     if (!ssl || apply_profile(ssl, profile) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
         return fail(problem, size, "TLS could not be set up");
     }
@@ -257,7 +263,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
 {
     ERR_clear_error();
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
-    ctx->ssl = SSL_CTX_new(TLS_client_method());
+    ctx->ssl = ssl_new(TLS_client_method());
     if (!ctx->ssl || apply_profile(ctx->ssl, profile) < 0 || trust(ctx->ssl, ca_pem) < 0) {
         int r = fail(problem, size, "no usable certificate in the trust store");
         tls_context_free(ctx);
@@ -291,7 +297,7 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
     char list[2048];
     snprintf(list, sizeof list, "%s:@SECLEVEL=0", *ciphers ? ciphers : "ALL:!PSK:!SRP");
-    ctx->ssl = SSL_CTX_new(TLS_client_method());
+    ctx->ssl = ssl_new(TLS_client_method());
     if (!ctx->ssl || SSL_CTX_set_min_proto_version(ctx->ssl, (int)from) != 1 ||
         SSL_CTX_set_max_proto_version(ctx->ssl, (int)to) != 1 || SSL_CTX_set_cipher_list(ctx->ssl, list) != 1) {
         tls_context_free(ctx);

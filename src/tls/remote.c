@@ -22,6 +22,7 @@
 
 #define OURS "provider=postern"
 #define DEFAULT "provider=default"
+#define DEFINITION OURS ",postern.remote=yes"
 
 struct remote_key {
     const char *type; /* "RSA" or "EC" */
@@ -285,10 +286,10 @@ static const OSSL_DISPATCH signatures[] = {{OSSL_FUNC_SIGNATURE_NEWCTX, (dispatc
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
 {
-    static const OSSL_ALGORITHM key_types[] = {{"RSA:rsaEncryption", OURS, rsa_keys, "RSA, kept elsewhere"},
-                                               {"EC:id-ecPublicKey", OURS, ec_keys, "EC, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
-    static const OSSL_ALGORITHM kinds[] = {{"RSA:rsaEncryption", OURS, signatures, "RSA, kept elsewhere"},
-                                           {"ECDSA", OURS, signatures, "ECDSA, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM key_types[] = {{"RSA:rsaEncryption", DEFINITION, rsa_keys, "RSA, kept elsewhere"},
+                                               {"EC:id-ecPublicKey", DEFINITION, ec_keys, "EC, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
+    static const OSSL_ALGORITHM kinds[] = {{"RSA:rsaEncryption", DEFINITION, signatures, "RSA, kept elsewhere"},
+                                           {"ECDSA", DEFINITION, signatures, "ECDSA, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
     (void)provider;
     *ret_no_cache = 0;
     return operation == OSSL_OP_KEYMGMT ? key_types : operation == OSSL_OP_SIGNATURE ? kinds : NULL;
@@ -309,7 +310,7 @@ int tls_remote_start(tls_sign_fn sign, void *arg, char *problem, size_t size)
     remote.arg = arg;
     /* the preference keeps every other use of RSA and EC with the default provider */
     if (!(remote.usual = OSSL_PROVIDER_load(NULL, "default")) || OSSL_PROVIDER_add_builtin(NULL, "postern", provider_init) != 1 ||
-        !(remote.ours = OSSL_PROVIDER_load(NULL, "postern")) || EVP_set_default_properties(NULL, "?" DEFAULT) != 1) {
+        !(remote.ours = OSSL_PROVIDER_load(NULL, "postern")) || EVP_set_default_properties(NULL, TLS_PREFERENCE) != 1) {
         snprintf(problem, size, "the provider of remote keys cannot be loaded");
         ERR_clear_error();
         return -EINVAL;

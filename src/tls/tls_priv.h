@@ -21,6 +21,18 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
+/* Which provider OpenSSL takes where several offer the same: vector.c for ciphers, and keys that are kept elsewhere only when they are asked for.
+ * (Properties of our own must have a dot in their names, property(7).) */
+#define TLS_PREFERENCE "?postern.vector=yes,?postern.remote=no"
+/* From here on AES-GCM is done by vector instructions, where the build and the processor have them (vector.c). Whether it is. */
+#ifdef POSTERN_VECTOR
+bool tls_vector_prefer(void);
+#else
+static inline bool tls_vector_prefer(void)
+{
+    return false;
+}
+#endif
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */

@@ -9,6 +9,7 @@
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
 
+#include <openssl/provider.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -492,7 +493,7 @@ static struct tls_context *ticket_context(const char *cert, const char *service)
 
 static void move(BIO *from, struct tls_channel *server, BIO *to)
 {
-    char octets[8192];
+    char octets[32768];
     struct buf plain = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
     int n = BIO_read(from, octets, sizeof octets);
     assert_int_equal(tls_channel_feed(server, str_from(octets, n > 0 ? (size_t)n : 0), &plain, &cipher), 0);
@@ -660,11 +661,184 @@ static void ticket_secrets_are_hkdf(void **state)
     assert_memory_equal(secret, want, sizeof want);
 }
 
+/* --- vector AES beside OpenSSL's own ------------------------------------------------------------------------------- */
+
+/* Seals or opens n octets in two pieces; the tag is written or demanded. False: the tag does not fit. */
+static bool run_gcm(EVP_CIPHER_CTX *x, bool encrypts, const unsigned char nonce[12], struct str aad, struct str in, char *out, unsigned char tag[16])
+{
+    int n = 0, half = (int)(in.n / 3);
+    assert_int_equal(EVP_CipherInit_ex2(x, NULL, NULL, nonce, encrypts, NULL), 1);
+    assert_true(encrypts || EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_SET_TAG, 16, tag) == 1);
+    assert_true(aad.n == 0 || EVP_CipherUpdate(x, NULL, &n, (const unsigned char *)aad.p, (int)aad.n) == 1);
+    assert_true(half == 0 || EVP_CipherUpdate(x, (unsigned char *)out, &n, (const unsigned char *)in.p, half) == 1);
+    assert_true((int)in.n == half || EVP_CipherUpdate(x, (unsigned char *)out + half, &n, (const unsigned char *)in.p + half, (int)in.n - half) == 1);
+    bool ok = EVP_CipherFinal_ex(x, (unsigned char *)out + in.n, &n) == 1;
+    assert_true(!encrypts || EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_GET_TAG, 16, tag) == 1);
+    return ok;
+}
+
+static EVP_CIPHER_CTX *gcm_context(const EVP_CIPHER *c, const unsigned char *key, bool encrypts)
+{
+    EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
+    assert_int_equal(EVP_CipherInit_ex2(x, c, key, NULL, encrypts, NULL), 1);
+    return x;
+}
+
+static void compare_gcm(const EVP_CIPHER *ours, const EVP_CIPHER *theirs, size_t n)
+{
+    static char plain[40000], one[sizeof plain + 1], other[sizeof plain + 1];
+    unsigned char key[32], nonce[12], tag[16], tag_other[16], aad[20];
+    for (size_t i = 0; i < sizeof plain; i++) {
+        plain[i] = (char)(i * 31 + i / 256 + n);
+    }
+    memset(key, (int)n, sizeof key);
+    memset(nonce, (int)n + 1, sizeof nonce);
+    memset(aad, (int)n + 2, sizeof aad);
+    struct str text = str_from(plain, n), head = str_from((char *)aad, n % sizeof aad);
+    EVP_CIPHER_CTX *a = gcm_context(ours, key, true), *b = gcm_context(theirs, key, true), *open_a = gcm_context(ours, key, false), *open_b = gcm_context(theirs, key, false);
+    one[n] = other[n] = 'z'; /* nothing is written behind */
+    assert_true(run_gcm(a, true, nonce, head, text, one, tag));
+    assert_true(run_gcm(b, true, nonce, head, text, other, tag_other));
+    assert_memory_equal(one, other, n + 1);
+    assert_memory_equal(tag, tag_other, sizeof tag);
+    assert_true(run_gcm(open_a, false, nonce, head, str_from(other, n), other, tag)); /* where it lies, as TLS does */
+    assert_memory_equal(other, plain, n);
+    assert_int_equal(other[n], 'z');
+    char *changed = n > 0 && n % 3 > 0 ? &one[n * 7 % n] : (char *)&tag[n % 16];
+    *changed ^= 4;
+    assert_false(run_gcm(open_a, false, nonce, head, str_from(one, n), other, tag));
+    assert_false(run_gcm(open_b, false, nonce, head, str_from(one, n), other, tag));
+    EVP_CIPHER_CTX *all[] = {a, b, open_a, open_b};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        EVP_CIPHER_CTX_free(all[i]);
+    }
+}
+
+/* Both give the same octets and tags, at every length near the borders of the blocks they work in, and know what was changed. */
+static void vector_gcm(void **state)
+{
+    static const char *const names[] = {"AES-128-GCM", "AES-256-GCM"};
+    (void)state;
+    if (!tls_vector_prefer()) {
+        print_message("no vector AES here\n");
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, names[i], NULL), *theirs = EVP_CIPHER_fetch(NULL, names[i], "provider=default");
+        assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(ours)), "vector");
+        assert_string_equal(OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(theirs)), "default");
+        for (size_t n = 0; n <= 40000; n += n < 1100 ? 1 : 1009) {
+            compare_gcm(ours, theirs, n);
+        }
+        EVP_CIPHER_free(ours);
+        EVP_CIPHER_free(theirs);
+    }
+}
+
+/* What the provider refuses: other nonces and tags, a nonce used twice, additional data after the text. */
+static void vector_wrong_use(void **state)
+{
+    static const unsigned char key[32], nonce[16];
+    unsigned char octets[64] = "", tag[16];
+    int n;
+    (void)state;
+    if (!tls_vector_prefer()) {
+        skip();
+    }
+    EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, "AES-256-GCM", "provider=vector");
+    EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new(), *y = gcm_context(ours, key, false);
+    assert_int_equal(EVP_CipherInit_ex2(x, ours, NULL, NULL, 1, NULL), 1);
+    assert_int_equal(EVP_CipherUpdate(x, octets, &n, octets, 4), 0); /* no key */
+    assert_int_equal(EVP_CipherInit_ex2(x, NULL, key, NULL, 1, NULL), 1);
+    assert_int_equal(EVP_CipherUpdate(x, octets, &n, octets, 4), 0); /* no nonce */
+    assert_int_not_equal(EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_SET_IVLEN, 16, NULL), 1);
+    assert_int_equal(EVP_CipherInit_ex2(x, NULL, NULL, nonce, 1, NULL), 1);
+    assert_int_not_equal(EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_GET_TAG, 16, tag), 1); /* not ended */
+    assert_int_equal(EVP_CipherUpdate(x, octets, &n, octets, 4), 1);
+    assert_int_equal(EVP_CipherUpdate(x, NULL, &n, octets, 4), 0);
+    assert_int_equal(EVP_CipherFinal_ex(x, octets, &n), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(x, EVP_CTRL_AEAD_GET_TAG, 16, tag), 1);
+    assert_int_equal(EVP_CipherUpdate(x, octets, &n, octets, 4), 0); /* the nonce was used */
+    assert_int_equal(EVP_CipherInit_ex2(y, NULL, NULL, nonce, 0, NULL), 1);
+    assert_int_not_equal(EVP_CIPHER_CTX_ctrl(y, EVP_CTRL_AEAD_SET_TAG, 8, tag), 1);
+    assert_int_equal(EVP_CipherUpdate(y, octets, &n, octets, 4), 1);
+    assert_int_equal(EVP_CipherFinal_ex(y, octets, &n), 0); /* no tag to compare */
+    EVP_CIPHER_CTX_free(x);
+    EVP_CIPHER_CTX_free(y);
+    EVP_CIPHER_free(ours);
+}
+
+/* What the client writes comes back from the server, which takes vector AES where there is one. */
+static void echo(SSL *ssl, BIO *out, BIO *in, struct tls_channel *server, size_t n)
+{
+    static char sent[16384], back[sizeof sent];
+    size_t got = 0;
+    memset(sent, (int)n, sizeof sent);
+    assert_int_equal(SSL_write(ssl, sent, (int)n), n);
+    for (int r = 0; r < 10 && got < n; r++) {
+        move(out, server, in);
+        int k = SSL_read(ssl, back + got, (int)(sizeof back - got));
+        got += k > 0 ? (size_t)k : 0;
+    }
+    assert_int_equal(got, n);
+    assert_memory_equal(back, sent, n);
+}
+
+static void vector_session(int version, const char *list, const char *suites)
+{
+    struct tls_context *s = server_context("good");
+    struct tls_channel *server = tls_channel_server(s);
+    SSL_CTX *c = SSL_CTX_new_ex(NULL, "provider=default", TLS_client_method());
+    assert_int_equal(SSL_CTX_set_max_proto_version(c, version), 1);
+    assert_true(SSL_CTX_set_cipher_list(c, list) == 1 && SSL_CTX_set_ciphersuites(c, suites) == 1);
+    SSL *ssl = SSL_new(c);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    BIO_set_mem_eof_return(in, -1);
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    for (int i = 0; i < 4; i++) {
+        (void)SSL_do_handshake(ssl);
+        move(out, server, in);
+    }
+    assert_int_equal(tls_channel_state(server), TLS_OPEN);
+    assert_string_equal(SSL_get_cipher(ssl), version == TLS1_3_VERSION ? suites : list);
+    for (size_t n = 1; n < 16384; n += n < 300 ? 1 : 997) {
+        echo(ssl, out, in, server, n);
+        if (n == 100 && version == TLS1_3_VERSION) { /* other keys from here on, both ways (RFC 8446 4.6.3) */
+            assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        }
+    }
+    char record[400], plain[100] = "x";
+    assert_int_equal(SSL_write(ssl, plain, sizeof plain), sizeof plain);
+    int n = BIO_read(out, record, sizeof record);
+    record[n - 20] ^= 1;
+    struct buf text = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
+    assert_int_equal(tls_channel_feed(server, str_from(record, (size_t)n), &text, &cipher), 0);
+    assert_int_equal(tls_channel_state(server), TLS_BROKEN);
+    assert_int_equal(buf_len(&text), 0);
+    buf_free(&text);
+    buf_free(&cipher);
+    tls_channel_free(server);
+    tls_context_free(s);
+    SSL_free(ssl);
+    SSL_CTX_free(c);
+}
+
+/* With a client that has OpenSSL's own, in both versions and lengths of keys. */
+static void vector_sessions(void **state)
+{
+    (void)state;
+    vector_session(TLS1_3_VERSION, "ALL", "TLS_AES_128_GCM_SHA256");
+    vector_session(TLS1_3_VERSION, "ALL", "TLS_AES_256_GCM_SHA384");
+    vector_session(TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", "");
+    vector_session(TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
-        cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf)};
+        cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf), cmocka_unit_test(vector_gcm), cmocka_unit_test(vector_wrong_use), cmocka_unit_test(vector_sessions)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
