@@ -32,6 +32,7 @@ struct conf_listen {
     struct conf_words addresses, balancers;
     int profile; /* enum tls_profile, at most wide */
     int client_certificates; /* 1: asked for */
+    int no_resumption;       /* 1: a full handshake each time */
 };
 
 /* What mail between certain people needs: a partner block (by recipient domain) or a rule block

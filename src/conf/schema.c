@@ -118,6 +118,9 @@ const struct conf_key conf_schema[] = {
            "ask: clients may show a certificate; it is verified and recorded, and people whose account is one of its "
            "names may log in with it (EXTERNAL). Rules with inbound require cert or pin ask by themselves."),
     CHOICE("listen", "profile", IN_LISTEN(profile), "wide", "strict nist wide", "Cryptography offered to clients."),
+    CHOICE("listen", "resumption", IN_LISTEN(no_resumption), "yes", "yes no",
+           "Clients may go on with an earlier TLS 1.3 session, for an hour at most after its handshake (by tickets; RFC 8446 2.2). "
+           "Never those that showed a certificate. no: a full handshake each time."),
     TEXT("listen", "address", CONF_ADDRS, IN_LISTEN(addresses), NULL, true,
          "Addresses with port: 192.0.2.1:25, [2001:db8::1]:25, [::]:25."),
 

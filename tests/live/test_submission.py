@@ -15,7 +15,7 @@ from conftest import GATEWAY_ADDRESS, client_context, read_reply
 
 USER, SECRET = 'nurse@inside.test', 'correct horse battery'
 LISTEN = (f'listen submission {{ address {GATEWAY_ADDRESS}:587; client-certificates ask; }}\n'
-          f'listen submissions {{ address {GATEWAY_ADDRESS}:465; }}\n')
+          f'listen submissions {{ address {GATEWAY_ADDRESS}:465; resumption no; }}\n')
 SHORT = 'accounts { delay 200ms; failures 4; failures-per-client 400; failure-time 5s; '
 
 
@@ -213,7 +213,9 @@ def test_tls_sessions_are_resumed_where_nothing_is_skipped(desk):
     assert resumed(desk) == before + 6
     assert not visit(desk, 587, context, ticket)[1]  # another service
     ticket, _ = visit(desk, 587, context)
-    assert visit(desk, 587, context, ticket)[1]
+    assert ticket.has_ticket and visit(desk, 587, context, ticket)[1]
+    with client(desk, 465, name=None) as c:  # where it is switched off
+        assert c.noop()[0] == 250 and not c.sock.session.has_ticket
     shows = client_context(lab, check_hostname=False)
     shows.load_cert_chain(lab.path('ca', 'gateway.test.pem'), lab.path('ca', 'gateway.test.key'))
     shown, _ = visit(desk, 587, shows)
