@@ -25,6 +25,8 @@ from conftest import GATEWAY_ADDRESS, INSIDE, TOP
 
 @pytest.fixture(scope='module')
 def counted(gateway):
+    gateway.lab.stop_gateway()
+    shutil.rmtree(gateway.lab.path('store'), ignore_errors=True)  # counted from nothing
     gateway.restart(top='metrics { address 127.0.0.1:9465; }\n')
     number = gateway.send('x@good.test')
     gateway.wait_state(number, 'delivered')
