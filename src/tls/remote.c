@@ -14,7 +14,6 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
-#include <openssl/provider.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -41,7 +40,7 @@ static struct {
     tls_sign_fn sign;
     void *arg;
     uint64_t n, us;
-    OSSL_PROVIDER *usual, *ours; /* loaded for the life of the process */
+    OSSL_PROVIDER *ours;
 } remote;
 
 void tls_remote_counts(uint64_t *ret_n, uint64_t *ret_us)
@@ -157,16 +156,15 @@ static const char *ec_operation(int operation)
     return "ECDSA";
 }
 
-typedef void (*dispatch_fn)(void);
 #define KEY_FUNCTIONS(make, types, operation)                                                      \
     {                                                                                              \
-        {OSSL_FUNC_KEYMGMT_NEW, (dispatch_fn)(make)}, {OSSL_FUNC_KEYMGMT_FREE, (dispatch_fn)key_free}, \
-        {OSSL_FUNC_KEYMGMT_HAS, (dispatch_fn)key_has}, {OSSL_FUNC_KEYMGMT_MATCH, (dispatch_fn)key_match}, \
-        {OSSL_FUNC_KEYMGMT_IMPORT, (dispatch_fn)key_import}, {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, (dispatch_fn)(types)}, \
-        {OSSL_FUNC_KEYMGMT_EXPORT, (dispatch_fn)key_export}, {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (dispatch_fn)(types)}, \
-        {OSSL_FUNC_KEYMGMT_GET_PARAMS, (dispatch_fn)key_get_params},                               \
-        {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, (dispatch_fn)key_gettable_params},                     \
-        {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, (dispatch_fn)(operation)}, {0, NULL}              \
+        {OSSL_FUNC_KEYMGMT_NEW, (tls_provider_call)(make)}, {OSSL_FUNC_KEYMGMT_FREE, (tls_provider_call)key_free}, \
+        {OSSL_FUNC_KEYMGMT_HAS, (tls_provider_call)key_has}, {OSSL_FUNC_KEYMGMT_MATCH, (tls_provider_call)key_match}, \
+        {OSSL_FUNC_KEYMGMT_IMPORT, (tls_provider_call)key_import}, {OSSL_FUNC_KEYMGMT_IMPORT_TYPES, (tls_provider_call)(types)}, \
+        {OSSL_FUNC_KEYMGMT_EXPORT, (tls_provider_call)key_export}, {OSSL_FUNC_KEYMGMT_EXPORT_TYPES, (tls_provider_call)(types)}, \
+        {OSSL_FUNC_KEYMGMT_GET_PARAMS, (tls_provider_call)key_get_params},                               \
+        {OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, (tls_provider_call)key_gettable_params},                     \
+        {OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, (tls_provider_call)(operation)}, {0, NULL}              \
     }
 
 static const OSSL_DISPATCH rsa_keys[] = KEY_FUNCTIONS(rsa_new, rsa_types, rsa_operation);
@@ -272,14 +270,14 @@ static int signature_at_once(void *ctx, unsigned char *sig, size_t *ret_n, size_
     return (!sig || signature_update(ctx, p, n) == 1) && signature_end(ctx, sig, ret_n, size);
 }
 
-static const OSSL_DISPATCH signatures[] = {{OSSL_FUNC_SIGNATURE_NEWCTX, (dispatch_fn)signature_new},
-                                           {OSSL_FUNC_SIGNATURE_FREECTX, (dispatch_fn)signature_free},
-                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (dispatch_fn)signature_begin},
-                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, (dispatch_fn)signature_update},
-                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, (dispatch_fn)signature_end},
-                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (dispatch_fn)signature_at_once},
-                                           {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (dispatch_fn)signature_set_params},
-                                           {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (dispatch_fn)signature_settable},
+static const OSSL_DISPATCH signatures[] = {{OSSL_FUNC_SIGNATURE_NEWCTX, (tls_provider_call)signature_new},
+                                           {OSSL_FUNC_SIGNATURE_FREECTX, (tls_provider_call)signature_free},
+                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, (tls_provider_call)signature_begin},
+                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, (tls_provider_call)signature_update},
+                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, (tls_provider_call)signature_end},
+                                           {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, (tls_provider_call)signature_at_once},
+                                           {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, (tls_provider_call)signature_set_params},
+                                           {OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, (tls_provider_call)signature_settable},
                                            {0, NULL}};
 
 /* --- the provider ---------------------------------------------------------------------------------------- */
@@ -297,7 +295,7 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
 
 static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (dispatch_fn)query}, {0, NULL}};
+    static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
     (void)in;
     *out = functions;
     *ret_provider = (void *)core;
@@ -308,11 +306,9 @@ int tls_remote_start(tls_sign_fn sign, void *arg, char *problem, size_t size)
 {
     remote.sign = sign;
     remote.arg = arg;
-    /* the preference keeps every other use of RSA and EC with the default provider */
-    if (!(remote.usual = OSSL_PROVIDER_load(NULL, "default")) || OSSL_PROVIDER_add_builtin(NULL, "postern", provider_init) != 1 ||
-        !(remote.ours = OSSL_PROVIDER_load(NULL, "postern")) || EVP_set_default_properties(NULL, TLS_PREFERENCE) != 1) {
+    remote.ours = tls_provider_add("postern", provider_init);
+    if (!remote.ours) {
         snprintf(problem, size, "the provider of remote keys cannot be loaded");
-        ERR_clear_error();
         return -EINVAL;
     }
     return 0;

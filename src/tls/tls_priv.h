@@ -2,6 +2,7 @@
  * tls_priv.h: what the files of tls/ share.
  */
 #pragma once
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 
 #include <stdbool.h>
@@ -21,16 +22,18 @@ struct tls_context {
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
-/* Which provider OpenSSL takes where several offer the same: vector.c for ciphers, and keys that are kept elsewhere only when they are asked for.
- * (Properties of our own must have a dot in their names, property(7).) */
-#define TLS_PREFERENCE "?postern.vector=yes,?postern.remote=no"
-/* From here on AES-GCM is done by vector instructions, where the build and the processor have them (vector.c). Whether it is. */
+typedef void (*tls_provider_call)(void); /* what OpenSSL's tables hold */
+/* Loads a provider of our own, to be kept for the life of the process; what it says of itself decides when it is taken (provider.c).
+ * NULL: it cannot be loaded. */
+OSSL_PROVIDER *tls_provider_add(const char *name, OSSL_provider_init_fn *init);
 #ifdef POSTERN_VECTOR
-bool tls_vector_prefer(void);
+/* Loads the provider "vector" with what this processor has, for those who ask for it by name (tests). False: it cannot be. */
+bool tls_vector_load(void);
+/* From here on AES-GCM is done by vector instructions, where the processor has them (vector.c). */
+void tls_vector_prefer(void);
 #else
-static inline bool tls_vector_prefer(void)
+static inline void tls_vector_prefer(void)
 {
-    return false;
 }
 #endif
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */

@@ -4,7 +4,7 @@
  * Loaded by context.c and aead.c, before they fetch a cipher; what it has is then preferred for TLS and for bodies at rest.
  *
  * The only file that includes that library; Meson leaves it out where it is not installed, as on other processors than
- * amd64. The library's ways for older processors are not used: OpenSSL's are as good there. Only what TLS and aead.c ask for is
+ * amd64. The library's ways for older processors are used by tests alone: OpenSSL's are as good there. Only what TLS and aead.c ask for is
  * offered: nonces of 12 octets, tags of 16, one piece of additional data. What can go wrong: nothing but wrong use, or a tag that
  * does not fit, which fails the record as OpenSSL's own would.
  */
@@ -13,10 +13,7 @@
 #include <intel-ipsec-mb.h>
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/params.h>
-#include <openssl/proverr.h>
-#include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -356,21 +353,19 @@ static const OSSL_PARAM *settable_ctx(void *ctx, void *provider)
 
 /* --- the provider --------------------------------------------------------------------------------------------------------- */
 
-typedef void (*dispatch_fn)(void);
-
 #define DISPATCH(bits)                                                                                                              \
-    static const OSSL_DISPATCH cipher_##bits[] = {{OSSL_FUNC_CIPHER_NEWCTX, (dispatch_fn)new_##bits},                               \
-                                                  {OSSL_FUNC_CIPHER_FREECTX, (dispatch_fn)gcm_free},                                \
-                                                  {OSSL_FUNC_CIPHER_ENCRYPT_INIT, (dispatch_fn)gcm_encrypt_init},                   \
-                                                  {OSSL_FUNC_CIPHER_DECRYPT_INIT, (dispatch_fn)gcm_decrypt_init},                   \
-                                                  {OSSL_FUNC_CIPHER_UPDATE, (dispatch_fn)gcm_update},                               \
-                                                  {OSSL_FUNC_CIPHER_FINAL, (dispatch_fn)gcm_final},                                 \
-                                                  {OSSL_FUNC_CIPHER_GET_PARAMS, (dispatch_fn)get_params_##bits},                    \
-                                                  {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, (dispatch_fn)gettable},                        \
-                                                  {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (dispatch_fn)gcm_get_params},                   \
-                                                  {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (dispatch_fn)gettable_ctx},                \
-                                                  {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (dispatch_fn)gcm_set_params},                   \
-                                                  {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (dispatch_fn)settable_ctx},                \
+    static const OSSL_DISPATCH cipher_##bits[] = {{OSSL_FUNC_CIPHER_NEWCTX, (tls_provider_call)new_##bits},                               \
+                                                  {OSSL_FUNC_CIPHER_FREECTX, (tls_provider_call)gcm_free},                                \
+                                                  {OSSL_FUNC_CIPHER_ENCRYPT_INIT, (tls_provider_call)gcm_encrypt_init},                   \
+                                                  {OSSL_FUNC_CIPHER_DECRYPT_INIT, (tls_provider_call)gcm_decrypt_init},                   \
+                                                  {OSSL_FUNC_CIPHER_UPDATE, (tls_provider_call)gcm_update},                               \
+                                                  {OSSL_FUNC_CIPHER_FINAL, (tls_provider_call)gcm_final},                                 \
+                                                  {OSSL_FUNC_CIPHER_GET_PARAMS, (tls_provider_call)get_params_##bits},                    \
+                                                  {OSSL_FUNC_CIPHER_GETTABLE_PARAMS, (tls_provider_call)gettable},                        \
+                                                  {OSSL_FUNC_CIPHER_GET_CTX_PARAMS, (tls_provider_call)gcm_get_params},                   \
+                                                  {OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS, (tls_provider_call)gettable_ctx},                \
+                                                  {OSSL_FUNC_CIPHER_SET_CTX_PARAMS, (tls_provider_call)gcm_set_params},                   \
+                                                  {OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS, (tls_provider_call)settable_ctx},                \
                                                   {0, NULL}}
 
 DISPATCH(128);
@@ -388,39 +383,52 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
 
 static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
-    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (dispatch_fn)query}, {0, NULL}};
+    static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
     (void)in;
     *out = calls;
     *ret_provider = (void *)core;
     return 1;
 }
 
-/* The library asks the processor; whether the system keeps the wide registers, too, the compiler's function knows. */
+/* The library's best for this processor. */
 static bool find_functions(void)
+{
+    IMB_MGR *m = alloc_mb_mgr(0);
+    if (!m) {
+        return false;
+    }
+    init_mb_mgr_auto(m, NULL);
+    functions_128 = (struct functions){16, m->gcm128_pre, m->gcm128_init, m->gcm128_enc_update, m->gcm128_dec_update, m->gcm128_enc_finalize, m->gcm128_dec_finalize};
+    functions_256 = (struct functions){32, m->gcm256_pre, m->gcm256_init, m->gcm256_enc_update, m->gcm256_dec_update, m->gcm256_enc_finalize, m->gcm256_dec_finalize};
+    free_mb_mgr(m);
+    return true;
+}
+
+bool tls_vector_load(void)
+{
+    static OSSL_PROVIDER *ours;
+    ours = ours || !find_functions() ? ours : tls_provider_add("vector", provider_init);
+    return ours;
+}
+
+/* Whether processor and system have what makes it worth while. The compiler's function knows of wide registers that the system keeps, the
+ * library of the instructions. */
+static bool is_worth_while(void)
 {
     const uint64_t wanted = IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_FEATURE_AVX512_SKX;
     IMB_MGR *m = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? alloc_mb_mgr(0) : NULL;
-    bool found = m && (m->features & wanted) == wanted;
-    if (found) {
-        init_mb_mgr_avx512(m);
-        functions_128 = (struct functions){16, m->gcm128_pre, m->gcm128_init, m->gcm128_enc_update, m->gcm128_dec_update, m->gcm128_enc_finalize, m->gcm128_dec_finalize};
-        functions_256 = (struct functions){32, m->gcm256_pre, m->gcm256_init, m->gcm256_enc_update, m->gcm256_dec_update, m->gcm256_enc_finalize, m->gcm256_dec_finalize};
-    }
+    bool worth = m && (m->features & wanted) == wanted;
     if (m) {
         free_mb_mgr(m);
     }
-    return found;
+    return worth;
 }
 
-bool tls_vector_prefer(void)
+void tls_vector_prefer(void)
 {
-    static OSSL_PROVIDER *usual, *ours; /* loaded for the life of the process */
-    static bool asked, loaded;
+    static bool asked;
     if (!asked) {
         asked = true;
-        loaded = find_functions() && (usual = OSSL_PROVIDER_load(NULL, "default")) && OSSL_PROVIDER_add_builtin(NULL, "vector", provider_init) == 1 &&
-                 (ours = OSSL_PROVIDER_load(NULL, "vector")) && EVP_set_default_properties(NULL, TLS_PREFERENCE) == 1;
-        ERR_clear_error();
+        (void)(is_worth_while() && tls_vector_load());
     }
-    return loaded;
 }
