@@ -162,27 +162,22 @@ static const char store_schema[] =
     " details TEXT NOT NULL);"
     STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7;
 
-/* From version 6 to 7. */
-static const char store_upgrade_6[] = STORE_TABLES_7;
-
-/* From version 5 to 7. */
-static const char store_upgrade_5[] = STORE_TABLES_6 STORE_TABLES_7;
-
-/* From version 4 to 7. */
-static const char store_upgrade_4[] = STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7;
-
-/* From version 3 to 7. */
-#define STORE_UPGRADE_3 "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';" "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';" STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7
-static const char store_upgrade_3[] = STORE_UPGRADE_3;
-
-/* From version 2 to 7. */
-static const char store_upgrade_2[] =
-    "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE message ADD COLUMN login TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE message ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
-    "DROP INDEX recipient_bounce; DROP INDEX recipient_notice;"
-    STORE_INDEXES_3 STORE_TABLES_3 STORE_UPGRADE_3;
+/* The steps from each version to the next, by the version they start from: a store goes through all that it
+ * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
+static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
+    [2] = "ALTER TABLE message ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE message ADD COLUMN ret INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE message ADD COLUMN envid TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE message ADD COLUMN login TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE message ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE recipient ADD COLUMN notify INTEGER NOT NULL DEFAULT 0;"
+          "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';"
+          "DROP INDEX recipient_bounce; DROP INDEX recipient_notice;"
+          STORE_INDEXES_3 STORE_TABLES_3,
+    [3] = "ALTER TABLE message ADD COLUMN certificate TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE recipient ADD COLUMN protection TEXT NOT NULL DEFAULT '';"
+          STORE_TABLES_4,
+    [4] = STORE_TABLES_5,
+    [5] = STORE_TABLES_6,
+    [6] = STORE_TABLES_7,
+};

@@ -100,16 +100,33 @@ static void add_completion(struct store *s, store_done done, void *arg)
 
 /* --- opening --------------------------------------------------------------------------------------- */
 
-/* In one transaction with the number of the version. */
-static int make_tables(struct store *s, const char *sql)
+/* Tables and their version number in one transaction. */
+static int make_tables(struct store *s, const char *sql, int version)
 {
     char set[64];
-    snprintf(set, sizeof set, "PRAGMA user_version=%d;", STORE_SCHEMA_VERSION);
+    snprintf(set, sizeof set, "PRAGMA user_version=%d;", version);
     return sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(s->db, set, NULL, NULL, NULL) == SQLITE_OK &&
                    sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK
                ? 0 : -EIO;
+}
+
+/* Brings an older store to this version, step by step. -EPROTO: its version is not known here. */
+static int upgrade(struct store *s, int from)
+{
+    if (from > STORE_SCHEMA_VERSION || !(from == STORE_SCHEMA_VERSION || store_upgrade[from])) {
+        return -EPROTO;
+    }
+    for (int version = from; version < STORE_SCHEMA_VERSION; version++) {
+        if (make_tables(s, store_upgrade[version], version + 1) < 0) {
+            return -EIO;
+        }
+    }
+    if (from < STORE_SCHEMA_VERSION) {
+        log_notice("store-upgraded", KVN("from", from), KVN("to", STORE_SCHEMA_VERSION));
+    }
+    return 0;
 }
 
 static int setup(struct store *s)
@@ -131,15 +148,9 @@ static int setup(struct store *s)
         version = sqlite3_column_int(q, 0);
     }
     sqlite3_finalize(q);
-    if ((version == 0 && make_tables(s, store_schema) < 0) || (version == 2 && make_tables(s, store_upgrade_2) < 0) ||
-        (version == 3 && make_tables(s, store_upgrade_3) < 0) || (version == 4 && make_tables(s, store_upgrade_4) < 0) ||
-        (version == 5 && make_tables(s, store_upgrade_5) < 0) || (version == 6 && make_tables(s, store_upgrade_6) < 0)) {
-        return -EIO;
-    }
-    if (version >= 2 && version < STORE_SCHEMA_VERSION) {
-        log_notice("store-upgraded", KVN("from", version), KVN("to", STORE_SCHEMA_VERSION));
-    } else if (version != 0 && version != STORE_SCHEMA_VERSION) {
-        return -EPROTO;
+    int r = version == 0 ? make_tables(s, store_schema, STORE_SCHEMA_VERSION) : upgrade(s, version);
+    if (r < 0) {
+        return r;
     }
     for (int i = 0; i < Q_END; i++) {
         if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->q[i],

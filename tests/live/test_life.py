@@ -218,14 +218,22 @@ def test_stop_is_orderly(gateway):
     assert gateway.state(message_id)['state'] == 'waiting'
 
 
+def shape_of(store):
+    """Every table with its columns, and every index."""
+    names = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    tables = {name: sorted(row[1:4] for row in store.execute(f'PRAGMA table_info({name})')) for name in names}
+    return tables, sorted(row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'index'"))
+
+
 @pytest.mark.parametrize('version', [6, 5, 4, 3])
 def test_an_earlier_store_is_upgraded(gateway, version):
-    """What waited in it is delivered by the new version."""
+    """What waited in it is delivered by the new version, and its tables are those of a new store."""
     lab = gateway.lab
     waiting = gateway.send('x@dead.test', subject='of version 3')
     gateway.wait_reason(waiting, 'connect')
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
+    newest, fresh = store.execute('PRAGMA user_version').fetchone()[0], shape_of(store)
     store.execute('DROP TABLE settled')
     if version < 6:
         store.execute('DROP TABLE passkey')
@@ -241,7 +249,10 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     store.commit()
     store.close()
     lab.start_gateway()
-    assert f'event=store-upgraded from={version} to=7' in lab.log()
+    assert f'event=store-upgraded from={version} to={newest}' in lab.log()
+    store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
+    assert shape_of(store) == fresh
+    store.close()
     assert gateway.state(waiting)['state'] == 'waiting'
     gateway.wait_state(gateway.send('after@good.test'), 'delivered')
     assert lab.postern('store', 'check').returncode == 0
