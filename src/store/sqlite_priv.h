@@ -132,6 +132,7 @@
     X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
     X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
     X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+    X(NEXT_DUE, "SELECT next_ms FROM recipient WHERE state=0 AND next_hop=? AND next_ms>? ORDER BY next_ms LIMIT 1") \
     X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) ORDER BY id LIMIT ?")   \
     X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \

@@ -80,6 +80,21 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
     done(arg, each_rcpt(s, q, fn, arg));
 }
 
+void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_NEXT_DUE];
+    enum store_result settled = store_settled(s);
+    int code = SQLITE_DONE;
+    bind_str(q, 1, next_hop);
+    bind_int(q, 2, (uint64_t)after_ms);
+    if (settled == STORE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, next_hop, (int64_t)column_int(q, 0));
+        code = SQLITE_DONE;
+    }
+    sqlite3_reset(q);
+    done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+}
+
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);

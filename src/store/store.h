@@ -185,6 +185,9 @@ void store_each_next_hop(struct store *s, store_next_hop_fn fn, store_done done,
  * queue's: it skips what it has leased already, and after its death everything is due again. */
 void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsigned max,
                     store_rcpt_fn fn, store_done done, void *arg);
+/* The earliest time due of the queued recipients of one destination that are due after after_ms: fn runs once where
+ * there are any. */
+void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg);
 /* Recipients that failed or expired, or were delivered with a notice wanted, and wait for it; grouped by
  * message. */
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);

@@ -31,6 +31,8 @@ SCRIPTED = {
     'tls10.test': ('mx.tls10.test', '127.0.1.8', 'tls10', 'good'),
     'reject.test': ('mx.reject.test', '127.0.1.10', 'reject', 'good'),
     'tempfail.test': ('mx.tempfail.test', '127.0.1.11', 'tempfail', 'good'),
+    'greylist.test': ('mx.greylist.test', '127.0.1.24', 'greylist', 'good'),
+    'hundred.test': ('mx.hundred.test', '127.0.1.25', 'hundred', 'good'),
     'inject.test': ('mx.inject.test', '127.0.1.12', 'inject', 'good'),
     'slow.test': ('mx.slow.test', '127.0.1.13', 'slow', 'good'),
     'drop.test': ('mx.drop.test', '127.0.1.14', 'drop', 'good'),

@@ -4,7 +4,8 @@
 Usage: receiver.py MODE ADDRESS PORT RECORD [CERT KEY]
 or:    receiver.py --many FILE, a JSON list of {mode, address, port, record, cert, key, options}
 Each message (and each broken attempt) is one JSON line in RECORD. Modes: good, no-starttls,
-garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), slow (one octet at a time),
+garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), greylist (451 at the first RCPT of a
+sender and recipient), hundred (452 from the 101st recipient of a transaction on), slow (one octet at a time),
 inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets), flip (garbled at first, no offer
 afterwards: what a stripping attacker looks like).
 """
@@ -34,6 +35,7 @@ class Receiver:
             self.context.sni_callback = self.choose
         family = socket.AF_INET6 if ':' in address else socket.AF_INET
         self.sessions = 0
+        self.greylisted = set()
         self.server = socket.create_server((address, port), family=family, backlog=128)
 
     def apply(self, context):
@@ -234,6 +236,12 @@ class Session:
         elif self.r.mode == 'tempfail':
             self.r.write(event='tempfailed', rcpt=path)
             self.say('451 4.2.0 come back later')
+        elif self.r.mode == 'greylist' and (self.sender, path) not in self.r.greylisted:
+            self.r.greylisted.add((self.sender, path))
+            self.r.write(event='greylisted', rcpt=path, sender=self.sender)
+            self.say('451 4.7.1 greylisted, come back later')
+        elif self.r.mode == 'hundred' and len(self.rcpts) >= 100:
+            self.say('452 4.5.3 too many recipients')
         else:
             self.rcpts.append(path)
             self.asked[path] = line[line.index('>') + 1:].split()

@@ -124,6 +124,33 @@ static void nothing_before_the_flush(void **state)
     store_close(s);
 }
 
+static void see_next(void *arg, struct str next_hop, int64_t next_ms)
+{
+    struct seen *s = arg;
+    assert_true(str_eq(next_hop, STR("one.test")));
+    s->r[s->n++].next_ms = next_ms;
+}
+
+static void the_next_due(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    (void)state;
+    add(s, 1, "one.test", &result); /* due at 1000 and 2000 */
+    store_flush(s);
+    ASK(seen, store_next_due(s, STR("one.test"), 999, see_next, see_end, &seen));
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.r[0].next_ms, 1000);
+    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, see_end, &seen));
+    assert_int_equal(seen.r[0].next_ms, 2000);
+    ASK(seen, store_next_due(s, STR("one.test"), 2000, see_next, see_end, &seen));
+    assert_int_equal(seen.n, 0);
+    ASK(seen, store_next_due(s, STR("other.test"), 0, see_next, see_end, &seen));
+    assert_int_equal(seen.n, 0);
+    store_close(s);
+}
+
 static void outcomes_and_bounces(void **state)
 {
     int result = 0;
@@ -467,6 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
+cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),

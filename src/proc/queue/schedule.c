@@ -195,10 +195,11 @@ void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms)
     tick_within(q, next_ms - clock_wall_ms(), TICK_MS);
 }
 
-/* One reading of due recipients of a destination. */
+/* One reading of due recipients of a destination, and of when the next of the others is due. */
 struct refill {
     struct queue *q;
     struct destination *d;
+    int64_t now;
     unsigned n, max;
 };
 
@@ -215,21 +216,40 @@ static void refill_done(void *arg, enum store_result result)
 {
     struct refill *f = arg;
     f->d->reading = false;
-    f->d->more_in_store = f->n == f->max;
     if (result != STORE_OK) {
+        f->d->more_in_store = true;
         queue_retry_at(f->q, f->d, clock_wall_ms() + 5000);
     }
     queue_pump_soon(f->q, f->d);
     free(f);
 }
 
+static void refill_next(void *arg, struct str name, int64_t next_ms)
+{
+    struct refill *f = arg;
+    (void)name;
+    queue_retry_at(f->q, f->d, next_ms);
+}
+
+/* What is left in the store is due later: on_tick() forgot when, so it is read again. */
+static void refill_read(void *arg, enum store_result result)
+{
+    struct refill *f = arg;
+    f->d->more_in_store = f->n == f->max;
+    if (result == STORE_OK && !f->d->more_in_store) {
+        store_next_due(f->q->store, str_c(f->d->name), f->now, refill_next, refill_done, f);
+    } else {
+        refill_done(f, result);
+    }
+}
+
 static void refill(struct queue *q, struct destination *d)
 {
     struct refill *f = err_calloc(1, sizeof *f);
-    *f = (struct refill){q, d, 0, REFILL + (unsigned)d->n_ready + d->in_flight * JOB_RCPTS_MAX};
+    *f = (struct refill){.q = q, .d = d, .now = clock_wall_ms(), .max = REFILL + (unsigned)d->n_ready + d->in_flight * JOB_RCPTS_MAX};
     d->more_in_store = false;
     d->reading = true;
-    store_each_due(q->store, str_c(d->name), clock_wall_ms(), f->max, refill_one, refill_done, f);
+    store_each_due(q->store, str_c(d->name), f->now, f->max, refill_one, refill_read, f);
 }
 
 /* Moves the first recipient of the lane whose turn it is, and those of the same message behind it, into
