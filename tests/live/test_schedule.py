@@ -46,4 +46,4 @@ def test_null_reverse_path_is_tried_until_its_lifetime_ends(early):
     others = [early.send('x@tempfail.test', sender=f'other{i}@inside.test') for i in range(3)]
     number = early.send('x@tempfail.test', sender='')
     for each in [number, *others]:
-        early.wait_state(each, 'returned', 20)
+        early.wait_state(each, 'expired', 20)
