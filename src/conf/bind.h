@@ -17,5 +17,11 @@ int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...) __att
 int conf_choice(const char *choices, struct str word);
 /* The nearest of the blank-separated words, if it is near enough to be meant. */
 bool conf_nearest(const char *words, struct str got, char *dst, size_t size);
+/* Octets of a value that has a canonical form, with its zero octet. */
+enum { CONF_VALUE_MAX = 1024 };
+/* The label of a block in the form that is kept: of account, forward and oidc the canonical one, where it has one. */
+const char *conf_label(struct conf *c, const char *block, const char *label);
+/* A copy that lives with the conf. */
+const char *conf_own_text(struct conf *c, const char *text);
 /* Stores the words of a setting; words[0..n) are the values, without the key. 0 or -EINVAL. */
 int conf_set(struct binder *b, const struct conf_key *key, void *base, const struct conf_word *words, size_t n);

@@ -113,8 +113,9 @@ static void *open_one(struct binder *b, const struct conf_node *n, const char *b
         conf_bad(b, n->at, "more than %d %s blocks", CONF_BLOCKS_MAX, block);
         return NULL;
     }
+    const char *name = conf_label(b->conf, block, n->words[1].text);
     for (size_t i = 0; i < *count; i++) {
-        if (strcmp(((const struct named *)(void *)(*at + i * size))->name, n->words[1].text) == 0) {
+        if (strcmp(((const struct named *)(void *)(*at + i * size))->name, name) == 0) {
             conf_bad(b, n->at, "there are two blocks %s \"%s\"", block, n->words[1].text);
         }
     }
@@ -122,7 +123,7 @@ static void *open_one(struct binder *b, const struct conf_node *n, const char *b
     must(*at);
     char *one = *at + (*count)++ * size;
     memset(one, 0, size);
-    *(struct named *)(void *)one = (struct named){n->words[1].text, n->at.line};
+    *(struct named *)(void *)one = (struct named){name, n->at.line};
     apply_defaults(b, block, one);
     return one;
 }
@@ -279,7 +280,7 @@ static void check_partner_domains(struct binder *b, const struct conf_rule *p)
     for (const struct conf_rule *o = c->rules; o < p; o++) {
         for (size_t i = 0; i < p->domains.n; i++) {
             for (size_t k = 0; k < o->domains.n; k++) {
-                if (str_eq_nocase(str_c(o->domains.v[k]), str_c(p->domains.v[i]))) {
+                if (strcmp(o->domains.v[k], p->domains.v[i]) == 0) {
                     conf_bad(b, c->root->at, "domain %s stands in the partners \"%s\" and \"%s\"", o->domains.v[k], o->name,
                         p->name);
                 }
@@ -409,7 +410,7 @@ static void check_portal(struct binder *b)
     if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || str_eq_nocase(str_c(c->portal.files_url), str_c(c->portal.url)))) {
         conf_bad(b, at, "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
     }
-    if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, conf_domain_of(str_c(c->portal.from)))) {
+    if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, domain_of(str_c(c->portal.from)))) {
         conf_bad(b, at, "portal: from \"%s\" is not an address in an inside domain", c->portal.from);
     }
     if (c->portal.addresses.n + c->portal.proxied.n == 0) {
@@ -542,6 +543,10 @@ void conf_free(struct conf *c)
     for (size_t i = 0; i < c->n_standards; i++) {
         free(c->standards[i]);
     }
+    for (size_t i = 0; i < c->n_owned; i++) {
+        free(c->owned[i]);
+    }
+    free(c->owned);
     free(c->inside_domains.v);
     free(c->inside_networks.v);
     free(c->monitor.domains.v);

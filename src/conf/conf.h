@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "wire/domain.h"
 
 enum {
     CONF_TEXT_MAX = 4 * 1024 * 1024, /* octets of all files together */
@@ -16,7 +17,7 @@ enum {
     CONF_LABEL_MAX = 100,            /* octets of a name that travels between processes */
 };
 
-/* A list of words; owned by the conf. */
+/* A list of words; owned by the conf. Names and addresses are in their canonical form (wire/domain.h). */
 struct conf_words {
     const char **v;
     size_t n;
@@ -132,6 +133,8 @@ struct conf {
     struct conf_node *root;
     char *standards[32]; /* words of default lists */
     size_t n_standards;
+    char **owned; /* names and addresses in their canonical form, where they were written in another */
+    size_t n_owned;
 
     const char *hostname, *organization, *user, *admin;
     const char *store_kind, *store_path;
@@ -254,15 +257,15 @@ void conf_free(struct conf *c);
 /* Appends the manual page postern.conf(5), made from the schema table. */
 int conf_manual(struct buf *out) MUST_USE;
 /* The partner whose domains cover a domain, or NULL: an exact name before ".suffix", longest first. */
-const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain);
+const struct conf_rule *conf_partner_for(const struct conf *c, struct domain_name domain);
 /* True when the rule block (not partner) is about mail from reverse_path to forward_path. */
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
 /* True when the block is about mail with this sender: a partner by its domains, a rule by `from`. */
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path);
 /* True when one of the listed domains (".x": all below x) covers it. */
-bool conf_domain_listed(const struct conf_words *list, struct str domain);
+bool conf_domain_listed(const struct conf_words *list, struct domain_name domain);
 /* True when the domain is ours. */
-bool conf_is_inside(const struct conf *c, struct str domain);
+bool conf_is_inside(const struct conf *c, struct domain_name domain);
 /* The forward of that address, or NULL. */
 const struct conf_forward *conf_forward_of(const struct conf *c, struct str address);
 /* The ladder of that name, or NULL. */
@@ -279,5 +282,3 @@ void conf_set_directory(conf_directory_fn fn, void *arg);
 bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list);
 /* True when the client's address lies in one of the networks. */
 bool conf_net_listed(const struct conf_words *networks, struct str ip);
-/* The domain of an address, "" without one. */
-struct str conf_domain_of(struct str path);

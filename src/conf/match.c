@@ -7,22 +7,23 @@
 
 #include <time.h>
 
-/* Octets by which a listed domain covers the name; 0: not at all. */
-static size_t covers(struct str l, struct str domain)
+/* As domain_covers(), for a word of the configuration: canonical since it was read (values.c). */
+static size_t covers(struct str listed, const struct domain_name *d)
 {
-    if (l.n > 0 && l.p[0] == '.') {
-        return domain.n > l.n && str_ends_nocase(domain, l) ? l.n : 0;
+    struct str domain = domain_str(d);
+    if (listed.n > 0 && listed.p[0] == '.') {
+        return domain_is_name(*d) && domain.n > listed.n && memcmp(domain.p + domain.n - listed.n, listed.p, listed.n) == 0 ? listed.n : 0;
     }
-    return str_eq_nocase(l, domain) ? SIZE_MAX : 0;
+    return domain.n > 0 && str_eq(listed, domain) ? SIZE_MAX : 0;
 }
 
-const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain)
+const struct conf_rule *conf_partner_for(const struct conf *c, struct domain_name domain)
 {
     const struct conf_rule *best = NULL;
     size_t most = 0;
     for (size_t i = 0; i < c->n_rules; i++) {
         for (size_t k = 0; k < c->rules[i].domains.n; k++) {
-            size_t n = covers(str_c(c->rules[i].domains.v[k]), domain);
+            size_t n = covers(str_c(c->rules[i].domains.v[k]), &domain);
             if (n > most) {
                 most = n;
                 best = &c->rules[i];
@@ -30,12 +31,6 @@ const struct conf_rule *conf_partner_for(const struct conf *c, struct str domain
         }
     }
     return best;
-}
-
-struct str conf_domain_of(struct str path)
-{
-    size_t at = str_find_last(path, '@');
-    return at < path.n ? str_slice(path, at + 1, path.n) : STR("");
 }
 
 /* Cuts " until YYYY-MM-DD" off a word. False: that day is over, or is none. */
@@ -74,7 +69,23 @@ void conf_set_directory(conf_directory_fn fn, void *arg)
 
 struct who {
     struct str path, login, certificate;
+    struct domain_name domain;
+    struct address_key key;
 };
+
+/* Names of logins and certificates are addresses, domains, or other words. */
+static bool name_same(struct str a, struct str b)
+{
+    struct domain_name x, y;
+    bool domains = str_find(a, '@', 0) == a.n && domain_parse(a, &x) == 0 && domain_parse(b, &y) == 0;
+    return domains ? domain_eq(x, y) : address_same(a, b);
+}
+
+/* The word of the list is canonical but for the letters of its local part. */
+static bool is_address(struct str word, const struct who *who)
+{
+    return str_eq_nocase(word, str_c(who->key.text));
+}
 
 static bool list_has(const struct conf *c, const struct conf_words *list, const struct who *who, unsigned depth)
 {
@@ -96,15 +107,15 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
         } else if (str_starts_nocase(word, STR("cert:"))) {
             struct str rest = who->certificate, one;
             while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-                if (str_eq_nocase(str_slice(word, 5, word.n), one)) {
+                if (name_same(str_slice(word, 5, word.n), one)) {
                     return true;
                 }
             }
         } else if (str_starts_nocase(word, STR("login:"))) {
-            if (who->login.n > 0 && str_eq_nocase(str_slice(word, 6, word.n), who->login)) {
+            if (who->login.n > 0 && name_same(str_slice(word, 6, word.n), who->login)) {
                 return true;
             }
-        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), conf_domain_of(who->path)) > 0 : str_eq_nocase(word, who->path)) {
+        } else if (word.p[0] == '@' ? covers(str_slice(word, 1, word.n), &who->domain) > 0 : is_address(word, who)) {
             return true;
         }
     }
@@ -134,14 +145,18 @@ bool conf_list_asks_directory(const struct conf *c, const struct conf_words *lis
 
 bool conf_list_has(const struct conf *c, const struct conf_words *list, struct str address, struct str login, struct str certificate)
 {
-    const struct who who = {address, login, certificate};
+    const struct who who = {.path = address,
+                            .login = login,
+                            .certificate = certificate,
+                            .domain = domain_of(address),
+                            .key = address_key(address)};
     return list_has(c, list, &who, 0);
 }
 
-bool conf_domain_listed(const struct conf_words *list, struct str domain)
+bool conf_domain_listed(const struct conf_words *list, struct domain_name domain)
 {
     for (size_t i = 0; i < list->n; i++) {
-        if (covers(str_c(list->v[i]), domain) > 0) {
+        if (covers(str_c(list->v[i]), &domain) > 0) {
             return true;
         }
     }
@@ -151,7 +166,7 @@ bool conf_domain_listed(const struct conf_words *list, struct str domain)
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path)
 {
     return strcmp(r->kind, "rule") == 0 ? conf_list_has(c, &r->from, reverse_path, STR(""), STR(""))
-                                        : conf_domain_listed(&r->domains, conf_domain_of(reverse_path));
+                                        : conf_domain_listed(&r->domains, domain_of(reverse_path));
 }
 
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path)
@@ -160,7 +175,7 @@ bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct s
            (r->to.n == 0 || conf_list_has(c, &r->to, forward_path, STR(""), STR("")));
 }
 
-bool conf_is_inside(const struct conf *c, struct str domain)
+bool conf_is_inside(const struct conf *c, struct domain_name domain)
 {
     return conf_domain_listed(&c->inside_domains, domain);
 }

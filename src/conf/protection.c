@@ -31,7 +31,7 @@ static void bad(const struct check *k, int64_t line, const char *fmt, ...)
 const struct conf_forward *conf_forward_of(const struct conf *c, struct str address)
 {
     for (size_t i = 0; i < c->n_forwards; i++) {
-        if (str_eq_nocase(str_c(c->forwards[i].name), address)) {
+        if (address_same(str_c(c->forwards[i].name), address)) {
             return &c->forwards[i];
         }
     }
@@ -185,11 +185,11 @@ static void check_ladder(const struct check *k, const struct conf_ladder *l)
 static void check_forward(const struct check *k, const struct conf_forward *f)
 {
     struct address address;
-    if (address_mailbox(str_c(f->name), true, &address) < 0 || !conf_is_inside(k->conf, address.domain)) {
+    if (address_mailbox(str_c(f->name), true, &address) < 0 || !conf_is_inside(k->conf, domain_of(address.whole))) {
         bad(k, f->line, "forward: \"%s\" is not an address in a domain of ours", f->name);
     }
     for (size_t i = 0; i < f->to.n; i++) {
-        if (address_mailbox(str_c(f->to.v[i]), true, &address) < 0 || conf_is_inside(k->conf, address.domain)) {
+        if (address_mailbox(str_c(f->to.v[i]), true, &address) < 0 || conf_is_inside(k->conf, domain_of(address.whole))) {
             bad(k, f->line, "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
         }
     }

@@ -41,6 +41,9 @@ struct conf_kind {
     const char *manual;          /* how postern.conf(5) shows a value; NULL: the key's choices */
     bool (*ok)(struct str word); /* one word of it; NULL: any will do */
     const char *wanted;          /* "... is not": what it should have been */
+    /* The form in which a word is kept, for kinds that have several spellings of one thing (names, addresses): 0, or a
+     * negative number where the word is none. NULL: as it is written. */
+    int (*canonical)(struct str word, char *dst, size_t size);
 };
 
 /* values.c; indexed by enum conf_type. */

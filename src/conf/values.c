@@ -6,6 +6,7 @@
 #include "conf/bind.h"
 #include "sys/conn.h"
 #include "wire/address.h"
+#include "wire/domain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,46 +112,81 @@ static int set_choice(struct binder *b, const struct conf_key *key, const struct
     return conf_bad(b, word->at, "%s: \"%s\" is not one of: %s", key->name, word->text, key->choices);
 }
 
+/* A name in its canonical form. */
+static int canonical_host(struct str word, char *dst, size_t size)
+{
+    struct domain_name d;
+    int r = domain_parse(word, &d);
+    return r < 0 || !domain_is_name(d) ? -EINVAL : str_copy(domain_str(&d), dst, size);
+}
+
+static int put(char *dst, size_t size, struct str before, const char *middle, struct str after)
+{
+    int n = snprintf(dst, size, STR_FMT "%s" STR_FMT, STR_ARG(before), middle, STR_ARG(after));
+    return n < 0 || (size_t)n >= size ? -EINVAL : 0;
+}
+
 /* host, host:port, [address]:port; address:port when `address_only`. */
-static bool target_ok(struct str text, bool address_only)
+static int canonical_target(struct str text, bool address_only, char *dst, size_t size)
 {
     size_t colon = str_find_last(text, ':');
     bool bracketed = text.n > 0 && text.p[0] == '[';
     uint64_t port = 1;
+    char name[DOMAIN_NAME_MAX + 2];
     struct str host = text;
     if (bracketed || str_find(text, ':', 0) == colon) {
         size_t close = bracketed ? str_find(text, ']', 0) : 0;
         if (colon < text.n && colon > close) {
             host = str_slice(text, 0, colon);
             if (str_to_u64(str_slice(text, colon + 1, text.n), 65535, &port) < 0) {
-                return false;
+                return -EINVAL;
             }
         } else if (address_only) {
-            return false;
+            return -EINVAL;
         }
     }
     struct endpoint e;
-    bool is_address = endpoint_parse(host, 1, &e) == 0;
-    return port > 0 && (is_address || (!address_only && address_domain_ok(host, false)));
+    if (port == 0) {
+        return -EINVAL;
+    }
+    if (endpoint_parse(host, 1, &e) == 0) {
+        return str_copy(text, dst, size);
+    }
+    int r = address_only ? -EINVAL : canonical_host(host, name, sizeof name);
+    return r < 0 ? r : put(dst, size, str_c(name), "", str_slice(text, host.n, text.n));
 }
 
-/* address, @domain, @.suffix, group:NAME */
-static bool match_ok(struct str word)
+static int canonical_mailbox(struct str word, char *dst, size_t size)
 {
-    struct address address;
+    struct address mailbox;
+    int r = address_mailbox(word, true, &mailbox);
+    return r < 0 ? r : address_canonical(word, dst, size);
+}
+
+/* domain, .suffix */
+static int canonical_domain(struct str word, char *dst, size_t size)
+{
+    struct domain_pattern p;
+    int r = domain_pattern_parse(word, &p);
+    return r < 0 || !domain_is_name(p.name) ? -EINVAL : put(dst, size, STR(""), p.below ? "." : "", domain_str(&p.name));
+}
+
+/* address, @domain, @.suffix, group:NAME; each perhaps with " until YYYY-MM-DD", which is looked at where it counts: a date
+ * that is none is over. */
+static int canonical_match(struct str word, char *dst, size_t size)
+{
     size_t until = word.n > 17 && str_eq(str_slice(word, word.n - 17, word.n - 10), STR(" until ")) ? word.n - 17 : word.n;
-    word = str_slice(word, 0, until); /* its date is looked at where it counts: one that is none is over */
-    if (str_starts_nocase(word, STR("group:")) || str_starts_nocase(word, STR("login:"))) {
-        return word.n > 6;
+    struct str who = str_slice(word, 0, until), date = str_slice(word, until, word.n);
+    char name[CONF_VALUE_MAX];
+    if (str_starts_nocase(who, STR("group:")) || str_starts_nocase(who, STR("login:"))) {
+        return who.n > 6 ? str_copy(word, dst, size) : -EINVAL;
     }
-    if (str_starts_nocase(word, STR("ldap:")) || str_starts_nocase(word, STR("cert:"))) {
-        return word.n > 5;
+    if (str_starts_nocase(who, STR("ldap:")) || str_starts_nocase(who, STR("cert:"))) {
+        return who.n > 5 ? str_copy(word, dst, size) : -EINVAL;
     }
-    if (word.n > 1 && word.p[0] == '@') {
-        struct str domain = str_slice(word, word.p[1] == '.' ? 2 : 1, word.n);
-        return address_domain_ok(domain, false);
-    }
-    return address_mailbox(word, true, &address) == 0;
+    bool is_domain = who.n > 1 && who.p[0] == '@';
+    int r = is_domain ? canonical_domain(str_slice(who, 1, who.n), name, sizeof name) : canonical_mailbox(who, name, sizeof name);
+    return r < 0 ? r : put(dst, size, is_domain ? STR("@") : STR(""), name, date);
 }
 
 /* cert: or key: and 64 hex digits; colons between octets are allowed as openssl prints them. */
@@ -172,19 +208,9 @@ static bool pin_ok(struct str word)
     return digits == 64;
 }
 
-static bool host_ok(struct str word)
-{
-    return address_domain_ok(word, false);
-}
-
 static bool path_ok(struct str word)
 {
     return word.n > 1 && word.p[0] == '/';
-}
-
-static bool domain_ok(struct str word)
-{
-    return address_domain_ok(word.n > 1 && word.p[0] == '.' ? str_slice(word, 1, word.n) : word, false);
 }
 
 static bool net_ok(struct str word)
@@ -195,18 +221,13 @@ static bool net_ok(struct str word)
 
 static bool listener_ok(struct str word)
 {
-    return target_ok(word, true);
+    char target[CONF_VALUE_MAX];
+    return canonical_target(word, true, target, sizeof target) == 0;
 }
 
-static bool next_hop_ok(struct str word)
+static int canonical_next_hop(struct str word, char *dst, size_t size)
 {
-    return target_ok(word, false);
-}
-
-static bool mailbox_ok(struct str word)
-{
-    struct address mailbox;
-    return address_mailbox(word, true, &mailbox) == 0;
+    return canonical_target(word, false, dst, size);
 }
 
 static bool channel_ok(struct str word)
@@ -221,14 +242,14 @@ static bool channel_ok(struct str word)
 #define NUMBER CONF_FIELD_NUMBER
 const struct conf_kind conf_kinds[] = {
     [CONF_TEXT] = {TEXT, "text", NULL, "a text"},
-    [CONF_HOST] = {TEXT, "host name", host_ok, "a host name"},
+    [CONF_HOST] = {TEXT, "host name", NULL, "a host name", canonical_host},
     [CONF_PATH] = {TEXT, "file", path_ok, "an absolute file name"},
-    [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", next_hop_ok, "a host, host:port or [address]:port"},
-    [CONF_MAILBOX] = {TEXT, "address", mailbox_ok, "a mail address"},
-    [CONF_DOMAINS] = {WORDS, "domain ...", domain_ok, "a domain (in its xn-- form where it is not ASCII)"},
+    [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", NULL, "a host, host:port or [address]:port", canonical_next_hop},
+    [CONF_MAILBOX] = {TEXT, "address", NULL, "a mail address", canonical_mailbox},
+    [CONF_DOMAINS] = {WORDS, "domain ...", NULL, "a domain", canonical_domain},
     [CONF_NETS] = {WORDS, "network ...", net_ok, "a network such as 10.0.0.0/8 (no bits beyond the prefix)"},
     [CONF_ADDRS] = {WORDS, "address:port ...", listener_ok, "an address with port such as 192.0.2.1:25 or [::]:25"},
-    [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", match_ok, "an address, @domain, @.suffix, group:NAME, login:NAME, cert:NAME or ldap:DN, with or without until YYYY-MM-DD"},
+    [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", NULL, "an address, @domain, @.suffix, group:NAME, login:NAME, cert:NAME or ldap:DN, with or without until YYYY-MM-DD", canonical_match},
     [CONF_PINS] = {WORDS, "cert:HEX|key:HEX ...", pin_ok, "cert: or key: and the 64 hex digits of a SHA-256"},
     [CONF_WORDS] = {WORDS, "word ...", NULL, "a text"},
     [CONF_CHANNELS] = {WORDS, "tls[:time]|portal|hold|drop ...", channel_ok,
@@ -244,12 +265,39 @@ const struct conf_kind conf_kinds[] = {
 #undef WORDS
 #undef NUMBER
 
-/* One word of the value of a key. 0 or -EINVAL, noted. */
-static int check_word(struct binder *b, const struct conf_key *key, const struct conf_word *word)
+const char *conf_own_text(struct conf *c, const char *text)
+{
+    c->owned = realloc(c->owned, (c->n_owned + 1) * sizeof *c->owned);
+    must(c->owned);
+    return c->owned[c->n_owned++] = str_dup(str_c(text));
+}
+
+const char *conf_label(struct conf *c, const char *block, const char *label)
+{
+    static const struct {
+        const char *block;
+        enum conf_type type;
+    } kinds[] = {{"account", CONF_MATCHES}, {"forward", CONF_MAILBOX}, {"oidc", CONF_HOST}};
+    char text[CONF_VALUE_MAX];
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (strcmp(kinds[i].block, block) == 0 && conf_kinds[kinds[i].type].canonical(str_c(label), text, sizeof text) == 0) {
+            return strcmp(text, label) == 0 ? label : conf_own_text(c, text);
+        }
+    }
+    return label;
+}
+
+/* One word of the value of a key, in the form that is kept. 0 or -EINVAL, noted. */
+static int take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
 {
     const struct conf_kind *kind = &conf_kinds[key->type];
-    if (kind->ok && !kind->ok(str_c(word->text))) {
+    char text[CONF_VALUE_MAX];
+    *ret = word->text;
+    if ((kind->ok && !kind->ok(str_c(word->text))) || (kind->canonical && kind->canonical(str_c(word->text), text, sizeof text) < 0)) {
         return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text, kind->wanted);
+    }
+    if (kind->canonical && strcmp(text, word->text) != 0) {
+        *ret = conf_own_text(b->conf, text);
     }
     return 0;
 }
@@ -260,9 +308,8 @@ static int set_words(struct binder *b, const struct conf_key *key, const struct 
     const char **v = err_calloc(n, sizeof *v);
     int r = n <= CONF_NAMES_MAX ? 0 : conf_bad(b, words[0].at, "%s: more than %d words", key->name, CONF_NAMES_MAX);
     for (size_t i = 0; i < n; i++) {
-        int bad = check_word(b, key, &words[i]);
+        int bad = take_word(b, key, &words[i], &v[i]);
         r = bad < 0 ? bad : r;
-        v[i] = words[i].text;
     }
     free(ret->v);
     *ret = (struct conf_words){v, n};
@@ -277,10 +324,9 @@ static int set_store(struct binder *b, const struct conf_key *key, const struct 
         return conf_bad(b, words[0].at, "write: store sqlite DIRECTORY;");
     }
     int r = set_choice(b, key, &words[0], &kind);
-    r = r < 0 ? r : check_word(b, key, &words[1]);
+    r = r < 0 ? r : take_word(b, key, &words[1], &b->conf->store_path);
     if (r == 0) {
         b->conf->store_kind = words[0].text;
-        b->conf->store_path = words[1].text;
     }
     return r;
 }
@@ -306,9 +352,5 @@ int conf_set(struct binder *b, const struct conf_key *key, void *base,
     if (field == CONF_FIELD_NUMBER) {
         return set_number(b, key, &words[0], at);
     }
-    int r = check_word(b, key, &words[0]);
-    if (r == 0) {
-        *(const char **)at = words[0].text;
-    }
-    return r;
+    return take_word(b, key, &words[0], at);
 }

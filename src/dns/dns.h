@@ -57,5 +57,3 @@ struct dns_self_test {
 typedef void (*dns_self_test_fn)(void *arg, const struct dns_self_test *t);
 /* Asks for the root's name servers and for a name that cannot exist. */
 void dns_self_test(struct dns_resolver *r, dns_self_test_fn fn, void *arg);
-/* Turns a name into A-labels (RFC 5891). 0 or -EINVAL. */
-int dns_to_ascii(struct str name, char *dst, size_t size) MUST_USE;

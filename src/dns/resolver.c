@@ -8,7 +8,6 @@
 #include "dns/dns.h"
 #include "sys/loop.h"
 
-#include <idn2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unbound.h>
@@ -180,31 +179,6 @@ void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_f
     int bad = ub_resolve_async(r->ub, name, (int)type, 1, q, on_answer, &q->id);
     q->timer = timer_new(r->loop, bad ? answer_failed : on_timeout, q);
     timer_start(q->timer, bad ? 0 : r->timeout_ms);
-}
-
-int dns_to_ascii(struct str name, char *dst, size_t size)
-{
-    char text[1024];
-    char *out = NULL;
-    if (str_copy(name, text, sizeof text) < 0 || strlen(text) != name.n) {
-        return -EINVAL;
-    }
-    bool ascii = true;
-    for (size_t i = 0; i < name.n; i++) {
-        ascii = ascii && (unsigned char)text[i] < 0x80;
-    }
-    if (ascii) { /* also names with "_", which IDNA would refuse */
-        for (char *p = text; *p; p++) {
-            *p = str_lower(*p);
-        }
-        return str_copy(str_c(text), dst, size);
-    }
-    if (idn2_to_ascii_8z(text, &out, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK) {
-        return -EINVAL;
-    }
-    int r = str_copy(str_c(out), dst, size);
-    idn2_free(out);
-    return r;
 }
 
 int dns_txt_join(struct str rdata, char *dst, size_t size)

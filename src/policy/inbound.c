@@ -24,7 +24,7 @@ static bool applies(const struct conf *c, const struct conf_rule *r, const struc
     if (r->inbound == INBOUND_NONE) {
         return false;
     }
-    if (conf_net_listed(&r->inbound_networks, f->client_ip) || conf_domain_listed(&r->inbound_helo, f->helo)) {
+    if (conf_net_listed(&r->inbound_networks, f->client_ip) || conf_domain_listed(&r->inbound_helo, domain_from(f->helo))) {
         return true;
     }
     return f->knows_sender && f->reverse_path.n > 0 && conf_rule_from(c, r, f->reverse_path);
@@ -61,7 +61,7 @@ static bool has_name(const struct conf_rule *r, struct str names)
 {
     struct str one;
     while (names.n > 0 && str_split(&names, ' ', &one)) {
-        if (conf_domain_listed(&r->inbound_names, one)) {
+        if (conf_domain_listed(&r->inbound_names, domain_from(one))) {
             return true;
         }
     }

@@ -67,8 +67,8 @@ bool protect_is_from_inside(const struct conf *c, const struct protect_mail *m)
 
 static enum protect_direction direction_of(const struct conf *c, const struct protect_mail *m)
 {
-    struct str domain = conf_domain_of(m->forward_path);
-    bool to_inside = domain.n == 0 || conf_is_inside(c, domain);
+    struct domain_name domain = domain_of(m->forward_path);
+    bool to_inside = domain_is_none(domain) || conf_is_inside(c, domain);
     return !protect_is_from_inside(c, m) ? DIRECTION_INBOUND : to_inside ? DIRECTION_INTERNAL : DIRECTION_OUTBOUND;
 }
 
@@ -252,7 +252,7 @@ static bool names_content(const struct conf_words *wanted, struct str facts)
 static bool names_login(const struct conf_words *wanted, struct str login)
 {
     for (size_t i = 0; i < wanted->n; i++) {
-        if (str_eq_nocase(str_c(wanted->v[i]), login)) {
+        if (address_same(str_c(wanted->v[i]), login)) {
             return true;
         }
     }
@@ -419,7 +419,7 @@ static void take_encryption(struct str facts, struct protection *p)
 
 void protect_decide(const struct conf *c, const struct protect_mail *m, struct protection *ret)
 {
-    const struct conf_rule *partner = conf_partner_for(c, conf_domain_of(m->forward_path));
+    const struct conf_rule *partner = conf_partner_for(c, domain_of(m->forward_path));
     *ret = (struct protection){.direction = direction_of(c, m), .counts = COUNTS_CERT};
     struct account mine = account_of(c, m);
     const char *ladder = NULL;

@@ -30,7 +30,7 @@ static void fixed(struct route *r, const char *key, const char *target, int tls)
 {
     r->kind = ROUTE_FIXED;
     r->port = DELIVER_TO_PORT;
-    str_copy_cut(str_c(key), r->next_hop, sizeof r->next_hop);
+    r->next_hop = domain_word(key);
     rules_split_target(str_c(target), r->host, sizeof r->host, &r->port);
     r->force = (enum force)tls > r->force ? (enum force)tls : r->force;
 }
@@ -50,7 +50,7 @@ static void join(struct route *r, const struct conf_rule *rule)
 
 void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret)
 {
-    struct str domain = conf_domain_of(forward_path);
+    struct domain_name domain = domain_of(forward_path);
     *ret = (struct route){.kind = ROUTE_MX, .port = (uint16_t)c->smtpout.port};
     const struct conf_rule *partner = conf_partner_for(c, domain);
     if (partner) {
@@ -61,10 +61,10 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
             join(ret, &c->rules[i]);
         }
     }
-    if (c->tlsrpt.receive && str_eq_nocase(forward_path, str_c(c->tlsrpt.receive))) {
+    if (c->tlsrpt.receive && address_same(forward_path, str_c(c->tlsrpt.receive))) {
         ret->kind = ROUTE_TLS_REPORT;
-        str_copy_cut(STR("=tlsrpt"), ret->next_hop, sizeof ret->next_hop);
-    } else if ((domain.n == 0 || conf_is_inside(c, domain)) && c->deliver_to) {
+        ret->next_hop = domain_word("=tlsrpt");
+    } else if ((domain_is_none(domain) || conf_is_inside(c, domain)) && c->deliver_to) {
         fixed(ret, "=inside", c->deliver_to, c->deliver_to_tls);
         ret->assume_requiretls = c->deliver_to_requiretls != 0;
         ret->lmtp = c->deliver_to_lmtp != 0;
@@ -72,10 +72,7 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         fixed(ret, "=relay", c->relay_host, c->relay_tls);
         ret->login = c->relay_user != NULL;
     } else {
-        str_copy_cut(domain, ret->next_hop, sizeof ret->next_hop);
-        for (char *p = ret->next_hop; *p; p++) {
-            *p = str_lower(*p);
-        }
+        ret->next_hop = domain;
     }
 }
 

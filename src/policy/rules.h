@@ -9,7 +9,7 @@ enum route_kind { ROUTE_MX, ROUTE_FIXED, ROUTE_TLS_REPORT /* taken by ourselves 
 
 struct route {
     enum route_kind kind;
-    char next_hop[256]; /* key of the destination: a domain, "=inside", "=relay" or "=tlsrpt" */
+    struct domain_name next_hop; /* the destination: a domain, "=inside", "=relay" or "=tlsrpt" */
     char host[256];     /* FIXED: host name or address */
     uint16_t port;      /* FIXED: its port; MX: the delivery port */
     enum force force;   /* joined from target, partner and rule blocks */

@@ -127,18 +127,16 @@ static bool parameters(struct smtp_server *s, struct str rest)
     return true;
 }
 
-/* Copies the path into the transaction. */
+/* Copies the path into the transaction, its domain in canonical form. */
 static bool keep_path(struct smtp_server *s, const struct address *a)
 {
-    struct str copy;
-    if (arena_copy(&s->arena, a->whole, &copy) < 0) {
+    int r = smtp_server_keep_path(s, a, &s->tx.reverse_path);
+    if (r == -EINVAL) {
+        smtp_server_reply(s, 553, "5.1.8", "The domain of the sender address is not a valid domain name");
+    } else if (r < 0) {
         smtp_server_reply(s, 452, "4.3.1", "Not enough memory for this transaction");
-        return false;
     }
-    s->tx.reverse_path.whole = copy;
-    s->tx.reverse_path.local = str_slice(copy, 0, a->local.n);
-    s->tx.reverse_path.domain = str_slice(copy, copy.n - a->domain.n, copy.n);
-    return true;
+    return r == 0;
 }
 
 void smtp_cmd_mail(struct smtp_server *s, struct str args)

@@ -59,14 +59,15 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
     if (!parameters(s, str_trim(rest))) {
         return;
     }
-    struct str copy;
-    if (arena_copy(&s->arena, a.whole, &copy) < 0 || arena_copy(&s->arena, s->rcpt_asked.orcpt, &s->rcpt_asked.orcpt) < 0) {
+    int r = smtp_server_keep_path(s, &a, &s->rcpt_address);
+    if (r == -EINVAL) {
+        smtp_server_reply(s, 553, "5.1.2", "The domain of the recipient address is not a valid domain name");
+        return;
+    }
+    if (r < 0 || arena_copy(&s->arena, s->rcpt_asked.orcpt, &s->rcpt_asked.orcpt) < 0) {
         smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
         return;
     }
-    s->rcpt_asked.path = copy;
-    s->rcpt_address = (struct address){.whole = copy,
-                                       .local = str_slice(copy, 0, a.local.n),
-                                       .domain = str_slice(copy, copy.n - a.domain.n, copy.n)};
+    s->rcpt_asked.path = s->rcpt_address.whole;
     smtp_server_ask(s, SMTP_EV_RCPT);
 }

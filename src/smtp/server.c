@@ -6,6 +6,7 @@
  * with CRLF; a bare LF makes the line an error, never a command.
  */
 #include "smtp/server_priv.h"
+#include "wire/domain.h"
 
 #include <stdlib.h>
 
@@ -121,6 +122,20 @@ void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
         s->state = ST_ENDED;
         s->asking = false;
     }
+}
+
+int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret)
+{
+    char text[ADDRESS_LOCAL_MAX + DOMAIN_NAME_MAX + 2];
+    struct str copy;
+    int r = a->domain.n > 0 ? address_canonical(a->whole, text, sizeof text) : str_copy(a->whole, text, sizeof text);
+    r = r < 0 ? r : arena_copy(&s->arena, str_c(text), &copy);
+    if (r < 0) {
+        return r;
+    }
+    size_t domain = a->domain.n > 0 ? a->local.n + 1 : copy.n;
+    *ret = (struct address){.whole = copy, .local = str_slice(copy, 0, a->local.n), .domain = str_slice(copy, domain, copy.n)};
+    return 0;
 }
 
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type)

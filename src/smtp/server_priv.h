@@ -89,6 +89,9 @@ void smtp_cmd_quit(struct smtp_server *s, struct str args);
 void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
 /* The one place that ends a transaction and forgets all of it. */
 void smtp_server_reset(struct smtp_server *s);
+/* Copies an address into the transaction, its domain in canonical form (wire/domain.h). 0; -EINVAL: the domain is none;
+ * -ENOMEM or -ENOSPC: no room. */
+int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret) MUST_USE;
 /* Asks the process; the answer comes by smtp_server_answer. */
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type);
 

@@ -178,7 +178,8 @@ static size_t domain_part(struct str s, bool utf8)
     while (n < s.n && !strchr("<>,:@ \t\"()[]\\;", s.p[n])) {
         n++;
     }
-    return address_domain_ok(str_slice(s, 0, n), utf8) ? n : 0;
+    size_t dot = n > 1 && s.p[n - 1] == '.'; /* not in the grammar, but it is clear what is meant */
+    return address_domain_ok(str_slice(s, 0, n - dot), utf8) ? n : 0;
 }
 
 static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct address *ret)

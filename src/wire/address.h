@@ -3,6 +3,7 @@
  *
  * One grammar and no early "ok": everything is checked to its last octet. Addresses are data;
  * nothing here rewrites them, except that a source route is read and left out (RFC 5321 3.6.1).
+ * What a domain is compared as is wire/domain.h's business.
  */
 #pragma once
 #include "base/str.h"

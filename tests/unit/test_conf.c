@@ -45,12 +45,12 @@ static void the_design_example(void **state)
     assert_int_equal(c->limits.command_time, 90000);
     assert_int_equal(c->limits.recipients, 1000);
     assert_int_equal(c->deliver_to_tls, 2);
-    assert_string_equal(conf_partner_for(c, STR("BANK.example"))->name, "Example Bank");
-    assert_string_equal(conf_partner_for(c, STR("x.bank.example"))->name, "Example Bank");
-    assert_string_equal(conf_partner_for(c, STR("secure.bank.example"))->name, "Sub");
-    assert_null(conf_partner_for(c, STR("notbank.example")));
-    assert_true(conf_is_inside(c, STR("Clinic.Example")));
-    assert_false(conf_is_inside(c, STR("sub.clinic.example")));
+    assert_string_equal(conf_partner_for(c, domain_from(STR("BANK.example")))->name, "Example Bank");
+    assert_string_equal(conf_partner_for(c, domain_from(STR("x.bank.example")))->name, "Example Bank");
+    assert_string_equal(conf_partner_for(c, domain_from(STR("secure.bank.example")))->name, "Sub");
+    assert_null(conf_partner_for(c, domain_from(STR("notbank.example"))));
+    assert_true(conf_is_inside(c, domain_from(STR("Clinic.Example"))));
+    assert_false(conf_is_inside(c, domain_from(STR("sub.clinic.example"))));
     conf_free(c);
 }
 

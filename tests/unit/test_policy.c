@@ -36,21 +36,21 @@ static void routes(void **state)
     (void)state;
     assert_int_equal(conf_parse(str_c(text), "t", &problems, &c), 0);
     rules_route(c, STR(""), STR("x@Out.Test"), &r);
-    assert_string_equal(r.next_hop, "out.test");
+    assert_string_equal(r.next_hop.canonical, "out.test");
     assert_int_equal(r.kind, ROUTE_MX);
     assert_int_equal(r.force, FORCE_NONE);
     rules_route(c, STR(""), STR("x@sub.bank.test"), &r);
     assert_int_equal(r.force, FORCE_CERT);
     assert_string_equal(r.rule, "Bank");
     rules_route(c, STR(""), STR("x@in.test"), &r);
-    assert_string_equal(r.next_hop, "=inside");
+    assert_string_equal(r.next_hop.canonical, "=inside");
     assert_string_equal(r.host, "10.0.0.1");
     assert_int_equal(r.port, 2525);
     assert_int_equal(r.force, FORCE_CERT); /* the maximum of both rules */
     rules_route(c, STR(""), STR("postmaster"), &r);
-    assert_string_equal(r.next_hop, "=inside");
+    assert_string_equal(r.next_hop.canonical, "=inside");
     rules_route(c, STR(""), STR("\"a@b\"@out.test"), &r);
-    assert_string_equal(r.next_hop, "out.test");
+    assert_string_equal(r.next_hop.canonical, "out.test");
     conf_free(c);
     char host[64];
     uint16_t port = 25;

@@ -61,10 +61,10 @@ static int look_up(struct explanation *e, const struct conf *c)
     const struct dns_config config = {.forward = c->resolver.forward, .trust_anchor = c->resolver.trust_anchor,
                                       .timeout_ms = c->resolver.timeout, .test_zones = c->resolver.test_zones};
     const char *own[] = {c->hostname, NULL};
-    char problem[256], name[256];
+    char problem[256];
     unsigned char octets[16];
     struct dns_resolver *resolver;
-    const char *wanted = e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop;
+    const char *wanted = e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical;
     if (address_ip_octets(str_c(wanted), octets) > 0 || wanted[0] == '[') {
         struct mx_result one = {.mx_outcome = DNS_SECURE, .n_hosts = 1};
         str_copy_cut(str_c(wanted), one.hosts[0].host.name, sizeof one.hosts[0].host.name);
@@ -72,15 +72,15 @@ static int look_up(struct explanation *e, const struct conf *c)
         return 0;
     }
     e->loop = loop_new();
-    if (dns_to_ascii(str_c(wanted), name, sizeof name) < 0 ||
-        dns_resolver_new(e->loop, &config, problem, sizeof problem, &resolver) < 0) {
+    struct domain_name name = domain_from(str_c(wanted));
+    if (!domain_is_name(name) || dns_resolver_new(e->loop, &config, problem, sizeof problem, &resolver) < 0) {
         fprintf(stderr, "postern: %s cannot be looked up\n", wanted);
         return -EINVAL;
     }
     if (e->route.kind == ROUTE_FIXED) {
-        mx_lookup_host(resolver, name, e->route.port, on_mx, e);
+        mx_lookup_host(resolver, name.canonical, e->route.port, on_mx, e);
     } else {
-        mx_lookup(resolver, name, e->route.port, own, on_mx, e);
+        mx_lookup(resolver, name.canonical, e->route.port, own, on_mx, e);
     }
     loop_run(e->loop);
     dns_resolver_free(resolver);
@@ -111,13 +111,13 @@ static void learn_policy(struct explanation *e, const struct options *o, const c
 static void learn_memory(struct explanation *e, const struct options *o)
 {
     struct answer a;
-    if (ask_quietly(o, ADMIN_DOMAIN, e->route.next_hop, &a) == 0) {
+    if (ask_quietly(o, ADMIN_DOMAIN, e->route.next_hop.canonical, &a) == 0) {
         e->facts.seen = a.n > 0 && a.rows[0].type == IPC_row_domain && a.rows[0].row_domain.seen;
         answer_free(&a);
     }
 }
 
-static void learn_exceptions(struct explanation *e, const struct options *o, struct str domain)
+static void learn_exceptions(struct explanation *e, const struct options *o, struct domain_name domain)
 {
     struct answer a;
     if (ask_quietly(o, ADMIN_EXCEPTIONS, "", &a) != 0) {
@@ -125,7 +125,7 @@ static void learn_exceptions(struct explanation *e, const struct options *o, str
     }
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_row_exception *x = &a.rows[i].row_exception;
-        if (!x->ended_ms && x->until_ms > (int64_t)time(NULL) * 1000 && str_eq_nocase(x->domain, domain)) {
+        if (!x->ended_ms && x->until_ms > (int64_t)time(NULL) * 1000 && domain_eq(domain_kept(x->domain), domain)) {
             e->facts.override = x->kind == EXCEPTION_RELAX ? OVERRIDE_RELAX : e->facts.override;
             snprintf(e->exception, sizeof e->exception, "%s, by " STR_FMT ": " STR_FMT,
                      x->kind == EXCEPTION_RELAX ? "relax" : "legacy", STR_ARG(x->owner), STR_ARG(x->reason));
@@ -230,7 +230,7 @@ static void print_words(const struct explanation *e, const char *from, const cha
     printf("Mail from <%s> to <%s>\n", from, to);
     protect_print(e->conf, &e->protection, buf_str(&e->found));
     printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
-           e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop,
+           e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
     if (e->facts.force > FORCE_NONE) {
         printf("  Rule%s%s%s: the connection must be at least \"%s\"\n", e->route.rule ? " \"" : "",
@@ -372,9 +372,9 @@ static int explain(struct explanation *e, const struct options *o, int first, co
         return EXIT_NO;
     }
     e->facts.mx = mx_of(e);
-    learn_policy(e, o, strcmp(e->route.next_hop, "=relay") == 0 ? e->route.host : e->route.next_hop);
+    learn_policy(e, o, strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host : e->route.next_hop.canonical);
     learn_memory(e, o);
-    learn_exceptions(e, o, conf_domain_of(str_c(to)));
+    learn_exceptions(e, o, domain_of(str_c(to)));
     if (o->json) {
         print_json(explanation_json(e, from, to));
     } else {

@@ -84,7 +84,7 @@ void protect_sender_of(const struct conf *c, struct str from, const struct sende
     *ret = (struct sender){0};
     str_copy_cut(str_c(w->login), ret->login, sizeof ret->login);
     str_copy_cut(str_c(w->client), ret->client, sizeof ret->client);
-    if (w->login || w->client || !conf_is_inside(c, conf_domain_of(from))) {
+    if (w->login || w->client || !conf_is_inside(c, domain_of(from))) {
         return;
     }
     if (c->inside_networks.n > 0) { /* an inside sender comes from an inside network, unless told otherwise */

@@ -61,11 +61,11 @@ static void evict(struct lookup *l)
     }
 }
 
-static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t port, const char *name)
+static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
 {
     char key[300];
     enum lookup_kind same = kind == LOOKUP_RELAY ? LOOKUP_HOST : kind;
-    snprintf(key, sizeof key, "%d %u %s", (int)same, port, name);
+    snprintf(key, sizeof key, "%d %u %s", (int)same, port, name->canonical);
     struct answer *a = map_get(l->answers, str_c(key));
     if (a) {
         return a;
@@ -85,23 +85,23 @@ static struct answer *find(struct lookup *l, enum lookup_kind kind, uint16_t por
     return a;
 }
 
-static void ask(struct answer *a, enum lookup_kind kind, uint16_t port, const char *name)
+static void ask(struct answer *a, enum lookup_kind kind, uint16_t port, const struct domain_name *name)
 {
     struct lookup *l = a->owner;
     char report[300];
     a->asking = true;
     l->asked++;
     if (kind == LOOKUP_MX) {
-        mx_lookup(l->resolver, name, port, l->own, on_result, a);
+        mx_lookup(l->resolver, name->canonical, port, l->own, on_result, a);
     } else if (kind == LOOKUP_REPORT) {
-        snprintf(report, sizeof report, "_smtp._tls.%s", name);
+        snprintf(report, sizeof report, "_smtp._tls.%s", name->canonical);
         dns_ask(l->resolver, report, DNS_TYPE_TXT, on_report_record, a);
     } else {
-        mx_lookup_host(l->resolver, name, port, on_result, a);
+        mx_lookup_host(l->resolver, name->canonical, port, on_result, a);
     }
 }
 
-struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const char *name, struct waiter *w)
+struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name, struct waiter *w)
 {
     struct answer *a = find(l, kind, port, name);
     if (!a) {

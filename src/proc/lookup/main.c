@@ -119,10 +119,10 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct lookup *l = owner;
     const struct ipc_resolve *q = &m->resolve;
-    char name[256];
+    struct domain_name name = domain_from(q->name);
     (void)fd;
     must(q->kind < LOOKUP_KIND_END && q->again < LOOKUP_AGAIN_END);
-    if (dns_to_ascii(q->name, name, sizeof name) < 0) {
+    if (!domain_is_name(name)) {
         fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
         return;
     }
@@ -134,7 +134,7 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     *w = (struct waiter){.owner = l, .to = ch, .token = q->token, .open = 1};
     list_append(&l->waiters, &w->all);
     l->n_waiters++;
-    w->answer = answer_want(l, (enum lookup_kind)q->kind, q->port, name, w);
+    w->answer = answer_want(l, (enum lookup_kind)q->kind, q->port, &name, w);
     if (!w->answer) {
         fail(ch, q->token, MX_FAILED, DNS_FAILED, "too many names are remembered");
         waiter_free(w);
@@ -212,7 +212,8 @@ static int split_url(struct str url, char *host, size_t size, uint16_t *port)
     }
     struct str name = str_slice(authority, 0, colon);
     *port = (uint16_t)number;
-    return address_domain_ok(name, false) ? str_copy(name, host, size) : -EINVAL;
+    struct domain_name domain = domain_from(name);
+    return domain_is_name(domain) ? str_copy(domain_str(&domain), host, size) : -EINVAL;
 }
 
 void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

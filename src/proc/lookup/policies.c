@@ -21,7 +21,7 @@ enum {
     HTTPS_PORT = 443, JITTER_MS = 2 * 60 * 60 * 1000,
 };
 
-static struct policy *find(struct lookup *l, const char *domain);
+static struct policy *find(struct lookup *l, struct domain_name domain);
 
 /* --- the end of a look ------------------------------------------------------------------------------ */
 
@@ -188,9 +188,9 @@ static void evict(struct lookup *l)
     }
 }
 
-static struct policy *find(struct lookup *l, const char *domain)
+static struct policy *find(struct lookup *l, struct domain_name domain)
 {
-    struct policy *p = map_get(l->policies, str_c(domain));
+    struct policy *p = map_get(l->policies, domain_str(&domain));
     if (p) {
         return p;
     }
@@ -199,9 +199,9 @@ static struct policy *find(struct lookup *l, const char *domain)
     }
     p = err_calloc(1, sizeof *p);
     p->owner = l;
-    str_copy_cut(str_c(domain), p->entry.domain, sizeof p->entry.domain);
+    str_copy_cut(domain_str(&domain), p->entry.domain, sizeof p->entry.domain);
     list_init(&p->waiters);
-    if (map_put(l->policies, str_c(domain), p) < 0) {
+    if (map_put(l->policies, domain_str(&domain), p) < 0) {
         free(p);
         return NULL;
     }
@@ -220,7 +220,7 @@ static bool is_fresh(struct policy *p, enum lookup_again again)
     return again == LOOKUP_CACHED && clock_mono_ms() < p->until_ms;
 }
 
-struct policy *policy_want(struct lookup *l, const char *domain, enum lookup_again again, struct waiter *w)
+struct policy *policy_want(struct lookup *l, struct domain_name domain, enum lookup_again again, struct waiter *w)
 {
     struct policy *p = find(l, domain);
     if (!p) {
@@ -285,15 +285,15 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
 {
     struct lookup *l = owner;
     const struct ipc_sts_policy *s = &m->sts_policy;
-    char domain[256], id[STS_ID_MAX], problem[128];
+    struct domain_name domain = domain_kept(s->domain);
+    char id[STS_ID_MAX], problem[128];
     (void)ch;
     (void)fd;
-    str_copy_cut(s->domain, domain, sizeof domain);
     str_copy_cut(s->id, id, sizeof id);
-    struct policy *p = find(l, domain);
+    struct policy *p = domain_is_name(domain) ? find(l, domain) : NULL;
     bool known = p && p->entry.has_policy && p->entry.fetched_ms >= s->fetched_ms;
     if (p && !known && sts_load(&p->entry, s->text, id, s->fetched_ms, s->expires_ms, problem, sizeof problem) < 0) {
-        log_warn("sts-stored-invalid", KV("domain", domain), KV("problem", problem));
+        log_warn("sts-stored-invalid", KVS("domain", domain_str(&domain)), KV("problem", problem));
     }
 }
 
@@ -329,14 +329,14 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     struct lookup *l = owner;
     const struct ipc_sts_ask *a = &m->sts_ask;
-    char domain[256];
+    struct domain_name domain = domain_from(a->domain);
     (void)fd;
     must(a->verb < STS_VERB_END);
-    if (dns_to_ascii(a->domain, domain, sizeof domain) < 0) {
+    if (!domain_is_name(domain)) {
         refuse(ch, a->token, "not a valid domain name");
         return;
     }
-    struct policy *known = a->verb == STS_PRELOAD ? find(l, domain) : map_get(l->policies, str_c(domain));
+    struct policy *known = a->verb == STS_PRELOAD ? find(l, domain) : map_get(l->policies, domain_str(&domain));
     if (a->verb == STS_PRELOAD && (!known || !preload(known, ch, a->token, a->text))) {
         return;
     }

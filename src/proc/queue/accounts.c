@@ -187,9 +187,9 @@ void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg
     must(m->alarm.kind == ALARM_OWN_CERTIFICATE);
     str_copy_cut(m->alarm.text, text, sizeof text);
     if (m->alarm.cleared) {
-        alarms_clear(owner, m->alarm.domain, ALARM_OWN_CERTIFICATE);
+        alarms_clear(owner, domain_kept(m->alarm.domain), ALARM_OWN_CERTIFICATE);
     } else {
-        alarms_raise(owner, m->alarm.domain, ALARM_OWN_CERTIFICATE, text);
+        alarms_raise(owner, domain_kept(m->alarm.domain), ALARM_OWN_CERTIFICATE, text);
     }
 }
 

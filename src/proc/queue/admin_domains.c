@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "proc/lookup_kinds.h"
 #include "proc/queue/queue.h"
-#include "wire/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,8 +80,7 @@ static void send_probe(void *arg, const struct store_probe *p)
 
 static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    struct str name = a->argument;
-    const struct domain *d = domains_find(q, name, false);
+    const struct domain *d = domains_find(q, domain_kept(a->argument), false);
     if (!d) {
         done(to, false, "nothing is known about this domain: no mail went there lately");
         return;
@@ -102,8 +100,7 @@ static void send_alarm(void *arg, const struct store_alarm *a)
 
 static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    struct str name = a->argument;
-    struct domain *d = domains_find(q, name, false);
+    struct domain *d = domains_find(q, domain_kept(a->argument), false);
     if (!d || !d->d.await_confirm) {
         done(to, false, d ? "this domain does not wait for a confirmation (it needs seven days without any offer)"
                           : "nothing is known about this domain");
@@ -112,9 +109,9 @@ static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_ad
     memory_confirm(&d->d, clock_wall_ms());
     d->d.alarms &= ~(1u << ALARM_UNLEARN | 1u << ALARM_LOST_TLS);
     domains_save(q, d);
-    alarms_clear(q, d->d.name, ALARM_UNLEARN);
-    alarms_clear(q, d->d.name, ALARM_LOST_TLS);
-    log_notice("domain-confirmed", KVS("domain", name), KVN("uid", (uintptr_t)ipc_channel_data(to)));
+    alarms_clear(q, d->name, ALARM_UNLEARN);
+    alarms_clear(q, d->name, ALARM_LOST_TLS);
+    log_notice("domain-confirmed", KVS("domain", d->d.name), KVN("uid", (uintptr_t)ipc_channel_data(to)));
     done(to, true, "mail to this domain may go in clear again when its servers offer no encryption");
 }
 
@@ -231,7 +228,8 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
     int64_t now = clock_wall_ms();
     struct memory_rules rules = domains_rules(q);
     while (names.n > 0 && str_split(&names, '\n', &name)) {
-        struct domain *d = address_domain_ok(name, false) ? domains_find(q, name, true) : NULL;
+        struct domain_name domain = domain_from(name);
+        struct domain *d = domain_is_name(domain) ? domains_find(q, domain, true) : NULL;
         if (!d) {
             continue;
         }
@@ -259,7 +257,12 @@ static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struc
 static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     bool deep = str_starts_nocase(a->argument, STR("deep "));
-    monitor_probe(q, ch, deep ? str_slice(a->argument, 5, a->argument.n) : a->argument, deep);
+    struct domain_name domain = domain_from(deep ? str_slice(a->argument, 5, a->argument.n) : a->argument);
+    if (domain_is_none(domain)) {
+        done(ch, false, "this is no domain");
+        return;
+    }
+    monitor_probe(q, ch, domain, deep);
 }
 
 static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)

@@ -12,22 +12,22 @@
 
 enum { MIDDLEBOX_MIN = 5, MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000 };
 
-void alarms_raise(struct queue *q, struct str domain, enum alarm_kind kind, const char *detail)
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
 {
-    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain, .detail = str_c(detail)};
+    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain_str(&domain), .detail = str_c(detail)};
     if (store_raise_alarm(q->store, &a)) {
-        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain), KV("what", alarm_sentence(kind)),
+        log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)), KV("what", alarm_sentence(kind)),
                  KV("detail", detail));
         q->alarms_due = true;
     }
 }
 
-void alarms_clear(struct queue *q, struct str domain, enum alarm_kind kind)
+void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind)
 {
-    store_clear_alarm(q->store, domain, (uint8_t)kind, clock_wall_ms());
-    log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain));
+    store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms());
+    log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)));
     for (size_t i = 0; kind == ALARM_LOST_TLS && i < q->n_lost; i++) {
-        if (str_eq(str_c(q->lost[i].domain), domain)) {
+        if (domain_eq(q->lost[i].domain, domain)) {
             q->lost[i] = q->lost[--q->n_lost];
         }
     }
@@ -44,10 +44,10 @@ bool alarms_middlebox(const struct queue *q)
     return q->n_lost >= MIDDLEBOX_MIN || clock_wall_ms() < q->middlebox_until_ms;
 }
 
-void alarms_lost(struct queue *q, struct str domain)
+void alarms_lost(struct queue *q, struct domain_name domain)
 {
     if (q->n_lost < ARRAY_LEN(q->lost)) {
-        str_copy_cut(domain, q->lost[q->n_lost].domain, sizeof q->lost[0].domain);
+        q->lost[q->n_lost].domain = domain;
         q->lost[q->n_lost].told = false;
         q->lost[q->n_lost++].at_ms = clock_wall_ms();
     }
@@ -58,12 +58,12 @@ static void raise_middlebox(struct queue *q)
     char names[900];
     struct buf text = BUF_INIT(sizeof names - 1);
     for (size_t i = 0; i < q->n_lost; i++) {
-        (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->lost[i].domain);
+        (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->lost[i].domain.canonical);
         q->lost[i].told = true;
     }
     str_copy_cut(buf_str(&text), names, sizeof names);
     buf_free(&text);
-    alarms_raise(q, STR(""), ALARM_MIDDLEBOX, names);
+    alarms_raise(q, domain_from(STR("")), ALARM_MIDDLEBOX, names);
     q->middlebox_until_ms = clock_wall_ms() + window(q);
 }
 
@@ -86,11 +86,11 @@ static void settle_lost(struct queue *q)
     for (size_t i = 0; i < q->n_lost; i++) {
         if (!q->lost[i].told && now - q->lost[i].at_ms >= wait) {
             q->lost[i].told = true;
-            alarms_raise(q, str_c(q->lost[i].domain), ALARM_LOST_TLS, "");
+            alarms_raise(q, q->lost[i].domain, ALARM_LOST_TLS, "");
         }
     }
     if (q->middlebox_until_ms && now >= q->middlebox_until_ms && q->n_lost == 0) {
-        alarms_clear(q, STR(""), ALARM_MIDDLEBOX);
+        alarms_clear(q, domain_from(STR("")), ALARM_MIDDLEBOX);
         q->middlebox_until_ms = 0;
     }
 }

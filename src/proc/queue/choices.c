@@ -67,7 +67,7 @@ void choices_addresses(const struct queue *q, const struct store_message *m, con
 
 bool choices_is_one(const struct queue *q, struct str forward_path)
 {
-    return str_starts_nocase(forward_path, str_c(prefix)) && str_eq_nocase(conf_domain_of(forward_path), str_c(child_conf(q->child)->hostname));
+    return str_starts_nocase(forward_path, str_c(prefix)) && domain_eq(domain_of(forward_path), domain_kept(str_c(child_conf(q->child)->hostname)));
 }
 
 struct taken {
@@ -81,7 +81,7 @@ struct taken {
 static void on_message(void *arg, const struct store_message *m)
 {
     struct taken *t = arg;
-    t->right_sender = str_eq_nocase(m->reverse_path, t->sender);
+    t->right_sender = address_same(m->reverse_path, t->sender);
 }
 
 static void apply(struct taken *t, const struct store_rcpt *row)

@@ -26,35 +26,24 @@ void domains_save(struct queue *q, const struct domain *d)
     store_put_domain(q->store, &d->d);
 }
 
-static struct domain *add(struct queue *q, struct str name)
+static struct domain *add(struct queue *q, struct domain_name name)
 {
     struct domain *d = err_calloc(1, sizeof *d);
-    char *copy = str_dup(name);
-    for (char *p = copy; *p; p++) {
-        *p = str_lower(*p);
-    }
-    d->d.name = str_c(copy);
-    d->is_key = name.n > 0 && (name.p[0] == '=' || name.p[0] == '[');
+    d->name = name;
+    d->d.name = domain_str(&d->name);
+    d->is_key = !domain_is_name(name);
     if (map_put(q->domains, d->d.name, d) < 0) {
-        log_warn("domain-not-remembered", KVS("domain", name), KVN("domains", map_len(q->domains)));
-        free(copy);
+        log_warn("domain-not-remembered", KVS("domain", d->d.name), KVN("domains", map_len(q->domains)));
         free(d);
         return NULL;
     }
     return d;
 }
 
-struct domain *domains_find(struct queue *q, struct str name, bool may_add)
+struct domain *domains_find(struct queue *q, struct domain_name name, bool may_add)
 {
-    char lower[256];
-    if (name.n == 0 || str_copy(name, lower, sizeof lower) < 0) {
-        return NULL;
-    }
-    for (char *p = lower; *p; p++) {
-        *p = str_lower(*p);
-    }
-    struct domain *d = map_get(q->domains, str_c(lower));
-    return d || !may_add ? d : add(q, str_c(lower));
+    struct domain *d = domain_is_none(name) ? NULL : map_get(q->domains, domain_str(&name));
+    return d || !may_add || domain_is_none(name) ? d : add(q, name);
 }
 
 /* After the interval was made shorter: nobody waits for the old one's end. */
@@ -69,11 +58,10 @@ static void bring_forward(const struct queue *q, struct domain *d)
 static void on_domain(void *arg, const struct store_domain *row)
 {
     struct queue *q = arg;
-    struct domain *d = domains_find(q, row->name, true);
+    struct domain *d = domains_find(q, domain_kept(row->name), true);
     if (d) {
-        struct str name = d->d.name;
         d->d = *row;
-        d->d.name = name;
+        d->d.name = domain_str(&d->name);
         bring_forward(q, d);
     }
 }
@@ -89,7 +77,7 @@ void domains_mark_listed(struct queue *q)
     }
     for (size_t i = 0; i < c->monitor.domains.n; i++) {
         const char *name = c->monitor.domains.v[i];
-        struct domain *d = name[0] == '.' ? NULL : domains_find(q, str_c(name), true);
+        struct domain *d = name[0] == '.' ? NULL : domains_find(q, domain_kept(str_c(name)), true);
         if (d) {
             d->d.listed = true;
             domains_save(q, d);
@@ -133,7 +121,7 @@ void domains_mailed(struct queue *q, struct domain *d, bool secure)
 void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct domain *d = domains_find(q, m->sighting.domain, true);
+    struct domain *d = domains_find(q, domain_kept(m->sighting.domain), true);
     int64_t now = clock_wall_ms();
     (void)ch;
     (void)fd;
@@ -151,7 +139,7 @@ void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_m
 void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct domain *d = domains_find(q, m->looked.domain, true);
+    struct domain *d = domains_find(q, domain_kept(m->looked.domain), true);
     (void)ch;
     (void)fd;
     if (d) {

@@ -23,7 +23,8 @@ static void keep(struct queue *q, const struct store_exception *e)
     must(q->exceptions);
     struct store_exception *copy = &q->exceptions[q->n_exceptions++];
     *copy = *e;
-    copy->domain = str_c(str_dup(e->domain));
+    struct domain_name domain = domain_kept(e->domain);
+    copy->domain = str_c(str_dup(domain_str(&domain)));
     copy->owner = str_c(str_dup(e->owner));
     copy->reason = str_c(str_dup(e->reason));
 }
@@ -60,12 +61,12 @@ void exceptions_load(struct queue *q)
     store_each_exception(q->store, on_exception, on_loaded, q);
 }
 
-const struct store_exception *exceptions_find(const struct queue *q, struct str domain, enum exception_kind kind)
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)
 {
     int64_t now = clock_wall_ms();
     for (size_t i = 0; i < q->n_exceptions; i++) {
         const struct store_exception *e = &q->exceptions[i];
-        if (e->kind == kind && now < e->until_ms && e->ended_ms == 0 && str_eq_nocase(e->domain, domain)) {
+        if (e->kind == kind && now < e->until_ms && e->ended_ms == 0 && str_eq(e->domain, domain_str(&domain))) {
             return e;
         }
     }
@@ -86,6 +87,7 @@ void exceptions_words(const struct store_exception *e, char *dst, size_t size)
 const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
 {
     struct str part[5], rest = argument;
+    struct domain_name domain;
     uint64_t hours;
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         if (!str_split(&rest, i + 1 < ARRAY_LEN(part) ? '\t' : '\0', &part[i])) {
@@ -96,7 +98,7 @@ const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
     if (!relax && !str_eq(part[0], STR("legacy"))) {
         return "the kind is relax or legacy";
     }
-    if (!address_domain_ok(part[1], false) || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 || hours == 0) {
+    if (domain_parse(part[1], &domain) < 0 || str_to_u64(part[2], DAYS_MAX * 24, &hours) < 0 || hours == 0) {
         return "the domain must be a name, and the end at most 30 days away";
     }
     if (part[3].n > OWNER_MAX || part[4].n > REASON_MAX) {
@@ -109,11 +111,11 @@ const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
         return "there are too many exceptions";
     }
     int64_t now = clock_wall_ms();
-    const struct store_exception e = {.domain = part[1], .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
+    const struct store_exception e = {.domain = domain_str(&domain), .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
                                       .owner = part[3], .reason = part[4], .from_ms = now,
                                       .until_ms = now + (int64_t)hours * 60 * 60 * 1000, .uid = uid};
     store_add_exception(q->store, &e);
-    log_notice("exception-added", KVS("kind", part[0]), KVS("domain", part[1]), KVS("owner", part[3]), KVS("reason", part[4]),
+    log_notice("exception-added", KVS("kind", part[0]), KVS("domain", domain_str(&domain)), KVS("owner", part[3]), KVS("reason", part[4]),
                KVN("hours", hours), KVN("uid", uid));
     return NULL;
 }

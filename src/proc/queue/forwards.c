@@ -12,11 +12,6 @@
 
 #include <stdio.h>
 
-static struct str domain_of(const char *address)
-{
-    return conf_domain_of(str_c(address));
-}
-
 /* True when all its servers answered the last look, and none gave a connection that counts. */
 static bool is_known_insecure(const struct domain *d)
 {
@@ -25,7 +20,7 @@ static bool is_known_insecure(const struct domain *d)
 
 bool forwards_is_off(const struct queue *q, struct str target)
 {
-    const struct domain *d = domains_find((struct queue *)(uintptr_t)q, conf_domain_of(target), false);
+    const struct domain *d = domains_find((struct queue *)(uintptr_t)q, domain_of(target), false);
     return d && ((d->d.alarms & 1u << ALARM_FORWARD) || is_known_insecure(d));
 }
 
@@ -37,13 +32,13 @@ static void switch_off(struct queue *q, struct domain *d, const char *address, c
     }
     snprintf(detail, sizeof detail, "mail for %.200s is delivered inside instead: %.200s", address, why);
     d->d.alarms |= 1u << ALARM_FORWARD;
-    alarms_raise(q, d->d.name, ALARM_FORWARD, detail);
+    alarms_raise(q, d->name, ALARM_FORWARD, detail);
     domains_save(q, d);
 }
 
 void forwards_failed(struct queue *q, struct str target, const char *address, const char *why)
 {
-    struct domain *d = domains_find(q, conf_domain_of(target), true);
+    struct domain *d = domains_find(q, domain_of(target), true);
     if (d) {
         switch_off(q, d, address, why);
     }
@@ -54,12 +49,12 @@ void forwards_probed(struct queue *q, struct domain *d)
     const struct conf *c = child_conf(q->child);
     if ((d->d.alarms & 1u << ALARM_FORWARD) && d->d.look_complete && d->d.grade >= GRADE_CERT) {
         d->d.alarms &= ~(1u << ALARM_FORWARD);
-        alarms_clear(q, d->d.name, ALARM_FORWARD);
+        alarms_clear(q, d->name, ALARM_FORWARD);
         return;
     }
     for (size_t i = 0; i < c->n_forwards && is_known_insecure(d); i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
-            if (str_eq_nocase(domain_of(c->forwards[i].to.v[k]), d->d.name)) {
+            if (domain_eq(domain_of(str_c(c->forwards[i].to.v[k])), d->name)) {
                 switch_off(q, d, c->forwards[i].name, "its servers were looked at, and no connection to them counts as secure");
             }
         }
@@ -71,7 +66,7 @@ void forwards_check(struct queue *q)
     const struct conf *c = child_conf(q->child);
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
-            struct domain *d = domains_find(q, domain_of(c->forwards[i].to.v[k]), true);
+            struct domain *d = domains_find(q, domain_of(str_c(c->forwards[i].to.v[k])), true);
             if (d) {
                 d->d.listed = true; /* looked at daily from now on */
                 forwards_probed(q, d);
@@ -86,7 +81,7 @@ void forwards_list(struct queue *q, struct ipc_channel *to)
     const struct conf *c = child_conf(q->child);
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
-            const struct domain *d = domains_find(q, domain_of(c->forwards[i].to.v[k]), false);
+            const struct domain *d = domains_find(q, domain_of(str_c(c->forwards[i].to.v[k])), false);
             bool known = d && d->d.probed_ms > 0 && d->d.look_complete;
             ipc_send(to, &(struct ipc_msg){.type = IPC_row_forward,
                                            .row_forward = {.address = str_c(c->forwards[i].name), .target = str_c(c->forwards[i].to.v[k]), .line = (uint32_t)c->forwards[i].line,

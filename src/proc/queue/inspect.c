@@ -383,7 +383,7 @@ static void job_lost(struct queue *q, struct job *j)
     char detail[200];
     snprintf(detail, sizeof detail, "message %s could not be inspected, and is held unless a rule says otherwise: see postern message %s", id, id);
     log_error("message-not-inspected", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
-    alarms_raise(q, str_c(child_conf(q->child)->hostname), ALARM_POISON, detail);
+    alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
     (void)!inspection_put(&facts, "failed", (const struct str[]){STR("crash")}, 1);
     take_facts(j, buf_str(&facts));
     buf_free(&facts);

@@ -109,7 +109,7 @@ struct allowance {
 
 static struct allowance allowance_of(const struct queue *q, struct str forward_path)
 {
-    struct str domain = conf_domain_of(forward_path);
+    struct domain_name domain = domain_of(forward_path);
     const struct store_exception *relax = exceptions_find(q, domain, EXCEPTION_RELAX);
     const struct store_exception *legacy = exceptions_find(q, domain, EXCEPTION_LEGACY);
     struct allowance a = {.relax = relax != NULL, .legacy = legacy != NULL};
@@ -119,7 +119,7 @@ static struct allowance allowance_of(const struct queue *q, struct str forward_p
 
 static enum lookup_kind lookup_of(const struct route *r)
 {
-    return r->kind == ROUTE_MX ? LOOKUP_MX : strcmp(r->next_hop, "=relay") == 0 ? LOOKUP_RELAY : LOOKUP_HOST;
+    return r->kind == ROUTE_MX ? LOOKUP_MX : strcmp(r->next_hop.canonical, "=relay") == 0 ? LOOKUP_RELAY : LOOKUP_HOST;
 }
 
 /* The pins of the rule, blank separated. */
@@ -139,7 +139,7 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
     struct queue *q = j->queue;
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
-    struct domain *d = domains_find(q, str_c(route->next_hop), true);
+    struct domain *d = domains_find(q, route->next_hop, true);
     if (d) {
         domains_mailed(q, d, m->reqtls || m->demand != DEMAND_NONE || route->force > FORCE_NONE);
         m->seen |= memory_seen(&d->d, now, &rules);
@@ -151,7 +151,7 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
 /* What tells somebody outside of his answer in the portal must not carry its header section out by ordinary mail. */
 static bool keeps_headers_back(const struct job *j, const struct store_message *m)
 {
-    return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) && !conf_is_inside(child_conf(j->queue->child), conf_domain_of(m->reverse_path));
+    return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) && !conf_is_inside(child_conf(j->queue->child), domain_of(m->reverse_path));
 }
 
 static void send_job(struct job *j, const struct store_message *m, int spool)
@@ -177,11 +177,11 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
         .job = {.lease = j->lease,
                 .id = m->id,
                 .kind = route.kind == ROUTE_TLS_REPORT && j->kind == JOB_DELIVER ? JOB_TLS_REPORT : (uint8_t)j->kind,
-                .next_hop = str_c(route.kind == ROUTE_FIXED ? route.host : route.next_hop),
+                .next_hop = route.kind == ROUTE_FIXED ? str_c(route.host) : domain_str(&route.next_hop),
                 .port = route.port,
                 .fixed_host = route.kind == ROUTE_FIXED,
                 .lookup = (uint8_t)lookup_of(&route),
-                .memory_key = str_c(route.next_hop),
+                .memory_key = domain_str(&route.next_hop),
                 .reverse_path = m->reverse_path,
                 .is_8bit = m->is_8bit,
                 .is_utf8 = m->is_utf8,
@@ -243,7 +243,7 @@ static void start_with(struct job *j, const struct store_message *m)
     j->arrived_ms = m->arrived_ms;
     j->deaths = m->deaths;
     j->null_reverse_path = m->reverse_path.n == 0;
-    j->inside_sender = conf_is_inside(child_conf(q->child), conf_domain_of(m->reverse_path));
+    j->inside_sender = conf_is_inside(child_conf(q->child), domain_of(m->reverse_path));
     CLEANUP(err_close_fd) int spool = -1;
     if (m->spool.n > 0) {
         spool = store_spool_open(q->store, m->spool);
@@ -585,7 +585,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     }
     metrics_outcome(q, j, r->state == RCPT_FAILED ? RESULT_FAILED : o->result == RESULT_FALLBACK ? RESULT_DEFERRED : o->result, (enum reason)r->reason);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
-        monitor_soon(q, str_c(j->to->name)); /* has it lost its encryption? */
+        monitor_soon(q, domain_kept(str_c(j->to->name))); /* has it lost its encryption? */
     }
     log_rcpt(j, r);
 }
@@ -705,7 +705,7 @@ static void job_orphaned(struct queue *q, struct job *j)
     if (++deaths >= DEATHS_MAX) {
         log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
         snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
-        alarms_raise(q, str_c(child_conf(q->child)->hostname), ALARM_POISON, detail);
+        alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
         store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
         if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
             store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);

@@ -23,10 +23,10 @@ struct asked {
     struct link link;
     struct ipc_channel *to;
     bool deep;
-    char domain[256];
+    struct domain_name domain;
 };
 
-static bool start(struct queue *q, struct ipc_channel *to, struct str name, bool deep)
+static bool start(struct queue *q, struct ipc_channel *to, struct domain_name name, bool deep)
 {
     const struct conf *c = child_conf(q->child);
     struct memory_rules rules = domains_rules(q);
@@ -47,12 +47,12 @@ static bool start(struct queue *q, struct ipc_channel *to, struct str name, bool
     if (p->domain) {
         p->domain->probing = true;
     }
-    snprintf(path, sizeof path, "postmaster@" STR_FMT, STR_ARG(name));
+    snprintf(path, sizeof path, "postmaster@%s", name.canonical);
     rules_route(c, STR(""), str_c(path), &route);
     bool seen = p->domain && memory_seen(&p->domain->d, clock_wall_ms(), &rules);
     ipc_send(q->smtpout[worker],
              &(struct ipc_msg){.type = IPC_probe,
-                               .probe = {.token = p->token, .domain = name, .deep = deep, .seen = seen,
+                               .probe = {.token = p->token, .domain = domain_str(&name), .deep = deep, .seen = seen,
                                          .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
                                          .force = (uint8_t)route.force}});
     return true;
@@ -131,12 +131,12 @@ static void apply_change(struct queue *q, struct domain *d, const struct memory_
     snprintf(detail, sizeof detail, STR_FMT, STR_ARG(str_slice(hosts, 0, hosts.n < 500 ? hosts.n : 500)));
     for (int kind = 0; kind < ALARM_KIND_END; kind++) {
         if (change->cleared & 1u << kind) {
-            alarms_clear(q, d->d.name, (enum alarm_kind)kind);
+            alarms_clear(q, d->name, (enum alarm_kind)kind);
         } else if ((change->raised & 1u << kind) && kind == ALARM_LOST_TLS) {
-            alarms_lost(q, d->d.name);
+            alarms_lost(q, d->name);
             check_others(q);
         } else if (change->raised & 1u << kind) {
-            alarms_raise(q, d->d.name, (enum alarm_kind)kind, detail);
+            alarms_raise(q, d->name, (enum alarm_kind)kind, detail);
         }
     }
     if (change->lowered) {
@@ -152,7 +152,7 @@ static void remember(struct queue *q, struct probing *p, const struct ipc_probe_
     const struct memory_probe probe = {.complete = m->complete && m->outcome == MX_FOUND, .offered = m->offered,
                                        .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad, .grade = m->grade,
                                        .sts = m->sts, .not_after_ms = m->not_after};
-    struct domain *d = p->domain ? p->domain : m->offered ? domains_find(q, m->domain, true) : NULL;
+    struct domain *d = p->domain ? p->domain : m->offered ? domains_find(q, domain_kept(m->domain), true) : NULL;
     if (!d) {
         return;
     }
@@ -199,7 +199,7 @@ static void start_asked(struct queue *q)
 {
     while (!list_empty(&q->asked) && q->n_probings < PROBES_MAX) {
         struct asked *a = LIST_OF(q->asked.next, struct asked, link);
-        if (!start(q, a->to, str_c(a->domain), a->deep)) {
+        if (!start(q, a->to, a->domain, a->deep)) {
             return;
         }
         list_remove(&a->link);
@@ -218,7 +218,6 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
     }
     store_drop_domain(q->store, d->d.name);
     map_take(q->domains, d->d.name);
-    free((char *)d->d.name.p);
     free(d);
     return true;
 }
@@ -230,7 +229,7 @@ static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const st
         return true;
     }
     if (memory_monitored(&d->d, now, rules)) {
-        (void)start(q, NULL, d->d.name, false);
+        (void)start(q, NULL, d->name, false);
         return true;
     }
     return !forget(q, d, now, rules);
@@ -281,7 +280,7 @@ void monitor_start(struct queue *q)
     timer_start(q->monitor, 1000);
 }
 
-void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, bool deep)
+void monitor_probe(struct queue *q, struct ipc_channel *to, struct domain_name domain, bool deep)
 {
     if (q->n_asked >= ASKED_MAX) {
         tell(to, false, "too many probes are waiting");
@@ -290,13 +289,13 @@ void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, b
     struct asked *a = err_calloc(1, sizeof *a);
     a->to = to;
     a->deep = deep;
-    str_copy_cut(domain, a->domain, sizeof a->domain);
+    a->domain = domain;
     list_append(&q->asked, &a->link);
     q->n_asked++;
     start_asked(q);
 }
 
-void monitor_soon(struct queue *q, struct str domain)
+void monitor_soon(struct queue *q, struct domain_name domain)
 {
     struct domain *d = domains_find(q, domain, false);
     int64_t now = clock_wall_ms();

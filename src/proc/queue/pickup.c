@@ -253,7 +253,7 @@ void pickup_lost(struct job *j)
     id_text(j->id, id);
     snprintf(detail, sizeof detail, "message %s could not be prepared for the portal, and is held: see postern message %s", id, id);
     log_error("message-not-prepared", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
-    alarms_raise(j->queue, str_c(child_conf(j->queue->child)->hostname), ALARM_POISON, detail);
+    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_POISON, detail);
     j->saving = true;
     hold_items(j, REASON_POISON);
 }

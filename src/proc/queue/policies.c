@@ -68,9 +68,10 @@ static void on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     must(m->alarm.kind < ALARM_KIND_END);
     str_copy_cut(m->alarm.text, detail, sizeof detail);
     if (m->alarm.cleared) {
-        store_clear_alarm(q->store, m->alarm.domain, m->alarm.kind, clock_wall_ms());
+        struct domain_name domain = domain_kept(m->alarm.domain);
+        store_clear_alarm(q->store, domain_str(&domain), m->alarm.kind, clock_wall_ms());
     } else {
-        alarms_raise(q, m->alarm.domain, (enum alarm_kind)m->alarm.kind, detail);
+        alarms_raise(q, domain_kept(m->alarm.domain), (enum alarm_kind)m->alarm.kind, detail);
     }
 }
 

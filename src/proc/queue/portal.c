@@ -513,7 +513,7 @@ static void inside(struct queue *q, struct ipc_channel *ch, const struct ipc_por
 {
     char address[512];
     small_letters(str_trim(a->text), address, sizeof address);
-    bool ok = a->data.n == ENVELOPE_HASH && conf_is_inside(child_conf(q->child), conf_domain_of(str_c(address)));
+    bool ok = a->data.n == ENVELOPE_HASH && conf_is_inside(child_conf(q->child), domain_of(str_c(address)));
     if (ok) {
         visits_inside(q, address, a->data);
         log_notice("portal-login", KV("address", address), KVS("network", a->network));
@@ -567,7 +567,7 @@ static enum portal_fate fate_of(const struct queue *q, const struct protect_mail
         return FATE_INSIDE;
     }
     enum channel channel = p->demand == DEMAND_NONE ? CHANNEL_TLS : l.rungs[rung].channel;
-    const struct domain *d = domains_find((struct queue *)(uintptr_t)q, conf_domain_of(mail->forward_path), false);
+    const struct domain *d = domains_find((struct queue *)(uintptr_t)q, domain_of(mail->forward_path), false);
     return channel == CHANNEL_PORTAL ? FATE_PORTAL : channel == CHANNEL_HOLD ? FATE_HELD : channel != CHANNEL_TLS ? FATE_BACK : d && d->d.grade >= GRADE_CERT ? FATE_TLS_KNOWN : FATE_TLS;
 }
 

@@ -167,7 +167,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     buf_free(&text);
     q->demands[p->demand]++;
     rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
-    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop : str_c(d->route.next_hop);
+    d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop : domain_str(&d->route.next_hop);
     if (d->words[0]) {
         log_decision(m, &d->rcpt, p, d->words);
     }
@@ -219,7 +219,7 @@ static int turn_back(struct queue *q, struct store_rcpt *r, struct protect_recor
     inside.words = buf_str(&words);
     e = e < 0 ? e : protect_record_write(&inside, &text);
     e = e < 0 ? e : arena_copy(arena, str_c(record->back), &r->forward_path);
-    e = e < 0 ? e : arena_copy(arena, str_c(route.next_hop), &r->next_hop);
+    e = e < 0 ? e : arena_copy(arena, domain_str(&route.next_hop), &r->next_hop);
     e = e < 0 ? e : arena_copy(arena, buf_str(&text), &r->protection);
     if (e == 0) {
         r->state = RCPT_QUEUED;

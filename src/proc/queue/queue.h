@@ -118,7 +118,8 @@ enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOU
 
 /* A recipient domain in memory; the record is written whenever it changes. */
 struct domain {
-    struct store_domain d; /* name: owned */
+    struct store_domain d; /* name: that below */
+    struct domain_name name;
     bool probing, is_key;  /* is_key: "=inside" or "=relay", not a domain to look at */
 };
 
@@ -208,7 +209,7 @@ struct queue {
     struct store_exception *exceptions; /* strings owned */
     size_t n_exceptions;
     struct {
-        char domain[256];
+        struct domain_name domain;
         int64_t at_ms;
         bool told;
     } lost[64]; /* domains that lost their encryption within the hour */
@@ -313,7 +314,8 @@ void worker_write_kept(struct queue *q);
 void domains_load(struct queue *q);
 /* Marks the domains of the configuration's monitor block. */
 void domains_mark_listed(struct queue *q);
-struct domain *domains_find(struct queue *q, struct str name, bool add);
+/* NULL: it is not remembered, or none. */
+struct domain *domains_find(struct queue *q, struct domain_name name, bool add);
 /* Mail goes there. */
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
 struct memory_rules domains_rules(const struct queue *q);
@@ -324,19 +326,19 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
 /* monitor.c: looking daily */
 void monitor_start(struct queue *q);
 /* A look for somebody who waits for its rows. */
-void monitor_probe(struct queue *q, struct ipc_channel *to, struct str domain, bool deep);
+void monitor_probe(struct queue *q, struct ipc_channel *to, struct domain_name domain, bool deep);
 /* A delivery met something odd: the domain is looked at at once. */
-void monitor_soon(struct queue *q, struct str domain);
+void monitor_soon(struct queue *q, struct domain_name domain);
 void monitor_asker_gone(struct queue *q, const struct ipc_channel *to);
 void monitor_worker_gone(struct queue *q, unsigned index);
 void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* alarms.c */
-void alarms_raise(struct queue *q, struct str domain, enum alarm_kind kind, const char *detail);
-void alarms_clear(struct queue *q, struct str domain, enum alarm_kind kind);
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail);
+void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind);
 /* A domain lost its encryption: told at once unless many do. True while that is so. */
-void alarms_lost(struct queue *q, struct str domain);
+void alarms_lost(struct queue *q, struct domain_name domain);
 bool alarms_middlebox(const struct queue *q);
 void alarms_tick(struct queue *q);
 
@@ -368,7 +370,7 @@ void choices_tick(struct queue *q);
 /* exceptions.c */
 void exceptions_load(struct queue *q);
 /* The exception of that kind for a domain that is in force, or NULL. */
-const struct store_exception *exceptions_find(const struct queue *q, struct str domain, enum exception_kind kind);
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind);
 /* Words for reports: "relax until DATE by OWNER: REASON"; "" when there is none. */
 void exceptions_words(const struct store_exception *e, char *dst, size_t size);
 /* Argument "KIND\tDOMAIN\tDAYS\tOWNER\tREASON". NULL or what is wrong. */

@@ -289,7 +289,7 @@ static bool is_busy(const struct queue *q)
 static const struct conf_rule *partner_of(const struct queue *q, struct destination *d)
 {
     if (d->partner_as_of != q->conf_generation) {
-        d->partner = conf_partner_for(child_conf(q->child), str_c(d->name));
+        d->partner = conf_partner_for(child_conf(q->child), domain_kept(str_c(d->name)));
         d->partner_as_of = q->conf_generation;
     }
     return d->partner;
@@ -514,9 +514,9 @@ static void reroute_one(void *arg, const struct store_rcpt *r)
     struct reroute *w = arg;
     struct route route;
     rules_route(child_conf(w->q->child), STR(""), r->forward_path, &route);
-    if (r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, STR(PORTAL_HOP)) && !str_eq(r->next_hop, str_c(route.next_hop))) {
-        store_set_next_hop(w->q->store, r->rcpt, str_c(route.next_hop));
-        struct destination *d = queue_destination(w->q, str_c(route.next_hop));
+    if (r->next_hop.n > 0 && !str_eq(r->next_hop, STR(INSPECT_HOP)) && !str_eq(r->next_hop, STR(PORTAL_HOP)) && !str_eq(r->next_hop, domain_str(&route.next_hop))) {
+        store_set_next_hop(w->q->store, r->rcpt, domain_str(&route.next_hop));
+        struct destination *d = queue_destination(w->q, domain_str(&route.next_hop));
         queue_retry_at(w->q, d, r->next_ms);
         w->n++;
     }

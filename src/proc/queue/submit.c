@@ -324,7 +324,7 @@ static void take_answer(struct submission *s, const struct pending_rcpt *r, cons
         log_warn("answer-to-a-stranger", KV("to", r->forward_path), KV("what", "left out"));
         return;
     }
-    if (!conf_is_inside(child_conf(s->queue->child), conf_domain_of(str_c(r->forward_path)))) {
+    if (!conf_is_inside(child_conf(s->queue->child), domain_of(str_c(r->forward_path)))) {
         record.demand = DEMAND_ESCALATED;
         str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
     }
@@ -349,7 +349,7 @@ static void choose_portal(struct submission *s)
 {
     const struct protect_record record = {.demand = DEMAND_ESCALATED, .counts = COUNTS_CERT, .words = STR("escalated: its sender chose the portal\n")};
     for (size_t i = 0; i < s->n_rcpts; i++) {
-        if (s->rcpts[i].protection.n == 0 && !conf_is_inside(child_conf(s->queue->child), conf_domain_of(s->rcpts[i].forward_path))) {
+        if (s->rcpts[i].protection.n == 0 && !conf_is_inside(child_conf(s->queue->child), domain_of(s->rcpts[i].forward_path))) {
             s->rcpts[i].protection = record_text(&record);
         }
     }
@@ -417,10 +417,10 @@ static void decide_rcpts(struct submission *s)
             struct protect_record record;
             protection_record(r, &record);
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
-            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : str_c(d->route.next_hop);
+            d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : domain_str(&d->route.next_hop);
         } else if (s->peer->writes_own) {
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
-            d->rcpt.next_hop = str_c(d->route.next_hop);
+            d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
             protection_decide(q, &s->hot->m, STR(""), d);
             protection_notify(q, &s->hot->m, d);

@@ -232,7 +232,7 @@ static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct 
     struct address parsed;
     char address[512];
     small_letters(str_trim(a->text), address, sizeof address);
-    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), conf_domain_of(str_c(address))) &&
+    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), domain_of(str_c(address))) &&
         visits_budget(q, "address", str_c(address), CODES_OF_ADDRESS)) {
         str_copy_cut(str_c(address), v->address, sizeof v->address);
         v->is_inside = true;

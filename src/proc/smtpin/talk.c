@@ -97,7 +97,7 @@ bool talk_may_send_as(const struct session *s, struct str address)
         return true;
     }
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        if (one.n > 0 && (one.p[0] == '@' ? str_eq_nocase(str_slice(one, 1, one.n), conf_domain_of(address)) : str_eq_nocase(one, address))) {
+        if (one.n > 0 && (one.p[0] == '@' ? domain_eq(domain_kept(str_slice(one, 1, one.n)), domain_of(address)) : address_same(one, address))) {
             return true;
         }
     }
@@ -209,7 +209,7 @@ static void on_mail(struct session *s)
 static void on_rcpt(struct session *s, const struct address *rcpt)
 {
     const struct conf *c = child_conf(s->in->child);
-    bool ours = rcpt->domain.n == 0 || conf_is_inside(c, rcpt->domain);
+    bool ours = rcpt->domain.n == 0 || conf_is_inside(c, domain_of(rcpt->whole));
     bool client = s->inside_network || smtp_server_is_authenticated(s->engine);
     if (!client && c->portal.url && c->portal.mail_replies == 1 && thread_of_address(c, rcpt->whole).n > 0) {
         char text[300];

@@ -349,7 +349,8 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     snprintf(w->id, sizeof w->id, "%llu.%llx", (unsigned long long)w->day, (unsigned long long)own_id(out));
     snprintf(w->contact, sizeof w->contact, "%s%s", c->tlsrpt.contact ? c->tlsrpt.contact : *c->admin ? c->admin : "postmaster@",
              c->tlsrpt.contact || *c->admin ? "" : c->hostname);
-    str_copy_cut(conf_domain_of(str_c(w->contact)), w->submitter, sizeof w->submitter);
+    struct domain_name submitter = domain_of(str_c(w->contact));
+    str_copy_cut(domain_str(&submitter), w->submitter, sizeof w->submitter);
     for (size_t i = 0; i < w->n_policies; i++) {
         w->policies[i].domain = w->policies[i].domain.n ? w->policies[i].domain : str_c(w->domain);
     }
