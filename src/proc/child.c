@@ -25,12 +25,15 @@ struct child_file {
     struct buf bytes;
 };
 
-/* A peer handed over before this process was ready to talk. */
-struct early_peer {
+enum { PEERS_MAX = 512 };
+
+/* The socket to another process, as posternd made it. */
+struct peer {
     enum role role;
     unsigned index;
     bool signing;
-    int fd;
+    uint64_t serial;
+    int fd; /* of whom it was given to; -1: it is known to be lost */
 };
 
 struct child {
@@ -43,8 +46,10 @@ struct child {
     struct conf *conf, *next;
     struct child_file files[CHILD_FILES_MAX];
     size_t n_files;
-    struct early_peer early[256];
+    struct peer early[256]; /* handed over before this process was ready to talk */
     size_t n_early;
+    struct peer peers[PEERS_MAX];
+    size_t n_peers;
     bool started;
     struct ipc_rule rules[24];
     char title[32];
@@ -139,8 +144,39 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     }
 }
 
-static void give_peer(struct child *c, const struct early_peer *p)
+/* The socket to a process, which takes the place of the one before. */
+static void remember_peer(struct child *c, const struct peer *p)
 {
+    size_t at = 0;
+    while (at < c->n_peers && (c->peers[at].role != p->role || c->peers[at].index != p->index || c->peers[at].signing != p->signing)) {
+        at++;
+    }
+    must(at < PEERS_MAX);
+    c->n_peers += at == c->n_peers;
+    c->peers[at] = *p;
+}
+
+/* Both processes may live and yet have lost each other (one was stopped until the other's backlog was full): posternd joins them
+ * again, as it does when one was started anew. */
+static void on_lost(void *arg, int fd)
+{
+    struct child *c = arg;
+    for (size_t i = 0; i < c->n_peers; i++) {
+        struct peer *p = &c->peers[i];
+        if (p->fd == fd) {
+            p->fd = -1;
+            ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
+                                                   .ctl_peer_lost = {.role = (uint8_t)p->role,
+                                                                     .index = p->index,
+                                                                     .signing = p->signing,
+                                                                     .serial = p->serial}});
+        }
+    }
+}
+
+static void give_peer(struct child *c, const struct peer *p)
+{
+    remember_peer(c, p);
     if (p->signing) {
         must(c->events->on_signing);
         c->events->on_signing(c->owner, c, p->role, p->fd);
@@ -155,7 +191,11 @@ static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     struct child *c = owner;
     (void)ch;
     must(m->ctl_peer.role < ROLE_END && c->events->on_peer);
-    const struct early_peer p = {(enum role)m->ctl_peer.role, m->ctl_peer.index, m->ctl_peer.signing != 0, fd};
+    const struct peer p = {.role = (enum role)m->ctl_peer.role,
+                           .index = m->ctl_peer.index,
+                           .signing = m->ctl_peer.signing != 0,
+                           .serial = m->ctl_peer.serial,
+                           .fd = fd};
     if (c->started) {
         give_peer(c, &p);
         return;
@@ -329,6 +369,7 @@ int child_main(int argc, char **argv, const char *name, const struct child_event
     loop_on_signal(c.loop, SIGHUP, ignore_signal, NULL);
     collect_rules(&c);
     c.control = ipc_channel_new(c.loop, SPAWN_CONTROL_FD, "posternd", c.rules, on_closed, &c);
+    ipc_on_lost(on_lost, &c);
     loop_run(c.loop);
     return 0;
 }

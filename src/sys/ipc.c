@@ -41,6 +41,11 @@ struct ipc_channel {
 /* Channels to flush at the end of the turn. One loop per process, hence one list. */
 static struct link dirty_channels = {&dirty_channels, &dirty_channels};
 
+static struct {
+    ipc_lost told;
+    void *arg;
+} losses;
+
 static void flush_dirty(void *arg);
 static void on_ready(void *arg, int events);
 
@@ -92,9 +97,18 @@ void ipc_channel_free(struct ipc_channel *ch)
     }
 }
 
+void ipc_on_lost(ipc_lost told, void *arg)
+{
+    losses.told = told;
+    losses.arg = arg;
+}
+
 /* The peer is gone, for the owner and for us. */
 static void close_channel(struct ipc_channel *ch)
 {
+    if (!ch->freed && losses.told) {
+        losses.told(losses.arg, ch->fd);
+    }
     if (!ch->freed && ch->on_close) {
         ch->busy = true;
         ch->on_close(ch->owner, ch);

@@ -79,10 +79,14 @@ void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* Octets waiting to be taken by the peer. */
 size_t ipc_backlog(const struct ipc_channel *ch);
 
+/* Told of every channel that the peer left or that broke, with its descriptor (still open), before on_close. One per process. */
+typedef void (*ipc_lost)(void *arg, int fd);
+void ipc_on_lost(ipc_lost told, void *arg);
+
 /* Makes a connected pair with the buffer sizes channels want. 0 or -errno. */
 int ipc_pair(int ret_fds[2]) MUST_USE;
 
-/* Blocking use, for the postern command only: one message at a time. */
+/* Blocking use, for the postern command and proc/signing.c only: one message at a time. */
 int ipc_call_send(int fd, const struct ipc_msg *m) MUST_USE;
 /* Reads the next message; frame (at least IPC_FRAME_MAX octets, rest kept in *pending) is borrowed. */
 int ipc_call_recv(int fd, char *frame, struct str *pending, struct ipc_msg *ret) MUST_USE;

@@ -3,7 +3,8 @@
  * is started with a growing pause, the others keep serving.
  *
  * Every pair of processes that may talk gets its own socket pair, made here; a new child gets new
- * ones, its peers get the other ends.
+ * ones, its peers get the other ends. A pair that breaks while both live (one was stopped so long that what waited for it
+ * was too much) is made anew as well: a slow process is not a lost one.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000, JOIN_AGAIN_MS = 500 };
 
 /* Who may talk to whom (the arrows of ARCHITECTURE.md). */
 static bool may_talk(enum role a, enum role b)
@@ -114,17 +115,18 @@ static bool may_sign(enum role a, enum role b)
     return (a == ROLE_KEYS || b == ROLE_KEYS) && (other == ROLE_SMTPIN || other == ROLE_SMTPOUT || other == ROLE_WEB);
 }
 
-static void join(const struct supervised *s, const struct supervised *o, bool signing)
+static void join(struct posternd *d, const struct supervised *s, const struct supervised *o, bool signing)
 {
     int fds[2];
+    uint64_t serial = ++d->serial;
     if (ipc_pair(fds) < 0) {
         log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
         return;
     }
     ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                              .ctl_peer = {.role = (uint8_t)o->role, .index = o->index, .signing = signing}}, fds[0]);
+                                              .ctl_peer = {.role = (uint8_t)o->role, .index = o->index, .signing = signing, .serial = serial}}, fds[0]);
     ipc_send_fd(o->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                              .ctl_peer = {.role = (uint8_t)s->role, .index = s->index, .signing = signing}}, fds[1]);
+                                              .ctl_peer = {.role = (uint8_t)s->role, .index = s->index, .signing = signing, .serial = serial}}, fds[1]);
     close(fds[0]);
     close(fds[1]);
 }
@@ -137,11 +139,65 @@ static void join_peers(struct posternd *d, struct supervised *s)
             continue;
         }
         if (may_talk(s->role, o->role)) {
-            join(s, o, false);
+            join(d, s, o, false);
         }
         if (may_sign(s->role, o->role)) {
-            join(s, o, true);
+            join(d, s, o, true);
         }
+    }
+}
+
+static void join_again(void *arg)
+{
+    struct posternd *d = arg;
+    for (size_t i = 0; i < LOST_MAX && !d->stopping; i++) {
+        struct lost_pair *p = &d->lost[i];
+        bool is_due = p->due;
+        p->due = false;
+        if (is_due && p->one->ready && p->other->ready && p->one->control && p->other->control && p->serial > p->one->first_serial &&
+            p->serial > p->other->first_serial) { /* else whoever is started anew is joined then */
+            log_warn("pair-joined-again", KV("one", p->one->name), KV("other", p->other->name));
+            join(d, p->one, p->other, p->signing);
+        }
+    }
+}
+
+static struct supervised *find_child(struct posternd *d, unsigned role, unsigned index)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        if ((unsigned)d->children[i].role == role && d->children[i].index == index) {
+            return &d->children[i];
+        }
+    }
+    return NULL;
+}
+
+static bool may_be_joined(const struct supervised *s, const struct supervised *o, bool signing)
+{
+    return o && (signing ? may_sign(s->role, o->role) : may_talk(s->role, o->role));
+}
+
+static void on_peer_lost(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    struct posternd *d = s->d;
+    struct supervised *o = find_child(d, m->ctl_peer_lost.role, m->ctl_peer_lost.index);
+    bool signing = m->ctl_peer_lost.signing != 0;
+    (void)ch;
+    (void)fd;
+    for (size_t i = 0; i < LOST_MAX; i++) {
+        if (d->lost[i].serial == m->ctl_peer_lost.serial) {
+            return;
+        }
+    }
+    if (may_be_joined(s, o, signing)) {
+        d->lost[d->n_lost++ % LOST_MAX] = (struct lost_pair){.serial = m->ctl_peer_lost.serial,
+                                                             .one = s,
+                                                             .other = o,
+                                                             .signing = signing,
+                                                             .due = true};
+        d->join_again = d->join_again ? d->join_again : timer_new(d->loop, join_again, d);
+        timer_start(d->join_again, JOIN_AGAIN_MS);
     }
 }
 
@@ -230,6 +286,7 @@ static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
                                               {IPC_ctl_reloaded, on_reloaded},
                                               {IPC_ctl_status, on_status},
                                               {IPC_metrics_ask, on_metrics_ask},
+                                              {IPC_ctl_peer_lost, on_peer_lost},
                                               {IPC_none, NULL}};
 
 static void on_control_closed(void *owner, struct ipc_channel *ch)
@@ -277,6 +334,7 @@ static int spawn(struct posternd *d, struct supervised *s)
 static void start(struct posternd *d, struct supervised *s)
 {
     s->ready = false;
+    s->first_serial = d->serial;
     s->started_ms = clock_mono_ms();
     int r = spawn(d, s);
     if (r < 0) {

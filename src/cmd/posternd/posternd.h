@@ -6,7 +6,7 @@
 #include "sys/conn.h"
 #include "sys/spawn.h"
 
-enum { CHILDREN_MAX = 160 };
+enum { CHILDREN_MAX = 160, LOST_MAX = 256 };
 
 struct supervised {
     enum role role;
@@ -16,6 +16,7 @@ struct supervised {
     struct ipc_channel *control;
     bool ready, stopping;
     int64_t started_ms;
+    uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
     uint32_t restarts;
     int64_t pause_ms; /* before the next start */
     struct timer *restart;
@@ -42,6 +43,14 @@ struct posternd {
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
     int64_t files_changed; /* sum of the times of change of the certificate files */
+    uint64_t serial; /* of the pair of sockets made last */
+    struct lost_pair { /* pairs that broke although both processes live; the last ones, those done too: both ends tell */
+        uint64_t serial;
+        struct supervised *one, *other;
+        bool signing, due;
+    } lost[LOST_MAX];
+    size_t n_lost;
+    struct timer *join_again;
     int queue_socket, control_socket;
     struct watch *control_watch;
     bool has_public_key, stopping;

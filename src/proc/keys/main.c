@@ -232,7 +232,7 @@ static void sign_with(struct keys *k, struct tls_private *const *keys, struct ip
     if (!ok) {
         log_warn("tls-signature-refused", KVN("hash", a->hash));
     }
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.ok = ok, .signature = buf_str(&signature)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = a->token, .ok = ok, .signature = buf_str(&signature)}});
 }
 
 static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -258,7 +258,7 @@ static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_
     (void)fd;
     bool ok = (period == now || period + 1 == now) && tls_ticket_derive(k->ticket_seed, period, secret) == 0;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ticket_secret,
-                                   .ticket_secret = {.ok = ok, .secret = str_from((const char *)secret, ok ? sizeof secret : 0)}});
+                                   .ticket_secret = {.token = m->ticket_ask.token, .ok = ok, .secret = str_from((const char *)secret, ok ? sizeof secret : 0)}});
     explicit_bzero(secret, sizeof secret);
 }
 

@@ -196,8 +196,7 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
-    (void)ch;
-    q->keys = NULL; /* nothing is handed out until it is back */
+    q->keys = q->keys == ch ? NULL : q->keys; /* nothing is handed out until it is back; its successor may be there already */
 }
 
 static void on_lookup_gone(void *owner, struct ipc_channel *ch)

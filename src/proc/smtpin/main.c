@@ -170,6 +170,23 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     on_expiry(in);
 }
 
+/* Handshakes that waited for keys go on, unless one of them finds that keys have gone again. */
+static void on_keys_again(void *arg)
+{
+    struct smtpin *in = arg;
+    for (struct link *at = in->sessions.next; at != &in->sessions && signing_is_ready(&in->signing);) {
+        struct session *s = LIST_OF(at, struct session, link);
+        at = at->next;
+        session_keys_back(s);
+    }
+    LIST_EACH (it, &in->sessions) {
+        if (LIST_OF(it, struct session, link)->waits_keys) {
+            timer_start(in->keys_again, KEYS_AGAIN_MS);
+            return;
+        }
+    }
+}
+
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpin *in = owner;
@@ -184,6 +201,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     tls_tickets_start(signing_ask_ticket, &in->signing, clock_wall_ms);
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
+    in->keys_again = timer_new(child_loop(c), on_keys_again, in);
     in->settings = settings_new(c, child_conf(c), problem, size);
     in->resume_accept = timer_new(child_loop(c), resume_accept, in);
     return in->settings ? 0 : -EINVAL;

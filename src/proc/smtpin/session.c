@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 1024 * 1024, TARPIT_MAX_MS = 30000, PROXY_OCTETS = 64 * 1024 };
+enum { OUT_MAX = 1024 * 1024, TARPIT_MAX_MS = 30000, PROXY_OCTETS = 64 * 1024, SHAKING_OCTETS = 256 * 1024 };
 
 static void session_free(struct session *s);
 
@@ -33,7 +33,7 @@ static void on_timer(void *arg)
         session_free(s);
         return;
     }
-    log_info("session-timeout", KV("client", s->client.ip), KV("tls", s->wants_handshake ? "handshake" : ""));
+    log_info("session-timeout", KV("client", s->client.ip), KV("tls", s->waits_keys ? "keys do not answer" : s->wants_handshake ? "handshake" : ""));
     if (s->wants_handshake || s->wants_proxy) {
         session_free(s);
         return;
@@ -276,12 +276,41 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
     }
 }
 
+/* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
+static void wait_for_keys(struct session *s, struct str bytes)
+{
+    if (buf_add(&s->shaking, bytes) < 0) {
+        session_free(s);
+        return;
+    }
+    s->waits_keys = true;
+    conn_pause(s->conn, true);
+    if (!timer_is_running(s->in->keys_again)) {
+        timer_start(s->in->keys_again, KEYS_AGAIN_MS);
+    }
+}
+
 static void take_cipher(struct session *s, struct str bytes)
 {
+    if (s->wants_handshake && !signing_is_ready(&s->in->signing)) {
+        wait_for_keys(s, bytes);
+        return;
+    }
     static struct buf plain = BUF_INIT(512 * 1024); /* of one session at a time */
     must(buf_len(&plain) == 0);
     take_channel(s, bytes, &plain);
     buf_blank(&plain);
+}
+
+void session_keys_back(struct session *s)
+{
+    if (s->waits_keys) {
+        CLEANUP(buf_free) struct buf bytes = s->shaking;
+        s->shaking = BUF_INIT(SHAKING_OCTETS);
+        s->waits_keys = false;
+        conn_pause(s->conn, false);
+        take_cipher(s, buf_str(&bytes));
+    }
 }
 
 static void turn_away(int fd, const char *why, const char *ip)
@@ -395,6 +424,7 @@ static void session_free(struct session *s)
     smtp_server_free(s->engine);
     settings_unref(s->settings);
     buf_free(&s->proxy);
+    buf_free(&s->shaking);
     free(s->addresses);
     free(s);
 }
@@ -431,6 +461,7 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
     s->settings->refs++;
     s->service = &s->settings->services[listen];
     s->proxy = BUF_INIT(PROXY_OCTETS);
+    s->shaking = BUF_INIT(SHAKING_OCTETS);
     s->timer = timer_new(child_loop(in->child), on_timer, s);
     s->pause = timer_new(child_loop(in->child), on_pause, s);
     s->conn = conn_new(child_loop(in->child), fd, OUT_MAX, &conn_events, s);

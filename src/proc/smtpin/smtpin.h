@@ -14,7 +14,7 @@
 #include "tls/tls.h"
 #include "wire/address.h"
 
-enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096 };
+enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096, KEYS_AGAIN_MS = 50 };
 
 /* How one listen block is served. */
 struct service {
@@ -66,7 +66,8 @@ struct session {
     uint64_t token;
     struct client client;
     struct buf proxy; /* the header of a balancer until it is complete */
-    bool inside_network, wants_proxy, wants_handshake, closing, busy, held_back;
+    struct buf shaking; /* of a handshake, while it waits for keys */
+    bool inside_network, wants_proxy, wants_handshake, waits_keys, closing, busy, held_back;
     unsigned errors_punished;
     bool ending; /* and it ends after its pause, because of... */
     const char *ending_note;
@@ -114,7 +115,7 @@ struct smtpin {
     struct timer *turn_timer;
     uint64_t next_token;
     unsigned id_count;
-    struct timer *resume_accept, *stop_timer, *expiry;
+    struct timer *resume_accept, *stop_timer, *expiry, *keys_again;
     bool stopping;
     struct {
         uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
@@ -141,6 +142,8 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
 void session_process(struct session *s);
 void session_answer(struct session *s, int code, const char *enhanced, const char *text);
 void session_queue_gone(struct session *s);
+/* keys answer again: a handshake that waited for them goes on. The session may be gone afterwards. */
+void session_keys_back(struct session *s);
 /* Ends it in order when nothing of a message is under way. */
 void session_stop(struct session *s);
 

@@ -188,11 +188,21 @@ void talk_next_turns(struct smtpin *in)
     }
 }
 
+/* A client that could not have TLS because of us comes again without it (many do): that would be our failure, and a moment later
+ * it need not be. */
+static bool must_not_be_clear(struct session *s)
+{
+    return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
+}
+
 static void on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
     if (!s->in->queue || !s->in->wrapper) {
         session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
+    } else if (must_not_be_clear(s)) {
+        log_notice("clear-mail-deferred", KV("client", s->client.ip), KV("why", "keys do not answer, so it could not have come encrypted"));
+        session_answer(s, 451, "4.7.0", "TLS is not available for a moment, and mail should not come in clear because of that; please try again");
     } else if (s->service->kind != CONF_LISTEN_SMTP) {
         if (talk_may_send_as(s, from)) {
             wait_turn(s);
