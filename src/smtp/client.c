@@ -2,6 +2,10 @@
  * client.c: the SMTP client, RFC 5321 3.1-3.3 and 4.1, RFC 2920 (pipelining), RFC 3207 (STARTTLS),
  * RFC 3030 (chunks), RFC 3461 (notices), RFC 4954 (AUTH), RFC 2033 (LMTP).
  *
+ * No octet of a message leaves before the peer accepted a recipient and said that it will read what
+ * comes: 354, or the 250 to a chunk (docs/decisions/0026). A peer that refuses without reading would
+ * take lines of the message for commands, and whoever wrote the message would give them.
+ *
  * Expected replies stand in a small ring in the order of the commands; each reply goes to the
  * handler of its step, which returns nothing but may queue more commands. set_step() of the
  * session part is the only writer of `phase`. Called by smtpout, tests, fuzzer, world files.
@@ -18,7 +22,7 @@ enum { IN_MAX = 64 * 1024, OUT_MAX = 4 * 1024 * 1024, EXPECT_MAX = 64 };
 
 enum step {
     STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA,
-    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT, STEP_CHUNK, STEP_AUTH,
+    STEP_DOT, STEP_EMPTY_DOT, STEP_QUIT, STEP_EMPTY_CHUNK, STEP_CHUNK, STEP_AUTH,
 };
 
 enum phase { PHASE_HELLO, PHASE_TLS, PHASE_READY, PHASE_ENVELOPE, PHASE_BODY, PHASE_OVER };
@@ -36,9 +40,9 @@ struct smtp_client {
     /* the message under way */
     const struct smtp_mail *mail;
     size_t rcpts_sent, rcpts_answered, rcpts_accepted;
-    bool mail_refused, data_sent, needs_rset, finish_due, body_due;
+    bool mail_refused, data_sent, needs_rset, finish_due;
     struct smtp_answer mail_answer; /* why MAIL was refused: it answers every RCPT then */
-    bool chunk_refused;             /* mail_answer says why */
+    bool untrusted;                 /* what the peer did with octets it refused is not known */
     bool *accepted;                 /* LMTP: which recipients await their answer */
     size_t answered_to;             /* LMTP: recipients before this one have theirs */
     bool any_delivered;
@@ -51,8 +55,8 @@ static const enum smtp_wait wait_of[] = {
     [STEP_RSET] = SMTP_WAIT_MAIL,         [STEP_MAIL] = SMTP_WAIT_MAIL,
     [STEP_RCPT] = SMTP_WAIT_RCPT,         [STEP_DATA] = SMTP_WAIT_DATA,
     [STEP_DOT] = SMTP_WAIT_DOT,           [STEP_EMPTY_DOT] = SMTP_WAIT_DOT,
-    [STEP_QUIT] = SMTP_WAIT_EHLO,         [STEP_CHUNK] = SMTP_WAIT_DOT,
-    [STEP_AUTH] = SMTP_WAIT_MAIL,
+    [STEP_QUIT] = SMTP_WAIT_EHLO,         [STEP_EMPTY_CHUNK] = SMTP_WAIT_DATA,
+    [STEP_CHUNK] = SMTP_WAIT_DOT,         [STEP_AUTH] = SMTP_WAIT_MAIL,
 };
 
 static void emit(struct smtp_client *c, enum smtp_client_event_type type)
@@ -233,6 +237,7 @@ static void finish(struct smtp_client *c, bool accepted)
     c->needs_rset = !accepted;
     c->event.accepted = accepted;
     emit(c, SMTP_CL_DONE);
+    c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
 }
 
 static void say_data(struct smtp_client *c)
@@ -256,12 +261,19 @@ static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
     say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
 }
 
-/* With chunks nothing announces the body: it may begin once all recipients were answered, or at once. */
+/* DATA says before the first octet that the message will be read; BDAT does not, so it is kept for
+ * what DATA cannot carry (RFC 3030 3). */
+static bool goes_in_chunks(const struct smtp_client *c)
+{
+    return c->mail->is_binary;
+}
+
+/* All recipients are answered and one was accepted. The first chunk is an empty one: a peer that
+ * does not know BDAT refuses it without an octet of the message to misread. */
 static void begin_chunks(struct smtp_client *c)
 {
     c->data_sent = true;
-    c->phase = PHASE_BODY;
-    c->body_due = true;
+    say(c, STEP_EMPTY_CHUNK, "BDAT 0\r\n");
 }
 
 /* Keeps at most half the ring full, so that any number of recipients can be pipelined. */
@@ -274,7 +286,7 @@ static void say_rcpts(struct smtp_client *c)
     }
     bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent;
     bool all_known = c->rcpts_answered == m->n_rcpts;
-    if (c->caps.chunking) {
+    if (goes_in_chunks(c)) {
         if (all_sent && all_known && c->rcpts_accepted > 0 && c->phase == PHASE_ENVELOPE) {
             begin_chunks(c);
         }
@@ -284,14 +296,6 @@ static void say_rcpts(struct smtp_client *c)
         (c->caps.pipelining ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
         say_data(c);
     }
-}
-
-/* What fits into the first octets that a connection may have under way (RFC 6928) leaves with its envelope: a round
- * trip less. A server that takes none of the recipients reads it and drops it (RFC 3030 2). */
-static bool goes_along(const struct smtp_client *c)
-{
-    return c->caps.chunking && c->caps.pipelining && !c->config.lmtp && c->mail->size > 0 && c->mail->size <= SMTP_ALONG_MAX &&
-           c->rcpts_sent == c->mail->n_rcpts;
 }
 
 /* The octets of one chunk, RFC 3030 2. */
@@ -319,7 +323,7 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     c->mail = mail;
     c->phase = PHASE_ENVELOPE;
     c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = 0;
-    c->mail_refused = c->data_sent = c->chunk_refused = c->body_due = c->any_delivered = false;
+    c->mail_refused = c->data_sent = c->any_delivered = false;
     c->answered_to = 0;
     free(c->accepted);
     c->accepted = c->config.lmtp ? err_calloc(mail->n_rcpts, sizeof *c->accepted) : NULL;
@@ -350,9 +354,6 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
         say_rcpts(c);
-    }
-    if (c->phase == PHASE_ENVELOPE && goes_along(c)) {
-        begin_chunks(c);
     }
     return c->phase == PHASE_OVER ? -ENOSPC : 0;
 }
@@ -414,40 +415,40 @@ static void on_data(struct smtp_client *c)
         emit(c, SMTP_CL_BODY);
     } else {
         finish(c, false);
-        c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
     }
 }
 
-/* The answer to a chunk that was not the last. What follows a refused one is only read. */
+static void on_empty_chunk(struct smtp_client *c)
+{
+    if (c->answer.code / 100 == 2) {
+        c->phase = PHASE_BODY;
+        emit(c, SMTP_CL_BODY);
+    } else {
+        finish(c, false);
+    }
+}
+
+/* The answer to a chunk with octets, not the last: nothing follows a refused one. Whether the peer read
+ * its octets is not known, so the session carries no further message. */
 static void on_chunk(struct smtp_client *c)
 {
-    if (c->answer.code / 100 != 2 && !c->chunk_refused) {
-        c->chunk_refused = true;
-        if (!c->mail_refused) {
-            keep_answer(c);
-        }
-    }
-    if (c->chunk_refused && c->n_expect == 0) {
+    if (c->answer.code / 100 != 2) {
+        c->untrusted = true;
         finish(c, false);
-        c->event.answer = &c->mail_answer;
     }
 }
 
 static void on_last(struct smtp_client *c)
 {
-    if (c->chunk_refused) {
-        finish(c, false);
-        c->event.answer = &c->mail_answer;
-    } else {
-        finish(c, c->answer.code / 100 == 2 && c->rcpts_accepted > 0);
-        c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
-    }
+    bool taken = c->answer.code / 100 == 2;
+    c->untrusted |= !taken && goes_in_chunks(c);
+    finish(c, taken && c->rcpts_accepted > 0);
 }
 
 /* LMTP: an answer for each recipient that was accepted, in their order (RFC 2033 4.2). */
 static void on_dot(struct smtp_client *c)
 {
-    if (!c->accepted || c->chunk_refused) {
+    if (!c->accepted) {
         on_last(c);
         return;
     }
@@ -457,6 +458,7 @@ static void on_dot(struct smtp_client *c)
     c->event.rcpt = c->answered_to++;
     c->event.accepted = c->answer.code / 100 == 2;
     c->any_delivered |= c->event.accepted;
+    c->untrusted |= !c->event.accepted && goes_in_chunks(c);
     emit(c, SMTP_CL_RCPT_DONE);
     if (--c->rcpts_accepted > 0) {
         expect(c, STEP_DOT);
@@ -485,15 +487,15 @@ void smtp_client_auth_reply(struct smtp_client *c, struct str text)
 
 bool smtp_client_wants_body(const struct smtp_client *c)
 {
-    return c->phase == PHASE_BODY && !c->chunk_refused && c->n_expect < EXPECT_MAX - 1;
+    return c->phase == PHASE_BODY && c->n_expect == 0;
 }
 
 int smtp_client_body(struct smtp_client *c, struct str text, bool last)
 {
-    if (c->phase != PHASE_BODY) {
+    if (!smtp_client_wants_body(c)) {
         return -EPIPE;
     }
-    if (c->caps.chunking) {
+    if (goes_in_chunks(c)) {
         return text.n > 0 || last ? say_chunk(c, text, last) : 0;
     }
     int r = dot_write(&c->dots, text, &c->out);
@@ -502,6 +504,11 @@ int smtp_client_body(struct smtp_client *c, struct str text, bool last)
         expect(c, STEP_DOT);
     }
     return r;
+}
+
+bool smtp_client_reusable(const struct smtp_client *c)
+{
+    return !c->untrusted;
 }
 
 void smtp_client_quit(struct smtp_client *c)
@@ -544,6 +551,9 @@ static void on_answer(struct smtp_client *c, enum step step)
     case STEP_DOT:
         on_dot(c);
         break;
+    case STEP_EMPTY_CHUNK:
+        on_empty_chunk(c);
+        break;
     case STEP_CHUNK:
         on_chunk(c);
         break;
@@ -564,10 +574,6 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
     if (c->finish_due) {
         c->finish_due = false;
         finish(c, c->any_delivered);
-    }
-    if (c->body_due) {
-        c->body_due = false;
-        emit(c, SMTP_CL_BODY);
     }
     while (c->event.type == SMTP_CL_NONE && c->phase != PHASE_OVER) {
         if (c->n_expect == 0) {

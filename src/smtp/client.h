@@ -86,17 +86,16 @@ struct buf *smtp_client_out(struct smtp_client *c);
 const struct smtp_caps *smtp_client_caps(const struct smtp_client *c);
 /* Inside TLS now: everything learned before is forgotten and EHLO is said again (RFC 3207 4.2). */
 void smtp_client_tls_started(struct smtp_client *c);
-/* Messages of up to so many octets are asked for (SMTP_CL_BODY) before the recipients are answered, where the peer knows
- * PIPELINING and CHUNKING: SMTP_CL_RCPT comes afterwards then. */
-enum { SMTP_ALONG_MAX = 16 * 1024 };
 /* Offers a message; smtp_client_next() is to be called after it. -EPERM without a permit that fits the channel as it is; -ENOSPC. */
 int smtp_client_send(struct smtp_client *c, const struct permit *permit,
                      const struct smtp_mail *mail) MUST_USE;
-/* Appends message octets: dots doubled, or as a BDAT chunk where the peer knows CHUNKING. last: the
- * message ends with them. */
+/* Appends message octets: dots doubled, or as one BDAT chunk if the message is binary. last: the message
+ * ends with them. -EPIPE where none are wanted: see smtp_client_wants_body(). */
 int smtp_client_body(struct smtp_client *c, struct str text, bool last) MUST_USE;
-/* False while so many chunks are unanswered that no more may be sent. */
+/* True between SMTP_CL_BODY and the last octet, but not while a chunk is unanswered: its refusal ends the message. */
 bool smtp_client_wants_body(const struct smtp_client *c);
+/* False after a message in which the peer refused octets that it may not have read: no further message. */
+bool smtp_client_reusable(const struct smtp_client *c);
 /* SASL on a ready session: AUTH, and the answers to its challenges (base64; "*" gives up). */
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial);
 void smtp_client_auth_reply(struct smtp_client *c, struct str text);

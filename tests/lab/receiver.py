@@ -8,6 +8,10 @@ garbled, refuse454, tls10, reject (550 at RCPT), tempfail (451 at RCPT), greylis
 sender and recipient), hundred (452 from the 101st recipient of a transaction on), slow (one octet at a time),
 inject (a reply behind the 220 of STARTTLS), drop (closes in the middle of the message), silent (never greets), flip (garbled at first, no offer
 afterwards: what a stripping attacker looks like).
+
+options['quirks'], a list: what was announced proves false (each after a report, see docs/field.md):
+unread-chunk (refuses BDAT without reading the chunk), one-at-a-time (takes the first command of what came in one read),
+no-dsn, no-size, no-8bit, no-utf8 (refuses the parameters), ehlo-closes, ehlo-unknown, bare-lf (in its replies).
 """
 import json
 import socket
@@ -85,6 +89,7 @@ class Session:
     def __init__(self, receiver, client):
         self.r, self.client, self.file = receiver, client, client.makefile('rb')
         self.tls = None
+        self.quirks = receiver.options.get('quirks', [])
         receiver.sessions += 1
         self.garbles = receiver.mode == 'garbled' or (receiver.mode == 'flip' and receiver.sessions <= 2)
         self.reset()
@@ -93,7 +98,7 @@ class Session:
         self.sender, self.rcpts, self.asked = None, [], {}
 
     def say(self, text):
-        data = text.encode() + b'\r\n'
+        data = text.encode() + (b'\n' if 'bare-lf' in self.quirks else b'\r\n')
         if self.r.mode == 'slow':
             for i in range(len(data)):
                 self.client.sendall(data[i:i + 1])
@@ -106,9 +111,14 @@ class Session:
             time.sleep(60)
         self.say('220 receiver ESMTP')
         while True:
-            line = self.file.readline(4096)
+            line = self.next_line()
             if not line or not self.command(line.decode('latin-1').strip()):
                 return
+
+    def next_line(self):
+        if 'one-at-a-time' in self.quirks:
+            return self.client.recv(65536).split(b'\n')[0]
+        return self.file.readline(4096)
 
     def command(self, line):
         verb = line.split(' ')[0].upper()
@@ -119,6 +129,11 @@ class Session:
         return handler(line)
 
     def on_ehlo(self, line):
+        if 'ehlo-closes' in self.quirks and line.upper().startswith('EHLO'):
+            return False
+        if 'ehlo-unknown' in self.quirks and line.upper().startswith('EHLO'):
+            self.say('500 5.5.1 unknown')
+            return True
         offer = self.r.mode != 'no-starttls' and not self.tls and (self.r.context or self.garbles or self.r.mode == 'refuse454')
         keyword = self.r.options.get('keyword', 'STARTTLS')
         offer = offer or (self.r.options.get('show') and not self.tls)
@@ -153,6 +168,9 @@ class Session:
 
     def on_bdat(self, line):
         words = line.split(' ')
+        if 'unread-chunk' in self.quirks:
+            self.say('502 5.5.1 not implemented')
+            return True
         data = self.file.read(int(words[1]))
         if not self.rcpts:
             self.say('503 5.5.1 no recipients')
@@ -225,8 +243,18 @@ class Session:
             return True
         self.sender = line[line.index('<') + 1:line.index('>')]
         self.parameters = line[line.index('>') + 1:].split()
-        self.say('250 2.1.0 ok')
-        return True
+        return self.refuse_parameter(self.parameters) or self.say('250 2.1.0 ok') or True
+
+    def refuse_parameter(self, parameters):
+        """What was announced and is refused all the same."""
+        refused = {'no-dsn': ('RET=', 'ENVID=', 'NOTIFY=', 'ORCPT='), 'no-size': ('SIZE=',), 'no-8bit': ('BODY=',), 'no-utf8': ('SMTPUTF8',)}
+        for quirk in self.quirks:
+            for parameter in parameters:
+                if parameter.startswith(refused.get(quirk, ())):
+                    self.r.write(event='parameter-refused', parameter=parameter)
+                    self.say('555 5.5.4 unsupported parameter' if quirk == 'no-size' else '501 5.5.4 syntax error in parameters')
+                    return True
+        return False
 
     def on_rcpt(self, line):
         path = line[line.index('<') + 1:line.index('>')]
@@ -242,6 +270,10 @@ class Session:
             self.say('451 4.7.1 greylisted, come back later')
         elif self.r.mode == 'hundred' and len(self.rcpts) >= 100:
             self.say('452 4.5.3 too many recipients')
+        elif path.startswith('nobody'):
+            self.say('550 5.1.1 no such person here')
+        elif self.refuse_parameter(line[line.index('>') + 1:].split()):
+            pass
         else:
             self.rcpts.append(path)
             self.asked[path] = line[line.index('>') + 1:].split()
@@ -256,6 +288,8 @@ class Session:
             self.r.write(event='data-in-clear')
         self.say('354 go ahead')
         data = b''
+        if 'one-at-a-time' in self.quirks:
+            self.file = self.client.makefile('rb')
         while True:
             chunk = self.file.readline(1 << 20)
             if not chunk:

@@ -170,6 +170,8 @@ OTHERS = [
                extra=['_smtp._tls.rpt.insecure.test. TXT "v=TLSRPTv1; rua=mailto:tls%2dreports@rptbox.test,https://tlsrpt.test/v1/report"']),
     D('rptbad.test', [H(mode='garbled', cert=None)], None, '', extra=['_smtp._tls.rptbad TXT "v=TLSRPTv1; rua=mailto:bad@rptbad.test"']),
     D('rptdane.test', [H(cert='self', tlsa=EE)], None, '', extra=['_smtp._tls.rptdane TXT "v=TLSRPTv1;rua=mailto:dane@rptbox.test"', 'shared2 MX 10 mx.shared.test.']),
+    # --- what is announced proves false (docs/field.md)
+    D('unread.test', [H(options={'caps': ['CHUNKING', 'BINARYMIME'], 'quirks': ['unread-chunk']})], None, ''),
 ]
 
 RULES = '''

@@ -14,6 +14,7 @@ struct play {
     struct smtp_mail mail;
     bool hold; /* do not send when ready */
     size_t sent;
+    int body;  /* the next piece of it; 3: none is wanted */
 };
 
 static void note_out(struct play *p)
@@ -33,12 +34,24 @@ static void note(struct play *p, const char *text)
     assert_int_equal(buf_printf(&p->log, "E: %s\n", text), 0);
 }
 
+/* Gives the engine what it wants of the body. */
+static void give_body(struct play *p)
+{
+    static const char *const texts[] = {"one\r\n", "two\r\n", "Hi\r\n.dot\r\n"};
+    while (p->body < (int)ARRAY_LEN(texts) && smtp_client_wants_body(p->c)) {
+        bool last = p->body == (int)ARRAY_LEN(texts) - 1;
+        assert_int_equal(smtp_client_body(p->c, str_c(texts[p->body++]), last), 0);
+    }
+    note_out(p);
+}
+
 static void act(struct play *p)
 {
     struct smtp_client_event ev;
     for (;;) {
         smtp_client_next(p->c, &ev);
         note_out(p);
+        give_body(p);
         char line[200];
         struct permit permit = {.granted = true, .transport = p->plain_permit ? PERMIT_PLAINTEXT : PERMIT_TLS};
         switch (ev.type) {
@@ -68,11 +81,7 @@ static void act(struct play *p)
             note(p, line);
             break;
         case SMTP_CL_BODY:
-            if (p->pieces) {
-                assert_int_equal(smtp_client_body(p->c, STR("one\r\n"), false), 0);
-                assert_int_equal(smtp_client_body(p->c, STR("two\r\n"), false), 0);
-            }
-            assert_int_equal(smtp_client_body(p->c, STR("Hi\r\n.dot\r\n"), true), 0);
+            p->body = p->pieces ? 0 : 2;
             break;
         case SMTP_CL_RCPT_DONE:
             snprintf(line, sizeof line, "rcpt done %zu %d %s", ev.rcpt, ev.answer->code, ev.accepted ? "delivered" : "not delivered");
@@ -99,26 +108,72 @@ static void act(struct play *p)
             return;
         }
         note_out(p);
+        give_body(p);
     }
 }
 
 static const struct smtp_mail_rcpt two_rcpts[] = {{.path = {"x@ok.test", 9}, .notify = NOTIFY_SUCCESS | NOTIFY_DELAY, .orcpt = {"rfc822;x+2B@o.test", 18}},
                                                   {.path = {"y@ok.test", 9}, .notify = NOTIFY_NEVER}};
 
-/* Each string is one read of the client. */
-static void expect(bool plain_permit, size_t n_rcpts, const char *const *server, const char *want)
+static void begin_auth(struct play *p)
 {
-    static const struct smtp_client_config config = {.hello = "gw.test"};
-    struct play p = {.c = smtp_client_new(&config), .log = BUF_INIT(1 << 20), .plain_permit = plain_permit,
-                     .mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = n_rcpts, .size = 10, .is_8bit = true}};
+    assert_string_equal(smtp_client_caps(p->c)->auth, "PLAIN");
+    smtp_client_auth(p->c, "PLAIN", STR(""));
+    note_out(p);
+}
+
+/* Each string of the server is one read of the client, or comes by so many octets. */
+static void run(struct smtp_client_config config, struct play p, const char *const *server, size_t octets, const char *want)
+{
+    config.hello = "gw.test";
+    p.c = smtp_client_new(&config);
+    p.log = BUF_INIT(1 << 20);
+    p.body = 3;
     act(&p);
     for (; *server; server++) {
-        assert_int_equal(smtp_client_feed(p.c, str_c(*server)), 0);
-        act(&p);
+        struct str rest = str_c(*server);
+        while (rest.n > 0) {
+            size_t n = octets && octets < rest.n ? octets : rest.n;
+            assert_int_equal(smtp_client_feed(p.c, str_slice(rest, 0, n)), 0);
+            rest = str_slice(rest, n, rest.n);
+            act(&p);
+        }
+        if (p.hold && str_ends_nocase(str_c(*server), STR("250 AUTH PLAIN\r\n"))) {
+            begin_auth(&p);
+        }
     }
     check_str(buf_str(&p.log), want);
     smtp_client_free(p.c);
     buf_free(&p.log);
+}
+
+/* However the answers come, the conversation is the same. */
+static void run_all(struct smtp_client_config config, const struct play *p, const char *const *server, const char *want)
+{
+    static const size_t sizes[] = {0, 7, 1};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        run(config, *p, server, sizes[i], want);
+    }
+}
+
+static struct play ordinary(bool plain_permit, size_t n_rcpts)
+{
+    return (struct play){
+        .plain_permit = plain_permit,
+        .mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = n_rcpts, .size = 10, .is_8bit = true},
+    };
+}
+
+static void expect(bool plain_permit, size_t n_rcpts, const char *const *server, const char *want)
+{
+    struct play p = ordinary(plain_permit, n_rcpts);
+    run_all((struct smtp_client_config){0}, &p, server, want);
+}
+
+/* What matters is that the strings of the server come in one piece. */
+static void expect_whole(bool plain_permit, size_t n_rcpts, const char *const *server, const char *want)
+{
+    run((struct smtp_client_config){0}, ordinary(plain_permit, n_rcpts), server, 0, want);
 }
 
 #define SERVER(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -127,23 +182,11 @@ static void expect(bool plain_permit, size_t n_rcpts, const char *const *server,
 #define GROUP "C: MAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: DATA\n"
 
 /* A play with a configuration and a message of its own; login: AUTH once the session is ready. */
-static void expect_with(struct smtp_client_config config, struct smtp_mail mail, bool pieces, bool login, const char *const *server, const char *want)
+static void expect_with(struct smtp_client_config config, struct smtp_mail mail, bool pieces, bool login,
+                        const char *const *server, const char *want)
 {
-    config.hello = "gw.test";
-    struct play p = {.c = smtp_client_new(&config), .log = BUF_INIT(1 << 20), .mail = mail, .pieces = pieces, .hold = login};
-    act(&p);
-    for (; *server; server++) {
-        assert_int_equal(smtp_client_feed(p.c, str_c(*server)), 0);
-        act(&p);
-        if (login && str_ends_nocase(str_c(*server), STR("250 AUTH PLAIN\r\n"))) {
-            assert_string_equal(smtp_client_caps(p.c)->auth, "PLAIN");
-            smtp_client_auth(p.c, "PLAIN", STR(""));
-            note_out(&p);
-        }
-    }
-    check_str(buf_str(&p.log), want);
-    smtp_client_free(p.c);
-    buf_free(&p.log);
+    struct play p = {.mail = mail, .pieces = pieces, .hold = login};
+    run_all(config, &p, server, want);
 }
 
 #define CHUNKS "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 DSN\r\n"
@@ -152,53 +195,92 @@ static const struct smtp_mail chunked = {.reverse_path = {"a@b.test", 8}, .rcpts
 #define CHUNKED_GROUP "C: MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D1 BODY=BINARYMIME\nC: RCPT TO:<x@ok.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2B@o.test\n" \
     "C: RCPT TO:<y@ok.test> NOTIFY=NEVER\n"
 
-/* RFC 3030 2: chunks with their sizes, dots not doubled; RFC 3461 parameters. */
+static void expect_binary(bool pieces, const char *const *server, const char *want)
+{
+    expect_with((struct smtp_client_config){0}, chunked, pieces, false, server, want);
+}
+
+#define TWO_TAKEN "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\n"
+#define LAST_CHUNK "C: BDAT 10 LAST\nC: Hi\nC: .dot\n"
+
+/* RFC 3030 2: chunks with their sizes, dots not doubled, each after the answer to the one before; RFC 3461 parameters. */
 static void chunks_and_notices(void **state)
 {
-    (void)state;
-    expect_with((struct smtp_client_config){0}, chunked, false, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n550 no\r\n", "250 stored\r\n"),
-                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 550 not taken\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 250 accepted\n");
-    expect_with((struct smtp_client_config){0}, chunked, true, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 a\r\n250 b\r\n250 c\r\n"),
-                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 250 accepted\n");
+    expect_binary(false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n550 no\r\n", "250 0 octets\r\n", "250 stored\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 550 not taken\n" LAST_CHUNK "E: done 250 accepted\n");
+    expect_binary(true, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 0\r\n", "250 a\r\n", "250 b\r\n", "250 c\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\n"
+                  "C: BDAT 5\nC: one\nC: BDAT 5\nC: two\n" LAST_CHUNK "E: done 250 accepted\n");
 }
 
-#define ALONG TLS_OPEN "C: MAIL FROM:<a@b.test> BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: BDAT 10 LAST\nC: Hi\nC: .dot\n"
-#define ALONG_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n"
-
-/* A small message leaves with its envelope where the peer can (RFC 2920, RFC 3030); its answers are read in their order. */
-static void small_ones_go_along(void **state)
+/* BDAT gives no leave to send: what is not binary goes by DATA, which does (emersion/go-smtp#315, Mailu/Mailu#1767,
+ * jstedfast/MailKit#921). */
+static void chunks_are_kept_for_binary(void **state)
 {
     static const struct smtp_mail_rcpt plain[] = {{.path = {"x@ok.test", 9}}, {.path = {"y@ok.test", 9}}};
-    struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = plain, .n_rcpts = 2, .size = 10, .is_8bit = true};
+    const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = plain, .n_rcpts = 2, .size = 10, .is_8bit = true};
     const struct smtp_client_config none = {0};
-    (void)state;
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n250 ok\r\n550 no\r\n250 stored\r\n"),
-                ALONG "E: rcpt 0 250 taken\nE: rcpt 1 550 not taken\nE: done 250 accepted\n");
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n", "551 no\r\n503 no recipients\r\n"),
-                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 503 not accepted\n");
-    /* taken although nobody was to get it: not believed */
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n551 no\r\n250 stored\r\n"),
-                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 250 not accepted\n");
-    /* the sender hears why MAIL was refused */
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "550 5.7.1 not you\r\n503 no\r\n503 no\r\n503 no\r\n"),
-                ALONG "E: rcpt 0 550 not taken\nE: rcpt 1 550 not taken\nE: done 550 not accepted\n");
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n250 ok\r\n250 ok\r\n421 going\r\n"),
-                ALONG "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nE: rejected 421\n");
-    mail.size = SMTP_ALONG_MAX + 1; /* a larger one waits for the recipients */
-    expect_with(none, mail, false, false, SERVER(ALONG_HELLO, "250 ok\r\n550 no\r\n551 no\r\n"),
-                TLS_OPEN "C: MAIL FROM:<a@b.test> BODY=8BITMIME\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\n"
-                         "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 551 not accepted\n");
-    mail.size = 10;
-    expect_with(none, mail, false, false, SERVER("220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 CHUNKING\r\n", "250 ok\r\n"),
-                TLS_OPEN "C: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\n"); /* nor without PIPELINING */
+    expect_with(none, mail, false, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n", "250 stored\r\n"),
+                TLS_OPEN "C: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: DATA\n"
+                "E: rcpt 0 250 taken\nE: rcpt 1 550 not taken\nC: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n");
 }
 
-/* A refused chunk refuses the message, whatever is said to the rest. */
+/* No octet of a body before a recipient was accepted: the peer may take it for commands (emersion/go-smtp#315). */
+static void no_body_for_nobody(void **state)
+{
+    expect_binary(false, SERVER(CHUNKS, "250 ok\r\n550 no\r\n551 no\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 550 not taken\nE: rcpt 1 551 not taken\nE: done 551 not accepted\n");
+    expect_binary(false, SERVER(CHUNKS, "550 5.7.1 not you\r\n503 no\r\n503 no\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 550 not taken\nE: rcpt 1 550 not taken\nE: done 550 not accepted\n");
+    expect_binary(false, SERVER(CHUNKS, "250 ok\r\n421 going\r\n"), TLS_OPEN CHUNKED_GROUP "E: rejected 421\n");
+}
+
+/* A peer that announces CHUNKING and does not know BDAT, or not now: it has nothing to misread. */
+static void empty_chunk_refused(void **state)
+{
+    static const char *const codes[] = {"500", "502", "503", "452", "554"};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        char reply[40], want[1000];
+        snprintf(reply, sizeof reply, "%s BDAT?\r\n", codes[i]);
+        snprintf(want, sizeof want, "%sE: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\nE: done %s not accepted\n",
+                 TLS_OPEN CHUNKED_GROUP, codes[i]);
+        expect_binary(false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", reply), want);
+    }
+}
+
+/* A refused chunk refuses the message and ends what is sent of it. */
 static void refused_chunk(void **state)
 {
-    (void)state;
-    expect_with((struct smtp_client_config){0}, chunked, true, false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 a\r\n452 full\r\n503 no\r\n"),
-                TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nC: BDAT 10 LAST\nC: Hi\nC: .dot\nE: done 452 not accepted\n");
+    expect_binary(true, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 0\r\n", "250 a\r\n", "452 full\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nC: BDAT 5\nC: two\nE: done 452 not accepted\n");
+    /* the peer says more than was asked: it took octets of the chunk for commands, and gets nothing more */
+    expect_binary(true, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", "250 0\r\n", "503 what\r\n", "500 what\r\n"),
+                  TLS_OPEN CHUNKED_GROUP "E: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\nC: BDAT 5\nC: one\nE: done 503 not accepted\n"
+                  "E: broken: a reply nobody asked for\n");
+}
+
+/* Whether a peer read a chunk that it refused is not known: its session carries no further message. */
+static void no_session_after_a_refused_chunk(void **state)
+{
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
+    for (int refused = 0; refused < 2; refused++) {
+        struct smtp_client *c = smtp_client_new(&config);
+        struct smtp_client_event ev;
+        assert_int_equal(smtp_client_feed(c, STR("220 x\r\n250-x\r\n250-BINARYMIME\r\n250 CHUNKING\r\n")), 0);
+        for (smtp_client_next(c, &ev); ev.type != SMTP_CL_READY; smtp_client_next(c, &ev)) {
+        }
+        assert_int_equal(smtp_client_send(c, &permit, &chunked), 0);
+        assert_int_equal(smtp_client_feed(c, STR("250 ok\r\n250 ok\r\n250 ok\r\n250 0\r\n")), 0);
+        for (smtp_client_next(c, &ev); ev.type != SMTP_CL_BODY; smtp_client_next(c, &ev)) {
+        }
+        assert_int_equal(smtp_client_body(c, STR("QUIT\r\n"), true), 0);
+        assert_int_equal(smtp_client_feed(c, refused ? STR("552 too much\r\n") : STR("250 ok\r\n")), 0);
+        smtp_client_next(c, &ev);
+        assert_int_equal(ev.type, SMTP_CL_DONE);
+        assert_true(smtp_client_reusable(c) == !refused);
+        smtp_client_free(c);
+    }
 }
 
 static void binary_is_never_downgraded(void **state)
@@ -283,7 +365,7 @@ static void starttls_seam(void **state)
     (void)state;
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "454 no\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "250 odd\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
-    expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"),
+    expect_whole(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"),
            "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: broken: data behind the answer to STARTTLS (reply injection)\n");
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 XXXXXXXA\r\n"), "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
     expect(false, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n", "250-s\r\n250 STARTTLS\r\n"), TLS_OPEN "C: MAIL FROM:<a@b.test>\n");
@@ -351,7 +433,9 @@ static void many_recipients_keep_a_window(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(small_ones_go_along), cmocka_unit_test(refused_chunk),
+        cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(chunks_are_kept_for_binary),
+        cmocka_unit_test(no_body_for_nobody), cmocka_unit_test(empty_chunk_refused), cmocka_unit_test(refused_chunk),
+        cmocka_unit_test(no_session_after_a_refused_chunk),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};

@@ -557,7 +557,7 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
         fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
         return;
     }
-    process(l); /* a small body leaves with its envelope */
+    process(l);
 }
 
 static void end_in_order(struct link_conn *l)
@@ -591,7 +591,7 @@ void link_release(struct link_conn *l, bool usable)
     const struct conf *c = child_conf(out->child);
     l->delivery = NULL;
     l->saving = 0;
-    bool keep = usable && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+    bool keep = usable && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
                 out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
     if (!keep) {
         end_in_order(l);
