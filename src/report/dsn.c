@@ -3,21 +3,27 @@
  * header section of the original. Called by smtpout. Pure.
  *
  * The body of the original is never returned: it may be what had to be protected. Text from peers
- * was cleaned of control bytes when it was read; here it is folded and, without SMTPUTF8, kept to
- * ASCII.
+ * was cleaned of control bytes when it was read; here it is folded.
+ *
+ * What the notice needs of its way is settled here, not inherited: unless its own return path needs SMTPUTF8 it is ASCII
+ * to the last octet (RFC 6533 3: addresses as utf-8-addr-xtext; text and headers in quoted-printable).
  */
 #include "report/dsn.h"
 #include "policy/policy.h"
 #include "wire/date.h"
+#include "wire/marks.h"
 #include "wire/notify.h"
+#include "wire/qp.h"
 
 #include <stdio.h>
 
 enum { LINE_SOFT = 76 };
 
-/* Words of text, folded at 76 columns with the given prefix for further lines. */
+/* Words of text, folded at 76 columns with the given prefix for further lines. utf8: other characters than ASCII may
+ * stand there. */
 static int put_folded(struct buf *out, struct str text, const char *prefix, bool utf8)
 {
+    utf8 = utf8 && marks_is_utf8(text);
     size_t column = strlen(prefix);
     struct str rest = text, word;
     int r = 0;
@@ -108,14 +114,14 @@ static const char *sentence_of(const struct dsn_rcpt *r)
     return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox" : reason_sentence(r->reason);
 }
 
-static int put_person(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
+static int put_person(const struct dsn_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
-    e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", d->utf8);
+    e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", true);
     if (e == 0 && r->reply.n > 0) {
         e = buf_printf(out, "\r\n    %s",
                        r->remote ? "The other side said: " : "In detail: ");
-        e = e < 0 ? e : put_folded(out, r->reply, "    ", d->utf8);
+        e = e < 0 ? e : put_folded(out, r->reply, "    ", true);
     }
     return e < 0 ? e : buf_add(out, STR("\r\n\r\n"));
 }
@@ -168,23 +174,29 @@ static int put_delay_ending(const struct dsn *d, struct buf *out)
                       until, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 
-static int put_words(const struct dsn *d, const char *boundary, struct buf *out)
+static int put_words(const struct dsn *d, struct buf *out)
 {
     char date[DATE_MAX];
     enum dsn_action worst = gravest(d);
     date_rfc5322(d->arrived_ms, date);
     int e = buf_printf(out,
-                       "--%s\r\nContent-Type: text/plain; charset=%s\r\n%s\r\n"
                        "This is the mail gateway " STR_FMT "%s" STR_FMT ".\r\n\r\n"
                        "Your message of %s\r\n(our number " STR_FMT ") %s:\r\n\r\n",
-                       boundary, d->utf8 ? "utf-8" : "us-ascii",
-                       d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "", STR_ARG(d->hostname),
-                       d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date, STR_ARG(d->id),
-                       words_of[worst].verb);
+                       STR_ARG(d->hostname), d->organization.n > 0 ? " of " : "", STR_ARG(d->organization), date,
+                       STR_ARG(d->id), words_of[worst].verb);
     for (size_t i = 0; e == 0 && i < d->n_rcpts; i++) {
-        e = put_person(d, &d->rcpts[i], out);
+        e = put_person(&d->rcpts[i], out);
     }
     return e < 0 ? e : worst < DSN_CHOICE ? put_ending(d, worst, out) : is_delayed(worst) ? put_delay_ending(d, out) : 0;
+}
+
+static int put_words_part(const struct dsn *d, const char *boundary, struct buf *out)
+{
+    CLEANUP(buf_free) struct buf words = BUF_INIT(out->max);
+    int e = put_words(d, &words);
+    const char *charset = marks_has_8bit(buf_str(&words)) ? "utf-8" : "us-ascii";
+    e = e < 0 ? e : buf_printf(out, "--%s\r\nContent-Type: text/plain; charset=%s\r\n", boundary, charset);
+    return e < 0 ? e : qp_part(buf_str(&words), out);
 }
 
 /* RFC 3464 2.3.1: only where the sender named it. */
@@ -200,19 +212,42 @@ static int put_original(const struct dsn_rcpt *r, struct buf *out)
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
+/* RFC 6533 3: what cannot stand in the form at hand is written as \x{HEX}. */
+static int put_utf8_address(struct str address, bool unicode, struct buf *out)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < address.n;) {
+        unsigned char c = (unsigned char)address.p[i];
+        size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        uint32_t point = n == 1 ? c : c & (0x7fu >> n);
+        for (size_t k = 1; k < n; k++) {
+            point = point << 6 | ((unsigned char)address.p[i + k] & 0x3f);
+        }
+        bool literal = n > 1 ? unicode : c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\';
+        e = literal ? buf_append(out, address.p + i, n) : buf_printf(out, "\\x{%02X}", (unsigned)point);
+        i += n;
+    }
+    return e;
+}
+
+/* RFC 3464 2.3.2, RFC 6533 3 */
+static int put_final(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
+{
+    bool is_utf8 = marks_has_8bit(r->forward_path) && marks_is_utf8(r->forward_path);
+    int e = buf_printf(out, "Final-Recipient: %s;", is_utf8 ? "utf-8" : "rfc822");
+    e = e < 0 ? e : is_utf8 ? put_utf8_address(r->forward_path, d->utf8, out) : buf_add(out, r->forward_path);
+    return e < 0 ? e : buf_add(out, STR("\r\n"));
+}
+
 static int put_rcpt_fields(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
     struct str status = status_of(r);
-    bool is_utf8 = false;
-    for (size_t i = 0; i < r->forward_path.n; i++) {
-        is_utf8 |= (unsigned char)r->forward_path.p[i] >= 0x80;
-    }
     date_rfc5322(r->last_ms, date);
     int e = buf_add(out, STR("\r\n"));
     e = e < 0 ? e : put_original(r, out);
-    e = e < 0 ? e : buf_printf(out, "Final-Recipient: %s;" STR_FMT "\r\nAction: %s\r\nStatus: " STR_FMT "\r\n",
-                               is_utf8 ? "utf-8" : "rfc822", STR_ARG(r->forward_path), words_of[r->action].action, STR_ARG(status));
+    e = e < 0 ? e : put_final(d, r, out);
+    e = e < 0 ? e : buf_printf(out, "Action: %s\r\nStatus: " STR_FMT "\r\n", words_of[r->action].action, STR_ARG(status));
     if (e == 0 && r->host.n > 0) {
         e = buf_printf(out, "Remote-MTA: dns;" STR_FMT "\r\n", STR_ARG(r->host));
     }
@@ -252,17 +287,25 @@ static int put_fields(const struct dsn *d, const char *boundary, struct buf *out
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
+/* RFC 6522 4: text/rfc822-headers; RFC 6533 6: message/global-headers where they are UTF-8. */
+static int put_headers(const struct dsn *d, const char *boundary, struct buf *out)
+{
+    bool global = marks_has_8bit(d->headers) && marks_is_utf8(d->headers);
+    int e = buf_printf(out, "--%s\r\nContent-Type: %s\r\n", boundary, global ? "message/global-headers" : "text/rfc822-headers");
+    if (e < 0 || !global || !d->utf8) {
+        return e < 0 ? e : qp_part(d->headers, out);
+    }
+    e = buf_add(out, STR("Content-Transfer-Encoding: 8bit\r\n\r\n"));
+    return e < 0 ? e : buf_add(out, d->headers);
+}
+
 int dsn_write(const struct dsn *d, struct buf *out)
 {
     char boundary[64];
     snprintf(boundary, sizeof boundary, "=_%.40s/dsn", d->own_id.p); /* "=_" cannot stand in quoted-printable */
     int e = put_header(d, boundary, out);
-    e = e < 0 ? e : put_words(d, boundary, out);
+    e = e < 0 ? e : put_words_part(d, boundary, out);
     e = e < 0 ? e : put_fields(d, boundary, out);
-    e = e < 0 ? e
-              : buf_printf(out, "--%s\r\nContent-Type: %s\r\n%s\r\n", boundary,
-                           d->utf8 ? "message/global-headers" : "text/rfc822-headers",
-                           d->utf8 ? "Content-Transfer-Encoding: 8bit\r\n" : "");
-    e = e < 0 ? e : buf_add(out, d->headers);
+    e = e < 0 ? e : put_headers(d, boundary, out);
     return e < 0 ? e : buf_printf(out, "\r\n--%s--\r\n", boundary);
 }

@@ -30,7 +30,8 @@ struct dsn {
     const struct dsn_rcpt *rcpts;
     size_t n_rcpts;
     struct str headers; /* header section of the original, CRLF lines; never its body */
-    bool utf8;
+    bool utf8;          /* it goes to an address that needs SMTPUTF8, so its reader knows RFC 6533's forms; else all
+                         * of it is ASCII, whatever is in the addresses, replies and headers */
     struct str envid;   /* xtext; may be empty */
     int64_t until_ms;   /* when a delayed mail comes back */
     struct str choices; /* of DSN_CHOICE: lines of words, a tab, an address */

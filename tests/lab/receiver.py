@@ -142,6 +142,7 @@ class Session:
             keyword, offer = 'REQUIRETLS', True
         caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + ([keyword] if offer else [])
         caps += self.r.options.get('caps', [])
+        caps = [c for c in caps if c not in self.r.options.get('without', [])]
         if self.tls and 'auth' in self.r.options:
             caps.append('AUTH PLAIN LOGIN')
         for i, cap in enumerate(caps):

@@ -159,6 +159,8 @@ OTHERS = [
     sts_domain('stsmove', policy('enforce', I('mx.stsmove')), None, ''),
     sts_domain('stskept', policy('enforce', I('mx.stskept')), None, ''),
     D('chunks.test', [H(options={'caps': ['CHUNKING', 'BINARYMIME', 'DSN']})], None, ''),
+    D('seven.test', [H(options={'without': ['8BITMIME', 'SMTPUTF8']})], None, '', extra=['xn--sven-lpa MX 10 mx.seven.test.']),
+    D('eight.test', [H(options={'without': ['SMTPUTF8']})], None, ''),
     D('busy.test', [H('mx1', options={'caps': ['CHUNKING'], 'busy': '421 4.3.2 too much to do'}), H('mx2', preference=20, options={'caps': ['CHUNKING']})], None, ''),
     D('stale.test', [H(options={'caps': ['CHUNKING'], 'once': True})], None, ''),
     D('smarthost.test', [H(options={'auth': 'AGxvZ2luQGluc2lkZS50ZXN0AHNlY3JldA=='})], None, ''),

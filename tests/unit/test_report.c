@@ -37,6 +37,85 @@ static void bounce(void **state)
     }
 }
 
+static void must_hold(const struct buf *out, const char *const *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strstr(buf_str(out).p, want[i])) {
+            fail_msg("missing: %s in\n%s", want[i], buf_str(out).p);
+        }
+    }
+}
+
+static struct dsn notice_about(const struct dsn_rcpt *r, struct str to, struct str headers)
+{
+    return (struct dsn){.hostname = STR("mx.test"), .organization = STR("Z\xc3\xbcrich"), .to = to, .id = STR("1"), .own_id = STR("2"),
+                        .rcpts = r, .n_rcpts = 1, .headers = headers};
+}
+
+/* To a sender of ASCII everything is ASCII, whatever the message, its recipients and the other server said (RFC 6533 3:
+ * utf-8-addr-xtext with "+" as \x{2B}; RFC 6522 4). openmediavault/openmediavault#1058: the notice of a message that
+ * needed SMTPUTF8 was marked as needing it too, and failed as its original had. */
+static void bounce_needs_nothing(void **state)
+{
+    static const struct dsn_rcpt r = {.forward_path = STR("j\xc3\xbcrgen+x@bad.test"), .reason = REASON_NO_UTF8,
+                                      .reply = STR("550 caf\xc3\xa9"), .remote = true};
+    CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
+    const struct dsn d = notice_about(&r, STR("a@b.test"), STR("Subject: \xc3\xa4\r\n"));
+    (void)state;
+    assert_int_equal(dsn_write(&d, &out), 0);
+    struct str s = buf_str(&out);
+    for (size_t i = 0; i < s.n; i++) {
+        assert_true((unsigned char)s.p[i] < 0x80);
+    }
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    static const char *const want[] = {
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n", "Z=C3=BCrich", "550 caf=C3=A9",
+        "Content-Type: message/delivery-status\r\n", "Final-Recipient: utf-8;j\\x{FC}rgen\\x{2B}x@bad.test\r\n",
+        "Diagnostic-Code: smtp;550 caf??\r\n",
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =C3=A4\r\n"};
+    must_hold(&out, want, ARRAY_LEN(want));
+}
+
+/* Only an address that needs SMTPUTF8 itself gets the forms of RFC 6533 3 and 6. */
+static void bounce_to_an_international_address(void **state)
+{
+    static const struct dsn_rcpt r = {.forward_path = STR("j\xc3\xbcrgen+x@bad.test"), .reason = REASON_REJECTED};
+    CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
+    struct dsn d = notice_about(&r, STR("\xc3\xa4@b.test"), STR("Subject: \xc3\xa4\r\n"));
+    (void)state;
+    d.utf8 = true;
+    assert_int_equal(dsn_write(&d, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    static const char *const want[] = {"To: <\xc3\xa4@b.test>\r\n",
+                                       "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n",
+                                       "Final-Recipient: utf-8;j\xc3\xbcrgen\\x{2B}x@bad.test\r\n",
+                                       "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: \xc3\xa4\r\n"};
+    must_hold(&out, want, ARRAY_LEN(want));
+}
+
+/* Octets in no known character set, and lines over 998 (RFC 6522 4: quoted-printable where headers are broken). */
+static void bounce_with_broken_headers(void **state)
+{
+    char line[1200];
+    CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
+    struct dsn d = notice_about(&rcpt, STR("a@b.test"), STR("Subject: \xe4\r\n"));
+    (void)state;
+    assert_int_equal(dsn_write(&d, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    assert_non_null(strstr(buf_str(&out).p, "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =E4\r\n"));
+    memset(line, 'x', sizeof line);
+    memcpy(line, "To: ", 4);
+    memcpy(line + sizeof line - 2, "\r\n", 2);
+    d.headers = str_from(line, sizeof line);
+    buf_reset(&out);
+    assert_int_equal(dsn_write(&d, &out), 0);
+    size_t octets = 0;
+    for (size_t i = 0; i < buf_len(&out); i++) {
+        octets = buf_str(&out).p[i] == '\n' ? 0 : octets + 1;
+        assert_true(octets <= 999);
+    }
+}
+
 static void report_words(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536), json = BUF_INIT(65536);
@@ -62,6 +141,7 @@ static void report_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(report_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
+                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static void write_received(struct session *s, struct incoming *m)
         .client_ip = str_c(s->client.ip),
         .by = str_c(s->settings->hostname),
         .id = str_c(id),
-        .for_path = tx->n_rcpts == 1 ? tx->rcpts[0].path : STR(""),
+        .for_path = tx->n_rcpts == 1 && !marks_has_8bit(tx->rcpts[0].path) ? tx->rcpts[0].path : STR(""), /* our field shall need nothing */
         .esmtp = smtp_server_is_esmtp(s->engine),
         .utf8 = tx->is_utf8,
         .authenticated = smtp_server_is_authenticated(s->engine),
@@ -146,6 +146,7 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
         return;
     }
     m->plain_octets += bytes.n;
+    marks_look(&m->marks, bytes);
     if (!m->spool_asked && rest_sealed_size(m->plain_octets) > STORE_INLINE_MAX) {
         ask_spool(s, m);
     }
@@ -250,9 +251,9 @@ static void submit(struct session *s, struct incoming *m)
                  .submit = {.token = s->token,
                             .id = m->id,
                             .reverse_path = tx->reverse_path.whole,
-                            .is_8bit = tx->is_8bit,
-                            .is_utf8 = tx->is_utf8,
-                            .is_binary = tx->is_binary,
+                            .is_8bit = m->marks.eight_bit,
+                            .is_utf8 = m->marks.utf8_header && tx->is_utf8, /* docs/decisions/0027 */
+                            .is_binary = m->marks.binary || m->marks.long_line,
                             .ret = (uint8_t)tx->ret,
                             .envid = tx->envid,
                             .login = str_c(s->login),
@@ -337,6 +338,7 @@ void incoming_end(struct session *s, struct incoming *m)
     if (m->in_head) { /* a message without a body */
         write_head(s, m, buf_len(&m->head));
     }
+    marks_end(&m->marks);
     if (!m->failed_other) {
         int r = rest_seal_end(m->sealer, &m->sealed);
         if (r < 0) {

@@ -13,6 +13,7 @@
 #include "sys/conn.h"
 #include "tls/tls.h"
 #include "wire/address.h"
+#include "wire/marks.h"
 
 enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096, KEYS_AGAIN_MS = 50 };
 
@@ -42,6 +43,7 @@ struct incoming {
     bool in_head;
     struct buf sealed;   /* what is not in the spool file yet */
     uint64_t plain_octets; /* given to the sealer so far */
+    struct marks marks;  /* of those octets */
     int spool;           /* -1: none yet */
     char spool_name[64];
     bool spool_asked, ended, failed_full, failed_other;

@@ -3,6 +3,9 @@
  * header section, and the queue must not see it. The notice is sealed like any other message and
  * submitted; the queue marks the recipients as told in the same commit.
  *
+ * A notice takes over nothing from the original but REQUIRETLS, which the queue keeps (RFC 8689 5): what its octets and
+ * its address need is found anew (own.c, docs/decisions/0027).
+ *
  * RFC 3464, RFC 5321 6.1 (null reverse-path). What can go wrong: the original cannot be opened:
  * the notice goes out without its header section rather than not at all.
  */
@@ -13,15 +16,16 @@
 #include "store/store.h"
 #include "wire/header.h"
 #include "wire/id.h"
+#include "wire/marks.h"
 
 #include <stdlib.h>
 
-enum { HEADERS_MAX = 32 * 1024, NOTICE_MAX = 512 * 1024 };
+enum { SECTION_MAX = 256 * 1024, HEADERS_MAX = 32 * 1024, FIELD_MAX = 8 * 1024, NOTICE_MAX = 512 * 1024 };
 
 /* Decrypts until the header section is complete or too long; nothing where the key is gone. */
 static void read_headers(struct delivery *d, struct buf *out)
 {
-    for (int more = !d->is_shut; more > 0 && buf_len(out) < HEADERS_MAX;) {
+    for (int more = !d->is_shut; more > 0 && buf_len(out) < SECTION_MAX;) {
         more = delivery_read(d, out);
         struct str text = buf_str(out);
         if (header_section(text) < text.n) {
@@ -37,6 +41,21 @@ static void redact(struct str headers, struct buf *out)
     while (header_next(&rest, &name, &value)) {
         if (str_eq_nocase(name, STR("Message-ID")) || str_eq_nocase(name, STR("Date"))) {
             (void)!buf_printf(out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(name), STR_ARG(str_trim(value)));
+        }
+    }
+}
+
+/* The fields as they were, as long as they are short: a list of a thousand addresses comes back as its name. */
+static void select_fields(struct str section, struct buf *out)
+{
+    struct str rest = section, before = section, name, value;
+    while (header_next(&rest, &name, &value) && buf_len(out) < HEADERS_MAX) {
+        struct str whole = str_slice(before, 0, before.n - rest.n);
+        before = rest;
+        if (whole.n <= FIELD_MAX) {
+            (void)!buf_add(out, whole);
+        } else if (name.n > 0 && name.n <= 100) {
+            (void)!buf_printf(out, STR_FMT ": (%zu octets, left out here)\r\n", STR_ARG(name), value.n);
         }
     }
 }
@@ -57,6 +76,8 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
     const struct conf *c = child_conf(d->out->child);
     char id[ID_TEXT], own[ID_TEXT];
     struct dsn_rcpt *rcpts = err_calloc(d->n_rcpts, sizeof *rcpts);
+    struct str to;
+    (void)fit_path(d, &(struct smtp_caps){0}, d->reverse_path, &to); /* a domain in A-labels needs nothing of the way */
     id_text(d->id, id);
     id_text(number, own);
     for (size_t i = 0; i < d->n_rcpts; i++) {
@@ -68,9 +89,9 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
                                                r->reply.p[3] == ' '};
     }
     const struct dsn dsn = {.hostname = str_c(c->hostname), .organization = str_c(c->organization),
-                            .administrator = str_c(c->admin), .to = d->reverse_path, .id = str_c(id),
+                            .administrator = str_c(c->admin), .to = to, .id = str_c(id),
                             .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
-                            .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = d->is_utf8,
+                            .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = marks_has_8bit(to),
                             .envid = d->envid, .choices = d->choices, .until_ms = d->arrived_ms + c->queue.lifetime};
     must(dsn_write(&dsn, out) == 0);
     free(rcpts);
@@ -82,13 +103,14 @@ void bounce_write(struct delivery *d)
     CLEANUP(buf_wipe) struct buf original = BUF_INIT(1024 * 1024), notice = BUF_INIT(NOTICE_MAX), part = BUF_INIT(NOTICE_MAX);
     read_headers(d, &original);
     struct str headers = buf_str(&original);
-    size_t n = header_section(headers);
-    headers = str_slice(headers, 0, n < HEADERS_MAX ? n : 0); /* never more than the header section */
+    headers = str_slice(headers, 0, header_section(headers)); /* never more than the header section */
     if (d->ask_requiretls) {
         redact(headers, &part);
-        headers = buf_str(&part);
+    } else {
+        select_fields(headers, &part);
     }
-    struct own own = {.id = own_id(out), .bounce_of = d->id, .to = d->reverse_path, .utf8 = d->is_utf8};
+    headers = buf_str(&part);
+    struct own own = {.id = own_id(out), .bounce_of = d->id, .to = d->reverse_path};
     d->bounce_token = own.token = ++out->next_token;
     compose(d, headers, own.id, &notice);
     own.text = buf_str(&notice);

@@ -269,45 +269,6 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
     }
 }
 
-/* What this server cannot take at all, whatever the connection. */
-static enum reason unfit(const struct delivery *d, const struct smtp_caps *caps)
-{
-    if (caps->has_size && caps->size > 0 && d->size > caps->size) {
-        return REASON_TOO_BIG; /* RFC 1870 section 6.1: do not even try */
-    }
-    if (d->is_utf8 && !caps->utf8) {
-        return REASON_NO_UTF8;
-    }
-    if (d->is_binary && !(caps->chunking && caps->binary)) {
-        return REASON_NO_BINARY;
-    }
-    if (d->is_8bit && !d->is_binary && !caps->is_8bit) {
-        return REASON_NO_8BIT;
-    }
-    return REASON_NONE;
-}
-
-static void prepare_mail(struct delivery *d)
-{
-    free(d->sent_rcpts);
-    free(d->sent_to);
-    d->sent_rcpts = err_calloc(d->n_rcpts, sizeof *d->sent_rcpts);
-    d->sent_to = err_calloc(d->n_rcpts, sizeof *d->sent_to);
-    d->n_sent = 0;
-    for (size_t i = 0; i < d->n_rcpts; i++) {
-        if (d->rcpts[i].result == RESULT_OPEN) {
-            d->rcpts[i].accepted = false;
-            d->sent_to[d->n_sent] = &d->rcpts[i];
-            d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){.path = d->rcpts[i].forward_path, .notify = d->rcpts[i].notify,
-                                                                .orcpt = d->rcpts[i].orcpt};
-        }
-    }
-    d->mail = (struct smtp_mail){.reverse_path = d->reverse_path, .rcpts = d->sent_rcpts,
-                                 .n_rcpts = d->n_sent, .size = d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0), .is_8bit = d->is_8bit,
-                                 .is_utf8 = d->is_utf8, .is_binary = d->is_binary, .ret = (enum notify_ret)d->ret,
-                                 .envid = d->envid, .requiretls = d->ask_requiretls};
-}
-
 /* What stands in the report beside the verdict, when something is wrong. */
 static void describe(const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
 {
@@ -368,7 +329,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
     struct host_verdict v = judge_session(d);
-    enum reason why = v.class == HOST_SEND ? unfit(d, caps) : REASON_NONE;
+    enum reason why = v.class == HOST_SEND ? fit_message(d, caps) : REASON_NONE;
     if (why != REASON_NONE) {
         v.class = HOST_PERMANENT;
         v.reason = why;
@@ -388,7 +349,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     note_verdict(d, &v);
     outcome_host(d, l, &v, d->facts.sess, l->host, l->ip, detail);
     if (v.class == HOST_SEND && policy_permit(&v, &permit)) {
-        prepare_mail(d);
+        fit_prepare(d, caps);
         link_send(l, d, &permit);
         return;
     }

@@ -3,6 +3,8 @@
  * any other and submitted to the queue. Called by bounce.c and tlsrpt.c; alarms come from the queue
  * as text.
  *
+ * What such mail needs of its way is read from its own octets, never taken over from what it is about.
+ *
  * What can go wrong: keys has not told its public key yet, or the text is too large: -errno.
  */
 #include "base/clock.h"
@@ -10,7 +12,10 @@
 #include "proc/smtpout/smtpout.h"
 #include "store/store.h"
 #include "wire/date.h"
+#include "wire/encoded.h"
 #include "wire/id.h"
+#include "wire/marks.h"
+#include "wire/qp.h"
 
 enum { SEALED_MAX = 1024 * 1024 };
 
@@ -37,6 +42,9 @@ int own_submit(struct smtpout *out, const struct own *o)
 {
     unsigned char wrapped[REST_WRAPPED];
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(SEALED_MAX);
+    struct marks marks = {0};
+    marks_look(&marks, o->text);
+    marks_end(&marks);
     int r = seal(out, o->text, wrapped, &sealed);
     if (r < 0) {
         return r;
@@ -45,8 +53,9 @@ int own_submit(struct smtpout *out, const struct own *o)
                                            .submit_rcpt = {.token = o->token, .forward_path = o->to}});
     ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit,
                                            .submit = {.token = o->token, .id = o->id, .bounce_of = o->bounce_of,
-                                                      .reverse_path = o->from, .size = o->text.n, .is_8bit = o->utf8,
-                                                      .is_utf8 = o->utf8, .report = o->report, .about = o->about,
+                                                      .reverse_path = o->from, .size = o->text.n, .is_8bit = marks.eight_bit,
+                                                      .is_utf8 = marks.utf8_header,
+                                                      .is_binary = marks.binary || marks.long_line, .report = o->report, .about = o->about,
                                                       .about_id = o->about_id, .protocol = STR("own"),
                                                       .sealed_key = str_from((const char *)wrapped, REST_WRAPPED),
                                                       .body = buf_str(&sealed)}});
@@ -66,11 +75,14 @@ void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, i
     (void)fd;
     id_text(number, id);
     date_rfc5322(clock_wall_ms(), date);
-    int r = buf_printf(&text,
-                       "From: Mail gateway <MAILER-DAEMON@%s>\r\nTo: <" STR_FMT ">\r\nSubject: " STR_FMT "\r\n"
-                       "Date: %s\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-                       "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" STR_FMT,
-                       c->hostname, STR_ARG(a->to), STR_ARG(a->subject), date, id, c->hostname, STR_ARG(a->text));
+    int r = buf_printf(&text, "From: Mail gateway <MAILER-DAEMON@%s>\r\nTo: <" STR_FMT ">\r\nSubject: ", c->hostname, STR_ARG(a->to));
+    r = r < 0 ? r : encoded_write(a->subject, false, &text);
+    r = r < 0 ? r
+              : buf_printf(&text,
+                           "\r\nDate: %s\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+                           "Content-Type: text/plain; charset=utf-8\r\n",
+                           date, id, c->hostname);
+    r = r < 0 ? r : qp_part(a->text, &text);
     const struct own own = {.token = ++out->next_token, .id = number, .to = a->to, .about = a->about,
                             .about_id = a->about_id, .text = buf_str(&text)};
     r = r < 0 ? r : own_submit(out, &own);

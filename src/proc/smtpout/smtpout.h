@@ -260,6 +260,14 @@ void delivery_ended_here(struct delivery *d, const char *words);
 /* The first look has ended. */
 void delivery_looked(struct delivery *d, bool offered);
 
+/* fit.c: what the message needs, and what the server offers */
+/* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
+enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
+/* d->mail as this server is told of it; what it cannot be told fails. After fit_message() said REASON_NONE. */
+void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
+/* The address as this server can take it: as it is, or with its domain in A-labels (copied). False: it needs SMTPUTF8. */
+bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path, struct str *ret);
+
 /* outcome.c: what the queue is told */
 void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail);
@@ -304,7 +312,7 @@ struct own {
     uint64_t token;     /* of `submitted` */
     uint64_t id, bounce_of;
     struct str from, to; /* from: empty for notices */
-    bool utf8, report;
+    bool report;
     uint8_t about;       /* enum about of the queue */
     uint64_t about_id;
     struct str text;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fit.c: may this message go to this server as it is? What decides is what the message needs, found in its octets and
+ * addresses, and what the server offers; never what was declared when the message came (docs/decisions/0027). Called by
+ * delivery.c.
+ *
+ * RFC 6531 3.4 (SMTPUTF8), RFC 6152 3 (8BITMIME), RFC 3030 3 (BINARYMIME), RFC 1870 6.1 (SIZE).
+ */
+#include "proc/smtpout/smtpout.h"
+#include "wire/domain.h"
+#include "wire/marks.h"
+
+#include <stdlib.h>
+
+enum { ADDRESS_TEXT_MAX = 1024 + 1 };
+
+bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path, struct str *ret)
+{
+    char text[ADDRESS_TEXT_MAX];
+    *ret = path;
+    if (caps->utf8 || !marks_has_8bit(path)) {
+        return true;
+    }
+    size_t at = str_find_last(path, '@');
+    return at < path.n && !marks_has_8bit(str_slice(path, 0, at)) && address_canonical(path, text, sizeof text) == 0 &&
+           arena_copy(&d->arena, str_c(text), ret) == 0;
+}
+
+/* At least one recipient that is still open can be named to this server. */
+static bool any_rcpt_fits(struct delivery *d, const struct smtp_caps *caps)
+{
+    struct str path;
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        if (d->rcpts[i].result == RESULT_OPEN && fit_path(d, caps, d->rcpts[i].forward_path, &path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
+{
+    struct str path;
+    if (caps->has_size && caps->size > 0 && d->size > caps->size) {
+        return REASON_TOO_BIG; /* RFC 1870 6.1: do not even try */
+    }
+    if ((d->is_utf8 && !caps->utf8) || !fit_path(d, caps, d->reverse_path, &path) || !any_rcpt_fits(d, caps)) {
+        return REASON_NO_UTF8;
+    }
+    if (d->is_binary && !(caps->chunking && caps->binary)) {
+        return REASON_NO_BINARY;
+    }
+    return d->is_8bit && !d->is_binary && !caps->is_8bit ? REASON_NO_8BIT : REASON_NONE;
+}
+
+/* Who is offered to this server. Whom it cannot be told of fails alone (RFC 6531 3.2): the others need nothing of it. */
+static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
+{
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        struct delivery_rcpt *r = &d->rcpts[i];
+        struct str path;
+        if (r->result != RESULT_OPEN) {
+            continue;
+        }
+        if (!fit_path(d, caps, r->forward_path, &path)) {
+            r->result = RESULT_FAILED;
+            r->reason = REASON_NO_UTF8;
+            r->code = str_c(reason_bounced_code(REASON_NO_UTF8));
+            r->reply = STR("the server does not offer SMTPUTF8, which this address needs");
+            continue;
+        }
+        r->accepted = false;
+        d->mail.is_utf8 |= marks_has_8bit(path);
+        d->sent_to[d->n_sent] = r;
+        d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){.path = path, .notify = r->notify, .orcpt = r->orcpt};
+    }
+}
+
+void fit_prepare(struct delivery *d, const struct smtp_caps *caps)
+{
+    struct str from;
+    must(fit_path(d, caps, d->reverse_path, &from)); /* as fit_message() found */
+    free(d->sent_rcpts);
+    free(d->sent_to);
+    d->sent_rcpts = err_calloc(d->n_rcpts, sizeof *d->sent_rcpts);
+    d->sent_to = err_calloc(d->n_rcpts, sizeof *d->sent_to);
+    d->n_sent = 0;
+    d->mail = (struct smtp_mail){.reverse_path = from,
+                                 .size = d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
+                                 .is_8bit = d->is_8bit,
+                                 .is_utf8 = d->is_utf8 || marks_has_8bit(from),
+                                 .is_binary = d->is_binary,
+                                 .ret = (enum notify_ret)d->ret,
+                                 .envid = d->envid,
+                                 .requiretls = d->ask_requiretls};
+    prepare_rcpts(d, caps);
+    d->mail.rcpts = d->sent_rcpts;
+    d->mail.n_rcpts = d->n_sent;
+}

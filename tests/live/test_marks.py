@@ -1,0 +1,76 @@
+"""What a message is decides about its way, never what was declared of it (RFC 6531 3.4, RFC 6152 3)."""
+import email
+import email.policy
+
+import pytest
+
+PLAIN = b'From: <nurse@inside.test>\r\nSubject: plain\r\n\r\nnothing but ASCII\r\n'
+
+
+def submit(gateway, rcpts, data, parameters=(), sender='nurse@inside.test'):
+    """The number under which it was taken."""
+    client = gateway.smtp()
+    client.command_encoding = 'utf-8'
+    code, text = client.docmd('MAIL', f'FROM:<{sender}> ' + ' '.join(parameters))
+    assert code == 250, text
+    for rcpt in rcpts:
+        code, text = client.docmd('RCPT', f'TO:<{rcpt}>')
+        assert code == 250, text
+    client.putcmd(f'BDAT {len(data)} LAST')
+    client.send(data)
+    code, text = client.getreply()
+    assert code == 250, text
+    client.quit()
+    return text.decode().split()[-1]
+
+
+def got(gateway, domain, sender):
+    mails = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('host-mx.' + domain) if m['sender'] == sender], 20)
+    return mails[-1]
+
+
+def notice_to(gateway, address):
+    mails = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('inside.test') if m['sender'] == '' and m['rcpts'] == [address]], 20)
+    return mails[-1]
+
+
+@pytest.mark.parametrize('parameters', [['SMTPUTF8'], ['BODY=8BITMIME'], ['BODY=8BITMIME', 'SMTPUTF8'], ['BODY=BINARYMIME']])
+def test_what_needs_nothing_goes_everywhere(gateway, parameters):
+    """marlam/msmtp#197, kisli/vmime#186: declared, and pure ASCII; grommunio/gromox#275: bounced for ever."""
+    sender = f'n{len("".join(parameters))}@inside.test'
+    gateway.wait_state(submit(gateway, ['x@seven.test'], PLAIN, parameters, sender), 'delivered')
+    mail = got(gateway, 'seven.test', sender)
+    assert not [p for p in mail['parameters'] if p.startswith(('BODY', 'SMTPUTF8'))] and mail['data'].endswith('nothing but ASCII\r\n')
+
+
+def test_each_recipient_needs_what_it_needs(gateway):
+    """A local part outside ASCII needs SMTPUTF8; the other recipients do not, and a domain alone may be said in A-labels."""
+    message_id = submit(gateway, ['jürgen@seven.test', 'x@seven.test', 'y@sëven.test'], PLAIN, ['SMTPUTF8'], 'mixed@inside.test')
+    refused = gateway.wait_state(message_id, 'returned', rcpt=0)
+    assert (refused['reason'], refused['status']) == ('no-utf8', '5.6.7')
+    gateway.wait_state(message_id, 'delivered', rcpt=1)
+    gateway.wait_state(message_id, 'delivered', rcpt=2)
+    mails = [m for m in gateway.lab.messages('host-mx.seven.test') if m['sender'] == 'mixed@inside.test']
+    assert {r for m in mails for r in m['rcpts']} == {'x@seven.test', 'y@xn--sven-lpa.test'}
+    notice = notice_to(gateway, 'mixed@inside.test')
+    assert notice['data'].isascii() and 'SMTPUTF8' not in notice['parameters']
+    _, fields, _ = email.message_from_string(notice['data']).get_payload()
+    assert fields.get_content_type() == 'message/delivery-status'
+    assert fields.get_payload()[1]['Final-Recipient'] == r'utf-8;j\x{FC}rgen@seven.test'
+    assert gateway.lab.wait_for(lambda: gateway.state(message_id)['sender-told'])
+
+
+def test_header_in_utf8_needs_smtputf8(gateway):
+    """RFC 6532: with SMTPUTF8 declared and such a header section it is returned, with a notice that needs nothing."""
+    data = 'From: Jürgen <nurse@inside.test>\r\nSubject: Grüße\r\n\r\nplain\r\n'.encode()
+    message_id = submit(gateway, ['x@eight.test'], data, ['SMTPUTF8'], 'header@inside.test')
+    found = gateway.wait_state(message_id, 'returned')
+    assert (found['reason'], found['status']) == ('no-utf8', '5.6.7')
+    notice = notice_to(gateway, 'header@inside.test')
+    assert notice['data'].isascii() and not [p for p in notice['parameters'] if p.startswith(('BODY', 'SMTPUTF8'))]
+    parsed = email.message_from_string(notice['data'], policy=email.policy.default)
+    headers = list(parsed.iter_parts())[2]
+    assert headers.get_content_type() == 'message/global-headers'
+    # where it was not declared it goes as it came: a server with 8BITMIME carries it, as everywhere (hardware/mailserver#166)
+    gateway.wait_state(submit(gateway, ['x@eight.test'], data, ['BODY=8BITMIME'], 'raw@inside.test'), 'delivered')
+    assert 'Grüße' in got(gateway, 'eight.test', 'raw@inside.test')['data'].encode('latin-1').decode()
