@@ -407,7 +407,7 @@ static void check_portal(struct binder *b)
     if (!is_portal_url(c->portal.url)) {
         conf_bad(b, at, "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
     }
-    if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || str_eq_nocase(str_c(c->portal.files_url), str_c(c->portal.url)))) {
+    if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || strcmp(c->portal.files_url, c->portal.url) == 0)) {
         conf_bad(b, at, "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
     }
     if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, domain_of(str_c(c->portal.from)))) {

@@ -167,7 +167,7 @@ const struct conf_key conf_schema[] = {
 
     BLOCK("", "partner", false, true, "name", "Rules for the mail exchanged with one organisation."),
     TEXT("partner", "domains", CONF_DOMAINS, IN_RULE(domains), NULL, true,
-         "Its domains; .bank.example means every domain below bank.example."),
+         "Its domains, in U-labels or as xn--; .bank.example means every domain below bank.example."),
     RULE_KEYS("partner"),
     NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
            "Deliveries at once to each of its domains; the setting of queue stays the limit."),
@@ -317,7 +317,7 @@ const struct conf_key conf_schema[] = {
     TIME("accounts", "delay", AT(accounts.delay), "2s", 0, 1 * MINUTE, "A failed login is answered after this."),
 
     BLOCK("", "directory", false, false, NULL, "Accounts in an LDAP directory: a login is a bind with the person's password."),
-    TEXT("directory", "url", CONF_TEXT, AT(directory.url), NULL, false, "ldap://HOST[:PORT] or ldaps://HOST[:PORT]."),
+    TEXT("directory", "url", CONF_URL, AT(directory.url), NULL, false, "ldap://HOST[:PORT] or ldaps://HOST[:PORT]."),
     TEXT("directory", "base", CONF_TEXT, AT(directory.base), "", false, "Where people are looked for."),
     TEXT("directory", "filter", CONF_TEXT, AT(directory.filter), "(uid=%u)", false,
          "Finds the person; %u is the name that was given, escaped."),
@@ -427,9 +427,9 @@ const struct conf_key conf_schema[] = {
     BLOCK("", "portal", false, false, NULL,
           "Secure pickup: mail that cannot travel securely waits here, and its recipient reads and answers it with a browser "
           "(docs/portal.md). The channel portal of a ladder; without a ladder block it comes after tls."),
-    TEXT("portal", "url", CONF_TEXT, AT(portal.url), NULL, false,
+    TEXT("portal", "url", CONF_URL, AT(portal.url), NULL, false,
          "Where people reach it: https://NAME or https://NAME:PORT. NAME should lie below your own domain."),
-    TEXT("portal", "files-url", CONF_TEXT, AT(portal.files_url), NULL, false,
+    TEXT("portal", "files-url", CONF_URL, AT(portal.files_url), NULL, false,
          "A second name for the same portal, like https://NAME: attachments and the HTML of messages come from there, so that "
          "browsers keep them apart from the pages. The certificate and DNS must have it, too."),
     TEXT("portal", "from", CONF_MAILBOX, AT(portal.from), NULL, false,

@@ -8,6 +8,7 @@
 enum conf_type {
     CONF_TEXT,   /* any text */
     CONF_HOST,   /* a host name */
+    CONF_URL,    /* SCHEME://NAME...: any text, its name in canonical form where it has one */
     CONF_PATH,   /* a file name, absolute */
     CONF_DOMAINS, /* list of domains, ".x" for all below x */
     CONF_NETS,   /* list of networks */

@@ -156,6 +156,21 @@ static int canonical_target(struct str text, bool address_only, char *dst, size_
     return r < 0 ? r : put(dst, size, str_c(name), "", str_slice(text, host.n, text.n));
 }
 
+/* SCHEME://NAME and whatever follows. What has no name stays as it is: others look at URLs more closely. */
+static int canonical_url(struct str word, char *dst, size_t size)
+{
+    size_t colon = str_find(word, ':', 0), from = colon + 3, to = from;
+    if (!str_starts_nocase(str_slice(word, colon, word.n), STR("://"))) {
+        return str_copy(word, dst, size);
+    }
+    while (to < word.n && !strchr(":/?#[]@", word.p[to])) {
+        to++;
+    }
+    struct domain_name name = domain_from(str_slice(word, from, to));
+    bool has_name = domain_is_name(name) && (to == word.n || word.p[to] != '@');
+    return has_name ? put(dst, size, str_slice(word, 0, from), name.canonical, str_slice(word, to, word.n)) : str_copy(word, dst, size);
+}
+
 static int canonical_mailbox(struct str word, char *dst, size_t size)
 {
     struct address mailbox;
@@ -243,6 +258,7 @@ static bool channel_ok(struct str word)
 const struct conf_kind conf_kinds[] = {
     [CONF_TEXT] = {TEXT, "text", NULL, "a text"},
     [CONF_HOST] = {TEXT, "host name", NULL, "a host name", canonical_host},
+    [CONF_URL] = {TEXT, "text", NULL, "a URL", canonical_url},
     [CONF_PATH] = {TEXT, "file", path_ok, "an absolute file name"},
     [CONF_TARGET] = {TEXT, "host[:port] [{ ... }]", NULL, "a host, host:port or [address]:port", canonical_next_hop},
     [CONF_MAILBOX] = {TEXT, "address", NULL, "a mail address", canonical_mailbox},

@@ -215,20 +215,21 @@ void sts_policy_clear(struct sts_policy *p)
     *p = (struct sts_policy){0};
 }
 
-static bool pattern_covers(struct str pattern, struct str name)
+/* A wildcard stands for exactly one label (RFC 8461 4.1). */
+static bool pattern_covers(struct str pattern, struct domain_name mx)
 {
-    if (pattern.n > 2 && pattern.p[0] == '*') {
-        size_t dot = str_find(name, '.', 0);
-        return dot > 0 && dot < name.n && str_eq_nocase(str_slice(pattern, 1, pattern.n), str_slice(name, dot, name.n));
-    }
-    return str_eq_nocase(pattern, name);
+    bool wild = str_starts_nocase(pattern, STR("*."));
+    struct str name = domain_str(&mx);
+    size_t dot = wild ? str_find(name, '.', 0) : 0;
+    return domain_is_name(mx) && (!wild || dot < name.n) &&
+           domain_eq(domain_from(str_slice(pattern, wild ? 2 : 0, pattern.n)), domain_from(str_slice(name, wild ? dot + 1 : 0, name.n)));
 }
 
-bool sts_policy_covers(struct str patterns, struct str mx_name)
+bool sts_policy_covers(struct str patterns, struct domain_name mx)
 {
     struct str pattern;
     while (patterns.n > 0 && str_split(&patterns, '\n', &pattern)) {
-        if (pattern.n > 0 && pattern_covers(pattern, mx_name)) {
+        if (pattern.n > 0 && pattern_covers(pattern, mx)) {
             return true;
         }
     }

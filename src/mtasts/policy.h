@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "wire/domain.h"
 
 enum { STS_ID_MAX = 33, STS_POLICY_OCTETS_MAX = 64 * 1024, STS_MX_MAX = 256 };
 enum { STS_MAX_AGE_S = 31557600 }; /* RFC 8461 3.2; larger values are capped */
@@ -28,4 +29,4 @@ enum sts_record sts_record_find(const char *const *texts, size_t n, char id[STS_
 int sts_policy_parse(struct str text, struct sts_policy *ret, char *problem, size_t size) MUST_USE;
 void sts_policy_clear(struct sts_policy *p);
 /* True when a pattern covers the name of the MX record: "*." is exactly one label (RFC 8461 4.1). */
-bool sts_policy_covers(struct str patterns, struct str mx_name);
+bool sts_policy_covers(struct str patterns, struct domain_name mx);

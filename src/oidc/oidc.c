@@ -6,6 +6,7 @@
 #include "oidc/oidc.h"
 #include "report/json.h"
 #include "wire/base64.h"
+#include "wire/domain.h"
 
 #include <stdio.h>
 
@@ -116,7 +117,7 @@ static const char *claims_problem(const struct json *c, const struct oidc_asked 
            : !is_for_us(c, asked->client)                              ? "the login was for another client"
            : asked->nonce.n == 0 || !str_eq(report_get_str(c, "nonce"), asked->nonce) ? "the login was for another question"
            : !in_time                                                  ? "the login is too old, or of the future"
-           : address.n == 0 || !str_eq_nocase(address, asked->address) ? "somebody else logged in"
+           : address.n == 0 || !address_same(address, asked->address) ? "somebody else logged in"
            : by_mail && !report_get_bool(c, "email_verified")          ? "the provider does not vouch for the address"
                                                                        : NULL;
 }

@@ -46,6 +46,40 @@ void memory_confirm(struct store_domain *d, int64_t now_ms)
     d->await_confirm = false;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void memory_merge(struct store_domain *into, const struct store_domain *other)
+{
+    bool mine = into->offered_ms > into->lowered_ms, theirs = other->offered_ms > other->lowered_ms;
+    if (mine == theirs ? other->offered_ms > into->offered_ms : theirs) { /* one that was lowered does not lower the other */
+        into->offered_ms = other->offered_ms;
+        into->lowered_ms = other->lowered_ms;
+    }
+    into->looked_ms = earlier(into->looked_ms, other->looked_ms); /* plain text rests on it */
+    into->look_complete &= other->look_complete;
+    into->mailed_ms = later(into->mailed_ms, other->mailed_ms);
+    into->probed_ms = later(into->probed_ms, other->probed_ms);
+    into->next_probe_ms = earlier(into->next_probe_ms, other->next_probe_ms);
+    into->negative_ms = later(into->negative_ms, other->negative_ms);
+    into->negative_days = into->negative_days < other->negative_days ? into->negative_days : other->negative_days;
+    into->not_after_ms = earlier(into->not_after_ms, other->not_after_ms);
+    into->alarms |= other->alarms;
+    into->secure_mail |= other->secure_mail;
+    into->await_confirm &= other->await_confirm;
+    into->listed |= other->listed;
+    into->grade = into->grade < other->grade ? into->grade : other->grade;
+    into->tlsa |= other->tlsa;
+    into->sts = other->sts == STS_STATE_ENFORCE ? other->sts : into->sts;
+}
+
 static void set(uint32_t *bits, enum alarm_kind kind, bool on)
 {
     *bits = on ? *bits | 1u << kind : *bits & ~(1u << kind);

@@ -40,5 +40,7 @@ struct memory_change {
 /* A probe's result. middlebox: many domains lost their offer at once; nothing is unlearned then. */
 struct memory_change memory_probed(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
                                    const struct memory_rules *r);
+/* Two spellings of one domain were kept apart: what is strictest in both stays in `into`. */
+void memory_merge(struct store_domain *into, const struct store_domain *other);
 /* An administrator says that the domain may be unlearned now. */
 void memory_confirm(struct store_domain *d, int64_t now_ms);

@@ -30,7 +30,7 @@ struct str thread_of_address(const struct conf *c, struct str address)
     }
     struct str from = str_c(c->portal.from);
     size_t at = str_find_last(from, '@'), mine = str_find_last(address, '@');
-    bool ours = mine < address.n && mine > at && str_eq_nocase(str_slice(address, mine, address.n), str_slice(from, at, from.n)) &&
+    bool ours = mine < address.n && mine > at && domain_eq(domain_of(address), domain_of(from)) &&
                 str_starts_nocase(address, str_slice(from, 0, at)) && address.p[at] == '+';
     struct str thread = ours ? str_slice(address, at + 1, mine) : STR("");
     return is_thread(thread) ? thread : STR("");
@@ -46,7 +46,7 @@ struct str thread_of_references(const struct conf *c, struct str field)
         }
         struct str id = str_from(p + sizeof begin - 1, field.n - (size_t)(p - field.p) - (sizeof begin - 1));
         size_t dot = str_find(id, '.', 0), at = str_find(id, '@', 0), end = str_find(id, '>', 0);
-        if (dot < at && at < end && end < id.n && is_thread(str_slice(id, 0, dot)) && str_eq_nocase(str_slice(id, at + 1, end), str_c(c->hostname))) {
+        if (dot < at && at < end && end < id.n && is_thread(str_slice(id, 0, dot)) && domain_eq(domain_from(str_slice(id, at + 1, end)), domain_from(str_c(c->hostname)))) {
             return str_slice(id, 0, dot);
         }
         field = id;

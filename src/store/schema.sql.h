@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 7 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 8 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 7
+#define STORE_SCHEMA_VERSION 8
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -180,4 +180,13 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [4] = STORE_TABLES_5,
     [5] = STORE_TABLES_6,
     [6] = STORE_TABLES_7,
+    /* names and addresses get their one form (wire/domain.h); the memory of domains is merged where it is read */
+    [7] = "UPDATE probe SET domain=canonical_domain(domain) WHERE domain<>canonical_domain(domain);"
+          "UPDATE alarm SET domain=canonical_domain(domain) WHERE domain<>canonical_domain(domain);"
+          "UPDATE exception SET domain=canonical_domain(domain) WHERE domain<>canonical_domain(domain);"
+          "UPDATE OR IGNORE sts SET domain=canonical_domain(domain) WHERE domain<>canonical_domain(domain);"
+          "UPDATE envelope SET address=canonical_address(address), sender=canonical_address(sender);"
+          "UPDATE pass SET address=canonical_address(address);"
+          "UPDATE OR IGNORE person SET address=canonical_address(address);"
+          "UPDATE passkey SET address=canonical_address(address);",
 };

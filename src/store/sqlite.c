@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "store/schema.sql.h"
 #include "store/sqlite_priv.h"
+#include "wire/domain.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -100,6 +101,30 @@ static void add_completion(struct store *s, store_done done, void *arg)
 
 /* --- opening --------------------------------------------------------------------------------------- */
 
+/* canonical_domain(TEXT) and canonical_address(TEXT), for upgrades; what has no such form stays. */
+static void sql_canonical_domain(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    struct domain_name d = domain_kept(str_c(text));
+    (void)n;
+    sqlite3_result_text(c, domain_is_none(d) ? text : d.canonical, -1, SQLITE_TRANSIENT);
+}
+
+static void sql_canonical_address(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    struct address_key key = address_key(str_c(text));
+    (void)n;
+    sqlite3_result_text(c, key.text[0] ? key.text : text, -1, SQLITE_TRANSIENT);
+}
+
+static bool add_functions(sqlite3 *db)
+{
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+    return sqlite3_create_function(db, "canonical_domain", 1, flags, NULL, sql_canonical_domain, NULL, NULL) == SQLITE_OK &&
+           sqlite3_create_function(db, "canonical_address", 1, flags, NULL, sql_canonical_address, NULL, NULL) == SQLITE_OK;
+}
+
 /* Tables and their version number in one transaction. */
 static int make_tables(struct store *s, const char *sql, int version)
 {
@@ -117,6 +142,9 @@ static int upgrade(struct store *s, int from)
 {
     if (from > STORE_SCHEMA_VERSION || !(from == STORE_SCHEMA_VERSION || store_upgrade[from])) {
         return -EPROTO;
+    }
+    if (from < STORE_SCHEMA_VERSION && !add_functions(s->db)) {
+        return -EIO;
     }
     for (int version = from; version < STORE_SCHEMA_VERSION; version++) {
         if (make_tables(s, store_upgrade[version], version + 1) < 0) {

@@ -7,6 +7,7 @@
  */
 #include "wire/section.h"
 #include "wire/header.h"
+#include "wire/domain.h"
 
 size_t section_end(struct str begin, size_t from)
 {
@@ -67,10 +68,17 @@ bool section_next_from(struct str *section, struct str *ret)
     return false;
 }
 
+/* A stranger's spelling of our name is our name; an id need not be a domain (RFC 8601 2.5). */
+static bool name_same(struct str a, struct str b)
+{
+    struct domain_name x = domain_from(a), y = domain_from(b);
+    return str_eq_nocase(a, b) || (domain_is_name(x) && domain_eq(x, y));
+}
+
 static bool claims_us(struct str name, struct str value, struct str authserv_id)
 {
     return authserv_id.n > 0 && str_eq_nocase(name, STR("Authentication-Results")) &&
-           str_eq_nocase(section_authserv_id(value), authserv_id);
+           name_same(section_authserv_id(value), authserv_id);
 }
 
 static int add_field(struct buf *out, const char *name, struct str value)

@@ -132,9 +132,30 @@ static void alarms(void **state)
     assert_true(memory_seen(&d, t0 + 7, &rules));
 }
 
+/* A domain that ever offered encryption under any spelling has offered it. */
+static void merging(void **state)
+{
+    struct store_domain a = {.offered_ms = t0, .looked_ms = t0 + 5, .look_complete = true, .grade = GRADE_AUTH, .next_probe_ms = t0 + DAY};
+    struct store_domain b = {.offered_ms = t0 + 1, .lowered_ms = t0 + 2, .mailed_ms = t0 + 9, .grade = GRADE_PLAIN, .negative_days = 7, .secure_mail = true};
+    struct store_domain x = a, y = b;
+    (void)state;
+    memory_merge(&x, &b);
+    memory_merge(&y, &a);
+    for (int i = 0; i < 2; i++) {
+        const struct store_domain *m = i ? &y : &x;
+        assert_true(memory_seen(m, t0 + 10, &rules));
+        assert_int_equal(m->offered_ms, t0);
+        assert_int_equal(memory_look_until(m, &rules), 0); /* the other was never looked at */
+        assert_int_equal(m->grade, GRADE_PLAIN);
+        assert_int_equal(m->negative_days, 0);
+        assert_int_equal(m->mailed_ms, t0 + 9);
+        assert_true(m->secure_mail);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sightings), cmocka_unit_test(looks), cmocka_unit_test(lowering),
-                                       cmocka_unit_test(no_evidence), cmocka_unit_test(confirmation), cmocka_unit_test(alarms)};
+                                       cmocka_unit_test(no_evidence), cmocka_unit_test(confirmation), cmocka_unit_test(alarms), cmocka_unit_test(merging)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

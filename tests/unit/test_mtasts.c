@@ -108,13 +108,13 @@ static void matching(void **state)
 {
     struct str patterns = STR("mail.example.com\n*.example.net\n");
     (void)state;
-    assert_true(sts_policy_covers(patterns, STR("MAIL.example.COM")));
-    assert_true(sts_policy_covers(patterns, STR("mx.example.net")));
-    assert_false(sts_policy_covers(patterns, STR("a.mx.example.net"))); /* exactly one label */
-    assert_false(sts_policy_covers(patterns, STR("example.net")));
-    assert_false(sts_policy_covers(patterns, STR(".example.net")));
-    assert_false(sts_policy_covers(patterns, STR("xmail.example.com")));
-    assert_false(sts_policy_covers(STR(""), STR("mail.example.com")));
+    assert_true(sts_policy_covers(patterns, domain_from(STR("MAIL.example.COM"))));
+    assert_true(sts_policy_covers(patterns, domain_from(STR("mx.example.net"))));
+    assert_false(sts_policy_covers(patterns, domain_from(STR("a.mx.example.net")))); /* exactly one label */
+    assert_false(sts_policy_covers(patterns, domain_from(STR("example.net"))));
+    assert_false(sts_policy_covers(patterns, domain_from(STR(".example.net"))));
+    assert_false(sts_policy_covers(patterns, domain_from(STR("xmail.example.com"))));
+    assert_false(sts_policy_covers(STR(""), domain_from(STR("mail.example.com"))));
 }
 
 #define GOOD "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 1000000\n"

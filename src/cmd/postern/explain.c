@@ -165,7 +165,7 @@ static struct facts host_facts(const struct explanation *e, const struct dns_hos
         f.tlsa = h->tlsa == HOST_TLSA_NONE ? TLSA_NONE : TLSA_ERROR;
     }
     if (strcmp(e->sts_state, "enforce") == 0) {
-        f.sts = sts_policy_covers(str_c(e->policy.mx), str_c(h->name)) ? STS_MATCH : STS_NOMATCH;
+        f.sts = sts_policy_covers(str_c(e->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH : STS_NOMATCH;
     } else {
         f.sts = strcmp(e->sts_state, "testing") == 0 ? STS_TESTING : strcmp(e->sts_state, "wait") == 0 ? STS_WAIT : STS_NONE;
     }

@@ -22,6 +22,7 @@
 #include "seal/password.h"
 #include "seal/rest.h"
 #include "wire/base64.h"
+#include "wire/domain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,12 +65,11 @@ struct login {
     uint64_t right, wrong, later;
 };
 
+/* An account is found by any spelling of its name: many are addresses. */
 static struct str lower(const char *name, char key[NAME_MAX_OCTETS])
 {
-    str_copy_cut(str_c(name), key, NAME_MAX_OCTETS);
-    for (char *p = key; *p; p++) {
-        *p = str_lower(*p);
-    }
+    const struct address_key same = address_key(str_c(name));
+    str_copy_cut(str_c(same.text), key, NAME_MAX_OCTETS);
     return str_c(key);
 }
 
@@ -271,7 +271,7 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
         char word[NAME_MAX_OCTETS];
         str_copy_cut(one, word, sizeof word);
         const struct account *a = account_of(x->login, word);
-        if (a && (!*name || str_eq_nocase(str_c(name), one)) && !is_barred(x, word)) {
+        if (a && (!*name || address_same(str_c(name), one)) && !is_barred(x, word)) {
             str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
             keep_addresses(x, a, word);
             return true;

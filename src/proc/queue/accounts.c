@@ -38,7 +38,7 @@ static void tell_all(struct queue *q, const struct ipc_msg *m)
 static struct account *find(struct queue *q, struct str name)
 {
     for (size_t i = 0; i < q->n_accounts; i++) {
-        if (str_eq_nocase(str_c(q->accounts[i]->name), name)) {
+        if (address_same(str_c(q->accounts[i]->name), name)) {
             return q->accounts[i];
         }
     }

@@ -55,12 +55,11 @@ void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_
 /* "" for all, "to ADDRESS", "from ADDRESS". */
 static const char *list(struct queue *q, struct ipc_channel *ch, struct str argument)
 {
-    char address[512];
     struct str how;
     bool some = argument.n > 0 && str_split(&argument, ' ', &how);
-    small_letters(argument, address, sizeof address);
+    const struct address_key address = address_key(argument);
     enum store_result r = !some ? store_each_envelope(q->store, ROWS_MAX, send_row, ch)
-                                : store_envelopes_of(q->store, str_eq(how, STR("from")) ? ENVELOPE_OF_SENDER : ENVELOPE_OF_ADDRESS, str_c(address), ROWS_MAX, send_row, ch);
+                                : store_envelopes_of(q->store, str_eq(how, STR("from")) ? ENVELOPE_OF_SENDER : ENVELOPE_OF_ADDRESS, str_c(address.text), ROWS_MAX, send_row, ch);
     return r == STORE_OK ? NULL : "the store could not be read";
 }
 

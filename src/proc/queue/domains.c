@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000 };
+enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000, SPELLINGS_MAX = 64 * 1024 * 1024 };
 
 struct memory_rules domains_rules(const struct queue *q)
 {
@@ -59,11 +59,41 @@ static void on_domain(void *arg, const struct store_domain *row)
 {
     struct queue *q = arg;
     struct domain *d = domains_find(q, domain_kept(row->name), true);
-    if (d) {
-        d->d = *row;
-        d->d.name = domain_str(&d->name);
-        bring_forward(q, d);
+    if (!d) {
+        return;
     }
+    if (d->loaded) {
+        memory_merge(&d->d, row);
+    } else {
+        d->d = *row;
+    }
+    d->loaded = true;
+    d->d.name = domain_str(&d->name);
+    if (!str_eq(row->name, d->d.name)) { /* of a version that kept each spelling apart */
+        d->respelled = true;
+        (void)!buf_add(&q->old_spellings, row->name);
+        (void)!buf_append(&q->old_spellings, "\n", 1);
+    }
+    bring_forward(q, d);
+}
+
+/* What was merged is written under its one name, and the others go. */
+static void settle_spellings(struct queue *q)
+{
+    size_t cursor = 0;
+    struct str key, rest = buf_str(&q->old_spellings), one;
+    void *value;
+    while (rest.n > 0 && map_next(q->domains, &cursor, &key, &value)) {
+        struct domain *d = value;
+        if (d->respelled) {
+            domains_save(q, d);
+        }
+    }
+    while (rest.n > 0 && str_split(&rest, '\n', &one)) {
+        store_drop_domain(q->store, one);
+        log_notice("domain-respelled", KVS("was", one));
+    }
+    buf_free(&q->old_spellings);
 }
 
 void domains_mark_listed(struct queue *q)
@@ -93,12 +123,14 @@ static void on_loaded(void *arg, enum store_result result)
         log_error("domains-not-loaded", KV("what", "the memory of domains cannot be read; ending to try again"));
         exit(1); /* without it mail could go in clear that must not */
     }
+    settle_spellings(q);
     domains_mark_listed(q);
     log_notice("domains-loaded", KVN("domains", map_len(q->domains)));
 }
 
 void domains_load(struct queue *q)
 {
+    q->old_spellings = BUF_INIT(SPELLINGS_MAX);
     store_each_domain(q->store, on_domain, on_loaded, q);
 }
 

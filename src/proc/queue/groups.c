@@ -18,7 +18,7 @@ enum { GROUPS_MAX = 64, MEMBERS_MAX = 200000, TEXT_MAX = 16 * 1024 * 1024, REFRE
 
 struct directory_group {
     char *name;
-    struct map *members; /* address in small letters; NULL: never asked with success */
+    struct map *members; /* struct address_key; NULL: never asked with success */
     struct buf coming;   /* of the answer under way */
     uint64_t token;
 };
@@ -44,15 +44,11 @@ static struct map *members_of(struct str addresses)
 {
     struct map *m = map_new(MEMBERS_MAX);
     struct str one;
-    char lower[321];
     while (addresses.n > 0 && str_split(&addresses, ' ', &one)) {
-        if (one.n == 0 || str_copy(one, lower, sizeof lower) < 0) {
-            continue;
+        const struct address_key key = address_key(one);
+        if (key.text[0]) {
+            (void)!map_put(m, str_c(key.text), groups);
         }
-        for (char *p = lower; *p; p++) {
-            *p = str_lower(*p);
-        }
-        (void)!map_put(m, str_c(lower), groups);
     }
     return m;
 }
@@ -61,15 +57,12 @@ static struct map *members_of(struct str addresses)
 static bool is_member(void *arg, struct str name, struct str address)
 {
     const struct directory_group *g = find(name, false);
-    char lower[321];
+    const struct address_key key = address_key(address);
     (void)arg;
-    if (!g || !g->members || str_copy(address, lower, sizeof lower) < 0 || map_len(g->members) == MEMBERS_MAX) {
+    if (!g || !g->members || (address.n > 0 && !key.text[0]) || map_len(g->members) == MEMBERS_MAX) {
         return true;
     }
-    for (char *p = lower; *p; p++) {
-        *p = str_lower(*p);
-    }
-    return map_get(g->members, str_c(lower)) != NULL;
+    return map_get(g->members, str_c(key.text)) != NULL;
 }
 
 static void ask_again_in(struct queue *q, int64_t ms)

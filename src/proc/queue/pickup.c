@@ -93,14 +93,6 @@ void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind
     log_info("envelope", KV("envelope", number), KV("event", envelope_event_name(kind)), KVS("who", who), KV("detail", detail));
 }
 
-void small_letters(struct str s, char *dst, size_t size)
-{
-    str_copy_cut(s, dst, size);
-    for (char *p = dst; *p; p++) {
-        *p = str_lower(*p);
-    }
-}
-
 void random_text(char *dst, size_t n)
 {
     static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -178,7 +170,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
 {
     struct queue *q = j->queue;
     const struct conf *c = child_conf(q->child);
-    char address[512], sender[512], thread[THREAD_LETTERS + 1];
+    char thread[THREAD_LETTERS + 1];
     uint64_t number;
     it->r.last_ms = clock_wall_ms();
     if (!fits) {
@@ -189,14 +181,13 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
         store_outcome(q->store, &it->r);
         return;
     }
-    small_letters(it->r.forward_path, address, sizeof address);
-    small_letters(j->message.reverse_path, sender, sizeof sender);
+    const struct address_key address = address_key(it->r.forward_path), sender = address_key(j->message.reverse_path);
     struct protect_record record;
     protection_record(&it->r, &record);
-    bool copy = str_eq(j->message.protocol, STR("portal")) && str_eq(str_c(address), str_c(sender)); /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
+    bool copy = str_eq(j->message.protocol, STR("portal")) && strcmp(address.text, sender.text) == 0; /* of what he wrote here himself: nobody needs to be told, nobody is to be answered */
     int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
-    struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address), .sender = str_c(sender), .sender_name = j->name,
+    struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address.text), .sender = str_c(sender.text), .sender_name = j->name,
                                .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .state = ENVELOPE_WAITING,
                                .sealed = level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
                                .notice_due_ms = copy ? 0 : it->r.last_ms, .notice_kind = NOTICE_NEW, .opened_ms = copy ? it->r.last_ms : 0, .subject = c->portal.subject ? j->subject : STR("")};

@@ -27,7 +27,6 @@ void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind
 
 /* pickup.c */
 /* The octets of one text in small letters, cut to fit. */
-void small_letters(struct str s, char *dst, size_t size);
 /* Random letters and digits that cannot be taken for one another, n of them and a NUL. */
 void random_text(char *dst, size_t n);
 /* SHA-256 of a token as people may write it: small letters, no blanks or hyphens. */

@@ -511,8 +511,8 @@ static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_port
  * account that exists and its own addresses. */
 static void inside(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
-    char address[512];
-    small_letters(str_trim(a->text), address, sizeof address);
+    const struct address_key key = address_key(str_trim(a->text));
+    const char *address = key.text;
     bool ok = a->data.n == ENVELOPE_HASH && conf_is_inside(child_conf(q->child), domain_of(str_c(address)));
     if (ok) {
         visits_inside(q, address, a->data);

@@ -53,9 +53,9 @@ static uint64_t generation; /* of the configuration they come from, 0: none is r
 
 static struct provider *provider_of(struct str address)
 {
-    struct str domain = str_slice(address, str_find_last(address, '@') + 1, address.n);
+    struct domain_name domain = domain_of(address);
     for (size_t i = 0; i < n_providers; i++) {
-        if (str_eq_nocase(str_c(providers[i].conf->name), domain)) {
+        if (domain_eq(domain_kept(str_c(providers[i].conf->name)), domain)) {
             return &providers[i];
         }
     }

@@ -120,6 +120,7 @@ enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOU
 struct domain {
     struct store_domain d; /* name: that below */
     struct domain_name name;
+    bool loaded, respelled; /* read from the store; from a row of another spelling */
     bool probing, is_key;  /* is_key: "=inside" or "=relay", not a domain to look at */
 };
 
@@ -203,6 +204,7 @@ struct queue {
     /* recipient domains */
     struct ipc_channel *lookup;
     struct map *domains;
+    struct buf old_spellings; /* rows of the memory that are to go, one a line */
     struct link probings, asked; /* under way; waiting for a place */
     size_t n_probings, n_asked;
     struct timer *monitor;

@@ -27,7 +27,10 @@ static void keep_thread(void *arg, const struct store_thread *t)
 static bool find(struct queue *q, struct str name, struct turn *ret)
 {
     char thread[THREAD_LETTERS + 1];
-    small_letters(name, thread, sizeof thread);
+    str_copy_cut(name, thread, sizeof thread);
+    for (char *p = thread; *p; p++) {
+        *p = str_lower(*p);
+    }
     ret->found = false;
     return name.n > 0 && store_get_thread(q->store, str_c(thread), keep_thread, ret) == STORE_OK && ret->found;
 }
@@ -54,7 +57,7 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
         }
         return TURN_MARK;
     }
-    if (inside && references.n > 0 && find(q, references, ret) && !ret->lowered && str_eq_nocase(forward_path, str_c(ret->outside))) {
+    if (inside && references.n > 0 && find(q, references, ret) && !ret->lowered && address_same(forward_path, str_c(ret->outside))) {
         return TURN_SECURE;
     }
     return TURN_NONE;
@@ -70,7 +73,7 @@ struct had {
 static void note_rcpt(void *arg, const struct store_rcpt *r)
 {
     struct had *h = arg;
-    h->found |= str_eq_nocase(r->forward_path, h->address);
+    h->found |= address_same(r->forward_path, h->address);
 }
 
 static void on_done(void *arg, enum store_result result)
@@ -81,18 +84,18 @@ static void on_done(void *arg, enum store_result result)
 
 bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)
 {
-    return portal_may_read(q, pass, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && str_eq_nocase(reverse_path, k->e.address);
+    return portal_may_read(q, pass, envelope, k) && envelope_waits(&k->e) && k->e.sender.n > 0 && address_same(reverse_path, k->e.address);
 }
 
 bool threads_may_write(struct queue *q, struct str pass, struct str reverse_path, struct str login)
 {
     struct kept_pass p;
-    return visits_pass(q, pass, &p) && p.p.kind == PASS_INSIDE && str_eq_nocase(p.p.address, reverse_path) && str_eq_nocase(p.p.address, login);
+    return visits_pass(q, pass, &p) && p.p.kind == PASS_INSIDE && address_same(p.p.address, reverse_path) && address_same(p.p.address, login);
 }
 
 bool threads_may_reach(struct queue *q, const struct kept_envelope *k, struct str forward_path)
 {
-    struct had h = {forward_path, str_eq_nocase(forward_path, k->e.sender)};
+    struct had h = {forward_path, address_same(forward_path, k->e.sender)};
     if (!h.found) {
         store_report(q->store, k->e.id, NULL, note_rcpt, NULL, on_done, &h); /* the embedded store answers at once */
     }

@@ -203,11 +203,10 @@ static struct visit *visit_new(struct queue *q, struct str browser)
 /* Whom the request is about: a link's envelope, or one of an address. */
 static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct kept_envelope *k)
 {
-    char address[512];
+    const struct address_key address = address_key(str_trim(a->text));
     bool by_token = a->secret.n == ENVELOPE_HASH;
-    small_letters(str_trim(a->text), address, sizeof address);
     k->found = false;
-    enum store_result r = store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS, by_token ? a->secret : str_c(address), by_token ? 1 : 20,
+    enum store_result r = store_envelopes_of(q->store, by_token ? ENVELOPE_OF_TOKEN : ENVELOPE_OF_ADDRESS, by_token ? a->secret : str_c(address.text), by_token ? 1 : 20,
                                              by_token ? envelope_keep : envelope_keep_waiting, k);
     return r == STORE_OK && k->found && envelope_waits(&k->e) && !(k->e.sealed && !by_token);
 }
@@ -230,8 +229,8 @@ static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct 
 {
     const struct kept_envelope nothing = {.found = false};
     struct address parsed;
-    char address[512];
-    small_letters(str_trim(a->text), address, sizeof address);
+    const struct address_key key = address_key(str_trim(a->text));
+    const char *address = key.text;
     if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), domain_of(str_c(address))) &&
         visits_budget(q, "address", str_c(address), CODES_OF_ADDRESS)) {
         str_copy_cut(str_c(address), v->address, sizeof v->address);

@@ -55,7 +55,7 @@ static const char *tlsa_result(const struct delivery *d, enum sess sess, const s
 
 static const char *sts_result(const struct delivery *d, const char *host, enum sess sess, const struct tls_facts *f)
 {
-    if (!sts_policy_covers(str_c(d->way.policy.mx), str_c(host))) {
+    if (!sts_policy_covers(str_c(d->way.policy.mx), domain_from(str_c(host)))) {
         return "validation-failure";
     }
     const char *none = no_tls_result(sess);
@@ -110,7 +110,7 @@ void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum se
     }
     if (has_sts && (session || d->facts.sts == STS_NOMATCH)) {
         const char *result = sts_result(d, host, sess, f);
-        bool mismatch = result && !sts_policy_covers(str_c(d->way.policy.mx), str_c(host));
+        bool mismatch = result && !sts_policy_covers(str_c(d->way.policy.mx), domain_from(str_c(host)));
         count(d, l, host, ip, RPT_STS, d->way.sts_text, str_c(d->way.policy.mx), result,
               mismatch ? "mx-not-in-policy" : result ? (f ? f->check_text : detail) : "");
     }

@@ -147,7 +147,7 @@ void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms,
         f->sts = STS_TESTING;
         break;
     case STS_STATE_ENFORCE:
-        f->sts = sts_policy_covers(str_c(w->policy.mx), str_c(h->name)) ? STS_MATCH : STS_NOMATCH;
+        f->sts = sts_policy_covers(str_c(w->policy.mx), domain_from(str_c(h->name))) ? STS_MATCH : STS_NOMATCH;
         break;
     case STS_STATE_WAIT:
     case STS_STATE_END:

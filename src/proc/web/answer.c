@@ -34,7 +34,7 @@ static void each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, s
     unsigned n = 1;
     for (size_t i = 0; all && i < ARRAY_LEN(lists); i++) {
         while (n < RCPTS_MAX && mailboxes_next(&lists[i], &one)) {
-            if (!str_eq_nocase(one, str_c(r->address)) && !str_eq_nocase(one, row(r)->sender)) {
+            if (!address_same(one, str_c(r->address)) && !address_same(one, row(r)->sender)) {
                 fn(arg, one);
                 n++;
             }

@@ -68,20 +68,34 @@ bool request_is_pass(struct str s)
     return s.n == COOKIE_TEXT - 1;
 }
 
+/* NAME or NAME:PORT, whatever the spelling of the name. */
+static bool is_host(struct str host, const char *url)
+{
+    struct str ours = str_c(url + strlen("https://"));
+    size_t mine = str_find(host, ':', 0), yours = str_find(ours, ':', 0);
+    struct domain_name name = domain_from(str_slice(host, 0, mine));
+    return domain_is_name(name) && domain_eq(name, domain_from(str_slice(ours, 0, yours))) && str_eq(str_slice(host, mine, host.n), str_slice(ours, yours, ours.n));
+}
+
+static bool is_our_url(struct str origin, const char *url)
+{
+    return str_starts_nocase(origin, STR("https://")) && is_host(str_slice(origin, strlen("https://"), origin.n), url);
+}
+
 /* From our own page, as far as the browser says so. */
 static bool is_same_origin(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
     struct str site = http_header(r->call, "Sec-Fetch-Site"), origin = http_header(r->call, "Origin");
-    return (site.n == 0 || str_eq(site, STR("same-origin")) || str_eq(site, STR("none"))) && (origin.n == 0 || str_eq_nocase(origin, str_c(c->portal.url)));
+    return (site.n == 0 || str_eq(site, STR("same-origin")) || str_eq(site, STR("none"))) && (origin.n == 0 || is_our_url(origin, c->portal.url));
 }
 
 static bool is_our_host(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
     struct str host = http_header(r->call, "Host");
-    r->for_files = c->portal.files_url && str_eq_nocase(host, str_c(c->portal.files_url + strlen("https://")));
-    return r->for_files || str_eq_nocase(host, str_c(c->portal.url + strlen("https://")));
+    r->for_files = c->portal.files_url && is_host(host, c->portal.files_url);
+    return r->for_files || is_host(host, c->portal.url);
 }
 
 /* The first part of a path, without its '/'; *rest is what follows. */
