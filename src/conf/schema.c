@@ -410,7 +410,11 @@ const struct conf_key conf_schema[] = {
          "A domain that got no mail for this long is no longer looked at."),
     TIME("monitor", "first-look-time", AT(monitor.first_look_time), "10s", 100, 5 * MINUTE,
          "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
-    TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY, "How long such a look counts."),
+    TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY,
+         "How long such a look counts, when every address of every server answered."),
+    TIME("monitor", "look-patience", AT(monitor.look_patience), "1d", 0, 30 * DAY,
+         "When not all servers could be asked, mail waits (look-incomplete) instead of going in clear; after this time "
+         "from its arrival it goes all the same. 0: at once."),
     TIME("monitor", "expiry-warning", AT(monitor.expiry_warning), "14d", 1 * HOUR, 365 * DAY,
          "Alarm when the certificate of a receiving server ends within this time."),
 

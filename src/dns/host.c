@@ -24,6 +24,8 @@ struct host_question {
     struct {
         enum dns_outcome outcome;
         bool has_data;
+        char addresses[FAMILY_ADDRESSES_MAX][46];
+        size_t n;
     } family[FAMILIES];
     char canon[256];
     bool tried_canon;
@@ -122,10 +124,25 @@ static void on_cname(void *arg, const struct dns_answer *a)
     }
 }
 
+/* One address of each family in turn: many dead ones of one family do not stand before the other
+ * (RFC 8305 section 4). */
+static void interleave(struct host_question *q)
+{
+    struct dns_host *h = q->host;
+    for (size_t i = 0; i < FAMILY_ADDRESSES_MAX; i++) {
+        for (int f = 0; f < FAMILIES; f++) {
+            if (i < q->family[f].n) {
+                memcpy(h->addresses[h->n_addresses++], q->family[f].addresses[i], sizeof h->addresses[0]);
+            }
+        }
+    }
+}
+
 /* Both families answered. */
 static void judge(struct host_question *q)
 {
     struct dns_host *h = q->host;
+    interleave(q);
     bool secure = false, insecure = false, failed = false;
     for (int f = 0; f < FAMILIES; f++) {
         secure |= q->family[f].has_data && q->family[f].outcome == DNS_SECURE;
@@ -163,19 +180,21 @@ static void on_address(void *arg, const struct dns_answer *a)
     free(aq);
     q->family[family].outcome = a->outcome;
     if (a->outcome == DNS_SECURE || a->outcome == DNS_INSECURE) {
-        for (size_t i = 0; i < a->n_records && h->n_addresses < HOST_ADDRESSES_MAX; i++) {
+        for (size_t i = 0; i < a->n_records && q->family[family].n < FAMILY_ADDRESSES_MAX; i++) {
             struct str r = a->records[i];
             if (r.n == (family == V6 ? 16u : 4u) &&
-                inet_ntop(family == V6 ? AF_INET6 : AF_INET, r.p, h->addresses[h->n_addresses], 46)) {
-                h->n_addresses++;
+                inet_ntop(family == V6 ? AF_INET6 : AF_INET, r.p, q->family[family].addresses[q->family[family].n], 46)) {
+                q->family[family].n++;
                 q->family[family].has_data = true;
             }
         }
+        h->partial |= a->truncated || a->n_records > FAMILY_ADDRESSES_MAX;
         if (a->n_records > 0) {
             str_copy_cut(str_c(a->canon), q->canon, sizeof q->canon);
             h->ttl_s = a->ttl_s < h->ttl_s ? a->ttl_s : h->ttl_s;
         }
     } else {
+        h->partial = true;
         snprintf(h->detail, sizeof h->detail, "%s address of %s: %s", family == V6 ? "IPv6" : "IPv4", h->name,
                  a->why ? a->why : "");
     }

@@ -154,22 +154,57 @@ void mx_order(struct mx_result *r, const char *const *own)
     r->n_hosts = keep;
 }
 
+struct record {
+    uint16_t preference;
+    struct str rdata;
+};
+
+static int by_record_preference(const void *a, const void *b)
+{
+    const struct record *x = a, *y = b;
+    return (int)x->preference - (int)y->preference;
+}
+
+/* The records, best first: what does not fit is cut from the worst end. */
+static size_t sort_records(const struct dns_answer *a, struct record *records)
+{
+    size_t n = 0;
+    char name[256];
+    for (size_t i = 0; i < a->n_records; i++) {
+        records[n].rdata = a->records[i];
+        n += mx_parse(a->records[i], &records[n].preference, name, sizeof name) == 0;
+    }
+    for (size_t i = n; i > 1; i--) { /* equals in any order, or the cut would always take the same */
+        size_t k = random_below((uint32_t)i);
+        struct record swap = records[i - 1];
+        records[i - 1] = records[k];
+        records[k] = swap;
+    }
+    qsort(records, n, sizeof records[0], by_record_preference);
+    return n;
+}
+
 /* Reads the records. The names "." are counted: alone it is a null MX, beside others unusable. */
 static void read_records(struct lookup *l, const struct dns_answer *a)
 {
     struct mx_result *r = &l->result;
-    size_t dots = 0;
-    for (size_t i = 0; i < a->n_records && r->n_hosts < MX_HOSTS_MAX; i++) {
-        struct mx_host *h = &r->hosts[r->n_hosts];
-        if (mx_parse(a->records[i], &h->preference, h->host.name, sizeof h->host.name) < 0) {
-            continue;
+    struct record *records = err_calloc(a->n_records + 1, sizeof *records);
+    size_t n = sort_records(a, records), dots = 0;
+    r->cut = a->truncated;
+    for (size_t i = 0; i < n; i++) {
+        if (r->n_hosts == MX_HOSTS_MAX) {
+            r->cut = true;
+            break;
         }
+        struct mx_host *h = &r->hosts[r->n_hosts];
+        must(mx_parse(records[i].rdata, &h->preference, h->host.name, sizeof h->host.name) == 0);
         if (h->host.name[0] == '\0') {
             dots++;
         } else {
             r->n_hosts++;
         }
     }
+    free(records);
     if (r->n_hosts == 0) {
         r->outcome = dots == 1 && a->n_records == 1 ? MX_NULL_MX : MX_NO_HOST;
     }

@@ -4,7 +4,7 @@
 #pragma once
 #include "dns/host.h"
 
-enum { MX_HOSTS_MAX = 16 };
+enum { MX_HOSTS_MAX = 50 };
 
 enum mx_outcome {
     MX_FOUND,
@@ -27,6 +27,7 @@ struct mx_result {
     char canon[256];             /* where the domain's own alias chain securely ends, or "" */
     uint32_t ttl_s;
     char detail[256];
+    bool cut;                    /* there were more servers than these; the best were kept */
     size_t n_hosts;
     struct mx_host hosts[MX_HOSTS_MAX]; /* in the order to be tried */
 };

@@ -152,8 +152,10 @@ static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool sen
     case SESS_NOCONN: /* H6 */
         answer(v, HOST_TEMPORARY, REASON_CONNECT);
         return true;
-    case SESS_NOADV: /* H7a, H7b, H7c */
-        if (floor_is_plain) {
+    case SESS_NOADV: /* H7, H7a, H7b, H7c */
+        if (floor_is_plain && !v->need.soft && f->look == LOOK_INCOMPLETE) {
+            answer(v, HOST_TEMPORARY, REASON_LOOK_INCOMPLETE);
+        } else if (floor_is_plain) {
             answer(v, HOST_SEND, REASON_SENT_PLAIN);
         } else {
             answer(v, sender_only ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
@@ -210,8 +212,16 @@ struct host_verdict policy_host(const struct facts *f)
     return v;
 }
 
-/* The class of several hosts: theirs if equal, else temporary. The reason is the last host's,
- * unless an earlier one differs in class: then the first temporary one's. */
+/* Of two reasons of one class: the later host's, but a look that is not complete is what mail waits
+ * for whatever the others said, and "no connection" says less than any answer. */
+static enum reason join_reasons(enum reason before, enum reason now)
+{
+    bool keep = before == REASON_LOOK_INCOMPLETE || now == REASON_CONNECT;
+    return keep ? before : now;
+}
+
+/* The class of several hosts: theirs if equal, else temporary. The reason is joined among those of
+ * one class, unless an earlier one differs in class: then the first temporary one's. */
 static struct host_verdict join_hosts(const struct host_verdict *hosts, unsigned n)
 {
     struct host_verdict joined = {.class = HOST_TEMPORARY, .reason = REASON_CONNECT};
@@ -219,7 +229,7 @@ static struct host_verdict join_hosts(const struct host_verdict *hosts, unsigned
         if (i == 0) {
             joined = hosts[i];
         } else if (hosts[i].class == joined.class) {
-            joined.reason = hosts[i].reason;
+            joined.reason = join_reasons(joined.reason, hosts[i].reason);
         } else if (joined.class != HOST_TEMPORARY) {
             enum reason keep = hosts[i].class == HOST_TEMPORARY ? hosts[i].reason : joined.reason;
             joined.class = HOST_TEMPORARY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * facts.h: the thirteen inputs of the delivery decision. Types only, closed enums.
+ * facts.h: the fourteen inputs of the delivery decision. Types only, closed enums.
  *
  * One value of struct facts describes one recipient and one MX host (or configured next hop).
  * docs/decision.md explains each input; the table itself is in policy/decide.c.
@@ -26,6 +26,10 @@
     X(LEGACY, "legacy") X(DANE_OK, "dane_ok") X(PIN_OK, "pin_ok") X(PKIX_OK, "pkix_ok")            \
     X(PKIX_BAD, "pkix_bad")
 
+/* Plaintext rests on a look at all addresses of all the domain's servers. Overdue: it never became
+ * complete within the configured patience. The first value is the safe one. */
+#define POLICY_LOOKS(X) X(INCOMPLETE, "incomplete") X(COMPLETE, "complete") X(OVERDUE, "overdue")
+
 #define POLICY_GRADE_ENUM(n, s) GRADE_##n,
 #define POLICY_FORCE_ENUM(n, s) FORCE_##n,
 #define POLICY_OVERRIDE_ENUM(n, s) OVERRIDE_##n,
@@ -37,6 +41,7 @@
 #define POLICY_TLSA_ENUM(n, s) TLSA_##n,
 #define POLICY_STS_ENUM(n, s) STS_##n,
 #define POLICY_SESS_ENUM(n, s) SESS_##n,
+#define POLICY_LOOK_ENUM(n, s) LOOK_##n,
 
 enum grade { POLICY_GRADES(POLICY_GRADE_ENUM) GRADE_END };
 enum force { POLICY_FORCES(POLICY_FORCE_ENUM) FORCE_END };
@@ -49,6 +54,7 @@ enum mx { POLICY_MXES(POLICY_MX_ENUM) MX_END };
 enum tlsa { POLICY_TLSAS(POLICY_TLSA_ENUM) TLSA_END };
 enum sts { POLICY_STSES(POLICY_STS_ENUM) STS_END };
 enum sess { POLICY_SESSES(POLICY_SESS_ENUM) SESS_END };
+enum look_state { POLICY_LOOKS(POLICY_LOOK_ENUM) LOOK_END };
 
 struct facts {
     enum force force;       /* maximum over all matching rules */
@@ -64,4 +70,5 @@ struct facts {
     bool seen;              /* the domain offered TLS before */
     enum sess sess;         /* what happened with this host */
     bool ext;               /* REQUIRETLS offered inside TLS */
+    enum look_state look;         /* were all servers of the domain asked for STARTTLS? */
 };

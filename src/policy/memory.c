@@ -20,7 +20,7 @@ bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memo
 
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r)
 {
-    return d->looked_ms ? d->looked_ms + r->look_life : 0;
+    return d->looked_ms && d->look_complete ? d->looked_ms + r->look_life : 0;
 }
 
 void memory_sighted(struct store_domain *d, int64_t now_ms)

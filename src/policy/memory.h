@@ -19,11 +19,11 @@ struct memory_rules {
 bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
 /* Whether it is looked at daily. */
 bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
-/* Until when plain text may rest on the last look; 0: not at all. */
+/* Until when plain text may rest on the last look; 0: not at all, as when not all servers answered it. */
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r);
 /* STARTTLS was offered by one of its servers. */
 void memory_sighted(struct store_domain *d, int64_t now_ms);
-/* All its servers were asked for EHLO. */
+/* Its servers were asked for EHLO; complete: every address of every one of them answered. */
 void memory_looked(struct store_domain *d, bool complete, bool offered, int64_t now_ms);
 
 struct memory_probe {

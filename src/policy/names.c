@@ -83,7 +83,7 @@ const char *reason_bounced_code(enum reason r)
 
 bool reason_is_tls(enum reason r)
 {
-    return r == REASON_NO_REQUIRETLS || row(r)->result[0] != '\0';
+    return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE || row(r)->result[0] != '\0';
 }
 
 void raisers_text(uint32_t raised, char *dst, size_t size)

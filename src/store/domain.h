@@ -18,7 +18,7 @@ struct store_domain {
     int64_t not_after_ms; /* earliest end of a certificate */
     uint32_t negative_days;
     uint32_t alarms;     /* bits of enum alarm_kind that are raised */
-    bool look_complete;  /* every server answered that look */
+    bool look_complete;  /* every address of every server answered that look */
     bool secure_mail;    /* mail that demanded security went there */
     bool await_confirm;  /* seven negative days, but an administrator must confirm */
     bool listed;         /* in the configuration's monitor block */

@@ -239,6 +239,14 @@ struct conn *conn_new(struct loop *l, int fd, size_t out_max, const struct conn_
     return c;
 }
 
+bool endpoint_has_route(const struct endpoint *e)
+{
+    int fd = socket(e->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int r = fd < 0 || connect(fd, (const struct sockaddr *)&e->addr, e->len) < 0 ? -errno : 0;
+    err_close_fd(&fd);
+    return r != -ENETUNREACH && r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL;
+}
+
 int conn_connect(struct loop *l, const struct endpoint *to, const struct endpoint *from,
                  size_t out_max, const struct conn_events *events, void *arg, struct conn **ret)
 {

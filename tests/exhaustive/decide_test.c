@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decide_test.c: runs policy_decide() over every combination of its thirteen inputs (4,665,600)
- * against table.txt, an independent statement of the same rules, and asserts the thirteen
+ * decide_test.c: runs policy_decide() over every combination of its fourteen inputs (13,996,800)
+ * against table.txt, an independent statement of the same rules, and asserts the fourteen
  * invariants for each. Argument: the table file. No cmocka: it prints one line per group.
  */
 #include "policy/policy.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum name { N_FORCE, N_OVERRIDE, N_DEMAND, N_COUNTS, N_LADDER, N_REQTLS, N_TRNO, N_MX, N_TLSA, N_STS, N_SEEN, N_SESS,
-            N_EXT, N_SOFT, N_FLOOR, N_SENDER_ONLY, N_DANE_DECIDES, N_BELOW, N_MATCH_MISSING, N_CLASS, N_END };
+            N_EXT, N_LOOK, N_SOFT, N_FLOOR, N_SENDER_ONLY, N_DANE_DECIDES, N_BELOW, N_MATCH_MISSING, N_CLASS, N_END };
 
 /* The values in words, in the order of the enums (this order is itself checked in names_test). */
 static const char *const words[N_END][12] = {
@@ -28,6 +28,7 @@ static const char *const words[N_END][12] = {
     [N_SEEN] = {"no", "yes"},
     [N_SESS] = {"noconn", "noadv", "refused", "hsfail", "legacy", "dane_ok", "pin_ok", "pkix_ok", "pkix_bad"},
     [N_EXT] = {"no", "yes"},
+    [N_LOOK] = {"incomplete", "complete", "overdue"},
     [N_SOFT] = {"no", "yes"},
     [N_FLOOR] = {"plain", "encrypt", "cert", "auth", "pin"},
     [N_SENDER_ONLY] = {"no", "yes"},
@@ -37,12 +38,13 @@ static const char *const words[N_END][12] = {
     [N_CLASS] = {"send", "temporary", "clear", "permanent"},
 };
 static const char *const name_words[N_END] = {"force", "override", "demand", "counts", "ladder", "reqtls", "trno", "mx", "tlsa", "sts", "seen",
-                                              "sess", "ext", "soft", "floor", "sender-only", "dane-decides", "below", "match-missing", "class"};
+                                              "sess", "ext", "look", "soft", "floor", "sender-only", "dane-decides", "below", "match-missing", "class"};
 static const char *const action_words[] = {"send", "defer", "bounce", "fallback", "defer-fallback"};
 
 struct row {
     char label[8];
     unsigned mask[N_END]; /* 0: any value */
+    int names[N_END], n_names; /* those with a mask */
     int result;           /* class or action */
     int reason;           /* -1: the host's */
 };
@@ -79,6 +81,9 @@ static void read_condition(struct row *r, char *text)
         int i = index_of(words[name], 12, v);
         if (i < 0) {
             die("value", v);
+        }
+        if (!r->mask[name]) {
+            r->names[r->n_names++] = name;
         }
         r->mask[name] |= 1u << i;
     }
@@ -159,8 +164,9 @@ static const struct row *first_fit(const struct row *rows, unsigned n, const int
 {
     for (unsigned i = 0; i < n; i++) {
         bool fits = true;
-        for (int k = 0; k < N_END && fits; k++) {
-            fits = rows[i].mask[k] == 0 || (rows[i].mask[k] & (1u << v[k]));
+        for (int k = 0; k < rows[i].n_names && fits; k++) {
+            int name = rows[i].names[k];
+            fits = rows[i].mask[name] & (1u << v[name]);
         }
         if (fits) {
             hits[i]++;
@@ -174,7 +180,7 @@ static struct facts facts_of(const int v[N_END])
 {
     return (struct facts){(enum force)v[N_FORCE], (enum override)v[N_OVERRIDE], (enum demand)v[N_DEMAND], (enum counts)v[N_COUNTS],
                           (enum ladder)v[N_LADDER], v[N_REQTLS] != 0, (enum trno)v[N_TRNO], (enum mx)v[N_MX], (enum tlsa)v[N_TLSA],
-                          (enum sts)v[N_STS], v[N_SEEN] != 0, (enum sess)v[N_SESS], v[N_EXT] != 0};
+                          (enum sts)v[N_STS], v[N_SEEN] != 0, (enum sess)v[N_SESS], v[N_EXT] != 0, (enum look_state)v[N_LOOK]};
 }
 
 static unsigned long failures, invariants_broken;
@@ -183,7 +189,7 @@ static void complain(const char *what, const int v[N_END])
 {
     if (failures++ < 10) {
         fprintf(stderr, "decide_test: %s for", what);
-        for (int k = 0; k <= N_EXT; k++) {
+        for (int k = 0; k <= N_LOOK; k++) {
             fprintf(stderr, " %s=%s", name_words[k], words[k][v[k]]);
         }
         fputs("\n", stderr);
@@ -198,7 +204,7 @@ static void invariant(bool holds, const char *name, const int v[N_END])
     }
 }
 
-/* I0 to I12 of the specification, each on the program's own answer. */
+/* I0 to I13 of the specification, each on the program's own answer. */
 static void check_invariants(const struct facts *f, const struct verdict *d, const int v[N_END])
 {
     bool sent = d->action == ACTION_SEND, soft = v[N_SOFT];
@@ -209,6 +215,7 @@ static void check_invariants(const struct facts *f, const struct verdict *d, con
     invariant(!in_clear || !offered || (f->trno == TRNO_REPORT && (f->sess == SESS_REFUSED || f->sess == SESS_HSFAIL)), "I1", v);
     invariant(!in_clear || (f->force == FORCE_NONE && f->demand == DEMAND_NONE && !f->reqtls), "I2", v);
     invariant(!in_clear || soft || (f->tlsa == TLSA_NONE && (f->sts == STS_NONE || f->sts == STS_TESTING) && !f->seen), "I3", v);
+    invariant(!in_clear || soft || f->look != LOOK_INCOMPLETE, "I13", v);
     invariant(f->demand != DEMAND_ESCALATED || !sent, "I4", v);
     invariant(!sent || f->demand != DEMAND_SECURE || (int)d->grade >= (int)f->counts + 1, "I5", v);
     invariant(!sent || (int)d->grade >= (int)f->force, "I6", v);
@@ -262,7 +269,8 @@ static int unused_rows(const struct row *rows, unsigned n, const unsigned *hits)
 
 int main(int argc, char **argv)
 {
-    static const int sizes[] = {FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END, 2, TRNO_END, MX_END, TLSA_END, STS_END, 2, SESS_END, 2};
+    static const int sizes[] = {FORCE_END, OVERRIDE_END, DEMAND_END, COUNTS_END, LADDER_END, 2, TRNO_END, MX_END, TLSA_END, STS_END, 2, SESS_END, 2,
+                                LOOK_END};
     int v[N_END] = {0};
     unsigned long n = 0;
     read_table(argc > 1 ? argv[1] : "tests/exhaustive/table.txt");
@@ -270,7 +278,7 @@ int main(int argc, char **argv)
         check(v);
         n++;
         more = false;
-        for (int k = 0; k <= N_EXT; k++) {
+        for (int k = 0; k <= N_LOOK; k++) {
             if (++v[k] < sizes[k]) {
                 more = true;
                 break;

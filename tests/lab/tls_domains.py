@@ -168,6 +168,12 @@ OTHERS = [
     D('preload.insecure.test', [H()], None, ''),
     D('shared1.test', [H('mx.shared.test.', cert='self')], None, ''),
     D('rptbox.test', [H()], None, ''),
+    # choice of hosts: test_hosts.py
+    D('looksilent.test', [H('mx1', mode='no-starttls', cert=None), H('mx2', mode='silent', preference=20)], None, ''),
+    D('looktwo.test', [H('mx', mode='no-starttls', cert=None)], None, '', extra=['mx.looktwo A 127.0.6.1']),
+    D('looknine.test', [H('mx0', mode='no-starttls', cert=None), *[H(f'mx{i}', mode='no-starttls', cert=None, preference=10 + i) for i in range(1, 9)]], None, ''),
+    D('lookpatience.test', [H('mx1', mode='no-starttls', cert=None), H('mx2', mode='silent', preference=20)], None, ''),
+    D('lookv6.test', [H('mx', mode='no-starttls', cert=None)], None, '', extra=['mx.lookv6 AAAA fd00::98']),
     sts_domain('rpt', policy('enforce', I('mx.rpt')), None, '', hosts=[H(cert='expired')],
                extra=['_smtp._tls.rpt.insecure.test. TXT "v=TLSRPTv1; rua=mailto:tls%2dreports@rptbox.test,https://tlsrpt.test/v1/report"']),
     D('rptbad.test', [H(mode='garbled', cert=None)], None, '', extra=['_smtp._tls.rptbad TXT "v=TLSRPTv1; rua=mailto:bad@rptbad.test"']),

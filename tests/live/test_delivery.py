@@ -172,6 +172,8 @@ def test_queue_commands(gateway):
 def test_explain_is_the_same_decision(gateway):
     told = gateway.lab.postern('explain', 'nurse@inside.test', 'x@expired.test', json_out=True)
     outcome = {o['session']: o for o in told['hosts'][0]['outcomes']}
+    silent = [o for o in gateway.lab.postern('explain', 'nurse@inside.test', 'x@nocrypt.test', json_out=True)['hosts'][0]['outcomes'] if not o['all-servers-asked']]
+    assert [(o['session'], o['action'], o['reason']) for o in silent] == [('noadv', 'defer', 'look-incomplete')]
     assert told['rule'] == 'Bank' and told['force'] == 'cert'
     assert outcome['pkix_bad']['reason'] == 'grade-too-low' and outcome['pkix_ok']['action'] == 'send'
     assert 'takes no mail' in gateway.lab.postern('explain', 'a@inside.test', 'x@null.test').stdout

@@ -37,6 +37,8 @@ static void looks(void **state)
     memory_looked(&d, true, false, t0);
     assert_int_equal(memory_look_until(&d, &rules), t0 + DAY);
     assert_false(memory_seen(&d, t0, &rules));
+    memory_looked(&d, false, false, t0); /* some servers were silent: nothing may rest on it */
+    assert_int_equal(memory_look_until(&d, &rules), 0);
     memory_looked(&d, false, true, t0); /* one offer anywhere is a sighting */
     d.mailed_ms = t0;
     assert_true(memory_seen(&d, t0, &rules));

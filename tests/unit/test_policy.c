@@ -22,6 +22,11 @@ static void several_hosts(void **state)
     assert_int_equal(join(HOST_TEMPORARY, HOST_CLEAR).action, ACTION_DEFER);
     struct facts f = {0};
     assert_int_equal(policy_recipient(&f, NULL, 0).action, ACTION_DEFER);
+    /* what mail waits for is said, whoever else could not be reached */
+    struct host_verdict hosts[] = {{.class = HOST_TEMPORARY, .reason = REASON_LOOK_INCOMPLETE}, {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED},
+                                   {.class = HOST_TEMPORARY, .reason = REASON_CONNECT}};
+    assert_int_equal(policy_recipient(&f, hosts, 3).reason, REASON_LOOK_INCOMPLETE);
+    assert_int_equal(policy_recipient(&f, hosts + 1, 2).reason, REASON_TLS_FAILED);
 }
 
 static const char text[] = "hostname mx.test; listen smtp { address [::]:25; }\n"

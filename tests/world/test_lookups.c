@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SCRIPT_MAX = 16, RECORDS = 8, OPEN_MAX = 64 };
+enum { SCRIPT_MAX = 160, RECORDS = 80, OPEN_MAX = 128 };
 
 struct script {
     enum dns_type type;
@@ -161,8 +161,12 @@ static void on_host(void *arg, struct dns_host *h)
     static const char *const tlsa[] = {"none", "found", "error"};
     static const char *const outcomes[] = {"secure", "insecure", "bogus", "failed"};
     (void)arg;
-    snprintf(got, sizeof got, "%s addresses=%zu tlsa=%s base=%s", outcomes[h->outcome], h->n_addresses, tlsa[h->tlsa],
-             h->tlsa == HOST_TLSA_FOUND ? h->base : "");
+    int n = snprintf(got, sizeof got, "%s addresses=%zu tlsa=%s base=%s", outcomes[h->outcome], h->n_addresses, tlsa[h->tlsa],
+                     h->tlsa == HOST_TLSA_FOUND ? h->base : "");
+    n += snprintf(got + n, sizeof got - (size_t)n, "%s", h->partial ? " partial" : " whole");
+    for (size_t i = 0; i < h->n_addresses; i++) {
+        n += snprintf(got + n, sizeof got - (size_t)n, " %s", h->addresses[i]);
+    }
 }
 
 static void on_mx(void *arg, const struct mx_result *r)

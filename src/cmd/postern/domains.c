@@ -128,9 +128,10 @@ static void print_memory(const struct ipc_row_domain *d)
     alarms_text(d->alarms, alarms, sizeof alarms);
     printf(STR_FMT "\n  Mail there %s.\n", STR_ARG(d->name),
            d->seen ? "never goes in clear: its servers offered encryption"
-                   : "may go in clear when a fresh look at all its servers finds no encryption");
+                   : "may go in clear when all its servers answer a fresh look, and none offers encryption; while some do not\n"
+                     "  answer, it waits (look-incomplete; monitor look-patience says how long)");
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
-    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered)" : "");
+    printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered: it does not count for mail in clear)" : "");
     printf("  Last mail there: %s\n", when(d->mailed_ms, date));
     printf("  Looked at daily: %s", d->monitored ? "yes, next " : "no");
     puts(d->monitored ? when(d->next_probe_ms, date) : "");

@@ -38,15 +38,17 @@ struct explanation {
 
 static const struct {
     enum sess sess;
+    enum look_state look; /* at all servers of the domain; read only where no TLS is offered */
     const char *words;
 } cases[] = {
-    {SESS_DANE_OK, "offers TLS, matches DANE"},
-    {SESS_PKIX_OK, "offers TLS, good certificate"},
-    {SESS_PKIX_BAD, "offers TLS, bad certificate"},
-    {SESS_HSFAIL, "offers TLS, handshake fails"},
-    {SESS_REFUSED, "offers TLS, then refuses it"},
-    {SESS_NOADV, "offers no TLS"},
-    {SESS_NOCONN, "cannot be reached"},
+    {SESS_DANE_OK, LOOK_COMPLETE, "offers TLS, matches DANE"},
+    {SESS_PKIX_OK, LOOK_COMPLETE, "offers TLS, good certificate"},
+    {SESS_PKIX_BAD, LOOK_COMPLETE, "offers TLS, bad certificate"},
+    {SESS_HSFAIL, LOOK_COMPLETE, "offers TLS, handshake fails"},
+    {SESS_REFUSED, LOOK_COMPLETE, "offers TLS, then refuses it"},
+    {SESS_NOADV, LOOK_COMPLETE, "offers no TLS"},
+    {SESS_NOADV, LOOK_INCOMPLETE, "the same, others are silent"},
+    {SESS_NOCONN, LOOK_COMPLETE, "cannot be reached"},
 };
 
 static void on_mx(void *arg, const struct mx_result *r)
@@ -193,10 +195,15 @@ static const char *dead_end(const struct explanation *e)
     return NULL;
 }
 
-/* The cases that this host can turn out to be: DANE only where it is published. */
-static bool is_possible(const struct facts *f, enum sess sess)
+/* The facts of one case; false: this host cannot turn out so (DANE only where it is published), or
+ * the case says nothing new (silent servers, where nothing would go in clear anyway). */
+static bool is_possible(struct facts *f, size_t number)
 {
-    return sess != SESS_DANE_OK || f->tlsa == TLSA_USABLE;
+    f->sess = cases[number].sess;
+    f->look = LOOK_COMPLETE;
+    bool clear = policy_host(f).reason == REASON_SENT_PLAIN;
+    f->look = cases[number].look;
+    return f->sess == SESS_DANE_OK ? f->tlsa == TLSA_USABLE : f->look == LOOK_COMPLETE || clear;
 }
 
 static void print_host(const struct explanation *e, size_t number)
@@ -210,8 +217,7 @@ static void print_host(const struct explanation *e, size_t number)
     printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts), h->detail[0] ? "; " : "", h->detail);
     printf("    %-28s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        f.sess = cases[i].sess;
-        if (is_possible(&f, f.sess)) {
+        if (is_possible(&f, i)) {
             struct verdict v = policy_decide(&f);
             printf("    %-28s %-22s %-8s %s\n", cases[i].words, action_name(v.action),
                    v.action == ACTION_SEND ? grade_name(v.grade) : "-", reason_sentence(v.reason));
@@ -245,7 +251,8 @@ static void print_words(const struct explanation *e, const char *from, const cha
         puts("  posternd is not running: MTA-STS, memory and exceptions are not known here.");
     } else {
         printf("  Memory: %s\n", e->facts.seen ? "its servers offered encryption; nothing goes there in clear"
-                                               : "no offer of encryption is remembered; before mail goes in clear, all servers are asked");
+                                               : "no offer of encryption is remembered; before mail goes in clear, every address of all servers must have\n"
+                                                 "    answered that it offers none, or the mail waits (monitor look-patience)");
     }
     if (e->exception[0]) {
         printf("  Exception: %s\n", e->exception);
@@ -277,13 +284,13 @@ static struct json *host_json(const struct explanation *e, size_t number)
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        f.sess = cases[i].sess;
-        if (!is_possible(&f, f.sess)) {
+        if (!is_possible(&f, i)) {
             continue;
         }
         struct json *c = report_object();
         struct verdict v = policy_decide(&f);
         report_put_str(c, "session", str_c(sess_name(f.sess)));
+        report_put_bool(c, "all-servers-asked", f.look == LOOK_COMPLETE);
         report_put_str(c, "action", str_c(action_name(v.action)));
         report_put_str(c, "grade", str_c(grade_name(v.grade)));
         report_put_str(c, "reason", str_c(reason_name(v.reason)));

@@ -26,7 +26,7 @@ enum { REPORT_ANSWER_MAX = 4096, LOGIN_ANSWER_MAX = 60 * 1024, LOGIN_LIMIT_MS = 
 static void send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t token)
 {
     const struct dns_host *h = &m->host;
-    char text[1024];
+    char text[HOST_ADDRESSES_MAX * 46];
     struct buf list = BUF_INIT(sizeof text - 1);
     for (size_t k = 0; k < h->n_addresses; k++) {
         (void)!buf_printf(&list, "%s%s", k ? " " : "", h->addresses[k]);
@@ -36,7 +36,7 @@ static void send_host(const struct mx_host *m, struct ipc_channel *to, uint64_t 
     ipc_send(to, &(struct ipc_msg){.type = IPC_resolved_host,
                                    .resolved_host = {.token = token, .preference = m->preference,
                                                      .name = str_c(h->name), .outcome = (uint8_t)h->outcome,
-                                                     .addresses = str_c(text), .tlsa = (uint8_t)h->tlsa,
+                                                     .addresses = str_c(text), .partial = h->partial, .tlsa = (uint8_t)h->tlsa,
                                                      .base = str_c(h->base),
                                                      .records = str_from(h->records, h->records_n),
                                                      .detail = str_c(h->detail)}});
@@ -53,6 +53,7 @@ static void send_result(const struct waiter *w)
         }
         m.outcome = (uint8_t)r->outcome;
         m.mx = (uint8_t)r->mx_outcome;
+        m.cut = r->cut;
         m.canon = str_c(r->canon);
         m.detail = str_c(r->detail);
     }

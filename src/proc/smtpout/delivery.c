@@ -193,7 +193,11 @@ static void conclude(struct delivery *d)
     struct verdict v = policy_recipient(&d->facts, d->verdicts, d->n_verdicts);
     bool bounce = v.action == ACTION_BOUNCE;
     char words[1000];
-    put_demands(v.need.raised, d->last_detail, words, sizeof words);
+    if (v.reason == REASON_LOOK_INCOMPLETE) {
+        snprintf(words, sizeof words, "not asked: %.900s", d->unasked);
+    } else {
+        put_demands(v.need.raised, d->last_detail, words, sizeof words);
+    }
     for (size_t i = 0; i < d->n_rcpts; i++) {
         struct delivery_rcpt *r = &d->rcpts[i];
         if (r->result != RESULT_OPEN) {
@@ -270,10 +274,14 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
 }
 
 /* What stands in the report beside the verdict, when something is wrong. */
-static void describe(const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
+static void describe(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
 {
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
     *detail = '\0';
+    if (v->reason == REASON_LOOK_INCOMPLETE || (v->reason == REASON_SENT_PLAIN && d->facts.look == LOOK_OVERDUE)) {
+        snprintf(detail, size, "%snot asked: %.550s", v->class == HOST_SEND ? "the time to wait for all servers is over; " : "", d->unasked);
+        return;
+    }
     if (f && v->class != HOST_SEND && f->dane == TLS_DANE_BAD) {
         snprintf(detail, size, "DANE: %s", f->dane_text);
     } else if (f && v->class != HOST_SEND && v->reason == REASON_WEAK_CRYPTO) {
@@ -293,7 +301,7 @@ static void describe(const struct link_conn *l, const struct host_verdict *v, ch
  * look begins; the delivery goes on in delivery_looked(). */
 static bool needs_first_look(struct delivery *d, struct link_conn *l, const struct host_verdict *v)
 {
-    if (v->class != HOST_SEND || v->reason != REASON_SENT_PLAIN || d->looked || d->without_tls || clock_wall_ms() < d->look_until_ms) {
+    if (v->reason != REASON_LOOK_INCOMPLETE || d->looked) {
         return false;
     }
     d->looked = true;
@@ -303,9 +311,13 @@ static bool needs_first_look(struct delivery *d, struct link_conn *l, const stru
     return true;
 }
 
-void delivery_looked(struct delivery *d, bool offered)
+void delivery_looked(struct delivery *d, bool offered, bool complete, const char *unasked)
 {
+    const struct conf *c = child_conf(d->out->child);
+    bool overdue = clock_wall_ms() - d->arrived_ms >= c->monitor.look_patience;
     d->look = NULL;
+    d->facts.look = complete ? LOOK_COMPLETE : overdue ? LOOK_OVERDUE : LOOK_INCOMPLETE;
+    str_copy_cut(str_c(unasked), d->unasked, sizeof d->unasked);
     d->facts.seen |= offered;
     d->host = d->address = 0;
     d->n_verdicts = d->tries = 0;
@@ -324,7 +336,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     struct permit permit = {0};
-    char detail[256];
+    char detail[700];
     d->facts.seen |= l->offered;
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
@@ -343,7 +355,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
         login_begin(l); /* and here again when it is done */
         return;
     }
-    describe(l, &v, detail, sizeof detail);
+    describe(d, l, &v, detail, sizeof detail);
     str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
     str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
     note_verdict(d, &v);

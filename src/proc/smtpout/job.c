@@ -171,7 +171,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->assume_requiretls = j->assume_requiretls != 0;
     d->ask_requiretls = j->reqtls != 0;
     d->sighted = j->sighted != 0;
-    d->look_until_ms = j->look_until_ms;
+    d->facts.look = clock_wall_ms() < j->look_until_ms ? LOOK_COMPLETE : LOOK_INCOMPLETE;
     d->pins = keep(d, j->pins);
     d->client_certificate = keep(d, j->client_certificate);
     d->exception = keep(d, j->exception);

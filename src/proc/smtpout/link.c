@@ -505,9 +505,9 @@ static void on_fail_later(void *arg)
 }
 
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context)
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, bool lmtp)
 {
-    struct link_conn *l = link_new(out, host, ip, port, tls, false, false);
+    struct link_conn *l = link_new(out, host, ip, port, tls, false, lmtp);
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * look.c: the first look: before the first mail to a domain in clear, all its servers are asked for
- * EHLO, in parallel, for a few seconds (docs/decision.md, "Memory"). One offer anywhere is a
- * sighting; servers that do not answer prove nothing.
+ * look.c: the first look: before mail goes to a domain in clear, every address of every one of its
+ * servers is asked for EHLO, in parallel, for a few seconds (docs/decision.md, "Memory"). One offer
+ * anywhere is a sighting; a server that does not answer proves nothing, and the look is incomplete.
  *
- * Called by delivery.c. The queue is told what was seen, so that the look counts for a day.
+ * Called by delivery.c. The queue is told what was seen; only a complete look counts for a day.
+ * Not counted, because no mail could go there either: addresses that may not be used (private), and
+ * those to which this machine has no route.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,19 +14,22 @@
 
 #include <stdlib.h>
 
-enum { LOOK_HOSTS_MAX = 8 };
+enum { LOOK_TARGETS_MAX = 100 };
 
 struct target {
     struct link_looker looker; /* first: links know only this */
     struct look *look;
     struct link_conn *link;
+    const struct way_host *host;
+    char ip[46];
+    char problem[100]; /* why it could not be asked; "" when it answered */
 };
 
 struct look {
     struct delivery *d;
     struct timer *timer;
-    struct target targets[LOOK_HOSTS_MAX];
-    size_t n, open, answered;
+    struct target *targets;
+    size_t n, open, left_out;
     bool offered;
 };
 
@@ -36,6 +41,7 @@ static void look_free(struct look *k)
         }
     }
     timer_free(k->timer);
+    free(k->targets);
     free(k);
 }
 
@@ -44,17 +50,56 @@ void look_cancel(struct look *k)
     look_free(k);
 }
 
+/* Who could not be asked, for the report. Empty: everybody was. */
+static void unasked_words(const struct look *k, struct buf *text)
+{
+    const struct way *w = &k->d->way;
+    for (size_t i = 0; i < k->n; i++) {
+        const struct target *t = &k->targets[i];
+        if (t->problem[0]) {
+            (void)!buf_printf(text, "%s%s [%s]: %s", buf_len(text) ? "; " : "", t->host->name, t->ip, t->problem);
+        }
+    }
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        if (w->hosts[i].partial) {
+            (void)!buf_printf(text, "%snot all addresses of %s are known%s%s", buf_len(text) ? "; " : "", w->hosts[i].name,
+                              w->hosts[i].detail[0] ? ": " : "", w->hosts[i].detail);
+        }
+    }
+    if (k->left_out > 0) {
+        (void)!buf_printf(text, "%s%zu more addresses than are asked", buf_len(text) ? "; " : "", k->left_out);
+    }
+    if (w->cut) {
+        (void)!buf_printf(text, "%sthe domain has more servers than are asked", buf_len(text) ? "; " : "");
+    }
+}
+
+static size_t count_answered(const struct look *k)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n; i++) {
+        n += k->targets[i].problem[0] == '\0';
+    }
+    return n;
+}
+
 static void finish(struct look *k)
 {
     struct delivery *d = k->d;
-    bool offered = k->offered, complete = k->answered == d->way.n_hosts;
+    char unasked[600];
+    struct buf text = BUF_INIT(sizeof unasked - 1);
+    unasked_words(k, &text);
+    bool offered = k->offered, complete = buf_len(&text) == 0;
+    str_copy_cut(buf_str(&text), unasked, sizeof unasked);
+    buf_free(&text);
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete,
                                                                              .offered = offered}});
-    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->way.n_hosts), KVN("answered", k->answered),
-             KV("offered", offered ? "yes" : "no"));
+    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->way.n_hosts), KVN("addresses", k->n),
+             KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"),
+             KV("not-asked", offered ? "" : unasked));
     d->out->looks++;
     look_free(k);
-    delivery_looked(d, offered);
+    delivery_looked(d, offered, complete, unasked);
 }
 
 static void on_time(void *arg)
@@ -68,11 +113,11 @@ static void on_end(void *arg)
 }
 
 /* The end comes in a turn of its own: a link must not be freed inside its own events. */
-static void part_done(struct target *t, bool answered, bool offered)
+static void part_done(struct target *t, const char *problem, bool offered)
 {
     struct look *k = t->look;
     t->link = NULL;
-    k->answered += answered;
+    str_copy_cut(str_c(problem), t->problem, sizeof t->problem);
     k->offered |= offered;
     if (--k->open == 0 || k->offered) {
         timer_free(k->timer);
@@ -83,14 +128,13 @@ static void part_done(struct target *t, bool answered, bool offered)
 
 static void on_offer(struct link_looker *w, struct link_conn *l)
 {
-    struct target *t = (struct target *)w;
-    part_done(t, true, true);
+    part_done((struct target *)w, "", true);
     link_end_look(l);
 }
 
 static void on_ready(struct link_looker *w, struct link_conn *l)
 {
-    part_done((struct target *)w, true, false);
+    part_done((struct target *)w, "", false);
     link_end_look(l);
 }
 
@@ -98,8 +142,25 @@ static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess
 {
     (void)l;
     (void)sess;
-    (void)detail;
-    part_done((struct target *)w, false, false);
+    part_done((struct target *)w, *detail ? detail : "no connection", false);
+}
+
+static void add_target(struct look *k, const struct way_host *h, struct str ip)
+{
+    struct delivery *d = k->d;
+    struct endpoint to;
+    bool usable = d->fixed_host || child_conf(d->out->child)->smtpout.private_addresses || !address_is_private(ip);
+    if (!usable || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
+        return;
+    }
+    if (k->n == LOOK_TARGETS_MAX) {
+        k->left_out++;
+        return;
+    }
+    struct target *t = &k->targets[k->n++];
+    *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .look = k, .host = h};
+    str_copy_cut(ip, t->ip, sizeof t->ip);
+    str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }
 
 void look_first(struct delivery *d)
@@ -108,20 +169,20 @@ void look_first(struct delivery *d)
     struct look *k = err_calloc(1, sizeof *k);
     k->d = d;
     d->look = k;
+    k->targets = err_calloc(LOOK_TARGETS_MAX, sizeof *k->targets);
     k->timer = timer_new(child_loop(d->out->child), on_time, k);
-    for (size_t i = 0; i < d->way.n_hosts && k->n < LOOK_HOSTS_MAX; i++) {
-        const struct way_host *h = &d->way.hosts[i];
-        struct tls_way tls = {.profile = d->profile};
-        char ip[46];
-        str_copy_cut(str_slice(h->addresses, 0, str_find(h->addresses, ' ', 0)), ip, sizeof ip);
-        if (!*ip || (!d->fixed_host && !c->smtpout.private_addresses && address_is_private(str_c(ip)))) {
-            continue;
+    for (size_t i = 0; i < d->way.n_hosts; i++) {
+        struct str rest = d->way.hosts[i].addresses, ip;
+        while (rest.n > 0 && str_split(&rest, ' ', &ip)) {
+            add_target(k, &d->way.hosts[i], ip);
         }
-        struct target *t = &k->targets[k->n++];
-        str_copy_cut(str_c(h->name), tls.name, sizeof tls.name);
-        *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .look = k};
-        k->open++;
-        t->link = link_open_look(d->out, &t->looker, h->name, ip, d->port, &tls, NULL);
+    }
+    k->open = k->n;
+    for (size_t i = 0; i < k->n; i++) {
+        struct target *t = &k->targets[i];
+        struct tls_way tls = {.profile = d->profile};
+        str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
+        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->lmtp);
     }
     timer_start(k->timer, k->n > 0 ? c->monitor.first_look_time : 0);
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 enum {
-    TARGETS_MAX = 16, DEEP_HOSTS_MAX = 4, CIPHERS_MAX = 16, PROBE_MS = 60 * 1000, DEEP_MS = 150 * 1000,
+    TARGETS_MAX = 64, DEEP_HOSTS_MAX = 4, CIPHERS_MAX = 16, PROBE_MS = 60 * 1000, DEEP_MS = 150 * 1000,
     PROBE_ARENA = 1024 * 1024,
 };
 
@@ -33,7 +33,7 @@ struct target {
     const struct way_host *host;
     char ip[46];
     enum sess sess;
-    bool answered, offered, ext;
+    bool answered, offered, ext, no_route;
     struct tls_facts facts;
     char detail[300];
     /* deep: step 0 is the real session, then one for each version, then one for each cipher */
@@ -46,7 +46,7 @@ struct probe {
     struct smtpout *out;
     uint64_t token;
     char domain[256];
-    bool deep, began;
+    bool deep, began, left_out;
     enum tls_profile profile;
     struct facts facts;
     struct arena arena;
@@ -113,15 +113,18 @@ static void send_target(const struct probe *p, const struct target *t)
                                               .detail = str_c(t->detail[0] ? t->detail : t->host->detail)}});
 }
 
-/* True when some address of the host answered EHLO. */
-static bool host_answered(const struct probe *p, const struct way_host *h)
+/* True when every address of every server answered EHLO: only then plaintext may rest on it, and a
+ * domain be unlearned. Those that mail could not use either do not count (look.c). */
+static bool is_complete(const struct probe *p)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        if (p->targets[i].host == h && p->targets[i].answered) {
-            return true;
-        }
+    bool complete = p->way.outcome == MX_FOUND && !p->way.cut && !p->left_out && p->n > 0;
+    for (size_t i = 0; i < p->way.n_hosts; i++) {
+        complete &= !p->way.hosts[i].partial;
     }
-    return false;
+    for (size_t i = 0; i < p->n; i++) {
+        complete &= p->targets[i].answered || p->targets[i].no_route;
+    }
+    return complete;
 }
 
 /* What mail would meet: the decision over all targets in order. */
@@ -139,10 +142,9 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
             m->not_after = t->facts.not_after_ms;
         }
     }
-    m->complete = p->way.n_hosts > 0;
+    m->complete = p->facts.look == LOOK_COMPLETE;
     for (size_t i = 0; i < p->way.n_hosts; i++) {
         const struct way_host *h = &p->way.hosts[i];
-        m->complete &= host_answered(p, h);
         m->tlsa_published |= h->tlsa == HOST_TLSA_FOUND;
         m->tlsa_bad |= h->tlsa == HOST_TLSA_ERROR;
     }
@@ -164,6 +166,7 @@ static void finish(struct probe *p)
                                .sts_text = str_slice(p->way.sts_text, 0, p->way.sts_text.n < 4096 ? p->way.sts_text.n : 4096),
                                .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
                                .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms)};
+    p->facts.look = is_complete(p) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
     for (size_t i = 0; i < p->n; i++) {
         struct target *t = &p->targets[i];
         if (t->link) {
@@ -196,7 +199,7 @@ static void open_session(struct target *t, struct tls_context *context)
     if (context) { /* which versions and ciphers: nothing is verified */
         tls.records = STR("");
     }
-    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context);
+    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context, false);
 }
 
 static void on_end(void *arg)
@@ -314,14 +317,20 @@ static void add_targets(struct probe *p, const struct way_host *h, size_t number
     const struct conf *c = child_conf(p->out->child);
     struct str rest = h->addresses, one;
     bool first = true;
-    while (rest.n > 0 && p->n < TARGETS_MAX && str_split(&rest, ' ', &one)) {
+    struct endpoint to;
+    while (rest.n > 0 && str_split(&rest, ' ', &one)) {
         if (!c->smtpout.private_addresses && address_is_private(one)) {
             continue;
+        }
+        if (p->n == TARGETS_MAX) {
+            p->left_out = true;
+            return;
         }
         struct target *t = &p->targets[p->n++];
         *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .probe = p, .host = h, .sess = SESS_NOCONN,
                              .deep = p->deep && first && number < DEEP_HOSTS_MAX};
         str_copy_cut(one, t->ip, sizeof t->ip);
+        t->no_route = endpoint_parse(one, p->way.port, &to) == 0 && !endpoint_has_route(&to);
         str_copy_cut(STR("no answer in time"), t->detail, sizeof t->detail);
         first = false;
     }

@@ -21,7 +21,6 @@
 #include "tls/tls.h"
 
 enum {
-    HOSTS_MAX = 16,
     TRIES_MAX = 12,       /* addresses tried for one delivery */
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
@@ -57,6 +56,7 @@ struct way_host {
     uint16_t preference;
     char name[256], base[256];
     struct str addresses; /* blank separated */
+    bool partial;         /* there may be more of them */
     enum host_tlsa tlsa;
     struct str records;   /* as dane_read() takes them */
     char detail[200];
@@ -74,8 +74,9 @@ struct way {
     void *arg;
     enum mx_outcome outcome;
     enum mx mx;
-    struct way_host hosts[HOSTS_MAX];
-    size_t n_hosts;
+    struct way_host *hosts; /* in the arena */
+    size_t n_hosts, hosts_room;
+    bool cut;               /* the domain has more servers */
     char detail[256];
     enum sts_state sts;
     enum sts_problem sts_problem;
@@ -111,7 +112,7 @@ struct delivery {
     struct facts facts;
     enum tls_profile profile;
     bool dane_required, assume_requiretls, ask_requiretls, sighted, looked;
-    int64_t look_until_ms; /* wall time: a look at the domain counts until then */
+    char unasked[600]; /* whom the first look could not ask */
     struct str pins, client_certificate, exception;
     struct delivery_rcpt *rcpts;
     size_t n_rcpts;
@@ -257,8 +258,8 @@ int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
 void delivery_ended_here(struct delivery *d, const char *words);
-/* The first look has ended. */
-void delivery_looked(struct delivery *d, bool offered);
+/* The first look has ended. unasked: who could not be asked, and why; "" when complete. */
+void delivery_looked(struct delivery *d, bool offered, bool complete, const char *unasked);
 
 /* fit.c: what the message needs, and what the server offers */
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
@@ -274,7 +275,7 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
 void outcome_rcpts(struct delivery *d);
 
 /* look.c */
-/* Asks all hosts of the way for EHLO, at most 8, in parallel; delivery_looked() follows. */
+/* Asks every address of the way for EHLO, in parallel; delivery_looked() follows. */
 void look_first(struct delivery *d);
 void look_cancel(struct look *k);
 
@@ -287,7 +288,7 @@ struct link_conn *link_find_idle(const struct delivery *d, const char *host, con
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls);
 /* Connects only to look. context NULL: by tls. */
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context);
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, bool lmtp);
 /* What the session came to, as a fact of the decision. */
 enum sess link_sess(const struct link_conn *l, struct str pins);
 /* The looker has seen enough: the connection ends, with QUIT where that can still be said. */

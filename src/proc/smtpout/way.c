@@ -31,6 +31,7 @@ void way_ask(struct way *w, enum lookup_again again)
     way_forget(w);
     w->token = ++w->out->next_token;
     w->n_hosts = 0;
+    w->cut = false;
     must(map_put(w->out->ways, map_id(&w->token), w) == 0);
     ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_resolve,
                                                .resolve = {.token = w->token, .kind = (uint8_t)w->kind,
@@ -38,11 +39,31 @@ void way_ask(struct way *w, enum lookup_again again)
                                                            .name = str_c(w->name)}});
 }
 
+/* Room for one more; NULL: there are enough (the way is cut then) or the arena is full. */
+static struct way_host *add_host(struct way *w)
+{
+    if (w->n_hosts == w->hosts_room) {
+        size_t room = w->hosts_room ? 2 * w->hosts_room : 4;
+        struct way_host *more = room > 2 * MX_HOSTS_MAX ? NULL : arena_alloc(w->arena, room * sizeof *more);
+        if (!more) {
+            w->cut = true;
+            return NULL;
+        }
+        if (w->n_hosts > 0) {
+            memcpy(more, w->hosts, w->n_hosts * sizeof *more);
+        }
+        w->hosts = more;
+        w->hosts_room = room;
+    }
+    return &w->hosts[w->n_hosts++];
+}
+
 void way_literal(struct way *w, struct str ip)
 {
-    w->n_hosts = 1;
-    w->hosts[0] = (struct way_host){.addresses = keep(w, ip)};
-    str_copy_cut(ip, w->hosts[0].name, sizeof w->hosts[0].name);
+    struct way_host *host = add_host(w);
+    must(host); /* the arena is new */
+    *host = (struct way_host){.addresses = keep(w, ip)};
+    str_copy_cut(ip, host->name, sizeof host->name);
     w->outcome = MX_FOUND;
     w->mx = w->kind == LOOKUP_MX ? MX_INSECURE : MX_SECURE;
 }
@@ -55,9 +76,9 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     (void)ch;
     (void)fd;
     must(h->tlsa < HOST_TLSA_END);
-    if (w && w->n_hosts < HOSTS_MAX) {
-        struct way_host *host = &w->hosts[w->n_hosts++];
-        *host = (struct way_host){.preference = h->preference, .addresses = keep(w, h->addresses),
+    struct way_host *host = w ? add_host(w) : NULL;
+    if (host) {
+        *host = (struct way_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
                                   .tlsa = (enum host_tlsa)h->tlsa, .records = keep(w, h->records)};
         str_copy_cut(h->name, host->name, sizeof host->name);
         str_copy_cut(h->base, host->base, sizeof host->base);
@@ -91,6 +112,7 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     w->token = 0;
     w->outcome = (enum mx_outcome)r->outcome;
     w->mx = mx_of(w, r->outcome, r->mx);
+    w->cut |= r->cut != 0;
     w->sts = (enum sts_state)r->sts;
     w->sts_problem = (enum sts_problem)r->sts_problem;
     w->sts_text = keep(w, r->sts_text);
