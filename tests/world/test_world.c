@@ -70,7 +70,7 @@ static void play(const struct story *story)
 {
     static const struct smtp_mail_rcpt rcpt = {.path = {"x@y.test", 8}};
     static const struct smtp_client_config config = {.hello = "gw.test"};
-    struct stage s = {.c = smtp_client_new(&config), .facts = {.mx = MX_INSECURE}, .mail = {.rcpts = &rcpt, .n_rcpts = 1}};
+    struct stage s = {.c = smtp_client_new(&config), .facts = {.mx = MX_INSECURE, .look = LOOK_COMPLETE}, .mail = {.rcpts = &rcpt, .n_rcpts = 1}};
     s.facts.force = strcmp(story->force, "cert") == 0 ? FORCE_CERT : strcmp(story->force, "encrypt") == 0 ? FORCE_ENCRYPT : FORCE_NONE;
     char script[256], *save = NULL;
     str_copy_cut(str_c(story->script), script, sizeof script);
