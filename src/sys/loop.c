@@ -5,6 +5,7 @@
  * never calls back. What can go wrong: a descriptor epoll refuses (a plain file) breaks a contract.
  */
 #include "sys/loop.h"
+#include "sys/sandbox.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ static void on_turn_end(uv_prepare_t *handle)
 struct loop *loop_new(void)
 {
     struct loop *l = err_calloc(1, sizeof *l);
+    sandbox_refuse_io_uring();
     must(uv_loop_init(&l->uv) == 0);
     must(uv_prepare_init(&l->uv, &l->prepare) == 0);
     must(uv_idle_init(&l->uv, &l->idle) == 0);

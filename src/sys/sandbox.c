@@ -198,6 +198,17 @@ static int raise_landlock(const struct sandbox *s)
     return r < 0 ? r : abi;
 }
 
+void sandbox_refuse_io_uring(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (filter) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0) {
+            (void)!seccomp_load(filter);
+        }
+        seccomp_release(filter);
+    }
+}
+
 int sandbox_enter(const struct sandbox *s, char *text, size_t size)
 {
     struct rlimit none = {0, 0};

@@ -26,6 +26,12 @@ struct sandbox {
     const char *executable[4]; /* directories whose files may be read and started; borrowed */
 };
 
+/* From here on this process and its children have no io_uring: io_uring_setup answers ENOSYS, as in a kernel without
+ * it. Newer versions of libuv set a ring up with every loop and go on using it inside the sandbox, whose list has no
+ * io_uring_enter: the ring would end the process. Called by loop_new(). Where the kernel refuses filters it does
+ * nothing; sandbox_enter() says so later. */
+void sandbox_refuse_io_uring(void);
+
 /* Enters it. Fills text (e.g. "uid 64010, landlock 4, seccomp 61 calls"). 0, or -errno when a wall
  * that the kernel offers could not be raised: the process must not serve then. */
 int sandbox_enter(const struct sandbox *s, char *text, size_t size) MUST_USE;

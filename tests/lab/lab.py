@@ -53,7 +53,7 @@ class Lab:
     def __init__(self, build, sanitized=False):
         self.build = os.path.abspath(build)
         self.copied_from = None
-        self.unpacked = os.path.join(TOP, 'build', 'lab')
+        self.unpacked = os.environ.get('POSTERN_UNPACKED', os.path.join(TOP, 'build', 'lab'))
         self.root = os.path.join(self.unpacked, 'root')
         self.state = None
         self.procs = {}
@@ -112,11 +112,7 @@ class Lab:
     # --- up and down ---------------------------------------------------------------------------
     def up(self, real=True, tls_world=True):
         self.tls = tls_world_module.TlsWorld(self) if tls_world else None
-        self.state = tempfile.mkdtemp(prefix='postern-lab-', dir='/tmp')
-        os.chmod(self.state, 0o755)
-        for name in ('pids', 'log', 'ca', 'zones', 'records', 'bin', 'etc', 'mail'):
-            os.mkdir(self.path(name))
-        os.chmod(self.path('mail'), 0o777)
+        self.make_directories()
         self.make_certificates()
         if self.tls:
             self.tls.make_certificates()
@@ -135,10 +131,7 @@ class Lab:
 
     def up_without_servers(self):
         """For the benchmark: certificates, DNS for the sink, users; no receivers."""
-        self.state = tempfile.mkdtemp(prefix='postern-lab-', dir='/tmp')
-        os.chmod(self.state, 0o755)
-        for name in ('pids', 'log', 'ca', 'zones', 'records', 'bin', 'etc', 'mail'):
-            os.mkdir(self.path(name))
+        self.make_directories()
         self.make_certificates()
         self.start_dns()
         self.run('ip', 'addr', 'add', '127.0.2.1/32', 'dev', 'lo')
@@ -146,6 +139,20 @@ class Lab:
         with open('/etc/hosts') as old, open(self.path('etc', 'hosts'), 'w') as new:
             new.write(old.read() + '127.0.5.1 sink.bench.test\n')
         self.run('mount', '--bind', self.path('etc', 'hosts'), '/etc/hosts')
+
+    def make_directories(self):
+        """All that processes read who gave root up lies here, whatever may be read of the tree; `@packs@` and
+        `@pages@` in a configuration stand for the copies."""
+        os.umask(0o022)
+        self.state = tempfile.mkdtemp(prefix='postern-lab-', dir='/tmp')
+        os.chmod(self.state, 0o755)
+        for name in ('pids', 'log', 'ca', 'zones', 'records', 'bin', 'etc', 'mail'):
+            os.mkdir(self.path(name))
+        os.chmod(self.path('mail'), 0o777)
+        for name in ('packs', 'pages'):
+            shutil.copytree(os.path.join(TOP, name), self.path(name), copy_function=shutil.copyfile)
+            for top, _, _ in os.walk(self.path(name)):
+                os.chmod(top, 0o755)
 
     def down(self):
         self.stop_gateway()
@@ -429,10 +436,10 @@ match from src 127.0.2.0/24 for any action "out"
              'listen': f'{GATEWAY}:25', 'certificate': f'certificate {{ chain {self.path("ca", "gateway.test.pem")}; key {self.path("ca", "gateway.test.key")}; }}',
              'deliver_tls': 'cert', 'deliver_to': 'exchange.inside.test', 'deliver': '', 'delivery': '', 'reserve': '0'}
         s.update(change)
-        return f'''# the lab's gateway
+        text = f'''# the lab's gateway
 hostname gateway.test;
 organization "Lab Clinic";
-user nobody;
+{"user nobody;" if os.geteuid() == 0 else ""}
 store sqlite {self.path("store")};
 at-rest-key {self.path("at-rest.key")};
 run-directory {self.path("run")}; drop-directory {self.path("drop")};
@@ -449,6 +456,7 @@ resolver {{ forward {DNS}@53; trust-anchor {self.path("zones", "anchor")}; timeo
 log {{ {s["log"]} }}
 {s["top"]}{extra}
 '''
+        return text.replace('@packs@', self.path('packs')).replace('@pages@', self.path('pages'))
 
     def binaries(self):
         """Copies, so that processes that gave root up can execute them wherever the tree lies; those of the present build."""

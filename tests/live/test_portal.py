@@ -23,10 +23,10 @@ import pytest
 from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context
 
 PORTAL = f'''
-portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; redirect-address {GATEWAY_ADDRESS}:80; from secure@inside.test; pages {TOP}/pages; contact "Phone 01 234"; }}
+portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; redirect-address {GATEWAY_ADDRESS}:80; from secure@inside.test; pages @pages@; contact "Phone 01 234"; }}
 flags {{ }}
 rule "by hand" {{ header "X-Level: two"; pickup-level 2; }}
-inspection {{ packs {TOP}/packs; wait 20s; }}
+inspection {{ packs @packs@; wait 20s; }}
 monitor {{ probe no; }}
 '''
 PDF = b'%PDF-1.4\n' + bytes(range(256)) * 40

@@ -17,7 +17,7 @@ from conftest import INSIDE, OUTSIDE, TOP
 
 PATIENT = 'patient Mary Jones, MRN 00483726, SSN 536-90-4399, has type 2 diabetes and takes metformin'
 RULES = f'''
-inspection {{ packs {TOP}/packs; wait 10s; }}
+inspection {{ packs @packs@; wait 10s; }}
 flags {{ }}
 content "health" {{ pack hipaa; mode enforce; }}
 content "cards"  {{ pack pci; mode report-only; }}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_sandbox.c: the walls around a process, each tried in a child of its own: what is refused, and that a loop
+ * works inside. libuv from 1.45 on sets up an io_uring with every loop, whatever UV_USE_IO_URING says from 1.49 on.
+ */
+#include "check.h"
+#include "sys/loop.h"
+#include "sys/sandbox.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Runs fn in a child; its wait status. */
+static int in_child(int (*fn)(void))
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        _exit(fn());
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static int ask_for_a_ring(void)
+{
+    char params[256] = {0};
+    sandbox_refuse_io_uring();
+    long fd = syscall(SYS_io_uring_setup, 4, params);
+    return fd < 0 && errno == ENOSYS ? 0 : 1;
+}
+
+static void io_uring_answers_as_in_a_kernel_without_it(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(ask_for_a_ring), 0);
+}
+
+static void on_time(void *arg)
+{
+    loop_stop(arg);
+}
+
+static int loop_inside(void)
+{
+    const struct sandbox walls = {.calls = 0};
+    char text[128];
+    struct loop *l = loop_new();
+    struct timer *t = timer_new(l, on_time, l);
+    if (sandbox_enter(&walls, text, sizeof text) < 0) {
+        return 2;
+    }
+    timer_start(t, 20);
+    loop_run(l);
+    timer_free(t);
+    return 0;
+}
+
+static void a_loop_runs_inside_the_walls(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(loop_inside), 0);
+}
+
+static int call_outside_the_list(void)
+{
+    const struct sandbox walls = {.calls = 0};
+    char text[128];
+    if (sandbox_enter(&walls, text, sizeof text) < 0) {
+        return 2;
+    }
+    return syscall(SYS_mount, "", "/", "", 0, NULL) == 0 ? 0 : 1;
+}
+
+static void a_call_outside_the_list_ends_the_process(void **state)
+{
+    (void)state;
+    int status = in_child(call_outside_the_list);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(io_uring_answers_as_in_a_kernel_without_it),
+        cmocka_unit_test(a_loop_runs_inside_the_walls),
+        cmocka_unit_test(a_call_outside_the_list_ends_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
