@@ -355,7 +355,11 @@ void read_message(struct reader *r, struct str octets, const char *part, bool to
     GMimeStream *in = g_mime_stream_mem_new_with_buffer(octets.p, octets.n);
     GMimeParser *parser = g_mime_parser_new_with_stream(in);
     GMimeParserOptions *options = g_mime_parser_options_new();
+#if GMIME_CHECK_VERSION(3, 2, 15) /* Debian 13 */
+    g_mime_parser_options_set_warning_callback(options, on_warning, &w, NULL);
+#else
     g_mime_parser_options_set_warning_callback(options, on_warning, &w);
+#endif
     GMimeMessage *message = g_mime_parser_construct_message(parser, options);
     if (message) {
         read_fields(r, GMIME_OBJECT(message), part, top);
