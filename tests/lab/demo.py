@@ -222,7 +222,7 @@ def main():
         print('\nInterrupted; stopping what was started.')
     finally:
         if not good:
-            sys.stderr.write(lab.log()[-4000:] if lab.state else '')
+            sys.stderr.write(lab.log()[-4000:] if 'posternd' in lab.procs else '')
         lab.down()
     return 0 if good else 1
 
