@@ -40,6 +40,9 @@ int tls_context_show(struct tls_context *ctx, const struct tls_own *own, char *p
 /* A client context for probing: versions from and to (0x0301 is TLS 1.0), TLS 1.2 ciphers by their
  * OpenSSL names ("" for all). Never for mail. NULL when the library cannot do it. */
 struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ciphers);
+/* Does handshakes with a server context in memory, one for each of its certificates, as a client without demands would: signatures are
+ * asked for as for a stranger. 0, or -EPROTO with a sentence. */
+int tls_self_test(struct tls_context *server, char *problem, size_t size) MUST_USE;
 /* One more owner; each of them frees it. */
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 /* NULL is harmless; channels made from it stay valid. */

@@ -4,6 +4,7 @@ import os
 import signal
 import smtplib
 import ssl
+import subprocess
 import threading
 import time
 
@@ -33,16 +34,6 @@ def shake_in_background(gateway, n):
     return threads, found
 
 
-def paused(gateway, name, seconds):
-    """Stops a process for a while."""
-    pid = gateway.pids()[name]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(seconds)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def test_a_slow_keys_costs_one_handshake_a_process(gateway):
     """keys stopped for longer than an answer is waited for (field report: afterwards every second handshake failed until a restart;
     the same shape as a stalled tlsmgr of Postfix)."""
@@ -70,3 +61,104 @@ def test_a_slow_keys_costs_one_handshake_a_process(gateway):
     assert gateway.pids() == before  # nothing was started again
     log = gateway.lab.log()
     assert 'keys-did-not-answer' in log and 'keys-answer-again' in log, log[-3000:]
+
+
+# --- certificates that are renewed while mail flows ------------------------------------------------------------------
+
+@pytest.fixture
+def renewed(gateway):
+    """The gateway with certificate files of its own, and new ones to be put there."""
+    lab = gateway.lab
+    for name in ('gateway.test', 'gateway.new'):
+        lab.make_certificate('gateway.test', name=name)
+    where = lab.path('etc', 'live')
+    subprocess.run(['rm', '-rf', where], check=True)
+    os.makedirs(where + '/one')
+    os.makedirs(where + '/two')
+    for end in ('pem', 'key'):
+        subprocess.run(['cp', lab.path('ca', f'gateway.test.{end}'), f'{where}/one/gw.{end}'], check=True)
+        subprocess.run(['cp', lab.path('ca', f'gateway.new.{end}'), f'{where}/two/gw.{end}'], check=True)
+        os.symlink(f'one/gw.{end}', f'{where}/gw.{end}')
+    gateway.restart(certificate=f'certificate {{ chain {where}/gw.pem; key {where}/gw.key; }}')
+    return gateway, where
+
+
+def der(path):
+    return ssl.PEM_cert_to_DER_cert(open(path).read())
+
+
+def shown(gateway):
+    with smtplib.SMTP(gateway.address, 25, timeout=30, source_address=(OUTSIDE, 0)) as c:
+        c.starttls(context=client_context(gateway.lab, check_hostname=False))
+        return c.sock.getpeercert(True)
+
+
+def put(where, end, how):
+    new, at = f'{where}/two/gw.{end}', f'{where}/gw.{end}'
+    text = open(new).read()
+    if how == 'link':
+        os.symlink(f'two/gw.{end}', at + '.tmp')
+        os.rename(at + '.tmp', at)
+    elif how == 'rename':
+        with open(at + '.tmp', 'w') as out:
+            out.write(text)
+        os.rename(at + '.tmp', at)
+    else:  # in place, and slowly
+        os.unlink(at)
+        for part in (text[:len(text) // 2], text[len(text) // 2:]):
+            with open(at, 'a') as out:
+                out.write(part)
+            time.sleep(0.7)
+
+
+@pytest.mark.parametrize('how,order', [('link', ('key', 'pem')), ('rename', ('pem', 'key')), ('slow', ('key', 'pem'))])
+def test_a_renewal_in_steps(renewed, how, order):
+    """certbot/certbot#9900 (links turned over one by one), acmesh-official/acme.sh#6621 (key first), Mailu/Mailu#1302 (links),
+    cloudflare/certinel#14: a look or the start of a process may fall between."""
+    gateway, where = renewed
+    old, new = der(where + '/one/gw.pem'), der(where + '/two/gw.pem')
+    put(where, order[0], how)
+    pid = gateway.pids()['keys-0']
+    os.kill(pid, signal.SIGKILL)  # whoever starts now gets what is in force, not what is on the disk
+    assert gateway.lab.wait_for(lambda: gateway.pids().get('keys-0') not in (pid, 0), 20)
+    assert shown(gateway) == old
+    for _ in range(6):
+        assert shown(gateway) == old
+        time.sleep(1)
+    words = gateway.lab.postern('status').stdout
+    assert 'is not in force' in words, words
+    started = smtplib.SMTP(gateway.address, 25, timeout=30, source_address=(OUTSIDE, 0))  # under the old certificate
+    started.ehlo()
+    put(where, order[1], how)
+    assert gateway.lab.wait_for(lambda: shown(gateway) in (old, new) and shown(gateway) == new, 20, 0.3), gateway.lab.log()[-3000:]
+    started.starttls(context=client_context(gateway.lab, check_hostname=False))  # its key still signs
+    started.quit()
+    assert 'is not in force' not in gateway.lab.postern('status').stdout
+    assert 'tls-handshake-failed' not in gateway.lab.log()
+
+
+def test_a_mismatch_at_the_start_is_told(renewed):
+    gateway, where = renewed
+    gateway.lab.stop_gateway()
+    put(where, 'key', 'rename')
+    with pytest.raises(RuntimeError, match='do not belong together'):
+        gateway.lab.start_gateway(open(gateway.lab.path('postern.conf')).read())
+    put(where, 'pem', 'rename')
+    gateway.lab.start_gateway(open(gateway.lab.path('postern.conf')).read())
+    assert shake(gateway) is None
+
+
+def test_the_handshake_with_ourselves(renewed):
+    gateway, _ = renewed
+    lab = gateway.lab
+    counters = lambda: [p['counters'] for p in lab.postern('status', json_out=True) if p['process'].startswith('smtpin')]
+    assert all('tls-self-test=ok' in c for c in counters())
+    keys = gateway.pids()['keys-0']
+    os.kill(keys, signal.SIGSTOP)
+    try:
+        assert lab.wait_for(lambda: any('tls-self-test=FAILED' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
+        assert lab.wait_for(lambda: 'own-tls' in lab.log(), 40, 0.5), lab.log()[-3000:]
+    finally:
+        os.kill(keys, signal.SIGCONT)
+    assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
+    assert shake(gateway) is None

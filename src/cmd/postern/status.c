@@ -57,6 +57,8 @@ int command_status(const struct options *o)
     }
     if (!a.ok) {
         fprintf(stderr, "postern: %s\n", a.text);
+    } else if (*a.text && !o->json) {
+        printf("%s", a.text);
     }
     r = a.ok && all_up ? EXIT_OK : EXIT_NO;
     answer_free(&a);

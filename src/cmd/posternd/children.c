@@ -249,6 +249,8 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
     }
 }
 
+static void reload_rest(struct posternd *d);
+
 static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
@@ -256,6 +258,8 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
     (void)fd;
     if (!m->ctl_reloaded.ok) {
         log_error("reload-refused", KV("child", s->name), KVS("problem", m->ctl_reloaded.problem));
+    } else if (s->role == ROLE_KEYS && s->d->rest_due && m->ctl_reloaded.generation == s->d->generation) {
+        reload_rest(s->d);
     }
 }
 
@@ -417,6 +421,9 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", s->pause_ms));
     start_later(s);
+    if (s->role == ROLE_KEYS && d->rest_due) {
+        reload_rest(d); /* the next keys begin with the new files */
+    }
 }
 
 void children_reap(struct posternd *d)
@@ -433,15 +440,37 @@ void children_reap(struct posternd *d)
     }
 }
 
+static void reload_one(struct posternd *d, struct supervised *s)
+{
+    if (s->control) {
+        handover_files(d, s);
+        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
+    }
+}
+
+static void reload_rest(struct posternd *d)
+{
+    d->rest_due = false;
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].role != ROLE_KEYS) {
+            reload_one(d, &d->children[i]);
+        }
+    }
+}
+
+/* keys first: nobody shows a certificate that keys cannot sign for yet. While keys are started anew they get the files with that. */
 void children_reload(struct posternd *d)
 {
     d->generation++;
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
-        if (s->control) {
-            handover_files(d, s);
-            ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
+        if (s->role == ROLE_KEYS && s->control) {
+            d->rest_due = true;
+            reload_one(d, s);
         }
+    }
+    if (!d->rest_due) {
+        reload_rest(d);
     }
 }
 

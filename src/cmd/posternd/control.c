@@ -60,7 +60,9 @@ static void send_status(struct posternd *d)
                                                    .sandbox = str_c(s->sandbox),
                                                    .counters = str_c(s->status_due ? "no answer" : s->counters)}});
     }
-    done(d->status_to, true, STR(""));
+    CLEANUP(buf_free) struct buf notes = BUF_INIT(1024);
+    (void)pairs_waiting(d->pairs, now, 0, &notes);
+    done(d->status_to, true, buf_str(&notes));
     d->status_to = NULL;
 }
 
@@ -80,6 +82,8 @@ static void send_metrics(struct posternd *d)
         metric_put(&own, "process_restarts_total", label, s->restarts);
         metric_put(&own, "process_up_seconds", label, s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
     }
+    CLEANUP(buf_free) struct buf unused = BUF_INIT(8192);
+    metric_put(&own, "certificates_not_in_force", "", pairs_waiting(d->pairs, now, 0, &unused));
     ipc_send(to, &(struct ipc_msg){.type = IPC_metrics_text, .metrics_text = {.process = STR("posternd"), .text = buf_str(&own)}});
     for (size_t i = 0; i < d->n_children; i++) {
         const struct supervised *s = &d->children[i];
@@ -203,8 +207,9 @@ static const char *needs_restart(const struct conf *a, const struct conf *b)
 static int reload(struct posternd *d, struct buf *problems)
 {
     struct conf *next = NULL;
+    struct pairs *pairs = NULL;
     int r = conf_load(d->conf_path, problems, &next);
-    r = r < 0 ? r : handover_check(next, problems);
+    r = r < 0 ? r : handover_check(next, d->pairs, problems, &pairs);
     const char *fixed = r == 0 ? needs_restart(d->conf, next) : NULL;
     if (fixed) {
         r = buf_printf(problems, "%s: a change of \"%s\" needs a restart of posternd\n", d->conf_path, fixed) < 0
@@ -214,11 +219,14 @@ static int reload(struct posternd *d, struct buf *problems)
         struct str all = buf_str(problems);
         log_error("reload-refused", KVS("problem", str_slice(all, 0, str_find(all, '\n', 0))),
                   KV("what", "the old configuration stays in force"));
+        pairs_free(pairs);
         conf_free(next);
         return r;
     }
     conf_free(d->conf);
     d->conf = next;
+    pairs_free(d->pairs);
+    d->pairs = pairs;
     log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
              next->log.to == CONF_LOG_SYSLOG);
     children_reload(d);

@@ -9,7 +9,6 @@
 #include "proc/contents.h"
 #include "seal/rest.h"
 #include "sys/file.h"
-#include "tls/sign.h"
 #include "tls/tls.h"
 
 #include <fcntl.h>
@@ -31,54 +30,6 @@ static int complain(struct buf *problems, const char *what, const char *problem)
     return buf_printf(problems, "%s: %s\n", what, problem) < 0 ? -ENOSPC : -EINVAL;
 }
 
-static int read_pair(const char *chain_path, const char *key_path, struct buf *chain, struct buf *key, struct buf *problems)
-{
-    int r = read_file(chain_path, chain, problems);
-    return r < 0 ? r : read_file(key_path, key, problems);
-}
-
-static int check_client_certificate(const struct conf_client_certificate *c, struct str trust, struct buf *problems)
-{
-    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
-    struct tls_context *ctx = NULL;
-    char problem[256];
-    int r = read_pair(c->chain, c->key, &chain, &key, problems);
-    const struct tls_own own = {buf_str(&chain), buf_str(&key)};
-    if (r == 0 && (tls_context_client(trust, TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0 ||
-                   tls_context_show(ctx, &own, problem, sizeof problem) < 0)) {
-        r = complain(problems, c->name, problem);
-    }
-    tls_context_free(ctx);
-    return r;
-}
-
-static int check_own(const struct conf_certificate *c, struct buf *problems)
-{
-    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
-    struct tls_context *ctx = NULL;
-    char problem[256];
-    int r = read_pair(c->chain, c->key, &chain, &key, problems);
-    const struct tls_own own = {buf_str(&chain), buf_str(&key)};
-    if (r == 0 && tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0) {
-        r = complain(problems, c->chain, problem);
-    }
-    tls_context_free(ctx);
-    return r;
-}
-
-static int check_signing_key(const struct conf *c, struct buf *problems)
-{
-    CLEANUP(buf_wipe) struct buf key = BUF_INIT(CHILD_FILE_MAX);
-    struct tls_signer *signer = NULL;
-    char problem[256];
-    int r = read_file(c->signing.key, &key, problems);
-    if (r == 0 && tls_signer_new(buf_str(&key), problem, sizeof problem, &signer) < 0) {
-        r = buf_printf(problems, "%s: %s\n", c->signing.key, problem) < 0 ? -ENOSPC : -EINVAL;
-    }
-    tls_signer_free(signer);
-    return r;
-}
-
 /* Without usable packs mail that must be inspected would wait: such a configuration is not taken. */
 static int check_contents(const struct conf *c, struct buf *problems)
 {
@@ -97,7 +48,7 @@ static int check_pages(const struct conf *c, struct buf *problems)
     return r;
 }
 
-int handover_check(const struct conf *c, struct buf *problems)
+int handover_check(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
     char problem[256];
@@ -107,15 +58,10 @@ int handover_check(const struct conf *c, struct buf *problems)
         r = complain(problems, c->trust_store, problem);
     }
     tls_context_free(ctx);
-    for (size_t i = 0; r == 0 && i < c->n_own; i++) {
-        r = check_own(&c->own[i], problems);
-    }
-    for (size_t i = 0; r == 0 && i < c->n_certificates; i++) {
-        r = check_client_certificate(&c->certificates[i], buf_str(&trust), problems);
-    }
-    r = r < 0 || !c->signing.key ? r : check_signing_key(c, problems);
     r = r < 0 || !c->portal.url ? r : check_pages(c, problems);
-    return r < 0 ? r : check_contents(c, problems);
+    r = r < 0 ? r : check_contents(c, problems);
+    *ret = r < 0 ? NULL : pairs_new(c, buf_str(&trust), old, problems);
+    return r < 0 ? r : *ret ? 0 : -EINVAL;
 }
 
 static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str bytes)
@@ -157,24 +103,35 @@ static void send_login_secrets(const struct conf *c, struct supervised *s)
     }
 }
 
-/* Certificates go to those who show them, private keys to keys alone. */
-static void send_certificates(const struct conf *c, struct supervised *s)
+static void send_text(struct supervised *s, const char *kind, size_t number, struct str pem)
 {
+    char name[160];
+    snprintf(name, sizeof name, "%s %zu", kind, number);
+    send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, pem);
+}
+
+/* Certificates go to those who show them, private keys to keys alone; what is in force, not what is on the disk. */
+static void send_certificates(const struct posternd *d, struct supervised *s)
+{
+    const struct conf *c = d->conf;
     for (size_t i = 0; i < c->n_own; i++) {
         if (s->role == ROLE_SMTPIN || s->role == ROLE_WEB) {
-            send_numbered(s, "certificate", i, c->own[i].chain);
+            send_text(s, "certificate", i, pairs_chain(d->pairs, PAIR_OWN, i));
         } else if (s->role == ROLE_KEYS) {
-            send_numbered(s, "server-key", i, c->own[i].key);
+            send_text(s, "server-key", i, pairs_key(d->pairs, PAIR_OWN, i));
         }
     }
     for (size_t i = 0; i < c->n_certificates; i++) {
         if (s->role == ROLE_SMTPOUT) {
             char name[160];
             snprintf(name, sizeof name, "client-chain %s", c->certificates[i].name);
-            send_file(s, name, c->certificates[i].chain);
+            send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, pairs_chain(d->pairs, PAIR_CLIENT, i));
         } else if (s->role == ROLE_KEYS) {
-            send_numbered(s, "client-key", i, c->certificates[i].key);
+            send_text(s, "client-key", i, pairs_key(d->pairs, PAIR_CLIENT, i));
         }
+    }
+    if (s->role == ROLE_KEYS && c->signing.key) {
+        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("signing-key")}}, pairs_key(d->pairs, PAIR_SIGNING, 0));
     }
 }
 
@@ -184,7 +141,7 @@ void handover_files(struct posternd *d, struct supervised *s)
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     must(conf_write(c, &text) == 0);
     send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_conf, .ctl_conf = {.generation = d->generation}}, buf_str(&text));
-    send_certificates(c, s);
+    send_certificates(d, s);
     send_login_secrets(c, s);
     if (s->role == ROLE_SMTPOUT || s->role == ROLE_LOOKUP || s->role == ROLE_SMTPIN) {
         send_file(s, "trust-store", c->trust_store);
@@ -193,14 +150,13 @@ void handover_files(struct posternd *d, struct supervised *s)
         send_file(s, "relay-password", c->relay_password);
     } else if (s->role == ROLE_KEYS) {
         send_file(s, "at-rest-secret", c->at_rest_key);
-        send_file(s, "signing-key", c->signing.key);
     } else if (s->role == ROLE_LOGIN) {
         send_file(s, "accounts", c->accounts.password_file);
         send_file(s, "directory-password", c->directory.bind_password);
     }
 }
 
-/* What their times of change come to: a renewed certificate is noticed without being told. */
+/* What their times of change come to: a changed file is noticed without being told. */
 static int64_t changed(const char *path)
 {
     struct stat st;
@@ -212,12 +168,6 @@ bool handover_files_changed(struct posternd *d)
     int64_t sum = changed(d->conf->trust_store) + changed(d->conf->accounts.password_file);
     for (size_t i = 0; i < d->conf->n_oidc; i++) {
         sum += changed(d->conf->oidc[i].secret_file);
-    }
-    for (size_t i = 0; i < d->conf->n_own; i++) {
-        sum += changed(d->conf->own[i].chain) + changed(d->conf->own[i].key);
-    }
-    for (size_t i = 0; i < d->conf->n_certificates; i++) {
-        sum += changed(d->conf->certificates[i].chain) + changed(d->conf->certificates[i].key);
     }
     bool is_new = d->files_changed != 0 && sum != d->files_changed;
     d->files_changed = sum;

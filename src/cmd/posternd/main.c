@@ -5,8 +5,10 @@
  * Trust: may run as root. May touch: configuration, key files, ports. Must never see: a peer's
  * byte. Everything it gives away it gives by descriptor.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
+#include "policy/alarm.h"
 #include "proc/portal_kinds.h"
 #include "sys/conn.h"
 #include "sys/file.h"
@@ -18,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WATCH_MS = 10000, SHARED_OCTETS = 4 * 1024 * 1024 };
+enum { WATCH_MS = 10000, PAIRS_MS = 5000, PAIRS_AGAIN_MS = 1000, PAIRS_ALARM_MS = 3 * 60 * 1000, SHARED_OCTETS = 4 * 1024 * 1024 };
 
 static const char usage[] =
     "Usage: posternd [-c FILE]\n"
@@ -147,11 +149,43 @@ static void on_watch(void *arg)
     struct posternd *d = arg;
     if (handover_files_changed(d) && !d->stopping) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-        log_notice("certificate-files-changed", KV("what", "they are read again"));
+        log_notice("files-changed", KV("what", "they are read again"));
         (void)!control_reload(d, &problems); /* a half-written file is refused there; the next change brings the rest */
     }
     drop_pick_up(d);
     timer_start(d->watch_files, WATCH_MS);
+}
+
+/* Something new that does not fit: for a while that is a renewal under way, later an administrator must know. */
+static void tell_of_pairs(struct posternd *d)
+{
+    CLEANUP(buf_free) struct buf text = BUF_INIT(480);
+    (void)pairs_waiting(d->pairs, clock_mono_ms(), PAIRS_ALARM_MS, &text);
+    bool is_alarm = buf_len(&text) > 0;
+    if (is_alarm == d->pairs_alarm) {
+        return;
+    }
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].role == ROLE_QUEUE && d->children[i].control && d->children[i].ready) {
+            d->pairs_alarm = is_alarm;
+            ipc_send(d->children[i].control, &(struct ipc_msg){.type = IPC_alarm,
+                                                               .alarm = {.kind = ALARM_RENEWAL,
+                                                                         .cleared = !is_alarm,
+                                                                         .domain = str_c(d->conf->hostname),
+                                                                         .text = buf_str(&text)}});
+        }
+    }
+}
+
+static void on_watch_pairs(void *arg)
+{
+    struct posternd *d = arg;
+    CLEANUP(buf_free) struct buf unused = BUF_INIT(8192);
+    if (!d->stopping && pairs_look(d->pairs, clock_mono_ms())) {
+        children_reload(d); /* with the same configuration */
+    }
+    tell_of_pairs(d);
+    timer_start(d->watch_pairs, pairs_waiting(d->pairs, clock_mono_ms(), 0, &unused) > 0 ? PAIRS_AGAIN_MS : PAIRS_MS);
 }
 
 static void on_watchdog(void *arg)
@@ -183,7 +217,7 @@ static void on_child(void *arg, int signum)
 static int start(struct posternd *d, char *problem, size_t size)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    int r = handover_check(d->conf, &problems);
+    int r = handover_check(d->conf, NULL, &problems, &d->pairs);
     if (r < 0) {
         str_copy_cut(buf_str(&problems), problem, size);
         return r;
@@ -213,6 +247,8 @@ static int start(struct posternd *d, char *problem, size_t size)
     (void)handover_files_changed(d);
     d->watch_files = timer_new(d->loop, on_watch, d);
     timer_start(d->watch_files, WATCH_MS);
+    d->watch_pairs = timer_new(d->loop, on_watch_pairs, d);
+    timer_start(d->watch_pairs, PAIRS_MS);
     if (watchdog_ms() > 0) {
         d->watchdog = timer_new(d->loop, on_watchdog, d);
         timer_start(d->watchdog, watchdog_ms());

@@ -2,6 +2,7 @@
  * posternd.h: the inside of the supervisor: the table of children and what each is handed.
  */
 #pragma once
+#include "cmd/posternd/pairs.h"
 #include "proc/child.h"
 #include "sys/conn.h"
 #include "sys/spawn.h"
@@ -42,7 +43,11 @@ struct posternd {
     int shared; /* memory of all smtpin: how many sessions each client has */
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
-    int64_t files_changed; /* sum of the times of change of the certificate files */
+    int64_t files_changed; /* sum of the times of change of trust store, passwords and secrets */
+    struct pairs *pairs;   /* certificates and keys in force */
+    struct timer *watch_pairs;
+    bool pairs_alarm;      /* the queue was told that something new cannot be used */
+    bool rest_due;         /* keys are taking a new configuration, the others get it after them */
     uint64_t serial; /* of the pair of sockets made last */
     struct lost_pair { /* pairs that broke although both processes live; the last ones, those done too: both ends tell */
         uint64_t serial;
@@ -72,8 +77,9 @@ struct posternd {
 };
 
 /* handover.c: what a child gets */
-/* Reads the files the configuration names and checks that they can be used; problems: one line each. */
-int handover_check(const struct conf *c, struct buf *problems) MUST_USE;
+/* Reads the files the configuration names and checks that they can be used; problems: one line each. ret: the certificates and keys to
+ * be in force with it; old: those that are, or NULL. */
+int handover_check(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret) MUST_USE;
 void handover_files(struct posternd *d, struct supervised *s);
 /* Makes the at-rest secret when it is not there. 0 or -errno with a sentence. */
 int handover_secret(const struct conf *c, char *problem, size_t size) MUST_USE;
@@ -91,7 +97,7 @@ int activated_socket(const struct endpoint *at);
 int drop_make(const struct conf *c) MUST_USE;
 /* Has what waits there handed in, by a process of the user the gateway runs as. */
 void drop_pick_up(struct posternd *d);
-/* The certificate files changed since the last look. */
+/* Trust store, passwords or secrets changed since the last look. */
 bool handover_files_changed(struct posternd *d);
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);

@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LEASES_MAX = 65536, ASKS_MAX = 65536, LEASE_LIFE_MS = 60 * 60 * 1000, ASK_LIFE_MS = 5000, SWEEP_MS = 1000 };
+enum { LEASES_MAX = 65536, ASKS_MAX = 65536, LEASE_LIFE_MS = 60 * 60 * 1000, ASK_LIFE_MS = 5000, SWEEP_MS = 1000, RETIRED_MAX = 32, RETIRED_LIFE_MS = 10 * 60 * 1000 };
 
 struct lease {
     uint64_t id;
@@ -53,6 +53,11 @@ struct keys {
     unsigned char ticket_seed[TLS_TICKET_SEED]; /* drawn at the start, never written down */
     struct tls_signer *signer; /* NULL: no signing key */
     struct tls_private *server[CONF_CERTIFICATES_MAX], *client[CONF_CERTIFICATES_MAX];
+    struct retired { /* server keys of an earlier configuration: sessions that began with it shake hands with it */
+        struct tls_private *key;
+        int64_t at_ms;
+    } retired[RETIRED_MAX];
+    size_t n_retired;
     uint64_t unwrapped, refused, signed_n, handshakes, sealed;
 };
 
@@ -176,6 +181,12 @@ static void sweep(void *arg)
         }
         drop_lease(k, l);
     }
+    for (size_t i = 0; i < RETIRED_MAX; i++) {
+        if (k->retired[i].key && k->retired[i].at_ms <= now - RETIRED_LIFE_MS) {
+            tls_private_free(k->retired[i].key);
+            k->retired[i].key = NULL;
+        }
+    }
     timer_start(k->sweep, SWEEP_MS);
 }
 
@@ -218,19 +229,34 @@ static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
                                                  .signature = buf_str(&signature)}});
 }
 
-/* Server keys sign for smtpin and web, client keys for smtpout: which channel asks decides. */
-static void sign_with(struct keys *k, struct tls_private *const *keys, struct ipc_channel *ch, const struct ipc_tls_sign *a)
+static struct tls_private *find_key(struct tls_private *const *keys, struct str id)
 {
-    CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
-    bool ok = false;
-    for (size_t i = 0; i < CONF_CERTIFICATES_MAX && keys[i] && !ok && a->key_id.n == TLS_KEY_ID && a->hash < TLS_HASH_END; i++) {
-        if (memcmp(tls_private_id(keys[i]), a->key_id.p, TLS_KEY_ID) == 0) {
-            ok = tls_private_sign(keys[i], (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
+    for (size_t i = 0; i < CONF_CERTIFICATES_MAX && keys[i] && id.n == TLS_KEY_ID; i++) {
+        if (memcmp(tls_private_id(keys[i]), id.p, TLS_KEY_ID) == 0) {
+            return keys[i];
         }
     }
+    return NULL;
+}
+
+static struct tls_private *find_retired(const struct keys *k, struct str id)
+{
+    for (size_t i = 0; i < RETIRED_MAX && id.n == TLS_KEY_ID; i++) {
+        if (k->retired[i].key && memcmp(tls_private_id(k->retired[i].key), id.p, TLS_KEY_ID) == 0) {
+            return k->retired[i].key;
+        }
+    }
+    return NULL;
+}
+
+/* Server keys sign for smtpin and web, client keys for smtpout: which channel asks decides. */
+static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channel *ch, const struct ipc_tls_sign *a)
+{
+    CLEANUP(buf_free) struct buf signature = BUF_INIT(TLS_SIGNATURE_MAX);
+    bool ok = key && a->hash < TLS_HASH_END && tls_private_sign(key, (enum tls_hash)a->hash, a->pss != 0, a->digest, &signature) == 0;
     k->handshakes += ok;
     if (!ok) {
-        log_warn("tls-signature-refused", KVN("hash", a->hash));
+        log_warn("tls-signature-refused", KVN("hash", a->hash), KV("why", key ? "it cannot be made" : "no such key"));
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = a->token, .ok = ok, .signature = buf_str(&signature)}});
 }
@@ -239,14 +265,15 @@ static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc
 {
     struct keys *k = owner;
     (void)fd;
-    sign_with(k, k->server, ch, &m->tls_sign);
+    struct tls_private *key = find_key(k->server, m->tls_sign.key_id);
+    sign_with(k, key ? key : find_retired(k, m->tls_sign.key_id), ch, &m->tls_sign);
 }
 
 static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
     (void)fd;
-    sign_with(k, k->client, ch, &m->tls_sign);
+    sign_with(k, find_key(k->client, m->tls_sign.key_id), ch, &m->tls_sign);
 }
 
 /* Of this hour and the one before: a process that was taken over learns nothing of the next. */
@@ -306,10 +333,17 @@ static int load_signer(struct keys *k, struct child *c, char *problem, size_t si
     return 0;
 }
 
-/* The keys named "KIND 0", "KIND 1", ... */
-static int load_private(struct child *c, const char *kind, struct tls_private **keys, char *problem, size_t size)
+static void drop_keys(struct tls_private **keys)
 {
-    struct tls_private *next[CONF_CERTIFICATES_MAX] = {0};
+    for (size_t i = 0; i < CONF_CERTIFICATES_MAX; i++) {
+        tls_private_free(keys[i]);
+        keys[i] = NULL;
+    }
+}
+
+/* The keys named "KIND 0", "KIND 1", ... into next. */
+static int read_private(struct child *c, const char *kind, struct tls_private **next, char *problem, size_t size)
+{
     char name[64];
     int r = 0;
     for (size_t i = 0; r == 0 && i < CONF_CERTIFICATES_MAX; i++) {
@@ -320,18 +354,41 @@ static int load_private(struct child *c, const char *kind, struct tls_private **
         }
         r = tls_private_new(pem, problem, size, &next[i]);
     }
-    for (size_t i = 0; i < CONF_CERTIFICATES_MAX; i++) { /* the new ones, or the old ones if one cannot be read */
-        tls_private_free(r == 0 ? keys[i] : next[i]);
-        keys[i] = r == 0 ? next[i] : keys[i];
-    }
     return r;
 }
 
+/* Those that are in the next configuration no more serve a little longer. */
+static void retire(struct keys *k, struct tls_private *const *next)
+{
+    for (size_t i = 0; i < CONF_CERTIFICATES_MAX && k->server[i]; i++) {
+        if (find_key(next, str_from((const char *)tls_private_id(k->server[i]), TLS_KEY_ID))) {
+            tls_private_free(k->server[i]);
+        } else {
+            struct retired *r = &k->retired[k->n_retired++ % RETIRED_MAX];
+            tls_private_free(r->key);
+            *r = (struct retired){.key = k->server[i], .at_ms = clock_mono_ms()};
+        }
+        k->server[i] = NULL;
+    }
+}
+
+/* All new ones, or the old ones if one cannot be read. */
 static int load_keys(struct keys *k, struct child *c, char *problem, size_t size)
 {
-    int r = load_signer(k, c, problem, size);
-    r = r < 0 ? r : load_private(c, "server-key", k->server, problem, size);
-    return r < 0 ? r : load_private(c, "client-key", k->client, problem, size);
+    struct tls_private *server[CONF_CERTIFICATES_MAX] = {0}, *client[CONF_CERTIFICATES_MAX] = {0};
+    int r = read_private(c, "server-key", server, problem, size);
+    r = r < 0 ? r : read_private(c, "client-key", client, problem, size);
+    r = r < 0 ? r : load_signer(k, c, problem, size);
+    if (r < 0) {
+        drop_keys(server);
+        drop_keys(client);
+        return r;
+    }
+    retire(k, server);
+    drop_keys(k->client);
+    memcpy(k->server, server, sizeof server);
+    memcpy(k->client, client, sizeof client);
+    return 0;
 }
 
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)

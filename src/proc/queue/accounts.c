@@ -184,12 +184,13 @@ void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg
     char text[520];
     (void)ch;
     (void)fd;
-    must(m->alarm.kind == ALARM_OWN_CERTIFICATE);
+    enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
+    must(kind == ALARM_OWN_CERTIFICATE || kind == ALARM_OWN_TLS || kind == ALARM_RENEWAL);
     str_copy_cut(m->alarm.text, text, sizeof text);
     if (m->alarm.cleared) {
-        alarms_clear(owner, domain_kept(m->alarm.domain), ALARM_OWN_CERTIFICATE);
+        alarms_clear(owner, domain_kept(m->alarm.domain), kind);
     } else {
-        alarms_raise(owner, domain_kept(m->alarm.domain), ALARM_OWN_CERTIFICATE, text);
+        alarms_raise(owner, domain_kept(m->alarm.domain), kind, text);
     }
 }
 

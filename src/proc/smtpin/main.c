@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000 };
+enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000, SELF_TEST_MS = 60 * 1000, SELF_TEST_SOON_MS = 5 * 1000 };
 
 static void watch_listeners(struct smtpin *in, bool on)
 {
@@ -187,6 +187,13 @@ static void on_keys_again(void *arg)
     }
 }
 
+static void on_self_test(void *arg)
+{
+    struct smtpin *in = arg;
+    settings_self_test(in);
+    timer_start(in->self_test, in->self_tests_failed > 0 ? SELF_TEST_SOON_MS : SELF_TEST_MS);
+}
+
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpin *in = owner;
@@ -202,6 +209,8 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
     in->keys_again = timer_new(child_loop(c), on_keys_again, in);
+    in->self_test = timer_new(child_loop(c), on_self_test, in);
+    timer_start(in->self_test, SELF_TEST_SOON_MS);
     in->settings = settings_new(c, child_conf(c), problem, size);
     in->resume_accept = timer_new(child_loop(c), resume_accept, in);
     return in->settings ? 0 : -EINVAL;
@@ -239,6 +248,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     if (!next) {
         return -EINVAL;
     }
+    timer_start(in->self_test, 1000);
     settings_unref(in->settings); /* sessions under way keep theirs */
     in->settings = next;
     timer_start(in->expiry, 1000); /* once the new configuration is in force */
@@ -252,13 +262,14 @@ static void on_status(void *owner, char *text, size_t size)
     tls_remote_counts(&signatures, &waited);
     snprintf(text, size,
              "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-resumed=%llu tls-failed=%llu "
-             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu",
+             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu signatures-given-up=%llu tls-self-test=%s",
              in->n_sessions, (unsigned long long)in->count.sessions, (unsigned long long)in->count.turned_away,
              (unsigned long long)in->count.accepted, (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
              (unsigned long long)in->count.resumed,
              (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
              (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
-             (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited);
+             (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited,
+             (unsigned long long)in->signing.given_up, in->self_tests_failed > 0 ? "FAILED" : "ok");
 }
 
 static void on_metrics(void *owner, struct buf *out)
@@ -281,6 +292,8 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "logins_total", "result=\"failed\"", in->count.logins_failed);
     metric_put(out, "signatures_total", "", signatures);
     metric_put(out, "signature_microseconds_total", "", waited);
+    metric_put(out, "signatures_given_up_total", "", in->signing.given_up);
+    metric_put(out, "tls_selftest_ok", "", in->self_tests_failed == 0);
 }
 
 static void check_stopped(void *arg)

@@ -117,7 +117,9 @@ struct smtpin {
     struct timer *turn_timer;
     uint64_t next_token;
     unsigned id_count;
-    struct timer *resume_accept, *stop_timer, *expiry, *keys_again;
+    struct timer *resume_accept, *stop_timer, *expiry, *keys_again, *self_test;
+    unsigned self_tests_failed; /* in a row */
+    bool self_test_told;        /* what it comes to stands with the queue */
     bool stopping;
     struct {
         uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
@@ -135,6 +137,8 @@ bool clients_hurry(const struct smtpin *in);
 /* settings.c */
 struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size);
 void settings_unref(struct settings *s);
+/* A handshake with ourselves at each listener; an alarm where it fails again and again. */
+void settings_self_test(struct smtpin *in);
 /* Alarms for certificates that end soon. */
 void settings_check_expiry(struct smtpin *in);
 
