@@ -1,6 +1,8 @@
 """Processes that are slow, stopped or started again while mail flows: nothing ends for good, nothing is lost or doubled, nothing
 goes in clear."""
+import json
 import os
+import re
 import signal
 import smtplib
 import ssl
@@ -32,6 +34,16 @@ def shake_in_background(gateway, n):
     for t in threads:
         t.start()
     return threads, found
+
+
+def paused(gateway, name, seconds):
+    """Stops a process for a while."""
+    pid = gateway.pids()[name]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_slow_keys_costs_one_handshake_a_process(gateway):
@@ -162,3 +174,42 @@ def test_the_handshake_with_ourselves(renewed):
         os.kill(keys, signal.SIGCONT)
     assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
     assert shake(gateway) is None
+
+
+# --- each process in turn ------------------------------------------------------------------------------------------
+
+def state_of(gateway, message_id):
+    done = gateway.lab.postern('message', message_id, '--json')
+    return json.loads(done.stdout)['recipients'][0]['state'] if done.returncode == 0 else done.stderr
+
+
+def test_every_process_stopped_for_a_while(gateway):
+    """Mail both ways over TLS, each process stopped for some seconds: everything is delivered once, and encrypted."""
+    gateway.restart()
+    before, ids, stop = gateway.pids(), [], threading.Event()
+
+    def stream():
+        n = 0
+        while not stop.is_set():
+            n += 1
+            try:
+                ids.append(gateway.send(f'p{n}@good.test', subject=f'paused {n}'))
+            except (smtplib.SMTPException, OSError, AssertionError):
+                pass  # 451 for a moment is an answer too
+            time.sleep(0.1)
+    thread = threading.Thread(target=stream)
+    thread.start()
+    for name in ('keys-0', 'queue-0', 'smtpin-0', 'smtpout-0', 'lookup-0'):
+        paused(gateway, name, 4)
+        time.sleep(0.5)
+    stop.set()
+    thread.join()
+    assert len(ids) > 5
+    for message_id in ids:
+        assert gateway.lab.wait_for(lambda: state_of(gateway, message_id) == 'delivered', 60, 0.2), (state_of(gateway, message_id), gateway.lab.log()[-3000:])
+    arrived = [m for m in gateway.lab.messages('good.test') if 'Subject: paused ' in m['data']]
+    subjects = [re.search('Subject: (paused [0-9]+)', m['data']).group(1) for m in arrived]
+    assert len(subjects) == len(set(subjects)) and len(subjects) >= len(ids), (len(ids), sorted(subjects))
+    assert all(m['tls'] for m in arrived)
+    assert gateway.pids() == before
+    assert [f for f in (shake(gateway) for _ in range(6)) if f] == []
