@@ -167,6 +167,8 @@ OTHERS = [
     D('lmtp.test', [H(options={'lmtp': True})], None, ''),
     D('preload.insecure.test', [H()], None, ''),
     D('shared1.test', [H('mx.shared.test.', cert='self')], None, ''),
+    D('xn--mller-kva.test', [H(cert='self')], None, '', note='a rule names it as müller.test'),
+    D('xn--bcher-kva.test', [H(options={'switch': True})], None, ''),
     D('rptbox.test', [H()], None, ''),
     # choice of hosts: test_hosts.py
     D('looksilent.test', [H('mx1', mode='no-starttls', cert=None), H('mx2', mode='silent', preference=20)], None, ''),
@@ -192,6 +194,7 @@ rule "dane" { to @wantsdane.test; dane require; }
 rule "pin" { to @pinned.test; outbound require pin; pin key:{pin}; }
 rule "pin wrong" { to @pinnedwrong.test; outbound require pin; pin key:{pin}; }
 rule "strict" { to @strictonly.test; profile strict; }
+partner "in another spelling" { domains müller.test; outbound require cert; }
 rule "shared" { to @shared2.test; outbound require cert; }
 rule "doctors" { from group:doctors; to @nocrypt.test; outbound require encrypt; }
 '''

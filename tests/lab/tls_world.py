@@ -213,6 +213,10 @@ class TlsWorld:
         host = next(h for d in self.all if d.name == 'pinned.test' for h in d.hosts)
         return tls_domains.RULES.replace('{ca}', self.lab.path('ca')).replace('{pin}', self.digest(host, 'own', 1, 1))
 
+    def seen_messages(self, name):
+        """What the servers of that domain took."""
+        return [e for d in self.all if d.name == name for e in self.seen(d) if e['event'] == 'message']
+
     def seen(self, d):
         """All that the domain's servers saw."""
         return [r for h in d.hosts for r in self.lab.received('host-' + h.name)]

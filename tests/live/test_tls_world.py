@@ -73,6 +73,60 @@ def test_group_rule(tls):
     assert judged(tls, 'x@nocrypt.test')[0]['reason'] == 'sent-plain'
 
 
+def send_utf8(gateway, rcpt):
+    client = gateway.smtp()
+    client.mail('nurse@inside.test', ['SMTPUTF8'])
+    assert client.rcpt(rcpt)[0] == 250, rcpt
+    code, text = client.data(b'From: <nurse@inside.test>\r\nSubject: spelled\r\n\r\nhello\r\n')
+    assert code == 250, text
+    client.quit()
+    return text.decode().split()[-1]
+
+
+def tried(gateway, message_id):
+    """The recipient once it was tried."""
+    report = gateway.lab.wait_for(lambda: (lambda r: r if r['attempts'] else None)(gateway.lab.report(message_id)), 20)
+    assert report, gateway.lab.log()[-2000:]
+    return report['recipients'][0]
+
+
+def test_a_rule_holds_for_every_spelling(tls):
+    """RFC 5890 2.3.2.4: U-label and A-label are one name; UTS 46 for letters and full stops. The server's certificate is bad."""
+    spellings = ('x@müller.test', 'x@XN--MLLER-KVA.test', 'x@MÜLLER.TEST', 'x@mu\u0308ller.test', 'x@müller\u3002test', 'x@müller.test.', 'x@xn--mller-kva.test.')
+    sent = [send_utf8(tls, rcpt) for rcpt in spellings]
+    for rcpt, message_id in zip(spellings, sent):
+        state = tried(tls, message_id)
+        assert state['reason'] == 'grade-too-low', (rcpt, state)
+        assert state['forward-path'] == 'x@xn--mller-kva.test'
+    assert not tls.lab.tls.seen_messages('xn--mller-kva.test')
+
+
+def test_memory_holds_for_every_spelling(tls):
+    """Offered under one name, stripped under another: nothing goes in clear."""
+    configured(tls)
+    tls.lab.tls.switch('xn--bcher-kva.test', 'good')
+    assert tried(tls, send_utf8(tls, 'x@bücher.test'))['state'] == 'delivered'
+    tls.lab.tls.switch('xn--bcher-kva.test', 'plain')
+    for rcpt in ('y@xn--bcher-kva.test', 'y@BÜCHER.test', 'y@bücher.test.'):
+        assert tried(tls, send_utf8(tls, rcpt))['reason'] == 'no-starttls'
+    for name in ('bücher.test', 'XN--BCHER-KVA.test.', 'xn--bcher-kva.test'):
+        known = domain(tls, name)
+        assert known['seen'] is True and known['domain'] == 'xn--bcher-kva.test'
+    lab = tls.lab
+    assert lab.postern('exception', 'add', 'relax', 'BÜCHER.test', '--owner', 'Ann', '--reason', 'z', '--hours', '1').returncode == 0
+    assert tried(tls, send_utf8(tls, 'z@xn--bcher-kva.test'))['reason'] == 'sent-plain'
+    lab.postern('exception', 'end', str(lab.postern('exception', 'list', json_out=True)[0]['number']))
+
+
+def test_what_is_no_domain_is_refused_at_rcpt(tls):
+    client = tls.smtp()
+    client.mail('nurse@inside.test', ['SMTPUTF8'])
+    for rcpt in ('x@a\u200db.test', 'x@1\u05d0.test', 'x@\u2488.test'):  # ZWJ out of place, RFC 5893, UTS 46: disallowed
+        code, text = client.rcpt(rcpt)
+        assert code == 553 and text.startswith(b'5.1.2 '), (rcpt, code, text)
+    client.quit()
+
+
 def test_a_kept_connection_is_judged_anew(tls):
     first, a = judged(tls, 'x@shared1.test')
     assert first['reason'] == 'sent' and a['grade'] == 'encrypt'

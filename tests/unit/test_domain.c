@@ -5,7 +5,11 @@
 #include "check.h"
 #include "conf/conf.h"
 #include "wire/address.h"
+#include "mtasts/policy.h"
+#include "policy/inbound.h"
+#include "policy/rules.h"
 #include "wire/domain.h"
+#include "wire/section.h"
 
 #include <stdio.h>
 
@@ -34,6 +38,12 @@ static void spellings(void **state)
         {"xn--mller-kva.example.", "xn--mller-kva.example"},
         {"b\xc3\xbc" "cher.de", "xn--bcher-kva.de"},    /* IdnaTestV2 */
         {"fa\xc3\x9f.de", "xn--fa-hia.de"},             /* IdnaTestV2: non-transitional... */
+        {"fu\xc3\x9f" "ball.test", "xn--fuball-cta.test"},     /* PHPMailer/PHPMailer#2563 */
+        {"\xd0\xb4\xd0\xbe\xd0\xbc\xd0\xb5\xd0\xbd.\xd1\x80\xd1\x84", "xn--d1acufc.xn--p1ai"}, /* hestiacp/hestiacp#3599 */
+        {"\xce\xba\xce\xbb\xce\xb1\xcf\x81\xce\xb1-\xcf\x83\xcf\x89\xce\xbb\xce\xb9\xcf\x82.\xce\xb5\xcf\x85", "xn----ylba7abgd9bnh0e.xn--qxa6a"}, /* trusteddomainproject/OpenDKIM#139: final sigma stays; A-labels by Python */
+        {"\xd0\xb4_\xd1\x80\xd1\x83\xd0\xb3\xd0\xbe\xd0\xb9\xd1\x82\xd0\xb5\xd1\x81\xd1\x82.test", "xn--_-ftbbgt3ammhce.test"}, /* kjd/idna#59 wants it, "_" beside other letters; A-label by Python */
+        {"xn--sw8hj0a.ws", "xn--sw8hj0a.ws"}, /* mail-in-a-box/mailinabox#1214: symbols, reachable as it is in DNS */
+        {"r2---sn-huoa-cvhl.test", "r2---sn-huoa-cvhl.test"}, /* kjd/idna#27 */
         {"fass.de", "fass.de"},                         /* ...so another domain */
         {"\xef\xbd\x85\xef\xbd\x98\xef\xbd\x81\xef\xbd\x8d\xef\xbd\x90\xef\xbd\x8c\xef\xbd\x85.com", "example.com"}, /* fullwidth */
         {"example\xe3\x80\x82org", "example.org"},      /* U+3002 */
@@ -150,9 +160,151 @@ static void shown(void **state)
     }
 }
 
+/* Every place of the pure parts that compares a domain, with every spelling of one name, and with names that are another. */
+static const char *const same_names[] = {
+    "m\xc3\xbcller.example", "M\xc3\x9cLLER.Example", "mu\xcc\x88ller.example", "xn--mller-kva.example", "XN--MLLER-KVA.EXAMPLE",
+    "m\xc3\xbcller.example.", "m\xc3\xbcller\xe3\x80\x82" "example", "\xef\xbd\x8d\xc3\xbcller\xef\xbc\x8e" "example",
+};
+static const char *const other_names[] = {"mller.example", "mueller.example", "muller.example", "xn--mller-kvb.example", "example", ""};
+
+static bool route_is(const struct conf *c, const char *address, const char *hop)
+{
+    struct route r;
+    rules_route(c, STR("nurse@inside.example"), str_c(address), &r);
+    return strcmp(r.next_hop.canonical, hop) == 0;
+}
+
+static bool lists(const struct conf *c, const char *group, const char *address)
+{
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (strcmp(c->groups[i].name, group) == 0) {
+            return conf_list_has(c, &c->groups[i].members, str_c(address), STR(""), STR(""));
+        }
+    }
+    return false;
+}
+
+static bool group_login(const struct conf *c, const char *login)
+{
+    return conf_list_has(c, &c->groups[3].members, STR("x@other.example"), str_c(login), STR(""));
+}
+
+static bool group_certificate(const struct conf *c, const char *name)
+{
+    return conf_list_has(c, &c->groups[4].members, STR("x@other.example"), STR(""), str_c(name));
+}
+
+static bool inbound_refuses(const struct conf *c, struct inbound_facts f)
+{
+    struct inbound_verdict v;
+    inbound_judge(c, &f, &v);
+    return v.rule != NULL;
+}
+
+static bool inbound_takes(const struct conf *c, const char *certificate_name)
+{
+    return !inbound_refuses(c, (struct inbound_facts){.client_ip = STR("192.0.2.1"),
+                                                      .knows_sender = true,
+                                                      .reverse_path = STR("a@xn--mller-kva.example"),
+                                                      .in_tls = true,
+                                                      .has_certificate = true,
+                                                      .certificate_ok = true,
+                                                      .names = str_c(certificate_name)});
+}
+
+static bool inbound_is_about(const struct conf *c, const char *helo)
+{
+    return inbound_refuses(c, (struct inbound_facts){.client_ip = STR("192.0.2.1"), .helo = str_c(helo)});
+}
+
+static bool removes_claim(const char *name)
+{
+    char field[300];
+    unsigned removed = 0;
+    struct buf out = BUF_INIT(4096);
+    snprintf(field, sizeof field, "Authentication-Results: %s; dkim=pass\r\n\r\n", name);
+    const struct section_change change = {.authserv_id = STR("xn--mller-kva.example")};
+    assert_int_equal(section_write(str_c(field), &change, &out, &removed), 0);
+    buf_free(&out);
+    return removed == 1;
+}
+
+/* One row of the table of a name: what each place says of it. */
+static void check_places(const struct conf *c, const char *name, bool same)
+{
+    char a[300], below[300];
+    snprintf(a, sizeof a, "Anna@%s", name);
+    snprintf(below, sizeof below, "Anna@x.%s", name);
+    struct domain_name d = domain_from(str_c(name));
+    const struct {
+        const char *place;
+        bool says;
+    } places[] = {
+        {"partner", conf_partner_for(c, d) != NULL},
+        {"inside", conf_is_inside(c, d)},
+        {"monitor", conf_domain_listed(&c->monitor.domains, d)},
+        {"list: @domain", lists(c, "domain", a)},
+        {"list: @.suffix", *name && lists(c, "below", below)},
+        {"list: address", lists(c, "address", a)},
+        {"list: login", group_login(c, a)},
+        {"list: cert", group_certificate(c, name)},
+        {"forward", conf_forward_of(c, str_c(a)) != NULL},
+        {"oidc", domain_eq(d, domain_kept(str_c(c->oidc[0].name)))},
+        {"route: inside", *name && route_is(c, a, "=inside")},
+        {"route: reports of others", route_is(c, a, "=tlsrpt") || (*name && route_is(c, a, "=inside"))},
+        {"inbound: certificate", inbound_takes(c, name)},
+        {"inbound: helo", inbound_is_about(c, name)},
+        {"MTA-STS: mx", sts_policy_covers(STR("xn--mller-kva.example\n"), d)},
+        {"authserv-id", removes_claim(name)},
+        {"portal: address", address_same(str_c(a), STR("anna@xn--mller-kva.example"))},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        if (places[i].says != same) {
+            fail_msg("%s: \"%s\" counts as %s", places[i].place, name, same ? "another name" : "the same");
+        }
+    }
+}
+
+/* Each spelling in the configuration against each in the mail. */
+static void every_place(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < ARRAY_LEN(same_names); k++) {
+        char text[4096];
+        const char *n = same_names[k];
+        struct buf problems = BUF_INIT(4096);
+        struct conf *c;
+        snprintf(text, sizeof text,
+                 "hostname gw.example; listen smtp { address 127.0.0.1:25; }\n"
+                 "inside { domains \"%s\"; deliver-to 127.0.0.1:26; }\n"
+                 "monitor { domains \"%s\"; }\n"
+                 "partner \"p\" { domains \"%s\"; outbound require cert; inbound require cert; inbound-helo \"%s\"; inbound-names \"%s\"; }\n"
+                 "group \"domain\" { members \"@%s\"; }\n"
+                 "group \"below\" { members \"@.%s\"; }\n"
+                 "group \"address\" { members \"anna@%s\"; }\n"
+                 "group \"login\" { members \"login:anna@%s\"; }\n"
+                 "group \"cert\" { members \"cert:%s\"; }\n"
+                 "forward \"anna@%s\" { to x@other.example; }\n"
+                 "portal { url https://gw.example; from \"secure@%s\"; proxy-address 127.0.0.1:8080; proxies 127.0.0.1/32; }\n"
+                 "oidc \"%s\" { issuer https://login.example; client-id x; }\n",
+                 n, n, n, n, n, n, n, n, n, n, n, n, n);
+        if (conf_parse(str_c(text), "spellings", &problems, &c) < 0) {
+            fail_msg("%s: " STR_FMT, n, STR_ARG(buf_str(&problems)));
+        }
+        for (size_t i = 0; i < ARRAY_LEN(same_names); i++) {
+            check_places(c, same_names[i], true);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(other_names); i++) {
+            check_places(c, other_names[i], false);
+        }
+        conf_free(c);
+        buf_free(&problems);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(spellings), cmocka_unit_test(lengths), cmocka_unit_test(patterns),
-                                       cmocka_unit_test(addresses), cmocka_unit_test(shown)};
+                                       cmocka_unit_test(addresses), cmocka_unit_test(shown), cmocka_unit_test(every_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "policy/alarm.h"
 #include "policy/policy.h"
 #include "sys/file.h"
+#include "wire/domain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ static void alarms_text(uint32_t bits, char *dst, size_t size)
     buf_free(&text);
 }
 
+enum { NAME_WORDS = DOMAIN_NAME_MAX + DOMAIN_SHOWN_SIZE + 8 };
+
 static struct json *domain_json(const struct ipc_row_domain *d)
 {
     struct json *o = report_object(), *alarms = report_array();
@@ -30,7 +33,10 @@ static struct json *domain_json(const struct ipc_row_domain *d)
             report_append_str(alarms, str_c(alarm_name((enum alarm_kind)k)));
         }
     }
+    char shown[DOMAIN_SHOWN_SIZE];
+    domain_show(domain_kept(d->name), shown, sizeof shown);
     report_put_str(o, "domain", d->name);
+    report_put_str(o, "shown-as", str_c(shown));
     report_put_bool(o, "seen", d->seen);
     report_put_bool(o, "monitored", d->monitored);
     report_put_time(o, "last-offer", d->offered_ms);
@@ -50,11 +56,24 @@ static struct json *domain_json(const struct ipc_row_domain *d)
     return o;
 }
 
+/* The name as it is kept, and in its own letters where it has some. */
+static void name_words(struct str name, char *dst, size_t size)
+{
+    char shown[DOMAIN_SHOWN_SIZE];
+    domain_show(domain_kept(name), shown, sizeof shown);
+    if (str_eq(str_c(shown), name)) {
+        str_copy_cut(name, dst, size);
+    } else {
+        snprintf(dst, size, STR_FMT " (%s)", STR_ARG(name), shown);
+    }
+}
+
 static void print_domain(const struct ipc_row_domain *d)
 {
-    char alarms[128], offered[32], probed[32];
+    char alarms[128], offered[32], probed[32], name[NAME_WORDS];
     alarms_text(d->alarms, alarms, sizeof alarms);
-    printf("%-34.*s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", STR_ARG(d->name),
+    name_words(d->name, name, sizeof name);
+    printf("%-34s %-13s %-8s %-5s %-8s %-17s %-17s %s\n", name,
            d->seen ? "encrypted" : d->looked_ms ? "may be clear" : "unknown", d->probed_ms ? grade_name((enum grade)d->grade) : "-",
            d->tlsa ? "yes" : "no", sts_state_name((enum sts_state)d->sts), when(d->offered_ms, offered),
            when(d->probed_ms, probed), alarms);
@@ -124,9 +143,10 @@ static void print_probe(const struct ipc_row_probe *p)
 
 static void print_memory(const struct ipc_row_domain *d)
 {
-    char date[32], alarms[128];
+    char date[32], alarms[128], name[NAME_WORDS];
     alarms_text(d->alarms, alarms, sizeof alarms);
-    printf(STR_FMT "\n  Mail there %s.\n", STR_ARG(d->name),
+    name_words(d->name, name, sizeof name);
+    printf("%s\n  Mail there %s.\n", name,
            d->seen ? "never goes in clear: its servers offered encryption"
                    : "may go in clear when all its servers answer a fresh look, and none offers encryption; while some do not\n"
                      "  answer, it waits (look-incomplete; monitor look-patience says how long)");
