@@ -199,9 +199,9 @@ int address_canonical(struct str path, char *dst, size_t size)
     struct domain_name d;
     size_t at = str_find_last(path, '@');
     if (at == path.n) {
-        return str_copy(path, dst, size);
+        return memchr(path.n ? path.p : "", '\0', path.n) ? -EINVAL : str_copy(path, dst, size);
     }
-    if (domain_parse(str_slice(path, at + 1, path.n), &d) < 0) {
+    if (domain_parse(str_slice(path, at + 1, path.n), &d) < 0 || memchr(path.p, '\0', at)) {
         return -EINVAL;
     }
     if (at + 1 + d.n >= size) {

@@ -115,6 +115,13 @@ void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_m
     store_spool_drop(q->store, m->spool_drop.name);
 }
 
+/* smtpin did this for what came by SMTP; answers from the portal name whom their writer named. */
+static char *canonical_path(struct str path)
+{
+    char text[ADDRESS_KEY_SIZE];
+    return address_canonical(path, text, sizeof text) == 0 ? err_strdup(text) : str_dup(path);
+}
+
 void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct peer *p = ipc_channel_data(ch);
@@ -123,7 +130,7 @@ void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_
     must(p->n_pending < PENDING_MAX);
     struct pending_rcpt *r = err_calloc(1, sizeof *r);
     r->token = m->submit_rcpt.token;
-    r->forward_path = str_dup(m->submit_rcpt.forward_path);
+    r->forward_path = canonical_path(m->submit_rcpt.forward_path);
     r->orcpt = str_dup(m->submit_rcpt.orcpt);
     r->notify = m->submit_rcpt.notify;
     list_append(&p->pending, &r->link);
