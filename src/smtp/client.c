@@ -333,7 +333,7 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         c->needs_rset = false;
     }
     char size[40] = "";
-    if (c->caps.has_size) {
+    if (c->caps.has_size && c->mail->size > 0) {
         struct buf text = BUF_INIT(sizeof size);
         must(buf_printf(&text, " SIZE=%llu", (unsigned long long)mail->size) == 0);
         str_copy_cut(buf_str(&text), size, sizeof size);

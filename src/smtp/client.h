@@ -41,7 +41,7 @@ struct smtp_mail {
     struct str reverse_path; /* without brackets; empty: <> */
     const struct smtp_mail_rcpt *rcpts;
     size_t n_rcpts;
-    uint64_t size; /* octets, for SIZE= */
+    uint64_t size; /* octets, for SIZE=; 0: not known, and not said */
     bool is_8bit, is_utf8, is_binary;
     enum notify_ret ret;
     struct str envid;

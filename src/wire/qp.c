@@ -12,9 +12,12 @@ static int put(struct qp *q, const char *octets, size_t n, struct buf *out)
     if (q->column + n > TEXT_MAX) {
         r = buf_append(out, "=\r\n", 3);
         q->column = 0;
+        q->soft = true;
     }
-    q->column += n;
-    return r < 0 ? r : buf_append(out, octets, n);
+    bool delimiter = r == 0 && q->column == 0 && octets[0] == '-' && q->soft; /* no new line may look like one */
+    q->soft = false;
+    q->column += delimiter ? 3 : n;
+    return r < 0 ? r : delimiter ? buf_append(out, "=2D", 3) : buf_append(out, octets, n);
 }
 
 static int put_coded(struct qp *q, char c, struct buf *out)

@@ -7,6 +7,7 @@
 /* Start with all zero. */
 struct qp {
     size_t column;
+    bool soft; /* the line began behind a soft line break */
     char held; /* a blank, tab or CR whose successor is not known yet; 0: none */
 };
 

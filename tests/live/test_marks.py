@@ -74,3 +74,44 @@ def test_header_in_utf8_needs_smtputf8(gateway):
     # where it was not declared it goes as it came: a server with 8BITMIME carries it, as everywhere (hardware/mailserver#166)
     gateway.wait_state(submit(gateway, ['x@eight.test'], data, ['BODY=8BITMIME'], 'raw@inside.test'), 'delivered')
     assert 'Grüße' in got(gateway, 'eight.test', 'raw@inside.test')['data'].encode('latin-1').decode()
+
+
+LETTER = ('From: <nurse@inside.test>\r\nSubject: converted\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
+          'Content-Transfer-Encoding: 8bit\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
+          'Grüße, and so many plain words beside them\r\n--b\r\nContent-Type: application/x; name=f\r\nContent-Transfer-Encoding: 8bit\r\n\r\n'
+          '€€€ %s\r\n--b--\r\n')
+
+
+@pytest.mark.parametrize('size', [10, 300000])
+def test_8bit_is_converted_where_it_cannot_go(gateway, size):
+    """RFC 6152 3; javaee/javamail#100: sent as it is, and ruined. Small in the store, and from a spool file."""
+    letter = (LETTER % ('0123456789abcdef' * 4 + '\r\n').__mul__(size // 66 + 1)).encode()
+    sender = f'conv{size}@inside.test'
+    gateway.wait_state(submit(gateway, ['x@seven.test'], letter, ['BODY=8BITMIME'], sender), 'delivered')
+    mail = got(gateway, 'seven.test', sender)
+    assert mail['data'].isascii() and not [p for p in mail['parameters'] if p.startswith(('BODY', 'SIZE'))]
+    text, file = email.message_from_string(mail['data']).get_payload()
+    assert (text['Content-Transfer-Encoding'], file['Content-Transfer-Encoding']) == ('quoted-printable', 'base64')
+    before = email.message_from_bytes(letter).get_payload()
+    assert [p.get_payload(decode=True) for p in (text, file)] == [p.get_payload(decode=True) for p in before]
+    # as it came where it can go
+    gateway.wait_state(submit(gateway, ['x@eight.test'], letter, [], 'as' + sender), 'delivered')
+    mail = got(gateway, 'eight.test', 'as' + sender)
+    assert mail['data'].encode('latin-1').endswith(letter) and 'BODY=8BITMIME' in mail['parameters']
+
+
+def test_binary_is_converted_where_it_cannot_go(gateway):
+    """RFC 3030 3: a server without BINARYMIME gets lines of text."""
+    head = b'From: <nurse@inside.test>\r\nMIME-Version: 1.0\r\nContent-Type: application/x\r\nContent-Transfer-Encoding: binary\r\n\r\n'
+    gateway.wait_state(submit(gateway, ['x@eight.test'], head + b'a\nb\0\xff\r', ['BODY=BINARYMIME'], 'bin@inside.test'), 'delivered')
+    assert email.message_from_string(got(gateway, 'eight.test', 'bin@inside.test')['data']).get_payload(decode=True) == b'a\nb\0\xff\r'
+
+
+def test_signed_mail_is_returned_instead(gateway):
+    """RFC 1847 2.1: a conversion would break the signature; the sender hears why."""
+    signed = ('From: <nurse@inside.test>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n'
+              '--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGrüße\r\n--b\r\n\r\nsig\r\n--b--\r\n').encode()
+    found = gateway.wait_state(submit(gateway, ['x@seven.test'], signed, ['BODY=8BITMIME'], 'signed@inside.test'), 'returned')
+    assert (found['reason'], found['status']) == ('no-8bit', '5.6.3')
+    words = ' '.join(email.message_from_string(notice_to(gateway, 'signed@inside.test')['data']).get_payload()[0].get_payload().split())
+    assert 'takes plain ASCII only' in words and 'a conversion would break that' in words and 'certificate' not in words

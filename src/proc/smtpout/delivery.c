@@ -41,6 +41,8 @@ void delivery_free(struct delivery *d)
         map_take(d->out->bounces, map_id(&d->bounce_token));
     }
     err_close_fd(&d->spool);
+    sevenbit_free(d->converter);
+    sevenbit_plan_free(&d->plan);
     buf_wipe(&d->head);
     explicit_bzero(d->key, sizeof d->key);
     rest_reader_free(d->reader);
@@ -226,13 +228,14 @@ static bool may_have_arrived(const struct delivery *d, const struct link_conn *l
     return d->reader && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
 }
 
-/* The body is read from its beginning again. */
-static void rewind_body(struct delivery *d)
+void delivery_rewind(struct delivery *d)
 {
     rest_reader_free(d->reader);
     d->reader = NULL;
     d->spool_at = 0;
     d->body_ended = d->head_passed = false;
+    sevenbit_free(d->converter);
+    d->converter = NULL;
     buf_wipe(&d->head);
 }
 
@@ -241,7 +244,7 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
 {
     bool unknown = may_have_arrived(d, l);
     if (!unknown) {
-        rewind_body(d);
+        delivery_rewind(d);
     }
     if (l->reused && l->state == LINK_BUSY && !unknown && sess != SESS_HSFAIL) {
         d->fresh_only = true; /* the peer closed a kept connection: that says nothing about it */
@@ -355,7 +358,11 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
         login_begin(l); /* and here again when it is done */
         return;
     }
-    describe(d, l, &v, detail, sizeof detail);
+    if (why == REASON_NONE) {
+        describe(d, l, &v, detail, sizeof detail);
+    } else {
+        str_copy_cut(str_c(fit_detail(d, why)), detail, sizeof detail);
+    }
     str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
     str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
     note_verdict(d, &v);

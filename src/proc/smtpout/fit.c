@@ -3,6 +3,8 @@
  * addresses, and what the server offers; never what was declared when the message came (docs/decisions/0027). Called by
  * delivery.c.
  *
+ * What a server cannot take as it is is converted where that is possible (wire/sevenbit.h; head.c writes it).
+ *
  * RFC 6531 3.4 (SMTPUTF8), RFC 6152 3 (8BITMIME), RFC 3030 3 (BINARYMIME), RFC 1870 6.1 (SIZE).
  */
 #include "proc/smtpout/smtpout.h"
@@ -37,6 +39,40 @@ static bool any_rcpt_fits(struct delivery *d, const struct smtp_caps *caps)
     return false;
 }
 
+/* BINARYMIME carries all octets (RFC 3030 3), 8BITMIME all octets in lines. */
+static bool needs_conversion(const struct delivery *d, const struct smtp_caps *caps)
+{
+    return d->is_binary ? !(caps->chunking && caps->binary) : d->is_8bit && !caps->is_8bit;
+}
+
+/* The plan of a conversion for this server: the stored message is read once, and then again from its beginning. */
+static bool can_convert(struct delivery *d, const struct smtp_caps *caps)
+{
+    struct sevenbit_plan plan = {.need = caps->is_8bit ? SEVENBIT_LINES : SEVENBIT_ALL, .utf8_headers = d->is_utf8};
+    if (d->planned && plan.need == d->plan.need) {
+        return d->plan.problem == SEVENBIT_FINE;
+    }
+    sevenbit_plan_free(&d->plan);
+    d->plan = plan;
+    d->planned = true;
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(1024 * 1024);
+    struct buf none = BUF_INIT(1);
+    struct sevenbit *s = sevenbit_new(&d->plan, true);
+    int more = 1, r = 0;
+    while (r == 0 && more > 0) {
+        buf_reset(&text);
+        more = delivery_read(d, &text);
+        r = more < 0 ? more : sevenbit_write(s, buf_str(&text), &none);
+    }
+    r = r < 0 ? r : sevenbit_end(s, &none);
+    sevenbit_free(s);
+    delivery_rewind(d);
+    if (r < 0) {
+        d->planned = false; /* what cannot be read shows when it is sent */
+    }
+    return d->plan.problem == SEVENBIT_FINE;
+}
+
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
 {
     struct str path;
@@ -46,10 +82,15 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
     if ((d->is_utf8 && !caps->utf8) || !fit_path(d, caps, d->reverse_path, &path) || !any_rcpt_fits(d, caps)) {
         return REASON_NO_UTF8;
     }
-    if (d->is_binary && !(caps->chunking && caps->binary)) {
-        return REASON_NO_BINARY;
+    if (!needs_conversion(d, caps) || can_convert(d, caps)) {
+        return REASON_NONE;
     }
-    return d->is_8bit && !d->is_binary && !caps->is_8bit ? REASON_NO_8BIT : REASON_NONE;
+    return d->plan.need == SEVENBIT_LINES ? REASON_NO_BINARY : REASON_NO_8BIT;
+}
+
+const char *fit_detail(const struct delivery *d, enum reason why)
+{
+    return why == REASON_NO_8BIT || why == REASON_NO_BINARY ? sevenbit_problem_sentence(d->plan.problem) : "";
 }
 
 /* Who is offered to this server. Whom it cannot be told of fails alone (RFC 6531 3.2): the others need nothing of it. */
@@ -79,16 +120,18 @@ void fit_prepare(struct delivery *d, const struct smtp_caps *caps)
 {
     struct str from;
     must(fit_path(d, caps, d->reverse_path, &from)); /* as fit_message() found */
+    d->converts = needs_conversion(d, caps) && d->plan.changes;
+    bool all = d->converts && d->plan.need == SEVENBIT_ALL;
     free(d->sent_rcpts);
     free(d->sent_to);
     d->sent_rcpts = err_calloc(d->n_rcpts, sizeof *d->sent_rcpts);
     d->sent_to = err_calloc(d->n_rcpts, sizeof *d->sent_to);
     d->n_sent = 0;
     d->mail = (struct smtp_mail){.reverse_path = from,
-                                 .size = d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
-                                 .is_8bit = d->is_8bit,
+                                 .size = d->converts ? 0 : d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
+                                 .is_8bit = d->is_8bit && !all,
                                  .is_utf8 = d->is_utf8 || marks_has_8bit(from),
-                                 .is_binary = d->is_binary,
+                                 .is_binary = d->is_binary && caps->chunking && caps->binary,
                                  .ret = (enum notify_ret)d->ret,
                                  .envid = d->envid,
                                  .requiretls = d->ask_requiretls};

@@ -12,7 +12,7 @@
 #include "wire/header.h"
 #include "wire/section.h"
 
-enum { SUBJECT_MAX = 64 * 1024 };
+enum { SUBJECT_MAX = 64 * 1024, CONVERTED_MAX = 16 * 1024 * 1024 };
 
 static int hex(char c)
 {
@@ -106,7 +106,21 @@ static void put_section(const struct delivery *d, struct str section, struct buf
     (void)!buf_add(out, before); /* the empty line */
 }
 
-int head_pass(struct delivery *d, struct buf *text, bool last)
+/* What was read becomes what the server can take. */
+static int convert(struct delivery *d, struct buf *text, bool last)
+{
+    struct buf out = BUF_INIT(CONVERTED_MAX);
+    if (!d->converter) {
+        d->converter = sevenbit_new(&d->plan, false);
+    }
+    int r = sevenbit_write(d->converter, buf_str(text), &out);
+    r = r < 0 || !last ? r : sevenbit_end(d->converter, &out);
+    buf_wipe(text);
+    *text = out;
+    return r;
+}
+
+static int change_head(struct delivery *d, struct buf *text, bool last)
 {
     if (!d->edits_head || d->head_passed) {
         return 0;
@@ -128,4 +142,10 @@ int head_pass(struct delivery *d, struct buf *text, bool last)
     buf_wipe(&out);
     buf_wipe(&d->head);
     return r;
+}
+
+int head_pass(struct delivery *d, struct buf *text, bool last)
+{
+    int r = change_head(d, text, last);
+    return r < 0 || !d->converts ? r : convert(d, text, last);
 }

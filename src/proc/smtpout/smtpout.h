@@ -19,6 +19,7 @@
 #include "sys/conn.h"
 #include "tls/sign.h"
 #include "tls/tls.h"
+#include "wire/sevenbit.h"
 
 enum {
     TRIES_MAX = 12,       /* addresses tried for one delivery */
@@ -125,6 +126,9 @@ struct delivery {
     bool remove_flags, edits_head, head_passed; /* the header section changes on its way (head.c), and has */
     struct str tags, choices;
     struct buf head;
+    struct sevenbit_plan plan; /* how it is converted for a server that cannot take it as it is; planned: it stands */
+    struct sevenbit *converter; /* NULL: it has not begun */
+    bool planned, converts;
     unsigned char key[REST_KEY];
     struct rest_reader *reader;
     /* the way */
@@ -250,8 +254,10 @@ void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
-/* head.c: changes the header section of what was read, where a decision wants that; keeps it until it is whole.
- * last: nothing more comes. 0 or -ENOSPC. */
+/* The body is read from its beginning again. */
+void delivery_rewind(struct delivery *d);
+/* head.c: changes the header section of what was read, where a decision wants that, and keeps it until it is whole; then
+ * converts the text, where the server needs that. last: nothing more comes. 0 or -ENOSPC. */
 enum { HEAD_KEPT_MAX = 1024 * 1024 };
 int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
@@ -264,6 +270,8 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 /* fit.c: what the message needs, and what the server offers */
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
+/* What else is to be said about that; may be empty. */
+const char *fit_detail(const struct delivery *d, enum reason why);
 /* d->mail as this server is told of it; what it cannot be told fails. After fit_message() said REASON_NONE. */
 void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
 /* The address as this server can take it: as it is, or with its domain in A-labels (copied). False: it needs SMTPUTF8. */
