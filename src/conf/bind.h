@@ -13,6 +13,10 @@ struct binder {
 
 /* Notes what is wrong there. Always -EINVAL. */
 int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Notes that the word is none of the blank-separated choices, and which is near. Always -EINVAL. */
+int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word, const char *choices);
+/* "none, encrypt, cert" of the blank-separated words; dst. */
+const char *conf_listed(const char *choices, char dst[512]);
 /* The index of the word among those of a choice, or -1. */
 int conf_choice(const char *choices, struct str word);
 /* The nearest of the blank-separated words, if it is near enough to be meant. */
@@ -25,3 +29,5 @@ const char *conf_label(struct conf *c, const char *block, const char *label);
 const char *conf_own_text(struct conf *c, const char *text);
 /* Stores the words of a setting; words[0..n) are the values, without the key. 0 or -EINVAL. */
 int conf_set(struct binder *b, const struct conf_key *key, void *base, const struct conf_word *words, size_t n);
+/* check.c: what the settings of a whole configuration say of one another; notes each mistake. */
+void conf_check(struct binder *b);

@@ -32,6 +32,32 @@ static const struct conf_key *find_key(const char *block, const char *name)
     return NULL;
 }
 
+/* Habits from other programs' files, by what such a word begins with or holds. */
+static const char *word_hint(const char *word)
+{
+    return strncmp(word, "//", 2) == 0 || strncmp(word, "/*", 2) == 0 || strncmp(word, "--", 2) == 0 || strcmp(word, "!") == 0
+               ? "Comments begin with #"
+           : word[0] == '['                          ? "There are no sections: a block is written NAME { ... }"
+           : strchr(word, '=')                       ? "A setting is written NAME VALUE; without ="
+           : *word && word[strlen(word) - 1] == ':'  ? "A setting is written NAME VALUE; without a colon"
+                                                     : NULL;
+}
+
+/* The setting of another block that has this name, so that somebody who put it in the wrong place is told; NULL: none or several. */
+static const char *other_block(const char *block, const char *name)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        if (strcmp(conf_schema[i].name, name) == 0 && strcmp(conf_schema[i].block, block) != 0) {
+            if (found) {
+                return NULL;
+            }
+            found = conf_schema[i].block;
+        }
+    }
+    return found;
+}
+
 static int unknown_key(struct binder *b, const char *block, const struct conf_word *word)
 {
     CLEANUP(buf_free) struct buf names = BUF_INIT(4096);
@@ -43,8 +69,17 @@ static int unknown_key(struct binder *b, const char *block, const struct conf_wo
         }
     }
     r = r < 0 ? r : buf_append(&names, "", 1);
-    if (r == 0 && conf_nearest(names.p, str_c(word->text), near, sizeof near)) {
+    const char *comment = word_hint(word->text);
+    if (comment) {
+        return conf_bad(b, word->at, "unknown setting \"%s\". %s", word->text, comment);
+    }
+    if (r == 0 && !other_block(block, word->text) && conf_nearest(names.p, str_c(word->text), near, sizeof near)) {
         return conf_bad(b, word->at, "unknown setting \"%s\". Did you mean \"%s\"?", word->text, near);
+    }
+    const char *other = other_block(block, word->text);
+    if (other) {
+        return conf_bad(b, word->at, "unknown setting \"%s\"%s%s. It belongs %s%s", word->text, *block ? " in " : "", block,
+                        *other ? "into the block " : "outside of all blocks", other);
     }
     return conf_bad(b, word->at, "unknown setting \"%s\"%s%s", word->text, *block ? " in " : "", block);
 }
@@ -96,17 +131,18 @@ static struct conf_rule *open_rule(struct binder *b, const struct conf_node *n, 
     c->rules = realloc(c->rules, (c->n_rules + 1) * sizeof *c->rules);
     must(c->rules);
     struct conf_rule *r = &c->rules[c->n_rules++];
-    *r = (struct conf_rule){.kind = kind, .name = n->words[1].text, .line = n->at.line};
+    *r = (struct conf_rule){.kind = kind, .name = n->words[1].text, .line = n->at.line, .node = n};
     apply_defaults(b, kind, r);
     return r;
 }
 
-/* One more of an array of blocks, whose structs all begin with `const char *name; int64_t line;`. */
+/* One more of an array of blocks, whose structs all begin with `const char *name; int64_t line; const struct conf_node *node;`. */
 static void *open_one(struct binder *b, const struct conf_node *n, const char *block, void *array, size_t *count, size_t size)
 {
     struct named {
         const char *name;
         int64_t line;
+        const struct conf_node *node;
     };
     char **at = array;
     if (*count >= CONF_BLOCKS_MAX) {
@@ -123,7 +159,7 @@ static void *open_one(struct binder *b, const struct conf_node *n, const char *b
     must(*at);
     char *one = *at + (*count)++ * size;
     memset(one, 0, size);
-    *(struct named *)(void *)one = (struct named){name, n->at.line};
+    *(struct named *)(void *)one = (struct named){name, n->at.line, n};
     apply_defaults(b, block, one);
     return one;
 }
@@ -134,11 +170,14 @@ static struct conf_listen *open_listen(struct binder *b, const struct conf_node 
     struct conf *c = b->conf;
     int kind = conf_choice(kinds, str_c(n->words[1].text));
     if (c->n_listens >= CONF_LISTENS_MAX || kind < 0) {
-        conf_bad(b, n->words[1].at, "listen: \"%s\" is not one of: %s, or there are over %d blocks", n->words[1].text, kinds,
-            CONF_LISTENS_MAX);
+        if (kind < 0) {
+            conf_not_one_of(b, n->words[1].at, "listen", n->words[1].text, kinds);
+        } else {
+            conf_bad(b, n->words[1].at, "more than %d listen blocks", CONF_LISTENS_MAX);
+        }
         return NULL;
     }
-    c->listens[c->n_listens] = (struct conf_listen){.label = n->words[1].text, .kind = (enum conf_listen_kind)kind};
+    c->listens[c->n_listens] = (struct conf_listen){.label = n->words[1].text, .kind = (enum conf_listen_kind)kind, .node = n};
     apply_defaults(b, "listen", &c->listens[c->n_listens]);
     return &c->listens[c->n_listens++];
 }
@@ -150,6 +189,7 @@ static struct conf_certificate *open_own(struct binder *b, const struct conf_nod
         conf_bad(b, n->at, "more than %d certificate blocks", CONF_CERTIFICATES_MAX);
         return NULL;
     }
+    c->own[c->n_own] = (struct conf_certificate){.node = n};
     return &c->own[c->n_own++];
 }
 
@@ -164,7 +204,7 @@ static struct conf_client_certificate *open_certificate(struct binder *b, const 
         conf_bad(b, n->words[1].at, "the name of a client-certificate is longer than %d octets", CONF_LABEL_MAX);
         return NULL;
     }
-    c->certificates[c->n_certificates] = (struct conf_client_certificate){.name = n->words[1].text};
+    c->certificates[c->n_certificates] = (struct conf_client_certificate){.name = n->words[1].text, .node = n};
     return &c->certificates[c->n_certificates++];
 }
 
@@ -203,12 +243,29 @@ static void bind_block(struct binder *b, const struct conf_node *n, const char *
     free(seen);
 }
 
+/* A word that begins a later line and is a setting: the ; of the line before is missing. */
+static bool lacks_semicolon(struct binder *b, const struct conf_node *n, const char *block)
+{
+    for (size_t i = 1; i < n->n_words; i++) {
+        const struct conf_word *last = &n->words[i - 1];
+        if (n->words[i].at.line > last->at.line && find_key(block, n->words[i].text)) {
+            if (n->hash.line > 0) {
+                conf_bad(b, n->hash, "%s: this # begins a comment. Write the colour in quotes: \"#0b5394\"", n->words[0].text);
+                return true;
+            }
+            conf_bad(b, (struct conf_place){last->at.file, last->at.line, last->end}, "a ; is missing behind \"%s\"", last->text);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void bind_block_statement(struct binder *b, const struct conf_node *n,
                                  const struct conf_key *key)
 {
     if (!n->has_block || n->n_words != (key->label ? 2u : 1u)) {
-        conf_bad(b, n->at, "write: %s%s%s { ... }", key->name, key->label ? " " : "",
-            key->label ? key->label : "");
+        conf_bad(b, n->at, "%s is a block: write %s%s%s { ... }%s", key->name, key->name, key->label ? " " : "", key->label ? key->label : "",
+                 key->label && n->n_words > 2 ? ". A label with blanks stands in quotes" : "");
         return;
     }
     void *base = open_block(b, n, key);
@@ -224,7 +281,8 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
     size_t n_words = n->n_words - 1;
     if ((strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0) && n_words > 0) {
         if (strcmp(words[0].text, "require") != 0 || n_words != 2) {
-            conf_bad(b, words[0].at, "write: %s require %s;", key->name, key->choices);
+            char all[512];
+            conf_bad(b, words[0].at, "write: %s require GRADE; the grade is one of %s", key->name, conf_listed(key->choices, all));
             return;
         }
         words++;
@@ -232,6 +290,10 @@ static void bind_setting(struct binder *b, const struct conf_node *n, const stru
     }
     if (n_words == 0) {
         conf_bad(b, n->at, "%s needs a value", key->name);
+        return;
+    }
+    if (words[0].text[0] == '=' || (words[0].text[0] == ':' && !words[0].text[1])) {
+        conf_bad(b, words[0].at, "%s: \"%s\" is not a value. A setting is written NAME VALUE; without = or :", key->name, words[0].text);
         return;
     }
     if (n->has_block && key->type != CONF_TARGET) {
@@ -260,201 +322,18 @@ static void bind_children(struct binder *b, const struct conf_node *parent, cons
         }
         bool *seen = &t->seen[key - conf_schema];
         if (*seen && !key->repeated) {
-            conf_bad(b, n->at, "\"%s\" is set twice", key->name);
+            conf_bad(b, n->at, "\"%s\" is set twice%s", key->name, key->type == CONF_BLOCK ? ". Write one block with all its settings" : "");
             continue;
         }
         *seen = true;
+        if (lacks_semicolon(b, n, t->block)) {
+            continue;
+        }
         if (key->type == CONF_BLOCK) {
             bind_block_statement(b, n, key);
         } else {
             bind_setting(b, n, key, t);
         }
-    }
-}
-
-/* --- whole configurations ---------------------------------------------------------------------- */
-
-static void check_partner_domains(struct binder *b, const struct conf_rule *p)
-{
-    const struct conf *c = b->conf;
-    for (const struct conf_rule *o = c->rules; o < p; o++) {
-        for (size_t i = 0; i < p->domains.n; i++) {
-            for (size_t k = 0; k < o->domains.n; k++) {
-                if (strcmp(o->domains.v[k], p->domains.v[i]) == 0) {
-                    conf_bad(b, c->root->at, "domain %s stands in the partners \"%s\" and \"%s\"", o->domains.v[k], o->name,
-                        p->name);
-                }
-            }
-        }
-    }
-}
-
-static void check_groups(struct binder *b, const char *where, const struct conf_words *words)
-{
-    const struct conf *c = b->conf;
-    for (size_t i = 0; i < words->n; i++) {
-        bool known = strncmp(words->v[i], "group:", 6) != 0;
-        const char *until = strstr(words->v[i], " until ");
-        struct str name = str_from(words->v[i] + 6, known ? 0 : until ? (size_t)(until - words->v[i] - 6) : strlen(words->v[i] + 6));
-        for (size_t k = 0; k < c->n_groups; k++) {
-            known |= str_eq(name, str_c(c->groups[k].name));
-        }
-        if (!known) {
-            conf_bad(b, c->root->at, "%s: there is no group \"%s\"", where, words->v[i] + 6);
-        }
-    }
-}
-
-static void check_rule(struct binder *b, const struct conf_rule *r)
-{
-    const struct conf *c = b->conf;
-    bool known = !r->client_certificate;
-    check_partner_domains(b, r);
-    check_groups(b, r->name, &r->from);
-    check_groups(b, r->name, &r->to);
-    if ((r->outbound == 4) != (r->pins.n > 0)) {
-        conf_bad(b, c->root->at, "%s \"%s\": \"outbound require pin\" and \"pin\" belong together", r->kind, r->name);
-    }
-    if ((r->inbound == 3) != (r->inbound_pins.n > 0)) {
-        conf_bad(b, c->root->at, "%s \"%s\": \"inbound require pin\" and \"inbound-pin\" belong together", r->kind, r->name);
-    }
-    for (size_t i = 0; i < c->n_certificates && !known; i++) {
-        known = strcmp(c->certificates[i].name, r->client_certificate) == 0;
-    }
-    if (!known) {
-        conf_bad(b, c->root->at, "%s \"%s\": there is no client-certificate \"%s\"", r->kind, r->name, r->client_certificate);
-    }
-}
-
-static void check_submission(struct binder *b)
-{
-    const struct conf *c = b->conf;
-    for (size_t i = 0; i < c->n_listens; i++) {
-        if (c->listens[i].kind != CONF_LISTEN_SMTP && c->n_own == 0) {
-            conf_bad(b, c->root->at, "listen %s needs a certificate: people log in inside TLS only", c->listens[i].label);
-        }
-    }
-    for (size_t i = 0; i < c->metrics.addresses.n; i++) {
-        struct str at = str_c(c->metrics.addresses.v[i]);
-        if (!str_starts_nocase(at, STR("127.")) && !str_starts_nocase(at, STR("[::1]"))) {
-            conf_bad(b, c->root->at, "metrics: %s is not a loopback address", at.p);
-        }
-    }
-    if (c->directory.url && !str_starts_nocase(str_c(c->directory.url), STR("ldap://")) &&
-        !str_starts_nocase(str_c(c->directory.url), STR("ldaps://"))) {
-        conf_bad(b, c->root->at, "directory: url must begin with ldap:// or ldaps://");
-    }
-}
-
-static void bad_protection(void *arg, int64_t line, const char *text)
-{
-    struct binder *b = arg;
-    struct conf_place at = b->conf->root->at;
-    at.line = (unsigned)line;
-    conf_bad(b, at, "%s", text);
-}
-
-/* #RRGGBB that white text can be read on: a contrast of 4.5 at least (WCAG 2.2, 1.4.3). */
-static bool is_dark_colour(const char *text)
-{
-    static const double weight[3] = {0.2126, 0.7152, 0.0722};
-    static const char digits[] = "0123456789abcdef";
-    double light = 0;
-    if (strlen(text) != 7 || text[0] != '#' || strspn(text + 1, "0123456789abcdefABCDEF") != 6) {
-        return false;
-    }
-    for (int i = 0; i < 3; i++) {
-        double high = (double)(strchr(digits, str_lower(text[1 + 2 * i])) - digits), low = (double)(strchr(digits, str_lower(text[2 + 2 * i])) - digits);
-        double c = (high * 16 + low) / 255;
-        light += weight[i] * c * c * (c * 0.305 + 0.6952) + weight[i] * c * 0.0125; /* sRGB to linear, within a hundredth */
-    }
-    return 1.05 / (light + 0.05) >= 4.5;
-}
-
-static bool is_portal_url(const char *url)
-{
-    size_t n = strcspn(url + (str_starts_nocase(str_c(url), STR("https://")) ? 8 : 0), "/?# ;,'\"");
-    return str_starts_nocase(str_c(url), STR("https://")) && n > 0 && !url[8 + n];
-}
-
-static void check_oidc(struct binder *b, const struct conf_oidc *o)
-{
-    struct conf_place at = {b->conf->root->at.file, (unsigned)o->line, 1};
-    struct str issuer = str_c(o->issuer ? o->issuer : "");
-    bool ok = str_starts_nocase(issuer, STR("https://")) && issuer.n > strlen("https://") && issuer.n < 500;
-    for (size_t i = 0; i < issuer.n; i++) {
-        ok = ok && issuer.p[i] > ' ' && !strchr("?#\"'<>", issuer.p[i]);
-    }
-    if (!ok) {
-        conf_bad(b, at, "oidc \"%s\": issuer \"%s\" is not https://NAME/PATH", o->name, o->issuer ? o->issuer : "");
-    }
-    if (!b->conf->portal.url) {
-        conf_bad(b, at, "oidc \"%s\": there is no portal", o->name);
-    }
-}
-
-static void check_portal(struct binder *b)
-{
-    const struct conf *c = b->conf;
-    struct conf_place at = c->root->at;
-    struct address from;
-    if (!c->portal.url || !c->portal.from) {
-        if (c->portal.url || c->portal.from || c->portal.addresses.n + c->portal.proxied.n > 0) {
-            conf_bad(b, at, "portal needs both url and from");
-        }
-        return;
-    }
-    if (!is_portal_url(c->portal.url)) {
-        conf_bad(b, at, "portal: url \"%s\" is not https://NAME or https://NAME:PORT", c->portal.url);
-    }
-    if (c->portal.files_url && (!is_portal_url(c->portal.files_url) || strcmp(c->portal.files_url, c->portal.url) == 0)) {
-        conf_bad(b, at, "portal: files-url \"%s\" is not https://NAME or https://NAME:PORT with a name of its own", c->portal.files_url);
-    }
-    if (address_mailbox(str_c(c->portal.from), true, &from) < 0 || !conf_is_inside(c, domain_of(str_c(c->portal.from)))) {
-        conf_bad(b, at, "portal: from \"%s\" is not an address in an inside domain", c->portal.from);
-    }
-    if (c->portal.addresses.n + c->portal.proxied.n == 0) {
-        conf_bad(b, at, "portal: nobody can reach it without address or proxy-address");
-    }
-    if (c->portal.addresses.n > 0 && c->n_own == 0) {
-        conf_bad(b, at, "portal: address needs a certificate");
-    }
-    if ((c->portal.proxied.n > 0) != (c->portal.proxies.n > 0)) {
-        conf_bad(b, at, "portal: proxy-address and proxies belong together");
-    }
-    if (!is_dark_colour(c->portal.colour)) {
-        conf_bad(b, at, "portal: colour \"%s\" is not #RRGGBB, or too light for white text", c->portal.colour);
-    }
-}
-
-static void check_whole(struct binder *b)
-{
-    struct conf *c = b->conf;
-    check_submission(b);
-    if (c->inside_domains.n > 0 && !c->deliver_to) {
-        conf_bad(b, c->root->at, "inside domains need deliver-to: where should their mail go?");
-    }
-    if (!c->relay_user != !c->relay_password || (c->relay_user && (!c->relay_host || c->relay_tls != 2))) {
-        conf_bad(b, c->root->at, "relay: user and password-file belong together, and need tls cert");
-    }
-    struct address admin;
-    if (*c->admin && address_mailbox(str_c(c->admin), true, &admin) < 0) {
-        conf_bad(b, c->root->at, "administrator: \"%s\" is not a mail address", c->admin);
-    }
-    for (size_t i = 0; i < c->n_rules; i++) {
-        check_rule(b, &c->rules[i]);
-    }
-    for (size_t i = 0; i < c->n_groups; i++) {
-        check_groups(b, c->groups[i].name, &c->groups[i].members);
-    }
-    conf_check_protection(c, b, bad_protection);
-    check_portal(b);
-    for (size_t i = 0; i < b->conf->n_oidc; i++) {
-        check_oidc(b, &b->conf->oidc[i]);
-    }
-    if ((c->signing.domain || c->signing.selector || c->signing.key) &&
-        !(c->signing.domain && c->signing.selector && c->signing.key)) {
-        conf_bad(b, c->root->at, "signing needs all of domain, selector and key");
     }
 }
 
@@ -486,7 +365,7 @@ static int parse(struct str text, const char *file, conf_read_fn read, struct bu
     }
     bind_block(&b, c->root, "", c);
     if (b.result == 0) {
-        check_whole(&b);
+        conf_check(&b);
     }
     if (b.result < 0) {
         conf_free(c);

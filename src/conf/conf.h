@@ -17,6 +17,8 @@ enum {
     CONF_LABEL_MAX = 100,            /* octets of a name that travels between processes */
 };
 
+struct conf_node;
+
 /* A list of words; owned by the conf. Names and addresses are in their canonical form (wire/domain.h). */
 struct conf_words {
     const char **v;
@@ -34,6 +36,7 @@ struct conf_listen {
     int profile; /* enum tls_profile, at most wide */
     int client_certificates; /* 1: asked for */
     int no_resumption;       /* 1: a full handshake each time */
+    const struct conf_node *node; /* its block in the file, here and below: for messages about it */
 };
 
 /* What mail between certain people needs: a partner block (by recipient domain) or a rule block
@@ -62,6 +65,7 @@ struct conf_rule {
     int64_t size_over, ask_time;
     int as_is;
     const char *header, *text, *tag, *notify, *copy_to;
+    const struct conf_node *node;
 };
 
 /* From which grade on a connection counts as secure. */
@@ -76,6 +80,7 @@ enum conf_near_miss { CONF_NEAR_ASK, CONF_NEAR_PROTECT, CONF_NEAR_IGNORE };
 struct conf_content {
     const char *name;
     int64_t line;
+    const struct conf_node *node;
     struct conf_words packs;
     const char *when; /* over the types of the packs (docs/detection.md); NULL: any rule of the packs */
     int protect, mode;
@@ -85,6 +90,7 @@ struct conf_content {
 struct conf_account {
     const char *name;
     int64_t line;
+    const struct conf_node *node;
     int secure_from, protect, flags; /* flags: 0 not said, 1 yes, 2 no */
     const char *ladder;
     struct conf_words locked;        /* names of settings that narrower accounts cannot change */
@@ -94,6 +100,7 @@ struct conf_account {
 struct conf_forward {
     const char *name; /* the address */
     int64_t line;
+    const struct conf_node *node;
     struct conf_words to;
     int keep; /* 1: the mailbox inside gets it as well */
 };
@@ -102,6 +109,7 @@ struct conf_forward {
 struct conf_oidc {
     const char *name; /* the domain */
     int64_t line;
+    const struct conf_node *node;
     const char *issuer, *client, *secret_file, *claim;
 };
 
@@ -109,22 +117,26 @@ struct conf_oidc {
 struct conf_ladder {
     const char *name;
     int64_t line;
+    const struct conf_node *node;
     struct conf_words channels; /* tls, tls:15m, smime, pgp, portal, hold, drop */
 };
 
 struct conf_certificate {
     const char *chain, *key;
+    const struct conf_node *node;
 };
 
 struct conf_group {
     const char *name;
     int64_t line;
+    const struct conf_node *node;
     struct conf_words members; /* addresses, @domain, @.suffix, login:NAME; "... until YYYY-MM-DD" */
     int protect;               /* of what members send */
 };
 
 struct conf_client_certificate {
     const char *name, *chain, *key;
+    const struct conf_node *node;
 };
 
 /* Durations are milliseconds, sizes octets. */
@@ -251,6 +263,11 @@ struct conf {
 int conf_load(const char *path, struct buf *problems, struct conf **ret) MUST_USE;
 /* The same from text (no includes): for children and tests. */
 int conf_parse(struct str text, const char *file, struct buf *problems, struct conf **ret) MUST_USE;
+/* Judges a configuration that came from a file: what is wrong in the whole of it, what would do nothing (0 or -EINVAL, lines
+ * in problems), and warnings there. Opens nothing; proc/preflight.h does. */
+int conf_judge(const struct conf *c, struct buf *problems) MUST_USE;
+/* True when a rule has a condition beside from and to: then it counts message by message, not for the connection. */
+bool conf_rule_is_conditional(const struct conf_rule *r);
 /* Appends the canonical text, every setting written out. */
 int conf_write(const struct conf *c, struct buf *out) MUST_USE;
 void conf_free(struct conf *c);

@@ -175,6 +175,12 @@ bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct s
            (r->to.n == 0 || conf_list_has(c, &r->to, forward_path, STR(""), STR("")));
 }
 
+bool conf_rule_is_conditional(const struct conf_rule *r)
+{
+    return r->direction || r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->clients.n || r->logins.n || r->size_over > 0 ||
+           r->mode == CONF_REPORT_ONLY;
+}
+
 bool conf_is_inside(const struct conf *c, struct domain_name domain)
 {
     return conf_domain_listed(&c->inside_domains, domain);

@@ -13,19 +13,19 @@
 struct check {
     const struct conf *conf;
     void *arg;
-    void (*bad)(void *arg, int64_t line, const char *text);
+    void (*bad)(void *arg, struct conf_place at, const char *text);
 };
 
-static void bad(const struct check *k, int64_t line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void bad(const struct check *k, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-static void bad(const struct check *k, int64_t line, const char *fmt, ...)
+static void bad(const struct check *k, struct conf_place at, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    k->bad(k->arg, line, text);
+    k->bad(k->arg, at, text);
 }
 
 const struct conf_forward *conf_forward_of(const struct conf *c, struct str address)
@@ -93,19 +93,23 @@ static bool is_one_of(const char *word, const char *const *list, size_t n)
     return false;
 }
 
-static void check_words(const struct check *k, int64_t line, const char *what, const struct conf_words *words, const char *const *list, size_t n)
+static void check_words(const struct check *k, const struct conf_node *block, const char *what, const struct conf_words *words, const char *const *list, size_t n)
 {
+    CLEANUP(buf_free) struct buf all = BUF_INIT(1024);
+    for (size_t i = 0; i < n; i++) {
+        (void)!buf_printf(&all, "%s%s", i ? ", " : "", list[i]);
+    }
     for (size_t i = 0; i < words->n; i++) {
         if (!is_one_of(words->v[i], list, n)) {
-            bad(k, line, "%s: \"%s\" is none of the words it takes", what, words->v[i]);
+            bad(k, conf_place_of(block, what), "%s: \"%s\" is not one of " STR_FMT, what, words->v[i], STR_ARG(buf_str(&all)));
         }
     }
 }
 
-static void check_ladder_name(const struct check *k, int64_t line, const char *name)
+static void check_ladder_name(const struct check *k, const struct conf_node *block, const char *name)
 {
     if (name && !conf_ladder_named(k->conf, name)) {
-        bad(k, line, "there is no ladder \"%s\"", name);
+        bad(k, conf_place_of(block, "ladder"), "there is no ladder \"%s\"", name);
     }
 }
 
@@ -119,17 +123,17 @@ static void check_account(const struct check *k, const struct conf_account *a)
         known |= strcmp(a->name + 6, c->groups[i].name) == 0;
     }
     if (!known) {
-        bad(k, a->line, "account: there is no group \"%s\"", a->name + 6);
+        bad(k, conf_place_of(a->node, NULL), "account: there is no group \"%s\"", a->name + 6);
     } else if (strcmp(a->name, "default") != 0 && a->name[0] != '@' && strncmp(a->name, "group:", 6) != 0 &&
                address_mailbox(str_c(a->name), true, &address) < 0) {
-        bad(k, a->line, "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
+        bad(k, conf_place_of(a->node, NULL), "account: \"%s\" is not default, @domain, group:NAME or an address", a->name);
     }
     const struct conf_words self = {(const char **)(uintptr_t)&a->name, 1};
     if (conf_list_asks_directory(c, &self)) {
-        bad(k, a->line, "account \"%s\": cannot depend on a group of the directory: while it could not be read everyone would get these settings", a->name);
+        bad(k, conf_place_of(a->node, NULL), "account \"%s\": cannot depend on a group of the directory: while it could not be read everyone would get these settings", a->name);
     }
-    check_words(k, a->line, "locked", &a->locked, settings, ARRAY_LEN(settings));
-    check_ladder_name(k, a->line, a->ladder);
+    check_words(k, a->node, "locked", &a->locked, settings, ARRAY_LEN(settings));
+    check_ladder_name(k, a->node, a->ladder);
 }
 
 static void check_rule(const struct check *k, const struct conf_rule *r)
@@ -143,25 +147,25 @@ static void check_rule(const struct check *k, const struct conf_rule *r)
             known |= strcmp(c->contents[n].name, r->content.v[i]) == 0;
         }
         if (!known) {
-            bad(k, r->line, "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
+            bad(k, conf_place_of(r->node, "content"), "rule \"%s\": there is no content \"%s\"", r->name, r->content.v[i]);
         }
     }
     if (r->inbound != 0 && conf_list_asks_directory(c, &r->from)) {
-        bad(k, r->line, "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
+        bad(k, conf_place_of(r->node, "from"), "rule \"%s\": \"inbound require\" cannot depend on a group of the directory", r->name);
     }
     if (r->final && (conf_list_asks_directory(c, &r->from) || conf_list_asks_directory(c, &r->to))) {
-        bad(k, r->line, "rule \"%s\": \"final\" cannot depend on a group of the directory: while it could not be read no other rule would count", r->name);
+        bad(k, conf_place_of(r->node, "final"), "rule \"%s\": \"final\" cannot depend on a group of the directory: while it could not be read no other rule would count", r->name);
     }
-    check_words(k, r->line, "unread", &r->unread, unread, ARRAY_LEN(unread));
-    check_ladder_name(k, r->line, r->ladder);
+    check_words(k, r->node, "unread", &r->unread, unread, ARRAY_LEN(unread));
+    check_ladder_name(k, r->node, r->ladder);
     if (r->header && !strchr(r->header, ':')) {
-        bad(k, r->line, "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
+        bad(k, conf_place_of(r->node, "header"), "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
     }
     if (r->tag && strpbrk(r->tag, "\r\n")) {
-        bad(k, r->line, "rule \"%s\": a tag is one line", r->name);
+        bad(k, conf_place_of(r->node, "tag"), "rule \"%s\": a tag is one line", r->name);
     }
     if (r->inbound != 0 && (r->content.n > 0 || r->unread.n > 0 || r->flag || r->header || r->attachments.n > 0 || r->size_over > 0)) {
-        bad(k, r->line, "rule \"%s\": \"inbound require\" is decided before the message comes: it cannot depend on what is in it", r->name);
+        bad(k, conf_place_of(r->node, "inbound"), "rule \"%s\": \"inbound require\" is decided before the message comes: it cannot depend on what is in it", r->name);
     }
 }
 
@@ -174,10 +178,10 @@ static void check_ladder(const struct check *k, const struct conf_ladder *l)
         (void)!conf_channel_parse(str_c(l->channels.v[i]), &name, &patience);
         bool portal = str_eq(name, STR("portal"));
         if (portal && !k->conf->portal.url) {
-            bad(k, l->line, "ladder \"%s\": there is no portal block", l->name);
+            bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": there is no portal block", l->name);
         }
         if (!is_last && (portal || str_eq(name, STR("hold")) || str_eq(name, STR("drop")))) {
-            bad(k, l->line, "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
+            bad(k, conf_place_of(l->node, NULL), "ladder \"%s\": nothing comes after \"%s\"", l->name, l->channels.v[i]);
         }
     }
 }
@@ -186,20 +190,20 @@ static void check_forward(const struct check *k, const struct conf_forward *f)
 {
     struct address address;
     if (address_mailbox(str_c(f->name), true, &address) < 0 || !conf_is_inside(k->conf, domain_of(address.whole))) {
-        bad(k, f->line, "forward: \"%s\" is not an address in a domain of ours", f->name);
+        bad(k, conf_place_of(f->node, NULL), "forward: \"%s\" is not an address in a domain of ours", f->name);
     }
     for (size_t i = 0; i < f->to.n; i++) {
         if (address_mailbox(str_c(f->to.v[i]), true, &address) < 0 || conf_is_inside(k->conf, domain_of(address.whole))) {
-            bad(k, f->line, "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
+            bad(k, conf_place_of(f->node, NULL), "forward \"%s\": \"%s\" is not an address in another domain", f->name, f->to.v[i]);
         }
     }
 }
 
-void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *arg, int64_t line, const char *text))
+void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *arg, struct conf_place at, const char *text))
 {
     static const char *const places[] = {"subject", "body", "header", "none"};
     const struct check k = {c, arg, told};
-    check_words(&k, 0, "flags: in", &c->flags.in, places, ARRAY_LEN(places));
+    check_words(&k, conf_node_find(c->root, "flags", NULL), "in", &c->flags.in, places, ARRAY_LEN(places));
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         check_account(&k, &c->accounts_of[i]);
     }
@@ -208,7 +212,7 @@ void conf_check_protection(const struct conf *c, void *arg, void (*told)(void *a
     }
     for (size_t i = 0; i < c->n_groups; i++) {
         if (!c->directory.url && conf_list_asks_directory(c, &c->groups[i].members)) {
-            bad(&k, c->groups[i].line, "group \"%s\": ldap: needs a directory block", c->groups[i].name);
+            bad(&k, conf_place_of(c->groups[i].node, "members"), "group \"%s\": ldap: needs a directory block", c->groups[i].name);
         }
     }
     for (size_t i = 0; i < c->n_forwards; i++) {

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "conf/conf.h"
+#include "conf/tree.h"
 
 enum conf_type {
     CONF_TEXT,   /* any text */
@@ -64,7 +65,7 @@ struct conf_key {
 };
 
 /* protection.c: what the blocks about protection say of one another; bad is told each mistake. */
-void conf_check_protection(const struct conf *c, void *arg, void (*bad)(void *arg, int64_t line, const char *text));
+void conf_check_protection(const struct conf *c, void *arg, void (*bad)(void *arg, struct conf_place at, const char *text));
 void conf_protection_free(struct conf *c);
 
 extern const struct conf_key conf_schema[];

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WARNING "warning: "
+
 enum { DEPTH_MAX = 8, WORD_MAX = 4096, FILE_MAX = 1024 * 1024, WORDS_MAX = 4097 };
 
 struct parser {
@@ -18,18 +20,114 @@ struct parser {
     conf_read_fn read;
     struct buf *problems;
     unsigned depth;
+    struct conf_place hash; /* as in struct conf_node, of the statement that is read */
 };
+
+static void tell(struct buf *problems, struct conf_place at, const char *severity, const char *fmt, va_list ap)
+{
+    int r = buf_printf(problems, "%s:%u:%u: %s", at.file, at.line, at.column, severity);
+    r = r < 0 ? r : buf_vprintf(problems, fmt, ap);
+    r = r < 0 ? r : buf_append(problems, "\n", 1);
+    (void)r; /* a full buffer holds problems enough */
+}
 
 int conf_problem(struct buf *problems, struct conf_place at, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    int r = buf_printf(problems, "%s:%u:%u: ", at.file, at.line, at.column);
-    r = r < 0 ? r : buf_vprintf(problems, fmt, ap);
-    r = r < 0 ? r : buf_append(problems, "\n", 1);
-    (void)r; /* a full buffer holds problems enough */
+    tell(problems, at, "", fmt, ap);
     va_end(ap);
     return -EINVAL;
+}
+
+void conf_warning(struct buf *problems, struct conf_place at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tell(problems, at, WARNING, fmt, ap);
+    va_end(ap);
+}
+
+/* Takes ":NUMBER" off. False: there is none. */
+static bool take_number(struct str *rest, unsigned *ret)
+{
+    size_t end = rest->n > 0 && rest->p[0] == ':' ? str_find(*rest, ':', 1) : 0;
+    uint64_t number;
+    if (end < 2 || end >= rest->n || str_to_u64(str_slice(*rest, 1, end), UINT32_MAX, &number) < 0) {
+        return false;
+    }
+    *ret = (unsigned)number;
+    *rest = str_slice(*rest, end, rest->n);
+    return true;
+}
+
+/* Octets up to the end of the first sentence, without its full stop. */
+static size_t sentence(struct str text)
+{
+    bool quoted = false;
+    for (size_t i = 0; i + 2 < text.n; i++) {
+        quoted ^= text.p[i] == '"';
+        if (!quoted && text.p[i] == '.' && text.p[i + 1] == ' ' && text.p[i + 2] >= 'A' && text.p[i + 2] <= 'Z') {
+            return i;
+        }
+    }
+    return text.n;
+}
+
+bool conf_finding_next(struct str *rest, struct conf_finding *ret)
+{
+    struct str line;
+    if (rest->n == 0 || !str_split(rest, '\n', &line)) {
+        return false;
+    }
+    *ret = (struct conf_finding){0};
+    for (size_t colon = str_find(line, ':', 0); colon < line.n; colon = str_find(line, ':', colon + 1)) {
+        struct str tail = str_slice(line, colon, line.n);
+        if (take_number(&tail, &ret->line) && tail.n > 1) {
+            (void)take_number(&tail, &ret->column); /* packs and templates have lines alone */
+            ret->file = str_slice(line, 0, colon);
+            line = str_trim(str_slice(tail, 1, tail.n));
+            break;
+        }
+        ret->line = ret->column = 0;
+    }
+    ret->is_warning = str_starts_nocase(line, STR(WARNING));
+    line = ret->is_warning ? str_slice(line, strlen(WARNING), line.n) : line;
+    size_t end = sentence(line);
+    ret->text = str_slice(line, 0, end);
+    ret->hint = end < line.n ? str_trim(str_slice(line, end + 1, line.n)) : STR("");
+    return true;
+}
+
+const struct conf_node *conf_node_find(const struct conf_node *block, const char *key, const struct conf_node *after)
+{
+    bool past = after == NULL;
+    const struct conf_node *outer[DEPTH_MAX + 1];
+    size_t depth = 0;
+    const struct conf_node *n = block ? block->children : NULL;
+    while (n || depth > 0) {
+        if (!n) {
+            n = outer[--depth]->next;
+            continue;
+        }
+        if (!n->words[0].at.file && depth < ARRAY_LEN(outer)) { /* the statements of an included file */
+            outer[depth++] = n;
+            n = n->children;
+            continue;
+        }
+        if (past && (!key || strcmp(n->words[0].text, key) == 0)) {
+            return n;
+        }
+        past |= n == after;
+        n = n->next;
+    }
+    return NULL;
+}
+
+struct conf_place conf_place_of(const struct conf_node *block, const char *key)
+{
+    const struct conf_node *n = key ? conf_node_find(block, key, NULL) : NULL;
+    return n ? n->at : block ? block->at : (struct conf_place){"configuration", 0, 0};
 }
 
 static void step(struct parser *p)
@@ -47,11 +145,21 @@ static bool at_end(const struct parser *p)
     return p->at >= p->text.n;
 }
 
+static bool is_colour(const struct parser *p)
+{
+    size_t n = 0;
+    while (p->at + 1 + n < p->text.n && memchr("0123456789abcdefABCDEF", p->text.p[p->at + 1 + n], 22)) {
+        n++;
+    }
+    return n == 6;
+}
+
 static void skip_blanks(struct parser *p)
 {
     while (!at_end(p)) {
         char c = p->text.p[p->at];
         if (c == '#') {
+            p->hash = is_colour(p) ? p->place : p->hash;
             while (!at_end(p) && p->text.p[p->at] != '\n') {
                 step(p);
             }
@@ -94,6 +202,35 @@ void conf_tree_free(struct conf_node *n)
     }
 }
 
+/* Marks that word processors and web pages put in the place of plain ones; what they are, or NULL. */
+static const char *typographic(struct str text)
+{
+    static const struct {
+        const char *octets, *what;
+    } marks[] = {
+        {"\xe2\x80\x9c", "a typographic quote. Write the plain quote \" instead"},
+        {"\xe2\x80\x9d", "a typographic quote. Write the plain quote \" instead"},
+        {"\xe2\x80\x9e", "a typographic quote. Write the plain quote \" instead"},
+        {"\xe2\x80\x98", "a typographic quote. Write the plain quote \" instead"},
+        {"\xe2\x80\x99", "a typographic quote. Write the plain quote \" instead"},
+        {"\xc2\xab", "a typographic quote. Write the plain quote \" instead"},
+        {"\xc2\xbb", "a typographic quote. Write the plain quote \" instead"},
+        {"\xc2\xa0", "a no-break space. Write a plain blank instead"},
+        {"\xe2\x80\x8b", "an invisible blank (U+200B). Delete it"},
+        {"\xef\xbb\xbf", "a byte order mark in the middle of the file. Delete it"},
+        {"\xe2\x80\x93", "a typographic dash. Write - instead"},
+        {"\xe2\x80\x94", "a typographic dash. Write - instead"},
+        {"\xef\xbc\x9b", "a full-width semicolon. Write ; instead"},
+        {"\xef\xbc\x9a", "a full-width colon. Write : instead"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (memmem(text.p, text.n, marks[i].octets, strlen(marks[i].octets))) {
+            return marks[i].what;
+        }
+    }
+    return NULL;
+}
+
 static int add_word(struct parser *p, struct conf_node *n, struct conf_place at, struct str text)
 {
     if (n->n_words >= WORDS_MAX) {
@@ -104,7 +241,7 @@ static int add_word(struct parser *p, struct conf_node *n, struct conf_place at,
         n->words = realloc(n->words, cap * sizeof *n->words);
         must(n->words);
     }
-    n->words[n->n_words++] = (struct conf_word){str_dup(text), at};
+    n->words[n->n_words++] = (struct conf_word){str_dup(text), at, p->place.column};
     return 0;
 }
 
@@ -116,7 +253,7 @@ static int quoted_word(struct parser *p, struct conf_node *n)
     step(p);
     for (;;) {
         if (at_end(p) || p->text.p[p->at] == '\n') {
-            return conf_problem(p->problems, at, "this quote is not closed on its line");
+            return conf_problem(p->problems, at, "this quote is not closed on its line. Add the missing \"");
         }
         char c = p->text.p[p->at];
         step(p);
@@ -148,10 +285,29 @@ static int bare_word(struct parser *p, struct conf_node *n)
     if (p->at - from > WORD_MAX) {
         return conf_problem(p->problems, at, "a word longer than %d octets", WORD_MAX);
     }
+    struct str word = str_slice(p->text, from, p->at);
+    const char *mark = typographic(word);
+    if (mark) {
+        return conf_problem(p->problems, at, "in \"" STR_FMT "\" there is %s", STR_ARG(str_slice(word, 0, word.n < 60 ? word.n : 60)), mark);
+    }
+    if (word.p[0] == '\'') {
+        return conf_problem(p->problems, at, "this value begins with a single quote. Values with blanks stand in double quotes: \"...\"");
+    }
     return add_word(p, n, at, str_slice(p->text, from, p->at));
 }
 
 static int statements(struct parser *p, struct conf_node *parent);
+
+/* Skips a byte order mark; other encodings than UTF-8 are told. */
+static int begin(struct parser *p)
+{
+    static const unsigned char utf8[] = {0xef, 0xbb, 0xbf};
+    if (p->text.n >= 2 && (memcmp(p->text.p, "\xff\xfe", 2) == 0 || memcmp(p->text.p, "\xfe\xff", 2) == 0)) {
+        return conf_problem(p->problems, p->place, "this file is UTF-16. Save it as UTF-8");
+    }
+    p->at = p->text.n >= sizeof utf8 && memcmp(p->text.p, utf8, sizeof utf8) == 0 ? sizeof utf8 : 0;
+    return 0;
+}
 
 static int include(struct parser *p, const struct conf_node *n, struct conf_node *parent)
 {
@@ -186,26 +342,42 @@ static int include(struct parser *p, const struct conf_node *n, struct conf_node
     keeper->words[0].text = inner.place.file;
     keeper->has_block = true;
     add_child(parent, keeper);
-    r = statements(&inner, keeper);
+    r = begin(&inner);
+    r = r < 0 ? r : statements(&inner, keeper);
     if (r == 0 && !at_end(&inner)) {
         r = conf_problem(p->problems, inner.place, "a } without its {");
     }
     return r;
 }
 
+/* Behind the last word of the line a statement begins on: there its ; is missing, when what follows is another one. */
+static struct conf_place line_end(const struct conf_node *n)
+{
+    size_t i = 0;
+    while (i + 1 < n->n_words && n->words[i + 1].at.line == n->words[0].at.line) {
+        i++;
+    }
+    return (struct conf_place){n->words[i].at.file, n->words[i].at.line, n->words[i].end};
+}
+
 static int statement(struct parser *p, struct conf_node *n, struct conf_node *parent, bool *ret_keep)
 {
+    p->hash.line = 0;
     for (;;) {
         skip_blanks(p);
+        n->hash = p->hash;
+        if (n->hash.line > 0 && (at_end(p) || p->text.p[p->at] == '}')) {
+            return conf_problem(p->problems, n->hash, "this # begins a comment, and so hides the end of the statement. Write the colour in quotes: \"#0b5394\"");
+        }
         if (at_end(p)) {
-            return conf_problem(p->problems, n->at, "this statement is not ended with ; or { }");
+            return conf_problem(p->problems, line_end(n), "this statement is not ended with ; or { }");
         }
         char c = p->text.p[p->at];
         if (n->n_words == 0 && (c == ';' || c == '{')) {
             return conf_problem(p->problems, p->place, "a word must stand before %c", c);
         }
         if (c == '}') {
-            return conf_problem(p->problems, p->place, "a ; is missing before }");
+            return conf_problem(p->problems, line_end(n), "a ; is missing before }");
         }
         if (c == ';' || c == '{') {
             step(p);
@@ -275,7 +447,8 @@ int conf_tree_parse(struct str text, const char *file, conf_read_fn read, struct
     add_word(&p, root, p.place, STR(""));
     free((char *)root->words[0].text);
     root->words[0].text = p.place.file; /* the root owns the file's name */
-    int r = statements(&p, root);
+    int r = begin(&p);
+    r = r < 0 ? r : statements(&p, root);
     if (r == 0 && !at_end(&p)) {
         r = conf_problem(problems, p.place, "a } without its {");
     }

@@ -76,6 +76,58 @@ bool conf_nearest(const char *words, struct str got, char *dst, size_t size)
     return found;
 }
 
+const char *conf_listed(const char *choices, char dst[512])
+{
+    struct str rest = str_c(choices), one;
+    struct buf b = BUF_INIT(511);
+    while (str_split(&rest, ' ', &one)) {
+        (void)!buf_printf(&b, "%s" STR_FMT, buf_len(&b) ? ", " : "", STR_ARG(one));
+    }
+    str_copy_cut(buf_str(&b), dst, 512);
+    buf_free(&b);
+    return dst;
+}
+
+/* A time or a size in its largest unit. */
+static const char *in_units(int64_t value, bool is_time, char dst[32])
+{
+    const struct unit *units = is_time ? time_units : size_units;
+    size_t i = is_time ? ARRAY_LEN(time_units) : ARRAY_LEN(size_units);
+    while (i > 1 && (value == 0 || value % units[i - 1].factor != 0)) {
+        i--;
+    }
+    snprintf(dst, 32, "%lld%s", (long long)(value / units[i - 1].factor), units[i - 1].name);
+    return dst;
+}
+
+/* What somebody who wrote this number meant, as a further sentence; "" when nobody knows. */
+static void number_hint(const struct conf_key *key, struct str text, char *dst, size_t size)
+{
+    static const struct {
+        const char *word, *unit;
+    } words[] = {{"ms", "ms"}, {"sec", "s"}, {"min", "m"}, {"h", "h"}, {"day", "d"}, {"k", "K"}, {"m", "M"}, {"g", "G"}};
+    size_t digits = 0;
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
+        digits++;
+    }
+    struct str unit = str_trim(str_slice(text, digits, text.n));
+    bool is_time = key->type == CONF_TIME;
+    *dst = '\0';
+    if (digits == 0 || key->type == CONF_NUMBER) {
+        return;
+    }
+    if (is_time && unit.n == 0) {
+        snprintf(dst, size, ". A time needs a unit: " STR_FMT "s, " STR_FMT "m, " STR_FMT "h or " STR_FMT "d", STR_ARG(text), STR_ARG(text), STR_ARG(text), STR_ARG(text));
+    } else if (is_time && str_starts_nocase(unit, STR("w"))) {
+        snprintf(dst, size, ". There is no unit for weeks: write days, such as 14d");
+    }
+    for (size_t i = is_time ? 0 : 5; !*dst && i < (is_time ? 5 : ARRAY_LEN(words)); i++) {
+        if (str_starts_nocase(unit, str_c(words[i].word))) {
+            snprintf(dst, size, ". Write " STR_FMT "%s", STR_ARG(str_slice(text, 0, digits)), words[i].unit);
+        }
+    }
+}
+
 static int set_number(struct binder *b, const struct conf_key *key, const struct conf_word *word,
                       int64_t *ret)
 {
@@ -86,11 +138,17 @@ static int set_number(struct binder *b, const struct conf_key *key, const struct
                 ? scaled(str_c(word->text), size_units, ARRAY_LEN(size_units), &value)
                 : scaled(str_c(word->text), size_units, 1, &value);
     if (r < 0) {
-        return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text, conf_kinds[key->type].wanted);
+        char hint[128];
+        number_hint(key, str_c(word->text), hint, sizeof hint);
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s", key->name, word->text, conf_kinds[key->type].wanted, hint);
     }
     if (value < key->min || value > key->max) {
-        return conf_bad(b, word->at, "%s: %s is out of range (%lld to %lld%s)", key->name, word->text,
-                   (long long)key->min, (long long)key->max, is_time ? " milliseconds" : "");
+        char least[32], most[32];
+        bool plain = key->type == CONF_NUMBER;
+        snprintf(least, sizeof least, "%lld", (long long)key->min);
+        snprintf(most, sizeof most, "%lld", (long long)key->max);
+        return conf_bad(b, word->at, "%s: %s is out of range (%s to %s)", key->name, word->text,
+                        plain ? least : in_units(key->min, is_time, least), plain ? most : in_units(key->max, is_time, most));
     }
     *ret = value;
     return 0;
@@ -99,17 +157,19 @@ static int set_number(struct binder *b, const struct conf_key *key, const struct
 static int set_choice(struct binder *b, const struct conf_key *key, const struct conf_word *word,
                       int *ret)
 {
-    char near[64];
     int index = conf_choice(key->choices, str_c(word->text));
     if (index >= 0) {
         *ret = index;
         return 0;
     }
-    if (conf_nearest(key->choices, str_c(word->text), near, sizeof near)) {
-        return conf_bad(b, word->at, "%s: \"%s\" is not one of: %s. Did you mean \"%s\"?", key->name,
-                   word->text, key->choices, near);
-    }
-    return conf_bad(b, word->at, "%s: \"%s\" is not one of: %s", key->name, word->text, key->choices);
+    return conf_not_one_of(b, word->at, key->name, word->text, key->choices);
+}
+
+int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word, const char *choices)
+{
+    char near[64] = "", all[512];
+    bool known = conf_nearest(choices, str_c(word), near, sizeof near);
+    return conf_bad(b, at, "%s: \"%s\" is not one of %s%s%s%s", what, word, conf_listed(choices, all), known ? ". Did you mean \"" : "", near, known ? "\"?" : "");
 }
 
 /* A name in its canonical form. */
@@ -146,8 +206,8 @@ static int canonical_target(struct str text, bool address_only, char *dst, size_
         }
     }
     struct endpoint e;
-    if (port == 0) {
-        return -EINVAL;
+    if (port == 0 || (address_only && !bracketed && str_find(text, ':', 0) != colon)) {
+        return -EINVAL; /* an IPv6 address without brackets: which part is the port? */
     }
     if (endpoint_parse(host, 1, &e) == 0) {
         return str_copy(text, dst, size);
@@ -198,6 +258,9 @@ static int canonical_match(struct str word, char *dst, size_t size)
     }
     if (str_starts_nocase(who, STR("ldap:")) || str_starts_nocase(who, STR("cert:"))) {
         return who.n > 5 ? str_copy(word, dst, size) : -EINVAL;
+    }
+    if (str_starts_nocase(who, STR("*@"))) {
+        return -EINVAL; /* a pattern would match nobody */
     }
     bool is_domain = who.n > 1 && who.p[0] == '@';
     int r = is_domain ? canonical_domain(str_slice(who, 1, who.n), name, sizeof name) : canonical_mailbox(who, name, sizeof name);
@@ -303,6 +366,97 @@ const char *conf_label(struct conf *c, const char *block, const char *label)
     return label;
 }
 
+static bool is_domain_word(struct str word)
+{
+    char text[CONF_VALUE_MAX];
+    return canonical_host(word, text, sizeof text) == 0;
+}
+
+/* Host bits beyond the prefix, or a mask in dots. */
+static void suggest_net(struct str w, size_t slash, char *dst, size_t size)
+{
+    unsigned char bits[16], mask[16];
+    size_t n = address_ip_octets(str_slice(w, 0, slash), bits);
+    unsigned prefix = 0;
+    uint64_t number;
+    if (n == 0) {
+        return;
+    }
+    if (str_to_u64(str_slice(w, slash + 1, w.n), n * 8, &number) == 0) {
+        prefix = (unsigned)number;
+    } else if (n == 4 && address_ip_octets(str_slice(w, slash + 1, w.n), mask) == 4) {
+        while (prefix < 32 && (mask[prefix / 8] & (0x80 >> prefix % 8))) {
+            prefix++;
+        }
+    } else {
+        return;
+    }
+    for (unsigned i = prefix; i < n * 8; i++) {
+        bits[i / 8] &= (unsigned char)~(0x80 >> i % 8);
+    }
+    if (n == 4) {
+        snprintf(dst, size, "%u.%u.%u.%u/%u", bits[0], bits[1], bits[2], bits[3], prefix);
+    } else {
+        struct buf b = BUF_INIT(80);
+        for (size_t i = 0; i < n; i += 2) {
+            (void)!buf_printf(&b, "%s%x", i ? ":" : "", bits[i] << 8 | bits[i + 1]);
+        }
+        snprintf(dst, size, STR_FMT "/%u", STR_ARG(buf_str(&b)), prefix);
+        buf_free(&b);
+    }
+}
+
+/* A port alone, *:25, localhost:25, an address without port or without brackets. */
+static void suggest_listener(struct str w, char *dst, size_t size)
+{
+    size_t colon = str_find_last(w, ':');
+    struct str host = str_slice(w, 0, colon), port = colon < w.n ? str_slice(w, colon + 1, w.n) : w;
+    unsigned char octets[16];
+    uint64_t number;
+    if (address_ip_octets(w, octets) == 4) {
+        snprintf(dst, size, STR_FMT ":25", STR_ARG(w));
+    } else if (str_to_u64(port, 65535, &number) < 0 || number == 0) {
+        return;
+    } else if (colon >= w.n || host.n == 0 || str_eq(host, STR("*"))) {
+        snprintf(dst, size, "[::]:" STR_FMT, STR_ARG(port));
+    } else if (str_eq_nocase(host, STR("localhost"))) {
+        snprintf(dst, size, "127.0.0.1:" STR_FMT, STR_ARG(port));
+    } else if (address_ip_octets(host, octets) == 16) {
+        snprintf(dst, size, "[" STR_FMT "]:" STR_FMT, STR_ARG(host), STR_ARG(port));
+    }
+}
+
+/* A right value that is near a wrong one, of the kinds of mistakes people make; "" when there is none. */
+static void suggest(enum conf_type type, struct str w, char *dst, size_t size)
+{
+    size_t at = str_find_last(w, '@'), slash = str_find_last(w, '/'), colon = str_find_last(w, ':');
+    struct str inner = w.n > 2 && w.p[0] == '<' && w.p[w.n - 1] == '>' ? str_slice(w, 1, w.n - 1) : w;
+    *dst = '\0';
+    if (type == CONF_DOMAINS && str_starts_nocase(w, STR("*."))) {
+        snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 1, w.n)));
+    } else if (type == CONF_MATCHES && str_starts_nocase(w, STR("*@"))) {
+        snprintf(dst, size, "@" STR_FMT, STR_ARG(str_slice(w, str_starts_nocase(w, STR("*@*.")) ? 3 : 2, w.n)));
+    } else if (type == CONF_MATCHES && str_starts_nocase(w, STR("@*."))) {
+        snprintf(dst, size, "@" STR_FMT, STR_ARG(str_slice(w, 2, w.n)));
+    } else if (type == CONF_MATCHES && at == w.n && is_domain_word(w)) {
+        snprintf(dst, size, "@" STR_FMT, STR_ARG(w));
+    } else if (type == CONF_DOMAINS && at < w.n && is_domain_word(str_slice(w, at + 1, w.n))) {
+        snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, at + 1, w.n)));
+    } else if ((type == CONF_MAILBOX || type == CONF_MATCHES) && inner.n < w.n) {
+        snprintf(dst, size, STR_FMT, STR_ARG(inner));
+    } else if ((type == CONF_DOMAINS || type == CONF_HOST || type == CONF_TARGET) && w.n > 1 && w.p[w.n - 1] == '.') {
+        snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 0, w.n - 1)));
+    } else if (type == CONF_HOST && colon < w.n && is_domain_word(str_slice(w, 0, colon))) {
+        snprintf(dst, size, STR_FMT, STR_ARG(str_slice(w, 0, colon)));
+    } else if (type == CONF_NETS && slash < w.n) {
+        suggest_net(w, slash, dst, size);
+    } else if (type == CONF_NETS && (str_eq_nocase(w, STR("localhost")))) {
+        snprintf(dst, size, "127.0.0.0/8 ::1");
+    } else if (type == CONF_ADDRS) {
+        suggest_listener(w, dst, size);
+    }
+}
+
 /* One word of the value of a key, in the form that is kept. 0 or -EINVAL, noted. */
 static int take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
 {
@@ -310,7 +464,9 @@ static int take_word(struct binder *b, const struct conf_key *key, const struct 
     char text[CONF_VALUE_MAX];
     *ret = word->text;
     if ((kind->ok && !kind->ok(str_c(word->text))) || (kind->canonical && kind->canonical(str_c(word->text), text, sizeof text) < 0)) {
-        return conf_bad(b, word->at, "%s: \"%s\" is not %s", key->name, word->text, kind->wanted);
+        char meant[300];
+        suggest(key->type, str_c(word->text), meant, sizeof meant);
+        return conf_bad(b, word->at, "%s: \"%s\" is not %s%s%s%s", key->name, word->text, kind->wanted, *meant ? ". Did you mean \"" : "", meant, *meant ? "\"?" : "");
     }
     if (kind->canonical && strcmp(text, word->text) != 0) {
         *ret = conf_own_text(b->conf, text);
@@ -347,6 +503,19 @@ static int set_store(struct binder *b, const struct conf_key *key, const struct 
     return r;
 }
 
+/* Why there may be several words: "10 minutes", a text without quotes, two values. */
+static int not_one_value(struct binder *b, const struct conf_key *key, const struct conf_word *words, size_t n)
+{
+    char hint[400] = "", joined[200];
+    if ((key->type == CONF_TIME || key->type == CONF_SIZE) && n == 2) {
+        snprintf(joined, sizeof joined, "%s %s", words[0].text, words[1].text);
+        number_hint(key, str_c(joined), hint, sizeof hint);
+    } else if (key->type == CONF_TEXT) {
+        snprintf(hint, sizeof hint, ". A text with blanks stands in quotes: %s \"%.100s %.100s%s\";", key->name, words[0].text, words[1].text, n > 2 ? " ..." : "");
+    }
+    return conf_bad(b, words[0].at, "%s takes one value%s", key->name, hint);
+}
+
 /* Stores the words of a setting. words[0..n) are the values, without the key. */
 int conf_set(struct binder *b, const struct conf_key *key, void *base,
                      const struct conf_word *words, size_t n)
@@ -360,7 +529,7 @@ int conf_set(struct binder *b, const struct conf_key *key, void *base,
         return set_store(b, key, words, n);
     }
     if (n != 1) {
-        return conf_bad(b, words[0].at, "%s takes one value", key->name);
+        return not_one_value(b, key, words, n);
     }
     if (field == CONF_FIELD_CHOICE) {
         return set_choice(b, key, &words[0], at);

@@ -281,12 +281,6 @@ static bool rule_matches(const struct conf *c, const struct conf_rule *r, const 
            (r->logins.n == 0 || names_login(&r->logins, m->login)) && m->size >= (uint64_t)(r->size_over > 0 ? r->size_over + 1 : 0);
 }
 
-bool protect_rule_is_conditional(const struct conf_rule *r)
-{
-    return r->direction || r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->clients.n || r->logins.n || r->size_over > 0 ||
-           r->mode == CONF_REPORT_ONLY;
-}
-
 static void add_name(const char **list, size_t *n, const char *name)
 {
     for (size_t i = 0; name && i < *n; i++) {
@@ -339,7 +333,7 @@ static void take_rule(const struct conf_rule *r, struct protection *p, const cha
         return;
     }
     raise_demand(p, demand_of(r->protect));
-    p->force = protect_rule_is_conditional(r) && (enum force)r->outbound > p->force ? (enum force)r->outbound : p->force;
+    p->force = conf_rule_is_conditional(r) && (enum force)r->outbound > p->force ? (enum force)r->outbound : p->force;
     if (r->action == CONF_CHOOSE && p->action < PROTECT_CHOOSE) {
         p->may_send_as_is = r->as_is;
         p->ask_ms = r->ask_time;
@@ -361,7 +355,7 @@ static bool is_rule(const struct conf_rule *r)
 /* Only rules that say more than rules_route() hears are worth a line. */
 static bool says_something(const struct conf_rule *r)
 {
-    return protect_rule_is_conditional(r) || r->protect || r->action || r->ladder || r->pickup_level || r->tag || r->notify || r->copy_to;
+    return conf_rule_is_conditional(r) || r->protect || r->action || r->ladder || r->pickup_level || r->tag || r->notify || r->copy_to;
 }
 
 static void take_rules(const struct conf *c, const struct protect_mail *m, struct protection *p, const char **ladder)

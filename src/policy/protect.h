@@ -42,8 +42,6 @@ struct protection {
     char words[PROTECT_WORDS_MAX]; /* a line for each thing that had a say, and who said it */
 };
 
-/* True when the rule asks more than who sends to whom: rules_route() leaves it to protect_decide(). */
-bool protect_rule_is_conditional(const struct conf_rule *r);
 /* True when something in the configuration wants this mail read before it is decided. */
 bool protect_is_from_inside(const struct conf *c, const struct protect_mail *m);
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m);

@@ -57,7 +57,7 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         join(ret, partner);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
-        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) && !protect_rule_is_conditional(&c->rules[i])) {
+        if (conf_rule_matches(c, &c->rules[i], reverse_path, forward_path) && !conf_rule_is_conditional(&c->rules[i])) {
             join(ret, &c->rules[i]);
         }
     }

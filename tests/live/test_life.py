@@ -44,7 +44,7 @@ def test_a_broken_configuration_is_refused_and_the_old_one_kept(gateway):
     with open(lab.path('postern.conf'), 'a') as out:
         out.write('\nlimts { }\n')
     done = lab.postern('check-config')
-    assert done.returncode == 78 and 'unknown setting "limts". Did you mean "limits"?' in done.stderr
+    assert done.returncode == 1 and 'unknown setting "limts". Did you mean "limits"?' in done.stderr
     lab.procs['posternd'].send_signal(signal.SIGHUP)
     assert lab.wait_for(lambda: 'reload-refused' in lab.log())
     assert gateway.send('x@good.test')

@@ -83,7 +83,7 @@ static void errors_say_where_and_what(void **state)
     bad(BASE "inside { domains clinic.example; }", "inside domains need deliver-to");
     bad(BASE "partner \"x\" { outbound require cert; }", "\"domains\" is missing in partner");
     bad(BASE "partner \"x\" { domains a.example; outbound cert; }", "write: outbound require");
-    bad(BASE "partner \"x\" { domains a.example; outbound require pins; }", "is not one of: none encrypt cert auth pin");
+    bad(BASE "partner \"x\" { domains a.example; outbound require pins; }", "is not one of none, encrypt, cert, auth, pin");
     bad(BASE "partner \"x\" { domains a.example; outbound require pin; }", "belong together");
     bad(BASE "partner \"x\" { domains a.example; pin cert:00; }", "64 hex digits");
     bad(BASE "rule \"x\" { from group:nobody; }", "there is no group \"nobody\"");

@@ -2,84 +2,96 @@
  * config.c: postern check-config and the writing of postern.conf(5).
  */
 #include "cmd/postern/postern.h"
-#include "portal/site.h"
-#include "proc/contents.h"
+#include "conf/tree.h"
+#include "proc/preflight.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The packs of the content blocks, and their expressions. */
-static int check_packs(const struct options *o, const struct conf *c)
+static void print_finding(const struct conf_finding *f)
 {
-    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    struct contents *k = NULL;
-    int r = contents_new(c, &problems, &k);
-    if (r < 0) {
-        fprintf(stderr, "%s: the packs of a content block cannot be used:\n" STR_FMT, o->config, STR_ARG(buf_str(&problems)));
+    fprintf(stderr, STR_FMT, STR_ARG(f->file));
+    if (f->line > 0) {
+        fprintf(stderr, ":%u:%u", f->line, f->column);
     }
-    contents_free(k);
-    return r;
+    fprintf(stderr, "%s%s" STR_FMT "\n", f->file.n > 0 ? ": " : "", f->is_warning ? "warning: " : "", STR_ARG(f->text));
+    if (f->hint.n > 0) {
+        fprintf(stderr, "    " STR_FMT "\n", STR_ARG(f->hint));
+    }
 }
 
-/* The templates and texts of the portal. */
-static int check_pages(const struct conf *c)
+static struct json *json_finding(const struct conf_finding *f)
 {
-    CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    struct site *s = NULL;
-    int r = c->portal.url ? site_new(c, &problems, &s) : 0;
-    if (r < 0) {
-        fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
+    struct json *j = report_object();
+    report_put_str(j, "file", f->file);
+    report_put_int(j, "line", f->line);
+    report_put_int(j, "column", f->column);
+    report_put_str(j, "severity", f->is_warning ? STR("warning") : STR("error"));
+    report_put_str(j, "text", f->text);
+    report_put_str(j, "hint", f->hint);
+    return j;
+}
+
+/* Counts and shows. */
+static void show_findings(const struct options *o, struct str lines, bool usable, unsigned *ret_errors, unsigned *ret_warnings)
+{
+    struct json *all = o->json ? report_array() : NULL;
+    struct conf_finding f;
+    *ret_errors = *ret_warnings = 0;
+    while (conf_finding_next(&lines, &f)) {
+        *(f.is_warning ? ret_warnings : ret_errors) += 1;
+        if (all) {
+            report_append(all, json_finding(&f));
+        } else {
+            print_finding(&f);
+        }
     }
-    site_free(s);
-    return r;
+    if (all) {
+        struct json *j = report_object();
+        report_put_str(j, "file", str_c(o->config));
+        report_put_bool(j, "usable", usable);
+        report_put(j, "findings", all);
+        print_json(j);
+    }
+}
+
+static void print_verdict(const struct options *o, bool usable, unsigned errors, unsigned warnings)
+{
+    if (!usable) {
+        fprintf(stderr, "%s: wrong: %u error%s, %u warning%s\n", o->config, errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    } else if (warnings > 0) {
+        printf("%s: can be used, with %u warning%s\n", o->config, warnings, warnings == 1 ? "" : "s");
+    } else {
+        printf("%s: fine\n", o->config);
+    }
+    if (usable && geteuid() != 0) {
+        printf("This was seen by uid %u: what the users of the processes may read is seen only when root asks.\n", (unsigned)geteuid());
+    }
 }
 
 int command_check_config(const struct options *o)
 {
-    struct conf *conf;
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
+    struct conf *conf = NULL;
+    unsigned errors, warnings;
     bool show = o->argc == 1 && strcmp(o->argv[0], "--show") == 0;
     if (o->argc > 0 && !show) {
         fputs("postern: write: postern -c FILE check-config [--show]\n", stderr);
         return EXIT_USAGE;
     }
-    int r = load_config(o, &conf);
-    if (r) {
-        return r;
-    }
-    const char *files[4 + 2 * CONF_CERTIFICATES_MAX] = {conf->trust_store, conf->relay_password, conf->accounts.password_file,
-                                                        conf->directory.bind_password};
-    for (size_t i = 0; i < conf->n_own; i++) {
-        files[4 + 2 * i] = conf->own[i].chain;
-        files[5 + 2 * i] = conf->own[i].key;
-    }
-    for (size_t i = 0; i < conf->n_oidc; i++) {
-        if (conf->oidc[i].secret_file && access(conf->oidc[i].secret_file, R_OK) < 0) {
-            fprintf(stderr, "%s: %s: %s\n", o->config, conf->oidc[i].secret_file, strerror(errno));
-            r = EXIT_CONFIG;
-        }
-    }
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        if (files[i] && access(files[i], R_OK) < 0) {
-            fprintf(stderr, "%s: %s: %s\n", o->config, files[i], strerror(errno));
-            r = EXIT_CONFIG;
-        }
-    }
-    if (*conf->resolver.trust_anchor && access(conf->resolver.trust_anchor, R_OK) < 0) {
-        fprintf(stderr, "%s: trust-anchor %s: %s. Debian's package dns-root-data brings /usr/share/dns/root.ds; without an anchor nothing is secured by DNSSEC, and DANE does not work\n",
-                o->config, conf->resolver.trust_anchor, strerror(errno));
-        r = EXIT_CONFIG;
-    }
-    r = check_packs(o, conf) < 0 || check_pages(conf) < 0 ? EXIT_CONFIG : r;
-    if (show) {
+    int r = conf_load(o->config, &problems, &conf);
+    r = r < 0 ? r : preflight(conf, PREFLIGHT_CHECK, &problems);
+    show_findings(o, buf_str(&problems), r == 0, &errors, &warnings);
+    if (show && conf) {
         CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
         must(conf_write(conf, &text) == 0);
         print_buf(&text);
-    } else if (r == 0) {
-        printf("%s: fine\n", o->config);
+    } else if (!o->json) {
+        print_verdict(o, r == 0, errors, warnings);
     }
     conf_free(conf);
-    return r;
+    return r == 0 ? EXIT_OK : EXIT_NO;
 }
 
 int command_manual(const struct options *o)

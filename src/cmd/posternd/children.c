@@ -93,21 +93,6 @@ void children_plan(struct posternd *d)
     }
 }
 
-int children_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem, size_t size)
-{
-    *ret = (struct spawn_user){0};
-    if (geteuid() != 0) {
-        return 0; /* not root: everything runs as who we are, and status says so */
-    }
-    int r = spawn_find_user(c->user, process, ret);
-    if (r < 0) {
-        snprintf(problem, size,
-                 "there is no user \"%s-%s\" or \"%s\". Make one (adduser --system --group %s) or name another "
-                 "with the setting user", c->user, process, c->user, c->user);
-    }
-    return r;
-}
-
 /* Those who speak TLS have their signatures made by keys, over a channel of its own. */
 static bool may_sign(enum role a, enum role b)
 {
@@ -313,7 +298,7 @@ static int spawn(struct posternd *d, struct supervised *s)
     char path[600], index[8], problem[300];
     struct spawn_user user;
     int fds[2];
-    int r = children_user(d->conf, role_names[s->role], &user, problem, sizeof problem);
+    int r = preflight_user(d->conf, role_names[s->role], &user, problem, sizeof problem);
     if (r < 0) {
         log_error("start-failed", KV("child", s->name), KV("problem", problem));
         return r;

@@ -209,7 +209,8 @@ static int reload(struct posternd *d, struct buf *problems)
     struct conf *next = NULL;
     struct pairs *pairs = NULL;
     int r = conf_load(d->conf_path, problems, &next);
-    r = r < 0 ? r : handover_check(next, d->pairs, problems, &pairs);
+    r = r < 0 ? r : preflight(next, PREFLIGHT_RELOAD, problems);
+    r = r < 0 ? r : handover_pairs(next, d->pairs, problems, &pairs);
     const char *fixed = r == 0 ? needs_restart(d->conf, next) : NULL;
     if (fixed) {
         r = buf_printf(problems, "%s: a change of \"%s\" needs a restart of posternd\n", d->conf_path, fixed) < 0

@@ -17,7 +17,7 @@ int drop_make(const struct conf *c)
     char problem[300], parent[600];
     struct str path = str_c(c->drop_directory);
     str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
-    int r = children_user(c, "pickup", &user, problem, sizeof problem);
+    int r = preflight_user(c, "pickup", &user, problem, sizeof problem);
     if (r == 0 && mkdir(parent, 0755) == 0) {
         r = chmod(parent, 0755) < 0 ? -errno : 0; /* the umask of a service may be narrower */
     } else if (r == 0 && errno != EEXIST) {
@@ -56,7 +56,7 @@ void drop_pick_up(struct posternd *d)
     }
     snprintf(path, sizeof path, "%s/sendmail", d->bin_dir);
     char *argv[] = {path, quick, config, (char *)d->conf_path, NULL};
-    int r = children_user(d->conf, "pickup", &user, problem, sizeof problem);
+    int r = preflight_user(d->conf, "pickup", &user, problem, sizeof problem);
     r = r < 0 ? r : spawn_child(path, argv, -1, &user, &d->pickup);
     if (r < 0) {
         d->pickup = 0;

@@ -5,63 +5,23 @@
  */
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
-#include "portal/site.h"
-#include "proc/contents.h"
 #include "seal/rest.h"
 #include "sys/file.h"
-#include "tls/tls.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int read_file(const char *path, struct buf *out, struct buf *problems)
-{
-    int r = file_read(path, out);
-    if (r < 0 && buf_printf(problems, "%s: cannot be read: %s\n", path, strerror(-r)) < 0) {
-        return -ENOSPC;
-    }
-    return r;
-}
-
-static int complain(struct buf *problems, const char *what, const char *problem)
-{
-    return buf_printf(problems, "%s: %s\n", what, problem) < 0 ? -ENOSPC : -EINVAL;
-}
-
-/* Without usable packs mail that must be inspected would wait: such a configuration is not taken. */
-static int check_contents(const struct conf *c, struct buf *problems)
-{
-    struct contents *k = NULL;
-    int r = contents_new(c, problems, &k);
-    contents_free(k);
-    return r;
-}
-
-/* Templates with mistakes are found before anybody sees them. */
-static int check_pages(const struct conf *c, struct buf *problems)
-{
-    struct site *site = NULL;
-    int r = site_new(c, problems, &site);
-    site_free(site);
-    return r;
-}
-
-int handover_check(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret)
+int handover_pairs(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(CHILD_FILE_MAX);
-    char problem[256];
-    struct tls_context *ctx = NULL;
-    int r = read_file(c->trust_store, &trust, problems);
-    if (r == 0 && tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
-        r = complain(problems, c->trust_store, problem);
+    int r = file_read(c->trust_store, &trust);
+    if (r < 0) {
+        return buf_printf(problems, "%s: cannot be read: %s\n", c->trust_store, strerror(-r)) < 0 ? -ENOSPC : r;
     }
-    tls_context_free(ctx);
-    r = r < 0 || !c->portal.url ? r : check_pages(c, problems);
-    r = r < 0 ? r : check_contents(c, problems);
-    *ret = r < 0 ? NULL : pairs_new(c, buf_str(&trust), old, problems);
-    return r < 0 ? r : *ret ? 0 : -EINVAL;
+    *ret = pairs_new(c, buf_str(&trust), old, problems);
+    return *ret ? 0 : -EINVAL;
 }
 
 static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str bytes)

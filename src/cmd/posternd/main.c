@@ -128,7 +128,7 @@ static int bind_ports(struct posternd *d, char *problem, size_t size)
 static int make_store_dir(struct posternd *d, char *problem, size_t size)
 {
     struct spawn_user user;
-    int r = children_user(d->conf, "queue", &user, problem, size);
+    int r = preflight_user(d->conf, "queue", &user, problem, size);
     if (r < 0) {
         return r;
     }
@@ -217,7 +217,7 @@ static void on_child(void *arg, int signum)
 static int start(struct posternd *d, char *problem, size_t size)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    int r = handover_check(d->conf, NULL, &problems, &d->pairs);
+    int r = handover_pairs(d->conf, NULL, &problems, &d->pairs);
     if (r < 0) {
         str_copy_cut(buf_str(&problems), problem, size);
         return r;
@@ -273,8 +273,10 @@ static int run(const char *path)
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
     char problem[1024] = "";
     d.conf_path = path;
-    if (conf_load(path, &problems, &d.conf) < 0) {
-        fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
+    int r = conf_load(path, &problems, &d.conf);
+    r = r < 0 ? r : preflight(d.conf, PREFLIGHT_START, &problems);
+    fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr); /* warnings, too */
+    if (r < 0) {
         return 78; /* EX_CONFIG */
     }
     log_open("posternd", (enum log_level)d.conf->log.level, (enum log_format)d.conf->log.format,

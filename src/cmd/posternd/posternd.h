@@ -4,6 +4,7 @@
 #pragma once
 #include "cmd/posternd/pairs.h"
 #include "proc/child.h"
+#include "proc/preflight.h"
 #include "sys/conn.h"
 #include "sys/spawn.h"
 
@@ -77,9 +78,9 @@ struct posternd {
 };
 
 /* handover.c: what a child gets */
-/* Reads the files the configuration names and checks that they can be used; problems: one line each. ret: the certificates and keys to
- * be in force with it; old: those that are, or NULL. */
-int handover_check(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret) MUST_USE;
+/* The certificates and keys to be in force with a configuration that preflight() found usable; old: those that are, or NULL. 0, or
+ * -errno with lines in problems. */
+int handover_pairs(const struct conf *c, const struct pairs *old, struct buf *problems, struct pairs **ret) MUST_USE;
 void handover_files(struct posternd *d, struct supervised *s);
 /* Makes the at-rest secret when it is not there. 0 or -errno with a sentence. */
 int handover_secret(const struct conf *c, char *problem, size_t size) MUST_USE;
@@ -102,9 +103,6 @@ bool handover_files_changed(struct posternd *d);
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);
 void children_stop(struct posternd *d);
-/* Users of the children, for ownership of the store; 0 or -errno with a sentence. */
-int children_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem,
-                  size_t size) MUST_USE;
 
 /* control.c */
 int control_open(struct posternd *d, char *problem, size_t size) MUST_USE;

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * idle.c: settings and rules of a file that would do nothing, or that mean less than they say. Called by judge.c.
+ *
+ * A new setting that counts only while another one is on gets a row in `idle` here. What can go wrong: only what is
+ * written in the file is judged, never a default.
+ */
+#include "conf/judge.h"
+
+static bool no_portal(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->portal.url;
+}
+
+static bool no_tls_of_portal(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->portal.url && c->portal.addresses.n == 0;
+}
+
+static bool has_submission(const struct conf *c)
+{
+    for (size_t i = 0; i < c->n_listens; i++) {
+        if (c->listens[i].kind != CONF_LISTEN_SMTP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool no_logins(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->portal.url && !has_submission(c);
+}
+
+static bool asks_directory(const struct conf *c)
+{
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (conf_list_asks_directory(c, &c->groups[i].members)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool no_login_process(const struct conf *c, const void *at)
+{
+    return no_logins(c, at) && !asks_directory(c);
+}
+
+static bool no_directory(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->directory.url;
+}
+
+static bool is_ldaps(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldaps://"));
+}
+
+static bool no_bind_dn(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->directory.url && !*c->directory.bind_dn;
+}
+
+static bool no_tls_reports(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->tlsrpt.send;
+}
+
+static bool no_probes(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->monitor.probe;
+}
+
+bool conf_flags_are_off(const struct conf *c)
+{
+    return c->flags.labels.n == 0 && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") == 0;
+}
+
+static bool no_flags(const struct conf *c, const void *at)
+{
+    (void)at;
+    return conf_flags_are_off(c);
+}
+
+static bool no_certificate(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->n_own == 0;
+}
+
+static bool no_requiretls(const struct conf *c, const void *at)
+{
+    (void)at;
+    return !c->requiretls;
+}
+
+static bool no_inside_domains(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->inside_domains.n == 0;
+}
+
+static bool no_inbound(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    (void)c;
+    return r->inbound == 0;
+}
+
+static bool no_inbound_cert(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    (void)c;
+    return r->inbound != 2;
+}
+
+static bool over_queue(const struct conf *c, const void *at)
+{
+    return ((const struct conf_rule *)at)->concurrency > c->queue.concurrency;
+}
+
+static bool always(const struct conf *c, const void *at)
+{
+    (void)c;
+    (void)at;
+    return true;
+}
+
+static bool tells_nobody(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    (void)c;
+    return r->action != CONF_REJECT && r->action != CONF_BOUNCE && r->action != CONF_HOLD;
+}
+
+static bool asks_nobody(const struct conf *c, const void *at)
+{
+    (void)c;
+    return ((const struct conf_rule *)at)->action != CONF_CHOOSE;
+}
+
+static bool under_portal_level(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    return c->portal.url && r->pickup_level > 0 && r->pickup_level - 1 <= c->portal.level;
+}
+
+static bool notice_after_end(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->queue.notice_after >= c->queue.lifetime;
+}
+
+static bool delay_after_end(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->queue.delay_notice >= c->queue.lifetime;
+}
+
+static bool idle_over_session(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->portal.idle > c->portal.session;
+}
+
+static bool per_address_over_all(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->limits.connections_per_address > c->limits.connections;
+}
+
+static bool per_network_over_all(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->limits.connections_per_network > c->limits.connections;
+}
+
+static bool field_over_section(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->limits.header_field > c->limits.header_octets;
+}
+
+/* The first row that fits counts; key NULL: each setting of the block. */
+static const struct idle {
+    const char *block, *key;
+    bool (*off)(const struct conf *c, const void *at); /* at: the struct of a repeated block, else c */
+    const char *why, *hint;
+} idle[] = {
+    {"portal", NULL, no_portal, "there is no portal", "Give it url and from"},
+    {"portal", "profile", no_tls_of_portal, "a proxy speaks TLS with people, not the gateway", "Set it there"},
+    {"portal", "idle", idle_over_session, "a session ends before that", "Make it shorter than session"},
+    {"accounts", NULL, no_logins, "nobody logs in: there is no listen submission, no listen submissions and no portal", "Add one of them"},
+    {"directory", NULL, no_directory, "there is no directory", "Give it url"},
+    {"directory", "url", no_login_process, "nobody logs in and no group names ldap:", "Add listen submission, or a group with a member \"ldap:DN\""},
+    {"directory", "starttls", is_ldaps, "ldaps:// is encrypted from the first octet", "Leave it out"},
+    {"directory", "bind-password-file", no_bind_dn, "there is no bind-dn that it belongs to", "Add bind-dn"},
+    {"tls-reports", "contact", no_tls_reports, "no reports are sent", "Add send yes"},
+    {"tls-reports", "delay", no_tls_reports, "no reports are sent", "Add send yes"},
+    {"tls-reports", "any-certificate", no_tls_reports, "no reports are sent", "Add send yes"},
+    {"monitor", "domains", no_probes, "probe no switches all looks off", "Leave out probe no"},
+    {"flags", "words", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "test", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "protect", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "remove", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "near-miss", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"workers", "web", no_portal, "there is no portal", "Leave it out"},
+    {"workers", "login", no_login_process, "nobody logs in", "Leave it out"},
+    {"inside", "deliver-to", no_inside_domains, "there are no inside domains whose mail it would get", "Add domains"},
+    {"inside/deliver-to", "requiretls", no_requiretls, "REQUIRETLS is switched off", "Leave out requiretls no"},
+    {"listen", "client-certificates", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"listen", "profile", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"listen", "resumption", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"partner", "concurrency", over_queue, "the concurrency of queue is lower and stays the limit", "Raise that one"},
+    {"partner", "inbound-networks", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"partner", "inbound-helo", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"partner", "inbound-mode", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"partner", "inbound-names", no_inbound_cert, "names are compared by inbound require cert alone", "Add that"},
+    {"rule", "inbound-networks", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"rule", "inbound-helo", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"rule", "inbound-mode", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
+    {"rule", "inbound-names", no_inbound_cert, "names are compared by inbound require cert alone", "Add that"},
+    {"rule", "secure-from", always, "it counts in partner and account blocks alone", "Write it there"},
+    {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce or hold"},
+    {"rule", "as-is", asks_nobody, "nobody is asked", "Add action ask"},
+    {"rule", "ask-time", asks_nobody, "nobody is asked", "Add action ask"},
+    {"rule", "pickup-level", no_portal, "there is no portal", "Add a portal block"},
+    {"rule", "pickup-level", under_portal_level, "the portal's own level is not lower", "Leave it out, or raise it"},
+    {"queue", "notice-after", notice_after_end, "mail is sent back before that (lifetime)", "Make it shorter"},
+    {"queue", "delay-notice", delay_after_end, "mail is sent back before that (lifetime)", "Make it shorter"},
+    {"limits", "connections-per-address", per_address_over_all, "connections is lower", "Make it lower than that"},
+    {"limits", "connections-per-network", per_network_over_all, "connections is lower", "Make it lower than that"},
+    {"limits", "header-field", field_over_section, "header-section is smaller", "Make it smaller than that"},
+};
+
+static void judge_setting(struct judge *j, const char *block, const struct conf_node *n, const void *at)
+{
+    const char *key = n->words[0].text;
+    for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
+        const struct idle *k = &idle[i];
+        if (strcmp(k->block, block) == 0 && (!k->key || strcmp(k->key, key) == 0) && k->off(j->conf, at)) {
+            judge_bad(j, n->at, "%s does nothing here: %s. %s", key, k->why, k->hint);
+            return;
+        }
+    }
+}
+
+static void judge_block(struct judge *j, const char *block, const struct conf_node *node, const void *at)
+{
+    for (const struct conf_node *n = NULL; (n = conf_node_find(node, NULL, n));) {
+        judge_setting(j, block, n, at);
+        if (n->has_block) {
+            char inner[64];
+            snprintf(inner, sizeof inner, "%s/%s", block, n->words[0].text);
+            judge_block(j, inner, n, at);
+        }
+    }
+}
+
+/* --- rules --------------------------------------------------------------------------------------------------- */
+
+static bool speaks_of_transport(const struct conf_rule *r)
+{
+    return r->outbound || r->dane || r->profile || r->client_certificate || r->pins.n > 0;
+}
+
+static bool speaks_of_messages(const struct conf_rule *r)
+{
+    return r->protect || r->action || r->ladder || r->pickup_level || r->tag || r->notify || r->copy_to;
+}
+
+static bool is_partner(const struct conf_rule *r)
+{
+    return strcmp(r->kind, "partner") == 0;
+}
+
+/* Members that only a login or a client certificate makes. */
+static bool needs_login(const struct conf *c, const struct conf_words *list, unsigned depth)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct str word = str_c(list->v[i]);
+        bool personal = str_starts_nocase(word, STR("login:")) || str_starts_nocase(word, STR("cert:"));
+        bool is_group = str_starts_nocase(word, STR("group:"));
+        for (size_t k = 0; is_group && depth < 8 && k < c->n_groups; k++) {
+            personal = personal || (str_eq(str_slice(word, 6, word.n), str_c(c->groups[k].name)) && needs_login(c, &c->groups[k].members, depth + 1));
+        }
+        if (personal) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool says(const struct conf_rule *r, const char *key)
+{
+    return conf_node_find(r->node, key, NULL) != NULL;
+}
+
+/* What an inbound rule does not look at: it would hold for more mail than it says. */
+static void judge_inbound(struct judge *j, const struct conf_rule *r)
+{
+    static const char *const unheard[] = {"to", "clients", "logins", "direction"};
+    for (size_t i = 0; i < ARRAY_LEN(unheard); i++) {
+        if (!is_partner(r) && says(r, unheard[i])) {
+            judge_bad(j, conf_place_of(r->node, unheard[i]), "rule \"%s\": \"inbound require\" does not look at %s and would hold for more mail than this says. %s", r->name, unheard[i],
+                      i == 1 ? "Networks of clients are named by inbound-networks" : "Write two rules: one for what comes in, one for the rest");
+        }
+    }
+    if (!is_partner(r) && r->mode == CONF_REPORT_ONLY) {
+        judge_bad(j, conf_place_of(r->node, "mode"), "rule \"%s\": mode does not hold for \"inbound require\", which would be enforced. Write inbound-mode report-only", r->name);
+    }
+    if (!is_partner(r) && r->from.n == 0 && r->inbound_networks.n == 0 && r->inbound_helo.n == 0) {
+        judge_bad(j, conf_place_of(r->node, "inbound"), "rule \"%s\": \"inbound require\" does nothing: no client and no sender is named. Add from, inbound-networks or inbound-helo", r->name);
+    }
+    if (!is_partner(r) && needs_login(j->conf, &r->from, 0)) {
+        judge_bad(j, conf_place_of(r->node, "from"), "rule \"%s\": \"inbound require\" is decided before anybody logs in: members login: and cert: never match. Name addresses or domains", r->name);
+    }
+}
+
+static void judge_transport(struct judge *j, const struct conf_rule *r)
+{
+    static const char *const unconditional[] = {"dane", "profile", "client-certificate", "pin"};
+    bool conditional = conf_rule_is_conditional(r);
+    for (size_t i = 0; i < ARRAY_LEN(unconditional) && conditional; i++) {
+        if (says(r, unconditional[i])) {
+            judge_bad(j, conf_place_of(r->node, unconditional[i]),
+                      "rule \"%s\": %s does nothing in a rule with a condition beside from and to. Write a rule of its own, with from and to alone", r->name, unconditional[i]);
+        }
+    }
+    if (!is_partner(r) && !conditional && needs_login(j->conf, &r->from, 0)) {
+        judge_bad(j, conf_place_of(r->node, "from"),
+                  "rule \"%s\": what a connection must be is decided without the login: members login: and cert: never match. Add direction outbound", r->name);
+    }
+}
+
+static void judge_rule(struct judge *j, const struct conf_rule *r)
+{
+    struct conf_place at = conf_place_of(r->node, NULL);
+    bool limits = is_partner(r) && (says(r, "concurrency") || says(r, "rate") || r->secure_from);
+    if (!speaks_of_transport(r) && !speaks_of_messages(r) && !r->inbound && !limits && !r->final) {
+        judge_bad(j, at, "%s \"%s\" does nothing: it names whom it is about, and nothing that shall happen. Add for instance outbound require cert", r->kind, r->name);
+    }
+    if (r->final && (r->mode == CONF_REPORT_ONLY || (!speaks_of_messages(r) && !conf_rule_is_conditional(r)))) {
+        judge_bad(j, conf_place_of(r->node, "final"), "rule \"%s\": final does nothing %s. Leave it out", r->name,
+                  r->mode == CONF_REPORT_ONLY ? "in a rule that is report-only" : "in a rule that says nothing about messages");
+    }
+    if (r->inbound) {
+        judge_inbound(j, r);
+    }
+    if (speaks_of_transport(r)) {
+        judge_transport(j, r);
+    }
+    if (needs_login(j->conf, &r->to, 0)) {
+        judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\": recipients do not log in: members login: and cert: never match. Name addresses or domains", r->name);
+    }
+    if (r->flag && conf_flags_are_off(j->conf)) {
+        judge_bad(j, conf_place_of(r->node, "flag"), "rule \"%s\" never matches: flags count nowhere (flags { in none; }). Say where they count", r->name);
+    }
+    if (r->size_over >= j->conf->limits.size) {
+        judge_bad(j, conf_place_of(r->node, "size-over"), "rule \"%s\" never matches: no message that large is taken (limits, message). Lower one or raise the other", r->name);
+    }
+}
+
+/* --- a rule behind a final one ---------------------------------------------------------------------------------- */
+
+static bool has_word(const struct conf_words *list, const char *word)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (str_eq_nocase(str_c(list->v[i]), str_c(word))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Everything that narrow lets through wide lets through, too; an empty list lets everything through. */
+static bool is_wider(const struct conf_words *wide, const struct conf_words *narrow)
+{
+    for (size_t i = 0; i < narrow->n && wide->n > 0; i++) {
+        if (!has_word(wide, narrow->v[i])) {
+            return false;
+        }
+    }
+    return wide->n == 0 || narrow->n > 0;
+}
+
+static bool matches_all_of(const struct conf_rule *wide, const struct conf_rule *narrow)
+{
+    return is_wider(&wide->from, &narrow->from) && is_wider(&wide->to, &narrow->to) && is_wider(&wide->content, &narrow->content) &&
+           is_wider(&wide->unread, &narrow->unread) && is_wider(&wide->attachments, &narrow->attachments) && is_wider(&wide->clients, &narrow->clients) &&
+           is_wider(&wide->logins, &narrow->logins) && (!wide->direction || wide->direction == narrow->direction) && (!wide->flag || narrow->flag) &&
+           (!wide->header || (narrow->header && strcmp(wide->header, narrow->header) == 0)) && wide->size_over <= narrow->size_over;
+}
+
+static void judge_order(struct judge *j, size_t index)
+{
+    const struct conf_rule *r = &j->conf->rules[index];
+    if (is_partner(r) || r->inbound || (speaks_of_transport(r) && !conf_rule_is_conditional(r))) {
+        return;
+    }
+    for (size_t i = 0; i < index; i++) {
+        const struct conf_rule *before = &j->conf->rules[i];
+        if (!is_partner(before) && before->final && before->mode == CONF_ENFORCE && matches_all_of(before, r)) {
+            judge_bad(j, conf_place_of(r->node, NULL), "rule \"%s\" is never reached: rule \"%s\" before it is final and matches all its mail. Put it before that one", r->name, before->name);
+            return;
+        }
+    }
+}
+
+/* --- blocks that nobody names ---------------------------------------------------------------------------------- */
+
+static bool names_group(const struct conf_words *list, const char *group)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        struct str word = str_c(list->v[i]);
+        size_t n = strlen(group);
+        if (str_starts_nocase(word, STR("group:")) && word.n >= 6 + n && memcmp(word.p + 6, group, n) == 0 && (word.n == 6 + n || word.p[6 + n] == ' ')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool group_is_used(const struct conf *c, const struct conf_group *g)
+{
+    bool used = g->protect != 0;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        used = used || names_group(&c->rules[i].from, g->name) || names_group(&c->rules[i].to, g->name);
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        used = used || names_group(&c->groups[i].members, g->name);
+    }
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        used = used || (str_starts_nocase(str_c(c->accounts_of[i].name), STR("group:")) && strcmp(c->accounts_of[i].name + 6, g->name) == 0);
+    }
+    return used;
+}
+
+static bool ladder_is_used(const struct conf *c, const struct conf_ladder *l)
+{
+    bool used = strcmp(l->name, "default") == 0;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        used = used || str_eq(str_c(c->rules[i].ladder), str_c(l->name));
+    }
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        used = used || str_eq(str_c(c->accounts_of[i].ladder), str_c(l->name));
+    }
+    return used;
+}
+
+static bool content_is_used(const struct conf *c, const struct conf_content *k)
+{
+    bool used = k->protect != 0;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        used = used || has_word(&c->rules[i].content, k->name);
+    }
+    return used;
+}
+
+static bool certificate_is_used(const struct conf *c, const struct conf_client_certificate *k)
+{
+    for (size_t i = 0; i < c->n_rules; i++) {
+        if (str_eq(str_c(c->rules[i].client_certificate), str_c(k->name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judge_unused(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (!group_is_used(c, &c->groups[i])) {
+            judge_bad(j, conf_place_of(c->groups[i].node, NULL), "group \"%s\" does nothing: no rule and no account names it, and it has no protect. Name it as group:%s", c->groups[i].name, c->groups[i].name);
+        }
+    }
+    for (size_t i = 0; i < c->n_ladders; i++) {
+        if (!ladder_is_used(c, &c->ladders[i])) {
+            judge_bad(j, conf_place_of(c->ladders[i].node, NULL), "ladder \"%s\" does nothing: nobody names it. Call it \"default\", or name it in a rule, partner or account", c->ladders[i].name);
+        }
+    }
+    for (size_t i = 0; i < c->n_contents; i++) {
+        if (!content_is_used(c, &c->contents[i])) {
+            judge_bad(j, conf_place_of(c->contents[i].node, NULL), "content \"%s\" does nothing: it has protect none, and no rule names it. Name it in a rule", c->contents[i].name);
+        }
+    }
+    for (size_t i = 0; i < c->n_certificates; i++) {
+        if (!certificate_is_used(c, &c->certificates[i])) {
+            judge_bad(j, conf_place_of(c->certificates[i].node, NULL), "client-certificate \"%s\" does nothing: no partner and no rule names it. Add client-certificate \"%s\" to one", c->certificates[i].name, c->certificates[i].name);
+        }
+    }
+}
+
+static void judge_accounts(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        const struct conf_account *a = &c->accounts_of[i];
+        if (!a->secure_from && !a->protect && !a->flags && !a->ladder) {
+            judge_bad(j, conf_place_of(a->node, NULL), "account \"%s\" does nothing: it sets nothing. Add secure-from, protect, flags or ladder", a->name);
+        }
+        for (size_t k = 0; k < a->locked.n; k++) {
+            if (!conf_node_find(a->node, a->locked.v[k], NULL)) {
+                judge_bad(j, conf_place_of(a->node, "locked"), "account \"%s\": locked names %s, which is not set here. Set it, or leave it out", a->name, a->locked.v[k]);
+            }
+        }
+    }
+}
+
+void conf_judge_idle(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (const struct conf_node *n = NULL; (n = conf_node_find(c->root, NULL, n));) {
+        if (n->has_block && !conf_block_is_repeated(n->words[0].text)) {
+            judge_block(j, n->words[0].text, n, c);
+        }
+    }
+    for (size_t i = 0; i < c->n_listens; i++) {
+        judge_block(j, "listen", c->listens[i].node, &c->listens[i]);
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        judge_block(j, c->rules[i].kind, c->rules[i].node, &c->rules[i]);
+        judge_rule(j, &c->rules[i]);
+        judge_order(j, i);
+    }
+    judge_unused(j);
+    judge_accounts(j);
+}

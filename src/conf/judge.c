@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * judge.c: what a configuration file as a whole gets wrong although each setting in it is right: ports in each other's way,
+ * mail that would come back to us, groups that contain themselves; and warnings about what is open. Called by
+ * proc/preflight.c for check-config, the start and a reload; never by children, whose text has every default written out.
+ *
+ * What can go wrong: errors are sure, the rest is a warning.
+ */
+#include "conf/judge.h"
+#include "conf/schema.h"
+#include "sys/conn.h"
+#include "wire/address.h"
+#include "wire/domain.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { LISTENERS_MAX = 256, DEPTH_MAX = 8 };
+
+void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    j->result = conf_problem(j->problems, at, "%s", text);
+}
+
+bool conf_block_is_repeated(const char *block)
+{
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        if (conf_schema[i].repeated && strcmp(conf_schema[i].name, block) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct conf_place at_key(const struct judge *j, const char *block, const char *key)
+{
+    const struct conf_node *n = conf_node_find(j->conf->root, block, NULL);
+    return conf_place_of(n ? n : j->conf->root, key);
+}
+
+/* --- ports ----------------------------------------------------------------------------------------------- */
+
+struct listener {
+    const char *text, *what;
+    struct conf_place at;
+    struct endpoint e;
+};
+
+struct listeners {
+    struct listener v[LISTENERS_MAX];
+    size_t n;
+};
+
+static void add_listeners(struct listeners *l, const struct conf_words *addresses, const char *what, struct conf_place at)
+{
+    for (size_t i = 0; i < addresses->n && l->n < LISTENERS_MAX; i++) {
+        struct str text = str_c(addresses->v[i]);
+        size_t colon = str_find_last(text, ':');
+        uint64_t port = 0;
+        struct listener *x = &l->v[l->n];
+        *x = (struct listener){addresses->v[i], what, at, {.len = 0}};
+        if (str_to_u64(str_slice(text, colon + 1, text.n), 65535, &port) == 0 && endpoint_parse(str_slice(text, 0, colon), (uint16_t)port, &x->e) == 0) {
+            l->n++;
+        }
+    }
+}
+
+static void collect_listeners(const struct judge *j, struct listeners *l)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        add_listeners(l, &c->listens[i].addresses, c->listens[i].label, conf_place_of(c->listens[i].node, "address"));
+    }
+    if (c->portal.url) {
+        add_listeners(l, &c->portal.addresses, "the portal", at_key(j, "portal", "address"));
+        add_listeners(l, &c->portal.redirects, "the portal's redirect-address", at_key(j, "portal", "redirect-address"));
+        add_listeners(l, &c->portal.proxied, "the portal's proxy-address", at_key(j, "portal", "proxy-address"));
+    }
+    add_listeners(l, &c->metrics.addresses, "metrics", at_key(j, "metrics", "address"));
+}
+
+/* [::] takes IPv4 as well. */
+static bool overlap(const struct endpoint *a, const struct endpoint *b)
+{
+    char x[64], y[64];
+    endpoint_ip(a, x, sizeof x);
+    endpoint_ip(b, y, sizeof y);
+    bool both4 = strchr(x, '.') && strchr(y, '.');
+    return endpoint_port(a) == endpoint_port(b) &&
+           (strcmp(x, y) == 0 || strcmp(x, "::") == 0 || strcmp(y, "::") == 0 || (both4 && (strcmp(x, "0.0.0.0") == 0 || strcmp(y, "0.0.0.0") == 0)));
+}
+
+static void judge_ports(struct judge *j, const struct listeners *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (overlap(&l->v[i].e, &l->v[k].e)) {
+                judge_bad(j, l->v[i].at, "%s (%s) and %s (%s, line %u) are the same port: only one of them can listen. %s", l->v[i].text, l->v[i].what, l->v[k].text, l->v[k].what,
+                          l->v[k].at.line, strcmp(l->v[i].text, l->v[k].text) == 0 ? "Leave one out" : "[::] takes every address, IPv4 as well, and 0.0.0.0 every IPv4 address");
+                break;
+            }
+        }
+    }
+}
+
+/* Ports whose number says something else than their label. */
+static void judge_port_numbers(struct judge *j)
+{
+    static const struct {
+        const char *end;
+        enum conf_listen_kind meant;
+        const char *label;
+    } known[] = {{":25", CONF_LISTEN_SMTP, "smtp"}, {":587", CONF_LISTEN_SUBMISSION, "submission"}, {":465", CONF_LISTEN_SUBMISSIONS, "submissions"}};
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
+            for (size_t p = 0; p < ARRAY_LEN(known); p++) {
+                if (c->listens[i].kind != known[p].meant && str_ends_nocase(str_c(c->listens[i].addresses.v[k]), str_c(known[p].end))) {
+                    conf_warning(j->problems, conf_place_of(c->listens[i].node, "address"), "listen %s on port %s: programs expect listen %s there. Change the label or the port",
+                                 c->listens[i].label, known[p].end + 1, known[p].label);
+                }
+            }
+        }
+    }
+}
+
+/* --- where mail goes ----------------------------------------------------------------------------------------- */
+
+/* host, host:port or [address]:port in its two parts. */
+static void split(struct str target, struct str *ret_host, unsigned *ret_port)
+{
+    size_t colon = str_find_last(target, ':');
+    bool bracketed = target.n > 0 && target.p[0] == '[';
+    uint64_t port = 25;
+    *ret_host = target;
+    if (colon < target.n && (bracketed ? colon > str_find(target, ']', 0) : str_find(target, ':', 0) == colon) &&
+        str_to_u64(str_slice(target, colon + 1, target.n), 65535, &port) == 0) {
+        *ret_host = str_slice(target, 0, colon);
+    }
+    *ret_port = (unsigned)port;
+    if (bracketed && ret_host->n > 2) {
+        *ret_host = str_slice(*ret_host, 1, ret_host->n - 1);
+    }
+}
+
+static bool is_loopback(struct str host)
+{
+    return str_starts_nocase(host, STR("127.")) || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
+}
+
+/* One of our own listeners gets what is sent to host and port. */
+static bool is_ourselves(const struct conf *c, struct str host, unsigned port)
+{
+    struct listeners l = {.n = 0};
+    struct endpoint e;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        add_listeners(&l, &c->listens[i].addresses, "", (struct conf_place){0});
+    }
+    bool is_address = endpoint_parse(host, (uint16_t)port, &e) == 0;
+    for (size_t i = 0; i < l.n; i++) {
+        char ip[64];
+        endpoint_ip(&l.v[i].e, ip, sizeof ip);
+        bool everywhere = strcmp(ip, "::") == 0 || strcmp(ip, "0.0.0.0") == 0;
+        if (endpoint_port(&l.v[i].e) != port) {
+            continue;
+        }
+        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || (is_loopback(host) && (everywhere || is_loopback(str_c(ip))))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judge_hop(struct judge *j, const char *what, const char *target, int tls, struct conf_place at)
+{
+    struct str host;
+    unsigned port;
+    split(str_c(target), &host, &port);
+    if (is_ourselves(j->conf, host, port)) {
+        judge_bad(j, at, "%s %s is this gateway itself: mail would go in a circle. Name the mail server behind it, or another port", what, target);
+    } else if (tls == 0 && !is_loopback(host)) {
+        conf_warning(j->problems, at, "%s %s has tls none: mail leaves this machine in clear. Write tls encrypt or tls cert", what, target);
+    }
+}
+
+static void judge_hops(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    if (c->deliver_to) {
+        judge_hop(j, "deliver-to", c->deliver_to, c->deliver_to_tls, at_key(j, "inside", "deliver-to"));
+    }
+    if (c->relay_host) {
+        judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));
+    }
+    if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
+        struct str rest = str_slice(str_c(c->directory.url), 7, strlen(c->directory.url)), host;
+        unsigned port;
+        split(str_slice(rest, 0, str_find(rest, '/', 0)), &host, &port);
+        if (!is_loopback(host)) {
+            conf_warning(j->problems, at_key(j, "directory", "starttls"), "directory: passwords go to %s in clear. Leave out starttls no, or use ldaps://", c->directory.url);
+        }
+    }
+}
+
+static bool covers(const char *list, const char *domain)
+{
+    const struct conf_words one = {&list, 1};
+    return conf_domain_listed(&one, domain_word(domain[0] == '.' ? domain + 1 : domain)) || strcmp(list, domain) == 0;
+}
+
+static void judge_partners(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        for (size_t d = 0; d < c->rules[i].domains.n; d++) {
+            for (size_t k = 0; k < c->inside_domains.n; k++) {
+                if (covers(c->rules[i].domains.v[d], c->inside_domains.v[k])) {
+                    judge_bad(j, conf_place_of(c->rules[i].node, "domains"), "partner \"%s\": %s covers %s, which is an inside domain: its mail goes to deliver-to. Leave it out of one of them",
+                              c->rules[i].name, c->rules[i].domains.v[d], c->inside_domains.v[k]);
+                }
+            }
+        }
+    }
+}
+
+/* --- groups --------------------------------------------------------------------------------------------------- */
+
+static const struct conf_group *group_named(const struct conf *c, const char *word)
+{
+    if (!str_starts_nocase(str_c(word), STR("group:"))) {
+        return NULL;
+    }
+    const char *until = strstr(word, " until ");
+    size_t n = until ? (size_t)(until - word) - 6 : strlen(word + 6);
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (str_eq(str_from(word + 6, n), str_c(c->groups[i].name))) {
+            return &c->groups[i];
+        }
+    }
+    return NULL;
+}
+
+static bool reaches(const struct conf *c, const struct conf_group *from, const struct conf_group *to, unsigned depth)
+{
+    for (size_t i = 0; i < from->members.n; i++) {
+        const struct conf_group *g = group_named(c, from->members.v[i]);
+        if (g && (g == to || depth >= DEPTH_MAX || reaches(c, g, to, depth + 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judge_groups(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_groups; i++) {
+        if (reaches(c, &c->groups[i], &c->groups[i], 0)) {
+            judge_bad(j, conf_place_of(c->groups[i].node, "members"), "group \"%s\" contains itself, or groups nest deeper than %d. Leave out the member group: that leads back", c->groups[i].name, DEPTH_MAX);
+        }
+    }
+}
+
+/* --- networks -------------------------------------------------------------------------------------------------- */
+
+static void judge_networks(struct judge *j, const struct conf_words *networks, struct conf_place at, const char *what, const char *danger)
+{
+    bool lower = false, upper = false;
+    for (size_t i = 0; i < networks->n; i++) {
+        struct address_net net;
+        if (address_net_parse(str_c(networks->v[i]), &net) < 0) {
+            continue;
+        }
+        lower |= !net.is_v6 && net.prefix == 1 && net.bits[0] == 0;
+        upper |= !net.is_v6 && net.prefix == 1 && net.bits[0] == 0x80;
+        bool private = address_is_private(str_slice(str_c(networks->v[i]), 0, str_find(str_c(networks->v[i]), '/', 0))) && net.prefix >= (net.is_v6 ? 7u : 8u);
+        if (net.prefix == 0) {
+            conf_warning(j->problems, at, "%s %s is the whole internet: %s. Name your own networks", what, networks->v[i], danger);
+        } else if (!private && net.prefix < (net.is_v6 ? 29u : 12u)) { /* larger than what a provider has */
+            conf_warning(j->problems, at, "%s %s is very large: %s. Name your own networks", what, networks->v[i], danger);
+        }
+    }
+    if (lower && upper) {
+        conf_warning(j->problems, at, "%s: 0.0.0.0/1 and 128.0.0.0/1 together are the whole internet. Name your own networks", what);
+    }
+}
+
+static void judge_all_networks(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    judge_networks(j, &c->inside_networks, at_key(j, "inside", "networks"), "networks", "anybody there may send mail to anywhere in your name (open relay)");
+    judge_networks(j, &c->portal.proxies, at_key(j, "portal", "proxies"), "proxies", "anybody there may say that they are another client");
+    for (size_t i = 0; i < c->n_listens; i++) {
+        judge_networks(j, &c->listens[i].balancers, conf_place_of(c->listens[i].node, "balancers"), "balancers", "anybody there may say that they are another client");
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        judge_networks(j, &c->rules[i].inbound_networks, conf_place_of(c->rules[i].node, "inbound-networks"), "inbound-networks", "everybody there must fulfil this rule");
+    }
+}
+
+/* --- lists --------------------------------------------------------------------------------------------------------- */
+
+static const struct conf_key *key_of(const char *block, const char *name)
+{
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        if (strcmp(conf_schema[i].block, block) == 0 && strcmp(conf_schema[i].name, name) == 0) {
+            return &conf_schema[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_date(struct str day)
+{
+    struct tm tm = {0};
+    char text[16], again[16];
+    str_copy_cut(day, text, sizeof text);
+    const char *end = strptime(text, "%Y-%m-%d", &tm);
+    strftime(again, sizeof again, "%Y-%m-%d", &tm);
+    tm.tm_hour = 12;
+    struct tm same = tm;
+    return end && !*end && timegm(&same) != -1 && same.tm_mday == tm.tm_mday && str_eq(str_c(again), day);
+}
+
+/* "... until DAY" of a member. */
+static void judge_until(struct judge *j, const struct conf_word *w)
+{
+    const char *until = strstr(w->text, " until ");
+    char today[16];
+    time_t now = time(NULL);
+    struct tm tm;
+    if (!until) {
+        return;
+    }
+    gmtime_r(&now, &tm);
+    strftime(today, sizeof today, "%Y-%m-%d", &tm);
+    if (!is_date(str_c(until + 7))) {
+        judge_bad(j, w->at, "\"%s\": \"%s\" is not a day. Write it as YYYY-MM-DD", w->text, until + 7);
+    } else if (strcmp(until + 7, today) < 0) {
+        conf_warning(j->problems, w->at, "\"%s\": that day is over, this member does not count any more. Leave it out", w->text);
+    }
+}
+
+static void judge_words(struct judge *j, const struct conf_node *n, const struct conf_key *key)
+{
+    for (size_t i = 1; i < n->n_words; i++) {
+        for (size_t k = 1; k < i; k++) {
+            if (str_eq_nocase(str_c(n->words[i].text), str_c(n->words[k].text))) {
+                judge_bad(j, n->words[i].at, "%s: \"%s\" stands twice. Leave one out", key->name, n->words[i].text);
+                break;
+            }
+        }
+        if (key->type == CONF_MATCHES) {
+            judge_until(j, &n->words[i]);
+        }
+    }
+}
+
+/* Every list of every block. */
+static void judge_lists(struct judge *j, const struct conf_node *block, const char *name, unsigned depth)
+{
+    for (const struct conf_node *n = NULL; depth < 3 && (n = conf_node_find(block, NULL, n));) {
+        const struct conf_key *key = key_of(name, n->words[0].text);
+        if (key && key->type != CONF_BLOCK && conf_kinds[key->type].field == CONF_FIELD_WORDS) {
+            judge_words(j, n, key);
+        }
+        if (n->has_block) {
+            char inner[64];
+            snprintf(inner, sizeof inner, "%s%s%s", key && key->type == CONF_BLOCK ? "" : name, *name && key && key->type != CONF_BLOCK ? "/" : "", n->words[0].text);
+            judge_lists(j, n, inner, depth + 1);
+        }
+    }
+}
+
+/* --- single values that another part of the file contradicts ---------------------------------------------------------- */
+
+static void judge_names(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    struct conf_place at = conf_place_of(c->root, "hostname");
+    unsigned char octets[16];
+    if (address_ip_octets(str_c(c->hostname), octets) > 0) {
+        judge_bad(j, at, "hostname %s is an address. Write the name that the address resolves back to", c->hostname);
+    } else if (str_eq_nocase(str_c(c->hostname), STR("localhost")) || str_starts_nocase(str_c(c->hostname), STR("localhost."))) {
+        judge_bad(j, at, "hostname %s means every machine: other servers refuse it. Write the name that your address resolves back to", c->hostname);
+    } else if (!strchr(c->hostname, '.')) {
+        conf_warning(j->problems, at, "hostname %s has no domain: other servers refuse such names in EHLO. Write its full name", c->hostname);
+    }
+    for (size_t i = 0; i < c->n_oidc; i++) {
+        if (!address_domain_ok(str_c(c->oidc[i].name), false)) {
+            judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\": the label is not a domain. Write the domain of the people who log in there", c->oidc[i].name);
+        } else if (conf_is_inside(c, domain_word(c->oidc[i].name))) {
+            judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\" is an inside domain: the portal is for people outside. Name theirs", c->oidc[i].name);
+        }
+    }
+    if (c->tlsrpt.receive && !conf_is_inside(c, domain_of(str_c(c->tlsrpt.receive)))) {
+        judge_bad(j, at_key(j, "tls-reports", "receive"), "tls-reports: receive %s is not in an inside domain, so no report comes to it. Name an address in one", c->tlsrpt.receive);
+    }
+}
+
+static void judge_addresses(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    struct endpoint e;
+    struct str forward = str_c(c->resolver.forward);
+    size_t at = str_find(forward, '@', 0);
+    uint64_t port = 53;
+    if (*c->smtpout.source && endpoint_parse(str_c(c->smtpout.source), 1, &e) < 0) {
+        judge_bad(j, at_key(j, "delivery", "source-address"), "delivery: source-address \"%s\" is not an address such as 192.0.2.1", c->smtpout.source);
+    }
+    if (forward.n > 0 && (endpoint_parse(str_slice(forward, 0, at), 53, &e) < 0 || (at < forward.n && (str_to_u64(str_slice(forward, at + 1, forward.n), 65535, &port) < 0 || port == 0)))) {
+        judge_bad(j, at_key(j, "resolver", "forward"), "resolver: forward \"%s\" is not ADDRESS or ADDRESS@PORT. Write for instance 127.0.0.53 or 10.0.0.1@5353", c->resolver.forward);
+    }
+    if (c->directory.url && !strstr(c->directory.filter, "%u")) {
+        judge_bad(j, at_key(j, "directory", "filter"), "directory: filter \"%s\" has no %%u, so everybody would be the same person. Write for instance (uid=%%u)", c->directory.filter);
+    }
+    if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path)) && c->at_rest_key[strlen(c->store_path)] == '/') {
+        judge_bad(j, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s lies in the store's directory: then a stolen store opens itself. Put it elsewhere", c->at_rest_key);
+    }
+}
+
+static void judge_times(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    if (c->queue.first_retry > c->queue.retry_max) {
+        judge_bad(j, at_key(j, "queue", "first-retry"), "queue: first-retry is longer than longest-retry. Make it shorter");
+    }
+    if (c->queue.first_retry >= c->queue.lifetime) {
+        judge_bad(j, at_key(j, "queue", "first-retry"), "queue: mail is sent back (lifetime) before it is tried again (first-retry). Make lifetime longer");
+    }
+    if (c->limits.header_octets > c->limits.size) {
+        judge_bad(j, at_key(j, "limits", "header-section"), "limits: header-section is larger than message. Make it smaller");
+    }
+}
+
+static void judge_rules(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    bool anchored = *c->resolver.trust_anchor;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct conf_rule *r = &c->rules[i];
+        if (!anchored && r->dane) {
+            judge_bad(j, conf_place_of(r->node, "dane"), "%s \"%s\": dane require without a trust-anchor of the resolver: nothing is secured by DNSSEC, and this mail would never go. Add resolver { trust-anchor /usr/share/dns/root.ds; }",
+                      r->kind, r->name);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->rules[k].kind, r->kind) == 0 && strcmp(c->rules[k].name, r->name) == 0) {
+                judge_bad(j, conf_place_of(r->node, NULL), "there are two blocks %s \"%s\": reports name rules by their label. Give one another name", r->kind, r->name);
+                break;
+            }
+        }
+    }
+    if (!anchored) {
+        conf_warning(j->problems, at_key(j, "resolver", "trust-anchor"), "resolver: without a trust-anchor nothing is secured by DNSSEC, and DANE does not work. Add resolver { trust-anchor /usr/share/dns/root.ds; }");
+    }
+}
+
+static void judge_certificates(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_own; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (str_eq(str_c(c->own[i].chain), str_c(c->own[k].chain))) {
+                judge_bad(j, conf_place_of(c->own[i].node, NULL), "two certificate blocks have the chain %s. Leave one out", c->own[i].chain);
+            }
+        }
+    }
+    if (c->n_own == 0) {
+        conf_warning(j->problems, c->root->at, "there is no certificate block: STARTTLS is not offered, and all mail comes in clear. Add certificate { chain FILE; key FILE; }");
+    }
+}
+
+/* TLS, protection or anything of the kind is asked for somewhere. */
+static bool demands_something(const struct conf *c)
+{
+    bool demands = false;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        demands = demands || c->rules[i].outbound || c->rules[i].inbound || c->rules[i].dane || c->rules[i].protect;
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        demands = demands || c->groups[i].protect;
+    }
+    for (size_t i = 0; i < c->n_contents; i++) {
+        demands = demands || (c->contents[i].protect && c->contents[i].mode == CONF_ENFORCE);
+    }
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        demands = demands || c->accounts_of[i].protect > 1;
+    }
+    return demands || (c->relay_host && c->relay_tls > 0);
+}
+
+int conf_judge(const struct conf *c, struct buf *problems)
+{
+    struct judge j = {.conf = c, .problems = problems};
+    struct listeners *l = err_calloc(1, sizeof *l);
+    collect_listeners(&j, l);
+    judge_ports(&j, l);
+    free(l);
+    judge_port_numbers(&j);
+    judge_hops(&j);
+    judge_partners(&j);
+    judge_groups(&j);
+    judge_all_networks(&j);
+    judge_lists(&j, c->root, "", 0);
+    judge_names(&j);
+    judge_addresses(&j);
+    judge_times(&j);
+    judge_rules(&j);
+    judge_certificates(&j);
+    conf_judge_idle(&j);
+    if (!demands_something(c)) {
+        conf_warning(problems, c->root->at, "TLS is required nowhere: mail goes in clear to every server that offers none. Add partner, rule, content or group blocks for what must not (docs/protection.md)");
+    }
+    return j.result;
+}

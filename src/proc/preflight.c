@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * preflight.c: opens what a start opens, before anything depends on it. Called by posternd (start and reload) and postern
+ * check-config.
+ *
+ * What can go wrong: everything outside the file: keys that do not fit, files that cannot be read by the user who will read
+ * them, ports that are taken. All of it is told, not the first alone.
+ */
+#include "proc/preflight.h"
+#include "base/clock.h"
+#include "conf/tree.h"
+#include "portal/site.h"
+#include "proc/child.h"
+#include "proc/contents.h"
+#include "seal/rest.h"
+#include "sys/conn.h"
+#include "sys/file.h"
+#include "sys/spawn.h"
+#include "tls/pair.h"
+#include "tls/sign.h"
+#include "tls/tls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct flight {
+    const struct conf *conf;
+    struct buf *problems;
+    struct buf trust;
+    int result;
+    /* of the pair that is looked at */
+    struct conf_place at;
+    const char *file;
+};
+
+static void bad(struct flight *f, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void bad(struct flight *f, struct conf_place at, const char *fmt, ...)
+{
+    char text[700];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    f->result = conf_problem(f->problems, at, "%s", text);
+}
+
+static struct conf_place at_key(const struct flight *f, const char *block, const char *key)
+{
+    const struct conf_node *n = conf_node_find(f->conf->root, block, NULL);
+    return conf_place_of(n ? n : f->conf->root, key);
+}
+
+/* The whole file; false: told why not. */
+static bool read_whole(struct flight *f, struct conf_place at, const char *what, const char *path, struct buf *out)
+{
+    int r = file_read(path, out);
+    if (r < 0) {
+        bad(f, at, "%s %s cannot be read: %s", what, path, strerror(-r));
+    }
+    return r == 0;
+}
+
+/* --- certificates and keys ------------------------------------------------------------------------------------ */
+
+static void on_pair(void *arg, bool is_warning, const char *text)
+{
+    struct flight *f = arg;
+    if (is_warning) {
+        conf_warning(f->problems, f->at, "%s: %s", f->file, text);
+    } else {
+        bad(f, f->at, "%s: %s", f->file, text);
+    }
+}
+
+static void check_key_mode(struct flight *f, struct conf_place at, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && (st.st_mode & S_IROTH)) {
+        conf_warning(f->problems, at, "%s: every user of this machine can read this key. Take that away: chmod o-r %s", path, path);
+    }
+}
+
+/* What TLS itself says once pair.c found nothing: a key too small for the profile, an algorithm it does not know. */
+static void try_pair(struct flight *f, const struct tls_own *own, bool server)
+{
+    struct tls_context *ctx = NULL;
+    char problem[256];
+    int r = server ? tls_context_server(own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx)
+                   : tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx);
+    r = r < 0 || server ? r : tls_context_show(ctx, own, problem, sizeof problem);
+    if (r < 0) {
+        bad(f, f->at, "%s: %s", f->file, problem);
+    }
+    tls_context_free(ctx);
+}
+
+static void check_pair(struct flight *f, const struct conf_node *node, const char *chain_path, const char *key_path, bool server)
+{
+    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
+    struct conf_place at_key_file = conf_place_of(node, "key");
+    const struct tls_pair_report report = {on_pair, f};
+    int before = f->result;
+    f->at = conf_place_of(node, "chain");
+    f->file = chain_path;
+    f->result = 0;
+    bool have = read_whole(f, f->at, "certificate", chain_path, &chain);
+    if (!read_whole(f, at_key_file, "private key", key_path, &key) || !have) {
+        return;
+    }
+    tls_pair_check(buf_str(&chain), buf_str(&key), clock_wall_ms(), &report);
+    if (f->result == 0) {
+        try_pair(f, &(struct tls_own){buf_str(&chain), buf_str(&key)}, server);
+        check_key_mode(f, at_key_file, key_path);
+    }
+    f->result = f->result < 0 ? f->result : before;
+}
+
+static bool some_chain_has(const struct conf *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_own; i++) {
+        CLEANUP(buf_free) struct buf chain = BUF_INIT(CHILD_FILE_MAX);
+        if (file_read(c->own[i].chain, &chain) == 0 && tls_chain_has_name(buf_str(&chain), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_portal_name(struct flight *f, const char *key, const char *url)
+{
+    struct str rest = str_c(url);
+    char name[300];
+    rest = str_starts_nocase(rest, STR("https://")) ? str_slice(rest, 8, rest.n) : rest;
+    str_copy_cut(str_slice(rest, 0, str_find(rest, ':', 0)), name, sizeof name);
+    if (!some_chain_has(f->conf, name)) {
+        bad(f, at_key(f, "portal", key), "portal: no certificate is for %s: every browser would warn of it. Add a certificate block with that name", name);
+    }
+}
+
+static void check_certificates(struct flight *f)
+{
+    const struct conf *c = f->conf;
+    for (size_t i = 0; i < c->n_own; i++) {
+        check_pair(f, c->own[i].node, c->own[i].chain, c->own[i].key, true);
+    }
+    for (size_t i = 0; i < c->n_certificates; i++) {
+        check_pair(f, c->certificates[i].node, c->certificates[i].chain, c->certificates[i].key, false);
+    }
+    if (f->result < 0 || c->n_own == 0) {
+        return;
+    }
+    if (!some_chain_has(c, c->hostname)) {
+        conf_warning(f->problems, conf_place_of(c->own[0].node, "chain"), "%s: no certificate is for the hostname %s: partners who check it will refuse the connection. Get one for that name", c->own[0].chain,
+                     c->hostname);
+    }
+    if (c->portal.url && c->portal.addresses.n > 0) {
+        check_portal_name(f, "url", c->portal.url);
+        if (c->portal.files_url) {
+            check_portal_name(f, "files-url", c->portal.files_url);
+        }
+    }
+}
+
+static void check_trust(struct flight *f)
+{
+    struct conf_place at = conf_place_of(f->conf->root, "trust-store");
+    struct tls_context *ctx = NULL;
+    char problem[256];
+    if (read_whole(f, at, "trust-store", f->conf->trust_store, &f->trust) &&
+        tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
+        bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
+    }
+    tls_context_free(ctx);
+}
+
+static void check_signing_key(struct flight *f)
+{
+    CLEANUP(buf_wipe) struct buf key = BUF_INIT(CHILD_FILE_MAX);
+    struct conf_place at = at_key(f, "signing", "key");
+    struct tls_signer *signer = NULL;
+    char problem[256];
+    const char *path = f->conf->signing.key;
+    if (path && read_whole(f, at, "DKIM key", path, &key)) {
+        if (tls_signer_new(buf_str(&key), problem, sizeof problem, &signer) < 0) {
+            bad(f, at, "DKIM key %s: %s. DKIM needs RSA of 2048 bits or more, or Ed25519 (PEM)", path, problem);
+        }
+        check_key_mode(f, at, path);
+    }
+    tls_signer_free(signer);
+}
+
+/* --- secrets and small files ------------------------------------------------------------------------------------- */
+
+/* A file with one line that is not empty. */
+static void check_secret(struct flight *f, struct conf_place at, const char *what, const char *path)
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(CHILD_FILE_MAX);
+    if (path && read_whole(f, at, what, path, &text)) {
+        struct str rest = buf_str(&text), first = STR("");
+        (void)str_split(&rest, '\n', &first);
+        if (str_trim(first).n == 0 || rest.n > 0) {
+            bad(f, at, "%s %s %s. Write the password on its only line", what, path, rest.n == 0 ? "is empty" : "has more than one line");
+        }
+        check_key_mode(f, at, path);
+    }
+}
+
+static void check_password_file(struct flight *f)
+{
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(CHILD_FILE_MAX);
+    struct conf_place at = at_key(f, "accounts", "password-file");
+    const char *path = f->conf->accounts.password_file;
+    if (!path || !read_whole(f, at, "password-file", path, &text)) {
+        return;
+    }
+    struct str rest = buf_str(&text), line, name, hash;
+    for (unsigned n = 1; rest.n > 0 && str_split(&rest, '\n', &line); n++) {
+        struct str left = str_trim(line);
+        if (left.n > 0 && left.p[0] != '#' &&
+            (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) || name.n == 0 || hash.n < 10 || hash.p[0] != '$')) {
+            bad(f, at, "password-file %s, line %u is not NAME:HASH:ADDRESSES. A hash begins with $ (postern user, or mkpasswd)", path, n);
+        }
+    }
+}
+
+static void check_secrets(struct flight *f)
+{
+    const struct conf *c = f->conf;
+    struct stat st;
+    check_secret(f, conf_place_of(conf_node_find(c->root, "relay", NULL), "password-file"), "password-file", c->relay_password);
+    check_secret(f, at_key(f, "directory", "bind-password-file"), "bind-password-file", c->directory.bind_password);
+    for (size_t i = 0; i < c->n_oidc; i++) {
+        check_secret(f, conf_place_of(c->oidc[i].node, "client-secret-file"), "client-secret-file", c->oidc[i].secret_file);
+    }
+    check_password_file(f);
+    if (stat(c->at_rest_key, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size != REST_SECRET)) {
+        bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s is not a key: it has %lld octets, not %d. Put the right file back from your copy", c->at_rest_key,
+            (long long)st.st_size, REST_SECRET);
+    }
+}
+
+/* --- users, and what they read themselves --------------------------------------------------------------------------- */
+
+int preflight_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem, size_t size)
+{
+    *ret = (struct spawn_user){0};
+    if (geteuid() != 0) {
+        return 0; /* not root: everything runs as who we are, and status says so */
+    }
+    int r = spawn_find_user(c->user, process, ret);
+    if (r < 0) {
+        snprintf(problem, size, "there is no user \"%s-%s\" or \"%s\". Make one (adduser --system --group %s) or name another with the setting user", c->user, process, c->user,
+                 c->user);
+    }
+    return r;
+}
+
+/* By the bits alone, as the kernel sees them for a user without extra groups. */
+static bool allows(const struct stat *st, const struct spawn_user *user, mode_t bit)
+{
+    return user->uid == 0 || (st->st_mode & (st->st_uid == user->uid ? bit << 6 : st->st_gid == user->gid ? bit << 3 : bit));
+}
+
+/* The first directory on the way, or the file itself, that keeps the user out; false: none. Links are followed. */
+static bool keeps_out(const char *path, const struct spawn_user *user, mode_t last, char culprit[4096])
+{
+    char real[4096];
+    struct stat st;
+    if (!realpath(path, real)) {
+        return false; /* it is not there: told elsewhere */
+    }
+    for (char *p = real + 1;; p++) {
+        if (*p != '/' && *p) {
+            continue;
+        }
+        char end = *p;
+        *p = '\0';
+        str_copy_cut(str_c(real), culprit, 4096);
+        if (stat(real, &st) == 0 && !allows(&st, user, end ? 1 : last)) {
+            return true;
+        }
+        *p = end;
+        if (!end) {
+            return false;
+        }
+    }
+}
+
+/* A file or directory that a process opens by itself, as its own user. */
+static void check_readable(struct flight *f, struct conf_place at, const char *what, const char *path, const char *process, bool directory)
+{
+    struct spawn_user user;
+    char culprit[4096], problem[300];
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        bad(f, at, "%s %s: %s%s", what, path, strerror(errno),
+            strcmp(what, "trust-anchor") == 0 ? ". Debian's package dns-root-data brings /usr/share/dns/root.ds; without an anchor nothing is secured by DNSSEC, and DANE does not work" : "");
+        return;
+    }
+    if (S_ISDIR(st.st_mode) != directory) {
+        bad(f, at, "%s %s is %s directory", what, path, directory ? "not a" : "a");
+        return;
+    }
+    if (access(path, directory ? R_OK | X_OK : R_OK) < 0) {
+        bad(f, at, "%s %s: %s", what, path, strerror(errno));
+    } else if (preflight_user(f->conf, process, &user, problem, sizeof problem) == 0 && user.change && keeps_out(path, &user, directory ? 5 : 4, culprit)) {
+        bad(f, at, "%s %s: the user of %s (uid %u) cannot read it because of the rights of %s. Give them: chmod o+%s %s", what, path, process, (unsigned)user.uid, culprit,
+            strcmp(culprit, path) == 0 && !directory ? "r" : "rx", culprit);
+    }
+}
+
+static void check_users(struct flight *f)
+{
+    static const char *const roles[] = {"keys", "queue", "lookup", "smtpout", "smtpin", "inspect"};
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        struct spawn_user user;
+        char problem[300];
+        if (preflight_user(f->conf, roles[i], &user, problem, sizeof problem) < 0) {
+            bad(f, conf_place_of(f->conf->root, "user"), "%s", problem);
+            return;
+        }
+    }
+}
+
+/* A directory that is there, or that can be made: then its parent is there. */
+static void check_place(struct flight *f, const char *what, const char *path)
+{
+    struct conf_place at = conf_place_of(f->conf->root, what);
+    char parent[4096];
+    struct stat st;
+    size_t slash = str_find_last(str_c(path), '/');
+    str_copy_cut(str_from(path, slash > 0 ? slash : 1), parent, sizeof parent);
+    if (stat(path, &st) == 0) {
+        if (!S_ISDIR(st.st_mode)) {
+            bad(f, at, "%s %s is not a directory", what, path);
+        }
+    } else if (errno == EACCES) {
+        conf_warning(f->problems, at, "%s %s cannot be looked at by this user. Run check-config as root", what, path);
+    } else if (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        bad(f, at, "%s %s cannot be made: there is no directory %s. Make it: mkdir -p %s", what, path, parent, parent);
+    } else if (access(parent, W_OK) < 0) {
+        bad(f, at, "%s %s cannot be made in %s: %s. Make it, and give it to the user that posternd runs as", what, path, parent, strerror(errno));
+    }
+}
+
+static void check_places(struct flight *f)
+{
+    const struct conf *c = f->conf;
+    char parent[4096];
+    struct stat st;
+    check_place(f, "store", c->store_path);
+    check_place(f, "run-directory", c->run_path);
+    if (stat(c->at_rest_key, &st) < 0 && errno == ENOENT) {
+        str_copy_cut(str_slice(str_c(c->at_rest_key), 0, str_find_last(str_c(c->at_rest_key), '/')), parent, sizeof parent);
+        if (*parent && (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))) {
+            bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s cannot be made: there is no directory %s. Make it: mkdir -p %s", c->at_rest_key, parent, parent);
+        }
+    }
+    if (*c->resolver.trust_anchor) {
+        check_readable(f, at_key(f, "resolver", "trust-anchor"), "trust-anchor", c->resolver.trust_anchor, "lookup", false);
+    }
+    if (c->n_contents > 0) {
+        check_readable(f, at_key(f, "inspection", "packs"), "packs", c->inspection.packs, "inspect", true);
+    }
+    if (c->portal.url) {
+        check_readable(f, at_key(f, "portal", "pages"), "pages", c->portal.pages, "web", true);
+        if (c->portal.templates) {
+            check_readable(f, at_key(f, "portal", "templates"), "templates", c->portal.templates, "web", true);
+        }
+        if (c->portal.logo) {
+            check_readable(f, at_key(f, "portal", "logo"), "logo", c->portal.logo, "web", false);
+        }
+    }
+}
+
+/* --- ports ----------------------------------------------------------------------------------------------------------- */
+
+/* posternd answers on its socket: what it listens on is taken by ourselves. */
+static bool is_running(const struct conf *c)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/posternd.sock", c->run_path);
+    CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    return fd >= 0 && n > 0 && (size_t)n < sizeof at.sun_path && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+static void try_port(struct flight *f, struct conf_place at, const char *text, bool running)
+{
+    struct str s = str_c(text);
+    struct endpoint e;
+    size_t colon = str_find_last(s, ':');
+    uint64_t port = 0;
+    CLEANUP(err_close_fd) int fd = -1;
+    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 || endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &e) < 0) {
+        return;
+    }
+    int r = conn_listen(&e, &fd);
+    if (r == -EADDRNOTAVAIL) {
+        bad(f, at, "%s: this machine does not have that address. Name one of its own, or [::] for all", text);
+    } else if (r == -EADDRINUSE && !running) {
+        conf_warning(f->problems, at, "%s is in use by another program now: posternd will not start before that is stopped", text);
+    } else if (r == -EACCES) {
+        conf_warning(f->problems, at, "%s could not be tried by this user. Run check-config as root", text);
+    } else if (r < 0 && r != -EADDRINUSE) {
+        bad(f, at, "%s: cannot listen: %s", text, strerror(-r));
+    }
+}
+
+static void try_ports(struct flight *f)
+{
+    const struct conf *c = f->conf;
+    bool running = is_running(c);
+    static const char *const keys[] = {"address", "redirect-address", "proxy-address"};
+    const struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied};
+    for (size_t i = 0; i < c->n_listens; i++) {
+        for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
+            try_port(f, conf_place_of(c->listens[i].node, "address"), c->listens[i].addresses.v[k], running);
+        }
+    }
+    for (size_t i = 0; c->portal.url && i < ARRAY_LEN(portal); i++) {
+        for (size_t k = 0; k < portal[i]->n; k++) {
+            try_port(f, at_key(f, "portal", keys[i]), portal[i]->v[k], running);
+        }
+    }
+    for (size_t i = 0; i < c->metrics.addresses.n; i++) {
+        try_port(f, at_key(f, "metrics", "address"), c->metrics.addresses.v[i], running);
+    }
+}
+
+/* --- what is loaded ---------------------------------------------------------------------------------------------------- */
+
+/* Their loaders tell the file and line of a pack or template. */
+static void check_loads(struct flight *f)
+{
+    struct contents *contents = NULL;
+    struct site *site = NULL;
+    int r = contents_new(f->conf, f->problems, &contents);
+    r = r == 0 && f->conf->portal.url ? site_new(f->conf, f->problems, &site) : r;
+    f->result = r < 0 ? -EINVAL : f->result;
+    contents_free(contents);
+    site_free(site);
+}
+
+int preflight(const struct conf *c, enum preflight_for what, struct buf *problems)
+{
+    struct flight f = {.conf = c, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
+    f.result = conf_judge(c, problems);
+    check_trust(&f);
+    if (what != PREFLIGHT_RELOAD) {
+        check_certificates(&f);
+    }
+    check_signing_key(&f);
+    check_secrets(&f);
+    check_users(&f);
+    check_places(&f);
+    check_loads(&f);
+    if (what == PREFLIGHT_CHECK && f.result == 0) {
+        try_ports(&f);
+    }
+    buf_free(&f.trust);
+    return f.result;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * preflight.h: the one list of checks before a configuration is put in force: check-config, the start of posternd and each
+ * reload go through it, so that what one of them refuses no other calls fine.
+ */
+#pragma once
+#include "conf/conf.h"
+
+enum preflight_for {
+    PREFLIGHT_CHECK,  /* only looking: each port is bound for a moment: is it free, is its address one of this machine? */
+    PREFLIGHT_START,  /* the caller binds the ports itself */
+    PREFLIGHT_RELOAD, /* the caller judges certificates with their keys itself: a pair that is just being renewed waits */
+};
+
+/* Judges the configuration (conf_judge) and opens everything that a start opens: certificates and keys, trust store, DKIM
+ * key, password files, packs, templates, users, directories. Lines in problems (conf/tree.h, conf_finding): errors and
+ * warnings. 0, or -EINVAL when there is an error. */
+int preflight(const struct conf *c, enum preflight_for what, struct buf *problems) MUST_USE;
+/* The user a process runs as: NAME-process, else NAME; without root everybody is who we are (*ret zeroed). 0, or -errno with
+ * a sentence in problem. */
+struct spawn_user;
+int preflight_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem, size_t size) MUST_USE;

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pair.c: whether a certificate file and a key file of ours can be shown to somebody: looked at before they are used, so
+ * that the reason is said in words. Called by proc/preflight.c.
+ *
+ * What can go wrong: the key of another certificate, the wrong order (RFC 8446 4.4.2: each certifies the one before it), a
+ * key with a password, files exchanged, times that are over.
+ */
+#include "tls/pair.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { CHAIN_MAX = 16 };
+
+struct chain {
+    X509 *v[CHAIN_MAX];
+    int n;
+};
+
+static void tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void tell(const struct tls_pair_report *to, bool is_warning, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    to->told(to->arg, is_warning, text);
+}
+
+static bool holds(struct str pem, const char *words)
+{
+    return pem.n > 0 && memmem(pem.p, pem.n, words, strlen(words));
+}
+
+static void read_chain(struct str pem, struct chain *ret)
+{
+    BIO *bio = BIO_new_mem_buf(pem.p ? pem.p : "", (int)pem.n);
+    ret->n = 0;
+    while (bio && ret->n < CHAIN_MAX && (ret->v[ret->n] = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        ret->n++;
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+}
+
+static void chain_clear(struct chain *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        X509_free(c->v[i]);
+    }
+    c->n = 0;
+}
+
+/* Never asks on a terminal. */
+static int no_password(char *dst, int size, int writing, void *arg)
+{
+    (void)dst;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return -1;
+}
+
+static EVP_PKEY *read_key(struct str pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem.p ? pem.p : "", (int)pem.n);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+    BIO_free(bio);
+    ERR_clear_error();
+    return key;
+}
+
+static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
+{
+    tell(to, false, "%s",
+         holds(pem, "CERTIFICATE REQUEST")   ? "holds a request, not a certificate. Name the file that the authority gave back"
+         : holds(pem, "PRIVATE KEY")         ? "holds a private key and no certificate. Are chain and key exchanged?"
+         : holds(pem, "BEGIN CERTIFICATE")   ? "holds a certificate that cannot be read. Get the file again"
+         : pem.n > 2 && pem.p[0] == '\x30'   ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
+                                             : "holds no certificate (PEM)");
+}
+
+static void explain_no_key(struct str pem, const struct tls_pair_report *to)
+{
+    tell(to, false, "%s",
+         holds(pem, "ENCRYPTED")            ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
+         : holds(pem, "PUBLIC KEY")         ? "the key file holds a public key, not the private one"
+         : holds(pem, "PRIVATE KEY")        ? "the key file holds a private key that cannot be read. Get the file again"
+         : holds(pem, "BEGIN CERTIFICATE")  ? "the key file holds a certificate and no key. Are chain and key exchanged?"
+                                            : "the key file holds no private key (PEM)");
+}
+
+static void name_of(X509 *x, char *dst, size_t size)
+{
+    dst[0] = '\0';
+    X509_NAME_get_text_by_NID(X509_get_subject_name(x), NID_commonName, dst, (int)size);
+    if (!dst[0]) {
+        X509_NAME_oneline(X509_get_subject_name(x), dst, (int)size);
+    }
+}
+
+static void check_key(const struct chain *c, EVP_PKEY *key, const struct tls_pair_report *to)
+{
+    if (X509_check_private_key(c->v[0], key) == 1) {
+        ERR_clear_error();
+        return;
+    }
+    for (int i = 1; i < c->n; i++) {
+        if (X509_check_private_key(c->v[i], key) == 1) {
+            tell(to, false, "the certificate of this key is number %d in the file: the order is wrong. Put it first, then the one that certifies it", i + 1);
+            ERR_clear_error();
+            return;
+        }
+    }
+    tell(to, false, "the key does not belong to this certificate. Name the key it was made with");
+    ERR_clear_error();
+}
+
+static void check_order(const struct chain *c, const struct tls_pair_report *to)
+{
+    for (int i = 0; i + 1 < c->n; i++) {
+        char upper[100], lower[100];
+        if (X509_NAME_cmp(X509_get_issuer_name(c->v[i]), X509_get_subject_name(c->v[i + 1])) != 0) {
+            name_of(c->v[i], lower, sizeof lower);
+            name_of(c->v[i + 1], upper, sizeof upper);
+            tell(to, true, "the order is wrong: number %d (\"%s\") does not certify number %d (\"%s\") before it, and some clients will refuse it. Put each behind the one it certifies",
+                 i + 2, upper, i + 1, lower);
+            return;
+        }
+    }
+}
+
+static void day_of(const ASN1_TIME *at, char dst[16])
+{
+    struct tm tm = {0};
+    ASN1_TIME_to_tm(at, &tm);
+    strftime(dst, 16, "%Y-%m-%d", &tm);
+}
+
+static void check_times(const struct chain *c, int64_t now_ms, const struct tls_pair_report *to)
+{
+    time_t now = (time_t)(now_ms / 1000);
+    for (int i = 0; i < c->n; i++) {
+        char name[100], day[16];
+        name_of(c->v[i], name, sizeof name);
+        if (X509_cmp_time(X509_get0_notAfter(c->v[i]), &now) < 0) {
+            day_of(X509_get0_notAfter(c->v[i]), day);
+            tell(to, true, "the certificate \"%s\" has expired (on %s): who checks certificates refuses it. Renew it", name, day);
+        } else if (X509_cmp_time(X509_get0_notBefore(c->v[i]), &now) > 0) {
+            day_of(X509_get0_notBefore(c->v[i]), day);
+            tell(to, true, "the certificate \"%s\" is not valid before %s: who checks certificates refuses it. Is the clock of this machine right?", name, day);
+        }
+    }
+}
+
+void tls_pair_check(struct str chain_pem, struct str key_pem, int64_t now_ms, const struct tls_pair_report *to)
+{
+    struct chain c;
+    EVP_PKEY *key = read_key(key_pem);
+    read_chain(chain_pem, &c);
+    if (c.n == 0) {
+        explain_no_chain(chain_pem, to);
+    } else if (!key) {
+        explain_no_key(key_pem, to);
+    } else {
+        check_key(&c, key, to);
+        check_order(&c, to);
+        check_times(&c, now_ms, to);
+        if (X509_check_ca(c.v[0]) == 1 && c.n == 1 && X509_NAME_cmp(X509_get_issuer_name(c.v[0]), X509_get_subject_name(c.v[0])) != 0) {
+            tell(to, true, "the first certificate is one of an authority, not of a server. Put the server's own first");
+        }
+    }
+    EVP_PKEY_free(key);
+    chain_clear(&c);
+}
+
+bool tls_chain_has_name(struct str chain_pem, const char *name)
+{
+    struct chain c;
+    read_chain(chain_pem, &c);
+    bool has = c.n > 0 && X509_check_host(c.v[0], name, 0, 0, NULL) == 1;
+    chain_clear(&c);
+    return has;
+}

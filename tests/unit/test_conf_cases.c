@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_conf_cases.c: the configurations of conf-cases.txt through conf_load() and preflight(), as postern check-config does:
+ * each verdict, the line it names and its words.
+ */
+#include "check.h"
+#include "conf/conf.h"
+#include "conf/tree.h"
+#include "proc/preflight.h"
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 256 * 1024 };
+
+static char dir[] = "/tmp/postern-cases-XXXXXX";
+
+static int make_files(void **state)
+{
+    static const char more[] =
+        "set -e; cd \"$1\"; mkdir run secret-place; chmod 755 . ; chmod 700 secret-place; : >empty; head -c 32 /dev/urandom >at-rest.key; echo . >root.ds; cp root.ds secret-place/;"
+        "openssl x509 -in wild.pem -outform der -out wild.der; cat ca.pem wild.pem >reversed.pem; cat wild.pem good.pem >stranger.pem; cat good.pem good.key >both.pem;"
+        "cat good.pem ca.pem >full.pem; openssl pkey -in wild.key -aes256 -passout pass:x -out locked.key; cp wild.key open.key; chmod 600 *.key both.pem; chmod 644 open.key;"
+        "openssl genrsa -out small.key 1024 2>/dev/null; openssl genpkey -algorithm ed25519 -out ed.key; echo secret >secret; printf 'one\\ntwo\\n' >lines;"
+        "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext -startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;"
+        "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, 1);
+        char program[] = "make-certs", *argv[] = {program, dir, NULL};
+        execv("tests/unit/make-certs", argv);
+        _exit(1);
+    }
+    int status = 1;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", more, "sh", dir, (char *)NULL);
+        _exit(1);
+    }
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/rm", "rm", "-r", dir, (char *)NULL);
+        _exit(1);
+    }
+    waitpid(pid, NULL, 0);
+    return 0;
+}
+
+/* The words that begin with $ and what they stand for; what they hold is expanded in turn. */
+static const struct macro {
+    const char *name, *text;
+} macros[] = {
+    {"$BASE", "$HEAD inside { domains ours.example; networks 10.0.0.0/8; deliver-to mail.ours.example { tls encrypt; } } partner \"p\" { domains p.example; outbound require encrypt; }"},
+    {"$HEAD", "hostname mx.good.test; listen smtp { address [::]:2525; } certificate { chain $DIR/good.pem; key $DIR/good.key; } $FILES"},
+    {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user root;"},
+    {"$DIR", dir},
+    {"$CR", "\r"},
+    {"$NBSP", "\xc2\xa0"},
+    {"$UTF16", "\xff\xfeh"},
+};
+
+static void expand(struct str text, struct buf *out)
+{
+    for (size_t i = 0; i < text.n;) {
+        const struct macro *found = NULL;
+        for (size_t k = 0; k < ARRAY_LEN(macros); k++) {
+            if (text.n - i >= strlen(macros[k].name) && memcmp(text.p + i, macros[k].name, strlen(macros[k].name)) == 0) {
+                found = &macros[k];
+                break;
+            }
+        }
+        char source[4096];
+        if (found) {
+            expand(str_c(found->text), out);
+            i += strlen(found->name);
+        } else if (text.n - i >= 4 && memcmp(text.p + i, "$SRC", 4) == 0) {
+            assert_non_null(getcwd(source, sizeof source));
+            assert_int_equal(buf_add(out, str_c(source)), 0);
+            i += 4;
+        } else {
+            assert_int_equal(buf_append(out, text.p + i++, 1), 0);
+        }
+    }
+}
+
+struct expected {
+    struct str verdict, words, source, text;
+    unsigned line;
+    bool root_only;
+};
+
+/* "%% verdict | line | words | source [| root]" and the text up to the next one. */
+static bool next_case(struct str *rest, struct expected *ret)
+{
+    struct str line, field[5] = {{0}};
+    if (rest->n < 3 || !str_split(rest, '\n', &line)) {
+        return false;
+    }
+    struct str left = str_slice(line, 3, line.n);
+    for (size_t i = 0; i < ARRAY_LEN(field) && left.n > 0; i++) {
+        (void)str_split(&left, '|', &field[i]);
+        field[i] = str_trim(field[i]);
+    }
+    uint64_t number = 0;
+    assert_int_equal(str_to_u64(field[1], 1000, &number), 0);
+    const char *end = memmem(rest->p, rest->n, "\n%% ", 4);
+    size_t n = end ? (size_t)(end - rest->p) + 1 : rest->n;
+    *ret = (struct expected){field[0], field[2], field[3], str_slice(*rest, 0, n), (unsigned)number, str_eq(field[4], STR("root"))};
+    *rest = str_slice(*rest, n, rest->n);
+    return true;
+}
+
+static bool says(struct str lines, const struct expected *e, bool is_warning)
+{
+    struct conf_finding f;
+    while (conf_finding_next(&lines, &f)) {
+        char all[2048];
+        snprintf(all, sizeof all, STR_FMT ". " STR_FMT, STR_ARG(f.text), STR_ARG(f.hint));
+        if (f.is_warning == is_warning && (e->line == 0 || f.line == e->line) && memmem(all, strlen(all), e->words.p, e->words.n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool run_case(const struct expected *e)
+{
+    CLEANUP(buf_free) struct buf text = BUF_INIT(TEXT_MAX), problems = BUF_INIT(TEXT_MAX);
+    struct conf *c = NULL;
+    char path[64];
+    snprintf(path, sizeof path, "%s/case.conf", dir);
+    expand(e->text, &text);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    assert_true(fd >= 0 && file_write_all(fd, buf_str(&text)) == 0);
+    close(fd);
+    int r = conf_load(path, &problems, &c);
+    r = r < 0 ? r : preflight(c, PREFLIGHT_CHECK, &problems);
+    conf_free(c);
+    bool right = str_eq(e->verdict, STR("wrong"))  ? r < 0 && says(buf_str(&problems), e, false)
+                 : str_eq(e->verdict, STR("warn")) ? r == 0 && says(buf_str(&problems), e, true)
+                                                   : r == 0 && buf_len(&problems) == 0;
+    if (!right) {
+        print_message("wanted: " STR_FMT ", line %u: " STR_FMT "\ngot %d: " STR_FMT "of:\n" STR_FMT "\n", STR_ARG(e->verdict), e->line, STR_ARG(e->words), r, STR_ARG(buf_str(&problems)),
+                      STR_ARG(e->text));
+    }
+    return right;
+}
+
+static void each_case(void **state)
+{
+    CLEANUP(buf_free) struct buf file = BUF_INIT(TEXT_MAX);
+    size_t n_wrong = 0, n_fine = 0, failed = 0;
+    struct expected e;
+    (void)state;
+    assert_int_equal(file_read("tests/unit/conf-cases.txt", &file), 0);
+    const char *first = memmem(buf_str(&file).p, buf_len(&file), "\n%% ", 4);
+    assert_non_null(first);
+    struct str rest = str_slice(buf_str(&file), (size_t)(first - buf_str(&file).p) + 1, buf_len(&file));
+    while (next_case(&rest, &e)) {
+        assert_true(e.source.n > 0);
+        *(str_eq(e.verdict, STR("fine")) ? &n_fine : &n_wrong) += 1;
+        if (!e.root_only || geteuid() == 0) { /* rights are seen by root alone */
+            failed += !run_case(&e);
+        }
+    }
+    assert_true(n_wrong >= 100 && n_fine >= 30);
+    assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_case)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
