@@ -9,18 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void print_finding(const struct conf_finding *f)
-{
-    fprintf(stderr, STR_FMT, STR_ARG(f->file));
-    if (f->line > 0) {
-        fprintf(stderr, ":%u:%u", f->line, f->column);
-    }
-    fprintf(stderr, "%s%s" STR_FMT "\n", f->file.n > 0 ? ": " : "", f->is_warning ? "warning: " : "", STR_ARG(f->text));
-    if (f->hint.n > 0) {
-        fprintf(stderr, "    " STR_FMT "\n", STR_ARG(f->hint));
-    }
-}
-
 static struct json *json_finding(const struct conf_finding *f)
 {
     struct json *j = report_object();
@@ -39,12 +27,13 @@ static void show_findings(const struct options *o, struct str lines, bool usable
     struct json *all = o->json ? report_array() : NULL;
     struct conf_finding f;
     *ret_errors = *ret_warnings = 0;
+    if (!all) {
+        fwrite(lines.p, 1, lines.n, stderr); /* as posternd shows them */
+    }
     while (conf_finding_next(&lines, &f)) {
         *(f.is_warning ? ret_warnings : ret_errors) += 1;
         if (all) {
             report_append(all, json_finding(&f));
-        } else {
-            print_finding(&f);
         }
     }
     if (all) {

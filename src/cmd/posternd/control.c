@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
+#include "conf/tree.h"
 #include "proc/admin_verbs.h"
 #include "sys/file.h"
 
@@ -204,12 +205,26 @@ static const char *needs_restart(const struct conf *a, const struct conf *b)
     return NULL;
 }
 
+/* The lines that are errors: the answer has little room, and the log names the first. */
+static void keep_errors(struct str all, struct buf *errors)
+{
+    struct conf_finding f;
+    for (struct str rest = all; rest.n > 0;) {
+        struct str line = str_slice(rest, 0, str_find(rest, '\n', 0));
+        if (conf_finding_next(&rest, &f) && !f.is_warning) {
+            (void)!buf_printf(errors, STR_FMT "\n", STR_ARG(line));
+        }
+    }
+}
+
 static int reload(struct posternd *d, struct buf *problems)
 {
+    CLEANUP(buf_free) struct buf all = BUF_INIT(256 * 1024);
     struct conf *next = NULL;
     struct pairs *pairs = NULL;
-    int r = conf_load(d->conf_path, problems, &next);
-    r = r < 0 ? r : preflight(next, PREFLIGHT_RELOAD, problems);
+    int r = conf_load(d->conf_path, &all, &next);
+    r = r < 0 ? r : preflight(next, PREFLIGHT_RELOAD, &all);
+    keep_errors(buf_str(&all), problems);
     r = r < 0 ? r : handover_pairs(next, d->pairs, problems, &pairs);
     const char *fixed = r == 0 ? needs_restart(d->conf, next) : NULL;
     if (fixed) {
@@ -217,8 +232,8 @@ static int reload(struct posternd *d, struct buf *problems)
                 ? -ENOSPC : -EINVAL;
     }
     if (r < 0) {
-        struct str all = buf_str(problems);
-        log_error("reload-refused", KVS("problem", str_slice(all, 0, str_find(all, '\n', 0))),
+        struct str errors = buf_str(problems);
+        log_error("reload-refused", KVS("problem", str_slice(errors, 0, str_find(errors, '\n', 0))),
                   KV("what", "the old configuration stays in force"));
         pairs_free(pairs);
         conf_free(next);
