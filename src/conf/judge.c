@@ -209,7 +209,7 @@ static void judge_hops(struct judge *j)
 static bool covers(const char *list, const char *domain)
 {
     const struct conf_words one = {&list, 1};
-    return conf_domain_listed(&one, domain_word(domain[0] == '.' ? domain + 1 : domain)) || strcmp(list, domain) == 0;
+    return conf_domain_listed(&one, domain_kept(str_c(domain[0] == '.' ? domain + 1 : domain))) || strcmp(list, domain) == 0;
 }
 
 static void judge_partners(struct judge *j)
@@ -393,7 +393,7 @@ static void judge_names(struct judge *j)
     for (size_t i = 0; i < c->n_oidc; i++) {
         if (!address_domain_ok(str_c(c->oidc[i].name), false)) {
             judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\": the label is not a domain. Write the domain of the people who log in there", c->oidc[i].name);
-        } else if (conf_is_inside(c, domain_word(c->oidc[i].name))) {
+        } else if (conf_is_inside(c, domain_kept(str_c(c->oidc[i].name)))) {
             judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\" is an inside domain: the portal is for people outside. Name theirs", c->oidc[i].name);
         }
     }
