@@ -19,7 +19,8 @@
     X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear") \
     X(FORWARD, "forward", "has no secure connection: forwards to it are off")                   \
     X(RENEWAL, "renewal", "has new certificate or key files that cannot be used; the ones before stay in force") \
-    X(OWN_TLS, "own-tls", "cannot do TLS with its own certificate: clients are refused")
+    X(OWN_TLS, "own-tls", "cannot do TLS with its own certificate: clients are refused")           \
+    X(OVERDUE, "overdue", "had mail that waited without a reason; it was woken")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 8
+#define STORE_SCHEMA_VERSION 9
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -78,6 +78,9 @@
 #define STORE_TABLES_7                                                                             \
     "CREATE TABLE settled (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, times INTEGER NOT NULL, store INTEGER NOT NULL);" \
     "INSERT INTO settled VALUES (1, 0, 0, random());"
+
+/* What version 9 brought: waiting recipients by the age of their message (its id begins with when it came). */
+#define STORE_INDEXES_9 "CREATE INDEX recipient_age ON recipient (id) WHERE state = 0;"
 
 static const char store_schema[] =
     "CREATE TABLE message ("
@@ -160,7 +163,7 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -189,4 +192,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
           "UPDATE pass SET address=canonical_address(address);"
           "UPDATE OR IGNORE person SET address=canonical_address(address);"
           "UPDATE passkey SET address=canonical_address(address);",
+    [8] = STORE_INDEXES_9,
 };

@@ -13,6 +13,7 @@
 #include "store/schema.sql.h"
 #include "store/sqlite_priv.h"
 #include "wire/domain.h"
+#include "wire/id.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -651,11 +652,16 @@ void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)
     }
 }
 
-void store_clamp_next(struct store *s, int64_t latest_ms)
+void store_set_back(struct store *s, int64_t now_ms, int64_t by_ms, int64_t latest_ms)
 {
     if (store_in_batch(s)) {
-        bind_int(s->q[Q_CLAMP_NEXT], 1, (uint64_t)latest_ms);
-        store_run(s, Q_CLAMP_NEXT);
+        bind_int(s->q[Q_SET_BACK_NEXT], 1, (uint64_t)by_ms);
+        bind_int(s->q[Q_SET_BACK_NEXT], 2, (uint64_t)latest_ms);
+        bind_int(s->q[Q_SET_BACK_NEXT], 3, (uint64_t)(by_ms > 0 ? now_ms : latest_ms));
+        store_run(s, Q_SET_BACK_NEXT);
+        bind_int(s->q[Q_SET_BACK_ARRIVED], 1, (uint64_t)now_ms);
+        bind_int(s->q[Q_SET_BACK_ARRIVED], 2, id_make(now_ms, 0, 0));
+        store_run(s, Q_SET_BACK_ARRIVED);
     }
 }
 

@@ -130,9 +130,12 @@
     X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
     X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
     X(GET_SPOOL, "SELECT spool FROM message WHERE id=?")                                           \
-    X(NEXT_HOPS, "SELECT next_hop, min(next_ms) FROM recipient WHERE state=0 GROUP BY next_hop")   \
+    X(NEXT_HOPS, "WITH RECURSIVE hop(name) AS (SELECT min(next_hop) FROM recipient WHERE state=0 UNION ALL" \
+                 " SELECT (SELECT min(next_hop) FROM recipient WHERE state=0 AND next_hop>hop.name) FROM hop WHERE hop.name IS NOT NULL)" \
+                 " SELECT name, (SELECT min(next_ms) FROM recipient WHERE state=0 AND next_hop=name) FROM hop WHERE name IS NOT NULL") \
     X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
     X(NEXT_DUE, "SELECT next_ms FROM recipient WHERE state=0 AND next_hop=? AND next_ms>? ORDER BY next_ms LIMIT 1") \
+    X(OVER, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
     X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) ORDER BY id LIMIT ?")   \
     X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
@@ -149,7 +152,8 @@
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
     X(NOTICES, "SELECT * FROM (SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2))" \
                " UNION ALL SELECT * FROM recipient WHERE state=1 AND notice=1) ORDER BY id LIMIT ?3") \
-    X(CLAMP_NEXT, "UPDATE recipient SET next_ms=?1 WHERE state=0 AND next_ms>?1")                  \
+    X(SET_BACK_NEXT, "UPDATE recipient SET next_ms=min(next_ms-?1, ?2) WHERE state=0 AND next_ms>?3") \
+    X(SET_BACK_ARRIVED, "UPDATE message SET arrived_ms=?1 WHERE id>?2 AND arrived_ms>?1")           \
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \

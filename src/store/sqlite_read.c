@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "store/sqlite_priv.h"
+#include "wire/id.h"
 
 #include <sys/statvfs.h>
 
@@ -93,6 +94,13 @@ void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, stor
     }
     sqlite3_reset(q);
     done(arg, settled == STORE_OK ? store_walked(s, code) : settled);
+}
+
+void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+{
+    bind_int(s->q[Q_OVER], 1, id_make(before_ms, 0, 0));
+    bind_int(s->q[Q_OVER], 2, max);
+    done(arg, each_rcpt(s, s->q[Q_OVER], fn, arg));
 }
 
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)

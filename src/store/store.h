@@ -67,7 +67,7 @@ struct store_rcpt {
     struct str code, reply, host;
     bool bounced; /* a bounce about it was stored, or none is due */
     enum rcpt_notice notice;
-    struct str reverse_path; /* of the message; only from store_each_due() */
+    struct str reverse_path; /* of the message; only from store_each_due() and store_each_over() */
     uint8_t notify;   /* bits of enum notify (RFC 3461) */
     struct str orcpt;
     struct str protection; /* what it needs, as text (policy/protect.h); empty: nothing special */
@@ -188,6 +188,8 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
 /* The earliest time due of the queued recipients of one destination that are due after after_ms: fn runs once where
  * there are any. */
 void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg);
+/* Queued recipients of messages that came before then (as their ids say), with reverse_path, oldest first, at most max. */
+void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
 /* Recipients that failed or expired, or were delivered with a notice wanted, and wait for it; grouped by
  * message. */
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
@@ -220,8 +222,9 @@ void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rc
                      int64_t next_ms, uint8_t reason);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
-/* No queued recipient waits longer than until latest_ms: the clock was set back. */
-void store_clamp_next(struct store *s, int64_t latest_ms);
+/* The clock was set back by by_ms to now_ms: queued recipients are due as much earlier, and by latest_ms; no message came
+ * later than now. by_ms 0: only those are changed. */
+void store_set_back(struct store *s, int64_t now_ms, int64_t by_ms, int64_t latest_ms);
 /* Forgets finished messages older than before_ms; at most max. */
 void store_expire(struct store *s, int64_t before_ms, unsigned max);
 

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "store/envelope.h"
 #include "store/store.h"
+#include "wire/id.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -148,6 +149,82 @@ static void the_next_due(void **state)
     assert_int_equal(seen.n, 0);
     ASK(seen, store_next_due(s, STR("other.test"), 0, see_next, see_end, &seen));
     assert_int_equal(seen.n, 0);
+    store_close(s);
+}
+
+static void see_hop(void *arg, struct str next_hop, int64_t next_ms)
+{
+    struct seen *s = arg;
+    str_copy_cut(next_hop, s->path[s->n], 64);
+    s->r[s->n++].next_ms = next_ms;
+}
+
+static void destinations(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    (void)state;
+    add(s, 1, "two.test", &result);
+    add(s, 2, "one.test", &result);
+    add(s, 3, "two.test", &result);
+    store_flush(s);
+    ASK(seen, store_each_next_hop(s, see_hop, see_end, &seen));
+    assert_int_equal(seen.n, 2);
+    assert_string_equal(seen.path[0], "one.test");
+    assert_string_equal(seen.path[1], "two.test");
+    assert_int_equal(seen.r[1].next_ms, 1000);
+    store_set_state(s, 2, RCPT_QUEUED, RCPT_HELD, 0, 0);
+    store_flush(s);
+    ASK(seen, store_each_next_hop(s, see_hop, see_end, &seen));
+    assert_int_equal(seen.n, 1);
+    store_close(s);
+}
+
+static void what_is_too_old(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    (void)state;
+    add(s, id_make(5000, 3, 1), "one.test", &result);
+    add(s, id_make(6000, 2, 9), "two.test", &result);
+    store_flush(s);
+    ASK(seen, store_each_over(s, 5000, 10, see, see_end, &seen));
+    assert_int_equal(seen.n, 0);
+    ASK(seen, store_each_over(s, 5001, 10, see, see_end, &seen));
+    assert_int_equal(seen.n, 2); /* its two recipients */
+    ASK(seen, store_each_over(s, 7000, 3, see, see_end, &seen));
+    assert_int_equal(seen.n, 3);
+    store_set_state(s, id_make(5000, 3, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
+    store_flush(s);
+    ASK(seen, store_each_over(s, 5001, 10, see, see_end, &seen));
+    assert_int_equal(seen.n, 0);
+    store_close(s);
+}
+
+/* Due at 1000 and 2000. */
+static void a_clock_that_is_set_back(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    struct seen seen = {0};
+    (void)state;
+    add(s, 1, "one.test", &result);
+    store_set_back(s, 1500, 0, 10000); /* nothing waits longer than it may */
+    store_flush(s);
+    ASK(seen, store_next_due(s, STR("one.test"), 1000, see_next, see_end, &seen));
+    assert_int_equal(seen.r[0].next_ms, 2000);
+    store_set_back(s, 500, 900, 10000);
+    store_flush(s);
+    ASK(seen, store_next_due(s, STR("one.test"), 0, see_next, see_end, &seen));
+    assert_int_equal(seen.r[0].next_ms, 100);
+    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, see_end, &seen));
+    assert_int_equal(seen.r[0].next_ms, 1100);
+    store_set_back(s, 500, 0, 600);
+    store_flush(s);
+    ASK(seen, store_next_due(s, STR("one.test"), 100, see_next, see_end, &seen));
+    assert_int_equal(seen.r[0].next_ms, 600);
     store_close(s);
 }
 
@@ -494,7 +571,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
-cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
+        cmocka_unit_test_setup_teardown(destinations, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_finds_everything, setup, teardown),
         cmocka_unit_test_setup_teardown(spool_files, setup, teardown),

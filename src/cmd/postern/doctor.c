@@ -221,6 +221,40 @@ static bool listens(const char *address)
     return connect_to(to, port, 2000) == 0;
 }
 
+/* The number behind "name=" in a process's counters; 0 where it is not there. */
+static uint64_t counter_of(struct str counters, const char *name)
+{
+    struct str word;
+    uint64_t value = 0;
+    size_t n = strlen(name);
+    while (counters.n > 0 && str_split(&counters, ' ', &word)) {
+        if (word.n > n && word.p[n] == '=' && memcmp(word.p, name, n) == 0 && str_to_u64(str_slice(word, n + 1, word.n), UINT64_MAX, &value) < 0) {
+            value = 0;
+        }
+    }
+    return value;
+}
+
+/* Whether all that waits has a reason to (proc/queue/overdue.c). */
+static void look_queue(struct doctor *d)
+{
+    struct answer a;
+    uint64_t queued = 0, woken = 0;
+    char text[200];
+    if (ask(d->o, "posternd.sock", ADMIN_STATUS, "", &a)) {
+        return;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.rows[i].type == IPC_row_process && str_starts_nocase(a.rows[i].row_process.name, STR("queue"))) {
+            queued = counter_of(a.rows[i].row_process.counters, "queued");
+            woken = counter_of(a.rows[i].row_process.counters, "overdue-woken");
+        }
+    }
+    answer_free(&a);
+    snprintf(text, sizeof text, "%llu recipients wait, %llu had been forgotten and were woken since the start", (unsigned long long)queued, (unsigned long long)woken);
+    tell(d, woken == 0 ? WELL : ILL, "queue", text, "A fault in postern: please report it with the log line recipients-overdue.");
+}
+
 static void look_ports(struct doctor *d)
 {
     struct answer a;
@@ -238,6 +272,9 @@ static void look_ports(struct doctor *d)
             tell(d, open == running ? WELL : running ? ILL : CARE, "port", text,
                  running ? "posternd says in its log why it could not listen." : "Stop the other mail server first.");
         }
+    }
+    if (running) {
+        look_queue(d);
     }
 }
 

@@ -157,13 +157,13 @@ static void wake(void *arg, const struct store_rcpt *r)
     if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED) {
         protection_release(w->q, r, (unsigned)(uintptr_t)ipc_channel_data(w->ch));
     }
-    queue_retry_at(w->q, queue_destination(w->q, r->next_hop), clock_wall_ms());
+    queue_forget_ready(w->q, r->rcpt); /* its row says something else now */
+    queue_retry_now(w->q, queue_destination(w->q, r->next_hop));
 }
 
 static void change_one(struct question *w, uint64_t id)
 {
     struct store *s = w->q->store;
-    queue_forget_ready(w->q, id);
     if (w->verb == ADMIN_RETRY) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
     } else if (w->verb == ADMIN_HOLD) {

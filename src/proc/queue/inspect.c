@@ -21,11 +21,6 @@
 
 enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000 };
 
-bool inspect_is(const struct destination *d)
-{
-    return strcmp(d->name, INSPECT_HOP) == 0 || strcmp(d->name, PORTAL_HOP) == 0;
-}
-
 static bool is_free(const struct inspector *i)
 {
     return i->channel && i->lease == 0 && !i->leaves;
@@ -124,7 +119,7 @@ static bool is_answerable(const struct decided *d)
 /* All recipients of the message are among these, all are refused, and the client waits: the answer for it. */
 static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
 {
-    const struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    const struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
     bool refused = h && h->asker && h->asker->open == n;
     for (size_t i = 0; i < n; i++) {
         refused &= is_answerable(&all[i]);
@@ -178,7 +173,7 @@ static void add_copies(struct job *j, const struct decided *d, struct str facts)
 static void move_on(struct queue *q, struct item *it)
 {
     map_take(q->leased, map_id(&it->r.rcpt));
-    list_remove(&it->link);
+    list_remove(&it->place.link);
     if (it->r.state == RCPT_QUEUED) {
         queue_ready(q, &it->r, it->hot);
     }
@@ -191,7 +186,7 @@ static void move_on(struct queue *q, struct item *it)
 void inspect_items_done(struct job *j)
 {
     while (!list_empty(&j->items)) {
-        move_on(j->queue, LIST_OF(j->items.next, struct item, link));
+        move_on(j->queue, LIST_OF(j->items.next, struct item, place.link));
     }
     queue_job_free(j);
 }
@@ -207,7 +202,7 @@ static void on_decided(void *arg, enum store_result result)
         timer_start(j->retry, SAVE_RETRY_MS);
         return;
     }
-    struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
     size_t n = 0;
     LIST_EACH (at, &j->items) {
         n++;
@@ -232,7 +227,7 @@ static void decide(struct job *j)
     all = err_calloc(n, sizeof *all);
     n = 0;
     LIST_EACH (at, &j->items) {
-        all[n].rcpt = LIST_OF(at, struct item, link)->r;
+        all[n].rcpt = LIST_OF(at, struct item, place.link)->r;
         protection_decide(q, &j->message, j->facts, &all[n++]);
     }
     bool refused = is_refused_whole(j, all, n);
@@ -240,7 +235,7 @@ static void decide(struct job *j)
     store_inspected(q->store, j->id, clock_wall_ms(), j->facts);
     n = 0;
     LIST_EACH (at, &j->items) {
-        struct item *it = LIST_OF(at, struct item, link);
+        struct item *it = LIST_OF(at, struct item, place.link);
         const struct decided *d = &all[n++];
         keep_decision(it, d);
         it->r.bounced |= refused; /* the client was told, and tells the sender */
@@ -365,7 +360,7 @@ static void job_lost(struct queue *q, struct job *j)
     struct buf facts = BUF_INIT(256);
     id_text(j->id, id);
     store_count_death(q->store, j->id);
-    const struct hot *h = LIST_OF(j->items.next, struct item, link)->hot;
+    const struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
     if (h) {
         ((struct hot *)(uintptr_t)h)->m.deaths++;
     }

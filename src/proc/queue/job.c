@@ -29,7 +29,7 @@ enum {
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
 enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
 
-static struct job *job_new(struct queue *q, struct destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
+static struct job *job_new(struct queue *q, struct sched_destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
 {
     struct job *j = err_calloc(1, sizeof *j);
     j->lease = ++q->next_lease;
@@ -42,9 +42,6 @@ static struct job *job_new(struct queue *q, struct destination *d, enum job_kind
     j->prepared = BUF_INIT(2 * PACKED_MAX);
     list_init(&j->items);
     must(map_put(q->jobs, map_id(&j->lease), j) == 0);
-    if (d) {
-        d->in_flight++;
-    }
     return j;
 }
 
@@ -52,11 +49,10 @@ void queue_job_free(struct job *j)
 {
     struct queue *q = j->queue;
     while (!list_empty(&j->items)) {
-        queue_item_free(q, LIST_OF(j->items.next, struct item, link));
+        queue_item_free(q, LIST_OF(j->items.next, struct item, place.link));
     }
     if (j->to) {
-        j->to->in_flight--;
-        queue_pump_soon(q, j->to);
+        sched_ended(&q->sched, j->to);
     }
     if (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) {
         map_take(q->bouncing, map_id(&j->id));
@@ -73,7 +69,7 @@ void queue_job_free(struct job *j)
 static void send_rcpts(const struct job *j, struct ipc_channel *to)
 {
     LIST_EACH (at, &j->items) {
-        const struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        const struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         ipc_send(to, &(struct ipc_msg){.type = IPC_job_rcpt,
                                        .job_rcpt = {.lease = j->lease,
                                                     .rcpt = r->rcpt,
@@ -94,7 +90,7 @@ static void send_rcpts(const struct job *j, struct ipc_channel *to)
 static bool offered_before(const struct job *j)
 {
     LIST_EACH (at, &j->items) {
-        if (LIST_OF(at, struct item, link)->r.tls_offered) {
+        if (LIST_OF(at, struct item, place.link)->r.tls_offered) {
             return true;
         }
     }
@@ -159,7 +155,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
     struct queue *q = j->queue;
     const struct conf *c = child_conf(q->child);
     struct ipc_channel *to = q->smtpout[j->smtpout];
-    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    const struct item *first = LIST_OF(j->items.next, struct item, place.link);
     struct allowance allowed = allowance_of(q, first->r.forward_path);
     struct protect_record need;
     struct route route;
@@ -239,7 +235,7 @@ static void hold_unreadable(struct job *j, const char *what)
 static void start_with(struct job *j, const struct store_message *m)
 {
     struct queue *q = j->queue;
-    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    const struct item *first = LIST_OF(j->items.next, struct item, place.link);
     j->arrived_ms = m->arrived_ms;
     j->deaths = m->deaths;
     j->null_reverse_path = m->reverse_path.n == 0;
@@ -300,7 +296,7 @@ static void on_message_done(void *arg, enum store_result result)
 
 static void start(struct job *j)
 {
-    const struct item *first = LIST_OF(j->items.next, struct item, link);
+    const struct item *first = LIST_OF(j->items.next, struct item, place.link);
     if (first->hot) {
         start_with(j, &first->hot->m);
         return;
@@ -310,10 +306,10 @@ static void start(struct job *j)
     store_message_get(j->queue->store, j->id, on_message, on_message_done, w);
 }
 
-void queue_job_start(struct queue *q, struct destination *d, struct link *items)
+void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
-    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : inspect_is(d) ? JOB_INSPECT : JOB_DELIVER;
-    const struct item *first = LIST_OF(items->next, struct item, link);
+    enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : d->is_inside ? JOB_INSPECT : JOB_DELIVER;
+    const struct item *first = LIST_OF(items->next, struct item, place.link);
     struct job *j = job_new(q, d, kind, first->r.id, first->hot ? first->hot->m.size : 0);
     while (!list_empty(items)) {
         struct link *l = items->next;
@@ -358,7 +354,7 @@ static void tell_one(void *arg, const struct store_rcpt *r)
         must(arena_copy(&it->text, *texts[i], texts[i]) == 0);
     }
     must(map_put(w->q->leased, map_id(&it->r.rcpt), it) == 0);
-    list_append(&w->job->items, &it->link);
+    list_append(&w->job->items, &it->place.link);
 }
 
 static void all_read(void *arg, enum store_result result)
@@ -448,49 +444,33 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     j->attempts[j->n_attempts++] = a;
 }
 
-/* Pause before the next attempt: doubles each time, a tenth of it shaken. */
-static int64_t retry_pause(const struct conf *c, uint32_t attempts)
+/* What retry.h wants to know of it. */
+static struct retry_message retry_message(const struct job *j)
 {
-    int64_t pause = c->queue.first_retry;
-    for (uint32_t i = 1; i < attempts && pause < c->queue.retry_max; i++) {
-        pause *= 2;
-    }
-    pause = pause < c->queue.retry_max ? pause : c->queue.retry_max;
-    return pause + (int64_t)random_below((uint32_t)(pause / 10 < 1000000 ? pause / 10 : 1000000) + 1);
+    return (struct retry_message){.arrived_ms = j->arrived_ms, .null_reverse_path = j->null_reverse_path, .inside_sender = j->inside_sender};
 }
 
-/* RFC 5321 4.5.5: none for the null reverse-path; RFC 3461 4.1: none where it was not wanted. */
 static bool wants_failure(const struct job *j, const struct store_rcpt *r)
 {
-    return !j->null_reverse_path && notify_wants(r->notify, NOTIFY_FAILURE);
+    const struct retry_message m = retry_message(j);
+    return retry_wants_failure(&m, r);
+}
+
+static bool is_ours(const struct store_rcpt *r)
+{
+    return r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN;
 }
 
 static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 {
-    const struct conf *c = child_conf(j->queue->child);
-    bool ours = r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN;
-    if (ours) { /* not the peer's doing: it does not count as an attempt */
-        r->attempts--;
-        r->next_ms = now + 1000;
-    } else {
-        r->next_ms = now + retry_pause(c, r->attempts);
-    }
+    const struct retry_rules rules = expiry_rules(j->queue);
+    const struct retry_message m = retry_message(j);
+    enum retry_fault fault = is_ours(r) ? RETRY_OURS : reason_is_tls((enum reason)r->reason) ? RETRY_TLS : RETRY_OTHER;
     if (r->reason == REASON_POISON) {
         r->state = RCPT_HELD;
         return;
     }
-    bool tell = !j->null_reverse_path && notify_wants(r->notify, NOTIFY_DELAY) && !ours;
-    if (tell && r->notice != NOTICE_SENT && j->inside_sender && reason_is_tls((enum reason)r->reason)) {
-        r->notice = NOTICE_DUE; /* he learns early why his mail waits */
-    } else if (tell && r->notice == NOTICE_NONE) {
-        r->notice = NOTICE_DELAY;
-    }
-    if (now - j->arrived_ms >= c->queue.lifetime && !ours && clock_mono_ms() >= j->queue->trust_clock_mono_ms) {
-        r->state = RCPT_EXPIRED;
-        r->bounced = !wants_failure(j, r);
-    } else if (r->next_ms > j->arrived_ms + c->queue.lifetime && j->arrived_ms + c->queue.lifetime > now && !ours) {
-        r->next_ms = j->arrived_ms + c->queue.lifetime;
-    }
+    retry_deferred(&rules, &m, fault, now, queue_may_expire(j->queue), random_below, r);
 }
 
 /* Transport did not come about, and the ladder has a next rung. */
@@ -512,15 +492,11 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
 {
     struct protect_record need;
     protection_record(&it->r, &need);
-    bool ours = it->r.reason == REASON_KEYS_AWAY || it->r.reason == REASON_SHUTDOWN;
-    if (it->r.state != RCPT_QUEUED || ours || !protection_has_next(j->queue, &need)) {
+    if (it->r.state != RCPT_QUEUED || is_ours(&it->r) || !protection_has_next(j->queue, &need)) {
         return;
     }
-    int64_t until = j->arrived_ms + protection_patience_ms(j->queue, &need);
-    if (now >= until) {
+    if (!retry_wait_until(j->arrived_ms + protection_patience_ms(j->queue, &need), now, &it->r)) {
         step_down(j, it, now);
-    } else {
-        it->r.next_ms = it->r.next_ms < until ? it->r.next_ms : until;
     }
 }
 
@@ -613,7 +589,7 @@ static void on_saved(void *arg, enum store_result result)
     ipc_send(q->smtpout[j->smtpout], &(struct ipc_msg){.type = IPC_outcome_saved,
                                                        .outcome_saved = {.lease = j->lease}});
     LIST_EACH (at, &j->items) {
-        struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         if (r->state == RCPT_QUEUED) { /* after a notice, too: it may have come due while the notice held it */
             bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* a forward may have turned back inside */
             queue_retry_at(q, stays ? j->to : queue_destination(q, r->next_hop), r->next_ms);
@@ -631,7 +607,7 @@ static void save(struct job *j)
     char rcpts[1024];
     struct buf list = BUF_INIT(sizeof rcpts - 1);
     LIST_EACH (at, &j->items) {
-        struct store_rcpt *r = &LIST_OF(at, struct item, link)->r;
+        struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* what was seen there says nothing about the way inside */
         r->tls_offered |= j->tls_offered && (stays || j->kind != JOB_DELIVER);
         (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
@@ -685,7 +661,7 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
 /* A message still in memory carries its own copy of the count. */
 static struct hot *hot_of(const struct job *j)
 {
-    return list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, link)->hot;
+    return list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->hot;
 }
 
 static void note_hot_death(const struct job *j)

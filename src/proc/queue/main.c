@@ -234,16 +234,6 @@ static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc
 
 static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, {IPC_none, NULL}};
 
-static void pump_all(struct queue *q)
-{
-    size_t cursor = 0;
-    struct str name;
-    void *value;
-    while (map_next(q->destinations, &cursor, &name, &value)) {
-        queue_pump_soon(q, value);
-    }
-}
-
 /* A new smtpout: its channel doubles as a submitter's (bounces are submitted by smtpout). */
 static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
@@ -286,8 +276,8 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     } else {
         close(fd);
     }
-    if (q->store) {
-        pump_all(q);
+    if (q->sched.destinations) {
+        sched_pump_all(&q->sched);
     }
 }
 
@@ -361,10 +351,12 @@ static void on_status(void *owner, char *text, size_t size)
 {
     struct queue *q = owner;
     store_count(q->store, on_counts, q);
+    overdue_look(q);
     snprintf(text, size,
-             "queued=%llu held=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
+             "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
              "failed=%llu refused=%llu domains=%zu probed=%llu",
-             (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held, map_len(q->jobs),
+             (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held,
+             (unsigned long long)q->overdue.mended, map_len(q->jobs),
              (unsigned long long)q->accepted, (unsigned long long)q->delivered,
              (unsigned long long)q->deferred, (unsigned long long)q->failed,
              (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done);
@@ -400,19 +392,16 @@ int main(int argc, char **argv)
                                                .on_status = on_status, .on_stop = on_stop,
                                                .on_metrics = on_metrics};
     queue.conf_generation = 1;
-    queue.destinations = map_new(DESTINATIONS_MAX);
     queue.jobs = map_new(1000000);
-    queue.lanes = map_new(10000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
     queue.notices = map_new(100000);
     visits_init(&queue);
     proofs_init();
-    queue.domains = map_new(DESTINATIONS_MAX * 5);
+    queue.domains = map_new(DOMAINS_MAX);
     list_init(&queue.letters);
     list_init(&queue.probings);
     list_init(&queue.writings);
     list_init(&queue.asked);
-    list_init(&queue.pump_list);
     return child_main(argc, argv, "queue", &events, &queue);
 }

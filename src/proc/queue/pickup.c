@@ -156,7 +156,7 @@ static void join_thread(struct queue *q, const struct job *j, struct store_envel
 {
     struct protect_record record;
     bool there = false;
-    protection_record(&LIST_OF(j->items.next, struct item, link)->r, &record);
+    protection_record(&LIST_OF(j->items.next, struct item, place.link)->r, &record);
     if (record.thread[0] && store_get_thread(q->store, str_c(record.thread), keep_thread, &there) == STORE_OK && there) {
         str_copy_cut(str_c(record.thread), thread, THREAD_LETTERS + 1);
     } else {
@@ -204,7 +204,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
 static void hold_items(struct job *j, enum reason reason)
 {
     LIST_EACH (at, &j->items) {
-        struct item *it = LIST_OF(at, struct item, link);
+        struct item *it = LIST_OF(at, struct item, place.link);
         it->r.state = RCPT_HELD;
         it->r.reason = (uint8_t)reason;
         it->r.last_ms = clock_wall_ms();
@@ -233,7 +233,7 @@ void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str na
         log_warn("portal-full", KVN("quota", quota), KV("what", "the mail is held: raise the quota, or end what nobody needs"));
     }
     LIST_EACH (at, &j->items) {
-        make_envelope(j, LIST_OF(at, struct item, link), fits);
+        make_envelope(j, LIST_OF(at, struct item, place.link), fits);
     }
     store_sync(q->store, on_made, j);
 }
@@ -468,7 +468,7 @@ void pickup_tick(struct queue *q)
         return;
     }
     q->envelopes_looked_ms = mono;
-    if (mono < q->trust_clock_mono_ms) {
+    if (!queue_may_expire(q)) {
         return; /* after a jump forward nothing ends because of its age */
     }
     if (store_envelopes_due(q->store, ENVELOPE_OVER, now, OVER_AT_ONCE, note_number, &over) == STORE_OK) {

@@ -13,6 +13,9 @@
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
 #include "proc/job_kinds.h"
+#include "sched/arrivals.h"
+#include "sched/jump.h"
+#include "sched/retry.h"
 #include "store/domain.h"
 #include "store/tlsrpt.h"
 
@@ -20,12 +23,9 @@ enum {
     LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
     INSPECT_MAX = 64,
-    READY_MAX = 4000,        /* recipients in memory per destination... */
-    LANE_MAX = 400,          /* ...and of one sender; the others wait in the store */
-    REFILL = 500,            /* recipients read from the store at once */
-    DESTINATIONS_MAX = 200000,
+    DOMAINS_MAX = 1000000,
     HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
-    JOB_RCPTS_MAX = 200,
+    JOB_RCPTS_MAX = SCHED_JOB_RCPTS,
     JOB_ARENA_MAX = 4 * 1024 * 1024,
     DEATHS_MAX = 2, /* of workers over one message, then it is held */
 };
@@ -65,52 +65,14 @@ struct inspector {
     bool leaves;
 };
 
-/* What one sender has waiting for one destination, in memory: lanes take turns, so that a hundred
- * thousand messages of one sender hold up nobody else. */
-struct lane {
-    struct link link; /* of the destination, in the order of turns */
-    struct link items;
-    size_t n;
-    struct lane_key {
-        const struct destination *to;
-        uint64_t sender; /* hash of the reverse-path */
-    } key;
-};
-
-struct destination {
-    char *name;
-    unsigned in_flight;
-    unsigned limit;     /* deliveries at once just now: grows with successes, halves with failures to connect */
-    unsigned failures;  /* connections that failed, one after the other */
-    int64_t pause_ms;   /* wall time: nothing is tried before; 0: no pause */
-    const struct conf_rule *partner; /* its own concurrency and rate; of the configuration... */
-    unsigned partner_as_of;          /* ...of this generation, 0: not looked up */
-    int64_t next_ms;    /* earliest retry in the store, INT64_MAX: none */
-    bool more_in_store; /* due recipients that are not in `ready` */
-    bool reading;       /* they are being read */
-    struct link lanes;
-    size_t n_ready;
-    struct link due_link; /* in the list of destinations to pump this turn */
-};
-
 /* A recipient in memory, waiting for or under delivery. */
 struct item {
-    struct link link;
-    struct lane *lane;   /* while it waits */
+    struct sched_item place; /* first: in its lane, or among its job's */
     struct store_rcpt r; /* strings in `text` */
     struct hot *hot;     /* or NULL: read the message from the store */
     bool answered;       /* an outcome has come */
-    int64_t fresh_since; /* the moment in which it counts as fresh (struct fresh); 0: it never did */
+    int64_t fresh_since; /* the moment in which it counts as an arrival (sched/arrivals.h); 0: it never did */
     struct arena text;
-};
-
-/* Recipients who came within the last moments and whose first attempt has not ended: how far arrivals are ahead of
- * deliveries where these go well. Counted by moments, so that those who wait for a slow or dead destination soon do not
- * count any more. */
-enum { FRESH_MOMENTS = 8, FRESH_MOMENT_MS = 50 };
-struct fresh {
-    uint32_t n[FRESH_MOMENTS];
-    int64_t moment;
 };
 
 /* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
@@ -138,7 +100,7 @@ struct job {
     uint64_t lease;
     uint64_t id;
     enum job_kind kind;
-    struct destination *to; /* NULL for bounces */
+    struct sched_destination *to; /* NULL for bounces */
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
@@ -163,6 +125,13 @@ struct job {
     struct timer *retry; /* saving failed: try again */
 };
 
+/* What overdue.c found at its last look, and since the start. */
+struct overdue {
+    int64_t looked_ms; /* monotonic */
+    uint64_t now;      /* recipients that waited without a reason, at the last look */
+    uint64_t mended;   /* since the start */
+};
+
 struct queue {
     struct child *child;
     struct store *store;
@@ -179,12 +148,14 @@ struct queue {
     unsigned char choice_secret[32];
     int64_t choices_looked_ms;
     uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
-    struct map *destinations;
-    struct map *lanes; /* struct lane_key -> struct lane */
+    struct sched sched;
+    struct jump jump;
+    struct arrivals arrivals;
+    const struct conf *scheduled_by; /* the configuration whose rules the scheduler has */
+    struct overdue overdue;
     struct map *jobs;   /* lease -> job */
     struct map *leased; /* recipient number -> item */
     struct map *bouncing; /* message id -> job */
-    struct link pump_list;
     struct timer *tick;
     struct timer *linger;      /* wakes us to commit what nobody waits for */
     struct store_gathered gathered; /* when last looked at */
@@ -196,10 +167,7 @@ struct queue {
     bool writing_back; /* the log of commits, in a thread */
     int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
     int64_t tick_at_ms; /* monotonic: when it will come */
-    int64_t wall_ms, mono_ms;   /* of the last tick: does the clock jump? */
-    int64_t trust_clock_mono_ms; /* after a jump forward nothing expires before */
     size_t hot_octets;
-    struct fresh fresh;
     uint64_t next_lease;
     /* recipient domains */
     struct ipc_channel *lookup;
@@ -259,27 +227,48 @@ void queue_check_space(struct queue *q);
 void queue_peer_unref(struct peer *p);
 
 /* schedule.c */
-struct destination *queue_destination(struct queue *q, struct str name);
+struct sched_time queue_now(void);
+struct sched_means queue_means(const struct queue *q);
+struct sched_destination *queue_destination(struct queue *q, struct str name);
 /* Puts a recipient in memory behind its destination, or leaves it to the store. Copies r. */
 void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
 /* Deliveries that arrivals of the last moments are ahead of: smtpin lets senders in by it. */
 uint32_t queue_fresh(struct queue *q);
-/* What became of a submission; refusal: the words for the client where its content was refused, or NULL. Borrows both. */
-void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal);
-void queue_pump_soon(struct queue *q, struct destination *d);
+void queue_pump_soon(struct queue *q, struct sched_destination *d);
 void queue_pump(struct queue *q); /* at the end of the turn */
 void queue_load(struct queue *q);
 void queue_item_free(struct queue *q, struct item *it);
-void queue_retry_at(struct queue *q, struct destination *d, int64_t next_ms);
+/* Something of it in the store is due then (wall clock). */
+void queue_retry_at(struct queue *q, struct sched_destination *d, int64_t next_ms);
+/* An administrator wants it tried now: a pause is over, too. */
+void queue_retry_now(struct queue *q, struct sched_destination *d);
 /* A delivery ended: whether the destination could be talked to at all. */
-void queue_learn(struct queue *q, struct destination *d, bool reached);
-/* Takes a message's waiting recipients out of memory (an administrator changes them). */
-void queue_forget_ready(struct queue *q, uint64_t id);
+void queue_learn(struct queue *q, struct sched_destination *d, bool reached);
+/* Takes a waiting recipient out of memory (its row changed); one under way stays. */
+void queue_forget_ready(struct queue *q, uint64_t rcpt);
 void queue_reroute(struct queue *q);
+/* The clock is believed: something may end because of its age. */
+bool queue_may_expire(const struct queue *q);
+
+/* expiry.c */
+/* Gives up what is too old, tried or not. */
+void expiry_tick(struct queue *q);
+/* What the configuration says about retries. */
+struct retry_rules expiry_rules(const struct queue *q);
+
+/* overdue.c */
+/* What an earlier process woke is of the past: everything is read anew. */
+void overdue_start(struct queue *q);
+/* Looks for recipients that wait for nothing, from time to time; wakes them. */
+void overdue_tick(struct queue *q);
+/* The same now. */
+void overdue_look(struct queue *q);
+
+/* submit.c */
+/* What became of a submission; refusal: the words for the client where its content was refused, or NULL. Borrows both. */
+void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum store_result result, const char *refusal);
 
 /* inspect.c */
-/* Its mail goes to inspect: to be read, or to be prepared for the portal. */
-bool inspect_is(const struct destination *d);
 /* The recipients of such a job go where they belong; the job is over. */
 void inspect_items_done(struct job *j);
 /* Inspectors that could take a message now. */
@@ -292,7 +281,7 @@ void inspect_join(struct queue *q, unsigned index, int fd);
 /* job.c */
 void queue_job_free(struct job *j);
 extern const struct ipc_rule queue_smtpout_rules[];
-void queue_job_start(struct queue *q, struct destination *d, struct link *items);
+void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
 /* Inside senders whose mail waits for a secure connection are told. */
 void queue_notice_start(struct queue *q);
@@ -304,7 +293,7 @@ bool queue_can_send(const struct queue *q);
 /* The first that is there, from that place on; -1: none is. */
 int worker_from(const struct queue *q, unsigned place);
 /* For a delivery of so many octets (0: not known) to that destination (NULL: for a mail of our own); 0 where none is. */
-unsigned worker_for(const struct queue *q, const struct destination *d, uint64_t octets);
+unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets);
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
 /* Has one of them write a mail of our own, now or when one is there. Copies. */

@@ -448,7 +448,7 @@ static size_t bounced_rcpts(const struct job *job, uint64_t *rcpts, size_t max)
     size_t n = 0;
     LIST_EACH (it, &job->items) {
         if (n < max) {
-            rcpts[n++] = LIST_OF(it, struct item, link)->r.rcpt;
+            rcpts[n++] = LIST_OF(it, struct item, place.link)->r.rcpt;
         }
     }
     return n;
@@ -458,7 +458,7 @@ static size_t bounced_rcpts(const struct job *job, uint64_t *rcpts, size_t max)
 static void mark_noticed(struct queue *q, const struct job *job)
 {
     LIST_EACH (it, &job->items) {
-        struct item *item = LIST_OF(it, struct item, link);
+        struct item *item = LIST_OF(it, struct item, place.link);
         item->r.notice = NOTICE_SENT;
         store_set_notice(q->store, item->r.rcpt, NOTICE_SENT);
     }

@@ -31,10 +31,11 @@ int worker_from(const struct queue *q, unsigned place)
     return -1;
 }
 
-unsigned worker_for(const struct queue *q, const struct destination *d, uint64_t octets)
+unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets)
 {
     unsigned home = d ? (unsigned)(map_hash(str_c(d->name)) % SMTPOUT_MAX) : random_below(SMTPOUT_MAX);
-    int at = worker_from(q, home + (d ? d->in_flight / (octets > LARGE ? 1 : PER_WORKER) : 0));
+    unsigned others = d && d->in_flight > 0 ? d->in_flight - 1 : 0; /* it is counted already */
+    int at = worker_from(q, home + others / (octets > LARGE ? 1 : PER_WORKER));
     return at < 0 ? 0 : (unsigned)at;
 }
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * expiry.c: mail whose lifetime is over ends at its hour, whether it could be tried or not: behind a destination that pauses,
+ * behind very many others, with no process there to take it (RFC 5321 4.5.4.1). Called by schedule.c. What is under way is
+ * left to its outcome (job.c). What can go wrong: the clock was set, see sched/jump.h; the store cannot be read: next time.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+enum { OVER_BATCH = 1000 };
+
+struct retry_rules expiry_rules(const struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    return (struct retry_rules){.first = c->queue.first_retry,
+                                .longest = c->queue.retry_max,
+                                .lifetime = c->queue.lifetime,
+                                .notice_after = c->queue.notice_after,
+                                .delay_notice = c->queue.delay_notice};
+}
+
+static void log_end(const struct store_rcpt *r)
+{
+    char id[ID_TEXT];
+    id_text(r->id, id);
+    log_info("expired", KV("id", id), KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
+             KVN("attempts", r->attempts), KV("what", "its lifetime is over"));
+}
+
+static void give_up(void *arg, const struct store_rcpt *row)
+{
+    struct queue *q = arg;
+    const struct item *it = map_get(q->leased, map_id(&row->rcpt));
+    const struct retry_message m = {.null_reverse_path = row->reverse_path.n == 0};
+    struct store_rcpt r = *row;
+    if (it && !it->place.lane) {
+        return; /* under way */
+    }
+    queue_forget_ready(q, r.rcpt);
+    r.reason = r.attempts > 0 && r.reason != REASON_NONE ? r.reason : REASON_EXPIRED;
+    retry_expire(&m, &r);
+    store_outcome(q->store, &r);
+    if (m.null_reverse_path) {
+        pickup_notice_ended(q, &r);
+    }
+    store_release_body(q->store, r.id);
+    log_end(&r);
+    q->failed++;
+    q->bounces_due |= !r.bounced;
+}
+
+static void ignore_end(void *arg, enum store_result result)
+{
+}
+
+void expiry_tick(struct queue *q)
+{
+    const struct retry_rules rules = expiry_rules(q);
+    if (queue_may_expire(q) && jump_is_settled(&q->jump, queue_now(), rules.lifetime)) {
+        store_each_over(q->store, retry_over_before(&rules, clock_wall_ms()), OVER_BATCH, give_up, ignore_end, q);
+    }
+}
