@@ -58,6 +58,7 @@ class Lab:
         self.state = None
         self.procs = {}
         self.config_extra = ''
+        self.provoked = []  # lines of the log that would fail a test, had it not meant them
         self.tls = None
 
     # --- small things --------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""What is tried when: greylisting, servers that take part of the recipients, lifetimes; see docs/queue.md."""
+"""What is tried when: greylisting, servers that take part of the recipients, dead destinations, lifetimes, and the look for mail
+that was forgotten; see docs/queue.md. The stories of tests/world/schedule.txt have the details."""
+import os
+import shutil
+import sqlite3
 import time
 
 import pytest
@@ -9,11 +13,6 @@ def early(gateway):
     """Retries within seconds."""
     gateway.restart(first_retry='2s', lifetime='40s', queue='longest-retry 4s;')
     return gateway
-
-
-def open_recipients(gateway):
-    """All that waits, by what postern says."""
-    return [r for m in gateway.lab.postern('queue', 'list', json_out=True) for r in m.get('recipients', [m])]
 
 
 def states(gateway, number):
@@ -47,3 +46,81 @@ def test_null_reverse_path_is_tried_until_its_lifetime_ends(early):
     number = early.send('x@tempfail.test', sender='')
     for each in [number, *others]:
         early.wait_state(each, 'expired', 20)
+
+
+def notices_to(gateway, sender):
+    return [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [sender]]
+
+
+def test_mail_that_was_never_tried_ends_at_its_hour(early):
+    """KumoCorp/kumomta#539: behind a dead destination; its sender is told."""
+    early.restart(first_retry='2s', lifetime='8s', queue='longest-retry 4s;')
+    numbers = [early.send('x@dead.test', sender=f'end{i}@inside.test') for i in range(20)]
+    numbers.append(early.send('x@dead.test', sender=''))
+    early.lab.wait_for(lambda: all(s == 'expired' for n in numbers for s in states(early, n)), 25, 0.5)
+    found = [early.state(n) for n in numbers]
+    assert {r['state'] for r in found} == {'expired'}, found
+    assert min(r['attempts'] for r in found) == 0  # the others went first, and failed
+    assert early.lab.wait_for(lambda: all(len(notices_to(early, f'end{i}@inside.test')) == 1 for i in range(20)), 20, 0.5)
+
+
+def counter(gateway, name):
+    counters = {p['process']: p['counters'] for p in gateway.lab.postern('status', json_out=True)}['queue-0']
+    return int(dict(word.split('=', 1) for word in counters.split())[name])
+
+
+def fill(gateway, recipients):
+    """To a destination that refuses connections, a hundred recipients each."""
+    client = gateway.smtp()
+    for i in range(recipients // 100):
+        client.sendmail(f'bulk{i % 7}@inside.test', [f'r{i}x{k}@dead.test' for k in range(100)], 'Subject: bulk\r\n\r\nx\r\n')
+    client.quit()
+
+
+def good_mail(gateway, n):
+    """Seconds until n messages to a good destination were delivered."""
+    begin = time.time()
+    numbers = [gateway.send('x@good.test', sender=f'good{i}@inside.test') for i in range(n)]
+    assert all_delivered(gateway, numbers, 30) == {n: ['delivered'] for n in numbers}
+    return time.time() - begin
+
+
+def test_a_dead_destination_with_very_many_waiting(early):
+    """Other mail flows as if they were not there, before and after a restart; nobody of them is lost or forgotten."""
+    recipients = 100000 if os.environ.get('POSTERN_ALL') else 1000
+    early.lab.stop_gateway()
+    shutil.rmtree(early.lab.path('store'), ignore_errors=True)
+    early.restart(first_retry='2s', queue='longest-retry 10s;')
+    alone = good_mail(early, 10)
+    fill(early, recipients)
+    assert good_mail(early, 10) < 3 * alone + 5
+    early.restart(first_retry='2s', queue='longest-retry 10s;')
+    assert good_mail(early, 10) < 3 * alone + 5
+    assert counter(early, 'queued') == recipients
+    time.sleep(8)  # longer than an overdue recipient may go unseen here
+    assert counter(early, 'overdue-woken') == 0
+    early.lab.stop_gateway()
+    shutil.rmtree(early.lab.path('store'), ignore_errors=True)
+    early.lab.start_gateway()
+
+
+def test_forgotten_mail_is_woken_and_said(early):
+    """A fault made by hand: a row changes behind the queue's back."""
+    early.restart(first_retry='2s', queue='longest-retry 10s;')
+    number = early.send('x@tempfail.test', sender='lost@inside.test')
+    early.wait_reason(number, 'rejected')
+    assert early.lab.postern('queue', 'hold', number).returncode == 0
+    time.sleep(1)  # in the tables by now
+    db = sqlite3.connect(early.lab.path('store', 'postern.db'), timeout=10)
+    db.execute("UPDATE recipient SET state=0, next_ms=1, next_hop='good.test', forward_path='x@good.test' WHERE state=1")
+    db.commit()
+    db.close()
+    early.wait_state(number, 'delivered', 30)
+    early.lab.provoked += [line for line in early.lab.log().splitlines() if 'recipients-overdue' in line]
+    assert len(early.lab.provoked) == 1 and counter(early, 'overdue-woken') == 1
+    rows = {r['what']: r for r in early.lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
+    assert rows['queue']['state'] == 'wrong' and 'report it' in rows['queue']['advice']
+    assert 'overdue' in early.lab.postern('domains', 'alarms').stdout
+    early.restart()
+    rows = {r['what']: r for r in early.lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
+    assert rows['queue']['state'] == 'ok'

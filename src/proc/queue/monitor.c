@@ -225,7 +225,8 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
 /* Starts a look at the domain if its time has come. False: the map has changed. */
 static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
 {
-    if (d->is_key || d->probing || d->d.next_probe_ms > now) {
+    bool is_far = d->d.next_probe_ms > now + 2 * rules->interval; /* the clock was set back */
+    if (d->is_key || d->probing || (d->d.next_probe_ms > now && !is_far)) {
         return true;
     }
     if (memory_monitored(&d->d, now, rules)) {

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 
 enum { WRITINGS_MAX = 4, RECEIVED_MAX = 2000, /* rows of strangers a day */
-    RETRY_MS = 30 * 60 * 1000, KEEP_DAYS = 30 };
+    RETRY_MS = 30 * 60 * 1000, WRITING_MS = 30 * 60 * 1000, KEEP_DAYS = 30 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 
 /* A report being written in some smtpout. */
 struct writing {
     struct link link;
     uint64_t token, day;
+    int64_t since_mono_ms;
     struct ipc_channel *worker;
     char domain[256];
 };
@@ -75,6 +76,7 @@ static void start(struct queue *q, const struct store_rpt_sent *due)
     struct writing *w = err_calloc(1, sizeof *w);
     w->token = ++q->next_token;
     w->day = due->day;
+    w->since_mono_ms = clock_mono_ms();
     w->worker = worker_any(q);
     str_copy_cut(due->domain, w->domain, sizeof w->domain);
     list_append(&q->writings, &w->link);
@@ -113,6 +115,20 @@ static void note_due(void *arg, const struct store_rpt_sent *r)
     }
 }
 
+/* What is never answered must not stand before all others for ever: it is due still. */
+static void forget_unanswered(struct queue *q)
+{
+    for (struct link *it = q->writings.next; it != &q->writings;) {
+        struct writing *w = LIST_OF(it, struct writing, link);
+        it = it->next;
+        if (clock_mono_ms() - w->since_mono_ms >= WRITING_MS) {
+            log_warn("tls-report-unanswered", KV("domain", w->domain), KV("what", "it is written again"));
+            list_remove(&w->link);
+            free(w);
+        }
+    }
+}
+
 void tlsrpt_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
@@ -126,6 +142,7 @@ void tlsrpt_tick(struct queue *q)
         store_rpt_open(q->store, today(), now + random_below((uint32_t)(c->tlsrpt.delay > 0 ? c->tlsrpt.delay : 1)));
         store_rpt_forget(q->store, today() - KEEP_DAYS, now - c->monitor.keep);
     }
+    forget_unanswered(q);
     if (list_empty(&q->writings)) {
         store_each_rpt_due(q->store, now, WRITINGS_MAX, note_due, ignore_end, &due);
         for (size_t i = 0; i < due.n; i++) {
