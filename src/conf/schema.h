@@ -68,5 +68,13 @@ struct conf_key {
 void conf_check_protection(const struct conf *c, void *arg, void (*bad)(void *arg, struct conf_place at, const char *text));
 void conf_protection_free(struct conf *c);
 
+/* Appends the value behind a key as it is written in a file; nothing for what is not set. */
+int conf_write_value(struct buf *out, const struct conf_key *key, const void *at) MUST_USE;
+/* reload.c: tells each setting in which two configurations differ, in the order of the table; of repeated blocks only those of
+ * listen: the others are in force at once, whatever they say. */
+void conf_differences(const struct conf *a, const struct conf *b, void *arg, void (*told)(void *arg, const struct conf_key *key));
+/* True when a change of it is in force only after posternd was started again. */
+bool conf_key_needs_start(const struct conf_key *key);
+
 extern const struct conf_key conf_schema[];
 extern const size_t conf_schema_len;

@@ -36,11 +36,11 @@ static int write_words(struct buf *out, const struct conf_words *words)
     return r;
 }
 
-static int write_value(struct buf *out, const struct conf_key *key, const void *at)
+int conf_write_value(struct buf *out, const struct conf_key *key, const void *at)
 {
     switch (conf_kinds[key->type].field) {
     case CONF_FIELD_TEXT:
-        return write_quoted(out, *(const char *const *)at);
+        return *(const char *const *)at ? write_quoted(out, *(const char *const *)at) : 0;
     case CONF_FIELD_WORDS:
         return write_words(out, at);
     case CONF_FIELD_NUMBER:
@@ -72,7 +72,7 @@ static int write_setting(const struct conf_key *key, const void *base, const cha
     }
     int r = buf_printf(out, "%s%s%s ", indent, key->name,
                        strcmp(key->name, "outbound") == 0 || strcmp(key->name, "inbound") == 0 ? " require" : "");
-    r = r < 0 ? r : write_value(out, key, at);
+    r = r < 0 ? r : conf_write_value(out, key, at);
     if (r == 0 && key->type == CONF_TARGET) {
         char block[64];
         struct buf name = BUF_INIT(sizeof block);

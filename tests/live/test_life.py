@@ -75,6 +75,41 @@ def test_reload_changes_rules(gateway):
     assert lab.postern('reload').returncode == 0
 
 
+@pytest.mark.parametrize('before, after, named', [
+    ('limits {', 'metrics { address 127.0.0.1:9467; }\nlimits {', 'metrics address'),
+    ('listen smtp { address', 'listen smtp { address 127.0.0.1:2599', 'listen address'),
+    ('# the lab', 'workers { inspect 3; }', 'workers inspect'),
+    ('longest-cache 5s', 'longest-cache 5s; timeout 5s', None)])
+def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
+    """Never "reloaded" while something of the file is not in force (compare y3owk1n/mimi#144)."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good.replace(before, after, 1))
+    done = lab.postern('reload')
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(good)
+    assert done.returncode == 1, done
+    assert 'set twice' in done.stderr if named is None else f'nothing was reloaded: a change of "{named}" needs a restart' in done.stderr, done
+    assert lab.postern('reload').returncode == 0
+
+
+def test_a_reload_waits_for_every_process(gateway):
+    """A process that does not answer is named; "reloaded" is said once all run the new configuration, mail flows meanwhile."""
+    lab = gateway.lab
+    pid = gateway.pids()['smtpout-1']
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = lab.postern('reload')
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == 1 and 'do not run the new configuration: smtpout-1' in done.stderr, done
+    ids = [gateway.send('x@good.test') for _ in range(3)]
+    assert lab.postern('reload').returncode == 0
+    for message_id in ids:
+        gateway.wait_state(message_id, 'delivered')
+
+
 @pytest.mark.parametrize('name', ['smtpin-0', 'smtpout-0', 'queue-0', 'lookup-0', 'keys-0'])
 def test_a_killed_process_comes_back(gateway, name):
     pid = gateway.pids()[name]

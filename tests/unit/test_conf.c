@@ -181,10 +181,110 @@ static void every_type_has_its_row(void **state)
     }
 }
 
+struct told {
+    const struct conf_key *key;
+    size_t n;
+};
+
+static void on_difference(void *arg, const struct conf_key *key)
+{
+    struct told *t = arg;
+    t->key = key;
+    t->n++;
+}
+
+/* Changes the value behind a key and calls conf_differences(). */
+static struct told changed(const struct conf *a, struct conf *b, const struct conf_key *key)
+{
+    static const char *words[] = {"changed"};
+    struct told told = {0};
+    char *at = (char *)b + key->offset;
+    switch (conf_kinds[key->type].field) {
+    case CONF_FIELD_TEXT: {
+        const char *old = *(const char **)(void *)at;
+        *(const char **)(void *)at = "changed";
+        conf_differences(a, b, &told, on_difference);
+        *(const char **)(void *)at = old;
+        break;
+    }
+    case CONF_FIELD_WORDS: {
+        struct conf_words old = *(struct conf_words *)(void *)at;
+        *(struct conf_words *)(void *)at = (struct conf_words){words, 1};
+        conf_differences(a, b, &told, on_difference);
+        *(struct conf_words *)(void *)at = old;
+        break;
+    }
+    case CONF_FIELD_NUMBER:
+        *(int64_t *)(void *)at += 1;
+        conf_differences(a, b, &told, on_difference);
+        *(int64_t *)(void *)at -= 1;
+        break;
+    case CONF_FIELD_CHOICE:
+        *(int *)(void *)at = *(const int *)(const void *)((const char *)a + key->offset) ? 0 : 1;
+        conf_differences(a, b, &told, on_difference);
+        *(int *)(void *)at = *(const int *)(const void *)((const char *)a + key->offset);
+        break;
+    case CONF_FIELD_NONE:
+        break;
+    }
+    return told;
+}
+
+/* Walks the whole table: a change of any setting outside repeated blocks is noticed by a reload, as that setting and no other. */
+static void a_reload_sees_each_changed_setting(void **state)
+{
+    struct conf *a = good(BASE), *b = good(BASE);
+    struct told none = {0};
+    size_t walked = 0;
+    (void)state;
+    conf_differences(a, b, &none, on_difference);
+    assert_int_equal(none.n, 0);
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        const struct conf_key *key = &conf_schema[i];
+        bool repeated = false;
+        for (size_t k = 0; k < conf_schema_len; k++) {
+            repeated |= conf_schema[k].repeated && strcmp(conf_schema[k].name, key->block) == 0;
+        }
+        if (!repeated && conf_kinds[key->type].field != CONF_FIELD_NONE) {
+            struct told told = changed(a, b, key);
+            if (told.n != 1) {
+                fail_msg("%s %s: %zu differences seen", key->block, key->name, told.n);
+            }
+            assert_ptr_equal(told.key, key);
+            walked++;
+        }
+    }
+    assert_true(walked > 100);
+    conf_free(a);
+    conf_free(b);
+}
+
+/* What only a start puts in force, by name: the ports, the processes, the places. */
+static void what_only_a_start_puts_in_force(void **state)
+{
+    static const char *const names[] = {"hostname", "user", "store", "at-rest-key", "run-directory", "listen address", "workers smtpin", "workers web", "metrics address", "portal url",
+                                        "portal address", "resolver forward"},
+                            *const live[] = {"organization", "listen profile", "limits message", "queue lifetime", "portal colour", "inside networks"};
+    size_t found = 0, applied = 0;
+    (void)state;
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        char name[128];
+        snprintf(name, sizeof name, "%s%s%s", conf_schema[i].block, *conf_schema[i].block ? " " : "", conf_schema[i].name);
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            found += strcmp(name, names[k]) == 0 && conf_key_needs_start(&conf_schema[i]);
+        }
+        for (size_t k = 0; k < ARRAY_LEN(live); k++) {
+            applied += strcmp(name, live[k]) == 0 && !conf_key_needs_start(&conf_schema[i]);
+        }
+    }
+    assert_int_equal(found, ARRAY_LEN(names));
+    assert_int_equal(applied, ARRAY_LEN(live));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_design_example), cmocka_unit_test(standard_values), cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_only_a_start_puts_in_force), cmocka_unit_test(standard_values), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
         cmocka_unit_test(every_setting_is_in_the_manual), cmocka_unit_test(every_type_has_its_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);

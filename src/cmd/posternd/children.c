@@ -241,11 +241,17 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
     struct supervised *s = owner;
     (void)ch;
     (void)fd;
+    if (m->ctl_reloaded.generation != s->d->generation) {
+        return; /* of an earlier one */
+    }
     if (!m->ctl_reloaded.ok) {
         log_error("reload-refused", KV("child", s->name), KVS("problem", m->ctl_reloaded.problem));
-    } else if (s->role == ROLE_KEYS && s->d->rest_due && m->ctl_reloaded.generation == s->d->generation) {
+    } else if (s->role == ROLE_KEYS && s->d->rest_due) {
         reload_rest(s->d);
     }
+    s->reload_due = false;
+    s->reload_refused = !m->ctl_reloaded.ok;
+    control_reload_came(s->d);
 }
 
 static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -284,6 +290,8 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
     (void)ch;
     s->control = NULL;
     s->status_due = false;
+    s->reload_due = false; /* its successor starts with the new one */
+    control_reload_came(s->d);
     if (s->pid > 0 && !s->stopping) {
         kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
     }
@@ -322,7 +330,7 @@ static int spawn(struct posternd *d, struct supervised *s)
 
 static void start(struct posternd *d, struct supervised *s)
 {
-    s->ready = false;
+    s->ready = s->reload_refused = false;
     s->first_serial = d->serial;
     s->started_ms = clock_mono_ms();
     int r = spawn(d, s);
@@ -449,6 +457,8 @@ void children_reload(struct posternd *d)
     d->generation++;
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
+        s->reload_due = s->control != NULL;
+        s->reload_refused = false;
         if (s->role == ROLE_KEYS && s->control) {
             d->rest_due = true;
             reload_one(d, s);

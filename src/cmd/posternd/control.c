@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
-#include "conf/tree.h"
+#include "conf/schema.h"
 #include "proc/admin_verbs.h"
 #include "sys/file.h"
 
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { STATUS_MS = 1000 };
+enum { STATUS_MS = 1000, RELOAD_MS = 15000 };
 
 static int bind_socket(const char *dir, const char *name, int *ret_fd, char *problem, size_t size)
 {
@@ -157,52 +157,13 @@ void control_metrics(struct posternd *d)
 
 /* --- reload ------------------------------------------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
+/* Collects the names of changed settings that only a start puts in force. */
+static void on_difference(void *arg, const struct conf_key *key)
 {
-    return str_eq(str_c(a), str_c(b));
-}
-
-static bool same_listens(const struct conf *a, const struct conf *b)
-{
-    bool same = a->n_listens == b->n_listens;
-    for (size_t i = 0; same && i < a->n_listens; i++) {
-        same = a->listens[i].kind == b->listens[i].kind && a->listens[i].addresses.n == b->listens[i].addresses.n;
-        for (size_t k = 0; same && k < a->listens[i].addresses.n; k++) {
-            same = same_text(a->listens[i].addresses.v[k], b->listens[i].addresses.v[k]);
-        }
+    struct buf *names = arg;
+    if (conf_key_needs_start(key)) {
+        (void)!buf_printf(names, "%s%s%s%s", buf_len(names) ? ", " : "", key->block, *key->block ? " " : "", key->name);
     }
-    return same;
-}
-
-/* What cannot change while running, by name; NULL: nothing. */
-static const char *needs_restart(const struct conf *a, const struct conf *b)
-{
-    if (!same_listens(a, b)) {
-        return "listen";
-    }
-    if (!same_text(a->store_path, b->store_path)) {
-        return "store";
-    }
-    if (!same_text(a->run_path, b->run_path)) {
-        return "run-directory";
-    }
-    if (!same_text(a->user, b->user)) {
-        return "user";
-    }
-    if (!same_text(a->at_rest_key, b->at_rest_key)) {
-        return "at-rest-key";
-    }
-    if (a->workers.smtpin != b->workers.smtpin || a->workers.smtpout != b->workers.smtpout) {
-        return "workers";
-    }
-    if (!same_text(a->hostname, b->hostname)) {
-        return "hostname";
-    }
-    if (!same_text(a->resolver.forward, b->resolver.forward) || a->resolver.timeout != b->resolver.timeout ||
-        !same_text(a->resolver.trust_anchor, b->resolver.trust_anchor)) {
-        return "resolver";
-    }
-    return NULL;
 }
 
 /* The lines that are errors: the answer has little room, and the log names the first. */
@@ -226,9 +187,12 @@ static int reload(struct posternd *d, struct buf *problems)
     r = r < 0 ? r : preflight(next, PREFLIGHT_RELOAD, &all);
     keep_errors(buf_str(&all), problems);
     r = r < 0 ? r : handover_pairs(next, d->pairs, problems, &pairs);
-    const char *fixed = r == 0 ? needs_restart(d->conf, next) : NULL;
-    if (fixed) {
-        r = buf_printf(problems, "%s: a change of \"%s\" needs a restart of posternd\n", d->conf_path, fixed) < 0
+    CLEANUP(buf_free) struct buf fixed = BUF_INIT(4096);
+    if (r == 0) {
+        conf_differences(d->conf, next, &fixed, on_difference);
+    }
+    if (buf_len(&fixed) > 0) {
+        r = buf_printf(problems, "%s: nothing was reloaded: a change of \"" STR_FMT "\" needs a restart of posternd\n", d->conf_path, STR_ARG(buf_str(&fixed))) < 0
                 ? -ENOSPC : -EINVAL;
     }
     if (r < 0) {
@@ -246,8 +210,56 @@ static int reload(struct posternd *d, struct buf *problems)
     log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
              next->log.to == CONF_LOG_SYSLOG);
     children_reload(d);
-    log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
+    timer_start(d->reload_timer, RELOAD_MS);
     return 0;
+}
+
+/* Who has not confirmed the new configuration, by name. A process that ended meanwhile starts with it. */
+static void unconfirmed(const struct posternd *d, struct buf *names)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        const struct supervised *s = &d->children[i];
+        if (s->reload_due || s->reload_refused) {
+            (void)!buf_printf(names, "%s%s%s", buf_len(names) ? ", " : "", s->name, s->reload_refused ? " (refused it)" : "");
+        }
+    }
+}
+
+static void end_reload(struct posternd *d)
+{
+    CLEANUP(buf_free) struct buf names = BUF_INIT(4096), text = BUF_INIT(1024);
+    timer_stop(d->reload_timer);
+    unconfirmed(d, &names);
+    if (buf_len(&names) == 0) {
+        log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
+    } else {
+        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("without", buf_str(&names)));
+    }
+    notify_manager("READY=1");
+    if (d->reload_to && buf_len(&names) == 0) {
+        done(d->reload_to, true, STR("reloaded"));
+    } else if (d->reload_to) {
+        (void)!buf_printf(&text, "not reloaded everywhere: these processes do not run the new configuration: " STR_FMT ". Restart posternd, or reload again", STR_ARG(buf_str(&names)));
+        done(d->reload_to, false, buf_str(&text));
+    }
+    d->reload_to = NULL;
+}
+
+static void on_reload_timeout(void *arg)
+{
+    end_reload(arg);
+}
+
+void control_reload_came(struct posternd *d)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        if (d->children[i].reload_due) {
+            return;
+        }
+    }
+    if (timer_is_running(d->reload_timer)) {
+        end_reload(d);
+    }
 }
 
 int control_reload(struct posternd *d, struct buf *problems)
@@ -255,8 +267,14 @@ int control_reload(struct posternd *d, struct buf *problems)
     char state[64];
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ms() * 1000);
     notify_manager(state);
-    int r = reload(d, problems);
-    notify_manager("READY=1");
+    int r = timer_is_running(d->reload_timer) ? -EBUSY : reload(d, problems);
+    if (r == -EBUSY) {
+        (void)!buf_printf(problems, "another reload is under way; try again\n");
+    } else if (r < 0) {
+        notify_manager("READY=1");
+    } else {
+        control_reload_came(d);
+    }
     return r;
 }
 
@@ -270,8 +288,12 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         ask_status(d, ch);
     } else if (m->admin.verb == ADMIN_RELOAD) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-        int r = control_reload(d, &problems);
-        done(ch, r == 0, r == 0 ? STR("reloaded") : buf_str(&problems));
+        bool busy = timer_is_running(d->reload_timer);
+        d->reload_to = busy ? d->reload_to : ch;
+        if (control_reload(d, &problems) < 0) {
+            d->reload_to = busy ? d->reload_to : NULL;
+            done(ch, false, buf_str(&problems));
+        } /* else: answered once every process has confirmed */
     } else {
         done(ch, false, STR("not a question for posternd"));
     }
@@ -282,9 +304,8 @@ static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, 
 static void on_closed(void *owner, struct ipc_channel *ch)
 {
     struct posternd *d = owner;
-    if (d->status_to == ch) {
-        d->status_to = NULL;
-    }
+    d->status_to = d->status_to == ch ? NULL : d->status_to;
+    d->reload_to = d->reload_to == ch ? NULL : d->reload_to;
 }
 
 static void on_connection(void *arg, int events)
@@ -310,6 +331,7 @@ int control_open(struct posternd *d, char *problem, size_t size)
         return r;
     }
     d->status_timer = timer_new(d->loop, on_status_timeout, d);
+    d->reload_timer = timer_new(d->loop, on_reload_timeout, d);
     d->control_watch = watch_new(d->loop, d->control_socket, on_connection, d);
     watch_set(d->control_watch, WATCH_READ);
     return 0;

@@ -17,6 +17,7 @@ struct supervised {
     pid_t pid; /* 0: not running */
     struct ipc_channel *control;
     bool ready, stopping;
+    bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     int64_t started_ms;
     uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
     uint32_t restarts;
@@ -64,6 +65,8 @@ struct posternd {
     uint32_t generation;
     struct timer *stop_timer;
     int exit_status;
+    struct ipc_channel *reload_to; /* who waits for the end of a reload; NULL: nobody, or nobody asked */
+    struct timer *reload_timer;    /* runs while a reload is under way */
     /* one status question at a time */
     struct ipc_channel *status_to;
     bool metrics_wanted; /* by the metrics process */
@@ -110,5 +113,8 @@ void control_close(struct posternd *d);
 void control_status_came(struct posternd *d);
 /* The metrics process wants everybody's numbers. */
 void control_metrics(struct posternd *d);
-/* The same as SIGHUP: 0 or -errno with lines in problems. */
+/* A process answered a reload, or ended. */
+void control_reload_came(struct posternd *d);
+/* The same as SIGHUP: 0, and the processes are asked (the log tells the end), or -errno with lines in problems: nothing changed.
+ * -EBUSY: one is under way. */
 int control_reload(struct posternd *d, struct buf *problems) MUST_USE;
