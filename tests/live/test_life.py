@@ -78,8 +78,7 @@ def test_reload_changes_rules(gateway):
 @pytest.mark.parametrize('before, after, named', [
     ('limits {', 'metrics { address 127.0.0.1:9467; }\nlimits {', 'metrics address'),
     ('listen smtp { address', 'listen smtp { address 127.0.0.1:2599', 'listen address'),
-    ('# the lab', 'workers { inspect 3; }', 'workers inspect'),
-    ('longest-cache 5s', 'longest-cache 5s; timeout 5s', None)])
+    ('organization', 'workers { inspect 3; }\norganization', 'workers inspect')])
 def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
     """Never "reloaded" while something of the file is not in force (compare y3owk1n/mimi#144)."""
     lab = gateway.lab
@@ -90,7 +89,7 @@ def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
     with open(lab.path('postern.conf'), 'w') as out:
         out.write(good)
     assert done.returncode == 1, done
-    assert 'set twice' in done.stderr if named is None else f'nothing was reloaded: a change of "{named}" needs a restart' in done.stderr, done
+    assert f'nothing was reloaded: a change of "{named}" needs a restart' in done.stderr, done
     assert lab.postern('reload').returncode == 0
 
 

@@ -243,6 +243,11 @@ static void end_reload(struct posternd *d)
         done(d->reload_to, false, buf_str(&text));
     }
     d->reload_to = NULL;
+    if (d->reload_again) {
+        d->reload_again = false;
+        buf_reset(&text);
+        (void)!control_reload(d, &text); /* the log says what comes of it */
+    }
 }
 
 static void on_reload_timeout(void *arg)
@@ -269,7 +274,8 @@ int control_reload(struct posternd *d, struct buf *problems)
     notify_manager(state);
     int r = timer_is_running(d->reload_timer) ? -EBUSY : reload(d, problems);
     if (r == -EBUSY) {
-        (void)!buf_printf(problems, "another reload is under way; try again\n");
+        (void)!buf_printf(problems, "another reload is under way; the file is read again after it\n");
+        d->reload_again = true;
     } else if (r < 0) {
         notify_manager("READY=1");
     } else {

@@ -66,6 +66,7 @@ struct posternd {
     struct timer *stop_timer;
     int exit_status;
     struct ipc_channel *reload_to; /* who waits for the end of a reload; NULL: nobody, or nobody asked */
+    bool reload_again;             /* something changed while one was under way */
     struct timer *reload_timer;    /* runs while a reload is under way */
     /* one status question at a time */
     struct ipc_channel *status_to;
