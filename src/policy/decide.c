@@ -145,7 +145,7 @@ static bool judge_lookups(const struct facts *f, struct host_verdict *v)
 }
 
 /* H6 to H8: no TLS came about. True when a row fitted. */
-static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool sender_only)
+static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool cannot)
 {
     bool floor_is_plain = v->need.floor == GRADE_PLAIN;
     switch (f->sess) {
@@ -158,7 +158,7 @@ static bool judge_no_tls(const struct facts *f, struct host_verdict *v, bool sen
         } else if (floor_is_plain) {
             answer(v, HOST_SEND, REASON_SENT_PLAIN);
         } else {
-            answer(v, sender_only ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
+            answer(v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_NO_STARTTLS);
         }
         return true;
     case SESS_REFUSED: /* H8a, H8b */
@@ -191,9 +191,10 @@ bool policy_barred(const struct facts *f, struct host_verdict *ret)
 struct host_verdict policy_host(const struct facts *f)
 {
     struct host_verdict v = {.need = policy_requirement(f), .grade = policy_grade(f)};
-    bool sender_only =
-        v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN;
-    if (judge_lookups(f, &v) || judge_no_tls(f, &v, sender_only)) {
+    /* only the sender demands it, or REQUIRETLS does, whatever else: then a peer without is a failure
+     * that the sender hears of at once (RFC 8689 4.2.1) */
+    bool cannot = f->reqtls || (v.need.sender_floor > GRADE_PLAIN && v.need.recipient_floor == GRADE_PLAIN);
+    if (judge_lookups(f, &v) || judge_no_tls(f, &v, cannot)) {
         return v;
     }
     if (f->sess == SESS_LEGACY && v.need.floor == GRADE_PLAIN) { /* H9a */
@@ -201,9 +202,9 @@ struct host_verdict policy_host(const struct facts *f)
     } else if (f->sess == SESS_LEGACY) { /* H9b */
         answer(&v, HOST_CLEAR, REASON_WEAK_CRYPTO);
     } else if (v.need.dane_must_match && f->sess != SESS_DANE_OK) { /* H10 */
-        answer(&v, HOST_TEMPORARY, REASON_DANE_MISMATCH);
+        answer(&v, f->reqtls && v.grade < v.need.floor ? HOST_CLEAR : HOST_TEMPORARY, REASON_DANE_MISMATCH);
     } else if (v.grade < v.need.floor) { /* H11a, H11b */
-        answer(&v, sender_only ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
+        answer(&v, cannot ? HOST_CLEAR : HOST_TEMPORARY, REASON_GRADE_TOO_LOW);
     } else if (f->reqtls && !f->ext) { /* H12 */
         answer(&v, HOST_CLEAR, REASON_NO_REQUIRETLS);
     } else { /* H13 */

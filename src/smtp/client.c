@@ -511,6 +511,11 @@ bool smtp_client_reusable(const struct smtp_client *c)
     return !c->untrusted;
 }
 
+bool smtp_client_mail_refused(const struct smtp_client *c)
+{
+    return c->mail_refused;
+}
+
 void smtp_client_quit(struct smtp_client *c)
 {
     if (c->phase == PHASE_READY) {

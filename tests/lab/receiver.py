@@ -122,6 +122,14 @@ class Session:
 
     def command(self, line):
         verb = line.split(' ')[0].upper()
+        self.r.write(event='command', line=line) if 'says' in self.r.options else None
+        if verb in ('MAIL', 'DATA') and verb in self.r.options.get('says', {}):
+            self.say(self.r.options['says'][verb])
+            self.no_mail = verb == 'MAIL'
+            return True
+        if verb in ('RCPT', 'DATA') and getattr(self, 'no_mail', False):
+            self.say('503 5.5.1 MAIL first')
+            return True
         handler = getattr(self, 'on_' + verb.lower(), None)
         if handler is None:
             self.say('500 5.5.1 unknown')
@@ -142,6 +150,7 @@ class Session:
             keyword, offer = 'REQUIRETLS', True
         caps = ['receiver', 'PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SMTPUTF8'] + ([keyword] if offer else [])
         caps += self.r.options.get('caps', [])
+        caps = [c for c in caps if c not in ('8BITMIME', 'SMTPUTF8')] if self.r.options.get('no8bit') else caps
         caps = [c for c in caps if c not in self.r.options.get('without', [])]
         if self.tls and 'auth' in self.r.options:
             caps.append('AUTH PLAIN LOGIN')
@@ -187,6 +196,12 @@ class Session:
 
     def taken(self, data, chunks=()):
         self.messages = getattr(self, 'messages', 0) + 1
+        if 'dot' in self.r.options.get('says', {}):
+            self.say(self.r.options['says']['dot'])
+            self.reset()
+            return
+        if self.r.options.get('lost'):
+            raise OSError('closes behind the dot')
         self.r.write(event='message', sender=self.sender, rcpts=self.rcpts, tls=self.tls, parameters=self.parameters, data=data.decode('latin-1'),
                      chunks=list(chunks), asked=self.asked)
         for rcpt in self.rcpts if self.r.options.get('lmtp') else ['']:
@@ -259,7 +274,10 @@ class Session:
 
     def on_rcpt(self, line):
         path = line[line.index('<') + 1:line.index('>')]
-        if self.r.mode == 'reject':
+        says = self.r.options.get('says', {})
+        if 'RCPT' in says or path.split('@')[0] in says:
+            self.say(says.get(path.split('@')[0], says.get('RCPT')))
+        elif self.r.mode == 'reject':
             self.r.write(event='rejected', rcpt=path)
             self.say('550 5.1.1 no such person here' + (' and a long explanation' * 25 if path.startswith('long') else ''))
         elif self.r.mode == 'tempfail':

@@ -500,10 +500,21 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
     }
 }
 
-static void log_rcpt(const struct job *j, const struct store_rcpt *r)
+/* The attempt that decided about the recipient: the last one at the host that is named with it. */
+static const struct store_attempt *attempt_of(const struct job *j, const struct store_rcpt *r)
 {
     static const struct store_attempt none;
-    const struct store_attempt *a = j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
+    for (size_t i = j->n_attempts; i > 0; i--) {
+        if (str_eq(j->attempts[i - 1]->host, r->host)) {
+            return j->attempts[i - 1];
+        }
+    }
+    return j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
+}
+
+static void log_rcpt(const struct job *j, const struct store_rcpt *r)
+{
+    const struct store_attempt *a = attempt_of(j, r);
     char id[ID_TEXT], raised[96];
     id_text(j->id, id);
     raisers_text(a->raised, raised, sizeof raised);

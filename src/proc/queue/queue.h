@@ -119,7 +119,7 @@ struct job {
     struct str name, subject;     /* of its author; of it */
     const char *copies[8];        /* who got one already */
     size_t n_copies;
-    struct store_attempt *attempts[64];
+    struct store_attempt *attempts[160]; /* ROUND_MOST_TRIES, and hosts ruled out before */
     size_t n_attempts;
     struct queue *queue;
     struct timer *retry; /* saving failed: try again */

@@ -19,7 +19,7 @@
 enum { SPOOL_PIECES = 7, SPOOL_CHUNK = REST_HEADER + SPOOL_PIECES * REST_PIECE_SEALED };
 
 static void try_next(struct delivery *d);
-static void conclude(struct delivery *d);
+static void round_start(struct delivery *d);
 
 /* --- life -------------------------------------------------------------------------------------------- */
 
@@ -104,18 +104,39 @@ static void take_answer(struct delivery *d, struct delivery_rcpt *r, const struc
     }
     r->reply = keep(d, str_c(reply));
     r->code = keep(d, enhanced);
+    r->host = str_c(d->way.hosts[d->step.host].name);
+    r->answered = true;
 }
 
-/* 552 to RCPT means "too many recipients" in old servers (RFC 5321 4.5.3.1.10). */
-static void refuse_rcpt(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a, bool at_rcpt)
+/* The code fits what became of the recipient. */
+static void fit_code(struct delivery_rcpt *r, bool permanent)
 {
-    bool permanent = a->code / 100 == 5 && !(at_rcpt && a->code == 552);
-    take_answer(d, r, a);
-    r->result = permanent ? RESULT_FAILED : RESULT_DEFERRED;
-    r->reason = REASON_REJECTED;
     if (r->code.n == 0 || r->code.p[0] != (permanent ? '5' : '4')) {
         r->code = str_c(permanent ? "5.0.0" : "4.0.0");
     }
+}
+
+static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a, enum answer_to to)
+{
+    char our_ip[46] = "";
+    if (d->link && d->link->conn) {
+        conn_local_ip(d->link->conn, our_ip, sizeof our_ip);
+    }
+    enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip);
+    take_answer(d, r, a);
+    str_copy_cut(r->reply, d->said, sizeof d->said);
+    if (m != MEANS_REFUSED) {
+        round_hear(&r->round, m == MEANS_NOT_US ? m : MEANS_NOT_NOW); /* open: the next host is asked */
+        return;
+    }
+    r->result = RESULT_FAILED;
+    r->reason = REASON_REJECTED;
+    fit_code(r, true);
+}
+
+static enum answer_to asked_for(const struct delivery *d, enum answer_to to)
+{
+    return d->link && smtp_client_mail_refused(d->link->engine) ? ANSWER_TO_MAIL : to;
 }
 
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted)
@@ -124,7 +145,7 @@ void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer
     struct delivery_rcpt *r = d->sent_to[n];
     r->accepted = accepted;
     if (!accepted) {
-        refuse_rcpt(d, r, a, a->code != 503);
+        take_refusal(d, r, a, asked_for(d, ANSWER_TO_RCPT));
     }
 }
 
@@ -132,7 +153,7 @@ static void take_success(struct delivery *d, struct delivery_rcpt *r, const stru
 {
     take_answer(d, r, a);
     r->result = RESULT_DELIVERED;
-    r->reason = d->verdicts[d->n_verdicts - 1].reason;
+    r->reason = d->session.reason;
 }
 
 void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted)
@@ -141,91 +162,8 @@ void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *
     if (accepted) {
         take_success(d, d->sent_to[n], a);
     } else {
-        refuse_rcpt(d, d->sent_to[n], a, false);
+        take_refusal(d, d->sent_to[n], a, ANSWER_TO_DATA);
     }
-}
-
-void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted)
-{
-    bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
-    for (size_t i = 0; i < d->n_sent; i++) {
-        d->sent_to[i]->reported = reports;
-    }
-    for (size_t i = 0; i < d->n_sent; i++) {
-        struct delivery_rcpt *r = d->sent_to[i];
-        if (r->result != RESULT_OPEN) {
-            continue; /* refused at RCPT */
-        }
-        if (accepted && r->accepted) {
-            take_success(d, r, a);
-        } else {
-            refuse_rcpt(d, r, a, false);
-        }
-    }
-    d->link = NULL;
-    finish(d, l);
-}
-
-/* --- judging hosts -------------------------------------------------------------------------------------------- */
-
-static void note_verdict(struct delivery *d, const struct host_verdict *v)
-{
-    if (d->n_verdicts < TRIES_MAX) {
-        d->verdicts[d->n_verdicts++] = *v;
-    }
-}
-
-/* The last detail, and everyone who demanded more than was to be had: for report and notice. */
-static void put_demands(uint32_t raised, const char *detail, char *dst, size_t size)
-{
-    struct buf text = BUF_INIT(size - 1);
-    (void)!buf_printf(&text, "%.600s", detail);
-    for (unsigned bit = 0, n = 0; bit < RAISED_END; bit++) {
-        if (raised & (1u << bit)) {
-            (void)!buf_printf(&text, "%s%s", n++ ? ", " : *detail ? "; demanded by " : "demanded by ", raiser_sentence((enum raiser_bit)bit));
-        }
-    }
-    str_copy_cut(buf_str(&text), dst, size);
-    buf_free(&text);
-}
-
-/* Everything was tried: what the policy concludes for each recipient still open. */
-static void conclude(struct delivery *d)
-{
-    struct verdict v = policy_recipient(&d->facts, d->verdicts, d->n_verdicts);
-    bool bounce = v.action == ACTION_BOUNCE;
-    char words[1000];
-    if (v.reason == REASON_LOOK_INCOMPLETE) {
-        snprintf(words, sizeof words, "not asked: %.900s", d->unasked);
-    } else {
-        put_demands(v.need.raised, d->last_detail, words, sizeof words);
-    }
-    for (size_t i = 0; i < d->n_rcpts; i++) {
-        struct delivery_rcpt *r = &d->rcpts[i];
-        if (r->result != RESULT_OPEN) {
-            continue;
-        }
-        r->result = bounce ? RESULT_FAILED : v.action == ACTION_FALLBACK ? RESULT_FALLBACK : RESULT_DEFERRED;
-        r->reason = v.reason;
-        r->code = str_c(bounce ? reason_bounced_code(v.reason) : reason_deferred_code(v.reason));
-        r->reply = keep(d, str_c(words));
-    }
-    finish(d, NULL);
-}
-
-static void next_address(struct delivery *d)
-{
-    d->address++;
-    d->fresh_only = d->without_tls = false;
-    try_next(d);
-}
-
-/* Octets of the message went out, and its recipients were answered: whether it arrived is not known. A body that went
- * along with an envelope which nobody took did not. */
-static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
-{
-    enum smtp_wait waits = smtp_client_waits_for(l->engine);
-    return d->reader && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
 }
 
 void delivery_rewind(struct delivery *d)
@@ -239,6 +177,132 @@ void delivery_rewind(struct delivery *d)
     buf_wipe(&d->head);
 }
 
+/* Of those sent to: how many were taken, and how many another host may still take. */
+static void count_sent(const struct delivery *d, size_t *taken, size_t *open)
+{
+    *taken = *open = 0;
+    for (size_t i = 0; i < d->n_sent; i++) {
+        *taken += d->sent_to[i]->result == RESULT_DELIVERED;
+        *open += d->sent_to[i]->result == RESULT_OPEN;
+    }
+}
+
+void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted)
+{
+    bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
+    size_t taken, open;
+    for (size_t i = 0; i < d->n_sent; i++) {
+        struct delivery_rcpt *r = d->sent_to[i];
+        if (r->answered) {
+            continue;
+        }
+        if (accepted && r->accepted) {
+            r->reported = reports;
+            take_success(d, r, a);
+        } else {
+            take_refusal(d, r, a, asked_for(d, ANSWER_TO_DATA));
+        }
+    }
+    count_sent(d, &taken, &open);
+    struct host_verdict v = d->session;
+    if (taken == 0) {
+        v.class = open > 0 ? HOST_TEMPORARY : HOST_PERMANENT;
+        v.reason = REASON_REJECTED;
+    }
+    const char *host = d->way.hosts[d->step.host].name;
+    outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
+    d->link = NULL;
+    if (open == 0) {
+        finish(d, l);
+        return;
+    }
+    link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
+    delivery_rewind(d);
+    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_REJECTED, .need = v.need};
+    round_end_try(&d->round, &v, host, str_c(d->said));
+    try_next(d);
+}
+
+/* --- judging hosts -------------------------------------------------------------------------------------------- */
+
+/* The detail, and everyone who demanded more than was to be had: for report and notice. */
+static void put_demands(uint32_t raised, struct str detail, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    (void)!buf_printf(&text, "%.*s", (int)(detail.n < 600 ? detail.n : 600), detail.p);
+    for (unsigned bit = 0, n = 0; bit < RAISED_END; bit++) {
+        if (raised & (1u << bit)) {
+            (void)!buf_printf(&text, "%s%s", n++ ? ", " : detail.n > 0 ? "; demanded by " : "demanded by ", raiser_sentence((enum raiser_bit)bit));
+        }
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+/* RFC 8689 4.2.1: 5.7.10 where no session came about that TLS protects and whose peer is known. */
+static const char *bounced_code(const struct delivery *d, enum reason reason)
+{
+    bool encryption = d->facts.reqtls && reason != REASON_NO_REQUIRETLS && reason_is_tls(reason);
+    return encryption ? "5.7.10" : reason_bounced_code(reason);
+}
+
+static void conclude_rcpt(struct delivery *d, struct delivery_rcpt *r)
+{
+    struct verdict v = round_conclude(&d->round, &r->round, &d->facts);
+    const struct round_ended *by = round_ended_by(&d->round, v.reason);
+    bool bounce = v.action == ACTION_BOUNCE;
+    char words[1000];
+    r->result = bounce ? RESULT_FAILED : v.action == ACTION_FALLBACK ? RESULT_FALLBACK : RESULT_DEFERRED;
+    r->reason = v.reason;
+    if (r->round.heard > 0 && v.reason == REASON_REJECTED) { /* its own answer stands there already */
+        fit_code(r, bounce);
+        return;
+    }
+    put_demands(reason_is_tls(v.reason) ? v.need.raised : 0, by ? by->detail : STR(""), words, sizeof words);
+    r->code = str_c(bounce ? bounced_code(d, v.reason) : reason_deferred_code(v.reason));
+    r->reply = keep(d, str_c(words));
+    r->host = str_c(by ? by->host : "");
+}
+
+/* Nobody is left to be asked: what becomes of each recipient still open. */
+static void conclude(struct delivery *d)
+{
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        if (d->rcpts[i].result == RESULT_OPEN) {
+            conclude_rcpt(d, &d->rcpts[i]);
+        }
+    }
+    finish(d, NULL);
+}
+
+/* Octets of the message went out, and its recipients were answered: whether it arrived is not known. A body that went
+ * along with an envelope which nobody took did not. */
+static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
+{
+    enum smtp_wait waits = smtp_client_waits_for(l->engine);
+    return d->reader && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
+}
+
+/* The try has failed: into the report and into the round. */
+static void end_try(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess, const char *detail)
+{
+    const char *host = d->way.hosts[d->step.host].name;
+    outcome_host(d, l, v, sess, host, l ? l->ip : "", detail);
+    round_end_try(&d->round, v, host, str_c(detail));
+}
+
+/* The message may be there already: no other host gets it now. What was heard before from others about these recipients
+ * is not why they wait. */
+static void conclude_in_doubt(struct delivery *d)
+{
+    for (size_t i = 0; i < d->n_sent; i++) {
+        if (d->sent_to[i]->accepted) {
+            d->sent_to[i]->round = (struct round_rcpt){0};
+        }
+    }
+    conclude(d);
+}
+
 void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail)
 {
@@ -247,55 +311,70 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
         delivery_rewind(d);
     }
     if (l->reused && l->state == LINK_BUSY && !unknown && sess != SESS_HSFAIL) {
-        d->fresh_only = true; /* the peer closed a kept connection: that says nothing about it */
+        round_again_fresh(&d->round); /* the peer closed a kept connection: that says nothing about it */
         try_next(d);
         return;
     }
     d->facts.seen |= l->offered; /* a sighting binds the next host of the same attempt, too */
-    if (l->state == LINK_BUSY && d->n_verdicts > 0) {
-        d->n_verdicts--; /* it was judged fit to send, and then broke: that verdict no longer counts */
-    }
     d->facts.sess = sess;
     struct host_verdict v = policy_host(&d->facts);
+    bool in_clear = reason == REASON_NONE && v.class == HOST_SEND && !d->round.without_tls; /* H8a: a TLS report must arrive */
     if (reason != REASON_NONE) {
         v.class = class;
         v.reason = reason;
+    } else if (v.class == HOST_SEND) { /* what failed was not sent */
+        v.class = HOST_TEMPORARY;
+        v.reason = sess == SESS_REFUSED ? REASON_TLS_REFUSED : REASON_TLS_FAILED;
     }
-    str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
-    str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
-    note_verdict(d, &v);
-    outcome_host(d, l, &v, sess, l->host, l->ip, detail);
-    if (v.class == HOST_SEND && d->facts.trno == TRNO_REPORT && !d->without_tls) { /* H8a: a TLS report, which must arrive: once more, in clear */
-        d->n_verdicts--;
-        d->without_tls = d->fresh_only = true;
+    if (in_clear) {
+        outcome_host(d, l, &v, sess, l->host, l->ip, detail);
+        round_again_in_clear(&d->round);
         try_next(d);
-    } else if (unknown) {
-        conclude(d);
+        return;
+    }
+    end_try(d, l, &v, sess, detail);
+    if (unknown) {
+        conclude_in_doubt(d);
     } else {
-        next_address(d);
+        try_next(d);
     }
 }
 
-/* What stands in the report beside the verdict, when something is wrong. */
-static void describe(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
+/* Why a certificate is not enough for what is demanded. */
+static void describe_certificate(const struct tls_facts *f, const struct host_verdict *v, char *detail, size_t size)
 {
-    const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
-    *detail = '\0';
-    if (v->reason == REASON_LOOK_INCOMPLETE || (v->reason == REASON_SENT_PLAIN && d->facts.look == LOOK_OVERDUE)) {
-        snprintf(detail, size, "%snot asked: %.550s", v->class == HOST_SEND ? "the time to wait for all servers is over; " : "", d->unasked);
-        return;
-    }
-    if (f && v->class != HOST_SEND && f->dane == TLS_DANE_BAD) {
-        snprintf(detail, size, "DANE: %s", f->dane_text);
-    } else if (f && v->class != HOST_SEND && v->reason == REASON_WEAK_CRYPTO) {
-        snprintf(detail, size, "only %s with %s", f->version, f->cipher);
-    } else if (f && v->class != HOST_SEND) {
+    if (v->need.floor == GRADE_PIN) {
+        snprintf(detail, size, "the certificate and key are not those that the rule names; certificate: %s", f->check_text);
+    } else if (f->check == TLS_CHECK_OK) {
+        snprintf(detail, size, "the certificate is good, but nothing vouches for the server's name: neither DNSSEC nor MTA-STS");
+    } else {
         snprintf(detail, size, "certificate: %s%s", f->check_text,
                  f->asked_certificate && !f->sent_certificate ? "; the server asked for a certificate of ours" : "");
     }
-    if (!f && smtp_client_caps(l->engine)->masked) {
+}
+
+/* What stands in the report beside the verdict: the facts of this reason, and of no other. */
+static void describe(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
+{
+    static const struct tls_facts none;
+    const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : &none;
+    const struct smtp_caps *caps = smtp_client_caps(l->engine);
+    *detail = '\0';
+    if (v->reason == REASON_LOOK_INCOMPLETE) {
+        snprintf(detail, size, "not asked: %.600s", d->unasked);
+    } else if (v->reason == REASON_SENT_PLAIN && d->facts.look == LOOK_OVERDUE) {
+        snprintf(detail, size, "the time to wait for all servers is over; not asked: %.600s", d->unasked);
+    } else if (v->reason == REASON_DANE_MISMATCH) {
+        snprintf(detail, size, "DANE: %s", f->dane_text);
+    } else if (v->reason == REASON_WEAK_CRYPTO) {
+        snprintf(detail, size, "only %s with %s", f->version, f->cipher);
+    } else if (v->reason == REASON_GRADE_TOO_LOW) {
+        describe_certificate(f, v, detail, size);
+    } else if (!l->tls && caps->masked) {
         snprintf(detail, size, "a keyword in the server's greeting is overwritten (XXXX): probably a "
                                "firewall in between removes STARTTLS");
+    }
+    if (!l->tls && caps->masked) {
         log_warn("starttls-masked", KV("host", l->host), KV("address", l->ip));
     }
 }
@@ -322,8 +401,7 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
     d->facts.look = complete ? LOOK_COMPLETE : overdue ? LOOK_OVERDUE : LOOK_INCOMPLETE;
     str_copy_cut(str_c(unasked), d->unasked, sizeof d->unasked);
     d->facts.seen |= offered;
-    d->host = d->address = 0;
-    d->n_verdicts = d->tries = 0;
+    round_start(d);
     try_next(d);
 }
 
@@ -339,7 +417,6 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     struct permit permit = {0};
-    char detail[700];
     d->facts.seen |= l->offered;
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
@@ -359,34 +436,29 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
         return;
     }
     if (why == REASON_NONE) {
-        describe(d, l, &v, detail, sizeof detail);
+        describe(d, l, &v, d->detail, sizeof d->detail);
     } else {
-        str_copy_cut(str_c(fit_detail(d, why)), detail, sizeof detail);
+        str_copy_cut(str_c(fit_detail(d, why)), d->detail, sizeof d->detail);
     }
-    str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
-    str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
-    note_verdict(d, &v);
-    outcome_host(d, l, &v, d->facts.sess, l->host, l->ip, detail);
     if (v.class == HOST_SEND && policy_permit(&v, &permit)) {
+        d->session = v;
         fit_prepare(d, caps);
         link_send(l, d, &permit);
         return;
     }
+    end_try(d, l, &v, d->facts.sess, d->detail);
     d->link = NULL;
     link_release(l, why != REASON_NONE);
-    next_address(d);
+    try_next(d);
 }
 
 void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *detail)
 {
     struct host_verdict v = {.class = HOST_TEMPORARY, .reason = REASON_LOGIN_REFUSED};
-    str_copy_cut(str_c(l->host), d->last_host, sizeof d->last_host);
-    str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
-    note_verdict(d, &v);
-    outcome_host(d, l, &v, d->facts.sess, l->host, l->ip, detail);
+    end_try(d, l, &v, d->facts.sess, detail);
     d->link = NULL;
     link_release(l, false);
-    next_address(d);
+    try_next(d);
 }
 
 /* MX addresses that point into ourselves or our own network are refused. */
@@ -395,23 +467,34 @@ static bool address_allowed(const struct delivery *d, const char *ip)
     return d->fixed_host || child_conf(d->out->child)->smtpout.private_addresses || !address_is_private(str_c(ip));
 }
 
-/* The address number d->address of host number d->host; false: it has no more. */
-static bool current_address(struct delivery *d, const struct way_host *h, char ip[46])
+static size_t count_addresses(const struct way_host *h)
 {
     struct str rest = h->addresses, one;
-    for (size_t i = 0; rest.n > 0 && str_split(&rest, ' ', &one); i++) {
-        if (i < d->address) {
-            continue;
-        }
-        str_copy_cut(one, ip, 46);
-        if (address_allowed(d, ip)) {
-            d->address = i;
-            return true;
-        }
-        log_warn("address-refused", KV("host", h->name), KV("address", ip),
-                 KV("reason", "a private or loopback address in an MX answer"));
+    size_t n = 0;
+    while (rest.n > 0 && str_split(&rest, ' ', &one)) {
+        n++;
     }
-    return false;
+    return n;
+}
+
+static void address_of(const struct way_host *h, size_t number, char ip[46])
+{
+    struct str rest = h->addresses, one;
+    for (size_t i = 0; rest.n > 0 && str_split(&rest, ' ', &one) && i <= number; i++) {
+        str_copy_cut(one, ip, 46);
+    }
+}
+
+/* The hosts of the way, from the first. */
+static void round_start(struct delivery *d)
+{
+    size_t addresses[MX_HOSTS_MAX + 1];
+    size_t n = d->way.n_hosts < MX_HOSTS_MAX ? d->way.n_hosts : MX_HOSTS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        size_t known = count_addresses(&d->way.hosts[i]);
+        addresses[i] = known ? known : 1; /* without any it is judged all the same: why has it none? */
+    }
+    must(round_begin(&d->round, &d->arena, addresses, n, d->attempt) == 0); /* the arena holds two of the largest */
 }
 
 /* What the lookups say about this host before any connection: true when it is out. */
@@ -429,37 +512,50 @@ static bool is_barred(struct delivery *d, const struct way_host *h)
     if (!barred) {
         return false;
     }
-    const char *detail = d->facts.sts == STS_WAIT ? d->way.sts_detail : h->detail;
-    str_copy_cut(str_c(h->name), d->last_host, sizeof d->last_host);
-    str_copy_cut(str_c(detail), d->last_detail, sizeof d->last_detail);
-    note_verdict(d, &v);
+    const char *detail = v.reason == REASON_STS_LOOKUP ? d->way.sts_detail : v.reason == REASON_TLSA_LOOKUP ? h->detail : "";
     outcome_host(d, NULL, &v, SESS_NOCONN, h->name, "", detail);
+    round_rule_out(&d->round, &v, h->name, str_c(detail));
     return true;
+}
+
+static void try_address(struct delivery *d, const struct way_host *h, const char *ip)
+{
+    struct tls_way tls = {.profile = d->profile};
+    str_copy_cut(d->client_certificate, tls.client_certificate, sizeof tls.client_certificate);
+    way_tls(&d->way, h, &d->facts, &tls);
+    d->said[0] = d->detail[0] = '\0';
+    d->try_ms = clock_mono_ms();
+    struct link_conn *l = d->round.fresh ? NULL : link_find_idle(d, h->name, ip, &tls);
+    if (l) {
+        delivery_link_ready(d, l);
+    } else {
+        link_open(d, h->name, ip, d->port, &tls);
+    }
 }
 
 static void try_next(struct delivery *d)
 {
-    struct tls_way tls = {.profile = d->profile};
-    char ip[46];
-    str_copy_cut(d->client_certificate, tls.client_certificate, sizeof tls.client_certificate);
-    for (; d->host < d->way.n_hosts && d->tries < TRIES_MAX; d->host++, d->address = 0) {
-        const struct way_host *h = &d->way.hosts[d->host];
-        if ((d->address == 0 && is_barred(d, h)) || !current_address(d, h, ip)) {
+    const struct conf *c = child_conf(d->out->child);
+    while (round_next(&d->round, clock_mono_ms() - d->began_ms, c->smtpout.connect, &d->step)) {
+        const struct way_host *h = &d->way.hosts[d->step.host];
+        char ip[46] = "";
+        address_of(h, d->step.address, ip);
+        if (is_barred(d, h)) {
             continue;
         }
-        d->tries++;
-        way_facts(&d->way, h, clock_wall_ms() - d->arrived_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
-        way_tls(&d->way, h, &d->facts, &tls);
-        struct link_conn *l = d->fresh_only ? NULL : link_find_idle(d, h->name, ip, &tls);
-        if (l) {
-            delivery_link_ready(d, l);
-        } else {
-            link_open(d, h->name, ip, d->port, &tls);
+        if (ip[0] && address_allowed(d, ip)) {
+            try_address(d, h, ip);
+            return;
         }
-        return;
+        if (ip[0]) {
+            log_warn("address-refused", KV("host", h->name), KV("address", ip),
+                     KV("reason", "a private or loopback address in an MX answer"));
+        }
+        round_skip(&d->round);
     }
-    if (d->n_verdicts == 0) {
-        note_verdict(d, &(struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_NO_HOST});
+    if (d->round.n_ended == 0) {
+        static const struct host_verdict none = {.class = HOST_TEMPORARY, .reason = REASON_NO_HOST};
+        round_note(&d->round, &none, "", STR(""));
     }
     conclude(d);
 }
@@ -487,9 +583,9 @@ static void conclude_lookup(struct delivery *d)
     case MX_OUTCOME_END:
         break;
     }
-    str_copy_cut(str_c(d->way.detail), d->last_detail, sizeof d->last_detail);
-    note_verdict(d, &v);
-    outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->last_detail);
+    round_start(d);
+    round_note(&d->round, &v, "", str_c(d->way.detail));
+    outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->way.detail);
     conclude(d);
 }
 
@@ -527,8 +623,9 @@ void delivery_begin(struct delivery *d)
         return;
     }
     timer_stop(d->limit);
-    d->began_ms = clock_mono_ms();
+    d->began_ms = d->try_ms = clock_mono_ms();
     if (d->way.outcome == MX_FOUND) {
+        round_start(d);
         try_next(d);
     } else {
         conclude_lookup(d);

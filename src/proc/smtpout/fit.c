@@ -109,7 +109,7 @@ static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
             r->reply = STR("the server does not offer SMTPUTF8, which this address needs");
             continue;
         }
-        r->accepted = false;
+        r->accepted = r->answered = false;
         d->mail.is_utf8 |= marks_has_8bit(path);
         d->sent_to[d->n_sent] = r;
         d->sent_rcpts[d->n_sent++] = (struct smtp_mail_rcpt){.path = path, .notify = r->notify, .orcpt = r->orcpt};

@@ -119,6 +119,9 @@ static size_t take_rcpts(struct delivery *d, bool count_only)
             r->reply = keep(d, str_c(p->text[2]));
             r->host = keep(d, str_c(p->text[3]));
             r->orcpt = keep(d, str_c(p->text[4]));
+            if (d->kind == JOB_DELIVER) { /* what was said the last time is not what is said now */
+                r->code = r->reply = r->host = STR("");
+            }
             for (size_t i = 0; i < ARRAY_LEN(p->text); i++) {
                 free(p->text[i]);
             }
@@ -166,6 +169,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->size = j->size;
     d->arrived_ms = j->arrived_ms;
     d->facts = facts_of(j);
+    d->attempt = j->attempt;
     d->profile = j->legacy ? TLS_PROFILE_LEGACY : (enum tls_profile)j->profile;
     d->dane_required = j->dane_required != 0;
     d->assume_requiretls = j->assume_requiretls != 0;

@@ -92,7 +92,7 @@ static int64_t limit_of(const struct link_conn *l)
 static void keep_time(struct link_conn *l)
 {
     const struct conf *c = child_conf(l->out->child);
-    timer_start(l->timer, l->state == LINK_CONNECTING ? c->smtpout.connect
+    timer_start(l->timer, l->state == LINK_CONNECTING ? l->connect_ms
                           : l->handshaking            ? c->smtpout.tls
                                                       : limit_of(l));
 }
@@ -454,6 +454,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->port = port;
     l->without_tls = without_tls;
     l->lmtp = lmtp;
+    l->connect_ms = c->smtpout.connect;
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
@@ -481,8 +482,9 @@ static int start_connecting(struct link_conn *l)
 
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
 {
-    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->without_tls, d->lmtp);
+    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->round.without_tls, d->lmtp);
     l->delivery = d;
+    l->connect_ms = d->step.connect_ms;
     l->sighted = d->sighted;
     str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
     str_copy_cut(d->memory_key, l->memory_key, sizeof l->memory_key);

@@ -19,7 +19,7 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
              &(struct ipc_msg){
                  .type = IPC_outcome_host,
                  .outcome_host = {.lease = d->lease, .at_ms = clock_wall_ms(),
-                                  .took_ms = (uint32_t)(clock_mono_ms() - d->began_ms),
+                                  .took_ms = (uint32_t)(clock_mono_ms() - d->try_ms),
                                   .host = str_c(host), .address = str_c(ip), .port = d->port,
                                   .mx = (uint8_t)d->facts.mx, .tlsa = (uint8_t)d->facts.tlsa,
                                   .sts = (uint8_t)d->facts.sts, .sess = (uint8_t)sess,
@@ -48,7 +48,7 @@ void outcome_rcpts(struct delivery *d)
                                                                    .result = (uint8_t)r->result,
                                                                    .reason = (uint8_t)r->reason,
                                                                    .code = r->code, .reply = r->reply,
-                                                                   .host = str_c(d->last_host),
+                                                                   .host = r->host,
                                                                    .reported = r->reported}});
     }
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = d->lease}});

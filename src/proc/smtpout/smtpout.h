@@ -13,6 +13,7 @@
 #include "proc/child.h"
 #include "proc/job_kinds.h"
 #include "proc/lookup_kinds.h"
+#include "proc/smtpout/round.h"
 #include "proc/signing.h"
 #include "seal/rest.h"
 #include "smtp/client.h"
@@ -22,7 +23,6 @@
 #include "wire/sevenbit.h"
 
 enum {
-    TRIES_MAX = 12,       /* addresses tried for one delivery */
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
@@ -37,9 +37,11 @@ struct delivery_rcpt {
     enum rcpt_result result;
     enum reason reason;
     struct str code, reply;
-    bool accepted; /* by RCPT, for the DATA under way */
+    bool accepted;  /* by RCPT, for the DATA under way */
+    bool answered;  /* by the server under way */
+    struct round_rcpt round;
+    struct str host; /* who said code and reply */
     /* for bounces: what happened to it */
-    struct str host;
     int64_t last_ms;
     uint8_t state;       /* enum rcpt_state, for notices */
     uint8_t notify;      /* RFC 3461 */
@@ -134,21 +136,20 @@ struct delivery {
     /* the way */
     struct way way;
     bool resolved, asked_again;
-    size_t host, address;
+    uint32_t attempt; /* rounds before this one */
     struct look *look;
-    struct host_verdict verdicts[TRIES_MAX];
-    unsigned n_verdicts, tries;
-    char last_host[256];
-    char last_detail[1024];
-    bool without_tls; /* the policy lets this report go in clear where TLS failed (RFC 8460 3) */
-    bool fresh_only; /* a kept connection broke: take a new one to the same address */
+    struct round round;
+    struct round_step step;      /* the try under way */
+    struct host_verdict session; /* why the message may go over the link, while it does */
+    char detail[700];            /* of that verdict */
+    char said[700];              /* what the server under way said against a recipient, "" for nothing */
     struct link_conn *link;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
     size_t n_sent;
     struct smtp_mail mail;
-    int64_t began_ms;
-    struct timer *limit; /* for key and lookup */
+    int64_t began_ms, try_ms; /* the round, the try under way; monotonic */
+    struct timer *limit;      /* for key and lookup */
     uint64_t bounce_token;
 };
 
@@ -179,6 +180,7 @@ struct link_conn {
     uint16_t port;
     bool offered, handshaking, reused, sighted;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
+    int64_t connect_ms;
     unsigned messages;
     struct delivery *delivery;  /* NULL when idle, or... */
     struct link_looker *looker; /* ...when somebody only looks */
@@ -245,7 +247,7 @@ void delivery_free(struct delivery *d);
 void delivery_begin(struct delivery *d);
 /* The link has its facts: may the message go? */
 void delivery_link_ready(struct delivery *d, struct link_conn *l);
-/* This address gave nothing: reason and detail for the report; next one. */
+/* The try at this address failed: reason and detail for the report; the round goes on. */
 void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail);
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);

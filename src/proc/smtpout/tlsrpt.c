@@ -94,7 +94,7 @@ static void count(const struct delivery *d, const struct link_conn *l, const cha
 void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail)
 {
     const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING ? tls_channel_facts(l->tls) : NULL;
-    const struct way_host *h = d->host < d->way.n_hosts ? &d->way.hosts[d->host] : NULL;
+    const struct way_host *h = d->step.host < d->way.n_hosts ? &d->way.hosts[d->step.host] : NULL;
     bool lookup_failed = d->facts.tlsa == TLSA_ERROR || d->way.sts_problem != STS_PROBLEM_NONE;
     bool session = sess != SESS_NOCONN && !(l && l->reused);
     char strings[4096];

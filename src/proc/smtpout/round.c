@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * round.c: see round.h. RFC 5321 5.1 (each address in order until a delivery succeeds), 4.5.4.1.
+ *
+ * As others do it: Postfix asks the next address after a 4yz at any step and after a 5yz greeting,
+ * bounded by smtp_mx_address_limit and smtp_mx_session_limit; Exim by hosts_max_try; KumoMTA asks
+ * the next host of its connection plan for what is still open. mox asks the other address family
+ * after a 5yz that speaks of our address (mjl-/mox#149).
+ */
+#include "proc/smtpout/round.h"
+
+#include <string.h>
+
+int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_t n_hosts, unsigned attempt)
+{
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < n_hosts; i++) {
+        n += addresses[i];
+    }
+    *r = (struct round){.arena = a, .n_places = n};
+    r->places = arena_alloc(a, (n + 1) * sizeof *r->places);
+    r->ended = arena_alloc(a, (n + n_hosts + 1) * sizeof *r->ended);
+    if (!r->places || !r->ended) {
+        return -ENOSPC;
+    }
+    size_t rest = n > ROUND_MOST_TRIES ? n - ROUND_FIRST : 0; /* those that take turns */
+    size_t by = rest ? (size_t)attempt * (ROUND_MOST_TRIES - ROUND_FIRST) % rest : 0;
+    for (size_t i = 0; i < n_hosts; i++) {
+        for (size_t j = 0; j < addresses[i]; j++, k++) {
+            size_t at = k < ROUND_FIRST || rest == 0 ? k : ROUND_FIRST + (k - ROUND_FIRST + rest - by) % rest;
+            r->places[at] = (struct round_place){.host = (uint16_t)i, .address = (uint16_t)j};
+        }
+    }
+    return 0;
+}
+
+static size_t count_left(const struct round *r)
+{
+    size_t n = 0;
+    for (size_t i = r->at; i < r->n_places; i++) {
+        n += !r->places[i].out;
+    }
+    return n;
+}
+
+/* Each connection gets its share of the time that is left, so that dead hosts leave some for the
+ * ones behind them. */
+static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t max_ms)
+{
+    int64_t left = elapsed_ms < ROUND_CONNECT_MS ? ROUND_CONNECT_MS - elapsed_ms : 0;
+    int64_t share = left / (int64_t)count_left(r);
+    share = share < ROUND_CONNECT_LEAST_MS ? ROUND_CONNECT_LEAST_MS : share;
+    return share < max_ms ? share : max_ms;
+}
+
+bool round_next(struct round *r, int64_t elapsed_ms, int64_t connect_max_ms, struct round_step *ret)
+{
+    must(!r->trying);
+    while (r->at < r->n_places && r->places[r->at].out) {
+        r->at++;
+    }
+    bool in_time = (elapsed_ms < ROUND_MAX_MS && r->tries < ROUND_MOST_TRIES) || r->tries < ROUND_LEAST_TRIES || r->again;
+    if (r->at == r->n_places || !in_time) {
+        return false;
+    }
+    r->tries += !r->again;
+    r->again = false;
+    r->trying = true;
+    *ret = (struct round_step){.host = r->places[r->at].host, .address = r->places[r->at].address,
+                               .connect_ms = connect_time(r, elapsed_ms, connect_max_ms)};
+    return true;
+}
+
+static void leave_place(struct round *r)
+{
+    must(r->trying);
+    r->trying = r->fresh = r->without_tls = false;
+    r->at++;
+}
+
+void round_skip(struct round *r)
+{
+    r->tries--;
+    leave_place(r);
+}
+
+static void add_ended(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    must(v->class != HOST_SEND);
+    r->ended[r->n_ended] = (struct round_ended){.verdict = *v, .host = host, .detail = STR("")};
+    (void)!arena_copy(r->arena, detail, &r->ended[r->n_ended].detail);
+    r->n_ended++;
+}
+
+void round_note(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    must(r->n_ended == 0);
+    add_ended(r, v, host, detail);
+}
+
+void round_rule_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    uint16_t out = r->places[r->at].host;
+    for (size_t i = r->at; i < r->n_places; i++) {
+        r->places[i].out |= r->places[i].host == out;
+    }
+    add_ended(r, v, host, detail);
+    round_skip(r);
+}
+
+void round_end_try(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    add_ended(r, v, host, detail);
+    leave_place(r);
+}
+
+static void again(struct round *r)
+{
+    must(r->trying);
+    r->trying = false;
+    r->again = true;
+}
+
+void round_again_fresh(struct round *r)
+{
+    again(r);
+    r->fresh = true;
+}
+
+void round_again_in_clear(struct round *r)
+{
+    again(r);
+    r->fresh = r->without_tls = true;
+}
+
+/* True when the text names the address, and not a longer one that begins with it. */
+static bool names(struct str text, const char *ip)
+{
+    struct str wanted = str_c(ip);
+    for (size_t i = 0; wanted.n > 0 && i + wanted.n <= text.n; i++) {
+        if (memcmp(text.p + i, wanted.p, wanted.n) == 0) {
+            char before = i > 0 ? text.p[i - 1] : ' ', after = i + wanted.n < text.n ? text.p[i + wanted.n] : ' ';
+            if (!(before >= '0' && before <= '9') && !(after >= '0' && after <= '9')) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* RFC 3463 3.8 and RFC 7372: 5.7.x is about who may send. Before a recipient was named it can only
+ * speak of us or of the sender; afterwards only where it says so. */
+static bool speaks_of_us(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip)
+{
+    bool policy = enhanced.n == 0 ? code == 550 || code == 554 : str_starts_nocase(enhanced, STR("5.7."));
+    bool named = str_eq(enhanced, STR("5.7.25")) || names(text, our_ip);
+    return policy && (to == ANSWER_TO_MAIL || (to == ANSWER_TO_RCPT && named));
+}
+
+enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip)
+{
+    if (code / 100 == 2) {
+        return MEANS_TAKEN;
+    }
+    bool too_many = to == ANSWER_TO_RCPT && code == 552; /* of old servers, RFC 5321 4.5.3.1.10 */
+    if (code / 100 != 5 || too_many) {
+        return MEANS_NOT_NOW;
+    }
+    return speaks_of_us(to, code, enhanced, text, our_ip) ? MEANS_NOT_US : MEANS_REFUSED;
+}
+
+void round_hear(struct round_rcpt *rcpt, enum answer_means m)
+{
+    must(m == MEANS_NOT_NOW || m == MEANS_NOT_US);
+    rcpt->heard++;
+    rcpt->not_us += m == MEANS_NOT_US;
+}
+
+struct verdict round_conclude(const struct round *r, const struct round_rcpt *rcpt, const struct facts *f)
+{
+    struct host_verdict hosts[64]; /* the class and the first reasons: more say nothing new */
+    size_t n = r->n_ended < 64 ? r->n_ended : 64, from = r->n_ended - n;
+    for (size_t i = 0; i < n; i++) {
+        hosts[i] = r->ended[from + i].verdict;
+    }
+    struct verdict v = policy_recipient(f, hosts, (unsigned)n);
+    if (rcpt->heard == 0) {
+        return v;
+    }
+    if (rcpt->not_us == r->n_ended && v.action == ACTION_DEFER) { /* everybody said so, and nobody else is left */
+        v.action = ACTION_BOUNCE;
+    }
+    if (v.action == ACTION_DEFER || v.action == ACTION_BOUNCE) {
+        v.reason = REASON_REJECTED; /* a server's own word about this recipient counts more than silence elsewhere */
+    }
+    return v;
+}
+
+const struct round_ended *round_ended_by(const struct round *r, enum reason reason)
+{
+    for (size_t i = r->n_ended; i > 0; i--) {
+        if (r->ended[i - 1].verdict.reason == reason) {
+            return &r->ended[i - 1];
+        }
+    }
+    return r->n_ended > 0 ? &r->ended[r->n_ended - 1] : NULL;
+}
