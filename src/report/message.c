@@ -149,6 +149,7 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
         e = buf_printf(out, "  The sender %s told.\n",
                        report->message->reverse_path.n == 0 ? "could not be (null reverse-path), and was not"
                        : !notify_wants(r->notify, NOTIFY_FAILURE) ? "asked not to be (NOTIFY), and was not"
+                       : r->untold ? "could not be (the notice came back, too), and was not"
                        : r->bounced ? "was" : "is being");
     }
     return e;
@@ -218,7 +219,14 @@ int message_report_words(const struct message_report *report, struct buf *out)
     return r;
 }
 
-static struct json *rcpt_json(const struct ipc_row_rcpt *r)
+/* A bounce about it went out, and did not come back. */
+static bool was_told(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
+{
+    bool failed = r->state == RCPT_FAILED || r->state == RCPT_EXPIRED;
+    return failed && m->reverse_path.n > 0 && r->bounced && !r->untold && notify_wants(r->notify, NOTIFY_FAILURE);
+}
+
+static struct json *rcpt_json(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
 {
     struct json *o = report_object();
     report_put_int(o, "number", (int64_t)r->rcpt);
@@ -233,7 +241,7 @@ static struct json *rcpt_json(const struct ipc_row_rcpt *r)
     report_put_str(o, "detail", r->reply);
     report_put_str(o, "host", r->host);
     report_put(o, "protection", protection_json(r->protection));
-    report_put_bool(o, "sender-told", r->bounced && notify_wants(r->notify, NOTIFY_FAILURE) && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED));
+    report_put_bool(o, "sender-told", was_told(m, r));
     return o;
 }
 
@@ -303,7 +311,7 @@ struct json *message_report_json(const struct message_report *report)
         report_put_str(o, "bounce-of", str_c(id));
     }
     for (size_t i = 0; i < report->n_rcpts; i++) {
-        report_append(rcpts, rcpt_json(report->rcpts[i]));
+        report_append(rcpts, rcpt_json(report->message, report->rcpts[i]));
     }
     for (size_t i = 0; i < report->n_attempts; i++) {
         report_append(attempts, attempt_json(report->attempts[i]));

@@ -54,7 +54,8 @@ struct store_message {
 };
 
 /* Whether the sender is told that his mail waits: soon for a secure connection, later for any reason. */
-enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due later: it is merely late */ };
+enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due later: it is merely late */,
+                   NOTICE_LOST /* the bounce about it could not be delivered itself */ };
 
 struct store_rcpt {
     uint64_t rcpt; /* number, unique in the store */

@@ -115,3 +115,12 @@ def test_signed_mail_is_returned_instead(gateway):
     assert (found['reason'], found['status']) == ('no-8bit', '5.6.3')
     words = ' '.join(email.message_from_string(notice_to(gateway, 'signed@inside.test')['data']).get_payload()[0].get_payload().split())
     assert 'takes plain ASCII only' in words and 'a conversion would break that' in words and 'certificate' not in words
+
+
+def test_a_notice_that_comes_back_told_nobody(gateway):
+    """The sender's own server refuses the notice (RFC 5321 6.1: nothing follows it): that is not called "told"."""
+    message_id = gateway.send('x@reject.test', sender='ghost@reject.test')
+    gateway.wait_state(message_id, 'returned')
+    assert gateway.lab.wait_for(lambda: 'notice-lost' in gateway.lab.log(), 20)
+    assert gateway.lab.wait_for(lambda: 'the notice came back, too' in gateway.lab.postern('message', message_id).stdout, 10)
+    assert gateway.state(message_id)['sender-told'] is False

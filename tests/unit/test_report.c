@@ -139,9 +139,35 @@ static void report_words(void **state)
     assert_non_null(strstr(buf_str(&json).p, "\"state\": \"delivered\""));
 }
 
+/* A sender is told only where the notice arrived, and where there is one to tell. */
+static void who_was_told(void **state)
+{
+    const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .protocol = STR("ESMTP")}, null = {.id = 1, .protocol = STR("ESMTP")};
+    const struct ipc_row_rcpt told = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_FAILED, .bounced = 1};
+    const struct ipc_row_rcpt untold = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_FAILED, .bounced = 1, .untold = 1};
+    const struct {
+        const struct ipc_row_message *m;
+        const struct ipc_row_rcpt *r;
+        const char *words, *json;
+    } cases[] = {{&m, &told, "The sender was told.", "\"sender-told\": true"},
+                 {&m, &untold, "and was not told.", "\"sender-told\": false"},
+                 {&null, &told, "and was not told.", "\"sender-told\": false"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_free) struct buf words = BUF_INIT(65536), json = BUF_INIT(65536);
+        const struct ipc_row_rcpt *rcpts[] = {cases[i].r};
+        const struct message_report r = {cases[i].m, rcpts, 1, NULL, 0};
+        assert_int_equal(message_report_words(&r, &words), 0);
+        assert_int_equal(report_render(message_report_json(&r), &json), 0);
+        assert_int_equal(buf_append(&words, "", 1) | buf_append(&json, "", 1), 0);
+        must_hold(&words, &cases[i].words, 1);
+        must_hold(&json, &cases[i].json, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
-                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_words)};
+                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static void send_rcpt(void *arg, const struct store_rcpt *r)
                                                  .attempts = r->attempts, .next_ms = r->next_ms,
                                                  .last_ms = r->last_ms, .reason = r->reason,
                                                  .code = r->code, .reply = r->reply, .host = r->host,
-                                                 .bounced = r->bounced, .notify = r->notify,
+                                                 .bounced = r->bounced, .untold = r->notice == NOTICE_LOST, .notify = r->notify,
                                                  .orcpt = r->orcpt, .protection = r->protection}});
 }
 

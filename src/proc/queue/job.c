@@ -238,6 +238,7 @@ static void start_with(struct job *j, const struct store_message *m)
     const struct item *first = LIST_OF(j->items.next, struct item, place.link);
     j->arrived_ms = m->arrived_ms;
     j->deaths = m->deaths;
+    j->bounce_of = m->bounce_of;
     j->null_reverse_path = m->reverse_path.n == 0;
     j->inside_sender = conf_is_inside(child_conf(q->child), domain_of(m->reverse_path));
     CLEANUP(err_close_fd) int spool = -1;
@@ -584,6 +585,41 @@ static void on_save_retry(void *arg)
     save(arg);
 }
 
+/* Nobody was told after all: what is reported of the original says so. */
+static void mark_untold(void *arg, const struct store_rcpt *r)
+{
+    struct queue *q = arg;
+    if (r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED)) {
+        store_set_notice(q->store, r->rcpt, NOTICE_LOST);
+    }
+}
+
+static void on_untold(void *arg, enum store_result result)
+{
+    (void)arg;
+    if (result != STORE_OK) {
+        log_error("lost-notice-not-noted", KVN("result", result));
+    }
+}
+
+/* A notice of ours failed for good. */
+static void note_lost_notice(struct job *j)
+{
+    char id[ID_TEXT], about[ID_TEXT];
+    bool lost = false;
+    LIST_EACH (at, &j->items) {
+        enum rcpt_state state = LIST_OF(at, struct item, place.link)->r.state;
+        lost |= state == RCPT_FAILED || state == RCPT_EXPIRED;
+    }
+    if (j->kind != JOB_DELIVER || !j->bounce_of || !lost) {
+        return;
+    }
+    id_text(j->id, id);
+    id_text(j->bounce_of, about);
+    log_warn("notice-lost", KV("id", id), KV("about", about), KV("what", "its sender was not told; see postern message"));
+    store_report(j->queue->store, j->bounce_of, NULL, mark_untold, NULL, on_untold, j->queue);
+}
+
 /* The outcome is durable (or not yet): the end of a job. */
 static void on_saved(void *arg, enum store_result result)
 {
@@ -608,6 +644,7 @@ static void on_saved(void *arg, enum store_result result)
         q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
                           (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
     }
+    note_lost_notice(j);
     q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
     queue_job_free(j);
 }

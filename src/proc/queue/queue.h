@@ -99,6 +99,7 @@ struct probing {
 struct job {
     uint64_t lease;
     uint64_t id;
+    uint64_t bounce_of; /* the message is our notice about that one; 0: it is none */
     enum job_kind kind;
     struct sched_destination *to; /* NULL for bounces */
     unsigned smtpout;
