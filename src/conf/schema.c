@@ -2,6 +2,7 @@
  * schema.c: every setting, with type, range, default and the sentence for the manual page.
  */
 #include "conf/schema.h"
+#include "wire/limits.h"
 
 #ifndef POSTERN_PACKS
 #define POSTERN_PACKS "/usr/local/share/postern/packs"
@@ -138,6 +139,10 @@ const struct conf_key conf_schema[] = {
          "Domains whose mail is taken from anywhere and given to deliver-to."),
     TEXT("inside", "networks", CONF_NETS, AT(inside_networks), NULL, false,
          "Networks whose clients may send to anywhere."),
+    TEXT("inside", "devices", CONF_NETS, AT(inside_devices), NULL, false,
+         "Old machines of ours among networks (scanners, meters, alarm systems) that cannot do SMTP as they should. From them, and "
+         "nobody else, these are taken and repaired: line ends that are a bare LF or CR, addresses without < >, any word or none "
+         "behind EHLO, mail without Date, Message-ID or From. The log says what was repaired."),
     TEXT("inside", "deliver-to", CONF_TARGET, AT(deliver_to), NULL, false,
          "Mail server of the inside domains: host, host:port or [address]:port."),
     CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "none", "none encrypt cert",
@@ -338,13 +343,13 @@ const struct conf_key conf_schema[] = {
     BLOCK("", "limits", false, false, NULL, "What one client may ask for."),
     SIZE("limits", "message", AT(limits.size), "50M", 64 * KIB, 2 * GIB,
          "Largest message taken, announced with SIZE."),
-    SIZE("limits", "command-line", AT(limits.command_line), "2048", 512, 64 * KIB,
-         "Longest command line."),
-    SIZE("limits", "header-section", AT(limits.header_octets), "256K", 16 * KIB, 16 * MIB,
+    SIZE("limits", "command-line", AT(limits.command_line), "8K", 512, 64 * KIB,
+         "Longest command line but for AUTH, which may have 12288 octets (RFC 4954)."),
+    SIZE("limits", "header-section", AT(limits.header_octets), "2M", 16 * KIB, HEADER_SECTION_MAX,
          "Largest header section of a message."),
-    NUMBER("limits", "header-lines", AT(limits.header_lines), "2000", 100, 100000,
+    NUMBER("limits", "header-lines", AT(limits.header_lines), "50000", 100, 1000000,
            "Most lines in the header section."),
-    SIZE("limits", "header-field", AT(limits.header_field), "64K", 998, 4 * MIB,
+    SIZE("limits", "header-field", AT(limits.header_field), "2M", 998, HEADER_SECTION_MAX,
          "Largest single header field with its folded lines."),
     NUMBER("limits", "recipients", AT(limits.recipients), "1000", 100, 100000,
            "Most recipients of one message; more get 452."),

@@ -18,7 +18,7 @@
 
 #include <stdlib.h>
 
-enum { IN_MAX = 64 * 1024, OUT_MAX = 4 * 1024 * 1024, EXPECT_MAX = 64 };
+enum { IN_MAX = 64 * 1024, OUT_MAX = 8 * 1024 * 1024 /* a header section that was kept whole, its dots doubled */, EXPECT_MAX = 64 };
 
 enum step {
     STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA,
@@ -248,7 +248,7 @@ static void say_data(struct smtp_client *c)
 
 static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
 {
-    CLEANUP(buf_free) struct buf words = BUF_INIT(1024);
+    CLEANUP(buf_free) struct buf words = BUF_INIT(NOTIFY_ORCPT_MAX + 64);
     int e = 0;
     if (c->caps.dsn && r->notify) {
         e = buf_printf(&words, " NOTIFY=");

@@ -64,7 +64,7 @@ static struct complaint notice_parameter(struct smtp_server *s, struct str key, 
                    ? (struct complaint){0} : (struct complaint){501, "5.5.4", "RET must be FULL or HDRS, once"};
     }
     if (!once(s, SEEN_ENVID) || value.n == 0 || !notify_xtext_ok(value, NOTIFY_ENVID_MAX)) {
-        return (struct complaint){501, "5.5.4", "ENVID must be xtext of at most 100 octets, once"};
+        return (struct complaint){501, "5.5.4", "ENVID must be xtext of at most 900 octets, once"};
     }
     return arena_copy(&s->arena, value, &s->tx.envid) < 0
                ? (struct complaint){452, "4.3.1", "Not enough memory for this transaction"} : (struct complaint){0};
@@ -152,14 +152,16 @@ void smtp_cmd_mail(struct smtp_server *s, struct str args)
     }
     struct str rest = str_trim(str_slice(args, 5, args.n));
     bool utf8 = s->esmtp && asks_utf8(rest);
-    if (address_path(&rest, utf8, true, false, &a) < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
+    smtp_server_reset(s);
+    int r = smtp_server_path(s, &rest, utf8, false, &a);
+    if (r < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
         bool needs_utf8 = !utf8 && address_has_utf8(args);
         smtp_server_reply(s, needs_utf8 ? 553 : 501, needs_utf8 ? "5.6.7" : "5.1.7",
-                          needs_utf8 ? "This address needs SMTPUTF8"
-                                     : "The sender address is not a valid address in < >");
+                          needs_utf8       ? "This address needs SMTPUTF8"
+                          : r == -EMSGSIZE ? "The sender address is longer than 900 octets, the most that is taken here"
+                                           : "The sender address is not a valid address in < >");
         return;
     }
-    smtp_server_reset(s);
     s->tx.is_utf8 = utf8;
     if (parameters(s, rest) && keep_path(s, &a)) {
         smtp_server_ask(s, SMTP_EV_MAIL);

@@ -48,11 +48,13 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
         return;
     }
     struct str rest = str_trim(str_slice(args, 3, args.n));
-    if (address_path(&rest, s->tx.is_utf8, false, true, &a) < 0) {
+    int r = smtp_server_path(s, &rest, s->tx.is_utf8, true, &a);
+    if (r < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
         bool needs_utf8 = !s->tx.is_utf8 && address_has_utf8(args);
         smtp_server_reply(s, needs_utf8 ? 553 : 501, needs_utf8 ? "5.6.7" : "5.1.3",
-                          needs_utf8 ? "This address needs SMTPUTF8"
-                                     : "The recipient address is not a valid address in < >");
+                          needs_utf8       ? "This address needs SMTPUTF8"
+                          : r == -EMSGSIZE ? "The recipient address is longer than 900 octets, the most that is taken here"
+                                           : "The recipient address is not a valid address in < >");
         return;
     }
     s->rcpt_asked = (struct smtp_rcpt){0};

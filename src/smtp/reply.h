@@ -5,9 +5,10 @@
 #include "base/buf.h"
 
 enum {
-    SMTP_REPLY_LINE_MAX = 2048, /* octets of one line we read */
-    SMTP_REPLY_LINES_MAX = 128,
-    SMTP_REPLY_TEXT_MAX = 8192, /* octets kept of one reply */
+    /* What we read of others; RFC 5321 4.5.3.1.5 says 512 octets a line, which servers with long texts do not keep */
+    SMTP_REPLY_LINE_MAX = 16 * 1024,
+    SMTP_REPLY_LINES_MAX = 1000,
+    SMTP_REPLY_TEXT_MAX = 8192, /* octets kept of one reply; the rest is read and dropped */
 };
 
 /* What we answer. enhanced may be NULL (greeting, EHLO: RFC 2034 section 4). */

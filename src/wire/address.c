@@ -4,7 +4,7 @@
  *   Path         = "<" [ A-d-l ":" ] Mailbox ">"
  *   A-d-l        = At-domain *( "," At-domain )
  *   Mailbox      = Local-part "@" ( Domain / address-literal )
- *   Local-part   = Dot-string / Quoted-string
+ *   Local-part   = 1*( atext / "." ) / Quoted-string     ; wider than Dot-string: see address.h
  *   Domain       = sub-domain *("." sub-domain)
  */
 #include "wire/address.h"
@@ -65,23 +65,15 @@ bool address_has_utf8(struct str s)
     return false;
 }
 
-/* Length of the Dot-string at the front, 0 when there is none. */
-static size_t dot_string(struct str s, bool utf8)
+/* Length of the unquoted local part at the front, 0 when there is none. Where its dots stand does not matter: mailboxes
+ * such as "a..b" and "a." exist in millions, and only their own server can say whether this one does. */
+static size_t unquoted(struct str s, bool utf8)
 {
     size_t i = 0;
-    for (;;) {
-        size_t start = i;
-        while (i < s.n && is_atext((unsigned char)s.p[i], utf8)) {
-            i++;
-        }
-        if (i == start) {
-            return 0;
-        }
-        if (i == s.n || s.p[i] != '.') {
-            return i;
-        }
+    while (i < s.n && (s.p[i] == '.' || is_atext((unsigned char)s.p[i], utf8))) {
         i++;
     }
+    return i;
 }
 
 /* Length of the Quoted-string at the front with its quotes, 0 when there is none. */
@@ -166,27 +158,30 @@ bool address_literal_ok(struct str domain)
     return str_find(inside, ':', 0) == inside.n && address_ip_octets(inside, octets) == 4;
 }
 
-/* Length of Domain or address-literal at the front, 0 when there is none. */
-static size_t domain_part(struct str s, bool utf8)
+/* Octets of Domain or address-literal at the front, 0 when there is none. *ret_behind: where the text goes on, behind
+ * the final dot that some write. */
+static size_t domain_part(struct str s, bool utf8, size_t *ret_behind)
 {
     size_t n = 0;
     if (s.n > 0 && s.p[0] == '[') {
         n = str_find(s, ']', 0);
         n = n < s.n ? n + 1 : 0;
+        *ret_behind = n;
         return n > 0 && address_literal_ok(str_slice(s, 0, n)) ? n : 0;
     }
     while (n < s.n && !strchr("<>,:@ \t\"()[]\\;", s.p[n])) {
         n++;
     }
-    size_t dot = n > 1 && s.p[n - 1] == '.'; /* not in the grammar, but it is clear what is meant */
-    return address_domain_ok(str_slice(s, 0, n - dot), utf8) ? n : 0;
+    *ret_behind = n;
+    n -= n > 1 && s.p[n - 1] == '.';
+    return address_domain_ok(str_slice(s, 0, n), utf8) ? n : 0;
 }
 
 static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct address *ret)
 {
     struct str s = *rest;
-    size_t local = s.n > 0 && s.p[0] == '"' ? quoted_string(s, utf8) : dot_string(s, utf8);
-    if (local == 0 || local > ADDRESS_LOCAL_MAX || !utf8_ok(str_slice(s, 0, local))) {
+    size_t local = s.n > 0 && s.p[0] == '"' ? quoted_string(s, utf8) : unquoted(s, utf8), behind = 0;
+    if (local == 0 || !utf8_ok(str_slice(s, 0, local))) {
         return -EINVAL;
     }
     ret->local = str_slice(s, 0, local);
@@ -196,23 +191,26 @@ static int mailbox(struct str *rest, bool utf8, bool postmaster_ok, struct addre
         *rest = str_slice(s, local, s.n);
         return postmaster_ok && str_eq_nocase(ret->local, STR("postmaster")) ? 0 : -EINVAL;
     }
-    size_t domain = domain_part(str_slice(s, local + 1, s.n), utf8);
+    size_t domain = domain_part(str_slice(s, local + 1, s.n), utf8, &behind);
     if (domain == 0) {
         return -EINVAL;
     }
+    if (local + 1 + domain > ADDRESS_MAX) {
+        return -EMSGSIZE;
+    }
     ret->domain = str_slice(s, local + 1, local + 1 + domain);
     ret->whole = str_slice(s, 0, local + 1 + domain);
-    *rest = str_slice(s, local + 1 + domain, s.n);
+    *rest = str_slice(s, local + 1 + behind, s.n);
     return 0;
 }
 
-/* Reads "@a,@b:" and leaves *rest behind it. RFC 5321 3.6.1: must be accepted, should be ignored. */
+/* Reads "@a,@b:", of any length, and leaves *rest behind it. RFC 5321 3.6.1: must be accepted, should be ignored. */
 static int source_route(struct str *rest, bool utf8)
 {
     while (rest->n > 0 && rest->p[0] == '@') {
         struct str s = str_slice(*rest, 1, rest->n);
-        size_t n = domain_part(s, utf8);
-        if (n == 0 || n == s.n || (s.p[n] != ',' && s.p[n] != ':')) {
+        size_t n = 0;
+        if (domain_part(s, utf8, &n) == 0 || n == s.n || (s.p[n] != ',' && s.p[n] != ':')) {
             return -EINVAL;
         }
         bool last = s.p[n] == ':';
@@ -234,17 +232,19 @@ int address_path(struct str *rest, bool utf8, bool null_ok, bool postmaster_ok, 
     if (s.n < 2 || s.p[0] != '<') {
         return -EINVAL;
     }
-    size_t whole = s.n;
     s = str_slice(s, 1, s.n);
     if (s.p[0] == '>') {
         if (!null_ok) {
             return -EINVAL;
         }
         a.whole = a.local = a.domain = str_slice(s, 0, 0);
-    } else if (source_route(&s, utf8) < 0 || mailbox(&s, utf8, postmaster_ok, &a) < 0 || s.n == 0 ||
-               s.p[0] != '>' || whole - s.n + 1 > 4 * ADDRESS_PATH_MAX ||
-               a.whole.n + 2 > ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX + 2) {
-        return -EINVAL;
+    } else {
+        int r = source_route(&s, utf8);
+        r = r < 0 ? r : mailbox(&s, utf8, postmaster_ok, &a);
+        r = r < 0 ? r : s.n == 0 || s.p[0] != '>' ? -EINVAL : 0;
+        if (r < 0) {
+            return r;
+        }
     }
     *rest = str_slice(s, 1, s.n);
     *ret = a;
@@ -254,8 +254,9 @@ int address_path(struct str *rest, bool utf8, bool null_ok, bool postmaster_ok, 
 int address_mailbox(struct str text, bool utf8, struct address *ret)
 {
     struct address a = {0};
-    if (mailbox(&text, utf8, false, &a) < 0 || text.n > 0) {
-        return -EINVAL;
+    int r = mailbox(&text, utf8, false, &a);
+    if (r < 0 || text.n > 0) {
+        return r < 0 ? r : -EINVAL;
     }
     *ret = a;
     return 0;

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * address.h: the mailbox and path grammar of RFC 5321 4.1.2, with RFC 6531 3.3 for UTF-8.
  *
- * One grammar and no early "ok": everything is checked to its last octet. Addresses are data;
- * nothing here rewrites them, except that a source route is read and left out (RFC 5321 3.6.1).
+ * One grammar and no early "ok": everything is checked to its last octet. Addresses are data and stay as they were
+ * written. Three things are wider than the grammar, because such mail exists: dots may stand anywhere in a local part
+ * ("a..b", ".a", "a."), a local part may be longer than 64 octets (limits.h), and one dot behind the domain is read and
+ * left out, as a source route is (RFC 5321 3.6.1).
  * What a domain is compared as is wire/domain.h's business.
  */
 #pragma once
 #include "base/str.h"
-
-enum {
-    ADDRESS_LOCAL_MAX = 64,   /* RFC 5321 4.5.3.1.1 */
-    ADDRESS_DOMAIN_MAX = 255, /* RFC 5321 4.5.3.1.2 */
-    ADDRESS_PATH_MAX = 256,   /* RFC 5321 4.5.3.1.3, with the angle brackets */
-};
+#include "wire/limits.h"
 
 /* Views into the parsed text. A null reverse-path has both empty. */
 struct address {
@@ -23,13 +20,13 @@ struct address {
 
 /* Parses "<...>" at the start of *rest and moves *rest behind it. `utf8`: SMTPUTF8 was asked for.
  * `null_ok`: "<>" may stand here. `postmaster_ok`: "<postmaster>" may (RFC 5321 4.1.1.3).
- * 0, or -EINVAL. */
+ * 0, -EINVAL, or -EMSGSIZE: longer than ADDRESS_MAX. */
 int address_path(struct str *rest, bool utf8, bool null_ok, bool postmaster_ok,
                  struct address *ret) MUST_USE;
-/* Parses a bare "local@domain" that fills the whole text. 0 or -EINVAL. */
+/* Parses a bare "local@domain" that fills the whole text. 0, -EINVAL, -EMSGSIZE. */
 int address_mailbox(struct str text, bool utf8, struct address *ret) MUST_USE;
 /* True for a dot-separated name of letters, digits and hyphens (RFC 5321 Domain), at most 255
- * octets, labels at most 63; with utf8 also U-labels. */
+ * octets, labels at most 63; with utf8 also U-labels. No final dot: that is taken off where a path is read. */
 bool address_domain_ok(struct str domain, bool utf8);
 /* True for "[...]" holding an IPv4 or IPv6 address literal. */
 bool address_literal_ok(struct str domain);

@@ -98,7 +98,7 @@ bool notify_orcpt_ok(struct str value)
         }
     }
     return semicolon > 0 && semicolon + 1 < value.n && value.n <= NOTIFY_ORCPT_MAX &&
-           notify_xtext_ok(str_slice(value, semicolon + 1, value.n), NOTIFY_ORCPT_MAX);
+           notify_xtext_ok(str_slice(value, semicolon + 1, value.n), ADDRESS_MAX);
 }
 
 int notify_xtext_write(struct str octets, struct buf *out)

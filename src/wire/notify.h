@@ -4,11 +4,11 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "wire/limits.h"
 
 /* What was asked for one recipient; 0: nothing was said (as FAILURE and DELAY, RFC 3461 4.1). */
 enum notify { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 enum notify_ret { NOTIFY_RET_NONE, NOTIFY_RET_FULL, NOTIFY_RET_HDRS };
-enum { NOTIFY_ENVID_MAX = 100, NOTIFY_ORCPT_MAX = 500 }; /* RFC 3461 4.4, 4.2 */
 
 /* "SUCCESS,FAILURE" to its bits; NEVER stands alone. 0 or -EINVAL. */
 int notify_parse(struct str value, uint8_t *ret) MUST_USE;

@@ -38,9 +38,18 @@ static void paths(void **state)
         {"<a@b.org", NULL, false},
         {"<a@>", NULL, false},
         {"<@b.org>", NULL, false},
-        {"<a..b@c.org>", NULL, false},
-        {"<.a@c.org>", NULL, false},
-        {"<a.@c.org>", NULL, false},
+        /* such mailboxes exist: KumoCorp/kumomta#77, jstedfast/MimeKit#1092 */
+        {"<a..b@c.org>", "a..b@c.org", false},
+        {"<.a@c.org>", ".a@c.org", false},
+        {"<a.@c.org>", "a.@c.org", false},
+        {"<..@c.org>", "..@c.org", false},
+        /* a name that ends at the root of DNS (RFC 1034 3.1); the address is the same */
+        {"<a@c.org.>", "a@c.org", false},
+        {"<@hosta.int.:a@c.org.>", "a@c.org", false},
+        {"<a@c.org..>", NULL, false},
+        {"<a@.>", NULL, false},
+        {"<a@.c.org>", NULL, false},
+        {"<a@[192.0.2.1].>", NULL, false},
         {"<a b@c.org>", NULL, false},
         {"<a@b@c.org>", NULL, false},
         {"<a@-b.org>", NULL, false},
@@ -74,7 +83,8 @@ static void paths(void **state)
 
 static void path_sizes(void **state)
 {
-    char text[600], local[80], label[70];
+    static const int taken[] = {64, 70, 124, 250, ADDRESS_MAX - 6};
+    char text[1200], local[1000], label[70];
     struct address a;
     (void)state;
     memset(local, 'l', sizeof local);
@@ -84,9 +94,16 @@ static void path_sizes(void **state)
     struct str rest = str_c(text);
     assert_int_equal(address_path(&rest, false, false, false, &a), 0);
     assert_int_equal(a.domain.n, 255);
-    snprintf(text, sizeof text, "<%.65s@x.org>", local);
+    /* and there should be no limit beyond: aio-libs/aiosmtpd#257, roehling/postsrsd#108 */
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        snprintf(text, sizeof text, "<%.*s@x.org>", taken[i], local);
+        rest = str_c(text);
+        assert_int_equal(address_path(&rest, false, false, false, &a), 0);
+        assert_int_equal(a.local.n, taken[i]);
+    }
+    snprintf(text, sizeof text, "<%.*s@x.org>", ADDRESS_MAX - 5, local);
     rest = str_c(text);
-    assert_int_equal(address_path(&rest, false, false, false, &a), -EINVAL);
+    assert_int_equal(address_path(&rest, false, false, false, &a), -EMSGSIZE);
     snprintf(text, sizeof text, "<a@%.64s.org>", label);
     rest = str_c(text);
     assert_int_equal(address_path(&rest, false, false, false, &a), -EINVAL);

@@ -4,12 +4,13 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "wire/limits.h"
 
 enum { SENDMAIL_RCPTS_MAX = 1000, SENDMAIL_MESSAGE_MAX = 256 * 1024 * 1024 };
 enum { EX_OK = 0, EX_USAGE = 64, EX_DATAERR = 65, EX_UNAVAILABLE = 69, EX_OSERR = 71, EX_CANTCREAT = 73, EX_TEMPFAIL = 75 };
 
 struct letter {
-    char sender[512];
+    char sender[ADDRESS_ROOM];
     char *rcpts[SENDMAIL_RCPTS_MAX];
     size_t n_rcpts;
     struct buf text; /* CRLF lines */

@@ -11,6 +11,7 @@
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "store/account.h"
+#include "wire/limits.h"
 
 #include <stdlib.h>
 

@@ -23,7 +23,7 @@
 enum {
     SAVE_RETRY_MS = 1000,
     BOUNCE_BATCH = 200,
-    BOUNCE_RCPTS_MAX = 12, /* in one notice: with the longest replies it still fits inline */
+    BOUNCE_RCPTS_MAX = 8, /* in one notice: with the longest addresses and replies it still fits inline */
 };
 
 /* What became of a recipient in smtpout (field `result` of outcome_rcpt). */

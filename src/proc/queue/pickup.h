@@ -6,6 +6,7 @@
 #include "proc/portal_kinds.h"
 #include "store/envelope.h"
 #include "sys/ipc.h"
+#include "wire/limits.h"
 
 struct queue;
 struct job;
@@ -13,7 +14,7 @@ struct job;
 /* A row of the store that outlives its walk. */
 struct kept_envelope {
     struct store_envelope e; /* strings below */
-    char address[512], sender[512], sender_name[256], sealed_key[ENVELOPE_WRAPPED_MAX], thread[64], subject[1024];
+    char address[ADDRESS_ROOM], sender[ADDRESS_ROOM], sender_name[256], sealed_key[ENVELOPE_WRAPPED_MAX], thread[64], subject[1024];
     bool found;
 };
 /* A store_envelope_fn: keeps the first row. */

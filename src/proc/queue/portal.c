@@ -33,7 +33,7 @@ struct call {
     struct ipc_msg answer;
     uint64_t lease;
     struct link link;
-    char address[512];
+    char address[ADDRESS_ROOM];
     unsigned char sealed_key[ENVELOPE_WRAPPED_MAX];
 };
 

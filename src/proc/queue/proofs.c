@@ -16,6 +16,7 @@
 #include "seal/rest.h"
 #include "wire/base64.h"
 #include "wire/date.h"
+#include "wire/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ struct proving {
     struct ipc_channel *web, *at; /* who waits, NULL: nobody any more; who is asked */
     struct ipc_portal_ask ask;    /* strings below */
     unsigned char browser[ENVELOPE_HASH], secret[ENVELOPE_HASH], pass[ENVELOPE_HASH];
-    char network[64], address[512], challenge[CHALLENGE_TEXT];
+    char network[64], address[ADDRESS_ROOM], challenge[CHALLENGE_TEXT];
     const struct conf_oidc *provider;
     uint64_t envelope;            /* whose phrase is agreed on */
     struct store_passkey passkey; /* strings in id and key */

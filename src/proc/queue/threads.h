@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "proc/queue/pickup.h"
+#include "wire/limits.h"
 
 enum turn_kind {
     TURN_NONE,   /* it belongs to no conversation */
@@ -13,7 +14,7 @@ enum turn_kind {
 
 struct turn {
     bool found, lowered;
-    char thread[24], inside[512], outside[512];
+    char thread[24], inside[ADDRESS_ROOM], outside[ADDRESS_ROOM];
 };
 
 /* What a mail to this recipient is; references: the conversation its header names, or empty. */

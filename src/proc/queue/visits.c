@@ -37,7 +37,7 @@ enum {
 /* Somebody who asked for a code. */
 struct visit {
     unsigned char browser[ENVELOPE_HASH];
-    char address[512];      /* "": nobody we know; no code is right then */
+    char address[ADDRESS_ROOM];      /* "": nobody we know; no code is right then */
     uint64_t envelope;      /* asked for by its link, else 0 */
     bool is_inside;         /* somebody of ours, who wants to see what he sent */
     bool wants_more;        /* the code was right already */
@@ -75,7 +75,7 @@ static void network_of(struct str address, char *dst, size_t size)
 
 bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned most)
 {
-    char key[600], who[512];
+    char key[ADDRESS_ROOM + 100], who[ADDRESS_ROOM];
     int64_t now = clock_mono_ms();
     network_of(of, who, sizeof who);
     snprintf(key, sizeof key, "%s %s", kind, who);

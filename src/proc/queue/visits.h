@@ -3,11 +3,12 @@
  */
 #pragma once
 #include "proc/queue/pickup.h"
+#include "wire/limits.h"
 
 /* A pass that outlives its walk. */
 struct kept_pass {
     struct store_pass p; /* strings below */
-    char address[512];
+    char address[ADDRESS_ROOM];
     unsigned char hash[ENVELOPE_HASH];
     bool found;
 };

@@ -20,12 +20,12 @@
 
 #include <stdlib.h>
 
-enum { SECTION_MAX = 256 * 1024, HEADERS_MAX = 32 * 1024, FIELD_MAX = 8 * 1024, NOTICE_MAX = 512 * 1024 };
+enum { HEADERS_MAX = 32 * 1024, FIELD_MAX = 8 * 1024, NOTICE_MAX = 512 * 1024 };
 
 /* Decrypts until the header section is complete or too long; nothing where the key is gone. */
 static void read_headers(struct delivery *d, struct buf *out)
 {
-    for (int more = !d->is_shut; more > 0 && buf_len(out) < SECTION_MAX;) {
+    for (int more = !d->is_shut; more > 0 && buf_len(out) < HEAD_KEPT_MAX;) {
         more = delivery_read(d, out);
         struct str text = buf_str(out);
         if (header_section(text) < text.n) {
@@ -100,7 +100,7 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
 void bounce_write(struct delivery *d)
 {
     struct smtpout *out = d->out;
-    CLEANUP(buf_wipe) struct buf original = BUF_INIT(1024 * 1024), notice = BUF_INIT(NOTICE_MAX), part = BUF_INIT(NOTICE_MAX);
+    CLEANUP(buf_wipe) struct buf original = BUF_INIT(2 * HEAD_KEPT_MAX), notice = BUF_INIT(NOTICE_MAX), part = BUF_INIT(NOTICE_MAX);
     read_headers(d, &original);
     struct str headers = buf_str(&original);
     headers = str_slice(headers, 0, header_section(headers)); /* never more than the header section */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUT_MAX = 8 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
+enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
 
 static void process(struct link_conn *l);
 

@@ -260,7 +260,7 @@ int delivery_read(struct delivery *d, struct buf *out);
 void delivery_rewind(struct delivery *d);
 /* head.c: changes the header section of what was read, where a decision wants that, and keeps it until it is whole; then
  * converts the text, where the server needs that. last: nothing more comes. 0 or -ENOSPC. */
-enum { HEAD_KEPT_MAX = 1024 * 1024 };
+enum { HEAD_KEPT_MAX = HEADER_SECTION_MAX + 64 * 1024 }; /* with what smtpin adds to it */
 int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);

@@ -110,7 +110,7 @@ static unsigned each_rcpt(struct request *r, void (*fn)(void *arg, struct str ad
     struct str rest = http_field(r->call, "to"), one;
     unsigned n = 0;
     while (n < RCPTS_MAX && mailboxes_next(&rest, &one)) {
-        if (one.n > 2 && one.n < 320 && str_find(one, '@', 1) < one.n - 1 && !memchr(one.p, ' ', one.n) && !memchr(one.p, '<', one.n)) {
+        if (one.n > 2 && one.n <= ADDRESS_MAX && str_find(one, '@', 1) < one.n - 1 && !memchr(one.p, ' ', one.n) && !memchr(one.p, '<', one.n)) {
             fn(arg, one);
             n++;
         }

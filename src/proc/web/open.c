@@ -156,7 +156,7 @@ void open_knock_post(struct request *r, struct str token)
 static void ask_address(struct request *r)
 {
     struct str address = str_trim(http_field(r->call, "address"));
-    if (address.n == 0 || address.n > 320) {
+    if (address.n == 0 || address.n > ADDRESS_MAX) {
         page_problem(r, 400, "bad-request");
         return;
     }

@@ -12,6 +12,7 @@
 #include "proc/signing.h"
 #include "seal/rest.h"
 #include "tls/tls.h"
+#include "wire/limits.h"
 
 enum {
     LISTENERS_MAX = 16,
@@ -93,7 +94,7 @@ struct request {
     uint64_t envelope;
     bool asks_inside;         /* for a code, as somebody of ours */
     struct str tail;          /* path behind the envelope */
-    char address[512];        /* who it is, once the queue said so */
+    char address[ADDRESS_ROOM];        /* who it is, once the queue said so */
     uint8_t kind, level;
     struct outgoing *outgoing; /* an answer being written */
     int body;                 /* spool file of a message, or -1 */
