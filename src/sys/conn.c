@@ -24,6 +24,7 @@ struct conn {
     void *arg;
     struct timer *linger;
     bool connecting, paused, finishing, freed, busy;
+    bool ended; /* the peer sends nothing more */
     bool answered; /* something went out in answer to what is being read: that carries the acknowledgement */
 };
 
@@ -98,7 +99,7 @@ void conn_free(struct conn *c)
 static void update_watch(struct conn *c)
 {
     bool want_write = c->connecting || buf_len(&c->out) > 0;
-    bool want_read = !c->connecting && !c->paused;
+    bool want_read = !c->connecting && !c->paused && !c->ended;
     watch_set(c->watch, (want_read ? WATCH_READ : 0) | (want_write ? WATCH_WRITE : 0));
 }
 
@@ -109,9 +110,14 @@ static void end_linger(void *arg)
     release(c);
 }
 
+/* All that we say was written. Whoever sends nothing more needs no waiting for. */
 static void half_close(struct conn *c)
 {
     shutdown(c->fd, SHUT_WR);
+    if (c->ended) {
+        conn_free(c);
+        return;
+    }
     c->paused = false;
     update_watch(c);
 }
@@ -125,6 +131,18 @@ static void report_close(struct conn *c, int error)
     }
     watch_set(c->watch, 0);
     c->events->on_close(c->arg, error);
+}
+
+/* The peer's FIN. Who has no use for a connection that only writes is told that it is over. */
+static void report_end(struct conn *c)
+{
+    if (c->finishing || !c->events->on_end) {
+        report_close(c, 0);
+        return;
+    }
+    c->ended = true;
+    update_watch(c);
+    c->events->on_end(c->arg);
 }
 
 static int write_out(struct conn *c, struct str bytes, size_t *ret_written)
@@ -185,8 +203,12 @@ static void on_readable(struct conn *c)
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
-        if (n <= 0) {
-            report_close(c, n == 0 ? 0 : -errno);
+        if (n == 0) {
+            report_end(c);
+            return;
+        }
+        if (n < 0) {
+            report_close(c, -errno);
             return;
         }
         c->answered = false;

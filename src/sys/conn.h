@@ -22,6 +22,9 @@ struct conn_events {
     void (*on_connect)(void *arg);               /* an outgoing connection stands */
     void (*on_read)(void *arg, struct str bytes); /* borrowed */
     void (*on_drain)(void *arg);                 /* all output was written */
+    /* The peer sends nothing more, but may still read (it shut down its sending side, or closed: both look the same). What it
+     * asked is to be answered first; then conn_finish(). NULL: as on_close with 0. */
+    void (*on_end)(void *arg);
     void (*on_close)(void *arg, int error);      /* 0 = the peer closed; -errno; conn still valid */
 };
 

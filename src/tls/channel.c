@@ -442,7 +442,7 @@ int tls_channel_feed(struct tls_channel *ch, struct str bytes, struct buf *plain
 int tls_channel_send(struct tls_channel *ch, struct str plain, struct buf *cipher)
 {
     char *room;
-    if (ch->state != TLS_OPEN) {
+    if (ch->state != TLS_OPEN && ch->state != TLS_CLOSED) {
         return -EPROTO;
     }
     ERR_clear_error();

@@ -147,6 +147,15 @@ static void on_read(void *arg, struct str bytes)
     }
 }
 
+/* It closed its half behind the request, as "nc" does: the answer is under way. */
+static void on_end(void *arg)
+{
+    struct visitor *v = arg;
+    if (!v->waits) {
+        visitor_free(v);
+    }
+}
+
 static void on_close(void *arg, int error)
 {
     (void)error;
@@ -160,7 +169,7 @@ static void on_timer(void *arg)
 
 static void on_connection(void *arg, int events)
 {
-    static const struct conn_events conn_events = {.on_read = on_read, .on_close = on_close};
+    static const struct conn_events conn_events = {.on_read = on_read, .on_end = on_end, .on_close = on_close};
     struct listener *l = arg;
     struct metrics *m = l->m;
     struct endpoint peer;

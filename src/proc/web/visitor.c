@@ -175,13 +175,25 @@ static void on_drain(void *arg)
     }
 }
 
+/* The browser closed its half: the engine hears of it behind the last request, and its answer still goes out. */
+static void on_end(void *arg)
+{
+    struct visitor *v = arg;
+    if (v->inner < 0) {
+        visitor_free(v);
+        return;
+    }
+    v->ended = true;
+    (void)push(v);
+}
+
 static void on_close(void *arg, int error)
 {
     (void)error;
     visitor_free(arg);
 }
 
-static const struct conn_events events = {.on_read = on_read, .on_drain = on_drain, .on_close = on_close};
+static const struct conn_events events = {.on_read = on_read, .on_drain = on_drain, .on_end = on_end, .on_close = on_close};
 
 void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer)
 {
