@@ -17,6 +17,8 @@ int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...) __att
 int conf_not_one_of(struct binder *b, struct conf_place at, const char *what, const char *word, const char *choices);
 /* "none, encrypt, cert" of the blank-separated words; dst. */
 const char *conf_listed(const char *choices, char dst[512]);
+/* inside.c: devices lie in networks, and are not everybody. */
+void conf_check_devices(struct binder *b);
 /* The index of the word among those of a choice, or -1. */
 int conf_choice(const char *choices, struct str word);
 /* The nearest of the blank-separated words, if it is near enough to be meant. */

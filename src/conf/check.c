@@ -186,6 +186,7 @@ void conf_check(struct binder *b)
     struct conf *c = b->conf;
     struct address admin;
     check_submission(b);
+    conf_check_devices(b);
     if (c->inside_domains.n > 0 && !c->deliver_to) {
         conf_bad(b, at_key(b, "inside", "domains"), "inside domains need deliver-to: where should their mail go?");
     }

@@ -428,6 +428,7 @@ void conf_free(struct conf *c)
     free(c->owned);
     free(c->inside_domains.v);
     free(c->inside_networks.v);
+    free(c->inside_devices.v);
     free(c->monitor.domains.v);
     free(c->metrics.addresses.v);
     struct conf_words *portal[] = {&c->portal.addresses, &c->portal.redirects, &c->portal.proxied, &c->portal.proxies, &c->portal.languages};

@@ -156,7 +156,7 @@ struct conf {
     struct conf_certificate own[CONF_CERTIFICATES_MAX]; /* shown to clients; the first is the default */
     size_t n_own;
 
-    struct conf_words inside_domains, inside_networks;
+    struct conf_words inside_domains, inside_networks, inside_devices;
     const char *deliver_to;
     int deliver_to_tls; /* as enum force */
     int deliver_to_lmtp; /* 0 SMTP, 1 LMTP */
@@ -299,3 +299,5 @@ void conf_set_directory(conf_directory_fn fn, void *arg);
 bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list);
 /* True when the client's address lies in one of the networks. */
 bool conf_net_listed(const struct conf_words *networks, struct str ip);
+/* True when the client is one of the old machines whose mistakes are repaired (inside.c). */
+bool conf_is_device(const struct conf *c, struct str ip);

@@ -86,8 +86,15 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
     }
 }
 
-static void refuse_problem(struct smtp_body *b)
+/* Whoever may send bare line ends has them repaired; a NUL nobody may send. */
+static void refuse_problem(struct smtp_body *b, const struct smtp_server_config *c)
 {
+    if (c->device) {
+        if (b->dots.nul) {
+            refuse(b, &nul);
+        }
+        return;
+    }
     switch (b->dots.problem) {
     case DOT_FINE:
         break;
@@ -112,13 +119,13 @@ void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, str
     if (size_so_far > c->size_max) {
         refuse(b, &too_big);
     }
-    refuse_problem(b);
+    refuse_problem(b, c);
 }
 
-void smtp_body_chunks_end(struct smtp_body *b)
+void smtp_body_chunks_end(struct smtp_body *b, const struct smtp_server_config *c)
 {
     dot_look_end(&b->dots);
-    refuse_problem(b);
+    refuse_problem(b, c);
 }
 
 const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b)

@@ -51,7 +51,13 @@ static bool end_of_chunk(struct smtp_server *s, struct smtp_event *ret)
     char text[80];
     struct buf line = BUF_INIT(sizeof text);
     if (s->chunk_last && !s->tx.is_binary) {
-        smtp_body_chunks_end(&s->body);
+        smtp_body_chunks_end(&s->body, &s->config);
+        buf_reset(&s->repair_out);
+        if (line_repair_end(&s->repair, &s->repair_out) == 0 && buf_len(&s->repair_out) > 0 && !smtp_body_refusal(&s->body)) {
+            ret->type = SMTP_EV_BODY;
+            ret->bytes = buf_str(&s->repair_out); /* the end comes with the next call */
+            return true;
+        }
     }
     if (s->chunk_last || smtp_body_refusal(&s->body)) {
         smtp_server_end_of_message(s, ret);
@@ -80,11 +86,12 @@ bool smtp_chunk_next(struct smtp_server *s, struct smtp_event *ret)
         dot_look(&s->body.dots, text);
     }
     s->chunk_left -= text.n;
+    s->in.head += text.n; /* the view stays valid until the next change of s->in */
+    text = smtp_server_repair(s, text, false);
     s->tx.size += text.n;
     smtp_body_look(&s->body, &s->config, text, s->tx.size);
     s->tx.tls_required_no = s->body.tls_required_no && s->body.tls_required_fields == 1;
-    s->in.head += text.n; /* the view stays valid until the next change of s->in */
-    if (smtp_body_refusal(&s->body)) {
+    if (smtp_body_refusal(&s->body) || text.n == 0) {
         return smtp_chunk_next(s, ret); /* at most once: the input is used up, or the chunk */
     }
     ret->type = SMTP_EV_BODY;

@@ -19,15 +19,30 @@ static bool argument_ok(struct str args)
     return args.n > 0 && args.n <= 255;
 }
 
+/* What a device said in place of a name, as one word. */
+static void keep_odd_name(struct smtp_server *s, struct str args)
+{
+    s->repaired |= REPAIR_HELLO;
+    for (size_t i = 0; i < args.n && i < 255; i++) {
+        bool odd = (unsigned char)args.p[i] <= 0x20 || args.p[i] == 0x7f;
+        must(buf_append(&s->helo, odd ? "-" : &args.p[i], 1) == 0);
+    }
+}
+
 static void hello(struct smtp_server *s, struct str args, bool esmtp)
 {
-    if (!argument_ok(args)) {
+    bool ok = argument_ok(args);
+    if (!ok && !s->config.device) {
         smtp_server_reply(s, 501, "5.5.4", "Say your host name, as in: EHLO mail.example.org");
         return;
     }
     smtp_server_reset(s);
     buf_reset(&s->helo);
-    must(buf_add(&s->helo, args) == 0);
+    if (ok) {
+        must(buf_add(&s->helo, args) == 0);
+    } else {
+        keep_odd_name(s, args);
+    }
     s->esmtp = esmtp;
     smtp_server_ask(s, SMTP_EV_HELLO);
 }

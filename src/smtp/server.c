@@ -3,15 +3,15 @@
  *
  * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
  * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table below and nowhere else. A line ends
- * with CRLF; a bare LF makes the line an error, never a command.
+ * with CRLF; a bare LF makes the line an error, never a command, unless config.device says that this client is an old
+ * machine of ours. Where a message ends does not depend on that: CRLF . CRLF alone (wire/dot.h).
  */
 #include "smtp/server_priv.h"
 #include "wire/domain.h"
 
 #include <stdlib.h>
 
-enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024,
-       AUTH_LINE_MAX = 12288 /* RFC 4954 4 */ };
+enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024 };
 
 static const struct smtp_reply say_hello = {503, "5.5.1", "Say EHLO first"};
 static const struct smtp_reply nested_mail = {503, "5.5.1", "A transaction is open already; RSET ends it"};
@@ -44,7 +44,8 @@ struct smtp_server *smtp_server_new(const struct smtp_server_config *config)
     s->in = BUF_INIT(IN_MAX);
     s->out = BUF_INIT(OUT_MAX);
     s->helo = BUF_INIT(1024);
-    s->auth_bytes = BUF_INIT(AUTH_LINE_MAX);
+    s->auth_bytes = BUF_INIT(SMTP_AUTH_LINE_MAX);
+    s->repair_out = BUF_INIT(3 * IN_MAX);
     s->arena = ARENA_INIT(ARENA_MAX);
     return s;
 }
@@ -58,6 +59,7 @@ void smtp_server_free(struct smtp_server *s)
     buf_free(&s->out);
     buf_free(&s->helo);
     buf_wipe(&s->auth_bytes);
+    buf_wipe(&s->repair_out);
     arena_reset(&s->arena);
     free(s);
 }
@@ -102,6 +104,7 @@ void smtp_server_reset(struct smtp_server *s)
     s->chunk_last = s->chunk_asked = false;
     arena_reset(&s->arena);
     s->tx = (struct smtp_transaction){0};
+    s->repair = (struct line_repair){0};
     smtp_body_start(&s->body);
 }
 
@@ -179,19 +182,25 @@ static void run_command(struct smtp_server *s, struct str line)
     smtp_server_reply(s, 500, "5.5.1", "This command is not known here");
 }
 
-static size_t line_max(const struct smtp_server *s)
+/* Octets that the line may have which begins so. Tickets and tokens come with AUTH, and behind it (RFC 4954 4). */
+static size_t line_max(const struct smtp_server *s, struct str begin)
 {
-    return s->state == ST_AUTH && s->config.command_line_max < AUTH_LINE_MAX ? AUTH_LINE_MAX : s->config.command_line_max;
+    bool auth = s->state == ST_AUTH || str_starts_nocase(begin, STR("AUTH "));
+    return auth ? SMTP_AUTH_LINE_MAX : s->config.command_line_max;
 }
 
 /* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. */
 static void take_line(struct smtp_server *s, struct str line)
 {
-    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r';
+    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n';
     struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
+    if (s->config.device) {
+        s->repaired |= crlf || s->swallow_lf ? 0 : REPAIR_COMMAND_END;
+        crlf = true;
+    }
     if (s->skipping_line) {
         s->skipping_line = false;
-    } else if (line.n > line_max(s)) {
+    } else if (line.n > line_max(s, line)) {
         smtp_server_reply(s, 500, "5.5.2", "Line too long");
     } else if (!crlf) {
         smtp_server_reply(s, 500, "5.5.2", "Lines must end with CR LF");
@@ -200,7 +209,7 @@ static void take_line(struct smtp_server *s, struct str line)
     } else if (s->state == ST_AUTH) {
         smtp_auth_line(s, text);
         return;
-    } else {
+    } else if (text.n > 0 || !s->config.device) { /* an empty line is the rest of an odd line end there */
         run_command(s, text);
     }
     if (s->state == ST_AUTH && !s->asking) {
@@ -209,13 +218,34 @@ static void take_line(struct smtp_server *s, struct str line)
     }
 }
 
+/* True for commands behind which other octets than lines come: their LF is waited for. */
+static bool needs_whole_end(struct str line)
+{
+    return str_starts_nocase(line, STR("STARTTLS")) || str_starts_nocase(line, STR("BDAT"));
+}
+
+/* Octets of the line at the front with its end; 0: it is not complete. A device may end it with a CR, and then waits for
+ * the answer: whether an LF follows is seen later. */
+static size_t whole_line(struct smtp_server *s, struct str in)
+{
+    size_t lf = str_find(in, '\n', 0), cr = s->config.device ? str_find(str_slice(in, 0, lf), '\r', 0) : lf;
+    if (cr == lf || (cr + 1 == lf && lf < in.n)) {
+        return lf < in.n ? lf + 1 : 0;
+    }
+    if (cr + 1 < in.n) {
+        return cr + 1;
+    }
+    s->swallow_lf = !needs_whole_end(in);
+    return s->swallow_lf ? cr + 1 : 0;
+}
+
 /* True when a whole line was taken. */
 static bool next_line(struct smtp_server *s)
 {
     struct str in = buf_str(&s->in);
-    size_t lf = str_find(in, '\n', 0);
-    if (lf == in.n) {
-        if (in.n > line_max(s) && !s->skipping_line) {
+    size_t n = whole_line(s, in);
+    if (n == 0) {
+        if (in.n > line_max(s, in) && !s->skipping_line) {
             s->skipping_line = true;
             smtp_server_reply(s, 500, "5.5.2", "Line too long");
         }
@@ -224,17 +254,42 @@ static bool next_line(struct smtp_server *s)
         }
         return false;
     }
-    take_line(s, str_slice(in, 0, lf + 1));
-    if (s->state != ST_ENDED && buf_len(&s->in) > lf) {
-        buf_consume(&s->in, lf + 1);
+    take_line(s, str_slice(in, 0, n));
+    if (s->state != ST_ENDED && buf_len(&s->in) >= n) {
+        buf_consume(&s->in, n);
     }
     return true;
+}
+
+int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt, struct address *ret)
+{
+    struct str word = str_slice(*rest, 0, str_find(*rest, ' ', 0));
+    if (!s->config.device || word.n == 0 || word.p[0] == '<') {
+        return address_path(rest, utf8, !is_rcpt, is_rcpt, ret);
+    }
+    int r = address_mailbox(word, utf8, ret);
+    if (r == 0) {
+        s->tx.repaired |= REPAIR_PATH;
+        *rest = str_slice(*rest, word.n, rest->n);
+    }
+    return r;
+}
+
+struct str smtp_server_repair(struct smtp_server *s, struct str text, bool stuffed)
+{
+    if (!s->config.device || s->tx.is_binary) {
+        return text;
+    }
+    buf_reset(&s->repair_out);
+    must(line_repair(&s->repair, text, stuffed, &s->repair_out) == 0); /* it at most doubles */
+    return buf_str(&s->repair_out);
 }
 
 void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret)
 {
     const struct smtp_reply *refusal = smtp_body_refusal(&s->body);
     if (!refusal) {
+        s->tx.repaired |= s->repaired | (s->repair.bare_lf ? REPAIR_BARE_LF : 0) | (s->repair.bare_cr ? REPAIR_BARE_CR : 0);
         smtp_server_ask(s, SMTP_EV_BODY_END);
         s->asked = SMTP_EV_NONE; /* told right here */
         ret->type = SMTP_EV_BODY_END;
@@ -254,6 +309,7 @@ static bool next_body(struct smtp_server *s, struct smtp_event *ret)
         struct str in = buf_str(&s->in), text;
         struct str rest = in;
         dot_read(&s->body.dots, &rest, &text);
+        text = smtp_server_repair(s, text, true);
         s->tx.size += text.n;
         smtp_body_look(&s->body, &s->config, text, s->tx.size);
         s->tx.tls_required_no = s->body.tls_required_no && s->body.tls_required_fields == 1;
@@ -315,6 +371,12 @@ void smtp_server_next(struct smtp_server *s, struct smtp_event *ret)
     for (;;) {
         if (pending_event(s, ret) || s->asking) {
             return;
+        }
+        if (s->swallow_lf && buf_len(&s->in) > 0) {
+            bool came = *buf_str(&s->in).p == '\n';
+            s->swallow_lf = false;
+            s->repaired |= came ? 0 : REPAIR_COMMAND_END;
+            buf_consume(&s->in, came);
         }
         if (s->state == ST_BODY) {
             (void)next_body(s, ret);

@@ -13,6 +13,7 @@
 #include "smtp/reply.h"
 #include "wire/address.h"
 #include "wire/notify.h"
+#include "wire/repair.h"
 
 struct smtp_server;
 
@@ -27,6 +28,7 @@ struct smtp_server_config {
     uint64_t size_max;        /* octets of a message, announced by SIZE */
     size_t header_octets_max, header_lines_max, header_field_max, hops_max;
     size_t recipients_max;
+    bool device;              /* an old machine of ours: what it does wrong is taken and repaired (wire/repair.h) */
     unsigned errors_max;      /* rejected commands before 421 */
     unsigned transactions_max;
 };
@@ -50,6 +52,7 @@ struct smtp_transaction {
     struct smtp_rcpt *rcpts;
     size_t n_rcpts;
     uint64_t size;       /* octets of the body so far, dots removed */
+    unsigned repaired;   /* bits of enum repair; complete with SMTP_EV_BODY_END */
 };
 
 enum smtp_event_type {

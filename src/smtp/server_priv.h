@@ -46,6 +46,10 @@ struct smtp_server {
     uint64_t chunk_left, drain; /* octets of the BDAT being read; of one that was refused */
     bool chunk_last, chunk_asked;
     bool skipping_line;        /* an over-long line: drop up to its CRLF */
+    bool swallow_lf;           /* of a device: the last command ended with a CR, its LF may still come */
+    unsigned repaired;         /* bits of enum repair: of the commands of this session */
+    struct line_repair repair; /* of the message being read, where config.device */
+    struct buf repair_out;     /* what was told last */
     bool abort_due, starttls_due, cancel_due;
     unsigned errors, transactions;
     unsigned seen; /* bits of the parameters of the command under way: a second one is an error */
@@ -85,6 +89,8 @@ void smtp_cmd_vrfy(struct smtp_server *s, struct str args);
 void smtp_cmd_help(struct smtp_server *s, struct str args);
 void smtp_cmd_quit(struct smtp_server *s, struct str args);
 
+/* address_path(); of a device also without brackets. */
+int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt, struct address *ret) MUST_USE;
 /* Writes a reply; 5yz count as errors, and too many end the session. */
 void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
 /* The one place that ends a transaction and forgets all of it. */
@@ -101,10 +107,12 @@ bool smtp_chunk_next(struct smtp_server *s, struct smtp_event *ret);
 void smtp_server_end_of_message(struct smtp_server *s, struct smtp_event *ret);
 
 void smtp_body_start(struct smtp_body *b);
+/* The text as the process gets it: repaired, where it comes from a device. A view until the next call. */
+struct str smtp_server_repair(struct smtp_server *s, struct str text, bool stuffed);
 /* Looks at the next octets of the message; may set b->refusal. */
 void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, struct str text,
                     uint64_t size_so_far);
 /* The last chunk was read. */
-void smtp_body_chunks_end(struct smtp_body *b);
+void smtp_body_chunks_end(struct smtp_body *b, const struct smtp_server_config *c);
 /* The refusal at the end of data, or NULL when the message may be taken. */
 const struct smtp_reply *smtp_body_refusal(const struct smtp_body *b);

@@ -48,6 +48,7 @@ WIDE static size_t skip_plain(struct dot_reader *d, struct str s, size_t i)
 
 static void note(struct dot_reader *d, enum dot_problem problem)
 {
+    d->nul |= problem == DOT_NUL;
     if (d->problem == DOT_FINE) {
         d->problem = problem;
     }
@@ -58,7 +59,7 @@ static size_t skip_line(struct dot_reader *d, struct str s, size_t i)
 {
     size_t end = str_find(s, '\n', i);
     size_t cr = str_find(str_slice(s, 0, end), '\r', i);
-    if (d->problem == DOT_FINE && memchr(s.p + i, 0, cr - i)) {
+    if (!d->nul && memchr(s.p + i, 0, cr - i)) {
         note(d, DOT_NUL);
     }
     return cr < end ? cr : end;
@@ -71,6 +72,9 @@ static int after_cr(struct dot_reader *d, char c)
         return LINE_START;
     }
     note(d, DOT_BARE_CR);
+    if (c == '\0') {
+        note(d, DOT_NUL);
+    }
     return c == '\r' ? AFTER_CR : IN_LINE;
 }
 
@@ -115,8 +119,10 @@ void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text)
                 *in = str_slice(s, i + 1, s.n);
                 return;
             }
-            note(d, DOT_BARE_CR); /* the message is refused: the held CR need not reappear */
-            d->state = IN_LINE;
+            d->state = AFTER_CR; /* it was text after all: c is looked at once more, behind it */
+            *ret_text = STR("\r");
+            *in = str_slice(s, i, s.n);
+            return;
         }
         if (d->state == AFTER_CR) {
             d->state = after_cr(d, c);

@@ -13,11 +13,13 @@ enum dot_problem { DOT_FINE, DOT_BARE_CR, DOT_BARE_LF, DOT_NUL };
 struct dot_reader {
     int state;
     enum dot_problem problem; /* the first one seen */
+    bool nul;                 /* there was a NUL, first or not */
     bool done;
 };
 
 /* Reads up to the end of *in or the end of data. *ret_text: the next octets of the message, a
- * view into *in (call again while *in is not empty and not done). */
+ * view into *in or of a CR that was held back (call again while *in is not empty and not done). No octet
+ * of a message is lost, whatever ends its lines. */
 void dot_read(struct dot_reader *d, struct str *in, struct str *ret_text);
 
 /* The same check for a part of a message whose length was said before (BDAT, RFC 3030): only what

@@ -83,25 +83,33 @@ static bool claims_us(struct str name, struct str value, struct str authserv_id)
 
 static int add_field(struct buf *out, const char *name, struct str value)
 {
-    return buf_printf(out, "%s: " STR_FMT "\r\n", name, STR_ARG(value));
+    struct str before = buf_str(out);
+    bool open = before.n > 0 && before.p[before.n - 1] != '\n'; /* a section that ends in the middle of a line */
+    return buf_printf(out, "%s%s: " STR_FMT "\r\n", open ? "\r\n" : "", name, STR_ARG(value));
 }
 
-int section_write(struct str section, const struct section_change *change, struct buf *out, unsigned *ret_removed)
+int section_write(struct str section, const struct section_change *change, struct buf *out, struct section_done *ret)
 {
     struct str rest = section, name, value;
-    bool has_date = change->add_date.n == 0, has_id = change->add_message_id.n == 0;
+    struct section_done done = {
+        .added_date = change->add_date.n > 0,
+        .added_message_id = change->add_message_id.n > 0,
+        .added_from = change->add_from.n > 0,
+    };
     int r = 0;
-    *ret_removed = 0;
     for (struct str before = rest; r == 0 && header_next(&rest, &name, &value); before = rest) {
         if (claims_us(name, value, change->authserv_id)) {
-            (*ret_removed)++;
+            done.removed++;
             continue;
         }
-        has_date |= str_eq_nocase(name, STR("Date"));
-        has_id |= str_eq_nocase(name, STR("Message-ID"));
+        done.added_date &= !str_eq_nocase(name, STR("Date"));
+        done.added_message_id &= !str_eq_nocase(name, STR("Message-ID"));
+        done.added_from &= !str_eq_nocase(name, STR("From"));
         r = buf_add(out, str_slice(before, 0, before.n - rest.n));
     }
-    r = r < 0 || has_date ? r : add_field(out, "Date", change->add_date);
-    r = r < 0 || has_id ? r : add_field(out, "Message-ID", change->add_message_id);
+    r = r < 0 || !done.added_from ? r : add_field(out, "From", change->add_from);
+    r = r < 0 || !done.added_date ? r : add_field(out, "Date", change->add_date);
+    r = r < 0 || !done.added_message_id ? r : add_field(out, "Message-ID", change->add_message_id);
+    *ret = done;
     return r < 0 ? r : buf_add(out, rest);
 }

@@ -12,14 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str in = str_from((const char *)data, size), author;
     char ip[46];
     size_t n;
-    unsigned removed;
+    struct section_done done;
     uint8_t bits;
     CLEANUP(buf_free) struct buf out = BUF_INIT(size * 3 + 1000), back = BUF_INIT(size * 3 + 1000);
     enum proxy_result r = proxy_read(in, &n, ip);
     must(n <= size && (r != PROXY_GIVEN || n > 0));
     const struct section_change change = {.authserv_id = STR("mx.test"), .add_date = STR("x"), .add_message_id = STR("<x>")};
     n = section_end(in, 0);
-    must(n <= size && section_write(str_slice(in, 0, n ? n : size), &change, &out, &removed) == 0);
+    must(n <= size && section_write(str_slice(in, 0, n ? n : size), &change, &out, &done) == 0);
     for (struct str rest = in, from; section_next_from(&rest, &from);) {
         while (mailboxes_next(&from, &author)) {
             must(author.n > 0 && author.p >= in.p && author.p + author.n <= in.p + in.n);

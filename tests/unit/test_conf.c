@@ -62,12 +62,32 @@ static void standard_values(void **state)
                            c->limits.hops, c->limits.command_time, c->limits.handshake_time, c->limits.connections_per_address,
                            c->limits.connections_per_network, c->limits.hurry_time, c->smtpout.greeting, c->smtpout.mail, c->smtpout.rcpt,
                            c->smtpout.data, c->smtpout.block, c->smtpout.dot};
-    static const int64_t want[] = {2048, 256 * 1024, 2000, 64 * 1024, 1000, 100, 300000, 30000, 50, 200, 10000, 300000, 300000, 300000, 120000, 180000, 600000};
+    static const int64_t want[] = {8192, 2 * 1024 * 1024, 50000, 2 * 1024 * 1024, 1000, 100, 300000, 30000, 50, 200, 10000, 300000, 300000, 300000, 120000, 180000, 600000};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         assert_int_equal(got[i], want[i]);
     }
     conf_free(c);
+}
+
+/* Old machines are let in by name, and are ours. */
+static void devices(void **state)
+{
+    struct conf *c = good(BASE "inside { networks 10.0.0.0/8, 2001:db8::/32; devices 10.1.2.0/24, 10.7.7.7, 2001:db8:1::/48; }");
+    (void)state;
+    assert_true(conf_is_device(c, STR("10.1.2.3")));
+    assert_true(conf_is_device(c, STR("10.7.7.7")));
+    assert_true(conf_is_device(c, STR("2001:db8:1::5")));
+    assert_false(conf_is_device(c, STR("10.1.3.3")));
+    assert_false(conf_is_device(c, STR("2001:db8:2::5")));
+    conf_free(c);
+    bad(BASE "inside { networks 0.0.0.0/0; devices 0.0.0.0/0; }", "inside: devices 0.0.0.0/0 is everybody");
+    bad(BASE "inside { networks ::/0; devices ::/0; }", "inside: devices ::/0 is everybody");
+    bad(BASE "inside { networks 10.0.0.0/8; devices 192.0.2.0/24; }", "inside: devices 192.0.2.0/24 does not lie in networks");
+    bad(BASE "inside { networks 10.1.0.0/16; devices 10.0.0.0/15; }", "does not lie in networks");
+    bad(BASE "inside { networks 10.0.0.0/9; devices 10.128.0.0/16; }", "does not lie in networks");
+    bad(BASE "inside { devices 10.0.0.1; }", "does not lie in networks");
+    bad(BASE "inside { networks 10.0.0.0/8; devices printer; }", "printer");
 }
 
 static void errors_say_where_and_what(void **state)
@@ -284,7 +304,7 @@ static void what_only_a_start_puts_in_force(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_only_a_start_puts_in_force), cmocka_unit_test(standard_values), cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_only_a_start_puts_in_force), cmocka_unit_test(standard_values), cmocka_unit_test(devices), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
         cmocka_unit_test(every_setting_is_in_the_manual), cmocka_unit_test(every_type_has_its_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);

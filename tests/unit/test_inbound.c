@@ -113,10 +113,10 @@ static void check_section(const char *in, const char *want, unsigned removed)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
     const struct section_change change = {.authserv_id = STR("mx.test"), .add_date = STR("D"), .add_message_id = STR("<i>")};
-    unsigned n;
-    assert_int_equal(section_write(str_c(in), &change, &out, &n), 0);
+    struct section_done done;
+    assert_int_equal(section_write(str_c(in), &change, &out, &done), 0);
     check_str(buf_str(&out), want);
-    assert_int_equal(n, removed);
+    assert_int_equal(done.removed, removed);
 }
 
 /* RFC 8601 5: fields in our name go, those of others stay; RFC 6409 8: what is missing comes. */

@@ -7,6 +7,7 @@
 #include "smtp/server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct smtp_server_config config = {.hostname = "mx.test", .greeting = "Postern", .can_starttls = true, .command_line_max = 2048,
                                                  .size_max = 100000, .header_octets_max = 4096, .header_lines_max = 20, .header_field_max = 1000,
@@ -16,6 +17,7 @@ struct play {
     struct smtp_server *s;
     struct buf log; /* what happened, as script lines */
     struct buf body;
+    unsigned mails, messages, repaired;
     bool closed;
 };
 
@@ -68,6 +70,7 @@ static void act(struct play *p)
             break;
         case SMTP_EV_MAIL:
             note(p, "E", STR("MAIL"));
+            p->mails++;
             smtp_server_answer(p->s, &yes);
             break;
         case SMTP_EV_RCPT:
@@ -85,6 +88,8 @@ static void act(struct play *p)
             break;
         case SMTP_EV_BODY_END:
             note(p, "E", STR("MESSAGE"));
+            p->messages++;
+            p->repaired = smtp_server_transaction(p->s)->repaired;
             smtp_server_answer(p->s, &(struct smtp_reply){250, "2.0.0", "stored"});
             break;
         case SMTP_EV_ABORT:
@@ -195,7 +200,235 @@ static void notice_parameters(void **state)
     EXPECT(EHLO MAIL "RCPT TO:<x@ok.test> NOTIFY=NEVER,SUCCESS\r\nRCPT TO:<x@ok.test> NOTIFY=DELAY NOTIFY=DELAY\r\nRCPT TO:<x@ok.test> NOTIFY=\r\nRCPT TO:<x@ok.test> ORCPT=rfc822;a=b\r\n",
            EHLO_OK MAIL_OK NOTIFY_BAD NOTIFY_BAD NOTIFY_BAD "S: 501 5.5.4 ORCPT must be type;xtext, once\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> RET=ALL\r\nMAIL FROM:<a@b.test> RET=FULL RET=FULL\r\nMAIL FROM:<a@b.test> ENVID=a+2b\r\nMAIL FROM:<a@b.test> SIZE=1 SIZE=1\r\n",
-           EHLO_OK "S: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 ENVID must be xtext of at most 100 octets, once\nS: 501 5.5.4 SIZE needs a number\n");
+           EHLO_OK "S: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 RET must be FULL or HDRS, once\nS: 501 5.5.4 ENVID must be xtext of at most 900 octets, once\nS: 501 5.5.4 SIZE needs a number\n");
+}
+
+/* What is longer than the least that RFC 5321 4.5.3.1 asks for is taken: aio-libs/aiosmtpd#257, roehling/postsrsd#108. */
+static void long_addresses(void **state)
+{
+    static char script[4000];
+    char local[1000], want[1000];
+    (void)state;
+    memset(local, 'l', sizeof local);
+    int n = snprintf(script, sizeof script, EHLO "MAIL FROM:<%.124s@b.test> ENVID=%.300s\r\nRCPT TO:<%.70s@ok.test> ORCPT=rfc822;%.800s@ok.test\r\nRCPT TO:<%.800s@ok.test>\r\n"
+                     "RCPT TO:<%.901s@ok.test>\r\n", local, local, local, local, local, local);
+    snprintf(want, sizeof want, "S: 220 mx.test ESMTP Postern\n" EHLO_OK MAIL_OK RCPT_OK RCPT_OK
+             "S: 501 5.1.3 The recipient address is longer than 900 octets, the most that is taken here\n");
+    expect(script, (size_t)n, want);
+    struct play p = run(script, (size_t)n, 7);
+    const struct smtp_transaction *tx = smtp_server_transaction(p.s);
+    assert_int_equal(tx->reverse_path.local.n, 124);
+    assert_int_equal(tx->envid.n, 300);
+    assert_int_equal(tx->rcpts[0].path.n, 78);
+    assert_int_equal(tx->rcpts[0].orcpt.n, 7 + 808);
+    assert_int_equal(tx->rcpts[1].path.n, 808);
+    end(&p);
+}
+
+/* Mailboxes with dots anywhere exist in millions (KumoCorp/kumomta#77, jstedfast/MimeKit#1092): as written. A dot behind the
+ * domain is the root of DNS and no part of the address. */
+static void odd_addresses(void **state)
+{
+    static const char lines[] = EHLO "MAIL FROM:<a..b@b.test>\r\nRCPT TO:<.ab@ok.test>\r\nRCPT TO:<ab.@ok.test.>\r\n";
+    (void)state;
+    struct play p = run(lines, sizeof lines - 1, 3);
+    const struct smtp_transaction *tx = smtp_server_transaction(p.s);
+    check_str(tx->reverse_path.whole, "a..b@b.test");
+    assert_int_equal(tx->n_rcpts, 2);
+    check_str(tx->rcpts[0].path, ".ab@ok.test");
+    check_str(tx->rcpts[1].path, "ab.@ok.test");
+    end(&p);
+}
+
+/* A To of 2,100 folded lines, a field of 70 KB (jetmore/swaks#109), within the limits of the configuration as it is delivered. */
+static void large_header_sections(void **state)
+{
+    const struct smtp_server_config before = config;
+    char *script = malloc(400000);
+    (void)state;
+    config.header_octets_max = config.header_field_max = 2 * 1024 * 1024;
+    config.header_lines_max = 50000;
+    config.size_max = 10000000;
+    int n = snprintf(script, 400000, EHLO MAIL RCPT "DATA\r\nTo: first@x.test");
+    for (int i = 0; i < 2100; i++) {
+        n += snprintf(script + n, 400000 - (size_t)n, ",\r\n\tperson%d@a-rather-long-domain.example", i);
+    }
+    n += snprintf(script + n, 400000 - (size_t)n, "\r\nX-Large: ");
+    memset(script + n, 'x', 70000);
+    n += 70000;
+    n += snprintf(script + n, 400000 - (size_t)n, "\r\n\r\nbody\r\n.\r\n");
+    struct play p = run(script, (size_t)n, 5000);
+    assert_non_null(strstr(buf_str(&p.log).p, "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n"));
+    end(&p);
+    free(script);
+    config = before;
+}
+
+/* RFC 4954 4: the line of AUTH itself may have 12288 octets, whatever the limit of other commands is. */
+static void long_auth_lines(void **state)
+{
+    static const size_t lengths[] = {12000, 12200, 12300};
+    static char line[13000];
+    const struct smtp_server_config before = config;
+    (void)state;
+    config.auth = "PLAIN LOGIN";
+    config.command_line_max = 64 * 1024;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct play p = {.s = smtp_server_new(&config), .log = BUF_INIT(1 << 20), .body = BUF_INIT(1 << 20)};
+        smtp_server_tls_started(p.s);
+        int n = snprintf(line, sizeof line, EHLO "AUTH PLAIN ");
+        memset(line + n, 'A', lengths[i]);
+        memcpy(line + n + lengths[i], "\r\n", 2);
+        assert_int_equal(smtp_server_feed(p.s, str_from(line, (size_t)n + lengths[i] + 2)), 0);
+        act(&p);
+        assert_int_equal(buf_append(&p.log, "", 1), 0);
+        assert_non_null(strstr(buf_str(&p.log).p, lengths[i] > 12288 ? "S: 500 5.5.2 Line too long" : "E: PLAIN\nS: 535 5.7.8 out"));
+        end(&p);
+    }
+    config = before;
+}
+
+/* --- old devices of ours ------------------------------------------------------------------------------ */
+
+#define DEVICE_EHLO_OK "S: 250 mx.test\n"
+
+/* Runs a session as a device and as anybody; the device's log and body. */
+static void expect_device(const char *client, size_t n, const char *want, const char *body, unsigned repaired)
+{
+    static const size_t pieces[] = {100000, 1, 7};
+    config.device = true;
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        struct play p = run(client, n, pieces[i]);
+        check_str(buf_str(&p.log), want);
+        if (body) {
+            check_str(buf_str(&p.body), body);
+        }
+        assert_int_equal(p.repaired, repaired);
+        end(&p);
+    }
+    config.device = false;
+}
+
+#define DEVICE(client, want, body, repaired) expect_device(client, sizeof(client) - 1, "S: 220 mx.test ESMTP Postern\n" want, body, repaired)
+#define DEVICE_MAIL "HELO scanner\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@ok.test>\r\nDATA\r\n"
+#define DEVICE_MAIL_OK DEVICE_EHLO_OK MAIL_OK RCPT_OK "S: 354 go\n"
+#define STORED "E: MESSAGE\nS: 250 2.0.0 stored\n"
+
+/* cosullivan/SmtpServer#219 and the manuals of scanners, meters and alarm systems. */
+static void devices_are_understood(void **state)
+{
+    (void)state;
+    DEVICE("HELO my scanner\r\nMAIL FROM: a@b.test\r\nRCPT TO:x@ok.test\r\nDATA\r\nhi\r\n.\r\n", DEVICE_EHLO_OK MAIL_OK RCPT_OK "S: 354 go\n" STORED, "hi\r\n",
+           REPAIR_HELLO | REPAIR_PATH);
+    DEVICE("HELO\r\n", DEVICE_EHLO_OK, "", 0);
+    DEVICE("HELO a\nMAIL FROM:<a@b.test>\nRCPT TO:<x@ok.test>\nDATA\nhi\r\n.\r\nQUIT\n", DEVICE_MAIL_OK STORED "S: 221 2.0.0 Good bye\nE: CLOSE\n", "hi\r\n", REPAIR_COMMAND_END);
+    DEVICE("HELO a\rMAIL FROM:<a@b.test>\rRCPT TO:<x@ok.test>\rDATA\rhi\r\n.\r\nQUIT\r", DEVICE_MAIL_OK STORED "S: 221 2.0.0 Good bye\nE: CLOSE\n", "hi\r\n", REPAIR_COMMAND_END);
+    DEVICE("HELO a\r\r\nNOOP\r\n", DEVICE_EHLO_OK "S: 250 2.0.0 Still here\n", "", 0);
+    DEVICE("HELO a\r\nMAIL FROM:a b@b.test\r\nMAIL FROM:\r\nMAIL FROM:a@b.test>\r\n", DEVICE_EHLO_OK "S: 501 5.1.7 The sender address is not a valid address in < >\n"
+           "S: 501 5.1.7 The sender address is not a valid address in < >\nS: 501 5.1.7 The sender address is not a valid address in < >\n", "", 0);
+}
+
+/* RFC 5321 2.3.8: nobody must send them; on the way out they are CRLF. */
+static void devices_lines_are_repaired(void **state)
+{
+    (void)state;
+    DEVICE(DEVICE_MAIL "Subject: x\n\na\nb\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\nb\r\n", REPAIR_BARE_LF);
+    DEVICE(DEVICE_MAIL "Subject: x\r\ra\rb\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\nb\r\n", REPAIR_BARE_CR);
+    DEVICE(DEVICE_MAIL "Subject: x\r\r\n\r\r\na\r\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\n", REPAIR_BARE_CR);
+    DEVICE(DEVICE_MAIL "a\n..two\n.one\r\n..three\r\n.\r\n", DEVICE_MAIL_OK STORED, "a\r\n.two\r\n.one\r\n.three\r\n", REPAIR_BARE_LF); /* dots: doubled or not, none is lost */
+    DEVICE("EHLO a\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@ok.test>\r\nBDAT 4\r\na\nb\rBDAT 5 LAST\r\nc\n..\r", EHLO_OK MAIL_OK RCPT_OK "S: 250 2.0.0 4 octets so far\n" STORED,
+           "a\r\nb\r\nc\r\n..\r\n", REPAIR_BARE_LF | REPAIR_BARE_CR);
+    DEVICE(DEVICE_MAIL "a\n\0b\r\n.\r\n", DEVICE_MAIL_OK "S: 550 5.6.0 Message refused: it contains a NUL octet\nE: ABORT\n", NULL, 0);
+}
+
+/* --- smuggling ---------------------------------------------------------------------------------------- */
+
+#define SECOND "MAIL FROM:<evil@b.test>\r\nRCPT TO:<x@ok.test>\r\nDATA\r\nsecond\r\n.\r\n"
+
+/* What other servers took for the end of a message: SEC Consult "SMTP smuggling" (2023), CVE-2023-51764 (Postfix), -51765 (Sendmail),
+ * -51766 (Exim), The-Login/SMTP-Smuggling-Tools, Postfix's smtpd_forbid_bare_newline. Behind it a second envelope in the same
+ * packet. Only CRLF . CRLF ends a message, for everybody: strict peers see one message, so do we. */
+static const struct {
+    const char *octets;
+    size_t n;
+} ends[] = {
+#define END(s) {s, sizeof(s) - 1}
+    END("\n.\n"), END("\n.\r\n"), END("\r.\r"), END("\r\n.\n"), END("\r\n.\r"), END("\r.\n"), END("\n.\r"), END("\r.\r\n"), END("\n\n.\r\n"),
+    END("\r\r.\r\n"), END("\n.\r\r\n"), END("\r\n.\r\r\n"), END("\r\n\0.\r\n"), END("\r\n.\0\r\n"), END("\0\r\n.\0\r\n"), END("\r\0\n.\r\n"),
+    END("\n\r\n.\n"), END("\r\n .\r\n"), END("\r\n. \r\n"), END("\r\n..\r\n"), END("\x85.\x85"), END("\x0b.\x0b"), END("\x0c.\x0c"), END("\xe2\x80\xa8.\xe2\x80\xa8"),
+    END("\r\n.\r\0\n"), END("\n.\n\r\n"), END("\n\r.\r\n"), END("\n\r.\n\r"),
+};
+
+static void count_messages(const char *script, size_t n, bool device, size_t piece, unsigned *ret_messages, unsigned *ret_mails, struct buf *ret_body)
+{
+    config.device = device;
+    struct play p = run(script, n, piece);
+    config.device = false;
+    *ret_messages = p.messages;
+    *ret_mails = p.mails;
+    buf_reset(ret_body);
+    assert_int_equal(buf_add(ret_body, buf_str(&p.body)), 0);
+    end(&p);
+}
+
+static bool only_crlf(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] == '\n' && (i == 0 || s.p[i - 1] != '\r')) || (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void nothing_is_smuggled(void **state)
+{
+    static const size_t pieces[] = {100000, 1, 7};
+    CLEANUP(buf_free) struct buf body = BUF_INIT(1 << 20);
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends) * 3 * 2; i++) {
+        size_t which = i / 6, piece = pieces[i % 3];
+        bool device = i % 6 >= 3;
+        char script[1000];
+        unsigned messages, mails;
+        int n = snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\nSubject: first\r\n\r\nfirst");
+        memcpy(script + n, ends[which].octets, ends[which].n);
+        n += (int)ends[which].n;
+        n += snprintf(script + n, sizeof script - (size_t)n, SECOND);
+        count_messages(script, (size_t)n, device, piece, &messages, &mails, &body);
+        assert_int_equal(mails, 1); /* the second envelope was text */
+        assert_true(messages <= 1);
+        assert_true(messages == 0 || only_crlf(buf_str(&body)));
+        if (messages == 1) { /* taken: all of it */
+            assert_int_equal(buf_append(&body, "", 1), 0);
+            if (!strstr(buf_str(&body).p, "second\r\n")) {
+                fail_msg("ending %zu, device %d: %s", which, device, buf_str(&body).p);
+            }
+        }
+    }
+}
+
+/* The same with BDAT, where a dot is a dot: the length alone ends a chunk. */
+static void nothing_is_smuggled_in_chunks(void **state)
+{
+    static const size_t pieces[] = {100000, 1, 7};
+    CLEANUP(buf_free) struct buf body = BUF_INIT(1 << 20);
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends) * 3 * 2; i++) {
+        size_t which = i / 6, piece = pieces[i % 3];
+        bool device = i % 6 >= 3;
+        char text[500], script[1000];
+        unsigned messages, mails;
+        size_t m = (size_t)snprintf(text, sizeof text, "Subject: first\r\n\r\nfirst");
+        memcpy(text + m, ends[which].octets, ends[which].n);
+        m += ends[which].n;
+        m += (size_t)snprintf(text + m, sizeof text - m, SECOND);
+        int n = snprintf(script, sizeof script, EHLO MAIL RCPT "BDAT %zu LAST\r\n", m);
+        memcpy(script + n, text, m);
+        count_messages(script, (size_t)n + m, device, piece, &messages, &mails, &body);
+        assert_int_equal(mails, 1);
+        assert_true(messages == 0 || (messages == 1 && only_crlf(buf_str(&body))));
+    }
 }
 
 /* RFC 3030: octets are counted, dots are dots; "LAST" ends it; empty last chunk; DATA and BDAT are not mixed. */
@@ -354,7 +587,9 @@ static void body_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_message), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
+        cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
+        cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
+        cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
         cmocka_unit_test(logging_in), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,27 +180,37 @@ static void find_thread(const struct session *s, struct incoming *m, struct str 
     str_copy_cut(thread, m->thread, sizeof m->thread);
 }
 
+/* The value of a From field for a message that has none: who its sender is in the envelope (RFC 6409 8). */
+static struct str author_of(const struct session *s, char *dst, size_t size)
+{
+    struct str path = smtp_server_transaction(s->engine)->reverse_path.whole;
+    snprintf(dst, size, "<" STR_FMT ">", STR_ARG(path));
+    return path.n > 0 ? str_c(dst) : STR("");
+}
+
 /* The header section is complete: what others say in our name goes, what a mail program left out comes. */
 static void write_head(struct session *s, struct incoming *m, size_t n)
 {
-    bool submitted = s->service->kind != CONF_LISTEN_SMTP;
-    char date[DATE_MAX] = "", id[ID_TEXT], message_id[300];
+    bool submitted = s->service->kind != CONF_LISTEN_SMTP, complete = submitted || s->is_device;
+    char date[DATE_MAX] = "", id[ID_TEXT], message_id[300], from[ADDRESS_ROOM + 2];
     struct str all = buf_str(&m->head), section = str_slice(all, 0, n);
-    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + 2048);
-    unsigned removed = 0;
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + 4096);
+    struct section_done done;
     id_text(m->id, id);
     date_rfc5322(clock_wall_ms(), date);
     snprintf(message_id, sizeof message_id, "<%s@%s>", id, s->settings->hostname);
     const struct section_change change = {.authserv_id = str_c(s->inside_network ? "" : s->settings->hostname),
-                                          .add_date = str_c(submitted ? date : ""),
-                                          .add_message_id = str_c(submitted ? message_id : "")};
-    must(section_write(section, &change, &out, &removed) == 0);
+                                          .add_date = str_c(complete ? date : ""),
+                                          .add_message_id = str_c(complete ? message_id : ""),
+                                          .add_from = s->is_device ? author_of(s, from, sizeof from) : STR("")};
+    must(section_write(section, &change, &out, &done) == 0);
     if (submitted) {
         check_author(s, m, section);
     }
-    if (removed > 0) {
-        log_notice("authentication-results-removed", KV("client", s->client.ip), KVN("fields", removed));
+    if (done.removed > 0) {
+        log_notice("authentication-results-removed", KV("client", s->client.ip), KVN("fields", done.removed));
     }
+    m->repaired |= (done.added_date ? REPAIR_DATE : 0) | (done.added_message_id ? REPAIR_MESSAGE_ID : 0) | (done.added_from ? REPAIR_FROM : 0);
     find_thread(s, m, section);
     m->in_head = false;
     seal(s, m, buf_str(&out));
@@ -330,6 +340,21 @@ static void finish(struct session *s, struct incoming *m)
     loop_work(child_loop(s->in->child), sync_spool, on_synced, y);
 }
 
+/* What an old device of ours did wrong, so that somebody can mend it there. */
+static void log_repaired(const struct session *s, const struct incoming *m)
+{
+    unsigned bits = smtp_server_transaction(s->engine)->repaired | m->repaired;
+    char id[ID_TEXT], words[200];
+    if (bits && s->is_device) {
+        struct buf text = BUF_INIT(sizeof words);
+        id_text(m->id, id);
+        (void)!repair_write(bits, &text);
+        str_copy_cut(buf_str(&text), words, sizeof words);
+        buf_free(&text);
+        log_notice("message-repaired", KV("id", id), KV("client", s->client.ip), KV("repaired", words));
+    }
+}
+
 void incoming_end(struct session *s, struct incoming *m)
 {
     m->ended = true;
@@ -339,6 +364,7 @@ void incoming_end(struct session *s, struct incoming *m)
         write_head(s, m, buf_len(&m->head));
     }
     marks_end(&m->marks);
+    log_repaired(s, m);
     if (!m->failed_other) {
         int r = rest_seal_end(m->sealer, &m->sealed);
         if (r < 0) {

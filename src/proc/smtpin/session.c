@@ -52,7 +52,7 @@ static bool flush(struct session *s)
         return true;
     }
     int r;
-    if (s->tls && tls_channel_state(s->tls) == TLS_OPEN) {
+    if (s->tls && tls_channel_state(s->tls) != TLS_HANDSHAKING) {
         struct buf cipher = BUF_INIT(2 * OUT_MAX);
         r = tls_channel_send(s->tls, buf_str(out), &cipher);
         r = r < 0 ? r : conn_send(s->conn, buf_str(&cipher));
@@ -185,6 +185,10 @@ void session_process(struct session *s)
         start_tls(s);
         return;
     }
+    if (s->input_ended && !smtp_server_waits(s->engine)) { /* nothing is owed any more */
+        close_in_order(s);
+        return;
+    }
     keep_time(s, replied);
     bool full = s->incoming && incoming_is_full(s->incoming);
     conn_pause(s->conn, full || !smtp_server_wants_input(s->engine));
@@ -240,6 +244,18 @@ static bool handshake_done(struct session *s)
     return true;
 }
 
+/* The client closed its half, by TCP or TLS (RFC 8446 6.1: that has no effect on ours). A message that is complete is
+ * answered first: without its answer the client would send it again, for ever (RFC 1047). */
+static void end_of_input(struct session *s)
+{
+    if (!s->engine || s->wants_handshake) {
+        session_free(s);
+        return;
+    }
+    s->input_ended = true;
+    session_process(s);
+}
+
 static void take_channel(struct session *s, struct str bytes, struct buf *plain)
 {
     struct buf cipher = BUF_INIT(512 * 1024);
@@ -271,8 +287,8 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
         take_plain(s, buf_str(plain));
     }
     s = map_get(in->by_token, map_id(&token)); /* it may have ended */
-    if (s && state == TLS_CLOSED) { /* RFC 8446 6.1: nothing more will come, however long its TCP connection stays */
-        close_in_order(s);
+    if (s && state == TLS_CLOSED) { /* nothing more will come, however long its TCP connection stays */
+        end_of_input(s);
     }
 }
 
@@ -328,7 +344,8 @@ static void begin(struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
     s->inside_network = s->service->kind == CONF_LISTEN_SMTP && conf_net_listed(&c->inside_networks, str_c(s->client.ip));
-    s->engine = smtp_server_new(s->inside_network ? &s->service->engine_inside : &s->service->engine);
+    s->is_device = s->inside_network && conf_is_device(c, str_c(s->client.ip));
+    s->engine = smtp_server_new(s->is_device ? &s->service->engine_device : s->inside_network ? &s->service->engine_inside : &s->service->engine);
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         start_tls(s);
         return;
@@ -394,6 +411,11 @@ static void on_drain(void *arg)
     (void)arg;
 }
 
+static void on_end(void *arg)
+{
+    end_of_input(arg);
+}
+
 static void on_close(void *arg, int error)
 {
     struct session *s = arg;
@@ -403,7 +425,7 @@ static void on_close(void *arg, int error)
     session_free(s);
 }
 
-static const struct conn_events conn_events = {.on_read = on_read, .on_drain = on_drain, .on_close = on_close};
+static const struct conn_events conn_events = {.on_read = on_read, .on_drain = on_drain, .on_end = on_end, .on_close = on_close};
 
 /* If the queue is committing its message just now, the answer finds nobody: the client heard no 250
  * and will send the message again (RFC 5321 6.1 prefers a duplicate to a loss). */

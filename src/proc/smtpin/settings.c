@@ -44,6 +44,8 @@ static void set_engine(struct settings *s, const struct conf *conf, struct servi
     };
     v->engine_inside = v->engine;
     v->engine_inside.requiretls = conf->requiretls != 0;
+    v->engine_device = v->engine_inside;
+    v->engine_device.device = true;
 }
 
 static int set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)

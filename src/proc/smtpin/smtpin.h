@@ -21,7 +21,7 @@ enum { LISTENERS_MAX = 16, LOGINS_MAX = 64, ADDRESSES_MAX = 4096, KEYS_AGAIN_MS 
 struct service {
     enum conf_listen_kind kind;
     struct tls_context *tls; /* NULL: no TLS */
-    struct smtp_server_config engine, engine_inside; /* for clients outside, inside */
+    struct smtp_server_config engine, engine_inside, engine_device; /* for clients outside, inside, and old devices there */
 };
 
 /* What a session keeps from the configuration it began under; freed when the last one ends. */
@@ -47,6 +47,7 @@ struct incoming {
     int spool;           /* -1: none yet */
     char spool_name[64];
     bool spool_asked, ended, failed_full, failed_other;
+    unsigned repaired;   /* bits of enum repair: fields that were added */
     bool wrong_author;   /* From is not an address of who is logged in */
 };
 
@@ -69,7 +70,8 @@ struct session {
     struct client client;
     struct buf proxy; /* the header of a balancer until it is complete */
     struct buf shaking; /* of a handshake, while it waits for keys */
-    bool inside_network, wants_proxy, wants_handshake, waits_keys, closing, busy, held_back;
+    bool inside_network, is_device, wants_proxy, wants_handshake, waits_keys, closing, busy, held_back;
+    bool input_ended; /* the client sends nothing more: what it asked is answered, then the session ends */
     unsigned errors_punished;
     bool ending; /* and it ends after its pause, because of... */
     const char *ending_note;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * inside.c: what the settings about our own machines must fit. Called by conf.c once all is bound.
+ *
+ * Devices are let in with mistakes that nobody else may make (docs/decisions/0028), so the setting names machines of
+ * ours: a part of the inside networks, and never everybody.
+ */
+#include "conf/bind.h"
+#include "conf/conf.h"
+#include "wire/address.h"
+
+/* True when all addresses of `part` lie in `whole`. */
+static bool lies_in(const struct address_net *part, const struct address_net *whole)
+{
+    unsigned octets = whole->prefix / 8, rest = whole->prefix % 8;
+    return part->is_v6 == whole->is_v6 && part->prefix >= whole->prefix && memcmp(part->bits, whole->bits, octets) == 0 &&
+           (rest == 0 || ((part->bits[octets] ^ whole->bits[octets]) >> (8 - rest)) == 0);
+}
+
+static bool lies_inside(const struct conf *c, const struct address_net *part)
+{
+    struct address_net whole;
+    for (size_t i = 0; i < c->inside_networks.n; i++) {
+        if (address_net_parse(str_c(c->inside_networks.v[i]), &whole) == 0 && lies_in(part, &whole)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void conf_check_devices(struct binder *b)
+{
+    const struct conf *c = b->conf;
+    for (size_t i = 0; i < c->inside_devices.n; i++) {
+        const char *text = c->inside_devices.v[i];
+        struct address_net net;
+        if (address_net_parse(str_c(text), &net) < 0) {
+            continue; /* said where it stands */
+        }
+        if (net.prefix == 0) {
+            conf_bad(b, c->root->at, "inside: devices %s is everybody; name the old machines, or the networks that hold nothing else", text);
+        } else if (!lies_inside(c, &net)) {
+            conf_bad(b, c->root->at, "inside: devices %s does not lie in networks; only machines that may send here can be devices", text);
+        }
+    }
+}
+
+bool conf_is_device(const struct conf *c, struct str ip)
+{
+    return conf_net_listed(&c->inside_devices, ip) && conf_net_listed(&c->inside_networks, ip);
+}
