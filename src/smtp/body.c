@@ -6,26 +6,15 @@
  */
 #include "smtp/server_priv.h"
 
-static const struct smtp_reply bare_cr = {
-    550, "5.6.0", "Message refused: it contains a carriage return that does not end a line (RFC 5321 2.3.8)"};
-static const struct smtp_reply bare_lf = {
-    550, "5.6.0", "Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8)"};
-static const struct smtp_reply nul = {550, "5.6.0", "Message refused: it contains a NUL octet"};
-static const struct smtp_reply too_big = {552, "5.3.4", "Message is larger than this server takes"};
-static const struct smtp_reply header_big = {552, "5.3.4", "The header section of the message is too large"};
-static const struct smtp_reply header_lines = {552, "5.3.4", "The header section of the message has too many lines"};
-static const struct smtp_reply field_big = {552, "5.3.4", "A header field of the message is too large"};
-static const struct smtp_reply looping = {554, "5.4.6", "Too many Received fields: this message goes in circles"};
-
 void smtp_body_start(struct smtp_body *b)
 {
     *b = (struct smtp_body){.in_header = true};
 }
 
-static void refuse(struct smtp_body *b, const struct smtp_reply *r)
+static void refuse(struct smtp_body *b, enum smtp_refusal r)
 {
     if (!b->refusal) {
-        b->refusal = r;
+        b->refusal = smtp_refusal(r);
     }
 }
 
@@ -55,11 +44,11 @@ static void header_line(struct smtp_body *b, const struct smtp_server_config *c,
         look_tls_required(b, begin, octets);
     }
     if (++b->header_lines > c->header_lines_max) {
-        refuse(b, &header_lines);
+        refuse(b, REFUSE_HEADER_LINES);
     } else if (b->field_octets > c->header_field_max) {
-        refuse(b, &field_big);
+        refuse(b, REFUSE_FIELD_LARGE);
     } else if (b->hops > c->hops_max) {
-        refuse(b, &looping);
+        refuse(b, REFUSE_LOOPING);
     }
 }
 
@@ -80,9 +69,9 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
         }
     }
     if (b->header_octets > c->header_octets_max) {
-        refuse(b, &header_big);
+        refuse(b, REFUSE_HEADER_LARGE);
     } else if (b->line_octets > c->header_field_max && b->in_header) {
-        refuse(b, &field_big);
+        refuse(b, REFUSE_FIELD_LARGE);
     }
 }
 
@@ -91,7 +80,7 @@ static void refuse_problem(struct smtp_body *b, const struct smtp_server_config 
 {
     if (c->device) {
         if (b->dots.nul) {
-            refuse(b, &nul);
+            refuse(b, REFUSE_NUL_OCTET);
         }
         return;
     }
@@ -99,13 +88,13 @@ static void refuse_problem(struct smtp_body *b, const struct smtp_server_config 
     case DOT_FINE:
         break;
     case DOT_BARE_CR:
-        refuse(b, &bare_cr);
+        refuse(b, REFUSE_BARE_CR);
         break;
     case DOT_BARE_LF:
-        refuse(b, &bare_lf);
+        refuse(b, REFUSE_BARE_LF);
         break;
     case DOT_NUL:
-        refuse(b, &nul);
+        refuse(b, REFUSE_NUL_OCTET);
         break;
     }
 }
@@ -117,7 +106,7 @@ void smtp_body_look(struct smtp_body *b, const struct smtp_server_config *c, str
         look_header(b, c, text);
     }
     if (size_so_far > c->size_max) {
-        refuse(b, &too_big);
+        refuse(b, REFUSE_MESSAGE_LARGE);
     }
     refuse_problem(b, c);
 }

@@ -25,13 +25,13 @@ void smtp_cmd_auth(struct smtp_server *s, struct str args)
     size_t space = str_find(args, ' ', 0);
     struct str initial = str_trim(str_slice(args, space, args.n));
     if (!s->config.auth) {
-        smtp_server_reply(s, 502, "5.5.1", "AUTH is not offered here; mail programs log in on the submission port");
+        smtp_server_refuse(s, REFUSE_AUTH_NOT_HERE);
     } else if (!s->in_tls) {
-        smtp_server_reply(s, 538, "5.7.11", "Say STARTTLS first: passwords are taken inside TLS only");
+        smtp_server_refuse(s, REFUSE_AUTH_CLEAR);
     } else if (!s->esmtp || s->authenticated) {
-        smtp_server_reply(s, 503, "5.5.1", s->authenticated ? "You are logged in already" : "Say EHLO first");
+        smtp_server_refuse(s, s->authenticated ? REFUSE_AUTH_TWICE : REFUSE_HELLO_FIRST);
     } else if (!is_offered(s, str_slice(args, 0, space))) {
-        smtp_server_reply(s, 504, "5.5.4", "This way of logging in is not offered; see the answer to EHLO");
+        smtp_server_refuse(s, REFUSE_AUTH_MECHANISM);
     } else {
         s->auth_has_bytes = initial.n > 0;
         buf_reset(&s->auth_bytes);
@@ -48,7 +48,7 @@ void smtp_auth_line(struct smtp_server *s, struct str line)
     if (str_eq(line, STR("*"))) {
         s->state = ST_READY;
         s->cancel_due = true;
-        smtp_server_reply(s, 501, "5.7.0", "Logging in was cancelled");
+        smtp_server_refuse(s, REFUSE_AUTH_CANCELLED);
         return;
     }
     buf_reset(&s->auth_bytes);
@@ -68,7 +68,7 @@ void smtp_server_challenge(struct smtp_server *s, struct str text)
     if (s->asking) {
         forget(s);
         if (buf_printf(&s->out, "334 " STR_FMT "\r\n", STR_ARG(text)) < 0) {
-            smtp_server_end(s, &(struct smtp_reply){421, "4.3.0", "Out of memory; closing"});
+            smtp_server_end(s, smtp_refusal(REFUSE_NO_MEMORY_CLOSING));
         }
     }
 }

@@ -9,8 +9,6 @@
  */
 #include "smtp/server_priv.h"
 
-static const struct smtp_reply out_of_order = {503, "5.5.1", "BDAT needs an accepted recipient; say MAIL and RCPT first"};
-
 static bool read_size(struct str args, uint64_t *ret_size, bool *ret_last)
 {
     size_t space = str_find(args, ' ', 0);
@@ -26,12 +24,12 @@ void smtp_cmd_bdat(struct smtp_server *s, struct str args)
     bool last;
     if (!read_size(args, &size, &last)) {
         s->note = "BDAT without a size that can be read";
-        smtp_server_end(s, &(struct smtp_reply){501, "5.5.4", "Write: BDAT octets [LAST]; what follows cannot be told apart, closing"});
+        smtp_server_end(s, smtp_refusal(REFUSE_BDAT_FORM));
         return;
     }
     if (!(s->state & (ST_RCPT | ST_CHUNKS))) {
         s->drain = size;
-        smtp_server_reply(s, out_of_order.code, out_of_order.enhanced, out_of_order.text);
+        smtp_server_refuse(s, REFUSE_BDAT_PLACE);
         return;
     }
     s->chunk_left = size;

@@ -8,11 +8,11 @@
 void smtp_cmd_data(struct smtp_server *s, struct str args)
 {
     if (args.n > 0) {
-        smtp_server_reply(s, 501, "5.5.4", "DATA takes no parameter");
+        smtp_server_refuse(s, REFUSE_DATA_PARAMETER);
         return;
     }
     if (s->tx.is_binary) {
-        smtp_server_reply(s, 503, "5.5.1", "BODY=BINARYMIME needs BDAT (RFC 3030)");
+        smtp_server_refuse(s, REFUSE_BINARY_BY_DATA);
         return;
     }
     smtp_server_ask(s, SMTP_EV_DATA);

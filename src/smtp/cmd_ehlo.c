@@ -33,7 +33,7 @@ static void hello(struct smtp_server *s, struct str args, bool esmtp)
 {
     bool ok = argument_ok(args);
     if (!ok && !s->config.device) {
-        smtp_server_reply(s, 501, "5.5.4", "Say your host name, as in: EHLO mail.example.org");
+        smtp_server_refuse(s, REFUSE_NO_NAME);
         return;
     }
     smtp_server_reset(s);

@@ -8,7 +8,7 @@
 void smtp_cmd_quit(struct smtp_server *s, struct str args)
 {
     if (args.n > 0) {
-        smtp_server_reply(s, 501, "5.5.4", "QUIT takes no parameter");
+        smtp_server_refuse(s, REFUSE_QUIT_PARAMETER);
         return;
     }
     smtp_server_end(s, &(struct smtp_reply){221, "2.0.0", "Good bye"});

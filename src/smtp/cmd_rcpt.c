@@ -19,17 +19,17 @@ static bool parameters(struct smtp_server *s, struct str rest)
         }
         if (s->esmtp && str_eq_nocase(key, STR("NOTIFY"))) {
             if (r->notify || notify_parse(value, &r->notify) < 0) {
-                smtp_server_reply(s, 501, "5.5.4", "NOTIFY must be NEVER, or of SUCCESS,FAILURE,DELAY, once");
+                smtp_server_refuse(s, REFUSE_NOTIFY_FORM);
                 return false;
             }
         } else if (s->esmtp && str_eq_nocase(key, STR("ORCPT"))) {
             if (r->orcpt.n > 0 || !notify_orcpt_ok(value)) {
-                smtp_server_reply(s, 501, "5.5.4", "ORCPT must be type;xtext, once");
+                smtp_server_refuse(s, REFUSE_ORCPT_FORM);
                 return false;
             }
             r->orcpt = value;
         } else {
-            smtp_server_reply(s, 555, "5.5.4", "A parameter of RCPT is not known here");
+            smtp_server_refuse(s, s->esmtp ? REFUSE_RCPT_PARAMETER : REFUSE_NO_PARAMETERS);
             return false;
         }
     }
@@ -40,34 +40,31 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
 {
     struct address a;
     if (!str_starts_nocase(args, STR("TO:"))) {
-        smtp_server_reply(s, 501, "5.5.4", "Write: RCPT TO:<address>");
+        smtp_server_refuse(s, REFUSE_RCPT_FORM);
         return;
     }
     if (s->tx.n_rcpts >= s->config.recipients_max) {
-        smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message; send the rest in another");
+        smtp_server_refuse(s, REFUSE_RCPTS_TOO_MANY);
         return;
     }
     struct str rest = str_trim(str_slice(args, 3, args.n));
     int r = smtp_server_path(s, &rest, s->tx.is_utf8, true, &a);
     if (r < 0 || (rest.n > 0 && rest.p[0] != ' ')) {
         bool needs_utf8 = !s->tx.is_utf8 && address_has_utf8(args);
-        smtp_server_reply(s, needs_utf8 ? 553 : 501, needs_utf8 ? "5.6.7" : "5.1.3",
-                          needs_utf8       ? "This address needs SMTPUTF8"
-                          : r == -EMSGSIZE ? "The recipient address is longer than 900 octets, the most that is taken here"
-                                           : "The recipient address is not a valid address in < >");
+        smtp_server_refuse(s, needs_utf8 ? REFUSE_NEEDS_UTF8 : r == -EMSGSIZE ? REFUSE_RCPT_LONG : REFUSE_RCPT_ADDRESS);
         return;
     }
     s->rcpt_asked = (struct smtp_rcpt){0};
     if (!parameters(s, str_trim(rest))) {
         return;
     }
-    int r = smtp_server_keep_path(s, &a, &s->rcpt_address);
-    if (r == -EINVAL) {
-        smtp_server_reply(s, 553, "5.1.2", "The domain of the recipient address is not a valid domain name");
+    r = smtp_server_keep_path(s, &a, &s->rcpt_address);
+    if (r == -EINVAL || r == -EMSGSIZE) {
+        smtp_server_refuse(s, r == -EINVAL ? REFUSE_RCPT_DOMAIN : REFUSE_RCPT_LONG);
         return;
     }
     if (r < 0 || arena_copy(&s->arena, s->rcpt_asked.orcpt, &s->rcpt_asked.orcpt) < 0) {
-        smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
+        smtp_server_refuse(s, REFUSE_RCPTS_TOO_MANY);
         return;
     }
     s->rcpt_asked.path = s->rcpt_address.whole;

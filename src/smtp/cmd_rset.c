@@ -8,7 +8,7 @@
 void smtp_cmd_rset(struct smtp_server *s, struct str args)
 {
     if (args.n > 0) {
-        smtp_server_reply(s, 501, "5.5.4", "RSET takes no parameter");
+        smtp_server_refuse(s, REFUSE_RSET_PARAMETER);
         return;
     }
     smtp_server_reset(s);

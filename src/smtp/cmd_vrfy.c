@@ -8,7 +8,7 @@
 void smtp_cmd_vrfy(struct smtp_server *s, struct str args)
 {
     if (args.n == 0) {
-        smtp_server_reply(s, 501, "5.5.4", "VRFY needs an address");
+        smtp_server_refuse(s, REFUSE_VRFY_FORM);
         return;
     }
     smtp_server_reply(s, 252, "2.5.2", "Addresses are not verified here; send the message and see");

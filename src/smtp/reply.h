@@ -18,6 +18,16 @@ struct smtp_reply {
     const char *text;     /* one line, or several separated by \n */
 };
 
+/* Everything the server says no with (refusals.def). */
+enum smtp_refusal {
+#define R(name, code, enhanced, what, todo) REFUSE_##name,
+#include "smtp/refusals.def"
+#undef R
+    REFUSE_END,
+};
+/* Never NULL; static. */
+const struct smtp_reply *smtp_refusal(enum smtp_refusal r);
+
 /* Appends the lines with CRLF. 0 or -ENOSPC. */
 int smtp_reply_write(const struct smtp_reply *r, struct buf *out) MUST_USE;
 

@@ -13,27 +13,20 @@
 
 enum { IN_MAX = 256 * 1024, IN_ENOUGH = 64 * 1024, OUT_MAX = 256 * 1024, ARENA_MAX = 4 * 1024 * 1024 };
 
-static const struct smtp_reply say_hello = {503, "5.5.1", "Say EHLO first"};
-static const struct smtp_reply nested_mail = {503, "5.5.1", "A transaction is open already; RSET ends it"};
-static const struct smtp_reply need_mail = {503, "5.5.1", "Say MAIL FROM first"};
-static const struct smtp_reply auth_order = {503, "5.5.1", "AUTH stands behind EHLO and before MAIL"};
-static const struct smtp_reply chunks_open = {503, "5.5.1", "A message is being sent in chunks; end it with BDAT ... LAST, or RSET"};
-static const struct smtp_reply need_rcpt = {503, "5.5.1", "No recipient was accepted yet"};
-
 static const struct smtp_command commands[] = {
-    {"EHLO", ST_ANY, smtp_cmd_ehlo, NULL},
-    {"HELO", ST_ANY, smtp_cmd_helo, NULL},
-    {"STARTTLS", ST_READY, smtp_cmd_starttls, &say_hello},
-    {"MAIL", ST_READY, smtp_cmd_mail, &nested_mail},
-    {"RCPT", ST_MAIL | ST_RCPT, smtp_cmd_rcpt, &need_mail},
-    {"DATA", ST_RCPT, smtp_cmd_data, &need_rcpt},
-    {"BDAT", ST_ANY, smtp_cmd_bdat, NULL}, /* its octets follow whatever is answered */
-    {"AUTH", ST_READY, smtp_cmd_auth, &auth_order},
-    {"RSET", ST_ANY, smtp_cmd_rset, NULL},
-    {"NOOP", ST_ANY, smtp_cmd_noop, NULL},
-    {"VRFY", ST_ANY, smtp_cmd_vrfy, NULL},
-    {"HELP", ST_ANY, smtp_cmd_help, NULL},
-    {"QUIT", ST_ANY, smtp_cmd_quit, NULL},
+    {"EHLO", ST_ANY, smtp_cmd_ehlo, REFUSE_END},
+    {"HELO", ST_ANY, smtp_cmd_helo, REFUSE_END},
+    {"STARTTLS", ST_READY, smtp_cmd_starttls, REFUSE_HELLO_FIRST},
+    {"MAIL", ST_READY, smtp_cmd_mail, REFUSE_MAIL_OPEN},
+    {"RCPT", ST_MAIL | ST_RCPT, smtp_cmd_rcpt, REFUSE_MAIL_FIRST},
+    {"DATA", ST_RCPT, smtp_cmd_data, REFUSE_RCPT_FIRST},
+    {"BDAT", ST_ANY, smtp_cmd_bdat, REFUSE_END}, /* its octets follow whatever is answered */
+    {"AUTH", ST_READY, smtp_cmd_auth, REFUSE_AUTH_PLACE},
+    {"RSET", ST_ANY, smtp_cmd_rset, REFUSE_END},
+    {"NOOP", ST_ANY, smtp_cmd_noop, REFUSE_END},
+    {"VRFY", ST_ANY, smtp_cmd_vrfy, REFUSE_END},
+    {"HELP", ST_ANY, smtp_cmd_help, REFUSE_END},
+    {"QUIT", ST_ANY, smtp_cmd_quit, REFUSE_END},
 };
 
 struct smtp_server *smtp_server_new(const struct smtp_server_config *config)
@@ -113,8 +106,14 @@ void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, co
     write_reply(s, &(struct smtp_reply){code, enhanced, text});
     if (code >= 500 && ++s->errors >= s->config.errors_max && s->state != ST_ENDED) {
         s->note = "too many errors";
-        smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Too many errors; closing"});
+        smtp_server_end(s, smtp_refusal(REFUSE_ERRORS_TOO_MANY));
     }
+}
+
+void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal r)
+{
+    const struct smtp_reply *reply = smtp_refusal(r);
+    smtp_server_reply(s, reply->code, reply->enhanced, reply->text);
 }
 
 void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
@@ -129,10 +128,13 @@ void smtp_server_end(struct smtp_server *s, const struct smtp_reply *r)
 
 int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret)
 {
-    char text[ADDRESS_LOCAL_MAX + DOMAIN_NAME_MAX + 2];
+    char text[ADDRESS_MAX + 1];
     struct str copy;
     int r = a->domain.n > 0 ? address_canonical(a->whole, text, sizeof text) : str_copy(a->whole, text, sizeof text);
-    r = r < 0 ? r : arena_copy(&s->arena, str_c(text), &copy);
+    if (r < 0) {
+        return r == -ENOSPC ? -EMSGSIZE : r;
+    }
+    r = arena_copy(&s->arena, str_c(text), &copy);
     if (r < 0) {
         return r;
     }
@@ -159,6 +161,18 @@ void smtp_server_tls_started(struct smtp_server *s)
     s->state = ST_START;
 }
 
+/* A browser was led here to speak SMTP in our name inside its request (cross-protocol attacks): nothing of it is looked at. */
+static bool is_http(struct str verb)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"};
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        if (str_eq_nocase(verb, str_c(methods[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_command(struct smtp_server *s, struct str line)
 {
     size_t space = str_find(line, ' ', 0);
@@ -173,13 +187,17 @@ static void run_command(struct smtp_server *s, struct str line)
             c->run(s, args);
             return;
         }
-        const struct smtp_reply *r = s->state == ST_START    ? &say_hello
-                                     : s->state == ST_CHUNKS ? &chunks_open
-                                                             : c->out_of_order;
-        smtp_server_reply(s, r->code, r->enhanced, r->text);
+        smtp_server_refuse(s, s->state == ST_START    ? REFUSE_HELLO_FIRST
+                              : s->state == ST_CHUNKS ? REFUSE_CHUNKS_OPEN
+                                                      : c->out_of_order);
         return;
     }
-    smtp_server_reply(s, 500, "5.5.1", "This command is not known here");
+    if (is_http(verb)) {
+        s->note = "HTTP, not SMTP";
+        smtp_server_end(s, smtp_refusal(REFUSE_HTTP));
+        return;
+    }
+    smtp_server_refuse(s, REFUSE_UNKNOWN_COMMAND);
 }
 
 /* Octets that the line may have which begins so. Tickets and tokens come with AUTH, and behind it (RFC 4954 4). */
@@ -201,11 +219,11 @@ static void take_line(struct smtp_server *s, struct str line)
     if (s->skipping_line) {
         s->skipping_line = false;
     } else if (line.n > line_max(s, line)) {
-        smtp_server_reply(s, 500, "5.5.2", "Line too long");
+        smtp_server_refuse(s, REFUSE_LINE_LONG);
     } else if (!crlf) {
-        smtp_server_reply(s, 500, "5.5.2", "Lines must end with CR LF");
+        smtp_server_refuse(s, REFUSE_LINE_END);
     } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
-        smtp_server_reply(s, 500, "5.5.2", "A command may hold neither NUL nor a bare CR");
+        smtp_server_refuse(s, REFUSE_LINE_OCTETS);
     } else if (s->state == ST_AUTH) {
         smtp_auth_line(s, text);
         return;
@@ -247,7 +265,7 @@ static bool next_line(struct smtp_server *s)
     if (n == 0) {
         if (in.n > line_max(s, in) && !s->skipping_line) {
             s->skipping_line = true;
-            smtp_server_reply(s, 500, "5.5.2", "Line too long");
+            smtp_server_refuse(s, REFUSE_LINE_LONG);
         }
         if (s->skipping_line && in.n > 1) {
             buf_consume(&s->in, in.n - 1); /* keep one octet: it may be the CR */
@@ -404,7 +422,7 @@ static void take_rcpt(struct smtp_server *s)
         size_t cap = tx->n_rcpts ? tx->n_rcpts * 2 : 1;
         struct smtp_rcpt *grown = arena_alloc(&s->arena, cap * sizeof *grown);
         if (!grown) {
-            smtp_server_reply(s, 452, "4.5.3", "Too many recipients for one message");
+            smtp_server_refuse(s, REFUSE_RCPTS_TOO_MANY);
             return;
         }
         if (tx->n_rcpts) {
@@ -424,7 +442,7 @@ static void message_answered(struct smtp_server *s, const struct smtp_reply *r)
     if (r->code < 400 && ++s->transactions >= s->config.transactions_max) {
         write_reply(s, r);
         s->note = "messages per session reached";
-        smtp_server_end(s, &(struct smtp_reply){421, "4.7.0", "Enough messages for one session; please reconnect"});
+        smtp_server_end(s, smtp_refusal(REFUSE_MESSAGES_ENOUGH));
         return;
     }
     smtp_server_reply(s, r->code, r->enhanced, r->text);

@@ -68,7 +68,7 @@ struct smtp_command {
     const char *verb;
     unsigned allowed; /* mask of enum smtp_state */
     smtp_command_fn run;
-    const struct smtp_reply *out_of_order;
+    enum smtp_refusal out_of_order;
 };
 
 void smtp_cmd_ehlo(struct smtp_server *s, struct str args);
@@ -93,10 +93,12 @@ void smtp_cmd_quit(struct smtp_server *s, struct str args);
 int smtp_server_path(struct smtp_server *s, struct str *rest, bool utf8, bool is_rcpt, struct address *ret) MUST_USE;
 /* Writes a reply; 5yz count as errors, and too many end the session. */
 void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, const char *text);
+/* Writes a refusal; counts as above. */
+void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal r);
 /* The one place that ends a transaction and forgets all of it. */
 void smtp_server_reset(struct smtp_server *s);
 /* Copies an address into the transaction, its domain in canonical form (wire/domain.h). 0; -EINVAL: the domain is none;
- * -ENOMEM or -ENOSPC: no room. */
+ * -EMSGSIZE: longer than ADDRESS_MAX; -ENOMEM or -ENOSPC: no room. */
 int smtp_server_keep_path(struct smtp_server *s, const struct address *a, struct address *ret) MUST_USE;
 /* Asks the process; the answer comes by smtp_server_answer. */
 void smtp_server_ask(struct smtp_server *s, enum smtp_event_type type);

@@ -9,11 +9,12 @@
  */
 #pragma once
 #include "base/str.h"
+#include "wire/limits.h"
 
 enum {
     DOMAIN_NAME_MAX = 253, /* octets: RFC 1035 2.3.4 without the root's dot */
     DOMAIN_LABEL_MAX = 63,
-    ADDRESS_KEY_SIZE = 320,
+    ADDRESS_KEY_SIZE = ADDRESS_ROOM,
     DOMAIN_SHOWN_SIZE = 1024, /* of a name in U-labels with its zero octet */
 };
 

@@ -70,6 +70,10 @@ def test_metrics_answer_nothing_else(counted):
         with socket.create_connection(('127.0.0.1', 9465), 10) as sock:
             sock.sendall(request)
             assert sock.recv(1000).startswith(b'HTTP/1.1 404')
+    with socket.create_connection(('127.0.0.1', 9465), 10) as sock:  # as nc does: nothing more comes, and the answer is still wanted
+        sock.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+        sock.shutdown(socket.SHUT_WR)
+        assert sock.makefile('rb').read().startswith(b'HTTP/1.1 200')
     with socket.create_connection(('127.0.0.1', 9465), 10) as sock:
         sock.sendall(b'x' * 10000)
         try:

@@ -45,7 +45,7 @@ const char *login_mechanisms(const struct session *s)
 static void away(struct session *s)
 {
     s->logging_in = false;
-    smtp_server_auth_done(s->engine, false, &(struct smtp_reply){454, "4.7.0", "Logging in is not possible at the moment; please try again"});
+    smtp_server_auth_done(s->engine, false, smtp_refusal(REFUSE_AUTH_AWAY));
 }
 
 static void remember(struct session *s, const struct ipc_login_step *m)
@@ -101,13 +101,11 @@ void login_cancel(struct session *s)
 
 void login_answer_late(struct session *s)
 {
-    static const struct smtp_reply wrong = {535, "5.7.8", "Name or password is not right"};
-    static const struct smtp_reply later = {454, "4.7.0", "Too many failed logins; please try again later"};
     s->logging_in = false;
     if (s->login_outcome == LOGIN_AWAY) {
         away(s);
     } else {
-        smtp_server_auth_done(s->engine, false, s->login_outcome == LOGIN_LATER ? &later : &wrong);
+        smtp_server_auth_done(s->engine, false, smtp_refusal(s->login_outcome == LOGIN_LATER ? REFUSE_AUTH_LATER : REFUSE_AUTH_WRONG));
     }
 }
 

@@ -38,7 +38,7 @@ static void on_timer(void *arg)
         session_free(s);
         return;
     }
-    smtp_server_end(s->engine, &(struct smtp_reply){421, "4.4.2", "You took too long; closing"});
+    smtp_server_end(s->engine, smtp_refusal(REFUSE_TOO_SLOW));
     session_process(s);
 }
 
@@ -457,7 +457,7 @@ void session_stop(struct session *s)
         session_free(s);
     } else if (!s->incoming && !smtp_server_waits(s->engine)) {
         s->held_back = false;
-        smtp_server_end(s->engine, &(struct smtp_reply){421, "4.3.2", "This server is being stopped; please come back"});
+        smtp_server_end(s->engine, smtp_refusal(REFUSE_STOPPING));
         session_process(s);
     }
 }

@@ -149,6 +149,7 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
 /* Runs the engine until it needs more. The session may be gone afterwards. */
 void session_process(struct session *s);
 void session_answer(struct session *s, int code, const char *enhanced, const char *text);
+void session_refuse(struct session *s, enum smtp_refusal r);
 void session_queue_gone(struct session *s);
 /* keys answer again: a handshake that waited for them goes on. The session may be gone afterwards. */
 void session_keys_back(struct session *s);

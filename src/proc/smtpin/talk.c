@@ -20,6 +20,11 @@ void session_answer(struct session *s, int code, const char *enhanced, const cha
     smtp_server_answer(s->engine, &(struct smtp_reply){code, enhanced, text});
 }
 
+void session_refuse(struct session *s, enum smtp_refusal r)
+{
+    smtp_server_answer(s->engine, smtp_refusal(r));
+}
+
 /* --- inbound rules -------------------------------------------------------------------------------- */
 
 static void tell_refusal(struct session *s, const struct inbound_verdict *v, struct str reverse_path)
@@ -199,16 +204,16 @@ static void on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
     if (!s->in->queue || !s->in->wrapper) {
-        session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
+        session_refuse(s, REFUSE_AWAY);
     } else if (must_not_be_clear(s)) {
         log_notice("clear-mail-deferred", KV("client", s->client.ip), KV("why", "keys do not answer, so it could not have come encrypted"));
-        session_answer(s, 451, "4.7.0", "TLS is not available for a moment, and mail should not come in clear because of that; please try again");
+        session_refuse(s, REFUSE_TLS_MOMENT);
     } else if (s->service->kind != CONF_LISTEN_SMTP) {
         if (talk_may_send_as(s, from)) {
             wait_turn(s);
         } else {
             log_notice("sender-refused", KV("login", s->login), KVS("from", from));
-            session_answer(s, 550, "5.7.1", "This is not one of your addresses; ask the administrator to add it to your account");
+            session_refuse(s, REFUSE_NOT_YOUR_ADDRESS);
         }
     } else if (!refused_by_rule(s, from)) {
         wait_turn(s);
@@ -233,14 +238,14 @@ static void on_rcpt(struct session *s, const struct address *rcpt)
     }
     s->in->count.refused++;
     log_info("relay-denied", KV("client", s->client.ip), KVS("to", rcpt->whole));
-    session_answer(s, 550, "5.7.1", "Relaying denied: the recipient is not one of ours, and you are not one of our clients");
+    session_refuse(s, REFUSE_RELAYING);
 }
 
 static void on_data(struct session *s)
 {
     s->incoming = s->in->queue ? incoming_new(s) : NULL;
     if (!s->incoming) {
-        session_answer(s, 451, "4.3.0", "This server cannot take mail at the moment; please try again");
+        session_refuse(s, REFUSE_AWAY);
         return;
     }
     s->body_began_ms = clock_mono_ms();
@@ -270,7 +275,7 @@ void talk_submitted(struct session *s, uint8_t result)
     s->submitted = false;
     s->answers_message = true;
     if (wrong_author) {
-        session_answer(s, 550, "5.7.1", "The From address of this message is not one of yours; ask the administrator to add it to your account");
+        session_refuse(s, REFUSE_NOT_YOUR_FROM);
     } else if (s->refusal[0]) { /* by what is in it: told now, instead of by a bounce */
         session_answer(s, 550, "5.7.1", s->refusal);
     } else {
@@ -279,11 +284,11 @@ void talk_submitted(struct session *s, uint8_t result)
             answer_stored(s, id);
             break;
         case STORE_FULL:
-            session_answer(s, 452, "4.3.1", "No space to store the message at the moment; please try again later");
+            session_refuse(s, REFUSE_NO_SPACE);
             break;
         case STORE_RETRY:
         case STORE_CORRUPT:
-            session_answer(s, 451, "4.3.0", "The message could not be stored at the moment; please try again later");
+            session_refuse(s, REFUSE_NOT_STORED);
             break;
         }
     }
