@@ -65,7 +65,7 @@ def test_addresses_are_passed_on_as_they_are(intake, sender, rcpt, passed_on):
 
 def test_a_bounce_names_a_long_address_whole(intake):
     rcpt, sender = 'r' * 300 + '@null.test', 's' * 200 + '@inside.test'
-    intake.wait_state(intake.send(rcpt, sender=sender), 'bounced')
+    intake.wait_state(intake.send(rcpt, sender=sender), 'returned')
     told = intake.lab.wait_for(lambda: [m for m in intake.lab.messages('inside.test') if m['rcpts'] == [sender]], 20)
     assert told and f'Final-Recipient: rfc822;{rcpt}\r\n' in told[-1]['data']
 
@@ -84,7 +84,7 @@ def test_large_header_sections(intake):
 def test_a_bounce_of_a_large_header_section_still_says_which_mail(intake):
     head = 'Subject: that one\r\nTo: ' + ',\r\n\t'.join(f'p{i}@long.example' for i in range(4000)) + '\r\nMessage-ID: <known@inside.test>\r\n\r\n'
     out = talk(intake, b'EHLO c\r\n', b'MAIL FROM:<large@inside.test>\r\n', b'RCPT TO:<x@null.test>\r\n', b'DATA\r\n', head.encode() + b'body\r\n.\r\n')
-    intake.wait_state(out[-1].split()[-1], 'bounced')
+    intake.wait_state(out[-1].split()[-1], 'returned')
     told = intake.lab.wait_for(lambda: [m for m in intake.lab.messages('inside.test') if m['rcpts'] == ['large@inside.test']], 20)
     assert told and 'Subject: that one' in told[-1]['data'] and 'Message-ID: <known@inside.test>' in told[-1]['data'] and 'p3999@' not in told[-1]['data']
 
