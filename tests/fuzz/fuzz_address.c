@@ -16,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             unsigned char c = (unsigned char)a.whole.p[i];
             must(c >= 0x20 && c != 0x7f);
         }
+        must(a.whole.n <= ADDRESS_MAX && (a.domain.n == 0 || a.domain.p[a.domain.n - 1] != '.'));
+        must(a.domain.n == 0 || (a.whole.n == a.local.n + 1 + a.domain.n && a.whole.p[a.local.n] == '@')); /* octet for octet */
         must(a.domain.n == 0 || address_mailbox(a.whole, mode & 1, &b) == 0);
     }
     if (address_net_parse(in, &net) == 0) {
