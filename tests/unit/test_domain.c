@@ -220,13 +220,13 @@ static bool inbound_is_about(const struct conf *c, const char *helo)
 static bool removes_claim(const char *name)
 {
     char field[300];
-    unsigned removed = 0;
+    struct section_done done;
     struct buf out = BUF_INIT(4096);
     snprintf(field, sizeof field, "Authentication-Results: %s; dkim=pass\r\n\r\n", name);
     const struct section_change change = {.authserv_id = STR("xn--mller-kva.example")};
-    assert_int_equal(section_write(str_c(field), &change, &out, &removed), 0);
+    assert_int_equal(section_write(str_c(field), &change, &out, &done), 0);
     buf_free(&out);
-    return removed == 1;
+    return done.removed == 1;
 }
 
 /* One row of the table of a name: what each place says of it. */
