@@ -30,16 +30,18 @@ static bool lies_inside(const struct conf *c, const struct address_net *part)
 void conf_check_devices(struct binder *b)
 {
     const struct conf *c = b->conf;
+    const struct conf_node *inside = conf_node_find(c->root, "inside", NULL);
     for (size_t i = 0; i < c->inside_devices.n; i++) {
+        struct conf_place at = inside ? conf_place_of(inside, "devices") : c->root->at;
         const char *text = c->inside_devices.v[i];
         struct address_net net;
         if (address_net_parse(str_c(text), &net) < 0) {
             continue; /* said where it stands */
         }
         if (net.prefix == 0) {
-            conf_bad(b, c->root->at, "inside: devices %s is everybody; name the old machines, or the networks that hold nothing else", text);
+            conf_bad(b, at, "inside: devices %s is everybody. Name the old machines, or the networks that hold nothing else", text);
         } else if (!lies_inside(c, &net)) {
-            conf_bad(b, c->root->at, "inside: devices %s does not lie in networks; only machines that may send here can be devices", text);
+            conf_bad(b, at, "inside: devices %s does not lie in networks. Only machines that may send here can be devices", text);
         }
     }
 }

@@ -289,9 +289,22 @@ static void judge_networks(struct judge *j, const struct conf_words *networks, s
     }
 }
 
+/* What is forgiven to old machines should be forgiven to nothing else. */
+static void judge_devices(struct judge *j)
+{
+    const struct conf_words *devices = &j->conf->inside_devices;
+    for (size_t i = 0; i < devices->n; i++) {
+        struct address_net net;
+        if (address_net_parse(str_c(devices->v[i]), &net) == 0 && net.prefix < (net.is_v6 ? 64u : 24u)) {
+            conf_warning(j->problems, at_key(j, "inside", "devices"), "devices %s is wide: whatever is there may send wrong line ends and addresses. Name the old machines", devices->v[i]);
+        }
+    }
+}
+
 static void judge_all_networks(struct judge *j)
 {
     const struct conf *c = j->conf;
+    judge_devices(j);
     judge_networks(j, &c->inside_networks, at_key(j, "inside", "networks"), "networks", "anybody there may send mail to anywhere in your name (open relay)");
     judge_networks(j, &c->portal.proxies, at_key(j, "portal", "proxies"), "proxies", "anybody there may say that they are another client");
     for (size_t i = 0; i < c->n_listens; i++) {
