@@ -68,27 +68,24 @@ static bool has_name(const struct conf_rule *r, struct str names)
     return r->inbound_names.n == 0;
 }
 
-/* NULL when satisfied, else what is missing. */
-static const char *missing(const struct conf_rule *r, const struct inbound_facts *f)
+/* Writes what is missing; false: satisfied. */
+static bool missing(const struct conf_rule *r, const struct inbound_facts *f, char *why, size_t size)
 {
+    bool certificate = r->inbound == INBOUND_CERT || r->inbound == INBOUND_PIN;
+    *why = '\0';
     if (!f->in_tls) {
-        return "this connection is not encrypted";
+        str_copy_cut(STR("this connection is not encrypted"), why, size);
+    } else if (certificate && !f->has_certificate) {
+        str_copy_cut(STR("your server showed no client certificate"), why, size);
+    } else if (r->inbound == INBOUND_CERT && !f->certificate_ok) {
+        snprintf(why, size, "your server's certificate " STR_FMT, STR_ARG(f->trouble));
+    } else if (r->inbound == INBOUND_CERT && !has_name(r, f->names)) {
+        snprintf(why, size, "your server's certificate is for another name than agreed: it names %.*s",
+                 f->names.n < 120 ? (int)f->names.n : 120, f->names.n > 0 ? f->names.p : "");
+    } else if (r->inbound == INBOUND_PIN && !inbound_pinned(&r->inbound_pins, f->fingerprint, f->key_fingerprint)) {
+        str_copy_cut(STR("your server's certificate is not the agreed one"), why, size);
     }
-    if (r->inbound == INBOUND_CERT || r->inbound == INBOUND_PIN) {
-        if (!f->has_certificate) {
-            return "your server showed no client certificate";
-        }
-    }
-    if (r->inbound == INBOUND_CERT && !f->certificate_ok) {
-        return "no authority trusted here vouches for your server's certificate";
-    }
-    if (r->inbound == INBOUND_CERT && !has_name(r, f->names)) {
-        return "your server's certificate is for another name";
-    }
-    if (r->inbound == INBOUND_PIN && !inbound_pinned(&r->inbound_pins, f->fingerprint, f->key_fingerprint)) {
-        return "your server's certificate is not the agreed one";
-    }
-    return NULL;
+    return *why != '\0';
 }
 
 static void describe(const struct inbound_facts *f, char *dst, size_t size)
@@ -105,8 +102,8 @@ void inbound_judge(const struct conf *c, const struct inbound_facts *f, struct i
     *ret = (struct inbound_verdict){0};
     for (size_t i = 0; i < c->n_rules; i++) {
         const struct conf_rule *r = &c->rules[i];
-        const char *why = applies(c, r, f) ? missing(r, f) : NULL;
-        if (!why || (ret->rule && (ret->enforced || r->inbound_mode != 0))) {
+        char why[360];
+        if (!applies(c, r, f) || !missing(r, f, why, sizeof why) || (ret->rule && (ret->enforced || r->inbound_mode != 0))) {
             continue;
         }
         ret->rule = r;

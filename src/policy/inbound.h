@@ -16,6 +16,7 @@ struct inbound_facts {
     bool knows_sender; /* MAIL was said */
     struct str reverse_path;
     bool in_tls, has_certificate, certificate_ok; /* ok: a trusted authority vouches for it */
+    struct str trouble;                           /* what is wrong with it, behind "certificate" */
     struct str names;                             /* DNS names of the certificate, blank separated */
     struct str fingerprint, key_fingerprint;      /* SHA-256, lower-case hex */
 };
@@ -25,7 +26,7 @@ struct inbound_verdict {
                                    * reports; NULL: all are satisfied. Borrowed from conf */
     enum inbound_grade wanted;
     bool enforced;
-    char reason[256]; /* for the client: what is missing */
+    char reason[480]; /* for the client: what is missing */
     char had[128];    /* for us: what the connection had */
 };
 

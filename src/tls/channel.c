@@ -27,6 +27,7 @@ struct tls_channel {
     bool is_client, has_dane, may_be_weak, demands_ems;
     char name[256]; /* reference name of a client */
     char problem[200];
+    struct tls_findings findings;
     struct tls_facts facts;
 };
 
@@ -88,6 +89,7 @@ static struct tls_channel *channel_new(struct tls_context *ctx)
         return NULL;
     }
     SSL_set_bio(ch->ssl, bio, bio);
+    SSL_set_app_data(ch->ssl, &ch->findings);
     return ch;
 }
 
@@ -247,21 +249,29 @@ static void learn_dns_names(struct tls_facts *f, X509 *cert)
 }
 
 /* The chain against the trust store and the name, apart from DANE, which judged the handshake. */
-static long verify_by_authorities(struct tls_channel *ch, X509 *cert)
+static void verify_by_authorities(struct tls_channel *ch, X509 *cert)
 {
     X509_STORE *trust = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ch->ssl));
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    long result = X509_V_ERR_UNSPECIFIED;
+    struct tls_facts *f = &ch->facts;
+    ch->findings = (struct tls_findings){0};
     if (ctx && X509_STORE_CTX_init(ctx, trust, cert, SSL_get_peer_cert_chain(ch->ssl)) == 1) {
         X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
         X509_STORE_CTX_set_default(ctx, "ssl_server");
+        X509_STORE_CTX_set_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx(), ch->ssl);
+        X509_STORE_CTX_set_verify_cb(ctx, tls_note_error);
         X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ch->ssl));
         X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         X509_VERIFY_PARAM_set1_host(param, ch->name, 0);
-        result = X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
+        if (X509_verify_cert(ctx) != 1 && ch->findings.set == 0) {
+            tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
+        }
+        tls_describe(&ch->findings, X509_STORE_CTX_get0_chain(ctx), f->chain_n, ch->name, f->check_text,
+                     sizeof f->check_text);
+    } else {
+        tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
     }
     X509_STORE_CTX_free(ctx);
-    return result;
 }
 
 static void learn_dane(struct tls_channel *ch, long verify)
@@ -276,10 +286,29 @@ static void learn_dane(struct tls_channel *ch, long verify)
     if (matched) {
         snprintf(f->dane_text, sizeof f->dane_text, "matches TLSA %u %u %u %02x%02x%02x%02x...", usage, selector, matching,
                  n > 0 ? data[0] : 0, n > 1 ? data[1] : 0, n > 2 ? data[2] : 0, n > 3 ? data[3] : 0);
+    } else if (ch->findings.set == 0) {
+        snprintf(f->dane_text, sizeof f->dane_text, "no TLSA record matches");
     } else {
-        snprintf(f->dane_text, sizeof f->dane_text, "%s", verify == X509_V_OK ? "no TLSA record matches"
-                                                                              : X509_verify_cert_error_string(verify));
+        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, f->dane_text,
+                     sizeof f->dane_text);
     }
+}
+
+/* A chain that the handshake itself verified, of a server without DANE or of a client. */
+static void learn_findings(struct tls_channel *ch, X509 *cert, long verify)
+{
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ch->ssl);
+    enum tls_cause staple = verify == X509_V_OK && ch->is_client ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
+    if (staple != TLS_CAUSE_END) {
+        tls_find(&ch->findings, staple, 0);
+    }
+    if (!ch->is_client) {
+        tls_find_misuse(&ch->findings, chain, verify == X509_V_OK);
+    }
+    if (verify != X509_V_OK && ch->findings.set == 0) {
+        tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
+    }
+    tls_describe(&ch->findings, chain, ch->facts.chain_n, ch->name, ch->facts.check_text, sizeof ch->facts.check_text);
 }
 
 static void learn_certificate(struct tls_channel *ch)
@@ -298,29 +327,25 @@ static void learn_certificate(struct tls_channel *ch)
     learn_fingerprints(f, cert);
     learn_dns_names(f, cert);
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ch->ssl);
-    f->chain_n = chain ? sk_X509_num(chain) : 0;
+    f->chain_n = (chain ? sk_X509_num(chain) : 0) + (ch->is_client ? 0 : 1); /* a server's list is without the client's own */
     if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
         f->not_after_ms = (int64_t)timegm(&tm) * 1000;
     }
     long verify = SSL_get_verify_result(ch->ssl);
     if (ch->has_dane) {
         learn_dane(ch, verify);
-        verify = verify_by_authorities(ch, cert);
+        verify_by_authorities(ch, cert);
+        enum tls_cause staple = ch->findings.set == 0 ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
+        if (staple != TLS_CAUSE_END) {
+            tls_find(&ch->findings, staple, 0);
+            tls_describe(&ch->findings, NULL, f->chain_n, ch->name, f->check_text, sizeof f->check_text);
+        }
+    } else {
+        learn_findings(ch, cert, verify);
     }
-    const char *revoked = verify == X509_V_OK && ch->is_client ? tls_staple_problem(ch->ssl, cert) : NULL;
-    if (revoked) {
-        f->check = TLS_CHECK_BAD;
-        f->check_reason = TLS_CHECK_TRUST;
-        snprintf(f->check_text, sizeof f->check_text, "%s", revoked);
-        return;
-    }
-    f->check = verify == X509_V_OK ? TLS_CHECK_OK : TLS_CHECK_BAD;
-    f->check_reason = verify == X509_V_OK                      ? TLS_CHECK_FINE
-                      : verify == X509_V_ERR_HOSTNAME_MISMATCH ? TLS_CHECK_NAME
-                      : verify == X509_V_ERR_CERT_HAS_EXPIRED || verify == X509_V_ERR_CERT_NOT_YET_VALID ? TLS_CHECK_DATES
-                                                                                                         : TLS_CHECK_TRUST;
-    snprintf(f->check_text, sizeof f->check_text, "%s",
-             verify == X509_V_OK ? "trusted CA and right name" : X509_verify_cert_error_string(verify));
+    f->causes = ch->findings.set;
+    f->check = f->causes == 0 ? TLS_CHECK_OK : TLS_CHECK_BAD;
+    f->check_reason = tls_class_of(f->causes);
 }
 
 /* The names mail administrators know from Received fields. */

@@ -122,20 +122,12 @@ static int trust(SSL_CTX *ssl, struct str pem)
     return n > 0 ? 0 : -EINVAL;
 }
 
-/* Verification is recorded, not enforced here: the decision judges the result. */
-static int record_only(int ok, X509_STORE_CTX *store)
-{
-    (void)ok;
-    (void)store;
-    return 1;
-}
-
-/* The same, and a client that shows a certificate is to show it every time: it gets no ticket (ticket.h). */
+/* Verification is recorded, not enforced here: the decision judges the result. A client that shows a certificate
+ * is to show it every time: it gets no ticket (ticket.h). */
 static int record_client(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    (void)ok;
-    return ssl && SSL_set_num_tickets(ssl, 0) == 1;
+    return tls_note_error(ok, store) == 1 && ssl && SSL_set_num_tickets(ssl, 0) == 1;
 }
 
 /* --- servers: several certificates, chosen by name and by what the client can verify ------------------ */
@@ -218,6 +210,7 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
     SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
     if (trust_pem.n > 0) { /* asked for, recorded, never a condition of the handshake */
         SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, record_client);
+        SSL_CTX_set_purpose(ssl, X509_PURPOSE_ANY); /* a host's identity is good both ways: tls_find_misuse() */
     }
     return r;
 }
@@ -271,7 +264,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     }
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(ctx->ssl, SSL_OP_NO_TICKET);
-    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, record_only);
+    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, tls_note_error);
     SSL_CTX_set_tlsext_status_type(ctx->ssl, TLSEXT_STATUSTYPE_ocsp); /* a staple is welcome */
     if (SSL_CTX_dane_enable(ctx->ssl) != 1) {
         int r = fail(problem, size, "DANE could not be set up");
@@ -305,7 +298,7 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
         return NULL;
     }
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, record_only);
+    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, tls_note_error);
     ctx->may_be_weak = true;
     return ctx;
 }

@@ -68,11 +68,11 @@ static int stapled_status(SSL *ssl, X509 *cert)
     return status;
 }
 
-const char *tls_staple_problem(SSL *ssl, X509 *cert)
+enum tls_cause tls_staple_problem(SSL *ssl, X509 *cert)
 {
     int status = stapled_status(ssl, cert);
     if (status == V_OCSP_CERTSTATUS_REVOKED) {
-        return "the certificate has been revoked (stapled OCSP)";
+        return TLS_CAUSE_REVOKED;
     }
-    return status != V_OCSP_CERTSTATUS_GOOD && must_staple(cert) ? "the certificate demands a stapled OCSP answer, and there is none that counts" : NULL;
+    return status != V_OCSP_CERTSTATUS_GOOD && must_staple(cert) ? TLS_CAUSE_NO_STAPLE : TLS_CAUSE_END;
 }

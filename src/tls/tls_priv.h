@@ -2,6 +2,8 @@
  * tls_priv.h: what the files of tls/ share.
  */
 #pragma once
+#include "tls/facts.h"
+
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
 
@@ -40,7 +42,24 @@ static inline void tls_vector_prefer(void)
 bool tls_ticket_can_seal(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
 EVP_PKEY *tls_remote_key(X509 *cert);
-/* What a stapled OCSP answer (or its absence) says against a certificate; NULL: nothing. */
-const char *tls_staple_problem(SSL *ssl, X509 *cert);
+/* What the verification of one chain found: the causes, and at which certificate (0: the peer's own). */
+struct tls_findings {
+    uint32_t set; /* 1 << enum tls_cause */
+    int8_t depth[TLS_CAUSE_END];
+    long other; /* OpenSSL's code of TLS_CAUSE_OTHER */
+};
+/* Verification callback (SSL_CTX_set_verify(3)): notes in the channel's findings, never stops a handshake. */
+int tls_note_error(int ok, X509_STORE_CTX *store);
+/* Notes one more. */
+void tls_find(struct tls_findings *f, enum tls_cause cause, int depth);
+/* Certificates of clients: each but the root must be fit for TLS, as a server or as a client (verify.c). */
+void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) *chain, bool has_root);
+/* What was found, in words; chain: as verified, n_sent: certificates the peer sent, name: that was wanted ("" for none). */
+void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, char *dst, size_t size);
+/* The class of the first cause. */
+enum tls_check_reason tls_class_of(uint32_t causes);
+
+/* What a stapled OCSP answer (or its absence) says against a certificate; TLS_CAUSE_END: nothing. */
+enum tls_cause tls_staple_problem(SSL *ssl, X509 *cert);
 /* True when the cipher is one of profile wide. */
 bool tls_cipher_is_wide(const SSL_CIPHER *cipher);

@@ -58,7 +58,7 @@ static void inbound_rules(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct inbound_facts f = {.client_ip = str_c(rows[i].ip), .helo = str_c(rows[i].helo), .knows_sender = rows[i].from != NULL,
                                         .reverse_path = str_c(rows[i].from), .in_tls = rows[i].tls, .has_certificate = rows[i].certificate,
-                                        .certificate_ok = rows[i].ok, .names = str_c(rows[i].names), .fingerprint = str_c(rows[i].cert),
+                                        .certificate_ok = rows[i].ok, .trouble = STR("has expired"), .names = str_c(rows[i].names), .fingerprint = str_c(rows[i].cert),
                                         .key_fingerprint = str_c(rows[i].key)};
         struct inbound_verdict v;
         inbound_judge(c, &f, &v);

@@ -55,7 +55,7 @@ static struct inbound_verdict judge(struct session *s, const struct str *reverse
                                         .knows_sender = reverse_path != NULL,
                                         .reverse_path = reverse_path ? *reverse_path : STR(""),
                                         .in_tls = f != NULL, .has_certificate = f && f->fingerprint[0],
-                                        .certificate_ok = f && f->check == TLS_CHECK_OK, .names = str_c(f ? f->names : ""),
+                                        .certificate_ok = f && f->check == TLS_CHECK_OK, .trouble = str_c(f ? f->check_text : ""), .names = str_c(f ? f->names : ""),
                                         .fingerprint = str_c(f ? f->fingerprint : ""),
                                         .key_fingerprint = str_c(f ? f->key_fingerprint : "")};
     inbound_judge(child_conf(s->in->child), &facts, &v);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * verify.c: what is wrong with a certificate, in words (RFC 5280 6, RFC 9525): OpenSSL's codes become the
+ * causes of facts.h, each with what one needs to see it: dates, names, issuer, key. Called by channel.c.
+ *
+ * OpenSSL goes on behind an error as long as the callback says so, and keeps the last code only; a chain
+ * with several faults was explained by the least of them. Here all are noted, and the gravest comes first.
+ */
+#include "base/buf.h"
+#include "tls/tls.h"
+#include "tls/tls_priv.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#define SENTENCE(name, class, sentence, advice) sentence,
+static const char *const sentences[] = {TLS_CAUSES(SENTENCE)};
+#define ADVICE(name, class, sentence, advice) advice,
+static const char *const advices[] = {TLS_CAUSES(ADVICE)};
+#define CLASS(name, class, sentence, advice) TLS_CHECK_##class,
+static const enum tls_check_reason classes[] = {TLS_CAUSES(CLASS)};
+
+/* X509_STORE_CTX_get_error(3). Codes that are not here are TLS_CAUSE_OTHER, with OpenSSL's own words. */
+static const struct {
+    int code;
+    enum tls_cause cause;
+} codes[] = {
+    {X509_V_ERR_CERT_REVOKED, TLS_CAUSE_REVOKED},
+    {X509_V_ERR_CERT_SIGNATURE_FAILURE, TLS_CAUSE_SIGNATURE},
+    {X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, TLS_CAUSE_SIGNATURE},
+    {X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH, TLS_CAUSE_SIGNATURE},
+    {X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY, TLS_CAUSE_SIGNATURE},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, TLS_CAUSE_SELF_SIGNED},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, TLS_CAUSE_UNKNOWN_ROOT},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, TLS_CAUSE_UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, TLS_CAUSE_UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, TLS_CAUSE_UNKNOWN_CA},
+    {X509_V_ERR_CERT_UNTRUSTED, TLS_CAUSE_UNKNOWN_CA},
+    {X509_V_ERR_CERT_REJECTED, TLS_CAUSE_UNKNOWN_CA},
+    {X509_V_ERR_INVALID_CA, TLS_CAUSE_INVALID_CA},
+    {X509_V_ERR_INVALID_NON_CA, TLS_CAUSE_INVALID_CA},
+    {X509_V_ERR_KEYUSAGE_NO_CERTSIGN, TLS_CAUSE_INVALID_CA},
+    {X509_V_ERR_PATH_LENGTH_EXCEEDED, TLS_CAUSE_PATH_LENGTH},
+    {X509_V_ERR_PERMITTED_VIOLATION, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_EXCLUDED_VIOLATION, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_SUBTREE_MINMAX, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_UNSUPPORTED_NAME_SYNTAX, TLS_CAUSE_CONSTRAINTS},
+    {X509_V_ERR_CERT_CHAIN_TOO_LONG, TLS_CAUSE_LONG_CHAIN},
+    {X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION, TLS_CAUSE_EXTENSION},
+    {X509_V_ERR_INVALID_EXTENSION, TLS_CAUSE_UNREADABLE},
+    {X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY, TLS_CAUSE_UNREADABLE},
+    {X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD, TLS_CAUSE_UNREADABLE},
+    {X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD, TLS_CAUSE_UNREADABLE},
+    {X509_V_ERR_CA_MD_TOO_WEAK, TLS_CAUSE_WEAK_SIGNATURE},
+    {X509_V_ERR_EE_KEY_TOO_SMALL, TLS_CAUSE_SMALL_KEY},
+    {X509_V_ERR_CA_KEY_TOO_SMALL, TLS_CAUSE_SMALL_KEY},
+    {X509_V_ERR_INVALID_PURPOSE, TLS_CAUSE_PURPOSE},
+    {X509_V_ERR_CERT_HAS_EXPIRED, TLS_CAUSE_EXPIRED},
+    {X509_V_ERR_CERT_NOT_YET_VALID, TLS_CAUSE_NOT_YET_VALID},
+    {X509_V_ERR_HOSTNAME_MISMATCH, TLS_CAUSE_NAME},
+    {X509_V_ERR_IP_ADDRESS_MISMATCH, TLS_CAUSE_NAME},
+    {X509_V_ERR_DANE_NO_MATCH, TLS_CAUSE_DANE},
+};
+
+static enum tls_cause cause_of(long code)
+{
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (codes[i].code == code) {
+            return codes[i].cause;
+        }
+    }
+    return TLS_CAUSE_OTHER;
+}
+
+void tls_find(struct tls_findings *f, enum tls_cause cause, int depth)
+{
+    if (!(f->set >> cause & 1u)) {
+        f->set |= 1u << cause;
+        f->depth[cause] = (int8_t)(depth < INT8_MAX ? depth : INT8_MAX);
+    }
+}
+
+int tls_note_error(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_findings *f = ssl ? SSL_get_app_data(ssl) : NULL;
+    long code = X509_STORE_CTX_get_error(store);
+    if (f && !ok) {
+        enum tls_cause cause = cause_of(code);
+        int depth = X509_STORE_CTX_get_error_depth(store);
+        if (cause == TLS_CAUSE_PURPOSE && f->set >> TLS_CAUSE_INVALID_CA & 1u && f->depth[TLS_CAUSE_INVALID_CA] == depth) {
+            return 1; /* what is no authority is not fit to be one: said once */
+        }
+        tls_find(f, cause, depth);
+        f->other = cause == TLS_CAUSE_OTHER ? code : f->other;
+    }
+    return 1;
+}
+
+/* RFC 5280 4.2.1.3, 4.2.1.12. Public authorities issue for servers only now; the certificate is still the host's identity. */
+void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) *chain, bool has_root)
+{
+    int n = chain ? sk_X509_num(chain) - (has_root ? 1 : 0) : 0;
+    for (int i = 0; i < n || (i == 0 && chain && sk_X509_num(chain) > 0); i++) {
+        X509 *cert = sk_X509_value(chain, i);
+        bool used = (X509_get_extended_key_usage(cert) & (XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_SGC | XKU_ANYEKU)) != 0; /* all, when absent */
+        bool signs = i > 0 || (X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) != 0;
+        if (!used || !signs) {
+            tls_find(f, TLS_CAUSE_PURPOSE, i);
+        }
+    }
+}
+
+enum tls_check_reason tls_class_of(uint32_t causes)
+{
+    for (size_t i = 0; i < TLS_CAUSE_END; i++) {
+        if (causes >> i & 1u) {
+            return classes[i];
+        }
+    }
+    return TLS_CHECK_FINE;
+}
+
+/* --- words ------------------------------------------------------------------------------------------- */
+
+/* The common name, or all of the name. */
+static void add_who(struct buf *out, X509_NAME *name)
+{
+    char text[200] = "";
+    if (X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof text) <= 0) {
+        X509_NAME_oneline(name, text, sizeof text);
+    }
+    (void)!buf_printf(out, "%s", text);
+}
+
+static void add_day(struct buf *out, const ASN1_TIME *at)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(at, &tm) == 1) {
+        (void)!buf_printf(out, " (%04d-%02d-%02d)", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    }
+}
+
+static void add_names(struct buf *out, X509 *cert, const char *wanted)
+{
+    enum { SHOWN = 4 };
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    int n = 0, all = 0;
+    (void)!buf_printf(out, ": it names ");
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        all += g->type == GEN_DNS;
+        if (g->type == GEN_DNS && n < SHOWN) {
+            struct str one = str_from((const char *)ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
+            (void)!buf_printf(out, "%s" STR_FMT, n++ > 0 ? ", " : "", STR_ARG(str_slice(one, 0, one.n < 60 ? one.n : 60)));
+        }
+    }
+    if (all > n) {
+        (void)!buf_printf(out, " and %d more", all - n);
+    }
+    (void)!buf_printf(out, "%s, not %.80s", all == 0 ? "no host" : "", wanted);
+    GENERAL_NAMES_free(names);
+}
+
+static void add_usages(struct buf *out, X509 *cert)
+{
+    EXTENDED_KEY_USAGE *all = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+    for (int i = 0; all && i < sk_ASN1_OBJECT_num(all) && i < 3; i++) {
+        (void)!buf_printf(out, "%s%s", i == 0 ? ": " : ", ", OBJ_nid2ln(OBJ_obj2nid(sk_ASN1_OBJECT_value(all, i))));
+    }
+    EXTENDED_KEY_USAGE_free(all);
+}
+
+static void add_key(struct buf *out, X509 *cert)
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+    (void)!buf_printf(out, " (%s, %d bits)", key ? EVP_PKEY_get0_type_name(key) : "key", key ? EVP_PKEY_get_bits(key) : 0);
+}
+
+/* What one needs to know beside the sentence. */
+static void add_detail(struct buf *out, enum tls_cause cause, const struct tls_findings *f, X509 *cert, const char *wanted)
+{
+    switch (cause) {
+    case TLS_CAUSE_EXPIRED:
+        add_day(out, X509_get0_notAfter(cert));
+        break;
+    case TLS_CAUSE_NOT_YET_VALID:
+        add_day(out, X509_get0_notBefore(cert));
+        break;
+    case TLS_CAUSE_NAME:
+        add_names(out, cert, wanted);
+        break;
+    case TLS_CAUSE_SMALL_KEY:
+        add_key(out, cert);
+        break;
+    case TLS_CAUSE_WEAK_SIGNATURE:
+        (void)!buf_printf(out, " (%s)", OBJ_nid2ln(X509_get_signature_nid(cert)));
+        break;
+    case TLS_CAUSE_PURPOSE:
+        add_usages(out, cert);
+        break;
+    case TLS_CAUSE_UNKNOWN_ROOT:
+    case TLS_CAUSE_NO_INTERMEDIATE:
+    case TLS_CAUSE_UNKNOWN_CA:
+    case TLS_CAUSE_SIGNATURE:
+        (void)!buf_printf(out, ": ");
+        add_who(out, X509_get_issuer_name(cert));
+        break;
+    case TLS_CAUSE_INVALID_CA:
+    case TLS_CAUSE_PATH_LENGTH:
+        (void)!buf_printf(out, ": ");
+        add_who(out, X509_get_subject_name(cert));
+        break;
+    case TLS_CAUSE_OTHER:
+        (void)!buf_printf(out, ": %s", X509_verify_cert_error_string(f->other ? f->other : X509_V_ERR_UNSPECIFIED));
+        break;
+    case TLS_CAUSE_REVOKED:
+    case TLS_CAUSE_NO_STAPLE:
+    case TLS_CAUSE_SELF_SIGNED:
+    case TLS_CAUSE_CONSTRAINTS:
+    case TLS_CAUSE_LONG_CHAIN:
+    case TLS_CAUSE_EXTENSION:
+    case TLS_CAUSE_UNREADABLE:
+    case TLS_CAUSE_DANE:
+    case TLS_CAUSE_END:
+        break;
+    }
+}
+
+/* A server that sends its own certificate alone, though that one says where its issuer's lies (RFC 5280 4.2.2.1: what a
+ * root signs by itself has no such pointer as a rule): then an intermediate is missing, else the authority is unknown. */
+static bool lacks_intermediate(X509 *cert, int n_sent)
+{
+    return cert && n_sent == 1 && X509_get_ext_by_NID(cert, NID_info_access, -1) >= 0;
+}
+
+/* A sentence that speaks of one certificate, where that is not the peer's own. */
+static void add_whose(struct buf *out, enum tls_cause cause, X509 *cert)
+{
+    if (cause != TLS_CAUSE_INVALID_CA && cause != TLS_CAUSE_PATH_LENGTH && cause != TLS_CAUSE_UNKNOWN_ROOT) {
+        (void)!buf_printf(out, "(that of its issuer ");
+        add_who(out, X509_get_subject_name(cert));
+        (void)!buf_printf(out, ") ");
+    }
+}
+
+void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, char *dst, size_t size)
+{
+    CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
+    size_t first = TLS_CAUSE_END;
+    for (size_t i = 0; i < TLS_CAUSE_END; i++) {
+        int depth = f->depth[i];
+        X509 *cert = chain && depth < sk_X509_num(chain) ? sk_X509_value(chain, depth) : NULL;
+        bool alone = i == TLS_CAUSE_UNKNOWN_CA && lacks_intermediate(cert, n_sent);
+        enum tls_cause cause = alone ? TLS_CAUSE_NO_INTERMEDIATE : (enum tls_cause)i;
+        if (!(f->set >> i & 1u)) {
+            continue;
+        }
+        (void)!buf_printf(&out, "%s", first == TLS_CAUSE_END ? "" : "; ");
+        if (cert && depth > 0) {
+            add_whose(&out, cause, cert);
+        }
+        (void)!buf_printf(&out, "%s", sentences[cause]);
+        if (cert) {
+            add_detail(&out, cause, f, cert, name);
+        }
+        first = first == TLS_CAUSE_END ? (size_t)cause : first;
+    }
+    if (first == TLS_CAUSE_END) {
+        (void)!buf_printf(&out, "trusted CA and right name");
+    } else {
+        (void)!buf_printf(&out, "; %s", advices[first]);
+    }
+    str_copy_cut(buf_str(&out), dst, size);
+    ERR_clear_error();
+}
