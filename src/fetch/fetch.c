@@ -249,6 +249,8 @@ static void set_options(struct fetch *t, const struct fetch_request *r)
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    /* some servers pack always, whatever is asked for: what comes packed is unpacked, and counted unpacked */
+    curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "identity");
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "Postern/" POSTERN_VERSION);
     if (r->body.n > 0) {
         snprintf(text, sizeof text, "Content-Type: %s", r->content_type);

@@ -2,7 +2,8 @@
  * fetch.h: HTTPS on the loop, for MTA-STS policies and TLS reports. The only folder that includes
  * libcurl.
  *
- * No redirects, no proxies, no cookies; TLS 1.2 or better; the certificate is checked by name. The
+ * No redirects, no proxies, no cookies; TLS 1.2 or better; the certificate is checked by name. A body
+ * that comes packed (gzip, though it was not asked for) is unpacked. The
  * addresses come from the caller's own resolver. Answers are counted by us and cut off at the limit.
  */
 #pragma once

@@ -2,18 +2,28 @@
  * read.c: TLS reports of others, RFC 8460 4.4, 5.2, 5.3: the report part of a mail, unpacked within
  * limits, and its JSON. Called by smtpout; fuzzed.
  *
- * Tolerant where the field is sloppy (appendix B and real reporters): mx-host as one string, unknown
- * members, missing counts, no policy-string. What can go wrong: anything a stranger can send.
+ * Tolerant where the field is sloppy (appendix B and real reporters):
+ * - a report part of any media type: its octets decide (gzip, or JSON), the declared types come first;
+ * - base64, quoted-printable, several gzip members, a byte order mark;
+ * - mx-host as one string, counts as strings, unknown members, missing counts, no policy-string.
+ *
+ * What can go wrong: anything a stranger can send.
  */
 #include "report/json.h"
 #include "tlsrpt/report.h"
 #include "wire/base64.h"
 #include "wire/header.h"
+#include "wire/qp.h"
 
 #include <stdio.h>
 #include <zlib.h>
 
 enum { DEPTH_MAX = 8, PARTS_MAX = 100, DETAILS_MAX = 16000, INFLATE_STEP = 64 * 1024 };
+
+static bool looks_packed(struct str s)
+{
+    return s.n > 2 && (unsigned char)s.p[0] == 0x1f && (unsigned char)s.p[1] == 0x8b;
+}
 
 int tlsrpt_gunzip(struct str packed, struct buf *out)
 {
@@ -24,7 +34,7 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
     }
     z.next_in = (Bytef *)packed.p;
     z.avail_in = (uInt)packed.n;
-    while (r == 0 && code == Z_OK) {
+    while (r == 0 && code == Z_OK) { /* one member after the other (RFC 1952 2.2); what is none behind them is left */
         char *room;
         r = buf_reserve(out, INFLATE_STEP, &room) < 0 ? -EMSGSIZE : 0;
         if (r == 0) {
@@ -32,6 +42,9 @@ int tlsrpt_gunzip(struct str packed, struct buf *out)
             z.avail_out = INFLATE_STEP;
             code = inflate(&z, Z_NO_FLUSH);
             buf_commit(out, INFLATE_STEP - z.avail_out);
+            if (code == Z_STREAM_END && looks_packed(str_from((const char *)z.next_in, z.avail_in))) {
+                code = inflateReset(&z);
+            }
         }
     }
     inflateEnd(&z);
@@ -64,7 +77,7 @@ static bool parameter(struct str value, struct str name, struct str *ret)
 
 struct part {
     struct str type, encoding, body;
-    bool is_gzip, is_json;
+    bool declared, is_multipart; /* by its media type: a report; a multipart */
 };
 
 static void read_part(struct str text, struct part *p)
@@ -81,9 +94,10 @@ static void read_part(struct str text, struct part *p)
         }
     }
     struct str kind = str_trim(str_slice(p->type, 0, str_find(p->type, ';', 0)));
-    p->is_gzip = str_eq_nocase(kind, STR("application/tlsrpt+gzip")) || str_eq_nocase(kind, STR("application/gzip")) ||
-                 str_eq_nocase(kind, STR("application/x-gzip"));
-    p->is_json = str_eq_nocase(kind, STR("application/tlsrpt+json")) || str_eq_nocase(kind, STR("application/json"));
+    p->declared = str_eq_nocase(kind, STR("application/tlsrpt+gzip")) || str_eq_nocase(kind, STR("application/gzip")) ||
+                  str_eq_nocase(kind, STR("application/x-gzip")) || str_eq_nocase(kind, STR("application/tlsrpt+json")) ||
+                  str_eq_nocase(kind, STR("application/json"));
+    p->is_multipart = str_starts_nocase(kind, STR("multipart/"));
 }
 
 /* The next part between boundary lines; false when there is none. */
@@ -112,31 +126,50 @@ static bool next_part(struct str *rest, struct str boundary, struct str *ret)
     return false;
 }
 
-static bool find_part(struct str text, unsigned depth, struct part *ret)
-{
-    struct str boundary, rest, one;
-    read_part(text, ret);
-    if (ret->is_gzip || ret->is_json) {
-        return true;
-    }
-    if (depth >= DEPTH_MAX || !str_starts_nocase(ret->type, STR("multipart/")) || !parameter(ret->type, STR("boundary"), &boundary)) {
-        return false;
-    }
-    rest = ret->body;
-    for (unsigned n = 0; n < PARTS_MAX && next_part(&rest, boundary, &one); n++) {
-        if (find_part(one, depth + 1, ret)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int decode(const struct part *p, struct buf *out)
 {
     if (str_eq_nocase(p->encoding, STR("base64"))) {
         return base64_read(p->body, out);
     }
-    return str_eq_nocase(p->encoding, STR("quoted-printable")) ? -EBADMSG : buf_add(out, p->body);
+    return str_eq_nocase(p->encoding, STR("quoted-printable")) ? qp_read(p->body, out) : buf_add(out, p->body);
+}
+
+/* The text behind a byte order mark and blanks. */
+static struct str past_blanks(struct str s)
+{
+    s = str_starts_nocase(s, STR("\xef\xbb\xbf")) ? str_slice(s, 3, s.n) : s;
+    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\r' || s.p[0] == '\n')) {
+        s = str_slice(s, 1, s.n);
+    }
+    return s;
+}
+
+/* A part declared as something else whose octets are those of a report all the same. */
+static bool looks_like_report(const struct part *p)
+{
+    CLEANUP(buf_free) struct buf octets = BUF_INIT(TLSRPT_MAIL_MAX);
+    struct str start = decode(p, &octets) < 0 ? STR("") : past_blanks(buf_str(&octets));
+    return looks_packed(start) || (start.n > 1 && start.p[0] == '{');
+}
+
+/* The first part that is a report: by its media type, or (by_octets) by what it holds. */
+static bool find_part(struct str text, unsigned depth, bool by_octets, struct part *ret)
+{
+    struct str boundary, rest, one;
+    read_part(text, ret);
+    if (ret->declared || (by_octets && !ret->is_multipart && looks_like_report(ret))) {
+        return true;
+    }
+    if (depth >= DEPTH_MAX || !ret->is_multipart || !parameter(ret->type, STR("boundary"), &boundary)) {
+        return false;
+    }
+    rest = ret->body;
+    for (unsigned n = 0; n < PARTS_MAX && next_part(&rest, boundary, &one); n++) {
+        if (find_part(one, depth + 1, by_octets, ret)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------ */
@@ -180,20 +213,26 @@ static struct str cut(struct str s, size_t most)
     return str_slice(s, 0, s.n < most ? s.n : most);
 }
 
+/* A number of sessions: also written as a string ("2"); 0 when it is missing or negative. */
+static uint64_t count_of(const struct json *o, const char *key)
+{
+    uint64_t n = 0;
+    int64_t number = report_get_int(o, key, 0);
+    if (number > 0) {
+        return (uint64_t)number;
+    }
+    return str_to_u64(str_trim(report_get_str(o, key)), INT64_MAX, &n) == 0 ? n : 0;
+}
+
 static void put_failures(struct buf *out, const struct json *list)
 {
     for (size_t i = 0; i < report_count(list) && i < 1000; i++) {
         const struct json *f = report_item(list, i);
-        (void)!buf_printf(out, "failure: %lld x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT "] " STR_FMT "\n",
-                          (long long)report_get_int(f, "failed-session-count", 0), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
+        (void)!buf_printf(out, "failure: %llu x " STR_FMT " from " STR_FMT " to " STR_FMT " [" STR_FMT "] " STR_FMT "\n",
+                          (unsigned long long)count_of(f, "failed-session-count"), STR_ARG(cut(report_get_str(f, "result-type"), 64)),
                           STR_ARG(cut(report_get_str(f, "sending-mta-ip"), 64)), STR_ARG(cut(report_get_str(f, "receiving-mx-hostname"), 255)),
                           STR_ARG(cut(report_get_str(f, "receiving-ip"), 64)), STR_ARG(cut(report_get_str(f, "failure-reason-code"), 255)));
     }
-}
-
-static uint64_t positive(int64_t n)
-{
-    return n > 0 ? (uint64_t)n : 0;
 }
 
 static void give_policy(const struct json *whole, const struct json *p, tlsrpt_row_fn fn, void *arg)
@@ -207,14 +246,14 @@ static void give_policy(const struct json *whole, const struct json *p, tlsrpt_r
         .organization = cut(report_get_str(whole, "organization-name"), 255), .report_id = cut(report_get_str(whole, "report-id"), 255),
         .domain = cut(report_get_str(policy, "policy-domain"), 255), .type = cut(report_get_str(policy, "policy-type"), 31),
         .begin_ms = read_time(report_get_str(range, "start-datetime")), .end_ms = read_time(report_get_str(range, "end-datetime")),
-        .ok = positive(report_get_int(summary, "total-successful-session-count", 0)),
-        .failed = positive(report_get_int(summary, "total-failure-session-count", 0)), .details = buf_str(&details)};
+        .ok = count_of(summary, "total-successful-session-count"),
+        .failed = count_of(summary, "total-failure-session-count"), .details = buf_str(&details)};
     fn(arg, &row);
 }
 
 int tlsrpt_read_json(struct str text, tlsrpt_row_fn fn, void *arg, char *problem, size_t size)
 {
-    struct json *whole = report_parse(text, problem, size);
+    struct json *whole = report_parse(past_blanks(text), problem, size);
     if (!whole) {
         return -EBADMSG;
     }
@@ -235,14 +274,13 @@ int tlsrpt_read(struct str mail, tlsrpt_row_fn fn, void *arg, char *problem, siz
     struct part part;
     CLEANUP(buf_free) struct buf packed = BUF_INIT(TLSRPT_MAIL_MAX);
     CLEANUP(buf_free) struct buf text = BUF_INIT(TLSRPT_JSON_MAX);
-    if (!find_part(mail, 0, &part)) {
+    if (!find_part(mail, 0, false, &part) && !find_part(mail, 0, true, &part)) {
         snprintf(problem, size, "the mail has no report part");
         return -EBADMSG;
     }
     int r = decode(&part, &packed);
     struct str bytes = buf_str(&packed);
-    bool is_gzip = bytes.n > 2 && (unsigned char)bytes.p[0] == 0x1f && (unsigned char)bytes.p[1] == 0x8b; /* the octets decide */
-    if (r == 0 && is_gzip) {
+    if (r == 0 && looks_packed(bytes)) { /* the octets decide */
         r = tlsrpt_gunzip(bytes, &text);
         bytes = buf_str(&text);
     }

@@ -101,6 +101,7 @@ DOMAINS = [
     sts_domain('stsmixed', policy('enforce', I('mx2.stsmixed')), 'delivered', 'sent', 'auth', hosts=[H('mx1'), H('mx2', preference=20)], note='the first is not in the policy'),
     sts_domain('stsredirect', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='redirect', note='redirects are not followed'),
     sts_domain('sts404', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='missing'),
+    sts_domain('stsgzip', policy('enforce', 'mx.other.test'), 'waiting', 'mx-not-in-policy', web='gzip', note='packed, though not asked for (steemit/condenser#1406 is such a server)'),
     sts_domain('ststype', policy('enforce', 'mx.other.test'), 'delivered', 'sent', 'cert', web='html'),
     sts_domain('stsbig', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 70000 + '\r\n', 'delivered', 'sent', 'cert'),
     sts_domain('stshuge', policy('enforce', 'mx.other.test') + 'x: ' + 'y' * 10_000_000 + '\r\n', 'delivered', 'sent', 'cert', note='10 MB'),

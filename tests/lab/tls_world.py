@@ -1,4 +1,5 @@
 """The scorecard's part of the lab: zones, certificates, receivers and policy web servers of tls_domains.py."""
+import gzip
 import hashlib
 import json
 import os
@@ -172,10 +173,11 @@ class TlsWorld:
         place = self.lab.path('web', d.name, '.well-known')
         os.makedirs(place, exist_ok=True)
         if kind != 'missing':
-            with open(os.path.join(place, 'mta-sts.txt'), 'w', newline='') as out:
-                out.write(d.sts['text'])
+            text = d.sts['text'].encode()
+            with open(os.path.join(place, 'mta-sts.txt'), 'wb') as out:
+                out.write(gzip.compress(text) if kind == 'gzip' else text)
         special = {'redirect': f'return 301 https://mta-sts.stsgood.insecure.test/.well-known/mta-sts.txt;', 'html': 'default_type text/html; types {}',
-                   'slow': 'limit_rate 100;'}.get(kind, 'default_type text/plain; types {}')
+                   'slow': 'limit_rate 100;', 'gzip': 'add_header Content-Encoding gzip; default_type text/plain; types {}'}.get(kind, 'default_type text/plain; types {}')
         base = self.lab.path('ca', host)
         return (f'server {{ listen {WEB}:443 ssl; server_name {host}; ssl_certificate {base}.pem; ssl_certificate_key {base}.key; '
                 f'root {self.lab.path("web", d.name)}; location / {{ {special} {"default_type text/plain; types {}" if kind == "slow" else ""} }} }}\n')

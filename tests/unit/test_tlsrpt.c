@@ -124,6 +124,51 @@ static void sloppy(void **state)
     assert_int_equal(tlsrpt_read(STR("Subject: x\r\n\r\nhello\r\n"), on_row, &s, problem, sizeof problem), -EBADMSG);
 }
 
+/* One report as a mail whose report part has this header and body. */
+static int read_shape(const char *header, struct str body, struct seen *s)
+{
+    char problem[200];
+    CLEANUP(buf_free) struct buf mail = BUF_INIT(1 << 20);
+    assert_int_equal(buf_printf(&mail, "From: r@example.net\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=\"tlsrpt\"; boundary=b\r\n\r\n"
+                                       "--b\r\nContent-Type: text/plain\r\n\r\nA report {is below}\r\n--b\r\n%s\r\n\r\n", header), 0);
+    assert_int_equal(buf_add(&mail, body), 0);
+    assert_int_equal(buf_add(&mail, STR("\r\n--b--\r\n")), 0);
+    *s = (struct seen){0};
+    return tlsrpt_read(buf_str(&mail), on_row, s, problem, sizeof problem);
+}
+
+#define COUNTS_AS_STRINGS                                                                                          \
+    "{\"policies\":[{\"policy\":{\"policy-type\":\"sts\",\"policy-domain\":\"d.example\"},"                        \
+    "\"summary\":{\"total-successful-session-count\":\"7\",\"total-failure-session-count\":\"2\"},"                \
+    "\"failure-details\":[{\"result-type\":\"validation-failure\",\"failed-session-count\":\"2\"}]}]}"
+
+/* Shapes that reporters send or that their mail passes through (domainaware/parsedmarc#561 and #568,
+ * cry-inc/dmarc-report-viewer#57: no sending-mta-ip); gzip members: RFC 1952 2.2. Counts: RFC 8460 4.4. */
+static void shapes_of_other_reporters(void **state)
+{
+    static const char json[] = COUNTS_AS_STRINGS;
+    struct seen s;
+    CLEANUP(buf_free) struct buf one = BUF_INIT(1 << 16);
+    CLEANUP(buf_free) struct buf two = BUF_INIT(1 << 16);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(1 << 16);
+    (void)state;
+    assert_int_equal(tlsrpt_gzip(str_from(json, 40), &one), 0); /* two members, split in the middle of the JSON */
+    assert_int_equal(tlsrpt_gzip(str_c(json + 40), &two), 0);
+    assert_int_equal(buf_add(&one, buf_str(&two)), 0);
+    assert_int_equal(base64_write(buf_str(&one), 76, &text), 0);
+    assert_int_equal(read_shape("Content-Type: application/octet-stream; name=\"r.json.gz\"\r\nContent-Transfer-Encoding: base64", buf_str(&text), &s), 0);
+    assert_int_equal(s.ok, 7);
+    assert_int_equal(s.failed, 2);
+    assert_non_null(strstr(s.details, "failure: 2 x validation-failure"));
+    assert_int_equal(read_shape("Content-Type: application/tlsrpt+json\r\nContent-Transfer-Encoding: quoted-printable",
+                                STR("=EF=BB=BF{\"policies\":[{\"policy\":{\"policy-domain\":\"d=\r\n.example\"},\"summary\":{\"total-failure-session-count\"=3A 5}}]}"), &s), 0);
+    assert_int_equal(s.failed, 5);
+    assert_string_equal(s.domain, "d.example");
+    assert_int_equal(read_shape("Content-Type: text/plain; name=\"report.json\"", str_c("\xef\xbb\xbf\r\n" COUNTS_AS_STRINGS), &s), 0);
+    assert_int_equal(s.ok, 7);
+    assert_int_equal(read_shape("Content-Type: image/png", STR("not a report"), &s), -EBADMSG);
+}
+
 static void canonical(void **state)
 {
     struct buf out = BUF_INIT(1000);
@@ -143,7 +188,7 @@ static void canonical(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(base64), cmocka_unit_test(record), cmocka_unit_test(round_trip), cmocka_unit_test(sloppy),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(base64), cmocka_unit_test(record), cmocka_unit_test(round_trip), cmocka_unit_test(sloppy), cmocka_unit_test(shapes_of_other_reporters),
                                        cmocka_unit_test(canonical)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
