@@ -106,6 +106,12 @@ static _Noreturn void give_up(const char *event, const char *problem)
     exit(1);
 }
 
+static _Noreturn void give_up_for_good(const char *event, const char *problem)
+{
+    log_error(event, KV("problem", problem));
+    exit(CHILD_NEVER);
+}
+
 static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
@@ -244,11 +250,15 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)m;
     (void)fd;
     take_conf(c);
-    if (c->events->on_prepare && c->events->on_prepare(c->owner, c, problem, sizeof problem) < 0) {
+    int r = c->events->on_prepare ? c->events->on_prepare(c->owner, c, problem, sizeof problem) : 0;
+    if (r == -EKEYREJECTED) {
+        give_up_for_good("start-refused", problem);
+    }
+    if (r < 0) {
         give_up("start-failed", problem);
     }
     c->events->sandbox(c->owner, c, &sandbox);
-    int r = sandbox_enter(&sandbox, walls, sizeof walls);
+    r = sandbox_enter(&sandbox, walls, sizeof walls);
     if (r < 0) {
         give_up("sandbox-failed", strerror(-r));
     }

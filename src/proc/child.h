@@ -12,13 +12,15 @@ enum role { ROLE_QUEUE, ROLE_LOOKUP, ROLE_KEYS, ROLE_SMTPIN, ROLE_SMTPOUT, ROLE_
 extern const char *const role_names[];
 
 enum { CHILD_FILES_MAX = 64, CHILD_FILE_MAX = 4 * 1024 * 1024 };
+/* Exit status of a process that could not serve however often it were started: posternd ends with it. */
+enum { CHILD_NEVER = 78 };
 
 struct child;
 
 /* What a process does with its life. All functions get the owner; any may be NULL. */
 struct child_events {
     /* Called before the sandbox, with conf and files there: open what needs the file system.
-     * 0, or -errno with a sentence in problem: the process ends. */
+     * 0, or -errno with a sentence in problem: the process ends; with -EKEYREJECTED posternd ends, too. */
     int (*on_prepare)(void *owner, struct child *c, char *problem, size_t size);
     /* The walls to raise. */
     void (*sandbox)(void *owner, struct child *c, struct sandbox *ret);

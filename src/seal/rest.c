@@ -218,6 +218,14 @@ int rest_unwrap_by_link(struct str secret, struct str wrapped, unsigned char ret
     return bad ? -EBADMSG : 0;
 }
 
+void rest_fingerprint(const unsigned char secret[REST_SECRET], char ret[REST_FINGERPRINT])
+{
+    unsigned char public_key[REST_PUBLIC], hash[32];
+    rest_opener_free(rest_opener_new(secret, public_key));
+    rest_hash(str_from((const char *)public_key, sizeof public_key), hash);
+    sodium_bin2hex(ret, REST_FINGERPRINT, hash, (REST_FINGERPRINT - 1) / 2);
+}
+
 void rest_hash(struct str text, unsigned char ret[32])
 {
     crypto_hash_sha256(ret, (const unsigned char *)text.p, text.n);

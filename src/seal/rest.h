@@ -39,6 +39,10 @@ void rest_make_secret(unsigned char ret_secret[REST_SECRET]);
 struct rest_opener *rest_opener_new(const unsigned char secret[REST_SECRET],
                                     unsigned char ret_public[REST_PUBLIC]);
 void rest_opener_free(struct rest_opener *o);
+/* What tells one at-rest secret from another without giving it away: half of the SHA-256 of its public key, as hex with
+ * a final zero. Kept in the store and shown to people. */
+enum { REST_FINGERPRINT = 33 };
+void rest_fingerprint(const unsigned char secret[REST_SECRET], char ret[REST_FINGERPRINT]);
 /* 0, or -EBADMSG when it was not wrapped for us or was changed. */
 int rest_unwrap(struct rest_opener *o, struct str wrapped, unsigned char ret_key[REST_KEY]) MUST_USE;
 

@@ -452,11 +452,21 @@ void store_spool_drop(struct store *s, struct str name)
 
 int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg)
 {
+    return store_secret_kept(s, name, STR(""), fn, arg);
+}
+
+int store_secret_kept(struct store *s, const char *name, struct str value, store_secret_fn fn, void *arg)
+{
     sqlite3_stmt *q = s->q[Q_GET_SECRET];
     int code = SQLITE_DONE;
     for (int round = 0; round < 2 && code != SQLITE_ROW; round++) {
         if (round == 1 && store_in_batch(s)) { /* only where there is none: the disk may be full, or not writable */
             bind_str(s->q[Q_MAKE_SECRET], 1, str_c(name));
+            if (value.n > 0) {
+                bind_str(s->q[Q_MAKE_SECRET], 2, value);
+            } else {
+                sqlite3_bind_null(s->q[Q_MAKE_SECRET], 2);
+            }
             store_run(s, Q_MAKE_SECRET);
             store_flush(s);
         }

@@ -120,7 +120,7 @@
     X(GET_INSPECTION, "SELECT at_ms, facts FROM inspection WHERE id=?")                            \
     X(FORGET_INSPECTION, "DELETE FROM inspection WHERE id=?")                                      \
     X(DECIDED, "UPDATE recipient SET next_hop=?, protection=? WHERE rcpt=?")                       \
-    X(MAKE_SECRET, "INSERT OR IGNORE INTO secret VALUES (?, randomblob(32))")                       \
+    X(MAKE_SECRET, "INSERT OR IGNORE INTO secret VALUES (?, coalesce(?, randomblob(32)))")          \
     X(GET_SECRET, "SELECT value FROM secret WHERE name=?")                                          \
     X(REDIRECT, "UPDATE recipient SET forward_path=?, next_hop=?, protection=? WHERE rcpt=?")       \
     X(SINCE, "SELECT id FROM message WHERE arrived_ms>=? AND bounce_of=0 AND report=0 ORDER BY id LIMIT ?") \

@@ -88,6 +88,17 @@ static uint64_t number(sqlite3 *db, const char *sql)
     return n;
 }
 
+/* The text of the first row, "" where there is none. */
+static void text_of(sqlite3 *db, const char *sql, char *dst, size_t size)
+{
+    sqlite3_stmt *q = NULL;
+    *dst = '\0';
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        str_copy_cut(column_str(q, 0), dst, size);
+    }
+    sqlite3_finalize(q);
+}
+
 /* Spool files that no message names: left by a crash, swept at the next start. */
 static void count_files(struct look *l, const char *spool)
 {
@@ -149,6 +160,7 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
     if (number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
         return fail(problem, size, -EPROTO, directory, "written by another version of Postern");
     }
+    text_of(db, "SELECT value FROM secret WHERE name='" STORE_AT_REST "'", ret->at_rest, sizeof ret->at_rest);
     r = each(&l, "PRAGMA integrity_check", "the database is damaged", "ok", true);
     r = r < 0 ? r : each(&l, "SELECT rcpt FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=r.id)",
                          "a recipient without its message", NULL, true);

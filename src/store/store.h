@@ -120,6 +120,10 @@ void store_outcome(struct store *s, const struct store_rcpt *r);
 /* The secret of that name, 32 random octets made by the first who asks; fn runs once. 0 or -errno. */
 typedef void (*store_secret_fn)(void *arg, struct str secret);
 int store_secret(struct store *s, const char *name, store_secret_fn fn, void *arg) MUST_USE;
+/* The same for a value that the first who asks brings: fn hears the one that is kept. Copies value. 0 or -errno. */
+int store_secret_kept(struct store *s, const char *name, struct str value, store_secret_fn fn, void *arg) MUST_USE;
+/* The name under which the fingerprint of the at-rest key is kept that the store was written with. */
+#define STORE_AT_REST "at-rest-key"
 /* What was found in a message; a second time replaces it. */
 void store_inspected(struct store *s, uint64_t id, int64_t at_ms, struct str facts);
 /* It is decided what a recipient needs and which way it goes: next_hop and protection, and what store_outcome() sets. */

@@ -1,5 +1,7 @@
 """Reload, restarts, sandboxes, full and read-only disks, what lies on the disk."""
 import os
+import re
+import shutil
 import sqlite3
 import signal
 import subprocess
@@ -322,4 +324,36 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     assert gateway.state(waiting)['state'] == 'waiting'
     gateway.wait_state(gateway.send('after@good.test'), 'delivered')
     assert lab.postern('store', 'check').returncode == 0
+    lab.postern('queue', 'delete', waiting)
+
+def test_a_store_without_its_key_is_not_started(gateway):
+    """A backup put back without its key, or beside another one: refused with both named, and nothing is made anew."""
+    lab = gateway.lab
+    waiting = gateway.send('x@tempfail.test')
+    gateway.wait_reason(waiting, 'rejected')
+    lab.stop_gateway()
+    key, kept = lab.path('at-rest.key'), lab.path('at-rest.kept')
+    os.rename(key, kept)
+    with pytest.raises(RuntimeError, match='at-rest key .* is missing'):
+        lab.start_gateway()
+    assert not os.path.exists(key)
+    done = lab.postern('store', 'check')
+    assert done.returncode != 0 and 'WRONG' in done.stdout and key in done.stdout, done.stdout
+    with open(key, 'wb') as out:
+        out.write(os.urandom(32))
+    with pytest.raises(RuntimeError) as refused:
+        lab.start_gateway()
+    words = re.search(r'was written with the at-rest key (\w{32}), but (\S+) holds the key (\w{32})', str(refused.value))
+    assert words and words.group(1) != words.group(3) and words.group(2) == key, refused.value
+    assert lab.procs['posternd'].wait(20) == 78
+    done = lab.postern('store', 'check')
+    assert done.returncode != 0 and words.group(1) in done.stdout and words.group(3) in done.stdout
+    assert 'another at-rest key' in lab.postern('doctor').stdout
+    os.replace(kept, key)
+    lab.start_gateway()
+    assert gateway.state(waiting)['state'] == 'waiting'
+    assert lab.postern('store', 'check').returncode == 0
+    copy = lab.path('copy-without-key')
+    assert f'The at-rest key is not in it: it is {key}' in lab.postern('store', 'backup', copy).stdout
+    shutil.rmtree(copy)
     lab.postern('queue', 'delete', waiting)

@@ -326,6 +326,11 @@ static void look_store(struct doctor *d)
         tell(d, CARE, "store", problem, "Run this as root or as the gateway's user.");
         return;
     }
+    CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
+    at_rest_problem(d->c, h.at_rest, &wrong);
+    if (buf_len(&wrong) > 0 && buf_append(&wrong, "", 1) == 0) {
+        tell(d, ILL, "at-rest key", buf_str(&wrong).p, "See \"To restore\" in postern(1); postern store check tells the same.");
+    }
     snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held", h.fatal ? "damaged" : "whole", (unsigned long long)h.queued, (unsigned long long)h.held);
     tell(d, h.fatal ? ILL : WELL, "store", text, "postern store check names each finding.");
 }

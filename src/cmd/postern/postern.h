@@ -28,6 +28,9 @@ struct answer {
 
 /* Loads the configuration; says what is wrong on standard error. 0 or an exit status. */
 int load_config(const struct options *o, struct conf **ret);
+/* store.c: is the at-rest key the one that a store was written with (kept: its fingerprint, "" not noted yet)? Appends
+ * words about what is wrong and what to do; none when it fits, or cannot be read by who we are. */
+void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_problem);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
         struct answer *ret);

@@ -3,15 +3,17 @@
  * files itself: run it as root or as the user the queue runs as.
  */
 #include "cmd/postern/postern.h"
+#include "seal/rest.h"
 #include "store/upkeep.h"
+#include "sys/file.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 static int usage(void)
 {
-    fputs("postern: write: postern store check\n"
-          "         postern store backup DIRECTORY   (which must not exist yet)\n"
+    fputs("usage: postern store check\n"
+          "       postern store backup DIRECTORY   (which must not exist yet)\n"
           "To restore: stop posternd, put the copy where \"store\" points, keep at-rest-key: without that key the\n"
           "copy cannot be read.\n", stderr);
     return EXIT_USAGE;
@@ -34,6 +36,40 @@ static void on_finding(void *arg, bool fatal, const char *text)
     }
 }
 
+void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_problem)
+{
+    struct buf secret = BUF_INIT(64 * 1024);
+    char have[REST_FINGERPRINT] = "";
+    int r = file_read(c->at_rest_key, &secret);
+    if (r == 0 && buf_len(&secret) == REST_SECRET && rest_init() == 0) {
+        rest_fingerprint((const unsigned char *)buf_str(&secret).p, have);
+    }
+    buf_wipe(&secret);
+    if (r == -ENOENT) {
+        (void)!buf_printf(ret_problem, "the at-rest key %s is missing: without it nothing in the store can be read. Put back "
+                          "the copy of it (a backup of the store does not hold it)", c->at_rest_key);
+    } else if (r < 0 && r != -EACCES && r != -EPERM) {
+        (void)!buf_printf(ret_problem, "the at-rest key %s cannot be read: %s", c->at_rest_key, strerror(-r));
+    } else if (r == 0 && !*have) {
+        (void)!buf_printf(ret_problem, "%s does not hold an at-rest key of %d octets", c->at_rest_key, REST_SECRET);
+    } else if (*have && *kept && strcmp(have, kept) != 0) {
+        (void)!buf_printf(ret_problem, "%s is another at-rest key (%s) than the store was written with (%s): nothing in the "
+                          "store can be read with it. Put back the one that belongs to it", c->at_rest_key, have, kept);
+    }
+}
+
+/* Adds what is wrong with the key to the findings. */
+static void check_at_rest(const struct conf *c, struct findings *f, struct store_health *h)
+{
+    CLEANUP(buf_free) struct buf problem = BUF_INIT(2000);
+    at_rest_problem(c, h->at_rest, &problem);
+    if (buf_len(&problem) > 0 && buf_append(&problem, "", 1) == 0) {
+        on_finding(f, true, buf_str(&problem).p);
+        h->findings++;
+        h->fatal++;
+    }
+}
+
 static int check(const struct options *o, const struct conf *c)
 {
     struct findings f = {.list = o->json ? report_array() : NULL};
@@ -43,6 +79,7 @@ static int check(const struct options *o, const struct conf *c)
         fprintf(stderr, "postern: %s\n", problem);
         return EXIT_UNAVAILABLE;
     }
+    check_at_rest(c, &f, &h);
     if (o->json) {
         struct json *out = report_object();
         report_put_int(out, "messages", (int64_t)h.messages);
@@ -79,7 +116,8 @@ static int backup(const struct conf *c, const char *to)
         fprintf(stderr, "postern: the copy was not made: %s\n", problem);
         return EXIT_NO;
     }
-    printf("Copied to %s. Keep %s with it, elsewhere: without it the copy cannot be read.\n", to, c->at_rest_key);
+    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine. Keep a copy of that key too, in another "
+           "place than this one; without it the copy of the store cannot be read.\n", to, c->at_rest_key);
     if (gone > 0) {
         printf("%llu messages were delivered while the copy was made; after a restore they would be held.\n", (unsigned long long)gone);
     }

@@ -410,6 +410,12 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         stop_next(d);
         return;
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_NEVER) {
+        log_error("refused-to-run", KV("child", s->name), KV("what", "it said why; starting it again would change nothing"));
+        d->exit_status = CHILD_NEVER;
+        children_stop(d);
+        return;
+    }
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", s->pause_ms));

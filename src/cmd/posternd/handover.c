@@ -95,6 +95,18 @@ static void send_certificates(const struct posternd *d, struct supervised *s)
     }
 }
 
+/* To queue, which keeps in the store to which key it belongs. */
+static void send_fingerprint(struct supervised *s, const char *path)
+{
+    struct buf secret = BUF_INIT(CHILD_FILE_MAX);
+    char text[REST_FINGERPRINT];
+    if (file_read(path, &secret) == 0 && buf_len(&secret) == REST_SECRET && rest_init() == 0) {
+        rest_fingerprint((const unsigned char *)buf_str(&secret).p, text);
+        send_bytes(s, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("at-rest-fingerprint")}}, str_c(text));
+    }
+    buf_wipe(&secret);
+}
+
 void handover_files(struct posternd *d, struct supervised *s)
 {
     const struct conf *c = d->conf;
@@ -108,6 +120,8 @@ void handover_files(struct posternd *d, struct supervised *s)
     }
     if (s->role == ROLE_SMTPOUT) {
         send_file(s, "relay-password", c->relay_password);
+    } else if (s->role == ROLE_QUEUE) {
+        send_fingerprint(s, c->at_rest_key);
     } else if (s->role == ROLE_KEYS) {
         send_file(s, "at-rest-secret", c->at_rest_key);
     } else if (s->role == ROLE_LOGIN) {
@@ -134,9 +148,28 @@ bool handover_files_changed(struct posternd *d)
     return is_new;
 }
 
+/* A store without its key is most likely a backup put back without it: a new key would make its mail unreadable for
+ * good, and hide that it is. */
+static int store_without_key(const struct conf *c, char *problem, size_t size)
+{
+    char path[600];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/postern.db", c->store_path);
+    if (n < 0 || (size_t)n >= sizeof path || stat(c->at_rest_key, &st) == 0 || stat(path, &st) < 0) {
+        return 0;
+    }
+    snprintf(problem, size, "the at-rest key %s is missing, but the store %s is there: without its key nothing in it can be "
+             "read. Put back the copy of the key (a backup of the store does not hold it), or, if its mail is given up, "
+             "move the store away", c->at_rest_key, c->store_path);
+    return -ENOENT;
+}
+
 int handover_secret(const struct conf *c, char *problem, size_t size)
 {
     unsigned char secret[REST_SECRET];
+    if (store_without_key(c, problem, size) < 0) {
+        return -ENOENT;
+    }
     if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path))) {
         snprintf(problem, size, "at-rest-key %s lies in the store's directory: then a stolen store opens itself",
                  c->at_rest_key);

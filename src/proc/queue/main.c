@@ -15,6 +15,7 @@
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
+#include "seal/rest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,11 +291,41 @@ static void on_listener(void *owner, struct child *c, struct str name, unsigned 
     queue_admin_open(q, fd);
 }
 
+static void on_fingerprint(void *arg, struct str kept)
+{
+    str_copy_cut(kept, arg, REST_FINGERPRINT);
+}
+
+/* The store belongs to the at-rest key it was first written with: under another one nothing in it could be read, and
+ * what came now would be lost with the next change. */
+static int check_key(struct queue *q, char *problem, size_t size)
+{
+    const struct conf *c = child_conf(q->child);
+    struct str mine = child_file(q->child, "at-rest-fingerprint");
+    char kept[REST_FINGERPRINT] = "";
+    if (mine.n == 0) {
+        return 0; /* posternd could not read it: keys will say so */
+    }
+    int r = store_secret_kept(q->store, STORE_AT_REST, mine, on_fingerprint, kept);
+    if (r < 0) {
+        snprintf(problem, size, "the store %s cannot be read or written", c->store_path);
+        return r;
+    }
+    if (!str_eq(mine, str_c(kept))) {
+        snprintf(problem, size, "the store %s was written with the at-rest key %s, but %s holds the key " STR_FMT
+                 ": nothing in the store could be read. Put back the key that belongs to it, or, if its mail is "
+                 "given up, move the store away", c->store_path, kept, c->at_rest_key, STR_ARG(mine));
+        return -EKEYREJECTED;
+    }
+    return 0;
+}
+
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct queue *q = owner;
     q->child = c;
-    return store_open(child_conf(c)->store_path, problem, size, &q->store);
+    int r = store_open(child_conf(c)->store_path, problem, size, &q->store);
+    return r < 0 ? r : check_key(q, problem, size);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
