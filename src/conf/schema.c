@@ -417,6 +417,8 @@ const struct conf_key conf_schema[] = {
          "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
     TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY,
          "How long such a look counts, when every address of every server answered."),
+    TIME("monitor", "loss-window", AT(monitor.loss_window), "1h", 1 * SECOND, 7 * DAY,
+         "Five domains or more that lost their encryption within this time are one alarm (middlebox), and nothing is\nunlearned meanwhile. One alone is told after a sixth of it."),
     TIME("monitor", "look-patience", AT(monitor.look_patience), "1d", 0, 30 * DAY,
          "When not all servers could be asked, mail waits (look-incomplete) instead of going in clear; after this time "
          "from its arrival it goes all the same. 0: at once."),

@@ -7,6 +7,8 @@
 #include "policy/memory.h"
 #include "mtasts/cache.h"
 
+#define DAY_MS (24LL * 60 * 60 * 1000)
+
 bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r)
 {
     return d->listed || (d->mailed_ms && now_ms - d->mailed_ms < r->forget);
@@ -113,21 +115,26 @@ static uint32_t alarms_after(const struct store_domain *d, const struct memory_p
     return bits;
 }
 
-/* True when the probe is one more day without any sign of encryption. */
-static bool is_negative(const struct store_domain *d, const struct memory_probe *p, int64_t now_ms, const struct memory_rules *r)
+/* Days are days of the calendar (UTC), however often is looked: looks of one day are one. */
+static bool is_another_day(const struct store_domain *d, int64_t now_ms)
 {
-    return p->complete && !p->offered && !p->tlsa_published && p->sts == STS_STATE_NONE &&
-           (d->negative_ms == 0 || now_ms - d->negative_ms >= r->interval - r->interval / 5);
+    return d->negative_ms == 0 || now_ms / DAY_MS > d->negative_ms / DAY_MS;
+}
+
+/* All answered, and nothing says that it encrypts. */
+static bool is_negative(const struct memory_probe *p)
+{
+    return p->complete && !p->offered && !p->tlsa_published && p->sts == STS_STATE_NONE;
 }
 
 static void count_negative(struct store_domain *d, const struct memory_probe *p, bool middlebox, int64_t now_ms,
                            const struct memory_rules *r, struct memory_change *change)
 {
-    if (!p->complete || p->offered || middlebox) {
+    if (!is_negative(p) || middlebox) {
         d->negative_days = 0; /* the days must be consecutive */
         return;
     }
-    if (!is_negative(d, p, now_ms, r)) {
+    if (!is_another_day(d, now_ms)) {
         return;
     }
     d->negative_days++;

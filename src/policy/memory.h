@@ -8,11 +8,11 @@
 #include "policy/facts.h"
 #include "store/domain.h"
 
-enum { MEMORY_NEGATIVE_DAYS = 7 };
+enum { MEMORY_NEGATIVE_DAYS = 7 }; /* of the calendar, in a row among those that were looked at */
 
 /* Times of the monitor block, milliseconds. */
 struct memory_rules {
-    int64_t interval, forget, look_life, expiry_warning;
+    int64_t forget, look_life, expiry_warning;
 };
 
 /* Input `seen` of the decision. */

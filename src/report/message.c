@@ -8,6 +8,7 @@
 #include "report/message.h"
 #include "report/envelope.h"
 #include "policy/policy.h"
+#include "report/acts.h"
 #include "report/protection.h"
 #include "store/store.h"
 #include "wire/date.h"
@@ -210,6 +211,10 @@ int message_report_words(const struct message_report *report, struct buf *out)
     for (size_t i = 0; r == 0 && i < report->n_rcpts; i++) {
         r = put_rcpt(report, report->rcpts[i], out);
     }
+    if (r == 0 && report->n_acts > 0) {
+        r = buf_add(out, STR("\nDone by administrators, newest first:\n"));
+        r = r < 0 ? r : acts_text(report->acts, report->n_acts, "  ", out);
+    }
     if (r == 0 && report->n_attempts > 0) {
         r = buf_add(out, STR("\nAttempts:\n"));
     }
@@ -328,5 +333,8 @@ struct json *message_report_json(const struct message_report *report)
     }
     report_put(o, "recipients", rcpts);
     report_put(o, "attempts", attempts);
+    if (report->n_acts > 0) {
+        report_put(o, "acts", acts_json(report->acts, report->n_acts));
+    }
     return o;
 }

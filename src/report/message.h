@@ -18,6 +18,8 @@ struct message_report {
     size_t n_envelopes;
     const struct ipc_row_envelope_event *const *events;
     size_t n_events;
+    const struct ipc_row_act *const *acts; /* of administrators */
+    size_t n_acts;
 };
 
 /* Appends the report in plain words. 0 or -ENOSPC. */

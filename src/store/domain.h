@@ -49,7 +49,8 @@ struct store_exception {
     struct str domain, owner, reason;
     enum exception_kind kind;
     int64_t from_ms, until_ms, ended_ms;
-    uint32_t uid;
+    uint32_t uid;               /* of who connected to add it */
+    struct str added_by, ended_by; /* the administrators; added_by is empty in what older versions wrote */
 };
 
 struct store_sts {
@@ -82,7 +83,7 @@ void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn,
 void store_set_alarm_mailed(struct store *s, uint64_t up_to, int64_t now_ms);
 
 void store_add_exception(struct store *s, const struct store_exception *e);
-void store_end_exception(struct store *s, uint64_t exception, int64_t now_ms);
+void store_end_exception(struct store *s, uint64_t exception, struct str by, int64_t now_ms);
 void store_each_exception(struct store *s, store_exception_fn fn, store_done done, void *arg);
 
 void store_put_sts(struct store *s, const struct store_sts *p);

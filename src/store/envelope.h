@@ -49,7 +49,7 @@ struct store_envelope_event {
     uint64_t envelope;
     int64_t at_ms;
     uint8_t kind; /* enum envelope_event */
-    struct str who, detail; /* who: network of the browser, or uid or login of the one who did it */
+    struct str who, detail; /* who: network of the browser, or name and uid, or login, of the one who did it */
 };
 
 /* A pass of a browser: a session, or that it is remembered. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 8 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 10 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 9
+#define STORE_SCHEMA_VERSION 10
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -82,6 +82,14 @@
 /* What version 9 brought: waiting recipients by the age of their message (its id begins with when it came). */
 #define STORE_INDEXES_9 "CREATE INDEX recipient_age ON recipient (id) WHERE state = 0;"
 
+/* What version 10 brought: what administrators did, and who it was (store/act.h). */
+#define STORE_TABLES_10                                                                             \
+    "CREATE TABLE act ("                                                                           \
+    " act INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, verb TEXT NOT NULL, about TEXT NOT NULL,"   \
+    " detail TEXT NOT NULL, by TEXT NOT NULL, uid INTEGER NOT NULL);"                              \
+    "CREATE INDEX act_about ON act (about);"                                                       \
+    "CREATE INDEX act_age ON act (at_ms);"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -141,7 +149,8 @@ static const char store_schema[] =
     "CREATE TABLE exception ("
     " exception INTEGER PRIMARY KEY, domain TEXT NOT NULL, kind INTEGER NOT NULL, owner TEXT NOT NULL,"
     " reason TEXT NOT NULL, from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
-    " ended_ms INTEGER NOT NULL, uid INTEGER NOT NULL);"
+    " ended_ms INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    " added_by TEXT NOT NULL DEFAULT '', ended_by TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE sts ("
     " domain TEXT PRIMARY KEY, id TEXT NOT NULL, fetched_ms INTEGER NOT NULL,"
     " expires_ms INTEGER NOT NULL, policy TEXT NOT NULL) WITHOUT ROWID;"
@@ -163,7 +172,7 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -193,4 +202,7 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
           "UPDATE OR IGNORE person SET address=canonical_address(address);"
           "UPDATE passkey SET address=canonical_address(address);",
     [8] = STORE_INDEXES_9,
+    [9] = "ALTER TABLE exception ADD COLUMN added_by TEXT NOT NULL DEFAULT '';"
+          "ALTER TABLE exception ADD COLUMN ended_by TEXT NOT NULL DEFAULT '';"
+          STORE_TABLES_10,
 };

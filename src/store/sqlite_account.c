@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_account.c: accounts and refusals in the embedded store. Called by queue and its tests.
+ * sqlite_account.c: accounts, refusals and acts of administrators in the embedded store. Called by queue and its tests.
  */
 #include "store/account.h"
+#include "store/act.h"
 #include "store/sqlite_priv.h"
 
 void store_put_account(struct store *s, const struct store_account *a)
@@ -98,4 +99,41 @@ enum store_result store_each_directory_group(struct store *s, store_group_fn fn,
     }
     sqlite3_reset(q);
     return store_walked(s, code);
+}
+
+void store_add_act(struct store *s, const struct store_act *a)
+{
+    sqlite3_stmt *q = s->q[Q_ADD_ACT];
+    if (store_in_batch(s)) {
+        bind_int(q, 1, (uint64_t)a->at_ms);
+        bind_str(q, 2, a->verb);
+        bind_str(q, 3, a->about);
+        bind_str(q, 4, a->detail);
+        bind_str(q, 5, a->by);
+        bind_int(q, 6, a->uid);
+        store_run(s, Q_ADD_ACT);
+    }
+}
+
+void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_ACTS];
+    int code;
+    bind_str(q, 1, about);
+    bind_int(q, 2, max);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, &(struct store_act){.act = column_int(q, 0), .at_ms = (int64_t)column_int(q, 1), .verb = column_str(q, 2),
+                                    .about = column_str(q, 3), .detail = column_str(q, 4), .by = column_str(q, 5),
+                                    .uid = (uint32_t)column_int(q, 6)});
+    }
+    sqlite3_reset(q);
+    done(arg, store_walked(s, code));
+}
+
+void store_forget_acts(struct store *s, int64_t before_ms)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_FORGET_ACTS], 1, (uint64_t)before_ms);
+        store_run(s, Q_FORGET_ACTS);
+    }
 }

@@ -180,15 +180,17 @@ void store_add_exception(struct store *s, const struct store_exception *e)
         bind_ms(q, 5, e->from_ms);
         bind_ms(q, 6, e->until_ms);
         bind_int(q, 7, e->uid);
+        bind_str(q, 8, e->added_by);
         store_run(s, Q_ADD_EXCEPTION);
     }
 }
 
-void store_end_exception(struct store *s, uint64_t exception, int64_t now_ms)
+void store_end_exception(struct store *s, uint64_t exception, struct str by, int64_t now_ms)
 {
     if (store_in_batch(s)) {
         bind_ms(s->q[Q_END_EXCEPTION], 1, now_ms);
-        bind_int(s->q[Q_END_EXCEPTION], 2, exception);
+        bind_str(s->q[Q_END_EXCEPTION], 2, by);
+        bind_int(s->q[Q_END_EXCEPTION], 3, exception);
         store_run(s, Q_END_EXCEPTION);
     }
 }
@@ -201,7 +203,8 @@ void store_each_exception(struct store *s, store_exception_fn fn, store_done don
         fn(arg, &(struct store_exception){.exception = column_int(q, 0), .domain = column_str(q, 1),
                                           .kind = (enum exception_kind)column_int(q, 2), .owner = column_str(q, 3),
                                           .reason = column_str(q, 4), .from_ms = column_ms(q, 5), .until_ms = column_ms(q, 6),
-                                          .ended_ms = column_ms(q, 7), .uid = (uint32_t)column_int(q, 8)});
+                                          .ended_ms = column_ms(q, 7), .uid = (uint32_t)column_int(q, 8),
+                                          .added_by = column_str(q, 9), .ended_by = column_str(q, 10)});
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));

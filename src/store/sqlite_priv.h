@@ -23,8 +23,8 @@
     X(ALARMS, "SELECT * FROM alarm WHERE cleared_ms=0 OR ?1 ORDER BY alarm DESC LIMIT ?2")         \
     X(UNMAILED_ALARMS, "SELECT * FROM alarm WHERE mailed_ms=0 AND cleared_ms=0 ORDER BY alarm LIMIT ?") \
     X(SET_ALARM_MAILED, "UPDATE alarm SET mailed_ms=? WHERE alarm<=? AND mailed_ms=0")             \
-    X(ADD_EXCEPTION, "INSERT INTO exception VALUES (NULL,?,?,?,?,?,?,0,?)")                        \
-    X(END_EXCEPTION, "UPDATE exception SET ended_ms=? WHERE exception=? AND ended_ms=0")           \
+    X(ADD_EXCEPTION, "INSERT INTO exception VALUES (NULL,?,?,?,?,?,?,0,?,?,'')")                   \
+    X(END_EXCEPTION, "UPDATE exception SET ended_ms=?, ended_by=? WHERE exception=? AND ended_ms=0")\
     X(EXCEPTIONS, "SELECT * FROM exception ORDER BY exception")                                    \
     X(PUT_STS, "INSERT OR REPLACE INTO sts VALUES (?,?,?,?,?)")                                    \
     X(ALL_STS, "SELECT * FROM sts")                                                                \
@@ -57,7 +57,10 @@
     X(ACCOUNTS, "SELECT * FROM account ORDER BY name")                                             \
     X(ADD_REFUSAL, "INSERT INTO refusal VALUES (NULL,?,?,?,?,?,?,?,?,?)")                          \
     X(REFUSALS, "SELECT * FROM refusal ORDER BY refusal DESC LIMIT ?")                             \
-    X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")
+    X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")                                        \
+    X(ADD_ACT, "INSERT INTO act VALUES (NULL,?,?,?,?,?,?)")                                        \
+    X(ACTS, "SELECT * FROM act WHERE ?1='' OR about IN (?1, canonical_domain(?1)) ORDER BY act DESC LIMIT ?2")\
+    X(FORGET_ACTS, "DELETE FROM act WHERE at_ms<?")
 
 /* sqlite_envelope.c */
 #define ENVELOPE_STATEMENTS(X)                                                                     \

@@ -121,9 +121,9 @@ def test_a_held_mail_is_told_and_released(gateway):
     report = decided(gateway, 'x@good.test', subject='[secure] released', sender='held@inside.test')
     notice = gateway.lab.wait_for(lambda: notices(gateway, 'held@inside.test'), 15)[0]
     assert notice['Subject'] == 'Your message is held' and 'somebody' in notice.get_payload()[0].get_payload()
-    assert gateway.lab.postern('queue', 'release', report['id']).returncode == 0
+    assert gateway.lab.postern('--by', 'Erika Muster', 'queue', 'release', report['id']).returncode == 0
     found = gateway.wait_state(report['id'], 'delivered')
-    assert 'released by uid 0' in ' '.join(found['protection']['because'])
+    assert 'released by Erika Muster (uid 0)' in ' '.join(found['protection']['because'])
     seen = [m for m in gateway.lab.messages('good.test') if 'released' in m['data']][-1]
     assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
 

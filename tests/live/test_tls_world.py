@@ -16,7 +16,7 @@ import pytest
 import scorecard
 from conftest import INSIDE, OUTSIDE
 
-DAYS = 'monitor { interval 2s; look-life 1s; expiry-warning 1h; }'
+DAYS = 'monitor { interval 2s; loss-window 2s; look-life 1s; expiry-warning 1h; }'
 
 
 @pytest.fixture(scope='module')
@@ -38,6 +38,20 @@ def judged(gateway, rcpt, seconds=20, **how):
     report = gateway.lab.wait_for(lambda: (lambda r: r if r['recipients'][0]['state'] != 'queued' and r['attempts'] else None)(gateway.lab.report(message_id)), seconds)
     assert report, gateway.lab.log()[-2000:]
     return report['recipients'][0], report['attempts'][-1]
+
+
+def days_pass(gateway, name):
+    """The looks of seven days, of which one was yesterday's: looks every two seconds make no days."""
+    lab = gateway.lab
+    assert lab.wait_for(lambda: domain(gateway, name)['days-without-offer'] == 1, 20)
+    time.sleep(5)
+    assert domain(gateway, name)['days-without-offer'] == 1 and domain(gateway, name)['seen']
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    with sqlite3.connect(lab.path('store', 'postern.db')) as db:
+        db.execute('UPDATE domain SET negative_days = 6, negative_ms = negative_ms - 86400000 WHERE name = ?', (name,))
+    db.close()
+    lab.start_gateway(text)
 
 
 def domain(gateway, name):
@@ -350,6 +364,7 @@ def test_lost_encryption_alarms_and_is_unlearned_slowly(tls):
     shown = domain(tls, 'switch2.test')
     assert shown['seen'] and 0 <= shown['days-without-offer'] < 7 and shown['history'][0]['offered'] is False
     assert judged(tls, 'y@switch2.test')[0]['reason'] == 'no-starttls'
+    days_pass(tls, 'switch2.test')
     assert lab.wait_for(lambda: not domain(tls, 'switch2.test')['seen'], 40), domain(tls, 'switch2.test')
     assert domain(tls, 'switch2.test')['unlearned']
     assert judged(tls, 'z@switch2.test')[0]['reason'] == 'sent-plain'
@@ -364,6 +379,7 @@ def test_secure_mail_needs_a_confirmation(tls):
     configured(tls, DAYS + '\nrule "s" { to demand@switch3.test; outbound require encrypt; }')
     assert judged(tls, 'demand@switch3.test')[0]['state'] == 'delivered'
     lab.tls.switch('switch3.test', 'plain')
+    days_pass(tls, 'switch3.test')
     assert lab.wait_for(lambda: domain(tls, 'switch3.test')['waits-for-confirmation'], 60, 0.5), domain(tls, 'switch3.test')
     assert domain(tls, 'switch3.test')['seen'] and ('unlearn', 'switch3.test') in alarms(tls)
     assert lab.postern('domains', 'confirm', 'switch3.test').returncode == 0
@@ -375,7 +391,7 @@ def test_many_losses_are_one_alarm(tls):
     names = [f'switch{i}.test' for i in range(4, 9)]
     for name in names:
         lab.tls.switch(name, 'good')
-    configured(tls, 'monitor { interval 10m; look-life 1s; }')  # an hour is 25 s, and a loss waits 4 s
+    configured(tls, 'monitor { interval 1d; loss-window 25s; look-life 1s; }')  # a loss waits 4 s
     for name in names:
         assert judged(tls, 'x@' + name)[0]['state'] == 'delivered'
     for name in names:

@@ -2,10 +2,11 @@
  * test_memory.c: the rules of "Memory, first look, monitor" (docs/decision.md), one by one.
  */
 #include "check.h"
+#include "mtasts/cache.h"
 #include "policy/memory.h"
 
 #define DAY (24 * 60 * 60 * 1000LL)
-static const struct memory_rules rules = {.interval = DAY, .forget = 30 * DAY, .look_life = DAY, .expiry_warning = 14 * DAY};
+static const struct memory_rules rules = {.forget = 30 * DAY, .look_life = DAY, .expiry_warning = 14 * DAY};
 static const int64_t t0 = 1000 * DAY;
 
 static struct memory_change probe(struct store_domain *d, int64_t at, bool complete, bool offered)
@@ -64,6 +65,39 @@ static void lowering(void **state)
     assert_false(memory_seen(&d, t0 + 7 * DAY, &rules));
     memory_sighted(&d, t0 + 8 * DAY); /* raising is immediate */
     assert_true(memory_seen(&d, t0 + 8 * DAY, &rules));
+}
+
+/* Looks every minute: the seven days stay days of the calendar. */
+static void looks_are_not_days(void **state)
+{
+    (void)state;
+    struct store_domain d = {.listed = true};
+    int64_t lowered_at = 0, minute = 60 * 1000;
+    memory_sighted(&d, t0);
+    for (int64_t at = t0 + DAY / 2; at < t0 + 9 * DAY && !lowered_at; at += minute) {
+        if (probe(&d, at, true, false).lowered) {
+            lowered_at = at;
+        }
+    }
+    assert_int_equal(lowered_at, t0 + 6 * DAY); /* days 0 to 6 */
+    memory_sighted(&d, t0 + 10 * DAY);
+    for (int i = 1; i <= 6; i++) { /* a clock that jumps forward for weeks and back makes no days */
+        assert_false(probe(&d, t0 + (i % 2 ? 60 : 11) * DAY + i, true, false).lowered);
+    }
+    assert_true(d.negative_days <= 2);
+}
+
+/* A sign of encryption between the looks begins the row again, DANE and MTA-STS as much as STARTTLS. */
+static void signs_break_the_row(void **state)
+{
+    (void)state;
+    struct store_domain d = {.listed = true};
+    memory_sighted(&d, t0);
+    for (int i = 1; i <= 13; i++) {
+        struct memory_probe p = {.complete = true, .tlsa_published = i == 4, .sts = i == 9 ? STS_STATE_ENFORCE : STS_STATE_NONE};
+        assert_false(memory_probed(&d, &p, false, t0 + i * DAY, &rules).lowered);
+    }
+    assert_int_equal(d.negative_days, 4);
 }
 
 static void no_evidence(void **state)
@@ -158,6 +192,7 @@ static void merging(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sightings), cmocka_unit_test(looks), cmocka_unit_test(lowering),
+                                       cmocka_unit_test(looks_are_not_days), cmocka_unit_test(signs_break_the_row),
                                        cmocka_unit_test(no_evidence), cmocka_unit_test(confirmation), cmocka_unit_test(alarms), cmocka_unit_test(merging)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

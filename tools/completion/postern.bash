@@ -3,6 +3,7 @@ _postern() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     case "$previous" in
         -c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        acts) COMPREPLY=($(compgen -W "--about" -- "$word")); return ;;
         user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
         store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
@@ -29,6 +30,6 @@ _postern() {
         show|retry|hold|release|delete|message)
             COMPREPLY=($(compgen -W "$(postern --json queue list 2>/dev/null | sed -n 's/^ *"id": "\([0-9A-Z]*\)".*/\1/p')" -- "$word")); return ;;
     esac
-    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect forward envelope portal init doctor check-config reload --json --config --help --version" -- "$word"))
+    COMPREPLY=($(compgen -W "status queue message explain probe domains exception sts tlsrpt user refusals store detect forward acts envelope portal init doctor check-config reload --json --by --config --help --version" -- "$word"))
 }
 complete -F _postern postern

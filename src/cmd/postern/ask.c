@@ -101,12 +101,16 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
                    struct answer *ret)
 {
     CLEANUP(err_close_fd) int fd = -1;
+    char by[ADMIN_BY_MAX + 2] = "";
+    struct ipc_admin named = *question;
     *ret = (struct answer){0};
-    int r = ask_open(o, socket_name, quiet, &fd);
+    int r = admin_verb_is_act((enum admin_verb)question->verb) ? acting_name(o, by, sizeof by) : 0;
+    r = r ? r : ask_open(o, socket_name, quiet, &fd);
+    named.by = str_c(by);
     if (r) {
         return r;
     }
-    r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = *question});
+    r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = named});
     r = r < 0 ? r : collect(fd, ret);
     if (r < 0) {
         fprintf(stderr, "postern: no answer: %s\n", r == -EPIPE ? "the other side went away" : strerror(-r));

@@ -5,6 +5,7 @@
 #include "mtasts/cache.h"
 #include "policy/alarm.h"
 #include "policy/policy.h"
+#include "report/acts.h"
 #include "sys/file.h"
 #include "wire/domain.h"
 
@@ -166,6 +167,15 @@ static void print_memory(const struct ipc_row_domain *d)
     printf("  Alarms: %s\n", alarms[0] ? alarms : "none");
 }
 
+static void print_acts(const struct ipc_row_act *const *acts, size_t n)
+{
+    CLEANUP(buf_free) struct buf out = BUF_INIT(16 * 1024 * 1024);
+    if (n > 0) {
+        must(buf_add(&out, STR("  Done by administrators, newest first:\n")) == 0 && acts_text(acts, n, "  ", &out) == 0);
+        print_buf(&out);
+    }
+}
+
 static int show(const struct options *o, const char *domain)
 {
     struct answer a;
@@ -174,6 +184,8 @@ static int show(const struct options *o, const char *domain)
         return r;
     }
     struct json *whole = NULL, *history = report_array();
+    const struct ipc_row_act **acts = err_calloc(a.n + 1, sizeof *acts);
+    size_t n_acts = 0;
     bool head = false;
     for (size_t i = 0; i < a.n; i++) {
         const struct ipc_msg *m = &a.rows[i];
@@ -181,6 +193,8 @@ static int show(const struct options *o, const char *domain)
             whole = domain_json(&m->row_domain);
         } else if (m->type == IPC_row_domain) {
             print_memory(&m->row_domain);
+        } else if (m->type == IPC_row_act) {
+            acts[n_acts++] = &m->row_act;
         } else if (o->json) {
             report_append(history, probe_json(&m->row_probe));
         } else {
@@ -193,10 +207,13 @@ static int show(const struct options *o, const char *domain)
     }
     if (whole) {
         report_put(whole, "history", history);
+        report_put(whole, "acts", acts_json(acts, n_acts));
         print_json(whole);
     } else {
         report_free(history);
+        print_acts(acts, n_acts);
     }
+    free(acts);
     return answer_end(o, &a);
 }
 

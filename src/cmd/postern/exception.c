@@ -27,6 +27,8 @@ static struct json *exception_json(const struct ipc_row_exception *e)
     report_put_time(o, "ended", e->ended_ms);
     report_put_str(o, "state", str_c(state_of(e)));
     report_put_int(o, "uid", e->uid);
+    report_put_str(o, "added-by", e->added_by);
+    report_put_str(o, "ended-by", e->ended_by);
     return o;
 }
 
@@ -49,9 +51,10 @@ static int list(const struct options *o, bool all)
         if (o->json) {
             report_append(out, exception_json(e));
         } else {
-            printf("%4llu  %-7s " STR_FMT "  until %s  by " STR_FMT "  (%s)\n      " STR_FMT "\n", (unsigned long long)e->exception,
+            printf("%4llu  %-7s " STR_FMT "  until %s  by " STR_FMT "  (%s)\n      " STR_FMT "\n      added by %.*s (uid %u)%s" STR_FMT "\n", (unsigned long long)e->exception,
                    kinds[e->kind < EXCEPTION_KIND_END ? e->kind : 0], STR_ARG(e->domain), when(e->until_ms, until),
-                   STR_ARG(e->owner), state_of(e), STR_ARG(e->reason));
+                   STR_ARG(e->owner), state_of(e), STR_ARG(e->reason), STR_ARG(e->added_by.n > 0 ? e->added_by : STR("somebody")),
+                   (unsigned)e->uid, e->ended_by.n > 0 ? ", ended by " : "", STR_ARG(e->ended_by));
         }
     }
     if (o->json) {

@@ -29,6 +29,7 @@ static const struct command commands[] = {
      "what is allowed for one domain and a limited time", command_exception, false},
     {"sts", "show|refresh DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
     {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own", command_tlsrpt, false},
+    {"acts", "[--about WHAT]", "what administrators did, and who it was", command_acts, false},
     {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
@@ -46,7 +47,7 @@ static const struct command commands[] = {
 
 static void usage(FILE *to)
 {
-    fputs("Usage: postern [-c FILE] [--json] COMMAND ...\n\n", to);
+    fputs("Usage: postern [-c FILE] [--json] [--by NAME] COMMAND ...\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (!commands[i].hidden) {
             fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
@@ -54,6 +55,7 @@ static void usage(FILE *to)
     }
     fputs("\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
           "      --json          answers as JSON\n"
+          "      --by NAME       who you are, kept with what you change (default: who called sudo, or logged in)\n"
           "  -h, --help          this text\n"
           "  -V, --version       the version\n\n"
           "See postern(1), postern.conf(5).\n", to);
@@ -120,6 +122,8 @@ static int take_options(int argc, char **argv, struct options *o, char **words)
         const char *a = argv[i];
         if (strcmp(a, "--json") == 0) {
             o->json = true;
+        } else if (strcmp(a, "--by") == 0 && i + 1 < argc) {
+            o->by = argv[++i];
         } else if ((strcmp(a, "-c") == 0 || strcmp(a, "--config") == 0) && i + 1 < argc) {
             o->config = argv[++i];
         } else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {

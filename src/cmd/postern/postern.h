@@ -12,6 +12,7 @@ enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_UNAVAILABLE = 69, EXIT_CO
 
 struct options {
     const char *config;
+    const char *by; /* who acts, as given; NULL: found out by acting_name() */
     bool json;
     int argc; /* words behind the command's name */
     char **argv;
@@ -42,6 +43,8 @@ int ask_with(const struct options *o, enum admin_verb verb, const char *argument
 int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
 /* Says what is wrong with the answer, frees it; the exit status. */
 int answer_end(const struct options *o, struct answer *a);
+/* Who acts: --by, sudo's user, the login uid, the user. 0, or an exit status (already said). */
+int acting_name(const struct options *o, char *dst, size_t size);
 /* Adds a copy of a row. */
 void answer_keep(struct answer *a, const struct ipc_msg *m);
 void answer_free(struct answer *a);
@@ -51,6 +54,7 @@ void print_buf(struct buf *b);
 /* True on a terminal without NO_COLOR. */
 bool colours(void);
 
+int command_acts(const struct options *o);
 int command_status(const struct options *o);
 int command_reload(const struct options *o);
 int command_check_config(const struct options *o);

@@ -17,12 +17,13 @@ struct view {
     const struct ipc_row_attempt **attempts;
     const struct ipc_row_envelope **envelopes;
     const struct ipc_row_envelope_event **events;
+    const struct ipc_row_act **acts;
 };
 
 static size_t next_message(const struct answer *a, size_t from, struct view *v)
 {
     size_t i = from;
-    v->report = (struct message_report){.rcpts = v->rcpts, .attempts = v->attempts, .envelopes = v->envelopes, .events = v->events};
+    v->report = (struct message_report){.rcpts = v->rcpts, .attempts = v->attempts, .envelopes = v->envelopes, .events = v->events, .acts = v->acts};
     for (; i < a->n; i++) {
         const struct ipc_msg *m = &a->rows[i];
         if (m->type == IPC_row_message) {
@@ -38,6 +39,8 @@ static size_t next_message(const struct answer *a, size_t from, struct view *v)
             v->envelopes[v->report.n_envelopes++] = &m->row_envelope;
         } else if (m->type == IPC_row_envelope_event) {
             v->events[v->report.n_events++] = &m->row_envelope_event;
+        } else if (m->type == IPC_row_act) {
+            v->acts[v->report.n_acts++] = &m->row_act;
         } else if (m->type == IPC_row_inspection) {
             v->report.inspection = &m->row_inspection;
         }
@@ -50,7 +53,8 @@ static struct view view_new(const struct answer *a)
     return (struct view){.rcpts = err_calloc(a->n + 1, sizeof(void *)),
                          .attempts = err_calloc(a->n + 1, sizeof(void *)),
                          .envelopes = err_calloc(a->n + 1, sizeof(void *)),
-                         .events = err_calloc(a->n + 1, sizeof(void *))};
+                         .events = err_calloc(a->n + 1, sizeof(void *)),
+                         .acts = err_calloc(a->n + 1, sizeof(void *))};
 }
 
 static void view_free(struct view *v)
@@ -59,6 +63,7 @@ static void view_free(struct view *v)
     free(v->attempts);
     free(v->envelopes);
     free(v->events);
+    free(v->acts);
 }
 
 static void print_line(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)

@@ -53,7 +53,7 @@ int command_sts(const struct options *o)
         return EXIT_USAGE;
     }
     snprintf(argument, sizeof argument, "%s %s", o->argv[0], o->argv[1]);
-    r = ask_with(o, ADMIN_STS, argument, buf_str(&text), &a);
+    r = ask_with(o, strcmp(o->argv[0], "show") == 0 ? ADMIN_STS : ADMIN_STS_SET, argument, buf_str(&text), &a);
     if (r) {
         return r;
     }

@@ -290,6 +290,9 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 {
     struct posternd *d = owner;
     (void)fd;
+    if (m->admin.verb == ADMIN_RELOAD) {
+        log_notice("act", KV("verb", "reload"), KVS("by", m->admin.by));
+    }
     if (m->admin.verb == ADMIN_STATUS) {
         ask_status(d, ch);
     } else if (m->admin.verb == ADMIN_RELOAD) {

@@ -214,6 +214,7 @@ static void refusals_sent(void *arg, enum store_result result)
 
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
 {
+    const char *problem = NULL;
     if (verb == ADMIN_ACCOUNTS) {
         for (size_t i = 0; i < q->n_accounts; i++) {
             const struct ipc_msg m = row_of(q->accounts[i], false);
@@ -221,16 +222,23 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
         }
         done(ch, NULL);
     } else if (verb == ADMIN_ACCOUNT_PUT) {
-        done(ch, put(q, a->argument, a->data));
+        problem = put(q, a->argument, a->data);
+        done(ch, problem);
     } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE || verb == ADMIN_ACCOUNT_DISABLE) {
-        done(ch, change(q, verb, a->argument));
+        problem = change(q, verb, a->argument);
+        done(ch, problem);
     } else if (verb == ADMIN_REFUSALS) {
         store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch); /* the store answers at once */
     } else {
         return false;
     }
-    if (verb != ADMIN_ACCOUNTS && verb != ADMIN_REFUSALS) {
-        log_notice("account-changed", KV("how", admin_verb_name(verb)), KVS("argument", a->argument));
+    if (admin_verb_is_act(verb) && !problem) {
+        const struct acting who = acts_who(ch);
+        struct str how = STR(""), name = a->argument;
+        if (verb == ADMIN_ACCOUNT_PUT) {
+            (void)str_split(&name, '\t', &how);
+        }
+        acts_add(q, &who, verb, name, how);
     }
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * admin.c: answers the postern command: lists, message reports, retry, hold, release, delete.
  *
- * The socket's permissions say who may connect; each change is logged with the user's uid. All
+ * The socket's permissions say who may connect; each change is kept with who did it (acts.c). All
  * input is one typed message with a verb and an argument.
  */
 #include "base/clock.h"
@@ -21,6 +21,7 @@ enum { LIST_MAX = 10000 };
 struct question {
     struct queue *q;
     struct ipc_channel *ch;
+    struct acting who;
     enum admin_verb verb;
     bool found;
     size_t n;
@@ -36,6 +37,7 @@ static struct question *question_new(struct queue *q, struct ipc_channel *ch, en
     struct question *w = err_calloc(1, sizeof *w);
     w->q = q;
     w->ch = ch;
+    w->who = acts_who(ch);
     w->verb = verb;
     str_copy_cut(argument, w->argument, sizeof w->argument);
     list_append(&questions, &w->link);
@@ -128,6 +130,7 @@ static void on_message_read(void *arg, enum store_result result)
         return;
     }
     admin_envelopes_of_message(w->q, w->ch, id);
+    acts_about(w->q, w->ch, str_c(w->argument));
     store_inspection_get(w->q->store, id, send_inspection, on_reported, w);
 }
 
@@ -155,7 +158,9 @@ static void wake(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
     if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED) {
-        protection_release(w->q, r, (unsigned)(uintptr_t)ipc_channel_data(w->ch));
+        char who[ACTING_WORDS];
+        acts_words(&w->who, who);
+        protection_release(w->q, r, who);
     }
     queue_forget_ready(w->q, r->rcpt); /* its row says something else now */
     queue_retry_now(w->q, queue_destination(w->q, r->next_hop));
@@ -164,6 +169,9 @@ static void wake(void *arg, const struct store_rcpt *r)
 static void change_one(struct question *w, uint64_t id)
 {
     struct store *s = w->q->store;
+    char about[ID_TEXT];
+    id_text(id, about);
+    acts_add(w->q, &w->who, w->verb, str_c(about), strcmp(w->argument, "all") == 0 ? STR("with all others") : STR(""));
     if (w->verb == ADMIN_RETRY) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
     } else if (w->verb == ADMIN_HOLD) {
@@ -233,8 +241,6 @@ static void on_collected(void *arg, enum store_result result)
         change_one(w, w->ids[i]);
         store_report(w->q->store, w->ids[i], ignore_message, wake, NULL, ignore_end, w);
     }
-    log_notice("admin", KV("verb", admin_verb_name(w->verb)), KV("argument", w->argument), KVN("messages", kept),
-               KVN("uid", (uintptr_t)ipc_channel_data(w->ch)));
     store_sync(w->q->store, on_changed, w);
 }
 
@@ -262,7 +268,12 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     uint64_t id;
     (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
-    if (admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
+    const char *unnamed = acts_named(ch, verb, m->admin.by);
+    if (unnamed) {
+        done(ch, false, unnamed);
+        return;
+    }
+    if (admin_acts(q, ch, verb, &m->admin) || admin_domains(q, ch, verb, &m->admin) || admin_accounts(q, ch, verb, &m->admin) || admin_envelopes(q, ch, verb, &m->admin)) {
         return;
     }
     struct question *w = question_new(q, ch, verb, m->admin.argument);
@@ -297,6 +308,7 @@ static void on_admin_closed(void *owner, struct ipc_channel *ch)
         struct question *w = LIST_OF(it, struct question, link);
         w->ch = w->ch == ch ? NULL : w->ch;
     }
+    acts_closed(ch);
 }
 
 static void on_connection(void *arg, int events)
@@ -307,14 +319,11 @@ static void on_connection(void *arg, int events)
     if (fd < 0) {
         return;
     }
-    struct ucred who = {0};
-    socklen_t n = sizeof who;
     int big = 4 * 1024 * 1024;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &big, sizeof big);
-    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
     struct ipc_channel *ch =
         ipc_channel_new(child_loop(q->child), fd, "postern", admin_rules, on_admin_closed, q);
-    ipc_channel_set_data(ch, (void *)(uintptr_t)who.uid);
+    acts_connected(ch, fd);
 }
 
 void queue_admin_open(struct queue *q, int listener)

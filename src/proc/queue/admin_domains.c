@@ -86,6 +86,7 @@ static void show_domain(struct queue *q, struct ipc_channel *to, const struct ip
         return;
     }
     send_domain(q, to, d);
+    acts_about(q, to, d->d.name);
     store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, on_walked, walk_new(to));
 }
 
@@ -111,7 +112,8 @@ static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_ad
     domains_save(q, d);
     alarms_clear(q, d->name, ALARM_UNLEARN);
     alarms_clear(q, d->name, ALARM_LOST_TLS);
-    log_notice("domain-confirmed", KVS("domain", d->d.name), KVN("uid", (uintptr_t)ipc_channel_data(to)));
+    const struct acting who = acts_who(to);
+    acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
     done(to, true, "mail to this domain may go in clear again when its servers offer no encryption");
 }
 
@@ -122,7 +124,8 @@ static void send_exception(void *arg, const struct store_exception *e)
                                       .row_exception = {.exception = e->exception, .domain = e->domain,
                                                         .kind = (uint8_t)e->kind, .owner = e->owner, .reason = e->reason,
                                                         .from_ms = e->from_ms, .until_ms = e->until_ms,
-                                                        .ended_ms = e->ended_ms, .uid = e->uid}});
+                                                        .ended_ms = e->ended_ms, .uid = e->uid,
+                                                        .added_by = e->added_by, .ended_by = e->ended_by}});
 }
 
 /* It is in force, with its number, once it is durable. */
@@ -156,7 +159,8 @@ static void on_added(void *arg, enum store_result result)
 static void add_exception(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     struct str argument = a->argument;
-    const char *wrong = exceptions_add(q, argument, (uint32_t)(uintptr_t)ipc_channel_data(to));
+    const struct acting who = acts_who(to);
+    const char *wrong = exceptions_add(q, argument, &who);
     if (wrong) {
         done(to, false, wrong);
         return;
@@ -171,7 +175,8 @@ static void end_exception(struct queue *q, struct ipc_channel *to, const struct 
 {
     struct str argument = a->argument;
     uint64_t number;
-    bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number);
+    const struct acting who = acts_who(to);
+    bool ok = str_to_u64(argument, UINT64_MAX / 2, &number) == 0 && exceptions_end(q, number, &who);
     done(to, ok, ok ? "" : "there is no exception in force with this number");
 }
 
@@ -181,7 +186,7 @@ static void ask_policy(struct queue *q, struct ipc_channel *to, const struct ipc
     struct str rest = a->argument, verb = STR("");
     (void)str_split(&rest, ' ', &verb);
     for (uint8_t i = 0; i < STS_VERB_END; i++) {
-        if (str_eq(verb, str_c(words[i]))) {
+        if (str_eq(verb, str_c(words[i])) && (i == STS_SHOW) == (a->verb == ADMIN_STS)) {
             policies_ask(q, to, i, rest, a->data);
             return;
         }
@@ -238,8 +243,9 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
         memory_sighted(&d->d, now);
         domains_save(q, d);
     }
-    log_notice("domains-learned", KVN("domains", n), KVN("new", fresh), KVN("uid", (uintptr_t)ipc_channel_data(to)));
     snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);
+    const struct acting who = acts_who(to);
+    acts_add(q, &who, ADMIN_LEARN, STR(""), str_c(text));
     done(to, true, text);
 }
 
@@ -273,8 +279,10 @@ static void send_reports(struct queue *q, struct ipc_channel *ch, const struct i
 
 static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
+    const struct acting who = acts_who(ch);
     (void)a;
     tlsrpt_send_now(q);
+    acts_add(q, &who, ADMIN_RPT_SEND, STR(""), STR(""));
     done(ch, true, "");
 }
 
@@ -283,7 +291,7 @@ static const struct {
     void (*run)(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a);
 } verbs[] = {{ADMIN_DOMAINS, list_domains},       {ADMIN_DOMAIN, show_domain},       {ADMIN_ALARMS, send_alarms},
              {ADMIN_CONFIRM, confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
-             {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy},
+             {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy}, {ADMIN_STS_SET, ask_policy},
              {ADMIN_RPT_LIST, list_received},     {ADMIN_RPT_SENT, send_reports},    {ADMIN_RPT_SEND, report_now},
              {ADMIN_LEARN, learn}};
 

@@ -98,15 +98,18 @@ static const char *change(struct queue *q, struct ipc_channel *ch, struct str ar
     struct str name, number;
     struct kept_envelope k;
     uint64_t id;
-    char who[32];
-    snprintf(who, sizeof who, "uid %u", (unsigned)(uintptr_t)ipc_channel_data(ch));
+    const struct acting acting = acts_who(ch);
+    char who[ACTING_WORDS];
+    acts_words(&acting, who);
     if (!str_split(&argument, ' ', &name) || !str_split(&argument, ' ', &number) || id_parse(number, &id) < 0 || !envelope_get(q, ENVELOPE_BY_NUMBER, id, &k)) {
         return "there is no such envelope (its number is in postern envelope list)";
     }
     for (size_t i = 0; i < ARRAY_LEN(acts); i++) {
         if (str_eq(name, str_c(acts[i].name))) {
             bool ok = acts[i].act == ACT_END ? lower(q, &k, str_c(who)) : portal_act(q, &k, acts[i].act, argument, str_c(who));
-            log_notice("envelope-changed", KVS("how", name), KVS("envelope", number), KV("by", who));
+            if (ok) {
+                acts_add(q, &acting, ADMIN_ENVELOPE_ACT, number, name);
+            }
             return ok ? NULL : "that is not possible with this envelope now, or its argument is wrong";
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * alarms.c: what an administrator should know today: to the log at once, into the store, and by mail
  * to the configured administrator, several in one mail. Many domains losing their encryption within
- * an hour are one alarm (a firewall on our own side), not many.
+ * loss-window are one alarm (a firewall on our own side), not many: policy/losses.c.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { MIDDLEBOX_MIN = 5, MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000 };
+enum { MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000, MAIL_AGAIN_MAX_MS = 60000 };
 
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
 {
@@ -26,72 +26,45 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
 {
     store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms());
     log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)));
-    for (size_t i = 0; kind == ALARM_LOST_TLS && i < q->n_lost; i++) {
-        if (domain_eq(q->lost[i].domain, domain)) {
-            q->lost[i] = q->lost[--q->n_lost];
-        }
+    if (kind == ALARM_LOST_TLS) {
+        losses_drop(&q->losses, domain);
     }
-}
-
-/* Times of the alarm follow the monitor's day, so that a laboratory can shorten it. */
-static int64_t window(const struct queue *q)
-{
-    return child_conf(q->child)->monitor.interval / 24;
 }
 
 bool alarms_middlebox(const struct queue *q)
 {
-    return q->n_lost >= MIDDLEBOX_MIN || clock_wall_ms() < q->middlebox_until_ms;
+    return losses_many(&q->losses, clock_wall_ms());
 }
 
 void alarms_lost(struct queue *q, struct domain_name domain)
 {
-    if (q->n_lost < ARRAY_LEN(q->lost)) {
-        q->lost[q->n_lost].domain = domain;
-        q->lost[q->n_lost].told = false;
-        q->lost[q->n_lost++].at_ms = clock_wall_ms();
-    }
+    losses_add(&q->losses, domain, clock_wall_ms());
 }
 
 static void raise_middlebox(struct queue *q)
 {
     char names[900];
     struct buf text = BUF_INIT(sizeof names - 1);
-    for (size_t i = 0; i < q->n_lost; i++) {
-        (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->lost[i].domain.canonical);
-        q->lost[i].told = true;
+    for (size_t i = 0; i < q->losses.n; i++) {
+        (void)!buf_printf(&text, "%s%s", i ? ", " : "", q->losses.v[i].domain.canonical);
     }
     str_copy_cut(buf_str(&text), names, sizeof names);
     buf_free(&text);
     alarms_raise(q, domain_from(STR("")), ALARM_MIDDLEBOX, names);
-    q->middlebox_until_ms = clock_wall_ms() + window(q);
 }
 
-/* Losses wait a little, to see whether they are many; those of the last hour count, told or not. */
+/* Losses wait a little, to see whether they are many. */
 static void settle_lost(struct queue *q)
 {
-    int64_t now = clock_wall_ms(), wait = window(q) / 6;
-    size_t kept = 0, untold = 0;
-    for (size_t i = 0; i < q->n_lost; i++) {
-        if (!q->lost[i].told || now - q->lost[i].at_ms < window(q)) {
-            untold += !q->lost[i].told;
-            q->lost[kept++] = q->lost[i];
-        }
-    }
-    q->n_lost = kept;
-    if (untold > 0 && (q->n_lost >= MIDDLEBOX_MIN || now < q->middlebox_until_ms)) {
+    struct losses_told told = losses_settle(&q->losses, clock_wall_ms(), child_conf(q->child)->monitor.loss_window);
+    if (told.many_begin) {
         raise_middlebox(q);
-        return;
     }
-    for (size_t i = 0; i < q->n_lost; i++) {
-        if (!q->lost[i].told && now - q->lost[i].at_ms >= wait) {
-            q->lost[i].told = true;
-            alarms_raise(q, q->lost[i].domain, ALARM_LOST_TLS, "");
-        }
+    for (size_t i = 0; i < told.n_single; i++) {
+        alarms_raise(q, told.single[i], ALARM_LOST_TLS, "");
     }
-    if (q->middlebox_until_ms && now >= q->middlebox_until_ms && q->n_lost == 0) {
+    if (told.many_end) {
         alarms_clear(q, domain_from(STR("")), ALARM_MIDDLEBOX);
-        q->middlebox_until_ms = 0;
     }
 }
 
@@ -145,7 +118,8 @@ void alarms_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     settle_lost(q);
-    int64_t again = window(q) / 60 > MAIL_AGAIN_MIN_MS ? window(q) / 60 : MAIL_AGAIN_MIN_MS; /* a minute of a day */
+    int64_t part = c->monitor.loss_window / 60;
+    int64_t again = part > MAIL_AGAIN_MIN_MS ? part < MAIL_AGAIN_MAX_MS ? part : MAIL_AGAIN_MAX_MS : MAIL_AGAIN_MIN_MS;
     bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < again;
     if (!q->alarms_due || q->alarms_reading || waiting || !*c->admin || !queue_can_send(q)) {
         return;

@@ -17,7 +17,7 @@ enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000, SPE
 struct memory_rules domains_rules(const struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
-    return (struct memory_rules){.interval = c->monitor.interval, .forget = c->monitor.forget,
+    return (struct memory_rules){.forget = c->monitor.forget,
                                  .look_life = c->monitor.look_life, .expiry_warning = c->monitor.expiry_warning};
 }
 

@@ -27,6 +27,7 @@ static void keep(struct queue *q, const struct store_exception *e)
     copy->domain = str_c(str_dup(domain_str(&domain)));
     copy->owner = str_c(str_dup(e->owner));
     copy->reason = str_c(str_dup(e->reason));
+    copy->added_by = copy->ended_by = STR(""); /* the list reads them from the store */
 }
 
 static void on_exception(void *arg, const struct store_exception *e)
@@ -84,7 +85,7 @@ void exceptions_words(const struct store_exception *e, char *dst, size_t size)
     }
 }
 
-const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
+const char *exceptions_add(struct queue *q, struct str argument, const struct acting *who)
 {
     struct str part[5], rest = argument;
     struct domain_name domain;
@@ -113,20 +114,25 @@ const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid)
     int64_t now = clock_wall_ms();
     const struct store_exception e = {.domain = domain_str(&domain), .kind = relax ? EXCEPTION_RELAX : EXCEPTION_LEGACY,
                                       .owner = part[3], .reason = part[4], .from_ms = now,
-                                      .until_ms = now + (int64_t)hours * 60 * 60 * 1000, .uid = uid};
+                                      .until_ms = now + (int64_t)hours * 60 * 60 * 1000, .uid = who->uid,
+                                      .added_by = str_c(who->by)};
     store_add_exception(q->store, &e);
+    acts_add(q, who, ADMIN_EXCEPTION_ADD, e.domain, part[0]);
     log_notice("exception-added", KVS("kind", part[0]), KVS("domain", domain_str(&domain)), KVS("owner", part[3]), KVS("reason", part[4]),
-               KVN("hours", hours), KVN("uid", uid));
+               KVN("hours", hours), KV("by", who->by), KVN("uid", who->uid));
     return NULL;
 }
 
-bool exceptions_end(struct queue *q, uint64_t number)
+bool exceptions_end(struct queue *q, uint64_t number, const struct acting *who)
 {
+    char about[40];
+    snprintf(about, sizeof about, "exception %llu", (unsigned long long)number);
     for (size_t i = 0; i < q->n_exceptions; i++) {
         if (q->exceptions[i].exception == number && q->exceptions[i].ended_ms == 0) {
             q->exceptions[i].ended_ms = clock_wall_ms();
-            store_end_exception(q->store, number, clock_wall_ms());
-            log_notice("exception-ended", KVN("number", number), KVS("domain", q->exceptions[i].domain));
+            store_end_exception(q->store, number, str_c(who->by), clock_wall_ms());
+            acts_add(q, who, ADMIN_EXCEPTION_END, q->exceptions[i].domain, str_c(about));
+            log_notice("exception-ended", KVN("number", number), KVS("domain", q->exceptions[i].domain), KV("by", who->by), KVN("uid", who->uid));
             return true;
         }
     }

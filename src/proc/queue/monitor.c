@@ -140,7 +140,7 @@ static void apply_change(struct queue *q, struct domain *d, const struct memory_
         }
     }
     if (change->lowered) {
-        log_notice("domain-unlearned", KVS("domain", d->d.name), KV("what", "seven days without any offer of encryption"));
+        log_notice("domain-unlearned", KVS("domain", d->d.name), KV("what", "on seven days all servers answered, and none offered encryption"));
     }
     (void)m;
 }
@@ -157,7 +157,8 @@ static void remember(struct queue *q, struct probing *p, const struct ipc_probe_
         return;
     }
     struct memory_change change = memory_probed(&d->d, &probe, alarms_middlebox(q), now, &rules);
-    d->d.next_probe_ms = now + rules.interval - (int64_t)random_below((uint32_t)(rules.interval / 10 < 100000000 ? rules.interval / 10 : 100000000) + 1);
+    int64_t interval = child_conf(q->child)->monitor.interval;
+    d->d.next_probe_ms = now + interval - (int64_t)random_below((uint32_t)(interval / 10 < 100000000 ? interval / 10 : 100000000) + 1);
     forwards_probed(q, d);
     domains_save(q, d);
     store_add_probe(q->store, &(struct store_probe){
@@ -270,6 +271,7 @@ static void on_tick(void *arg)
     monitor_tick(q);
     alarms_tick(q);
     tlsrpt_tick(q);
+    acts_tick(q);
     store_forget_probes(q->store, clock_wall_ms() - c->monitor.keep);
     store_forget_refusals(q->store, clock_wall_ms() - c->monitor.keep);
     timer_start(q->monitor, pause > 100 ? pause : 100);

@@ -51,7 +51,7 @@ bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kin
 
 /* portal.c: calls of web */
 extern const struct ipc_rule queue_web_rules[];
-/* False: not possible now. argument: of ACT_PHRASE its hash. who: an address, or "uid N". */
+/* False: not possible now. argument: of ACT_PHRASE its hash. who: an address, or "NAME (uid N)". */
 bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, struct str argument, struct str who);
 /* Answers once everything so far is durable. */
 void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_answer *a);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/queue/proofs.h"
+#include "proc/lookup_kinds.h"
 #include "proc/queue/queue.h"
 
 #include <stdlib.h>
@@ -14,6 +15,9 @@ struct asking {
     struct link link;
     uint64_t token;
     struct ipc_channel *to;
+    uint8_t verb; /* enum sts_verb */
+    struct acting who;
+    char domain[256];
 };
 
 static struct link askings = {&askings, &askings};
@@ -89,11 +93,13 @@ static struct asking *find(uint64_t token)
 static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct asking *a = find(m->sts_answer.token);
-    (void)owner;
     (void)ch;
     (void)fd;
     if (!a) {
         return;
+    }
+    if (m->sts_answer.ok && a->verb != STS_SHOW) {
+        acts_add(owner, &a->who, ADMIN_STS_SET, str_c(a->domain), a->verb == STS_REFRESH ? STR("refresh") : STR("preload"));
     }
     if (m->sts_answer.ok) {
         ipc_send(a->to, m);
@@ -103,6 +109,7 @@ static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     free(a);
 }
 
+/* Only what may change something is asked as an act. */
 void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text)
 {
     if (!q->lookup) {
@@ -110,7 +117,8 @@ void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct 
         return;
     }
     struct asking *a = err_calloc(1, sizeof *a);
-    *a = (struct asking){.token = ++q->next_token, .to = to};
+    *a = (struct asking){.token = ++q->next_token, .to = to, .verb = verb, .who = acts_who(to)};
+    str_copy_cut(domain, a->domain, sizeof a->domain);
     list_append(&askings, &a->link);
     ipc_send(q->lookup, &(struct ipc_msg){.type = IPC_sts_ask, .sts_ask = {.token = a->token, .verb = verb, .domain = domain,
                                                                            .text = text}});

@@ -270,7 +270,7 @@ int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sende
     return e;
 }
 
-void protection_release(struct queue *q, const struct store_rcpt *r, unsigned uid)
+void protection_release(struct queue *q, const struct store_rcpt *r, const char *who)
 {
     struct protect_record record;
     struct store_rcpt released = *r;
@@ -278,7 +278,7 @@ void protection_release(struct queue *q, const struct store_rcpt *r, unsigned ui
     protect_record_read(r->protection, &record);
     bool was_escalated = record.demand == DEMAND_ESCALATED;
     if (r->protection.n > 0 && buf_add(&words, record.words) == 0 &&
-        buf_printf(&words, "released by uid %u%s\n", uid, was_escalated ? ": a secure connection suffices now" : "") == 0) {
+        buf_printf(&words, "released by %s%s\n", who, was_escalated ? ": a secure connection suffices now" : "") == 0) {
         record.demand = was_escalated ? DEMAND_SECURE : record.demand;
         record.rung = 0;
         record.ladder[0] = '\0'; /* transport alone: it does not come back to this person */

@@ -28,6 +28,6 @@ void protection_record(const struct store_rcpt *r, struct protect_record *ret);
 bool protection_has_next(const struct queue *q, const struct protect_record *record);
 int64_t protection_patience_ms(const struct queue *q, const struct protect_record *record);
 /* A person let it go: what was `escalated` may now go by a secure connection, from the first rung on. */
-void protection_release(struct queue *q, const struct store_rcpt *r, unsigned uid);
+void protection_release(struct queue *q, const struct store_rcpt *r, const char *who);
 /* Transport did not come about: the next rung takes it. Strings are kept in the arena. 0 or -ENOSPC. */
 int protection_step_down(struct queue *q, struct store_rcpt *r, bool tells_sender, struct arena *arena) MUST_USE;

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "policy/losses.h"
 #include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
@@ -179,13 +180,8 @@ struct queue {
     struct timer *monitor;
     struct store_exception *exceptions; /* strings owned */
     size_t n_exceptions;
-    struct {
-        struct domain_name domain;
-        int64_t at_ms;
-        bool told;
-    } lost[64]; /* domains that lost their encryption within the hour */
-    size_t n_lost;
-    int64_t middlebox_until_ms, alarms_mailed_ms;
+    struct losses losses; /* domains that lost their encryption lately */
+    int64_t alarms_mailed_ms;
     unsigned conf_generation; /* counts reloads, from 1 */
     bool relist; /* the configuration changed: which domains are listed? */
     size_t monitor_cursor; /* where the monitor goes on: all domains get their turn */
@@ -359,6 +355,28 @@ bool choices_is_one(const struct queue *q, struct str forward_path);
 const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path);
 void choices_tick(struct queue *q);
 
+/* acts.c */
+/* Who asks on a channel of the postern command: what they say, and what the kernel says. */
+struct acting {
+    uint32_t uid;
+    char by[ADMIN_BY_MAX + 1]; /* empty outside of an act */
+};
+enum { ACTING_WORDS = ADMIN_BY_MAX + 32 };
+void acts_connected(struct ipc_channel *ch, int fd);
+void acts_closed(struct ipc_channel *ch);
+/* Before each question: takes the name where the verb is an act. NULL, or why it is refused. */
+const char *acts_named(struct ipc_channel *ch, enum admin_verb verb, struct str by);
+struct acting acts_who(const struct ipc_channel *ch);
+/* "NAME (uid N)". */
+void acts_words(const struct acting *who, char dst[ACTING_WORDS]);
+/* It was done: into the log and, with the batch, into the store. */
+void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about, struct str detail);
+/* Rows of all acts about something. */
+void acts_about(struct queue *q, struct ipc_channel *ch, struct str about);
+/* True when the verb is the list of acts: answered there. */
+bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
+void acts_tick(struct queue *q);
+
 /* exceptions.c */
 void exceptions_load(struct queue *q);
 /* The exception of that kind for a domain that is in force, or NULL. */
@@ -366,8 +384,8 @@ const struct store_exception *exceptions_find(const struct queue *q, struct doma
 /* Words for reports: "relax until DATE by OWNER: REASON"; "" when there is none. */
 void exceptions_words(const struct store_exception *e, char *dst, size_t size);
 /* Argument "KIND\tDOMAIN\tDAYS\tOWNER\tREASON". NULL or what is wrong. */
-const char *exceptions_add(struct queue *q, struct str argument, uint32_t uid);
-bool exceptions_end(struct queue *q, uint64_t number);
+const char *exceptions_add(struct queue *q, struct str argument, const struct acting *who);
+bool exceptions_end(struct queue *q, uint64_t number, const struct acting *who);
 
 /* tlsrpt.c: TLS reports */
 void tlsrpt_tick(struct queue *q);
@@ -381,6 +399,7 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_ms
 /* policies.c: MTA-STS policies kept for lookup */
 extern const struct ipc_rule queue_lookup_rules[];
 void policies_hand_over(struct queue *q);
+/* verb: enum sts_verb. */
 void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text);
 void policies_asker_gone(const struct ipc_channel *to);
 void policies_lookup_gone(void);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * act.h: what administrators did and who they were; part of the store, under the same rules as store.h.
+ */
+#pragma once
+#include "store/store.h"
+
+struct store_act {
+    uint64_t act;
+    int64_t at_ms;
+    struct str verb;   /* name of an enum admin_verb */
+    struct str about;  /* message or envelope id, domain, account; empty: nothing in particular */
+    struct str detail; /* for people, may be empty */
+    struct str by;     /* who it was, as the postern command said; never empty */
+    uint32_t uid;      /* of who connected, as the kernel said */
+};
+
+typedef void (*store_act_fn)(void *arg, const struct store_act *a);
+
+void store_add_act(struct store *s, const struct store_act *a);
+/* Newest first; about: empty for all. */
+void store_each_act(struct store *s, struct str about, unsigned max, store_act_fn fn, store_done done, void *arg);
+void store_forget_acts(struct store *s, int64_t before_ms);

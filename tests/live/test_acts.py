@@ -1,0 +1,56 @@
+"""What administrators do is kept with who they are: log, store and lists ("uid 0" is nobody)."""
+import json
+import os
+import subprocess
+
+
+def postern(gateway, *words, **env):
+    lab = gateway.lab
+    clean = {name: value for name, value in os.environ.items() if not name.startswith('SUDO_')}
+    return subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), *words], capture_output=True, text=True,
+                          timeout=60, env={**clean, **env}, input='a long password\n')
+
+
+def acts(gateway, about=None):
+    return json.loads(postern(gateway, '--json', 'acts', *(['--about', about] if about else [])).stdout)
+
+
+def test_every_act_has_a_name(gateway):
+    message_id = gateway.send('x@dead.test')
+    assert postern(gateway, '--by', 'Jörg Müller', 'queue', 'hold', message_id).returncode == 0
+    assert postern(gateway, 'queue', 'release', message_id, SUDO_USER='petra').returncode == 0
+    assert postern(gateway, '--by', 'ticket 4711', 'queue', 'delete', message_id).returncode == 0
+    kept = gateway.lab.report(message_id)['acts']
+    assert [(a['act'], a['by']) for a in kept] == [('delete', 'ticket 4711'), ('release', 'petra'), ('hold', 'Jörg Müller')]
+    assert all(a['uid'] == os.getuid() for a in kept)  # a fact, beside what was said
+    assert 'hold            by Jörg Müller' in postern(gateway, 'queue', 'show', message_id).stdout
+
+    add = ('exception', 'add', 'relax', 'ACTS.test.', '--owner', 'Ann', '--reason', 'a test')
+    assert postern(gateway, *add, SUDO_USER='petra').returncode == 0
+    one = [e for e in json.loads(postern(gateway, '--json', 'exception', 'list').stdout) if e['domain'] == 'acts.test'][0]
+    assert (one['added-by'], one['ended-by'], one['uid']) == ('petra', '', os.getuid())
+    assert postern(gateway, 'exception', 'end', str(one['number']), '--by', 'Bob').returncode == 0
+    shown = postern(gateway, 'exception', 'list', '--all').stdout
+    assert f'added by petra (uid {os.getuid()}), ended by Bob' in shown
+    assert [(a['act'], a['by']) for a in acts(gateway, 'acts.test')] == [('exception-end', 'Bob'), ('exception-add', 'petra')]
+
+    assert postern(gateway, '--by', 'Bob', 'user', 'add', 'acts@inside.test').returncode == 0
+    assert postern(gateway, '--by', 'Bob', 'user', 'add', 'acts@inside.test').returncode == 1  # what was refused is no act
+    assert postern(gateway, '--by', 'Eve', 'user', 'remove', 'acts@inside.test').returncode == 0
+    assert [(a['act'], a['by']) for a in acts(gateway, 'acts@inside.test')] == [('account-drop', 'Eve'), ('account-put', 'Bob')]
+    assert postern(gateway, '--by', 'Eve', 'sts', 'refresh', 'good.test').returncode in (0, 1)
+    assert postern(gateway, '--by', 'Eve', 'reload').returncode == 0
+    log = gateway.lab.log()
+    assert all(word in log for word in ('"Jörg Müller"', 'by=petra', 'by="ticket 4711"', 'verb=reload'))
+
+
+def test_a_name_is_kept_whole_or_refused(gateway):
+    message_id = gateway.send('y@dead.test')
+    for name in ('', ' ', 'two\nlines', 'a\x1b[31mb', 'x' * 101, 'ends '):
+        refused = postern(gateway, '--by', name, 'queue', 'hold', message_id)
+        assert refused.returncode == 64 and '--by' in refused.stderr, (name, refused)
+    assert postern(gateway, 'queue', 'hold', message_id, SUDO_USER='x' * 200).returncode == 64
+    assert postern(gateway, '--by', 'x' * 100, 'queue', 'hold', message_id).returncode == 0
+    assert [a['by'] for a in gateway.lab.report(message_id)['acts']] == ['x' * 100]
+    assert postern(gateway, 'queue', 'delete', message_id).returncode == 0  # whoever logged in, or nobody, but never empty
+    assert gateway.lab.report(message_id)['acts'][0]['by'] != ''
