@@ -226,7 +226,7 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
 /* Starts a look at the domain if its time has come. False: the map has changed. */
 static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
 {
-    bool is_far = d->d.next_probe_ms > now + 2 * rules->interval; /* the clock was set back */
+    bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval; /* the clock was set back */
     if (d->is_key || d->probing || (d->d.next_probe_ms > now && !is_far)) {
         return true;
     }
