@@ -59,7 +59,7 @@
     X(REFUSALS, "SELECT * FROM refusal ORDER BY refusal DESC LIMIT ?")                             \
     X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")                                        \
     X(ADD_ACT, "INSERT INTO act VALUES (NULL,?,?,?,?,?,?)")                                        \
-    X(ACTS, "SELECT * FROM act WHERE ?1='' OR about IN (?1, canonical_domain(?1)) ORDER BY act DESC LIMIT ?2")\
+    X(ACTS, "SELECT * FROM act WHERE ?1='' OR about=?1 ORDER BY act DESC LIMIT ?2")                \
     X(FORGET_ACTS, "DELETE FROM act WHERE at_ms<?")
 
 /* sqlite_envelope.c */

@@ -102,7 +102,12 @@ bool admin_acts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, c
     if (verb != ADMIN_ACTS) {
         return false;
     }
-    store_each_act(q->store, a->argument, ACTS_SHOWN, send_row, on_sent, ch); /* the store answers at once */
+    struct domain_name domain = domain_from(a->argument); /* as acts about domains name them */
+    bool is_other = domain_is_name(domain) && !str_eq(domain_str(&domain), a->argument);
+    if (is_other) {
+        acts_about(q, ch, a->argument);
+    }
+    store_each_act(q->store, is_other ? domain_str(&domain) : a->argument, ACTS_SHOWN, send_row, on_sent, ch); /* the store answers at once */
     return true;
 }
 
