@@ -303,7 +303,7 @@ static void next_mail(struct session *s)
     s->left--;
     started++;
     must(smtp_client_send(s->client, &permit, &mail) == 0);
-    run_client(s); /* a small body leaves with its envelope */
+    run_client(s);
 }
 
 static void run_client(struct session *s)
@@ -347,6 +347,7 @@ static void run_client(struct session *s)
             }
             next_mail(s);
             return;
+        case SMTP_CL_UNTRUE:
         case SMTP_CL_REFUSED:
         case SMTP_CL_REJECTED:
         case SMTP_CL_BROKEN:

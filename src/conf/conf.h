@@ -54,6 +54,7 @@ struct conf_rule {
     int inbound;      /* 0 none, 1 tls, 2 cert, 3 pin */
     int inbound_mode; /* 0 enforce, 1 report-only */
     struct conf_words inbound_networks, inbound_helo, inbound_names, inbound_pins;
+    struct conf_words avoid;     /* partner: extensions not used with them (wire/extension.h) */
     int64_t concurrency, rate; /* of the destination; rate: messages a minute */
     /* what a message needs (policy/protect.h) */
     int64_t line;              /* in its file */

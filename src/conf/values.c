@@ -7,6 +7,7 @@
 #include "sys/conn.h"
 #include "wire/address.h"
 #include "wire/domain.h"
+#include "wire/extension.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +309,12 @@ static int canonical_next_hop(struct str word, char *dst, size_t size)
     return canonical_target(word, false, dst, size);
 }
 
+static bool extension_ok(struct str word)
+{
+    enum extension e = extension_from(word);
+    return e != EXTENSION_END && e != EXTENSION_EHLO; /* without EHLO there would be no STARTTLS */
+}
+
 static bool channel_ok(struct str word)
 {
     struct str name;
@@ -331,6 +338,8 @@ const struct conf_kind conf_kinds[] = {
     [CONF_MATCHES] = {WORDS, "address|@domain|group:name ...", NULL, "an address, @domain, @.suffix, group:NAME, login:NAME, cert:NAME or ldap:DN, with or without until YYYY-MM-DD", canonical_match},
     [CONF_PINS] = {WORDS, "cert:HEX|key:HEX ...", pin_ok, "cert: or key: and the 64 hex digits of a SHA-256"},
     [CONF_WORDS] = {WORDS, "word ...", NULL, "a text"},
+    [CONF_EXTENSIONS] = {WORDS, "pipelining|chunking|dsn|size|8bitmime|smtputf8 ...", extension_ok,
+                         "pipelining, chunking, dsn, size, 8bitmime or smtputf8"},
     [CONF_CHANNELS] = {WORDS, "tls[:time]|portal|hold|drop ...", channel_ok,
                        "tls, tls:TIME, portal, hold or drop (smime and pgp are not built yet)"},
     [CONF_TIME] = {NUMBER, "time", NULL, "a time such as 30s, 5m, 4h, 5d"},

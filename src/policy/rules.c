@@ -42,6 +42,9 @@ static void join(struct route *r, const struct conf_rule *rule)
         r->force = (enum force)rule->outbound;
         r->rule = rule->name;
     }
+    for (size_t i = 0; i < rule->avoid.n; i++) {
+        r->avoid |= (extension_set)1 << extension_from(str_c(rule->avoid.v[i]));
+    }
     r->profile = r->profile ? r->profile : rule->profile;
     r->dane_required |= rule->dane != 0;
     r->pins = r->pins || rule->pins.n == 0 ? r->pins : rule;
@@ -74,10 +77,11 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
     } else {
         ret->next_hop = domain;
     }
+    ret->avoid = ret->kind == ROUTE_MX ? ret->avoid : 0; /* the setting speaks of their servers, not of ours */
 }
 
 bool rules_same(const struct route *a, const struct route *b)
 {
-    return a->force == b->force && a->profile == b->profile && a->dane_required == b->dane_required && a->pins == b->pins &&
+    return a->force == b->force && a->profile == b->profile && a->dane_required == b->dane_required && a->pins == b->pins && a->avoid == b->avoid &&
            str_eq(str_c(a->client_certificate), str_c(b->client_certificate));
 }

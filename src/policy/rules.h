@@ -4,6 +4,7 @@
 #pragma once
 #include "conf/conf.h"
 #include "policy/facts.h"
+#include "wire/extension.h"
 
 enum route_kind { ROUTE_MX, ROUTE_FIXED, ROUTE_TLS_REPORT /* taken by ourselves */ };
 
@@ -19,6 +20,7 @@ struct route {
     bool dane_required;
     const struct conf_rule *pins;   /* the block with the pins, or NULL; borrowed */
     const char *client_certificate; /* or NULL; borrowed */
+    extension_set avoid; /* MX: not used with their servers */
     bool lmtp;  /* FIXED: it speaks LMTP (RFC 2033) */
     bool login; /* FIXED: we log in there */
     bool assume_requiretls; /* the way inside is vouched for by the administrator */

@@ -42,6 +42,10 @@ struct smtp_client {
     size_t rcpts_sent, rcpts_answered, rcpts_accepted;
     bool mail_refused, data_sent, needs_rset, finish_due;
     struct smtp_answer mail_answer; /* why MAIL was refused: it answers every RCPT then */
+    extension_set said;             /* in MAIL and RCPT of the message under way, or by its BDAT */
+    enum extension untrue;          /* what was refused although it was announced; EXTENSION_END: nothing */
+    bool untrue_certain;
+    bool grouped;                   /* commands left before others were answered */
     bool untrusted;                 /* what the peer did with octets it refused is not known */
     bool *accepted;                 /* LMTP: which recipients await their answer */
     size_t answered_to;             /* LMTP: recipients before this one have theirs */
@@ -75,6 +79,7 @@ static void broken(struct smtp_client *c, const char *note)
 static void expect(struct smtp_client *c, enum step step)
 {
     must(c->n_expect < EXPECT_MAX);
+    c->grouped |= c->n_expect > 0;
     c->expect[(c->expect_from + c->n_expect++) % EXPECT_MAX] = step;
 }
 
@@ -100,6 +105,7 @@ struct smtp_client *smtp_client_new(const struct smtp_client_config *config)
     c->in = BUF_INIT(IN_MAX);
     c->out = BUF_INIT(OUT_MAX);
     c->answer.text = BUF_INIT(SMTP_REPLY_TEXT_MAX);
+    c->untrue = EXTENSION_END;
     expect(c, STEP_GREETING);
     return c;
 }
@@ -126,6 +132,10 @@ int smtp_client_feed(struct smtp_client *c, struct str bytes)
 static void say_hello(struct smtp_client *c)
 {
     c->phase = PHASE_HELLO;
+    if (c->config.avoid & EXTENSION_BIT(EHLO) && !c->config.lmtp && !c->in_tls) {
+        say(c, STEP_HELO, "HELO %s\r\n", c->config.hello);
+        return;
+    }
     say(c, STEP_EHLO, "%s %s\r\n", c->config.lmtp ? "LHLO" : "EHLO", c->config.hello);
 }
 
@@ -162,8 +172,23 @@ static void learn_keyword(struct smtp_caps *caps, struct str line)
     }
 }
 
+/* What is avoided counts as not announced. */
+static void avoid(struct smtp_client *c, extension_set set)
+{
+    c->config.avoid |= set;
+    c->caps.pipelining &= !(set & EXTENSION_BIT(PIPELINING));
+    c->caps.chunking &= !(set & EXTENSION_BIT(CHUNKING));
+    c->caps.binary &= !(set & EXTENSION_BIT(CHUNKING)); /* RFC 3030 3: only with CHUNKING */
+    c->caps.dsn &= !(set & EXTENSION_BIT(DSN));
+    c->caps.has_size &= !(set & EXTENSION_BIT(SIZE));
+    c->caps.is_8bit &= !(set & EXTENSION_BIT(8BITMIME));
+    c->caps.utf8 &= !(set & EXTENSION_BIT(SMTPUTF8));
+}
+
 static void ready(struct smtp_client *c)
 {
+    avoid(c, c->config.avoid);
+    c->caps.bare_lf = c->answer.line_end == SMTP_LINE_LF;
     c->phase = PHASE_READY;
     emit(c, SMTP_CL_READY);
 }
@@ -225,6 +250,7 @@ void smtp_client_tls_started(struct smtp_client *c)
     must(c->phase == PHASE_TLS);
     buf_wipe(&c->in);
     c->caps = (struct smtp_caps){0};
+    c->answer.line_end = SMTP_LINE_UNKNOWN; /* what came in clear decides nothing in here */
     c->in_tls = true;
     say_hello(c);
 }
@@ -236,7 +262,13 @@ static void finish(struct smtp_client *c, bool accepted)
     c->phase = PHASE_READY;
     c->needs_rset = !accepted;
     c->event.accepted = accepted;
-    emit(c, SMTP_CL_DONE);
+    emit(c, c->untrue == EXTENSION_END ? SMTP_CL_DONE : SMTP_CL_UNTRUE);
+    if (c->untrue != EXTENSION_END) {
+        c->event.extension = c->untrue;
+        c->event.certain = c->untrue_certain;
+        avoid(c, (extension_set)1 << c->untrue);
+        c->untrue = EXTENSION_END;
+    }
     c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
 }
 
@@ -258,6 +290,7 @@ static void say_rcpt(struct smtp_client *c, const struct smtp_mail_rcpt *r)
         e = buf_printf(&words, " ORCPT=" STR_FMT, STR_ARG(r->orcpt));
     }
     must(e == 0);
+    c->said |= buf_len(&words) > 0 ? EXTENSION_BIT(DSN) : 0;
     say(c, STEP_RCPT, "RCPT TO:<" STR_FMT ">" STR_FMT "\r\n", STR_ARG(r->path), STR_ARG(buf_str(&words)));
 }
 
@@ -281,10 +314,10 @@ static void say_rcpts(struct smtp_client *c)
 {
     const struct smtp_mail *m = c->mail;
     size_t window = c->caps.pipelining ? EXPECT_MAX / 2 : 1;
-    while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE) {
+    while (c->rcpts_sent < m->n_rcpts && c->n_expect < window && c->phase == PHASE_ENVELOPE && c->untrue == EXTENSION_END) {
         say_rcpt(c, &m->rcpts[c->rcpts_sent++]);
     }
-    bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent;
+    bool all_sent = c->rcpts_sent == m->n_rcpts && !c->data_sent && c->untrue == EXTENSION_END;
     bool all_known = c->rcpts_answered == m->n_rcpts;
     if (goes_in_chunks(c)) {
         if (all_sent && all_known && c->rcpts_accepted > 0 && c->phase == PHASE_ENVELOPE) {
@@ -292,8 +325,9 @@ static void say_rcpts(struct smtp_client *c)
         }
         return;
     }
+    bool along = c->caps.pipelining && !(c->said & EXTENSION_BIT(DSN)); /* else a refused NOTIFY comes too late */
     if (all_sent && c->phase == PHASE_ENVELOPE &&
-        (c->caps.pipelining ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
+        (along ? c->rcpts_accepted > 0 || !all_known : all_known && c->rcpts_accepted > 0)) {
         say_data(c);
     }
 }
@@ -303,6 +337,59 @@ static int say_chunk(struct smtp_client *c, struct str text, bool last)
 {
     say(c, last ? STEP_DOT : STEP_CHUNK, "BDAT %zu%s\r\n", text.n, last ? " LAST" : "");
     return c->phase == PHASE_OVER ? -ENOSPC : buf_add(&c->out, text);
+}
+
+/* --- announced, and refused all the same -------------------------------------------------------- */
+
+static bool mentions(const struct smtp_answer *a, const char *word)
+{
+    struct str text = buf_str(&a->text), w = str_c(word);
+    for (size_t i = 0; i + w.n <= text.n; i++) {
+        if (str_eq_nocase(str_slice(text, i, i + w.n), w)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True for a refusal that may be about the words behind the address, not the address itself (RFC 5321
+ * 4.1.1.11, RFC 3463 3.6: X.5.Z is about the protocol). */
+static bool may_mean_words(const struct smtp_answer *a)
+{
+    struct str code = smtp_answer_enhanced(a);
+    bool fits = a->code == 500 || a->code == 501 || a->code == 504 || a->code == 555 || a->code == 550;
+    return fits && (code.n == 0 ? a->code != 550 : str_starts_nocase(code, STR("5.5.")));
+}
+
+/* What of the words that were said the answer blames: the one it names, else the one mail needs least. Words
+ * that a message may need are blamed only where nothing but words can be meant. */
+static void blame(struct smtp_client *c, extension_set said)
+{
+    static const struct {
+        enum extension extension;
+        const char *words[3];
+        bool needed;
+    } order[] = {
+        {EXTENSION_DSN, {"RET=", "ENVID", "NOTIFY"}, false},
+        {EXTENSION_SIZE, {"SIZE"}, false},
+        {EXTENSION_8BITMIME, {"BODY", "8BIT"}, true},
+        {EXTENSION_SMTPUTF8, {"UTF8"}, true},
+    };
+    bool named = false, words_only = c->answer.code == 504 || c->answer.code == 555 ||
+                                     str_starts_nocase(smtp_answer_enhanced(&c->answer), STR("5.5.4"));
+    if (!may_mean_words(&c->answer)) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(order) && !named; i++) {
+        bool was_said = said & (extension_set)1 << order[i].extension;
+        for (size_t k = 0; k < ARRAY_LEN(order[i].words) && was_said && !named; k++) {
+            named = order[i].words[k] && mentions(&c->answer, order[i].words[k]);
+        }
+        if (was_said && (named || (c->untrue == EXTENSION_END && (words_only || !order[i].needed)))) {
+            c->untrue = order[i].extension;
+        }
+    }
+    c->untrue_certain = named && c->untrue != EXTENSION_END;
 }
 
 static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
@@ -324,6 +411,8 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     c->phase = PHASE_ENVELOPE;
     c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = 0;
     c->mail_refused = c->data_sent = c->any_delivered = false;
+    c->said = 0;
+    c->untrue = EXTENSION_END;
     c->answered_to = 0;
     free(c->accepted);
     c->accepted = c->config.lmtp ? err_calloc(mail->n_rcpts, sizeof *c->accepted) : NULL;
@@ -347,10 +436,12 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
         buf_free(&text);
     }
     bool envid = c->caps.dsn && mail->envid.n > 0;
+    bool body = mail->is_8bit && !mail->is_binary && c->caps.is_8bit, utf8 = mail->is_utf8 && c->caps.utf8;
+    c->said = (*size ? EXTENSION_BIT(SIZE) : 0) | (*notice || envid ? EXTENSION_BIT(DSN) : 0) |
+              (body ? EXTENSION_BIT(8BITMIME) : 0) | (utf8 ? EXTENSION_BIT(SMTPUTF8) : 0);
     say(c, STEP_MAIL, "MAIL FROM:<" STR_FMT ">%s%s%s" STR_FMT "%s%s%s\r\n", STR_ARG(mail->reverse_path), size, notice,
         envid ? " ENVID=" : "", STR_ARG(envid ? mail->envid : STR("")),
-        mail->is_binary ? " BODY=BINARYMIME" : mail->is_8bit && c->caps.is_8bit ? " BODY=8BITMIME" : "",
-        mail->is_utf8 && c->caps.utf8 ? " SMTPUTF8" : "",
+        mail->is_binary ? " BODY=BINARYMIME" : body ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "",
         mail->requiretls && c->caps.requiretls && c->in_tls ? " REQUIRETLS" : "");
     if (c->caps.pipelining) {
         say_rcpts(c);
@@ -381,6 +472,7 @@ static void on_mail(struct smtp_client *c)
     }
     c->mail_refused = true;
     keep_answer(c);
+    blame(c, c->said);
     if (c->n_expect == 0) {
         finish(c, false);
     }
@@ -393,6 +485,19 @@ static void on_rcpt(struct smtp_client *c)
     c->event.rcpt = c->rcpts_answered++;
     c->event.accepted = c->answer.code / 100 == 2 && !c->mail_refused;
     c->rcpts_accepted += c->event.accepted;
+    if (!c->event.accepted && !c->mail_refused && c->untrue == EXTENSION_END) {
+        blame(c, c->said & EXTENSION_BIT(DSN));
+        if (c->untrue != EXTENSION_END) {
+            c->mail_refused = true; /* what follows is only read: the message is offered again */
+            keep_answer(c);
+        }
+    }
+    if (c->untrue != EXTENSION_END) {
+        if (c->n_expect == 0 && !c->data_sent) {
+            finish(c, false);
+        }
+        return;
+    }
     if (c->accepted) {
         c->accepted[c->event.rcpt] = c->event.accepted;
     }
@@ -424,6 +529,9 @@ static void on_empty_chunk(struct smtp_client *c)
         c->phase = PHASE_BODY;
         emit(c, SMTP_CL_BODY);
     } else {
+        bool unknown = c->answer.code >= 500 && c->answer.code <= 504; /* and not 452, 552, 554: those are about the message */
+        c->untrue = unknown ? EXTENSION_CHUNKING : EXTENSION_END;
+        c->untrue_certain = unknown;
         finish(c, false);
     }
 }
@@ -606,6 +714,7 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
         enum step step = c->expect[c->expect_from];
         c->expect_from = (c->expect_from + 1) % EXPECT_MAX;
         c->n_expect--;
+        c->grouped &= c->n_expect > 0;
         c->answer.lines = 0;
         if (c->answer.code == 421 && step != STEP_QUIT) {
             c->phase = PHASE_OVER; /* RFC 5321 3.8: the peer is closing */
@@ -625,6 +734,11 @@ struct buf *smtp_client_out(struct smtp_client *c)
 const struct smtp_caps *smtp_client_caps(const struct smtp_client *c)
 {
     return &c->caps;
+}
+
+bool smtp_client_pipelined(const struct smtp_client *c)
+{
+    return c->grouped && c->n_expect > 0;
 }
 
 enum smtp_wait smtp_client_waits_for(const struct smtp_client *c)

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "smtp/permit.h"
 #include "smtp/reply.h"
+#include "wire/extension.h"
 #include "wire/notify.h"
 
 struct smtp_client;
@@ -17,14 +18,16 @@ struct smtp_client;
 struct smtp_client_config {
     const char *hello; /* our host name; borrowed */
     bool lmtp;         /* LHLO, and one answer for each recipient at the end (RFC 2033) */
+    extension_set avoid;  /* not used, whatever is announced */
     bool ignore_starttls; /* only for TLS reports where TLS just failed (RFC 8460 3) */
 };
 
-/* What the peer announced (RFC 5321 4.1.1.1); a new object after STARTTLS. */
+/* What the peer announced (RFC 5321 4.1.1.1) and we do not avoid; a new object after STARTTLS. */
 struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
     bool chunking, binary, dsn; /* RFC 3030, RFC 3461 */
     char auth[256];             /* SASL mechanisms, blank separated */
+    bool bare_lf; /* its replies end in LF alone */
     bool masked; /* a keyword of X's: some middlebox overwrote it */
     uint64_t size; /* 0: announced without a limit */
 };
@@ -59,6 +62,8 @@ enum smtp_client_event_type {
     SMTP_CL_RCPT_DONE, /* LMTP: what became of recipient ev.rcpt; DONE follows the last */
     SMTP_CL_AUTH_STEP, /* a challenge (base64) in the answer: smtp_client_auth_reply() */
     SMTP_CL_AUTH_DONE, /* ev.accepted; the session is ready again */
+    SMTP_CL_UNTRUE,    /* ev.extension was announced and refused, see answer: it is avoided from here on, and the session
+                          is ready for the same message. ev.certain: the refusal can mean nothing else */
     SMTP_CL_DONE,      /* the message's outcome: answer; ev.accepted says whether it was taken */
     SMTP_CL_REJECTED,  /* the greeting or EHLO was refused, or 421 came; see answer */
     SMTP_CL_BROKEN,    /* not SMTP, or bytes where none may be; see ev.note */
@@ -69,6 +74,8 @@ struct smtp_client_event {
     const struct smtp_answer *answer; /* valid until the next call */
     size_t rcpt;
     bool accepted;
+    enum extension extension;
+    bool certain;
     const char *note;
 };
 
@@ -102,5 +109,7 @@ bool smtp_client_mail_refused(const struct smtp_client *c);
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial);
 void smtp_client_auth_reply(struct smtp_client *c, struct str text);
 void smtp_client_quit(struct smtp_client *c);
+/* True while commands that left behind others have no answer. */
+bool smtp_client_pipelined(const struct smtp_client *c);
 /* Which time limit is running (RFC 5321 4.5.3.2). */
 enum smtp_wait smtp_client_waits_for(const struct smtp_client *c);

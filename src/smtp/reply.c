@@ -3,7 +3,8 @@
  *
  *   Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
  *
- * What can go wrong: a peer that sends no digits, endless lines, bare LF: BROKEN, the session ends.
+ * What can go wrong: a peer that sends no digits, endless lines, a bare LF after lines with CRLF: BROKEN, the
+ * session ends.
  */
 #include "smtp/reply.h"
 
@@ -57,10 +58,14 @@ enum smtp_read smtp_answer_read(struct smtp_answer *a, struct buf *in)
         if (lf == s.n) {
             return s.n > SMTP_REPLY_LINE_MAX ? SMTP_READ_BROKEN : SMTP_READ_MORE;
         }
-        if (lf == 0 || s.p[lf - 1] != '\r' || lf > SMTP_REPLY_LINE_MAX) {
-            return SMTP_READ_BROKEN; /* RFC 5321 2.3.8: CRLF and nothing else ends a line */
+        bool cr = lf > 0 && s.p[lf - 1] == '\r';
+        if (a->line_end == SMTP_LINE_UNKNOWN) {
+            a->line_end = cr ? SMTP_LINE_CRLF : SMTP_LINE_LF;
         }
-        enum smtp_read r = read_line(a, str_slice(s, 0, lf - 1));
+        if ((!cr && a->line_end == SMTP_LINE_CRLF) || lf > SMTP_REPLY_LINE_MAX) {
+            return SMTP_READ_BROKEN;
+        }
+        enum smtp_read r = read_line(a, str_slice(s, 0, cr ? lf - 1 : lf));
         buf_consume(in, lf + 1);
         if (r != SMTP_READ_MORE) {
             return r;

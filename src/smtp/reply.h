@@ -31,11 +31,16 @@ const struct smtp_reply *smtp_refusal(enum smtp_refusal r);
 /* Appends the lines with CRLF. 0 or -ENOSPC. */
 int smtp_reply_write(const struct smtp_reply *r, struct buf *out) MUST_USE;
 
+/* How the lines of a peer end: as the first one does. A peer whose first line ends in LF alone may go on so; from
+ * any other a bare LF is BROKEN (RFC 5321 2.3.8). */
+enum smtp_line_end { SMTP_LINE_UNKNOWN, SMTP_LINE_CRLF, SMTP_LINE_LF };
+
 /* What a peer answered. Control bytes are already replaced: it may be stored and shown. */
 struct smtp_answer {
     int code;
     struct buf text; /* lines joined by \n, without codes */
     unsigned lines;
+    enum smtp_line_end line_end; /* of the session so far */
 };
 
 enum smtp_read { SMTP_READ_MORE, SMTP_READ_DONE, SMTP_READ_BROKEN };

@@ -58,6 +58,16 @@ struct store_sts {
     int64_t fetched_ms, expires_ms;
 };
 
+/* Something that a host announces and does not keep. */
+struct store_quirk {
+    struct str host, address;
+    uint8_t extension; /* enum extension */
+    int64_t since_ms, until_ms;
+    struct str domain; /* whose mail found it out */
+    struct str why;    /* what the host said or did */
+};
+
+typedef void (*store_quirk_fn)(void *arg, const struct store_quirk *x);
 typedef void (*store_domain_fn)(void *arg, const struct store_domain *d);
 typedef void (*store_probe_fn)(void *arg, const struct store_probe *p);
 typedef void (*store_alarm_fn)(void *arg, const struct store_alarm *a);
@@ -85,6 +95,12 @@ void store_set_alarm_mailed(struct store *s, uint64_t up_to, int64_t now_ms);
 void store_add_exception(struct store *s, const struct store_exception *e);
 void store_end_exception(struct store *s, uint64_t exception, struct str by, int64_t now_ms);
 void store_each_exception(struct store *s, store_exception_fn fn, store_done done, void *arg);
+
+/* In place of an older one of the same host, address and extension. */
+void store_put_quirk(struct store *s, const struct store_quirk *x);
+void store_each_quirk(struct store *s, store_quirk_fn fn, store_done done, void *arg);
+/* Of the host (a name or an address); STR("") with before_ms: those that ended by then. */
+void store_forget_quirks(struct store *s, struct str host, int64_t before_ms);
 
 void store_put_sts(struct store *s, const struct store_sts *p);
 void store_each_sts(struct store *s, store_sts_fn fn, store_done done, void *arg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 10 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 11 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 10
+#define STORE_SCHEMA_VERSION 11
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -90,6 +90,13 @@
     "CREATE INDEX act_about ON act (about);"                                                       \
     "CREATE INDEX act_age ON act (at_ms);"
 
+/* What version 11 brought: what hosts announce and do not keep (wire/extension.h). */
+#define STORE_TABLES_11                                                                             \
+    "CREATE TABLE quirk ("                                                                         \
+    " host TEXT NOT NULL, address TEXT NOT NULL, extension INTEGER NOT NULL, since_ms INTEGER NOT NULL," \
+    " until_ms INTEGER NOT NULL, domain TEXT NOT NULL, why TEXT NOT NULL,"                         \
+    " PRIMARY KEY (host, address, extension)) WITHOUT ROWID;"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -172,7 +179,7 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10 STORE_TABLES_11;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -205,4 +212,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [9] = "ALTER TABLE exception ADD COLUMN added_by TEXT NOT NULL DEFAULT '';"
           "ALTER TABLE exception ADD COLUMN ended_by TEXT NOT NULL DEFAULT '';"
           STORE_TABLES_10,
+    [10] = STORE_TABLES_11,
 };

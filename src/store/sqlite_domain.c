@@ -242,3 +242,46 @@ void store_forget_sts(struct store *s, int64_t expired_before_ms)
         store_run(s, Q_FORGET_STS);
     }
 }
+
+void store_put_quirk(struct store *s, const struct store_quirk *x)
+{
+    sqlite3_stmt *q = s->q[Q_PUT_QUIRK];
+    if (store_in_batch(s)) {
+        bind_str(q, 1, x->host);
+        bind_str(q, 2, x->address);
+        bind_ms(q, 3, x->extension);
+        bind_ms(q, 4, x->since_ms);
+        bind_ms(q, 5, x->until_ms);
+        bind_str(q, 6, x->domain);
+        bind_str(q, 7, x->why);
+        store_run(s, Q_PUT_QUIRK);
+    }
+}
+
+void store_each_quirk(struct store *s, store_quirk_fn fn, store_done done, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_QUIRKS];
+    int code;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, &(struct store_quirk){
+                    .host = column_str(q, 0),
+                    .address = column_str(q, 1),
+                    .extension = (uint8_t)column_int(q, 2),
+                    .since_ms = column_ms(q, 3),
+                    .until_ms = column_ms(q, 4),
+                    .domain = column_str(q, 5),
+                    .why = column_str(q, 6),
+                });
+    }
+    sqlite3_reset(q);
+    done(arg, store_walked(s, code));
+}
+
+void store_forget_quirks(struct store *s, struct str host, int64_t before_ms)
+{
+    if (store_in_batch(s)) {
+        bind_str(s->q[Q_FORGET_QUIRKS], 1, host);
+        bind_ms(s->q[Q_FORGET_QUIRKS], 2, before_ms);
+        store_run(s, Q_FORGET_QUIRKS);
+    }
+}

@@ -28,6 +28,9 @@
     X(EXCEPTIONS, "SELECT * FROM exception ORDER BY exception")                                    \
     X(PUT_STS, "INSERT OR REPLACE INTO sts VALUES (?,?,?,?,?)")                                    \
     X(ALL_STS, "SELECT * FROM sts")                                                                \
+    X(PUT_QUIRK, "INSERT OR REPLACE INTO quirk VALUES (lower(?),?,?,?,?,?,?)")                     \
+    X(QUIRKS, "SELECT * FROM quirk ORDER BY host,address,extension")                               \
+    X(FORGET_QUIRKS, "DELETE FROM quirk WHERE (?1<>'' AND (host=lower(?1) OR address=lower(?1))) OR until_ms<=?2") \
     X(FORGET_STS, "DELETE FROM sts WHERE expires_ms<?")
 
 /* sqlite_tlsrpt.c */

@@ -76,6 +76,7 @@ struct run {
     struct str in;
     struct model model;
     bool by_line, lmtp, over, tls, offered, logged_in;
+    extension_set untrue; /* each is found out once */
     struct smtp_mail mail;
 };
 
@@ -137,6 +138,11 @@ static void handle(struct run *r, const struct smtp_client_event *ev)
             smtp_client_auth(r->c, "PLAIN", STR("eA=="));
             break;
         }
+        send_mail(r);
+        break;
+    case SMTP_CL_UNTRUE:
+        must(ev->extension < EXTENSION_END && !(r->untrue & (extension_set)1 << ev->extension));
+        r->untrue |= (extension_set)1 << ev->extension;
         send_mail(r);
         break;
     case SMTP_CL_DONE:

@@ -196,6 +196,10 @@ OTHERS = [
     D('rptdane.test', [H(cert='self', tlsa=EE)], None, '', extra=['_smtp._tls.rptdane TXT "v=TLSRPTv1;rua=mailto:dane@rptbox.test"', 'shared2 MX 10 mx.shared.test.']),
     # --- what is announced proves false (docs/field.md)
     D('unread.test', [H(options={'caps': ['CHUNKING', 'BINARYMIME'], 'quirks': ['unread-chunk']})], None, ''),
+    *[D(f'onebyone{n}.test', [H(options={'quirks': ['one-at-a-time']}, mode='no-starttls', cert=None)], None, '') for n in ('', '2')],
+    *[D(f'no{word}.test', [H(options={'caps': ['DSN'], 'quirks': [f'no-{word}']})], None, '') for word in ('dsn', 'size', '8bit', 'utf8')],
+    *[D(f'ehlocloses{n}.test', [H(options={'quirks': ['ehlo-closes']}, mode='no-starttls', cert=None)], None, '') for n in ('', '2')],
+    D('barelf.test', [H(options={'quirks': ['bare-lf']})], None, ''),
 ]
 
 RULES = '''

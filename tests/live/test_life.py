@@ -262,6 +262,7 @@ def shape_of(store):
 
 
 def undo_10(store):
+    store.execute('DROP TABLE quirk')
     store.execute('DROP TABLE act')
     for column in ('added_by', 'ended_by'):
         store.execute(f'ALTER TABLE exception DROP COLUMN {column}')
@@ -273,6 +274,7 @@ def test_spellings_of_an_earlier_store_become_one(gateway):
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
     columns = [row[1] for row in store.execute('PRAGMA table_info(domain)')]
+    store.execute('DROP TABLE quirk')
     now = int(time.time() * 1000)
     for name, offered in (('müller.example', now), ('xn--mller-kva.example', 0), ('mÜller.example', 0)):
         values = {**dict.fromkeys(columns, 0), 'name': name, 'offered_ms': offered, 'mailed_ms': now, 'next_probe_ms': now + 10**9}

@@ -94,6 +94,14 @@ static void act(struct play *p)
         case SMTP_CL_AUTH_DONE:
             note(p, ev.accepted ? "logged in" : "login refused");
             break;
+        case SMTP_CL_UNTRUE:
+            snprintf(line, sizeof line, "%s is not true: %d%s", extension_name(ev.extension), ev.answer->code, ev.certain ? ", certain" : "");
+            note(p, line);
+            int again = smtp_client_send(p->c, &permit, &p->mail);
+            if (again < 0) {
+                note(p, again == -EPROTONOSUPPORT ? "cannot go" : "cannot send");
+            }
+            break;
         case SMTP_CL_DONE:
             snprintf(line, sizeof line, "done %d %s", ev.answer->code, ev.accepted ? "accepted" : "not accepted");
             note(p, line);
@@ -242,8 +250,9 @@ static void empty_chunk_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         char reply[40], want[1000];
         snprintf(reply, sizeof reply, "%s BDAT?\r\n", codes[i]);
-        snprintf(want, sizeof want, "%sE: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\nE: done %s not accepted\n",
-                 TLS_OPEN CHUNKED_GROUP, codes[i]);
+        bool unknown = strncmp(codes[i], "50", 2) == 0; /* and not what is about the message */
+        snprintf(want, sizeof want, "%sE: rcpt 0 250 taken\nC: BDAT 0\nE: rcpt 1 250 taken\nE: %s %s%s\n", TLS_OPEN CHUNKED_GROUP,
+                 unknown ? "chunking is not true:" : "done", codes[i], unknown ? ", certain\nE: cannot go" : " not accepted");
         expect_binary(false, SERVER(CHUNKS, "250 ok\r\n250 ok\r\n250 ok\r\n", reply), want);
     }
 }
@@ -383,9 +392,92 @@ static void not_smtp(void **state)
 {
     (void)state;
     expect(true, 1, SERVER("SSH-2.0-OpenSSH\r\n"), "E: broken: the peer does not speak SMTP\n");
-    expect(true, 1, SERVER("220 hi\n"), "E: broken: the peer does not speak SMTP\n");
     expect(true, 1, SERVER("220-hi\r\n221 other\r\n"), "E: broken: the peer does not speak SMTP\n");
     expect(true, 1, SERVER("220 hi\r\n", "250 s\r\n250 s\r\n250 s\r\n"), "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\n");
+}
+
+/* A server whose lines end in LF alone is read; one that ends them with CRLF does not change its mind, in clear or inside
+ * TLS, and nothing may come behind the 220 of STARTTLS (RFC 5321 2.3.8; requirement TL6). */
+static void bare_lf_in_replies(void **state)
+{
+    expect(true, 1, SERVER("220 hi\n", "250-s\n250 SIZE 10\n", "250 ok\n", "250 ok\n", "354 go\n", "250 taken\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test> SIZE=10\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\n"
+           "C: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n");
+    expect(true, 1, SERVER("220 hi\r\n", "250 s\n"), "C: EHLO gw.test\nE: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("220-hi\r\n220 there\n"), "E: broken: the peer does not speak SMTP\n");
+    expect_whole(true, 1, SERVER("220 hi\n", "250-s\n250 STARTTLS\n", "220 go\n250 injected\n"),
+                 "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: broken: data behind the answer to STARTTLS (reply injection)\n");
+    expect(false, 1, SERVER("220 hi\n", "250-s\n250 STARTTLS\n", "220 go\n", "250-s\r\n250 SIZE 5\n"),
+           "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: EHLO gw.test\nE: broken: the peer does not speak SMTP\n");
+}
+
+#define DSN_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE 100\r\n250 DSN\r\n"
+static const struct smtp_mail with_dsn = {.reverse_path = {"a@b.test", 8}, .rcpts = two_rcpts, .n_rcpts = 2, .size = 10, .is_8bit = true,
+                                          .ret = NOTIFY_RET_HDRS, .envid = {"QQ", 2}};
+#define DSN_MAIL "C: MAIL FROM:<a@b.test> SIZE=10 RET=HDRS ENVID=QQ BODY=8BITMIME\n"
+#define DSN_RCPTS "C: RCPT TO:<x@ok.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2B@o.test\nC: RCPT TO:<y@ok.test> NOTIFY=NEVER\n"
+#define BARE_RCPTS "C: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: DATA\n"
+#define BODY_DONE "C: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n"
+#define ALL_TAKEN "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 stored\r\n"
+
+/* Words of MAIL that were announced and are refused (OpenSMTPD/OpenSMTPD#499, axllent/mailpit#407, rnwood/smtp4dev#1212,
+ * emersion/go-smtp#255). */
+static void refused_words_of_mail(void **state)
+{
+    const struct smtp_client_config none = {0};
+    /* the answer names nothing: the notices go first */
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "501 syntax error\r\n503 no\r\n503 no\r\n", ALL_TAKEN),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: dsn is not true: 501\nC: RSET\nC: MAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\n" BARE_RCPTS
+                "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\n" BODY_DONE);
+    /* it names SIZE */
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "501 5.5.4 invalid SIZE parameter\r\n503 no\r\n503 no\r\n",
+                                                     "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n", "354 go\r\n", "250 stored\r\n"),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: size is not true: 501, certain\nC: RSET\nC: MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ BODY=8BITMIME\n" DSN_RCPTS
+                "E: rcpt 0 250 taken\nC: DATA\nE: rcpt 1 250 taken\n" BODY_DONE);
+    /* it names 8BITMIME */
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "500 5.5.4 unknown BODY value\r\n503 no\r\n503 no\r\n", "250 ok\r\n250 ok\r\n"),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: 8bitmime is not true: 500, certain\n"
+                "C: RSET\nC: MAIL FROM:<a@b.test> SIZE=10 RET=HDRS ENVID=QQ\n" DSN_RCPTS);
+    /* and what is about the address is about the address (RFC 3463 3.2) */
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "501 5.1.7 bad address\r\n503 no\r\n503 no\r\n"),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: rcpt 0 501 not taken\nE: rcpt 1 501 not taken\nE: done 501 not accepted\n");
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "550 no\r\n503 no\r\n503 no\r\n"),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: rcpt 0 550 not taken\nE: rcpt 1 550 not taken\nE: done 550 not accepted\n");
+}
+
+/* When nothing is left to do without, the refusal stands; and DATA that was taken for a refused MAIL gets nothing. */
+static void refused_to_the_end(void **state)
+{
+    const struct smtp_client_config none = {0};
+    const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts + 1, .n_rcpts = 1, .size = 10};
+    expect_with(none, mail, false, false, SERVER(TLS_HELLO, "501 what\r\n503 no\r\n354 go\r\n", "250 empty\r\n",
+                                                 "250 ok\r\n501 what\r\n503 no\r\n503 no\r\n"),
+                TLS_OPEN "C: MAIL FROM:<a@b.test> SIZE=10\nC: RCPT TO:<y@ok.test>\nC: DATA\nC: .\n"
+                "E: size is not true: 501\nC: RSET\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<y@ok.test>\nC: DATA\n"
+                "E: rcpt 0 501 not taken\nE: done 501 not accepted\n");
+}
+
+/* NOTIFY or ORCPT is refused at a recipient: DATA has not been said yet (mobizt/ESP-Mail-Client#74, chatmail/relay#651). */
+static void refused_words_of_rcpt(void **state)
+{
+    const struct smtp_client_config none = {0};
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "250 ok\r\n250 ok\r\n555 5.5.4 unsupported parameter\r\n", ALL_TAKEN),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: rcpt 0 250 taken\nE: dsn is not true: 555\nC: RSET\nC: MAIL FROM:<a@b.test> SIZE=10 BODY=8BITMIME\n" BARE_RCPTS
+                "E: rcpt 0 250 taken\nE: rcpt 1 250 taken\n" BODY_DONE);
+    expect_with(none, with_dsn, false, false, SERVER(DSN_HELLO, "250 ok\r\n501 5.1.3 bad address\r\n250 ok\r\n"),
+                TLS_OPEN DSN_MAIL DSN_RCPTS "E: rcpt 0 501 not taken\nC: DATA\nE: rcpt 1 250 taken\n");
+}
+
+/* The configuration, or what is remembered, says what to do without; HELO is never said inside TLS. */
+static void avoided(void **state)
+{
+    expect_with((struct smtp_client_config){.avoid = EXTENSION_BIT(DSN) | EXTENSION_BIT(PIPELINING) | EXTENSION_BIT(SIZE) | EXTENSION_BIT(8BITMIME)},
+                with_dsn, false, false, SERVER(DSN_HELLO, "250 ok\r\n", "250 ok\r\n", "550 no\r\n", "354 go\r\n", "250 stored\r\n"),
+                TLS_OPEN "C: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nE: rcpt 0 250 taken\nC: DATA\nE: rcpt 1 550 not taken\n" BODY_DONE);
+    expect_with((struct smtp_client_config){.avoid = EXTENSION_BIT(CHUNKING)}, chunked, false, false, SERVER(CHUNKS), TLS_OPEN "E: cannot send\n");
+    struct play p = ordinary(true, 1);
+    run_all((struct smtp_client_config){.avoid = EXTENSION_BIT(EHLO)}, &p, SERVER("220 hi\r\n", "250 s\r\n"),
+            "C: HELO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
 }
 
 static void many_recipients_keep_a_window(void **state)
@@ -435,7 +527,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(chunks_are_kept_for_binary),
         cmocka_unit_test(no_body_for_nobody), cmocka_unit_test(empty_chunk_refused), cmocka_unit_test(refused_chunk),
-        cmocka_unit_test(no_session_after_a_refused_chunk),
+        cmocka_unit_test(no_session_after_a_refused_chunk), cmocka_unit_test(bare_lf_in_replies), cmocka_unit_test(refused_words_of_mail),
+        cmocka_unit_test(refused_to_the_end), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};

@@ -19,7 +19,7 @@ _postern() {
         passwd|addresses|disable|enable|remove)
             COMPREPLY=($(compgen -W "$(postern --json user list 2>/dev/null | sed -n 's/^ *"name": "\(.*\)".*/\1/p')" -- "$word")); return ;;
         queue) COMPREPLY=($(compgen -W "list show retry hold release delete" -- "$word")); return ;;
-        domains) COMPREPLY=($(compgen -W "list show alarms confirm import" -- "$word")); return ;;
+        domains) COMPREPLY=($(compgen -W "list show alarms confirm import quirks forget-quirks" -- "$word")); return ;;
         exception) COMPREPLY=($(compgen -W "list add end" -- "$word")); return ;;
         add) [ "${COMP_WORDS[COMP_CWORD - 2]}" = exception ] && COMPREPLY=($(compgen -W "relax legacy" -- "$word")); return ;;
         sts) COMPREPLY=($(compgen -W "show refresh preload" -- "$word")); return ;;

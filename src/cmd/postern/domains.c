@@ -8,6 +8,7 @@
 #include "report/acts.h"
 #include "sys/file.h"
 #include "wire/domain.h"
+#include "wire/extension.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,49 @@ static void print_acts(const struct ipc_row_act *const *acts, size_t n)
     }
 }
 
+static struct json *quirk_json(const struct ipc_row_quirk *x)
+{
+    struct json *o = report_object();
+    report_put_str(o, "host", x->host);
+    report_put_str(o, "address", x->address);
+    report_put_str(o, "without", str_c(extension_name((enum extension)x->extension)));
+    report_put_time(o, "since", x->since_ms);
+    report_put_time(o, "until", x->until_ms);
+    report_put_str(o, "domain", x->domain);
+    report_put_str(o, "why", x->why);
+    return o;
+}
+
+static void print_quirk(const struct ipc_row_quirk *x)
+{
+    char since[32], until[32];
+    printf("  " STR_FMT " [" STR_FMT "]: without %s since %s, until %s: " STR_FMT "\n", STR_ARG(x->host), STR_ARG(x->address),
+           extension_name((enum extension)x->extension), when(x->since_ms, since), when(x->until_ms, until), STR_ARG(x->why));
+}
+
+static int show_quirks(const struct options *o)
+{
+    struct answer a;
+    int r = ask(o, "queue.sock", ADMIN_QUIRKS, "", &a);
+    if (r) {
+        return r;
+    }
+    struct json *out = o->json ? report_array() : NULL;
+    for (size_t i = 0; i < a.n; i++) {
+        if (o->json) {
+            report_append(out, quirk_json(&a.rows[i].row_quirk));
+        } else {
+            print_quirk(&a.rows[i].row_quirk);
+        }
+    }
+    if (o->json) {
+        print_json(out);
+    } else if (a.ok && a.n == 0) {
+        puts("All servers keep what they announce, as far as is known.");
+    }
+    return answer_end(o, &a);
+}
+
 static int show(const struct options *o, const char *domain)
 {
     struct answer a;
@@ -183,7 +227,7 @@ static int show(const struct options *o, const char *domain)
     if (r) {
         return r;
     }
-    struct json *whole = NULL, *history = report_array();
+    struct json *whole = NULL, *history = report_array(), *quirks = report_array();
     const struct ipc_row_act **acts = err_calloc(a.n + 1, sizeof *acts);
     size_t n_acts = 0;
     bool head = false;
@@ -195,6 +239,10 @@ static int show(const struct options *o, const char *domain)
             print_memory(&m->row_domain);
         } else if (m->type == IPC_row_act) {
             acts[n_acts++] = &m->row_act;
+        } else if (m->type == IPC_row_quirk && o->json) {
+            report_append(quirks, quirk_json(&m->row_quirk));
+        } else if (m->type == IPC_row_quirk) {
+            print_quirk(&m->row_quirk);
         } else if (o->json) {
             report_append(history, probe_json(&m->row_probe));
         } else {
@@ -206,12 +254,14 @@ static int show(const struct options *o, const char *domain)
         }
     }
     if (whole) {
+        report_put(whole, "quirks", quirks);
         report_put(whole, "history", history);
         report_put(whole, "acts", acts_json(acts, n_acts));
         print_json(whole);
     } else {
         report_free(history);
         print_acts(acts, n_acts);
+        report_free(quirks);
     }
     free(acts);
     return answer_end(o, &a);
@@ -255,10 +305,11 @@ static int show_alarms(const struct options *o, bool all)
     return answer_end(o, &a);
 }
 
-static int confirm(const struct options *o, const char *domain)
+/* A question that a sentence answers. */
+static int act(const struct options *o, enum admin_verb verb, const char *argument)
 {
     struct answer a;
-    int r = ask(o, "queue.sock", ADMIN_CONFIRM, domain, &a);
+    int r = ask(o, "queue.sock", verb, argument, &a);
     if (r) {
         return r;
     }
@@ -329,11 +380,17 @@ int command_domains(const struct options *o)
         return show(o, o->argv[1]);
     }
     if (strcmp(what, "confirm") == 0 && o->argc == 2) {
-        return confirm(o, o->argv[1]);
+        return act(o, ADMIN_CONFIRM, o->argv[1]);
+    }
+    if (strcmp(what, "quirks") == 0 && o->argc == 1) {
+        return show_quirks(o);
+    }
+    if (strcmp(what, "forget-quirks") == 0 && o->argc == 2) {
+        return act(o, ADMIN_FORGET_QUIRKS, o->argv[1]);
     }
     if (strcmp(what, "import") == 0 && o->argc == 2) {
         return import(o, o->argv[1]);
     }
-    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, or import FILE\n", stderr);
+    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, quirks, forget-quirks HOST, or import FILE\n", stderr);
     return EXIT_USAGE;
 }

@@ -89,6 +89,7 @@ static int take(struct handover *h, const struct smtp_client_event *ev)
     struct permit permit = {0};
     switch (ev->type) {
     case SMTP_CL_READY:
+    case SMTP_CL_UNTRUE:
         if (!policy_permit(&h->verdict, &permit)) {
             return EX_TEMPFAIL;
         }

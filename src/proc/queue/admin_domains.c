@@ -78,6 +78,49 @@ static void send_probe(void *arg, const struct store_probe *p)
                                                     .not_after_ms = p->not_after_ms, .hosts = p->hosts}});
 }
 
+static void send_quirk(void *arg, const struct store_quirk *x)
+{
+    ipc_send(arg, &(struct ipc_msg){.type = IPC_row_quirk,
+                                    .row_quirk = {.host = x->host, .address = x->address, .extension = x->extension,
+                                                  .since_ms = x->since_ms, .until_ms = x->until_ms, .domain = x->domain, .why = x->why}});
+}
+
+/* Those that the domain's mail found out. */
+struct quirks_of {
+    struct ipc_channel *to;
+    struct str domain;
+};
+
+static void send_quirk_of(void *arg, const struct store_quirk *x)
+{
+    const struct quirks_of *of = arg;
+    if (str_eq_nocase(x->domain, of->domain)) {
+        send_quirk(of->to, x);
+    }
+}
+
+static void no_more(void *arg, enum store_result result)
+{
+    if (result != STORE_OK) {
+        log_warn("quirks-not-read", KV("what", "the store could not be read"));
+    }
+}
+
+static void list_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    store_each_quirk(q->store, send_quirk, no_more, to);
+    done(to, true, "");
+}
+
+static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
+{
+    char text[160];
+    size_t n = quirks_forget(q, a->argument);
+    snprintf(text, sizeof text, n == 0 ? "nothing is remembered of such a host (a name or an address, as in postern domains quirks)"
+                                       : "%zu forgotten: what this host announces is used again from its next connection on", n);
+    done(to, n > 0, text);
+}
+
 static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
     const struct domain *d = domains_find(q, domain_kept(a->argument), false);
@@ -87,6 +130,7 @@ static void show_domain(struct queue *q, struct ipc_channel *to, const struct ip
     }
     send_domain(q, to, d);
     acts_about(q, to, d->d.name);
+    store_each_quirk(q->store, send_quirk_of, no_more, &(struct quirks_of){to, d->d.name});
     store_each_probe(q->store, d->d.name, PROBES_SHOWN, send_probe, on_walked, walk_new(to));
 }
 
@@ -293,7 +337,7 @@ static const struct {
              {ADMIN_CONFIRM, confirm},            {ADMIN_EXCEPTIONS, send_exceptions}, {ADMIN_EXCEPTION_ADD, add_exception},
              {ADMIN_EXCEPTION_END, end_exception}, {ADMIN_PROBE, probe},              {ADMIN_STS, ask_policy}, {ADMIN_STS_SET, ask_policy},
              {ADMIN_RPT_LIST, list_received},     {ADMIN_RPT_SENT, send_reports},    {ADMIN_RPT_SEND, report_now},
-             {ADMIN_LEARN, learn}};
+             {ADMIN_LEARN, learn},                {ADMIN_QUIRKS, list_quirks},       {ADMIN_FORGET_QUIRKS, forget_quirks}};
 
 bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a)
 {

@@ -250,6 +250,9 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
     ipc_channel_set_data(p->channel, p);
     q->smtpout[index] = p->channel;
     q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
+    if (q->store) {
+        quirks_hand_over(q, p->channel);
+    }
 }
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)

@@ -311,6 +311,12 @@ void domains_save(struct queue *q, const struct domain *d);
 void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
+/* quirks.c: what hosts announce and do not keep */
+void quirks_hand_over(struct queue *q, struct ipc_channel *smtpout);
+void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* Of a host, by name or address; says how many. */
+size_t quirks_forget(struct queue *q, struct str host);
+
 /* monitor.c: looking daily */
 void monitor_start(struct queue *q);
 /* A look for somebody who waits for its rows. */

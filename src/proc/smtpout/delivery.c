@@ -340,6 +340,36 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
     }
 }
 
+void delivery_again(struct delivery *d, struct link_conn *l)
+{
+    delivery_rewind(d);
+    delivery_link_ready(d, l);
+}
+
+bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail)
+{
+    static const struct host_verdict broken = {.class = HOST_TEMPORARY, .reason = REASON_BROKEN_SESSION};
+    char words[500];
+    struct facts f = d->facts;
+    f.seen |= l->offered;
+    f.sess = SESS_NOADV;
+    struct host_verdict v = policy_host(&f);
+    bool may_be_plain = v.class == HOST_SEND || (v.reason == REASON_LOOK_INCOMPLETE && !d->looked);
+    if (e == EXTENSION_EHLO && !may_be_plain) {
+        return false; /* HELO knows no STARTTLS, and something demands it */
+    }
+    snprintf(words, sizeof words, "%.300s; tried again without %s", detail, extension_name(e));
+    outcome_host(d, l, &broken, l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
+    delivery_rewind(d);
+    d->facts.seen |= l->offered;
+    d->link = NULL;
+    d->avoid |= (extension_set)1 << e;
+    quirk_suspect(&d->suspicion, e, detail);
+    round_again_fresh(&d->round);
+    try_next(d);
+    return true;
+}
+
 /* Why a certificate is not enough for what is demanded. */
 static void describe_certificate(const struct tls_facts *f, const struct host_verdict *v, char *detail, size_t size)
 {
@@ -442,6 +472,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     }
     if (v.class == HOST_SEND && policy_permit(&v, &permit)) {
         d->session = v;
+        quirk_note(l, d->detail, sizeof d->detail);
         fit_prepare(d, caps);
         link_send(l, d, &permit);
         return;
@@ -536,6 +567,10 @@ static void try_address(struct delivery *d, const struct way_host *h, const char
 static void try_next(struct delivery *d)
 {
     const struct conf *c = child_conf(d->out->child);
+    if (!d->round.again) { /* what was found out about one address says nothing about another */
+        d->avoid = 0;
+        d->suspicion.set = false;
+    }
     while (round_next(&d->round, clock_mono_ms() - d->began_ms, c->smtpout.connect, &d->step)) {
         const struct way_host *h = &d->way.hosts[d->step.host];
         char ip[46] = "";

@@ -164,6 +164,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->is_binary = j->is_binary != 0;
     d->lmtp = j->lmtp != 0;
     d->login = j->login != 0;
+    d->avoid_set = j->avoid;
     d->ret = j->ret;
     d->envid = keep(d, j->envid);
     d->size = j->size;
@@ -282,6 +283,7 @@ void job_lookup_gone(struct smtpout *out)
 }
 
 const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
+                                               {IPC_quirk, quirk_on_quirk},
                                                {IPC_job, on_job},
                                                {IPC_outcome_saved, on_outcome_saved},
                                                {IPC_submitted, on_submitted},

@@ -43,9 +43,26 @@ enum sess link_sess(const struct link_conn *l, struct str pins)
     return l->tls ? way_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
 }
 
+/* True when the delivery takes the same address again, without what seems to be announced for nothing. */
+static bool tried_without(struct link_conn *l, enum reason reason, const char *detail)
+{
+    struct delivery *d = l->delivery;
+    bool closed = reason == REASON_BROKEN_SESSION;
+    enum extension e = d && (closed || reason == REASON_TIMEOUT) ? quirk_of_failure(l, closed) : EXTENSION_END;
+    if (e == EXTENSION_END || (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)) {
+        return false;
+    }
+    l->delivery = NULL;
+    link_free(l);
+    return true;
+}
+
 /* What the failure means depends on how far the session had come. */
 static void fail(struct link_conn *l, enum reason reason, const char *detail)
 {
+    if (tried_without(l, reason, detail)) {
+        return;
+    }
     struct delivery *d = l->delivery;
     struct link_looker *looker = l->looker;
     bool offer_broken = l->handshaking || (l->offered && l->state == LINK_TALKING);
@@ -241,6 +258,9 @@ static void start_tls(struct link_conn *l)
 static void on_session_ready(struct link_conn *l)
 {
     timer_stop(l->timer);
+    if (l->suspicion.set && l->suspicion.extension == EXTENSION_EHLO) {
+        quirk_confirm(l);
+    }
     if (l->looker) {
         l->looker->on_ready(l->looker, l);
     } else {
@@ -265,6 +285,22 @@ static bool on_offered(struct link_conn *l)
     return true;
 }
 
+/* Something that was announced was refused: the message is offered again, without it. */
+static void on_untrue(struct link_conn *l, const struct smtp_client_event *ev)
+{
+    char why[300];
+    snprintf(why, sizeof why, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
+    timer_stop(l->timer);
+    l->avoid |= (extension_set)1 << ev->extension;
+    if (ev->certain) {
+        quirk_learn(l, ev->extension, why);
+    } else {
+        quirk_suspect(&l->suspicion, ev->extension, why);
+    }
+    l->state = LINK_TALKING;
+    delivery_again(l->delivery, l);
+}
+
 /* True when the loop over events may go on with this link. */
 static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
 {
@@ -283,7 +319,13 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
     case SMTP_CL_READY:
         on_session_ready(l);
         return false;
+    case SMTP_CL_UNTRUE:
+        on_untrue(l, ev);
+        return false;
     case SMTP_CL_RCPT:
+        if (ev->accepted) {
+            quirk_confirm(l);
+        }
         delivery_rcpt_answer(d, ev->rcpt, ev->answer, ev->accepted);
         return true;
     case SMTP_CL_RCPT_DONE:
@@ -430,7 +472,9 @@ static void on_close(void *arg, int error)
         return;
     }
     fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
-         error ? strerror(-error) : "the peer closed the connection");
+         error ? strerror(-error)
+         : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO ? "the server closed the connection when EHLO was said"
+                                                                         : "the peer closed the connection");
 }
 
 static const struct conn_events conn_events = {
@@ -446,7 +490,7 @@ static void set_tls_way(struct link_conn *l, const struct tls_way *tls)
 }
 
 static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls,
-                                  bool without_tls, bool lmtp)
+                                  extension_set avoid, bool without_tls, bool lmtp)
 {
     const struct conf *c = child_conf(out->child);
     struct link_conn *l = err_calloc(1, sizeof *l);
@@ -455,11 +499,12 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->without_tls = without_tls;
     l->lmtp = lmtp;
     l->connect_ms = c->smtpout.connect;
+    l->avoid = avoid | quirk_known(out, host, ip);
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
-    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .ignore_starttls = without_tls});
+    l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .avoid = l->avoid, .ignore_starttls = without_tls});
     l->timer = timer_new(child_loop(out->child), on_timer, l);
     out->n_links++;
     out->opened++;
@@ -482,7 +527,9 @@ static int start_connecting(struct link_conn *l)
 
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
 {
-    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->round.without_tls, d->lmtp);
+    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid, d->round.without_tls, d->lmtp);
+    l->suspicion = d->suspicion;
+    d->suspicion.set = false;
     l->delivery = d;
     l->connect_ms = d->step.connect_ms;
     l->sighted = d->sighted;
@@ -509,7 +556,7 @@ static void on_fail_later(void *arg)
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
                                  uint16_t port, const struct tls_way *tls, struct tls_context *context, bool lmtp)
 {
-    struct link_conn *l = link_new(out, host, ip, port, tls, false, lmtp);
+    struct link_conn *l = link_new(out, host, ip, port, tls, 0, false, lmtp);
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
@@ -537,7 +584,7 @@ struct link_conn *link_find_idle(const struct delivery *d, const char *host, con
         /* a plain connection serves only the destination it was judged for; one with TLS whoever would
          * have made it in the same way, names and TLSA records included */
         if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 && l->lmtp == d->lmtp &&
-            l->logged_in == d->login && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_way(&l->tls_way, tls)) {
+            l->logged_in == d->login && !((d->avoid_set | d->avoid) & ~l->avoid) && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_way(&l->tls_way, tls)) {
             list_remove(&l->idle);
             out->n_idle--;
             l->state = LINK_TALKING;

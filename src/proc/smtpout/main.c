@@ -223,6 +223,7 @@ int main(int argc, char **argv)
     out.saving = map_new(1000000);
     out.ways = map_new(1000000);
     out.bounces = map_new(1000000);
+    out.quirks = map_new(QUIRKS_MAX);
     out.writings = map_new(100000);
     out.steps = map_new(100000);
     out.unsigned_mails = map_new(100000);

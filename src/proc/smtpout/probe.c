@@ -265,6 +265,17 @@ static void step_ready(struct target *t, const struct tls_facts *f)
     }
 }
 
+/* What is wrong with the server beside its TLS. */
+static void describe_oddities(struct target *t, const struct link_conn *l)
+{
+    const struct smtp_caps *caps = smtp_client_caps(l->engine);
+    const char *odd = !l->tls && caps->masked ? "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS"
+                      : !caps->esmtp          ? "the server does not know EHLO (RFC 5321 3.2): HELO was used"
+                      : caps->bare_lf         ? "lines of its replies end in LF alone, not CRLF (RFC 5321 2.3.8)" : "";
+    snprintf(t->detail, sizeof t->detail, "%s", odd);
+    quirk_note(l, t->detail, sizeof t->detail);
+}
+
 static void on_ready(struct link_looker *w, struct link_conn *l)
 {
     struct target *t = (struct target *)w;
@@ -277,9 +288,8 @@ static void on_ready(struct link_looker *w, struct link_conn *l)
         t->ext = smtp_client_caps(l->engine)->requiretls;
         if (f) {
             t->facts = *f;
-        } else if (smtp_client_caps(l->engine)->masked) {
-            snprintf(t->detail, sizeof t->detail, "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS");
         }
+        describe_oddities(t, l);
     } else {
         step_ready(t, f);
     }

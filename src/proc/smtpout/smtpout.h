@@ -25,6 +25,7 @@
 enum {
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
+    QUIRKS_MAX = 10000,   /* hosts and addresses */
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
 
@@ -47,6 +48,13 @@ struct delivery_rcpt {
     uint8_t notify;      /* RFC 3461 */
     struct str orcpt;
     bool reported;       /* the next hop gives the notice of success itself */
+};
+
+/* What a session may have found out about its host (quirk.c). */
+struct quirk_suspicion {
+    bool set;
+    enum extension extension;
+    char why[300];
 };
 
 struct smtpout;
@@ -143,6 +151,9 @@ struct delivery {
     struct host_verdict session; /* why the message may go over the link, while it does */
     char detail[700];            /* of that verdict */
     char said[700];              /* what the server under way said against a recipient, "" for nothing */
+    extension_set avoid_set; /* by the partner's rule */
+    extension_set avoid;     /* at this address, after what its last connection came to */
+    struct quirk_suspicion suspicion; /* ...for the next connection to confirm */
     struct link_conn *link;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
@@ -179,6 +190,8 @@ struct link_conn {
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
     bool offered, handshaking, reused, sighted;
+    extension_set avoid; /* what it was made without */
+    struct quirk_suspicion suspicion;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
     int64_t connect_ms;
     unsigned messages;
@@ -201,6 +214,7 @@ struct smtpout {
     struct map *deliveries; /* lease -> delivery */
     struct map *saving;     /* lease -> link waiting for outcome_saved */
     struct map *ways;       /* token -> way being resolved */
+    struct map *quirks;     /* "host address" -> what it does not keep */
     struct map *bounces;    /* token -> delivery */
     struct site *site;           /* templates of the portal; NULL: there is none */
     struct map *unsigned_mails;  /* token -> mail of the portal that waits for its signature */
@@ -262,6 +276,11 @@ void delivery_rewind(struct delivery *d);
  * converts the text, where the server needs that. last: nothing more comes. 0 or -ENOSPC. */
 enum { HEAD_KEPT_MAX = HEADER_SECTION_MAX + 64 * 1024 }; /* with what smtpin adds to it */
 int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
+/* The same message again over the link, which does without something now. */
+void delivery_again(struct delivery *d, struct link_conn *l);
+/* The link failed in a way that something announced may have to answer for: the same address again, without it, where
+ * that is allowed. False: it is an ordinary failure. The link is not the delivery's any more if true. */
+bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
@@ -308,6 +327,18 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
 /* Hands the link back: kept for another message if it may be, else ended in order. */
 void link_release(struct link_conn *l, bool usable);
 void link_close_idle(struct smtpout *out);
+
+/* quirk.c: what hosts announce and do not keep */
+void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* What is remembered of the host at the address, and counts now. */
+extension_set quirk_known(const struct smtpout *out, const char *host, const char *ip);
+/* The queue is told. */
+void quirk_learn(const struct link_conn *l, enum extension e, const char *why);
+void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why);
+/* The session went on where the last one did not: what was suspected is learned. */
+void quirk_confirm(struct link_conn *l);
+void quirk_note(const struct link_conn *l, char *detail, size_t size);
+enum extension quirk_of_failure(const struct link_conn *l, bool closed);
 
 /* login.c */
 void login_begin(struct link_conn *l);
