@@ -478,7 +478,7 @@ log {{ {s["log"]} }}
         self.start('posternd', [*wrap, os.path.join(self.binaries(), 'posternd'), '-c', self.path('postern.conf')], env=env)
         self.wait_ready()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=90):
         end = time.time() + seconds
         while time.time() < end:
             if self.procs['posternd'].poll() is not None:

@@ -274,7 +274,6 @@ def test_spellings_of_an_earlier_store_become_one(gateway):
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
     columns = [row[1] for row in store.execute('PRAGMA table_info(domain)')]
-    store.execute('DROP TABLE quirk')
     now = int(time.time() * 1000)
     for name, offered in (('müller.example', now), ('xn--mller-kva.example', 0), ('mÜller.example', 0)):
         values = {**dict.fromkeys(columns, 0), 'name': name, 'offered_ms': offered, 'mailed_ms': now, 'next_probe_ms': now + 10**9}
