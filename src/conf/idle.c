@@ -138,7 +138,7 @@ static bool tells_nobody(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
     (void)c;
-    return r->action != CONF_REJECT && r->action != CONF_BOUNCE && r->action != CONF_HOLD;
+    return r->action != CONF_REJECT && r->action != CONF_BOUNCE && r->action != CONF_HOLD && r->action != CONF_CHOOSE;
 }
 
 static bool asks_nobody(const struct conf *c, const void *at)
@@ -229,7 +229,7 @@ static const struct idle {
     {"rule", "inbound-mode", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"rule", "inbound-names", no_inbound_cert, "names are compared by inbound require cert alone", "Add that"},
     {"rule", "secure-from", always, "it counts in partner and account blocks alone", "Write it there"},
-    {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce or hold"},
+    {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce, hold or ask"},
     {"rule", "as-is", asks_nobody, "nobody is asked", "Add action ask"},
     {"rule", "ask-time", asks_nobody, "nobody is asked", "Add action ask"},
     {"rule", "pickup-level", no_portal, "there is no portal", "Add a portal block"},

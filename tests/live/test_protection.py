@@ -25,7 +25,6 @@ content "many"   {{ pack pci; when "card:high >= 3"; protect escalated; mode enf
 group "lawyers"  {{ members law@inside.test "temp@inside.test until 2020-01-01" "now@inside.test until 2199-01-01"; protect escalated; }}
 ladder "default" {{ channels tls:2s hold; }}
 ladder "strict"  {{ channels tls:2s drop; }}
-account default           {{ }}
 account @inside.test      {{ secure-from cert; }}
 account strict@inside.test {{ ladder strict; }}
 account never@inside.test  {{ secure-from never; protect secure; }}
