@@ -189,6 +189,13 @@ static bool field_over_section(const struct conf *c, const void *at)
     return c->limits.header_field > c->limits.header_octets;
 }
 
+/* Only where it is written: the default (2M) beside a small message is nobody's mistake, the smaller one counts. */
+static bool section_over_message(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->limits.header_octets > c->limits.size;
+}
+
 /* The first row that fits counts; key NULL: each setting of the block. */
 static const struct idle {
     const char *block, *key;
@@ -239,6 +246,7 @@ static const struct idle {
     {"limits", "connections-per-address", per_address_over_all, "connections is lower", "Make it lower than that"},
     {"limits", "connections-per-network", per_network_over_all, "connections is lower", "Make it lower than that"},
     {"limits", "header-field", field_over_section, "header-section is smaller", "Make it smaller than that"},
+    {"limits", "header-section", section_over_message, "message is smaller", "Make it smaller than that"},
 };
 
 static void judge_setting(struct judge *j, const char *block, const struct conf_node *n, const void *at)
@@ -344,7 +352,8 @@ static void judge_transport(struct judge *j, const struct conf_rule *r)
 static void judge_rule(struct judge *j, const struct conf_rule *r)
 {
     struct conf_place at = conf_place_of(r->node, NULL);
-    bool limits = is_partner(r) && (says(r, "concurrency") || says(r, "rate") || r->secure_from);
+    /* What a partner alone can say; avoid speaks of their servers (docs/decisions/0026) and is reason enough for a block. */
+    bool limits = is_partner(r) && (says(r, "concurrency") || says(r, "rate") || r->secure_from || r->avoid.n > 0);
     if (!speaks_of_transport(r) && !speaks_of_messages(r) && !r->inbound && !limits && !r->final) {
         judge_bad(j, at, "%s \"%s\" does nothing: it names whom it is about, and nothing that shall happen. Add for instance outbound require cert", r->kind, r->name);
     }

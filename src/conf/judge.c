@@ -445,9 +445,6 @@ static void judge_times(struct judge *j)
     if (c->queue.first_retry >= c->queue.lifetime) {
         judge_bad(j, at_key(j, "queue", "first-retry"), "queue: mail is sent back (lifetime) before it is tried again (first-retry). Make lifetime longer");
     }
-    if (c->limits.header_octets > c->limits.size) {
-        judge_bad(j, at_key(j, "limits", "header-section"), "limits: header-section is larger than message. Make it smaller");
-    }
 }
 
 static void judge_rules(struct judge *j)

@@ -51,7 +51,7 @@ def test_metrics_are_prometheus_text(counted):
     assert value('postern_would_have_been_plaintext_total') >= 1
     assert value('postern_handshakes_total.*side="server",result="good"') == 2 and value('postern_handshakes_total.*side="client",result="failed"') >= 1
     assert value('postern_queue_recipients.*state="queued"') == 1
-    assert value('postern_commit_size_count') > 0 and value('postern_process_up') == 10
+    assert value('postern_commit_size_count') > 0 and value(r'postern_process_up\{') == 10
 
 
 def test_rules_and_dashboard_name_what_exists(counted):
@@ -131,7 +131,7 @@ def test_sendmail_says_what_is_wrong(local, words, text, code):
 
 
 def test_sendmail_refused_by_the_gateway(local):
-    done = sendmail(local, '-f', 'a@inside.test', 'x@good.test', text='Subject: big\n' + 'X: y\n' * 3000 + '\nx\n')
+    done = sendmail(local, '-f', 'a@inside.test', 'x@good.test', text='Subject: big\n' + 'X: y\n' * 400000 + '\nx\n')  # over 2 MB
     assert done.returncode == 69 and 'did not take it: 552' in done.stderr
 
 
@@ -147,15 +147,17 @@ def test_sendmail_while_the_gateway_is_down(local):
     lab = local.lab
     text = open(lab.path('postern.conf')).read()
     lab.stop_gateway()
-    for i in range(3):
-        done = sendmail(local, '-f', 'app@inside.test', 'x@good.test', text=f'Subject: kept {i}\n\n.dotted\n..\n' + 'long line ' * 90 + '\n')
-        assert done.returncode == 0, done.stderr
-    mode = os.stat(lab.path('drop')).st_mode
-    assert mode & 0o7777 == 0o1733 and len(os.listdir(lab.path('drop'))) == 3
-    with open(lab.path('drop', 'mail-rubbish'), 'w') as out:
-        out.write('postern-drop 1\nfrom x\nto nobody\n\n')
-    os.symlink('/etc/passwd', lab.path('drop', 'mail-link'))
-    lab.start_gateway(text)
+    try:
+        for i in range(3):
+            done = sendmail(local, '-f', 'app@inside.test', 'x@good.test', text=f'Subject: kept {i}\n\n.dotted\n..\n' + 'long line ' * 90 + '\n')
+            assert done.returncode == 0, done.stderr
+        mode = os.stat(lab.path('drop')).st_mode
+        assert mode & 0o7777 == 0o1733 and len(os.listdir(lab.path('drop'))) == 3
+        with open(lab.path('drop', 'mail-rubbish'), 'w') as out:
+            out.write('postern-drop 1\nfrom x\nto nobody\n\n')
+        os.symlink('/etc/passwd', lab.path('drop', 'mail-link'))
+    finally:  # the tests that follow want one that runs
+        lab.start_gateway(text)
     for i in range(3):
         mail = arrived(local, f'kept {i}', 30)
         assert mail and mail['data'].count('\r\n.dotted\r\n..\r\nlong line') == 1
@@ -426,6 +428,7 @@ def test_a_clock_that_jumps(gateway):
         shutil.rmtree(lab.path('bin'))
         os.mkdir(lab.path('bin'))
         lab.build = build
+        shutil.rmtree(lab.path('store'), ignore_errors=True)  # its times are a day off: nothing of it for the tests that follow
         lab.start_gateway()
 
 

@@ -60,7 +60,7 @@ def test_nothing_in_clear_and_nothing_without_login(desk):
         assert c.docmd('MAIL', 'FROM:<nurse@inside.test>')[0] == 530
     with client(desk, name=None) as c:
         assert c.has_extn('auth') and not c.has_extn('starttls')
-        assert c.docmd('MAIL', 'FROM:<nurse@inside.test>') == (530, b'5.7.0 Log in first (AUTH)')
+        assert c.docmd('MAIL', 'FROM:<nurse@inside.test>') == (530, b'5.7.0 Mail is taken here from people who are logged in; log in first (AUTH)')
     with smtplib.SMTP(desk.address, 25, local_hostname='c', timeout=20) as c:
         c.starttls(context=client_context(desk.lab, check_hostname=False))
         c.ehlo()
@@ -311,6 +311,10 @@ def test_password_file(desk):
     hashed = subprocess.run(['openssl', 'passwd', '-6', 'from the file'], capture_output=True, text=True).stdout.strip()
     with open(lab.path('passwords'), 'w') as out:
         out.write(f'# people of the ward\nfile@inside.test:{hashed}:file@inside.test other@inside.test\nbroken line\n')
+    with pytest.raises(RuntimeError, match='line 3 is not NAME:HASH:ADDRESSES'):  # a start says which line is broken
+        config(desk, f'password-file {lab.path("passwords")};')
+    with open(lab.path('passwords'), 'w') as out:
+        out.write(f'# people of the ward\nfile@inside.test:{hashed}:file@inside.test other@inside.test\n')
     config(desk, f'password-file {lab.path("passwords")};')
     with client(desk, name='file@inside.test', secret='from the file') as c:
         assert 'SCRAM' not in c.esmtp_features['auth']
