@@ -306,7 +306,7 @@ class Session:
         if not self.tls:
             self.r.write(event='data-in-clear')
         self.say('354 go ahead')
-        data = b''
+        data = bytearray()
         if 'one-at-a-time' in self.quirks:
             self.file = self.client.makefile('rb')
         while True:

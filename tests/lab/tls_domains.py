@@ -188,7 +188,7 @@ OTHERS = [
       + ['manydead MX 99 mx.manydead.test.']),
     D('manyv6.test', [H('mx', options={'says': {}})], None, '', extra=[f'mx.manyv6 AAAA fd00::{i + 1:x}' for i in range(14)] + [f'mx.manyv6 A 127.0.6.{i + 50}' for i in range(3)]),
     D('reqbad.test', [H(cert='wrong', options={'requiretls': True})], None, ''),
-    D('no8bit.test', [H(options={'no8bit': True})], None, ''),
+    D('without8bit.test', [H(options={'no8bit': True})], None, ''),
     D('lookv6.test', [H('mx', mode='no-starttls', cert=None)], None, '', extra=['mx.lookv6 AAAA fd00::98']),
     sts_domain('rpt', policy('enforce', I('mx.rpt')), None, '', hosts=[H(cert='expired')],
                extra=['_smtp._tls.rpt.insecure.test. TXT "v=TLSRPTv1; rua=mailto:tls%2dreports@rptbox.test,https://tlsrpt.test/v1/report"']),
@@ -221,6 +221,8 @@ rule "doctors" { from group:doctors; to @nocrypt.test; outbound require encrypt;
 def number():
     """Gives every host its address and whole name."""
     n = 0
+    names = [d.name for d in DOMAINS + OTHERS]
+    assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)
     for d in DOMAINS + OTHERS:
         for h in d.hosts:
             n += 1

@@ -137,7 +137,7 @@ def test_a_reason_has_its_own_detail(round_of):
     client.ehlo()
     client.docmd('MAIL FROM:<nurse@inside.test> SMTPUTF8 BODY=8BITMIME')
     client.command_encoding = 'utf-8'
-    assert client.docmd('RCPT TO:<jos\u00e9@no8bit.test>')[0] == 250
+    assert client.docmd('RCPT TO:<jos\u00e9@without8bit.test>')[0] == 250
     code, text = client.data('Subject: u\r\n\r\nx\r\n')
     message_id = text.decode().split()[-1]
     found = round_of.wait_state(message_id, 'returned')
