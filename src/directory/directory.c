@@ -11,9 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum directory_result away(char *problem, size_t size, const char *what, int code)
+/* The library's own words stand behind the code: of a certificate it has only those. */
+static enum directory_result away(LDAP *ld, char *problem, size_t size, const char *what, int code)
 {
-    snprintf(problem, size, "%s: %s", what, ldap_err2string(code));
+    char *words = NULL;
+    if (ld) {
+        ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words);
+    }
+    snprintf(problem, size, "%s: %s%s%s", what, ldap_err2string(code), words && *words ? ": " : "", words ? words : "");
+    ldap_memfree(words);
     return DIRECTORY_AWAY;
 }
 
@@ -134,19 +140,19 @@ enum directory_result directory_login(const struct directory_config *c, const ch
     }
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(problem, size, "the directory cannot be reached safely", r);
+        return away(ld, problem, size, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : find_person(c, ld, name, &dn, addresses);
     r = r != LDAP_SUCCESS || !dn ? r : in_group(c, ld, dn, &member);
     if (r != LDAP_SUCCESS) {
         ldap_memfree(dn);
-        return away(problem, size, "the directory did not answer", r);
+        return away(ld, problem, size, "the directory did not answer", r);
     }
     r = dn && member ? bind_as(ld, dn, password) : LDAP_INVALID_CREDENTIALS;
     ldap_memfree(dn);
     if (r == LDAP_SERVER_DOWN || r == LDAP_TIMEOUT || r == LDAP_BUSY || r == LDAP_UNAVAILABLE) {
-        return away(problem, size, "the directory went away", r);
+        return away(ld, problem, size, "the directory went away", r);
     }
     return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
 }
@@ -213,10 +219,10 @@ enum directory_result directory_members(const struct directory_config *c, const 
     CLEANUP(close_directory) LDAP *ld = NULL;
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(problem, size, "the directory cannot be reached safely", r);
+        return away(ld, problem, size, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : add_by_entry(c, ld, group, addresses);
     r = r != LDAP_SUCCESS ? r : add_by_memberof(c, ld, group, addresses);
-    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(problem, size, "the group cannot be read", r);
+    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(ld, problem, size, "the group cannot be read", r);
 }

@@ -6,6 +6,7 @@
  */
 #include "fetch/fetch.h"
 #include "sys/loop.h"
+#include "tls/tls.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct fetch {
     struct buf body;
     struct timer *refused; /* could not be started: answered in the next turn */
     char error[CURL_ERROR_SIZE];
+    struct tls_reason refusal; /* of a certificate */
     bool too_big;
     fetch_fn fn;
     void *arg;
@@ -57,6 +59,15 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
         return 0;
     }
     return size * n;
+}
+
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
+{
+    struct fetch *t = arg;
+    (void)easy;
+    str_copy_cut(STR(""), t->refusal.text, sizeof t->refusal.text);
+    tls_explain(ssl_ctx, &t->refusal);
+    return CURLE_OK;
 }
 
 static enum fetch_result result_of(const struct fetch *t, CURLcode code)
@@ -92,7 +103,9 @@ static void finish(struct fetch *t, CURLcode code)
     struct fetch_answer a = {.result = result_of(t, code), .body = buf_str(&t->body)};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a.status);
     take_type(t, &a);
-    a.detail = t->too_big ? "the answer is too large" : t->error[0] ? t->error : curl_easy_strerror(code);
+    char refusal[400];
+    snprintf(refusal, sizeof refusal, "the server's certificate %s", t->refusal.text);
+    a.detail = t->too_big ? "the answer is too large" : t->refusal.text[0] ? refusal : t->error[0] ? t->error : curl_easy_strerror(code);
     curl_multi_remove_handle(t->f->multi, t->easy);
     t->f->running--;
     t->fn(t->arg, &a);
@@ -244,6 +257,10 @@ static void set_options(struct fetch *t, const struct fetch_request *r)
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, r->any_certificate ? 0L : 1L);
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, r->any_certificate ? 0L : 2L);
     curl_easy_setopt(t->easy, CURLOPT_SSL_OPTIONS, (long)CURLSSLOPT_NO_PARTIALCHAIN);
+    if (!r->any_certificate) {
+        curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+        curl_easy_setopt(t->easy, CURLOPT_SSL_CTX_DATA, t);
+    }
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)r->limit_ms);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);

@@ -11,6 +11,7 @@
 #include "report/acts.h"
 #include "report/protection.h"
 #include "store/store.h"
+#include "tls/tls.h"
 #include "wire/date.h"
 #include "wire/id.h"
 #include "wire/notify.h"
@@ -76,6 +77,9 @@ int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
     if (a->tls_version.n > 0) {
         int r = buf_printf(out, STR_FMT ", " STR_FMT ", %u bit", STR_ARG(a->tls_version),
                            STR_ARG(a->tls_cipher), a->tls_bits);
+        bool nist = tls_within_nist(a->tls_cipher, a->tls_group, a->tls_signature, a->peer_key);
+        r = r == 0 && a->tls_group.n > 0 ? buf_printf(out, ", " STR_FMT, STR_ARG(a->tls_group)) : r;
+        r = r == 0 && nist ? buf_printf(out, ", within profile nist") : r;
         bool by_dane = a->sess == SESS_DANE_OK, pinned = a->sess == SESS_PIN_OK;
         return r < 0 ? r
                      : buf_printf(out, "; %s" STR_FMT, by_dane ? "DANE: " : pinned ? "the pinned certificate or key" : "certificate: ",

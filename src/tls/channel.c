@@ -24,7 +24,7 @@ struct tls_channel {
     struct buf *leaving; /* of this call; NULL: between calls */
     int write_error;     /* 0, or why leaving took no more */
     enum tls_state state;
-    bool is_client, has_dane, may_be_weak, demands_ems;
+    bool is_client, has_dane, may_be_weak, demands_ems, hybrid, hello_done, own_fault;
     char name[256]; /* reference name of a client */
     char problem[200];
     struct tls_findings findings;
@@ -161,11 +161,12 @@ struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls
     ch->is_client = true;
     ch->may_be_weak = ctx->may_be_weak;
     ch->demands_ems = ctx->demands_ems;
+    ch->hybrid = ctx->hybrid && !peer->classical;
     SSL_set_connect_state(ch->ssl);
     SSL_set_cert_cb(ch->ssl, on_asked, ch);
     str_copy_cut(str_c(peer->name), ch->name, sizeof ch->name);
     str_copy_cut(str_c(peer->name), ch->facts.checked_name, sizeof ch->facts.checked_name);
-    if (set_peer(ch, peer) < 0) {
+    if ((ctx->hybrid && peer->classical && SSL_set1_groups_list(ch->ssl, ctx->classical) != 1) || set_peer(ch, peer) < 0) {
         tls_channel_free(ch);
         return NULL;
     }
@@ -389,8 +390,10 @@ static void learn_session(struct tls_channel *ch)
 
 static void shake(struct tls_channel *ch)
 {
+    uint64_t failed = tls_remote_failed();
     ERR_clear_error();
     int r = SSL_do_handshake(ch->ssl);
+    ch->hello_done |= SSL_get_current_cipher(ch->ssl) != NULL || SSL_get_pending_cipher(ch->ssl) != NULL; /* the ServerHello chose it */
     if (r == 1 && ch->demands_ems && SSL_version(ch->ssl) == TLS1_2_VERSION && SSL_get_extms_support(ch->ssl) != 1) {
         ch->state = TLS_BROKEN;
         snprintf(ch->problem, sizeof ch->problem, "the peer does not bind its keys to the handshake (no extended master secret)");
@@ -404,6 +407,7 @@ static void shake(struct tls_channel *ch)
     int error = SSL_get_error(ch->ssl, r);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
         break_channel(ch);
+        ch->own_fault = tls_remote_failed() != failed;
     }
 }
 
@@ -497,6 +501,16 @@ void tls_channel_finish(struct tls_channel *ch, struct buf *cipher)
 enum tls_state tls_channel_state(const struct tls_channel *ch)
 {
     return ch->state;
+}
+
+bool tls_channel_own_fault(const struct tls_channel *ch)
+{
+    return ch->own_fault;
+}
+
+bool tls_channel_hybrid_unheard(const struct tls_channel *ch)
+{
+    return ch->hybrid && !ch->hello_done;
 }
 
 const char *tls_channel_problem(const struct tls_channel *ch)

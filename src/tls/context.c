@@ -17,24 +17,39 @@
 /* At least 128 bit and authenticated, but old: what a legacy exception adds. */
 #define LEGACY_CIPHERS "ALL:!aNULL:!eNULL:!3DES:!DES:!RC4:!RC2:!IDEA:!SEED:!MD5:!PSK:!SRP:!EXP:!LOW:@SECLEVEL=0"
 
+/* Names of groups as SSL_CTX_set1_groups_list(3) has them. A hybrid list is for OpenSSL 3.5 (older ones do not know it, and take
+ * the classical one): '*' is offered with its share at once, '/' ends those that a server prefers whatever share came. */
+#define CLASSICAL "X25519:P-256:P-384:P-521:X448"
+#define HYBRID "*X25519MLKEM768:SecP256r1MLKEM768/*X25519:P-256:P-384:P-521:X448"
+
 struct profile {
-    const char *tls12, *tls13;
+    const char *tls12, *tls13, *groups, *hybrid;
+    const char *signatures; /* NULL: the library's */
 };
 
 static const struct profile profiles[] = {
-    [TLS_PROFILE_STRICT] = {"ECDHE+AESGCM",
-                            "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
-                            "TLS_CHACHA20_POLY1305_SHA256"},
-    [TLS_PROFILE_NIST] = {"ECDHE+AESGCM:ECDHE+AESCCM:-AESCCM8:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:"
-                          "ECDHE+AES+SHA256:DHE+aRSA+AES+SHA256:ECDHE+AES+SHA1:DHE+aRSA+AES+SHA1:"
-                          "!aNULL:!aPSK:!SRP",
-                          "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"},
-    [TLS_PROFILE_WIDE] = {"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:"
-                          "ECDHE+AES+SHA256:!aNULL:!aPSK:!SRP:!AESCCM",
-                          "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
-                          "TLS_AES_128_GCM_SHA256"},
-    [TLS_PROFILE_LEGACY] = {LEGACY_CIPHERS, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
-                                            "TLS_AES_128_GCM_SHA256"},
+    [TLS_PROFILE_STRICT] = {.tls12 = "ECDHE+AESGCM",
+                            .tls13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+                            .groups = CLASSICAL,
+                            .hybrid = HYBRID},
+    /* docs/nist.md has the reason for each */
+    [TLS_PROFILE_NIST] = {.tls12 = "ECDHE+AESGCM+AES256:ECDHE+AESCCM+AES256:DHE+aRSA+AESGCM+AES256:ECDHE+AESGCM:ECDHE+AESCCM:"
+                                   "DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+SHA256:DHE+aRSA+AES+SHA256:ECDHE+AES+SHA1:"
+                                   "DHE+aRSA+AES+SHA1:!AESCCM8:!aNULL:!aPSK:!SRP",
+                          .tls13 = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+                          .groups = "P-256:P-384:P-521",
+                          .hybrid = "*X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024/*P-256:P-384:P-521",
+                          .signatures = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+                                        "RSA+SHA256:RSA+SHA384:RSA+SHA512"},
+    [TLS_PROFILE_WIDE] = {.tls12 = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+aRSA+AESGCM:ECDHE+AES+SHA384:ECDHE+AES+SHA256:"
+                                   "!aNULL:!aPSK:!SRP:!AESCCM",
+                          .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+                          .groups = CLASSICAL,
+                          .hybrid = HYBRID},
+    [TLS_PROFILE_LEGACY] = {.tls12 = LEGACY_CIPHERS,
+                            .tls13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+                            .groups = CLASSICAL,
+                            .hybrid = HYBRID},
 };
 
 #define NAME_OF(n, s) s,
@@ -54,16 +69,30 @@ static int fail(char *problem, size_t size, const char *what)
     return -EINVAL;
 }
 
-static int apply_profile(SSL_CTX *ssl, enum tls_profile profile)
+/* What the library knows is seen at run time: one package is for Debian 12 and 13. */
+static int set_groups(SSL_CTX *ssl, const struct profile *p, bool *ret_hybrid)
 {
+    *ret_hybrid = SSL_CTX_set1_groups_list(ssl, p->hybrid) == 1;
+    if (!*ret_hybrid) {
+        ERR_clear_error();
+    }
+    return *ret_hybrid || SSL_CTX_set1_groups_list(ssl, p->groups) == 1 ? 0 : -EINVAL;
+}
+
+static int apply_profile(SSL_CTX *ssl, enum tls_profile profile, bool *ret_hybrid)
+{
+    const struct profile *p = &profiles[profile];
+
     SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ssl, SSL_MODE_AUTO_RETRY | SSL_MODE_RELEASE_BUFFERS);
     int from = profile == TLS_PROFILE_LEGACY ? TLS1_VERSION : TLS1_2_VERSION;
-    return SSL_CTX_set_min_proto_version(ssl, from) == 1 &&
-                   SSL_CTX_set_cipher_list(ssl, profiles[profile].tls12) == 1 &&
-                   SSL_CTX_set_ciphersuites(ssl, profiles[profile].tls13) == 1 &&
-                   SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384:P-521:X448") == 1
+    if (profile != TLS_PROFILE_LEGACY) {
+        SSL_CTX_set_security_level(ssl, 2); /* 112 bit: RSA 2048, no SHA-1 in signatures, whatever openssl.cnf says */
+    }
+    return SSL_CTX_set_min_proto_version(ssl, from) == 1 && SSL_CTX_set_cipher_list(ssl, p->tls12) == 1 &&
+                   SSL_CTX_set_ciphersuites(ssl, p->tls13) == 1 && set_groups(ssl, p, ret_hybrid) == 0 &&
+                   (!p->signatures || SSL_CTX_set1_sigalgs_list(ssl, p->signatures) == 1)
                ? 0
                : -EINVAL;
 }
@@ -195,7 +224,8 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
                        size_t size, SSL_CTX **ret)
 {
     SSL_CTX *ssl = *ret = ssl_new(TLS_server_method());
-    if (!ssl || apply_profile(ssl, profile) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
+    bool hybrid;
+    if (!ssl || apply_profile(ssl, profile, &hybrid) < 0 || (trust_pem.n > 0 && trust(ssl, trust_pem) < 0)) {
         return fail(problem, size, "TLS could not be set up");
     }
     int r = add_own(ssl, &own[at], problem, size);
@@ -257,7 +287,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     ERR_clear_error();
     struct tls_context *ctx = err_calloc(1, sizeof *ctx);
     ctx->ssl = ssl_new(TLS_client_method());
-    if (!ctx->ssl || apply_profile(ctx->ssl, profile) < 0 || trust(ctx->ssl, ca_pem) < 0) {
+    if (!ctx->ssl || apply_profile(ctx->ssl, profile, &ctx->hybrid) < 0 || trust(ctx->ssl, ca_pem) < 0) {
         int r = fail(problem, size, "no usable certificate in the trust store");
         tls_context_free(ctx);
         return r;
@@ -274,6 +304,7 @@ int tls_context_client(struct str ca_pem, enum tls_profile profile, char *proble
     SSL_CTX_dane_set_flags(ctx->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS); /* RFC 7672 3.1.1 */
     ctx->may_be_weak = profile == TLS_PROFILE_LEGACY;
     ctx->demands_ems = profile == TLS_PROFILE_STRICT;
+    ctx->classical = profiles[profile].groups;
     *ret = ctx;
     return 0;
 }
@@ -292,7 +323,8 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
     snprintf(list, sizeof list, "%s:@SECLEVEL=0", *ciphers ? ciphers : "ALL:!PSK:!SRP");
     ctx->ssl = ssl_new(TLS_client_method());
     if (!ctx->ssl || SSL_CTX_set_min_proto_version(ctx->ssl, (int)from) != 1 ||
-        SSL_CTX_set_max_proto_version(ctx->ssl, (int)to) != 1 || SSL_CTX_set_cipher_list(ctx->ssl, list) != 1) {
+        SSL_CTX_set_max_proto_version(ctx->ssl, (int)to) != 1 || SSL_CTX_set_cipher_list(ctx->ssl, list) != 1 ||
+        SSL_CTX_set1_groups_list(ctx->ssl, CLASSICAL) != 1) {
         tls_context_free(ctx);
         ERR_clear_error();
         return NULL;
@@ -303,22 +335,57 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
     return ctx;
 }
 
-bool tls_cipher_is_wide(const SSL_CIPHER *cipher)
+/* The suites of a profile, of a context that is kept for ever. */
+static bool profile_has_cipher(enum tls_profile profile, struct str cipher)
 {
-    static STACK_OF(SSL_CIPHER) *wide; /* of a context that is kept for ever */
-    if (!wide) {
-        SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-        if (!ctx || apply_profile(ctx, TLS_PROFILE_WIDE) < 0) {
-            return false;
-        }
-        wide = SSL_CTX_get_ciphers(ctx);
+    static SSL_CTX *kept[TLS_PROFILE_END];
+    bool hybrid;
+    if (!kept[profile] && (!(kept[profile] = SSL_CTX_new(TLS_client_method())) || apply_profile(kept[profile], profile, &hybrid) < 0)) {
+        SSL_CTX_free(kept[profile]);
+        kept[profile] = NULL;
     }
-    for (int i = 0; i < sk_SSL_CIPHER_num(wide); i++) {
-        if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(wide, i)) == SSL_CIPHER_get_id(cipher)) {
+    STACK_OF(SSL_CIPHER) *list = kept[profile] ? SSL_CTX_get_ciphers(kept[profile]) : NULL;
+    for (int i = 0; list && i < sk_SSL_CIPHER_num(list); i++) {
+        if (str_eq(cipher, str_c(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, i))))) {
             return true;
         }
     }
     return false;
+}
+
+bool tls_cipher_is_wide(const SSL_CIPHER *cipher)
+{
+    return profile_has_cipher(TLS_PROFILE_WIDE, str_c(SSL_CIPHER_get_name(cipher)));
+}
+
+#define GROUP_NAME(id, name, nist) name,
+static const char *const group_names[] = {TLS_GROUPS(GROUP_NAME)};
+#define GROUP_NIST(id, name, nist) nist,
+static const bool nist_groups[] = {TLS_GROUPS(GROUP_NIST)};
+
+const char *tls_group_name(enum tls_group g)
+{
+    return g < TLS_GROUP_END ? group_names[g] : "other";
+}
+
+enum tls_group tls_group_of(struct str name)
+{
+    for (enum tls_group g = 0; g < TLS_GROUP_OTHER; g++) {
+        if (str_eq_nocase(name, str_c(group_names[g]))) {
+            return g;
+        }
+    }
+    return TLS_GROUP_OTHER;
+}
+
+bool tls_within_nist(struct str cipher, struct str group, struct str signature, struct str peer_key)
+{
+    uint64_t bits = 0;
+    size_t at = str_find(peer_key, ' ', 0);
+    bool rsa = str_starts_nocase(peer_key, STR("RSA ")), ec = str_starts_nocase(peer_key, STR("EC "));
+    bool key = peer_key.n == 0 || ((rsa || ec) && str_to_u64(str_slice(peer_key, at + 1, peer_key.n), UINT32_MAX, &bits) == 0 && bits >= (rsa ? 2048 : 224));
+    bool signs = signature.n == 0 || str_eq(signature, STR("ECDSA")) || str_starts_nocase(signature, STR("RSA-"));
+    return profile_has_cipher(TLS_PROFILE_NIST, cipher) && nist_groups[tls_group_of(group)] && key && signs;
 }
 
 struct tls_context *tls_context_ref(struct tls_context *ctx)

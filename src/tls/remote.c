@@ -39,9 +39,14 @@ struct remote_signature {
 static struct {
     tls_sign_fn sign;
     void *arg;
-    uint64_t n, us;
+    uint64_t n, us, failed;
     OSSL_PROVIDER *ours;
 } remote;
+
+uint64_t tls_remote_failed(void)
+{
+    return remote.failed;
+}
 
 void tls_remote_counts(uint64_t *ret_n, uint64_t *ret_us)
 {
@@ -256,6 +261,7 @@ static int signature_end(void *ctx, unsigned char *sig, size_t *ret_n, size_t si
     int64_t began = clock_mono_us();
     if (EVP_DigestFinal_ex(s->digest, digest, &n) != 1 ||
         remote.sign(remote.arg, s->key->id, s->hash, s->pss, str_from((const char *)digest, n), &out) < 0 || buf_len(&out) > size) {
+        remote.failed++;
         return 0;
     }
     remote.n++;

@@ -20,6 +20,13 @@ struct tls_channel;
 enum tls_profile { TLS_PROFILES(TLS_PROFILE_ENUM) TLS_PROFILE_END };
 const char *tls_profile_name(enum tls_profile p);
 
+/* OTHER for a name that is none of them. */
+enum tls_group tls_group_of(struct str name);
+const char *tls_group_name(enum tls_group g);
+/* True when a session with these facts lies within profile nist, whatever profile it was made with (docs/nist.md). cipher: OpenSSL's name;
+ * signature, peer_key: as in facts, "" when not known. */
+bool tls_within_nist(struct str cipher, struct str group, struct str signature, struct str peer_key);
+
 /* A certificate of ours, PEM texts (borrowed). key empty: the private key is elsewhere (tls/remote.h). */
 struct tls_own {
     struct str chain, key;
@@ -43,6 +50,12 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
 /* Does handshakes with a server context in memory, one for each of its certificates, as a client without demands would: signatures are
  * asked for as for a stranger. 0, or -EPROTO with a sentence. */
 int tls_self_test(struct tls_context *server, char *problem, size_t size) MUST_USE;
+/* For a library that does its own handshakes with OpenSSL (libcurl): where a chain is refused in a context of its own (an SSL_CTX), the
+ * reason is written to ret (borrowed while the context lives), in the words of tls_facts.check_text. It must have asked for verification. */
+struct tls_reason {
+    char text[320];
+};
+void tls_explain(void *ssl_ctx, struct tls_reason *ret);
 /* One more owner; each of them frees it. */
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 /* NULL is harmless; channels made from it stay valid. */
@@ -62,6 +75,7 @@ struct tls_peer {
     const char *name;            /* SNI and reference name (A-label) or an address */
     const char *more_names[2];   /* further reference names of DANE-TA (RFC 7672 3.2.2), NULL: none */
     const struct dane_set *dane; /* with usable records, or NULL */
+    bool classical;              /* without ML-KEM: some servers and firewalls lose a ClientHello of two segments */
 };
 /* The checks' results are facts, not failures. */
 struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls_peer *peer);
@@ -77,6 +91,11 @@ int tls_channel_send(struct tls_channel *ch, struct str plain, struct buf *ciphe
 /* Appends close_notify. */
 void tls_channel_finish(struct tls_channel *ch, struct buf *cipher);
 enum tls_state tls_channel_state(const struct tls_channel *ch);
+/* A broken handshake that failed by us: keys gave no signature. It says nothing about the peer. */
+bool tls_channel_own_fault(const struct tls_channel *ch);
+/* A client's handshake that ended or stands before anything of the server's was understood, behind a ClientHello with ML-KEM: the
+ * same without it may go better. */
+bool tls_channel_hybrid_unheard(const struct tls_channel *ch);
 /* Plain words for a broken channel, and the facts of an open one. */
 const char *tls_channel_problem(const struct tls_channel *ch);
 const struct tls_facts *tls_channel_facts(const struct tls_channel *ch);

@@ -21,6 +21,8 @@ struct tls_context {
     } named[16];
     size_t n_named;
     bool demands_ems; /* profile strict: TLS 1.2 only with extended master secret (RFC 9325 3.5) */
+    bool hybrid;             /* client: offers groups with ML-KEM, which makes its first message large... */
+    const char *classical;   /* ...and the list without them */
     bool may_be_weak; /* facts must say whether the session is outside profile wide */
 };
 
@@ -40,6 +42,8 @@ static inline void tls_vector_prefer(void)
 #endif
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
+/* Signatures that the keys process did not give. */
+uint64_t tls_remote_failed(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */
 EVP_PKEY *tls_remote_key(X509 *cert);
 /* What the verification of one chain found: the causes, and at which certificate (0: the peer's own). */

@@ -276,3 +276,24 @@ void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sen
     str_copy_cut(buf_str(&out), dst, size);
     ERR_clear_error();
 }
+
+/* The refusal stands; the reason is kept. */
+static int explain(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_reason *r = ssl ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
+    if (r && !ok) {
+        long code = X509_STORE_CTX_get_error(store);
+        struct tls_findings f = {.other = code};
+        STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+        tls_find(&f, cause_of(code), X509_STORE_CTX_get_error_depth(store));
+        tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, "", r->text, sizeof r->text);
+    }
+    return ok;
+}
+
+void tls_explain(void *ssl_ctx, struct tls_reason *ret)
+{
+    SSL_CTX_set_app_data(ssl_ctx, ret);
+    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, explain);
+}

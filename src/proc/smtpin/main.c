@@ -285,6 +285,11 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "relay_denied_total", "", in->count.refused);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"good\"", in->count.handshakes);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"failed\"", in->count.handshakes_failed);
+    for (enum tls_group g = 0; g < TLS_GROUP_END; g++) {
+        char label[80];
+        snprintf(label, sizeof label, "side=\"server\",group=\"%s\"", tls_group_name(g));
+        metric_put(out, "handshakes_group_total", label, in->count.groups[g]);
+    }
     metric_put(out, "handshakes_resumed_total", "side=\"server\"", in->count.resumed);
     metric_put(out, "inbound_rule_refusals_total", "mode=\"enforced\"", in->count.refusals);
     metric_put(out, "inbound_rule_refusals_total", "mode=\"reported\"", in->count.would_refuse);

@@ -230,6 +230,7 @@ static bool handshake_done(struct session *s)
     s->wants_handshake = false;
     s->in->count.handshakes++;
     s->in->count.resumed += f->resumed;
+    s->in->count.groups[tls_group_of(str_c(f->group))]++;
     smtp_server_tls_started(s->engine);
     if (s->service->engine.auth) {
         smtp_server_offer_auth(s->engine, login_mechanisms(s));

@@ -124,7 +124,7 @@ struct smtpin {
     bool self_test_told;        /* what it comes to stands with the queue */
     bool stopping;
     struct {
-        uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away;
+        uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away, groups[TLS_GROUP_END];
     } count;
 };
 

@@ -275,6 +275,19 @@ static void conclude(struct delivery *d)
     finish(d, NULL);
 }
 
+void delivery_classical(struct delivery *d, const struct link_conn *l, const char *detail)
+{
+    char words[500];
+    const struct host_verdict v = {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED};
+    snprintf(words, sizeof words, "%.300s, before the server answered a hello with ML-KEM; tried again without it", detail);
+    outcome_host(d, l, &v, SESS_HSFAIL, l->host, l->ip, words);
+    d->facts.seen |= l->offered;
+    d->link = NULL;
+    str_copy_cut(str_c(l->ip), d->classical_ip, sizeof d->classical_ip);
+    round_again_fresh(&d->round);
+    try_next(d);
+}
+
 /* Octets of the message went out, and its recipients were answered: whether it arrived is not known. A body that went
  * along with an envelope which nobody took did not. */
 static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
+enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024, CLASSICAL_MS = 24 * 60 * 60 * 1000 };
 
 static void process(struct link_conn *l);
 
@@ -57,10 +57,54 @@ static bool tried_without(struct link_conn *l, enum reason reason, const char *d
     return true;
 }
 
+/* --- servers and firewalls that lose a ClientHello of two segments (docs/decisions/0031) ---------------- */
+
+static bool is_classical(const struct smtpout *out, const char *host, const char *ip)
+{
+    for (size_t i = 0; i < ARRAY_LEN(out->classical); i++) {
+        if (out->classical[i].until_ms > clock_mono_ms() && strcmp(out->classical[i].ip, ip) == 0 && strcmp(out->classical[i].host, host) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The delivery comes again to this address for that reason. */
+static bool comes_classical(const struct link_conn *l)
+{
+    return l->delivery && strcmp(l->delivery->classical_ip, l->ip) == 0;
+}
+
+/* The handshake went well without ML-KEM where it did not with it. */
+static void note_classical(const struct link_conn *l)
+{
+    size_t at = l->out->n_classical % ARRAY_LEN(l->out->classical);
+    if (!comes_classical(l) || is_classical(l->out, l->host, l->ip)) {
+        return;
+    }
+    log_notice("ml-kem-not-answered", KV("host", l->host), KV("address", l->ip));
+    str_copy_cut(str_c(l->host), l->out->classical[at].host, sizeof l->out->classical[at].host);
+    str_copy_cut(str_c(l->ip), l->out->classical[at].ip, sizeof l->out->classical[at].ip);
+    l->out->classical[at].until_ms = clock_mono_ms() + CLASSICAL_MS;
+    l->out->n_classical++;
+}
+
+static bool tried_classical(struct link_conn *l, const char *detail)
+{
+    struct delivery *d = l->delivery;
+    if (!d || comes_classical(l) || !l->handshaking || !l->tls || !tls_channel_hybrid_unheard(l->tls)) {
+        return false;
+    }
+    l->delivery = NULL;
+    delivery_classical(d, l, detail);
+    link_free(l);
+    return true;
+}
+
 /* What the failure means depends on how far the session had come. */
 static void fail(struct link_conn *l, enum reason reason, const char *detail)
 {
-    if (tried_without(l, reason, detail)) {
+    if (tried_classical(l, detail) || tried_without(l, reason, detail)) {
         return;
     }
     struct delivery *d = l->delivery;
@@ -78,6 +122,20 @@ static void fail(struct link_conn *l, enum reason reason, const char *detail)
     l->delivery = NULL;
     d->link = NULL;
     delivery_link_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
+    link_free(l);
+}
+
+/* Not the peer's doing: nothing is learned about it, no other address is asked, nothing goes in clear. */
+static void fail_ours(struct link_conn *l, const char *detail)
+{
+    struct delivery *d = l->delivery;
+    if (!d) {
+        fail(l, REASON_TLS_FAILED, detail);
+        return;
+    }
+    l->delivery = NULL;
+    d->link = NULL;
+    delivery_give_up(d, REASON_KEYS_AWAY, detail);
     link_free(l);
 }
 
@@ -241,7 +299,8 @@ static void start_tls(struct link_conn *l)
     bool use_dane = way->records.n > 0 && dane_read(way->records, &set) == 0;
     const struct tls_peer peer = {.name = way->name,
                                   .more_names = {*way->next_hop ? way->next_hop : NULL, *way->canon ? way->canon : NULL},
-                                  .dane = use_dane ? &set : NULL};
+                                  .dane = use_dane ? &set : NULL,
+                                  .classical = l->classical || comes_classical(l)};
     l->tls = tls_channel_client(l->context, &peer);
     l->handshaking = true;
     int r = l->tls ? tls_channel_feed(l->tls, STR(""), &plain, &cipher) : -ENOMEM;
@@ -411,12 +470,18 @@ static void take_channel(struct link_conn *l, struct str bytes, struct buf *plai
         char detail[300];
         snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
         l->out->handshakes_failed += l->handshaking;
+        if (state == TLS_BROKEN && tls_channel_own_fault(l->tls)) {
+            fail_ours(l, "our own key service gave no signature for our certificate");
+            return;
+        }
         fail(l, REASON_TLS_FAILED, detail);
         return;
     }
     if (l->handshaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
         l->handshaking = false;
         l->out->handshakes++;
+        note_classical(l);
+        l->out->groups[tls_group_of(str_c(tls_channel_facts(l->tls)->group))]++;
         smtp_client_tls_started(l->engine);
         (void)!flush(l); /* EHLO again; an error shows at the next read */
         keep_time(l);
@@ -500,6 +565,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->lmtp = lmtp;
     l->connect_ms = c->smtpout.connect;
     l->avoid = avoid | quirk_known(out, host, ip);
+    l->classical = is_classical(out, host, ip);
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
@@ -539,7 +605,7 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
     l->context = ctx ? tls_context_ref(ctx) : NULL;
     d->link = l;
     if (!l->context) {
-        fail(l, REASON_TLS_FAILED, "our own TLS settings for this destination cannot be used");
+        fail_ours(l, "our own TLS settings for this destination cannot be used");
         return;
     }
     int r = start_connecting(l);

@@ -171,6 +171,11 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "connections_opened_total", "", o->opened);
     metric_put(out, "handshakes_total", "side=\"client\",result=\"good\"", o->handshakes);
     metric_put(out, "handshakes_total", "side=\"client\",result=\"failed\"", o->handshakes_failed);
+    for (enum tls_group g = 0; g < TLS_GROUP_END; g++) {
+        char label[80];
+        snprintf(label, sizeof label, "side=\"client\",group=\"%s\"", tls_group_name(g));
+        metric_put(out, "handshakes_group_total", label, o->groups[g]);
+    }
     metric_put(out, "recipients_delivered_total", "", o->sent);
     metric_put(out, "recipients_failed_total", "", o->failed);
     metric_put(out, "first_looks_total", "", o->looks);

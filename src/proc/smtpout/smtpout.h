@@ -26,6 +26,7 @@ enum {
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
     QUIRKS_MAX = 10000,   /* hosts and addresses */
+    CLASSICAL_HOSTS = 64,
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
 
@@ -154,6 +155,7 @@ struct delivery {
     extension_set avoid_set; /* by the partner's rule */
     extension_set avoid;     /* at this address, after what its last connection came to */
     struct quirk_suspicion suspicion; /* ...for the next connection to confirm */
+    char classical_ip[46];       /* an address where the last handshake broke before a ServerHello: without ML-KEM there */
     struct link_conn *link;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
@@ -189,7 +191,7 @@ struct link_conn {
     struct link idle;
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
-    bool offered, handshaking, reused, sighted;
+    bool offered, handshaking, reused, sighted, classical;
     extension_set avoid; /* what it was made without */
     struct quirk_suspicion suspicion;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
@@ -227,7 +229,12 @@ struct smtpout {
     unsigned id_count;
     struct link pending_rcpts; /* came before their job */
     bool stopping;
-    uint64_t sent, failed, opened, looks, handshakes, handshakes_failed;
+    struct {
+        char host[256], ip[46];
+        int64_t until_ms;
+    } classical[CLASSICAL_HOSTS]; /* hosts that stumble over a large ClientHello: the newest */
+    size_t n_classical;           /* ever noted */
+    uint64_t sent, failed, opened, looks, handshakes, handshakes_failed, groups[TLS_GROUP_END];
 };
 
 /* main.c */
@@ -281,6 +288,9 @@ void delivery_again(struct delivery *d, struct link_conn *l);
 /* The link failed in a way that something announced may have to answer for: the same address again, without it, where
  * that is allowed. False: it is an ordinary failure. The link is not the delivery's any more if true. */
 bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail);
+/* The link's handshake broke before a ServerHello, behind a ClientHello with ML-KEM: the same address again, with TLS, without
+ * ML-KEM (docs/decisions/0031). The link is not the delivery's any more. */
+void delivery_classical(struct delivery *d, const struct link_conn *l, const char *detail);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
