@@ -401,6 +401,7 @@ void conf_free(struct conf *c)
         free(c->rules[i].from.v);
         free(c->rules[i].to.v);
         free(c->rules[i].pins.v);
+        free(c->rules[i].avoid.v);
         free(c->rules[i].inbound_networks.v);
         free(c->rules[i].inbound_helo.v);
         free(c->rules[i].inbound_names.v);
