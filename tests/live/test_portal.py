@@ -737,6 +737,9 @@ def restarted(gateway, portal='', **change):
     extra = PORTAL.replace('portal { url', f'portal {{ {portal} url')
     if 'level 2' in portal or 'level 3' in portal:
         extra = extra.replace(BY_HAND, '')  # no more than the portal's own level: refused as doing nothing
+    if 'files-url' in portal:  # a name without a certificate is refused: every browser would warn
+        chain, key = gateway.lab.make_certificate('files.test')
+        extra += f'certificate {{ chain {chain}; key {key}; }}\n'
     gateway.lab.start_gateway(gateway.lab.config(extra=extra, first_retry='1s', top='administrator admin@inside.test;\n', **change))
 
 
