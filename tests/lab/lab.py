@@ -59,6 +59,7 @@ class Lab:
         self.procs = {}
         self.config_extra = ''
         self.provoked = []  # lines of the log that would fail a test, had it not meant them
+        self.marks = {}  # name of a log: where log() starts
         self.tls = None
 
     # --- small things --------------------------------------------------------------------------
@@ -496,9 +497,17 @@ log {{ {s["log"]} }}
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
         return json.loads(done.stdout) if json_out else done
 
-    def log(self, name='posternd'):
+    def log(self, name='posternd', since=None):
+        """What a program logged since the running test began, or from an offset."""
         with open(self.path('log', name), encoding='utf-8', errors='replace') as text:
+            text.seek(self.marks.get(name, 0) if since is None else since)
             return text.read()
+
+    def mark_log(self, name='posternd'):
+        """log() starts here from now on; the offset."""
+        path = self.path('log', name)
+        self.marks[name] = os.path.getsize(path) if os.path.exists(path) else 0
+        return self.marks[name]
 
     def child_pid(self, name):
         for p in self.postern('status', json_out=True):
