@@ -177,6 +177,15 @@ void delivery_rewind(struct delivery *d)
     buf_wipe(&d->head);
 }
 
+/* The server was told of some recipients; for those it could not be told of that is its verdict. */
+static void note_left_out(struct delivery *d, const char *host)
+{
+    static const struct host_verdict lacks = {.class = HOST_PERMANENT, .reason = REASON_NO_UTF8};
+    if (d->n_left_out > 0) {
+        round_leave_out(&d->round, &lacks, host, str_c(fit_left_out));
+    }
+}
+
 /* Of those sent to: how many were taken, and how many another host may still take. */
 static void count_sent(const struct delivery *d, size_t *taken, size_t *open)
 {
@@ -212,13 +221,14 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
     const char *host = d->way.hosts[d->step.host].name;
     outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
     d->link = NULL;
-    if (open == 0) {
+    if (open == 0 && d->n_left_out == 0) {
         finish(d, l);
         return;
     }
     link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
     delivery_rewind(d);
     v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_REJECTED, .need = v.need};
+    note_left_out(d, host);
     round_end_try(&d->round, &v, host, str_c(d->said));
     try_next(d);
 }
@@ -249,7 +259,7 @@ static const char *bounced_code(const struct delivery *d, enum reason reason)
 static void conclude_rcpt(struct delivery *d, struct delivery_rcpt *r)
 {
     struct verdict v = round_conclude(&d->round, &r->round, &d->facts);
-    const struct round_ended *by = round_ended_by(&d->round, v.reason);
+    const struct round_ended *by = round_ended_by(&d->round, &r->round, v.reason);
     bool bounce = v.action == ACTION_BOUNCE;
     char words[1000];
     r->result = bounce ? RESULT_FAILED : v.action == ACTION_FALLBACK ? RESULT_FALLBACK : RESULT_DEFERRED;
@@ -301,6 +311,7 @@ static void end_try(struct delivery *d, const struct link_conn *l, const struct 
 {
     const char *host = d->way.hosts[d->step.host].name;
     outcome_host(d, l, v, sess, host, l ? l->ip : "", detail);
+    note_left_out(d, host);
     round_end_try(&d->round, v, host, str_c(detail));
 }
 
@@ -422,6 +433,15 @@ static void describe(const struct delivery *d, const struct link_conn *l, const 
     }
 }
 
+/* That the session goes on without some recipients. */
+static void describe_left_out(struct delivery *d)
+{
+    size_t n = strlen(d->detail);
+    if (d->n_left_out > 0) {
+        snprintf(d->detail + n, sizeof d->detail - n, "%srecipients that need SMTPUTF8 are left to the next server", n ? "; " : "");
+    }
+}
+
 /* Plaintext rests on a look at all the domain's servers, not on one server's word. True when that
  * look begins; the delivery goes on in delivery_looked(). */
 static bool needs_first_look(struct delivery *d, struct link_conn *l, const struct host_verdict *v)
@@ -460,6 +480,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     struct permit permit = {0};
+    d->n_left_out = 0;
     d->facts.seen |= l->offered;
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
@@ -487,6 +508,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
         d->session = v;
         quirk_note(l, d->detail, sizeof d->detail);
         fit_prepare(d, caps);
+        describe_left_out(d);
         link_send(l, d, &permit);
         return;
     }
@@ -568,6 +590,7 @@ static void try_address(struct delivery *d, const struct way_host *h, const char
     str_copy_cut(d->client_certificate, tls.client_certificate, sizeof tls.client_certificate);
     way_tls(&d->way, h, &d->facts, &tls);
     d->said[0] = d->detail[0] = '\0';
+    d->n_left_out = 0;
     d->try_ms = clock_mono_ms();
     struct link_conn *l = d->round.fresh ? NULL : link_find_idle(d, h->name, ip, &tls);
     if (l) {

@@ -88,12 +88,20 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
     return d->plan.need == SEVENBIT_LINES ? REASON_NO_BINARY : REASON_NO_8BIT;
 }
 
+const char fit_left_out[] = "the server does not offer SMTPUTF8, which this address needs";
+
 const char *fit_detail(const struct delivery *d, enum reason why)
 {
+    if (why == REASON_NO_UTF8) {
+        return d->is_utf8                        ? "the server does not offer SMTPUTF8, which the header section needs"
+               : marks_has_8bit(d->reverse_path) ? "the server does not offer SMTPUTF8, which the sender's or the recipient's address needs"
+                                                 : fit_left_out;
+    }
     return why == REASON_NO_8BIT || why == REASON_NO_BINARY ? sevenbit_problem_sentence(d->plan.problem) : "";
 }
 
-/* Who is offered to this server. Whom it cannot be told of fails alone (RFC 6531 3.2): the others need nothing of it. */
+/* Who is offered to this server. Whom it cannot be told of waits for another host of the round, alone (RFC 6531 3.2):
+ * the others need nothing of it. */
 static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
@@ -103,10 +111,8 @@ static void prepare_rcpts(struct delivery *d, const struct smtp_caps *caps)
             continue;
         }
         if (!fit_path(d, caps, r->forward_path, &path)) {
-            r->result = RESULT_FAILED;
-            r->reason = REASON_NO_UTF8;
-            r->code = str_c(reason_bounced_code(REASON_NO_UTF8));
-            r->reply = STR("the server does not offer SMTPUTF8, which this address needs");
+            r->round.left_out = true;
+            d->n_left_out++;
             continue;
         }
         r->accepted = r->answered = false;
@@ -126,7 +132,7 @@ void fit_prepare(struct delivery *d, const struct smtp_caps *caps)
     free(d->sent_to);
     d->sent_rcpts = err_calloc(d->n_rcpts, sizeof *d->sent_rcpts);
     d->sent_to = err_calloc(d->n_rcpts, sizeof *d->sent_to);
-    d->n_sent = 0;
+    d->n_sent = d->n_left_out = 0;
     d->mail = (struct smtp_mail){.reverse_path = from,
                                  .size = d->converts ? 0 : d->size + (d->tags.n > 0 ? d->tags.n + 32 : 0),
                                  .is_8bit = d->is_8bit && !all,

@@ -18,7 +18,7 @@ int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_
     }
     *r = (struct round){.arena = a, .n_places = n};
     r->places = arena_alloc(a, (n + 1) * sizeof *r->places);
-    r->ended = arena_alloc(a, (n + n_hosts + 1) * sizeof *r->ended);
+    r->ended = arena_alloc(a, (2 * n + n_hosts + 1) * sizeof *r->ended); /* a try that leaves somebody out has two */
     if (!r->places || !r->ended) {
         return -ENOSPC;
     }
@@ -73,7 +73,7 @@ bool round_next(struct round *r, int64_t elapsed_ms, int64_t connect_max_ms, str
 static void leave_place(struct round *r)
 {
     must(r->trying);
-    r->trying = r->fresh = r->without_tls = false;
+    r->trying = r->fresh = r->without_tls = r->split = false;
     r->at++;
 }
 
@@ -83,10 +83,10 @@ void round_skip(struct round *r)
     leave_place(r);
 }
 
-static void add_ended(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+static void add_ended(struct round *r, const struct host_verdict *v, enum round_whom whom, const char *host, struct str detail)
 {
     must(v->class != HOST_SEND);
-    r->ended[r->n_ended] = (struct round_ended){.verdict = *v, .host = host, .detail = STR("")};
+    r->ended[r->n_ended] = (struct round_ended){.verdict = *v, .whom = whom, .host = host, .detail = STR("")};
     (void)!arena_copy(r->arena, detail, &r->ended[r->n_ended].detail);
     r->n_ended++;
 }
@@ -94,7 +94,7 @@ static void add_ended(struct round *r, const struct host_verdict *v, const char 
 void round_note(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
 {
     must(r->n_ended == 0);
-    add_ended(r, v, host, detail);
+    add_ended(r, v, ROUND_ALL, host, detail);
 }
 
 void round_rule_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
@@ -103,13 +103,20 @@ void round_rule_out(struct round *r, const struct host_verdict *v, const char *h
     for (size_t i = r->at; i < r->n_places; i++) {
         r->places[i].out |= r->places[i].host == out;
     }
-    add_ended(r, v, host, detail);
+    add_ended(r, v, ROUND_ALL, host, detail);
     round_skip(r);
+}
+
+void round_leave_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    must(r->trying && !r->split);
+    r->split = true;
+    add_ended(r, v, ROUND_LEFT_OUT, host, detail);
 }
 
 void round_end_try(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
 {
-    add_ended(r, v, host, detail);
+    add_ended(r, v, r->split ? ROUND_OFFERED : ROUND_ALL, host, detail);
     leave_place(r);
 }
 
@@ -175,18 +182,39 @@ void round_hear(struct round_rcpt *rcpt, enum answer_means m)
     rcpt->not_us += m == MEANS_NOT_US;
 }
 
+static bool concerns(const struct round_ended *e, const struct round_rcpt *rcpt)
+{
+    return e->whom == ROUND_ALL || (e->whom == ROUND_LEFT_OUT) == rcpt->left_out;
+}
+
+/* Every host said no for good, each in its own way: that it is us, or that it cannot take such mail. */
+static bool nobody_ever(const struct round *r, const struct round_rcpt *rcpt)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < r->n_ended; i++) {
+        open += concerns(&r->ended[i], rcpt) && r->ended[i].verdict.class != HOST_PERMANENT;
+    }
+    return rcpt->not_us == open;
+}
+
 struct verdict round_conclude(const struct round *r, const struct round_rcpt *rcpt, const struct facts *f)
 {
-    struct host_verdict hosts[64]; /* the class and the first reasons: more say nothing new */
-    size_t n = r->n_ended < 64 ? r->n_ended : 64, from = r->n_ended - n;
-    for (size_t i = 0; i < n; i++) {
-        hosts[i] = r->ended[from + i].verdict;
+    struct host_verdict hosts[64]; /* the class and the last reasons: more say nothing new */
+    size_t n = 0, from = r->n_ended;
+    while (from > 0 && n < 64) {
+        n += concerns(&r->ended[--from], rcpt);
+    }
+    n = 0;
+    for (size_t i = from; i < r->n_ended; i++) {
+        if (concerns(&r->ended[i], rcpt)) {
+            hosts[n++] = r->ended[i].verdict;
+        }
     }
     struct verdict v = policy_recipient(f, hosts, (unsigned)n);
     if (rcpt->heard == 0) {
         return v;
     }
-    if (rcpt->not_us == r->n_ended && v.action == ACTION_DEFER) { /* everybody said so, and nobody else is left */
+    if (v.action == ACTION_DEFER && nobody_ever(r, rcpt)) {
         v.action = ACTION_BOUNCE;
     }
     if (v.action == ACTION_DEFER || v.action == ACTION_BOUNCE) {
@@ -195,12 +223,15 @@ struct verdict round_conclude(const struct round *r, const struct round_rcpt *rc
     return v;
 }
 
-const struct round_ended *round_ended_by(const struct round *r, enum reason reason)
+const struct round_ended *round_ended_by(const struct round *r, const struct round_rcpt *rcpt, enum reason reason)
 {
+    const struct round_ended *last = NULL;
     for (size_t i = r->n_ended; i > 0; i--) {
-        if (r->ended[i - 1].verdict.reason == reason) {
-            return &r->ended[i - 1];
+        const struct round_ended *e = &r->ended[i - 1];
+        if (concerns(e, rcpt) && e->verdict.reason == reason) {
+            return e;
         }
+        last = last || !concerns(e, rcpt) ? last : e;
     }
-    return r->n_ended > 0 ? &r->ended[r->n_ended - 1] : NULL;
+    return last;
 }

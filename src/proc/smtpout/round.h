@@ -26,9 +26,13 @@ struct round_place {
     bool out; /* the host was ruled out */
 };
 
+/* Whom a verdict concerns: a host may be offered some recipients, and lack what the others need (SMTPUTF8). */
+enum round_whom { ROUND_ALL, ROUND_OFFERED, ROUND_LEFT_OUT };
+
 /* A try that ended without success for at least one recipient. */
 struct round_ended {
     struct host_verdict verdict;
+    enum round_whom whom;
     const char *host;  /* borrows the way */
     struct str detail; /* of this verdict and no other; borrows the arena */
 };
@@ -39,6 +43,7 @@ struct round {
     size_t n_places, at; /* at: the place being tried, or the next one */
     struct round_ended *ended;
     size_t n_ended, tries;
+    bool split; /* the try under way leaves recipients out */
     bool trying, again; /* again: the same place once more, as... */
     bool fresh;         /* ...on a new connection, because a reused one broke */
     bool without_tls;   /* ...in clear: a TLS report, which must arrive (RFC 8460 3) */
@@ -60,6 +65,9 @@ void round_skip(struct round *r);
 void round_note(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
 /* Its host is ruled out before any connection: so are its other addresses. */
 void round_rule_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
+/* The try which ends next left out the recipients whose left_out is set: for them this verdict counts, and that of
+ * round_end_try() for the others only. */
+void round_leave_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
 /* The try ended with this verdict; never HOST_SEND. */
 void round_end_try(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
 /* The same place once more. */
@@ -83,10 +91,11 @@ enum answer_means answer_means(enum answer_to to, int code, struct str enhanced,
 /* A recipient over the round. */
 struct round_rcpt {
     unsigned heard, not_us; /* answers that left it open; of them, MEANS_NOT_US */
+    bool left_out;          /* it needs what not every host offers: those that do not leave it out */
 };
 
 void round_hear(struct round_rcpt *rcpt, enum answer_means m);
 /* What becomes of a recipient that nobody took or refused. */
 struct verdict round_conclude(const struct round *r, const struct round_rcpt *rcpt, const struct facts *f);
-/* The try which the reason came from, for host and detail; NULL: none. */
-const struct round_ended *round_ended_by(const struct round *r, enum reason reason);
+/* The try which the reason came from for this recipient, for host and detail; NULL: none. */
+const struct round_ended *round_ended_by(const struct round *r, const struct round_rcpt *rcpt, enum reason reason);

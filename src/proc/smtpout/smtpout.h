@@ -159,7 +159,7 @@ struct delivery {
     struct link_conn *link;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
-    size_t n_sent;
+    size_t n_sent, n_left_out;   /* left out: this server lacks what they need */
     struct smtp_mail mail;
     int64_t began_ms, try_ms; /* the round, the try under way; monotonic */
     struct timer *limit;      /* for key and lookup */
@@ -303,7 +303,10 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
 /* What else is to be said about that; may be empty. */
 const char *fit_detail(const struct delivery *d, enum reason why);
-/* d->mail as this server is told of it; what it cannot be told fails. After fit_message() said REASON_NONE. */
+/* Of those left out. */
+extern const char fit_left_out[];
+/* d->mail as this server is told of it; recipients that it cannot be told of are left out (d->n_left_out), for the next host.
+ * After fit_message() said REASON_NONE. */
 void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
 /* The address as this server can take it: as it is, or with its domain in A-labels (copied). False: it needs SMTPUTF8. */
 bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path, struct str *ret);

@@ -13,6 +13,7 @@
 enum { HOSTS = 60, PEERS = 40, RCPTS = 8, TEXT = 4096, OURS_MS = 100, SILENT_MS = 300 * 1000 };
 
 static const char our_ip[] = "192.0.2.1";
+static const struct host_verdict no_utf8 = {.class = HOST_PERMANENT, .reason = REASON_NO_UTF8};
 
 struct peer {
     char place[40]; /* "mx1/2", "mx1" for all its addresses, "dead*" for all that begin so */
@@ -27,6 +28,7 @@ static struct {
     size_t n_peers;
     char rcpts[RCPTS][16];
     size_t n_rcpts;
+    char needs[100]; /* of the message: what a peer may say that it has not */
     struct facts facts;
     unsigned attempt;
     char tries[TEXT], ends[RCPTS][300];
@@ -119,6 +121,28 @@ static bool any_open(void)
     return any;
 }
 
+static bool any_left_out(bool want)
+{
+    bool any = false;
+    for (size_t i = 0; i < story.n_rcpts; i++) {
+        any |= outcomes[i].open && outcomes[i].round.left_out == want;
+    }
+    return any;
+}
+
+/* The peer lacks it, and the message needs it, or in the case of utf8 one that is still open. */
+static bool lacks(const char *script, const char *what)
+{
+    char word[40];
+    snprintf(word, sizeof word, " no-%s", what);
+    return strstr(script, word) && (strstr(story.needs, what) || (strcmp(what, "utf8") == 0 && any_left_out(true)));
+}
+
+static bool lacks_for_all(const char *script)
+{
+    return lacks(script, "size") || lacks(script, "8bit") || (lacks(script, "utf8") && (strstr(story.needs, "utf8") || !any_left_out(false)));
+}
+
 /* A message to all that are open. False: whether it arrived is not known. */
 static bool send_to(const char *script, const char *host, const char *reason)
 {
@@ -130,7 +154,7 @@ static bool send_to(const char *script, const char *host, const char *reason)
         snprintf(key, sizeof key, "rcpt.%s", story.rcpts[i]);
         snprintf(own, sizeof own, "data.%s", story.rcpts[i]); /* LMTP */
         struct str rcpt = answer_in(script, key), last = strstr(script, own) ? answer_in(script, own) : data;
-        if (!o->open) {
+        if (!o->open || (o->round.left_out && lacks(script, "utf8"))) {
             continue;
         }
         if (!mail_ok) {
@@ -138,7 +162,7 @@ static bool send_to(const char *script, const char *host, const char *reason)
         } else if (means(ANSWER_TO_RCPT, rcpt) != MEANS_TAKEN) {
             hear(o, means(ANSWER_TO_RCPT, rcpt), host, reason);
         } else if (strstr(script, "lost-behind-dot")) {
-            o->round = (struct round_rcpt){0};
+            o->round = (struct round_rcpt){.left_out = o->round.left_out};
         } else {
             hear(o, means(ANSWER_TO_DATA, last), host, reason);
         }
@@ -179,6 +203,10 @@ static bool play(struct round *r, const struct round_step *s)
         round_again_fresh(r);
         return true;
     }
+    if (v.class == HOST_SEND && lacks_for_all(script)) {
+        v.class = HOST_PERMANENT;
+        v.reason = lacks(script, "size") ? REASON_TOO_BIG : lacks(script, "8bit") ? REASON_NO_8BIT : REASON_NO_UTF8;
+    }
     if (v.class != HOST_SEND) {
         round_end_try(r, &v, host, STR(""));
         return true;
@@ -187,6 +215,9 @@ static bool play(struct round *r, const struct round_step *s)
     v.class = HOST_TEMPORARY;
     v.reason = known ? REASON_REJECTED : REASON_BROKEN_SESSION;
     if (any_open()) {
+        if (lacks(script, "utf8")) {
+            round_leave_out(r, &no_utf8, host, STR(""));
+        }
         round_end_try(r, &v, host, STR(""));
     }
     return known && any_open();
@@ -198,7 +229,7 @@ static void conclude(const struct round *r)
         struct outcome *o = &outcomes[i];
         if (o->open) {
             struct verdict v = round_conclude(r, &o->round, &story.facts);
-            const struct round_ended *by = round_ended_by(r, v.reason);
+            const struct round_ended *by = round_ended_by(r, &o->round, v.reason);
             bool own = o->round.heard > 0 && v.reason == REASON_REJECTED;
             char host[24];
             snprintf(host, sizeof host, "%s", own ? o->host : by ? by->host : "");
@@ -215,7 +246,7 @@ static void run(void)
     char tries[TEXT] = "";
     int64_t elapsed = 0;
     for (size_t i = 0; i < RCPTS; i++) {
-        outcomes[i] = (struct outcome){.open = i < story.n_rcpts};
+        outcomes[i] = (struct outcome){.open = i < story.n_rcpts, .round = {.left_out = i < story.n_rcpts && story.rcpts[i][0] == 'u'}};
     }
     must(round_begin(&r, &arena, story.addresses, story.n_hosts, story.attempt) == 0);
     for (bool more = true; more && round_next(&r, elapsed, 30 * 1000, &s);) {
@@ -326,6 +357,8 @@ static void read_line(char *line)
         read_rcpts(rest);
     } else if (strncmp(line, "facts ", 6) == 0) {
         read_facts(rest);
+    } else if (strncmp(line, "needs ", 6) == 0) {
+        snprintf(story.needs, sizeof story.needs, "%s", rest);
     } else if (strncmp(line, "attempt ", 8) == 0) {
         story.attempt = (unsigned)atoi(rest);
     } else if (strncmp(line, "tries ", 6) == 0) {

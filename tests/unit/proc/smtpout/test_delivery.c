@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_delivery.c: deliveries of the real smtpout (delivery.c, fit.c, round.c, link.c, the SMTP client) to scripted servers on
+ * loopback addresses, between a scripted queue, keys and lookup: what the queue is told is what is checked, and what each
+ * server was told. No TLS here: tests/live has that.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "check.h"
+#include "proc/smtpout/smtpout.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; deliver-to x.in.test; }\n"
+                               "listen smtp { address 192.0.2.1:25; }\n"
+                               "delivery { private-addresses yes; connect-time 2s; greeting-time 1s; ehlo-time 1s; }\n";
+
+static const char trusted[] = "-----BEGIN CERTIFICATE-----\n"
+                             "MIIBfDCCASGgAwIBAgIUIkji/1FK1HZbvxfWeLz4w7C+B9UwCgYIKoZIzj0EAwIw\n"
+                             "EjEQMA4GA1UEAwwHVW5pdCBDQTAgFw0yNjExMjkxMzE5MDNaGA8yMTI2MTEwNTEz\n"
+                             "MTkwM1owEjEQMA4GA1UEAwwHVW5pdCBDQTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n"
+                             "A0IABNovoDsgHtWZygeOsgovU53UAP2uUpGmWA1YVu+3SkGiK8KyAJfuKVFCRFxt\n"
+                             "91fGexGFvuA43vYic6X014QKwgajUzBRMB0GA1UdDgQWBBSnz/vmELhnOup+1OOG\n"
+                             "xTUQvRIj6zAfBgNVHSMEGDAWgBSnz/vmELhnOup+1OOGxTUQvRIj6zAPBgNVHRMB\n"
+                             "Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDGYkhzwPcis0QUTTpSsy8CKBtK\n"
+                             "44RaFgDrZ+/u13g0rgIhAM62hLJlpEpe4QjpOWX22vwaoem+LjIDw62twX6fEzCt\n"
+                             "-----END CERTIFICATE-----\n";
+
+enum { PEERS = 6, RULES = 8, CONNS = 8, TEXT_MAX = 64 * 1024 };
+
+/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close". */
+struct peer {
+    const char *ehlo; /* keywords, with commas between */
+    struct {
+        const char *word, *answer;
+    } rules[RULES];
+    char ip[46];
+    int fd;
+    struct watch *watch;
+    struct peer_conn {
+        struct peer *peer;
+        struct conn *conn;
+        struct buf in;
+        bool in_data;
+    } conns[CONNS];
+    size_t n_conns;
+    struct buf heard; /* lines, as they came */
+};
+
+static struct loop *loop;
+static struct timer *guard; /* over all tests */
+
+static struct {
+    struct smtpout out;
+    struct conf *conf;
+    struct peer peers[PEERS];
+    size_t n_peers;
+    uint16_t port;
+    struct buf told; /* what the queue was told, a line each */
+    bool ended, late;
+    unsigned char key[REST_KEY];
+    uint64_t way_token;
+} t;
+
+/* --- what stands around smtpout ------------------------------------------------------------------------------- */
+
+const struct conf *child_conf(const struct child *c)
+{
+    return t.conf;
+}
+
+struct loop *child_loop(struct child *c)
+{
+    return loop;
+}
+
+unsigned child_index(const struct child *c)
+{
+    return 0;
+}
+
+struct str child_file(const struct child *c, const char *name)
+{
+    return STR("");
+}
+
+struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate)
+{
+    char problem[200];
+    if (out->n_contexts == 0) {
+        if (tls_context_client(str_c(trusted), profile, problem, sizeof problem, &out->contexts[0].ctx) < 0) {
+            fail_msg("%s", problem);
+        }
+        out->n_contexts = 1;
+    }
+    return out->contexts[0].ctx;
+}
+
+void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail)
+{
+}
+
+void tlsrpt_receive(struct delivery *d)
+{
+    fail();
+}
+
+void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+bool tlsrpt_submitted(struct smtpout *out, uint64_t token, bool ok)
+{
+    return false;
+}
+
+void tlsrpt_give_up(struct smtpout *out)
+{
+}
+
+void probe_start(struct smtpout *out, const struct ipc_probe *m)
+{
+    fail();
+}
+
+void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    fail();
+}
+
+static const char *result_name(unsigned result)
+{
+    static const char *const names[] = {"delivered", "deferred", "failed", "fallback"};
+    return result < ARRAY_LEN(names) ? names[result] : "open";
+}
+
+static void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void tell(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    assert_int_equal(buf_vprintf(&t.told, fmt, ap), 0);
+    va_end(ap);
+}
+
+/* What the other processes are told, as lines. */
+void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
+{
+    const struct ipc_outcome_host *h = &m->outcome_host;
+    const struct ipc_outcome_rcpt *r = &m->outcome_rcpt;
+    if (m->type == IPC_outcome_host) {
+        tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host), action_name((enum action)h->action), reason_name((enum reason)h->reason),
+             h->detail.n > 0 ? ": " : "", STR_ARG(h->detail));
+    } else if (m->type == IPC_outcome_rcpt) {
+        tell("rcpt %llu %s %s " STR_FMT " " STR_FMT "%s" STR_FMT "\n", (unsigned long long)r->rcpt, result_name(r->result), reason_name((enum reason)r->reason),
+             STR_ARG(r->code.n > 0 ? r->code : STR("-")), STR_ARG(r->host.n > 0 ? r->host : STR("-")), r->reply.n > 0 ? ": " : "", STR_ARG(r->reply));
+    } else if (m->type == IPC_outcome) {
+        t.ended = true;
+        loop_stop(loop);
+    } else if (m->type == IPC_resolve) {
+        t.way_token = m->resolve.token;
+    } else if (m->type == IPC_quirk) {
+        tell("quirk %s\n", extension_name((enum extension)m->quirk.extension));
+    }
+}
+
+/* --- scripted servers ---------------------------------------------------------------------------------------------- */
+
+static void say(struct peer_conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct peer_conn *c, const char *fmt, ...)
+{
+    char text[2000];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    assert_int_equal(conn_send(c->conn, str_c(text)), 0);
+}
+
+static void hang_up(struct peer_conn *c)
+{
+    conn_free(c->conn);
+    c->conn = NULL;
+}
+
+static const char *rule_for(const struct peer *p, struct str line)
+{
+    for (size_t i = 0; i < RULES && p->rules[i].word; i++) {
+        if (str_starts_nocase(line, str_c(p->rules[i].word))) {
+            return p->rules[i].answer;
+        }
+    }
+    return NULL;
+}
+
+static void answer_ehlo(struct peer_conn *c)
+{
+    struct str rest = str_c(c->peer->ehlo ? c->peer->ehlo : ""), word;
+    say(c, "250%cmx\r\n", rest.n > 0 ? '-' : ' ');
+    while (rest.n > 0 && str_split(&rest, ',', &word)) {
+        say(c, "250%c" STR_FMT "\r\n", rest.n > 0 ? '-' : ' ', STR_ARG(word));
+    }
+}
+
+static void answer(struct peer_conn *c, struct str line)
+{
+    const char *a = rule_for(c->peer, line);
+    if (a && strcmp(a, "hold") == 0) {
+        return;
+    }
+    if (a && strcmp(a, "close") == 0) {
+        hang_up(c);
+    } else if (a) {
+        say(c, "%s\r\n", a);
+        c->in_data = strncmp(a, "354", 3) == 0;
+    } else if (str_starts_nocase(line, STR("EHLO "))) {
+        answer_ehlo(c);
+    } else if (str_starts_nocase(line, STR("DATA"))) {
+        say(c, "354 go on\r\n");
+        c->in_data = true;
+    } else {
+        say(c, "250 2.0.0 ok\r\n");
+    }
+}
+
+static void take_line(struct peer_conn *c, struct str line)
+{
+    assert_int_equal(buf_printf(&c->peer->heard, STR_FMT "\n", STR_ARG(line)), 0);
+    if (!c->in_data) {
+        answer(c, line);
+    } else if (str_eq(line, STR("."))) {
+        c->in_data = false;
+        answer(c, line);
+    }
+}
+
+static void on_peer_read(void *arg, struct str bytes)
+{
+    struct peer_conn *c = arg;
+    assert_int_equal(buf_add(&c->in, bytes), 0);
+    while (c->conn) {
+        struct str all = buf_str(&c->in);
+        size_t end = str_find(all, '\n', 0);
+        if (end == all.n) {
+            return;
+        }
+        CLEANUP(buf_free) struct buf line = BUF_INIT(TEXT_MAX);
+        assert_int_equal(buf_add(&line, str_slice(all, 0, end > 0 && all.p[end - 1] == '\r' ? end - 1 : end)), 0);
+        buf_consume(&c->in, end + 1);
+        take_line(c, buf_str(&line));
+    }
+}
+
+static void on_peer_close(void *arg, int error)
+{
+    hang_up(arg);
+}
+
+static const struct conn_events peer_events = {.on_read = on_peer_read, .on_close = on_peer_close};
+
+static void on_call(void *arg, int events)
+{
+    struct peer *p = arg;
+    struct endpoint from;
+    int fd;
+    while (conn_accept(p->fd, &fd, &from) == 0) {
+        assert_true(p->n_conns < CONNS);
+        struct peer_conn *c = &p->conns[p->n_conns++];
+        *c = (struct peer_conn){.peer = p, .in = BUF_INIT(TEXT_MAX)};
+        c->conn = conn_new(loop, fd, TEXT_MAX, &peer_events, c);
+        answer(c, STR("GREETING"));
+    }
+}
+
+/* Hosts in order of preference: mx1 is 127.0.0.11, and so on. */
+static struct peer *serve(struct peer script)
+{
+    struct endpoint at;
+    assert_true(t.n_peers < PEERS);
+    struct peer *p = &t.peers[t.n_peers];
+    *p = script;
+    p->heard = BUF_INIT(TEXT_MAX);
+    snprintf(p->ip, sizeof p->ip, "127.0.0.%zu", 11 + t.n_peers);
+    assert_int_equal(endpoint_parse(str_c(p->ip), t.port, &at), 0);
+    assert_int_equal(conn_listen(&at, &p->fd), 0);
+    p->watch = watch_new(loop, p->fd, on_call, p);
+    watch_set(p->watch, WATCH_READ);
+    t.n_peers++;
+    return p;
+}
+
+/* --- doing ----------------------------------------------------------------------------------------------------------- */
+
+static void on_late(void *arg)
+{
+    t.late = true;
+    loop_stop(loop);
+}
+
+static int setup(void **state)
+{
+    struct buf problems = BUF_INIT(4000);
+    memset(&t, 0, sizeof t);
+    assert_int_equal(rest_init(), 0);
+    if (conf_parse(str_c(conf_text), "t", &problems, &t.conf) < 0) {
+        fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+    }
+    buf_free(&problems);
+    loop = loop ? loop : loop_new();
+    guard = guard ? guard : timer_new(loop, on_late, NULL);
+    t.told = BUF_INIT(TEXT_MAX);
+    t.port = (uint16_t)(20000 + getpid() % 30000);
+    memset(t.key, 7, sizeof t.key);
+    t.out.queue = t.out.keys = t.out.lookup = (struct ipc_channel *)&t;
+    list_init(&t.out.idle);
+    list_init(&t.out.pending_rcpts);
+    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.ways, &t.out.quirks, &t.out.bounces};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        *maps[i] = map_new(100);
+    }
+    return 0;
+}
+
+/* The rule for a message of the queue, keys or lookup. */
+static void give(const struct ipc_rule *rules, const struct ipc_msg *m)
+{
+    for (; rules->type != IPC_none; rules++) {
+        if (rules->type == m->type) {
+            rules->handle(&t.out, (struct ipc_channel *)&t, m, -1);
+            return;
+        }
+    }
+    fail();
+}
+
+static void close_peer(struct peer *p)
+{
+    watch_free(p->watch);
+    close(p->fd);
+    for (size_t i = 0; i < p->n_conns; i++) {
+        conn_free(p->conns[i].conn);
+        buf_free(&p->conns[i].in);
+    }
+    buf_free(&p->heard);
+}
+
+static int teardown(void **state)
+{
+    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.ways, t.out.quirks, t.out.bounces};
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    link_close_idle(&t.out);
+    for (size_t i = 0; i < t.n_peers; i++) {
+        close_peer(&t.peers[i]);
+    }
+    for (cursor = 0; map_next(t.out.quirks, &cursor, &key, &value);) {
+        free(value);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        map_free(maps[i]);
+    }
+    tls_context_free(t.out.contexts[0].ctx);
+    timer_start(guard, 100); /* connections end in order */
+    loop_run(loop);
+    conf_free(t.conf);
+    buf_free(&t.told);
+    return 0;
+}
+
+/* One message to recipients 1..n, through all servers; job: its marks. What the queue was told is in t.told then. */
+static void deliver(struct ipc_job job, const char *text, const char *const *rcpts, size_t n)
+{
+    CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
+    struct rest_sealer *s = rest_sealer_new(t.key);
+    assert_int_equal(rest_seal(s, str_c(text), &sealed), 0);
+    assert_int_equal(rest_seal_end(s, &sealed), 0);
+    rest_sealer_free(s);
+    for (size_t i = 0; i < n; i++) {
+        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = i + 1, .forward_path = str_c(rcpts[i])}});
+    }
+    job.lease = 1;
+    job.id = 1000;
+    job.kind = JOB_DELIVER;
+    job.lookup = LOOKUP_MX;
+    job.next_hop = job.memory_key = STR("dest.test");
+    job.port = t.port;
+    job.reverse_path = job.reverse_path.p ? job.reverse_path : STR("from@in.test");
+    job.size = strlen(text);
+    job.arrived_ms = clock_wall_ms();
+    job.look_until_ms = INT64_MAX; /* a complete look stands */
+    job.body = buf_str(&sealed);
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
+    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
+    for (size_t i = 0; i < t.n_peers; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "mx%zu", i + 1);
+        give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)i, .name = str_c(name),
+                                                                                                  .base = str_c(name), .addresses = str_c(t.peers[i].ip)}});
+    }
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = MX_FOUND}});
+    timer_start(guard, 20000);
+    if (!t.ended) {
+        loop_run(loop);
+    }
+    timer_stop(guard);
+    assert_false(t.late);
+    assert_true(t.ended);
+}
+
+#define SERVE(...) serve((struct peer){__VA_ARGS__})
+#define DELIVER(job, text, ...) deliver(job, text, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static void check_told(const char *want)
+{
+    check_str(buf_str(&t.told), want);
+}
+
+/* The server heard a line that begins so. */
+static bool heard(const struct peer *p, const char *line)
+{
+    struct str rest = buf_str(&p->heard), one;
+    while (rest.n > 0 && str_split(&rest, '\n', &one)) {
+        if (str_starts_nocase(one, str_c(line))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- what one host lacks is no verdict while others were not asked ------------------------------------------------ */
+
+static const char plain[] = "From: <from@in.test>\r\nSubject: s\r\n\r\nplain words\r\n";
+
+/* RFC 6531 3.5, 3.6: a recipient that needs SMTPUTF8 goes to the host that offers it, the others to the best. */
+static void a_recipient_waits_for_a_host_with_smtputf8(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "PIPELINING,8BITMIME");
+    struct peer *two = SERVE(.ehlo = "PIPELINING,8BITMIME,SMTPUTF8");
+    DELIVER((struct ipc_job){0}, plain, "j\xc3\xb6rg@dest.test", "x@dest.test");
+    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "host mx2: send sent-plain\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n"
+               "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_false(heard(one, "RCPT TO:<j"));
+    assert_true(heard(two, "RCPT TO:<j"));
+    assert_false(heard(two, "RCPT TO:<x@"));
+}
+
+static void no_host_offers_smtputf8(void **state)
+{
+    SERVE(.ehlo = "8BITMIME");
+    struct peer *two = SERVE(.ehlo = "8BITMIME");
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
+    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "host mx2: bounce no-utf8: the server does not offer SMTPUTF8, which this address needs\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
+               "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address needs\n");
+    assert_false(heard(two, "MAIL"));
+}
+
+/* The other host may offer it: nobody knows yet (RFC 5321 4.5.4.1). */
+static void the_host_that_may_offer_it_is_down(void **state)
+{
+    SERVE(.ehlo = "8BITMIME");
+    SERVE(.rules = {{"GREETING", "close"}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
+    check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "host mx2: defer broken-session: the peer closed the connection\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
+               "rcpt 2 deferred broken-session 4.4.2 mx2: the peer closed the connection\n");
+}
+
+/* RFC 6531 3.7.1 and RFC 5890: a domain alone is said in A-labels, which every server understands. */
+static void a_domain_alone_needs_nothing(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "8BITMIME");
+    struct peer *two = SERVE(.ehlo = "8BITMIME,SMTPUTF8");
+    DELIVER((struct ipc_job){0}, plain, "x@d\xc3\xa8st.test");
+    assert_true(heard(one, "RCPT TO:<x@xn--dst-6la.test>"));
+    assert_int_equal(two->n_conns, 0);
+}
+
+/* One recipient deferred, one left out, and nobody else offers it: each hears its own reason. */
+static void left_out_and_deferred_at_the_same_host(void **state)
+{
+    SERVE(.ehlo = "8BITMIME", .rules = {{"RCPT", "450 4.2.0 later"}});
+    SERVE(.ehlo = "8BITMIME", .rules = {{"RCPT", "450 4.2.1 not yet"}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
+    check_told("host mx1: defer rejected: 450 4.2.0 later\n"
+               "host mx2: defer rejected: 450 4.2.1 not yet\n"
+               "rcpt 1 deferred rejected 4.2.1 mx2: 450 4.2.1 not yet\n"
+               "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address needs\n");
+}
+
+/* RFC 6531 3.5: the message itself needs it; so with 8BITMIME, BINARYMIME and SIZE. */
+static void what_a_message_needs_another_host_offers(void **state)
+{
+    static const struct {
+        const char *title, *first, *second, *reason, *text;
+        struct ipc_job job;
+    } cases[] = {
+        {"header section", "8BITMIME", "8BITMIME,SMTPUTF8", "no-utf8", "Subject: gr\xc3\xbc\xc3\x9f\r\n\r\nx\r\n", {.is_utf8 = 1, .is_8bit = 1}},
+        {"sender", "8BITMIME", "8BITMIME,SMTPUTF8", "no-utf8", plain, {.reverse_path = STR("j\xc3\xb6rg@in.test")}},
+        {"signed 8 bit", "SMTPUTF8", "8BITMIME", "no-8bit",
+         "MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+         "Content-Transfer-Encoding: 8bit\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n--b--\r\n", {.is_8bit = 1}},
+        {"size", "SIZE 20", "SIZE 2000", "too-big", plain, {0}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char first[100], second[100];
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        snprintf(first, sizeof first, "%s", cases[i].first);
+        snprintf(second, sizeof second, "%s", cases[i].second);
+            struct peer *one = SERVE(.ehlo = first);
+        struct peer *two = SERVE(.ehlo = second);
+        DELIVER(cases[i].job, cases[i].text, "x@dest.test");
+        assert_false(heard(one, "MAIL"));
+        assert_true(heard(two, "MAIL"));
+        struct str told = buf_str(&t.told);
+        char want[200];
+        snprintf(want, sizeof want, "host mx1: bounce %s", cases[i].reason);
+        if (!str_starts_nocase(told, str_c(want))) {
+            fail_msg("%s: " STR_FMT, cases[i].title, STR_ARG(told));
+        }
+    }
+}
+
+int main(void)
+{
+    log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_host_offers_smtputf8, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_host_that_may_offer_it_is_down, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_alone_needs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(left_out_and_deferred_at_the_same_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_message_needs_another_host_offers, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
