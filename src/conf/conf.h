@@ -141,6 +141,8 @@ struct conf_client_certificate {
 };
 
 /* Durations are milliseconds, sizes octets. */
+enum { CONF_TLS_AUTO = 3 }; /* of deliver-to, behind the demands of enum force */
+
 struct conf {
     char *text; /* canonical; all strings below live with it */
     struct conf_node *root;
@@ -159,7 +161,7 @@ struct conf {
 
     struct conf_words inside_domains, inside_networks, inside_devices;
     const char *deliver_to;
-    int deliver_to_tls; /* as enum force */
+    int deliver_to_tls; /* as enum force, or CONF_TLS_AUTO: ask conf_deliver_force() */
     int deliver_to_lmtp; /* 0 SMTP, 1 LMTP */
     int deliver_to_requiretls; /* 0 ask the host, 1 assume that the way inside is safe */
     int requiretls, tls_required_no;
@@ -277,6 +279,10 @@ int conf_manual(struct buf *out) MUST_USE;
 /* The partner whose domains cover a domain, or NULL: an exact name before ".suffix", longest first. */
 const struct conf_rule *conf_partner_for(const struct conf *c, struct domain_name domain);
 /* True when the rule block (not partner) is about mail from reverse_path to forward_path. */
+/* What the connection to deliver-to must be (enum force): as set, or by where it is. */
+int conf_deliver_force(const struct conf *c);
+/* True for a target (host, host:port, [address]:port) on a loopback address of this machine. */
+bool conf_target_is_loopback(const char *target);
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
 /* True when the block is about mail with this sender: a partner by its domains, a rule by `from`. */
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path);

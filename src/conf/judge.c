@@ -182,7 +182,7 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
     split(str_c(target), &host, &port);
     if (is_ourselves(j->conf, host, port)) {
         judge_bad(j, at, "%s %s is this gateway itself: mail would go in a circle. Name the mail server behind it, or another port", what, target);
-    } else if (tls == 0 && !is_loopback(host)) {
+    } else if (tls == 0 && !conf_target_is_loopback(target)) {
         conf_warning(j->problems, at, "%s %s has tls none: mail leaves this machine in clear. Write tls encrypt or tls cert", what, target);
     }
 }
@@ -191,7 +191,7 @@ static void judge_hops(struct judge *j)
 {
     const struct conf *c = j->conf;
     if (c->deliver_to) {
-        judge_hop(j, "deliver-to", c->deliver_to, c->deliver_to_tls, at_key(j, "inside", "deliver-to"));
+        judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c), at_key(j, "inside", "deliver-to"));
     }
     if (c->relay_host) {
         judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 
+#include <arpa/inet.h>
 #include <time.h>
 
 /* As domain_covers(), for a word of the configuration: canonical since it was read (values.c). */
@@ -184,4 +185,34 @@ bool conf_rule_is_conditional(const struct conf_rule *r)
 bool conf_is_inside(const struct conf *c, struct domain_name domain)
 {
     return conf_domain_listed(&c->inside_domains, domain);
+}
+
+static bool is_loopback_host(struct str host)
+{
+    char text[INET_ADDRSTRLEN];
+    struct in_addr v4;
+    str_copy_cut(host, text, sizeof text);
+    bool is_v4 = host.n < sizeof text && str_starts_nocase(host, STR("127.")) && inet_pton(AF_INET, text, &v4) == 1; /* 127.example.org is a name */
+    return is_v4 || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
+}
+
+bool conf_target_is_loopback(const char *target)
+{
+    struct str host = str_c(target);
+    size_t colon = str_find(host, ':', 0);
+    if (host.n > 0 && host.p[0] == '[') {
+        host = str_slice(host, 1, str_find(host, ']', 0));
+    } else if (colon < host.n && str_find_last(host, ':') == colon) {
+        host = str_slice(host, 0, colon);
+    }
+    return is_loopback_host(host);
+}
+
+int conf_deliver_force(const struct conf *c)
+{
+    enum { FORCE_NO = 0, FORCE_CERTIFICATE = 2 };
+    if (c->deliver_to_tls != CONF_TLS_AUTO) {
+        return c->deliver_to_tls;
+    }
+    return c->deliver_to && conf_target_is_loopback(c->deliver_to) ? FORCE_NO : FORCE_CERTIFICATE;
 }

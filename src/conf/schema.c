@@ -145,8 +145,9 @@ const struct conf_key conf_schema[] = {
          "behind EHLO, mail without Date, Message-ID or From. The log says what was repaired."),
     TEXT("inside", "deliver-to", CONF_TARGET, AT(deliver_to), NULL, false,
          "Mail server of the inside domains: host, host:port or [address]:port."),
-    CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "none", "none encrypt cert",
-           "What the connection to it must be: none, encrypt, cert."),
+    CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "auto", "none encrypt cert auto",
+           "What the connection to it must be: none, encrypt, cert. auto: cert, but none on a loopback address, where nothing "
+           "leaves the machine."),
 
     CHOICE("inside/deliver-to", "protocol", AT(deliver_to_lmtp), "smtp", "smtp lmtp",
            "How it is spoken to: SMTP, or LMTP (RFC 2033) for a message store."),

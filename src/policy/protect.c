@@ -411,6 +411,33 @@ static void take_encryption(struct str facts, struct protection *p)
     }
 }
 
+/* Sent on by a server of ours for somebody outside: their address as the envelope's sender, or in ours (SRS). A bounce has none. */
+static bool is_sent_on(const struct conf *c, const struct protect_mail *m)
+{
+    struct str from = m->reverse_path;
+    bool rewritten = str_starts_nocase(from, STR("SRS0")) || str_starts_nocase(from, STR("SRS1"));
+    rewritten = rewritten && from.n > 4 && (from.p[4] == '=' || from.p[4] == '-' || from.p[4] == '+');
+    return m->login.n == 0 && from.n > 0 && (rewritten || !conf_is_inside(c, domain_of(from)));
+}
+
+/* What leaves the house without its sender having addressed it there goes over a secure connection. */
+static void take_off_site(const struct conf *c, const struct protect_mail *m, struct protection *p)
+{
+    struct domain_name domain = domain_of(m->forward_path);
+    bool to_inside = domain_is_none(domain) || conf_is_inside(c, domain);
+    bool sent_on = p->direction == DIRECTION_OUTBOUND && is_sent_on(c, m);
+    if (to_inside || (!m->is_copy && !sent_on) || p->demand >= DEMAND_SECURE) {
+        return;
+    }
+    if (m->exception) {
+        say(p, "%s it may go without encryption: exception %.300s", m->is_copy ? "a copy;" : "sent on by a server inside;", m->exception);
+        return;
+    }
+    p->demand = DEMAND_SECURE;
+    p->ladder = ""; /* transport alone */
+    say(p, "secure: %s, which is kept to TLS", m->is_copy ? "a copy that leaves the house" : "sent on by a server inside for a sender outside");
+}
+
 void protect_decide(const struct conf *c, const struct protect_mail *m, struct protection *ret)
 {
     const struct conf_rule *partner = conf_partner_for(c, domain_of(m->forward_path));
@@ -434,6 +461,7 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
     take_encryption(m->facts, ret);
     ladder = ladder ? ladder : partner && partner->ladder ? partner->ladder : mine.ladder;
     ret->ladder = ladder ? ladder : "default";
+    take_off_site(c, m, ret);
 }
 
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m)

@@ -23,6 +23,8 @@ struct protect_mail {
     struct str reverse_path, forward_path, login, client_ip, certificate; /* names of a verified client certificate, blank separated */
     uint64_t size;
     struct str facts; /* lines of the inspection; "": there was none */
+    bool is_copy;     /* of a rule (copy-to): not what its sender addressed */
+    const char *exception; /* words of an exception in force for the domain, or NULL: who lets copies go there as they can */
 };
 
 struct protection {

@@ -68,7 +68,7 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         ret->kind = ROUTE_TLS_REPORT;
         ret->next_hop = domain_word("=tlsrpt");
     } else if ((domain_is_none(domain) || conf_is_inside(c, domain)) && c->deliver_to) {
-        fixed(ret, "=inside", c->deliver_to, c->deliver_to_tls);
+        fixed(ret, "=inside", c->deliver_to, conf_deliver_force(c));
         ret->assume_requiretls = c->deliver_to_requiretls != 0;
         ret->lmtp = c->deliver_to_lmtp != 0;
     } else if (c->relay_host) {

@@ -235,6 +235,14 @@ def test_ports_held_by_systemd(installed):
     m.ok('systemctl stop postern.socket postern; systemctl start postern')
 
 
+def test_enabling_the_service_leaves_the_socket_alone(installed):
+    """A socket unit that came along keeps its own addresses: after another one was configured the boot failed (systemd.unit(5), Also=)."""
+    m = installed
+    m.ok('systemctl disable postern.socket postern; systemctl enable postern')
+    assert m.run('systemctl is-enabled postern').stdout.strip() == 'enabled'
+    assert m.run('systemctl is-enabled postern.socket').stdout.strip() == 'disabled'
+
+
 EVERYTHING = """listen submission { address 127.0.0.1:587; }
 listen submissions { address 127.0.0.1:465; }
 portal { url https://gw.test; address 127.0.0.1:443; redirect-address 127.0.0.1:80; from secure@inside.test; }

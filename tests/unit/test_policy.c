@@ -6,6 +6,8 @@
 #include "policy/policy.h"
 #include "policy/rules.h"
 
+#include <stdio.h>
+
 static struct verdict join(enum host_class a, enum host_class b)
 {
     struct facts f = {.mx = MX_INSECURE};
@@ -64,6 +66,43 @@ static void routes(void **state)
     assert_int_equal(port, 587);
     rules_split_target(STR("[2001:db8::1]"), host, sizeof host, &port);
     assert_string_equal(host, "2001:db8::1");
+}
+
+/* deliver-to is verified TLS where nothing is said, but on this machine. */
+static void deliver_to_by_itself(void **state)
+{
+    static const struct {
+        const char *target;
+        enum force right;
+    } rows[] = {{"b.test", FORCE_CERT},
+                {"10.0.0.1:2525", FORCE_CERT},
+                {"[2001:db8::1]:25", FORCE_CERT},
+                {"127.example.org", FORCE_CERT},
+                {"127.0.0.1.example.org:25", FORCE_CERT},
+                {"localhost.example.org", FORCE_CERT},
+                {"127.0.3.4:24", FORCE_NONE},
+                {"[127.0.0.1]:24", FORCE_NONE},
+                {"[::1]:24", FORCE_NONE},
+                {"localhost", FORCE_NONE},
+                {"b.test { tls none; }", FORCE_NONE},
+                {"127.0.0.1:24 { tls cert; }", FORCE_CERT},
+                {"127.0.0.1:24 { tls auto; }", FORCE_NONE}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
+        struct conf *c;
+        struct route r;
+        char one[300];
+        size_t n = strlen(rows[i].target);
+        snprintf(one, sizeof one, "hostname mx.test; listen smtp { address 192.0.2.9:25; }\ninside { domains in.test; deliver-to %s%s }\n", rows[i].target,
+                 rows[i].target[n - 1] == '}' ? "" : ";");
+        assert_int_equal(conf_parse(str_c(one), "t", &problems, &c), 0);
+        rules_route(c, STR("a@else.test"), STR("x@in.test"), &r);
+        if (r.force != rows[i].right) {
+            fail_msg("%s: %d", rows[i].target, r.force);
+        }
+        conf_free(c);
+    }
 }
 
 /* Codes are RFC 3463 in form, and their class fits their use. */
@@ -140,6 +179,6 @@ static void rules_join(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(routes), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(routes), cmocka_unit_test(deliver_to_by_itself), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

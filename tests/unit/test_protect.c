@@ -304,10 +304,46 @@ static void lines_travel(void **state)
     buf_free(&problems);
 }
 
+/* S42, S43: what leaves the house without its sender having sent it there is kept to TLS (docs/decisions/0032). */
+static void off_site(void **state)
+{
+    static const struct {
+        const char *from, *login, *client, *to;
+        bool is_copy;
+        const char *exception;
+        enum demand right;
+    } rows[] = {{"a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
+                {"a@else.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
+                {"a@ELSE.test", "", "10.0.0.1", "r@in.test", false, NULL, DEMAND_NONE},
+                {"srs0=HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
+                {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
+                {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
+                {"", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
+                {"a@else.test", "ann", "192.0.2.1", "r@out.test", false, NULL, DEMAND_NONE},
+                {"a@else.test", "", "10.0.0.1", "r@out.test", false, "relax until 2030 by Ann: x", DEMAND_NONE},
+                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, NULL, DEMAND_SECURE},
+                {"a@else.test", "", "192.0.2.1", "archive@out.test", true, NULL, DEMAND_SECURE},
+                {"a@else.test", "", "192.0.2.1", "archive@in.test", true, NULL, DEMAND_NONE},
+                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, "relax until 2030 by Ann: x", DEMAND_NONE}};
+    struct protection p;
+    struct conf *c = conf_of("");
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct protect_mail m = {.reverse_path = str_c(rows[i].from), .forward_path = str_c(rows[i].to), .login = str_c(rows[i].login),
+                                       .client_ip = str_c(rows[i].client), .facts = STR(""), .is_copy = rows[i].is_copy, .exception = rows[i].exception};
+        protect_decide(c, &m, &p);
+        if (p.demand != rows[i].right) {
+            fail_msg("row %zu: %s", i, demand_name(p.demand));
+        }
+        assert_true(!rows[i].exception || strstr(p.words, "by Ann")); /* named in the report */
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit), cmocka_unit_test(groups_of_every_kind),
                                        cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
-                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel)};
+                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel), cmocka_unit_test(off_site)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ struct doctor {
     const struct conf *c;
     struct json *list;
     unsigned n[3];
-    const char *outbound;
+    const char *outbound; /* NULL: no question to servers outside */
 };
 
 /* One finding: what was looked at, how it is, what to do (may be empty). */
@@ -107,9 +107,13 @@ static void look_names(struct doctor *d)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     char text[600], back[300] = "", ip[64] = "";
     bool matches = false;
-    if (getaddrinfo(d->c->hostname, NULL, &hints, &found) != 0) {
-        snprintf(text, sizeof text, "%s has no address", d->c->hostname);
-        tell(d, ILL, "host name", text, "Publish an A or AAAA record for it; others cannot reach you by that name.");
+    int r = getaddrinfo(d->c->hostname, NULL, &hints, &found);
+    if (r != 0) {
+        bool absent = r == EAI_NONAME;
+        snprintf(text, sizeof text, absent ? "%s has no address" : "%s cannot be looked up now: %s", d->c->hostname, gai_strerror(r));
+        tell(d, absent ? ILL : CARE, "host name", text,
+             absent ? "Publish an A or AAAA record for it; others cannot reach you by that name."
+                    : "The machine's own resolver (/etc/resolv.conf) gives no answer: whether the name is right is not known.");
         return;
     }
     for (const struct addrinfo *a = found; a && !matches; a = a->ai_next) {
@@ -144,6 +148,11 @@ static void give_up(void *arg)
 
 static void look_resolver(struct doctor *d)
 {
+    if (!d->outbound && (!d->c->resolver.forward || !*d->c->resolver.forward)) {
+        tell(d, CARE, "name service", "not tried: without a forwarder of yours it would ask servers of the DNS outside",
+             "postern doctor --outbound HOST does it; the gateway tests it by itself, see postern domains alarms.");
+        return;
+    }
     const struct dns_config config = {.forward = d->c->resolver.forward, .trust_anchor = d->c->resolver.trust_anchor,
                                       .timeout_ms = d->c->resolver.timeout, .test_zones = d->c->resolver.test_zones};
     struct dnssec x = {.loop = loop_new()};
@@ -202,10 +211,15 @@ static void look_outbound(struct doctor *d)
         tell(d, WELL, "outbound", "mail goes to a smart host", "");
         return;
     }
+    if (!d->outbound) {
+        tell(d, CARE, "outbound", "whether port 25 of other servers can be reached was not tried: nobody outside is asked without being named",
+             "postern doctor --outbound HOST, a mail server outside that you may ask.");
+        return;
+    }
     int r = connect_to(d->outbound, "25", 5000);
     snprintf(text, sizeof text, "port 25 of %s: %s", d->outbound, r == 0 ? "reached" : strerror(-r));
     tell(d, r == 0 ? WELL : ILL, "outbound", text,
-         "Many providers close port 25 to the outside: ask for it, or set a smart host (relay). Another host to try: --outbound HOST.");
+         "Many providers close port 25 to the outside: ask for it, or set a smart host (relay).");
 }
 
 /* True when something listens there. */
@@ -276,6 +290,102 @@ static void look_ports(struct doctor *d)
     if (running) {
         look_queue(d);
     }
+}
+
+/* --- hops, portal, notices ------------------------------------------------------------------------------------ */
+
+static void look_hop(struct doctor *d, const char *what, const char *target, int force)
+{
+    char text[400];
+    bool here = conf_target_is_loopback(target);
+    static const char *const words[] = {"may be clear", "encrypted, the server is not verified", "encrypted and verified"};
+    snprintf(text, sizeof text, "%s: %s", target, here && force == 0 ? "on this machine" : words[force < 2 ? force : 2]);
+    tell(d, here || force >= 2 ? WELL : CARE, what, text, "Mail can be read on this way: set tls cert there, with a certificate for that name.");
+}
+
+/* Every connection of ours that may carry mail or passwords in clear, by name. */
+static void look_hops(struct doctor *d)
+{
+    const struct conf *c = d->c;
+    char text[600];
+    if (c->deliver_to) {
+        look_hop(d, "deliver-to", c->deliver_to, conf_deliver_force(c));
+    }
+    if (c->relay_host) {
+        look_hop(d, "relay", c->relay_host, c->relay_tls);
+    }
+    if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
+        snprintf(text, sizeof text, "%s: without TLS", c->directory.url);
+        tell(d, CARE, "directory", text, "Passwords can be read on the way unless it is this machine: leave out starttls no, or use ldaps://.");
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        if (c->rules[i].copy_to) {
+            struct domain_name domain = domain_of(str_c(c->rules[i].copy_to));
+            bool inside = conf_is_inside(c, domain);
+            snprintf(text, sizeof text, "rule \"%s\", to %s: %s", c->rules[i].name, c->rules[i].copy_to, inside ? "inside" : "outside, kept to TLS");
+            tell(d, WELL, "copies", text, "");
+        }
+    }
+}
+
+/* A name of ours that browsers must find; whether it can be reached from elsewhere cannot be seen from here. */
+static bool look_name(struct doctor *d, const char *what, const char *name)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    char text[500], ip[64] = "";
+    int r = getaddrinfo(name, NULL, &hints, &found);
+    if (r != 0) {
+        snprintf(text, sizeof text, r == EAI_NONAME ? "%s has no address" : "%s cannot be looked up now: %s", name, gai_strerror(r));
+        tell(d, r == EAI_NONAME ? ILL : CARE, what, text, "Publish an A or AAAA record: recipients outside cannot open their mail without it.");
+        return false;
+    }
+    (void)!getnameinfo(found->ai_addr, found->ai_addrlen, ip, sizeof ip, NULL, 0, NI_NUMERICHOST);
+    freeaddrinfo(found);
+    snprintf(text, sizeof text, "%s is %s", name, ip);
+    tell(d, WELL, what, text, "");
+    return true;
+}
+
+/* The host of "https://host[:port]/..." and its port. */
+static void split_url(const char *url, char *host, size_t size, unsigned *port)
+{
+    struct str rest = str_c(url);
+    size_t scheme = str_find(rest, ':', 0);
+    rest = scheme + 3 <= rest.n ? str_slice(rest, scheme + 3, rest.n) : rest;
+    rest = str_slice(rest, 0, str_find(rest, '/', 0));
+    size_t colon = str_find_last(rest, ':');
+    uint64_t number = 443;
+    if (colon < rest.n && str_to_u64(str_slice(rest, colon + 1, rest.n), 65535, &number) == 0) {
+        rest = str_slice(rest, 0, colon);
+    }
+    str_copy_cut(rest, host, size);
+    *port = (unsigned)number;
+}
+
+static void look_portal(struct doctor *d)
+{
+    char host[300], text[500], port[16];
+    unsigned number;
+    if (!d->c->portal.url) {
+        return;
+    }
+    split_url(d->c->portal.url, host, sizeof host, &number);
+    snprintf(port, sizeof port, "%u", number);
+    if (!look_name(d, "portal name", host)) {
+        return;
+    }
+    int r = connect_to(host, port, 3000);
+    snprintf(text, sizeof text, "port %s of %s: %s", port, host, r == 0 ? "reached from this machine" : strerror(-r));
+    tell(d, r == 0 ? WELL : CARE, "portal port", text, "Links in notices lead there: does the portal, or what stands before it, listen on it, and does the firewall let browsers in?");
+}
+
+/* Notices, bounces and reports are mail in our name: what receivers judge them by. */
+static void look_notices(struct doctor *d)
+{
+    bool is_signed = d->c->signing.domain != NULL;
+    tell(d, CARE, "notices",
+         is_signed ? "TLS reports are signed by DKIM; notices, bounces and alarms are not" : "reports, notices, bounces and alarms are not signed",
+         "The SPF record of their domain must name this machine, or receivers take them for forged; that record is not asked for here.");
 }
 
 /* --- machine --------------------------------------------------------------------------------------------------- */
@@ -386,7 +496,7 @@ static void look_protection(struct doctor *d)
 int command_doctor(const struct options *o)
 {
     struct conf *c = NULL;
-    struct doctor d = {.o = o, .outbound = "gmail-smtp-in.l.google.com"};
+    struct doctor d = {.o = o};
     if (o->argc == 2 && strcmp(o->argv[0], "--outbound") == 0) {
         d.outbound = o->argv[1];
     } else if (o->argc > 0) {
@@ -410,6 +520,9 @@ int command_doctor(const struct options *o)
     }
     look_names(&d);
     look_resolver(&d);
+    look_hops(&d);
+    look_portal(&d);
+    look_notices(&d);
     look_outbound(&d);
     look_ports(&d);
     look_clock(&d);

@@ -40,14 +40,15 @@ static struct json *domain_json(const struct ipc_row_domain *d)
     report_put_str(o, "domain", d->name);
     report_put_str(o, "shown-as", str_c(shown));
     report_put_bool(o, "seen", d->seen);
-    report_put_bool(o, "monitored", d->monitored);
+    report_put_bool(o, "monitored", d->monitored && !d->probes_off);
+    report_put_bool(o, "probes-off", d->probes_off);
     report_put_time(o, "last-offer", d->offered_ms);
     report_put_time(o, "unlearned", d->lowered_ms);
     report_put_time(o, "last-look", d->looked_ms);
     report_put_bool(o, "look-complete", d->look_complete);
     report_put_time(o, "last-mail", d->mailed_ms);
     report_put_time(o, "last-probe", d->probed_ms);
-    report_put_time(o, "next-probe", d->next_probe_ms);
+    report_put_time(o, "next-probe", d->monitored && !d->probes_off ? d->next_probe_ms : 0);
     report_put_time(o, "certificate-ends", d->not_after_ms);
     report_put_int(o, "days-without-offer", d->negative_days);
     report_put_bool(o, "waits-for-confirmation", d->await_confirm);
@@ -155,8 +156,11 @@ static void print_memory(const struct ipc_row_domain *d)
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
     printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered: it does not count for mail in clear)" : "");
     printf("  Last mail there: %s\n", when(d->mailed_ms, date));
-    printf("  Looked at daily: %s", d->monitored ? "yes, next " : "no");
-    puts(d->monitored ? when(d->next_probe_ms, date) : "");
+    printf("  Looked at by itself: %s%s\n",
+           d->probes_off   ? "no, probes are off (monitor { probe no; }): all that stands here is of deliveries and of postern probe"
+           : d->monitored ? "yes, next "
+                          : "no, it is not listed and got no mail lately",
+           d->monitored && !d->probes_off ? when(d->next_probe_ms, date) : "");
     if (d->lowered_ms) {
         printf("  Unlearned on %s, after seven days without any offer.\n", when(d->lowered_ms, date));
     }

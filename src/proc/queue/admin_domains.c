@@ -45,6 +45,7 @@ static void send_domain(const struct queue *q, struct ipc_channel *to, const str
     ipc_send(to, &(struct ipc_msg){.type = IPC_row_domain,
                                    .row_domain = {.name = m->name, .seen = memory_seen(m, now, &rules),
                                                   .monitored = !d->is_key && memory_monitored(m, now, &rules),
+                                                  .probes_off = !child_conf(q->child)->monitor.probe,
                                                   .offered_ms = m->offered_ms, .lowered_ms = m->lowered_ms,
                                                   .looked_ms = m->looked_ms, .mailed_ms = m->mailed_ms,
                                                   .probed_ms = m->probed_ms, .next_probe_ms = m->next_probe_ms,

@@ -162,6 +162,7 @@ static void add_copies(struct job *j, const struct decided *d, struct str facts)
             continue;
         }
         j->copies[j->n_copies++] = d->protection.copy_to[i];
+        copy->is_copy = true;
         protection_decide(q, &j->message, facts, copy);
         store_add_copy(q->store, &copy->rcpt);
         queue_retry_at(q, queue_destination(q, copy->rcpt.next_hop), copy->rcpt.next_ms);

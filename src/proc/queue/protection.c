@@ -123,11 +123,16 @@ static void thread_needs(struct protection *p, const char *thread)
 void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d)
 {
     const struct conf *c = child_conf(q->child);
-    const struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
+    struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
+    const struct store_exception *exception = exceptions_find(q, domain_of(d->rcpt.forward_path), EXCEPTION_RELAX);
+    char exception_words[800];
     struct protect_record record, before;
     struct ladder_order ladder;
     struct buf text = BUF_INIT(sizeof d->record);
     protect_record_read(d->rcpt.protection, &before);
+    exceptions_words(exception, exception_words, sizeof exception_words);
+    mail.is_copy = d->is_copy;
+    mail.exception = exception ? exception_words : NULL;
     protect_decide(c, &mail, &d->protection);
     if (before.back[0]) {
         forward_needs(&d->protection, before.back);
