@@ -138,11 +138,11 @@ const struct conf_key conf_schema[] = {
     TEXT("inside", "domains", CONF_DOMAINS, AT(inside_domains), NULL, false,
          "Domains whose mail is taken from anywhere and given to deliver-to."),
     TEXT("inside", "networks", CONF_NETS, AT(inside_networks), NULL, false,
-         "Networks whose clients may send to anywhere."),
+         "Networks whose clients may send to anywhere. What does not come from this machine itself must come over TLS."),
     TEXT("inside", "devices", CONF_NETS, AT(inside_devices), NULL, false,
          "Old machines of ours among networks (scanners, meters, alarm systems) that cannot do SMTP as they should. From them, and "
          "nobody else, these are taken and repaired: line ends that are a bare LF or CR, addresses without < >, any word or none "
-         "behind EHLO, mail without Date, Message-ID or From. The log says what was repaired."),
+         "behind EHLO, mail without Date, Message-ID or From. The log says what was repaired. They alone may send over the network without TLS."),
     TEXT("inside", "deliver-to", CONF_TARGET, AT(deliver_to), NULL, false,
          "Mail server of the inside domains: host, host:port or [address]:port."),
     CHOICE("inside/deliver-to", "tls", AT(deliver_to_tls), "auto", "none encrypt cert auto",

@@ -404,8 +404,10 @@ def test_senders_wait_while_much_is_stored(gateway):
 
 @pytest.fixture(scope='module')
 def fronted(gateway):
-    gateway.restart(top=f'listen smtp {{ address {GATEWAY_ADDRESS}:2525; balancers 127.0.7.0/24; }}\n',
-                    limits='connections-per-address 5; tarpit 300ms; handshake-time 2s;')
+    text = gateway.lab.config(top=f'listen smtp {{ address {GATEWAY_ADDRESS}:2525; balancers 127.0.7.0/24; }}\n',
+                              limits='connections-per-address 5; tarpit 300ms; handshake-time 2s;')
+    gateway.lab.stop_gateway()
+    gateway.lab.start_gateway(text.replace('networks 127.0.3.0/24;', 'networks 127.0.3.0/24 10.77.0.0/16; devices 10.77.1.0/24;'))
     return gateway
 
 
@@ -425,6 +427,20 @@ def test_the_client_behind_a_balancer(fronted, header):
         for line, code in ((b'EHLO c\r\n', b'250'), (b'MAIL FROM:<a@inside.test>\r\n', b'250'), (b'RCPT TO:<x@good.test>\r\n', b'250')):
             sock.sendall(line)
             assert read_reply(stream).startswith(code)
+
+
+def test_inside_clients_over_a_network_encrypt(fronted):
+    """RFC 3207 4: 530 5.7.0; old devices, by their networks, may send in clear, and so may what runs on this machine."""
+    for client, code in (('10.77.0.1', b'530'), ('10.77.1.1', b'250'), ('127.0.3.77', b'250')):
+        with socket.create_connection((fronted.address, 2525), 20, source_address=('127.0.7.1', 0)) as sock:
+            sock.sendall(f'PROXY TCP4 {client} 127.0.0.1 1234 25\r\n'.encode())
+            stream = sock.makefile('rb')
+            assert read_reply(stream).startswith(b'220')
+            sock.sendall(b'EHLO c\r\n')
+            assert b'STARTTLS' in read_reply(stream)
+            sock.sendall(b'MAIL FROM:<a@inside.test>\r\n')
+            assert read_reply(stream).startswith(code), client
+    assert 'inside-clear-refused' in fronted.lab.log()
 
 
 @pytest.fixture

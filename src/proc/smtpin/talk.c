@@ -200,6 +200,13 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
+/* What inside machines send over a network is encrypted (docs/decisions/0032): but of devices, on this machine, and where
+ * no certificate is set at all. */
+static bool is_clear_from_inside(const struct session *s)
+{
+    return s->inside_network && !s->is_device && !s->tls && s->service->tls && !conf_target_is_loopback(s->client.ip);
+}
+
 static void on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
@@ -208,6 +215,9 @@ static void on_mail(struct session *s)
     } else if (must_not_be_clear(s)) {
         log_notice("clear-mail-deferred", KV("client", s->client.ip), KV("why", "keys do not answer, so it could not have come encrypted"));
         session_refuse(s, REFUSE_TLS_MOMENT);
+    } else if (is_clear_from_inside(s)) {
+        log_notice("inside-clear-refused", KV("client", s->client.ip), KVS("helo", smtp_server_helo(s->engine)), KVS("from", from));
+        session_refuse(s, REFUSE_TLS_INSIDE);
     } else if (s->service->kind != CONF_LISTEN_SMTP) {
         if (talk_may_send_as(s, from)) {
             wait_turn(s);
