@@ -192,6 +192,11 @@ static void judge_hops(struct judge *j)
     const struct conf *c = j->conf;
     if (c->deliver_to) {
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c), at_key(j, "inside", "deliver-to"));
+        if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {
+            conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+                         "deliver-to %s says no tls: its certificate is verified, or mail waits. Write tls cert if that is meant, else encrypt or none",
+                         c->deliver_to);
+        }
     }
     if (c->relay_host) {
         judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));
