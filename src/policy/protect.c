@@ -411,7 +411,7 @@ static void take_encryption(struct str facts, struct protection *p)
     }
 }
 
-/* Sent on by a server of ours for somebody outside: their address as the envelope's sender, or in ours (SRS). A bounce has none. */
+/* Sent on by a server of ours for somebody outside: their address is the envelope's sender, or lies in it (SRS). A bounce has none. */
 static bool is_sent_on(const struct conf *c, const struct protect_mail *m)
 {
     struct str from = m->reverse_path;
@@ -429,12 +429,9 @@ static void take_off_site(const struct conf *c, const struct protect_mail *m, st
     if (to_inside || (!m->is_copy && !sent_on) || p->demand >= DEMAND_SECURE) {
         return;
     }
-    if (m->exception) {
-        say(p, "%s it may go without encryption: exception %.300s", m->is_copy ? "a copy;" : "sent on by a server inside;", m->exception);
-        return;
-    }
     p->demand = DEMAND_SECURE;
     p->ladder = ""; /* transport alone */
+    p->off_site = true;
     say(p, "secure: %s, which is kept to TLS", m->is_copy ? "a copy that leaves the house" : "sent on by a server inside for a sender outside");
 }
 
@@ -473,7 +470,7 @@ bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         const struct conf_rule *r = &c->rules[i];
-        if (is_rule(r) && (r->flag || r->content.n || r->unread.n || r->attachments.n || r->header) && is_direction(r->direction, d)) {
+        if (is_rule(r) && (r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->copy_to) && is_direction(r->direction, d)) {
             return true;
         }
     }
@@ -485,7 +482,7 @@ bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m
 void protect_record_of(const struct protection *p, struct protect_record *ret)
 {
     struct buf tags = BUF_INIT(sizeof ret->tags - 1);
-    *ret = (struct protect_record){.demand = p->demand, .counts = p->counts, .force = p->force, .remove_flags = p->remove_flags, .pickup_level = p->pickup_level, .words = str_c(p->words)};
+    *ret = (struct protect_record){.demand = p->demand, .counts = p->counts, .force = p->force, .remove_flags = p->remove_flags, .off_site = p->off_site, .pickup_level = p->pickup_level, .words = str_c(p->words)};
     str_copy_cut(str_c(p->ladder), ret->ladder, sizeof ret->ladder);
     for (size_t i = 0; i < p->n_tags; i++) {
         (void)!buf_printf(&tags, "%s%s", i ? ", " : "", p->tags[i]);
@@ -500,7 +497,7 @@ int protect_record_write(const struct protect_record *r, struct buf *out)
         return 0;
     }
     return buf_printf(out, "%u %u %u %u %u %u %lld %d\t%s\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
-                      r->asked + 2u * r->may_send_as_is, (long long)r->asked_until_ms, r->pickup_level, r->ladder, r->tags, r->back, r->thread,
+                      r->asked + 2u * r->may_send_as_is + 4u * r->off_site, (long long)r->asked_until_ms, r->pickup_level, r->ladder, r->tags, r->back, r->thread,
                       STR_ARG(r->words));
 }
 
@@ -508,7 +505,7 @@ void protect_record_read(struct str text, struct protect_record *ret)
 {
     struct str line, numbers, ladder, tags = STR(""), back = STR(""), one;
     uint64_t n[8] = {0};
-    static const uint64_t most[8] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 3, INT64_MAX, 4};
+    static const uint64_t most[8] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 7, INT64_MAX, 4};
     enum { BEFORE_LEVELS = 7 }; /* records of earlier versions end there */
     *ret = (struct protect_record){.counts = COUNTS_CERT};
     if (text.n == 0) {
@@ -529,7 +526,7 @@ void protect_record_read(struct str text, struct protect_record *ret)
         }
     }
     *ret = (struct protect_record){.demand = (enum demand)n[0], .counts = (enum counts)n[1], .force = (enum force)n[2], .remove_flags = n[3] != 0,
-                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .asked_until_ms = (int64_t)n[6], .pickup_level = (int)n[7], .words = text};
+                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .off_site = n[5] & 4, .asked_until_ms = (int64_t)n[6], .pickup_level = (int)n[7], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
     str_copy_cut(back, ret->back, sizeof ret->back);

@@ -24,7 +24,6 @@ struct protect_mail {
     uint64_t size;
     struct str facts; /* lines of the inspection; "": there was none */
     bool is_copy;     /* of a rule (copy-to): not what its sender addressed */
-    const char *exception; /* words of an exception in force for the domain, or NULL: who lets copies go there as they can */
 };
 
 struct protection {
@@ -36,6 +35,7 @@ struct protection {
     const char *text;         /* the rule's words for the sender, or NULL; borrowed from conf */
     bool may_send_as_is;      /* a sender who is asked */
     int64_t ask_ms;           /* how long he has */
+    bool off_site;            /* the demand is of the house alone (docs/decisions/0032): an exception for the domain lifts it */
     const char *ladder;       /* name */
     int pickup_level;         /* of the portal, if it goes there: 0 not said, else 1 + level */
     bool remove_flags;        /* take them out of the subject */
@@ -60,6 +60,7 @@ struct protect_record {
     bool remove_flags;
     bool asked, may_send_as_is;        /* its sender is asked what to do... */
     int64_t asked_until_ms;            /* ...until then */
+    bool off_site;                     /* as in struct protection; asked at each attempt */
     unsigned rung;                     /* of the ladder it stands on */
     int pickup_level;                  /* as in struct protection */
     char ladder[PROTECT_NAME_MAX], tags[256];

@@ -75,7 +75,7 @@ static struct conf *configuration(const unsigned *at, bool forced)
     struct conf *c;
     static const char *const contents[] = {"", "protect escalated; mode report-only;", "protect secure; mode enforce;", "protect escalated; mode enforce;"};
     must(buf_printf(&text,
-                    "hostname a.test; listen smtp { address 127.0.0.1:25; } inside { domains in.test; networks 10.0.0.0/8; deliver-to b.test; }"
+                    "hostname a.test; listen smtp { address 127.0.0.1:25; } inside { domains in.test; networks 10.0.0.0/8; deliver-to b.test { tls none; } }"
                     "flags { near-miss %s; } account default { flags %s; protect %s; secure-from %s; } group \"g\" { members s@in.test; protect %s; }%s%s%s%s",
                     values[2][at[2]], values[3][at[3]], at[6] ? values[6][at[6]] : "default", at[7] ? "never" : "default", values[4][at[4]],
                     at[5] ? "content \"k\" { pack p; " : "", contents[at[5]], at[5] ? "}" : "",

@@ -191,7 +191,7 @@ def test_doctor_says_what_is_missing(gateway):
     assert rows['posternd']['state'] == 'ok' and rows['port']['state'] == 'ok' and rows['store']['state'] == 'ok'
     assert rows['certificate']['state'] == 'ok' and 'gateway.test' in rows['certificate']['finding']
     assert rows['outbound']['state'] == 'ok' and rows['name service']['state'] == 'ok' and rows['at-rest key']['state'] == 'ok'
-    assert rows['deliver-to']['state'] == 'ok' and 'on this machine' in rows['deliver-to']['finding']
+    assert rows['deliver-to']['state'] == 'ok' and 'encrypted and verified' in rows['deliver-to']['finding']
     assert rows['notices']['state'] == 'look'
     unasked = {r['what']: r for r in lab.postern('doctor', json_out=True)}  # nobody outside is asked without being named
     assert 'was not tried' in unasked['outbound']['finding'] and '--outbound' in unasked['outbound']['advice']

@@ -39,6 +39,7 @@ rule "tagged"        {{ header "X-Kind: invoice"; tag invoice; notify admin@insi
 rule "asks"         {{ direction outbound; header "X-Kind: ask"; action ask; as-is yes; text "It looks like health data."; }}
 rule "asks soon"    {{ direction outbound; header "X-Kind: soon"; protect secure; action ask; ask-time 2s; }}
 rule "trial"         {{ direction outbound; to @postfix.test; protect escalated; mode report-only; }}
+rule "keeps"         {{ from kept@inside.test kept@stranger.test; copy-to keep@nocrypt.test; }}
 rule "auditors"      {{ from audit@inside.test; content health; to @unsigned.test; outbound require auth; }}
 rule "inbound"       {{ direction inbound; attachments program; action reject; text "no programs, please"; }}
 '''
@@ -487,6 +488,65 @@ def test_a_look_switches_a_forward_off(gateway):
     assert gateway.lab.wait_for(lambda: not audit(gateway)[('seen@inside.test', 'x@plain.test')]['on'])
     report = decided(gateway, 'seen@inside.test', sender='a@stranger.test', source=OUTSIDE, text='forward-five')
     assert [r['forward-path'] for r in report['recipients']] == ['seen@inside.test']
+
+
+# --- what leaves the house without its sender having sent it there (docs/decisions/0032) -------------------------
+
+def clear_mail(gateway, word):
+    return [m for m in gateway.lab.messages('nocrypt.test') if word in m['data']]
+
+
+@pytest.mark.parametrize('sender', ['a@stranger.test', 'SRS0=Xy12=TT=stranger.test=a@inside.test'])
+def test_what_an_inside_server_sends_on_is_kept_to_tls(gateway, sender):
+    """S42, S43: forwards that servers inside make themselves. An exception with owner and end lets one domain's go, while it lasts."""
+    word = 'sent-on-' + sender[:4]
+    report = decided(gateway, 'x@good.test', sender=sender, text=word)
+    assert report['recipients'][0]['state'] == 'delivered' and report['attempts'][-1]['floor'] == 'cert' and 'which is kept to TLS' in because(report)
+    number = sent(gateway, 'x@nocrypt.test', sender=sender, text=word)[1]
+    found = gateway.wait_state(number, 'waiting')
+    assert found['reason'] == 'no-starttls' and found['protection']['demand'] == 'secure' and not clear_mail(gateway, word)
+    lab = gateway.lab
+    assert lab.postern('exception', 'add', 'relax', 'nocrypt.test', '--owner', 'Ann Owner', '--reason', 'ticket 7', '--hours', '1').returncode == 0
+    try:
+        said = lab.postern('explain', sender, 'x@nocrypt.test', json_out=True)
+        assert 'Ann Owner' in said['exception']
+        lab.postern('queue', 'retry', number)
+        assert gateway.wait_state(number, 'delivered')['reason'] == 'sent-plain' and clear_mail(gateway, word)
+        attempt = lab.report(number)['attempts'][-1]
+        assert 'Ann Owner' in attempt['exception'] and 'ticket 7' in attempt['exception']
+    finally:
+        for e in lab.postern('exception', 'list', json_out=True):
+            lab.postern('exception', 'end', str(e['number']))
+    number = sent(gateway, 'x@nocrypt.test', sender=sender, text=word + '-later')[1]
+    assert gateway.wait_state(number, 'waiting')['reason'] == 'no-starttls' and not clear_mail(gateway, word + '-later'), 'it has ended'
+
+
+def test_domains_show_says_that_probes_are_off(gateway):
+    """The lab's monitor { probe no; }: no date of a probe that nobody makes."""
+    words = gateway.lab.postern('domains', 'show', 'good.test').stdout
+    assert 'Looked at by itself: no, probes are off (monitor { probe no; })' in words and 'Looked at daily' not in words
+    said = gateway.lab.postern('domains', 'show', 'good.test', json_out=True)
+    said = said[0] if isinstance(said, list) else said
+    assert said['probes-off'] is True and said['monitored'] is False and not said.get('next-probe')
+
+
+def test_what_is_ours_or_a_bounce_goes_as_it_can(gateway):
+    for sender in ('nurse@inside.test', ''):
+        code, number = sent(gateway, 'x@nocrypt.test', sender=sender, text='of our own')
+        assert gateway.wait_state(number, 'delivered')['reason'] == 'sent-plain'
+
+
+@pytest.mark.parametrize('source,rcpt', [(INSIDE, 'x@good.test'), (OUTSIDE, 'x@inside.test')])
+def test_copies_that_leave_are_kept_to_tls(gateway, source, rcpt):
+    """S43: copies by rules, of what comes in and of what goes out; also by a rule that needs nothing read."""
+    sender = 'kept@inside.test' if source == INSIDE else 'kept@stranger.test'
+    number = sent(gateway, rcpt, sender=sender, source=source, text='copy-of-' + sender)[1]
+    two = lambda: (lambda r: r if len(r['recipients']) == 2 and r['recipients'][1]['state'] == 'waiting' else None)(gateway.lab.report(number))
+    report = gateway.lab.wait_for(two, 20)
+    assert report, gateway.lab.report(number)
+    assert report['recipients'][1]['forward-path'] == 'keep@nocrypt.test' and report['recipients'][1]['reason'] == 'no-starttls'
+    assert 'a copy that leaves the house, which is kept to TLS' in because(report, 1)
+    assert gateway.wait_state(number, 'delivered') and not clear_mail(gateway, 'copy-of-' + sender)
 
 
 # --- the sender decides ---------------------------------------------------------------------------------------

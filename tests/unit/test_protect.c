@@ -195,11 +195,11 @@ static void rules_in_order(void **state)
 static void records_keep_their_meaning(void **state)
 {
     struct buf b = BUF_INIT(PROTECT_RECORD_MAX);
-    struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .rung = 2, .pickup_level = 3, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
+    struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .off_site = true, .rung = 2, .pickup_level = 3, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
     (void)state;
     assert_int_equal(protect_record_write(&r, &b), 0);
     protect_record_read(buf_str(&b), &s);
-    assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.rung == 2 && s.pickup_level == 3);
+    assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.off_site && !s.asked && !s.may_send_as_is && s.rung == 2 && s.pickup_level == 3);
     protect_record_read(STR("1 1 0 0 2 0 0\tl\tt\t\nwords\n"), &s); /* of an earlier version */
     assert_true(s.demand == (enum demand)1 && s.rung == 2 && s.pickup_level == 0);
     protect_record_read(buf_str(&b), &s);
@@ -310,33 +310,46 @@ static void off_site(void **state)
     static const struct {
         const char *from, *login, *client, *to;
         bool is_copy;
-        const char *exception;
         enum demand right;
-    } rows[] = {{"a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
-                {"a@else.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
-                {"a@ELSE.test", "", "10.0.0.1", "r@in.test", false, NULL, DEMAND_NONE},
-                {"srs0=HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
-                {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_SECURE},
-                {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
-                {"", "", "10.0.0.1", "r@out.test", false, NULL, DEMAND_NONE},
-                {"a@else.test", "ann", "192.0.2.1", "r@out.test", false, NULL, DEMAND_NONE},
-                {"a@else.test", "", "10.0.0.1", "r@out.test", false, "relax until 2030 by Ann: x", DEMAND_NONE},
-                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, NULL, DEMAND_SECURE},
-                {"a@else.test", "", "192.0.2.1", "archive@out.test", true, NULL, DEMAND_SECURE},
-                {"a@else.test", "", "192.0.2.1", "archive@in.test", true, NULL, DEMAND_NONE},
-                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, "relax until 2030 by Ann: x", DEMAND_NONE}};
+    } rows[] = {{"a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+                {"a@else.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
+                {"a@ELSE.test", "", "10.0.0.1", "r@in.test", false, DEMAND_NONE},
+                {"srs0=HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
+                {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
+                {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+                {"", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
+                {"a@else.test", "ann", "192.0.2.1", "r@out.test", false, DEMAND_NONE},
+                {"a@in.test", "", "10.0.0.1", "archive@out.test", true, DEMAND_SECURE},
+                {"a@else.test", "", "192.0.2.1", "archive@out.test", true, DEMAND_SECURE},
+                {"a@else.test", "", "192.0.2.1", "archive@in.test", true, DEMAND_NONE}};
     struct protection p;
     struct conf *c = conf_of("");
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct protect_mail m = {.reverse_path = str_c(rows[i].from), .forward_path = str_c(rows[i].to), .login = str_c(rows[i].login),
-                                       .client_ip = str_c(rows[i].client), .facts = STR(""), .is_copy = rows[i].is_copy, .exception = rows[i].exception};
+                                       .client_ip = str_c(rows[i].client), .facts = STR(""),
+                                       .is_copy = rows[i].is_copy};
         protect_decide(c, &m, &p);
         if (p.demand != rows[i].right) {
             fail_msg("row %zu: %s", i, demand_name(p.demand));
         }
-        assert_true(!rows[i].exception || strstr(p.words, "by Ann")); /* named in the report */
+        assert_true(p.off_site == (p.demand != DEMAND_NONE)); /* an exception for the domain lifts it */
     }
+    conf_free(c);
+    c = conf_of("rule \"r\" { to @out.test; protect secure; }");
+    protect_decide(c, &(struct protect_mail){.reverse_path = STR("a@else.test"), .forward_path = STR("r@out.test"), .client_ip = STR("10.0.0.1"), .facts = STR("")}, &p);
+    assert_true(p.demand == DEMAND_SECURE && !p.off_site); /* a rule's demand is the rule's: no exception lifts it */
+    conf_free(c);
+}
+
+/* A copy is made where mails are decided behind an inspection: a rule with copy-to wants one, whatever else it says. */
+static void copies_need_the_long_way(void **state)
+{
+    const struct protect_mail in = {.reverse_path = STR("a@else.test"), .forward_path = STR("x@in.test"), .client_ip = STR("192.0.2.1"), .facts = STR("")};
+    const struct protect_mail out = {.reverse_path = STR("x@in.test"), .forward_path = STR("a@else.test"), .client_ip = STR("10.0.0.1"), .facts = STR("")};
+    (void)state;
+    struct conf *c = conf_of("flags { in none; } rule \"all\" { direction inbound; copy-to archive@in.test; }");
+    assert_true(protect_needs_inspection(c, &in) && !protect_needs_inspection(c, &out));
     conf_free(c);
 }
 
@@ -344,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit), cmocka_unit_test(groups_of_every_kind),
                                        cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
-                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel), cmocka_unit_test(off_site)};
+                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel), cmocka_unit_test(off_site),
+                                       cmocka_unit_test(copies_need_the_long_way)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

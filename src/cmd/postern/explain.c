@@ -382,6 +382,9 @@ static int explain(struct explanation *e, const struct options *o, int first, co
     learn_policy(e, o, strcmp(e->route.next_hop.canonical, "=relay") == 0 ? e->route.host : e->route.next_hop.canonical);
     learn_memory(e, o);
     learn_exceptions(e, o, domain_of(str_c(to)));
+    if (e->protection.off_site && e->facts.override == OVERRIDE_RELAX) {
+        e->facts.demand = DEMAND_NONE; /* as the queue does at each attempt */
+    }
     if (o->json) {
         print_json(explanation_json(e, from, to));
     } else {

@@ -74,6 +74,13 @@ const struct store_exception *exceptions_find(const struct queue *q, struct doma
     return NULL;
 }
 
+bool exceptions_same(const struct queue *q, struct domain_name a, struct domain_name b)
+{
+    return q->n_exceptions == 0 || str_eq(domain_str(&a), domain_str(&b)) ||
+           (exceptions_find(q, a, EXCEPTION_RELAX) == exceptions_find(q, b, EXCEPTION_RELAX) &&
+            exceptions_find(q, a, EXCEPTION_LEGACY) == exceptions_find(q, b, EXCEPTION_LEGACY));
+}
+
 void exceptions_words(const struct store_exception *e, char *dst, size_t size)
 {
     char date[DATE_MAX];

@@ -113,6 +113,12 @@ static struct allowance allowance_of(const struct queue *q, struct str forward_p
     return a;
 }
 
+/* The demand that holds at this attempt: what is kept to TLS by the house alone goes as it can while an exception lasts. */
+static enum demand demand_of(const struct protect_record *need, const struct allowance *a)
+{
+    return need->off_site && a->relax ? DEMAND_NONE : need->demand;
+}
+
 static enum lookup_kind lookup_of(const struct route *r)
 {
     return r->kind == ROUTE_MX ? LOOKUP_MX : strcmp(r->next_hop.canonical, "=relay") == 0 ? LOOKUP_RELAY : LOOKUP_HOST;
@@ -189,7 +195,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .avoid = route.avoid,
                 .size = m->size,
                 .force = (uint8_t)route.force,
-                .demand = (uint8_t)need.demand,
+                .demand = (uint8_t)demand_of(&need, &allowed),
                 .counts = (uint8_t)need.counts,
                 .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                 .remove_flags = need.remove_flags,

@@ -95,6 +95,7 @@ static void forward_needs(struct protection *p, const char *address)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = p->demand > DEMAND_SECURE ? p->demand : DEMAND_SECURE;
+    p->off_site = false;
     p->ladder = ""; /* transport alone, then back inside */
     snprintf(words, sizeof words, "secure: forwarded for %.200s, which is kept to TLS\n%.1300s", address, p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
@@ -105,6 +106,7 @@ static void sender_chose(struct protection *p, struct str why)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = DEMAND_ESCALATED;
+    p->off_site = false;
     p->ladder = LADDER_PORTAL_ONLY;
     snprintf(words, sizeof words, STR_FMT "%.1300s", STR_ARG(str_slice(why, 0, why.n < 200 ? why.n : 200)), p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
@@ -115,6 +117,7 @@ static void thread_needs(struct protection *p, const char *thread)
 {
     char words[PROTECT_WORDS_MAX];
     p->demand = DEMAND_ESCALATED;
+    p->off_site = false;
     p->ladder = LADDER_PORTAL_ONLY;
     snprintf(words, sizeof words, "escalated: it belongs to the conversation %.20s, which began in the portal\n%.1300s", thread, p->words);
     str_copy_cut(str_c(words), p->words, sizeof p->words);
@@ -124,15 +127,11 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
 {
     const struct conf *c = child_conf(q->child);
     struct protect_mail mail = mail_of(m, d->rcpt.forward_path, facts);
-    const struct store_exception *exception = exceptions_find(q, domain_of(d->rcpt.forward_path), EXCEPTION_RELAX);
-    char exception_words[800];
     struct protect_record record, before;
     struct ladder_order ladder;
     struct buf text = BUF_INIT(sizeof d->record);
     protect_record_read(d->rcpt.protection, &before);
-    exceptions_words(exception, exception_words, sizeof exception_words);
     mail.is_copy = d->is_copy;
-    mail.exception = exception ? exception_words : NULL;
     protect_decide(c, &mail, &d->protection);
     if (before.back[0]) {
         forward_needs(&d->protection, before.back);
@@ -153,7 +152,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
         snprintf(record.tags + n, sizeof record.tags - n, "%s%s", n ? ", " : "", before.tags);
     }
     record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
-    record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED; /* a flag or a mandatory group is not his to undo */
+    record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED && !p->off_site; /* not theirs to undo */
     record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
     if (act(p, &d->rcpt, tells, m->reverse_path.n > 0, d->words) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};

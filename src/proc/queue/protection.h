@@ -12,7 +12,7 @@ struct queue;
 /* One recipient, decided; big: on the heap or one at a time. */
 struct decided {
     struct store_rcpt rcpt; /* in: forward_path, notify, state...; out: all that store_decided() writes */
-    bool is_copy; /* in: of a rule (copy-to) */
+    bool is_copy;           /* in: of a rule (copy-to) */
     struct protection protection;
     struct route route;
     char record[PROTECT_RECORD_MAX], words[1000]; /* words: the protection's, on one line */

@@ -387,6 +387,8 @@ void acts_tick(struct queue *q);
 void exceptions_load(struct queue *q);
 /* The exception of that kind for a domain that is in force, or NULL. */
 const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind);
+/* True when the same ones, or none, are in force for both: of two domains behind one relay one's exception is not the other's. */
+bool exceptions_same(const struct queue *q, struct domain_name a, struct domain_name b);
 /* Words for reports: "relax until DATE by OWNER: REASON"; "" when there is none. */
 void exceptions_words(const struct store_exception *e, char *dst, size_t size);
 /* Argument "KIND\tDOMAIN\tDAYS\tOWNER\tREASON". NULL or what is wrong. */

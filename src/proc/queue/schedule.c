@@ -54,7 +54,8 @@ static struct sched_own own_of(void *arg, struct str name)
 
 static bool goes_with(void *arg, const struct sched_item *first_place, const struct sched_item *next_place)
 {
-    const struct conf *c = child_conf(((const struct queue *)arg)->child);
+    const struct queue *q = arg;
+    const struct conf *c = child_conf(q->child);
     const struct store_rcpt *first = &((const struct item *)first_place)->r, *next = &((const struct item *)next_place)->r;
     struct route a, b;
     if (next->id != first->id || !str_eq(next->protection, first->protection)) {
@@ -62,7 +63,7 @@ static bool goes_with(void *arg, const struct sched_item *first_place, const str
     }
     rules_route(c, first->reverse_path, first->forward_path, &a);
     rules_route(c, next->reverse_path, next->forward_path, &b);
-    return rules_same(&a, &b);
+    return rules_same(&a, &b) && exceptions_same(q, domain_of(first->forward_path), domain_of(next->forward_path));
 }
 
 /* The configuration in force, once after each change. */

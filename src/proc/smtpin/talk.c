@@ -200,11 +200,19 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
-/* What inside machines send over a network is encrypted (docs/decisions/0032): but of devices, on this machine, and where
- * no certificate is set at all. */
+/* By a loopback address, or by the one it reached us at. */
+static bool is_on_this_machine(const struct session *s)
+{
+    char own[46];
+    conn_local_ip(s->conn, own, sizeof own);
+    return conf_target_is_loopback(s->client.ip) || strcmp(own, s->client.ip) == 0;
+}
+
+/* What inside machines send over a network is encrypted (docs/decisions/0032); not so devices, what runs on this machine, and
+ * where no certificate is set at all. */
 static bool is_clear_from_inside(const struct session *s)
 {
-    return s->inside_network && !s->is_device && !s->tls && s->service->tls && !conf_target_is_loopback(s->client.ip);
+    return s->inside_network && !s->is_device && !s->tls && s->service->tls && !is_on_this_machine(s);
 }
 
 static void on_mail(struct session *s)

@@ -24,7 +24,8 @@ static struct {
     void *tick_arg;
     bool can_send;
     int64_t defer_ms;  /* what deliveries say: come back then; 0: taken */
-    unsigned started, alarms, notice_ends;
+    unsigned started, jobs, alarms, notice_ends;
+    bool exceptions_differ;
     char dir[64];
 } t;
 
@@ -70,6 +71,11 @@ struct loop *child_loop(struct child *c)
 const struct conf *child_conf(const struct child *c)
 {
     return t.conf;
+}
+
+bool exceptions_same(const struct queue *q, struct domain_name a, struct domain_name b)
+{
+    return !t.exceptions_differ || domain_eq(a, b);
 }
 
 bool queue_can_send(const struct queue *q)
@@ -128,6 +134,7 @@ void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind ki
 /* A delivery that is over at once. */
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
+    t.jobs++;
     while (!list_empty(items)) {
         struct item *it = LIST_OF(items->next, struct item, place.link);
         struct store_rcpt *r = &it->r;
@@ -272,6 +279,23 @@ static void put_off_at_different_times(void **state)
     assert_int_equal(map_len(t.q.sched.destinations), 0);
 }
 
+/* Behind a relay: what an exception allows for one domain is not allowed for another in the same delivery. */
+static void an_exception_is_of_one_domain(void **state)
+{
+    const struct store_message m = {.id = id_make(t.wall_ms, 1, 1), .reverse_path = STR("a@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const char *const paths[] = {"x@one.test", "x@two.test", "y@one.test"};
+    struct store_rcpt rcpts[3];
+    for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
+        rcpts[i] = (struct store_rcpt){.forward_path = str_c(paths[i]), .next_hop = STR("=relay"), .next_ms = t.wall_ms};
+    }
+    t.exceptions_differ = true;
+    store_enqueue(t.q.store, &m, rcpts, ARRAY_LEN(rcpts), NULL, 0, NULL, NULL);
+    queue_load(&t.q);
+    run_for(1000);
+    assert_int_equal(t.started, 3);
+    assert_true(t.jobs > 1);
+}
+
 static void more_than_one_reading(void **state)
 {
     for (unsigned i = 1; i <= 10; i++) {
@@ -358,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
         cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
