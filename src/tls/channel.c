@@ -364,6 +364,22 @@ static const char *signature_name(int nid)
     }
 }
 
+/* Of DHE in TLS 1.2, which servers of ours do not do, the library tells the key alone; primes that have no name give none. */
+static void learn_group(struct tls_channel *ch)
+{
+    struct tls_facts *f = &ch->facts;
+    long group = SSL_get_negotiated_group(ch->ssl);
+    EVP_PKEY *key = NULL;
+    if (group > 0) {
+        str_copy_cut(str_c(SSL_group_to_name(ch->ssl, (int)group)), f->group, sizeof f->group);
+    } else if (ch->is_client && SSL_get_peer_tmp_key(ch->ssl, &key) == 1 &&
+               EVP_PKEY_get_group_name(key, f->group, sizeof f->group, NULL) != 1) {
+        *f->group = '\0';
+    }
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+}
+
 static void learn_session(struct tls_channel *ch)
 {
     struct tls_facts *f = &ch->facts;
@@ -374,9 +390,7 @@ static void learn_session(struct tls_channel *ch)
     str_copy_cut(str_c(SSL_CIPHER_standard_name(cipher)), f->suite, sizeof f->suite);
     f->bits = (uint16_t)SSL_CIPHER_get_bits(cipher, &alg_bits);
     f->alg_bits = (uint16_t)alg_bits;
-    long group = SSL_get_negotiated_group(ch->ssl);
-    const char *group_name = group > 0 ? SSL_group_to_name(ch->ssl, (int)group) : NULL;
-    str_copy_cut(str_c(group_name), f->group, sizeof f->group);
+    learn_group(ch);
     if (ch->is_client ? SSL_get_peer_signature_type_nid(ch->ssl, &nid)
                       : SSL_get_signature_type_nid(ch->ssl, &nid)) {
         str_copy_cut(str_c(signature_name(nid)), f->signature, sizeof f->signature);

@@ -55,6 +55,27 @@ def test_offer(profiled, port):
     compare(profile, *offered(gateway, port))
 
 
+def s_client(port, *options):
+    start = [] if port == 465 else ['-starttls', 'smtp']
+    return subprocess.run(['openssl', 's_client', '-connect', f'{GATEWAY_ADDRESS}:{port}', *start, *options], input='QUIT\r\n', capture_output=True, text=True, timeout=30)
+
+
+def test_nist_as_openssl_sees_it(profiled):
+    """SP 800-52r2 3.2.1, 3.3.1, 3.4.1, 3.4.2.2, 3.4.2.7 (docs/nist.md): what is refused, and what is answered, in a session of the least suite."""
+    gateway, profile = profiled
+    if profile != 'nist':
+        return
+    least = s_client(25, '-tls1_2', '-cipher', 'ECDHE-RSA-AES128-SHA', '-status', '-tlsextdebug').stdout
+    for words in ('Secure Renegotiation IS supported', 'Extended master secret: yes', 'TLS server extension "encrypt-then-mac"', 'Temp Key: ECDH, prime256v1, 256 bits',
+                  'No client certificate CA names sent', 'OCSP response: no response sent', 'Compression: NONE'):
+        assert words in least, (words, least)
+    for refused in (['-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'], ['-tls1_2', '-cipher', 'kRSA'], ['-tls1_2', '-cipher', 'CHACHA20'], ['-tls1_2', '-cipher', 'AESCCM8'],
+                    ['-tls1_3', '-ciphersuites', 'TLS_CHACHA20_POLY1305_SHA256'], ['-tls1_3', '-groups', 'X25519:X448'], ['-tls1_3', '-sigalgs', 'ed25519'],
+                    ['-tls1_2', '-sigalgs', 'RSA+SHA1:ECDSA+SHA1', '-cipher', 'ALL:@SECLEVEL=0']):
+        seen = s_client(587, *refused)
+        assert 'Cipher is (NONE)' in seen.stdout and seen.returncode != 0, (refused, seen.stdout, seen.stderr)
+
+
 LOOKED_AT = {'strict': 25, 'nist': 587, 'wide': 465}
 HTTPS_ONLY = ('ALPN', 'NPN', 'ticketbleed', 'BREACH')  # asked where it cannot know the service
 

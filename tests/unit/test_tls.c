@@ -2,127 +2,11 @@
  * test_tls.c: two channels in memory: versions, names, chains, garbage, data on the seam. The
  * certificates are made by tests/unit/make-certs with the openssl command.
  */
-#include "check.h"
-#include "sys/file.h"
 #include "tls/remote.h"
 #include "tls/ticket.h"
-#include "tls/tls.h"
-#include "tls/tls_priv.h"
+#include "tls_pair.h"
 
 #include <openssl/provider.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char dir[64];
-
-static int setup(void **state)
-{
-    char program[] = "make-certs", *argv[] = {program, dir, NULL};
-    int status;
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/postern-tls-XXXXXX");
-    if (!mkdtemp(dir)) {
-        return -1;
-    }
-    pid_t pid = fork();
-    if (pid == 0) {
-        execv("tests/unit/make-certs", argv);
-        _exit(1);
-    }
-    return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    char program[] = "rm", flags[] = "-rf", *argv[] = {program, flags, dir, NULL};
-    int status;
-    (void)state;
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp("rm", argv);
-        _exit(1);
-    }
-    waitpid(pid, &status, 0);
-    return 0;
-}
-
-static struct buf load(const char *name)
-{
-    char path[128];
-    struct buf b = BUF_INIT(1 << 20);
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    assert_int_equal(file_read(path, &b), 0);
-    return b;
-}
-
-/* legacy: where the certificate is one that our own servers refuse to start with */
-static enum tls_profile served = TLS_PROFILE_WIDE;
-
-static struct tls_context *server_context(const char *name)
-{
-    char file[64], problem[200] = "";
-    snprintf(file, sizeof file, "%s.pem", name);
-    struct buf chain = load(file);
-    snprintf(file, sizeof file, "%s.key", name);
-    struct buf key = load(file);
-    struct tls_context *ctx = NULL;
-    if (tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, served, STR(""), problem, sizeof problem, &ctx) < 0) {
-        fail_msg("%s", problem);
-    }
-    buf_free(&chain);
-    buf_free(&key);
-    return ctx;
-}
-
-static struct tls_context *client_context(enum tls_profile profile)
-{
-    char problem[200] = "";
-    struct buf ca = load("ca.pem");
-    struct tls_context *ctx = NULL;
-    if (tls_context_client(buf_str(&ca), profile, problem, sizeof problem, &ctx) < 0) {
-        fail_msg("%s", problem);
-    }
-    buf_free(&ca);
-    return ctx;
-}
-
-struct pair {
-    struct tls_channel *client, *server;
-    struct buf to_client, to_server, client_plain, server_plain;
-};
-
-static void pump(struct pair *p)
-{
-    for (int i = 0; i < 20; i++) {
-        struct buf a = p->to_server, b = p->to_client;
-        p->to_server = p->to_client = BUF_INIT(1 << 20);
-        assert_int_equal(tls_channel_feed(p->server, buf_str(&a), &p->server_plain, &p->to_client), 0);
-        assert_int_equal(tls_channel_feed(p->client, buf_str(&b), &p->client_plain, &p->to_server), 0);
-        buf_free(&a);
-        buf_free(&b);
-    }
-}
-
-static struct pair shake(const char *cert, const char *name, enum tls_profile profile)
-{
-    struct tls_context *s = server_context(cert), *c = client_context(profile);
-    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
-    tls_context_free(s);
-    tls_context_free(c);
-    pump(&p);
-    return p;
-}
-
-static void end(struct pair *p)
-{
-    tls_channel_free(p->client);
-    tls_channel_free(p->server);
-    buf_free(&p->to_client);
-    buf_free(&p->to_server);
-    buf_free(&p->client_plain);
-    buf_free(&p->server_plain);
-}
 
 static void good_certificate(void **state)
 {
@@ -316,52 +200,6 @@ static void groups(void **state)
                          strcmp(c->group, "x25519") != 0);
         end(&p);
     }
-}
-
-/* SP 800-52r2 3.3.1, 3.4.2: the suites of its lists, authenticated ones before CBC, 256 bit first among each; groups and
- * signature algorithms of FIPS 186 and SP 800-56A, 800-186; nothing with SHA-1 in signatures. */
-static void nist_offers(void **state)
-{
-    static const char *const suites[] = {
-        "TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-AES256-CCM", "DHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES128-CCM", "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-SHA384", "ECDHE-RSA-AES256-SHA384",
-        "ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES256-SHA256", "DHE-RSA-AES128-SHA256",
-        "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA",
-        "DHE-RSA-AES256-SHA", "DHE-RSA-AES128-SHA"};
-    static const struct {
-        int signature, hash;
-    } signatures[] = {{EVP_PKEY_EC, NID_sha256}, {EVP_PKEY_EC, NID_sha384}, {EVP_PKEY_EC, NID_sha512},
-                      {EVP_PKEY_RSA_PSS, NID_sha256}, {EVP_PKEY_RSA_PSS, NID_sha384}, {EVP_PKEY_RSA_PSS, NID_sha512},
-                      {EVP_PKEY_RSA, NID_sha256}, {EVP_PKEY_RSA, NID_sha384}, {EVP_PKEY_RSA, NID_sha512}};
-    (void)state;
-    struct tls_context *c = client_context(TLS_PROFILE_NIST), *s = server_context("good");
-    STACK_OF(SSL_CIPHER) *list = SSL_CTX_get_ciphers(c->ssl);
-    assert_int_equal(sk_SSL_CIPHER_num(list), ARRAY_LEN(suites));
-    for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
-        assert_string_equal(SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, (int)i)), suites[i]);
-    }
-    SSL *seen[2] = {SSL_new(c->ssl), SSL_new(s->ssl)};
-    BIO *a, *b;
-    assert_int_equal(BIO_new_bio_pair(&a, 0, &b, 0), 1);
-    SSL_set_bio(seen[0], a, a);
-    SSL_set_bio(seen[1], b, b);
-    SSL_set_connect_state(seen[0]);
-    SSL_set_accept_state(seen[1]);
-    (void)SSL_do_handshake(seen[0]);
-    (void)SSL_do_handshake(seen[1]);
-    int n = SSL_get_sigalgs(seen[1], 0, NULL, NULL, NULL, NULL, NULL);
-    assert_int_equal(n, ARRAY_LEN(signatures));
-    for (int i = 0; i < n; i++) {
-        int sign, hash;
-        SSL_get_sigalgs(seen[1], i, &sign, &hash, NULL, NULL, NULL);
-        assert_int_equal(sign, signatures[i].signature);
-        assert_int_equal(hash, signatures[i].hash);
-    }
-    SSL_free(seen[0]);
-    SSL_free(seen[1]);
-    tls_context_free(c);
-    tls_context_free(s);
 }
 
 static void wildcard_is_one_whole_label(void **state)
@@ -1008,7 +846,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
-        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(client_certificates_for_servers), cmocka_unit_test(groups), cmocka_unit_test(nist_offers), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
+        cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(client_certificates_for_servers), cmocka_unit_test(groups), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
         cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf),
 #ifdef POSTERN_VECTOR
         cmocka_unit_test(vector_gcm), cmocka_unit_test(vector_wrong_use),
