@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reload.c: what differs between two configurations, setting by setting as the schema table has them, and which of it only a
- * start of posternd puts in force. Called by posternd for a reload.
+ * reload.c: what differs between two configurations, setting by setting as the schema table has them, and what it takes to put
+ * that in force. Called by posternd for a reload.
  *
  * What is not in `by_start` here is in force once every process has confirmed the new configuration. A setting that a process
  * reads at its start alone gets a row here.
@@ -9,54 +9,80 @@
 
 #include <stdlib.h>
 
-/* on_off: only whether it is set counts; another value is in force at once. key NULL: each setting of the block. */
+/* Of several rows that fit, each counts.
+ * key NULL: each setting of the block. on_off: only whether it is set counts; another value is in force at once.
+ * process: who is started anew to take it; NULL: the whole house, which an administrator does; "": nobody, a new plan of which
+ * processes there are is enough. */
 static const struct by_start {
     const char *block, *key;
     bool on_off;
+    const char *process;
 } by_start[] = {
-    {"", "hostname", false},
-    {"", "user", false},
-    {"", "store", false},
-    {"", "at-rest-key", false},
-    {"", "run-directory", false},
-    {"", "drop-directory", false},
-    {"listen", "address", false},
-    {"workers", NULL, false},
-    {"directory", "url", true}, /* the sandbox of login */
-    {"metrics", "address", false},
-    {"portal", "url", true},
-    {"portal", "address", false},
-    {"portal", "redirect-address", false},
-    {"portal", "proxy-address", false},
-    {"resolver", "forward", false},
-    {"resolver", "trust-anchor", false},
-    {"resolver", "timeout", false},
-    {"resolver", "test-zones", false},
+    {"", "hostname", false, NULL},
+    {"", "user", false, NULL},
+    {"", "store", false, NULL},
+    {"", "at-rest-key", false, NULL},
+    {"", "run-directory", false, NULL},
+    {"", "drop-directory", false, NULL},
+    {"listen", "address", false, "smtpin"},
+    {"workers", NULL, false, ""},
+    {"directory", "url", true, "login"}, /* its sandbox */
+    {"metrics", "address", false, "metrics"},
+    {"portal", NULL, false, "smtpout"}, /* the mails of the portal */
+    {"", "organization", false, "smtpout"},
+    {"portal", "address", false, "web"},
+    {"portal", "redirect-address", false, "web"},
+    {"portal", "proxy-address", false, "web"},
+    {"resolver", "forward", false, "lookup"},
+    {"resolver", "trust-anchor", false, "lookup"},
+    {"resolver", "timeout", false, "lookup"},
+    {"resolver", "test-zones", false, "lookup"},
 };
 
-static const struct by_start *row_of(const struct conf_key *key)
+static bool is_of(const struct by_start *row, const struct conf_key *key)
 {
-    for (size_t i = 0; i < ARRAY_LEN(by_start); i++) {
-        if (strcmp(by_start[i].block, key->block) == 0 && (!by_start[i].key || strcmp(by_start[i].key, key->name) == 0)) {
-            return &by_start[i];
-        }
-    }
-    return NULL;
+    return strcmp(row->block, key->block) == 0 && (!row->key || strcmp(row->key, key->name) == 0);
 }
 
 bool conf_key_needs_start(const struct conf_key *key)
 {
-    return row_of(key) != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(by_start); i++) {
+        if (is_of(&by_start[i], key) && !by_start[i].process) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_key_starts(const struct conf_key *key, const char *process)
+{
+    for (size_t i = 0; i < ARRAY_LEN(by_start); i++) {
+        const struct by_start *row = &by_start[i];
+        if (is_of(row, key) && row->process && strcmp(row->process, process) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Only whether it is set counts. */
+static bool is_switch(const struct conf_key *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(by_start); i++) {
+        if (is_of(&by_start[i], key) && by_start[i].on_off) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool differs(const struct conf_key *key, const void *a, const void *b)
 {
     CLEANUP(buf_free) struct buf x = BUF_INIT(CONF_TEXT_MAX), y = BUF_INIT(CONF_TEXT_MAX);
-    const struct by_start *row = row_of(key);
     int r = conf_write_value(&x, key, (const char *)a + key->offset);
     r = r < 0 ? r : conf_write_value(&y, key, (const char *)b + key->offset);
     must(r == 0);
-    return row && row->on_off ? (buf_len(&x) == 0) != (buf_len(&y) == 0) : !str_eq(buf_str(&x), buf_str(&y));
+    return is_switch(key) ? (buf_len(&x) == 0) != (buf_len(&y) == 0) : !str_eq(buf_str(&x), buf_str(&y));
 }
 
 static bool is_listen(const struct conf_key *key)

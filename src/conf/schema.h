@@ -76,6 +76,8 @@ int conf_write_value(struct buf *out, const struct conf_key *key, const void *at
 void conf_differences(const struct conf *a, const struct conf *b, void *arg, void (*told)(void *arg, const struct conf_key *key));
 /* True when a change of it is in force only after posternd was started again. */
 bool conf_key_needs_start(const struct conf_key *key);
+/* True when the processes of that name ("smtpin") are started anew to put a change of it in force. */
+bool conf_key_starts(const struct conf_key *key, const char *process);
 
 extern const struct conf_key conf_schema[];
 extern const size_t conf_schema_len;

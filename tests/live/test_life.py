@@ -1,14 +1,17 @@
 """Reload, restarts, sandboxes, full and read-only disks, what lies on the disk."""
+import contextlib
 import os
 import re
 import shutil
 import sqlite3
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
-from conftest import INSIDE, client_context
+from conftest import GATEWAY_ADDRESS, INSIDE, client_context
 
 
 def test_every_process_is_sandboxed(gateway):
@@ -78,21 +81,89 @@ def test_reload_changes_rules(gateway):
 
 
 @pytest.mark.parametrize('before, after, named', [
-    ('limits {', 'metrics { address 127.0.0.1:9467; }\nlimits {', 'metrics address'),
-    ('listen smtp { address', 'listen smtp { address 127.0.0.1:2599', 'listen address'),
-    ('organization', 'workers { inspect 3; }\norganization', 'workers inspect')])
+    ('hostname gateway.test', 'hostname gate.gateway.test', 'hostname'),
+    ('at-rest.key', 'at-rest.other', 'at-rest-key')])
 def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
     """Never "reloaded" while something of the file is not in force (compare y3owk1n/mimi#144)."""
     lab = gateway.lab
     good = open(lab.path('postern.conf')).read()
-    with open(lab.path('postern.conf'), 'w') as out:
-        out.write(good.replace(before, after, 1))
-    done = lab.postern('reload')
-    with open(lab.path('postern.conf'), 'w') as out:
-        out.write(good)
+    with written(lab, good.replace(before, after, 1)):
+        done = lab.postern('reload')
     assert done.returncode == 1, done
     assert f'nothing was reloaded: a change of "{named}" needs a restart' in done.stderr, done
     assert lab.postern('reload').returncode == 0
+
+
+@contextlib.contextmanager
+def written(lab, text):
+    """Another text in the file for a while."""
+    good = open(lab.path('postern.conf')).read()
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(text)
+    try:
+        yield
+    finally:
+        with open(lab.path('postern.conf'), 'w') as out:
+            out.write(good)
+
+
+def answers(port, address=GATEWAY_ADDRESS):
+    try:
+        with socket.create_connection((address, port), 5) as s:
+            return port in (80, 443, 9467) or s.recv(3) == b'220'
+    except OSError:
+        return False
+
+
+def test_a_reload_opens_and_closes_ports(gateway):
+    """Listeners, metrics, portal and the number of processes: in force with "reloaded", gone with the next. A session goes on, and no
+    connection is refused meanwhile (Postfix documents a restart for inet_interfaces, master(5); Dovecot and Exim do as we did)."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    more = good.replace(f'listen smtp {{ address {GATEWAY_ADDRESS}:25;', f'listen smtp {{ address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599;')
+    more += f'metrics {{ address {GATEWAY_ADDRESS}:9467; }}\nworkers {{ inspect 3; smtpout 3; smtpin 1; }}\n'
+    more += (f'portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@inside.test; '
+             f'pages {lab.path("pages")}; contact "Phone 01 234"; }}\nflags {{ }}\n')
+    assert more.count('2599') == 1
+    before, refused, stop = gateway.pids(), [], threading.Event()
+
+    def knock():
+        while not stop.is_set():
+            if not answers(25):
+                refused.append(time.time())
+            time.sleep(0.05)
+    thread = threading.Thread(target=knock)
+    thread.start()
+    try:
+        with written(lab, more):
+            done = lab.postern('reload')
+            assert done.returncode == 0, done.stderr + lab.log()[-5000:]
+            assert [port for port in (25, 2599, 443, 9467) if not answers(port)] == []
+            now = gateway.pids()
+            assert {'inspect-2', 'smtpout-2', 'web-0', 'metrics-0'} <= set(now) and 'smtpin-1' not in now and all(now.values())
+            assert now['queue-0'] == before['queue-0'] and now['keys-0'] == before['keys-0'] and now['smtpin-0'] != before['smtpin-0']
+            message_id = gateway.send('picked@good.test', subject='[secure] to be picked up')
+            gateway.wait_state(message_id, 'waits in the portal')
+        done = lab.postern('reload')
+        assert done.returncode == 0, done.stderr + lab.log()[-5000:]
+    finally:
+        stop.set()
+        thread.join()
+    assert [port for port in (2599, 443, 9467) if answers(port)] == [] and answers(25)
+    assert lab.wait_for(lambda: set(gateway.pids()) == set(before), 10), gateway.pids()
+    assert refused == []
+    gateway.wait_state(gateway.send('x@good.test'), 'delivered')
+
+
+def test_a_port_that_cannot_be_had_is_named(gateway):
+    """Another program has it: refused, and all that was in force stays so."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with socket.create_server((GATEWAY_ADDRESS, 2599)):
+        with written(lab, good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599;')):
+            done = lab.postern('reload')
+    assert done.returncode == 1 and f'nothing was reloaded: cannot listen on {GATEWAY_ADDRESS}:2599' in done.stderr, done
+    assert answers(25) and lab.postern('reload').returncode == 0
 
 
 def test_a_reload_waits_for_every_process(gateway):

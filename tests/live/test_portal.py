@@ -20,7 +20,7 @@ import urllib.parse
 import zipfile
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context, serving
 
 BY_HAND = 'rule "by hand" { header "X-Level: two"; pickup-level 2; }'
 PORTAL = f'''
@@ -35,12 +35,8 @@ PDF = b'%PDF-1.4\n' + bytes(range(256)) * 40
 
 @pytest.fixture(scope='module')
 def gateway(world):
-    from conftest import Gateway
-    world.start_gateway(world.config(extra=PORTAL, first_retry='1s', top='administrator admin@inside.test;\n'))
-    yield Gateway(world)
-    crashes = [line for line in world.log().splitlines() if 'AddressSanitizer' in line or 'runtime error' in line or 'contract-broken' in line]
-    world.stop_gateway()
-    assert not crashes, '\n'.join(crashes) + world.log()[-6000:]
+    with serving(world, extra=PORTAL, first_retry='1s', top='administrator admin@inside.test;\n') as it:
+        yield it
 
 
 class Page:

@@ -13,7 +13,7 @@ import time
 import zipfile
 
 import pytest
-from conftest import INSIDE, OUTSIDE, TOP
+from conftest import INSIDE, OUTSIDE, TOP, serving
 
 PATIENT = 'patient Mary Jones, MRN 00483726, SSN 536-90-4399, has type 2 diabetes and takes metformin'
 RULES = f'''
@@ -47,12 +47,8 @@ rule "inbound"       {{ direction inbound; attachments program; action reject; t
 
 @pytest.fixture(scope='module')
 def gateway(world):
-    from conftest import Gateway
-    world.start_gateway(world.config(extra=RULES, first_retry='1s', top='administrator admin@inside.test;\n', queue='notice-after 1s;'))
-    yield Gateway(world)
-    crashes = [line for line in world.log().splitlines() if 'AddressSanitizer' in line or 'runtime error' in line or 'contract-broken' in line]
-    world.stop_gateway()
-    assert not crashes, '\n'.join(crashes) + world.log()[-6000:]
+    with serving(world, extra=RULES, first_retry='1s', top='administrator admin@inside.test;\n', queue='notice-after 1s;') as it:
+        yield it
 
 
 def sent(gateway, rcpts, text='hello', subject='test', sender='nurse@inside.test', source=INSIDE, headers='', attachments=()):

@@ -279,32 +279,62 @@ static void a_reload_sees_each_changed_setting(void **state)
     conf_free(b);
 }
 
-/* What only a start puts in force, by name: the ports, the processes, the places. */
-static void what_only_a_start_puts_in_force(void **state)
+/* What it takes to put a change in force: nothing, a process started anew, or a start of the house. By the processes' own on_prepare. */
+static void what_a_change_takes(void **state)
 {
-    static const char *const names[] = {"hostname", "user", "store", "at-rest-key", "run-directory", "listen address", "workers smtpin", "workers web", "metrics address", "portal url",
-                                        "portal address", "resolver forward"},
-                            *const live[] = {"organization", "listen profile", "limits message", "queue lifetime", "portal colour", "inside networks"};
-    size_t found = 0, applied = 0;
+    static const struct {
+        const char *name, *process; /* NULL: the house is started; "": nothing */
+    } wanted[] = {
+        {"hostname", NULL},
+        {"user", NULL},
+        {"store", NULL},
+        {"at-rest-key", NULL},
+        {"run-directory", NULL},
+        {"drop-directory", NULL},
+        {"listen address", "smtpin"},
+        {"metrics address", "metrics"},
+        {"portal address", "web"},
+        {"portal proxy-address", "web"},
+        {"portal redirect-address", "web"},
+        {"portal url", "smtpout"},
+        {"organization", "smtpout"},
+        {"directory url", "login"},
+        {"resolver forward", "lookup"},
+        {"resolver test-zones", "lookup"},
+        {"workers smtpin", ""},
+        {"listen profile", ""},
+        {"limits message", ""},
+        {"queue lifetime", ""},
+        {"inside networks", ""},
+    };
+    static const char *const processes[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web"};
+    size_t found = 0;
     (void)state;
     for (size_t i = 0; i < conf_schema_len; i++) {
+        const struct conf_key *key = &conf_schema[i];
         char name[128];
-        snprintf(name, sizeof name, "%s%s%s", conf_schema[i].block, *conf_schema[i].block ? " " : "", conf_schema[i].name);
-        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
-            found += strcmp(name, names[k]) == 0 && conf_key_needs_start(&conf_schema[i]);
-        }
-        for (size_t k = 0; k < ARRAY_LEN(live); k++) {
-            applied += strcmp(name, live[k]) == 0 && !conf_key_needs_start(&conf_schema[i]);
+        snprintf(name, sizeof name, "%s%s%s", key->block, *key->block ? " " : "", key->name);
+        for (size_t k = 0; k < ARRAY_LEN(wanted); k++) {
+            if (strcmp(name, wanted[k].name) != 0) {
+                continue;
+            }
+            found++;
+            assert_int_equal(conf_key_needs_start(key), !wanted[k].process);
+            size_t n = 0;
+            for (size_t p = 0; p < ARRAY_LEN(processes); p++) {
+                n += conf_key_starts(key, processes[p]);
+            }
+            bool one = wanted[k].process && *wanted[k].process;
+            assert_true(one ? n > 0 && conf_key_starts(key, wanted[k].process) : n == 0);
         }
     }
-    assert_int_equal(found, ARRAY_LEN(names));
-    assert_int_equal(applied, ARRAY_LEN(live));
+    assert_int_equal(found, ARRAY_LEN(wanted));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_only_a_start_puts_in_force), cmocka_unit_test(standard_values), cmocka_unit_test(devices), cmocka_unit_test(errors_say_where_and_what),
+        cmocka_unit_test(the_design_example), cmocka_unit_test(a_reload_sees_each_changed_setting), cmocka_unit_test(what_a_change_takes), cmocka_unit_test(standard_values), cmocka_unit_test(devices), cmocka_unit_test(errors_say_where_and_what),
         cmocka_unit_test(canonical_text_is_the_same_configuration), cmocka_unit_test(includes_are_read_and_named_in_errors),
         cmocka_unit_test(every_setting_is_in_the_manual), cmocka_unit_test(every_type_has_its_row)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,12 +42,26 @@ static bool may_talk(enum role a, enum role b)
     return false;
 }
 
-static void add(struct posternd *d, enum role role, unsigned index)
+static struct supervised *find_child(struct posternd *d, unsigned role, unsigned index)
 {
-    must(d->n_children < CHILDREN_MAX);
-    struct supervised *s = &d->children[d->n_children++];
-    *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS, .metrics = BUF_INIT(32768)};
-    snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
+    for (size_t i = 0; i < d->n_children; i++) {
+        if ((unsigned)d->children[i].role == role && d->children[i].index == index) {
+            return &d->children[i];
+        }
+    }
+    return NULL;
+}
+
+static void want(struct posternd *d, enum role role, unsigned index)
+{
+    struct supervised *s = find_child(d, role, index);
+    if (!s) {
+        must(d->n_children < CHILDREN_MAX);
+        s = &d->children[d->n_children++];
+        *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS, .metrics = BUF_INIT(32768)};
+        snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
+    }
+    s->is_wanted = true;
 }
 
 static bool people_log_in(const struct conf *c)
@@ -70,26 +84,29 @@ static bool people_log_in(const struct conf *c)
 
 void children_plan(struct posternd *d)
 {
-    add(d, ROLE_KEYS, 0);
-    add(d, ROLE_QUEUE, 0);
-    add(d, ROLE_LOOKUP, 0);
+    for (size_t i = 0; i < d->n_children; i++) {
+        d->children[i].is_wanted = false;
+    }
+    want(d, ROLE_KEYS, 0);
+    want(d, ROLE_QUEUE, 0);
+    want(d, ROLE_LOOKUP, 0);
     for (unsigned i = 0; i < d->conf->workers.smtpout; i++) {
-        add(d, ROLE_SMTPOUT, i);
+        want(d, ROLE_SMTPOUT, i);
     }
     if (d->conf->metrics.addresses.n > 0) {
-        add(d, ROLE_METRICS, 0);
+        want(d, ROLE_METRICS, 0);
     }
     for (unsigned i = 0; people_log_in(d->conf) && i < d->conf->workers.login; i++) {
-        add(d, ROLE_LOGIN, i);
+        want(d, ROLE_LOGIN, i);
     }
     for (unsigned i = 0; i < d->conf->workers.inspect; i++) {
-        add(d, ROLE_INSPECT, i);
+        want(d, ROLE_INSPECT, i);
     }
     for (unsigned i = 0; d->conf->portal.url && i < d->conf->workers.web; i++) {
-        add(d, ROLE_WEB, i);
+        want(d, ROLE_WEB, i);
     }
     for (unsigned i = 0; i < d->conf->workers.smtpin; i++) {
-        add(d, ROLE_SMTPIN, i);
+        want(d, ROLE_SMTPIN, i);
     }
 }
 
@@ -147,16 +164,6 @@ static void join_again(void *arg)
     }
 }
 
-static struct supervised *find_child(struct posternd *d, unsigned role, unsigned index)
-{
-    for (size_t i = 0; i < d->n_children; i++) {
-        if ((unsigned)d->children[i].role == role && d->children[i].index == index) {
-            return &d->children[i];
-        }
-    }
-    return NULL;
-}
-
 static bool may_be_joined(const struct supervised *s, const struct supervised *o, bool signing)
 {
     return o && (signing ? may_sign(s->role, o->role) : may_talk(s->role, o->role));
@@ -200,7 +207,7 @@ static void send_public_key(const struct posternd *d, const struct supervised *s
 static void tell_when_ready(struct posternd *d)
 {
     for (size_t i = 0; i < d->n_children; i++) {
-        if (!d->children[i].ready) {
+        if (d->children[i].is_wanted && !d->children[i].ready) {
             return;
         }
     }
@@ -215,6 +222,10 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->ready = true;
     str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
     tell_when_ready(s->d);
+    if (s->renew) {
+        s->renew = s->reload_due = false;
+        control_reload_came(s->d);
+    }
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
 
@@ -284,14 +295,20 @@ static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
                                               {IPC_ctl_peer_lost, on_peer_lost},
                                               {IPC_none, NULL}};
 
+/* It will answer nothing any more. */
+static void forget_control(struct supervised *s)
+{
+    s->control = NULL;
+    s->status_due = false;
+    s->reload_due = s->renew; /* else its successor starts with the new one */
+    control_reload_came(s->d);
+}
+
 static void on_control_closed(void *owner, struct ipc_channel *ch)
 {
     struct supervised *s = owner;
     (void)ch;
-    s->control = NULL;
-    s->status_due = false;
-    s->reload_due = false; /* its successor starts with the new one */
-    control_reload_came(s->d);
+    forget_control(s);
     if (s->pid > 0 && !s->stopping) {
         kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
     }
@@ -328,9 +345,28 @@ static int spawn(struct posternd *d, struct supervised *s)
     return 0;
 }
 
+static void send_ports(const struct posternd *d, const struct supervised *s)
+{
+    static const struct {
+        enum role role;
+        const char *name;
+    } takes[] = {
+        [PORT_SMTP] = {ROLE_SMTPIN, "smtp"},
+        [PORT_PORTAL] = {ROLE_WEB, "portal"},
+        [PORT_METRICS] = {ROLE_METRICS, "metrics"},
+    };
+    for (size_t i = 0; i < d->ports.n; i++) {
+        const struct port *p = &d->ports.v[i];
+        if (takes[p->kind].role == s->role) {
+            ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
+                                                      .ctl_listener = {.name = str_c(takes[p->kind].name), .kind = (uint8_t)p->listen}}, p->fd);
+        }
+    }
+}
+
 static void start(struct posternd *d, struct supervised *s)
 {
-    s->ready = s->reload_refused = false;
+    s->ready = s->stopping = s->reload_refused = false;
     s->first_serial = d->serial;
     s->started_ms = clock_mono_ms();
     int r = spawn(d, s);
@@ -343,19 +379,7 @@ static void start(struct posternd *d, struct supervised *s)
     if (s->role == ROLE_SMTPIN && d->shared >= 0) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_shared, .ctl_shared = {.name = STR("clients")}}, d->shared);
     }
-    for (size_t i = 0; s->role == ROLE_SMTPIN && i < d->n_listeners; i++) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
-                                                  .ctl_listener = {.name = STR("smtp"), .kind = (uint8_t)d->listeners[i].listen}},
-                    d->listeners[i].fd);
-    }
-    for (size_t i = 0; s->role == ROLE_METRICS && i < d->n_metrics_listeners; i++) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("metrics")}}, d->metrics_listeners[i]);
-    }
-    for (size_t i = 0; s->role == ROLE_WEB && i < d->n_portal_listeners; i++) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
-                                                  .ctl_listener = {.name = STR("portal"), .kind = (uint8_t)d->portal_listeners[i].listen}},
-                    d->portal_listeners[i].fd);
-    }
+    send_ports(d, s);
     if (s->role == ROLE_QUEUE) {
         ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
                     d->queue_socket);
@@ -368,7 +392,7 @@ static void start(struct posternd *d, struct supervised *s)
 static void on_restart(void *arg)
 {
     struct supervised *s = arg;
-    if (!s->d->stopping) {
+    if (!s->d->stopping && s->is_wanted) {
         s->restarts++;
         start(s->d, s);
     }
@@ -403,8 +427,8 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     s->pid = 0;
     s->ready = false;
     if (s->control) {
-        ipc_channel_free(s->control);
-        s->control = NULL;
+        ipc_channel_free(s->control); /* its end is known before the channel's */
+        forget_control(s);
     }
     if (d->stopping) {
         stop_next(d);
@@ -414,6 +438,13 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         log_error("refused-to-run", KV("child", s->name), KV("what", "it said why; starting it again would change nothing"));
         d->exit_status = CHILD_NEVER;
         children_stop(d);
+        return;
+    }
+    if (s->stopping && !crashed) { /* we asked it to */
+        log_notice("process-ended", KV("child", s->name), KV("why", s->is_wanted ? "a new one takes the new configuration" : "the configuration has none of it"));
+        if (s->is_wanted) {
+            start(d, s);
+        }
         return;
     }
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
@@ -439,9 +470,35 @@ void children_reap(struct posternd *d)
     }
 }
 
+/* Not running, and not about to. */
+static bool is_idle(const struct supervised *s)
+{
+    return s->pid == 0 && !(s->restart && timer_is_running(s->restart));
+}
+
+static void stop_one(struct supervised *s)
+{
+    if (s->stopping) {
+        return;
+    }
+    s->stopping = true;
+    if (s->control) {
+        ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_stop});
+    } else {
+        kill(s->pid, SIGTERM);
+    }
+}
+
+/* One process takes the configuration in force: told, started anew, started for the first time, or ended for good. */
 static void reload_one(struct posternd *d, struct supervised *s)
 {
-    if (s->control) {
+    if (s->pid == 0) {
+        if (s->is_wanted && is_idle(s)) {
+            start(d, s);
+        }
+    } else if (!s->is_wanted || s->renew) {
+        stop_one(s);
+    } else if (s->control) {
         handover_files(d, s);
         ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
     }
@@ -457,13 +514,21 @@ static void reload_rest(struct posternd *d)
     }
 }
 
+void children_renew(struct posternd *d, enum role role)
+{
+    for (size_t i = 0; i < d->n_children; i++) {
+        d->children[i].renew |= d->children[i].role == role;
+    }
+}
+
 /* keys first: nobody shows a certificate that keys cannot sign for yet. While keys are started anew they get the files with that. */
 void children_reload(struct posternd *d)
 {
     d->generation++;
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
-        s->reload_due = s->control != NULL;
+        s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s));
+        s->reload_due = s->is_wanted && (s->control || s->renew);
         s->reload_refused = false;
         if (s->role == ROLE_KEYS && s->control) {
             d->rest_due = true;
@@ -487,14 +552,7 @@ static void stop_next(struct posternd *d)
                 continue;
             }
             running = true;
-            if (!s->stopping) {
-                s->stopping = true;
-                if (s->control) {
-                    ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_stop});
-                } else {
-                    kill(s->pid, SIGTERM);
-                }
-            }
+            stop_one(s);
         }
         if (running) {
             return;

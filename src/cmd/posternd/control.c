@@ -53,6 +53,9 @@ static void send_status(struct posternd *d)
     int64_t now = clock_mono_ms();
     for (size_t i = 0; d->status_to && i < d->n_children; i++) {
         const struct supervised *s = &d->children[i];
+        if (!s->is_wanted && s->pid == 0) {
+            continue;
+        }
         ipc_send(d->status_to,
                  &(struct ipc_msg){.type = IPC_row_process,
                                    .row_process = {.name = str_c(s->name), .pid = (uint32_t)s->pid,
@@ -157,13 +160,55 @@ void control_metrics(struct posternd *d)
 
 /* --- reload ------------------------------------------------------------------------------------------- */
 
-/* Collects the names of changed settings that only a start puts in force. */
+struct changes {
+    struct buf fixed;     /* names of settings that only a start of posternd puts in force */
+    bool renew[ROLE_END]; /* processes that read a changed one at their start */
+};
+
 static void on_difference(void *arg, const struct conf_key *key)
 {
-    struct buf *names = arg;
+    struct changes *c = arg;
     if (conf_key_needs_start(key)) {
-        (void)!buf_printf(names, "%s%s%s%s", buf_len(names) ? ", " : "", key->block, *key->block ? " " : "", key->name);
+        (void)!buf_printf(&c->fixed, "%s%s%s%s", buf_len(&c->fixed) ? ", " : "", key->block, *key->block ? " " : "", key->name);
     }
+    for (enum role role = 0; role < ROLE_END; role++) {
+        c->renew[role] |= conf_key_starts(key, role_names[role]);
+    }
+}
+
+/* What the new configuration asks for beyond processes that read it: nothing of it is in force yet. 0, or -errno with lines. */
+static int prepare(const struct posternd *d, const struct conf *next, struct changes *changes, struct ports *ports, struct buf *problems)
+{
+    char problem[512] = "";
+    conf_differences(d->conf, next, changes, on_difference);
+    if (buf_len(&changes->fixed) > 0) {
+        return buf_printf(problems, "%s: nothing was reloaded: a change of \"" STR_FMT "\" needs a restart of posternd\n", d->conf_path,
+                          STR_ARG(buf_str(&changes->fixed))) < 0 ? -ENOSPC : -EINVAL;
+    }
+    int r = ports_open(next, &d->ports, ports, problem, sizeof problem);
+    if (r < 0) {
+        (void)!buf_printf(problems, "%s: nothing was reloaded: %s\n", d->conf_path, problem);
+    }
+    return r;
+}
+
+/* The new configuration is in force here, and on its way to everybody. */
+static void apply(struct posternd *d, struct conf *next, struct pairs *pairs, const struct ports *ports, const struct changes *changes)
+{
+    conf_free(d->conf);
+    d->conf = next;
+    pairs_free(d->pairs);
+    d->pairs = pairs;
+    ports_replace(&d->ports, ports);
+    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format, next->log.to == CONF_LOG_SYSLOG);
+    children_plan(d);
+    for (enum role role = 0; role < ROLE_END; role++) {
+        if (changes->renew[role]) {
+            children_renew(d, role);
+        }
+    }
+    children_reload(d);
+    timer_start(d->reload_timer, RELOAD_MS);
 }
 
 /* The lines that are errors: the answer has little room, and the log names the first. */
@@ -187,31 +232,21 @@ static int reload(struct posternd *d, struct buf *problems)
     r = r < 0 ? r : preflight(next, PREFLIGHT_RELOAD, &all);
     keep_errors(buf_str(&all), problems);
     r = r < 0 ? r : handover_pairs(next, d->pairs, problems, &pairs);
-    CLEANUP(buf_free) struct buf fixed = BUF_INIT(4096);
+    struct changes changes = {.fixed = BUF_INIT(4096)};
+    struct ports ports;
+    r = r < 0 ? r : prepare(d, next, &changes, &ports, problems);
     if (r == 0) {
-        conf_differences(d->conf, next, &fixed, on_difference);
-    }
-    if (buf_len(&fixed) > 0) {
-        r = buf_printf(problems, "%s: nothing was reloaded: a change of \"" STR_FMT "\" needs a restart of posternd\n", d->conf_path, STR_ARG(buf_str(&fixed))) < 0
-                ? -ENOSPC : -EINVAL;
-    }
-    if (r < 0) {
+        changes.renew[ROLE_SMTPOUT] |= handover_site_changed(d, next);
+        apply(d, next, pairs, &ports, &changes);
+    } else {
         struct str errors = buf_str(problems);
         log_error("reload-refused", KVS("problem", str_slice(errors, 0, str_find(errors, '\n', 0))),
                   KV("what", "the old configuration stays in force"));
         pairs_free(pairs);
         conf_free(next);
-        return r;
     }
-    conf_free(d->conf);
-    d->conf = next;
-    pairs_free(d->pairs);
-    d->pairs = pairs;
-    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
-             next->log.to == CONF_LOG_SYSLOG);
-    children_reload(d);
-    timer_start(d->reload_timer, RELOAD_MS);
-    return 0;
+    buf_free(&changes.fixed);
+    return r;
 }
 
 /* Who has not confirmed the new configuration, by name. A process that ended meanwhile starts with it. */

@@ -8,6 +8,7 @@
 #include "seal/rest.h"
 #include "sys/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -145,6 +146,33 @@ bool handover_files_changed(struct posternd *d)
     }
     bool is_new = d->files_changed != 0 && sum != d->files_changed;
     d->files_changed = sum;
+    return is_new;
+}
+
+/* The names, sizes and times of change of the portal's own templates, in one number. */
+static int64_t site_stamp(const struct conf *c)
+{
+    int64_t sum = changed(c->portal.logo);
+    const char *dirs[] = {c->portal.pages, c->portal.templates};
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        DIR *dir = dirs[i] ? opendir(dirs[i]) : NULL;
+        for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+            char path[1024];
+            int n = snprintf(path, sizeof path, "%s/%s", dirs[i], e->d_name);
+            sum += n > 0 && (size_t)n < sizeof path ? changed(path) : 0;
+        }
+        if (dir) {
+            closedir(dir);
+        }
+    }
+    return sum;
+}
+
+bool handover_site_changed(struct posternd *d, const struct conf *c)
+{
+    int64_t stamp = c->portal.url ? site_stamp(c) : 0;
+    bool is_new = stamp != d->site_stamp;
+    d->site_stamp = stamp;
     return is_new;
 }
 

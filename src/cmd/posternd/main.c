@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "cmd/posternd/posternd.h"
 #include "policy/alarm.h"
-#include "proc/portal_kinds.h"
 #include "sys/conn.h"
 #include "sys/file.h"
 
@@ -50,79 +49,6 @@ static int find_bin_dir(struct posternd *d)
         }
     }
     return -ENOENT;
-}
-
-/* A listening socket: opened for us by the service manager, or our own. -errno with a sentence. */
-static int listen_on(const char *text, char *problem, size_t size)
-{
-    struct endpoint at;
-    struct str s = str_c(text);
-    size_t colon = str_find_last(s, ':');
-    uint64_t port = 0;
-    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 ||
-        endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &at) < 0) {
-        snprintf(problem, size, "listen address %s is not understood", text);
-        return -EINVAL;
-    }
-    int fd = activated_socket(&at);
-    int r = fd >= 0 ? 0 : conn_listen(&at, &fd);
-    if (r < 0) {
-        snprintf(problem, size, "cannot listen on %s: %s%s", text, strerror(-r),
-                 r == -EADDRINUSE ? " (is another mail server running?)" : "");
-        return r;
-    }
-    return fd;
-}
-
-static int bind_metrics(struct posternd *d, char *problem, size_t size)
-{
-    const struct conf_words *w = &d->conf->metrics.addresses;
-    for (size_t i = 0; i < w->n && i < ARRAY_LEN(d->metrics_listeners); i++) {
-        int fd = listen_on(w->v[i], problem, size);
-        if (fd < 0) {
-            return fd;
-        }
-        d->metrics_listeners[d->n_metrics_listeners++] = fd;
-    }
-    return 0;
-}
-
-static int bind_portal(struct posternd *d, char *problem, size_t size)
-{
-    const struct conf *c = d->conf;
-    const struct conf_words *lists[] = {[PORTAL_HTTPS] = &c->portal.addresses, [PORTAL_REDIRECT] = &c->portal.redirects, [PORTAL_PROXY] = &c->portal.proxied};
-    for (unsigned k = 0; c->portal.url && k < ARRAY_LEN(lists); k++) {
-        for (size_t i = 0; i < lists[k]->n && d->n_portal_listeners < ARRAY_LEN(d->portal_listeners); i++) {
-            int fd = listen_on(lists[k]->v[i], problem, size);
-            if (fd < 0) {
-                return fd;
-            }
-            d->portal_listeners[d->n_portal_listeners].fd = fd;
-            d->portal_listeners[d->n_portal_listeners++].listen = k;
-        }
-    }
-    return 0;
-}
-
-static int bind_ports(struct posternd *d, char *problem, size_t size)
-{
-    for (size_t i = 0; i < d->conf->n_listens; i++) {
-        const struct conf_words *w = &d->conf->listens[i].addresses;
-        for (size_t k = 0; k < w->n; k++) {
-            if (d->n_listeners == ARRAY_LEN(d->listeners)) {
-                snprintf(problem, size, "more than %zu listen addresses", ARRAY_LEN(d->listeners));
-                return -ENOSPC;
-            }
-            int fd = listen_on(w->v[k], problem, size);
-            if (fd < 0) {
-                return fd;
-            }
-            d->listeners[d->n_listeners].fd = fd;
-            d->listeners[d->n_listeners++].listen = (unsigned)i;
-        }
-    }
-    int r = bind_portal(d, problem, size);
-    return r < 0 ? r : bind_metrics(d, problem, size);
 }
 
 static int make_store_dir(struct posternd *d, char *problem, size_t size)
@@ -230,7 +156,7 @@ static int start(struct posternd *d, char *problem, size_t size)
     r = handover_secret(d->conf, problem, size);
     r = r < 0 ? r : make_store_dir(d, problem, size);
     r = r < 0 ? r : control_open(d, problem, size);
-    r = r < 0 ? r : bind_ports(d, problem, size);
+    r = r < 0 ? r : ports_open(d->conf, NULL, &d->ports, problem, size);
     if (r < 0) {
         return r;
     }
@@ -245,6 +171,7 @@ static int start(struct posternd *d, char *problem, size_t size)
     }
     d->shared = file_shared("postern-clients", SHARED_OCTETS);
     (void)handover_files_changed(d);
+    (void)handover_site_changed(d, d->conf);
     d->watch_files = timer_new(d->loop, on_watch, d);
     timer_start(d->watch_files, WATCH_MS);
     d->watch_pairs = timer_new(d->loop, on_watch_pairs, d);

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "cmd/posternd/pairs.h"
+#include "cmd/posternd/ports.h"
 #include "proc/child.h"
 #include "proc/preflight.h"
 #include "sys/conn.h"
@@ -16,7 +17,9 @@ struct supervised {
     char name[32];
     pid_t pid; /* 0: not running */
     struct ipc_channel *control;
+    bool is_wanted; /* by the configuration; else it is stopped and not started again */
     bool ready, stopping;
+    bool renew;     /* it is to be started anew with the present configuration */
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     int64_t started_ms;
     uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
@@ -37,15 +40,12 @@ struct posternd {
     char bin_dir[512];
     struct supervised children[CHILDREN_MAX];
     size_t n_children;
-    struct {
-        int fd;
-        unsigned listen; /* number of its block */
-    } listeners[16];
-    size_t n_listeners;
+    struct ports ports;
     int shared; /* memory of all smtpin: how many sessions each client has */
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
     int64_t files_changed; /* sum of the times of change of trust store, passwords and secrets */
+    int64_t site_stamp;    /* of the portal's templates */
     struct pairs *pairs;   /* certificates and keys in force */
     struct timer *watch_pairs;
     bool pairs_alarm;      /* the queue was told that something new cannot be used */
@@ -71,13 +71,6 @@ struct posternd {
     /* one status question at a time */
     struct ipc_channel *status_to;
     bool metrics_wanted; /* by the metrics process */
-    int metrics_listeners[16];
-    size_t n_metrics_listeners;
-    struct {
-        int fd;
-        unsigned listen; /* enum portal_listen */
-    } portal_listeners[16];
-    size_t n_portal_listeners;
     struct timer *status_timer;
 };
 
@@ -90,8 +83,11 @@ void handover_files(struct posternd *d, struct supervised *s);
 int handover_secret(const struct conf *c, char *problem, size_t size) MUST_USE;
 
 /* children.c */
+/* Which processes the configuration in force wants; children_start() starts them, children_reload() those that are missing. */
 void children_plan(struct posternd *d);
 void children_start(struct posternd *d);
+/* With the next children_reload() these are started anew, as what changed is read at their start alone. */
+void children_renew(struct posternd *d, enum role role);
 /* Tells the service manager what the state is (sd_notify(3)); without one nothing happens. */
 void notify_manager(const char *state);
 /* How often it is to be told WATCHDOG=1, half of the time after which it gives us up; 0: never. */
@@ -104,6 +100,8 @@ int drop_make(const struct conf *c) MUST_USE;
 void drop_pick_up(struct posternd *d);
 /* Trust store, passwords or secrets changed since the last look. */
 bool handover_files_changed(struct posternd *d);
+/* Templates of the portal changed since the last call; smtpout reads them at its start alone. */
+bool handover_site_changed(struct posternd *d, const struct conf *c);
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);
 void children_stop(struct posternd *d);
