@@ -153,7 +153,7 @@ def test_a_mismatch_at_the_start_is_told(renewed):
     gateway, where = renewed
     gateway.lab.stop_gateway()
     put(where, 'key', 'rename')
-    with pytest.raises(RuntimeError, match='do not belong together'):
+    with pytest.raises(RuntimeError, match='does not belong to this certificate'):
         gateway.lab.start_gateway(open(gateway.lab.path('postern.conf')).read())
     put(where, 'pem', 'rename')
     gateway.lab.start_gateway(open(gateway.lab.path('postern.conf')).read())
