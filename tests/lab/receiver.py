@@ -108,6 +108,7 @@ class Session:
 
     def run(self):
         if self.r.mode == 'silent':
+            self.r.write(event='called')
             time.sleep(60)
         self.say('220 receiver ESMTP')
         while True:

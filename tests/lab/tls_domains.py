@@ -183,6 +183,7 @@ OTHERS = [
     D('notus.test', [H('mx1', options={'says': {'MAIL': '554 5.7.1 blocked by a list'}}), H('mx2', preference=20, options={'says': {'RCPT': '554 5.7.1 Service unavailable; Client host [127.0.2.1] blocked'}}),
                      H('mx3', preference=30)], None, ''),
     D('notusall.test', [H('mx1', options={'says': {'MAIL': '554 5.7.1 blocked by a list'}})], None, ''),
+    D('heldsecond.test', [H('mx1', options={'says': {'late': '450 4.2.0 greylisted'}}), H('mx2', mode='silent', preference=20)], None, ''),
     D('lostdot.test', [H('mx1', options={'lost': True}), H('mx2', preference=20)], None, ''),
     D('manydead.test', [H('mx')], None, '', mx=False, extra=[f'manydead MX {10 + i} d{i}.manydead.test.' for i in range(28)] + [f'd{i}.manydead A 127.0.6.{i + 10}' for i in range(28)]
       + ['manydead MX 99 mx.manydead.test.']),

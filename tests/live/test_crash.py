@@ -108,3 +108,26 @@ def test_kill_under_load(gateway):
             assert any(-0.5 <= at - first <= 3 for at, _ in kills), f'{token} came twice, and nothing was killed'
     held = [m for m in gateway.lab.postern('queue', 'list', json_out=True) if any(r['state'] == 'held' and r['reason'] != 'poison' for r in m['recipients'])]
     assert not held
+
+
+def test_a_worker_that_dies_between_two_hosts(gateway):
+    """RFC 5321 6.1: whom the first host of a round took does not get it again, whatever happens while the second is asked."""
+    lab = gateway.lab
+    gateway.restart(first_retry='500ms', top='administrator admin@inside.test; monitor { probe no; }')
+    rcpts = [f'one{i}@heldsecond.test' for i in range(20)] + ['late@heldsecond.test']
+    message_id = gateway.send(rcpts)
+    first, second = 'host-mx1.heldsecond.test', 'host-mx2.heldsecond.test'
+    for calls, end in enumerate(['worker', 'tree', None]):
+        assert lab.wait_for(lambda: len([r for r in lab.received(second) if r['event'] == 'called']) > calls, 30)
+        told = [r['state'] for r in lab.report(message_id)['recipients']]
+        assert told == ['delivered'] * 20 + ['queued'], told  # the report knows at once
+        if end == 'worker':
+            for name in [n for n in gateway.pids() if n.startswith('smtpout')]:
+                kill(gateway, name)
+            lab.wait_ready(60)
+        elif end == 'tree':
+            kill(gateway, 'tree')
+            lab.wait_ready(60)
+    got = sorted(r for m in lab.messages(first) for r in m['rcpts'])
+    assert got == sorted(rcpts[:20]), got
+    assert len([a for a in lab.report(message_id)['attempts'] if a['host'].startswith('mx1') and a['action'] == 'send']) == 1

@@ -1,33 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * job.c: deliveries and bounces under way in the smtpout processes, and what came of them.
+ * job.c: deliveries and bounces under way in the smtpout processes.
  *
- * A job is a lease on some recipients of one message. Its outcome is made durable before smtpout
- * may use the connection for the next message: a store that cannot be written must not deliver.
- * What can go wrong: a worker dies (its jobs are due again; the second death over one message
- * holds it), the commit fails (the same outcome is written again until it holds).
+ * A job is a lease on some recipients of one message. What comes of it is outcome.c. What can go wrong: a worker dies (its
+ * jobs are due again; the second death over one message holds it).
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "portal/packed.h"
 #include "proc/lookup_kinds.h"
 #include "proc/queue/channel.h"
 #include "proc/queue/queue.h"
 #include "wire/id.h"
-#include "wire/notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-    SAVE_RETRY_MS = 1000,
     BOUNCE_BATCH = 200,
     BOUNCE_RCPTS_MAX = 8, /* in one notice: with the longest addresses and replies it still fits inline */
 };
-
-/* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
 
 static struct job *job_new(struct queue *q, struct sched_destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
 {
@@ -409,308 +401,6 @@ void queue_notice_start(struct queue *q)
                           all_read, telling_new(q, JOB_NOTICE));
 }
 
-/* --- outcomes ------------------------------------------------------------------------------------------ */
-
-static struct str keep(struct job *j, struct str s)
-{
-    struct str copy = STR("");
-    (void)!arena_copy(&j->arena, s, &copy);
-    return copy;
-}
-
-static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    const struct ipc_outcome_host *o = &m->outcome_host;
-    struct job *j = map_get(q->jobs, map_id(&o->lease));
-    (void)ch;
-    (void)fd;
-    if (!j) {
-        return;
-    }
-    must(o->sess < SESS_END && o->tlsa < TLSA_END && o->sts < STS_END);
-    j->tls_offered |= o->offered || (o->sess != SESS_NOCONN && o->sess != SESS_NOADV);
-    if (j->n_attempts == ARRAY_LEN(j->attempts)) {
-        return;
-    }
-    struct store_attempt *a = arena_alloc(&j->arena, sizeof *a);
-    if (!a) {
-        return;
-    }
-    *a = (struct store_attempt){
-        .id = j->id, .at_ms = o->at_ms, .took_ms = o->took_ms, .host = keep(j, o->host),
-        .address = keep(j, o->address), .port = o->port, .mx = o->mx, .sess = o->sess,
-        .action = o->action, .grade = o->grade, .floor = o->floor, .reason = o->reason,
-        .raised = o->raised, .reused = o->reused != 0, .tls_version = keep(j, o->tls_version),
-        .tls_cipher = keep(j, o->tls_cipher), .tls_bits = o->tls_bits,
-        .tls_group = keep(j, o->tls_group), .tls_signature = keep(j, o->tls_signature),
-        .peer_key = keep(j, o->peer_key), .cert_check = keep(j, o->cert_check),
-        .cert_subject = keep(j, o->cert_subject), .cert_issuer = keep(j, o->cert_issuer),
-        .cert_fingerprint = keep(j, o->cert_fingerprint), .cert_not_after = o->cert_not_after,
-        .detail = keep(j, o->detail), .tlsa = o->tlsa, .sts = o->sts, .dane_check = keep(j, o->dane_check),
-        .exception = keep(j, o->exception)};
-    j->attempts[j->n_attempts++] = a;
-}
-
-/* What retry.h wants to know of it. */
-static struct retry_message retry_message(const struct job *j)
-{
-    return (struct retry_message){.arrived_ms = j->arrived_ms, .null_reverse_path = j->null_reverse_path, .inside_sender = j->inside_sender};
-}
-
-static bool wants_failure(const struct job *j, const struct store_rcpt *r)
-{
-    const struct retry_message m = retry_message(j);
-    return retry_wants_failure(&m, r);
-}
-
-static bool is_ours(const struct store_rcpt *r)
-{
-    return r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN;
-}
-
-static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
-{
-    const struct retry_rules rules = expiry_rules(j->queue);
-    const struct retry_message m = retry_message(j);
-    enum retry_fault fault = is_ours(r) ? RETRY_OURS : reason_is_tls((enum reason)r->reason) ? RETRY_TLS : RETRY_OTHER;
-    if (r->reason == REASON_POISON) {
-        r->state = RCPT_HELD;
-        return;
-    }
-    retry_deferred(&rules, &m, fault, now, queue_may_expire(j->queue), random_below, r);
-}
-
-/* Transport did not come about, and the ladder has a next rung. */
-static void step_down(struct job *j, struct item *it, int64_t now)
-{
-    struct store_rcpt *r = &it->r;
-    bool tells = !j->null_reverse_path && notify_wants(r->notify, NOTIFY_DELAY);
-    if (protection_step_down(j->queue, r, tells, &it->text) < 0) {
-        decide_deferred(j, r, now); /* no room for its words: once more */
-        return;
-    }
-    r->bounced = r->state == RCPT_FAILED && !wants_failure(j, r);
-    j->queue->failed += r->state == RCPT_FAILED;
-    j->queue->deferred += r->state != RCPT_FAILED;
-}
-
-/* A mail that must be secure waits for a connection only as long as its ladder says. */
-static void keep_patience(struct job *j, struct item *it, int64_t now)
-{
-    struct protect_record need;
-    protection_record(&it->r, &need);
-    if (it->r.state != RCPT_QUEUED || is_ours(&it->r) || !protection_has_next(j->queue, &need)) {
-        return;
-    }
-    if (!retry_wait_until(j->arrived_ms + protection_patience_ms(j->queue, &need), now, &it->r)) {
-        step_down(j, it, now);
-    }
-}
-
-/* The attempt that decided about the recipient: the last one at the host that is named with it. */
-static const struct store_attempt *attempt_of(const struct job *j, const struct store_rcpt *r)
-{
-    static const struct store_attempt none;
-    for (size_t i = j->n_attempts; i > 0; i--) {
-        if (str_eq(j->attempts[i - 1]->host, r->host)) {
-            return j->attempts[i - 1];
-        }
-    }
-    return j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
-}
-
-static void log_rcpt(const struct job *j, const struct store_rcpt *r)
-{
-    const struct store_attempt *a = attempt_of(j, r);
-    char id[ID_TEXT], raised[96];
-    id_text(j->id, id);
-    raisers_text(a->raised, raised, sizeof raised);
-    log_info(r->state == RCPT_QUEUED ? "deferred" : rcpt_state_name(r->state), KV("id", id),
-             KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
-             KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
-             KV("session", sess_name((enum sess)a->sess)), KV("grade", grade_name((enum grade)a->grade)),
-             KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits),
-             KVS("certificate", a->cert_check), KV("dane", tlsa_name((enum tlsa)a->tlsa)),
-             KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised), KVS("exception", a->exception),
-             KVN("attempt", r->attempts), KVS("reply", r->reply));
-}
-
-static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
-    struct job *j = map_get(q->jobs, map_id(&o->lease));
-    struct item *it = map_get(q->leased, map_id(&o->rcpt));
-    (void)ch;
-    (void)fd;
-    if (!j || !it || j->kind != JOB_DELIVER || it->answered) {
-        return;
-    }
-    must(it->r.id == j->id && o->reason < REASON_END && o->result <= RESULT_FALLBACK);
-    struct store_rcpt *r = &it->r;
-    int64_t now = clock_wall_ms();
-    it->answered = true;
-    r->attempts++;
-    r->last_ms = now;
-    r->reason = o->reason;
-    r->code = keep(j, o->code);
-    r->reply = keep(j, o->reply);
-    r->host = keep(j, o->host);
-    switch ((enum rcpt_result)o->result) {
-    case RESULT_DELIVERED:
-        r->state = RCPT_DELIVERED;
-        /* a next hop that knows RFC 3461 gives the notice itself; else we say how far it came */
-        r->bounced = o->reported || j->null_reverse_path || !notify_wants(r->notify, NOTIFY_SUCCESS);
-        q->delivered++;
-        break;
-    case RESULT_DEFERRED:
-        decide_deferred(j, r, now);
-        keep_patience(j, it, now);
-        q->deferred++;
-        break;
-    case RESULT_FAILED:
-        r->state = RCPT_FAILED;
-        r->bounced = !wants_failure(j, r);
-        q->failed++;
-        break;
-    case RESULT_FALLBACK:
-        step_down(j, it, now);
-        break;
-    }
-    metrics_outcome(q, j, r->state == RCPT_FAILED ? RESULT_FAILED : o->result == RESULT_FALLBACK ? RESULT_DEFERRED : o->result, (enum reason)r->reason);
-    if (r->reason == REASON_NO_STARTTLS && j->to) {
-        monitor_soon(q, domain_kept(str_c(j->to->name))); /* has it lost its encryption? */
-    }
-    log_rcpt(j, r);
-}
-
-static void save(struct job *j);
-
-static void on_save_retry(void *arg)
-{
-    save(arg);
-}
-
-/* Nobody was told after all: what is reported of the original says so. */
-static void mark_untold(void *arg, const struct store_rcpt *r)
-{
-    struct queue *q = arg;
-    if (r->bounced && (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED)) {
-        store_set_notice(q->store, r->rcpt, NOTICE_LOST);
-    }
-}
-
-static void on_untold(void *arg, enum store_result result)
-{
-    (void)arg;
-    if (result != STORE_OK) {
-        log_error("lost-notice-not-noted", KVN("result", result));
-    }
-}
-
-/* A notice of ours failed for good. */
-static void note_lost_notice(struct job *j)
-{
-    char id[ID_TEXT], about[ID_TEXT];
-    bool lost = false;
-    LIST_EACH (at, &j->items) {
-        enum rcpt_state state = LIST_OF(at, struct item, place.link)->r.state;
-        lost |= state == RCPT_FAILED || state == RCPT_EXPIRED;
-    }
-    if (j->kind != JOB_DELIVER || !j->bounce_of || !lost) {
-        return;
-    }
-    id_text(j->id, id);
-    id_text(j->bounce_of, about);
-    log_warn("notice-lost", KV("id", id), KV("about", about), KV("what", "its sender was not told; see postern message"));
-    store_report(j->queue->store, j->bounce_of, NULL, mark_untold, NULL, on_untold, j->queue);
-}
-
-/* The outcome is durable (or not yet): the end of a job. */
-static void on_saved(void *arg, enum store_result result)
-{
-    struct job *j = arg;
-    struct queue *q = j->queue;
-    if (result != STORE_OK) {
-        log_error("outcome-not-saved", KVN("lease", j->lease), KV("what", "will be written again"));
-        if (!j->retry) {
-            j->retry = timer_new(child_loop(q->child), on_save_retry, j);
-        }
-        timer_start(j->retry, SAVE_RETRY_MS);
-        return;
-    }
-    ipc_send(q->smtpout[j->smtpout], &(struct ipc_msg){.type = IPC_outcome_saved,
-                                                       .outcome_saved = {.lease = j->lease}});
-    LIST_EACH (at, &j->items) {
-        struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
-        if (r->state == RCPT_QUEUED) { /* after a notice, too: it may have come due while the notice held it */
-            bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* a forward may have turned back inside */
-            queue_retry_at(q, stays ? j->to : queue_destination(q, r->next_hop), r->next_ms);
-        }
-        q->bounces_due |= j->kind == JOB_DELIVER && !r->bounced &&
-                          (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED || r->state == RCPT_DELIVERED);
-    }
-    note_lost_notice(j);
-    q->bounces_due |= j->bounce_stored; /* there may be more to tell about the same message */
-    queue_job_free(j);
-}
-
-static void save(struct job *j)
-{
-    struct queue *q = j->queue;
-    char rcpts[1024];
-    struct buf list = BUF_INIT(sizeof rcpts - 1);
-    LIST_EACH (at, &j->items) {
-        struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
-        bool stays = j->to && str_eq(r->next_hop, str_c(j->to->name)); /* what was seen there says nothing about the way inside */
-        r->tls_offered |= j->tls_offered && (stays || j->kind != JOB_DELIVER);
-        (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
-        if (j->kind == JOB_DELIVER) {
-            store_outcome(q->store, r);
-        }
-        if (j->kind == JOB_DELIVER && j->null_reverse_path) {
-            pickup_notice_ended(q, r);
-        }
-    }
-    str_copy_cut(buf_str(&list), rcpts, sizeof rcpts);
-    buf_free(&list);
-    for (size_t i = 0; i < j->n_attempts; i++) {
-        j->attempts[i]->rcpts = str_c(rcpts);
-        store_add_attempt(q->store, j->attempts[i]);
-    }
-    store_release_body(q->store, j->id);
-    j->saving = true;
-    store_sync_soon(q->store, on_saved, j);
-}
-
-/* Whether a connection stood at all: what was heard from the other side says so. */
-static bool was_reached(const struct job *j)
-{
-    for (size_t i = 0; i < j->n_attempts; i++) {
-        enum reason r = (enum reason)j->attempts[i]->reason;
-        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION) {
-            return true;
-        }
-    }
-    return j->n_attempts == 0;
-}
-
-static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    struct job *j = map_get(q->jobs, map_id(&m->outcome.lease));
-    (void)ch;
-    (void)fd;
-    if (j) {
-        ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
-        if (j->to && j->kind == JOB_DELIVER) {
-            queue_learn(q, j->to, was_reached(j));
-        }
-        save(j);
-    }
-}
-
 /* --- workers that die ------------------------------------------------------------------------------------ */
 
 /* A message still in memory carries its own copy of the count. */
@@ -772,20 +462,3 @@ void queue_worker_gone(struct queue *q, unsigned index)
         }
     } while (n > 0);
 }
-
-const struct ipc_rule queue_smtpout_rules[] = {{IPC_outcome_host, on_outcome_host},
-                                               {IPC_outcome_rcpt, on_outcome_rcpt},
-                                               {IPC_outcome, on_outcome},
-                                               {IPC_submit_rcpt, queue_on_submit_rcpt},
-                                               {IPC_submit, queue_on_submit},
-                                               {IPC_spool_open, queue_on_spool_open},
-                                               {IPC_spool_drop, queue_on_spool_drop},
-                                               {IPC_sighting, domains_on_sighting},
-                                               {IPC_quirk, quirks_on_quirk},
-                                               {IPC_looked, domains_on_looked},
-                                               {IPC_probe_host, monitor_on_host},
-                                               {IPC_probe_done, monitor_on_done},
-                                               {IPC_rpt_session, tlsrpt_on_session},
-                                               {IPC_rpt_written, tlsrpt_on_written},
-                                               {IPC_rpt_received, tlsrpt_on_received},
-                                               {IPC_none, NULL}};

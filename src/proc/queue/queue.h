@@ -72,6 +72,7 @@ struct item {
     struct store_rcpt r; /* strings in `text` */
     struct hot *hot;     /* or NULL: read the message from the store */
     bool answered;       /* an outcome has come */
+    bool kept;           /* and was given to the store before the job's end */
     int64_t fresh_since; /* the moment in which it counts as an arrival (sched/arrivals.h); 0: it never did */
     struct arena text;
 };
@@ -122,7 +123,7 @@ struct job {
     const char *copies[8];        /* who got one already */
     size_t n_copies;
     struct store_attempt *attempts[160]; /* ROUND_MOST_TRIES, and hosts ruled out before */
-    size_t n_attempts;
+    size_t n_attempts, n_kept, n_durable; /* kept: the first ones, given to the store; durable: and it holds them */
     struct queue *queue;
     struct timer *retry; /* saving failed: try again */
 };
@@ -277,12 +278,14 @@ void inspect_join(struct queue *q, unsigned index, int fd);
 
 /* job.c */
 void queue_job_free(struct job *j);
-extern const struct ipc_rule queue_smtpout_rules[];
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
 /* Inside senders whose mail waits for a secure connection are told. */
 void queue_notice_start(struct queue *q);
 void queue_worker_gone(struct queue *q, unsigned index);
+
+/* outcome.c: what smtpout tells */
+extern const struct ipc_rule queue_smtpout_rules[];
 
 /* workers.c: which smtpout does what */
 /* A job given to a worker that is not there would wait for ever. */

@@ -589,6 +589,7 @@ static void try_address(struct delivery *d, const struct way_host *h, const char
     struct tls_way tls = {.profile = d->profile};
     str_copy_cut(d->client_certificate, tls.client_certificate, sizeof tls.client_certificate);
     way_tls(&d->way, h, &d->facts, &tls);
+    outcome_part(d);
     d->said[0] = d->detail[0] = '\0';
     d->n_left_out = 0;
     d->try_ms = clock_mono_ms();

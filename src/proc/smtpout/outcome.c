@@ -37,19 +37,41 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
                                   .cert_not_after = f->not_after_ms, .detail = str_c(detail)}});
 }
 
+static void tell(struct delivery *d, struct delivery_rcpt *r)
+{
+    d->out->sent += r->result == RESULT_DELIVERED;
+    d->out->failed += r->result == RESULT_FAILED;
+    r->told = true;
+    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome_rcpt,
+                                              .outcome_rcpt = {.lease = d->lease, .rcpt = r->rcpt,
+                                                               .result = (uint8_t)r->result,
+                                                               .reason = (uint8_t)r->reason,
+                                                               .code = r->code, .reply = r->reply,
+                                                               .host = r->host,
+                                                               .reported = r->reported}});
+}
+
+void outcome_part(struct delivery *d)
+{
+    bool any = false;
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        struct delivery_rcpt *r = &d->rcpts[i];
+        if (!r->told && (r->result == RESULT_DELIVERED || r->result == RESULT_FAILED)) {
+            tell(d, r);
+            any = true;
+        }
+    }
+    if (any) {
+        ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome_part, .outcome_part = {.lease = d->lease}});
+    }
+}
+
 void outcome_rcpts(struct delivery *d)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
-        const struct delivery_rcpt *r = &d->rcpts[i];
-        d->out->sent += r->result == RESULT_DELIVERED;
-        d->out->failed += r->result == RESULT_FAILED;
-        ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome_rcpt,
-                                                  .outcome_rcpt = {.lease = d->lease, .rcpt = r->rcpt,
-                                                                   .result = (uint8_t)r->result,
-                                                                   .reason = (uint8_t)r->reason,
-                                                                   .code = r->code, .reply = r->reply,
-                                                                   .host = r->host,
-                                                                   .reported = r->reported}});
+        if (!d->rcpts[i].told) {
+            tell(d, &d->rcpts[i]);
+        }
     }
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = d->lease}});
 }

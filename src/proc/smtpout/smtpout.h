@@ -41,6 +41,7 @@ struct delivery_rcpt {
     struct str code, reply;
     bool accepted;  /* by RCPT, for the DATA under way */
     bool answered;  /* by the server under way */
+    bool told;      /* the queue knows its outcome */
     struct round_rcpt round;
     struct str host; /* who said code and reply */
     /* for bounces: what happened to it */
@@ -314,6 +315,9 @@ bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path,
 /* outcome.c: what the queue is told */
 void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail);
+/* Of those not told yet: whom a server took or refused for good. Told before another host is asked. */
+void outcome_part(struct delivery *d);
+/* All the others; the lease ends. */
 void outcome_rcpts(struct delivery *d);
 
 /* look.c */

@@ -179,6 +179,8 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     } else if (m->type == IPC_outcome) {
         t.ended = true;
         loop_stop(loop);
+    } else if (m->type == IPC_outcome_part) {
+        tell("part\n");
     } else if (m->type == IPC_resolve) {
         t.way_token = m->resolve.token;
     } else if (m->type == IPC_quirk) {
@@ -463,9 +465,9 @@ static void a_recipient_waits_for_a_host_with_smtputf8(void **state)
     struct peer *two = SERVE(.ehlo = "PIPELINING,8BITMIME,SMTPUTF8");
     DELIVER((struct ipc_job){0}, plain, "j\xc3\xb6rg@dest.test", "x@dest.test");
     check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
                "host mx2: send sent-plain\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n"
-               "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+               "rcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n");
     assert_false(heard(one, "RCPT TO:<j"));
     assert_true(heard(two, "RCPT TO:<j"));
     assert_false(heard(two, "RCPT TO:<x@"));
@@ -477,8 +479,8 @@ static void no_host_offers_smtputf8(void **state)
     struct peer *two = SERVE(.ehlo = "8BITMIME");
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
     check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
                "host mx2: bounce no-utf8: the server does not offer SMTPUTF8, which this address needs\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
                "rcpt 2 failed no-utf8 5.6.7 mx2: the server does not offer SMTPUTF8, which this address needs\n");
     assert_false(heard(two, "MAIL"));
 }
@@ -490,8 +492,8 @@ static void the_host_that_may_offer_it_is_down(void **state)
     SERVE(.rules = {{"GREETING", "close"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test", "j\xc3\xb6rg@dest.test");
     check_told("host mx1: send sent-plain: recipients that need SMTPUTF8 are left to the next server\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\npart\n"
                "host mx2: defer broken-session: the peer closed the connection\n"
-               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
                "rcpt 2 deferred broken-session 4.4.2 mx2: the peer closed the connection\n");
 }
 
@@ -553,6 +555,36 @@ static void what_a_message_needs_another_host_offers(void **state)
     }
 }
 
+/* --- what came of recipients is told before another host is asked ------------------------------------------------- */
+
+/* RFC 5321 6.1: responsibility for a recipient is over with the 250 to the dot, whatever happens to us while another host
+ * is asked about the rest. */
+static void outcomes_are_told_before_the_next_host(void **state)
+{
+    SERVE(.rules = {{"RCPT TO:<late@", "450 4.2.0 later"}, {"RCPT TO:<gone@", "550 5.1.1 who"}});
+    SERVE(.rules = {{"GREETING", "hold"}});
+    SERVE();
+    DELIVER((struct ipc_job){0}, plain, "late@dest.test", "good@dest.test", "gone@dest.test");
+    check_told("host mx1: send sent-plain: 550 5.1.1 who\n"
+               "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
+               "rcpt 3 failed rejected 5.1.1 mx1: 550 5.1.1 who\npart\n"
+               "host mx2: defer timeout: no answer in time\n"
+               "host mx3: send sent-plain\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
+}
+
+/* A refusal for good counts even if the session then breaks; who was only deferred is told of once, at the end. */
+static void a_refusal_is_told_although_the_session_broke(void **state)
+{
+    SERVE(.rules = {{"RCPT TO:<gone@", "550 5.1.1 who"}, {"DATA", "close"}});
+    SERVE(.rules = {{"RCPT", "450 4.2.0 later"}});
+    DELIVER((struct ipc_job){0}, plain, "gone@dest.test", "x@dest.test");
+    check_told("host mx1: defer broken-session: the peer closed the connection\n"
+               "rcpt 1 failed rejected 5.1.1 mx1: 550 5.1.1 who\npart\n"
+               "host mx2: defer rejected: 450 4.2.0 later\n"
+               "rcpt 2 deferred rejected 4.2.0 mx2: 450 4.2.0 later\n");
+}
+
 int main(void)
 {
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
@@ -563,6 +595,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_domain_alone_needs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(left_out_and_deferred_at_the_same_host, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_message_needs_another_host_offers, setup, teardown),
+        cmocka_unit_test_setup_teardown(outcomes_are_told_before_the_next_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
