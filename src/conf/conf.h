@@ -245,7 +245,7 @@ struct conf {
         const char *domain, *selector, *key;
     } signing;
     struct {
-        int64_t connect, greeting, ehlo, mail, rcpt, data, block, dot, tls;
+        int64_t connect, silent, greeting, ehlo, mail, rcpt, data, block, dot, tls;
         int64_t port;
         int private_addresses, profile;
         int64_t policy_wait;

@@ -501,6 +501,9 @@ const struct conf_key conf_schema[] = {
     TEXT("delivery", "source-address", CONF_TEXT, AT(smtpout.source), "", false,
          "Local address that outgoing connections come from."),
     TIME("delivery", "connect-time", AT(smtpout.connect), "30s", 100, 5 * MINUTE, "To connect."),
+    TIME("delivery", "others-first-time", AT(smtpout.silent), "60s", 100, 1 * HOUR,
+         "For the greeting and for the answer to EHLO while other servers of the domain were not asked; whoever is silent is asked once "
+         "more behind them, with greeting-time and ehlo-time, and comes last for ten minutes."),
     TIME("delivery", "greeting-time", AT(smtpout.greeting), "5m", 100, 1 * HOUR, "For the greeting."),
     TIME("delivery", "ehlo-time", AT(smtpout.ehlo), "5m", 100, 1 * HOUR, "For the answer to EHLO."),
     TIME("delivery", "tls-time", AT(smtpout.tls), "60s", 100, 1 * HOUR, "For the TLS handshake."),

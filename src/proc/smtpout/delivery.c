@@ -364,6 +364,16 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
     }
 }
 
+void delivery_silent(struct delivery *d, struct link_conn *l, const char *detail)
+{
+    static const struct host_verdict silent = {.class = HOST_TEMPORARY, .reason = REASON_TIMEOUT};
+    d->facts.seen |= l->offered;
+    d->link = NULL;
+    outcome_host(d, l, &silent, SESS_NOCONN, l->host, l->ip, detail);
+    round_silent(&d->round, &silent, d->way.hosts[d->step.host].name, str_c(detail));
+    try_next(d);
+}
+
 void delivery_again(struct delivery *d, struct link_conn *l)
 {
     delivery_rewind(d);
@@ -561,6 +571,15 @@ static void round_start(struct delivery *d)
         addresses[i] = known ? known : 1; /* without any it is judged all the same: why has it none? */
     }
     must(round_begin(&d->round, &d->arena, addresses, n, d->attempt) == 0); /* the arena holds two of the largest */
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < addresses[i]; k++) {
+            char ip[46] = "";
+            address_of(&d->way.hosts[i], k, ip);
+            if (silence_known(d->out, d->way.hosts[i].name, ip)) {
+                round_put_last(&d->round, i, k);
+            }
+        }
+    }
 }
 
 /* What the lookups say about this host before any connection: true when it is out. */
@@ -604,11 +623,12 @@ static void try_address(struct delivery *d, const struct way_host *h, const char
 static void try_next(struct delivery *d)
 {
     const struct conf *c = child_conf(d->out->child);
+    const struct round_times most = {.connect_ms = c->smtpout.connect, .silent_ms = c->smtpout.silent};
     if (!d->round.again) { /* what was found out about one address says nothing about another */
         d->avoid = 0;
         d->suspicion.set = false;
     }
-    while (round_next(&d->round, clock_mono_ms() - d->began_ms, c->smtpout.connect, &d->step)) {
+    while (round_next(&d->round, clock_mono_ms() - d->began_ms, &most, &d->step)) {
         const struct way_host *h = &d->way.hosts[d->step.host];
         char ip[46] = "";
         address_of(h, d->step.address, ip);

@@ -141,7 +141,8 @@ static void fail_ours(struct link_conn *l, const char *detail)
 
 /* --- time ------------------------------------------------------------------------------------------ */
 
-static int64_t limit_of(const struct link_conn *l)
+/* As configured. */
+static int64_t whole_limit_of(const struct link_conn *l)
 {
     const struct conf *c = child_conf(l->out->child);
     switch (smtp_client_waits_for(l->engine)) {
@@ -164,6 +165,19 @@ static int64_t limit_of(const struct link_conn *l)
     return c->smtpout.block;
 }
 
+/* The server gets less than all its time, because others were not asked. */
+static bool is_hurried(const struct link_conn *l)
+{
+    enum smtp_wait waits = smtp_client_waits_for(l->engine);
+    bool before_mail = waits == SMTP_WAIT_GREETING || waits == SMTP_WAIT_EHLO || waits == SMTP_WAIT_STARTTLS;
+    return l->silent_ms > 0 && l->state == LINK_TALKING && before_mail && l->silent_ms < whole_limit_of(l);
+}
+
+static int64_t limit_of(const struct link_conn *l)
+{
+    return is_hurried(l) ? l->silent_ms : whole_limit_of(l);
+}
+
 static void keep_time(struct link_conn *l)
 {
     const struct conf *c = child_conf(l->out->child);
@@ -180,6 +194,16 @@ static void on_timer(void *arg)
         list_remove(&l->idle);
         l->out->n_idle--;
         link_release(l, false);
+        return;
+    }
+    if (l->delivery && l->state <= LINK_TALKING && !l->handshaking) {
+        silence_note(l->out, l->host, l->ip);
+    }
+    if (l->delivery && !l->handshaking && is_hurried(l)) {
+        struct delivery *d = l->delivery;
+        l->delivery = NULL;
+        delivery_silent(d, l, "no answer in time; asked again behind the others");
+        link_free(l);
         return;
     }
     fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT,
@@ -317,6 +341,7 @@ static void start_tls(struct link_conn *l)
 static void on_session_ready(struct link_conn *l)
 {
     timer_stop(l->timer);
+    silence_end(l->out, l->host, l->ip);
     if (l->suspicion.set && l->suspicion.extension == EXTENSION_EHLO) {
         quirk_confirm(l);
     }
@@ -598,6 +623,7 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
     d->suspicion.set = false;
     l->delivery = d;
     l->connect_ms = d->step.connect_ms;
+    l->silent_ms = d->step.silent_ms;
     l->sighted = d->sighted;
     str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
     str_copy_cut(d->memory_key, l->memory_key, sizeof l->memory_key);

@@ -18,7 +18,7 @@ int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_
     }
     *r = (struct round){.arena = a, .n_places = n};
     r->places = arena_alloc(a, (n + 1) * sizeof *r->places);
-    r->ended = arena_alloc(a, (2 * n + n_hosts + 1) * sizeof *r->ended); /* a try that leaves somebody out has two */
+    r->ended = arena_alloc(a, (3 * n + n_hosts + 1) * sizeof *r->ended); /* one more when it leaves somebody out, or was silent */
     if (!r->places || !r->ended) {
         return -ENOSPC;
     }
@@ -42,6 +42,36 @@ static size_t count_left(const struct round *r)
     return n;
 }
 
+/* Somebody behind the place under way has not been asked. */
+static bool others_wait(const struct round *r)
+{
+    for (size_t i = r->at + 1; i < r->n_places; i++) {
+        if (!r->places[i].out && !r->places[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void move_last(struct round *r, size_t at)
+{
+    struct round_place place = r->places[at];
+    place.last = true;
+    memmove(&r->places[at], &r->places[at + 1], (r->n_places - at - 1) * sizeof place);
+    r->places[r->n_places - 1] = place;
+}
+
+void round_put_last(struct round *r, size_t host, size_t address)
+{
+    must(r->at == 0 && !r->trying);
+    for (size_t i = 0; i < r->n_places; i++) {
+        if (r->places[i].host == host && r->places[i].address == address && !r->places[i].last) {
+            move_last(r, i);
+            return;
+        }
+    }
+}
+
 /* Each connection gets its share of the time that is left, so that dead hosts leave some for the
  * ones behind them. */
 static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t max_ms)
@@ -52,7 +82,7 @@ static int64_t connect_time(const struct round *r, int64_t elapsed_ms, int64_t m
     return share < max_ms ? share : max_ms;
 }
 
-bool round_next(struct round *r, int64_t elapsed_ms, int64_t connect_max_ms, struct round_step *ret)
+bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most, struct round_step *ret)
 {
     must(!r->trying);
     while (r->at < r->n_places && r->places[r->at].out) {
@@ -65,8 +95,14 @@ bool round_next(struct round *r, int64_t elapsed_ms, int64_t connect_max_ms, str
     r->tries += !r->again;
     r->again = false;
     r->trying = true;
-    *ret = (struct round_step){.host = r->places[r->at].host, .address = r->places[r->at].address,
-                               .connect_ms = connect_time(r, elapsed_ms, connect_max_ms)};
+    struct round_place *place = &r->places[r->at];
+    if (place->early > 0) {
+        r->ended[place->early - 1].whom = ROUND_NOBODY;
+        place->early = 0;
+    }
+    *ret = (struct round_step){.host = place->host, .address = place->address,
+                               .connect_ms = connect_time(r, elapsed_ms, most->connect_ms),
+                               .silent_ms = others_wait(r) ? most->silent_ms : 0};
     return true;
 }
 
@@ -118,6 +154,16 @@ void round_end_try(struct round *r, const struct host_verdict *v, const char *ho
 {
     add_ended(r, v, r->split ? ROUND_OFFERED : ROUND_ALL, host, detail);
     leave_place(r);
+}
+
+void round_silent(struct round *r, const struct host_verdict *v, const char *host, struct str detail)
+{
+    size_t at = r->at;
+    add_ended(r, v, ROUND_ALL, host, detail);
+    leave_place(r);
+    r->places[at].early = r->n_ended;
+    r->at = at;
+    move_last(r, at);
 }
 
 static void again(struct round *r)
@@ -184,7 +230,7 @@ void round_hear(struct round_rcpt *rcpt, enum answer_means m)
 
 static bool concerns(const struct round_ended *e, const struct round_rcpt *rcpt)
 {
-    return e->whom == ROUND_ALL || (e->whom == ROUND_LEFT_OUT) == rcpt->left_out;
+    return e->whom != ROUND_NOBODY && (e->whom == ROUND_ALL || (e->whom == ROUND_LEFT_OUT) == rcpt->left_out);
 }
 
 /* Every host said no for good, each in its own way: that it is us, or that it cannot take such mail. */

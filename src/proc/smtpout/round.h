@@ -23,11 +23,13 @@ enum {
 /* One address of one host: numbers in the way. */
 struct round_place {
     uint16_t host, address;
-    bool out; /* the host was ruled out */
+    bool out;  /* the host was ruled out */
+    bool last; /* it was silent: behind the others, with all its time */
+    size_t early; /* its verdict from before, which the one to come replaces, and 1; 0: none */
 };
 
 /* Whom a verdict concerns: a host may be offered some recipients, and lack what the others need (SMTPUTF8). */
-enum round_whom { ROUND_ALL, ROUND_OFFERED, ROUND_LEFT_OUT };
+enum round_whom { ROUND_ALL, ROUND_OFFERED, ROUND_LEFT_OUT, ROUND_NOBODY /* replaced by a later one */ };
 
 /* A try that ended without success for at least one recipient. */
 struct round_ended {
@@ -52,13 +54,21 @@ struct round {
 struct round_step {
     size_t host, address;
     int64_t connect_ms; /* at most so long */
+    int64_t silent_ms;  /* to greet and to answer EHLO at most so long, and then round_silent(); 0: as RFC 5321 4.5.3.2 says */
 };
 
 /* addresses[i]: how many host i has; hosts in the order to be asked. attempt: rounds before this one,
  * so that addresses for which there was no time take turns. 0 or -ENOSPC (the arena). */
 int round_begin(struct round *r, struct arena *a, const size_t *addresses, size_t n_hosts, unsigned attempt) MUST_USE;
-/* The next place; false: nobody is left, or there is no time. connect_max_ms: as configured. */
-bool round_next(struct round *r, int64_t elapsed_ms, int64_t connect_max_ms, struct round_step *ret);
+/* It was silent lately: the others first. Before the first step. */
+void round_put_last(struct round *r, size_t host, size_t address);
+/* As configured: to connect; to greet and to answer EHLO while others were not asked. */
+struct round_times {
+    int64_t connect_ms, silent_ms;
+};
+
+/* The next place; false: nobody is left, or there is no time. */
+bool round_next(struct round *r, int64_t elapsed_ms, const struct round_times *most, struct round_step *ret);
 /* The place given last cannot be used (a private address): not a try. */
 void round_skip(struct round *r);
 /* What was found without any try, as when the domain has no servers. */
@@ -70,6 +80,8 @@ void round_rule_out(struct round *r, const struct host_verdict *v, const char *h
 void round_leave_out(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
 /* The try ended with this verdict; never HOST_SEND. */
 void round_end_try(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
+/* As round_end_try(), of a server that said nothing within silent_ms: it comes once more, behind the others. */
+void round_silent(struct round *r, const struct host_verdict *v, const char *host, struct str detail);
 /* The same place once more. */
 void round_again_fresh(struct round *r);
 void round_again_in_clear(struct round *r);

@@ -27,6 +27,7 @@ enum {
     IDLE_LINKS_MAX = 200,
     QUIRKS_MAX = 10000,   /* hosts and addresses */
     CLASSICAL_HOSTS = 64,
+    SILENT_HOSTS = 256,
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
 
@@ -187,6 +188,8 @@ struct link_conn {
     struct tls_channel *tls;
     struct smtp_client *engine;
     struct sasl *sasl; /* a login under way */
+    const char *mechanism; /* of that login */
+    char refused[128];     /* mechanisms that the server did not take */
     bool logged_in, lmtp;
     struct timer *timer;
     struct link idle;
@@ -196,7 +199,7 @@ struct link_conn {
     extension_set avoid; /* what it was made without */
     struct quirk_suspicion suspicion;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
-    int64_t connect_ms;
+    int64_t connect_ms, silent_ms; /* at most so long, see struct round_step */
     unsigned messages;
     struct delivery *delivery;  /* NULL when idle, or... */
     struct link_looker *looker; /* ...when somebody only looks */
@@ -235,6 +238,11 @@ struct smtpout {
         int64_t until_ms;
     } classical[CLASSICAL_HOSTS]; /* hosts that stumble over a large ClientHello: the newest */
     size_t n_classical;           /* ever noted */
+    struct {
+        char host[256], ip[46];
+        int64_t until_ms;
+    } silent[SILENT_HOSTS]; /* hosts that did not answer in time: the newest (silence.c) */
+    size_t n_silent;        /* ever noted */
     uint64_t sent, failed, opened, looks, handshakes, handshakes_failed, groups[TLS_GROUP_END];
 };
 
@@ -267,6 +275,8 @@ void job_lookup_gone(struct smtpout *out);
 void delivery_free(struct delivery *d);
 /* Key and way are there: go. */
 void delivery_begin(struct delivery *d);
+/* The server said nothing, and the others are asked first; afterwards it has all its time. */
+void delivery_silent(struct delivery *d, struct link_conn *l, const char *detail);
 /* The link has its facts: may the message go? */
 void delivery_link_ready(struct delivery *d, struct link_conn *l);
 /* The try at this address failed: reason and detail for the report; the round goes on. */
@@ -356,6 +366,11 @@ void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why)
 void quirk_confirm(struct link_conn *l);
 void quirk_note(const struct link_conn *l, char *detail, size_t size);
 enum extension quirk_of_failure(const struct link_conn *l, bool closed);
+
+/* silence.c: hosts that let us wait are asked behind the others, for a while */
+void silence_note(struct smtpout *out, const char *host, const char *ip);
+void silence_end(struct smtpout *out, const char *host, const char *ip);
+bool silence_known(const struct smtpout *out, const char *host, const char *ip);
 
 /* login.c */
 void login_begin(struct link_conn *l);

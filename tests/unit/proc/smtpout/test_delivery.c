@@ -13,7 +13,7 @@
 
 static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; deliver-to x.in.test; }\n"
                                "listen smtp { address 192.0.2.1:25; }\n"
-                               "delivery { private-addresses yes; connect-time 2s; greeting-time 1s; ehlo-time 1s; }\n";
+                               "delivery { private-addresses yes; connect-time 2s; greeting-time 1s; ehlo-time 1s; others-first-time 300ms; }\n";
 
 static const char trusted[] = "-----BEGIN CERTIFICATE-----\n"
                              "MIIBfDCCASGgAwIBAgIUIkji/1FK1HZbvxfWeLz4w7C+B9UwCgYIKoZIzj0EAwIw\n"
@@ -568,7 +568,7 @@ static void outcomes_are_told_before_the_next_host(void **state)
     check_told("host mx1: send sent-plain: 550 5.1.1 who\n"
                "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
                "rcpt 3 failed rejected 5.1.1 mx1: 550 5.1.1 who\npart\n"
-               "host mx2: defer timeout: no answer in time\n"
+               "host mx2: defer timeout: no answer in time; asked again behind the others\n"
                "host mx3: send sent-plain\n"
                "rcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
@@ -585,6 +585,29 @@ static void a_refusal_is_told_although_the_session_broke(void **state)
                "rcpt 2 deferred rejected 4.2.0 mx2: 450 4.2.0 later\n");
 }
 
+/* --- a server that takes the connection and says nothing --------------------------------------------------------- */
+
+/* RFC 5321 4.5.3.2.1: five minutes for the greeting; while others were not asked, one (docs/decisions/0025). */
+static void a_silent_host_lets_the_others_be_asked(void **state)
+{
+    SERVE(.rules = {{"GREETING", "hold"}});
+    SERVE(.rules = {{"EHLO", "hold"}});
+    struct peer *three = SERVE(.rules = {{"RCPT", "451 4.3.0 x"}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx1: defer timeout: no answer in time; asked again behind the others\n"
+               "host mx2: defer timeout: no answer in time; asked again behind the others\n"
+               "host mx3: defer rejected: 451 4.3.0 x\n"
+               "host mx1: defer timeout: no answer in time\n"
+               "host mx2: defer timeout: no answer in time\n"
+               "rcpt 1 deferred rejected 4.3.0 mx3: 451 4.3.0 x\n");
+    buf_reset(&t.told); /* the next message does not wait for them */
+    three->rules[0].word = NULL;
+    t.ended = false;
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx3: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
+}
+
 int main(void)
 {
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
@@ -596,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(left_out_and_deferred_at_the_same_host, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_message_needs_another_host_offers, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_are_told_before_the_next_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOSTS = 60, PEERS = 40, RCPTS = 8, TEXT = 4096, OURS_MS = 100, SILENT_MS = 300 * 1000 };
+enum { HOSTS = 60, PEERS = 40, RCPTS = 8, TEXT = 4096, OURS_MS = 100, SILENT_MS = 300 * 1000, SLOW_MS = 90 * 1000 };
 
 static const char our_ip[] = "192.0.2.1";
+static const struct host_verdict says_nothing = {.class = HOST_TEMPORARY, .reason = REASON_TIMEOUT};
 static const struct host_verdict no_utf8 = {.class = HOST_PERMANENT, .reason = REASON_NO_UTF8};
 
 struct peer {
@@ -24,6 +25,7 @@ static struct {
     char title[300];
     char hosts[HOSTS][24];
     size_t addresses[HOSTS], n_hosts;
+    char lately[24]; /* a host that was silent lately */
     struct peer peers[PEERS];
     size_t n_peers;
     char rcpts[RCPTS][16];
@@ -184,7 +186,8 @@ static enum sess sess_of(const char *script, struct facts *f)
 
 static int64_t took_ms(const char *script, const struct round_step *s)
 {
-    return says(script, "dead") ? s->connect_ms : says(script, "silent") ? SILENT_MS : OURS_MS;
+    int64_t silent = says(script, "silent") ? SILENT_MS : says(script, "slow") ? SLOW_MS : OURS_MS;
+    return says(script, "dead") ? s->connect_ms : s->silent_ms && silent > s->silent_ms ? s->silent_ms : silent;
 }
 
 /* One try; false: the round is over. */
@@ -195,6 +198,10 @@ static bool play(struct round *r, const struct round_step *s)
     f->sess = sess_of(script, f);
     f->seen |= f->sess != SESS_NOCONN && f->sess != SESS_NOADV;
     struct host_verdict v = policy_host(f);
+    if (s->silent_ms && (says(script, "silent") || says(script, "slow"))) {
+        round_silent(r, &says_nothing, host, STR(""));
+        return true;
+    }
     if (says(script, "private")) {
         round_skip(r);
         return true;
@@ -244,12 +251,18 @@ static void run(void)
     struct round r;
     struct round_step s;
     char tries[TEXT] = "";
+    static const struct round_times most = {.connect_ms = 30 * 1000, .silent_ms = 60 * 1000};
     int64_t elapsed = 0;
     for (size_t i = 0; i < RCPTS; i++) {
         outcomes[i] = (struct outcome){.open = i < story.n_rcpts, .round = {.left_out = i < story.n_rcpts && story.rcpts[i][0] == 'u'}};
     }
     must(round_begin(&r, &arena, story.addresses, story.n_hosts, story.attempt) == 0);
-    for (bool more = true; more && round_next(&r, elapsed, 30 * 1000, &s);) {
+    for (size_t i = 0; i < story.n_hosts; i++) {
+        if (strcmp(story.hosts[i], story.lately) == 0) {
+            round_put_last(&r, i, 0);
+        }
+    }
+    for (bool more = true; more && round_next(&r, elapsed, &most, &s);) {
         size_t n = strlen(tries);
         snprintf(tries + n, sizeof tries - n, "%s%s/%zu", n ? " " : "", story.hosts[s.host], s.address + 1);
         elapsed += took_ms(script_of(&s), &s);
@@ -357,6 +370,8 @@ static void read_line(char *line)
         read_rcpts(rest);
     } else if (strncmp(line, "facts ", 6) == 0) {
         read_facts(rest);
+    } else if (strncmp(line, "lately-silent ", 14) == 0) {
+        snprintf(story.lately, sizeof story.lately, "%s", rest);
     } else if (strncmp(line, "needs ", 6) == 0) {
         snprintf(story.needs, sizeof story.needs, "%s", rest);
     } else if (strncmp(line, "attempt ", 8) == 0) {
