@@ -121,13 +121,13 @@ static bool offers(const char *offered, const char *mechanism)
     return false;
 }
 
-int sasl_client_new(const char *offered, const char *name, const char *password, const char *exporter, struct sasl **ret,
+int sasl_client_new(const char *offered, const char *refused, const char *name, const char *password, const char *exporter, struct sasl **ret,
                     const char **ret_mechanism)
 {
     static const char *const strongest_first[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
     Gsasl *g = library();
     for (size_t i = exporter ? 0 : 1; g && i < ARRAY_LEN(strongest_first); i++) {
-        if (!offers(offered, strongest_first[i])) {
+        if (!offers(offered, strongest_first[i]) || offers(refused, strongest_first[i])) {
             continue;
         }
         struct sasl *s = err_calloc(1, sizeof *s);

@@ -37,9 +37,9 @@ struct sasl_server {
 /* *ret: an exchange as server with one of the mechanisms named above. `server` is borrowed for its
  * life. 0, -ENOTSUP, -ENOMEM. */
 int sasl_server_new(const char *mechanism, const struct sasl_server *server, struct sasl **ret) MUST_USE;
-/* The same as client: picks the strongest of those offered (blank separated); *ret_mechanism is its
+/* The same as client: picks the strongest of those offered and not refused (blank separated); *ret_mechanism is its
  * name. name and password are copied. -ENOTSUP: none is known. */
-int sasl_client_new(const char *offered, const char *name, const char *password, const char *exporter, struct sasl **ret,
+int sasl_client_new(const char *offered, const char *refused, const char *name, const char *password, const char *exporter, struct sasl **ret,
                     const char **ret_mechanism) MUST_USE;
 void sasl_free(struct sasl *s);
 /* Takes base64 text of the other side (empty for the first step of a client), appends ours. */

@@ -16,6 +16,7 @@
 #include "smtp/client.h"
 #include "wire/dot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { IN_MAX = 64 * 1024, OUT_MAX = 8 * 1024 * 1024 /* a header section that was kept whole, its dots doubled */, EXPECT_MAX = 64 };
@@ -165,7 +166,8 @@ static void learn_keyword(struct smtp_caps *caps, struct str line)
     caps->binary |= str_eq_nocase(keyword, STR("BINARYMIME"));
     caps->dsn |= str_eq_nocase(keyword, STR("DSN"));
     if (str_eq_nocase(keyword, STR("AUTH"))) {
-        str_copy_cut(value, caps->auth, sizeof caps->auth);
+        size_t n = strlen(caps->auth); /* of a line before: some servers have one for old clients, too */
+        snprintf(caps->auth + n, sizeof caps->auth - n, "%s" STR_FMT, n ? " " : "", STR_ARG(value));
     }
     if (str_eq_nocase(keyword, STR("SIZE"))) {
         caps->has_size = str_to_u64(value, UINT64_MAX / 2, &caps->size) == 0;

@@ -154,7 +154,7 @@ class Session:
         caps = [c for c in caps if c not in ('8BITMIME', 'SMTPUTF8')] if self.r.options.get('no8bit') else caps
         caps = [c for c in caps if c not in self.r.options.get('without', [])]
         if self.tls and 'auth' in self.r.options:
-            caps.append('AUTH PLAIN LOGIN')
+            caps.append('AUTH ' + self.r.options.get('mechanisms', 'PLAIN LOGIN'))
         for i, cap in enumerate(caps):
             self.say(('250 ' if i == len(caps) - 1 else '250-') + cap)
         return True
@@ -171,6 +171,10 @@ class Session:
 
     def on_auth(self, line):
         words = line.split(' ')
+        if words[1] in self.r.options.get('refuses', {}):
+            self.r.write(event='mechanism-refused', mechanism=words[1])
+            self.say(self.r.options['refuses'][words[1]])
+            return True
         good = self.tls and words[1:] == ['PLAIN', self.r.options.get('auth')]
         self.r.write(event='login' if good else 'login-refused', tls=self.tls)
         self.user = good

@@ -165,6 +165,8 @@ OTHERS = [
     D('busy.test', [H('mx1', options={'caps': ['CHUNKING'], 'busy': '421 4.3.2 too much to do'}), H('mx2', preference=20, options={'caps': ['CHUNKING']})], None, ''),
     D('stale.test', [H(options={'caps': ['CHUNKING'], 'once': True})], None, ''),
     D('smarthost.test', [H(options={'auth': 'AGxvZ2luQGluc2lkZS50ZXN0AHNlY3JldA=='})], None, ''),
+    D('smartodd.test', [H(options={'auth': 'AGxvZ2luQGluc2lkZS50ZXN0AHNlY3JldA==', 'mechanisms': 'SCRAM-SHA-256-PLUS SCRAM-SHA-256 X-OAUTH PLAIN',
+                                   'refuses': {'SCRAM-SHA-256-PLUS': '504 5.5.4 unrecognized mechanism', 'SCRAM-SHA-256': '534 5.7.9 too weak for this user'}})], None, ''),
     D('lmtp.test', [H(options={'lmtp': True})], None, ''),
     D('preload.insecure.test', [H()], None, ''),
     D('shared1.test', [H('mx.shared.test.', cert='self')], None, ''),

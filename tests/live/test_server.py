@@ -551,6 +551,17 @@ def test_lmtp(gateway):
     assert [m['rcpts'] for m in gateway.lab.received('host-mx.lmtp.test') if 'by lmtp' in m.get('data', '')][0] == ['one@inside.test', 'full@inside.test', 'two@inside.test']
 
 
+def test_smart_host_that_refuses_mechanisms(gateway):
+    """RFC 4954 4 (504) and 6 (534): announced, and refused for this user; another one is tried in the same session."""
+    lab = gateway.lab
+    with open(lab.path('relay-password'), 'w') as out:
+        out.write('secret\n')
+    gateway.restart(top=f'relay mx.smartodd.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n')
+    gateway.wait_state(gateway.send('x@elsewhere.test'), 'delivered')
+    seen = [(r['event'], r.get('mechanism')) for r in lab.received('host-mx.smartodd.test') if r['event'] in ('login', 'login-refused', 'mechanism-refused')]
+    assert seen == [('mechanism-refused', 'SCRAM-SHA-256-PLUS'), ('mechanism-refused', 'SCRAM-SHA-256'), ('login', None)], seen
+
+
 def test_smart_host_with_login(gateway):
     lab = gateway.lab
     with open(lab.path('relay-password'), 'w') as out:

@@ -29,7 +29,7 @@ static enum sasl_step talk(const char *mechanisms, const char *password, const c
     struct sasl *c = NULL, *s = NULL;
     const char *mechanism = NULL;
     CLEANUP(buf_free) struct buf a = BUF_INIT(SASL_TEXT_MAX), b = BUF_INIT(SASL_TEXT_MAX);
-    assert_int_equal(sasl_client_new(mechanisms, "user", password, client_binding, &c, &mechanism), 0);
+    assert_int_equal(sasl_client_new(mechanisms, "", "user", password, client_binding, &c, &mechanism), 0);
     assert_string_equal(mechanism, want);
     assert_int_equal(sasl_server_new(mechanism, &server, &s), 0);
     enum sasl_step cr = strcmp(mechanism, "LOGIN") == 0 ? SASL_MORE : sasl_step(c, STR(""), &a), sr = SASL_MORE;

@@ -368,6 +368,28 @@ static void helo_only_after_5yz(void **state)
     expect(true, 1, SERVER("554 go away\r\n"), "E: rejected 554\n");
 }
 
+/* RFC 4954 4: a list of mechanisms is as long as a line may be, and half a name is no name; "AUTH=" stands beside it for clients
+ * from before RFC 2554, and some servers have a line for each. */
+static void long_lists_of_mechanisms(void **state)
+{
+    (void)state;
+    struct smtp_client *c = smtp_client_new(&(struct smtp_client_config){.hello = "gw.test"});
+    struct smtp_client_event ev;
+    char ehlo[1000], many[600] = "";
+    for (int i = 0; strlen(many) < 247; i++) {
+        snprintf(many + strlen(many), 20, "X-%d ", 100 + i);
+    }
+    snprintf(ehlo, sizeof ehlo, "220 hi\r\n250-s\r\n250-AUTH=LOGIN\r\n250-AUTH %sPLAIN-CLIENTTOKEN SCRAM-SHA-256\r\n250 AUTH PLAIN\r\n", many);
+    assert_int_equal(smtp_client_feed(c, str_c(ehlo)), 0);
+    do {
+        smtp_client_next(c, &ev);
+    } while (ev.type != SMTP_CL_READY);
+    const char *auth = smtp_client_caps(c)->auth;
+    assert_int_equal(strncmp(auth, many, strlen(many)), 0);
+    assert_string_equal(auth + strlen(many), "PLAIN-CLIENTTOKEN SCRAM-SHA-256 PLAIN");
+    smtp_client_free(c);
+}
+
 /* Requirements TL6, TL8, TL9, TL10. */
 static void starttls_seam(void **state)
 {
@@ -530,7 +552,7 @@ int main(void)
         cmocka_unit_test(no_session_after_a_refused_chunk), cmocka_unit_test(bare_lf_in_replies), cmocka_unit_test(refused_words_of_mail),
         cmocka_unit_test(refused_to_the_end), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
-        cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
+        cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(long_lists_of_mechanisms), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
