@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -48,6 +49,19 @@ void tls_signer_free(struct tls_signer *s)
 enum tls_algorithm tls_signer_algorithm(const struct tls_signer *s)
 {
     return s->algorithm;
+}
+
+int tls_signer_public(const struct tls_signer *s, struct buf *out)
+{
+    unsigned char raw[32], *der = NULL;
+    size_t n = sizeof raw;
+    if (s->algorithm == TLS_ED25519_SHA256) {
+        return EVP_PKEY_get_raw_public_key(s->key, raw, &n) == 1 ? buf_append(out, raw, n) : -EIO;
+    }
+    int octets = i2d_PUBKEY(s->key, &der);
+    int r = octets > 0 ? buf_append(out, der, (size_t)octets) : -EIO;
+    OPENSSL_free(der);
+    return r;
 }
 
 int tls_sign(struct tls_signer *s, struct str text, struct buf *signature)

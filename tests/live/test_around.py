@@ -1,5 +1,6 @@
 """What stands around the gateway: metrics, sendmail, the first configuration, the doctor, the service
 manager, a copy of the store, clocks that jump, inodes that run out."""
+import base64
 import email.message
 import email.policy
 import io
@@ -12,6 +13,7 @@ import smtplib
 import socket
 import struct
 import subprocess
+import threading
 import time
 import urllib.request
 import zipfile
@@ -176,6 +178,8 @@ def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
     assert '\nlisten submission' in text and text.count('#') > 8 and 'domains    clinic.example ward.clinic.example;' in text
     shown = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'check-config', '--show'], capture_output=True, text=True)
     assert 'hostname "mx.clinic.example"' in shown.stdout
+    checked = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'check-config'], capture_output=True, text=True)
+    assert 'warning' not in checked.stdout + checked.stderr, checked.stderr  # files that are missing here are errors, and its own
     assert lab.postern(*words).returncode == 1 and open(path).read() == text  # never overwritten
     assert lab.postern('init', '--output', path + '2', '--yes').returncode == 64
     assert lab.postern('init', '--output', path + '3', '--yes', '--hostname', 'not a name', '--domains', 'x.example', '--deliver-to', 'y').returncode == 78
@@ -192,11 +196,124 @@ def test_doctor_says_what_is_missing(gateway):
     assert rows['certificate']['state'] == 'ok' and 'gateway.test' in rows['certificate']['finding']
     assert rows['outbound']['state'] == 'ok' and rows['name service']['state'] == 'ok' and rows['at-rest key']['state'] == 'ok'
     assert rows['deliver-to']['state'] == 'ok' and 'encrypted and verified' in rows['deliver-to']['finding']
-    assert rows['notices']['state'] == 'look'
     unasked = {r['what']: r for r in lab.postern('doctor', json_out=True)}  # nobody outside is asked without being named
     assert 'was not tried' in unasked['outbound']['finding'] and '--outbound' in unasked['outbound']['advice']
     done = lab.postern('doctor', '--outbound', '127.0.1.99')
     assert done.returncode == 1 and 'WRONG   outbound' in done.stdout and 'set a smart host' in done.stdout
+
+
+class Names(threading.Thread):
+    """A name server with a handful of records: (name, type) -> list of octets; None: it fails."""
+    ADDRESS = '127.0.0.77'
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.records, self.asked = {}, []
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((self.ADDRESS, 53))
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                query, client = self.sock.recvfrom(4096)
+            except OSError:
+                return
+            labels, at = [], 12
+            while query[at]:
+                labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+                at += query[at] + 1
+            kind = struct.unpack('>H', query[at + 1:at + 3])[0]
+            found = self.records.get(('.'.join(labels), kind), [])
+            self.asked.append('.'.join(labels))
+            answers = b''.join(b'\xc0\x0c' + struct.pack('>HHIH', kind, 1, 1, len(r)) + r for r in found or [])
+            head = query[:2] + (b'\x81\x82' if found is None else b'\x81\x80') + struct.pack('>HHHH', 1, len(found or []), 0, 0)
+            self.sock.sendto(head + query[12:at + 5] + answers, client)
+
+    def text(self, name, *texts):
+        cut = lambda t: b''.join(bytes([len(t[i:i + 255])]) + t[i:i + 255] for i in range(0, len(t), 255))
+        self.records[(name, 16)] = [cut(t.encode()) for t in texts]
+
+    def address(self, name, ip):
+        self.records[(name, 1)] = ip and [socket.inet_aton(ip)]
+
+
+@pytest.fixture(scope='module')
+def looked_at(gateway):
+    """A gateway with a portal and a signing key, and name servers of the test's own for the doctor."""
+    lab, names = gateway.lab, Names()
+    os.makedirs(lab.path('etc'), exist_ok=True)
+    key = lab.path('etc', 'doctor.key')
+    lab.run('openssl', 'genrsa', '-out', key, '2048')
+    extra = (f'portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@inside.test; pages @pages@; }}\n'
+             f'signing {{ domain inside.test; selector mail; key {key}; }}\n')
+    gateway.restart(extra=extra)
+    yield gateway, names, lab.config(extra=extra).replace('forward 127.0.0.53@53', f'forward {Names.ADDRESS}@53'), key
+    names.sock.close()
+
+
+def findings(lab, text, *words):
+    path = lab.path('doctor.conf')
+    with open(path, 'w') as out:
+        out.write(text)
+    done = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'doctor', *words, '--json'], capture_output=True, text=True, timeout=100)
+    assert done.stderr == '', done.stderr
+    return {r['what']: (r['state'], r['finding']) for r in json.loads(done.stdout)}
+
+
+def test_doctor_looks_at_names_portal_and_notices(looked_at):
+    gateway, names, text, key = looked_at
+    lab = gateway.lab
+    published = base64.b64encode(subprocess.run(['openssl', 'pkey', '-in', key, '-pubout', '-outform', 'DER'], check=True, capture_output=True).stdout).decode()
+    names.address('gateway.test', GATEWAY_ADDRESS)
+    names.text('gateway.test', 'some-verification=1', 'v=spf1 a -all')
+    names.text('mail._domainkey.inside.test', f'v=DKIM1; k=rsa; p={published}')
+    found = findings(lab, text)
+    for what, words in (('portal name', f'gateway.test is {GATEWAY_ADDRESS}'), ('portal port', 'port 443 of gateway.test: reached'), ('portal certificate', 'for gateway.test'),
+                        ('SPF', f'permits {GATEWAY_ADDRESS}'), ('DKIM', 'is the key that signs here')):
+        assert found[what][0] == 'ok' and words in found[what][1], (what, found[what])
+    assert all(n.endswith(('gateway.test', 'inside.test')) or n in ('', 'invalid') or '.' not in n for n in names.asked), names.asked  # no stranger's name
+
+
+def test_doctor_tells_absent_from_not_known_and_wrong(looked_at):
+    gateway, names, text, key = looked_at
+    lab = gateway.lab
+    names.address('gateway.test', None)
+    names.records[('mail._domainkey.inside.test', 16)] = None
+    found = findings(lab, text)
+    for what in ('host name', 'portal name', 'DKIM'):
+        assert found[what][0] == 'look' and 'cannot be looked up now' in found[what][1], (what, found[what])
+    del names.records[('gateway.test', 1)]
+    names.records[('mail._domainkey.inside.test', 16)] = []
+    names.text('gateway.test', 'v=spf1 -all', 'v=spf1 a -all')  # RFC 7208 4.5
+    found = findings(lab, text)
+    assert found['host name'] == ('wrong', 'gateway.test has no address') and found['portal name'] == ('wrong', 'gateway.test has no address')
+    assert found['DKIM'][0] == 'wrong' and 'no TXT record' in found['DKIM'][1] and found['SPF'][0] == 'wrong' and '2 records' in found['SPF'][1]
+    names.address('gateway.test', GATEWAY_ADDRESS)
+    names.address('other.test', GATEWAY_ADDRESS)
+    names.text('gateway.test', 'v=spf1 ip4:192.0.2.1 -all')
+    names.text('mail._domainkey.inside.test', 'v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A')
+    found = findings(lab, text.replace('https://gateway.test', 'https://other.test'))
+    assert found['portal certificate'][0] == 'wrong' and found['portal port'][0] == 'ok'
+    assert found['SPF'][0] == 'wrong' and 'does not permit' in found['SPF'][1] and found['DKIM'][0] == 'wrong' and 'another key' in found['DKIM'][1]
+    found = findings(lab, text.replace('https://gateway.test', 'https://gateway.test:4443'))
+    assert found['portal port'][0] == 'look' and 'refused' in found['portal port'][1] and 'portal certificate' not in found
+
+
+def test_doctor_names_what_may_be_clear(looked_at):
+    gateway, names, text, key = looked_at
+    lab = gateway.lab
+    hop = 'deliver-to exchange.inside.test { tls cert;'
+    assert hop in text
+    for tls, state, words in (('none', 'look', 'may be clear'), ('encrypt', 'look', 'not verified'), ('cert', 'ok', 'encrypted and verified')):
+        assert findings(lab, text.replace(hop, hop.replace('cert', tls)))['deliver-to'] == (state, f'exchange.inside.test: {words}' if tls != 'encrypt' else 'exchange.inside.test: encrypted, the server is not verified')
+    assert lab.postern('exception', 'add', 'relax', 'nocrypt.test', '--owner', 'Ann', '--reason', 'x', '--hours', '1').returncode == 0
+    found = findings(lab, text.replace('127.0.3.0/24;', '127.0.3.0/24; devices 127.0.3.0/28;') + 'relay smart.test:25 { tls none; }\ndirectory { url ldap://ldap.test; starttls no; base "dc=x"; }\n'
+                     'rule "keeps" { from a@inside.test; copy-to keep@elsewhere.test; }\n')
+    lab.postern('exception', 'end', str(lab.postern('exception', 'list', json_out=True)[0]['number']))
+    assert found['relay'] == ('look', 'smart.test:25: may be clear') and found['devices'] == ('look', '127.0.3.0/28: may send to us in clear')
+    assert found['directory'][0] == 'look' and 'without TLS' in found['directory'][1] and 'Ann' in found['exception'][1] and found['exception'][0] == 'look'
+    assert found['copies'] == ('ok', 'rule "keeps", to keep@elsewhere.test: outside, kept to TLS')
 
 
 # --- service manager --------------------------------------------------------------------------------------------

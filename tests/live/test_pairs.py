@@ -170,10 +170,14 @@ def test_the_handshake_with_ourselves(renewed):
     try:
         assert lab.wait_for(lambda: any('tls-self-test=FAILED' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
         assert lab.wait_for(lambda: 'own-tls' in lab.log(), 40, 0.5), lab.log()[-3000:]
+        told = lab.postern('doctor')
+        assert told.returncode == 1 and re.search(r'^WRONG +tls self-test +smtpin-\d: handshakes with itself FAIL', told.stdout, re.M), told.stdout
     finally:
         os.kill(keys, signal.SIGCONT)
     assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
     assert shake(gateway) is None
+    told = lab.postern('doctor').stdout
+    assert re.search(r'^ok +tls self-test +smtpin-\d: handshakes with itself succeed', told, re.M) and 'WRONG   tls' not in told, told
 
 
 # --- each process in turn ------------------------------------------------------------------------------------------

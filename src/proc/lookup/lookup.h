@@ -70,6 +70,7 @@ struct lookup {
     struct timer *refresh;
     unsigned refreshing;
     const char *own[64]; /* our name and the addresses we listen on */
+    bool self_tested;
     char self_test[200];
     uint64_t asked, shared, fetched, fetch_failed;
 };

@@ -330,6 +330,7 @@ static void on_self_test(void *arg, const struct dns_self_test *t)
 {
     struct lookup *l = arg;
     str_copy_cut(str_c(t->text), l->self_test, sizeof l->self_test);
+    l->self_tested = true;
     if (t->text[0]) {
         log_warn("resolver-self-test", KV("problem", t->text));
     } else {
@@ -349,9 +350,9 @@ static void on_start(void *owner, struct child *c)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct lookup *l = owner;
-    snprintf(text, size, "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu%s%s", (unsigned long long)l->asked,
+    snprintf(text, size, "asked=%llu shared=%llu cached=%zu policies=%zu fetched=%llu failed=%llu resolver-self-test=%s%s%s", (unsigned long long)l->asked,
              (unsigned long long)l->shared, map_len(l->answers), map_len(l->policies), (unsigned long long)l->fetched,
-             (unsigned long long)l->fetch_failed, l->self_test[0] ? " warning: " : "", l->self_test);
+             (unsigned long long)l->fetch_failed, !l->self_tested ? "not-yet" : l->self_test[0] ? "FAILED" : "ok", l->self_test[0] ? " warning: " : "", l->self_test);
 }
 
 int main(int argc, char **argv)

@@ -269,7 +269,7 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
              (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
              (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited,
-             (unsigned long long)in->signing.given_up, in->self_tests_failed > 0 ? "FAILED" : "ok");
+             (unsigned long long)in->signing.given_up, !in->self_tested ? "not-yet" : in->self_tests_failed > 0 ? "FAILED" : "ok");
 }
 
 static void on_metrics(void *owner, struct buf *out)

@@ -117,6 +117,7 @@ void settings_self_test(struct smtpin *in)
     int r = signing_is_ready(&in->signing) ? test_all(in->settings, problem, sizeof problem) : -EAGAIN;
     bool was_alarm = in->self_tests_failed >= SELF_TESTS_FOR_ALARM;
     in->self_tests_failed = r < 0 ? in->self_tests_failed + 1 : 0;
+    in->self_tested = true;
     bool is_alarm = in->self_tests_failed >= SELF_TESTS_FOR_ALARM;
     if (r < 0) {
         log_error("tls-self-test-failed", KV("problem", r == -EAGAIN ? "keys do not answer" : problem), KVN("in-a-row", in->self_tests_failed));

@@ -121,6 +121,7 @@ struct smtpin {
     unsigned id_count;
     struct timer *resume_accept, *stop_timer, *expiry, *keys_again, *self_test;
     unsigned self_tests_failed; /* in a row */
+    bool self_tested;           /* at all */
     bool self_test_told;        /* what it comes to stands with the queue */
     bool stopping;
     struct {

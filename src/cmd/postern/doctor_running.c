@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * doctor_running.c: what postern doctor learns from the gateway that runs: its ports, its own
+ * handshakes, its resolver, and whether all that waits has a reason to (proc/queue/overdue.c).
+ * Called by doctor.c.
+ *
+ * What can go wrong: it does not run, or may not be asked by us: then that is said, and nothing is
+ * guessed.
+ */
+#include "cmd/postern/doctor.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+void doctor_ask(struct doctor *d)
+{
+    struct answer accounts;
+    d->running = ask_quietly(d->o, ADMIN_ACCOUNTS, "", &accounts) == 0;
+    if (d->running) {
+        answer_free(&accounts);
+        d->running = ask(d->o, "posternd.sock", ADMIN_STATUS, "", &d->status) == 0;
+    }
+    doctor_tell(d, d->running ? WELL : CARE, "posternd",
+                d->running ? "runs" : "does not run, or may not be asked",
+                "systemctl start postern, or run this as root.");
+}
+
+/* What stands behind "name=" in a process's counters; empty where it is not there. */
+static struct str counter_of(struct str counters, const char *name)
+{
+    struct str word;
+    size_t n = strlen(name);
+    while (counters.n > 0 && str_split(&counters, ' ', &word)) {
+        if (word.n > n && word.p[n] == '=' && memcmp(word.p, name, n) == 0) {
+            return str_slice(word, n + 1, word.n);
+        }
+    }
+    return STR("");
+}
+
+static uint64_t number_of(struct str counters, const char *name)
+{
+    uint64_t value = 0;
+    return str_to_u64(counter_of(counters, name), UINT64_MAX, &value) < 0 ? 0 : value;
+}
+
+/* The next process (of *at and behind it) whose name begins so, or NULL. */
+static const struct ipc_row_process *next_process(const struct doctor *d, struct str name,
+                                                  size_t *at)
+{
+    while (d->running && *at < d->status.n) {
+        const struct ipc_msg *row = &d->status.rows[(*at)++];
+        if (row->type == IPC_row_process && str_starts_nocase(row->row_process.name, name)) {
+            return &row->row_process;
+        }
+    }
+    return NULL;
+}
+
+static void look_queue(struct doctor *d)
+{
+    const struct ipc_row_process *p;
+    uint64_t queued = 0, woken = 0;
+    char text[200];
+    for (size_t at = 0; (p = next_process(d, STR("queue"), &at));) {
+        queued = number_of(p->counters, "queued");
+        woken = number_of(p->counters, "overdue-woken");
+    }
+    snprintf(text, sizeof text,
+             "%llu recipients wait, %llu had been forgotten and were woken since the start",
+             (unsigned long long)queued, (unsigned long long)woken);
+    doctor_tell(d, woken == 0 ? WELL : ILL, "queue", text,
+                "A fault in postern: please report it with the log line recipients-overdue.");
+}
+
+/* What a process says of its handshakes with itself. */
+static const struct own_tls {
+    const char *state;
+    enum health health;
+    const char *words, *advice;
+} own_tls[] = {
+    {"ok", WELL, "handshakes with itself succeed", ""},
+    {"FAILED", ILL,
+     "handshakes with itself FAIL: those who connect cannot encrypt, and partners with forced TLS "
+     "are turned away",
+     "The log says why (tls-self-test-failed): is the process keys up, do certificate and key fit? "
+     "systemctl restart postern if it stays so."},
+    {"not-yet", CARE, "has not made a handshake with itself yet", "Ask again in a minute."},
+    {"", CARE, "does not say how its handshakes go: it is not up, or of another version",
+     "postern status tells which."},
+};
+
+/* The handshakes that each smtpin does each minute (proc/smtpin/settings.c): what strangers would
+ * find now. Without a certificate there are none, and that was said already. */
+static void look_own_tls(struct doctor *d)
+{
+    const struct ipc_row_process *p;
+    for (size_t at = 0; d->c->n_own > 0 && (p = next_process(d, STR("smtpin"), &at));) {
+        struct str state = counter_of(p->counters, "tls-self-test");
+        size_t i = 0;
+        char text[300];
+        while (i + 1 < ARRAY_LEN(own_tls) && !str_eq(state, str_c(own_tls[i].state))) {
+            i++;
+        }
+        snprintf(text, sizeof text, STR_FMT ": %s", STR_ARG(p->name), own_tls[i].words);
+        doctor_tell(d, own_tls[i].health, "tls self-test", text, own_tls[i].advice);
+    }
+}
+
+/* What the gateway found when it started: its words, or "" where all is well. False: not known. */
+static bool resolver_of_gateway(const struct doctor *d, char *text, size_t size)
+{
+    size_t at = 0;
+    const struct ipc_row_process *p = next_process(d, STR("lookup"), &at);
+    struct str state = p ? counter_of(p->counters, "resolver-self-test") : STR("");
+    *text = '\0';
+    if (str_eq(state, STR("FAILED"))) { /* "... warning: words" */
+        size_t colon = str_find(p->counters, ':', 0);
+        str_copy_cut(str_trim(str_slice(p->counters, colon + 1, p->counters.n)), text, size);
+    }
+    return str_eq(state, STR("ok")) || str_eq(state, STR("FAILED"));
+}
+
+void doctor_resolver(struct doctor *d)
+{
+    char text[400] = "";
+    bool answers = true, may_ask = d->outbound || *d->c->resolver.forward;
+    if (!may_ask && !resolver_of_gateway(d, text, sizeof text)) {
+        doctor_tell(d, CARE, "name service",
+                    "not tried: without a forwarder of yours it would ask servers of the DNS outside",
+                    "The running gateway tests it by itself: ask again when it runs, or with "
+                    "postern doctor --outbound HOST.");
+    } else if (may_ask && !doctor_resolver_works(d, &answers, text, sizeof text)) {
+        doctor_tell(d, ILL, "name service", text, "See the resolver block in postern.conf(5).");
+    } else if (!answers) {
+        doctor_tell(d, ILL, "name service", text,
+                    "No mail can be delivered without it: is UDP and TCP port 53 open to the "
+                    "outside?");
+    } else {
+        doctor_tell(d, text[0] ? CARE : WELL, "name service",
+                    text[0] ? text : "answers, validates DNSSEC, proves absence",
+                    "DANE needs this: set trust-anchor in the resolver block (package "
+                    "dns-root-data).");
+    }
+}
+
+/* True when something listens there. */
+static bool listens(const char *address)
+{
+    struct str s = str_c(address);
+    size_t colon = str_find_last(s, ':');
+    bool bracketed = s.p[0] == '[';
+    uint64_t port = 0;
+    struct str host = str_slice(s, bracketed ? 1 : 0, bracketed ? colon - 1 : colon);
+    if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0) {
+        return false;
+    }
+    host = str_eq(host, STR("::"))        ? STR("::1")
+           : str_eq(host, STR("0.0.0.0")) ? STR("127.0.0.1")
+                                          : host;
+    int fd = doctor_connect(host, (uint16_t)port, 2000);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+void doctor_running(struct doctor *d)
+{
+    char text[300];
+    for (size_t i = 0; i < d->c->n_listens; i++) {
+        for (size_t k = 0; k < d->c->listens[i].addresses.n; k++) {
+            const char *at = d->c->listens[i].addresses.v[k];
+            bool open = listens(at);
+            snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at,
+                     open         ? (d->running ? "open" : "somebody else listens there")
+                     : d->running ? "closed"
+                                  : "free");
+            doctor_tell(d,
+                        open == d->running ? WELL
+                        : d->running       ? ILL
+                                           : CARE,
+                        "port", text,
+                        d->running ? "posternd says in its log why it could not listen."
+                                   : "Stop the other mail server first.");
+        }
+    }
+    if (d->running) {
+        look_own_tls(d);
+        look_queue(d);
+    }
+}

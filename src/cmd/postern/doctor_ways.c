@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * doctor_ways.c: the ways by which mail, readers and answers come and go, as postern doctor sees
+ * them: our names, hops that may be clear, port 25 outside, the portal as a browser finds it, what
+ * receivers judge notices by. Called by doctor.c.
+ *
+ * What can go wrong: a name or a server does not answer: that is said, and is not the same as
+ * absent. What only the outside can see (a firewall before us) is not claimed.
+ */
+#include "auth/published.h"
+#include "base/clock.h"
+#include "cmd/postern/doctor.h"
+#include "store/domain.h"
+#include "sys/conn.h"
+#include "sys/file.h"
+#include "tls/tls.h"
+#include "wire/address.h"
+#include "wire/date.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SMTP_PORT = 25, HTTPS_PORT = 443, HOST_MAX = 300, CONNECT_MS = 5000 };
+
+/* --- our names --------------------------------------------------------------------------- */
+
+void doctor_names(struct doctor *d)
+{
+    struct name_addresses a;
+    char why[200], text[700], back[300] = "";
+    bool matches = false;
+    enum name_state state = doctor_addresses(d, d->c->hostname, &a, why, sizeof why);
+    if (state != NAME_THERE) {
+        doctor_tell_name(
+            d, "host name", d->c->hostname, state, why,
+            "Publish an A or AAAA record for it; others cannot reach you by that name.");
+        return;
+    }
+    for (size_t i = 0; i < a.n && !matches; i++) {
+        struct endpoint e;
+        matches = endpoint_parse(str_c(a.ip[i]), 0, &e) == 0 &&
+                  getnameinfo((struct sockaddr *)&e.addr, e.len, back, sizeof back, NULL, 0,
+                              NI_NAMEREQD) == 0 &&
+                  str_eq_nocase(str_c(back), str_c(d->c->hostname));
+    }
+    snprintf(text, sizeof text, "%s is %s, and that is called %s", d->c->hostname, a.ip[0],
+             *back ? back : "nothing");
+    doctor_tell(d, matches ? WELL : CARE, "reverse name", text,
+                "Many servers refuse mail from an address whose name does not lead back: have your "
+                "provider set the PTR record.");
+}
+
+/* --- hops that may be clear -------------------------------------------------------------- */
+
+static void look_hop(struct doctor *d, const char *what, const char *target, int force)
+{
+    char text[400];
+    bool here = conf_target_is_loopback(target);
+    static const char *const words[] = {"may be clear", "encrypted, the server is not verified",
+                                        "encrypted and verified"};
+    snprintf(text, sizeof text, "%s: %s", target,
+             here && force == 0 ? "on this machine" : words[force < 2 ? force : 2]);
+    doctor_tell(
+        d, here || force >= 2 ? WELL : CARE, what, text,
+        "Mail can be read on this way: set tls cert there, with a certificate for that name.");
+}
+
+static void look_directory(struct doctor *d)
+{
+    const char *url = d->c->directory.url;
+    char text[600];
+    if (url && str_starts_nocase(str_c(url), STR("ldap://")) && !d->c->directory.starttls) {
+        snprintf(text, sizeof text, "%s: without TLS", url);
+        doctor_tell(d, CARE, "directory", text,
+                    "Passwords can be read on the way unless it is this machine: leave out "
+                    "starttls no, or use ldaps://.");
+    }
+}
+
+static void look_copies(struct doctor *d)
+{
+    char text[600];
+    for (size_t i = 0; i < d->c->n_rules; i++) {
+        const struct conf_rule *r = &d->c->rules[i];
+        if (r->copy_to) {
+            bool inside = conf_is_inside(d->c, domain_of(str_c(r->copy_to)));
+            snprintf(text, sizeof text, "rule \"%s\", to %s: %s", r->name, r->copy_to,
+                     inside ? "inside" : "outside, kept to TLS");
+            doctor_tell(d, WELL, "copies", text, "");
+        }
+    }
+}
+
+/* What people allowed for a time, by name. */
+static void look_exceptions(struct doctor *d)
+{
+    struct answer a;
+    char text[900], date[DATE_MAX];
+    if (!d->running || ask_quietly(d->o, ADMIN_EXCEPTIONS, "", &a) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_row_exception *x = &a.rows[i].row_exception;
+        if (a.rows[i].type != IPC_row_exception || x->ended_ms || x->until_ms <= clock_wall_ms() ||
+            x->kind != EXCEPTION_RELAX) {
+            continue;
+        }
+        date_iso(x->until_ms, date);
+        snprintf(text, sizeof text, STR_FMT ": may be clear until %s, by " STR_FMT ": " STR_FMT,
+                 STR_ARG(x->domain), date, STR_ARG(x->owner), STR_ARG(x->reason));
+        doctor_tell(d, CARE, "exception", text,
+                    "postern exception end NUMBER, once it is not needed any more.");
+    }
+    answer_free(&a);
+}
+
+void doctor_hops(struct doctor *d)
+{
+    const struct conf *c = d->c;
+    char text[300];
+    if (c->deliver_to) {
+        look_hop(d, "deliver-to", c->deliver_to, conf_deliver_force(c));
+    }
+    if (c->relay_host) {
+        look_hop(d, "relay", c->relay_host, c->relay_tls);
+    }
+    for (size_t i = 0; i < c->inside_devices.n; i++) {
+        snprintf(text, sizeof text, "%s: may send to us in clear", c->inside_devices.v[i]);
+        doctor_tell(d, CARE, "devices", text, "Only machines that cannot encrypt belong there.");
+    }
+    look_directory(d);
+    look_copies(d);
+    look_exceptions(d);
+}
+
+/* --- ways to others ---------------------------------------------------------------------- */
+
+int doctor_connect(struct str ip, uint16_t port, int wait_ms)
+{
+    struct endpoint e;
+    int error = 0;
+    socklen_t n = sizeof error;
+    if (endpoint_parse(ip, port, &e) < 0) {
+        return -EINVAL;
+    }
+    CLEANUP(err_close_fd)
+    int fd = socket(e.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    if (fd < 0 || (connect(fd, (struct sockaddr *)&e.addr, e.len) < 0 && errno != EINPROGRESS)) {
+        return -errno;
+    }
+    if (poll(&wait, 1, wait_ms) != 1) {
+        return -ETIMEDOUT;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
+        return error ? -error : -errno;
+    }
+    int give = fd;
+    fd = -1;
+    return give;
+}
+
+/* The first of its addresses that answers: a descriptor, or -errno of the last. */
+static int connect_any(const struct name_addresses *a, uint16_t port)
+{
+    int fd = -EHOSTUNREACH;
+    for (size_t i = 0; i < a->n && fd < 0; i++) {
+        fd = doctor_connect(str_c(a->ip[i]), port, CONNECT_MS);
+    }
+    return fd;
+}
+
+void doctor_outbound(struct doctor *d)
+{
+    struct name_addresses a = {.n = 1};
+    unsigned char octets[16];
+    char why[200], text[400];
+    if (d->c->relay_host) {
+        doctor_tell(d, WELL, "outbound", "mail goes to a smart host", "");
+        return;
+    }
+    if (!d->outbound) {
+        doctor_tell(d, CARE, "outbound",
+                    "whether port 25 of other servers can be reached was not tried: nobody outside "
+                    "is asked without being named",
+                    "postern doctor --outbound HOST, a mail server outside that you may ask.");
+        return;
+    }
+    str_copy_cut(str_c(d->outbound), a.ip[0], sizeof a.ip[0]);
+    if (address_ip_octets(str_c(d->outbound), octets) == 0) {
+        enum name_state state = doctor_addresses(d, d->outbound, &a, why, sizeof why);
+        if (state != NAME_THERE) {
+            doctor_tell_name(d, "outbound", d->outbound, state, why, "Name another one.");
+            return;
+        }
+    }
+    int fd = connect_any(&a, SMTP_PORT);
+    snprintf(text, sizeof text, "port 25 of %s: %s", d->outbound,
+             fd >= 0 ? "reached" : strerror(-fd));
+    doctor_tell(
+        d, fd >= 0 ? WELL : ILL, "outbound", text,
+        "Many providers close port 25 to the outside: ask for it, or set a smart host (relay).");
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+/* --- the portal -------------------------------------------------------------------------- */
+
+void doctor_split_url(const char *url, char *host, size_t size, uint16_t *port)
+{
+    struct str rest = str_c(url);
+    size_t scheme = str_find(rest, ':', 0);
+    rest = scheme + 3 <= rest.n ? str_slice(rest, scheme + 3, rest.n) : rest;
+    rest = str_slice(rest, 0, str_find(rest, '/', 0));
+    size_t colon = str_find_last(rest, ':');
+    uint64_t number = HTTPS_PORT;
+    if (colon < rest.n && str_to_u64(str_slice(rest, colon + 1, rest.n), 65535, &number) == 0) {
+        rest = str_slice(rest, 0, colon);
+    }
+    str_copy_cut(rest, host, size);
+    *port = (uint16_t)number;
+}
+
+/* Runs the handshake on a connected socket until it stands or fails. */
+static void shake(int fd, struct tls_channel *ch)
+{
+    CLEANUP(buf_free) struct buf plain = BUF_INIT(64 * 1024), cipher = BUF_INIT(64 * 1024);
+    char octets[16 * 1024];
+    struct str got = STR("");
+    while (tls_channel_feed(ch, got, &plain, &cipher) == 0) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        (void)!send(fd, buf_str(&cipher).p, buf_len(&cipher), MSG_NOSIGNAL);
+        buf_reset(&cipher);
+        if (tls_channel_state(ch) != TLS_HANDSHAKING || poll(&wait, 1, CONNECT_MS) != 1) {
+            return;
+        }
+        ssize_t n = recv(fd, octets, sizeof octets, 0);
+        if (n <= 0) {
+            return;
+        }
+        got = str_from(octets, (size_t)n);
+    }
+}
+
+static void look_portal_certificate(struct doctor *d, const char *host, int fd)
+{
+    CLEANUP(buf_free) struct buf trust = BUF_INIT(4 << 20);
+    struct tls_context *client = NULL;
+    char text[700];
+    if (file_read(d->c->trust_store, &trust) < 0 ||
+        tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, text, sizeof text, &client) < 0) {
+        snprintf(text, sizeof text, "not looked at: %s cannot be read", d->c->trust_store);
+        doctor_tell(d, CARE, "portal certificate", text, "See trust-store in postern.conf(5).");
+        return;
+    }
+    struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = host});
+    shake(fd, ch);
+    const struct tls_facts *f = tls_channel_facts(ch);
+    bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
+    long long days = open ? (f->not_after_ms - clock_wall_ms()) / (24 * 60 * 60 * 1000LL) : 0;
+    if (open) {
+        snprintf(text, sizeof text, "for %s: %s, ends in %lld days", f->names, f->check_text, days);
+    } else {
+        snprintf(text, sizeof text, "no handshake: %s",
+                 *tls_channel_problem(ch) ? tls_channel_problem(ch)
+                                          : "no answer, or the connection was closed");
+    }
+    doctor_tell(d,
+                !good       ? ILL
+                : days < 14 ? CARE
+                            : WELL,
+                "portal certificate", text,
+                good ? "Renew it; the new files are noticed within a minute."
+                     : "Browsers warn, and recipients are right not to go on: it must be from a "
+                       "public authority and for that name.");
+    tls_channel_free(ch);
+    tls_context_free(client);
+}
+
+void doctor_portal(struct doctor *d)
+{
+    struct name_addresses a;
+    char host[HOST_MAX], text[500], why[200];
+    uint16_t port;
+    if (!d->c->portal.url) {
+        return;
+    }
+    doctor_split_url(d->c->portal.url, host, sizeof host, &port);
+    enum name_state state = doctor_addresses(d, host, &a, why, sizeof why);
+    if (state != NAME_THERE) {
+        doctor_tell_name(
+            d, "portal name", host, state, why,
+            "Publish an A or AAAA record: recipients outside cannot open their mail without it.");
+        return;
+    }
+    snprintf(text, sizeof text, "%s is %s", host, a.ip[0]);
+    doctor_tell(d, WELL, "portal name", text, "");
+    int fd = connect_any(&a, port);
+    snprintf(text, sizeof text, "port %u of %s: %s", port, host,
+             fd >= 0 ? "reached from this machine" : strerror(-fd));
+    doctor_tell(d, fd >= 0 ? WELL : CARE, "portal port", text,
+                "Links in notices lead there: does the portal, or what stands before it, listen on "
+                "it, and does the firewall let browsers in?");
+    if (fd >= 0) {
+        look_portal_certificate(d, host, fd);
+        close(fd);
+    }
+}
+
+/* --- what notices are judged by ---------------------------------------------------------- */
+
+/* The one SPF record among the lines; *ret_n: how many there are. */
+static struct str spf_record(struct str lines, unsigned *ret_n)
+{
+    struct str line, found = STR("");
+    *ret_n = 0;
+    while (lines.n > 0 && str_split(&lines, '\n', &line)) {
+        if (spf_reads(line, STR("192.0.2.1"), false) != SPF_OTHER_RECORD) {
+            found = line;
+            (*ret_n)++;
+        }
+    }
+    return found;
+}
+
+static void tell_spf(struct doctor *d, struct str record, const char *ip, bool is_of_name)
+{
+    char text[700];
+    static const struct {
+        enum health health;
+        const char *words, *advice;
+    } says[] = {
+        [SPF_OTHER_RECORD] = {CARE, "", ""},
+        [SPF_PERMITS] = {WELL, "permits", ""},
+        [SPF_FORBIDS] = {ILL, "does not permit",
+                         "Receivers take notices and bounces for forged: add the address, or "
+                         "\"a\", to the record."},
+        [SPF_LEADS_ON] =
+            {CARE, "does not by itself say whether it permits",
+             "Look whether what it includes permits the address, or add \"a\" to the record."},
+        [SPF_BROKEN] = {ILL, "has a term that nobody knows, so it permits nobody, not",
+                        "See RFC 7208: receivers see a permanent error."},
+    };
+    enum spf_says s = spf_reads(record, str_c(ip), is_of_name);
+    snprintf(text, sizeof text, "%s publishes \"%.*s\", which %s %s", d->c->hostname,
+             record.n > 300 ? 300 : (int)record.n, record.p, says[s].words, ip);
+    doctor_tell(d, says[s].health, "SPF", text, says[s].advice);
+}
+
+/* Bounces, notices and alarms have no envelope sender: receivers judge them by the name we greet
+ * with (RFC 7208 2.4). */
+static void look_spf(struct doctor *d)
+{
+    CLEANUP(buf_free) struct buf lines = BUF_INIT(64 * 1024);
+    struct name_addresses a;
+    char why[200], text[500];
+    unsigned n = 0;
+    enum name_state state = doctor_texts(d, d->c->hostname, &lines, why, sizeof why);
+    struct str record = spf_record(buf_str(&lines), &n);
+    if (state == NAME_UNKNOWN) {
+        snprintf(text, sizeof text, "the record of %s cannot be looked up now: %s", d->c->hostname,
+                 why);
+        doctor_tell(d, CARE, "SPF", text,
+                    "Whether it is right is not known: see to the name service first.");
+    } else if (n == 0) {
+        snprintf(text, sizeof text,
+                 "%s publishes none, and receivers judge bounces and notices by it",
+                 d->c->hostname);
+        doctor_tell(d, CARE, "SPF", text, "Publish a TXT record for that name: \"v=spf1 a -all\".");
+    } else if (n > 1) {
+        snprintf(text, sizeof text, "%s publishes %u records: then none of them counts",
+                 d->c->hostname, n);
+        doctor_tell(d, ILL, "SPF", text, "Leave one of them (RFC 7208 4.5).");
+    } else if (d->c->relay_host) {
+        snprintf(text, sizeof text,
+                 "%s publishes \"%.*s\"; whether that permits the smart host is not known here",
+                 d->c->hostname, record.n > 300 ? 300 : (int)record.n, record.p);
+        doctor_tell(d, CARE, "SPF", text, "The smart host's addresses must be in it.");
+    } else if (*d->c->smtpout.source) {
+        bool known = doctor_addresses(d, d->c->hostname, &a, why, sizeof why) == NAME_THERE,
+             is_of_name = false;
+        for (size_t i = 0; known && i < a.n; i++) {
+            is_of_name |= strcmp(a.ip[i], d->c->smtpout.source) == 0;
+        }
+        tell_spf(d, record, d->c->smtpout.source, is_of_name);
+    } else if (doctor_addresses(d, d->c->hostname, &a, why, sizeof why) == NAME_THERE) {
+        tell_spf(d, record, a.ip[0], true);
+    }
+}
+
+/* Receivers want the signature's domain and the author's to be one's (DMARC, RFC 7489 3.1.1). */
+static void look_alignment(struct doctor *d)
+{
+    struct domain_name from = domain_of(str_c(d->c->portal.from)),
+                       signing = domain_kept(str_c(d->c->signing.domain));
+    char text[700], below[300], above[300];
+    if (!d->c->portal.from) {
+        return;
+    }
+    snprintf(below, sizeof below, ".%s", signing.canonical);
+    snprintf(above, sizeof above, ".%s", from.canonical);
+    bool aligned = domain_eq(from, signing) || str_ends_nocase(domain_str(&from), str_c(below)) ||
+                   str_ends_nocase(domain_str(&signing), str_c(above));
+    if (!aligned) {
+        snprintf(text, sizeof text,
+                 "notices are from %s and signed by %s: receivers do not count that for the "
+                 "author's domain (DMARC)",
+                 d->c->portal.from, signing.canonical);
+        doctor_tell(d, CARE, "DKIM", text, "Sign by the domain of portal { from }.");
+    }
+}
+
+static void look_key_record(struct doctor *d, const char *name, struct tls_signer *signer)
+{
+    CLEANUP(buf_free) struct buf lines = BUF_INIT(64 * 1024), own = BUF_INIT(4096);
+    enum dkim_key_says says = DKIM_KEY_OTHER_RECORD;
+    char why[200] = "", text[700];
+    enum name_state state = doctor_texts(d, name, &lines, why, sizeof why);
+    struct str rest = buf_str(&lines), line;
+    static const char *const words[] = {[DKIM_KEY_OTHER_RECORD] = "is not a DKIM key",
+                                        [DKIM_KEY_OURS] = "is the key that signs here",
+                                        [DKIM_KEY_ANOTHER] =
+                                            "is another key than the one that signs here",
+                                        [DKIM_KEY_REVOKED] = "is revoked (p= is empty)"};
+    if (tls_signer_public(signer, &own) < 0) {
+        return;
+    }
+    while (says != DKIM_KEY_OURS && rest.n > 0 && str_split(&rest, '\n', &line)) {
+        says = dkim_key_reads(line, tls_signer_algorithm(signer), buf_str(&own));
+    }
+    if (state == NAME_THERE) {
+        snprintf(text, sizeof text, "%s %s", name, words[says]);
+    } else {
+        snprintf(text, sizeof text,
+                 state == NAME_ABSENT ? "%s has no TXT record: nobody can verify our signatures"
+                                      : "%s cannot be looked up now: %s",
+                 name, why);
+    }
+    doctor_tell(d,
+                state == NAME_UNKNOWN   ? CARE
+                : says == DKIM_KEY_OURS ? WELL
+                                        : ILL,
+                "DKIM", text,
+                state == NAME_UNKNOWN
+                    ? "Whether it is right is not known: see to the name service first."
+                    : "Publish the public half of the signing key there: \"v=DKIM1; k=rsa; p=...\" "
+                      "(RFC 6376 3.6.1).");
+}
+
+static void look_dkim(struct doctor *d)
+{
+    CLEANUP(buf_wipe) struct buf pem = BUF_INIT(1 << 20);
+    struct tls_signer *signer = NULL;
+    char name[700], problem[300];
+    if (!d->c->signing.domain) {
+        if (d->c->portal.url || d->c->tlsrpt.send) {
+            doctor_tell(
+                d, CARE, "DKIM", "notices of the portal and TLS reports are not signed",
+                "Add a signing block, and publish its key: many receivers want a signature.");
+        }
+        return;
+    }
+    snprintf(name, sizeof name, "%s._domainkey.%s", d->c->signing.selector, d->c->signing.domain);
+    int r = file_read(d->c->signing.key, &pem);
+    if (r < 0 || tls_signer_new(buf_str(&pem), problem, sizeof problem, &signer) < 0) {
+        snprintf(name, sizeof name, "%s: %s", d->c->signing.key, r < 0 ? strerror(-r) : problem);
+        doctor_tell(d, ILL, "DKIM", name, "Put the signing key there, or run this as root.");
+        return;
+    }
+    look_key_record(d, name, signer);
+    look_alignment(d);
+    tls_signer_free(signer);
+}
+
+void doctor_notices(struct doctor *d)
+{
+    look_spf(d);
+    look_dkim(d);
+}
