@@ -505,7 +505,9 @@ static bool demands_something(const struct conf *c)
     for (size_t i = 0; i < c->n_accounts_of; i++) {
         demands = demands || c->accounts_of[i].protect > 1;
     }
-    return demands || (c->relay_host && c->relay_tls > 0);
+    /* flags count without a block; one that is written says that they are meant to be what asks for it */
+    bool flags = conf_node_find(c->root, "flags", NULL) && c->flags.protect && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") != 0;
+    return demands || flags || (c->relay_host && c->relay_tls > 0);
 }
 
 int conf_judge(const struct conf *c, struct buf *problems)
@@ -528,7 +530,8 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_certificates(&j);
     conf_judge_idle(&j);
     if (!demands_something(c)) {
-        conf_warning(problems, c->root->at, "TLS is required nowhere: mail goes in clear to every server that offers none. Add partner, rule, content or group blocks for what must not (docs/protection.md)");
+        conf_warning(problems, c->root->at, "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in clear to every server that offers none. Add partner, "
+                     "rule, content or group blocks for what must not, or a flags block where that is meant (docs/protection.md)");
     }
     return j.result;
 }
