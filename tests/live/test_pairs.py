@@ -164,7 +164,7 @@ def test_the_handshake_with_ourselves(renewed):
     gateway, _ = renewed
     lab = gateway.lab
     counters = lambda: [p['counters'] for p in lab.postern('status', json_out=True) if p['process'].startswith('smtpin')]
-    assert all('tls-self-test=ok' in c for c in counters())
+    assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5)  # not-yet for the first moments
     keys = gateway.pids()['keys-0']
     os.kill(keys, signal.SIGSTOP)
     try:
