@@ -212,30 +212,12 @@ static int put_original(const struct dsn_rcpt *r, struct buf *out)
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 
-/* RFC 6533 3: what cannot stand in the form at hand is written as \x{HEX}. */
-static int put_utf8_address(struct str address, bool unicode, struct buf *out)
-{
-    int e = 0;
-    for (size_t i = 0; e == 0 && i < address.n;) {
-        unsigned char c = (unsigned char)address.p[i];
-        size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        uint32_t point = n == 1 ? c : c & (0x7fu >> n);
-        for (size_t k = 1; k < n; k++) {
-            point = point << 6 | ((unsigned char)address.p[i + k] & 0x3f);
-        }
-        bool literal = n > 1 ? unicode : c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\';
-        e = literal ? buf_append(out, address.p + i, n) : buf_printf(out, "\\x{%02X}", (unsigned)point);
-        i += n;
-    }
-    return e;
-}
-
 /* RFC 3464 2.3.2, RFC 6533 3 */
 static int put_final(const struct dsn *d, const struct dsn_rcpt *r, struct buf *out)
 {
     bool is_utf8 = marks_has_8bit(r->forward_path) && marks_is_utf8(r->forward_path);
     int e = buf_printf(out, "Final-Recipient: %s;", is_utf8 ? "utf-8" : "rfc822");
-    e = e < 0 ? e : is_utf8 ? put_utf8_address(r->forward_path, d->utf8, out) : buf_add(out, r->forward_path);
+    e = e < 0 ? e : is_utf8 ? notify_utf8_write(r->forward_path, d->utf8 ? NOTIFY_UTF8_UNICODE : NOTIFY_UTF8_ASCII, out) : buf_add(out, r->forward_path);
     return e < 0 ? e : buf_add(out, STR("\r\n"));
 }
 

@@ -403,6 +403,7 @@ static bool permit_fits(const struct smtp_client *c, const struct permit *permit
 int smtp_client_send(struct smtp_client *c, const struct permit *permit, const struct smtp_mail *mail)
 {
     must(c->phase == PHASE_READY && mail->n_rcpts > 0);
+    c->mail_refused = false; /* whatever becomes of this one */
     if (!permit_fits(c, permit)) {
         return -EPERM;
     }
@@ -412,7 +413,7 @@ int smtp_client_send(struct smtp_client *c, const struct permit *permit, const s
     c->mail = mail;
     c->phase = PHASE_ENVELOPE;
     c->rcpts_sent = c->rcpts_answered = c->rcpts_accepted = 0;
-    c->mail_refused = c->data_sent = c->any_delivered = false;
+    c->data_sent = c->any_delivered = false;
     c->said = 0;
     c->untrue = EXTENSION_END;
     c->answered_to = 0;
@@ -551,7 +552,7 @@ static void on_chunk(struct smtp_client *c)
 static void on_last(struct smtp_client *c)
 {
     bool taken = c->answer.code / 100 == 2;
-    c->untrusted |= !taken && goes_in_chunks(c);
+    c->untrusted |= (!taken && goes_in_chunks(c)) || c->answer.code == 421; /* not taken, and the peer is closing */
     finish(c, taken && c->rcpts_accepted > 0);
 }
 
@@ -621,9 +622,9 @@ bool smtp_client_reusable(const struct smtp_client *c)
     return !c->untrusted;
 }
 
-bool smtp_client_mail_refused(const struct smtp_client *c)
+const struct smtp_answer *smtp_client_mail_refused(const struct smtp_client *c)
 {
-    return c->mail_refused;
+    return c->mail_refused && c->untrue == EXTENSION_END ? &c->mail_answer : NULL;
 }
 
 void smtp_client_quit(struct smtp_client *c)
@@ -718,7 +719,7 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
         c->n_expect--;
         c->grouped &= c->n_expect > 0;
         c->answer.lines = 0;
-        if (c->answer.code == 421 && step != STEP_QUIT) {
+        if (c->answer.code == 421 && step != STEP_QUIT && (step != STEP_DOT || c->accepted)) {
             c->phase = PHASE_OVER; /* RFC 5321 3.8: the peer is closing */
             emit(c, SMTP_CL_REJECTED);
         } else {

@@ -103,8 +103,8 @@ int smtp_client_body(struct smtp_client *c, struct str text, bool last) MUST_USE
 bool smtp_client_wants_body(const struct smtp_client *c);
 /* False after a message in which the peer refused octets that it may not have read: no further message. */
 bool smtp_client_reusable(const struct smtp_client *c);
-/* MAIL itself was refused: what recipients are told is the answer to it. */
-bool smtp_client_mail_refused(const struct smtp_client *c);
+/* MAIL itself was refused, for good or for now: the answer to it, which answers every recipient (borrows c); else NULL. */
+const struct smtp_answer *smtp_client_mail_refused(const struct smtp_client *c);
 /* SASL on a ready session: AUTH, and the answers to its challenges (base64; "*" gives up). */
 void smtp_client_auth(struct smtp_client *c, const char *mechanism, struct str initial);
 void smtp_client_auth_reply(struct smtp_client *c, struct str text);

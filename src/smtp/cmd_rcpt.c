@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_rcpt.c: RCPT, RFC 5321 4.1.1.3; NOTIFY and ORCPT (RFC 3461).
+ * cmd_rcpt.c: RCPT, RFC 5321 4.1.1.3; NOTIFY and ORCPT (RFC 3461, RFC 6533 3).
  *
  *   rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
  *          [ SP Rcpt-parameters ] CRLF
  */
 #include "smtp/server_priv.h"
+#include "wire/marks.h"
+
+/* Kept in ASCII, in which every next hop that knows DSN takes it. */
+static enum smtp_refusal keep_orcpt(struct smtp_server *s, struct str value)
+{
+    CLEANUP(buf_free) struct buf ascii = BUF_INIT(NOTIFY_ORCPT_MAX);
+    bool unitext = s->tx.is_utf8 && str_starts_nocase(value, STR("utf-8;")) && marks_has_8bit(value) && marks_is_utf8(value);
+    int r = unitext ? notify_utf8_write(value, NOTIFY_UTF8_ESCAPED, &ascii) : buf_add(&ascii, value);
+    if (r < 0 || s->rcpt_asked.orcpt.n > 0 || !notify_orcpt_ok(buf_str(&ascii))) {
+        return REFUSE_ORCPT_FORM;
+    }
+    return arena_copy(&s->arena, buf_str(&ascii), &s->rcpt_asked.orcpt) < 0 ? REFUSE_RCPTS_TOO_MANY : REFUSE_END;
+}
 
 /* NOTIFY and ORCPT (RFC 3461 4.1, 4.2). False: it was answered. */
 static bool parameters(struct smtp_server *s, struct str rest)
@@ -23,11 +36,11 @@ static bool parameters(struct smtp_server *s, struct str rest)
                 return false;
             }
         } else if (s->esmtp && str_eq_nocase(key, STR("ORCPT"))) {
-            if (r->orcpt.n > 0 || !notify_orcpt_ok(value)) {
-                smtp_server_refuse(s, REFUSE_ORCPT_FORM);
+            enum smtp_refusal wrong = keep_orcpt(s, value);
+            if (wrong != REFUSE_END) {
+                smtp_server_refuse(s, wrong);
                 return false;
             }
-            r->orcpt = value;
         } else {
             smtp_server_refuse(s, s->esmtp ? REFUSE_RCPT_PARAMETER : REFUSE_NO_PARAMETERS);
             return false;
@@ -63,7 +76,7 @@ void smtp_cmd_rcpt(struct smtp_server *s, struct str args)
         smtp_server_refuse(s, r == -EINVAL ? REFUSE_RCPT_DOMAIN : REFUSE_RCPT_LONG);
         return;
     }
-    if (r < 0 || arena_copy(&s->arena, s->rcpt_asked.orcpt, &s->rcpt_asked.orcpt) < 0) {
+    if (r < 0) {
         smtp_server_refuse(s, REFUSE_RCPTS_TOO_MANY);
         return;
     }

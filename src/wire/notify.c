@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * notify.c: NOTIFY, RET, ENVID and ORCPT, RFC 3461 section 4. Called by the SMTP engines, queue and
+ * notify.c: NOTIFY, RET, ENVID and ORCPT, RFC 3461 section 4, RFC 6533 3. Called by the SMTP engines, queue and
  * the notices; pure. What is not in the grammar is refused whole: nothing is repaired.
  */
 #include "wire/notify.h"
@@ -110,6 +110,30 @@ int notify_xtext_write(struct str octets, struct buf *out)
         r = plain ? buf_append(out, &c, 1) : buf_printf(out, "+%02X", c);
     }
     return r;
+}
+
+/* The octets of the character that begins so. */
+static size_t length_of(unsigned char c)
+{
+    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+int notify_utf8_write(struct str text, enum notify_utf8 form, struct buf *out)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < text.n;) {
+        unsigned char c = (unsigned char)text.p[i];
+        size_t n = length_of(c);
+        uint32_t point = n == 1 ? c : c & (0x7fu >> n);
+        for (size_t k = 1; k < n; k++) {
+            point = point << 6 | ((unsigned char)text.p[i + k] & 0x3f);
+        }
+        bool literal = n > 1 ? form == NOTIFY_UTF8_UNICODE
+                             : form == NOTIFY_UTF8_ESCAPED || (c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\');
+        e = literal ? buf_append(out, text.p + i, n) : buf_printf(out, "\\x{%02X}", (unsigned)point);
+        i += n;
+    }
+    return e;
 }
 
 bool notify_wants(uint8_t notify, enum notify kind)

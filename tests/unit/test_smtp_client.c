@@ -502,6 +502,41 @@ static void avoided(void **state)
             "C: HELO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
 }
 
+/* Other suites' servers: mjl-/mox smtpclient/client_test (TestErrors), emersion/go-smtp client_test. */
+static void servers_of_other_suites(void **state)
+{
+    (void)state;
+    /* not SMTP: a word, four digits, two codes in one reply */
+    expect(true, 1, SERVER("bogus\r\n"), "E: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("2200 mox.example\r\n"), "E: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("220 mox.example\r\n", "250-mox.example\r\n500 different code\r\n"), "C: EHLO gw.test\nE: broken: the peer does not speak SMTP\n");
+    expect(true, 1, SERVER("521 not accepting connections\r\n"), "E: rejected 521\n");
+    /* a reply of its code alone (RFC 5321 4.2) */
+    expect(true, 1, SERVER("220\r\n", "250\r\n", "250\r\n", "451\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nE: rcpt 0 451 not taken\nE: done 451 not accepted\n");
+    /* STARTTLS in the last line (jeremydumais/CPP-SMTPClient-library#38), refused; not announced, not said (mjl-/mox#365) */
+    expect(true, 1, SERVER("220 m\r\n", "250-m\r\n250 STARTTLS\r\n", "502 command not implemented\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
+    expect(false, 1, SERVER("220 m\r\n", "250 m\r\n"), "C: EHLO gw.test\nE: ready\nE: no permit\n");
+    /* EHLO once where no TLS is (stalwartlabs/stalwart#2050), behind TLS once more (axllent/mailpit#558) */
+    expect(true, 1, SERVER("220 m\r\n", "250-m\r\n250 SIZE 9\r\n", "503 Bad sequence\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test> SIZE=10\nE: done 503 not accepted\n");
+    /* one of three is refused with 554, one with 452 */
+    expect(true, 2, SERVER("220 m\r\n", "250-m\r\n250 PIPELINING\r\n", "250 ok\r\n554 maybe\r\n452 maybe\r\n354 continue\r\n", "503 no recipient\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nC: DATA\nE: rcpt 0 554 not taken\nE: rcpt 1 452 not taken\n"
+           "C: .\nE: done 503 not accepted\n");
+    expect(true, 1, SERVER("220 m\r\n", "250 m\r\n", "250 ok\r\n", "250 ok\r\n", "550 no!\r\n"),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\nE: done 550 not accepted\n");
+}
+
+/* A line of a reply that is longer than RFC 5321 4.5.3.1.5 allows (emersion/go-smtp client_test, #138): the code counts. */
+static void long_replies(void **state)
+{
+    static char line[5000];
+    snprintf(line, sizeof line, "550 5.1.1 %04000d\r\n", 1);
+    expect(true, 1, SERVER("220 m\r\n", "250 m\r\n", "250 ok\r\n", line),
+           "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nE: rcpt 0 550 not taken\nE: done 550 not accepted\n");
+}
+
 static void many_recipients_keep_a_window(void **state)
 {
     static struct smtp_mail_rcpt rcpts[500];
@@ -553,6 +588,6 @@ int main(void)
         cmocka_unit_test(refused_to_the_end), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(long_lists_of_mechanisms), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
-        cmocka_unit_test(not_smtp), cmocka_unit_test(many_recipients_keep_a_window)};
+        cmocka_unit_test(not_smtp), cmocka_unit_test(servers_of_other_suites), cmocka_unit_test(long_replies), cmocka_unit_test(many_recipients_keep_a_window)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

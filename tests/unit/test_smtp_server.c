@@ -127,6 +127,17 @@ static void end(struct play *p)
     buf_free(&p->body);
 }
 
+/* The codes of all replies, the last line of each: "220 250 501 ". */
+static void reply_codes(const struct play *p, struct buf *out)
+{
+    struct str rest = buf_str(&p->log), line;
+    while (str_split(&rest, '\n', &line)) {
+        if (line.n >= 6 && line.p[0] == 'S' && (line.n == 6 || line.p[6] == ' ')) {
+            assert_int_equal(buf_printf(out, "%.3s ", line.p + 3), 0);
+        }
+    }
+}
+
 static void expect(const char *client, size_t n, const char *want)
 {
     static const size_t pieces[] = {100000, 1, 7};
@@ -201,6 +212,22 @@ static void notice_parameters(void **state)
            EHLO_OK MAIL_OK NOTIFY_BAD NOTIFY_BAD NOTIFY_BAD "S: 501 5.5.4 ORCPT must be type;xtext; say it once, as in ORCPT=rfc822;name@example.org\n");
     EXPECT(EHLO "MAIL FROM:<a@b.test> RET=ALL\r\nMAIL FROM:<a@b.test> RET=FULL RET=FULL\r\nMAIL FROM:<a@b.test> ENVID=a+2b\r\nMAIL FROM:<a@b.test> SIZE=1 SIZE=1\r\n",
            EHLO_OK "S: 501 5.5.4 RET must be FULL or HDRS; say one of them, once\nS: 501 5.5.4 RET must be FULL or HDRS; say one of them, once\nS: 501 5.5.4 ENVID must be xtext of at most 900 octets; say it once, as RFC 3461 4.4 wants it\nS: 501 5.5.4 SIZE needs a number; say it once, in octets\n");
+}
+
+/* RFC 6533 3: a unitext is taken where SMTPUTF8 was said, and kept as xtext, which goes everywhere (emersion/go-smtp server_test). */
+static void original_recipients_in_utf8(void **state)
+{
+    static const char script[] = EHLO "MAIL FROM:<a@b.test> SMTPUTF8\r\nRCPT TO:<x@ok.test> ORCPT=UTF-8;e\\x{3D}\xc3\xa9\xf0\x9f\x93\xa7@\xe3\x83\x89.jp\r\n"
+                                      "RCPT TO:<x@ok.test> ORCPT=rfc822;\xc3\xa9@ok.test\r\nRCPT TO:<x@ok.test> ORCPT=utf-8;\xc3(@ok.test\r\n"
+                                      "MAIL FROM:<a@b.test>\r\nRSET\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<x@ok.test> ORCPT=utf-8;\xc3\xa9@ok.test\r\n";
+    CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
+    struct play p = run(script, (size_t)(strstr(script, "RCPT TO:<x@ok.test> ORCPT=rfc822") - script), 5);
+    check_str(smtp_server_transaction(p.s)->rcpts[0].orcpt, "UTF-8;e\\x{3D}\\x{E9}\\x{1F4E7}@\\x{30C9}.jp");
+    end(&p);
+    p = run(script, sizeof script - 1, 7);
+    reply_codes(&p, &codes);
+    check_str(buf_str(&codes), "220 250 250 250 501 501 503 250 250 501 ");
+    end(&p);
 }
 
 /* What is longer than the least that RFC 5321 4.5.3.1 asks for is taken: aio-libs/aiosmtpd#257, roehling/postsrsd#108. */
@@ -433,19 +460,10 @@ static void nothing_is_smuggled_in_chunks(void **state)
 
 /* --- sessions of other projects' suites ------------------------------------------------------------------- */
 
-/* The codes of all replies, the last line of each: "220 250 501 ". */
-static void reply_codes(const struct play *p, struct buf *out)
-{
-    struct str rest = buf_str(&p->log), line;
-    while (str_split(&rest, '\n', &line)) {
-        if (line.n >= 6 && line.p[0] == 'S' && (line.n == 6 || line.p[6] == ' ')) {
-            assert_int_equal(buf_printf(out, "%.3s ", line.p + 3), 0);
-        }
-    }
-}
-
 /* What other servers' suites hold their servers to, as facts: what a client says and with which code it is answered; where theirs and
  * RFC 5321 differ the RFC counts. Each row in docs/field.md. */
+#define L64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 static void sessions_of_other_suites(void **state)
 {
     static const struct {
@@ -478,6 +496,28 @@ static void sessions_of_other_suites(void **state)
         SESSION("OpenSMTPD/OpenSMTPD regress/smtp/test.rcptto", "EHLO r\r\nMAIL FROM: <>\r\nRCPT TO: <@>\r\nRCPT TO: <a@ok.test> SIZE=3005\r\nRCPT TO: <a@ok.test> BODY=8BITMIME\r\n", "220 250 250 501 555 555 "),
         SESSION("mjl-/mox smtpserver/parse_test", EHLO "MAIL FROM:<@hosta.int,@jkl.org:userc@d.bar.org>\r\n", "220 250 250 "),
         SESSION("Postfix smtpd_forbidden_commands, nodemailer/smtp-server compare/errors", "GET / HTTP/1.1\r\nHost: mx.test\r\n\r\nMAIL FROM:<a@b.test>\r\n", "220 421 "),
+        SESSION("axllent/mailpit#622, #623", EHLO MAIL "RCPT TO:<@route.test x@ok.test>\r\n" RCPT MAIL "DATA\r\n", "220 250 250 501 250 503 354 "),
+        SESSION("axllent/mailpit#731, KumoCorp/kumomta#495", EHLO MAIL "RCPT TO:<\"odd user\"@ok.test>\r\nRCPT TO:<\"info@\"@ok.test>\r\n", "220 250 250 250 250 "),
+        SESSION("foxcpp/maddy#714", EHLO MAIL "RCPT TO:Name Last <x@ok.test>\r\nRCPT TO:<Name Last <x@ok.test>>\r\nRCPT TO:('N', 'x@ok.test')\r\n" RCPT, "220 250 250 501 501 501 250 "),
+        SESSION("nodemailer/smtp-server#244", EHLO MAIL "RCPT TO:<test@[192.168.1.123]>\r\nRCPT TO:<test@[IPv6:2001:db8::5]>\r\n", "220 250 250 550 550 "),
+        SESSION("nodemailer/smtp-server#260", EHLO "STARTTLS now\r\nMAIL FROM:<a\0b@c.test>\r\nMAIL FROM:<a\"b@c.test>\r\nMAIL FROM:<a@" L64 ".test>\r\n", "220 250 501 500 501 501 "),
+        SESSION("nodemailer/smtp-server#260", EHLO "MAIL FROM:<a@b.test> SMTPUTF8\r\nRCPT TO:<x@o\xe2\x80\x8bk.test>\r\nRCPT TO:<x@ok.test\xe2\x80\x8b>\r\n", "220 250 250 250 250 "), /* UTS 46 4: U+200B is ignored */
+        SESSION("chrj/smtpd#44", "FOO\r\nHELO\r\nEHLO\r\nMAIL FROM:<a@b.test>\r\n", "220 500 501 501 503 "),
+        SESSION("chrj/smtpd#44", EHLO RCPT "DATA\r\nMAIL TO:<a@b.test>\r\nMAIL FROM:<a b>\r\n", "220 250 503 503 501 501 "),
+        SESSION("chrj/smtpd#44", EHLO "AUTH\r\nAUTH PLAIN eA==\r\n", "220 250 502 502 "),
+        SESSION("emersion/go-smtp server_test", EHLO "MAIL FROM:\r\nMAIL FROM:<>\r\nRCPT TO:\r\nVRFY\r\nHELP\r\n", "220 250 501 250 501 501 214 "),
+        SESSION("emersion/go-smtp server_test", EHLO "MAIL FROM:<a@b.test> BODY=8bitMIME\r\nRSET\r\nMAIL FROM:<a@b.test> BODY=RABIIT\r\nMAIL FROM:<a@b.test> RABIIT\r\n", "220 250 250 250 501 555 "),
+        SESSION("emersion/go-smtp server_test", EHLO "MAIL FROM:<a@b.test> SIZE=rabbit\r\nMAIL FROM:<a@b.test> SIZE=4294967295\r\nMAIL FROM:<Foo Bar <a@b.test>>\r\nMAIL FROM:a:b:c@b.test\r\n", "220 250 501 552 501 501 "),
+        SESSION("emersion/go-smtp server_test", EHLO MAIL RCPT "DATA\r\nHey\r <3\r\n.\r\n" MAIL RCPT "DATA\r\n..dot\r\n.\r\n", "220 250 250 250 354 550 250 250 354 250 "),
+        SESSION("emersion/go-smtp server_test", EHLO MAIL RCPT "DATA\r\nFrom: a@b.test\r\n\r\nhey\r\n\n.\nthis\r\n.\r\n" MAIL RCPT "DATA\r\n\r\n\r\n.\r\n", "220 250 250 250 354 550 250 250 354 250 "),
+        SESSION("emersion/go-smtp server_test", "XXXX\r\nXXXX\r\nXXXX\r\nXXXX\r\nXXXX\r\nXXXX\r\nXXXX\r\n", "220 500 500 500 500 500 421 "),
+        SESSION("emersion/go-smtp server_test", EHLO MAIL RCPT "BDAT 8\r\nHey <3\r\nRSET\r\n" MAIL RCPT "BDAT 8\r\nHey <3\r\nBDAT 8 LAST\r\nHey :3\r\n", "220 250 250 250 250 250 250 250 250 250 "),
+        SESSION("emersion/go-smtp#315, server_test", EHLO "BDAT 9 LAST\r\nMAIL FROM" MAIL "BDAT 9 LAST\r\nMAIL FROM" "NOOP\r\n", "220 250 503 250 503 250 "),
+        SESSION("emersion/go-smtp server_test", EHLO "MAIL FROM:<e=mc2@b.test> envID=e+3Dmc2 Ret=hdrs\r\nRCPT TO:<e=mc2@ok.test> ORcpt=Rfc822;e+3Dmc2@ok.test Notify=Never\r\n", "220 250 250 250 "),
+        SESSION("emersion/go-smtp server_test", EHLO MAIL "RCPT TO:<x@ok.test> orcpt=Utf-8;e\\x{3D}mc2@\\x{30C9}.jp notify=failure,delay\r\n", "220 250 250 250 "),
+        SESSION("emersion/go-smtp server_test", EHLO "MAIL FROM:<e=mc2@b.test> SMTPUTF8\r\nRCPT TO:<e=mc2@ok.test> ORCPT=utf-8;e\\x{3D}mc2@\xe3\x83\x89.jp NOTIFY=SUCCESS\r\n", "220 250 250 250 "),
+        SESSION("emersion/go-smtp server_test", EHLO MAIL "RCPT TO:<x@ok.test> RRVS=2014-04-03T23:01:00Z\r\nRCPT TO:<x@ok.test> BY=100;NT\r\nRCPT TO:<x@ok.test> MT-PRIORITY=6\r\n", "220 250 250 555 555 555 "),
+        SESSION("stalwartlabs/stalwart#698", EHLO "RSET\r\nQUIT\r\n" MAIL RCPT "DATA\r\n", "220 250 250 221 "),
         SESSION("RFC 5321 4.1.4", "EHLO [192.0.2.1]\r\nEHLO 192.0.2.1\r\nEHLO localhost\r\nEHLO my_host\r\n", "220 250 250 250 250 "),
     };
     (void)state;
@@ -681,7 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
         cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
-        cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
+        cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(original_recipients_in_utf8), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
         cmocka_unit_test(logging_in), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,10 +196,36 @@ static void count_sent(const struct delivery *d, size_t *taken, size_t *open)
     }
 }
 
+/* All who were sent to have their answer: what the try came to, and on. alive: the link may be used again. */
+static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
+{
+    size_t taken, open;
+    count_sent(d, &taken, &open);
+    struct host_verdict v = d->session;
+    if (taken == 0) {
+        v.class = open > 0 ? HOST_TEMPORARY : HOST_PERMANENT;
+        v.reason = REASON_REJECTED;
+    }
+    const char *host = d->way.hosts[d->step.host].name;
+    outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
+    d->link = NULL;
+    if (open == 0 && d->n_left_out == 0) {
+        finish(d, alive ? l : NULL);
+        return;
+    }
+    if (alive) {
+        link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
+    }
+    delivery_rewind(d);
+    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_REJECTED, .need = v.need};
+    note_left_out(d, host);
+    round_end_try(&d->round, &v, host, str_c(d->said));
+    try_next(d);
+}
+
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted)
 {
     bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
-    size_t taken, open;
     for (size_t i = 0; i < d->n_sent; i++) {
         struct delivery_rcpt *r = d->sent_to[i];
         if (r->answered) {
@@ -212,25 +238,22 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
             take_refusal(d, r, a, asked_for(d, ANSWER_TO_DATA));
         }
     }
-    count_sent(d, &taken, &open);
-    struct host_verdict v = d->session;
-    if (taken == 0) {
-        v.class = open > 0 ? HOST_TEMPORARY : HOST_PERMANENT;
-        v.reason = REASON_REJECTED;
+    after_answers(d, l, true);
+}
+
+bool delivery_refused_all(struct delivery *d, struct link_conn *l)
+{
+    const struct smtp_answer *to_mail = smtp_client_mail_refused(l->engine);
+    for (size_t i = 0; i < d->n_sent; i++) {
+        if (!d->sent_to[i]->answered && to_mail) {
+            take_refusal(d, d->sent_to[i], to_mail, ANSWER_TO_MAIL);
+        }
+        if (!d->sent_to[i]->answered) {
+            return false;
+        }
     }
-    const char *host = d->way.hosts[d->step.host].name;
-    outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
-    d->link = NULL;
-    if (open == 0 && d->n_left_out == 0) {
-        finish(d, l);
-        return;
-    }
-    link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
-    delivery_rewind(d);
-    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_REJECTED, .need = v.need};
-    note_left_out(d, host);
-    round_end_try(&d->round, &v, host, str_c(d->said));
-    try_next(d);
+    after_answers(d, l, false);
+    return true;
 }
 
 /* --- judging hosts -------------------------------------------------------------------------------------------- */

@@ -101,10 +101,21 @@ static bool tried_classical(struct link_conn *l, const char *detail)
     return true;
 }
 
+/* True when the peer had refused everything before the link ended: nothing is left to be tried here. */
+static bool refused_before(struct link_conn *l)
+{
+    if (!l->delivery || l->state != LINK_BUSY || !delivery_refused_all(l->delivery, l)) {
+        return false;
+    }
+    l->delivery = NULL;
+    link_free(l);
+    return true;
+}
+
 /* What the failure means depends on how far the session had come. */
 static void fail(struct link_conn *l, enum reason reason, const char *detail)
 {
-    if (tried_classical(l, detail) || tried_without(l, reason, detail)) {
+    if (refused_before(l) || tried_classical(l, detail) || tried_without(l, reason, detail)) {
         return;
     }
     struct delivery *d = l->delivery;
@@ -376,6 +387,7 @@ static void on_untrue(struct link_conn *l, const struct smtp_client_event *ev)
     snprintf(why, sizeof why, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
     timer_stop(l->timer);
     l->avoid |= (extension_set)1 << ev->extension;
+    l->untrue = ev->extension;
     if (ev->certain) {
         quirk_learn(l, ev->extension, why);
     } else {
@@ -588,6 +600,7 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->port = port;
     l->without_tls = without_tls;
     l->lmtp = lmtp;
+    l->untrue = EXTENSION_END;
     l->connect_ms = c->smtpout.connect;
     l->avoid = avoid | quirk_known(out, host, ip);
     l->classical = is_classical(out, host, ip);

@@ -116,6 +116,9 @@ enum extension quirk_of_failure(const struct link_conn *l, bool closed)
     if (l->lmtp || l->reused) {
         return EXTENSION_END;
     }
+    if (l->state == LINK_BUSY && closed && waits == SMTP_WAIT_MAIL && l->untrue != EXTENSION_END) {
+        return l->untrue; /* it closes behind a refusal: a new connection for the same */
+    }
     if (l->state == LINK_BUSY && smtp_client_pipelined(l->engine) && waits != SMTP_WAIT_DOT) {
         return EXTENSION_PIPELINING;
     }

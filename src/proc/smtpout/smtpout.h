@@ -197,6 +197,7 @@ struct link_conn {
     uint16_t port;
     bool offered, handshaking, reused, sighted, classical;
     extension_set avoid; /* what it was made without */
+    enum extension untrue; /* refused in this session although announced, the message is offered again; EXTENSION_END: nothing */
     struct quirk_suspicion suspicion;
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
     int64_t connect_ms, silent_ms; /* at most so long, see struct round_step */
@@ -286,6 +287,9 @@ void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer
 /* LMTP: the answer for one of them. */
 void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
 void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted);
+/* The link has ended, or says nothing more. True: before that the server refused all whom it was asked for, which stands (RFC 5321
+ * 4.2.1), and the round goes on; the link is not the delivery's any more. */
+bool delivery_refused_all(struct delivery *d, struct link_conn *l);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
 /* The body is read from its beginning again. */

@@ -28,7 +28,8 @@ static const char trusted[] = "-----BEGIN CERTIFICATE-----\n"
 
 enum { PEERS = 6, RULES = 8, CONNS = 8, TEXT_MAX = 64 * 1024 };
 
-/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close". */
+/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close", "bye TEXT" (says
+ * it and ends the connection). */
 struct peer {
     const char *ehlo; /* keywords, with commas between */
     struct {
@@ -235,6 +236,10 @@ static void answer(struct peer_conn *c, struct str line)
     }
     if (a && strcmp(a, "close") == 0) {
         hang_up(c);
+    } else if (a && strncmp(a, "bye ", 4) == 0) {
+        say(c, "%s\r\n", a + 4);
+        conn_finish(c->conn);
+        c->conn = NULL;
     } else if (a) {
         say(c, "%s\r\n", a);
         c->in_data = strncmp(a, "354", 3) == 0;
@@ -608,10 +613,94 @@ static void a_silent_host_lets_the_others_be_asked(void **state)
     check_told("host mx3: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
 
+/* --- what was said before the connection ended stands ------------------------------------------------------------- */
+
+static const char refused_550[] = "host mx1: bounce rejected: 550 5.1.8 no such sender\n"
+                                  "rcpt 1 failed rejected 5.1.8 mx1: 550 5.1.8 no such sender\n"
+                                  "rcpt 2 failed rejected 5.1.8 mx1: 550 5.1.8 no such sender\n";
+static const char refused_554[] = "host mx1: bounce rejected: 554 5.7.0 blocked\n"
+                                  "rcpt 1 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\n"
+                                  "rcpt 2 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\n";
+#define BY_MX2 "host mx2: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n"
+
+/* RFC 5321 4.2.1: a refusal is the answer, whatever becomes of the connection behind it; what was put off may go to the next
+ * host at once. mjl-/mox#198 and smtpclient/client_test: outlook.com and icloud.com close while commands of the group wait. */
+static void what_was_said_before_the_end_stands(void **state)
+{
+    static const struct {
+        const char *title;
+        struct peer first;
+        const char *told;
+        size_t calls; /* connections to the first host */
+    } cases[] = {
+        {"MAIL, in a group", {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 550 5.1.8 no such sender"}}}, refused_550, 1},
+        {"MAIL, then 421", {.ehlo = "PIPELINING", .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "bye 421 4.7.0 going"}}}, refused_550, 1},
+        {"MAIL, then silence", {.ehlo = "PIPELINING", .rules = {{"MAIL", "550 5.1.8 no such sender"}, {"RCPT", "hold"}, {"DATA", "close"}}}, refused_550, 1},
+        {"all RCPT", {.ehlo = "PIPELINING", .rules = {{"RCPT TO:<x", "554 5.7.0 blocked"}, {"RCPT TO:<y", "bye 554 5.7.0 blocked"}}}, refused_554, 1},
+        {"a word of MAIL, one connection each",
+         {.ehlo = "SIZE 1000", .rules = {{"MAIL FROM:<from@in.test> SIZE", "bye 501 5.5.4 unknown SIZE"}}},
+         "quirk size\nhost mx1: defer broken-session: the peer closed the connection; tried again without size\nquirk size\n"
+         "host mx1: send sent-plain: without size, which this server does not keep or the configuration avoids\n"
+         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 2},
+        {"MAIL, put off", {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 451 4.7.0 later"}}}, "host mx1: defer rejected: 451 4.7.0 later\n" BY_MX2, 1},
+        {"all RCPT, put off", {.ehlo = "PIPELINING", .rules = {{"RCPT TO:<x", "450 4.7.0 later"}, {"RCPT TO:<y", "bye 450 4.7.0 later"}}},
+         "host mx1: defer rejected: 450 4.7.0 later\n" BY_MX2, 1},
+        {"the dot, 421 (RFC 5321 3.8: not taken)", {.ehlo = "PIPELINING", .rules = {{".", "bye 421 4.3.0 closing"}}},
+         "host mx1: defer rejected: 421 4.3.0 closing\n" BY_MX2, 1},
+        {"the dot, nothing: it may have arrived", {.ehlo = "PIPELINING", .rules = {{".", "close"}}},
+         "host mx1: defer broken-session: the peer closed the connection\n"
+         "rcpt 1 deferred broken-session 4.4.2 mx1: the peer closed the connection\nrcpt 2 deferred broken-session 4.4.2 mx1: the peer closed the connection\n", 1},
+        {"the dot, taken, then closed", {.ehlo = "PIPELINING", .rules = {{".", "bye 250 2.0.0 ok"}}},
+         "host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 1},
+        {"521 (RFC 7504)", {.rules = {{"GREETING", "bye 521 no mail here"}}}, "host mx1: bounce rejected: 521 no mail here\n" BY_MX2, 1},
+        {"not SMTP", {.rules = {{"GREETING", "2200 mox.example"}}}, "host mx1: defer broken-session: the peer does not speak SMTP\n" BY_MX2, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        struct peer *one = serve(cases[i].first);
+        SERVE(.ehlo = "PIPELINING");
+        DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
+        if (!str_eq(buf_str(&t.told), str_c(cases[i].told)) || one->n_conns != cases[i].calls) {
+            fail_msg("%s: %zu connections\n" STR_FMT, cases[i].title, one->n_conns, STR_ARG(buf_str(&t.told)));
+        }
+    }
+}
+
+/* Who was refused is done with; for whom nothing was said the next host is asked (the same suite). */
+static void who_had_no_answer_goes_on(void **state)
+{
+    SERVE(.rules = {{"RCPT", "bye 554 5.7.0 blocked"}});
+    struct peer *two = SERVE(.ehlo = "PIPELINING");
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
+    check_told("host mx1: defer broken-session: the peer closed the connection\nrcpt 1 failed rejected 5.7.0 mx1: 554 5.7.0 blocked\npart\n"
+               "host mx2: send sent-plain\nrcpt 2 delivered sent-plain 2.0.0 mx2: 250 2.0.0 ok\n");
+    assert_false(heard(two, "RCPT TO:<x"));
+}
+
+/* KumoCorp/kumomta#431: 552 at the end is about the mail; at RCPT old servers mean "too many" (RFC 5321 4.5.3.1.10). */
+static void what_552_means(void **state)
+{
+    SERVE(.rules = {{".", "552 1 Requested mail action aborted, mailbox not found"}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx1: bounce rejected: 552 1 Requested mail action aborted, mailbox not found\n"
+               "rcpt 1 failed rejected 5.0.0 mx1: 552 1 Requested mail action aborted, mailbox not found\n");
+    teardown(state);
+    setup(state);
+    SERVE(.rules = {{"RCPT TO:<y", "552 too many"}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "y@dest.test");
+    check_told("host mx1: send sent-plain: 552 too many\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 deferred rejected 4.0.0 mx1: 552 too many\n");
+}
+
 int main(void)
 {
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
         cmocka_unit_test_setup_teardown(no_host_offers_smtputf8, setup, teardown),
         cmocka_unit_test_setup_teardown(the_host_that_may_offer_it_is_down, setup, teardown),
