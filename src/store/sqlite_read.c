@@ -103,6 +103,14 @@ void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcp
     done(arg, each_rcpt(s, s->q[Q_OVER], fn, arg));
 }
 
+void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+{
+    bind_int(s->q[Q_HELD], 1, reason);
+    bind_int(s->q[Q_HELD], 2, after_rcpt);
+    bind_int(s->q[Q_HELD], 3, max);
+    done(arg, each_rcpt(s, s->q[Q_HELD], fn, arg));
+}
+
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
 {
     bind_int(s->q[Q_BOUNCES], 1, max);

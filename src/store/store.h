@@ -195,6 +195,8 @@ void store_each_due(struct store *s, struct str next_hop, int64_t now_ms, unsign
 void store_next_due(struct store *s, struct str next_hop, int64_t after_ms, store_next_hop_fn fn, store_done done, void *arg);
 /* Queued recipients of messages that came before then (as their ids say), with reverse_path, oldest first, at most max. */
 void store_each_over(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
+/* Held recipients with this reason, at most max, by their numbers from the one behind after_rcpt. */
+void store_each_held(struct store *s, uint8_t reason, uint64_t after_rcpt, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
 /* Recipients that failed or expired, or were delivered with a notice wanted, and wait for it; grouped by
  * message. */
 void store_each_bounce_due(struct store *s, unsigned max, store_rcpt_fn fn, store_done done, void *arg);

@@ -14,7 +14,7 @@
 #include "seal/token.h"
 #include "wire/id.h"
 
-enum { LOOK_MS = 30 * 1000, HELD_MAX = 10000 };
+enum { LOOK_MS = 30 * 1000, LOOK_BATCH = 1000 };
 
 static const struct {
     char letter;
@@ -168,12 +168,22 @@ const char *choices_take(struct queue *q, const struct store_message *m, struct 
 
 /* --- time that is over ------------------------------------------------------------------------------------------------ */
 
+/* One batch of those who wait for a choice, from where the last one ended. */
+struct look {
+    struct queue *q;
+    unsigned n;
+    uint64_t last;
+};
+
 static void expire_one(void *arg, const struct store_rcpt *row)
 {
-    struct queue *q = arg;
+    struct look *k = arg;
+    struct queue *q = k->q;
     struct protect_record record;
+    k->n++;
+    k->last = row->rcpt;
     protection_record(row, &record);
-    if (row->reason != REASON_ASKED || clock_wall_ms() < record.asked_until_ms) {
+    if (clock_wall_ms() < record.asked_until_ms) {
         return;
     }
     struct store_rcpt r = *row;
@@ -188,8 +198,11 @@ static void expire_one(void *arg, const struct store_rcpt *row)
 void choices_tick(struct queue *q)
 {
     int64_t now = clock_mono_ms();
-    if (now - q->choices_looked_ms >= LOOK_MS || q->choices_looked_ms == 0) {
-        q->choices_looked_ms = now;
-        store_list(q->store, RCPT_HELD, HELD_MAX, NULL, expire_one, on_done, q);
+    if (q->choices_after == 0 && q->choices_looked_ms != 0 && now - q->choices_looked_ms < LOOK_MS) {
+        return;
     }
+    struct look k = {.q = q}; /* the embedded store answers at once */
+    store_each_held(q->store, REASON_ASKED, q->choices_after, LOOK_BATCH, expire_one, on_done, &k);
+    q->choices_after = k.n == LOOK_BATCH ? k.last : 0; /* the rest with the next turn of the timer */
+    q->choices_looked_ms = now;
 }

@@ -150,6 +150,7 @@ struct queue {
     struct timer *groups_timer;
     unsigned char choice_secret[32];
     int64_t choices_looked_ms;
+    uint64_t choices_after; /* a look has come as far as this recipient; 0: none is under way */
     uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
     struct sched sched;
     struct jump jump;
