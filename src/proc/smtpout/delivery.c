@@ -587,7 +587,7 @@ static void address_of(const struct way_host *h, size_t number, char ip[46])
 /* The hosts of the way, from the first. */
 static void round_start(struct delivery *d)
 {
-    size_t addresses[MX_HOSTS_MAX + 1];
+    size_t addresses[MX_HOSTS_MAX + 1] = {0};
     size_t n = d->way.n_hosts < MX_HOSTS_MAX ? d->way.n_hosts : MX_HOSTS_MAX;
     for (size_t i = 0; i < n; i++) {
         size_t known = count_addresses(&d->way.hosts[i]);
