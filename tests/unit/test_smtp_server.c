@@ -622,6 +622,21 @@ static void logging_in(void **state)
     config.auth_required = false;
 }
 
+/* RFC 4954 5 and its examples: xtext or <>, where AUTH is known (mjl-/mox#460, hmailserver/hmailserver#164). */
+static void auth_of_mail(void **state)
+{
+    static const char script[] = EHLO "MAIL FROM:<e=mc2@b.test> AUTH=e+3Dmc2@b.test\r\nRSET\r\nMAIL FROM:<j+@b.test> AUTH=<>\r\nRSET\r\nMAIL FROM:<a@b.test> SIZE=9 AUTH=<>\r\nRSET\r\n"
+                                      "MAIL FROM:<a@b.test> AUTH=<hey+A>\r\nMAIL FROM:<a@b.test> AUTH=<he+YYa>\r\nMAIL FROM:<a@b.test> AUTH\r\n";
+    CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
+    (void)state;
+    config.auth = "PLAIN";
+    struct play p = run(script, sizeof script - 1, 11);
+    reply_codes(&p, &codes);
+    check_str(buf_str(&codes), "220 250 250 250 250 250 250 250 501 501 501 ");
+    end(&p);
+    config.auth = NULL;
+}
+
 static void too_many(void **state)
 {
     (void)state;
@@ -722,7 +737,7 @@ int main(void)
         cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
         cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
         cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(original_recipients_in_utf8), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
-        cmocka_unit_test(logging_in), cmocka_unit_test(too_many),
+        cmocka_unit_test(logging_in), cmocka_unit_test(auth_of_mail), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

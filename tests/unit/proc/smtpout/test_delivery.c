@@ -642,6 +642,11 @@ static void what_was_said_before_the_end_stands(void **state)
          "quirk size\nhost mx1: defer broken-session: the peer closed the connection; tried again without size\nquirk size\n"
          "host mx1: send sent-plain: without size, which this server does not keep or the configuration avoids\n"
          "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 2},
+        {"a word of MAIL, and RSET is not known (wneessen/go-mail#551)",
+         {.ehlo = "SIZE 1000", .rules = {{"MAIL FROM:<from@in.test> SIZE", "501 5.5.4 unknown SIZE"}, {"RSET", "502 Unimplemented (#5.5.1)"}}},
+         "quirk size\nhost mx1: defer broken-session: RSET was refused; tried again without size\nquirk size\n"
+         "host mx1: send sent-plain: without size, which this server does not keep or the configuration avoids\n"
+         "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 2},
         {"MAIL, put off", {.ehlo = "PIPELINING", .rules = {{"MAIL", "bye 451 4.7.0 later"}}}, "host mx1: defer rejected: 451 4.7.0 later\n" BY_MX2, 1},
         {"all RCPT, put off", {.ehlo = "PIPELINING", .rules = {{"RCPT TO:<x", "450 4.7.0 later"}, {"RCPT TO:<y", "bye 450 4.7.0 later"}}},
          "host mx1: defer rejected: 450 4.7.0 later\n" BY_MX2, 1},
@@ -667,6 +672,23 @@ static void what_was_said_before_the_end_stands(void **state)
             fail_msg("%s: %zu connections\n" STR_FMT, cases[i].title, one->n_conns, STR_ARG(buf_str(&t.told)));
         }
     }
+}
+
+/* RFC 5321 3.8: the 421 of a kept connection, said before MAIL came, is no answer to this message (chatmail/filtermail#143,
+ * knadh/smtppool#18, python/cpython#132796). */
+static void a_kept_connection_that_has_ended(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "PIPELINING");
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    say(&one->conns[0], "421 4.4.2 mx command timeout\r\n");
+    conn_finish(one->conns[0].conn);
+    one->conns[0].conn = NULL;
+    buf_reset(&t.told);
+    t.ended = false;
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_int_equal(one->n_conns, 2);
 }
 
 /* Who was refused is done with; for whom nothing was said the next host is asked (the same suite). */
@@ -699,6 +721,7 @@ int main(void)
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
