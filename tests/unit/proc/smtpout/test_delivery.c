@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_delivery.c: deliveries of the real smtpout (delivery.c, fit.c, round.c, link.c, the SMTP client) to scripted servers on
+ * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c, link.c, bounce.c, the SMTP client) to scripted servers on
  * loopback addresses, between a scripted queue, keys and lookup: what the queue is told is what is checked, and what each
  * server was told. No TLS here: tests/live has that.
  */
@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "check.h"
 #include "proc/smtpout/smtpout.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -59,8 +60,12 @@ static struct {
     uint16_t port;
     struct buf told; /* what the queue was told, a line each */
     bool ended, late;
+    enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
     unsigned char key[REST_KEY];
     uint64_t way_token;
+    struct rest_opener *opener; /* of keys */
+    struct buf mail;            /* what smtpout wrote itself */
+    uint64_t mail_token;
 } t;
 
 /* --- what stands around smtpout ------------------------------------------------------------------------------- */
@@ -166,6 +171,21 @@ static void tell(const char *fmt, ...)
     va_end(ap);
 }
 
+/* A mail of our own, opened as keys and the next smtpout would. */
+static void take_mail(const struct ipc_submit *m)
+{
+    unsigned char key[REST_KEY];
+    assert_int_equal(rest_unwrap(t.opener, m->sealed_key, key), 0);
+    struct rest_reader *r = rest_reader_new(key);
+    buf_reset(&t.mail);
+    assert_int_equal(rest_read(r, m->body, &t.mail), 0);
+    assert_int_equal(rest_read(r, STR(""), &t.mail), 0);
+    assert_true(rest_read_done(r));
+    rest_reader_free(r);
+    tell("mail from <" STR_FMT "> about %llu 8bit=%u utf8=%u\n", STR_ARG(m->reverse_path), (unsigned long long)m->bounce_of, m->is_8bit, m->is_utf8);
+    t.mail_token = m->token;
+}
+
 /* What the other processes are told, as lines. */
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
 {
@@ -182,6 +202,10 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
         loop_stop(loop);
     } else if (m->type == IPC_outcome_part) {
         tell("part\n");
+    } else if (m->type == IPC_submit_rcpt) {
+        tell("mail to " STR_FMT "\n", STR_ARG(m->submit_rcpt.forward_path));
+    } else if (m->type == IPC_submit) {
+        take_mail(&m->submit);
     } else if (m->type == IPC_resolve) {
         t.way_token = m->resolve.token;
     } else if (m->type == IPC_quirk) {
@@ -341,6 +365,11 @@ static int setup(void **state)
     t.told = BUF_INIT(TEXT_MAX);
     t.port = (uint16_t)(20000 + getpid() % 30000);
     memset(t.key, 7, sizeof t.key);
+    unsigned char secret[REST_SECRET], public[REST_PUBLIC];
+    rest_make_secret(secret);
+    t.opener = rest_opener_new(secret, public);
+    t.out.wrapper = rest_wrapper_new(public);
+    t.mail = BUF_INIT(TEXT_MAX);
     t.out.queue = t.out.keys = t.out.lookup = (struct ipc_channel *)&t;
     list_init(&t.out.idle);
     list_init(&t.out.pending_rcpts);
@@ -392,6 +421,9 @@ static int teardown(void **state)
         map_free(maps[i]);
     }
     tls_context_free(t.out.contexts[0].ctx);
+    rest_wrapper_free(t.out.wrapper);
+    rest_opener_free(t.opener);
+    buf_free(&t.mail);
     timer_start(guard, 100); /* connections end in order */
     loop_run(loop);
     conf_free(t.conf);
@@ -399,14 +431,24 @@ static int teardown(void **state)
     return 0;
 }
 
+static void seal_text(const char *text, struct buf *sealed)
+{
+    struct rest_sealer *s = rest_sealer_new(t.key);
+    assert_int_equal(rest_seal(s, str_c(text), sealed), 0);
+    assert_int_equal(rest_seal_end(s, sealed), 0);
+    rest_sealer_free(s);
+}
+
+static void give_key(void)
+{
+    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
+}
+
 /* One message to recipients 1..n, through all servers; job: its marks. What the queue was told is in t.told then. */
 static void deliver(struct ipc_job job, const char *text, const char *const *rcpts, size_t n)
 {
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
-    struct rest_sealer *s = rest_sealer_new(t.key);
-    assert_int_equal(rest_seal(s, str_c(text), &sealed), 0);
-    assert_int_equal(rest_seal_end(s, &sealed), 0);
-    rest_sealer_free(s);
+    seal_text(text, &sealed);
     for (size_t i = 0; i < n; i++) {
         give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = i + 1, .forward_path = str_c(rcpts[i])}});
     }
@@ -422,14 +464,14 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     job.look_until_ms = INT64_MAX; /* a complete look stands */
     job.body = buf_str(&sealed);
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
-    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
+    give_key();
     for (size_t i = 0; i < t.n_peers; i++) {
         char name[20];
         snprintf(name, sizeof name, "mx%zu", i + 1);
         give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)i, .name = str_c(name),
                                                                                                   .base = str_c(name), .addresses = str_c(t.peers[i].ip)}});
     }
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = MX_FOUND}});
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = (uint8_t)t.found}});
     timer_start(guard, 20000);
     if (!t.ended) {
         loop_run(loop);
@@ -716,6 +758,132 @@ static void what_552_means(void **state)
     check_told("host mx1: send sent-plain: 552 too many\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 deferred rejected 4.0.0 mx1: 552 too many\n");
 }
 
+/* --- what lookup found, and a dot without an answer ----------------------------------------------------------------- */
+
+/* RFC 7505 4 (null MX), RFC 3463 3.2 and 3.5: 5.1.2 no such domain, X.4.3 the directory cannot be asked, 5.4.6 a loop. */
+static void what_lookup_found(void **state)
+{
+    static const struct {
+        enum mx_outcome found;
+        const char *told;
+    } cases[] = {{MX_NULL_MX, "rcpt 1 failed null-mx 5.1.10 "}, {MX_NO_DOMAIN, "rcpt 1 failed no-domain 5.1.2 "}, {MX_FAILED, "rcpt 1 deferred mx-lookup 4.4.3 "}, {MX_LOOP, "rcpt 1 failed loop 5.4.6 "}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str rest, line;
+        buf_reset(&t.told);
+        t.ended = false;
+        t.found = cases[i].found;
+        DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+        rest = buf_str(&t.told);
+        assert_true(str_split(&rest, '\n', &line) && str_split(&rest, '\n', &line)); /* behind the line about the host */
+        if (!str_starts_nocase(line, str_c(cases[i].told))) {
+            fail_msg("%s" STR_FMT, cases[i].told, STR_ARG(line));
+        }
+    }
+}
+
+/* RFC 1047, RFC 5321 4.5.3.2.6: the message may be there; nobody else is offered it in this round. */
+static void no_answer_to_the_dot(void **state)
+{
+    SERVE(.rules = {{".", "close"}, {"RCPT TO:<late@", "450 4.2.0 later"}});
+    struct peer *two = SERVE();
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test", "late@dest.test");
+    check_told("host mx1: defer broken-session: the peer closed the connection\n"
+               "rcpt 1 deferred broken-session 4.4.2 mx1: the peer closed the connection\n"
+               "rcpt 2 deferred rejected 4.2.0 mx1: 450 4.2.0 later\n");
+    assert_int_equal(two->n_conns, 0);
+}
+
+/* --- the bounce writer ---------------------------------------------------------------------------------------------- */
+
+static const char original[] = "Received: from x\r\nFrom: <from@in.test>\r\nMessage-ID: <1@in.test>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nSubject: the secret plan\r\n\r\nwords of the body\r\n";
+
+/* One notice about recipient 1; what was written is in t.mail. */
+static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
+{
+    CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
+    seal_text(original, &sealed);
+    rcpt.lease = job.lease = 1;
+    rcpt.rcpt = 1;
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = rcpt});
+    job.id = 1000;
+    job.kind = job.kind ? job.kind : JOB_BOUNCE;
+    job.reverse_path = job.reverse_path.p ? job.reverse_path : STR("from@in.test");
+    job.arrived_ms = clock_wall_ms();
+    job.body = buf_str(&sealed);
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
+    give_key();
+    assert_false(t.ended); /* only when the queue has it */
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = t.mail_token, .result = 0}});
+    assert_true(t.ended);
+}
+
+static bool wrote(const char *text)
+{
+    struct str all = buf_str(&t.mail), wanted = str_c(text);
+    for (size_t i = 0; i + wanted.n <= all.n; i++) {
+        if (memcmp(all.p + i, wanted.p, wanted.n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 5321 6.1 and 4.5.5: with the null reverse-path, to the originator; RFC 3464 2.2, 2.3: what happened to whom, who said it;
+ * RFC 3462: the header section of the original and nothing of its body. */
+static void a_refusal_comes_back(void **state)
+{
+    bounce((struct ipc_job){.envid = STR("QQ+3D1")}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_FAILED, .reason = REASON_REJECTED, .code = STR("5.1.1"),
+                                                    .reply = STR("550 5.1.1 who"), .host = STR("mx1.dest.test"), .orcpt = STR("rfc822;first@old.test")});
+    assert_true(str_starts_nocase(buf_str(&t.told), STR("mail to from@in.test\nmail from <> about 1000 8bit=0 utf8=0\n")));
+    static const char *const fields[] = {"Content-Type: multipart/report; report-type=delivery-status", "Auto-Submitted: auto-replied", "\r\nReporting-MTA: dns;mx.example.test\r\n",
+                                         "\r\nOriginal-Envelope-Id: QQ=1\r\n", "\r\nOriginal-Recipient: rfc822;first@old.test\r\n", "\r\nFinal-Recipient: rfc822;x@dest.test\r\n",
+                                         "\r\nAction: failed\r\n", "\r\nStatus: 5.1.1\r\n", "\r\nRemote-MTA: dns;mx1.dest.test\r\n", "\r\nDiagnostic-Code: smtp;550 5.1.1 who\r\n",
+                                         "Subject: the secret plan"};
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (!wrote(fields[i])) {
+            fail_msg("%s\n" STR_FMT, fields[i], STR_ARG(buf_str(&t.mail)));
+        }
+    }
+    assert_false(wrote("words of the body"));
+}
+
+/* RFC 8689 5: of mail with REQUIRETLS nothing comes back that the sender did not say must be protected less. */
+static void nothing_of_protected_mail_comes_back(void **state)
+{
+    bounce((struct ipc_job){.reqtls = 1}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_FAILED, .reason = REASON_NO_REQUIRETLS, .code = STR("5.7.30")});
+    assert_true(wrote("Message-ID: <1@in.test>") && wrote("\r\nStatus: 5.7.30\r\n"));
+    assert_false(wrote("secret plan") || wrote("Received: from x"));
+    assert_false(wrote("Remote-MTA")); /* RFC 3464 2.3.5: nobody said it */
+}
+
+/* RFC 3464 2.3.3: a mail that still waits is delayed, with a code of 4. */
+static void a_notice_of_delay(void **state)
+{
+    bounce((struct ipc_job){.kind = JOB_NOTICE}, (struct ipc_job_rcpt){.forward_path = STR("x@dest.test"), .state = RCPT_QUEUED, .reason = REASON_CONNECT, .code = STR("4.4.1")});
+    assert_true(wrote("\r\nAction: delayed\r\n") && wrote("\r\nStatus: 4.4.1\r\n") && wrote("\r\nWill-Retry-Until: "));
+}
+
+/* RFC 6533 3: a final recipient outside ASCII in a notice to an address that needs nothing: utf-8-addr-xtext, all ASCII. */
+static void an_international_recipient(void **state)
+{
+    bounce((struct ipc_job){.is_utf8 = 1}, (struct ipc_job_rcpt){.forward_path = STR("j\xc3\xb6rg@dest.test"), .state = RCPT_FAILED, .reason = REASON_NO_UTF8, .code = STR("5.6.7")});
+    assert_true(wrote("\r\nFinal-Recipient: utf-8;j\\x{F6}rg@dest.test\r\n") && wrote("\r\nStatus: 5.6.7\r\n"));
+}
+
+/* Keys have told no key yet: nothing can be written, and it is not the message's fault. */
+static void keys_are_away(void **state)
+{
+    CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
+    rest_wrapper_free(t.out.wrapper);
+    t.out.wrapper = NULL;
+    seal_text(original, &sealed);
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = 1, .forward_path = STR("x@dest.test"), .state = RCPT_FAILED}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = {.lease = 1, .kind = JOB_BOUNCE, .id = 1, .reverse_path = STR("from@in.test"), .body = buf_str(&sealed)}});
+    give_key();
+    assert_true(t.ended);
+    check_told("rcpt 1 deferred keys-away 4.3.0 -: the key service is not there\n");
+}
+
 int main(void)
 {
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
@@ -731,6 +899,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(left_out_and_deferred_at_the_same_host, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_message_needs_another_host_offers, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_are_told_before_the_next_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_lookup_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_answer_to_the_dot, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_of_protected_mail_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_notice_of_delay, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_international_recipient, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_are_away, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
     };
