@@ -684,6 +684,30 @@ static void on_answer(struct smtp_client *c, enum step step)
     }
 }
 
+/* Nothing was asked and no message is on its way. */
+static void on_unasked(struct smtp_client *c)
+{
+    if (buf_len(&c->in) > 0 && c->phase == PHASE_READY) {
+        c->answer.code = 0;
+        c->answer.lines = 0;
+        buf_reset(&c->answer.text);
+        bool closing = smtp_answer_read(&c->answer, &c->in) == SMTP_READ_DONE && c->answer.code == 421;
+        broken(c, closing ? "the peer ended the session" : "a reply nobody asked for");
+    }
+}
+
+/* An answer before the dot: a refusal stands, as without the dot nothing was taken (RFC 5321 4.1.1.4); the peer may take the
+ * rest of the message for commands, or has gone. */
+static void on_early(struct smtp_client *c)
+{
+    if (c->answer.code >= 400 && !c->accepted) {
+        c->untrusted = true;
+        finish(c, false);
+    } else {
+        broken(c, "an answer before the end of the message");
+    }
+}
+
 void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
 {
     c->event = (struct smtp_client_event){.type = SMTP_CL_NONE};
@@ -692,15 +716,9 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
         finish(c, c->any_delivered);
     }
     while (c->event.type == SMTP_CL_NONE && c->phase != PHASE_OVER) {
-        if (c->n_expect == 0) {
-            if (buf_len(&c->in) > 0 && c->phase == PHASE_READY) {
-                c->answer.code = 0;
-                c->answer.lines = 0;
-                buf_reset(&c->answer.text);
-                bool closing = smtp_answer_read(&c->answer, &c->in) == SMTP_READ_DONE &&
-                               c->answer.code == 421;
-                broken(c, closing ? "the peer ended the session" : "a reply nobody asked for");
-            }
+        bool early = c->n_expect == 0 && c->phase == PHASE_BODY && !goes_in_chunks(c);
+        if (c->n_expect == 0 && !early) {
+            on_unasked(c);
             break;
         }
         if (c->answer.lines == 0) {
@@ -712,6 +730,11 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
         }
         if (read == SMTP_READ_BROKEN) {
             broken(c, "the peer does not speak SMTP");
+            break;
+        }
+        if (early) {
+            c->answer.lines = 0;
+            on_early(c);
             break;
         }
         enum step step = c->expect[c->expect_from];

@@ -528,6 +528,43 @@ static void servers_of_other_suites(void **state)
            "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\nE: done 550 not accepted\n");
 }
 
+/* A server that answers before the dot, as some do to mail that is too large for them (aio-libs/aiosmtpd#9, emersion/go-smtp#98,
+ * cosullivan/SmtpServer#258): without the dot nothing was taken (RFC 5321
+ * 4.1.1.4), so a refusal is the answer; anything else is no SMTP. */
+static void answers_before_the_dot(void **state)
+{
+    static const struct smtp_client_config config = {.hello = "gw.test"};
+    static const char *const replies[] = {"552 5.3.4 too large\r\n", "451-4.3.0 full\r\n451 4.3.0 later\r\n", "421 4.3.0 going\r\n", "250 taken\r\n", "354 go\r\n"};
+    const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
+    const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = 1};
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        struct smtp_client *c = smtp_client_new(&config);
+        struct smtp_client_event ev;
+        assert_int_equal(smtp_client_feed(c, STR("220 x\r\n250 x\r\n")), 0);
+        for (smtp_client_next(c, &ev); ev.type != SMTP_CL_READY; smtp_client_next(c, &ev)) {
+        }
+        assert_int_equal(smtp_client_send(c, &permit, &mail), 0);
+        assert_int_equal(smtp_client_feed(c, STR("250 ok\r\n250 ok\r\n354 go\r\n")), 0);
+        for (smtp_client_next(c, &ev); ev.type != SMTP_CL_BODY; smtp_client_next(c, &ev)) {
+        }
+        assert_int_equal(smtp_client_body(c, STR("one\r\n"), false), 0);
+        smtp_client_next(c, &ev);
+        assert_int_equal(ev.type, SMTP_CL_NONE);
+        assert_int_equal(smtp_client_feed(c, str_c(replies[i])), 0);
+        smtp_client_next(c, &ev);
+        if (replies[i][0] >= '4') {
+            assert_int_equal(ev.type, SMTP_CL_DONE);
+            assert_false(ev.accepted);
+            assert_int_equal(ev.answer->code, (int)strtol(replies[i], NULL, 10));
+            assert_false(smtp_client_wants_body(c));
+            assert_false(smtp_client_reusable(c));
+        } else {
+            assert_int_equal(ev.type, SMTP_CL_BROKEN);
+        }
+        smtp_client_free(c);
+    }
+}
+
 /* A line of a reply that is longer than RFC 5321 4.5.3.1.5 allows (emersion/go-smtp client_test, #138): the code counts. */
 static void long_replies(void **state)
 {
@@ -588,6 +625,6 @@ int main(void)
         cmocka_unit_test(refused_to_the_end), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(long_lists_of_mechanisms), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
-        cmocka_unit_test(not_smtp), cmocka_unit_test(servers_of_other_suites), cmocka_unit_test(long_replies), cmocka_unit_test(many_recipients_keep_a_window)};
+        cmocka_unit_test(not_smtp), cmocka_unit_test(servers_of_other_suites), cmocka_unit_test(long_replies), cmocka_unit_test(answers_before_the_dot), cmocka_unit_test(many_recipients_keep_a_window)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

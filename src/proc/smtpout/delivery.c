@@ -321,12 +321,12 @@ void delivery_classical(struct delivery *d, const struct link_conn *l, const cha
     try_next(d);
 }
 
-/* Octets of the message went out, and its recipients were answered: whether it arrived is not known. A body that went
- * along with an envelope which nobody took did not. */
+/* All of the message was on its way, its end included, and its recipients were answered: whether it arrived is not known. What
+ * had no end did not (RFC 5321 4.1.1.4), nor did a body that went along with an envelope which nobody took. */
 static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
-    return d->reader && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
+    return d->body_ended && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
 }
 
 /* The try has failed: into the report and into the round. */
