@@ -699,6 +699,8 @@ static void what_was_said_before_the_end_stands(void **state)
          "rcpt 1 deferred broken-session 4.4.2 mx1: the peer closed the connection\nrcpt 2 deferred broken-session 4.4.2 mx1: the peer closed the connection\n", 1},
         {"the dot, taken, then closed", {.ehlo = "PIPELINING", .rules = {{".", "bye 250 2.0.0 ok"}}},
          "host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\nrcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n", 1},
+        {"554 in the greeting: blocked, the mail is not meant (zone-eu/zone-mta#447)", {.rules = {{"GREETING", "bye 554 Blocked"}}},
+         "host mx1: defer rejected: 554 Blocked\n" BY_MX2, 1},
         {"521 (RFC 7504)", {.rules = {{"GREETING", "bye 521 no mail here"}}}, "host mx1: bounce rejected: 521 no mail here\n" BY_MX2, 1},
         {"not SMTP", {.rules = {{"GREETING", "2200 mox.example"}}}, "host mx1: defer broken-session: the peer does not speak SMTP\n" BY_MX2, 1},
     };
