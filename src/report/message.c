@@ -112,8 +112,8 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
         r = buf_printf(out, "logged in as " STR_FMT ", ", STR_ARG(m->login));
     }
     if (r == 0 && m->tls_version.n > 0) {
-        return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit\n", STR_ARG(m->tls_version),
-                          STR_ARG(m->tls_cipher), m->tls_bits);
+        return buf_printf(out, "encrypted: " STR_FMT ", " STR_FMT ", %u bit%s" STR_FMT "\n", STR_ARG(m->tls_version),
+                          STR_ARG(m->tls_cipher), m->tls_bits, m->tls_group.n > 0 ? ", " : "", STR_ARG(m->tls_group));
     }
     return r < 0 ? r : buf_add(out, STR("not encrypted on that way\n"));
 }
@@ -315,6 +315,7 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "tls-version", m->tls_version);
     report_put_str(o, "cipher", m->tls_cipher);
     report_put_int(o, "bits", m->tls_bits);
+    report_put_str(o, "group", m->tls_group);
     if (m->bounce_of) {
         id_text(m->bounce_of, id);
         report_put_str(o, "bounce-of", str_c(id));

@@ -8,6 +8,7 @@
     N(id) N(bounce_of) S(reverse_path) N(arrived_ms) N(size) N(is_8bit) N(is_utf8) N(reqtls) N(tls_required_no) N(report)        \
     N(is_binary) N(ret) S(envid) S(login) S(certificate) S(client) S(helo) S(protocol) S(tls_version) S(tls_cipher) N(tls_bits)   \
     S(sealed_key) S(spool)
+#define MESSAGE_ALL(N, S) MESSAGE_FIELDS(N, S) S(tls_group)
 #define RCPT_FIELDS(N, S)                                                                                                        \
     N(rcpt) N(id) S(forward_path) S(next_hop) N(state) N(attempts) N(next_ms) N(last_ms) N(reason) S(code) S(reply) S(host)       \
     N(bounced) N(notice) N(notify) S(orcpt) S(protection) N(tls_offered)
@@ -46,7 +47,7 @@ static int put_str(struct buf *b, struct str s)
         int r = 0;                                                                                                               \
         fields(PUT_N, PUT_S) return r;                                                                                           \
     }
-PUT(store_message, MESSAGE_FIELDS)
+PUT(store_message, MESSAGE_ALL)
 PUT(store_rcpt, RCPT_FIELDS)
 PUT(store_attempt, ATTEMPT_FIELDS)
 PUT(entry_inspected, INSPECTED_FIELDS)
@@ -74,6 +75,8 @@ static int put_fields(struct buf *b, const struct entry *e)
         return put_entry_inspected(b, &e->inspected);
     case ENTRY_RELEASE:
         return put_number(b, e->id);
+    case ENTRY_MESSAGE_OLD:
+        break;
     }
     return -EINVAL;
 }
@@ -121,28 +124,32 @@ static int take_str(struct str *rest, struct str *ret)
     r = r < 0 ? r : take_number(rest, &number);                                                                                  \
     f->field = (__typeof__(f->field))number;
 #define TAKE_S(field) r = r < 0 ? r : take_str(rest, &f->field);
-#define TAKE(type, fields)                                                                                                       \
-    static int take_##type(struct str *rest, struct type *f)                                                                     \
+#define TAKE(name, type, fields)                                                                                                 \
+    static int take_##name(struct str *rest, struct type *f)                                                                     \
     {                                                                                                                            \
         uint64_t number = 0;                                                                                                     \
         int r = 0;                                                                                                               \
         fields(TAKE_N, TAKE_S) return r;                                                                                         \
     }
-TAKE(store_message, MESSAGE_FIELDS)
-TAKE(store_rcpt, RCPT_FIELDS)
-TAKE(store_attempt, ATTEMPT_FIELDS)
-TAKE(entry_inspected, INSPECTED_FIELDS)
+TAKE(old_message, store_message, MESSAGE_FIELDS)
+TAKE(store_message, store_message, MESSAGE_ALL)
+TAKE(store_rcpt, store_rcpt, RCPT_FIELDS)
+TAKE(store_attempt, store_attempt, ATTEMPT_FIELDS)
+TAKE(entry_inspected, entry_inspected, INSPECTED_FIELDS)
 
 static int take_message(struct str *rest, struct entry *e)
 {
     int r = take_number(rest, &e->body_at);
     r = r < 0 ? r : take_number(rest, &e->body_n);
-    return r < 0 ? r : take_store_message(rest, &e->message);
+    bool old = e->kind == ENTRY_MESSAGE_OLD;
+    e->kind = ENTRY_MESSAGE;
+    return r < 0 ? r : old ? take_old_message(rest, &e->message) : take_store_message(rest, &e->message);
 }
 
 static int take_fields(struct str *rest, struct entry *e)
 {
     switch (e->kind) {
+    case ENTRY_MESSAGE_OLD:
     case ENTRY_MESSAGE:
         return take_message(rest, e);
     case ENTRY_RCPT:
@@ -166,7 +173,7 @@ int entry_read(struct str *rest, struct entry *ret)
     if (rest->n == 0) {
         return 0;
     }
-    if (take_number(rest, &kind) < 0 || (kind & ~(uint64_t)DONE) < ENTRY_MESSAGE || (kind & ~(uint64_t)DONE) > ENTRY_RELEASE) {
+    if (take_number(rest, &kind) < 0 || (kind & ~(uint64_t)DONE) < ENTRY_MESSAGE_OLD || (kind & ~(uint64_t)DONE) > ENTRY_MESSAGE) {
         return -EBADMSG;
     }
     *ret = (struct entry){.kind = (enum entry_kind)(kind & ~(uint64_t)DONE), .is_done = (kind & DONE) != 0};

@@ -153,7 +153,8 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .login = column_str(q, 22),
         .deaths = (uint32_t)column_int(q, 23),
         .certificate = column_str(q, 24),
-        .body = column_str(q, 25),
+        .tls_group = column_str(q, 25),
+        .body = column_str(q, 26),
     };
 }
 

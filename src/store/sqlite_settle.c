@@ -149,6 +149,7 @@ static void take_release(struct store *s, const struct entry *e)
 static void take(struct store *s, const struct entry *e, const struct journal_batch *b)
 {
     switch (e->kind) {
+    case ENTRY_MESSAGE_OLD: /* read as... */
     case ENTRY_MESSAGE:
         take_message(s, e, b);
         break;

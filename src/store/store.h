@@ -46,7 +46,7 @@ struct store_message {
     struct str login;             /* who was logged in, empty: nobody */
     struct str certificate;       /* names of a verified client certificate, blank separated */
     uint32_t deaths;              /* workers that died over it */
-    struct str client, helo, protocol, tls_version, tls_cipher;
+    struct str client, helo, protocol, tls_version, tls_cipher, tls_group;
     uint16_t tls_bits;
     struct str sealed_key;
     struct str spool; /* file name, or empty: body is inline */

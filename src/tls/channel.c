@@ -190,11 +190,16 @@ static void break_channel(struct tls_channel *ch)
              reason ? reason : "the peer ended the handshake");
 }
 
+/* "EC" is a key of a NIST curve; other curves (OpenSSL 3.2 has brainpool for TLS 1.3, RFC 8734) are called by their names. */
 static void learn_key(struct tls_channel *ch, X509 *cert)
 {
     EVP_PKEY *key = X509_get0_pubkey(cert);
     int type = key ? EVP_PKEY_get_base_id(key) : 0;
-    const char *name = type == EVP_PKEY_RSA ? "RSA" : type == EVP_PKEY_EC ? "EC" : "key";
+    char curve[24] = "";
+    bool named = type == EVP_PKEY_EC && EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1;
+    const char *name = type == EVP_PKEY_RSA                                ? "RSA"
+                       : named && EC_curve_nid2nist(OBJ_sn2nid(curve))     ? "EC"
+                       : named                                             ? curve : "key";
     snprintf(ch->facts.peer_key, sizeof ch->facts.peer_key, "%s %d", name,
              key ? EVP_PKEY_get_bits(key) : 0);
 }

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import socket
 import subprocess
 import sys
@@ -315,6 +316,8 @@ class Lab:
             'import_environment': f'LD_LIBRARY_PATH={env["LD_LIBRARY_PATH"]} MAIL_CONFIG={etc} TZ=UTC', 'maillog_file': self.path('log', 'postfix.log'),
             'smtp_tls_security_level': 'encrypt', 'smtp_host_lookup': 'native', 'relayhost': f'[{GATEWAY}]:25', 'smtputf8_enable': 'yes', 'maillog_file_prefixes': '/tmp', 'smtp_tls_CAfile': self.path('ca', 'ca.pem'),
         }
+        if ssl.OPENSSL_VERSION_INFO >= (3, 5):  # Postfix 3.10: both empty leave the choice to OpenSSL, which begins with ML-KEM
+            settings.update(tls_eecdh_auto_curves='', tls_ffdhe_auto_groups='')
         with open(os.path.join(etc, 'main.cf'), 'w') as out:
             out.writelines(f'{k} = {v}\n' for k, v in settings.items())
         with open(os.path.join(etc, 'master.cf'), 'w') as out:

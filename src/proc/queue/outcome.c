@@ -140,7 +140,7 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
              KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
              KVS("code", r->code), KVS("host", r->host), KVS("address", a->address),
              KV("session", sess_name((enum sess)a->sess)), KV("grade", grade_name((enum grade)a->grade)),
-             KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits),
+             KVS("tls", a->tls_version), KVS("cipher", a->tls_cipher), KVN("bits", a->tls_bits), KVS("group", a->tls_group),
              KVS("certificate", a->cert_check), KV("dane", tlsa_name((enum tlsa)a->tlsa)),
              KV("sts", sts_name((enum sts)a->sts)), KV("raised", raised), KVS("exception", a->exception),
              KVN("attempt", r->attempts), KVS("reply", r->reply));

@@ -193,6 +193,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
         .tls_version = keep(&h->arena, m->tls_version),
         .tls_cipher = keep(&h->arena, m->tls_cipher),
         .tls_bits = m->tls_bits,
+        .tls_group = keep(&h->arena, m->tls_group),
         .sealed_key = keep(&h->arena, m->sealed_key),
         .spool = keep(&h->arena, m->spool),
         .body = keep_body ? keep(&h->arena, m->body) : STR(""),
@@ -215,7 +216,8 @@ static void log_accepted(const struct submission *s)
     id_text(m->id, id);
     log_info("accepted", KV("id", id), KVS("from", m->reverse_path), KVN("recipients", s->n_rcpts),
              KVN("size", m->size), KVS("client", m->client), KVS("helo", m->helo),
-             KVS("protocol", m->protocol), KVS("login", m->login), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher));
+             KVS("protocol", m->protocol), KVS("login", m->login), KVS("tls", m->tls_version), KVS("cipher", m->tls_cipher),
+             KVS("group", m->tls_group));
 }
 
 static void on_durable(void *arg, enum store_result result)

@@ -279,6 +279,7 @@ static void submit(struct session *s, struct incoming *m)
                             .tls_version = str_c(tls ? tls->version : ""),
                             .tls_cipher = str_c(tls ? tls->cipher : ""),
                             .tls_bits = tls ? tls->bits : 0,
+                            .tls_group = str_c(tls ? tls->group : ""),
                             .sealed_key = str_from((const char *)m->wrapped, REST_WRAPPED),
                             .spool = str_c(m->spool_name),
                             .body = m->spool_name[0] ? STR("") : buf_str(&m->sealed)}});

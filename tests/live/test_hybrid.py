@@ -1,0 +1,92 @@
+"""Hybrid key exchange with ML-KEM as programs of other people see it: X25519MLKEM768 where the library has it (OpenSSL 3.5,
+Debian 13), the classical group, used and named, where it has not (draft-ietf-tls-ecdhe-mlkem)."""
+import re
+import ssl
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import GATEWAY_ADDRESS, INSIDE
+
+HYBRIDS = ssl.OPENSSL_VERSION_INFO >= (3, 5)
+BEST = 'X25519MLKEM768' if HYBRIDS else 'x25519'
+
+
+class Client:
+    """openssl s_client with STARTTLS; what it says of the session, then SMTP as one types it."""
+
+    def __init__(self, groups):
+        self.said = b''
+        self.s_client = subprocess.Popen(['openssl', 's_client', '-starttls', 'smtp', '-connect', f'{GATEWAY_ADDRESS}:25', '-bind', f'{INSIDE}:0', '-crlf', '-ign_eof',
+                                          *(['-groups', groups] if groups else [])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.command('ehlo c.inside.test', rb'250-')  # in small letters: s_client takes lines that begin with R and Q for itself
+        self.wait(rb'250 ')  # 3.5 shows the last line of the answer in clear as well
+
+    def wait(self, wanted):
+        reply = b''
+        while not re.match(wanted, reply):
+            reply = self.s_client.stdout.readline()
+            assert reply and not re.match(rb'[45][0-9][0-9] ', reply), (self.said, reply)
+            self.said += reply
+        return reply.decode()
+
+    def command(self, line, wanted):
+        self.s_client.stdin.write(line.encode() + b'\n')
+        self.s_client.stdin.flush()
+        return self.wait(wanted)
+
+    def group(self):
+        """3.5 names the group; before, the key of the server stands for it."""
+        text = self.said.decode('latin-1')
+        found = re.search(r'Negotiated TLS1\.3 group: (\S+)', text) or re.search(r'(?:Server|Peer) Temp Key: (?:ECDH, )?([^,\s]+)', text)
+        return found and found[1]
+
+    def send(self, rcpt):
+        self.command('mail from:<nurse@inside.test>', rb'250 2\.1\.0')
+        self.command(f'rcpt to:<{rcpt}>', rb'250 2\.1\.5')
+        self.command('data', rb'354')
+        return self.command('Subject: keys\n\nhello\n.', rb'250 2\.0\.0').split()[-1]
+
+    def end(self):
+        self.s_client.kill()
+        self.s_client.wait()
+
+
+@pytest.fixture(scope='module')
+def counted(gateway):
+    gateway.restart(top='metrics { address 127.0.0.1:9466; }\n')
+    return gateway
+
+
+def metric(side, group):
+    with urllib.request.urlopen('http://127.0.0.1:9466/metrics', timeout=10) as reply:
+        return sum(int(n) for n in re.findall(rf'^postern_handshakes_group_total{{.*side="{side}",group="{group}"}} (\d+)$', reply.read().decode(), re.M))
+
+
+def test_in_and_out(counted):
+    """One message: s_client names the group of its way in, Postfix that of its way out; report, log and counters name both."""
+    gateway = counted
+    client = Client('X25519MLKEM768' if HYBRIDS else None)
+    assert client.group().lower() == BEST.lower(), client.said
+    number = client.send('hybrid@postfix.test')
+    client.end()
+    gateway.wait_state(number, 'delivered')
+    box = [m for m in gateway.lab.mailbox('postfix') if number in m]
+    groups = re.findall(r'key-exchange (\S+)', box[0])
+    assert [g.lower() for g in groups[:2]] == [BEST.lower()] * 2, box[0][:2000]  # what Postfix saw, what we saw of s_client
+    report = gateway.lab.report(number)
+    assert report['group'] == BEST and report['attempts'][-1]['group'] == BEST, report
+    words = gateway.lab.postern('message', number).stdout
+    assert re.search(rf'encrypted: TLSv1\.3, \S+, \d+ bit, {BEST}$', words, re.M) and f'key exchange {BEST},' in words, words
+    accepted = [line for line in gateway.lab.log().splitlines() if number in line and 'group' in line]
+    assert len(accepted) >= 2 and all(BEST in line for line in accepted), accepted
+    assert gateway.lab.wait_for(lambda: metric('server', BEST) > 0 and metric('client', BEST) > 0, 20)
+
+
+def test_hello_retry(counted):
+    """A client that knows the hybrid and sends another share is asked for it (RFC 8446 4.1.4); one that does not know it is taken as it is."""
+    for groups, wanted in ([('X25519:X25519MLKEM768', BEST)] if HYBRIDS else []) + [('X25519:P-256', 'x25519')]:
+        client = Client(groups)
+        assert client.group().lower() == wanted.lower(), client.said
+        assert counted.lab.report(client.send('x@good.test'))['group'] == wanted
+        client.end()
