@@ -176,8 +176,9 @@ const struct conf_key conf_schema[] = {
          "Its domains, in U-labels or as xn--; .bank.example means every domain below bank.example."),
     RULE_KEYS("partner"),
     TEXT("partner", "avoid", CONF_EXTENSIONS, IN_RULE(avoid), NULL, false,
-         "SMTP extensions that are not used with their servers, whatever these announce. What a server announces and "
-         "refuses is found out and remembered for a week without this (postern domains quirks)."),
+         "SMTP extensions that are not used with their servers, whatever these announce, and hybrid-groups: key exchange with "
+         "ML-KEM, whose first message is larger than some firewalls let through. What a server fails with is found out and "
+         "remembered for a week (hybrid-groups: a day) without this (postern domains quirks)."),
     NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
            "Deliveries at once to each of its domains; the setting of queue stays the limit."),
     NUMBER("partner", "rate", IN_RULE(rate), "1000000", 1, 1000000, "Messages a minute to each of its domains."),

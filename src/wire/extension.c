@@ -6,12 +6,19 @@
 
 #include <stdio.h>
 
-#define EXTENSION_WORD(name, word) word,
+#define EXTENSION_WORD(name, word, days) word,
 static const char *const words[] = {EXTENSIONS(EXTENSION_WORD)};
+#define EXTENSION_DAYS(name, word, days) days,
+static const unsigned char days[] = {EXTENSIONS(EXTENSION_DAYS)};
 
 const char *extension_name(enum extension e)
 {
     return e < EXTENSION_END ? words[e] : "unknown";
+}
+
+unsigned extension_days(enum extension e)
+{
+    return e < EXTENSION_END ? days[e] : 0;
 }
 
 enum extension extension_from(struct str word)

@@ -11,7 +11,7 @@ afterwards: what a stripping attacker looks like).
 
 options['quirks'], a list: what was announced proves false (each after a report, see docs/field.md):
 unread-chunk (refuses BDAT without reading the chunk), one-at-a-time (takes the first command of what came in one read),
-no-dsn, no-size, no-8bit, no-utf8 (refuses the parameters), ehlo-closes, ehlo-unknown, bare-lf (in its replies).
+large-hello-closes, large-hello-hangs (a ClientHello of more than one segment is not answered: tldr.fail), no-dsn, no-size, no-8bit, no-utf8 (refuses the parameters), ehlo-closes, ehlo-unknown, bare-lf (in its replies).
 """
 import json
 import socket
@@ -245,11 +245,22 @@ class Session:
             if b'MAIL' in rest.upper():
                 self.r.write(event='plaintext-after-garble')
             return False
+        if any(q.startswith('large-hello') for q in self.quirks) and self.is_large_hello():
+            return False
         self.client = self.r.context.wrap_socket(self.client, server_side=True)
         self.file = self.client.makefile('rb')
         self.tls = {'version': self.client.version(), 'cipher': self.client.cipher()[0], 'bits': self.client.cipher()[2]}
         self.reset()
         return True
+
+    def is_large_hello(self):
+        """Takes the first segment for all of it, as some servers and firewalls do."""
+        octets = 5 + int.from_bytes(self.client.recv(5, socket.MSG_PEEK | socket.MSG_WAITALL)[3:5], 'big')
+        self.r.write(event='hello', octets=octets)
+        if octets > 1460 and 'large-hello-hangs' in self.quirks:
+            while self.client.recv(65536):
+                pass
+        return octets > 1460
 
     def on_mail(self, line):
         if 'busy' in self.r.options:

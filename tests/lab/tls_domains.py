@@ -202,6 +202,8 @@ OTHERS = [
     *[D(f'onebyone{n}.test', [H(options={'quirks': ['one-at-a-time']}, mode='no-starttls', cert=None)], None, '') for n in ('', '2')],
     *[D(f'no{word}.test', [H(options={'caps': ['DSN'], 'quirks': [f'no-{word}']})], None, '') for word in ('dsn', 'size', '8bit', 'utf8')],
     *[D(f'ehlocloses{n}.test', [H(options={'quirks': ['ehlo-closes']}, mode='no-starttls', cert=None)], None, '') for n in ('', '2')],
+    *[D(f'hello{what}.test', [H(cert='expired' if what == 'forged' else 'good', options={'quirks': ['large-hello-hangs' if what == 'hangs' else 'large-hello-closes']})], None, '')
+      for what in ('closes', 'hangs', 'set', 'forged')],
     D('barelf.test', [H(options={'quirks': ['bare-lf']})], None, ''),
 ]
 

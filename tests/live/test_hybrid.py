@@ -3,6 +3,7 @@ Debian 13), the classical group, used and named, where it has not (draft-ietf-tl
 import re
 import ssl
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -90,3 +91,71 @@ def test_hello_retry(counted):
         assert client.group().lower() == wanted.lower(), client.said
         assert counted.lab.report(client.send('x@good.test'))['group'] == wanted
         client.end()
+
+
+# --- who stumbles over a ClientHello of two segments (tldr.fail, openssl/openssl#27557, golang/go#80573) ---------------------
+
+@pytest.fixture(scope='module')
+def stumbling(counted):
+    counted.restart(delivery='tls-time 3s;', partner='partner "known" { domains helloset.test; outbound require cert; avoid hybrid-groups; }\n'
+                    'partner "strict" { domains hellocloses.test hellohangs.test; outbound require cert; }\n'
+                    'partner "forged" { domains helloforged.test; outbound require cert; }\n')
+    return counted
+
+
+def hellos(gateway, domain):
+    return [m['octets'] > 1460 for m in gateway.lab.received('host-mx.' + domain) if m['event'] == 'hello']
+
+
+def quirks(gateway, domain):
+    return [x for x in gateway.lab.postern('domains', 'quirks', json_out=True) if x['host'] == 'mx.' + domain]
+
+
+@pytest.mark.parametrize('domain', ['hellocloses.test', 'hellohangs.test'])
+def test_reached_all_the_same(stumbling, domain):
+    """Once more with classical groups, verified as before; remembered for a day, shown, forgotten. Without ML-KEM nobody stumbles."""
+    gateway = stumbling
+    number = gateway.send('x@' + domain)
+    gateway.wait_state(number, 'delivered', 40)
+    attempts = gateway.lab.report(number)['attempts']
+    assert attempts[-1]['group'] == 'x25519' and attempts[-1]['grade'] in ('cert', 'auth'), attempts
+    if not HYBRIDS:
+        assert hellos(gateway, domain) == [False] and quirks(gateway, domain) == []
+        return
+    assert hellos(gateway, domain) == [True, False] and len(attempts) == 2
+    assert 'tried again without hybrid-groups' in attempts[0]['detail'] and 'without hybrid-groups' in attempts[1]['detail'], attempts
+    assert gateway.lab.wait_for(lambda: quirks(gateway, domain))
+    found, = quirks(gateway, domain)
+    assert found['without'] == 'hybrid-groups' and found['domain'] == domain
+    days = [time.mktime(time.strptime(found[at][:19], '%Y-%m-%dT%H:%M:%S')) / 86400 for at in ('since', 'until')]
+    assert round(days[1] - days[0], 3) == 1
+    again = gateway.send('y@' + domain)
+    gateway.wait_state(again, 'delivered', 40)
+    assert hellos(gateway, domain).count(True) == 1 and len(gateway.lab.report(again)['attempts']) == 1
+    assert 'hybrid-groups' in str(gateway.lab.postern('domains', 'show', domain, json_out=True)['quirks'])
+    assert 'without hybrid-groups' in gateway.lab.postern('probe', '--quick', domain).stdout
+    assert gateway.lab.postern('domains', 'forget-quirks', 'mx.' + domain).returncode == 0
+    assert quirks(gateway, domain) == []
+    if domain == 'hellocloses.test':
+        found = gateway.lab.postern('probe', '--quick', domain).stdout  # finds it by itself, and remembers nothing
+        assert 'without hybrid-groups' in found and 'x25519' in found and quirks(gateway, domain) == [], found
+
+
+def test_set_by_the_administrator(stumbling):
+    gateway = stumbling
+    number = gateway.send('x@helloset.test')
+    gateway.wait_state(number, 'delivered', 40)
+    attempts = gateway.lab.report(number)['attempts']
+    assert len(attempts) == 1 and attempts[0]['group'] == 'x25519' and 'without hybrid-groups' in attempts[0]['detail'], attempts
+    assert hellos(gateway, 'helloset.test') == [False] and quirks(gateway, 'helloset.test') == []
+
+
+def test_nothing_is_gained_by_who_interrupts(stumbling):
+    """A certificate that is not trusted behind a broken hello: the message waits as without it, nothing is remembered, nothing goes in clear."""
+    gateway = stumbling
+    number = gateway.send('secret@helloforged.test')
+    found = gateway.wait_reason(number, 'grade-too-low', 40)
+    assert found['state'] == 'waiting' and hellos(gateway, 'helloforged.test')[:2] == ([True, False] if HYBRIDS else [False])
+    assert quirks(gateway, 'helloforged.test') == [] and not gateway.lab.messages('host-mx.helloforged.test')
+    assert not [m for m in gateway.lab.received('host-mx.helloforged.test') if m['event'] == 'data-in-clear']
+    gateway.lab.postern('queue', 'delete', number)

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { QUIRKS_MAX = 10000, QUIRK_DAYS = 7 };
+enum { QUIRKS_MAX = 10000, DAY_MS = 24 * 60 * 60 * 1000 };
 
 static void tell(struct ipc_channel *to, const struct store_quirk *x)
 {
@@ -56,16 +56,17 @@ void quirks_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct queue *q = owner;
     int64_t now = clock_wall_ms();
     size_t n = 0;
+    unsigned days = extension_days((enum extension)m->quirk.extension);
     const struct store_quirk x = {
         .host = m->quirk.host,
         .address = m->quirk.address,
         .extension = m->quirk.extension,
         .since_ms = now,
-        .until_ms = now + (int64_t)QUIRK_DAYS * 24 * 60 * 60 * 1000,
+        .until_ms = now + (int64_t)days * DAY_MS,
         .domain = m->quirk.domain,
         .why = m->quirk.why,
     };
-    if (x.extension >= EXTENSION_END) {
+    if (x.extension >= EXTENSION_END || days == 0) {
         return; /* smtpout reads what others send: what it says must not end us */
     }
     store_forget_quirks(q->store, STR(""), now);

@@ -308,19 +308,6 @@ static void conclude(struct delivery *d)
     finish(d, NULL);
 }
 
-void delivery_classical(struct delivery *d, const struct link_conn *l, const char *detail)
-{
-    char words[500];
-    const struct host_verdict v = {.class = HOST_TEMPORARY, .reason = REASON_TLS_FAILED};
-    snprintf(words, sizeof words, "%.300s, before the server answered a hello with ML-KEM; tried again without it", detail);
-    outcome_host(d, l, &v, SESS_HSFAIL, l->host, l->ip, words);
-    d->facts.seen |= l->offered;
-    d->link = NULL;
-    str_copy_cut(str_c(l->ip), d->classical_ip, sizeof d->classical_ip);
-    round_again_fresh(&d->round);
-    try_next(d);
-}
-
 /* All of the message was on its way, its end included, and its recipients were answered: whether it arrived is not known. What
  * had no end did not (RFC 5321 4.1.1.4), nor did a body that went along with an envelope which nobody took. */
 static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
@@ -405,7 +392,8 @@ void delivery_again(struct delivery *d, struct link_conn *l)
 
 bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail)
 {
-    static const struct host_verdict broken = {.class = HOST_TEMPORARY, .reason = REASON_BROKEN_SESSION};
+    bool hello = e == EXTENSION_HYBRID_GROUPS; /* TLS all the same, and the certificate as demanded */
+    const struct host_verdict broken = {.class = HOST_TEMPORARY, .reason = hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION};
     char words[500];
     struct facts f = d->facts;
     f.seen |= l->offered;
@@ -416,7 +404,7 @@ bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e,
         return false; /* HELO knows no STARTTLS, and something demands it */
     }
     snprintf(words, sizeof words, "%.300s; tried again without %s", detail, extension_name(e));
-    outcome_host(d, l, &broken, l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
+    outcome_host(d, l, &broken, hello ? SESS_HSFAIL : l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
     delivery_rewind(d);
     d->facts.seen |= l->offered;
     d->link = NULL;

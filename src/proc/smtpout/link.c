@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024, CLASSICAL_MS = 24 * 60 * 60 * 1000 };
+enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
 
 static void process(struct link_conn *l);
 
@@ -43,60 +43,21 @@ enum sess link_sess(const struct link_conn *l, struct str pins)
     return l->tls ? way_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
 }
 
-/* True when the delivery takes the same address again, without what seems to be announced for nothing. */
+/* True when the same address is taken again without what seems to be to blame: by the delivery, or by a look that wants a session. */
 static bool tried_without(struct link_conn *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
-    bool closed = reason == REASON_BROKEN_SESSION;
-    enum extension e = d && (closed || reason == REASON_TIMEOUT) ? quirk_of_failure(l, closed) : EXTENSION_END;
-    if (e == EXTENSION_END || (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)) {
+    struct link_looker *w = l->looker;
+    enum extension e = d || w ? quirk_of_failure(l, reason) : EXTENSION_END;
+    bool looks_again = w && w->on_stumbled && e == EXTENSION_HYBRID_GROUPS;
+    if (e == EXTENSION_END || (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail) : !looks_again)) {
         return false;
     }
+    if (looks_again) {
+        w->on_stumbled(w, l);
+    }
+    l->looker = NULL;
     l->delivery = NULL;
-    link_free(l);
-    return true;
-}
-
-/* --- servers and firewalls that lose a ClientHello of two segments (docs/decisions/0031) ---------------- */
-
-static bool is_classical(const struct smtpout *out, const char *host, const char *ip)
-{
-    for (size_t i = 0; i < ARRAY_LEN(out->classical); i++) {
-        if (out->classical[i].until_ms > clock_mono_ms() && strcmp(out->classical[i].ip, ip) == 0 && strcmp(out->classical[i].host, host) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The delivery comes again to this address for that reason. */
-static bool comes_classical(const struct link_conn *l)
-{
-    return l->delivery && strcmp(l->delivery->classical_ip, l->ip) == 0;
-}
-
-/* The handshake went well without ML-KEM where it did not with it. */
-static void note_classical(const struct link_conn *l)
-{
-    size_t at = l->out->n_classical % ARRAY_LEN(l->out->classical);
-    if (!comes_classical(l) || is_classical(l->out, l->host, l->ip)) {
-        return;
-    }
-    log_notice("ml-kem-not-answered", KV("host", l->host), KV("address", l->ip));
-    str_copy_cut(str_c(l->host), l->out->classical[at].host, sizeof l->out->classical[at].host);
-    str_copy_cut(str_c(l->ip), l->out->classical[at].ip, sizeof l->out->classical[at].ip);
-    l->out->classical[at].until_ms = clock_mono_ms() + CLASSICAL_MS;
-    l->out->n_classical++;
-}
-
-static bool tried_classical(struct link_conn *l, const char *detail)
-{
-    struct delivery *d = l->delivery;
-    if (!d || comes_classical(l) || !l->handshaking || !l->tls || !tls_channel_hybrid_unheard(l->tls)) {
-        return false;
-    }
-    l->delivery = NULL;
-    delivery_classical(d, l, detail);
     link_free(l);
     return true;
 }
@@ -115,7 +76,7 @@ static bool refused_before(struct link_conn *l)
 /* What the failure means depends on how far the session had come. */
 static void fail(struct link_conn *l, enum reason reason, const char *detail)
 {
-    if (refused_before(l) || tried_classical(l, detail) || tried_without(l, reason, detail)) {
+    if (refused_before(l) || tried_without(l, reason, detail)) {
         return;
     }
     struct delivery *d = l->delivery;
@@ -335,7 +296,7 @@ static void start_tls(struct link_conn *l)
     const struct tls_peer peer = {.name = way->name,
                                   .more_names = {*way->next_hop ? way->next_hop : NULL, *way->canon ? way->canon : NULL},
                                   .dane = use_dane ? &set : NULL,
-                                  .classical = l->classical || comes_classical(l)};
+                                  .classical = (l->avoid & EXTENSION_BIT(HYBRID_GROUPS)) != 0};
     l->tls = tls_channel_client(l->context, &peer);
     l->handshaking = true;
     int r = l->tls ? tls_channel_feed(l->tls, STR(""), &plain, &cipher) : -ENOMEM;
@@ -517,7 +478,6 @@ static void take_channel(struct link_conn *l, struct str bytes, struct buf *plai
     if (l->handshaking && (state == TLS_OPEN || state == TLS_CLOSED)) {
         l->handshaking = false;
         l->out->handshakes++;
-        note_classical(l);
         l->out->groups[tls_group_of(str_c(tls_channel_facts(l->tls)->group))]++;
         smtp_client_tls_started(l->engine);
         (void)!flush(l); /* EHLO again; an error shows at the next read */
@@ -603,7 +563,6 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->untrue = EXTENSION_END;
     l->connect_ms = c->smtpout.connect;
     l->avoid = avoid | quirk_known(out, host, ip);
-    l->classical = is_classical(out, host, ip);
     set_tls_way(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
@@ -659,9 +618,9 @@ static void on_fail_later(void *arg)
 }
 
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, bool lmtp)
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, extension_set avoid, bool lmtp)
 {
-    struct link_conn *l = link_new(out, host, ip, port, tls, 0, false, lmtp);
+    struct link_conn *l = link_new(out, host, ip, port, tls, avoid, false, lmtp);
     l->looker = w;
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);

@@ -158,7 +158,7 @@ static void add_target(struct look *k, const struct way_host *h, struct str ip)
         return;
     }
     struct target *t = &k->targets[k->n++];
-    *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .look = k, .host = h};
+    *t = (struct target){.looker = {on_offer, on_ready, on_failed, NULL}, .look = k, .host = h};
     str_copy_cut(ip, t->ip, sizeof t->ip);
     str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }
@@ -182,7 +182,7 @@ void look_first(struct delivery *d)
         struct target *t = &k->targets[i];
         struct tls_way tls = {.profile = d->profile};
         str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
-        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->lmtp);
+        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, 0, d->lmtp);
     }
     timer_start(k->timer, k->n > 0 ? c->monitor.first_look_time : 0);
 }

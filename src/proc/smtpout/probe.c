@@ -40,6 +40,7 @@ struct target {
     bool deep;
     unsigned step, n_ciphers;
     char versions[64], ciphers[1024];
+    extension_set avoid; /* found out in this probe */
 };
 
 struct probe {
@@ -199,7 +200,7 @@ static void open_session(struct target *t, struct tls_context *context)
     if (context) { /* which versions and ciphers: nothing is verified */
         tls.records = STR("");
     }
-    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context, false);
+    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context, t->avoid, false);
 }
 
 static void on_end(void *arg)
@@ -253,6 +254,15 @@ static void on_offer(struct link_looker *w, struct link_conn *l)
     struct target *t = (struct target *)w;
     (void)l;
     t->answered = t->offered = true;
+}
+
+/* Once more, as a delivery would; it is remembered when mail goes that way (quirk.c). */
+static void on_stumbled(struct link_looker *w, struct link_conn *l)
+{
+    struct target *t = (struct target *)w;
+    (void)l;
+    t->avoid |= EXTENSION_BIT(HYBRID_GROUPS);
+    open_session(t, NULL);
 }
 
 static void step_ready(struct target *t, const struct tls_facts *f)
@@ -337,7 +347,7 @@ static void add_targets(struct probe *p, const struct way_host *h, size_t number
             return;
         }
         struct target *t = &p->targets[p->n++];
-        *t = (struct target){.looker = {on_offer, on_ready, on_failed}, .probe = p, .host = h, .sess = SESS_NOCONN,
+        *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN,
                              .deep = p->deep && first && number < DEEP_HOSTS_MAX};
         str_copy_cut(one, t->ip, sizeof t->ip);
         t->no_route = endpoint_parse(one, p->way.port, &to) == 0 && !endpoint_has_route(&to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * quirk.c: what hosts announce and do not keep (wire/extension.h, docs/decisions/0026). The queue
+ * quirk.c: what hosts announce and do not keep, or stumble over (wire/extension.h, docs/decisions/0026, 0031). The queue
  * remembers it for all smtpout processes and over restarts; here is what is in force, and what the
  * session of a link says about its host.
  *
@@ -72,10 +72,10 @@ void quirk_learn(const struct link_conn *l, enum extension e, const char *why)
 {
     char domain[256];
     str_copy_cut(str_c(*l->memory_key ? l->memory_key : l->next_hop), domain, sizeof domain);
-    log_notice("announced-not-kept", KV("host", l->host), KV("address", l->ip), KV("extension", extension_name(e)), KV("why", why));
+    log_notice(e == EXTENSION_HYBRID_GROUPS ? "ml-kem-not-answered" : "announced-not-kept", KV("host", l->host), KV("address", l->ip), KV("extension", extension_name(e)), KV("why", why));
     keep_quirk(l->out, str_c(l->host), str_c(l->ip), e, clock_wall_ms() + LOCAL_MS); /* until the queue has told all */
-    if (e == EXTENSION_EHLO) {
-        return; /* without EHLO there is no STARTTLS: asked each time, lest one interrupted session count for days */
+    if (extension_days(e) == 0) {
+        return;
     }
     ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_quirk,
                                               .quirk = {.host = str_c(l->host), .address = str_c(l->ip), .extension = (uint8_t)e,
@@ -108,12 +108,16 @@ void quirk_note(const struct link_conn *l, char *detail, size_t size)
     }
 }
 
-/* What to do without at the next try of the same address, after this link failed; EXTENSION_END: it does not look as if
- * an announcement were to blame. closed: the peer ended the connection, else it was silent. */
-enum extension quirk_of_failure(const struct link_conn *l, bool closed)
+/* What to do without at the next try of the same address, after this link failed for that reason; EXTENSION_END: it does not
+ * look as if anything of these were to blame. */
+enum extension quirk_of_failure(const struct link_conn *l, enum reason reason)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
-    if (l->lmtp || l->reused) {
+    bool closed = reason == REASON_BROKEN_SESSION;
+    if (l->handshaking && l->tls && tls_channel_hybrid_unheard(l->tls)) {
+        return EXTENSION_HYBRID_GROUPS; /* whatever the server did: it understood nothing */
+    }
+    if (l->lmtp || l->reused || !(closed || reason == REASON_TIMEOUT)) {
         return EXTENSION_END;
     }
     if (l->state == LINK_BUSY && closed && waits == SMTP_WAIT_MAIL && l->untrue != EXTENSION_END) {

@@ -26,7 +26,6 @@ enum {
     DELIVERY_ARENA = 2 * 1024 * 1024,
     IDLE_LINKS_MAX = 200,
     QUIRKS_MAX = 10000,   /* hosts and addresses */
-    CLASSICAL_HOSTS = 64,
     SILENT_HOSTS = 256,
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
@@ -157,7 +156,6 @@ struct delivery {
     extension_set avoid_set; /* by the partner's rule */
     extension_set avoid;     /* at this address, after what its last connection came to */
     struct quirk_suspicion suspicion; /* ...for the next connection to confirm */
-    char classical_ip[46];       /* an address where the last handshake broke before a ServerHello: without ML-KEM there */
     struct link_conn *link;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
@@ -175,6 +173,7 @@ struct link_looker {
     void (*on_offer)(struct link_looker *w, struct link_conn *l);  /* STARTTLS was offered */
     void (*on_ready)(struct link_looker *w, struct link_conn *l);  /* EHLO was answered (inside TLS) */
     void (*on_failed)(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail);
+    void (*on_stumbled)(struct link_looker *w, struct link_conn *l); /* no answer to a hello with ML-KEM; NULL: as any other failure */
 };
 
 /* One connection with its facts (docs/decision.md, "Sessions and reuse"). */
@@ -195,7 +194,7 @@ struct link_conn {
     struct link idle;
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
-    bool offered, handshaking, reused, sighted, classical;
+    bool offered, handshaking, reused, sighted;
     extension_set avoid; /* what it was made without */
     enum extension untrue; /* refused in this session although announced, the message is offered again; EXTENSION_END: nothing */
     struct quirk_suspicion suspicion;
@@ -234,11 +233,6 @@ struct smtpout {
     unsigned id_count;
     struct link pending_rcpts; /* came before their job */
     bool stopping;
-    struct {
-        char host[256], ip[46];
-        int64_t until_ms;
-    } classical[CLASSICAL_HOSTS]; /* hosts that stumble over a large ClientHello: the newest */
-    size_t n_classical;           /* ever noted */
     struct {
         char host[256], ip[46];
         int64_t until_ms;
@@ -303,9 +297,6 @@ void delivery_again(struct delivery *d, struct link_conn *l);
 /* The link failed in a way that something announced may have to answer for: the same address again, without it, where
  * that is allowed. False: it is an ordinary failure. The link is not the delivery's any more if true. */
 bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail);
-/* The link's handshake broke before a ServerHello, behind a ClientHello with ML-KEM: the same address again, with TLS, without
- * ML-KEM (docs/decisions/0031). The link is not the delivery's any more. */
-void delivery_classical(struct delivery *d, const struct link_conn *l, const char *detail);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
@@ -346,9 +337,9 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m);
 struct link_conn *link_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_way *tls);
 /* Connects for a delivery; on failure it is told at once or later. */
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls);
-/* Connects only to look. context NULL: by tls. */
+/* Connects only to look, without what is to be avoided beside what is remembered. context NULL: by tls. */
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, bool lmtp);
+                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, extension_set avoid, bool lmtp);
 /* What the session came to, as a fact of the decision. */
 enum sess link_sess(const struct link_conn *l, struct str pins);
 /* The looker has seen enough: the connection ends, with QUIT where that can still be said. */
@@ -359,7 +350,7 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
 void link_release(struct link_conn *l, bool usable);
 void link_close_idle(struct smtpout *out);
 
-/* quirk.c: what hosts announce and do not keep */
+/* quirk.c: what hosts announce and do not keep, or stumble over */
 void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* What is remembered of the host at the address, and counts now. */
 extension_set quirk_known(const struct smtpout *out, const char *host, const char *ip);
@@ -369,7 +360,7 @@ void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why)
 /* The session went on where the last one did not: what was suspected is learned. */
 void quirk_confirm(struct link_conn *l);
 void quirk_note(const struct link_conn *l, char *detail, size_t size);
-enum extension quirk_of_failure(const struct link_conn *l, bool closed);
+enum extension quirk_of_failure(const struct link_conn *l, enum reason reason);
 
 /* silence.c: hosts that let us wait are asked behind the others, for a while */
 void silence_note(struct smtpout *out, const char *host, const char *ip);
