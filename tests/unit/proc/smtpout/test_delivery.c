@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c, link.c, bounce.c, the SMTP client) to scripted servers on
  * loopback addresses, between a scripted queue, keys and lookup: what the queue is told is what is checked, and what each
- * server was told. No TLS here: tests/live has that.
+ * server was told. TLS only where our own side of it is the matter: tests/live has the rest.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,7 +27,26 @@ static const char trusted[] = "-----BEGIN CERTIFICATE-----\n"
                              "44RaFgDrZ+/u13g0rgIhAM62hLJlpEpe4QjpOWX22vwaoem+LjIDw62twX6fEzCt\n"
                              "-----END CERTIFICATE-----\n";
 
-enum { PEERS = 6, RULES = 8, CONNS = 8, TEXT_MAX = 64 * 1024 };
+/* For mx1 and mx2, and ours to show. */
+static const char pair_chain[] = "-----BEGIN CERTIFICATE-----\n"
+                                 "MIIBiDCCAS6gAwIBAgIUa1kh9J+QzWMAAo5b1kzEZ28hj5YwCgYIKoZIzj0EAwIw\n"
+                                 "DjEMMAoGA1UEAwwDbXgxMCAXDTI2MTEyOTE0MzUwNFoYDzIxMjYxMTA1MTQzNTA0\n"
+                                 "WjAOMQwwCgYDVQQDDANteDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARx9HpO\n"
+                                 "5a0M64XPTxxp43Uw5KgGaWRZO7nqSqY4oiySb/gIrt+N2mv8QNPxXpEGZp7bX7RE\n"
+                                 "sMmZTB6S9H8/9u9jo2gwZjAdBgNVHQ4EFgQUPmb1G7abLwU4M78eD+BJOdzC7aUw\n"
+                                 "HwYDVR0jBBgwFoAUPmb1G7abLwU4M78eD+BJOdzC7aUwDwYDVR0TAQH/BAUwAwEB\n"
+                                 "/zATBgNVHREEDDAKggNteDGCA214MjAKBggqhkjOPQQDAgNIADBFAiEA1HeDzhwb\n"
+                                 "U3vSnfsQcyISHY2VrqrbYo1mhoBaP/EV09QCIBJz1iKQgurHsxZR4h+iTmbo2kSd\n"
+                                 "1rbRUO8xUc4EkJDJ\n"
+                                 "-----END CERTIFICATE-----\n";
+
+static const char pair_key[] = "-----BEGIN PRIVATE KEY-----\n"
+                               "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEoGkyyFw95R8WSEQ\n"
+                               "6XcWDVFGKX6mIUXs1gGTbHq+5eWhRANCAARx9HpO5a0M64XPTxxp43Uw5KgGaWRZ\n"
+                               "O7nqSqY4oiySb/gIrt+N2mv8QNPxXpEGZp7bX7REsMmZTB6S9H8/9u9j\n"
+                               "-----END PRIVATE KEY-----\n";
+
+enum { PEERS = 6, RULES = 8, CONNS = 220, TEXT_MAX = 64 * 1024 };
 
 /* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close", "bye TEXT" (says
  * it and ends the connection). */
@@ -36,6 +55,8 @@ struct peer {
     struct {
         const char *word, *answer;
     } rules[RULES];
+    size_t n_more;           /* further addresses of it: 127.0.1.1 and on; then it listens everywhere */
+    bool partial;            /* lookup does not know all its addresses */
     char ip[46];
     int fd;
     struct watch *watch;
@@ -44,6 +65,7 @@ struct peer {
         struct conn *conn;
         struct buf in;
         bool in_data;
+        struct tls_channel *tls; /* behind STARTTLS, where it is announced; a certificate is asked for */
     } conns[CONNS];
     size_t n_conns;
     struct buf heard; /* lines, as they came */
@@ -61,12 +83,17 @@ static struct {
     struct buf told; /* what the queue was told, a line each */
     bool ended, late;
     enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
+    bool cut;              /* by lookup: the domain has more */
     unsigned char key[REST_KEY];
     uint64_t way_token;
     struct rest_opener *opener; /* of keys */
     struct buf mail;            /* what smtpout wrote itself */
     uint64_t mail_token;
+    int sign_problem; /* of keys, for our client certificate */
+    unsigned signatures;
 } t;
+
+static struct tls_private *pair_private; /* in keys */
 
 /* --- what stands around smtpout ------------------------------------------------------------------------------- */
 
@@ -94,12 +121,19 @@ struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profil
 {
     char problem[200];
     if (out->n_contexts == 0) {
-        if (tls_context_client(str_c(trusted), profile, problem, sizeof problem, &out->contexts[0].ctx) < 0) {
+        if (tls_context_client(str_c(trusted), profile, problem, sizeof problem, &out->contexts[0].ctx) < 0 ||
+            (*client_certificate && tls_context_show(out->contexts[0].ctx, &(struct tls_own){.chain = str_c(pair_chain)}, problem, sizeof problem) < 0)) {
             fail_msg("%s", problem);
         }
         out->n_contexts = 1;
     }
     return out->contexts[0].ctx;
+}
+
+static int sign(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
+{
+    t.signatures++;
+    return t.sign_problem ? t.sign_problem : tls_private_sign(pair_private, hash, pss, digest, signature);
 }
 
 void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail)
@@ -208,6 +242,8 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
         take_mail(&m->submit);
     } else if (m->type == IPC_resolve) {
         t.way_token = m->resolve.token;
+    } else if (m->type == IPC_looked) {
+        tell("looked complete=%u offered=%u\n", m->looked.complete, m->looked.offered);
     } else if (m->type == IPC_quirk) {
         tell("quirk %s\n", extension_name((enum extension)m->quirk.extension));
     }
@@ -224,7 +260,26 @@ static void say(struct peer_conn *c, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    assert_int_equal(conn_send(c->conn, str_c(text)), 0);
+    if (c->tls) {
+        CLEANUP(buf_free) struct buf cipher = BUF_INIT(TEXT_MAX);
+        assert_int_equal(tls_channel_send(c->tls, str_c(text), &cipher), 0);
+        assert_int_equal(conn_send(c->conn, buf_str(&cipher)), 0);
+    } else {
+        assert_int_equal(conn_send(c->conn, str_c(text)), 0);
+    }
+}
+
+static void begin_tls(struct peer_conn *c)
+{
+    const struct tls_own own = {str_c(pair_chain), str_c(pair_key)};
+    struct tls_context *ctx = NULL;
+    char problem[200];
+    if (tls_context_server(&own, 1, TLS_PROFILE_WIDE, str_c(pair_chain), problem, sizeof problem, &ctx) < 0) {
+        fail_msg("%s", problem);
+    }
+    say(c, "220 2.0.0 go on\r\n");
+    c->tls = tls_channel_server(ctx);
+    tls_context_free(ctx);
 }
 
 static void hang_up(struct peer_conn *c)
@@ -269,6 +324,8 @@ static void answer(struct peer_conn *c, struct str line)
         c->in_data = strncmp(a, "354", 3) == 0;
     } else if (str_starts_nocase(line, STR("EHLO "))) {
         answer_ehlo(c);
+    } else if (str_starts_nocase(line, STR("STARTTLS"))) {
+        begin_tls(c);
     } else if (str_starts_nocase(line, STR("DATA"))) {
         say(c, "354 go on\r\n");
         c->in_data = true;
@@ -291,7 +348,13 @@ static void take_line(struct peer_conn *c, struct str line)
 static void on_peer_read(void *arg, struct str bytes)
 {
     struct peer_conn *c = arg;
-    assert_int_equal(buf_add(&c->in, bytes), 0);
+    if (c->tls) {
+        CLEANUP(buf_free) struct buf cipher = BUF_INIT(TEXT_MAX);
+        (void)!tls_channel_feed(c->tls, bytes, &c->in, &cipher);
+        assert_int_equal(conn_send(c->conn, buf_str(&cipher)), 0);
+    } else {
+        assert_int_equal(buf_add(&c->in, bytes), 0);
+    }
     while (c->conn) {
         struct str all = buf_str(&c->in);
         size_t end = str_find(all, '\n', 0);
@@ -335,7 +398,7 @@ static struct peer *serve(struct peer script)
     *p = script;
     p->heard = BUF_INIT(TEXT_MAX);
     snprintf(p->ip, sizeof p->ip, "127.0.0.%zu", 11 + t.n_peers);
-    assert_int_equal(endpoint_parse(str_c(p->ip), t.port, &at), 0);
+    assert_int_equal(endpoint_parse(p->n_more > 0 ? STR("0.0.0.0") : str_c(p->ip), t.port, &at), 0);
     assert_int_equal(conn_listen(&at, &p->fd), 0);
     p->watch = watch_new(loop, p->fd, on_call, p);
     watch_set(p->watch, WATCH_READ);
@@ -398,6 +461,7 @@ static void close_peer(struct peer *p)
     close(p->fd);
     for (size_t i = 0; i < p->n_conns; i++) {
         conn_free(p->conns[i].conn);
+        tls_channel_free(p->conns[i].tls);
         buf_free(&p->conns[i].in);
     }
     buf_free(&p->heard);
@@ -444,6 +508,21 @@ static void give_key(void)
     give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
 }
 
+/* A server as lookup tells of it. */
+static void give_host(const struct peer *p, size_t number)
+{
+    char name[20];
+    CLEANUP(buf_free) struct buf addresses = BUF_INIT(TEXT_MAX);
+    snprintf(name, sizeof name, "mx%zu", number + 1);
+    assert_int_equal(buf_printf(&addresses, "%s", p->ip), 0);
+    for (size_t i = 0; i < p->n_more; i++) {
+        assert_int_equal(buf_printf(&addresses, " 127.0.1.%zu", i + 1), 0);
+    }
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)number,
+                                                                                              .partial = p->partial, .name = str_c(name),
+                                                                                              .base = str_c(name), .addresses = buf_str(&addresses)}});
+}
+
 /* One message to recipients 1..n, through all servers; job: its marks. What the queue was told is in t.told then. */
 static void deliver(struct ipc_job job, const char *text, const char *const *rcpts, size_t n)
 {
@@ -461,24 +540,22 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     job.reverse_path = job.reverse_path.p ? job.reverse_path : STR("from@in.test");
     job.size = strlen(text);
     job.arrived_ms = clock_wall_ms();
-    job.look_until_ms = INT64_MAX; /* a complete look stands */
+    job.look_until_ms = job.look_until_ms ? job.look_until_ms : INT64_MAX; /* a complete look stands */
     job.body = buf_str(&sealed);
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
     give_key();
     for (size_t i = 0; i < t.n_peers; i++) {
-        char name[20];
-        snprintf(name, sizeof name, "mx%zu", i + 1);
-        give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)i, .name = str_c(name),
-                                                                                                  .base = str_c(name), .addresses = str_c(t.peers[i].ip)}});
+        give_host(&t.peers[i], i);
     }
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = (uint8_t)t.found}});
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = (uint8_t)t.found, .cut = t.cut}});
     timer_start(guard, 20000);
     if (!t.ended) {
         loop_run(loop);
     }
     timer_stop(guard);
-    assert_false(t.late);
-    assert_true(t.ended);
+    if (t.late || !t.ended) {
+        fail_msg("no end; the queue was told\n" STR_FMT, STR_ARG(buf_str(&t.told)));
+    }
 }
 
 #define SERVE(...) serve((struct peer){__VA_ARGS__})
@@ -487,6 +564,12 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
 static void check_told(const char *want)
 {
     check_str(buf_str(&t.told), want);
+}
+
+/* Whether the queue was told this, among other things. */
+static bool told(const char *line)
+{
+    return memmem(buf_str(&t.told).p, buf_len(&t.told), line, strlen(line)) != NULL;
 }
 
 /* The server heard a line that begins so. */
@@ -653,6 +736,73 @@ static void a_silent_host_lets_the_others_be_asked(void **state)
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx3: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
+}
+
+/* --- the first look: in clear only after all were asked ------------------------------------------------------------ */
+
+/* The bounds of lookup (docs/decision.md, "Memory"): beyond them a look is not complete, and what is not known is said. The
+ * row behind each bound is the same domain within it. */
+static void a_look_has_bounds(void **state)
+{
+    static const struct {
+        struct peer one;
+        bool cut;
+        const char *unasked; /* NULL: the look is complete */
+    } cases[] = {
+        {{.n_more = 99}, false, NULL},
+        {{.n_more = 100}, false, "1 more addresses than are asked"},
+        {{.n_more = 0}, true, "the domain has more servers than are asked"},
+        {{.partial = true}, false, "not all addresses of mx1 are known"},
+        {{.partial = false}, false, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char want[300];
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        struct peer *one = serve(cases[i].one);
+        t.cut = cases[i].cut;
+        DELIVER((struct ipc_job){.look_until_ms = 1}, plain, "x@dest.test");
+        snprintf(want, sizeof want, "looked complete=%d offered=0\n", !cases[i].unasked);
+        assert_true(str_starts_nocase(buf_str(&t.told), str_c(want)));
+        assert_int_equal(heard(one, "MAIL"), !cases[i].unasked);
+        snprintf(want, sizeof want, "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: %s\n", cases[i].unasked ? cases[i].unasked : "");
+        if (cases[i].unasked && !told(want)) {
+            fail_msg("%s" STR_FMT, want, STR_ARG(buf_str(&t.told)));
+        }
+    }
+}
+
+/* --- our own client certificate ------------------------------------------------------------------------------------- */
+
+/* Keys that give no signature are no word about the server: nothing is learned, nobody else is asked, nothing goes in clear
+ * (docs/decisions/0029). The same with a signature goes through: RFC 8446 4.3.2, a server may ask for one. */
+static void keys_give_no_signature(void **state)
+{
+    static const int problems[] = {-EAGAIN, -ETIMEDOUT, -ENOTCONN, -ENOKEY};
+    for (size_t i = 0; i < ARRAY_LEN(problems); i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        t.sign_problem = problems[i];
+        struct peer *one = SERVE(.ehlo = "STARTTLS"), *two = SERVE(.ehlo = "STARTTLS");
+        DELIVER((struct ipc_job){.client_certificate = STR("ours")}, plain, "x@dest.test");
+        check_told("rcpt 1 deferred keys-away 4.3.0 -: our own key service gave no signature for our certificate\n");
+        assert_int_equal(t.signatures, 1);
+        assert_int_equal(one->n_conns, 1);
+        assert_int_equal(two->n_conns, 0);
+        assert_false(heard(one, "MAIL"));
+    }
+}
+
+static void keys_sign_for_our_certificate(void **state)
+{
+    SERVE(.ehlo = "STARTTLS");
+    DELIVER((struct ipc_job){.client_certificate = STR("ours")}, plain, "x@dest.test");
+    check_told("host mx1: send sent\nrcpt 1 delivered sent 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_int_equal(t.signatures, 1);
 }
 
 /* --- what was said before the connection ended stands ------------------------------------------------------------- */
@@ -888,9 +1038,14 @@ static void keys_are_away(void **state)
 
 int main(void)
 {
+    char problem[200] = "";
     log_open("test", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, false);
+    must(tls_private_new(str_c(pair_key), problem, sizeof problem, &pair_private) == 0 && tls_remote_start(sign, NULL, problem, sizeof problem) == 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
@@ -911,5 +1066,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tls_private_free(pair_private);
+    return failed;
 }
