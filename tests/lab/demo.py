@@ -10,7 +10,6 @@ import signal
 import smtplib
 import socket
 import sys
-import textwrap
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -91,19 +90,44 @@ WORDS = {
 }
 
 
-def table(rows):
+def fitting(widths, room):
+    """Widths that fit: the widest column gives first."""
+    widths = list(widths)
+    while sum(widths) > room and max(widths) > 10:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def folded(text, width):
+    """Lines of at most that width; whole words where they fit, an address breaks behind its @ or dots."""
+    lines = []
+    for word in text.split():
+        while len(word) > width:
+            cut = max(word.rfind('@', 0, width), word.rfind('.', 0, width)) + 1 or width
+            lines, word = lines + [word[:cut]], word[cut:]
+        if lines and len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += ' ' + word
+        else:
+            lines.append(word)
+    return lines or ['']
+
+
+def side_by_side(cells, widths):
+    """The lines of one row."""
+    parts = [folded(cell, width) for cell, width in zip(cells, widths)]
+    for number in range(max(map(len, parts))):
+        line = [part[number] if number < len(part) else '' for part in parts]
+        yield '  '.join(word.ljust(width) for word, width in zip(line, widths)).rstrip()
+
+
+def table(rows, columns=None):
     """Whole words in a terminal of any width: what does not fit goes on in the next line of its column."""
     heads = ('from', 'to', 'what happened', 'over what, or why not')
-    widths = [max(len(str(r[i])) for r in rows + [heads]) for i in range(4)]
-    widths[3] = max(30, min(widths[3], shutil.get_terminal_size((150, 40)).columns - sum(widths[:3]) - 6))
-    print('  '.join(h.ljust(w) for h, w in zip(heads, widths)).rstrip())
-    print('  '.join('-' * w for w in widths))
-    for *cells, met in rows:
-        lines = textwrap.wrap(cells[3], widths[3]) or ['']
-        for number, line in enumerate(lines):
-            first = cells[:3] if number == 0 else ('', '', '')
-            end = '' if met or number < len(lines) - 1 else '   <-- NOT AS EXPECTED'
-            print(('  '.join(c.ljust(w) for c, w in zip(first, widths)) + '  ' + line + end).rstrip())
+    rows = [(*cells[:3], cells[3] + ('' if met else ' <-- NOT AS EXPECTED')) for *cells, met in rows]
+    columns = columns or shutil.get_terminal_size((150, 40)).columns
+    widths = fitting([max(len(row[i]) for row in [heads, *rows]) for i in range(4)], columns - 6)
+    for row in (heads, ['-' * width for width in widths], *rows):
+        print('\n'.join(side_by_side(row, widths)))
 
 
 def settled(lab, ids):

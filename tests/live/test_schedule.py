@@ -95,7 +95,7 @@ def good_mail(gateway, n, when):
 
 
 def test_a_dead_destination_with_very_many_waiting(early):
-    """Other mail flows as if they were not there, before and after a restart; nobody of them is lost or forgotten."""
+    """Other mail flows (how fast: docs/performance.md), before and after a restart; nobody of them is lost or forgotten."""
     recipients, n = (100000, 2000) if os.environ.get('POSTERN_ALL') else (1000, 50)
     early.lab.stop_gateway()
     shutil.rmtree(early.lab.path('store'), ignore_errors=True)

@@ -26,6 +26,10 @@ static struct {
     int64_t defer_ms;  /* what deliveries say: come back then; 0: taken */
     unsigned started, jobs, alarms, notice_ends;
     bool exceptions_differ;
+    bool hold;          /* a delivery stays under way; held and its destination are it */
+    struct item *held;
+    struct sched_destination *held_at;
+    char last_at[128];  /* where the last delivery went */
     char dir[64];
 } t;
 
@@ -135,6 +139,13 @@ void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind ki
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items)
 {
     t.jobs++;
+    snprintf(t.last_at, sizeof t.last_at, "%s", d->name);
+    if (t.hold) {
+        t.held = LIST_OF(items->next, struct item, place.link);
+        t.held_at = d;
+        list_remove(&t.held->place.link);
+        return;
+    }
     while (!list_empty(items)) {
         struct item *it = LIST_OF(items->next, struct item, place.link);
         struct store_rcpt *r = &it->r;
@@ -296,6 +307,31 @@ static void an_exception_is_of_one_domain(void **state)
     assert_true(t.jobs > 1);
 }
 
+/* The smart host was taken out of the configuration during a delivery that fails: the rest goes by MX. */
+static void a_new_way_for_what_is_under_way(void **state)
+{
+    add(1, "a@in.test", "=relay", 1);
+    t.hold = true;
+    queue_load(&t.q);
+    run_for(1000);
+    assert_non_null(t.held);
+    assert_string_equal(t.last_at, "=relay");
+    queue_reroute(&t.q);
+    store_flush(t.q.store);
+    t.hold = false;
+    struct store_rcpt *r = &t.held->r;
+    r->attempts++;
+    r->state = RCPT_QUEUED;
+    r->next_ms = t.wall_ms + 4000;
+    store_outcome(t.q.store, r);
+    queue_retry_at(&t.q, queue_destination(&t.q, r->next_hop), r->next_ms);
+    queue_item_free(&t.q, t.held);
+    sched_ended(&t.q.sched, t.held_at);
+    run_for(6000);
+    assert_int_equal(t.started, 1);
+    assert_string_equal(t.last_at, "one.test");
+}
+
 static void more_than_one_reading(void **state)
 {
     for (unsigned i = 1; i <= 10; i++) {
@@ -383,7 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
         cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
-        cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown), cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
         cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
         cmocka_unit_test_setup_teardown(set_back, setup, teardown),
