@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tls_pair.h: a client and a server in memory, for test_tls.c and test_nist.c. The certificates are made by
- * tests/unit/make-certs with the openssl command, in a folder of the test's own.
+ * tests/unit/make-certs with the openssl command, in a folder of the test's own; test_pairs.c uses them alone.
  */
 #pragma once
 #include "check.h"
@@ -102,7 +102,7 @@ static void pump(struct pair *p)
     }
 }
 
-static struct pair shake(const char *cert, const char *name, enum tls_profile profile)
+__attribute__((unused)) static struct pair shake(const char *cert, const char *name, enum tls_profile profile)
 {
     struct tls_context *s = server_context(cert), *c = client_context(profile);
     struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = name}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
@@ -112,7 +112,7 @@ static struct pair shake(const char *cert, const char *name, enum tls_profile pr
     return p;
 }
 
-static void end(struct pair *p)
+__attribute__((unused)) static void end(struct pair *p)
 {
     tls_channel_free(p->client);
     tls_channel_free(p->server);

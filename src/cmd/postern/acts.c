@@ -1,64 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * acts.c: postern acts: what administrators did; and who the one is that runs this command.
+ * acts.c: postern acts: what administrators did.
  */
 #include "cmd/postern/postern.h"
 #include "report/acts.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define NO_LOGIN UINT32_MAX /* what the kernel shows for a process that nobody's login began */
-
-/* The uid that logged in, whatever it has become since: /proc/self/loginuid, see proc(5). */
-static uint32_t login_uid(void)
-{
-    char text[32] = "";
-    uint64_t uid;
-    FILE *f = fopen("/proc/self/loginuid", "re");
-    if (!f) {
-        return NO_LOGIN;
-    }
-    bool ok = fgets(text, sizeof text, f) != NULL;
-    (void)fclose(f);
-    text[strcspn(text, "\n")] = '\0';
-    return ok && str_to_u64(str_c(text), UINT32_MAX, &uid) == 0 ? (uint32_t)uid : NO_LOGIN;
-}
-
-static int name_of(uint32_t uid, char *dst, size_t size)
-{
-    const struct passwd *p = getpwuid((uid_t)uid);
-    if (p && *p->pw_name) {
-        return snprintf(dst, size, "%s", p->pw_name);
-    }
-    return snprintf(dst, size, "user %u", (unsigned)uid);
-}
-
-int acting_name(const struct options *o, char *dst, size_t size)
-{
-    const char *sudo = getenv("SUDO_USER");
-    uint32_t login = login_uid();
-    int n;
-    if (o->by) {
-        n = snprintf(dst, size, "%s", o->by);
-    } else if (sudo && *sudo && strcmp(sudo, "root") != 0) {
-        n = snprintf(dst, size, "%s", sudo);
-    } else if (login != NO_LOGIN && login != 0) {
-        n = name_of(login, dst, size);
-    } else if (getuid() != 0 || login == 0) {
-        n = name_of(getuid(), dst, size);
-    } else {
-        n = snprintf(dst, size, "root, nobody named"); /* neither sudo nor a login tells who it is */
-    }
-    if (n < 0 || (size_t)n >= size || !admin_by_ok(str_c(dst))) {
-        fprintf(stderr, "postern: %s is one line of UTF-8 of 1 to %d octets, without a blank at an end%s\n",
-                o->by ? "the name after --by" : "an administrator's name", ADMIN_BY_MAX, o->by ? "" : ": write --by NAME");
-        return EXIT_USAGE;
-    }
-    return 0;
-}
 
 static int usage(void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ask.c: one question over the control sockets, its rows collected.
  */
+#include "cmd/postern/acting.h"
 #include "cmd/postern/postern.h"
 
 #include <stdio.h>
@@ -95,6 +96,18 @@ int ask_open(const struct options *o, const char *socket_name, bool quiet, int *
     conf_free(conf);
     *ret_fd = fd;
     return fd < 0 ? EXIT_UNAVAILABLE : 0;
+}
+
+/* Who acts: --by, sudo's user, the login uid, the user. 0, or an exit status (already said). */
+static int acting_name(const struct options *o, char *dst, size_t size)
+{
+    const struct acting a = {.by = o->by, .sudo_user = getenv("SUDO_USER"), .loginuid_path = "/proc/self/loginuid", .uid = getuid()};
+    if (acting_find(&a, dst, size) < 0) {
+        fprintf(stderr, "postern: %s is one line of UTF-8 of 1 to %d octets, without a blank at an end%s\n",
+                o->by ? "the name after --by" : "an administrator's name", ADMIN_BY_MAX, o->by ? "" : ": write --by NAME");
+        return EXIT_USAGE;
+    }
+    return 0;
 }
 
 static int ask_all(const struct options *o, const char *socket_name, const struct ipc_admin *question, bool quiet,

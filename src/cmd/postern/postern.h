@@ -12,7 +12,7 @@ enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_UNAVAILABLE = 69, EXIT_CO
 
 struct options {
     const char *config;
-    const char *by; /* who acts, as given; NULL: found out by acting_name() */
+    const char *by; /* who acts, as given; NULL: found out by acting.c */
     bool json;
     int argc; /* words behind the command's name */
     char **argv;
@@ -43,8 +43,6 @@ int ask_with(const struct options *o, enum admin_verb verb, const char *argument
 int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
 /* Says what is wrong with the answer, frees it; the exit status. */
 int answer_end(const struct options *o, struct answer *a);
-/* Who acts: --by, sudo's user, the login uid, the user. 0, or an exit status (already said). */
-int acting_name(const struct options *o, char *dst, size_t size);
 /* Adds a copy of a row. */
 void answer_keep(struct answer *a, const struct ipc_msg *m);
 void answer_free(struct answer *a);

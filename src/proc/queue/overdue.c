@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_MS = 15 * 1000, LATE_MS = 60 * 1000, AT_ONCE = 50, RCPTS_MAX = 500 };
+enum { LOOK_MS = 15 * 1000, LATE_MS = 60 * 1000, LATE_ASKED_MS = 5000, AT_ONCE = 50, RCPTS_MAX = 500 };
 
 /* Destinations that have something overdue nobody looks for, as far as memory says. */
 struct suspects {
@@ -28,7 +28,7 @@ struct suspects {
 /* Where retries come within seconds, as in a laboratory, a minute would never be over. */
 static int64_t late_ms(const struct queue *q)
 {
-    int64_t late = 5000 + child_conf(q->child)->queue.first_retry;
+    int64_t late = LATE_ASKED_MS + child_conf(q->child)->queue.first_retry;
     return late < LATE_MS ? late : LATE_MS;
 }
 
@@ -85,18 +85,24 @@ void overdue_start(struct queue *q)
     store_clear_alarm(q->store, domain_str(&own), ALARM_OVERDUE, clock_wall_ms());
 }
 
-void overdue_look(struct queue *q)
+static void look(struct queue *q, int64_t late)
 {
     struct suspects *s = err_calloc(1, sizeof *s);
     *s = (struct suspects){.q = q, .now = queue_now()};
-    s->before_ms = s->now.wall_ms - late_ms(q);
+    s->before_ms = s->now.wall_ms - late;
     q->overdue.looked_ms = s->now.mono_ms;
     store_each_next_hop(q->store, suspect, walked, s);
+}
+
+/* Somebody waits for the answer: a retry of minutes does not hide what was forgotten a moment ago. */
+void overdue_look(struct queue *q)
+{
+    look(q, LATE_ASKED_MS);
 }
 
 void overdue_tick(struct queue *q)
 {
     if (clock_mono_ms() - q->overdue.looked_ms >= LOOK_MS) {
-        overdue_look(q);
+        look(q, late_ms(q));
     }
 }

@@ -260,7 +260,7 @@ struct retry_rules expiry_rules(const struct queue *q);
 void overdue_start(struct queue *q);
 /* Looks for recipients that wait for nothing, from time to time; wakes them. */
 void overdue_tick(struct queue *q);
-/* The same now. */
+/* The same now, and as exact as it can be: what is overdue by seconds, whatever first-retry. */
 void overdue_look(struct queue *q);
 
 /* submit.c */

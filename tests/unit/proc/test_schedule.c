@@ -400,6 +400,28 @@ static void what_is_forgotten_is_woken(void **state)
     assert_int_equal(t.q.overdue.mended, 7);
 }
 
+/* Asked for the state, it is seen after seconds, whatever first-retry: the live tests ask at the end of each. */
+static void what_is_forgotten_is_seen_when_asked(void **state)
+{
+    t.conf->queue.first_retry = 10 * 60 * 1000;
+    add(1, "a@in.test", "one.test", 3);
+    store_set_state(t.q.store, id_make(t.wall_ms, 1, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
+    queue_load(&t.q);
+    run_for(1000);
+    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+    run_for(4000);
+    overdue_look(&t.q);
+    run_for(10);
+    assert_int_equal(t.q.overdue.mended, 0);
+    run_for(1500);
+    overdue_look(&t.q);
+    run_for(10);
+    assert_int_equal(t.q.overdue.mended, 3);
+    assert_int_equal(t.alarms, 1);
+    run_for(1000);
+    assert_int_equal(t.started, 3);
+}
+
 /* What waits for a reason is not woken, and nobody is alarmed. */
 static void what_waits_for_a_reason(void **state)
 {
@@ -424,6 +446,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(not_because_the_clock_was_set, setup, teardown),
         cmocka_unit_test_setup_teardown(set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
