@@ -410,6 +410,26 @@ static void try_port(struct flight *f, struct conf_place at, const char *text, b
     }
 }
 
+/* Every outgoing connection is bound to it, so without it no mail leaves. */
+static void try_source(struct flight *f, enum preflight_for what)
+{
+    const char *text = f->conf->smtpout.source;
+    struct conf_place at = at_key(f, "delivery", "source-address");
+    struct endpoint e;
+    if (!*text || endpoint_parse(str_c(text), 0, &e) < 0) {
+        return; /* said by conf_judge() */
+    }
+    CLEANUP(err_close_fd) int fd = socket(e.addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&e.addr, e.len) == 0) {
+        return;
+    }
+    if (what == PREFLIGHT_START) { /* while a machine starts, its addresses may come later than we do */
+        conf_warning(f->problems, at, "source-address %s: connections cannot come from it now: %s. No mail leaves before it can be used", text, strerror(errno));
+    } else {
+        bad(f, at, "source-address %s: connections cannot come from it: %s. Name an address of this machine, or leave it out", text, strerror(errno));
+    }
+}
+
 static void try_ports(struct flight *f)
 {
     const struct conf *c = f->conf;
@@ -458,6 +478,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     check_users(&f);
     check_places(&f);
     check_loads(&f);
+    try_source(&f, what);
     if (what == PREFLIGHT_CHECK && f.result == 0) {
         try_ports(&f);
     }
