@@ -306,5 +306,8 @@ void conf_set_directory(conf_directory_fn fn, void *arg);
 bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list);
 /* True when the client's address lies in one of the networks. */
 bool conf_net_listed(const struct conf_words *networks, struct str ip);
+struct address_net;
+/* True when the whole network lies in one of the inside networks. */
+bool conf_net_is_inside(const struct conf *c, const struct address_net *net);
 /* True when the client is one of the old machines whose mistakes are repaired (inside.c). */
 bool conf_is_device(const struct conf *c, struct str ip);

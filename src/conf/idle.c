@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * idle.c: settings and rules of a file that would do nothing, or that mean less than they say. Called by judge.c.
+ * idle.c: settings and rules of a file that would do nothing, or that mean less than they say. Called by judge.c; what no mail
+ * can match is found by reach.c.
  *
  * A new setting that counts only while another one is on gets a row in `idle` here. What can go wrong: only what is
  * written in the file is judged, never a default.
@@ -28,10 +29,15 @@ static bool has_submission(const struct conf *c)
     return false;
 }
 
+bool judge_nobody_logs_in(const struct conf *c)
+{
+    return !c->portal.url && !has_submission(c);
+}
+
 static bool no_logins(const struct conf *c, const void *at)
 {
     (void)at;
-    return !c->portal.url && !has_submission(c);
+    return judge_nobody_logs_in(c);
 }
 
 static bool asks_directory(const struct conf *c)
@@ -125,6 +131,13 @@ static bool no_inbound_cert(const struct conf *c, const void *at)
 static bool over_queue(const struct conf *c, const void *at)
 {
     return ((const struct conf_rule *)at)->concurrency > c->queue.concurrency;
+}
+
+/* All mail for outside goes to one host of ours (rules_route()): it is one destination, and no partner's. */
+static bool by_relay(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->relay_host != NULL;
 }
 
 static bool always(const struct conf *c, const void *at)
@@ -226,6 +239,9 @@ static const struct idle {
     {"listen", "client-certificates", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "profile", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "resumption", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"partner", "avoid", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
+    {"partner", "rate", by_relay, "all mail goes through relay, which is one destination for all", "Leave it out, or set it at that host"},
+    {"partner", "concurrency", by_relay, "all mail goes through relay, which is one destination for all", "Set concurrency of queue"},
     {"partner", "concurrency", over_queue, "the concurrency of queue is lower and stays the limit", "Raise that one"},
     {"partner", "inbound-networks", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"partner", "inbound-helo", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
@@ -235,6 +251,7 @@ static const struct idle {
     {"rule", "inbound-helo", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"rule", "inbound-mode", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"rule", "inbound-names", no_inbound_cert, "names are compared by inbound require cert alone", "Add that"},
+    {"rule", "logins", no_logins, "nobody logs in: there is no listen submission, no listen submissions and no portal", "Add one of them"},
     {"rule", "secure-from", always, "it counts in partner and account blocks alone", "Write it there"},
     {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce, hold or ask"},
     {"rule", "as-is", asks_nobody, "nobody is asked", "Add action ask"},
@@ -307,6 +324,16 @@ static bool needs_login(const struct conf *c, const struct conf_words *list, uns
     return false;
 }
 
+/* Members that only a login makes, where there is none. */
+static void judge_login_members(struct judge *j, const char *block, const char *name, const struct conf_words *list, struct conf_place at)
+{
+    for (size_t i = 0; i < list->n && judge_nobody_logs_in(j->conf); i++) {
+        if (str_starts_nocase(str_c(list->v[i]), STR("login:"))) {
+            judge_bad(j, at, "%s \"%s\": %s never matches: nobody logs in, there is no listen submission, no listen submissions and no portal. Add one of them", block, name, list->v[i]);
+        }
+    }
+}
+
 static bool says(const struct conf_rule *r, const char *key)
 {
     return conf_node_find(r->node, key, NULL) != NULL;
@@ -370,57 +397,15 @@ static void judge_rule(struct judge *j, const struct conf_rule *r)
     if (needs_login(j->conf, &r->to, 0)) {
         judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\": recipients do not log in: members login: and cert: never match. Name addresses or domains", r->name);
     }
+    judge_login_members(j, r->kind, r->name, &r->from, conf_place_of(r->node, "from"));
+    if (!is_partner(r)) {
+        conf_judge_direction(j, r);
+    }
     if (r->flag && conf_flags_are_off(j->conf)) {
         judge_bad(j, conf_place_of(r->node, "flag"), "rule \"%s\" never matches: flags count nowhere (flags { in none; }). Say where they count", r->name);
     }
     if (r->size_over >= j->conf->limits.size) {
         judge_bad(j, conf_place_of(r->node, "size-over"), "rule \"%s\" never matches: no message that large is taken (limits, message). Lower one or raise the other", r->name);
-    }
-}
-
-/* --- a rule behind a final one ---------------------------------------------------------------------------------- */
-
-static bool has_word(const struct conf_words *list, const char *word)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if (str_eq_nocase(str_c(list->v[i]), str_c(word))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Everything that narrow lets through wide lets through, too; an empty list lets everything through. */
-static bool is_wider(const struct conf_words *wide, const struct conf_words *narrow)
-{
-    for (size_t i = 0; i < narrow->n && wide->n > 0; i++) {
-        if (!has_word(wide, narrow->v[i])) {
-            return false;
-        }
-    }
-    return wide->n == 0 || narrow->n > 0;
-}
-
-static bool matches_all_of(const struct conf_rule *wide, const struct conf_rule *narrow)
-{
-    return is_wider(&wide->from, &narrow->from) && is_wider(&wide->to, &narrow->to) && is_wider(&wide->content, &narrow->content) &&
-           is_wider(&wide->unread, &narrow->unread) && is_wider(&wide->attachments, &narrow->attachments) && is_wider(&wide->clients, &narrow->clients) &&
-           is_wider(&wide->logins, &narrow->logins) && (!wide->direction || wide->direction == narrow->direction) && (!wide->flag || narrow->flag) &&
-           (!wide->header || (narrow->header && strcmp(wide->header, narrow->header) == 0)) && wide->size_over <= narrow->size_over;
-}
-
-static void judge_order(struct judge *j, size_t index)
-{
-    const struct conf_rule *r = &j->conf->rules[index];
-    if (is_partner(r) || r->inbound || (speaks_of_transport(r) && !conf_rule_is_conditional(r))) {
-        return;
-    }
-    for (size_t i = 0; i < index; i++) {
-        const struct conf_rule *before = &j->conf->rules[i];
-        if (!is_partner(before) && before->final && before->mode == CONF_ENFORCE && matches_all_of(before, r)) {
-            judge_bad(j, conf_place_of(r->node, NULL), "rule \"%s\" is never reached: rule \"%s\" before it is final and matches all its mail. Put it before that one", r->name, before->name);
-            return;
-        }
     }
 }
 
@@ -465,11 +450,21 @@ static bool ladder_is_used(const struct conf *c, const struct conf_ladder *l)
     return used;
 }
 
+bool judge_has_word(const struct conf_words *list, const char *word)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (str_eq_nocase(str_c(list->v[i]), str_c(word))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool content_is_used(const struct conf *c, const struct conf_content *k)
 {
     bool used = k->protect != 0;
     for (size_t i = 0; i < c->n_rules; i++) {
-        used = used || has_word(&c->rules[i].content, k->name);
+        used = used || judge_has_word(&c->rules[i].content, k->name);
     }
     return used;
 }
@@ -539,7 +534,12 @@ void conf_judge_idle(struct judge *j)
     for (size_t i = 0; i < c->n_rules; i++) {
         judge_block(j, c->rules[i].kind, c->rules[i].node, &c->rules[i]);
         judge_rule(j, &c->rules[i]);
-        judge_order(j, i);
+        if (!is_partner(&c->rules[i]) && !c->rules[i].inbound && (!speaks_of_transport(&c->rules[i]) || conf_rule_is_conditional(&c->rules[i]))) {
+            conf_judge_order(j, i);
+        }
+    }
+    for (size_t i = 0; i < c->n_groups; i++) {
+        judge_login_members(j, "group", c->groups[i].name, &c->groups[i].members, conf_place_of(c->groups[i].node, "members"));
     }
     judge_unused(j);
     judge_accounts(j);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inside.c: what the settings about our own machines must fit. Called by conf.c once all is bound.
+ * inside.c: what the settings about our own machines must fit. Called by conf.c once all is bound, and by reach.c.
  *
  * Devices are let in with mistakes that nobody else may make (docs/decisions/0028), so the setting names machines of
  * ours: a part of the inside networks, and never everybody.
@@ -8,19 +8,11 @@
 #include "conf/conf.h"
 #include "wire/address.h"
 
-/* True when all addresses of `part` lie in `whole`. */
-static bool lies_in(const struct address_net *part, const struct address_net *whole)
-{
-    unsigned octets = whole->prefix / 8, rest = whole->prefix % 8;
-    return part->is_v6 == whole->is_v6 && part->prefix >= whole->prefix && memcmp(part->bits, whole->bits, octets) == 0 &&
-           (rest == 0 || ((part->bits[octets] ^ whole->bits[octets]) >> (8 - rest)) == 0);
-}
-
-static bool lies_inside(const struct conf *c, const struct address_net *part)
+bool conf_net_is_inside(const struct conf *c, const struct address_net *part)
 {
     struct address_net whole;
     for (size_t i = 0; i < c->inside_networks.n; i++) {
-        if (address_net_parse(str_c(c->inside_networks.v[i]), &whole) == 0 && lies_in(part, &whole)) {
+        if (address_net_parse(str_c(c->inside_networks.v[i]), &whole) == 0 && address_net_covers(&whole, part)) {
             return true;
         }
     }
@@ -40,7 +32,7 @@ void conf_check_devices(struct binder *b)
         }
         if (net.prefix == 0) {
             conf_bad(b, at, "inside: devices %s is everybody. Name the old machines, or the networks that hold nothing else", text);
-        } else if (!lies_inside(c, &net)) {
+        } else if (!conf_net_is_inside(c, &net)) {
             conf_bad(b, at, "inside: devices %s does not lie in networks. Only machines that may send here can be devices", text);
         }
     }

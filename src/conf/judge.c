@@ -211,10 +211,14 @@ static void judge_hops(struct judge *j)
     }
 }
 
-static bool covers(const char *list, const char *domain)
+bool judge_domain_covers(struct str list, struct str domain)
 {
-    const struct conf_words one = {&list, 1};
-    return conf_domain_listed(&one, domain_kept(str_c(domain[0] == '.' ? domain + 1 : domain))) || strcmp(list, domain) == 0;
+    return list.n > 0 && list.p[0] == '.' ? str_ends_nocase(domain, list) : str_eq_nocase(list, domain);
+}
+
+static bool overlaps(const char *a, const char *b)
+{
+    return judge_domain_covers(str_c(a), str_c(b)) || judge_domain_covers(str_c(b), str_c(a));
 }
 
 static void judge_partners(struct judge *j)
@@ -223,8 +227,8 @@ static void judge_partners(struct judge *j)
     for (size_t i = 0; i < c->n_rules; i++) {
         for (size_t d = 0; d < c->rules[i].domains.n; d++) {
             for (size_t k = 0; k < c->inside_domains.n; k++) {
-                if (covers(c->rules[i].domains.v[d], c->inside_domains.v[k])) {
-                    judge_bad(j, conf_place_of(c->rules[i].node, "domains"), "partner \"%s\": %s covers %s, which is an inside domain: its mail goes to deliver-to. Leave it out of one of them",
+                if (overlaps(c->rules[i].domains.v[d], c->inside_domains.v[k])) {
+                    judge_bad(j, conf_place_of(c->rules[i].node, "domains"), "partner \"%s\": %s and %s, which is an inside domain, have domains in common: mail for these goes to deliver-to. Leave them out of one of the two",
                               c->rules[i].name, c->rules[i].domains.v[d], c->inside_domains.v[k]);
                 }
             }
@@ -234,7 +238,7 @@ static void judge_partners(struct judge *j)
 
 /* --- groups --------------------------------------------------------------------------------------------------- */
 
-static const struct conf_group *group_named(const struct conf *c, const char *word)
+const struct conf_group *judge_group_named(const struct conf *c, const char *word)
 {
     if (!str_starts_nocase(str_c(word), STR("group:"))) {
         return NULL;
@@ -252,7 +256,7 @@ static const struct conf_group *group_named(const struct conf *c, const char *wo
 static bool reaches(const struct conf *c, const struct conf_group *from, const struct conf_group *to, unsigned depth)
 {
     for (size_t i = 0; i < from->members.n; i++) {
-        const struct conf_group *g = group_named(c, from->members.v[i]);
+        const struct conf_group *g = judge_group_named(c, from->members.v[i]);
         if (g && (g == to || depth >= DEPTH_MAX || reaches(c, g, to, depth + 1))) {
             return true;
         }

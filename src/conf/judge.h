@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.h: what judge.c (the whole) and idle.c (what would do nothing) share.
+ * judge.h: what judge.c (the whole), idle.c (what would do nothing) and reach.c (rules that match nothing) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -15,6 +15,18 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
+/* A rule block (not partner) whose direction goes against its other conditions. */
+void conf_judge_direction(struct judge *j, const struct conf_rule *r);
+/* A rule block about messages that a final one before it leaves no mail. */
+void conf_judge_order(struct judge *j, size_t index);
+/* True when all that `domain` means `list` means, too; each a domain or ".suffix" (all below), canonical. */
+bool judge_domain_covers(struct str list, struct str domain);
+/* The group of a word "group:NAME", with or without its end; NULL: none. */
+const struct conf_group *judge_group_named(const struct conf *c, const char *word);
+/* True when the list holds that very word, in any letters. */
+bool judge_has_word(const struct conf_words *list, const char *word);
+/* True without a portal and without a submission listener. */
+bool judge_nobody_logs_in(const struct conf *c);
 /* True when the words of flags count in no part of a message. */
 bool conf_flags_are_off(const struct conf *c);
 /* True when a block may stand more than once. */

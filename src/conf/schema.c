@@ -178,10 +178,10 @@ const struct conf_key conf_schema[] = {
     TEXT("partner", "avoid", CONF_EXTENSIONS, IN_RULE(avoid), NULL, false,
          "SMTP extensions that are not used with their servers, whatever these announce, and hybrid-groups: key exchange with "
          "ML-KEM, whose first message is larger than some firewalls let through. What a server fails with is found out and "
-         "remembered for a week (hybrid-groups: a day) without this (postern domains quirks)."),
+         "remembered for a week (hybrid-groups: a day) without this (postern domains quirks). Not together with relay."),
     NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
-           "Deliveries at once to each of its domains; the setting of queue stays the limit."),
-    NUMBER("partner", "rate", IN_RULE(rate), "1000000", 1, 1000000, "Messages a minute to each of its domains."),
+           "Deliveries at once to each of its domains; the setting of queue stays the limit. Not together with relay."),
+    NUMBER("partner", "rate", IN_RULE(rate), "1000000", 1, 1000000, "Messages a minute to each of its domains. Not together with relay."),
 
     BLOCK("", "rule", false, true, "name",
           "A rule by sender and recipient. All rules that match a mail are joined: the strongest counts."),
@@ -190,7 +190,8 @@ const struct conf_key conf_schema[] = {
     TEXT("rule", "to", CONF_MATCHES, IN_RULE(to), NULL, false, "Recipients, in the same way."),
     RULE_KEYS("rule"),
     CHOICE("rule", "direction", IN_RULE(direction), "any", "any outbound inbound internal",
-           "outbound: from inside clients and people who log in, to other domains; inbound: from elsewhere; internal: from inside to inside."),
+           "outbound: from inside clients and people who log in, to other domains; inbound: from elsewhere; internal: from inside to inside. "
+           "A rule whose to, clients or logins can never go with it is refused."),
     CHOICE("rule", "flag", IN_RULE(flag), "any", "any yes", "yes: only mail that carries one of the flags."),
     TEXT("rule", "content", CONF_WORDS, IN_RULE(content), NULL, false, "Names of content blocks of which one must be fulfilled."),
     TEXT("rule", "unread", CONF_WORDS, IN_RULE(unread), NULL, false,
@@ -221,7 +222,8 @@ const struct conf_key conf_schema[] = {
     TEXT("rule", "copy-to", CONF_MAILBOX, IN_RULE(copy_to), NULL, false, "Who gets a copy; the copy has a decision of its own."),
     CHOICE("rule", "mode", IN_RULE(mode), "enforce", "enforce report-only",
            "report-only: what the rule would have done is written in the report of the message, and nothing else happens."),
-    CHOICE("rule", "final", IN_RULE(final), "no", "no yes", "yes: rules behind this one are not looked at for a mail it matches."),
+    CHOICE("rule", "final", IN_RULE(final), "no", "no yes",
+           "yes: rules behind this one are not looked at for a mail it matches. A later rule that is left no mail by that is refused."),
 
     BLOCK("", "group", false, true, "name", "People that rules can name as group:NAME."),
     LINE("group", IN_GROUP(line)),
@@ -500,7 +502,7 @@ const struct conf_key conf_schema[] = {
     TIME("delivery", "policy-wait", AT(smtpout.policy_wait), "4h", 0, 5 * DAY,
          "A new message waits this long when it cannot be found out whether the domain has an MTA-STS policy."),
     TEXT("delivery", "source-address", CONF_TEXT, AT(smtpout.source), "", false,
-         "Local address that outgoing connections come from."),
+         "Address of this machine that outgoing connections come from."),
     TIME("delivery", "connect-time", AT(smtpout.connect), "30s", 100, 5 * MINUTE, "To connect."),
     TIME("delivery", "others-first-time", AT(smtpout.silent), "60s", 100, 1 * HOUR,
          "For the greeting and for the answer to EHLO while other servers of the domain were not asked; whoever is silent is asked once "

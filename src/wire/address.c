@@ -299,6 +299,11 @@ bool address_net_has(const struct address_net *net, struct str ip)
     return n == (net->is_v6 ? 16u : 4u) && bits_equal(net->bits, octets, net->prefix);
 }
 
+bool address_net_covers(const struct address_net *net, const struct address_net *part)
+{
+    return part->is_v6 == net->is_v6 && part->prefix >= net->prefix && bits_equal(net->bits, part->bits, net->prefix);
+}
+
 bool address_is_private(struct str ip)
 {
     static const char *const nets[] = {"0.0.0.0/8", "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",

@@ -43,6 +43,8 @@ struct address_net {
 int address_net_parse(struct str text, struct address_net *ret) MUST_USE;
 /* ip: text form; an IPv4-mapped IPv6 address counts as IPv4. */
 bool address_net_has(const struct address_net *net, struct str ip);
+/* True when every address of `part` lies in `net`. */
+bool address_net_covers(const struct address_net *net, const struct address_net *part);
 /* True for loopback, link-local, private, multicast and unspecified addresses. */
 bool address_is_private(struct str ip);
 /* Text to octets: 4, 16, or 0 when it is no address. */
