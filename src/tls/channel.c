@@ -183,11 +183,8 @@ void tls_channel_free(struct tls_channel *ch)
 
 static void break_channel(struct tls_channel *ch)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
     ch->state = TLS_BROKEN;
-    snprintf(ch->problem, sizeof ch->problem, "%s",
-             reason ? reason : "the peer ended the handshake");
+    tls_trouble(ch->ssl, ch->facts.asked_certificate && !SSL_get_certificate(ch->ssl), ch->problem, sizeof ch->problem);
 }
 
 /* "EC" is a key of a NIST curve; other curves (OpenSSL 3.2 has brainpool for TLS 1.3, RFC 8734) are called by their names. */
@@ -295,8 +292,9 @@ static void learn_dane(struct tls_channel *ch, long verify)
     } else if (ch->findings.set == 0) {
         snprintf(f->dane_text, sizeof f->dane_text, "no TLSA record matches");
     } else {
-        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, f->dane_text,
-                     sizeof f->dane_text);
+        char words[sizeof f->dane_text];
+        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, words, sizeof words);
+        snprintf(f->dane_text, sizeof f->dane_text, "the certificate %.300s", words);
     }
 }
 

@@ -63,6 +63,10 @@ void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sen
 /* The class of the first cause. */
 enum tls_check_reason tls_class_of(uint32_t causes);
 
+/* Why the session broke off, from the library's last error; lacks_certificate: the server asked for one of ours, and has none
+ * (trouble.c). */
+void tls_trouble(const SSL *ssl, bool lacks_certificate, char *dst, size_t size);
+
 /* What a stapled OCSP answer (or its absence) says against a certificate; TLS_CAUSE_END: nothing. */
 enum tls_cause tls_staple_problem(SSL *ssl, X509 *cert);
 /* True when the cipher is one of profile wide. */
