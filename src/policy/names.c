@@ -86,6 +86,13 @@ bool reason_is_tls(enum reason r)
     return r == REASON_NO_REQUIRETLS || r == REASON_LOOK_INCOMPLETE || row(r)->result[0] != '\0';
 }
 
+bool reason_is_before_session(enum reason r)
+{
+    return r == REASON_NULL_MX || r == REASON_MX_LOOKUP || r == REASON_NO_DOMAIN || r == REASON_NO_HOST || r == REASON_LOOP ||
+           r == REASON_TLSA_LOOKUP || r == REASON_STS_LOOKUP || r == REASON_DANE_REQUIRED || r == REASON_MX_NOT_IN_POLICY ||
+           r == REASON_CONNECT;
+}
+
 void raisers_text(uint32_t raised, char *dst, size_t size)
 {
     static const char *const words[] = {POLICY_RAISERS(RAISER_WORD)};

@@ -39,6 +39,8 @@ const char *reason_deferred_code(enum reason r);
 const char *reason_bounced_code(enum reason r);
 /* True when the reason is about encryption: what an inside sender is told early. */
 bool reason_is_tls(enum reason r);
+/* True when no server was talked to: what failed came before (a lookup, the connection itself). */
+bool reason_is_before_session(enum reason r);
 /* RFC 8460 result type or "". */
 const char *reason_report_result(enum reason r);
 /* The raisers of a set of bits in short words, "rule,dane"; for logs. */

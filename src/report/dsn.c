@@ -80,7 +80,7 @@ static bool is_delayed(enum dsn_action a)
 
 static struct str status_of(const struct dsn_rcpt *r)
 {
-    char class = is_delayed(r->action) ? '4' : r->action < DSN_CHOICE ? '5' : '2';
+    char class = is_delayed(r->action) || r->expired ? '4' : r->action < DSN_CHOICE ? '5' : '2'; /* RFC 3463 2: 4 with a failure that another day may mend */
     if (r->code.n > 0 && r->code.p[0] == class) {
         return r->code;
     }
@@ -114,9 +114,18 @@ static const char *sentence_of(const struct dsn_rcpt *r)
     return r->action == DSN_DELIVERED ? "it is in the recipient's mailbox" : reason_sentence(r->reason);
 }
 
+/* The reason is that of the last attempt: what ended it is time. */
+static bool was_tried_in_vain(const struct dsn_rcpt *r)
+{
+    return r->expired && r->reason != REASON_EXPIRED && r->reason != REASON_NOT_PICKED_UP;
+}
+
 static int put_person(const struct dsn_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\r\n    ", STR_ARG(r->forward_path));
+    if (e == 0 && was_tried_in_vain(r)) {
+        e = buf_add(out, STR("its time was over; at the last attempt:\r\n    "));
+    }
     e = e < 0 ? e : put_folded(out, str_c(sentence_of(r)), "    ", true);
     if (e == 0 && r->reply.n > 0) {
         e = buf_printf(out, "\r\n    %s",
@@ -133,8 +142,7 @@ static int put_ending(const struct dsn *d, enum dsn_action worst, struct buf *ou
                        : worst == DSN_TESTED ? "Send it again without the word for tests when you want it to go."
                                              : "It will not be tried again.";
     return buf_printf(out,
-                      "%s If you do not know what to do, forward this\r\n"
-                      "notice to %s" STR_FMT ".\r\n\r\n",
+                      "%s\r\nIf you do not know what to do, forward this notice to\r\n%s" STR_FMT ".\r\n\r\n",
                       next, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));
 }
 

@@ -18,6 +18,7 @@ struct dsn_rcpt {
     struct str reply; /* what the remote server said, may be empty */
     struct str host;  /* remote server, may be empty */
     bool remote;      /* the reply is a remote server's */
+    bool expired;     /* its lifetime ended; the reason is that of the last attempt */
     int64_t last_ms;
 };
 

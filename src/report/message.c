@@ -62,14 +62,19 @@ static bool lists(struct str rcpts, uint64_t rcpt)
     return false;
 }
 
-const struct ipc_row_attempt *message_last_attempt(const struct message_report *r, uint64_t rcpt)
+/* The attempt that decided about a recipient: at the server that is named with it, for its reason if there is one; or NULL. Of
+ * several servers in a round each may have taken some. */
+static const struct ipc_row_attempt *attempt_of(const struct message_report *r, const struct ipc_row_rcpt *rcpt)
 {
+    const struct ipc_row_attempt *found = NULL;
     for (size_t i = r->n_attempts; i > 0; i--) {
-        if (lists(r->attempts[i - 1]->rcpts, rcpt)) {
-            return r->attempts[i - 1];
+        const struct ipc_row_attempt *a = r->attempts[i - 1];
+        bool there = lists(a->rcpts, rcpt->rcpt) && str_eq(a->host, rcpt->host);
+        if (there && (!found || (a->reason == rcpt->reason && found->reason != rcpt->reason))) {
+            found = a;
         }
     }
-    return NULL;
+    return found;
 }
 
 int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
@@ -121,7 +126,7 @@ static int put_arrival(const struct ipc_row_message *m, struct buf *out)
 static int put_rcpt(const struct message_report *report, const struct ipc_row_rcpt *r, struct buf *out)
 {
     char date[DATE_MAX];
-    const struct ipc_row_attempt *a = message_last_attempt(report, r->rcpt);
+    const struct ipc_row_attempt *a = attempt_of(report, r);
     date_iso(r->last_ms, date);
     int e = buf_printf(out, "\nTo <" STR_FMT ">: %s%s%s\n", STR_ARG(r->forward_path), message_state_words(r),
                        r->last_ms ? " " : "", r->last_ms ? date : "");
@@ -175,10 +180,14 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
 {
     char date[DATE_MAX];
     date_iso(a->at_ms, date);
-    int r = buf_printf(out, "  %zu. %s  " STR_FMT " [" STR_FMT "]:%u%s, %u ms\n     ", number, date,
-                       STR_ARG(a->host), STR_ARG(a->address), a->port, a->reused ? ", kept connection" : "",
-                       a->took_ms);
-    r = r < 0 ? r : message_transport_words(a, out);
+    int r = buf_printf(out, "  %zu. %s  ", number, date);
+    if (r == 0 && a->address.n > 0) {
+        r = buf_printf(out, STR_FMT " [" STR_FMT "]:%u%s, %u ms\n     ", STR_ARG(a->host), STR_ARG(a->address), a->port,
+                       a->reused ? ", kept connection" : "", a->took_ms);
+        r = r < 0 ? r : message_transport_words(a, out);
+    } else if (r == 0) {
+        r = buf_printf(out, STR_FMT "%sno server was asked", STR_ARG(a->host), a->host.n > 0 ? "; " : "");
+    }
     if (r == 0 && a->tls_version.n > 0) {
         r = buf_printf(out, "\n     key exchange " STR_FMT ", signature " STR_FMT ", server key " STR_FMT
                             "\n     certificate of " STR_FMT ", by " STR_FMT "\n     SHA-256 " STR_FMT,

@@ -27,7 +27,5 @@ int message_report_words(const struct message_report *r, struct buf *out) MUST_U
 struct json *message_report_json(const struct message_report *r);
 /* The row's state in words: "delivered", "waiting", ... */
 const char *message_state_words(const struct ipc_row_rcpt *r);
-/* The attempt that ended a recipient's story, or NULL. */
-const struct ipc_row_attempt *message_last_attempt(const struct message_report *r, uint64_t rcpt);
 /* "TLSv1.3, TLS_AES_256_GCM_SHA384, 256 bit, certificate ..." or why there was none. */
 int message_transport_words(const struct ipc_row_attempt *a, struct buf *out) MUST_USE;

@@ -224,7 +224,8 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
 void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
                 store_rcpt_fn rcpt, store_done done, void *arg);
 
-/* Sets all unfinished recipients of a message. For administrators. */
+/* Sets all unfinished recipients of a message. For administrators. reason: why, or 0 for the one that stands there; what was said
+ * of the old reason (code, reply, host) goes with it. */
 void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason);
 /* The recipient takes another way (the configuration changed). */

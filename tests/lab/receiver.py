@@ -11,7 +11,8 @@ afterwards: what a stripping attacker looks like).
 
 options['quirks'], a list: what was announced proves false (each after a report, see docs/field.md):
 unread-chunk (refuses BDAT without reading the chunk), one-at-a-time (takes the first command of what came in one read),
-large-hello-closes, large-hello-hangs (a ClientHello of more than one segment is not answered: tldr.fail), no-dsn, no-size, no-8bit, no-utf8 (refuses the parameters), ehlo-closes, ehlo-unknown, bare-lf (in its replies).
+large-hello-closes, large-hello-hangs (a ClientHello of more than one segment is not answered: tldr.fail), no-dsn, no-size, no-8bit, no-utf8 (refuses the parameters), ehlo-closes, ehlo-unknown, bare-lf (in its replies),
+ehlo-mute, tls-closes, tls-mute (at EHLO, at the ClientHello).
 """
 import json
 import socket
@@ -138,6 +139,9 @@ class Session:
         return handler(line)
 
     def on_ehlo(self, line):
+        if 'ehlo-mute' in self.quirks:
+            time.sleep(60)
+            return False
         if 'ehlo-closes' in self.quirks and line.upper().startswith('EHLO'):
             return False
         if 'ehlo-unknown' in self.quirks and line.upper().startswith('EHLO'):
@@ -231,6 +235,10 @@ class Session:
             time.sleep(0.5)
             return False
         self.say('220 2.0.0 ready')
+        if 'tls-closes' in self.quirks or 'tls-mute' in self.quirks:
+            self.client.recv(512)
+            time.sleep(60 if 'tls-mute' in self.quirks else 0)
+            return False
         if self.garbles:
             self.client.recv(512)
             self.client.sendall(b'this is not TLS at all, it is a line of text\r\n')

@@ -205,6 +205,14 @@ OTHERS = [
     *[D(f'hello{what}.test', [H(cert='expired' if what == 'forged' else 'good', options={'quirks': ['large-hello-hangs' if what == 'hangs' else 'large-hello-closes']})], None, '')
       for what in ('closes', 'hangs', 'set', 'forged')],
     D('barelf.test', [H(options={'quirks': ['bare-lf']})], None, ''),
+    # --- a reason for each: test_reasons.py; the servers of cause.test are its own
+    D('small.test', [H(options={'without': ['SIZE 50000000'], 'caps': ['SIZE 1000']})], None, ''),
+    D('hangs.test', [H(options={'quirks': ['ehlo-mute']})], None, ''),
+    D('old11.test', [H(options={'min': 'TLSv1_1', 'max': 'TLSv1_1'})], None, ''),
+    D('wantscert12.test', [H(options={'client_certificate': True, 'max': 'TLSv1_2'})], None, ''),
+    D('cutshort.test', [H(options={'quirks': ['tls-closes']})], None, ''),
+    D('mute.test', [H(options={'quirks': ['tls-mute']})], None, ''),
+    D('cause.test', [H(mode='no-starttls', cert=None)], None, '', extra=[line for i in range(40) for line in (f'c{i}.cause MX 10 mx{i}.cause.test.', f'mx{i}.cause A 127.0.7.{i + 1}')]),
 ]
 
 RULES = '''

@@ -12,7 +12,7 @@ from conftest import INSIDE, OUTSIDE, client_context
 DELIVERED = ['postfix.test', 'exim.test', 'good.test', 'unsigned.test', 'implicit.test', 'backup.test', 'slow.test', 'v6.test', 'dual.test']
 HELD = [('plain.test', 'no-starttls', '4.7.4'), ('garbled.test', 'tls-failed', '4.7.5'), ('refuse.test', 'tls-refused', '4.7.5'),
         ('expired.test', 'grade-too-low', '4.7.5'), ('wrongname.test', 'grade-too-low', '4.7.5'), ('tls10.test', 'tls-failed', '4.7.5'),
-        ('inject.test', 'broken-session', '4.4.2'), ('bogus.test', 'mx-lookup', '4.4.3'), ('dead.test', 'connect', '4.4.1'),
+        ('inject.test', 'bad-smtp', '4.5.0'), ('bogus.test', 'mx-lookup', '4.4.3'), ('dead.test', 'connect', '4.4.1'),
         ('tempfail.test', 'rejected', '4.2.0'), ('drop.test', 'broken-session', '4.4.2')]
 RETURNED = [('reject.test', 'rejected', '5.1.1'), ('null.test', 'null-mx', '5.1.10'), ('nosuch.test', 'no-domain', '5.1.2'), ('loop.test', 'loop', '5.4.6'), ('loopaddress.test', 'loop', '5.4.6')]
 

@@ -777,7 +777,7 @@ def test_reminders_and_the_end(gateway):
     change_store(gateway, "UPDATE envelope SET expires_ms=made_ms+1000 WHERE address IN ('unread@good.test', 'held@good.test', 'ends@good.test')")
     restarted(gateway)
     gateway.wait_state(unread, 'expired')
-    assert gateway.wait_state(number, 'delivered')['reason'] == 'pickup'  # it had been read
+    assert gateway.wait_state(number, 'delivered')['reason'] == 'picked-up'  # it had been read
     bounce = inside_mail(gateway, 'tells@inside.test', '')
     assert 'unread@good.test' in bounce.as_string() and 'nobody picked it up' in bounce.as_string()
     assert of(gateway, 'held@good.test')['state'] == 'waiting' and of(gateway, 'ends@good.test')['state'] == 'expired'

@@ -61,6 +61,7 @@ def test_mail_that_was_never_tried_ends_at_its_hour(early):
     found = [early.state(n) for n in numbers]
     assert {r['state'] for r in found} == {'expired'}, found
     assert min(r['attempts'] for r in found) == 0  # the others went first, and failed
+    assert {(r['reason'], r['status'], r['detail']) for r in found if r['attempts'] == 0} == {('expired', '4.4.7', '')}
     assert early.lab.wait_for(lambda: all(len(notices_to(early, f'end{i}@inside.test')) == 1 for i in range(20)), 20, 0.5)
 
 

@@ -116,12 +116,51 @@ static void bounce_with_broken_headers(void **state)
     }
 }
 
+/* Both recipients were in a round of two servers; each server took one of them: what is said of each is of its own session. */
+static void report_of_two_servers(void **state)
+{
+    CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
+    const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .protocol = STR("ESMTP"), .helo = STR("h"), .client = STR("192.0.2.1")};
+    const struct ipc_row_rcpt x = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT, .host = STR("mx1")};
+    const struct ipc_row_rcpt z = {.rcpt = 6, .forward_path = STR("z@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT_PLAIN, .host = STR("mx2")};
+    const struct ipc_row_attempt a = {.rcpts = STR("5,6"), .host = STR("mx1"), .reason = REASON_SENT, .sess = SESS_PKIX_OK, .grade = GRADE_CERT, .tls_version = STR("TLSv1.3"), .tls_cipher = STR("X")};
+    const struct ipc_row_attempt b = {.rcpts = STR("5,6"), .host = STR("mx2"), .reason = REASON_SENT_PLAIN, .sess = SESS_NOADV, .grade = GRADE_PLAIN};
+    const struct ipc_row_rcpt *rcpts[] = {&x, &z};
+    const struct ipc_row_attempt *attempts[] = {&a, &b};
+    const struct message_report r = {&m, rcpts, 2, attempts, 2};
+    static const char *const want[] = {"To <x@y.test>: delivered\n  Sent securely: yes; ", "By: mx1 ", "To <z@y.test>: delivered\n  Sent securely: NO; not encrypted", "By: mx2 "};
+    (void)state;
+    assert_int_equal(message_report_words(&r, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    must_hold(&out, want, ARRAY_LEN(want));
+}
+
+/* RFC 3463 2: class 4 with a failure that another day may mend. What waited in vain says so, and what it waited for. */
+static void bounce_of_what_expired(void **state)
+{
+    static const struct dsn_rcpt tried = {.forward_path = STR("x@y.test"), .reason = REASON_CONNECT, .code = STR("4.4.1"), .reply = STR("Connection refused"), .expired = true};
+    static const struct dsn_rcpt never = {.forward_path = STR("x@y.test"), .reason = REASON_EXPIRED, .expired = true};
+    static const char *const first[] = {"could not be delivered to:\r\n\r\n<x@y.test>\r\n    its time was over; at the last attempt:\r\n    no connection", "Action: failed\r\nStatus: 4.4.1\r\n"};
+    static const char *const second[] = {"<x@y.test>\r\n    the message could not be delivered within its lifetime\r\n", "Action: failed\r\nStatus: 4.4.7\r\n"};
+    CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
+    struct dsn d = notice_about(&tried, STR("a@b.test"), STR(""));
+    (void)state;
+    assert_int_equal(dsn_write(&d, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    must_hold(&out, first, ARRAY_LEN(first));
+    buf_reset(&out);
+    d = notice_about(&never, STR("a@b.test"), STR(""));
+    assert_int_equal(dsn_write(&d, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    must_hold(&out, second, ARRAY_LEN(second));
+}
+
 static void report_words(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536), json = BUF_INIT(65536);
     const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .arrived_ms = 1000, .protocol = STR("ESMTP"), .helo = STR("h"), .client = STR("192.0.2.1")};
-    const struct ipc_row_rcpt good = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT, .last_ms = 2000};
-    const struct ipc_row_rcpt clear = {.rcpt = 6, .forward_path = STR("z@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT_PLAIN, .last_ms = 2000};
+    const struct ipc_row_rcpt good = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT, .host = STR("mx"), .last_ms = 2000};
+    const struct ipc_row_rcpt clear = {.rcpt = 6, .forward_path = STR("z@y.test"), .state = RCPT_DELIVERED, .reason = REASON_SENT_PLAIN, .host = STR("mx"), .last_ms = 2000};
     const struct ipc_row_attempt a = {.rcpts = STR("4,5"), .host = STR("mx"), .sess = SESS_PKIX_OK, .grade = GRADE_CERT, .tls_version = STR("TLSv1.3"), .tls_cipher = STR("X"), .tls_bits = 256, .cert_check = STR("fine")};
     const struct ipc_row_attempt b = {.rcpts = STR("6"), .host = STR("mx"), .sess = SESS_NOADV, .grade = GRADE_PLAIN, .raised = RAISED(RULE)};
     const struct ipc_row_rcpt *rcpts[] = {&good, &clear};
@@ -168,6 +207,6 @@ static void who_was_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
-                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
+                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,9 @@ static void wake(void *arg, const struct store_rcpt *r)
         acts_words(&w->who, who);
         protection_release(w->q, r, who);
     }
+    if (w->verb != ADMIN_RETRY && (r->reason == REASON_ON_HOLD || r->reason == REASON_RELEASED || r->reason == REASON_DELETED)) {
+        ending_note(w->q, r);
+    }
     queue_forget_ready(w->q, r->rcpt); /* its row says something else now */
     queue_retry_now(w->q, queue_destination(w->q, r->next_hop));
 }
@@ -176,9 +179,9 @@ static void change_one(struct question *w, uint64_t id)
     if (w->verb == ADMIN_RETRY) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
     } else if (w->verb == ADMIN_HOLD) {
-        store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, 0);
+        store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, REASON_ON_HOLD);
     } else if (w->verb == ADMIN_RELEASE) {
-        store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), 0);
+        store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), REASON_RELEASED);
     } else if (w->verb == ADMIN_DELETE) {
         store_set_state(s, id, RCPT_QUEUED, RCPT_DELETED, 0, REASON_DELETED);
         store_set_state(s, id, RCPT_HELD, RCPT_DELETED, 0, REASON_DELETED);

@@ -106,7 +106,7 @@ static void apply(struct taken *t, const struct store_rcpt *row)
     r.notice = NOTICE_NONE;
     if (choices[t->choice].letter == 'd') {
         r.state = RCPT_DELETED;
-        r.reason = REASON_DELETED;
+        r.reason = REASON_TAKEN_BACK;
     } else if (!as_is) {
         const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "the sender wants it protected"};
         (void)channels_enter(channels_built, channels_there(channels_built, child_conf(q->child)), &l, &record, 0, &call);
@@ -116,6 +116,9 @@ static void apply(struct taken *t, const struct store_rcpt *row)
         r.protection = buf_str(&text);
     }
     store_decided(q->store, &r);
+    if (r.state != RCPT_QUEUED) {
+        ending_note(q, &r);
+    }
     queue_retry_at(q, queue_destination(q, r.next_hop), r.next_ms);
     q->bounces_due |= r.state == RCPT_FAILED;
     t->n++;
@@ -192,6 +195,7 @@ static void expire_one(void *arg, const struct store_rcpt *row)
     r.reply = STR("no choice was made in time; it was sent to nobody");
     r.bounced = false;
     store_decided(q->store, &r);
+    ending_note(q, &r);
     q->bounces_due = true;
 }
 

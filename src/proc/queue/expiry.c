@@ -4,9 +4,7 @@
  * left to its outcome (job.c). What can go wrong: the clock was set, see sched/jump.h; the store cannot be read: next time.
  */
 #include "base/clock.h"
-#include "base/log.h"
 #include "proc/queue/queue.h"
-#include "wire/id.h"
 
 enum { OVER_BATCH = 1000 };
 
@@ -20,12 +18,19 @@ struct retry_rules expiry_rules(const struct queue *q)
                                 .delay_notice = c->queue.delay_notice};
 }
 
-static void log_end(const struct store_rcpt *r)
+bool expiry_is_ours(const struct store_rcpt *r)
 {
-    char id[ID_TEXT];
-    id_text(r->id, id);
-    log_info("expired", KV("id", id), KVS("to", r->forward_path), KV("reason", reason_name((enum reason)r->reason)),
-             KVN("attempts", r->attempts), KV("what", "its lifetime is over"));
+    return r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN || r->reason == REASON_OUR_FAULT;
+}
+
+void expiry_reason(struct store_rcpt *r)
+{
+    bool tells = r->attempts > 0 && r->reason != REASON_NONE && r->reason != REASON_RELEASED && !expiry_is_ours(r);
+    if (r->state == RCPT_EXPIRED && !tells) { /* never tried, or what stands there was no answer of the other side */
+        r->reason = REASON_EXPIRED;
+        r->code = str_c(reason_deferred_code(REASON_EXPIRED));
+        r->reply = r->host = STR("");
+    }
 }
 
 static void give_up(void *arg, const struct store_rcpt *row)
@@ -38,14 +43,14 @@ static void give_up(void *arg, const struct store_rcpt *row)
         return; /* under way */
     }
     queue_forget_ready(q, r.rcpt);
-    r.reason = r.attempts > 0 && r.reason != REASON_NONE ? r.reason : REASON_EXPIRED;
     retry_expire(&m, &r);
+    expiry_reason(&r);
     store_outcome(q->store, &r);
     if (m.null_reverse_path) {
         pickup_notice_ended(q, &r);
     }
     store_release_body(q->store, r.id);
-    log_end(&r);
+    ending_note(q, &r);
     q->failed++;
     q->bounces_due |= !r.bounced;
 }

@@ -241,6 +241,9 @@ static void decide(struct job *j)
         keep_decision(it, d);
         it->r.bounced |= refused; /* the client was told, and tells the sender */
         store_decided(q->store, &it->r);
+        if (it->r.state != RCPT_QUEUED && !refused) {
+            ending_note(q, &it->r);
+        }
         protection_notify(q, &j->message, d);
         if (it->r.state != RCPT_FAILED) {
             add_copies(j, d, j->facts);

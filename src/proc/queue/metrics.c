@@ -7,7 +7,9 @@
 
 #include <stdio.h>
 
-static const char *const results[] = {"delivered", "deferred", "failed"};
+static const char *const results[] = {[RCPT_QUEUED] = "deferred", [RCPT_HELD] = "held",       [RCPT_DELIVERED] = "delivered",
+                                      [RCPT_FAILED] = "failed",   [RCPT_EXPIRED] = "expired", [RCPT_PICKUP] = "portal",
+                                      [RCPT_DELETED] = "deleted"};
 
 /* Where another server would have gone on in clear: the offer was refused or broken, or is gone. */
 static bool would_be_clear(enum reason r)
@@ -15,12 +17,11 @@ static bool would_be_clear(enum reason r)
     return r == REASON_NO_STARTTLS || r == REASON_TLS_REFUSED || r == REASON_TLS_FAILED;
 }
 
-void metrics_outcome(struct queue *q, const struct job *j, unsigned result, enum reason reason)
+void metrics_count(struct queue *q, const struct store_rcpt *r, enum grade grade)
 {
-    const struct store_attempt *a = j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : NULL;
-    enum grade grade = a && a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN;
-    q->outcomes[result][reason][grade]++;
-    q->saved_from_clear += result != 0 && would_be_clear(reason);
+    must(r->reason < REASON_END && grade < GRADE_END);
+    q->outcomes[r->state][r->reason][grade]++;
+    q->saved_from_clear += r->state != RCPT_DELIVERED && would_be_clear((enum reason)r->reason);
 }
 
 static void put_outcomes(const struct queue *q, struct buf *out)

@@ -74,21 +74,17 @@ static bool wants_failure(const struct job *j, const struct store_rcpt *r)
     return retry_wants_failure(&m, r);
 }
 
-static bool is_ours(const struct store_rcpt *r)
-{
-    return r->reason == REASON_KEYS_AWAY || r->reason == REASON_SHUTDOWN;
-}
-
 static void decide_deferred(struct job *j, struct store_rcpt *r, int64_t now)
 {
     const struct retry_rules rules = expiry_rules(j->queue);
     const struct retry_message m = retry_message(j);
-    enum retry_fault fault = is_ours(r) ? RETRY_OURS : reason_is_tls((enum reason)r->reason) ? RETRY_TLS : RETRY_OTHER;
-    if (r->reason == REASON_POISON) {
+    enum retry_fault fault = expiry_is_ours(r) ? RETRY_OURS : reason_is_tls((enum reason)r->reason) ? RETRY_TLS : RETRY_OTHER;
+    if (r->reason == REASON_POISON || r->reason == REASON_DAMAGED) {
         r->state = RCPT_HELD;
         return;
     }
     retry_deferred(&rules, &m, fault, now, queue_may_expire(j->queue), random_below, r);
+    expiry_reason(r);
 }
 
 /* Transport did not come about, and the ladder has a next rung. */
@@ -110,7 +106,7 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
 {
     struct protect_record need;
     protection_record(&it->r, &need);
-    if (it->r.state != RCPT_QUEUED || is_ours(&it->r) || !protection_has_next(j->queue, &need)) {
+    if (it->r.state != RCPT_QUEUED || expiry_is_ours(&it->r) || !protection_has_next(j->queue, &need)) {
         return;
     }
     if (!retry_wait_until(j->arrived_ms + protection_patience_ms(j->queue, &need), now, &it->r)) {
@@ -118,16 +114,18 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
     }
 }
 
-/* The attempt that decided about the recipient: the last one at the host that is named with it. */
+/* The attempt that decided about the recipient: the last one at the host that is named with it, for that reason if there is one. */
 static const struct store_attempt *attempt_of(const struct job *j, const struct store_rcpt *r)
 {
     static const struct store_attempt none;
+    const struct store_attempt *found = NULL;
     for (size_t i = j->n_attempts; i > 0; i--) {
-        if (str_eq(j->attempts[i - 1]->host, r->host)) {
-            return j->attempts[i - 1];
+        const struct store_attempt *a = j->attempts[i - 1];
+        if (str_eq(a->host, r->host) && (!found || (a->reason == r->reason && found->reason != r->reason))) {
+            found = a;
         }
     }
-    return j->n_attempts > 0 ? j->attempts[j->n_attempts - 1] : &none;
+    return found ? found : j->n_attempts > 0 && r->host.n > 0 ? j->attempts[j->n_attempts - 1] : &none;
 }
 
 static void log_rcpt(const struct job *j, const struct store_rcpt *r)
@@ -188,7 +186,8 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         step_down(j, it, now);
         break;
     }
-    metrics_outcome(q, j, r->state == RCPT_FAILED ? RESULT_FAILED : o->result == RESULT_FALLBACK ? RESULT_DEFERRED : o->result, (enum reason)r->reason);
+    const struct store_attempt *a = attempt_of(j, r);
+    metrics_count(q, r, a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
         monitor_soon(q, domain_kept(str_c(j->to->name))); /* has it lost its encryption? */
     }
@@ -360,7 +359,7 @@ static bool was_reached(const struct job *j)
 {
     for (size_t i = 0; i < j->n_attempts; i++) {
         enum reason r = (enum reason)j->attempts[i]->reason;
-        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION) {
+        if (r != REASON_CONNECT && r != REASON_TIMEOUT && r != REASON_BROKEN_SESSION && r != REASON_BAD_SMTP) {
             return true;
         }
     }

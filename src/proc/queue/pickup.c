@@ -179,6 +179,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
         it->r.code = STR("4.2.2");
         it->r.reply = STR("more mail waits in the portal than its quota allows");
         store_outcome(q->store, &it->r);
+        ending_note(q, &it->r);
         return;
     }
     const struct address_key address = address_key(it->r.forward_path), sender = address_key(j->message.reverse_path);
@@ -198,17 +199,21 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     it->r.state = RCPT_PICKUP;
     it->r.reason = REASON_PICKUP;
     store_outcome(q->store, &it->r);
+    ending_note(q, &it->r);
 }
 
 /* The process could not: whatever it is, a person must look. */
-static void hold_items(struct job *j, enum reason reason)
+static void hold_items(struct job *j, enum reason reason, const char *why)
 {
     LIST_EACH (at, &j->items) {
         struct item *it = LIST_OF(at, struct item, place.link);
         it->r.state = RCPT_HELD;
         it->r.reason = (uint8_t)reason;
+        it->r.code = str_c(reason_deferred_code(reason));
+        it->r.reply = str_c(why);
         it->r.last_ms = clock_wall_ms();
         store_outcome(j->queue->store, &it->r);
+        ending_note(j->queue, &it->r);
     }
     store_sync(j->queue->store, on_made, j);
 }
@@ -219,7 +224,7 @@ void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str na
     uint64_t quota = (uint64_t)child_conf(q->child)->portal.quota;
     j->saving = true;
     if (!ok || j->too_much) {
-        hold_items(j, REASON_POISON);
+        hold_items(j, REASON_NOT_PREPARED, j->too_much ? "its view is larger than the portal can keep" : "its text could not be read or made into pages");
         return;
     }
     if (name.p != j->name.p) {
@@ -246,7 +251,7 @@ void pickup_lost(struct job *j)
     log_error("message-not-prepared", KV("id", id), KV("what", "two inspect processes ended over it, or it took too long"));
     alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_POISON, detail);
     j->saving = true;
-    hold_items(j, REASON_POISON);
+    hold_items(j, REASON_NOT_PREPARED, "two processes ended over it, or it took too long");
 }
 
 /* --- announced -------------------------------------------------------------------------------------------------------- */
@@ -357,6 +362,9 @@ void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message)
     free(n);
 }
 
+static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told,
+                         const struct store_rcpt *lost);
+
 void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
 {
     struct kept_envelope k;
@@ -368,7 +376,7 @@ void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
     snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id, STR_ARG(r->host), STR_ARG(r->reply));
     envelope_event(q, k.e.envelope, r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED, k.e.address, detail);
     if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e)) {
-        pickup_end(q, &k, ENVELOPE_LOST, STR(""), true);
+        end_envelope(q, &k, ENVELOPE_LOST, STR(""), true, r);
     }
 }
 
@@ -378,6 +386,7 @@ struct closing {
     struct queue *q;
     const struct kept_envelope *k;
     bool told;
+    const struct store_rcpt *lost; /* the recipient of its notice, which failed; or NULL */
 };
 
 static void close_rcpt(void *arg, const struct store_rcpt *row)
@@ -391,11 +400,17 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
     bool lost = e->state == ENVELOPE_LOST, read = e->opened_ms != 0;
     r.last_ms = clock_wall_ms();
     r.state = e->state == ENVELOPE_RECALLED ? RCPT_DELETED : read ? RCPT_DELIVERED : lost ? RCPT_FAILED : RCPT_EXPIRED;
-    r.reason = read ? REASON_PICKUP : e->state == ENVELOPE_RECALLED ? REASON_DELETED : lost ? REASON_UNREACHABLE : REASON_NOT_PICKED_UP;
-    r.code = read || e->state == ENVELOPE_RECALLED ? STR("2.0.0") : str_c(reason_bounced_code((enum reason)r.reason));
-    r.reply = str_c(reason_sentence((enum reason)r.reason));
+    r.reason = read ? REASON_PICKED_UP : e->state == ENVELOPE_RECALLED ? REASON_TAKEN_BACK : lost ? REASON_UNREACHABLE : REASON_NOT_PICKED_UP;
+    r.code = read ? STR("2.0.0") : str_c(reason_bounced_code((enum reason)r.reason));
+    r.reply = STR("");
+    if (lost && !read && c->lost) { /* what was said to the notice is why */
+        r.code = c->lost->code.n > 0 && c->lost->code.p[0] == '5' ? c->lost->code : r.code;
+        r.reply = c->lost->reply;
+        r.host = c->lost->host;
+    }
     r.bounced = !c->told || read || e->state == ENVELOPE_RECALLED || e->sender.n == 0 || !notify_wants(r.notify, NOTIFY_FAILURE);
     store_outcome(c->q->store, &r);
+    ending_note(c->q, &r);
     c->q->bounces_due |= !r.bounced;
 }
 
@@ -405,10 +420,11 @@ static void on_closed(void *arg, enum store_result result)
     (void)result;
 }
 
-void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told)
+static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told,
+                         const struct store_rcpt *lost)
 {
     static const enum envelope_event events[ENVELOPE_STATE_END] = {EVENT_MADE, EVENT_LOCKED_BY, EVENT_RECALLED_BY, EVENT_EXPIRED_ON, EVENT_NOTICE_FAILED};
-    struct closing c = {q, k, told};
+    struct closing c = {q, k, told, lost};
     k->e.state = (uint8_t)state;
     k->e.sealed_key = STR("");
     k->e.notice_due_ms = 0;
@@ -421,6 +437,11 @@ void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state st
     store_report(q->store, k->e.id, NULL, close_rcpt, NULL, on_closed, &c);
     store_drop_view_if_unused(q->store, k->e.id);
     store_release_body(q->store, k->e.id);
+}
+
+void pickup_end(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told)
+{
+    end_envelope(q, k, state, who, told, NULL);
 }
 
 /* --- in time ------------------------------------------------------------------------------------------------------------ */

@@ -205,12 +205,13 @@ struct queue {
     int64_t checked_space_ms;
     uint64_t probes_done;
     uint64_t accepted, delivered, deferred, failed, refused;
-    uint32_t outcomes[3][REASON_END][GRADE_END]; /* delivered, deferred, failed; by reason and grade */
+    uint32_t outcomes[RCPT_STATE_END][REASON_END][GRADE_END]; /* what became of recipients, how often */
     uint64_t saved_from_clear; /* attempts that an opportunistic server would have made in clear */
 };
 
 /* metrics.c */
-void metrics_outcome(struct queue *q, const struct job *j, unsigned result, enum reason reason);
+/* What became of a recipient, by its state and reason; grade of the session that decided it. */
+void metrics_count(struct queue *q, const struct store_rcpt *r, enum grade grade);
 void metrics_write(struct queue *q, struct buf *out);
 
 /* submit.c */
@@ -254,6 +255,14 @@ bool queue_may_expire(const struct queue *q);
 void expiry_tick(struct queue *q);
 /* What the configuration says about retries. */
 struct retry_rules expiry_rules(const struct queue *q);
+/* The reason is a failure of our own processes: no attempt, and no answer of the other side. */
+bool expiry_is_ours(const struct store_rcpt *r);
+/* Of one that expired: the reason of its last attempt stays if it was one of the other side; else that its time is over. */
+void expiry_reason(struct store_rcpt *r);
+
+/* endings.c */
+/* The recipient is now in r->state for r->reason, without an attempt: into the log and the counts. */
+void ending_note(struct queue *q, const struct store_rcpt *r);
 
 /* overdue.c */
 /* What an earlier process woke is of the past: everything is read anew. */

@@ -399,10 +399,11 @@ static void take_choice(struct submission *s, struct store_rcpt *r)
     const char *problem = choices_take(s->queue, &s->hot->m, r->forward_path);
     r->next_hop = str_c(err_strdup("=choice"));
     r->state = problem ? RCPT_FAILED : RCPT_DELIVERED;
-    r->reason = problem ? REASON_REFUSED : REASON_TAKEN;
-    r->code = str_c(err_strdup(problem ? "5.7.1" : "2.0.0"));
+    r->reason = problem ? REASON_NOT_A_CHOICE : REASON_TAKEN;
+    r->code = str_c(err_strdup(problem ? reason_bounced_code(REASON_NOT_A_CHOICE) : "2.0.0"));
     r->reply = str_c(err_strdup(problem ? problem : "the choice was recorded"));
     r->bounced = !problem;
+    ending_note(s->queue, r);
 }
 
 /* Which way each goes: to be inspected first, or decided now. Our own mail needs nothing. */
@@ -412,6 +413,7 @@ static void decide_rcpts(struct submission *s)
     struct decided *d = err_calloc(1, sizeof *d);
     for (size_t i = 0; i < s->n_rcpts; i++) {
         struct store_rcpt *r = &s->rcpts[i];
+        r->id = s->hot->m.id;
         if (choices_is_one(q, r->forward_path) && !s->peer->writes_own) {
             take_choice(s, r);
             continue;
@@ -432,6 +434,9 @@ static void decide_rcpts(struct submission *s)
             d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
             protection_decide(q, &s->hot->m, STR(""), d);
+            if (d->rcpt.state != RCPT_QUEUED) {
+                ending_note(q, &d->rcpt);
+            }
             protection_notify(q, &s->hot->m, d);
         }
         *r = d->rcpt;

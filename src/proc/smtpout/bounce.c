@@ -83,10 +83,9 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
     for (size_t i = 0; i < d->n_rcpts; i++) {
         const struct delivery_rcpt *r = &d->rcpts[i];
         rcpts[i] = (struct dsn_rcpt){.forward_path = r->forward_path, .reason = r->reason, .code = r->code,
-                                     .reply = r->reply, .host = r->host, .last_ms = r->last_ms,
+                                     .reply = r->reply, .host = reason_is_before_session(r->reason) ? STR("") : r->host, .last_ms = r->last_ms,
                                      .orcpt = r->orcpt, .action = action_of(d, r),
-                                     .remote = r->reply.n > 3 && r->reply.p[0] >= '2' && r->reply.p[0] <= '5' &&
-                                               r->reply.p[3] == ' '};
+                                     .remote = delivery_is_answer(r->reply), .expired = r->state == RCPT_EXPIRED};
     }
     const struct dsn dsn = {.hostname = str_c(c->hostname), .organization = str_c(c->organization),
                             .administrator = str_c(c->admin), .to = to, .id = str_c(id),
@@ -123,7 +122,7 @@ void bounce_write(struct delivery *d)
     }
     if (r < 0) {
         d->bounce_token = 0;
-        delivery_give_up(d, REASON_KEYS_AWAY, "the key service is not there");
+        delivery_give_up(d, REASON_KEYS_AWAY, "it is not there");
         return;
     }
     must(map_put(out->bounces, map_id(&d->bounce_token), d) == 0);

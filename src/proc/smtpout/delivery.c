@@ -258,9 +258,17 @@ bool delivery_refused_all(struct delivery *d, struct link_conn *l)
 
 /* --- judging hosts -------------------------------------------------------------------------------------------- */
 
-/* The detail, and everyone who demanded more than was to be had: for report and notice. */
+bool delivery_is_answer(struct str reply)
+{
+    bool digits = reply.n > 3 && reply.p[0] >= '2' && reply.p[0] <= '5' && reply.p[3] == ' ';
+    return digits && reply.p[1] >= '0' && reply.p[1] <= '9' && reply.p[2] >= '0' && reply.p[2] <= '9';
+}
+
+/* The detail, and everyone who demanded more than was to be had: for report and notice. What the other side said stays as
+ * it was said (RFC 3464 2.3.6). */
 static void put_demands(uint32_t raised, struct str detail, char *dst, size_t size)
 {
+    raised = delivery_is_answer(detail) ? 0 : raised;
     struct buf text = BUF_INIT(size - 1);
     (void)!buf_printf(&text, "%.*s", (int)(detail.n < 600 ? detail.n : 600), detail.p);
     for (unsigned bit = 0, n = 0; bit < RAISED_END; bit++) {
@@ -523,7 +531,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     if (why == REASON_NONE) {
         describe(d, l, &v, d->detail, sizeof d->detail);
     } else {
-        str_copy_cut(str_c(fit_detail(d, why)), d->detail, sizeof d->detail);
+        fit_describe(d, caps, why, d->detail, sizeof d->detail);
     }
     if (v.class == HOST_SEND && policy_permit(&v, &permit)) {
         d->session = v;
@@ -608,7 +616,8 @@ static bool is_barred(struct delivery *d, const struct way_host *h)
     if (!barred) {
         return false;
     }
-    const char *detail = v.reason == REASON_STS_LOOKUP ? d->way.sts_detail : v.reason == REASON_TLSA_LOOKUP ? h->detail : "";
+    char detail[500];
+    outcome_describe_lookup(d, h, v.reason, detail, sizeof detail);
     outcome_host(d, NULL, &v, SESS_NOCONN, h->name, "", detail);
     round_rule_out(&d->round, &v, h->name, str_c(detail));
     return true;

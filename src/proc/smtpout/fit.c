@@ -11,6 +11,7 @@
 #include "wire/domain.h"
 #include "wire/marks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ADDRESS_TEXT_MAX = 1024 + 1 };
@@ -90,14 +91,23 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
 
 const char fit_left_out[] = "the server does not offer SMTPUTF8, which this address needs";
 
-const char *fit_detail(const struct delivery *d, enum reason why)
+static const char *utf8_sentence(const struct delivery *d)
 {
-    if (why == REASON_NO_UTF8) {
-        return d->is_utf8                        ? "the server does not offer SMTPUTF8, which the header section needs"
-               : marks_has_8bit(d->reverse_path) ? "the server does not offer SMTPUTF8, which the sender's or the recipient's address needs"
-                                                 : fit_left_out;
+    return d->is_utf8                        ? "the server does not offer SMTPUTF8, which the header section needs"
+           : marks_has_8bit(d->reverse_path) ? "the server does not offer SMTPUTF8, which the sender's or the recipient's address needs"
+                                             : fit_left_out;
+}
+
+void fit_describe(const struct delivery *d, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
+{
+    *dst = '\0';
+    if (why == REASON_NO_8BIT || why == REASON_NO_BINARY) {
+        str_copy_cut(str_c(sevenbit_problem_sentence(d->plan.problem)), dst, size);
+    } else if (why == REASON_TOO_BIG) {
+        snprintf(dst, size, "the message has %llu octets, and the server takes %llu", (unsigned long long)d->size, (unsigned long long)caps->size);
+    } else if (why == REASON_NO_UTF8) {
+        str_copy_cut(str_c(utf8_sentence(d)), dst, size);
     }
-    return why == REASON_NO_8BIT || why == REASON_NO_BINARY ? sevenbit_problem_sentence(d->plan.problem) : "";
 }
 
 /* Who is offered to this server. Whom it cannot be told of waits for another host of the round, alone (RFC 6531 3.2):

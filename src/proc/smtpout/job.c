@@ -31,7 +31,7 @@ static struct str keep(struct delivery *d, struct str s)
 static void on_limit(void *arg)
 {
     struct delivery *d = arg;
-    delivery_give_up(d, d->has_key ? REASON_MX_LOOKUP : REASON_KEYS_AWAY, "no answer from our own process");
+    delivery_give_up(d, d->has_key ? REASON_OUR_FAULT : REASON_KEYS_AWAY, d->has_key ? "its name lookups did not answer in time" : "it did not answer in time");
 }
 
 static void on_way(void *arg)
@@ -71,7 +71,7 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     }
     bool ok = m->unwrapped.ok && m->unwrapped.key.n == REST_KEY;
     if (!ok && (d->kind == JOB_DELIVER || d->kind == JOB_TLS_REPORT)) {
-        delivery_give_up(d, REASON_KEYS_AWAY, "the key service did not give the message key");
+        delivery_give_up(d, REASON_KEYS_AWAY, "it did not give the message key");
         return;
     }
     if (ok) {
@@ -205,7 +205,8 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     d->limit = timer_new(child_loop(out->child), on_limit, d);
     must(map_put(out->deliveries, map_id(&d->lease), d) == 0);
     if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
-        delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : REASON_KEYS_AWAY, "our own process is not ready");
+        delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : out->keys ? REASON_OUR_FAULT : REASON_KEYS_AWAY,
+                         out->stopping ? "" : out->keys ? "its name lookups are not there yet" : "it is not there yet");
         return;
     }
     timer_start(d->limit, OWN_LIMIT_MS);
@@ -263,7 +264,7 @@ static void give_up_waiting(struct smtpout *out, bool for_key, const char *detai
             struct delivery *d = value;
             if (for_key ? !d->has_key : !d->resolved) {
                 found = true;
-                delivery_give_up(d, for_key ? REASON_KEYS_AWAY : REASON_SHUTDOWN, detail);
+                delivery_give_up(d, for_key ? REASON_KEYS_AWAY : REASON_OUR_FAULT, detail);
             }
         }
     }
@@ -272,12 +273,12 @@ static void give_up_waiting(struct smtpout *out, bool for_key, const char *detai
 void job_keys_gone(struct smtpout *out)
 {
     tlsrpt_give_up(out);
-    give_up_waiting(out, true, "the key service went away");
+    give_up_waiting(out, true, "it ended while it was asked");
 }
 
 void job_lookup_gone(struct smtpout *out)
 {
-    give_up_waiting(out, false, "the name lookup process went away");
+    give_up_waiting(out, false, "its name lookups ended while they were asked");
     tlsrpt_give_up(out);
     way_lookup_gone(out); /* probes */
 }

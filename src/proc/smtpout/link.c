@@ -98,7 +98,7 @@ static void fail(struct link_conn *l, enum reason reason, const char *detail)
 }
 
 /* Not the peer's doing: nothing is learned about it, no other address is asked, nothing goes in clear. */
-static void fail_ours(struct link_conn *l, const char *detail)
+static void fail_ours(struct link_conn *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
     if (!d) {
@@ -107,7 +107,7 @@ static void fail_ours(struct link_conn *l, const char *detail)
     }
     l->delivery = NULL;
     d->link = NULL;
-    delivery_give_up(d, REASON_KEYS_AWAY, detail);
+    delivery_give_up(d, reason, detail);
     link_free(l);
 }
 
@@ -158,9 +158,28 @@ static void keep_time(struct link_conn *l)
                                                       : limit_of(l));
 }
 
+/* For what the server did not say in time, and how long that was. */
+static void describe_wait(const struct link_conn *l, char *dst, size_t size)
+{
+    static const char *const words[] = {[SMTP_WAIT_NOTHING] = "it took no more of the message",
+                                        [SMTP_WAIT_GREETING] = "no greeting",
+                                        [SMTP_WAIT_EHLO] = "no answer to EHLO",
+                                        [SMTP_WAIT_STARTTLS] = "no answer to STARTTLS",
+                                        [SMTP_WAIT_MAIL] = "no answer to MAIL",
+                                        [SMTP_WAIT_RCPT] = "no answer to RCPT",
+                                        [SMTP_WAIT_DATA] = "no answer to DATA",
+                                        [SMTP_WAIT_DOT] = "no answer to the message"};
+    const struct conf *c = child_conf(l->out->child);
+    bool connecting = l->state == LINK_CONNECTING;
+    const char *what = connecting ? "no connection" : l->handshaking ? "no end of the TLS handshake" : words[smtp_client_waits_for(l->engine)];
+    int64_t ms = connecting ? l->connect_ms : l->handshaking ? c->smtpout.tls : limit_of(l);
+    snprintf(dst, size, "%s within %lld s", what, (long long)((ms + 500) / 1000));
+}
+
 static void on_timer(void *arg)
 {
     struct link_conn *l = arg;
+    char detail[80];
     if (l->state == LINK_IDLE) {
         l->state = LINK_TALKING;
         list_remove(&l->idle);
@@ -171,15 +190,17 @@ static void on_timer(void *arg)
     if (l->delivery && l->state <= LINK_TALKING && !l->handshaking) {
         silence_note(l->out, l->host, l->ip);
     }
+    describe_wait(l, detail, sizeof detail);
     if (l->delivery && !l->handshaking && is_hurried(l)) {
         struct delivery *d = l->delivery;
+        char words[140];
+        snprintf(words, sizeof words, "%s; asked again behind the others", detail);
         l->delivery = NULL;
-        delivery_silent(d, l, "no answer in time; asked again behind the others");
+        delivery_silent(d, l, words);
         link_free(l);
         return;
     }
-    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT,
-         l->state == LINK_CONNECTING ? "no connection in time" : "no answer in time");
+    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
 }
 
 /* --- output ------------------------------------------------------------------------------------------ */
@@ -213,14 +234,15 @@ void link_flush(struct link_conn *l)
     }
 }
 
-/* Gives the engine body octets as long as the peer takes them. */
-static int send_body(struct link_conn *l)
+/* Gives the engine body octets as long as the peer takes them. *ret_ours: what failed is reading our own copy. */
+static int send_body(struct link_conn *l, bool *ret_ours)
 {
     struct delivery *d = l->delivery;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
     while (!d->body_ended && conn_pending(l->conn) < BODY_AHEAD && smtp_client_wants_body(l->engine)) {
         buf_reset(&text);
         int more = delivery_read(d, &text);
+        *ret_ours = more < 0;
         int r = more < 0 ? more : head_pass(d, &text, more == 0);
         r = r < 0 ? r : smtp_client_body(l->engine, buf_str(&text), more == 0);
         d->body_ended = more == 0;
@@ -234,13 +256,15 @@ static int send_body(struct link_conn *l)
 
 static void pump_body(struct link_conn *l)
 {
-    int r = send_body(l);
-    if (r == -EBADMSG) { /* our own copy is damaged: nobody must get half of it */
+    bool ours = false;
+    int r = send_body(l, &ours);
+    if (r < 0 && ours) { /* nobody must get half of it */
         struct delivery *d = l->delivery;
         l->delivery = NULL;
         d->link = NULL;
         link_free(l);
-        delivery_give_up(d, REASON_POISON, "the stored message cannot be decrypted");
+        bool damaged = r == -EBADMSG;
+        delivery_give_up(d, damaged ? REASON_DAMAGED : REASON_OUR_FAULT, damaged ? "its sealed text is not as it was written" : strerror(-r));
     } else if (r < 0) {
         fail(l, REASON_BROKEN_SESSION, strerror(-r));
     } else {
@@ -414,7 +438,7 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
         }
         return false;
     case SMTP_CL_BROKEN:
-        fail(l, REASON_BROKEN_SESSION, ev->note);
+        fail(l, REASON_BAD_SMTP, ev->note);
         return false;
     }
     return false;
@@ -448,7 +472,7 @@ static void process(struct link_conn *l)
 static void take_plain(struct link_conn *l, struct str bytes)
 {
     if (smtp_client_feed(l->engine, bytes) < 0) {
-        fail(l, REASON_BROKEN_SESSION, "the peer sent too much");
+        fail(l, REASON_BAD_SMTP, "it sent far more than an answer");
         return;
     }
     process(l);
@@ -469,7 +493,7 @@ static void take_channel(struct link_conn *l, struct str bytes, struct buf *plai
         snprintf(detail, sizeof detail, "TLS: %s", state == TLS_BROKEN ? tls_channel_problem(l->tls) : strerror(-r));
         l->out->handshakes_failed += l->handshaking;
         if (state == TLS_BROKEN && tls_channel_own_fault(l->tls)) {
-            fail_ours(l, "our own key service gave no signature for our certificate");
+            fail_ours(l, REASON_KEYS_AWAY, "it gave no signature for our certificate");
             return;
         }
         fail(l, REASON_TLS_FAILED, detail);
@@ -534,7 +558,8 @@ static void on_close(void *arg, int error)
         return;
     }
     fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
-         error ? strerror(-error)
+         error             ? strerror(-error)
+         : l->handshaking ? "the server closed the connection in the TLS handshake"
          : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO ? "the server closed the connection when EHLO was said"
                                                                          : "the peer closed the connection");
 }
@@ -603,7 +628,7 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
     l->context = ctx ? tls_context_ref(ctx) : NULL;
     d->link = l;
     if (!l->context) {
-        fail_ours(l, "our own TLS settings for this destination cannot be used");
+        fail_ours(l, REASON_OUR_FAULT, "the TLS settings for this destination cannot be used");
         return;
     }
     int r = start_connecting(l);

@@ -66,6 +66,29 @@ void outcome_part(struct delivery *d)
     }
 }
 
+void outcome_describe_lookup(const struct delivery *d, const struct way_host *h, enum reason reason, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    if (reason == REASON_STS_LOOKUP) {
+        (void)!buf_printf(&text, "MTA-STS of %s: %s", d->way.name, d->way.sts_detail);
+    } else if (reason == REASON_TLSA_LOOKUP) {
+        (void)!buf_add(&text, str_c(h->detail));
+    } else if (reason == REASON_DANE_REQUIRED) {
+        (void)!buf_printf(&text, "%s",
+                          d->facts.tlsa == TLSA_NONE       ? "it publishes no TLSA records that DNSSEC vouches for"
+                          : d->facts.tlsa == TLSA_UNUSABLE ? "none of its TLSA records is usable"
+                                                           : "the MX record that names it is not vouched for by DNSSEC");
+    } else if (reason == REASON_MX_NOT_IN_POLICY) {
+        struct str rest = str_c(d->way.policy.mx), one;
+        (void)!buf_printf(&text, "%s; the policy of %s lists", h->name, d->way.name);
+        while (rest.n > 0 && str_split(&rest, '\n', &one)) {
+            (void)!buf_printf(&text, " " STR_FMT, STR_ARG(one));
+        }
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
 void outcome_rcpts(struct delivery *d)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {

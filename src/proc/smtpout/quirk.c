@@ -113,7 +113,7 @@ void quirk_note(const struct link_conn *l, char *detail, size_t size)
 enum extension quirk_of_failure(const struct link_conn *l, enum reason reason)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
-    bool closed = reason == REASON_BROKEN_SESSION;
+    bool closed = reason == REASON_BROKEN_SESSION || reason == REASON_BAD_SMTP;
     if (l->handshaking && l->tls && tls_channel_hybrid_unheard(l->tls)) {
         return EXTENSION_HYBRID_GROUPS; /* whatever the server did: it understood nothing */
     }

@@ -284,6 +284,8 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
 /* The link has ended, or says nothing more. True: before that the server refused all whom it was asked for, which stands (RFC 5321
  * 4.2.1), and the round goes on; the link is not the delivery's any more. */
 bool delivery_refused_all(struct delivery *d, struct link_conn *l);
+/* True when the text is a server's own answer, "451 4.7.1 later", and not words of ours about it. */
+bool delivery_is_answer(struct str reply);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
 /* The body is read from its beginning again. */
@@ -307,8 +309,8 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 /* fit.c: what the message needs, and what the server offers */
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
-/* What else is to be said about that; may be empty. */
-const char *fit_detail(const struct delivery *d, enum reason why);
+/* What else is to be said about that, to dst; may be empty. */
+void fit_describe(const struct delivery *d, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
 /* Of those left out. */
 extern const char fit_left_out[];
 /* d->mail as this server is told of it; recipients that it cannot be told of are left out (d->n_left_out), for the next host.
@@ -324,6 +326,8 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
 void outcome_part(struct delivery *d);
 /* All the others; the lease ends. */
 void outcome_rcpts(struct delivery *d);
+/* What the lookups found about a host that is out before any connection: the facts of this reason, to dst; may be empty. */
+void outcome_describe_lookup(const struct delivery *d, const struct way_host *h, enum reason reason, char *dst, size_t size);
 
 /* look.c */
 /* Asks every address of the way for EHLO, in parallel; delivery_looked() follows. */

@@ -124,6 +124,10 @@ void queue_hot_release(struct queue *q, struct hot *h)
 {
 }
 
+void metrics_count(struct queue *q, const struct store_rcpt *r, enum grade grade)
+{
+}
+
 void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
 {
     t.notice_ends++;
