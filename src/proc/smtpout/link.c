@@ -173,7 +173,7 @@ static void describe_wait(const struct link_conn *l, char *dst, size_t size)
     bool connecting = l->state == LINK_CONNECTING;
     const char *what = connecting ? "no connection" : l->handshaking ? "no end of the TLS handshake" : words[smtp_client_waits_for(l->engine)];
     int64_t ms = connecting ? l->connect_ms : l->handshaking ? c->smtpout.tls : limit_of(l);
-    snprintf(dst, size, "%s within %lld s", what, (long long)((ms + 500) / 1000));
+    snprintf(dst, size, "%s within %lld %s", what, (long long)(ms < 1000 ? ms : ms / 1000), ms < 1000 ? "ms" : "s");
 }
 
 static void on_timer(void *arg)

@@ -698,7 +698,7 @@ static void outcomes_are_told_before_the_next_host(void **state)
     check_told("host mx1: send sent-plain: 550 5.1.1 who\n"
                "rcpt 2 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n"
                "rcpt 3 failed rejected 5.1.1 mx1: 550 5.1.1 who\npart\n"
-               "host mx2: defer timeout: no answer in time; asked again behind the others\n"
+               "host mx2: defer timeout: no greeting within 300 ms; asked again behind the others\n"
                "host mx3: send sent-plain\n"
                "rcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
@@ -724,11 +724,11 @@ static void a_silent_host_lets_the_others_be_asked(void **state)
     SERVE(.rules = {{"EHLO", "hold"}});
     struct peer *three = SERVE(.rules = {{"RCPT", "451 4.3.0 x"}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
-    check_told("host mx1: defer timeout: no answer in time; asked again behind the others\n"
-               "host mx2: defer timeout: no answer in time; asked again behind the others\n"
+    check_told("host mx1: defer timeout: no greeting within 300 ms; asked again behind the others\n"
+               "host mx2: defer timeout: no answer to EHLO within 300 ms; asked again behind the others\n"
                "host mx3: defer rejected: 451 4.3.0 x\n"
-               "host mx1: defer timeout: no answer in time\n"
-               "host mx2: defer timeout: no answer in time\n"
+               "host mx1: defer timeout: no greeting within 1 s\n"
+               "host mx2: defer timeout: no answer to EHLO within 1 s\n"
                "rcpt 1 deferred rejected 4.3.0 mx3: 451 4.3.0 x\n");
     buf_reset(&t.told); /* the next message does not wait for them */
     three->rules[0].word = NULL;
@@ -852,7 +852,7 @@ static void what_was_said_before_the_end_stands(void **state)
         {"554 in the greeting: blocked, the mail is not meant (zone-eu/zone-mta#447)", {.rules = {{"GREETING", "bye 554 Blocked"}}},
          "host mx1: defer rejected: 554 Blocked\n" BY_MX2, 1},
         {"521 (RFC 7504)", {.rules = {{"GREETING", "bye 521 no mail here"}}}, "host mx1: bounce rejected: 521 no mail here\n" BY_MX2, 1},
-        {"not SMTP", {.rules = {{"GREETING", "2200 mox.example"}}}, "host mx1: defer broken-session: the peer does not speak SMTP\n" BY_MX2, 1},
+        {"not SMTP", {.rules = {{"GREETING", "2200 mox.example"}}}, "host mx1: defer bad-smtp: the peer does not speak SMTP\n" BY_MX2, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         if (i > 0) {
@@ -1033,7 +1033,7 @@ static void keys_are_away(void **state)
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = {.lease = 1, .kind = JOB_BOUNCE, .id = 1, .reverse_path = STR("from@in.test"), .body = buf_str(&sealed)}});
     give_key();
     assert_true(t.ended);
-    check_told("rcpt 1 deferred keys-away 4.3.0 -: the key service is not there\n");
+    check_told("rcpt 1 deferred keys-away 4.3.0 -: it is not there\n");
 }
 
 int main(void)
