@@ -26,6 +26,7 @@ ELSEWHERE = {
     'no-binary': 'unit/sevenbit: every body with bare line ends is converted, but what is signed',
     'not-prepared': 'no test: two inspect processes must end over one message that an inspection read before',
     'expired': 'test_schedule.py::test_mail_that_was_never_tried_ends_at_its_hour',
+    'shutdown': 'no test: a job must reach a process in the moment in which it is told to stop; what is under way then is due again',
     'picked-up': 'test_portal.py::test_reminders_and_the_end, with a reader',
 }
 
@@ -256,10 +257,8 @@ class Walk:
         self.last['poison'] = self.look(self.ids['poison'])
 
     def end(self):
-        """The gateway stops in the middle of a delivery; then everything is too old."""
+        """A start with a short lifetime: everything is too old."""
         lab = self.lab
-        self.act('shutdown', 'x@hangs.test')
-        lab.wait_for(lambda: [p for p in lab.postern('status', json_out=True) if p['process'].startswith('smtpout') and 'deliveries=1' in p['counters']], 10, 0.05)
         lab.stop_gateway()
         with sqlite3.connect(lab.path('store', 'postern.db')) as db:
             db.execute("UPDATE envelope SET expires_ms = made_ms + 1000 WHERE address = 'x@good.test'")
@@ -271,8 +270,7 @@ class Walk:
         self.gateway.wait_reason(self.act('login-refused', 'x@elsewhere.test'), 'login-refused')
         self.last['login-refused'] = self.look(self.ids['login-refused'])
         self.gateway.wait_state(self.ids['not-picked-up'], 'expired', 20)
-        for reason in ('shutdown', 'not-picked-up'):
-            self.last[reason] = self.look(self.ids[reason])
+        self.last['not-picked-up'] = self.look(self.ids['not-picked-up'])
         ends = [n for n, c in enumerate(CASES) if c.ends]
         lab.wait_for(lambda: all(len(self.told(self.ids[n])) == 2 for n in ends), 20, 0.3)
         self.last.update({n: self.look(self.ids[n]) for n in ends})
@@ -316,7 +314,6 @@ ACTS = {
     'keys-away': ('', 'it ended while it was asked', '4.3.0'),
     'our-fault': ('', 'its name lookups ended while they were asked', '4.3.0'),
     'poison': ('held', '', ''),
-    'shutdown': ('', '', '4.3.2'),
     'login-refused': ('waiting', '535 5\\.7\\.8 no', '4.7.8'),
     'not-picked-up': ('expired', '', '5.4.7'),
 }
