@@ -40,7 +40,7 @@ static void bad(struct flight *f, struct conf_place at, const char *fmt, ...) __
 
 static void bad(struct flight *f, struct conf_place at, const char *fmt, ...)
 {
-    char text[700];
+    char text[1200];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
@@ -243,6 +243,27 @@ static void check_secrets(struct flight *f)
     }
 }
 
+int preflight_key_of_store(const struct conf *c, char *problem, size_t size)
+{
+    char path[600];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/postern.db", c->store_path);
+    if (n < 0 || (size_t)n >= sizeof path || stat(c->at_rest_key, &st) == 0 || errno != ENOENT || stat(path, &st) < 0) {
+        return 0;
+    }
+    snprintf(problem, size, "the at-rest key %s is missing, but the store %s is there: without its key nothing in it can be read. Put back the copy of the "
+             "key (a backup of the store does not hold it), or, if its mail is given up, move the store away", c->at_rest_key, c->store_path);
+    return -ENOENT;
+}
+
+static void check_key_of_store(struct flight *f)
+{
+    char problem[1024];
+    if (preflight_key_of_store(f->conf, problem, sizeof problem) < 0) {
+        bad(f, conf_place_of(f->conf->root, "at-rest-key"), "%s", problem);
+    }
+}
+
 /* --- users, and what they read themselves --------------------------------------------------------------------------- */
 
 int preflight_user(const struct conf *c, const char *process, struct spawn_user *ret, char *problem, size_t size)
@@ -388,7 +409,7 @@ static bool is_running(const struct conf *c)
     return fd >= 0 && n > 0 && (size_t)n < sizeof at.sun_path && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
 }
 
-static void try_port(struct flight *f, struct conf_place at, const char *text, bool running)
+int preflight_port(const char *text)
 {
     struct str s = str_c(text);
     struct endpoint e;
@@ -396,16 +417,21 @@ static void try_port(struct flight *f, struct conf_place at, const char *text, b
     uint64_t port = 0;
     CLEANUP(err_close_fd) int fd = -1;
     if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0 || endpoint_parse(str_slice(s, 0, colon), (uint16_t)port, &e) < 0) {
-        return;
+        return -EINVAL;
     }
-    int r = conn_listen(&e, &fd);
+    return conn_listen(&e, &fd);
+}
+
+static void try_port(struct flight *f, struct conf_place at, const char *text, bool running)
+{
+    int r = preflight_port(text);
     if (r == -EADDRNOTAVAIL) {
         bad(f, at, "%s: this machine does not have that address. Name one of its own, or [::] for all", text);
     } else if (r == -EADDRINUSE && !running) {
         conf_warning(f->problems, at, "%s is in use by another program now: posternd will not start before that is stopped", text);
     } else if (r == -EACCES) {
         conf_warning(f->problems, at, "%s could not be tried by this user. Run check-config as root", text);
-    } else if (r < 0 && r != -EADDRINUSE) {
+    } else if (r < 0 && r != -EADDRINUSE && r != -EINVAL) {
         bad(f, at, "%s: cannot listen: %s", text, strerror(-r));
     }
 }
@@ -475,6 +501,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     }
     check_signing_key(&f);
     check_secrets(&f);
+    check_key_of_store(&f);
     check_users(&f);
     check_places(&f);
     check_loads(&f);

@@ -15,6 +15,11 @@ enum preflight_for {
  * key, password files, packs, templates, users, directories. Lines in problems (conf/tree.h, conf_finding): errors and
  * warnings. 0, or -EINVAL when there is an error. */
 int preflight(const struct conf *c, enum preflight_for what, struct buf *problems) MUST_USE;
+/* A store without its at-rest key is most likely a backup put back without it: a new key would hide that its mail cannot be
+ * read. 0, or -ENOENT with a sentence in problem. */
+int preflight_key_of_store(const struct conf *c, char *problem, size_t size) MUST_USE;
+/* Listens on "address:port" for a moment. 0, or -errno: -EADDRINUSE, -EADDRNOTAVAIL (not one of this machine), -EACCES... */
+int preflight_port(const char *text) MUST_USE;
 /* The user a process runs as: NAME-process, else NAME; without root everybody is who we are (*ret zeroed). 0, or -errno with
  * a sentence in problem. */
 struct spawn_user;

@@ -116,7 +116,7 @@ static int use_chain(SSL_CTX *ssl, struct str pem)
 static int use_key(SSL_CTX *ssl, struct str pem)
 {
     BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
-    EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, tls_no_password, NULL) : NULL;
     int r = key && SSL_CTX_use_PrivateKey(ssl, key) == 1 ? 0 : -EINVAL;
     EVP_PKEY_free(key);
     BIO_free(text);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pair.c: whether a certificate file and a key file of ours can be shown to somebody: looked at before they are used, so
- * that the reason is said in words. Called by proc/preflight.c.
+ * that the reason is said in words. Called by proc/preflight.c, posternd
+ * (pairs.c) and postern doctor.
  *
  * What can go wrong: the key of another certificate, the wrong order (RFC 8446 4.4.2: each certifies the one before it), a
  * key with a password, files exchanged, times that are over.
  */
 #include "tls/pair.h"
+#include "tls/tls_priv.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -58,8 +60,7 @@ static void chain_clear(struct chain *c)
     c->n = 0;
 }
 
-/* Never asks on a terminal. */
-static int no_password(char *dst, int size, int writing, void *arg)
+int tls_no_password(char *dst, int size, int writing, void *arg)
 {
     (void)dst;
     (void)size;
@@ -71,7 +72,7 @@ static int no_password(char *dst, int size, int writing, void *arg)
 static EVP_PKEY *read_key(struct str pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.p ? pem.p : "", (int)pem.n);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_password, NULL) : NULL;
     BIO_free(bio);
     ERR_clear_error();
     return key;
@@ -179,6 +180,28 @@ void tls_pair_check(struct str chain_pem, struct str key_pem, int64_t now_ms, co
     }
     EVP_PKEY_free(key);
     chain_clear(&c);
+}
+
+struct first_error {
+    char *problem;
+    size_t size;
+    bool found;
+};
+
+static void keep_first(void *arg, bool is_warning, const char *text)
+{
+    struct first_error *f = arg;
+    if (!is_warning && !f->found) {
+        f->found = true;
+        str_copy_cut(str_c(text), f->problem, f->size);
+    }
+}
+
+int tls_pair_usable(struct str chain_pem, struct str key_pem, int64_t now_ms, char *problem, size_t size)
+{
+    struct first_error f = {problem, size, false};
+    tls_pair_check(chain_pem, key_pem, now_ms, &(struct tls_pair_report){keep_first, &f});
+    return f.found ? -EINVAL : 0;
 }
 
 bool tls_chain_has_name(struct str chain_pem, const char *name)

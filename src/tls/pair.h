@@ -13,5 +13,7 @@ struct tls_pair_report {
 /* Judges a chain and its private key (PEM, borrowed): do they fit, is the order that of RFC 8446 4.4.2, are the times right.
  * What makes the pair useless is told as an error, the rest as warnings; nothing told: it is fine. */
 void tls_pair_check(struct str chain_pem, struct str key_pem, int64_t now_ms, const struct tls_pair_report *to);
+/* The same for one that wants the first error alone: 0, or -EINVAL with it in problem. Warnings are left out. */
+int tls_pair_usable(struct str chain_pem, struct str key_pem, int64_t now_ms, char *problem, size_t size) MUST_USE;
 /* True when the first certificate is good for a host name (RFC 6125 6.4, wildcards included). */
 bool tls_chain_has_name(struct str chain_pem, const char *name);

@@ -3,6 +3,7 @@
  * used to sign digests. Called by keys only.
  */
 #include "tls/remote.h"
+#include "tls/tls_priv.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,22 +18,13 @@ struct tls_private {
     unsigned char id[TLS_KEY_ID];
 };
 
-static int no_password(char *buf, int size, int write, void *arg)
-{
-    (void)buf;
-    (void)size;
-    (void)write;
-    (void)arg;
-    return -1;
-}
-
 int tls_private_new(struct str pem, char *problem, size_t size, struct tls_private **ret)
 {
     struct tls_private *p = err_calloc(1, sizeof *p);
     unsigned char *der = NULL;
     unsigned n = 0;
     BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
-    p->key = text ? PEM_read_bio_PrivateKey(text, NULL, no_password, NULL) : NULL;
+    p->key = text ? PEM_read_bio_PrivateKey(text, NULL, tls_no_password, NULL) : NULL;
     BIO_free(text);
     int len = p->key ? i2d_PUBKEY(p->key, &der) : 0;
     int ok = len > 0 && EVP_Digest(der, (size_t)len, p->id, &n, EVP_sha256(), NULL) == 1;

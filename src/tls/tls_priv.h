@@ -40,6 +40,8 @@ static inline void tls_vector_prefer(void)
 {
 }
 #endif
+/* For PEM_read_bio_PrivateKey(3): a key with a password is refused, nobody is asked on a terminal (pair.c). */
+int tls_no_password(char *dst, int size, int writing, void *arg);
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
 /* Signatures that the keys process did not give. */

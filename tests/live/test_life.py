@@ -56,7 +56,7 @@ def test_a_broken_configuration_is_refused_and_the_old_one_kept(gateway):
     with open(lab.path('postern.conf'), 'w') as out:
         out.write(good.replace('gateway.test.key', 'ca.key'))  # a key that does not belong to the certificate
     done = lab.postern('reload')
-    assert done.returncode == 1 and 'do not belong together' in done.stderr
+    assert done.returncode == 1 and 'the key does not belong to this certificate' in done.stderr
     with open(lab.path('postern.conf'), 'w') as out:
         out.write(good + 'inspection { packs /nowhere; } content "x" { pack hipaa; }\n')  # nothing could be inspected
     done = lab.postern('reload')
@@ -418,6 +418,10 @@ def test_a_store_without_its_key_is_not_started(gateway):
     with pytest.raises(RuntimeError, match='at-rest key .* is missing'):
         lab.start_gateway()
     assert not os.path.exists(key)
+    done = lab.postern('check-config')
+    assert done.returncode == 1 and f'the at-rest key {key} is missing' in done.stderr
+    told = lab.postern('doctor').stdout
+    assert re.search(r'^WRONG +at-rest key .* is missing', told, re.M) and 'first start' not in told and not re.search(r'^ok +(store|configuration)', told, re.M), told
     done = lab.postern('store', 'check')
     assert done.returncode != 0 and 'WRONG' in done.stdout and key in done.stdout, done.stdout
     with open(key, 'wb') as out:

@@ -4,11 +4,15 @@
  */
 #include "base/clock.h"
 #include "cmd/postern/doctor.h"
+#include "conf/tree.h"
 #include "policy/ladder.h"
 #include "proc/contents.h"
+#include "proc/preflight.h"
 #include "store/upkeep.h"
 #include "sys/file.h"
+#include "tls/pair.h"
 #include "tls/tls.h"
+#include "wire/date.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -39,7 +43,42 @@ void doctor_tell(struct doctor *d, enum health h, const char *what, const char *
     }
 }
 
+/* --- configuration ------------------------------------------------------------------------------ */
+
+/* What postern check-config says of it (preflight.h), in one line. */
+static void look_configuration(struct doctor *d)
+{
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
+    char text[1200], advice[200], first[900] = "";
+    unsigned errors = 0, warnings = 0;
+    struct conf_finding f;
+    int r = preflight(d->c, PREFLIGHT_CHECK, &problems);
+    struct str lines = buf_str(&problems);
+    while (conf_finding_next(&lines, &f)) {
+        if (!f.is_warning && errors == 0) {
+            snprintf(first, sizeof first, ", line %u: " STR_FMT, f.line, STR_ARG(f.text));
+        }
+        *(f.is_warning ? &warnings : &errors) += 1;
+    }
+    snprintf(text, sizeof text, "%s%s", d->o->config, first);
+    snprintf(advice, sizeof advice, "postern check-config names %u error%s and %u warning%s.", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+    doctor_tell(d, r < 0 ? ILL : warnings > 0 ? CARE : WELL, "configuration", text, advice);
+}
+
 /* --- certificate -------------------------------------------------------------------------------- */
+
+long long doctor_days_left(int64_t not_after_ms, char *text, size_t size)
+{
+    char date[DATE_MAX];
+    long long left_ms = not_after_ms - clock_wall_ms(), days = left_ms / (24 * 60 * 60 * 1000LL);
+    date_iso(not_after_ms, date);
+    if (left_ms >= 0) {
+        snprintf(text, size, "ends in %lld days", days);
+    } else {
+        snprintf(text, size, "ended on %.10s (%lld days ago)", date, -days);
+    }
+    return left_ms < 0 ? -1 : days;
+}
 
 /* A handshake with ourselves, as another server or a browser would do it with that name. True: it would be content. */
 static bool certificate_serves(struct tls_context *server, struct tls_context *client, const char *name, const char *chain, char *text, size_t size, long long *ret_days)
@@ -56,8 +95,13 @@ static bool certificate_serves(struct tls_context *server, struct tls_context *c
     }
     const struct tls_facts *f = tls_channel_facts(c);
     bool good = f->check == TLS_CHECK_OK;
-    *ret_days = (f->not_after_ms - clock_wall_ms()) / (24 * 60 * 60 * 1000);
-    snprintf(text, size, "%s: %s, for %s, ends in %lld days", chain, f->check_text, f->names, *ret_days);
+    char end[80];
+    *ret_days = doctor_days_left(f->not_after_ms, end, sizeof end);
+    if (*ret_days < 0) {
+        snprintf(text, size, "%s, for %s: %s", chain, f->names, end);
+    } else {
+        snprintf(text, size, "%s: %s, for %s, %s", chain, f->check_text, f->names, end);
+    }
     tls_channel_free(s);
     tls_channel_free(c);
     return good;
@@ -76,6 +120,11 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
     if (r < 0) {
         snprintf(text, sizeof text, "%s or %s cannot be read: %s", own->chain, own->key, strerror(-r));
         doctor_tell(d, ILL, "certificate", text, "Put the certificate and its key there, or run this as root.");
+        return;
+    }
+    if (tls_pair_usable(buf_str(&chain), buf_str(&key), clock_wall_ms(), problem, sizeof problem) < 0) {
+        snprintf(text, sizeof text, "%s: %s", own->chain, problem);
+        doctor_tell(d, ILL, "certificate", text, "");
         return;
     }
     const struct tls_own files = {buf_str(&chain), buf_str(&key)};
@@ -100,8 +149,8 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
             days = others_days;
         }
     }
-    doctor_tell(d, !good ? CARE : days < 14 ? CARE : WELL, "certificate", text,
-                !good ? "Partners who verify would refuse it: it must be from a public authority and for the host name."
+    doctor_tell(d, days < 0 ? ILL : !good || days < 14 ? CARE : WELL, "certificate", text,
+                !good && days >= 0 ? "Partners who verify would refuse it: it must be from a public authority and for the host name."
                       : "Renew it; the new files are noticed within a minute.");
     tls_context_free(server);
     tls_context_free(client);
@@ -141,6 +190,8 @@ static void no_finding(void *arg, bool fatal, const char *text)
     (void)text;
 }
 
+#define TO_RESTORE "See TO RESTORE in postern(1)."
+
 static void look_store(struct doctor *d)
 {
     struct store_health h;
@@ -158,7 +209,12 @@ static void look_store(struct doctor *d)
     CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
     at_rest_problem(d->c, h.at_rest, &wrong);
     if (buf_len(&wrong) > 0 && buf_append(&wrong, "", 1) == 0) {
-        doctor_tell(d, ILL, "at-rest key", buf_str(&wrong).p, "See \"To restore\" in postern(1); postern store check tells the same.");
+        if (access(d->c->at_rest_key, F_OK) == 0) { /* else: look_key() */
+            doctor_tell(d, ILL, "at-rest key", buf_str(&wrong).p, TO_RESTORE);
+        }
+        if (!h.fatal) {
+            return; /* a store that cannot be read is not called whole */
+        }
     }
     snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held", h.fatal ? "damaged" : "whole", (unsigned long long)h.queued, (unsigned long long)h.held);
     doctor_tell(d, h.fatal ? ILL : WELL, "store", text, "postern store check names each finding.");
@@ -167,7 +223,11 @@ static void look_store(struct doctor *d)
 static void look_key(struct doctor *d)
 {
     struct stat st;
-    char text[700];
+    char text[1024];
+    if (preflight_key_of_store(d->c, text, sizeof text) < 0) {
+        doctor_tell(d, ILL, "at-rest key", text, TO_RESTORE);
+        return;
+    }
     if (stat(d->c->at_rest_key, &st) < 0) {
         snprintf(text, sizeof text, "%s: %s", d->c->at_rest_key, strerror(errno));
         doctor_tell(d, errno == ENOENT ? CARE : ILL, "at-rest key", text, "Made at the first start. Then keep a copy of it elsewhere.");
@@ -228,7 +288,7 @@ int command_doctor(const struct options *o)
     }
     d.c = c;
     d.list = o->json ? report_array() : NULL;
-    doctor_tell(&d, WELL, "configuration", o->config, "");
+    look_configuration(&d);
     look_user(&d);
     look_key(&d);
     for (size_t i = 0; i < c->n_own; i++) {

@@ -7,6 +7,7 @@
  * guessed.
  */
 #include "cmd/postern/doctor.h"
+#include "proc/preflight.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -164,24 +165,39 @@ static bool listens(const char *address)
     return fd >= 0;
 }
 
+/* Nobody answers as posternd: could it listen there? */
+static void look_free(struct doctor *d, const char *label, const char *at)
+{
+    char text[400];
+    int r = preflight_port(at);
+    bool sure = geteuid() == 0; /* others may not ask posternd, which then may be who listens */
+    const char *how = r == 0                ? "free"
+                      : r == -EADDRNOTAVAIL ? "this machine does not have that address"
+                      : r == -EADDRINUSE    ? (sure ? "in use by another program" : "in use, by posternd or another program")
+                                            : strerror(-r);
+    const char *advice = r == -EADDRNOTAVAIL  ? "Name one of its own, or [::] for all."
+                         : r != -EADDRINUSE   ? "Run this as root."
+                         : sure               ? "posternd does not start before that is stopped: is it the mail server that was here before?"
+                                              : "Run this as root: then it is known who.";
+    snprintf(text, sizeof text, "%s on %s: %s", label, at, how);
+    doctor_tell(d, r == 0 ? WELL : r == -EADDRNOTAVAIL || (r == -EADDRINUSE && sure) ? ILL : CARE, "port", text, advice);
+}
+
 void doctor_running(struct doctor *d)
 {
     char text[300];
     for (size_t i = 0; i < d->c->n_listens; i++) {
         for (size_t k = 0; k < d->c->listens[i].addresses.n; k++) {
             const char *at = d->c->listens[i].addresses.v[k];
+            if (!d->running) {
+                look_free(d, d->c->listens[i].label, at);
+                continue;
+            }
             bool open = listens(at);
             snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at,
-                     open         ? (d->running ? "open" : "somebody else listens there")
-                     : d->running ? "closed"
-                                  : "free");
-            doctor_tell(d,
-                        open == d->running ? WELL
-                        : d->running       ? ILL
-                                           : CARE,
-                        "port", text,
-                        d->running ? "posternd says in its log why it could not listen."
-                                   : "Stop the other mail server first.");
+                     open ? "open" : "closed");
+            doctor_tell(d, open ? WELL : ILL, "port", text,
+                        "posternd says in its log why it could not listen.");
         }
     }
     if (d->running) {

@@ -260,9 +260,10 @@ static void look_portal_certificate(struct doctor *d, const char *host, int fd)
     shake(fd, ch);
     const struct tls_facts *f = tls_channel_facts(ch);
     bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
-    long long days = open ? (f->not_after_ms - clock_wall_ms()) / (24 * 60 * 60 * 1000LL) : 0;
+    char end[80] = "";
+    long long days = open ? doctor_days_left(f->not_after_ms, end, sizeof end) : 0;
     if (open) {
-        snprintf(text, sizeof text, "for %s: %s, ends in %lld days", f->names, f->check_text, days);
+        snprintf(text, sizeof text, "for %s: %s, %s", f->names, f->check_text, end);
     } else {
         snprintf(text, sizeof text, "no handshake: %s",
                  *tls_channel_problem(ch) ? tls_channel_problem(ch)

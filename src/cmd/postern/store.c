@@ -14,8 +14,7 @@ static int usage(void)
 {
     fputs("usage: postern store check\n"
           "       postern store backup DIRECTORY   (which must not exist yet)\n"
-          "To restore: stop posternd, put the copy where \"store\" points, keep at-rest-key: without that key the\n"
-          "copy cannot be read.\n", stderr);
+          "How to put it back: TO RESTORE in postern(1).\n", stderr);
     return EXIT_USAGE;
 }
 

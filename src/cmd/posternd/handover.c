@@ -176,33 +176,9 @@ bool handover_site_changed(struct posternd *d, const struct conf *c)
     return is_new;
 }
 
-/* A store without its key is most likely a backup put back without it: a new key would make its mail unreadable for
- * good, and hide that it is. */
-static int store_without_key(const struct conf *c, char *problem, size_t size)
-{
-    char path[600];
-    struct stat st;
-    int n = snprintf(path, sizeof path, "%s/postern.db", c->store_path);
-    if (n < 0 || (size_t)n >= sizeof path || stat(c->at_rest_key, &st) == 0 || stat(path, &st) < 0) {
-        return 0;
-    }
-    snprintf(problem, size, "the at-rest key %s is missing, but the store %s is there: without its key nothing in it can be "
-             "read. Put back the copy of the key (a backup of the store does not hold it), or, if its mail is given up, "
-             "move the store away", c->at_rest_key, c->store_path);
-    return -ENOENT;
-}
-
 int handover_secret(const struct conf *c, char *problem, size_t size)
 {
     unsigned char secret[REST_SECRET];
-    if (store_without_key(c, problem, size) < 0) {
-        return -ENOENT;
-    }
-    if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path))) {
-        snprintf(problem, size, "at-rest-key %s lies in the store's directory: then a stolen store opens itself",
-                 c->at_rest_key);
-        return -EINVAL;
-    }
     CLEANUP(err_close_fd) int fd = open(c->at_rest_key, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     if (fd < 0 && errno == EEXIST) {
         return 0;

@@ -11,6 +11,7 @@
 #include "cmd/posternd/renewal.h"
 #include "proc/child.h"
 #include "sys/file.h"
+#include "tls/pair.h"
 #include "tls/sign.h"
 #include "tls/tls.h"
 
@@ -81,6 +82,9 @@ static bool is_whole(struct str pem)
 
 static bool own_fits(const struct texts *t, char *problem, size_t size)
 {
+    if (tls_pair_usable(buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
+        return false;
+    }
     struct tls_context *ctx = NULL;
     const struct tls_own own = {buf_str(&t->chain), buf_str(&t->key)};
     int r = tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, size, &ctx);
@@ -90,6 +94,9 @@ static bool own_fits(const struct texts *t, char *problem, size_t size)
 
 static bool client_fits(const struct texts *t, struct str trust, char *problem, size_t size)
 {
+    if (tls_pair_usable(buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
+        return false;
+    }
     struct tls_context *ctx = NULL;
     const struct tls_own own = {buf_str(&t->chain), buf_str(&t->key)};
     int r = tls_context_client(trust, TLS_PROFILE_WIDE, problem, size, &ctx);

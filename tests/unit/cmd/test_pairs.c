@@ -3,6 +3,8 @@
  * tests/live/test_pairs.py). acme.sh writes the key before the chain; certbot/certbot storage.py: one file after the other.
  */
 #include "cmd/posternd/pairs.h"
+#include "tls/pair.h"
+#include "tls/sign.h"
 #include "tls_pair.h"
 
 static char conf_text[600];
@@ -73,7 +75,7 @@ static void renewed_in_steps(void **state)
     for (int i = 1; i < 4; i++) {
         assert_false(pairs_look(p, 1000 * i));
         in_force(p, PAIR_CLIENT, "good.pem", "good.key");
-        assert_true(waits(p, "c.pem has changed and is not in force"));
+        assert_true(waits(p, "c.pem has changed and is not in force: the key does not belong to this certificate"));
     }
     struct pairs *anew = pairs_new(c, buf_str(&ca), p, &problems); /* a reload in this moment */
     assert_non_null(anew);
@@ -101,8 +103,49 @@ static void renewed_in_steps(void **state)
     conf_free(c);
 }
 
+/* A first try by a new user: OpenSSL's own words said nothing ("no private key assigned"), and the password of
+ * a key was asked for on the terminal: a test that waits for it ends by its time limit. */
+static void words_of_what_is_wrong(void **state)
+{
+    CLEANUP(buf_free) struct buf good = BUF_INIT(1 << 20), key = BUF_INIT(1 << 20), other = BUF_INIT(1 << 20), locked = BUF_INIT(1 << 20);
+    const int64_t in_2026_ms = 1780000000000;
+    char problem[300] = "";
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        assert_int_equal(chdir(dir), 0);
+        execlp("openssl", "openssl", "pkey", "-in", "good.key", "-aes256", "-passout", "pass:x", "-out", "locked.key", (char *)NULL);
+        _exit(1);
+    }
+    int status = 1;
+    assert_true(waitpid(pid, &status, 0) == pid && status == 0);
+    good = load("good.pem");
+    key = load("good.key");
+    other = load("wild.key");
+    locked = load("locked.key");
+    const struct {
+        struct str chain, key;
+        const char *words;
+    } cases[] = {
+        {buf_str(&good), buf_str(&other), "the key does not belong to this certificate"},
+        {buf_str(&good), buf_str(&locked), "the key has a password"},
+        {buf_str(&good), STR("garbage"), "holds no private key"},
+        {STR("garbage"), buf_str(&key), "holds no certificate"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(tls_pair_usable(cases[i].chain, cases[i].key, in_2026_ms, problem, sizeof problem), -EINVAL);
+        assert_non_null(strstr(problem, cases[i].words));
+    }
+    assert_int_equal(tls_pair_usable(buf_str(&good), buf_str(&key), in_2026_ms, problem, sizeof problem), 0);
+    struct tls_context *ctx = NULL;
+    struct tls_signer *signer = NULL;
+    const struct tls_own own = {buf_str(&good), buf_str(&locked)};
+    assert_true(tls_context_server(&own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx) < 0);
+    assert_true(tls_signer_new(buf_str(&locked), problem, sizeof problem, &signer) < 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(renewed_in_steps)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(renewed_in_steps), cmocka_unit_test(words_of_what_is_wrong)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
