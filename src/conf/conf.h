@@ -283,6 +283,8 @@ const struct conf_rule *conf_partner_for(const struct conf *c, struct domain_nam
 int conf_deliver_force(const struct conf *c);
 /* True for a target (host, host:port, [address]:port) on a loopback address of this machine. */
 bool conf_target_is_loopback(const char *target);
+/* The host of "host", "host:port", "[address]:port"; borrows target. */
+struct str conf_target_host(const char *target);
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
 /* True when the block is about mail with this sender: a partner by its domains, a rule by `from`. */
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path);

@@ -19,7 +19,7 @@ static bool no_tls_of_portal(const struct conf *c, const void *at)
     return c->portal.url && c->portal.addresses.n == 0;
 }
 
-static bool has_submission(const struct conf *c)
+bool judge_has_submission(const struct conf *c)
 {
     for (size_t i = 0; i < c->n_listens; i++) {
         if (c->listens[i].kind != CONF_LISTEN_SMTP) {
@@ -31,7 +31,7 @@ static bool has_submission(const struct conf *c)
 
 bool judge_nobody_logs_in(const struct conf *c)
 {
-    return !c->portal.url && !has_submission(c);
+    return !c->portal.url && !judge_has_submission(c);
 }
 
 static bool no_logins(const struct conf *c, const void *at)

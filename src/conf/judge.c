@@ -187,10 +187,26 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
     }
 }
 
+/* The server inside sends the organisation's mail to us, most often: then its address is in networks. A name may have other
+ * addresses tomorrow, a server that logs in or speaks LMTP needs none. */
+static void judge_inside_server(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    struct str host = conf_target_host(c->deliver_to);
+    unsigned char octets[16];
+    bool must_be_listed = !judge_has_submission(c) && !c->deliver_to_lmtp && !conf_target_is_loopback(c->deliver_to);
+    if (must_be_listed && address_ip_octets(host, octets) > 0 && !conf_net_listed(&c->inside_networks, host)) {
+        conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+                     "deliver-to " STR_FMT " is not in networks: it may not send through us, and what it sends to others gets 550. Add it to networks, unless its mail goes out another way",
+                     STR_ARG(host));
+    }
+}
+
 static void judge_hops(struct judge *j)
 {
     const struct conf *c = j->conf;
     if (c->deliver_to) {
+        judge_inside_server(j);
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c), at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {
             conf_warning(j->problems, at_key(j, "inside", "deliver-to"),

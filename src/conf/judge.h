@@ -31,3 +31,5 @@ bool judge_nobody_logs_in(const struct conf *c);
 bool conf_flags_are_off(const struct conf *c);
 /* True when a block may stand more than once. */
 bool conf_block_is_repeated(const char *block);
+/* True when people can log in by SMTP. */
+bool judge_has_submission(const struct conf *c);

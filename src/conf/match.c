@@ -196,7 +196,7 @@ static bool is_loopback_host(struct str host)
     return is_v4 || str_eq(host, STR("::1")) || str_eq_nocase(host, STR("localhost"));
 }
 
-bool conf_target_is_loopback(const char *target)
+struct str conf_target_host(const char *target)
 {
     struct str host = str_c(target);
     size_t colon = str_find(host, ':', 0);
@@ -205,7 +205,12 @@ bool conf_target_is_loopback(const char *target)
     } else if (colon < host.n && str_find_last(host, ':') == colon) {
         host = str_slice(host, 0, colon);
     }
-    return is_loopback_host(host);
+    return host;
+}
+
+bool conf_target_is_loopback(const char *target)
+{
+    return is_loopback_host(conf_target_host(target));
 }
 
 int conf_deliver_force(const struct conf *c)

@@ -506,7 +506,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     check_places(&f);
     check_loads(&f);
     try_source(&f, what);
-    if (what == PREFLIGHT_CHECK && f.result == 0) {
+    if (what == PREFLIGHT_CHECK) {
         try_ports(&f);
     }
     buf_free(&f.trust);

@@ -186,6 +186,8 @@ def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
     asked = subprocess.run([os.path.join(lab.binaries(), 'postern'), 'init', '--output', path + '4'], capture_output=True, text=True,
                            input='mx.a.example\nA\na.example\nin.a.example\n\n\n\n\n\n')
     assert asked.returncode == 0 and 'The name of this gateway' in asked.stderr
+    assert lab.postern('init', '--output', path + '5', '--yes', '--hostname', 'mx.a.example', '--domains', 'a.example', '--deliver-to', '192.0.2.25:25').returncode == 0
+    assert re.search(r'^ +networks +127\.0\.0\.0/8 192\.0\.2\.25;', open(path + '5').read(), re.M)  # else its mail to others gets 550
 
 
 def test_doctor_says_what_is_missing(gateway):
@@ -282,6 +284,9 @@ def test_doctor_tells_absent_from_not_known_and_wrong(looked_at):
     names.records[('mail._domainkey.inside.test', 16)] = None
     found = findings(lab, text)
     for what in ('host name', 'portal name', 'DKIM'):
+        assert found[what][0] == 'look' and 'cannot be looked up now' in found[what][1], (what, found[what])
+    found = findings(lab, re.sub(r'test-zones yes;', '', text))  # the resolver's library says "no such name" of names under test. and asks nobody
+    for what in ('host name', 'portal name', 'DKIM', 'SPF'):
         assert found[what][0] == 'look' and 'cannot be looked up now' in found[what][1], (what, found[what])
     del names.records[('gateway.test', 1)]
     names.records[('mail._domainkey.inside.test', 16)] = []

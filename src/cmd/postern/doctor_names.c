@@ -79,6 +79,15 @@ static void forwarder(struct doctor *d, char *dst, size_t size)
     }
 }
 
+/* The resolver's library answers for names under test. itself, with "no such name": nobody was asked. */
+static bool is_never_asked(const struct doctor *d, const char *name)
+{
+    struct str s = str_c(name);
+    s = s.n > 0 && s.p[s.n - 1] == '.' ? str_slice(s, 0, s.n - 1) : s;
+    return !d->c->resolver.test_zones &&
+           (str_eq_nocase(s, STR("test")) || str_ends_nocase(s, STR(".test")));
+}
+
 static enum name_state ask_dns(struct doctor *d, const char *name, enum dns_type type,
                                struct buf *out, char *why, size_t size)
 {
@@ -95,6 +104,9 @@ static enum name_state ask_dns(struct doctor *d, const char *name, enum dns_type
     if (!*server) {
         str_copy_cut(STR("there is no forwarder, and no nameserver in /etc/resolv.conf"), q.why,
                      sizeof q.why);
+    } else if (is_never_asked(d, name)) {
+        str_copy_cut(STR("names under test. are for tests (RFC 6761) and no name server was asked"),
+                     q.why, sizeof q.why);
     } else if (!d->dns_silent[0] &&
                dns_resolver_new(q.loop, &config, q.why, sizeof q.why, &r) == 0) {
         dns_ask(r, name, type, on_answer, &q);

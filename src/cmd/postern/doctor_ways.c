@@ -351,12 +351,30 @@ static void tell_spf(struct doctor *d, struct str record, const char *ip, bool i
     doctor_tell(d, says[s].health, "SPF", text, says[s].advice);
 }
 
+/* Does the one record permit the address that mail leaves by: the source-address, else the first of the host's name? */
+static void look_spf_address(struct doctor *d, struct str record)
+{
+    struct name_addresses a;
+    char why[200], text[500];
+    const char *source = d->c->smtpout.source;
+    bool is_of_name = !*source;
+    enum name_state state = doctor_addresses(d, d->c->hostname, &a, why, sizeof why);
+    for (size_t i = 0; state == NAME_THERE && i < a.n; i++) {
+        is_of_name |= strcmp(a.ip[i], source) == 0;
+    }
+    if (state == NAME_UNKNOWN) {
+        snprintf(text, sizeof text, "whether it permits us is not known: the addresses of %s cannot be looked up now: %s", d->c->hostname, why);
+        doctor_tell(d, CARE, "SPF", text, "See to the name service first.");
+    } else if (*source || state == NAME_THERE) { /* else: no address, which doctor_names() said */
+        tell_spf(d, record, *source ? source : a.ip[0], is_of_name);
+    }
+}
+
 /* Bounces, notices and alarms have no envelope sender: receivers judge them by the name we greet
  * with (RFC 7208 2.4). */
 static void look_spf(struct doctor *d)
 {
     CLEANUP(buf_free) struct buf lines = BUF_INIT(64 * 1024);
-    struct name_addresses a;
     char why[200], text[500];
     unsigned n = 0;
     enum name_state state = doctor_texts(d, d->c->hostname, &lines, why, sizeof why);
@@ -380,15 +398,8 @@ static void look_spf(struct doctor *d)
                  "%s publishes \"%.*s\"; whether that permits the smart host is not known here",
                  d->c->hostname, record.n > 300 ? 300 : (int)record.n, record.p);
         doctor_tell(d, CARE, "SPF", text, "The smart host's addresses must be in it.");
-    } else if (*d->c->smtpout.source) {
-        bool known = doctor_addresses(d, d->c->hostname, &a, why, sizeof why) == NAME_THERE,
-             is_of_name = false;
-        for (size_t i = 0; known && i < a.n; i++) {
-            is_of_name |= strcmp(a.ip[i], d->c->smtpout.source) == 0;
-        }
-        tell_spf(d, record, d->c->smtpout.source, is_of_name);
-    } else if (doctor_addresses(d, d->c->hostname, &a, why, sizeof why) == NAME_THERE) {
-        tell_spf(d, record, a.ip[0], true);
+    } else {
+        look_spf_address(d, record);
     }
 }
 

@@ -6,8 +6,10 @@
 #include "wire/address.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,6 +79,36 @@ static bool ask_for(struct fact *f, bool quietly)
     return true;
 }
 
+static void add_network(char *list, size_t size, const char *ip)
+{
+    size_t n = strlen(list);
+    if (!conf_target_is_loopback(ip) && !strstr(list, ip) && n + strlen(ip) + 2 < size) {
+        snprintf(list + n, size - n, " %s", ip);
+    }
+}
+
+/* The server that gets the mail sends the organisation's own through us, most often: its addresses are proposed. A name that
+ * has none now is left to the administrator. */
+static void propose_networks(void)
+{
+    static char proposed[600];
+    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char host[300], ip[64];
+    str_copy_cut(conf_target_host(facts[DELIVER_TO].value), host, sizeof host);
+    snprintf(proposed, sizeof proposed, "%s", facts[NETWORKS].standard);
+    if (getaddrinfo(host, NULL, &wanted, &found) != 0) {
+        return;
+    }
+    for (const struct addrinfo *a = found; a; a = a->ai_next) {
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, ip, sizeof ip, NULL, 0, NI_NUMERICHOST) == 0) {
+            add_network(proposed, sizeof proposed, ip);
+        }
+    }
+    freeaddrinfo(found);
+    facts[NETWORKS].standard = proposed;
+}
+
 static int write_text(struct buf *out)
 {
     bool submission = facts[SUBMISSION].value[0] == 'y';
@@ -95,7 +127,7 @@ static int write_text(struct buf *out)
     r = r < 0 ? r : buf_printf(out,
         "# Shown to everyone who connects. Without it nobody can encrypt. Renewed files are noticed by themselves.\n"
         "certificate { chain %s; key %s; }\n\n"
-        "inside {\n    domains    %s;\n    # who may send to anywhere\n    networks   %s;\n"
+        "inside {\n    domains    %s;\n    # who may send to anywhere: your own servers, also that of deliver-to\n    networks   %s;\n"
         "    # tls: none, encrypt, or cert (its certificate must be right)\n    deliver-to %s { tls encrypt; }\n}\n\n",
         facts[CHAIN].value, facts[KEY].value, facts[DOMAINS].value, facts[NETWORKS].value, facts[DELIVER_TO].value);
     return r < 0 ? r : buf_printf(out,
@@ -143,6 +175,9 @@ int command_init(const struct options *o)
         }
     }
     for (size_t i = 0; i < FACTS; i++) {
+        if (i == NETWORKS && !facts[i].value[0]) {
+            propose_networks();
+        }
         if (!ask_for(&facts[i], quietly)) {
             return EXIT_USAGE;
         }
