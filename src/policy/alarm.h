@@ -8,14 +8,14 @@
     X(LOST_TLS, "lost-tls", "no longer offers encryption; it did before")                         \
     X(MIDDLEBOX, "middlebox", "many domains lost their encryption at once: probably a firewall on our own side removes it") \
     X(CERTIFICATE, "certificate", "the certificate of a receiving server no longer proves who it is") \
-    X(EXPIRY, "expiry", "the certificate of a receiving server ends soon")                         \
+    X(EXPIRY, "expiry", "the certificate of a receiving server ends soon, or has ended")           \
     X(DANE, "dane", "the DANE records no longer match the receiving server, or cannot be verified") \
     X(DANE_GONE, "dane-gone", "the DANE records are gone")                                         \
     X(STS_REFRESH, "sts-refresh", "the MTA-STS policy could not be refreshed")                     \
     X(STS_GONE, "sts-gone", "the MTA-STS policy is gone, or no longer enforced")                    \
     X(RESOLVER, "resolver", "the name service cannot be trusted fully")                            \
     X(POISON, "poison", "has a message over which two processes died")                    \
-    X(OWN_CERTIFICATE, "own-certificate", "shows clients a certificate that ends soon")            \
+    X(OWN_CERTIFICATE, "own-certificate", "shows clients a certificate that ends soon, or has ended") \
     X(UNLEARN, "unlearn", "has offered no encryption for seven days; confirm before mail may go in clear") \
     X(FORWARD, "forward", "has no secure connection: forwards to it are off")                   \
     X(RENEWAL, "renewal", "has new certificate or key files that cannot be used; the ones before stay in force") \

@@ -85,7 +85,8 @@ void store_forget_probes(struct store *s, int64_t before_ms);
 
 /* Raises it unless it is raised already. True when it is new. */
 bool store_raise_alarm(struct store *s, const struct store_alarm *a);
-void store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms);
+/* True when one stood. */
+bool store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms);
 /* Newest first; all: those that were cleared, too. */
 void store_each_alarm(struct store *s, bool all, unsigned max, store_alarm_fn fn, store_done done, void *arg);
 void store_each_unmailed_alarm(struct store *s, unsigned max, store_alarm_fn fn, store_done done, void *arg);

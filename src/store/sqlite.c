@@ -638,11 +638,11 @@ void store_flush(struct store *s)
 
 /* --- upkeep ------------------------------------------------------------------------------------------ */
 
-void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
-                     int64_t next_ms, uint8_t reason)
+unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                         int64_t next_ms, uint8_t reason)
 {
     if (!store_in_batch(s)) {
-        return;
+        return 0;
     }
     sqlite3_stmt *q = s->q[Q_SET_STATE];
     bind_int(q, 1, to);
@@ -651,6 +651,7 @@ void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rc
     bind_int(q, 4, id);
     bind_int(q, 5, from);
     store_run(s, Q_SET_STATE);
+    return s->batch_failed ? 0 : (unsigned)sqlite3_changes(s->db);
 }
 
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)

@@ -124,15 +124,17 @@ bool store_raise_alarm(struct store *s, const struct store_alarm *a)
     return true;
 }
 
-void store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms)
+bool store_clear_alarm(struct store *s, struct str domain, uint8_t kind, int64_t now_ms)
 {
     sqlite3_stmt *q = s->q[Q_CLEAR_ALARM];
-    if (store_in_batch(s)) {
-        bind_ms(q, 1, now_ms);
-        bind_str(q, 2, domain);
-        bind_int(q, 3, kind);
-        store_run(s, Q_CLEAR_ALARM);
+    if (!store_in_batch(s)) {
+        return false;
     }
+    bind_ms(q, 1, now_ms);
+    bind_str(q, 2, domain);
+    bind_int(q, 3, kind);
+    store_run(s, Q_CLEAR_ALARM);
+    return !s->batch_failed && sqlite3_changes(s->db) > 0;
 }
 
 static enum store_result walk_alarms(struct store *s, sqlite3_stmt *q, store_alarm_fn fn, void *arg)

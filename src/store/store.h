@@ -224,9 +224,10 @@ void store_each_since(struct store *s, int64_t since_ms, unsigned max, store_mes
 void store_list(struct store *s, enum rcpt_state state, unsigned max, store_message_fn message,
                 store_rcpt_fn rcpt, store_done done, void *arg);
 
-/* Sets all unfinished recipients of a message. For administrators. reason: why, or 0 for the one that stands there; what was said
- * of the old reason (code, reply, host) goes with it. */
-void store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+/* Sets all recipients of a message that are in the state `from`. For administrators. reason: why, or 0 for the one that stands
+ * there; what was said of the old reason (code, reply, host) goes with it. Returns how many were set; 0 also when the store cannot
+ * be written, which store_sync() tells. */
+unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);

@@ -54,3 +54,32 @@ def test_a_name_is_kept_whole_or_refused(gateway):
     assert [a['by'] for a in gateway.lab.report(message_id)['acts']] == ['x' * 100]
     assert postern(gateway, 'queue', 'delete', message_id).returncode == 0  # whoever logged in, or nobody, but never empty
     assert gateway.lab.report(message_id)['acts'][0]['by'] != ''
+
+
+def test_what_is_not_in_the_queue_is_not_changed(gateway):
+    """A first try by a new user: "1 message changed", rc 0 and an act, of a message that was delivered."""
+    gone = gateway.send('z@good.test')
+    gateway.wait_state(gone, 'delivered')
+    for verb in ('delete', 'retry', 'release', 'hold'):
+        refused = postern(gateway, 'queue', verb, gone)
+        assert refused.returncode == 1 and 'not in the queue any more; nothing was changed' in refused.stderr, refused
+        assert '1 delivered (at 20' in refused.stderr, refused
+    assert 'acts' not in gateway.lab.report(gone) and gateway.state(gone)['state'] == 'delivered'
+
+    both = gateway.send(['z@good.test', 'z@dead.test'])
+    gateway.lab.wait_for(lambda: 'delivered' in [r['state'] for r in gateway.lab.report(both)['recipients']], 20)
+    gateway.lab.wait_for(lambda: 'changed' in postern(gateway, 'queue', 'hold', both).stdout, 20)
+    said = postern(gateway, 'queue', 'delete', both)
+    assert said.returncode == 0 and '1 message changed, for 1 of its 2 recipients. The others: 1 delivered' in said.stdout, said
+    assert [a['act'] for a in gateway.lab.report(both)['acts']] == ['delete', 'hold']
+
+
+def test_a_refusal_says_what_was_not_done(gateway):
+    path = gateway.lab.path('typo.conf')
+    with open(path, 'w') as f:
+        f.write('hostnam mx.test;\n')
+    refused = postern(gateway, '-c', path, 'reload')
+    assert refused.returncode == 78 and 'Not reloaded; the old configuration stays in force' in refused.stderr, refused
+    refused = postern(gateway, 'explain', 'nurse', 'a@good.test')
+    assert refused.returncode == 64 and '"nurse" is not an address' in refused.stderr, refused
+    assert ' none: the domain does not exist' in postern(gateway, 'probe', 'nosuch.test').stdout

@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "store/envelope.h"
+#include "store/domain.h"
 #include "store/store.h"
 #include "wire/id.h"
 
@@ -178,6 +179,38 @@ static void destinations(void **state)
     store_flush(s);
     ASK(seen, store_each_next_hop(s, see_hop, see_end, &seen));
     assert_int_equal(seen.n, 1);
+    store_close(s);
+}
+
+/* A first try by a new user: "1 message changed" of one that was delivered. */
+static void how_many_were_set(void **state)
+{
+    int result = 0;
+    struct store *s = open_store();
+    (void)state;
+    add(s, 1, "one.test", &result);
+    store_flush(s);
+    assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_QUEUED, 5, 0), 0);
+    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 2);
+    assert_int_equal(store_set_state(s, 1, RCPT_QUEUED, RCPT_HELD, 0, 0), 0); /* not those of the call before */
+    assert_int_equal(store_set_state(s, 2, RCPT_QUEUED, RCPT_DELETED, 0, 0), 0);
+    assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_DELETED, 0, 0), 2);
+    store_flush(s);
+    store_close(s);
+}
+
+/* The same: "alarm-over" where none stood. */
+static void an_alarm_is_over_once(void **state)
+{
+    struct store *s = open_store();
+    const struct store_alarm a = {.at_ms = 1, .kind = 3, .domain = STR("one.test"), .detail = STR("x")};
+    (void)state;
+    assert_false(store_clear_alarm(s, STR("one.test"), 3, 2));
+    assert_true(store_raise_alarm(s, &a));
+    assert_false(store_clear_alarm(s, STR("one.test"), 4, 2));
+    assert_true(store_clear_alarm(s, STR("one.test"), 3, 2));
+    assert_false(store_clear_alarm(s, STR("one.test"), 3, 3));
+    store_flush(s);
     store_close(s);
 }
 
@@ -573,6 +606,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_before_the_flush, setup, teardown),
         cmocka_unit_test_setup_teardown(the_next_due, setup, teardown),
         cmocka_unit_test_setup_teardown(destinations, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),

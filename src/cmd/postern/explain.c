@@ -404,9 +404,13 @@ int command_explain(const struct options *o)
     if (since) {
         return first == o->argc ? protect_replay(o, since) : usage();
     }
-    if (first < 0 || (o->argc - first != 2 && o->argc - first != 3) || (*o->argv[first] && address_mailbox(str_c(o->argv[first]), true, &from) < 0) ||
-        address_mailbox(str_c(o->argv[first + 1]), true, &to) < 0) {
+    if (first < 0 || (o->argc - first != 2 && o->argc - first != 3)) {
         return usage();
+    }
+    bool bad_from = *o->argv[first] && address_mailbox(str_c(o->argv[first]), true, &from) < 0;
+    if (bad_from || address_mailbox(str_c(o->argv[first + 1]), true, &to) < 0) {
+        fprintf(stderr, "postern: \"%s\" is not an address\n", o->argv[bad_from ? first : first + 1]);
+        return EXIT_USAGE;
     }
     int r = load_config(o, &conf);
     if (r) {

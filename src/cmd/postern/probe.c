@@ -117,6 +117,27 @@ static void print_host(const struct ipc_probe_host *h)
     }
 }
 
+/* Why no server was tested. */
+static const char *no_servers(const struct ipc_probe_done *d)
+{
+    switch ((enum mx_outcome)d->outcome) {
+    case MX_NULL_MX:
+        return "takes no mail (null MX)";
+    case MX_NO_DOMAIN:
+        return "does not exist";
+    case MX_NO_HOST:
+        return "has no mail server with an address";
+    case MX_LOOP:
+        return "points back at this gateway";
+    case MX_FAILED:
+        return "cannot be looked up now";
+    case MX_FOUND:
+    case MX_OUTCOME_END:
+        break;
+    }
+    return "has no server that could be tested";
+}
+
 static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
 {
     printf(STR_FMT ": %s\n", STR_ARG(d->domain), verdict_words(d));
@@ -137,7 +158,7 @@ static void print_one(const struct ipc_probe_done *d, const struct answer *rows)
         }
     }
     printf("  TLS reports go to: " STR_FMT "\n", STR_ARG(d->rua.n ? d->rua : STR("nobody")));
-    printf("  Servers tested (port 25, %u ms):\n", d->took_ms);
+    printf("  Servers tested (port 25, %u ms):%s%s\n", d->took_ms, rows->n > 0 ? "" : " none: the domain ", rows->n > 0 ? "" : no_servers(d));
     for (size_t i = 0; i < rows->n; i++) {
         print_host(&rows->rows[i].probe_host);
     }

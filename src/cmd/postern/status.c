@@ -70,6 +70,7 @@ int command_reload(const struct options *o)
     struct answer a;
     int r = ask(o, "posternd.sock", ADMIN_RELOAD, "", &a);
     if (r) {
+        fputs(r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "", stderr);
         return r;
     }
     if (a.ok) {

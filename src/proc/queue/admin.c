@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proc/admin_verbs.h"
 #include "proc/queue/queue.h"
+#include "wire/date.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -24,8 +25,15 @@ struct question {
     struct acting who;
     enum admin_verb verb;
     bool found;
-    size_t n;
+    size_t n;               /* rows that were sent, or messages to change */
     uint64_t ids[LIST_MAX]; /* messages to change */
+    size_t n_busy;          /* of them: being delivered right now, so left as they are */
+    size_t n_changed;       /* messages of which a recipient was changed */
+    size_t n_rcpts_changed;
+    struct standing {
+        size_t n;
+        int64_t last_ms; /* latest attempt */
+    } before[RCPT_STATE_END]; /* recipients of the one message that was asked for, before the change */
     char argument[64];
     struct link link;
 };
@@ -154,6 +162,14 @@ static void collect_message(void *arg, const struct store_message *m)
     }
 }
 
+static void collect_rcpt(void *arg, const struct store_rcpt *r)
+{
+    struct question *w = arg;
+    struct standing *before = &w->before[r->state < RCPT_STATE_END ? r->state : RCPT_DELETED];
+    before->n++;
+    before->last_ms = r->last_ms > before->last_ms ? r->last_ms : before->last_ms;
+}
+
 /* Destinations of a changed message are looked at again at once. */
 static void wake(void *arg, const struct store_rcpt *r)
 {
@@ -170,32 +186,141 @@ static void wake(void *arg, const struct store_rcpt *r)
     queue_retry_now(w->q, queue_destination(w->q, r->next_hop));
 }
 
-static void change_one(struct question *w, uint64_t id)
+/* How many recipients were changed. */
+static unsigned change_rows(const struct question *w, uint64_t id)
 {
     struct store *s = w->q->store;
+    unsigned n = 0;
+    if (w->verb == ADMIN_RETRY) {
+        n = store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
+    } else if (w->verb == ADMIN_HOLD) {
+        n = store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, REASON_ON_HOLD);
+    } else if (w->verb == ADMIN_RELEASE) {
+        n = store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), REASON_RELEASED);
+    } else if (w->verb == ADMIN_DELETE) {
+        n = store_set_state(s, id, RCPT_QUEUED, RCPT_DELETED, 0, REASON_DELETED);
+        n += store_set_state(s, id, RCPT_HELD, RCPT_DELETED, 0, REASON_DELETED);
+    }
+    return n;
+}
+
+static void ignore_end(void *arg, enum store_result result)
+{
+    (void)arg;
+    (void)result;
+}
+
+static void ignore_message(void *arg, const struct store_message *m)
+{
+    (void)arg;
+    (void)m;
+}
+
+/* An act is what changed something. */
+static void change_one(struct question *w, uint64_t id)
+{
     char about[ID_TEXT];
+    unsigned n = change_rows(w, id);
+    if (n == 0) {
+        return;
+    }
+    w->n_changed++;
+    w->n_rcpts_changed += n;
     id_text(id, about);
     acts_add(w->q, &w->who, w->verb, str_c(about), strcmp(w->argument, "all") == 0 ? STR("with all others") : STR(""));
-    if (w->verb == ADMIN_RETRY) {
-        store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
-    } else if (w->verb == ADMIN_HOLD) {
-        store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, REASON_ON_HOLD);
-    } else if (w->verb == ADMIN_RELEASE) {
-        store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), REASON_RELEASED);
-    } else if (w->verb == ADMIN_DELETE) {
-        store_set_state(s, id, RCPT_QUEUED, RCPT_DELETED, 0, REASON_DELETED);
-        store_set_state(s, id, RCPT_HELD, RCPT_DELETED, 0, REASON_DELETED);
-        store_release_body(s, id);
+    if (w->verb == ADMIN_DELETE) {
+        store_release_body(w->q->store, id);
+    }
+    store_report(w->q->store, id, ignore_message, wake, NULL, ignore_end, w);
+}
+
+static const char *standing_words(enum rcpt_state s)
+{
+    switch (s) {
+    case RCPT_QUEUED:
+        return "waiting";
+    case RCPT_HELD:
+        return "held";
+    case RCPT_DELIVERED:
+        return "delivered";
+    case RCPT_FAILED:
+        return "failed for good";
+    case RCPT_EXPIRED:
+        return "ended with its lifetime";
+    case RCPT_DELETED:
+        return "deleted";
+    case RCPT_PICKUP:
+        return "at the portal";
+    case RCPT_STATE_END:
+        break;
+    }
+    return "unknown";
+}
+
+/* True when the verb changes recipients in this state. */
+static bool verb_changes(enum admin_verb verb, enum rcpt_state s)
+{
+    return (s == RCPT_QUEUED && verb != ADMIN_RELEASE) || (s == RCPT_HELD && (verb == ADMIN_RELEASE || verb == ADMIN_DELETE));
+}
+
+/* The recipients that the verb leaves alone: "1 delivered at ..., 2 held". */
+static void write_others(const struct question *w, struct buf *out)
+{
+    const char *between = "";
+    for (enum rcpt_state s = 0; s < RCPT_STATE_END; s++) {
+        const struct standing *now = &w->before[s];
+        char date[DATE_MAX];
+        if (now->n == 0 || verb_changes(w->verb, s)) {
+            continue;
+        }
+        (void)!buf_printf(out, "%s%zu %s", between, now->n, standing_words(s));
+        if (now->last_ms > 0 && (s == RCPT_DELIVERED || s == RCPT_FAILED)) {
+            date_iso(now->last_ms, date);
+            (void)!buf_printf(out, " (%sat %s)", s == RCPT_FAILED ? "last attempt " : now->n > 1 ? "the last " : "", date);
+        }
+        between = ", ";
+    }
+}
+
+/* What was changed, and what of the one message was not and why. */
+static void write_changed(const struct question *w, struct buf *out)
+{
+    bool all = strcmp(w->argument, "all") == 0;
+    bool is_open = w->before[RCPT_QUEUED].n + w->before[RCPT_HELD].n > 0;
+    size_t n_before = 0;
+    for (size_t i = 0; i < RCPT_STATE_END; i++) {
+        n_before += w->before[i].n;
+    }
+    if (w->n_changed == 0 && all) {
+        (void)!buf_printf(out, "%s; nothing was changed", w->verb == ADMIN_RELEASE ? "nothing is held" : "nothing waits");
+    } else if (w->n_changed == 0) {
+        (void)!buf_printf(out, "%s %s; nothing was changed. Its recipients: ", w->argument,
+                          !is_open                    ? "is not in the queue any more"
+                          : w->verb == ADMIN_RELEASE ? "is not held"
+                          : w->verb == ADMIN_RETRY   ? "is held: release it first"
+                                                     : "is held already");
+        write_others(w, out);
+    } else {
+        (void)!buf_printf(out, "%zu message%s changed", w->n_changed, w->n_changed == 1 ? "" : "s");
+    }
+    if (w->n_changed > 0 && w->n_rcpts_changed < n_before) {
+        (void)!buf_printf(out, ", for %zu of its %zu recipients. The others: ", w->n_rcpts_changed, n_before);
+        write_others(w, out);
+    }
+    if (w->n_busy > 0) {
+        (void)!buf_printf(out, "; %zu left as they are, being delivered right now", w->n_busy);
     }
 }
 
 static void on_changed(void *arg, enum store_result result)
 {
     struct question *w = arg;
-    char text[64];
-    snprintf(text, sizeof text, result == STORE_OK ? "%zu message%s changed" : "the store could not be written", w->n,
-             w->n == 1 ? "" : "s");
-    question_end(w, result == STORE_OK, text);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(1024);
+    if (result == STORE_OK) {
+        write_changed(w, &text);
+    }
+    (void)!buf_append(&text, "", 1);
+    question_end(w, result == STORE_OK && w->n_changed > 0, result == STORE_OK ? buf_str(&text).p : "the store could not be written");
 }
 
 static bool owns_lease(const struct queue *q, uint64_t id)
@@ -211,18 +336,6 @@ static bool owns_lease(const struct queue *q, uint64_t id)
     return false;
 }
 
-static void ignore_end(void *arg, enum store_result result)
-{
-    (void)arg;
-    (void)result;
-}
-
-static void ignore_message(void *arg, const struct store_message *m)
-{
-    (void)arg;
-    (void)m;
-}
-
 /* The messages to change are known. */
 static void on_collected(void *arg, enum store_result result)
 {
@@ -233,6 +346,10 @@ static void on_collected(void *arg, enum store_result result)
             w->ids[kept++] = w->ids[i];
         }
     }
+    if (result == STORE_OK && w->n == 0 && strcmp(w->argument, "all") == 0) {
+        on_changed(w, result);
+        return;
+    }
     if (result != STORE_OK || kept == 0) {
         question_end(w, false,
                      result != STORE_OK ? "the store could not be read"
@@ -240,10 +357,9 @@ static void on_collected(void *arg, enum store_result result)
                                         : "this message is being delivered right now; try again in a moment");
         return;
     }
-    w->n = kept;
+    w->n_busy = w->n - kept;
     for (size_t i = 0; i < kept; i++) {
         change_one(w, w->ids[i]);
-        store_report(w->q->store, w->ids[i], ignore_message, wake, NULL, ignore_end, w);
     }
     store_sync(w->q->store, on_changed, w);
 }
@@ -260,7 +376,7 @@ static void change(struct question *w)
     if (strcmp(w->argument, "all") == 0 && w->verb != ADMIN_DELETE) {
         store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, ignore_rcpt, on_collected, w);
     } else if (id_parse(str_c(w->argument), &id) == 0) {
-        store_report(w->q->store, id, collect_message, ignore_rcpt, NULL, on_collected, w);
+        store_report(w->q->store, id, collect_message, collect_rcpt, NULL, on_collected, w);
     } else {
         question_end(w, false, "this is not a message id (13 letters and digits, as in the log)");
     }

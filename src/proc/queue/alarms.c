@@ -12,10 +12,24 @@
 
 enum { MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000, MAIL_AGAIN_MAX_MS = 60000 };
 
-void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
+/* The lines of a detail as one: each stands on its own in mails and lists, a log has one line for all. */
+static void in_one_line(struct str detail, char *dst, size_t size)
 {
-    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain_str(&domain), .detail = str_c(detail)};
+    struct buf text = BUF_INIT(size - 1);
+    struct str rest = detail, line;
+    while (rest.n > 0 && str_split(&rest, '\n', &line)) {
+        (void)!buf_printf(&text, "%s" STR_FMT, buf_len(&text) > 0 ? " | " : "", STR_ARG(line));
+    }
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *text)
+{
+    char detail[2048];
+    const struct store_alarm a = {.at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .domain = domain_str(&domain), .detail = str_trim(str_c(text))};
     if (store_raise_alarm(q->store, &a)) {
+        in_one_line(a.detail, detail, sizeof detail);
         log_warn("alarm", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)), KV("what", alarm_sentence(kind)),
                  KV("detail", detail));
         q->alarms_due = true;
@@ -24,8 +38,9 @@ void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind ki
 
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind)
 {
-    store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms());
-    log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)));
+    if (store_clear_alarm(q->store, domain_str(&domain), (uint8_t)kind, clock_wall_ms())) {
+        log_notice("alarm-over", KV("kind", alarm_name(kind)), KVS("domain", domain_str(&domain)));
+    }
     if (kind == ALARM_LOST_TLS) {
         losses_drop(&q->losses, domain);
     }

@@ -11,6 +11,7 @@
 #include "dns/mx.h"
 #include "mtasts/cache.h"
 #include "proc/queue/queue.h"
+#include "wire/date.h"
 #include "store/account.h"
 
 #include <stdio.h>
@@ -127,8 +128,9 @@ static void check_others(struct queue *q)
 static void apply_change(struct queue *q, struct domain *d, const struct memory_change *change, const struct ipc_probe_done *m,
                          struct str hosts)
 {
-    char detail[600];
-    snprintf(detail, sizeof detail, STR_FMT, STR_ARG(str_slice(hosts, 0, hosts.n < 500 ? hosts.n : 500)));
+    char detail[600], date[DATE_MAX], ends[DATE_MAX + 32] = "";
+    hosts = str_slice(hosts, 0, hosts.n < 500 ? hosts.n : 500);
+    date_iso(m->not_after, date);
     for (int kind = 0; kind < ALARM_KIND_END; kind++) {
         if (change->cleared & 1u << kind) {
             alarms_clear(q, d->name, (enum alarm_kind)kind);
@@ -136,13 +138,16 @@ static void apply_change(struct queue *q, struct domain *d, const struct memory_
             alarms_lost(q, d->name);
             check_others(q);
         } else if (change->raised & 1u << kind) {
+            if (kind == ALARM_EXPIRY) {
+                snprintf(ends, sizeof ends, "%s %s\n", m->not_after <= clock_wall_ms() ? "has ended:" : "ends:", date);
+            }
+            snprintf(detail, sizeof detail, "%s" STR_FMT, kind == ALARM_EXPIRY ? ends : "", STR_ARG(hosts));
             alarms_raise(q, d->name, (enum alarm_kind)kind, detail);
         }
     }
     if (change->lowered) {
         log_notice("domain-unlearned", KVS("domain", d->d.name), KV("what", "on seven days all servers answered, and none offered encryption"));
     }
-    (void)m;
 }
 
 static void remember(struct queue *q, struct probing *p, const struct ipc_probe_done *m)
