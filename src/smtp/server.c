@@ -512,6 +512,11 @@ bool smtp_server_is_esmtp(const struct smtp_server *s)
     return s->esmtp;
 }
 
+bool smtp_server_waits_for_end(const struct smtp_server *s)
+{
+    return s->state == ST_BODY && s->repair.lone_dot;
+}
+
 bool smtp_server_in_body(const struct smtp_server *s)
 {
     return (s->state == ST_BODY || s->state == ST_CHUNK) && !s->asking;

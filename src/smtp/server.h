@@ -111,6 +111,8 @@ const struct smtp_transaction *smtp_server_transaction(const struct smtp_server 
 struct str smtp_server_helo(const struct smtp_server *s);
 bool smtp_server_is_esmtp(const struct smtp_server *s);
 bool smtp_server_in_body(const struct smtp_server *s);
+/* True while the message of a device has no end yet, and had a line LF . LF, which is none: the device may wait for an answer. */
+bool smtp_server_waits_for_end(const struct smtp_server *s);
 /* True inside a message: DATA, a BDAT chunk, or between two chunks. */
 bool smtp_server_in_message(const struct smtp_server *s);
 /* True while an asking event has not been answered. */

@@ -64,6 +64,7 @@ static int take_octet(struct line_repair *r, char c, bool stuffed, struct buf *o
     int e = 0;
     if (r->state == REPAIRED_DOT) {
         r->state = IN_TEXT;
+        r->lone_dot |= c == '\n';
         e = buf_append(out, ".", 1);
         if (e < 0 || c == '.') {
             return e; /* it was doubled */

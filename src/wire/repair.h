@@ -27,6 +27,7 @@ struct line_repair {
     int state;
     unsigned crs; /* held back */
     bool bare_lf, bare_cr; /* what was repaired so far */
+    bool lone_dot;         /* a line of one dot between line ends that were repaired: no end of data */
 };
 
 /* Appends the text with its line ends repaired; text may come in any pieces. `stuffed`: it came by DATA, so a client that

@@ -177,6 +177,20 @@ def test_a_device_is_let_in_and_what_it_sent_is_repaired(intake):
         assert words in line, line
 
 
+def test_a_device_that_ends_with_lf_is_named(intake):
+    """A first try by a new user: 354, then silence, and nothing in the log. That LF . LF is no end stays (CVE-2023-51764)."""
+    with connect(intake, DEVICE) as sock:
+        stream = sock.makefile('rb')
+        read_reply(stream)
+        for line in (b'EHLO d\n', b'MAIL FROM:scanner@inside.test\n', b'RCPT TO:x@good.test\n', b'DATA\n'):
+            sock.sendall(line)
+            read_reply(stream)
+        sock.sendall(b'hello\n.\n')
+    assert intake.lab.wait_for(lambda: 'device-end-of-data' in intake.lab.log(), 20)
+    line = next(line for line in intake.lab.log().splitlines() if 'device-end-of-data' in line)
+    assert DEVICE in line and 'set it to CR LF' in line
+
+
 def test_nobody_else_is(intake):
     out = talk(intake, b'EHLO c\n', b'EHLO c\r\n', b'MAIL FROM:nurse@inside.test\r\n', b'MAIL FROM:<nurse@inside.test>\r\n', b'RCPT TO:<x@good.test>\r\n',
                b'DATA\r\n', b'Subject: x\n\r\n.\r\n')

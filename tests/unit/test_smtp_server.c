@@ -368,6 +368,30 @@ static void devices_lines_are_repaired(void **state)
     DEVICE(DEVICE_MAIL "a\n\0b\r\n.\r\n", DEVICE_MAIL_OK "S: 550 5.6.0 Message refused: it contains a NUL octet; encode it (base64), or send it as BODY=BINARYMIME by BDAT\nE: ABORT\n", NULL, 0);
 }
 
+/* A first try by a new user: a device that ends its message with LF . LF waits for ever, and nobody hears why. */
+static void devices_that_end_with_lf_are_known(void **state)
+{
+    static const struct {
+        const char *octets;
+        bool waits;
+    } cases[] = {
+        {DEVICE_MAIL "hello\n.\n", true},          {DEVICE_MAIL "hello\n.\nQUIT\n", true}, {DEVICE_MAIL "hello\n", false},
+        {DEVICE_MAIL "hello\n..\n", false},        {DEVICE_MAIL "hello\n.x\n", false},      {DEVICE_MAIL "hello\n.\n\r\n.\r\n", false},
+        {DEVICE_MAIL "a\n.\nb\r\n.\r\n" "NOOP\n", false},
+    };
+    static const size_t pieces[] = {100000, 1};
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        for (int device = 0; device < 2; device++) {
+            config.device = device;
+            struct play p = run(cases[i / 2].octets, strlen(cases[i / 2].octets), pieces[i % 2]);
+            assert_int_equal(smtp_server_waits_for_end(p.s), device && cases[i / 2].waits);
+            end(&p);
+        }
+    }
+    config.device = false;
+}
+
 /* --- smuggling ---------------------------------------------------------------------------------------- */
 
 #define SECOND "MAIL FROM:<evil@b.test>\r\nRCPT TO:<x@ok.test>\r\nDATA\r\nsecond\r\n.\r\n"
@@ -736,6 +760,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
         cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
+        cmocka_unit_test(devices_that_end_with_lf_are_known),
         cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(original_recipients_in_utf8), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
         cmocka_unit_test(logging_in), cmocka_unit_test(auth_of_mail), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};

@@ -262,14 +262,15 @@ static void on_status(void *owner, char *text, size_t size)
     tls_remote_counts(&signatures, &waited);
     snprintf(text, size,
              "sessions=%zu connections=%llu turned-away=%llu accepted=%llu relay-denied=%llu tls=%llu tls-resumed=%llu tls-failed=%llu "
-             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu signatures-given-up=%llu tls-self-test=%s",
+             "refused-by-rule=%llu would-refuse=%llu logins=%llu logins-failed=%llu signatures=%llu signature-us=%llu signatures-given-up=%llu device-end-of-data=%llu tls-self-test=%s",
              in->n_sessions, (unsigned long long)in->count.sessions, (unsigned long long)in->count.turned_away,
              (unsigned long long)in->count.accepted, (unsigned long long)in->count.refused, (unsigned long long)in->count.handshakes,
              (unsigned long long)in->count.resumed,
              (unsigned long long)in->count.handshakes_failed, (unsigned long long)in->count.refusals,
              (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
              (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited,
-             (unsigned long long)in->signing.given_up, !in->self_tested ? "not-yet" : in->self_tests_failed > 0 ? "FAILED" : "ok");
+             (unsigned long long)in->signing.given_up, (unsigned long long)in->count.device_ends,
+             !in->self_tested ? "not-yet" : in->self_tests_failed > 0 ? "FAILED" : "ok");
 }
 
 static void on_metrics(void *owner, struct buf *out)
@@ -281,6 +282,7 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "senders_waiting", "", in->n_waiting);
     metric_put(out, "sessions_total", "", in->count.sessions);
     metric_put(out, "sessions_turned_away_total", "", in->count.turned_away);
+    metric_put(out, "device_end_of_data_total", "", in->count.device_ends);
     metric_put(out, "messages_taken_total", "", in->count.accepted);
     metric_put(out, "relay_denied_total", "", in->count.refused);
     metric_put(out, "handshakes_total", "side=\"server\",result=\"good\"", in->count.handshakes);

@@ -26,6 +26,16 @@ static void set_timer(struct session *s, int64_t ms)
     timer_start(s->timer, ms > hurry && clients_hurry(s->in) ? hurry : ms);
 }
 
+/* A session ends within DATA: what a device that counts LF . LF as the end of its message must be told, by its owner. */
+static void tell_end_of_data(struct session *s)
+{
+    if (s->engine && smtp_server_waits_for_end(s->engine)) {
+        s->in->count.device_ends++;
+        log_notice("device-end-of-data", KV("client", s->client.ip),
+                   KV("what", "ended its message with LF . LF, which would let mail be smuggled: set it to CR LF"));
+    }
+}
+
 static void on_timer(void *arg)
 {
     struct session *s = arg;
@@ -38,6 +48,7 @@ static void on_timer(void *arg)
         session_free(s);
         return;
     }
+    tell_end_of_data(s);
     smtp_server_end(s->engine, smtp_refusal(REFUSE_TOO_SLOW));
     session_process(s);
 }
@@ -433,6 +444,7 @@ static const struct conn_events conn_events = {.on_read = on_read, .on_drain = o
 static void session_free(struct session *s)
 {
     struct smtpin *in = s->in;
+    tell_end_of_data(s);
     login_cancel(s);
     conn_free(s->conn);
     incoming_free(s, s->incoming, s->submitted);

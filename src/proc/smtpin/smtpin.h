@@ -126,6 +126,7 @@ struct smtpin {
     bool stopping;
     struct {
         uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away, groups[TLS_GROUP_END];
+        uint64_t device_ends; /* messages of devices that had LF . LF and no end */
     } count;
 };
 
