@@ -179,7 +179,8 @@ def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
     shown = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'check-config', '--show'], capture_output=True, text=True)
     assert 'hostname "mx.clinic.example"' in shown.stdout
     checked = subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'check-config'], capture_output=True, text=True)
-    assert ': warning: ' not in checked.stdout + checked.stderr, checked.stderr  # files that are missing here are errors, and its own
+    warned = [line for line in (checked.stdout + checked.stderr).splitlines() if ': warning: ' in line and ' is in use by another program now' not in line]  # port 25 is here
+    assert not warned, checked.stderr  # files that are missing here are errors, and its own
     assert lab.postern(*words).returncode == 1 and open(path).read() == text  # never overwritten
     assert lab.postern('init', '--output', path + '2', '--yes').returncode == 64
     assert lab.postern('init', '--output', path + '3', '--yes', '--hostname', 'not a name', '--domains', 'x.example', '--deliver-to', 'y').returncode == 78
