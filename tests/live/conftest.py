@@ -17,6 +17,16 @@ INSIDE, OUTSIDE = '127.0.3.1', '127.0.9.1'
 GATEWAY_ADDRESS = lab_module.GATEWAY
 
 
+def nothing_overdue(lab):
+    """The standing invariant of the queue: no recipient waits whom nobody will try again. The queue looks when it is asked for its
+    state (proc/queue/overdue.c). Where no gateway runs, or somebody holds it, nothing is asked."""
+    proc = lab.procs.get('posternd')
+    if proc and proc.poll() is None:
+        lab.postern('status')
+        found = [line for line in lab.log().splitlines() if 'recipients-overdue' in line and line not in lab.provoked]
+        assert not found, '\n'.join(found)
+
+
 class Gateway:
     """The gateway as a test sees it: sockets in front, postern behind."""
 
@@ -71,6 +81,7 @@ class Gateway:
         return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
 
     def restart(self, **change):
+        nothing_overdue(self.lab)  # what comes up next reads everything anew
         self.lab.stop_gateway()
         self.lab.start_gateway(self.lab.config(**change))
 
@@ -107,8 +118,7 @@ def serving(world, **config):
     before = world.mark_log()
     world.start_gateway(world.config(**config))
     yield Gateway(world)
-    if 'posternd' in world.procs:
-        world.postern('status')  # looks for mail that waits without a reason
+    nothing_overdue(world)
     bad = ('AddressSanitizer', 'runtime error', 'contract-broken', 'recipients-overdue')
     lines = world.log(since=before).splitlines()
     crashes = [line for line in lines if any(word in line for word in bad) and line not in world.provoked]
@@ -130,8 +140,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def own_log(request):
     """What an earlier test provoked is no proof and no fault of this one."""
-    if 'world' in request.fixturenames:
-        request.getfixturevalue('world').mark_log()
+    world = request.getfixturevalue('world') if 'world' in request.fixturenames else None
+    if world:
+        world.mark_log()
+    yield
+    if world:
+        nothing_overdue(world)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
 """What a server announces and does not keep: nobody's mail is forged, lost or returned for it."""
+import email
 import socket
 
 import pytest
@@ -35,15 +36,15 @@ def quirks(gateway, host):
     return [x['without'] for x in gateway.lab.postern('domains', 'quirks', json_out=True) if x['host'] == host]
 
 
-def send_with(gateway, rcpt, mail_words='', rcpt_words='', body='hello'):
+def send_with(gateway, rcpt, mail_words='', rcpt_words='', body='hello', subject='words'):
     out = talk(gateway, b'EHLO c\r\n', f'MAIL FROM:<nurse@inside.test> {mail_words}\r\n'.encode(), f'RCPT TO:<{rcpt}> {rcpt_words}\r\n'.encode(),
-               b'DATA\r\n', f'Subject: words\r\n\r\n{body}\r\n.\r\n'.encode('utf-8'))
+               b'DATA\r\n', f'Subject: {subject}\r\n\r\n{body}\r\n.\r\n'.encode('utf-8'))
     assert [r[:3] for r in out] == ['250', '250', '250', '354', '250'], out
     return out[-1].split()[-1]
 
 
 @pytest.mark.parametrize('domain,quirk,words', [('nodsn.test', 'dsn', ('RET=HDRS ENVID=QQ', '')), ('nodsn.test', 'dsn', ('', 'NOTIFY=SUCCESS')),
-                                                ('nosize.test', 'size', ('', ''))])
+                                                ('nosize.test', 'size', ('', '')), ('no8bit.test', '8bitmime', ('BODY=8BITMIME', '', 'grüße'))])
 def test_refused_parameters(gateway, domain, quirk, words):
     """Announced, and answered 501 or 555: left out in the same session (OpenSMTPD/OpenSMTPD#499, axllent/mailpit#407)."""
     host = 'mx.' + domain
@@ -63,10 +64,34 @@ def test_refused_parameters(gateway, domain, quirk, words):
     gateway.restart()  # kept connections go
 
 
+def is_encoded(text):
+    """RFC 6152 3: who does not offer 8BITMIME gets no octet above 127; RFC 2045 6: the words are the same."""
+    body = email.message_from_string(text).get_payload(decode=True)
+    return text.isascii() and body.decode('utf-8').strip() == 'grüße'
+
+
+def test_eight_bits_are_encoded_where_they_are_refused(gateway):
+    send = send_with(gateway, 'encoded@no8bit.test', 'BODY=8BITMIME', body='grüße')
+    gateway.wait_state(send, 'delivered')
+    assert is_encoded(gateway.lab.messages('host-mx.no8bit.test')[-1]['data'])
+
+
+def test_smtputf8_announced_and_refused(gateway):
+    """RFC 6531 3.5: a header section that needs it cannot go on without; what needs nothing goes through. Nobody waits days for it."""
+    number = send_with(gateway, 'x@noutf8.test', 'SMTPUTF8', subject='grüße')
+    found = gateway.wait_state(number, 'returned')
+    assert (found['reason'], found['status'][0]) == ('no-utf8', '5'), found
+    gateway.wait_state(send_with(gateway, 'x@noutf8.test'), 'delivered')
+    taken = [m for m in gateway.lab.messages('host-mx.noutf8.test') if m['data']]  # an empty one ends a refused group (RFC 2920 3.1)
+    assert len(taken) == 1, taken
+    assert gateway.lab.wait_for(lambda: quirks(gateway, 'mx.noutf8.test') == ['smtputf8'])
+
+
 @pytest.fixture(scope='module')
 def short_times(gateway):
     """One restart for all that follows: the machine may be slow."""
     gateway.restart(delivery='mail-time 3s; rcpt-time 3s;', extra='partner "slow" { domains onebyone2.test; avoid pipelining; }\n'
+                    'partner "old" { domains good.test; avoid smtputf8 8bitmime; }\n'
                     'partner "strict" { domains ehlocloses2.test; outbound require encrypt; }\n')
     return gateway
 
@@ -88,6 +113,21 @@ def test_avoid_is_set(short_times):
     gateway.wait_state(number, 'delivered', 40)
     assert quirks(gateway, 'mx.onebyone2.test') == []
     assert 'without pipelining' in gateway.lab.report(number)['attempts'][-1]['detail']
+
+
+def test_avoid_smtputf8_and_8bitmime(short_times):
+    """The server offers both; the configuration says that they are not to be used there."""
+    gateway = short_times
+    number = send_with(gateway, 'x@good.test', 'BODY=8BITMIME', body='grüße')
+    gateway.wait_state(number, 'delivered', 40)
+    last = gateway.lab.messages('good.test')[-1]
+    assert is_encoded(last['data']), last
+    assert not [p for p in last['parameters'] if p.startswith('BODY=8') or p == 'SMTPUTF8'], last
+    detail = gateway.lab.report(number)['attempts'][-1]['detail']
+    assert '8bitmime' in detail and 'smtputf8' in detail, detail
+    number = send_with(gateway, 'x@good.test', 'SMTPUTF8', subject='grüße')
+    assert gateway.wait_state(number, 'returned', 40)['reason'] == 'no-utf8'
+    assert quirks(gateway, 'mx.good.test') == []
 
 
 def test_helo_where_nothing_demands_tls(short_times):

@@ -1,5 +1,7 @@
 """Which host and address is asked, what its answer means, and when plaintext is permitted: RFC 5321 5.1, and the first
 look of docs/decision.md. The servers stand in tests/lab/tls_domains.py."""
+import email
+
 import pytest
 
 
@@ -48,9 +50,14 @@ def test_an_address_without_any_route_does_not_hold_mail_up(hosts):
 
 
 def test_patience_with_a_look_has_an_end_and_it_is_said(hosts):
-    hosts.restart(first_retry='3s', delivery='greeting-time 1s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 1s; look-patience 5s; }')
-    message_id = hosts.send('x@lookpatience.test')
+    hosts.restart(first_retry='3s', queue='notice-after 1s;', delivery='greeting-time 1s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 1s; look-patience 5s; }')
+    message_id = hosts.send('x@lookpatience.test', sender='patient@inside.test')
     hosts.wait_reason(message_id, 'look-incomplete')
+    told = lambda: [m['data'] for m in hosts.lab.messages('inside.test') if m['rcpts'] == ['patient@inside.test']]
+    words, fields, _ = email.message_from_string(hosts.lab.wait_for(told, 20)[0]).get_payload()
+    assert fields.get_payload()[1]['Action'] == 'delayed' and fields.get_payload()[1]['Status'] == '4.7.4'  # RFC 3464 2.3.3, RFC 3463 3.8
+    text = ' '.join(words.get_payload().split())
+    assert 'not all servers of the recipient' in text and 'nothing goes there in clear' in text and 'mx2.lookpatience.test' in text, text
     hosts.wait_state(message_id, 'delivered', 40)
     last = tried(hosts, message_id)['attempts'][-1]
     assert last['reason'] == 'sent-plain' and 'mx2.lookpatience.test' in last['detail'], last

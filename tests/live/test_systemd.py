@@ -95,7 +95,10 @@ def machine():
         pytest.skip('needs the ordinary build in build/ and systemd in build/lab')
     m = Machine()
     yield m
+    m.run('postern status')  # the queue looks for mail that nobody will try again
+    overdue = m.run('journalctl -u postern --no-pager -o cat | grep recipients-overdue').stdout
     m.end()
+    assert not overdue, overdue
 
 
 @pytest.fixture(scope='module')
