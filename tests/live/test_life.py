@@ -155,6 +155,17 @@ def test_a_reload_opens_and_closes_ports(gateway):
     gateway.wait_state(gateway.send('x@good.test'), 'delivered')
 
 
+def test_reloads_are_no_crashes(gateway):
+    """Processes that make room for one with the new configuration are no restarts; "reloaded" is said when the new ones are ready."""
+    lab = gateway.lab
+    before = {p['process']: p['restarts'] for p in lab.postern('status', json_out=True)}
+    for _ in range(3):
+        assert lab.postern('reload').returncode == 0
+        after = lab.postern('status', json_out=True)
+        assert all(p['running'] for p in after), after
+    assert {p['process']: p['restarts'] for p in after} == before
+
+
 def test_a_port_that_cannot_be_had_is_named(gateway):
     """Another program has it: refused, and all that was in force stays so."""
     lab = gateway.lab

@@ -139,6 +139,9 @@ def test_a_renewal_in_steps(renewed, how, order):
         time.sleep(1)
     words = gateway.lab.postern('status').stdout
     assert 'is not in force' in words, words
+    done = gateway.lab.postern('reload')
+    assert done.returncode == 1 and 'the configuration is in force, but not all of its files' in done.stderr, done
+    assert shown(gateway) == old
     started = smtplib.SMTP(gateway.address, 25, timeout=30, source_address=(OUTSIDE, 0))  # under the old certificate
     started.ehlo()
     put(where, order[1], how)

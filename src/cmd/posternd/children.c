@@ -203,9 +203,12 @@ static void send_public_key(const struct posternd *d, const struct supervised *s
 
 /* --- messages of a child --------------------------------------------------------------------------- */
 
-/* Type=notify: ready once all processes are. */
+/* Type=notify: ready once all processes are; the end of a reload is told by itself. */
 static void tell_when_ready(struct posternd *d)
 {
+    if (timer_is_running(d->reload_timer)) {
+        return;
+    }
     for (size_t i = 0; i < d->n_children; i++) {
         if (d->children[i].is_wanted && !d->children[i].ready) {
             return;
@@ -260,7 +263,7 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
     } else if (s->role == ROLE_KEYS && s->d->rest_due) {
         reload_rest(s->d);
     }
-    s->reload_due = false;
+    s->reload_due = s->renew && m->ctl_reloaded.ok; /* it makes room for a new one, which will be ready */
     s->reload_refused = !m->ctl_reloaded.ok;
     control_reload_came(s->d);
 }
@@ -316,7 +319,7 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
 
 /* --- starting ---------------------------------------------------------------------------------------- */
 
-static void start_later(struct supervised *s);
+static void start_later(struct supervised *s, bool crashed);
 
 static int spawn(struct posternd *d, struct supervised *s)
 {
@@ -372,7 +375,7 @@ static void start(struct posternd *d, struct supervised *s)
     int r = spawn(d, s);
     if (r < 0) {
         log_error("start-failed", KV("child", s->name), KV("problem", strerror(-r)));
-        start_later(s);
+        start_later(s, true);
         return;
     }
     handover_files(d, s);
@@ -393,19 +396,20 @@ static void on_restart(void *arg)
 {
     struct supervised *s = arg;
     if (!s->d->stopping && s->is_wanted) {
-        s->restarts++;
         start(s->d, s);
     }
 }
 
-static void start_later(struct supervised *s)
+/* Those that end by themselves after many messages did nothing wrong: they come back at once and do not count. */
+static void start_later(struct supervised *s, bool crashed)
 {
     if (!s->restart) {
         s->restart = timer_new(s->d->loop, on_restart, s);
     }
-    if (clock_mono_ms() - s->started_ms > STEADY_MS) {
+    if (!crashed || clock_mono_ms() - s->started_ms > STEADY_MS) {
         s->pause_ms = PAUSE_FIRST_MS;
     }
+    s->restarts += crashed;
     timer_start(s->restart, s->pause_ms);
     s->pause_ms = s->pause_ms * 2 < PAUSE_LAST_MS ? s->pause_ms * 2 : PAUSE_LAST_MS;
 }
@@ -440,7 +444,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         children_stop(d);
         return;
     }
-    if (s->stopping && !crashed) { /* we asked it to */
+    if ((s->stopping || s->renew) && !crashed) { /* we asked it to */
         log_notice("process-ended", KV("child", s->name), KV("why", s->is_wanted ? "a new one takes the new configuration" : "the configuration has none of it"));
         if (s->is_wanted) {
             start(d, s);
@@ -450,7 +454,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", s->pause_ms));
-    start_later(s);
+    start_later(s, crashed);
     if (s->role == ROLE_KEYS && d->rest_due) {
         reload_rest(d); /* the next keys begin with the new files */
     }
@@ -489,6 +493,12 @@ static void stop_one(struct supervised *s)
     }
 }
 
+/* They finish what they have under way and end by themselves when they are told of a new configuration. */
+static bool leaves_by_itself(const struct supervised *s)
+{
+    return s->role == ROLE_INSPECT || s->role == ROLE_WEB;
+}
+
 /* One process takes the configuration in force: told, started anew, started for the first time, or ended for good. */
 static void reload_one(struct posternd *d, struct supervised *s)
 {
@@ -496,7 +506,7 @@ static void reload_one(struct posternd *d, struct supervised *s)
         if (s->is_wanted && is_idle(s)) {
             start(d, s);
         }
-    } else if (!s->is_wanted || s->renew) {
+    } else if (!s->is_wanted || (s->renew && !leaves_by_itself(s))) {
         stop_one(s);
     } else if (s->control) {
         handover_files(d, s);
@@ -527,7 +537,7 @@ void children_reload(struct posternd *d)
     d->generation++;
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
-        s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s));
+        s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s) || leaves_by_itself(s));
         s->reload_due = s->is_wanted && (s->control || s->renew);
         s->reload_refused = false;
         if (s->role == ROLE_KEYS && s->control) {

@@ -260,22 +260,33 @@ static void unconfirmed(const struct posternd *d, struct buf *names)
     }
 }
 
+/* What of the reload is not in force, as a sentence; nothing when all is. */
+static void not_in_force(const struct posternd *d, struct buf *text)
+{
+    CLEANUP(buf_free) struct buf names = BUF_INIT(4096), waiting = BUF_INIT(512);
+    unconfirmed(d, &names);
+    (void)pairs_waiting(d->pairs, clock_mono_ms(), 0, &waiting);
+    if (buf_len(&names) > 0) {
+        (void)!buf_printf(text, "not reloaded everywhere: these processes do not run the new configuration: " STR_FMT ". Restart posternd, or reload again", STR_ARG(buf_str(&names)));
+    } else if (buf_len(&waiting) > 0) {
+        (void)!buf_printf(text, "the configuration is in force, but not all of its files: " STR_FMT, STR_ARG(str_trim(buf_str(&waiting))));
+    }
+}
+
 static void end_reload(struct posternd *d)
 {
-    CLEANUP(buf_free) struct buf names = BUF_INIT(4096), text = BUF_INIT(1024);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(1024);
     timer_stop(d->reload_timer);
-    unconfirmed(d, &names);
-    if (buf_len(&names) == 0) {
+    not_in_force(d, &text);
+    bool whole = buf_len(&text) == 0;
+    if (whole) {
         log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
     } else {
-        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("without", buf_str(&names)));
+        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("problem", buf_str(&text)));
     }
     notify_manager("READY=1");
-    if (d->reload_to && buf_len(&names) == 0) {
-        done(d->reload_to, true, STR("reloaded"));
-    } else if (d->reload_to) {
-        (void)!buf_printf(&text, "not reloaded everywhere: these processes do not run the new configuration: " STR_FMT ". Restart posternd, or reload again", STR_ARG(buf_str(&names)));
-        done(d->reload_to, false, buf_str(&text));
+    if (d->reload_to) {
+        done(d->reload_to, whole, whole ? STR("reloaded") : buf_str(&text));
     }
     d->reload_to = NULL;
     if (d->reload_again) {

@@ -161,7 +161,7 @@ static void wait_for_rest(struct pair *one, const struct texts *t, bool is_good,
     must(texts_copy(&one->seen, t));
     snprintf(one->problem, sizeof one->problem, "%s", is_good ? "it has just changed" : problem);
     if (is_news && !is_good) {
-        log_notice("certificate-not-in-force", KV("file", one->chain_path ? one->chain_path : one->key_path), KV("problem", problem),
+        log_warn("certificate-not-in-force", KV("file", one->chain_path ? one->chain_path : one->key_path), KV("problem", problem),
                    KV("what", "what was in force before stays, until what is on the disk fits"));
     }
 }

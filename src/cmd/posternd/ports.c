@@ -28,7 +28,7 @@ static int open_port(struct port *p, char *problem, size_t size)
     int r = p->is_lent ? 0 : conn_listen(&at, &p->fd);
     if (r < 0) {
         snprintf(problem, size, "cannot listen on %s: %s%s", p->address, strerror(-r),
-                 r == -EADDRINUSE ? " (is another mail server running? An address that overlaps one of ours needs a restart of posternd)" : "");
+                 r == -EADDRINUSE ? " (another program has it, or an address of ours overlaps it: then restart posternd)" : "");
     }
     return r;
 }

@@ -99,7 +99,7 @@ static void what_cannot_be_had_changes_nothing(void **state)
     assert_int_equal(ports_open(&other.conf, NULL, &theirs, problem, sizeof problem), 0);
     wish(&w, c, d, a);
     assert_int_equal(ports_open(&w.conf, &old, &next, problem, sizeof problem), -EADDRINUSE);
-    assert_true(strstr(problem, w.text[1]) && strstr(problem, "another mail server"));
+    assert_true(strstr(problem, w.text[1]) && strstr(problem, "another program has it"));
     assert_true(answers(a) && answers(b) && !answers(c)); /* the new one that was open already is closed again */
     next.n = 0;
     ports_replace(&old, &next);
