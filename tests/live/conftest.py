@@ -1,6 +1,7 @@
 """The live tests' lab: one world per run; the gateway is started anew for each test file."""
 import contextlib
 import os
+import shutil
 import smtplib
 import socket
 import ssl
@@ -114,8 +115,10 @@ def world():
 
 @contextlib.contextmanager
 def serving(world, **config):
-    """The gateway with a configuration of its own; what must never stand in its log fails whoever asked for it."""
+    """The gateway with a configuration and an empty store of its own: the files come in any order. What must never stand in its
+    log fails whoever asked for it."""
     before = world.mark_log()
+    shutil.rmtree(world.path('store'), ignore_errors=True)
     world.start_gateway(world.config(**config))
     yield Gateway(world)
     nothing_overdue(world)
