@@ -179,8 +179,7 @@ def test_a_device_is_let_in_and_what_it_sent_is_repaired(intake):
 
 def test_a_device_that_ends_with_lf_is_named(intake):
     """A first try by a new user: 354, then silence, and nothing in the log. That LF . LF is no end stays (CVE-2023-51764)."""
-    with connect(intake, DEVICE) as sock:
-        stream = sock.makefile('rb')
+    with connect(intake, DEVICE) as sock, sock.makefile('rb') as stream:
         read_reply(stream)
         for line in (b'EHLO d\n', b'MAIL FROM:scanner@inside.test\n', b'RCPT TO:x@good.test\n', b'DATA\n'):
             sock.sendall(line)
