@@ -7,6 +7,7 @@
 #include "cmd/postern/postern.h"
 #include "wire/date.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,17 +25,17 @@ static const struct command commands[] = {
     {"message", "ID", "the security report of a message", command_message, false},
     {"explain", "FROM TO [MESSAGE] | --replay TIME", "what would happen to a mail, and why; what other rules would have done", command_explain, false},
     {"probe", "[--quick|--deep] DOMAIN... | --file FILE", "do they support TLS? asks a domain's servers now", command_probe, false},
-    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE", "what is known about recipient domains", command_domains, false},
-    {"exception", "list|add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
+    {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE|quirks|forget-quirks HOST", "what is known about recipient domains", command_domains, false},
+    {"exception", "list|add (relax|legacy) DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",
      "what is allowed for one domain and a limited time", command_exception, false},
-    {"sts", "show|refresh DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
+    {"sts", "(show|refresh) DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
     {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own", command_tlsrpt, false},
     {"acts", "[--about WHAT]", "what administrators did, and who it was", command_acts, false},
     {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
     {"forward", "audit", "forwards of inside addresses: does their domain have secure connections, are they on", command_forward, false},
-    {"envelope", "list|show ENVELOPE|extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower ENVELOPE ...", "mail that waits in the portal", command_envelope, false},
+    {"envelope", "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) ENVELOPE ...", "mail that waits in the portal", command_envelope, false},
     {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal, false},
     {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false},
     {"store", "check|backup DIRECTORY", "is the store whole? a copy of it while the gateway runs", command_store, false},
@@ -45,6 +46,14 @@ static const struct command commands[] = {
     {"manual", "", "writes the manual page postern.conf(5)", command_manual, true},
 };
 
+static const char common_options[] =
+    "\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
+    "      --json          answers as JSON\n"
+    "      --by NAME       who you are, kept with what you change (default: who called sudo, or logged in)\n"
+    "  -h, --help          this text; behind a command: that command's\n"
+    "  -V, --version       the version\n\n"
+    "See postern(1), postern.conf(5).\n";
+
 static void usage(FILE *to)
 {
     fputs("Usage: postern [-c FILE] [--json] [--by NAME] COMMAND ...\n\n", to);
@@ -53,12 +62,27 @@ static void usage(FILE *to)
             fprintf(to, "  %s %s\n        %s\n", commands[i].name, commands[i].arguments, commands[i].help);
         }
     }
-    fputs("\n  -c, --config FILE   the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
-          "      --json          answers as JSON\n"
-          "      --by NAME       who you are, kept with what you change (default: who called sudo, or logged in)\n"
-          "  -h, --help          this text\n"
-          "  -V, --version       the version\n\n"
-          "See postern(1), postern.conf(5).\n", to);
+    fputs(common_options, to);
+}
+
+/* One command's help: each of its forms in a line. A bar inside brackets parts words, not forms. */
+static void usage_of(const struct command *c)
+{
+    const char *lead = "Usage:";
+    int depth = 0;
+    for (struct str rest = str_c(c->arguments);;) {
+        size_t end = 0;
+        for (; end < rest.n && (depth > 0 || rest.p[end] != '|'); end++) {
+            depth += (rest.p[end] == '[' || rest.p[end] == '(') - (rest.p[end] == ']' || rest.p[end] == ')');
+        }
+        printf("%s postern %s%s" STR_FMT "\n", lead, c->name, end > 0 ? " " : "", STR_ARG(str_trim(str_slice(rest, 0, end))));
+        lead = "      ";
+        if (end >= rest.n) {
+            break;
+        }
+        rest = str_slice(rest, end + 1, rest.n);
+    }
+    printf("\n%c%s.\n%s", toupper((unsigned char)c->help[0]), c->help + 1, common_options);
 }
 
 bool colours(void)
@@ -115,6 +139,21 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
+/* Of the command of that name; NULL: of all. */
+static int help(const char *name)
+{
+    const struct command *c = name ? find(name) : NULL;
+    if (name && !c) {
+        return unknown_command(name);
+    }
+    if (c) {
+        usage_of(c);
+    } else {
+        usage(stdout);
+    }
+    return EXIT_OK;
+}
+
 /* Options may stand anywhere; what is left are the words. -1, or an exit status. */
 static int take_options(int argc, char **argv, struct options *o, char **words)
 {
@@ -127,8 +166,7 @@ static int take_options(int argc, char **argv, struct options *o, char **words)
         } else if ((strcmp(a, "-c") == 0 || strcmp(a, "--config") == 0) && i + 1 < argc) {
             o->config = argv[++i];
         } else if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {
-            usage(stdout);
-            return EXIT_OK;
+            return help(o->argc > 0 ? words[0] : NULL);
         } else if (strcmp(a, "-V") == 0 || strcmp(a, "--version") == 0) {
             puts("postern " POSTERN_VERSION);
             return EXIT_OK;
