@@ -13,6 +13,8 @@ enum {
     CONF_NAMES_MAX = 4096,           /* words in one list */
     CONF_BLOCKS_MAX = 4096,          /* partner blocks */
     CONF_LISTENS_MAX = 16,
+    CONF_WORKERS_MAX = 64,    /* of one kind */
+    CONF_PROCESSES_MAX = 150, /* workers of all kinds: each talks to the queue, which is handed all of them at once */
     CONF_CERTIFICATES_MAX = 16,
     CONF_LABEL_MAX = 100,            /* octets of a name that travels between processes */
 };

@@ -461,6 +461,16 @@ static void judge_addresses(struct judge *j)
     }
 }
 
+static void judge_workers(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    int64_t n = c->workers.smtpin + c->workers.smtpout + c->workers.inspect + c->workers.web + c->workers.login;
+    if (n > CONF_PROCESSES_MAX) {
+        judge_bad(j, conf_place_of(c->root, "workers"),
+                  "workers: %lld processes in all, and the most is %d. Make some of the numbers smaller", (long long)n, CONF_PROCESSES_MAX);
+    }
+}
+
 static void judge_times(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -546,6 +556,7 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_names(&j);
     judge_addresses(&j);
     judge_times(&j);
+    judge_workers(&j);
     judge_rules(&j);
     judge_certificates(&j);
     conf_judge_idle(&j);

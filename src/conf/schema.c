@@ -310,12 +310,12 @@ const struct conf_key conf_schema[] = {
          "Private key (PEM), without a password."),
 
     BLOCK("", "workers", false, false, NULL, "How many copies of each process."),
-    NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, 64, "Processes that take mail."),
-    NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, 64, "Processes that deliver mail."),
+    NUMBER("workers", "smtpin", AT(workers.smtpin), "2", 1, CONF_WORKERS_MAX, "Processes that take mail."),
+    NUMBER("workers", "smtpout", AT(workers.smtpout), "2", 1, CONF_WORKERS_MAX, "Processes that deliver mail."),
 
-    NUMBER("workers", "inspect", AT(workers.inspect), "2", 1, 64, "Processes that read messages (if anything asks for that)."),
-    NUMBER("workers", "web", AT(workers.web), "1", 1, 64, "Processes that show the portal (if there is one)."),
-    NUMBER("workers", "login", AT(workers.login), "2", 1, 64, "Processes that check passwords (if people log in)."),
+    NUMBER("workers", "inspect", AT(workers.inspect), "2", 1, CONF_WORKERS_MAX, "Processes that read messages (if anything asks for that)."),
+    NUMBER("workers", "web", AT(workers.web), "1", 1, CONF_WORKERS_MAX, "Processes that show the portal (if there is one)."),
+    NUMBER("workers", "login", AT(workers.login), "2", 1, CONF_WORKERS_MAX, "Processes that check passwords (if people log in)."),
 
     BLOCK("", "accounts", false, false, NULL, "People who log in to send mail (listen submission). See postern user."),
     CHOICE("accounts", "sender", AT(accounts.sender), "own", "own any",

@@ -175,6 +175,23 @@ def test_a_port_that_cannot_be_had_is_named(gateway):
             done = lab.postern('reload')
     assert done.returncode == 1 and f'nothing was reloaded: cannot listen on {GATEWAY_ADDRESS}:2599' in done.stderr, done
     assert answers(25) and lab.postern('reload').returncode == 0
+    with written(lab, good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599;')):
+        assert lab.postern('reload').returncode == 0 and answers(2599)  # processone/ejabberd#3850: once refused, never opened
+    assert lab.postern('reload').returncode == 0
+
+
+def test_a_process_that_does_not_stop_is_replaced(gateway):
+    """Kong/kong#6904, rspamd/rspamd#2716: old workers stay for ever behind a reload."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    pid = gateway.pids()['smtpin-0']
+    os.kill(pid, signal.SIGSTOP)
+    with written(lab, good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599;')):
+        done = lab.postern('reload')
+        assert done.returncode == 0, done  # it is killed before the answer is due
+        assert gateway.pids()['smtpin-0'] not in (pid, 0) and answers(2599)
+    assert 'process-killed child=smtpin-0' in lab.log()
+    assert lab.postern('reload').returncode == 0
 
 
 def test_a_reload_waits_for_every_process(gateway):

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000, JOIN_AGAIN_MS = 500 };
+enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000, LATE_MS = 1000, JOIN_AGAIN_MS = 500 };
 
 /* Who may talk to whom (the arrows of ARCHITECTURE.md). */
 static bool may_talk(enum role a, enum role b)
@@ -428,6 +428,7 @@ static void stop_next(struct posternd *d);
 static void on_ended(struct posternd *d, struct supervised *s, int status)
 {
     bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+    bool asked = s->stopping || !s->is_wanted || (s->renew && s->ready); /* one that never served may end again at once */
     s->pid = 0;
     s->ready = false;
     if (s->control) {
@@ -444,7 +445,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         children_stop(d);
         return;
     }
-    if ((s->stopping || s->renew) && !crashed) { /* we asked it to */
+    if (asked && !crashed) {
         log_notice("process-ended", KV("child", s->name), KV("why", s->is_wanted ? "a new one takes the new configuration" : "the configuration has none of it"));
         if (s->is_wanted) {
             start(d, s);
@@ -480,12 +481,36 @@ static bool is_idle(const struct supervised *s)
     return s->pid == 0 && !(s->restart && timer_is_running(s->restart));
 }
 
+/* A process that was asked to stop and hangs would keep its old configuration and ports for good. */
+static void kill_late(void *arg)
+{
+    struct posternd *d = arg;
+    int64_t now = clock_mono_ms();
+    bool more = false;
+    for (size_t i = 0; i < d->n_children && !d->stopping; i++) {
+        const struct supervised *s = &d->children[i];
+        bool waits = s->stopping && s->pid > 0;
+        if (waits && now >= s->stop_by_ms) {
+            log_warn("process-killed", KV("child", s->name), KV("why", "did not stop in time"));
+            kill(s->pid, SIGKILL);
+        }
+        more |= waits;
+    }
+    if (more) {
+        timer_start(d->late, LATE_MS);
+    }
+}
+
 static void stop_one(struct supervised *s)
 {
+    struct posternd *d = s->d;
     if (s->stopping) {
         return;
     }
     s->stopping = true;
+    s->stop_by_ms = clock_mono_ms() + STOP_MS;
+    d->late = d->late ? d->late : timer_new(d->loop, kill_late, d);
+    timer_start(d->late, LATE_MS);
     if (s->control) {
         ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_stop});
     } else {
@@ -506,7 +531,7 @@ static void reload_one(struct posternd *d, struct supervised *s)
         if (s->is_wanted && is_idle(s)) {
             start(d, s);
         }
-    } else if (!s->is_wanted || (s->renew && !leaves_by_itself(s))) {
+    } else if (!leaves_by_itself(s) && (!s->is_wanted || s->renew)) {
         stop_one(s);
     } else if (s->control) {
         handover_files(d, s);

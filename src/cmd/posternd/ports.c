@@ -43,11 +43,29 @@ static const struct port *find(const struct ports *in, const char *address)
     return NULL;
 }
 
-static int add_port(struct ports *to, const struct ports *old, enum port_kind kind, unsigned listen, const char *address, char *problem, size_t size)
+static size_t count_of(const struct ports *in, enum port_kind kind)
 {
-    if (to->n == PORTS_MAX || strlen(address) >= PORT_ADDRESS) {
-        snprintf(problem, size, to->n == PORTS_MAX ? "more than %d addresses to listen on" : "a listen address has more than %d octets",
-                 to->n == PORTS_MAX ? PORTS_MAX : PORT_ADDRESS - 1);
+    size_t n = 0;
+    for (size_t i = 0; i < in->n; i++) {
+        n += in->v[i].kind == kind;
+    }
+    return n;
+}
+
+static int add_port(struct ports *to, const struct ports *old, enum port_kind kind, unsigned listen,
+                    const char *address, char *problem, size_t size)
+{
+    static const char *const whose[] = {
+        [PORT_SMTP] = "listen blocks",
+        [PORT_PORTAL] = "portal",
+        [PORT_METRICS] = "metrics",
+    };
+    if (count_of(to, kind) == PORTS_OF_KIND) {
+        snprintf(problem, size, "%s: more than %d addresses", whose[kind], PORTS_OF_KIND);
+        return -ENOSPC;
+    }
+    if (strlen(address) >= PORT_ADDRESS) {
+        snprintf(problem, size, "%s: an address of more than %d octets", whose[kind], PORT_ADDRESS - 1);
         return -ENOSPC;
     }
     const struct port *open = find(old, address);

@@ -4,9 +4,10 @@
 #pragma once
 #include "conf/conf.h"
 
-enum { PORTS_MAX = 48, PORT_ADDRESS = 64 };
+enum port_kind { PORT_SMTP, PORT_PORTAL, PORT_METRICS, PORT_KINDS };
 
-enum port_kind { PORT_SMTP, PORT_PORTAL, PORT_METRICS };
+/* PORTS_OF_KIND: as many as smtpin, web and metrics each take (their tables of listeners). */
+enum { PORTS_OF_KIND = 16, PORTS_MAX = PORTS_OF_KIND * PORT_KINDS, PORT_ADDRESS = 64 };
 
 struct ports {
     size_t n;

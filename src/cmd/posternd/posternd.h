@@ -9,7 +9,7 @@
 #include "sys/conn.h"
 #include "sys/spawn.h"
 
-enum { CHILDREN_MAX = 160, LOST_MAX = 256 };
+enum { CHILDREN_MAX = CONF_WORKERS_MAX * 5 + 4, LOST_MAX = 256 }; /* each (role, index) keeps its place */
 
 struct supervised {
     enum role role;
@@ -19,6 +19,7 @@ struct supervised {
     struct ipc_channel *control;
     bool is_wanted; /* by the configuration; else it is stopped and not started again */
     bool ready, stopping;
+    int64_t stop_by_ms; /* of one that is stopping: killed then */
     bool renew;     /* it is to be started anew with the present configuration */
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     int64_t started_ms;
@@ -57,7 +58,7 @@ struct posternd {
         bool signing, due;
     } lost[LOST_MAX];
     size_t n_lost;
-    struct timer *join_again;
+    struct timer *join_again, *late; /* late: kills what was asked to stop and does not */
     int queue_socket, control_socket;
     struct watch *control_watch;
     bool has_public_key, stopping;

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,8 +107,30 @@ static void what_cannot_be_had_changes_nothing(void **state)
     ports_replace(&theirs, &next);
 }
 
+/* smtpin, web and metrics have tables of 16. */
+static void more_than_they_take_is_refused(void **state)
+{
+    static struct wanted w;
+    static struct ports next;
+    static const char *many[17];
+    static char text[17][32];
+    char problem[256] = "";
+    (void)state;
+    wish(&w, free_port(), free_port(), 0);
+    for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+        snprintf(text[i], sizeof text[i], "127.0.0.1:%u", free_port());
+        many[i] = text[i];
+    }
+    w.conf.metrics.addresses = (struct conf_words){many, 17};
+    assert_int_equal(ports_open(&w.conf, NULL, &next, problem, sizeof problem), -ENOSPC);
+    assert_string_equal(problem, "metrics: more than 16 addresses");
+    assert_int_equal(next.n, 0);
+    assert_false(answers((unsigned)strtoul(strchr(text[0], ':') + 1, NULL, 10)));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stays_is_taken_over), cmocka_unit_test(what_cannot_be_had_changes_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stays_is_taken_over), cmocka_unit_test(what_cannot_be_had_changes_nothing),
+                                       cmocka_unit_test(more_than_they_take_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
