@@ -140,6 +140,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (-item.path.stat().st_size, item.path.name))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that failed shows what the gateway logged meanwhile: it may not fail a second time."""
+    report = (yield).get_result()
+    world = item.funcargs.get('world') or getattr(item.funcargs.get('gateway'), 'lab', None)
+    if report.failed and world and os.path.exists(world.path('log', 'posternd')):
+        report.sections.append(('posternd logged, from its end', world.log()[-8000:]))
+
+
 @pytest.fixture(autouse=True)
 def own_log(request):
     """What an earlier test provoked is no proof and no fault of this one."""
