@@ -61,6 +61,7 @@ class Lab:
         self.config_extra = ''
         self.provoked = []  # lines of the log that would fail a test, had it not meant them
         self.marks = {}  # name of a log: where log() starts
+        self.record_marks = {}  # name of a receiver's record: where received() starts
         self.tls = None
 
     # --- small things --------------------------------------------------------------------------
@@ -260,13 +261,18 @@ class Lab:
             self.wait_port(address, 25)
 
     def received(self, domain):
-        """What the domain's receivers saw; of the scorecard's domains by host."""
+        """What the domain's receivers saw since mark_records(); of the scorecard's domains by host."""
         try:
             with open(self.path('records', domain), encoding='utf-8') as lines:
+                lines.seek(self.record_marks.get(domain, 0))
                 whole = lines.read().split('\n')[:-1]  # read once: the last may still be in the writing
             return [json.loads(line) for line in whole]
         except FileNotFoundError:
             return []
+
+    def mark_records(self):
+        """What other tests' files sent is nothing to the next one."""
+        self.record_marks = {e.name: e.stat().st_size for e in os.scandir(self.path('records'))}
 
     def messages(self, domain):
         return [r for r in self.received(domain) if r['event'] == 'message']

@@ -118,6 +118,7 @@ def serving(world, **config):
     """The gateway with a configuration and an empty store of its own: the files come in any order. What must never stand in its
     log fails whoever asked for it."""
     before = world.mark_log()
+    world.mark_records()
     shutil.rmtree(world.path('store'), ignore_errors=True)
     world.start_gateway(world.config(**config))
     yield Gateway(world)
