@@ -367,6 +367,7 @@ static int parse(struct str text, const char *file, conf_read_fn read, struct bu
     if (b.result == 0) {
         conf_check(&b);
     }
+    conf_findings_sort(problems);
     if (b.result < 0) {
         conf_free(c);
         return b.result;

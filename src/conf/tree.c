@@ -99,6 +99,48 @@ bool conf_finding_next(struct str *rest, struct conf_finding *ret)
     return true;
 }
 
+struct sorted {
+    struct conf_finding finding;
+    struct str line;
+};
+
+static int compare_findings(const void *one, const void *two)
+{
+    const struct sorted *a = one, *b = two;
+    struct str f = a->finding.file, g = b->finding.file;
+    int r = f.n > 0 && g.n > 0 ? memcmp(f.p, g.p, f.n < g.n ? f.n : g.n) : 0;
+    r = r == 0 && f.n != g.n ? (f.n < g.n ? -1 : 1) : r;
+    if (r == 0 && a->finding.line != b->finding.line) {
+        r = a->finding.line < b->finding.line ? -1 : 1;
+    }
+    return r != 0 ? r : (a->line.p > b->line.p) - (a->line.p < b->line.p); /* stable */
+}
+
+void conf_findings_sort(struct buf *problems)
+{
+    CLEANUP(buf_free) struct buf before = BUF_INIT(buf_len(problems) + 1);
+    must(buf_add(&before, buf_str(problems)) == 0);
+    struct str rest = buf_str(&before), line;
+    size_t n = 0, max = 1;
+    for (size_t k = 0; k < rest.n; k++) {
+        max += rest.p[k] == '\n';
+    }
+    struct sorted *all = calloc(max, sizeof *all);
+    must(all);
+    while (n < max && str_split(&rest, '\n', &line)) {
+        all[n].line = line;
+        n += conf_finding_next(&line, &all[n].finding);
+    }
+    qsort(all, n, sizeof *all, compare_findings);
+    buf_reset(problems);
+    for (size_t k = 0; k < n; k++) { /* a full buffer holds problems enough */
+        int r = buf_add(problems, all[k].line);
+        r = r < 0 ? r : buf_append(problems, "\n", 1);
+        (void)r;
+    }
+    free(all);
+}
+
 const struct conf_node *conf_node_find(const struct conf_node *block, const char *key, const struct conf_node *after)
 {
     bool past = after == NULL;

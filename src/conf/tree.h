@@ -43,6 +43,8 @@ int conf_tree_parse(struct str text, const char *file, conf_read_fn read, struct
 void conf_tree_free(struct conf_node *n);
 /* Takes the next line off *rest. False: there is none. The hint is what follows the first sentence. */
 bool conf_finding_next(struct str *rest, struct conf_finding *ret);
+/* Puts the lines in the order of file and line; those of one line stay as they were. */
+void conf_findings_sort(struct buf *problems);
 /* The statement with that key (NULL: any) in a block, also in files that are included there; `after`: the next one behind
  * it, NULL: the first. NULL: none. */
 const struct conf_node *conf_node_find(const struct conf_node *block, const char *key, const struct conf_node *after);

@@ -511,6 +511,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     if (what == PREFLIGHT_CHECK) {
         try_ports(&f);
     }
+    conf_findings_sort(problems);
     buf_free(&f.trust);
     return f.result;
 }

@@ -146,6 +146,35 @@ static int check_spool(struct look *l, const char *spool)
     return code == SQLITE_DONE ? 0 : -EIO;
 }
 
+#define KEY_KEPT "SELECT value FROM secret WHERE name='" STORE_AT_REST "'"
+
+int store_key_kept(const char *directory, char *ret, size_t size, char *problem, size_t problem_size)
+{
+    CLEANUP(close_database) sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    char path[PATH];
+    struct stat st;
+    *ret = '\0';
+    snprintf(path, sizeof path, "%s/postern.db", directory);
+    if (stat(path, &st) < 0) {
+        int code = -errno;
+        return fail(problem, problem_size, code, path, strerror(-code));
+    }
+    int r = open_beside(directory, &db, problem, problem_size);
+    if (r < 0) {
+        return r;
+    }
+    int code = sqlite3_prepare_v2(db, KEY_KEPT, -1, &q, NULL);
+    code = code == SQLITE_OK ? sqlite3_step(q) : code;
+    if (code == SQLITE_ROW) {
+        str_copy_cut(column_str(q, 0), ret, size);
+    } else if (code != SQLITE_DONE) {
+        r = fail(problem, problem_size, -EIO, path, sqlite3_errmsg(db));
+    }
+    sqlite3_finalize(q);
+    return r;
+}
+
 int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size)
 {
     CLEANUP(close_database) sqlite3 *db = NULL;
@@ -160,7 +189,7 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
     if (number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
         return fail(problem, size, -EPROTO, directory, "written by another version of Postern");
     }
-    text_of(db, "SELECT value FROM secret WHERE name='" STORE_AT_REST "'", ret->at_rest, sizeof ret->at_rest);
+    text_of(db, KEY_KEPT, ret->at_rest, sizeof ret->at_rest);
     r = each(&l, "PRAGMA integrity_check", "the database is damaged", "ok", true);
     r = r < 0 ? r : each(&l, "SELECT rcpt FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=r.id)",
                          "a recipient without its message", NULL, true);

@@ -446,6 +446,21 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     assert lab.postern('store', 'check').returncode == 0
     lab.postern('queue', 'delete', waiting)
 
+
+def seen_by_nobody(lab, *words):
+    """postern as a user without rights runs it; without root everybody here is who we are, and the rights are taken away instead."""
+    places, shut = [lab.path('store'), lab.path('at-rest.key')], os.geteuid() != 0
+    modes = [os.stat(p).st_mode for p in places]
+    try:
+        for p in places:
+            os.chmod(p, 0o000 if shut else os.stat(p).st_mode & 0o700)
+        return subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), *words], capture_output=True, text=True,
+                              timeout=60, **({} if shut else {'user': 65533, 'group': 65533, 'extra_groups': []}))
+    finally:
+        for p, mode in zip(places, modes):
+            os.chmod(p, mode)
+
+
 def test_a_store_without_its_key_is_not_started(gateway):
     """A backup put back without its key, or beside another one: refused with both named, and nothing is made anew."""
     lab = gateway.lab
@@ -473,10 +488,20 @@ def test_a_store_without_its_key_is_not_started(gateway):
     done = lab.postern('store', 'check')
     assert done.returncode != 0 and words.group(1) in done.stdout and words.group(3) in done.stdout
     assert 'another at-rest key' in lab.postern('doctor').stdout
+    done = lab.postern('check-config')
+    assert done.returncode == 1 and 'postern.conf: fine' not in done.stdout, done
+    assert re.search(rf'postern.conf:\d+:\d+: {key} is another at-rest key \({words.group(3)}\) than the store was written with \({words.group(1)}\)', done.stderr), done
+    assert 'See TO RESTORE' in done.stderr
     os.replace(kept, key)
     lab.start_gateway()
     assert gateway.state(waiting)['state'] == 'waiting'
     assert lab.postern('store', 'check').returncode == 0
+    done = lab.postern('check-config')  # beside the running gateway: seen, and nothing is different for it
+    assert done.returncode == 0 and 'at-rest key' not in done.stderr, done
+    stranger = seen_by_nobody(lab, 'check-config')
+    assert 'whether the at-rest key belongs to the store could not be seen' in stranger.stderr and 'Run check-config as root' in stranger.stderr, stranger
+    assert ': fine' not in stranger.stdout
+    assert gateway.wait_state(gateway.send('after-check@good.test'), 'delivered')
     copy = lab.path('copy-without-key')
     assert f'The at-rest key is not in it: it is {key}' in lab.postern('store', 'backup', copy).stdout
     shutil.rmtree(copy)

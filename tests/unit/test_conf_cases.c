@@ -139,6 +139,23 @@ static bool says(struct str lines, const struct expected *e, bool is_warning)
     return false;
 }
 
+/* In the order of the lines (a first try by a new user: the first error shown was that of the last line). */
+static bool in_order(struct str lines)
+{
+    struct conf_finding f;
+    unsigned last = 0;
+    char file[200] = "";
+    while (conf_finding_next(&lines, &f)) {
+        bool same = str_eq(f.file, str_c(file));
+        if (same && f.line < last) {
+            return false;
+        }
+        str_copy_cut(f.file, file, sizeof file);
+        last = f.line;
+    }
+    return true;
+}
+
 static bool run_case(const struct expected *e)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(TEXT_MAX), problems = BUF_INIT(TEXT_MAX);
@@ -155,6 +172,7 @@ static bool run_case(const struct expected *e)
     bool right = str_eq(e->verdict, STR("wrong"))  ? r < 0 && says(buf_str(&problems), e, false)
                  : str_eq(e->verdict, STR("warn")) ? r == 0 && says(buf_str(&problems), e, true)
                                                    : r == 0 && buf_len(&problems) == 0;
+    right = right && in_order(buf_str(&problems));
     if (!right) {
         print_message("wanted: " STR_FMT ", line %u: " STR_FMT "\ngot %d: " STR_FMT "of:\n" STR_FMT "\n", STR_ARG(e->verdict), e->line, STR_ARG(e->words), r, STR_ARG(buf_str(&problems)),
                       STR_ARG(e->text));

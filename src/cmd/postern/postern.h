@@ -32,6 +32,9 @@ int load_config(const struct options *o, struct conf **ret);
 /* store.c: is the at-rest key the one that a store was written with (kept: its fingerprint, "" not noted yet)? Appends
  * words about what is wrong and what to do; none when it fits, or cannot be read by who we are. */
 void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_problem);
+/* store.c: the same of the configuration's store, as findings about the setting at-rest-key; what could not be seen is a warning.
+ * Reads only, also beside a running gateway. 0, or -EINVAL: the start would refuse it. */
+int at_rest_check(const struct conf *c, struct buf *problems);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
         struct answer *ret);

@@ -3,11 +3,15 @@
  * files itself: run it as root or as the user the queue runs as.
  */
 #include "cmd/postern/postern.h"
+#include "conf/tree.h"
 #include "seal/rest.h"
 #include "store/upkeep.h"
 #include "sys/file.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int usage(void)
@@ -55,6 +59,32 @@ void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_pro
         (void)!buf_printf(ret_problem, "%s is another at-rest key (%s) than the store was written with (%s): nothing in the "
                           "store can be read with it. Put back the one that belongs to it", c->at_rest_key, have, kept);
     }
+}
+
+int at_rest_check(const struct conf *c, struct buf *problems)
+{
+    CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
+    struct conf_place at = conf_place_of(c->root, "at-rest-key");
+    char kept[REST_FINGERPRINT] = "", why[600];
+    struct stat st;
+    int key = stat(c->at_rest_key, &st) < 0 || access(c->at_rest_key, R_OK) < 0 ? -errno : 0;
+    int r = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why);
+    if (r == -ENOENT || key == -ENOENT || (key == 0 && st.st_size != REST_SECRET)) {
+        return 0; /* no store yet: the first start makes both; or said by preflight() */
+    }
+    if (r == 0 && key < 0) {
+        snprintf(why, sizeof why, "%s: %s", c->at_rest_key, strerror(-key));
+    }
+    if (r < 0 || key < 0) {
+        conf_warning(problems, at, "whether the at-rest key belongs to the store could not be seen: %s%s", why,
+                     geteuid() == 0 ? "" : ". Run check-config as root");
+        return 0;
+    }
+    at_rest_problem(c, kept, &wrong);
+    if (buf_len(&wrong) > 0) {
+        return conf_problem(problems, at, STR_FMT ". See TO RESTORE in postern(1)", STR_ARG(buf_str(&wrong)));
+    }
+    return 0;
 }
 
 /* Adds what is wrong with the key to the findings. */
