@@ -90,11 +90,14 @@ static bool missing(const struct conf_rule *r, const struct inbound_facts *f, ch
 
 static void describe(const struct inbound_facts *f, char *dst, size_t size)
 {
-    const char *what = !f->in_tls            ? "no TLS"
-                       : !f->has_certificate ? "TLS, no client certificate"
-                       : f->certificate_ok   ? "TLS, trusted certificate of "
-                                             : "TLS, certificate not trusted: ";
-    snprintf(dst, size, "%s%.*s", what, f->has_certificate ? (int)(f->names.n < 60 ? f->names.n : 60) : 0, f->names.p ? f->names.p : "");
+    struct str names = str_slice(f->names, 0, f->names.n < 60 ? f->names.n : 60);
+    if (!f->in_tls || !f->has_certificate) {
+        snprintf(dst, size, "%s", f->in_tls ? "TLS, no client certificate" : "no TLS");
+    } else if (f->certificate_ok) {
+        snprintf(dst, size, "TLS, trusted certificate of " STR_FMT, STR_ARG(names));
+    } else {
+        snprintf(dst, size, "TLS, certificate of " STR_FMT ": " STR_FMT, STR_ARG(names), STR_ARG(f->trouble));
+    }
 }
 
 void inbound_judge(const struct conf *c, const struct inbound_facts *f, struct inbound_verdict *ret)

@@ -27,7 +27,7 @@ struct inbound_verdict {
     enum inbound_grade wanted;
     bool enforced;
     char reason[480]; /* for the client: what is missing */
-    char had[128];    /* for us: what the connection had */
+    char had[256];    /* for us: what the connection had, and what is wrong with its certificate */
 };
 
 void inbound_judge(const struct conf *c, const struct inbound_facts *f, struct inbound_verdict *ret);

@@ -24,7 +24,7 @@ struct tls_channel {
     struct buf *leaving; /* of this call; NULL: between calls */
     int write_error;     /* 0, or why leaving took no more */
     enum tls_state state;
-    bool is_client, has_dane, may_be_weak, demands_ems, hybrid, hello_done, own_fault;
+    bool is_client, is_service, has_dane, may_be_weak, demands_ems, hybrid, hello_done, own_fault;
     char name[256]; /* reference name of a client */
     char problem[200];
     struct tls_findings findings;
@@ -159,6 +159,7 @@ struct tls_channel *tls_channel_client(struct tls_context *ctx, const struct tls
         return NULL;
     }
     ch->is_client = true;
+    ch->is_service = peer->is_service;
     ch->may_be_weak = ctx->may_be_weak;
     ch->demands_ems = ctx->demands_ems;
     ch->hybrid = ctx->hybrid && !peer->classical;
@@ -251,6 +252,11 @@ static void learn_dns_names(struct tls_facts *f, X509 *cert)
     buf_free(&all);
 }
 
+static enum tls_whose whose(const struct tls_channel *ch)
+{
+    return !ch->is_client ? TLS_OF_CLIENT : ch->is_service ? TLS_OF_SERVICE : TLS_OF_MAIL_SERVER;
+}
+
 /* The chain against the trust store and the name, apart from DANE, which judged the handshake. */
 static void verify_by_authorities(struct tls_channel *ch, X509 *cert)
 {
@@ -269,7 +275,7 @@ static void verify_by_authorities(struct tls_channel *ch, X509 *cert)
         if (X509_verify_cert(ctx) != 1 && ch->findings.set == 0) {
             tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
         }
-        tls_describe(&ch->findings, X509_STORE_CTX_get0_chain(ctx), f->chain_n, ch->name, f->check_text,
+        tls_describe(&ch->findings, X509_STORE_CTX_get0_chain(ctx), f->chain_n, ch->name, whose(ch), f->check_text,
                      sizeof f->check_text);
     } else {
         tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
@@ -293,7 +299,7 @@ static void learn_dane(struct tls_channel *ch, long verify)
         snprintf(f->dane_text, sizeof f->dane_text, "no TLSA record matches");
     } else {
         char words[sizeof f->dane_text];
-        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, words, sizeof words);
+        tls_describe(&ch->findings, SSL_get0_verified_chain(ch->ssl), f->chain_n, ch->name, whose(ch), words, sizeof words);
         snprintf(f->dane_text, sizeof f->dane_text, "the certificate %.300s", words);
     }
 }
@@ -312,7 +318,8 @@ static void learn_findings(struct tls_channel *ch, X509 *cert, long verify)
     if (verify != X509_V_OK && ch->findings.set == 0) {
         tls_find(&ch->findings, TLS_CAUSE_OTHER, 0);
     }
-    tls_describe(&ch->findings, chain, ch->facts.chain_n, ch->name, ch->facts.check_text, sizeof ch->facts.check_text);
+    tls_describe(&ch->findings, chain, ch->facts.chain_n, ch->name, whose(ch), ch->facts.check_text,
+                 sizeof ch->facts.check_text);
 }
 
 static void learn_certificate(struct tls_channel *ch)
@@ -342,7 +349,7 @@ static void learn_certificate(struct tls_channel *ch)
         enum tls_cause staple = ch->findings.set == 0 ? tls_staple_problem(ch->ssl, cert) : TLS_CAUSE_END;
         if (staple != TLS_CAUSE_END) {
             tls_find(&ch->findings, staple, 0);
-            tls_describe(&ch->findings, NULL, f->chain_n, ch->name, f->check_text, sizeof f->check_text);
+            tls_describe(&ch->findings, NULL, f->chain_n, ch->name, whose(ch), f->check_text, sizeof f->check_text);
         }
     } else {
         learn_findings(ch, cert, verify);

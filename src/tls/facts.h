@@ -28,7 +28,7 @@ enum tls_check_reason { TLS_CHECK_FINE, TLS_CHECK_NAME, TLS_CHECK_DATES, TLS_CHE
     X(REVOKED, TRUST, "has been revoked", "its holder needs a new one")                                                \
     X(NO_STAPLE, TRUST, "demands a stapled OCSP answer, and there is none that counts", "the server must staple one")  \
     X(SIGNATURE, TRUST, "carries a signature that is not its issuer's", "its holder needs a new one")                  \
-    X(SELF_SIGNED, TRUST, "is self-signed", "pin it, publish it by TLSA, or take one from an authority")               \
+    X(SELF_SIGNED, TRUST, "is self-signed", "its holder needs one from an authority")                                  \
     X(UNKNOWN_ROOT, TRUST, "leads to an authority that is not trusted here", "add the authority to the trust store")   \
     X(NO_INTERMEDIATE, TRUST, "comes without its intermediate", "the whole chain must be installed there")             \
     X(UNKNOWN_CA, TRUST, "has an issuer that is neither trusted here nor sent along",                                  \

@@ -75,6 +75,7 @@ struct tls_peer {
     const char *name;            /* SNI and reference name (A-label) or an address */
     const char *more_names[2];   /* further reference names of DANE-TA (RFC 7672 3.2.2), NULL: none */
     const struct dane_set *dane; /* with usable records, or NULL */
+    bool is_service;             /* no mail server: what is advised of its certificate differs */
     bool classical;              /* without ML-KEM: some servers and firewalls lose a ClientHello of two segments */
 };
 /* The checks' results are facts, not failures. */

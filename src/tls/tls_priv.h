@@ -60,8 +60,11 @@ int tls_note_error(int ok, X509_STORE_CTX *store);
 void tls_find(struct tls_findings *f, enum tls_cause cause, int depth);
 /* Certificates of clients: each but the root must be fit for TLS, as a server or as a client (verify.c). */
 void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) *chain, bool has_root);
+/* Whose certificate it is: a mail server's, a client's that brings mail, that of a service we ask (HTTPS, LDAP). */
+enum tls_whose { TLS_OF_MAIL_SERVER, TLS_OF_CLIENT, TLS_OF_SERVICE };
 /* What was found, in words; chain: as verified, n_sent: certificates the peer sent, name: that was wanted ("" for none). */
-void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, char *dst, size_t size);
+void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, enum tls_whose whose,
+                  char *dst, size_t size);
 /* The class of the first cause. */
 enum tls_check_reason tls_class_of(uint32_t causes);
 

@@ -246,7 +246,18 @@ static void add_whose(struct buf *out, enum tls_cause cause, X509 *cert)
     }
 }
 
-void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, char *dst, size_t size)
+/* What to do, where that depends on who it is: only mail servers have TLSA records, only partners can be pinned. */
+static const char *advice_for(size_t cause, enum tls_whose whose)
+{
+    if (cause == TLS_CAUSE_SELF_SIGNED && whose != TLS_OF_SERVICE) {
+        return whose == TLS_OF_CLIENT ? "pin it, or take one from an authority"
+                                      : "pin it, publish it by TLSA, or take one from an authority";
+    }
+    return advices[cause];
+}
+
+void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sent, const char *name, enum tls_whose whose,
+                  char *dst, size_t size)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
     size_t first = TLS_CAUSE_END;
@@ -271,7 +282,7 @@ void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sen
     if (first == TLS_CAUSE_END) {
         (void)!buf_printf(&out, "trusted CA and right name");
     } else {
-        (void)!buf_printf(&out, "; %s", advices[first]);
+        (void)!buf_printf(&out, "; %s", advice_for(first, whose));
     }
     str_copy_cut(buf_str(&out), dst, size);
     ERR_clear_error();
@@ -287,7 +298,8 @@ static int explain(int ok, X509_STORE_CTX *store)
         struct tls_findings f = {.other = code};
         STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
         tls_find(&f, cause_of(code), X509_STORE_CTX_get_error_depth(store));
-        tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, "", r->text, sizeof r->text);
+        tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, "", TLS_OF_SERVICE, r->text,
+                     sizeof r->text);
     }
     return ok;
 }

@@ -66,6 +66,9 @@ static void inbound_rules(void **state)
         if ((rule == NULL) != (rows[i].rule == NULL) || (rule && strcmp(rule, rows[i].rule) != 0) || (rule && v.enforced != rows[i].enforced)) {
             fail_msg("%s: %s %d", rows[i].what, rule ? rule : "satisfied", v.enforced);
         }
+        if (rule && rows[i].certificate && !rows[i].ok) {
+            assert_string_equal(v.had, "TLS, certificate of mail.bank.test: has expired");
+        }
     }
     conf_free(c);
 }
