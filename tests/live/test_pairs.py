@@ -5,13 +5,15 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
-from conftest import OUTSIDE, client_context
+from conftest import GATEWAY_ADDRESS, OUTSIDE, client_context
 
 
 def shake(gateway, timeout=30):
@@ -163,23 +165,91 @@ def test_a_mismatch_at_the_start_is_told(renewed):
     assert shake(gateway) is None
 
 
-def test_the_handshake_with_ourselves(renewed):
-    gateway, _ = renewed
+EVERYTHING = f'''
+portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@inside.test; pages @pages@; contact "Phone 01 234"; }}
+listen submission {{ address {GATEWAY_ADDRESS}:587; }}
+metrics {{ address {GATEWAY_ADDRESS}:9464; }}
+inspection {{ packs @packs@; wait 20s; }}
+content "health" {{ pack hipaa; mode report-only; }}
+monitor {{ probe no; }}
+'''
+
+
+def browse(gateway, path='/', timeout=30):
+    """What a browser gets: the status, or what went wrong."""
+    try:
+        plain = socket.create_connection((gateway.address, 443), timeout, source_address=(OUTSIDE, 0))
+        with client_context(gateway.lab).wrap_socket(plain, server_hostname='gateway.test') as tls:
+            tls.sendall(f'GET {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n'.encode())
+            return int(tls.makefile('rb').readline().split()[1])
+    except (OSError, ssl.SSLError, IndexError) as error:
+        return repr(error)
+
+
+def scrape(gateway):
+    with urllib.request.urlopen(f'http://{gateway.address}:9464/metrics', timeout=30) as reply:
+        return reply.read().decode()
+
+
+def test_the_handshake_with_ourselves(gateway):
+    gateway.restart(extra=EVERYTHING)
     lab = gateway.lab
-    counters = lambda: [p['counters'] for p in lab.postern('status', json_out=True) if p['process'].startswith('smtpin')]
+    counters = lambda: [p['counters'] for p in lab.postern('status', json_out=True) if p['process'].startswith(('smtpin', 'web'))]
+    told_of = lambda word, name, end: re.search(rf'^{word} +tls self-test +{name}-\d: handshakes with itself {end}', lab.postern('doctor').stdout, re.M)
     keys = gateway.pids()['keys-0']
+    assert len(counters()) > len([p for p in gateway.pids() if p.startswith('smtpin')])
     os.kill(keys, signal.SIGSTOP)
     try:
-        assert lab.wait_for(lambda: any('tls-self-test=FAILED' in c for c in counters()), 80, 0.5), lab.log()[-3000:]  # the first soon, then each minute
-        assert lab.wait_for(lambda: 'own-tls' in lab.log(), 40, 0.5), lab.log()[-3000:]
-        told = lab.postern('doctor')
-        assert told.returncode == 1 and re.search(r'^WRONG +tls self-test +smtpin-\d: handshakes with itself FAIL', told.stdout, re.M), told.stdout
+        # the first soon, then each minute
+        assert lab.wait_for(lambda: all('tls-self-test=FAILED' in c for c in counters()), 80, 0.5), lab.log()[-3000:]
+        assert lab.wait_for(lambda: 'kind=own-tls' in lab.log() and 'kind=portal-tls' in lab.log(), 40, 0.5), lab.log()[-3000:]
+        assert told_of('WRONG', 'smtpin', 'FAIL') and told_of('WRONG', 'web', 'FAIL') and lab.postern('doctor').returncode == 1
+        assert re.search(r'postern_tls_selftest_ok\{process="web-0"\} 0', scrape(gateway))
     finally:
         os.kill(keys, signal.SIGCONT)
     assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
-    assert shake(gateway) is None
-    told = lab.postern('doctor').stdout
-    assert re.search(r'^ok +tls self-test +smtpin-\d: handshakes with itself succeed', told, re.M) and 'WRONG   tls' not in told, told
+    assert shake(gateway) is None and browse(gateway) == 200
+    assert lab.wait_for(lambda: re.search('alarm-over kind=portal-tls', lab.log()), 10), lab.log()[-3000:]
+    assert re.search(r'postern_tls_selftest_ok\{process="web-0"\} 1', scrape(gateway))
+    assert told_of('ok', 'smtpin', 'succeed') and told_of('ok', 'web', 'succeed') and not told_of('WRONG', '.*', '')
+
+
+def in_background(*works):
+    """Each of them in a thread of its own; what they return, once all of them have, and when each was done."""
+    found, done_at = [None] * len(works), [0.0] * len(works)
+
+    def one(i):
+        try:
+            found[i] = works[i]()
+        except (OSError, smtplib.SMTPException, AssertionError) as error:
+            found[i] = repr(error)
+        done_at[i] = time.time()
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(works))]
+    for t in threads:
+        t.start()
+
+    def join():
+        for t in threads:
+            t.join()
+        return found, done_at
+    return join
+
+
+def test_browsers_wait_for_slow_keys(gateway):
+    """As at smtpin: the one handshake that found it out fails, those that come meanwhile wait."""
+    gateway.restart(extra=EVERYTHING)
+    before = gateway.pids()
+    os.kill(before['keys-0'], signal.SIGSTOP)
+    try:
+        join = in_background(*[lambda: browse(gateway)] * 10)
+        time.sleep(5)
+    finally:
+        os.kill(before['keys-0'], signal.SIGCONT)
+    found, _ = join()
+    webs = len([p for p in before if p.startswith('web')])
+    assert len([f for f in found if f != 200]) <= webs and 200 in found, found
+    assert [browse(gateway) for _ in range(10)] == [200] * 10
+    assert gateway.pids() == before
 
 
 # --- each process in turn ------------------------------------------------------------------------------------------
@@ -219,3 +289,47 @@ def test_every_process_stopped_for_a_while(gateway):
     assert all(m['tls'] for m in arrived)
     assert gateway.pids() == before
     assert [f for f in (shake(gateway) for _ in range(6)) if f] == []
+
+
+def test_those_beside_the_mail_stopped_for_a_while(gateway):
+    """inspect, login, web and metrics, all copies at once for some seconds, while each of them is asked for something: it waits, is
+    answered, and everything works as before. They do not depend on each other, so that one pause is enough."""
+    gateway.restart(extra=EVERYTHING)
+    lab = gateway.lab
+    add = [os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), 'user', 'add', 'slow@inside.test']
+    assert subprocess.run(add, input=b'correct horse battery\n', timeout=60).returncode == 0
+    before = gateway.pids()
+    names = [n for n in before if n.startswith(('inspect', 'login', 'web', 'metrics'))]
+    assert {n.split('-')[0] for n in names} == {'inspect', 'login', 'web', 'metrics'}
+
+    def log_in():
+        with smtplib.SMTP(gateway.address, 587, timeout=30, source_address=(OUTSIDE, 0)) as c:
+            c.starttls(context=client_context(lab, check_hostname=False))
+            return c.login('slow@inside.test', 'correct horse battery')[0]
+
+    mail = lambda: gateway.send('slow@good.test', body='MRN 00483726, SSN 536-90-4399', subject='beside')
+    works = (log_in, lambda: browse(gateway), lambda: 'postern_process_up' in scrape(gateway), mail)
+    for n in names:
+        os.kill(before[n], signal.SIGSTOP)
+    try:
+        join = in_background(*works)
+        time.sleep(1)
+        meanwhile = {p['process']: p for p in lab.postern('status', json_out=True)}
+        doctor = lab.postern('doctor').stdout
+        time.sleep(3)
+    finally:
+        for n in names:
+            os.kill(before[n], signal.SIGCONT)
+    went_on = time.time()
+    found, done_at = join()
+    assert found[:3] == [235, 200, True] and re.fullmatch('[0-9A-Z]+', found[3]), (found, lab.log()[-3000:])
+    assert all(at > went_on - 0.5 for at in done_at), (went_on, done_at)  # none was answered by somebody else
+    assert [n for n in meanwhile if meanwhile[n]['counters'] == 'no answer'] == [n for n in meanwhile if n in names], meanwhile
+    assert re.search(r'^\S+ +tls self-test +web-\d: does not say how its handshakes go', doctor, re.M) and not re.search(r'^ok +.*web-\d', doctor, re.M), doctor
+    gateway.wait_state(found[3], 'delivered')
+    assert lab.report(found[3])['inspection'][-1][0] == 'done'
+    again, _ = in_background(*works)()
+    assert again[:3] == [235, 200, True], again
+    gateway.wait_state(again[3], 'delivered')
+    assert gateway.pids() == before
+    assert lab.wait_for(lambda: all(p['counters'] != 'no answer' for p in lab.postern('status', json_out=True)), 10)

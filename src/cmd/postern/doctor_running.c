@@ -81,8 +81,8 @@ static const struct own_tls {
 } own_tls[] = {
     {"ok", WELL, "handshakes with itself succeed", ""},
     {"FAILED", ILL,
-     "handshakes with itself FAIL: those who connect cannot encrypt, and partners with forced TLS "
-     "are turned away",
+     "handshakes with itself FAIL: those who connect cannot encrypt, partners with forced TLS are "
+     "turned away, browsers do not reach the portal",
      "The log says why (tls-self-test-failed): is the process keys up, do certificate and key fit? "
      "systemctl restart postern if it stays so."},
     {"not-yet", CARE, "has not made a handshake with itself yet", "Ask again in a minute."},
@@ -90,12 +90,12 @@ static const struct own_tls {
      "postern status tells which."},
 };
 
-/* The handshakes that each smtpin does each minute (proc/smtpin/settings.c): what strangers would
+/* The handshakes that each of these processes does each minute (proc/own_tls.c): what strangers would
  * find now. Without a certificate there are none, and that was said already. */
-static void look_own_tls(struct doctor *d)
+static void look_own_tls_of(struct doctor *d, struct str process)
 {
     const struct ipc_row_process *p;
-    for (size_t at = 0; d->c->n_own > 0 && (p = next_process(d, STR("smtpin"), &at));) {
+    for (size_t at = 0; d->c->n_own > 0 && (p = next_process(d, process, &at));) {
         struct str state = counter_of(p->counters, "tls-self-test");
         size_t i = 0;
         char text[300];
@@ -104,6 +104,14 @@ static void look_own_tls(struct doctor *d)
         }
         snprintf(text, sizeof text, STR_FMT ": %s", STR_ARG(p->name), own_tls[i].words);
         doctor_tell(d, own_tls[i].health, "tls self-test", text, own_tls[i].advice);
+    }
+}
+
+static void look_own_tls(struct doctor *d)
+{
+    look_own_tls_of(d, STR("smtpin"));
+    if (d->c->portal.url && d->c->portal.addresses.n > 0) { /* else another program has its certificate */
+        look_own_tls_of(d, STR("web"));
     }
 }
 

@@ -185,7 +185,7 @@ void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg
     (void)ch;
     (void)fd;
     enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
-    must(kind == ALARM_OWN_CERTIFICATE || kind == ALARM_OWN_TLS || kind == ALARM_RENEWAL);
+    must(kind == ALARM_OWN_CERTIFICATE || kind == ALARM_OWN_TLS || kind == ALARM_PORTAL_TLS || kind == ALARM_RENEWAL);
     str_copy_cut(m->alarm.text, text, sizeof text);
     if (m->alarm.cleared) {
         alarms_clear(owner, domain_kept(m->alarm.domain), kind);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000, SELF_TEST_MS = 60 * 1000, SELF_TEST_SOON_MS = 5 * 1000 };
+enum { ACCEPTS_PER_TURN = 32, ACCEPT_PAUSE_MS = 500, STOP_MS = 5000, EXPIRY_MS = 6 * 60 * 60 * 1000 };
 
 static void watch_listeners(struct smtpin *in, bool on)
 {
@@ -187,13 +187,6 @@ static void on_keys_again(void *arg)
     }
 }
 
-static void on_self_test(void *arg)
-{
-    struct smtpin *in = arg;
-    settings_self_test(in);
-    timer_start(in->self_test, in->self_tests_failed > 0 ? SELF_TEST_SOON_MS : SELF_TEST_MS);
-}
-
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpin *in = owner;
@@ -209,8 +202,8 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     in->clients = in->clients ? in->clients : clients_new(-1, child_index(c));
     in->expiry = timer_new(child_loop(c), on_expiry, in);
     in->keys_again = timer_new(child_loop(c), on_keys_again, in);
-    in->self_test = timer_new(child_loop(c), on_self_test, in);
-    timer_start(in->self_test, SELF_TEST_SOON_MS);
+    in->own_tls = (struct own_tls){.child = c, .signing = &in->signing, .queue = &in->queue, .alarm = ALARM_OWN_TLS, .test = settings_self_test, .arg = in};
+    own_tls_start(&in->own_tls);
     in->settings = settings_new(c, child_conf(c), problem, size);
     in->resume_accept = timer_new(child_loop(c), resume_accept, in);
     return in->settings ? 0 : -EINVAL;
@@ -248,7 +241,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     if (!next) {
         return -EINVAL;
     }
-    timer_start(in->self_test, 1000);
+    own_tls_soon(&in->own_tls);
     settings_unref(in->settings); /* sessions under way keep theirs */
     in->settings = next;
     timer_start(in->expiry, 1000); /* once the new configuration is in force */
@@ -270,7 +263,7 @@ static void on_status(void *owner, char *text, size_t size)
              (unsigned long long)in->count.would_refuse, (unsigned long long)in->count.logins,
              (unsigned long long)in->count.logins_failed, (unsigned long long)signatures, (unsigned long long)waited,
              (unsigned long long)in->signing.given_up, (unsigned long long)in->count.device_ends,
-             !in->self_tested ? "not-yet" : in->self_tests_failed > 0 ? "FAILED" : "ok");
+             own_tls_word(&in->own_tls));
 }
 
 static void on_metrics(void *owner, struct buf *out)
@@ -300,7 +293,7 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "signatures_total", "", signatures);
     metric_put(out, "signature_microseconds_total", "", waited);
     metric_put(out, "signatures_given_up_total", "", in->signing.given_up);
-    metric_put(out, "tls_selftest_ok", "", in->self_tests_failed == 0);
+    metric_put(out, "tls_selftest_ok", "", in->own_tls.failed == 0);
 }
 
 static void check_stopped(void *arg)

@@ -96,10 +96,9 @@ void settings_unref(struct settings *s)
     }
 }
 
-enum { SELF_TESTS_FOR_ALARM = 3 }; /* one may fall into a moment in which keys are started anew */
-
-static int test_all(const struct settings *s, char *problem, size_t size)
+int settings_self_test(void *arg, char *problem, size_t size)
 {
+    const struct settings *s = ((struct smtpin *)arg)->settings;
     int r = 0;
     for (size_t i = 0; r == 0 && i < s->n_services; i++) {
         char what[200] = "";
@@ -109,30 +108,6 @@ static int test_all(const struct settings *s, char *problem, size_t size)
         }
     }
     return r;
-}
-
-void settings_self_test(struct smtpin *in)
-{
-    char problem[300] = "";
-    int r = signing_is_ready(&in->signing) ? test_all(in->settings, problem, sizeof problem) : -EAGAIN;
-    bool was_alarm = in->self_tests_failed >= SELF_TESTS_FOR_ALARM;
-    in->self_tests_failed = r < 0 ? in->self_tests_failed + 1 : 0;
-    in->self_tested = true;
-    bool is_alarm = in->self_tests_failed >= SELF_TESTS_FOR_ALARM;
-    if (r < 0) {
-        log_error("tls-self-test-failed", KV("problem", r == -EAGAIN ? "keys do not answer" : problem), KVN("in-a-row", in->self_tests_failed));
-    } else if (was_alarm) {
-        log_notice("tls-self-test-good", KV("what", "handshakes succeed again"));
-    }
-    in->self_test_told = in->self_test_told && is_alarm == was_alarm && !is_alarm; /* an alarm is raised anew each time: another one's test may have ended it */
-    if (in->queue && !in->self_test_told) {
-        in->self_test_told = true;
-        ipc_send(in->queue, &(struct ipc_msg){.type = IPC_alarm,
-                                              .alarm = {.kind = ALARM_OWN_TLS,
-                                                        .cleared = !is_alarm,
-                                                        .domain = str_c(child_conf(in->child)->hostname),
-                                                        .text = str_c(r == -EAGAIN ? "keys do not answer" : problem)}});
-    }
 }
 
 void settings_check_expiry(struct smtpin *in)

@@ -7,6 +7,7 @@
 #include "policy/inbound.h"
 #include "proc/child.h"
 #include "proc/login_kinds.h"
+#include "proc/own_tls.h"
 #include "proc/signing.h"
 #include "seal/rest.h"
 #include "smtp/server.h"
@@ -119,10 +120,8 @@ struct smtpin {
     struct timer *turn_timer;
     uint64_t next_token;
     unsigned id_count;
-    struct timer *resume_accept, *stop_timer, *expiry, *keys_again, *self_test;
-    unsigned self_tests_failed; /* in a row */
-    bool self_tested;           /* at all */
-    bool self_test_told;        /* what it comes to stands with the queue */
+    struct timer *resume_accept, *stop_timer, *expiry, *keys_again;
+    struct own_tls own_tls;
     bool stopping;
     struct {
         uint64_t sessions, accepted, refused, handshakes, resumed, handshakes_failed, refusals, would_refuse, logins, logins_failed, turned_away, groups[TLS_GROUP_END];
@@ -141,8 +140,8 @@ bool clients_hurry(const struct smtpin *in);
 /* settings.c */
 struct settings *settings_new(struct child *c, const struct conf *conf, char *problem, size_t size);
 void settings_unref(struct settings *s);
-/* A handshake with ourselves at each listener; an alarm where it fails again and again. */
-void settings_self_test(struct smtpin *in);
+/* A handshake with ourselves at each listener (own_tls.h). */
+int settings_self_test(void *arg, char *problem, size_t size);
 /* Alarms for certificates that end soon. */
 void settings_check_expiry(struct smtpin *in);
 

@@ -178,10 +178,19 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_PAIRS};
 }
 
+static int self_test(void *arg, char *problem, size_t size)
+{
+    return tls_self_test(((struct web *)arg)->tls, problem, size);
+}
+
 static void on_start(void *owner, struct child *c)
 {
-    (void)c;
-    watch_listeners(owner, true);
+    struct web *w = owner;
+    watch_listeners(w, true);
+    if (w->tls) {
+        w->own_tls = (struct own_tls){.child = c, .signing = &w->signing, .queue = &w->queue, .alarm = ALARM_PORTAL_TLS, .test = self_test, .arg = w};
+        own_tls_start(&w->own_tls);
+    }
 }
 
 /* What is being sent goes on for a while; new people wait in the sockets' queues for the next one of us. */
@@ -206,6 +215,7 @@ static void leave(struct web *w)
         w->leave_by_ms = clock_mono_ms() + LEAVE_MS;
         w->leave_timer = timer_new(child_loop(w->child), look_if_idle, w);
         watch_listeners(w, false);
+        own_tls_stop(&w->own_tls);
         timer_start(w->leave_timer, 1);
     }
 }
@@ -247,8 +257,9 @@ static size_t connections(const struct web *w)
 static void on_status(void *owner, char *text, size_t size)
 {
     const struct web *w = owner;
-    snprintf(text, size, "connections=%zu waiting=%zu pages=%llu refused=%llu handshakes=%llu handshakes-failed=%llu", connections(w), map_len(w->requests),
-             (unsigned long long)w->answered, (unsigned long long)w->refused, (unsigned long long)w->handshakes, (unsigned long long)w->handshakes_failed);
+    snprintf(text, size, "connections=%zu waiting=%zu pages=%llu refused=%llu handshakes=%llu handshakes-failed=%llu tls-self-test=%s", connections(w), map_len(w->requests),
+             (unsigned long long)w->answered, (unsigned long long)w->refused, (unsigned long long)w->handshakes, (unsigned long long)w->handshakes_failed,
+             w->tls ? own_tls_word(&w->own_tls) : "none");
 }
 
 static void on_metrics(void *owner, struct buf *out)
@@ -259,6 +270,9 @@ static void on_metrics(void *owner, struct buf *out)
     metric_put(out, "portal_pages_total", "result=\"refused\"", w->refused);
     metric_put(out, "handshakes_total", "side=\"portal\",result=\"good\"", w->handshakes);
     metric_put(out, "handshakes_total", "side=\"portal\",result=\"failed\"", w->handshakes_failed);
+    if (w->tls) {
+        metric_put(out, "tls_selftest_ok", "", w->own_tls.failed == 0);
+    }
 }
 
 int main(int argc, char **argv)

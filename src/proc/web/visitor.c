@@ -3,7 +3,7 @@
  * Called by main.c.
  *
  * What can go wrong: no handshake in time, garbage, a browser that does not read (its octets wait in the pair until it
- * does, or the engine's time is over).
+ * does, or the engine's time is over), keys that are slow (handshakes wait for them, as at smtpin).
  */
 #include "base/log.h"
 #include "proc/web/web.h"
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024 };
+enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024, SHAKING_OCTETS = 256 * 1024, KEYS_AGAIN_MS = 50 };
 
 struct visitor {
     struct web *web;
@@ -24,10 +24,14 @@ struct visitor {
     int inner;              /* our end of the pair; -1 before the handshake is done */
     struct watch *watch;
     struct buf to_engine;   /* clear, not taken yet */
+    struct buf shaking;     /* of a handshake, while it waits for keys */
+    bool waits_keys;
     struct timer *timer;
     struct link link;
     bool ended;             /* the browser will say no more */
 };
+
+static void on_keys_again(void *arg);
 
 static void visitor_free(struct visitor *v)
 {
@@ -40,6 +44,7 @@ static void visitor_free(struct visitor *v)
     tls_channel_free(v->tls);
     timer_free(v->timer);
     buf_wipe(&v->to_engine);
+    buf_free(&v->shaking);
     list_remove(&v->link);
     w->n_visitors--;
     free(v);
@@ -137,9 +142,8 @@ static bool open_pair(struct visitor *v)
     return true;
 }
 
-static void on_read(void *arg, struct str bytes)
+static void take_cipher(struct visitor *v, struct str bytes)
 {
-    struct visitor *v = arg;
     struct buf cipher = BUF_INIT(OUT_MAX);
     int r = tls_channel_feed(v->tls, bytes, &v->to_engine, &cipher);
     enum tls_state state = tls_channel_state(v->tls);
@@ -165,6 +169,55 @@ static void on_read(void *arg, struct str bytes)
         return;
     }
     (void)push(v);
+}
+
+/* keys are slow or away: this handshake waits for them, not the whole process, as long as a handshake may last. */
+static void wait_for_keys(struct visitor *v, struct str bytes)
+{
+    struct web *w = v->web;
+    if (buf_add(&v->shaking, bytes) < 0) {
+        visitor_free(v);
+        return;
+    }
+    v->waits_keys = true;
+    conn_pause(v->conn, true);
+    w->keys_again = w->keys_again ? w->keys_again : timer_new(child_loop(w->child), on_keys_again, w);
+    if (!timer_is_running(w->keys_again)) {
+        timer_start(w->keys_again, KEYS_AGAIN_MS);
+    }
+}
+
+static void on_read(void *arg, struct str bytes)
+{
+    struct visitor *v = arg;
+    if (v->inner < 0 && !signing_is_ready(&v->web->signing)) {
+        wait_for_keys(v, bytes);
+    } else {
+        take_cipher(v, bytes);
+    }
+}
+
+/* Handshakes that waited for keys go on, unless one of them finds that keys have gone again. */
+static void on_keys_again(void *arg)
+{
+    struct web *w = arg;
+    bool some_wait = false;
+    for (struct link *at = w->visitors.next; at != &w->visitors;) {
+        struct visitor *v = LIST_OF(at, struct visitor, link);
+        at = at->next;
+        if (v->waits_keys && signing_is_ready(&w->signing)) {
+            CLEANUP(buf_free) struct buf bytes = v->shaking;
+            v->shaking = BUF_INIT(SHAKING_OCTETS);
+            v->waits_keys = false;
+            conn_pause(v->conn, false);
+            take_cipher(v, buf_str(&bytes));
+        } else {
+            some_wait |= v->waits_keys;
+        }
+    }
+    if (some_wait) {
+        timer_start(w->keys_again, KEYS_AGAIN_MS);
+    }
 }
 
 static void on_drain(void *arg)
@@ -203,7 +256,7 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
         return;
     }
     struct visitor *v = err_calloc(1, sizeof *v);
-    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .to_engine = BUF_INIT(OUT_MAX)};
+    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .to_engine = BUF_INIT(OUT_MAX), .shaking = BUF_INIT(SHAKING_OCTETS)};
     v->timer = timer_new(child_loop(w->child), on_timer, v);
     timer_start(v->timer, child_conf(w->child)->limits.handshake_time);
     list_append(&w->visitors, &v->link);

@@ -8,6 +8,7 @@
 #include "portal/packed.h"
 #include "portal/site.h"
 #include "proc/child.h"
+#include "proc/own_tls.h"
 #include "proc/portal_kinds.h"
 #include "proc/signing.h"
 #include "seal/rest.h"
@@ -54,6 +55,8 @@ struct web {
     size_t n_listeners;
     struct link visitors;
     size_t n_visitors;
+    struct timer *keys_again; /* NULL: no handshake has waited for keys yet */
+    struct own_tls own_tls;
     struct map *requests; /* token -> request that waits for something */
     uint64_t next_token;
     unsigned id_count;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_visitor.c: browsers and proxies that close their half behind the request (RFC 9112 9.6: a client may; RFC 8446 6.1: after
- * close_notify the other half goes on), with visitor.c and http.c as they are: the answer comes, at once or later.
+ * close_notify the other half goes on), and while keys are slow, with visitor.c and http.c as they are: the answer comes, at once or later.
  */
+#include "base/clock.h"
 #include "proc/web/web.h"
+#include "sys/ipc.h"
 #include "sys/loop.h"
 #include "tls_pair.h"
 
@@ -16,7 +18,9 @@ static struct {
     struct entrance entrance;
     struct timer *later, *guard;
     struct http_call *call;
-    bool is_late, closes_half, says_goodbye, asked, too_long;
+    bool is_late, closes_half, says_goodbye, asked, too_long, keys_are_late;
+    int keys; /* the other end of the channel to them */
+    int64_t keys_spoke_ms;
     struct tls_channel *tls; /* NULL: in clear */
     int fd;
     struct watch *watch;
@@ -108,13 +112,22 @@ static void on_readable(void *arg, int what)
     }
 }
 
+/* keys speak again: a late answer to what was given up. */
+static void on_keys(void *arg)
+{
+    t.keys_spoke_ms = clock_mono_ms();
+    assert_false(t.asked);
+    assert_int_equal(t.web.handshakes + t.web.handshakes_failed, 0);
+    assert_int_equal(ipc_call_send(t.keys, &(struct ipc_msg){.type = IPC_tls_signature, .tls_signature = {.token = 1, .ok = 1}}), 0);
+}
+
 static void on_guard(void *arg)
 {
     t.too_long = true;
     loop_stop(loop);
 }
 
-static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye)
+static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, bool keys_are_late)
 {
     static const struct http_limits limits = {.connections = 10, .connections_per_address = 10, .idle_s = 60};
     struct endpoint peer;
@@ -134,6 +147,17 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye)
     t.fd = fds[0];
     t.watch = watch_new(loop, t.fd, on_readable, NULL);
     watch_set(t.watch, WATCH_READ);
+    t.web.signing.fd = -1;
+    t.keys = -1;
+    int keys[2];
+    assert_int_equal(ipc_pair(keys), 0);
+    signing_join(&t.web.signing, keys[0]);
+    t.keys = keys[1];
+    t.web.signing.late = keys_are_late;
+    struct timer *speak = timer_new(loop, on_keys, NULL);
+    if (keys_are_late) {
+        timer_start(speak, 400);
+    }
     if (tls) {
         struct tls_context *client = client_context(TLS_PROFILE_WIDE);
         CLEANUP(buf_free) struct buf nothing = BUF_INIT(1 << 20), cipher = BUF_INIT(1 << 20);
@@ -156,6 +180,10 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye)
     watch_free(t.watch);
     close(t.fd);
     visitors_close(&t.web);
+    signing_join(&t.web.signing, -1);
+    close(t.keys);
+    timer_free(speak);
+    timer_free(t.web.keys_again);
     tls_channel_free(t.tls);
     tls_context_free(t.web.tls);
     timer_free(t.later);
@@ -166,20 +194,32 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye)
 static void the_other_half_goes_on(void **state)
 {
     (void)state;
-    loop = loop_new();
+    loop = loop ? loop : loop_new();
     conf.limits.handshake_time = 10000;
     for (int late = 0; late < 2; late++) {
-        visit(false, late, false, false);
-        visit(false, late, true, false);
-        visit(true, late, false, false);
-        visit(true, late, true, false);
-        visit(true, late, false, true);
-        visit(true, late, true, true);
+        visit(false, late, false, false, false);
+        visit(false, late, true, false, false);
+        visit(true, late, false, false, false);
+        visit(true, late, true, false, false);
+        visit(true, late, false, true, false);
+        visit(true, late, true, true, false);
     }
+}
+
+/* As at smtpin (docs/decisions/0029): a browser that comes while keys are slow waits, and is not turned away. */
+static void a_handshake_waits_for_keys(void **state)
+{
+    (void)state;
+    loop = loop ? loop : loop_new();
+    conf.limits.handshake_time = 10000;
+    visit(true, false, false, false, true);
+    assert_true(t.keys_spoke_ms > 0);
+    assert_int_equal(t.web.handshakes, 1);
+    assert_int_equal(t.web.handshakes_failed, 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on), cmocka_unit_test(a_handshake_waits_for_keys)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
