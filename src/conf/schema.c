@@ -142,7 +142,7 @@ const struct conf_key conf_schema[] = {
     TEXT("inside", "devices", CONF_NETS, AT(inside_devices), NULL, false,
          "Old machines of ours among networks (scanners, meters, alarm systems) that cannot do SMTP as they should. From them, and "
          "nobody else, these are taken and repaired: line ends that are a bare LF or CR, addresses without < >, any word or none "
-         "behind EHLO, mail without Date, Message-ID or From. The log says what was repaired. They alone may send over the network without TLS. "
+         "behind EHLO, mail without Date, Message-ID or From. The log and the message report say what was repaired. They alone may send over the network without TLS. "
          "What ends a message is CR LF . CR LF for them too: one that ends it with LF . LF waits until its time is over, as mail "
          "could be smuggled otherwise; the log names it (device-end-of-data). Set it to CR LF."),
     TEXT("inside", "deliver-to", CONF_TARGET, AT(deliver_to), NULL, false,

@@ -15,6 +15,7 @@
 #include "wire/date.h"
 #include "wire/id.h"
 #include "wire/notify.h"
+#include "wire/repair.h"
 
 #include <stdlib.h>
 
@@ -97,6 +98,17 @@ int message_transport_words(const struct ipc_row_attempt *a, struct buf *out)
         [SESS_PIN_OK] = "pinned certificate",    [SESS_PKIX_OK] = "verified certificate",
         [SESS_PKIX_BAD] = "unverified certificate"};
     return buf_printf(out, "%s", a->sess < SESS_END ? words[a->sess] : "unknown");
+}
+
+/* What an old device did wrong (inside { devices }). */
+static int put_repaired(const struct ipc_row_message *m, struct buf *out)
+{
+    if (!m->repaired) {
+        return 0;
+    }
+    int r = buf_add(out, STR("  an old device sent it; repaired on entry: "));
+    r = r < 0 ? r : repair_write(m->repaired, out);
+    return r < 0 ? r : buf_append(out, "\n", 1);
 }
 
 static int put_arrival(const struct ipc_row_message *m, struct buf *out)
@@ -213,6 +225,7 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
 int message_report_words(const struct message_report *report, struct buf *out)
 {
     int r = put_arrival(report->message, out);
+    r = r < 0 ? r : put_repaired(report->message, out);
     for (size_t i = 0; r == 0 && i < report->n_envelopes; i++) {
         r = buf_add(out, STR("\n"));
         r = r < 0 ? r : envelope_text(report->envelopes[i], report->events, report->n_events, out);
@@ -304,6 +317,18 @@ static struct json *attempt_json(const struct ipc_row_attempt *a)
     return o;
 }
 
+static struct json *repaired_json(unsigned bits)
+{
+    struct json *all = report_array();
+    for (unsigned bit = 1; bit && bit <= bits; bit <<= 1) {
+        const char *words = bits & bit ? repair_words(bit) : "";
+        if (*words) {
+            report_append_str(all, str_c(words));
+        }
+    }
+    return all;
+}
+
 struct json *message_report_json(const struct message_report *report)
 {
     const struct ipc_row_message *m = report->message;
@@ -325,6 +350,9 @@ struct json *message_report_json(const struct message_report *report)
     report_put_str(o, "cipher", m->tls_cipher);
     report_put_int(o, "bits", m->tls_bits);
     report_put_str(o, "group", m->tls_group);
+    if (m->repaired) {
+        report_put(o, "repaired", repaired_json(m->repaired));
+    }
     if (m->bounce_of) {
         id_text(m->bounce_of, id);
         report_put_str(o, "bounce-of", str_c(id));

@@ -8,7 +8,8 @@
     N(id) N(bounce_of) S(reverse_path) N(arrived_ms) N(size) N(is_8bit) N(is_utf8) N(reqtls) N(tls_required_no) N(report)        \
     N(is_binary) N(ret) S(envid) S(login) S(certificate) S(client) S(helo) S(protocol) S(tls_version) S(tls_cipher) N(tls_bits)   \
     S(sealed_key) S(spool)
-#define MESSAGE_ALL(N, S) MESSAGE_FIELDS(N, S) S(tls_group)
+#define MESSAGE_FIELDS_12(N, S) MESSAGE_FIELDS(N, S) S(tls_group)
+#define MESSAGE_ALL(N, S) MESSAGE_FIELDS_12(N, S) N(repaired)
 #define RCPT_FIELDS(N, S)                                                                                                        \
     N(rcpt) N(id) S(forward_path) S(next_hop) N(state) N(attempts) N(next_ms) N(last_ms) N(reason) S(code) S(reply) S(host)       \
     N(bounced) N(notice) N(notify) S(orcpt) S(protection) N(tls_offered)
@@ -75,7 +76,8 @@ static int put_fields(struct buf *b, const struct entry *e)
         return put_entry_inspected(b, &e->inspected);
     case ENTRY_RELEASE:
         return put_number(b, e->id);
-    case ENTRY_MESSAGE_OLD:
+    case ENTRY_MESSAGE_11:
+    case ENTRY_MESSAGE_12:
         break;
     }
     return -EINVAL;
@@ -131,7 +133,8 @@ static int take_str(struct str *rest, struct str *ret)
         int r = 0;                                                                                                               \
         fields(TAKE_N, TAKE_S) return r;                                                                                         \
     }
-TAKE(old_message, store_message, MESSAGE_FIELDS)
+TAKE(message_11, store_message, MESSAGE_FIELDS)
+TAKE(message_12, store_message, MESSAGE_FIELDS_12)
 TAKE(store_message, store_message, MESSAGE_ALL)
 TAKE(store_rcpt, store_rcpt, RCPT_FIELDS)
 TAKE(store_attempt, store_attempt, ATTEMPT_FIELDS)
@@ -141,15 +144,21 @@ static int take_message(struct str *rest, struct entry *e)
 {
     int r = take_number(rest, &e->body_at);
     r = r < 0 ? r : take_number(rest, &e->body_n);
-    bool old = e->kind == ENTRY_MESSAGE_OLD;
+    enum entry_kind written = e->kind;
     e->kind = ENTRY_MESSAGE;
-    return r < 0 ? r : old ? take_old_message(rest, &e->message) : take_store_message(rest, &e->message);
+    if (r < 0) {
+        return r;
+    }
+    return written == ENTRY_MESSAGE_11   ? take_message_11(rest, &e->message)
+           : written == ENTRY_MESSAGE_12 ? take_message_12(rest, &e->message)
+                                         : take_store_message(rest, &e->message);
 }
 
 static int take_fields(struct str *rest, struct entry *e)
 {
     switch (e->kind) {
-    case ENTRY_MESSAGE_OLD:
+    case ENTRY_MESSAGE_11:
+    case ENTRY_MESSAGE_12:
     case ENTRY_MESSAGE:
         return take_message(rest, e);
     case ENTRY_RCPT:
@@ -173,7 +182,7 @@ int entry_read(struct str *rest, struct entry *ret)
     if (rest->n == 0) {
         return 0;
     }
-    if (take_number(rest, &kind) < 0 || (kind & ~(uint64_t)DONE) < ENTRY_MESSAGE_OLD || (kind & ~(uint64_t)DONE) > ENTRY_MESSAGE) {
+    if (take_number(rest, &kind) < 0 || (kind & ~(uint64_t)DONE) < ENTRY_MESSAGE_11 || (kind & ~(uint64_t)DONE) > ENTRY_MESSAGE) {
         return -EBADMSG;
     }
     *ret = (struct entry){.kind = (enum entry_kind)(kind & ~(uint64_t)DONE), .is_done = (kind & DONE) != 0};

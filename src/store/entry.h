@@ -10,7 +10,7 @@
 #include "store/store.h"
 
 enum entry_kind {
-    ENTRY_MESSAGE_OLD = 1, /* as ENTRY_MESSAGE, which it is read as, without tls_group: no longer written */
+    ENTRY_MESSAGE_11 = 1, /* as ENTRY_MESSAGE, which it is read as, without tls_group and repaired: no longer written */
     ENTRY_RCPT,        /* rcpt: a recipient of the message before it */
     ENTRY_BOUNCED,     /* rcpt.rcpt, rcpt.id: the sender was told of it */
     ENTRY_OUTCOME,     /* rcpt: see store_outcome() */
@@ -18,6 +18,7 @@ enum entry_kind {
     ENTRY_ATTEMPT,     /* attempt */
     ENTRY_INSPECTED,   /* inspected */
     ENTRY_RELEASE,     /* id: the body of the message goes where nobody needs it */
+    ENTRY_MESSAGE_12,  /* the same, without repaired */
     ENTRY_MESSAGE,     /* message, body_at, body_n: it came; its recipients follow */
 };
 

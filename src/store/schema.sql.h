@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 12 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 13 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 12
+#define STORE_SCHEMA_VERSION 13
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -107,7 +107,7 @@ static const char store_schema[] =
     " reqtls INTEGER NOT NULL, tls_required_no INTEGER NOT NULL, report INTEGER NOT NULL,"
     " is_binary INTEGER NOT NULL DEFAULT 0, ret INTEGER NOT NULL DEFAULT 0,"
     " envid TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', deaths INTEGER NOT NULL DEFAULT 0,"
-    " certificate TEXT NOT NULL DEFAULT '', tls_group TEXT NOT NULL DEFAULT '');"
+    " certificate TEXT NOT NULL DEFAULT '', tls_group TEXT NOT NULL DEFAULT '', repaired INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE body (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"
     "CREATE TABLE recipient ("
     " rcpt INTEGER PRIMARY KEY, id INTEGER NOT NULL, forward_path TEXT NOT NULL,"
@@ -214,4 +214,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
           STORE_TABLES_10,
     [10] = STORE_TABLES_11,
     [11] = "ALTER TABLE message ADD COLUMN tls_group TEXT NOT NULL DEFAULT '';",
+    [12] = "ALTER TABLE message ADD COLUMN repaired INTEGER NOT NULL DEFAULT 0;",
 };

@@ -117,7 +117,7 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(SETTLED, "SELECT number, store FROM settled")                                                       \
     X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1 WHERE one=1")                                      \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?)")       \
+    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
     X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                    \
     X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \

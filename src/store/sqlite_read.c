@@ -154,7 +154,8 @@ static void read_message(sqlite3_stmt *q, struct store_message *m)
         .deaths = (uint32_t)column_int(q, 23),
         .certificate = column_str(q, 24),
         .tls_group = column_str(q, 25),
-        .body = column_str(q, 26),
+        .repaired = (uint32_t)column_int(q, 26),
+        .body = column_str(q, 27),
     };
 }
 

@@ -33,6 +33,7 @@ void store_add_message(struct store *s, const struct store_message *m, bool rele
     bind_str(q, 23, m->login);
     bind_str(q, 24, m->certificate);
     bind_str(q, 25, m->tls_group);
+    bind_int(q, 26, m->repaired);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0 && !released) {
         bind_int(s->q[Q_ADD_BODY], 1, m->id);
@@ -179,7 +180,8 @@ void store_apply(struct store *s, const struct entry *e)
         return;
     }
     switch (e->kind) {
-    case ENTRY_MESSAGE_OLD: /* read as... */
+    case ENTRY_MESSAGE_11: /* read as... */
+    case ENTRY_MESSAGE_12:
     case ENTRY_MESSAGE:
         store_add_message(s, &e->message, false);
         break;

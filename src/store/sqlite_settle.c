@@ -149,7 +149,8 @@ static void take_release(struct store *s, const struct entry *e)
 static void take(struct store *s, const struct entry *e, const struct journal_batch *b)
 {
     switch (e->kind) {
-    case ENTRY_MESSAGE_OLD: /* read as... */
+    case ENTRY_MESSAGE_11: /* read as... */
+    case ENTRY_MESSAGE_12:
     case ENTRY_MESSAGE:
         take_message(s, e, b);
         break;

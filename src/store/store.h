@@ -48,6 +48,7 @@ struct store_message {
     uint32_t deaths;              /* workers that died over it */
     struct str client, helo, protocol, tls_version, tls_cipher, tls_group;
     uint16_t tls_bits;
+    uint32_t repaired;            /* bits of enum repair (wire/repair.h): what an old device did wrong */
     struct str sealed_key;
     struct str spool; /* file name, or empty: body is inline */
     struct str body;  /* sealed octets when inline */

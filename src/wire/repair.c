@@ -20,6 +20,16 @@ static const struct {
     {REPAIR_FROM, "From added"},
 };
 
+const char *repair_words(unsigned bit)
+{
+    for (size_t i = 0; i < ARRAY_LEN(repairs); i++) {
+        if (bit & repairs[i].bit) {
+            return repairs[i].words;
+        }
+    }
+    return "";
+}
+
 int repair_write(unsigned bits, struct buf *out)
 {
     int e = 0;

@@ -20,6 +20,8 @@ enum repair {
     REPAIR_MESSAGE_ID = 64,
     REPAIR_FROM = 128,
 };
+/* What one bit means (of several: the lowest), "" where this version does not know it. */
+const char *repair_words(unsigned bit);
 /* Appends what the bits mean, in words for people: "bare LF, Date added"; nothing for 0. 0 or -ENOSPC. */
 int repair_write(unsigned bits, struct buf *out) MUST_USE;
 

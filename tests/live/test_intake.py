@@ -173,8 +173,19 @@ def test_a_device_is_let_in_and_what_it_sent_is_repaired(intake):
     assert body == 'line\r\n.dot\r\nend\r\n' and '\n' not in mail['data'].replace('\r\n', '')
     assert 'From: <scanner@inside.test>' in head and 'Date: ' in head and 'Message-ID: <' in head and 'Subject: scan' in head
     line = next(line for line in intake.lab.log().splitlines() if 'message-repaired' in line and message_id in line)
-    for words in ('name in EHLO', 'address without brackets', 'line end of a command', 'bare LF', 'Date added', 'Message-ID added', 'From added'):
-        assert words in line, line
+    repaired = ['name in EHLO', 'address without brackets', 'line end of a command', 'bare LF', 'Date added', 'Message-ID added', 'From added']
+    assert f'repaired="{", ".join(repaired)}"' in line, line
+    kept_in_the_report(intake, message_id, repaired)
+    intake.lab.stop_gateway()
+    intake.lab.start_gateway(open(intake.lab.path('postern.conf')).read())  # from the store
+    kept_in_the_report(intake, message_id, repaired)
+    fine = intake.send('x@good.test')
+    assert 'repaired' not in intake.lab.report(fine) and 'repaired' not in intake.lab.postern('message', fine).stdout
+
+
+def kept_in_the_report(intake, message_id, repaired):
+    assert intake.lab.report(message_id)['repaired'] == repaired
+    assert f'an old device sent it; repaired on entry: {", ".join(repaired)}\n' in intake.lab.postern('message', message_id).stdout
 
 
 def test_a_device_that_ends_with_lf_is_named(intake):

@@ -43,7 +43,7 @@ static const struct entry samples[] = {
     {.kind = ENTRY_MESSAGE, .body_at = 70000, .body_n = 3,
      .message = {.id = UINT64_MAX, .reverse_path = STR("a@b.test"), .arrived_ms = -1, .size = 1, .is_utf8 = true, .is_binary = true, .ret = 2, .envid = STR("e"),
                  .login = STR("l"), .certificate = STR("c"), .client = STR("192.0.2.1"), .helo = STR("h"), .protocol = STR("ESMTPS"), .tls_version = STR("TLSv1.3"),
-                 .tls_cipher = STR("x"), .tls_bits = 65535, .tls_group = STR("X25519MLKEM768"), .sealed_key = STR("\0key"), .spool = STR("f-1"), .report = true, .reqtls = true}},
+                 .tls_cipher = STR("x"), .tls_bits = 65535, .tls_group = STR("X25519MLKEM768"), .sealed_key = STR("\0key"), .spool = STR("f-1"), .repaired = 255, .report = true, .reqtls = true}},
     {.kind = ENTRY_RCPT, .rcpt = {.rcpt = 7, .id = 128, .forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .state = RCPT_PICKUP, .attempts = UINT32_MAX,
                                   .next_ms = INT64_MAX, .last_ms = INT64_MIN, .reason = 255, .code = STR("2.0.0"), .reply = STR("ok"), .host = STR("mx"), .bounced = true,
                                   .notice = NOTICE_DELAY, .notify = 7, .orcpt = STR("rfc822;x"), .protection = STR("p"), .tls_offered = true}},
@@ -75,7 +75,7 @@ static void entries_come_back(void **state)
     assert_true(str_eq(buf_str(&b), buf_str(&again)));
     rest = buf_str(&b);
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(e.message.id == UINT64_MAX && e.message.arrived_ms == -1 && e.message.tls_bits == 65535 && e.body_at == 70000 && e.body_n == 3);
+    assert_true(e.message.id == UINT64_MAX && e.message.arrived_ms == -1 && e.message.tls_bits == 65535 && e.message.repaired == 255 && e.body_at == 70000 && e.body_n == 3);
     assert_true(str_eq(e.message.sealed_key, STR("\0key")) && str_eq(e.message.tls_cipher, STR("x")) && str_eq(e.message.tls_group, STR("X25519MLKEM768")) && e.message.is_utf8 && !e.message.is_8bit);
     assert_int_equal(entry_read(&rest, &e), 1);
     assert_true(e.rcpt.last_ms == INT64_MIN && e.rcpt.next_ms == INT64_MAX && e.rcpt.state == RCPT_PICKUP && e.rcpt.notice == NOTICE_DELAY && e.rcpt.tls_offered);
@@ -86,22 +86,32 @@ static void entries_come_back(void **state)
     buf_free(&again);
 }
 
-/* A journal that the version before left behind: its messages have no group. */
-static void messages_without_a_group(void **state)
+/* A journal that an earlier version left behind: its messages lack the last fields, which are written as one octet each. */
+static void read_older(struct entry message, char kind, size_t lacks)
 {
     struct buf b = BUF_INIT(100000);
-    struct entry message = samples[0], e;
-    (void)state;
-    message.message.tls_group = STR("");
+    struct entry e;
+    message.message.repaired = 0;
     assert_int_equal(entry_write(&b, &message), 0);
-    char *old = malloc(buf_len(&b) - 1);
-    memcpy(old, buf_str(&b).p, buf_len(&b) - 1); /* the group was last, its length 0 */
-    old[0] = 1;
-    struct str rest = str_from(old, buf_len(&b) - 1);
+    size_t n = buf_len(&b) - lacks;
+    char *old = malloc(n);
+    memcpy(old, buf_str(&b).p, n);
+    old[0] = kind;
+    struct str rest = str_from(old, n);
     assert_int_equal(entry_read(&rest, &e), 1);
-    assert_true(e.kind == ENTRY_MESSAGE && e.message.tls_group.n == 0 && str_eq(e.message.spool, STR("f-1")) && rest.n == 0);
+    assert_true(e.kind == ENTRY_MESSAGE && str_eq(e.message.spool, STR("f-1")) && rest.n == 0);
+    assert_true(str_eq(e.message.tls_group, message.message.tls_group) && e.message.repaired == 0);
     free(old);
     buf_free(&b);
+}
+
+static void messages_of_earlier_versions(void **state)
+{
+    struct entry message = samples[0];
+    (void)state;
+    read_older(message, 9, 1); /* version 12: without what was repaired */
+    message.message.tls_group = STR("");
+    read_older(message, 1, 2); /* version 11: without the group, too */
 }
 
 static void entries_that_end_early(void **state)
@@ -728,7 +738,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back),
-        cmocka_unit_test(messages_without_a_group),
+        cmocka_unit_test(messages_of_earlier_versions),
         cmocka_unit_test(entries_that_end_early),
         cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),

@@ -79,7 +79,8 @@ static void send_message(void *arg, const struct store_message *m)
                                                       .tls_version = m->tls_version,
                                                       .tls_cipher = m->tls_cipher,
                                                       .tls_bits = m->tls_bits,
-                                                      .tls_group = m->tls_group}});
+                                                      .tls_group = m->tls_group,
+                                                      .repaired = m->repaired}});
 }
 
 static void send_rcpt(void *arg, const struct store_rcpt *r)

@@ -194,6 +194,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
         .tls_cipher = keep(&h->arena, m->tls_cipher),
         .tls_bits = m->tls_bits,
         .tls_group = keep(&h->arena, m->tls_group),
+        .repaired = m->repaired,
         .sealed_key = keep(&h->arena, m->sealed_key),
         .spool = keep(&h->arena, m->spool),
         .body = keep_body ? keep(&h->arena, m->body) : STR(""),

@@ -280,6 +280,7 @@ static void submit(struct session *s, struct incoming *m)
                             .tls_cipher = str_c(tls ? tls->cipher : ""),
                             .tls_bits = tls ? tls->bits : 0,
                             .tls_group = str_c(tls ? tls->group : ""),
+                            .repaired = s->is_device ? m->repaired : 0,
                             .sealed_key = str_from((const char *)m->wrapped, REST_WRAPPED),
                             .spool = str_c(m->spool_name),
                             .body = m->spool_name[0] ? STR("") : buf_str(&m->sealed)}});
@@ -341,15 +342,15 @@ static void finish(struct session *s, struct incoming *m)
     loop_work(child_loop(s->in->child), sync_spool, on_synced, y);
 }
 
-/* What an old device of ours did wrong, so that somebody can mend it there. */
-static void log_repaired(const struct session *s, const struct incoming *m)
+/* What an old device of ours did wrong, so that somebody can mend it there: for the log and the report. */
+static void tell_repaired(const struct session *s, struct incoming *m)
 {
-    unsigned bits = smtp_server_transaction(s->engine)->repaired | m->repaired;
+    m->repaired |= smtp_server_transaction(s->engine)->repaired;
     char id[ID_TEXT], words[200];
-    if (bits && s->is_device) {
+    if (m->repaired && s->is_device) {
         struct buf text = BUF_INIT(sizeof words);
         id_text(m->id, id);
-        (void)!repair_write(bits, &text);
+        (void)!repair_write(m->repaired, &text);
         str_copy_cut(buf_str(&text), words, sizeof words);
         buf_free(&text);
         log_notice("message-repaired", KV("id", id), KV("client", s->client.ip), KV("repaired", words));
@@ -365,7 +366,7 @@ void incoming_end(struct session *s, struct incoming *m)
         write_head(s, m, buf_len(&m->head));
     }
     marks_end(&m->marks);
-    log_repaired(s, m);
+    tell_repaired(s, m);
     if (!m->failed_other) {
         int r = rest_seal_end(m->sealer, &m->sealed);
         if (r < 0) {
