@@ -2,23 +2,55 @@
  * directory.c: one login over libldap. RFC 4511, RFC 4513, RFC 4515 (escaping).
  *
  * What can go wrong: an empty password, which LDAP servers take for an anonymous bind that succeeds
- * (RFC 4513 5.1.2): refused here; names with filter characters: escaped; two people of one name:
- * nobody is let in.
+ * (RFC 4513 5.1.2): refused here; a certificate for other purposes or with a small key, which GnuTLS takes: refused here; names
+ * with filter characters: escaped; two people of one name: nobody is let in.
  */
 #include "directory/directory.h"
+#include "base/clock.h"
+#include "directory/look.h"
+#include "tls/tls.h"
 
 #include <ldap.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The library's own words stand behind the code: of a certificate it has only those. */
-static enum directory_result away(LDAP *ld, char *problem, size_t size, const char *what, int code)
+/* One question under way, and where its problem is told. */
+struct directory_call {
+    const struct directory_config *c;
+    int64_t since_ms; /* monotonic */
+    char *problem;
+    size_t size;
+};
+
+enum { SOON_MS = 2000 }; /* a second look takes no longer, and is not done where the first took as long */
+
+static bool is_of_the_way(int code)
 {
-    char *words = NULL;
+    return code == LDAP_SERVER_DOWN || code == LDAP_CONNECT_ERROR || code == LDAP_PROTOCOL_ERROR || code == LDAP_UNAVAILABLE ||
+           code == LDAP_OPERATIONS_ERROR || code == LDAP_LOCAL_ERROR;
+}
+
+/* A directory that cannot be asked. What is wrong with the way to it is looked at once more, as the library does not tell; the
+ * library's own words stand for the rest. */
+static enum directory_result away(const struct directory_call *call, LDAP *ld, const char *what, int code)
+{
+    const struct directory_config *c = call->c;
+    const struct directory_place place = {c->url, c->trust_store, c->starttls};
+    char *words = NULL, why[500] = "";
+    bool look = is_of_the_way(code) && clock_mono_ms() - call->since_ms < SOON_MS;
+    if (look && directory_look(&place, SOON_MS, why, sizeof why) == DIRECTORY_SEEN_WRONG) {
+        snprintf(call->problem, call->size, "%s: %s", what, why);
+        return DIRECTORY_AWAY;
+    }
+    if (code == LDAP_TIMEOUT) {
+        snprintf(call->problem, call->size, "%s: no answer within %lld ms; postern doctor looks closer", what, (long long)c->timeout_ms);
+        return DIRECTORY_AWAY;
+    }
     if (ld) {
         ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &words);
     }
-    snprintf(problem, size, "%s: %s%s%s", what, ldap_err2string(code), words && *words ? ": " : "", words ? words : "");
+    snprintf(call->problem, call->size, "%s: %s%s%s%s", what, ldap_err2string(code), words && *words ? ": " : "", words ? words : "",
+             look ? "; looked at once more, the way to it is fine" : "");
     ldap_memfree(words);
     return DIRECTORY_AWAY;
 }
@@ -28,6 +60,16 @@ static void close_directory(LDAP **ld)
     if (*ld) {
         (void)ldap_unbind_ext_s(*ld, NULL, NULL);
     }
+}
+
+/* What the library does not look at. */
+static bool fits(LDAP *ld)
+{
+    struct berval der = {0};
+    bool ok = ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) == LDAP_OPT_SUCCESS && der.bv_val &&
+              tls_fits_service(str_from(der.bv_val, der.bv_len));
+    ldap_memfree(der.bv_val);
+    return ok;
 }
 
 static int open_directory(const struct directory_config *c, LDAP **ret)
@@ -45,8 +87,11 @@ static int open_directory(const struct directory_config *c, LDAP **ret)
     ldap_set_option(*ret, LDAP_OPT_X_TLS_CACERTFILE, c->trust_store);
     ldap_set_option(*ret, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
     ldap_set_option(*ret, LDAP_OPT_X_TLS_NEWCTX, &fresh);
-    bool plain = strncmp(c->url, "ldap://", 7) == 0;
-    return plain && c->starttls ? ldap_start_tls_s(*ret, NULL, NULL) : LDAP_SUCCESS;
+    if (strncmp(c->url, "ldap://", 7) == 0 && !c->starttls) {
+        return LDAP_SUCCESS;
+    }
+    r = strncmp(c->url, "ldap://", 7) == 0 ? ldap_start_tls_s(*ret, NULL, NULL) : ldap_connect(*ret);
+    return r != LDAP_SUCCESS || fits(*ret) ? r : LDAP_CONNECT_ERROR;
 }
 
 static int bind_as(LDAP *ld, const char *dn, const char *password)
@@ -132,6 +177,7 @@ static int in_group(const struct directory_config *c, LDAP *ld, const char *dn, 
 enum directory_result directory_login(const struct directory_config *c, const char *name, const char *password,
                                       struct buf *addresses, char *problem, size_t size)
 {
+    const struct directory_call call = {c, clock_mono_ms(), problem, size};
     CLEANUP(close_directory) LDAP *ld = NULL;
     char *dn = NULL;
     bool member = false;
@@ -140,19 +186,19 @@ enum directory_result directory_login(const struct directory_config *c, const ch
     }
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(ld, problem, size, "the directory cannot be reached safely", r);
+        return away(&call, ld, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : find_person(c, ld, name, &dn, addresses);
     r = r != LDAP_SUCCESS || !dn ? r : in_group(c, ld, dn, &member);
     if (r != LDAP_SUCCESS) {
         ldap_memfree(dn);
-        return away(ld, problem, size, "the directory did not answer", r);
+        return away(&call, ld, "the directory did not answer", r);
     }
     r = dn && member ? bind_as(ld, dn, password) : LDAP_INVALID_CREDENTIALS;
     ldap_memfree(dn);
     if (r == LDAP_SERVER_DOWN || r == LDAP_TIMEOUT || r == LDAP_BUSY || r == LDAP_UNAVAILABLE) {
-        return away(ld, problem, size, "the directory went away", r);
+        return away(&call, ld, "the directory went away", r);
     }
     return r == LDAP_SUCCESS ? DIRECTORY_OK : DIRECTORY_WRONG;
 }
@@ -216,13 +262,14 @@ static int add_by_entry(const struct directory_config *c, LDAP *ld, const char *
 
 enum directory_result directory_members(const struct directory_config *c, const char *group, struct buf *addresses, char *problem, size_t size)
 {
+    const struct directory_call call = {c, clock_mono_ms(), problem, size};
     CLEANUP(close_directory) LDAP *ld = NULL;
     int r = open_directory(c, &ld);
     if (r != LDAP_SUCCESS) {
-        return away(ld, problem, size, "the directory cannot be reached safely", r);
+        return away(&call, ld, "the directory cannot be reached safely", r);
     }
     r = *c->bind_dn ? bind_as(ld, c->bind_dn, c->bind_password) : LDAP_SUCCESS;
     r = r != LDAP_SUCCESS ? r : add_by_entry(c, ld, group, addresses);
     r = r != LDAP_SUCCESS ? r : add_by_memberof(c, ld, group, addresses);
-    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(ld, problem, size, "the group cannot be read", r);
+    return r == LDAP_SUCCESS ? DIRECTORY_OK : away(&call, ld, "the group cannot be read", r);
 }

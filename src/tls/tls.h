@@ -56,6 +56,9 @@ struct tls_reason {
     char text[320];
 };
 void tls_explain(void *ssl_ctx, struct tls_reason *ret);
+/* For a library with a TLS of its own (libldap, by GnuTLS) that looks neither at purposes nor at lengths: whether the server's
+ * own certificate is one for TLS servers, with a key of 112 bits of security. Chain, dates and name are the library's. */
+bool tls_fits_service(struct str der) MUST_USE;
 /* One more owner; each of them frees it. */
 struct tls_context *tls_context_ref(struct tls_context *ctx);
 /* NULL is harmless; channels made from it stay valid. */

@@ -113,6 +113,19 @@ void tls_find_misuse(struct tls_findings *f, STACK_OF(X509) *chain, bool has_roo
     }
 }
 
+bool tls_fits_service(struct str der)
+{
+    enum { SECURITY_BITS = 112 };
+    const unsigned char *at = (const unsigned char *)der.p;
+    X509 *cert = d2i_X509(NULL, &at, (long)der.n);
+    EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
+    bool used = cert && (X509_get_extended_key_usage(cert) & (XKU_SSL_SERVER | XKU_SGC | XKU_ANYEKU)) != 0; /* all, when absent */
+    bool long_enough = key && EVP_PKEY_get_security_bits(key) >= SECURITY_BITS;
+    X509_free(cert);
+    ERR_clear_error();
+    return used && long_enough;
+}
+
 enum tls_check_reason tls_class_of(uint32_t causes)
 {
     for (size_t i = 0; i < TLS_CAUSE_END; i++) {

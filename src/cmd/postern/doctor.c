@@ -301,6 +301,7 @@ int command_doctor(const struct options *o)
     doctor_names(&d);
     doctor_resolver(&d);
     doctor_hops(&d);
+    doctor_logins(&d);
     doctor_portal(&d);
     doctor_notices(&d);
     doctor_outbound(&d);

@@ -52,6 +52,13 @@ void doctor_tell_name(struct doctor *d, const char *what, const char *name, enum
 
 /* The host of "https://host[:port]/..." and its port. */
 void doctor_split_url(const char *url, char *host, size_t size, uint16_t *port);
+/* The same to any of a name's addresses. */
+int doctor_connect_any(const struct name_addresses *a, uint16_t port);
+/* Does a TLS handshake as a client of host, and tells what its certificate is; wrong: what to do when it does not count. */
+void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd,
+                        const char *wrong);
+/* doctor_logins.c: the directory and the providers of logins. */
+void doctor_logins(struct doctor *d);
 /* doctor_ways.c: names of ours, hops, outbound, the portal, what notices are judged by. */
 void doctor_names(struct doctor *d);
 void doctor_hops(struct doctor *d);

@@ -67,18 +67,6 @@ static void look_hop(struct doctor *d, const char *what, const char *target, int
         "Mail can be read on this way: set tls cert there, with a certificate for that name.");
 }
 
-static void look_directory(struct doctor *d)
-{
-    const char *url = d->c->directory.url;
-    char text[600];
-    if (url && str_starts_nocase(str_c(url), STR("ldap://")) && !d->c->directory.starttls) {
-        snprintf(text, sizeof text, "%s: without TLS", url);
-        doctor_tell(d, CARE, "directory", text,
-                    "Passwords can be read on the way unless it is this machine: leave out "
-                    "starttls no, or use ldaps://.");
-    }
-}
-
 static void look_copies(struct doctor *d)
 {
     char text[600];
@@ -130,7 +118,6 @@ void doctor_hops(struct doctor *d)
         snprintf(text, sizeof text, "%s: may send to us in clear", c->inside_devices.v[i]);
         doctor_tell(d, CARE, "devices", text, "Only machines that cannot encrypt belong there.");
     }
-    look_directory(d);
     look_copies(d);
     look_exceptions(d);
 }
@@ -163,7 +150,7 @@ int doctor_connect(struct str ip, uint16_t port, int wait_ms)
 }
 
 /* The first of its addresses that answers: a descriptor, or -errno of the last. */
-static int connect_any(const struct name_addresses *a, uint16_t port)
+int doctor_connect_any(const struct name_addresses *a, uint16_t port)
 {
     int fd = -EHOSTUNREACH;
     for (size_t i = 0; i < a->n && fd < 0; i++) {
@@ -196,7 +183,7 @@ void doctor_outbound(struct doctor *d)
             return;
         }
     }
-    int fd = connect_any(&a, SMTP_PORT);
+    int fd = doctor_connect_any(&a, SMTP_PORT);
     snprintf(text, sizeof text, "port 25 of %s: %s", d->outbound,
              fd >= 0 ? "reached" : strerror(-fd));
     doctor_tell(
@@ -245,7 +232,7 @@ static void shake(int fd, struct tls_channel *ch)
     }
 }
 
-static void look_portal_certificate(struct doctor *d, const char *host, int fd)
+void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd, const char *wrong)
 {
     CLEANUP(buf_free) struct buf trust = BUF_INIT(4 << 20);
     struct tls_context *client = NULL;
@@ -253,10 +240,10 @@ static void look_portal_certificate(struct doctor *d, const char *host, int fd)
     if (file_read(d->c->trust_store, &trust) < 0 ||
         tls_context_client(buf_str(&trust), TLS_PROFILE_WIDE, text, sizeof text, &client) < 0) {
         snprintf(text, sizeof text, "not looked at: %s cannot be read", d->c->trust_store);
-        doctor_tell(d, CARE, "portal certificate", text, "See trust-store in postern.conf(5).");
+        doctor_tell(d, CARE, what, text, "See trust-store in postern.conf(5).");
         return;
     }
-    struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = host});
+    struct tls_channel *ch = tls_channel_client(client, &(struct tls_peer){.name = host, .is_service = true});
     shake(fd, ch);
     const struct tls_facts *f = tls_channel_facts(ch);
     bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
@@ -273,10 +260,7 @@ static void look_portal_certificate(struct doctor *d, const char *host, int fd)
                 !good       ? ILL
                 : days < 14 ? CARE
                             : WELL,
-                "portal certificate", text,
-                good ? "Renew it; the new files are noticed within a minute."
-                     : "Browsers warn, and recipients are right not to go on: it must be from a "
-                       "public authority and for that name.");
+                what, text, good ? "Have it renewed; the portal notices new files within a minute." : wrong);
     tls_channel_free(ch);
     tls_context_free(client);
 }
@@ -299,14 +283,16 @@ void doctor_portal(struct doctor *d)
     }
     snprintf(text, sizeof text, "%s is %s", host, a.ip[0]);
     doctor_tell(d, WELL, "portal name", text, "");
-    int fd = connect_any(&a, port);
+    int fd = doctor_connect_any(&a, port);
     snprintf(text, sizeof text, "port %u of %s: %s", port, host,
              fd >= 0 ? "reached from this machine" : strerror(-fd));
     doctor_tell(d, fd >= 0 ? WELL : CARE, "portal port", text,
                 "Links in notices lead there: does the portal, or what stands before it, listen on "
                 "it, and does the firewall let browsers in?");
     if (fd >= 0) {
-        look_portal_certificate(d, host, fd);
+        doctor_certificate(d, "portal certificate", host, fd,
+                           "Browsers warn, and recipients are right not to go on: it must be from a "
+                           "public authority and for that name.");
         close(fd);
     }
 }

@@ -179,7 +179,7 @@ static struct directory_config directory_config(struct child *child, char *secre
 static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
-    char problem[300] = "", secret[1024];
+    char problem[600] = "", secret[1024];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(16 * 1024 * 1024);
     const struct directory_config d = directory_config(l->child, secret, sizeof secret);
     char *group = str_dup(m->group_ask.group);
@@ -201,7 +201,7 @@ static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static bool directory_ok(struct exchange *x, const char *name, const char *password)
 {
-    char problem[300] = "", secret[1024];
+    char problem[600] = "", secret[1024];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(ADDRESSES_MAX - 1);
     const struct directory_config d = directory_config(x->login->child, secret, sizeof secret);
     enum directory_result r = directory_login(&d, name, password, &addresses, problem, sizeof problem);
