@@ -1,14 +1,17 @@
 """What administrators do is kept with who they are: log, store and lists ("uid 0" is nobody)."""
 import json
 import os
+import pwd
 import subprocess
 
+import pytest
 
-def postern(gateway, *words, **env):
+
+def postern(gateway, *words, preexec_fn=None, **env):
     lab = gateway.lab
     clean = {name: value for name, value in os.environ.items() if not name.startswith('SUDO_')}
     return subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), *words], capture_output=True, text=True,
-                          timeout=60, env={**clean, **env}, input='a long password\n')
+                          timeout=60, env={**clean, **env}, input='a long password\n', preexec_fn=preexec_fn)
 
 
 def acts(gateway, about=None):
@@ -53,7 +56,51 @@ def test_a_name_is_kept_whole_or_refused(gateway):
     assert postern(gateway, '--by', 'x' * 100, 'queue', 'hold', message_id).returncode == 0
     assert [a['by'] for a in gateway.lab.report(message_id)['acts']] == ['x' * 100]
     assert postern(gateway, 'queue', 'delete', message_id).returncode == 0  # whoever logged in, or nobody, but never empty
-    assert gateway.lab.report(message_id)['acts'][0]['by'] != ''
+    assert gateway.lab.report(message_id)['acts'][0]['by'] == who_logged_in()
+
+
+NO_LOGIN = 2**32 - 1  # proc(5), /proc/PID/loginuid: nobody's login began this process
+
+
+def name_of(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f'user {uid}'
+
+
+def login_uid():
+    try:
+        with open('/proc/self/loginuid', encoding='ascii') as f:
+            return int(f.read())
+    except OSError:
+        return NO_LOGIN  # a kernel without audit
+
+
+def who_logged_in():
+    """Whom the kernel names for a command of ours without sudo and --by."""
+    uid = login_uid()
+    if uid in (0, NO_LOGIN):
+        return name_of(os.getuid()) if os.getuid() or uid == 0 else 'root, nobody named'
+    return name_of(uid)
+
+
+def become(uid):
+    with open('/proc/self/loginuid', 'w', encoding='ascii') as f:
+        f.write(str(uid))
+
+
+def test_who_logged_in_is_named(gateway):
+    """A login, as pam_loginuid marks it, and su: root acts, the one who logged in is named. uid 1 is daemon in Debian's base-passwd."""
+    try:
+        subprocess.run(['true'], check=True, preexec_fn=lambda: become(1))
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip('this machine does not let the login uid be set')
+    for by, uid in (('daemon', 1), ('user 4000000001', 4000000001)):
+        message_id = gateway.send('l@dead.test')
+        assert postern(gateway, 'queue', 'delete', message_id, preexec_fn=lambda: become(uid)).returncode == 0
+        act = gateway.lab.report(message_id)['acts'][0]
+        assert (act['act'], act['by'], act['uid']) == ('delete', by, os.getuid())
 
 
 def test_what_is_not_in_the_queue_is_not_changed(gateway):
