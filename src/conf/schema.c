@@ -179,7 +179,8 @@ const struct conf_key conf_schema[] = {
     RULE_KEYS("partner"),
     TEXT("partner", "avoid", CONF_EXTENSIONS, IN_RULE(avoid), NULL, false,
          "SMTP extensions that are not used with their servers, whatever these announce, and hybrid-groups: key exchange with "
-         "ML-KEM, whose first message is larger than some firewalls let through. What a server fails with is found out and "
+         "ML-KEM, whose first message is larger than some firewalls let through; that is left out of looks and probes, too, in "
+         "which nothing of the others is said. What a server fails with is found out and "
          "remembered for a week (hybrid-groups: a day) without this (postern domains quirks). Not together with relay."),
     NUMBER("partner", "concurrency", IN_RULE(concurrency), "1000", 1, 1000,
            "Deliveries at once to each of its domains; the setting of queue stays the limit. Not together with relay."),

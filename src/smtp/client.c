@@ -32,7 +32,7 @@ struct smtp_client {
     struct smtp_client_config config;
     enum phase phase;
     bool in_tls;
-    struct smtp_caps caps;
+    struct smtp_caps caps, announced; /* what is used of what was announced */
     struct buf in, out;
     struct smtp_answer answer;
     enum step expect[EXPECT_MAX];
@@ -46,6 +46,8 @@ struct smtp_client {
     extension_set said;             /* in MAIL and RCPT of the message under way, or by its BDAT */
     enum extension untrue;          /* what was refused although it was announced; EXTENSION_END: nothing */
     bool untrue_certain;
+    extension_set guess;            /* done without on suspicion alone, until a recipient is accepted */
+    extension_set given_back;       /* guesses that did not help by themselves */
     bool grouped;                   /* commands left before others were answered */
     bool untrusted;                 /* what the peer did with octets it refused is not known */
     bool *accepted;                 /* LMTP: which recipients await their answer */
@@ -187,10 +189,24 @@ static void avoid(struct smtp_client *c, extension_set set)
     c->caps.utf8 &= !(set & EXTENSION_BIT(SMTPUTF8));
 }
 
+/* The last guess did not help, or the answer names another one: it is used again, unless this one was guessed before; then
+ * both are done without. */
+static void do_without(struct smtp_client *c, enum extension e, bool certain)
+{
+    extension_set bit = (extension_set)1 << e;
+    extension_set back = c->given_back & bit ? 0 : c->guess & ~c->given_back & ~bit;
+    c->given_back |= back;
+    c->guess = certain ? 0 : bit;
+    c->config.avoid &= ~back;
+    c->caps = c->announced;
+    avoid(c, c->config.avoid | bit);
+}
+
 static void ready(struct smtp_client *c)
 {
-    avoid(c, c->config.avoid);
     c->caps.bare_lf = c->answer.line_end == SMTP_LINE_LF;
+    c->announced = c->caps;
+    avoid(c, c->config.avoid);
     c->phase = PHASE_READY;
     emit(c, SMTP_CL_READY);
 }
@@ -268,7 +284,7 @@ static void finish(struct smtp_client *c, bool accepted)
     if (c->untrue != EXTENSION_END) {
         c->event.extension = c->untrue;
         c->event.certain = c->untrue_certain;
-        avoid(c, (extension_set)1 << c->untrue);
+        do_without(c, c->untrue, c->untrue_certain);
         c->untrue = EXTENSION_END;
     }
     c->event.answer = c->mail_refused ? &c->mail_answer : &c->answer;
@@ -363,35 +379,68 @@ static bool may_mean_words(const struct smtp_answer *a)
     return fits && (code.n == 0 ? a->code != 550 : str_starts_nocase(code, STR("5.5.")));
 }
 
+/* The words of ours that the answer names. One that repeats the whole command names nothing. */
+static extension_set named_by(const struct smtp_answer *a, extension_set said)
+{
+    static const struct {
+        enum extension extension;
+        const char *words[3];
+    } names[] = {
+        {EXTENSION_DSN, {"RET=", "ENVID", "NOTIFY"}},
+        {EXTENSION_SIZE, {"SIZE"}},
+        {EXTENSION_8BITMIME, {"BODY", "8BIT"}},
+        {EXTENSION_SMTPUTF8, {"UTF8"}},
+    };
+    extension_set named = 0;
+    bool is_echo = mentions(a, "FROM:") || mentions(a, "TO:");
+    for (size_t i = 0; i < ARRAY_LEN(names) && !is_echo; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(names[i].words) && names[i].words[k]; k++) {
+            named |= mentions(a, names[i].words[k]) ? (extension_set)1 << names[i].extension : 0;
+        }
+    }
+    return named & said;
+}
+
+/* Nothing but words behind the address can be meant. */
+static bool means_words(const struct smtp_answer *a)
+{
+    return a->code == 504 || a->code == 555 || str_starts_nocase(smtp_answer_enhanced(a), STR("5.5.4"));
+}
+
+static bool is_one(extension_set set)
+{
+    return set && (set & (set - 1)) == 0;
+}
+
 /* What of the words that were said the answer blames: the one it names, else the one mail needs least. Words
  * that a message may need are blamed only where nothing but words can be meant. */
 static void blame(struct smtp_client *c, extension_set said)
 {
     static const struct {
         enum extension extension;
-        const char *words[3];
         bool needed;
-    } order[] = {
-        {EXTENSION_DSN, {"RET=", "ENVID", "NOTIFY"}, false},
-        {EXTENSION_SIZE, {"SIZE"}, false},
-        {EXTENSION_8BITMIME, {"BODY", "8BIT"}, true},
-        {EXTENSION_SMTPUTF8, {"UTF8"}, true},
-    };
-    bool named = false, words_only = c->answer.code == 504 || c->answer.code == 555 ||
-                                     str_starts_nocase(smtp_answer_enhanced(&c->answer), STR("5.5.4"));
+    } order[] = {{EXTENSION_DSN, false}, {EXTENSION_SIZE, false}, {EXTENSION_8BITMIME, true}, {EXTENSION_SMTPUTF8, true}};
+    bool words_only = means_words(&c->answer);
     if (!may_mean_words(&c->answer)) {
         return;
     }
-    for (size_t i = 0; i < ARRAY_LEN(order) && !named; i++) {
-        bool was_said = said & (extension_set)1 << order[i].extension;
-        for (size_t k = 0; k < ARRAY_LEN(order[i].words) && was_said && !named; k++) {
-            named = order[i].words[k] && mentions(&c->answer, order[i].words[k]);
-        }
-        if (was_said && (named || (c->untrue == EXTENSION_END && (words_only || !order[i].needed)))) {
+    extension_set named = named_by(&c->answer, said), candidates = named ? named : said;
+    for (size_t i = 0; i < ARRAY_LEN(order) && c->untrue == EXTENSION_END; i++) {
+        bool is_candidate = candidates & (extension_set)1 << order[i].extension;
+        if (is_candidate && (named || words_only || !order[i].needed)) {
             c->untrue = order[i].extension;
         }
     }
-    c->untrue_certain = named && c->untrue != EXTENSION_END;
+    c->untrue_certain = is_one(named);
+}
+
+/* MAIL was refused. It is certain, too, when nothing but words can be meant and one alone was said. */
+static void blame_mail(struct smtp_client *c)
+{
+    const struct smtp_mail *m = c->mail;
+    bool others = m->is_binary || (m->requiretls && c->caps.requiretls && c->in_tls);
+    blame(c, c->said);
+    c->untrue_certain |= c->untrue != EXTENSION_END && means_words(&c->answer) && is_one(c->said) && !others;
 }
 
 static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
@@ -475,7 +524,7 @@ static void on_mail(struct smtp_client *c)
     }
     c->mail_refused = true;
     keep_answer(c);
-    blame(c, c->said);
+    blame_mail(c);
     if (c->n_expect == 0) {
         finish(c, false);
     }
@@ -488,6 +537,9 @@ static void on_rcpt(struct smtp_client *c)
     c->event.rcpt = c->rcpts_answered++;
     c->event.accepted = c->answer.code / 100 == 2 && !c->mail_refused;
     c->rcpts_accepted += c->event.accepted;
+    if (c->event.accepted) {
+        c->guess = c->given_back = 0; /* the words of this envelope are right */
+    }
     if (!c->event.accepted && !c->mail_refused && c->untrue == EXTENSION_END) {
         blame(c, c->said & EXTENSION_BIT(DSN));
         if (c->untrue != EXTENSION_END) {
@@ -755,6 +807,11 @@ void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret)
 struct buf *smtp_client_out(struct smtp_client *c)
 {
     return &c->out;
+}
+
+extension_set smtp_client_avoids(const struct smtp_client *c)
+{
+    return c->config.avoid;
 }
 
 const struct smtp_caps *smtp_client_caps(const struct smtp_client *c)

@@ -91,6 +91,8 @@ int smtp_client_feed(struct smtp_client *c, struct str bytes) MUST_USE;
 void smtp_client_next(struct smtp_client *c, struct smtp_client_event *ret);
 struct buf *smtp_client_out(struct smtp_client *c);
 const struct smtp_caps *smtp_client_caps(const struct smtp_client *c);
+/* What this session does without: as configured, and what was refused or is suspected now. */
+extension_set smtp_client_avoids(const struct smtp_client *c);
 /* Inside TLS now: everything learned before is forgotten and EHLO is said again (RFC 3207 4.2). */
 void smtp_client_tls_started(struct smtp_client *c);
 /* Offers a message; smtp_client_next() is to be called after it. -EPERM without a permit that fits the channel as it is; -ENOSPC. */

@@ -149,6 +149,8 @@ def test_set_by_the_administrator(stumbling):
     attempts = gateway.lab.report(number)['attempts']
     assert len(attempts) == 1 and attempts[0]['group'] == 'x25519' and 'without hybrid-groups' in attempts[0]['detail'], attempts
     assert hellos(gateway, 'helloset.test') == [False] and quirks(gateway, 'helloset.test') == []
+    found = gateway.lab.postern('probe', '--quick', 'helloset.test').stdout  # and so are probes
+    assert 'without hybrid-groups' in found and hellos(gateway, 'helloset.test') == [False, False], found
 
 
 def test_nothing_is_gained_by_who_interrupts(stumbling):

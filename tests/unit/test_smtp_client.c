@@ -467,6 +467,38 @@ static void refused_words_of_mail(void **state)
                 TLS_OPEN DSN_MAIL DSN_RCPTS "E: rcpt 0 550 not taken\nE: rcpt 1 550 not taken\nE: done 550 not accepted\n");
 }
 
+#define UTF8_HELLO "220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250-SIZE 100\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+#define UTF8_SIZED "C: MAIL FROM:<a@b.test> SIZE=10 SMTPUTF8\n"
+#define ONE_TAKEN "C: RCPT TO:<y@ok.test>\nC: DATA\nE: rcpt 0 250 taken\n" BODY_DONE
+
+/* SMTPUTF8 is announced and refused, in words that do not name it (RFC 6531 3.4 gives MAIL its parameter; RFC 5321 4.1.1.11: 504
+ * and 555 are about parameters). SIZE goes first, as mail needs it least; that it did not help says that it was not to blame. */
+static void a_guess_that_does_not_help_is_given_back(void **state)
+{
+    const struct smtp_client_config none = {0};
+    const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts + 1, .n_rcpts = 1, .size = 10, .is_utf8 = true};
+    expect_with(none, mail, false, false, SERVER(UTF8_HELLO, "504 unknown parameter\r\n", "250 ok\r\n504 unknown parameter\r\n",
+                                                 "250 ok\r\n250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 stored\r\n"),
+                TLS_OPEN UTF8_SIZED "E: size is not true: 504\nC: RSET\nC: MAIL FROM:<a@b.test> SMTPUTF8\n"
+                "E: smtputf8 is not true: 504, certain\nC: RSET\nC: MAIL FROM:<a@b.test> SIZE=10\n" ONE_TAKEN);
+    /* both are refused: then both are done without */
+    expect_with(none, mail, false, false, SERVER(UTF8_HELLO, "504 unknown parameter\r\n", "250 ok\r\n504 unknown parameter\r\n",
+                                                 "250 ok\r\n504 unknown parameter\r\n", "250 ok\r\n250 ok\r\n", "250 ok\r\n", "354 go\r\n",
+                                                 "250 stored\r\n"),
+                TLS_OPEN UTF8_SIZED "E: size is not true: 504\nC: RSET\nC: MAIL FROM:<a@b.test> SMTPUTF8\n"
+                "E: smtputf8 is not true: 504, certain\nC: RSET\nC: MAIL FROM:<a@b.test> SIZE=10\n"
+                "E: size is not true: 504, certain\nC: RSET\nC: MAIL FROM:<a@b.test>\n" ONE_TAKEN);
+    /* a command that is repeated names nothing */
+    expect_with(none, mail, false, false, SERVER(UTF8_HELLO, "501 5.5.4 Syntax error: MAIL FROM:<a@b.test> SIZE=10 SMTPUTF8\r\n",
+                                                 "250 ok\r\n555 5.5.4 Unsupported option: SMTPUTF8\r\n", "250 ok\r\n250 ok\r\n",
+                                                 "250 ok\r\n", "354 go\r\n", "250 stored\r\n"),
+                TLS_OPEN UTF8_SIZED "E: size is not true: 501\nC: RSET\nC: MAIL FROM:<a@b.test> SMTPUTF8\n"
+                "E: smtputf8 is not true: 555, certain\nC: RSET\nC: MAIL FROM:<a@b.test> SIZE=10\n" ONE_TAKEN);
+    /* neither does one that names several */
+    expect_with(none, mail, false, false, SERVER(UTF8_HELLO, "501 5.5.4 SIZE or SMTPUTF8 not understood\r\n", "250 ok\r\n"),
+                TLS_OPEN UTF8_SIZED "E: size is not true: 501\nC: RSET\nC: MAIL FROM:<a@b.test> SMTPUTF8\n");
+}
+
 /* When nothing is left to do without, the refusal stands; and DATA that was taken for a refused MAIL gets nothing. */
 static void refused_to_the_end(void **state)
 {
@@ -622,7 +654,7 @@ int main(void)
         cmocka_unit_test(pipelined_over_tls), cmocka_unit_test(chunks_and_notices), cmocka_unit_test(chunks_are_kept_for_binary),
         cmocka_unit_test(no_body_for_nobody), cmocka_unit_test(empty_chunk_refused), cmocka_unit_test(refused_chunk),
         cmocka_unit_test(no_session_after_a_refused_chunk), cmocka_unit_test(bare_lf_in_replies), cmocka_unit_test(refused_words_of_mail),
-        cmocka_unit_test(refused_to_the_end), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
+        cmocka_unit_test(refused_to_the_end), cmocka_unit_test(a_guess_that_does_not_help_is_given_back), cmocka_unit_test(refused_words_of_rcpt), cmocka_unit_test(avoided),
         cmocka_unit_test(binary_is_never_downgraded), cmocka_unit_test(lmtp), cmocka_unit_test(logging_in), cmocka_unit_test(one_at_a_time_without_pipelining), cmocka_unit_test(data_without_recipients),
         cmocka_unit_test(mail_refused), cmocka_unit_test(helo_only_after_5yz), cmocka_unit_test(long_lists_of_mechanisms), cmocka_unit_test(starttls_seam), cmocka_unit_test(permits),
         cmocka_unit_test(not_smtp), cmocka_unit_test(servers_of_other_suites), cmocka_unit_test(long_replies), cmocka_unit_test(answers_before_the_dot), cmocka_unit_test(many_recipients_keep_a_window)};

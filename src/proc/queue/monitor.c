@@ -55,7 +55,8 @@ static bool start(struct queue *q, struct ipc_channel *to, struct domain_name na
              &(struct ipc_msg){.type = IPC_probe,
                                .probe = {.token = p->token, .domain = domain_str(&name), .deep = deep, .seen = seen,
                                          .profile = (uint8_t)(route.profile ? route.profile - 1 : c->smtpout.profile),
-                                         .force = (uint8_t)route.force}});
+                                         .force = (uint8_t)route.force,
+                                         .avoid = route.avoid}});
     return true;
 }
 

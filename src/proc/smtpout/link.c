@@ -371,9 +371,10 @@ static void on_untrue(struct link_conn *l, const struct smtp_client_event *ev)
     char why[300];
     snprintf(why, sizeof why, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
     timer_stop(l->timer);
-    l->avoid |= (extension_set)1 << ev->extension;
+    l->avoid = smtp_client_avoids(l->engine);
     l->untrue = ev->extension;
     if (ev->certain) {
+        l->suspicion.set = false; /* an earlier guess was wrong */
         quirk_learn(l, ev->extension, why);
     } else {
         quirk_suspect(&l->suspicion, ev->extension, why);
@@ -729,7 +730,8 @@ void link_release(struct link_conn *l, bool usable)
     const struct conf *c = child_conf(out->child);
     l->delivery = NULL;
     l->saving = 0;
-    bool keep = usable && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+    bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
+    bool keep = usable && !guesses && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
                 out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
     if (!keep) {
         end_in_order(l);

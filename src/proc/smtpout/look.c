@@ -182,7 +182,7 @@ void look_first(struct delivery *d)
         struct target *t = &k->targets[i];
         struct tls_way tls = {.profile = d->profile};
         str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
-        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, 0, d->lmtp);
+        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set, d->lmtp);
     }
     timer_start(k->timer, k->n > 0 ? c->monitor.first_look_time : 0);
 }

@@ -40,7 +40,7 @@ struct target {
     bool deep;
     unsigned step, n_ciphers;
     char versions[64], ciphers[1024];
-    extension_set avoid; /* found out in this probe */
+    extension_set avoid; /* as configured, and found out in this probe */
 };
 
 struct probe {
@@ -49,6 +49,7 @@ struct probe {
     char domain[256];
     bool deep, began, left_out;
     enum tls_profile profile;
+    extension_set avoid;
     struct facts facts;
     struct arena arena;
     struct way way, report;
@@ -347,7 +348,7 @@ static void add_targets(struct probe *p, const struct way_host *h, size_t number
             return;
         }
         struct target *t = &p->targets[p->n++];
-        *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN,
+        *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
                              .deep = p->deep && first && number < DEEP_HOSTS_MAX};
         str_copy_cut(one, t->ip, sizeof t->ip);
         t->no_route = endpoint_parse(one, p->way.port, &to) == 0 && !endpoint_has_route(&to);
@@ -393,6 +394,7 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     p->token = m->token;
     p->deep = m->deep != 0;
     p->profile = (enum tls_profile)m->profile;
+    p->avoid = m->avoid;
     p->facts = (struct facts){.force = (enum force)m->force, .counts = COUNTS_CERT, .seen = m->seen != 0};
     p->arena = ARENA_INIT(PROBE_ARENA);
     p->began_ms = clock_mono_ms();

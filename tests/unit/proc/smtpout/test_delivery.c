@@ -885,6 +885,33 @@ static void a_kept_connection_that_has_ended(void **state)
     assert_int_equal(one->n_conns, 2);
 }
 
+/* SMTPUTF8 is announced and refused without a name: SIZE, which is given up first, is not remembered as a fault of the host, and
+ * is said again; the address goes as A-labels (RFC 6531 3.2, RFC 5891). */
+static void smtputf8_refused_is_not_blamed_on_size(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "SIZE 1000,SMTPUTF8", .rules = {{"MAIL FROM:<from@in.test> SIZE=49 SMTPUTF8", "504 unknown parameter"},
+                                                                     {"MAIL FROM:<from@in.test> SMTPUTF8", "504 unknown parameter"}});
+    DELIVER((struct ipc_job){0}, plain, "x@m\xc3\xbcller.test");
+    check_told("quirk smtputf8\nhost mx1: send sent-plain: without smtputf8, which this server does not keep or the configuration avoids\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_true(heard(one, "MAIL FROM:<from@in.test> SIZE=49") && heard(one, "RCPT TO:<x@xn--mller-kva.test>"));
+}
+
+/* What was only guessed of one message is not confirmed by the success of the next. */
+static void a_guess_ends_with_its_message(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "SIZE 1000,SMTPUTF8", .rules = {{"MAIL FROM:<j", "501 what"}});
+    DELIVER((struct ipc_job){.reverse_path = STR("j\xc3\xb6rg@in.test")}, plain, "x@dest.test");
+    assert_true(heard(one, "MAIL FROM:<j\xc3\xb6rg@in.test> SMTPUTF8")); /* without SIZE */
+    assert_true(told("rcpt 1 failed rejected 5.0.0 mx1: 501 what\n") && !told("quirk"));
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    buf_reset(&t.told);
+    t.ended = false;
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx1: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 ok\n");
+    assert_true(heard(one, "MAIL FROM:<from@in.test> SIZE=49"));
+}
+
 /* Who was refused is done with; for whom nothing was said the next host is asked (the same suite). */
 static void who_had_no_answer_goes_on(void **state)
 {
@@ -1047,6 +1074,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(smtputf8_refused_is_not_blamed_on_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_guess_ends_with_its_message, setup, teardown),
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
