@@ -14,6 +14,7 @@
  * the 220 of STARTTLS are an attack and end it (requirement TL6).
  */
 #include "smtp/client.h"
+#include "smtp/blame.h"
 #include "wire/dot.h"
 
 #include <stdio.h>
@@ -357,90 +358,10 @@ static int say_chunk(struct smtp_client *c, struct str text, bool last)
     return c->phase == PHASE_OVER ? -ENOSPC : buf_add(&c->out, text);
 }
 
-/* --- announced, and refused all the same -------------------------------------------------------- */
-
-static bool mentions(const struct smtp_answer *a, const char *word)
+/* MAIL or RCPT was refused: by the words said with it? others: words that nothing can be done without. */
+static void blame(struct smtp_client *c, extension_set said, bool others)
 {
-    struct str text = buf_str(&a->text), w = str_c(word);
-    for (size_t i = 0; i + w.n <= text.n; i++) {
-        if (str_eq_nocase(str_slice(text, i, i + w.n), w)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* True for a refusal that may be about the words behind the address, not the address itself (RFC 5321
- * 4.1.1.11, RFC 3463 3.6: X.5.Z is about the protocol). */
-static bool may_mean_words(const struct smtp_answer *a)
-{
-    struct str code = smtp_answer_enhanced(a);
-    bool fits = a->code == 500 || a->code == 501 || a->code == 504 || a->code == 555 || a->code == 550;
-    return fits && (code.n == 0 ? a->code != 550 : str_starts_nocase(code, STR("5.5.")));
-}
-
-/* The words of ours that the answer names. One that repeats the whole command names nothing. */
-static extension_set named_by(const struct smtp_answer *a, extension_set said)
-{
-    static const struct {
-        enum extension extension;
-        const char *words[3];
-    } names[] = {
-        {EXTENSION_DSN, {"RET=", "ENVID", "NOTIFY"}},
-        {EXTENSION_SIZE, {"SIZE"}},
-        {EXTENSION_8BITMIME, {"BODY", "8BIT"}},
-        {EXTENSION_SMTPUTF8, {"UTF8"}},
-    };
-    extension_set named = 0;
-    bool is_echo = mentions(a, "FROM:") || mentions(a, "TO:");
-    for (size_t i = 0; i < ARRAY_LEN(names) && !is_echo; i++) {
-        for (size_t k = 0; k < ARRAY_LEN(names[i].words) && names[i].words[k]; k++) {
-            named |= mentions(a, names[i].words[k]) ? (extension_set)1 << names[i].extension : 0;
-        }
-    }
-    return named & said;
-}
-
-/* Nothing but words behind the address can be meant. */
-static bool means_words(const struct smtp_answer *a)
-{
-    return a->code == 504 || a->code == 555 || str_starts_nocase(smtp_answer_enhanced(a), STR("5.5.4"));
-}
-
-static bool is_one(extension_set set)
-{
-    return set && (set & (set - 1)) == 0;
-}
-
-/* What of the words that were said the answer blames: the one it names, else the one mail needs least. Words
- * that a message may need are blamed only where nothing but words can be meant. */
-static void blame(struct smtp_client *c, extension_set said)
-{
-    static const struct {
-        enum extension extension;
-        bool needed;
-    } order[] = {{EXTENSION_DSN, false}, {EXTENSION_SIZE, false}, {EXTENSION_8BITMIME, true}, {EXTENSION_SMTPUTF8, true}};
-    bool words_only = means_words(&c->answer);
-    if (!may_mean_words(&c->answer)) {
-        return;
-    }
-    extension_set named = named_by(&c->answer, said), candidates = named ? named : said;
-    for (size_t i = 0; i < ARRAY_LEN(order) && c->untrue == EXTENSION_END; i++) {
-        bool is_candidate = candidates & (extension_set)1 << order[i].extension;
-        if (is_candidate && (named || words_only || !order[i].needed)) {
-            c->untrue = order[i].extension;
-        }
-    }
-    c->untrue_certain = is_one(named);
-}
-
-/* MAIL was refused. It is certain, too, when nothing but words can be meant and one alone was said. */
-static void blame_mail(struct smtp_client *c)
-{
-    const struct smtp_mail *m = c->mail;
-    bool others = m->is_binary || (m->requiretls && c->caps.requiretls && c->in_tls);
-    blame(c, c->said);
-    c->untrue_certain |= c->untrue != EXTENSION_END && means_words(&c->answer) && is_one(c->said) && !others;
+    c->untrue = refusal_blames(&c->answer, said, others, &c->untrue_certain);
 }
 
 static bool permit_fits(const struct smtp_client *c, const struct permit *permit)
@@ -524,7 +445,8 @@ static void on_mail(struct smtp_client *c)
     }
     c->mail_refused = true;
     keep_answer(c);
-    blame_mail(c);
+    const struct smtp_mail *m = c->mail;
+    blame(c, c->said, m->is_binary || (m->requiretls && c->caps.requiretls && c->in_tls));
     if (c->n_expect == 0) {
         finish(c, false);
     }
@@ -541,7 +463,7 @@ static void on_rcpt(struct smtp_client *c)
         c->guess = c->given_back = 0; /* the words of this envelope are right */
     }
     if (!c->event.accepted && !c->mail_refused && c->untrue == EXTENSION_END) {
-        blame(c, c->said & EXTENSION_BIT(DSN));
+        blame(c, c->said & EXTENSION_BIT(DSN), true); /* it may have been said with MAIL alone */
         if (c->untrue != EXTENSION_END) {
             c->mail_refused = true; /* what follows is only read: the message is offered again */
             keep_answer(c);
