@@ -4,18 +4,29 @@
  *
  * Everything counts that a person or a program could find: hidden elements, comments, titles, alternative texts,
  * values of fields. Elements inside a line do not part its words, so a number split by tags is whole again.
- * Quotations get '>' before each line, as in plain text. What can go wrong: a limit of text.
+ * Quotations get '>' before each line, as in plain text: elements are counted,
+ * so what stands behind a quotation is new again. What can go wrong: a limit of text.
  */
 #include "mime/reader.h"
 
 #include <libxml/HTMLparser.h>
 
-enum { PUSH = 32 * 1024 };
+enum { PUSH = 32 * 1024, QUOTATIONS_MAX = 100 /* further ones belong to the last */, BEGINNINGS_MAX = 20 };
+
+/* An element that begins a quotation, until it or the element around it ends. */
+struct quotation {
+    unsigned depth;   /* of the element whose end ends it */
+    bool is_frame;    /* a frame around an introduction and a blockquote: behind the blockquote stands new text */
+    bool frame_is_over;
+};
 
 struct page {
     struct buf *out, comments;
-    unsigned quoted, skipped; /* depths of elements */
+    unsigned depth, skipped; /* of elements */
+    struct quotation quotations[QUOTATIONS_MAX];
+    size_t n_quotations;
     bool line_begun, full;
+    bool unclosed; /* no comment that begins from here on is closed */
 };
 
 static const char *const blocks[] = {"p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
@@ -31,9 +42,19 @@ static bool is_one_of(const xmlChar *name, const char *const *list, size_t n)
     return false;
 }
 
+static bool is_quoted(const struct page *p)
+{
+    for (size_t i = 0; i < p->n_quotations; i++) {
+        if (!p->quotations[i].frame_is_over) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put(struct page *p, struct str text)
 {
-    if (!p->line_begun && p->quoted > 0 && text.n > 0) {
+    if (!p->line_begun && text.n > 0 && is_quoted(p)) {
         p->full |= buf_add(p->out, STR("> ")) < 0;
     }
     p->line_begun |= text.n > 0;
@@ -68,16 +89,70 @@ static void on_characters(void *arg, const xmlChar *text, int n)
     }
 }
 
-/* Mail programs mark what they quote; the mark of a block that is none of ours to close counts to the end. */
-static bool begins_quotation(const xmlChar **attributes)
+/* What mail programs write around what they quote: Gmail, Proton (a frame, in which people write on below the blockquote), Yahoo,
+ * Thunderbird's introduction, GMX and Web.de, Zimbra; and where the rest of the element around it is quoted: Outlook. */
+static const struct {
+    const char *attribute, *word;
+    bool is_frame, rest;
+} marks[] = {
+    {"class", "gmail_quote", true, false},
+    {"class", "gmail_attr", false, false},
+    {"class", "protonmail_quote", true, false},
+    {"class", "yahoo_quoted", false, false},
+    {"class", "moz-cite-prefix", false, false},
+    {"class", "moz-forward-container", false, false},
+    {"name", "quote", true, false},
+    {"name", "quoted-content", false, false},
+    {"data-marker", "__QUOTED_TEXT__", false, false},
+    {"data-marker", "__HEADERS__", false, false},
+    {"id", "divRplyFwdMsg", false, true},
+    {"id", "mail-editor-reference-message-container", false, false},
+};
+
+static bool has_word(struct str list, struct str word)
 {
-    static const char *const marks[] = {"gmail_quote", "divRplyFwdMsg", "yahoo_quoted", "moz-cite-prefix", "protonmail_quote"};
-    for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        if (attributes[i + 1] && is_one_of(attributes[i + 1], marks, ARRAY_LEN(marks))) {
+    struct str one;
+    while (str_split(&list, ' ', &one)) {
+        if (str_eq_nocase(one, word)) {
             return true;
         }
     }
     return false;
+}
+
+static void begin_quotation(struct page *p, unsigned depth, bool is_frame)
+{
+    if (p->n_quotations < QUOTATIONS_MAX) {
+        p->quotations[p->n_quotations++] = (struct quotation){.depth = depth, .is_frame = is_frame};
+    }
+}
+
+static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
+{
+    if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
+        begin_quotation(p, p->depth, false);
+        return;
+    }
+    for (size_t i = 0; attributes && attributes[i]; i += 2) {
+        for (size_t k = 0; attributes[i + 1] && k < ARRAY_LEN(marks); k++) {
+            if (str_eq_nocase(str_c((const char *)attributes[i]), str_c(marks[k].attribute)) &&
+                has_word(str_c((const char *)attributes[i + 1]), str_c(marks[k].word))) {
+                begin_quotation(p, p->depth - (marks[k].rest && p->depth > 0), marks[k].is_frame);
+                return;
+            }
+        }
+    }
+}
+
+/* An element ended: what began in it ends with it. What a blockquote is in, is new from here if it is only a frame. */
+static void end_quotations(struct page *p, bool blockquote)
+{
+    while (p->n_quotations > 0 && p->quotations[p->n_quotations - 1].depth >= p->depth) {
+        p->n_quotations--;
+    }
+    if (blockquote && p->n_quotations > 0 && p->quotations[p->n_quotations - 1].is_frame) {
+        p->quotations[p->n_quotations - 1].frame_is_over = true;
+    }
 }
 
 static void put_attributes(struct page *p, const xmlChar **attributes)
@@ -101,7 +176,8 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
     } else if (is_one_of(name, cells, 2) && p->line_begun) {
         put(p, STR("\t"));
     }
-    p->quoted += str_eq_nocase(str_c((const char *)name), STR("blockquote")) || (p->quoted == 0 && begins_quotation(attributes));
+    p->depth++;
+    look_for_quotation(p, name, attributes);
 }
 
 static void on_end(void *arg, const xmlChar *name)
@@ -112,17 +188,8 @@ static void on_end(void *arg, const xmlChar *name)
     if (is_one_of(name, blocks, ARRAY_LEN(blocks))) {
         end_line(p);
     }
-    if (str_eq_nocase(str_c((const char *)name), STR("blockquote")) && p->quoted > 0) {
-        p->quoted--;
-    }
-}
-
-static void on_comment(void *arg, const xmlChar *text)
-{
-    struct page *p = arg;
-    if (text) {
-        (void)!buf_printf(&p->comments, "%s\n", (const char *)text);
-    }
+    end_quotations(p, str_eq_nocase(str_c((const char *)name), STR("blockquote")));
+    p->depth -= p->depth > 0;
 }
 
 static void on_problem(void *arg, const char *format, ...)
@@ -131,26 +198,91 @@ static void on_problem(void *arg, const char *format, ...)
     (void)format; /* real pages are full of mistakes */
 }
 
-void read_html(struct reader *r, const struct piece *p)
+/* A comment at the front, by the HTML standard 13.2.5.43 to 51, which browsers follow: the octets it takes, 0 when there is none
+ * or nothing closes it. libxml2 reads on behind "<!-->", and loses what stands behind one that nothing closes. */
+static size_t comment_at(struct page *p, struct str s, struct str *ret)
+{
+    if (p->unclosed || s.n < 5 || memcmp(s.p, "<!--", 4) != 0) {
+        return 0;
+    }
+    size_t abrupt = s.p[4] == '>' ? 5 : s.n > 5 && s.p[4] == '-' && s.p[5] == '>' ? 6 : 0;
+    for (size_t i = 4; i + 2 < s.n && !abrupt; i++) {
+        size_t close = s.p[i] != '-' || s.p[i + 1] != '-' ? 0 : s.p[i + 2] == '>' ? 3 : i + 3 < s.n && memcmp(s.p + i + 2, "!>", 2) == 0 ? 4 : 0;
+        if (close) {
+            *ret = str_slice(s, 4, i);
+            return i + close;
+        }
+    }
+    *ret = STR("");
+    p->unclosed = !abrupt;
+    return abrupt;
+}
+
+/* The next run without comments; comments before it are taken out. *at moves behind it. */
+static struct str next_run(struct page *page, struct str html, size_t *at)
+{
+    size_t n;
+    struct str text;
+    while ((n = comment_at(page, str_slice(html, *at, html.n), &text)) > 0) {
+        (void)!buf_printf(&page->comments, STR_FMT "\n", STR_ARG(text));
+        *at += n;
+    }
+    size_t from = *at, end = from;
+    while (end < html.n && end - from < PUSH && (end == from || html.n - end < 4 || memcmp(html.p + end, "<!--", 4) != 0)) {
+        end++;
+    }
+    *at = end;
+    return str_slice(html, from, end);
+}
+
+/* The octets that the parser used: it stops where a document ends early. */
+static size_t parse(struct reader *r, struct page *page, struct str html)
 {
     static htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters, .cdataBlock = on_characters,
-                                    .startElement = on_start, .endElement = on_end, .comment = on_comment,
-                                    .error = on_problem, .warning = on_problem};
+                                    .startElement = on_start, .endElement = on_end, .error = on_problem, .warning = on_problem};
+    static const struct str opening = {"<html><body>", 12}; /* else it ends at a closing tag that nothing opened */
+    htmlParserCtxtPtr parser = htmlCreatePushParserCtxt(&events, page, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
+    if (!parser) {
+        page->full = true;
+        return html.n;
+    }
+    htmlCtxtUseOptions(parser, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
+    (void)htmlParseChunk(parser, opening.p, (int)opening.n, 0);
+    size_t at = 0;
+    while (at < html.n && !page->full && !reader_is_over(r) && parser->instate != XML_PARSER_EOF) {
+        struct str some = next_run(page, html, &at);
+        if (some.n >= 4 && memcmp(some.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
+            put(page, some);
+            continue;
+        }
+        (void)htmlParseChunk(parser, some.p, (int)some.n, 0);
+    }
+    size_t left = (size_t)(parser->input->end - parser->input->cur);
+    if (parser->instate != XML_PARSER_EOF) {
+        (void)htmlParseChunk(parser, "", 0, 1);
+        left = 0;
+    }
+    htmlFreeParserCtxt(parser);
+    return at - left;
+}
+
+void read_html(struct reader *r, const struct piece *p)
+{
     struct page page = {.out = reader_text(r, p->place, p->part), .comments = BUF_INIT(1024 * 1024)};
+    struct str rest = p->octets;
     if (!page.out) {
         return;
     }
-    htmlParserCtxtPtr parser = htmlCreatePushParserCtxt(&events, &page, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
-    if (parser) {
-        htmlCtxtUseOptions(parser, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
-        for (size_t at = 0; at < p->octets.n && !page.full && !reader_is_over(r); at += PUSH) {
-            struct str some = str_slice(p->octets, at, at + PUSH < p->octets.n ? at + PUSH : p->octets.n);
-            (void)htmlParseChunk(parser, some.p, (int)some.n, at + PUSH >= p->octets.n);
-        }
-        htmlFreeParserCtxt(parser);
+    for (int i = 0; i < BEGINNINGS_MAX && rest.n > 0 && !page.full && !reader_is_over(r); i++) {
+        page.depth = page.skipped = 0;
+        page.n_quotations = 0;
+        size_t used = parse(r, &page, rest);
+        rest = str_slice(rest, used + (i > 0 && used == 0), rest.n); /* what it cannot begin with is text */
     }
+    bool nothing = buf_len(page.out) == 0 && buf_len(&page.comments) == 0; /* a tag or a style that nothing closes */
+    page.full |= buf_add(page.out, nothing ? p->octets : rest) < 0;
     reader_text_done(r, page.out);
-    if (page.full || !parser) {
+    if (page.full) {
         reader_problem(r, MIME_LIMIT, p->part, "too much text");
     }
     reader_add_text(r, p->place, p->part, buf_str(&page.comments));

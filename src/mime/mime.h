@@ -53,6 +53,11 @@ struct mime_attachment {
     uint64_t octets;
 };
 
+/* Another name of an attachment: a part may carry several, and readers of mail do not agree which counts. */
+struct mime_name {
+    char part[MIME_PART], name[MIME_NAME];
+};
+
 /* A field of the header section of the message itself, decoded. */
 struct mime_field {
     char *name, *value;
@@ -65,6 +70,8 @@ struct mime_reading {
     size_t n_problems;
     struct mime_attachment *attachments;
     size_t n_attachments;
+    struct mime_name *names;
+    size_t n_names;
     struct mime_field *fields;
     size_t n_fields;
     enum mime_encryption encryption;

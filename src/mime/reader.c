@@ -174,6 +174,15 @@ void reader_attachment(struct reader *r, const struct piece *p, const char *type
     }
 }
 
+void reader_name(struct reader *r, const char *part, const char *name)
+{
+    struct mime_name *n = grow(&r->out->names, &r->out->n_names, sizeof *n, ATTACHMENTS_MAX);
+    if (n) {
+        str_copy_cut(str_c(part), n->part, sizeof n->part);
+        put_line(n->name, sizeof n->name, name);
+    }
+}
+
 void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
 {
     snprintf(ret, MIME_PART, "%.17s/%u", part, n);
@@ -375,6 +384,7 @@ void mime_reading_free(struct mime_reading *r)
     free(r->texts);
     free(r->problems);
     free(r->attachments);
+    free(r->names);
     free(r->fields);
     free(r);
 }

@@ -37,12 +37,16 @@ void reader_text_done(struct reader *r, struct buf *text);
 void reader_add_text(struct reader *r, enum mime_place place, const char *part, struct str text);
 /* Notes an attachment by its kind. */
 void reader_attachment(struct reader *r, const struct piece *p, const char *type);
+/* Another name of the attachment that is this part. */
+void reader_name(struct reader *r, const char *part, const char *name);
 /* Reads any octets by what they are: the way into all the files below. */
 void reader_piece(struct reader *r, const struct piece *p);
 /* "PART/N" of a thing inside a thing. */
 void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART]);
 bool reader_deeper(struct reader *r, const char *part);
 
+/* words.c: appends the text of a header field (its octets, folded or not) as UTF-8, without blanks at its ends */
+void words_text(struct reader *r, const char *part, struct str raw, struct buf *out);
 /* message.c: a message of its own, inside another or not */
 void read_message(struct reader *r, struct str octets, const char *part, bool top);
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */

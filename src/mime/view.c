@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * view.c: a message as a person sees it (view.h), by GMime. The second file here that builds a tree of a message; scan.c
- * counts before.
+ * view.c: a message as a person sees it (view.h), from its tree (tree.c). Called by inspect.
  *
- * Of alternatives the HTML and the text are both kept; texts one after the other are joined; messages inside the message are
- * shown behind it, and what is attached to them with the rest. The octets of an attachment are not copied: GMime tells
- * where they lie.
+ * All bodies are shown in their order (RFC 2046 5.1.3), of alternatives one (5.1.4): the HTML where HTML is looked at, the plain
+ * text where text is. Each HTML body is made harmless by itself. A message inside the message is shown with its head, and can
+ * be saved. The octets of an attachment are not copied: the tree knows where they lie.
  */
-#include "mime/reader.h"
+#include "mime/tree.h"
 #include "mime/view.h"
 
-#include <gmime/gmime.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PICTURES_MAX = 50, DEPTH_MAX = 30 };
+enum { PICTURES_MAX = 50, NAMED_SHOWN_MAX = 64 * 1024, DEPTH_MAX = 30 };
 
 /* A view under way. */
 struct build {
     struct view *v;
-    struct reader *r;               /* for character sets and the limits of parsing */
+    struct reader *r; /* for character sets and the limits of parsing */
     struct str message;
-    struct buf html;                /* as it came, UTF-8 */
+    const struct tree *tree;
+    bool *in_text, *in_html; /* for each part: is it shown there? */
     struct picture pictures[PICTURES_MAX];
-    GByteArray *picture_octets[PICTURES_MAX];
+    struct buf picture_octets[PICTURES_MAX];
     size_t n_pictures, picture_total;
-    unsigned depth;
-    bool has_text, has_html;
+    bool has_text;
 };
 
 static char *one_line(const char *text)
@@ -34,21 +32,22 @@ static char *one_line(const char *text)
     for (char *p = copy; *p; p++) {
         *p = (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
     }
-    const char *end;
-    if (!g_utf8_validate(copy, -1, &end)) { /* cut inside a character, or none at all */
-        copy[end - copy] = '\0';
+    size_t n = strlen(copy), whole = n;
+    while (whole > 0 && ((unsigned char)copy[whole - 1] & 0xc0) == 0x80) { /* the first octet of the last character */
+        whole--;
+    }
+    unsigned char lead = whole > 0 ? (unsigned char)copy[whole - 1] : 0;
+    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (whole > 0 && n - (whole - 1) < wanted) { /* cut inside it */
+        copy[whole - 1] = '\0';
     }
     return copy;
 }
 
-static char *field_of(GMimeObject *m, const char *name)
+static char *value_of(const struct tree_fields *f, const char *name)
 {
-    GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(m), name);
-    const char *raw = h ? g_mime_header_get_raw_value(h) : NULL;
-    char *value = g_strstrip(g_mime_utils_header_decode_text(NULL, raw ? raw : ""));
-    char *line = one_line(value);
-    g_free(value);
-    return line;
+    const struct tree_field *field = tree_field(f, name);
+    return one_line(field ? field->value : "");
 }
 
 static void add_text(struct build *b, struct str text)
@@ -70,113 +69,52 @@ static void add_text(struct build *b, struct str text)
     (void)!buf_add(out, text);
 }
 
-static GByteArray *decoded(GMimeDataWrapper *content)
-{
-    GByteArray *octets = g_byte_array_new();
-    GMimeStream *out = g_mime_stream_mem_new_with_byte_array(octets);
-    g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(out), FALSE);
-    g_mime_data_wrapper_write_to_stream(content, out);
-    g_mime_stream_flush(out);
-    g_object_unref(out);
-    return octets;
-}
-
-/* --- what is attached ------------------------------------------------------------------------------------------------ */
-
-static enum view_encoding encoding_of(GMimePart *part, bool *ret_known)
-{
-    *ret_known = true;
-    switch (g_mime_part_get_content_encoding(part)) {
-    case GMIME_CONTENT_ENCODING_BASE64:
-        return VIEW_BASE64;
-    case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
-        return VIEW_QUOTED;
-    case GMIME_CONTENT_ENCODING_UUENCODE:
-        *ret_known = false;
-        return VIEW_AS_IS;
-    case GMIME_CONTENT_ENCODING_DEFAULT:
-    case GMIME_CONTENT_ENCODING_7BIT:
-    case GMIME_CONTENT_ENCODING_8BIT:
-    case GMIME_CONTENT_ENCODING_BINARY:
-        return VIEW_AS_IS;
-    }
-    return VIEW_AS_IS;
-}
-
-static char *type_of(GMimeObject *o)
-{
-    GMimeContentType *type = g_mime_object_get_content_type(o);
-    char *text = g_mime_content_type_get_mime_type(type), *copy = one_line(text);
-    for (char *p = copy; *p; p++) {
-        *p = str_lower(*p);
-    }
-    g_free(text);
-    return copy;
-}
+/* --- what is attached -------------------------------------------------------------------------- */
 
 /* A name for something that has none: by its number and kind. */
 static char *made_up_name(const struct build *b, const char *type)
 {
+    static const struct {
+        const char *type, *end;
+    } ends[] = {
+        {"text/html", ".html"},
+        {"text/plain", ".txt"},
+        {"text/calendar", ".ics"},
+        {"application/pdf", ".pdf"},
+        {"image/jpeg", ".jpg"},
+        {"image/png", ".png"},
+        {"message/rfc822", ".eml"},
+        {"application/pgp-signature", ".asc"},
+        {"application/pkcs7-signature", ".p7s"},
+    };
+    const char *end = ".bin";
     char name[64];
-    const char *end = strcmp(type, "text/html") == 0 ? ".html" : strcmp(type, "text/plain") == 0 ? ".txt" : strcmp(type, "text/calendar") == 0 ? ".ics"
-                      : strcmp(type, "application/pdf") == 0 ? ".pdf" : strcmp(type, "image/jpeg") == 0 ? ".jpg" : strcmp(type, "image/png") == 0 ? ".png"
-                      : strcmp(type, "application/pgp-signature") == 0 ? ".asc" : strcmp(type, "application/pkcs7-signature") == 0 ? ".p7s" : ".bin";
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        end = strcmp(type, ends[i].type) == 0 ? ends[i].end : end;
+    }
     snprintf(name, sizeof name, "attachment-%zu%s", b->v->n_parts + 1, end);
     return err_strdup(name);
 }
 
-/* Where the content lies in the message: its stream is a part of the message's. */
-static bool place_of(const struct build *b, GMimeDataWrapper *content, struct view_part *p)
-{
-    GMimeStream *s = g_mime_data_wrapper_get_stream(content);
-    gint64 end = s->bound_end >= 0 ? s->bound_end : (gint64)b->message.n;
-    if (s->bound_start < 0 || end < s->bound_start || (uint64_t)end > b->message.n) {
-        return false;
-    }
-    p->at = (uint64_t)s->bound_start;
-    p->octets = (uint64_t)(end - s->bound_start);
-    return true;
-}
-
-static void attach(struct build *b, GMimePart *part, const GByteArray *octets)
+static void attach(struct build *b, const struct part *part, struct str octets)
 {
     struct view *v = b->v;
-    GMimeDataWrapper *content = g_mime_part_get_content(part);
-    const char *name = g_mime_part_get_filename(part);
-    struct view_part p = {0};
-    bool known;
-    gsize n = sizeof p.sha256;
-    p.encoding = encoding_of(part, &known);
-    if (v->n_parts == VIEW_PARTS_MAX || !known || !place_of(b, content, &p)) {
-        v->cut = true; /* it is in the original, which can be had as a whole */
+    if (v->n_parts == VIEW_PARTS_MAX || part->uuencoded || part->raw.n == 0) {
+        v->cut |= v->n_parts == VIEW_PARTS_MAX || part->uuencoded; /* it is in the original, which can be had as a whole */
         return;
     }
-    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_checksum_update(sum, octets->data, octets->len);
-    g_checksum_get_digest(sum, p.sha256, &n);
-    g_checksum_free(sum);
-    p.size = octets->len;
-    p.type = type_of(GMIME_OBJECT(part));
-    p.name = name && *name ? one_line(name) : made_up_name(b, p.type);
+    struct view_part p = {
+        .type = one_line(part->type),
+        .at = (uint64_t)(part->raw.p - b->message.p),
+        .octets = part->raw.n,
+        .size = octets.n,
+        .encoding = part->encoding,
+    };
+    p.name = part->n_names > 0 ? one_line(part->names[0]) : made_up_name(b, p.type);
+    tree_digest(octets, p.sha256);
     v->parts = realloc(v->parts, (v->n_parts + 1) * sizeof *v->parts);
     must(v->parts);
     v->parts[v->n_parts++] = p;
-}
-
-/* --- what is shown ----------------------------------------------------------------------------------------------------- */
-
-static void show_text(struct build *b, GMimePart *part, const GByteArray *octets, bool html)
-{
-    const char *charset = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "charset");
-    struct buf text = BUF_INIT((size_t)octets->len * 4 + 64 * 1024); /* conversion wants some room ahead */
-    charset_text(b->r, "", str_from((const char *)octets->data, octets->len), charset, &text);
-    if (!html) {
-        add_text(b, buf_str(&text));
-    } else if (buf_add(&b->html, buf_str(&text)) < 0) {
-        b->v->cut = true;
-    }
-    b->has_html |= html;
-    buf_free(&text);
 }
 
 static const char *picture_type(struct str o)
@@ -188,104 +126,101 @@ static const char *picture_type(struct str o)
                                                                                                  : NULL;
 }
 
-/* True when it is kept for the HTML; then the octets are the picture's. */
-static bool keep_picture(struct build *b, GMimePart *part, GByteArray *octets)
+/* Keeps a picture for the HTML; the octets are then taken. */
+static void keep_picture(struct build *b, const struct part *part, struct buf *octets)
 {
-    const char *cid = g_mime_object_get_content_id(GMIME_OBJECT(part));
-    const char *type = picture_type(str_from((const char *)octets->data, octets->len));
-    if (!cid || !type || b->n_pictures == PICTURES_MAX || b->picture_total + octets->len > VIEW_PICTURES_MAX) {
+    struct str o = buf_str(octets);
+    const char *type = picture_type(o);
+    if (!part->content_id || !type || b->n_pictures == PICTURES_MAX || b->picture_total + o.n > VIEW_PICTURES_MAX) {
+        return;
+    }
+    b->picture_total += o.n;
+    b->picture_octets[b->n_pictures] = *octets;
+    b->pictures[b->n_pictures++] = (struct picture){.cid = part->content_id, .type = type, .octets = o};
+    *octets = BUF_INIT(1);
+}
+
+/* --- which bodies are shown ---------------------------------------------------------------------- */
+
+/* A body that people read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
+ * nothing else (RFC 2046 4.1.4). */
+static bool is_body(const struct build *b, const struct part *p)
+{
+    if (p->kind != PART_LEAF || p->disposition == PART_ATTACHMENT) {
         return false;
     }
-    b->picture_total += octets->len;
-    b->picture_octets[b->n_pictures] = octets;
-    b->pictures[b->n_pictures++] = (struct picture){.cid = cid, .type = type, .octets = str_from((const char *)octets->data, octets->len)};
-    return true;
+    bool small = p->n_names == 0 || p->raw.n <= NAMED_SHOWN_MAX, alone = b->tree->n == 1;
+    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown");
+    return (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
 }
 
-static void read_leaf(struct build *b, GMimePart *part, bool shown)
+/* Which child of the multipart holds the part. */
+static size_t branch_of(const struct tree *t, size_t multipart, size_t i)
 {
-    GMimeDataWrapper *content = g_mime_part_get_content(part);
-    GMimeContentType *type = g_mime_object_get_content_type(GMIME_OBJECT(part));
-    GMimeContentDisposition *d = g_mime_object_get_content_disposition(GMIME_OBJECT(part));
-    const char *name = g_mime_part_get_filename(part);
-    if (!content) {
-        return;
+    while (t->parts[i].parent != multipart && t->parts[i].depth > 0) {
+        i = t->parts[i].parent;
     }
-    bool text = g_mime_content_type_is_type(type, "text", "plain"), html = g_mime_content_type_is_type(type, "text", "html");
-    bool attached = name || (d && g_mime_content_disposition_is_attachment(d));
-    GByteArray *octets = decoded(content);
-    if (shown && !attached && (text || html)) {
-        show_text(b, part, octets, html);
-    } else {
-        attach(b, part, octets);
-        if (keep_picture(b, part, octets)) {
-            return;
+    return i;
+}
+
+/* Of the alternatives: the last with HTML, or the first with plain text; where there is none, the last that can be shown. */
+static void choose(struct build *b, size_t multipart)
+{
+    const struct tree *t = b->tree;
+    size_t html = 0, text = 0, any = 0;
+    size_t end = multipart + 1;
+    for (; end < t->n && t->parts[end].depth > t->parts[multipart].depth; end++) {
+        size_t branch = branch_of(t, multipart, end);
+        if (is_body(b, &t->parts[end])) {
+            bool is_html = part_is(&t->parts[end], "text/html");
+            html = is_html ? branch : html;
+            text = !is_html && text == 0 ? branch : text;
+            any = branch;
         }
     }
-    g_byte_array_free(octets, TRUE);
-}
-
-static void read_part(struct build *b, GMimeObject *o, bool shown);
-
-static void read_inner_message(struct build *b, GMimeMessagePart *part)
-{
-    GMimeMessage *inner = g_mime_message_part_get_message(part);
-    if (!inner) {
-        return;
-    }
-    static const char *const names[] = {"From", "To", "Date", "Subject"};
-    struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
-    (void)!buf_add(&head, STR("--------------------\n"));
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = field_of(GMIME_OBJECT(inner), names[i]);
-        (void)!buf_printf(&head, "%s: %s\n", names[i], value);
-        free(value);
-    }
-    bool had_html = b->has_html;
-    add_text(b, buf_str(&head));
-    if (had_html) { /* the HTML says it too: whoever reads that misses nothing */
-        (void)!buf_add(&b->html, STR("<hr>"));
-    }
-    buf_free(&head);
-    if (g_mime_message_get_mime_part(inner)) {
-        read_part(b, g_mime_message_get_mime_part(inner), true);
+    html = html ? html : any;
+    text = text ? text : any;
+    for (size_t i = multipart + 1; i < end; i++) {
+        size_t branch = branch_of(t, multipart, i);
+        b->in_html[i] &= branch == html;
+        b->in_text[i] &= branch == text;
     }
 }
 
-static void read_multipart(struct build *b, GMimeMultipart *m, bool shown)
+static void choose_all(struct build *b)
 {
-    int n = g_mime_multipart_get_count(m);
-    bool alternative = g_mime_content_type_is_type(g_mime_object_get_content_type(GMIME_OBJECT(m)), "multipart", "alternative");
-    b->v->encrypted |= GMIME_IS_MULTIPART_ENCRYPTED(m);
-    if (!alternative && n == 0) {
-        b->v->cut = true;
+    for (size_t i = 0; i < b->tree->n; i++) {
+        b->in_html[i] = b->in_text[i] = is_body(b, &b->tree->parts[i]);
     }
-    for (int i = 0; i < n; i++) {
-        read_part(b, g_mime_multipart_get_part(m, i), shown);
+    for (size_t i = 0; i < b->tree->n; i++) {
+        if (part_is(&b->tree->parts[i], "multipart/alternative")) {
+            choose(b, i);
+        }
     }
 }
 
-static void read_part(struct build *b, GMimeObject *o, bool shown)
+/* --- what is shown ------------------------------------------------------------------------------- */
+
+static void put_html(struct build *b, struct str text)
 {
-    if (b->depth == DEPTH_MAX) {
-        b->v->cut = true;
-        return;
-    }
-    b->depth++;
-    if (GMIME_IS_MULTIPART(o)) {
-        read_multipart(b, GMIME_MULTIPART(o), shown);
-    } else if (GMIME_IS_MESSAGE_PART(o)) {
-        read_inner_message(b, GMIME_MESSAGE_PART(o));
-    } else if (GMIME_IS_PART(o)) {
-        read_leaf(b, GMIME_PART(o), shown);
-    }
-    b->depth--;
+    b->v->cut |= buf_add(&b->v->html, text) < 0;
 }
 
-/* Text for those who have only HTML, and for who wants to see it without. */
-static void text_of_html(struct build *b)
+/* Plain text between HTML bodies. */
+static void put_as_html(struct build *b, struct str text)
 {
-    const struct piece p = {.octets = buf_str(&b->html), .part = "", .name = "", .place = MIME_BODY};
+    put_html(b, STR("<div style=\"white-space:pre-wrap\">"));
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        put_html(b, c == '<' ? STR("&lt;") : c == '&' ? STR("&amp;") : c == '>' ? STR("&gt;") : str_slice(text, i, i + 1));
+    }
+    put_html(b, STR("</div>"));
+}
+
+/* Text for those who look at text, of a body that has only HTML. */
+static void text_of_html(struct build *b, struct str html)
+{
+    const struct piece p = {.octets = html, .part = "", .name = "", .place = MIME_BODY};
     size_t before = b->r->out->n_texts;
     read_html(b->r, &p);
     if (b->r->out->n_texts > before) {
@@ -293,34 +228,163 @@ static void text_of_html(struct build *b)
     }
 }
 
-static void read_author(struct build *b, GMimeMessage *m)
-{
-    InternetAddressList *list = g_mime_message_get_from(m);
-    InternetAddress *first = list && internet_address_list_length(list) > 0 ? internet_address_list_get_address(list, 0) : NULL;
-    const char *name = first ? internet_address_get_name(first) : NULL;
-    b->v->from_name = one_line(name ? name : "");
-}
-
-static void build(struct build *b, GMimeMessage *m)
+static void put_sanitised(struct build *b, struct str html)
 {
     struct view *v = b->v;
-    struct {
-        char **to;
-        const char *name;
-    } fields[] = {{&v->from, "From"}, {&v->to, "To"}, {&v->cc, "Cc"}, {&v->subject, "Subject"}, {&v->date, "Date"}, {&v->message_id, "Message-ID"}, {&v->references, "References"}};
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        *fields[i].to = field_of(GMIME_OBJECT(m), fields[i].name);
-    }
-    read_author(b, m);
-    if (g_mime_message_get_mime_part(m)) {
-        read_part(b, g_mime_message_get_mime_part(m), true);
-    }
-    if (buf_len(&b->html) > 0 && !sanitise_html(buf_str(&b->html), b->pictures, b->n_pictures, &v->html, &v->remote) &&
-        !sanitise_html(buf_str(&b->html), NULL, 0, &v->html, &v->remote)) {
+    bool remote = false;
+    put_html(b, STR("<div>"));
+    if (!sanitise_html(html, b->pictures, b->n_pictures, &v->html, &remote) && !sanitise_html(html, NULL, 0, &v->html, &remote)) {
         v->cut = true; /* too large even without its pictures: the text is there */
     }
-    if (buf_len(&b->html) > 0 && !b->has_text) {
-        text_of_html(b);
+    v->remote |= remote;
+    put_html(b, STR("</div>"));
+}
+
+static void show(struct build *b, size_t i, bool as_html)
+{
+    const struct part *p = &b->tree->parts[i];
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(8 * p->raw.n + 64 * 1024);
+    bool sound, html = part_is(p, "text/html");
+    (void)!tree_octets(p, &octets, &sound);
+    charset_text(b->r, "", buf_str(&octets), p->charset, &text);
+    if (as_html && html) {
+        put_sanitised(b, buf_str(&text));
+    } else if (as_html) {
+        put_as_html(b, buf_str(&text));
+    } else if (html) {
+        text_of_html(b, buf_str(&text));
+    } else {
+        add_text(b, buf_str(&text));
+    }
+    buf_wipe(&octets);
+    buf_wipe(&text);
+}
+
+/* The head of a message inside the message. */
+static void show_head(struct build *b, const struct part *p, bool as_html)
+{
+    static const char *const names[] = {"From", "To", "Cc", "Date", "Subject"};
+    struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
+    (void)!buf_add(&head, STR("--------------------\n"));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char *value = value_of(&p->fields, names[i]);
+        if (*value) {
+            (void)!buf_printf(&head, "%s: %s\n", names[i], value);
+        }
+        free(value);
+    }
+    if (as_html) {
+        put_html(b, STR("<hr>"));
+        put_as_html(b, buf_str(&head));
+    } else {
+        add_text(b, buf_str(&head));
+    }
+    buf_free(&head);
+}
+
+static void show_all(struct build *b, bool as_html)
+{
+    const bool *shown = as_html ? b->in_html : b->in_text;
+    for (size_t i = 0; i < b->tree->n; i++) {
+        if (b->tree->parts[i].kind == PART_MESSAGE) {
+            show_head(b, &b->tree->parts[i], as_html);
+        } else if (shown[i]) {
+            show(b, i, as_html);
+        }
+    }
+}
+
+static void attach_all(struct build *b)
+{
+    for (size_t i = 0; i < b->tree->n; i++) {
+        const struct part *p = &b->tree->parts[i];
+        bool shown = is_body(b, p) && p->n_names == 0;
+        struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
+        bool sound;
+        if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE) {
+            (void)!tree_octets(p, &octets, &sound);
+            attach(b, p, buf_str(&octets));
+            keep_picture(b, p, &octets);
+        }
+        b->v->encrypted |= part_is(p, "multipart/encrypted");
+        b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
+        buf_wipe(&octets);
+    }
+}
+
+/* --- who wrote it ---------------------------------------------------------------------------------- */
+
+/* The display name of the first author (RFC 5322 3.4): the phrase before "<", or the comment behind an address. */
+static struct str phrase_of(struct str from)
+{
+    size_t comment = from.n;
+    for (size_t i = 0; i < from.n; i++) {
+        if (from.p[i] == '"') {
+            for (i++; i < from.n && from.p[i] != '"'; i++) {
+                i += from.p[i] == '\\';
+            }
+        } else if (from.p[i] == '<') {
+            return str_slice(from, 0, i);
+        } else if (from.p[i] == '(' && comment == from.n) {
+            comment = i + 1;
+        } else if (from.p[i] == ',') {
+            break;
+        }
+    }
+    return str_slice(from, comment, str_find(from, ')', comment));
+}
+
+static char *author_of(struct build *b)
+{
+    const struct tree_field *from = tree_field(&b->tree->fields, "From");
+    struct str phrase = phrase_of(str_c(from ? from->raw : ""));
+    struct buf plain = BUF_INIT(phrase.n + 1), name = BUF_INIT(8 * phrase.n + 64);
+    for (size_t i = 0; i < phrase.n; i++) {
+        i += phrase.p[i] == '\\' && i + 1 < phrase.n;
+        if (phrase.p[i] != '"') {
+            (void)!buf_append(&plain, &phrase.p[i], 1);
+        }
+    }
+    words_text(b->r, "", buf_str(&plain), &name);
+    char *text = str_dup(buf_str(&name)), *line = tree_clean_name(str_c(text));
+    char *ret = one_line(line ? line : "");
+    free(text);
+    free(line);
+    buf_free(&plain);
+    buf_free(&name);
+    return ret;
+}
+
+/* --- from outside ------------------------------------------------------------------------------------ */
+
+static bool has_html(const struct build *b)
+{
+    for (size_t i = 0; i < b->tree->n; i++) {
+        if (b->in_html[i] && part_is(&b->tree->parts[i], "text/html")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void build(struct build *b)
+{
+    struct view *v = b->v;
+    const struct tree_fields *f = &b->tree->fields;
+    v->from = value_of(f, "From");
+    v->from_name = author_of(b);
+    v->to = value_of(f, "To");
+    v->cc = value_of(f, "Cc");
+    v->subject = value_of(f, "Subject");
+    v->date = value_of(f, "Date");
+    v->message_id = value_of(f, "Message-ID");
+    v->references = value_of(f, "References");
+    v->cut |= b->tree->cut;
+    choose_all(b);
+    attach_all(b);
+    show_all(b, false);
+    if (has_html(b)) {
+        show_all(b, true);
     }
 }
 
@@ -328,31 +392,30 @@ struct view *view_of_message(struct str message)
 {
     struct view *v = err_calloc(1, sizeof *v);
     struct mime_reading *reading = err_calloc(1, sizeof *reading);
-    struct reader r = {.out = reading, .limits = &mime_standard_limits, .until_mono_ms = INT64_MAX, .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX};
-    struct build b = {.v = v, .r = &r, .message = message, .html = BUF_INIT(VIEW_HTML_MAX)};
+    struct mime_limits limits = mime_standard_limits;
+    limits.depth = DEPTH_MAX;
+    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX};
+    struct build b = {.v = v, .r = &r, .message = message};
+    struct tree *tree = tree_read(&r, message, "");
     v->text = BUF_INIT(VIEW_TEXT_MAX);
     v->html = BUF_INIT(VIEW_HTML_MAX);
-    GMimeStream *in = g_mime_stream_mem_new_with_buffer(message.p, message.n);
-    GMimeParser *parser = scan_limits(&r, message, "") ? g_mime_parser_new_with_stream(in) : NULL;
-    GMimeMessage *m = parser ? g_mime_parser_construct_message(parser, NULL) : NULL;
-    if (m) {
-        build(&b, m);
-        g_object_unref(m);
-    } else {
-        v->cut = true;
+    b.tree = tree;
+    if (tree) {
+        b.in_text = err_calloc(tree->n + 1, sizeof *b.in_text);
+        b.in_html = err_calloc(tree->n + 1, sizeof *b.in_html);
+        build(&b);
     }
+    v->cut |= !tree;
     char **fields[] = {&v->from, &v->from_name, &v->to, &v->cc, &v->subject, &v->date, &v->message_id, &v->references};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         *fields[i] = *fields[i] ? *fields[i] : err_strdup("");
     }
     for (size_t i = 0; i < b.n_pictures; i++) {
-        g_byte_array_free(b.picture_octets[i], TRUE);
+        buf_wipe(&b.picture_octets[i]);
     }
-    if (parser) {
-        g_object_unref(parser);
-    }
-    g_object_unref(in);
-    buf_free(&b.html);
+    free(b.in_text);
+    free(b.in_html);
+    tree_free(tree);
     mime_reading_free(reading);
     return v;
 }

@@ -6,7 +6,7 @@
  * what cannot be shown is attached, what is too large is cut and says so.
  */
 #pragma once
-#include "base/buf.h"
+#include "wire/transfer.h"
 
 enum {
     VIEW_TEXT_MAX = 1024 * 1024,
@@ -16,13 +16,11 @@ enum {
     VIEW_FIELD_MAX = 4096,
 };
 
-enum view_encoding { VIEW_AS_IS, VIEW_BASE64, VIEW_QUOTED, VIEW_ENCODING_END };
-
 struct view_part {
     char *name, *type;         /* what it is called, never empty; media type in small letters */
     uint64_t at, octets;       /* where it lies in the message, encoded */
     uint64_t size;             /* decoded */
-    enum view_encoding encoding;
+    enum transfer encoding;    /* as it is, base64 or quoted-printable */
     unsigned char sha256[32];  /* of the decoded octets */
 };
 

@@ -12,7 +12,7 @@ enum { PACKED_MAX = 4 * 1024 * 1024 };
 struct packed_part {
     struct str name, type;
     uint64_t at, octets, size;
-    enum view_encoding encoding;
+    enum transfer encoding;
     struct str sha256; /* 32 octets */
 };
 

@@ -11,9 +11,8 @@
  */
 #include "report/json.h"
 #include "tlsrpt/report.h"
-#include "wire/base64.h"
 #include "wire/header.h"
-#include "wire/qp.h"
+#include "wire/transfer.h"
 
 #include <stdio.h>
 #include <zlib.h>
@@ -128,10 +127,8 @@ static bool next_part(struct str *rest, struct str boundary, struct str *ret)
 
 static int decode(const struct part *p, struct buf *out)
 {
-    if (str_eq_nocase(p->encoding, STR("base64"))) {
-        return base64_read(p->body, out);
-    }
-    return str_eq_nocase(p->encoding, STR("quoted-printable")) ? qp_read(p->body, out) : buf_add(out, p->body);
+    bool base64 = str_eq_nocase(p->encoding, STR("base64")), quoted = str_eq_nocase(p->encoding, STR("quoted-printable"));
+    return transfer_read_all(base64 ? TRANSFER_BASE64 : quoted ? TRANSFER_QUOTED : TRANSFER_AS_IS, p->body, out, NULL);
 }
 
 /* The text behind a byte order mark and blanks. */

@@ -1,55 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * qp.c: RFC 2045 6.7. Called by the converter (sevenbit.c), by report/dsn.c and by tlsrpt/read.c. What can go wrong: the buffer is full.
+ * qp.c: RFC 2045 6.7. Called by the converter (sevenbit.c) and by report/dsn.c. What can go wrong: the buffer is full.
  */
 #include "wire/qp.h"
 #include "wire/marks.h"
 
 enum { TEXT_MAX = 75 }; /* and "=" of a soft line break: 76 */
-
-/* --- reading ----------------------------------------------------------------------------------- */
-
-static int value_of(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
-/* One line without its end and the blanks before it. True: a soft line break ends it. */
-static int read_line(struct str line, struct buf *out, bool *ret_soft)
-{
-    int r = 0;
-    *ret_soft = line.n > 0 && line.p[line.n - 1] == '=';
-    line.n -= *ret_soft;
-    for (size_t i = 0; r == 0 && i < line.n; i++) {
-        int high = line.p[i] == '=' && i + 2 < line.n ? value_of(line.p[i + 1]) : -1;
-        int low = high >= 0 ? value_of(line.p[i + 2]) : -1;
-        char c = low >= 0 ? (char)(high << 4 | low) : line.p[i];
-        i += low >= 0 ? 2 : 0;
-        r = buf_append(out, &c, 1);
-    }
-    return r;
-}
-
-int qp_read(struct str text, struct buf *out)
-{
-    int r = 0;
-    while (r == 0 && text.n > 0) {
-        size_t end = str_find(text, '\n', 0);
-        struct str line = str_slice(text, 0, end);
-        bool has_end = end < text.n, soft;
-        while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t')) {
-            line.n--;
-        }
-        r = read_line(line, out, &soft);
-        r = r < 0 || soft || !has_end ? r : buf_append(out, "\r\n", 2);
-        text = str_slice(text, has_end ? end + 1 : end, text.n);
-    }
-    return r;
-}
-
-/* --- writing ----------------------------------------------------------------------------------- */
 
 static int put(struct qp *q, const char *octets, size_t n, struct buf *out)
 {

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * qp.h: quoted-printable (RFC 2045 6.7): reading, and writing as a stream. Pure.
+ * qp.h: quoted-printable (RFC 2045 6.7), written as a stream; transfer.h reads it. Pure.
  */
 #pragma once
 #include "base/buf.h"
-
-/* Appends the octets that quoted-printable text stands for (RFC 2045 6.7). Tolerant as readers of mail are: blanks at
- * the end of a line go, a soft line break may end with LF alone, an "=" that begins no code stands for itself.
- * 0 or -ENOSPC. */
-int qp_read(struct str text, struct buf *out) MUST_USE;
 
 /* Start with all zero. */
 struct qp {

@@ -132,7 +132,7 @@ static void views_survive_packing(void **state)
     assert_int_equal(packed_read(buf_str(&b), &p), 0);
     assert_true(str_eq(p.from_name, STR("Größe")) && str_eq(p.subject, STR("Länge")) && str_eq(p.message_id, STR("<1@b.test>")) && str_eq(p.text, STR("Grüße")));
     assert_int_equal(p.n_parts, 2);
-    assert_true(str_eq(p.parts[0].name, STR("../a.pdf")) && str_eq(p.parts[0].type, STR("application/pdf")) && p.parts[0].size == 3 && p.parts[0].encoding == VIEW_BASE64);
+    assert_true(str_eq(p.parts[0].name, STR("../a.pdf")) && str_eq(p.parts[0].type, STR("application/pdf")) && p.parts[0].size == 3 && p.parts[0].encoding == TRANSFER_BASE64);
     assert_true(str_eq(str_slice(str_c(mail), p.parts[0].at, p.parts[0].at + 4), STR("YWJj")));
     static const unsigned char abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, /* FIPS 180-2, B.1 */
                                           0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};

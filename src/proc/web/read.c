@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "mime/zip.h"
 #include "proc/web/web.h"
-#include "wire/base64.h"
 #include "wire/id.h"
+#include "wire/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,7 +247,7 @@ struct download {
     bool ended;
     struct packed_part *parts;
     size_t n_parts, part;    /* what is wanted; n_parts 0: all of it as it is */
-    struct buf carry;        /* encoded octets that wait for more */
+    struct transfer_reader transfer; /* of the part under way */
     struct zip *zip;
     bool zip_open;
     struct buf names;        /* of the parts, NUL after each */
@@ -261,7 +261,7 @@ static void download_free(void *arg)
     err_close_fd(&d->fd);
     buf_wipe(&d->sealed);
     buf_wipe(&d->plain);
-    buf_wipe(&d->carry);
+    explicit_bzero(&d->transfer, sizeof d->transfer);
     buf_wipe(&d->decoded);
     buf_free(&d->names);
     zip_free(d->zip);
@@ -290,69 +290,6 @@ static int read_more(struct download *d)
     return r < 0 ? r : n == 0 && !rest_read_done(d->reader) ? -EBADMSG : 0;
 }
 
-static int hex_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : str_lower(c) >= 'a' && str_lower(c) <= 'f' ? str_lower(c) - 'a' + 10 : -1;
-}
-
-/* Quoted-printable (RFC 2045 6.7); what is cut off in the middle stays in carry. */
-static int decode_quoted(struct buf *carry, bool last, struct buf *out)
-{
-    struct str s = buf_str(carry);
-    size_t i = 0;
-    int r = 0;
-    while (i < s.n && r == 0) {
-        if (s.p[i] != '=') {
-            size_t end = str_find(s, '=', i);
-            r = buf_add(out, str_slice(s, i, end));
-            i = end;
-            continue;
-        }
-        if (i + 2 >= s.n && !last) {
-            break;
-        }
-        int high = i + 1 < s.n ? hex_of(s.p[i + 1]) : -1, low = i + 2 < s.n ? hex_of(s.p[i + 2]) : -1;
-        if (high >= 0 && low >= 0) {
-            char c = (char)(high << 4 | low);
-            r = buf_append(out, &c, 1);
-            i += 3;
-        } else if (i + 1 < s.n && (s.p[i + 1] == '\n' || s.p[i + 1] == '\r')) { /* a line that goes on */
-            i += s.p[i + 1] == '\r' && i + 2 < s.n && s.p[i + 2] == '\n' ? 3 : 2;
-        } else {
-            r = buf_append(out, "=", 1);
-            i++;
-        }
-    }
-    buf_consume(carry, i);
-    return r;
-}
-
-/* Letters come in fours; the rest waits. */
-static int decode_base64(struct buf *carry, bool last, struct buf *out)
-{
-    struct buf letters = BUF_INIT(2 * PLAIN_MAX), rest = BUF_INIT(16);
-    struct str s = buf_str(carry);
-    int r = 0;
-    for (size_t i = 0; i < s.n && r == 0; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c > ' ') {
-            r = buf_append(&letters, &s.p[i], 1);
-        }
-    }
-    size_t whole = last ? buf_len(&letters) : buf_len(&letters) / 4 * 4;
-    struct str all = buf_str(&letters);
-    r = r < 0 ? r : buf_add(&rest, str_slice(all, whole, all.n));
-    if (r == 0) {
-        int bad = base64_read(str_slice(all, 0, whole), out); /* a broken end: what could be read is given, as mail programs do */
-        r = bad == -ENOSPC ? bad : 0;
-    }
-    buf_reset(carry);
-    r = r < 0 ? r : buf_add(carry, buf_str(&rest));
-    buf_wipe(&letters);
-    buf_free(&rest);
-    return r;
-}
-
 /* Some decoded octets of the part under way. 0, 1 when the part ended, -errno. */
 static int read_part_octets(struct download *d, struct buf *out)
 {
@@ -372,18 +309,12 @@ static int read_part_octets(struct download *d, struct buf *out)
     }
     uint64_t left = end - d->at;
     size_t n = left < buf_len(&d->plain) ? (size_t)left : buf_len(&d->plain);
-    int r = buf_add(&d->carry, str_slice(buf_str(&d->plain), 0, n));
+    d->transfer.encoding = p->encoding;
+    int r = transfer_read(&d->transfer, str_slice(buf_str(&d->plain), 0, n), out);
     buf_consume(&d->plain, n);
     d->at += n;
     bool last = d->at >= end;
-    if (r == 0 && p->encoding == VIEW_BASE64) {
-        r = decode_base64(&d->carry, last, out);
-    } else if (r == 0 && p->encoding == VIEW_QUOTED) {
-        r = decode_quoted(&d->carry, last, out);
-    } else if (r == 0) {
-        r = buf_add(out, buf_str(&d->carry));
-        buf_reset(&d->carry);
-    }
+    r = r < 0 || !last ? r : transfer_read_end(&d->transfer, out);
     return r < 0 ? r : last;
 }
 
@@ -439,7 +370,7 @@ static int fill_zip(void *arg, size_t max, struct buf *out)
     if (e == 0 && r == 1) {
         d->part++;
         d->zip_open = false;
-        buf_reset(&d->carry);
+        d->transfer = (struct transfer_reader){0};
     }
     return e;
 }
@@ -508,7 +439,7 @@ static const char *safe_type(struct str type)
 static struct download *download_new(struct request *r, const unsigned char *key)
 {
     struct download *d = err_calloc(1, sizeof *d);
-    *d = (struct download){.reader = rest_reader_new(key), .fd = r->body, .sealed = r->inline_body, .plain = BUF_INIT(2 * PLAIN_MAX), .carry = BUF_INIT(2 * PLAIN_MAX),
+    *d = (struct download){.reader = rest_reader_new(key), .fd = r->body, .sealed = r->inline_body, .plain = BUF_INIT(2 * PLAIN_MAX),
                            .decoded = BUF_INIT(2 * PLAIN_MAX), .names = BUF_INIT(VIEW_PARTS_MAX * 220)};
     r->body = -1;
     r->inline_body = BUF_INIT(IPC_FRAME_MAX);

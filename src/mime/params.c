@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * params.c: parameters of MIME fields (params.h). Pieces (name*0, name*1) are joined in the order of their numbers, as far as
+ * there is no gap; octets in one character set are joined before they are converted.
+ */
+#include "mime/params.h"
+
+#include <stdlib.h>
+
+enum { PIECES_MAX = 200 };
+
+/* One name=value as it stands there: name*3*=value is piece 3, extended. */
+struct piece_of_value {
+    char name[PARAM_NAME_MAX];
+    unsigned number;
+    bool in_pieces, extended, used;
+    struct buf octets; /* unquoted */
+};
+
+struct pieces {
+    struct piece_of_value v[PIECES_MAX];
+    size_t n;
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct str trim(struct str s)
+{
+    while (s.n > 0 && is_blank(s.p[0])) {
+        s = str_slice(s, 1, s.n);
+    }
+    while (s.n > 0 && is_blank(s.p[s.n - 1])) {
+        s.n--;
+    }
+    return s;
+}
+
+/* --- as it stands there ---------------------------------------------------------------------- */
+
+/* name, name*, name*N, name*N*. False: none that counts. */
+static bool read_name(struct str text, struct piece_of_value *ret)
+{
+    size_t star = str_find(text, '*', 0);
+    struct str name = trim(str_slice(text, 0, star)), rest = trim(str_slice(text, star < text.n ? star + 1 : star, text.n));
+    uint64_t number = 0;
+    if (name.n == 0 || str_copy(name, ret->name, sizeof ret->name) < 0) {
+        return false;
+    }
+    for (char *p = ret->name; *p; p++) {
+        *p = str_lower(*p);
+    }
+    ret->extended = star < text.n && (rest.n == 0 || str_ends_nocase(rest, STR("*")));
+    rest.n -= rest.n > 0 && ret->extended;
+    ret->in_pieces = rest.n > 0;
+    if (ret->in_pieces && (str_to_u64(rest, PIECES_MAX, &number) < 0 || (rest.n > 1 && rest.p[0] == '0'))) {
+        return false;
+    }
+    ret->number = (unsigned)number;
+    return true;
+}
+
+/* A quoted string (the octets used), or everything up to ";" where a program forgot the quotes. */
+static size_t read_value(struct str s, struct buf *out)
+{
+    size_t i = 0;
+    while (i < s.n && is_blank(s.p[i])) {
+        i++;
+    }
+    if (i == s.n || s.p[i] != '"') {
+        size_t end = str_find(s, ';', i);
+        (void)!buf_add(out, trim(str_slice(s, i, end)));
+        return end;
+    }
+    for (i++; i < s.n && s.p[i] != '"'; i++) {
+        i += s.p[i] == '\\' && i + 1 < s.n;
+        if (s.p[i] != '\r' && s.p[i] != '\n') {
+            (void)!buf_append(out, &s.p[i], 1);
+        }
+    }
+    size_t end = str_find(s, ';', i < s.n ? i + 1 : i);
+    struct str behind = trim(str_slice(s, i < s.n ? i + 1 : i, end)); /* "a.txt".exe: some readers take both */
+    if (behind.n > 0 && behind.p[0] != '(') {
+        (void)!buf_add(out, behind);
+    }
+    return end;
+}
+
+static void read_pieces(struct str value, struct pieces *ret)
+{
+    size_t at = str_find(value, ';', 0);
+    while (at < value.n && ret->n < PIECES_MAX) {
+        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX)};
+        size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at + 1);
+        if (equals >= value.n) {
+            break;
+        }
+        if (semicolon < equals) { /* a word without a value */
+            at = semicolon;
+            continue;
+        }
+        bool good = read_name(trim(str_slice(value, at + 1, equals)), &p);
+        at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p.octets);
+        if (good) {
+            ret->v[ret->n++] = p;
+        } else {
+            buf_free(&p.octets);
+        }
+    }
+}
+
+/* --- what it says ---------------------------------------------------------------------------- */
+
+static int hex_of(char c)
+{
+    char low = str_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+static void add_unescaped(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1, low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
+        char c = low >= 0 ? (char)(high << 4 | low) : s.p[i];
+        i += low >= 0 ? 2 : 0;
+        (void)!buf_append(out, &c, 1);
+    }
+}
+
+/* charset'language'text: takes the first two off. */
+static struct str take_charset(struct str *s)
+{
+    size_t a = str_find(*s, '\'', 0), b = a < s->n ? str_find(*s, '\'', a + 1) : s->n;
+    struct str charset = b < s->n ? str_slice(*s, 0, a) : STR("");
+    *s = b < s->n ? str_slice(*s, b + 1, s->n) : *s;
+    return charset;
+}
+
+static void keep(struct params *ret, const char *name, struct str value)
+{
+    if (ret->n < PARAMS_MAX) {
+        struct param *p = &ret->v[ret->n++];
+        str_copy_cut(str_c(name), p->name, sizeof p->name);
+        p->value = str_dup(value);
+    }
+}
+
+/* A value in one piece: extended, or plain with encoded words, which the standard forbids and many programs write. */
+static void add_whole(struct reader *r, const char *part, struct piece_of_value *p, struct params *ret)
+{
+    struct str octets = buf_str(&p->octets);
+    struct buf plain = BUF_INIT(PARAM_VALUE_MAX), text = BUF_INIT(8 * PARAM_VALUE_MAX);
+    char charset[64] = "";
+    p->used = true;
+    if (p->extended) {
+        str_copy_cut(take_charset(&octets), charset, sizeof charset);
+        add_unescaped(octets, &plain);
+        charset_text(r, part, buf_str(&plain), charset, &text);
+    } else {
+        words_text(r, part, octets, &text);
+    }
+    keep(ret, p->name, buf_str(&text));
+    buf_free(&plain);
+    buf_free(&text);
+}
+
+static struct piece_of_value *find_piece(struct pieces *all, const char *name, unsigned number)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct piece_of_value *p = &all->v[i];
+        if (p->in_pieces && !p->used && p->number == number && strcmp(p->name, name) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void add_joined(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+{
+    struct buf octets = BUF_INIT(8 * PARAM_VALUE_MAX), text = BUF_INIT(32 * PARAM_VALUE_MAX);
+    char charset[64] = "";
+    bool extended = false;
+    struct piece_of_value *p;
+    for (unsigned n = 0; (p = find_piece(all, name, n)); n++) {
+        struct str piece = buf_str(&p->octets);
+        p->used = true;
+        extended |= p->extended;
+        if (n == 0 && p->extended) {
+            str_copy_cut(take_charset(&piece), charset, sizeof charset);
+        }
+        if (p->extended) {
+            add_unescaped(piece, &octets);
+        } else {
+            (void)!buf_add(&octets, piece);
+        }
+    }
+    if (extended) {
+        charset_text(r, part, buf_str(&octets), charset, &text);
+    } else {
+        words_text(r, part, buf_str(&octets), &text); /* as some programs split an encoded word */
+    }
+    keep(ret, name, buf_str(&text));
+    buf_free(&octets);
+    buf_free(&text);
+}
+
+void params_read(struct reader *r, const char *part, struct str value, struct params *ret)
+{
+    struct pieces *all = err_calloc(1, sizeof *all);
+    ret->n = 0;
+    read_pieces(value, all);
+    for (int extended = 1; extended >= 0; extended--) {
+        for (size_t i = 0; i < all->n; i++) {
+            struct piece_of_value *p = &all->v[i];
+            if (extended && p->in_pieces && p->number == 0 && !p->used) {
+                add_joined(r, part, all, p->name, ret);
+            } else if (!p->in_pieces && p->extended == (bool)extended) {
+                add_whole(r, part, p, ret);
+            }
+        }
+    }
+    for (size_t i = 0; i < all->n; i++) {
+        buf_free(&all->v[i].octets);
+    }
+    free(all);
+}
+
+void params_free(struct params *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        free(p->v[i].value);
+    }
+    p->n = 0;
+}
+
+const char *params_next(const struct params *p, const char *name, size_t *cursor)
+{
+    while (*cursor < p->n) {
+        const struct param *v = &p->v[(*cursor)++];
+        if (strcmp(v->name, name) == 0) {
+            return v->value;
+        }
+    }
+    return NULL;
+}

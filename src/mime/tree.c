@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tree.c: the structure of a message, by GMime; the only file that knows it. Called by message.c, also for messages inside
+ * messages, and by view.c.
+ *
+ * GMime finds the parts and warns of what others may read otherwise: each warning that matters is a problem of the reading.
+ * What it gets wrong is read by us: encoded words (words.c), parameters (params.c), base64 in pieces (wire/transfer.c).
+ * Where the octets of a part lie is kept, not the octets. What can go wrong: hostile structure (scan.c counts before GMime
+ * builds anything).
+ */
+#include "mime/tree.h"
+#include "mime/params.h"
+
+#include <gmime/gmime.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIELDS_MAX = 500, FIELD_VALUE_MAX = 64 * 1024, PARTS_MAX = 4000, NAMES_MAX = 20 };
+
+/* A tree under way. */
+struct walk {
+    struct reader *r;
+    struct tree *tree;
+    struct str message;
+    const char *number; /* of the message: parts are numbered below it */
+};
+
+static void on_warning(gint64 offset, GMimeParserWarning what, const gchar *item, gpointer data)
+{
+    struct walk *w = data;
+    (void)offset;
+    switch (what) {
+    case GMIME_WARN_DUPLICATED_HEADER:
+    case GMIME_CRIT_CONFLICTING_HEADER:
+    case GMIME_WARN_DUPLICATED_PARAMETER:
+    case GMIME_CRIT_CONFLICTING_PARAMETER:
+    case GMIME_WARN_INVALID_CONTENT_TYPE:
+        reader_problem(w->r, MIME_FIELD, w->number, item ? item : "");
+        break;
+    case GMIME_CRIT_INVALID_HEADER_NAME:
+    case GMIME_WARN_MALFORMED_MESSAGE:
+        reader_problem(w->r, MIME_HEADER, w->number, "");
+        break;
+    case GMIME_WARN_MALFORMED_MULTIPART:
+    case GMIME_CRIT_MULTIPART_WITHOUT_BOUNDARY:
+    case GMIME_WARN_TRUNCATED_MESSAGE:
+    case GMIME_CRIT_PART_WITHOUT_HEADERS_OR_CONTENT:
+        reader_problem(w->r, MIME_BOUNDARY, w->number, "");
+        break;
+    case GMIME_CRIT_NESTING_OVERFLOW:
+        reader_problem(w->r, MIME_LIMIT, w->number, "multiparts inside multiparts, too deep");
+        break;
+    case GMIME_WARN_UNENCODED_8BIT_HEADER: /* common, and read in one way */
+    case GMIME_WARN_INVALID_RFC2047_HEADER_VALUE:
+    case GMIME_WARN_INVALID_PARAMETER:
+    case GMIME_WARN_INVALID_ADDRESS_LIST:
+    case GMIME_WARN_PART_WITHOUT_CONTENT:
+        break;
+    }
+}
+
+void mime_init(void)
+{
+    g_mime_init();
+    charset_init();
+}
+
+/* --- what is said about a part ----------------------------------------------------------------- */
+
+static char *decoded(struct walk *w, const char *number, const char *raw)
+{
+    struct str octets = str_from(raw, strnlen(raw, FIELD_VALUE_MAX));
+    struct buf text = BUF_INIT(4 * FIELD_VALUE_MAX);
+    words_text(w->r, number, octets, &text);
+    char *value = str_dup(buf_str(&text));
+    buf_free(&text);
+    return value;
+}
+
+static void read_fields(struct walk *w, GMimeObject *message, const char *number, struct tree_fields *ret)
+{
+    GMimeHeaderList *list = g_mime_object_get_header_list(message);
+    int n = g_mime_header_list_get_count(list);
+    ret->v = err_calloc(FIELDS_MAX, sizeof *ret->v);
+    for (int i = 0; i < n && ret->n < FIELDS_MAX; i++) {
+        GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+        const char *raw = g_mime_header_get_raw_value(h);
+        raw = raw ? raw : "";
+        ret->v[ret->n++] = (struct tree_field){
+            .name = err_strdup(g_mime_header_get_name(h)),
+            .raw = str_dup(str_from(raw, strnlen(raw, FIELD_VALUE_MAX))),
+            .value = decoded(w, number, raw),
+        };
+    }
+}
+
+/* U+200B..200F, 202A..202E, 2060..206F, 00AD, 034F, 061C, 180E, FE00..FE0F, FEFF: the octets of one at the front, or 0. */
+static size_t unseen(struct str s)
+{
+    unsigned char a = s.n > 0 ? (unsigned char)s.p[0] : 0, b = s.n > 1 ? (unsigned char)s.p[1] : 0, c = s.n > 2 ? (unsigned char)s.p[2] : 0;
+    if ((a == 0xc2 && b == 0xad) || (a == 0xcd && b == 0x8f) || (a == 0xd8 && b == 0x9c)) {
+        return 2;
+    }
+    bool general = a == 0xe2 && ((b == 0x80 && ((c >= 0x8b && c <= 0x8f) || (c >= 0xaa && c <= 0xae))) || (b == 0x81 && c >= 0xa0 && c <= 0xaf));
+    bool other = (a == 0xe1 && b == 0xa0 && c == 0x8e) || (a == 0xef && ((b == 0xb8 && c >= 0x80 && c <= 0x8f) || (b == 0xbb && c == 0xbf)));
+    return general || other ? 3 : 0;
+}
+
+char *tree_clean_name(struct str name)
+{
+    struct buf clean = BUF_INIT(name.n + 1);
+    for (size_t i = 0; i < name.n;) {
+        size_t skip = unseen(str_slice(name, i, name.n));
+        char c = (unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f ? ' ' : name.p[i];
+        if (skip == 0) {
+            (void)!buf_append(&clean, &c, 1);
+        }
+        i += skip > 0 ? skip : 1;
+    }
+    struct str s = str_trim(buf_str(&clean));
+    while (s.n > 0 && (s.p[s.n - 1] == '.' || s.p[s.n - 1] == ' ')) {
+        s.n--;
+    }
+    char *copy = s.n > 0 ? str_dup(s) : NULL;
+    buf_free(&clean);
+    return copy;
+}
+
+static void add_name(struct part *p, const char *value)
+{
+    char *name = tree_clean_name(str_c(value));
+    for (size_t i = 0; name && i < p->n_names; i++) {
+        if (strcmp(p->names[i], name) == 0) {
+            free(name);
+            name = NULL;
+        }
+    }
+    if (name && p->n_names < NAMES_MAX) {
+        p->names = p->names ? p->names : err_calloc(NAMES_MAX, sizeof *p->names);
+        p->names[p->n_names++] = name;
+    } else {
+        free(name);
+    }
+}
+
+/* Every name in every field that may carry one, also where the field is there twice. */
+static void read_names(struct walk *w, GMimeObject *o, struct part *p)
+{
+    static const struct {
+        const char *field, *parameter;
+    } places[] = {{"Content-Disposition", "filename"}, {"Content-Type", "name"}};
+    GMimeHeaderList *list = g_mime_object_get_header_list(o);
+    struct params *params = err_calloc(1, sizeof *params);
+    for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+        for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
+            GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+            const char *raw = g_mime_header_get_raw_value(h), *value;
+            size_t cursor = 0;
+            if (!raw || !str_eq_nocase(str_c(g_mime_header_get_name(h)), str_c(places[k].field))) {
+                continue;
+            }
+            params_read(w->r, p->number, str_from(raw, strnlen(raw, FIELD_VALUE_MAX)), params);
+            while ((value = params_next(params, places[k].parameter, &cursor))) {
+                add_name(p, value);
+            }
+            params_free(params);
+        }
+    }
+    free(params);
+}
+
+static char *copy_of(const char *text)
+{
+    return text ? err_strdup(text) : NULL;
+}
+
+static void read_type(GMimeObject *o, struct part *p)
+{
+    GMimeContentType *type = g_mime_object_get_content_type(o);
+    char *text = g_mime_content_type_get_mime_type(type);
+    p->type = err_strdup(text);
+    g_free(text);
+    for (char *c = p->type; *c; c++) {
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : str_lower(*c);
+    }
+    p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
+    p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
+    p->content_id = copy_of(g_mime_object_get_content_id(o));
+    p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
+    p->encoding_said = copy_of(g_mime_object_get_header(o, "Content-Transfer-Encoding"));
+    GMimeContentDisposition *d = g_mime_object_get_content_disposition(o);
+    p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) ? PART_ATTACHMENT : PART_INLINE;
+}
+
+static void read_encoding(GMimePart *part, struct part *p)
+{
+    switch (g_mime_part_get_content_encoding(part)) {
+    case GMIME_CONTENT_ENCODING_BASE64:
+        p->encoding = TRANSFER_BASE64;
+        break;
+    case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+        p->encoding = TRANSFER_QUOTED;
+        break;
+    case GMIME_CONTENT_ENCODING_UUENCODE:
+        p->uuencoded = true;
+        break;
+    case GMIME_CONTENT_ENCODING_DEFAULT:
+    case GMIME_CONTENT_ENCODING_7BIT:
+    case GMIME_CONTENT_ENCODING_8BIT:
+    case GMIME_CONTENT_ENCODING_BINARY:
+        break;
+    }
+}
+
+/* Where the content lies in the message: its stream is a part of the message's. */
+static void read_place(const struct walk *w, GMimeDataWrapper *content, struct part *p)
+{
+    GMimeStream *s = content ? g_mime_data_wrapper_get_stream(content) : NULL;
+    gint64 end = !s ? 0 : s->bound_end >= 0 ? s->bound_end : (gint64)w->message.n;
+    bool known = s && s->bound_start >= 0 && end >= s->bound_start && (uint64_t)end <= w->message.n;
+    p->raw = known ? str_slice(w->message, (size_t)s->bound_start, (size_t)end) : STR("");
+    if (s && !known) {
+        reader_problem(w->r, MIME_DAMAGED, p->number, "where it lies could not be told");
+    }
+}
+
+/* --- the parts, in order ------------------------------------------------------------------------- */
+
+static struct part *add_part(struct walk *w, enum part_kind kind, const char *number, size_t parent, unsigned depth)
+{
+    struct tree *t = w->tree;
+    if (t->n == PARTS_MAX) {
+        t->cut = true;
+        reader_problem(w->r, MIME_LIMIT, "", "it has too many parts");
+        return NULL;
+    }
+    t->parts = t->parts ? t->parts : err_calloc(PARTS_MAX, sizeof *t->parts);
+    struct part *p = &t->parts[t->n];
+    *p = (struct part){.kind = kind, .parent = depth > 0 ? parent : t->n, .depth = depth, .raw = STR("")};
+    str_copy_cut(str_c(number), p->number, sizeof p->number);
+    t->parts[p->parent].n_children += depth > 0;
+    t->n++;
+    return p;
+}
+
+static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent, unsigned depth);
+
+static void read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
+{
+    char below[MIME_PART];
+    struct part *p = &w->tree->parts[index];
+    int n = g_mime_multipart_get_count(m);
+    p->before = copy_of(g_mime_multipart_get_prologue(m));
+    p->behind = copy_of(g_mime_multipart_get_epilogue(m));
+    for (int i = 0; i < n; i++) {
+        snprintf(below, sizeof below, "%.17s%s%d", p->number, p->number[0] ? "." : "", i + 1);
+        read_object(w, g_mime_multipart_get_part(m, i), below, index, p->depth + 1);
+    }
+}
+
+static void read_inner_message(struct walk *w, GMimeMessagePart *m, size_t index)
+{
+    char below[MIME_PART];
+    struct part *p = &w->tree->parts[index];
+    GMimeMessage *inner = g_mime_message_part_get_message(m);
+    if (!inner) {
+        reader_problem(w->r, MIME_DAMAGED, p->number, "a message without octets");
+        return;
+    }
+    read_fields(w, GMIME_OBJECT(inner), p->number, &p->fields);
+    if (g_mime_message_get_mime_part(inner)) {
+        snprintf(below, sizeof below, "%.20s.1", p->number);
+        read_object(w, g_mime_message_get_mime_part(inner), below, index, p->depth + 1);
+    }
+}
+
+static enum part_kind kind_of_object(GMimeObject *o)
+{
+    return GMIME_IS_MULTIPART(o) ? PART_MULTIPART
+           : GMIME_IS_MESSAGE_PARTIAL(o) || g_mime_content_type_is_type(g_mime_object_get_content_type(o), "message", "external-body") ? PART_POINTER
+           : GMIME_IS_MESSAGE_PART(o) ? PART_MESSAGE : PART_LEAF;
+}
+
+static void read_object(struct walk *w, GMimeObject *o, const char *number, size_t parent, unsigned depth)
+{
+    if (w->r->depth + depth >= w->r->limits->depth) {
+        w->tree->cut = true;
+        reader_problem(w->r, MIME_LIMIT, number, "things inside things, too deep");
+        return;
+    }
+    enum part_kind kind = kind_of_object(o);
+    struct part *p = add_part(w, kind, number, parent, depth);
+    if (!p) {
+        return;
+    }
+    read_type(o, p);
+    read_names(w, o, p);
+    size_t index = (size_t)(p - w->tree->parts);
+    if (GMIME_IS_PART(o)) {
+        read_encoding(GMIME_PART(o), p);
+        read_place(w, g_mime_part_get_content(GMIME_PART(o)), p);
+    } else if (kind == PART_MULTIPART) {
+        read_multipart(w, GMIME_MULTIPART(o), index);
+    } else if (kind == PART_MESSAGE) {
+        read_inner_message(w, GMIME_MESSAGE_PART(o), index);
+    }
+}
+
+/* --- from outside ---------------------------------------------------------------------------------- */
+
+struct tree *tree_read(struct reader *r, struct str message, const char *number)
+{
+    struct walk w = {.r = r, .message = message, .number = number};
+    if (!scan_limits(r, message, number)) {
+        return NULL;
+    }
+    GMimeStream *in = g_mime_stream_mem_new_with_buffer(message.p, message.n);
+    GMimeParser *parser = g_mime_parser_new_with_stream(in);
+    GMimeParserOptions *options = g_mime_parser_options_new();
+#if GMIME_CHECK_VERSION(3, 2, 15) /* Debian 13 */
+    g_mime_parser_options_set_warning_callback(options, on_warning, &w, NULL);
+#else
+    g_mime_parser_options_set_warning_callback(options, on_warning, &w);
+#endif
+    GMimeMessage *m = g_mime_parser_construct_message(parser, options);
+    if (m) {
+        char below[MIME_PART];
+        w.tree = err_calloc(1, sizeof *w.tree);
+        read_fields(&w, GMIME_OBJECT(m), number, &w.tree->fields);
+        snprintf(below, sizeof below, "%.20s%s", number, number[0] ? ".1" : "");
+        if (g_mime_message_get_mime_part(m)) {
+            read_object(&w, g_mime_message_get_mime_part(m), below, 0, 0);
+        }
+        g_object_unref(m);
+    } else {
+        reader_problem(r, MIME_HEADER, number, "no message at all");
+    }
+    g_mime_parser_options_free(options);
+    g_object_unref(parser);
+    g_object_unref(in);
+    return w.tree;
+}
+
+static void fields_free(struct tree_fields *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->v[i].name);
+        free(f->v[i].raw);
+        free(f->v[i].value);
+    }
+    free(f->v);
+}
+
+static void part_free(struct part *p)
+{
+    char *texts[] = {p->type, p->charset, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        free(texts[i]);
+    }
+    for (size_t i = 0; i < p->n_names; i++) {
+        free(p->names[i]);
+    }
+    free(p->names);
+    fields_free(&p->fields);
+}
+
+void tree_free(struct tree *t)
+{
+    if (!t) {
+        return;
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        part_free(&t->parts[i]);
+    }
+    fields_free(&t->fields);
+    free(t->parts);
+    free(t);
+}
+
+/* x-uuencode, by GMime. */
+static int uudecoded(struct str raw, struct buf *out)
+{
+    GMimeEncoding state;
+    char *to;
+    g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_UUENCODE);
+    if (buf_reserve(out, g_mime_encoding_outlen(&state, raw.n) + 64, &to) < 0) {
+        return -ENOSPC;
+    }
+    size_t n = g_mime_encoding_step(&state, raw.p, raw.n, to);
+    n += g_mime_encoding_flush(&state, "", 0, to + n);
+    buf_commit(out, n);
+    return 0;
+}
+
+int tree_octets(const struct part *p, struct buf *out, bool *ret_sound)
+{
+    *ret_sound = true;
+    return p->uuencoded ? uudecoded(p->raw, out) : transfer_read_all(p->encoding, p->raw, out, ret_sound);
+}
+
+void tree_digest(struct str octets, unsigned char digest[32])
+{
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    gsize n = 32;
+    g_checksum_update(sum, (const guchar *)octets.p, (gssize)octets.n);
+    g_checksum_get_digest(sum, digest, &n);
+    g_checksum_free(sum);
+}
+
+bool part_is(const struct part *p, const char *type)
+{
+    return strcmp(p->type, type) == 0;
+}
+
+const struct tree_field *tree_field(const struct tree_fields *f, const char *name)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (str_eq_nocase(str_c(f->v[i].name), str_c(name))) {
+            return &f->v[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tree.h: a message as MIME sees it: its fields, and its parts in order, each with what is said about it and where its octets
+ * lie (RFC 5322, 2045, 2046, 2183, 2231). The one reading of structure: detection (message.c) and the page of the portal
+ * (view.c) both go through it.
+ *
+ * What can go wrong is a problem noted in the reader; a message that is too large in its structure has no tree.
+ */
+#pragma once
+#include "mime/reader.h"
+#include "wire/transfer.h"
+
+enum part_kind {
+    PART_LEAF,
+    PART_MULTIPART,
+    PART_MESSAGE, /* message/rfc822 and its like: its fields are here, its body is the next part below it */
+    PART_POINTER, /* message/partial, message/external-body: what is meant lies elsewhere */
+};
+
+enum part_disposition { PART_UNSAID, PART_INLINE, PART_ATTACHMENT };
+
+struct tree_field {
+    char *name, *raw, *value; /* raw: as it came; value: decoded, UTF-8 */
+};
+
+struct tree_fields {
+    struct tree_field *v;
+    size_t n;
+};
+
+struct part {
+    enum part_kind kind;
+    char number[MIME_PART]; /* "" where the message has no parts */
+    size_t parent;          /* the index of the part around it; its own: there is none */
+    unsigned depth;
+    char *type;             /* "text/plain", lowercase, never NULL */
+    char *charset, *smime_type, *content_id, *location; /* as said, or NULL */
+    char **names;           /* every name it is given, as cleaned by tree_clean_name; the first is the one to show */
+    size_t n_names;
+    enum part_disposition disposition;
+    enum transfer encoding;
+    bool uuencoded;         /* x-uuencode: encoding does not say it */
+    char *encoding_said;    /* NULL: nothing */
+    struct str raw;         /* its octets as encoded, borrowed from the message */
+    struct tree_fields fields; /* of PART_MESSAGE */
+    char *before, *behind;  /* text outside the parts of a multipart, or NULL */
+    size_t n_children;
+};
+
+struct tree {
+    struct tree_fields fields;
+    struct part *parts;
+    size_t n;
+    bool cut; /* some of it lies too deep */
+};
+
+/* Reads the structure of a whole message (borrowed for the tree's life), whose parts are numbered below `number`. NULL: limits
+ * do not allow it, or it is no message at all; that was noted. Free with tree_free. */
+struct tree *tree_read(struct reader *r, struct str message, const char *number);
+void tree_free(struct tree *t);
+/* Appends the decoded octets of a leaf. *ret_sound: they were encoded as the encoding demands. 0 or -ENOSPC. */
+int tree_octets(const struct part *p, struct buf *out, bool *ret_sound) MUST_USE;
+/* SHA-256. */
+void tree_digest(struct str octets, unsigned char digest[32]);
+bool part_is(const struct part *p, const char *type);
+/* The first value of a field, decoded; NULL: it is not there. */
+const struct tree_field *tree_field(const struct tree_fields *f, const char *name);
+/* A name as a person and a system see it: one line, without the letters that cannot be seen, change the direction of writing, or
+ * stand as blanks and dots at the end. The caller frees it; NULL: nothing is left. */
+char *tree_clean_name(struct str name);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * words.c: the text of a header field: its lines joined (RFC 5322 2.2.3), its encoded words read (RFC 2047), wherever they
+ * stand, as mail programs do. Called by tree.c and params.c.
+ *
+ * Own code: GMime up to 3.2.13 loses everything behind a padded base64 word that another word of its character set follows.
+ * Octets of neighbours in one character set are joined before they are converted, so a character may lie across two words.
+ * What can go wrong: nothing; what is no encoded word stays as it is.
+ */
+#include "mime/reader.h"
+#include "wire/transfer.h"
+
+enum { CHARSET_MAX = 64, WORD_MAX = 8192 /* RFC 2047 allows 75 characters; whole subjects are seen */ };
+
+struct word {
+    struct str charset, text;
+    enum transfer encoding;
+    size_t n; /* octets of the whole */
+};
+
+/* =?charset*language?B?text?= at the front of s (RFC 2047 2, RFC 2231 5). Blanks inside the text are not allowed and common. */
+static bool word_at(struct str s, struct word *ret)
+{
+    size_t a = s.n > 2 && s.p[0] == '=' && s.p[1] == '?' ? str_find(s, '?', 2) : s.n;
+    size_t text = a + 3, end = text;
+    if (a + 3 >= s.n || a == 2 || s.p[a + 2] != '?' || !strchr("bBqQ", s.p[a + 1])) {
+        return false;
+    }
+    while (end + 1 < s.n && end < WORD_MAX && !(s.p[end] == '?' && s.p[end + 1] == '=')) {
+        end++;
+    }
+    struct str charset = str_slice(s, 2, a);
+    if (end + 1 >= s.n || s.p[end + 1] != '=' || str_find(charset, ' ', 0) < charset.n || str_find(charset, '=', 0) < charset.n) {
+        return false;
+    }
+    *ret = (struct word){
+        .charset = str_slice(charset, 0, str_find(charset, '*', 0)),
+        .text = str_slice(s, text, end),
+        .encoding = str_lower(s.p[a + 1]) == 'b' ? TRANSFER_BASE64 : TRANSFER_WORD,
+        .n = end + 2,
+    };
+    return ret->charset.n < CHARSET_MAX;
+}
+
+/* Words under way: the octets of neighbours in one character set. */
+struct run {
+    struct reader *r;
+    const char *part;
+    struct buf octets, *out;
+    char charset[CHARSET_MAX];
+    bool open;
+};
+
+static void end_run(struct run *w)
+{
+    if (w->open) {
+        charset_text(w->r, w->part, buf_str(&w->octets), w->charset, w->out);
+        buf_reset(&w->octets);
+        w->open = false;
+    }
+}
+
+static void add_word(struct run *w, const struct word *word)
+{
+    if (w->open && !str_eq_nocase(str_c(w->charset), word->charset)) {
+        end_run(w);
+    }
+    str_copy_cut(word->charset, w->charset, sizeof w->charset);
+    w->open = true;
+    (void)!transfer_read_all(word->encoding, word->text, &w->octets, NULL);
+}
+
+static void add_plain(struct run *w, struct str text)
+{
+    if (text.n > 0) {
+        end_run(w);
+        charset_text(w->r, w->part, text, NULL, w->out); /* 8-bit letters of old programs, or UTF-8 (RFC 6532) */
+    }
+}
+
+static bool is_blank(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] != ' ' && s.p[i] != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* raw has no line ends. */
+static void read_line(struct run *w, struct str raw)
+{
+    size_t plain = 0;
+    for (size_t at = 0; at < raw.n;) {
+        struct word word;
+        if (!word_at(str_slice(raw, at, raw.n), &word)) {
+            at++;
+            continue;
+        }
+        struct str between = str_slice(raw, plain, at);
+        if (!w->open || !is_blank(between)) { /* blanks between two words belong to neither */
+            add_plain(w, between);
+        }
+        add_word(w, &word);
+        at += word.n;
+        plain = at;
+    }
+    add_plain(w, str_slice(raw, plain, raw.n));
+    end_run(w);
+}
+
+void words_text(struct reader *r, const char *part, struct str raw, struct buf *out)
+{
+    struct run w = {.r = r, .part = part, .octets = BUF_INIT(raw.n + 1), .out = out};
+    struct buf line = BUF_INIT(raw.n + 1);
+    for (size_t from = 0; from < raw.n;) {
+        size_t n = 0;
+        while (from + n < raw.n && raw.p[from + n] != '\r' && raw.p[from + n] != '\n') {
+            n++;
+        }
+        (void)!buf_add(&line, str_slice(raw, from, from + n));
+        from += n + 1;
+    }
+    read_line(&w, str_trim(buf_str(&line)));
+    buf_free(&line);
+    buf_free(&w.octets);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * transfer.c: base64 and quoted-printable, undone (transfer.h). Each octet goes through one step; what a step cannot decide
+ * alone is held until the next.
+ */
+#include "wire/transfer.h"
+
+static int value_of(char c)
+{
+    return c >= 'A' && c <= 'Z'   ? c - 'A'
+           : c >= 'a' && c <= 'z' ? c - 'a' + 26
+           : c >= '0' && c <= '9' ? c - '0' + 52
+           : c == '+'             ? 62
+           : c == '/'             ? 63
+                                  : -1;
+}
+
+static int hex_of(char c)
+{
+    char low = str_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* --- base64 ---------------------------------------------------------------------------------- */
+
+/* The octets of a group: of four letters three, of three two, of two one; one letter alone is none. */
+static int end_group(struct transfer_reader *t, struct buf *out)
+{
+    static const unsigned octets[] = {0, 0, 1, 2, 3};
+    uint32_t v = t->bits << (6 * (4 - t->letters));
+    const char three[3] = {(char)(v >> 16), (char)(v >> 8), (char)v};
+    unsigned n = octets[t->letters];
+    t->bits = 0;
+    t->letters = 0;
+    return buf_append(out, three, n);
+}
+
+static int base64_step(struct transfer_reader *t, char c, struct buf *out)
+{
+    int v = value_of(c);
+    if (v < 0 && c != '=') {
+        t->broken |= !is_blank(c) && c != '\r' && c != '\n';
+        return 0;
+    }
+    t->seen++;
+    if (c == '=') {
+        t->padded = true;
+        return end_group(t, out);
+    }
+    t->broken |= t->padded; /* a second piece */
+    t->bits = t->bits << 6 | (uint32_t)v;
+    return ++t->letters == 4 ? end_group(t, out) : 0;
+}
+
+static struct str line_of(struct str text)
+{
+    return str_slice(text, 0, str_find(text, '\n', 0));
+}
+
+/* Whole groups at the front, the usual case. The letters used. */
+static size_t base64_run(struct transfer_reader *t, struct str text, struct buf *out)
+{
+    size_t i = 0, n = 0;
+    char *to;
+    if (t->letters > 0 || buf_reserve(out, text.n / 4 * 3 + 1, &to) < 0) {
+        return 0;
+    }
+    for (; i + 4 <= text.n; i += 4, n += 3) {
+        int a = value_of(text.p[i]), b = value_of(text.p[i + 1]);
+        int c = value_of(text.p[i + 2]), d = value_of(text.p[i + 3]);
+        if (a < 0 || b < 0 || c < 0 || d < 0) {
+            break;
+        }
+        to[n] = (char)(a << 2 | b >> 4);
+        to[n + 1] = (char)(b << 4 | c >> 2);
+        to[n + 2] = (char)(c << 6 | d);
+    }
+    buf_commit(out, n);
+    t->seen += i;
+    t->broken |= t->padded && i > 0;
+    return i;
+}
+
+/* --- quoted-printable ------------------------------------------------------------------------ */
+
+/* What was held is text after all. */
+static int release(struct transfer_reader *t, struct buf *out)
+{
+    unsigned n = t->n_held;
+    t->n_held = 0;
+    t->broken |= t->equals;
+    t->equals = false;
+    return n > 0 ? buf_append(out, t->held, n) : 0;
+}
+
+static int hold(struct transfer_reader *t, char c, struct buf *out)
+{
+    int r = t->n_held == TRANSFER_HELD_MAX ? release(t, out) : 0;
+    t->equals |= t->n_held == 0 && c == '=';
+    t->held[t->n_held++] = c;
+    return r;
+}
+
+/* Behind "=": a code, or the end of a line that goes on (blanks may stand before it). *ret_done: c is used up. */
+static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool *ret_done)
+{
+    char last = t->held[t->n_held - 1];
+    int high = t->n_held == 2 ? hex_of(last) : -1, low = hex_of(c);
+    bool begins = t->n_held == 1, goes_on = is_blank(last) || begins;
+    *ret_done = true;
+    if (high >= 0 && low >= 0) {
+        const char octet = (char)(high << 4 | low);
+        t->n_held = 0;
+        t->equals = false;
+        return buf_append(out, &octet, 1);
+    }
+    if ((begins && low >= 0) || (goes_on && is_blank(c)) || (goes_on && c == '\r')) {
+        return hold(t, c, out);
+    }
+    if ((goes_on || last == '\r') && c == '\n') {
+        t->n_held = 0;
+        t->equals = false;
+        return 0;
+    }
+    *ret_done = false;
+    if (last == '\r') { /* a CR alone ends a line, too */
+        t->n_held = 0;
+        t->equals = false;
+        return 0;
+    }
+    return release(t, out);
+}
+
+static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
+{
+    bool done = false;
+    int r = t->equals ? quoted_code(t, c, out, &done) : 0;
+    if (r < 0 || done) {
+        return r;
+    }
+    if (is_blank(c)) {
+        return hold(t, c, out);
+    }
+    if (c == '\r' || c == '\n') {
+        t->n_held = 0; /* blanks that stood at the end of a line */
+        return buf_append(out, &c, 1);
+    }
+    r = release(t, out);
+    if (c == '=') {
+        return r < 0 ? r : hold(t, c, out);
+    }
+    return r < 0 ? r : buf_append(out, &c, 1);
+}
+
+/* Octets at the front that stand for themselves. */
+static size_t plain_run(const struct transfer_reader *t, struct str text)
+{
+    size_t n = 0;
+    while (t->n_held == 0 && n < text.n && !strchr(t->encoding == TRANSFER_WORD ? "= \t\r\n_" : "= \t\r\n", text.p[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* --- from outside ---------------------------------------------------------------------------- */
+
+static int step(struct transfer_reader *t, char c, struct buf *out)
+{
+    switch (t->encoding) {
+    case TRANSFER_BASE64:
+        return base64_step(t, c, out);
+    case TRANSFER_QUOTED:
+        return quoted_step(t, c, out);
+    case TRANSFER_WORD:
+        return quoted_step(t, (char)(c == '_' ? ' ' : c), out);
+    case TRANSFER_AS_IS:
+    case TRANSFER_END:
+        break;
+    }
+    return 0;
+}
+
+int transfer_read(struct transfer_reader *t, struct str text, struct buf *out)
+{
+    int r = 0;
+    if (t->encoding == TRANSFER_AS_IS) {
+        return buf_add(out, text);
+    }
+    for (size_t i = 0; r == 0 && i < text.n;) {
+        struct str rest = str_slice(text, i, text.n);
+        size_t run = t->encoding == TRANSFER_BASE64 ? base64_run(t, line_of(rest), out) : plain_run(t, rest);
+        if (run > 0 && t->encoding != TRANSFER_BASE64) {
+            r = buf_add(out, str_slice(rest, 0, run));
+        }
+        i += run;
+        if (r == 0 && i < text.n) {
+            r = step(t, text.p[i++], out);
+        }
+    }
+    return r;
+}
+
+int transfer_read_end(struct transfer_reader *t, struct buf *out)
+{
+    if (t->encoding == TRANSFER_BASE64) {
+        t->broken |= t->seen % 4 != 0;
+        return end_group(t, out);
+    }
+    if (t->equals && t->n_held == 1) { /* the line would have gone on */
+        t->n_held = 0;
+        t->equals = false;
+    }
+    return release(t, out);
+}
+
+int transfer_read_all(enum transfer encoding, struct str text, struct buf *out, bool *ret_sound)
+{
+    struct transfer_reader t = {.encoding = encoding};
+    int r = transfer_read(&t, text, out);
+    r = r < 0 ? r : transfer_read_end(&t, out);
+    if (ret_sound) {
+        *ret_sound = !t.broken;
+    }
+    return r;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_inspecting.c: what an inspection finds in whole mails, by its lines (policy/inspection.h). The mails in tests/fixtures/mail
+ * are made after public bug reports, named in docs/field.md; those written here name theirs.
+ */
+#include "proc/inspecting.h"
+#include "check.h"
+#include "policy/inspection.h"
+#include "sys/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct conf *conf_of(const char *blocks)
+{
+    struct buf text = BUF_INIT(1 << 16), problems = BUF_INIT(1 << 16);
+    struct conf *c = NULL;
+    char *packs = realpath("packs", NULL);
+    assert_non_null(packs);
+    assert_int_equal(buf_printf(&text, "hostname a.test; listen smtp { address 127.0.0.1:25; }\n"
+                                       "inside { domains in.test; networks 10.0.0.0/8; deliver-to b.test; }\n"
+                                       "inspection { packs %s; } content \"all\" { pack pci glba hipaa; }\n%s", packs, blocks), 0);
+    if (conf_parse(buf_str(&text), "t", &problems, &c) < 0) {
+        fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+    }
+    free(packs);
+    buf_free(&text);
+    buf_free(&problems);
+    return c;
+}
+
+static void inspect(const struct conf *c, struct str message, struct buf *facts)
+{
+    struct buf problems = BUF_INIT(1 << 16);
+    struct inspecting *i;
+    if (inspecting_new(c, NULL, &problems, &i) < 0) {
+        fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+    }
+    inspecting_run(i, message, facts);
+    inspecting_free(i);
+    buf_free(&problems);
+}
+
+static bool has(const struct buf *facts, const char *words)
+{
+    return memmem(buf_str(facts).p, buf_len(facts), words, strlen(words)) != NULL;
+}
+
+static void check_mail(const struct conf *c, const char *name, struct str message, const char *there, const char *not_there)
+{
+    struct buf facts = BUF_INIT(INSPECTION_MAX);
+    inspect(c, message, &facts);
+    if ((there && !has(&facts, there)) || (not_there && has(&facts, not_there))) {
+        fail_msg("%s: wants \"%s\", not \"%s\":\n" STR_FMT, name, there ? there : "", not_there ? not_there : "", STR_ARG(buf_str(&facts)));
+    }
+    buf_free(&facts);
+}
+
+static void mails_of_the_field(void **state)
+{
+    static const struct {
+        const char *file, *there, *not_there;
+    } rows[] = {
+        {"01-subject-two-words.eml", "flag\t[secure]\tsubject", NULL},     /* F1 */
+        {"01-subject-two-words-ja.eml", "flag\t[secure]\tsubject", NULL},
+        {"02-card-in-subject.eml", "found\tcard", NULL},
+        {"26-flag-below-quote-gmail.eml", "flag\t[secure]\tbody", NULL},   /* F1b */
+        {"26-flag-below-quote-thunderbird.eml", "flag\t[secure]\tbody", NULL},
+        {"30-base64-two-pieces.eml", "found\tus-ssn", NULL},                 /* F1c */
+        {"30-base64-two-pieces-csv.eml", "us-ssn\thigh\t30\tattachment", NULL},
+        {"27-quoted-flag-outlook-desktop.eml", NULL, "flag\t"},            /* F15 */
+        {"27-quoted-flag-outlook-german.eml", NULL, "flag\t"},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf message = BUF_INIT(1 << 20);
+        char path[200];
+        snprintf(path, sizeof path, "tests/fixtures/mail/%s", rows[i].file);
+        assert_int_equal(file_read(path, &message), 0);
+        check_mail(c, rows[i].file, buf_str(&message), rows[i].there, rows[i].not_there);
+        buf_free(&message);
+    }
+    conf_free(c);
+}
+
+#define HEAD "From: a@in.test\r\nTo: b@out.test\r\nSubject: Re: x\r\n"
+#define HTML HEAD "Content-Type: text/html\r\n\r\n"
+
+/* New text below, or inside, what is quoted; and what mail programs quote. */
+static void quotations(void **state)
+{
+    static const struct {
+        const char *message;
+        bool counts;
+    } rows[] = {
+        /* RFC 3676 4.5, bottom posting: only the marked lines are quoted */
+        {HEAD "\r\nOn 23 Nov 2026, Bob <b@out.test> wrote:\r\n> old\r\n\r\n[secure]\r\nnew\r\n", true},
+        {HEAD "\r\nOn 23 Nov 2026, Bob <b@out.test> wrote:\r\n\r\n> [secure]\r\n> old\r\n", false},
+        {HEAD "\r\nAm 23.11.26 um 09:12 schrieb Bob:\r\n> alt\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nThanks\r\n\r\n---------- Forwarded message ---------\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        /* RFC 9580 7: the frame of a signed text is no quotation */
+        {HEAD "\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\n[secure]\r\nresult\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nxx\r\n-----END PGP SIGNATURE-----\r\n", true},
+        /* sentences and strokes of people: ambiguous, so the safe side */
+        {HEAD "\r\nAs the judge wrote:\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\n----- Agenda -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nFrom: London\r\nTo: Paris\r\nDate: Monday\r\n\r\n[secure]\r\n", true},
+        /* Outlook in other languages */
+        {HEAD "\r\nMerci\r\n\r\nDe : Bob <b@x.test>\r\nEnvoy\xc3\xa9 : lundi\r\n\xc3\x80 : Anne\r\nObjet : x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nGracias\r\n\r\nDe: Bob <b@x.test>\r\nEnviado el: lunes\r\nPara: Ana\r\nAsunto: x\r\n\r\n[secure]\r\n", false},
+        /* Outlook on the web: what follows the mark is quoted, to the end of what is around it */
+        {HTML "<div>Thanks</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>[secure]</div>", false},
+        {HTML "<div>[secure]</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>old</div>", true},
+        /* GMX, Zimbra, Yahoo, Proton */
+        {HTML "<div>Danke</div><div name=\"quote\"><div><b>Von:</b> Bob</div><div name=\"quoted-content\">[secure]</div></div>", false},
+        {HTML "<p>Hi</p><div data-marker=\"__QUOTED_TEXT__\"><p>[secure]</p></div>", false},
+        {HTML "<p>Hi</p><div data-marker=\"__QUOTED_TEXT__\"><p>old</p></div><p>[secure]</p>", true},
+        {HTML "<div class=\"yahoo_quoted\"><div>[secure]</div></div>", false},
+        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>[secure]</blockquote></div>", false},
+        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>old</blockquote><p>[secure]</p></div>", true},
+        /* quotations inside quotations, and ones that nothing closes */
+        {HTML "<blockquote>a<blockquote>b</blockquote>[secure]</blockquote>", false},
+        {HTML "<blockquote><blockquote>b</blockquote>a</blockquote>[secure]", true},
+        {HTML "</blockquote></div>[secure]", true},
+        /* several classes on one element (Gmail since 2024) */
+        {HTML "<div class=\"gmail_quote gmail_quote_container\"><div class=\"gmail_attr\">On Mon</div><blockquote class=\"gmail_quote\">[secure]</blockquote></div>", false},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "row %zu", i);
+        check_mail(c, name, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
+    }
+    conf_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations)};
+    mime_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
