@@ -179,22 +179,29 @@ bool flags_next(struct str text, size_t from, const char *const *words, size_t n
     return false;
 }
 
+bool flags_next_obeyed(const struct conf *c, struct str text, size_t from, struct flag_found *ret)
+{
+    struct flag_found f;
+    while (flags_next(text, from, c->flags.words.v, c->flags.words.n, false, &f)) {
+        if (f.exact || c->flags.near_miss == CONF_NEAR_PROTECT) {
+            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
+            f.n += doubled; /* of two blanks that are neighbours now, one goes */
+            *ret = f;
+            return true;
+        }
+        from = f.at + f.n;
+    }
+    return false;
+}
+
 bool flags_take_out(const struct conf *c, struct str text, struct buf *out)
 {
     struct flag_found f;
-    bool any = false;
     size_t at = 0;
-    while (flags_next(text, at, c->flags.words.v, c->flags.words.n, false, &f)) {
-        if (!f.exact && c->flags.near_miss != CONF_NEAR_PROTECT) {
-            (void)!buf_add(out, str_slice(text, at, f.at + f.n));
-        } else {
-            bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
-            (void)!buf_add(out, str_slice(text, at, f.at));
-            f.n += doubled; /* of two blanks that are neighbours now, one goes */
-            any = true;
-        }
+    while (flags_next_obeyed(c, text, at, &f)) {
+        (void)!buf_add(out, str_slice(text, at, f.at));
         at = f.at + f.n;
     }
     (void)!buf_add(out, str_slice(text, at, text.n));
-    return any;
+    return at > 0;
 }

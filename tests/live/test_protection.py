@@ -93,7 +93,8 @@ def test_nothing_special(gateway):
 
 
 @pytest.mark.parametrize('subject', ['[secure] lab values', 'lab values [ SECURE ]', '[Send Secure] x', '[sendsecure]', '[CGNSECURE] x', '[marked for secure delivery] x',
-                                     '=?utf-8?B?' + base64.b64encode('[secure] Grüße'.encode()).decode() + '?='])
+                                     '=?utf-8?B?' + base64.b64encode('[secure] Grüße'.encode()).decode() + '?=',
+                                     '=?utf-8?B?QQ==?=\r\n =?utf-8?B?W3NlY3VyZV0=?='])
 def test_a_flag_is_never_met_by_transport_alone(gateway, subject):
     code, message_id = sent(gateway, 'x@good.test', subject='x')
     message = f'From: <nurse@inside.test>\r\nSubject: {subject}\r\n\r\nhello\r\n'
@@ -124,12 +125,22 @@ def test_a_held_mail_is_told_and_released(gateway):
     assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
 
 
+def words(*texts):
+    """Encoded words, a line each."""
+    return '\r\n '.join('=?utf-8?B?' + base64.b64encode(text.encode()).decode() + '?=' for text in texts)
+
+
 @pytest.mark.parametrize('subject,left', [
     ('=?utf-8?B?' + base64.b64encode('[secure] Grüße aus Wien'.encode()).decode() + '?=', 'Grüße aus Wien'),
     ('=?iso-8859-1?Q?Gr=FC=DFe_[SECURE]_aus_Wien?=', 'Grüße aus Wien'),
     ('Grüße [ secure ] aus Wien', 'Grüße aus Wien'),
     ('a long subject of several words\r\n [secure] that goes on', 'a long subject of several words that goes on'),
     ('[secure]', ''),
+    # field F16: over two words; F1: behind a padded word (postal-mime #68, vmime #98); over text and word
+    (words('Grüße [sec', 'ure] aus Wien'), 'Grüße aus Wien'),
+    (words('Grüße ', '[secure]', ' aus Wien'), 'Grüße aus Wien'),
+    (words('Grüße', ' [secure', '] [') + ' secure ] aus Wien', 'Grüße aus Wien'),
+    ('[sec =?utf-8?Q?ure]_Gr=C3=BC=C3=9Fe?= =?iso-8859-1?Q?_[secure]_aus?= Wien', 'Grüße aus Wien'),
 ])
 def test_the_flag_leaves_every_kind_of_subject(gateway, subject, left):
     client = gateway.smtp()

@@ -3,84 +3,151 @@
  * of the subject once it has been obeyed, words of rules are added, the field X-Postern-Protect was for us. All other
  * octets stay. Called by link.c for the body of such a message.
  *
- * RFC 2047 words that hold a flag are decoded, cut and encoded again in their own character set. What can go wrong: a
- * section that is longer than is kept goes out as it is.
+ * RFC 2047 words that hold a flag, or a piece of one, are decoded, cut and encoded again in their own character set. What can
+ * go wrong: a section that is longer than is kept goes out as it is.
  */
 #include "policy/flags.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/base64.h"
 #include "wire/header.h"
 #include "wire/section.h"
+#include "wire/transfer.h"
 
-enum { SUBJECT_MAX = 64 * 1024, CONVERTED_MAX = 16 * 1024 * 1024 };
+#include <stdlib.h>
 
-static int hex(char c)
-{
-    char low = str_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
+enum { SUBJECT_MAX = 64 * 1024, TOKENS_MAX = 1000, WORD_MAX = 8192, CONVERTED_MAX = 16 * 1024 * 1024 };
 
-static int decode_q(struct str text, struct buf *out)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < text.n; i++) {
-        bool coded = text.p[i] == '=' && i + 2 < text.n && hex(text.p[i + 1]) >= 0 && hex(text.p[i + 2]) >= 0;
-        char c = coded ? (char)(hex(text.p[i + 1]) * 16 + hex(text.p[i + 2])) : text.p[i] == '_' ? ' ' : text.p[i];
-        r = buf_append(out, &c, 1);
-        i += coded ? 2 : 0;
-    }
-    return r;
-}
+/* The subject, taken apart: plain text, encoded words, and the blanks between two words, which nobody sees. */
+struct token {
+    struct str raw, charset;
+    enum transfer encoding; /* of a word; TRANSFER_END: none */
+    size_t begin, end;      /* of its octets in the text that is read */
+};
+
+struct subject {
+    struct token tokens[TOKENS_MAX];
+    size_t n;
+    struct buf text; /* what is read, each word in its own character set */
+};
 
 /* An RFC 2047 word at the front of s: =?charset?B?text?= */
-static bool encoded_word(struct str s, struct str *ret_whole, struct str *ret_charset, char *ret_encoding, struct str *ret_text)
+static bool encoded_word(struct str s, struct token *ret, struct str *ret_text)
 {
     size_t a = s.n > 2 && s.p[0] == '=' && s.p[1] == '?' ? str_find(s, '?', 2) : s.n;
-    size_t b = a < s.n ? str_find(s, '?', a + 1) : s.n, end = b < s.n ? str_find(s, '?', b + 1) : s.n;
-    if (b != a + 2 || end + 1 >= s.n || s.p[end + 1] != '=') {
+    size_t b = a < s.n ? str_find(s, '?', a + 1) : s.n, end = b + 1;
+    while (end + 1 < s.n && end < WORD_MAX && !(s.p[end] == '?' && s.p[end + 1] == '=')) {
+        end++;
+    }
+    if (b != a + 2 || end + 1 >= s.n || s.p[end + 1] != '=' || !strchr("bBqQ", s.p[a + 1])) {
         return false;
     }
-    *ret_whole = str_slice(s, 0, end + 2);
-    *ret_charset = str_slice(s, 2, a);
-    *ret_encoding = str_lower(s.p[a + 1]);
+    ret->raw = str_slice(s, 0, end + 2);
+    ret->charset = str_slice(s, 2, a);
+    ret->encoding = str_lower(s.p[a + 1]) == 'b' ? TRANSFER_BASE64 : TRANSFER_WORD;
     *ret_text = str_slice(s, b + 1, end);
-    return *ret_encoding == 'b' || *ret_encoding == 'q';
+    return true;
 }
 
-/* The word without its flags; as it was when it holds none. */
-static void put_word(const struct conf *c, struct str whole, struct str charset, char encoding, struct str text, struct buf *out)
+static bool is_blank(struct str s)
 {
-    struct buf octets = BUF_INIT(SUBJECT_MAX), cut = BUF_INIT(SUBJECT_MAX);
-    int r = encoding == 'b' ? base64_read(text, &octets) : decode_q(text, &octets);
-    if (r == 0 && flags_take_out(c, buf_str(&octets), &cut)) {
-        if (buf_len(&cut) > 0) {
-            (void)!buf_printf(out, "=?" STR_FMT "?B?", STR_ARG(charset));
-            (void)!base64_write(buf_str(&cut), 0, out);
-            (void)!buf_add(out, STR("?="));
+    for (size_t i = 0; i < s.n; i++) {
+        if (!strchr(" \t\r\n", s.p[i])) {
+            return false;
         }
-    } else {
-        (void)!buf_add(out, whole);
     }
-    buf_wipe(&octets);
-    buf_wipe(&cut);
+    return true;
 }
 
+static void add_token(struct subject *s, struct token t, struct str text)
+{
+    t.begin = buf_len(&s->text);
+    (void)!transfer_read_all(t.encoding == TRANSFER_END ? TRANSFER_AS_IS : t.encoding, text, &s->text, NULL);
+    t.end = buf_len(&s->text);
+    s->tokens[s->n++] = t;
+}
+
+/* False: more tokens than are kept. */
+static bool take_apart(struct str value, struct subject *s)
+{
+    size_t plain = 0, at = 0;
+    while (at <= value.n && s->n + 2 < TOKENS_MAX) {
+        struct token t = {.encoding = TRANSFER_END};
+        struct str text;
+        bool word = at < value.n && encoded_word(str_slice(value, at, value.n), &t, &text);
+        if (!word && at < value.n) {
+            at++;
+            continue;
+        }
+        struct str between = str_slice(value, plain, at);
+        bool unseen = word && s->n > 0 && is_blank(between);
+        add_token(s, (struct token){.raw = between, .encoding = TRANSFER_END}, unseen ? STR("") : between);
+        if (word) {
+            add_token(s, t, text);
+        }
+        at += word ? t.raw.n : 1;
+        plain = at;
+    }
+    return at > value.n;
+}
+
+/* A token without what stands in the cut; as it was where that is nothing. */
+static void put_token(const struct token *t, struct str text, bool changed, struct buf *out)
+{
+    if (!changed) {
+        (void)!buf_add(out, t->raw);
+    } else if (t->encoding == TRANSFER_END) {
+        (void)!buf_add(out, text);
+    } else if (text.n > 0) {
+        (void)!buf_printf(out, "=?" STR_FMT "?B?", STR_ARG(t->charset));
+        (void)!base64_write(text, 0, out);
+        (void)!buf_add(out, STR("?="));
+    }
+}
+
+/* A folded line in which nothing is left goes. */
+static void drop_blank_lines(struct str value, struct buf *out)
+{
+    for (size_t at = 0; at < value.n;) {
+        size_t end = str_find(value, '\n', at), next = end < value.n ? end + 1 : end;
+        if (at == 0 || !is_blank(str_slice(value, at, next))) {
+            (void)!buf_add(out, str_slice(value, at, next));
+        }
+        at = next;
+    }
+}
+
+/* Flags are found in what is read, as detection found them, so one may stand across several words. */
 static void put_subject(const struct conf *c, struct str value, struct buf *out)
 {
-    struct buf plain = BUF_INIT(SUBJECT_MAX);
-    (void)flags_take_out(c, value, &plain);
-    struct str v = buf_str(&plain);
-    for (size_t at = 0; at < v.n;) {
-        struct str whole, charset, text;
-        char encoding;
-        if (encoded_word(str_slice(v, at, v.n), &whole, &charset, &encoding, &text)) {
-            put_word(c, whole, charset, encoding, text, out);
-            at += whole.n;
-        } else {
-            (void)!buf_append(out, v.p + at++, 1);
-        }
+    struct subject *s = err_calloc(1, sizeof *s);
+    struct buf plain = BUF_INIT(SUBJECT_MAX), rest = BUF_INIT(SUBJECT_MAX);
+    struct flag_found f = {0};
+    s->text = BUF_INIT(SUBJECT_MAX);
+    if (!take_apart(value, s)) {
+        s->n = 0;
+        (void)!buf_add(&plain, value);
     }
+    struct str text = buf_str(&s->text);
+    bool *cut = err_calloc(text.n + 1, sizeof *cut);
+    for (size_t at = 0; s->n > 0 && flags_next_obeyed(c, text, at, &f); at = f.at + f.n) {
+        memset(cut + f.at, true, f.n);
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        const struct token *t = &s->tokens[i];
+        buf_reset(&rest);
+        for (size_t k = t->begin; k < t->end; k++) {
+            if (!cut[k]) {
+                (void)!buf_append(&rest, &text.p[k], 1);
+            }
+        }
+        put_token(t, buf_str(&rest), buf_len(&rest) < t->end - t->begin, &plain);
+    }
+    drop_blank_lines(buf_str(&plain), out);
+    free(cut);
+    buf_wipe(&s->text);
+    buf_wipe(&rest);
     buf_wipe(&plain);
+    free(s);
 }
 
 static void put_section(const struct delivery *d, struct str section, struct buf *out)
