@@ -177,12 +177,16 @@ static void read_type(GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
     char *text = g_mime_content_type_get_mime_type(type);
-    p->type = err_strdup(text);
+    struct str said = str_c(g_mime_object_get_header(o, "Content-Type"));
+    said = str_slice(said, 0, str_find(said, ';', 0));
+    bool half = said.n > 0 && str_find(said, '/', 0) == said.n;
+    p->type = err_strdup(half && p->kind == PART_LEAF ? "text/plain" : text); /* "text": RFC 2045 5.2 */
     g_free(text);
     for (char *c = p->type; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : str_lower(*c);
     }
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
+    p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
@@ -257,6 +261,36 @@ static void read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
     }
 }
 
+/* Where the part around this one, or the message, ends: before the next boundary of the nearest multipart. */
+static size_t end_of_part(const struct walk *w, size_t index, size_t from)
+{
+    const struct part *p = &w->tree->parts[index];
+    while (p->depth > 0 && !p->boundary) {
+        p = &w->tree->parts[p->parent];
+    }
+    struct str m = w->message, boundary = str_c(p->boundary);
+    for (size_t at = from; p->boundary && at < m.n; at = str_find(m, '\n', at) + 1) {
+        struct str line = str_slice(m, at, at + 2 + boundary.n < m.n ? at + 2 + boundary.n : m.n);
+        if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' && str_eq(str_slice(line, 2, line.n), boundary)) {
+            size_t end = at - (at > from) - (at > from + 1 && m.p[at - 2] == '\r'); /* the line end belongs to the boundary */
+            return end;
+        }
+    }
+    return m.n;
+}
+
+/* An attached message lies from its first field to the end of the part. */
+static void read_place_of_message(struct walk *w, GMimeMessage *inner, size_t index)
+{
+    GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(inner));
+    GMimeHeader *first = g_mime_header_list_get_count(list) > 0 ? g_mime_header_list_get_header_at(list, 0) : NULL;
+    gint64 offset = first ? g_mime_header_get_offset(first) : -1;
+    if (offset >= 0 && (uint64_t)offset < w->message.n &&
+        str_starts_nocase(str_slice(w->message, (size_t)offset, w->message.n), str_c(g_mime_header_get_name(first)))) {
+        w->tree->parts[index].raw = str_slice(w->message, (size_t)offset, end_of_part(w, index, (size_t)offset));
+    }
+}
+
 static void read_inner_message(struct walk *w, GMimeMessagePart *m, size_t index)
 {
     char below[MIME_PART];
@@ -267,6 +301,7 @@ static void read_inner_message(struct walk *w, GMimeMessagePart *m, size_t index
         return;
     }
     read_fields(w, GMIME_OBJECT(inner), p->number, &p->fields);
+    read_place_of_message(w, inner, index);
     if (g_mime_message_get_mime_part(inner)) {
         snprintf(below, sizeof below, "%.20s.1", p->number);
         read_object(w, g_mime_message_get_mime_part(inner), below, index, p->depth + 1);
@@ -352,7 +387,7 @@ static void fields_free(struct tree_fields *f)
 
 static void part_free(struct part *p)
 {
-    char *texts[] = {p->type, p->charset, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind};
+    char *texts[] = {p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         free(texts[i]);
     }

@@ -33,7 +33,7 @@ struct part {
     size_t parent;          /* the index of the part around it; its own: there is none */
     unsigned depth;
     char *type;             /* "text/plain", lowercase, never NULL */
-    char *charset, *smime_type, *content_id, *location; /* as said, or NULL */
+    char *charset, *boundary, *smime_type, *content_id, *location; /* as said, or NULL */
     char **names;           /* every name it is given, as cleaned by tree_clean_name; the first is the one to show */
     size_t n_names;
     enum part_disposition disposition;

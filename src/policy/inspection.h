@@ -6,7 +6,8 @@
  *
  *   flag WORD PLACE · near WRITTEN MEANT PLACE · test PLACE · asks transport|message|portal · label NAME
  *   content NAME · rule PACK/RULE TITLE · found TYPE LEVEL COUNT PLACE MASKED
- *   problem KIND PART DETAIL · attachment TYPE NAME OCTETS PART · header CONDITION · encrypted KIND
+ *   problem KIND PART DETAIL · attachment TYPE NAME OCTETS PART · named NAME PART (another name of an attachment)
+ *   header CONDITION · encrypted KIND
  *   failed crash|time|limit · done PARTS MILLISECONDS
  */
 #pragma once

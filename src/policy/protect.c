@@ -203,14 +203,25 @@ static void take_contents(const struct conf *c, struct str facts, struct protect
 
 /* --- rules -------------------------------------------------------------------------------------------------- */
 
+static bool has_ending(struct str name, struct str pattern)
+{
+    return pattern.n > 1 && pattern.p[0] == '*' && str_ends_nocase(name, str_slice(pattern, 1, pattern.n));
+}
+
+/* By its kind, or by any of the names it carries. */
 static bool names_attachment(const struct conf_words *wanted, struct str facts)
 {
     struct str f[INSPECTION_FIELDS];
-    while (inspection_next(&facts, "attachment", f)) {
-        for (size_t i = 0; i < wanted->n; i++) {
-            struct str w = str_c(wanted->v[i]);
-            bool by_name = w.n > 1 && w.p[0] == '*';
-            if (by_name ? str_ends_nocase(f[1], str_slice(w, 1, w.n)) : str_eq_nocase(f[0], w)) {
+    for (size_t i = 0; i < wanted->n; i++) {
+        struct str w = str_c(wanted->v[i]), rest = facts;
+        while (inspection_next(&rest, "attachment", f)) {
+            if (has_ending(f[1], w) || str_eq_nocase(f[0], w)) {
+                return true;
+            }
+        }
+        rest = facts;
+        while (inspection_next(&rest, "named", f)) {
+            if (has_ending(f[0], w)) {
                 return true;
             }
         }

@@ -242,6 +242,15 @@ static struct str masked_name(const char *name, char dst[32])
     return str_c(dst);
 }
 
+/* The other names of attachments, as far as they end otherwise. */
+static void note_names(const struct mime_reading *m, struct note *n)
+{
+    char name[32];
+    for (size_t k = 0; k < m->n_names; k++) {
+        PUT(n, "named", masked_name(m->names[k].name, name), str_c(m->names[k].part));
+    }
+}
+
 static void note_rest(const struct mime_reading *m, struct note *n)
 {
     char number[32], name[32];
@@ -257,6 +266,7 @@ static void note_rest(const struct mime_reading *m, struct note *n)
         snprintf(number, sizeof number, "%llu", (unsigned long long)a->octets);
         PUT(n, "attachment", str_c(a->type), masked_name(a->name, name), str_c(number), str_c(a->part));
     }
+    note_names(m, n);
 }
 
 static void note_contents(const struct inspecting *i, const struct mime_reading *m, struct note *n, struct detect_result *found)

@@ -41,11 +41,14 @@ static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
     if (str_eq(key, STR("attachment"))) {
         return buf_printf(out, "    attachment " STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT "\n", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]), f[2].n ? ", " : "", STR_ARG(f[2]));
     }
+    if (str_eq(key, STR("named"))) {
+        return buf_printf(out, "    attachment " STR_FMT " is also called " STR_FMT "\n", STR_ARG(f[2]), STR_ARG(f[1]));
+    }
     if (str_eq(key, STR("failed"))) {
         return buf_printf(out, "    it could not be inspected (" STR_FMT "): that never counts as clean\n", STR_ARG(f[1]));
     }
     if (str_eq(key, STR("encrypted"))) {
-        return buf_printf(out, "    encrypted by the sender himself: " STR_FMT "\n", STR_ARG(f[1]));
+        return buf_printf(out, "    encrypted by the sender: " STR_FMT "\n", STR_ARG(f[1]));
     }
     if (str_eq(key, STR("done"))) {
         return buf_printf(out, "    " STR_FMT " part%s read in " STR_FMT " ms\n", STR_ARG(f[1]), str_eq(f[1], STR("1")) ? "" : "s", STR_ARG(f[2]));

@@ -122,6 +122,12 @@ static void quotations(void **state)
         {HTML "<blockquote>a<blockquote>b</blockquote>[secure]</blockquote>", false},
         {HTML "<blockquote><blockquote>b</blockquote>a</blockquote>[secure]", true},
         {HTML "</blockquote></div>[secure]", true},
+        /* what libxml2 2.9 and 2.14 stop at, and browsers show (HTML standard 13.2.5.43, 13.2.6.4.22) */
+        {HTML "<html><body></body></html>[secure]", true},
+        {HTML "<!-->[secure]<p>", true},
+        {HTML "<!--->[secure]<p>", true},
+        {HTML "<!-- a --!>[secure]<p>", true},
+        {HTML "<!-- nothing closes it [secure]", true},
         /* several classes on one element (Gmail since 2024) */
         {HTML "<div class=\"gmail_quote gmail_quote_container\"><div class=\"gmail_attr\">On Mon</div><blockquote class=\"gmail_quote\">[secure]</blockquote></div>", false},
     };
@@ -135,9 +141,44 @@ static void quotations(void **state)
     conf_free(c);
 }
 
+#define MIXED(part) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n" part "\r\n\r\nMZ\r\n--b--\r\n"
+
+/* Field F13: a rule for *.exe sees every name that a reader of mail may give the file. */
+static void names_of_attachments(void **state)
+{
+    static const char *const parts[] = {
+        "Content-Type: application/octet-stream; name=x.exe\r\nContent-Disposition: attachment; filename=x.txt",
+        "Content-Disposition: attachment; filename=x.txt; filename=x.exe",
+        "Content-Disposition: attachment; filename=x.exe; filename*=UTF-8''x.txt",
+        "Content-Disposition: attachment; filename=x.txt; filename*0=x.; filename*1=exe",
+        "Content-Disposition: attachment; filename=x.txt\r\nContent-Disposition: attachment; filename=x.exe",
+        "Content-Disposition: attachment; filename=\"x.exe.\"",
+        "Content-Disposition: attachment; filename=\"x.exe . .\"",
+        "Content-Disposition: attachment; filename=\"x.e\xe2\x80\x8bxe\"", /* U+200B */
+        "Content-Disposition: attachment; filename=\"txt.\xe2\x80\xae.exe\"", /* U+202E */
+        "Content-Disposition: attachment; filename=\"=?utf-8?B?eC4=?= =?utf-8?B?ZXhl?=\"",
+        "Content-Disposition: attachment; filename*=UTF-8''x%2Eexe",
+        "Content-Disposition: attachment; filename=my report.exe",
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        struct buf message = BUF_INIT(1 << 16), facts = BUF_INIT(INSPECTION_MAX);
+        assert_int_equal(buf_printf(&message, MIXED("%s"), parts[i]), 0);
+        inspect(c, buf_str(&message), &facts);
+        if (!has(&facts, "***.exe\t")) {
+            fail_msg("%s:\n" STR_FMT, parts[i], STR_ARG(buf_str(&facts)));
+        }
+        buf_free(&message);
+        buf_free(&facts);
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
+                                       cmocka_unit_test(names_of_attachments)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

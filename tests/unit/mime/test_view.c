@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_view.c: what a reader is shown of a message and what is attached. Mails in tests/fixtures/mail (field F3, F4, F1c, F12) and
+ * examples of RFC 2046 5.1.3, 5.1.4, RFC 2183 2.1.
+ */
+#include "mime/view.h"
+#include "check.h"
+#include "mime/mime.h"
+#include "sys/file.h"
+
+#include <stdio.h>
+
+static bool holds(const struct buf *b, const char *words)
+{
+    return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
+}
+
+static struct buf mail_of(const char *name)
+{
+    struct buf message = BUF_INIT(1 << 20);
+    char path[200];
+    snprintf(path, sizeof path, "tests/fixtures/mail/%s", name);
+    assert_int_equal(file_read(path, &message), 0);
+    return message;
+}
+
+/* Each word stands in the text and in the HTML (where there is any), in this order. */
+static void shows(const char *name, struct str message, const char *const *words, size_t n)
+{
+    struct view *v = view_of_message(message);
+    const struct buf *renditions[] = {&v->text, &v->html};
+    for (size_t k = 0; k < ARRAY_LEN(renditions); k++) {
+        struct str rest = buf_str(renditions[k]);
+        for (size_t i = 0; i < n && (k == 0 || rest.n > 0 || i > 0); i++) {
+            const char *at = memmem(rest.p, rest.n, words[i], strlen(words[i]));
+            if (!at) {
+                fail_msg("%s: \"%s\" is not in the %s:\n" STR_FMT, name, words[i], k ? "HTML" : "text", STR_ARG(buf_str(renditions[k])));
+            }
+            rest = str_slice(rest, (size_t)(at - rest.p) + strlen(words[i]), rest.n);
+        }
+    }
+    assert_false(v->cut);
+    view_free(v);
+}
+
+#define SHOWS(name, message, ...) shows(name, message, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define HEAD "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
+#define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+
+/* RFC 2046 5.1.3: the parts in their order; 5.1.4: one of the alternatives (field F3; nextcloud/mail#3726). */
+static void bodies_in_their_order(void **state)
+{
+    (void)state;
+    SHOWS("text, HTML", STR(MIXED "\r\nfirst\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>second</p>\r\n--b\r\n\r\nthird\r\n--b--\r\n"), "first", "second", "third");
+    SHOWS("HTML, text", STR(MIXED "Content-Type: text/html\r\n\r\n<p>first</p>\r\n--b\r\n\r\nsecond <x> & y\r\n--b--\r\n"), "first", "second ");
+    SHOWS("alternative beside text", STR(MIXED "Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\nContent-Type: text/html\r\n\r\n<b>one</b>\r\n--c--\r\n"
+                                               "--b\r\n\r\ntwo\r\n--b--\r\n"), "one", "two");
+    SHOWS("name on a body", STR(HEAD "Content-Type: text/plain; name=body.txt\r\nContent-Disposition: inline; filename=body.txt\r\n\r\nhello\r\n"), "hello");
+    SHOWS("calendar alone", STR(HEAD "Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\nSUMMARY:Visit\r\nEND:VCALENDAR\r\n"), "Visit");
+    SHOWS("markdown", STR(HEAD "Content-Type: text/markdown\r\n\r\n# hello\r\n"), "hello");
+    SHOWS("half a type", STR(HEAD "Content-Type: text\r\n\r\nhello\r\n"), "hello");
+    struct view *v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain\r\n--b\r\nContent-Type: text/html\r\n\r\n<b>rich</b>\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "plain") && !holds(&v->text, "rich"));
+    assert_true(holds(&v->html, "rich") && !holds(&v->html, "plain"));
+    assert_int_equal(v->n_parts, 0);
+    view_free(v);
+    v = view_of_message(STR(MIXED "\r\nhi\r\n--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nfile\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "hi") && !holds(&v->text, "file"));
+    assert_int_equal(v->n_parts, 1);
+    view_free(v);
+}
+
+/* Each HTML body is closed before the next thing begins. */
+static void bodies_do_not_reach_into_each_other(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR(MIXED "Content-Type: text/html\r\n\r\n<table><tr><td>open<a href='https://x.test'>\r\n--b\r\n\r\n</td>&amp;<script>\r\n--b--\r\n"));
+    assert_true(holds(&v->html, "</a></td>") && holds(&v->html, "&lt;/td&gt;&amp;amp;&lt;script&gt;"));
+    view_free(v);
+}
+
+/* Field F4 (RFC 2046 5.2.1): shown with its head, and to be had as a file, octet for octet. */
+static void messages_inside_messages(void **state)
+{
+    (void)state;
+    struct buf message = mail_of("05-forward-as-attachment.eml");
+    struct view *v = view_of_message(buf_str(&message));
+    size_t found = 0;
+    for (size_t i = 0; i < v->n_parts; i++) {
+        struct str octets = str_slice(buf_str(&message), v->parts[i].at, v->parts[i].at + v->parts[i].octets);
+        if (strcmp(v->parts[i].type, "message/rfc822") == 0) {
+            found++;
+            assert_true(memmem(octets.p, octets.n, "Subject:", 8) != NULL);
+            assert_true(octets.n == v->parts[i].size && v->parts[i].encoding == TRANSFER_AS_IS);
+        }
+    }
+    assert_int_equal(found, 1);
+    view_free(v);
+    buf_free(&message);
+    static const char inner[] = "From: x@y.test\r\nSubject: inner\r\n\r\nbody\r\n\r\nlast";
+    struct buf m = BUF_INIT(4096);
+    assert_int_equal(buf_printf(&m, "%sContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=\"old.eml\"\r\n\r\n%s\r\n--b\r\n\r\nafter\r\n--b--\r\n", MIXED, inner), 0);
+    v = view_of_message(buf_str(&m));
+    assert_int_equal(v->n_parts, 1);
+    assert_string_equal(v->parts[0].name, "old.eml");
+    assert_true(str_eq(str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets), str_c(inner)));
+    assert_true(holds(&v->text, "Subject: inner") && holds(&v->text, "last") && holds(&v->text, "after"));
+    view_free(v);
+    buf_free(&m);
+}
+
+static void mails_of_the_field(void **state)
+{
+    (void)state;
+    struct buf m = mail_of("03-text-then-html.eml");
+    SHOWS("03", buf_str(&m), "IMPORTANT-PLAIN-PART", "FOOTER-HTML");
+    buf_free(&m);
+    m = mail_of("04-text-behind-html.eml");
+    SHOWS("04", buf_str(&m), "HTML-BEFORE", "PLAIN-AFTER");
+    buf_free(&m);
+    m = mail_of("06-cover-and-inner-html.eml");
+    SHOWS("06", buf_str(&m), "COVER-PLAIN", "From: other@lab.test", "Subject: INNER", "INNER-HTML");
+    buf_free(&m);
+}
+
+/* The name that people see (RFC 5322 3.4, RFC 2047 5; U+202E turns what follows round). */
+static void authors(void **state)
+{
+    static const char *const rows[][2] = {
+        {"Anna <a@b.test>", "Anna"},
+        {"\"Dr. \\\"X\\\", Anna\" <a@b.test>", "Dr. X, Anna"},
+        {"=?utf-8?B?QW4=?= =?utf-8?B?bmE=?= <a@b.test>", "Anna"},
+        {"\"=?utf-8?Q?M=C3=BCller?=\" <a@b.test>", "Müller"},
+        {"a@b.test (Anna M)", "Anna M"},
+        {"a@b.test", ""},
+        {"Ann\xe2\x80\xae" "a <a@b.test>, Bob <b@b.test>", "Anna"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, "From: %s\r\n\r\nx\r\n", rows[i][0]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_string_equal(v->from_name, rows[i][1]);
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
+                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(mails_of_the_field), cmocka_unit_test(authors)};
+    mime_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
