@@ -11,14 +11,14 @@
 enum { LONGEST_LINE = 8192, HEADER_LINES = 6 };
 
 /* The words by which mail programs introduce what they quote. */
-static const char *const wrote[] = {" wrote:", " schrieb:", " a \xc3\xa9" "crit :", " a \xc3\xa9" "crit:", " a \xc3\xa9" "crit\xc2\xa0:", " escribi\xc3\xb3:",
+static const char *const wrote[] = {" wrote:", " schrieb:", (" a \xc3\xa9" "crit :"), (" a \xc3\xa9" "crit:"), (" a \xc3\xa9" "crit\xc2\xa0:"), " escribi\xc3\xb3:",
                                     " ha scritto:", " schreef:", " escreveu:", " skrev:", " napisa\xc5\x82:", " napisa\xc5\x82(a):"};
 static const char *const rules[] = {"original message", "forwarded message", "urspr\xc3\xbcngliche nachricht", "weitergeleitete nachricht", "original-nachricht",
                                     "message d'origine", "message d\xe2\x80\x99origine", "message transf\xc3\xa9r\xc3\xa9", "mensaje original", "mensaje reenviado",
                                     "messaggio originale", "messaggio inoltrato", "oorspronkelijk bericht", "doorgestuurd bericht", "mensagem original", " wrote: "};
 static const char *const froms[] = {"From:", "Von:", "De :", "De\xc2\xa0:", "De:", "Da:", "Van:", "Fra:", "Fr\xc3\xa5n:", "Od:"};
 static const char *const dates[] = {"Sent:", "Date:", "Gesendet:", "Datum:", "Envoy\xc3\xa9 :", "Envoy\xc3\xa9\xc2\xa0:", "Envoy\xc3\xa9:", "Date :", "Enviado", "Fecha:",
-                                    "Inviato:", "Data:", "Verzonden:", "Sendt:", "Skickat:", "Wys\xc5\x82" "ano:"};
+                                    "Inviato:", "Data:", "Verzonden:", "Sendt:", "Skickat:", ("Wys\xc5\x82" "ano:")};
 static const char *const subjects[] = {"Subject:", "Betreff:", "Objet :", "Objet\xc2\xa0:", "Objet:", "Asunto:", "Oggetto:", "Onderwerp:", "Assunto:", "Emne:", "\xc3\x84mne:",
                                        "Temat:"};
 

@@ -411,11 +411,21 @@ void tree_free(struct tree *t)
     free(t);
 }
 
-/* x-uuencode, by GMime. */
+static struct str behind_line(struct str s)
+{
+    size_t end = str_find(s, '\n', 0);
+    return str_slice(s, end < s.n ? end + 1 : end, s.n);
+}
+
+/* x-uuencode, by GMime, from the line behind "begin 644 name" on. */
 static int uudecoded(struct str raw, struct buf *out)
 {
     GMimeEncoding state;
     char *to;
+    while (raw.n > 0 && !str_starts_nocase(raw, STR("begin "))) {
+        raw = behind_line(raw);
+    }
+    raw = behind_line(raw);
     g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_UUENCODE);
     if (buf_reserve(out, g_mime_encoding_outlen(&state, raw.n) + 64, &to) < 0) {
         return -ENOSPC;

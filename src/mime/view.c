@@ -282,6 +282,20 @@ static void show_head(struct build *b, const struct part *p, bool as_html)
     buf_free(&head);
 }
 
+/* A multipart in which no parts were found: what it holds is a text that a program marked wrongly. */
+static void show_undivided(struct build *b, const struct part *p, bool as_html)
+{
+    struct buf text = BUF_INIT(VIEW_TEXT_MAX + 1024);
+    struct str octets = str_c(p->before);
+    charset_text(b->r, "", str_slice(octets, 0, octets.n < VIEW_TEXT_MAX / 4 ? octets.n : VIEW_TEXT_MAX / 4), NULL, &text);
+    if (as_html) {
+        put_as_html(b, buf_str(&text));
+    } else if (buf_len(&text) > 0) {
+        add_text(b, buf_str(&text));
+    }
+    buf_wipe(&text);
+}
+
 static void show_all(struct build *b, bool as_html)
 {
     const bool *shown = as_html ? b->in_html : b->in_text;
@@ -290,6 +304,8 @@ static void show_all(struct build *b, bool as_html)
             show_head(b, &b->tree->parts[i], as_html);
         } else if (shown[i]) {
             show(b, i, as_html);
+        } else if (b->tree->parts[i].kind == PART_MULTIPART && b->tree->parts[i].n_children == 0) {
+            show_undivided(b, &b->tree->parts[i], as_html);
         }
     }
 }
