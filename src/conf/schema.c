@@ -218,7 +218,7 @@ const struct conf_key conf_schema[] = {
     CHOICE("rule", "as-is", IN_RULE(as_is), "no", "no yes",
            "yes: a sender who is asked may also send it as it is, with one of two reasons, which is recorded; not where a flag or a "
            "group escalated it."),
-    TIME("rule", "ask-time", IN_RULE(ask_time), "2d", 1 * SECOND, 30 * DAY, "How long he has; then it comes back to him."),
+    TIME("rule", "ask-time", IN_RULE(ask_time), "2d", 1 * SECOND, 30 * DAY, "How long they have; then it comes back to them."),
     TEXT("rule", "text", CONF_TEXT, IN_RULE(text), NULL, false, "What the sender is told by reject, bounce and hold."),
     TEXT("rule", "tag", CONF_TEXT, IN_RULE(tag), NULL, false, "Word that is added to the mail as a field X-Postern-Tag."),
     TEXT("rule", "notify", CONF_MAILBOX, IN_RULE(notify), NULL, false, "Who is told by mail, without the content."),
@@ -320,7 +320,7 @@ const struct conf_key conf_schema[] = {
 
     BLOCK("", "accounts", false, false, NULL, "People who log in to send mail (listen submission). See postern user."),
     CHOICE("accounts", "sender", AT(accounts.sender), "own", "own any",
-           "own: a sender may use only the addresses of his account; any: every address."),
+           "own: senders may use only the addresses of their account; any: every address."),
     TEXT("accounts", "password-file", CONF_PATH, AT(accounts.password_file), NULL, false,
          "Further accounts, a line each: NAME:HASH:ADDRESSES; hash as crypt(3) or argon2id makes it, addresses "
          "separated by blanks."),
@@ -408,11 +408,11 @@ const struct conf_key conf_schema[] = {
          "Free space on the store below which no more mail is taken (452)."),
 
     TIME("queue", "notice-after", AT(queue.notice_after), "15m", 0, 5 * DAY,
-         "An inside sender is told when his mail still waits after this because no secure connection "
+         "An inside sender is told when their mail still waits after this because no secure connection "
          "could be had; 0: never."),
 
     TIME("queue", "delay-notice", AT(queue.delay_notice), "4h", 0, 5 * DAY,
-         "A sender is told once when his mail is still not delivered after this, whatever the reason, unless he "
+         "A sender is told once when their mail is still not delivered after this, whatever the reason, unless they "
          "asked for no such notices (RFC 3461); 0: never."),
 
     BLOCK("", "monitor", false, false, NULL, "Looking at recipient domains: do they offer encryption?"),
@@ -477,7 +477,7 @@ const struct conf_key conf_schema[] = {
     CHOICE("portal", "mail-replies", AT(portal.mail_replies), "mark", "mark refuse",
            "Answers to a notice by ordinary mail. mark: delivered inside with a line that they were not protected, and recorded. refuse: "
            "turned away with the address of the portal."),
-    TIME("portal", "idle", AT(portal.idle), "15m", 1 * MINUTE, 24 * HOUR, "Whoever does nothing for so long must prove again who he is."),
+    TIME("portal", "idle", AT(portal.idle), "15m", 1 * MINUTE, 24 * HOUR, "Whoever does nothing for so long must prove again who they are."),
     TIME("portal", "session", AT(portal.session), "8h", 5 * MINUTE, 24 * HOUR, "The longest session."),
     TIME("portal", "remember", AT(portal.remember), "30d", 0, 365 * DAY,
          "A browser whose owner wants that is remembered so long: no code is sent to it (level 1). 0: not offered."),

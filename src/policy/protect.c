@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * protect.c: the steps by which a mail's need is raised, in the order of docs/protection.md. Nothing lowers what
- * another step raised; only encryption by the sender himself turns `escalated` into `secure`.
+ * another step raised; only encryption by the senders themselves turns `escalated` into `secure`.
  *
  * What can go wrong: an inspection that failed: never clean, held unless a rule says otherwise.
  */
@@ -418,7 +418,7 @@ static void take_encryption(struct str facts, struct protection *p)
     struct str f[INSPECTION_FIELDS];
     if (p->demand == DEMAND_ESCALATED && inspection_next(&facts, "encrypted", f)) {
         p->demand = DEMAND_SECURE;
-        say(p, "secure: the sender encrypted it himself (" STR_FMT "); it still needs a secure connection", STR_ARG(f[0]));
+        say(p, "secure: the sender encrypted it themselves (" STR_FMT "); it still needs a secure connection", STR_ARG(f[0]));
     }
 }
 

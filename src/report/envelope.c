@@ -56,7 +56,7 @@ int envelope_text(const struct ipc_row_envelope *e, const struct ipc_row_envelop
     date_iso(e->made_ms, made);
     date_iso(e->expires_ms, until);
     snprintf(sender, sizeof sender, "<" STR_FMT ">", STR_ARG(e->sender));
-    const struct str from = e->sender.n > 0 ? str_c(sender) : STR("the same: a copy of his answer");
+    const struct str from = e->sender.n > 0 ? str_c(sender) : STR("the same: a copy of their answer");
     int r = buf_printf(out, "Envelope %s in the portal (message %s)\n  To:       <" STR_FMT ">\n  From:     " STR_FMT "\n  Made:     %s\n  Until:    %s\n  State:    %s%s%s\n  Opens by: %s\n", id, number,
                        STR_ARG(e->address), STR_ARG(from), made, until, envelope_state_name((enum envelope_state)e->state), e->opened_ms ? ", read" : ", not read",
                        e->legal_hold ? ", legal hold" : "", levels[e->level & 3]);

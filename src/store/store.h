@@ -54,7 +54,7 @@ struct store_message {
     struct str body;  /* sealed octets when inline */
 };
 
-/* Whether the sender is told that his mail waits: soon for a secure connection, later for any reason. */
+/* Whether the sender is told that their mail waits: soon for a secure connection, later for any reason. */
 enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due later: it is merely late */,
                    NOTICE_LOST /* the bounce about it could not be delivered itself */ };
 

@@ -333,3 +333,27 @@ def test_those_beside_the_mail_stopped_for_a_while(gateway):
     gateway.wait_state(again[3], 'delivered')
     assert gateway.pids() == before
     assert lab.wait_for(lambda: all(p['counters'] != 'no answer' for p in lab.postern('status', json_out=True)), 10)
+
+
+def test_one_look_for_the_monitor_and_an_administrator(gateway):
+    """What the monitor has begun to look at, and an administrator asks for meanwhile, is looked at once and logged once."""
+    gateway.restart(extra='monitor { interval 10s; }\n')
+    lab = gateway.lab
+    gateway.wait_state(gateway.send('x@good.test'), 'delivered')
+    looks = lambda: [line for line in lab.log().splitlines() if 'event=probed domain=good.test' in line]
+    assert lab.wait_for(looks, 15), lab.log()[-3000:]
+    assert all('asked-by=monitor' in line for line in looks())
+    workers = [pid for name, pid in gateway.pids().items() if name.startswith('smtpout')]
+    before = len(looks())
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(12)  # the next one begins
+        join = in_background(lambda: lab.postern('probe', '--quick', 'good.test', json_out=True))
+        time.sleep(1)
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+    (found,), _ = join()
+    assert found[0]['grade'] == 'auth' and len(found[0]['hosts']) == 1, found
+    assert [re.search('asked-by=[a-z]+', line).group() for line in looks()[before:]] == ['asked-by=administrator'], looks()

@@ -504,7 +504,7 @@ def test_senders_see_and_change(gateway):
     assert mine.status == 200 and 'seen@good.test' in mine.text and 'read' in mine.text, mine.text
     inside = re.search(r'href="(/sent/[0-9A-Z]+)"', mine.body.decode()).group(1)
     one = sender.get(inside)
-    assert 'downloaded: a.pdf' in one.text and 'notice delivered' in one.text and 'the recipient proved who he is: code' in one.text
+    assert 'downloaded: a.pdf' in one.text and 'notice delivered' in one.text and 'the recipient proved who they are: code' in one.text
     csrf = one.hidden('csrf')
     assert 'That is done' in sender.post(inside, csrf=csrf, act='extend', argument='200').text
     assert 'That is done' in sender.post(inside, csrf=csrf, act='lock').text

@@ -27,6 +27,18 @@ struct asked {
     struct domain_name domain;
 };
 
+/* A look at it that is under way; NULL: none. */
+static struct probing *under_way(struct queue *q, const struct domain_name *name)
+{
+    LIST_EACH (it, &q->probings) {
+        struct probing *p = LIST_OF(it, struct probing, link);
+        if (domain_eq(p->name, *name)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
 static bool start(struct queue *q, struct ipc_channel *to, struct domain_name name, bool deep)
 {
     const struct conf *c = child_conf(q->child);
@@ -41,6 +53,9 @@ static bool start(struct queue *q, struct ipc_channel *to, struct domain_name na
     p->token = ++q->next_token;
     p->smtpout = (unsigned)worker;
     p->to = to;
+    p->asked = to != NULL;
+    p->deep = deep;
+    p->name = name;
     p->domain = domains_find(q, name, false);
     p->hosts = BUF_INIT(HOSTS_TEXT_MAX);
     list_append(&q->probings, &p->link);
@@ -194,7 +209,7 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     q->probes_done++;
     ipc_send(p->to, m);
     tell(p->to, true, "");
-    log_info("probed", KVS("domain", r->domain), KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
+    log_info("probed", KVS("domain", r->domain), KV("asked-by", p->asked ? "administrator" : "monitor"), KV("offered", r->offered ? "yes" : "no"), KVN("complete", r->complete),
              KV("grade", grade_name((enum grade)r->grade)), KVN("took-ms", r->took_ms));
     probing_free(q, p);
     monitor_tick(q);
@@ -206,7 +221,11 @@ static void start_asked(struct queue *q)
 {
     while (!list_empty(&q->asked) && q->n_probings < PROBES_MAX) {
         struct asked *a = LIST_OF(q->asked.next, struct asked, link);
-        if (!start(q, a->to, a->domain, a->deep)) {
+        struct probing *p = a->deep ? NULL : under_way(q, &a->domain);
+        if (p && !p->to && !p->deep && buf_len(&p->hosts) == 0) { /* the monitor has just begun: one look is enough for both */
+            p->to = a->to;
+            p->asked = true;
+        } else if (!start(q, a->to, a->domain, a->deep)) {
             return;
         }
         list_remove(&a->link);
@@ -234,6 +253,12 @@ static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const st
 {
     bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval; /* the clock was set back */
     if (d->is_key || d->probing || (d->d.next_probe_ms > now && !is_far)) {
+        return true;
+    }
+    struct probing *asked = under_way(q, &d->name); /* since before it was remembered */
+    if (asked) {
+        asked->domain = d;
+        d->probing = true;
         return true;
     }
     if (memory_monitored(&d->d, now, rules)) {

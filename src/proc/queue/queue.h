@@ -92,8 +92,10 @@ struct domain {
 struct probing {
     uint64_t token;
     unsigned smtpout;
+    struct domain_name name;
     struct domain *domain;  /* NULL: not remembered */
     struct ipc_channel *to; /* who asked, or NULL: the monitor, or gone */
+    bool deep, asked;       /* asked: by somebody, who may be gone */
     struct buf hosts;       /* a line for each address */
     struct link link;
 };

@@ -160,7 +160,7 @@ static void take_turn(struct session *s)
     session_answer(s, 250, "2.1.0", "Sender accepted");
 }
 
-/* A sender who may send: now, or when it is his turn. */
+/* A sender who may send: now, or when it is their turn. */
 static void wait_turn(struct session *s)
 {
     struct smtpin *in = s->in;

@@ -3,7 +3,7 @@
  *
  * Trust: reads hostile bytes of browsers; believed by nobody beyond its typed questions, each of which the queue checks
  * against the pass that comes with it. May touch: accepted connections, spool files handed to it. Must never see: the
- * store, a private key, a message whose reader has not proved who he is. Several copies share the listening sockets.
+ * store, a private key, a message whose reader has not proved who they are. Several copies share the listening sockets.
  *
  * With a new configuration (or new certificates or templates) it asks to be replaced: it accepts nothing more, ends what is
  * under way, and posternd starts a fresh one. Passes are in the store: nobody notices.

@@ -154,7 +154,7 @@ void open_start(struct request *r);
 void open_knock(struct request *r, struct str token);
 void open_knock_post(struct request *r, struct str token);
 void open_start_post(struct request *r);
-/* Somebody of ours wants a code for his own mailbox. */
+/* Somebody of ours wants a code for their own mailbox. */
 void open_inside_post(struct request *r);
 void open_code_post(struct request *r);
 void open_leave(struct request *r);
