@@ -5,7 +5,7 @@
 #include "policy/flags.h"
 #include "base/err.h"
 
-enum { FOLDED_MAX = 64, RAW_MAX = 100, NEAR_LEAST = 5 };
+enum { FOLDED_MAX = 64, RAW_MAX = 100, NEAR_LEAST = 5, PHRASE_LEAST = 16, LINE_LOOK = 1000 };
 
 static bool is_blank(char c)
 {
@@ -50,6 +50,31 @@ static struct str inner(struct str folded)
     return str_slice(folded, from, to);
 }
 
+/* One slip of a hand: a letter too few, another letter, two that changed places, or one doubled. A letter more makes another
+ * word ([secured]), as do two slips. */
+static bool is_slip(struct str got, struct str want)
+{
+    size_t n = 0, less = got.n < want.n ? got.n : want.n;
+    while (n < less && got.p[n] == want.p[n]) {
+        n++;
+    }
+    struct str a = str_slice(got, n, got.n), b = str_slice(want, n, want.n);
+    if (a.n + 1 == b.n) {
+        return str_eq(a, str_slice(b, 1, b.n));
+    }
+    if (a.n == b.n + 1) {
+        return n > 0 && a.p[0] == got.p[n - 1] && str_eq(str_slice(a, 1, a.n), b);
+    }
+    bool swapped = a.n == b.n && a.n >= 2 && a.p[0] == b.p[1] && a.p[1] == b.p[0] && str_eq(str_slice(a, 2, a.n), str_slice(b, 2, b.n));
+    return swapped || (a.n == b.n && a.n > 0 && str_eq(str_slice(a, 1, a.n), str_slice(b, 1, b.n)));
+}
+
+/* Longer phrases are remembered less well: two letters, added or left out. */
+static bool is_nearly(struct str got, struct str want)
+{
+    return got.n < FOLDED_MAX - 1 && (is_slip(got, want) || (want.n >= PHRASE_LEAST && str_distance(got, want) <= 2));
+}
+
 /* The word that the octets are (exactly), or nearly are. */
 static const char *meant_by(struct str raw, const char *const *words, size_t n_words, bool *ret_exact)
 {
@@ -63,9 +88,9 @@ static const char *meant_by(struct str raw, const char *const *words, size_t n_w
             return words[i];
         }
         struct str core = inner(got), meant = inner(want);
-        unsigned far = core.n < FOLDED_MAX - 1 ? str_distance(core, meant) : FOLDED_MAX;
-        if (meant.n >= NEAR_LEAST && far <= (meant.n >= 12 ? 2u : 1u) + (core.n == meant.n && meant.n < 12)) {
-            near = near ? near : words[i]; /* letters changed places: two changes */
+        bool one_bracket = got.n > 1 && want.n > 1 && ((got.p[0] == want.p[0]) || got.p[got.n - 1] == want.p[want.n - 1]);
+        if (meant.n >= NEAR_LEAST && ((str_eq(core, meant) && one_bracket) || (is_nearly(core, meant) && got.p[0] == want.p[0]))) {
+            near = near ? near : words[i];
         }
     }
     *ret_exact = false;
@@ -115,10 +140,32 @@ static size_t bracketed(struct str text, size_t at)
     return 0;
 }
 
+/* True when the other bracket stands on the same line, within LINE_LOOK. */
+static bool has_counterpart(struct str text, size_t at)
+{
+    if (text.p[at] == '[') {
+        for (size_t i = at + 1; i < text.n && text.p[i] != '\n' && i - at < LINE_LOOK; i++) {
+            if (strchr("])}>", text.p[i]) && text.p[i]) {
+                return true;
+            }
+        }
+        return false;
+    }
+    for (size_t i = at; i > 0 && text.p[i - 1] != '\n' && at - i < LINE_LOOK; i--) {
+        if (text.p[i - 1] == '[') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A word behind an opening bracket that nothing closes, or before a closing one that nothing opened. */
 static size_t half_open(struct str text, size_t at, size_t *ret_at)
 {
     size_t begin = at, end = at + 1;
+    if (has_counterpart(text, at)) {
+        return 0;
+    }
     if (text.p[at] == '[') {
         while (end < text.n && is_letter(text.p[end])) {
             end++;
@@ -152,7 +199,7 @@ static bool plain_word(struct str text, size_t at, const char *const *words, siz
 static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
 {
     bool exact = false;
-    size_t begin = at, n = strchr("[({<", text.p[at]) ? bracketed(text, at) : 0;
+    size_t begin = at, n = text.p[at] != ']' ? bracketed(text, at) : 0;
     const char *meant = n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
     if (!meant && (text.p[at] == '[' || text.p[at] == ']')) {
         n = half_open(text, at, &begin);
