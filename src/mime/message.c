@@ -112,6 +112,15 @@ static void check_encoding(struct reader *r, const struct part *p, bool sound)
     }
 }
 
+static void describe(struct reader *r, const struct part *part, uint64_t octets, bool attachment)
+{
+    struct mime_part p = {.octets = octets, .is_attachment = attachment};
+    str_copy_cut(str_c(part->number), p.number, sizeof p.number);
+    str_copy_cut(str_c(part->type), p.type, sizeof p.type);
+    str_copy_cut(str_c(part->charset), p.charset, sizeof p.charset);
+    reader_describe(r, &p);
+}
+
 /* A text that a person sees goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct part *part)
 {
@@ -121,6 +130,7 @@ static void read_leaf(struct reader *r, const struct part *part)
     check_encoding(r, part, sound);
     struct str o = buf_str(&octets);
     r->out->parts++;
+    describe(r, part, o.n, attachment);
     for (size_t i = 1; i < part->n_names; i++) {
         reader_name(r, part->number, part->names[i]);
     }
@@ -174,6 +184,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
 {
     struct str kind = str_c(p->smime_type);
     bool whole = r->out->parts++ == 0;
+    describe(r, p, p->raw.n, true);
     if (str_eq_nocase(kind, STR("enveloped-data")) || str_eq_nocase(kind, STR("authEnveloped-data"))) {
         if (whole && r->out->encryption == MIME_CLEAR) {
             r->out->encryption = MIME_SMIME;
@@ -192,10 +203,12 @@ static void read_part(struct reader *r, const struct part *p)
         break;
     case PART_POINTER:
         reader_problem(r, MIME_PARTIAL, p->number, "");
+        describe(r, p, p->raw.n, true);
         r->out->parts++;
         break;
     case PART_MESSAGE:
         r->out->parts++;
+        describe(r, p, p->raw.n, true);
         read_fields(r, &p->fields, p->number, false);
         break;
     case PART_LEAF:

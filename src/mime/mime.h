@@ -53,6 +53,13 @@ struct mime_attachment {
     uint64_t octets;
 };
 
+/* A part as the message describes it. */
+struct mime_part {
+    char number[MIME_PART], type[64], charset[40];
+    uint64_t octets;  /* decoded */
+    bool is_attachment; /* not a body that people read where it stands */
+};
+
 /* Another name of an attachment: a part may carry several, and readers of mail do not agree which counts. */
 struct mime_name {
     char part[MIME_PART], name[MIME_NAME];
@@ -72,6 +79,8 @@ struct mime_reading {
     size_t n_attachments;
     struct mime_name *names;
     size_t n_names;
+    struct mime_part *described; /* in order; of messages inside messages, too */
+    size_t n_described;
     struct mime_field *fields;
     size_t n_fields;
     enum mime_encryption encryption;

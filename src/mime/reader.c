@@ -183,6 +183,14 @@ void reader_name(struct reader *r, const char *part, const char *name)
     }
 }
 
+void reader_describe(struct reader *r, const struct mime_part *p)
+{
+    struct mime_part *new = grow(&r->out->described, &r->out->n_described, sizeof *new, TEXTS_MAX);
+    if (new) {
+        *new = *p;
+    }
+}
+
 void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
 {
     snprintf(ret, MIME_PART, "%.17s/%u", part, n);
@@ -385,6 +393,7 @@ void mime_reading_free(struct mime_reading *r)
     free(r->problems);
     free(r->attachments);
     free(r->names);
+    free(r->described);
     free(r->fields);
     free(r);
 }

@@ -39,6 +39,7 @@ void reader_add_text(struct reader *r, enum mime_place place, const char *part, 
 void reader_attachment(struct reader *r, const struct piece *p, const char *type);
 /* Another name of the attachment that is this part. */
 void reader_name(struct reader *r, const char *part, const char *name);
+void reader_describe(struct reader *r, const struct mime_part *p);
 /* Reads any octets by what they are: the way into all the files below. */
 void reader_piece(struct reader *r, const struct piece *p);
 /* "PART/N" of a thing inside a thing. */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FOUND_MAX = 200, ROOM_FOR_END = 256 };
+enum { FOUND_MAX = 200, FLAGS_MAX = 40, ROOM_FOR_END = 256 };
 
 struct inspecting {
     const struct conf *conf;
@@ -42,6 +42,8 @@ void inspecting_free(struct inspecting *i)
 
 struct note {
     struct buf *facts;
+    const char *quoted; /* the first flag in what an answer repeats */
+    bool asked;         /* a flag that counts */
     bool full;
 };
 
@@ -69,8 +71,7 @@ static bool flags_in(const struct conf *c, const char *place)
     return false;
 }
 
-/* Flags in one text, in the part of it that is new. */
-static void note_flags(const struct conf *c, const struct mime_text *t, struct note *n)
+static void flags_of_text(const struct conf *c, const struct mime_text *t, inspecting_flag_fn fn, void *arg)
 {
     const char *words[CONF_NAMES_MAX / 16];
     size_t n_words = 0;
@@ -81,19 +82,44 @@ static void note_flags(const struct conf *c, const struct mime_text *t, struct n
     for (size_t i = 0; i < c->flags.words.n && n_words < ARRAY_LEN(words); i++) {
         words[n_words++] = c->flags.words.v[i];
     }
-    for (size_t at = 0, found = 0; found < 20 && flags_next(str_slice(text, 0, end), at, words, n_words, t->place == MIME_BODY, &f); found++) {
+    for (size_t at = 0, found = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);) {
+        const struct inspecting_flag flag = {
+            .meant = f.meant,
+            .written = str_slice(text, f.at, f.at + f.n),
+            .exact = f.exact,
+            .test = f.meant == c->flags.test,
+            .quoted = t->place == MIME_BODY && detect_is_quoted(text, end, f.at),
+        };
+        fn(arg, t->place, &flag);
+        found += !flag.quoted; /* a long thread of them hides none that counts */
         at = f.at + f.n;
-        struct str place = str_c(place_name(t->place)), written = str_slice(text, f.at, f.at + f.n);
-        if (t->place == MIME_BODY && detect_is_quoted(text, end, f.at)) {
-            continue;
+    }
+}
+
+void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg)
+{
+    for (size_t k = 0; k < m->n_texts; k++) {
+        if (m->texts[k].place != MIME_ATTACHMENT && flags_in(c, place_name(m->texts[k].place))) {
+            flags_of_text(c, &m->texts[k], fn, arg);
         }
-        if (f.exact && f.meant == c->flags.test) {
-            PUT(n, "test", place);
-        } else if (f.exact) {
-            PUT(n, "flag", str_c(f.meant), place);
-        } else {
-            PUT(n, "near", written, str_c(f.meant), place);
-        }
+    }
+}
+
+static void note_flag(void *arg, enum mime_place at, const struct inspecting_flag *f)
+{
+    struct note *n = arg;
+    struct str place = str_c(place_name(at));
+    if (f->quoted) {
+        n->quoted = f->exact && !f->test && !n->quoted ? f->meant : n->quoted;
+        return;
+    }
+    n->asked = true;
+    if (f->exact && f->test) {
+        PUT(n, "test", place);
+    } else if (f->exact) {
+        PUT(n, "flag", str_c(f->meant), place);
+    } else {
+        PUT(n, "near", f->written, str_c(f->meant), place);
     }
 }
 
@@ -302,10 +328,9 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
         PUT(&n, "encrypted", str_c(mime_encryption_name(m->encryption)));
     }
     note_fields(c, m, &n);
-    for (size_t k = 0; k < m->n_texts; k++) {
-        if (m->texts[k].place != MIME_ATTACHMENT && flags_in(c, place_name(m->texts[k].place))) {
-            note_flags(c, &m->texts[k], &n);
-        }
+    inspecting_flags(c, m, note_flag, &n);
+    if (n.quoted && !n.asked) {
+        PUT(&n, "quoted", str_c(n.quoted));
     }
     note_headers(c, m, &n);
     if (i->contents->packs) {

@@ -12,6 +12,15 @@
 
 struct inspecting;
 
+/* A flag in a text, or what is nearly one. */
+struct inspecting_flag {
+    const char *meant; /* the word of the configuration, borrowed */
+    struct str written; /* as it stands in the text, borrowed */
+    bool exact, test, quoted; /* quoted: in what an answer repeats; it does not count */
+};
+typedef void (*inspecting_flag_fn)(void *arg, enum mime_place place, const struct inspecting_flag *f);
+/* Calls back for the flags of each text that the configuration wants looked through; those that count up to a limit. */
+void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg);
 /* Reads the packs that the configuration (borrowed for its life) names. pdf may be NULL; borrowed. */
 int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems, struct inspecting **ret) MUST_USE;
 void inspecting_free(struct inspecting *i);

@@ -41,6 +41,9 @@ static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
     if (str_eq(key, STR("attachment"))) {
         return buf_printf(out, "    attachment " STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT "\n", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]), f[2].n ? ", " : "", STR_ARG(f[2]));
     }
+    if (str_eq(key, STR("quoted"))) {
+        return buf_printf(out, "    the flag " STR_FMT " stands only in the quoted part: it does not protect this message\n", STR_ARG(f[1]));
+    }
     if (str_eq(key, STR("named"))) {
         return buf_printf(out, "    attachment " STR_FMT " is also called " STR_FMT "\n", STR_ARG(f[2]), STR_ARG(f[1]));
     }

@@ -634,3 +634,18 @@ def test_detect_says_what_is_wrong(gateway, tmp_path):
     assert detect(gateway, 'detect', '--packs', str(tmp_path / 'nowhere'), 'x').returncode == 78
     done = detect(gateway, 'detect', '--test')
     assert done.returncode == 0 and 'All test vectors of the packs are right.' in done.stdout
+
+
+def test_detect_says_what_was_read_of_a_mail(gateway):
+    """A user sees why a flag was or was not seen (field F1b, F15; the mails are made after Gmail's and Outlook's)."""
+    mails = os.path.join(os.path.dirname(__file__), '..', 'fixtures', 'mail')
+    read = lambda name, *more: json.loads(detect(gateway, '--json', 'detect', '--mail', *more, os.path.join(mails, name)).stdout)[0]
+    below = read('26-flag-below-quote-gmail.eml', '--text')
+    assert [(f['flag'], f['place'], f['quoted']) for f in below['flags']] == [('[secure]', 'body', False)]
+    assert [t['text'] for t in below['texts'] if t['place'] == 'body'] == ['> On Mon, Bob wrote:\n> old\n[secure]\nnew below\n']
+    quoted = read('27-quoted-flag-outlook-german.eml')
+    assert [(f['place'], f['quoted']) for f in quoted['flags']] == [('body', True)] and 'texts' not in quoted
+    attached = read('05-forward-as-attachment.eml')
+    assert [(p['number'], p['type'], p['attached']) for p in attached['parts']] == [
+        ('1', 'text/html', False), ('2', 'message/rfc822', True), ('2.1', 'text/plain', False)]
+    assert attached['subject'] == '[secure] forwarded as attachment'

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages), with masked values,
- * which rules that fulfils, and what could not be read. Needs neither a running gateway nor a configuration. All files
- * are read before any of them is looked into, which happens inside a sandbox.
+ * which rules that fulfils, and what could not be read; of a mail also its parts, and its flags with the place where
+ * they stand. Needs neither a running gateway nor a configuration. All files are read before any of them is looked
+ * into, which happens inside a sandbox.
  */
 #include "cmd/postern/postern.h"
 #include "detect/detect.h"
 #include "mime/pdf.h"
+#include "proc/inspecting.h"
 #include "sys/file.h"
 #include "sys/sandbox.h"
 
@@ -18,14 +20,15 @@ enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50, EXIT_NO_INPUT = 66 };
 struct wanted {
     const char *directory, *names[NAMES_MAX];
     size_t n_names;
-    bool test, mail;
+    bool test, mail, text;
+    struct conf *conf; /* whose flags are looked for */
     struct detect_packs *packs;
     struct mime_pdf *pdf;
 };
 
 static int usage(void)
 {
-    fputs("postern: write: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail] FILE...   (- is standard input), or postern detect --test\n", stderr);
+    fputs("postern: write: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   (- is standard input), or postern detect --test\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -171,6 +174,132 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
     }
 }
 
+/* --- what was read of a mail ---------------------------------------------------------------- */
+
+/* Strangers wrote it: what would move the cursor of a terminal becomes "?". */
+static void put_plain(struct str text, bool with_lines)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
+        bool plain = (c >= ' ' && c != 0x7f && !c1) || c == '\t' || (with_lines && c == '\n');
+        if (c != '\r') {
+            putchar(plain ? c : '?');
+        }
+        i += c1;
+    }
+}
+
+static void show_part(const struct shown *s, struct json *list, const struct mime_reading *m, const struct mime_part *p)
+{
+    struct json *names = s->json ? report_array() : NULL;
+    if (!s->json) { /* a type and a name hold no control characters (tree.c) */
+        printf("  part %-6s %s%s%s, %llu octets%s", p->number[0] ? p->number : "-", p->type, p->charset[0] ? ", " : "", p->charset, (unsigned long long)p->octets,
+               p->is_attachment ? ", attached" : "");
+    }
+    for (size_t i = 0; i < m->n_attachments + m->n_names; i++) {
+        bool first = i < m->n_attachments;
+        const char *part = first ? m->attachments[i].part : m->names[i - m->n_attachments].part;
+        const char *name = first ? m->attachments[i].name : m->names[i - m->n_attachments].name;
+        if (strcmp(part, p->number) != 0 || !*name) {
+            continue;
+        }
+        if (s->json) {
+            report_append_str(names, str_c(name));
+        } else {
+            printf("%s \"%s\"", first ? "," : " and", name);
+        }
+    }
+    if (!s->json) {
+        puts("");
+        return;
+    }
+    struct json *o = report_object();
+    report_put_str(o, "number", str_c(p->number));
+    report_put_str(o, "type", str_c(p->type));
+    report_put_str(o, "charset", str_c(p->charset));
+    report_put_int(o, "octets", (int64_t)p->octets);
+    report_put_bool(o, "attached", p->is_attachment);
+    report_put(o, "names", names);
+    report_append(list, o);
+}
+
+struct flags_shown {
+    struct shown *s;
+    struct json *list;
+};
+
+static void show_flag(void *arg, enum mime_place place, const struct inspecting_flag *f)
+{
+    static const char *const places[] = {"subject", "body", "attachment"};
+    struct flags_shown *all = arg;
+    const char *where = f->quoted ? "quoted part of the body" : places[place];
+    char written[80];
+    str_copy_cut(f->written, written, sizeof written);
+    if (!all->list) {
+        fputs("  ", stdout);
+        put_plain(str_c(written), false);
+        printf(" in the %s%s%s%s\n", where, f->exact ? "" : ": nearly ", f->exact ? "" : f->meant, f->quoted ? ": does not count" : "");
+        return;
+    }
+    struct json *o = report_object();
+    report_put_str(o, "flag", str_c(f->meant));
+    report_put_str(o, "written", str_c(written));
+    report_put_str(o, "place", str_c(places[place]));
+    report_put_bool(o, "exact", f->exact);
+    report_put_bool(o, "quoted", f->quoted);
+    report_append(all->list, o);
+}
+
+static void show_texts(const struct shown *s, const struct mime_reading *m)
+{
+    static const char *const places[] = {"subject", "body", "attachment"};
+    struct json *list = s->json ? report_array() : NULL;
+    for (size_t i = 0; i < m->n_texts; i++) {
+        const struct mime_text *t = &m->texts[i];
+        if (s->json) {
+            struct json *o = report_object();
+            report_put_str(o, "part", str_c(t->part));
+            report_put_str(o, "place", str_c(places[t->place]));
+            report_put_str(o, "text", buf_str(&t->text));
+            report_append(list, o);
+        } else {
+            printf("  text of the %s%s%s:\n", places[t->place], t->part[0] ? ", part " : "", t->part);
+            put_plain(buf_str(&t->text), true);
+            puts("");
+        }
+    }
+    if (s->json) {
+        report_put(s->json, "texts", list);
+    }
+}
+
+static void show_mail(const struct wanted *w, struct shown *s, const struct mime_reading *m)
+{
+    size_t cursor = 0;
+    const char *subject = mime_field_next(m, "Subject", &cursor);
+    struct json *parts = s->json ? report_array() : NULL;
+    struct flags_shown flags = {.s = s, .list = s->json ? report_array() : NULL};
+    if (s->json) {
+        report_put_str(s->json, "subject", str_c(subject));
+    } else {
+        fputs("  subject: ", stdout);
+        put_plain(str_c(subject ? subject : "(none)"), false);
+        puts("");
+    }
+    for (size_t i = 0; i < m->n_described; i++) {
+        show_part(s, parts, m, &m->described[i]);
+    }
+    inspecting_flags(w->conf, m, show_flag, &flags);
+    if (s->json) {
+        report_put(s->json, "parts", parts);
+        report_put(s->json, "flags", flags.list);
+    }
+    if (w->text) {
+        show_texts(s, m);
+    }
+}
+
 static void scan_reading(const struct wanted *w, struct shown *s, const struct mime_reading *m)
 {
     struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
@@ -226,6 +355,9 @@ static int scan_file(const struct wanted *w, const char *path, const struct buf 
     } else {
         puts(path);
     }
+    if (w->mail) {
+        show_mail(w, &s, m);
+    }
     scan_reading(w, &s, m);
     if (all) {
         report_append(all, s.json);
@@ -261,6 +393,19 @@ static int scan_files(const struct options *o, const struct wanted *w, int first
     return walls < 0 ? EXIT_NO_INPUT : worst;
 }
 
+/* The flags of the configuration, or those that hold without one. */
+static struct conf *flags_of(const struct options *o)
+{
+    static const char none[] = "hostname detect.invalid; listen smtp { address 127.0.0.1:25; } inside { domains detect.invalid; deliver-to mx.detect.invalid; }";
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
+    struct conf *c = NULL;
+    if (conf_load(o->config, &problems, &c) < 0) {
+        int r = conf_parse(str_c(none), "none", &problems, &c);
+        must(r == 0);
+    }
+    return c;
+}
+
 /* The index of the first word that is a file, or -1. */
 static int take_words(const struct options *o, struct wanted *w)
 {
@@ -271,6 +416,8 @@ static int take_words(const struct options *o, struct wanted *w)
             w->test = true;
         } else if (strcmp(word, "--mail") == 0) {
             w->mail = true;
+        } else if (strcmp(word, "--text") == 0) {
+            w->text = true;
         } else if (strcmp(word, "--packs") == 0 && i < o->argc) {
             w->directory = o->argv[i++];
         } else if (strcmp(word, "--pack") == 0 && i < o->argc && w->n_names < NAMES_MAX) {
@@ -279,7 +426,7 @@ static int take_words(const struct options *o, struct wanted *w)
             return -1;
         }
     }
-    return w->test == (i < o->argc) ? -1 : i; /* files, or the test: not both */
+    return w->test == (i < o->argc) || (w->text && !w->mail) ? -1 : i; /* files, or the test: not both */
 }
 
 int command_detect(const struct options *o)
@@ -298,10 +445,12 @@ int command_detect(const struct options *o)
         r = EXIT_CONFIG;
     } else {
         mime_init();
+        w.conf = w.mail ? flags_of(o) : NULL;
         w.pdf = w.test ? NULL : mime_pdf_new();
         r = w.test ? test_packs(&w) : scan_files(o, &w, first);
         /* w.pdf ends with us: inside the sandbox nobody can be waited for */
     }
+    conf_free(w.conf);
     detect_packs_free(w.packs);
     return r;
 }
