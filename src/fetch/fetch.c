@@ -35,7 +35,8 @@ struct fetch {
     struct buf body;
     struct timer *refused; /* could not be started: answered in the next turn */
     char error[CURL_ERROR_SIZE];
-    struct tls_reason refusal; /* of a certificate */
+    struct tls_reason trouble; /* with TLS */
+    char host[256];
     bool too_big;
     fetch_fn fn;
     void *arg;
@@ -65,8 +66,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
     struct fetch *t = arg;
     (void)easy;
-    str_copy_cut(STR(""), t->refusal.text, sizeof t->refusal.text);
-    tls_explain(ssl_ctx, &t->refusal);
+    tls_explain(ssl_ctx, t->host, &t->trouble);
     return CURLE_OK;
 }
 
@@ -103,9 +103,7 @@ static void finish(struct fetch *t, CURLcode code)
     struct fetch_answer a = {.result = result_of(t, code), .body = buf_str(&t->body)};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &a.status);
     take_type(t, &a);
-    char refusal[400];
-    snprintf(refusal, sizeof refusal, "the server's certificate %s", t->refusal.text);
-    a.detail = t->too_big ? "the answer is too large" : t->refusal.text[0] ? refusal : t->error[0] ? t->error : curl_easy_strerror(code);
+    a.detail = t->too_big ? "the answer is too large" : t->trouble.text[0] ? t->trouble.text : t->error[0] ? t->error : curl_easy_strerror(code);
     curl_multi_remove_handle(t->f->multi, t->easy);
     t->f->running--;
     t->fn(t->arg, &a);
@@ -283,6 +281,7 @@ void fetch_start(struct fetcher *f, const struct fetch_request *r, fetch_fn fn, 
 {
     struct fetch *t = err_calloc(1, sizeof *t);
     *t = (struct fetch){.f = f, .fn = fn, .arg = arg, .body = BUF_INIT(r->octets_max)};
+    str_copy_cut(str_c(r->host), t->host, sizeof t->host);
     t->easy = curl_easy_init();
     must(t->easy);
     if (f->running >= FETCHES_MAX) {

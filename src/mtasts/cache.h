@@ -34,7 +34,7 @@ struct sts_entry {
     bool once;  /* max_age 0: for the question under way only (the caller resets it) */
     /* the last failure */
     enum sts_problem problem;
-    char problem_text[160];
+    char problem_text[500];
     char tried_id[STS_ID_MAX];
     int64_t tried_ms, mismatch_ms;
     unsigned failures; /* refreshes that failed in a row */

@@ -50,12 +50,16 @@ struct tls_context *tls_context_probe(unsigned from, unsigned to, const char *ci
 /* Does handshakes with a server context in memory, one for each of its certificates, as a client without demands would: signatures are
  * asked for as for a stranger. 0, or -EPROTO with a sentence. */
 int tls_self_test(struct tls_context *server, char *problem, size_t size) MUST_USE;
-/* For a library that does its own handshakes with OpenSSL (libcurl): where a chain is refused in a context of its own (an SSL_CTX), the
- * reason is written to ret (borrowed while the context lives), in the words of tls_facts.check_text. It must have asked for verification. */
+/* For a library that does its own handshakes with OpenSSL (libcurl), in a context of its own (an SSL_CTX) that asks for verification:
+ * why a session did not come about is written to ret, a sentence ("" when it did); ret lives as long as the context. All that
+ * is wrong with a certificate is said, its name for host (borrowed) included; what the library itself checks stays. */
+struct tls_findings;
 struct tls_reason {
-    char text[320];
+    char text[400];
+    const char *host;
+    struct tls_findings *noted; /* while a chain is verified */
 };
-void tls_explain(void *ssl_ctx, struct tls_reason *ret);
+void tls_explain(void *ssl_ctx, const char *host, struct tls_reason *ret);
 /* For a library with a TLS of its own (libldap, by GnuTLS) that looks neither at purposes nor at lengths: whether the server's
  * own certificate is one for TLS servers, with a key of 112 bits of security. Chain, dates and name are the library's. */
 bool tls_fits_service(struct str der) MUST_USE;

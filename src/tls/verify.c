@@ -82,10 +82,8 @@ void tls_find(struct tls_findings *f, enum tls_cause cause, int depth)
     }
 }
 
-int tls_note_error(int ok, X509_STORE_CTX *store)
+static int note(struct tls_findings *f, int ok, X509_STORE_CTX *store)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls_findings *f = ssl ? SSL_get_app_data(ssl) : NULL;
     long code = X509_STORE_CTX_get_error(store);
     if (f && !ok) {
         enum tls_cause cause = cause_of(code);
@@ -97,6 +95,12 @@ int tls_note_error(int ok, X509_STORE_CTX *store)
         f->other = cause == TLS_CAUSE_OTHER ? code : f->other;
     }
     return 1;
+}
+
+int tls_note_error(int ok, X509_STORE_CTX *store)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    return note(ssl ? SSL_get_app_data(ssl) : NULL, ok, store);
 }
 
 /* RFC 5280 4.2.1.3, 4.2.1.12. Public authorities issue for servers only now; the certificate is still the host's identity. */
@@ -301,24 +305,68 @@ void tls_describe(const struct tls_findings *f, STACK_OF(X509) *chain, int n_sen
     ERR_clear_error();
 }
 
-/* The refusal stands; the reason is kept. */
-static int explain(int ok, X509_STORE_CTX *store)
+/* --- for libraries with handshakes of their own ------------------------------------------------------------- */
+
+static struct tls_reason *reason_of(const SSL *ssl)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls_reason *r = ssl ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
-    if (r && !ok) {
-        long code = X509_STORE_CTX_get_error(store);
-        struct tls_findings f = {.other = code};
-        STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
-        tls_find(&f, cause_of(code), X509_STORE_CTX_get_error_depth(store));
-        tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, "", TLS_OF_SERVICE, r->text,
-                     sizeof r->text);
-    }
-    return ok;
+    return ssl ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
 }
 
-void tls_explain(void *ssl_ctx, struct tls_reason *ret)
+static int note_reason(int ok, X509_STORE_CTX *store)
 {
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    return note(reason_of(ssl)->noted, ok, store);
+}
+
+/* Instead of X509_verify_cert(3): what is wrong is noted to the end, and refused then. */
+static int verify_and_explain(X509_STORE_CTX *store, void *arg)
+{
+    struct tls_reason *r = arg;
+    struct tls_findings f = {0};
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+    char words[sizeof r->text];
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, r->host) != 1 && X509_VERIFY_PARAM_set1_host(param, r->host, 0) != 1) {
+        return 0;
+    }
+    r->noted = &f;
+    X509_STORE_CTX_set_verify_cb(store, note_reason);
+    bool good = X509_verify_cert(store) == 1 && f.set == 0;
+    r->noted = NULL;
+    if (good) {
+        return 1;
+    }
+    if (f.set == 0) {
+        tls_find(&f, TLS_CAUSE_OTHER, 0);
+    }
+    tls_describe(&f, X509_STORE_CTX_get0_chain(store), sent ? sk_X509_num(sent) : 0, r->host, TLS_OF_SERVICE, words, sizeof words);
+    snprintf(r->text, sizeof r->text, "the server's certificate %s", words);
+    if (X509_STORE_CTX_get_error(store) == X509_V_OK) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    }
+    return 0;
+}
+
+/* A handshake that fails for another reason. */
+static void on_state(const SSL *ssl, int where, int ret)
+{
+    struct tls_reason *r = reason_of(ssl);
+    if (!r || where != SSL_CB_CONNECT_EXIT || ret > 0 || r->text[0]) {
+        return;
+    }
+    if (ERR_peek_last_error() != 0) {
+        tls_trouble(ssl, false, r->text, sizeof r->text);
+    } else if (!BIO_should_retry(SSL_get_rbio(ssl))) {
+        snprintf(r->text, sizeof r->text, "the server closed the connection");
+    }
+}
+
+void tls_explain(void *ssl_ctx, const char *host, struct tls_reason *ret)
+{
+    *ret = (struct tls_reason){.host = host};
     SSL_CTX_set_app_data(ssl_ctx, ret);
-    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, explain);
+    SSL_CTX_set_security_level(ssl_ctx, 2); /* as in context.c, whatever openssl.cnf says */
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, verify_and_explain, ret);
+    SSL_CTX_set_info_callback(ssl_ctx, on_state);
 }

@@ -907,9 +907,9 @@ class Provider:
                 self.reply(200, {'id_token': pack({'alg': 'RS256'}) + '.' + pack(claims) + '.c2lnbmVk', 'access_token': 'x', 'token_type': 'Bearer'})
 
         self.server = http.server.ThreadingHTTPServer(('127.0.1.40', 443), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*lab.make_certificate('login.good.test'))
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*lab.make_certificate('login.good.test'))
+        self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def follow(self, url):
@@ -969,9 +969,15 @@ def test_the_login_of_ones_own_organisation_opens_it(gateway):
     n = len(provider.forms)
     page = visitor.post('/oidc', state=state, code='c0de +/=')
     assert page.status == 200 and 'The results are fine.' in page.text and len(provider.forms) == n + 1
+    visitor, state = begin(51)  # with another certificate it is not asked: whoever logs in hears nothing of why, the log does
+    provider.context.load_cert_chain(*lab.make_certificate('login.good.test', 'expired', name='oldlogin'))
+    n = len(provider.forms)
+    page = visitor.post('/oidc', state=state, code='c0de +/=')
+    assert page.status == 503 and len(provider.forms) == n and not re.search('certificate|expired|2020', page.text), page.text
+    assert re.search(r"event=provider-away issuer=https://login.good.test/tenant reason=\"the server's certificate has expired \(2020-02-01\)", lab.log()), lab.log()[-2000:]
     provider.server.shutdown()
     provider.server.server_close()
-    visitor, state = begin(51)
+    visitor, state = begin(52)
     assert visitor.post('/oidc', state=state, code='c0de +/=').status == 503  # it is away: nobody's fault
     assert 'provider-away' in lab.log()
 
