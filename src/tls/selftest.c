@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * selftest.c: a handshake with ourselves, in memory, by the same contexts, channels and signatures as with a stranger. The client
- * verifies the signature (RFC 8446 4.4.3, RFC 5246 7.4.3), so that a key that does not fit is found as well. Called by smtpin each minute.
+ * verifies the signature (RFC 8446 4.4.3, RFC 5246 7.4.3), so that a key that does not fit is found as well.
+ * Called each minute by proc/own_tls.c.
  */
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
