@@ -223,6 +223,9 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)ch;
     (void)fd;
     s->ready = true;
+    if (s->old_pid > 0) {
+        join_peers(s->d, s); /* the others turn to it now, and let the one before it go */
+    }
     str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
     tell_when_ready(s->d);
     if (s->renew) {
@@ -290,12 +293,31 @@ static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc
     control_metrics(s->d);
 }
 
+static void start(struct posternd *d, struct supervised *s);
+
+/* An end on plan: the successor is started beside it. */
+static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct supervised *s = owner;
+    bool reloads = s->renew || s->reload_due; /* then it leaves anyway */
+    if (ch != s->control || s->old_pid > 0 || !s->is_wanted || s->stopping || s->d->stopping || reloads) {
+        return;
+    }
+    log_notice("process-replaced", KV("child", s->name), KVN("pid", s->pid), KV("why", "it did its share of work"));
+    s->old_pid = s->pid;
+    s->old_control = s->control;
+    s->pid = 0;
+    s->control = NULL;
+    start(s->d, s);
+}
+
 static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
                                               {IPC_ctl_public_key, on_public_key},
                                               {IPC_ctl_reloaded, on_reloaded},
                                               {IPC_ctl_status, on_status},
                                               {IPC_metrics_ask, on_metrics_ask},
                                               {IPC_ctl_peer_lost, on_peer_lost},
+                                              {IPC_ctl_replace, on_replace},
                                               {IPC_none, NULL}};
 
 /* It will answer nothing any more. */
@@ -310,7 +332,11 @@ static void forget_control(struct supervised *s)
 static void on_control_closed(void *owner, struct ipc_channel *ch)
 {
     struct supervised *s = owner;
-    (void)ch;
+    if (ch == s->old_control) {
+        s->old_control = NULL;
+        kill(s->old_pid, SIGKILL);
+        return;
+    }
     forget_control(s);
     if (s->pid > 0 && !s->stopping) {
         kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
@@ -388,7 +414,9 @@ static void start(struct posternd *d, struct supervised *s)
                     d->queue_socket);
     }
     ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
-    join_peers(d, s);
+    if (s->old_pid == 0) {
+        join_peers(d, s);
+    }
     send_public_key(d, s);
 }
 
@@ -461,6 +489,23 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     }
 }
 
+/* The one before it is gone, as planned or not: its successor has its place. */
+static void on_old_ended(struct posternd *d, struct supervised *s, int status)
+{
+    bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+    LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name), KVN("pid", s->old_pid),
+        KV("why", "replaced"), KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    s->restarts += crashed;
+    s->old_pid = 0;
+    if (s->old_control) {
+        ipc_channel_free(s->old_control);
+        s->old_control = NULL;
+    }
+    if (d->stopping) {
+        stop_next(d);
+    }
+}
+
 void children_reap(struct posternd *d)
 {
     int status;
@@ -470,6 +515,8 @@ void children_reap(struct posternd *d)
         for (size_t i = 0; i < d->n_children; i++) {
             if (d->children[i].pid == pid) {
                 on_ended(d, &d->children[i], status);
+            } else if (d->children[i].old_pid == pid) {
+                on_old_ended(d, &d->children[i], status);
             }
         }
     }
@@ -575,6 +622,15 @@ void children_reload(struct posternd *d)
     }
 }
 
+static void stop_old(struct supervised *s)
+{
+    if (s->old_control) {
+        ipc_send(s->old_control, &(struct ipc_msg){.type = IPC_ctl_stop});
+    } else if (s->old_pid > 0) {
+        kill(s->old_pid, SIGKILL);
+    }
+}
+
 /* First those that bring mail in or out, then those they need: nothing half done is lost. */
 static void stop_next(struct posternd *d)
 {
@@ -583,11 +639,14 @@ static void stop_next(struct posternd *d)
         bool running = false;
         for (size_t i = 0; i < d->n_children; i++) {
             struct supervised *s = &d->children[i];
-            if (s->role != order[k] || s->pid == 0) {
+            if (s->role != order[k] || (s->pid == 0 && s->old_pid == 0)) {
                 continue;
             }
             running = true;
-            stop_one(s);
+            stop_old(s);
+            if (s->pid > 0) {
+                stop_one(s);
+            }
         }
         if (running) {
             return;
@@ -603,6 +662,9 @@ static void on_stop_timeout(void *arg)
         if (d->children[i].pid > 0) {
             log_warn("process-killed", KV("child", d->children[i].name), KV("why", "did not stop in time"));
             kill(d->children[i].pid, SIGKILL);
+        }
+        if (d->children[i].old_pid > 0) {
+            kill(d->children[i].old_pid, SIGKILL);
         }
     }
     timer_start(d->stop_timer, STOP_MS);

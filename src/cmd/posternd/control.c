@@ -59,7 +59,7 @@ static void send_status(struct posternd *d)
         ipc_send(d->status_to,
                  &(struct ipc_msg){.type = IPC_row_process,
                                    .row_process = {.name = str_c(s->name), .pid = (uint32_t)s->pid,
-                                                   .ready = s->ready, .restarts = s->restarts,
+                                                   .ready = s->ready || s->old_pid > 0, .restarts = s->restarts,
                                                    .up_s = s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
                                                    .sandbox = str_c(s->sandbox),
                                                    .counters = str_c(s->status_due ? "no answer" : s->counters)}});
@@ -82,7 +82,7 @@ static void send_metrics(struct posternd *d)
         char label[64];
         to = s->role == ROLE_METRICS ? s->control : to;
         snprintf(label, sizeof label, "child=\"%s\"", s->name);
-        metric_put(&own, "process_up", label, s->pid > 0 && s->ready);
+        metric_put(&own, "process_up", label, (s->pid > 0 && s->ready) || s->old_pid > 0);
         metric_put(&own, "process_restarts_total", label, s->restarts);
         metric_put(&own, "process_up_seconds", label, s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
     }

@@ -17,6 +17,8 @@ struct supervised {
     char name[32];
     pid_t pid; /* 0: not running */
     struct ipc_channel *control;
+    pid_t old_pid; /* the one before it, which works until this one is ready; 0: none */
+    struct ipc_channel *old_control;
     bool is_wanted; /* by the configuration; else it is stopped and not started again */
     bool ready, stopping;
     int64_t stop_by_ms; /* of one that is stopping: killed then */

@@ -5,7 +5,8 @@
  * files, little memory, one message key for one lease. What it finds goes to the queue as lines (policy/inspection.h);
  * a message that kills it, or takes too long, counts as one that could not be inspected, never as clean.
  *
- * After RECYCLE messages, or with a new configuration, it asks to leave; the queue hangs up and posternd starts a
+ * After RECYCLE messages it asks posternd for a successor and works on; once that stands, the queue gives its messages to
+ * the new one and hangs up on the old one. With a new configuration it asks the queue to let it go, and posternd starts a
  * fresh one. Packs are read before the sandbox.
  */
 #include "base/log.h"
@@ -34,6 +35,7 @@ struct inspect {
     struct buf body; /* sealed, when it came inline */
     int spool;
     bool busy, leaving, prepare;
+    bool replaced; /* it asked for a successor */
     uint64_t done, failed;
 };
 
@@ -54,8 +56,9 @@ static void done(struct inspect *s, bool ok)
     s->busy = false;
     s->done++;
     s->failed += !ok;
-    if (s->done >= RECYCLE) {
-        leave(s);
+    if (s->done >= RECYCLE && !s->replaced) {
+        s->replaced = true;
+        ipc_send(child_control(s->child), &(struct ipc_msg){.type = IPC_ctl_replace});
     }
 }
 
@@ -188,7 +191,7 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
     struct inspect *s = owner;
     (void)ch;
     s->queue = NULL;
-    if (s->leaving) {
+    if (s->leaving || s->replaced) {
         child_exit(s->child);
     } else if (s->busy) { /* nobody waits for it now */
         alarm(0);

@@ -29,7 +29,7 @@ static bool is_free(const struct inspector *i)
 unsigned inspect_free(const struct queue *q)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < INSPECT_MAX && q->keys; i++) {
+    for (unsigned i = 0; i < INSPECTORS && q->keys; i++) {
         n += is_free(&q->inspectors[i]);
     }
     return n;
@@ -77,10 +77,10 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
     unsigned at = 0;
-    while (at < INSPECT_MAX && !is_free(&q->inspectors[at])) {
+    while (at < INSPECTORS && !is_free(&q->inspectors[at])) {
         at++;
     }
-    if (at == INSPECT_MAX || !q->keys) { /* it left meanwhile */
+    if (at == INSPECTORS || !q->keys) { /* it left meanwhile */
         queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
         queue_job_free(j);
         return;
@@ -263,7 +263,7 @@ static void take_facts(struct job *j, struct str facts)
 
 static struct inspector *inspector_of(struct queue *q, const struct ipc_channel *ch)
 {
-    for (unsigned i = 0; i < INSPECT_MAX; i++) {
+    for (unsigned i = 0; i < INSPECTORS; i++) {
         if (q->inspectors[i].channel == ch) {
             return &q->inspectors[i];
         }
@@ -403,13 +403,26 @@ static void on_gone(void *owner, struct ipc_channel *ch)
 
 static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
 
+/* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its channel will say so. */
+static void retire(struct queue *q, struct inspector *i)
+{
+    for (unsigned k = INSPECT_MAX; k < INSPECTORS && i->lease != 0; k++) {
+        if (!q->inspectors[k].channel) {
+            q->inspectors[k] = *i;
+            q->inspectors[k].leaves = true;
+            return;
+        }
+    }
+    struct ipc_channel *old = i->channel;
+    on_gone(q, old);
+    ipc_channel_free(old);
+}
+
 void inspect_join(struct queue *q, unsigned index, int fd)
 {
     struct inspector *i = &q->inspectors[index];
-    if (i->channel) { /* its successor is quicker than the news of its end */
-        struct ipc_channel *old = i->channel;
-        on_gone(q, old);
-        ipc_channel_free(old);
+    if (i->channel) {
+        retire(q, i);
     }
     *i = (struct inspector){.channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
     pump(q);

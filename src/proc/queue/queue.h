@@ -24,6 +24,7 @@ enum {
     LOGIN_MAX = 64,
     SMTPOUT_MAX = 64,
     INSPECT_MAX = 64,
+    INSPECTORS = 2 * INSPECT_MAX, /* with those that finish their last message while their successors work */
     DOMAINS_MAX = 1000000,
     HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
     JOB_RCPTS_MAX = SCHED_JOB_RCPTS,
@@ -145,7 +146,7 @@ struct queue {
     unsigned n_smtpout;
     struct link letters; /* mails of our own that wait for one */
     size_t n_letters;
-    struct inspector inspectors[INSPECT_MAX];
+    struct inspector inspectors[INSPECTORS];
     struct map *notices;                         /* envelope -> notice on its way */
     struct map *visits, *budgets, *passes_used;  /* visits.c */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
