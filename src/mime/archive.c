@@ -5,74 +5,40 @@
  * Everything comes out of memory into memory. What can go wrong: bombs (all that comes out is counted for the whole
  * message, and a thing that grows more than RATIO_MAX times ends at once), passwords, damage: a problem each.
  */
-#include "mime/reader.h"
+#include "mime/layer.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK = 64 * 1024, RATIO_MAX = 300, RATIO_FREE = 4 * 1024 * 1024, ENTRIES_MAX = 2000, ENTRY_MAX = 128 * 1024 * 1024 };
+enum { BLOCK = 64 * 1024, RATIO_MAX = 300, RATIO_FREE = 4 * 1024 * 1024, ENTRIES_MAX = 2000, ENTRY_MAX = 64 * 1024 * 1024 };
 
 struct opened {
     struct reader *r;
     const struct piece *p;
-    struct archive *a;
+    struct layer *layer;
     unsigned entries;
     uint64_t came; /* octets out of this one archive */
 };
 
-static struct archive *open_memory(struct str octets, bool is_raw)
-{
-    struct archive *a = archive_read_new();
-    must(a);
-    if (is_raw) {
-        archive_read_support_filter_gzip(a); /* not all: some of them start other programs */
-        archive_read_support_filter_bzip2(a);
-        archive_read_support_filter_xz(a);
-        archive_read_support_filter_lzma(a);
-        archive_read_support_filter_zstd(a);
-        archive_read_support_filter_lz4(a);
-        archive_read_support_filter_compress(a);
-        archive_read_support_format_tar(a);
-        archive_read_support_format_cpio(a);
-        archive_read_support_format_raw(a);
-    } else {
-        archive_read_support_format_zip(a);
-        archive_read_support_format_7zip(a);
-        archive_read_support_format_rar(a);
-        archive_read_support_format_rar5(a);
-        archive_read_support_format_tar(a);
-        archive_read_support_format_cpio(a);
-        archive_read_support_format_cab(a);
-        archive_read_support_format_ar(a);
-    }
-    if (archive_read_open_memory(a, octets.p, octets.n) != ARCHIVE_OK) {
-        archive_read_free(a);
-        return NULL;
-    }
-    return a;
-}
-
-/* One entry's octets. 0; -ENOSPC (a limit, noted), -EBADMSG. */
+/* One entry's octets, which are held until drop_entry(). 0; -ENOSPC (a limit, noted), -EBADMSG. */
 static int take_entry(struct opened *o, struct buf *out)
 {
     char *to;
     for (;;) {
-        if (reader_is_over(o->r)) {
+        if (reader_is_spent(o->r, o->p->part)) {
             return -ENOSPC;
         }
         if (buf_reserve(out, BLOCK, &to) < 0) {
             reader_problem(o->r, MIME_LIMIT, o->p->part, "a file in it is too large");
             return -ENOSPC;
         }
-        la_ssize_t n = archive_read_data(o->a, to, BLOCK);
+        la_ssize_t n = layer_data(o->layer, to, BLOCK);
         if (n <= 0) {
-            return n == 0 ? 0 : -EBADMSG;
+            return n == 0 ? 0 : reader_is_spent(o->r, o->p->part) ? -ENOSPC : -EBADMSG;
         }
         buf_commit(out, (size_t)n);
         o->came += (uint64_t)n;
-        if (!reader_open_octets(o->r, o->p->part, (uint64_t)n)) {
+        if (!reader_hold(o->r, o->p->part, (uint64_t)n) || !reader_open_octets(o->r, o->p->part, (uint64_t)n)) {
             return -ENOSPC;
         }
         if (o->came > RATIO_FREE && o->came / RATIO_MAX > o->p->octets.n) {
@@ -82,20 +48,31 @@ static int take_entry(struct opened *o, struct buf *out)
     }
 }
 
+static void drop_entry(struct opened *o, struct buf *octets)
+{
+    reader_let_go(o->r, buf_len(octets));
+    buf_blank(octets); /* not what was never written: that would bring it into memory */
+    buf_free(octets);
+}
+
 /* The next entry that is a file. False at the end; what stopped it was noted. */
 static bool next_file(struct opened *o, struct archive_entry **ret)
 {
     for (;;) {
-        int code = archive_read_next_header(o->a, ret);
+        int code = layer_next(o->layer, ret);
         if (code == ARCHIVE_EOF) {
             return false;
         }
         if (code < ARCHIVE_WARN) {
-            bool locked = archive_read_has_encrypted_entries(o->a) > 0;
-            reader_problem(o->r, locked ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, "");
+            if (!reader_is_spent(o->r, o->p->part)) {
+                reader_problem(o->r, layer_is_locked(o->layer) ? MIME_PASSWORD : MIME_DAMAGED, o->p->part, "");
+            }
             return false;
         }
-        if (++o->entries > ENTRIES_MAX || reader_is_over(o->r)) {
+        if (reader_is_spent(o->r, o->p->part)) {
+            return false;
+        }
+        if (++o->entries > ENTRIES_MAX) {
             reader_problem(o->r, MIME_LIMIT, o->p->part, "it holds too many files");
             return false;
         }
@@ -111,9 +88,9 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
 
 void read_archive(struct reader *r, const struct piece *p, bool is_raw)
 {
-    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, is_raw)};
+    struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, is_raw)};
     struct archive_entry *entry;
-    if (!o.a) {
+    if (!o.layer) {
         reader_problem(r, MIME_DAMAGED, p->part, "");
         return;
     }
@@ -122,14 +99,14 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
         char part[MIME_PART];
         int code = take_entry(&o, &octets);
         if (code == -EBADMSG) {
-            reader_problem(r, archive_read_has_encrypted_entries(o.a) > 0 ? MIME_PASSWORD : MIME_DAMAGED, p->part, "");
+            reader_problem(r, layer_is_locked(o.layer) ? MIME_PASSWORD : MIME_DAMAGED, p->part, "");
         }
         reader_inner_part(p->part, o.entries, part);
         const char *name = archive_entry_pathname_utf8(entry);
         name = name ? name : archive_entry_pathname(entry);
         const struct piece inner = {.octets = buf_str(&octets), .part = part, .name = is_raw || !name ? p->name : name, .place = MIME_ATTACHMENT};
         reader_piece(r, &inner);
-        buf_wipe(&octets);
+        drop_entry(&o, &octets);
         if (code < 0) {
             break;
         }
@@ -137,7 +114,7 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
     if (o.entries == 0) {
         reader_problem(r, MIME_DAMAGED, p->part, "");
     }
-    archive_read_free(o.a);
+    layer_free(o.layer);
 }
 
 /* --- documents that are zips ------------------------------------------------------------------------------ */
@@ -204,7 +181,7 @@ static enum office survey(struct opened *o, struct strings *shared, bool *ret_ty
             if (take_entry(o, &octets) == 0 && read_shared_strings(buf_str(&octets), shared) < 0) {
                 reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
             }
-            buf_wipe(&octets);
+            drop_entry(o, &octets);
         }
     }
     return kind;
@@ -236,7 +213,7 @@ static void read_part(struct opened *o, struct document *d, struct str name)
     } else if (code < 0) {
         reader_problem(o->r, MIME_LIMIT, o->p->part, "too much text");
     }
-    buf_wipe(&octets);
+    drop_entry(o, &octets);
 }
 
 static void read_parts(struct opened *o, struct document *d)
@@ -254,11 +231,11 @@ static void read_parts(struct opened *o, struct document *d)
 
 static void read_document(struct reader *r, const struct piece *p, struct document *d)
 {
-    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, false)};
+    struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, false)};
     bool blank = true;
-    if (o.a) {
+    if (o.layer) {
         read_parts(&o, d);
-        archive_read_free(o.a);
+        layer_free(o.layer);
     }
     struct str text = buf_str(&d->text);
     for (size_t i = 0; i < text.n && blank; i++) {
@@ -273,14 +250,14 @@ static void read_document(struct reader *r, const struct piece *p, struct docume
 bool read_office(struct reader *r, const struct piece *p, const char **ret_type)
 {
     static const char *const types[] = {"zip", "docx", "xlsx", "pptx", "odf"};
-    struct opened o = {.r = r, .p = p, .a = open_memory(p->octets, false)};
+    struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, false)};
     struct document d = {.text = BUF_INIT(r->text_left)};
     bool has_types = false;
     size_t problems = r->out->n_problems;
     uint64_t left = r->opened_left;
-    if (o.a) {
+    if (o.layer) {
         d.kind = survey(&o, &d.shared, &has_types);
-        archive_read_free(o.a);
+        layer_free(o.layer);
     }
     bool is_office = d.kind != OFFICE_NONE && has_types;
     if (is_office) {

@@ -37,6 +37,8 @@ static const struct {
     {0, SIGN("\xfd" "7zXZ"), KIND_PACKED},
     {0, SIGN("\x28\xb5\x2f\xfd"), KIND_PACKED},
     {0, SIGN("\x04\x22\x4d\x18"), KIND_PACKED},
+    {0, SIGN("LZIP"), KIND_PACKED},
+    {0, SIGN("\x1f\x9d"), KIND_PACKED},
     {0, SIGN("{\\rtf"), KIND_RTF},
     {0, SIGN("\x78\x9f\x3e\x22"), KIND_TNEF},
     {0, SIGN("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), KIND_OLE},

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 const struct mime_limits mime_standard_limits = {.time_ms = 10000,
                                                  .text_octets = 32 * 1024 * 1024,
@@ -17,7 +18,13 @@ const struct mime_limits mime_standard_limits = {.time_ms = 10000,
                                                  .parts = 2000,
                                                  .depth = 12,
                                                  .problems = 200};
-enum { TEXTS_MAX = 4000, ATTACHMENTS_MAX = 1000 };
+enum {
+    TEXTS_MAX = 4000,
+    ATTACHMENTS_MAX = 1000,
+    CPU_LEAST_MS = 1000, /* and one more for each CPU_OCTETS of the message: bombs are small */
+    CPU_OCTETS = 8192,
+    HOLD_MAX = 96 * 1024 * 1024,
+};
 
 #define PROBLEM_NAME(n, s, ambiguous, sentence) s,
 #define PROBLEM_AMBIGUOUS(n, s, ambiguous, sentence) ambiguous,
@@ -108,6 +115,45 @@ bool reader_is_over(struct reader *r)
         return stop(r, "reading it took too long");
     }
     return r->out->parts >= r->limits->parts && stop(r, "it has too many parts");
+}
+
+int64_t reader_cpu_ms(void)
+{
+    struct timespec t;
+    must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t reader_spent_at(struct str message)
+{
+    return reader_cpu_ms() + CPU_LEAST_MS + (int64_t)(message.n / CPU_OCTETS);
+}
+
+bool reader_is_spent(struct reader *r, const char *part)
+{
+    if (reader_is_over(r)) {
+        return true;
+    }
+    if (reader_cpu_ms() <= r->spent_at_ms) {
+        return false;
+    }
+    reader_problem(r, MIME_LIMIT, part, "it costs too much to read");
+    return true;
+}
+
+bool reader_hold(struct reader *r, const char *part, uint64_t n)
+{
+    bool fits = n <= r->hold_left; /* it is counted all the same: it will be let go */
+    r->hold_left -= n;
+    if (!fits) {
+        reader_problem(r, MIME_LIMIT, part, "too much at once");
+    }
+    return fits;
+}
+
+void reader_let_go(struct reader *r, uint64_t n)
+{
+    r->hold_left += n;
 }
 
 bool reader_open_octets(struct reader *r, const char *part, uint64_t n)
@@ -347,16 +393,17 @@ void reader_piece(struct reader *r, const struct piece *p)
 
 /* --- beginning and end ------------------------------------------------------------------------------------ */
 
-static struct reader reader_new(const struct mime_limits *limits)
+static struct reader reader_new(const struct mime_limits *limits, struct str octets)
 {
     return (struct reader){.out = err_calloc(1, sizeof(struct mime_reading)), .limits = limits,
                            .until_mono_ms = clock_mono_ms() + limits->time_ms,
-                           .text_left = limits->text_octets, .opened_left = limits->opened_octets};
+                           .spent_at_ms = reader_spent_at(octets),
+                           .text_left = limits->text_octets, .opened_left = limits->opened_octets, .hold_left = HOLD_MAX};
 }
 
 struct mime_reading *mime_read(struct str message, const struct mime_limits *limits)
 {
-    struct reader r = reader_new(limits);
+    struct reader r = reader_new(limits, message);
     read_message(&r, message, "", true);
     bool ambiguous = false, cut = false;
     for (size_t i = 0; i < r.out->n_problems; i++) {
@@ -371,7 +418,7 @@ struct mime_reading *mime_read(struct str message, const struct mime_limits *lim
 
 struct mime_reading *mime_read_file(struct str octets, const char *name, const struct mime_limits *limits)
 {
-    struct reader r = reader_new(limits);
+    struct reader r = reader_new(limits, octets);
     struct piece p = {.octets = octets, .part = "1", .name = name, .place = MIME_ATTACHMENT};
     reader_piece(&r, &p);
     return r.out;

@@ -11,7 +11,8 @@ struct reader {
     struct mime_reading *out;
     const struct mime_limits *limits;
     int64_t until_mono_ms;
-    uint64_t text_left, opened_left;
+    int64_t spent_at_ms; /* time of the processor at which nothing more is unpacked */
+    uint64_t text_left, opened_left, hold_left;
     unsigned depth;
     bool stopped; /* a limit of the whole was met and noted */
 };
@@ -28,6 +29,16 @@ struct piece {
 void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail);
 /* True when the time or a count is used up: then it has been noted, and the caller ends. */
 bool reader_is_over(struct reader *r);
+/* The same for what costs more than its octets are worth (archives, documents, pages): the time of the processor that a
+ * message of this size may take is used up. It is noted for the part; the caller ends, the rest of the message is read. */
+bool reader_is_spent(struct reader *r, const char *part);
+/* When that is, for a message that is begun now. */
+int64_t reader_spent_at(struct str message);
+/* Time of this process's processor. */
+int64_t reader_cpu_ms(void);
+/* Takes n octets from what may be kept in memory at once, until they are let go; false, and noted: that is used up. */
+bool reader_hold(struct reader *r, const char *part, uint64_t n);
+void reader_let_go(struct reader *r, uint64_t n);
 /* Takes n octets from what may come out of archives and encodings; false when that is used up. */
 bool reader_open_octets(struct reader *r, const char *part, uint64_t n);
 /* A new text; NULL when no more fit. Valid until the next one is made. */

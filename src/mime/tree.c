@@ -8,6 +8,7 @@
  * builds anything).
  */
 #include "mime/tree.h"
+#include "sys/fence.h"
 #include "mime/params.h"
 
 #include <gmime/gmime.h>
@@ -62,6 +63,7 @@ void mime_init(void)
 {
     g_mime_init();
     charset_init();
+    fence_init();
 }
 
 /* --- what is said about a part ----------------------------------------------------------------- */

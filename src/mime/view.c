@@ -410,7 +410,7 @@ struct view *view_of_message(struct str message)
     struct mime_reading *reading = err_calloc(1, sizeof *reading);
     struct mime_limits limits = mime_standard_limits;
     limits.depth = DEPTH_MAX;
-    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX};
+    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .spent_at_ms = reader_spent_at(message), .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX, .hold_left = UINT64_MAX};
     struct build b = {.v = v, .r = &r, .message = message};
     struct tree *tree = tree_read(&r, message, "");
     v->text = BUF_INIT(VIEW_TEXT_MAX);

@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Mails that are small and cost a reader much: makes them, and measures what `postern detect --mail` needs for each.
+
+    bombs.py make DIRECTORY [NAME...]      writes NAME.eml
+    bombs.py run POSTERN [NAME...]         reads each in a process of its own; fails over 2 s or 256 MiB above an empty mail
+
+Each is made here after the public report that its line names; nothing is copied from them. The measured time is that of the
+processor, so that a busy machine fails nothing. A build with sanitizers is too slow and large for `run`."""
+import bz2, gzip, io, lzma, os, resource, struct, subprocess, sys, tempfile, zipfile, zlib
+
+MIB = 1 << 20
+BOMBS = {}
+
+
+def bomb(source):
+    def note(make):
+        BOMBS[make.__name__.replace('_', '-')] = (source, make)
+        return make
+    return note
+
+
+def mail(name, octets, kind='application/octet-stream', copies=1):
+    import base64
+    body = base64.encodebytes(octets).replace(b'\n', b'\r\n')
+    head = b'From: a@inside.test\r\nTo: b@dest.test\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n'
+    out = [head, b'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n']
+    for _ in range(copies):
+        out += [b'--b\r\nContent-Type: ', kind.encode(), b'\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; '
+                b'filename="', name.encode(), b'"\r\n\r\n', body]
+    return b''.join(out) + b'--b--\r\n'
+
+
+def html(text):
+    return b'From: a@inside.test\r\nTo: b@dest.test\r\nSubject: bomb\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n' + text
+
+
+def stream(first, block, times, wbits=31):
+    """Compressed without being held as a whole."""
+    c = zlib.compressobj(9, zlib.DEFLATED, wbits)
+    return c.compress(first) + b''.join(c.compress(block) for _ in range(times)) + c.flush()
+
+
+def zipped(files, method=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w', method) as z:
+        for name, octets in files:
+            z.writestr(zipfile.ZipInfo(name), octets, compress_type=method)
+    return out.getvalue()
+
+
+def docx(document):
+    return zipped([('[Content_Types].xml', b'<Types/>'), ('word/document.xml', document)])
+
+
+# --- packed files ---------------------------------------------------------------------------------------
+
+@bomb('libarchive#2366, field F2')
+def gz_name():
+    return mail('a.gz', gzip.compress(gzip.compress(stream(b'\x1f\x8b\x08\x08' + b'\0' * 6, b'A' * MIB, 2000), 9), 9))
+
+
+@bomb('libarchive#660, Tarsnap#904: a file that unpacks to itself; here a hundred layers')
+def gz_layers():
+    octets = b'end'
+    for _ in range(100):
+        octets = gzip.compress(octets)
+    return mail('a.gz', octets)
+
+
+@bomb('goark/gpgpdump#43: a stream of zeros, packed twice')
+def gz_zeros():
+    return mail('a.gz', gzip.compress(stream(b'', b'\0' * MIB, 4000)))
+
+
+@bomb('cisagov/Malcolm#1054: single streams; here 200 of them in one mail')
+def gz_many():
+    return mail('a.gz', stream(b'', b'text of a log\n' * 4681, 60), copies=200)
+
+
+@bomb('libarchive#3050, cisagov/Malcolm#1054: bzip2, 45 octets for each 900 KB')
+def bz2_zeros():
+    c = bz2.BZ2Compressor(9)
+    return mail('a.bz2', b''.join(c.compress(b'\0' * MIB) for _ in range(600)) + c.flush())
+
+
+def xz_with_dictionary(octets, size):
+    out = bytearray(lzma.compress(octets, lzma.FORMAT_XZ, preset=0))
+    n = (out[12] + 1) * 4
+    at = out.index(b'\x21\x01', 12, 12 + n) + 2
+    out[at] = size
+    out[12 + n - 4:12 + n] = struct.pack('<I', zlib.crc32(out[12:12 + n - 4]))
+    return bytes(out)
+
+
+@bomb('xz(1) --memlimit: a header that claims a dictionary of 1.5 GiB, and one of 4 GiB')
+def xz_dictionary():
+    big = xz_with_dictionary(b'\0' * (64 * MIB), 37)
+    return mail('a.xz', big) .replace(b'--b--\r\n', b'') + mail('b.xz', xz_with_dictionary(b'x' * 100, 40)).split(b'hello\r\n', 1)[1]
+
+
+@bomb('xz: 7,000 octets for each')
+def xz_zeros():
+    c = lzma.LZMACompressor(preset=1)
+    return mail('a.xz', b''.join(c.compress(b'\0' * MIB) for _ in range(1000)) + c.flush())
+
+
+@bomb('RFC 8878 3.1.1.1.2, 7.2: a window of 2 GiB, and RLE blocks of 4 octets for 128 KiB each')
+def zstd_window():
+    block = struct.pack('<I', (128 * 1024 << 3) | 2)[:3] + b'A'
+    return mail('a.zst', b'\x28\xb5\x2f\xfd\x00' + bytes([21 << 3]) + block * 16384 + b'\x01\0\0')
+
+
+@bomb('the same with a window of 128 MiB, which zstd takes')
+def zstd_rle():
+    block = struct.pack('<I', (128 * 1024 << 3) | 2)[:3] + b'A'
+    return mail('a.zst', b'\x28\xb5\x2f\xfd\x00' + bytes([17 << 3]) + block * 32768 + b'\x01\0\0')
+
+
+# --- archives -------------------------------------------------------------------------------------------
+
+@bomb('42.zip: sixteen archives in each of sixteen, five layers')
+def zip_42():
+    octets = zipped([('0.dll', b'\0' * (200 * MIB))])
+    for _ in range(4):
+        octets = zipped([(f'{i}.zip', octets) for i in range(16)])
+    return mail('42.zip', octets)
+
+
+@bomb('bamsoftware.com/hacks/zipbomb (Fifield), nih-at/libzip#354, mailcow#2840, clamav 12356: entries that share their octets')
+def zip_overlap():
+    kernel = stream(b'', b'a' * MIB, 20, -15)
+    local = struct.pack('<4sHHHHHIIIHH', b'PK\3\4', 20, 0, 8, 0, 33, 0, len(kernel), 20 * MIB, 1, 0) + b'a'
+    n = 60000
+    one = struct.pack('<4sHHHHHHIIIHHHHHII', b'PK\1\2', 20, 20, 0, 8, 0, 33, 0, len(kernel), 20 * MIB, 1, 0, 0, 0, 0, 0, 0) + b'a'
+    end = struct.pack('<4sHHHHIIH', b'PK\5\6', 0, 0, n, n, len(one) * n, len(local) + len(kernel), 0)
+    return mail('a.zip', local + kernel + one * n + end)
+
+
+@bomb('hatching/sflock#13: very many files')
+def zip_entries():
+    return mail('a.zip', zipped([(f'{i}', b'') for i in range(60000)]))
+
+
+@bomb('7z: a directory of twenty million files in 40 octets (libarchive: an entry each before anything is read)')
+def seven_zip_files():
+    body = b'\x01\x05\xf0' + struct.pack('<I', 20_000_000) + b'\x0e\x01\x01\x00\x00'
+    start = struct.pack('<QQI', 0, len(body), zlib.crc32(body))
+    return mail('a.7z', b"7z\xbc\xaf'\x1c\0\4" + struct.pack('<I', zlib.crc32(start)) + start + body)
+
+
+@bomb('tar: a name of 1 GiB in a GNU long name header, packed')
+def tar_name():
+    import tarfile
+    info = tarfile.TarInfo('././@LongLink')
+    info.type, info.size = b'L', 1 << 30
+    return mail('a.tgz', stream(info.tobuf(tarfile.GNU_FORMAT), b'n' * MIB, 1024))
+
+
+# --- documents ------------------------------------------------------------------------------------------
+
+@bomb('CVE-2003-1564: entities of entities')
+def docx_entities():
+    dtd = b'<!DOCTYPE x [<!ENTITY a0 "laughs">' + b''.join(b'<!ENTITY a%d "%s">' % (i, b'&a%d;' % (i - 1) * 20) for i in range(1, 12)) + b']>'
+    return mail('a.docx', docx(dtd + b'<x><t>&a11;</t></x>'))
+
+
+@bomb('the same with one large entity, used often ("quadratic blowup")')
+def docx_entity_often():
+    return mail('a.docx', docx(b'<!DOCTYPE x [<!ENTITY a "' + b'A' * 100000 + b'">]><x>' + b'<t>&a;</t>' * 100000 + b'</x>'))
+
+
+@bomb('RUSTSEC-2026-0194, CAPEC-229: names of attributes compared with each other')
+def docx_attributes():
+    return mail('a.docx', docx(b'<x ' + b''.join(b'a%d="" ' % i for i in range(600000)) + b'/>'))
+
+
+@bomb('libxml2: elements in elements')
+def docx_depth():
+    return mail('a.docx', docx(b'<a>' * 3_000_000))
+
+
+@bomb('ECMA-376 18.4: a string of a spreadsheet used a million times')
+def xlsx_strings():
+    strings = b'<sst><si><t>' + b'word ' * 6000 + b'</t></si></sst>'
+    sheet = b'<worksheet><sheetData>' + b'<row><c t="s"><v>0</v></c></row>' * 1_000_000 + b'</sheetData></worksheet>'
+    return mail('a.xlsx', zipped([('[Content_Types].xml', b'<Types/>'), ('xl/sharedStrings.xml', strings), ('xl/worksheets/sheet1.xml', sheet)]))
+
+
+def pdf(objects):
+    out, places = [b'%PDF-1.4\n'], []
+    at = len(out[0])
+    for i, o in enumerate(objects, 1):
+        places.append(at)
+        out.append(b'%d 0 obj\n%s\nendobj\n' % (i, o))
+        at += len(out[-1])
+    table = b''.join(b'%010d 00000 n \n' % p for p in places)
+    return b''.join(out) + b'xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF' % (
+        len(objects) + 1, table, len(objects) + 1, at)
+
+
+def pdf_page(content, filters, n=1):
+    kids = b' '.join(b'%d 0 R' % (5 + i) for i in range(n))
+    page = b'<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 3 0 R>>>>>>'
+    return pdf([b'<</Type/Catalog/Pages 2 0 R>>', b'<</Type/Pages/Kids[%s]/Count %d>>' % (kids, n),
+                b'<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>',
+                b'<</Length %d/Filter[%s]>>stream\n%s\nendstream' % (len(content), filters, content)] + [page] * n)
+
+
+@bomb('py-pdf/pypdf#3429, Open-Document-Alliance/PDF-Tools#123: filters on filters')
+def pdf_filters():
+    once = stream(b'BT /F 9 Tf ', b'(word) Tj 1 0 Td ' * 61680, 1000, 15)
+    return mail('a.pdf', pdf_page(zlib.compress(once, 9), b'/FlateDecode/FlateDecode'))
+
+
+@bomb('jalan/pdftotext#65: pages without end; here 50,000 with one content, six times')
+def pdf_pages():
+    return mail('a.pdf', pdf_page(zlib.compress(b'BT /F 9 Tf ' + b'(word) Tj 0 9 Td ' * 2000), b'/FlateDecode', 50000), copies=6)
+
+
+@bomb('RTF: groups in groups')
+def rtf_groups():
+    return mail('a.rtf.gz', stream(b'{\\rtf1 ', b'{' * MIB, 40))
+
+
+# --- pages ----------------------------------------------------------------------------------------------
+
+@bomb('whatwg/html#2872, lexbor#340: elements in elements')
+def html_nested():
+    return html(b'<div><b>' * 300000 + b'deep')
+
+
+@bomb('whatwg/html#2872: ends of what was never opened, each looked for in all that is open')
+def html_ends():
+    return html(b'<i>' * 400000 + b'</u>' * 400000)
+
+
+@bomb('RUSTSEC-2026-0194, the same in HTML')
+def html_attributes():
+    return html(b'<p ' + b''.join(b'a%d\r\n' % i for i in range(300000)) + b'>end')
+
+
+@bomb('field F14: a table of 600,000 rows')
+def html_rows():
+    return html(b'<table>' + b'<tr><td>1</td><td>a</td></tr>\r\n' * 600000 + b'</table>')
+
+
+@bomb('comments that nothing closes, each looked for to the end')
+def html_comments():
+    return html(b'<p>' + b'<!-- a ' * 800000)
+
+
+# --- MIME -----------------------------------------------------------------------------------------------
+
+HEAD = b'From: a@inside.test\r\nTo: b@dest.test\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n'
+
+
+@bomb('Email-MIME#66, postal-mime#77, sisimai#441: multiparts in multiparts')
+def mime_nested():
+    return HEAD + b''.join(b'Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n' % (i, i) for i in range(20000)) + b'\r\nend\r\n'
+
+
+@bomb('mailsplit#4, emailjs-mime-parser#39, maildev#531: a few million parts')
+def mime_parts():
+    return HEAD + b'Content-Type: multipart/mixed; boundary=b\r\n\r\n' + b'--b\r\n\r\nx\r\n' * 2_000_000 + b'--b--\r\n'
+
+
+@bomb('the same as messages in messages')
+def mime_messages():
+    return HEAD + b'Content-Type: message/rfc822\r\n\r\n' * 50000 + b'\r\nend\r\n'
+
+
+@bomb('the same with one head of 20 MB')
+def mime_head():
+    return HEAD + b''.join(b'X-%d: =?utf-8?q?a?= =?utf-8?b?YQ==?=\r\n' % i for i in range(400000)) + b'\r\nend\r\n'
+
+
+# --- measuring ------------------------------------------------------------------------------------------
+
+def measure(postern, octets):
+    """Seconds of the processor, octets of memory, exit status and words."""
+    with tempfile.NamedTemporaryFile(suffix='.eml') as f:
+        f.write(octets)
+        f.flush()
+        p = subprocess.Popen([postern, 'detect', '--mail', f.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)))
+        words = p.stdout.read().decode('utf-8', 'replace')
+        _, status, used = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, p.returncode, words
+
+
+def run(postern, names):
+    _, least, _, _ = measure(postern, HEAD + b'\r\nhello\r\n')
+    wrong = 0
+    for name in names:
+        octets = BOMBS[name][1]()
+        seconds, memory, status, words = measure(postern, octets)
+        over = memory - least - len(octets)
+        said = 'limit' in words or 'damaged' in words or 'unknown' in words
+        bad = seconds > 2.2 or over > 256 * MIB or status not in (0, 1)
+        wrong += bad
+        print(f'{"WRONG" if bad else "ok":5} {name:18} {len(octets):9} octets {seconds:6.2f} s {over / MIB:5.0f} MiB  status {status}'
+              f'{"" if said else "  nothing said"}', flush=True)
+    return 1 if wrong else 0
+
+
+def main():
+    what, where, names = sys.argv[1], sys.argv[2], sys.argv[3:] or list(BOMBS)
+    if what == 'run':
+        return run(where, names)
+    for name in names:
+        with open(os.path.join(where, name + '.eml'), 'wb') as f:
+            f.write(BOMBS[name][1]())
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
