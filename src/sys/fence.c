@@ -6,7 +6,6 @@
 #include "base/str.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,17 +34,17 @@ static void limit(rlim_t octets)
 void fence_raise(uint64_t octets)
 {
     char text[128];
-    ssize_t n = statm < 0 ? 0 : pread(statm, text, sizeof text - 1, 0);
-    char *at = text;
-    unsigned long pages = 0;
-    if (n <= 0) {
-        return;
-    }
-    text[n] = '\0';
+    ssize_t n = statm < 0 ? 0 : pread(statm, text, sizeof text, 0);
+    struct str rest = str_from(text, n > 0 ? (size_t)n : 0), number;
+    uint64_t pages;
     for (int i = 0; i < 6; i++) {
-        pages = strtoul(at, &at, 10);
+        if (!str_split(&rest, ' ', &number)) {
+            return;
+        }
     }
-    limit(pages * page + octets);
+    if (str_to_u64(number, UINT64_MAX / 4096, &pages) == 0) {
+        limit(pages * page + octets);
+    }
 }
 
 void fence_lower(void)

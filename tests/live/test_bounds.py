@@ -48,7 +48,7 @@ def test_an_inspector_is_replaced_without_a_pause(gateway):
     ready = re.search(r'process-ready child=inspect-0', lab.log())
     assert lab.log().index('process-replaced child=inspect-0') < ready.start() < ended().start()
     processes = json.loads(lab.postern('status', '--json').stdout)
-    assert [p['restarts'] for p in processes if p['name'] == 'inspect-0'] == [0]
+    assert [p['restarts'] for p in processes if p['process'] == 'inspect-0'] == [0]
     assert max(waits) < 2 and gateway.pids()['inspect-0'] != old
 
 

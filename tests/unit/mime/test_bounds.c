@@ -5,9 +5,11 @@
 #include "check.h"
 #include "mime/mime.h"
 #include "mime/reader.h"
+#include "sys/fence.h"
 #include "sys/file.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Time of the processor: 1 s and a little for a mail of this size, thrice that with sanitizers. */
 enum { COST_MAX_MS = 4000 };
@@ -61,9 +63,25 @@ static void bombs_are_cut_and_said(void **state)
     }
 }
 
+/* Only without sanitizers: their malloc() takes its memory otherwise, and a great deal of it. */
+static void memory_ends_at_the_fence(void **state)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+    fence_raise(16 << 20);
+    void *small = malloc(1 << 20), *large = malloc(64 << 20);
+    fence_lower();
+    void *after = malloc(64 << 20);
+    assert_true(small && !large && after);
+    free(small);
+    free(after);
+#else
+    skip();
+#endif
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(memory_ends_at_the_fence)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
