@@ -26,7 +26,6 @@ ELSEWHERE = {
     'no-binary': 'unit/sevenbit: every body with bare line ends is converted, but what is signed',
     'not-prepared': 'no test: two inspect processes must end over one message that an inspection read before',
     'expired': 'test_schedule.py::test_mail_that_was_never_tried_ends_at_its_hour',
-    'shutdown': 'no test: a job must reach a process in the moment in which it is told to stop; what is under way then is due again',
     'picked-up': 'test_portal.py::test_reminders_and_the_end, with a reader',
 }
 
@@ -256,6 +255,20 @@ class Walk:
         self.gateway.wait_state(self.ids['poison'], 'held')
         self.last['poison'] = self.look(self.ids['poison'])
 
+    def shutdown(self):
+        """A job is handed out while its process has been told to stop, and stands still for a moment."""
+        self.gateway.wait_reason(self.act('shutdown'), 'rejected')
+        pid = next(pid for name, pid in self.gateway.pids().items() if name.startswith('smtpout'))
+        os.kill(pid, signal.SIGSTOP)
+        self.lab.procs['posternd'].send_signal(signal.SIGTERM)
+        time.sleep(2)  # the others stop before it
+        self.queue('retry', 'shutdown')
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGCONT)
+        self.lab.stop_gateway()
+        self.start(self.configured())
+        self.keep('shutdown')
+
     def end(self):
         """A start with a short lifetime: everything is too old."""
         lab = self.lab
@@ -294,6 +307,7 @@ def walk(gateway):
     w.process_dies('keys-away', 'keys')
     w.process_dies('our-fault', 'lookup')
     w.damage()
+    w.shutdown()
     w.end()
     return w
 
@@ -314,6 +328,7 @@ ACTS = {
     'keys-away': ('', 'it ended while it was asked', '4.3.0'),
     'our-fault': ('', 'its name lookups ended while they were asked', '4.3.0'),
     'poison': ('held', '', ''),
+    'shutdown': ('', '', '4.3.2'),
     'login-refused': ('waiting', '535 5\\.7\\.8 no', '4.7.8'),
     'not-picked-up': ('expired', '', '5.4.7'),
 }
