@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { FIELDS_MAX = 500, FIELDS_TEXT_MAX = 256 * 1024, PREAMBLE_MAX = 300 };
+enum { FIELDS_MAX = 500, FIELDS_TEXT_MAX = 256 * 1024, PREAMBLE_MAX = 300, UU_FILES_MAX = 100 };
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
@@ -84,11 +84,64 @@ static bool encoding_is_known(struct str said)
     return false;
 }
 
+static void join_lines(const struct part *part, struct buf *text)
+{
+    struct buf joined = BUF_INIT(buf_len(text) + 1);
+    if (part->is_flowed && part_is(part, "text/plain") && flowed_join(buf_str(text), part->deletes_space, &joined) == 0) {
+        buf_wipe(text);
+        *text = joined;
+    }
+}
+
+static struct str take_line(struct str *rest)
+{
+    size_t end = str_find(*rest, '\n', 0);
+    struct str line = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, end < rest->n ? end + 1 : end, rest->n);
+    line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
+    return line;
+}
+
+bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME])
+{
+    while (rest->n > 0) {
+        struct str before = *rest, line = take_line(rest);
+        bool begins = line.n > 10 && str_starts_nocase(line, STR("begin ")) && line.p[6] >= '0' && line.p[6] <= '7' && line.p[9] == ' ';
+        if (!begins) {
+            continue;
+        }
+        while (rest->n > 0 && !str_eq(take_line(rest), STR("end"))) {
+        }
+        *ret_file = str_slice(before, 0, before.n - rest->n);
+        char *name = tree_clean_name(str_slice(line, 10, line.n));
+        str_copy_cut(str_c(name), ret_name, MIME_NAME);
+        free(name);
+        return true;
+    }
+    return false;
+}
+
+static void read_uuencoded(struct reader *r, const struct part *part, struct str text)
+{
+    char number[MIME_PART], name[MIME_NAME];
+    struct str file;
+    for (unsigned n = 1; n <= UU_FILES_MAX && !reader_is_over(r) && uuencoded_next(&text, &file, name); n++) {
+        struct buf octets = BUF_INIT(file.n + 1);
+        (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
+        reader_inner_part(part->number, n, number);
+        if (reader_open_octets(r, number, buf_len(&octets))) {
+            reader_piece(r, &(struct piece){.octets = buf_str(&octets), .part = number, .name = name, .place = MIME_ATTACHMENT});
+        }
+        buf_wipe(&octets);
+    }
+}
+
 static void read_text_leaf(struct reader *r, const struct part *part, struct str octets, bool attachment)
 {
     enum mime_place place = attachment ? MIME_ATTACHMENT : MIME_BODY;
     struct buf text = BUF_INIT(r->text_left + 1);
     charset_text(r, part->number, octets, part->charset, &text);
+    join_lines(part, &text);
     const struct piece p = {.octets = buf_str(&text), .part = part->number, .name = part->n_names ? part->names[0] : "", .place = place};
     if (!attachment && is_inline_pgp(p.octets) && r->out->encryption == MIME_CLEAR && r->out->parts <= 1) {
         r->out->encryption = MIME_PGP_INLINE;
@@ -100,13 +153,14 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
         read_html(r, &p);
     } else {
         reader_add_text(r, place, part->number, p.octets);
+        read_uuencoded(r, part, p.octets);
     }
     buf_wipe(&text);
 }
 
 static void check_encoding(struct reader *r, const struct part *p, bool sound)
 {
-    bool unknown = p->encoding == TRANSFER_AS_IS && !p->uuencoded && p->encoding_said && !encoding_is_known(str_c(p->encoding_said));
+    bool unknown = p->encoding == TRANSFER_AS_IS && p->encoding_said && !encoding_is_known(str_c(p->encoding_said));
     if (!sound || unknown) {
         reader_problem(r, MIME_ENCODING, p->number, p->encoding_said ? p->encoding_said : "");
     }
@@ -183,6 +237,7 @@ static void read_multipart(struct reader *r, const struct part *p)
 static void read_pkcs7(struct reader *r, const struct part *p)
 {
     struct str kind = str_c(p->smime_type);
+    struct buf content = BUF_INIT(p->raw.n + 1);
     bool whole = r->out->parts++ == 0;
     describe(r, p, p->raw.n, true);
     if (str_eq_nocase(kind, STR("enveloped-data")) || str_eq_nocase(kind, STR("authEnveloped-data"))) {
@@ -190,9 +245,14 @@ static void read_pkcs7(struct reader *r, const struct part *p)
             r->out->encryption = MIME_SMIME;
         }
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
+    } else if (tree_signed_content(p, &content) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */
+        if (reader_open_octets(r, p->number, buf_len(&content)) && reader_deeper(r, p->number)) {
+            read_message(r, buf_str(&content), p->number, false);
+        }
     } else if (!str_eq_nocase(kind, STR("certs-only"))) {
         reader_problem(r, MIME_OPAQUE, p->number, "");
     }
+    buf_wipe(&content);
 }
 
 static void read_part(struct reader *r, const struct part *p)

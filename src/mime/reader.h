@@ -59,6 +59,11 @@ bool reader_deeper(struct reader *r, const char *part);
 
 /* words.c: appends the text of a header field (its octets, folded or not) as UTF-8, without blanks at its ends */
 void words_text(struct reader *r, const char *part, struct str raw, struct buf *out);
+/* flowed.c: appends text in format=flowed with its lines joined; 0 or -ENOSPC */
+int flowed_join(struct str text, bool deletes_space, struct buf *out) MUST_USE;
+/* message.c: the next file that an old program put into a text, with its lines "begin 644 name" and "end" (which may be missing);
+ * *rest moves behind it. False: there is none. */
+bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME]);
 /* message.c: a message of its own, inside another or not */
 void read_message(struct reader *r, struct str octets, const char *part, bool top);
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */

@@ -10,6 +10,7 @@
 #include "mime/tree.h"
 #include "sys/fence.h"
 #include "mime/params.h"
+#include "tls/cms.h"
 
 #include <gmime/gmime.h>
 #include <stdio.h>
@@ -189,6 +190,8 @@ static void read_type(GMimeObject *o, struct part *p)
     }
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
     p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
+    p->is_flowed = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "format")), STR("flowed"));
+    p->deletes_space = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "delsp")), STR("yes"));
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
@@ -207,7 +210,7 @@ static void read_encoding(GMimePart *part, struct part *p)
         p->encoding = TRANSFER_QUOTED;
         break;
     case GMIME_CONTENT_ENCODING_UUENCODE:
-        p->uuencoded = true;
+        p->encoding = TRANSFER_UU;
         break;
     case GMIME_CONTENT_ENCODING_DEFAULT:
     case GMIME_CONTENT_ENCODING_7BIT:
@@ -413,44 +416,19 @@ void tree_free(struct tree *t)
     free(t);
 }
 
-static struct str behind_line(struct str s)
-{
-    size_t end = str_find(s, '\n', 0);
-    return str_slice(s, end < s.n ? end + 1 : end, s.n);
-}
-
-/* x-uuencode, by GMime, from the line behind "begin 644 name" on. */
-static int uudecoded(struct str raw, struct buf *out)
-{
-    GMimeEncoding state;
-    char *to;
-    while (raw.n > 0 && !str_starts_nocase(raw, STR("begin "))) {
-        raw = behind_line(raw);
-    }
-    raw = behind_line(raw);
-    g_mime_encoding_init_decode(&state, GMIME_CONTENT_ENCODING_UUENCODE);
-    if (buf_reserve(out, g_mime_encoding_outlen(&state, raw.n) + 64, &to) < 0) {
-        return -ENOSPC;
-    }
-    size_t n = g_mime_encoding_step(&state, raw.p, raw.n, to);
-    n += g_mime_encoding_flush(&state, "", 0, to + n);
-    buf_commit(out, n);
-    return 0;
-}
-
 int tree_octets(const struct part *p, struct buf *out, bool *ret_sound)
 {
-    *ret_sound = true;
-    return p->uuencoded ? uudecoded(p->raw, out) : transfer_read_all(p->encoding, p->raw, out, ret_sound);
+    return transfer_read_all(p->encoding, p->raw, out, ret_sound);
 }
 
-void tree_digest(struct str octets, unsigned char digest[32])
+int tree_signed_content(const struct part *p, struct buf *out)
 {
-    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-    gsize n = 32;
-    g_checksum_update(sum, (const guchar *)octets.p, (gssize)octets.n);
-    g_checksum_get_digest(sum, digest, &n);
-    g_checksum_free(sum);
+    struct buf octets = BUF_INIT(p->raw.n + 1);
+    bool sound;
+    int r = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime") ? tree_octets(p, &octets, &sound) : -EBADMSG;
+    r = r < 0 ? r : cms_signed_content(buf_str(&octets), out);
+    buf_wipe(&octets);
+    return r;
 }
 
 bool part_is(const struct part *p, const char *type)

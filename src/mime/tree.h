@@ -38,8 +38,8 @@ struct part {
     size_t n_names;
     enum part_disposition disposition;
     enum transfer encoding;
-    bool uuencoded;         /* x-uuencode: encoding does not say it */
     char *encoding_said;    /* NULL: nothing */
+    bool is_flowed, deletes_space; /* format=flowed, delsp=yes (RFC 3676) */
     struct str raw;         /* its octets as encoded, borrowed from the message */
     struct tree_fields fields; /* of PART_MESSAGE */
     char *before, *behind;  /* text outside the parts of a multipart, or NULL */
@@ -59,8 +59,8 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
 void tree_free(struct tree *t);
 /* Appends the decoded octets of a leaf. *ret_sound: they were encoded as the encoding demands. 0 or -ENOSPC. */
 int tree_octets(const struct part *p, struct buf *out, bool *ret_sound) MUST_USE;
-/* SHA-256. */
-void tree_digest(struct str octets, unsigned char digest[32]);
+/* Appends the MIME entity inside an S/MIME part that is signed and not encrypted. 0, -EBADMSG: it is none, -ENOSPC. */
+int tree_signed_content(const struct part *p, struct buf *out) MUST_USE;
 bool part_is(const struct part *p, const char *type);
 /* The first value of a field, decoded; NULL: it is not there. */
 const struct tree_field *tree_field(const struct tree_fields *f, const char *name);

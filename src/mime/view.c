@@ -7,19 +7,23 @@
  */
 #include "mime/tree.h"
 #include "mime/view.h"
+#include "tls/sign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PICTURES_MAX = 50, NAMED_SHOWN_MAX = 64 * 1024, DEPTH_MAX = 30 };
+enum { PICTURES_MAX = 50, NAMED_SHOWN_MAX = 64 * 1024, DEPTH_MAX = 30, UNWRAPPED_MAX = 3 };
 
 /* A view under way. */
 struct build {
     struct view *v;
     struct reader *r; /* for character sets and the limits of parsing */
     struct str message;
-    const struct tree *tree;
+    struct tree *tree;
     bool *in_text, *in_html; /* for each part: is it shown there? */
+    struct build **inner;    /* for each part: what a signature is wrapped around, or NULL */
+    struct buf content;      /* of this one, where it is such */
+    unsigned depth;
     struct picture pictures[PICTURES_MAX];
     struct buf picture_octets[PICTURES_MAX];
     size_t n_pictures, picture_total;
@@ -99,8 +103,8 @@ static char *made_up_name(const struct build *b, const char *type)
 static void attach(struct build *b, const struct part *part, struct str octets)
 {
     struct view *v = b->v;
-    if (v->n_parts == VIEW_PARTS_MAX || part->uuencoded || part->raw.n == 0) {
-        v->cut |= v->n_parts == VIEW_PARTS_MAX || part->uuencoded; /* it is in the original, which can be had as a whole */
+    if (v->n_parts == VIEW_PARTS_MAX || part->raw.n == 0) {
+        v->cut |= v->n_parts == VIEW_PARTS_MAX; /* it is in the original, which can be had as a whole */
         return;
     }
     struct view_part p = {
@@ -111,7 +115,7 @@ static void attach(struct build *b, const struct part *part, struct str octets)
         .encoding = part->encoding,
     };
     p.name = part->n_names > 0 ? one_line(part->names[0]) : made_up_name(b, p.type);
-    tree_digest(octets, p.sha256);
+    tls_sha256(octets, p.sha256);
     v->parts = realloc(v->parts, (v->n_parts + 1) * sizeof *v->parts);
     must(v->parts);
     v->parts[v->n_parts++] = p;
@@ -243,10 +247,14 @@ static void put_sanitised(struct build *b, struct str html)
 static void show(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(8 * p->raw.n + 64 * 1024);
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(8 * p->raw.n + 64 * 1024), flowed = BUF_INIT(8 * p->raw.n + 64 * 1024);
     bool sound, html = part_is(p, "text/html");
     (void)!tree_octets(p, &octets, &sound);
     charset_text(b->r, "", buf_str(&octets), p->charset, &text);
+    if (p->is_flowed && !html && flowed_join(buf_str(&text), p->deletes_space, &flowed) == 0) {
+        buf_wipe(&text);
+        text = flowed;
+    }
     if (as_html && html) {
         put_sanitised(b, buf_str(&text));
     } else if (as_html) {
@@ -296,17 +304,77 @@ static void show_undivided(struct build *b, const struct part *p, bool as_html)
     buf_wipe(&text);
 }
 
+/* winmail.dat: its text, where nothing else says it. */
+static void show_tnef(struct build *b, size_t i, bool as_html)
+{
+    const struct part *p = &b->tree->parts[i];
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
+    size_t before = b->r->out->n_texts;
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    read_tnef(b->r, &(struct piece){.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY});
+    for (size_t k = before; k < b->r->out->n_texts; k++) {
+        struct str text = buf_str(&b->r->out->texts[k].text);
+        if (as_html) {
+            put_as_html(b, text);
+        } else {
+            add_text(b, text);
+        }
+    }
+    b->v->cut = true; /* its files are in the original only */
+    buf_wipe(&octets);
+}
+
+static bool has_body(const struct build *b)
+{
+    for (size_t i = 0; i < b->tree->n; i++) {
+        if (b->in_text[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void show_all(struct build *b, bool as_html);
+
+static void show_part(struct build *b, size_t i, bool as_html)
+{
+    const struct part *p = &b->tree->parts[i];
+    const bool *shown = as_html ? b->in_html : b->in_text;
+    if (b->inner[i]) {
+        b->inner[i]->has_text = b->has_text;
+        show_all(b->inner[i], as_html);
+        b->has_text |= b->inner[i]->has_text;
+    } else if (p->kind == PART_MESSAGE) {
+        show_head(b, p, as_html);
+    } else if (shown[i]) {
+        show(b, i, as_html);
+    } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
+        show_undivided(b, p, as_html);
+    } else if ((part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef")) && !has_body(b)) {
+        show_tnef(b, i, as_html);
+    }
+}
+
 static void show_all(struct build *b, bool as_html)
 {
-    const bool *shown = as_html ? b->in_html : b->in_text;
     for (size_t i = 0; i < b->tree->n; i++) {
-        if (b->tree->parts[i].kind == PART_MESSAGE) {
-            show_head(b, &b->tree->parts[i], as_html);
-        } else if (shown[i]) {
-            show(b, i, as_html);
-        } else if (b->tree->parts[i].kind == PART_MULTIPART && b->tree->parts[i].n_children == 0) {
-            show_undivided(b, &b->tree->parts[i], as_html);
-        }
+        show_part(b, i, as_html);
+    }
+}
+
+/* Files that lie in the text itself, by their octets in the message. */
+static void attach_uuencoded(struct build *b, const struct part *p)
+{
+    struct str at = p->encoding == TRANSFER_AS_IS && strncmp(p->type, "text/", 5) == 0 ? p->raw : STR(""), file;
+    char name[MIME_NAME], type[] = "application/octet-stream";
+    while (uuencoded_next(&at, &file, name)) {
+        char *names[] = {name};
+        struct part inside = {.kind = PART_LEAF, .type = type, .names = names, .n_names = 1, .encoding = TRANSFER_UU, .raw = file};
+        struct buf octets = BUF_INIT(file.n + 1);
+        (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
+        attach(b, &inside, buf_str(&octets));
+        buf_wipe(&octets);
     }
 }
 
@@ -322,7 +390,8 @@ static void attach_all(struct build *b)
             attach(b, p, buf_str(&octets));
             keep_picture(b, p, &octets);
         }
-        b->v->encrypted |= part_is(p, "multipart/encrypted");
+        attach_uuencoded(b, p);
+        b->v->encrypted |= part_is(p, "multipart/encrypted") || (p->smime_type && strstr(p->smime_type, "nveloped"));
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
         buf_wipe(&octets);
     }
@@ -376,11 +445,62 @@ static char *author_of(struct build *b)
 static bool has_html(const struct build *b)
 {
     for (size_t i = 0; i < b->tree->n; i++) {
-        if (b->in_html[i] && part_is(&b->tree->parts[i], "text/html")) {
+        if ((b->in_html[i] && part_is(&b->tree->parts[i], "text/html")) || (b->inner[i] && has_html(b->inner[i]))) {
             return true;
         }
     }
     return false;
+}
+
+static void build_free(struct build *b)
+{
+    for (size_t i = 0; b->tree && b->inner && i < b->tree->n; i++) {
+        if (b->inner[i]) {
+            build_free(b->inner[i]);
+            tree_free(b->inner[i]->tree);
+            free(b->inner[i]);
+        }
+    }
+    for (size_t i = 0; i < b->n_pictures; i++) {
+        buf_wipe(&b->picture_octets[i]);
+    }
+    free(b->in_text);
+    free(b->in_html);
+    free(b->inner);
+    buf_wipe(&b->content);
+}
+
+static void prepare(struct build *b);
+
+/* What a signature is wrapped around is shown in its place; files inside it can be had with the signature only. */
+static void unwrap(struct build *b, size_t i)
+{
+    struct build *inner = err_calloc(1, sizeof *inner);
+    *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(b->tree->parts[i].raw.n + 1)};
+    bool opened = b->depth < UNWRAPPED_MAX && tree_signed_content(&b->tree->parts[i], &inner->content) == 0;
+    inner->message = buf_str(&inner->content);
+    inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
+    if (!inner->tree) {
+        buf_wipe(&inner->content);
+        free(inner);
+        return;
+    }
+    prepare(inner);
+    for (size_t k = 0; k < inner->tree->n; k++) {
+        b->v->cut |= inner->tree->parts[k].kind == PART_LEAF && !is_body(inner, &inner->tree->parts[k]);
+    }
+    b->inner[i] = inner;
+}
+
+static void prepare(struct build *b)
+{
+    b->in_text = err_calloc(b->tree->n + 1, sizeof *b->in_text);
+    b->in_html = err_calloc(b->tree->n + 1, sizeof *b->in_html);
+    b->inner = err_calloc(b->tree->n + 1, sizeof(struct build *));
+    choose_all(b);
+    for (size_t i = 0; i < b->tree->n; i++) {
+        unwrap(b, i);
+    }
 }
 
 static void build(struct build *b)
@@ -396,9 +516,10 @@ static void build(struct build *b)
     v->message_id = value_of(f, "Message-ID");
     v->references = value_of(f, "References");
     v->cut |= b->tree->cut;
-    choose_all(b);
+    prepare(b);
     attach_all(b);
     show_all(b, false);
+    b->has_text = false;
     if (has_html(b)) {
         show_all(b, true);
     }
@@ -417,8 +538,6 @@ struct view *view_of_message(struct str message)
     v->html = BUF_INIT(VIEW_HTML_MAX);
     b.tree = tree;
     if (tree) {
-        b.in_text = err_calloc(tree->n + 1, sizeof *b.in_text);
-        b.in_html = err_calloc(tree->n + 1, sizeof *b.in_html);
         build(&b);
     }
     v->cut |= !tree;
@@ -426,11 +545,7 @@ struct view *view_of_message(struct str message)
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         *fields[i] = *fields[i] ? *fields[i] : err_strdup("");
     }
-    for (size_t i = 0; i < b.n_pictures; i++) {
-        buf_wipe(&b.picture_octets[i]);
-    }
-    free(b.in_text);
-    free(b.in_html);
+    build_free(&b);
     tree_free(tree);
     mime_reading_free(reading);
     return v;

@@ -20,7 +20,7 @@ struct view_part {
     char *name, *type;         /* what it is called, never empty; media type in small letters */
     uint64_t at, octets;       /* where it lies in the message, encoded */
     uint64_t size;             /* decoded */
-    enum transfer encoding;    /* as it is, base64 or quoted-printable */
+    enum transfer encoding;    /* not TRANSFER_WORD */
     unsigned char sha256[32];  /* of the decoded octets */
 };
 

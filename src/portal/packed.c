@@ -76,7 +76,7 @@ static int read_part(struct str v, struct packed *ret)
     size_t name = (size_t)number(v.p + 57, 2);
     *p = (struct packed_part){.at = number(v.p, 8), .octets = number(v.p + 8, 8), .size = number(v.p + 16, 8),
                               .encoding = (enum transfer)(unsigned char)v.p[24], .sha256 = str_slice(v, 25, 57)};
-    if (name > v.n - PART_NUMBERS || p->encoding > TRANSFER_QUOTED || p->at + p->octets < p->at) {
+    if (name > v.n - PART_NUMBERS || p->encoding > TRANSFER_UU || p->at + p->octets < p->at) {
         return -EBADMSG;
     }
     p->name = str_slice(v, PART_NUMBERS, PART_NUMBERS + name);

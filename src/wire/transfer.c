@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transfer.c: base64 and quoted-printable, undone (transfer.h). Each octet goes through one step; what a step cannot decide
+ * transfer.c: base64, quoted-printable and uuencode, undone (transfer.h). Each octet goes through one step; what a step cannot decide
  * alone is held until the next.
  */
 #include "wire/transfer.h"
@@ -156,6 +156,42 @@ static int quoted_step(struct transfer_reader *t, char c, struct buf *out)
     return r < 0 ? r : buf_append(out, &c, 1);
 }
 
+/* --- uuencode ---------------------------------------------------------------------------------- */
+
+/* A line: how many octets, then groups of four letters; blanks at its end may be lost. */
+static int uu_line(struct str line, struct buf *out)
+{
+    size_t n = line.n > 0 ? (size_t)(line.p[0] - ' ') & 63 : 0;
+    int r = 0;
+    for (size_t i = 1, done = 0; r == 0 && done < n; i += 4, done += 3) {
+        uint32_t v = 0;
+        for (size_t k = i; k < i + 4; k++) {
+            v = v << 6 | ((k < line.n ? (uint32_t)(line.p[k] - ' ') : 0) & 63);
+        }
+        const char three[3] = {(char)(v >> 16), (char)(v >> 8), (char)v};
+        r = buf_append(out, three, n - done < 3 ? n - done : 3);
+    }
+    return r;
+}
+
+static int uu_step(struct transfer_reader *t, char c, struct buf *out)
+{
+    if (c != '\n') {
+        if (c != '\r' && t->n_held < TRANSFER_HELD_MAX) {
+            t->held[t->n_held++] = c;
+        }
+        return 0;
+    }
+    struct str line = str_from(t->held, t->n_held);
+    bool begin = str_starts_nocase(line, STR("begin ")), end = str_eq(line, STR("end"));
+    t->n_held = 0;
+    if (begin || end || !t->begun) {
+        t->begun = begin || (t->begun && !end);
+        return 0;
+    }
+    return uu_line(line, out);
+}
+
 /* Octets at the front that stand for themselves. */
 static size_t plain_run(const struct transfer_reader *t, struct str text)
 {
@@ -177,6 +213,8 @@ static int step(struct transfer_reader *t, char c, struct buf *out)
         return quoted_step(t, c, out);
     case TRANSFER_WORD:
         return quoted_step(t, (char)(c == '_' ? ' ' : c), out);
+    case TRANSFER_UU:
+        return uu_step(t, c, out);
     case TRANSFER_AS_IS:
     case TRANSFER_END:
         break;
@@ -192,7 +230,7 @@ int transfer_read(struct transfer_reader *t, struct str text, struct buf *out)
     }
     for (size_t i = 0; r == 0 && i < text.n;) {
         struct str rest = str_slice(text, i, text.n);
-        size_t run = t->encoding == TRANSFER_BASE64 ? base64_run(t, line_of(rest), out) : plain_run(t, rest);
+        size_t run = t->encoding == TRANSFER_BASE64 ? base64_run(t, line_of(rest), out) : t->encoding == TRANSFER_UU ? 0 : plain_run(t, rest);
         if (run > 0 && t->encoding != TRANSFER_BASE64) {
             r = buf_add(out, str_slice(rest, 0, run));
         }
@@ -209,6 +247,9 @@ int transfer_read_end(struct transfer_reader *t, struct buf *out)
     if (t->encoding == TRANSFER_BASE64) {
         t->broken |= t->seen % 4 != 0;
         return end_group(t, out);
+    }
+    if (t->encoding == TRANSFER_UU) { /* the last line may have no end */
+        return t->n_held > 0 ? uu_step(t, '\n', out) : 0;
     }
     if (t->equals && t->n_held == 1) { /* the line would have gone on */
         t->n_held = 0;

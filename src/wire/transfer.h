@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transfer.h: the transfer encodings of mail (RFC 2045 6.7, 6.8; RFC 2047 4.2) undone, octet by octet, as readers of mail do:
+ * transfer.h: the transfer encodings of mail (RFC 2045 6.7, 6.8; RFC 2047 4.2; uuencode) undone, octet by octet, as readers of mail do:
  * what is broken gives what can be had of it. Pure.
  *
  * Called by mime/ and by the web process for what is downloaded, so that both have the same octets.
@@ -11,6 +11,7 @@ enum transfer {
     TRANSFER_AS_IS,  /* 7bit, 8bit, binary */
     TRANSFER_BASE64, /* in pieces: behind "=" a new one begins; what is no letter of the alphabet is skipped */
     TRANSFER_QUOTED, /* quoted-printable: blanks at the end of a line go, an "=" that begins no code stands for itself */
+    TRANSFER_UU,     /* uuencode (POSIX): the lines between "begin 644 name" and "end" */
     TRANSFER_WORD,   /* the Q of an encoded word: quoted-printable without lines, "_" is a blank */
     TRANSFER_END
 };
@@ -26,6 +27,7 @@ struct transfer_reader {
     uint64_t seen; /* letters and "=" so far */
     bool padded;   /* an "=" was among them */
     bool equals; /* quoted-printable: held begins with "=" */
+    bool begun;  /* uuencode: behind the line "begin" */
     unsigned n_held;
     char held[TRANSFER_HELD_MAX];
 };

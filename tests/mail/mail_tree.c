@@ -5,6 +5,7 @@
 #include "mime/tree.h"
 #include "report/json.h"
 #include "sys/file.h"
+#include "tls/sign.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static void put_hex(struct json *o, const char *name, struct str octets)
 {
     unsigned char digest[32];
     char hex[65];
-    tree_digest(octets, digest);
+    tls_sha256(octets, digest);
     for (size_t i = 0; i < sizeof digest; i++) {
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     }

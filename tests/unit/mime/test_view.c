@@ -125,6 +125,37 @@ static void mails_of_the_field(void **state)
     buf_free(&m);
 }
 
+/* Field F17: read where it lies open. RFC 8551 3.5.2 (openssl smime made the mail), RFC 3676 4 and 5, POSIX uuencode. */
+static void bodies_in_other_forms(void **state)
+{
+    (void)state;
+    struct buf m = mail_of("17-smime-opaque.eml");
+    SHOWS("signature around a text", buf_str(&m), "OPAQUE-TEXT");
+    buf_free(&m);
+    SHOWS("flowed", STR(HEAD "Content-Type: text/plain; format=flowed\r\n\r\n`Take some more tea,' the March Hare said to Alice, very \r\nearnestly.\r\n\r\n"
+                             "> > not a mark of depth two\r\n>>one \r\n>>line\r\n> From here\r\n From\r\n-- \r\nname\r\n"),
+          "very earnestly.\n", "\n> > not", "\n>> one line\n", "> From here\nFrom\n-- \nname\n");
+    SHOWS("delsp", STR(HEAD "Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\nto \r\ngether\r\n"), "together\n");
+    m = mail_of("25-uuencode-part.eml");
+    struct view *v = view_of_message(buf_str(&m));
+    assert_int_equal(v->n_parts, 1);
+    assert_true(v->parts[0].encoding == TRANSFER_UU && v->parts[0].size > 60 && !v->cut);
+    view_free(v);
+    buf_free(&m);
+    m = mail_of("25-uuencode-inline.eml");
+    v = view_of_message(buf_str(&m));
+    assert_int_equal(v->n_parts, 1);
+    struct buf octets = BUF_INIT(4096);
+    assert_int_equal(transfer_read_all(v->parts[0].encoding, str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets), &octets, NULL), 0);
+    assert_true(holds(&octets, "536-90-4399") && buf_len(&octets) == v->parts[0].size);
+    buf_free(&octets);
+    view_free(v);
+    buf_free(&m);
+    v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n"));
+    assert_true(v->encrypted);
+    view_free(v);
+}
+
 /* The name that people see (RFC 5322 3.4, RFC 2047 5; U+202E turns what follows round). */
 static void authors(void **state)
 {
@@ -151,7 +182,8 @@ static void authors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
-                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(mails_of_the_field), cmocka_unit_test(authors)};
+                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(mails_of_the_field),
+                                       cmocka_unit_test(bodies_in_other_forms), cmocka_unit_test(authors)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

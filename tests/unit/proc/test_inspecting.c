@@ -67,6 +67,9 @@ static void mails_of_the_field(void **state)
         {"26-flag-below-quote-thunderbird.eml", "flag\t[secure]\tbody", NULL},
         {"30-base64-two-pieces.eml", "found\tus-ssn", NULL},                 /* F1c */
         {"30-base64-two-pieces-csv.eml", "us-ssn\thigh\t30\tattachment", NULL},
+        {"17-smime-opaque.eml", "found\tus-ssn\thigh\t1\tbody", "problem"},   /* F17 */
+        {"25-uuencode-inline.eml", "found\tus-ssn\thigh\t1\tattachment", NULL},
+        {"25-uuencode-part.eml", "found\tus-ssn\thigh\t1\tattachment", "problem"},
         {"27-quoted-flag-outlook-desktop.eml", NULL, "flag\t"},            /* F15 */
         {"27-quoted-flag-outlook-german.eml", NULL, "flag\t"},
     };
@@ -118,6 +121,8 @@ static void quotations(void **state)
         {HTML "<div class=\"yahoo_quoted\"><div>[secure]</div></div>", false},
         {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>[secure]</blockquote></div>", false},
         {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>old</blockquote><p>[secure]</p></div>", true},
+        /* RFC 8551 3.5.2: a signed mail is no quotation; RFC 3676 4.2: nor is a flag broken over flowed lines */
+        {HEAD "Content-Type: text/plain; format=flowed\r\n\r\nplease [sec \r\nure] this\r\n", true},
         /* quotations inside quotations, and ones that nothing closes */
         {HTML "<blockquote>a<blockquote>b</blockquote>[secure]</blockquote>", false},
         {HTML "<blockquote><blockquote>b</blockquote>a</blockquote>[secure]", true},

@@ -40,6 +40,11 @@ static const struct {
     {TRANSFER_QUOTED, "a= b", "a= b", false},
     /* RFC 2047 4.2 */
     {TRANSFER_WORD, "a_b=5F=c3=a4_", "a b_\xc3\xa4 ", true},
+    /* POSIX uuencode's example; CPython, test_uu */
+    {TRANSFER_UU, "begin 644 cat.txt\n#0V%T\n`\nend\n", "Cat", true},
+    {TRANSFER_UU, "text before\nbegin 666 t1\nM5&AE('-M;V]T:\"US8V%L960@<'ET:&]N(&-R97!T(&]V97(@=&AE('-L965P\r\n(:6YG(&1O9PH \n \nend",
+     "The smooth-scaled python crept over the sleeping dog\n", true},
+    {TRANSFER_UU, "begin 666 t1\n", "", true},
     {TRANSFER_AS_IS, "as= it\r\nis", "as= it\r\nis", true},
 };
 

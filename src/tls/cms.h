@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cms.h: what lies inside a signed S/MIME message (RFC 5652 5, RFC 8551 3.5.2), where the signature wraps the text.
+ *
+ * Called by mime/. Nothing is verified: whoever reads the text must know that.
+ */
+#pragma once
+#include "base/buf.h"
+
+/* Appends the content, a MIME entity; octets are DER or BER. 0; -EBADMSG: not signed data, or the content lies elsewhere; -ENOSPC. */
+int cms_signed_content(struct str octets, struct buf *out) MUST_USE;
