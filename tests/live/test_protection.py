@@ -158,6 +158,28 @@ def test_the_flag_leaves_every_kind_of_subject(gateway, subject, left):
     assert ' '.join(found.split()) == left and 'hello' in seen and 'From: <nurse@inside.test>' in seen
 
 
+MAILS = os.path.join(os.path.dirname(__file__), '..', 'fixtures', 'mail')
+
+
+@pytest.mark.parametrize('name,demand', [
+    ('01-subject-two-words.eml', 'escalated'), ('26-flag-below-quote-gmail.eml', 'escalated'), ('26-flag-below-quote-thunderbird.eml', 'escalated'),
+    ('30-base64-two-pieces-csv.eml', 'secure'), ('17-smime-opaque.eml', 'escalated'), ('25-uuencode-part.eml', 'secure'),
+    ('27-quoted-flag-outlook-desktop.eml', 'none'), ('27-quoted-flag-outlook-german.eml', 'none')])
+def test_mails_of_the_field_are_read_in_the_sandbox(gateway, name, demand):
+    """Field F1, F1b, F1c, F15, F17, through the real process: what unit/proc/inspecting finds is found there, too."""
+    client = gateway.smtp()
+    client.mail('nurse@inside.test', ['BODY=8BITMIME'])
+    client.rcpt('x@good.test')
+    with open(os.path.join(MAILS, name), 'rb') as mail:
+        code, text = client.data(re.sub(rb'\r?\n', b'\r\n', mail.read()))
+    assert code == 250
+    report = gateway.lab.wait_for(lambda: (lambda r: r if r.get('inspection') else None)(gateway.lab.report(text.decode().split()[-1])))
+    assert report['inspection'][-1][0] == 'done', report['inspection']
+    assert report['recipients'][0]['protection']['demand'] == demand, report['inspection']
+    if name.startswith('17'):
+        assert ['found', 'us-ssn', 'high', '1', 'body'] in [line[:5] for line in report['inspection']]
+
+
 def test_a_test_goes_to_nobody(gateway):
     code, message_id = sent(gateway, 'x@good.test', subject='[securetest] what would happen', sender='tester@inside.test', text=PATIENT)
     assert code == 250
