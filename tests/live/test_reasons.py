@@ -24,7 +24,6 @@ ELSEWHERE = {
     'none': 'no recipient has it: it stands for no reason at all',
     'escalated': 'exhaustive/table.txt: what escalates goes to its ladder before a server is asked',
     'no-binary': 'unit/sevenbit: every body with bare line ends is converted, but what is signed',
-    'not-prepared': 'no test: two inspect processes must end over one message that an inspection read before',
     'expired': 'test_schedule.py::test_mail_that_was_never_tried_ends_at_its_hour',
     'picked-up': 'test_portal.py::test_reminders_and_the_end, with a reader',
 }
@@ -127,6 +126,8 @@ ladder "strict" { channels tls:2s drop; }
 ladder "byhand" { channels hold; }
 account strict@inside.test { ladder strict; secure-from cert; protect secure; }
 account byhand@inside.test { ladder byhand; }
+ladder "later" { channels tls:4s portal; }
+account not-prepared@inside.test { ladder later; secure-from cert; protect secure; }
 rule "refuses" { header "X-Kind: refuse"; action bounce; text "not from this house"; }
 rule "asks" { direction outbound; header "X-Kind: ask"; action ask; text "Is that meant?"; }
 workers { smtpout 1; }
@@ -255,6 +256,29 @@ class Walk:
         self.gateway.wait_state(self.ids['poison'], 'held')
         self.last['poison'] = self.look(self.ids['poison'])
 
+    def not_prepared(self):
+        """Read well by an inspection; later two processes end over it, when it is made ready for the portal."""
+        message_id = self.act('not-prepared', 'x@dead.test')
+        self.gateway.wait_reason(message_id, 'connect')
+        inspectors = lambda: {pid for name, pid in self.gateway.pids().items() if name.startswith('inspect') and pid > 1}
+        first, keys = inspectors(), self.gateway.pids()['keys-0']
+        for pid in first:
+            os.kill(pid, signal.SIGSTOP)
+        assert self.lab.wait_for(lambda: self.gateway.state(message_id)['next-hop'] == '=portal', 15)  # its time on the rung before is over
+        os.kill(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
+        try:
+            time.sleep(0.5)
+            for pid in first:
+                os.kill(pid, signal.SIGKILL)
+            second = self.lab.wait_for(lambda: (lambda now: now if len(now) == len(first) and not now & first else None)(inspectors()), 10)
+            time.sleep(1)
+            for pid in second:
+                os.kill(pid, signal.SIGKILL)
+            self.gateway.wait_state(message_id, 'held', 10)
+        finally:
+            os.kill(keys, signal.SIGCONT)
+        self.keep('not-prepared')
+
     def shutdown(self):
         """A job is handed out while its process has been told to stop, and stands still for a moment."""
         self.gateway.wait_reason(self.act('shutdown'), 'rejected')
@@ -307,6 +331,7 @@ def walk(gateway):
     w.process_dies('keys-away', 'keys')
     w.process_dies('our-fault', 'lookup')
     w.damage()
+    w.not_prepared()
     w.shutdown()
     w.end()
     return w
@@ -328,6 +353,7 @@ ACTS = {
     'keys-away': ('', 'it ended while it was asked', '4.3.0'),
     'our-fault': ('', 'its name lookups ended while they were asked', '4.3.0'),
     'poison': ('held', '', ''),
+    'not-prepared': ('held', 'two processes ended over it', '4.3.0'),
     'shutdown': ('', '', '4.3.2'),
     'login-refused': ('waiting', '535 5\\.7\\.8 no', '4.7.8'),
     'not-picked-up': ('expired', '', '5.4.7'),
