@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * html.c: the text of HTML by libxml2's tolerant parser, as events: nothing is built in memory. Called by reader.c
+ * html.c: the text of HTML, from the events of tags.c: nothing is built in memory. Called by reader.c
  * and message.c.
  *
  * Everything counts that a person or a program could find: hidden elements, comments, titles, alternative texts,
@@ -7,11 +7,9 @@
  * Quotations get '>' before each line, as in plain text: elements are counted,
  * so what stands behind a quotation is new again. What can go wrong: a limit of text.
  */
-#include "mime/reader.h"
+#include "mime/tags.h"
 
-#include <libxml/HTMLparser.h>
-
-enum { PUSH = 32 * 1024, QUOTATIONS_MAX = 100 /* further ones belong to the last */, BEGINNINGS_MAX = 20 };
+enum { QUOTATIONS_MAX = 100 /* further ones belong to the last */ };
 
 /* An element that begins a quotation, until it or the element around it ends. */
 struct quotation {
@@ -26,7 +24,6 @@ struct page {
     struct quotation quotations[QUOTATIONS_MAX];
     size_t n_quotations;
     bool line_begun, full;
-    bool unclosed; /* no comment that begins from here on is closed */
 };
 
 static const char *const blocks[] = {"p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
@@ -192,95 +189,43 @@ static void on_end(void *arg, const xmlChar *name)
     p->depth -= p->depth > 0;
 }
 
-static void on_problem(void *arg, const char *format, ...)
+static void on_begin(void *arg)
 {
-    (void)arg;
-    (void)format; /* real pages are full of mistakes */
+    struct page *p = arg;
+    p->depth = p->skipped = 0;
+    p->n_quotations = 0;
 }
 
-/* A comment at the front, by the HTML standard 13.2.5.43 to 51, which browsers follow: the octets it takes, 0 when there is none
- * or nothing closes it. libxml2 reads on behind "<!-->", and loses what stands behind one that nothing closes. */
-static size_t comment_at(struct page *p, struct str s, struct str *ret)
+static void on_comment(void *arg, struct str text)
 {
-    if (p->unclosed || s.n < 5 || memcmp(s.p, "<!--", 4) != 0) {
-        return 0;
-    }
-    size_t abrupt = s.p[4] == '>' ? 5 : s.n > 5 && s.p[4] == '-' && s.p[5] == '>' ? 6 : 0;
-    for (size_t i = 4; i + 2 < s.n && !abrupt; i++) {
-        size_t close = s.p[i] != '-' || s.p[i + 1] != '-' ? 0 : s.p[i + 2] == '>' ? 3 : i + 3 < s.n && memcmp(s.p + i + 2, "!>", 2) == 0 ? 4 : 0;
-        if (close) {
-            *ret = str_slice(s, 4, i);
-            return i + close;
-        }
-    }
-    *ret = STR("");
-    p->unclosed = !abrupt;
-    return abrupt;
+    struct page *p = arg;
+    (void)!buf_printf(&p->comments, STR_FMT "\n", STR_ARG(text));
 }
 
-/* The next run without comments; comments before it are taken out. *at moves behind it. */
-static struct str next_run(struct page *page, struct str html, size_t *at)
+static void on_text(void *arg, struct str text)
 {
-    size_t n;
-    struct str text;
-    while ((n = comment_at(page, str_slice(html, *at, html.n), &text)) > 0) {
-        (void)!buf_printf(&page->comments, STR_FMT "\n", STR_ARG(text));
-        *at += n;
-    }
-    size_t from = *at, end = from;
-    while (end < html.n && end - from < PUSH && (end == from || html.n - end < 4 || memcmp(html.p + end, "<!--", 4) != 0)) {
-        end++;
-    }
-    *at = end;
-    return str_slice(html, from, end);
+    put(arg, text);
 }
 
-/* The octets that the parser used: it stops where a document ends early. */
-static size_t parse(struct reader *r, struct page *page, struct str html)
+static bool is_full(void *arg)
 {
-    static htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters, .cdataBlock = on_characters,
-                                    .startElement = on_start, .endElement = on_end, .error = on_problem, .warning = on_problem};
-    static const struct str opening = {"<html><body>", 12}; /* else it ends at a closing tag that nothing opened */
-    htmlParserCtxtPtr parser = htmlCreatePushParserCtxt(&events, page, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
-    if (!parser) {
-        page->full = true;
-        return html.n;
-    }
-    htmlCtxtUseOptions(parser, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
-    (void)htmlParseChunk(parser, opening.p, (int)opening.n, 0);
-    size_t at = 0;
-    while (at < html.n && !page->full && !reader_is_over(r) && parser->instate != XML_PARSER_EOF) {
-        struct str some = next_run(page, html, &at);
-        if (some.n >= 4 && memcmp(some.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
-            put(page, some);
-            continue;
-        }
-        (void)htmlParseChunk(parser, some.p, (int)some.n, 0);
-    }
-    size_t left = (size_t)(parser->input->end - parser->input->cur);
-    if (parser->instate != XML_PARSER_EOF) {
-        (void)htmlParseChunk(parser, "", 0, 1);
-        left = 0;
-    }
-    htmlFreeParserCtxt(parser);
-    return at - left;
+    const struct page *p = arg;
+    return p->full;
 }
 
 void read_html(struct reader *r, const struct piece *p)
 {
+    static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters, .cdataBlock = on_characters,
+                                          .startElement = on_start, .endElement = on_end};
     struct page page = {.out = reader_text(r, p->place, p->part), .comments = BUF_INIT(1024 * 1024)};
-    struct str rest = p->octets;
+    const struct tags tags = {&events, &page, on_begin, on_comment, on_text, is_full};
     if (!page.out) {
         return;
     }
-    for (int i = 0; i < BEGINNINGS_MAX && rest.n > 0 && !page.full && !reader_is_over(r); i++) {
-        page.depth = page.skipped = 0;
-        page.n_quotations = 0;
-        size_t used = parse(r, &page, rest);
-        rest = str_slice(rest, used + (i > 0 && used == 0), rest.n); /* what it cannot begin with is text */
+    tags_read(r, p->part, p->octets, &tags);
+    if (buf_len(page.out) == 0 && buf_len(&page.comments) == 0) { /* a tag or a style that nothing closes */
+        page.full |= buf_add(page.out, p->octets) < 0;
     }
-    bool nothing = buf_len(page.out) == 0 && buf_len(&page.comments) == 0; /* a tag or a style that nothing closes */
-    page.full |= buf_add(page.out, nothing ? p->octets : rest) < 0;
     reader_text_done(r, page.out);
     if (page.full) {
         reader_problem(r, MIME_LIMIT, p->part, "too much text");

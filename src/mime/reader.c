@@ -393,7 +393,7 @@ void reader_piece(struct reader *r, const struct piece *p)
 
 /* --- beginning and end ------------------------------------------------------------------------------------ */
 
-static struct reader reader_new(const struct mime_limits *limits, struct str octets)
+struct reader reader_new(const struct mime_limits *limits, struct str octets)
 {
     return (struct reader){.out = err_calloc(1, sizeof(struct mime_reading)), .limits = limits,
                            .until_mono_ms = clock_mono_ms() + limits->time_ms,

@@ -25,6 +25,8 @@ struct piece {
 };
 
 /* reader.c */
+/* One that begins now; octets: what all of it is about. Its `out` is to be freed with mime_reading_free(). */
+struct reader reader_new(const struct mime_limits *limits, struct str octets);
 /* Adds a problem once for each kind and part; detail may be "". */
 void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail);
 /* True when the time or a count is used up: then it has been noted, and the caller ends. */

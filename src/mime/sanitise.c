@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sanitise.c: HTML of a stranger made harmless, by an allow-list over libxml2's tree. Called by view.c.
+ * sanitise.c: HTML of a stranger made harmless, by an allow-list over the events of tags.c. Called by view.c.
  *
- * The tree is written anew, every name and value by us: what a browser reads is what was checked. Elements that are not
+ * The page is written anew, every name and value by us: what a browser reads is what was checked. Elements that are not
  * known lose their tags and keep their text; those that bring programs, styles or other documents lose both. Only pictures
  * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame without scripts
  * and without an origin of its own (proc/web): this is the first of two walls.
  */
+#include "mime/tags.h"
 #include "mime/view.h"
 #include "wire/base64.h"
 
-#include <libxml/HTMLparser.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
-enum { DEPTH_MAX = 200 };
+enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13 };
 
 struct rewrite {
-    struct buf *out;
+    struct buf *out, tag; /* tag: the one being written */
     const struct picture *pictures;
-    size_t n_pictures;
+    size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
+    unsigned depth, dropped; /* of elements; dropped: depth of the one that is left out whole, 0: none */
+    struct {
+        unsigned depth;
+        char name[NAME_MAX_OCTETS];
+    } open[OPEN_MAX]; /* what was written and not ended */
+    size_t n_open;
     bool full, remote;
 };
 
@@ -56,34 +63,40 @@ static bool is_in(const char *name, const char *const *list, size_t n)
 
 static void put(struct rewrite *w, struct str s)
 {
-    w->full |= buf_add(w->out, s) < 0;
+    w->full |= w->full || buf_len(w->out) + s.n > w->room || buf_add(w->out, s) < 0;
 }
 
-static void put_escaped(struct rewrite *w, struct str s)
+static void put_tag(struct rewrite *w, struct str s)
+{
+    w->full |= buf_add(&w->tag, s) < 0;
+}
+
+/* to: put, or put_tag. */
+static void put_escaped(struct rewrite *w, struct str s, void (*to)(struct rewrite *, struct str))
 {
     size_t from = 0;
     for (size_t i = 0; i <= s.n; i++) {
         char c = i < s.n ? s.p[i] : '\0';
         bool odd = i < s.n && (c == '&' || c == '<' || c == '>' || c == '"' || c == '\'' || c == '`' || ((unsigned char)c < ' ' && c != '\n' && c != '\t'));
         if (odd || i == s.n) {
-            put(w, str_slice(s, from, i));
+            to(w, str_slice(s, from, i));
             from = i + 1;
         }
         if (odd && (unsigned char)c >= ' ') {
             char text[8];
             snprintf(text, sizeof text, "&#%d;", c);
-            put(w, str_c(text));
+            to(w, str_c(text));
         }
     }
 }
 
 static void put_attribute(struct rewrite *w, const char *name, struct str value)
 {
-    put(w, STR(" "));
-    put(w, str_c(name));
-    put(w, STR("=\""));
-    put_escaped(w, value);
-    put(w, STR("\""));
+    put_tag(w, STR(" "));
+    put_tag(w, str_c(name));
+    put_tag(w, STR("=\""));
+    put_escaped(w, value, put_tag);
+    put_tag(w, STR("\""));
 }
 
 /* http:, https:, mailto: and tel: only; nothing relative: there is nothing of ours behind it. */
@@ -147,35 +160,31 @@ static void put_picture(struct rewrite *w, struct str src)
     struct str cid = str_slice(src, 4, src.n);
     for (size_t i = 0; i < w->n_pictures; i++) {
         if (str_eq(cid, str_c(w->pictures[i].cid))) {
-            put(w, STR(" src=\"data:"));
-            put(w, str_c(w->pictures[i].type));
-            put(w, STR(";base64,"));
-            w->full |= base64_write(w->pictures[i].octets, 0, w->out) < 0;
-            put(w, STR("\""));
+            put_tag(w, STR(" src=\"data:"));
+            put_tag(w, str_c(w->pictures[i].type));
+            put_tag(w, STR(";base64,"));
+            w->full |= base64_write(w->pictures[i].octets, 0, &w->tag) < 0;
+            put_tag(w, STR("\""));
             return;
         }
     }
 }
 
-static struct str value_of(const xmlAttr *a)
+/* attributes: names and values in turn, NULL at the end; a value may be NULL. */
+static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element, bool is_picture)
 {
-    return a->children && a->children->content ? str_c((const char *)a->children->content) : STR("");
-}
-
-static void put_attributes(struct rewrite *w, const xmlNode *n, bool is_link_element, bool is_picture)
-{
-    for (const xmlAttr *a = n->properties; a; a = a->next) {
-        const char *name = (const char *)a->name;
-        struct str value = value_of(a);
+    for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
+        const char *name = (const char *)attributes_of[i];
+        struct str value = str_c(attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "");
         if (is_link_element && strcasecmp(name, "href") == 0 && is_link(str_trim(value))) {
             put_attribute(w, "href", str_trim(value));
-            put(w, STR(" target=\"_blank\" rel=\"noopener noreferrer nofollow\""));
+            put_tag(w, STR(" target=\"_blank\" rel=\"noopener noreferrer nofollow\""));
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
         } else if (strcasecmp(name, "style") == 0) {
             put_style(w, value);
         } else if (IS_IN(name, attributes) && value.n < 1024) {
-            char small[32];
+            char small[NAME_MAX_OCTETS];
             str_copy_cut(str_c(name), small, sizeof small);
             for (char *p = small; *p; p++) {
                 *p = str_lower(*p);
@@ -187,67 +196,92 @@ static void put_attributes(struct rewrite *w, const xmlNode *n, bool is_link_ele
     }
 }
 
-static void rewrite(struct rewrite *w, const xmlNode *first, unsigned depth);
-
-static void rewrite_element(struct rewrite *w, const xmlNode *n, unsigned depth)
+/* The whole tag, or nothing of it. */
+static void begin_element(struct rewrite *w, const char *name, const xmlChar **attributes_of)
 {
-    char name[32];
-    str_copy_cut(str_c((const char *)n->name), name, sizeof name);
+    buf_reset(&w->tag);
+    put_tag(w, STR("<"));
+    put_tag(w, str_c(name));
+    put_attributes(w, attributes_of, strcmp(name, "a") == 0, strcmp(name, "img") == 0);
+    put_tag(w, STR(">"));
+    put(w, buf_str(&w->tag));
+    if (!w->full && !IS_IN(name, empty)) {
+        w->open[w->n_open].depth = w->depth;
+        str_copy_cut(str_c(name), w->open[w->n_open++].name, NAME_MAX_OCTETS);
+    }
+}
+
+/* Ends what is open at this depth and deeper. */
+static void end_elements(struct rewrite *w, unsigned depth)
+{
+    while (w->n_open > 0 && w->open[w->n_open - 1].depth >= depth) {
+        (void)!buf_printf(w->out, "</%s>", w->open[--w->n_open].name);
+    }
+}
+
+static void on_start(void *arg, const xmlChar *element, const xmlChar **attributes_of)
+{
+    struct rewrite *w = arg;
+    char name[NAME_MAX_OCTETS];
+    w->depth++;
+    str_copy_cut(str_c((const char *)element), name, sizeof name);
     for (char *p = name; *p; p++) {
         *p = str_lower(*p);
     }
-    if (IS_IN(name, dropped)) {
-        return;
-    }
-    bool keep = IS_IN(name, kept) && strchr(name, ':') == NULL;
-    if (keep) {
-        put(w, STR("<"));
-        put(w, str_c(name));
-        put_attributes(w, n, strcmp(name, "a") == 0, strcmp(name, "img") == 0);
-        put(w, STR(">"));
-    }
-    if (keep && IS_IN(name, empty)) {
-        return;
-    }
-    rewrite(w, n->children, depth + 1);
-    if (keep) {
-        put(w, STR("</"));
-        put(w, str_c(name));
-        put(w, STR(">"));
+    if (w->dropped == 0 && IS_IN(name, dropped)) {
+        w->dropped = w->depth;
+    } else if (w->dropped == 0 && !w->full && w->n_open < OPEN_MAX && IS_IN(name, kept)) {
+        begin_element(w, name, attributes_of);
     }
 }
 
-static void rewrite(struct rewrite *w, const xmlNode *first, unsigned depth)
+static void on_end(void *arg, const xmlChar *element)
 {
-    if (depth > DEPTH_MAX) {
-        return;
-    }
-    for (const xmlNode *n = first; n && !w->full; n = n->next) {
-        if (n->type == XML_TEXT_NODE && n->content) {
-            put_escaped(w, str_c((const char *)n->content));
-        } else if (n->type == XML_ELEMENT_NODE) {
-            rewrite_element(w, n, depth);
-        } /* comments, processing instructions, CDATA and entities go */
+    struct rewrite *w = arg;
+    w->dropped = w->dropped == w->depth ? 0 : w->dropped;
+    end_elements(w, w->depth);
+    w->depth -= w->depth > 0;
+}
+
+static void on_characters(void *arg, const xmlChar *text, int n)
+{
+    struct rewrite *w = arg;
+    if (w->dropped == 0 && n > 0) {
+        put_escaped(w, str_from((const char *)text, (size_t)n), put);
     }
 }
 
-bool sanitise_html(struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
+static void on_text(void *arg, struct str text)
 {
-    struct rewrite w = {.out = out, .pictures = pictures, .n_pictures = n};
-    size_t before = buf_len(out);
-    *ret_remote = false;
-    if (html.n > INT32_MAX / 2) {
-        return false;
-    }
-    xmlDoc *doc = htmlReadMemory(html.p, (int)html.n, NULL, "UTF-8", HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET);
-    if (!doc) {
-        return true; /* nothing in it */
-    }
-    rewrite(&w, doc->children, 0);
-    xmlFreeDoc(doc);
-    *ret_remote = w.remote;
-    if (w.full) {
-        out->tail = out->head + before;
-    }
-    return !w.full;
+    put_escaped(arg, text, put);
+}
+
+static void on_begin(void *arg)
+{
+    struct rewrite *w = arg;
+    end_elements(w, 0);
+    w->depth = w->dropped = 0;
+}
+
+static bool is_full(void *arg)
+{
+    const struct rewrite *w = arg;
+    return w->full;
+}
+
+bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
+{
+    static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters,
+                                          .startElement = on_start, .endElement = on_end}; /* comments, CDATA and the like go */
+    struct rewrite *w = err_calloc(1, sizeof *w);
+    size_t ends = OPEN_MAX * END_TAG < out->max / 4 ? OPEN_MAX * END_TAG : out->max / 4;
+    *w = (struct rewrite){.out = out, .tag = BUF_INIT(out->max), .pictures = pictures, .n_pictures = n, .room = out->max - ends};
+    const struct tags tags = {&events, w, on_begin, NULL, on_text, is_full};
+    tags_read(r, "", html, &tags);
+    end_elements(w, 0);
+    bool whole = !w->full;
+    *ret_remote = w->remote;
+    buf_free(&w->tag);
+    free(w);
+    return whole;
 }

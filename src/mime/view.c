@@ -237,8 +237,10 @@ static void put_sanitised(struct build *b, struct str html)
     struct view *v = b->v;
     bool remote = false;
     put_html(b, STR("<div>"));
-    if (!sanitise_html(html, b->pictures, b->n_pictures, &v->html, &remote) && !sanitise_html(html, NULL, 0, &v->html, &remote)) {
-        v->cut = true; /* too large even without its pictures: the text is there */
+    size_t before = buf_len(&v->html);
+    if (!sanitise_html(b->r, html, b->pictures, b->n_pictures, &v->html, &remote)) {
+        v->html.tail = v->html.head + before;
+        v->cut |= !sanitise_html(b->r, html, NULL, 0, &v->html, &remote); /* its beginning, if it is too large without pictures */
     }
     v->remote |= remote;
     put_html(b, STR("</div>"));
@@ -541,6 +543,9 @@ struct view *view_of_message(struct str message)
         build(&b);
     }
     v->cut |= !tree;
+    for (size_t i = 0; i < reading->n_problems; i++) {
+        v->cut |= reading->problems[i].kind == MIME_LIMIT;
+    }
     char **fields[] = {&v->from, &v->from_name, &v->to, &v->cc, &v->subject, &v->date, &v->message_id, &v->references};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         *fields[i] = *fields[i] ? *fields[i] : err_strdup("");

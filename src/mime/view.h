@@ -39,11 +39,12 @@ struct view *view_of_message(struct str message);
 void view_free(struct view *v);
 
 /* sanitise.c: HTML of a stranger as HTML without scripts, forms, styles that move things about, and anything from elsewhere.
- * By an allow-list of elements, attributes and properties over libxml2's tree. */
+ * By an allow-list of elements, attributes and properties. */
 struct picture {
     const char *cid;           /* Content-ID without < > */
     const char *type;          /* image/png, image/jpeg, image/gif, image/webp */
     struct str octets;
 };
-/* Appends the body's content. False: it did not fit and out is as before. ret_remote: something from elsewhere was left out. */
-bool sanitise_html(struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote);
+struct reader;
+/* Appends the body's content. False: it did not fit, its beginning is there. ret_remote: something from elsewhere was left out. */
+bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote);

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "mime/mime.h"
 #include "mime/reader.h"
+#include "mime/view.h"
 #include "sys/fence.h"
 #include "sys/file.h"
 
@@ -63,6 +64,102 @@ static void bombs_are_cut_and_said(void **state)
     }
 }
 
+static void repeat(struct buf *b, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(buf_add(b, str_c(text)), 0);
+    }
+}
+
+static size_t count(struct str in, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = in.p; (p = memmem(p, in.n - (size_t)(p - in.p), what, strlen(what))); p++) {
+        n++;
+    }
+    return n;
+}
+
+#define PAGE "From: a@inside.test\r\nSubject: table\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
+
+/* Field F14, scripts/20-large-table.py 60000: the first part is shown, whole in its elements, and that it was cut is said. */
+static void a_large_table_is_shown_in_part(void **state)
+{
+    struct buf b = BUF_INIT(32 << 20);
+    assert_int_equal(buf_add(&b, STR(PAGE "<p>TOP</p><table>")), 0);
+    repeat(&b, "<tr><td>1</td><td>Name</td><td>the third of the cells in this row</td></tr>\r\n", 60000);
+    assert_int_equal(buf_add(&b, STR("</table><p>BOTTOM</p>\r\n")), 0);
+    struct view *v = view_of_message(buf_str(&b));
+    struct str html = buf_str(&v->html);
+    assert_true(v->cut);
+    assert_true(html.n > VIEW_HTML_MAX / 2 && buf_len(&v->text) > VIEW_TEXT_MAX / 2);
+    assert_true(count(html, "TOP") == 1 && count(html, "BOTTOM") == 0);
+    assert_true(count(html, "<td>") > 50000 && count(html, "<td>") == count(html, "</td>"));
+    assert_int_equal(count(html, "<table>"), count(html, "</table>"));
+    view_free(v);
+    buf_free(&b);
+}
+
+/* Field F14: seventy tables in tables; browsers show them. */
+static void text_deep_in_tables_is_shown(void **state)
+{
+    static const size_t depths[] = {70, 400, 60000};
+    for (size_t i = 0; i < ARRAY_LEN(depths); i++) {
+        struct buf b = BUF_INIT(32 << 20);
+        assert_int_equal(buf_add(&b, STR(PAGE)), 0);
+        repeat(&b, "<table><tr><td>", depths[i]);
+        assert_int_equal(buf_add(&b, STR("INNERMOST")), 0);
+        repeat(&b, "</td></tr></table>", depths[i]);
+        assert_int_equal(buf_add(&b, STR("BEHIND\r\n")), 0);
+        struct view *v = view_of_message(buf_str(&b));
+        assert_int_equal(count(buf_str(&v->html), "INNERMOST"), 1);
+        assert_int_equal(count(buf_str(&v->html), "BEHIND"), 1);
+        assert_int_equal(count(buf_str(&v->text), "INNERMOST"), 1);
+        assert_int_equal(count(buf_str(&v->html), "<td>"), count(buf_str(&v->html), "</td>"));
+        view_free(v);
+        buf_free(&b);
+    }
+}
+
+/* RUSTSEC-2026-0194 and CAPEC-229 describe the kind: the parser compares each name with those before. whatwg/html#2872: each end
+ * tag is looked for in all that is open. Below the sizes of bombs.py, as sanitizers are slow. */
+static void pages_that_cost_much(void **state)
+{
+    static const struct {
+        const char *begin, *first, *second;
+        size_t n;
+    } cases[] = {
+        {"<p>seen", "<i>", "</u>", 100000},
+        {"<p>seen</p><p ", "a=''\r\n", "b\r\n", 100000},
+        {"<p>seen</p><p ", "a=\"\"", "b/c ", 100000},
+        {"<p>seen</p>", "<!-- a ", "b -", 100000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b = BUF_INIT(32 << 20);
+        assert_int_equal(buf_add(&b, STR(PAGE)), 0);
+        assert_int_equal(buf_add(&b, str_c(cases[i].begin)), 0);
+        for (size_t k = 0; k < cases[i].n && i == 1; k++) {
+            assert_int_equal(buf_printf(&b, "a%zu\r\n", k), 0);
+        }
+        repeat(&b, cases[i].first, cases[i].n);
+        repeat(&b, cases[i].second, cases[i].n);
+        assert_int_equal(buf_add(&b, STR(">behind\r\n")), 0);
+        int64_t began = reader_cpu_ms();
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        assert_in_range(reader_cpu_ms() - began, 0, COST_MAX_MS);
+        bool seen = false, behind = false;
+        for (size_t k = 0; k < m->n_texts; k++) {
+            seen |= count(buf_str(&m->texts[k].text), "seen") > 0;
+            behind |= count(buf_str(&m->texts[k].text), "behind") > 0;
+        }
+        if (!seen || !behind) {
+            fail_msg("page %zu: seen %d behind %d", i, seen, behind);
+        }
+        mime_reading_free(m);
+        buf_free(&b);
+    }
+}
+
 /* Only without sanitizers: their malloc() takes its memory otherwise, and a great deal of it. */
 static void memory_ends_at_the_fence(void **state)
 {
@@ -81,7 +178,9 @@ static void memory_ends_at_the_fence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(memory_ends_at_the_fence)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(a_large_table_is_shown_in_part),
+                                       cmocka_unit_test(text_deep_in_tables_is_shown), cmocka_unit_test(pages_that_cost_much),
+                                       cmocka_unit_test(memory_ends_at_the_fence)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

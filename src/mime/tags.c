@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tags.c: libxml2's push parser, fed in small pieces (tags.h).
+ *
+ * Three things are quadratic inside libxml2 2.9: end tags that nothing opened (each looks through all that is open), the
+ * names of the attributes of one element (each is compared with those before), and a comment that nothing closes. So the
+ * parser is begun anew when too much is open, an element with too many attributes is text, and comments are found here, by
+ * the HTML standard, which browsers follow. Between the pieces the clock is asked.
+ */
+#include "mime/tags.h"
+
+enum {
+    PIECE = 4096,
+    BEGINNINGS_MAX = 20, /* of the parser, where a document ends early; what then is left is text */
+    OPEN_MAX = 1000,     /* elements in elements: browsers stop at 512 */
+    PENDING_MAX = 16 * 1024,
+    ATTRIBUTES_MAX = 1000,
+};
+
+/* Where the octets stand, for counting the attributes of one element. */
+enum place { IN_TEXT, IN_TAG, BEHIND_EQUALS, IN_WORD, IN_SINGLE, IN_DOUBLE };
+
+struct feed {
+    struct reader *r;
+    const char *part;
+    const struct tags *t;
+    bool unclosed; /* no comment that begins from here on is closed */
+    enum place place;
+    size_t attributes;
+};
+
+/* A comment at the front, by the HTML standard 13.2.5.43 to 51: the octets it takes, 0 when there is none or nothing closes
+ * it. libxml2 reads on behind "<!-->", and loses what stands behind one that nothing closes. */
+static size_t comment_at(struct feed *f, struct str s, struct str *ret)
+{
+    if (f->unclosed || s.n < 5 || memcmp(s.p, "<!--", 4) != 0) {
+        return 0;
+    }
+    size_t abrupt = s.p[4] == '>' ? 5 : s.n > 5 && s.p[4] == '-' && s.p[5] == '>' ? 6 : 0;
+    for (size_t i = 4; i + 2 < s.n && !abrupt; i++) {
+        if (s.p[i] != '-' || s.p[i + 1] != '-') {
+            continue;
+        }
+        size_t close = s.p[i + 2] == '>' ? 3 : i + 3 < s.n && memcmp(s.p + i + 2, "!>", 2) == 0 ? 4 : 0;
+        if (close) {
+            *ret = str_slice(s, 4, i);
+            return i + close;
+        }
+    }
+    *ret = STR("");
+    f->unclosed = !abrupt;
+    return abrupt;
+}
+
+/* The next piece without comments; comments before it are taken out. *at moves behind it. */
+static struct str next_piece(struct feed *f, struct str html, size_t *at)
+{
+    size_t n;
+    struct str text;
+    while ((n = comment_at(f, str_slice(html, *at, html.n), &text)) > 0) {
+        if (f->t->comment) {
+            f->t->comment(f->t->arg, text);
+        }
+        *at += n;
+    }
+    size_t from = *at, end = from;
+    while (end < html.n && end - from < PIECE && (end == from || html.n - end < 4 || memcmp(html.p + end, "<!--", 4) != 0)) {
+        end++;
+    }
+    *at = end;
+    return str_slice(html, from, end);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+/* One octet further. */
+static void count(struct feed *f, char c, char next)
+{
+    bool letter = (str_lower(next) >= 'a' && str_lower(next) <= 'z');
+    switch (f->place) {
+    case IN_TEXT:
+        if (c == '<' && letter) {
+            f->place = IN_TAG;
+            f->attributes = 0;
+        }
+        break;
+    case IN_TAG:
+        f->attributes += (is_blank(c) || c == '/') && !is_blank(next) && next != '/';
+        f->place = c == '>' ? IN_TEXT : c == '=' ? BEHIND_EQUALS : IN_TAG;
+        break;
+    case BEHIND_EQUALS:
+        f->place = is_blank(c) ? BEHIND_EQUALS : c == '"' ? IN_DOUBLE : c == '\'' ? IN_SINGLE : c == '>' ? IN_TEXT : IN_WORD;
+        break;
+    case IN_WORD:
+        f->attributes += is_blank(c);
+        f->place = is_blank(c) ? IN_TAG : c == '>' ? IN_TEXT : IN_WORD;
+        break;
+    case IN_SINGLE:
+    case IN_DOUBLE:
+        if (c == (f->place == IN_SINGLE ? '\'' : '"')) {
+            f->place = IN_TAG;
+            f->attributes++;
+        }
+        break;
+    }
+}
+
+/* True when the piece belongs to an element that would cost too much, together with what the parser keeps of it already. */
+static bool is_too_much(struct feed *f, struct str piece, size_t pending)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < piece.n; i++) {
+        count(f, piece.p[i], i + 1 < piece.n ? piece.p[i + 1] : '\0');
+        most = f->attributes > most ? f->attributes : most;
+    }
+    return most > ATTRIBUTES_MAX && pending + piece.n > PENDING_MAX;
+}
+
+static size_t pending_of(const htmlParserCtxt *p)
+{
+    return p->instate == XML_PARSER_EOF ? 0 : (size_t)(p->input->end - p->input->cur);
+}
+
+/* What the parser keeps of an element, and all up to its end, is text. The octets that are used. */
+static size_t leave_out(struct feed *f, struct str html, size_t from, size_t at)
+{
+    size_t end = str_find(html, '>', at);
+    end = end < html.n ? end + 1 : end;
+    reader_problem(f->r, MIME_LIMIT, f->part, "an element with too many attributes");
+    f->t->text(f->t->arg, str_slice(html, from, end));
+    f->place = IN_TEXT;
+    return end;
+}
+
+static bool goes_on(struct feed *f, const htmlParserCtxt *p)
+{
+    return p->instate != XML_PARSER_EOF && p->nameNr < OPEN_MAX && !f->t->is_full(f->t->arg) && !reader_is_spent(f->r, f->part);
+}
+
+/* One parser's life. The octets that it used: it stops where a document ends early, or too much is open. */
+static size_t parse(struct feed *f, struct str html)
+{
+    static const struct str opening = {"<html><body>", 12}; /* else it ends at a closing tag that nothing opened */
+    htmlSAXHandler events = *f->t->events;
+    htmlParserCtxtPtr p = htmlCreatePushParserCtxt(&events, f->t->arg, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
+    must(p);
+    htmlCtxtUseOptions(p, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
+    (void)htmlParseChunk(p, opening.p, (int)opening.n, 0);
+    size_t at = 0, used = 0;
+    while (at < html.n && used == 0 && goes_on(f, p)) {
+        size_t pending = pending_of(p), before = at;
+        struct str piece = next_piece(f, html, &at);
+        if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
+            f->t->text(f->t->arg, piece);
+        } else if (is_too_much(f, piece, pending)) {
+            used = leave_out(f, html, before - (pending < before ? pending : before), at);
+        } else {
+            (void)htmlParseChunk(p, piece.p, (int)piece.n, 0);
+        }
+    }
+    size_t left = p->instate == XML_PARSER_EOF ? (size_t)(p->input->end - p->input->cur) : 0;
+    if (used == 0 && p->instate != XML_PARSER_EOF) {
+        (void)htmlParseChunk(p, "", 0, 1);
+    }
+    htmlFreeParserCtxt(p);
+    return used ? used : at - left;
+}
+
+void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t)
+{
+    struct feed f = {.r = r, .part = part, .t = t};
+    unsigned beginnings = 0;
+    while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) && !reader_is_spent(r, part)) {
+        t->begin(t->arg);
+        size_t used = parse(&f, html);
+        beginnings += used < PIECE; /* one that did much is no vain one */
+        html = str_slice(html, used + (beginnings > 1 && used == 0), html.n);
+    }
+    if (html.n > 0) {
+        t->text(t->arg, html);
+    }
+}
