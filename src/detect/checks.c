@@ -15,7 +15,7 @@ static size_t plain(struct str text, char dst[PLAIN_MAX + 1])
     size_t n = 0;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
-        if (c == ' ' || c == '-' || c == '.' || c == '/' || c == '\t') {
+        if (c && strchr(" -./_\t\r\n>|", c)) { /* what parts groups, also at the end of a line (groups.c) */
             continue;
         }
         if (n == PLAIN_MAX) {
@@ -118,13 +118,26 @@ static const char ibans[][5] = {
     "SC31", "SE24", "SI19", "SK24", "SM27", "ST25", "SV28", "TL23", "TN24", "TR26", "UA29", "VA22", "VG24", "XK20",
 };
 
+/* Where the registry knows digits only behind the country. */
+static const char digit_ibans[] = "AE AT BA BE CR CZ DE DK EE EG ES FI FO GL HR HU IL IS LT LY ME MR NO PL PT RS SE SI SK ST TL TN VA XK";
+
+/* No country's is mostly letters; words behind two letters and a number are. */
+static bool has_digits_enough(const char *p, size_t n)
+{
+    size_t digits = 0;
+    for (size_t i = 2; i < n; i++) {
+        digits += is_digit(p[i]);
+    }
+    return digits == n - 2 || (digits >= n / 3 && !memmem(digit_ibans, sizeof digit_ibans - 1, p, 2));
+}
+
 bool check_iban(struct str text)
 {
     char p[PLAIN_MAX + 1];
     size_t n = plain(text, p);
     unsigned rest = 0;
     bool known = false;
-    if (n < 15 || !is_digit(p[2]) || !is_digit(p[3])) {
+    if (n < 15 || !is_digit(p[2]) || !is_digit(p[3]) || !has_digits_enough(p, n)) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_LEN(ibans); i++) {

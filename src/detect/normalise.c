@@ -46,8 +46,12 @@ static char plain_form(uint32_t c)
 {
     static const struct range hidden[] = {{0xad, 0xad}, {0x180e, 0x180e}, {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xe0000, 0xe01ef}};
     static const struct range blank[] = {{0xa0, 0xa0}, {0x2000, 0x200a}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}};
-    static const struct range dash[] = {{0x2010, 0x2015}, {0x2212, 0x2212}, {0xfe58, 0xfe58}, {0xfe63, 0xfe63}};
-    static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0xff10}; /* Arabic, Persian, Devanagari, full-width */
+    static const struct range dash[] = {{0x2010, 0x2015}, {0x2043, 0x2043}, {0x2212, 0x2212}, {0xfe58, 0xfe58}, {0xfe63, 0xfe63}};
+    static const struct range dot[] = {{0xb7, 0xb7}, {0x2024, 0x2024}, {0x2027, 0x2027}, {0x2219, 0x2219}, {0x22c5, 0x22c5}};
+    static const struct range slash[] = {{0x2044, 0x2044}, {0x2215, 0x2215}};
+    static const struct range line[] = {{0x85, 0x85}, {0x2028, 0x2029}};
+    /* Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Thai, Lao, Khmer, full-width */
+    static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0x9e6, 0xae6, 0xbe6, 0xe50, 0xed0, 0x17e0, 0xff10};
     if (in(c, hidden, ARRAY_LEN(hidden))) {
         return 0;
     }
@@ -56,6 +60,12 @@ static char plain_form(uint32_t c)
     }
     if (in(c, dash, ARRAY_LEN(dash))) {
         return '-';
+    }
+    if (in(c, dot, ARRAY_LEN(dot)) || in(c, slash, ARRAY_LEN(slash))) {
+        return in(c, dot, ARRAY_LEN(dot)) ? '.' : '/';
+    }
+    if (in(c, line, ARRAY_LEN(line))) {
+        return '\n';
     }
     for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
         if (c >= zeros[i] && c <= zeros[i] + 9) {

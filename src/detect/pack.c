@@ -89,6 +89,7 @@ static void add_pattern(struct reading *r, struct str rest)
 {
     struct detect_type *t = r->type;
     char why[256];
+    CLEANUP(buf_free) struct buf whole = BUF_INIT(16 * 1024);
     if (t->n_patterns == PATTERNS_MAX) {
         problem(r, "too many patterns in one type", rest);
         return;
@@ -96,7 +97,11 @@ static void add_pattern(struct reading *r, struct str rest)
     if (!take_score(r, &rest, &t->patterns[t->n_patterns].score)) {
         return;
     }
-    if (rest.n == 0 || pattern_new(rest, true, why, sizeof why, &t->patterns[t->n_patterns].pattern) < 0) {
+    if (groups_expand(rest, &whole, &t->patterns[t->n_patterns].groups) < 0) {
+        problem(r, "an expression is too long", rest);
+        return;
+    }
+    if (rest.n == 0 || pattern_new(buf_str(&whole), true, why, sizeof why, &t->patterns[t->n_patterns].pattern) < 0) {
         problem(r, rest.n ? why : "an expression is missing", rest);
         return;
     }
@@ -155,7 +160,7 @@ static void add_phrases(struct reading *r, struct str rest)
     }
 }
 
-/* "date of birth, dob" becomes date\W+of\W+birth|dob, gathered over all its lines. */
+/* "date of birth, dob" becomes date of birth|dob with any gaps, also none (dateOfBirth), gathered over all its lines. */
 static void add_words(struct reading *r, struct str rest, struct buf *to)
 {
     struct str one;
@@ -164,7 +169,7 @@ static void add_words(struct reading *r, struct str rest, struct buf *to)
         one = str_trim(one);
         e |= one.n ? buf_printf(to, "%s", buf_len(to) ? "|" : "") : 0;
         for (struct str word = next_word(&one); word.n > 0; word = next_word(&one)) {
-            e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:-]{1,3}" : "");
+            e |= buf_printf(to, "\\Q" STR_FMT "\\E%s", STR_ARG(word), one.n ? "[\\s_.:>|-]{0,6}" : "");
         }
     }
     if (e) {

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "detect/checks.h"
 #include "detect/detect.h"
+#include "detect/groups.h"
 #include "detect/pattern.h"
 
 enum { PATTERNS_MAX = 16, SAMPLES_MAX = 64, PHRASE_WORDS_MAX = 6, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 2000, PHRASES_MAX = 100000 };
@@ -15,6 +16,7 @@ struct detect_type {
     struct {
         struct pattern *pattern;
         unsigned char score;
+        enum groups groups;
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
     struct map *phrases; /* the phrase, its words parted by one blank, in small letters -> the type; NULL: none */

@@ -275,35 +275,60 @@ static void keep(struct scan *s, const struct detect_finding *f)
     s->found[s->n++] = *f;
 }
 
-static void judge(struct scan *s, const struct detect_type *t, size_t at, size_t n, unsigned score, bool is_word)
+/* What may be a number of the type: where it stands, and what its pattern says of it. */
+struct candidate {
+    size_t at, n;
+    unsigned score;
+    enum groups groups;
+    bool is_word;
+};
+
+/* Its check fits: perhaps without its last groups, words or numbers behind it that were taken for groups of it. */
+static bool passes(struct scan *s, const struct detect_type *t, struct candidate *c)
+{
+    enum { SHORTEST = 8 };
+    for (;;) {
+        struct str value = str_slice(s->text, c->at, c->at + c->n);
+        if (groups_fit(c->groups, s->text, c->at, c->n) && t->check(value)) {
+            return true;
+        }
+        size_t shorter = c->groups == GROUPS_NONE ? str_find_last(value, ' ') : groups_without_last(value);
+        if (shorter >= c->n || shorter <= SHORTEST) {
+            return false;
+        }
+        c->n = shorter;
+    }
+}
+
+/* False: it is no number of the type. *ret_n: what need not be looked at again. */
+static bool judge(struct scan *s, const struct detect_type *t, struct candidate c, size_t *ret_n)
 {
     enum { SAMPLE_SCORE = 20 };
     char plain[128];
-    struct str value = str_slice(s->text, at, at + n), same = bare(value, plain);
-    struct detect_finding f = {.type = t, .text = s->index, .at = at, .n = n};
+    *ret_n = c.groups == GROUPS_NONE ? c.n : groups_first(str_slice(s->text, c.at, c.at + c.n));
+    struct detect_finding f = {.type = t, .text = s->index, .at = c.at};
     if (t->check) {
-        if (!t->check(value)) {
-            size_t shorter = str_find_last(value, ' '); /* the word after it was taken for a group of it */
-            if (shorter < n && shorter > 8) {
-                judge(s, t, at, shorter, score, is_word);
-            }
-            return;
+        if (!passes(s, t, &c)) {
+            return false;
         }
         f.checked = true;
-        score = score > t->checked_score ? score : t->checked_score;
+        c.score = c.score > t->checked_score ? c.score : t->checked_score;
     }
-    f.context = has_context(s, t, at, n);
+    *ret_n = f.n = c.n;
+    f.context = has_context(s, t, c.at, c.n);
     if (t->needs_context && !f.context) {
-        return;
+        return true;
     }
-    score += f.context ? t->context_score : 0;
+    struct str value = str_slice(s->text, c.at, c.at + c.n), same = bare(value, plain);
+    c.score += f.context ? t->context_score : 0;
     f.sample = is_sample(t, same);
-    score = f.sample && score > SAMPLE_SCORE ? SAMPLE_SCORE : score;
-    f.score = (unsigned char)(score < 100 ? score : 100);
-    f.quoted = detect_is_quoted(s->text, s->new_end, at);
+    c.score = f.sample && c.score > SAMPLE_SCORE ? SAMPLE_SCORE : c.score;
+    f.score = (unsigned char)(c.score < 100 ? c.score : 100);
+    f.quoted = detect_is_quoted(s->text, s->new_end, c.at);
     f.same = map_hash(same);
-    mask(value, is_word, f.masked);
+    mask(value, c.is_word, f.masked);
     keep(s, &f);
+    return true;
 }
 
 static void try_patterns(struct scan *s, const struct detect_type *t)
@@ -312,12 +337,13 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
         size_t from = 0, at, n, matches = 0;
         while (from <= s->text.n) {
             int r = pattern_find(t->patterns[i].pattern, s->text, from, &at, &n);
-            if (r <= 0 || ++matches > MATCHES_MAX) {
+            if (r <= 0 || matches > MATCHES_MAX) {
                 s->result->incomplete |= r != 0;
                 break;
             }
             if (n > 0) {
-                judge(s, t, at, n, t->patterns[i].score, false);
+                enum groups groups = t->patterns[i].groups; /* columns of numbers look like groups: they cost little */
+                matches += judge(s, t, (struct candidate){at, n, t->patterns[i].score, groups, false}, &n) || groups == GROUPS_NONE;
             }
             from = at + (n ? n : 1);
         }
@@ -370,7 +396,8 @@ static void try_phrase(struct scan *s, size_t at, size_t end, unsigned most)
         for (size_t i = 0; i < s->packs->n_types; i++) {
             const struct detect_type *t = s->packs->types[i];
             if (t->phrases && map_get(t->phrases, str_from(form, lengths[words - 1]))) {
-                judge(s, t, at, ends[words - 1] - at, t->phrase_score, true);
+                size_t whole = ends[words - 1] - at;
+                (void)judge(s, t, (struct candidate){at, whole, t->phrase_score, GROUPS_NONE, true}, &whole);
             }
         }
     }

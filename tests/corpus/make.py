@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes the corpus for the detectors: positive.tsv (type, text) and negative.tsv (class, text).
+"""Writes the corpus for the detectors: positive.tsv (type, text), grouped.tsv (the same, numbers in groups and wrapped
+lines) and negative.tsv (class, text).
 
 Everything is made from published rules and test vectors, with this program's own arithmetic (never with the
-code under test) and a fixed seed; no real person's data is in it. In the texts \\n, \\t and \\\\ stand for line
-end, tab and backslash. Usage: make.py [DIRECTORY]
+code under test) and a fixed seed; no real person's data is in it. In the texts \\n, \\r, \\t and \\\\ stand for line
+ends, tab and backslash. Usage: make.py [DIRECTORY]
 """
 import base64
 import hashlib
 import os
 import random
 import sys
+import textwrap
 import uuid
 
 R = random.Random(20261122)
@@ -317,8 +319,58 @@ NEGATIVE = {
 }
 
 
+# --- numbers in groups: how they are parted, and where a line ends inside (RFC 3676 4.2, RFC 5322 2.1.1) ---------
+def cut(s, *sizes):
+    return [part for part in dashed(s, *sizes, sep=' ').split(' ') if part]
+
+
+def card_groups():
+    c = card()
+    return cut(c, 4, 6, 5) if len(c) < 16 else cut(c, 4, 4, 4, 4)
+
+
+GROUPED = {
+    'card': (card_groups, 'please charge my credit card {} which expires'),
+    'iban': (lambda: cut(iban().replace(' ', ''), *[4] * 9), 'please pay to IBAN {} by Friday'),
+    'us-ssn': (lambda: cut(ssn(), 3, 2, 4), 'my social security number is {} as you'),
+    'us-itin': (lambda: cut(itin(), 3, 2, 4), 'her ITIN is {} as you'),
+    'us-mbi': (lambda: cut(mbi(), 4, 3, 4), 'Medicare number {} of the lady'),
+    'us-npi': (lambda: cut(npi(), 4, 3, 3), 'NPI number {} of the doctor'),
+    'us-aba': (lambda: cut(aba(), 3, 3, 3), 'routing number {} of the bank'),
+    'uk-nhs': (lambda: cut(nhs(), 3, 3, 4), 'his NHS number is {} as you'),
+    'uk-nino': (lambda: cut(nino(), 2, 2, 2, 2, 1), 'national insurance number {} of the lady'),
+}
+GAPS = [' ', '-', '.', '/', '\u00a0', '\u2009', '\u202f', '\u2012', '\u2013', ' - ', '  ', '\t', '\u00b7', '_', '']
+WRAPS = [(0, '', ''), (72, '', '\n'), (74, '> ', '\n'), (70, '> > ', '\r\n'), (71, '', ' \n')]  # width, mark, line end
+WORDS = 'the of and to in is that for it as was with be on not this but at from by are we an or have they which one you were all her she'.split()
+
+
+def wrapped(text, width, mark, end):
+    """As textwrap does it, but that it takes only plain blanks for blanks."""
+    hard = {'\u00a0': '~', '\u2009': '^', '\u202f': '`', '\t': '$'}
+    for real, stand_in in hard.items():
+        text = text.replace(real, stand_in)
+    lines = textwrap.wrap(text, width, break_long_words=False) if width else [text]
+    text = end.join(mark + line for line in lines)
+    for real, stand_in in hard.items():
+        text = text.replace(stand_in, real)
+    return text
+
+
+def grouped():
+    """Every type, gap and wrap, three times."""
+    for name, (make, frame) in GROUPED.items():
+        for gap in GAPS:
+            for wrap in WRAPS:
+                for _ in range(3):
+                    words = [R.choice(WORDS) for _ in range(60)]
+                    cut_at = R.randint(3, 40)
+                    number = gap.join(make())
+                    yield name, wrapped(' '.join([*words[:cut_at], frame.format(number), *words[cut_at:]]), *wrap) if gap != '  ' else frame.format(number)
+
+
 def escape(s):
-    return s.replace('\\', '\\\\').replace('\n', '\\n').replace('\t', '\\t')
+    return s.replace('\\', '\\\\').replace('\n', '\\n').replace('\t', '\\t').replace('\r', '\\r')
 
 
 def main():
@@ -331,6 +383,8 @@ def main():
     with open(os.path.join(where, 'negative.tsv'), 'w', encoding='utf-8') as out:
         for name, (n, make) in NEGATIVE.items():
             out.writelines(f'{name}\t{escape(make())}\n' for _ in range(n))
+    with open(os.path.join(where, 'grouped.tsv'), 'w', encoding='utf-8') as out:
+        out.writelines(f'{name}\t{escape(text)}\n' for name, text in grouped())
 
 
 if __name__ == '__main__':

@@ -25,7 +25,7 @@ static void public_vectors(void **state)
     (void)state;
     check_all(check_card, LIST("4111111111111111", "5555 5555 5555 4444", "371449635398431", "30569309025904", "6011000400000000", "4012888888881881", "3530111333300000", "2223003122003222"),
               LIST("4012888888881882", "0000000000000000", "4111111111111", "1234567812345670", "79927398713", "41111111111111111111"));
-    check_all(check_iban, LIST("GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "AT611904300234573201", "FR14 2004 1010 0505 0001 3M02 606", "NO93 8601 1117 947", "BE68539007547034", "MT84MALT011000012345MTLCAST001S"),
+    check_all(check_iban, LIST("GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "AT611904300234573201", "FR14 2004 1010 0505 0001 3M02 606", "NO93 8601 1117 947", "BE68539007547034", "CH93-0076-2011-6238-5295-7", "DE89.3704.0044.0532.0130.00", "DE89 3704\n> 0044 0532 0130 00", "MT84MALT011000012345MTLCAST001S"),
               LIST("AL47 2121 1009 0000 0002 3569 8740", "GB82 WEST 1234 5698 7654 33", "GB82WEST123456987654321", "XX82WEST12345698765432", "GB"));
     check_all(check_us_ssn, LIST("078-05-1123", "536-90-4399", "899999999"), LIST("078-05-0000", "666-00-0000", "000-12-3456", "900-12-3456", "536-00-4399", "111111111", "53690439"));
     check_all(check_us_itin, LIST("912-70-1234", "900-50-0000", "999-88-1234"), LIST("912-45-1234", "912-93-1234", "812-70-1234", "912-66-1234"));
@@ -65,6 +65,7 @@ static void one_wrong_digit(void **state)
 static const char pack[] = "pack p 3\n"
                            "type ssn\n title Number\n pattern 65 (?<!\\w)(\\d{3}-\\d{2}-\\d{4})(?!\\w)\n pattern 10 (?<!\\w)(\\d{9})(?!\\w)\n"
                            " check us-ssn\n context 55 ssn, social security\n window 50\n sample 123-45-6789\n"
+                           "type card\n pattern 85 (?<![\\w-])(\\d{4}{gap}\\d{4}{gap}\\d{4}{gap}\\d{4})(?![\\w-])\n check card\n"
                            "type word\n phrase heart attack, asthma\n"
                            "rule both ssn & word\nrule pair ssn ~ word\nrule many ssn>=3\nrule sure ssn:high\n"
                            "against order, tracking number\n";
@@ -139,6 +140,38 @@ static void disguises(void **state)
     assert_string_equal(scan("536\xe2\x80\x93" "90\xe2\x80\x91" "4399"), "ssn 65 ***-**-4399; -> ");              /* other dashes */
     assert_string_equal(scan("\xf0\x9d\x9f\x93\xf0\x9d\x9f\x91\xf0\x9d\x9f\x94-90-4399"), "ssn 65 ***-**-4399; -> "); /* mathematical digits */
     assert_string_equal(scan("\xff\xfe 536-90-4399 \xc3"), "ssn 65 ***-**-4399; -> ");                             /* no UTF-8 */
+}
+
+#define LINE "a line that is as long as lines that programs wrap "
+
+/* RFC 3676 4.2 and 4.5: flowed lines, marks of quotation; RFC 5322 2.1.1: programs wrap. Cards: ISO/IEC 7812. */
+static void numbers_in_groups(void **state)
+{
+    static const char *const found[] = {
+        "4539 5787 6362 1486", LINE "4539 5787\n6362 1486", LINE "4539 5787 \r\n6362 1486", LINE "4539-5787-6362-\n1486",
+        "> " LINE "4539\n> 5787 6362 1486", "> > " LINE "4539 5787\n> > 6362 1486", LINE "4539 -\n5787-6362-1486",
+        LINE "4539 5787 6362\xc2\xa0" "1486", "4539 5787  6362 1486", "1234 4539 57\n" LINE "4539 5787 6362 1486",
+    };
+    static const char *const not_found[] = {
+        "4539 5787\n6362 1486", "4539\n5787\n6362\n1486", "4539  5787  6362  1486", /* columns */
+        LINE "4539 5787\n6362\n1486", LINE "4539 5787\n\n6362 1486", "4539-5787 6362 1486", LINE "4539-5787\n6362 1486",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(found); i++) {
+        const char *said = scan(found[i]);
+        if (!strstr(said, "card 85 ****") || !strstr(said, "1486")) {
+            fail_msg("found row %zu: %s", i, said);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(not_found); i++) {
+        const char *said = scan(not_found[i]);
+        if (strstr(said, "card")) {
+            fail_msg("other row %zu: %s", i, said);
+        }
+    }
+    /* words of context across a wrapped, quoted line, and as programs write them */
+    assert_string_equal(scan("> " LINE "social\r\n> security 536904399"), "ssn 65 *****4399 near quoted; -> ");
+    assert_string_equal(scan("{\"socialSecurity\":\"536904399\"}"), "ssn 65 *****4399 near; -> ");
 }
 
 static void dictionary_and_rules(void **state)
@@ -221,7 +254,7 @@ static void vectors_in_packs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors), cmocka_unit_test(one_wrong_digit), cmocka_unit_test(context_makes_it_likely),
-                                       cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(dictionary_and_rules),
+                                       cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(dictionary_and_rules),
                                        cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(mistakes),
                                        cmocka_unit_test(vectors_in_packs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
