@@ -175,7 +175,36 @@ static void describe(struct reader *r, const struct part *part, uint64_t octets,
     reader_describe(r, &p);
 }
 
-/* A text that a person sees goes by its declared charset; everything else by its octets. */
+/* A text of another type (text/csv, text/calendar) that says a charset which its octets do not show: no file that only
+ * says to be one. UTF-8 shows; lines of a calendar may end inside its characters (RFC 5545 3.1). */
+static bool has_charset(const struct part *p, struct str octets)
+{
+    struct str set = str_c(p->charset);
+    bool wide = str_starts_nocase(set, STR("utf-16")) || str_starts_nocase(set, STR("utf-32"));
+    bool shows = set.n == 0 || str_starts_nocase(set, STR("utf-8")) || str_starts_nocase(set, STR("us-ascii"));
+    bool is_text = str_starts_nocase(str_c(p->type), STR("text/")) && !part_is(p, "text/rtf");
+    return is_text && !shows && (wide || !memchr(octets.p, '\0', octets.n));
+}
+
+/* What it is, and not what it says it is. */
+static void read_file(struct reader *r, const struct part *part, struct str octets)
+{
+    struct buf text = BUF_INIT(r->text_left + 1);
+    bool converted = has_charset(part, octets);
+    if (converted) {
+        charset_text(r, part->number, octets, part->charset, &text);
+    }
+    const struct piece p = {
+        .octets = converted ? buf_str(&text) : octets,
+        .part = part->number,
+        .name = part->n_names ? part->names[0] : "",
+        .place = MIME_ATTACHMENT,
+    };
+    reader_piece(r, &p);
+    buf_wipe(&text);
+}
+
+/* A text goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct part *part)
 {
     struct buf octets = BUF_INIT(2 * part->raw.n + 1024);
@@ -194,8 +223,7 @@ static void read_leaf(struct reader *r, const struct part *part)
             read_text_leaf(r, part, o, attachment);
         }
         if (!shown || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
-            const struct piece p = {.octets = o, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
-            reader_piece(r, &p); /* what it is, and not what it says it is */
+            read_file(r, part, o);
         }
     }
     buf_wipe(&octets);

@@ -109,6 +109,24 @@ static void folded_lines(void **state)
     mime_reading_free(m);
 }
 
+/* RFC 2046 4.1.2: a charset may stand at each text type; RFC 5545 3.1: a fold inside a character (two octets of a letter). */
+static void charsets_of_other_texts(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c(HEAD "Content-Type: text/csv; charset=iso-8859-2\r\nContent-Transfer-Encoding: 8bit\r\n\r\nname;za\xbf\xf3\xb3\xe6\r\n");
+    assert_true(has_text(m, "za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87"));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: text/csv; charset=utf-16le\r\nContent-Transfer-Encoding: base64\r\n\r\nbgBlAGUAZABsAGUA\r\n");
+    assert_true(has_text(m, "needle"));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nSUMMARY:M\xc3\r\n \xbcller\r\nEND:VCALENDAR\r\n");
+    assert_true(has_text(m, "M\xc3\xbcller"));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: text/html\r\n\r\n<meta charset=koi8-r><p>\xf7\xc9\xde\r\n"); /* HTML standard 13.2.3.2 */
+    assert_true(has_text(m, "\xd0\x92\xd0\xb8\xd1\x87"));
+    mime_reading_free(m);
+}
+
 static void encrypted_by_the_sender(void **state)
 {
     (void)state;
@@ -284,7 +302,7 @@ static void limits_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts),
                                        cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope),
                                        cmocka_unit_test(limits_hold)};
