@@ -6,6 +6,7 @@
  * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame without scripts
  * and without an origin of its own (proc/web): this is the first of two walls.
  */
+#include "mime/style.h"
 #include "mime/tags.h"
 #include "mime/view.h"
 #include "wire/base64.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13 };
+enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13, URL_MAX = 8192, BODY_TAG_MAX = 16 * 1024 };
 
 struct rewrite {
     struct buf *out, tag; /* tag: the one being written */
@@ -43,12 +44,6 @@ static const char *const empty[] = {"br", "col", "hr", "img"};
 static const char *const attributes[] = {"align", "valign", "width", "height", "colspan", "rowspan", "bgcolor", "color", "size", "dir", "lang", "cellpadding",
                                          "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",
                                          "noshade", "nowrap", "reversed", "value", "span"};
-static const char *const properties[] = {
-    "color", "background-color", "font", "font-family", "font-size", "font-style", "font-weight", "font-variant", "line-height", "letter-spacing", "text-align",
-    "text-decoration", "text-indent", "text-transform", "vertical-align", "white-space", "word-break", "word-wrap", "overflow-wrap", "width", "max-width",
-    "height", "padding", "padding-top", "padding-right", "padding-bottom", "padding-left", "margin", "margin-top", "margin-right", "margin-bottom",
-    "margin-left", "border", "border-top", "border-right", "border-bottom", "border-left", "border-color", "border-style", "border-width",
-    "border-collapse", "border-spacing", "border-radius", "list-style-type", "table-layout", "caption-side", "direction", "background", "display", "float", "clear"};
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
@@ -99,10 +94,10 @@ static void put_attribute(struct rewrite *w, const char *name, struct str value)
     put_tag(w, STR("\""));
 }
 
-/* http:, https:, mailto: and tel: only; nothing relative: there is nothing of ours behind it. */
+/* http:, https:, mailto:, tel: and sms: only; nothing relative: there is nothing of ours behind it. */
 static bool is_link(struct str url)
 {
-    static const char *const schemes[] = {"http://", "https://", "mailto:", "tel:"};
+    static const char *const schemes[] = {"http://", "https://", "mailto:", "tel:", "sms:"};
     for (size_t i = 0; i < url.n; i++) {
         if ((unsigned char)url.p[i] <= ' ') {
             return false;
@@ -116,39 +111,31 @@ static bool is_link(struct str url)
     return false;
 }
 
-/* Letters, digits and what colours, sizes and names of fonts need: no brackets but those of rgb(), no escapes, no addresses. */
-static bool is_plain_value(struct str v)
-{
-    for (size_t i = 0; i < v.n; i++) {
-        char c = str_lower(v.p[i]);
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr(" #%.,-'\"()", c)) || c == '\0') {
-            return false;
-        }
-    }
-    size_t bracket = str_find(v, '(', 0);
-    return bracket == v.n || (bracket >= 3 && (str_ends_nocase(str_slice(v, 0, bracket), STR("rgb")) || str_ends_nocase(str_slice(v, 0, bracket), STR("rgba"))) &&
-                              str_find(v, '(', bracket + 1) == v.n);
-}
-
 static void put_style(struct rewrite *w, struct str style)
 {
     struct buf clean = BUF_INIT(8192);
-    struct str one;
-    while (str_split(&style, ';', &one)) {
-        size_t colon = str_find(one, ':', 0);
-        char name[32];
-        struct str value = str_trim(str_slice(one, colon < one.n ? colon + 1 : colon, one.n));
-        if (colon == one.n || str_copy(str_trim(str_slice(one, 0, colon)), name, sizeof name) < 0 || !IS_IN(name, properties) || !is_plain_value(value) || value.n == 0) {
-            continue;
-        }
-        if (buf_printf(&clean, "%s:" STR_FMT ";", name, STR_ARG(value)) < 0) {
-            break;
-        }
-    }
+    style_clean(style, &clean);
     if (buf_len(&clean) > 0) {
         put_attribute(w, "style", buf_str(&clean));
     }
     buf_free(&clean);
+}
+
+/* An address as browsers read it: line ends and tabs go, blanks are escaped. */
+static void put_link(struct rewrite *w, struct str href)
+{
+    struct buf url = BUF_INIT(URL_MAX);
+    int r = 0;
+    href = str_trim(href);
+    for (size_t i = 0; r == 0 && i < href.n; i++) {
+        char c = href.p[i];
+        r = c == '\r' || c == '\n' || c == '\t' ? 0 : c == ' ' ? buf_add(&url, STR("%20")) : buf_append(&url, &c, 1);
+    }
+    if (r == 0 && is_link(buf_str(&url))) {
+        put_attribute(w, "href", buf_str(&url));
+        put_tag(w, STR(" target=\"_blank\" rel=\"noopener noreferrer nofollow\""));
+    }
+    buf_free(&url);
 }
 
 static void put_picture(struct rewrite *w, struct str src)
@@ -176,9 +163,8 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
     for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
         const char *name = (const char *)attributes_of[i];
         struct str value = str_c(attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "");
-        if (is_link_element && strcasecmp(name, "href") == 0 && is_link(str_trim(value))) {
-            put_attribute(w, "href", str_trim(value));
-            put_tag(w, STR(" target=\"_blank\" rel=\"noopener noreferrer nofollow\""));
+        if (is_link_element && strcasecmp(name, "href") == 0) {
+            put_link(w, value);
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
         } else if (strcasecmp(name, "style") == 0) {
@@ -269,16 +255,81 @@ static bool is_full(void *arg)
     return w->full;
 }
 
+/* --- the page's own ground ------------------------------------------------------------------- */
+
+static struct str body_tag(struct str html)
+{
+    for (size_t i = 0; i + 6 <= html.n; i++) {
+        if (html.p[i] != '<' || !str_starts_nocase(str_slice(html, i, html.n), STR("<body")) || !strchr(" \t\r\n/>", html.p[i + 5])) {
+            continue;
+        }
+        char quote = 0;
+        for (size_t k = i + 5; k < html.n && k - i < BODY_TAG_MAX; k++) {
+            char c = html.p[k];
+            if (!quote && c == '>') {
+                return str_slice(html, i, k + 1);
+            }
+            quote = quote ? (c == quote ? 0 : quote) : c == '"' || c == '\'' ? c : 0;
+        }
+        break;
+    }
+    return STR("");
+}
+
+/* Its style, as if all of it stood in the attribute. */
+static void on_body(void *arg, const xmlChar *element, const xmlChar **attributes_of)
+{
+    static const char *const names[][2] = {{"bgcolor", "background-color"}, {"text", "color"}};
+    struct buf *style = arg;
+    for (size_t i = 0; strcasecmp((const char *)element, "body") == 0 && attributes_of && attributes_of[i]; i += 2) {
+        const char *name = (const char *)attributes_of[i], *value = attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "";
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            if (strcasecmp(name, names[k][0]) == 0 && *value) {
+                (void)!buf_printf(style, "%s:%s;", names[k][1], value);
+            }
+        }
+        if (strcasecmp(name, "style") == 0) {
+            (void)!buf_printf(style, "%s;", value);
+        }
+    }
+}
+
+/* The body is not ours to give: what it says of ground and colour goes to a box around its content. True: it is open. */
+static bool open_box(struct rewrite *w, struct str html)
+{
+    static htmlSAXHandler events = {.startElement = on_body};
+    struct buf style = BUF_INIT(BODY_TAG_MAX);
+    struct str tag = body_tag(html);
+    htmlParserCtxtPtr parser = tag.n > 0 ? htmlCreatePushParserCtxt(&events, &style, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8) : NULL;
+    if (parser) {
+        (void)htmlParseChunk(parser, tag.p, (int)tag.n, 1);
+        htmlFreeParserCtxt(parser);
+    }
+    put_tag(w, STR("<div"));
+    put_style(w, buf_str(&style));
+    put_tag(w, STR(">"));
+    bool boxed = buf_len(&w->tag) > 5; /* with a style */
+    if (boxed) {
+        put(w, buf_str(&w->tag));
+    }
+    buf_free(&style);
+    return boxed && !w->full;
+}
+
 bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
 {
     static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters,
                                           .startElement = on_start, .endElement = on_end}; /* comments, CDATA and the like go */
     struct rewrite *w = err_calloc(1, sizeof *w);
-    size_t ends = OPEN_MAX * END_TAG < out->max / 4 ? OPEN_MAX * END_TAG : out->max / 4;
+    size_t ends = (OPEN_MAX + 1) * END_TAG < out->max / 4 ? (OPEN_MAX + 1) * END_TAG : out->max / 4;
     *w = (struct rewrite){.out = out, .tag = BUF_INIT(out->max), .pictures = pictures, .n_pictures = n, .room = out->max - ends};
     const struct tags tags = {&events, w, on_begin, NULL, on_text, is_full};
+    bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
     end_elements(w, 0);
+    if (boxed) {
+        (void)!buf_add(out, STR("</div>"));
+    }
     bool whole = !w->full;
     *ret_remote = w->remote;
     buf_free(&w->tag);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_style.c: what stays of style attributes. Inputs: tests/fixtures/mail/12-css.eml (field F11), CSS
+ * Syntax 3, CSS Color 4; what mail programs write for text below the subject (preheaders).
+ */
+#include "mime/style.h"
+#include "check.h"
+#include "mime/mime.h"
+#include "mime/view.h"
+#include "sys/file.h"
+
+static void styles_are_cleaned(void **state)
+{
+    static const char *const rows[][2] = {
+        {"color:red", "color:red;"},
+        {"COLOR : #FFF !important", "color:#FFF;"},
+        {"background:#003366 url(https://x.example/i.png) no-repeat;color:#ffffff", "background-color:#003366;color:#ffffff;"},
+        {"background-color:#0b3d91 !important;color:#ffffff", "background-color:#0b3d91;color:#ffffff;"},
+        {"background-image:linear-gradient(#036,#048);background-color:#036;color:#fff", "background-color:#036;color:#fff;"},
+        {"background:rgba(0,0,0,.8);color:white", "background-color:rgba(0,0,0,.8);color:white;"},
+        {"background:hsl(210,100%,20%);color:white", "background-color:hsl(210,100%,20%);color:white;"},
+        {"background:var(--x, #036);color:white", "background-color:#036;color:white;"},
+        /* the ground is not shown: nor is a colour chosen for it */
+        {"background:url(x.png);color:#fff", ""},
+        {"background-image:url(x.png);color:#fff", ""},
+        {"background:none;color:#000", "color:#000;"},
+        {"display:none !important", "display:none;"},
+        {"max-height:0;overflow:hidden;opacity:0;visibility:hidden", "visibility:hidden;display:none;"},
+        {"max-height:0px;overflow:hidden", "display:none;"},
+        {"font-size:0;line-height:0", "font-size:0;line-height:0;display:none;"},
+        {"mso-hide:all", "display:none;"},
+        {"font-size:12px;;color : red ;", "font-size:12px;color:red;"},
+        {"font-family:'A B',serif;color:green", "font-family:'A B',serif;color:green;"},
+        {"font-family:'A;B',serif;color:green", "color:green;"}, /* a semicolon in a name ends nothing */
+        {"color:#fff/*x*/", "color:#fff;"},
+        {"/* a;b */color:red", "color:red;"},
+        /* what may not be: places, programs, addresses, escapes */
+        {"position:fixed;top:0;z-index:9;width:10px", "width:10px;"},
+        {"width:expression(alert(1))", ""},
+        {"background-color:url(javascript:x)", ""},
+        {"color:red\\;x:y", ""},
+        {"behavior:url(x);-moz-binding:url(y)", ""},
+        {"color:rgb(1,2,3)url(x)", ""},
+        {"color:red}body{display:none", ""},
+        {"content:'x';cursor:url(y)", ""},
+        {"", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = BUF_INIT(4096);
+        style_clean(str_c(rows[i][0]), &out);
+        if (!str_eq(buf_str(&out), str_c(rows[i][1]))) {
+            fail_msg("%s gives \"" STR_FMT "\", not \"%s\"", rows[i][0], STR_ARG(buf_str(&out)), rows[i][1]);
+        }
+        buf_free(&out);
+    }
+}
+
+static bool holds(const struct buf *b, const char *words)
+{
+    return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
+}
+
+static void pages_keep_ground_and_colour(void **state)
+{
+    struct buf m = BUF_INIT(1 << 20);
+    (void)state;
+    assert_int_equal(file_read("tests/fixtures/mail/12-css.eml", &m), 0);
+    struct view *v = view_of_message(buf_str(&m));
+    assert_true(holds(&v->html, "<div style=\"background-color:#000000;background-color:#000000;\">\n<p style=\"color:#ffffff;\">BODYBG"));
+    assert_true(holds(&v->html, "<td style=\"background-color:#003366;color:#ffffff;\">URLBG"));
+    assert_true(holds(&v->html, "<div style=\"display:none;\">PREHEADER"));
+    assert_true(holds(&v->html, "href=\"HTTPS://x.example/\xc3\xa4%20b\"") && holds(&v->html, "href=\"https://x.example/path\"") && holds(&v->html, "href=\"sms:123\""));
+    assert_false(holds(&v->html, "ftp:") || holds(&v->html, "webcal:"));
+    view_free(v);
+    buf_free(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour)};
+    mime_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
