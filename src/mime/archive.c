@@ -72,6 +72,10 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
         if (reader_is_spent(o->r, o->p->part)) {
             return false;
         }
+        if (o->r->text_left == 0) { /* nothing that is in there could be kept */
+            reader_problem(o->r, MIME_LIMIT, o->p->part, "too much text");
+            return false;
+        }
         if (++o->entries > ENTRIES_MAX) {
             reader_problem(o->r, MIME_LIMIT, o->p->part, "it holds too many files");
             return false;
@@ -178,7 +182,7 @@ static enum office survey(struct opened *o, struct strings *shared, bool *ret_ty
             struct buf octets = BUF_INIT(ENTRY_MAX);
             reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text)); /* a second one would hide the first */
             strings_free(shared);
-            if (take_entry(o, &octets) == 0 && read_shared_strings(buf_str(&octets), shared) < 0) {
+            if (take_entry(o, &octets) == 0 && read_shared_strings(o->r, o->p->part, buf_str(&octets), shared) < 0) {
                 reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
             }
             drop_entry(o, &octets);
@@ -206,7 +210,7 @@ static void read_part(struct opened *o, struct document *d, struct str name)
         reader_piece(o->r, &inner);
         free(copy);
     } else if (code == 0) {
-        code = read_document_xml(o->r, buf_str(&octets), &d->shared, &d->text);
+        code = read_document_xml(o->r, o->p->part, buf_str(&octets), &d->shared, &d->text);
     }
     if (code == -EBADMSG) {
         reader_problem(o->r, MIME_DAMAGED, o->p->part, "");

@@ -89,8 +89,8 @@ struct mime_reading {
 
 /* What became of a document given to another program. */
 enum mime_document { MIME_DOCUMENT_TEXT, MIME_DOCUMENT_PASSWORD, MIME_DOCUMENT_DAMAGED, MIME_DOCUMENT_LIMIT, MIME_DOCUMENT_NOBODY };
-/* Appends the text of a PDF. */
-typedef enum mime_document (*mime_pdf_fn)(void *arg, struct str octets, struct buf *out);
+/* Appends the text of a PDF, as far as it can be had in this time of the processor. */
+typedef enum mime_document (*mime_pdf_fn)(void *arg, struct str octets, int64_t cpu_ms, struct buf *out);
 
 struct mime_limits {
     int64_t time_ms;       /* for the whole message */

@@ -7,12 +7,13 @@
  * kept as powers of ten are written out. What can go wrong: entities without end (libxml2 gives up: damaged).
  */
 #include "mime/reader.h"
+#include "sys/fence.h"
 
 #include <libxml/xmlreader.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STRINGS_MAX = 1000000, STRING_OCTETS_MAX = 32 * 1024 * 1024 };
+enum { STRINGS_MAX = 1000000, STRING_OCTETS_MAX = 32 * 1024 * 1024, ATTRIBUTES_MAX = 5000, STEPS = 1024, FENCE = 192 * 1024 * 1024 };
 
 struct sheet {
     const struct strings *shared;
@@ -101,8 +102,21 @@ static void on_problem(void *arg, const char *message, xmlParserSeverities sever
     (void)where;
 }
 
+/* libxml2 compares the name of each attribute with all before it. An attribute has a '=', and none a '<'; a text has so many
+ * between two tags only where somebody means harm, or draws lines. */
+static bool has_too_many_attributes(struct str xml)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < xml.n && n <= ATTRIBUTES_MAX; i++) {
+        n = xml.p[i] == '<' ? 0 : n + (xml.p[i] == '=');
+    }
+    return n > ATTRIBUTES_MAX;
+}
+
+/* Behind a fence, which the caller lowers. */
 static xmlTextReaderPtr open_xml(struct str xml)
 {
+    fence_raise(FENCE);
     if (xml.n > INT32_MAX) {
         return NULL;
     }
@@ -118,13 +132,17 @@ static bool is_text(int type)
     return type == XML_READER_TYPE_TEXT || type == XML_READER_TYPE_CDATA || type == XML_READER_TYPE_SIGNIFICANT_WHITESPACE;
 }
 
-int read_document_xml(struct reader *r, struct str xml, const struct strings *shared, struct buf *out)
+int read_document_xml(struct reader *r, const char *part, struct str xml, const struct strings *shared, struct buf *out)
 {
     struct sheet s = {.shared = shared, .out = out};
+    if (has_too_many_attributes(xml)) {
+        (void)!buf_add(out, xml); /* as it stands: what is in it is found all the same */
+        return -ENOSPC;
+    }
     xmlTextReaderPtr x = open_xml(xml);
     unsigned steps = 0;
     int more = x ? 1 : -1;
-    while (more == 1 && !s.full && (++steps % 4096 != 0 || !reader_is_over(r))) {
+    while (more == 1 && !s.full && (++steps % STEPS != 0 || !reader_is_spent(r, part))) {
         more = xmlTextReaderRead(x);
         int type = more == 1 ? xmlTextReaderNodeType(x) : 0;
         const char *name = more == 1 ? (const char *)xmlTextReaderConstLocalName(x) : NULL;
@@ -138,9 +156,12 @@ int read_document_xml(struct reader *r, struct str xml, const struct strings *sh
             on_end(&s, name);
         } else if (is_text(type) && value) {
             put_text(&s, str_c(value));
+        } else if (type == XML_READER_TYPE_ENTITY_REFERENCE) { /* of its own making: Office refuses them, and they hide text */
+            more = -1;
         }
     }
     xmlFreeTextReader(x);
+    fence_lower();
     return s.full ? -ENOSPC : more < 0 ? -EBADMSG : 0;
 }
 
@@ -165,13 +186,16 @@ static int end_string(struct strings *s, size_t *offsets_from)
     return s->n < STRINGS_MAX ? 0 : -ENOSPC;
 }
 
-int read_shared_strings(struct str xml, struct strings *ret)
+int read_shared_strings(struct reader *reader, const char *part, struct str xml, struct strings *ret)
 {
-    xmlTextReaderPtr x = open_xml(xml);
-    size_t from = 0;
-    int r = 0, more = x ? 1 : -1;
     *ret = (struct strings){.text = BUF_INIT(STRING_OCTETS_MAX)};
-    while (more == 1 && r == 0) {
+    if (has_too_many_attributes(xml)) {
+        return -ENOSPC;
+    }
+    xmlTextReaderPtr x = open_xml(xml);
+    size_t from = 0, steps = 0;
+    int r = 0, more = x ? 1 : -1;
+    while (more == 1 && r == 0 && (++steps % STEPS != 0 || !reader_is_spent(reader, part))) {
         more = xmlTextReaderRead(x);
         int type = more == 1 ? xmlTextReaderNodeType(x) : 0;
         const char *name = more == 1 ? (const char *)xmlTextReaderConstLocalName(x) : NULL;
@@ -183,6 +207,7 @@ int read_shared_strings(struct str xml, struct strings *ret)
         }
     }
     xmlFreeTextReader(x);
+    fence_lower();
     const char *at = buf_str(&ret->text).p;
     for (size_t i = 0; i < ret->n; i++) {
         ret->v[i].p = at;

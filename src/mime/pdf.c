@@ -31,11 +31,11 @@ void mime_pdf_free(struct mime_pdf *p)
     }
 }
 
-enum mime_document mime_pdf_read(void *arg, struct str octets, struct buf *out)
+enum mime_document mime_pdf_read(void *arg, struct str octets, int64_t cpu_ms, struct buf *out)
 {
     const struct mime_pdf *p = arg;
     struct filter_outcome o;
-    if (!p || filter_run(p->filter, octets, out, &o) < 0) {
+    if (!p || filter_run(p->filter, octets, cpu_ms, out, &o) < 0) {
         return MIME_DOCUMENT_NOBODY;
     }
     if (o.too_much || !o.exited) {

@@ -11,4 +11,4 @@ struct mime_pdf;
 struct mime_pdf *mime_pdf_new(void);
 void mime_pdf_free(struct mime_pdf *p);
 /* For struct mime_limits: arg is a struct mime_pdf or NULL. */
-enum mime_document mime_pdf_read(void *arg, struct str octets, struct buf *out);
+enum mime_document mime_pdf_read(void *arg, struct str octets, int64_t cpu_ms, struct buf *out);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "mime/kind.h"
 #include "mime/reader.h"
+#include "sys/fence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,8 @@ const struct mime_limits mime_standard_limits = {.time_ms = 10000,
 enum {
     TEXTS_MAX = 4000,
     ATTACHMENTS_MAX = 1000,
-    CPU_LEAST_MS = 1000, /* and one more for each CPU_OCTETS of the message: bombs are small */
-    CPU_OCTETS = 8192,
+    CPU_LEAST_MS = 1000, /* and one more for each CPU_OCTETS of the message, as bombs are small; of the time limit, three tenths at most */
+    CPU_OCTETS = 4096,
     HOLD_MAX = 96 * 1024 * 1024,
 };
 
@@ -124,9 +125,15 @@ int64_t reader_cpu_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t reader_spent_at(struct str message)
+static int64_t budget_ms(const struct mime_limits *limits, struct str message)
 {
-    return reader_cpu_ms() + CPU_LEAST_MS + (int64_t)(message.n / CPU_OCTETS);
+    int64_t ms = CPU_LEAST_MS + (int64_t)(message.n / CPU_OCTETS), most = limits->time_ms * 3 / 10;
+    return ms < most ? ms : most;
+}
+
+int64_t reader_spent_at(const struct mime_limits *limits, struct str message)
+{
+    return reader_cpu_ms() + budget_ms(limits, message);
 }
 
 bool reader_is_spent(struct reader *r, const char *part)
@@ -284,11 +291,14 @@ static bool is_blank(struct str text)
 
 static void read_pdf(struct reader *r, const struct piece *p)
 {
-    struct buf *out = reader_text(r, p->place, p->part);
+    struct buf *out = reader_is_spent(r, p->part) ? NULL : reader_text(r, p->place, p->part);
     if (!out) {
         return;
     }
-    enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, out) : MIME_DOCUMENT_NOBODY;
+    int64_t left = r->spent_at_ms - reader_cpu_ms(), began = clock_mono_ms();
+    enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out) : MIME_DOCUMENT_NOBODY;
+    int64_t took = clock_mono_ms() - began; /* by another processor, perhaps, but for this message */
+    r->spent_at_ms -= took < left ? took : left;
     bool empty = is_blank(buf_str(out));
     reader_text_done(r, out);
     switch (d) {
@@ -397,13 +407,19 @@ struct reader reader_new(const struct mime_limits *limits, struct str octets)
 {
     return (struct reader){.out = err_calloc(1, sizeof(struct mime_reading)), .limits = limits,
                            .until_mono_ms = clock_mono_ms() + limits->time_ms,
-                           .spent_at_ms = reader_spent_at(octets),
+                           .spent_at_ms = reader_spent_at(limits, octets),
                            .text_left = limits->text_octets, .opened_left = limits->opened_octets, .hold_left = HOLD_MAX};
+}
+
+void reader_clock(const struct mime_limits *limits, struct str message)
+{
+    fence_clock(2 * budget_ms(limits, message) + (int64_t)(message.n / CPU_OCTETS));
 }
 
 struct mime_reading *mime_read(struct str message, const struct mime_limits *limits)
 {
     struct reader r = reader_new(limits, message);
+    reader_clock(limits, message);
     read_message(&r, message, "", true);
     bool ambiguous = false, cut = false;
     for (size_t i = 0; i < r.out->n_problems; i++) {
@@ -413,6 +429,7 @@ struct mime_reading *mime_read(struct str message, const struct mime_limits *lim
     if (ambiguous || cut) {
         scan_raw(&r, message);
     }
+    fence_clock(0);
     return r.out;
 }
 
@@ -420,7 +437,9 @@ struct mime_reading *mime_read_file(struct str octets, const char *name, const s
 {
     struct reader r = reader_new(limits, octets);
     struct piece p = {.octets = octets, .part = "1", .name = name, .place = MIME_ATTACHMENT};
+    reader_clock(limits, octets);
     reader_piece(&r, &p);
+    fence_clock(0);
     return r.out;
 }
 

@@ -35,7 +35,10 @@ bool reader_is_over(struct reader *r);
  * message of this size may take is used up. It is noted for the part; the caller ends, the rest of the message is read. */
 bool reader_is_spent(struct reader *r, const char *part);
 /* When that is, for a message that is begun now. */
-int64_t reader_spent_at(struct str message);
+int64_t reader_spent_at(const struct mime_limits *limits, struct str message);
+/* Ends this process when reading a message of this size takes twice as long as that: a library does not come back. Until
+ * fence_clock(0). */
+void reader_clock(const struct mime_limits *limits, struct str message);
 /* Time of this process's processor. */
 int64_t reader_cpu_ms(void);
 /* Takes n octets from what may be kept in memory at once, until they are let go; false, and noted: that is used up. */
@@ -87,8 +90,8 @@ struct strings {
     struct buf text;
 };
 void strings_free(struct strings *s);
-int read_document_xml(struct reader *r, struct str xml, const struct strings *shared, struct buf *out) MUST_USE;
-int read_shared_strings(struct str xml, struct strings *ret) MUST_USE;
+int read_document_xml(struct reader *r, const char *part, struct str xml, const struct strings *shared, struct buf *out) MUST_USE;
+int read_shared_strings(struct reader *r, const char *part, struct str xml, struct strings *ret) MUST_USE;
 /* rtf.c */
 void read_rtf(struct reader *r, const struct piece *p);
 /* tnef.c: winmail.dat */

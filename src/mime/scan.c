@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 40 };
+enum { HEAD_LINES_MAX = 50000, MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 40 };
 
 static bool is_letter(char c)
 {
@@ -63,6 +63,17 @@ static void count_delimiter(struct census *c, struct str line)
     c->parts += map_get(c->boundaries, name) || map_get(c->boundaries, end);
 }
 
+/* The parser keeps some 700 octets for each field, and the fields are what everything else is decided by. */
+static bool head_is_too_long(struct str octets)
+{
+    size_t lines = 0, at = 0;
+    while (at < octets.n && lines <= HEAD_LINES_MAX && octets.p[at] != '\n' && octets.p[at] != '\r') {
+        at = str_find(octets, '\n', at) + 1;
+        lines++;
+    }
+    return lines > HEAD_LINES_MAX;
+}
+
 bool scan_limits(struct reader *r, struct str octets, const char *part)
 {
     struct census c = {.boundaries = map_new(MULTIPARTS_MAX + 1)};
@@ -76,9 +87,10 @@ bool scan_limits(struct reader *r, struct str octets, const char *part)
             count_words(&c, line);
         }
     }
-    bool fits = c.multiparts <= MULTIPARTS_MAX && c.messages <= MESSAGES_MAX && c.parts <= r->limits->parts;
+    bool long_head = head_is_too_long(octets);
+    bool fits = !long_head && c.multiparts <= MULTIPARTS_MAX && c.messages <= MESSAGES_MAX && c.parts <= r->limits->parts;
     if (!fits) {
-        reader_problem(r, MIME_LIMIT, part, c.parts > r->limits->parts ? "it has too many parts" : "multiparts or messages inside one another, too many");
+        reader_problem(r, MIME_LIMIT, part, long_head ? "its header section has too many lines" : c.parts > r->limits->parts ? "it has too many parts" : "multiparts or messages inside one another, too many");
     }
     map_free(c.boundaries);
     return fits;

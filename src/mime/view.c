@@ -5,6 +5,7 @@
  * text where text is. Each HTML body is made harmless by itself. A message inside the message is shown with its head, and can
  * be saved. The octets of an attachment are not copied: the tree knows where they lie.
  */
+#include "sys/fence.h"
 #include "mime/tree.h"
 #include "mime/view.h"
 #include "tls/sign.h"
@@ -533,8 +534,9 @@ struct view *view_of_message(struct str message)
     struct mime_reading *reading = err_calloc(1, sizeof *reading);
     struct mime_limits limits = mime_standard_limits;
     limits.depth = DEPTH_MAX;
-    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .spent_at_ms = reader_spent_at(message), .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX, .hold_left = UINT64_MAX};
+    struct reader r = {.out = reading, .limits = &limits, .until_mono_ms = INT64_MAX, .spent_at_ms = reader_spent_at(&limits, message), .text_left = VIEW_TEXT_MAX, .opened_left = UINT64_MAX, .hold_left = UINT64_MAX};
     struct build b = {.v = v, .r = &r, .message = message};
+    reader_clock(&limits, message);
     struct tree *tree = tree_read(&r, message, "");
     v->text = BUF_INIT(VIEW_TEXT_MAX);
     v->html = BUF_INIT(VIEW_HTML_MAX);
@@ -553,6 +555,7 @@ struct view *view_of_message(struct str message)
     build_free(&b);
     tree_free(tree);
     mime_reading_free(reading);
+    fence_clock(0);
     return v;
 }
 

@@ -6,14 +6,35 @@
 #include "base/str.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static int statm = -1;
 static rlim_t page;
 
+static void on_clock(int signal_number)
+{
+    static const char words[] = "postern: a message took too long to read inside a library: the reading was ended\n";
+    (void)!write(STDERR_FILENO, words, sizeof words - 1);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+void fence_clock(int64_t cpu_ms)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    cpu_ms *= 10;
+#endif
+    const struct itimerval t = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
+    (void)setitimer(ITIMER_PROF, &t, NULL);
+}
+
 void fence_init(void)
 {
+    const struct sigaction clock = {.sa_handler = on_clock, .sa_flags = SA_RESETHAND | SA_NODEFER};
+    (void)sigaction(SIGPROF, &clock, NULL);
 #if !defined(__SANITIZE_ADDRESS__)
     if (statm < 0) {
         statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

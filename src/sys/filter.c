@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,16 +29,16 @@ struct filter {
 
 /* --- in the keeper ------------------------------------------------------------------------------------------ */
 
-static bool receive_fds(int from, int fds[3])
+static bool receive_fds(int from, int fds[3], int64_t *ret_cpu_ms)
 {
-    char octet, control[CMSG_SPACE(3 * sizeof(int))];
-    struct iovec v = {&octet, 1};
+    char control[CMSG_SPACE(3 * sizeof(int))];
+    struct iovec v = {ret_cpu_ms, sizeof *ret_cpu_ms};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n;
     do {
         n = recvmsg(from, &m, 0);
     } while (n < 0 && errno == EINTR);
-    const struct cmsghdr *c = n == 1 ? CMSG_FIRSTHDR(&m) : NULL;
+    const struct cmsghdr *c = n == sizeof *ret_cpu_ms ? CMSG_FIRSTHDR(&m) : NULL;
     if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
         return false;
     }
@@ -45,7 +46,7 @@ static bool receive_fds(int from, int fds[3])
     return true;
 }
 
-static _Noreturn void become(const char *const argv[], const int fds[3])
+static _Noreturn void become(const char *const argv[], const int fds[3], int64_t cpu_ms)
 {
     static char *const environment[] = {(char *)(uintptr_t)"LC_ALL=C.UTF-8", (char *)(uintptr_t)"HOME=/", NULL};
     const struct rlimit memory = {FILTER_MEMORY, FILTER_MEMORY}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
@@ -63,7 +64,13 @@ static _Noreturn void become(const char *const argv[], const int fds[3])
         _exit(125);
     }
     signal(SIGALRM, SIG_DFL);
+    signal(SIGPROF, SIG_DFL);
     alarm(FILTER_SECONDS);
+    cpu_ms = cpu_ms < 1 ? 1 : cpu_ms < FILTER_SECONDS * 1000 ? cpu_ms : FILTER_SECONDS * 1000;
+    const struct itimerval clock = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}}; /* it goes on behind execve */
+    if (setitimer(ITIMER_PROF, &clock, NULL) < 0) {
+        _exit(125);
+    }
     execve(argv[0], (char *const *)(uintptr_t)argv, environment);
     _exit(126);
 }
@@ -73,6 +80,7 @@ static _Noreturn void keep(int socket, const char *const argv[])
     const struct sandbox walls = {.calls = SANDBOX_EXEC, .executable = {"/usr", "/lib", "/lib64", "/etc"}};
     char text[128];
     int fds[3];
+    int64_t cpu_ms;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "filter");
     signal(SIGTERM, SIG_DFL);
@@ -84,11 +92,11 @@ static _Noreturn void keep(int socket, const char *const argv[])
     if (sandbox_enter(&walls, text, sizeof text) < 0) {
         _exit(125);
     }
-    while (receive_fds(3, fds)) {
+    while (receive_fds(3, fds, &cpu_ms)) {
         int status = -1;
         pid_t pid = _Fork();
         if (pid == 0) {
-            become(argv, fds);
+            become(argv, fds, cpu_ms);
         }
         for (int i = 0; i < 3; i++) {
             close(fds[i]);
@@ -129,17 +137,17 @@ int filter_new(const char *const argv[], struct filter **ret)
     return 0;
 }
 
-static int send_fds(int to, const int fds[3])
+static int send_fds(int to, const int fds[3], int64_t cpu_ms)
 {
-    char octet = 0, control[CMSG_SPACE(3 * sizeof(int))] = {0};
-    struct iovec v = {&octet, 1};
+    char control[CMSG_SPACE(3 * sizeof(int))] = {0};
+    struct iovec v = {&cpu_ms, sizeof cpu_ms};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(3 * sizeof(int));
     memcpy(CMSG_DATA(c), fds, 3 * sizeof(int));
-    return sendmsg(to, &m, MSG_NOSIGNAL) == 1 ? 0 : -EPIPE;
+    return sendmsg(to, &m, MSG_NOSIGNAL) == sizeof cpu_ms ? 0 : -EPIPE;
 }
 
 static void not_blocking(int fd)
@@ -196,7 +204,7 @@ static void pump(int in_fd, int out_fd, int err_fd, struct str in, struct buf *o
     buf_free(&words);
 }
 
-int filter_run(struct filter *f, struct str in, struct buf *out, struct filter_outcome *ret)
+int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out, struct filter_outcome *ret)
 {
     int ins[2] = {-1, -1}, outs[2] = {-1, -1}, errs[2] = {-1, -1}, status = 0;
     *ret = (struct filter_outcome){0};
@@ -209,7 +217,7 @@ int filter_run(struct filter *f, struct str in, struct buf *out, struct filter_o
         return r;
     }
     const int theirs[3] = {ins[0], outs[1], errs[1]};
-    int r = send_fds(f->keeper, theirs);
+    int r = send_fds(f->keeper, theirs, cpu_ms);
     for (int i = 0; i < 3; i++) {
         close(theirs[i]);
     }

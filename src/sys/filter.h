@@ -22,6 +22,7 @@ struct filter_outcome {
 
 /* argv (borrowed) begins with an absolute path. The keeper is ours until filter_free. 0 or -errno. */
 int filter_new(const char *const argv[], struct filter **ret) MUST_USE;
-/* Appends the output. Blocks until the program ended. 0, -EPIPE, -errno. */
-int filter_run(struct filter *f, struct str in, struct buf *out, struct filter_outcome *ret) MUST_USE;
+/* Appends the output. Blocks until the program ended, which it does by a signal after that time of the processor (and of the clock,
+ * FILTER_SECONDS). 0, -EPIPE, -errno. */
+int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out, struct filter_outcome *ret) MUST_USE;
 void filter_free(struct filter *f);
