@@ -79,8 +79,13 @@ static bool prepare(struct archive *a, struct str octets, bool packed)
 {
     if (packed) {
         int filter = filter_of(octets);
-        return filter != ARCHIVE_FILTER_NONE && archive_read_support_format_raw(a) == ARCHIVE_OK &&
-               archive_read_append_filter(a, filter) == ARCHIVE_OK;
+        if (filter == ARCHIVE_FILTER_NONE || archive_read_support_format_raw(a) != ARCHIVE_OK) {
+            return false;
+        }
+        if (filter == ARCHIVE_FILTER_COMPRESS) { /* when appended, libarchive reads of a file that is not open yet: a crash */
+            return (octets.p[2] & 0x60) == 0 && archive_read_support_filter_compress(a) == ARCHIVE_OK;
+        }
+        return archive_read_append_filter(a, filter) == ARCHIVE_OK;
     }
     archive_read_support_format_zip(a);
     archive_read_support_format_7zip(a);

@@ -231,6 +231,19 @@ static void unreadable_things(void **state)
     mime_pdf_free(pdf);
 }
 
+/* compress(1): 9-bit codes behind 1f 9d 90, as gzip -d reads them; broken ones ended the process (found by fuzz_mime). */
+static void compressed_by_the_old_program(void **state)
+{
+    static const char packed[] = "\x1f\x9d\x90\x6e\xca\x94\x21\xc3\xa6\x0c\x88\x34\x6e\x40\x84\x01\x31\xe6\x4d\x1b\x38\x72\xca\xcc\x99\x53\x86\x0c\x08\x33\x69\xd8\x94\x51\x00";
+    (void)state;
+    struct mime_reading *m = mime_read_file((struct str){packed, sizeof packed - 1}, "x.Z", &mime_standard_limits);
+    assert_true(has_text(m, "needle in a compressed file"));
+    mime_reading_free(m);
+    m = mime_read_file(STR("\x1f\x9d\x6f\x6d"), "x.Z", &mime_standard_limits);
+    assert_true(m->n_problems > 0);
+    mime_reading_free(m);
+}
+
 /* MS-OXRTFCP 4.1.1: the specification's own example, inside the smallest winmail.dat that holds it. */
 static void outlooks_envelope(void **state)
 {
@@ -302,7 +315,7 @@ static void limits_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope),
                                        cmocka_unit_test(limits_hold)};
