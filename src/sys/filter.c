@@ -22,6 +22,12 @@
 
 enum { CHUNK = 64 * 1024, WAIT_MS = (FILTER_SECONDS + 5) * 1000 };
 
+/* What one run may take. */
+struct bounds {
+    int64_t cpu_ms;
+    rlim_t memory;
+};
+
 struct filter {
     int keeper; /* socket to it */
     pid_t pid;
@@ -29,16 +35,16 @@ struct filter {
 
 /* --- in the keeper ------------------------------------------------------------------------------------------ */
 
-static bool receive_fds(int from, int fds[3], int64_t *ret_cpu_ms)
+static bool receive_fds(int from, int fds[3], struct bounds *ret)
 {
     char control[CMSG_SPACE(3 * sizeof(int))];
-    struct iovec v = {ret_cpu_ms, sizeof *ret_cpu_ms};
+    struct iovec v = {ret, sizeof *ret};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n;
     do {
         n = recvmsg(from, &m, 0);
     } while (n < 0 && errno == EINTR);
-    const struct cmsghdr *c = n == sizeof *ret_cpu_ms ? CMSG_FIRSTHDR(&m) : NULL;
+    const struct cmsghdr *c = n == sizeof *ret ? CMSG_FIRSTHDR(&m) : NULL;
     if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(3 * sizeof(int))) {
         return false;
     }
@@ -46,10 +52,10 @@ static bool receive_fds(int from, int fds[3], int64_t *ret_cpu_ms)
     return true;
 }
 
-static _Noreturn void become(const char *const argv[], const int fds[3], int64_t cpu_ms)
+static _Noreturn void become(const char *const argv[], const int fds[3], struct bounds bounds)
 {
     static char *const environment[] = {(char *)(uintptr_t)"LC_ALL=C.UTF-8", (char *)(uintptr_t)"HOME=/", NULL};
-    const struct rlimit memory = {FILTER_MEMORY, FILTER_MEMORY}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
+    const struct rlimit memory = {bounds.memory, bounds.memory}, time = {FILTER_SECONDS, FILTER_SECONDS}, nothing = {0, 0};
     int high[3]; /* above the standard ones, so that none is overwritten before its turn */
     for (int i = 0; i < 3; i++) {
         high[i] = fcntl(fds[i], F_DUPFD, 10);
@@ -66,7 +72,7 @@ static _Noreturn void become(const char *const argv[], const int fds[3], int64_t
     signal(SIGALRM, SIG_DFL);
     signal(SIGPROF, SIG_DFL);
     alarm(FILTER_SECONDS);
-    cpu_ms = cpu_ms < 1 ? 1 : cpu_ms < FILTER_SECONDS * 1000 ? cpu_ms : FILTER_SECONDS * 1000;
+    int64_t cpu_ms = bounds.cpu_ms < 1 ? 1 : bounds.cpu_ms < FILTER_SECONDS * 1000 ? bounds.cpu_ms : FILTER_SECONDS * 1000;
     const struct itimerval clock = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}}; /* it goes on behind execve */
     if (setitimer(ITIMER_PROF, &clock, NULL) < 0) {
         _exit(125);
@@ -80,7 +86,7 @@ static _Noreturn void keep(int socket, const char *const argv[])
     const struct sandbox walls = {.calls = SANDBOX_EXEC, .executable = {"/usr", "/lib", "/lib64", "/etc"}};
     char text[128];
     int fds[3];
-    int64_t cpu_ms;
+    struct bounds bounds;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "filter");
     signal(SIGTERM, SIG_DFL);
@@ -92,11 +98,11 @@ static _Noreturn void keep(int socket, const char *const argv[])
     if (sandbox_enter(&walls, text, sizeof text) < 0) {
         _exit(125);
     }
-    while (receive_fds(3, fds, &cpu_ms)) {
+    while (receive_fds(3, fds, &bounds)) {
         int status = -1;
         pid_t pid = _Fork();
         if (pid == 0) {
-            become(argv, fds, cpu_ms);
+            become(argv, fds, bounds);
         }
         for (int i = 0; i < 3; i++) {
             close(fds[i]);
@@ -137,17 +143,17 @@ int filter_new(const char *const argv[], struct filter **ret)
     return 0;
 }
 
-static int send_fds(int to, const int fds[3], int64_t cpu_ms)
+static int send_fds(int to, const int fds[3], struct bounds bounds)
 {
     char control[CMSG_SPACE(3 * sizeof(int))] = {0};
-    struct iovec v = {&cpu_ms, sizeof cpu_ms};
+    struct iovec v = {&bounds, sizeof bounds};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(3 * sizeof(int));
     memcpy(CMSG_DATA(c), fds, 3 * sizeof(int));
-    return sendmsg(to, &m, MSG_NOSIGNAL) == sizeof cpu_ms ? 0 : -EPIPE;
+    return sendmsg(to, &m, MSG_NOSIGNAL) == sizeof bounds ? 0 : -EPIPE;
 }
 
 static void not_blocking(int fd)
@@ -217,7 +223,7 @@ int filter_run(struct filter *f, struct str in, int64_t cpu_ms, struct buf *out,
         return r;
     }
     const int theirs[3] = {ins[0], outs[1], errs[1]};
-    int r = send_fds(f->keeper, theirs, cpu_ms);
+    int r = send_fds(f->keeper, theirs, (struct bounds){cpu_ms, FILTER_MEMORY + 2 * (rlim_t)in.n});
     for (int i = 0; i < 3; i++) {
         close(theirs[i]);
     }

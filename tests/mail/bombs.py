@@ -277,12 +277,16 @@ def mime_head():
 
 # --- measuring ------------------------------------------------------------------------------------------
 
+PACKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'packs')
+
+
 def measure(postern, octets):
-    """Seconds of the processor, octets of memory, exit status and words."""
+    """Seconds of the processor (pdftotext has its own and as much of it, at most), octets of memory, exit status and words."""
     with tempfile.NamedTemporaryFile(suffix='.eml') as f:
         f.write(octets)
         f.flush()
         p = subprocess.Popen([postern, 'detect', '--mail', f.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             env={'POSTERN_PACKS': PACKS, **os.environ},
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)))
         words = p.stdout.read().decode('utf-8', 'replace')
         _, status, used = os.wait4(p.pid, 0)
