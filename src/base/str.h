@@ -57,5 +57,12 @@ static inline char str_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+/* The value of a hexadecimal digit, -1: it is none. */
+static inline int str_hex(char c)
+{
+    char low = str_lower(c);
+    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
 /* Edit distance of two short words, for "did you mean"; at most 63 bytes of each count. */
 unsigned str_distance(struct str a, struct str b);

@@ -112,16 +112,10 @@ static void read_pieces(struct str value, struct pieces *ret)
 
 /* --- what it says ---------------------------------------------------------------------------- */
 
-static int hex_of(char c)
-{
-    char low = str_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 static void add_unescaped(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.n; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1, low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
+        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1, low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
         char c = low >= 0 ? (char)(high << 4 | low) : s.p[i];
         i += low >= 0 ? 2 : 0;
         (void)!buf_append(out, &c, 1);

@@ -92,12 +92,6 @@ static void on_word(struct rtf *x, struct str word, bool has_number, long number
     x->star = false;
 }
 
-static int hex(char c)
-{
-    char low = str_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* Behind a backslash. */
 static void on_control(struct rtf *x)
 {
@@ -110,9 +104,9 @@ static void on_control(struct rtf *x)
     }
     char c = s->p[0];
     if (str_lower(c) < 'a' || str_lower(c) > 'z') {
-        bool code = c == '\'' && s->n >= 3 && hex(s->p[1]) >= 0 && hex(s->p[2]) >= 0;
+        bool code = c == '\'' && s->n >= 3 && str_hex(s->p[1]) >= 0 && str_hex(s->p[2]) >= 0;
         if (code) {
-            put_utf8(x, (uint32_t)(hex(s->p[1]) * 16 + hex(s->p[2]))); /* Latin-1: what is ASCII is right */
+            put_utf8(x, (uint32_t)(str_hex(s->p[1]) * 16 + str_hex(s->p[2]))); /* Latin-1: what is ASCII is right */
         } else if (c == '\\' || c == '{' || c == '}' || c == '~' || c == '_') {
             put_utf8(x, c == '~' ? ' ' : c == '_' ? '-' : (uint32_t)c);
         } else if (c == '\n' || c == '\r') {

@@ -29,7 +29,7 @@ int base64_write(struct str octets, size_t line, struct buf *out)
     return r == 0 && line && column > 0 ? buf_append(out, "\r\n", 2) : r;
 }
 
-static int value_of(char c)
+int base64_value(char c)
 {
     return c >= 'A' && c <= 'Z'   ? c - 'A'
            : c >= 'a' && c <= 'z' ? c - 'a' + 26
@@ -44,7 +44,7 @@ int base64_read(struct str text, struct buf *out)
     uint32_t v = 0;
     unsigned n = 0;
     for (size_t i = 0; i < text.n; i++) {
-        int d = value_of(text.p[i]);
+        int d = base64_value(text.p[i]);
         if (text.p[i] == '=') {
             break;
         }
@@ -90,7 +90,7 @@ int base64url_read(struct str text, struct buf *out)
     }
     for (size_t i = 0; r == 0 && i < text.n; i++) {
         char c = (char)(text.p[i] == '-' ? '+' : text.p[i] == '_' ? '/' : text.p[i] == '+' || text.p[i] == '/' ? '!' : text.p[i]);
-        r = value_of(c) < 0 ? -EBADMSG : buf_append(&plain, &c, 1);
+        r = base64_value(c) < 0 ? -EBADMSG : buf_append(&plain, &c, 1);
     }
     r = r < 0 ? r : base64_read(buf_str(&plain), out);
     buf_wipe(&plain);

@@ -9,6 +9,8 @@ int base64_write(struct str octets, size_t line, struct buf *out) MUST_USE;
 /* Appends the octets; characters outside the alphabet are skipped, as RFC 2045 wants. -EBADMSG when
  * it ends in the middle, -ENOSPC. */
 int base64_read(struct str text, struct buf *out) MUST_USE;
+/* The value of a letter of section 4, -1: it is none. */
+int base64_value(char c);
 /* Section 5, "-" and "_", without padding. */
 int base64url_write(struct str octets, struct buf *out) MUST_USE;
 /* -EBADMSG for any other character (padding may follow), and when it ends in the middle; -ENOSPC. */

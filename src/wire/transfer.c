@@ -3,22 +3,7 @@
  * alone is held until the next.
  */
 #include "wire/transfer.h"
-
-static int value_of(char c)
-{
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
-}
-
-static int hex_of(char c)
-{
-    char low = str_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
+#include "wire/base64.h"
 
 static bool is_blank(char c)
 {
@@ -41,7 +26,7 @@ static int end_group(struct transfer_reader *t, struct buf *out)
 
 static int base64_step(struct transfer_reader *t, char c, struct buf *out)
 {
-    int v = value_of(c);
+    int v = base64_value(c);
     if (v < 0 && c != '=') {
         t->broken |= !is_blank(c) && c != '\r' && c != '\n';
         return 0;
@@ -70,8 +55,8 @@ static size_t base64_run(struct transfer_reader *t, struct str text, struct buf 
         return 0;
     }
     for (; i + 4 <= text.n; i += 4, n += 3) {
-        int a = value_of(text.p[i]), b = value_of(text.p[i + 1]);
-        int c = value_of(text.p[i + 2]), d = value_of(text.p[i + 3]);
+        int a = base64_value(text.p[i]), b = base64_value(text.p[i + 1]);
+        int c = base64_value(text.p[i + 2]), d = base64_value(text.p[i + 3]);
         if (a < 0 || b < 0 || c < 0 || d < 0) {
             break;
         }
@@ -109,7 +94,7 @@ static int hold(struct transfer_reader *t, char c, struct buf *out)
 static int quoted_code(struct transfer_reader *t, char c, struct buf *out, bool *ret_done)
 {
     char last = t->held[t->n_held - 1];
-    int high = t->n_held == 2 ? hex_of(last) : -1, low = hex_of(c);
+    int high = t->n_held == 2 ? str_hex(last) : -1, low = str_hex(c);
     bool begins = t->n_held == 1, goes_on = is_blank(last) || begins;
     *ret_done = true;
     if (high >= 0 && low >= 0) {
