@@ -115,7 +115,11 @@ static void attach(struct build *b, const struct part *part, struct str octets)
         .size = octets.n,
         .encoding = part->encoding,
     };
-    p.name = part->n_names > 0 ? one_line(part->names[0]) : made_up_name(b, p.type);
+    p.name = one_line(part->n_names > 0 ? part->names[0] : "");
+    if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
+        free(p.name);
+        p.name = made_up_name(b, p.type);
+    }
     tls_sha256(octets, p.sha256);
     v->parts = realloc(v->parts, (v->n_parts + 1) * sizeof *v->parts);
     must(v->parts);

@@ -151,6 +151,10 @@ static void bodies_in_other_forms(void **state)
     buf_free(&octets);
     view_free(v);
     buf_free(&m);
+    v = view_of_message(STR(HEAD "\r\nsee the file\r\n\r\nbegin 644 \x01\x01\r\n#86)C\r\n`\r\nend\r\n")); /* found by fuzzing */
+    assert_int_equal(v->n_parts, 1);
+    assert_true(str_trim(str_c(v->parts[0].name)).n > 0);
+    view_free(v);
     v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n"));
     assert_true(v->encrypted);
     view_free(v);
