@@ -166,6 +166,12 @@ static bool under_portal_level(const struct conf *c, const void *at)
     return c->portal.url && r->pickup_level > 0 && r->pickup_level - 1 <= c->portal.level;
 }
 
+static bool over_deliveries(const struct conf *c, const void *at)
+{
+    (void)at;
+    return c->queue.concurrency > c->queue.deliveries;
+}
+
 static bool notice_after_end(const struct conf *c, const void *at)
 {
     (void)at;
@@ -227,6 +233,8 @@ static const struct idle {
     {"tls-reports", "delay", no_tls_reports, "no reports are sent", "Add send yes"},
     {"tls-reports", "any-certificate", no_tls_reports, "no reports are sent", "Add send yes"},
     {"monitor", "domains", no_probes, "probe no switches all looks off", "Leave out probe no"},
+    {"monitor", "interval", no_probes, "probe no switches all looks off", "Leave out probe no"},
+    {"queue", "concurrency", over_deliveries, "deliveries, of all destinations together, is lower", "Make it lower than that"},
     {"flags", "words", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "test", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "protect", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
@@ -239,6 +247,8 @@ static const struct idle {
     {"listen", "client-certificates", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "profile", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "resumption", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"partner", "pin", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
+    {"partner", "dane", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"partner", "avoid", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"partner", "rate", by_relay, "all mail goes through relay, which is one destination for all", "Leave it out, or set it at that host"},
     {"partner", "concurrency", by_relay, "all mail goes through relay, which is one destination for all", "Set concurrency of queue"},

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { LISTENERS_MAX = 256, DEPTH_MAX = 8 };
+enum { LISTENERS_MAX = 256, DEPTH_MAX = 8, RUN_DIR_MAX = 90 };
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...)
 {
@@ -180,7 +180,11 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
     struct str host;
     unsigned port;
     split(str_c(target), &host, &port);
-    if (is_ourselves(j->conf, host, port)) {
+    host = str_starts_nocase(host, STR("::ffff:")) ? str_slice(host, 7, host.n) : host; /* an IPv4 address in IPv6's clothes */
+    host.n -= host.n > 1 && host.p[host.n - 1] == '.';
+    if (str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"))) {
+        judge_bad(j, at, "%s %s is no host: it means every address of a machine. Name the server", what, target);
+    } else if (is_ourselves(j->conf, host, port)) {
         judge_bad(j, at, "%s %s is this gateway itself: mail would go in a circle. Name the mail server behind it, or another port", what, target);
     } else if (tls == 0 && !conf_target_is_loopback(target)) {
         conf_warning(j->problems, at, "%s %s has tls none: mail leaves this machine in clear. Write tls encrypt or tls cert", what, target);
@@ -471,6 +475,75 @@ static void judge_workers(struct judge *j)
     }
 }
 
+/* Waits that end after the mail was sent back. */
+static void judge_long_waits(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    const struct {
+        const char *block, *key;
+        int64_t time;
+    } waits[] = {
+        {"queue", "longest-retry", c->queue.retry_max},
+        {"monitor", "look-patience", c->monitor.look_patience},
+        {"delivery", "policy-wait", c->smtpout.policy_wait},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        const struct conf_node *n = conf_node_find(c->root, waits[i].block, NULL);
+        if (n && conf_node_find(n, waits[i].key, NULL) && waits[i].time >= c->queue.lifetime) {
+            conf_warning(j->problems, conf_place_of(n, waits[i].key), "%s: %s is as long as the lifetime of mail, which is sent back before that. Make it shorter, or lifetime of queue longer",
+                         waits[i].block, waits[i].key);
+        }
+    }
+}
+
+/* One directory for two things: what one process makes there, another takes for its own. */
+static void judge_directories(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    const struct {
+        const char *key, *path;
+    } all[] = {{"store", c->store_path}, {"run-directory", c->run_path}, {"drop-directory", c->drop_directory}};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (all[i].path && all[k].path && *all[i].path && strcmp(all[i].path, all[k].path) == 0) {
+                judge_bad(j, conf_place_of(c->root, all[i].key), "%s and %s are the same directory, %s. Give each one of its own", all[k].key, all[i].key, all[i].path);
+            }
+        }
+    }
+    if (c->run_path && strlen(c->run_path) > RUN_DIR_MAX) {
+        judge_bad(j, conf_place_of(c->root, "run-directory"), "run-directory %s is too long: the socket in it may have 107 octets with its path. Choose one of at most %d", c->run_path, RUN_DIR_MAX);
+    }
+}
+
+static void judge_flag_words(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
+    for (size_t i = 0; flags && i <= c->flags.words.n; i++) {
+        bool test = i == c->flags.words.n;
+        struct str word = str_trim(str_c(test ? c->flags.test : c->flags.words.v[i]));
+        if (word.n < 3) {
+            judge_bad(j, conf_place_of(flags, test ? "test" : "words"), "flags: \"" STR_FMT "\" is no word that people can write. Name one of at least three letters, such as [secure]", STR_ARG(word));
+        } else if (!test && str_eq_nocase(word, str_trim(str_c(c->flags.test)))) {
+            judge_bad(j, conf_place_of(flags, "words"), "flags: \"" STR_FMT "\" is the flag for a test, too, and would count as that. Give test another word", STR_ARG(word));
+        }
+    }
+}
+
+static void judge_forwards(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_forwards; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (str_eq_nocase(str_c(c->forwards[i].name), str_c(c->forwards[k].name))) {
+                judge_bad(j, conf_place_of(c->forwards[i].node, NULL), "forward \"%s\" is there twice (line %lld): the first counts. Write all addresses in one", c->forwards[i].name,
+                          (long long)c->forwards[k].line);
+                break;
+            }
+        }
+    }
+}
+
 static void judge_times(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -556,6 +629,10 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_names(&j);
     judge_addresses(&j);
     judge_times(&j);
+    judge_long_waits(&j);
+    judge_directories(&j);
+    judge_flag_words(&j);
+    judge_forwards(&j);
     judge_workers(&j);
     judge_rules(&j);
     judge_certificates(&j);

@@ -15,6 +15,17 @@ const char *kind_name(enum kind k)
     return names[k];
 }
 
+bool kind_is_known(const char *word)
+{
+    static const char *const all[] = {KINDS(KIND_NAME) "docx", "xlsx", "pptx", "odf", "doc", "xls", "ppt", "msg"};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (str_eq_nocase(str_c(word), str_c(all[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 #define SIGN(octets) {"" octets, sizeof(octets) - 1}
 
 static const struct {

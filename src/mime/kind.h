@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kind.h: what octets are, by what they begin with. Called by reader.c. Pure.
+ * kind.h: what octets are, by what they begin with. Called by reader.c, and by proc/preflight.c
+ * for rules that name kinds. Pure.
  */
 #pragma once
 #include "base/str.h"
@@ -14,3 +15,5 @@ enum kind { KINDS(KIND_ENUM) };
 /* The name decides only where the octets cannot: .eml, .html. */
 enum kind kind_of(struct str octets, const char *name);
 const char *kind_name(enum kind k);
+/* True for a word that the type of an attachment may be, in any case: a kind, or a document of one. */
+bool kind_is_known(const char *word);

@@ -8,6 +8,7 @@
 #include "proc/preflight.h"
 #include "base/clock.h"
 #include "conf/tree.h"
+#include "mime/kind.h"
 #include "portal/site.h"
 #include "proc/child.h"
 #include "proc/contents.h"
@@ -491,6 +492,22 @@ static void check_loads(struct flight *f)
     site_free(site);
 }
 
+/* attachments of a rule: a kind by its octets, or *.ENDING. */
+static void check_attachment_words(struct flight *f)
+{
+    for (size_t i = 0; i < f->conf->n_rules; i++) {
+        const struct conf_rule *r = &f->conf->rules[i];
+        for (size_t k = 0; k < r->attachments.n; k++) {
+            struct str w = str_c(r->attachments.v[k]);
+            bool by_name = w.n > 1 && w.p[0] == '*' && str_find(w, '*', 1) == w.n && w.n <= 10;
+            if (!by_name && !kind_is_known(r->attachments.v[k])) {
+                bad(f, conf_place_of(r->node, "attachments"), "rule \"%s\": attachments %s never matches: it is neither a kind (%s ...) nor the end of a name. Write *.%s for names that end so",
+                    r->name, r->attachments.v[k], "pdf, docx, zip, image, program", w.n > 1 && w.p[0] == '.' ? w.p + 1 : "exe");
+            }
+        }
+    }
+}
+
 int preflight(const struct conf *c, enum preflight_for what, struct buf *problems)
 {
     struct flight f = {.conf = c, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
@@ -507,6 +524,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     check_users(&f);
     check_places(&f);
     check_loads(&f);
+    check_attachment_words(&f);
     try_source(&f, what);
     if (what == PREFLIGHT_CHECK) {
         try_ports(&f);
