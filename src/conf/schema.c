@@ -123,7 +123,8 @@ const struct conf_key conf_schema[] = {
            "Clients may go on with an earlier TLS 1.3 session, for an hour at most after its handshake (by tickets; RFC 8446 2.2). "
            "Never those that showed a certificate. no: a full handshake each time."),
     TEXT("listen", "address", CONF_ADDRS, IN_LISTEN(addresses), NULL, true,
-         "Addresses with port: 192.0.2.1:25, [2001:db8::1]:25, [::]:25."),
+         "Addresses with port: 192.0.2.1:25, [2001:db8::1]:25, [::]:25. They are ourselves where an MX record names one; with [::] or "
+         "0.0.0.0 every address of this machine is."),
 
     BLOCK("", "certificate", false, true, NULL,
           "Certificate shown to clients. Without one STARTTLS is not offered. Several blocks: an ECDSA and an RSA "

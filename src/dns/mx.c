@@ -11,7 +11,7 @@
 
 struct lookup {
     struct dns_resolver *resolver;
-    const char *const *own;
+    const struct mx_own *own;
     mx_fn fn;
     void *arg;
     size_t open; /* hosts being looked up */
@@ -54,18 +54,13 @@ int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size
     return 0;
 }
 
-static bool is_own(const char *name, const char *const *own)
+static bool is_own(const char *host, const struct mx_own *own)
 {
-    for (; own && *own; own++) {
-        if (str_eq_nocase(str_c(name), str_c(*own))) {
-            return true;
-        }
-    }
-    return false;
+    return own && own->has(own->arg, host);
 }
 
 /* A host with one of our addresses is ourselves under another name: it and all worse ones go. */
-static void drop_own_addresses(struct mx_result *r, const char *const *own)
+static void drop_own_addresses(struct mx_result *r, const struct mx_own *own)
 {
     for (size_t i = 0; i < r->n_hosts; i++) {
         for (size_t k = 0; k < r->hosts[i].host.n_addresses; k++) {
@@ -129,7 +124,7 @@ static int by_preference(const void *a, const void *b)
     return (int)x->preference - (int)y->preference;
 }
 
-void mx_order(struct mx_result *r, const char *const *own)
+void mx_order(struct mx_result *r, const struct mx_own *own)
 {
     for (size_t i = r->n_hosts; i > 1; i--) { /* shuffle, then sort: qsort may keep any order */
         size_t k = random_below((uint32_t)i);
@@ -251,7 +246,7 @@ static struct lookup *lookup_new(struct dns_resolver *r, uint16_t port, mx_fn fn
     return l;
 }
 
-void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const char *const *own, mx_fn fn, void *arg)
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own, mx_fn fn, void *arg)
 {
     struct lookup *l = lookup_new(r, port, fn, arg);
     l->own = own;

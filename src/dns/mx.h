@@ -32,17 +32,22 @@ struct mx_result {
     struct mx_host hosts[MX_HOSTS_MAX]; /* in the order to be tried */
 };
 
+/* Whether a host name, or an address in text form, is ourselves; borrowed until the look-up's end. */
+struct mx_own {
+    bool (*has)(void *arg, const char *host);
+    void *arg;
+};
+
 /* r is valid until the callback returns. */
 typedef void (*mx_fn)(void *arg, const struct mx_result *r);
 
 /* Looks up the servers of a domain, with the TLSA records for the port. Names and addresses in own
- * (NULL-terminated, borrowed for the call's life) are ourselves: they and all worse preferences
- * are dropped (RFC 5321 5.1). */
-void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const char *const *own, mx_fn fn, void *arg);
+ * are ourselves: they and all worse preferences are dropped (RFC 5321 5.1). own may be NULL. */
+void mx_lookup(struct dns_resolver *r, const char *domain, uint16_t port, const struct mx_own *own, mx_fn fn, void *arg);
 /* Only one configured host: counts as a secure MX (RFC 7672 2.2). */
 void mx_lookup_host(struct dns_resolver *r, const char *host, uint16_t port, mx_fn fn, void *arg);
 /* Sorts by preference, shuffles equals, drops ourselves and worse. Pure but for randomness. */
-void mx_order(struct mx_result *r, const char *const *own);
+void mx_order(struct mx_result *r, const struct mx_own *own);
 /* Reads one MX record's RDATA. 0 or -EBADMSG; "." gives an empty name. */
 int mx_parse(struct str rdata, uint16_t *ret_preference, char *name, size_t size) MUST_USE;
 /* A copy that is no larger than its hosts; free it with mx_free(). */

@@ -1,8 +1,11 @@
 """Which host and address is asked, what its answer means, and when plaintext is permitted: RFC 5321 5.1, and the first
 look of docs/decision.md. The servers stand in tests/lab/tls_domains.py."""
 import email
+import smtplib
 
 import pytest
+
+from conftest import GATEWAY_ADDRESS, INSIDE
 
 
 @pytest.fixture(scope='module')
@@ -149,3 +152,42 @@ def test_a_reason_has_its_own_detail(round_of):
     message_id = text.decode().split()[-1]
     found = round_of.wait_state(message_id, 'returned')
     assert found['reason'] == 'no-utf8' and 'certificate' not in found['detail'], found
+
+
+@pytest.fixture(params=['127.0.3.0/24', '127.0.0.0/8'], ids=['strangers-to-ourselves', 'inside'])
+def everywhere(gateway, request):
+    """`listen [::]`, as postern init writes it; our own address is one of the networks, or not."""
+    text = gateway.lab.config(listen='[::]:2626', delivery='port 2626;', first_retry='10m', top='monitor { probe no; }', deliver_to='exchange.inside.test:25')
+    gateway.lab.stop_gateway()
+    gateway.lab.start_gateway(text.replace('networks 127.0.3.0/24;', f'networks {request.param};'))
+    gateway.lab.run('ip', 'addr', 'replace', '198.51.100.7/32', 'dev', 'lo')
+    yield gateway
+    gateway.lab.run('ip', 'addr', 'del', '198.51.100.7/32', 'dev', 'lo')
+
+
+def hand_in(rcpt):
+    with smtplib.SMTP(GATEWAY_ADDRESS, 2626, local_hostname='client.test', source_address=(INSIDE, 0), timeout=30) as client:
+        client.starttls()
+        client.sendmail('nurse@inside.test', [rcpt], 'From: <nurse@inside.test>\r\n\r\nx\r\n')
+
+
+def the_only(gateway):
+    """The one message that was ever taken: what circles would be more."""
+    taken = [line for line in gateway.lab.log().splitlines() if 'event=accepted' in line and 'protocol=own' not in line]  # but for bounces
+    assert len(taken) == 1, taken
+    return next(word.split('=')[1] for word in taken[0].split() if word.startswith('id='))
+
+
+@pytest.mark.parametrize('domain, state, status', [
+    ('lastloop.test', 'waiting', '4.4.1'),   # the best is dead, we are the second: it waits for the best
+    ('loopaddress.test', 'returned', '5.4.6'),
+    ('ownaddress.test', 'returned', '5.4.6'),  # an address that only the machine's interfaces tell
+])
+def test_listening_everywhere_every_address_of_the_machine_is_ours(everywhere, domain, state, status):
+    """RFC 5321 5.1: an MX list is cut at our own place, under whatever name."""
+    everywhere.lab.mark_log()
+    hand_in('x@' + domain)
+    message_id = the_only(everywhere)
+    found = everywhere.lab.wait_for(lambda: (lambda r: r['recipients'][0] if r['attempts'] or r['recipients'][0]['state'] != 'waiting' else None)(everywhere.lab.report(message_id)), 20)
+    assert found['state'] == state and found['status'] == status, found
+    assert the_only(everywhere) == message_id

@@ -13,6 +13,7 @@
 #include "policy/ladder.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "proc/own_hosts.h"
 #include "store/domain.h"
 #include "sys/loop.h"
 #include "tls/dane.h"
@@ -58,11 +59,24 @@ static void on_mx(void *arg, const struct mx_result *r)
     loop_stop(e->loop);
 }
 
+struct own_of {
+    struct own_hosts *hosts;
+    const struct conf *conf;
+};
+
+static bool is_own(void *arg, const char *host)
+{
+    const struct own_of *o = arg;
+    return own_hosts_has(o->hosts, o->conf, host);
+}
+
 static int look_up(struct explanation *e, const struct conf *c)
 {
     const struct dns_config config = {.forward = c->resolver.forward, .trust_anchor = c->resolver.trust_anchor,
                                       .timeout_ms = c->resolver.timeout, .test_zones = c->resolver.test_zones};
-    const char *own[] = {c->hostname, NULL};
+    struct own_hosts hosts = {0};
+    struct own_of ours = {&hosts, c};
+    const struct mx_own own = {.has = is_own, .arg = &ours};
     char problem[256];
     unsigned char octets[16];
     struct dns_resolver *resolver;
@@ -82,10 +96,11 @@ static int look_up(struct explanation *e, const struct conf *c)
     if (e->route.kind == ROUTE_FIXED) {
         mx_lookup_host(resolver, name.canonical, e->route.port, on_mx, e);
     } else {
-        mx_lookup(resolver, name.canonical, e->route.port, own, on_mx, e);
+        mx_lookup(resolver, name.canonical, e->route.port, &own, on_mx, e);
     }
     loop_run(e->loop);
     dns_resolver_free(resolver);
+    own_hosts_free(&hosts);
     loop_free(e->loop);
     return 0;
 }

@@ -92,7 +92,7 @@ static void ask(struct answer *a, enum lookup_kind kind, uint16_t port, const st
     a->asking = true;
     l->asked++;
     if (kind == LOOKUP_MX) {
-        mx_lookup(l->resolver, name->canonical, port, l->own, on_result, a);
+        mx_lookup(l->resolver, name->canonical, port, &l->own, on_result, a);
     } else if (kind == LOOKUP_REPORT) {
         snprintf(report, sizeof report, "_smtp._tls.%s", name->canonical);
         dns_ask(l->resolver, report, DNS_TYPE_TXT, on_report_record, a);
@@ -124,4 +124,11 @@ void answer_release(struct answer *a)
 {
     must(a->used > 0);
     a->used--;
+}
+
+void answers_forget(struct lookup *l)
+{
+    LIST_EACH (it, &l->by_age) {
+        LIST_OF(it, struct answer, age)->until_ms = 0;
+    }
 }

@@ -10,6 +10,7 @@
 #include "mtasts/cache.h"
 #include "proc/child.h"
 #include "proc/lookup_kinds.h"
+#include "proc/own_hosts.h"
 #include "tlsrpt/record.h"
 
 enum { CACHE_ENTRIES = 20000, WAITERS_MAX = 100000, POLICIES_MAX = 100000, FAILURE_LIFE_MS = 5000 };
@@ -69,7 +70,8 @@ struct lookup {
     bool loaded; /* the queue gave us all stored policies */
     struct timer *refresh;
     unsigned refreshing;
-    const char *own[64]; /* our name and the addresses we listen on */
+    struct own_hosts own_hosts;
+    struct mx_own own;
     bool self_tested;
     char self_test[200];
     uint64_t asked, shared, fetched, fetch_failed;
@@ -81,6 +83,8 @@ void waiter_part_done(struct waiter *w);
 /* answers.c */
 struct answer *answer_want(struct lookup *l, enum lookup_kind kind, uint16_t port, const struct domain_name *name, struct waiter *w);
 void answer_release(struct answer *a);
+/* What was said is asked for again: who we are changed. */
+void answers_forget(struct lookup *l);
 
 /* policies.c */
 /* The addresses of a web server, comma separated; those of our own network are refused (RFC 8461

@@ -276,18 +276,10 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     }
 }
 
-static void learn_own(struct lookup *l, const struct conf *conf)
+static bool is_own(void *arg, const char *host)
 {
-    size_t n = 0;
-    l->own[n++] = err_strdup(conf->hostname);
-    for (size_t i = 0; i < conf->n_listens; i++) {
-        for (size_t k = 0; k < conf->listens[i].addresses.n && n + 1 < ARRAY_LEN(l->own); k++) {
-            struct str at = str_c(conf->listens[i].addresses.v[k]);
-            struct str ip = str_slice(at, 0, str_find_last(at, ':'));
-            bool bracketed = ip.n > 2 && ip.p[0] == '[';
-            l->own[n++] = str_dup(bracketed ? str_slice(ip, 1, ip.n - 1) : ip);
-        }
-    }
+    struct lookup *l = arg;
+    return own_hosts_has(&l->own_hosts, child_conf(l->child), host);
 }
 
 static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
@@ -305,7 +297,7 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
     list_init(&l->policies_by_age);
     list_init(&l->waiters);
     list_init(&l->unloaded);
-    learn_own(l, conf);
+    l->own = (struct mx_own){.has = is_own, .arg = l};
     int r = fetcher_new(child_loop(c), child_file(c, "trust-store"), problem, size, &l->fetcher);
     return r < 0 ? r : dns_resolver_new(child_loop(c), &config, problem, size, &l->resolver);
 }
@@ -323,6 +315,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
     (void)problem;
     (void)size;
     fetcher_trust(l->fetcher, child_file(c, "trust-store"));
+    answers_forget(l); /* the cut at our own place was made with the addresses we had */
     return 0;
 }
 
