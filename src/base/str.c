@@ -55,7 +55,7 @@ size_t str_find_last(struct str s, char c)
 struct str str_slice(struct str s, size_t from, size_t to)
 {
     must(from <= to && to <= s.n);
-    return (struct str){s.p + from, to - from};
+    return (struct str){s.p ? s.p + from : s.p, to - from};
 }
 
 struct str str_trim(struct str s)
