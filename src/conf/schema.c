@@ -427,7 +427,7 @@ const struct conf_key conf_schema[] = {
     TIME("monitor", "first-look-time", AT(monitor.first_look_time), "10s", 100, 5 * MINUTE,
          "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
     TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY,
-         "How long such a look counts, when every address of every server answered."),
+         "How long such a look counts, when every address of every server answered, and as long as these stay the same."),
     TIME("monitor", "loss-window", AT(monitor.loss_window), "1h", 1 * SECOND, 7 * DAY,
          "Five domains or more that lost their encryption within this time are one alarm (middlebox), and nothing is\nunlearned meanwhile. One alone is told after a sixth of it."),
     TIME("monitor", "look-patience", AT(monitor.look_patience), "1d", 0, 30 * DAY,

@@ -22,7 +22,7 @@ bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memo
 
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r)
 {
-    return d->looked_ms && d->look_complete ? d->looked_ms + r->look_life : 0;
+    return d->looked_ms && d->look_complete && d->look_asked ? d->looked_ms + r->look_life : 0;
 }
 
 void memory_sighted(struct store_domain *d, int64_t now_ms)
@@ -32,11 +32,12 @@ void memory_sighted(struct store_domain *d, int64_t now_ms)
     d->await_confirm = false;
 }
 
-void memory_looked(struct store_domain *d, bool complete, bool offered, int64_t now_ms)
+void memory_looked(struct store_domain *d, const struct memory_look *look, int64_t now_ms)
 {
     d->looked_ms = now_ms;
-    d->look_complete = complete;
-    if (offered) {
+    d->look_complete = look->complete;
+    d->look_asked = look->asked;
+    if (look->offered) {
         memory_sighted(d, now_ms);
     }
 }
@@ -66,7 +67,7 @@ void memory_merge(struct store_domain *into, const struct store_domain *other)
         into->lowered_ms = other->lowered_ms;
     }
     into->looked_ms = earlier(into->looked_ms, other->looked_ms); /* plain text rests on it */
-    into->look_complete &= other->look_complete;
+    into->look_complete &= other->look_complete && into->look_asked == other->look_asked;
     into->mailed_ms = later(into->mailed_ms, other->mailed_ms);
     into->probed_ms = later(into->probed_ms, other->probed_ms);
     into->next_probe_ms = earlier(into->next_probe_ms, other->next_probe_ms);
@@ -157,7 +158,7 @@ struct memory_change memory_probed(struct store_domain *d, const struct memory_p
     uint32_t before = d->alarms;
     d->alarms = alarms_after(d, p, seen, now_ms, r);
     if (p->complete || p->offered) { /* servers that did not answer prove nothing */
-        memory_looked(d, p->complete, p->offered, now_ms);
+        memory_looked(d, &(struct memory_look){.complete = p->complete, .offered = p->offered, .asked = p->asked}, now_ms);
     }
     count_negative(d, p, middlebox, now_ms, r, &change);
     set(&d->alarms, ALARM_UNLEARN, d->await_confirm);

@@ -19,16 +19,22 @@ struct memory_rules {
 bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
 /* Whether it is looked at daily. */
 bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
-/* Until when plain text may rest on the last look; 0: not at all, as when not all servers answered it. */
+/* Until when plain text to those that it asked may rest on the last look; 0: not at all, as when not all servers answered it. */
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r);
 /* STARTTLS was offered by one of its servers. */
 void memory_sighted(struct store_domain *d, int64_t now_ms);
-/* Its servers were asked for EHLO; complete: every address of every one of them answered. */
-void memory_looked(struct store_domain *d, bool complete, bool offered, int64_t now_ms);
+/* Its servers were asked for EHLO. */
+struct memory_look {
+    bool complete;  /* every address of every one of them answered */
+    bool offered;   /* one of them offers STARTTLS */
+    uint64_t asked; /* way_asked(): which these were; 0: none */
+};
+void memory_looked(struct store_domain *d, const struct memory_look *look, int64_t now_ms);
 
 struct memory_probe {
     bool complete, offered, tlsa_published, tlsa_bad;
     uint8_t grade, sts; /* enum grade; enum sts_state */
+    uint64_t asked;     /* as in struct memory_look */
     int64_t not_after_ms;
 };
 

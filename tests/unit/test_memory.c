@@ -11,7 +11,7 @@ static const int64_t t0 = 1000 * DAY;
 
 static struct memory_change probe(struct store_domain *d, int64_t at, bool complete, bool offered)
 {
-    return memory_probed(d, &(struct memory_probe){.complete = complete, .offered = offered, .grade = offered ? GRADE_AUTH : GRADE_PLAIN}, false, at, &rules);
+    return memory_probed(d, &(struct memory_probe){.asked = 7, .complete = complete, .offered = offered, .grade = offered ? GRADE_AUTH : GRADE_PLAIN}, false, at, &rules);
 }
 
 static void sightings(void **state)
@@ -35,12 +35,15 @@ static void looks(void **state)
     struct store_domain d = {0};
     (void)state;
     assert_int_equal(memory_look_until(&d, &rules), 0);
-    memory_looked(&d, true, false, t0);
+    memory_looked(&d, &(struct memory_look){.complete = true, .asked = 7}, t0);
+    assert_int_equal(d.look_asked, 7);
     assert_int_equal(memory_look_until(&d, &rules), t0 + DAY);
     assert_false(memory_seen(&d, t0, &rules));
-    memory_looked(&d, false, false, t0); /* some servers were silent: nothing may rest on it */
+    memory_looked(&d, &(struct memory_look){.asked = 7}, t0); /* some servers were silent: nothing may rest on it */
     assert_int_equal(memory_look_until(&d, &rules), 0);
-    memory_looked(&d, false, true, t0); /* one offer anywhere is a sighting */
+    memory_looked(&d, &(struct memory_look){.complete = true}, t0); /* nobody knows whom it asked */
+    assert_int_equal(memory_look_until(&d, &rules), 0);
+    memory_looked(&d, &(struct memory_look){.offered = true, .asked = 7}, t0); /* one offer anywhere is a sighting */
     d.mailed_ms = t0;
     assert_true(memory_seen(&d, t0, &rules));
 }
@@ -171,7 +174,7 @@ static void alarms(void **state)
 /* A domain that ever offered encryption under any spelling has offered it. */
 static void merging(void **state)
 {
-    struct store_domain a = {.offered_ms = t0, .looked_ms = t0 + 5, .look_complete = true, .grade = GRADE_AUTH, .next_probe_ms = t0 + DAY};
+    struct store_domain a = {.offered_ms = t0, .looked_ms = t0 + 5, .look_complete = true, .look_asked = 7, .grade = GRADE_AUTH, .next_probe_ms = t0 + DAY};
     struct store_domain b = {.offered_ms = t0 + 1, .lowered_ms = t0 + 2, .mailed_ms = t0 + 9, .grade = GRADE_PLAIN, .negative_days = 7, .secure_mail = true};
     struct store_domain x = a, y = b;
     (void)state;
@@ -187,6 +190,12 @@ static void merging(void **state)
         assert_int_equal(m->mailed_ms, t0 + 9);
         assert_true(m->secure_mail);
     }
+    x = y = a;
+    memory_merge(&x, &a);
+    assert_int_equal(memory_look_until(&x, &rules), t0 + 5 + DAY);
+    y.look_asked = 8; /* each stands for others */
+    memory_merge(&y, &a);
+    assert_int_equal(memory_look_until(&y, &rules), 0);
 }
 
 int main(void)

@@ -214,6 +214,32 @@ static void an_alarm_is_over_once(void **state)
     store_close(s);
 }
 
+static void keep_domain(void *arg, const struct store_domain *d)
+{
+    struct store_domain *kept = arg;
+    *kept = *d;
+    kept->name = STR("");
+}
+
+static void walked(void *arg, enum store_result result)
+{
+    assert_int_equal(result, STORE_OK);
+}
+
+/* All 64 bits of whom a look asked. */
+static void what_a_look_asked_is_kept(void **state)
+{
+    const struct store_domain d = {.name = STR("one.test"), .looked_ms = 5, .look_complete = true, .look_asked = 0xfedcba9876543210, .sts = 3};
+    struct store_domain kept = {0};
+    struct store *s = open_store();
+    (void)state;
+    store_put_domain(s, &d);
+    store_flush(s);
+    store_each_domain(s, keep_domain, walked, &kept);
+    assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.look_complete && kept.sts == 3);
+    store_close(s);
+}
+
 static void what_is_too_old(void **state)
 {
     int result = 0;
@@ -608,6 +634,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(destinations, setup, teardown),
         cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
         cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(outcomes_and_bounces, setup, teardown),

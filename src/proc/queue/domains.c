@@ -175,7 +175,8 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
     (void)ch;
     (void)fd;
     if (d) {
-        memory_looked(&d->d, m->looked.complete, m->looked.offered, clock_wall_ms());
+        const struct memory_look look = {.complete = m->looked.complete != 0, .offered = m->looked.offered != 0, .asked = m->looked.asked};
+        memory_looked(&d->d, &look, clock_wall_ms());
         domains_save(q, d);
     }
 }

@@ -556,12 +556,6 @@ void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *
     try_next(d);
 }
 
-/* MX addresses that point into ourselves or our own network are refused. */
-static bool address_allowed(const struct delivery *d, const char *ip)
-{
-    return d->fixed_host || child_conf(d->out->child)->smtpout.private_addresses || !address_is_private(str_c(ip));
-}
-
 static size_t count_addresses(const struct way_host *h)
 {
     struct str rest = h->addresses, one;
@@ -655,7 +649,7 @@ static void try_next(struct delivery *d)
         if (is_barred(d, h)) {
             continue;
         }
-        if (ip[0] && address_allowed(d, ip)) {
+        if (ip[0] && way_allows(&d->way, str_c(ip))) { /* none that points into ourselves or our own network */
             try_address(d, h, ip);
             return;
         }
@@ -717,6 +711,12 @@ static bool policy_may_be_stale(struct delivery *d)
     return false;
 }
 
+/* An earlier look stands for those that it asked, and for nobody who is new among the domain's servers and addresses. */
+static bool look_counts(const struct delivery *d)
+{
+    return clock_wall_ms() < d->look_until_ms && way_asked(&d->way) == d->look_asked;
+}
+
 void delivery_begin(struct delivery *d)
 {
     if (!d->has_key || !d->resolved) {
@@ -737,6 +737,7 @@ void delivery_begin(struct delivery *d)
     timer_stop(d->limit);
     d->began_ms = d->try_ms = clock_mono_ms();
     if (d->way.outcome == MX_FOUND) {
+        d->facts.look = look_counts(d) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
         round_start(d);
         try_next(d);
     } else {

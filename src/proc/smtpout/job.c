@@ -176,7 +176,8 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->assume_requiretls = j->assume_requiretls != 0;
     d->ask_requiretls = j->reqtls != 0;
     d->sighted = j->sighted != 0;
-    d->facts.look = clock_wall_ms() < j->look_until_ms ? LOOK_COMPLETE : LOOK_INCOMPLETE;
+    d->look_until_ms = j->look_until_ms;
+    d->look_asked = j->look_asked;
     d->pins = keep(d, j->pins);
     d->client_certificate = keep(d, j->client_certificate);
     d->exception = keep(d, j->exception);
@@ -187,7 +188,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
     d->body = keep(d, j->body);
     d->spool = fd;
-    d->way = (struct way){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup,
+    d->way = (struct way){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup, .fixed_host = d->fixed_host,
                           .on_ready = on_way, .arg = d};
     return d;
 }

@@ -93,7 +93,7 @@ static void finish(struct look *k)
     str_copy_cut(buf_str(&text), unasked, sizeof unasked);
     buf_free(&text);
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete,
-                                                                             .offered = offered}});
+                                                                             .offered = offered, .asked = way_asked(&d->way)}});
     log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->way.n_hosts), KVN("addresses", k->n),
              KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"),
              KV("not-asked", offered ? "" : unasked));
@@ -149,8 +149,7 @@ static void add_target(struct look *k, const struct way_host *h, struct str ip)
 {
     struct delivery *d = k->d;
     struct endpoint to;
-    bool usable = d->fixed_host || child_conf(d->out->child)->smtpout.private_addresses || !address_is_private(ip);
-    if (!usable || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
+    if (!way_allows(&d->way, ip) || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
         return;
     }
     if (k->n == LOOK_TARGETS_MAX) {

@@ -145,6 +145,7 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
         }
     }
     m->complete = p->facts.look == LOOK_COMPLETE;
+    m->asked = way_asked(&p->way);
     for (size_t i = 0; i < p->way.n_hosts; i++) {
         const struct way_host *h = &p->way.hosts[i];
         m->tlsa_published |= h->tlsa == HOST_TLSA_FOUND;
@@ -335,12 +336,11 @@ static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess
 
 static void add_targets(struct probe *p, const struct way_host *h, size_t number)
 {
-    const struct conf *c = child_conf(p->out->child);
     struct str rest = h->addresses, one;
     bool first = true;
     struct endpoint to;
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        if (!c->smtpout.private_addresses && address_is_private(one)) {
+        if (!way_allows(&p->way, one)) {
             continue;
         }
         if (p->n == TARGETS_MAX) {

@@ -82,6 +82,7 @@ struct way {
     char name[256], canon[256];
     uint16_t port;
     enum lookup_kind kind;
+    bool fixed_host; /* as configured: also at a private address */
     uint64_t token; /* 0: no question open */
     void (*on_ready)(void *arg);
     void *arg;
@@ -123,6 +124,8 @@ struct delivery {
     uint64_t size;
     int64_t arrived_ms;
     struct facts facts;
+    int64_t look_until_ms; /* for how long a look at these counts... */
+    uint64_t look_asked;   /* ...as way_asked() says it */
     enum tls_profile profile;
     bool dane_required, assume_requiretls, ask_requiretls, sighted, looked;
     char unasked[600]; /* whom the first look could not ask */
@@ -255,6 +258,11 @@ void way_lookup_gone(struct smtpout *out);
 void way_literal(struct way *w, struct str ip);
 /* Facts of one host: tlsa and sts. now_ms, arrived_ms decide how long a policy is waited for. */
 void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f);
+/* Whether mail may go to the address, one of the way's; else nobody asks it. */
+bool way_allows(const struct way *w, struct str ip);
+/* Which hosts and addresses a look at the way asks: the same number for the same ones in whatever order, today and after a
+ * restart; another when one is added or gone. Never 0. */
+uint64_t way_asked(const struct way *w);
 /* How TLS is spoken to the host with these facts. */
 void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret);
 /* What the session came to. pins: blank separated cert:HEX and key:HEX. */

@@ -178,6 +178,47 @@ void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms,
     }
 }
 
+bool way_allows(const struct way *w, struct str ip)
+{
+    return w->fixed_host || child_conf(w->out->child)->smtpout.private_addresses || !address_is_private(ip);
+}
+
+static bool is_reached(const struct way *w, struct str ip)
+{
+    struct endpoint to;
+    return way_allows(w, ip) && endpoint_parse(ip, w->port, &to) == 0 && endpoint_has_route(&to);
+}
+
+static uint64_t member_of(const char *host, struct str ip)
+{
+    char words[320];
+    unsigned char digest[32];
+    uint64_t number = 0;
+    size_t n = (size_t)snprintf(words, sizeof words, "%s " STR_FMT, host, STR_ARG(ip));
+    for (size_t i = 0; i < n && i < sizeof words - 1; i++) {
+        words[i] = str_lower(words[i]);
+    }
+    tls_sha256(str_c(words), digest);
+    for (size_t i = 0; i < sizeof number; i++) {
+        number = number << 8 | digest[i];
+    }
+    return number;
+}
+
+/* A sum, as it has no order. A host is a member by itself: one without any address yet may get one. */
+uint64_t way_asked(const struct way *w)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        struct str rest = w->hosts[i].addresses, ip;
+        sum += member_of(w->hosts[i].name, STR(""));
+        while (rest.n > 0 && str_split(&rest, ' ', &ip)) {
+            sum += is_reached(w, ip) ? member_of(w->hosts[i].name, ip) : 0;
+        }
+    }
+    return sum ? sum : 1;
+}
+
 void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret)
 {
     struct dane_set set;

@@ -508,16 +508,40 @@ static void give_key(void)
     give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
 }
 
+static void put_addresses(const struct peer *p, size_t n_more, struct buf *addresses)
+{
+    assert_int_equal(buf_printf(addresses, "%s", p->ip), 0);
+    for (size_t i = 0; i < n_more; i++) {
+        assert_int_equal(buf_printf(addresses, " 127.0.1.%zu", i + 1), 0);
+    }
+}
+
+/* What an earlier look asked: the first n servers, without the last `less` addresses of each. */
+static uint64_t asked_of(size_t n, size_t less)
+{
+    struct way_host hosts[PEERS];
+    struct buf addresses[PEERS];
+    for (size_t i = 0; i < n; i++) { /* from the last to the first: the order says nothing */
+        size_t number = n - 1 - i;
+        addresses[i] = BUF_INIT(TEXT_MAX);
+        put_addresses(&t.peers[number], t.peers[number].n_more - less, &addresses[i]);
+        hosts[i] = (struct way_host){.addresses = buf_str(&addresses[i])};
+        snprintf(hosts[i].name, sizeof hosts[i].name, "MX%zu", number + 1);
+    }
+    uint64_t asked = way_asked(&(struct way){.out = &t.out, .port = t.port, .hosts = hosts, .n_hosts = n});
+    for (size_t i = 0; i < n; i++) {
+        buf_free(&addresses[i]);
+    }
+    return asked;
+}
+
 /* A server as lookup tells of it. */
 static void give_host(const struct peer *p, size_t number)
 {
     char name[20];
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(TEXT_MAX);
     snprintf(name, sizeof name, "mx%zu", number + 1);
-    assert_int_equal(buf_printf(&addresses, "%s", p->ip), 0);
-    for (size_t i = 0; i < p->n_more; i++) {
-        assert_int_equal(buf_printf(&addresses, " 127.0.1.%zu", i + 1), 0);
-    }
+    put_addresses(p, p->n_more, &addresses);
     give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)number,
                                                                                               .partial = p->partial, .name = str_c(name),
                                                                                               .base = str_c(name), .addresses = buf_str(&addresses)}});
@@ -541,6 +565,7 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     job.size = strlen(text);
     job.arrived_ms = clock_wall_ms();
     job.look_until_ms = job.look_until_ms ? job.look_until_ms : INT64_MAX; /* a complete look stands */
+    job.look_asked = job.look_asked ? job.look_asked : asked_of(t.n_peers, 0);
     job.body = buf_str(&sealed);
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
     give_key();
@@ -771,6 +796,38 @@ static void a_look_has_bounds(void **state)
         if (cases[i].unasked && !told(want)) {
             fail_msg("%s" STR_FMT, want, STR_ARG(buf_str(&t.told)));
         }
+    }
+}
+
+/* A complete look stands for the hosts and addresses that it asked. Who is new was not: RFC 5321 5.1, any of them may get the
+ * mail, and one that offers STARTTLS makes it a domain that does. */
+static void a_look_stands_for_whom_it_asked(void **state)
+{
+    static const struct {
+        struct peer one;
+        const char *second; /* what another server announces; NULL: there is none */
+        size_t asked, less; /* what the look asked */
+        const char *told;   /* how the report begins */
+        bool sent;
+    } cases[] = {
+        {{0}, "STARTTLS", 1, 0, "looked complete=1 offered=1\n", false},
+        {{0}, "PIPELINING", 1, 0, "looked complete=1 offered=0\nhost mx1: send sent-plain\n", true},
+        {{0}, "PIPELINING", 2, 0, "host mx1: send sent-plain\n", true},
+        {{.n_more = 1}, NULL, 1, 1, "looked complete=1 offered=0\nhost mx1: send sent-plain\n", true},
+        {{.n_more = 1}, NULL, 1, 0, "host mx1: send sent-plain\n", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        struct peer *one = serve(cases[i].one), *two = cases[i].second ? SERVE(.ehlo = cases[i].second) : NULL;
+        DELIVER((struct ipc_job){.look_asked = asked_of(cases[i].asked, cases[i].less)}, plain, "x@dest.test");
+        if (!str_starts_nocase(buf_str(&t.told), str_c(cases[i].told))) {
+            fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&t.told)));
+        }
+        assert_int_equal(heard(one, "MAIL"), cases[i].sent);
+        assert_true(!two || (two->n_conns > 0) == (cases[i].told[0] == 'l'));
     }
 }
 
@@ -1071,6 +1128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_look_stands_for_whom_it_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
