@@ -27,6 +27,7 @@ static const struct by_start {
     {"listen", "address", false, "smtpin"},
     {"workers", NULL, false, ""},
     {"directory", "url", true, "login"}, /* its sandbox */
+    {"", "trust-store", false, "login"}, /* the same: libldap opens it at each login */
     {"metrics", "address", false, "metrics"},
     {"portal", NULL, false, "smtpout"}, /* the mails of the portal */
     {"", "organization", false, "smtpout"},

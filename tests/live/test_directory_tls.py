@@ -119,6 +119,26 @@ def check(gateway, shop, slapd, name):
     assert re.match(rf"the directory (cannot be reached safely|did not answer): the server's certificate {fault.words}", said(gateway)), said(gateway)
 
 
+def test_another_trust_store_is_in_force_after_a_reload(gateway, slapd):
+    """Its sandbox knows files by path and by what stood there: another path, then another file renamed onto it (update-ca-certificates)."""
+    lab = gateway.lab
+    slapd.start(*lab.make_certificate(HOST))
+    configure(gateway, f'ldaps://{HOST}')
+    assert log_in(gateway)[0] == 235
+    other = lab.path('other-ca.pem')
+    shutil.copy(lab.path('ca', 'ca.pem'), other)
+    at = lab.path('postern.conf')
+    good = open(at).read()
+    with open(at, 'w') as out:
+        out.write(good.replace(f'trust-store {lab.path("ca", "ca.pem")};', f'trust-store {other};'))
+    assert lab.postern('reload').returncode == 0
+    assert log_in(gateway)[0] == 235, said(gateway)
+    shutil.copy(other, other + '.new')
+    os.rename(other + '.new', other)
+    assert lab.postern('reload').returncode == 0
+    assert log_in(gateway)[0] == 235, said(gateway)
+
+
 @pytest.mark.parametrize('name', [f.name for f in FAULTS])
 def test_a_certificate_over_ldaps(ldaps, shop, slapd, name):
     check(ldaps, shop, slapd, name)

@@ -107,6 +107,43 @@ def written(lab, text):
             out.write(good)
 
 
+def test_a_reload_takes_what_is_in_the_trust_anchor(gateway):
+    """The same path, another content: a root key that was rolled, a slip of the hand and its mending."""
+    lab = gateway.lab
+    anchor = lab.path('zones', 'anchor')
+    good = open(anchor).read()
+    gateway.restart(first_retry='10m')
+    pid = gateway.pids()['lookup-0']
+    assert lab.postern('reload').returncode == 0 and gateway.pids()['lookup-0'] == pid  # what did not change costs nothing
+    try:
+        with open(anchor, 'w') as out:
+            out.write(re.sub('[0-9a-fA-F]{64}', 'ab' * 32, good))
+        assert lab.postern('reload').returncode == 0
+        gateway.wait_reason(gateway.send('x@good.test'), 'mx-lookup')
+    finally:
+        with open(anchor, 'w') as out:
+            out.write(good)
+    assert lab.postern('reload').returncode == 0
+    gateway.wait_state(gateway.send('y@good.test'), 'delivered')
+
+
+def test_an_address_that_a_reload_adds_is_ours(gateway):
+    """RFC 5321 5.1, with the answer of the name service still in memory."""
+    lab = gateway.lab
+    gateway.restart(first_retry='10m')
+    good = open(lab.path('postern.conf')).read()
+    lab.run('ip', 'addr', 'replace', '198.51.100.7/32', 'dev', 'lo')
+    try:
+        gateway.wait_reason(gateway.send('x@ownaddress.test'), 'connect')
+        with written(lab, good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 198.51.100.7:25;', 1)):
+            assert lab.postern('reload').returncode == 0
+            found = gateway.wait_state(gateway.send('y@ownaddress.test'), 'returned')
+            assert found['status'] == '5.4.6', found
+        assert lab.postern('reload').returncode == 0
+    finally:
+        lab.run('ip', 'addr', 'del', '198.51.100.7/32', 'dev', 'lo')
+
+
 def answers(port, address=GATEWAY_ADDRESS):
     try:
         with socket.create_connection((address, port), 5) as s:

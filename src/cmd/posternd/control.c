@@ -236,7 +236,9 @@ static int reload(struct posternd *d, struct buf *problems)
     struct ports ports;
     r = r < 0 ? r : prepare(d, next, &changes, &ports, problems);
     if (r == 0) {
-        changes.renew[ROLE_SMTPOUT] |= handover_site_changed(d, next);
+        for (enum role role = 0; role < ROLE_END; role++) {
+            changes.renew[role] |= handover_start_files_changed(d, next, role);
+        }
         apply(d, next, pairs, &ports, &changes);
     } else {
         struct str errors = buf_str(problems);

@@ -168,11 +168,31 @@ static int64_t site_stamp(const struct conf *c)
     return sum;
 }
 
-bool handover_site_changed(struct posternd *d, const struct conf *c)
+/* The portal's templates (smtpout) and the trust anchor (lookup) are read at the start. The directory's authorities are opened at
+ * each login, but the sandbox knows the file that stood there when it was raised: not the one that was renamed onto it. */
+static int64_t start_stamp(const struct conf *c, enum role role)
 {
-    int64_t stamp = c->portal.url ? site_stamp(c) : 0;
-    bool is_new = stamp != d->site_stamp;
-    d->site_stamp = stamp;
+    const struct {
+        enum role role;
+        int64_t stamp;
+    } of[] = {
+        {ROLE_SMTPOUT, c->portal.url ? site_stamp(c) : 0},
+        {ROLE_LOOKUP, changed(c->resolver.trust_anchor)},
+        {ROLE_LOGIN, c->directory.url ? changed(c->trust_store) : 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        if (of[i].role == role) {
+            return of[i].stamp;
+        }
+    }
+    return 0;
+}
+
+bool handover_start_files_changed(struct posternd *d, const struct conf *c, enum role role)
+{
+    int64_t stamp = start_stamp(c, role);
+    bool is_new = stamp != d->start_stamps[role];
+    d->start_stamps[role] = stamp;
     return is_new;
 }
 

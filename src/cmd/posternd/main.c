@@ -171,7 +171,9 @@ static int start(struct posternd *d, char *problem, size_t size)
     }
     d->shared = file_shared("postern-clients", SHARED_OCTETS);
     (void)handover_files_changed(d);
-    (void)handover_site_changed(d, d->conf);
+    for (enum role role = 0; role < ROLE_END; role++) {
+        (void)handover_start_files_changed(d, d->conf, role);
+    }
     d->watch_files = timer_new(d->loop, on_watch, d);
     timer_start(d->watch_files, WATCH_MS);
     d->watch_pairs = timer_new(d->loop, on_watch_pairs, d);

@@ -48,7 +48,7 @@ struct posternd {
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
     int64_t files_changed; /* sum of the times of change of trust store, passwords and secrets */
-    int64_t site_stamp;    /* of the portal's templates */
+    int64_t start_stamps[ROLE_END]; /* of the files that processes read at their start alone */
     struct pairs *pairs;   /* certificates and keys in force */
     struct timer *watch_pairs;
     bool pairs_alarm;      /* the queue was told that something new cannot be used */
@@ -103,8 +103,8 @@ int drop_make(const struct conf *c) MUST_USE;
 void drop_pick_up(struct posternd *d);
 /* Trust store, passwords or secrets changed since the last look. */
 bool handover_files_changed(struct posternd *d);
-/* Templates of the portal changed since the last call; smtpout reads them at its start alone. */
-bool handover_site_changed(struct posternd *d, const struct conf *c);
+/* Files changed since the last call that such processes read at their start alone. */
+bool handover_start_files_changed(struct posternd *d, const struct conf *c, enum role role);
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);
 void children_stop(struct posternd *d);
