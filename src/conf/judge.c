@@ -168,7 +168,8 @@ static bool is_ourselves(const struct conf *c, struct str host, unsigned port)
         if (endpoint_port(&l.v[i].e) != port) {
             continue;
         }
-        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || (is_loopback(host) && (everywhere || is_loopback(str_c(ip))))) {
+        bool local = str_eq_nocase(host, STR("localhost")) && (strcmp(ip, "127.0.0.1") == 0 || strcmp(ip, "::1") == 0);
+        if (str_eq_nocase(host, str_c(c->hostname)) || (is_address && str_eq(host, str_c(ip))) || local || (is_loopback(host) && everywhere)) {
             return true;
         }
     }
@@ -530,6 +531,42 @@ static void judge_flag_words(struct judge *j)
     }
 }
 
+/* @insde.example where inside.example is ours: a mandatory group or rule that never counts, and nobody would see it. */
+static void judge_nearly_inside(struct judge *j, const char *block, const char *name, const struct conf_words *list, struct conf_place at)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < list->n; i++) {
+        struct str word = str_c(list->v[i]);
+        size_t sign = str_find_last(word, '@'), end = str_find(word, ' ', sign < word.n ? sign : 0);
+        struct str domain = str_slice(word, sign < word.n ? sign + 1 : end, end);
+        if (domain.n == 0 || domain.p[0] == '.' || conf_is_inside(c, domain_kept(domain))) {
+            continue;
+        }
+        for (size_t k = 0; k < c->inside_domains.n; k++) {
+            struct str ours = str_c(c->inside_domains.v[k]);
+            if (ours.n > 5 && str_distance(domain, ours) <= 2) {
+                conf_warning(j->problems, at, "%s \"%s\": " STR_FMT " is no inside domain, and nearly " STR_FMT ", which is one. Is that meant?", block, name, STR_ARG(domain), STR_ARG(ours));
+                break;
+            }
+        }
+    }
+}
+
+static void judge_all_nearly_inside(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_groups; i++) {
+        judge_nearly_inside(j, "group", c->groups[i].name, &c->groups[i].members, conf_place_of(c->groups[i].node, "members"));
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        judge_nearly_inside(j, c->rules[i].kind, c->rules[i].name, &c->rules[i].from, conf_place_of(c->rules[i].node, "from"));
+    }
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        const struct conf_words one = {.v = &c->accounts_of[i].name, .n = 1};
+        judge_nearly_inside(j, "account", c->accounts_of[i].name, &one, conf_place_of(c->accounts_of[i].node, NULL));
+    }
+}
+
 static void judge_forwards(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -633,6 +670,7 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_directories(&j);
     judge_flag_words(&j);
     judge_forwards(&j);
+    judge_all_nearly_inside(&j);
     judge_workers(&j);
     judge_rules(&j);
     judge_certificates(&j);

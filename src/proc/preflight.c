@@ -20,6 +20,7 @@
 #include "tls/sign.h"
 #include "tls/tls.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -369,12 +370,55 @@ static void check_place(struct flight *f, const char *what, const char *path)
     }
 }
 
+/* What lies in the store is given to the queue's user at the start: so nothing else may lie there. */
+static void check_store_is_ours(struct flight *f)
+{
+    struct conf_place at = conf_place_of(f->conf->root, "store");
+    const char *path = f->conf->store_path;
+    char other[256] = "";
+    bool ours = false;
+    struct stat st;
+    DIR *d = opendir(path);
+    if (!d) {
+        return; /* not there yet, or said already */
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        bool nothing = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lost+found") == 0;
+        ours |= strcmp(e->d_name, "postern.db") == 0;
+        if (!nothing) {
+            str_copy_cut(str_c(e->d_name), other, sizeof other);
+        }
+    }
+    if (*other && !ours) {
+        bad(f, at, "store %s holds %s and no postern.db: all that lies in the store is given to the queue's user. Name a directory of its own", path, other);
+    } else if (fstat(dirfd(d), &st) == 0 && (st.st_mode & S_IWOTH)) {
+        bad(f, at, "store %s may be written to by everybody (mode %o): who can rename files there can take mail away. Name a directory of its own", path, st.st_mode & 07777u);
+    }
+    closedir(d);
+}
+
+/* The queue's user must come to the store: the rights of what it lies in. */
+static void check_store_can_be_reached(struct flight *f)
+{
+    struct spawn_user user;
+    char parent[4096], culprit[4096], problem[300];
+    struct stat st;
+    str_copy_cut(str_slice(str_c(f->conf->store_path), 0, str_find_last(str_c(f->conf->store_path), '/')), parent, sizeof parent);
+    bool there = *parent && stat(parent, &st) == 0;
+    if (there && preflight_user(f->conf, "queue", &user, problem, sizeof problem) == 0 && user.change && keeps_out(parent, &user, 1, culprit)) {
+        bad(f, conf_place_of(f->conf->root, "store"), "store %s: the user of queue (uid %u) cannot come to it because of the rights of %s. Give them: chmod o+x %s", f->conf->store_path,
+            (unsigned)user.uid, culprit, culprit);
+    }
+}
+
 static void check_places(struct flight *f)
 {
     const struct conf *c = f->conf;
     char parent[4096];
     struct stat st;
     check_place(f, "store", c->store_path);
+    check_store_is_ours(f);
+    check_store_can_be_reached(f);
     check_place(f, "run-directory", c->run_path);
     if (stat(c->at_rest_key, &st) < 0 && errno == ENOENT) {
         str_copy_cut(str_slice(str_c(c->at_rest_key), 0, str_find_last(str_c(c->at_rest_key), '/')), parent, sizeof parent);
