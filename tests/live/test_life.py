@@ -240,11 +240,36 @@ def test_a_reload_waits_for_every_process(gateway):
         done = lab.postern('reload')
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert done.returncode == 1 and 'do not run the new configuration: smtpout-1' in done.stderr, done
+    assert done.returncode == 1 and done.stderr.startswith('The new configuration is in force, but not in these processes: smtpout-1.'), done
     ids = [gateway.send('x@good.test') for _ in range(3)]
     assert lab.postern('reload').returncode == 0
     for message_id in ids:
         gateway.wait_state(message_id, 'delivered')
+
+
+def test_what_a_reload_says_is_so(gateway):
+    """Nothing changed, or in force but for what is named: a rule that holds is never called "not reloaded"."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    pid = gateway.pids()['lookup-0']
+    with written(lab, good.replace('# the lab', 'partner "New" { domains nocrypt.test; outbound require cert; }\n# the lab')):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            done = lab.postern('reload')
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert done.returncode == 1 and not done.stdout, done
+        assert done.stderr == 'The new configuration is in force, but not in these processes: lookup-0. Reload again; if that does not help, restart posternd.\n'
+        found = gateway.wait_reason(gateway.send('x@nocrypt.test'), 'no-starttls')
+        assert found['state'] == 'waiting', found
+    with written(lab, good.replace('# the lab', 'limts { }\n# the lab')):
+        done = lab.postern('reload')
+        assert done.returncode == 78 and done.stderr.endswith('Not reloaded; the old configuration stays in force.\n'), done
+    with written(lab, good.replace('gateway.test.key', 'ca.key')):
+        done = lab.postern('reload')
+        assert done.returncode == 1 and done.stderr.startswith('Not reloaded; the old configuration stays in force:\n'), done
+    done = lab.postern('reload')
+    assert (done.returncode, done.stdout, done.stderr) == (0, 'Reloaded.\n', '')
 
 
 @pytest.mark.parametrize('name', ['smtpin-0', 'smtpout-0', 'queue-0', 'lookup-0', 'keys-0'])

@@ -76,7 +76,7 @@ int command_reload(const struct options *o)
     if (a.ok) {
         puts("Reloaded.");
     } else {
-        fprintf(stderr, "Not reloaded; the old configuration stays in force:\n%s", a.text);
+        fputs(a.text, stderr); /* posternd says what is in force and what is not */
     }
     r = a.ok ? EXIT_OK : EXIT_NO;
     answer_free(&a);

@@ -262,16 +262,18 @@ static void unconfirmed(const struct posternd *d, struct buf *names)
     }
 }
 
-/* What of the reload is not in force, as a sentence; nothing when all is. */
+/* What of the reload is not in force, a line each; nothing when all is. */
 static void not_in_force(const struct posternd *d, struct buf *text)
 {
     CLEANUP(buf_free) struct buf names = BUF_INIT(4096), waiting = BUF_INIT(512);
     unconfirmed(d, &names);
     (void)pairs_waiting(d->pairs, clock_mono_ms(), 0, &waiting);
     if (buf_len(&names) > 0) {
-        (void)!buf_printf(text, "not reloaded everywhere: these processes do not run the new configuration: " STR_FMT ". Restart posternd, or reload again", STR_ARG(buf_str(&names)));
-    } else if (buf_len(&waiting) > 0) {
-        (void)!buf_printf(text, "the configuration is in force, but not all of its files: " STR_FMT, STR_ARG(str_trim(buf_str(&waiting))));
+        (void)!buf_printf(text, "The new configuration is in force, but not in these processes: " STR_FMT ". Reload again; if that does not help, restart posternd.\n",
+                          STR_ARG(buf_str(&names)));
+    }
+    if (buf_len(&waiting) > 0) {
+        (void)!buf_printf(text, "The new configuration is in force, but not all of its files: " STR_FMT "\n", STR_ARG(str_trim(buf_str(&waiting))));
     }
 }
 
@@ -284,7 +286,7 @@ static void end_reload(struct posternd *d)
     if (whole) {
         log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
     } else {
-        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("problem", buf_str(&text)));
+        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("problem", str_trim(buf_str(&text))));
     }
     notify_manager("READY=1");
     if (d->reload_to) {
@@ -347,9 +349,12 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
         bool busy = timer_is_running(d->reload_timer);
         d->reload_to = busy ? d->reload_to : ch;
-        if (control_reload(d, &problems) < 0) {
+        CLEANUP(buf_free) struct buf answer = BUF_INIT(80 * 1024);
+        int r = control_reload(d, &problems);
+        if (r < 0) {
             d->reload_to = busy ? d->reload_to : NULL;
-            done(ch, false, buf_str(&problems));
+            must(buf_printf(&answer, "%s" STR_FMT, r == -EBUSY ? "" : "Not reloaded; the old configuration stays in force:\n", STR_ARG(buf_str(&problems))) == 0);
+            done(ch, false, buf_str(&answer));
         } /* else: answered once every process has confirmed */
     } else {
         done(ch, false, STR("not a question for posternd"));
