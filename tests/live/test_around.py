@@ -137,6 +137,19 @@ def test_sendmail_refused_by_the_gateway(local):
     assert done.returncode == 69 and 'did not take it: 552' in done.stderr
 
 
+def test_sendmail_says_why_nobody_was_taken(local):
+    """The refusal of the recipient is the cause; the 503 to DATA behind it only follows from it (RFC 2920 3.1)."""
+    text = open(local.lab.path('postern.conf')).read()
+    local.lab.stop_gateway()
+    local.lab.start_gateway(text.replace(' 127.0.0.0/30', ''))
+    try:
+        done = sendmail(local, '-f', 'a@inside.test', 'x@good.test', 'y@good.test')
+        assert done.returncode == 69 and 'did not take it: 550 5.7.1 ' in done.stderr and '503' not in done.stderr, done
+    finally:
+        local.lab.stop_gateway()
+        local.lab.start_gateway(text)
+
+
 def test_sendmail_speaks_smtp(local):
     lab = local.lab
     done = subprocess.run([os.path.join(lab.binaries(), 'sendmail'), '-C', lab.path('postern.conf'), '-bs'], capture_output=True, timeout=30,

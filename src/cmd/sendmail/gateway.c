@@ -67,11 +67,6 @@ static int write_body(int fd, struct smtp_client *c, struct str text)
     return r;
 }
 
-static void keep_words(const struct smtp_answer *a, char *words, size_t size)
-{
-    snprintf(words, size, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
-}
-
 struct handover {
     int fd;
     struct smtp_client *client;
@@ -81,7 +76,16 @@ struct handover {
     size_t size;
     struct host_verdict verdict;
     bool refused; /* a recipient, for good */
+    bool heard, accepted; /* an answer to a recipient; one was taken */
 };
+
+/* The first refusal is the cause, what follows it ("no recipient was accepted yet") is not. */
+static void keep_first(struct handover *h, const struct smtp_answer *a)
+{
+    if (!h->words[0]) {
+        snprintf(h->words, h->size, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
+    }
+}
 
 /* One event; -1 to go on, else an exit status. */
 static int take(struct handover *h, const struct smtp_client_event *ev)
@@ -89,27 +93,32 @@ static int take(struct handover *h, const struct smtp_client_event *ev)
     struct permit permit = {0};
     switch (ev->type) {
     case SMTP_CL_READY:
-    case SMTP_CL_UNTRUE:
+    case SMTP_CL_UNTRUE: /* all once more */
+        h->words[0] = '\0';
+        h->refused = h->heard = h->accepted = false;
         if (!policy_permit(&h->verdict, &permit)) {
             return EX_TEMPFAIL;
         }
         return smtp_client_send(h->client, &permit, &h->mail) < 0 ? EX_TEMPFAIL : -1;
     case SMTP_CL_RCPT:
+        h->heard = true;
+        h->accepted |= ev->accepted;
         if (!ev->accepted) {
             h->refused |= ev->answer->code / 100 == 5;
-            keep_words(ev->answer, h->words, h->size);
+            keep_first(h, ev->answer);
         }
         return -1;
     case SMTP_CL_BODY:
         return write_body(h->fd, h->client, buf_str(&h->letter->text)) < 0 ? EX_TEMPFAIL : -1;
     case SMTP_CL_DONE:
         if (!ev->accepted) {
-            keep_words(ev->answer, h->words, h->size);
-            return ev->answer->code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL;
+            keep_first(h, ev->answer);
+            bool for_good = h->accepted || !h->heard ? ev->answer->code / 100 == 5 : h->refused;
+            return for_good ? EX_UNAVAILABLE : EX_TEMPFAIL;
         }
         return h->refused ? EX_UNAVAILABLE : EX_OK;
     case SMTP_CL_REJECTED:
-        keep_words(ev->answer, h->words, h->size);
+        keep_first(h, ev->answer);
         return ev->answer->code / 100 == 5 ? EX_UNAVAILABLE : EX_TEMPFAIL;
     case SMTP_CL_NONE:
     case SMTP_CL_OFFERED:
@@ -166,6 +175,7 @@ int gateway_send(int fd, const struct letter *l, const char *hostname, char *wor
      * to look at, so the look is complete (else the policy would have the letter wait for one, in the drop directory, for good) */
     const struct facts facts = {.mx = MX_INSECURE, .sess = SESS_NOADV, .look = LOOK_COMPLETE};
     h.verdict = policy_host(&facts);
+    words[0] = '\0';
     int r = converse(&h);
     smtp_client_quit(h.client);
     (void)!write_out(fd, h.client);
