@@ -21,7 +21,8 @@
     X(RENEWAL, "renewal", "has new certificate or key files that cannot be used; the ones before stay in force") \
     X(OWN_TLS, "own-tls", "cannot do TLS with its own certificate: clients are refused")           \
     X(OVERDUE, "overdue", "had mail that waited without a reason; it was woken") \
-    X(PORTAL_TLS, "portal-tls", "cannot do TLS with its own certificate at the portal: browsers are refused")
+    X(PORTAL_TLS, "portal-tls", "cannot do TLS with its own certificate at the portal: browsers are refused") \
+    X(NEXT_HOP_LOGIN, "next-hop-login", "is refused by its own next hop for want of a login that counts: mail waits")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

@@ -562,14 +562,31 @@ def test_smart_host_that_refuses_mechanisms(gateway):
     assert seen == [('mechanism-refused', 'SCRAM-SHA-256-PLUS'), ('mechanism-refused', 'SCRAM-SHA-256'), ('login', None)], seen
 
 
+def test_smart_host_that_wants_a_login_nobody_set(gateway):
+    """Billionmail/BillionMail#156; RFC 4954 6: 530 at MAIL from our own smart host is the administrator's matter: the mail waits, an alarm."""
+    lab = gateway.lab
+    gateway.restart(top='relay mx.smarthost.test { tls cert; }\n')
+    number = gateway.send('x@elsewhere.test', subject='no login')
+    found = gateway.wait_reason(number, 'login-refused')
+    assert found['state'] == 'waiting' and '4.7.8' in str(found) and '530 5.7.0 log in' in str(found), found
+    mine = lambda: [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'next-hop-login']
+    assert [('relay mx.smarthost.test: 530 5.7.0 log in' in a['detail']) for a in mine()] == [True], mine()
+    with open(lab.path('relay-password'), 'w') as out:
+        out.write('secret\n')
+    gateway.restart(top=f'relay mx.smarthost.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n')
+    gateway.wait_state(gateway.send('x@elsewhere.test', subject='with a login'), 'delivered')
+    assert lab.wait_for(lambda: not mine(), 5), mine()
+
+
 def test_smart_host_with_login(gateway):
     lab = gateway.lab
+    before = len(lab.received('host-mx.smarthost.test'))
     with open(lab.path('relay-password'), 'w') as out:
         out.write('secret\n')
     gateway.restart(top=f'relay mx.smarthost.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n')
     number = gateway.send('x@elsewhere.test', subject='through the smart host')
     gateway.wait_state(number, 'delivered')
-    seen = lab.received('host-mx.smarthost.test')
+    seen = lab.received('host-mx.smarthost.test')[before:]
     assert [r for r in seen if r['event'] == 'login' and r['tls']] and not [r for r in seen if r['event'] == 'mail-without-login']
     with open(lab.path('relay-password'), 'w') as out:
         out.write('wrong\n')

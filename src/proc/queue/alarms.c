@@ -9,6 +9,7 @@
 #include "wire/date.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { MAIL_ALARMS_MAX = 50, MAIL_AGAIN_MIN_MS = 1000, MAIL_AGAIN_MAX_MS = 60000 };
 
@@ -43,6 +44,47 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
     }
     if (kind == ALARM_LOST_TLS) {
         losses_drop(&q->losses, domain);
+    }
+}
+
+/* Our own next hops, each with a login of its own. */
+static int own_hop(const struct job *j)
+{
+    static const char *const hops[] = {"=relay", "=inside"};
+    for (int i = 0; j->to && i < (int)ARRAY_LEN(hops); i++) {
+        if (strcmp(j->to->name, hops[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static struct domain_name ourselves(const struct queue *q)
+{
+    return domain_kept(str_c(child_conf(q->child)->hostname));
+}
+
+void alarms_login_refused(struct queue *q, const struct job *j, struct str host, struct str said)
+{
+    char detail[600];
+    int hop = own_hop(j);
+    if (hop < 0 || q->login_states[hop] == LOGIN_FAILS) {
+        return;
+    }
+    q->login_states[hop] = LOGIN_FAILS;
+    snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop == 0 ? "relay" : "deliver-to", STR_ARG(host), (int)(said.n < 300 ? said.n : 300), said.p);
+    alarms_raise(q, ourselves(q), ALARM_NEXT_HOP_LOGIN, detail);
+}
+
+void alarms_login_works(struct queue *q, const struct job *j)
+{
+    int hop = own_hop(j);
+    if (hop < 0 || q->login_states[hop] == LOGIN_WORKS) {
+        return;
+    }
+    q->login_states[hop] = LOGIN_WORKS;
+    if (q->login_states[!hop] != LOGIN_FAILS) {
+        alarms_clear(q, ourselves(q), ALARM_NEXT_HOP_LOGIN);
     }
 }
 

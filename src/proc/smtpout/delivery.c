@@ -122,9 +122,13 @@ static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const stru
     if (d->link && d->link->conn) {
         conn_local_ip(d->link->conn, our_ip, sizeof our_ip);
     }
-    enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip);
+    enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip, d->fixed_host);
     take_answer(d, r, a);
     str_copy_cut(r->reply, d->said, sizeof d->said);
+    if (m == MEANS_LOGIN) {
+        d->login_wanted = true; /* no word about this recipient: the verdict on the host counts */
+        return;
+    }
     if (m != MEANS_REFUSED) {
         round_hear(&r->round, m == MEANS_NOT_US ? m : MEANS_NOT_NOW); /* open: the next host is asked */
         return;
@@ -204,7 +208,7 @@ static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
     struct host_verdict v = d->session;
     if (taken == 0) {
         v.class = open > 0 ? HOST_TEMPORARY : HOST_PERMANENT;
-        v.reason = REASON_REJECTED;
+        v.reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED;
     }
     const char *host = d->way.hosts[d->step.host].name;
     outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
@@ -217,7 +221,7 @@ static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
         link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
     }
     delivery_rewind(d);
-    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_REJECTED, .need = v.need};
+    v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED, .need = v.need};
     note_left_out(d, host);
     round_end_try(&d->round, &v, host, str_c(d->said));
     try_next(d);
@@ -624,6 +628,7 @@ static void try_address(struct delivery *d, const struct way_host *h, const char
     way_tls(&d->way, h, &d->facts, &tls);
     outcome_part(d);
     d->said[0] = d->detail[0] = '\0';
+    d->login_wanted = false;
     d->n_left_out = 0;
     d->try_ms = clock_mono_ms();
     struct link_conn *l = d->round.fresh ? NULL : link_find_idle(d, h->name, ip, &tls);

@@ -209,10 +209,25 @@ static bool speaks_of_us(enum answer_to to, int code, struct str enhanced, struc
     return policy && (to == ANSWER_TO_MAIL || (to == ANSWER_TO_RCPT && named));
 }
 
-enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip)
+/* RFC 4954 6: 530 may answer any command of a mail, 534, 535 and 538 are about logins. Behind another 5yz code the enhanced
+ * one counts at MAIL only: 5.7.0 at RCPT and DATA is what filters say. */
+static bool wants_login(enum answer_to to, int code, struct str enhanced)
+{
+    static const char *const enhanced_codes[] = {"5.7.0", "5.7.8", "5.7.9", "5.7.11"};
+    bool found = code == 530 || code == 534 || code == 535 || code == 538;
+    for (size_t i = 0; to == ANSWER_TO_MAIL && code / 100 == 5 && i < ARRAY_LEN(enhanced_codes); i++) {
+        found |= str_eq(enhanced, str_c(enhanced_codes[i]));
+    }
+    return found;
+}
+
+enum answer_means answer_means(enum answer_to to, int code, struct str enhanced, struct str text, const char *our_ip, bool ours)
 {
     if (code / 100 == 2) {
         return MEANS_TAKEN;
+    }
+    if (ours && wants_login(to, code, enhanced)) {
+        return MEANS_LOGIN;
     }
     bool too_many = to == ANSWER_TO_RCPT && code == 552; /* of old servers, RFC 5321 4.5.3.1.10 */
     if (code / 100 != 5 || too_many) {

@@ -156,6 +156,7 @@ struct delivery {
     struct host_verdict session; /* why the message may go over the link, while it does */
     char detail[700];            /* of that verdict */
     char said[700];              /* what the server under way said against a recipient, "" for nothing */
+    bool login_wanted;           /* ...and that it wants a login of ours (MEANS_LOGIN) */
     extension_set avoid_set; /* by the partner's rule */
     extension_set avoid;     /* at this address, after what its last connection came to */
     struct quirk_suspicion suspicion; /* ...for the next connection to confirm */

@@ -1120,6 +1120,37 @@ static void keys_are_away(void **state)
     check_told("rcpt 1 deferred keys-away 4.3.0 -: it is not there\n");
 }
 
+/* RFC 4954 6 (530 to any command, 534, 535, 538); Billionmail/BillionMail#156: a smart host that wants a login which nobody
+ * configured. At our own next hop it is the administrator's matter: the mail waits. A stranger's word is final as before. */
+static void a_next_hop_that_wants_a_login(void **state)
+{
+    static const struct {
+        const char *command, *answer, *ours, *theirs;
+    } cases[] = {
+        {"MAIL", "530 5.7.0 Authentication required", "deferred login-refused 4.7.8", "failed rejected 5.7.0"},
+        {"MAIL", "535 5.7.8 bad credentials", "deferred login-refused 4.7.8", "failed rejected 5.7.8"},
+        {"MAIL", "538 5.7.11 encryption required", "deferred login-refused 4.7.8", "failed rejected 5.7.11"},
+        {"MAIL", "550 5.7.9 mechanism too weak", "deferred login-refused 4.7.8", "failed rejected 5.7.9"},
+        {"MAIL", "534 too weak", "deferred login-refused 4.7.8", "failed rejected 5.0.0"},
+        {"MAIL", "550 5.7.1 not you", "failed rejected 5.7.1", "failed rejected 5.7.1"},
+        {"RCPT", "530 5.7.0 log in first", "deferred login-refused 4.7.8", "failed rejected 5.7.0"},
+        {"RCPT", "554 5.7.0 we do not like it", "failed rejected 5.7.0", "failed rejected 5.7.0"},
+        {"DATA", "530 5.7.0 log in first", "deferred login-refused 4.7.8", "failed rejected 5.7.0"},
+    };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const bool ours = i % 2 == 0;
+        char want[300];
+        assert_int_equal(teardown(state) + setup(state), 0);
+        SERVE(.ehlo = "PIPELINING", .rules = {{cases[i / 2].command, cases[i / 2].answer}});
+        DELIVER((struct ipc_job){.fixed_host = ours}, plain, "x@dest.test");
+        snprintf(want, sizeof want, "rcpt 1 %s mx1: %s\n", ours ? cases[i / 2].ours : cases[i / 2].theirs, cases[i / 2].answer);
+        if (!told(want)) {
+            fail_msg("%s: the queue was told " STR_FMT, want, STR_ARG(buf_str(&t.told)));
+        }
+        assert_int_equal(told("host mx1: defer login-refused"), strstr(want, "login-refused") != NULL);
+    }
+}
+
 int main(void)
 {
     char problem[200] = "";
@@ -1136,6 +1167,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_guess_ends_with_its_message, setup, teardown),
         cmocka_unit_test_setup_teardown(who_had_no_answer_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(what_552_means, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_next_hop_that_wants_a_login, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recipient_waits_for_a_host_with_smtputf8, setup, teardown),
         cmocka_unit_test_setup_teardown(no_host_offers_smtputf8, setup, teardown),
         cmocka_unit_test_setup_teardown(the_host_that_may_offer_it_is_down, setup, teardown),

@@ -89,7 +89,7 @@ static enum answer_means means(enum answer_to to, struct str answer)
     (void)str_split(&rest, ' ', &code);
     (void)str_split(&rest, ' ', &enhanced);
     bool has = enhanced.n > 4 && enhanced.p[1] == '.';
-    return answer_means(to, atoi(code.p), has ? enhanced : STR(""), answer, our_ip);
+    return answer_means(to, atoi(code.p), has ? enhanced : STR(""), answer, our_ip, false);
 }
 
 /* --- what delivery.c does --------------------------------------------------------------------------- */
