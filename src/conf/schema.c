@@ -433,6 +433,10 @@ const struct conf_key conf_schema[] = {
     TIME("monitor", "look-patience", AT(monitor.look_patience), "1d", 0, 30 * DAY,
          "When not all servers could be asked, mail waits (look-incomplete) instead of going in clear; after this time "
          "from its arrival it goes all the same. 0: at once."),
+    TIME("monitor", "ehlo-patience", AT(monitor.ehlo_patience), "10m", 1 * SECOND, 1 * DAY,
+         "A server that closes the connection at EHLO, or refuses it, and takes HELO does not say whether it encrypts: the look is "
+         "not complete. When another one at least this much later finds the same, it counts as a server that does not. "
+         "One that answers EHLO with 500 or 502 does not know it, and counts at once."),
     TIME("monitor", "expiry-warning", AT(monitor.expiry_warning), "14d", 1 * HOUR, 365 * DAY,
          "Alarm when the certificate of a receiving server ends within this time."),
 

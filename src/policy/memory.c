@@ -32,8 +32,30 @@ void memory_sighted(struct store_domain *d, int64_t now_ms)
     d->await_confirm = false;
 }
 
+/* The last look found HELO alone, and is not too long ago to say something about this one. */
+static bool helo_stands(const struct store_domain *d, int64_t now_ms)
+{
+    return d->helo_ms && now_ms - d->looked_ms < MEMORY_HELO_DAYS * DAY_MS;
+}
+
+int64_t memory_helo_from(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r)
+{
+    return helo_stands(d, now_ms) ? d->helo_ms + r->ehlo_patience : 0;
+}
+
+/* Since when HELO alone is taken by the same servers. One that is silent says nothing about it. */
+static int64_t helo_since(const struct store_domain *d, const struct memory_look *look, int64_t now_ms)
+{
+    bool stands = helo_stands(d, now_ms) && d->look_asked == look->asked;
+    if (look->offered || (look->complete && !look->helo)) {
+        return 0;
+    }
+    return stands ? d->helo_ms : look->helo ? now_ms : 0;
+}
+
 void memory_looked(struct store_domain *d, const struct memory_look *look, int64_t now_ms)
 {
+    d->helo_ms = helo_since(d, look, now_ms);
     d->looked_ms = now_ms;
     d->look_complete = look->complete;
     d->look_asked = look->asked;
@@ -68,6 +90,7 @@ void memory_merge(struct store_domain *into, const struct store_domain *other)
     }
     into->looked_ms = earlier(into->looked_ms, other->looked_ms); /* plain text rests on it */
     into->look_complete &= other->look_complete && into->look_asked == other->look_asked;
+    into->helo_ms = 0;
     into->mailed_ms = later(into->mailed_ms, other->mailed_ms);
     into->probed_ms = later(into->probed_ms, other->probed_ms);
     into->next_probe_ms = earlier(into->next_probe_ms, other->next_probe_ms);

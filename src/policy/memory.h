@@ -8,11 +8,14 @@
 #include "policy/facts.h"
 #include "store/domain.h"
 
-enum { MEMORY_NEGATIVE_DAYS = 7 }; /* of the calendar, in a row among those that were looked at */
+enum {
+    MEMORY_NEGATIVE_DAYS = 7, /* of the calendar, in a row among those that were looked at */
+    MEMORY_HELO_DAYS = 7,     /* between two looks that find HELO alone: after more than this the second is a first one */
+};
 
 /* Times of the monitor block, milliseconds. */
 struct memory_rules {
-    int64_t forget, look_life, expiry_warning;
+    int64_t forget, look_life, ehlo_patience, expiry_warning;
 };
 
 /* Input `seen` of the decision. */
@@ -21,11 +24,14 @@ bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memo
 bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
 /* Until when plain text to those that it asked may rest on the last look; 0: not at all, as when not all servers answered it. */
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r);
+/* From when on another look at those that the last one asked is complete although it finds HELO alone; 0: it is not. */
+int64_t memory_helo_from(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
 /* STARTTLS was offered by one of its servers. */
 void memory_sighted(struct store_domain *d, int64_t now_ms);
 /* Its servers were asked for EHLO. */
 struct memory_look {
-    bool complete;  /* every address of every one of them answered */
+    bool complete;  /* every address of every one of them answered, or a look as below counts by now */
+    bool helo;      /* they did, but some took HELO alone, and nobody knows what EHLO would have told */
     bool offered;   /* one of them offers STARTTLS */
     uint64_t asked; /* way_asked(): which these were; 0: none */
 };

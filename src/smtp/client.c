@@ -215,6 +215,7 @@ static void ready(struct smtp_client *c)
 static void on_ehlo(struct smtp_client *c)
 {
     if (c->answer.code / 100 == 5 && !c->in_tls && !c->config.lmtp) {
+        c->caps.ehlo_refused = (unsigned)c->answer.code;
         say(c, STEP_HELO, "HELO %s\r\n", c->config.hello); /* RFC 5321 3.2 */
         return;
     }
@@ -247,7 +248,7 @@ static void on_helo(struct smtp_client *c)
         emit(c, SMTP_CL_REJECTED);
         return;
     }
-    c->caps = (struct smtp_caps){0};
+    c->caps = (struct smtp_caps){.ehlo_refused = c->caps.ehlo_refused};
     ready(c);
 }
 

@@ -27,6 +27,7 @@ struct smtp_caps {
     bool esmtp, pipelining, starttls, has_size, is_8bit, utf8, requiretls, enhanced;
     bool chunking, binary, dsn; /* RFC 3030, RFC 3461 */
     char auth[SMTP_REPLY_TEXT_MAX + 1]; /* SASL mechanisms, blank separated; a reply holds no more */
+    unsigned ehlo_refused; /* the answer to EHLO, behind which HELO was said; 0: none */
     bool bare_lf; /* its replies end in LF alone */
     bool masked; /* a keyword of X's: some middlebox overwrote it */
     uint64_t size; /* 0: announced without a limit */

@@ -19,6 +19,7 @@ struct store_domain {
     uint32_t negative_days;
     uint32_t alarms;     /* bits of enum alarm_kind that are raised */
     bool look_complete;  /* every address of every server answered that look */
+    int64_t helo_ms;     /* since when looks at these find that some take HELO alone (docs/decisions/0026); 0: none does */
     uint64_t look_asked; /* which servers and addresses these were (policy/memory.h); 0: not known */
     bool secure_mail;    /* mail that demanded security went there */
     bool await_confirm;  /* seven negative days, but an administrator must confirm */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 14 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, version 15 (PRAGMA user_version).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 14
+#define STORE_SCHEMA_VERSION 15
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -141,7 +141,7 @@ static const char store_schema[] =
     " negative_days INTEGER NOT NULL, alarms INTEGER NOT NULL, look_complete INTEGER NOT NULL,"
     " secure_mail INTEGER NOT NULL, await_confirm INTEGER NOT NULL, listed INTEGER NOT NULL,"
     " grade INTEGER NOT NULL, tlsa INTEGER NOT NULL, sts INTEGER NOT NULL,"
-    " look_asked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    " look_asked INTEGER NOT NULL DEFAULT 0, helo_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE probe ("
     " probe INTEGER PRIMARY KEY, domain TEXT NOT NULL, at_ms INTEGER NOT NULL, outcome INTEGER NOT NULL,"
     " complete INTEGER NOT NULL, offered INTEGER NOT NULL, all_offered INTEGER NOT NULL,"
@@ -217,4 +217,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [11] = "ALTER TABLE message ADD COLUMN tls_group TEXT NOT NULL DEFAULT '';",
     [12] = "ALTER TABLE message ADD COLUMN repaired INTEGER NOT NULL DEFAULT 0;",
     [13] = "ALTER TABLE domain ADD COLUMN look_asked INTEGER NOT NULL DEFAULT 0;", /* none counts: all are asked again */
+    [14] = "ALTER TABLE domain ADD COLUMN helo_ms INTEGER NOT NULL DEFAULT 0;",
 };

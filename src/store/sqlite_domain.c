@@ -20,7 +20,8 @@ void store_put_domain(struct store *s, const struct store_domain *d)
     sqlite3_stmt *q = s->q[Q_PUT_DOMAIN];
     const int64_t numbers[] = {d->offered_ms, d->lowered_ms, d->looked_ms, d->mailed_ms, d->probed_ms, d->next_probe_ms,
                                d->negative_ms, d->not_after_ms, d->negative_days, d->alarms, d->look_complete,
-                               d->secure_mail, d->await_confirm, d->listed, d->grade, d->tlsa, d->sts, (int64_t)d->look_asked};
+                               d->secure_mail, d->await_confirm, d->listed, d->grade, d->tlsa, d->sts, (int64_t)d->look_asked,
+                               d->helo_ms};
     if (store_in_batch(s)) {
         bind_str(q, 1, d->name);
         for (int i = 0; i < (int)ARRAY_LEN(numbers); i++) {
@@ -51,7 +52,7 @@ void store_each_domain(struct store *s, store_domain_fn fn, store_done done, voi
                     .look_complete = column_int(q, 11) != 0, .secure_mail = column_int(q, 12) != 0,
                     .await_confirm = column_int(q, 13) != 0, .listed = column_int(q, 14) != 0,
                     .grade = (uint8_t)column_int(q, 15), .tlsa = (uint8_t)column_int(q, 16),
-                    .sts = (uint8_t)column_int(q, 17), .look_asked = (uint64_t)column_ms(q, 18)});
+                    .sts = (uint8_t)column_int(q, 17), .look_asked = (uint64_t)column_ms(q, 18), .helo_ms = column_ms(q, 19)});
     }
     sqlite3_reset(q);
     done(arg, store_walked(s, code));

@@ -11,7 +11,7 @@
 
 /* sqlite_domain.c */
 #define DOMAIN_STATEMENTS(X)                                                                       \
-    X(PUT_DOMAIN, "INSERT OR REPLACE INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")  \
+    X(PUT_DOMAIN, "INSERT OR REPLACE INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(DROP_DOMAIN, "DELETE FROM domain WHERE name=?")                                              \
     X(DOMAINS, "SELECT * FROM domain ORDER BY name")                                               \
     X(ADD_PROBE, "INSERT INTO probe VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                  \

@@ -90,7 +90,7 @@ def test_smtputf8_announced_and_refused(gateway):
 @pytest.fixture(scope='module')
 def short_times(gateway):
     """One restart for all that follows: the machine may be slow."""
-    gateway.restart(delivery='mail-time 3s; rcpt-time 3s;', extra='partner "slow" { domains onebyone2.test; avoid pipelining; }\n'
+    gateway.restart(first_retry='3s', delivery='mail-time 3s; rcpt-time 3s;', top='administrator admin@inside.test; monitor { probe no; ehlo-patience 2s; }', extra='partner "slow" { domains onebyone2.test; avoid pipelining; }\n'
                     'partner "old" { domains good.test; avoid smtputf8 8bitmime; }\n'
                     'partner "strict" { domains ehlocloses2.test; outbound require encrypt; }\n')
     return gateway
@@ -131,9 +131,17 @@ def test_avoid_smtputf8_and_8bitmime(short_times):
 
 
 def test_helo_where_nothing_demands_tls(short_times):
-    """EHLO makes the server close: HELO on a new connection; not where TLS is demanded."""
+    """EHLO makes the server close: HELO on a new connection, when a second look finds the same; not where TLS is demanded."""
     gateway = short_times
-    gateway.wait_state(gateway.send('x@ehlocloses.test'), 'delivered', 40)
+    number = gateway.send('x@ehlocloses.test')
+    gateway.wait_state(number, 'delivered', 40)
+    reasons = [a['reason'] for a in gateway.lab.report(number)['attempts']]
+    assert 'look-incomplete' in reasons and reasons[-1] == 'sent-plain', reasons
+    assert 'without ehlo' in gateway.lab.report(number)['attempts'][-1]['detail']
+    assert 'takes HELO but not EHLO' in gateway.lab.postern('domains', 'show', 'ehlocloses.test').stdout
+    number = gateway.send('y@ehlocloses.test')  # the next one need not wait
+    gateway.wait_state(number, 'delivered')
+    assert 'look-incomplete' not in [a['reason'] for a in gateway.lab.report(number)['attempts']]
     found = gateway.lab.postern('probe', '--quick', 'ehlocloses2.test').stdout
     assert 'closed the connection when EHLO was said' in found, found
     number = gateway.send('secret@ehlocloses2.test')

@@ -137,3 +137,46 @@ def test_a_server_that_is_added_is_asked_before_anything_goes_in_clear(looks, se
     assert first.clear() == 2 and 'tls MAIL' in second.heard and second.clear() == 0
     assert [a['host'] for a in looks.lab.report(message_id)['attempts']][-1] == 'second.unsigned.test'
     assert 'offered=yes' in look_lines(looks.lab, 'added.unsigned.test')[-1]
+
+
+# --- HELO says nothing about STARTTLS (docs/decisions/0026) ------------------------------------------------------------
+
+def test_one_session_cut_at_ehlo_does_not_let_mail_go_in_clear(looks, server):
+    """RFC 5321 3.2 wants HELO tried; who cuts a session must not win minutes in clear by it."""
+    cut = server('cut', '127.0.8.3', tls=True, cut=1)
+    looks.zone.add('cutonce MX 10 cut', 'cut A 127.0.8.3')
+    for who in ('one', 'two'):
+        looks.wait_state(looks.send(f'{who}@cutonce.unsigned.test'), 'delivered')
+    assert cut.heard.count('tls DATA') == 2 and cut.clear() == 0, cut.heard
+    cut.cut = 1  # the same after it was seen to offer STARTTLS
+    looks.wait_state(looks.send('three@cutonce.unsigned.test'), 'waiting')
+    assert cut.clear() == 0, cut.heard
+
+
+@pytest.mark.parametrize('label, address, more, words', [
+    ('busy', '127.0.8.4', {'refusal': b'554 5.7.1 not now\r\n'}, 'it answered EHLO with 554, and took HELO'),
+    ('shut', '127.0.8.5', {'cut': 1000}, 'closed the connection when EHLO was said, and took HELO'),
+])
+def test_helo_alone_is_no_look(looks, server, label, address, more, words):
+    peer = server(label, address, **more)
+    looks.zone.add(f'{label}only MX 10 {label}', f'{label} A {address}')
+    domain = f'{label}only.unsigned.test'
+    found = looks.wait_reason(looks.send(f'x@{domain}'), 'look-incomplete')
+    assert words in found['detail'] and peer.clear() == 0, (found, peer.heard)
+    assert 'complete=no helo-alone=yes' in look_lines(looks.lab, domain)[-1]
+    said = peer.heard.count('EHLO')
+    probe = looks.lab.postern('probe', '--quick', domain).stdout
+    assert peer.heard.count('EHLO') > said and 'does not know EHLO' not in probe, probe
+    assert 'takes HELO but not EHLO' in looks.lab.postern('domains', 'show', domain).stdout
+    peer.refusal, peer.cut, peer.offers = None, 0, True  # it was only busy
+    looks.wait_state(looks.send(f'y@{domain}'), 'delivered')
+    assert 'tls DATA' in peer.heard and peer.clear() == 0, peer.heard
+
+
+def test_a_server_without_ehlo_is_known_by_its_answer(looks, server):
+    """RFC 5321 4.3.2: 502 where EHLO is not implemented, 500 where it is not known."""
+    old = server('old', '127.0.8.6', refusal=b'502 5.5.1 what?\r\n')
+    looks.zone.add('oldonly MX 10 old', 'old A 127.0.8.6')
+    looks.wait_state(looks.send('x@oldonly.unsigned.test'), 'delivered')
+    assert old.clear() == 1 and 'complete=yes' in look_lines(looks.lab, 'oldonly.unsigned.test')[-1]
+    assert 'does not know EHLO' in looks.lab.postern('probe', '--quick', 'oldonly.unsigned.test').stdout

@@ -6,7 +6,7 @@
 #include "policy/memory.h"
 
 #define DAY (24 * 60 * 60 * 1000LL)
-static const struct memory_rules rules = {.forget = 30 * DAY, .look_life = DAY, .expiry_warning = 14 * DAY};
+static const struct memory_rules rules = {.forget = 30 * DAY, .look_life = DAY, .ehlo_patience = DAY / 24, .expiry_warning = 14 * DAY};
 static const int64_t t0 = 1000 * DAY;
 
 static struct memory_change probe(struct store_domain *d, int64_t at, bool complete, bool offered)
@@ -46,6 +46,32 @@ static void looks(void **state)
     memory_looked(&d, &(struct memory_look){.offered = true, .asked = 7}, t0); /* one offer anywhere is a sighting */
     d.mailed_ms = t0;
     assert_true(memory_seen(&d, t0, &rules));
+}
+
+/* Servers that take HELO alone: nothing rests on the first look that finds it, and only on another at the same ones later. */
+static void helo_alone(void **state)
+{
+    static const struct memory_look alone = {.helo = true, .asked = 7}, other = {.helo = true, .asked = 8}, silent = {.asked = 7},
+                                    answered = {.complete = true, .asked = 7}, counted = {.complete = true, .helo = true, .asked = 7};
+    struct store_domain d = {0};
+    (void)state;
+    assert_int_equal(memory_helo_from(&d, t0, &rules), 0);
+    memory_looked(&d, &alone, t0);
+    assert_int_equal(memory_look_until(&d, &rules), 0);
+    assert_int_equal(memory_helo_from(&d, t0, &rules), t0 + DAY / 24);
+    memory_looked(&d, &silent, t0 + 1); /* says nothing about it */
+    memory_looked(&d, &alone, t0 + 2);
+    assert_int_equal(memory_helo_from(&d, t0 + 2, &rules), t0 + DAY / 24); /* since the first */
+    memory_looked(&d, &counted, t0 + DAY / 24);
+    assert_int_equal(memory_look_until(&d, &rules), t0 + DAY / 24 + DAY);
+    assert_int_equal(memory_helo_from(&d, t0 + DAY, &rules), t0 + DAY / 24); /* so counts the next, too */
+    assert_int_equal(memory_helo_from(&d, t0 + 9 * DAY, &rules), 0);         /* too long ago */
+    memory_looked(&d, &alone, t0 + 9 * DAY);
+    assert_int_equal(memory_helo_from(&d, t0 + 9 * DAY, &rules), t0 + 9 * DAY + DAY / 24);
+    memory_looked(&d, &other, t0 + 9 * DAY + 1);
+    assert_int_equal(memory_helo_from(&d, t0 + 9 * DAY + 1, &rules), t0 + 9 * DAY + 1 + DAY / 24);
+    memory_looked(&d, &answered, t0 + 9 * DAY + 2);
+    assert_int_equal(memory_helo_from(&d, t0 + 9 * DAY + 3, &rules), 0);
 }
 
 static void lowering(void **state)
@@ -200,7 +226,7 @@ static void merging(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sightings), cmocka_unit_test(looks), cmocka_unit_test(lowering),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sightings), cmocka_unit_test(looks), cmocka_unit_test(helo_alone), cmocka_unit_test(lowering),
                                        cmocka_unit_test(looks_are_not_days), cmocka_unit_test(signs_break_the_row),
                                        cmocka_unit_test(no_evidence), cmocka_unit_test(confirmation), cmocka_unit_test(alarms), cmocka_unit_test(merging)};
     return cmocka_run_group_tests(tests, NULL, NULL);

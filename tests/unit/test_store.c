@@ -229,14 +229,14 @@ static void walked(void *arg, enum store_result result)
 /* All 64 bits of whom a look asked. */
 static void what_a_look_asked_is_kept(void **state)
 {
-    const struct store_domain d = {.name = STR("one.test"), .looked_ms = 5, .look_complete = true, .look_asked = 0xfedcba9876543210, .sts = 3};
+    const struct store_domain d = {.name = STR("one.test"), .looked_ms = 5, .look_complete = true, .look_asked = 0xfedcba9876543210, .helo_ms = 4, .sts = 3};
     struct store_domain kept = {0};
     struct store *s = open_store();
     (void)state;
     store_put_domain(s, &d);
     store_flush(s);
     store_each_domain(s, keep_domain, walked, &kept);
-    assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.look_complete && kept.sts == 3);
+    assert_true(kept.look_asked == d.look_asked && kept.looked_ms == 5 && kept.helo_ms == 4 && kept.look_complete && kept.sts == 3);
     store_close(s);
 }
 

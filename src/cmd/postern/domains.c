@@ -45,6 +45,7 @@ static struct json *domain_json(const struct ipc_row_domain *d)
     report_put_time(o, "last-offer", d->offered_ms);
     report_put_time(o, "unlearned", d->lowered_ms);
     report_put_time(o, "last-look", d->looked_ms);
+    report_put_time(o, "helo-only-since", d->helo_ms);
     report_put_bool(o, "look-complete", d->look_complete);
     report_put_time(o, "last-mail", d->mailed_ms);
     report_put_time(o, "last-probe", d->probed_ms);
@@ -155,6 +156,10 @@ static void print_memory(const struct ipc_row_domain *d)
                      "  answer, it waits (look-incomplete; monitor look-patience says how long)");
     printf("  Encryption was last offered: %s\n", when(d->offered_ms, date));
     printf("  All servers were last asked: %s%s\n", when(d->looked_ms, date), d->looked_ms && !d->look_complete ? " (not all answered: it does not count for mail in clear)" : "");
+    if (d->helo_ms) {
+        printf("  Since %s it takes HELO but not EHLO: whether it encrypts, it does not say. When this stays so for a while\n"
+               "  (monitor ehlo-patience), it counts as a domain without encryption.\n", when(d->helo_ms, date));
+    }
     printf("  Last mail there: %s\n", when(d->mailed_ms, date));
     printf("  Looked at by itself: %s%s\n",
            d->probes_off   ? "no, probes are off (monitor { probe no; }): all that stands here is of deliveries and of postern probe"

@@ -52,7 +52,7 @@ static void send_domain(const struct queue *q, struct ipc_channel *to, const str
                                                   .not_after_ms = m->not_after_ms, .negative_days = m->negative_days,
                                                   .alarms = m->alarms, .look_complete = m->look_complete,
                                                   .await_confirm = m->await_confirm, .grade = m->grade, .tlsa = m->tlsa,
-                                                  .sts = m->sts}});
+                                                  .sts = m->sts, .helo_ms = m->helo_ms}});
 }
 
 static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)

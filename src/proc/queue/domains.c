@@ -18,7 +18,7 @@ struct memory_rules domains_rules(const struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     return (struct memory_rules){.forget = c->monitor.forget,
-                                 .look_life = c->monitor.look_life, .expiry_warning = c->monitor.expiry_warning};
+                                 .look_life = c->monitor.look_life, .ehlo_patience = c->monitor.ehlo_patience, .expiry_warning = c->monitor.expiry_warning};
 }
 
 void domains_save(struct queue *q, const struct domain *d)
@@ -175,7 +175,8 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
     (void)ch;
     (void)fd;
     if (d) {
-        const struct memory_look look = {.complete = m->looked.complete != 0, .offered = m->looked.offered != 0, .asked = m->looked.asked};
+        const struct memory_look look = {.complete = m->looked.complete != 0, .helo = m->looked.helo != 0,
+                                         .offered = m->looked.offered != 0, .asked = m->looked.asked};
         memory_looked(&d->d, &look, clock_wall_ms());
         domains_save(q, d);
     }

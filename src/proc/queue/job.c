@@ -140,6 +140,7 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
         m->sighted = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
         m->look_until_ms = memory_look_until(&d->d, &rules);
         m->look_asked = d->d.look_asked;
+        m->helo_from_ms = memory_helo_from(&d->d, clock_wall_ms(), &rules);
     }
 }
 

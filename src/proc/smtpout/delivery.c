@@ -411,7 +411,7 @@ bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e,
     f.seen |= l->offered;
     f.sess = SESS_NOADV;
     struct host_verdict v = policy_host(&f);
-    bool may_be_plain = v.class == HOST_SEND || (v.reason == REASON_LOOK_INCOMPLETE && !d->looked);
+    bool may_be_plain = v.class == HOST_SEND || v.reason == REASON_LOOK_INCOMPLETE;
     if (e == EXTENSION_EHLO && !may_be_plain) {
         return false; /* HELO knows no STARTTLS, and something demands it */
     }
@@ -515,6 +515,9 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     struct permit permit = {0};
     d->n_left_out = 0;
     d->facts.seen |= l->offered;
+    if (!link_knows_offer(l) && !d->looked && !d->helo_from_ms) { /* EHLO was answered when all were looked at: what is it now? */
+        d->facts.look = LOOK_INCOMPLETE;
+    }
     d->facts.sess = link_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
     struct host_verdict v = judge_session(d);

@@ -178,6 +178,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->sighted = j->sighted != 0;
     d->look_until_ms = j->look_until_ms;
     d->look_asked = j->look_asked;
+    d->helo_from_ms = j->helo_from_ms;
     d->pins = keep(d, j->pins);
     d->client_certificate = keep(d, j->client_certificate);
     d->exception = keep(d, j->exception);

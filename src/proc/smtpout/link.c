@@ -43,18 +43,21 @@ enum sess link_sess(const struct link_conn *l, struct str pins)
     return l->tls ? way_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
 }
 
+bool link_knows_offer(const struct link_conn *l)
+{
+    const struct smtp_caps *caps = smtp_client_caps(l->engine);
+    return caps->esmtp || caps->ehlo_refused == 500 || caps->ehlo_refused == 502;
+}
+
 /* True when the same address is taken again without what seems to be to blame: by the delivery, or by a look that wants a session. */
 static bool tried_without(struct link_conn *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
     struct link_looker *w = l->looker;
     enum extension e = d || w ? quirk_of_failure(l, reason) : EXTENSION_END;
-    bool looks_again = w && w->on_stumbled && e == EXTENSION_HYBRID_GROUPS;
-    if (e == EXTENSION_END || (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail) : !looks_again)) {
+    if (e == EXTENSION_END || (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)
+                                 : !w->on_stumbled || !w->on_stumbled(w, l, e, detail))) {
         return false;
-    }
-    if (looks_again) {
-        w->on_stumbled(w, l);
     }
     l->looker = NULL;
     l->delivery = NULL;
@@ -731,7 +734,8 @@ void link_release(struct link_conn *l, bool usable)
     l->delivery = NULL;
     l->saving = 0;
     bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
-    bool keep = usable && !guesses && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
+    bool greeted = smtp_client_caps(l->engine)->esmtp; /* behind HELO the next connection says EHLO again */
+    bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&
                 out->n_idle < IDLE_LINKS_MAX && c->queue.idle_connection > 0;
     if (!keep) {
         end_in_order(l);

@@ -3,6 +3,9 @@
  * servers is asked for EHLO, in parallel, for a few seconds (docs/decision.md, "Memory"). One offer
  * anywhere is a sighting; a server that does not answer proves nothing, and the look is incomplete.
  *
+ * EHLO is said on every connection of a look. A server that closes then is asked on another one whether it takes HELO; that
+ * makes a look complete only when an earlier one found the same (docs/decisions/0026).
+ *
  * Called by delivery.c. The queue is told what was seen; only a complete look counts for a day.
  * Not counted, because no mail could go there either: addresses that may not be used (private), and
  * those to which this machine has no route.
@@ -12,6 +15,7 @@
 #include "proc/smtpout/smtpout.h"
 #include "wire/address.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { LOOK_TARGETS_MAX = 100 };
@@ -22,7 +26,9 @@ struct target {
     struct link_conn *link;
     const struct way_host *host;
     char ip[46];
-    char problem[100]; /* why it could not be asked; "" when it answered */
+    char problem[200]; /* why it could not be asked; "" when it answered */
+    char at_ehlo[100]; /* what it did when EHLO was said, on the connection before */
+    bool helo;         /* it takes HELO, and EHLO not */
 };
 
 struct look {
@@ -83,23 +89,46 @@ static size_t count_answered(const struct look *k)
     return n;
 }
 
+/* Nothing is missing but answers to EHLO of servers that take HELO. */
+static bool is_helo_alone(const struct look *k)
+{
+    const struct way *w = &k->d->way;
+    size_t n = 0;
+    bool missing = k->left_out > 0 || w->cut;
+    for (size_t i = 0; i < k->n; i++) {
+        n += k->targets[i].helo;
+        missing |= k->targets[i].problem[0] && !k->targets[i].helo;
+    }
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        missing |= w->hosts[i].partial;
+    }
+    return n > 0 && !missing;
+}
+
+/* An earlier look at the same servers found the same, long enough ago. */
+static bool helo_counts(const struct delivery *d)
+{
+    return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms && way_asked(&d->way) == d->look_asked;
+}
+
 static void finish(struct look *k)
 {
     struct delivery *d = k->d;
     char unasked[600];
     struct buf text = BUF_INIT(sizeof unasked - 1);
     unasked_words(k, &text);
-    bool offered = k->offered, complete = buf_len(&text) == 0;
+    bool offered = k->offered, helo = is_helo_alone(k);
+    bool complete = buf_len(&text) == 0 || (helo && helo_counts(d));
     str_copy_cut(buf_str(&text), unasked, sizeof unasked);
     buf_free(&text);
-    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete,
+    ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete, .helo = helo,
                                                                              .offered = offered, .asked = way_asked(&d->way)}});
     log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->way.n_hosts), KVN("addresses", k->n),
-             KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"),
+             KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"), KV("helo-alone", helo ? "yes" : "no"),
              KV("not-asked", offered ? "" : unasked));
     d->out->looks++;
     look_free(k);
-    delivery_looked(d, offered, complete, unasked);
+    delivery_looked(d, offered, complete, complete ? "" : unasked);
 }
 
 static void on_time(void *arg)
@@ -134,8 +163,37 @@ static void on_offer(struct link_looker *w, struct link_conn *l)
 
 static void on_ready(struct link_looker *w, struct link_conn *l)
 {
-    part_done((struct target *)w, "", false);
+    struct target *t = (struct target *)w;
+    unsigned code = smtp_client_caps(l->engine)->ehlo_refused;
+    char problem[200] = "";
+    t->helo = !link_knows_offer(l);
+    if (t->helo && code) {
+        snprintf(problem, sizeof problem, "it answered EHLO with %u, and took HELO", code);
+    } else if (t->helo) {
+        snprintf(problem, sizeof problem, "%s, and took HELO", t->at_ehlo);
+    }
+    part_done(t, problem, false);
     link_end_look(l);
+}
+
+static void open_target(struct target *t, extension_set avoid)
+{
+    struct delivery *d = t->look->d;
+    struct tls_way tls = {.profile = d->profile};
+    str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
+    t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set | avoid, d->lmtp);
+}
+
+/* It closed when EHLO was said: does it take HELO? */
+static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail)
+{
+    struct target *t = (struct target *)w;
+    if (e != EXTENSION_EHLO) {
+        return false;
+    }
+    str_copy_cut(str_c(detail), t->at_ehlo, sizeof t->at_ehlo);
+    open_target(t, EXTENSION_BIT(EHLO));
+    return true;
 }
 
 static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
@@ -157,7 +215,7 @@ static void add_target(struct look *k, const struct way_host *h, struct str ip)
         return;
     }
     struct target *t = &k->targets[k->n++];
-    *t = (struct target){.looker = {on_offer, on_ready, on_failed, NULL}, .look = k, .host = h};
+    *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .look = k, .host = h};
     str_copy_cut(ip, t->ip, sizeof t->ip);
     str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }
@@ -178,10 +236,7 @@ void look_first(struct delivery *d)
     }
     k->open = k->n;
     for (size_t i = 0; i < k->n; i++) {
-        struct target *t = &k->targets[i];
-        struct tls_way tls = {.profile = d->profile};
-        str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
-        t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set, d->lmtp);
+        open_target(&k->targets[i], 0);
     }
     timer_start(k->timer, k->n > 0 ? c->monitor.first_look_time : 0);
 }

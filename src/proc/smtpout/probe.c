@@ -259,12 +259,15 @@ static void on_offer(struct link_looker *w, struct link_conn *l)
 }
 
 /* Once more, as a delivery would; it is remembered when mail goes that way (quirk.c). */
-static void on_stumbled(struct link_looker *w, struct link_conn *l)
+static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail)
 {
     struct target *t = (struct target *)w;
-    (void)l;
+    if (e != EXTENSION_HYBRID_GROUPS) {
+        return false;
+    }
     t->avoid |= EXTENSION_BIT(HYBRID_GROUPS);
     open_session(t, NULL);
+    return true;
 }
 
 static void step_ready(struct target *t, const struct tls_facts *f)
@@ -282,6 +285,7 @@ static void describe_oddities(struct target *t, const struct link_conn *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     const char *odd = !l->tls && caps->masked ? "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS"
+                      : !link_knows_offer(l)  ? "the server refused EHLO and took HELO: it does not say whether it encrypts"
                       : !caps->esmtp          ? "the server does not know EHLO (RFC 5321 3.2): HELO was used"
                       : caps->bare_lf         ? "lines of its replies end in LF alone, not CRLF (RFC 5321 2.3.8)" : "";
     snprintf(t->detail, sizeof t->detail, "%s", odd);
@@ -294,7 +298,7 @@ static void on_ready(struct link_looker *w, struct link_conn *l)
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
     t->link = NULL;
     if (t->step == 0) {
-        t->answered = true;
+        t->answered = link_knows_offer(l);
         t->detail[0] = '\0';
         t->sess = link_sess(l, STR(""));
         t->ext = smtp_client_caps(l->engine)->requiretls;

@@ -4,7 +4,7 @@
  * session of a link says about its host.
  *
  * Called by link.c, delivery.c and probe.c. A first suspicion only changes how the same message is
- * offered again; it is remembered when that goes better, or when the refusal could mean nothing else.
+ * offered again; it is remembered when that goes better, or when the refusal could mean nothing else. That EHLO failed never is.
  * What can go wrong: more hosts than are kept: the newest are found out again each time.
  */
 #include "base/clock.h"
@@ -73,10 +73,10 @@ void quirk_learn(const struct link_conn *l, enum extension e, const char *why)
     char domain[256];
     str_copy_cut(str_c(*l->memory_key ? l->memory_key : l->next_hop), domain, sizeof domain);
     log_notice(e == EXTENSION_HYBRID_GROUPS ? "ml-kem-not-answered" : "announced-not-kept", KV("host", l->host), KV("address", l->ip), KV("extension", extension_name(e)), KV("why", why));
-    keep_quirk(l->out, str_c(l->host), str_c(l->ip), e, clock_wall_ms() + LOCAL_MS); /* until the queue has told all */
     if (extension_days(e) == 0) {
-        return;
+        return; /* EHLO: each connection says it */
     }
+    keep_quirk(l->out, str_c(l->host), str_c(l->ip), e, clock_wall_ms() + LOCAL_MS); /* until the queue has told all */
     ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_quirk,
                                               .quirk = {.host = str_c(l->host), .address = str_c(l->ip), .extension = (uint8_t)e,
                                                         .domain = str_c(domain), .why = str_c(why)}});

@@ -126,6 +126,7 @@ struct delivery {
     struct facts facts;
     int64_t look_until_ms; /* for how long a look at these counts... */
     uint64_t look_asked;   /* ...as way_asked() says it */
+    int64_t helo_from_ms;  /* memory_helo_from(), of those that it asked */
     enum tls_profile profile;
     bool dane_required, assume_requiretls, ask_requiretls, sighted, looked;
     char unasked[600]; /* whom the first look could not ask */
@@ -177,7 +178,8 @@ struct link_looker {
     void (*on_offer)(struct link_looker *w, struct link_conn *l);  /* STARTTLS was offered */
     void (*on_ready)(struct link_looker *w, struct link_conn *l);  /* EHLO was answered (inside TLS) */
     void (*on_failed)(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail);
-    void (*on_stumbled)(struct link_looker *w, struct link_conn *l); /* no answer to a hello with ML-KEM; NULL: as any other failure */
+    /* It failed as if that were to blame. True: a new connection without it was made, and this one is forgotten. NULL: never. */
+    bool (*on_stumbled)(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail);
 };
 
 /* One connection with its facts (docs/decision.md, "Sessions and reuse"). */
@@ -353,6 +355,9 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
 /* Connects only to look, without what is to be avoided beside what is remembered. context NULL: by tls. */
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
                                  uint16_t port, const struct tls_way *tls, struct tls_context *context, extension_set avoid, bool lmtp);
+/* True when it is known whether STARTTLS is offered: EHLO was answered, or with 500 or 502 the server does not know it (RFC 5321
+ * 3.2, 4.3.2). HELO alone says nothing about that (docs/decisions/0026). */
+bool link_knows_offer(const struct link_conn *l);
 /* What the session came to, as a fact of the decision. */
 enum sess link_sess(const struct link_conn *l, struct str pins);
 /* The looker has seen enough: the connection ends, with QUIT where that can still be said. */

@@ -48,7 +48,7 @@ static const char pair_key[] = "-----BEGIN PRIVATE KEY-----\n"
 
 enum { PEERS = 6, RULES = 8, CONNS = 220, TEXT_MAX = 64 * 1024 };
 
-/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close", "bye TEXT" (says
+/* A server: what it says to a command that begins with a word. Answers: text, "hold" (says nothing), "close", "cut" (closes once), "bye TEXT" (says
  * it and ends the connection). */
 struct peer {
     const char *ehlo; /* keywords, with commas between */
@@ -243,7 +243,7 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     } else if (m->type == IPC_resolve) {
         t.way_token = m->resolve.token;
     } else if (m->type == IPC_looked) {
-        tell("looked complete=%u offered=%u\n", m->looked.complete, m->looked.offered);
+        tell("looked complete=%u offered=%u%s\n", m->looked.complete, m->looked.offered, m->looked.helo ? " helo" : "");
     } else if (m->type == IPC_quirk) {
         tell("quirk %s\n", extension_name((enum extension)m->quirk.extension));
     }
@@ -288,6 +288,16 @@ static void hang_up(struct peer_conn *c)
     c->conn = NULL;
 }
 
+/* The rule was for once: its word fits no line any more. */
+static void end_rule(struct peer *p, struct str line)
+{
+    for (size_t i = 0; i < RULES && p->rules[i].word; i++) {
+        if (str_starts_nocase(line, str_c(p->rules[i].word))) {
+            p->rules[i].word = "(over)";
+        }
+    }
+}
+
 static const char *rule_for(const struct peer *p, struct str line)
 {
     for (size_t i = 0; i < RULES && p->rules[i].word; i++) {
@@ -313,7 +323,10 @@ static void answer(struct peer_conn *c, struct str line)
     if (a && strcmp(a, "hold") == 0) {
         return;
     }
-    if (a && strcmp(a, "close") == 0) {
+    if (a && strcmp(a, "cut") == 0) {
+        end_rule(c->peer, line);
+        hang_up(c);
+    } else if (a && strcmp(a, "close") == 0) {
         hang_up(c);
     } else if (a && strncmp(a, "bye ", 4) == 0) {
         say(c, "%s\r\n", a + 4);
@@ -831,6 +844,72 @@ static void a_look_stands_for_whom_it_asked(void **state)
     }
 }
 
+/* RFC 5321 3.2, 4.3.2: 500 or 502 is how a server that does not know EHLO answers it. Any other failure at EHLO says nothing
+ * about STARTTLS, whatever HELO gets (docs/decisions/0026), unless an earlier look at the same servers found the same. */
+static void helo_alone_is_no_complete_look(void **state)
+{
+    static const struct {
+        const char *at_ehlo;
+        struct ipc_job job;
+        const char *told; /* how the report begins */
+        const char *unasked;
+    } cases[] = {
+        {"502 5.5.1 unknown", {0}, "looked complete=1 offered=0\n", NULL},
+        {"500 5.5.1 unknown", {0}, "looked complete=1 offered=0\n", NULL},
+        {"554 5.7.1 busy", {0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 554, and took HELO"},
+        {"550 5.7.1 busy", {0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 550, and took HELO"},
+        {"554 5.7.1 busy", {.helo_from_ms = 1}, "looked complete=1 offered=0 helo\n", NULL},
+        {"close", {0}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
+        {"close", {.helo_from_ms = INT64_MAX}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
+        {"close", {.helo_from_ms = 1, .look_asked = 99}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
+        {"close", {.helo_from_ms = 1}, NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char want[400];
+        struct ipc_job job = cases[i].job;
+        if (i > 0) {
+            teardown(state);
+            setup(state);
+        }
+        job.look_until_ms = 1;
+        struct peer *one = SERVE(.rules = {{"EHLO", cases[i].at_ehlo}});
+        DELIVER(job, plain, "x@dest.test");
+        snprintf(want, sizeof want, "rcpt 1 deferred look-incomplete 4.7.4 mx1: not asked: mx1 [%s]: %s\n", one->ip, cases[i].unasked ? cases[i].unasked : "");
+        if (cases[i].told && !str_starts_nocase(buf_str(&t.told), str_c(cases[i].told))) {
+            fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&t.told)));
+        }
+        if (!told(cases[i].unasked ? want : "rcpt 1 delivered sent-plain")) {
+            fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&t.told)));
+        }
+        assert_int_equal(heard(one, "MAIL"), !cases[i].unasked);
+    }
+}
+
+/* One session is cut at EHLO, no other: the next connection says EHLO again, that of the look, too. */
+static void ehlo_is_said_again(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}});
+    DELIVER((struct ipc_job){.look_until_ms = 1}, plain, "x@dest.test");
+    assert_true(told("looked complete=1 offered=1\n"));
+    assert_true(told("host mx1: send sent\nrcpt 1 delivered sent 2.0.0 mx1: 250 2.0.0 ok\n"));
+    assert_true(heard(one, "STARTTLS"));
+    teardown(state);
+    setup(state);
+    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}}); /* nor does a look of before permit it: EHLO was answered then */
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    assert_true(told("looked complete=1 offered=1\n") && told("rcpt 1 delivered sent 2.0.0"));
+    teardown(state);
+    setup(state);
+    SERVE(.ehlo = "STARTTLS", .rules = {{"EHLO", "cut"}}); /* such a look found HELO alone: but the next message is for TLS again */
+    DELIVER((struct ipc_job){.helo_from_ms = 1}, plain, "x@dest.test");
+    assert_true(told("rcpt 1 delivered sent-plain"));
+    buf_reset(&t.told);
+    t.ended = false;
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    DELIVER((struct ipc_job){0}, plain, "x@dest.test");
+    check_told("host mx1: send sent\nrcpt 1 delivered sent 2.0.0 mx1: 250 2.0.0 ok\n");
+}
+
 /* --- our own client certificate ------------------------------------------------------------------------------------- */
 
 /* Keys that give no signature are no word about the server: nothing is learned, nobody else is asked, nothing goes in clear
@@ -1160,6 +1239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_stands_for_whom_it_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(helo_alone_is_no_complete_look, setup, teardown),
+        cmocka_unit_test_setup_teardown(ehlo_is_said_again, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_give_no_signature, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_sign_for_our_certificate, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kept_connection_that_has_ended, setup, teardown),
