@@ -425,9 +425,15 @@ static void take_encryption(struct str facts, struct protection *p)
 /* Sent on by a server of ours for somebody outside: their address is the envelope's sender, or lies in it (SRS). A bounce has none. */
 static bool is_sent_on(const struct conf *c, const struct protect_mail *m)
 {
+    static const char *const marks[] = {"SRS0=", "SRS0-", "SRS0+", "SRS1=", "SRS1-", "SRS1+", "+SRS=", "+SRS0=", "+caf_="};
     struct str from = m->reverse_path;
-    bool rewritten = str_starts_nocase(from, STR("SRS0")) || str_starts_nocase(from, STR("SRS1"));
-    rewritten = rewritten && from.n > 4 && (from.p[4] == '=' || from.p[4] == '-' || from.p[4] == '+');
+    bool rewritten = false;
+    for (size_t k = 0; k < ARRAY_LEN(marks); k++) { /* those of SRS begin it, Exchange's and Gmail's stand behind the mailbox */
+        struct str mark = str_c(marks[k]);
+        for (size_t i = 0; i + mark.n <= from.n && !rewritten && (k >= 6 || i == 0); i++) {
+            rewritten = str_starts_nocase(str_slice(from, i, from.n), mark);
+        }
+    }
     return m->login.n == 0 && from.n > 0 && (rewritten || !conf_is_inside(c, domain_of(from)));
 }
 

@@ -526,7 +526,9 @@ def clear_mail(gateway, word):
     return [m for m in gateway.lab.messages('nocrypt.test') if word in m['data']]
 
 
-@pytest.mark.parametrize('sender', ['a@stranger.test', 'SRS0=Xy12=TT=stranger.test=a@inside.test'])
+@pytest.mark.parametrize('sender', ['a@stranger.test', 'SRS0=Xy12=TT=stranger.test=a@inside.test',
+                                    # Exchange Online's and Gmail's way
+                                    'bounces+SRS=Xy12=TT@inside.test', 'nurse+caf_=x=good.test@inside.test'])
 def test_what_an_inside_server_sends_on_is_kept_to_tls(gateway, sender):
     """S42, S43: forwards that servers inside make themselves. An exception with owner and end lets one domain's go, while it lasts."""
     word = 'sent-on-' + sender[:4]

