@@ -188,7 +188,38 @@ static int put_raised(const struct ipc_row_attempt *a, struct buf *out)
     return r;
 }
 
-static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct buf *out)
+/* Whom the attempt was about, where that is not everybody. */
+static int put_whom(const struct message_report *report, const struct ipc_row_attempt *a, struct buf *out)
+{
+    enum { SHOWN = 5, WHOLE = 900 };
+    size_t n = 0;
+    int r = 0;
+    uint64_t number;
+    struct str rest = a->rcpts, one;
+    const struct ipc_row_rcpt *shown[SHOWN];
+    if (rest.n > WHOLE) {
+        return 0; /* the list may have been cut */
+    }
+    while (rest.n > 0 && str_split(&rest, ',', &one)) {
+        for (size_t i = 0; i < report->n_rcpts && str_to_u64(one, UINT64_MAX, &number) == 0; i++) {
+            if (report->rcpts[i]->rcpt == number) {
+                if (n < SHOWN) {
+                    shown[n] = report->rcpts[i];
+                }
+                n++;
+            }
+        }
+    }
+    for (size_t i = 0; n < report->n_rcpts && r == 0 && i < n && i < SHOWN; i++) {
+        r = buf_printf(out, "%s" STR_FMT, i ? ", " : "     for ", STR_ARG(shown[i]->forward_path));
+    }
+    if (r == 0 && n > 0 && n < report->n_rcpts) {
+        r = n > SHOWN ? buf_printf(out, " and %zu more\n", n - SHOWN) : buf_printf(out, "\n");
+    }
+    return r;
+}
+
+static int put_attempt(const struct message_report *report, const struct ipc_row_attempt *a, size_t number, struct buf *out)
 {
     char date[DATE_MAX];
     date_iso(a->at_ms, date);
@@ -212,6 +243,7 @@ static int put_attempt(const struct ipc_row_attempt *a, size_t number, struct bu
                            action_name((enum action)a->action), reason_name((enum reason)a->reason));
     r = r < 0 ? r : buf_printf(out, "     DANE %s%s" STR_FMT ", MTA-STS %s\n", tlsa_name((enum tlsa)a->tlsa),
                                a->dane_check.n ? ": " : "", STR_ARG(a->dane_check), sts_name((enum sts)a->sts));
+    r = r < 0 ? r : put_whom(report, a, out);
     r = r < 0 ? r : put_raised(a, out);
     if (r == 0 && a->exception.n > 0) {
         r = buf_printf(out, "     exception: " STR_FMT "\n", STR_ARG(a->exception));
@@ -245,7 +277,7 @@ int message_report_words(const struct message_report *report, struct buf *out)
         r = buf_add(out, STR("\nAttempts:\n"));
     }
     for (size_t i = 0; r == 0 && i < report->n_attempts; i++) {
-        r = put_attempt(report->attempts[i], i + 1, out);
+        r = put_attempt(report, report->attempts[i], i + 1, out);
     }
     return r;
 }

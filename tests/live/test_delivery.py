@@ -1,9 +1,12 @@
 """What becomes of mail to good and broken servers; what the servers themselves saw."""
+import contextlib
 import email
 import os
 import re
+import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -258,6 +261,42 @@ def test_smart_host(gateway):
     assert [m for m in gateway.lab.messages('good.test') if m['rcpts'] == ['x@anywhere.invalid']]
     waiting = gateway.send('x@inside.test')
     assert gateway.wait_state(waiting, 'delivered')['next-hop'] == '=inside'
+    gateway.restart()
+
+
+def takes_the_first_and_goes(peer):
+    with peer:
+        peer.sendall(b'220 x LMTP\r\n')
+        for line in peer.makefile('rb'):
+            if line[:4] == b'DATA':
+                peer.sendall(b'354 go on\r\n')
+            elif line == b'.\r\n':
+                peer.sendall(b'250 2.0.0 first taken\r\n')
+                return
+            elif line[:4] in (b'LHLO', b'EHLO', b'MAIL', b'RCPT'):
+                peer.sendall(b'250 ok\r\n')
+
+
+def serve(listener):
+    with contextlib.suppress(OSError):  # its end
+        while True:
+            threading.Thread(target=takes_the_first_and_goes, args=(listener.accept()[0],), daemon=True).start()
+
+
+def test_lmtp_breaks_between_its_answers(gateway):
+    """RFC 2033 4.2: the first recipient was taken, then the session broke: each attempt names whom it was about."""
+    with socket.create_server(('127.0.8.151', 24)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        gateway.restart(deliver_to='127.0.8.151:24', deliver='protocol lmtp;', deliver_tls='none', first_retry='10m')
+        message_id = gateway.send([f'{name}@inside.test' for name in ('one', 'two', 'three')])
+        gateway.wait_state(message_id, 'delivered')
+        report = gateway.lab.wait_for(lambda: (lambda r: r if len(r['attempts']) == 2 else None)(gateway.lab.report(message_id)))
+        assert report, gateway.lab.report(message_id)
+    names = {str(r['number']): r['forward-path'].split('@')[0] for r in report['recipients']}
+    told = [(a['action'], a['reason'], [names[n] for n in a['recipients'].split(',')]) for a in report['attempts']]
+    assert told == [('send', 'sent-plain', ['one']), ('defer', 'broken-session', ['two', 'three'])], told
+    words = gateway.lab.postern('message', message_id).stdout
+    assert '\n     for one@inside.test\n' in words and '\n     for two@inside.test, three@inside.test\n' in words, words
     gateway.restart()
 
 

@@ -51,7 +51,7 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
         return;
     }
     *a = (struct store_attempt){
-        .id = j->id, .at_ms = o->at_ms, .took_ms = o->took_ms, .host = keep(j, o->host),
+        .id = j->id, .rcpts = keep(j, o->rcpts), .at_ms = o->at_ms, .took_ms = o->took_ms, .host = keep(j, o->host),
         .address = keep(j, o->address), .port = o->port, .mx = o->mx, .sess = o->sess,
         .action = o->action, .grade = o->grade, .floor = o->floor, .reason = o->reason,
         .raised = o->raised, .reused = o->reused != 0, .tls_version = keep(j, o->tls_version),
@@ -283,7 +283,7 @@ static void save_attempts(struct job *j)
     buf_free(&list);
     while (j->n_kept < j->n_attempts) {
         struct store_attempt *a = j->attempts[j->n_kept++];
-        a->rcpts = str_c(rcpts);
+        a->rcpts = a->rcpts.n > 0 ? a->rcpts : str_c(rcpts);
         store_add_attempt(j->queue->store, a);
     }
 }

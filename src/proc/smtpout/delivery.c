@@ -361,6 +361,7 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
         try_next(d);
         return;
     }
+    outcome_taken(d, l, l->host);
     d->facts.seen |= l->offered; /* a sighting binds the next host of the same attempt, too */
     d->facts.sess = sess;
     struct host_verdict v = policy_host(&d->facts);

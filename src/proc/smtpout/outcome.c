@@ -5,20 +5,33 @@
 #include "base/clock.h"
 #include "proc/smtpout/smtpout.h"
 
-void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
-                  const char *host, const char *ip, const char *detail)
+enum { RCPTS_OF_TRY = 1000 };
+
+/* The numbers of the recipients of whom the queue has not heard yet: those who were taken, the others. */
+static void list_rcpts(const struct delivery *d, bool taken, bool others, struct buf *list)
+{
+    for (size_t i = 0; i < d->n_rcpts; i++) {
+        const struct delivery_rcpt *r = &d->rcpts[i];
+        bool is_one = !r->told && (r->result == RESULT_DELIVERED ? taken : others);
+        if (is_one && buf_printf(list, "%s%llu", buf_len(list) ? "," : "", (unsigned long long)r->rcpt) < 0) {
+            return; /* more than a row has room for */
+        }
+    }
+}
+
+static void send_host(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess, const char *host, const char *ip,
+                      const char *detail, struct str rcpts)
 {
     static const struct tls_facts none;
     const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING
                                     ? tls_channel_facts(l->tls) : &none;
-    tlsrpt_session(d, l, sess, host, ip, detail);
     static const enum action actions[] = {[HOST_SEND] = ACTION_SEND, [HOST_TEMPORARY] = ACTION_DEFER,
                                           [HOST_CLEAR] = ACTION_DEFER, [HOST_PERMANENT] = ACTION_BOUNCE,
                                           [HOST_CLASS_END] = ACTION_DEFER};
     ipc_send(d->out->queue,
              &(struct ipc_msg){
                  .type = IPC_outcome_host,
-                 .outcome_host = {.lease = d->lease, .at_ms = clock_wall_ms(),
+                 .outcome_host = {.lease = d->lease, .rcpts = rcpts, .at_ms = clock_wall_ms(),
                                   .took_ms = (uint32_t)(clock_mono_ms() - d->try_ms),
                                   .host = str_c(host), .address = str_c(ip), .port = d->port,
                                   .mx = (uint8_t)d->facts.mx, .tlsa = (uint8_t)d->facts.tlsa,
@@ -35,6 +48,24 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
                                   .cert_issuer = str_c(f->issuer),
                                   .cert_fingerprint = str_c(f->fingerprint),
                                   .cert_not_after = f->not_after_ms, .detail = str_c(detail)}});
+}
+
+void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
+                  const char *host, const char *ip, const char *detail)
+{
+    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OF_TRY);
+    list_rcpts(d, v->class == HOST_SEND, true, &rcpts);
+    tlsrpt_session(d, l, sess, host, ip, detail);
+    send_host(d, l, v, sess, host, ip, detail, buf_str(&rcpts));
+}
+
+void outcome_taken(struct delivery *d, const struct link_conn *l, const char *host)
+{
+    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OF_TRY);
+    list_rcpts(d, true, false, &rcpts);
+    if (buf_len(&rcpts) > 0) {
+        send_host(d, l, &d->session, d->facts.sess, host, l->ip, d->detail, buf_str(&rcpts));
+    }
 }
 
 static void tell(struct delivery *d, struct delivery_rcpt *r)

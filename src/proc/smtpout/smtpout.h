@@ -333,6 +333,8 @@ bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path,
 /* outcome.c: what the queue is told */
 void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail);
+/* A session that broke after the server had taken some recipients (LMTP answers for each): that part of the try, as a row of its own. */
+void outcome_taken(struct delivery *d, const struct link_conn *l, const char *host);
 /* Of those not told yet: whom a server took or refused for good. Told before another host is asked. */
 void outcome_part(struct delivery *d);
 /* All the others; the lease ends. */

@@ -81,6 +81,7 @@ static struct {
     size_t n_peers;
     uint16_t port;
     struct buf told; /* what the queue was told, a line each */
+    char whom[200];  /* the recipients of each try */
     bool ended, late;
     enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
     bool cut;              /* by lookup: the domain has more */
@@ -226,6 +227,8 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     const struct ipc_outcome_host *h = &m->outcome_host;
     const struct ipc_outcome_rcpt *r = &m->outcome_rcpt;
     if (m->type == IPC_outcome_host) {
+        size_t n = strlen(t.whom);
+        snprintf(t.whom + n, sizeof t.whom - n, STR_FMT ";", STR_ARG(h->rcpts));
         tell("host " STR_FMT ": %s %s%s" STR_FMT "\n", STR_ARG(h->host), action_name((enum action)h->action), reason_name((enum reason)h->reason),
              h->detail.n > 0 ? ": " : "", STR_ARG(h->detail));
     } else if (m->type == IPC_outcome_rcpt) {
@@ -1108,6 +1111,29 @@ static void no_answer_to_the_dot(void **state)
     assert_int_equal(two->n_conns, 0);
 }
 
+/* RFC 2033 4.2: an LMTP server answers for each recipient; the answers that came before the session broke stand, and whoever
+ * reads of the try reads which was which. */
+static void lmtp_breaks_between_its_answers(void **state)
+{
+    SERVE(.rules = {{".", "bye 250 2.0.0 first taken"}});
+    DELIVER((struct ipc_job){.lmtp = 1}, plain, "one@dest.test", "two@dest.test", "three@dest.test");
+    check_told("host mx1: send sent-plain\n"
+               "host mx1: defer broken-session: the peer closed the connection\n"
+               "rcpt 1 delivered sent-plain 2.0.0 mx1: 250 2.0.0 first taken\n"
+               "rcpt 2 deferred broken-session 4.4.2 mx1: the peer closed the connection\n"
+               "rcpt 3 deferred broken-session 4.4.2 mx1: the peer closed the connection\n");
+    assert_string_equal(t.whom, "1;2,3;");
+}
+
+/* Who was taken or refused at one host is not of the try at the next. */
+static void a_try_names_its_recipients(void **state)
+{
+    SERVE(.rules = {{"RCPT TO:<gone@", "550 5.1.1 who"}, {"RCPT TO:<late@", "450 4.2.0 later"}});
+    SERVE(.rules = {{"RCPT", "450 4.2.0 later"}});
+    DELIVER((struct ipc_job){0}, plain, "gone@dest.test", "x@dest.test", "late@dest.test");
+    assert_string_equal(t.whom, "1,2,3;3;");
+}
+
 /* --- the bounce writer ---------------------------------------------------------------------------------------------- */
 
 static const char original[] = "Received: from x\r\nFrom: <from@in.test>\r\nMessage-ID: <1@in.test>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nSubject: the secret plan\r\n\r\nwords of the body\r\n";
@@ -1258,6 +1284,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(outcomes_are_told_before_the_next_host, setup, teardown),
         cmocka_unit_test_setup_teardown(what_lookup_found, setup, teardown),
         cmocka_unit_test_setup_teardown(no_answer_to_the_dot, setup, teardown),
+        cmocka_unit_test_setup_teardown(lmtp_breaks_between_its_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_try_names_its_recipients, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_of_protected_mail_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_notice_of_delay, setup, teardown),
