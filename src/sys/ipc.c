@@ -391,10 +391,13 @@ int ipc_call_recv(int fd, char *frame, struct str *pending, struct ipc_msg *ret)
     unsigned flags;
     if (pending->n == 0) {
         int got = -1;
-        ssize_t n = recv_frame(fd, frame, IPC_FRAME_MAX, 0, &got);
-        err_close_fd(&got);
+        ssize_t n;
+        do {
+            n = recv_frame(fd, frame, IPC_FRAME_MAX, 0, &got);
+            err_close_fd(&got);
+        } while (n == 0 && errno == EINTR);
         if (n <= 0) {
-            return n < 0 ? (int)n : -EINTR;
+            return n < 0 ? (int)n : -ETIMEDOUT; /* the socket's own limit */
         }
         *pending = str_from(frame, (size_t)n);
     }

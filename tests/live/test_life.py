@@ -282,6 +282,56 @@ def test_a_killed_process_comes_back(gateway, name):
     gateway.wait_state(message_id, 'delivered')
 
 
+QUESTIONS = (('queue', 'list'), ('domains', 'list'), ('message', '6H2HAA97M0G00'), ('queue', 'hold', '6H2HAA97M0G00'), ('probe', 'good.test'))
+
+
+def asked(lab, words):
+    begun = time.time()
+    done = lab.postern(*words)
+    return done.returncode, done.stdout, done.stderr, time.time() - begun
+
+
+def test_commands_while_the_queue_is_down(gateway):
+    """A field report of ours: the queue in its restart loop; sysexits(3) EX_UNAVAILABLE 69, in seconds instead of never."""
+    lab, store = gateway.lab, gateway.lab.path('store')
+    owner = os.stat(store)
+    os.rename(store, store + '.kept')
+    os.mkdir(store, 0o700)
+    with open(os.path.join(store, 'postern.db'), 'wb') as out:
+        out.write(b'no store' * 4096)
+    for path in (store, os.path.join(store, 'postern.db')):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    try:
+        os.kill(gateway.pids()['queue-0'], signal.SIGKILL)
+        assert lab.wait_for(lambda: next(p for p in lab.postern('status', json_out=True) if p['process'] == 'queue-0')['restarts'] >= 2, 20)
+        for words in QUESTIONS:
+            code, out, err, took = asked(lab, words)
+            assert code == 69 and not out and re.fullmatch(r'postern: queue is down \(\d+ restarts\)\n', err), (words, code, out, err)
+            assert took < 8, (words, took)
+        code, out, err, took = asked(lab, ('doctor',))
+        assert code == 1 and re.search(r'WRONG +queue +queue is down \(\d+ restarts\)', out) and re.search('posternd +runs', out), (code, out, err)
+        assert ' port ' in out and took < 20, (out, took)
+    finally:
+        os.rename(store, store + '.bad')
+        os.rename(store + '.kept', store)
+        lab.wait_for(lambda: try_send(gateway), 60)
+    assert lab.postern('queue', 'list').returncode == 0
+
+
+def test_commands_while_the_queue_stands_still(gateway):
+    lab, pid = gateway.lab, gateway.pids()['queue-0']
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, out, err, took = asked(lab, ('queue', 'list'))
+        assert (code, out) == (69, '') and re.fullmatch(r'postern: queue does not answer \(\d+ restarts?\)\n', err), (code, out, err)
+        assert took < 15, took
+        code, out, err, took = asked(lab, ('doctor',))
+        assert code == 1 and re.search(r'WRONG +queue +queue does not answer', out), (code, out, err)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert lab.postern('queue', 'list').returncode == 0
+
+
 def try_send(gateway, rcpt='x@good.test'):
     try:
         return gateway.send(rcpt)

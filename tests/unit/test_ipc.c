@@ -6,6 +6,9 @@
 #include "sys/ipc.h"
 #include "sys/loop.h"
 
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static void round_trip(void **state)
@@ -126,10 +129,43 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
     loop_free(l);
 }
 
+static int answer_fd, signals;
+
+static void on_alarm(int number)
+{
+    if (++signals == 2) {
+        must(ipc_call_send(answer_fd, &(const struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = 1}}) == 0);
+    }
+}
+
+/* signal(7): with SO_RCVTIMEO set recvmsg ends with EINTR, also under SA_RESTART; that is no end of the answer. Its own limit is. */
+static void a_signal_does_not_end_a_call(void **state)
+{
+    int fds[2];
+    struct timeval limit = {.tv_sec = 5};
+    struct str pending = STR("");
+    struct ipc_msg m;
+    char *frame = err_calloc(1, IPC_FRAME_MAX);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    answer_fd = fds[1];
+    assert_int_equal(sigaction(SIGALRM, &(const struct sigaction){.sa_handler = on_alarm, .sa_flags = SA_RESTART}, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &(const struct itimerval){{0, 20000}, {0, 20000}}, NULL), 0);
+    assert_int_equal(ipc_call_recv(fds[0], frame, &pending, &m), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &(const struct itimerval){0}, NULL), 0);
+    assert_int_equal(m.type, IPC_admin_done);
+    limit = (struct timeval){.tv_usec = 20000};
+    assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(ipc_call_recv(fds[0], frame, &pending, &m), -ETIMEDOUT);
+    free(frame);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed),
+        cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(a_signal_does_not_end_a_call),
         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

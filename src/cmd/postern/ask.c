@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ask.c: one question over the control sockets, its rows collected.
+ *
+ * What can go wrong: the process queue is down or stands still. The socket is posternd's, so that a question to it is taken and
+ * answered by nobody: while there is no answer, posternd is asked how the queue is.
  */
 #include "cmd/postern/acting.h"
 #include "cmd/postern/postern.h"
@@ -11,7 +14,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { ANSWER_S = 200 }; /* a deep probe takes up to 150 s */
+enum {
+    ANSWER_S = 200, /* a deep probe takes up to 150 s */
+    LOOK_FIRST_S = 1,
+    LOOKS_DOWN = 2, /* at the queue, each after twice the time: it was only started anew */
+    LOOKS_MAX = 3,  /* then it must have started for the first time, or said something */
+};
 
 int load_config(const struct options *o, struct conf **ret)
 {
@@ -23,19 +31,25 @@ int load_config(const struct options *o, struct conf **ret)
     return EXIT_CONFIG;
 }
 
+static void limit_waits(int fd, long seconds)
+{
+    struct timeval limit = {.tv_sec = seconds};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
 static int connect_to(const char *dir, const char *name)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = ANSWER_S};
+    struct timeval limit = {.tv_sec = LOOK_FIRST_S}; /* many wait there already, and nobody takes them */
     int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/%s", dir, name);
     if (n < 0 || (size_t)n >= sizeof to.sun_path) {
         return -ENAMETOOLONG;
     }
     CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
         return -errno;
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    limit_waits(fd, ANSWER_S);
     int give = fd;
     fd = -1;
     return give;
@@ -58,14 +72,70 @@ void answer_keep(struct answer *a, const struct ipc_msg *m)
     a->memory[a->n++] = copy.p;
 }
 
-static int collect(int fd, struct answer *a)
+enum queue_state queue_state_of(const struct answer *status, char *why, size_t size)
 {
+    for (size_t i = 0; i < status->n; i++) {
+        const struct ipc_row_process *p = &status->rows[i].row_process;
+        if (status->rows[i].type != IPC_row_process || !str_starts_nocase(p->name, STR("queue"))) {
+            continue;
+        }
+        bool silent = p->ready && str_eq(p->counters, STR("no answer"));
+        snprintf(why, size, "queue %s (%u restart%s)", silent ? "does not answer" : p->ready ? "is up" : "is down", p->restarts,
+                 p->restarts == 1 ? "" : "s");
+        return silent ? QUEUE_SILENT : p->ready ? QUEUE_UP : p->restarts > 0 ? QUEUE_DOWN : QUEUE_STARTS;
+    }
+    return QUEUE_UP; /* nobody said otherwise */
+}
+
+static enum queue_state look_at_queue(const struct options *o, char *why, size_t size)
+{
+    struct answer status;
+    if (ask_status_quietly(o, &status) != 0) {
+        return QUEUE_UP; /* posternd ends, or is asked by others: the connection tells */
+    }
+    enum queue_state state = queue_state_of(&status, why, size);
+    answer_free(&status);
+    return state;
+}
+
+static bool stays_down(const struct options *o, char *why, size_t size)
+{
+    for (unsigned looks = 1; look_at_queue(o, why, size) == QUEUE_DOWN; looks++) {
+        if (looks == LOOKS_DOWN) {
+            return true;
+        }
+        sleep(2 * LOOK_FIRST_S);
+    }
+    return false;
+}
+
+int answer_next(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret, char *why, size_t size)
+{
+    long wait = LOOK_FIRST_S, waited = 0;
+    for (unsigned looks = 0; waited < ANSWER_S; waited += wait, wait *= 2) {
+        limit_waits(fd, wait);
+        int r = ipc_call_recv(fd, frame, pending, ret);
+        if (r != -ETIMEDOUT) {
+            return r;
+        }
+        enum queue_state state = look_at_queue(o, why, size);
+        looks = state == QUEUE_UP ? 0 : looks + 1;
+        if (looks == LOOKS_MAX || (state == QUEUE_DOWN && looks == LOOKS_DOWN)) {
+            return -EHOSTDOWN;
+        }
+    }
+    return -ETIMEDOUT;
+}
+
+static int collect(const struct options *o, const char *socket_name, int fd, struct answer *a)
+{
+    bool of_queue = strcmp(socket_name, "queue.sock") == 0;
     char *frame = err_calloc(1, IPC_FRAME_MAX);
     struct str pending = STR("");
     int r;
     for (;;) {
         struct ipc_msg m;
-        r = ipc_call_recv(fd, frame, &pending, &m);
+        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : ipc_call_recv(fd, frame, &pending, &m);
         if (r < 0) {
             break;
         }
@@ -88,7 +158,11 @@ int ask_open(const struct options *o, const char *socket_name, bool quiet, int *
         return r;
     }
     int fd = connect_to(conf->run_path, socket_name);
-    if (fd < 0 && !quiet) {
+    char why[200] = "";
+    bool full = fd == -EAGAIN && strcmp(socket_name, "queue.sock") == 0 && look_at_queue(o, why, sizeof why) != QUEUE_UP;
+    if (full && !quiet) {
+        fprintf(stderr, "postern: %s\n", why);
+    } else if (fd < 0 && !quiet) {
         fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path, strerror(-fd),
                 fd == -EACCES ? " (ask as root or as the user that runs it)"
                               : " (is it running, and with this configuration?)");
@@ -117,16 +191,25 @@ static int ask_all(const struct options *o, const char *socket_name, const struc
     char by[ADMIN_BY_MAX + 2] = "";
     struct ipc_admin named = *question;
     *ret = (struct answer){0};
-    int r = admin_verb_is_act((enum admin_verb)question->verb) ? acting_name(o, by, sizeof by) : 0;
+    bool acts = admin_verb_is_act((enum admin_verb)question->verb);
+    int r = acts ? acting_name(o, by, sizeof by) : 0;
+    if (r == 0 && acts && strcmp(socket_name, "queue.sock") == 0 && stays_down(o, ret->text, sizeof ret->text)) {
+        fprintf(stderr, "postern: %s\n", ret->text); /* not asked: it would be done when the queue is back */
+        return EXIT_UNAVAILABLE;
+    }
     r = r ? r : ask_open(o, socket_name, quiet, &fd);
     named.by = str_c(by);
     if (r) {
         return r;
     }
     r = ipc_call_send(fd, &(struct ipc_msg){.type = IPC_admin, .admin = named});
-    r = r < 0 ? r : collect(fd, ret);
-    if (r < 0) {
+    r = r < 0 ? r : collect(o, socket_name, fd, ret);
+    if (r == -EHOSTDOWN && !quiet) {
+        fprintf(stderr, "postern: %s\n", ret->text);
+    } else if (r < 0 && r != -EHOSTDOWN) {
         fprintf(stderr, "postern: no answer: %s\n", r == -EPIPE ? "the other side went away" : strerror(-r));
+    }
+    if (r < 0) {
         answer_free(ret);
         return EXIT_UNAVAILABLE;
     }
@@ -141,6 +224,11 @@ int ask(const struct options *o, const char *socket_name, enum admin_verb verb, 
 int ask_quietly(const struct options *o, enum admin_verb verb, const char *argument, struct answer *ret)
 {
     return ask_all(o, "queue.sock", &(struct ipc_admin){.verb = (uint8_t)verb, .argument = str_c(argument)}, true, ret);
+}
+
+int ask_status_quietly(const struct options *o, struct answer *ret)
+{
+    return ask_all(o, "posternd.sock", &(struct ipc_admin){.verb = ADMIN_STATUS}, true, ret);
 }
 
 int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret)

@@ -15,6 +15,7 @@ struct doctor {
     unsigned n[3];        /* findings, by health */
     const char *outbound; /* a server outside that may be asked; NULL: none */
     bool running;         /* posternd answers us */
+    bool queue_up;        /* ...and its process queue is there to be asked */
     struct answer status; /* its processes, while it runs */
     char dns_silent[200]; /* why no server of the DNS answers; it is waited for once. "": it does */
 };

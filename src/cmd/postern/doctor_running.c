@@ -14,15 +14,15 @@
 
 void doctor_ask(struct doctor *d)
 {
-    struct answer accounts;
-    d->running = ask_quietly(d->o, ADMIN_ACCOUNTS, "", &accounts) == 0;
-    if (d->running) {
-        answer_free(&accounts);
-        d->running = ask(d->o, "posternd.sock", ADMIN_STATUS, "", &d->status) == 0;
-    }
+    char why[200] = "";
+    d->running = ask_status_quietly(d->o, &d->status) == 0;
+    d->queue_up = d->running && queue_state_of(&d->status, why, sizeof why) == QUEUE_UP;
     doctor_tell(d, d->running ? WELL : CARE, "posternd",
                 d->running ? "runs" : "does not run, or may not be asked",
                 "systemctl start postern, or run this as root.");
+    if (d->running && !d->queue_up) {
+        doctor_tell(d, ILL, "queue", why, "No mail is taken or delivered without it. The log says why: lines of queue-0.");
+    }
 }
 
 /* What stands behind "name=" in a process's counters; empty where it is not there. */
@@ -59,6 +59,9 @@ static const struct ipc_row_process *next_process(const struct doctor *d, struct
 
 static void look_queue(struct doctor *d)
 {
+    if (!d->queue_up) {
+        return; /* said already */
+    }
     const struct ipc_row_process *p;
     uint64_t queued = 0, woken = 0;
     char text[200];

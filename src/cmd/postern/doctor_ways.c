@@ -86,7 +86,7 @@ static void look_exceptions(struct doctor *d)
 {
     struct answer a;
     char text[900], date[DATE_MAX];
-    if (!d->running || ask_quietly(d->o, ADMIN_EXCEPTIONS, "", &a) != 0) {
+    if (!d->queue_up || ask_quietly(d->o, ADMIN_EXCEPTIONS, "", &a) != 0) {
         return;
     }
     for (size_t i = 0; i < a.n; i++) {

@@ -44,6 +44,14 @@ int ask_quietly(const struct options *o, enum admin_verb verb, const char *argum
 int ask_with(const struct options *o, enum admin_verb verb, const char *argument, struct str data, struct answer *ret);
 /* A connection for several questions. 0 and a descriptor, or an exit status. */
 int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd);
+/* The next message on a connection of ask_open() to the queue; waits with an eye on the process queue, and gives up when that is
+ * down. 0, or -errno; -EHOSTDOWN: the queue, its words then in why. */
+int answer_next(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret, char *why, size_t size);
+/* Whether the queue is up, from posternd's answer about its processes; its words in why when it is not. */
+enum queue_state { QUEUE_UP, QUEUE_STARTS, QUEUE_SILENT, QUEUE_DOWN };
+enum queue_state queue_state_of(const struct answer *status, char *why, size_t size);
+/* Asks posternd about its processes; without a word when it is not running. */
+int ask_status_quietly(const struct options *o, struct answer *ret);
 /* Says what is wrong with the answer, frees it; the exit status. */
 int answer_end(const struct options *o, struct answer *a);
 /* Adds a copy of a row. */

@@ -30,6 +30,7 @@ struct probing {
     struct json *list;
     /* the summary */
     size_t good, encrypted, plain, mixed, unreachable, refused;
+    char why[200]; /* the queue is down: its words */
 };
 
 /* --- words ------------------------------------------------------------------------------------------ */
@@ -330,7 +331,7 @@ static int run(struct probing *p)
     }
     while (r == 0 && p->ended < p->n) {
         struct ipc_msg m;
-        r = ipc_call_recv(p->fd, frame, &pending, &m);
+        r = answer_next(p->o, p->fd, frame, &pending, &m, p->why, sizeof p->why);
         r = r < 0 ? r : take(p, &m);
     }
     free(frame);
@@ -411,7 +412,7 @@ int command_probe(const struct options *o)
         p.list = o->json ? report_array() : NULL;
         int e = run(&p);
         if (e < 0) {
-            fprintf(stderr, "postern: no answer: %s\n", strerror(-e));
+            fprintf(stderr, "postern: %s%s\n", e == -EHOSTDOWN ? "" : "no answer: ", e == -EHOSTDOWN ? p.why : strerror(-e));
         }
         if (p.list) {
             print_json(p.list);
