@@ -486,6 +486,7 @@ static void judge_long_waits(struct judge *j)
     } waits[] = {
         {"queue", "longest-retry", c->queue.retry_max},
         {"monitor", "look-patience", c->monitor.look_patience},
+        {"monitor", "ehlo-patience", c->monitor.ehlo_patience},
         {"delivery", "policy-wait", c->smtpout.policy_wait},
     };
     for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
