@@ -336,6 +336,46 @@ static void check_readable(struct flight *f, struct conf_place at, const char *w
     }
 }
 
+/* A record of type DS or DNSKEY with its data, as zone files have it (RFC 4034 2.2, 5.3). */
+static bool is_anchor(struct str line)
+{
+    enum { DATA_FIELDS = 3 };
+    size_t fields = 0;
+    bool is_typed = false;
+    line = str_slice(line, 0, str_find(line, ';', 0));
+    for (size_t i = 0; i < line.n;) {
+        size_t end = i;
+        while (end < line.n && line.p[end] != ' ' && line.p[end] != '\t' && line.p[end] != '\r') {
+            end++;
+        }
+        struct str field = str_slice(line, i, end);
+        fields += is_typed && field.n > 0;
+        is_typed |= str_eq_nocase(field, STR("DS")) || str_eq_nocase(field, STR("DNSKEY"));
+        i = end + 1;
+    }
+    return fields >= DATA_FIELDS;
+}
+
+/* What libunbound would not start with ends lookup, and nothing is delivered. */
+static void check_anchor(struct flight *f)
+{
+    struct conf_place at = at_key(f, "resolver", "trust-anchor");
+    const char *path = f->conf->resolver.trust_anchor;
+    CLEANUP(buf_free) struct buf text = BUF_INIT(1024 * 1024);
+    struct str rest, line;
+    size_t before = buf_len(f->problems);
+    check_readable(f, at, "trust-anchor", path, "lookup", false);
+    if (buf_len(f->problems) > before || !read_whole(f, at, "trust-anchor", path, &text)) {
+        return;
+    }
+    for (rest = buf_str(&text); rest.n > 0 && str_split(&rest, '\n', &line);) {
+        if (is_anchor(line)) {
+            return;
+        }
+    }
+    bad(f, at, "trust-anchor %s holds no DS or DNSKEY record. Debian's package dns-root-data brings /usr/share/dns/root.ds", path);
+}
+
 static void check_users(struct flight *f)
 {
     static const char *const roles[] = {"keys", "queue", "lookup", "smtpout", "smtpin", "inspect"};
@@ -427,7 +467,7 @@ static void check_places(struct flight *f)
         }
     }
     if (*c->resolver.trust_anchor) {
-        check_readable(f, at_key(f, "resolver", "trust-anchor"), "trust-anchor", c->resolver.trust_anchor, "lookup", false);
+        check_anchor(f);
     }
     if (c->n_contents > 0) {
         check_readable(f, at_key(f, "inspection", "packs"), "packs", c->inspection.packs, "inspect", true);

@@ -120,6 +120,9 @@ def test_a_reload_takes_what_is_in_the_trust_anchor(gateway):
             out.write(re.sub('[0-9a-fA-F]{64}', 'ab' * 32, good))
         assert lab.postern('reload').returncode == 0
         gateway.wait_reason(gateway.send('x@good.test'), 'mx-lookup')
+        open(anchor, 'w').close()
+        done = lab.postern('reload')
+        assert done.returncode == 1 and done.stderr.startswith('Not reloaded') and 'holds no DS or DNSKEY record' in done.stderr, done
     finally:
         with open(anchor, 'w') as out:
             out.write(good)
