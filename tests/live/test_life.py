@@ -335,6 +335,23 @@ def test_commands_while_the_queue_stands_still(gateway):
     assert lab.postern('queue', 'list').returncode == 0
 
 
+def test_a_spool_file_that_is_gone(gateway):
+    """A first try by a new user: no process died; the message is damaged, held now, and an alarm says so."""
+    lab, spool = gateway.lab, gateway.lab.path('store', 'spool')
+    before = set(os.listdir(spool))
+    message_id = gateway.send('x@greylist.test', body=('z' * 70 + '\r\n') * 1500)
+    earlier = gateway.wait_reason(message_id, 'rejected')['last-attempt']
+    name = [n for n in set(os.listdir(spool)) - before if not n.startswith('.')][0]
+    time.sleep(1.1)
+    os.unlink(os.path.join(spool, name))
+    lab.postern('queue', 'retry', message_id)
+    found = gateway.wait_state(message_id, 'held')
+    assert found['reason'] == 'damaged' and found['detail'] == 'its spool file is missing', found
+    assert found['last-attempt'] > earlier, (found, earlier)
+    assert 'two delivery processes' not in lab.postern('message', message_id).stdout
+    assert [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'damaged' and message_id in a['detail']]
+
+
 def try_send(gateway, rcpt='x@good.test'):
     try:
         return gateway.send(rcpt)

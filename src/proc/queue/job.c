@@ -225,10 +225,24 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
 /* The message cannot be handed out: its body is gone or unreadable. Never silently dropped. */
 static void hold_unreadable(struct job *j, const char *what)
 {
-    char id[ID_TEXT];
+    char id[ID_TEXT], detail[200];
     id_text(j->id, id);
     log_error("message-unreadable", KV("id", id), KV("problem", what));
-    store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+    snprintf(detail, sizeof detail, "message %s is held: %s; see postern message %s", id, what, id);
+    alarms_raise(j->queue, domain_kept(str_c(child_conf(j->queue->child)->hostname)), ALARM_DAMAGED, detail);
+    store_set_state(j->queue->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_DAMAGED);
+    LIST_EACH (at, &j->items) {
+        struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
+        if (r->state == RCPT_QUEUED) { /* those under way: since when, and why */
+            r->state = RCPT_HELD;
+            r->reason = REASON_DAMAGED;
+            r->last_ms = clock_wall_ms();
+            r->code = str_c(reason_deferred_code(REASON_DAMAGED));
+            r->reply = str_c(what);
+            r->host = STR("");
+            store_outcome(j->queue->store, r);
+        }
+    }
     queue_job_free(j);
 }
 
