@@ -172,6 +172,20 @@ def test_queue_commands(gateway):
     assert queue('frobnicate').returncode == 64
 
 
+@pytest.mark.parametrize('words,sender', [(('--client', OUTSIDE), 'a@b.test'), ((), 'nurse@insde.test'), (('--client', OUTSIDE), 'nurse@inside.test'), (('--client', OUTSIDE), '')])
+def test_explain_says_what_rcpt_says(gateway, words, sender):
+    """A first try by a new user: a client from outside, a recipient who is not ours (RFC 5321 7.9): refused, in the words of RCPT."""
+    client = gateway.smtp(OUTSIDE)
+    client.mail(sender)
+    code, text = client.rcpt('x@good.test')
+    assert code == 550
+    client.quit()
+    done = gateway.lab.postern('explain', *words, sender, 'x@good.test')
+    assert done.returncode == 1 and f'Refused at RCPT: 550 {text.decode()}\n' in done.stdout and 'it is sent' not in done.stdout, done
+    assert gateway.lab.postern('explain', *words, sender, 'x@good.test', json_out=True)['refused'] == f'550 {text.decode()}'
+    assert gateway.lab.postern('explain', *words, sender, 'nurse@inside.test').returncode == 0
+
+
 def test_explain_is_the_same_decision(gateway):
     told = gateway.lab.postern('explain', 'nurse@inside.test', 'x@expired.test', json_out=True)
     outcome = {o['session']: o for o in told['hosts'][0]['outcomes']}

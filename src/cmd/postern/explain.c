@@ -14,6 +14,7 @@
 #include "policy/policy.h"
 #include "policy/rules.h"
 #include "proc/own_hosts.h"
+#include "smtp/reply.h"
 #include "store/domain.h"
 #include "sys/loop.h"
 #include "tls/dane.h"
@@ -359,6 +360,33 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     return 0;
 }
 
+/* What RCPT answers such a client (smtpin/talk.c): neither from an inside network nor logged in, to somebody who is not ours.
+ * A null sender without a word on where it comes from is a notice of our own. NULL: it is taken. */
+static const struct smtp_reply *refusal_of(const struct conf *c, struct str from, struct str to, const struct sender_words *w)
+{
+    struct sender sender;
+    protect_sender_of(c, from, w, &sender);
+    bool own = from.n == 0 && !w->client && !w->login;
+    bool client = sender.login[0] || conf_net_listed(&c->inside_networks, str_c(sender.client));
+    return own || client || conf_is_inside(c, domain_of(to)) ? NULL : smtp_refusal(REFUSE_RELAYING);
+}
+
+static int tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_reply *r)
+{
+    char reply[400];
+    snprintf(reply, sizeof reply, "%d %s %s", r->code, r->enhanced, r->text);
+    if (o->json) {
+        struct json *j = report_object();
+        report_put_str(j, "from", str_c(from));
+        report_put_str(j, "to", str_c(to));
+        report_put_str(j, "refused", str_c(reply));
+        print_json(j);
+    } else {
+        printf("Mail from <%s> to <%s>\n  Refused at RCPT: %s\n", from, to, reply);
+    }
+    return EXIT_NO;
+}
+
 static int usage(void)
 {
     fputs("postern: write: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
@@ -384,6 +412,10 @@ static int take_words(const struct options *o, struct sender_words *w, const cha
 static int explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
 {
     const char *from = o->argv[first], *to = o->argv[first + 1], *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
+    const struct smtp_reply *refusal = refusal_of(e->conf, str_c(from), str_c(to), w);
+    if (refusal) {
+        return tell_refusal(o, from, to, refusal);
+    }
     rules_route(e->conf, str_c(from), str_c(to), &e->route);
     e->facts = (struct facts){.force = e->route.force, .counts = COUNTS_CERT};
     int r = learn_needs(e, from, str_c(to), message, w);
