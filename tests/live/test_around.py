@@ -123,6 +123,20 @@ def test_sendmail_takes_recipients_from_the_fields(local):
     assert sorted(mail['rcpts']) == [c + '@good.test' for c in 'abcde'] and 'Bcc' not in mail['data'] and 'd@good.test' not in mail['data'].split('Received')[0]
 
 
+def test_sendmail_keeps_those_who_were_put_off(local):
+    """RFC 5321 4.5.3.1.10: 452 to more recipients than one transaction takes. Nobody of them may be forgotten."""
+    before = local.lab.config().replace('networks 127.0.3.0/24;', 'networks 127.0.3.0/24 127.0.0.0/30;')
+    local.lab.stop_gateway()
+    local.lab.start_gateway(local.lab.config(limits='recipients 100;').replace('networks 127.0.3.0/24;', 'networks 127.0.3.0/24 127.0.0.0/30;'))
+    wanted = sorted(f'many{i}@good.test' for i in range(105))
+    assert sendmail(local, '-f', 'app@inside.test', *wanted, text='Subject: to many\n\nhi\n').returncode == 0
+    got = lambda: sorted(r for m in local.lab.messages('good.test') if 'Subject: to many' in m['data'] for r in m['rcpts'])
+    local.lab.wait_for(lambda: len(got()) >= 105, 60, 0.5)
+    assert got() == wanted
+    local.lab.stop_gateway()
+    local.lab.start_gateway(before)
+
+
 @pytest.mark.parametrize('words,text,code', [
     (['-f', 'a@inside.test', 'not an address'], 'x\n', 65), (['-f', 'a@inside.test'], 'Subject: nobody\n\nx\n', 64), (['-Z'], '', 64), (['--help'], '', 0),
     (['-f', 'bad sender', 'x@good.test'], 'x\n', 64), (['-bz'], '', 64), (['-t', '-f', 'a@inside.test'], 'To: \n\nx\n', 64),
@@ -508,7 +522,7 @@ def test_no_inodes_left(gateway):
     lab.stop_gateway()
     shutil.rmtree(lab.path('store'), ignore_errors=True)
     os.mkdir(lab.path('store'))
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m,nr_inodes=8', 'none', lab.path('store')], check=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m,nr_inodes=8,mode=700', 'none', lab.path('store')], check=True)
     try:
         lab.start_gateway(text)
         small = gateway.send('x@tempfail.test')

@@ -191,10 +191,10 @@ def test_a_test_goes_to_nobody(gateway):
 
 
 def test_a_near_miss_is_asked_about(gateway):
-    for subject in ('[secrue] lab values', 'secure] lab values', '(secure) lab values'):
+    for subject in ('[secrue] lab values', 'secure] lab values', '[secure} lab values'):
         code, text = sent(gateway, 'x@good.test', subject=subject)
         assert code == 550 and '[secure]' in text, (subject, code, text)
-    for subject in ('[source] code', 'see [1] and [2]', 'a secure] b', 'the secure site'):
+    for subject in ('[source] code', 'see [1] and [2]', 'a secure] b', 'the secure site', '(secure) lab values', '[Secure Boot] update', '[F-Secure] renewal'):
         code, text = sent(gateway, 'x@good.test', subject=subject, sender='ok@inside.test')
         assert code == (550 if subject == 'a secure] b' else 250), (subject, text)
 

@@ -76,6 +76,18 @@ int drop_put(const char *directory, const struct letter *l)
     return fsync(fd) < 0 ? -errno : 0; /* we may not open the directory; syncing the renamed file takes its new name along (ext4, XFS, Btrfs) */
 }
 
+int drop_put_rest(const char *directory, const struct letter *l, const bool *put_off)
+{
+    struct letter rest = {.text = l->text}; /* all in it is borrowed */
+    str_copy_cut(str_c(l->sender), rest.sender, sizeof rest.sender);
+    for (size_t i = 0; i < l->n_rcpts; i++) {
+        if (put_off[i]) {
+            rest.rcpts[rest.n_rcpts++] = l->rcpts[i];
+        }
+    }
+    return rest.n_rcpts > 0 ? drop_put(directory, &rest) : 0;
+}
+
 int drop_get(const char *path, struct letter *ret)
 {
     struct str rest, line;

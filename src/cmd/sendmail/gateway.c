@@ -77,6 +77,7 @@ struct handover {
     struct host_verdict verdict;
     bool refused; /* a recipient, for good */
     bool heard, accepted; /* an answer to a recipient; one was taken */
+    bool *put_off; /* for each recipient: not now */
 };
 
 /* The first refusal is the cause, what follows it ("no recipient was accepted yet") is not. */
@@ -96,6 +97,7 @@ static int take(struct handover *h, const struct smtp_client_event *ev)
     case SMTP_CL_UNTRUE: /* all once more */
         h->words[0] = '\0';
         h->refused = h->heard = h->accepted = false;
+        memset(h->put_off, 0, h->letter->n_rcpts * sizeof *h->put_off);
         if (!policy_permit(&h->verdict, &permit)) {
             return EX_TEMPFAIL;
         }
@@ -104,7 +106,9 @@ static int take(struct handover *h, const struct smtp_client_event *ev)
         h->heard = true;
         h->accepted |= ev->accepted;
         if (!ev->accepted) {
-            h->refused |= ev->answer->code / 100 == 5;
+            bool for_good = ev->answer->code / 100 == 5;
+            h->refused |= for_good;
+            h->put_off[ev->rcpt] = !for_good;
             keep_first(h, ev->answer);
         }
         return -1;
@@ -157,7 +161,7 @@ static int converse(struct handover *h)
     }
 }
 
-int gateway_send(int fd, const struct letter *l, const char *hostname, char *words, size_t size)
+int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put_off, char *words, size_t size)
 {
     const struct smtp_client_config config = {.hello = hostname, .ignore_starttls = true};
     struct smtp_mail_rcpt *rcpts = err_calloc(l->n_rcpts ? l->n_rcpts : 1, sizeof *rcpts);
@@ -168,7 +172,7 @@ int gateway_send(int fd, const struct letter *l, const char *hostname, char *wor
     for (size_t i = 0; i < buf_len(&l->text) && !is_8bit; i++) {
         is_8bit = (unsigned char)buf_str(&l->text).p[i] >= 0x80;
     }
-    struct handover h = {.fd = fd, .client = smtp_client_new(&config), .letter = l, .words = words, .size = size,
+    struct handover h = {.fd = fd, .client = smtp_client_new(&config), .letter = l, .words = words, .size = size, .put_off = put_off,
                          .mail = {.reverse_path = str_c(l->sender), .rcpts = rcpts, .n_rcpts = l->n_rcpts, .size = buf_len(&l->text),
                                   .is_8bit = is_8bit}};
     /* to ourselves, on this machine: no rule is about that, so the policy has nothing against it; there is no other server

@@ -238,14 +238,15 @@ static int hand_over(const struct settings *s, const struct letter *l)
 {
     char words[1024] = "";
     CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
-    int r = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, l, s->hostname, words, sizeof words);
+    bool put_off[SENDMAIL_RCPTS_MAX] = {false};
+    int r = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, l, s->hostname, put_off, words, sizeof words);
     if (r == EX_UNAVAILABLE) {
         fprintf(stderr, "sendmail: the gateway did not take it: %s\n", words);
     }
-    if (r != EX_TEMPFAIL) {
+    int kept = r == EX_TEMPFAIL ? drop_put(s->drop, l) : drop_put_rest(s->drop, l, put_off);
+    if (r != EX_TEMPFAIL && kept == 0) {
         return r;
     }
-    int kept = drop_put(s->drop, l);
     if (kept < 0) {
         fprintf(stderr, "sendmail: the gateway at %s cannot take it now (%s), and %s cannot keep it: %s\n", s->gateway,
                 fd < 0 ? strerror(-fd) : *words ? words : "the connection broke", s->drop, strerror(-kept));
@@ -338,7 +339,12 @@ static int pick_up(const struct settings *s)
             continue;
         }
         CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
-        result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, words, sizeof words);
+        bool put_off[SENDMAIL_RCPTS_MAX] = {false};
+        result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, put_off, words, sizeof words);
+        if (result != EX_TEMPFAIL && drop_put_rest(s->drop, &l, put_off) < 0) {
+            fprintf(stderr, "sendmail: %s cannot keep %s for those who were put off: it is handed over once more to all\n", s->drop, path);
+            result = EX_TEMPFAIL;
+        }
         if (result == EX_OK) {
             (void)unlink(path);
         } else if (result == EX_UNAVAILABLE) {

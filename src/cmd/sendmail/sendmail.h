@@ -18,12 +18,14 @@ struct letter {
 
 /* Connects to the gateway of this configuration. -errno or the descriptor. */
 int gateway_connect(const char *address);
-/* Hands the letter over by SMTP. 0 taken; EX_TEMPFAIL: not now; EX_UNAVAILABLE: refused, the words say
- * why. */
-int gateway_send(int fd, const struct letter *l, const char *hostname, char *words, size_t size);
+/* Hands the letter over by SMTP. 0 taken; EX_TEMPFAIL: not now; EX_UNAVAILABLE: refused, for all or for some, the words say
+ * why. put_off (one for each recipient): where it was taken for others, true for those who were not taken now. */
+int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put_off, char *words, size_t size);
 
 /* The drop directory: where letters wait while the gateway is not running. 0 or -errno. */
 int drop_put(const char *directory, const struct letter *l) MUST_USE;
+/* The same for the recipients who were put off; nothing where there are none. */
+int drop_put_rest(const char *directory, const struct letter *l, const bool *put_off) MUST_USE;
 /* Reads one back; the letter is freed by letter_free(). 0, -errno, -EBADMSG. */
 int drop_get(const char *path, struct letter *ret) MUST_USE;
 void letter_free(struct letter *l);
