@@ -413,7 +413,7 @@ def test_poison_message_is_held(gateway):
 
 
 def mount_store(lab, options):
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', options, 'store', lab.path('small')], check=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', options + ',mode=700', 'store', lab.path('small')], check=True)
 
 
 def test_full_and_read_only_disk(gateway):
