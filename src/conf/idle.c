@@ -166,12 +166,6 @@ static bool under_portal_level(const struct conf *c, const void *at)
     return c->portal.url && r->pickup_level > 0 && r->pickup_level - 1 <= c->portal.level;
 }
 
-static bool over_deliveries(const struct conf *c, const void *at)
-{
-    (void)at;
-    return c->queue.concurrency > c->queue.deliveries;
-}
-
 static bool notice_after_end(const struct conf *c, const void *at)
 {
     (void)at;
@@ -234,7 +228,6 @@ static const struct idle {
     {"tls-reports", "any-certificate", no_tls_reports, "no reports are sent", "Add send yes"},
     {"monitor", "domains", no_probes, "probe no switches all looks off", "Leave out probe no"},
     {"monitor", "interval", no_probes, "probe no switches all looks off", "Leave out probe no"},
-    {"queue", "concurrency", over_deliveries, "deliveries, of all destinations together, is lower", "Make it lower than that"},
     {"flags", "words", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "test", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "protect", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
