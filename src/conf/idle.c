@@ -114,6 +114,17 @@ static bool no_inside_domains(const struct conf *c, const void *at)
     return c->inside_domains.n == 0;
 }
 
+static bool no_smtp(const struct conf *c, const void *at)
+{
+    (void)at;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        if (c->listens[i].kind == CONF_LISTEN_SMTP) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool no_inbound(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
@@ -240,6 +251,9 @@ static const struct idle {
     {"listen", "client-certificates", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "profile", no_certificate, "without a certificate block there is no TLS", "Add one"},
     {"listen", "resumption", no_certificate, "without a certificate block there is no TLS", "Add one"},
+    {"partner", "inbound", no_smtp, "no mail comes in: there is no listen smtp", "Add one"},
+    {"partner", "inbound", no_inside_domains, "no mail comes in: there are no inside domains", "Add inside { domains ...; }"},
+    {"rule", "inbound", no_smtp, "no mail comes in: there is no listen smtp", "Add one"},
     {"partner", "pin", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"partner", "dane", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"partner", "avoid", by_relay, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
@@ -403,6 +417,14 @@ static void judge_rule(struct judge *j, const struct conf_rule *r)
     judge_login_members(j, r->kind, r->name, &r->from, conf_place_of(r->node, "from"));
     if (!is_partner(r)) {
         conf_judge_direction(j, r);
+    }
+    for (size_t i = 0; i < r->logins.n; i++) {
+        if (strchr(r->logins.v[i], ':')) {
+            judge_bad(j, conf_place_of(r->node, "logins"), "rule \"%s\": logins %s never matches: it lists the names with which people log in. Groups stand in from (group:NAME)", r->name, r->logins.v[i]);
+        }
+    }
+    if (r->header && strchr(r->header, '*')) {
+        conf_warning(j->problems, conf_place_of(r->node, "header"), "rule \"%s\": in header \"%s\" the star stands for itself: a text is found anywhere in the field. Leave it out", r->name, r->header);
     }
     if (r->flag && conf_flags_are_off(j->conf)) {
         judge_bad(j, conf_place_of(r->node, "flag"), "rule \"%s\" never matches: flags count nowhere (flags { in none; }). Say where they count", r->name);

@@ -69,7 +69,7 @@ struct requirement policy_requirement(const struct facts *f)
     bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
     raise_floor(&need.sender_floor, force_floor(f->force), &need.raised, RAISED(RULE));
     if (f->demand == DEMAND_SECURE) {
-        raise_floor(&need.sender_floor, counts_floor(f->counts), &need.raised, RAISED(DEMAND));
+        raise_floor(&need.sender_floor, counts_floor(f->counts), &need.raised, f->off_site ? RAISED(HOUSE) : RAISED(DEMAND));
     }
     if (f->reqtls) {
         raise_floor(&need.sender_floor, GRADE_AUTH, &need.raised, RAISED(REQUIRETLS));

@@ -71,4 +71,5 @@ struct facts {
     enum sess sess;         /* what happened with this host */
     bool ext;               /* REQUIRETLS offered inside TLS */
     enum look_state look;         /* were all servers of the domain asked for STARTTLS? */
+    bool off_site; /* the demand is the house's alone (docs/decisions/0032): for words, not for the decision */
 };

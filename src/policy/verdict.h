@@ -30,7 +30,8 @@ enum reason {
     X(DANE, "the recipient domain's DANE records")                                                 \
     X(STS, "the recipient domain's MTA-STS policy")                                                \
     X(MEMORY, "the domain offered encryption before")                                              \
-    X(OFFER, "the server offered encryption: then nothing goes in clear")
+    X(OFFER, "the server offered encryption: then nothing goes in clear")                          \
+    X(HOUSE, "the rule of the house for copies and for what inside servers send on")
 #define POLICY_RAISER_ENUM(n, s) RAISED_BIT_##n,
 enum raiser_bit { POLICY_RAISERS(POLICY_RAISER_ENUM) RAISED_END };
 #define RAISED(n) (1u << RAISED_BIT_##n)

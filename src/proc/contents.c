@@ -2,8 +2,12 @@
  * contents.c: reads the packs that content blocks name, each once, and compiles their expressions.
  */
 #include "proc/contents.h"
+#include "conf/tree.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { PACKS_MAX = 32 };
 
@@ -35,11 +39,46 @@ static int read_expressions(struct contents *i, struct buf *problems)
         }
         i->when[k] = detect_expression_new(i->packs, str_c(c->contents[k].when), problem, sizeof problem);
         if (!i->when[k]) {
-            (void)!buf_printf(problems, "content \"%s\": when: %s\n", c->contents[k].name, problem);
-            return -EINVAL;
+            return conf_problem(problems, conf_place_of(c->contents[k].node, "when"), "content \"%s\": when: %s", c->contents[k].name, problem);
         }
     }
     return 0;
+}
+
+/* The pack of the directory whose name is nearly that; "" none. */
+static void nearly(const char *directory, const char *name, char *dst, size_t size)
+{
+    DIR *d = opendir(directory);
+    dst[0] = '\0';
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct str file = str_c(e->d_name);
+        if (str_ends_nocase(file, STR(".pack")) && str_distance(str_slice(file, 0, file.n - 5), str_c(name)) <= 2) {
+            str_copy_cut(str_slice(file, 0, file.n - 5), dst, size);
+        }
+    }
+    if (d) {
+        closedir(d);
+    }
+}
+
+/* Each pack that a content block names is there: said at its line, which the loader does not know. */
+static int find_packs(const struct conf *c, struct buf *problems)
+{
+    int r = 0;
+    for (size_t i = 0; i < c->n_contents; i++) {
+        for (size_t k = 0; k < c->contents[i].packs.n; k++) {
+            const char *name = c->contents[i].packs.v[k];
+            char path[4096], meant[64];
+            snprintf(path, sizeof path, "%s/%s.pack", c->inspection.packs, name);
+            if (access(path, F_OK) == 0 || strchr(name, '/')) {
+                continue;
+            }
+            nearly(c->inspection.packs, name, meant, sizeof meant);
+            r = conf_problem(problems, conf_place_of(c->contents[i].node, "pack"), "content \"%s\": there is no pack %s in %s. %s%s%s", c->contents[i].name, name, c->inspection.packs,
+                             *meant ? "Did you mean " : "Another directory is named by inspection { packs DIRECTORY; }", meant, *meant ? "?" : "");
+        }
+    }
+    return r;
 }
 
 int contents_new(const struct conf *c, struct buf *problems, struct contents **ret)
@@ -51,7 +90,8 @@ int contents_new(const struct conf *c, struct buf *problems, struct contents **r
     k->conf = c;
     if (n > 0) {
         k->packs = detect_packs_new();
-        r = detect_packs_load(k->packs, c->inspection.packs, names, n, problems);
+        r = find_packs(c, problems);
+        r = r < 0 ? r : detect_packs_load(k->packs, c->inspection.packs, names, n, problems);
         r = r < 0 ? r : read_expressions(k, problems);
     }
     if (r < 0) {

@@ -534,6 +534,7 @@ def test_what_an_inside_server_sends_on_is_kept_to_tls(gateway, sender):
     word = 'sent-on-' + sender[:4]
     report = decided(gateway, 'x@good.test', sender=sender, text=word)
     assert report['recipients'][0]['state'] == 'delivered' and report['attempts'][-1]['floor'] == 'cert' and 'which is kept to TLS' in because(report)
+    assert report['attempts'][-1]['demanded-by'] == ['the rule of the house for copies and for what inside servers send on']
     number = sent(gateway, 'x@nocrypt.test', sender=sender, text=word)[1]
     found = gateway.wait_state(number, 'waiting')
     assert found['reason'] == 'no-starttls' and found['protection']['demand'] == 'secure' and not clear_mail(gateway, word)

@@ -354,6 +354,7 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     ladder_of(e->conf, e->protection.ladder, &l);
     bool below = ladder_next(&l, 0, ladder_there(e->conf), false) < l.n;
     e->facts.demand = e->protection.demand;
+    e->facts.off_site = e->protection.off_site;
     e->facts.counts = e->protection.counts;
     e->facts.ladder = below && e->protection.demand != DEMAND_NONE ? LADDER_PORTAL : LADDER_NONE;
     e->facts.force = e->protection.force > e->route.force ? e->protection.force : e->route.force;

@@ -193,6 +193,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .counts = (uint8_t)need.counts,
                 .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,
                 .remove_flags = need.remove_flags,
+                .off_site = need.off_site,
                 .tags = str_c(need.tags),
                 .choices = buf_str(&offered),
                 .reqtls = m->reqtls || keeps_headers_back(j, m),

@@ -139,7 +139,7 @@ static struct facts facts_of(const struct ipc_job *j)
          j->ladder < LADDER_END && j->trno < TRNO_END && j->override < OVERRIDE_END);
     /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
     return (struct facts){.force = (enum force)j->force, .override = (enum override)j->override,
-                          .demand = (enum demand)j->demand, .counts = (enum counts)j->counts,
+                          .demand = (enum demand)j->demand, .off_site = j->off_site != 0, .counts = (enum counts)j->counts,
                           .ladder = (enum ladder)j->ladder, .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
                           .trno = (enum trno)j->trno, .mx = MX_INSECURE, .tlsa = TLSA_NONE,
                           .sts = STS_NONE, .seen = j->seen != 0, .sess = SESS_NOCONN};
