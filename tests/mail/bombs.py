@@ -9,6 +9,8 @@ Each is made here after the public report that its line names; nothing is copied
 processor, so that a busy machine fails nothing. A build with sanitizers is too slow and large for `run`."""
 import bz2, gzip, io, lzma, os, resource, struct, subprocess, sys, tempfile, zipfile, zlib
 
+CALIBRATION = 8 << 20
+TEXT_MAX = 32 << 20  # mime_standard_limits.text_octets
 MIB = 1 << 20
 BOMBS = {}
 
@@ -294,8 +296,17 @@ def measure(postern, octets):
         return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, p.returncode, words
 
 
+def looking_through(postern):
+    """Seconds for all the text that one mail may yield, on this machine, with all packs: that is not the bomb's doing."""
+    words = b'the results of the examination will be sent to the ward on Monday together with the list of medicines\r\n'
+    seconds, _, _, _ = measure(postern, HEAD + b'\r\n' + words * (CALIBRATION // len(words)))
+    return seconds * TEXT_MAX / CALIBRATION
+
+
 def run(postern, names):
     _, least, _, _ = measure(postern, HEAD + b'\r\nhello\r\n')
+    most_text = looking_through(postern)
+    print(f'      {most_text:.2f} s for {TEXT_MAX // MIB} MiB of plain text, which is added to the 1.5 s and a second for every 4 MiB of mail')
     wrong = 0
     for name in names:
         octets = BOMBS[name][1]()
@@ -303,7 +314,7 @@ def run(postern, names):
             seconds, memory, status, words = measure(postern, octets)
             over = memory - least - len(octets)
             said = 'limit' in words or 'damaged' in words or 'unknown' in words
-            bad = seconds > min(max(2.2, 1.5 + len(octets) / (4 * MIB)), 3.5) or over > 256 * MIB or status not in (0, 1)
+            bad = seconds > 1.5 + min(len(octets) / (4 * MIB), 2) + most_text or over > 256 * MIB or status not in (0, 1)
             if not bad:
                 break
         wrong += bad
