@@ -343,13 +343,18 @@ def test_a_spool_file_that_is_gone(gateway):
     earlier = gateway.wait_reason(message_id, 'rejected')['last-attempt']
     name = [n for n in set(os.listdir(spool)) - before if not n.startswith('.')][0]
     time.sleep(1.1)
-    os.unlink(os.path.join(spool, name))
+    os.rename(os.path.join(spool, name), lab.path('aside'))
     lab.postern('queue', 'retry', message_id)
     found = gateway.wait_state(message_id, 'held')
     assert found['reason'] == 'damaged' and found['detail'] == 'its spool file is missing', found
     assert found['last-attempt'] > earlier, (found, earlier)
     assert 'two delivery processes' not in lab.postern('message', message_id).stdout
     assert [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'damaged' and message_id in a['detail']]
+    assert lab.postern('store', 'check').returncode == 1
+    os.rename(lab.path('aside'), os.path.join(spool, name))  # as from a backup: it goes on, and the store is whole again
+    assert lab.postern('queue', 'release', message_id).returncode == 0
+    assert lab.postern('store', 'check').returncode == 0
+    assert lab.postern('queue', 'delete', message_id).returncode == 0
 
 
 def try_send(gateway, rcpt='x@good.test'):
