@@ -3,6 +3,7 @@ import contextlib
 import email
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -301,6 +302,9 @@ def test_lmtp_breaks_between_its_answers(gateway):
     """RFC 2033 4.2: the first recipient was taken, then the session broke: each attempt names whom it was about."""
     with socket.create_server(('127.0.8.151', 24)) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        gateway.lab.stop_gateway()
+        shutil.rmtree(gateway.lab.path('store'))  # the host inside offered TLS in earlier tests
+        gateway.lab.start_gateway(gateway.lab.config())
         gateway.restart(deliver_to='127.0.8.151:24', deliver='protocol lmtp;', deliver_tls='none', first_retry='10m')
         message_id = gateway.send([f'{name}@inside.test' for name in ('one', 'two', 'three')])
         gateway.wait_state(message_id, 'delivered')
