@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIELDS_MAX = 500, FIELD_VALUE_MAX = 64 * 1024, PARTS_MAX = 4000, NAMES_MAX = 20 };
+enum { FIELDS_MAX = 2000, FIELD_VALUE_MAX = 256 * 1024, PARTS_MAX = 4000, NAMES_MAX = 20 };
 
 /* A tree under way. */
 struct walk {
@@ -84,10 +84,16 @@ static void read_fields(struct walk *w, GMimeObject *message, const char *number
     GMimeHeaderList *list = g_mime_object_get_header_list(message);
     int n = g_mime_header_list_get_count(list);
     ret->v = err_calloc(FIELDS_MAX, sizeof *ret->v);
+    if (n > FIELDS_MAX) { /* what stands behind them, a subject perhaps, is looked through as it is */
+        reader_problem(w->r, MIME_LIMIT, number, "too many fields in its header section");
+    }
     for (int i = 0; i < n && ret->n < FIELDS_MAX; i++) {
         GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
         const char *raw = g_mime_header_get_raw_value(h);
         raw = raw ? raw : "";
+        if (strnlen(raw, FIELD_VALUE_MAX + 1) > FIELD_VALUE_MAX) {
+            reader_problem(w->r, MIME_LIMIT, number, "a field that is too long");
+        }
         ret->v[ret->n++] = (struct tree_field){
             .name = err_strdup(g_mime_header_get_name(h)),
             .raw = str_dup(str_from(raw, strnlen(raw, FIELD_VALUE_MAX))),

@@ -180,10 +180,33 @@ static void names_of_attachments(void **state)
     conf_free(c);
 }
 
+/* A subject behind more fields than are kept, and a flag at the end of a long one: seen, or no clean bill. */
+static void long_heads(void **state)
+{
+    struct buf many = BUF_INIT(1 << 20), longest = BUF_INIT(1 << 20);
+    (void)state;
+    struct conf *c = conf_of("");
+    for (int i = 0; i < 2500; i++) {
+        assert_int_equal(buf_printf(&many, "X-%d: y\r\n", i), 0);
+    }
+    assert_int_equal(buf_add(&many, STR("Subject: [secure] x\r\n\r\nhi\r\n")), 0);
+    check_mail(c, "many fields", buf_str(&many), "flag\t[secure]", NULL);
+    check_mail(c, "many fields", buf_str(&many), "failed\tlimit", NULL);
+    assert_int_equal(buf_add(&longest, STR("Subject:")), 0);
+    for (int i = 0; i < 30000; i++) {
+        assert_int_equal(buf_add(&longest, STR(" wordword\r\n")), 0);
+    }
+    assert_int_equal(buf_add(&longest, STR(" [secure]\r\n\r\nhi\r\n")), 0);
+    check_mail(c, "a long field", buf_str(&longest), "flag\t[secure]", NULL);
+    buf_free(&many);
+    buf_free(&longest);
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
-                                       cmocka_unit_test(names_of_attachments)};
+                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
