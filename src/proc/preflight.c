@@ -423,7 +423,11 @@ static void check_store_is_ours(struct flight *f)
         return; /* not there yet, or said already */
     }
     for (struct dirent *e; (e = readdir(d));) {
-        bool nothing = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lost+found") == 0;
+        static const char *const allowed[] = {".", "..", "lost+found", "spool"}; /* a first start may have been killed between them */
+        bool nothing = str_starts_nocase(str_c(e->d_name), STR("postern.db")) || str_starts_nocase(str_c(e->d_name), STR("journal"));
+        for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+            nothing |= strcmp(e->d_name, allowed[i]) == 0;
+        }
         ours |= strcmp(e->d_name, "postern.db") == 0;
         if (!nothing) {
             str_copy_cut(str_c(e->d_name), other, sizeof other);

@@ -21,7 +21,7 @@ static char dir[] = "/tmp/postern-cases-XXXXXX";
 static int make_files(void **state)
 {
     static const char more[] =
-        "set -e; cd \"$1\"; mkdir run secret-place kept; : >kept/postern.db; chmod 755 . ; chmod 700 secret-place; : >empty; head -c 32 /dev/urandom >at-rest.key; echo . IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D >root.ds; cp root.ds secret-place/;"
+        "set -e; cd \"$1\"; mkdir run secret-place kept begun begun/spool; : >kept/postern.db; chmod 755 . ; chmod 700 secret-place; : >empty; head -c 32 /dev/urandom >at-rest.key; echo . IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D >root.ds; cp root.ds secret-place/;"
         "openssl x509 -in wild.pem -outform der -out wild.der; cat ca.pem wild.pem >reversed.pem; cat wild.pem good.pem >stranger.pem; cat good.pem good.key >both.pem;"
         "cat good.pem ca.pem >full.pem; openssl pkey -in wild.key -aes256 -passout pass:x -out locked.key; cp wild.key open.key; chmod 600 *.key both.pem; chmod 644 open.key;"
         "openssl genrsa -out small.key 1024 2>/dev/null; openssl genpkey -algorithm ed25519 -out ed.key; echo secret >secret; printf 'one\\ntwo\\n' >lines;"
