@@ -198,6 +198,7 @@ static void long_heads(void **state)
     }
     assert_int_equal(buf_add(&longest, STR(" [secure]\r\n\r\nhi\r\n")), 0);
     check_mail(c, "a long field", buf_str(&longest), "flag\t[secure]", NULL);
+    check_mail(c, "a long field is read whole", buf_str(&longest), NULL, "failed\tlimit");
     buf_free(&many);
     buf_free(&longest);
     conf_free(c);
