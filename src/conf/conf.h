@@ -287,6 +287,8 @@ int conf_deliver_force(const struct conf *c);
 bool conf_target_is_loopback(const char *target);
 /* The host of "host", "host:port", "[address]:port"; borrows target. */
 struct str conf_target_host(const char *target);
+/* The port that it names, else 25. */
+uint16_t conf_target_port(const char *target);
 bool conf_rule_matches(const struct conf *c, const struct conf_rule *r, struct str reverse_path, struct str forward_path);
 /* True when the block is about mail with this sender: a partner by its domains, a rule by `from`. */
 bool conf_rule_from(const struct conf *c, const struct conf_rule *r, struct str reverse_path);

@@ -208,6 +208,17 @@ struct str conf_target_host(const char *target)
     return host;
 }
 
+uint16_t conf_target_port(const char *target)
+{
+    struct str host = conf_target_host(target);
+    const char *end = host.p + host.n + (*target == '['); /* of "]:port" */
+    uint64_t port = 25;
+    if (*end == ':') {
+        (void)!str_to_u64(str_c(end + 1), 65535, &port);
+    }
+    return (uint16_t)port;
+}
+
 bool conf_target_is_loopback(const char *target)
 {
     return is_loopback_host(conf_target_host(target));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own_hosts.c: which host names and addresses are this gateway. Called by lookup, inside its sandbox, and by postern explain.
+ * own_hosts.c: which host names and addresses are this gateway. Called by lookup, inside its sandbox, by postern explain, and by
+ * preflight.c.
  *
  * Where we listen on explicit addresses, the machine's others may be another server's. What can go wrong: the kernel does not tell
  * the machine's addresses; then those it told before count, and the log says so. An address in front of us (NAT) is not known
@@ -136,4 +137,25 @@ bool own_hosts_has(struct own_hosts *o, const struct conf *c, const char *host)
         }
     }
     return is_everywhere && is_of_machine(o, &ip);
+}
+
+static uint16_t listen_port(const char *address)
+{
+    struct str text = str_c(address);
+    uint64_t port = 0;
+    (void)!str_to_u64(str_slice(text, str_find_last(text, ':') + 1, text.n), 65535, &port);
+    return (uint16_t)port;
+}
+
+bool own_hosts_behind_any(struct own_hosts *o, const struct conf *c, const char *host, uint16_t port)
+{
+    struct ip ip = ip_parse(str_c(host));
+    bool taken = false;
+    for (size_t i = 0; i < c->n_listens && ip.n > 0; i++) {
+        for (size_t k = 0; k < c->listens[i].addresses.n; k++) {
+            struct ip at = listen_ip(c->listens[i].addresses.v[k]);
+            taken = taken || (takes(&at, &ip) && listen_port(c->listens[i].addresses.v[k]) == port);
+        }
+    }
+    return taken && !is_loopback(&ip) && !is_unspecified(&ip) && is_of_machine(o, &ip);
 }

@@ -15,4 +15,7 @@ struct own_hosts {
 
 /* The hostname, an address that a listen block names, or, where a block "smtp" listens on [::] or 0.0.0.0, any of the machine. */
 bool own_hosts_has(struct own_hosts *o, const struct conf *c, const char *host);
+/* True when an address of this machine, not a loopback one, leads to that port of ours because a listen block is on [::] or
+ * 0.0.0.0. */
+bool own_hosts_behind_any(struct own_hosts *o, const struct conf *c, const char *host, uint16_t port);
 void own_hosts_free(struct own_hosts *o);

@@ -12,6 +12,7 @@
 #include "portal/site.h"
 #include "proc/child.h"
 #include "proc/contents.h"
+#include "proc/own_hosts.h"
 #include "seal/rest.h"
 #include "sys/conn.h"
 #include "sys/file.h"
@@ -30,6 +31,7 @@
 
 struct flight {
     const struct conf *conf;
+    enum preflight_for what;
     struct buf *problems;
     struct buf trust;
     int result;
@@ -113,7 +115,7 @@ static void check_pair(struct flight *f, const struct conf_node *node, const cha
     if (!read_whole(f, at_key_file, "private key", key_path, &key) || !have) {
         return;
     }
-    tls_pair_check(buf_str(&chain), buf_str(&key), clock_wall_ms(), &report);
+    tls_pair_check(server ? TLS_PAIR_SERVER : TLS_PAIR_CLIENT, buf_str(&chain), buf_str(&key), clock_wall_ms(), &report);
     if (f->result == 0) {
         try_pair(f, &(struct tls_own){buf_str(&chain), buf_str(&key)}, server);
         check_key_mode(f, at_key_file, key_path);
@@ -121,48 +123,121 @@ static void check_pair(struct flight *f, const struct conf_node *node, const cha
     f->result = f->result < 0 ? f->result : before;
 }
 
-static bool some_chain_has(const struct conf *c, const char *name)
+/* In a reload the caller decides which certificates are in force: files that are just being renewed refuse nothing. */
+static void tell_of_names(struct flight *f, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void tell_of_names(struct flight *f, struct conf_place at, const char *fmt, ...)
 {
-    for (size_t i = 0; i < c->n_own; i++) {
-        CLEANUP(buf_free) struct buf chain = BUF_INIT(CHILD_FILE_MAX);
-        if (file_read(c->own[i].chain, &chain) == 0 && tls_chain_has_name(buf_str(&chain), name)) {
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (f->what == PREFLIGHT_RELOAD) {
+        conf_warning(f->problems, at, "%s", text);
+    } else {
+        bad(f, at, "%s", text);
+    }
+}
+
+static bool some_chain_has(const struct tls_own *own, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tls_chain_has_name(own[i].chain, name)) {
             return true;
         }
     }
     return false;
 }
 
-static void check_portal_name(struct flight *f, const char *key, const char *url)
+static void check_portal_name(struct flight *f, const struct tls_own *own, const char *key, const char *url)
 {
     struct str rest = str_c(url);
     char name[300];
     rest = str_starts_nocase(rest, STR("https://")) ? str_slice(rest, 8, rest.n) : rest;
     str_copy_cut(str_slice(rest, 0, str_find(rest, ':', 0)), name, sizeof name);
-    if (!some_chain_has(f->conf, name)) {
-        bad(f, at_key(f, "portal", key), "portal: no certificate is for %s: every browser would warn of it. Add a certificate block with that name", name);
+    if (!some_chain_has(own, f->conf->n_own, name)) {
+        tell_of_names(f, at_key(f, "portal", key),
+                      "portal: no certificate is for %s: every browser would warn of it. Add a certificate block with that name",
+                      name);
+    }
+}
+
+/* A certificate that no client is ever shown: of two for the same names the first one counts. */
+static void check_hidden(struct flight *f, const struct tls_own *own)
+{
+    const struct conf *c = f->conf;
+    size_t by;
+    for (size_t i = 0; i < c->n_own; i++) {
+        if (!tls_own_is_hidden(own, c->n_own, i, &by)) {
+            continue;
+        }
+        unsigned line = conf_place_of(c->own[by].node, "chain").line;
+        tell_of_names(f, conf_place_of(c->own[i].node, "chain"),
+                      tls_same_kind_of_key(own[i].chain, own[by].chain)
+                          ? "%s is never shown: %s (line %u) is for the same names, with the same kind of key. Leave one out"
+                          : "%s is never shown: %s (line %u) comes first for its names and has others besides. An RSA and an "
+                            "ECDSA certificate go together when both are for the same names",
+                      c->own[i].chain, c->own[by].chain, line);
+    }
+}
+
+/* What the certificates are for, taken together. */
+static void check_names(struct flight *f, const struct tls_own *own)
+{
+    const struct conf *c = f->conf;
+    check_hidden(f, own);
+    if (!some_chain_has(own, c->n_own, c->hostname)) {
+        conf_warning(f->problems, conf_place_of(c->own[0].node, "chain"),
+                     "%s: no certificate is for the hostname %s: partners who check it will refuse the connection. Get one for that name",
+                     c->own[0].chain, c->hostname);
+    }
+    if (c->portal.url && c->portal.addresses.n > 0) {
+        check_portal_name(f, own, "url", c->portal.url);
+        if (c->portal.files_url) {
+            check_portal_name(f, own, "files-url", c->portal.files_url);
+        }
     }
 }
 
 static void check_certificates(struct flight *f)
 {
     const struct conf *c = f->conf;
+    struct buf chains[CONF_CERTIFICATES_MAX];
+    struct tls_own own[CONF_CERTIFICATES_MAX] = {0};
+    int before = f->result;
+    bool readable = c->n_own > 0;
+    f->result = 0;
     for (size_t i = 0; i < c->n_own; i++) {
         check_pair(f, c->own[i].node, c->own[i].chain, c->own[i].key, true);
+        chains[i] = BUF_INIT(CHILD_FILE_MAX);
+        readable = readable && file_read(c->own[i].chain, &chains[i]) == 0;
+        own[i].chain = buf_str(&chains[i]);
     }
     for (size_t i = 0; i < c->n_certificates; i++) {
         check_pair(f, c->certificates[i].node, c->certificates[i].chain, c->certificates[i].key, false);
     }
-    if (f->result < 0 || c->n_own == 0) {
-        return;
+    if (f->result == 0 && readable) {
+        check_names(f, own);
     }
-    if (!some_chain_has(c, c->hostname)) {
-        conf_warning(f->problems, conf_place_of(c->own[0].node, "chain"), "%s: no certificate is for the hostname %s: partners who check it will refuse the connection. Get one for that name", c->own[0].chain,
-                     c->hostname);
+    for (size_t i = 0; i < c->n_own; i++) {
+        buf_free(&chains[i]);
     }
-    if (c->portal.url && c->portal.addresses.n > 0) {
-        check_portal_name(f, "url", c->portal.url);
-        if (c->portal.files_url) {
-            check_portal_name(f, "files-url", c->portal.files_url);
+    f->result = f->result < 0 ? f->result : before;
+}
+
+/* In a reload the caller judges each pair: of what it finds only the warnings are told here. */
+static void warn_of_certificates(struct flight *f)
+{
+    CLEANUP(buf_free) struct buf all = BUF_INIT(256 * 1024);
+    struct flight look = *f;
+    struct conf_finding found;
+    look.problems = &all;
+    check_certificates(&look);
+    for (struct str rest = buf_str(&all); rest.n > 0;) {
+        struct str line = str_slice(rest, 0, str_find(rest, '\n', 0));
+        if (conf_finding_next(&rest, &found) && found.is_warning) {
+            (void)!buf_printf(f->problems, STR_FMT "\n", STR_ARG(line));
         }
     }
 }
@@ -525,6 +600,30 @@ static void try_port(struct flight *f, struct conf_place at, const char *text, b
     }
 }
 
+/* Where mail goes next is this machine, under an address that only its interfaces tell: judge.c knows those that the file names. */
+static void check_hop(struct flight *f, struct own_hosts *hosts, const char *what, const char *target, struct conf_place at)
+{
+    char host[300];
+    str_copy_cut(conf_target_host(target), host, sizeof host);
+    if (own_hosts_behind_any(hosts, f->conf, host, conf_target_port(target))) {
+        bad(f, at, "%s %s is this gateway itself, which listens on every address of this machine: mail would go in a circle. Name "
+                   "the mail server behind it, or another port", what, target);
+    }
+}
+
+static void check_hops(struct flight *f)
+{
+    const struct conf *c = f->conf;
+    struct own_hosts hosts = {0};
+    if (c->deliver_to) {
+        check_hop(f, &hosts, "deliver-to", c->deliver_to, at_key(f, "inside", "deliver-to"));
+    }
+    if (c->relay_host) {
+        check_hop(f, &hosts, "relay", c->relay_host, conf_place_of(c->root, "relay"));
+    }
+    own_hosts_free(&hosts);
+}
+
 /* Every outgoing connection is bound to it, so without it no mail leaves. */
 static void try_source(struct flight *f, enum preflight_for what)
 {
@@ -598,10 +697,12 @@ static void check_attachment_words(struct flight *f)
 
 int preflight(const struct conf *c, enum preflight_for what, struct buf *problems)
 {
-    struct flight f = {.conf = c, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
+    struct flight f = {.conf = c, .what = what, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
     f.result = conf_judge(c, problems);
     check_trust(&f);
-    if (what != PREFLIGHT_RELOAD) {
+    if (what == PREFLIGHT_RELOAD) {
+        warn_of_certificates(&f);
+    } else {
         check_certificates(&f);
     }
     check_signing_key(&f);
@@ -613,6 +714,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     check_places(&f);
     check_loads(&f);
     check_attachment_words(&f);
+    check_hops(&f);
     try_source(&f, what);
     if (what == PREFLIGHT_CHECK) {
         try_ports(&f);

@@ -161,15 +161,6 @@ static int record_client(int ok, X509_STORE_CTX *store)
 
 /* --- servers: several certificates, chosen by name and by what the client can verify ------------------ */
 
-static X509 *first_certificate(struct str pem)
-{
-    BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
-    X509 *cert = text ? PEM_read_bio_X509_AUX(text, NULL, NULL, NULL) : NULL;
-    BIO_free(text);
-    ERR_clear_error();
-    return cert;
-}
-
 static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_t size)
 {
     if (own->key.n == 0 ? use_remote_key(ssl, own->chain) < 0 : use_key(ssl, own->key) < 0) {
@@ -179,24 +170,6 @@ static int add_own(SSL_CTX *ssl, const struct tls_own *own, char *problem, size_
         return fail(problem, size, "the certificate chain cannot be used");
     }
     return SSL_CTX_check_private_key(ssl) == 1 ? 0 : fail(problem, size, "certificate and private key do not belong together");
-}
-
-/* Another certificate for the same names with a key of another kind: RSA beside ECDSA. */
-static bool goes_with(struct str chain, struct str other)
-{
-    X509 *a = first_certificate(chain), *b = first_certificate(other);
-    bool fits = a && b && EVP_PKEY_get_base_id(X509_get0_pubkey(a)) != EVP_PKEY_get_base_id(X509_get0_pubkey(b));
-    GENERAL_NAMES *names = fits ? X509_get_ext_d2i(a, NID_subject_alt_name, NULL, NULL) : NULL;
-    fits = names && sk_GENERAL_NAME_num(names) > 0;
-    for (int i = 0; fits && i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        fits = g->type != GEN_DNS || X509_check_host(b, (const char *)ASN1_STRING_get0_data(g->d.dNSName),
-                                                     (size_t)ASN1_STRING_length(g->d.dNSName), 0, NULL) == 1;
-    }
-    GENERAL_NAMES_free(names);
-    X509_free(a);
-    X509_free(b);
-    return fits;
 }
 
 /* A name we have no certificate for gets the first one: never an abort (RFC 8461 7.1, RFC 7672 8.1). */
@@ -230,7 +203,7 @@ static int make_server(const struct tls_own *own, size_t n, size_t at, enum tls_
     }
     int r = add_own(ssl, &own[at], problem, size);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        if (i != at && goes_with(own[at].chain, own[i].chain)) {
+        if (i != at && tls_goes_with(own[at].chain, own[i].chain)) {
             r = add_own(ssl, &own[i], problem, size);
         }
     }
@@ -253,7 +226,7 @@ int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile pro
     int r = make_server(own, n, 0, profile, client_trust_pem, problem, size, &ctx->ssl);
     for (size_t i = 0; r == 0 && n > 1 && i < n && i < ARRAY_LEN(ctx->named); i++) {
         r = make_server(own, n, i, profile, client_trust_pem, problem, size, &ctx->named[i].ssl);
-        ctx->named[i].cert = first_certificate(own[i].chain);
+        ctx->named[i].cert = tls_first_certificate(own[i].chain);
         ctx->n_named++;
     }
     if (r < 0) {
@@ -272,7 +245,7 @@ int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile pro
 int64_t tls_not_after(struct str chain_pem, char *names, size_t size)
 {
     struct tm tm = {0};
-    X509 *cert = first_certificate(chain_pem);
+    X509 *cert = tls_first_certificate(chain_pem);
     int64_t ms = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
     if (names && cert) {
         X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, names, (int)size);

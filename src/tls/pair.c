@@ -161,7 +161,40 @@ static void check_times(const struct chain *c, int64_t now_ms, const struct tls_
     }
 }
 
-void tls_pair_check(struct str chain_pem, struct str key_pem, int64_t now_ms, const struct tls_pair_report *to)
+/* The purposes that a certificate names, as openssl x509 -text has them. */
+static void write_purposes(X509 *x, char *dst, size_t size)
+{
+    EXTENDED_KEY_USAGE *all = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+    size_t n = 0;
+    dst[0] = '\0';
+    for (int i = 0; i < sk_ASN1_OBJECT_num(all); i++) { /* of NULL: -1 */
+        char word[80] = "";
+        (void)OBJ_obj2txt(word, sizeof word, sk_ASN1_OBJECT_value(all, i), 0);
+        int more = snprintf(dst + n, size - n, "%s%s", i > 0 ? ", " : "", word);
+        n = more < 0 || n + (size_t)more >= size ? n : n + (size_t)more;
+    }
+    EXTENDED_KEY_USAGE_free(all);
+}
+
+/* RFC 5280 4.2.1.12 and 4.2.1.3, as OpenSSL reads them. A warning is enough where some are content: with anyExtendedKeyUsage, and
+ * of a client, whose fingerprint is often all that is compared. */
+static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_report *to)
+{
+    bool server = use == TLS_PAIR_SERVER;
+    char purposes[300];
+    if (X509_check_purpose(x, server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT, 0) == 1) {
+        return;
+    }
+    write_purposes(x, purposes, sizeof purposes);
+    tell(to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
+         "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s that check "
+         "it refuse it. Get one with the extended key usage %s",
+         server ? "server" : "client", *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
+         server ? "server" : "client", server ? "those" : "servers", server ? "serverAuth" : "clientAuth");
+}
+
+void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_pem, int64_t now_ms,
+                    const struct tls_pair_report *to)
 {
     struct chain c;
     EVP_PKEY *key = read_key(key_pem);
@@ -174,6 +207,7 @@ void tls_pair_check(struct str chain_pem, struct str key_pem, int64_t now_ms, co
         check_key(&c, key, to);
         check_order(&c, to);
         check_times(&c, now_ms, to);
+        check_use(use, c.v[0], to);
         if (X509_check_ca(c.v[0]) == 1 && c.n == 1 && X509_NAME_cmp(X509_get_issuer_name(c.v[0]), X509_get_subject_name(c.v[0])) != 0) {
             tell(to, true, "the first certificate is one of an authority, not of a server. Put the server's own first");
         }
@@ -197,10 +231,11 @@ static void keep_first(void *arg, bool is_warning, const char *text)
     }
 }
 
-int tls_pair_usable(struct str chain_pem, struct str key_pem, int64_t now_ms, char *problem, size_t size)
+int tls_pair_usable(enum tls_pair_use use, struct str chain_pem, struct str key_pem, int64_t now_ms,
+                    char *problem, size_t size)
 {
     struct first_error f = {problem, size, false};
-    tls_pair_check(chain_pem, key_pem, now_ms, &(struct tls_pair_report){keep_first, &f});
+    tls_pair_check(use, chain_pem, key_pem, now_ms, &(struct tls_pair_report){keep_first, &f});
     return f.found ? -EINVAL : 0;
 }
 

@@ -2,6 +2,7 @@
  * tls_priv.h: what the files of tls/ share.
  */
 #pragma once
+#include "base/str.h"
 #include "tls/facts.h"
 
 #include <openssl/provider.h>
@@ -44,6 +45,10 @@ static inline void tls_vector_prefer(void)
 int tls_no_password(char *dst, int size, int writing, void *arg);
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
+/* The first certificate of a PEM text, for the caller to free; NULL: there is none (choice.c). */
+X509 *tls_first_certificate(struct str pem);
+/* True for another certificate for the same names with a key of another kind: RSA beside ECDSA. */
+bool tls_goes_with(struct str chain, struct str other);
 /* Signatures that the keys process did not give. */
 uint64_t tls_remote_failed(void);
 /* A key whose private half is elsewhere (remote.c); the caller frees it. NULL: neither RSA nor EC. */

@@ -9,6 +9,10 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,6 +22,29 @@ enum { TEXT_MAX = 256 * 1024 };
 
 static char dir[] = "/tmp/postern-cases-XXXXXX";
 
+/* An address of this machine that is not a loopback one; empty: it has none. */
+static char own_address[64];
+
+static void find_own_address(void)
+{
+    struct ifaddrs *all = NULL;
+    assert_int_equal(getifaddrs(&all), 0);
+    for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !(i->ifa_flags & IFF_LOOPBACK)) {
+            assert_int_equal(getnameinfo(i->ifa_addr, sizeof(struct sockaddr_in), own_address,
+                                         sizeof own_address, NULL, 0, NI_NUMERICHOST), 0);
+        }
+    }
+    freeifaddrs(all);
+}
+
+static bool is_possible(struct str needs)
+{
+    return str_eq(needs, STR("root"))      ? geteuid() == 0 /* rights are seen by root alone */
+           : str_eq(needs, STR("address")) ? *own_address
+                                           : true;
+}
+
 static int make_files(void **state)
 {
     static const char more[] =
@@ -26,9 +53,12 @@ static int make_files(void **state)
         "cat good.pem ca.pem >full.pem; openssl pkey -in wild.key -aes256 -passout pass:x -out locked.key; cp wild.key open.key; chmod 600 *.key both.pem; chmod 644 open.key;"
         "openssl genrsa -out small.key 1024 2>/dev/null; openssl genpkey -algorithm ed25519 -out ed.key; echo secret >secret; printf 'one\\ntwo\\n' >lines;"
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext -startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;"
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout two.key -out two.csr -subj /CN=mx.good.test -addext subjectAltName=DNS:mx.good.test,DNS:more.good.test 2>/dev/null;"
+        "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr -out two.pem -notext -days 20 2>/dev/null;"
         "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     (void)state;
     assert_non_null(mkdtemp(dir));
+    find_own_address();
     pid_t pid = fork();
     if (pid == 0) {
         int null = open("/dev/null", O_WRONLY);
@@ -70,6 +100,7 @@ static const struct macro {
     {"$HEAD", "hostname mx.good.test; listen smtp { address [::]:2525; } certificate { chain $DIR/good.pem; key $DIR/good.key; } $FILES"},
     {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user root;"},
     {"$DIR", dir},
+    {"$OWN", own_address},
     {"$CR", "\r"},
     {"$NBSP", "\xc2\xa0"},
     {"$UTF16", "\xff\xfeh"},
@@ -102,10 +133,10 @@ static void expand(struct str text, struct buf *out)
 struct expected {
     struct str verdict, words, source, text;
     unsigned line;
-    bool root_only;
+    struct str needs; /* root, or address: one of this machine besides loopback */
 };
 
-/* "%% verdict | line | words | source [| root]" and the text up to the next one. */
+/* "%% verdict | line | words | source [| needs]" and the text up to the next one. */
 static bool next_case(struct str *rest, struct expected *ret)
 {
     struct str line, field[5] = {{0}};
@@ -121,18 +152,20 @@ static bool next_case(struct str *rest, struct expected *ret)
     assert_int_equal(str_to_u64(field[1], 1000, &number), 0);
     const char *end = memmem(rest->p, rest->n, "\n%% ", 4);
     size_t n = end ? (size_t)(end - rest->p) + 1 : rest->n;
-    *ret = (struct expected){field[0], field[2], field[3], str_slice(*rest, 0, n), (unsigned)number, str_eq(field[4], STR("root"))};
+    *ret = (struct expected){field[0], field[2], field[3], str_slice(*rest, 0, n), (unsigned)number, field[4]};
     *rest = str_slice(*rest, n, rest->n);
     return true;
 }
 
 static bool says(struct str lines, const struct expected *e, bool is_warning)
 {
+    CLEANUP(buf_free) struct buf words = BUF_INIT(4096);
     struct conf_finding f;
+    expand(e->words, &words);
     while (conf_finding_next(&lines, &f)) {
         char all[2048];
         snprintf(all, sizeof all, STR_FMT ". " STR_FMT, STR_ARG(f.text), STR_ARG(f.hint));
-        if (f.is_warning == is_warning && (e->line == 0 || f.line == e->line) && memmem(all, strlen(all), e->words.p, e->words.n)) {
+        if (f.is_warning == is_warning && (e->line == 0 || f.line == e->line) && memmem(all, strlen(all), words.p, buf_len(&words))) {
             return true;
         }
     }
@@ -193,7 +226,7 @@ static void each_case(void **state)
     while (next_case(&rest, &e)) {
         assert_true(e.source.n > 0);
         *(str_eq(e.verdict, STR("fine")) ? &n_fine : &n_wrong) += 1;
-        if (!e.root_only || geteuid() == 0) { /* rights are seen by root alone */
+        if (is_possible(e.needs)) {
             failed += !run_case(&e);
         }
     }

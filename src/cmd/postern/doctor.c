@@ -122,7 +122,7 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
         doctor_tell(d, ILL, "certificate", text, "Put the certificate and its key there, or run this as root.");
         return;
     }
-    if (tls_pair_usable(buf_str(&chain), buf_str(&key), clock_wall_ms(), problem, sizeof problem) < 0) {
+    if (tls_pair_usable(TLS_PAIR_SERVER, buf_str(&chain), buf_str(&key), clock_wall_ms(), problem, sizeof problem) < 0) {
         snprintf(text, sizeof text, "%s: %s", own->chain, problem);
         doctor_tell(d, ILL, "certificate", text, "");
         return;

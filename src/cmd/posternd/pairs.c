@@ -82,7 +82,7 @@ static bool is_whole(struct str pem)
 
 static bool own_fits(const struct texts *t, char *problem, size_t size)
 {
-    if (tls_pair_usable(buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
+    if (tls_pair_usable(TLS_PAIR_SERVER, buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
         return false;
     }
     struct tls_context *ctx = NULL;
@@ -94,7 +94,7 @@ static bool own_fits(const struct texts *t, char *problem, size_t size)
 
 static bool client_fits(const struct texts *t, struct str trust, char *problem, size_t size)
 {
-    if (tls_pair_usable(buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
+    if (tls_pair_usable(TLS_PAIR_CLIENT, buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
         return false;
     }
     struct tls_context *ctx = NULL;

@@ -133,10 +133,10 @@ static void words_of_what_is_wrong(void **state)
         {STR("garbage"), buf_str(&key), "holds no certificate"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(tls_pair_usable(cases[i].chain, cases[i].key, in_2026_ms, problem, sizeof problem), -EINVAL);
+        assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, cases[i].chain, cases[i].key, in_2026_ms, problem, sizeof problem), -EINVAL);
         assert_non_null(strstr(problem, cases[i].words));
     }
-    assert_int_equal(tls_pair_usable(buf_str(&good), buf_str(&key), in_2026_ms, problem, sizeof problem), 0);
+    assert_int_equal(tls_pair_usable(TLS_PAIR_SERVER, buf_str(&good), buf_str(&key), in_2026_ms, problem, sizeof problem), 0);
     struct tls_context *ctx = NULL;
     struct tls_signer *signer = NULL;
     const struct tls_own own = {buf_str(&good), buf_str(&locked)};

@@ -82,6 +82,34 @@ static void by_listen(void **state)
     own_hosts_free(&own);
 }
 
+/* What goes to one of these addresses comes in here again (postfix: "mail for ... loops back to myself"). */
+static void behind_any(void **state)
+{
+    static const struct {
+        const char *listen, *host;
+        uint16_t port;
+        bool is_here;
+    } cases[] = {
+        {"listen smtp { address [::]:25; }", "198.51.100.7", 25, true},
+        {"listen smtp { address [::]:25; }", "::ffff:198.51.100.7", 25, true},
+        {"listen smtp { address [::]:25; }", "2001:db8::7", 25, true},
+        {"listen smtp { address [::]:25; }", "198.51.100.7", 2525, false},
+        {"listen smtp { address [::]:25; }", "198.51.100.8", 25, false},
+        {"listen smtp { address [::]:25; }", "mx.clinic.example", 25, false},
+        {"listen smtp { address 0.0.0.0:25; }", "198.51.100.7", 25, true},
+        {"listen smtp { address 0.0.0.0:25; }", "2001:db8::7", 25, false},
+        {"listen smtp { address 198.51.100.9:25; }", "198.51.100.7", 25, false},
+    };
+    struct own_hosts own = {0};
+    machine_has(7);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct conf *c = conf_of(cases[i].listen);
+        assert_int_equal(own_hosts_behind_any(&own, c, cases[i].host, cases[i].port), cases[i].is_here);
+        conf_free(c);
+    }
+    own_hosts_free(&own);
+}
+
 /* DHCP, an address that a cluster moves: seen within a second, and kept while the kernel does not tell. */
 static void machine_changes(void **state)
 {
@@ -104,6 +132,6 @@ static void machine_changes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(by_listen), cmocka_unit_test(machine_changes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_listen), cmocka_unit_test(behind_any), cmocka_unit_test(machine_changes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
