@@ -676,6 +676,8 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_rules(&j);
     judge_certificates(&j);
     conf_judge_idle(&j);
+    conf_judge_doors(&j);
+    conf_judge_ways(&j);
     if (!demands_something(c)) {
         conf_warning(problems, c->root->at, "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in clear to every server that offers none. Add partner, "
                      "rule, content or group blocks for what must not, or a flags block where that is meant (docs/protection.md)");

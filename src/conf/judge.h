@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.h: what judge.c (the whole), idle.c (what would do nothing) and reach.c (rules that match nothing) share.
+ * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match nothing), ways.c (what protected mail
+ * must go by) and doors.c (who can come in) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -15,6 +16,9 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
+void conf_judge_doors(struct judge *j);
+/* Ladders, and what needs one. */
+void conf_judge_ways(struct judge *j);
 /* A rule block (not partner) whose direction goes against its other conditions. */
 void conf_judge_direction(struct judge *j, const struct conf_rule *r);
 /* A rule block about messages that a final one before it leaves no mail. */

@@ -3,6 +3,7 @@
  */
 #include "portal/site.h"
 #include "base/map.h"
+#include "conf/tree.h"
 #include "sys/file.h"
 
 #include <stdio.h>
@@ -18,17 +19,19 @@ static const char *const file_names[] = {"style.css", "portal.js"};
 
 struct text {
     char key[64];
+    unsigned line;
     struct template *words;
 };
 
 struct language {
-    char name[16];
+    char name[16], path[1100];
     struct text *texts;
     size_t n;
 };
 
 struct site {
     struct conf *conf; /* its own: a new one does not take this away */
+    const struct conf_node *block; /* portal, in the file that was read: only while it is made */
     struct template *html[ARRAY_LEN(html_names)], *plain[ARRAY_LEN(text_names)];
     struct buf files[ARRAY_LEN(file_names)], logo;
     const char *logo_type;
@@ -73,30 +76,33 @@ static const struct template *words(void *arg, struct str key)
 
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
 
-/* The administrator's file, or the one that comes with us; path says which. */
-static int read_one(const struct conf *c, const char *name, char *path, size_t size, struct buf *out, struct buf *problems)
+/* The administrator's file, or the one that comes with us; path says which. key: the setting that asks for it. */
+static int read_one(const struct site *s, const char *key, const char *name, char *path, size_t size,
+                    struct buf *out, struct buf *problems)
 {
+    const struct conf *c = s->conf;
     int r = -ENOENT;
     if (c->portal.templates) {
         snprintf(path, size, "%s/%s", c->portal.templates, name);
         r = file_read(path, out);
+        key = r == -ENOENT ? key : "templates";
     }
     if (r == -ENOENT) {
         snprintf(path, size, "%s/%s", c->portal.pages, name);
         r = file_read(path, out);
     }
     if (r < 0) {
-        (void)!buf_printf(problems, "%s:0: cannot be read: %s\n", path, strerror(-r));
+        r = conf_problem(problems, conf_place_of(s->block, key), "%s: %s cannot be read: %s", key, path, strerror(-r));
     }
     return r;
 }
 
-static int read_template(const struct conf *c, const char *name, bool html, struct buf *problems, struct template **ret)
+static int read_template(const struct site *s, const char *name, bool html, struct buf *problems, struct template **ret)
 {
     char path[1100], file[100];
     struct buf text = BUF_INIT(FILE_MAX);
     snprintf(file, sizeof file, "%s%s", name, html ? ".html" : ".txt");
-    int r = read_one(c, file, path, sizeof path, &text, problems);
+    int r = read_one(s, "pages", file, path, sizeof path, &text, problems);
     r = r < 0 ? r : template_new(path, buf_str(&text), html, problems, ret);
     buf_free(&text);
     return r;
@@ -113,7 +119,7 @@ static int add_text(struct language *l, const char *path, unsigned line, struct 
         return -EINVAL;
     }
     struct text *t = &l->texts[l->n];
-    *t = (struct text){.words = NULL};
+    *t = (struct text){.line = line};
     memcpy(t->key, key.p, key.n);
     if (words_of(l, key)) {
         (void)!buf_printf(problems, "%s:%u: \"" STR_FMT "\" is there twice\n", path, line, STR_ARG(key));
@@ -165,7 +171,8 @@ static int read_language(struct site *s, const char *name, struct buf *problems)
     str_copy_cut(str_c(name), l->name, sizeof l->name);
     l->texts = err_calloc(TEXTS_MAX, sizeof *l->texts);
     snprintf(file, sizeof file, "texts.%s", l->name);
-    int r = read_one(s->conf, file, path, sizeof path, &text, problems);
+    int r = read_one(s, "languages", file, path, sizeof path, &text, problems);
+    str_copy_cut(str_c(path), l->path, sizeof l->path);
     r = r < 0 ? r : read_lines(l, path, buf_str(&text), problems);
     buf_free(&text);
     return r;
@@ -182,8 +189,8 @@ static int read_logo(struct site *s, struct buf *problems)
     struct str o = buf_str(&s->logo);
     s->logo_type = o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0 ? "image/png" : memmem(o.p, o.n < 1024 ? o.n : 1024, "<svg", 4) ? "image/svg+xml" : NULL;
     if (r < 0 || !s->logo_type) {
-        (void)!buf_printf(problems, "%s:0: %s\n", path, r < 0 ? strerror(-r) : "neither PNG nor SVG");
-        return -EINVAL;
+        return conf_problem(problems, conf_place_of(s->block, "logo"), "logo: %s %s", path,
+                            r < 0 ? strerror(-r) : "is neither PNG nor SVG");
     }
     return 0;
 }
@@ -201,7 +208,8 @@ static bool is_complete(struct site *s, struct buf *problems)
     for (size_t l = 1; l < s->n_languages; l++) { /* a key that the first one lacks is misspelt */
         for (size_t i = 0; i < s->languages[l].n; i++) {
             if (!words_of(&s->languages[0], str_c(s->languages[l].texts[i].key))) {
-                (void)!buf_printf(problems, "texts.%s:0: \"%s\" is not in texts.%s\n", s->languages[l].name, s->languages[l].texts[i].key, s->languages[0].name);
+                (void)!buf_printf(problems, "%s:%u: \"%s\" is not in texts.%s\n", s->languages[l].path,
+                                  s->languages[l].texts[i].line, s->languages[l].texts[i].key, s->languages[0].name);
                 ok = false;
             }
         }
@@ -217,19 +225,20 @@ int site_new(const struct conf *c, struct buf *problems, struct site **ret)
     CLEANUP(buf_free) struct buf copy = BUF_INIT(CONF_TEXT_MAX);
     r = conf_write(c, &copy);
     r = r < 0 ? r : conf_parse(buf_str(&copy), "handed-over", problems, &s->conf);
+    s->block = conf_node_find(c->root, "portal", NULL);
     c = s->conf;
     for (size_t i = 0; r == 0 && i < c->portal.languages.n && i < LANGUAGES_MAX; i++) {
         r = read_language(s, c->portal.languages.v[i], problems);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(html_names); i++) {
-        r = read_template(c, html_names[i], true, problems, &s->html[i]);
+        r = read_template(s, html_names[i], true, problems, &s->html[i]);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(text_names); i++) {
-        r = read_template(c, text_names[i], false, problems, &s->plain[i]);
+        r = read_template(s, text_names[i], false, problems, &s->plain[i]);
     }
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++) {
         s->files[i] = BUF_INIT(FILE_MAX);
-        r = r < 0 ? r : read_one(c, file_names[i], path, sizeof path, &s->files[i], problems);
+        r = r < 0 ? r : read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
     }
     r = r < 0 ? r : read_logo(s, problems);
     r = r < 0 ? r : is_complete(s, problems) ? 0 : -EINVAL;

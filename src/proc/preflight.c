@@ -451,17 +451,38 @@ static void check_anchor(struct flight *f)
     bad(f, at, "trust-anchor %s holds no DS or DNSKEY record. Debian's package dns-root-data brings /usr/share/dns/root.ds", path);
 }
 
+/* Users that are no protection: root may do everything, and nobody is shared with other programs (systemd says "Special user
+ * nobody configured, this is not safe"). */
+static void warn_of_user(struct flight *f, const char *process)
+{
+    enum { NOBODY = 65534 };
+    struct conf_place at = conf_place_of(f->conf->root, "user");
+    struct spawn_user user;
+    if (spawn_find_user(f->conf->user, process, &user) < 0 || (user.uid != 0 && user.uid != NOBODY)) {
+        return;
+    }
+    conf_warning(f->problems, at,
+                 user.uid == 0 ? "user %s: what reads mail and web pages of strangers runs as root: one fault there gives away the "
+                                 "whole machine. Make a user of its own: adduser --system --group postern"
+                               : "user %s is shared with other programs, which could read the mail then. Make a user of its own: "
+                                 "adduser --system --group postern",
+                 f->conf->user);
+}
+
 static void check_users(struct flight *f)
 {
-    static const char *const roles[] = {"keys", "queue", "lookup", "smtpout", "smtpin", "inspect"};
+    const struct conf *c = f->conf;
+    const char *roles[] = {"keys", "queue", "lookup", "smtpout", "smtpin", "inspect", c->portal.url ? "web" : NULL,
+                           c->metrics.addresses.n > 0 ? "metrics" : NULL};
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         struct spawn_user user;
         char problem[300];
-        if (preflight_user(f->conf, roles[i], &user, problem, sizeof problem) < 0) {
-            bad(f, conf_place_of(f->conf->root, "user"), "%s", problem);
+        if (roles[i] && preflight_user(c, roles[i], &user, problem, sizeof problem) < 0) {
+            bad(f, conf_place_of(c->root, "user"), "%s", problem);
             return;
         }
     }
+    warn_of_user(f, "smtpin");
 }
 
 /* A directory that is there, or that can be made: then its parent is there. */

@@ -55,8 +55,11 @@ static int make_files(void **state)
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext -startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;"
         "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout two.key -out two.csr -subj /CN=mx.good.test -addext subjectAltName=DNS:mx.good.test,DNS:more.good.test 2>/dev/null;"
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr -out two.pem -notext -days 20 2>/dev/null;"
+        "cp -r \"$2/packs\" \"$2/pages\" .; chmod -R a+rX packs pages; mkdir texts; echo 'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
         "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
+    char tree[4096];
     (void)state;
+    assert_non_null(getcwd(tree, sizeof tree));
     assert_non_null(mkdtemp(dir));
     find_own_address();
     pid_t pid = fork();
@@ -72,7 +75,7 @@ static int make_files(void **state)
     assert_int_equal(status, 0);
     pid = fork();
     if (pid == 0) {
-        execl("/bin/sh", "sh", "-c", more, "sh", dir, (char *)NULL);
+        execl("/bin/sh", "sh", "-c", more, "sh", dir, tree, (char *)NULL);
         _exit(1);
     }
     waitpid(pid, &status, 0);
@@ -98,7 +101,7 @@ static const struct macro {
 } macros[] = {
     {"$BASE", "$HEAD inside { domains ours.example; networks 10.0.0.0/8; deliver-to mail.ours.example { tls encrypt; } } partner \"p\" { domains p.example; outbound require encrypt; }"},
     {"$HEAD", "hostname mx.good.test; listen smtp { address [::]:2525; } certificate { chain $DIR/good.pem; key $DIR/good.key; } $FILES"},
-    {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user root;"},
+    {"$FILES", "store sqlite $DIR/store; at-rest-key $DIR/at-rest.key; run-directory $DIR/run; trust-store $DIR/ca.pem; resolver { trust-anchor $DIR/root.ds; } user daemon;"},
     {"$DIR", dir},
     {"$OWN", own_address},
     {"$CR", "\r"},
@@ -116,14 +119,9 @@ static void expand(struct str text, struct buf *out)
                 break;
             }
         }
-        char source[4096];
         if (found) {
             expand(str_c(found->text), out);
             i += strlen(found->name);
-        } else if (text.n - i >= 4 && memcmp(text.p + i, "$SRC", 4) == 0) {
-            assert_non_null(getcwd(source, sizeof source));
-            assert_int_equal(buf_add(out, str_c(source)), 0);
-            i += 4;
         } else {
             assert_int_equal(buf_append(out, text.p + i++, 1), 0);
         }
