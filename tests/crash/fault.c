@@ -7,7 +7,8 @@
  *                           errno E
  *   FAULT_CACHED=1          a file system that cannot write past the page cache
  *   FAULT_ALLOC=N           the N-th allocation fails
- *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE
+ *   CLOCK_FILE=FILE         the wall clock is moved by the milliseconds (int64) that stand in FILE, mapped before the
+ *                           sandbox closes; the monotonic clock is not, as with date --set
  *
  * Changes are made one after the other, whichever thread makes them: a sync covers what was written before it began.
  * Not part of the product. What it cannot see: changes by mmap (the store maps only the WAL index, which
@@ -25,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -387,9 +389,30 @@ int clock_gettime(clockid_t which, struct timespec *t)
 {
     int r = (int)syscall(SYS_clock_gettime, which, t);
     set_up();
-    if (r == 0 && which == CLOCK_REALTIME && clock_shift) {
-        int64_t ms = *clock_shift;
-        t->tv_sec += ms / 1000;
+    if (r == 0 && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE) && clock_shift) {
+        int64_t ms = t->tv_nsec / 1000000 + *clock_shift % 1000 + 1000;
+        t->tv_sec += *clock_shift / 1000 + ms / 1000 - 1;
+        t->tv_nsec = ms % 1000 * 1000000 + t->tv_nsec % 1000000;
     }
+    return r;
+}
+
+/* Libraries ask in these ways: certificates and signatures of DNS must be as old as ours believe. */
+time_t time(time_t *ret)
+{
+    struct timespec t = {0};
+    clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    if (ret) {
+        *ret = t.tv_sec;
+    }
+    return t.tv_sec;
+}
+
+int gettimeofday(struct timeval *restrict ret, void *restrict zone)
+{
+    struct timespec t = {0};
+    (void)zone;
+    int r = clock_gettime(CLOCK_REALTIME, &t);
+    *ret = (struct timeval){.tv_sec = t.tv_sec, .tv_usec = t.tv_nsec / 1000};
     return r;
 }

@@ -1,5 +1,5 @@
 """What stands around the gateway: metrics, sendmail, the first configuration, the doctor, the service
-manager, a copy of the store, clocks that jump, inodes that run out."""
+manager, a copy of the store, inodes that run out."""
 import base64
 import email.message
 import email.policy
@@ -541,52 +541,6 @@ def test_no_inodes_left(gateway):
         lab.stop_gateway()
         subprocess.run(['umount', lab.path('store')], check=True)
         lab.start_gateway(text)
-
-
-
-def test_a_clock_that_jumps(gateway):
-    """A day ahead and back: nothing is given up because of it, nothing waits for yesterday to come again."""
-    lab = gateway.lab
-    fault = os.path.join(TOP, 'build', 'tests', 'libcrash_fault.so')
-    build = lab.build
-    if not os.path.exists(fault):
-        subprocess.run(['ninja', '-C', os.path.join(TOP, 'build'), 'tests/libcrash_fault.so'], check=True, capture_output=True)
-    shutil.copy(fault, lab.path('etc', 'fault.so'))  # where every user may read it
-    fault = lab.path('etc', 'fault.so')
-    text = lab.config(lifetime='2h', first_retry='1s', queue='longest-retry 2s;')
-    lab.stop_gateway()
-    shift = lab.path('clock')
-    with open(shift, 'wb') as out:
-        out.write(struct.pack('q', 0).ljust(4096, b'\0'))
-    os.chmod(shift, 0o644)
-    shutil.rmtree(lab.path('bin'))  # the ordinary build: the sanitizers must be loaded first themselves
-    os.mkdir(lab.path('bin'))
-    lab.build = os.path.join(TOP, 'build')
-    os.environ.update(LD_PRELOAD=fault, CLOCK_FILE=shift)
-
-    def set_clock(hours):
-        with open(shift, 'r+b') as out:
-            out.write(struct.pack('q', hours * 3600 * 1000))
-    try:
-        try:
-            lab.start_gateway(text)
-        finally:
-            del os.environ['LD_PRELOAD'], os.environ['CLOCK_FILE']
-        number = gateway.send('x@tempfail.test')
-        gateway.wait_reason(number, 'rejected')
-        for hours, word, times in ((24, 'forward-ms', 1), (0, 'back-ms', 1), (1, 'forward-ms', 2), (0, 'back-ms', 2), (-24, 'back-ms', 3)):
-            set_clock(hours)
-            assert lab.wait_for(lambda: lab.log().count(word) >= times, 20), (hours, lab.log()[-3000:])
-            attempts = gateway.state(number)['attempts']
-            assert lab.wait_for(lambda: gateway.state(number)['attempts'] > attempts, 20), (hours, gateway.state(number), lab.log()[-4000:])
-            assert gateway.state(number)['state'] == 'waiting', hours  # a day old, it seems at first, and not given up
-    finally:
-        lab.stop_gateway()
-        shutil.rmtree(lab.path('bin'))
-        os.mkdir(lab.path('bin'))
-        lab.build = build
-        shutil.rmtree(lab.path('store'), ignore_errors=True)  # its times are a day off: nothing of it for the tests that follow
-        lab.start_gateway()
 
 
 def problems_of(gateway, path):

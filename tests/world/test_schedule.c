@@ -314,7 +314,7 @@ static void tell(void)
         int64_t age = w.now.wall_ms - w.messages[r->message].m.arrived_ms;
         bool is_due = (r->r.notice == NOTICE_DUE && w.retry.notice_after && age >= w.retry.notice_after) ||
                       (r->r.notice == NOTICE_DELAY && w.retry.delay_notice && age >= w.retry.delay_notice);
-        if (waits(r) && is_due) {
+        if (waits(r) && is_due && jump_is_trusted(&w.jump, w.now)) {
             r->r.notice = NOTICE_SENT;
             w.noticed++;
         }

@@ -271,11 +271,22 @@ static void watch_clock(struct queue *q, struct sched_time now)
 {
     int64_t by = jump_look(&q->jump, now);
     if (by > 0) {
-        log_warn("clock-jumped", KVN("forward-ms", by), KV("what", "no mail is given up because of its age for an hour"));
+        log_warn("clock-jumped", KVN("forward-ms", by), KV("what", "for an hour nothing ends, is forgotten or is told to be late because of its age"));
     } else if (by < 0) {
         log_warn("clock-jumped", KVN("back-ms", -by), KV("what", "what waits is due as much earlier"));
         store_set_back(q->store, now.wall_ms, -by, now.wall_ms + longest_wait(q));
         sched_set_back(&q->sched, -by, now.wall_ms + longest_wait(q));
+    }
+}
+
+/* What ends, is forgotten or is told because of its age. After a jump forward nothing is: it may be no older than a minute. */
+static void end_by_age(struct queue *q, struct sched_time now)
+{
+    if (queue_may_expire(q)) {
+        store_expire(q->store, now.wall_ms - child_conf(q->child)->queue.report_retention, FORGET_BATCH);
+        expiry_tick(q);
+        queue_notice_start(q);
+        choices_tick(q);
     }
 }
 
@@ -287,12 +298,9 @@ static void on_tick(void *arg)
     use_rules(q);
     watch_clock(q, now);
     int64_t wait = sched_tick(&q->sched, now, LONGEST_TICK_MS);
-    store_expire(q->store, now.wall_ms - child_conf(q->child)->queue.report_retention, FORGET_BATCH);
-    expiry_tick(q);
+    end_by_age(q, now);
     overdue_tick(q);
     q->bounces_due = true; /* those that could not be written before */
-    queue_notice_start(q);
-    choices_tick(q);
     pickup_tick(q);
     visits_tick(q);
     proofs_tick(q);
