@@ -36,6 +36,7 @@ static inline bool admin_verb_is_act(enum admin_verb v)
     return v < ADMIN_END && acts[v];
 }
 
+#define STATUS_NO_ANSWER "no answer" /* instead of the counters of a process that did not answer in time */
 enum { ADMIN_BY_MAX = 100 }; /* octets of an administrator's name */
 
 /* Whether an administrator's name can be kept as it is: UTF-8, not empty nor too long, no control characters, no blank at an end. */

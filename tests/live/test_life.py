@@ -335,6 +335,25 @@ def test_commands_while_the_queue_stands_still(gateway):
     assert lab.postern('queue', 'list').returncode == 0
 
 
+@pytest.mark.parametrize('name,waits', [('queue-0', 'no mail is taken, delivered or reported'), ('keys-0', 'handshakes, deliveries'),
+                                        ('smtpout-1', 'its deliveries wait'), ('lookup-0', 'deliveries that need the name service wait')])
+def test_a_silent_process_is_not_called_running(gateway, name, waits):
+    """A first try by a new user: "running", exit status 0, beside a queue that was stopped."""
+    lab, pid = gateway.lab, gateway.pids()[name]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, out, err, took = asked(lab, ('status',))
+        assert code == 1 and took < 10 and re.search(rf'^{name} +SILENT +pid {pid} ', out, re.MULTILINE), (code, out, err)
+        assert f'does not answer: stopped, or this machine is very busy; meanwhile {waits}' in out, out
+        rows = {p['process']: p for p in lab.postern('status', json_out=True)}
+        assert [n for n, row in rows.items() if not row['answers']] == [name] and rows[name]['running'], rows
+        doctor = lab.postern('doctor').stdout
+        assert re.search(rf'WRONG +(queue +queue|process +{name}) does not answer', doctor), doctor
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert lab.wait_for(lambda: lab.postern('status').returncode == 0, 10)
+
+
 def test_a_spool_file_that_is_gone(gateway):
     """A first try by a new user: no process died; the message is damaged, held now, and an alarm says so."""
     lab, spool = gateway.lab, gateway.lab.path('store', 'spool')

@@ -79,7 +79,7 @@ enum queue_state queue_state_of(const struct answer *status, char *why, size_t s
         if (status->rows[i].type != IPC_row_process || !str_starts_nocase(p->name, STR("queue"))) {
             continue;
         }
-        bool silent = p->ready && str_eq(p->counters, STR("no answer"));
+        bool silent = status_silence(p) != NULL;
         snprintf(why, size, "queue %s (%u restart%s)", silent ? "does not answer" : p->ready ? "is up" : "is down", p->restarts,
                  p->restarts == 1 ? "" : "s");
         return silent ? QUEUE_SILENT : p->ready ? QUEUE_UP : p->restarts > 0 ? QUEUE_DOWN : QUEUE_STARTS;

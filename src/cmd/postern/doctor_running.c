@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * doctor_running.c: what postern doctor learns from the gateway that runs: its ports, its own
+ * doctor_running.c: what postern doctor learns from the gateway that runs: its processes, its ports, its own
  * handshakes, its resolver, and whether all that waits has a reason to (proc/queue/overdue.c).
  * Called by doctor.c.
  *
@@ -55,6 +55,22 @@ static const struct ipc_row_process *next_process(const struct doctor *d, struct
         }
     }
     return NULL;
+}
+
+/* The queue's silence was said already: others are not asked then. */
+static void look_silent(struct doctor *d)
+{
+    const struct ipc_row_process *p;
+    for (size_t at = 0; (p = next_process(d, STR(""), &at));) {
+        const char *silence = status_silence(p);
+        char text[300];
+        if (silence && !str_starts_nocase(p->name, STR("queue"))) {
+            snprintf(text, sizeof text, STR_FMT " does not answer: %s", STR_ARG(p->name), silence);
+            doctor_tell(d, ILL, "process", text,
+                        "Was it stopped (kill -CONT), or is this machine very busy? If it stays so: "
+                        "systemctl restart postern.");
+        }
+    }
 }
 
 static void look_queue(struct doctor *d)
@@ -212,6 +228,7 @@ void doctor_running(struct doctor *d)
         }
     }
     if (d->running) {
+        look_silent(d);
         look_own_tls(d);
         look_queue(d);
     }

@@ -50,6 +50,8 @@ int answer_next(const struct options *o, int fd, char *frame, struct str *pendin
 /* Whether the queue is up, from posternd's answer about its processes; its words in why when it is not. */
 enum queue_state { QUEUE_UP, QUEUE_STARTS, QUEUE_SILENT, QUEUE_DOWN };
 enum queue_state queue_state_of(const struct answer *status, char *why, size_t size);
+/* status.c: what it means that a process which is up does not answer; NULL: it does. */
+const char *status_silence(const struct ipc_row_process *p);
 /* Asks posternd about its processes; without a word when it is not running. */
 int ask_status_quietly(const struct options *o, struct answer *ret);
 /* Says what is wrong with the answer, frees it; the exit status. */

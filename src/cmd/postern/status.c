@@ -5,16 +5,47 @@
 
 #include <stdio.h>
 
+/* What stands still meanwhile (ARCHITECTURE.md, "If one is slow"). Nothing is lost by it. */
+static const struct silence {
+    const char *process, *words;
+} silences[] = {
+    {"smtpin", "its connections stand still; new ones go to the others, if there are any"},
+    {"login", "logins wait"},
+    {"queue", "no mail is taken, delivered or reported"},
+    {"keys", "handshakes, deliveries and pages of the portal wait"},
+    {"inspect", "the message it reads waits"},
+    {"lookup", "deliveries that need the name service wait"},
+    {"smtpout", "its deliveries wait; new ones go to the others, if there are any"},
+    {"web", "pages of the portal wait"},
+    {"metrics", "there are no numbers"},
+};
+
+const char *status_silence(const struct ipc_row_process *p)
+{
+    if (!p->ready || !str_eq(p->counters, STR(STATUS_NO_ANSWER))) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(silences); i++) {
+        if (str_starts_nocase(p->name, str_c(silences[i].process))) {
+            return silences[i].words;
+        }
+    }
+    return "what it does waits";
+}
+
 static void print_process(const struct ipc_row_process *p)
 {
-    bool up = p->pid > 0 && p->ready;
+    const char *silence = status_silence(p);
+    bool up = p->pid > 0 && p->ready && !silence;
     const char *on = colours() ? (up ? "\033[32m" : "\033[31m") : "";
-    printf("%s%-10.*s %-8s%s pid %-7u up %llus, restarts %u\n", on, STR_ARG(p->name), up ? "running" : "down",
+    printf("%s%-10.*s %-8s%s pid %-7u up %llus, restarts %u\n", on, STR_ARG(p->name), up ? "running" : silence ? "SILENT" : "down",
            colours() ? "\033[0m" : "", p->pid, (unsigned long long)p->up_s, p->restarts);
     if (p->sandbox.n > 0) {
         printf("           sandbox: " STR_FMT "\n", STR_ARG(p->sandbox));
     }
-    if (p->counters.n > 0) {
+    if (silence) {
+        printf("           does not answer: stopped, or this machine is very busy; meanwhile %s\n", silence);
+    } else if (p->counters.n > 0) {
         printf("           " STR_FMT "\n", STR_ARG(p->counters));
     }
 }
@@ -24,6 +55,7 @@ static struct json *process_json(const struct ipc_row_process *p)
     struct json *o = report_object();
     report_put_str(o, "process", p->name);
     report_put_bool(o, "running", p->pid > 0 && p->ready);
+    report_put_bool(o, "answers", p->pid > 0 && p->ready && !status_silence(p));
     report_put_int(o, "pid", p->pid);
     report_put_int(o, "up-seconds", (int64_t)p->up_s);
     report_put_int(o, "restarts", p->restarts);
@@ -45,7 +77,7 @@ int command_status(const struct options *o)
         if (a.rows[i].type != IPC_row_process) {
             continue;
         }
-        all_up = all_up && a.rows[i].row_process.ready;
+        all_up = all_up && a.rows[i].row_process.ready && !status_silence(&a.rows[i].row_process);
         if (o->json) {
             report_append(list, process_json(&a.rows[i].row_process));
         } else {

@@ -62,7 +62,7 @@ static void send_status(struct posternd *d)
                                                    .ready = s->ready || s->old_pid > 0, .restarts = s->restarts,
                                                    .up_s = s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
                                                    .sandbox = str_c(s->sandbox),
-                                                   .counters = str_c(s->status_due ? "no answer" : s->counters)}});
+                                                   .counters = str_c(s->status_due ? STATUS_NO_ANSWER : s->counters)}});
     }
     CLEANUP(buf_free) struct buf notes = BUF_INIT(1024);
     (void)pairs_waiting(d->pairs, now, 0, &notes);
@@ -83,6 +83,7 @@ static void send_metrics(struct posternd *d)
         to = s->role == ROLE_METRICS ? s->control : to;
         snprintf(label, sizeof label, "child=\"%s\"", s->name);
         metric_put(&own, "process_up", label, (s->pid > 0 && s->ready) || s->old_pid > 0);
+        metric_put(&own, "process_silent", label, s->status_due);
         metric_put(&own, "process_restarts_total", label, s->restarts);
         metric_put(&own, "process_up_seconds", label, s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0);
     }
