@@ -22,8 +22,9 @@
     X(OWN_TLS, "own-tls", "cannot do TLS with its own certificate: clients are refused")           \
     X(OVERDUE, "overdue", "had mail that waited without a reason; it was woken") \
     X(PORTAL_TLS, "portal-tls", "cannot do TLS with its own certificate at the portal: browsers are refused") \
-    X(NEXT_HOP_LOGIN, "next-hop-login", "is refused by its own next hop for want of a login that counts: mail waits") \
-    X(DAMAGED, "damaged", "has a stored message that cannot be read any more; it is held")
+    X(RELAY_LOGIN, "relay-login", "is refused by its relay for want of a login that counts: mail waits") \
+    X(DAMAGED, "damaged", "has a stored message that cannot be read any more; it is held")          \
+    X(DELIVER_TO_LOGIN, "deliver-to-login", "is refused by its server inside for want of a login that counts: mail waits")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

@@ -569,13 +569,29 @@ def test_smart_host_that_wants_a_login_nobody_set(gateway):
     number = gateway.send('x@elsewhere.test', subject='no login')
     found = gateway.wait_reason(number, 'login-refused')
     assert found['state'] == 'waiting' and '4.7.8' in str(found) and '530 5.7.0 log in' in str(found), found
-    mine = lambda: [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'next-hop-login']
+    mine = lambda: [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'relay-login']
     assert [('relay mx.smarthost.test: 530 5.7.0 log in' in a['detail']) for a in mine()] == [True], mine()
     with open(lab.path('relay-password'), 'w') as out:
         out.write('secret\n')
     gateway.restart(top=f'relay mx.smarthost.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n')
     gateway.wait_state(gateway.send('x@elsewhere.test', subject='with a login'), 'delivered')
     assert lab.wait_for(lambda: not mine(), 5), mine()
+
+
+def test_relay_and_deliver_to_are_refused_both(gateway):
+    """Our own review: one alarm for two hops hid the second. Each has its own, and ends with the first mail taken there."""
+    lab = gateway.lab
+    gateway.restart(top='relay mx.smarthost.test { tls cert; }\n', deliver_to='mx.smarthost.test')
+    sent = [gateway.send('x@elsewhere.test'), gateway.send('x@inside.test')]
+    for number in sent:
+        gateway.wait_reason(number, 'login-refused')
+    mine = lambda: {a['kind']: a['detail'].split(':')[0] for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'].endswith('-login')}
+    assert mine() == {'relay-login': 'relay mx.smarthost.test', 'deliver-to-login': 'deliver-to mx.smarthost.test'}
+    gateway.restart(top='relay mx.smarthost.test { tls cert; }\n')
+    gateway.wait_state(gateway.send('x@inside.test'), 'delivered')
+    assert lab.wait_for(lambda: list(mine()) == ['relay-login'], 5), mine()
+    gateway.restart()
+    assert lab.wait_for(lambda: not mine(), 15), mine()  # that hop is no longer one of ours
 
 
 def test_smart_host_with_login(gateway):

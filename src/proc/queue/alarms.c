@@ -47,12 +47,16 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
     }
 }
 
-/* Our own next hops, each with a login of its own. */
+/* Our own next hops, each with a login of its own, and an alarm of its own: both can be open. */
+static const struct own_hop {
+    const char *destination, *setting;
+    enum alarm_kind alarm;
+} own_hops[] = {{"=relay", "relay", ALARM_RELAY_LOGIN}, {"=inside", "deliver-to", ALARM_DELIVER_TO_LOGIN}};
+
 static int own_hop(const struct job *j)
 {
-    static const char *const hops[] = {"=relay", "=inside"};
-    for (int i = 0; j->to && i < (int)ARRAY_LEN(hops); i++) {
-        if (strcmp(j->to->name, hops[i]) == 0) {
+    for (int i = 0; j->to && i < (int)ARRAY_LEN(own_hops); i++) {
+        if (strcmp(j->to->name, own_hops[i].destination) == 0) {
             return i;
         }
     }
@@ -72,8 +76,9 @@ void alarms_login_refused(struct queue *q, const struct job *j, struct str host,
         return;
     }
     q->login_states[hop] = LOGIN_FAILS;
-    snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop == 0 ? "relay" : "deliver-to", STR_ARG(host), (int)(said.n < 300 ? said.n : 300), said.p);
-    alarms_raise(q, ourselves(q), ALARM_NEXT_HOP_LOGIN, detail);
+    snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", own_hops[hop].setting, STR_ARG(host),
+             (int)(said.n < 300 ? said.n : 300), said.p);
+    alarms_raise(q, ourselves(q), own_hops[hop].alarm, detail);
 }
 
 void alarms_login_works(struct queue *q, const struct job *j)
@@ -83,8 +88,19 @@ void alarms_login_works(struct queue *q, const struct job *j)
         return;
     }
     q->login_states[hop] = LOGIN_WORKS;
-    if (q->login_states[!hop] != LOGIN_FAILS) {
-        alarms_clear(q, ourselves(q), ALARM_NEXT_HOP_LOGIN);
+    alarms_clear(q, ourselves(q), own_hops[hop].alarm);
+}
+
+/* One that the configuration does not name any more refuses nothing. */
+static void end_of_login_alarms(struct queue *q)
+{
+    const struct conf *c = child_conf(q->child);
+    const bool is_there[] = {c->relay_host != NULL, c->deliver_to != NULL};
+    for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
+        if (!is_there[i] && q->login_states[i] != LOGIN_WORKS) {
+            q->login_states[i] = LOGIN_WORKS;
+            alarms_clear(q, ourselves(q), own_hops[i].alarm);
+        }
     }
 }
 
@@ -175,6 +191,7 @@ void alarms_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     settle_lost(q);
+    end_of_login_alarms(q);
     int64_t part = c->monitor.loss_window / 60;
     int64_t again = part > MAIL_AGAIN_MIN_MS ? part < MAIL_AGAIN_MAX_MS ? part : MAIL_AGAIN_MAX_MS : MAIL_AGAIN_MIN_MS;
     bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < again;
