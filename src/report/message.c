@@ -191,15 +191,12 @@ static int put_raised(const struct ipc_row_attempt *a, struct buf *out)
 /* Whom the attempt was about, where that is not everybody. */
 static int put_whom(const struct message_report *report, const struct ipc_row_attempt *a, struct buf *out)
 {
-    enum { SHOWN = 5, WHOLE = 900 };
+    enum { SHOWN = 5 };
     size_t n = 0;
     int r = 0;
     uint64_t number;
     struct str rest = a->rcpts, one;
     const struct ipc_row_rcpt *shown[SHOWN];
-    if (rest.n > WHOLE) {
-        return 0; /* the list may have been cut */
-    }
     while (rest.n > 0 && str_split(&rest, ',', &one)) {
         for (size_t i = 0; i < report->n_rcpts && str_to_u64(one, UINT64_MAX, &number) == 0; i++) {
             if (report->rcpts[i]->rcpt == number) {

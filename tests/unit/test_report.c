@@ -7,6 +7,8 @@
 #include "report/message.h"
 #include "store/store.h"
 
+#include <stdio.h>
+
 static const struct dsn_rcpt rcpt = {.forward_path = STR("x@bad.test"), .reason = REASON_REJECTED, .code = STR("5.1.1"), .remote = true,
                                      .reply = STR("550 5.1.1 no such person, and a long explanation that has to be folded somewhere near here"),
                                      .host = STR("mx.bad.test"), .last_ms = 880127706000};
@@ -135,6 +137,30 @@ static void report_of_two_servers(void **state)
     must_hold(&out, want, ARRAY_LEN(want));
 }
 
+/* 200 of 250: five are shown, and how many more there are is said. */
+static void report_of_many_recipients(void **state)
+{
+    enum { ALL = 250, TRIED = 200 };
+    static struct ipc_row_rcpt rows[ALL];
+    static const char *const want[] = {"     for r0@y.test, r1@y.test, r2@y.test, r3@y.test, r4@y.test and 195 more\n"};
+    const struct ipc_row_rcpt *rcpts[ALL];
+    char paths[ALL][20];
+    CLEANUP(buf_free) struct buf out = BUF_INIT(256 * 1024), numbers = BUF_INIT(8192);
+    const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .protocol = STR("ESMTP"), .helo = STR("h"), .client = STR("192.0.2.1")};
+    (void)state;
+    for (size_t i = 0; i < ALL; i++) {
+        snprintf(paths[i], sizeof paths[i], "r%zu@y.test", i);
+        rows[i] = (struct ipc_row_rcpt){.rcpt = 1000000000 + i, .forward_path = str_c(paths[i])};
+        rcpts[i] = &rows[i];
+        assert_int_equal(i < TRIED ? buf_printf(&numbers, "%s%zu", i ? "," : "", 1000000000 + i) : 0, 0);
+    }
+    const struct ipc_row_attempt a = {.rcpts = buf_str(&numbers), .host = STR("mx")}, *attempts[] = {&a};
+    const struct message_report r = {&m, rcpts, ALL, attempts, 1};
+    assert_int_equal(message_report_words(&r, &out), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    must_hold(&out, want, ARRAY_LEN(want));
+}
+
 /* RFC 3463 2: class 4 with a failure that another day may mend. What waited in vain says so, and what it waited for. */
 static void bounce_of_what_expired(void **state)
 {
@@ -207,6 +233,6 @@ static void who_was_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
-                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
+                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(report_of_many_recipients), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

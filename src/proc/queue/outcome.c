@@ -273,17 +273,15 @@ static void on_saved(void *arg, enum store_result result)
 /* The attempts so far into the store, each once. */
 static void save_attempts(struct job *j)
 {
-    char rcpts[1024];
-    struct buf list = BUF_INIT(sizeof rcpts - 1);
+    _Static_assert((int)JOB_RCPTS == (int)SCHED_JOB_RCPTS, "all of them are named");
+    CLEANUP(buf_free) struct buf list = BUF_INIT(JOB_RCPTS_TEXT);
     LIST_EACH (at, &j->items) {
         const struct store_rcpt *r = &LIST_OF(at, struct item, place.link)->r;
         (void)!buf_printf(&list, "%s%llu", buf_len(&list) ? "," : "", (unsigned long long)r->rcpt);
     }
-    str_copy_cut(buf_str(&list), rcpts, sizeof rcpts);
-    buf_free(&list);
     while (j->n_kept < j->n_attempts) {
         struct store_attempt *a = j->attempts[j->n_kept++];
-        a->rcpts = a->rcpts.n > 0 ? a->rcpts : str_c(rcpts);
+        a->rcpts = a->rcpts.n > 0 ? a->rcpts : buf_str(&list);
         store_add_attempt(j->queue->store, a);
     }
 }

@@ -5,16 +5,14 @@
 #include "base/clock.h"
 #include "proc/smtpout/smtpout.h"
 
-enum { RCPTS_OF_TRY = 1000 };
-
 /* The numbers of the recipients of whom the queue has not heard yet: those who were taken, the others. */
 static void list_rcpts(const struct delivery *d, bool taken, bool others, struct buf *list)
 {
     for (size_t i = 0; i < d->n_rcpts; i++) {
         const struct delivery_rcpt *r = &d->rcpts[i];
         bool is_one = !r->told && (r->result == RESULT_DELIVERED ? taken : others);
-        if (is_one && buf_printf(list, "%s%llu", buf_len(list) ? "," : "", (unsigned long long)r->rcpt) < 0) {
-            return; /* more than a row has room for */
+        if (is_one) {
+            must(buf_printf(list, "%s%llu", buf_len(list) ? "," : "", (unsigned long long)r->rcpt) == 0);
         }
     }
 }
@@ -53,7 +51,7 @@ static void send_host(const struct delivery *d, const struct link_conn *l, const
 void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail)
 {
-    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OF_TRY);
+    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
     list_rcpts(d, v->class == HOST_SEND, true, &rcpts);
     tlsrpt_session(d, l, sess, host, ip, detail);
     send_host(d, l, v, sess, host, ip, detail, buf_str(&rcpts));
@@ -61,7 +59,7 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
 
 void outcome_taken(struct delivery *d, const struct link_conn *l, const char *host)
 {
-    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OF_TRY);
+    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
     list_rcpts(d, true, false, &rcpts);
     if (buf_len(&rcpts) > 0) {
         send_host(d, l, &d->session, d->facts.sess, host, l->ip, d->detail, buf_str(&rcpts));

@@ -81,7 +81,8 @@ static struct {
     size_t n_peers;
     uint16_t port;
     struct buf told; /* what the queue was told, a line each */
-    char whom[200];  /* the recipients of each try */
+    char whom[6000]; /* the recipients of each try */
+    uint64_t rcpt_0;   /* the number before the first recipient's */
     bool ended, late;
     enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
     bool cut;              /* by lookup: the domain has more */
@@ -569,7 +570,7 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
     seal_text(text, &sealed);
     for (size_t i = 0; i < n; i++) {
-        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = i + 1, .forward_path = str_c(rcpts[i])}});
+        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = t.rcpt_0 + i + 1, .forward_path = str_c(rcpts[i])}});
     }
     job.lease = 1;
     job.id = 1000;
@@ -1169,6 +1170,27 @@ static bool wrote(const char *text)
     return false;
 }
 
+/* All whom a try was about are named, also in a store that has numbered recipients for ever (our own review: cut at 1000 octets). */
+static void a_try_names_two_hundred(void **state)
+{
+    const char *rcpts[JOB_RCPTS];
+    char last[24];
+    size_t n = 1;
+    (void)state;
+    SERVE(.ehlo = "PIPELINING,8BITMIME");
+    t.rcpt_0 = UINT64_MAX - JOB_RCPTS;
+    for (size_t i = 0; i < JOB_RCPTS; i++) {
+        rcpts[i] = "x@dest.test";
+    }
+    deliver((struct ipc_job){0}, plain, rcpts, JOB_RCPTS);
+    for (const char *at = strchr(t.whom, ','); at; at = strchr(at + 1, ',')) {
+        n++;
+    }
+    assert_int_equal(n, JOB_RCPTS);
+    snprintf(last, sizeof last, ",%llu;", (unsigned long long)UINT64_MAX);
+    assert_string_equal(strrchr(t.whom, ','), last);
+}
+
 /* RFC 5321 6.1 and 4.5.5: with the null reverse-path, to the originator; RFC 3464 2.2, 2.3: what happened to whom, who said it;
  * RFC 3462: the header section of the original and nothing of its body. */
 static void a_refusal_comes_back(void **state)
@@ -1264,6 +1286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_try_names_two_hundred, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_stands_for_whom_it_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(helo_alone_is_no_complete_look, setup, teardown),
         cmocka_unit_test_setup_teardown(ehlo_is_said_again, setup, teardown),
