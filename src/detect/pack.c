@@ -4,10 +4,14 @@
  *
  *   pack NAME VERSION            needs NAME, NAME      packs whose types its rules use
  *   title TEXT                   of the pack, or of the type or rule it stands under
+ *   words NAME WORDS, WORDS      a list for `add` and `link`; lists.h
  *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
  *   type NAME
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
  *     phrase WORDS, WORDS        a term of a dictionary   |  phrase-score N
+ *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
+ *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings of its terms
+ *     link SCORE WHO ~ TYPES     pack_link.c              |  add SCORE LIST
  *     check NAME / checked N     checks.h; the score when it passes
  *     context N WORDS, WORDS     added when one stands near |  needs-context
  *     window N                   what near is, in octets; 300 otherwise
@@ -108,54 +112,87 @@ static void add_pattern(struct reading *r, struct str rest)
     t->n_patterns++;
 }
 
-/* A phrase in the form in which texts are looked up: small letters, one blank between words. */
-static size_t phrase_form(struct str s, char *dst, size_t size, size_t *ret_words, size_t *ret_first)
+/* "ramipril" with the form "e" is also "ramiprile"; "metformine" with "a" also "metformina". */
+static int add_forms(struct detect_packs *p, const struct detect_type *t, struct str term)
 {
-    size_t n = 0;
-    *ret_words = 0;
-    for (struct str word = next_word(&s); word.n > 0; word = next_word(&s)) {
-        if (n + word.n + 2 > size) {
-            return 0;
-        }
-        if (n > 0) {
-            dst[n++] = ' ';
-        }
-        for (size_t i = 0; i < word.n; i++) {
-            dst[n++] = str_lower(word.p[i]);
-        }
-        if (++*ret_words == 1) {
-            *ret_first = n;
-        }
+    char form[TERM_FORM_MAX];
+    bool vowel = term.n > 0 && strchr("aeo", term.p[term.n - 1]);
+    size_t stem = term.n - vowel;
+    int r = 0;
+    for (size_t i = 0; i < t->n_forms && r == 0 && str_find(term, ' ', 0) == term.n; i++) {
+        int n = snprintf(form, sizeof form, "%.*s%s", (int)stem, term.p, t->forms[i]);
+        bool same = n >= 0 && str_eq_nocase(str_c(form), term);
+        r = n < 0 || (size_t)n >= sizeof form ? -EINVAL : same ? 0 : terms_add(p->terms, str_c(form), t, TERM_PLAIN);
     }
-    return n;
+    return r;
 }
 
-static void add_phrase(struct reading *r, struct str text)
+static void add_term(struct reading *r, struct str term, enum term_kind kind)
 {
     struct detect_type *t = r->type;
-    char form[200];
-    size_t words = 0, first = 0, n = phrase_form(text, form, sizeof form, &words, &first);
-    if (n == 0 || words > PHRASE_WORDS_MAX) {
-        problem(r, "a phrase has one to six words and at most 200 octets", text);
-        return;
-    }
-    struct detect_packs *p = r->packs;
-    t->phrases = t->phrases ? t->phrases : map_new(PHRASES_MAX);
-    p->first_words = p->first_words ? p->first_words : map_new(PHRASES_MAX * 4);
-    struct str head = str_from(form, first);
-    uintptr_t most = (uintptr_t)map_get(p->first_words, head);
-    if (map_put(t->phrases, str_from(form, n), t) < 0 ||
-        (words > most && map_put(p->first_words, head, (void *)(uintptr_t)words) < 0)) {
-        problem(r, "too many phrases", text);
+    int e = terms_add(r->packs->terms, term, t, kind);
+    e = e == 0 && kind == TERM_PLAIN ? add_forms(r->packs, t, term) : e;
+    t->has_terms = true;
+    if (e < 0) {
+        problem(r, e == -ENOSPC ? "too many phrases" : "a phrase has one to eight words and at most 200 octets", term);
     }
 }
 
-static void add_phrases(struct reading *r, struct str rest)
+static void add_ending(struct reading *r, struct str ending)
+{
+    r->type->has_terms = true;
+    if (terms_add_ending(r->packs->terms, ending, r->type) < 0) {
+        problem(r, "an ending has three to twenty letters", ending);
+    }
+}
+
+static void add_form(struct reading *r, struct str form)
+{
+    if (r->type->n_forms == FORMS_MAX) {
+        problem(r, "too many forms in one type", form);
+        return;
+    }
+    r->type->forms[r->type->n_forms++] = str_dup(str_eq(form, STR("-")) ? STR("") : form);
+}
+
+static void add_phrase(struct reading *r, struct str phrase)
+{
+    add_term(r, phrase, TERM_PLAIN);
+}
+
+static void add_exact(struct reading *r, struct str phrase)
+{
+    add_term(r, phrase, TERM_EXACT);
+}
+
+static void add_not(struct reading *r, struct str phrase)
+{
+    add_term(r, phrase, TERM_NOT);
+}
+
+static void each_item(struct reading *r, struct str rest, void (*fn)(struct reading *, struct str))
 {
     struct str one;
-    while (str_split(&rest, ',', &one)) {
+    while (!r->failed && str_split(&rest, ',', &one)) {
         if (str_trim(one).n > 0) {
-            add_phrase(r, str_trim(one));
+            fn(r, str_trim(one));
+        }
+    }
+}
+
+/* words NAME WORD, WORD */
+static void add_list(struct reading *r, struct str rest)
+{
+    struct str name = next_word(&rest), one;
+    int list = is_name(name) ? lists_number(r->packs->lists, name) : -EINVAL;
+    if (list < 0) {
+        problem(r, list == -ENOSPC ? "too many lists of words" : "a list has a name of small letters", name);
+        return;
+    }
+    while (str_split(&rest, ',', &one)) {
+        one = str_trim(one);
+        if (one.n > 0 && lists_add(r->packs->lists, (unsigned)list, one) < 0) {
+            problem(r, "a list holds words, up to three together, or three letters and a star", one);
         }
     }
 }
@@ -250,7 +287,7 @@ static void close_block(struct reading *r)
         }
         buf_reset(&r->words);
     }
-    if (t->n_patterns == 0 && !t->phrases) {
+    if (t->n_patterns == 0 && !t->has_terms && !t->link) {
         problem(r, "this type has neither a pattern nor a phrase", str_c(t->name));
     }
     if (t->needs_context && !t->context) {
@@ -357,13 +394,31 @@ static void set_window(struct reading *r, struct str rest)
     r->type->window = (unsigned)n;
 }
 
+static void add_link(struct reading *r, struct str rest, bool rule)
+{
+    char why[256];
+    if (!(rule ? pack_read_link : pack_read_add)(r->packs, r->type, rest, why, sizeof why)) {
+        problem(r, why, rest);
+    }
+}
+
 static void in_type(struct reading *r, struct str key, struct str rest)
 {
     struct detect_type *t = r->type;
     if (str_eq(key, STR("pattern"))) {
         add_pattern(r, rest);
     } else if (str_eq(key, STR("phrase"))) {
-        add_phrases(r, rest);
+        each_item(r, rest, add_phrase);
+    } else if (str_eq(key, STR("exact"))) {
+        each_item(r, rest, add_exact);
+    } else if (str_eq(key, STR("not"))) {
+        each_item(r, rest, add_not);
+    } else if (str_eq(key, STR("ending"))) {
+        each_item(r, rest, add_ending);
+    } else if (str_eq(key, STR("forms"))) {
+        each_item(r, rest, add_form);
+    } else if (str_eq(key, STR("link")) || str_eq(key, STR("add"))) {
+        add_link(r, rest, str_eq(key, STR("link")));
     } else if (str_eq(key, STR("phrase-score"))) {
         (void)take_score(r, &rest, &t->phrase_score);
     } else if (str_eq(key, STR("check"))) {
@@ -407,6 +462,8 @@ static void statement(struct reading *r, struct str line)
         check_needs(r, rest);
     } else if (str_eq(key, STR("against"))) {
         add_against(r, rest);
+    } else if (str_eq(key, STR("words"))) {
+        add_list(r, rest);
     } else if (str_eq(key, STR("title"))) {
         set_title(r, rest);
     } else if (str_eq(key, STR("good")) || str_eq(key, STR("bad"))) {
@@ -444,7 +501,10 @@ int detect_packs_add(struct detect_packs *p, struct str text, const char *file, 
 
 struct detect_packs *detect_packs_new(void)
 {
-    return err_calloc(1, sizeof(struct detect_packs));
+    struct detect_packs *p = err_calloc(1, sizeof *p);
+    p->terms = terms_new();
+    p->lists = lists_new();
+    return p;
 }
 
 static void type_free(struct detect_type *t)
@@ -456,7 +516,10 @@ static void type_free(struct detect_type *t)
         free((char *)t->samples[i].p);
     }
     pattern_free(t->context);
-    map_free(t->phrases);
+    for (size_t i = 0; i < t->n_forms; i++) {
+        free(t->forms[i]);
+    }
+    free(t->link);
     free(t->name);
     free(t->title);
     free(t);
@@ -482,7 +545,8 @@ void detect_packs_free(struct detect_packs *p)
         free(p->packs[i].name);
         free(p->packs[i].title);
     }
-    map_free(p->first_words);
+    terms_free(p->terms);
+    lists_free(p->lists);
     pattern_free(p->against);
     buf_free(&p->against_words);
     free(p->vectors);

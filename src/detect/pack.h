@@ -6,9 +6,11 @@
 #include "detect/checks.h"
 #include "detect/detect.h"
 #include "detect/groups.h"
+#include "detect/link.h"
 #include "detect/pattern.h"
+#include "detect/terms.h"
 
-enum { PATTERNS_MAX = 16, SAMPLES_MAX = 64, PHRASE_WORDS_MAX = 6, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 2000, PHRASES_MAX = 100000 };
+enum { PATTERNS_MAX = 16, FORMS_MAX = 6, SAMPLES_MAX = 64, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 2000 };
 
 struct detect_type {
     char *name, *title;
@@ -19,8 +21,11 @@ struct detect_type {
         enum groups groups;
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
-    struct map *phrases; /* the phrase, its words parted by one blank, in small letters -> the type; NULL: none */
+    bool has_terms;      /* in the dictionary */
+    char *forms[FORMS_MAX]; /* endings that its terms of one word may have besides */
+    size_t n_forms;
     unsigned char phrase_score;
+    struct link *link;   /* NULL: it links no others */
     detect_check check;
     unsigned char checked_score;
     struct pattern *context; /* NULL: no words */
@@ -65,7 +70,8 @@ struct detect_packs {
     size_t n_packs;
     struct pattern *against; /* words that say that a number is something else; NULL: none */
     struct buf against_words;
-    struct map *first_words; /* of all phrases: the word -> the most words of a phrase that begins with it; NULL: none */
+    struct terms *terms;
+    struct lists *lists;
     struct detect_type *types[TYPES_MAX];
     size_t n_types;
     struct rule rules[RULES_MAX];
@@ -78,4 +84,7 @@ const struct detect_type *pack_type(const struct detect_packs *p, struct str nam
 /* rule.c. NULL with a sentence in problem. */
 struct term *rule_parse(const struct detect_packs *p, struct str text, char *problem, size_t size);
 void rule_free(struct term *t);
+/* pack_link.c: the rest of a line "link" or "add" of a type. False with a sentence in problem. */
+bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
+bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
 bool rule_holds(const struct term *t, const struct detect_result *r);

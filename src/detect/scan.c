@@ -352,73 +352,79 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
 
 /* --- dictionary --------------------------------------------------------------------------------------------------- */
 
-static bool in_word(char c)
+/* In a line of capitals "AIDS" may be "aids": the words beside it tell. */
+static bool is_shouted_around(struct str text, size_t at, size_t end)
 {
-    return is_alnum(c) || c == '-' || c == '\'';
+    enum { BESIDE = 40 };
+    struct word w = {0, 0}, before = {0, 0};
+    struct str left = str_slice(text, at > BESIDE ? at - BESIDE : 0, at);
+    while (word_next(left, w.end, &w)) {
+        before = w;
+    }
+    bool after = word_next(str_slice(text, 0, end + BESIDE < text.n ? end + BESIDE : text.n), end, &w);
+    return word_is_shouted(str_slice(left, before.at, before.end)) || (after && word_is_shouted(str_slice(text, w.at, w.end)));
 }
 
-static bool next_token(struct str text, size_t *at, size_t *ret_end)
+/* Words of addresses ("http://host/allergy", "anna@std.example") are no terms. */
+static bool is_in_address(struct str text, size_t at)
 {
-    while (*at < text.n && !is_alnum(text.p[*at])) {
-        ++*at;
+    enum { LONGEST = 120 };
+    size_t from = at, least = at > LONGEST ? at - LONGEST : 0, end = at;
+    while (from > least && !strchr(" \t\r\n<>\"'()", text.p[from - 1])) {
+        from--;
     }
-    size_t end = *at;
-    while (end < text.n && in_word(text.p[end])) {
+    while (end < text.n && end < at + LONGEST && !strchr(" \t\r\n<>\"'()", text.p[end])) {
         end++;
     }
-    while (end > *at && !is_alnum(text.p[end - 1])) {
-        end--;
-    }
-    *ret_end = end;
-    return end > *at;
+    struct str whole = str_slice(text, from, end);
+    size_t colon = str_find(whole, ':', 0);
+    bool scheme = colon + 2 < whole.n && whole.p[colon + 1] == '/' && whole.p[colon + 2] == '/';
+    return scheme || str_find(whole, '@', 0) < whole.n || str_starts_nocase(whole, STR("www."));
 }
 
-/* The longest phrase that begins at `at` (a token that ends at `end`), if there is one. */
-static void try_phrase(struct scan *s, size_t at, size_t end, unsigned most)
+static bool is_meant(struct str text, const struct term_use *use, size_t at, size_t end)
 {
-    char form[200];
-    size_t ends[PHRASE_WORDS_MAX], lengths[PHRASE_WORDS_MAX], n = 0, words = 0, from = at;
-    while (words < most && n + (end - from) + 2 < sizeof form) {
-        if (words > 0) {
-            form[n++] = ' ';
-        }
-        for (size_t i = from; i < end; i++) {
-            form[n++] = str_lower(s->text.p[i]);
-        }
-        ends[words] = end;
-        lengths[words++] = n;
-        from = end;
-        if (!next_token(s->text, &from, &end) || from - ends[words - 1] > 3) {
-            break;
-        }
+    if (use->kind == TERM_NOT || is_in_address(text, at)) {
+        return false;
     }
-    for (; words > 0; words--) {
-        for (size_t i = 0; i < s->packs->n_types; i++) {
-            const struct detect_type *t = s->packs->types[i];
-            if (t->phrases && map_get(t->phrases, str_from(form, lengths[words - 1]))) {
-                size_t whole = ends[words - 1] - at;
-                (void)judge(s, t, (struct candidate){at, whole, t->phrase_score, GROUPS_NONE, true}, &whole);
+    if (use->kind == TERM_PLAIN) {
+        return true;
+    }
+    return use->kind == TERM_EXACT && str_eq(str_slice(text, at, end), str_c(use->written)) && !is_shouted_around(text, at, end);
+}
+
+static void try_terms(struct scan *s)
+{
+    struct word w = {0, 0};
+    while (word_next(s->text, w.end, &w)) {
+        size_t end;
+        for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use; use = use->next) {
+            size_t n = end - w.at;
+            if (is_meant(s->text, use, w.at, end)) {
+                (void)judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
             }
         }
+        w.end = end > w.end ? end : w.end;
     }
 }
 
-static void try_phrases(struct scan *s)
+/* --- links ---------------------------------------------------------------------------------------------------------- */
+
+/* Findings of this text lie from `first` on, in the order of their places. */
+static void try_link(struct scan *s, const struct detect_type *t, size_t first)
 {
-    size_t at = 0, end = 0;
-    char word[64];
-    while (s->packs->first_words && next_token(s->text, &at, &end)) {
-        size_t n = end - at;
-        if (n < sizeof word && n > 1) {
-            for (size_t i = 0; i < n; i++) {
-                word[i] = str_lower(s->text.p[at + i]);
-            }
-            uintptr_t most = (uintptr_t)map_get(s->packs->first_words, str_from(word, n));
-            if (most > 0) {
-                try_phrase(s, at, end, (unsigned)most);
-            }
+    struct detect_result *r = s->result;
+    size_t n = r->n - first;
+    for (size_t i = 0; i < n; i++) {
+        const struct detect_finding *about = &r->findings[first + i];
+        unsigned score = about->score >= DETECT_MEDIUM ? link_score(t->link, s->packs->lists, s->text, r->findings + first, n, i) : 0;
+        if (score >= DETECT_MEDIUM) {
+            struct detect_finding f = *about;
+            f.type = t;
+            f.score = (unsigned char)score;
+            f.checked = f.context = false;
+            keep(s, &f);
         }
-        at = end;
     }
 }
 
@@ -466,12 +472,30 @@ static void settle(struct scan *s)
     r->findings = realloc(r->findings, (r->n + s->n) * sizeof *r->findings);
     must(taken && r->findings);
     qsort(s->found, s->n, sizeof *s->found, by_strength);
+    size_t first = r->n;
     for (size_t i = 0; i < s->n; i++) {
         if (r->n >= DETECT_FINDINGS_MAX) {
             r->incomplete = true;
         } else if (claim(taken, s->found[i].at, s->found[i].n)) {
             r->findings[r->n++] = s->found[i];
         }
+    }
+    qsort(r->findings + first, r->n - first, sizeof *r->findings, by_place);
+}
+
+/* What links say stands beside the findings it is about. */
+static void add_links(struct scan *s, size_t first)
+{
+    struct detect_result *r = s->result;
+    s->n = 0;
+    for (size_t i = 0; i < s->packs->n_types && r->n > first; i++) {
+        if (s->packs->types[i]->link) {
+            try_link(s, s->packs->types[i], first);
+        }
+    }
+    r->findings = s->n ? realloc(r->findings, (r->n + s->n) * sizeof *r->findings) : r->findings;
+    for (size_t i = 0; i < s->n; i++) {
+        r->findings[r->n++] = s->found[i];
     }
 }
 
@@ -481,8 +505,10 @@ static void scan_text(struct scan *s)
     for (size_t i = 0; i < s->packs->n_types; i++) {
         try_patterns(s, s->packs->types[i]);
     }
-    try_phrases(s);
+    try_terms(s);
+    size_t first = s->result->n;
     settle(s);
+    add_links(s, first);
     for (size_t i = 0; i < s->packs->n_types; i++) {
         free(s->context[i].at);
     }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link.c: how surely a sentence tells somebody's health, or whatever a pack links. The best rule that fits counts;
+ * each list of which a word stands in the sentence then adds its score once.
+ */
+#include "detect/link.h"
+#include "detect/pack.h"
+
+_Static_assert((int)LINK_TYPES_MAX == (int)TYPES_MAX, "a link may be about every type");
+
+static bool type_near(const struct link_rule *r, const struct detect_finding *findings, size_t n, size_t which)
+{
+    size_t at = findings[which].at, least = at > DETECT_WINDOW ? at - DETECT_WINDOW : 0;
+    for (size_t i = which; i-- > 0 && findings[i].at >= least;) {
+        if (findings[i].type == r->type && findings[i].score >= r->least) {
+            return true;
+        }
+    }
+    for (size_t i = which; i < n && findings[i].at <= at + DETECT_WINDOW; i++) {
+        if (findings[i].type == r->type && findings[i].score >= r->least) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct sentence {
+    struct list_facts facts;
+    bool named_before; /* "she": the sentence before has the name */
+    size_t from, to;
+};
+
+static struct list_facts read_facts(const struct lists *lists, struct str sentence, size_t from,
+                                    const struct detect_finding *findings, size_t n)
+{
+    char names[LISTS_SENTENCE_MAX + 2];
+    must(sentence.n <= sizeof names);
+    memcpy(names, sentence.p, sentence.n);
+    for (size_t i = 0; i < n && findings[i].at < from + sentence.n; i++) { /* Wilson's disease is no Mr Wilson */
+        for (size_t k = findings[i].at; k < findings[i].at + findings[i].n && k < from + sentence.n; k++) {
+            names[k - from] = '#';
+        }
+    }
+    return lists_facts(lists, sentence, str_from(names, sentence.n));
+}
+
+static struct sentence read_sentence(const struct link *link, const struct lists *lists, struct str text,
+                                     const struct detect_finding *findings, size_t n, size_t which)
+{
+    size_t from, before, first = which;
+    struct str whole = lists_sentence(lists, text, findings[which].at, &from);
+    while (first > 0 && findings[first - 1].at >= from) {
+        first--;
+    }
+    struct sentence s = {.from = from, .to = from + whole.n};
+    s.facts = read_facts(lists, whole, from, findings + first, n - first);
+    bool third = link->third >= 0 && s.facts.lists >> link->third & 1;
+    if (third && !s.facts.name && !s.facts.given && from > 2) {
+        whole = lists_sentence(lists, text, from - 2, &before);
+        struct list_facts f = lists_facts(lists, whole, whole);
+        s.named_before = f.name;
+        s.facts.given |= f.given;
+    }
+    return s;
+}
+
+static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct detect_finding *findings,
+                         size_t n, size_t which)
+{
+    switch (r->who) {
+    case WHO_NAME:
+        return s->facts.name || s->named_before;
+    case WHO_GIVEN:
+        return s->facts.given;
+    case WHO_LIST:
+        return s->facts.lists >> r->list & 1;
+    case WHO_TYPE:
+        return type_near(r, findings, n, which);
+    }
+    return false;
+}
+
+static bool is_about(const struct link *link, const struct detect_type *t)
+{
+    for (size_t i = 0; i < link->n_rules; i++) {
+        if (link->rules[i].about[t->index]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A finding of another type that is linked, in the same sentence. */
+static bool has_several(const struct link *link, const struct sentence *s, const struct detect_finding *findings,
+                        size_t n, size_t which)
+{
+    for (size_t i = which; i-- > 0 && findings[i].at >= s->from;) {
+        if (findings[i].type != findings[which].type && is_about(link, findings[i].type)) {
+            return true;
+        }
+    }
+    for (size_t i = which + 1; i < n && findings[i].at < s->to; i++) {
+        if (findings[i].type != findings[which].type && is_about(link, findings[i].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
+                    const struct detect_finding *findings, size_t n, size_t which)
+{
+    const struct detect_finding *f = &findings[which];
+    struct sentence s = {0};
+    int best = -1;
+    bool read = false;
+    for (size_t i = 0; i < link->n_rules; i++) {
+        const struct link_rule *r = &link->rules[i];
+        if (!r->about[f->type->index] || (int)r->score <= best) {
+            continue;
+        }
+        if (!read) {
+            s = read_sentence(link, lists, text, findings, n, which);
+            read = true;
+        }
+        best = who_is_there(r, &s, findings, n, which) ? r->score : best;
+    }
+    if (best < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < link->n_adds; i++) {
+        bool there = s.facts.lists >> link->adds[i].list & 1;
+        best += there ? link->adds[i].score : 0;
+    }
+    best += link->several && has_several(link, &s, findings, n, which) ? link->several : 0;
+    best = best < 0 ? 0 : best;
+    return best < 100 ? (unsigned)best : 100;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * link.h: types that are found where a sentence says something of somebody: who (a name, "your", a date of birth),
+ * what (findings of other types), and which words raise or lower the score. Called by pack.c (reading) and scan.c.
+ */
+#pragma once
+#include "detect/detect.h"
+#include "detect/lists.h"
+
+enum { LINK_RULES_MAX = 24, LINK_TYPES_MAX = 200 };
+
+/* One line: link SCORE WHO ~ TYPE, TYPE */
+struct link_rule {
+    enum link_who { WHO_NAME, WHO_GIVEN, WHO_LIST, WHO_TYPE } who;
+    unsigned list;                  /* of WHO_LIST */
+    const struct detect_type *type; /* of WHO_TYPE: found at least so, within DETECT_WINDOW */
+    unsigned char least, score;
+    bool about[LINK_TYPES_MAX];     /* by index of the type */
+};
+
+/* One line: add SCORE LIST */
+struct link_add {
+    unsigned list;
+    int score;
+};
+
+struct link {
+    struct link_rule rules[LINK_RULES_MAX];
+    struct link_add adds[LINK_RULES_MAX];
+    size_t n_rules, n_adds;
+    int several; /* added when the sentence has another finding that is linked */
+    int third; /* the list of "she", "his": who is meant may be named in the sentence before; -1: none */
+};
+
+/* What the findings (of one text, by place) say: the score of the sentence around each, 0: nothing. Findings in one
+ * sentence have one score. */
+unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
+                    const struct detect_finding *findings, size_t n, size_t which);

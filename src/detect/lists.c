@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lists.c: words in lists, names of people, sentences.
+ */
+#include "detect/lists.h"
+#include "base/map.h"
+
+#include <stdlib.h>
+
+enum {
+    WORDS_MAX = 60000, PHRASE_MAX = 3, FORM_MAX = 120, BEGINNING_MIN = 3,
+    REACH = LISTS_SENTENCE_MAX / 2, /* octets of a sentence before and behind a place */
+};
+
+struct lists {
+    struct map *words; /* a folded word, phrase or "beginning*" -> the bits of its lists */
+    char *names[LISTS_MAX];
+    unsigned n;
+};
+
+static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place", "patient"};
+
+struct lists *lists_new(void)
+{
+    struct lists *l = err_calloc(1, sizeof *l);
+    l->words = map_new(WORDS_MAX);
+    for (; l->n < LISTS_KNOWN; l->n++) {
+        l->names[l->n] = str_dup(str_c(known[l->n]));
+    }
+    return l;
+}
+
+void lists_free(struct lists *l)
+{
+    if (l) {
+        for (unsigned i = 0; i < l->n; i++) {
+            free(l->names[i]);
+        }
+        map_free(l->words);
+        free(l);
+    }
+}
+
+int lists_find(const struct lists *l, struct str name)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (str_eq(name, str_c(l->names[i]))) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+int lists_number(struct lists *l, struct str name)
+{
+    int found = lists_find(l, name);
+    if (found >= 0) {
+        return found;
+    }
+    if (l->n == LISTS_MAX) {
+        return -ENOSPC;
+    }
+    l->names[l->n] = str_dup(name);
+    return (int)l->n++;
+}
+
+int lists_add(struct lists *l, unsigned list, struct str words)
+{
+    char form[FORM_MAX];
+    size_t count = 0, n = words_fold(words, form, sizeof form - 1, &count);
+    bool beginning = words.n > 0 && words.p[words.n - 1] == '*';
+    if (n == 0 || count > PHRASE_MAX || (beginning && (count > 1 || n < BEGINNING_MIN))) {
+        return -EINVAL;
+    }
+    if (beginning) {
+        form[n++] = '*';
+    }
+    uintptr_t bits = (uintptr_t)map_get(l->words, str_from(form, n));
+    return map_put(l->words, str_from(form, n), (void *)(bits | (uintptr_t)1 << list));
+}
+
+static uint32_t bits_of(const struct lists *l, const char *form, size_t n)
+{
+    return (uint32_t)(uintptr_t)map_get(l->words, str_from(form, n));
+}
+
+/* The lists of the one word; `form` has room behind n. */
+static uint32_t word_bits(const struct lists *l, char *form, size_t n)
+{
+    uint32_t bits = bits_of(l, form, n);
+    if (n > 2 && form[n - 2] == '\'' && form[n - 1] == 's') { /* Kevin's */
+        bits |= bits_of(l, form, n - 2);
+    }
+    for (size_t k = BEGINNING_MIN; k <= n; k++) {
+        char after = form[k];
+        form[k] = '*';
+        bits |= bits_of(l, form, k + 1);
+        form[k] = after;
+    }
+    return bits;
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------ */
+
+struct token {
+    struct word word;
+    uint32_t bits;
+    bool capital, initial; /* one letter */
+};
+
+#define IS(token, list) ((token)->bits >> (list) & 1)
+
+/* Only blanks, a point or one line end stand between two words: they may be parts of one name. */
+static bool joined(struct str text, struct word a, struct word b)
+{
+    enum { APART = 4 };
+    unsigned lines = 0;
+    for (size_t i = a.end; i < b.at; i++) {
+        lines += text.p[i] == '\n';
+        if (!strchr(" \n\r\t.-'\xe2\x80\x99", text.p[i])) {
+            return false;
+        }
+    }
+    return b.at - a.end <= APART && lines < 2;
+}
+
+static bool is_name_word(const struct token *t)
+{
+    return t->capital && !t->initial && !IS(t, LIST_DEGREE) && !IS(t, LIST_TITLE);
+}
+
+struct tokens {
+    struct token list[REACH];
+    size_t n;
+    struct str text;
+};
+
+static bool follows(const struct tokens *t, size_t i)
+{
+    return i < t->n && joined(t->text, t->list[i - 1].word, t->list[i].word);
+}
+
+/* "the patient Mary Jones", but not "Patient Safety Week". */
+static bool is_title(const struct tokens *t, const struct token *one)
+{
+    bool point = one->word.end < t->text.n && t->text.p[one->word.end] == '.';
+    return (IS(one, LIST_TITLE) && (point || !one->initial)) || (IS(one, LIST_PATIENT) && !one->capital);
+}
+
+/* Behind a title, degrees and initials comes a name. Returns the token behind what was read. */
+static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
+{
+    bool title = false, degree = false;
+    for (; i < t->n; i++) {
+        const struct token *one = &t->list[i];
+        if (!is_title(t, one) && !IS(one, LIST_DEGREE) && !one->initial) {
+            break;
+        }
+        title |= is_title(t, one);
+        degree |= IS(one, LIST_DEGREE);
+        if (!follows(t, i + 1)) {
+            return i + 1;
+        }
+    }
+    if (!title && !degree) {
+        return i;
+    }
+    size_t begin = i;
+    while (i < t->n && is_name_word(&t->list[i]) && (i == begin || follows(t, i))) {
+        i++;
+    }
+    f->name |= title && i > begin;
+    return i;
+}
+
+static bool is_shouted(const struct tokens *t, size_t i)
+{
+    return i < t->n && word_is_shouted(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
+}
+
+/* "the ADA guidelines": capitals between words that are none. */
+static bool is_acronym(const struct tokens *t, size_t i)
+{
+    return is_shouted(t, i) && !is_shouted(t, i + 1) && (i == 0 || !is_shouted(t, i - 1));
+}
+
+/* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
+static bool is_of_place(const struct tokens *t, size_t i, size_t behind)
+{
+    bool before = i > 0 && IS(&t->list[i - 1], LIST_PLACE) && joined(t->text, t->list[i - 1].word, t->list[i].word);
+    bool last = IS(&t->list[behind - 1], LIST_PLACE);
+    return before || last || (follows(t, behind) && IS(&t->list[behind], LIST_PLACE));
+}
+
+/* A given name, with or without a name behind it; or a name before a surname. */
+static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
+{
+    const struct token *one = &t->list[i];
+    size_t next = i + 1;
+    if (!one->capital || is_acronym(t, i)) {
+        return next;
+    }
+    while (follows(t, next) && t->list[next].initial && t->list[next].capital) {
+        next++;
+    }
+    bool more = follows(t, next) && is_name_word(&t->list[next]);
+    if (is_of_place(t, i, next + more)) {
+        return next + more;
+    }
+    bool given = IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK);
+    bool surname = more && IS(&t->list[next], LIST_SURNAME) && !one->initial;
+    f->name |= (given && (more || next > i + 1)) || surname;
+    f->given |= IS(one, LIST_GIVEN) && !more && next == i + 1;
+    return (given && more) || surname ? next + 1 : next;
+}
+
+/* "Study Suggests Aspirin Lowers Risk": in a headline every word looks like a name. */
+static bool is_headline(const struct tokens *t)
+{
+    enum { LEAST = 6 };
+    size_t words = 0, capitals = 0, shouted = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        struct str one = str_slice(t->text, t->list[i].word.at, t->list[i].word.end);
+        bool counts = !(one.p[0] >= '0' && one.p[0] <= '9');
+        words += counts;
+        capitals += counts && t->list[i].capital;
+        shouted += counts && word_is_shouted(one);
+    }
+    return words >= LEAST && capitals * 5 > words * 4 && shouted * 2 < words;
+}
+
+static void find_names(const struct tokens *t, struct list_facts *f)
+{
+    bool headline = is_headline(t);
+    for (size_t i = 0; i < t->n;) {
+        size_t behind = titled(t, i, f);
+        i = behind > i ? behind : headline ? i + 1 : untitled(t, i, f);
+    }
+}
+
+/* --- facts ------------------------------------------------------------------------------------------------------- */
+
+/* Phrases of two and three words that end at the last token. */
+static uint32_t phrase_bits(const struct lists *l, const struct tokens *t)
+{
+    char form[FORM_MAX];
+    uint32_t bits = 0;
+    for (size_t words = 2; words <= PHRASE_MAX && words <= t->n; words++) {
+        size_t count, from = t->list[t->n - words].word.at, to = t->list[t->n - 1].word.end;
+        size_t n = words_fold(str_slice(t->text, from, to), form, sizeof form, &count);
+        bits |= n > 0 && count == words ? bits_of(l, form, n) : 0;
+    }
+    return bits;
+}
+
+struct list_facts lists_facts(const struct lists *l, struct str text, struct str names)
+{
+    struct tokens t = {.text = text};
+    struct list_facts f = {0};
+    struct word w = {0, 0};
+    char form[FORM_MAX];
+    while (t.n < ARRAY_LEN(t.list) && word_next(text, w.end, &w)) {
+        struct str one = str_slice(text, w.at, w.end);
+        size_t n = word_fold(one, form, sizeof form - 1);
+        struct token token = {.word = w, .capital = word_is_capital(one), .initial = n == 1};
+        token.bits = n > 0 ? word_bits(l, form, n) : 0;
+        t.list[t.n++] = token;
+        f.lists |= token.bits | phrase_bits(l, &t);
+    }
+    for (size_t i = 0; i < t.n; i++) {
+        bool crossed_out = !word_is_capital(str_slice(names, t.list[i].word.at, t.list[i].word.end));
+        t.list[i].capital = t.list[i].capital && !crossed_out;
+    }
+    find_names(&t, &f);
+    return f;
+}
+
+/* --- sentences --------------------------------------------------------------------------------------------------- */
+
+/* "Mrs.", "geb.", "J." and "7.": no sentence ends there. */
+static bool is_abbreviation(const struct lists *l, struct str text, size_t point)
+{
+    char form[FORM_MAX];
+    enum { LONGEST = 12 };
+    size_t from = point, at = point > LONGEST ? point - LONGEST : 0;
+    while (from > at && !strchr(" \t\r\n(,;", text.p[from - 1])) {
+        from--;
+    }
+    struct str word = str_slice(text, from, point);
+    size_t n = word_fold(word, form, sizeof form - 1);
+    bool digits = n > 0 && n <= 2 && form[0] >= '0' && form[0] <= '9';
+    uint32_t bits = n > 0 ? bits_of(l, form, n) : 0;
+    return n == 1 || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
+}
+
+/* Does a sentence end with the octet at `at`? */
+static bool ends_sentence(const struct lists *l, struct str text, size_t at)
+{
+    char c = text.p[at], next = at + 1 < text.n ? text.p[at + 1] : '\n';
+    if (c == '\n') {
+        bool wrote = at > 0 && text.p[at - 1] == ':' && next == '>'; /* "Mary Moore wrote:" */
+        return next == '\n' || next == '\r' || wrote;
+    }
+    if ((c != '.' && c != '!' && c != '?') || !strchr(" \t\r\n", next)) {
+        return false;
+    }
+    return c != '.' || !is_abbreviation(l, text, at);
+}
+
+struct str lists_sentence(const struct lists *l, struct str text, size_t at, size_t *ret_from)
+{
+    size_t from = at, to = at;
+    size_t least = at > REACH ? at - REACH : 0, most = at + REACH < text.n ? at + REACH : text.n;
+    while (from > least && !ends_sentence(l, text, from - 1)) {
+        from--;
+    }
+    while (to < most && !ends_sentence(l, text, to)) {
+        to++;
+    }
+    *ret_from = from;
+    return str_slice(text, from, to);
+}

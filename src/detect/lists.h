@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lists.h: named lists of words ("words NAME WORD, WORD" in a pack), and which of them a stretch of text holds.
+ * Pure but for memory. Called by pack.c (adding) and link.c.
+ *
+ * Some lists have a meaning of their own: given, given-weak and surname (of people), title (Mrs, Herr), degree
+ * (Dr, Prof: who has one and no title is taken for the doctor, not the patient), abbreviation (no sentence ends
+ * behind its point), place (St, Hospital: a name beside it is no person's) and patient (in small letters a title).
+ */
+#pragma once
+#include "detect/words.h"
+
+struct lists;
+
+enum { LISTS_MAX = 32 };
+
+enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT, LISTS_KNOWN };
+
+/* What stands in a stretch of text. */
+struct list_facts {
+    uint32_t lists; /* a bit for each list of which a word stands there */
+    bool name;      /* a title or a given name with a name behind it, or a name before a surname */
+    bool given;     /* a given name by itself */
+};
+
+struct lists *lists_new(void);
+void lists_free(struct lists *l);
+/* The number of the list, made when it is new; -ENOSPC: too many. */
+int lists_number(struct lists *l, struct str name) MUST_USE;
+/* -1: there is none of that name. */
+int lists_find(const struct lists *l, struct str name) MUST_USE;
+/* A word, or up to three; "diagnos*" stands for all words that begin so. 0, -EINVAL, -ENOSPC. */
+int lists_add(struct lists *l, unsigned list, struct str words) MUST_USE;
+/* Names are looked for in `names`, as long as the text: the same with what can be no name crossed out. */
+struct list_facts lists_facts(const struct lists *l, struct str text, struct str names);
+/* The sentence around a place: at most 300 octets before it and behind it. */
+enum { LISTS_SENTENCE_MAX = 600 };
+struct str lists_sentence(const struct lists *l, struct str text, size_t at, size_t *ret_from);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_health.c: words, the dictionary, names and sentences, and what the packs that come with Postern say of
+ * somebody's health. Sentences that must be found and that must be quiet: field case F8; further ones are in
+ * tests/corpus/plain.tsv. Names in other writings: RFC 6365 has none, the forms here are those of CLDR's examples
+ * ("Müller", "O'Connor", "José"), and of a macOS file name (letters with marks apart, Unicode NFD).
+ */
+#include "detect/detect.h"
+#include "detect/lists.h"
+#include "detect/terms.h"
+#include "check.h"
+
+static void folding(void **state)
+{
+    static const struct {
+        const char *word, *form;
+    } rows[] = {
+        {"M\xc3\xbcller", "muller"}, {"M\xc3\x9cLLER", "muller"}, {"Mu\xcc\x88ller", "muller"}, {"Gro\xc3\x9f", "gross"},
+        {"\xc5\x81ukasz", "lukasz"}, {"c\xc5\x93liaque", "coeliaque"}, {"Crohn\xe2\x80\x99s", "crohn's"}, {"\xc3\x81lvarez", "alvarez"},
+        {"\xc5\xbd\xc5\xa1", "zs"}, {"\xd0\x98", "\xd0\x98"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char form[40];
+        size_t n = word_fold(str_c(rows[i].word), form, sizeof form);
+        assert_true(str_eq(str_from(form, n), str_c(rows[i].form)));
+    }
+    char small[4];
+    assert_int_equal(word_fold(STR("long"), small, sizeof small), 0);
+}
+
+static void words_of_a_text(void **state)
+{
+    static const char text[] = "\xe2\x80\x9eHIV-Test\xe2\x80\x9c l'asthme, Crohn's; d\xe2\x80\x99Ouvi\xc3\xa9r \xc2\xab" "AIDS\xc2\xbb x";
+    static const char *const words[] = {"HIV", "Test", "l", "asthme", "Crohn's", "d", "Ouvi\xc3\xa9r", "AIDS", "x"};
+    struct word w = {0, 0};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        assert_true(word_next(str_c(text), w.end, &w));
+        if (!str_eq(str_slice(str_c(text), w.at, w.end), str_c(words[i]))) {
+            fail_msg("%s: " STR_FMT, words[i], STR_ARG(str_slice(str_c(text), w.at, w.end)));
+        }
+    }
+    assert_false(word_next(str_c(text), w.end, &w));
+    assert_true(word_is_capital(STR("\xc3\x89lodie")) && word_is_capital(STR("\xc5\xbdofie")) && !word_is_capital(STR("\xc3\xa9t\xc3\xa9")));
+    assert_true(word_is_shouted(STR("M\xc3\x9cLLER")) && !word_is_shouted(STR("Ab")) && !word_is_shouted(STR("2007")));
+}
+
+static size_t length_found(const struct terms *t, const char *text)
+{
+    struct word w;
+    size_t end;
+    assert_true(word_next(str_c(text), 0, &w));
+    return terms_find(t, str_c(text), w, &end) ? end : 0;
+}
+
+static void the_longest_term(void **state)
+{
+    struct terms *t = terms_new();
+    (void)state;
+    assert_int_equal(terms_add(t, STR("insulin"), NULL, TERM_PLAIN), 0);
+    assert_int_equal(terms_add(t, STR("insulin glargine"), NULL, TERM_PLAIN), 0);
+    assert_int_equal(terms_add_ending(t, STR("krebs"), NULL), 0);
+    assert_int_equal(length_found(t, "Insulin-Glargine at night"), 16);
+    assert_int_equal(length_found(t, "insulin, glargine"), 17);
+    assert_int_equal(length_found(t, "insulin at night"), 7);
+    assert_int_equal(length_found(t, "insulinate"), 0);
+    assert_int_equal(length_found(t, "Brustkrebs"), 10);
+    assert_int_equal(length_found(t, "Krebs"), 0); /* an ending is no word */
+    assert_int_equal(terms_add(t, STR("a b c d e f g h i"), NULL, TERM_PLAIN), -EINVAL);
+    assert_int_equal(terms_add_ending(t, STR("it"), NULL), -EINVAL);
+    terms_free(t);
+}
+
+static struct lists *people(void)
+{
+    static const char *const rows[][2] = {
+        {"title", "mr"}, {"title", "herr"}, {"title", "m"}, {"title", "frau"}, {"degree", "dr"}, {"given", "anna"}, {"given", "robert"},
+        {"given-weak", "will"}, {"surname", "osei"}, {"place", "hospital"}, {"abbreviation", "geb"}, {"patient", "patient"},
+    };
+    struct lists *l = lists_new();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int list = lists_number(l, str_c(rows[i][0]));
+        assert_true(list >= 0);
+        assert_int_equal(lists_add(l, (unsigned)list, str_c(rows[i][1])), 0);
+    }
+    return l;
+}
+
+static void names(void **state)
+{
+    static const struct {
+        const char *text;
+        bool name, given;
+    } rows[] = {
+        {"we saw Mr. O'Connor today", true, false}, {"an Herrn", false, false}, {"Herr Dr. Klaus-Dieter Neumann fehlt", true, false},
+        {"M. Moreau est absent", true, false}, {"see section M of it", false, false}, {"Anna said so", false, true},
+        {"ANNA STEINER KOMMT HEUTE", true, false}, {"Anna-Lena Weber", true, false}, {"Robert L. was here", true, false},
+        {"Will you come", false, false}, {"Will Turner came", true, false}, {"Samuel Osei came", true, false},
+        {"Dr. Anna Clark talks", false, false}, {"the Anna Steiner Hospital opens", false, false}, {"anna steiner", false, false},
+        {"the patient Mei King came", true, false}, {"Patient Safety Week begins", false, false}, {"the ANNA rules are new", false, false},
+        {"Study Shows Robert Miller Beats Common Cold", false, false}, {"Anna\n\nSteiner", false, true},
+    };
+    struct lists *l = people();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct list_facts f = lists_facts(l, str_c(rows[i].text), str_c(rows[i].text));
+        if (f.name != rows[i].name || f.given != rows[i].given) {
+            fail_msg("%s: name %d, given %d", rows[i].text, f.name, f.given);
+        }
+    }
+    lists_free(l);
+}
+
+static void sentences(void **state)
+{
+    static const struct {
+        const char *text, *word, *sentence;
+    } rows[] = {
+        {"It rained. Mr. Osei came at 9:00. He left.", "came", " Mr. Osei came at 9:00"},
+        {"Anna Steiner, geb. 7. Mai 1966, kommt. Ja.", "kommt", "Anna Steiner, geb. 7. Mai 1966, kommt"},
+        {"one\n\ntwo J. P. Morgan\nthree\n\nfour", "three", "\ntwo J. P. Morgan\nthree"},
+        {"On Monday Anna wrote:\n> he came", "came", "> he came"},
+    };
+    struct lists *l = people();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t from;
+        struct str s = lists_sentence(l, str_c(rows[i].text), (size_t)(strstr(rows[i].text, rows[i].word) - rows[i].text), &from);
+        struct str want = str_c(rows[i].sentence);
+        if (s.n < want.n || memcmp(s.p, want.p, want.n) != 0 || s.n > want.n + 1) {
+            fail_msg("\"" STR_FMT "\", not \"%s\"", STR_ARG(s), rows[i].sentence);
+        }
+    }
+    lists_free(l);
+}
+
+static void on_rule(void *arg, const char *pack, const char *rule, const char *title)
+{
+    (void)rule;
+    (void)title;
+    *(bool *)arg |= strcmp(pack, "patients") == 0 || strcmp(pack, "hipaa") == 0 || strcmp(pack, "uk-health") == 0;
+}
+
+static void check_texts(const struct detect_packs *p, const char *const *texts, bool found)
+{
+    for (size_t i = 0; texts[i]; i++) {
+        const struct detect_text one = {str_c(texts[i]), DETECT_BODY};
+        struct detect_result r;
+        bool fulfilled = false;
+        detect_scan(p, &one, 1, &r);
+        detect_rules(p, &r, on_rule, &fulfilled);
+        detect_result_free(&r);
+        if (fulfilled != found) {
+            fail_msg("%s: %s", found ? "missed" : "wrong", texts[i]);
+        }
+    }
+}
+
+/* Field case F8, its three sentences to be found and its texts without a patient, restated. */
+static void plain_sentences(void **state)
+{
+    static const char *const found[] = {
+        "Your HIV test came back positive", "The biopsy of Karen White shows invasive ductal carcinoma",
+        "Mrs. Evelyn Park will come for her chemotherapy", "Frau M\xc3\xbcller-L\xc3\xbc" "denscheidt hat Brustkrebs",
+        "JOS\xc3\x89 LE\xc3\x93N PADECE ESQUIZOFRENIA", "H\xc3\xa9l\xc3\xa8ne Dupont, n\xc3\xa9" "e le 12/05/1940, suit une chimioth\xc3\xa9rapie",
+        "Mr. Osei came in on Monday. He was diagnosed with epilepsy.", NULL,
+    };
+    static const char *const quiet[] = {
+        "Join us for Patient Safety Week: our talk on asthma and allergies is on Monday.", "The new Patient Information Leaflet for metformin is printed.",
+        "Outpatient Physical Therapy opens at 8. Ask about our arthritis class.", "Minutes: Patient Care Committee discussed the influenza campaign.",
+        "Patient Experience Survey 2026: results for the cancer ward", "Subject: Resident Evil Village is out! The reviewers had a heart attack.",
+        "Frau Weber arbeitet als Lehrerin, geboren am 14.03.1961 in Bonn.", "Lebenslauf: geboren am 02.11.1985, danach als Kellner in Kiel.",
+        "Date of birth 03/14/1961 for the hotel; the room for hearing aids users.", "DOB 03/14/1961. Our flight was a shock, what a headache!",
+        "N\xc3\xa9" "e le 12/05/1970, elle a le go\xc3\xbbt du risque.", "CV: born 3 March 1971, teacher; hobbies: gout, wine and cooking.",
+        "date of birth 1988-02-01, department: Lupus Consulting", "Travel: DOB 5/6/1980, seat 12A, meal: lactose intolerance.",
+        "HR: DOB 1/2/1979. Sick note until Friday (flu).", "Insurance quote, DOB 09/09/1969, smoker no, hypertension no.",
+        "He was born on 4 July 1976 and wrote a book about dementia.", "Server Room Two; a stroke of bad luck.",
+        "Mr Smith has a cold. Mrs Jones called about the order of aspirin.", NULL,
+    };
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
+    struct detect_packs *p = detect_packs_new();
+    (void)state;
+    assert_int_equal(detect_packs_load(p, "packs", NULL, 0, &problems), 0);
+    check_texts(p, found, true);
+    check_texts(p, quiet, false);
+    detect_packs_free(p);
+}
+
+static void links_of_a_pack(void **state)
+{
+    static const char text[] = "pack p 1\nwords care diagnos*, came back\nwords you your\nwords not talk\ntype a\n exact AIDS\n forms e\n phrase flu\n not flu season\n"
+                               "type l\n link 40 [you] ~ a\n add 20 care\n add -50 not\nrule r l\n good your flu was diagnosed\n good Your flu came back\n"
+                               "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
+                               " good your AIDS diagnosis\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n";
+    static const char *const mistakes[][2] = {
+        {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
+        {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
+        {"pack p 1\ntype a\n add 200 b\n", "test:3: a score from -100 to 100 and a list are wanted, not \"200\": 200 b\n"},
+        {"pack p 1\nwords b d*\n", "test:2: a list holds words, up to three together, or three letters and a star: d*\n"},
+    };
+    CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
+    struct detect_packs *p = detect_packs_new();
+    (void)state;
+    assert_int_equal(detect_packs_add(p, str_c(text), "test", &problems), 0);
+    if (detect_packs_test(p, &problems) < 0) {
+        fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+    }
+    detect_packs_free(p);
+    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+        buf_reset(&problems);
+        p = detect_packs_new();
+        assert_int_equal(detect_packs_add(p, str_c(mistakes[i][0]), "test", &problems), -EINVAL);
+        if (!str_eq(str_slice(buf_str(&problems), 0, strlen(mistakes[i][1])), str_c(mistakes[i][1]))) {
+            fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+        }
+        detect_packs_free(p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(folding), cmocka_unit_test(words_of_a_text), cmocka_unit_test(the_longest_term), cmocka_unit_test(names),
+        cmocka_unit_test(sentences), cmocka_unit_test(links_of_a_pack), cmocka_unit_test(plain_sentences),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
