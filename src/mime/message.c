@@ -248,6 +248,18 @@ static void read_outside(struct reader *r, const char *text, const char *number)
     }
 }
 
+/* Where an empty line is missing, the text begins among the fields. */
+static void read_stray(struct reader *r, const char *text, const char *number)
+{
+    struct buf plain = BUF_INIT(r->text_left + 1);
+    if (text) {
+        reader_problem(r, MIME_HEADER, number, "");
+        charset_text(r, number, str_c(text), NULL, &plain);
+        reader_add_text(r, MIME_BODY, number, buf_str(&plain));
+    }
+    buf_wipe(&plain);
+}
+
 static void read_multipart(struct reader *r, const struct part *p)
 {
     if (part_is(p, "multipart/encrypted")) {
@@ -298,6 +310,7 @@ static void read_part(struct reader *r, const struct part *p)
         r->out->parts++;
         describe(r, p, p->raw.n, true);
         read_fields(r, &p->fields, p->number, false);
+        read_stray(r, p->stray, p->number);
         break;
     case PART_LEAF:
         if (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime")) {
@@ -318,6 +331,7 @@ void read_message(struct reader *r, struct str octets, const char *number, bool 
         return;
     }
     read_fields(r, &tree->fields, number, top);
+    read_stray(r, tree->stray, number);
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
         read_part(r, &tree->parts[i]);

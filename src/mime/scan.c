@@ -96,6 +96,40 @@ bool scan_limits(struct reader *r, struct str octets, const char *part)
     return fits;
 }
 
+/* name ":" (RFC 5322 2.2), also with blanks before the colon (4.5). */
+static bool is_field(struct str line)
+{
+    size_t n = 0;
+    while (n < line.n && line.p[n] > ' ' && line.p[n] < 0x7f && line.p[n] != ':') {
+        n++;
+    }
+    bool named = n > 0;
+    while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t')) {
+        n++;
+    }
+    return named && n < line.n && line.p[n] == ':';
+}
+
+void scan_stray(struct str message, struct buf *out)
+{
+    bool stray = false;
+    for (size_t at = 0; at < message.n;) {
+        size_t end = str_find(message, '\n', at);
+        struct str line = str_slice(message, at, end);
+        line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
+        if (line.n == 0) {
+            break;
+        }
+        bool goes_on = line.p[0] == ' ' || line.p[0] == '\t', mbox = at == 0 && str_starts_nocase(line, STR("From "));
+        stray = goes_on ? stray : !mbox && !is_field(line);
+        if (stray) {
+            (void)!buf_add(out, line);
+            (void)!buf_add(out, STR("\n"));
+        }
+        at = end + 1;
+    }
+}
+
 static bool is_run(struct str line)
 {
     if (line.n < RUN_LEAST) {

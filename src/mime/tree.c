@@ -12,6 +12,7 @@
 #include "mime/params.h"
 #include "tls/cms.h"
 #include "wire/limits.h"
+#include "wire/section.h"
 
 #include <gmime/gmime.h>
 #include <stdio.h>
@@ -184,7 +185,7 @@ static char *copy_of(const char *text)
     return text ? err_strdup(text) : NULL;
 }
 
-static void read_type(GMimeObject *o, struct part *p)
+static void read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
     char *text = g_mime_content_type_get_mime_type(type);
@@ -198,6 +199,10 @@ static void read_type(GMimeObject *o, struct part *p)
     }
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
     p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
+    size_t n = p->boundary ? strlen(p->boundary) : 0;
+    if (n > 0 && p->boundary[n - 1] == ' ') { /* RFC 2046 5.1.1 forbids it; others compare without them */
+        reader_problem(r, MIME_BOUNDARY, p->number, "");
+    }
     p->is_flowed = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "format")), STR("flowed"));
     p->deletes_space = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "delsp")), STR("yes"));
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
@@ -228,12 +233,19 @@ static void read_encoding(GMimePart *part, struct part *p)
     }
 }
 
+/* GMime takes two octets for the line end before a boundary where other lines end in CRLF: before LF alone one was text. */
+static bool cut_short(struct str m, size_t end)
+{
+    return end + 1 < m.n && m.p[end] != '\r' && m.p[end] != '\n' && m.p[end + 1] == '\n';
+}
+
 /* Where the content lies in the message: its stream is a part of the message's. */
 static void read_place(const struct walk *w, GMimeDataWrapper *content, struct part *p)
 {
     GMimeStream *s = content ? g_mime_data_wrapper_get_stream(content) : NULL;
     gint64 end = !s ? 0 : s->bound_end >= 0 ? s->bound_end : (gint64)w->message.n;
     bool known = s && s->bound_start >= 0 && end >= s->bound_start && (uint64_t)end <= w->message.n;
+    end += known && cut_short(w->message, (size_t)end);
     p->raw = known ? str_slice(w->message, (size_t)s->bound_start, (size_t)end) : STR("");
     if (s && !known) {
         reader_problem(w->r, MIME_DAMAGED, p->number, "where it lies could not be told");
@@ -274,8 +286,17 @@ static void read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
     }
 }
 
-/* Where the part around this one, or the message, ends: before the next boundary of the nearest multipart. */
-static size_t end_of_part(const struct walk *w, size_t index, size_t from)
+static char *stray_of(struct str message)
+{
+    struct buf stray = BUF_INIT(message.n + 1);
+    scan_stray(message, &stray);
+    char *text = buf_len(&stray) > 0 ? str_dup(buf_str(&stray)) : NULL;
+    buf_free(&stray);
+    return text;
+}
+
+/* Where the next line that begins with the boundary of the nearest multipart begins. */
+static size_t next_delimiter(const struct walk *w, size_t index, size_t from)
 {
     const struct part *p = &w->tree->parts[index];
     while (p->depth > 0 && !p->boundary) {
@@ -285,22 +306,49 @@ static size_t end_of_part(const struct walk *w, size_t index, size_t from)
     for (size_t at = from; p->boundary && at < m.n; at = str_find(m, '\n', at) + 1) {
         struct str line = str_slice(m, at, at + 2 + boundary.n < m.n ? at + 2 + boundary.n : m.n);
         if (line.n > 2 && line.p[0] == '-' && line.p[1] == '-' && str_eq(str_slice(line, 2, line.n), boundary)) {
-            size_t end = at - (at > from) - (at > from + 1 && m.p[at - 2] == '\r'); /* the line end belongs to the boundary */
-            return end;
+            return at;
         }
     }
     return m.n;
 }
 
-/* An attached message lies from its first field to the end of the part. */
+/* Where the part around this one, or the message, ends: the line end before a boundary belongs to it. */
+static size_t end_of_part(const struct walk *w, size_t index, size_t from)
+{
+    struct str m = w->message;
+    size_t at = next_delimiter(w, index, from);
+    return at == m.n ? at : at - (at > from) - (at > from + 1 && m.p[at - 2] == '\r');
+}
+
+/* Where an attached message begins, by what stands before it: the part before, a boundary, the fields of its part. */
+static size_t begin_of_message(const struct walk *w, size_t index)
+{
+    struct str m = w->message;
+    size_t from = 0;
+    for (size_t i = 0; i < index; i++) {
+        const struct part *p = &w->tree->parts[i];
+        bool ends = p->kind == PART_LEAF && p->raw.n > 0;
+        from = ends ? (size_t)(p->raw.p - m.p) + p->raw.n : from;
+    }
+    size_t at = w->tree->parts[index].depth > 0 ? next_delimiter(w, w->tree->parts[index].parent, from) : 0;
+    size_t fields = at < m.n ? section_end(str_slice(m, at, m.n), 0) : 0;
+    return fields > 0 ? at + fields : m.n;
+}
+
+/* An attached message lies from its first line to the end of the part; GMime knows where its first field is. */
 static void read_place_of_message(struct walk *w, GMimeMessage *inner, size_t index)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(inner));
     GMimeHeader *first = g_mime_header_list_get_count(list) > 0 ? g_mime_header_list_get_header_at(list, 0) : NULL;
     gint64 offset = first ? g_mime_header_get_offset(first) : -1;
-    if (offset >= 0 && (uint64_t)offset < w->message.n &&
-        str_starts_nocase(str_slice(w->message, (size_t)offset, w->message.n), str_c(g_mime_header_get_name(first)))) {
-        w->tree->parts[index].raw = str_slice(w->message, (size_t)offset, end_of_part(w, index, (size_t)offset));
+    struct str m = w->message;
+    size_t at = offset >= 0 && (uint64_t)offset < m.n ? (size_t)offset : m.n;
+    bool known = at < m.n && str_starts_nocase(str_slice(m, at, m.n), str_c(g_mime_header_get_name(first)));
+    bool at_front = known && at > 1 && m.p[at - 1] == '\n' && (m.p[at - 2] == '\n' || (at > 2 && m.p[at - 3] == '\n'));
+    at = at_front ? at : begin_of_message(w, index);
+    if (at < m.n) {
+        w->tree->parts[index].raw = str_slice(m, at, end_of_part(w, index, at));
+        w->tree->parts[index].stray = stray_of(w->tree->parts[index].raw);
     }
 }
 
@@ -340,7 +388,7 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
     if (!p) {
         return;
     }
-    read_type(o, p);
+    read_type(w->r, o, p);
     read_names(w, o, p);
     size_t index = (size_t)(p - w->tree->parts);
     if (GMIME_IS_PART(o)) {
@@ -355,8 +403,20 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
 
 /* --- from outside ---------------------------------------------------------------------------------- */
 
+/* Lines at the top that go on a field which is not there: GMime would take the rest for the body. */
+static struct str without_loose_lines(struct reader *r, struct str message, const char *number)
+{
+    while (message.n > 1 && (message.p[0] == ' ' || message.p[0] == '\t')) {
+        size_t end = str_find(message, '\n', 0);
+        message = str_slice(message, end < message.n ? end + 1 : end, message.n);
+        reader_problem(r, MIME_HEADER, number, "");
+    }
+    return message;
+}
+
 struct tree *tree_read(struct reader *r, struct str message, const char *number)
 {
+    message = without_loose_lines(r, message, number);
     struct walk w = {.r = r, .message = message, .number = number};
     if (!scan_limits(r, message, number)) {
         return NULL;
@@ -374,6 +434,7 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
         char below[MIME_PART];
         w.tree = err_calloc(1, sizeof *w.tree);
         read_fields(&w, GMIME_OBJECT(m), number, &w.tree->fields);
+        w.tree->stray = stray_of(message);
         snprintf(below, sizeof below, "%.20s%s", number, number[0] ? ".1" : "");
         if (g_mime_message_get_mime_part(m)) {
             read_object(&w, g_mime_message_get_mime_part(m), below, 0, 0);
@@ -400,7 +461,7 @@ static void fields_free(struct tree_fields *f)
 
 static void part_free(struct part *p)
 {
-    char *texts[] = {p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind};
+    char *texts[] = {p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind, p->stray};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         free(texts[i]);
     }
@@ -420,6 +481,7 @@ void tree_free(struct tree *t)
         part_free(&t->parts[i]);
     }
     fields_free(&t->fields);
+    free(t->stray);
     free(t->parts);
     free(t);
 }

@@ -42,12 +42,14 @@ struct part {
     bool is_flowed, deletes_space; /* format=flowed, delsp=yes (RFC 3676) */
     struct str raw;         /* its octets as encoded, borrowed from the message */
     struct tree_fields fields; /* of PART_MESSAGE */
+    char *stray;            /* of PART_MESSAGE: lines of its header section that are no fields, or NULL */
     char *before, *behind;  /* text outside the parts of a multipart, or NULL */
     size_t n_children;
 };
 
 struct tree {
     struct tree_fields fields;
+    char *stray; /* lines of the header section that are no fields, or NULL */
     struct part *parts;
     size_t n;
     bool cut; /* some of it lies too deep */

@@ -297,13 +297,14 @@ static void show_head(struct build *b, const struct part *p, bool as_html)
     buf_free(&head);
 }
 
-/* A multipart in which no parts were found: what it holds is a text that a program marked wrongly. */
-static void show_undivided(struct build *b, const struct part *p, bool as_html)
+/* Text that no part holds: a multipart in which no parts were found, as a program marked it wrongly; lines among the fields that
+ * are none, where an empty line was forgotten. */
+static void show_loose(struct build *b, const char *loose, bool as_html)
 {
     struct buf text = BUF_INIT(VIEW_TEXT_MAX + 1024);
-    struct str octets = str_c(p->before);
+    struct str octets = str_c(loose);
     charset_text(b->r, "", str_slice(octets, 0, octets.n < VIEW_TEXT_MAX / 4 ? octets.n : VIEW_TEXT_MAX / 4), NULL, &text);
-    if (as_html) {
+    if (as_html && buf_len(&text) > 0) {
         put_as_html(b, buf_str(&text));
     } else if (buf_len(&text) > 0) {
         add_text(b, buf_str(&text));
@@ -354,10 +355,11 @@ static void show_part(struct build *b, size_t i, bool as_html)
         b->has_text |= b->inner[i]->has_text;
     } else if (p->kind == PART_MESSAGE) {
         show_head(b, p, as_html);
+        show_loose(b, p->stray, as_html);
     } else if (shown[i]) {
         show(b, i, as_html);
     } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
-        show_undivided(b, p, as_html);
+        show_loose(b, p->before, as_html);
     } else if ((part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef")) && !has_body(b)) {
         show_tnef(b, i, as_html);
     }
@@ -365,6 +367,7 @@ static void show_part(struct build *b, size_t i, bool as_html)
 
 static void show_all(struct build *b, bool as_html)
 {
+    show_loose(b, b->tree->stray, as_html);
     for (size_t i = 0; i < b->tree->n; i++) {
         show_part(b, i, as_html);
     }

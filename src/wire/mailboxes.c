@@ -28,6 +28,14 @@ static size_t mailbox_end(struct str s)
     return s.n;
 }
 
+/* @a.test,@b.test:user@c.test, as in old mail (RFC 5322 4.4). */
+static struct str without_route(struct str s)
+{
+    s = str_trim(s);
+    size_t colon = s.n > 0 && s.p[0] == '@' ? str_find(s, ':', 0) : s.n;
+    return colon < s.n ? str_slice(s, colon + 1, s.n) : s;
+}
+
 /* The text of a mailbox without comments and display name, as far as it stands in one piece. */
 static struct str address_in(struct str s)
 {
@@ -54,7 +62,7 @@ static struct str address_in(struct str s)
         }
         if (!quoted && c == '<') {
             size_t end = str_find(s, '>', i);
-            return str_trim(str_slice(s, i + 1, end));
+            return str_trim(without_route(str_slice(s, i + 1, end)));
         }
         if (!strchr(" \t\r\n", c)) {
             from = from == s.n ? i : from;

@@ -111,6 +111,53 @@ static void messages_inside_messages(void **state)
     buf_free(&m);
 }
 
+/* A mail shows its text where its writer forgot the empty line, and its subject where the first line is blank; a message without
+ * fields is shown and can be had (enmime simple_dsn, mime4j hdr-fakeout, flanker iphone.eml, RFC 5322 2.1). */
+static void texts_among_the_fields(void **state)
+{
+    (void)state;
+    struct buf m = mail_of("32-no-empty-line.eml");
+    SHOWS("32", buf_str(&m), "THE-TEXT-BEGINS-HERE", "and goes on", "and ends here");
+    buf_free(&m);
+    m = mail_of("31-first-line-blank.eml");
+    struct view *v = view_of_message(buf_str(&m));
+    assert_string_equal(v->subject, "FIRST-LINE-SUBJECT");
+    assert_true(holds(&v->text, "FIRST-LINE-TEXT"));
+    view_free(v);
+    buf_free(&m);
+    m = mail_of("35-message-without-fields.eml");
+    v = view_of_message(buf_str(&m));
+    assert_true(holds(&v->text, "[ORIGINAL-LEFT-OUT by the server]"));
+    assert_int_equal(v->n_parts, 1);
+    assert_string_equal(v->parts[0].type, "message/rfc822");
+    struct str octets = str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets);
+    assert_true(str_eq(octets, STR("[ORIGINAL-LEFT-OUT by the server]")));
+    view_free(v);
+    buf_free(&m);
+}
+
+/* LF alone before a boundary, CRLF elsewhere: a file keeps its last octet (mail-parser's eml/thirdparty_001). A boundary that ends
+ * in a blank is noted (mime4j weird-boundary.msg, RFC 2046 5.1.1). */
+static void parts_end_where_they_end(void **state)
+{
+    (void)state;
+    struct buf m = mail_of("34-mixed-line-ends.eml");
+    struct view *v = view_of_message(buf_str(&m));
+    assert_int_equal(v->n_parts, 1);
+    assert_true(str_eq(str_slice(buf_str(&m), v->parts[0].at, v->parts[0].at + v->parts[0].octets), STR("c2VjcmV0=")));
+    view_free(v);
+    buf_free(&m);
+    m = mail_of("33-boundary-ends-in-blank.eml");
+    struct mime_reading *r = mime_read(buf_str(&m), &mime_standard_limits);
+    bool noted = false;
+    for (size_t i = 0; i < r->n_problems; i++) {
+        noted |= r->problems[i].kind == MIME_BOUNDARY;
+    }
+    assert_true(noted);
+    mime_reading_free(r);
+    buf_free(&m);
+}
+
 static void mails_of_the_field(void **state)
 {
     (void)state;
@@ -186,7 +233,8 @@ static void authors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
-                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(mails_of_the_field),
+                                       cmocka_unit_test(messages_inside_messages), cmocka_unit_test(texts_among_the_fields),
+                                       cmocka_unit_test(parts_end_where_they_end), cmocka_unit_test(mails_of_the_field),
                                        cmocka_unit_test(bodies_in_other_forms), cmocka_unit_test(authors)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
