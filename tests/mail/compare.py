@@ -1,99 +1,219 @@
 #!/usr/bin/env python3
-"""Compares what mime/ reads of mails with what Python's email reads: subject, parts, names, octets.
+"""Compares what mime/ reads of mails with what Python's email, postal-mime and mailparser read: subject, addresses, parts, names,
+octets, text.
 
-Usage: compare.py MAIL_TREE FILE...   Prints the differences that no row of EXPLAINED explains; exit status 1 if there are any. ./check
-gives it tests/fixtures/mail; docs/field.md names the collections of other projects that it was given by hand.
+Usage: compare.py MAIL_TREE FILE|DIR...   Prints the differences that no row of explained.py explains, and how often each row was
+needed; exit status 1 if a difference is left. Without tests/mail/node_modules Python's email is the only other reader.
+POSTERN_MAILS=DIR adds the mails below DIR: docs/field.md names the collections of other projects that it was given by hand.
+--rows: a mail for each row used. --only READER.
 """
+import argparse
 import collections
 import email
 import email.policy
 import hashlib
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
+import explained
 
-AMBIGUOUS = {'field', 'header', 'boundary', 'outside', 'encoding', 'charset'}
-REPORTS = ('message/delivery-status', 'message/feedback-report', 'message/rfc822', 'message/external-body')
-
-# Kind of difference, when it holds (our mail, our value, Python's), why that is right.
-EXPLAINED = [
-    ('*', lambda mail, a, b: AMBIGUOUS & set(mail['problems']), 'noted as ambiguous: the octets are looked through as they are, too'),
-    ('octets', lambda mail, a, b: not a[3], 'base64 in pieces or with a letter too many: Python stops, or gives it as it is (gmime#150, cpython#137687)'),
-    ('octets', lambda mail, a, b: a[4] != 'as said by both', 'an encoding that Python does not take: a comment or blanks behind it'),
-    ('parts', lambda mail, a, b: any(p['type'] in REPORTS for p in mail['parts']), 'Python takes the fields of a report or a pointer for parts'),
-    ('parts', lambda mail, a, b: len(b) == 1 and b[0].startswith('multipart/'), 'a boundary with letters that are not allowed is used here'),
-    ('parts', lambda mail, a, b: len(a) == len(b) and all(y.startswith(x) for x, y in zip(a, b)), 'what stands behind a type belongs to no type'),
-    ('subject', lambda mail, a, b: '\ufffd' in b, 'letters without a character set are Windows-1252 here'),
-    ('name', lambda mail, a, b: '\ufffd' in b, 'letters without a character set are Windows-1252 here'),
-    ('name', lambda mail, a, b: any(n.startswith(b) for n in a), 'a name without quotes goes on to the next semicolon here'),
-]
-
-
-def why(mail, kind, ours, theirs):
-    return next((reason for of, holds, reason in EXPLAINED if of in ('*', kind) and holds(mail, ours, theirs)), None)
+HERE = pathlib.Path(__file__).resolve().parent
+AT_ONCE = 400
+REPORTS = ('message/delivery-status', 'message/feedback-report', 'message/disposition-notification', 'message/external-body',
+           'message/partial', 'message/rfc822-headers')
 
 
 def squeezed(text):
-    return ' '.join((text or '').split())
+    return ' '.join((text or '').replace('\ufeff', '').split())
 
 
-def python_reading(path):
-    with open(path, 'rb') as octets:
-        message = email.message_from_binary_file(octets, policy=email.policy.default)
+def addresses_of(message, name):
     try:
-        subject = squeezed(str(message.get('Subject', '')))
+        field = message.get(name)
+        found = [a.addr_spec for a in field.addresses] if field is not None else []
+        return [a.encode('utf-8', 'surrogateescape').decode('utf-8', 'replace') for a in found]
+    except Exception as problem:
+        return [f'? {problem!r}']
+
+
+def text_of(part, octets):
+    try:
+        return octets.decode(part.get_content_charset() or 'utf-8', 'replace')
+    except (LookupError, ValueError):
+        return None
+
+
+def digests(octets):
+    unix = octets.replace(b'\r', b'')
+    return {'octets': len(octets), 'begin': unix[:80].decode('latin-1'), 'unix': hashlib.sha256(unix).hexdigest(),
+            'trimmed': hashlib.sha256(unix.rstrip(b'\n')).hexdigest(),
+            'unblanked': hashlib.sha256(b'\n'.join(line.rstrip(b' \t') for line in unix.split(b'\n')).rstrip(b'\n')).hexdigest()}
+
+
+def python_leaf(part):
+    try:
+        octets = part.get_payload(decode=True) or b''
+        name = part.get_filename()
     except Exception as problem:  # the library itself stumbles over some
-        subject = f'? {problem!r}'
-    leaves = []
-    for part in message.walk():
-        if part.is_multipart():
-            continue
+        octets, name = b'', f'? {problem!r}'
+    kind = part.get_content_type()
+    return {'type': kind, 'names': [name] if name else [], **digests(octets),
+            'text': text_of(part, octets) if kind.startswith('text/') else None,
+            'encoding': str(part.get('Content-Transfer-Encoding', '')).strip().lower()}
+
+
+def python_leaves(part):
+    if part.get_content_type() in REPORTS:  # it takes the fields of a report or a pointer for parts: they are one part's octets
+        return [{'type': part.get_content_type(), 'names': [], 'whole': True, 'text': None}]
+    if part.is_multipart():
+        return [leaf for below in part.get_payload() for leaf in python_leaves(below)]
+    return [] if part.get_content_maintype() == 'multipart' else [python_leaf(part)]
+
+
+def read_with_python(files):
+    for path in files:
+        message = email.message_from_bytes(pathlib.Path(path).read_bytes(), policy=email.policy.default)
         try:
-            octets = part.get_payload(decode=True) or b''
-            name = part.get_filename()
+            subject = str(message.get('Subject', ''))
         except Exception as problem:
-            octets, name = b'', f'? {problem!r}'
-        leaves.append({'type': part.get_content_type(), 'name': name, 'octets': octets,
-                       'encoding': str(part.get('Content-Transfer-Encoding', '')).strip().lower()})
-    return subject, leaves
+            subject = f'? {problem!r}'
+        yield {'subject': subject, 'leaves': python_leaves(message), **{n: addresses_of(message, n) for n in ('from', 'to', 'cc')}}
 
 
-def differences(ours, path):
-    subject, leaves = python_reading(path)
-    mine = [p for p in ours['parts'] if p['leaf']]
-    if squeezed(ours['subject']) != subject:
-        yield 'subject', squeezed(ours['subject']), subject
-    if [p['type'] for p in mine] != [p['type'] for p in leaves]:
-        yield 'parts', [p['type'] for p in mine], [p['type'] for p in leaves]
+def read_with_node(files):
+    out = subprocess.run(['node', HERE / 'readers.mjs'], input='\n'.join(map(str, files)), stdout=subprocess.PIPE, text=True,
+                         encoding='utf-8', errors='replace', timeout=900)
+    if out.returncode:
+        sys.exit(f'readers.mjs ended with {out.returncode}')
+    return [json.loads(line)['read'] for line in out.stdout.split('\n') if line]
+
+
+def read_here(tree, files):
+    out = subprocess.run([tree, *files], stdout=subprocess.PIPE, timeout=900)
+    if out.returncode:
+        sys.exit(f'{tree} ended with {out.returncode}')
+    return json.loads(out.stdout)
+
+
+def texts_agree(ours, theirs):
+    mine = {squeezed(ours.get('text')), squeezed(ours.get('joined'))}
+    return theirs.get('text') is None or squeezed(theirs['text']) in mine
+
+
+def leaf_differences(a, b):
+    if b.get('whole') or a['kind'] == 'message':
         return
-    for a, b in zip(mine, leaves):
-        if b['name'] and squeezed(b['name']) not in [squeezed(n) for n in a['names']]:
-            yield 'name', a['names'], b['name']
-        digest = hashlib.sha256(b['octets'].replace(b'\r', b'')).hexdigest()
-        if digest != a['unix']:
-            said = 'as said by both' if b['encoding'] in ('', '7bit', '8bit', 'binary', 'base64', 'quoted-printable') else b['encoding']
-            yield 'octets', (a['number'], a['type'], a['octets'], a['sound'], said), (len(b['octets']), b['octets'][:60])
+    for name in b['names']:
+        if squeezed(name) not in [squeezed(n) for n in a['names']]:
+            yield 'name', a['names'], name
+    if a['unix'] != b['unix']:
+        yield 'octets', a, b
+    elif a['type'].startswith('text/') and not texts_agree(a, b):
+        yield 'text', a, b
+
+
+def leaves_beside(ours, leaves):
+    """Our leaves; a message inside the message is one where the other reader leaves it as it is."""
+    mine, inside = [], None
+    for part in ours['parts']:
+        if inside is not None and part['number'].startswith(inside):
+            continue
+        inside, other = None, leaves[len(mine)]['type'] if len(mine) < len(leaves) else None
+        if part['kind'] == 'message' and other == part['type']:
+            inside = part['number'] + '.'
+            mine.append(part)
+        elif part['kind'] in ('leaf', 'pointer'):
+            mine.append(part)
+    return mine
+
+
+def differences(ours, theirs):
+    mine = leaves_beside(ours, theirs['leaves'])
+    if squeezed(ours['subject']) != squeezed(theirs['subject']):
+        yield 'subject', squeezed(ours['subject']), squeezed(theirs['subject'])
+    for name in ('from', 'to', 'cc'):
+        a, b = [sorted(x.lower() for x in reading[name]) for reading in (ours, theirs)]
+        if a != b:
+            yield 'addresses', a, b
+    if [p['type'] for p in mine] != [p['type'] for p in theirs['leaves']]:
+        yield 'parts', [p['type'] for p in mine], [p['type'] for p in theirs['leaves']]
+        return
+    for a, b in zip(mine, theirs['leaves']):
+        yield from leaf_differences(a, b)
+
+
+def shown(value):
+    if isinstance(value, dict):
+        value = {k: v for k, v in value.items() if k not in ('unix', 'trimmed', 'unblanked', 'joined')}
+    return str(value)[:400]
+
+
+class Tally:
+    def __init__(self, rows):
+        self.times, self.seen, self.left, self.rows = collections.Counter(), {}, 0, rows
+
+    def add(self, reader, mail, kind, ours, theirs):
+        row = explained.row_for(reader, mail, kind, ours, theirs)
+        if row is None:
+            self.left += 1
+            print(f'{mail["file"]} {mail["problems"]}\n  {kind}: {shown(ours)!r}\n  {reader}: {shown(theirs)!r}')
+            return
+        self.times[row, reader] += 1
+        self.seen.setdefault(row, mail['file'])
+
+    def report(self):
+        for (row, reader), times in sorted(self.times.items(), key=lambda item: -item[1]):
+            print(f'{times:6} {reader:12} {row.kind:9} {row.right}: {row.reason}')
+        for row, path in self.seen.items() if self.rows else ():
+            print(f'{row.reason}\n    {path}')
+
+
+def readings_of(args, files):
+    yield 'python', list(read_with_python(files))
+    if (HERE / 'node_modules' / 'postal-mime').exists():
+        both = read_with_node(files)
+        for reader in ('postal-mime', 'mailparser'):
+            yield reader, [one[reader] for one in both]
+
+
+def compare(args, files, tally):
+    mails = read_here(args.tree, files)
+    for reader, readings in readings_of(args, files):
+        for mail, theirs in zip(mails, readings):
+            if args.only and reader != args.only:
+                continue
+            if 'error' in theirs:
+                tally.add(reader, mail, 'error', '', theirs['error'])
+                continue
+            for difference in differences(mail, theirs):
+                tally.add(reader, mail, *difference)
+
+
+def all_files(names):
+    for name in names:
+        if os.path.isdir(name):
+            yield from (str(p) for p in sorted(pathlib.Path(name).rglob('*')) if p.is_file() and p.suffix != '.json')
+        else:
+            yield name
 
 
 def main():
-    tree, files = sys.argv[1], sys.argv[2:]
-    out = subprocess.run([tree, *files], stdout=subprocess.PIPE, timeout=600)
-    if out.returncode:
-        sys.exit(f'{tree} ended with {out.returncode}')
-    found, explained = 0, collections.Counter()
-    for mail in json.loads(out.stdout):
-        for kind, ours, theirs in differences(mail, mail['file']):
-            reason = why(mail, kind, ours, theirs)
-            explained[reason] += reason is not None
-            if reason is None:
-                found += 1
-                print(f"{mail['file']} {mail['problems']}\n  {kind}: {str(ours)[:300]!r}\n      Python: {str(theirs)[:300]!r}")
-    for reason, times in explained.most_common():
-        if times:
-            print(f'{times:5} times: {reason}')
-    print(f'{len(files)} mails, {found} differences that nothing explains')
-    return found > 0
+    of = argparse.ArgumentParser()
+    of.add_argument('tree')
+    of.add_argument('names', nargs='*')
+    of.add_argument('--rows', action='store_true')
+    of.add_argument('--only')
+    args = of.parse_args()
+    files = list(all_files(args.names + ([os.environ['POSTERN_MAILS']] if os.environ.get('POSTERN_MAILS') else [])))
+    tally = Tally(args.rows)
+    for i in range(0, len(files), AT_ONCE):
+        compare(args, files[i:i + AT_ONCE], tally)
+    tally.report()
+    print(f'{len(files)} mails, {tally.left} differences that nothing explains')
+    return tally.left > 0
 
 
 if __name__ == '__main__':

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mail_tree.c: what mime/ reads of mails, as JSON, an item for each file named: subject, author, parts with their types, names,
- * character sets, and the SHA-256 of their octets and of the text. Called by compare.py, which asks other readers the same.
+ * mail_tree.c: what mime/ reads of mails, as JSON, an item for each file named: subject, addresses,
+ * parts with their types, names, character sets, the SHA-256 of their octets, and their text. Called
+ * by compare.py, which asks other readers the same.
  */
 #include "mime/tree.h"
 #include "report/json.h"
 #include "sys/file.h"
 #include "tls/sign.h"
+#include "wire/mailboxes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,32 +34,93 @@ static struct str without_cr(struct str text, struct buf *out)
     return buf_str(out);
 }
 
+/* As show() in view.c has it. */
+static void put_text(struct json *o, struct reader *r, const struct part *p, struct str octets)
+{
+    size_t max = 8 * p->raw.n + 65536;
+    struct buf text = BUF_INIT(max), flowed = BUF_INIT(max);
+    charset_text(r, "", octets, p->charset, &text);
+    bool joined = p->is_flowed && !part_is(p, "text/html") &&
+                  flowed_join(buf_str(&text), p->deletes_space, &flowed) == 0;
+    report_put_str(o, "text", buf_str(&text));
+    report_put_str(o, "joined", buf_str(joined ? &flowed : &text));
+    buf_free(&text);
+    buf_free(&flowed);
+}
+
+static struct str without_last_lines(struct str text)
+{
+    while (text.n > 0 && text.p[text.n - 1] == '\n') {
+        text.n--;
+    }
+    return text;
+}
+
+/* Blanks at the ends of lines are taken out (RFC 2045 6.7 rule 3), and lines at the end. */
+static struct str without_last_blanks(struct str text, struct buf *out)
+{
+    while (text.n > 0) {
+        size_t end = str_find(text, '\n', 0), n = end;
+        while (n > 0 && (text.p[n - 1] == ' ' || text.p[n - 1] == '\t')) {
+            n--;
+        }
+        (void)!buf_add(out, str_slice(text, 0, n));
+        (void)!buf_add(out, STR("\n"));
+        text = str_slice(text, end < text.n ? end + 1 : end, text.n);
+    }
+    return without_last_lines(buf_str(out));
+}
+
+static const char *kind_name(enum part_kind kind)
+{
+    static const char *const names[] = {
+        [PART_LEAF] = "leaf",
+        [PART_MULTIPART] = "multipart",
+        [PART_MESSAGE] = "message",
+        [PART_POINTER] = "pointer",
+    };
+    return names[kind];
+}
+
 static struct json *part_of(struct reader *r, const struct part *p)
 {
     struct json *o = report_object(), *names = report_array();
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(8 * p->raw.n + 65536), plain = BUF_INIT(2 * p->raw.n + 1024);
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), plain = BUF_INIT(2 * p->raw.n + 1024), lines = BUF_INIT(2 * p->raw.n + 1024);
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
     report_put_str(o, "number", str_c(p->number));
     report_put_str(o, "type", str_c(p->type));
     report_put_str(o, "charset", str_c(p->charset));
     report_put_int(o, "octets", (int64_t)buf_len(&octets));
-    report_put_bool(o, "leaf", p->kind == PART_LEAF);
+    report_put_str(o, "kind", str_c(kind_name(p->kind)));
+    report_put_bool(o, "empty", p->kind == PART_MULTIPART && p->n_children == 0);
+    report_put_str(o, "encoding", str_c(p->encoding_said));
     report_put_bool(o, "sound", sound);
-    put_hex(o, "sha256", buf_str(&octets));
     put_hex(o, "unix", without_cr(buf_str(&octets), &plain));
+    put_hex(o, "trimmed", without_last_lines(buf_str(&plain)));
+    put_hex(o, "unblanked", without_last_blanks(buf_str(&plain), &lines));
     for (size_t i = 0; i < p->n_names; i++) {
         report_append_str(names, str_c(p->names[i]));
     }
     report_put(o, "names", names);
     if (strncmp(p->type, "text/", 5) == 0) {
-        charset_text(r, "", buf_str(&octets), p->charset, &text);
-        report_put_str(o, "text", buf_str(&text));
+        put_text(o, r, p, buf_str(&octets));
     }
     buf_free(&octets);
-    buf_free(&text);
     buf_free(&plain);
+    buf_free(&lines);
     return o;
+}
+
+static void put_addresses(struct json *o, const struct tree *t, const char *name, const char *as)
+{
+    const struct tree_field *field = t ? tree_field(&t->fields, name) : NULL;
+    struct str rest = str_c(field ? field->raw : ""), one;
+    struct json *list = report_array();
+    while (mailboxes_next(&rest, &one)) {
+        report_append_str(list, one);
+    }
+    report_put(o, as, list);
 }
 
 static struct json *tree_of(const char *path, struct str message)
@@ -68,10 +131,13 @@ static struct json *tree_of(const char *path, struct str message)
     struct json *o = report_object(), *parts = report_array(), *problems = report_array();
     limits.depth = 40;
     struct tree *t = tree_read(&r, message, "");
-    const struct tree_field *subject = t ? tree_field(&t->fields, "Subject") : NULL, *from = t ? tree_field(&t->fields, "From") : NULL;
+    const struct tree_field *subject = t ? tree_field(&t->fields, "Subject") : NULL;
     report_put_str(o, "file", str_c(path));
     report_put_str(o, "subject", str_c(subject ? subject->value : ""));
-    report_put_str(o, "from", str_c(from ? from->value : ""));
+    report_put_str(o, "stray", str_c(t ? t->stray : ""));
+    put_addresses(o, t, "From", "from");
+    put_addresses(o, t, "To", "to");
+    put_addresses(o, t, "Cc", "cc");
     for (size_t i = 0; t && i < t->n; i++) {
         report_append(parts, part_of(&r, &t->parts[i]));
     }
