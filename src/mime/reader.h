@@ -74,7 +74,8 @@ void read_message(struct reader *r, struct str octets, const char *part, bool to
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */
 bool scan_limits(struct reader *r, struct str octets, const char *part);
 void scan_raw(struct reader *r, struct str octets);
-/* Appends the lines of a message's header section that are no fields: a text whose writer forgot the empty line. */
+/* Appends the lines of a message's header section that are no fields: a text whose writer forgot the
+ * empty line. */
 void scan_stray(struct str message, struct buf *out);
 /* html.c */
 void read_html(struct reader *r, const struct piece *p);

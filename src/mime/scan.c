@@ -120,7 +120,8 @@ void scan_stray(struct str message, struct buf *out)
         if (line.n == 0) {
             break;
         }
-        bool goes_on = line.p[0] == ' ' || line.p[0] == '\t', mbox = at == 0 && str_starts_nocase(line, STR("From "));
+        bool goes_on = line.p[0] == ' ' || line.p[0] == '\t';
+        bool mbox = at == 0 && str_starts_nocase(line, STR("From "));
         stray = goes_on ? stray : !mbox && !is_field(line);
         if (stray) {
             (void)!buf_add(out, line);

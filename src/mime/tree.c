@@ -200,7 +200,7 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
     p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
     size_t n = p->boundary ? strlen(p->boundary) : 0;
-    if (n > 0 && p->boundary[n - 1] == ' ') { /* RFC 2046 5.1.1 forbids it; others compare without them */
+    if (n > 0 && p->boundary[n - 1] == ' ') { /* RFC 2046 5.1.1 forbids it; others leave it out */
         reader_problem(r, MIME_BOUNDARY, p->number, "");
     }
     p->is_flowed = str_eq_nocase(str_c(g_mime_content_type_get_parameter(type, "format")), STR("flowed"));
@@ -233,7 +233,8 @@ static void read_encoding(GMimePart *part, struct part *p)
     }
 }
 
-/* GMime takes two octets for the line end before a boundary where other lines end in CRLF: before LF alone one was text. */
+/* GMime takes two octets for the line end before a boundary where other lines end in CRLF: before LF
+ * alone one was text. */
 static bool cut_short(struct str m, size_t end)
 {
     return end + 1 < m.n && m.p[end] != '\r' && m.p[end] != '\n' && m.p[end + 1] == '\n';
@@ -312,7 +313,8 @@ static size_t next_delimiter(const struct walk *w, size_t index, size_t from)
     return m.n;
 }
 
-/* Where the part around this one, or the message, ends: the line end before a boundary belongs to it. */
+/* Where the part around this one, or the message, ends: the line end before a boundary belongs to the
+ * boundary. */
 static size_t end_of_part(const struct walk *w, size_t index, size_t from)
 {
     struct str m = w->message;
@@ -320,7 +322,8 @@ static size_t end_of_part(const struct walk *w, size_t index, size_t from)
     return at == m.n ? at : at - (at > from) - (at > from + 1 && m.p[at - 2] == '\r');
 }
 
-/* Where an attached message begins, by what stands before it: the part before, a boundary, the fields of its part. */
+/* Where an attached message begins, by what stands before it: the part before, a boundary, the fields
+ * of its part. */
 static size_t begin_of_message(const struct walk *w, size_t index)
 {
     struct str m = w->message;
@@ -330,12 +333,14 @@ static size_t begin_of_message(const struct walk *w, size_t index)
         bool ends = p->kind == PART_LEAF && p->raw.n > 0;
         from = ends ? (size_t)(p->raw.p - m.p) + p->raw.n : from;
     }
-    size_t at = w->tree->parts[index].depth > 0 ? next_delimiter(w, w->tree->parts[index].parent, from) : 0;
+    const struct part *p = &w->tree->parts[index];
+    size_t at = p->depth > 0 ? next_delimiter(w, p->parent, from) : 0;
     size_t fields = at < m.n ? section_end(str_slice(m, at, m.n), 0) : 0;
     return fields > 0 ? at + fields : m.n;
 }
 
-/* An attached message lies from its first line to the end of the part; GMime knows where its first field is. */
+/* An attached message lies from its first line to the end of the part; GMime knows where its first
+ * field is. */
 static void read_place_of_message(struct walk *w, GMimeMessage *inner, size_t index)
 {
     GMimeHeaderList *list = g_mime_object_get_header_list(GMIME_OBJECT(inner));
@@ -343,9 +348,10 @@ static void read_place_of_message(struct walk *w, GMimeMessage *inner, size_t in
     gint64 offset = first ? g_mime_header_get_offset(first) : -1;
     struct str m = w->message;
     size_t at = offset >= 0 && (uint64_t)offset < m.n ? (size_t)offset : m.n;
-    bool known = at < m.n && str_starts_nocase(str_slice(m, at, m.n), str_c(g_mime_header_get_name(first)));
-    bool at_front = known && at > 1 && m.p[at - 1] == '\n' && (m.p[at - 2] == '\n' || (at > 2 && m.p[at - 3] == '\n'));
-    at = at_front ? at : begin_of_message(w, index);
+    const char *name = first ? g_mime_header_get_name(first) : NULL;
+    bool known = at < m.n && str_starts_nocase(str_slice(m, at, m.n), str_c(name));
+    bool behind_blank = at > 2 && m.p[at - 1] == '\n' && (m.p[at - 2] == '\n' || m.p[at - 3] == '\n');
+    at = known && behind_blank ? at : begin_of_message(w, index);
     if (at < m.n) {
         w->tree->parts[index].raw = str_slice(m, at, end_of_part(w, index, at));
         w->tree->parts[index].stray = stray_of(w->tree->parts[index].raw);
@@ -461,7 +467,10 @@ static void fields_free(struct tree_fields *f)
 
 static void part_free(struct part *p)
 {
-    char *texts[] = {p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location, p->encoding_said, p->before, p->behind, p->stray};
+    char *texts[] = {
+        p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location,
+        p->encoding_said, p->before, p->behind, p->stray,
+    };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         free(texts[i]);
     }

@@ -42,7 +42,7 @@ struct part {
     bool is_flowed, deletes_space; /* format=flowed, delsp=yes (RFC 3676) */
     struct str raw;         /* its octets as encoded, borrowed from the message */
     struct tree_fields fields; /* of PART_MESSAGE */
-    char *stray;            /* of PART_MESSAGE: lines of its header section that are no fields, or NULL */
+    char *stray; /* of PART_MESSAGE: lines of its header section that are no fields, or NULL */
     char *before, *behind;  /* text outside the parts of a multipart, or NULL */
     size_t n_children;
 };

@@ -297,8 +297,8 @@ static void show_head(struct build *b, const struct part *p, bool as_html)
     buf_free(&head);
 }
 
-/* Text that no part holds: a multipart in which no parts were found, as a program marked it wrongly; lines among the fields that
- * are none, where an empty line was forgotten. */
+/* Text that no part holds: a multipart in which no parts were found, as a program marked it wrongly;
+ * lines among the fields that are none, where an empty line was forgotten. */
 static void show_loose(struct build *b, const char *loose, bool as_html)
 {
     struct buf text = BUF_INIT(VIEW_TEXT_MAX + 1024);

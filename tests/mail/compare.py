@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Compares what mime/ reads of mails with what Python's email, postal-mime and mailparser read: subject, addresses, parts, names,
-octets, text.
+"""Compares what mime/ reads of mails with what Python's email, postal-mime and mailparser read:
+subject, addresses, parts, names, octets, text.
 
-Usage: compare.py MAIL_TREE FILE|DIR...   Prints the differences that no row of explained.py explains, and how often each row was
-needed; exit status 1 if a difference is left. Without tests/mail/node_modules Python's email is the only other reader.
-POSTERN_MAILS=DIR adds the mails below DIR: docs/field.md names the collections of other projects that it was given by hand.
+Usage: compare.py MAIL_TREE FILE|DIR...   Prints the differences that no row of explained.py explains,
+and how often each row was needed; exit status 1 if a difference is left. Without the modules in
+tests/mail/node_modules Python's email is the only other reader. POSTERN_MAILS=DIR adds the mails below
+DIR: docs/field.md names the collections of other projects that it was given by hand.
 --rows: a mail for each row used. --only READER.
 """
 import argparse
@@ -22,8 +23,8 @@ import explained
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 400
-REPORTS = ('message/delivery-status', 'message/feedback-report', 'message/disposition-notification', 'message/external-body',
-           'message/partial', 'message/rfc822-headers')
+REPORTS = ('message/delivery-status', 'message/feedback-report', 'message/disposition-notification',
+           'message/external-body', 'message/partial', 'message/rfc822-headers')
 
 
 def squeezed(text):
@@ -48,9 +49,10 @@ def text_of(part, octets):
 
 def digests(octets):
     unix = octets.replace(b'\r', b'')
-    return {'octets': len(octets), 'begin': unix[:80].decode('latin-1'), 'unix': hashlib.sha256(unix).hexdigest(),
-            'trimmed': hashlib.sha256(unix.rstrip(b'\n')).hexdigest(),
-            'unblanked': hashlib.sha256(b'\n'.join(line.rstrip(b' \t') for line in unix.split(b'\n')).rstrip(b'\n')).hexdigest()}
+    lines = b'\n'.join(line.rstrip(b' \t') for line in unix.split(b'\n'))
+    forms = {'unix': unix, 'trimmed': unix.rstrip(b'\n'), 'unblanked': lines.rstrip(b'\n')}
+    return {'octets': len(octets), 'begin': unix[:80].decode('latin-1'),
+            **{name: hashlib.sha256(form).hexdigest() for name, form in forms.items()}}
 
 
 def python_leaf(part):
@@ -66,7 +68,7 @@ def python_leaf(part):
 
 
 def python_leaves(part):
-    if part.get_content_type() in REPORTS:  # it takes the fields of a report or a pointer for parts: they are one part's octets
+    if part.get_content_type() in REPORTS:  # the library takes their fields for parts
         return [{'type': part.get_content_type(), 'names': [], 'whole': True, 'text': None}]
     if part.is_multipart():
         return [leaf for below in part.get_payload() for leaf in python_leaves(below)]
@@ -75,17 +77,19 @@ def python_leaves(part):
 
 def read_with_python(files):
     for path in files:
-        message = email.message_from_bytes(pathlib.Path(path).read_bytes(), policy=email.policy.default)
+        octets = pathlib.Path(path).read_bytes()
+        message = email.message_from_bytes(octets, policy=email.policy.default)
         try:
             subject = str(message.get('Subject', ''))
         except Exception as problem:
             subject = f'? {problem!r}'
-        yield {'subject': subject, 'leaves': python_leaves(message), **{n: addresses_of(message, n) for n in ('from', 'to', 'cc')}}
+        yield {'subject': subject, 'leaves': python_leaves(message),
+               **{n: addresses_of(message, n) for n in ('from', 'to', 'cc')}}
 
 
 def read_with_node(files):
-    out = subprocess.run(['node', HERE / 'readers.mjs'], input='\n'.join(map(str, files)), stdout=subprocess.PIPE, text=True,
-                         encoding='utf-8', errors='replace', timeout=900)
+    out = subprocess.run(['node', HERE / 'readers.mjs'], input='\n'.join(map(str, files)),
+                         stdout=subprocess.PIPE, text=True, encoding='utf-8', errors='replace', timeout=900)
     if out.returncode:
         sys.exit(f'readers.mjs ended with {out.returncode}')
     return [json.loads(line)['read'] for line in out.stdout.split('\n') if line]
@@ -147,7 +151,8 @@ def differences(ours, theirs):
 
 def shown(value):
     if isinstance(value, dict):
-        value = {k: v for k, v in value.items() if k not in ('unix', 'trimmed', 'unblanked', 'joined')}
+        hidden = ('unix', 'trimmed', 'unblanked', 'joined')
+        value = {k: v for k, v in value.items() if k not in hidden}
     return str(value)[:400]
 
 
@@ -159,7 +164,8 @@ class Tally:
         row = explained.row_for(reader, mail, kind, ours, theirs)
         if row is None:
             self.left += 1
-            print(f'{mail["file"]} {mail["problems"]}\n  {kind}: {shown(ours)!r}\n  {reader}: {shown(theirs)!r}')
+            print(f'{mail["file"]} {mail["problems"]}')
+            print(f'  {kind}: {shown(ours)!r}\n  {reader}: {shown(theirs)!r}')
             return
         self.times[row, reader] += 1
         self.seen.setdefault(row, mail['file'])
@@ -195,7 +201,8 @@ def compare(args, files, tally):
 def all_files(names):
     for name in names:
         if os.path.isdir(name):
-            yield from (str(p) for p in sorted(pathlib.Path(name).rglob('*')) if p.is_file() and p.suffix != '.json')
+            paths = sorted(pathlib.Path(name).rglob('*'))
+            yield from (str(p) for p in paths if p.is_file() and p.suffix != '.json')
         else:
             yield name
 
@@ -207,7 +214,8 @@ def main():
     of.add_argument('--rows', action='store_true')
     of.add_argument('--only')
     args = of.parse_args()
-    files = list(all_files(args.names + ([os.environ['POSTERN_MAILS']] if os.environ.get('POSTERN_MAILS') else [])))
+    more = os.environ.get('POSTERN_MAILS')
+    files = list(all_files(args.names + ([more] if more else [])))
     tally = Tally(args.rows)
     for i in range(0, len(files), AT_ONCE):
         compare(args, files[i:i + AT_ONCE], tally)

@@ -85,7 +85,8 @@ static const char *kind_name(enum part_kind kind)
 static struct json *part_of(struct reader *r, const struct part *p)
 {
     struct json *o = report_object(), *names = report_array();
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), plain = BUF_INIT(2 * p->raw.n + 1024), lines = BUF_INIT(2 * p->raw.n + 1024);
+    size_t max = 2 * p->raw.n + 1024;
+    struct buf octets = BUF_INIT(max), plain = BUF_INIT(max), lines = BUF_INIT(max);
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
     report_put_str(o, "number", str_c(p->number));

@@ -1,5 +1,6 @@
-// Reads mails with postal-mime and with mailparser: a JSON line for each path on standard input, with what each of the two
-// reads there: subject, addresses, leaves with type, name, octets and text. Called by compare.py.
+// Reads mails with postal-mime and with mailparser: a JSON line for each path on standard input, with
+// what each of the two reads there: subject, addresses, leaves with type, name, octets and text. Called
+// by compare.py.
 import {createHash} from 'node:crypto';
 import {readFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
@@ -23,21 +24,24 @@ function withoutLastLines(octets) {
 
 // Line ends as Unix has them; without those at the end; without blanks at the ends of lines.
 function digests(octets) {
-    const unix = Buffer.from(octets.filter(o => o !== 13)), lines = unix.toString('latin1').replace(/[ \t]+(?=\n|$)/g, '');
+    const unix = Buffer.from(octets.filter(o => o !== 13));
+    const lines = unix.toString('latin1').replace(/[ \t]+(?=\n|$)/g, '');
     return {
-        octets: octets.length, begin: unix.subarray(0, 80).toString('latin1'), unix: hash(unix), trimmed: hash(withoutLastLines(unix)),
+        octets: octets.length, begin: unix.subarray(0, 80).toString('latin1'),
+        unix: hash(unix), trimmed: hash(withoutLastLines(unix)),
         unblanked: hash(withoutLastLines(Buffer.from(lines, 'latin1'))),
     };
 }
 
 function flat(addresses) {
-    return (addresses || []).flatMap(a => (a.group ? flat(a.group) : [a.address || ''])).filter(a => a);
+    const found = (addresses || []).flatMap(a => (a.group ? flat(a.group) : [a.address || '']));
+    return found.filter(a => a);
 }
 
-// --- postal-mime: the tree that it builds; messages inside messages are left to us, with their octets
+// --- postal-mime: the tree that it builds; messages inside messages are left to us
 
 async function postalLeaves(node, depth) {
-    if (node.contentType.multipart) { // one in which no part was found counts as its text: what stands there is the preamble
+    if (node.contentType.multipart) {
         const below = [];
         for (const child of node.childNodes) {
             below.push(...await postalLeaves(child, depth + 1));
@@ -49,7 +53,8 @@ async function postalLeaves(node, depth) {
     if (type === 'message/rfc822' && depth < DEPTH_MAX) {
         return (await postalTree(octets)).leaves(depth + 1);
     }
-    const said = node.contentDisposition.parsed.params.filename || node.contentType.parsed.params.name || '';
+    const disposition = node.contentDisposition.parsed.params;
+    const said = disposition.filename || node.contentType.parsed.params.name || '';
     return [{
         type, ...digests(octets),
         names: said ? [decodeWords(said)] : [],
@@ -73,7 +78,8 @@ async function postal(octets) {
     const {message, leaves} = await postalTree(octets);
     return {
         subject: message.subject || '',
-        ...Object.fromEntries(['from', 'to', 'cc'].map(name => [name, postalAddresses(message, name)])),
+        from: postalAddresses(message, 'from'), to: postalAddresses(message, 'to'),
+        cc: postalAddresses(message, 'cc'),
         leaves: await leaves(0),
     };
 }
@@ -111,7 +117,9 @@ function splitLeaves(node) {
 
 function split(octets) {
     return new Promise((resolve, reject) => {
-        const parser = new Watched({skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true, checksumAlgo: false});
+        const parser = new Watched({
+            skipHtmlToText: true, skipTextToHtml: true, skipImageLinks: true, checksumAlgo: false,
+        });
         parser.on('error', reject);
         parser.on('data', data => {
             if (data.type === 'attachment') {
