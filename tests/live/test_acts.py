@@ -47,6 +47,36 @@ def test_every_act_has_a_name(gateway):
     assert all(word in log for word in ('"Jörg Müller"', 'by=petra', 'by="ticket 4711"', 'verb=reload'))
 
 
+def test_a_reload_is_an_act(gateway):
+    """Who had it reloaded and what came of it; and what check-config says of the file (field of a review: warnings were
+    shown by check-config alone)."""
+    lab = gateway.lab
+    path = lab.path('postern.conf')
+    good = open(path).read()
+    loose = good.replace('# the lab', 'rule "star" { header "Subject: *x*"; action hold; }\n# the lab')
+    bad = good.replace('# the lab', 'group "idle" { members a@inside.test; }\n# the lab')
+    try:
+        open(path, 'w').write(loose)
+        done = postern(gateway, '--by', 'Eve', 'reload')
+        assert done.returncode == 0 and 'warning: rule "star": in header' in done.stderr, done
+        found = json.loads(postern(gateway, '--by', 'Eve', '--json', 'reload').stdout)
+        assert found['reloaded'] and any(f['severity'] == 'warning' and 'rule "star"' in f['text'] for f in found['findings']), found
+        assert 'event=configuration-warning' in lab.log() and 'in header' in lab.log()
+        open(path, 'w').write(bad)
+        done = postern(gateway, '--by', 'Bob', 'reload')
+        assert done.returncode == 1 and done.stderr.startswith('Not reloaded'), done
+        assert 'group "idle" does nothing' in done.stderr, done
+        found = json.loads(postern(gateway, '--by', 'Bob', '--json', 'reload').stdout)
+        assert not found['reloaded'] and any(f['severity'] == 'error' and 'group "idle"' in f['text'] for f in found['findings']), found
+    finally:
+        open(path, 'w').write(good)
+    assert postern(gateway, '--by', 'Ann', 'reload').returncode == 0
+    mine = [a for a in acts(gateway) if a['act'] == 'reload'][:5]
+    assert [a['by'] for a in mine] == ['Ann', 'Bob', 'Bob', 'Eve', 'Eve'], mine
+    assert mine[0]['detail'] == 'in force' and mine[0]['uid'] == os.getuid(), mine
+    assert mine[1]['detail'].startswith('refused: ') and 'group "idle" does nothing' in mine[1]['detail'], mine
+
+
 def test_a_name_is_kept_whole_or_refused(gateway):
     message_id = gateway.send('y@dead.test')
     for name in ('', ' ', 'two\nlines', 'a\x1b[31mb', 'x' * 101, 'ends '):

@@ -21,27 +21,32 @@ static struct json *json_finding(const struct conf_finding *f)
     return j;
 }
 
+struct json *findings_json(struct str lines)
+{
+    struct json *all = report_array();
+    struct conf_finding f;
+    while (conf_finding_next(&lines, &f)) {
+        report_append(all, json_finding(&f));
+    }
+    return all;
+}
+
 /* Counts and shows. */
 static void show_findings(const struct options *o, struct str lines, bool usable, unsigned *ret_errors, unsigned *ret_warnings)
 {
-    struct json *all = o->json ? report_array() : NULL;
     struct conf_finding f;
     *ret_errors = *ret_warnings = 0;
-    if (!all) {
-        fwrite(lines.p, 1, lines.n, stderr); /* as posternd shows them */
-    }
-    while (conf_finding_next(&lines, &f)) {
+    for (struct str rest = lines; conf_finding_next(&rest, &f);) {
         *(f.is_warning ? ret_warnings : ret_errors) += 1;
-        if (all) {
-            report_append(all, json_finding(&f));
-        }
     }
-    if (all) {
+    if (o->json) {
         struct json *j = report_object();
         report_put_str(j, "file", str_c(o->config));
         report_put_bool(j, "usable", usable);
-        report_put(j, "findings", all);
+        report_put(j, "findings", findings_json(lines));
         print_json(j);
+    } else {
+        fwrite(lines.p, 1, lines.n, stderr); /* as posternd shows them */
     }
 }
 

@@ -59,6 +59,8 @@ int answer_end(const struct options *o, struct answer *a);
 /* Adds a copy of a row. */
 void answer_keep(struct answer *a, const struct ipc_msg *m);
 void answer_free(struct answer *a);
+/* Lines of findings (conf/tree.h) as a list (config.c). */
+struct json *findings_json(struct str lines);
 /* Prints JSON; frees it. */
 void print_json(struct json *j);
 void print_buf(struct buf *b);

@@ -97,19 +97,52 @@ int command_status(const struct options *o)
     return r;
 }
 
+/* What check-config would say, as posternd found it. */
+static void take_findings(const struct answer *a, struct buf *lines)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->rows[i].type == IPC_row_finding) {
+            (void)!buf_printf(lines, STR_FMT "\n", STR_ARG(a->rows[i].row_finding.line));
+        }
+    }
+}
+
+static void print_reload(const struct options *o, bool ok, struct str text, struct str findings)
+{
+    if (o->json) {
+        struct json *j = report_object();
+        report_put_str(j, "file", str_c(o->config));
+        report_put_bool(j, "reloaded", ok);
+        report_put_str(j, "problem", ok ? STR("") : str_trim(text));
+        report_put(j, "findings", findings_json(findings));
+        print_json(j);
+        return;
+    }
+    /* posternd says what is in force and what is not; what was found is told behind its first line */
+    size_t first = str_find(text, '\n', 0) + 1;
+    first = first < text.n ? first : text.n;
+    fwrite(text.p, 1, ok ? 0 : first, stderr);
+    fwrite(findings.p, 1, findings.n, stderr);
+    fwrite(text.p + first, 1, ok ? 0 : text.n - first, stderr);
+    fputs(ok ? "Reloaded.\n" : "", stdout);
+}
+
 int command_reload(const struct options *o)
 {
+    CLEANUP(buf_free) struct buf findings = BUF_INIT(1024 * 1024);
     struct answer a;
     int r = ask(o, "posternd.sock", ADMIN_RELOAD, "", &a);
     if (r) {
-        fputs(r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "", stderr);
+        const char *text = r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "";
+        if (o->json) {
+            print_reload(o, false, str_c(*text ? text : "posternd did not answer"), STR(""));
+        } else {
+            fputs(text, stderr);
+        }
         return r;
     }
-    if (a.ok) {
-        puts("Reloaded.");
-    } else {
-        fputs(a.text, stderr); /* posternd says what is in force and what is not */
-    }
+    take_findings(&a, &findings);
+    print_reload(o, a.ok, str_c(a.text), buf_str(&findings));
     r = a.ok ? EXIT_OK : EXIT_NO;
     answer_free(&a);
     return r;

@@ -232,6 +232,9 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         s->renew = s->reload_due = false;
         control_reload_came(s->d);
     }
+    if (s->role == ROLE_QUEUE && s->control) {
+        reload_send_acts(s->d, s->control);
+    }
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
 

@@ -76,7 +76,7 @@ static void on_watch(void *arg)
     if (handover_files_changed(d) && !d->stopping) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
         log_notice("files-changed", KV("what", "they are read again"));
-        (void)!control_reload(d, &problems); /* a half-written file is refused there; the next change brings the rest */
+        (void)!control_reload(d, &(struct reload_by){0}, &problems); /* a half-written file is refused there; the next change brings the rest */
     }
     drop_pick_up(d);
     timer_start(d->watch_files, WATCH_MS);
@@ -124,8 +124,9 @@ static void on_watchdog(void *arg)
 static void on_hangup(void *arg, int signum)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
+    const struct reload_by by = {.uid = (uint32_t)geteuid(), .by = "a signal (SIGHUP)"};
     (void)signum;
-    (void)!control_reload(arg, &problems); /* its own log line says what came of it */
+    (void)!control_reload(arg, &by, &problems); /* its own log line says what came of it */
 }
 
 static void on_stop(void *arg, int signum)

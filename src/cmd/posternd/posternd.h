@@ -4,6 +4,7 @@
 #pragma once
 #include "cmd/posternd/pairs.h"
 #include "cmd/posternd/ports.h"
+#include "proc/admin_verbs.h"
 #include "proc/child.h"
 #include "proc/preflight.h"
 #include "sys/conn.h"
@@ -34,6 +35,21 @@ struct supervised {
     struct buf metrics;
     bool status_due;
     struct posternd *d;
+};
+
+enum { ACTS_WAITING_MAX = 16, ROW_FINDING_MAX = 2000 };
+
+/* Who had it reloaded; by empty: nobody, files changed. */
+struct reload_by {
+    uint32_t uid;
+    char by[ADMIN_BY_MAX + 1];
+};
+
+/* One that the queue is to be told. */
+struct reload_act {
+    int64_t at_ms;
+    struct reload_by who;
+    char detail[256];
 };
 
 struct posternd {
@@ -71,6 +87,9 @@ struct posternd {
     struct ipc_channel *reload_to; /* who waits for the end of a reload; NULL: nobody, or nobody asked */
     bool reload_again;             /* something changed while one was under way */
     struct timer *reload_timer;    /* runs while a reload is under way */
+    struct reload_by reload_by, reload_again_by;
+    struct reload_act acts[ACTS_WAITING_MAX];
+    size_t n_acts;
     /* one status question at a time */
     struct ipc_channel *status_to;
     bool metrics_wanted; /* by the metrics process */
@@ -115,8 +134,17 @@ void control_close(struct posternd *d);
 void control_status_came(struct posternd *d);
 /* The metrics process wants everybody's numbers. */
 void control_metrics(struct posternd *d);
+/* The end of an answer. */
+void control_done(struct ipc_channel *ch, bool ok, struct str text);
+
+/* reload.c */
 /* A process answered a reload, or ended. */
 void control_reload_came(struct posternd *d);
 /* The same as SIGHUP: 0, and the processes are asked (the log tells the end), or -errno with lines in problems: nothing changed.
- * -EBUSY: one is under way. */
-int control_reload(struct posternd *d, struct buf *problems) MUST_USE;
+ * -EBUSY: one is under way. What is wrong with the file itself goes to reload_to and to the log. */
+int control_reload(struct posternd *d, const struct reload_by *by, struct buf *problems) MUST_USE;
+/* The postern command asks for it; it is answered now or once every process has confirmed. */
+void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by);
+void reload_on_timeout(void *posternd);
+/* The queue is there: what it was not told yet. */
+void reload_send_acts(struct posternd *d, struct ipc_channel *queue);

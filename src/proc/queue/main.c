@@ -419,7 +419,7 @@ static void on_posternd_alarm(void *owner, struct ipc_channel *ch, const struct 
 int main(int argc, char **argv)
 {
     static struct queue queue;
-    static const struct ipc_rule rules[] = {{IPC_alarm, on_posternd_alarm}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_alarm, on_posternd_alarm}, {IPC_row_act, acts_on_posternd}, {IPC_none, NULL}};
     static const struct child_events events = {.rules = rules, .on_prepare = on_prepare, .sandbox = sandbox,
                                                .on_start = on_start, .on_peer = on_peer,
                                                .on_listener = on_listener, .on_reload = on_reload,

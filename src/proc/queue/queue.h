@@ -397,6 +397,8 @@ struct acting acts_who(const struct ipc_channel *ch);
 void acts_words(const struct acting *who, char dst[ACTING_WORDS]);
 /* It was done: into the log and, with the batch, into the store. */
 void acts_add(struct queue *q, const struct acting *who, enum admin_verb verb, struct str about, struct str detail);
+/* One that posternd did: a reload. */
+void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* Rows of all acts about something. */
 void acts_about(struct queue *q, struct ipc_channel *ch, struct str about);
 /* True when the verb is the list of acts: answered there. */
