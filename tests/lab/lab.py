@@ -170,12 +170,13 @@ class Lab:
         ca = self.path('ca')
         with open(os.path.join(ca, 'ca.cnf'), 'w') as out:
             out.write(f'[ca]\ndefault_ca=lab\n[lab]\ndatabase={ca}/index\nserial={ca}/serial\nnew_certs_dir={ca}\n'
-                      f'default_md=sha256\npolicy=any\nunique_subject=no\ncopy_extensions=copy\n[any]\ncommonName=supplied\n')
+                      f'default_md=sha256\npolicy=any\nunique_subject=no\ncopy_extensions=copy\nx509_extensions=made\n[any]\ncommonName=supplied\n'
+                      '[made]\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n')  # RFC 5280 4.2.1.1; Python 3.13 insists
         open(os.path.join(ca, 'index'), 'w').close()
         with open(os.path.join(ca, 'serial'), 'w') as out:
             out.write('01\n')
         self.run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30',
-                 '-keyout', f'{ca}/ca.key', '-out', f'{ca}/ca.pem', '-subj', '/CN=Lab CA')
+                 '-keyout', f'{ca}/ca.key', '-out', f'{ca}/ca.pem', '-subj', '/CN=Lab CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
         for _, (host, _, _, kind) in SCRIPTED.items():
             if kind:
                 self.make_certificate(host, kind)
@@ -197,7 +198,7 @@ class Lab:
     # --- DNS ---------------------------------------------------------------------------------------
     def zone_text(self):
         lines = ['$ORIGIN test.', '$TTL 60', '@ SOA ns.test. lab.test. 1 3600 600 86400 60', '@ NS ns.test.', f'ns A {DNS}',
-                 f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', '*.slow A 127.0.1.98', 'login.good A 127.0.1.40', 'null MX 0 .', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
+                 f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', '*.slow A 127.0.1.98', 'login.good A 127.0.1.40', 'null MX 0 .', 'onlysix MX 10 mx.onlysix.test.', 'mx.onlysix AAAA fd00::97', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
                  'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'loopaddress MX 10 alias.test.', f'alias A {GATEWAY}', 'lastloop MX 10 gone.test.', 'gone A 192.0.2.1', 'lastloop MX 20 alias.test.', 'ownaddress MX 10 mine.test.', 'mine A 198.51.100.7', 'mixed MX 5 mx.garbled.test.', 'mixed MX 10 mx.nocrypt.test.', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']
