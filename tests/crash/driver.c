@@ -4,7 +4,7 @@
  * and the log of commits is written back by a thread. What was promised is said through fault_note().
  *
  *   driver live DIRECTORY TURNS     works until the store can no longer be trusted
- *   driver look DIRECTORY           opens what is there and prints every message that can be read whole
+ *   driver look DIRECTORY           opens what is there and prints every message that can be read whole, and who is due
  */
 #include "base/log.h"
 #include "store/sqlite_priv.h"
@@ -215,6 +215,21 @@ static void end_list(void *arg, enum store_result r)
     printf("list %s\n", r == STORE_OK ? "ok" : "broken");
 }
 
+static void print_due(void *arg, const struct store_rcpt *r)
+{
+    (void)arg;
+    printf("due %llu\n", (unsigned long long)r->id);
+}
+
+/* As the scheduler does after a start (proc/queue/schedule.c): who is not found so is overdue for ever. */
+static void print_next_hop(void *arg, struct str next_hop, int64_t next_ms)
+{
+    char name[64];
+    (void)arg;
+    str_copy_cut(next_hop, name, sizeof name);
+    store_each_due(looked, str_c(name), next_ms, 1000000, print_due, end_list, NULL);
+}
+
 static int look(const char *dir)
 {
     char problem[300];
@@ -225,6 +240,7 @@ static int look(const char *dir)
     for (int state = RCPT_QUEUED; state < RCPT_STATE_END; state++) {
         store_list(looked, (enum rcpt_state)state, 1000000, NULL, print_rcpt, end_list, NULL);
     }
+    store_each_next_hop(looked, print_next_hop, end_list, NULL);
     store_close(looked);
     return 0;
 }

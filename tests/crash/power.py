@@ -8,7 +8,7 @@ A driver lives through a small history with tests/crash/fault.c between it and t
   fail   the n-th change (write, sync, truncate, create, rename, unlink) fails, for every n, with EIO and with ENOSPC.
   alloc  the n-th allocation fails, for every n.
 After each the store is opened again: every message promised is there and whole, or known as delivered; a
-delivery that was promised is not forgotten. Usage: power.py BUILD [--all] [--seed N]
+delivery that was promised is not forgotten, and all that wait are found by the scheduler. Usage: power.py BUILD [--all] [--seed N]
 """
 import os
 import random
@@ -131,7 +131,10 @@ def compare(output, kept, delivered):
     for n in delivered:
         if states.get(n) != 'delivered':
             return f'the delivery of {n} was promised and forgotten: it would go twice'
+    due = {int(n) for n in re.findall(r'^due (\d+)', output, re.M)}
     for n, state in states.items():
+        if state == 'queued' and n not in due:
+            return f'message {n} waits and nobody would ever try it: it would be overdue for ever'
         if state == 'queued' and bodies.get(n) != 'whole':
             return f'message {n} would be sent broken: {bodies.get(n)}'
     return None

@@ -10,6 +10,7 @@ import threading
 import time
 
 import lab as lab_module
+from conftest import nothing_overdue
 
 SECONDS = float(os.environ.get('POSTERN_CRASH_SECONDS', '20'))
 TARGETS = ['tree', 'smtpin-0', 'smtpin-1', 'smtpout-0', 'smtpout-1', 'queue-0', 'keys-0', 'lookup-0']
@@ -21,7 +22,7 @@ class Load(threading.Thread):
     def __init__(self, number, lab):
         super().__init__(daemon=True)
         self.number, self.lab, self.stop = number, lab, False
-        self.acknowledged, self.unanswered, self.cut = set(), set(), set()
+        self.acknowledged, self.unanswered, self.cut, self.waiting = set(), set(), set(), set()
 
     def run(self):
         count = 0
@@ -36,7 +37,7 @@ class Load(threading.Thread):
                 time.sleep(0.05)
 
     def one(self, client, token, count):
-        domain = random.choice(['good.test', 'inside.test'])
+        domain = 'tempfail.test' if count % 10 == 9 else random.choice(['good.test', 'inside.test'])
         client.mail('a@inside.test')
         client.rcpt(f'{token}@{domain}')
         body = f'Subject: {token}\r\n\r\n' + 'x' * (100 if count % 7 else 90000) + '\r\n'
@@ -49,7 +50,7 @@ class Load(threading.Thread):
         self.unanswered.add(token)
         code, _ = client.data(body)
         if code == 250:
-            self.acknowledged.add(token)
+            (self.waiting if domain == 'tempfail.test' else self.acknowledged).add(token)
         self.unanswered.discard(token)
 
 
@@ -78,8 +79,16 @@ def arrivals(lab):
     return found
 
 
+def tried_again(lab, waiting):
+    """Those who wait, each tried since now."""
+    tried, begin = set(), time.time()
+    lab.wait_for(lambda: tried.update(e['rcpt'].split('@')[0] for e in lab.received('tempfail.test')
+                                      if e['event'] == 'tempfailed' and e['at'] > begin) or waiting <= tried, 60, 0.5)
+    return tried
+
+
 def test_kill_under_load(gateway):
-    gateway.restart(first_retry='500ms', limits='errors 1000;')
+    gateway.restart(first_retry='500ms', limits='errors 1000;', queue='longest-retry 5s;')
     senders = [Load(i, gateway.lab) for i in range(6)]
     for s in senders:
         s.start()
@@ -106,6 +115,12 @@ def test_kill_under_load(gateway):
     for token, times in found.items():
         for first in sorted(times)[:-1]:
             assert any(-0.5 <= at - first <= 3 for at, _ in kills), f'{token} came twice, and nothing was killed'
+    waiting = set().union(*(s.waiting for s in senders))  # whoever still waits is tried within a minute, and the queue says so itself
+    tried = tried_again(gateway.lab, waiting)
+    assert waiting and waiting <= tried, waiting - tried
+    nothing_overdue(gateway.lab)
+    status = {p['process']: p['counters'] for p in gateway.lab.postern('status', json_out=True)}['queue-0']
+    assert ' overdue-woken=0' in status, status
     held = [m for m in gateway.lab.postern('queue', 'list', json_out=True) if any(r['state'] == 'held' and r['reason'] != 'poison' for r in m['recipients'])]
     assert not held
 
