@@ -269,6 +269,13 @@ bool endpoint_has_route(const struct endpoint *e)
     return r != -ENETUNREACH && r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL;
 }
 
+const char *endpoint_no_route(const struct endpoint *e)
+{
+    return endpoint_has_route(e)            ? NULL
+           : e->addr.ss_family == AF_INET6 ? "this machine has no IPv6 route to it"
+                                            : "this machine has no route to it";
+}
+
 int conn_connect(struct loop *l, const struct endpoint *to, const struct endpoint *from,
                  size_t out_max, const struct conn_events *events, void *arg, struct conn **ret)
 {

@@ -35,6 +35,8 @@ void endpoint_ip(const struct endpoint *e, char *dst, size_t size);
 uint16_t endpoint_port(const struct endpoint *e);
 /* False when this machine has no route there at all, as to IPv6 where there is none. Sends nothing. */
 bool endpoint_has_route(const struct endpoint *e);
+/* Words where it has none; NULL: it has one. */
+const char *endpoint_no_route(const struct endpoint *e);
 
 /* Takes fd (connected, non-blocking); borrows events. Starts reading. */
 struct conn *conn_new(struct loop *l, int fd, size_t out_max, const struct conn_events *events,

@@ -52,6 +52,20 @@ def test_an_address_without_any_route_does_not_hold_mail_up(hosts):
     hosts.wait_state(hosts.send('x@lookv6.test'), 'delivered')
 
 
+def test_a_server_with_ipv6_alone_and_no_ipv6_here(hosts):
+    """Our own review: it waits, and report, list, explain and probe say that it is this machine that lacks the way (RFC 3463 4.4.1)."""
+    why = 'this machine has no IPv6 route to it'
+    number = hosts.send('x@onlysix.test')
+    found = hosts.wait_reason(number, 'connect')
+    assert (found['state'], found['status'], found['detail']) == ('waiting', '4.4.1', why), found
+    assert [(a['host'], a['address'], a['detail']) for a in hosts.lab.report(number)['attempts'][:1]] == [('mx.onlysix.test', 'fd00::97', why)]
+    assert why in hosts.lab.postern('queue', 'list').stdout and why in hosts.lab.postern('message', number).stdout
+    assert f'Not reached from here: {why}, and the server has no other address' in hosts.lab.postern('explain', 'a@inside.test', 'x@onlysix.test').stdout
+    assert f'no answer: {why}' in hosts.lab.postern('probe', 'onlysix.test').stdout
+    assert 'Not reached' not in hosts.lab.postern('explain', 'a@inside.test', 'x@lookv6.test').stdout
+    assert hosts.lab.postern('queue', 'delete', number).returncode == 0
+
+
 def test_patience_with_a_look_has_an_end_and_it_is_said(hosts):
     hosts.restart(first_retry='3s', queue='notice-after 1s;', delivery='greeting-time 1s;', top='administrator admin@inside.test; monitor { probe no; first-look-time 1s; look-patience 5s; }')
     message_id = hosts.send('x@lookpatience.test', sender='patient@inside.test')

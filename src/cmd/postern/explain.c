@@ -16,6 +16,7 @@
 #include "proc/own_hosts.h"
 #include "smtp/reply.h"
 #include "store/domain.h"
+#include "sys/conn.h"
 #include "sys/loop.h"
 #include "tls/dane.h"
 #include "wire/address.h"
@@ -222,6 +223,20 @@ static bool is_possible(struct facts *f, size_t number)
     return f->sess == SESS_DANE_OK ? f->tlsa == TLSA_USABLE : f->look == LOOK_COMPLETE || clear;
 }
 
+/* Why none of a server's addresses can be reached from here, as where there is no IPv6 (of its first); NULL: one can. */
+static const char *no_route_of(const struct dns_host *h, uint16_t port)
+{
+    struct endpoint to;
+    const char *words = NULL;
+    for (size_t i = h->n_addresses; i > 0; i--) {
+        words = endpoint_parse(str_c(h->addresses[i - 1]), port, &to) == 0 ? endpoint_no_route(&to) : NULL;
+        if (!words) {
+            return NULL;
+        }
+    }
+    return words;
+}
+
 static void print_host(const struct explanation *e, size_t number)
 {
     const struct dns_host *h = &e->mx->hosts[number].host;
@@ -229,6 +244,10 @@ static void print_host(const struct explanation *e, size_t number)
     printf("\n  %u %s", e->mx->hosts[number].preference, h->name);
     for (size_t k = 0; k < h->n_addresses; k++) {
         printf(" %s", h->addresses[k]);
+    }
+    const char *no_route = no_route_of(h, e->route.port);
+    if (no_route) {
+        printf("\n    Not reached from here: %s, and the server has no other address: mail waits for it (connect).", no_route);
     }
     printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts), h->detail[0] ? "; " : "", h->detail);
     printf("    %-28s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
@@ -291,6 +310,7 @@ static struct json *host_json(const struct explanation *e, size_t number)
     struct requirement need = policy_requirement(&f);
     report_put_int(h, "preference", e->mx->hosts[number].preference);
     report_put_str(h, "name", str_c(host->name));
+    report_put_str(h, "not-reached", str_c(no_route_of(host, e->route.port)));
     report_put_str(h, "dane", str_c(tlsa_name(f.tlsa)));
     report_put_str(h, "mta-sts", str_c(sts_name(f.sts)));
     report_put_str(h, "floor", str_c(grade_name(need.floor)));

@@ -617,6 +617,14 @@ static int start_connecting(struct link_conn *l)
     return r;
 }
 
+/* Why a connection could not even be begun: an address of a kind that this machine has no network for is no fault of the server. */
+static const char *not_begun(const struct link_conn *l, int r)
+{
+    struct endpoint to;
+    const char *words = endpoint_parse(str_c(l->ip), l->port, &to) == 0 ? endpoint_no_route(&to) : NULL;
+    return words ? words : strerror(-r);
+}
+
 void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
 {
     struct link_conn *l = link_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid, d->round.without_tls, d->lmtp);
@@ -637,13 +645,14 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
     }
     int r = start_connecting(l);
     if (r < 0) {
-        fail(l, REASON_CONNECT, strerror(-r));
+        fail(l, REASON_CONNECT, not_begun(l, r));
     }
 }
 
 static void on_fail_later(void *arg)
 {
-    fail(arg, REASON_CONNECT, "no connection");
+    struct link_conn *l = arg;
+    fail(l, REASON_CONNECT, l->context ? not_begun(l, l->begun) : "the TLS settings for this destination cannot be used");
 }
 
 struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
@@ -654,7 +663,8 @@ struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, con
     l->sighted = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
     l->context = context ? tls_context_ref(context) : NULL;
-    if (!l->context || start_connecting(l) < 0) { /* told later: the caller still sets up its side */
+    l->begun = l->context ? start_connecting(l) : 0;
+    if (!l->context || l->begun < 0) { /* told later: the caller still sets up its side */
         timer_free(l->timer);
         l->timer = timer_new(child_loop(out->child), on_fail_later, l);
         timer_start(l->timer, 0);

@@ -207,6 +207,7 @@ struct link_conn {
     bool without_tls; /* an offer was passed over for a TLS report: never for another message */
     int64_t connect_ms, silent_ms; /* at most so long, see struct round_step */
     unsigned messages;
+    int begun; /* -errno of a connection that could not be begun, until its looker is told */
     struct delivery *delivery;  /* NULL when idle, or... */
     struct link_looker *looker; /* ...when somebody only looks */
     uint64_t saving;            /* lease whose outcome is being made durable */
