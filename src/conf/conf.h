@@ -11,6 +11,7 @@
 enum {
     CONF_TEXT_MAX = 4 * 1024 * 1024, /* octets of all files together */
     CONF_NAMES_MAX = 4096,           /* words in one list */
+    CONF_FLAGS_MAX = 100,            /* words that are flags */
     CONF_BLOCKS_MAX = 4096,          /* partner blocks */
     CONF_LISTENS_MAX = 16,
     CONF_WORKERS_MAX = 64,    /* of one kind */
@@ -189,7 +190,7 @@ struct conf {
     struct {
         struct conf_words in, words, labels;
         const char *test;
-        int protect, remove, near_miss;
+        int protect, remove, near_miss, trial;
     } flags;
     struct {
         const char *packs;

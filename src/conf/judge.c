@@ -521,6 +521,9 @@ static void judge_flag_words(struct judge *j)
 {
     const struct conf *c = j->conf;
     const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
+    if (flags && c->flags.words.n > CONF_FLAGS_MAX) {
+        judge_bad(j, conf_place_of(flags, "words"), "flags: %zu words are more than the %d that are looked for. Name fewer", c->flags.words.n, CONF_FLAGS_MAX);
+    }
     for (size_t i = 0; flags && i <= c->flags.words.n; i++) {
         bool test = i == c->flags.words.n;
         struct str word = str_trim(str_c(test ? c->flags.test : c->flags.words.v[i]));

@@ -200,7 +200,8 @@ const struct conf_key conf_schema[] = {
     TEXT("rule", "content", CONF_WORDS, IN_RULE(content), NULL, false, "Names of content blocks of which one must be fulfilled."),
     TEXT("rule", "unread", CONF_WORDS, IN_RULE(unread), NULL, false,
          "What of a message could not be read or is ambiguous, of which one must be so: any, password, image, media, unknown, damaged, "
-         "limit, partial, opaque, field, header, boundary, outside, encoding, charset, crash (it could not be inspected)."),
+         "limit, partial, opaque, field, header, boundary, outside, encoding, charset, crash (it could not be inspected); footer "
+         "(lines that a list program put behind the last part), which any does not mean."),
     TEXT("rule", "attachments", CONF_WORDS, IN_RULE(attachments), NULL, false,
          "Kinds of attachments by what they are (pdf, docx, xlsx, zip, image, program ...) or by name (*.exe), of which one must be there."),
     TEXT("rule", "header", CONF_TEXT, IN_RULE(header), NULL, false,
@@ -245,7 +246,10 @@ const struct conf_key conf_schema[] = {
     TEXT("flags", "words", CONF_WORDS, AT(flags.words),
          "[secure]|[send secure]|[sendsecure]|[cgnsecure]|[marked for secure delivery]", false, "The words."),
     TEXT("flags", "test", CONF_TEXT, AT(flags.test), "[securetest]", false,
-         "The word by which a sender learns what would happen: the mail comes back with that, and goes to nobody."),
+         "The word for trying it: a flag as the others, and its sender gets one message that says, for each recipient, what was "
+         "done and why."),
+    CHOICE("flags", "trial", AT(flags.trial), "no", "no yes",
+           "yes: a mail with the word for trying goes to nobody; it comes back and says what would have been done."),
     TEXT("flags", "labels", CONF_WORDS, AT(flags.labels), NULL, false,
          "Values of the field Sensitivity, or names of Microsoft sensitivity labels (msip_labels), that count as a flag."),
     CHOICE("flags", "protect", AT(flags.protect), "escalated", "none secure escalated", "What a flag asks for."),

@@ -169,7 +169,7 @@ struct term *rule_parse(const struct detect_packs *p, struct str text, char *pro
 
 static bool counts(const struct term *t, const struct detect_finding *f)
 {
-    return f->type == t->type && f->score >= t->least;
+    return f->type == t->type && !f->sample && f->score >= t->least;
 }
 
 static bool enough(const struct term *t, const struct detect_result *r)

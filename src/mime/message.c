@@ -5,23 +5,30 @@
  * What can go wrong: problems of the reading, noted there.
  */
 #include "mime/tree.h"
+#include "wire/limits.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
-enum { FIELDS_MAX = 500, FIELDS_TEXT_MAX = 256 * 1024, PREAMBLE_MAX = 300, UU_FILES_MAX = 100 };
+enum {
+    FIELDS_TEXT_MAX = 4 * HEADER_SECTION_MAX, /* decoded */
+    PREAMBLE_MAX = 300,
+    FOOTER_LINES_MAX = 40,
+    FOOTER_LINE_MAX = 200,
+    FOOTER_WORD_MAX = 40,
+    UU_FILES_MAX = 100,
+};
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-static void keep_field(struct reader *r, const struct tree_field *f)
+/* Those of the message itself, all that the tree has: a field that asks for protection may be the last one. */
+static void keep_fields(struct mime_reading *out, const struct tree_fields *fields)
 {
-    struct mime_reading *out = r->out;
-    if (out->n_fields == FIELDS_MAX) {
-        return;
+    out->fields = err_calloc(fields->n + 1, sizeof *out->fields);
+    for (size_t i = 0; i < fields->n; i++) {
+        out->fields[out->n_fields++] = (struct mime_field){err_strdup(fields->v[i].name), err_strdup(fields->v[i].value)};
     }
-    if (!out->fields) {
-        out->fields = err_calloc(FIELDS_MAX, sizeof *out->fields);
-    }
-    out->fields[out->n_fields++] = (struct mime_field){err_strdup(f->name), err_strdup(f->value)};
 }
 
 static bool is_told_in_text(const char *name)
@@ -40,17 +47,21 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
 {
     struct buf others = BUF_INIT(FIELDS_TEXT_MAX);
     bool has_subject = false;
+    int e = 0;
+    if (top) {
+        keep_fields(r->out, fields);
+    }
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
-        if (top) {
-            keep_field(r, f);
-        }
         if (str_eq_nocase(str_c(f->name), STR("Subject")) && !has_subject) {
             has_subject = true;
             reader_add_text(r, top ? MIME_SUBJECT : MIME_ATTACHMENT, part, str_c(f->value));
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
-            (void)!buf_printf(&others, "%s: %s\n", f->name, f->value);
+            e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
         }
+    }
+    if (e < 0) {
+        reader_problem(r, MIME_LIMIT, part, "more text in its fields than is read");
     }
     reader_add_text(r, MIME_ATTACHMENT, part, buf_str(&others));
     buf_free(&others);
@@ -231,8 +242,39 @@ static void read_leaf(struct reader *r, const struct part *part)
 
 /* --- structure ------------------------------------------------------------------------------------ */
 
-/* Mail programs put a line there for people without MIME; anything else is a place to hide a text in. */
-static void read_outside(struct reader *r, const char *text, const char *number)
+/* Nothing of which a reader could be made to see something else: printable ASCII, no field of a part, no boundary, no word
+ * that looks encoded. Strokes are neither. */
+static bool is_footer_line(struct str line)
+{
+    struct str l = str_trim(line), word = str_slice(l, 0, str_find(l, ' ', 0));
+    size_t letters = 0;
+    for (size_t i = 0; i < l.n; i++) {
+        unsigned char c = (unsigned char)l.p[i];
+        letters += i < word.n && isalnum(c);
+        if ((c < ' ' && c != '\t') || c > '~') {
+            return false;
+        }
+    }
+    bool is_boundary = str_starts_nocase(l, STR("--")) && word.n == l.n && letters > 0;
+    bool is_address = memmem(word.p, word.n, "://", 3) || memchr(word.p, '@', word.n);
+    bool looks_encoded = letters > FOOTER_WORD_MAX && !is_address;
+    return line.n <= FOOTER_LINE_MAX && !is_boundary && !str_starts_nocase(l, STR("Content-")) && !looks_encoded;
+}
+
+/* What Majordomo, LISTSERV, ezmlm and Yahoo Groups put behind the last boundary of any mail. */
+static bool is_footer(struct str text)
+{
+    struct str rest = text, line;
+    size_t lines = 0;
+    bool fits = true;
+    while (fits && rest.n > 0 && str_split(&rest, '\n', &line)) {
+        fits = ++lines <= FOOTER_LINES_MAX && is_footer_line(line);
+    }
+    return fits;
+}
+
+/* Mail programs put a line there for people without MIME; anything else is a place to hide a text in. Its text is read always. */
+static void read_outside(struct reader *r, const char *text, const char *number, bool may_be_footer)
 {
     struct str t = str_trim(str_c(text));
     bool blank = true;
@@ -244,7 +286,7 @@ static void read_outside(struct reader *r, const char *text, const char *number)
     }
     reader_add_text(r, MIME_BODY, number, t);
     if (t.n > PREAMBLE_MAX || !memmem(t.p, t.n, "MIME", 4)) {
-        reader_problem(r, MIME_OUTSIDE, number, "");
+        reader_problem(r, may_be_footer && is_footer(t) ? MIME_FOOTER : MIME_OUTSIDE, number, "");
     }
 }
 
@@ -266,8 +308,8 @@ static void read_multipart(struct reader *r, const struct part *p)
         r->out->encryption = r->out->parts == 0 ? MIME_PGP : r->out->encryption;
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with PGP");
     }
-    read_outside(r, p->before, p->number);
-    read_outside(r, p->behind, p->number);
+    read_outside(r, p->before, p->number, false);
+    read_outside(r, p->behind, p->number, p->depth == 0);
     if (p->n_children == 0) {
         reader_problem(r, MIME_BOUNDARY, p->number, "a multipart without parts");
     }

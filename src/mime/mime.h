@@ -26,6 +26,7 @@ enum { MIME_PART = 24, MIME_NAME = 128, MIME_DETAIL = 160 };
     X(HEADER, "header", true, "a header section with lines that are no fields")                    \
     X(BOUNDARY, "boundary", true, "a boundary between parts is missing, or used twice")            \
     X(OUTSIDE, "outside", true, "text before the first part or behind the last one")               \
+    X(FOOTER, "footer", false, "a few lines of plain text behind the last part, as list programs put there") \
     X(ENCODING, "encoding", true, "a transfer encoding that is unknown or broken")                 \
     X(CHARSET, "charset", true, "a character set that is unknown or does not fit the text")
 #define MIME_PROBLEM_ENUM(n, s, ambiguous, sentence) MIME_##n,

@@ -226,10 +226,22 @@ bool flags_next(struct str text, size_t from, const char *const *words, size_t n
     return false;
 }
 
+size_t flags_words(const struct conf *c, const char *words[FLAG_WORDS_MAX])
+{
+    size_t n = 0;
+    words[n++] = c->flags.test;
+    for (size_t i = 0; i < c->flags.words.n && n < FLAG_WORDS_MAX; i++) {
+        words[n++] = c->flags.words.v[i];
+    }
+    return n;
+}
+
 bool flags_next_obeyed(const struct conf *c, struct str text, size_t from, struct flag_found *ret)
 {
+    const char *words[FLAG_WORDS_MAX];
+    size_t n = flags_words(c, words);
     struct flag_found f;
-    while (flags_next(text, from, c->flags.words.v, c->flags.words.n, false, &f)) {
+    while (flags_next(text, from, words, n, false, &f)) {
         if (f.exact || c->flags.near_miss == CONF_NEAR_PROTECT) {
             bool doubled = f.at + f.n < text.n && text.p[f.at + f.n] == ' ' && (f.at == 0 || text.p[f.at - 1] == ' ');
             f.n += doubled; /* of two blanks that are neighbours now, one goes */

@@ -7,6 +7,8 @@
 #pragma once
 #include "conf/conf.h"
 
+enum { FLAG_WORDS_MAX = CONF_FLAGS_MAX + 1 };
+
 struct flag_found {
     size_t at, n;       /* octets in the text */
     const char *meant;  /* the word of the list; borrowed */
@@ -16,6 +18,8 @@ struct flag_found {
 /* The next flag at or behind `from`. near_alone: what is nearly one counts only where it stands alone on its line, as
  * in a body, where brackets have many uses. False: no more. */
 bool flags_next(struct str text, size_t from, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret);
+/* The words of a configuration, that for trying first; how many. Borrowed. */
+size_t flags_words(const struct conf *c, const char *words[FLAG_WORDS_MAX]);
 /* The next flag that is taken out once it has been obeyed, with one of the two blanks around it. */
 bool flags_next_obeyed(const struct conf *c, struct str text, size_t from, struct flag_found *ret);
 /* Appends text without the flags of the configuration; true when there was one. */

@@ -167,10 +167,25 @@ static void take_flags(const struct conf *c, struct str facts, struct protection
             say(p, "ask: \"" STR_FMT "\" in the " STR_FMT " is nearly the flag " STR_FMT, STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]));
         }
     }
-    if (rest = facts, inspection_next(&rest, "test", f)) {
-        raise_demand(p, wanted);
-        act(p, PROTECT_TEST, NULL);
-        say(p, "test: the flag %s in the " STR_FMT " asks what would happen", c->flags.test, STR_ARG(f[0]));
+}
+
+/* The flag for trying, and one that stands only in what a new mail quotes: the sender hears what was done. */
+static void take_questions(const struct conf *c, struct str facts, struct protection *p)
+{
+    struct str f[INSPECTION_FIELDS], rest = facts;
+    enum demand wanted = demand_of(c->flags.protect);
+    bool goes_out = p->direction == DIRECTION_OUTBOUND;
+    if (inspection_next(&rest, "test", f)) {
+        raise_demand(p, goes_out ? wanted : DEMAND_NONE);
+        p->remove_flags |= c->flags.remove && str_eq(f[0], STR("subject"));
+        p->tells_outcome = !c->flags.trial;
+        act(p, c->flags.trial ? PROTECT_TEST : PROTECT_PASS, NULL);
+        say(p, "%s: the flag %s in the " STR_FMT "%s", c->flags.trial ? "test" : demand_name(goes_out ? wanted : DEMAND_NONE), c->flags.test, STR_ARG(f[0]),
+            c->flags.trial ? " asks what would happen" : goes_out ? "" : "; a recipient inside needs nothing");
+    }
+    if (rest = facts, inspection_next(&rest, "quoted", f) && goes_out && str_eq(f[1], STR("new"))) {
+        p->tells_outcome = true;
+        say(p, "the flag " STR_FMT " stands only in the quoted part: this mail is not protected by it", STR_ARG(f[0]));
     }
 }
 
@@ -242,7 +257,7 @@ static bool names_problem(const struct conf_words *wanted, struct str facts)
             }
         }
         while (inspection_next(&rest, "problem", f)) {
-            if (any || str_eq(f[0], w)) {
+            if (str_eq(f[0], w) || (any && !str_eq(f[0], STR("footer")))) { /* the footer was read, and nobody sees it otherwise */
                 return true;
             }
         }
@@ -273,7 +288,13 @@ static bool names_login(const struct conf_words *wanted, struct str login)
 static bool has_flag(struct str facts)
 {
     struct str f[INSPECTION_FIELDS], rest = facts;
-    return inspection_next(&rest, "flag", f) || (rest = facts, inspection_next(&rest, "label", f)) || (rest = facts, inspection_next(&rest, "asks", f));
+    static const char *const keys[] = {"flag", "test", "label", "asks"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (rest = facts, inspection_next(&rest, keys[i], f)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_direction(int wanted, enum protect_direction d)
@@ -468,6 +489,9 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
             take_flags(c, m->facts, ret);
         }
         take_contents(c, m->facts, ret);
+    }
+    if (ret->direction != DIRECTION_INBOUND && mine.flags != 2) {
+        take_questions(c, m->facts, ret);
     }
     take_rules(c, m, ret, &ladder);
     take_failure(c, m, ret);

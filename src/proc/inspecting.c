@@ -73,15 +73,11 @@ static bool flags_in(const struct conf *c, const char *place)
 
 static void flags_of_text(const struct conf *c, const struct mime_text *t, inspecting_flag_fn fn, void *arg)
 {
-    const char *words[CONF_NAMES_MAX / 16];
-    size_t n_words = 0;
+    const char *words[FLAG_WORDS_MAX];
+    size_t n_words = flags_words(c, words);
     struct str text = buf_str(&t->text);
     size_t end = t->place == MIME_BODY ? detect_new_end(text) : text.n;
     struct flag_found f;
-    words[n_words++] = c->flags.test;
-    for (size_t i = 0; i < c->flags.words.n && n_words < ARRAY_LEN(words); i++) {
-        words[n_words++] = c->flags.words.v[i];
-    }
     for (size_t at = 0, found = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);) {
         const struct inspecting_flag flag = {
             .meant = f.meant,
@@ -121,6 +117,13 @@ static void note_flag(void *arg, enum mime_place at, const struct inspecting_fla
     } else {
         PUT(n, "near", f->written, str_c(f->meant), place);
     }
+}
+
+/* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. */
+static bool is_answer(const struct mime_reading *m)
+{
+    size_t answer = 0, thread = 0;
+    return mime_field_next(m, "In-Reply-To", &answer) || mime_field_next(m, "References", &thread);
 }
 
 static void note_fields(const struct conf *c, const struct mime_reading *m, struct note *n)
@@ -214,7 +217,14 @@ static void on_rule(void *arg, const char *pack, const char *rule, const char *t
     }
 }
 
-/* One line for the values of a type at a level in a place, with the first as an example. */
+/* Findings that one line tells of: a type at a level in a place. */
+static bool is_alike(const struct mime_reading *m, const struct detect_finding *a, const struct detect_finding *b)
+{
+    return a->type == b->type && a->sample == b->sample && m->texts[a->text].place == m->texts[b->text].place &&
+           detect_level_name(a->score) == detect_level_name(b->score);
+}
+
+/* One line for those that are alike, with the first as an example. Numbers known from documentation count for no rule. */
 static void note_found(const struct detect_result *r, const struct mime_reading *m, struct note *n)
 {
     bool *told = err_calloc(r->n + 1, sizeof *told);
@@ -227,13 +237,17 @@ static void note_found(const struct detect_result *r, const struct mime_reading 
             continue;
         }
         for (size_t k = i; k < r->n; k++) {
-            const struct detect_finding *o = &r->findings[k];
-            bool alike = o->type == f->type && m->texts[o->text].place == m->texts[f->text].place && detect_level_name(o->score) == detect_level_name(f->score);
+            bool alike = is_alike(m, f, &r->findings[k]);
             told[k] |= alike;
             count += alike;
         }
         snprintf(number, sizeof number, "%zu", count);
-        PUT(n, "found", str_c(detect_type_name(f->type)), str_c(detect_level_name(f->score)), str_c(number), str_c(place_name(m->texts[f->text].place)), str_c(f->masked));
+        struct str type = str_c(detect_type_name(f->type)), place = str_c(place_name(m->texts[f->text].place));
+        if (f->sample) {
+            PUT(n, "sample", type, str_c(number), place, str_c(f->masked));
+        } else {
+            PUT(n, "found", type, str_c(detect_level_name(f->score)), str_c(number), place, str_c(f->masked));
+        }
         lines++;
     }
     free(told);
@@ -330,7 +344,7 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
     note_fields(c, m, &n);
     inspecting_flags(c, m, note_flag, &n);
     if (n.quoted && !n.asked) {
-        PUT(&n, "quoted", str_c(n.quoted));
+        PUT(&n, "quoted", str_c(n.quoted), is_answer(m) ? STR("answer") : STR("new"));
     }
     note_headers(c, m, &n);
     if (i->contents->packs) {

@@ -19,13 +19,17 @@
 
 #include <stdlib.h>
 
-static const char *const grade_words[] = {
-    [GRADE_PLAIN] = "not encrypted",
-    [GRADE_ENCRYPT] = "encrypted, the receiving server not verified",
-    [GRADE_CERT] = "encrypted, certificate verified for the server's name",
-    [GRADE_AUTH] = "encrypted, and the receiving server proved to be the right one",
-    [GRADE_PIN] = "encrypted, with the certificate the administrator pinned",
-};
+const char *message_grade_words(enum grade g)
+{
+    static const char *const words[] = {
+        [GRADE_PLAIN] = "not encrypted",
+        [GRADE_ENCRYPT] = "encrypted, the receiving server not verified",
+        [GRADE_CERT] = "encrypted, certificate verified for the server's name",
+        [GRADE_AUTH] = "encrypted, and the receiving server proved to be the right one",
+        [GRADE_PIN] = "encrypted, with the certificate the administrator pinned",
+    };
+    return words[g < GRADE_END ? g : GRADE_PLAIN];
+}
 
 const char *message_state_words(const struct ipc_row_rcpt *r)
 {
@@ -50,8 +54,7 @@ const char *message_state_words(const struct ipc_row_rcpt *r)
     return "unknown";
 }
 
-/* True when the number stands in the comma separated list. */
-static bool lists(struct str rcpts, uint64_t rcpt)
+bool message_attempt_lists(struct str rcpts, uint64_t rcpt)
 {
     struct str rest = rcpts, one;
     while (str_split(&rest, ',', &one)) {
@@ -70,7 +73,7 @@ static const struct ipc_row_attempt *attempt_of(const struct message_report *r, 
     const struct ipc_row_attempt *found = NULL;
     for (size_t i = r->n_attempts; i > 0; i--) {
         const struct ipc_row_attempt *a = r->attempts[i - 1];
-        bool there = lists(a->rcpts, rcpt->rcpt) && str_eq(a->host, rcpt->host);
+        bool there = message_attempt_lists(a->rcpts, rcpt->rcpt) && str_eq(a->host, rcpt->host);
         if (there && (!found || (a->reason == rcpt->reason && found->reason != rcpt->reason))) {
             found = a;
         }
@@ -149,7 +152,7 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
         e = buf_printf(out, "  Sent securely: %s; %s\n  Over: ",
                        a->reason == REASON_SENT_LEGACY ? "NO" : a->grade >= GRADE_CERT ? "yes" : a->grade == GRADE_ENCRYPT ? "partly" : "NO",
                        a->reason == REASON_SENT_LEGACY ? "encrypted with outdated cryptography, by an exception"
-                                                       : grade_words[a->grade < GRADE_END ? a->grade : GRADE_PLAIN]);
+                                                       : message_grade_words((enum grade)a->grade));
         e = e < 0 ? e : message_transport_words(a, out);
         e = e < 0 ? e : buf_printf(out, "\n  By: " STR_FMT " [" STR_FMT "]\n", STR_ARG(a->host), STR_ARG(a->address));
     } else if (e == 0 && r->reason) {

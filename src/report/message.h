@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "policy/verdict.h"
 #include "report/json.h"
 #include "sys/ipc.h"
 
@@ -27,5 +28,9 @@ int message_report_words(const struct message_report *r, struct buf *out) MUST_U
 struct json *message_report_json(const struct message_report *r);
 /* The row's state in words: "delivered", "waiting", ... */
 const char *message_state_words(const struct ipc_row_rcpt *r);
+/* True when the recipient is among those of an attempt (its list of numbers, comma separated). */
+bool message_attempt_lists(struct str rcpts, uint64_t rcpt);
+/* "encrypted, certificate verified for the server's name" and its like. */
+const char *message_grade_words(enum grade g);
 /* "TLSv1.3, TLS_AES_256_GCM_SHA384, 256 bit, certificate ..." or why there was none. */
 int message_transport_words(const struct ipc_row_attempt *a, struct buf *out) MUST_USE;

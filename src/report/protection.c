@@ -34,6 +34,10 @@ static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
         return buf_printf(out, "    " STR_FMT ", " STR_FMT ", " STR_FMT " time%s in the " STR_FMT ", such as " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[2]), STR_ARG(f[3]),
                           str_eq(f[3], STR("1")) ? "" : "s", STR_ARG(f[4]), STR_ARG(f[5]));
     }
+    if (str_eq(key, STR("sample"))) {
+        return buf_printf(out, "    " STR_FMT ", " STR_FMT " time%s in the " STR_FMT ", such as " STR_FMT ": sample number, ignored\n", STR_ARG(f[1]), STR_ARG(f[2]),
+                          str_eq(f[2], STR("1")) ? "" : "s", STR_ARG(f[3]), STR_ARG(f[4]));
+    }
     if (str_eq(key, STR("problem"))) {
         return buf_printf(out, "    part " STR_FMT ": " STR_FMT ": %s%s" STR_FMT "\n", STR_ARG(f[2].n ? f[2] : STR("-")), STR_ARG(f[1]), problem_sentence(f[1]), f[3].n ? ": " : "",
                           STR_ARG(f[3]));

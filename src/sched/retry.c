@@ -44,7 +44,7 @@ static void set_notice(const struct retry_message *m, enum retry_fault fault, st
     if (m->null_reverse_path || !notify_wants(r->notify, NOTIFY_DELAY)) {
         return;
     }
-    if (r->notice != NOTICE_SENT && m->inside_sender && fault == RETRY_TLS) {
+    if (r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME && m->inside_sender && fault == RETRY_TLS) {
         r->notice = NOTICE_DUE; /* they learn early why their mail waits */
     } else if (r->notice == NOTICE_NONE) {
         r->notice = NOTICE_DELAY;

@@ -142,7 +142,7 @@
     X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
     X(NEXT_DUE, "SELECT next_ms FROM recipient WHERE state=0 AND next_hop=? AND next_ms>? ORDER BY next_ms LIMIT 1") \
     X(OVER, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
-    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) ORDER BY id LIMIT ?")   \
+    X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) AND notice<>5 ORDER BY id LIMIT ?")   \
     X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
     X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt")                               \
@@ -160,6 +160,8 @@
     X(MAX_RCPT, "SELECT coalesce(max(rcpt),0) FROM recipient")                                     \
     X(NOTICES, "SELECT * FROM (SELECT r.* FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 AND r.notice IN (1,3) AND ((r.notice=1 AND m.arrived_ms<=?1) OR (r.notice=3 AND m.arrived_ms<=?2))" \
                " UNION ALL SELECT * FROM recipient WHERE state=1 AND notice=1) ORDER BY id LIMIT ?3") \
+    X(OUTCOMES, "SELECT * FROM recipient r WHERE notice=5 AND (NOT EXISTS (SELECT 1 FROM recipient o WHERE o.id=r.id AND o.notice=5 AND o.state=0)" \
+                " OR (SELECT arrived_ms FROM message m WHERE m.id=r.id)<=?1) ORDER BY id LIMIT ?2") \
     X(SET_BACK_NEXT, "UPDATE recipient SET next_ms=min(next_ms-?1, ?2) WHERE state=0 AND next_ms>?3") \
     X(SET_BACK_ARRIVED, "UPDATE message SET arrived_ms=?1 WHERE id>?2 AND arrived_ms>?1")           \
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 ORDER BY r.rcpt LIMIT 1") \

@@ -126,6 +126,13 @@ void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay
     done(arg, each_rcpt(s, s->q[Q_NOTICES], fn, arg));
 }
 
+void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg)
+{
+    bind_int(s->q[Q_OUTCOMES], 1, (uint64_t)before_ms);
+    bind_int(s->q[Q_OUTCOMES], 2, max);
+    done(arg, each_rcpt(s, s->q[Q_OUTCOMES], fn, arg));
+}
+
 static void read_message(sqlite3_stmt *q, struct store_message *m)
 {
     *m = (struct store_message){

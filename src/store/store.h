@@ -56,7 +56,8 @@ struct store_message {
 
 /* Whether the sender is told that their mail waits: soon for a secure connection, later for any reason. */
 enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due later: it is merely late */,
-                   NOTICE_LOST /* the bounce about it could not be delivered itself */ };
+                   NOTICE_LOST /* the bounce about it could not be delivered itself */,
+                   NOTICE_OUTCOME /* due: what was done with it, whatever that is */ };
 
 struct store_rcpt {
     uint64_t rcpt; /* number, unique in the store */
@@ -207,6 +208,8 @@ void store_each_notice_due(struct store *s, int64_t due_before_ms, int64_t delay
                            store_done done, void *arg);
 /* A worker died over it: counts for good, whatever process dies next. */
 void store_count_death(struct store *s, uint64_t id);
+/* Recipients with NOTICE_OUTCOME of messages of which each such recipient has an outcome, or that came before before_ms. */
+void store_each_outcome_due(struct store *s, int64_t before_ms, unsigned max, store_rcpt_fn fn, store_done done, void *arg);
 /* The notice about it was stored. */
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice);
 /* The message with its inline body, if it is there. */

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DIMENSIONS = 9, LINES_MAX = 100 };
+enum { DIMENSIONS = 9, LINES_MAX = 100, VALUES_MAX = 7 };
 
-static const char *const values[DIMENSIONS][6] = {{"out", "internal", "in"},
-                                                  {"none", "flag", "near", "test", "transport", "message"},
+static const char *const values[DIMENSIONS][VALUES_MAX] = {{"out", "internal", "in"},
+                                                  {"none", "flag", "near", "test", "trial", "transport", "message"},
                                                   {"ask", "protect", "ignore"},
                                                   {"yes", "no"},
                                                   {"none", "secure", "escalated"},
@@ -76,8 +76,8 @@ static struct conf *configuration(const unsigned *at, bool forced)
     static const char *const contents[] = {"", "protect escalated; mode report-only;", "protect secure; mode enforce;", "protect escalated; mode enforce;"};
     must(buf_printf(&text,
                     "hostname a.test; listen smtp { address 127.0.0.1:25; } inside { domains in.test; networks 10.0.0.0/8; deliver-to b.test { tls none; } }"
-                    "flags { near-miss %s; } account default { flags %s; protect %s; secure-from %s; } group \"g\" { members s@in.test; protect %s; }%s%s%s%s",
-                    values[2][at[2]], values[3][at[3]], at[6] ? values[6][at[6]] : "default", at[7] ? "never" : "default", values[4][at[4]],
+                    "flags { near-miss %s; trial %s; } account default { flags %s; protect %s; secure-from %s; } group \"g\" { members s@in.test; protect %s; }%s%s%s%s",
+                    values[2][at[2]], strcmp(values[1][at[1]], "trial") == 0 ? "yes" : "no", values[3][at[3]], at[6] ? values[6][at[6]] : "default", at[7] ? "never" : "default", values[4][at[4]],
                     at[5] ? "content \"k\" { pack p; " : "", contents[at[5]], at[5] ? "}" : "",
                     forced ? "partner \"p\" { domains out.test; outbound require cert; }" : "") == 0);
     if (conf_parse(buf_str(&text), "t", &problems, &c) < 0) {
@@ -91,7 +91,7 @@ static struct conf *configuration(const unsigned *at, bool forced)
 
 static void write_facts(const unsigned *at, struct buf *facts)
 {
-    static const char *const flags[] = {"", "flag\t[secure]\tsubject\n", "near\t[secrue]\t[secure]\tsubject\n", "test\tsubject\n", "asks\ttransport\n", "asks\tmessage\n"};
+    static const char *const flags[] = {"", "flag\t[secure]\tsubject\n", "near\t[secrue]\t[secure]\tsubject\n", "test\tsubject\n", "test\tsubject\n", "asks\ttransport\n", "asks\tmessage\n"};
     must(buf_add(facts, str_c(flags[at[1]])) == 0);
     must(!at[5] || buf_add(facts, STR("content\tk\n")) == 0);
     must(!at[8] || buf_add(facts, STR("encrypted\tpgp\n")) == 0);
@@ -160,7 +160,7 @@ static void every(unsigned *at, unsigned d)
         check(at, true);
         return;
     }
-    for (at[d] = 0; at[d] < 6 && values[d][at[d]]; at[d]++) {
+    for (at[d] = 0; at[d] < VALUES_MAX && values[d][at[d]]; at[d]++) {
         every(at, d + 1);
     }
 }

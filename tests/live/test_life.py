@@ -522,6 +522,10 @@ def shape_of(store):
     return tables, sorted(row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'index'"))
 
 
+def undo_16(store):
+    store.execute('DROP INDEX recipient_outcome')
+
+
 def undo_15(store):
     store.execute('ALTER TABLE domain DROP COLUMN helo_ms')
 
@@ -559,7 +563,7 @@ def test_spellings_of_an_earlier_store_become_one(gateway):
         values = {**dict.fromkeys(columns, 0), 'name': name, 'offered_ms': offered, 'mailed_ms': now, 'next_probe_ms': now + 10**9}
         store.execute(f"INSERT INTO domain ({','.join(values)}) VALUES ({','.join('?' * len(values))})", list(values.values()))
     store.execute('INSERT INTO alarm (at_ms, kind, domain, detail, cleared_ms, mailed_ms) VALUES (?, 0, ?, ?, 0, ?)', (now, 'müller.example.', '', now))
-    for undo in (undo_15, undo_14, undo_13, undo_12, undo_11, undo_10):
+    for undo in (undo_16, undo_15, undo_14, undo_13, undo_12, undo_11, undo_10):
         undo(store)
     store.execute('DROP INDEX recipient_age')
     store.execute('PRAGMA user_version=7')
@@ -580,7 +584,7 @@ def rows_of(lab):
     return rows
 
 
-@pytest.mark.parametrize('version', [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
+@pytest.mark.parametrize('version', [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
 def test_an_earlier_store_is_upgraded(gateway, version):
     """What waited in it is delivered by the new version, and its tables are those of a new store."""
     lab = gateway.lab
@@ -589,7 +593,7 @@ def test_an_earlier_store_is_upgraded(gateway, version):
     lab.stop_gateway()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
     newest, fresh = store.execute('PRAGMA user_version').fetchone()[0], shape_of(store)
-    for since, undo in ((15, undo_15), (14, undo_14), (13, undo_13), (12, undo_12), (11, undo_11), (10, undo_10)):
+    for since, undo in ((16, undo_16), (15, undo_15), (14, undo_14), (13, undo_13), (12, undo_12), (11, undo_11), (10, undo_10)):
         if version < since:
             undo(store)
     if version < 9:

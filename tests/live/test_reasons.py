@@ -121,7 +121,7 @@ CASES = [
 RULES = '''
 inspection { packs @packs@; wait 10s; }
 portal { url https://gateway.test; address 127.0.2.1:443; from secure@inside.test; pages @pages@; }
-flags { }
+flags { trial yes; }
 ladder "strict" { channels tls:2s drop; }
 ladder "byhand" { channels hold; }
 account strict@inside.test { ladder strict; secure-from cert; protect secure; }

@@ -78,7 +78,7 @@ static void ambiguous_messages(void **state)
         {MIME_FIELD, HEAD "Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
         {MIME_FIELD, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\nbmVlZGxlIG5lZWRsZSBuZWVkbGUgbmVlZGxlIG5lZWRsZSBuZWVkbGU=\r\n"},
         {MIME_OUTSIDE, HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n--x\r\n\r\nhello\r\n--x--\r\n"},
-        {MIME_OUTSIDE, HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x--\r\nneedle\r\n"},
+        {MIME_OUTSIDE, HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x--\r\nContent-Type: text/html\r\n\r\nneedle\r\n"},
         {MIME_BOUNDARY, HEAD "Content-Type: multipart/mixed\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
         {MIME_BOUNDARY, HEAD "Content-Type: multipart/mixed; boundary=y\r\n\r\n--x\r\n\r\nneedle\r\n--x--\r\n"},
         {MIME_ENCODING, HEAD "Content-Transfer-Encoding: base64\r\n\r\nbmVlZGxl!bmVlZGxl\r\n"},

@@ -209,6 +209,14 @@ static void rules_in_order(void **state)
     decide(c, "x@in.test", "r@out.test", "failed\tcrash\n", &p);
     assert_int_equal(p.action, PROTECT_HOLD); /* never clean */
     conf_free(c);
+    c = conf_of("rule \"r\" { unread any; to @out.test; action hold; } rule \"f\" { unread footer; to @strict.test; action bounce; }");
+    decide(c, "x@in.test", "r@out.test", "problem\tfooter\t1\t\n", &p);
+    assert_int_equal(p.action, PROTECT_PASS); /* usable beside mailing lists */
+    decide(c, "x@in.test", "r@out.test", "problem\tfooter\t1\t\nproblem\toutside\t1\t\n", &p);
+    assert_int_equal(p.action, PROTECT_HOLD);
+    decide(c, "x@in.test", "r@strict.test", "problem\tfooter\t1\t\n", &p);
+    assert_int_equal(p.action, PROTECT_BOUNCE);
+    conf_free(c);
 }
 
 static void records_keep_their_meaning(void **state)

@@ -104,7 +104,7 @@ static struct json *finding_json(const struct detect_finding *f, struct place at
 static void finding_words(const struct detect_finding *f, struct place at)
 {
     printf("  %-6s %5zu  %-12s %-6s %3u  %-24s%s%s%s%s\n", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
-           f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " a known sample;" : "", f->quoted ? " quoted;" : "");
+           f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " sample number, ignored;" : "", f->quoted ? " quoted;" : "");
 }
 
 static void show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)

@@ -13,7 +13,7 @@ static void hold(const struct channel_call *call)
     r->reason = REASON_HELD;
     r->code = STR("4.7.1");
     r->reply = str_c(call->why);
-    r->notice = call->tells_sender && r->notice != NOTICE_SENT ? NOTICE_DUE : r->notice;
+    r->notice = call->tells_sender && r->notice != NOTICE_SENT && r->notice != NOTICE_OUTCOME ? NOTICE_DUE : r->notice;
 }
 
 static void drop(const struct channel_call *call)

@@ -240,6 +240,7 @@ static void decide(struct job *j)
         const struct decided *d = &all[n++];
         keep_decision(it, d);
         it->r.bounced |= refused; /* the client was told, and tells the sender */
+        it->r.notice = refused ? NOTICE_NONE : it->r.notice;
         store_decided(q->store, &it->r);
         if (it->r.state != RCPT_QUEUED && !refused) {
             ending_note(q, &it->r);

@@ -430,6 +430,7 @@ int main(int argc, char **argv)
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);
     queue.notices = map_new(100000);
+    queue.told = map_new(TOLD_MAX);
     visits_init(&queue);
     proofs_init();
     queue.domains = map_new(DOMAINS_MAX);

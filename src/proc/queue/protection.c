@@ -161,6 +161,9 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     }
     bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK; /* it went to nobody: NOTIFY=NEVER does not hide that */
     d->rcpt.bounced = d->rcpt.state == RCPT_FAILED && (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
+    if (p->tells_outcome && m->reverse_path.n > 0 && p->action != PROTECT_TEST && p->action != PROTECT_ASK && p->action != PROTECT_CHOOSE) {
+        d->rcpt.notice = NOTICE_OUTCOME; /* the one letter: held, sent back or sent, all stand in it */
+    }
     if (protect_record_write(&record, &text) < 0) {
         record.words = STR("");
         buf_reset(&text);

@@ -9,6 +9,7 @@
 #include "policy/memory.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
+#include "proc/about.h"
 #include "proc/queue/pickup.h"
 #include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
@@ -78,9 +79,6 @@ struct item {
     struct arena text;
 };
 
-/* What a mail of our own is about (field `about` of submit); decides what is marked as done. */
-enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_COMPOSE, ABOUT_END };
-
 /* A recipient domain in memory; the record is written whenever it changes. */
 struct domain {
     struct store_domain d; /* name: that below */
@@ -148,6 +146,8 @@ struct queue {
     size_t n_letters;
     struct inspector inspectors[INSPECTORS];
     struct map *notices;                         /* envelope -> notice on its way */
+    struct map *told;                            /* message id -> letter to its sender on its way (told.c) */
+    int64_t told_looked_ms;                      /* monotonic */
     struct map *visits, *budgets, *passes_used;  /* visits.c */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
@@ -300,6 +300,13 @@ void queue_worker_gone(struct queue *q, unsigned index);
 
 /* outcome.c: what smtpout tells */
 extern const struct ipc_rule queue_smtpout_rules[];
+
+/* told.c: senders who hear once what was done with their mail */
+enum { TOLD_MAX = 64 };
+void told_tick(struct queue *q);
+/* The letter about that message is being stored: in the same commit its sender is told. The recipients that need no bounce
+ * any more go to rcpts; how many. */
+size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max);
 
 /* workers.c: which smtpout does what */
 /* A job given to a worker that is not there would wait for ever. */

@@ -301,6 +301,7 @@ static void on_tick(void *arg)
     end_by_age(q, now);
     overdue_tick(q);
     q->bounces_due = true; /* those that could not be written before */
+    told_tick(q);
     pickup_tick(q);
     visits_tick(q);
     proofs_tick(q);

@@ -513,10 +513,14 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     struct store_message message = s->hot->m;
     message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
-    struct job *about = message.bounce_of ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;
+    bool tells_outcome = p->writes_own && m->submit.about == ABOUT_OUTCOME;
+    struct job *about = message.bounce_of && !tells_outcome ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;
     size_t n_bounced = about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
     if (about && about->kind == JOB_NOTICE) {
         mark_noticed(q, about);
+    }
+    if (tells_outcome) {
+        n_bounced = told_stored(q, message.bounce_of, bounced, JOB_RCPTS_MAX);
     }
     if (p->writes_own && m->submit.about == ABOUT_ALARMS) {
         store_set_alarm_mailed(q->store, m->submit.about_id, now);
@@ -529,6 +533,9 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
     store_release_body(q->store, message.id); /* if it was only for ourselves (a choice), nobody needs it */
+    if (tells_outcome) {
+        store_release_body(q->store, message.bounce_of);
+    }
 }
 
 const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_rcpt},

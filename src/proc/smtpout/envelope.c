@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/notice.h"
+#include "proc/about.h"
 #include "proc/portal_kinds.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/id.h"
@@ -15,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ABOUT_ENVELOPE = 3, MAIL_MAX = 1024 * 1024 }; /* as enum about of the queue */
+enum { MAIL_MAX = 1024 * 1024 };
 
 /* A mail that waits for its signature. */
 struct unsigned_mail {

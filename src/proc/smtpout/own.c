@@ -9,6 +9,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/about.h"
 #include "proc/smtpout/smtpout.h"
 #include "store/store.h"
 #include "wire/date.h"
@@ -83,8 +84,8 @@ void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, i
                            "Content-Type: text/plain; charset=utf-8\r\n",
                            date, id, c->hostname);
     r = r < 0 ? r : qp_part(a->text, &text);
-    const struct own own = {.token = ++out->next_token, .id = number, .to = a->to, .about = a->about,
-                            .about_id = a->about_id, .text = buf_str(&text)};
+    const struct own own = {.token = ++out->next_token, .id = number, .bounce_of = a->about == ABOUT_OUTCOME ? a->about_id : 0, .to = a->to,
+                            .about = a->about, .about_id = a->about_id, .text = buf_str(&text)};
     r = r < 0 ? r : own_submit(out, &own);
     if (r < 0) {
         log_warn("own-mail-not-written", KVS("to", a->to), KV("problem", strerror(-r)), KV("what", "will be tried again"));

@@ -403,7 +403,7 @@ struct own {
     uint64_t id, bounce_of;
     struct str from, to; /* from: empty for notices */
     bool report;
-    uint8_t about;       /* enum about of the queue */
+    uint8_t about;       /* enum about */
     uint64_t about_id;
     struct str text;
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/thread.h"
+#include "proc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
 #include "wire/date.h"
@@ -17,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ABOUT_REPLY = 4, RCPTS_MAX = 100, FIELDS_OCTETS = 64 * 1024 }; /* ABOUT_REPLY: as enum about of the queue */
+enum { RCPTS_MAX = 100, FIELDS_OCTETS = 64 * 1024 };
 
 static const struct ipc_row_envelope *row(const struct request *r)
 {

@@ -6,6 +6,7 @@
  * queue checks. What the rules say about its content is known when it was read: after it was sent.
  */
 #include "base/clock.h"
+#include "proc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
 #include "wire/date.h"
@@ -15,7 +16,7 @@
 
 #include <stdio.h>
 
-enum { ABOUT_COMPOSE = 5 /* as enum about of the queue */, RCPTS_MAX = 50, FIELDS_OCTETS = 64 * 1024 };
+enum { RCPTS_MAX = 50, FIELDS_OCTETS = 64 * 1024 };
 
 static bool by_portal(const struct request *r)
 {

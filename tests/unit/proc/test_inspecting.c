@@ -186,6 +186,12 @@ static void long_heads(void **state)
     struct buf many = BUF_INIT(1 << 20), longest = BUF_INIT(1 << 20);
     (void)state;
     struct conf *c = conf_of("");
+    for (int i = 0; i < 700; i++) {
+        assert_int_equal(buf_printf(&many, "X-%d: y\r\n", i), 0);
+    }
+    assert_int_equal(buf_add(&many, STR("X-Postern-Protect: portal\r\n\r\nhi\r\n")), 0);
+    check_mail(c, "a late field", buf_str(&many), "asks\tportal", NULL);
+    buf_reset(&many);
     for (int i = 0; i < 2500; i++) {
         assert_int_equal(buf_printf(&many, "X-%d: y\r\n", i), 0);
     }
@@ -204,10 +210,41 @@ static void long_heads(void **state)
     conf_free(c);
 }
 
+#define TWO_PARTS(behind) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b--\r\n" behind
+
+/* What list programs put behind the last boundary, in the forms they document, and what only looks like it. */
+static void footers(void **state)
+{
+    static const struct {
+        const char *message, *there, *not_there;
+    } rows[] = {
+        /* Majordomo 1.94 message_footer; LISTSERV BOTTOM_BANNER; ezmlm addtrailer(1); Yahoo Groups (2002) */
+        {TWO_PARTS("\r\n-\r\nTo UNSUBSCRIBE, send mail to majordomo@lists.example\r\n"), "problem\tfooter", "problem\toutside"},
+        {TWO_PARTS("\r\n########################################################################\r\n\r\nTo unsubscribe from the X-L list, click the following link:\r\n"
+                   "https://listserv.example/cgi-bin/wa?SUBED1=X-L&A=1&token=0123456789012345678901234567890123456789\r\n"),
+         "problem\tfooter", "problem\toutside"},
+        {TWO_PARTS("---------------------------------------------------------------------\r\nTo unsubscribe, e-mail: dev-unsubscribe@x.example\r\n"), "problem\tfooter", "problem\toutside"},
+        {TWO_PARTS("\r\n------------------------ Yahoo! Groups Sponsor ---------------------~-->\r\n---------------------------------------------------------------------~->\r\n\r\nYour use of it is subject to http://docs.yahoo.example/info/terms/ \r\n"), "problem\tfooter", "problem\toutside"},
+        /* what it says counts all the same */
+        {TWO_PARTS("\r\n[secure]\r\n"), "flag\t[secure]\tbody", NULL},
+        /* a part that some readers may find, and text that is hidden there */
+        {TWO_PARTS("\r\n--b\r\n\r\nanother\r\n"), "problem\toutside", "problem\tfooter"},
+        {TWO_PARTS("\r\nContent-Type: text/plain\r\n\r\nx\r\n"), "problem\toutside", "problem\tfooter"},
+        {TWO_PARTS("\r\nUEsDBBQAAAAIAAAAIQDfpNJsWgEAACAFAAATAAgCW0NvbnRlbnRfVHlwZXNdLnht\r\n"), "problem\toutside", "problem\tfooter"},
+        {TWO_PARTS("\r\nGr\xc3\xbc\xc3\x9f" "e\r\n"), "problem\toutside", "problem\tfooter"},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_mail(c, "footer", str_c(rows[i].message), rows[i].there, rows[i].not_there);
+    }
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
-                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads)};
+                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

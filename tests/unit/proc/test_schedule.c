@@ -108,6 +108,10 @@ void pickup_tick(struct queue *q)
 {
 }
 
+void told_tick(struct queue *q)
+{
+}
+
 void visits_tick(struct queue *q)
 {
 }

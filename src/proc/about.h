@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * about.h: what a mail that another process hands to queue is about (field `about` of own_mail and submit); it decides what
+ * the queue marks as done in the commit that takes the mail.
+ */
+#pragma once
+
+enum about { ABOUT_NOTHING, ABOUT_ALARMS, ABOUT_TLS_REPORT, ABOUT_ENVELOPE, ABOUT_REPLY, ABOUT_COMPOSE, ABOUT_OUTCOME, ABOUT_END };

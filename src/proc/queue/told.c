@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * told.c: the one letter to a sender who asked what is done with their mail (the flag for trying), or who should know it (a
+ * flag that stands only in quoted text). Their recipients carry NOTICE_OUTCOME. The letter is due when each of these has an
+ * outcome, or has waited for some time; it takes the place of a bounce and of the notice that a mail waits.
+ *
+ * Called by schedule.c with its ticks, and by submit.c when the letter comes back to be stored: that commit marks the
+ * recipients as told. What can go wrong: no smtpout, or a letter lost on the way there: written again.
+ */
+#include "base/clock.h"
+#include "proc/queue/queue.h"
+#include "report/message.h"
+#include "report/told.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LOOK_MS = 1000,
+    AGAIN_MS = 60 * 1000,         /* a letter that did not come back is written again */
+    PATIENCE_MS = 15 * 60 * 1000, /* where notices of mail that waits are off */
+    ROWS_MAX = 200,
+    RCPTS_MAX = 1000,
+    LETTER_MAX = 60 * 1024,       /* fits into own_mail */
+    TEXTS_MAX = 4 * 1024 * 1024,
+};
+
+/* A letter, from the reading of its facts until it is stored. */
+struct letter {
+    struct queue *q;
+    uint64_t id; /* of the message it is about */
+    int64_t begun_ms; /* monotonic */
+    struct arena texts;
+    struct str to;
+    struct told told;
+    struct told_rcpt rcpts[RCPTS_MAX];
+    struct store_rcpt rows[RCPTS_MAX]; /* of the same: number, state, host */
+    size_t n;
+};
+
+static void letter_free(struct queue *q, struct letter *l)
+{
+    (void)map_take(q->told, map_id(&l->id));
+    arena_reset(&l->texts);
+    free(l);
+}
+
+/* --- what is known of the mail --------------------------------------------------------------------------------- */
+
+static struct str kept(struct letter *l, struct str s)
+{
+    struct str copy = STR("");
+    (void)!arena_copy(&l->texts, s, &copy);
+    return copy;
+}
+
+static void on_message(void *arg, const struct store_message *m)
+{
+    struct letter *l = arg;
+    const struct conf *c = child_conf(l->q->child);
+    l->to = kept(l, m->reverse_path);
+    l->told.arrived_ms = m->arrived_ms;
+    l->told.until_ms = m->arrived_ms + c->queue.lifetime;
+}
+
+static void on_rcpt(void *arg, const struct store_rcpt *r)
+{
+    struct letter *l = arg;
+    struct protect_record record;
+    if (r->notice != NOTICE_OUTCOME || l->n == RCPTS_MAX) {
+        return;
+    }
+    protect_record_read(r->protection, &record);
+    l->rows[l->n] = (struct store_rcpt){.rcpt = r->rcpt, .state = r->state, .host = kept(l, r->host)};
+    l->rcpts[l->n++] = (struct told_rcpt){
+        .forward_path = kept(l, r->forward_path),
+        .state = r->state,
+        .reason = (enum reason)r->reason,
+        .reply = r->state == RCPT_DELIVERED ? STR("") : kept(l, r->reply),
+        .words = kept(l, record.words),
+    };
+}
+
+/* The last one that asked the server that has the word on a recipient. */
+static void on_attempt(void *arg, const struct store_attempt *a)
+{
+    struct letter *l = arg;
+    for (size_t i = 0; i < l->n; i++) {
+        if (message_attempt_lists(a->rcpts, l->rows[i].rcpt) && str_eq(a->host, l->rows[i].host)) {
+            l->rcpts[i].has_session = true;
+            l->rcpts[i].grade = (enum grade)a->grade;
+            l->rcpts[i].is_legacy = a->reason == REASON_SENT_LEGACY;
+            l->rcpts[i].host = l->rows[i].host;
+            l->rcpts[i].tls_version = kept(l, a->tls_version);
+        }
+    }
+}
+
+/* --- the letter -------------------------------------------------------------------------------------------------- */
+
+static void on_read(void *arg, enum store_result result)
+{
+    struct letter *l = arg;
+    struct queue *q = l->q;
+    const struct conf *c = child_conf(q->child);
+    char id[ID_TEXT];
+    CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
+    if (result != STORE_OK || l->n == 0 || l->to.n == 0) {
+        letter_free(q, l);
+        return;
+    }
+    id_text(l->id, id);
+    l->told.id = str_c(id);
+    l->told.hostname = str_c(c->hostname);
+    l->told.organization = str_c(c->organization);
+    l->told.administrator = str_c(c->admin);
+    l->told.rcpts = l->rcpts;
+    l->told.n_rcpts = l->n;
+    must(told_write(&l->told, &text) == 0);
+    l->told.id = STR("");
+    worker_write(q, &(struct ipc_own_mail){.about = ABOUT_OUTCOME, .about_id = l->id, .to = l->to,
+                                           .subject = STR("What was done with your mail"), .text = buf_str(&text)});
+}
+
+static void begin(struct queue *q, uint64_t id)
+{
+    struct letter *l = map_get(q->told, map_id(&id));
+    int64_t now = clock_mono_ms();
+    if (l && now - l->begun_ms < AGAIN_MS) {
+        return;
+    }
+    if (l) {
+        letter_free(q, l);
+    }
+    l = err_calloc(1, sizeof *l);
+    l->q = q;
+    l->id = id;
+    l->begun_ms = now;
+    l->texts = ARENA_INIT(TEXTS_MAX);
+    if (map_put(q->told, map_id(&l->id), l) < 0) { /* many at once: the others have their turn */
+        free(l);
+        return;
+    }
+    store_report(q->store, id, on_message, on_rcpt, on_attempt, on_read, l);
+}
+
+/* The messages of which a letter is due. */
+struct due {
+    struct queue *q;
+    uint64_t ids[TOLD_MAX];
+    size_t n;
+};
+
+static void note_due(void *arg, const struct store_rcpt *r)
+{
+    struct due *d = arg;
+    bool known = d->n > 0 && d->ids[d->n - 1] == r->id; /* they come in the order of their messages */
+    if (!known && d->n < TOLD_MAX) {
+        d->ids[d->n++] = r->id;
+    }
+}
+
+static void on_due(void *arg, enum store_result result)
+{
+    struct due *d = arg;
+    for (size_t i = 0; i < d->n && result == STORE_OK; i++) {
+        begin(d->q, d->ids[i]);
+    }
+    free(d);
+}
+
+void told_tick(struct queue *q)
+{
+    int64_t after = child_conf(q->child)->queue.notice_after, now = clock_mono_ms();
+    if (now - q->told_looked_ms < LOOK_MS || !queue_can_send(q)) {
+        return;
+    }
+    q->told_looked_ms = now;
+    struct due *d = err_calloc(1, sizeof *d);
+    d->q = q;
+    store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX, note_due, on_due, d);
+}
+
+size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max)
+{
+    struct letter *l = map_get(q->told, map_id(&id));
+    size_t n = 0;
+    for (size_t i = 0; l && i < l->n; i++) {
+        const struct store_rcpt *r = &l->rows[i];
+        struct item *it = map_get(q->leased, map_id(&r->rcpt));
+        if (it) {
+            it->r.notice = NOTICE_SENT;
+        }
+        store_set_notice(q->store, r->rcpt, NOTICE_SENT);
+        if ((r->state == RCPT_FAILED || r->state == RCPT_EXPIRED) && n < max) {
+            rcpts[n++] = r->rcpt;
+        }
+    }
+    if (l) {
+        letter_free(q, l);
+    }
+    return n;
+}
