@@ -109,6 +109,7 @@ static void add_pattern(struct reading *r, struct str rest)
         problem(r, rest.n ? why : "an expression is missing", rest);
         return;
     }
+    t->patterns[t->n_patterns].literals = literals_add(r->packs->literals, buf_str(&whole));
     t->n_patterns++;
 }
 
@@ -502,6 +503,7 @@ int detect_packs_add(struct detect_packs *p, struct str text, const char *file, 
 struct detect_packs *detect_packs_new(void)
 {
     struct detect_packs *p = err_calloc(1, sizeof *p);
+    p->literals = literals_new();
     p->terms = terms_new();
     p->lists = lists_new();
     return p;
@@ -545,6 +547,7 @@ void detect_packs_free(struct detect_packs *p)
         free(p->packs[i].name);
         free(p->packs[i].title);
     }
+    literals_free(p->literals);
     terms_free(p->terms);
     lists_free(p->lists);
     pattern_free(p->against);

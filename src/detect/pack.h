@@ -7,6 +7,7 @@
 #include "detect/detect.h"
 #include "detect/groups.h"
 #include "detect/link.h"
+#include "detect/literals.h"
 #include "detect/pattern.h"
 #include "detect/terms.h"
 
@@ -19,6 +20,7 @@ struct detect_type {
         struct pattern *pattern;
         unsigned char score;
         enum groups groups;
+        int literals; /* literals.h; -1: always tried */
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
     bool has_terms;      /* in the dictionary */
@@ -70,6 +72,7 @@ struct detect_packs {
     size_t n_packs;
     struct pattern *against; /* words that say that a number is something else; NULL: none */
     struct buf against_words;
+    struct literals *literals;
     struct terms *terms;
     struct lists *lists;
     struct detect_type *types[TYPES_MAX];

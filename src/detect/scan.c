@@ -34,6 +34,7 @@ struct scan {
     size_t new_end;
     struct detect_finding *found; /* candidates in this text */
     size_t n, cap;
+    bool literals[LITERALS_SETS_MAX]; /* literals.h: which stand in this text */
     struct places context[TYPES_MAX];
     struct {
         size_t from, to, heading; /* lines of one table, and its first */
@@ -335,7 +336,8 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
 {
     for (size_t i = 0; i < t->n_patterns; i++) {
         size_t from = 0, at, n, matches = 0;
-        while (from <= s->text.n) {
+        int literals = t->patterns[i].literals;
+        while (from <= s->text.n && (literals < 0 || s->literals[literals])) {
             int r = pattern_find(t->patterns[i].pattern, s->text, from, &at, &n);
             if (r <= 0 || matches > MATCHES_MAX) {
                 s->result->incomplete |= r != 0;
@@ -502,6 +504,7 @@ static void add_links(struct scan *s, size_t first)
 static void scan_text(struct scan *s)
 {
     s->new_end = detect_new_end(s->text);
+    literals_look(s->packs->literals, s->text, s->literals);
     for (size_t i = 0; i < s->packs->n_types; i++) {
         try_patterns(s, s->packs->types[i]);
     }

@@ -70,20 +70,32 @@ static size_t apostrophe_at(struct str text, size_t at)
     return at + 2 < text.n && memcmp(text.p + at, "\xe2\x80\x99", 3) == 0 ? 3 : 0;
 }
 
-bool word_next(struct str text, size_t from, struct word *ret)
+/* Octets of the letter or digit at `at`, asked for every octet of a text. */
+static inline size_t quick_letter_at(struct str text, size_t at)
+{
+    unsigned char c = (unsigned char)text.p[at];
+    return c < 0x80 ? (size_t)is_plain((char)c) : letter_at(text, at);
+}
+
+/* An apostrophe behind [from, end) that is part of the word: its octets. */
+static size_t inner_apostrophe(struct str text, size_t from, size_t end)
 {
     enum { ELIDED = 2 };
-    while (from < text.n && letter_at(text, from) == 0) {
+    size_t mark = end - from > ELIDED ? apostrophe_at(text, end) : 0;
+    return mark > 0 && end + mark < text.n && letter_at(text, end + mark) > 0 ? mark : 0;
+}
+
+bool word_next(struct str text, size_t from, struct word *ret)
+{
+    while (from < text.n && quick_letter_at(text, from) == 0) {
         from++;
     }
-    size_t end = from, n = 0;
-    while (end < text.n && (n = letter_at(text, end)) > 0) {
+    size_t end = from, n;
+    do {
+        n = end < text.n ? quick_letter_at(text, end) : 0;
+        n = n == 0 && end < text.n && end > from ? inner_apostrophe(text, from, end) : n;
         end += n;
-        size_t mark = end < text.n ? apostrophe_at(text, end) : 0;
-        if (mark > 0 && end - from > ELIDED && end + mark < text.n && letter_at(text, end + mark) > 0) {
-            end += mark;
-        }
-    }
+    } while (n > 0);
     *ret = (struct word){from, end};
     return end > from;
 }
