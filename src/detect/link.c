@@ -29,9 +29,11 @@ struct sentence {
     size_t from, to;
 };
 
-static struct list_facts read_facts(const struct lists *lists, struct str sentence, size_t from,
+/* Names count near the finding only: long sentences are those of newspapers. */
+static struct list_facts read_facts(const struct lists *lists, struct str sentence, size_t from, size_t at,
                                     const struct detect_finding *findings, size_t n)
 {
+    enum { NAME_REACH = 160 };
     char names[LISTS_SENTENCE_MAX + 2];
     must(sentence.n <= sizeof names);
     memcpy(names, sentence.p, sentence.n);
@@ -39,6 +41,10 @@ static struct list_facts read_facts(const struct lists *lists, struct str senten
         for (size_t k = findings[i].at; k < findings[i].at + findings[i].n && k < from + sentence.n; k++) {
             names[k - from] = '#';
         }
+    }
+    for (size_t i = 0; i < sentence.n; i++) {
+        size_t apart = from + i > at ? from + i - at : at - from - i;
+        names[i] = apart > NAME_REACH ? '#' : names[i];
     }
     return lists_facts(lists, sentence, str_from(names, sentence.n));
 }
@@ -52,7 +58,7 @@ static struct sentence read_sentence(const struct link *link, const struct lists
         first--;
     }
     struct sentence s = {.from = from, .to = from + whole.n};
-    s.facts = read_facts(lists, whole, from, findings + first, n - first);
+    s.facts = read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
     bool third = link->third >= 0 && s.facts.lists >> link->third & 1;
     if (third && !s.facts.name && !s.facts.given && from > 2) {
         whole = lists_sentence(lists, text, from - 2, &before);

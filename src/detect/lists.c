@@ -146,6 +146,14 @@ static bool is_title(const struct tokens *t, const struct token *one)
     return (IS(one, LIST_TITLE) && (point || !one->initial)) || (IS(one, LIST_PATIENT) && !one->capital);
 }
 
+/* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
+static bool is_of_place(const struct tokens *t, size_t i, size_t behind)
+{
+    bool before = i > 0 && IS(&t->list[i - 1], LIST_PLACE) && joined(t->text, t->list[i - 1].word, t->list[i].word);
+    bool inside = IS(&t->list[i], LIST_PLACE) || IS(&t->list[behind - 1], LIST_PLACE);
+    return before || inside || (follows(t, behind) && IS(&t->list[behind], LIST_PLACE));
+}
+
 /* Behind a title, degrees and initials comes a name. Returns the token behind what was read. */
 static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
 {
@@ -168,7 +176,7 @@ static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
     while (i < t->n && is_name_word(&t->list[i]) && (i == begin || follows(t, i))) {
         i++;
     }
-    f->name |= title && i > begin;
+    f->name |= title && i > begin && !is_of_place(t, begin, i);
     return i;
 }
 
@@ -181,14 +189,6 @@ static bool is_shouted(const struct tokens *t, size_t i)
 static bool is_acronym(const struct tokens *t, size_t i)
 {
     return is_shouted(t, i) && !is_shouted(t, i + 1) && (i == 0 || !is_shouted(t, i - 1));
-}
-
-/* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
-static bool is_of_place(const struct tokens *t, size_t i, size_t behind)
-{
-    bool before = i > 0 && IS(&t->list[i - 1], LIST_PLACE) && joined(t->text, t->list[i - 1].word, t->list[i].word);
-    bool last = IS(&t->list[behind - 1], LIST_PLACE);
-    return before || last || (follows(t, behind) && IS(&t->list[behind], LIST_PLACE));
 }
 
 /* A given name, with or without a name behind it; or a name before a surname. */
