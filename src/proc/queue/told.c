@@ -169,6 +169,21 @@ static void on_due(void *arg, enum store_result result)
     free(d);
 }
 
+/* One whose message is forgotten meanwhile will not come back. */
+static void drop_oldest(struct queue *q, int64_t now)
+{
+    struct str key;
+    void *value;
+    struct letter *oldest = NULL;
+    for (size_t cursor = 0; map_next(q->told, &cursor, &key, &value);) {
+        struct letter *l = value;
+        oldest = !oldest || l->begun_ms < oldest->begun_ms ? l : oldest;
+    }
+    if (oldest && now - oldest->begun_ms > 2 * AGAIN_MS) {
+        letter_free(q, oldest);
+    }
+}
+
 void told_tick(struct queue *q)
 {
     int64_t after = child_conf(q->child)->queue.notice_after, now = clock_mono_ms();
@@ -176,6 +191,7 @@ void told_tick(struct queue *q)
         return;
     }
     q->told_looked_ms = now;
+    drop_oldest(q, now);
     struct due *d = err_calloc(1, sizeof *d);
     d->q = q;
     store_each_outcome_due(q->store, clock_wall_ms() - (after ? after : PATIENCE_MS), ROWS_MAX, note_due, on_due, d);
