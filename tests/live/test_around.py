@@ -211,11 +211,46 @@ def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
     assert lab.postern(*words).returncode == 1 and open(path).read() == text  # never overwritten
     assert lab.postern('init', '--output', path + '2', '--yes').returncode == 64
     assert lab.postern('init', '--output', path + '3', '--yes', '--hostname', 'not a name', '--domains', 'x.example', '--deliver-to', 'y').returncode == 78
+    named = ('--hostname', 'mx.a.example', '--domains', 'a.example', '--deliver-to', 'in.a.example', '--organization')
+    assert lab.postern('init', '--output', path + '6', '--yes', *named, 'The "Clinic" \\ Sons').returncode == 0
+    assert '"The \\"Clinic\\" \\\\ Sons"' in open(path + '6').read()
+    helped = lab.postern('init', '--help').stdout
+    assert all(option in helped for option in ('--yes', '--networks', '--administrator', '--submission')), helped
     asked = subprocess.run([os.path.join(lab.binaries(), 'postern'), 'init', '--output', path + '4'], capture_output=True, text=True,
                            input='mx.a.example\nA\na.example\nin.a.example\n\n\n\n\n\n')
     assert asked.returncode == 0 and 'The name of this gateway' in asked.stderr
     assert lab.postern('init', '--output', path + '5', '--yes', '--hostname', 'mx.a.example', '--domains', 'a.example', '--deliver-to', '192.0.2.25:25').returncode == 0
     assert re.search(r'^ +networks +127\.0\.0\.0/8 192\.0\.2\.25;', open(path + '5').read(), re.M)  # else its mail to others gets 550
+
+
+def test_doctor_knows_whose_a_port_is(gateway):
+    """A port of another program was called open (a review of this program; mjl-/mox#54: another mail server has it)."""
+    lab = gateway.lab
+    gateway.restart()
+    path = lab.path('postern.conf')
+    good = open(path).read()
+
+    def greet(server):
+        while True:
+            try:
+                one, _ = server.accept()
+            except OSError:
+                return
+            one.sendall(b'220 other.test ESMTP Postfix\r\n')
+            one.close()
+
+    try:
+        open(path, 'w').write(good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599 {GATEWAY_ADDRESS}:2598;'))
+        with socket.create_server((GATEWAY_ADDRESS, 2599)) as server:
+            threading.Thread(target=greet, args=(server,), daemon=True).start()
+            rows = [r for r in lab.postern('doctor', json_out=True) if r['what'] == 'port']
+            server.shutdown(socket.SHUT_RDWR)
+    finally:
+        open(path, 'w').write(good)
+    found = {r['finding'].split(':25', 1)[1][:2]: (r['state'], r['finding']) for r in rows if r['finding'].startswith('smtp on')}
+    assert found[': '] == ('ok', f'smtp on {GATEWAY_ADDRESS}:25: open'), rows
+    assert found['99'][0] == 'wrong' and 'another program answers there, not posternd ("220 other.test ESMTP Postfix")' in found['99'][1], rows
+    assert found['98'][0] == 'wrong' and 'posternd does not listen there' in found['98'][1], rows
 
 
 def test_doctor_says_what_is_missing(gateway):

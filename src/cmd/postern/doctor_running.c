@@ -9,7 +9,9 @@
 #include "cmd/postern/doctor.h"
 #include "proc/preflight.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 void doctor_ask(struct doctor *d)
@@ -171,8 +173,8 @@ void doctor_resolver(struct doctor *d)
     }
 }
 
-/* True when something listens there. */
-static bool listens(const char *address)
+/* A connection to it, or -errno. */
+static int connect_to_listener(const char *address)
 {
     struct str s = str_c(address);
     size_t colon = str_find_last(s, ':');
@@ -180,16 +182,60 @@ static bool listens(const char *address)
     uint64_t port = 0;
     struct str host = str_slice(s, bracketed ? 1 : 0, bracketed ? colon - 1 : colon);
     if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0) {
-        return false;
+        return -EINVAL;
     }
     host = str_eq(host, STR("::"))        ? STR("::1")
            : str_eq(host, STR("0.0.0.0")) ? STR("127.0.0.1")
                                           : host;
-    int fd = doctor_connect(host, (uint16_t)port, 2000);
+    return doctor_connect(host, (uint16_t)port, 2000);
+}
+
+/* The line with which a server greets, without what a terminal would take for orders; "": it says nothing in a second. */
+static void read_greeting(int fd, char *dst, size_t size)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ssize_t n = poll(&wait, 1, 1000) == 1 ? recv(fd, dst, size - 1, 0) : 0;
+    dst[n > 0 ? n : 0] = '\0';
+    dst[strcspn(dst, "\r\n")] = '\0';
+    for (char *p = dst; *p; p++) {
+        *p = *p >= ' ' && *p < 127 ? *p : '?';
+    }
+}
+
+/* Whether posternd listens there, as it says itself. */
+static bool is_posternds(const struct doctor *d, const char *at)
+{
+    for (size_t i = 0; i < d->status.n; i++) {
+        const struct ipc_msg *row = &d->status.rows[i];
+        if (row->type == IPC_row_port && str_eq(row->row_port.address, str_c(at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* posternd answers us: is this port its own, and does it answer there? */
+static void look_port(struct doctor *d, const char *label, const char *at)
+{
+    char text[700], greeting[200] = "";
+    bool ours = is_posternds(d, at);
+    int fd = connect_to_listener(at);
+    if (fd >= 0 && !ours) {
+        read_greeting(fd, greeting, sizeof greeting);
+    }
     if (fd >= 0) {
         close(fd);
     }
-    return fd >= 0;
+    snprintf(text, sizeof text, "%s on %s: %s%s%s%s", label, at,
+             ours && fd >= 0 ? "open"
+             : ours          ? "closed"
+             : fd >= 0       ? "another program answers there, not posternd"
+                             : "posternd does not listen there",
+             *greeting ? " (\"" : "", greeting, *greeting ? "\")" : "");
+    doctor_tell(d, ours && fd >= 0 ? WELL : ILL, "port", text,
+                ours      ? "posternd says in its log why it could not listen."
+                : fd >= 0 ? "Stop that program, then postern reload."
+                          : "It runs with an older configuration: postern reload.");
 }
 
 /* Nobody answers as posternd: could it listen there? */
@@ -210,23 +256,29 @@ static void look_free(struct doctor *d, const char *label, const char *at)
     doctor_tell(d, r == 0 ? WELL : r == -EADDRNOTAVAIL || (r == -EADDRINUSE && sure) ? ILL : CARE, "port", text, advice);
 }
 
-void doctor_running(struct doctor *d)
+static void look_ports(struct doctor *d, const struct conf_words *addresses, const char *label)
 {
-    char text[300];
-    for (size_t i = 0; i < d->c->n_listens; i++) {
-        for (size_t k = 0; k < d->c->listens[i].addresses.n; k++) {
-            const char *at = d->c->listens[i].addresses.v[k];
-            if (!d->running) {
-                look_free(d, d->c->listens[i].label, at);
-                continue;
-            }
-            bool open = listens(at);
-            snprintf(text, sizeof text, "%s on %s: %s", d->c->listens[i].label, at,
-                     open ? "open" : "closed");
-            doctor_tell(d, open ? WELL : ILL, "port", text,
-                        "posternd says in its log why it could not listen.");
+    for (size_t i = 0; i < addresses->n; i++) {
+        if (d->running) {
+            look_port(d, label, addresses->v[i]);
+        } else {
+            look_free(d, label, addresses->v[i]);
         }
     }
+}
+
+void doctor_running(struct doctor *d)
+{
+    const struct conf *c = d->c;
+    for (size_t i = 0; i < c->n_listens; i++) {
+        look_ports(d, &c->listens[i].addresses, c->listens[i].label);
+    }
+    if (c->portal.url) {
+        look_ports(d, &c->portal.addresses, "portal");
+        look_ports(d, &c->portal.redirects, "portal (redirect)");
+        look_ports(d, &c->portal.proxied, "portal (proxy)");
+    }
+    look_ports(d, &c->metrics.addresses, "metrics");
     if (d->running) {
         look_silent(d);
         look_own_tls(d);

@@ -33,14 +33,19 @@ static struct fact facts[FACTS] = {
     [SUBMISSION] = {"--submission", "Shall people log in here to send mail (ports 587 and 465)? yes or no", "no", false, ""},
 };
 
-static int usage(void)
+void init_options(FILE *to)
 {
-    fputs("postern: write: postern init [--output FILE] [--yes] [facts]\n"
-          "Asks for what is not given; --yes: takes the standards instead of asking. FILE: the configuration (-c). Facts:\n", stderr);
+    fputs("Asks for what is not given; --yes: takes the standards instead of asking. FILE: the configuration (-c). Facts:\n", to);
     for (size_t i = 0; i < FACTS; i++) {
-        fprintf(stderr, "  %-16s %s%s%s%s\n", facts[i].option, facts[i].question, facts[i].standard && *facts[i].standard ? " [" : "",
+        fprintf(to, "  %-16s %s%s%s%s\n", facts[i].option, facts[i].question, facts[i].standard && *facts[i].standard ? " [" : "",
                 facts[i].standard ? facts[i].standard : "", facts[i].standard && *facts[i].standard ? "]" : "");
     }
+}
+
+static int usage(void)
+{
+    fputs("postern: write: postern init [--output FILE] [--yes] [facts]\n", stderr);
+    init_options(stderr);
     return EXIT_USAGE;
 }
 
@@ -109,8 +114,23 @@ static void propose_networks(void)
     facts[NETWORKS].standard = proposed;
 }
 
+/* As a word in quotes: conf/tree.c takes a backslash before a quote or itself. */
+static void quote(const char *text, char *dst, size_t size)
+{
+    size_t n = 0;
+    for (; *text && n + 3 < size; text++) {
+        if (*text == '"' || *text == '\\') {
+            dst[n++] = '\\';
+        }
+        dst[n++] = *text;
+    }
+    dst[n] = '\0';
+}
+
 static int write_text(struct buf *out)
 {
+    char organization[2 * sizeof facts[0].value + 3];
+    quote(facts[ORGANIZATION].value, organization, sizeof organization);
     bool submission = facts[SUBMISSION].value[0] == 'y';
     char first_domain[300];
     str_copy_cut(str_slice(str_c(facts[DOMAINS].value), 0, str_find(str_c(facts[DOMAINS].value), ' ', 0)), first_domain, sizeof first_domain);
@@ -120,7 +140,7 @@ static int write_text(struct buf *out)
         "store         sqlite /var/lib/postern;\n# Keep a copy of this file elsewhere: without it stored mail cannot be read.\n"
         "at-rest-key   /etc/postern/at-rest.key;\n\n"
         "# Mail comes in here, from the internet and from your own servers.\nlisten smtp { address [::]:25; }\n",
-        facts[HOSTNAME].value, facts[ORGANIZATION].value, facts[ADMINISTRATOR].value[0] ? "administrator " : "# administrator ",
+        facts[HOSTNAME].value, organization, facts[ADMINISTRATOR].value[0] ? "administrator " : "# administrator ",
         facts[ADMINISTRATOR].value[0] ? facts[ADMINISTRATOR].value : "postmaster@example.org", ";");
     r = r < 0 ? r : buf_printf(out, "%s# People who log in (postern user add NAME).\n%slisten submission  { address [::]:587; }\n%slisten submissions { address [::]:465; }\n\n",
                                "", submission ? "" : "# ", submission ? "" : "# ");

@@ -17,6 +17,7 @@ struct command {
     const char *name, *arguments, *help;
     int (*run)(const struct options *o);
     bool hidden;
+    void (*more)(FILE *to); /* more of its help; NULL: none */
 };
 
 static const struct command commands[] = {
@@ -39,7 +40,7 @@ static const struct command commands[] = {
     {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal, false},
     {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false},
     {"store", "check|backup DIRECTORY", "is the store whole? a copy of it while the gateway runs", command_store, false},
-    {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false},
+    {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false, init_options},
     {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing", command_doctor, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},
     {"reload", "", "makes posternd read its configuration and certificates again", command_reload, false},
@@ -82,7 +83,11 @@ static void usage_of(const struct command *c)
         }
         rest = str_slice(rest, end + 1, rest.n);
     }
-    printf("\n%c%s.\n%s", toupper((unsigned char)c->help[0]), c->help + 1, common_options);
+    printf("\n%c%s.\n", toupper((unsigned char)c->help[0]), c->help + 1);
+    if (c->more) {
+        c->more(stdout);
+    }
+    fputs(common_options, stdout);
 }
 
 bool colours(void)

@@ -8,6 +8,8 @@
 #include "report/message.h"
 #include "sys/ipc.h"
 
+#include <stdio.h>
+
 enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
 struct options {
@@ -84,6 +86,8 @@ int command_user(const struct options *o);
 int command_refusals(const struct options *o);
 int command_store(const struct options *o);
 int command_init(const struct options *o);
+/* What init asks for, a line each. */
+void init_options(FILE *to);
 int command_doctor(const struct options *o);
 int command_forward(const struct options *o);
 int command_envelope(const struct options *o);
