@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * doors.c: whether those who are meant can come in: readers to the portal, other servers to the port of mail, people of
- * another organisation by its login. Called by judge.c.
+ * doors.c: whether those who are meant can come in: readers to the portal, other servers to the
+ * port of mail, people of another organisation by its login. Called by judge.c.
  *
- * What can go wrong: a proxy, a balancer or a router may stand before us and take the port that we do not, so that all of this is a
- * warning.
+ * What can go wrong: a proxy, a balancer or a router may stand before us and take the port that we
+ * do not, so that all of this is a warning.
  */
 #include "conf/judge.h"
 
@@ -42,15 +42,18 @@ static unsigned port_of_url(const char *url)
     return colon ? number(colon + 1, 443) : 443;
 }
 
-static void judge_url(struct judge *j, const struct conf_node *block, const char *key, const char *url)
+static void judge_url(struct judge *j, const struct conf_node *block, const char *key,
+                      const char *url)
 {
     const struct conf *c = j->conf;
     unsigned port = port_of_url(url);
     if (c->portal.proxied.n == 0 && !has_port(&c->portal.addresses, port)) {
         conf_warning(j->problems, conf_place_of(block, key),
-                     "portal: %s %s leads to port %u, and address is %s%s: links in notices open nothing, unless a proxy or "
+                     "portal: %s %s leads to port %u, and address is %s%s: links in notices open "
+                     "nothing, unless a proxy or "
                      "router takes that port. Name the port in %s, or listen on it",
-                     key, url, port, c->portal.addresses.v[0], c->portal.addresses.n > 1 ? " ..." : "", key);
+                     key, url, port, c->portal.addresses.v[0],
+                     c->portal.addresses.n > 1 ? " ..." : "", key);
     }
 }
 
@@ -65,9 +68,17 @@ static void judge_portal(struct judge *j)
     if (c->portal.files_url) {
         judge_url(j, block, "files-url", c->portal.files_url);
     }
-    if (c->portal.proxied.n == 0 && all_loopback(&c->portal.addresses) && has_port(&c->portal.addresses, 443)) {
+    if (c->portal.quota < c->portal.reply_size) {
+        judge_bad(
+            j, conf_place_of(block, conf_node_find(block, "quota", NULL) ? "quota" : "reply-size"),
+            "portal: one answer may be larger (reply-size) than all that may wait (quota). Make "
+            "quota larger");
+    }
+    if (c->portal.proxied.n == 0 && all_loopback(&c->portal.addresses) &&
+        has_port(&c->portal.addresses, 443)) {
         conf_warning(j->problems, conf_place_of(block, "address"),
-                     "portal: address %s is a loopback address: nobody outside this machine reaches it. Write [::]:443, or "
+                     "portal: address %s is a loopback address: nobody outside this machine "
+                     "reaches it. Write [::]:443, or "
                      "proxy-address where a proxy stands before it",
                      c->portal.addresses.v[0]);
     }
@@ -82,10 +93,12 @@ static void judge_oidc(struct judge *j)
         asked = asked || c->rules[i].pickup_level - 1 >= 2;
     }
     for (size_t i = 0; i < c->n_oidc && !asked && c->portal.url; i++) {
-        conf_warning(j->problems, conf_place_of(c->oidc[i].node, NULL),
-                     "oidc \"%s\" is asked by no mail: that login opens mail of level 2 or 3, and the portal's level is %lld. "
-                     "Write level 2 in portal or pickup-level 2 in a rule, unless senders raise it by hand",
-                     c->oidc[i].name, (long long)c->portal.level);
+        conf_warning(
+            j->problems, conf_place_of(c->oidc[i].node, NULL),
+            "oidc \"%s\" is asked by no mail: that login opens mail of level 2 or 3, and the "
+            "portal's level is %lld. "
+            "Write level 2 in portal or pickup-level 2 in a rule, unless senders raise it by hand",
+            c->oidc[i].name, (long long)c->portal.level);
     }
 }
 
@@ -106,7 +119,8 @@ static void judge_mail(struct judge *j)
     }
     if (closed && c->inside_domains.n > 0) {
         conf_warning(j->problems, conf_place_of(closed->node, "address"),
-                     "listen smtp on %s is a loopback address: no server outside reaches it, and no mail for your domains comes in. "
+                     "listen smtp on %s is a loopback address: no server outside reaches it, and "
+                     "no mail for your domains comes in. "
                      "Write [::]:25, or balancers where one stands before it",
                      closed->addresses.v[0]);
     }

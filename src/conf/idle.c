@@ -393,6 +393,16 @@ static void judge_transport(struct judge *j, const struct conf_rule *r)
     }
 }
 
+/* Outbound is what we send: of senders outside that is only what servers inside send on. */
+static void judge_outbound_from(struct judge *j, const struct conf_rule *r)
+{
+    if (!is_partner(r) && r->outbound && !r->direction && r->from.n > 0 && !conf_judge_may_be_inside(j->conf, &r->from)) {
+        conf_warning(j->problems, conf_place_of(r->node, "from"),
+                     "rule \"%s\": outbound speaks of what goes from us to others, and from names nobody inside. For what they send to you write inbound require",
+                     r->name);
+    }
+}
+
 static void judge_rule(struct judge *j, const struct conf_rule *r)
 {
     struct conf_place at = conf_place_of(r->node, NULL);
@@ -410,6 +420,7 @@ static void judge_rule(struct judge *j, const struct conf_rule *r)
     }
     if (speaks_of_transport(r)) {
         judge_transport(j, r);
+        judge_outbound_from(j, r);
     }
     if (needs_login(j->conf, &r->to, 0)) {
         judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\": recipients do not log in: members login: and cert: never match. Name addresses or domains", r->name);

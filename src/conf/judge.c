@@ -192,6 +192,19 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
     }
 }
 
+/* Ports of submission: one speaks TLS from the first octet (RFC 8314 3.3), where we say STARTTLS; the other wants a login (RFC 6409
+ * 4.3). */
+static void judge_hop_port(struct judge *j, const char *what, unsigned port, bool logs_in, struct conf_place at)
+{
+    if (port == 465) {
+        judge_bad(j, at, "%s: port 465 speaks TLS from the first octet, which is not done here: it would never answer. Write port 25, or 587 where it wants a login",
+                  what);
+    } else if (port == 587 && !logs_in) {
+        conf_warning(j->problems, at, "%s: servers want a login on port 587, and none is set: they refuse the mail. Write port 25%s", what,
+                     strcmp(what, "relay") == 0 ? ", or user and password-file" : "");
+    }
+}
+
 /* The server inside sends the organisation's mail to us, most often: then its address is in networks. A name may have other
  * addresses tomorrow, a server that logs in or speaks LMTP needs none. */
 static void judge_inside_server(struct judge *j)
@@ -210,8 +223,12 @@ static void judge_inside_server(struct judge *j)
 static void judge_hops(struct judge *j)
 {
     const struct conf *c = j->conf;
+    if (c->smtpout.port != 25) {
+        judge_hop_port(j, "delivery", (unsigned)c->smtpout.port, false, at_key(j, "delivery", "port"));
+    }
     if (c->deliver_to) {
         judge_inside_server(j);
+        judge_hop_port(j, "deliver-to", conf_target_port(c->deliver_to), false, at_key(j, "inside", "deliver-to"));
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c), at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {
             conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
@@ -220,6 +237,7 @@ static void judge_hops(struct judge *j)
         }
     }
     if (c->relay_host) {
+        judge_hop_port(j, "relay", conf_target_port(c->relay_host), c->relay_user != NULL, conf_place_of(c->root, "relay"));
         judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));
     }
     if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
@@ -461,6 +479,10 @@ static void judge_addresses(struct judge *j)
     if (c->directory.url && !strstr(c->directory.filter, "%u")) {
         judge_bad(j, at_key(j, "directory", "filter"), "directory: filter \"%s\" has no %%u, so everybody would be the same person. Write for instance (uid=%%u)", c->directory.filter);
     }
+    if (c->directory.url && !*c->directory.base) {
+        conf_warning(j->problems, at_key(j, "directory", "url"),
+                     "directory: without base most servers find nobody, and nobody can log in. Write for instance base \"dc=clinic,dc=example\"");
+    }
     if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path)) && c->at_rest_key[strlen(c->store_path)] == '/') {
         judge_bad(j, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s lies in the store's directory: then a stolen store opens itself. Put it elsewhere", c->at_rest_key);
     }
@@ -680,6 +702,7 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_certificates(&j);
     conf_judge_idle(&j);
     conf_judge_doors(&j);
+    conf_judge_names(&j);
     conf_judge_ways(&j);
     if (!demands_something(c)) {
         conf_warning(problems, c->root->at, "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in clear to every server that offers none. Add partner, "

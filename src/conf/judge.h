@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match nothing), ways.c (what protected mail
- * must go by) and doors.c (who can come in) share.
+ * must go by), doors.c (who can come in) and names.c (by which others know us) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -17,10 +17,14 @@ struct judge {
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
 void conf_judge_doors(struct judge *j);
+/* Names by which others know us: hostname, signatures, the administrator. */
+void conf_judge_names(struct judge *j);
 /* Ladders, and what needs one. */
 void conf_judge_ways(struct judge *j);
 /* A rule block (not partner) whose direction goes against its other conditions. */
 void conf_judge_direction(struct judge *j, const struct conf_rule *r);
+/* True when one of the members may be somebody inside: of our domains, or logged in. */
+bool conf_judge_may_be_inside(const struct conf *c, const struct conf_words *list);
 /* A rule block about messages that a final one before it leaves no mail. */
 void conf_judge_order(struct judge *j, size_t index);
 /* True when all that `domain` means `list` means, too; each a domain or ".suffix" (all below), canonical. */

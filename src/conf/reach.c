@@ -53,6 +53,23 @@ static bool may_be(const struct conf *c, const struct conf_words *list, bool ins
     return false;
 }
 
+static bool some_log_in(const struct conf *c, const struct conf_words *list, unsigned depth)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct conf_group *g = judge_group_named(c, list->v[i]);
+        if (begins(str_c(list->v[i]), "login:") || begins(str_c(list->v[i]), "cert:") ||
+            (g && (depth >= DEPTH_MAX || some_log_in(c, &g->members, depth + 1)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_judge_may_be_inside(const struct conf *c, const struct conf_words *list)
+{
+    return may_be(c, list, true, 0) || some_log_in(c, list, 0);
+}
+
 /* True when every member is somebody who is logged in. */
 static bool is_of_logins(const struct conf *c, const struct conf_words *list, unsigned depth)
 {

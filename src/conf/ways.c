@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ways.c: ladders whose rungs lead nowhere, and protection that no rung serves. Called by judge.c; how a ladder is climbed is
- * policy/ladder.c.
+ * ways.c: ladders whose rungs lead nowhere, and protection that no rung serves. Called by judge.c;
+ * how a ladder is climbed is policy/ladder.c.
  *
  * The time of "tls:15m" is that before the next rung: behind the last one nothing waits for it.
  */
@@ -26,14 +26,20 @@ static void judge_rung(struct judge *j, const struct conf_ladder *l, size_t i)
         return;
     }
     if (i > 0 && is_tls(l->channels.v[i - 1])) {
-        judge_bad(j, at, "ladder \"%s\": tls stands twice. Write it once, with the time until the next way: tls:15m", l->name);
+        judge_bad(j, at,
+                  "ladder \"%s\": tls stands twice. Write it once, with the time until the next "
+                  "way: tls:15m",
+                  l->name);
     } else if (patience > 0 && i + 1 == l->channels.n) {
         judge_bad(j, at,
-                  "ladder \"%s\": nothing comes after %s, so its time ends nothing: mail waits for a secure connection until its "
+                  "ladder \"%s\": nothing comes after %s, so its time ends nothing: mail waits for "
+                  "a secure connection until its "
                   "lifetime is over. Write tls, or add hold, drop or portal behind it",
                   l->name, word);
     } else if (patience >= j->conf->queue.lifetime) {
-        judge_bad(j, at, "ladder \"%s\": %s is as long as the lifetime of mail, which is sent back before the next way is tried. Make it shorter",
+        judge_bad(j, at,
+                  "ladder \"%s\": %s is as long as the lifetime of mail, which is sent back before "
+                  "the next way is tried. Make it shorter",
                   l->name, word);
     }
 }
@@ -60,10 +66,12 @@ static bool has_other_way(const struct conf *c)
     return other;
 }
 
-static void tell_escalated(struct judge *j, const char *block, const char *name, const struct conf_node *node)
+static void tell_escalated(struct judge *j, const char *block, const char *name,
+                           const struct conf_node *node)
 {
     conf_warning(j->problems, conf_place_of(node, "protect"),
-                 "%s%s%s%s: protect escalated never goes by transport alone, and no ladder has another way: all this mail comes "
+                 "%s%s%s%s: protect escalated never goes by transport alone, and no ladder has "
+                 "another way: all this mail comes "
                  "back to its sender. Add ladder \"default\" { channels tls:15m hold; }",
                  block, *name ? " \"" : "", name, *name ? "\"" : "");
 }

@@ -13,6 +13,7 @@
 #include "proc/child.h"
 #include "proc/contents.h"
 #include "proc/own_hosts.h"
+#include "proc/surroundings.h"
 #include "seal/rest.h"
 #include "sys/conn.h"
 #include "sys/file.h"
@@ -182,11 +183,26 @@ static void check_hidden(struct flight *f, const struct tls_own *own)
     }
 }
 
+/* The file of the certificate alone, where that with its chain was meant. */
+static void check_complete(struct flight *f, const struct tls_own *own)
+{
+    for (size_t i = 0; i < f->conf->n_own; i++) {
+        char issuer[100];
+        if (!tls_chain_is_complete(own[i].chain, buf_str(&f->trust), issuer, sizeof issuer)) {
+            conf_warning(f->problems, conf_place_of(f->conf->own[i].node, "chain"),
+                         "%s: the certificate of \"%s\", which certifies the last one in it, is neither there nor in trust-store: who "
+                         "checks certificates refuses this one. Name the file with the whole chain (fullchain.pem)",
+                         f->conf->own[i].chain, issuer);
+        }
+    }
+}
+
 /* What the certificates are for, taken together. */
 static void check_names(struct flight *f, const struct tls_own *own)
 {
     const struct conf *c = f->conf;
     check_hidden(f, own);
+    check_complete(f, own);
     if (!some_chain_has(own, c->n_own, c->hostname)) {
         conf_warning(f->problems, conf_place_of(c->own[0].node, "chain"),
                      "%s: no certificate is for the hostname %s: partners who check it will refuse the connection. Get one for that name",
@@ -737,6 +753,7 @@ int preflight(const struct conf *c, enum preflight_for what, struct buf *problem
     check_attachment_words(&f);
     check_hops(&f);
     try_source(&f, what);
+    surroundings_check(c, problems);
     if (what == PREFLIGHT_CHECK) {
         try_ports(&f);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * choice.c: which of several certificates of ours a client is shown. Called by context.c, which makes the contexts, and by
- * proc/preflight.c, which says what nobody is shown.
+ * choice.c: which of several certificates of ours a client is shown. Called by context.c, which
+ * makes the contexts, and by proc/preflight.c, which says what nobody is shown.
  *
- * A name gets the first certificate that is for it, any other name the first of all (context.c, on_server_name()); beside that one
- * lies each that goes with it.
+ * A name gets the first certificate that is for it, any other name the first of all (context.c,
+ * on_server_name()); beside that one lies each that goes with it.
  */
 #include "tls/pair.h"
 #include "tls/tls.h"
@@ -31,7 +31,8 @@ static int kind_of_key(X509 *x)
 
 static bool is_for(X509 *x, const ASN1_STRING *name)
 {
-    return X509_check_host(x, (const char *)ASN1_STRING_get0_data(name), (size_t)ASN1_STRING_length(name), 0, NULL) == 1;
+    return X509_check_host(x, (const char *)ASN1_STRING_get0_data(name),
+                           (size_t)ASN1_STRING_length(name), 0, NULL) == 1;
 }
 
 /* Its DNS names, or without one its common name, for as long as it and *keep live. */
@@ -85,7 +86,8 @@ bool tls_same_kind_of_key(struct str chain_pem, struct str other_pem)
     return same;
 }
 
-/* Whether a name leads to the context of number i; *ret_before: which other has its first name, else as it was. */
+/* Whether a name leads to the context of number i; *ret_before: which other has its first name,
+ * else as it was. */
 static bool is_chosen(X509 *const v[], size_t i, size_t *ret_before)
 {
     const ASN1_STRING *names[NAMES_MAX];

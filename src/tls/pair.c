@@ -247,3 +247,33 @@ bool tls_chain_has_name(struct str chain_pem, const char *name)
     chain_clear(&c);
     return has;
 }
+
+static bool trusts(struct str trust_pem, X509_NAME *issuer)
+{
+    BIO *bio = BIO_new_mem_buf(trust_pem.p ? trust_pem.p : "", (int)trust_pem.n);
+    bool found = false;
+    for (X509 *x; bio && !found && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)); X509_free(x)) {
+        found = X509_NAME_cmp(X509_get_subject_name(x), issuer) == 0;
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return found;
+}
+
+bool tls_chain_is_complete(struct str chain_pem, struct str trust_pem, char *issuer, size_t size)
+{
+    struct chain c;
+    read_chain(chain_pem, &c);
+    X509 *top = c.n > 0 ? c.v[0] : NULL;
+    for (int i = 1; i < c.n && X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(c.v[i])) == 0; i++) {
+        top = c.v[i];
+    }
+    bool complete = !top || X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(top)) == 0 ||
+                    trusts(trust_pem, X509_get_issuer_name(top));
+    issuer[0] = '\0';
+    if (!complete) {
+        X509_NAME_get_text_by_NID(X509_get_issuer_name(top), NID_commonName, issuer, (int)size);
+    }
+    chain_clear(&c);
+    return complete;
+}

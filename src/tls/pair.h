@@ -22,6 +22,9 @@ int tls_pair_usable(enum tls_pair_use use, struct str chain_pem, struct str key_
                     char *problem, size_t size) MUST_USE;
 /* True when the first certificate is good for a host name (RFC 6125 6.4, wildcards included). */
 bool tls_chain_has_name(struct str chain_pem, const char *name);
+/* True when each certificate of the file up to an authority of trust_pem, or one that certifies itself, is there; else issuer is
+ * the name of the one that is missing. */
+bool tls_chain_is_complete(struct str chain_pem, struct str trust_pem, char *issuer, size_t size);
 struct tls_own;
 /* True when a server with these certificates shows number `at` to nobody, whatever name is asked for (choice.c); *ret_by: the one
  * that is shown for its first name. */

@@ -42,6 +42,7 @@ static bool is_possible(struct str needs)
 {
     return str_eq(needs, STR("root"))      ? geteuid() == 0 /* rights are seen by root alone */
            : str_eq(needs, STR("address")) ? *own_address
+           : str_eq(needs, STR("no syslog")) ? access("/dev/log", F_OK) < 0
                                            : true;
 }
 
@@ -55,7 +56,7 @@ static int make_files(void **state)
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in wild.csr -out future.pem -notext -startdate 20900101000000Z -enddate 20910101000000Z 2>/dev/null;"
         "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout two.key -out two.csr -subj /CN=mx.good.test -addext subjectAltName=DNS:mx.good.test,DNS:more.good.test 2>/dev/null;"
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr -out two.pem -notext -days 20 2>/dev/null;"
-        "cp -r \"$2/packs\" \"$2/pages\" .; chmod -R a+rX packs pages; mkdir texts; echo 'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
+        "cp -r \"$2/packs\" \"$2/pages\" .; chmod -R a+rX packs pages; head -c 32 /dev/urandom >open-at-rest.key; chmod 644 open-at-rest.key; echo 'organization \"x\";' >loose.conf; chmod 666 loose.conf; mkdir texts; echo 'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
         "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     char tree[4096];
     (void)state;
@@ -131,7 +132,7 @@ static void expand(struct str text, struct buf *out)
 struct expected {
     struct str verdict, words, source, text;
     unsigned line;
-    struct str needs; /* root, or address: one of this machine besides loopback */
+    struct str needs; /* root; address: one of this machine besides loopback; no syslog */
 };
 
 /* "%% verdict | line | words | source [| needs]" and the text up to the next one. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reload.c: a new configuration in the place of the old one: judged as at a start, put in force in every process, and told: to
- * who asked, to the log, and as an act to the queue, which keeps acts.
+ * reload.c: a new configuration in the place of the old one: judged as at a start, put in force in
+ * every process, and told: to who asked, to the log, and as an act to the queue, which keeps acts.
  *
- * What can go wrong: the queue is not there when the act is done: it is told when it is. What is refused changes nothing.
+ * What can go wrong: the queue is not there when the act is done: it is told when it is. What is
+ * refused changes nothing.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,7 +18,7 @@
 
 enum { RELOAD_MS = 15000, FINDINGS_MAX = 256 * 1024 };
 
-/* --- who did it, and what became of it ---------------------------------------------------------------------------- */
+/* --- who did it, and what became of it ----------------------------------------------------- */
 
 void reload_send_acts(struct posternd *d, struct ipc_channel *queue)
 {
@@ -46,7 +47,8 @@ static void tell_act(struct posternd *d, struct str result)
     *a = (struct reload_act){.at_ms = clock_wall_ms(), .who = d->reload_by};
     result = str_slice(result, 0, str_find(result, '\n', 0));
     str_copy_cut(result, a->detail, sizeof a->detail);
-    log_notice("act", KV("verb", "reload"), KVS("detail", str_c(a->detail)), KV("by", a->who.by), KVN("uid", a->who.uid));
+    log_notice("act", KV("verb", "reload"), KVS("detail", str_c(a->detail)), KV("by", a->who.by),
+               KVN("uid", a->who.uid));
     for (size_t i = 0; i < d->n_children; i++) {
         if (d->children[i].role == ROLE_QUEUE && d->children[i].control && d->children[i].ready) {
             reload_send_acts(d, d->children[i].control);
@@ -54,7 +56,8 @@ static void tell_act(struct posternd *d, struct str result)
     }
 }
 
-/* What is found in the file: to the log and, a row each, to who asked. *ret_first: the first error, a view of the lines. */
+/* What is found in the file: to the log and, a row each, to who asked. *ret_first: the first error,
+ * a view of the lines. */
 static void tell_findings(const struct posternd *d, struct str all, struct str *ret_first)
 {
     struct conf_finding f;
@@ -66,17 +69,18 @@ static void tell_findings(const struct posternd *d, struct str all, struct str *
         }
         line.n = line.n < ROW_FINDING_MAX ? line.n : ROW_FINDING_MAX;
         if (d->reload_to) {
-            ipc_send(d->reload_to, &(struct ipc_msg){.type = IPC_row_finding,
-                                                     .row_finding = {.line = line}});
+            ipc_send(d->reload_to,
+                     &(struct ipc_msg){.type = IPC_row_finding, .row_finding = {.line = line}});
         }
         *ret_first = ret_first->n == 0 && !f.is_warning ? line : *ret_first;
         if (f.is_warning) {
-            log_warn("configuration-warning", KVS("file", f.file), KVN("line", f.line), KVS("text", f.text), KVS("hint", f.hint));
+            log_warn("configuration-warning", KVS("file", f.file), KVN("line", f.line),
+                     KVS("text", f.text), KVS("hint", f.hint));
         }
     }
 }
 
-/* --- the reload ----------------------------------------------------------------------------------------------------- */
+/* --- the reload ------------------------------------------------------------------------- */
 
 struct changes {
     struct buf fixed;     /* names of settings that only a start of posternd puts in force */
@@ -87,21 +91,28 @@ static void on_difference(void *arg, const struct conf_key *key)
 {
     struct changes *c = arg;
     if (conf_key_needs_start(key)) {
-        (void)!buf_printf(&c->fixed, "%s%s%s%s", buf_len(&c->fixed) ? ", " : "", key->block, *key->block ? " " : "", key->name);
+        (void)!buf_printf(&c->fixed, "%s%s%s%s", buf_len(&c->fixed) ? ", " : "", key->block,
+                          *key->block ? " " : "", key->name);
     }
     for (enum role role = 0; role < ROLE_END; role++) {
         c->renew[role] |= conf_key_starts(key, role_names[role]);
     }
 }
 
-/* What the new configuration asks for beyond processes that read it: nothing of it is in force yet. 0, or -errno with lines. */
-static int prepare(const struct posternd *d, const struct conf *next, struct changes *changes, struct ports *ports, struct buf *problems)
+/* What the new configuration asks for beyond processes that read it: nothing of it is in force yet.
+ * 0, or -errno with lines. */
+static int prepare(const struct posternd *d, const struct conf *next, struct changes *changes,
+                   struct ports *ports, struct buf *problems)
 {
     char problem[512] = "";
     conf_differences(d->conf, next, changes, on_difference);
     if (buf_len(&changes->fixed) > 0) {
-        return buf_printf(problems, "%s: nothing was reloaded: a change of \"" STR_FMT "\" needs a restart of posternd\n", d->conf_path,
-                          STR_ARG(buf_str(&changes->fixed))) < 0 ? -ENOSPC : -EINVAL;
+        return buf_printf(problems,
+                          "%s: nothing was reloaded: a change of \"" STR_FMT
+                          "\" needs a restart of posternd\n",
+                          d->conf_path, STR_ARG(buf_str(&changes->fixed))) < 0
+                   ? -ENOSPC
+                   : -EINVAL;
     }
     int r = ports_open(next, &d->ports, ports, problem, sizeof problem);
     if (r < 0) {
@@ -111,14 +122,16 @@ static int prepare(const struct posternd *d, const struct conf *next, struct cha
 }
 
 /* The new configuration is in force here, and on its way to everybody. */
-static void apply(struct posternd *d, struct conf *next, struct pairs *pairs, const struct ports *ports, const struct changes *changes)
+static void apply(struct posternd *d, struct conf *next, struct pairs *pairs,
+                  const struct ports *ports, const struct changes *changes)
 {
     conf_free(d->conf);
     d->conf = next;
     pairs_free(d->pairs);
     d->pairs = pairs;
     ports_replace(&d->ports, ports);
-    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format, next->log.to == CONF_LOG_SYSLOG);
+    log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
+             next->log.to == CONF_LOG_SYSLOG);
     children_plan(d);
     for (enum role role = 0; role < ROLE_END; role++) {
         if (changes->renew[role]) {
@@ -129,8 +142,8 @@ static void apply(struct posternd *d, struct conf *next, struct pairs *pairs, co
     timer_start(d->reload_timer, RELOAD_MS);
 }
 
-static int judge(struct posternd *d, struct buf *problems, struct str *ret_first, struct buf *all, struct conf **ret_next,
-                 struct pairs **ret_pairs)
+static int judge(struct posternd *d, struct buf *problems, struct str *ret_first, struct buf *all,
+                 struct conf **ret_next, struct pairs **ret_pairs)
 {
     int r = conf_load(d->conf_path, all, ret_next);
     r = r < 0 ? r : preflight(*ret_next, PREFLIGHT_RELOAD, all);
@@ -167,13 +180,15 @@ static int reload(struct posternd *d, struct buf *problems)
     return r;
 }
 
-/* Who has not confirmed the new configuration, by name. A process that ended meanwhile starts with it. */
+/* Who has not confirmed the new configuration, by name. A process that ended meanwhile starts with
+ * it. */
 static void unconfirmed(const struct posternd *d, struct buf *names)
 {
     for (size_t i = 0; i < d->n_children; i++) {
         const struct supervised *s = &d->children[i];
         if (s->reload_due || s->reload_refused) {
-            (void)!buf_printf(names, "%s%s%s", buf_len(names) ? ", " : "", s->name, s->reload_refused ? " (refused it)" : "");
+            (void)!buf_printf(names, "%s%s%s", buf_len(names) ? ", " : "", s->name,
+                              s->reload_refused ? " (refused it)" : "");
         }
     }
 }
@@ -185,11 +200,15 @@ static void not_in_force(const struct posternd *d, struct buf *text)
     unconfirmed(d, &names);
     (void)pairs_waiting(d->pairs, clock_mono_ms(), 0, &waiting);
     if (buf_len(&names) > 0) {
-        (void)!buf_printf(text, "The new configuration is in force, but not in these processes: " STR_FMT ". Reload again; if that does not help, restart posternd.\n",
+        (void)!buf_printf(text,
+                          "The new configuration is in force, but not in these processes: " STR_FMT
+                          ". Reload again; if that does not help, restart posternd.\n",
                           STR_ARG(buf_str(&names)));
     }
     if (buf_len(&waiting) > 0) {
-        (void)!buf_printf(text, "The new configuration is in force, but not all of its files: " STR_FMT "\n", STR_ARG(str_trim(buf_str(&waiting))));
+        (void)!buf_printf(
+            text, "The new configuration is in force, but not all of its files: " STR_FMT "\n",
+            STR_ARG(str_trim(buf_str(&waiting))));
     }
 }
 
@@ -202,7 +221,8 @@ static void end_reload(struct posternd *d)
     if (whole) {
         log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
     } else {
-        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation), KVS("problem", str_trim(buf_str(&text))));
+        log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation),
+                  KVS("problem", str_trim(buf_str(&text))));
     }
     notify_manager("READY=1");
     tell_act(d, whole ? STR("in force") : buf_str(&text));
@@ -239,12 +259,14 @@ int control_reload(struct posternd *d, const struct reload_by *by, struct buf *p
 {
     char state[64];
     if (timer_is_running(d->reload_timer)) {
-        (void)!buf_printf(problems, "another reload is under way; the file is read again after it\n");
+        (void)!buf_printf(problems,
+                          "another reload is under way; the file is read again after it\n");
         d->reload_again = true;
         d->reload_again_by = *by;
         return -EBUSY;
     }
-    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ms() * 1000);
+    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)clock_mono_ms() * 1000);
     notify_manager(state);
     d->reload_by = *by;
     int r = reload(d, problems);
@@ -262,7 +284,9 @@ void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by)
     struct reload_by who = {.uid = *(const uint32_t *)ipc_channel_data(ch)};
     bool busy = timer_is_running(d->reload_timer);
     if (!admin_by_ok(by)) {
-        control_done(ch, false, STR("Not reloaded: who does this is not said, or not as a name of up to 100 octets: write --by NAME\n"));
+        control_done(ch, false,
+                     STR("Not reloaded: who does this is not said, or not as a name of up to 100 "
+                         "octets: write --by NAME\n"));
         return;
     }
     str_copy_cut(by, who.by, sizeof who.by);
@@ -270,7 +294,8 @@ void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by)
     int r = control_reload(d, &who, &problems);
     if (r < 0) {
         d->reload_to = busy ? d->reload_to : NULL;
-        must(buf_printf(&answer, "%s" STR_FMT, r == -EBUSY ? "" : "Not reloaded; the old configuration stays in force:\n",
+        must(buf_printf(&answer, "%s" STR_FMT,
+                        r == -EBUSY ? "" : "Not reloaded; the old configuration stays in force:\n",
                         STR_ARG(buf_str(&problems))) == 0);
         control_done(ch, false, buf_str(&answer));
     } /* else: answered once every process has confirmed */
