@@ -138,23 +138,59 @@ static void put_link(struct rewrite *w, struct str href)
     buf_free(&url);
 }
 
+/* a%40b is a@b (RFC 3986 2.1); what is no escape stays. */
+static void unescape(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        int high = s.p[i] == '%' && i + 2 < s.n ? str_hex(s.p[i + 1]) : -1;
+        int low = high >= 0 ? str_hex(s.p[i + 2]) : -1;
+        char c = low >= 0 ? (char)(high << 4 | low) : s.p[i];
+        i += low >= 0 ? 2 : 0;
+        (void)!buf_append(out, &c, 1);
+    }
+}
+
+/* cid:ID (RFC 2392 2), as it stands there or escaped; in < > as some programs write it. */
+static bool is_cid_of(struct str src, const struct picture *p)
+{
+    struct buf plain = BUF_INIT(src.n + 1);
+    struct str cid = str_slice(src, 4, src.n);
+    unescape(cid, &plain);
+    struct str id = buf_str(&plain);
+    bool angled = id.n > 2 && id.p[0] == '<' && id.p[id.n - 1] == '>';
+    id = angled ? str_slice(id, 1, id.n - 1) : id;
+    bool same = p->cid && (str_eq(cid, str_c(p->cid)) || str_eq(id, str_c(p->cid)));
+    buf_free(&plain);
+    return same;
+}
+
+/* What the part says of where it came from, whole or its end (RFC 2557 5): a picture of the same mail in
+ * either case. */
+static bool is_location_of(struct str src, const struct picture *p)
+{
+    struct str at = str_trim(str_c(p->location));
+    bool climbs = src.n > 0 && (src.p[0] == '/' || str_starts_nocase(src, STR("..")));
+    bool relative = src.n > 0 && !climbs && str_find(src, ':', 0) == src.n;
+    size_t from = at.n > src.n ? at.n - src.n : 0;
+    bool ends = relative && from > 0 && at.p[from - 1] == '/' && str_eq(str_slice(at, from, at.n), src);
+    return at.n > 0 && (str_eq(src, at) || ends);
+}
+
 static void put_picture(struct rewrite *w, struct str src)
 {
-    if (!str_starts_nocase(src, STR("cid:"))) {
-        w->remote |= src.n > 0 && !str_starts_nocase(src, STR("data:"));
-        return;
-    }
-    struct str cid = str_slice(src, 4, src.n);
+    bool by_cid = str_starts_nocase(src, STR("cid:"));
     for (size_t i = 0; i < w->n_pictures; i++) {
-        if (str_eq(cid, str_c(w->pictures[i].cid))) {
+        const struct picture *p = &w->pictures[i];
+        if (by_cid ? is_cid_of(src, p) : is_location_of(src, p)) {
             put_tag(w, STR(" src=\"data:"));
-            put_tag(w, str_c(w->pictures[i].type));
+            put_tag(w, str_c(p->type));
             put_tag(w, STR(";base64,"));
-            w->full |= base64_write(w->pictures[i].octets, 0, &w->tag) < 0;
+            w->full |= base64_write(p->octets, 0, &w->tag) < 0;
             put_tag(w, STR("\""));
             return;
         }
     }
+    w->remote |= !by_cid && src.n > 0 && !str_starts_nocase(src, STR("data:"));
 }
 
 /* attributes: names and values in turn, NULL at the end; a value may be NULL. */

@@ -6,6 +6,7 @@
  * be saved. The octets of an attachment are not copied: the tree knows where they lie.
  */
 #include "sys/fence.h"
+#include "mime/calendar.h"
 #include "mime/tree.h"
 #include "mime/view.h"
 #include "tls/sign.h"
@@ -126,12 +127,21 @@ static void attach(struct build *b, const struct part *part, struct str octets)
     v->parts[v->n_parts++] = p;
 }
 
+/* "BM", and a header of one of the sizes that there are. */
+static bool is_bmp(struct str o)
+{
+    static const unsigned char sizes[] = {12, 16, 40, 52, 56, 64, 108, 124};
+    bool begins = o.n > 26 && memcmp(o.p, "BM", 2) == 0 && memcmp(o.p + 15, "\0\0\0", 3) == 0;
+    return begins && memchr(sizes, (unsigned char)o.p[14], sizeof sizes);
+}
+
 static const char *picture_type(struct str o)
 {
     return o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0                                  ? "image/png"
            : o.n > 3 && memcmp(o.p, "\xff\xd8\xff", 3) == 0                                     ? "image/jpeg"
            : o.n > 6 && (memcmp(o.p, "GIF87a", 6) == 0 || memcmp(o.p, "GIF89a", 6) == 0)        ? "image/gif"
            : o.n > 12 && memcmp(o.p, "RIFF", 4) == 0 && memcmp(o.p + 8, "WEBP", 4) == 0          ? "image/webp"
+           : is_bmp(o)                                                                          ? "image/bmp"
                                                                                                  : NULL;
 }
 
@@ -140,13 +150,62 @@ static void keep_picture(struct build *b, const struct part *part, struct buf *o
 {
     struct str o = buf_str(octets);
     const char *type = picture_type(o);
-    if (!part->content_id || !type || b->n_pictures == PICTURES_MAX || b->picture_total + o.n > VIEW_PICTURES_MAX) {
+    bool named = part->content_id || part->location;
+    bool fits = b->n_pictures < PICTURES_MAX && b->picture_total + o.n <= VIEW_PICTURES_MAX;
+    if (!named || !type || !fits) {
         return;
     }
     b->picture_total += o.n;
     b->picture_octets[b->n_pictures] = *octets;
-    b->pictures[b->n_pictures++] = (struct picture){.cid = part->content_id, .type = type, .octets = o};
+    b->pictures[b->n_pictures++] = (struct picture){
+        .cid = part->content_id,
+        .location = part->location,
+        .type = type,
+        .octets = o,
+    };
     *octets = BUF_INIT(1);
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static bool is_calendar(const struct part *p)
+{
+    return p->kind == PART_LEAF && (part_is(p, "text/calendar") || part_is(p, "application/ics"));
+}
+
+/* Programs put the same event there twice: beside the text, and as a file. */
+static bool is_known(const struct view *v, const struct view_event *e)
+{
+    for (size_t i = 0; i < v->n_events; i++) {
+        const struct view_event *one = &v->events[i];
+        bool same_text = strcmp(one->what, e->what) == 0 && strcmp(one->when, e->when) == 0;
+        if (same_text && one->kind == e->kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_events(struct build *b, const struct part *p)
+{
+    struct view_event *found = err_calloc(VIEW_EVENTS_MAX, sizeof *found);
+    size_t max = 2 * p->raw.n + 1024;
+    struct buf octets = BUF_INIT(max), joined = BUF_INIT(max), text = BUF_INIT(VIEW_TEXT_MAX);
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    (void)!calendar_unfold(buf_str(&octets), &joined);
+    charset_text(b->r, "", buf_str(&joined), p->charset, &text);
+    size_t n = calendar_read(buf_str(&text), found, VIEW_EVENTS_MAX);
+    for (size_t i = 0; i < n && b->v->n_events < VIEW_EVENTS_MAX; i++) {
+        if (!is_known(b->v, &found[i])) {
+            b->v->events[b->v->n_events++] = found[i];
+        }
+    }
+    b->v->cut |= n == VIEW_EVENTS_MAX;
+    free(found);
+    buf_wipe(&octets);
+    buf_wipe(&joined);
+    buf_wipe(&text);
 }
 
 /* --- which bodies are shown ---------------------------------------------------------------------- */
@@ -159,8 +218,9 @@ static bool is_body(const struct build *b, const struct part *p)
         return false;
     }
     bool small = p->n_names == 0 || p->raw.n <= NAMED_SHOWN_MAX, alone = b->tree->n == 1;
+    bool event = b->v->n_events > 0 && is_calendar(p); /* it has a card */
     bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown");
-    return (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
+    return (known && (small || alone)) || (alone && !event && strncmp(p->type, "text/", 5) == 0);
 }
 
 /* Which child of the multipart holds the part. */
@@ -276,13 +336,13 @@ static void show(struct build *b, size_t i, bool as_html)
 }
 
 /* The head of a message inside the message. */
-static void show_head(struct build *b, const struct part *p, bool as_html)
+static void show_head(struct build *b, const struct tree_fields *fields, bool as_html)
 {
     static const char *const names[] = {"From", "To", "Cc", "Date", "Subject"};
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
     (void)!buf_add(&head, STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = value_of(&p->fields, names[i]);
+        char *value = value_of(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }
@@ -345,16 +405,26 @@ static bool has_body(const struct build *b)
 
 static void show_all(struct build *b, bool as_html);
 
+/* A message in base64: RFC 2046 5.2.1 forbids it, GroupWise writes it. The tree has it as one part. */
+static bool is_encoded_message(const struct part *p)
+{
+    bool message = part_is(p, "message/rfc822") || part_is(p, "message/global");
+    return p->kind == PART_LEAF && message;
+}
+
 static void show_part(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     const bool *shown = as_html ? b->in_html : b->in_text;
     if (b->inner[i]) {
+        if (is_encoded_message(p)) {
+            show_head(b, &b->inner[i]->tree->fields, as_html);
+        }
         b->inner[i]->has_text = b->has_text;
         show_all(b->inner[i], as_html);
         b->has_text |= b->inner[i]->has_text;
     } else if (p->kind == PART_MESSAGE) {
-        show_head(b, p, as_html);
+        show_head(b, &p->fields, as_html);
         show_loose(b, p->stray, as_html);
     } else if (shown[i]) {
         show(b, i, as_html);
@@ -401,7 +471,6 @@ static void attach_all(struct build *b)
             keep_picture(b, p, &octets);
         }
         attach_uuencoded(b, p);
-        b->v->encrypted |= part_is(p, "multipart/encrypted") || (p->smime_type && strstr(p->smime_type, "nveloped"));
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
         buf_wipe(&octets);
     }
@@ -482,12 +551,19 @@ static void build_free(struct build *b)
 
 static void prepare(struct build *b);
 
-/* What a signature is wrapped around is shown in its place; files inside it can be had with the signature only. */
+static int open_part(const struct part *p, struct buf *out)
+{
+    bool sound;
+    return is_encoded_message(p) ? tree_octets(p, out, &sound) : tree_signed_content(p, out);
+}
+
+/* What a signature or an encoding is wrapped around is shown in its place; files inside it can be had
+ * with the whole only. */
 static void unwrap(struct build *b, size_t i)
 {
     struct build *inner = err_calloc(1, sizeof *inner);
     *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(b->tree->parts[i].raw.n + 1)};
-    bool opened = b->depth < UNWRAPPED_MAX && tree_signed_content(&b->tree->parts[i], &inner->content) == 0;
+    bool opened = b->depth < UNWRAPPED_MAX && open_part(&b->tree->parts[i], &inner->content) == 0;
     inner->message = buf_str(&inner->content);
     inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
     if (!inner->tree) {
@@ -502,14 +578,34 @@ static void unwrap(struct build *b, size_t i)
     b->inner[i] = inner;
 }
 
+/* What only its reader's own program can open: a sentence says so. */
+static void note_encryption(struct build *b, size_t i)
+{
+    static const char begin[] = "-----BEGIN PGP MESSAGE-----";
+    const struct part *p = &b->tree->parts[i];
+    struct str kind = str_c(p->smime_type);
+    bool smime = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime");
+    bool open = str_eq_nocase(kind, STR("certs-only")) || str_eq_nocase(kind, STR("signed-data"));
+    bool text = p->kind == PART_LEAF && strncmp(p->type, "text/", 5) == 0;
+    b->v->smime |= smime && !open && !b->inner[i];
+    b->v->pgp |= part_is(p, "multipart/encrypted") && p->n_children > 0;
+    b->v->pgp |= text && memmem(p->raw.p, p->raw.n, begin, sizeof begin - 1);
+}
+
 static void prepare(struct build *b)
 {
     b->in_text = err_calloc(b->tree->n + 1, sizeof *b->in_text);
     b->in_html = err_calloc(b->tree->n + 1, sizeof *b->in_html);
     b->inner = err_calloc(b->tree->n + 1, sizeof(struct build *));
+    for (size_t i = 0; i < b->tree->n; i++) {
+        if (is_calendar(&b->tree->parts[i])) {
+            read_events(b, &b->tree->parts[i]);
+        }
+    }
     choose_all(b);
     for (size_t i = 0; i < b->tree->n; i++) {
         unwrap(b, i);
+        note_encryption(b, i);
     }
 }
 
@@ -528,6 +624,9 @@ static void build(struct build *b)
     v->cut |= b->tree->cut;
     prepare(b);
     attach_all(b);
+    for (size_t i = 0; i < v->n_events && has_body(b); i++) {
+        v->events[i].about[0] = '\0'; /* the text says the same */
+    }
     show_all(b, false);
     b->has_text = false;
     if (has_html(b)) {

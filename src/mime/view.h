@@ -14,6 +14,26 @@ enum {
     VIEW_PICTURES_MAX = 1024 * 1024,   /* octets of pictures inside the HTML */
     VIEW_PARTS_MAX = 200,
     VIEW_FIELD_MAX = 4096,
+    VIEW_EVENTS_MAX = 8,
+};
+
+enum event_kind {
+    EVENT_ENTRY,
+    EVENT_INVITATION,
+    EVENT_CANCELLED,
+    EVENT_ANSWER,
+    EVENT_ACCEPTED,
+    EVENT_DECLINED,
+    EVENT_KIND_END,
+};
+
+/* An event of a calendar part, for a card (calendar.h); "" where it does not say. */
+struct view_event {
+    enum event_kind kind;
+    bool repeats;
+    char what[512], when[200], where[512]; /* one line each */
+    char organizer[512];                   /* of an answer, who answers */
+    char about[4096];
 };
 
 struct view_part {
@@ -29,9 +49,11 @@ struct view {
     struct buf text, html;     /* UTF-8; html may be empty */
     struct view_part *parts;
     size_t n_parts;
+    struct view_event events[VIEW_EVENTS_MAX];
+    size_t n_events;
     bool cut;                  /* not all of the text is here */
     bool remote;               /* pictures that lie elsewhere were left out */
-    bool encrypted;            /* the sender encrypted it himself */
+    bool pgp, smime;           /* its sender encrypted it, or some of it: OpenPGP, S/MIME */
 };
 
 /* Reads a whole message (borrowed). Never NULL; free with view_free. mime_init() first. */
@@ -41,8 +63,9 @@ void view_free(struct view *v);
 /* sanitise.c: HTML of a stranger as HTML without scripts, forms, styles that move things about, and anything from elsewhere.
  * By an allow-list of elements, attributes and properties. */
 struct picture {
-    const char *cid;           /* Content-ID without < > */
-    const char *type;          /* image/png, image/jpeg, image/gif, image/webp */
+    const char *cid;           /* Content-ID without < >, or NULL */
+    const char *location;      /* Content-Location (RFC 2557), or NULL */
+    const char *type;          /* image/png, image/jpeg, image/gif, image/webp, image/bmp */
     struct str octets;
 };
 struct reader;

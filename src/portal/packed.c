@@ -49,6 +49,17 @@ static int put_part(struct buf *out, const struct view_part *p)
     return r;
 }
 
+/* A digit for the kind, one for "repeats", and its texts, a line each; the last may have several. */
+static int put_event(struct buf *out, const struct view_event *e)
+{
+    struct buf one = BUF_INIT(sizeof *e + 16);
+    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
+                       e->where, e->organizer, e->about);
+    r = r < 0 ? r : put(out, 'v', buf_str(&one));
+    buf_free(&one);
+    return r;
+}
+
 int packed_write(const struct view *v, struct buf *out)
 {
     const struct {
@@ -56,13 +67,17 @@ int packed_write(const struct view *v, struct buf *out)
         struct str value;
     } fields[] = {{'f', str_c(v->from)}, {'n', str_c(v->from_name)}, {'t', str_c(v->to)}, {'c', str_c(v->cc)}, {'s', str_c(v->subject)}, {'d', str_c(v->date)},
                   {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
-                  {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")}, {'E', str_c(v->encrypted ? "1" : "")}};
+                  {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
+                  {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = fields[i].value.n > 0 ? put(out, fields[i].letter, fields[i].value) : 0;
     }
     for (size_t i = 0; r == 0 && i < v->n_parts; i++) {
         r = put_part(out, &v->parts[i]);
+    }
+    for (size_t i = 0; r == 0 && i < v->n_events; i++) {
+        r = put_event(out, &v->events[i]);
     }
     return r;
 }
@@ -84,6 +99,25 @@ static int read_part(struct str v, struct packed *ret)
     return 0;
 }
 
+static int read_event(struct str v, struct packed *ret)
+{
+    int kind = v.n > 2 ? v.p[0] - '0' : -1;
+    if (kind < 0 || kind >= EVENT_KIND_END || ret->n_events == VIEW_EVENTS_MAX) {
+        return -EBADMSG;
+    }
+    struct packed_event *e = &ret->events[ret->n_events++];
+    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer};
+    *e = (struct packed_event){.kind = (enum event_kind)kind, .repeats = v.p[1] == '1'};
+    v = str_slice(v, 2, v.n);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        size_t end = str_find(v, '\n', 0);
+        *lines[i] = str_slice(v, 0, end);
+        v = str_slice(v, end < v.n ? end + 1 : end, v.n);
+    }
+    e->about = v;
+    return 0;
+}
+
 int packed_read(struct str octets, struct packed *ret)
 {
     *ret = (struct packed){.from = STR("")};
@@ -97,11 +131,17 @@ int packed_read(struct str octets, struct packed *ret)
         struct str *to = letter == 'f' ? &ret->from : letter == 'n' ? &ret->from_name : letter == 't' ? &ret->to : letter == 'c' ? &ret->cc
                          : letter == 's' ? &ret->subject : letter == 'd' ? &ret->date : letter == 'i' ? &ret->message_id : letter == 'r' ? &ret->references
                          : letter == 'x' ? &ret->text : letter == 'h' ? &ret->html : NULL;
-        bool *flag = letter == '!' ? &ret->cut : letter == 'R' ? &ret->remote : letter == 'E' ? &ret->encrypted : NULL;
+        bool *flag = letter == '!'   ? &ret->cut
+                     : letter == 'R' ? &ret->remote
+                     : letter == 'E' ? &ret->encrypted
+                     : letter == 'G' ? &ret->pgp
+                     : letter == 'S' ? &ret->smime
+                                     : NULL;
         if (to) {
             *to = v;
         } else if (flag) {
             *flag = true;
+        } else if (letter == 'v' && read_event(v, ret) == 0) {
         } else if (letter != 'p' || read_part(v, ret) < 0) {
             return -EBADMSG;
         }

@@ -16,12 +16,21 @@ struct packed_part {
     struct str sha256; /* 32 octets */
 };
 
+struct packed_event {
+    enum event_kind kind;
+    bool repeats;
+    struct str what, when, where, organizer, about;
+};
+
 /* All views borrow the octets that were read. */
 struct packed {
     struct str from, from_name, to, cc, subject, date, message_id, references, text, html;
     struct packed_part parts[VIEW_PARTS_MAX];
     size_t n_parts;
-    bool cut, remote, encrypted;
+    struct packed_event events[VIEW_EVENTS_MAX];
+    size_t n_events;
+    bool cut, remote, pgp, smime;
+    bool encrypted; /* of views made before the two were told apart */
 };
 
 /* out has a maximum of PACKED_MAX. 0 or -ENOSPC. */

@@ -29,7 +29,7 @@ static void check(const struct view *v, size_t size)
         must(v->parts[i].at + v->parts[i].octets <= size && v->parts[i].name[0] && v->parts[i].type[0]);
     }
     if (packed_write(v, &b) == 0) {
-        must(packed_read(buf_str(&b), &p) == 0 && p.n_parts == v->n_parts && str_eq(p.html, buf_str(&v->html)));
+        must(packed_read(buf_str(&b), &p) == 0 && p.n_parts == v->n_parts && p.n_events == v->n_events && str_eq(p.html, buf_str(&v->html)));
     }
     buf_free(&b);
 }

@@ -10,6 +10,7 @@ import http.server
 import io
 import json
 import os
+import pathlib
 import re
 import socket
 import ssl
@@ -406,6 +407,28 @@ def test_odd_mails_can_be_read(gateway):
         visitor.post(link_of(wait_mail(gateway, address, 'secure message')))
         page = visitor.post('/code', code=code_of(wait_mail(gateway, address, 'Your code')))
         assert page.status == 200 and expected in visitor.get(page.path + '?view=text').text, page.text
+
+
+def read_at(gateway, address, body):
+    """The page that the recipient of a mail with these octets behind its first fields sees."""
+    client = gateway.smtp()
+    client.sendmail('nurse@inside.test', [address], b'From: nurse@inside.test\r\nSubject: [secure] x\r\n' + body)
+    visitor = Visitor(gateway)
+    visitor.post(link_of(wait_mail(gateway, address, 'secure message')))
+    return visitor.post('/code', code=code_of(wait_mail(gateway, address, 'Your code')))
+
+
+def test_an_invitation_is_a_card_and_encryption_a_sentence(gateway):
+    calendar = pathlib.Path(__file__).parent.parent / 'fixtures' / 'mail' / '41-calendar.eml'
+    body = calendar.read_bytes().split(b'MIME-Version', 1)[1]
+    page = read_at(gateway, 'event@good.test', b'MIME-Version' + body)
+    for words in ('Invitation', 'Review, with a name', '2026-11-12, 14:30 \u2013 15:30 (Europe/Berlin)',
+                  'Room 4; second floor', 'Ada Writer', 'COVER-TEXT'):
+        assert words in page.text, page.text
+    page = read_at(gateway, 'smime@good.test', b'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee below\r\n'
+                   b'--b\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n'
+                   b'Content-Transfer-Encoding: base64\r\n\r\nMIIB\r\n--b--\r\n')
+    assert 'encrypted this message, or a part of it, with S/MIME' in page.text and 'see below' in page.text
 
 
 # --- answering ----------------------------------------------------------------------------------------------------------------

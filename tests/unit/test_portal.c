@@ -151,6 +151,25 @@ static void views_survive_packing(void **state)
     view_free(v);
 }
 
+static void events_survive_packing(void **state)
+{
+    struct view *v = view_of_message(STR("From: a@b.test\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n"
+                                         "METHOD:CANCEL\r\nBEGIN:VEVENT\r\nSUMMARY:Review\r\nRRULE:FREQ=DAILY\r\n"
+                                         "DESCRIPTION:one\\ntwo\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
+    struct buf b = BUF_INIT(PACKED_MAX);
+    struct packed p;
+    (void)state;
+    assert_int_equal(packed_write(v, &b), 0);
+    assert_int_equal(packed_read(buf_str(&b), &p), 0);
+    assert_int_equal(p.n_events, 1);
+    assert_true(p.events[0].kind == EVENT_CANCELLED && p.events[0].repeats && p.events[0].where.n == 0);
+    assert_true(str_eq(p.events[0].what, STR("Review")) && str_eq(p.events[0].about, STR("one\ntwo")));
+    assert_int_equal(packed_read(str_from("v\2\0\0\0x0", 7), &p), -EBADMSG);
+    assert_int_equal(packed_read(str_from("v\3\0\0\0009\060x", 8), &p), -EBADMSG);
+    buf_free(&b);
+    view_free(v);
+}
+
 static void html_keeps_what_is_harmless(void **state)
 {
     static const char *const cases[][2] = {
@@ -268,7 +287,7 @@ int main(void)
 {
     mime_init();
     const struct CMUnitTest tests[] = {cmocka_unit_test(templates_escape_always), cmocka_unit_test(broken_templates_are_named), cmocka_unit_test(templates_cannot_run_away),
-                                       cmocka_unit_test(views_survive_packing), cmocka_unit_test(html_keeps_what_is_harmless), cmocka_unit_test(conversations_have_addresses),
+                                       cmocka_unit_test(views_survive_packing), cmocka_unit_test(events_survive_packing), cmocka_unit_test(html_keeps_what_is_harmless), cmocka_unit_test(conversations_have_addresses),
                                        cmocka_unit_test(links_open_what_they_seal), cmocka_unit_test(words_in_header_fields)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

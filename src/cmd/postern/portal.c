@@ -31,11 +31,14 @@ static void put_values(struct data *d)
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct data *one = data_item(d, lists[i]);
         if (one) {
-            static const char *const more[][2] = {{"name", "results.pdf"}, {"type", "application/pdf"}, {"size", "112 KB"}, {"n", "1"}, {"sha256", "e3b0c442"}, {"at", "2026-11-22T10:00:00Z"}, {"by", "192.0.2.1"}};
+            static const char *const more[][2] = {{"name", "results.pdf"}, {"type", "application/pdf"}, {"size", "112 KB"}, {"n", "1"}, {"sha256", "e3b0c442"}, {"at", "2026-11-22T10:00:00Z"}, {"by", "192.0.2.1"},
+                                                {"what", "Review"}, {"when", "2026-11-23, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)"},
+                                                {"where", "Room 4"}, {"organizer", "Nurse Example <nurse@clinic.example>"}};
             for (size_t k = 0; k < ARRAY_LEN(more); k++) {
                 data_c(one, more[k][0], more[k][1]);
             }
             data_flag(one, "open", true);
+            data_flag(one, "is-invitation", true);
             data_flag(one, "first", true);
             data_flag(one, "last", true);
         }

@@ -89,6 +89,35 @@ static void put_parts(struct data *d, const struct packed *p)
     data_flag(d, "several", p->n_parts > 1);
 }
 
+static void put_events(struct data *d, const struct packed *p)
+{
+    static const char *const kinds[] = {
+        [EVENT_ENTRY] = "is-entry",
+        [EVENT_INVITATION] = "is-invitation",
+        [EVENT_CANCELLED] = "is-cancelled",
+        [EVENT_ANSWER] = "is-reply",
+        [EVENT_ACCEPTED] = "is-accepted",
+        [EVENT_DECLINED] = "is-declined",
+    };
+    for (size_t i = 0; i < p->n_events; i++) {
+        const struct packed_event *e = &p->events[i];
+        struct data *m = data_item(d, "events");
+        if (!m) {
+            return;
+        }
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            data_flag(m, kinds[k], k == e->kind);
+        }
+        data_flag(m, "answers", e->kind >= EVENT_ANSWER);
+        data_flag(m, "repeats", e->repeats);
+        data_put(m, "what", e->what);
+        data_put(m, "when", e->when);
+        data_put(m, "where", e->where);
+        data_put(m, "organizer", e->organizer);
+        data_put(m, "about", e->about);
+    }
+}
+
 static bool has_many(const struct packed *p)
 {
     size_t at = 0;
@@ -131,6 +160,8 @@ static void show(struct request *r)
     data_flag(d, "many", has_many(p));
     data_flag(d, "cut", p->cut);
     data_flag(d, "encrypted", p->encrypted);
+    data_flag(d, "pgp", p->pgp);
+    data_flag(d, "smime", p->smime);
     data_flag(d, "remote", p->remote);
     data_flag(d, "has-html", p->html.n > 0);
     bool html = p->html.n > 0 && !str_eq(http_query(r->call, "view"), STR("text"));
@@ -139,6 +170,7 @@ static void show(struct request *r)
         data_put(d, "text", p->text);
     }
     put_parts(d, p);
+    put_events(d, p);
     page_send(r, 200, "mail");
 }
 

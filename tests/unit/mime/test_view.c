@@ -135,6 +135,9 @@ static void texts_among_the_fields(void **state)
     assert_true(str_eq(octets, STR("[ORIGINAL-LEFT-OUT by the server]")));
     view_free(v);
     buf_free(&m);
+    m = mail_of("36-message-in-base64.eml"); /* tika testGroupWiseEml, Thunderbird rfc822_base64_attachment */
+    SHOWS("36", buf_str(&m), "see below", "From: carla@in.test", "Subject: INNER-SUBJECT", "INNER-TEXT");
+    buf_free(&m);
 }
 
 /* LF alone before a boundary, CRLF elsewhere: a file keeps its last octet (mail-parser's
@@ -206,8 +209,77 @@ static void bodies_in_other_forms(void **state)
     assert_true(str_trim(str_c(v->parts[0].name)).n > 0);
     view_free(v);
     v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n"));
-    assert_true(v->encrypted);
+    assert_true(v->smime && !v->pgp);
     view_free(v);
+}
+
+/* Pictures by the address that an HTML body gives them: RFC 2392 2 with the escapes of RFC 3986 2.1, RFC 2557 5, Roundcube's and
+ * SnappyMail's tests of inline pictures; the octets say what it is. */
+static void pictures_of_the_same_mail(void **state)
+{
+    static const struct {
+        const char *src, *fields, *octets, *shown;
+    } rows[] = {
+        {"cid:part1@in.test", "Content-ID: <part1@in.test>", "GIF89a.", "data:image/gif"},
+        {"cid:part1%40in.test", "Content-ID: <part1@in.test>", "GIF89a.", "data:image/gif"},
+        {"CID:a%2Bb%40in.test", "Content-ID: <a+b@in.test>", "GIF89a.", "data:image/gif"},
+        {"cid:100%25@in.test", "Content-ID: <100%@in.test>", "GIF89a.", "data:image/gif"},
+        {"cid:100%@in.test", "Content-ID: <100%@in.test>", "GIF89a.", "data:image/gif"},
+        {"cid:&lt;x@in.test&gt;", "Content-ID: <x@in.test>", "GIF89a.", "data:image/gif"},
+        {"cid:other@in.test", "Content-ID: <part1@in.test>", "GIF89a.", NULL},
+        {"logo.gif", "Content-Location: logo.gif", "GIF89a.", "data:image/gif"},
+        {"img/logo.gif", "Content-Location: http://www.in.test/img/logo.gif", "GIF89a.", "data:image/gif"},
+        {"http://www.in.test/logo.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.", "data:image/gif"},
+        {"http://www.in.test/track.gif", "Content-Location: http://www.in.test/logo.gif", "GIF89a.", NULL},
+        {"ogo.gif", "Content-Location: logo.gif", "GIF89a.", NULL},
+        {"cid:b@in.test", "Content-ID: <b@in.test>",
+         "=42=4D=46=00=00=00=00=00=00=00=36=00=00=00=28=00=00=00=02=00=00=00=02=00=00=00=01=00", "data:image/bmp"},
+        {"cid:b@in.test", "Content-ID: <b@in.test>", "BMW is no picture, whatever its first letters are", NULL},
+        {"cid:s@in.test", "Content-ID: <s@in.test>", "<svg onload=3D1>", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+                                             "<img src=\"%s\">\r\n--b\r\nContent-Type: image/x\r\n%s\r\n"
+                                             "Content-Transfer-Encoding: quoted-printable\r\n\r\n%s\r\n--b--\r\n",
+                                    rows[i].src, rows[i].fields, rows[i].octets), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        if (rows[i].shown ? !holds(&v->html, rows[i].shown) : holds(&v->html, "src=")) {
+            fail_msg("%s, %s: " STR_FMT, rows[i].src, rows[i].fields, STR_ARG(buf_str(&v->html)));
+        }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
+/* Only the reader's own program opens these: RFC 3156 4, RFC 9580 6.2, RFC 8551 3.3; old Outlook says no smime-type. */
+static void what_is_encrypted_is_said(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool pgp, smime;
+    } rows[] = {
+        {"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b\r\n\r\n--b\r\n"
+         "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
+         "-----BEGIN PGP MESSAGE-----\r\n--b--\r\n", true, false},
+        {"\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ\r\n-----END PGP MESSAGE-----\r\n", true, false},
+        {"\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nhello\r\n", false, false},
+        {"Content-Type: application/x-pkcs7-mime; name=smime.p7m\r\n\r\nMIIB\r\n", false, true},
+        {"Content-Type: application/pkcs7-mime; smime-type=authEnveloped-data\r\n\r\nMIIB\r\n", false, true},
+        {"Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n\r\nMIIB\r\n", false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "%s", rows[i].fields), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        if (v->pgp != rows[i].pgp || v->smime != rows[i].smime) {
+            fail_msg("%s", rows[i].fields);
+        }
+        view_free(v);
+        buf_free(&m);
+    }
 }
 
 /* The name that people see (RFC 5322 3.4, RFC 2047 5; U+202E turns what follows round). */
@@ -233,12 +305,91 @@ static void authors(void **state)
     }
 }
 
+/* A calendar part as a card: RFC 5545 3.1 (folded inside a character), 3.3.11, 3.6.1 (DTEND of whole days), 3.3.6, its examples;
+ * RFC 5546 methods; Roundcube's, SnappyMail's and Nextcloud Mail's imip tests; Outlook's zones in quotes. */
+static void events_have_cards(void **state)
+{
+    static const struct {
+        const char *method, *lines;
+        enum event_kind kind;
+        const char *what, *when, *where, *organizer;
+    } rows[] = {
+        {"REQUEST", "DTSTART;TZID=America/New_York:19980312T083000\r\nDTEND;TZID=America/New_York:19980312T093000\r\n"
+                    "SUMMARY:XYZ Project Review\r\nLOCATION:1CP Conference Room 4350\r\n"
+                    "ORGANIZER;CN=\"Smith, John\":mailto:jsmith@host.test\r\n",
+         EVENT_INVITATION, "XYZ Project Review", "1998-03-12, 08:30 \xe2\x80\x93 09:30 (America/New_York)", "1CP Conference Room 4350",
+         "Smith, John <jsmith@host.test>"},
+        {"CANCEL", "DTSTART:19960918T143000Z\r\nDTEND:19960920T220000Z\r\nSUMMARY:Networld+Interop\\, Atlanta\\; Georgia\r\n",
+         EVENT_CANCELLED, "Networld+Interop, Atlanta; Georgia", "1996-09-18, 14:30 \xe2\x80\x93 1996-09-20, 22:00 (UTC)", "", ""},
+        {"REQUEST", "STATUS:CANCELLED\r\nSUMMARY:off\r\n", EVENT_CANCELLED, "off", "", "", ""},
+        {"PUBLISH", "DTSTART;VALUE=DATE:20070628\r\nDTEND;VALUE=DATE:20070709\r\nSUMMARY:Festival\r\n",
+         EVENT_ENTRY, "Festival", "2007-06-28 \xe2\x80\x93 2007-07-08", "", ""},
+        {"PUBLISH", "DTSTART;VALUE=DATE:19971102\r\nDTEND;VALUE=DATE:19971103\r\nSUMMARY:One day\r\n",
+         EVENT_ENTRY, "One day", "1997-11-02", "", ""},
+        {"REQUEST", "DTSTART;TZID=\"W. Europe Standard Time\":20261112T233000\r\nDURATION:PT1H30M\r\nSUMMARY;LANGUAGE=de:Sp\xc3\r\n \xa4t\r\n",
+         EVENT_INVITATION, "Sp\xc3\xa4t", "2026-11-12, 23:30 \xe2\x80\x93 2026-11-13, 01:00 (W. Europe Standard Time)", "", ""},
+        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:MAILTO:bob@out.test\r\n", EVENT_ACCEPTED, "Lunch", "", "",
+         "Bob <bob@out.test>"},
+        {"REPLY", "SUMMARY:Lunch\r\nATTENDEE;PARTSTAT=DECLINED:mailto:bob@out.test\r\n", EVENT_DECLINED, "Lunch", "", "",
+         "bob@out.test"},
+        {"REQUEST", "SUMMARY:Alarm\r\nBEGIN:VALARM\r\nSUMMARY:not this\r\nDESCRIPTION:nor this\r\nEND:VALARM\r\nLOCATION:x\r\n",
+         EVENT_INVITATION, "Alarm", "", "x", ""},
+        {"REQUEST", "SUMMARY:a<script>\\nb\xe2\x80\xae\x01\r\nDTSTART:99999999T999999\r\n", EVENT_INVITATION, "a<script> b", "", "", ""},
+        {"REQUEST", "DTSTART:20261112T999900Z\r\nDURATION:P99999999W\r\nSUMMARY:odd\r\n", EVENT_INVITATION, "odd",
+         "2026-11-16, 04:39 (UTC)", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(8192);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:%s\r\n"
+                                             "BEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nEND:STANDARD\r\n"
+                                             "END:VTIMEZONE\r\nBEGIN:VEVENT\r\n%sEND:VEVENT\r\nEND:VCALENDAR\r\n",
+                                    rows[i].method, rows[i].lines), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_int_equal(v->n_events, 1);
+        assert_int_equal(v->events[0].kind, rows[i].kind);
+        assert_string_equal(v->events[0].what, rows[i].what);
+        assert_string_equal(v->events[0].when, rows[i].when);
+        assert_string_equal(v->events[0].where, rows[i].where);
+        assert_string_equal(v->events[0].organizer, rows[i].organizer);
+        assert_int_equal(v->n_parts, 1);
+        assert_int_equal(buf_len(&v->text), 0);
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
+static void events_beside_a_text(void **state)
+{
+    (void)state;
+    struct buf m = mail_of("41-calendar.eml"), text = BUF_INIT(1 << 20);
+    struct view *v = view_of_message(buf_str(&m));
+    assert_int_equal(v->n_events, 1);
+    assert_string_equal(v->events[0].what, "Review, with a name that is long enough to be folded over two lines of the file");
+    assert_string_equal(v->events[0].when, "2026-11-12, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)");
+    assert_string_equal(v->events[0].where, "Room 4; second floor");
+    assert_string_equal(v->events[0].about, ""); /* COVER-TEXT is there */
+    assert_true(holds(&v->text, "COVER-TEXT") && !holds(&v->text, "VCALENDAR"));
+    view_free(v);
+    buf_free(&m);
+    assert_int_equal(buf_printf(&text, HEAD "Content-Type: text/calendar\r\n\r\n"), 0);
+    for (int i = 0; i < 9000; i++) { /* hostile: without ends, in one another */
+        assert_int_equal(buf_printf(&text, "BEGIN:VEVENT\r\nSUMMARY;X=\"%d:%d\r\nDTSTART:\r\nEND:\r\n\r\n", i, i), 0);
+    }
+    v = view_of_message(buf_str(&text));
+    assert_true(v->n_events <= VIEW_EVENTS_MAX);
+    view_free(v);
+    buf_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
                                        cmocka_unit_test(messages_inside_messages), cmocka_unit_test(texts_among_the_fields),
                                        cmocka_unit_test(parts_end_where_they_end), cmocka_unit_test(mails_of_the_field),
-                                       cmocka_unit_test(bodies_in_other_forms), cmocka_unit_test(authors)};
+                                       cmocka_unit_test(bodies_in_other_forms), cmocka_unit_test(authors),
+                                       cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
+                                       cmocka_unit_test(events_have_cards), cmocka_unit_test(events_beside_a_text)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
