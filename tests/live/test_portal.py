@@ -1105,6 +1105,8 @@ def test_the_link_alone_and_no_ordinary_answers(gateway):
     client.mail('linkonly@good.test')
     code, text = client.rcpt(str(notice['reply-to']))
     assert code == 550 and b'https://gateway.test' in text
+    said = gateway.lab.postern('explain', '--client', OUTSIDE, 'linkonly@good.test', str(notice['reply-to']), json_out=True)
+    assert (said['refused-at'], said['refused']) == ('RCPT', f'550 {text.decode()}'), said
 
 
 def test_more_than_the_quota_is_held(gateway):

@@ -138,7 +138,9 @@ def test_date_and_message_id_are_kept(desk):
     (USER, f'{USER}, y@clinic.test', True), (USER, f'{USER}, boss@inside.test', False), (USER, f'{USER}\r\nFrom: boss@inside.test', False), (USER, f'(open {USER}', False)])
 def test_only_own_addresses(desk, sender, author, good):
     with client(desk) as c:
-        code = c.mail(sender)[0]
+        code, text = c.mail(sender)
+        said = desk.lab.postern('explain', '--login', USER, sender, 'x@good.test', json_out=True)
+        assert said.get('refused', '') == (f'{code} {text.decode()}' if code != 250 else ''), said
         if code == 250:
             c.rcpt('x@good.test')
             code = c.data(f'From: {author}\r\nSubject: own\r\n\r\nhi\r\n')[0]

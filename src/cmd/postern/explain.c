@@ -6,6 +6,7 @@
  * memory of the domain and the exceptions, then asks the same policy functions as a delivery does,
  * once for everything a server could turn out to do. Connects to no mail server.
  */
+#include "cmd/postern/explain_smtp.h"
 #include "cmd/postern/protect.h"
 #include "dns/mx.h"
 #include "mtasts/policy.h"
@@ -14,7 +15,6 @@
 #include "policy/policy.h"
 #include "policy/rules.h"
 #include "proc/own_hosts.h"
-#include "smtp/reply.h"
 #include "store/domain.h"
 #include "sys/conn.h"
 #include "sys/loop.h"
@@ -37,6 +37,8 @@ struct explanation {
     const struct conf *conf;
     struct protection protection;
     struct buf found; /* in the message, if one was given */
+    uint64_t size;    /* of it; 0: none was */
+    struct smtp_said said;
 };
 
 static const struct {
@@ -266,9 +268,24 @@ static void print_host(const struct explanation *e, size_t number)
     }
 }
 
+/* Under which conditions it comes in at all. */
+static void print_said(const struct smtp_said *said)
+{
+    if (said->in_clear[0]) {
+        printf("  In clear it is refused at MAIL: %s\n", said->in_clear);
+    }
+    if (said->no_certificate[0]) {
+        printf("  Without the certificate that a rule wants it is refused at MAIL: %s\n", said->no_certificate);
+    }
+    if (said->not_known[0]) {
+        printf("  Not known here: %s\n", said->not_known);
+    }
+}
+
 static void print_words(const struct explanation *e, const char *from, const char *to)
 {
     printf("Mail from <%s> to <%s>\n", from, to);
+    print_said(&e->said);
     protect_print(e->conf, &e->protection, buf_str(&e->found));
     printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical,
@@ -345,6 +362,9 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
     }
     report_put_str(o, "from", str_c(from));
     report_put_str(o, "to", str_c(to));
+    report_put_str(o, "refused-in-clear", str_c(e->said.in_clear));
+    report_put_str(o, "refused-without-certificate", str_c(e->said.no_certificate));
+    report_put_str(o, "not-known", str_c(e->said.not_known));
     report_put(o, "protection", protect_json(&e->protection, buf_str(&e->found)));
     report_put_str(o, "mx", str_c(mx_name(e->facts.mx)));
     report_put_str(o, "force", str_c(force_name(e->facts.force)));
@@ -361,14 +381,13 @@ static struct json *explanation_json(const struct explanation *e, const char *fr
 static int learn_needs(struct explanation *e, const char *from, struct str to, const char *message, const struct sender_words *w)
 {
     struct sender sender;
-    uint64_t size = 0;
-    int r = message ? protect_inspect_file(e->conf, message, &e->found, &size) : 0;
+    int r = message ? protect_inspect_file(e->conf, message, &e->found, &e->size) : 0;
     if (r) {
         return r;
     }
     protect_sender_of(e->conf, str_c(from), w, &sender);
     const struct protect_mail mail = {.reverse_path = str_c(from), .forward_path = to, .login = str_c(sender.login), .client_ip = str_c(sender.client),
-                                      .size = size, .facts = buf_str(&e->found)};
+                                      .size = e->size, .facts = buf_str(&e->found)};
     struct ladder_order l;
     protect_decide(e->conf, &mail, &e->protection);
     ladder_of(e->conf, e->protection.ladder, &l);
@@ -381,29 +400,17 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     return 0;
 }
 
-/* What RCPT answers such a client (smtpin/talk.c): neither from an inside network nor logged in, to somebody who is not ours.
- * A null sender without a word on where it comes from is a notice of our own. NULL: it is taken. */
-static const struct smtp_reply *refusal_of(const struct conf *c, struct str from, struct str to, const struct sender_words *w)
+static int tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_said *said)
 {
-    struct sender sender;
-    protect_sender_of(c, from, w, &sender);
-    bool own = from.n == 0 && !w->client && !w->login;
-    bool client = sender.login[0] || conf_net_listed(&c->inside_networks, str_c(sender.client));
-    return own || client || conf_is_inside(c, domain_of(to)) ? NULL : smtp_refusal(REFUSE_RELAYING);
-}
-
-static int tell_refusal(const struct options *o, const char *from, const char *to, const struct smtp_reply *r)
-{
-    char reply[400];
-    snprintf(reply, sizeof reply, "%d %s %s", r->code, r->enhanced, r->text);
     if (o->json) {
         struct json *j = report_object();
         report_put_str(j, "from", str_c(from));
         report_put_str(j, "to", str_c(to));
-        report_put_str(j, "refused", str_c(reply));
+        report_put_str(j, "refused", str_c(said->refused));
+        report_put_str(j, "refused-at", str_c(said->at));
         print_json(j);
     } else {
-        printf("Mail from <%s> to <%s>\n  Refused at RCPT: %s\n", from, to, reply);
+        printf("Mail from <%s> to <%s>\n  Refused at %s: %s\n", from, to, said->at, said->refused);
     }
     return EXIT_NO;
 }
@@ -433,15 +440,19 @@ static int take_words(const struct options *o, struct sender_words *w, const cha
 static int explain(struct explanation *e, const struct options *o, int first, const struct sender_words *w)
 {
     const char *from = o->argv[first], *to = o->argv[first + 1], *message = first + 2 < o->argc ? o->argv[first + 2] : NULL;
-    const struct smtp_reply *refusal = refusal_of(e->conf, str_c(from), str_c(to), w);
-    if (refusal) {
-        return tell_refusal(o, from, to, refusal);
+    smtp_would_say(o, e->conf, str_c(from), str_c(to), 0, w, &e->said);
+    if (e->said.refused[0]) {
+        return tell_refusal(o, from, to, &e->said);
     }
     rules_route(e->conf, str_c(from), str_c(to), &e->route);
     e->facts = (struct facts){.force = e->route.force, .counts = COUNTS_CERT};
     int r = learn_needs(e, from, str_c(to), message, w);
     if (r) {
         return r;
+    }
+    smtp_would_say(o, e->conf, str_c(from), str_c(to), e->size, w, &e->said); /* with its size */
+    if (e->said.refused[0]) {
+        return tell_refusal(o, from, to, &e->said);
     }
     if (look_up(e, e->conf) < 0) {
         return EXIT_NO;

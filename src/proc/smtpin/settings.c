@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/alarm.h"
+#include "proc/admission.h"
 #include "proc/smtpin/smtpin.h"
 #include "wire/date.h"
 
@@ -23,29 +24,12 @@ static size_t own_certificates(struct child *c, const struct conf *conf, struct 
 
 static void set_engine(struct settings *s, const struct conf *conf, struct service *v)
 {
-    bool submission = v->kind != CONF_LISTEN_SMTP;
-    v->engine = (struct smtp_server_config){
-        .hostname = s->hostname,
-        .greeting = "Postern",
-        .can_starttls = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS,
-        .auth = submission ? "" : NULL, /* which mechanisms: known once TLS stands */
-        .auth_required = submission,
-        .command_line_max = (size_t)conf->limits.command_line,
-        .size_max = (uint64_t)conf->limits.size,
-        .header_octets_max = (size_t)conf->limits.header_octets,
-        .header_lines_max = (size_t)conf->limits.header_lines,
-        .header_field_max = (size_t)conf->limits.header_field,
-        .hops_max = (size_t)conf->limits.hops,
-        .recipients_max = (size_t)conf->limits.recipients,
-        .errors_max = (unsigned)conf->limits.errors,
-        .transactions_max = (unsigned)conf->limits.transactions,
-        /* outside only where the way inside is known to be safe: else good mail would come back */
-        .requiretls = conf->requiretls && (submission || !conf->deliver_to || conf->deliver_to_requiretls),
-    };
-    v->engine_inside = v->engine;
-    v->engine_inside.requiretls = conf->requiretls != 0;
-    v->engine_device = v->engine_inside;
-    v->engine_device.device = true;
+    struct admission_client w = {.submits = v->kind != CONF_LISTEN_SMTP, .can_start = v->tls != NULL && v->kind != CONF_LISTEN_SUBMISSIONS};
+    v->engine = admission_engine(conf, &w, s->hostname);
+    w.inside_network = true;
+    v->engine_inside = admission_engine(conf, &w, s->hostname);
+    w.is_device = true;
+    v->engine_device = admission_engine(conf, &w, s->hostname);
 }
 
 static int set_tls(struct child *c, const struct conf *conf, const struct conf_listen *l, struct service *v, char *problem, size_t size)

@@ -7,7 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "portal/thread.h"
+#include "proc/admission.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
 #include "wire/id.h"
@@ -77,36 +77,41 @@ static void on_hello(struct session *s)
     session_answer(s, 250, NULL, "");
 }
 
+/* This session, as admission.c wants to know it. */
+static struct admission_client who(const struct session *s)
+{
+    char own[46];
+    conn_local_ip(s->conn, own, sizeof own);
+    return (struct admission_client){.submits = s->service->kind != CONF_LISTEN_SMTP,
+                                     .inside_network = s->inside_network,
+                                     .is_device = s->is_device,
+                                     .on_this_machine = conf_target_is_loopback(s->client.ip) || strcmp(own, s->client.ip) == 0,
+                                     .logged_in = smtp_server_is_authenticated(s->engine),
+                                     .in_tls = s->tls != NULL,
+                                     .can_tls = s->service->tls != NULL,
+                                     .can_start = !s->tls && s->service->tls && smtp_server_is_esmtp(s->engine),
+                                     .addresses = str_c(s->addresses)};
+}
+
 /* True when a rule stands against it: answered. */
 static bool refused_by_rule(struct session *s, struct str reverse_path)
 {
     struct inbound_verdict v = judge(s, &reverse_path);
-    if (!v.rule) {
-        return false;
+    const struct admission_client w = who(s);
+    struct admission a;
+    if (v.rule) {
+        tell_refusal(s, &v, reverse_path);
     }
-    tell_refusal(s, &v, reverse_path);
-    if (!v.enforced) {
-        return false;
+    admission_rule(&v, &w, &a);
+    if (a.reply.code) {
+        smtp_server_answer(s->engine, &a.reply);
     }
-    bool can_start = !s->tls && s->service->tls && smtp_server_is_esmtp(s->engine);
-    session_answer(s, can_start ? 530 : 550, can_start ? "5.7.0" : "5.7.10", v.reason);
-    return true;
+    return a.reply.code != 0;
 }
-
-/* --- who sends, and to whom --------------------------------------------------------------------------- */
 
 bool talk_may_send_as(const struct session *s, struct str address)
 {
-    struct str rest = str_c(s->addresses), one;
-    if (child_conf(s->in->child)->accounts.sender != 0 || address.n == 0) {
-        return true;
-    }
-    while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        if (one.n > 0 && (one.p[0] == '@' ? domain_eq(domain_kept(str_slice(one, 1, one.n)), domain_of(address)) : address_same(one, address))) {
-            return true;
-        }
-    }
-    return false;
+    return admission_may_send_as(child_conf(s->in->child), str_c(s->addresses), address);
 }
 
 /* --- turns --------------------------------------------------------------------------------------------
@@ -200,63 +205,40 @@ static bool must_not_be_clear(struct session *s)
     return s->service->tls && !s->tls && !signing_is_ready(&s->in->signing);
 }
 
-/* By a loopback address, or by the one it reached us at. */
-static bool is_on_this_machine(const struct session *s)
-{
-    char own[46];
-    conn_local_ip(s->conn, own, sizeof own);
-    return conf_target_is_loopback(s->client.ip) || strcmp(own, s->client.ip) == 0;
-}
-
-/* What inside machines send over a network is encrypted (docs/decisions/0032); not so devices, what runs on this machine, and
- * where no certificate is set at all. */
-static bool is_clear_from_inside(const struct session *s)
-{
-    return s->inside_network && !s->is_device && !s->tls && s->service->tls && !is_on_this_machine(s);
-}
-
 static void on_mail(struct session *s)
 {
     struct str from = smtp_server_transaction(s->engine)->reverse_path.whole;
+    const struct admission_client w = who(s);
+    struct admission a;
+    admission_mail(child_conf(s->in->child), &w, from, &a);
     if (!s->in->queue || !s->in->wrapper) {
         session_refuse(s, REFUSE_AWAY);
     } else if (must_not_be_clear(s)) {
         log_notice("clear-mail-deferred", KV("client", s->client.ip), KV("why", "keys do not answer, so it could not have come encrypted"));
         session_refuse(s, REFUSE_TLS_MOMENT);
-    } else if (is_clear_from_inside(s)) {
-        log_notice("inside-clear-refused", KV("client", s->client.ip), KVS("helo", smtp_server_helo(s->engine)), KVS("from", from));
-        session_refuse(s, REFUSE_TLS_INSIDE);
-    } else if (s->service->kind != CONF_LISTEN_SMTP) {
-        if (talk_may_send_as(s, from)) {
-            wait_turn(s);
-        } else {
-            log_notice("sender-refused", KV("login", s->login), KVS("from", from));
-            session_refuse(s, REFUSE_NOT_YOUR_ADDRESS);
-        }
-    } else if (!refused_by_rule(s, from)) {
+    } else if (a.reply.code) {
+        log_notice(a.refusal == REFUSE_TLS_INSIDE ? "inside-clear-refused" : "sender-refused", KV("client", s->client.ip),
+                   KVS("helo", smtp_server_helo(s->engine)), KV("login", s->login), KVS("from", from));
+        smtp_server_answer(s->engine, &a.reply);
+    } else if (w.submits || !refused_by_rule(s, from)) {
         wait_turn(s);
     }
 }
 
-/* postmaster without a domain is always somebody (RFC 5321 4.5.1). */
 static void on_rcpt(struct session *s, const struct address *rcpt)
 {
-    const struct conf *c = child_conf(s->in->child);
-    bool ours = rcpt->domain.n == 0 || conf_is_inside(c, domain_of(rcpt->whole));
-    bool client = s->inside_network || smtp_server_is_authenticated(s->engine);
-    if (!client && c->portal.url && c->portal.mail_replies == 1 && thread_of_address(c, rcpt->whole).n > 0) {
-        char text[300];
-        snprintf(text, sizeof text, "Ordinary mail would not be protected: please answer in the portal, %s", c->portal.url);
-        session_answer(s, 550, "5.7.1", text);
-        return;
-    }
-    if (ours || s->inside_network || smtp_server_is_authenticated(s->engine)) {
+    const struct admission_client w = who(s);
+    struct admission a;
+    admission_rcpt(child_conf(s->in->child), &w, rcpt, &a);
+    if (a.reply.code == 0) {
         session_answer(s, 250, "2.1.5", "Recipient accepted");
         return;
     }
-    s->in->count.refused++;
-    log_info("relay-denied", KV("client", s->client.ip), KVS("to", rcpt->whole));
-    session_refuse(s, REFUSE_RELAYING);
+    if (a.refusal == REFUSE_RELAYING) {
+        s->in->count.refused++;
+        log_info("relay-denied", KV("client", s->client.ip), KVS("to", rcpt->whole));
+    }
+    smtp_server_answer(s->engine, &a.reply);
 }
 
 static void on_data(struct session *s)
