@@ -396,9 +396,11 @@ static void judge_transport(struct judge *j, const struct conf_rule *r)
 /* Outbound is what we send: of senders outside that is only what servers inside send on. */
 static void judge_outbound_from(struct judge *j, const struct conf_rule *r)
 {
-    if (!is_partner(r) && r->outbound && !r->direction && r->from.n > 0 && !conf_judge_may_be_inside(j->conf, &r->from)) {
+    if (!is_partner(r) && r->outbound && !r->direction && r->from.n > 0 &&
+        !conf_judge_may_be_inside(j->conf, &r->from)) {
         conf_warning(j->problems, conf_place_of(r->node, "from"),
-                     "rule \"%s\": outbound speaks of what goes from us to others, and from names nobody inside. For what they send to you write inbound require",
+                     "rule \"%s\": outbound speaks of what goes from us to others, and from names "
+                     "nobody inside. For what they send to you write inbound require",
                      r->name);
     }
 }

@@ -188,20 +188,28 @@ static void judge_hop(struct judge *j, const char *what, const char *target, int
     } else if (is_ourselves(j->conf, host, port)) {
         judge_bad(j, at, "%s %s is this gateway itself: mail would go in a circle. Name the mail server behind it, or another port", what, target);
     } else if (tls == 0 && !conf_target_is_loopback(target)) {
-        conf_warning(j->problems, at, "%s %s has tls none: mail leaves this machine in clear. Write tls encrypt or tls cert", what, target);
+        conf_warning(
+            j->problems, at,
+            "%s %s has tls none: mail leaves this machine in clear. Write tls encrypt or tls cert",
+            what, target);
     }
 }
 
-/* Ports of submission: one speaks TLS from the first octet (RFC 8314 3.3), where we say STARTTLS; the other wants a login (RFC 6409
- * 4.3). */
-static void judge_hop_port(struct judge *j, const char *what, unsigned port, bool logs_in, struct conf_place at)
+/* Ports of submission: one speaks TLS from the first octet (RFC 8314 3.3), where we say STARTTLS;
+ * the other wants a login (RFC 6409 4.3). */
+static void judge_hop_port(struct judge *j, const char *what, unsigned port, bool logs_in,
+                           struct conf_place at)
 {
     if (port == 465) {
-        judge_bad(j, at, "%s: port 465 speaks TLS from the first octet, which is not done here: it would never answer. Write port 25, or 587 where it wants a login",
+        judge_bad(j, at,
+                  "%s: port 465 speaks TLS from the first octet, which is not done here: it would "
+                  "never answer. Write port 25, or 587 where it wants a login",
                   what);
     } else if (port == 587 && !logs_in) {
-        conf_warning(j->problems, at, "%s: servers want a login on port 587, and none is set: they refuse the mail. Write port 25%s", what,
-                     strcmp(what, "relay") == 0 ? ", or user and password-file" : "");
+        conf_warning(j->problems, at,
+                     "%s: servers want a login on port 587, and none is set: they refuse the mail. "
+                     "Write port 25%s",
+                     what, strcmp(what, "relay") == 0 ? ", or user and password-file" : "");
     }
 }
 
@@ -224,20 +232,25 @@ static void judge_hops(struct judge *j)
 {
     const struct conf *c = j->conf;
     if (c->smtpout.port != 25) {
-        judge_hop_port(j, "delivery", (unsigned)c->smtpout.port, false, at_key(j, "delivery", "port"));
+        judge_hop_port(j, "delivery", (unsigned)c->smtpout.port, false,
+                       at_key(j, "delivery", "port"));
     }
     if (c->deliver_to) {
         judge_inside_server(j);
-        judge_hop_port(j, "deliver-to", conf_target_port(c->deliver_to), false, at_key(j, "inside", "deliver-to"));
-        judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c), at_key(j, "inside", "deliver-to"));
+        judge_hop_port(j, "deliver-to", conf_target_port(c->deliver_to), false,
+                       at_key(j, "inside", "deliver-to"));
+        judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c),
+                  at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {
             conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
-                         "deliver-to %s says no tls: its certificate is verified, or mail waits. Write tls cert if that is meant, else encrypt or none",
+                         "deliver-to %s says no tls: its certificate is verified, or mail waits. "
+                         "Write tls cert if that is meant, else encrypt or none",
                          c->deliver_to);
         }
     }
     if (c->relay_host) {
-        judge_hop_port(j, "relay", conf_target_port(c->relay_host), c->relay_user != NULL, conf_place_of(c->root, "relay"));
+        judge_hop_port(j, "relay", conf_target_port(c->relay_host), c->relay_user != NULL,
+                       conf_place_of(c->root, "relay"));
         judge_hop(j, "relay", c->relay_host, c->relay_tls, conf_place_of(c->root, "relay"));
     }
     if (c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldap://")) && !c->directory.starttls) {
@@ -481,9 +494,11 @@ static void judge_addresses(struct judge *j)
     }
     if (c->directory.url && !*c->directory.base) {
         conf_warning(j->problems, at_key(j, "directory", "url"),
-                     "directory: without base most servers find nobody, and nobody can log in. Write for instance base \"dc=clinic,dc=example\"");
+                     "directory: without base most servers find nobody, and nobody can log in. "
+                     "Write for instance base \"dc=clinic,dc=example\"");
     }
-    if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path)) && c->at_rest_key[strlen(c->store_path)] == '/') {
+    if (str_starts_nocase(str_c(c->at_rest_key), str_c(c->store_path)) &&
+        c->at_rest_key[strlen(c->store_path)] == '/') {
         judge_bad(j, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s lies in the store's directory: then a stolen store opens itself. Put it elsewhere", c->at_rest_key);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match nothing), ways.c (what protected mail
- * must go by), doors.c (who can come in) and names.c (by which others know us) share.
+ * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
+ * nothing), ways.c (what protected mail must go by), doors.c (who can come in) and names.c (by
+ * which others know us) share.
  */
 #pragma once
 #include "conf/conf.h"

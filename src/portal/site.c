@@ -92,12 +92,14 @@ static int read_one(const struct site *s, const char *key, const char *name, cha
         r = file_read(path, out);
     }
     if (r < 0) {
-        r = conf_problem(problems, conf_place_of(s->block, key), "%s: %s cannot be read: %s", key, path, strerror(-r));
+        r = conf_problem(problems, conf_place_of(s->block, key), "%s: %s cannot be read: %s", key,
+                         path, strerror(-r));
     }
     return r;
 }
 
-static int read_template(const struct site *s, const char *name, bool html, struct buf *problems, struct template **ret)
+static int read_template(const struct site *s, const char *name, bool html, struct buf *problems,
+                         struct template **ret)
 {
     char path[1100], file[100];
     struct buf text = BUF_INIT(FILE_MAX);
@@ -208,8 +210,9 @@ static bool is_complete(struct site *s, struct buf *problems)
     for (size_t l = 1; l < s->n_languages; l++) { /* a key that the first one lacks is misspelt */
         for (size_t i = 0; i < s->languages[l].n; i++) {
             if (!words_of(&s->languages[0], str_c(s->languages[l].texts[i].key))) {
-                (void)!buf_printf(problems, "%s:%u: \"%s\" is not in texts.%s\n", s->languages[l].path,
-                                  s->languages[l].texts[i].line, s->languages[l].texts[i].key, s->languages[0].name);
+                (void)!buf_printf(problems, "%s:%u: \"%s\" is not in texts.%s\n",
+                                  s->languages[l].path, s->languages[l].texts[i].line,
+                                  s->languages[l].texts[i].key, s->languages[0].name);
                 ok = false;
             }
         }
@@ -238,7 +241,8 @@ int site_new(const struct conf *c, struct buf *problems, struct site **ret)
     }
     for (size_t i = 0; i < ARRAY_LEN(file_names); i++) {
         s->files[i] = BUF_INIT(FILE_MAX);
-        r = r < 0 ? r : read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
+        r = r < 0 ? r
+                  : read_one(s, "pages", file_names[i], path, sizeof path, &s->files[i], problems);
     }
     r = r < 0 ? r : read_logo(s, problems);
     r = r < 0 ? r : is_complete(s, problems) ? 0 : -EINVAL;

@@ -147,7 +147,8 @@ static uint16_t listen_port(const char *address)
     return (uint16_t)port;
 }
 
-bool own_hosts_behind_any(struct own_hosts *o, const struct conf *c, const char *host, uint16_t port)
+bool own_hosts_behind_any(struct own_hosts *o, const struct conf *c, const char *host,
+                          uint16_t port)
 {
     struct ip ip = ip_parse(str_c(host));
     bool taken = false;

@@ -6,19 +6,18 @@
  * them, ports that are taken. All of it is told, not the first alone.
  */
 #include "proc/preflight.h"
-#include "base/clock.h"
 #include "conf/tree.h"
 #include "mime/kind.h"
 #include "portal/site.h"
 #include "proc/child.h"
 #include "proc/contents.h"
+#include "proc/flight.h"
 #include "proc/own_hosts.h"
 #include "proc/surroundings.h"
 #include "seal/rest.h"
 #include "sys/conn.h"
 #include "sys/file.h"
 #include "sys/spawn.h"
-#include "tls/pair.h"
 #include "tls/sign.h"
 #include "tls/tls.h"
 
@@ -30,20 +29,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-struct flight {
-    const struct conf *conf;
-    enum preflight_for what;
-    struct buf *problems;
-    struct buf trust;
-    int result;
-    /* of the pair that is looked at */
-    struct conf_place at;
-    const char *file;
-};
-
-static void bad(struct flight *f, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void bad(struct flight *f, struct conf_place at, const char *fmt, ...)
+void flight_bad(struct flight *f, struct conf_place at, const char *fmt, ...)
 {
     char text[1200];
     va_list ap;
@@ -53,35 +39,23 @@ static void bad(struct flight *f, struct conf_place at, const char *fmt, ...)
     f->result = conf_problem(f->problems, at, "%s", text);
 }
 
-static struct conf_place at_key(const struct flight *f, const char *block, const char *key)
+struct conf_place flight_at(const struct flight *f, const char *block, const char *key)
 {
     const struct conf_node *n = conf_node_find(f->conf->root, block, NULL);
     return conf_place_of(n ? n : f->conf->root, key);
 }
 
 /* The whole file; false: told why not. */
-static bool read_whole(struct flight *f, struct conf_place at, const char *what, const char *path, struct buf *out)
+bool flight_read(struct flight *f, struct conf_place at, const char *what, const char *path, struct buf *out)
 {
     int r = file_read(path, out);
     if (r < 0) {
-        bad(f, at, "%s %s cannot be read: %s", what, path, strerror(-r));
+        flight_bad(f, at, "%s %s cannot be read: %s", what, path, strerror(-r));
     }
     return r == 0;
 }
 
-/* --- certificates and keys ------------------------------------------------------------------------------------ */
-
-static void on_pair(void *arg, bool is_warning, const char *text)
-{
-    struct flight *f = arg;
-    if (is_warning) {
-        conf_warning(f->problems, f->at, "%s: %s", f->file, text);
-    } else {
-        bad(f, f->at, "%s: %s", f->file, text);
-    }
-}
-
-static void check_key_mode(struct flight *f, struct conf_place at, const char *path)
+void flight_key_mode(struct flight *f, struct conf_place at, const char *path)
 {
     struct stat st;
     if (stat(path, &st) == 0 && (st.st_mode & S_IROTH)) {
@@ -89,183 +63,16 @@ static void check_key_mode(struct flight *f, struct conf_place at, const char *p
     }
 }
 
-/* What TLS itself says once pair.c found nothing: a key too small for the profile, an algorithm it does not know. */
-static void try_pair(struct flight *f, const struct tls_own *own, bool server)
-{
-    struct tls_context *ctx = NULL;
-    char problem[256];
-    int r = server ? tls_context_server(own, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx)
-                   : tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx);
-    r = r < 0 || server ? r : tls_context_show(ctx, own, problem, sizeof problem);
-    if (r < 0) {
-        bad(f, f->at, "%s: %s", f->file, problem);
-    }
-    tls_context_free(ctx);
-}
-
-static void check_pair(struct flight *f, const struct conf_node *node, const char *chain_path, const char *key_path, bool server)
-{
-    CLEANUP(buf_wipe) struct buf chain = BUF_INIT(CHILD_FILE_MAX), key = BUF_INIT(CHILD_FILE_MAX);
-    struct conf_place at_key_file = conf_place_of(node, "key");
-    const struct tls_pair_report report = {on_pair, f};
-    int before = f->result;
-    f->at = conf_place_of(node, "chain");
-    f->file = chain_path;
-    f->result = 0;
-    bool have = read_whole(f, f->at, "certificate", chain_path, &chain);
-    if (!read_whole(f, at_key_file, "private key", key_path, &key) || !have) {
-        return;
-    }
-    tls_pair_check(server ? TLS_PAIR_SERVER : TLS_PAIR_CLIENT, buf_str(&chain), buf_str(&key), clock_wall_ms(), &report);
-    if (f->result == 0) {
-        try_pair(f, &(struct tls_own){buf_str(&chain), buf_str(&key)}, server);
-        check_key_mode(f, at_key_file, key_path);
-    }
-    f->result = f->result < 0 ? f->result : before;
-}
-
-/* In a reload the caller decides which certificates are in force: files that are just being renewed refuse nothing. */
-static void tell_of_names(struct flight *f, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void tell_of_names(struct flight *f, struct conf_place at, const char *fmt, ...)
-{
-    char text[1200];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    if (f->what == PREFLIGHT_RELOAD) {
-        conf_warning(f->problems, at, "%s", text);
-    } else {
-        bad(f, at, "%s", text);
-    }
-}
-
-static bool some_chain_has(const struct tls_own *own, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (tls_chain_has_name(own[i].chain, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void check_portal_name(struct flight *f, const struct tls_own *own, const char *key, const char *url)
-{
-    struct str rest = str_c(url);
-    char name[300];
-    rest = str_starts_nocase(rest, STR("https://")) ? str_slice(rest, 8, rest.n) : rest;
-    str_copy_cut(str_slice(rest, 0, str_find(rest, ':', 0)), name, sizeof name);
-    if (!some_chain_has(own, f->conf->n_own, name)) {
-        tell_of_names(f, at_key(f, "portal", key),
-                      "portal: no certificate is for %s: every browser would warn of it. Add a certificate block with that name",
-                      name);
-    }
-}
-
-/* A certificate that no client is ever shown: of two for the same names the first one counts. */
-static void check_hidden(struct flight *f, const struct tls_own *own)
-{
-    const struct conf *c = f->conf;
-    size_t by;
-    for (size_t i = 0; i < c->n_own; i++) {
-        if (!tls_own_is_hidden(own, c->n_own, i, &by)) {
-            continue;
-        }
-        unsigned line = conf_place_of(c->own[by].node, "chain").line;
-        tell_of_names(f, conf_place_of(c->own[i].node, "chain"),
-                      tls_same_kind_of_key(own[i].chain, own[by].chain)
-                          ? "%s is never shown: %s (line %u) is for the same names, with the same kind of key. Leave one out"
-                          : "%s is never shown: %s (line %u) comes first for its names and has others besides. An RSA and an "
-                            "ECDSA certificate go together when both are for the same names",
-                      c->own[i].chain, c->own[by].chain, line);
-    }
-}
-
-/* The file of the certificate alone, where that with its chain was meant. */
-static void check_complete(struct flight *f, const struct tls_own *own)
-{
-    for (size_t i = 0; i < f->conf->n_own; i++) {
-        char issuer[100];
-        if (!tls_chain_is_complete(own[i].chain, buf_str(&f->trust), issuer, sizeof issuer)) {
-            conf_warning(f->problems, conf_place_of(f->conf->own[i].node, "chain"),
-                         "%s: the certificate of \"%s\", which certifies the last one in it, is neither there nor in trust-store: who "
-                         "checks certificates refuses this one. Name the file with the whole chain (fullchain.pem)",
-                         f->conf->own[i].chain, issuer);
-        }
-    }
-}
-
-/* What the certificates are for, taken together. */
-static void check_names(struct flight *f, const struct tls_own *own)
-{
-    const struct conf *c = f->conf;
-    check_hidden(f, own);
-    check_complete(f, own);
-    if (!some_chain_has(own, c->n_own, c->hostname)) {
-        conf_warning(f->problems, conf_place_of(c->own[0].node, "chain"),
-                     "%s: no certificate is for the hostname %s: partners who check it will refuse the connection. Get one for that name",
-                     c->own[0].chain, c->hostname);
-    }
-    if (c->portal.url && c->portal.addresses.n > 0) {
-        check_portal_name(f, own, "url", c->portal.url);
-        if (c->portal.files_url) {
-            check_portal_name(f, own, "files-url", c->portal.files_url);
-        }
-    }
-}
-
-static void check_certificates(struct flight *f)
-{
-    const struct conf *c = f->conf;
-    struct buf chains[CONF_CERTIFICATES_MAX];
-    struct tls_own own[CONF_CERTIFICATES_MAX] = {0};
-    int before = f->result;
-    bool readable = c->n_own > 0;
-    f->result = 0;
-    for (size_t i = 0; i < c->n_own; i++) {
-        check_pair(f, c->own[i].node, c->own[i].chain, c->own[i].key, true);
-        chains[i] = BUF_INIT(CHILD_FILE_MAX);
-        readable = readable && file_read(c->own[i].chain, &chains[i]) == 0;
-        own[i].chain = buf_str(&chains[i]);
-    }
-    for (size_t i = 0; i < c->n_certificates; i++) {
-        check_pair(f, c->certificates[i].node, c->certificates[i].chain, c->certificates[i].key, false);
-    }
-    if (f->result == 0 && readable) {
-        check_names(f, own);
-    }
-    for (size_t i = 0; i < c->n_own; i++) {
-        buf_free(&chains[i]);
-    }
-    f->result = f->result < 0 ? f->result : before;
-}
-
-/* In a reload the caller judges each pair: of what it finds only the warnings are told here. */
-static void warn_of_certificates(struct flight *f)
-{
-    CLEANUP(buf_free) struct buf all = BUF_INIT(256 * 1024);
-    struct flight look = *f;
-    struct conf_finding found;
-    look.problems = &all;
-    check_certificates(&look);
-    for (struct str rest = buf_str(&all); rest.n > 0;) {
-        struct str line = str_slice(rest, 0, str_find(rest, '\n', 0));
-        if (conf_finding_next(&rest, &found) && found.is_warning) {
-            (void)!buf_printf(f->problems, STR_FMT "\n", STR_ARG(line));
-        }
-    }
-}
+/* --- authorities and signing keys ------------------------------------------------------ */
 
 static void check_trust(struct flight *f)
 {
     struct conf_place at = conf_place_of(f->conf->root, "trust-store");
     struct tls_context *ctx = NULL;
     char problem[256];
-    if (read_whole(f, at, "trust-store", f->conf->trust_store, &f->trust) &&
+    if (flight_read(f, at, "trust-store", f->conf->trust_store, &f->trust) &&
         tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
-        bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
+        flight_bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
     }
     tls_context_free(ctx);
 }
@@ -273,15 +80,15 @@ static void check_trust(struct flight *f)
 static void check_signing_key(struct flight *f)
 {
     CLEANUP(buf_wipe) struct buf key = BUF_INIT(CHILD_FILE_MAX);
-    struct conf_place at = at_key(f, "signing", "key");
+    struct conf_place at = flight_at(f, "signing", "key");
     struct tls_signer *signer = NULL;
     char problem[256];
     const char *path = f->conf->signing.key;
-    if (path && read_whole(f, at, "DKIM key", path, &key)) {
+    if (path && flight_read(f, at, "DKIM key", path, &key)) {
         if (tls_signer_new(buf_str(&key), problem, sizeof problem, &signer) < 0) {
-            bad(f, at, "DKIM key %s: %s. DKIM needs RSA of 2048 bits or more, or Ed25519 (PEM)", path, problem);
+            flight_bad(f, at, "DKIM key %s: %s. DKIM needs RSA of 2048 bits or more, or Ed25519 (PEM)", path, problem);
         }
-        check_key_mode(f, at, path);
+        flight_key_mode(f, at, path);
     }
     tls_signer_free(signer);
 }
@@ -292,22 +99,22 @@ static void check_signing_key(struct flight *f)
 static void check_secret(struct flight *f, struct conf_place at, const char *what, const char *path)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(CHILD_FILE_MAX);
-    if (path && read_whole(f, at, what, path, &text)) {
+    if (path && flight_read(f, at, what, path, &text)) {
         struct str rest = buf_str(&text), first = STR("");
         (void)str_split(&rest, '\n', &first);
         if (str_trim(first).n == 0 || rest.n > 0) {
-            bad(f, at, "%s %s %s. Write the password on its only line", what, path, rest.n == 0 ? "is empty" : "has more than one line");
+            flight_bad(f, at, "%s %s %s. Write the password on its only line", what, path, rest.n == 0 ? "is empty" : "has more than one line");
         }
-        check_key_mode(f, at, path);
+        flight_key_mode(f, at, path);
     }
 }
 
 static void check_password_file(struct flight *f)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(CHILD_FILE_MAX);
-    struct conf_place at = at_key(f, "accounts", "password-file");
+    struct conf_place at = flight_at(f, "accounts", "password-file");
     const char *path = f->conf->accounts.password_file;
-    if (!path || !read_whole(f, at, "password-file", path, &text)) {
+    if (!path || !flight_read(f, at, "password-file", path, &text)) {
         return;
     }
     struct str rest = buf_str(&text), line, name, hash;
@@ -315,7 +122,7 @@ static void check_password_file(struct flight *f)
         struct str left = str_trim(line);
         if (left.n > 0 && left.p[0] != '#' &&
             (!str_split(&left, ':', &name) || !left.p || !str_split(&left, ':', &hash) || name.n == 0 || hash.n < 10 || hash.p[0] != '$')) {
-            bad(f, at, "password-file %s, line %u is not NAME:HASH:ADDRESSES. A hash begins with $ (postern user, or mkpasswd)", path, n);
+            flight_bad(f, at, "password-file %s, line %u is not NAME:HASH:ADDRESSES. A hash begins with $ (postern user, or mkpasswd)", path, n);
         }
     }
 }
@@ -325,13 +132,13 @@ static void check_secrets(struct flight *f)
     const struct conf *c = f->conf;
     struct stat st;
     check_secret(f, conf_place_of(conf_node_find(c->root, "relay", NULL), "password-file"), "password-file", c->relay_password);
-    check_secret(f, at_key(f, "directory", "bind-password-file"), "bind-password-file", c->directory.bind_password);
+    check_secret(f, flight_at(f, "directory", "bind-password-file"), "bind-password-file", c->directory.bind_password);
     for (size_t i = 0; i < c->n_oidc; i++) {
         check_secret(f, conf_place_of(c->oidc[i].node, "client-secret-file"), "client-secret-file", c->oidc[i].secret_file);
     }
     check_password_file(f);
     if (stat(c->at_rest_key, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size != REST_SECRET)) {
-        bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s is not a key: it has %lld octets, not %d. Put the right file back from your copy", c->at_rest_key,
+        flight_bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s is not a key: it has %lld octets, not %d. Put the right file back from your copy", c->at_rest_key,
             (long long)st.st_size, REST_SECRET);
     }
 }
@@ -353,7 +160,7 @@ static void check_key_of_store(struct flight *f)
 {
     char problem[1024];
     if (preflight_key_of_store(f->conf, problem, sizeof problem) < 0) {
-        bad(f, conf_place_of(f->conf->root, "at-rest-key"), "%s", problem);
+        flight_bad(f, conf_place_of(f->conf->root, "at-rest-key"), "%s", problem);
     }
 }
 
@@ -411,18 +218,18 @@ static void check_readable(struct flight *f, struct conf_place at, const char *w
     char culprit[4096], problem[300];
     struct stat st;
     if (stat(path, &st) < 0) {
-        bad(f, at, "%s %s: %s%s", what, path, strerror(errno),
+        flight_bad(f, at, "%s %s: %s%s", what, path, strerror(errno),
             strcmp(what, "trust-anchor") == 0 ? ". Debian's package dns-root-data brings /usr/share/dns/root.ds; without an anchor nothing is secured by DNSSEC, and DANE does not work" : "");
         return;
     }
     if (S_ISDIR(st.st_mode) != directory) {
-        bad(f, at, "%s %s is %s directory", what, path, directory ? "not a" : "a");
+        flight_bad(f, at, "%s %s is %s directory", what, path, directory ? "not a" : "a");
         return;
     }
     if (access(path, directory ? R_OK | X_OK : R_OK) < 0) {
-        bad(f, at, "%s %s: %s", what, path, strerror(errno));
+        flight_bad(f, at, "%s %s: %s", what, path, strerror(errno));
     } else if (preflight_user(f->conf, process, &user, problem, sizeof problem) == 0 && user.change && keeps_out(path, &user, directory ? 5 : 4, culprit)) {
-        bad(f, at, "%s %s: the user of %s (uid %u) cannot read it because of the rights of %s. Give them: chmod o+%s %s", what, path, process, (unsigned)user.uid, culprit,
+        flight_bad(f, at, "%s %s: the user of %s (uid %u) cannot read it because of the rights of %s. Give them: chmod o+%s %s", what, path, process, (unsigned)user.uid, culprit,
             strcmp(culprit, path) == 0 && !directory ? "r" : "rx", culprit);
     }
 }
@@ -450,13 +257,13 @@ static bool is_anchor(struct str line)
 /* What libunbound would not start with ends lookup, and nothing is delivered. */
 static void check_anchor(struct flight *f)
 {
-    struct conf_place at = at_key(f, "resolver", "trust-anchor");
+    struct conf_place at = flight_at(f, "resolver", "trust-anchor");
     const char *path = f->conf->resolver.trust_anchor;
     CLEANUP(buf_free) struct buf text = BUF_INIT(1024 * 1024);
     struct str rest, line;
     size_t before = buf_len(f->problems);
     check_readable(f, at, "trust-anchor", path, "lookup", false);
-    if (buf_len(f->problems) > before || !read_whole(f, at, "trust-anchor", path, &text)) {
+    if (buf_len(f->problems) > before || !flight_read(f, at, "trust-anchor", path, &text)) {
         return;
     }
     for (rest = buf_str(&text); rest.n > 0 && str_split(&rest, '\n', &line);) {
@@ -464,37 +271,47 @@ static void check_anchor(struct flight *f)
             return;
         }
     }
-    bad(f, at, "trust-anchor %s holds no DS or DNSKEY record. Debian's package dns-root-data brings /usr/share/dns/root.ds", path);
+    flight_bad(f, at, "trust-anchor %s holds no DS or DNSKEY record. Debian's package dns-root-data brings /usr/share/dns/root.ds", path);
 }
 
-/* Users that are no protection: root may do everything, and nobody is shared with other programs (systemd says "Special user
- * nobody configured, this is not safe"). */
+/* Users that are no protection: root may do everything, and nobody is shared with other programs
+ * (systemd says "Special user nobody configured, this is not safe"). */
 static void warn_of_user(struct flight *f, const char *process)
 {
     enum { NOBODY = 65534 };
     struct conf_place at = conf_place_of(f->conf->root, "user");
     struct spawn_user user;
-    if (spawn_find_user(f->conf->user, process, &user) < 0 || (user.uid != 0 && user.uid != NOBODY)) {
+    if (spawn_find_user(f->conf->user, process, &user) < 0 ||
+        (user.uid != 0 && user.uid != NOBODY)) {
         return;
     }
     conf_warning(f->problems, at,
-                 user.uid == 0 ? "user %s: what reads mail and web pages of strangers runs as root: one fault there gives away the "
-                                 "whole machine. Make a user of its own: adduser --system --group postern"
-                               : "user %s is shared with other programs, which could read the mail then. Make a user of its own: "
-                                 "adduser --system --group postern",
+                 user.uid == 0
+                     ? "user %s: what reads mail and web pages of strangers runs as root: one "
+                       "fault there gives away the "
+                       "whole machine. Make a user of its own: adduser --system --group postern"
+                     : "user %s is shared with other programs, which could read the mail then. "
+                       "Make a user of its own: "
+                       "adduser --system --group postern",
                  f->conf->user);
 }
 
 static void check_users(struct flight *f)
 {
     const struct conf *c = f->conf;
-    const char *roles[] = {"keys", "queue", "lookup", "smtpout", "smtpin", "inspect", c->portal.url ? "web" : NULL,
+    const char *roles[] = {"keys",
+                           "queue",
+                           "lookup",
+                           "smtpout",
+                           "smtpin",
+                           "inspect",
+                           c->portal.url ? "web" : NULL,
                            c->metrics.addresses.n > 0 ? "metrics" : NULL};
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         struct spawn_user user;
         char problem[300];
         if (roles[i] && preflight_user(c, roles[i], &user, problem, sizeof problem) < 0) {
-            bad(f, conf_place_of(c->root, "user"), "%s", problem);
+            flight_bad(f, conf_place_of(c->root, "user"), "%s", problem);
             return;
         }
     }
@@ -511,14 +328,14 @@ static void check_place(struct flight *f, const char *what, const char *path)
     str_copy_cut(str_from(path, slash > 0 ? slash : 1), parent, sizeof parent);
     if (stat(path, &st) == 0) {
         if (!S_ISDIR(st.st_mode)) {
-            bad(f, at, "%s %s is not a directory", what, path);
+            flight_bad(f, at, "%s %s is not a directory", what, path);
         }
     } else if (errno == EACCES) {
         conf_warning(f->problems, at, "%s %s cannot be looked at by this user. Run check-config as root", what, path);
     } else if (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode)) {
-        bad(f, at, "%s %s cannot be made: there is no directory %s. Make it: mkdir -p %s", what, path, parent, parent);
+        flight_bad(f, at, "%s %s cannot be made: there is no directory %s. Make it: mkdir -p %s", what, path, parent, parent);
     } else if (access(parent, W_OK) < 0) {
-        bad(f, at, "%s %s cannot be made in %s: %s. Make it, and give it to the user that posternd runs as", what, path, parent, strerror(errno));
+        flight_bad(f, at, "%s %s cannot be made in %s: %s. Make it, and give it to the user that posternd runs as", what, path, parent, strerror(errno));
     }
 }
 
@@ -546,9 +363,9 @@ static void check_store_is_ours(struct flight *f)
         }
     }
     if (*other && !ours) {
-        bad(f, at, "store %s holds %s and no postern.db: all that lies in the store is given to the queue's user. Name a directory of its own", path, other);
+        flight_bad(f, at, "store %s holds %s and no postern.db: all that lies in the store is given to the queue's user. Name a directory of its own", path, other);
     } else if (fstat(dirfd(d), &st) == 0 && (st.st_mode & S_IWOTH)) {
-        bad(f, at, "store %s may be written to by everybody (mode %o): who can rename files there can take mail away. Name a directory of its own", path, st.st_mode & 07777u);
+        flight_bad(f, at, "store %s may be written to by everybody (mode %o): who can rename files there can take mail away. Name a directory of its own", path, st.st_mode & 07777u);
     }
     closedir(d);
 }
@@ -562,7 +379,7 @@ static void check_store_can_be_reached(struct flight *f)
     str_copy_cut(str_slice(str_c(f->conf->store_path), 0, str_find_last(str_c(f->conf->store_path), '/')), parent, sizeof parent);
     bool there = *parent && stat(parent, &st) == 0;
     if (there && preflight_user(f->conf, "queue", &user, problem, sizeof problem) == 0 && user.change && keeps_out(parent, &user, 1, culprit)) {
-        bad(f, conf_place_of(f->conf->root, "store"), "store %s: the user of queue (uid %u) cannot come to it because of the rights of %s. Give them: chmod o+x %s", f->conf->store_path,
+        flight_bad(f, conf_place_of(f->conf->root, "store"), "store %s: the user of queue (uid %u) cannot come to it because of the rights of %s. Give them: chmod o+x %s", f->conf->store_path,
             (unsigned)user.uid, culprit, culprit);
     }
 }
@@ -579,22 +396,22 @@ static void check_places(struct flight *f)
     if (stat(c->at_rest_key, &st) < 0 && errno == ENOENT) {
         str_copy_cut(str_slice(str_c(c->at_rest_key), 0, str_find_last(str_c(c->at_rest_key), '/')), parent, sizeof parent);
         if (*parent && (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))) {
-            bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s cannot be made: there is no directory %s. Make it: mkdir -p %s", c->at_rest_key, parent, parent);
+            flight_bad(f, conf_place_of(c->root, "at-rest-key"), "at-rest-key %s cannot be made: there is no directory %s. Make it: mkdir -p %s", c->at_rest_key, parent, parent);
         }
     }
     if (*c->resolver.trust_anchor) {
         check_anchor(f);
     }
     if (c->n_contents > 0) {
-        check_readable(f, at_key(f, "inspection", "packs"), "packs", c->inspection.packs, "inspect", true);
+        check_readable(f, flight_at(f, "inspection", "packs"), "packs", c->inspection.packs, "inspect", true);
     }
     if (c->portal.url) {
-        check_readable(f, at_key(f, "portal", "pages"), "pages", c->portal.pages, "web", true);
+        check_readable(f, flight_at(f, "portal", "pages"), "pages", c->portal.pages, "web", true);
         if (c->portal.templates) {
-            check_readable(f, at_key(f, "portal", "templates"), "templates", c->portal.templates, "web", true);
+            check_readable(f, flight_at(f, "portal", "templates"), "templates", c->portal.templates, "web", true);
         }
         if (c->portal.logo) {
-            check_readable(f, at_key(f, "portal", "logo"), "logo", c->portal.logo, "web", false);
+            check_readable(f, flight_at(f, "portal", "logo"), "logo", c->portal.logo, "web", false);
         }
     }
 }
@@ -627,24 +444,29 @@ static void try_port(struct flight *f, struct conf_place at, const char *text, b
 {
     int r = preflight_port(text);
     if (r == -EADDRNOTAVAIL) {
-        bad(f, at, "%s: this machine does not have that address. Name one of its own, or [::] for all", text);
+        flight_bad(f, at, "%s: this machine does not have that address. Name one of its own, or [::] for all", text);
     } else if (r == -EADDRINUSE && !running) {
         conf_warning(f->problems, at, "%s is in use by another program now: posternd will not start before that is stopped", text);
     } else if (r == -EACCES) {
         conf_warning(f->problems, at, "%s could not be tried by this user. Run check-config as root", text);
     } else if (r < 0 && r != -EADDRINUSE && r != -EINVAL) {
-        bad(f, at, "%s: cannot listen: %s", text, strerror(-r));
+        flight_bad(f, at, "%s: cannot listen: %s", text, strerror(-r));
     }
 }
 
-/* Where mail goes next is this machine, under an address that only its interfaces tell: judge.c knows those that the file names. */
-static void check_hop(struct flight *f, struct own_hosts *hosts, const char *what, const char *target, struct conf_place at)
+/* Where mail goes next is this machine, under an address that only its interfaces tell: judge.c
+ * knows those that the file names. */
+static void check_hop(struct flight *f, struct own_hosts *hosts, const char *what,
+                      const char *target, struct conf_place at)
 {
     char host[300];
     str_copy_cut(conf_target_host(target), host, sizeof host);
     if (own_hosts_behind_any(hosts, f->conf, host, conf_target_port(target))) {
-        bad(f, at, "%s %s is this gateway itself, which listens on every address of this machine: mail would go in a circle. Name "
-                   "the mail server behind it, or another port", what, target);
+        flight_bad(f, at,
+            "%s %s is this gateway itself, which listens on every address of this machine: mail "
+            "would go in a circle. Name "
+            "the mail server behind it, or another port",
+            what, target);
     }
 }
 
@@ -653,7 +475,7 @@ static void check_hops(struct flight *f)
     const struct conf *c = f->conf;
     struct own_hosts hosts = {0};
     if (c->deliver_to) {
-        check_hop(f, &hosts, "deliver-to", c->deliver_to, at_key(f, "inside", "deliver-to"));
+        check_hop(f, &hosts, "deliver-to", c->deliver_to, flight_at(f, "inside", "deliver-to"));
     }
     if (c->relay_host) {
         check_hop(f, &hosts, "relay", c->relay_host, conf_place_of(c->root, "relay"));
@@ -665,7 +487,7 @@ static void check_hops(struct flight *f)
 static void try_source(struct flight *f, enum preflight_for what)
 {
     const char *text = f->conf->smtpout.source;
-    struct conf_place at = at_key(f, "delivery", "source-address");
+    struct conf_place at = flight_at(f, "delivery", "source-address");
     struct endpoint e;
     if (!*text || endpoint_parse(str_c(text), 0, &e) < 0) {
         return; /* said by conf_judge() */
@@ -677,7 +499,7 @@ static void try_source(struct flight *f, enum preflight_for what)
     if (what == PREFLIGHT_START) { /* while a machine starts, its addresses may come later than we do */
         conf_warning(f->problems, at, "source-address %s: connections cannot come from it now: %s. No mail leaves before it can be used", text, strerror(errno));
     } else {
-        bad(f, at, "source-address %s: connections cannot come from it: %s. Name an address of this machine, or leave it out", text, strerror(errno));
+        flight_bad(f, at, "source-address %s: connections cannot come from it: %s. Name an address of this machine, or leave it out", text, strerror(errno));
     }
 }
 
@@ -694,11 +516,11 @@ static void try_ports(struct flight *f)
     }
     for (size_t i = 0; c->portal.url && i < ARRAY_LEN(portal); i++) {
         for (size_t k = 0; k < portal[i]->n; k++) {
-            try_port(f, at_key(f, "portal", keys[i]), portal[i]->v[k], running);
+            try_port(f, flight_at(f, "portal", keys[i]), portal[i]->v[k], running);
         }
     }
     for (size_t i = 0; i < c->metrics.addresses.n; i++) {
-        try_port(f, at_key(f, "metrics", "address"), c->metrics.addresses.v[i], running);
+        try_port(f, flight_at(f, "metrics", "address"), c->metrics.addresses.v[i], running);
     }
 }
 
@@ -725,7 +547,7 @@ static void check_attachment_words(struct flight *f)
             struct str w = str_c(r->attachments.v[k]);
             bool by_name = w.n > 1 && w.p[0] == '*' && str_find(w, '*', 1) == w.n && w.n <= 10;
             if (!by_name && !kind_is_known(r->attachments.v[k])) {
-                bad(f, conf_place_of(r->node, "attachments"), "rule \"%s\": attachments %s never matches: it is neither a kind (%s ...) nor the end of a name. Write *.%s for names that end so",
+                flight_bad(f, conf_place_of(r->node, "attachments"), "rule \"%s\": attachments %s never matches: it is neither a kind (%s ...) nor the end of a name. Write *.%s for names that end so",
                     r->name, r->attachments.v[k], "pdf, docx, zip, image, program", w.n > 1 && w.p[0] == '.' ? w.p + 1 : "exe");
             }
         }
@@ -734,13 +556,14 @@ static void check_attachment_words(struct flight *f)
 
 int preflight(const struct conf *c, enum preflight_for what, struct buf *problems)
 {
-    struct flight f = {.conf = c, .what = what, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
+    struct flight f = {
+        .conf = c, .what = what, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
     f.result = conf_judge(c, problems);
     check_trust(&f);
     if (what == PREFLIGHT_RELOAD) {
-        warn_of_certificates(&f);
+        flight_certificates_warn(&f);
     } else {
-        check_certificates(&f);
+        flight_certificates(&f);
     }
     check_signing_key(&f);
     check_secrets(&f);

@@ -176,8 +176,8 @@ static void write_purposes(X509 *x, char *dst, size_t size)
     EXTENDED_KEY_USAGE_free(all);
 }
 
-/* RFC 5280 4.2.1.12 and 4.2.1.3, as OpenSSL reads them. A warning is enough where some are content: with anyExtendedKeyUsage, and
- * of a client, whose fingerprint is often all that is compared. */
+/* RFC 5280 4.2.1.12 and 4.2.1.3, as OpenSSL reads them. A warning is enough where some are content:
+ * with anyExtendedKeyUsage, and of a client, whose fingerprint is often all that is compared. */
 static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_report *to)
 {
     bool server = use == TLS_PAIR_SERVER;
@@ -187,10 +187,13 @@ static void check_use(enum tls_pair_use use, X509 *x, const struct tls_pair_repo
     }
     write_purposes(x, purposes, sizeof purposes);
     tell(to, !server || (X509_get_extended_key_usage(x) & XKU_ANYEKU),
-         "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s that check "
+         "the certificate is not for a %s (%s%s; openssl x509 -purpose says \"SSL %s : No\"): %s "
+         "that check "
          "it refuse it. Get one with the extended key usage %s",
-         server ? "server" : "client", *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
-         server ? "server" : "client", server ? "those" : "servers", server ? "serverAuth" : "clientAuth");
+         server ? "server" : "client",
+         *purposes ? "its extended key usage is " : "its key usage leaves that out", purposes,
+         server ? "server" : "client", server ? "those" : "servers",
+         server ? "serverAuth" : "clientAuth");
 }
 
 void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_pem, int64_t now_ms,
@@ -265,10 +268,13 @@ bool tls_chain_is_complete(struct str chain_pem, struct str trust_pem, char *iss
     struct chain c;
     read_chain(chain_pem, &c);
     X509 *top = c.n > 0 ? c.v[0] : NULL;
-    for (int i = 1; i < c.n && X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(c.v[i])) == 0; i++) {
+    for (int i = 1;
+         i < c.n && X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(c.v[i])) == 0;
+         i++) {
         top = c.v[i];
     }
-    bool complete = !top || X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(top)) == 0 ||
+    bool complete = !top ||
+                    X509_NAME_cmp(X509_get_issuer_name(top), X509_get_subject_name(top)) == 0 ||
                     trusts(trust_pem, X509_get_issuer_name(top));
     issuer[0] = '\0';
     if (!complete) {

@@ -190,7 +190,8 @@ static int connect_to_listener(const char *address)
     return doctor_connect(host, (uint16_t)port, 2000);
 }
 
-/* The line with which a server greets, without what a terminal would take for orders; "": it says nothing in a second. */
+/* The line with which a server greets, without what a terminal would take for orders; "": it says
+ * nothing in a second. */
 static void read_greeting(int fd, char *dst, size_t size)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};

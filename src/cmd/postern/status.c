@@ -118,7 +118,7 @@ static void print_reload(const struct options *o, bool ok, struct str text, stru
         print_json(j);
         return;
     }
-    /* posternd says what is in force and what is not; what was found is told behind its first line */
+    /* posternd says what is in force; what was found in the file is told behind its first line */
     size_t first = str_find(text, '\n', 0) + 1;
     first = first < text.n ? first : text.n;
     fwrite(text.p, 1, ok ? 0 : first, stderr);
@@ -133,7 +133,8 @@ int command_reload(const struct options *o)
     struct answer a;
     int r = ask(o, "posternd.sock", ADMIN_RELOAD, "", &a);
     if (r) {
-        const char *text = r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "";
+        const char *text =
+            r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "";
         if (o->json) {
             print_reload(o, false, str_c(*text ? text : "posternd did not answer"), STR(""));
         } else {

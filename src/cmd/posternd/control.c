@@ -65,7 +65,9 @@ static void send_status(struct posternd *d)
                                                    .counters = str_c(s->status_due ? STATUS_NO_ANSWER : s->counters)}});
     }
     for (size_t i = 0; i < d->ports.n; i++) {
-        ipc_send(d->status_to, &(struct ipc_msg){.type = IPC_row_port, .row_port = {.address = str_c(d->ports.v[i].address)}});
+        ipc_send(d->status_to,
+                 &(struct ipc_msg){.type = IPC_row_port,
+                                   .row_port = {.address = str_c(d->ports.v[i].address)}});
     }
     CLEANUP(buf_free) struct buf notes = BUF_INIT(1024);
     (void)pairs_waiting(d->pairs, now, 0, &notes);

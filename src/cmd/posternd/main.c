@@ -211,6 +211,10 @@ static int run(const char *path)
     }
     log_open("posternd", (enum log_level)d.conf->log.level, (enum log_format)d.conf->log.format,
              d.conf->log.to == CONF_LOG_SYSLOG);
+    if (d.conf->log.to == CONF_LOG_SYSLOG) { /* else they stand there already */
+        struct str none;
+        reload_tell_findings(&d, buf_str(&problems), &none);
+    }
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     d.loop = loop_new();

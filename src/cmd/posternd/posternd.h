@@ -146,5 +146,8 @@ int control_reload(struct posternd *d, const struct reload_by *by, struct buf *p
 /* The postern command asks for it; it is answered now or once every process has confirmed. */
 void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by);
 void reload_on_timeout(void *posternd);
+/* What is found in the file: warnings to the log, all to who asked (reload_to), a row each. *ret_first:
+ * the first error, a view of the lines. */
+void reload_tell_findings(const struct posternd *d, struct str all, struct str *ret_first);
 /* The queue is there: what it was not told yet. */
 void reload_send_acts(struct posternd *d, struct ipc_channel *queue);

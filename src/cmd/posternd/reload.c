@@ -58,7 +58,7 @@ static void tell_act(struct posternd *d, struct str result)
 
 /* What is found in the file: to the log and, a row each, to who asked. *ret_first: the first error,
  * a view of the lines. */
-static void tell_findings(const struct posternd *d, struct str all, struct str *ret_first)
+void reload_tell_findings(const struct posternd *d, struct str all, struct str *ret_first)
 {
     struct conf_finding f;
     *ret_first = STR("");
@@ -147,7 +147,7 @@ static int judge(struct posternd *d, struct buf *problems, struct str *ret_first
 {
     int r = conf_load(d->conf_path, all, ret_next);
     r = r < 0 ? r : preflight(*ret_next, PREFLIGHT_RELOAD, all);
-    tell_findings(d, buf_str(all), ret_first);
+    reload_tell_findings(d, buf_str(all), ret_first);
     return r < 0 ? r : handover_pairs(*ret_next, d->pairs, problems, ret_pairs);
 }
 

@@ -72,8 +72,12 @@ void acts_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct queue *q = child_owner(owner);
     const struct ipc_row_act *a = &m->row_act; /* posternd has written the line of the log */
-    store_add_act(q->store, &(struct store_act){
-                                .at_ms = a->at_ms, .verb = a->verb, .about = a->about, .detail = a->detail, .by = a->by, .uid = a->uid});
+    store_add_act(q->store, &(struct store_act){.at_ms = a->at_ms,
+                                                .verb = a->verb,
+                                                .about = a->about,
+                                                .detail = a->detail,
+                                                .by = a->by,
+                                                .uid = a->uid});
 }
 
 static void send_row(void *arg, const struct store_act *a)
