@@ -2,7 +2,7 @@
 """Relays messages through Postern and through Postfix (tuned for throughput) in the same run, to a
 counting sink, and prints rates, CPU per 1,000 messages, memory and the ratios. Run by bench/run.
 
-Usage: bench.py [--quick] [--one: one message a session] [--resume: the load resumes its TLS sessions] [--inspect: postern reads every mail, pack hipaa] [relays ...] [cells ...]
+Usage: bench.py [--quick] [--one: one message a session] [--resume: the load resumes its TLS sessions] [--inspect: postern reads every mail, pack hipaa] [--pace: messages of each half second, too] [relays ...] [cells ...]
 A relay is postfix, exim, opensmtpd or postern (default: postfix postern); a cell is SIZE:SESSIONS:plain|tls.
 OpenSMTPD of Debian 12 cannot serve TLS (see tests/lab/lab.py): its cells over TLS are left out.
 """
@@ -208,7 +208,8 @@ match from any for any action "out"
             sink.kill()
             raise RuntimeError(load.stderr)
         try:
-            last = int(sink.communicate(timeout=60)[0].split()[1])
+            said = sink.communicate(timeout=60)[0].split()
+            last, self.pace = int(said[1]), [int(n) for n in said[3:]]
         except subprocess.TimeoutExpired:
             sink.kill()
             raise
@@ -264,6 +265,9 @@ def main():
                     p = results['postfix']
                     ratio = f'{r["rate"] / p["rate"]:.1f} x the rate, {r["cpu"] / p["cpu"]:.2f} x the CPU'
                 print(f'\r{size:>8} {sessions:>8} {mode:>5} | {which:9} {r["rate"]:8.0f} {r["accept"]:8.0f} {r["cpu"]:10.3f} {r["mb"]:7.0f} {r["p99"]:7.1f} | {ratio}', flush=True)
+                if '--pace' in sys.argv:
+                    whole = bench.pace[1:-1] or bench.pace
+                    print(f'         each half second: {" ".join(map(str, bench.pace))}; least {min(whole)}, median {sorted(whole)[len(whole) // 2]}')
     finally:
         bench.lab.down()
     return 0

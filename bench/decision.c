@@ -45,7 +45,7 @@ static void policy(void)
 {
     struct sts_policy p;
     char problem[100];
-    sink += sts_policy_parse(STR(POLICY), &p, problem, sizeof problem) == 0 && sts_policy_covers(str_c(p.mx), STR("mx2.example.com"));
+    sink += sts_policy_parse(STR(POLICY), &p, problem, sizeof problem) == 0 && sts_policy_covers(str_c(p.mx), domain_from(STR("mx2.example.com")));
     sts_policy_clear(&p);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peer.c: both ends of the benchmark: a counting sink and a load, on our own engines.
  *
- *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS" (monotonic)
+ *   peer sink ADDRESS PORT N [CHAIN KEY]          ends after N messages, prints "sink MS" (monotonic) and "pace N N ...", the
+ *                                                 messages of each half second
  *   peer load ADDRESS PORT N SIZE SESSIONS PER [CERTIFICATE]   prints "load FIRST_MS", "load LAST_250_MS" and
  *                                                "latency MEDIAN P99 MOST" in microseconds
  *
@@ -205,16 +206,36 @@ static void flush(struct session *s)
 static int64_t sink_delay_ms;
 static void run_server(struct session *s);
 
+enum { PACE_MS = 500, PACES_MAX = 1200 };
+
+/* One more; the last one ends it all. */
+static void count_message(struct session *s)
+{
+    static unsigned paces[PACES_MAX], last;
+    static int64_t first_ms;
+    int64_t now = clock_mono_ms();
+    first_ms = first_ms ? first_ms : now;
+    unsigned at = (unsigned)((now - first_ms) / PACE_MS);
+    last = at < PACES_MAX ? at : PACES_MAX - 1;
+    paces[last]++;
+    if (++seen < wanted) {
+        return;
+    }
+    flush(s);
+    printf("sink %lld\npace", (long long)now);
+    for (unsigned i = 0; i <= last; i++) {
+        printf(" %u", paces[i]);
+    }
+    printf("\n");
+    fflush(stdout);
+    _exit(0);
+}
+
 static void on_slow(void *arg)
 {
     struct session *s = arg;
     smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "counted"});
-    if (++seen == wanted) {
-        flush(s);
-        printf("sink %lld\n", (long long)clock_mono_ms());
-        fflush(stdout);
-        _exit(0);
-    }
+    count_message(s);
     run_server(s);
 }
 
@@ -255,12 +276,7 @@ static void run_server(struct session *s)
                 return;
             }
             smtp_server_answer(s->server, &(struct smtp_reply){250, "2.0.0", "counted"});
-            if (++seen == wanted) {
-                flush(s);
-                printf("sink %lld\n", (long long)clock_mono_ms());
-                fflush(stdout);
-                _exit(0);
-            }
+            count_message(s);
             break;
         case SMTP_EV_STARTTLS:
             flush(s);
