@@ -349,6 +349,22 @@ bool check_date(struct str text)
            (is_date(year, parts[0], parts[1]) || is_date(year, parts[1], parts[0]));
 }
 
+/* "ghp_xxxxxxxx", "abcdefgh", "...EXAMPLE": what stands in handbooks in place of a key. */
+bool check_token(struct str text)
+{
+    enum { RUN = 8, RISING = 16 };
+    size_t same = 1, rising = 1;
+    for (size_t i = 1; i < text.n; i++) {
+        char a = str_lower(text.p[i - 1]), b = str_lower(text.p[i]);
+        same = a == b ? same + 1 : 1;
+        rising = b == a + 1 ? rising + 1 : 1;
+        if (same >= RUN || rising >= RISING || str_starts_nocase(str_slice(text, i, text.n), STR("example"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 detect_check detect_check_find(struct str name)
 {
     static const struct {
@@ -358,6 +374,7 @@ detect_check detect_check_find(struct str name)
         {"card", check_card}, {"iban", check_iban}, {"us-ssn", check_us_ssn}, {"us-itin", check_us_itin}, {"us-mbi", check_us_mbi},
         {"us-npi", check_us_npi}, {"us-dea", check_us_dea}, {"us-aba", check_us_aba}, {"us-ndc", check_us_ndc}, {"uk-nhs", check_uk_nhs},
         {"uk-nino", check_uk_nino}, {"uk-driver", check_uk_driver}, {"icd-10-cm", check_icd10cm}, {"hcpcs", check_hcpcs}, {"date", check_date},
+        {"token", check_token},
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         if (str_eq(name, str_c(checks[i].name))) {

@@ -38,6 +38,9 @@ static void public_vectors(void **state)
     check_all(check_uk_nino, LIST("AA 12 34 56 B", "AB123456C"), LIST("AA 12 34 56 H", "BG123612A", "DA123456A", "AO123456A", "AA111111A"));
     check_all(check_uk_driver, LIST("MORGA657054SM9IJ", "LEE99804284J99AA"), LIST("MORGA699054SM9IJ", "MORGA657324SM9IJ", "9ORGA657054SM9IJ", "MO9GA657054SM9IJ"));
     check_all(check_icd10cm, LIST("E11.9", "F32.1", "O9A.2", "S72.001A"), LIST("1A1", "U99", "D90", "EE1"));
+    /* gitleaks' list of what must not be found: cmd/generate/config/rules/{aws,github,slack,gcp}.go */
+    check_all(check_token, LIST("glpat-aB3dE6gH9jK2mN5pQ8sT", "xoxb-1234-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d"),
+              LIST("AKIAIOSFODNN7EXAMPLE", "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "xoxb-xxxxxxxxx-xxxxxxxxxx-xxxxxxxxxxxx", "AIzaSyabcdefghijklmnopqrstuvwxyz1234567"));
     check_all(check_date, LIST("02/29/2024", "31.12.1999", "1971-12-31", "3 March 1971", "12/31/71"), LIST("02/30/2024", "29.02.2023", "1899-12-31", "13/13/2000", "2000-00-10"));
 }
 
