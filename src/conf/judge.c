@@ -239,6 +239,12 @@ static void judge_hops(struct judge *j)
         judge_inside_server(j);
         judge_hop_port(j, "deliver-to", conf_target_port(c->deliver_to), false,
                        at_key(j, "inside", "deliver-to"));
+        if (c->deliver_to_lmtp && conf_target_port(c->deliver_to) == 25) {
+            conf_warning(j->problems, at_key(j, "inside", "deliver-to"),
+                         "deliver-to %s: port 25 is that of SMTP, and LMTP must not be spoken on it "
+                         "(RFC 2033 5). Name the port of LMTP, most often 24",
+                         c->deliver_to);
+        }
         judge_hop(j, "deliver-to", c->deliver_to, conf_deliver_force(c),
                   at_key(j, "inside", "deliver-to"));
         if (c->deliver_to_tls == CONF_TLS_AUTO && !conf_target_is_loopback(c->deliver_to)) {

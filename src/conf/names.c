@@ -6,6 +6,7 @@
  * warning.
  */
 #include "conf/judge.h"
+#include "wire/domain.h"
 
 #include <string.h>
 
@@ -111,9 +112,24 @@ static void judge_administrator(struct judge *j)
     }
 }
 
+/* Without contact and administrator they come from postmaster@hostname (smtpout/tlsrpt.c). */
+static void judge_reports(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    if (c->tlsrpt.send && !c->tlsrpt.contact && !*c->admin &&
+        !conf_is_inside(c, domain_kept(str_c(c->hostname)))) {
+        conf_warning(j->problems,
+                     conf_place_of(conf_node_find(c->root, "tls-reports", NULL), "send"),
+                     "tls-reports: reports come from postmaster@%s, where no mail is taken: who has "
+                     "a question gets no answer. Add contact",
+                     c->hostname);
+    }
+}
+
 void conf_judge_names(struct judge *j)
 {
     judge_hostname(j);
     judge_signing(j);
     judge_administrator(j);
+    judge_reports(j);
 }
