@@ -184,9 +184,11 @@ static int connect_to_listener(const char *address)
     if (str_to_u64(str_slice(s, colon + 1, s.n), 65535, &port) < 0) {
         return -EINVAL;
     }
-    host = str_eq(host, STR("::"))        ? STR("::1")
-           : str_eq(host, STR("0.0.0.0")) ? STR("127.0.0.1")
-                                          : host;
+    if (str_eq(host, STR("::"))) { /* IPv4 as well */
+        int fd = doctor_connect(STR("::1"), (uint16_t)port, 2000);
+        return fd >= 0 ? fd : doctor_connect(STR("127.0.0.1"), (uint16_t)port, 2000);
+    }
+    host = str_eq(host, STR("0.0.0.0")) ? STR("127.0.0.1") : host;
     return doctor_connect(host, (uint16_t)port, 2000);
 }
 
@@ -242,7 +244,7 @@ static void look_port(struct doctor *d, const char *label, const char *at)
 /* Nobody answers as posternd: could it listen there? */
 static void look_free(struct doctor *d, const char *label, const char *at)
 {
-    char text[400];
+    char text[700], greeting[200] = "";
     int r = preflight_port(at);
     bool sure = geteuid() == 0; /* others may not ask posternd, which then may be who listens */
     const char *how = r == 0                ? "free"
@@ -253,7 +255,13 @@ static void look_free(struct doctor *d, const char *label, const char *at)
                          : r != -EADDRINUSE   ? "Run this as root."
                          : sure               ? "posternd does not start before that is stopped: is it the mail server that was here before?"
                                               : "Run this as root: then it is known who.";
-    snprintf(text, sizeof text, "%s on %s: %s", label, at, how);
+    int fd = r == -EADDRINUSE ? connect_to_listener(at) : -EBADF;
+    if (fd >= 0) {
+        read_greeting(fd, greeting, sizeof greeting);
+        close(fd);
+    }
+    snprintf(text, sizeof text, "%s on %s: %s%s%s%s", label, at, how, *greeting ? " (\"" : "",
+             greeting, *greeting ? "\")" : "");
     doctor_tell(d, r == 0 ? WELL : r == -EADDRNOTAVAIL || (r == -EADDRINUSE && sure) ? ILL : CARE, "port", text, advice);
 }
 
