@@ -189,6 +189,28 @@ def test_sample_numbers_are_named_and_ignored(gateway):
     assert 'card, 3 times in the body, such as ' in words and 'sample number, ignored' in words
 
 
+def test_mail_that_costs_much_delays_nobody_but_its_sender(gateway):
+    """zip-42 (30 KB that unpack to all that is read): senders take turns, so another's mail waits for those under way alone."""
+    subprocess.run([os.path.join(TOP, 'tests', 'mail', 'bombs.py'), 'make', gateway.lab.path(), 'zip-42'], check=True)
+    bomb, numbers = open(gateway.lab.path('zip-42.eml'), 'rb').read(), []
+    client = gateway.smtp()
+    for _ in range(8):
+        client.mail('bomber@inside.test')
+        client.rcpt('x@good.test')
+        client.putcmd('DATA')
+        assert client.getreply()[0] == 354
+        client.send(re.sub(rb'\r?\n', b'\r\n', bomb) + b'.\r\n')
+        numbers.append(client)
+        client = gateway.smtp()
+    report = decided(gateway, 'x@good.test', sender='other@inside.test', seconds=60)
+    assert report['recipients'][0]['state'] == 'delivered'
+    waiting = [m for m in gateway.lab.postern('queue', 'list', json_out=True)
+               if m['reverse-path'] == 'bomber@inside.test' and m['recipients'][0]['next-hop'] == '=inspect']
+    for c in numbers:
+        assert c.getreply()[0] == 250
+    assert len(waiting) >= 4, waiting
+
+
 def test_a_near_miss_is_asked_about(gateway):
     for subject in ('[secrue] lab values', 'secure] lab values', '[secure} lab values'):
         code, text = sent(gateway, 'x@good.test', subject=subject)
