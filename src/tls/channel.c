@@ -555,8 +555,7 @@ bool tls_looks_like_record(struct str bytes)
 int tls_channel_exporter(const struct tls_channel *ch, char *dst, size_t size)
 {
     unsigned char octets[32];
-    bool fresh = SSL_version(ch->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ch->ssl) == 1;
-    if (!fresh || size < 45 ||
+    if (SSL_version(ch->ssl) < TLS1_3_VERSION || size < 45 ||
         SSL_export_keying_material(ch->ssl, octets, sizeof octets, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1) != 1) {
         return -ENOTSUP;
     }

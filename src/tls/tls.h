@@ -107,8 +107,8 @@ bool tls_channel_hybrid_unheard(const struct tls_channel *ch);
 /* Plain words for a broken channel, and the facts of an open one. */
 const char *tls_channel_problem(const struct tls_channel *ch);
 const struct tls_facts *tls_channel_facts(const struct tls_channel *ch);
-/* The tls-exporter channel binding (RFC 9266) as base64. 0, or -ENOTSUP when the session has none
- * (TLS 1.2 without extended master secret). */
+/* The tls-exporter channel binding (RFC 9266) as base64. 0, or -ENOTSUP below TLS 1.3: there clients take tls-unique, as RFC 5802
+ * says, and would fail. */
 int tls_channel_exporter(const struct tls_channel *ch, char *dst, size_t size) MUST_USE;
 /* True when the first bytes can only be a TLS handshake record. */
 bool tls_looks_like_record(struct str bytes);
