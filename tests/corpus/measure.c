@@ -157,7 +157,8 @@ static void negative(const struct detect_packs *p, struct str class, struct str 
 
 /* --- plain sentences -------------------------------------------------------------------------------------------- */
 
-/* One language: the first, third, fifth ... sentence may be looked at while packs are written, the others not. */
+/* One language: the first, third, fifth ... sentence may be looked at while packs are written, the others not; of later
+ * ones "seen" and "unseen" say so. */
 struct plain {
     char language[24]; /* "fr"; "fr-business": for that pack */
     const char *pack;
@@ -186,9 +187,12 @@ static void plain(const struct detect_packs *p, struct str kind, struct str text
     struct str language;
     must(str_split(&kind, ' ', &language));
     struct plain *row = plain_of(language);
-    bool tells = str_eq(kind, STR("tells"));
+    struct str what;
+    must(str_split(&kind, ' ', &what));
+    bool tells = str_eq(what, STR("tells"));
     unsigned *count = tells ? row->tells : row->harmless, *hits = tells ? row->found : row->wrong;
-    bool held_out = (row->tells[0] + row->tells[1]) * tells % 2 || (row->harmless[0] + row->harmless[1]) * !tells % 2;
+    bool even = (tells ? row->tells[0] + row->tells[1] : row->harmless[0] + row->harmless[1]) % 2;
+    bool held_out = kind.n ? str_eq(kind, STR("unseen")) : even;
     look(p, text, &found, &fulfilled);
     bool hit = has(&fulfilled, row->pack);
     count[held_out]++;
