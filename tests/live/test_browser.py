@@ -214,7 +214,8 @@ class TextBrowser:
         self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', '110', '-y', '80', f"unshare --mount sh -c 'mount --bind {hosts} /etc/hosts && {lynx}'")
 
     def tmux(self, *words):
-        return subprocess.run(['tmux', '-u', '-S', self.socket, *words], capture_output=True, text=True, timeout=10).stdout
+        # not what readline, which pytest loads, sets behind Python's back: LINES and COLUMNS of no terminal
+        return subprocess.run(['tmux', '-u', '-S', self.socket, *words], capture_output=True, text=True, timeout=10, env=dict(os.environ)).stdout
 
     def screen(self):
         return self.tmux('capture-pane', '-p')
