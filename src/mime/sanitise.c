@@ -5,7 +5,11 @@
  * known lose their tags and keep their text; those that bring programs, styles or other documents lose both. Only pictures
  * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame without scripts
  * and without an origin of its own (proc/web): this is the first of two walls.
+ *
+ * Styles of the page and pictures behind a text go, so a text may stand on a ground that it was not made
+ * for: where that cannot be read, it gets black or white. What its writer hid stays hidden.
  */
+#include "mime/colour.h"
 #include "mime/style.h"
 #include "mime/tags.h"
 #include "mime/view.h"
@@ -17,14 +21,31 @@
 
 enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13, URL_MAX = 8192, BODY_TAG_MAX = 16 * 1024 };
 
+/* What a text has behind it, and its colour. */
+struct paint {
+    struct rgb ground, colour;
+    bool lost; /* the ground that the colour was chosen for may not be here */
+};
+
+/* What one element says of that. */
+struct own_paint {
+    struct rgb ground, colour;
+    bool lost, has_colour;
+};
+
 struct rewrite {
     struct buf *out, tag; /* tag: the one being written */
+    struct buf style;     /* of the element being written */
+    struct paint page;
+    bool sheet;  /* there is a style sheet, and what it says of grounds is not kept */
+    bool quirks; /* no document type: a table has the page's colour, not that around it (HTML 15.3.10) */
     const struct picture *pictures;
     size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
     unsigned depth, dropped; /* of elements; dropped: depth of the one that is left out whole, 0: none */
     struct {
         unsigned depth;
         char name[NAME_MAX_OCTETS];
+        struct paint paint;
     } open[OPEN_MAX]; /* what was written and not ended */
     size_t n_open;
     bool full, remote;
@@ -111,14 +132,70 @@ static bool is_link(struct str url)
     return false;
 }
 
-static void put_style(struct rewrite *w, struct str style)
+/* --- colours ---------------------------------------------------------------------------------- */
+
+/* One that covers what is behind it. */
+static struct rgb ground_of(struct str value)
 {
-    struct buf clean = BUF_INIT(8192);
-    style_clean(style, &clean);
-    if (buf_len(&clean) > 0) {
-        put_attribute(w, "style", buf_str(&clean));
+    struct rgb c = colour_of_text(value);
+    c.known = c.known && !c.faint;
+    return c;
+}
+
+/* The colours in a style as style_clean() left it. */
+static void read_colours(struct str style, struct own_paint *own)
+{
+    while (style.n > 0) {
+        size_t colon = str_find(style, ':', 0), end = str_find(style, ';', 0);
+        struct str name = str_slice(style, 0, colon);
+        struct str value = str_slice(style, colon < end ? colon + 1 : end, end);
+        if (str_eq(name, STR("background-color"))) {
+            own->ground = ground_of(value);
+        } else if (str_eq(name, STR("color"))) {
+            own->colour = colour_of_text(value);
+            own->has_colour = true;
+        }
+        style = str_slice(style, end < style.n ? end + 1 : end, style.n);
     }
-    buf_free(&clean);
+}
+
+static void take_style(struct rewrite *w, struct str style, struct own_paint *own)
+{
+    own->lost |= style_clean(style, &w->style);
+    read_colours(buf_str(&w->style), own);
+}
+
+static bool is_same(struct rgb a, struct rgb b)
+{
+    return a.known == b.known && a.r == b.r && a.g == b.g && a.b == b.b;
+}
+
+/* How its text looks in the end; a colour is added where it could not be read. */
+static struct paint paint_element(struct rewrite *w, const struct own_paint *own, bool is_link, bool is_table)
+{
+    static const struct rgb link = {.known = true, .b = 0xee};
+    struct paint p = w->n_open > 0 ? w->open[w->n_open - 1].paint : w->page;
+    bool begins = own->ground.known || own->lost || is_link || own->has_colour;
+    p.lost = own->ground.known ? own->lost : p.lost || own->lost;
+    p.ground = own->ground.known ? own->ground : p.ground;
+    bool resets = is_table && w->quirks && !own->has_colour && !is_same(p.colour, w->page.colour);
+    struct rgb inherited = is_link ? link : resets ? w->page.colour : p.colour;
+    p.colour = own->has_colour ? own->colour : inherited;
+    begins |= resets;
+    bool meant = own->has_colour && !p.lost && !w->sheet; /* white on white by its writer */
+    bool unseen = begins && !meant && colour_is_lost_on(p.colour, p.ground);
+    p.colour = unseen ? colour_to_read_on(p.ground) : p.colour;
+    if (unseen || (resets && p.colour.known)) {
+        (void)!buf_printf(&w->style, "color:#%02x%02x%02x;", p.colour.r, p.colour.g, p.colour.b);
+    }
+    return p;
+}
+
+static void put_style(struct rewrite *w)
+{
+    if (buf_len(&w->style) > 0) {
+        put_attribute(w, "style", buf_str(&w->style));
+    }
 }
 
 /* An address as browsers read it: line ends and tabs go, blanks are escaped. */
@@ -194,7 +271,8 @@ static void put_picture(struct rewrite *w, struct str src)
 }
 
 /* attributes: names and values in turn, NULL at the end; a value may be NULL. */
-static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element, bool is_picture)
+static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, bool is_link_element,
+                           bool is_picture, struct own_paint *own)
 {
     for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
         const char *name = (const char *)attributes_of[i];
@@ -204,7 +282,7 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
         } else if (strcasecmp(name, "style") == 0) {
-            put_style(w, value);
+            take_style(w, value, own);
         } else if (IS_IN(name, attributes) && value.n < 1024) {
             char small[NAME_MAX_OCTETS];
             str_copy_cut(str_c(name), small, sizeof small);
@@ -212,8 +290,15 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
                 *p = str_lower(*p);
             }
             put_attribute(w, small, value);
+            if (strcmp(small, "bgcolor") == 0 && !own->ground.known) {
+                own->ground = ground_of(value);
+            } else if (strcmp(small, "color") == 0 && !own->has_colour) {
+                own->colour = colour_of_text(value);
+                own->has_colour = true;
+            }
         } else if (strcasecmp(name, "background") == 0) {
             w->remote = true;
+            own->lost = true;
         }
     }
 }
@@ -221,14 +306,20 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
 /* The whole tag, or nothing of it. */
 static void begin_element(struct rewrite *w, const char *name, const xmlChar **attributes_of)
 {
+    struct own_paint own = {.lost = false};
+    bool is_link = strcmp(name, "a") == 0;
     buf_reset(&w->tag);
+    buf_reset(&w->style);
     put_tag(w, STR("<"));
     put_tag(w, str_c(name));
-    put_attributes(w, attributes_of, strcmp(name, "a") == 0, strcmp(name, "img") == 0);
+    put_attributes(w, attributes_of, is_link, strcmp(name, "img") == 0, &own);
+    struct paint paint = paint_element(w, &own, is_link, strcmp(name, "table") == 0);
+    put_style(w);
     put_tag(w, STR(">"));
     put(w, buf_str(&w->tag));
     if (!w->full && !IS_IN(name, empty)) {
         w->open[w->n_open].depth = w->depth;
+        w->open[w->n_open].paint = paint;
         str_copy_cut(str_c(name), w->open[w->n_open++].name, NAME_MAX_OCTETS);
     }
 }
@@ -315,7 +406,11 @@ static struct str body_tag(struct str html)
 /* Its style, as if all of it stood in the attribute. */
 static void on_body(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
-    static const char *const names[][2] = {{"bgcolor", "background-color"}, {"text", "color"}};
+    static const char *const names[][2] = {
+        {"bgcolor", "background-color"},
+        {"text", "color"},
+        {"background", "background-image"},
+    };
     struct buf *style = arg;
     for (size_t i = 0; strcasecmp((const char *)element, "body") == 0 && attributes_of && attributes_of[i]; i += 2) {
         const char *name = (const char *)attributes_of[i], *value = attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "";
@@ -341,8 +436,11 @@ static bool open_box(struct rewrite *w, struct str html)
         (void)htmlParseChunk(parser, tag.p, (int)tag.n, 1);
         htmlFreeParserCtxt(parser);
     }
+    struct own_paint own = {.lost = false};
+    take_style(w, buf_str(&style), &own);
+    w->page = paint_element(w, &own, false, false);
     put_tag(w, STR("<div"));
-    put_style(w, buf_str(&style));
+    put_style(w);
     put_tag(w, STR(">"));
     bool boxed = buf_len(&w->tag) > 5; /* with a style */
     if (boxed) {
@@ -352,13 +450,37 @@ static bool open_box(struct rewrite *w, struct str html)
     return boxed && !w->full;
 }
 
+static bool has_tag(struct str html, struct str begin)
+{
+    for (size_t i = 0; i + begin.n < html.n; i++) {
+        if (html.p[i] == '<' && str_starts_nocase(str_slice(html, i, html.n), begin)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
 {
     static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters,
                                           .startElement = on_start, .endElement = on_end}; /* comments, CDATA and the like go */
     struct rewrite *w = err_calloc(1, sizeof *w);
     size_t ends = (OPEN_MAX + 1) * END_TAG < out->max / 4 ? (OPEN_MAX + 1) * END_TAG : out->max / 4;
-    *w = (struct rewrite){.out = out, .tag = BUF_INIT(out->max), .pictures = pictures, .n_pictures = n, .room = out->max - ends};
+    const struct paint page = {
+        .ground = {.known = true, .r = 0xff, .g = 0xff, .b = 0xff},
+        .colour = {.known = true, .r = 0x11, .g = 0x11, .b = 0x11},
+    };
+    *w = (struct rewrite){
+        .out = out,
+        .tag = BUF_INIT(out->max),
+        .style = BUF_INIT(16 * 1024),
+        .page = page,
+        .quirks = !has_tag(html, STR("<!doctype")),
+        .sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link")),
+        .pictures = pictures,
+        .n_pictures = n,
+        .room = out->max - ends,
+    };
     const struct tags tags = {&events, w, on_begin, NULL, on_text, is_full};
     bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
@@ -369,6 +491,7 @@ bool sanitise_html(struct reader *r, struct str html, const struct picture *pict
     bool whole = !w->full;
     *ret_remote = w->remote;
     buf_free(&w->tag);
+    buf_free(&w->style);
     free(w);
     return whole;
 }

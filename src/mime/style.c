@@ -216,7 +216,7 @@ static void take(struct style *s, const struct declaration *d)
     s->hidden |= strcmp(d->name, "mso-hide") == 0 && str_eq_nocase(value, STR("all"));
 }
 
-void style_clean(struct str style, struct buf *out)
+bool style_clean(struct str style, struct buf *out)
 {
     struct style s = {.kept = BUF_INIT(STYLE_MAX)};
     struct buf plain = BUF_INIT(style.n + 1);
@@ -237,4 +237,5 @@ void style_clean(struct str style, struct buf *out)
     (void)!buf_add(out, buf_str(&s.kept));
     buf_free(&plain);
     buf_free(&s.kept);
+    return s.ground_lost && !s.ground_kept;
 }

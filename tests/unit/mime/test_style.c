@@ -5,6 +5,7 @@
 #include "mime/style.h"
 #include "check.h"
 #include "mime/mime.h"
+#include "mime/reader.h"
 #include "mime/view.h"
 #include "sys/file.h"
 
@@ -60,13 +61,45 @@ static bool holds(const struct buf *b, const char *words)
     return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
 }
 
+/* Text that could not be read on the ground that is left gets black or white; what its writer hid stays hidden. Kinds found with
+ * tests/mail/contrast.py over 1,400 newsletters (Colorlib's, Cerberus', Postmark's templates; SpamAssassin's corpus). */
+static void texts_can_be_read(void **state)
+{
+    static const char *const rows[][2] = {
+        {"<td bgcolor=#222222>x</td>", "<td bgcolor=\"#222222\" style=\"color:#ffffff;\">"},
+        {"<td bgcolor=#ffffff>x</td>", "<td bgcolor=\"#ffffff\">x"},
+        {"<td bgcolor=#003366><a href='https://x.test/'>x</a></td>", "style=\"color:#ffffff;\">x</a>"},
+        {"<a href='https://x.test/'>x</a>", "nofollow\">x</a>"},
+        {"<p style='background-color:#fff;color:#ffffff'>hidden</p>", "<p style=\"background-color:#fff;color:#ffffff;\">hidden"},
+        {"<style>td{background:#000}</style><td><font color=#ffffff>x</font></td>", "<font color=\"#ffffff\" style=\"color:#111111;\">x"},
+        {"<td background=dark.jpg><font color=white>x</font></td>", "<font color=\"white\" style=\"color:#111111;\">x"},
+        {"<td background=dark.jpg bgcolor=navy><font color=white>x</font></td>", "<font color=\"white\">x"},
+        {"<style>x</style><a style='color:rgba(255,255,255,.4)'>x</a>", "color:rgba(255,255,255,.4);color:#111111;"},
+        {"<font color=white><table><tr><td>x</table>", "<table style=\"color:#111111;\">"}, /* HTML 15.3.10 */
+        {"<!DOCTYPE html><font color=#336699><table><tr><td>x</table>", "<table><tr>"},
+        {"<body bgcolor=black><p>x", "background-color:black;color:#ffffff;"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out = BUF_INIT(4096);
+        bool remote;
+        struct reader r = reader_new(&mime_standard_limits, str_c(rows[i][0]));
+        assert_true(sanitise_html(&r, str_c(rows[i][0]), NULL, 0, &out, &remote));
+        if (!holds(&out, rows[i][1])) {
+            fail_msg("%s gives " STR_FMT, rows[i][0], STR_ARG(buf_str(&out)));
+        }
+        buf_free(&out);
+        mime_reading_free(r.out);
+    }
+}
+
 static void pages_keep_ground_and_colour(void **state)
 {
     struct buf m = BUF_INIT(1 << 20);
     (void)state;
     assert_int_equal(file_read("tests/fixtures/mail/12-css.eml", &m), 0);
     struct view *v = view_of_message(buf_str(&m));
-    assert_true(holds(&v->html, "<div style=\"background-color:#000000;background-color:#000000;\">\n<p style=\"color:#ffffff;\">BODYBG"));
+    assert_true(holds(&v->html, "<div style=\"background-color:#000000;background-color:#000000;color:#ffffff;\">\n<p style=\"color:#ffffff;\">BODYBG"));
     assert_true(holds(&v->html, "<td style=\"background-color:#003366;color:#ffffff;\">URLBG"));
     assert_true(holds(&v->html, "<div style=\"display:none;\">PREHEADER"));
     assert_true(holds(&v->html, "href=\"HTTPS://x.example/\xc3\xa4%20b\"") && holds(&v->html, "href=\"https://x.example/path\"") && holds(&v->html, "href=\"sms:123\""));
@@ -77,7 +110,7 @@ static void pages_keep_ground_and_colour(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour), cmocka_unit_test(texts_can_be_read)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
