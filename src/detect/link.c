@@ -25,6 +25,7 @@ static bool type_near(const struct link_rule *r, const struct detect_finding *fi
 
 struct sentence {
     struct list_facts facts;
+    uint32_t next; /* lists of the words just before the finding */
     bool named_before; /* "she": the sentence before has the name */
     size_t from, to;
 };
@@ -49,6 +50,18 @@ static struct list_facts read_facts(const struct lists *lists, struct str senten
     return lists_facts(lists, sentence, str_from(names, sentence.n));
 }
 
+/* The lists of the word or two before a place: "your HIV test". */
+static uint32_t read_next(const struct lists *lists, struct str sentence, size_t at)
+{
+    enum { NEXT = 20 };
+    size_t from = at > NEXT ? at - NEXT : 0;
+    while (from > 0 && from < at && sentence.p[from - 1] != ' ') {
+        from++;
+    }
+    struct str before = str_slice(sentence, from, at);
+    return lists_facts(lists, before, before).lists;
+}
+
 static struct sentence read_sentence(const struct link *link, const struct lists *lists, struct str text,
                                      const struct detect_finding *findings, size_t n, size_t which)
 {
@@ -58,6 +71,7 @@ static struct sentence read_sentence(const struct link *link, const struct lists
         first--;
     }
     struct sentence s = {.from = from, .to = from + whole.n};
+    s.next = read_next(lists, whole, findings[which].at - from);
     s.facts = read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
     bool third = link->third >= 0 && s.facts.lists >> link->third & 1;
     if (third && !s.facts.name && !s.facts.given && from > 2) {
@@ -79,6 +93,8 @@ static bool who_is_there(const struct link_rule *r, const struct sentence *s, co
         return s->facts.given;
     case WHO_LIST:
         return s->facts.lists >> r->list & 1;
+    case WHO_NEXT:
+        return s->next >> r->list & 1;
     case WHO_TYPE:
         return type_near(r, findings, n, which);
     }

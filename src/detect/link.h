@@ -10,8 +10,8 @@ enum { LINK_RULES_MAX = 24, LINK_TYPES_MAX = 200 };
 
 /* One line: link SCORE WHO ~ TYPE, TYPE */
 struct link_rule {
-    enum link_who { WHO_NAME, WHO_GIVEN, WHO_LIST, WHO_TYPE } who;
-    unsigned list;                  /* of WHO_LIST */
+    enum link_who { WHO_NAME, WHO_GIVEN, WHO_LIST, WHO_NEXT, WHO_TYPE } who;
+    unsigned list;                  /* of WHO_LIST; of WHO_NEXT: just before the finding */
     const struct detect_type *type; /* of WHO_TYPE: found at least so, within DETECT_WINDOW */
     unsigned char least, score;
     bool about[LINK_TYPES_MAX];     /* by index of the type */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack_link.c: reads the lines of a pack that link types:
  *
- *   link SCORE WHO ~ TYPE, TYPE   WHO: name, given (a given name by itself), [LIST], or a type with its level; for
- *                                 "she" the sentence before counts; TYPES: what is said of them
+ *   link SCORE WHO ~ TYPE, TYPE   WHO: name, given (a given name by itself), [LIST], next [LIST] (in the words just
+ *                                 before), or a type with its level; for "she" the sentence before counts; TYPES: what is said of them
  *   add SCORE LIST                -100 to 100: added when a word of the list stands in the sentence
  *   add SCORE several             0 to 100: added when two linked findings stand in it
  *
@@ -44,6 +44,8 @@ static bool read_level(struct str level, unsigned char *ret)
 
 static bool read_who(const struct detect_packs *p, struct str who, struct link_rule *r)
 {
+    bool next = str_starts_nocase(who, STR("next "));
+    who = str_trim(str_slice(who, next ? strlen("next ") : 0, who.n));
     bool list = who.n > 2 && who.p[0] == '[' && who.p[who.n - 1] == ']';
     if (str_eq(who, STR("name")) || str_eq(who, STR("given"))) {
         r->who = who.n == 4 ? WHO_NAME : WHO_GIVEN;
@@ -51,7 +53,7 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
     }
     if (list) {
         int number = lists_find(p->lists, str_slice(who, 1, who.n - 1));
-        r->who = WHO_LIST;
+        r->who = next ? WHO_NEXT : WHO_LIST;
         r->list = number < 0 ? 0 : (unsigned)number;
         return number >= 0;
     }

@@ -115,6 +115,23 @@ int terms_add_ending(struct terms *t, struct str ending, const struct detect_typ
     return add_use(t->endings, str_from(form, n), &(struct term_use){.type = type, .kind = TERM_PLAIN});
 }
 
+/* "Nierensteinen", "polyps": the word without an ending of the plural or of a case, when the dictionary has that. */
+static const struct term_use *find_inflected(const struct terms *t, const char *form, size_t n)
+{
+    static const char *const endings[] = {"s", "n", "e", "es", "en", "er", "em"};
+    enum { STEM_MIN = 5 };
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        size_t k = strlen(endings[i]);
+        if (n >= STEM_MIN + k && memcmp(form + n - k, endings[i], k) == 0 && is_set(t->begins, hash_of(form, n - k))) {
+            const struct term_use *use = map_get(t->forms, str_from(form, n - k));
+            if (use) {
+                return use;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* The longest of the endings that the folded word has. */
 static const struct term_use *find_ending(const struct terms *t, const char *form, size_t n)
 {
@@ -169,5 +186,6 @@ const struct term_use *terms_find(const struct terms *t, struct str text, struct
             return use;
         }
     }
-    return find_ending(t, form, n);
+    const struct term_use *use = find_inflected(t, form, n);
+    return use ? use : find_ending(t, form, n);
 }

@@ -64,6 +64,8 @@ static void the_longest_term(void **state)
     assert_int_equal(length_found(t, "insulin, glargine"), 17);
     assert_int_equal(length_found(t, "insulin at night"), 7);
     assert_int_equal(length_found(t, "insulinate"), 0);
+    assert_int_equal(length_found(t, "Insulinen"), 9); /* plural and case */
+    assert_int_equal(length_found(t, "insulinist"), 0);
     assert_int_equal(length_found(t, "Brustkrebs"), 10);
     assert_int_equal(length_found(t, "Krebs"), 0); /* an ending is no word */
     assert_int_equal(terms_add(t, STR("a b c d e f g h i"), NULL, TERM_PLAIN), -EINVAL);
@@ -191,7 +193,7 @@ static void links_of_a_pack(void **state)
     static const char text[] = "pack p 1\nwords care diagnos*, came back\nwords you your\nwords not talk\ntype a\n exact AIDS\n forms e\n phrase flu\n not flu season\n"
                                "type l\n link 40 [you] ~ a\n add 20 care\n add -50 not\nrule r l\n good your flu was diagnosed\n good Your flu came back\n"
                                "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
-                               " good your AIDS diagnosis\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n";
+                               " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n";
     static const char *const mistakes[][2] = {
         {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
         {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
