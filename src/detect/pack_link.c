@@ -67,7 +67,7 @@ bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str re
 {
     struct link *link = link_of(p, t);
     struct link_rule *r = &link->rules[link->n_rules];
-    struct str one, left;
+    struct str one = STR(""), left = STR("");
     uint64_t score = 0;
     if (link->n_rules == LINK_RULES_MAX) {
         return fail(problem, size, "too many links in one type before", rest);
