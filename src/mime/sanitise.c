@@ -6,8 +6,8 @@
  * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame without scripts
  * and without an origin of its own (proc/web): this is the first of two walls.
  *
- * Styles of the page and pictures behind a text go, so a text may stand on a ground that it was not made
- * for: where that cannot be read, it gets black or white. What its writer hid stays hidden.
+ * Styles of the page and pictures behind a text go, so a text may stand on a ground that it was not
+ * made for: where that cannot be read, it gets black or white. What its writer hid stays hidden.
  */
 #include "mime/colour.h"
 #include "mime/style.h"
@@ -38,7 +38,7 @@ struct rewrite {
     struct buf style;     /* of the element being written */
     struct paint page;
     bool sheet;  /* there is a style sheet, and what it says of grounds is not kept */
-    bool quirks; /* no document type: a table has the page's colour, not that around it (HTML 15.3.10) */
+    bool quirks; /* no document type: a table has the page's colour (HTML 15.3.10) */
     const struct picture *pictures;
     size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
     unsigned depth, dropped; /* of elements; dropped: depth of the one that is left out whole, 0: none */
@@ -171,7 +171,8 @@ static bool is_same(struct rgb a, struct rgb b)
 }
 
 /* How its text looks in the end; a colour is added where it could not be read. */
-static struct paint paint_element(struct rewrite *w, const struct own_paint *own, bool is_link, bool is_table)
+static struct paint paint_element(struct rewrite *w, const struct own_paint *own, bool is_link,
+                                  bool is_table)
 {
     static const struct rgb link = {.known = true, .b = 0xee};
     struct paint p = w->n_open > 0 ? w->open[w->n_open - 1].paint : w->page;

@@ -61,8 +61,9 @@ static bool holds(const struct buf *b, const char *words)
     return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
 }
 
-/* Text that could not be read on the ground that is left gets black or white; what its writer hid stays hidden. Kinds found with
- * tests/mail/contrast.py over 1,400 newsletters (Colorlib's, Cerberus', Postmark's templates; SpamAssassin's corpus). */
+/* Text that could not be read on the ground that is left gets black or white; what its writer hid stays
+ * hidden. Kinds found with tests/mail/contrast.py over 1,400 newsletters (Colorlib's, Cerberus',
+ * Postmark's templates; SpamAssassin's corpus). */
 static void texts_can_be_read(void **state)
 {
     static const char *const rows[][2] = {
