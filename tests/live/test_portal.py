@@ -1110,7 +1110,7 @@ def test_the_link_alone_and_no_ordinary_answers(gateway):
 
 
 def test_more_than_the_quota_is_held(gateway):
-    restarted(gateway, 'quota 1M;')
+    restarted(gateway, 'quota 1M; reply-size 1M;')
     number = send_secure(gateway, 'quota@good.test', attachments=[('big', os.urandom(1500000))])
     assert 'quota' in gateway.wait_state(number, 'held')['detail']
 
