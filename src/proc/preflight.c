@@ -18,6 +18,7 @@
 #include "sys/conn.h"
 #include "sys/file.h"
 #include "sys/spawn.h"
+#include "tls/pem.h"
 #include "tls/sign.h"
 #include "tls/tls.h"
 
@@ -65,13 +66,28 @@ void flight_key_mode(struct flight *f, struct conf_place at, const char *path)
 
 /* --- authorities and signing keys ------------------------------------------------------ */
 
+/* A file that is named here is to be mended; with that of the system the other authorities count. */
+static void tell_of_trust(struct flight *f, struct conf_place at, const char *problem)
+{
+    if (conf_node_find(f->conf->root, "trust-store", NULL)) {
+        flight_bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
+    } else {
+        conf_warning(f->problems, at, "trust-store %s: %s", f->conf->trust_store, problem);
+    }
+}
+
 static void check_trust(struct flight *f)
 {
     struct conf_place at = conf_place_of(f->conf->root, "trust-store");
     struct tls_context *ctx = NULL;
     char problem[256];
-    if (flight_read(f, at, "trust-store", f->conf->trust_store, &f->trust) &&
-        tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
+    if (!flight_read(f, at, "trust-store", f->conf->trust_store, &f->trust)) {
+        return;
+    }
+    if (tls_pem_check(buf_str(&f->trust), problem, sizeof problem) < 0) {
+        tell_of_trust(f, at, problem);
+    } else if (tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem,
+                                  &ctx) < 0) {
         flight_bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
     }
     tls_context_free(ctx);

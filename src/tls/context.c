@@ -99,18 +99,17 @@ static int apply_profile(SSL_CTX *ssl, enum tls_profile profile, bool *ret_hybri
 
 static int use_chain(SSL_CTX *ssl, struct str pem)
 {
-    BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
-    X509 *cert = text ? PEM_read_bio_X509_AUX(text, NULL, NULL, NULL) : NULL;
-    int r = cert && SSL_CTX_use_certificate(ssl, cert) == 1 ? 0 : -EINVAL;
-    X509_free(cert);
-    while (r == 0 && (cert = PEM_read_bio_X509(text, NULL, NULL, NULL))) {
-        r = SSL_CTX_add0_chain_cert(ssl, cert) == 1 ? 0 : -EINVAL;
+    struct tls_pem_block at = {.number = 0};
+    int n = 0, r = 0;
+    while (r == 0 && tls_pem_next(&pem, &at)) {
+        X509 *cert = tls_pem_certificate(&at);
+        if (cert) { /* a copy of it is kept */
+            r = (n == 0 ? SSL_CTX_use_certificate(ssl, cert) : SSL_CTX_add1_chain_cert(ssl, cert)) == 1 ? 0 : -EINVAL;
+            n++;
+        }
+        X509_free(cert);
     }
-    BIO_free(text);
-    if (r == 0) {
-        ERR_clear_error(); /* the end of the file reads as "no start line" */
-    }
-    return r;
+    return n > 0 ? r : -EINVAL;
 }
 
 static int use_key(SSL_CTX *ssl, struct str pem)
@@ -136,17 +135,17 @@ static int use_remote_key(SSL_CTX *ssl, struct str chain_pem)
     return r;
 }
 
+/* A block that cannot be read takes no other with it; preflight.c tells it. */
 static int trust(SSL_CTX *ssl, struct str pem)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-    BIO *text = BIO_new_mem_buf(pem.p, (int)pem.n);
-    X509 *cert;
+    struct tls_pem_block at = {.number = 0};
     int n = 0;
-    while (text && (cert = PEM_read_bio_X509(text, NULL, NULL, NULL))) {
-        n += X509_STORE_add_cert(store, cert) == 1;
+    while (tls_pem_next(&pem, &at)) {
+        X509 *cert = tls_pem_certificate(&at);
+        n += cert && X509_STORE_add_cert(store, cert) == 1;
         X509_free(cert);
     }
-    BIO_free(text);
     ERR_clear_error();
     return n > 0 ? 0 : -EINVAL;
 }

@@ -4,9 +4,10 @@
  * (pairs.c) and postern doctor.
  *
  * What can go wrong: the key of another certificate, the wrong order (RFC 8446 4.4.2: each certifies the one before it), a
- * key with a password, files exchanged, times that are over.
+ * key with a password, files exchanged or cut off, times that are over.
  */
 #include "tls/pair.h"
+#include "tls/pem.h"
 #include "tls/tls_priv.h"
 
 #include <openssl/err.h>
@@ -43,13 +44,14 @@ static bool holds(struct str pem, const char *words)
 
 static void read_chain(struct str pem, struct chain *ret)
 {
-    BIO *bio = BIO_new_mem_buf(pem.p ? pem.p : "", (int)pem.n);
+    struct tls_pem_block at = {.number = 0};
     ret->n = 0;
-    while (bio && ret->n < CHAIN_MAX && (ret->v[ret->n] = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-        ret->n++;
+    while (ret->n < CHAIN_MAX && tls_pem_next(&pem, &at)) {
+        X509 *x = tls_pem_certificate(&at);
+        if (x) {
+            ret->v[ret->n++] = x;
+        }
     }
-    BIO_free(bio);
-    ERR_clear_error();
 }
 
 static void chain_clear(struct chain *c)
@@ -83,7 +85,6 @@ static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
     tell(to, false, "%s",
          holds(pem, "CERTIFICATE REQUEST")   ? "holds a request, not a certificate. Name the file that the authority gave back"
          : holds(pem, "PRIVATE KEY")         ? "holds a private key and no certificate. Are chain and key exchanged?"
-         : holds(pem, "BEGIN CERTIFICATE")   ? "holds a certificate that cannot be read. Get the file again"
          : pem.n > 2 && pem.p[0] == '\x30'   ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
                                              : "holds no certificate (PEM)");
 }
@@ -201,9 +202,14 @@ void tls_pair_check(enum tls_pair_use use, struct str chain_pem, struct str key_
 {
     struct chain c;
     EVP_PKEY *key = read_key(key_pem);
+    char problem[200];
     read_chain(chain_pem, &c);
-    if (c.n == 0) {
+    if (tls_pem_check(chain_pem, problem, sizeof problem) < 0) {
+        tell(to, false, "%s", problem);
+    } else if (c.n == 0) {
         explain_no_chain(chain_pem, to);
+    } else if (tls_pem_check(key_pem, problem, sizeof problem) < 0) {
+        tell(to, false, "the key file: %s", problem);
     } else if (!key) {
         explain_no_key(key_pem, to);
     } else {
@@ -253,13 +259,13 @@ bool tls_chain_has_name(struct str chain_pem, const char *name)
 
 static bool trusts(struct str trust_pem, X509_NAME *issuer)
 {
-    BIO *bio = BIO_new_mem_buf(trust_pem.p ? trust_pem.p : "", (int)trust_pem.n);
+    struct tls_pem_block at = {.number = 0};
     bool found = false;
-    for (X509 *x; bio && !found && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)); X509_free(x)) {
-        found = X509_NAME_cmp(X509_get_subject_name(x), issuer) == 0;
+    while (!found && tls_pem_next(&trust_pem, &at)) {
+        X509 *x = tls_pem_certificate(&at);
+        found = x && X509_NAME_cmp(X509_get_subject_name(x), issuer) == 0;
+        X509_free(x);
     }
-    BIO_free(bio);
-    ERR_clear_error();
     return found;
 }
 

@@ -3,6 +3,7 @@
  * What can go wrong: a key of another kind or too short: refused when it is loaded.
  */
 #include "tls/sign.h"
+#include "tls/pem.h"
 #include "tls/tls_priv.h"
 
 #include <openssl/err.h>
@@ -21,6 +22,9 @@ struct tls_signer {
 
 int tls_signer_new(struct str key_pem, char *problem, size_t size, struct tls_signer **ret)
 {
+    if (tls_pem_check(key_pem, problem, size) < 0) {
+        return -EINVAL;
+    }
     BIO *text = BIO_new_mem_buf(key_pem.p, (int)key_pem.n);
     EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, tls_no_password, NULL) : NULL;
     BIO_free(text);

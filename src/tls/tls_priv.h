@@ -4,6 +4,7 @@
 #pragma once
 #include "base/str.h"
 #include "tls/facts.h"
+#include "tls/pem.h"
 
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -45,6 +46,8 @@ static inline void tls_vector_prefer(void)
 int tls_no_password(char *dst, int size, int writing, void *arg);
 /* Before a handshake: has the secrets of this hour and the one before; whether a ticket can be sealed in it (ticket.c). */
 bool tls_ticket_can_seal(void);
+/* The certificate in a block, for the caller to free; NULL: it holds none that can be read (pem.c). */
+X509 *tls_pem_certificate(const struct tls_pem_block *block);
 /* The first certificate of a PEM text, for the caller to free; NULL: there is none (choice.c). */
 X509 *tls_first_certificate(struct str pem);
 /* True for another certificate for the same names with a key of another kind: RSA beside ECDSA. */

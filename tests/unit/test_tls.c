@@ -423,11 +423,14 @@ static void remote_keys(void **state)
 /* A server that asks: the certificate is verified and recorded, its absence no obstacle. */
 static void client_certificates(void **state)
 {
-    struct buf ca = load("ca.pem"), chain = load("good.pem"), key = load("good.key"), wild = load("wild.pem"), wild_key = load("wild.key"),
+    static const char damaged[] = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n" /* RFC 7468 3 */
+                                  "-----BEGIN CERTIFICATE-----\nMIIB\n";
+    struct buf ca = BUF_INIT(1 << 20), its = load("ca.pem"), chain = load("good.pem"), key = load("good.key"), wild = load("wild.pem"), wild_key = load("wild.key"),
                self = load("self.pem"), self_key = load("self.key");
     struct tls_context *server = NULL;
     char problem[200] = "";
     (void)state;
+    assert_true(buf_add(&ca, str_c(damaged)) == 0 && buf_add(&ca, buf_str(&its)) == 0); /* they take no other with them */
     assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &server), 0);
     const struct tls_own shown[] = {{STR_NONE, STR_NONE}, {buf_str(&wild), buf_str(&wild_key)}, {buf_str(&self), buf_str(&self_key)}};
     static const enum tls_check want[] = {TLS_CHECK_NONE, TLS_CHECK_OK, TLS_CHECK_BAD};
@@ -449,7 +452,7 @@ static void client_certificates(void **state)
         tls_context_free(c);
     }
     tls_context_free(server);
-    struct buf *all[] = {&ca, &chain, &key, &wild, &wild_key, &self, &self_key};
+    struct buf *all[] = {&ca, &its, &chain, &key, &wild, &wild_key, &self, &self_key};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         buf_free(all[i]);
     }

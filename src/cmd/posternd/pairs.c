@@ -65,21 +65,6 @@ static bool texts_copy(struct texts *to, const struct texts *from)
 
 /* --- does it fit -------------------------------------------------------------------------------------- */
 
-static size_t count(struct str text, struct str what)
-{
-    size_t n = 0;
-    for (size_t i = 0; i + what.n <= text.n; i++) {
-        n += memcmp(text.p + i, what.p, what.n) == 0;
-    }
-    return n;
-}
-
-/* A chain that was cut while it was written reads well up to there. */
-static bool is_whole(struct str pem)
-{
-    return count(pem, STR("-----BEGIN ")) == count(pem, STR("-----END ")) && pem.n > 0;
-}
-
 static bool own_fits(const struct texts *t, char *problem, size_t size)
 {
     if (tls_pair_usable(TLS_PAIR_SERVER, buf_str(&t->chain), buf_str(&t->key), clock_wall_ms(), problem, size) < 0) {
@@ -115,10 +100,6 @@ static bool signer_fits(const struct texts *t, char *problem, size_t size)
 
 static bool fits(const struct pairs *p, const struct pair *one, const struct texts *t, char *problem, size_t size)
 {
-    if ((one->chain_path && !is_whole(buf_str(&t->chain))) || !is_whole(buf_str(&t->key))) {
-        snprintf(problem, size, "%s is not a whole PEM file", one->chain_path && !is_whole(buf_str(&t->chain)) ? one->chain_path : one->key_path);
-        return false;
-    }
     switch (one->kind) {
     case PAIR_OWN:
         return own_fits(t, problem, size);

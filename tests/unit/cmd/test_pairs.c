@@ -81,6 +81,13 @@ static void renewed_in_steps(void **state)
     assert_non_null(anew);
     in_force(anew, PAIR_CLIENT, "good.pem", "good.key");
     pairs_free(anew);
+    CLEANUP(buf_free) struct buf cut = BUF_INIT(1 << 20);
+    cut = load("wild.pem");
+    assert_int_equal(buf_add(&cut, str_slice(buf_str(&ca), 0, 300)), 0);
+    put("c.pem", buf_str(&cut)); /* its own certificate is there, the next one is half written */
+    assert_false(pairs_look(p, 4100));
+    assert_false(pairs_look(p, 4200));
+    assert_true(waits(p, "cannot be read: its END line is missing"));
     copy("wild.pem", "c.pem");
     assert_false(pairs_look(p, 5000)); /* is it whole? */
     assert_true(pairs_look(p, 6000));
