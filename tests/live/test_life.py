@@ -505,6 +505,22 @@ def test_lifetime_ends_with_a_bounce(gateway):
     gateway.restart()
 
 
+def test_a_second_posternd_touches_nothing(gateway):
+    """A first try by a new user: it replaced the control sockets before it found port 25 taken; every command ended with 69."""
+    lab = gateway.lab
+    assert gateway.send('x@good.test')
+    other = lab.path('second.conf')  # the same run directory, a key and a store of its own
+    with open(other, 'w') as out:
+        out.write(open(lab.path('postern.conf')).read().replace('at-rest.key', 'second.key').replace(lab.path('store'), lab.path('second')))
+    sockets = lambda: [os.stat(lab.path('run', name)).st_ino for name in ('posternd.sock', 'queue.sock')]
+    before = sockets()
+    for path in (lab.path('postern.conf'), other):
+        done = subprocess.run([os.path.join(lab.binaries(), 'posternd'), '-c', path], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and f"posternd already runs (pid {lab.procs['posternd'].pid};" in done.stderr, done
+    assert sockets() == before and lab.postern('status').returncode == 0 and lab.postern('queue', 'list').returncode == 0
+    assert not os.path.exists(lab.path('second.key')) and not os.path.exists(lab.path('second'))
+
+
 def test_stop_is_orderly(gateway):
     message_id = gateway.send('x@tempfail.test')
     gateway.wait_reason(message_id, 'rejected')

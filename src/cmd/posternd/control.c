@@ -8,6 +8,7 @@
 #include "proc/admin_verbs.h"
 #include "sys/file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -210,14 +211,46 @@ static void on_connection(void *arg, int events)
     }
 }
 
-int control_open(struct posternd *d, char *problem, size_t size)
+/* A record lock goes with the process that has it, however it ends, and no child inherits it. */
+static int take_lock(int fd, const char *path, char *problem, size_t size)
 {
-    int r = file_make_dir(d->conf->run_path, -1, -1);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
+        return 0;
+    }
+    int r = -errno;
+    bool is_taken = fd >= 0 && (r == -EAGAIN || r == -EACCES);
+    if (is_taken && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) {
+        snprintf(problem, size, "posternd already runs (pid %ld; %s is locked)", (long)lock.l_pid,
+                 path);
+    } else {
+        snprintf(problem, size, "%s cannot be %s: %s", path, fd < 0 ? "made" : "locked",
+                 strerror(-r));
+    }
+    return r;
+}
+
+int control_lock(const struct conf *c, int *ret_fd, char *problem, size_t size)
+{
+    char path[600];
+    int r = file_make_dir(c->run_path, -1, -1);
     if (r < 0) {
-        snprintf(problem, size, "run-directory %s cannot be made: %s", d->conf->run_path, strerror(-r));
+        snprintf(problem, size, "run-directory %s cannot be made: %s", c->run_path, strerror(-r));
         return r;
     }
-    r = bind_socket(d->conf->run_path, "posternd.sock", &d->control_socket, problem, size);
+    snprintf(path, sizeof path, "%s/posternd.lock", c->run_path);
+    CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    r = take_lock(fd, path, problem, size);
+    if (r == 0) {
+        *ret_fd = fd;
+        fd = -1;
+    }
+    return r;
+}
+
+int control_open(struct posternd *d, char *problem, size_t size)
+{
+    int r = bind_socket(d->conf->run_path, "posternd.sock", &d->control_socket, problem, size);
     r = r < 0 ? r : bind_socket(d->conf->run_path, "queue.sock", &d->queue_socket, problem, size);
     if (r < 0) {
         return r;

@@ -144,7 +144,11 @@ static void on_child(void *arg, int signum)
 static int start(struct posternd *d, char *problem, size_t size)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    int r = handover_pairs(d->conf, NULL, &problems, &d->pairs);
+    int r = control_lock(d->conf, &d->run_lock, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    r = handover_pairs(d->conf, NULL, &problems, &d->pairs);
     if (r < 0) {
         str_copy_cut(buf_str(&problems), problem, size);
         return r;
