@@ -179,6 +179,7 @@ unlock = Desbloquear
 recall = Retirar
 recall-help = Al retirarlo se destruye la clave. Lo que se leyó o descargó antes queda con su lector.
 recall-reach = Se ha retirado. Lo que el destinatario había leído o descargado hasta entonces, y sus respuestas, ya no se pudo alcanzar.
+must-stay = Debe conservarse (retención legal): no se puede retirar hasta que su administrador le ponga fin.
 changed = Hecho.
 not-changed = No es posible.
 state-waiting = espera, aún no leído

@@ -43,6 +43,7 @@ enum portal_result {
     PORTAL_PROOF_WANTED, /* the code was right, and the level asks for more */
     PORTAL_SLOW_DOWN, /* too many from there */
     PORTAL_LATER,     /* not possible just now */
+    PORTAL_MUST_STAY, /* not before its legal hold ends */
     PORTAL_RESULT_END,
 };
 

@@ -536,6 +536,12 @@ def test_senders_see_and_change(gateway):
     assert visitor.get(page.path).status == 200
     assert sender.post(inside, csrf=csrf, act='extend', argument='9999').status == 409
     assert sender.post(inside, csrf='0' * 32, act='recall').status == 403
+    kept = of(gateway, 'seen@good.test')['envelope']
+    assert gateway.lab.postern('envelope', 'hold', kept).returncode == 0
+    assert 'value="recall"' not in sender.get(inside).body.decode()
+    refused = sender.post(inside, csrf=csrf, act='recall')
+    assert refused.status == 409 and 'legal hold' in refused.text and visitor.get(page.path).status == 200
+    assert gateway.lab.postern('envelope', 'unhold', kept).returncode == 0
     recalled = sender.post(inside, csrf=csrf, act='recall')
     assert 'could not be reached' in recalled.text
     gone = visitor.get(page.path)
@@ -612,9 +618,15 @@ def test_the_command_and_the_report(gateway):
     assert gateway.lab.postern('envelope', 'resend', envelope['envelope']).returncode == 0
     again = wait_mail(gateway, 'told@good.test', 'secure message', 1)
     assert Visitor(gateway).post(link_of(again)).status == 200
+    refused = gateway.lab.postern('envelope', 'recall', envelope['envelope'])  # a first try by a new user: it destroyed the key
+    assert refused.returncode == 1 and 'under a legal hold' in refused.stderr and 'unhold' in refused.stderr, refused
+    assert of(gateway, 'told@good.test')['state'] == 'waiting' and visitor.get(page.path).status == 200
+    assert gateway.lab.postern('envelope', 'unhold', envelope['envelope']).returncode == 0
     assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 0
     assert of(gateway, 'told@good.test')['state'] == 'recalled' and visitor.get(page.path).status == 410
     assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 1
+    assert gateway.lab.postern('envelope', 'hold', envelope['envelope']).returncode == 1  # nothing is left to keep
+    assert not of(gateway, 'told@good.test')['legal-hold']
     assert gateway.lab.postern('envelope', 'show', '0000000000000').returncode == 1
     preview = gateway.lab.postern('portal', 'preview', gateway.lab.path('preview'))
     assert preview.returncode == 0 and os.path.exists(gateway.lab.path('preview', 'mail.fr.html')) and 'Répondre' in open(gateway.lab.path('preview', 'mail.fr.html')).read()
@@ -626,6 +638,19 @@ def test_a_notice_that_cannot_be_delivered_comes_back(gateway):
     assert envelopes(gateway, '--to', 'nobody@null.test')[0]['state'] == 'lost'
     bounce = inside_mail(gateway, 'backto@inside.test', '')
     assert 'nobody@null.test' in bounce.as_string()
+
+
+def test_a_notice_that_comes_back_does_not_end_a_legal_hold(gateway):
+    send_secure(gateway, 'moved@good.test')
+    wait_mail(gateway, 'moved@good.test', 'secure message')
+    envelope = of(gateway, 'moved@good.test')['envelope']
+    assert gateway.lab.postern('envelope', 'hold', envelope).returncode == 0
+    gateway.lab.stop_gateway()
+    change_store(gateway, "UPDATE envelope SET address='moved@null.test' WHERE address='moved@good.test'")
+    restarted(gateway)
+    assert gateway.lab.postern('envelope', 'resend', envelope).returncode == 0
+    gateway.lab.wait_for(lambda: 'notice-failed' in what(gateway, envelope), 20)
+    assert of(gateway, 'moved@null.test')['state'] == 'waiting', shown(gateway, envelope)
 
 
 # --- who may what ---------------------------------------------------------------------------------------------------------------

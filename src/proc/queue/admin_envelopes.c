@@ -87,6 +87,13 @@ static bool lower(struct queue *q, const struct kept_envelope *k, struct str who
     return store_get_thread(q->store, k->e.thread, keep_thread, q) == STORE_OK;
 }
 
+static const char *why_not(const struct store_envelope *e, enum portal_act act)
+{
+    return act == ACT_RECALL && envelope_must_stay(e)
+               ? "it is under a legal hold, so its key is kept; postern envelope unhold ENVELOPE ends the hold"
+               : "that is not possible with this envelope now, or its argument is wrong";
+}
+
 /* "ACT NUMBER ARGUMENT". */
 static const char *change(struct queue *q, struct ipc_channel *ch, struct str argument)
 {
@@ -110,7 +117,7 @@ static const char *change(struct queue *q, struct ipc_channel *ch, struct str ar
             if (ok) {
                 acts_add(q, &acting, ADMIN_ENVELOPE_ACT, number, name);
             }
-            return ok ? NULL : "that is not possible with this envelope now, or its argument is wrong";
+            return ok ? NULL : why_not(&k.e, acts[i].act);
         }
     }
     return "not something that can be done with an envelope";

@@ -80,6 +80,11 @@ bool envelope_waits(const struct store_envelope *e)
     return e->state == ENVELOPE_WAITING && clock_wall_ms() < e->expires_ms;
 }
 
+bool envelope_must_stay(const struct store_envelope *e)
+{
+    return e->legal_hold && e->state <= ENVELOPE_LOCKED;
+}
+
 void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind, struct str who, const char *detail)
 {
     const struct store_envelope_event e = {.envelope = envelope, .at_ms = clock_wall_ms(), .kind = (uint8_t)kind, .who = who, .detail = str_c(detail)};
@@ -375,7 +380,7 @@ void pickup_notice_ended(struct queue *q, const struct store_rcpt *r)
     id_text(r->id, id);
     snprintf(detail, sizeof detail, "message %s, server " STR_FMT ": " STR_FMT, id, STR_ARG(r->host), STR_ARG(r->reply));
     envelope_event(q, k.e.envelope, r->state == RCPT_DELIVERED ? EVENT_NOTICE_DELIVERED : EVENT_NOTICE_FAILED, k.e.address, detail);
-    if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e)) {
+    if (r->state != RCPT_DELIVERED && k.e.opened_ms == 0 && envelope_waits(&k.e) && !envelope_must_stay(&k.e)) {
         end_envelope(q, &k, ENVELOPE_LOST, STR(""), true, r);
     }
 }

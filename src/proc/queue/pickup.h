@@ -24,6 +24,8 @@ void envelope_keep_waiting(void *kept, const struct store_envelope *e);
 /* False: there is none. */
 bool envelope_get(struct queue *q, enum envelope_by by, uint64_t number, struct kept_envelope *ret);
 bool envelope_waits(const struct store_envelope *e);
+/* Its key is there, and must stay there until the legal hold ends. */
+bool envelope_must_stay(const struct store_envelope *e);
 void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind, struct str who, const char *detail);
 
 /* pickup.c */

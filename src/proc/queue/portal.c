@@ -422,10 +422,11 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
         ok = extend(q, k, argument, who);
         break;
     case ACT_RECALL:
-        if (open) {
+        ok = open && !envelope_must_stay(&k->e);
+        if (ok) {
             pickup_end(q, k, ENVELOPE_RECALLED, who, false);
         }
-        return open;
+        return ok;
     case ACT_LOCK:
     case ACT_UNLOCK:
         ok = open && locked == (act == ACT_UNLOCK);
@@ -444,8 +445,10 @@ bool portal_act(struct queue *q, struct kept_envelope *k, enum portal_act act, s
         break;
     case ACT_HOLD:
     case ACT_UNHOLD:
-        k->e.legal_hold = act == ACT_HOLD;
-        envelope_event(q, k->e.envelope, EVENT_HELD, who, act == ACT_HOLD ? "begins" : "ends");
+        if (ok) { /* what has ended has no key to keep */
+            k->e.legal_hold = act == ACT_HOLD;
+            envelope_event(q, k->e.envelope, EVENT_HELD, who, act == ACT_HOLD ? "begins" : "ends");
+        }
         break;
     case ACT_PHRASE:
         return str_starts_nocase(argument, STR("$argon2id$")) && argument.n < PASSWORD_HASH_MAX && change_person(q, k->e.address, 1, argument) == PORTAL_OK;
@@ -471,7 +474,9 @@ static void act(struct queue *q, struct ipc_channel *ch, const struct ipc_portal
         return;
     }
     bool ok = his && portal_act(q, &k, (enum portal_act)a->number, a->text, p.p.address);
-    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
+    bool stays = !ok && his && a->number == ACT_RECALL && envelope_must_stay(&k.e);
+    enum portal_result result = ok ? PORTAL_OK : stays ? PORTAL_MUST_STAY : PORTAL_NO;
+    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = (uint8_t)result});
     if (ok) {
         pickup_tick(q);
     }

@@ -74,6 +74,7 @@ static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, i
     case PORTAL_OVER:
     case PORTAL_PROOF_WANTED:
     case PORTAL_LATER:
+    case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
         page_problem(r, 503, "later");
         break;
@@ -222,6 +223,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     case PORTAL_OVER:
     case PORTAL_NO:
     case PORTAL_LATER:
+    case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
         open_not_now(r, (enum portal_result)a->result);
         break;

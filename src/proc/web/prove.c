@@ -61,6 +61,7 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
     case PORTAL_NO:
     case PORTAL_PROOF_WANTED:
     case PORTAL_LATER:
+    case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
         open_not_now(r, (enum portal_result)a->result);
         break;

@@ -140,6 +140,7 @@ static void on_events(struct request *r, const struct ipc_portal_answer *a, int 
     data_flag(d, "locked", e->state == ENVELOPE_LOCKED);
     data_flag(d, "recalled", e->state == ENVELOPE_RECALLED);
     data_flag(d, "is-sealed", e->sealed != 0);
+    data_flag(d, "must-stay", e->legal_hold != 0);
     put_events(r, d);
     if (http_query(r->call, "done").n > 0) {
         page_done(r, "changed");
@@ -161,7 +162,7 @@ static void on_act(struct request *r, const struct ipc_portal_answer *a, int fd)
     if (a->result == PORTAL_OK) {
         page_redirect(r, path);
     } else {
-        page_problem(r, 409, "not-changed");
+        page_problem(r, 409, a->result == PORTAL_MUST_STAY ? "must-stay" : "not-changed");
     }
 }
 
