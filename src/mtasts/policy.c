@@ -143,8 +143,10 @@ static const char *take_max_age(struct reading *r, struct str value)
     return NULL;
 }
 
+/* A pattern is a DNS name of labels (RFC 8461 3.2, 4.1); one final dot is taken as that of an absolute name. */
 static const char *take_mx(struct reading *r, struct str value)
 {
+    value.n -= value.n > 0 && value.p[value.n - 1] == '.';
     struct str domain = str_starts_nocase(value, STR("*.")) ? str_slice(value, 2, value.n) : value;
     if (!address_domain_ok(domain, false)) {
         return "mx is not a host name, or a wildcard stands elsewhere than in the first label";

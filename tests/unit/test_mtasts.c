@@ -72,6 +72,12 @@ static void policies(void **state)
         {"version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 5s\n", false},
         {"version: STSv1\nmode: enforce\nmx: *\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: a.*.example\nmax_age: 5\n", false},
+        /* Zuplu/postfix-tlspol#70: absolute names, as in a zone file; RFC 8461 3.2 has no final dot, and one is harmless */
+        {"version: STSv1\nmode: enforce\nmx: mx.a.example.\nmx: *.b.example.\nmax_age: 5\n", true, STS_MODE_ENFORCE, 5,
+         "mx.a.example\n*.b.example\n"},
+        {"version: STSv1\nmode: enforce\nmx: a.example..\nmax_age: 5\n", false},
+        {"version: STSv1\nmode: enforce\nmx: .\nmax_age: 5\n", false},
+        {"version: STSv1\nmode: enforce\nmx: *.\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: *.*.example\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: b\xc3\xbc.example\nmax_age: 5\n", false},
         {"version: STSv1\nmode: enforce\nmx: \nmax_age: 5\n", false},
