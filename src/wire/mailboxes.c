@@ -36,6 +36,20 @@ static struct str without_route(struct str s)
     return colon < s.n ? str_slice(s, colon + 1, s.n) : s;
 }
 
+/* Where the address behind "<" ends: at the ">" outside quotes, for "a>b"@c.test is one address. */
+static size_t angle_end(struct str s, size_t i)
+{
+    bool quoted = false;
+    for (; i < s.n && (quoted || s.p[i] != '>'); i++) {
+        if (s.p[i] == '\\' && quoted) {
+            i++;
+        } else if (s.p[i] == '"') {
+            quoted = !quoted;
+        }
+    }
+    return i < s.n ? i : s.n;
+}
+
 /* The text of a mailbox without comments and display name, as far as it stands in one piece. */
 static struct str address_in(struct str s)
 {
@@ -61,8 +75,7 @@ static struct str address_in(struct str s)
             continue;
         }
         if (!quoted && c == '<') {
-            size_t end = str_find(s, '>', i);
-            return str_trim(without_route(str_slice(s, i + 1, end)));
+            return str_trim(without_route(str_slice(s, i + 1, angle_end(s, i + 1))));
         }
         if (!strchr(" \t\r\n", c)) {
             from = from == s.n ? i : from;

@@ -123,6 +123,24 @@ def test_sendmail_takes_recipients_from_the_fields(local):
     assert sorted(mail['rcpts']) == [c + '@good.test' for c in 'abcde'] and 'Bcc' not in mail['data'] and 'd@good.test' not in mail['data'].split('Received')[0]
 
 
+@pytest.mark.parametrize('words', [['-ti'], ['-it'], ['-oi', '-t', '-em'], ['-oit', '-ti', '-L', 'tag', '-O', 'DeliveryMode=b', '-X', '/dev/null']])
+def test_sendmail_letters_in_one_word(local, words):
+    """-ti is -t -i: axllent/mailpit#384; Exim's manual; the default of Anope and HHVM. A mail was cut at a lone dot."""
+    subject = 'letters ' + ' '.join(words)
+    text = f'To: x@good.test\nSubject: {subject}\n\nbefore\n.\nbehind\n'
+    done = sendmail(local, *words, '-fapp@inside.test', text=text)
+    assert done.returncode == 0, done.stderr
+    assert '\r\nbefore\r\n.\r\nbehind\r\n' in arrived(local, subject)['data']
+
+
+def test_sendmail_reads_quoted_local_parts(local):
+    """wneessen/go-mail#495: the ">" in quotes ended the address, and the mail went to somebody else."""
+    text = 'To: <"foo@plain.test> ORCPT=admin@admin.com"@good.test>\nSubject: quoted part\n\nhi\n'
+    assert sendmail(local, '-ti', '-f', 'app@inside.test', text=text).returncode == 0
+    assert arrived(local, 'quoted part')
+    assert r'to="\"foo@plain.test> ORCPT=admin@admin.com\"@good.test"' in local.lab.log()
+
+
 def test_sendmail_keeps_those_who_were_put_off(local):
     """RFC 5321 4.5.3.1.10: 452 to more recipients than one transaction takes. Nobody of them may be forgotten."""
     before = local.lab.config().replace('networks 127.0.3.0/24;', 'networks 127.0.3.0/24 127.0.0.0/30;')

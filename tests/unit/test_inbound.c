@@ -140,7 +140,10 @@ static void sections(void **state)
     assert_int_equal(section_end(STR("\r\nbody"), 0), 2);
     static const char *const authors[][2] = {{"From: a@b.test\r\n", "a@b.test"}, {"X: y\r\nFrom: \"<evil@x>, (\" <a@b.test>\r\n", "a@b.test"},
                                              {"From: (x <y@z>) a@b.test (c), d@e.test\r\n", "a@b.test d@e.test"}, {"From:\r\n Dr. A <a@b.test>, <c@d.test>\r\n", "a@b.test c@d.test"},
-                                             {"From: team: a@b.test;\r\n", "a@b.test"}, {"From: <@x.test,@y.test:a@b.test>\r\n", "a@b.test"}, {"From: (open <a@b.test>\r\n", ""}, {"From: \"open <a@b.test>, c@d.test\r\n", "\"open <a@b.test>, c@d.test"}};
+                                             {"From: team: a@b.test;\r\n", "a@b.test"}, {"From: <@x.test,@y.test:a@b.test>\r\n", "a@b.test"}, {"From: (open <a@b.test>\r\n", ""}, {"From: \"open <a@b.test>, c@d.test\r\n", "\"open <a@b.test>, c@d.test"},
+                                             /* a ">" in quotes (wneessen/go-mail#495) */
+                                             {"From: <\"foo@x.test> ORCPT=admin@admin.com\"@good.test>, <\"\\\">\"@b.test>, <c@d.test>\r\n",
+                                              "\"foo@x.test> ORCPT=admin@admin.com\"@good.test \"\\\">\"@b.test c@d.test"}};
     for (size_t i = 0; i < ARRAY_LEN(authors); i++) {
         CLEANUP(buf_free) struct buf all = BUF_INIT(200);
         struct str section = str_c(authors[i][0]);

@@ -30,7 +30,8 @@ static const char usage[] =
     "  -bm           the usual way (may be left out); -bp: see postern queue list\n"
     "  -q            pick up what waits in the drop directory (posternd does this by itself)\n"
     "  -C FILE       the configuration (default: $POSTERN_CONFIG or /etc/postern/postern.conf)\n"
-    "  -B, -N, -o, -v, -m, -n, -U and their values are taken and have no effect\n"
+    "  -A, -B, -G, -L, -N, -O, -R, -U, -V, -X, -e, -h, -m, -n, -o, -p, -v: taken, no effect\n"
+    "Letters may stand in one word: -ti.\n\n"
     "  --help, --version\n";
 
 struct settings {
@@ -41,69 +42,77 @@ struct settings {
 
 /* --- options ------------------------------------------------------------------------------------- */
 
-/* The value of an option: the rest of the word, or the next word. */
-static const char *value_of(int argc, char **argv, int *at)
+/* The value of the option whose letter is at `p`: the rest of the word, or the next word. */
+static const char *value_of(int argc, char **argv, int *at, const char *p)
 {
-    if (argv[*at][2]) {
-        return argv[*at] + 2;
+    if (p[1]) {
+        return p + 1;
     }
     return *at + 1 < argc ? argv[++*at] : NULL;
+}
+
+/* The letters that take the rest of the word, or the next word; -1 to go on, else an exit status. */
+static int take_value(struct settings *s, char letter, const char *value)
+{
+    switch (letter) {
+    case 'f':
+    case 'r':
+        s->sender = value;
+        break;
+    case 'F':
+        s->name = value;
+        break;
+    case 'C':
+        s->config = value;
+        break;
+    case 'o':
+        s->dot_is_text |= value && value[0] == 'i';
+        break;
+    }
+    return value ? -1 : EX_USAGE;
+}
+
+/* One word of letters: -ti is -t -i, as Exim has it. -1 to go on, else an exit status. */
+static int take_letters(struct settings *s, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    for (const char *p = word + 1; *p; p++) {
+        if (strchr("frFCoBLNORVXhp", *p)) {
+            return take_value(s, *p, value_of(argc, argv, at, p));
+        }
+        if (strchr("Ae", *p)) { /* their value stands in the same word: -em, -Am */
+            return -1;
+        }
+        if (*p == 'b') {
+            s->mode = p + 1;
+            return -1;
+        }
+        if (*p == 'q') { /* -q30m: the time has no effect */
+            s->pick_up = true;
+            return -1;
+        }
+        if (!strchr("tivmnUG", *p)) {
+            fprintf(stderr, "sendmail: option %s is not known. Try sendmail --help.\n", word);
+            return EX_USAGE;
+        }
+        s->from_fields |= *p == 't';
+        s->dot_is_text |= *p == 'i';
+    }
+    return -1;
 }
 
 /* One option word; -1 to go on, else an exit status. */
 static int take_option(struct settings *s, int argc, char **argv, int *at)
 {
-    const char *word = argv[*at];
-    if (strcmp(word, "--help") == 0) {
+    if (strcmp(argv[*at], "--help") == 0) {
         fputs(usage, stdout);
         return EX_OK;
     }
-    if (strcmp(word, "--version") == 0) {
+    if (strcmp(argv[*at], "--version") == 0) {
         puts("sendmail of Postern " POSTERN_VERSION);
         return EX_OK;
     }
-    switch (word[1]) {
-    case 't':
-        s->from_fields = true;
-        return -1;
-    case 'i':
-        s->dot_is_text = true;
-        return -1;
-    case 'q':
-        s->pick_up = true;
-        return -1;
-    case 'f':
-    case 'r':
-        s->sender = value_of(argc, argv, at);
-        return s->sender ? -1 : EX_USAGE;
-    case 'F':
-        s->name = value_of(argc, argv, at);
-        return s->name ? -1 : EX_USAGE;
-    case 'C':
-        s->config = value_of(argc, argv, at);
-        return s->config ? -1 : EX_USAGE;
-    case 'b':
-        s->mode = word + 2;
-        return -1;
-    case 'o':
-        s->dot_is_text |= word[2] == 'i';
-        return word[2] || value_of(argc, argv, at) ? -1 : EX_USAGE;
-    case 'B':
-    case 'N':
-    case 'R':
-    case 'V':
-    case 'p':
-        return value_of(argc, argv, at) ? -1 : EX_USAGE;
-    case 'v':
-    case 'm':
-    case 'n':
-    case 'U':
-    case 'G':
-    case 'e':
-        return -1;
-    }
-    fprintf(stderr, "sendmail: option %s is not known. Try sendmail --help.\n", word);
-    return EX_USAGE;
+    return take_letters(s, argc, argv, at);
 }
 
 /* Where the gateway listens; without a readable configuration, the usual place. */
