@@ -285,6 +285,23 @@ def test_doctor_says_what_is_missing(gateway):
     assert done.returncode == 1 and 'WRONG   outbound' in done.stdout and 'set a smart host' in done.stdout
 
 
+def test_doctor_tells_ended_from_never_started(gateway):
+    """A first try by a new user: posternd had ended, mail waited, and doctor said "look", "0 wrong", 0."""
+    lab = gateway.lab
+    gateway.restart()
+    fresh, text = lab.path('fresh.conf'), open(lab.path('postern.conf')).read()
+    with open(fresh, 'w') as out:
+        out.write(text.replace(lab.path('store'), lab.path('fresh-store')).replace(lab.path('run'), lab.path('fresh-run')))
+    look = lambda path: subprocess.run([os.path.join(lab.binaries(), 'postern'), '-c', path, 'doctor'], capture_output=True, text=True, timeout=100)
+    lab.stop_gateway()
+    try:
+        ended, never = look(lab.path('postern.conf')), look(fresh)
+    finally:
+        lab.start_gateway()
+    assert ended.returncode == 1 and re.search(r'^WRONG +posternd +does not run: no mail', ended.stdout, re.M), ended
+    assert re.search(r'^look +posternd +does not run; it was never started', never.stdout, re.M), never
+
+
 class Names(threading.Thread):
     """A name server with a handful of records: (name, type) -> list of octets; None: it fails."""
     ADDRESS = '127.0.0.77'

@@ -12,16 +12,42 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Nobody answers as posternd: it may not be asked by us, it was never started, or it ended. */
+static void tell_no_answer(struct doctor *d)
+{
+    char path[600];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/posternd.sock", d->c->run_path);
+    bool barred = access(path, R_OK | W_OK) < 0 && errno == EACCES;
+    snprintf(path, sizeof path, "%s/postern.db", d->c->store_path);
+    int r = stat(path, &st) < 0 ? -errno : 0; /* its first start makes the store */
+    if (barred) {
+        doctor_tell(d, CARE, "posternd", "may not be asked by this user", "Run this as root.");
+    } else if (r == 0) {
+        doctor_tell(d, ILL, "posternd", "does not run: no mail is taken or delivered",
+                    "systemctl start postern. Why it ended is in its log: journalctl -u postern.");
+    } else if (r == -ENOENT) {
+        doctor_tell(d, CARE, "posternd", "does not run; it was never started",
+                    "systemctl start postern.");
+    } else {
+        doctor_tell(d, CARE, "posternd", "does not run, or may not be asked",
+                    "systemctl start postern, or run this as root.");
+    }
+}
 
 void doctor_ask(struct doctor *d)
 {
     char why[200] = "";
     d->running = ask_status_quietly(d->o, &d->status) == 0;
     d->queue_up = d->running && queue_state_of(&d->status, why, sizeof why) == QUEUE_UP;
-    doctor_tell(d, d->running ? WELL : CARE, "posternd",
-                d->running ? "runs" : "does not run, or may not be asked",
-                "systemctl start postern, or run this as root.");
+    if (d->running) {
+        doctor_tell(d, WELL, "posternd", "runs", "");
+    } else {
+        tell_no_answer(d);
+    }
     if (d->running && !d->queue_up) {
         doctor_tell(d, ILL, "queue", why, "No mail is taken or delivered without it. The log says why: lines of queue-0.");
     }
