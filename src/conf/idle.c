@@ -151,6 +151,13 @@ static bool by_relay(const struct conf *c, const void *at)
     return c->relay_host != NULL;
 }
 
+/* A rule is about mail inside, too, which goes to deliver-to; without `to` a pin may be that of the relay. */
+static bool by_relay_outside(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    return c->relay_host && r->to.n > 0 && !conf_judge_may_be_inside(c, &r->to);
+}
+
 static bool always(const struct conf *c, const void *at)
 {
     (void)c;
@@ -205,6 +212,22 @@ static bool per_network_over_all(const struct conf *c, const void *at)
 {
     (void)at;
     return c->limits.connections_per_network > c->limits.connections;
+}
+
+static bool per_address_over_network(const struct conf *c, const void *at)
+{
+    return c->limits.connections_per_address > c->limits.connections_per_network;
+}
+
+static bool concurrency_over_deliveries(const struct conf *c, const void *at)
+{
+    return c->queue.concurrency > c->queue.deliveries;
+}
+
+static bool hurry_over_waits(const struct conf *c, const void *at)
+{
+    return c->limits.hurry_time >= c->limits.command_time && c->limits.hurry_time >= c->limits.data_time &&
+           c->limits.hurry_time >= c->limits.handshake_time;
 }
 
 static bool field_over_section(const struct conf *c, const void *at)
@@ -268,6 +291,8 @@ static const struct idle {
     {"rule", "inbound-helo", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"rule", "inbound-mode", no_inbound, "there is no inbound require beside it", "Add inbound require tls, cert or pin"},
     {"rule", "inbound-names", no_inbound_cert, "names are compared by inbound require cert alone", "Add that"},
+    {"rule", "pin", by_relay_outside, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
+    {"rule", "dane", by_relay_outside, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"rule", "logins", no_logins, "nobody logs in: there is no listen submission, no listen submissions and no portal", "Add one of them"},
     {"rule", "secure-from", always, "it counts in partner and account blocks alone", "Write it there"},
     {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce, hold or ask"},
@@ -278,6 +303,9 @@ static const struct idle {
     {"queue", "notice-after", notice_after_end, "mail is sent back before that (lifetime)", "Make it shorter"},
     {"queue", "delay-notice", delay_after_end, "mail is sent back before that (lifetime)", "Make it shorter"},
     {"limits", "connections-per-address", per_address_over_all, "connections is lower", "Make it lower than that"},
+    {"limits", "connections-per-address", per_address_over_network, "connections-per-network is lower", "Make it lower than that"},
+    {"limits", "hurry-time", hurry_over_waits, "no waiting time is longer", "Make it shorter than command-time"},
+    {"queue", "concurrency", concurrency_over_deliveries, "deliveries is lower and stays the limit", "Make it lower than that"},
     {"limits", "connections-per-network", per_network_over_all, "connections is lower", "Make it lower than that"},
     {"limits", "header-field", field_over_section, "header-section is smaller", "Make it smaller than that"},
     {"limits", "header-section", section_over_message, "message is smaller", "Make it smaller than that"},
@@ -502,7 +530,9 @@ static bool content_is_used(const struct conf *c, const struct conf_content *k)
 {
     bool used = k->protect != 0;
     for (size_t i = 0; i < c->n_rules; i++) {
-        used = used || judge_has_word(&c->rules[i].content, k->name);
+        for (size_t w = 0; w < c->rules[i].content.n; w++) { /* in the same letters, as policy/protect.c finds it */
+            used = used || strcmp(c->rules[i].content.v[w], k->name) == 0;
+        }
     }
     return used;
 }

@@ -12,7 +12,6 @@
 #include "wire/domain.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 enum { LISTENERS_MAX = 256, DEPTH_MAX = 8, RUN_DIR_MAX = 90 };
 
@@ -382,80 +381,6 @@ static void judge_all_networks(struct judge *j)
     }
 }
 
-/* --- lists --------------------------------------------------------------------------------------------------------- */
-
-static const struct conf_key *key_of(const char *block, const char *name)
-{
-    for (size_t i = 0; i < conf_schema_len; i++) {
-        if (strcmp(conf_schema[i].block, block) == 0 && strcmp(conf_schema[i].name, name) == 0) {
-            return &conf_schema[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_date(struct str day)
-{
-    struct tm tm = {0};
-    char text[16], again[16];
-    str_copy_cut(day, text, sizeof text);
-    const char *end = strptime(text, "%Y-%m-%d", &tm);
-    strftime(again, sizeof again, "%Y-%m-%d", &tm);
-    tm.tm_hour = 12;
-    struct tm same = tm;
-    return end && !*end && timegm(&same) != -1 && same.tm_mday == tm.tm_mday && str_eq(str_c(again), day);
-}
-
-/* "... until DAY" of a member. */
-static void judge_until(struct judge *j, const struct conf_word *w)
-{
-    const char *until = strstr(w->text, " until ");
-    char today[16];
-    time_t now = time(NULL);
-    struct tm tm;
-    if (!until) {
-        return;
-    }
-    gmtime_r(&now, &tm);
-    strftime(today, sizeof today, "%Y-%m-%d", &tm);
-    if (!is_date(str_c(until + 7))) {
-        judge_bad(j, w->at, "\"%s\": \"%s\" is not a day. Write it as YYYY-MM-DD", w->text, until + 7);
-    } else if (strcmp(until + 7, today) < 0) {
-        conf_warning(j->problems, w->at, "\"%s\": that day is over, this member does not count any more. Leave it out", w->text);
-    }
-}
-
-static void judge_words(struct judge *j, const struct conf_node *n, const struct conf_key *key)
-{
-    for (size_t i = 1; i < n->n_words; i++) {
-        for (size_t k = 1; k < i; k++) {
-            if (str_eq_nocase(str_c(n->words[i].text), str_c(n->words[k].text))) {
-                judge_bad(j, n->words[i].at, "%s: \"%s\" stands twice. Leave one out", key->name, n->words[i].text);
-                break;
-            }
-        }
-        if (key->type == CONF_MATCHES) {
-            judge_until(j, &n->words[i]);
-        }
-    }
-}
-
-/* Every list of every block. */
-static void judge_lists(struct judge *j, const struct conf_node *block, const char *name, unsigned depth)
-{
-    for (const struct conf_node *n = NULL; depth < 3 && (n = conf_node_find(block, NULL, n));) {
-        const struct conf_key *key = key_of(name, n->words[0].text);
-        if (key && key->type != CONF_BLOCK && conf_kinds[key->type].field == CONF_FIELD_WORDS) {
-            judge_words(j, n, key);
-        }
-        if (n->has_block) {
-            char inner[64];
-            snprintf(inner, sizeof inner, "%s%s%s", key && key->type == CONF_BLOCK ? "" : name, *name && key && key->type != CONF_BLOCK ? "/" : "", n->words[0].text);
-            judge_lists(j, n, inner, depth + 1);
-        }
-    }
-}
-
 /* --- single values that another part of the file contradicts ---------------------------------------------------------- */
 
 static void judge_names(struct judge *j)
@@ -628,6 +553,41 @@ static void judge_forwards(struct judge *j)
     }
 }
 
+/* Names of groups differ by their letters, those of people do not. */
+static bool same_account(const char *a, const char *b)
+{
+    return strncmp(a, "group:", 6) != 0 && strcmp(a, "default") != 0 && str_eq_nocase(str_c(a), str_c(b));
+}
+
+static void judge_same_accounts(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->n_accounts_of; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (same_account(c->accounts_of[i].name, c->accounts_of[k].name)) {
+                judge_bad(j, conf_place_of(c->accounts_of[i].node, NULL), "account \"%s\" is the same as \"%s\" (line %lld): case does not matter. Write all settings in one",
+                          c->accounts_of[i].name, c->accounts_of[k].name, (long long)c->accounts_of[k].line);
+                break;
+            }
+        }
+    }
+}
+
+/* Unless a rule gives a flag its meaning. */
+static void judge_flags_for_nothing(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
+    bool heard = conf_flags_are_off(c);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        heard = heard || c->rules[i].flag;
+    }
+    if (flags && c->flags.protect == CONF_PROTECT_NONE && !heard) {
+        conf_warning(j->problems, conf_place_of(flags, "protect"), "flags: with protect none a word such as [secure] asks for nothing, and no rule has flag yes: whoever writes it is "
+                     "mistaken. Write protect secure, or in none");
+    }
+}
+
 static void judge_times(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -709,13 +669,15 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_partners(&j);
     judge_groups(&j);
     judge_all_networks(&j);
-    judge_lists(&j, c->root, "", 0);
+    conf_judge_lists(&j);
     judge_names(&j);
     judge_addresses(&j);
     judge_times(&j);
     judge_long_waits(&j);
     judge_directories(&j);
     judge_flag_words(&j);
+    judge_flags_for_nothing(&j);
+    judge_same_accounts(&j);
     judge_forwards(&j);
     judge_all_nearly_inside(&j);
     judge_workers(&j);

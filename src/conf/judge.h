@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
- * nothing), ways.c (what protected mail must go by), doors.c (who can come in) and names.c (by
- * which others know us) share.
+ * nothing), ways.c (what protected mail must go by), doors.c (who can come in), lists.c (words of
+ * lists) and names.c (by which others know us) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -17,6 +17,8 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
+/* Each word of each list. */
+void conf_judge_lists(struct judge *j);
 void conf_judge_doors(struct judge *j);
 /* Names by which others know us: hostname, signatures, the administrator. */
 void conf_judge_names(struct judge *j);

@@ -136,6 +136,31 @@ static void check_account(const struct check *k, const struct conf_account *a)
     check_ladder_name(k, a->node, a->ladder);
 }
 
+/* RFC 5322 3.6.8: field-name = 1*ftext. */
+static bool is_field_name(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ' || name.p[i] > '~' || name.p[i] == ':') {
+            return false;
+        }
+    }
+    return name.n > 0;
+}
+
+static void check_header(const struct check *k, const struct conf_rule *r)
+{
+    const char *colon = r->header ? strchr(r->header, ':') : NULL;
+    if (!r->header) {
+        return;
+    }
+    if (!colon) {
+        bad(k, conf_place_of(r->node, "header"), "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
+    } else if (!is_field_name(str_trim(str_from(r->header, (size_t)(colon - r->header))))) {
+        bad(k, conf_place_of(r->node, "header"),
+            "rule \"%s\": header \"%s\" never matches: before the colon stands no name of a field (RFC 5322 3.6.8). Write it with letters, digits and hyphens", r->name, r->header);
+    }
+}
+
 static void check_rule(const struct check *k, const struct conf_rule *r)
 {
     static const char *const unread[] = {"any", "password", "image", "media", "unknown", "damaged", "limit", "partial", "opaque",
@@ -158,9 +183,7 @@ static void check_rule(const struct check *k, const struct conf_rule *r)
     }
     check_words(k, r->node, "unread", &r->unread, unread, ARRAY_LEN(unread));
     check_ladder_name(k, r->node, r->ladder);
-    if (r->header && !strchr(r->header, ':')) {
-        bad(k, conf_place_of(r->node, "header"), "rule \"%s\": header is written \"Name: text\" or \"Name:\"", r->name);
-    }
+    check_header(k, r);
     if (r->tag && strpbrk(r->tag, "\r\n")) {
         bad(k, conf_place_of(r->node, "tag"), "rule \"%s\": a tag is one line", r->name);
     }

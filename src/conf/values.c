@@ -29,9 +29,14 @@ static const struct unit {
 } time_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}},
   size_units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024LL * 1024 * 1024}};
 
+/* 0 is the same in every unit, and may have none. */
 static int scaled(struct str text, const struct unit *units, size_t n, int64_t *ret)
 {
     size_t digits = 0;
+    if (str_eq(text, STR("0"))) {
+        *ret = 0;
+        return 0;
+    }
     uint64_t value;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
         digits++;

@@ -185,7 +185,7 @@ int conf_manual(struct buf *out)
                              "perhaps a label, and settings in braces. # starts a comment; quotes "
                              "enclose values with blanks; commas between values are allowed; "
                              "include \"FILE\"; reads another file here.\n.PP\nTimes are written "
-                             "500ms, 30s, 5m, 4h, 5d; sizes 2048, 256K, 50M, 2G. Unknown and "
+                             "500ms, 30s, 5m, 4h, 5d or 0; sizes 2048, 256K, 50M, 2G. Unknown and "
                              "repeated settings are errors: \\fBpostern check-config\\fR says "
                              "where.\n"));
     const char *block = NULL;

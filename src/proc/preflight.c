@@ -22,6 +22,7 @@
 #include "tls/sign.h"
 #include "tls/tls.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,6 +271,47 @@ static bool is_anchor(struct str line)
     return fields >= DATA_FIELDS;
 }
 
+/* Octets of a digest of a DS record; 0: not known here (RFC 4034 A.2, RFC 4509, RFC 5933, RFC 6605). */
+static size_t digest_octets(struct str type)
+{
+    static const struct {
+        const char *type;
+        size_t octets;
+    } known[] = {{"1", 20}, {"2", 32}, {"3", 32}, {"4", 48}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (str_eq(type, str_c(known[i].type))) {
+            return known[i].octets;
+        }
+    }
+    return 0;
+}
+
+/* A DS record on one line whose digest, perhaps in several pieces (RFC 4034 5.3), cannot be one of its type. */
+static bool has_bad_digest(struct str line)
+{
+    enum { TAG = 1, ALGORITHM, DIGEST_TYPE, DIGEST };
+    struct str field;
+    size_t at = 0, wanted = 0, digits = 0;
+    bool hex = true;
+    line = str_slice(line, 0, str_find(line, ';', 0));
+    for (size_t i = 0; i < line.n; i += field.n + 1) {
+        size_t end = i;
+        while (end < line.n && line.p[end] > ' ') {
+            end++;
+        }
+        field = str_slice(line, i, end);
+        if (field.n == 0) {
+            continue;
+        }
+        at = at > 0 ? at + 1 : str_eq_nocase(field, STR("DS"));
+        wanted = at == DIGEST_TYPE + 1 ? 2 * digest_octets(field) : wanted;
+        for (size_t k = 0; at > DIGEST && k < field.n; k++, digits++) {
+            hex = hex && isxdigit((unsigned char)field.p[k]);
+        }
+    }
+    return at > DIGEST && wanted > 0 && (!hex || digits != wanted) && str_find(line, '(', 0) == line.n;
+}
+
 /* What libunbound would not start with ends lookup, and nothing is delivered. */
 static void check_anchor(struct flight *f)
 {
@@ -282,10 +324,16 @@ static void check_anchor(struct flight *f)
     if (buf_len(f->problems) > before || !flight_read(f, at, "trust-anchor", path, &text)) {
         return;
     }
-    for (rest = buf_str(&text); rest.n > 0 && str_split(&rest, '\n', &line);) {
-        if (is_anchor(line)) {
-            return;
+    bool found = false;
+    rest = buf_str(&text);
+    for (unsigned n = 1; rest.n > 0 && str_split(&rest, '\n', &line); n++) {
+        if (has_bad_digest(line)) {
+            flight_bad(f, at, "trust-anchor %s, line %u: the digest is damaged: it is not as long as one of its type (RFC 4034 5.1.4), or not hexadecimal. Get the file again", path, n);
         }
+        found = found || is_anchor(line);
+    }
+    if (found) {
+        return;
     }
     flight_bad(f, at, "trust-anchor %s holds no DS or DNSKEY record. Debian's package dns-root-data brings /usr/share/dns/root.ds", path);
 }
@@ -409,6 +457,9 @@ static void check_places(struct flight *f)
     check_store_is_ours(f);
     check_store_can_be_reached(f);
     check_place(f, "run-directory", c->run_path);
+    if (stat(c->drop_directory, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        flight_bad(f, conf_place_of(c->root, "drop-directory"), "drop-directory %s is not a directory", c->drop_directory);
+    }
     if (stat(c->at_rest_key, &st) < 0 && errno == ENOENT) {
         str_copy_cut(str_slice(str_c(c->at_rest_key), 0, str_find_last(str_c(c->at_rest_key), '/')), parent, sizeof parent);
         if (*parent && (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode))) {

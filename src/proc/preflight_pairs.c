@@ -11,6 +11,7 @@
 #include "proc/flight.h"
 #include "sys/file.h"
 #include "tls/pair.h"
+#include "tls/pem.h"
 #include "tls/tls.h"
 
 #include <stdio.h>
@@ -42,6 +43,18 @@ static void try_pair(struct flight *f, const struct tls_own *own, bool server)
     tls_context_free(ctx);
 }
 
+/* A private key lies in the file of the chain as well. */
+static bool holds_key(struct str pem)
+{
+    struct tls_pem_block at = {.number = 0};
+    while (tls_pem_next(&pem, &at)) {
+        if (str_ends_nocase(at.label, STR("PRIVATE KEY"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_pair(struct flight *f, const struct conf_node *node, const char *chain_path,
                        const char *key_path, bool server)
 {
@@ -61,6 +74,9 @@ static void check_pair(struct flight *f, const struct conf_node *node, const cha
     if (f->result == 0) {
         try_pair(f, &(struct tls_own){buf_str(&chain), buf_str(&key)}, server);
         flight_key_mode(f, at_key_file, key_path);
+        if (strcmp(chain_path, key_path) != 0 && holds_key(buf_str(&chain))) {
+            flight_key_mode(f, f->at, chain_path);
+        }
     }
     f->result = f->result < 0 ? f->result : before;
 }

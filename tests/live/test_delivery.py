@@ -301,7 +301,7 @@ def test_an_offer_that_disappears_later_is_not_forgotten(gateway):
 
 
 def test_deliveries_at_once_are_limited(gateway):
-    gateway.restart(queue='deliveries 1;')
+    gateway.restart(queue='deliveries 1;', concurrency='1')
     ids = [gateway.send(f'x{i}@{d}') for i, d in enumerate(['good.test', 'slow.test', 'inside.test', 'postfix.test', 'good.test', 'v6.test'])]
     for message_id in ids:
         gateway.wait_state(message_id, 'delivered', 30)

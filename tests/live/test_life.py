@@ -94,6 +94,17 @@ def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
     assert lab.postern('reload').returncode == 0
 
 
+def test_a_changed_run_directory_is_said_to_need_a_restart(gateway):
+    """The command looks where the file says, posternd is where the file said: our own review, "is it running?" alone."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with written(lab, re.sub(r'run-directory \S+;', f'run-directory {lab.path("run9")};', good, count=1)):
+        done = lab.postern('reload')
+    assert done.returncode == 69 and 'run-directory was changed since its start' in done.stderr, done
+    assert 'systemctl restart postern' in done.stderr, done
+    assert lab.postern('reload').returncode == 0
+
+
 @contextlib.contextmanager
 def written(lab, text):
     """Another text in the file for a while."""

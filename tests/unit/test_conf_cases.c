@@ -60,6 +60,7 @@ static int make_files(void **state)
         "{ cat good.pem; head -n 5 ca.pem; } >cut.pem; { cat good.pem; sed '3s/./!/' ca.pem; cat ca.pem; } >damaged.pem; head -n 3 good.key >cut.key;"
         "{ cat ca.pem; sed '3s/./!/' self.pem; cat self.pem; } >damaged-trust.pem; { printf %s \"$(cat good.pem)\"; cat ca.pem; } >joined.pem;"
         "{ printf '\\357\\273\\277'; cat good.pem; cat ca.pem; } >mark.pem; { cat good.pem; sed 's/^-----BEGIN/BEGIN/' ca.pem; } >headless.pem;"
+        "{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds pieces.ds;"
         "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     char tree[4096];
     (void)state;

@@ -6,6 +6,7 @@
  */
 #include "cmd/postern/acting.h"
 #include "cmd/postern/postern.h"
+#include "conf/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,30 @@ static int collect(const struct options *o, const char *socket_name, int fd, str
     return r;
 }
 
+static const char *usual_run_path(void)
+{
+    for (size_t i = 0; i < conf_schema_len; i++) {
+        if (strcmp(conf_schema[i].name, "run-directory") == 0) {
+            return conf_schema[i].standard;
+        }
+    }
+    return "";
+}
+
+/* The place of the socket comes from the file, as it is now; posternd has that of its start. */
+static void explain_silence(const char *run_path, const char *socket_name)
+{
+    const char *usual = usual_run_path();
+    CLEANUP(err_close_fd) int fd = strcmp(run_path, usual) == 0 ? -ENOENT : connect_to(usual, socket_name);
+    if (fd >= 0) {
+        fprintf(stderr, "postern: a posternd answers in %s, the default. If run-directory was changed since its start, that needs a "
+                "restart (systemctl restart postern)\n", usual);
+    } else {
+        fprintf(stderr, "postern: is it running, and with this configuration? If run-directory was changed since its start, it still "
+                "answers in the old one: a change of it needs a restart (systemctl restart postern)\n");
+    }
+}
+
 int ask_open(const struct options *o, const char *socket_name, bool quiet, int *ret_fd)
 {
     struct conf *conf;
@@ -164,8 +189,10 @@ int ask_open(const struct options *o, const char *socket_name, bool quiet, int *
         fprintf(stderr, "postern: %s\n", why);
     } else if (fd < 0 && !quiet) {
         fprintf(stderr, "postern: posternd cannot be reached in %s: %s%s\n", conf->run_path, strerror(-fd),
-                fd == -EACCES ? " (ask as root or as the user that runs it)"
-                              : " (is it running, and with this configuration?)");
+                fd == -EACCES ? " (ask as root or as the user that runs it)" : "");
+        if (fd != -EACCES) {
+            explain_silence(conf->run_path, socket_name);
+        }
     }
     conf_free(conf);
     *ret_fd = fd;

@@ -15,6 +15,7 @@ int drop_make(const struct conf *c)
 {
     struct spawn_user user;
     char problem[300], parent[600];
+    struct stat st;
     struct str path = str_c(c->drop_directory);
     str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
     int r = preflight_user(c, "pickup", &user, problem, sizeof problem);
@@ -25,6 +26,9 @@ int drop_make(const struct conf *c)
     }
     if (r == 0 && mkdir(c->drop_directory, 0700) < 0 && errno != EEXIST) {
         r = -errno;
+    }
+    if (r == 0 && (stat(c->drop_directory, &st) < 0 || !S_ISDIR(st.st_mode))) {
+        r = -ENOTDIR; /* the rights of a file are not ours to change */
     }
     if (r == 0 && user.change && chown(c->drop_directory, user.uid, user.gid) < 0) {
         r = -errno;
