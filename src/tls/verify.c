@@ -9,6 +9,7 @@
 #include "tls/tls.h"
 #include "tls/tls_priv.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -160,24 +161,56 @@ static void add_day(struct buf *out, const ASN1_TIME *at)
     }
 }
 
+/* A DNS name as it stands, an address as one writes it; "" for what names no host. */
+static void entry_words(const GENERAL_NAME *g, char dst[64])
+{
+    bool is_name = g->type == GEN_DNS;
+    const ASN1_STRING *octets = is_name                ? g->d.dNSName
+                                : g->type == GEN_IPADD ? g->d.iPAddress
+                                                       : NULL;
+    int n = octets ? ASN1_STRING_length(octets) : 0;
+    dst[0] = '\0';
+    if (is_name) {
+        str_copy_cut(str_from((const char *)ASN1_STRING_get0_data(octets), (size_t)n), dst, 61);
+    } else if (n == 4 || n == 16) {
+        (void)!inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(octets), dst, 64);
+    }
+}
+
+/* Whether both are the same address, however it is written. */
+static bool same_address(const char *a, const char *b)
+{
+    ASN1_OCTET_STRING *x = a2i_IPADDRESS(a), *y = a2i_IPADDRESS(b);
+    bool same = x && y && ASN1_OCTET_STRING_cmp(x, y) == 0;
+    ASN1_OCTET_STRING_free(x);
+    ASN1_OCTET_STRING_free(y);
+    return same;
+}
+
+/* Only an IP entry counts for an address (RFC 9525 6.4). Without that word "it names 192.0.2.7, not
+ * 192.0.2.7" would be said of a DNS entry that spells it. */
 static void add_names(struct buf *out, X509 *cert, const char *wanted)
 {
     enum { SHOWN = 4 };
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     int n = 0, all = 0;
+    bool spelt = false;
     (void)!buf_printf(out, ": it names ");
     for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        all += g->type == GEN_DNS;
-        if (g->type == GEN_DNS && n < SHOWN) {
-            struct str one = str_from((const char *)ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
-            (void)!buf_printf(out, "%s" STR_FMT, n++ > 0 ? ", " : "", STR_ARG(str_slice(one, 0, one.n < 60 ? one.n : 60)));
+        char one[64];
+        entry_words(g, one);
+        all += *one != '\0';
+        spelt |= g->type == GEN_DNS && same_address(one, wanted);
+        if (*one && n < SHOWN) {
+            (void)!buf_printf(out, "%s%s", n++ > 0 ? ", " : "", one);
         }
     }
     if (all > n) {
         (void)!buf_printf(out, " and %d more", all - n);
     }
-    (void)!buf_printf(out, "%s, not %.80s", all == 0 ? "no host" : "", wanted);
+    (void)!buf_printf(out, "%s, not %.80s%s", all == 0 ? "no host" : "", wanted,
+                      spelt ? " as an IP entry (a DNS entry does not count for an address)" : "");
     GENERAL_NAMES_free(names);
 }
 

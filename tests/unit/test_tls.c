@@ -82,6 +82,19 @@ static void bad_certificates_are_facts(void **state)
 #define ONE(cause) (1u << TLS_CAUSE_##cause)
         {"good", "mx.other.test", ONE(NAME), TLS_CHECK_NAME, "is for another name: it names mx.good.test, not mx.other.test; "},
         {"five", "mx.good.test", ONE(NAME), TLS_CHECK_NAME, "it names a.test, b.test, c.test, d.test and 1 more, not mx.good.test; "},
+        /* getwud/wud#352, bytesafe-ce#19: an address is named by an IP entry alone (RFC 9525 6.4);
+         * openssl verify -verify_ip says the same of each */
+        {"addresses", "192.0.2.7", 0, TLS_CHECK_FINE, "trusted CA and right name"},
+        {"addresses", "2001:db8:0::7", 0, TLS_CHECK_FINE, "trusted CA and right name"},
+        {"addresses", "192.0.2.8", ONE(NAME), TLS_CHECK_NAME,
+         "it names else.test, 192.0.2.7, 2001:db8::7, not 192.0.2.8; "},
+        {"spelt", "192.0.2.7", ONE(NAME), TLS_CHECK_NAME,
+         "2001:DB8::7, not 192.0.2.7 as an IP entry (a DNS entry does not count"},
+        {"spelt", "2001:db8::7", ONE(NAME), TLS_CHECK_NAME,
+         "not 2001:db8::7 as an IP entry (a DNS entry does not count"},
+        {"spelt", "192.0.2.9", ONE(NAME), TLS_CHECK_NAME,
+         "it names 192.0.2.7, 2001:DB8::7, not 192.0.2.9; "},
+        {"good", "192.0.2.7", ONE(NAME), TLS_CHECK_NAME, "it names mx.good.test, not 192.0.2.7; "},
         /* CN never counts (RFC 9525) */
         {"cnonly", "mx.good.test", ONE(NAME), TLS_CHECK_NAME, "it names elsewhere.test, not mx.good.test"},
         {"expired", "mx.good.test", ONE(EXPIRED), TLS_CHECK_DATES, "has expired (2020-02-01); it must be renewed there"},
