@@ -164,7 +164,9 @@ static void take_flags(const struct conf *c, struct str facts, struct protection
             say(p, "%s: \"" STR_FMT "\" in the " STR_FMT ", nearly the flag " STR_FMT, demand_name(wanted), STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]));
         } else {
             act(p, PROTECT_ASK, NULL);
-            say(p, "ask: \"" STR_FMT "\" in the " STR_FMT " is nearly the flag " STR_FMT, STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]));
+            say(p, "\"" STR_FMT "\" in the " STR_FMT " is nearly the flag " STR_FMT
+                   ": write " STR_FMT ", or take the word out, and send again",
+                STR_ARG(f[0]), STR_ARG(f[2]), STR_ARG(f[1]), STR_ARG(f[1]));
         }
     }
 }

@@ -22,7 +22,8 @@ static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
     struct str key = f[0];
     if (str_eq(key, STR("flag")) || str_eq(key, STR("test"))) {
         bool test = str_eq(key, STR("test"));
-        return buf_printf(out, "    %s " STR_FMT " in the " STR_FMT "\n", test ? "the flag for a test" : "the flag", STR_ARG(test ? STR("") : f[1]), STR_ARG(test ? f[1] : f[2]));
+        return test ? buf_printf(out, "    the flag for a test in the " STR_FMT "\n", STR_ARG(f[1]))
+                    : buf_printf(out, "    the flag " STR_FMT " in the " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[2]));
     }
     if (str_eq(key, STR("near"))) {
         return buf_printf(out, "    \"" STR_FMT "\" in the " STR_FMT ", nearly " STR_FMT "\n", STR_ARG(f[1]), STR_ARG(f[3]), STR_ARG(f[2]));

@@ -159,4 +159,6 @@ def test_a_refusal_says_what_was_not_done(gateway):
     assert refused.returncode == 78 and 'Not reloaded; the old configuration stays in force' in refused.stderr, refused
     refused = postern(gateway, 'explain', 'nurse', 'a@good.test')
     assert refused.returncode == 64 and '"nurse" is not an address' in refused.stderr, refused
+    refused = postern(gateway, 'explain', 'a@inside.test', 'a@good.test', gateway.lab.path('nofile'))
+    assert refused.returncode == 66 and 'nofile cannot be read' in refused.stderr, refused  # as detect, EX_NOINPUT of sysexits.h
     assert ' none: the domain does not exist' in postern(gateway, 'probe', 'nosuch.test').stdout

@@ -214,7 +214,8 @@ def test_mail_that_costs_much_delays_nobody_but_its_sender(gateway):
 def test_a_near_miss_is_asked_about(gateway):
     for subject in ('[secrue] lab values', 'secure] lab values', '[secure} lab values'):
         code, text = sent(gateway, 'x@good.test', subject=subject)
-        assert code == 550 and '[secure]' in text, (subject, code, text)
+        assert code == 550 and 'write [secure], or take the word out, and send again' in text, (subject, code, text)
+        assert f': "{subject.split(" ")[0]}" in the subject is nearly' in text, text  # no word of ours before it
     for subject in ('[source] code', 'see [1] and [2]', 'a secure] b', 'the secure site', '(secure) lab values', '[Secure Boot] update', '[F-Secure] renewal'):
         code, text = sent(gateway, 'x@good.test', subject=subject, sender='ok@inside.test')
         assert code == (550 if subject == 'a secure] b' else 250), (subject, text)

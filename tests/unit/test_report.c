@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 #include "report/dsn.h"
 #include "report/message.h"
+#include "report/protection.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -230,9 +231,21 @@ static void who_was_told(void **state)
     }
 }
 
+/* A first try by a new user: "the flag for a test  in the subject". */
+static void flags_found(void **state)
+{
+    CLEANUP(buf_free) struct buf words = BUF_INIT(65536);
+    (void)state;
+    assert_int_equal(inspection_words(STR("test\tsubject\nflag\t[secure]\tsubject\n"), &words), 0);
+    assert_int_equal(buf_append(&words, "", 1), 0);
+    assert_string_equal(buf_str(&words).p, "    the flag for a test in the subject\n"
+                                           "    the flag [secure] in the subject\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
-                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(report_of_many_recipients), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told)};
+                                       cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(report_of_many_recipients), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told),
+                                       cmocka_unit_test(flags_found)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

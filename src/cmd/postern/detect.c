@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50, EXIT_NO_INPUT = 66 };
+enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50 };
 
 struct wanted {
     const char *directory, *names[NAMES_MAX];

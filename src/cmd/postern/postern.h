@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
+enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 64, EXIT_NO_INPUT = 66, EXIT_UNAVAILABLE = 69, EXIT_CONFIG = 78 };
 
 struct options {
     const char *config;

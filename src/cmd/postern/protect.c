@@ -59,7 +59,7 @@ int protect_inspect_file(const struct conf *c, const char *path, struct buf *fac
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, &message) : file_read(path, &message);
     if (r < 0) {
         fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
-        return EXIT_NO;
+        return EXIT_NO_INPUT;
     }
     mime_init();
     struct mime_pdf *pdf = mime_pdf_new();
