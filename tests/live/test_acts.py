@@ -37,6 +37,8 @@ def test_every_act_has_a_name(gateway):
     assert f'added by petra (uid {os.getuid()}), ended by Bob' in shown
     assert [(a['act'], a['by']) for a in acts(gateway, 'acts.test')] == [('exception-end', 'Bob'), ('exception-add', 'petra')]
 
+    mute = postern(gateway, '--by', 'Bob', 'user', 'add', 'acts')  # a first try by a new user: it could never send
+    assert mute.returncode == 64 and '--addresses' in mute.stderr and acts(gateway, 'acts') == [], mute
     assert postern(gateway, '--by', 'Bob', 'user', 'add', 'acts@inside.test').returncode == 0
     assert postern(gateway, '--by', 'Bob', 'user', 'add', 'acts@inside.test').returncode == 1  # what was refused is no act
     assert postern(gateway, '--by', 'Eve', 'user', 'remove', 'acts@inside.test').returncode == 0

@@ -23,7 +23,7 @@ static int usage(void)
           "         postern user addresses NAME \"A B @DOMAIN\"\n"
           "         postern user disable|enable|remove NAME\n"
           "NAME is what the mail program logs in with, usually the address. Without --addresses the account may send\n"
-          "as NAME only. The password is asked for, or read from standard input. --no-scram: keep only the argon2id\n"
+          "as NAME only, which must be an address then. The password is asked for, or read from standard input. --no-scram: keep only the argon2id\n"
           "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n", stderr);
     return EXIT_USAGE;
 }
@@ -110,6 +110,19 @@ static bool addresses_ok(const char *text)
     return strlen(text) < 4000;
 }
 
+/* Without addresses an account sends as its name: one that is no address could send nothing. */
+static bool can_send(const char *name, const char *addresses)
+{
+    struct address a;
+    if (str_trim(str_c(addresses)).n > 0 || address_mailbox(str_c(name), true, &a) == 0) {
+        return true;
+    }
+    fprintf(stderr,
+            "postern: \"%s\" is no address, so the account could send nothing: say what it may send as,\n"
+            "         --addresses \"A B @DOMAIN\"; no account was made\n", name);
+    return false;
+}
+
 static int put(const struct options *o, const char *how, const char *name, bool with_password, bool scram, const char *addresses)
 {
     char password[PASSWORD_MAX + 2] = "", argument[300];
@@ -117,6 +130,9 @@ static int put(const struct options *o, const char *how, const char *name, bool 
     struct answer a;
     if (strlen(name) == 0 || strlen(name) > 255 || strpbrk(name, "\t\r\n") || !addresses_ok(addresses)) {
         return usage();
+    }
+    if (strcmp(how, "add") == 0 && !can_send(name, addresses)) {
+        return EXIT_USAGE;
     }
     int r = with_password ? ask_password(password, sizeof password) : 0;
     if (r) {
