@@ -6,6 +6,7 @@
 #include "policy/policy.h"
 #include "smtp/client.h"
 #include "sys/conn.h"
+#include "wire/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,16 +166,17 @@ int gateway_send(int fd, const struct letter *l, const char *hostname, bool *put
 {
     const struct smtp_client_config config = {.hello = hostname, .ignore_starttls = true};
     struct smtp_mail_rcpt *rcpts = err_calloc(l->n_rcpts ? l->n_rcpts : 1, sizeof *rcpts);
-    bool is_8bit = false;
+    bool is_8bit = false, is_utf8 = address_has_utf8(str_c(l->sender));
     for (size_t i = 0; i < l->n_rcpts; i++) {
         rcpts[i].path = str_c(l->rcpts[i]);
+        is_utf8 |= address_has_utf8(rcpts[i].path);
     }
     for (size_t i = 0; i < buf_len(&l->text) && !is_8bit; i++) {
         is_8bit = (unsigned char)buf_str(&l->text).p[i] >= 0x80;
     }
     struct handover h = {.fd = fd, .client = smtp_client_new(&config), .letter = l, .words = words, .size = size, .put_off = put_off,
                          .mail = {.reverse_path = str_c(l->sender), .rcpts = rcpts, .n_rcpts = l->n_rcpts, .size = buf_len(&l->text),
-                                  .is_8bit = is_8bit}};
+                                  .is_8bit = is_8bit, .is_utf8 = is_utf8}};
     /* to ourselves, on this machine: no rule is about that, so the policy has nothing against it; there is no other server
      * to look at, so the look is complete (else the policy would have the letter wait for one, in the drop directory, for good) */
     const struct facts facts = {.mx = MX_INSECURE, .sess = SESS_NOADV, .look = LOOK_COMPLETE};

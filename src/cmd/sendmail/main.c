@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "wire/address.h"
 #include "wire/date.h"
+#include "wire/encoded.h"
 #include "wire/header.h"
 #include "wire/mailboxes.h"
 
@@ -22,7 +23,7 @@
 static const char usage[] =
     "Usage: sendmail [options] [recipient ...] < message\n"
     "Gives a message to the mail gateway on this machine, or keeps it until the gateway runs.\n\n"
-    "  -t            recipients from To, Cc and Bcc (Bcc is taken out)\n"
+    "  -t            recipients from To, Cc and Bcc; where Resent-To, -Cc or -Bcc is there, from those alone\n"
     "  -f ADDRESS    sender (also -r); without it the user's name at this host\n"
     "  -F NAME       the sender's full name, if there is no From field\n"
     "  -i, -oi       a line with only a dot does not end the message\n"
@@ -37,7 +38,7 @@ static const char usage[] =
 struct settings {
     const char *config, *sender, *name, *mode;
     bool from_fields, dot_is_text, pick_up;
-    char hostname[256], gateway[128], drop[600];
+    char hostname[256], gateway[128], drop[600], admin[ADDRESS_ROOM];
 };
 
 /* --- options ------------------------------------------------------------------------------------- */
@@ -122,6 +123,7 @@ static void read_config(struct settings *s)
     struct conf *c = NULL;
     str_copy_cut(STR("127.0.0.1:25"), s->gateway, sizeof s->gateway);
     str_copy_cut(STR("/var/spool/postern/drop"), s->drop, sizeof s->drop);
+    str_copy_cut(STR("postmaster"), s->admin, sizeof s->admin);
     if (gethostname(s->hostname, sizeof s->hostname - 1) < 0 || !*s->hostname) {
         str_copy_cut(STR("localhost"), s->hostname, sizeof s->hostname);
     }
@@ -130,6 +132,9 @@ static void read_config(struct settings *s)
     }
     str_copy_cut(str_c(c->hostname), s->hostname, sizeof s->hostname);
     str_copy_cut(str_c(c->drop_directory), s->drop, sizeof s->drop);
+    if (*c->admin) {
+        str_copy_cut(str_c(c->admin), s->admin, sizeof s->admin);
+    }
     for (size_t i = 0; i < c->n_listens; i++) {
         if (c->listens[i].kind == CONF_LISTEN_SMTP && c->listens[i].balancers.n == 0) {
             struct str at = str_c(c->listens[i].addresses.v[0]);
@@ -144,7 +149,8 @@ static void read_config(struct settings *s)
 
 /* --- the message ------------------------------------------------------------------------------------- */
 
-/* Reads standard input; every line end becomes CRLF. */
+/* Reads standard input; every line end becomes CRLF. A CR or NUL within a line becomes a blank (Postfix:
+ * cleanup_replace_stray_cr_lf): it is what a program draws its progress with, and a blank ends no line anywhere. */
 static int read_message(const struct settings *s, struct buf *out)
 {
     char *line = NULL;
@@ -158,9 +164,8 @@ static int read_message(const struct settings *s, struct buf *out)
         if (!s->dot_is_text && len == 1 && line[0] == '.') {
             break;
         }
-        if (memchr(line, '\r', len) || memchr(line, 0, len)) {
-            r = -EILSEQ;
-            break;
+        for (size_t i = 0; i < len; i++) {
+            line[i] = line[i] == '\r' || line[i] == '\0' ? ' ' : line[i];
         }
         r = buf_append(out, line, len);
         r = r < 0 ? r : buf_add(out, STR("\r\n"));
@@ -169,11 +174,22 @@ static int read_message(const struct settings *s, struct buf *out)
     return r;
 }
 
-static int add_addresses(struct letter *l, struct str list)
+/* A name without a domain: "root", as cron has it. */
+static bool is_user_name(struct str s)
+{
+    char text[ADDRESS_ROOM];
+    struct address a;
+    int n = snprintf(text, sizeof text, STR_FMT "@localhost", STR_ARG(s));
+    return str_find(s, '@', 0) == s.n && n > 0 && (size_t)n < sizeof text && address_mailbox(str_c(text), true, &a) == 0;
+}
+
+/* Nobody has a mailbox on a gateway: mail to a user of this machine goes to the administrator. */
+static int add_addresses(const struct settings *s, struct letter *l, struct str list)
 {
     struct str one;
     while (mailboxes_next(&list, &one)) {
-        int r = letter_add(l, one);
+        bool user = is_user_name(one) && !str_eq_nocase(one, STR("postmaster"));
+        int r = letter_add(l, user ? str_c(s->admin) : one);
         if (r < 0) {
             fprintf(stderr, "sendmail: \"" STR_FMT "\" is not an address\n", STR_ARG(one));
             return r;
@@ -182,48 +198,100 @@ static int add_addresses(struct letter *l, struct str list)
     return 0;
 }
 
-static int add_missing(const struct settings *s, const struct letter *l, bool has_from, bool has_date, bool has_id, struct buf *out)
+/* Without a sender the author is MAILER-DAEMON, for a From field must name somebody (RFC 5322 3.6.2). */
+static int add_from(const struct settings *s, const struct letter *l, struct buf *out)
+{
+    bool named = s->name && *s->name, nobody = !l->sender[0];
+    int r = buf_add(out, STR("From: "));
+    if (r == 0 && named) {
+        r = encoded_write(str_c(s->name), true, out);
+    }
+    return r < 0 ? r : buf_printf(out, "%s%s%s%s\r\n", named ? " <" : "", nobody ? "MAILER-DAEMON@" : l->sender,
+                                  nobody ? s->hostname : "", named ? ">" : "");
+}
+
+struct seen {
+    bool from, date, id;
+};
+
+static int add_missing(const struct settings *s, const struct letter *l, const struct seen *seen, struct buf *out)
 {
     char date[DATE_MAX];
     struct timespec now;
     int r = 0;
     clock_gettime(CLOCK_REALTIME, &now);
     date_rfc5322((int64_t)now.tv_sec * 1000, date);
-    if (!has_from) {
-        r = s->name ? buf_printf(out, "From: \"%s\" <%s>\r\n", s->name, l->sender) : buf_printf(out, "From: %s\r\n", l->sender);
+    if (!seen->from) {
+        r = add_from(s, l, out);
     }
-    if (r == 0 && !has_date) {
+    if (r == 0 && !seen->date) {
         r = buf_printf(out, "Date: %s\r\n", date);
     }
-    if (r == 0 && !has_id) {
+    if (r == 0 && !seen->id) {
         r = buf_printf(out, "Message-ID: <%llx.%lx.%d@%s>\r\n", (unsigned long long)now.tv_sec, now.tv_nsec, (int)getpid(), s->hostname);
     }
     return r;
 }
 
+/* To, Cc or Bcc; with resent Resent-To, Resent-Cc or Resent-Bcc. */
+static bool names_recipients(struct str name, bool resent)
+{
+    if (resent != str_starts_nocase(name, STR("Resent-"))) {
+        return false;
+    }
+    struct str kind = resent ? str_slice(name, 7, name.n) : name;
+    return str_eq_nocase(kind, STR("To")) || str_eq_nocase(kind, STR("Cc")) || str_eq_nocase(kind, STR("Bcc"));
+}
+
+/* RFC 5322 3.6.6: the mail is sent once more, to those whom the Resent fields name. */
+static bool is_resent(struct str rest)
+{
+    struct str name, value;
+    while (header_next(&rest, &name, &value) && name.n > 0) {
+        if (names_recipients(name, true)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without the line "From x Mon ..." that a mail from an mbox file begins with. */
+static struct str behind_mbox_line(struct str message)
+{
+    static const char days[] = "Sun Mon Tue Wed Thu Fri Sat ";
+    struct str rest = message, line, from;
+    if (message.n < 5 || memcmp(message.p, "From ", 5) != 0 || !str_split(&rest, '\n', &line)) {
+        return message;
+    }
+    line = str_slice(line, 5, line.n);
+    bool is_mbox = str_split(&line, ' ', &from) && line.n > 4 && memmem(days, sizeof days - 1, line.p, 4);
+    return is_mbox ? rest : message;
+}
+
 /* The header section: recipients are taken from it (-t), Bcc goes, what is missing comes. */
 static int compose(const struct settings *s, struct str message, struct letter *l)
 {
-    struct str rest = message, name, value;
-    bool has_from = false, has_date = false, has_id = false;
+    struct str rest = behind_mbox_line(message), name, value;
+    struct seen seen = {0};
+    bool resent = is_resent(rest);
     int r = 0;
     for (struct str before = rest; r == 0 && header_next(&rest, &name, &value); before = rest) {
-        bool bcc = str_eq_nocase(name, STR("Bcc"));
+        bool bcc = str_eq_nocase(name, STR("Bcc")) || str_eq_nocase(name, STR("Resent-Bcc"));
         if (name.n == 0) { /* not a header line: the body begins without an empty line */
             rest = before;
-            r = add_missing(s, l, has_from, has_date, has_id, &l->text);
+            r = add_missing(s, l, &seen, &l->text);
             r = r < 0 ? r : buf_add(&l->text, STR("\r\n"));
             return r < 0 ? r : buf_add(&l->text, rest);
         }
-        has_from |= str_eq_nocase(name, STR("From"));
-        has_date |= str_eq_nocase(name, STR("Date"));
-        has_id |= str_eq_nocase(name, STR("Message-ID"));
-        if (s->from_fields && (bcc || str_eq_nocase(name, STR("To")) || str_eq_nocase(name, STR("Cc")))) {
-            r = add_addresses(l, value);
+        seen.from |= str_eq_nocase(name, STR("From"));
+        seen.date |= str_eq_nocase(name, STR("Date"));
+        seen.id |= str_eq_nocase(name, STR("Message-ID"));
+        if (s->from_fields && names_recipients(name, resent)) {
+            r = add_addresses(s, l, value);
         }
-        r = r < 0 || (s->from_fields && bcc) ? r : buf_add(&l->text, str_slice(before, 0, before.n - rest.n));
+        r = r < 0 || bcc ? r : buf_add(&l->text, str_slice(before, 0, before.n - rest.n));
     }
-    r = r < 0 ? r : add_missing(s, l, has_from, has_date, has_id, &l->text);
+    r = r < 0 ? r : add_missing(s, l, &seen, &l->text);
     if (r == 0 && rest.n == 0) {
         r = buf_add(&l->text, STR("\r\n"));
     }
@@ -235,9 +303,12 @@ static void default_sender(const struct settings *s, struct letter *l)
     const struct passwd *who = getpwuid(getuid());
     if (!s->sender) {
         snprintf(l->sender, sizeof l->sender, "%s@%s", who ? who->pw_name : "nobody", s->hostname);
-    } else if (strcmp(s->sender, "<>") != 0) {
-        bool has_domain = strchr(s->sender, '@') != NULL || !*s->sender;
-        snprintf(l->sender, sizeof l->sender, "%s%s%s", s->sender, has_domain ? "" : "@", has_domain ? "" : s->hostname);
+    } else {
+        struct str given = str_trim(str_c(s->sender));
+        bool angled = given.n > 1 && given.p[0] == '<' && given.p[given.n - 1] == '>';
+        given = angled ? str_slice(given, 1, given.n - 1) : given;
+        bool whole = given.n == 0 || str_find(given, '@', 0) < given.n;
+        snprintf(l->sender, sizeof l->sender, STR_FMT "%s%s", STR_ARG(given), whole ? "" : "@", whole ? "" : s->hostname);
     }
 }
 
@@ -276,11 +347,11 @@ static int submit(const struct settings *s, char **rcpts, int n)
         return EX_USAGE;
     }
     for (int i = 0; i < n && r == EX_OK; i++) {
-        r = add_addresses(&l, str_c(rcpts[i])) < 0 ? EX_DATAERR : EX_OK;
+        r = add_addresses(s, &l, str_c(rcpts[i])) < 0 ? EX_DATAERR : EX_OK;
     }
     int e = r == EX_OK ? read_message(s, &message) : 0;
     if (e < 0) {
-        fprintf(stderr, "sendmail: the message cannot be taken: %s\n", e == -EILSEQ ? "it holds a bare carriage return or a NUL" : strerror(-e));
+        fprintf(stderr, "sendmail: the message cannot be taken: %s\n", strerror(-e));
         r = EX_DATAERR;
     }
     if (r == EX_OK && compose(s, buf_str(&message), &l) < 0) {
