@@ -389,7 +389,8 @@ const struct conf_key conf_schema[] = {
     TIME("limits", "tarpit", AT(limits.tarpit), "1s", 0, 1 * MINUTE,
          "Each rejected command of a client outside is answered after this, doubled with every further one up to 30s."),
     TIME("limits", "expiry-warning", AT(limits.expiry_warning), "21d", 1 * HOUR, 365 * DAY,
-         "Alarm when a certificate of ours ends within this time."),
+         "Alarm when a certificate of ours ends within this time, or within a third of its "
+         "lifetime if that is less. postern doctor goes by it, too."),
     TIME("limits", "handshake-time", AT(limits.handshake_time), "30s", 1 * SECOND, 10 * MINUTE,
          "Time for the whole TLS handshake."),
 
@@ -442,7 +443,8 @@ const struct conf_key conf_schema[] = {
          "not complete. When another one at least this much later finds the same, it counts as a server that does not. "
          "One that answers EHLO with 500 or 502 does not know it, and counts at once."),
     TIME("monitor", "expiry-warning", AT(monitor.expiry_warning), "14d", 1 * HOUR, 365 * DAY,
-         "Alarm when the certificate of a receiving server ends within this time."),
+         "Alarm when the certificate of a receiving server ends within this time, or within a "
+         "third of its lifetime if that is less."),
 
     BLOCK("", "tls-reports", false, false, NULL, "Reports about TLS to and from other domains (RFC 8460)."),
     CHOICE("tls-reports", "send", AT(tlsrpt.send), "no", "no yes", "Send daily reports to domains that ask for them."),

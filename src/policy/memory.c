@@ -112,15 +112,13 @@ static void set(uint32_t *bits, enum alarm_kind kind, bool on)
 }
 
 /* Which alarms hold after this probe; those it says nothing about stay as they are. */
-static uint32_t alarms_after(const struct store_domain *d, const struct memory_probe *p, bool seen, int64_t now_ms,
-                             const struct memory_rules *r)
+static uint32_t alarms_after(const struct store_domain *d, const struct memory_probe *p, bool seen)
 {
     uint32_t bits = d->alarms;
     if (p->offered) {
-        bool ends_soon = p->not_after_ms && p->not_after_ms - now_ms < r->expiry_warning;
         set(&bits, ALARM_LOST_TLS, false);
         set(&bits, ALARM_UNLEARN, false);
-        set(&bits, ALARM_EXPIRY, ends_soon);
+        set(&bits, ALARM_EXPIRY, p->ends_soon);
         if (p->grade >= GRADE_CERT) {
             set(&bits, ALARM_CERTIFICATE, false);
         } else if (d->grade >= GRADE_CERT) {
@@ -179,7 +177,7 @@ struct memory_change memory_probed(struct store_domain *d, const struct memory_p
     struct memory_change change = {0};
     bool seen = memory_seen(d, now_ms, r);
     uint32_t before = d->alarms;
-    d->alarms = alarms_after(d, p, seen, now_ms, r);
+    d->alarms = alarms_after(d, p, seen);
     if (p->complete || p->offered) { /* servers that did not answer prove nothing */
         memory_looked(d, &(struct memory_look){.complete = p->complete, .offered = p->offered, .asked = p->asked}, now_ms);
     }

@@ -15,7 +15,7 @@ enum {
 
 /* Times of the monitor block, milliseconds. */
 struct memory_rules {
-    int64_t forget, look_life, ehlo_patience, expiry_warning;
+    int64_t forget, look_life, ehlo_patience;
 };
 
 /* Input `seen` of the decision. */
@@ -42,6 +42,7 @@ struct memory_probe {
     uint8_t grade, sts; /* enum grade; enum sts_state */
     uint64_t asked;     /* as in struct memory_look */
     int64_t not_after_ms;
+    bool ends_soon; /* a certificate of one of its servers (validity.h) */
 };
 
 struct memory_change {

@@ -326,7 +326,6 @@ static void learn_certificate(struct tls_channel *ch)
 {
     X509 *cert = SSL_get0_peer_certificate(ch->ssl);
     struct tls_facts *f = &ch->facts;
-    struct tm tm;
     if (!cert) {
         f->dane = ch->has_dane ? TLS_DANE_BAD : TLS_DANE_NONE;
         str_copy_cut(STR("no certificate"), f->check_text, sizeof f->check_text);
@@ -339,9 +338,8 @@ static void learn_certificate(struct tls_channel *ch)
     learn_dns_names(f, cert);
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ch->ssl);
     f->chain_n = (chain ? sk_X509_num(chain) : 0) + (ch->is_client ? 0 : 1); /* a server's list is without the client's own */
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1) {
-        f->not_after_ms = (int64_t)timegm(&tm) * 1000;
-    }
+    f->not_before_ms = tls_time_ms(X509_get0_notBefore(cert));
+    f->not_after_ms = tls_time_ms(X509_get0_notAfter(cert));
     long verify = SSL_get_verify_result(ch->ssl);
     if (ch->has_dane) {
         learn_dane(ch, verify);

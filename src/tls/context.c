@@ -241,11 +241,17 @@ int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile pro
     return 0;
 }
 
-int64_t tls_not_after(struct str chain_pem, char *names, size_t size)
+int64_t tls_time_ms(const ASN1_TIME *at)
 {
     struct tm tm = {0};
+    return at && ASN1_TIME_to_tm(at, &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
+}
+
+int64_t tls_not_after(struct str chain_pem, int64_t *ret_not_before, char *names, size_t size)
+{
     X509 *cert = tls_first_certificate(chain_pem);
-    int64_t ms = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
+    int64_t ms = cert ? tls_time_ms(X509_get0_notAfter(cert)) : 0;
+    *ret_not_before = cert ? tls_time_ms(X509_get0_notBefore(cert)) : 0;
     if (names && cert) {
         X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, names, (int)size);
     }

@@ -86,5 +86,5 @@ struct tls_facts {
     char fingerprint[96]; /* SHA-256 of the certificate, hex */
     char key_fingerprint[96]; /* SHA-256 of its public key (SubjectPublicKeyInfo), hex */
     int chain_n;          /* certificates sent */
-    int64_t not_after_ms; /* end of the certificate's validity; 0 = no certificate */
+    int64_t not_before_ms, not_after_ms; /* the certificate's validity; 0 = no certificate */
 };

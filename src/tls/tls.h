@@ -37,8 +37,8 @@ struct tls_own {
  * not asked). 0, or -EINVAL with a plain sentence in problem. */
 int tls_context_server(const struct tls_own *own, size_t n, enum tls_profile profile, struct str client_trust_pem, char *problem,
                        size_t size, struct tls_context **ret) MUST_USE;
-/* When the first certificate of a PEM text ends (0: unreadable), and its common name. */
-int64_t tls_not_after(struct str chain_pem, char *name, size_t size);
+/* When the first certificate of a PEM text ends (0: unreadable) and begins, and its common name. */
+int64_t tls_not_after(struct str chain_pem, int64_t *ret_not_before, char *name, size_t size);
 /* Client context trusting exactly the CAs of ca_pem. The same errors. */
 int tls_context_client(struct str ca_pem, enum tls_profile profile, char *problem, size_t size,
                        struct tls_context **ret) MUST_USE;

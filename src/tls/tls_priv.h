@@ -50,6 +50,8 @@ bool tls_ticket_can_seal(void);
 X509 *tls_pem_certificate(const struct tls_pem_block *block);
 /* The first certificate of a PEM text, for the caller to free; NULL: there is none (choice.c). */
 X509 *tls_first_certificate(struct str pem);
+/* 0: unreadable. */
+int64_t tls_time_ms(const ASN1_TIME *at);
 /* True for another certificate for the same names with a key of another kind: RSA beside ECDSA. */
 bool tls_goes_with(struct str chain, struct str other);
 /* Signatures that the keys process did not give. */

@@ -21,6 +21,13 @@ import tls_world as tls_world_module  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(HERE))
 
+
+def days_around_now(before, after):
+    """Words of openssl ca for a certificate that is valid from then to then."""
+    at = [time.strftime('%Y%m%d%H%M%SZ', time.gmtime(time.time() + d * 86400)) for d in (before, after)]
+    return ['-startdate', at[0], '-enddate', at[1]]
+
+
 # domain -> (MX host, address, receiver mode, certificate kind)
 SCRIPTED = {
     'plain.test': ('mx.plain.test', '127.0.1.3', 'no-starttls', None),
@@ -187,7 +194,8 @@ class Lab:
     def make_certificate(self, host, kind='good', name=None):
         base = self.path('ca', name or host)
         subject = 'somebody.else.test' if kind == 'wrong' else host
-        dates = ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'] if kind == 'expired' else ['-days', '20']
+        dates = {'expired': ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'],
+                 'ending': days_around_now(-80, 20)}.get(kind, ['-days', '20'])
         self.run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', base + '.key',
                  '-out', base + '.csr', '-subj', '/CN=' + subject, '-addext', 'subjectAltName=DNS:' + subject)
         self.run('openssl', 'ca', '-batch', '-config', self.path('ca', 'ca.cnf'), '-cert', self.path('ca', 'ca.pem'),

@@ -212,6 +212,7 @@ OTHERS = [
     D('wantscert12.test', [H(options={'client_certificate': True, 'max': 'TLSv1_2'})], None, ''),
     D('cutshort.test', [H(options={'quirks': ['tls-closes']})], None, ''),
     D('mute.test', [H(options={'quirks': ['tls-mute']})], None, ''),
+    D('ending.test', [H(cert='ending')], None, ''),
     D('cause.test', [H(mode='no-starttls', cert=None)], None, '', extra=[line for i in range(40) for line in (f'c{i}.cause MX 10 mx{i}.cause.test.', f'mx{i}.cause A 127.0.7.{i + 1}')]),
 ]
 

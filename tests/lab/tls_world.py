@@ -33,7 +33,7 @@ class TlsWorld:
         ca = self.lab.path('ca')
         base = os.path.join(ca, h.name)
         kind = h.cert
-        if kind in ('good', 'wrong', 'expired'):
+        if kind in ('good', 'wrong', 'expired', 'ending'):
             self.lab.make_certificate(h.name, kind)
         elif kind in ('chain', 'wrongchain', 'hopchain', 'oldchain'):
             plain = {'chain': 'good', 'wrongchain': 'wrong', 'hopchain': 'good', 'oldchain': 'expired'}[kind]

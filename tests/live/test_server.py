@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+import lab as lab_module
 from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context, read_reply
 
 BANK = '127.0.8.1'  # a network of its own
@@ -272,7 +273,7 @@ def certified(gateway):
     lab = gateway.lab
     ca = lab.path('ca')
     subprocess.run(f'cd {ca} && openssl req -newkey rsa:2048 -nodes -keyout gwrsa.key -out gwrsa.csr -subj /CN=gateway.test -addext subjectAltName=DNS:gateway.test && '
-                   f'openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in gwrsa.csr -out gwrsa.pem -notext -days 20', shell=True, check=True, capture_output=True)
+                   f'openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in gwrsa.csr -out gwrsa.pem -notext ' + ' '.join(lab_module.days_around_now(-80, 20)), shell=True, check=True, capture_output=True)
     lab.make_certificate('second.test')
     lab.make_certificate('renewed.test', name='renewed')
     for name in ('gateway.test', 'gwrsa', 'second.test'):

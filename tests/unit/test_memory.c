@@ -6,7 +6,8 @@
 #include "policy/memory.h"
 
 #define DAY (24 * 60 * 60 * 1000LL)
-static const struct memory_rules rules = {.forget = 30 * DAY, .look_life = DAY, .ehlo_patience = DAY / 24, .expiry_warning = 14 * DAY};
+static const struct memory_rules rules = {
+    .forget = 30 * DAY, .look_life = DAY, .ehlo_patience = DAY / 24};
 static const int64_t t0 = 1000 * DAY;
 
 static struct memory_change probe(struct store_domain *d, int64_t at, bool complete, bool offered)
@@ -176,9 +177,11 @@ static void alarms(void **state)
     struct memory_probe p = {.complete = true, .offered = true, .grade = GRADE_AUTH, .tlsa_published = true, .sts = 2, .not_after_ms = t0 + 60 * DAY};
     assert_int_equal(memory_probed(&d, &p, false, t0, &rules).raised, 0);
     p.not_after_ms = t0 + 13 * DAY;
+    p.ends_soon = true;
     assert_int_equal(memory_probed(&d, &p, false, t0 + 1, &rules).raised, 1u << ALARM_EXPIRY);
     p.grade = GRADE_ENCRYPT;
     p.not_after_ms = t0 + 90 * DAY;
+    p.ends_soon = false;
     struct memory_change c = memory_probed(&d, &p, false, t0 + 2, &rules);
     assert_int_equal(c.raised, 1u << ALARM_CERTIFICATE);
     assert_int_equal(c.cleared, 1u << ALARM_EXPIRY);

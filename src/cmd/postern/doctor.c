@@ -6,6 +6,7 @@
 #include "cmd/postern/doctor.h"
 #include "conf/tree.h"
 #include "policy/ladder.h"
+#include "policy/validity.h"
 #include "proc/contents.h"
 #include "proc/preflight.h"
 #include "store/upkeep.h"
@@ -67,21 +68,28 @@ static void look_configuration(struct doctor *d)
 
 /* --- certificate -------------------------------------------------------------------------------- */
 
-long long doctor_days_left(int64_t not_after_ms, char *text, size_t size)
+enum health doctor_ending(const struct doctor *d, const struct tls_facts *f, char *text,
+                          size_t size)
 {
+    const struct validity v = {f->not_before_ms, f->not_after_ms};
     char date[DATE_MAX];
-    long long left_ms = not_after_ms - clock_wall_ms(), days = left_ms / (24 * 60 * 60 * 1000LL);
-    date_iso(not_after_ms, date);
+    int64_t now = clock_wall_ms();
+    long long left_ms = f->not_after_ms - now, days = left_ms / (24 * 60 * 60 * 1000LL);
+    date_iso(f->not_after_ms, date);
     if (left_ms >= 0) {
         snprintf(text, size, "ends in %lld days", days);
     } else {
         snprintf(text, size, "ended on %.10s (%lld days ago)", date, -days);
     }
-    return left_ms < 0 ? -1 : days;
+    return left_ms < 0                                               ? ILL
+           : validity_ends_soon(v, d->c->limits.expiry_warning, now) ? CARE
+                                                                     : WELL;
 }
 
 /* A handshake with ourselves, as another server or a browser would do it with that name. True: it would be content. */
-static bool certificate_serves(struct tls_context *server, struct tls_context *client, const char *name, const char *chain, char *text, size_t size, long long *ret_days)
+static bool certificate_serves(const struct doctor *d, struct tls_context *server,
+                               struct tls_context *client, const char *name, const char *chain,
+                               char *text, size_t size, enum health *ret_ending)
 {
     CLEANUP(buf_free) struct buf a = BUF_INIT(1 << 16), b = BUF_INIT(1 << 16), pa = BUF_INIT(1 << 16), pb = BUF_INIT(1 << 16);
     struct tls_channel *s = tls_channel_server(server), *c = tls_channel_client(client, &(struct tls_peer){.name = name});
@@ -96,8 +104,8 @@ static bool certificate_serves(struct tls_context *server, struct tls_context *c
     const struct tls_facts *f = tls_channel_facts(c);
     bool good = f->check == TLS_CHECK_OK;
     char end[80];
-    *ret_days = doctor_days_left(f->not_after_ms, end, sizeof end);
-    if (*ret_days < 0) {
+    *ret_ending = doctor_ending(d, f, end, sizeof end);
+    if (*ret_ending == ILL) {
         snprintf(text, size, "%s, for %s: %s", chain, f->names, end);
     } else {
         snprintf(text, size, "%s: %s, for %s, %s", chain, f->check_text, f->names, end);
@@ -134,23 +142,26 @@ static void look_certificate(struct doctor *d, const struct conf_certificate *ow
         tls_context_free(server);
         return;
     }
-    long long days;
-    bool good = certificate_serves(server, client, d->c->hostname, own->chain, text, sizeof text, &days);
+    enum health ending;
+    bool good = certificate_serves(d, server, client, d->c->hostname, own->chain, text,
+                                   sizeof text, &ending);
     for (size_t i = 0; i < ARRAY_LEN(urls) && !good; i++) {
         uint16_t port;
         char other[500];
-        long long others_days;
+        enum health others_ending;
         if (urls[i]) {
             doctor_split_url(urls[i], name, sizeof name, &port);
-            good = certificate_serves(server, client, name, own->chain, other, sizeof other, &others_days);
+            good = certificate_serves(d, server, client, name, own->chain, other, sizeof other,
+                                      &others_ending);
         }
         if (good) {
             str_copy_cut(str_c(other), text, sizeof text);
-            days = others_days;
+            ending = others_ending;
         }
     }
-    doctor_tell(d, days < 0 ? ILL : !good || days < 14 ? CARE : WELL, "certificate", text,
-                !good && days >= 0 ? "Partners who verify would refuse it: it must be from a public authority and for the host name."
+    doctor_tell(d, ending == ILL ? ILL : !good ? CARE : ending, "certificate", text,
+                !good && ending != ILL ? "Partners who verify would refuse it: it must be from a public "
+                                         "authority and for the host name."
                       : "Renew it; the new files are noticed within a minute.");
     tls_context_free(server);
     tls_context_free(client);

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "cmd/postern/postern.h"
+#include "tls/facts.h"
 
 enum health { WELL, CARE, ILL };
 
@@ -24,8 +25,10 @@ struct doctor {
  */
 void doctor_tell(struct doctor *d, enum health h, const char *what, const char *how,
                  const char *advice);
-/* "ends in 20 days", or "ended on 2020-01-31 (2493 days ago)". Days that are left; below zero: it is over. */
-long long doctor_days_left(int64_t not_after_ms, char *text, size_t size);
+/* "ends in 20 days", or "ended on 2020-01-31 (2493 days ago)": ill when it is over, care when it
+ * should have been renewed by now (policy/validity.h, limits expiry-warning). */
+enum health doctor_ending(const struct doctor *d, const struct tls_facts *f, char *text,
+                          size_t size);
 /* Connects to an address, waiting so long at most. A descriptor that the caller closes, or -errno.
  */
 int doctor_connect(struct str ip, uint16_t port, int wait_ms);

@@ -248,7 +248,7 @@ void doctor_certificate(struct doctor *d, const char *what, const char *host, in
     const struct tls_facts *f = tls_channel_facts(ch);
     bool open = tls_channel_state(ch) == TLS_OPEN, good = open && f->check == TLS_CHECK_OK;
     char end[80] = "";
-    long long days = open ? doctor_days_left(f->not_after_ms, end, sizeof end) : 0;
+    enum health ending = open ? doctor_ending(d, f, end, sizeof end) : ILL;
     if (open) {
         snprintf(text, sizeof text, "for %s: %s, %s", f->names, f->check_text, end);
     } else {
@@ -256,11 +256,8 @@ void doctor_certificate(struct doctor *d, const char *what, const char *host, in
                  *tls_channel_problem(ch) ? tls_channel_problem(ch)
                                           : "no answer, or the connection was closed");
     }
-    doctor_tell(d,
-                !good       ? ILL
-                : days < 14 ? CARE
-                            : WELL,
-                what, text, good ? "Have it renewed; the portal notices new files within a minute." : wrong);
+    doctor_tell(d, good ? ending : ILL, what, text,
+                good ? "Have it renewed; the portal notices new files within a minute." : wrong);
     tls_channel_free(ch);
     tls_context_free(client);
 }

@@ -18,7 +18,8 @@ struct memory_rules domains_rules(const struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     return (struct memory_rules){.forget = c->monitor.forget,
-                                 .look_life = c->monitor.look_life, .ehlo_patience = c->monitor.ehlo_patience, .expiry_warning = c->monitor.expiry_warning};
+                                 .look_life = c->monitor.look_life,
+                                 .ehlo_patience = c->monitor.ehlo_patience};
 }
 
 void domains_save(struct queue *q, const struct domain *d)

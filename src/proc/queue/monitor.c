@@ -172,7 +172,8 @@ static void remember(struct queue *q, struct probing *p, const struct ipc_probe_
     int64_t now = clock_wall_ms();
     const struct memory_probe probe = {.complete = m->complete && m->outcome == MX_FOUND, .offered = m->offered, .asked = m->asked,
                                        .tlsa_published = m->tlsa_published, .tlsa_bad = m->tlsa_bad, .grade = m->grade,
-                                       .sts = m->sts, .not_after_ms = m->not_after};
+                                       .sts = m->sts, .not_after_ms = m->not_after,
+                                       .ends_soon = m->ends_soon};
     struct domain *d = p->domain ? p->domain : m->offered ? domains_find(q, domain_kept(m->domain), true) : NULL;
     if (!d) {
         return;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "policy/alarm.h"
+#include "policy/validity.h"
 #include "proc/admission.h"
 #include "proc/smtpin/smtpin.h"
 #include "wire/date.h"
@@ -102,9 +103,10 @@ void settings_check_expiry(struct smtpin *in)
     char text[300] = "", date[DATE_MAX], name[128] = "";
     int64_t now = clock_wall_ms();
     for (size_t i = 0; i < n && !*text; i++) {
-        int64_t ends = tls_not_after(own[i].chain, name, sizeof name);
-        if (ends > 0 && ends - now < conf->limits.expiry_warning) {
-            date_iso(ends, date);
+        struct validity v;
+        v.until_ms = tls_not_after(own[i].chain, &v.from_ms, name, sizeof name);
+        if (validity_ends_soon(v, conf->limits.expiry_warning, now)) {
+            date_iso(v.until_ms, date);
             snprintf(text, sizeof text, "%s ends %.10s: put the new one into %s", conf->own[i].chain, date, conf->own[i].chain);
             log_warn("certificate-ends", KV("file", conf->own[i].chain), KV("name", name), KV("until", date));
         }

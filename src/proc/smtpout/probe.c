@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "policy/validity.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/address.h"
 
@@ -140,6 +141,9 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
         m->offered |= t->offered;
         m->all_offered &= t->offered;
         m->tlsa_bad |= t->facts.dane == TLS_DANE_BAD;
+        m->ends_soon |= validity_ends_soon(
+            (struct validity){t->facts.not_before_ms, t->facts.not_after_ms},
+            child_conf(p->out->child)->monitor.expiry_warning, clock_wall_ms());
         if (t->facts.not_after_ms && (!m->not_after || t->facts.not_after_ms < m->not_after)) {
             m->not_after = t->facts.not_after_ms;
         }
