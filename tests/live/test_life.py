@@ -66,6 +66,20 @@ def test_a_broken_configuration_is_refused_and_the_old_one_kept(gateway):
     assert lab.postern('reload').returncode == 0
 
 
+def test_a_reload_names_a_block_that_cannot_be_read(gateway):
+    """All that stood behind it in the trust store was gone, and nobody was told: our own review; PEM_read_bio(3)."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    first = open(lab.path('ca', 'ca.pem')).read().rstrip('\n') + '\n'
+    with open(lab.path('trust.pem'), 'w') as out:
+        out.write(first + '-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n' + first)
+    with written(lab, good.replace(lab.path('ca', 'ca.pem'), lab.path('trust.pem'), 1)):
+        done = lab.postern('reload')
+    line = first.count('\n') + 1
+    assert done.returncode == 1 and f'block number 2 (line {line}) cannot be read' in done.stderr, done
+    assert lab.postern('reload').returncode == 0
+
+
 def test_reload_changes_rules(gateway):
     lab = gateway.lab
     good = open(lab.path('postern.conf')).read()
