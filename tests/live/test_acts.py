@@ -79,6 +79,23 @@ def test_a_reload_is_an_act(gateway):
     assert mine[1]['detail'].startswith('refused: ') and 'group "idle" does nothing' in mine[1]['detail'], mine
 
 
+def test_a_reload_of_another_file_is_refused(gateway):
+    """A first try by a new user: -c new.conf reload said "Reloaded.", and the file that posternd runs with was read."""
+    lab = gateway.lab
+    other, link = lab.path('other.conf'), lab.path('link.conf')
+    ours = os.path.realpath(lab.path('postern.conf'))
+    with open(other, 'w') as out:
+        out.write(open(ours).read())
+    refused = postern(gateway, '-c', other, '--by', 'Eve', 'reload')
+    said = f'posternd runs with {ours}, not with {os.path.realpath(other)}'
+    assert refused.returncode == 1 and refused.stdout == '' and said in refused.stderr, refused
+    assert refused.stderr.startswith('Not reloaded; the old configuration stays in force'), refused
+    mine = [a for a in acts(gateway) if a['act'] == 'reload'][0]
+    assert mine['by'] == 'Eve' and mine['detail'].startswith('refused: posternd runs with '), mine
+    os.symlink(ours, link)
+    assert postern(gateway, '-c', link, 'reload').returncode == 0
+
+
 def test_a_name_is_kept_whole_or_refused(gateway):
     message_id = gateway.send('y@dead.test')
     for name in ('', ' ', 'two\nlines', 'a\x1b[31mb', 'x' * 101, 'ends '):

@@ -4,6 +4,8 @@
 #include "cmd/postern/postern.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What stands still meanwhile (ARCHITECTURE.md, "If one is slow"). Nothing is lost by it. */
 static const struct silence {
@@ -127,11 +129,22 @@ static void print_reload(const struct options *o, bool ok, struct str text, stru
     fputs(ok ? "Reloaded.\n" : "", stdout);
 }
 
+/* posternd reads its own file again: it is told which one is meant here. */
+static int ask_reload(const struct options *o, struct answer *ret)
+{
+    enum { ARGUMENT_MAX = 1024 }; /* sys/ipc_messages.def */
+    char *file = realpath(o->config, NULL);
+    bool is_sent = file && strlen(file) <= ARGUMENT_MAX;
+    int r = ask(o, "posternd.sock", ADMIN_RELOAD, is_sent ? file : "", ret);
+    free(file);
+    return r;
+}
+
 int command_reload(const struct options *o)
 {
     CLEANUP(buf_free) struct buf findings = BUF_INIT(1024 * 1024);
     struct answer a;
-    int r = ask(o, "posternd.sock", ADMIN_RELOAD, "", &a);
+    int r = ask_reload(o, &a);
     if (r) {
         const char *text =
             r == EXIT_CONFIG ? "Not reloaded; the old configuration stays in force.\n" : "";

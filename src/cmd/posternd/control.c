@@ -174,7 +174,7 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (m->admin.verb == ADMIN_STATUS) {
         ask_status(d, ch);
     } else if (m->admin.verb == ADMIN_RELOAD) {
-        reload_asked(d, ch, m->admin.by);
+        reload_asked(d, ch, m->admin.by, m->admin.argument);
     } else {
         control_done(ch, false, STR("not a question for posternd"));
     }

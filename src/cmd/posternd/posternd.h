@@ -146,8 +146,9 @@ void control_reload_came(struct posternd *d);
 /* The same as SIGHUP: 0, and the processes are asked (the log tells the end), or -errno with lines in problems: nothing changed.
  * -EBUSY: one is under way. What is wrong with the file itself goes to reload_to and to the log. */
 int control_reload(struct posternd *d, const struct reload_by *by, struct buf *problems) MUST_USE;
-/* The postern command asks for it; it is answered now or once every process has confirmed. */
-void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by);
+/* The postern command asks for it, and means that file (its real path; empty: any); it is answered now or once every
+ * process has confirmed. */
+void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by, struct str file);
 void reload_on_timeout(void *posternd);
 /* What is found in the file: warnings to the log, all to who asked (reload_to), a row each. *ret_first:
  * the first error, a view of the lines. */

@@ -35,16 +35,16 @@ void reload_send_acts(struct posternd *d, struct ipc_channel *queue)
 }
 
 /* Of several that the queue could not be told, the newest are kept. */
-static void tell_act(struct posternd *d, struct str result)
+static void tell_act(struct posternd *d, const struct reload_by *who, struct str result)
 {
-    if (!*d->reload_by.by) {
+    if (!*who->by) {
         return; /* nobody did it: files changed */
     }
     if (d->n_acts == ACTS_WAITING_MAX) {
         memmove(&d->acts[0], &d->acts[1], --d->n_acts * sizeof d->acts[0]);
     }
     struct reload_act *a = &d->acts[d->n_acts++];
-    *a = (struct reload_act){.at_ms = clock_wall_ms(), .who = d->reload_by};
+    *a = (struct reload_act){.at_ms = clock_wall_ms(), .who = *who};
     result = str_slice(result, 0, str_find(result, '\n', 0));
     str_copy_cut(result, a->detail, sizeof a->detail);
     log_notice("act", KV("verb", "reload"), KVS("detail", str_c(a->detail)), KV("by", a->who.by),
@@ -172,7 +172,7 @@ static int reload(struct posternd *d, struct buf *problems)
         log_error("reload-refused", KVS("problem", str_slice(first, 0, str_find(first, '\n', 0))),
                   KV("what", "the old configuration stays in force"));
         (void)!buf_printf(&result, "refused: " STR_FMT, STR_ARG(first));
-        tell_act(d, buf_str(&result));
+        tell_act(d, &d->reload_by, buf_str(&result));
         pairs_free(pairs);
         conf_free(next);
     }
@@ -225,7 +225,7 @@ static void end_reload(struct posternd *d)
                   KVS("problem", str_trim(buf_str(&text))));
     }
     notify_manager("READY=1");
-    tell_act(d, whole ? STR("in force") : buf_str(&text));
+    tell_act(d, &d->reload_by, whole ? STR("in force") : buf_str(&text));
     if (d->reload_to) {
         control_done(d->reload_to, whole, whole ? STR("reloaded") : buf_str(&text));
     }
@@ -278,7 +278,35 @@ int control_reload(struct posternd *d, const struct reload_by *by, struct buf *p
     return r;
 }
 
-void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by)
+/* Who asks means another file than the one that would be read again: its changes would not be in
+ * force, and "reloaded" would say that they are. theirs: its real path, or empty. */
+static bool is_other_file(const struct posternd *d, struct str theirs, struct buf *problems)
+{
+    char ours[4096];
+    if (theirs.n == 0 || !realpath(d->conf_path, ours) || str_eq(theirs, str_c(ours))) {
+        return false;
+    }
+    (void)!buf_printf(problems,
+                      "posternd runs with %s, not with " STR_FMT
+                      ": change that one, or start posternd with -c " STR_FMT "\n",
+                      ours, STR_ARG(theirs), STR_ARG(theirs));
+    return true;
+}
+
+/* 0, and the answer comes once every process has confirmed, or -errno with lines in problems. */
+static int reload_of(struct posternd *d, const struct reload_by *who, struct str file,
+                     struct buf *problems)
+{
+    CLEANUP(buf_free) struct buf result = BUF_INIT(16 * 1024);
+    if (!is_other_file(d, file, problems)) {
+        return control_reload(d, who, problems);
+    }
+    (void)!buf_printf(&result, "refused: " STR_FMT, STR_ARG(buf_str(problems)));
+    tell_act(d, who, buf_str(&result));
+    return -EINVAL;
+}
+
+void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by, struct str file)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024), answer = BUF_INIT(80 * 1024);
     struct reload_by who = {.uid = *(const uint32_t *)ipc_channel_data(ch)};
@@ -291,12 +319,12 @@ void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by)
     }
     str_copy_cut(by, who.by, sizeof who.by);
     d->reload_to = busy ? d->reload_to : ch;
-    int r = control_reload(d, &who, &problems);
+    int r = reload_of(d, &who, file, &problems);
     if (r < 0) {
         d->reload_to = busy ? d->reload_to : NULL;
         must(buf_printf(&answer, "%s" STR_FMT,
                         r == -EBUSY ? "" : "Not reloaded; the old configuration stays in force:\n",
                         STR_ARG(buf_str(&problems))) == 0);
         control_done(ch, false, buf_str(&answer));
-    } /* else: answered once every process has confirmed */
+    }
 }
