@@ -9,9 +9,11 @@
 struct flight {
     const struct conf *conf;
     enum preflight_for what;
+    const struct conf *in_force; /* in a reload; else NULL */
     struct buf *problems;
     struct buf trust;
     int result;
+    bool fits; /* each certificate with its key, by itself */
     /* of the pair that is looked at */
     struct conf_place at;
     const char *file;
@@ -27,5 +29,5 @@ bool flight_read(struct flight *f, struct conf_place at, const char *what, const
 /* Warns of a key that everybody may read. */
 void flight_key_mode(struct flight *f, struct conf_place at, const char *path);
 void flight_certificates(struct flight *f);
-/* In a reload the caller judges each pair: of what it finds only the warnings are told here. */
-void flight_certificates_warn(struct flight *f);
+/* The same in a reload, whose caller judges each pair: while one does not fit, only warnings are told. */
+void flight_certificates_reload(struct flight *f);

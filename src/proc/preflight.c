@@ -621,14 +621,16 @@ static void check_attachment_words(struct flight *f)
     }
 }
 
-int preflight(const struct conf *c, enum preflight_for what, struct buf *problems)
+int preflight(const struct conf *c, enum preflight_for what, const struct conf *in_force,
+              struct buf *problems)
 {
     struct flight f = {
-        .conf = c, .what = what, .problems = problems, .trust = BUF_INIT(CHILD_FILE_MAX)};
+        .conf = c, .what = what, .in_force = in_force, .problems = problems,
+        .trust = BUF_INIT(CHILD_FILE_MAX)};
     f.result = conf_judge(c, problems);
     check_trust(&f);
     if (what == PREFLIGHT_RELOAD) {
-        flight_certificates_warn(&f);
+        flight_certificates_reload(&f);
     } else {
         flight_certificates(&f);
     }

@@ -13,8 +13,10 @@ enum preflight_for {
 
 /* Judges the configuration (conf_judge) and opens everything that a start opens: certificates and keys, trust store, DKIM
  * key, password files, packs, templates, users, directories. Lines in problems (conf/tree.h, conf_finding): errors and
- * warnings. 0, or -EINVAL when there is an error. */
-int preflight(const struct conf *c, enum preflight_for what, struct buf *problems) MUST_USE;
+ * warnings. in_force: for a reload what runs now, else NULL: names that no certificate has are an error unless files alone
+ * changed (a renewal). 0, or -EINVAL when there is an error. */
+int preflight(const struct conf *c, enum preflight_for what, const struct conf *in_force,
+              struct buf *problems) MUST_USE;
 /* A store without its at-rest key is most likely a backup put back without it: a new key would hide that its mail cannot be
  * read. 0, or -ENOENT with a sentence in problem. */
 int preflight_key_of_store(const struct conf *c, char *problem, size_t size) MUST_USE;

@@ -81,8 +81,28 @@ static void check_pair(struct flight *f, const struct conf_node *node, const cha
     f->result = f->result < 0 ? f->result : before;
 }
 
-/* In a reload the caller decides which certificates are in force: files that are just being renewed
- * refuse nothing. */
+static bool same_text(const char *a, const char *b)
+{
+    return str_eq(str_c(a), str_c(b));
+}
+
+/* A reload in which files alone can have changed: the settings of certificates and of the names that
+ * they are for are those in force. Files that are just being renewed refuse nothing; a setting that
+ * a start refuses, a reload refuses too. */
+static bool is_renewal(const struct flight *f)
+{
+    const struct conf *now = f->in_force, *next = f->conf;
+    bool same = now && now->n_own == next->n_own &&
+                same_text(now->portal.url, next->portal.url) &&
+                same_text(now->portal.files_url, next->portal.files_url) &&
+                (now->portal.addresses.n > 0) == (next->portal.addresses.n > 0);
+    for (size_t i = 0; same && i < next->n_own; i++) {
+        same = same_text(now->own[i].chain, next->own[i].chain) &&
+               same_text(now->own[i].key, next->own[i].key);
+    }
+    return same;
+}
+
 static void tell_of_names(struct flight *f, struct conf_place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -93,7 +113,7 @@ static void tell_of_names(struct flight *f, struct conf_place at, const char *fm
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (f->what == PREFLIGHT_RELOAD) {
+    if (is_renewal(f)) {
         conf_warning(f->problems, at, "%s", text);
     } else {
         flight_bad(f, at, "%s", text);
@@ -200,7 +220,8 @@ void flight_certificates(struct flight *f)
         check_pair(f, c->certificates[i].node, c->certificates[i].chain, c->certificates[i].key,
                    false);
     }
-    if (f->result == 0 && readable) {
+    f->fits = f->result == 0 && readable;
+    if (f->fits) {
         check_names(f, own);
     }
     for (size_t i = 0; i < c->n_own; i++) {
@@ -209,8 +230,7 @@ void flight_certificates(struct flight *f)
     f->result = f->result < 0 ? f->result : before;
 }
 
-/* In a reload the caller judges each pair: of what it finds only the warnings are told here. */
-void flight_certificates_warn(struct flight *f)
+void flight_certificates_reload(struct flight *f)
 {
     CLEANUP(buf_free) struct buf all = BUF_INIT(256 * 1024);
     struct flight look = *f;
@@ -219,8 +239,9 @@ void flight_certificates_warn(struct flight *f)
     flight_certificates(&look);
     for (struct str rest = buf_str(&all); rest.n > 0;) {
         struct str line = str_slice(rest, 0, str_find(rest, '\n', 0));
-        if (conf_finding_next(&rest, &found) && found.is_warning) {
+        if (conf_finding_next(&rest, &found) && (found.is_warning || look.fits)) {
             (void)!buf_printf(f->problems, STR_FMT "\n", STR_ARG(line));
         }
     }
+    f->result = look.fits ? look.result : f->result;
 }

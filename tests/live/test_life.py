@@ -119,6 +119,32 @@ def test_a_changed_run_directory_is_said_to_need_a_restart(gateway):
     assert lab.postern('reload').returncode == 0
 
 
+def test_a_reload_refuses_what_a_start_refuses(gateway):
+    """A first try by a new user: a portal whose name no certificate has was an error of check-config and start, and
+    "Reloaded." with a warning. Files that are renewed are another matter: they refuse nothing."""
+    lab = gateway.lab
+    for name, host in (('live', 'gateway.test'), ('renamed', 'other.gateway.test')):
+        lab.make_certificate(host, name=name)
+    portal = f'portal {{ url https://NAME; from secure@inside.test; address {GATEWAY_ADDRESS}:443; pages @pages@; }}\n'
+    text = lab.config(extra=portal, certificate=f'certificate {{ chain {lab.path("ca", "live.pem")}; key {lab.path("ca", "live.key")}; }}')
+    said = 'no certificate is for secure.inside.test'
+    with written(lab, text.replace('NAME', 'secure.inside.test')):
+        checked, reloaded = lab.postern('check-config'), lab.postern('reload')
+        start = subprocess.run([os.path.join(lab.binaries(), 'posternd'), '-c', lab.path('postern.conf')], capture_output=True, text=True, timeout=60)
+        assert (checked.returncode, reloaded.returncode, start.returncode) == (1, 1, 78), (checked, reloaded, start)
+        for done in (checked, reloaded, start):
+            assert said in done.stderr and f'warning: portal: {said}' not in done.stderr, done
+        assert reloaded.stderr.startswith('Not reloaded; the old configuration stays in force')
+    assert not answers(443)
+    with written(lab, text.replace('NAME', 'gateway.test')):
+        assert lab.postern('reload').returncode == 0
+        for end in ('pem', 'key'):
+            os.replace(lab.path('ca', 'renamed.' + end), lab.path('ca', 'live.' + end))
+        renewed = lab.postern('reload')
+        assert renewed.returncode == 0 and 'warning: portal: no certificate is for gateway.test' in renewed.stderr, renewed
+    assert lab.postern('reload').returncode == 0
+
+
 @contextlib.contextmanager
 def written(lab, text):
     """Another text in the file for a while."""

@@ -203,7 +203,7 @@ static bool run_case(const struct expected *e)
     assert_true(fd >= 0 && file_write_all(fd, buf_str(&text)) == 0);
     close(fd);
     int r = conf_load(path, &problems, &c);
-    r = r < 0 ? r : preflight(c, PREFLIGHT_CHECK, &problems);
+    r = r < 0 ? r : preflight(c, PREFLIGHT_CHECK, NULL, &problems);
     conf_free(c);
     bool right = str_eq(e->verdict, STR("wrong"))  ? r < 0 && says(buf_str(&problems), e, false)
                  : str_eq(e->verdict, STR("warn")) ? r == 0 && says(buf_str(&problems), e, true)

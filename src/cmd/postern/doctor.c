@@ -53,7 +53,7 @@ static void look_configuration(struct doctor *d)
     char text[1200], advice[200], first[900] = "";
     unsigned errors = 0, warnings = 0;
     struct conf_finding f;
-    int r = preflight(d->c, PREFLIGHT_CHECK, &problems);
+    int r = preflight(d->c, PREFLIGHT_CHECK, NULL, &problems);
     struct str lines = buf_str(&problems);
     while (conf_finding_next(&lines, &f)) {
         if (!f.is_warning && errors == 0) {

@@ -208,7 +208,7 @@ static int run(const char *path)
     char problem[1024] = "";
     d.conf_path = path;
     int r = conf_load(path, &problems, &d.conf);
-    r = r < 0 ? r : preflight(d.conf, PREFLIGHT_START, &problems);
+    r = r < 0 ? r : preflight(d.conf, PREFLIGHT_START, NULL, &problems);
     fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr); /* warnings, too */
     if (r < 0) {
         return 78; /* EX_CONFIG */

@@ -146,7 +146,7 @@ static int judge(struct posternd *d, struct buf *problems, struct str *ret_first
                  struct conf **ret_next, struct pairs **ret_pairs)
 {
     int r = conf_load(d->conf_path, all, ret_next);
-    r = r < 0 ? r : preflight(*ret_next, PREFLIGHT_RELOAD, all);
+    r = r < 0 ? r : preflight(*ret_next, PREFLIGHT_RELOAD, d->conf, all);
     reload_tell_findings(d, buf_str(all), ret_first);
     return r < 0 ? r : handover_pairs(*ret_next, d->pairs, problems, ret_pairs);
 }
