@@ -457,7 +457,7 @@ static bool is_sent_on(const struct conf *c, const struct protect_mail *m)
             rewritten = str_starts_nocase(str_slice(from, i, from.n), mark);
         }
     }
-    return m->login.n == 0 && from.n > 0 && (rewritten || !conf_is_inside(c, domain_of(from)));
+    return from.n > 0 && (rewritten || !conf_is_inside(c, domain_of(from)));
 }
 
 /* What leaves the house without its sender having addressed it there goes over a secure connection. */

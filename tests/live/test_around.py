@@ -462,13 +462,14 @@ def test_doctor_names_what_may_be_clear(looked_at):
     lab = gateway.lab
     hop = 'deliver-to exchange.inside.test { tls cert;'
     assert hop in text
-    for tls, state, words in (('none', 'look', 'may be clear'), ('encrypt', 'look', 'not verified'), ('cert', 'ok', 'encrypted and verified')):
-        assert findings(lab, text.replace(hop, hop.replace('cert', tls)))['deliver-to'] == (state, f'exchange.inside.test: {words}' if tls != 'encrypt' else 'exchange.inside.test: encrypted, the server is not verified')
+    for tls, state, words in (('none', 'look', 'may be clear'), ('encrypt', 'look', 'must be encrypted, the server is not verified'), ('cert', 'ok', 'must be encrypted and verified')):
+        assert findings(lab, text.replace(hop, hop.replace('cert', tls)))['deliver-to'] == (state, f'exchange.inside.test: {words}')
     assert lab.postern('exception', 'add', 'relax', 'nocrypt.test', '--owner', 'Ann', '--reason', 'x', '--hours', '1').returncode == 0
     found = findings(lab, text.replace('127.0.3.0/24;', '127.0.3.0/24; devices 127.0.3.0/28;') + 'relay smart.test:25 { tls none; }\ndirectory { url ldap://ldap.test; starttls no; base "dc=x"; }\n'
                      'rule "keeps" { from a@inside.test; copy-to keep@elsewhere.test; }\n')
     lab.postern('exception', 'end', str(lab.postern('exception', 'list', json_out=True)[0]['number']))
     assert found['relay'] == ('look', 'smart.test:25: may be clear') and found['devices'] == ('look', '127.0.3.0/28: may send to us in clear')
+    assert found['relay name'] == ('wrong', found['relay name'][1]) and 'smart.test' in found['relay name'][1], found
     assert found['directory'][0] == 'look' and 'without TLS' in found['directory'][1] and 'Ann' in found['exception'][1] and found['exception'][0] == 'look'
     assert found['copies'] == ('ok', 'rule "keeps", to keep@elsewhere.test: outside, kept to TLS')
 

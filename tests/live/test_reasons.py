@@ -311,6 +311,10 @@ class Walk:
         ends = [n for n, c in enumerate(CASES) if c.ends]
         lab.wait_for(lambda: all(len(self.told(self.ids[n])) == 2 for n in ends), 20, 0.3)
         self.last.update({n: self.look(self.ids[n]) for n in ends})
+        lab.stop_gateway()
+        lab.start_gateway(self.configured(first_retry='4s', top='relay nosuch.good.test { tls cert; }\n'))
+        self.gateway.wait_reason(self.act('next-hop', 'x@elsewhere.test'), 'next-hop')
+        self.last['next-hop'] = self.look(self.ids['next-hop'])
 
     def metrics(self):
         with urllib.request.urlopen('http://127.0.0.1:9469/metrics', timeout=10) as answer:
@@ -355,6 +359,7 @@ ACTS = {
     'poison': ('held', '', ''),
     'not-prepared': ('held', 'two processes ended over it', '4.3.0'),
     'shutdown': ('', '', '4.3.2'),
+    'next-hop': ('waiting', '', '4.3.5'),
     'login-refused': ('waiting', '535 5\\.7\\.8 no', '4.7.8'),
     'not-picked-up': ('expired', '', '5.4.7'),
 }

@@ -601,6 +601,22 @@ def test_relay_and_deliver_to_are_refused_both(gateway):
     assert lab.wait_for(lambda: not mine(), 15), mine()  # that hop is no longer one of ours
 
 
+def test_next_hop_that_leads_nowhere(gateway):
+    """foxcpp/maddy#845; Postfix's "relayhost configuration problem": a slip of ours bounces nobody's mail. It waits, with an alarm."""
+    lab = gateway.lab
+    gateway.restart(top='relay smrat.good.test { tls cert; }\n', deliver_to='exchnage.inside.test')
+    sent = [gateway.send('x@elsewhere.test'), gateway.send('x@inside.test')]
+    for number in sent:
+        found = gateway.wait_reason(number, 'next-hop')
+        assert found['state'] == 'waiting' and '4.3.5' in str(found), found
+    lost = lambda: {a['kind'] for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'].endswith('-lost')}
+    assert lost() == {'relay-lost', 'deliver-to-lost'}
+    gateway.restart()
+    lab.postern('queue', 'retry', 'all')
+    gateway.wait_state(sent[1], 'delivered')
+    assert lab.wait_for(lambda: not lost(), 15), lost()
+
+
 def test_smart_host_with_login(gateway):
     lab = gateway.lab
     before = len(lab.received('host-mx.smarthost.test'))

@@ -345,7 +345,8 @@ static void off_site(void **state)
                 {"SRS1+HHH=relay.test==HHH=TT=else.test=a@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_SECURE},
                 {"srs0lo@in.test", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
                 {"", "", "10.0.0.1", "r@out.test", false, DEMAND_NONE},
-                {"a@else.test", "ann", "192.0.2.1", "r@out.test", false, DEMAND_NONE},
+                {"a@else.test", "server", "192.0.2.1", "r@out.test", false, DEMAND_SECURE}, /* sender any */
+                {"a@in.test", "ann", "192.0.2.1", "r@out.test", false, DEMAND_NONE},
                 {"a@in.test", "", "10.0.0.1", "archive@out.test", true, DEMAND_SECURE},
                 {"a@else.test", "", "192.0.2.1", "archive@out.test", true, DEMAND_SECURE},
                 {"a@else.test", "", "192.0.2.1", "archive@in.test", true, DEMAND_NONE}};

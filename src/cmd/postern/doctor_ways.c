@@ -9,6 +9,7 @@
 #include "auth/published.h"
 #include "base/clock.h"
 #include "cmd/postern/doctor.h"
+#include "policy/rules.h"
 #include "store/domain.h"
 #include "sys/conn.h"
 #include "sys/file.h"
@@ -54,17 +55,45 @@ void doctor_names(struct doctor *d)
 
 /* --- hops that may be clear -------------------------------------------------------------- */
 
+/* Whether it is there at all: a name that leads nowhere keeps all mail for it waiting. */
+static void look_hop_answers(struct doctor *d, const char *what, const char *target)
+{
+    struct name_addresses a = {.n = 1};
+    char host[HOST_MAX], text[500], why[200], about[40];
+    unsigned char octets[16];
+    uint16_t port = 25;
+    rules_split_target(str_c(target), host, sizeof host, &port);
+    if (address_ip_octets(str_c(host), octets) > 0) {
+        str_copy_cut(str_c(host), a.ip[0], sizeof a.ip[0]);
+    } else {
+        enum name_state state = doctor_addresses(d, host, &a, why, sizeof why);
+        snprintf(about, sizeof about, "%s name", what);
+        if (state != NAME_THERE) {
+            doctor_tell_name(d, about, host, state, why, "Mail for it waits: mend the name, or the setting.");
+            return;
+        }
+    }
+    int fd = doctor_connect_any(&a, port);
+    snprintf(about, sizeof about, "%s port", what);
+    snprintf(text, sizeof text, "port %u of %s: %s", port, host, fd >= 0 ? "answers" : strerror(-fd));
+    doctor_tell(d, fd >= 0 ? WELL : ILL, about, text, "Mail for it waits until that server takes connections from here.");
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void look_hop(struct doctor *d, const char *what, const char *target, int force)
 {
     char text[400];
     bool here = conf_target_is_loopback(target);
-    static const char *const words[] = {"may be clear", "encrypted, the server is not verified",
-                                        "encrypted and verified"};
+    static const char *const words[] = {"may be clear", "must be encrypted, the server is not verified",
+                                        "must be encrypted and verified"};
     snprintf(text, sizeof text, "%s: %s", target,
              here && force == 0 ? "on this machine" : words[force < 2 ? force : 2]);
     doctor_tell(
         d, here || force >= 2 ? WELL : CARE, what, text,
         "Mail can be read on this way: set tls cert there, with a certificate for that name.");
+    look_hop_answers(d, what, target);
 }
 
 static void look_copies(struct doctor *d)

@@ -47,20 +47,19 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
     }
 }
 
-/* Our own next hops, each with a login of its own, and an alarm of its own: both can be open. */
+/* What may be wrong with our own next hops: each an alarm of its own, all can be open. */
 static const struct own_hop {
     const char *destination, *setting;
+    enum reason trouble;
     enum alarm_kind alarm;
-} own_hops[] = {{"=relay", "relay", ALARM_RELAY_LOGIN}, {"=inside", "deliver-to", ALARM_DELIVER_TO_LOGIN}};
+} own_hops[OWN_HOP_TROUBLES] = {{"=relay", "relay", REASON_LOGIN_REFUSED, ALARM_RELAY_LOGIN},
+                                {"=inside", "deliver-to", REASON_LOGIN_REFUSED, ALARM_DELIVER_TO_LOGIN},
+                                {"=relay", "relay", REASON_NEXT_HOP, ALARM_RELAY_LOST},
+                                {"=inside", "deliver-to", REASON_NEXT_HOP, ALARM_DELIVER_TO_LOST}};
 
-static int own_hop(const struct job *j)
+static bool goes_there(const struct job *j, const struct own_hop *hop)
 {
-    for (int i = 0; j->to && i < (int)ARRAY_LEN(own_hops); i++) {
-        if (strcmp(j->to->name, own_hops[i].destination) == 0) {
-            return i;
-        }
-    }
-    return -1;
+    return j->to && strcmp(j->to->name, hop->destination) == 0;
 }
 
 static struct domain_name ourselves(const struct queue *q)
@@ -68,38 +67,44 @@ static struct domain_name ourselves(const struct queue *q)
     return domain_kept(str_c(child_conf(q->child)->hostname));
 }
 
-void alarms_login_refused(struct queue *q, const struct job *j, struct str host, struct str said)
+void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host, struct str said)
 {
     char detail[600];
-    int hop = own_hop(j);
-    if (hop < 0 || q->login_states[hop] == LOGIN_FAILS) {
-        return;
+    for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
+        const struct own_hop *hop = &own_hops[i];
+        if (hop->trouble == why && goes_there(j, hop) && q->hop_states[i] != HOP_FAILS) {
+            q->hop_states[i] = HOP_FAILS;
+            snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", hop->setting, STR_ARG(host), (int)(said.n < 300 ? said.n : 300), said.p);
+            alarms_raise(q, ourselves(q), hop->alarm, detail);
+        }
     }
-    q->login_states[hop] = LOGIN_FAILS;
-    snprintf(detail, sizeof detail, "%s " STR_FMT ": %.*s", own_hops[hop].setting, STR_ARG(host),
-             (int)(said.n < 300 ? said.n : 300), said.p);
-    alarms_raise(q, ourselves(q), own_hops[hop].alarm, detail);
 }
 
-void alarms_login_works(struct queue *q, const struct job *j)
+static void end_of_trouble(struct queue *q, size_t i)
 {
-    int hop = own_hop(j);
-    if (hop < 0 || q->login_states[hop] == LOGIN_WORKS) {
-        return;
+    if (q->hop_states[i] != HOP_WORKS) {
+        q->hop_states[i] = HOP_WORKS;
+        alarms_clear(q, ourselves(q), own_hops[i].alarm);
     }
-    q->login_states[hop] = LOGIN_WORKS;
-    alarms_clear(q, ourselves(q), own_hops[hop].alarm);
 }
 
-/* One that the configuration does not name any more refuses nothing. */
-static void end_of_login_alarms(struct queue *q)
+void alarms_hop_works(struct queue *q, const struct job *j)
+{
+    for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
+        if (goes_there(j, &own_hops[i])) {
+            end_of_trouble(q, i);
+        }
+    }
+}
+
+/* One that the configuration does not name any more keeps no mail waiting. */
+static void end_of_hop_alarms(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
-    const bool is_there[] = {c->relay_host != NULL, c->deliver_to != NULL};
     for (size_t i = 0; i < ARRAY_LEN(own_hops); i++) {
-        if (!is_there[i] && q->login_states[i] != LOGIN_WORKS) {
-            q->login_states[i] = LOGIN_WORKS;
-            alarms_clear(q, ourselves(q), own_hops[i].alarm);
+        bool is_there = strcmp(own_hops[i].setting, "relay") == 0 ? c->relay_host != NULL : c->deliver_to != NULL;
+        if (!is_there) {
+            end_of_trouble(q, i);
         }
     }
 }
@@ -191,7 +196,7 @@ void alarms_tick(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     settle_lost(q);
-    end_of_login_alarms(q);
+    end_of_hop_alarms(q);
     int64_t part = c->monitor.loss_window / 60;
     int64_t again = part > MAIL_AGAIN_MIN_MS ? part < MAIL_AGAIN_MAX_MS ? part : MAIL_AGAIN_MAX_MS : MAIL_AGAIN_MIN_MS;
     bool waiting = q->alarms_mailed_ms && clock_mono_ms() - q->alarms_mailed_ms < again;

@@ -38,9 +38,7 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     if (!j) {
         return;
     }
-    if (o->reason == REASON_LOGIN_REFUSED) {
-        alarms_login_refused(q, j, o->host, o->detail);
-    }
+    alarms_hop_fails(q, j, (enum reason)o->reason, o->host, o->detail);
     must(o->sess < SESS_END && o->tlsa < TLSA_END && o->sts < STS_END);
     j->tls_offered |= o->offered || (o->sess != SESS_NOCONN && o->sess != SESS_NOADV);
     if (j->n_attempts == ARRAY_LEN(j->attempts)) {
@@ -174,7 +172,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         /* a next hop that knows RFC 3461 gives the notice itself; else we say how far it came */
         r->bounced = o->reported || j->null_reverse_path || !notify_wants(r->notify, NOTIFY_SUCCESS);
         q->delivered++;
-        alarms_login_works(q, j);
+        alarms_hop_works(q, j);
         break;
     case RESULT_DEFERRED:
         decide_deferred(j, r, now);

@@ -29,6 +29,7 @@ enum {
     DOMAINS_MAX = 1000000,
     HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
     JOB_RCPTS_MAX = SCHED_JOB_RCPTS,
+    OWN_HOP_TROUBLES = 4,
     JOB_ARENA_MAX = 4 * 1024 * 1024,
     DEATHS_MAX = 2, /* of workers over one message, then it is held */
 };
@@ -203,7 +204,7 @@ struct queue {
     unsigned refusals_in_hour;
     int admin_listener;
     struct watch *admin_watch;
-    enum { LOGIN_UNKNOWN, LOGIN_WORKS, LOGIN_FAILS } login_states[2]; /* at "=relay" and "=inside", since the start (alarms.c) */
+    enum { HOP_UNKNOWN, HOP_WORKS, HOP_FAILS } hop_states[OWN_HOP_TROUBLES]; /* of relay and deliver-to, since the start (alarms.c) */
     bool stopping, no_space, bounces_due, bounces_reading, alarms_due, alarms_reading;
     struct store_counts counts; /* as of the last look */
     int64_t checked_space_ms;
@@ -355,9 +356,9 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 /* alarms.c */
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail);
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind);
-/* Our own next hop (relay, deliver-to) wants a login that counts; it took mail. */
-void alarms_login_refused(struct queue *q, const struct job *j, struct str host, struct str said);
-void alarms_login_works(struct queue *q, const struct job *j);
+/* Our own next hop (relay, deliver-to) keeps mail waiting: it wants a login that counts, or its name leads nowhere; it took mail. */
+void alarms_hop_fails(struct queue *q, const struct job *j, enum reason why, struct str host, struct str said);
+void alarms_hop_works(struct queue *q, const struct job *j);
 /* A domain lost its encryption: told at once unless many do. True while that is so. */
 void alarms_lost(struct queue *q, struct domain_name domain);
 bool alarms_middlebox(const struct queue *q);

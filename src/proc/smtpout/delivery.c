@@ -698,6 +698,9 @@ static void conclude_lookup(struct delivery *d)
     case MX_OUTCOME_END:
         break;
     }
+    if (d->fixed_host && v.class == HOST_PERMANENT) { /* our own setting, or our name service: nobody's mail comes back for that */
+        v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_NEXT_HOP};
+    }
     round_start(d);
     round_note(&d->round, &v, "", str_c(d->way.detail));
     outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->way.detail);

@@ -9,6 +9,7 @@
 #include "policy/flags.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/base64.h"
+#include "wire/encoded.h"
 #include "wire/header.h"
 #include "wire/section.h"
 #include "wire/transfer.h"
@@ -168,7 +169,9 @@ static void put_section(const struct delivery *d, struct str section, struct buf
         }
     }
     if (d->tags.n > 0) {
-        (void)!buf_printf(out, "X-Postern-Tag: " STR_FMT "\r\n", STR_ARG(d->tags));
+        (void)!buf_add(out, STR("X-Postern-Tag: "));
+        (void)!encoded_write(d->tags, false, out); /* the marks of the message were computed without it: ASCII */
+        (void)!buf_add(out, STR("\r\n"));
     }
     (void)!buf_add(out, before); /* the empty line */
 }
