@@ -265,6 +265,26 @@ def test_sendmail_while_the_gateway_is_down(local):
     assert lab.wait_for(lambda: sorted(os.listdir(lab.path('drop'))) == ['refused-link', 'refused-rubbish'], 20)
 
 
+def test_sendmail_tells_who_sent_what_is_refused_later(local):
+    """RFC 5321 4.2.5, 6.1: who has taken a mail delivers it or says so. It was put aside, and nobody was told."""
+    lab = local.lab
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    try:
+        big = 'Subject: refused later\n' + 'X: y\n' * 400000 + '\nx\n'  # over 2 MB
+        assert sendmail(local, '-f', 'app@inside.test', 'x@good.test', text=big).returncode == 0
+    finally:
+        lab.start_gateway(text)
+    told = lab.wait_for(lambda: [m for m in lab.messages('inside.test') if 'Subject: Your mail was refused\r\n' in m['data']], 30)
+    assert told and told[0]['sender'] == '' and told[0]['rcpts'] == ['app@inside.test']
+    words = told[0]['data'].split('\r\n\r\n', 1)[1]
+    assert 'The answer: 552 ' in words and '\r\n  x@good.test\r\n' in words and 'Subject: refused later\r\n' in words
+    assert 'Auto-Submitted: auto-replied\r\n' in told[0]['data'] and len(words) < 20000
+    assert lab.wait_for(lambda: not [n for n in os.listdir(lab.path('drop')) if n.startswith('mail-')], 20)
+    for name in os.listdir(lab.path('drop')):
+        os.unlink(lab.path('drop', name))
+
+
 # --- first steps ------------------------------------------------------------------------------------------
 
 def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):

@@ -7,6 +7,7 @@
 #include "conf/conf.h"
 #include "wire/address.h"
 #include "wire/date.h"
+#include "wire/domain.h"
 #include "wire/encoded.h"
 #include "wire/header.h"
 #include "wire/mailboxes.h"
@@ -37,7 +38,7 @@ static const char usage[] =
 
 struct settings {
     const char *config, *sender, *name, *mode;
-    bool from_fields, dot_is_text, pick_up;
+    bool from_fields, dot_is_text, pick_up, host_has_mailboxes;
     char hostname[256], gateway[128], drop[600], admin[ADDRESS_ROOM];
 };
 
@@ -131,6 +132,7 @@ static void read_config(struct settings *s)
         return;
     }
     str_copy_cut(str_c(c->hostname), s->hostname, sizeof s->hostname);
+    s->host_has_mailboxes = conf_is_inside(c, domain_from(str_c(c->hostname)));
     str_copy_cut(str_c(c->drop_directory), s->drop, sizeof s->drop);
     if (*c->admin) {
         str_copy_cut(str_c(c->admin), s->admin, sizeof s->admin);
@@ -398,41 +400,74 @@ static int speak(const struct settings *s)
     }
 }
 
+/* The sender left long ago with status 0: it is told by mail. Who sent at our host name has no mailbox, unless that is
+ * a domain of the inside: the administrator is told. */
+static void tell_sender(const struct settings *s, const struct letter *refused, const bool *put_off, const char *answer)
+{
+    struct letter notice;
+    char words[1024] = "";
+    bool later[SENDMAIL_RCPTS_MAX] = {false};
+    struct str sender = str_c(refused->sender);
+    size_t at = str_find_last(sender, '@');
+    bool of_host = !s->host_has_mailboxes && str_eq_nocase(str_slice(sender, at + 1, sender.n), str_c(s->hostname));
+    if (sender.n == 0) { /* a notice itself */
+        return;
+    }
+    int r = notice_write(s->hostname, of_host ? str_c(s->admin) : sender, refused, put_off, answer, &notice);
+    if (r == 0) {
+        CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
+        r = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &notice, s->hostname, later, words, sizeof words);
+        r = r == EX_TEMPFAIL ? drop_put(s->drop, &notice) : r;
+    }
+    if (r != 0) {
+        fprintf(stderr, "sendmail: %s could not be told of it: %s\n", refused->sender, r < 0 ? strerror(-r) : words);
+    }
+    letter_free(&notice);
+}
+
+/* One file of the drop directory. An exit status. */
+static int pick_up_one(const struct settings *s, const char *path, const char *aside)
+{
+    struct letter l;
+    char words[1024] = "";
+    int r = drop_get(path, &l);
+    if (r < 0) {
+        fprintf(stderr, "sendmail: %s cannot be read (%s): put aside\n", path, strerror(-r));
+        (void)!rename(path, aside);
+        return EX_OK;
+    }
+    CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
+    bool put_off[SENDMAIL_RCPTS_MAX] = {false};
+    int result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, put_off, words, sizeof words);
+    if (result != EX_TEMPFAIL && drop_put_rest(s->drop, &l, put_off) < 0) {
+        fprintf(stderr, "sendmail: %s cannot keep %s for those who were put off: it is handed over once more to all\n", s->drop, path);
+        result = EX_TEMPFAIL;
+    }
+    if (result == EX_OK) {
+        (void)unlink(path);
+    } else if (result == EX_UNAVAILABLE) {
+        fprintf(stderr, "sendmail: the gateway refused %s from %s (%s): put aside\n", path, l.sender, words);
+        tell_sender(s, &l, put_off, words);
+        (void)!rename(path, aside);
+        result = EX_OK;
+    }
+    letter_free(&l);
+    return result;
+}
+
 /* What waits in the drop directory, one after the other; what the gateway refuses is put aside. */
 static int pick_up(const struct settings *s)
 {
-    char path[900], aside[900], words[1024];
+    char path[900], aside[900];
     DIR *dir = opendir(s->drop);
     const struct dirent *entry;
     int result = EX_OK;
     while (dir && result == EX_OK && (entry = readdir(dir))) {
-        struct letter l;
-        if (strncmp(entry->d_name, "mail-", 5) != 0) {
-            continue;
+        if (strncmp(entry->d_name, "mail-", 5) == 0) {
+            snprintf(path, sizeof path, "%s/%s", s->drop, entry->d_name);
+            snprintf(aside, sizeof aside, "%s/refused-%s", s->drop, entry->d_name + 5);
+            result = pick_up_one(s, path, aside);
         }
-        snprintf(path, sizeof path, "%s/%s", s->drop, entry->d_name);
-        snprintf(aside, sizeof aside, "%s/refused-%s", s->drop, entry->d_name + 5);
-        int r = drop_get(path, &l);
-        if (r < 0) {
-            fprintf(stderr, "sendmail: %s cannot be read (%s): put aside\n", path, strerror(-r));
-            (void)!rename(path, aside);
-            continue;
-        }
-        CLEANUP(err_close_fd) int fd = gateway_connect(s->gateway);
-        bool put_off[SENDMAIL_RCPTS_MAX] = {false};
-        result = fd < 0 ? EX_TEMPFAIL : gateway_send(fd, &l, s->hostname, put_off, words, sizeof words);
-        if (result != EX_TEMPFAIL && drop_put_rest(s->drop, &l, put_off) < 0) {
-            fprintf(stderr, "sendmail: %s cannot keep %s for those who were put off: it is handed over once more to all\n", s->drop, path);
-            result = EX_TEMPFAIL;
-        }
-        if (result == EX_OK) {
-            (void)unlink(path);
-        } else if (result == EX_UNAVAILABLE) {
-            fprintf(stderr, "sendmail: the gateway refused %s from %s (%s): put aside\n", path, l.sender, words);
-            (void)!rename(path, aside);
-            result = EX_OK;
-        }
-        letter_free(&l);
     }
     if (dir) {
         closedir(dir);

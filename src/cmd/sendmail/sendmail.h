@@ -31,3 +31,7 @@ int drop_get(const char *path, struct letter *ret) MUST_USE;
 void letter_free(struct letter *l);
 /* Adds a recipient (copied). 0, -EINVAL: not an address, -ENOSPC. */
 int letter_add(struct letter *l, struct str address) MUST_USE;
+/* A notice to `to` that the gateway refused a letter which had waited; `put_off` are those it goes to later. With a null
+ * sender; freed by letter_free(), also after an error. 0, -EINVAL, -ENOSPC. */
+int notice_write(const char *hostname, struct str to, const struct letter *refused, const bool *put_off, const char *answer,
+                 struct letter *ret) MUST_USE;
