@@ -95,10 +95,12 @@ static void look(const struct detect_packs *p, struct str text, struct hits *fou
     detect_result_free(&r);
 }
 
+/* The type, or a part of it: tokens are eight types, token-cloud and so on. */
 static bool has(const struct hits *h, const char *name)
 {
+    size_t n = strlen(name);
     for (size_t i = 0; i < h->n; i++) {
-        if (strcmp(h->names[i], name) == 0) {
+        if (strncmp(h->names[i], name, n) == 0 && (h->names[i][n] == '\0' || h->names[i][n] == '-')) {
             return true;
         }
     }
