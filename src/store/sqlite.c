@@ -638,20 +638,27 @@ void store_flush(struct store *s)
 
 /* --- upkeep ------------------------------------------------------------------------------------------ */
 
-unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
-                         int64_t next_ms, uint8_t reason)
+unsigned store_change(struct store *s, const struct store_change *c)
 {
     if (!store_in_batch(s)) {
         return 0;
     }
     sqlite3_stmt *q = s->q[Q_SET_STATE];
-    bind_int(q, 1, to);
-    bind_int(q, 2, (uint64_t)next_ms);
-    bind_int(q, 3, reason);
-    bind_int(q, 4, id);
-    bind_int(q, 5, from);
+    bind_int(q, 1, c->to);
+    bind_int(q, 2, (uint64_t)c->next_ms);
+    bind_int(q, 3, c->reason);
+    bind_int(q, 4, c->id);
+    bind_int(q, 5, c->from);
+    bind_int(q, 6, (uint64_t)c->at_ms);
+    bind_int(q, 7, c->was);
     store_run(s, Q_SET_STATE);
     return s->batch_failed ? 0 : (unsigned)sqlite3_changes(s->db);
+}
+
+unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
+                         int64_t next_ms, uint8_t reason)
+{
+    return store_change(s, &(struct store_change){.id = id, .from = from, .to = to, .next_ms = next_ms, .reason = reason});
 }
 
 void store_set_notice(struct store *s, uint64_t rcpt, enum rcpt_notice notice)

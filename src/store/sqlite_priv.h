@@ -149,8 +149,10 @@
     X(OPEN_RCPTS, "SELECT * FROM recipient WHERE state IN (0,1) ORDER BY id LIMIT ?")              \
     X(RCPTS_IN_STATE, "SELECT * FROM recipient WHERE state=?2 ORDER BY id LIMIT ?1")               \
     X(HELD, "SELECT * FROM recipient INDEXED BY recipient_open WHERE state=1 AND state<>2 AND reason=?1 AND rcpt>?2 ORDER BY rcpt LIMIT ?3") \
-    X(SET_STATE, "UPDATE recipient SET state=?, next_ms=?, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END, " \
-      "code=CASE WHEN ?3>0 THEN '' ELSE code END, reply=CASE WHEN ?3>0 THEN '' ELSE reply END, host=CASE WHEN ?3>0 THEN '' ELSE host END WHERE id=? AND state=?") \
+    X(SET_STATE, "UPDATE recipient SET state=?1, next_ms=?2, reason=CASE WHEN ?3>0 THEN ?3 ELSE reason END, " \
+      "last_ms=CASE WHEN ?6>0 THEN ?6 ELSE last_ms END, " \
+      "code=CASE WHEN ?3>0 THEN '' ELSE code END, reply=CASE WHEN ?3>0 THEN '' ELSE reply END, host=CASE WHEN ?3>0 THEN '' ELSE host END" \
+      " WHERE id=?4 AND state=?5 AND (?7=0 OR reason=?7)") \
     X(SET_NEXT_HOP, "UPDATE recipient SET next_hop=? WHERE rcpt=?")                                \
     X(OLD, "SELECT id FROM message m WHERE arrived_ms<? AND has_body=0 ORDER BY id LIMIT ?")       \
     X(FORGET_ATTEMPTS, "DELETE FROM attempt WHERE id=?")                                           \

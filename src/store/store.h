@@ -233,6 +233,17 @@ void store_list(struct store *s, enum rcpt_state state, unsigned max, store_mess
  * be written, which store_sync() tells. */
 unsigned store_set_state(struct store *s, uint64_t id, enum rcpt_state from, enum rcpt_state to,
                      int64_t next_ms, uint8_t reason);
+struct store_change {
+    uint64_t id;
+    enum rcpt_state from, to;
+    int64_t next_ms;
+    int64_t at_ms;  /* since when it is so; 0: the time that stands there */
+    uint8_t reason; /* as above */
+    uint8_t was;    /* only recipients with this reason; 0: all */
+};
+
+/* The same, for an act that has its own time or is not about all of them. */
+unsigned store_change(struct store *s, const struct store_change *c);
 /* The recipient takes another way (the configuration changed). */
 void store_set_next_hop(struct store *s, uint64_t rcpt, struct str next_hop);
 /* The clock was set back by by_ms to now_ms: queued recipients are due as much earlier, and by latest_ms; no message came

@@ -125,6 +125,39 @@ def test_a_held_mail_is_told_and_released(gateway):
     assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
 
 
+def test_release_all_leaves_what_a_policy_holds(gateway):
+    """A first try by a new user: hold all and release all let go [secure] mails that nobody had looked at."""
+    queue = lambda *words: gateway.lab.postern('queue', *words)
+    held = decided(gateway, 'x@nocrypt.test', subject='[secure] stays', sender='stays@inside.test')['id']
+    assert gateway.wait_state(held, 'held')['reason'] == 'held'
+    plain = sent(gateway, 'x@tempfail.test', subject='plain', sender='plain@inside.test')[1].split()[-1]
+    gateway.lab.wait_for(lambda: 'changed' in queue('hold', plain).stdout, 20)
+    said = queue('release', 'all')
+    assert said.returncode == 0 and said.stdout.startswith('1 message changed; ') and 'release held' in said.stdout, said
+    assert gateway.state(held)['reason'] == 'held' and gateway.state(plain)['state'] != 'held'
+    said = queue('release', 'all')
+    assert said.returncode == 1 and 'no administrator holds a message' in said.stderr and 'held for another reason' in said.stderr, said
+
+    before = gateway.state(held)
+    time.sleep(1.1)
+    said = queue('release', held)
+    assert said.returncode == 0 and 'still needs a secure connection' in said.stdout, said
+    gateway.lab.wait_for(lambda: gateway.state(held)['attempts'] > before['attempts'], 20)
+    tried = gateway.state(held)['last-attempt']
+    time.sleep(1.1)
+    gateway.lab.wait_for(lambda: queue('hold', held).returncode == 0, 20)
+    on_hold = gateway.state(held)
+    assert on_hold['reason'] == 'on-hold' and on_hold['last-attempt'] > tried > before['last-attempt'], (before, tried, on_hold)
+    time.sleep(1.1)
+    assert queue('delete', held).returncode == 0 and gateway.state(held)['last-attempt'] > on_hold['last-attempt']
+
+    other = decided(gateway, 'x@good.test', subject='[secure] all', sender='all@inside.test')['id']
+    gateway.wait_state(other, 'held')
+    assert queue('release', 'held').returncode == 0
+    gateway.wait_state(other, 'delivered')
+    assert gateway.lab.report(other)['acts'][0]['detail'] == 'with all that was held'
+
+
 def words(*texts):
     """Encoded words, a line each."""
     return '\r\n '.join('=?utf-8?B?' + base64.b64encode(text.encode()).decode() + '?=' for text in texts)

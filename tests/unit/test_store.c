@@ -3,6 +3,7 @@
  * or nothing, recovery, orphans, bodies dropped when nobody needs them, no plain text.
  */
 #include "check.h"
+#include "policy/policy.h"
 #include "store/envelope.h"
 #include "store/domain.h"
 #include "store/store.h"
@@ -196,6 +197,32 @@ static void how_many_were_set(void **state)
     assert_int_equal(store_set_state(s, 2, RCPT_QUEUED, RCPT_DELETED, 0, 0), 0);
     assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_DELETED, 0, 0), 2);
     store_flush(s);
+    store_close(s);
+}
+
+/* The same: "release all" let go what a policy held, and a deletion had the time of the attempt before it. */
+static void a_change_of_some(void **state)
+{
+    int result = 0;
+    struct seen seen = {0};
+    struct store *s = open_store();
+    (void)state;
+    add(s, 1, "one.test", &result);
+    store_flush(s);
+    struct store_change c = {.id = 1, .from = RCPT_QUEUED, .to = RCPT_HELD, .at_ms = 7000, .reason = REASON_HELD};
+    assert_int_equal(store_change(s, &c), 2);
+    c = (struct store_change){.id = 1, .from = RCPT_HELD, .to = RCPT_QUEUED, .next_ms = 8000, .at_ms = 8000, .reason = REASON_RELEASED,
+                              .was = REASON_ON_HOLD};
+    assert_int_equal(store_change(s, &c), 0);
+    store_flush(s);
+    ASK(seen, store_report(s, 1, NULL, see, NULL, see_end, &seen));
+    assert_int_equal(seen.r[0].state, RCPT_HELD);
+    assert_int_equal(seen.r[0].last_ms, 7000);
+    c.was = REASON_HELD;
+    assert_int_equal(store_change(s, &c), 2);
+    store_flush(s);
+    ASK(seen, store_report(s, 1, NULL, see, NULL, see_end, &seen));
+    assert_int_equal(seen.r[0].last_ms, 8000);
     store_close(s);
 }
 
@@ -634,6 +661,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(destinations, setup, teardown),
         cmocka_unit_test_setup_teardown(an_alarm_is_over_once, setup, teardown),
         cmocka_unit_test_setup_teardown(how_many_were_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_of_some, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_look_asked_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_too_old, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back, setup, teardown),

@@ -30,6 +30,9 @@ struct question {
     size_t n_busy;          /* of them: being delivered right now, so left as they are */
     size_t n_changed;       /* messages of which a recipient was changed */
     size_t n_rcpts_changed;
+    size_t n_left;    /* messages that release all leaves held: no administrator's hold is why */
+    uint64_t left_id; /* the last of them */
+    size_t n_secure;  /* released recipients that need a secure connection */
     struct standing {
         size_t n;
         int64_t last_ms; /* latest attempt */
@@ -171,14 +174,47 @@ static void collect_rcpt(void *arg, const struct store_rcpt *r)
     before->last_ms = r->last_ms > before->last_ms ? r->last_ms : before->last_ms;
 }
 
+static bool is_every(const struct question *w)
+{
+    return strcmp(w->argument, "all") == 0;
+}
+
+/* Every message, or every one that is held. */
+static bool is_of_many(const struct question *w)
+{
+    return is_every(w) || strcmp(w->argument, "held") == 0;
+}
+
+static void count_left(void *arg, const struct store_rcpt *r)
+{
+    struct question *w = arg;
+    bool stays = r->state == RCPT_HELD && r->reason != REASON_ON_HOLD;
+    if (stays && w->verb == ADMIN_RELEASE && is_every(w) && w->left_id != r->id) {
+        w->left_id = r->id;
+        w->n_left++;
+    }
+}
+
+/* What a policy holds, and somebody has looked at, needs less from now on. An administrator's hold is
+ * only undone. */
+static void lower(void *arg, const struct store_rcpt *r)
+{
+    struct question *w = arg;
+    if (!is_every(w) && r->state == RCPT_HELD && r->reason != REASON_ON_HOLD) {
+        char who[ACTING_WORDS];
+        acts_words(&w->who, who);
+        protection_release(w->q, r, who);
+    }
+}
+
 /* Destinations of a changed message are looked at again at once. */
 static void wake(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
-    if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED) {
-        char who[ACTING_WORDS];
-        acts_words(&w->who, who);
-        protection_release(w->q, r, who);
+    if (w->verb == ADMIN_RELEASE && r->state == RCPT_QUEUED && r->reason == REASON_RELEASED) {
+        struct protect_record record;
+        protect_record_read(r->protection, &record);
+        w->n_secure += record.demand == DEMAND_SECURE;
     }
     if (w->verb != ADMIN_RETRY && (r->reason == REASON_ON_HOLD || r->reason == REASON_RELEASED || r->reason == REASON_DELETED)) {
         ending_note(w->q, r);
@@ -191,18 +227,27 @@ static void wake(void *arg, const struct store_rcpt *r)
 static unsigned change_rows(const struct question *w, uint64_t id)
 {
     struct store *s = w->q->store;
+    int64_t now = clock_wall_ms();
+    struct store_change c = {.id = id, .from = RCPT_QUEUED, .to = RCPT_QUEUED, .at_ms = now};
     unsigned n = 0;
     if (w->verb == ADMIN_RETRY) {
-        n = store_set_state(s, id, RCPT_QUEUED, RCPT_QUEUED, clock_wall_ms(), 0);
+        c.next_ms = now;
+        c.at_ms = 0;
     } else if (w->verb == ADMIN_HOLD) {
-        n = store_set_state(s, id, RCPT_QUEUED, RCPT_HELD, 0, REASON_ON_HOLD);
+        c.to = RCPT_HELD;
+        c.reason = REASON_ON_HOLD;
     } else if (w->verb == ADMIN_RELEASE) {
-        n = store_set_state(s, id, RCPT_HELD, RCPT_QUEUED, clock_wall_ms(), REASON_RELEASED);
+        c.from = RCPT_HELD;
+        c.next_ms = now;
+        c.reason = REASON_RELEASED;
+        c.was = is_every(w) ? REASON_ON_HOLD : 0;
     } else if (w->verb == ADMIN_DELETE) {
-        n = store_set_state(s, id, RCPT_QUEUED, RCPT_DELETED, 0, REASON_DELETED);
-        n += store_set_state(s, id, RCPT_HELD, RCPT_DELETED, 0, REASON_DELETED);
+        c.to = RCPT_DELETED;
+        c.reason = REASON_DELETED;
+        n = store_change(s, &c);
+        c.from = RCPT_HELD;
     }
-    return n;
+    return n + store_change(s, &c);
 }
 
 static void ignore_end(void *arg, enum store_result result)
@@ -221,6 +266,9 @@ static void ignore_message(void *arg, const struct store_message *m)
 static void change_one(struct question *w, uint64_t id)
 {
     char about[ID_TEXT];
+    if (w->verb == ADMIN_RELEASE) {
+        store_report(w->q->store, id, ignore_message, lower, NULL, ignore_end, w);
+    }
     unsigned n = change_rows(w, id);
     if (n == 0) {
         return;
@@ -228,7 +276,9 @@ static void change_one(struct question *w, uint64_t id)
     w->n_changed++;
     w->n_rcpts_changed += n;
     id_text(id, about);
-    acts_add(w->q, &w->who, w->verb, str_c(about), strcmp(w->argument, "all") == 0 ? STR("with all others") : STR(""));
+    acts_add(w->q, &w->who, w->verb, str_c(about), is_every(w)     ? STR("with all others")
+                                                   : is_of_many(w) ? STR("with all that was held")
+                                                                   : STR(""));
     if (w->verb == ADMIN_DELETE) {
         store_release_body(w->q->store, id);
     }
@@ -283,17 +333,39 @@ static void write_others(const struct question *w, struct buf *out)
     }
 }
 
+/* What a release did not do. */
+static void write_after_release(const struct question *w, struct buf *out)
+{
+    if (w->n_secure == 1) {
+        (void)!buf_add(out, STR("; it still needs a secure connection (TLS), and waits where the server "
+                                "has none to offer"));
+    } else if (w->n_secure > 1) {
+        (void)!buf_printf(out,
+                          "; %zu recipients still need a secure connection (TLS), and wait where the server "
+                          "has none to offer",
+                          w->n_secure);
+    }
+    if (w->n_left > 0) {
+        (void)!buf_printf(out,
+                          "; %zu message%s held for another reason than an administrator's hold (postern queue list): "
+                          "release ID, or release held for all of them",
+                          w->n_left, w->n_left == 1 ? " stays" : "s stay");
+    }
+}
+
 /* What was changed, and what of the one message was not and why. */
 static void write_changed(const struct question *w, struct buf *out)
 {
-    bool all = strcmp(w->argument, "all") == 0;
     bool is_open = w->before[RCPT_QUEUED].n + w->before[RCPT_HELD].n > 0;
     size_t n_before = 0;
     for (size_t i = 0; i < RCPT_STATE_END; i++) {
         n_before += w->before[i].n;
     }
-    if (w->n_changed == 0 && all) {
-        (void)!buf_printf(out, "%s; nothing was changed", w->verb == ADMIN_RELEASE ? "nothing is held" : "nothing waits");
+    if (w->n_changed == 0 && is_of_many(w)) {
+        (void)!buf_printf(out, "%s; nothing was changed",
+                          w->verb != ADMIN_RELEASE ? "nothing waits"
+                          : is_every(w)            ? "no administrator holds a message"
+                                                   : "nothing is held");
     } else if (w->n_changed == 0) {
         (void)!buf_printf(out, "%s %s; nothing was changed. Its recipients: ", w->argument,
                           !is_open                    ? "is not in the queue any more"
@@ -311,6 +383,7 @@ static void write_changed(const struct question *w, struct buf *out)
     if (w->n_busy > 0) {
         (void)!buf_printf(out, "; %zu left as they are, being delivered right now", w->n_busy);
     }
+    write_after_release(w, out);
 }
 
 static void on_changed(void *arg, enum store_result result)
@@ -347,7 +420,7 @@ static void on_collected(void *arg, enum store_result result)
             w->ids[kept++] = w->ids[i];
         }
     }
-    if (result == STORE_OK && w->n == 0 && strcmp(w->argument, "all") == 0) {
+    if (result == STORE_OK && w->n == 0 && is_of_many(w)) {
         on_changed(w, result);
         return;
     }
@@ -365,17 +438,11 @@ static void on_collected(void *arg, enum store_result result)
     store_sync(w->q->store, on_changed, w);
 }
 
-static void ignore_rcpt(void *arg, const struct store_rcpt *r)
-{
-    (void)arg;
-    (void)r;
-}
-
 static void change(struct question *w)
 {
     uint64_t id;
-    if (strcmp(w->argument, "all") == 0 && w->verb != ADMIN_DELETE) {
-        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, ignore_rcpt, on_collected, w);
+    if (is_every(w) ? w->verb != ADMIN_DELETE : is_of_many(w) && w->verb == ADMIN_RELEASE) {
+        store_list(w->q->store, RCPT_STATE_END, LIST_MAX, collect_message, count_left, on_collected, w);
     } else if (id_parse(str_c(w->argument), &id) == 0) {
         store_report(w->q->store, id, collect_message, collect_rcpt, NULL, on_collected, w);
     } else {
