@@ -165,8 +165,10 @@ class Walk:
 
     def configured(self, **change):
         lab = self.lab
-        return lab.config(extra=RULES, partner=lab.tls.rules(), first_retry=change.pop('first_retry', '10m'), delivery='greeting-time 2s; tls-time 2s;',
-                          top='administrator admin@inside.test;\n' + change.pop('top', ''), queue='notice-after 1s; delay-notice 1s; idle-connection 0s;', **change)
+        top = change.pop('top', '')
+        rules = '' if 'relay ' in top else lab.tls.rules()  # pins and DANE of rules say nothing beside a relay, and are refused
+        return lab.config(extra=RULES, partner=rules, first_retry=change.pop('first_retry', '10m'), delivery='greeting-time 2s; tls-time 2s;',
+                          top='administrator admin@inside.test;\n' + top, queue='notice-after 1s; delay-notice 1s; idle-connection 0s;', **change)
 
     def start(self, text):
         self.lab.stop_gateway()
