@@ -717,7 +717,7 @@ def test_explain_names_the_line(gateway, tmp_path):
     with open(gateway.lab.path('postern.conf')) as f:
         line = [number for number, text in enumerate(f, 1) if text.startswith('content "health"')][0]
     assert f'content "health" (line {line})' in gateway.lab.postern('explain', 'nurse@inside.test', 'x@good.test', str(tmp_path / 'mail.eml')).stdout
-    assert gateway.lab.postern('explain', 'nurse@inside.test', 'x@good.test', '/nowhere').returncode == 1
+    assert gateway.lab.postern('explain', 'nurse@inside.test', 'x@good.test', '/nowhere').returncode == 66  # EX_NOINPUT of sysexits.h, as for detect
     assert gateway.lab.postern('explain', '--replay', 'yesterday').returncode == 64
 
 
