@@ -29,7 +29,7 @@ enum reason {
     X(REQUIRETLS, "the sender's REQUIRETLS")                                                       \
     X(DANE, "the recipient domain's DANE records")                                                 \
     X(STS, "the recipient domain's MTA-STS policy")                                                \
-    X(MEMORY, "the domain offered encryption before")                                              \
+    X(MEMORY, "the domain has offered encryption")                                                 \
     X(OFFER, "the server offered encryption: then nothing goes in clear")                          \
     X(HOUSE, "the rule of the house for copies and for what inside servers send on")
 #define POLICY_RAISER_ENUM(n, s) RAISED_BIT_##n,

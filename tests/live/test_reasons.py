@@ -385,7 +385,7 @@ def test_what_is_said(walk, n):
     assert (rcpt['state'], rcpt['reason'], rcpt['status']) == (case.state, case.reason, case.code), rcpt
     if case.said:
         assert rcpt['detail'] == case.said, rcpt
-    assert re.search(case.detail, rcpt['detail']) and (case.detail or case.said or rcpt['detail'] in ('', "demanded by the sender's REQUIRETLS, the domain offered encryption before")), rcpt
+    assert re.search(case.detail, rcpt['detail']) and (case.detail or case.said or rcpt['detail'] in ('', "demanded by the sender's REQUIRETLS, the domain has offered encryption")), rcpt
     if case.state == 'delivered':
         assert 'Sent securely: ' + {'sent': 'yes', 'sent-plain': 'NO; not encrypted', 'sent-legacy': 'NO; encrypted with outdated'}[case.reason] in words, words
     else:

@@ -155,7 +155,7 @@ def test_memory_binds_other_messages_and_outlives_a_restart(tls):
     tls.lab.tls.switch('switch1.test', 'plain')
     state, a = judged(tls, 'y@switch1.test')
     assert (state['reason'], state['status']) == ('no-starttls', '4.7.4')
-    assert 'the domain offered encryption before' in a['demanded-by']
+    assert 'the domain has offered encryption' in a['demanded-by']
     configured(tls)
     assert judged(tls, 'z@switch1.test')[0]['reason'] == 'no-starttls'
     assert domain(tls, 'switch1.test')['seen'] is True
