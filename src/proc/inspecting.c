@@ -119,11 +119,14 @@ static void note_flag(void *arg, enum mime_place at, const struct inspecting_fla
     }
 }
 
-/* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. */
+/* RFC 5322 3.6.4: an answer, and what most programs forward, names the mail before it. RFC 3834 5: and
+ * programs, which nobody tells anything, say that they wrote it. */
 static bool is_answer(const struct mime_reading *m)
 {
-    size_t answer = 0, thread = 0;
-    return mime_field_next(m, "In-Reply-To", &answer) || mime_field_next(m, "References", &thread);
+    size_t answer = 0, thread = 0, automatic = 0;
+    const char *by = mime_field_next(m, "Auto-Submitted", &automatic);
+    return mime_field_next(m, "In-Reply-To", &answer) || mime_field_next(m, "References", &thread) ||
+           (by && !str_eq_nocase(str_trim(str_c(by)), STR("no")));
 }
 
 static void note_fields(const struct conf *c, const struct mime_reading *m, struct note *n)

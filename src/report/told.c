@@ -9,7 +9,10 @@
 #include "report/message.h"
 #include "wire/date.h"
 
-enum { RCPT_ROOM = 4096 /* of one paragraph at most: address, reply and words are bounded */, ENDING_ROOM = 1024 };
+enum {
+    RCPT_ROOM = 12 * 1024, /* a paragraph: address 900, reply 1,024, words 1,600 and an indent for each line */
+    ENDING_ROOM = 2048,
+};
 
 static int put_sent(const struct told_rcpt *r, struct buf *out)
 {

@@ -102,7 +102,7 @@ def test_a_flag_in_quoted_text_of_a_new_mail_is_told(gateway):
 
 def test_answers_and_flags_of_their_own_are_not_told(gateway):
     """Who answers a protected mail quotes its flag each time (Thunderbird, Outlook: In-Reply-To and References)."""
-    for headers, text in (('In-Reply-To: <a@b>\r\n', QUOTED), ('References: <a@b>\r\n', QUOTED), ('', '[secure]\n' + QUOTED)):
+    for headers, text in (('In-Reply-To: <a@b>\r\n', QUOTED), ('References: <a@b>\r\n', QUOTED), ('Auto-Submitted: auto-generated\r\n', QUOTED), ('', '[secure]\n' + QUOTED)):
         number = sent(gateway, 'answerer@inside.test', ['x@good.test'], 'Re: the plan', text, headers)
         gateway.wait_state(number, 'delivered')
     time.sleep(8)

@@ -6,6 +6,7 @@
 #include "report/dsn.h"
 #include "report/message.h"
 #include "report/protection.h"
+#include "report/told.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -242,10 +243,45 @@ static void flags_found(void **state)
                                            "    the flag [secure] in the subject\n");
 }
 
+/* The longest of everything, many times: as many as there is room for, and the rest is counted. What other
+ * servers answer stands in it, so no size may end the process. */
+static void told_of_many(void **state)
+{
+    enum { MANY = 200, ADDRESS = 900, REPLY = 1024, WORDS = 1598 };
+    static char address[ADDRESS], reply[REPLY], words[WORDS];
+    static struct told_rcpt rcpts[MANY];
+    (void)state;
+    memset(address, 'a', sizeof address);
+    memset(reply, 0xfc, sizeof reply);
+    for (size_t i = 0; i < WORDS; i++) {
+        words[i] = i % 2 ? '\n' : 'w'; /* each line gets an indent */
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        rcpts[i] = (struct told_rcpt){.forward_path = {address, ADDRESS},
+                                      .state = RCPT_FAILED,
+                                      .reason = REASON_REJECTED,
+                                      .reply = {reply, REPLY},
+                                      .words = {words, WORDS}};
+    }
+    const struct told t = {.hostname = {address, 255},
+                           .organization = {address, 255},
+                           .administrator = {address, ADDRESS},
+                           .id = STR("6H2K0S3DW0G03"),
+                           .rcpts = rcpts,
+                           .n_rcpts = MANY};
+    static const size_t rooms[] = {20 * 1024, 40 * 1024};
+    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+        CLEANUP(buf_free) struct buf out = BUF_INIT(rooms[i]);
+        assert_int_equal(told_write(&t, &out), 0);
+        assert_non_null(memmem(buf_str(&out).p, buf_len(&out), "for whom this letter has no room", 32));
+        assert_true(buf_len(&out) > ADDRESS + REPLY + WORDS); /* somebody stands in it */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
                                        cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(report_of_many_recipients), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told),
-                                       cmocka_unit_test(flags_found)};
+                                       cmocka_unit_test(flags_found), cmocka_unit_test(told_of_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

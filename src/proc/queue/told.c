@@ -7,6 +7,7 @@
  * recipients as told. What can go wrong: no smtpout, or a letter lost on the way there: written again.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "proc/queue/queue.h"
 #include "report/message.h"
 #include "report/told.h"
@@ -21,7 +22,9 @@ enum {
     PATIENCE_MS = 15 * 60 * 1000, /* where notices of mail that waits are off */
     ROWS_MAX = 200,
     RCPTS_MAX = 1000,
-    LETTER_MAX = 60 * 1024,       /* fits into own_mail */
+    LETTER_MAX = 40 * 1024,
+    LETTER_SURE = 20 * 1024,      /* all of it in UTF-8, and it still fits */
+    LETTER_SENT_MAX = 60 * 1024,  /* in quoted-printable: a mail of ours is stored inline */
     TEXTS_MAX = 4 * 1024 * 1024,
 };
 
@@ -96,7 +99,29 @@ static void on_attempt(void *arg, const struct store_attempt *a)
     }
 }
 
-/* --- the letter -------------------------------------------------------------------------------------------------- */
+/* --- the letter ---------------------------------------------------------------------------- */
+
+/* Octets of it in quoted-printable, which makes three of each that is not ASCII. */
+static size_t sent_octets(struct str text)
+{
+    size_t n = text.n;
+    for (size_t i = 0; i < text.n; i++) {
+        n += (unsigned char)text.p[i] > '~' ? 2 : 0;
+    }
+    return n;
+}
+
+/* As many recipients as can be stored. What other servers answered stands in it: no size is sure. */
+static int write_letter(const struct told *t, struct buf *out)
+{
+    int r = told_write(t, out);
+    if (r < 0 || sent_octets(buf_str(out)) <= LETTER_SENT_MAX) {
+        return r;
+    }
+    buf_reset(out);
+    out->max = LETTER_SURE;
+    return told_write(t, out);
+}
 
 static void on_read(void *arg, enum store_result result)
 {
@@ -116,10 +141,17 @@ static void on_read(void *arg, enum store_result result)
     l->told.administrator = str_c(c->admin);
     l->told.rcpts = l->rcpts;
     l->told.n_rcpts = l->n;
-    must(told_write(&l->told, &text) == 0);
+    int e = write_letter(&l->told, &text);
     l->told.id = STR("");
-    worker_write(q, &(struct ipc_own_mail){.about = ABOUT_OUTCOME, .about_id = l->id, .to = l->to,
-                                           .subject = STR("What was done with your mail"), .text = buf_str(&text)});
+    if (e < 0) {
+        log_error("letter-not-written", KV("about", id), KV("problem", strerror(-e)));
+        return; /* again in a minute */
+    }
+    worker_write(q, &(struct ipc_own_mail){.about = ABOUT_OUTCOME,
+                                           .about_id = l->id,
+                                           .to = l->to,
+                                           .subject = STR("What was done with your mail"),
+                                           .text = buf_str(&text)});
 }
 
 static void begin(struct queue *q, uint64_t id)
