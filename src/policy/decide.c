@@ -55,36 +55,51 @@ static bool recipient_side_off(const struct facts *f)
            f->force == FORCE_PIN;
 }
 
-static void raise_floor(enum grade *floor, enum grade to, uint32_t *raised, uint32_t bit)
+static void raise_floor(struct requirement *need, enum grade *floor, enum raiser_bit who, enum grade to)
 {
     if (to > GRADE_PLAIN) {
         *floor = stronger(*floor, to);
-        *raised |= bit;
+        need->raised |= 1u << who;
+        need->by[who] = to;
     }
+}
+
+static void raise_for_sender(const struct facts *f, struct requirement *need)
+{
+    enum grade *floor = &need->sender_floor;
+    raise_floor(need, floor, f->by_next_hop ? RAISED_BIT_NEXT_HOP : RAISED_BIT_RULE,
+                force_floor(f->force));
+    if (f->demand == DEMAND_SECURE) {
+        raise_floor(need, floor, f->off_site ? RAISED_BIT_HOUSE : RAISED_BIT_DEMAND,
+                    counts_floor(f->counts));
+    }
+    if (f->reqtls) {
+        raise_floor(need, floor, RAISED_BIT_REQUIRETLS, GRADE_AUTH);
+    }
+}
+
+static void raise_for_recipient(const struct facts *f, struct requirement *need)
+{
+    enum grade *floor = &need->recipient_floor;
+    bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
+    if (f->tlsa == TLSA_USABLE || f->tlsa == TLSA_UNUSABLE) {
+        raise_floor(need, floor, RAISED_BIT_DANE, GRADE_ENCRYPT);
+    }
+    if (f->sts == STS_MATCH && !dane_decides) {
+        raise_floor(need, floor, RAISED_BIT_STS, GRADE_AUTH);
+    }
+    if (f->seen) {
+        raise_floor(need, floor, RAISED_BIT_MEMORY, GRADE_ENCRYPT);
+    }
+    need->dane_must_match = f->tlsa == TLSA_USABLE;
 }
 
 struct requirement policy_requirement(const struct facts *f)
 {
     struct requirement need = {.soft = recipient_side_off(f)};
-    bool dane_decides = f->tlsa == TLSA_USABLE && f->mx == MX_SECURE;
-    raise_floor(&need.sender_floor, force_floor(f->force), &need.raised, RAISED(RULE));
-    if (f->demand == DEMAND_SECURE) {
-        raise_floor(&need.sender_floor, counts_floor(f->counts), &need.raised, f->off_site ? RAISED(HOUSE) : RAISED(DEMAND));
-    }
-    if (f->reqtls) {
-        raise_floor(&need.sender_floor, GRADE_AUTH, &need.raised, RAISED(REQUIRETLS));
-    }
+    raise_for_sender(f, &need);
     if (!need.soft) {
-        if (f->tlsa == TLSA_USABLE || f->tlsa == TLSA_UNUSABLE) {
-            raise_floor(&need.recipient_floor, GRADE_ENCRYPT, &need.raised, RAISED(DANE));
-        }
-        if (f->sts == STS_MATCH && !dane_decides) {
-            raise_floor(&need.recipient_floor, GRADE_AUTH, &need.raised, RAISED(STS));
-        }
-        if (f->seen) {
-            raise_floor(&need.recipient_floor, GRADE_ENCRYPT, &need.raised, RAISED(MEMORY));
-        }
-        need.dane_must_match = f->tlsa == TLSA_USABLE;
+        raise_for_recipient(f, &need);
     }
     need.floor = stronger(need.sender_floor, need.recipient_floor);
     return need;

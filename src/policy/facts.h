@@ -57,7 +57,7 @@ enum sess { POLICY_SESSES(POLICY_SESS_ENUM) SESS_END };
 enum look_state { POLICY_LOOKS(POLICY_LOOK_ENUM) LOOK_END };
 
 struct facts {
-    enum force force;       /* maximum over all matching rules */
+    enum force force;       /* maximum over all matching rules and the next hop's own setting */
     enum override override; /* administrator's exception for the recipient domain */
     enum demand demand;     /* content filter: secure; flag or mandatory group: escalated */
     enum counts counts;     /* which grade satisfies `secure` */
@@ -71,5 +71,6 @@ struct facts {
     enum sess sess;         /* what happened with this host */
     bool ext;               /* REQUIRETLS offered inside TLS */
     enum look_state look;         /* were all servers of the domain asked for STARTTLS? */
+    bool by_next_hop; /* force is the setting of relay or deliver-to: for words, not for the decision */
     bool off_site; /* the demand is the house's alone (docs/decisions/0032): for words, not for the decision */
 };

@@ -32,7 +32,19 @@ static void fixed(struct route *r, const char *key, const char *target, int tls)
     r->port = DELIVER_TO_PORT;
     r->next_hop = domain_word(key);
     rules_split_target(str_c(target), r->host, sizeof r->host, &r->port);
-    r->force = (enum force)tls > r->force ? (enum force)tls : r->force;
+    r->force_is_next_hop = (enum force)tls > r->force;
+    if (r->force_is_next_hop) {
+        r->force = (enum force)tls;
+        r->rule = NULL;
+    }
+}
+
+void rules_raise(struct route *r, enum force by_message)
+{
+    if (by_message > r->force) {
+        r->force = by_message;
+        r->force_is_next_hop = false;
+    }
 }
 
 /* Joins one matching block: the strongest demand, the first word about the rest. */

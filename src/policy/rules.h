@@ -14,6 +14,7 @@ struct route {
     char host[256];     /* FIXED: host name or address */
     uint16_t port;      /* FIXED: its port; MX: the delivery port */
     enum force force;   /* joined from target, partner and rule blocks */
+    bool force_is_next_hop; /* the target demands it, and no rule demands as much */
     const char *rule;   /* name of the block that demands it, or NULL; borrowed from conf */
     /* from the first matching block that says something about it, partner first */
     int profile;        /* 0: the setting of delivery; else 1 + enum tls_profile */
@@ -28,6 +29,8 @@ struct route {
 
 /* forward_path: without brackets; without a domain (postmaster) it is ours. */
 void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret);
+/* Joins the demand of a rule that matched by what the message is. */
+void rules_raise(struct route *r, enum force by_message);
 /* True when one session can serve both. */
 bool rules_same(const struct route *a, const struct route *b);
 /* "host", "host:port", "[address]:port": splits it; port stays when none is written. */

@@ -31,7 +31,8 @@ enum reason {
     X(STS, "the recipient domain's MTA-STS policy")                                                \
     X(MEMORY, "the domain has offered encryption")                                                 \
     X(OFFER, "the server offered encryption: then nothing goes in clear")                          \
-    X(HOUSE, "the rule of the house for copies and for what inside servers send on")
+    X(HOUSE, "the rule of the house for copies and for what inside servers send on")               \
+    X(NEXT_HOP, "the tls setting of relay or deliver-to")
 #define POLICY_RAISER_ENUM(n, s) RAISED_BIT_##n,
 enum raiser_bit { POLICY_RAISERS(POLICY_RAISER_ENUM) RAISED_END };
 #define RAISED(n) (1u << RAISED_BIT_##n)
@@ -44,6 +45,7 @@ struct requirement {
     bool dane_must_match;
     bool soft;             /* the recipient side is switched off */
     uint32_t raised;       /* RAISED() bits */
+    enum grade by[RAISED_END]; /* how much each of them demands */
 };
 
 struct host_verdict {

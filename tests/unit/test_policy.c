@@ -31,6 +31,22 @@ static void several_hosts(void **state)
     assert_int_equal(policy_recipient(&f, hosts + 1, 2).reason, REASON_TLS_FAILED);
 }
 
+/* What is demanded is said of who demands it, each with its own measure. */
+static void who_demands_what(void **state)
+{
+    struct facts f = {.force = FORCE_ENCRYPT, .by_next_hop = true, .demand = DEMAND_SECURE,
+                      .counts = COUNTS_CERT, .seen = true, .mx = MX_SECURE};
+    struct requirement need = policy_requirement(&f);
+    (void)state;
+    assert_int_equal(need.floor, GRADE_CERT);
+    assert_int_equal(need.raised, RAISED(NEXT_HOP) | RAISED(DEMAND) | RAISED(MEMORY));
+    assert_int_equal(need.by[RAISED_BIT_NEXT_HOP], GRADE_ENCRYPT);
+    assert_int_equal(need.by[RAISED_BIT_DEMAND], GRADE_CERT);
+    assert_int_equal(need.by[RAISED_BIT_MEMORY], GRADE_ENCRYPT);
+    f.by_next_hop = false;
+    assert_int_equal(policy_requirement(&f).raised & RAISED(RULE), RAISED(RULE));
+}
+
 static const char text[] = "hostname mx.test; listen smtp { address [::]:25; }\n"
                            "inside { domains in.test; deliver-to [10.0.0.1]:2525 { tls encrypt; } }\n"
                            "partner \"Bank\" { domains bank.test .bank.test in.test; outbound require cert; }\n";
@@ -54,8 +70,14 @@ static void routes(void **state)
     assert_string_equal(r.host, "10.0.0.1");
     assert_int_equal(r.port, 2525);
     assert_int_equal(r.force, FORCE_CERT); /* the maximum of both rules */
+    assert_false(r.force_is_next_hop);
     rules_route(c, STR(""), STR("postmaster"), &r);
     assert_string_equal(r.next_hop.canonical, "=inside");
+    assert_true(r.force == FORCE_ENCRYPT && r.force_is_next_hop && !r.rule);
+    rules_raise(&r, FORCE_ENCRYPT); /* no more than the next hop wants already */
+    assert_true(r.force_is_next_hop);
+    rules_raise(&r, FORCE_AUTH);
+    assert_true(r.force == FORCE_AUTH && !r.force_is_next_hop);
     rules_route(c, STR(""), STR("\"a@b\"@out.test"), &r);
     assert_string_equal(r.next_hop.canonical, "out.test");
     conf_free(c);
@@ -179,6 +201,7 @@ static void rules_join(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(routes), cmocka_unit_test(deliver_to_by_itself), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(several_hosts), cmocka_unit_test(who_demands_what),
+                                       cmocka_unit_test(routes), cmocka_unit_test(deliver_to_by_itself), cmocka_unit_test(rules_join), cmocka_unit_test(reason_codes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

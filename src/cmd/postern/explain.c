@@ -21,6 +21,7 @@
 #include "tls/dane.h"
 #include "wire/address.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,7 +264,7 @@ static void print_host(const struct explanation *e, size_t number)
     struct requirement need = policy_requirement(&f);
     for (unsigned bit = 0; bit < RAISED_END; bit++) {
         if (need.raised & (1u << bit)) {
-            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.floor), raiser_sentence((enum raiser_bit)bit));
+            printf("    At least \"%s\" is demanded by: %s\n", grade_name(need.by[bit]), raiser_sentence((enum raiser_bit)bit));
         }
     }
 }
@@ -290,7 +291,11 @@ static void print_words(const struct explanation *e, const char *from, const cha
     printf("  Way: %s %s%s\n", e->route.kind == ROUTE_FIXED ? "the configured host" : "the mail servers of",
            e->route.kind == ROUTE_FIXED ? e->route.host : e->route.next_hop.canonical,
            e->facts.mx == MX_SECURE ? " (name vouched for)" : "");
-    if (e->facts.force > FORCE_NONE) {
+    if (e->facts.by_next_hop) {
+        printf("  %c%s: the connection must be at least \"%s\"\n",
+               toupper(raiser_sentence(RAISED_BIT_NEXT_HOP)[0]),
+               raiser_sentence(RAISED_BIT_NEXT_HOP) + 1, force_name(e->facts.force));
+    } else if (e->facts.force > FORCE_NONE) {
         printf("  Rule%s%s%s: the connection must be at least \"%s\"\n", e->route.rule ? " \"" : "",
                e->route.rule ? e->route.rule : "", e->route.rule ? "\"" : "", force_name(e->facts.force));
     } else {
@@ -396,7 +401,9 @@ static int learn_needs(struct explanation *e, const char *from, struct str to, c
     e->facts.off_site = e->protection.off_site;
     e->facts.counts = e->protection.counts;
     e->facts.ladder = below && e->protection.demand != DEMAND_NONE ? LADDER_PORTAL : LADDER_NONE;
-    e->facts.force = e->protection.force > e->route.force ? e->protection.force : e->route.force;
+    rules_raise(&e->route, e->protection.force);
+    e->facts.force = e->route.force;
+    e->facts.by_next_hop = e->route.force_is_next_hop;
     return 0;
 }
 

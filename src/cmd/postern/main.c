@@ -24,7 +24,7 @@ static const struct command commands[] = {
     {"status", "", "the processes, their sandboxes and counters", command_status, false},
     {"queue", "list|show ID|retry ID|hold ID|release ID|delete ID", "messages under way", command_queue, false},
     {"message", "ID", "the security report of a message", command_message, false},
-    {"explain", "FROM TO [MESSAGE] | --replay TIME", "what would happen to a mail, and why; what other rules would have done", command_explain, false},
+    {"explain", "[--client ADDRESS] [--login NAME] FROM TO [MESSAGE] | --replay TIME", "what would happen to a mail, and why; what other rules would have done", command_explain, false},
     {"probe", "[--quick|--deep] DOMAIN... | --file FILE", "do they support TLS? asks a domain's servers now", command_probe, false},
     {"domains", "list|show DOMAIN|alarms [--all]|confirm DOMAIN|import FILE|quirks|forget-quirks HOST", "what is known about recipient domains", command_domains, false},
     {"exception", "list|add (relax|legacy) DOMAIN --owner NAME --reason TEXT [--days N|--hours N]|end NUMBER",

@@ -102,6 +102,25 @@ static const char *action_words(enum protect_action a)
     return a < PROTECT_ACTION_END ? words[a] : "";
 }
 
+/* How long transport is tried is said only where something comes after it. */
+static void print_ladder(const struct conf *c, const struct ladder_order *l, bool no_transport)
+{
+    printf("  Ladder:");
+    for (unsigned i = 0; i < l->n; i++) {
+        printf("%s %s", i ? " >" : "", channel_name(l->rungs[i].channel));
+        if (l->rungs[i].channel != CHANNEL_TLS) {
+            continue;
+        }
+        if (no_transport) {
+            printf(" (not for this mail)");
+        } else if (ladder_next(l, i + 1, ladder_there(c), false) < l->n) {
+            printf(" (for %lld s)", (long long)l->rungs[i].patience_ms / 1000);
+        } else {
+            printf(" (until the mail's lifetime ends)");
+        }
+    }
+}
+
 void protect_print(const struct conf *c, const struct protection *p, struct str facts)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(256 * 1024);
@@ -122,14 +141,7 @@ void protect_print(const struct conf *c, const struct protection *p, struct str 
         return;
     }
     ladder_of(c, p->ladder, &l);
-    printf("  Ladder:");
-    for (unsigned i = 0; i < l.n; i++) {
-        bool skipped = l.rungs[i].channel == CHANNEL_TLS && p->demand == DEMAND_ESCALATED;
-        printf("%s %s%s", i ? " >" : "", channel_name(l.rungs[i].channel), skipped ? " (not for this mail)" : "");
-        if (l.rungs[i].channel == CHANNEL_TLS && !skipped) {
-            printf(" (for %lld s)", (long long)l.rungs[i].patience_ms / 1000);
-        }
-    }
+    print_ladder(c, &l, p->demand == DEMAND_ESCALATED);
     puts(ladder_next(&l, 0, ladder_there(c), p->demand != DEMAND_ESCALATED) == l.n ? "\n  No rung of it can take this mail: it comes back." : "");
 }
 

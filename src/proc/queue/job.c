@@ -166,7 +166,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
         choices_addresses(q, m, &first->r, &offered);
     }
     rules_route(c, m->reverse_path, first->r.forward_path, &route);
-    route.force = need.force > route.force ? need.force : route.force;
+    rules_raise(&route, need.force);
     pins_of(&route, pins, sizeof pins);
     struct ipc_msg job = {
         .type = IPC_job,
@@ -189,6 +189,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .avoid = route.avoid,
                 .size = m->size,
                 .force = (uint8_t)route.force,
+                .by_next_hop = route.force_is_next_hop,
                 .demand = (uint8_t)demand_of(&need, &allowed),
                 .counts = (uint8_t)need.counts,
                 .ladder = protection_has_next(q, &need) ? LADDER_PORTAL : LADDER_NONE,

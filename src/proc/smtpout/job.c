@@ -138,7 +138,8 @@ static struct facts facts_of(const struct ipc_job *j)
     must(j->force < FORCE_END && j->demand < DEMAND_END && j->counts < COUNTS_END &&
          j->ladder < LADDER_END && j->trno < TRNO_END && j->override < OVERRIDE_END);
     /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
-    return (struct facts){.force = (enum force)j->force, .override = (enum override)j->override,
+    return (struct facts){.force = (enum force)j->force, .by_next_hop = j->by_next_hop != 0,
+                          .override = (enum override)j->override,
                           .demand = (enum demand)j->demand, .off_site = j->off_site != 0, .counts = (enum counts)j->counts,
                           .ladder = (enum ladder)j->ladder, .reqtls = j->reqtls != 0 && j->reverse_path.n > 0,
                           .trno = (enum trno)j->trno, .mx = MX_INSECURE, .tlsa = TLSA_NONE,
