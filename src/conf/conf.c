@@ -268,6 +268,11 @@ static void bind_block_statement(struct binder *b, const struct conf_node *n,
                  key->label && n->n_words > 2 ? ". A label with blanks stands in quotes" : "");
         return;
     }
+    if (key->label && str_trim(str_c(n->words[1].text)).n == 0) {
+        conf_bad(b, n->words[1].at, "%s \"\" has no label, by which reports and other blocks name it. Write %s",
+                 key->name, key->label);
+        return;
+    }
     void *base = open_block(b, n, key);
     if (base) {
         bind_block(b, n, key->name, base);

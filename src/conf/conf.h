@@ -272,6 +272,12 @@ int conf_parse(struct str text, const char *file, struct buf *problems, struct c
 /* Judges a configuration that came from a file: what is wrong in the whole of it, what would do nothing (0 or -EINVAL, lines
  * in problems), and warnings there. Opens nothing; proc/preflight.h does. */
 int conf_judge(const struct conf *c, struct buf *problems) MUST_USE;
+/* True when flags count in that place: "subject", "body", "header". */
+bool conf_flags_count_in(const struct conf *c, const char *place);
+/* True when their words are looked for at all. */
+bool conf_flags_have_words(const struct conf *c);
+/* True when flags count in no part of a message, and no label is one. */
+bool conf_flags_are_off(const struct conf *c);
 /* True when a rule has a condition beside from and to: then it counts message by message, not for the connection. */
 bool conf_rule_is_conditional(const struct conf_rule *r);
 /* Appends the canonical text, every setting written out. */

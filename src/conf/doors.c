@@ -84,6 +84,24 @@ static void judge_portal(struct judge *j)
     }
 }
 
+/* A code is asked for at level 1 alone; senders may raise single mails to it in the portal. */
+static void judge_remember(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    const struct conf_node *block = conf_node_find(c->root, "portal", NULL);
+    bool asked = c->portal.level != 0;
+    for (size_t i = 0; i < c->n_rules; i++) {
+        asked = asked || c->rules[i].pickup_level - 1 == 1;
+    }
+    if (c->portal.url && c->portal.remember > 0 && !asked &&
+        conf_node_find(block, "remember", NULL)) {
+        conf_warning(j->problems, conf_place_of(block, "remember"),
+                     "portal: remember spares people the code of level 1, and at level 0 no code is "
+                     "asked for. Write level 1 in portal or pickup-level 1 in a rule, unless "
+                     "senders raise it by hand");
+    }
+}
+
 /* Levels 2 and 3 alone ask for more than a code (proc/queue/proofs.c). */
 static void judge_oidc(struct judge *j)
 {
@@ -129,6 +147,7 @@ static void judge_mail(struct judge *j)
 void conf_judge_doors(struct judge *j)
 {
     judge_portal(j);
+    judge_remember(j);
     judge_oidc(j);
     judge_mail(j);
 }

@@ -6,6 +6,7 @@
  * written in the file is judged, never a default.
  */
 #include "conf/judge.h"
+#include "wire/address.h"
 
 static bool no_portal(const struct conf *c, const void *at)
 {
@@ -85,15 +86,56 @@ static bool no_probes(const struct conf *c, const void *at)
     return !c->monitor.probe;
 }
 
-bool conf_flags_are_off(const struct conf *c)
-{
-    return c->flags.labels.n == 0 && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") == 0;
-}
-
 static bool no_flags(const struct conf *c, const void *at)
 {
     (void)at;
     return conf_flags_are_off(c);
+}
+
+static bool no_flag_words(const struct conf *c, const void *at)
+{
+    return !conf_flags_have_words(c);
+}
+
+static bool no_flag_in_subject(const struct conf *c, const void *at)
+{
+    return !conf_flags_count_in(c, "subject");
+}
+
+/* A field with another value than the three is nearly a flag, too. */
+static bool no_near_miss(const struct conf *c, const void *at)
+{
+    return !conf_flags_have_words(c) && !conf_flags_count_in(c, "header");
+}
+
+/* The field X-Postern-Protect says itself what it asks for. */
+static bool no_flag_protects(const struct conf *c, const void *at)
+{
+    bool near = conf_flags_count_in(c, "header") && c->flags.near_miss == CONF_NEAR_PROTECT;
+    return !conf_flags_have_words(c) && c->flags.labels.n == 0 && !near;
+}
+
+static bool no_kept_connections(const struct conf *c, const void *at)
+{
+    return c->queue.messages_per_connection == 1;
+}
+
+static bool one_server_alone(const struct conf *c, const void *at)
+{
+    unsigned char octets[16];
+    bool inside = !c->deliver_to || address_ip_octets(conf_target_host(c->deliver_to), octets) > 0;
+    return inside && c->relay_host &&
+           address_ip_octets(conf_target_host(c->relay_host), octets) > 0;
+}
+
+static bool silent_over_greeting(const struct conf *c, const void *at)
+{
+    return c->smtpout.silent >= c->smtpout.greeting && c->smtpout.silent >= c->smtpout.ehlo;
+}
+
+static bool over_level_one(const struct conf *c, const void *at)
+{
+    return c->portal.url && c->portal.level >= 2;
 }
 
 static bool no_certificate(const struct conf *c, const void *at)
@@ -243,6 +285,8 @@ static bool section_over_message(const struct conf *c, const void *at)
     return c->limits.header_octets > c->limits.size;
 }
 
+#define FLAG_WORDS_WHY "words are looked for in subject and body alone"
+
 /* The first row that fits counts; key NULL: each setting of the block. */
 static const struct idle {
     const char *block, *key;
@@ -262,11 +306,28 @@ static const struct idle {
     {"tls-reports", "any-certificate", no_tls_reports, "no reports are sent", "Add send yes"},
     {"monitor", "domains", no_probes, "probe no switches all looks off", "Leave out probe no"},
     {"monitor", "interval", no_probes, "probe no switches all looks off", "Leave out probe no"},
+    {"portal", "remember", over_level_one, "at level 2 and 3 everybody proves it each time", "Leave it out"},
     {"flags", "words", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "test", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "protect", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "remove", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
     {"flags", "near-miss", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "trial", no_flags, "flags count nowhere (in none)", "Say in which part of a message they count"},
+    {"flags", "words", no_flag_words, FLAG_WORDS_WHY, "Add subject or body to in"},
+    {"flags", "test", no_flag_words, FLAG_WORDS_WHY, "Add subject or body to in"},
+    {"flags", "trial", no_flag_words, FLAG_WORDS_WHY, "Add subject or body to in"},
+    {"flags", "remove", no_flag_in_subject,
+     "words are taken out of the subject alone, where they do not count (in)",
+     "Add subject to in"},
+    {"flags", "near-miss", no_near_miss, "labels alone count, and none is nearly one", "Leave it out"},
+    {"flags", "protect", no_flag_protects, "X-Postern-Protect says itself what it asks for",
+     "Leave it out"},
+    {"queue", "idle-connection", no_kept_connections,
+     "messages-per-connection 1 ends each connection behind its message", "Leave one out"},
+    {"delivery", "others-first-time", one_server_alone,
+     "all mail goes to one address, and there is no other server to ask first", "Leave it out"},
+    {"delivery", "others-first-time", silent_over_greeting,
+     "greeting-time and ehlo-time are not longer", "Make it shorter than these"},
     {"workers", "web", no_portal, "there is no portal", "Leave it out"},
     {"workers", "login", no_login_process, "nobody logs in", "Leave it out"},
     {"inside", "deliver-to", no_inside_domains, "there are no inside domains whose mail it would get", "Add domains"},
@@ -588,11 +649,22 @@ static void judge_accounts(struct judge *j)
     }
 }
 
+/* One of flags says that they are meant (demands_something()). */
+static void judge_empty(struct judge *j, const struct conf_node *block)
+{
+    const char *name = block->words[0].text;
+    if (!conf_node_find(block, NULL, NULL) && strcmp(name, "flags") != 0) {
+        judge_bad(j, block->at, "%s { } does nothing: no setting is in it. Leave it out, or set something",
+                  name);
+    }
+}
+
 void conf_judge_idle(struct judge *j)
 {
     const struct conf *c = j->conf;
     for (const struct conf_node *n = NULL; (n = conf_node_find(c->root, NULL, n));) {
         if (n->has_block && !conf_block_is_repeated(n->words[0].text)) {
+            judge_empty(j, n);
             judge_block(j, n->words[0].text, n, c);
         }
     }

@@ -383,6 +383,28 @@ static void judge_all_networks(struct judge *j)
 
 /* --- single values that another part of the file contradicts ---------------------------------------------------------- */
 
+/* What comes to receive goes to no mailbox: it is read as a report (rules_route()). */
+static void judge_receive(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    struct str receive = str_c(c->tlsrpt.receive);
+    struct conf_place at = at_key(j, "tls-reports", "receive");
+    const struct {
+        const char *address, *what;
+    } others[] = {{c->portal.from, "from of the portal"}, {c->admin, "administrator"}, {c->tlsrpt.contact, "contact"}};
+    for (size_t i = 0; i < ARRAY_LEN(others) && receive.n > 0; i++) {
+        if (others[i].address && address_same(receive, str_c(others[i].address))) {
+            judge_bad(j, at, "tls-reports: receive %s is %s, too: what comes there is read as a report, and people's mail to it would reach nobody. Name an address of its own", c->tlsrpt.receive,
+                      others[i].what);
+            return;
+        }
+    }
+    if (receive.n > 0 && conf_forward_of(c, receive)) {
+        judge_bad(j, at, "tls-reports: receive %s is a forward (line %lld), too: its reports would go away instead of being read. Name an address of its own", c->tlsrpt.receive,
+                  (long long)conf_forward_of(c, receive)->line);
+    }
+}
+
 static void judge_names(struct judge *j)
 {
     const struct conf *c = j->conf;
@@ -402,6 +424,7 @@ static void judge_names(struct judge *j)
             judge_bad(j, conf_place_of(c->oidc[i].node, NULL), "oidc \"%s\" is an inside domain: the portal is for people outside. Name theirs", c->oidc[i].name);
         }
     }
+    judge_receive(j);
     if (c->tlsrpt.receive && !conf_is_inside(c, domain_of(str_c(c->tlsrpt.receive)))) {
         judge_bad(j, at_key(j, "tls-reports", "receive"), "tls-reports: receive %s is not in an inside domain, so no report comes to it. Name an address in one", c->tlsrpt.receive);
     }
@@ -485,24 +508,6 @@ static void judge_directories(struct judge *j)
     }
 }
 
-static void judge_flag_words(struct judge *j)
-{
-    const struct conf *c = j->conf;
-    const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
-    if (flags && c->flags.words.n > CONF_FLAGS_MAX) {
-        judge_bad(j, conf_place_of(flags, "words"), "flags: %zu words are more than the %d that are looked for. Name fewer", c->flags.words.n, CONF_FLAGS_MAX);
-    }
-    for (size_t i = 0; flags && i <= c->flags.words.n; i++) {
-        bool test = i == c->flags.words.n;
-        struct str word = str_trim(str_c(test ? c->flags.test : c->flags.words.v[i]));
-        if (word.n < 3) {
-            judge_bad(j, conf_place_of(flags, test ? "test" : "words"), "flags: \"" STR_FMT "\" is no word that people can write. Name one of at least three letters, such as [secure]", STR_ARG(word));
-        } else if (!test && str_eq_nocase(word, str_trim(str_c(c->flags.test)))) {
-            judge_bad(j, conf_place_of(flags, "words"), "flags: \"" STR_FMT "\" is the flag for a test, too, and would count as that. Give test another word", STR_ARG(word));
-        }
-    }
-}
-
 /* @insde.example where inside.example is ours: a mandatory group or rule that never counts, and nobody would see it. */
 static void judge_nearly_inside(struct judge *j, const char *block, const char *name, const struct conf_words *list, struct conf_place at)
 {
@@ -570,21 +575,6 @@ static void judge_same_accounts(struct judge *j)
                 break;
             }
         }
-    }
-}
-
-/* Unless a rule gives a flag its meaning. */
-static void judge_flags_for_nothing(struct judge *j)
-{
-    const struct conf *c = j->conf;
-    const struct conf_node *flags = conf_node_find(c->root, "flags", NULL);
-    bool heard = conf_flags_are_off(c);
-    for (size_t i = 0; i < c->n_rules; i++) {
-        heard = heard || c->rules[i].flag;
-    }
-    if (flags && c->flags.protect == CONF_PROTECT_NONE && !heard) {
-        conf_warning(j->problems, conf_place_of(flags, "protect"), "flags: with protect none a word such as [secure] asks for nothing, and no rule has flag yes: whoever writes it is "
-                     "mistaken. Write protect secure, or in none");
     }
 }
 
@@ -675,8 +665,7 @@ int conf_judge(const struct conf *c, struct buf *problems)
     judge_times(&j);
     judge_long_waits(&j);
     judge_directories(&j);
-    judge_flag_words(&j);
-    judge_flags_for_nothing(&j);
+    conf_judge_flags(&j);
     judge_same_accounts(&j);
     judge_forwards(&j);
     judge_all_nearly_inside(&j);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
- * nothing), ways.c (what protected mail must go by), doors.c (who can come in), lists.c (words of
- * lists) and names.c (by which others know us) share.
+ * nothing), ways.c (what protected mail must go by), doors.c (who can come in), flag_words.c (words
+ * of flags), lists.c (words of lists) and names.c (by which others know us) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -20,6 +20,8 @@ void conf_judge_idle(struct judge *j);
 /* Each word of each list. */
 void conf_judge_lists(struct judge *j);
 void conf_judge_doors(struct judge *j);
+/* Words of the flags block. */
+void conf_judge_flags(struct judge *j);
 /* Names by which others know us: hostname, signatures, the administrator. */
 void conf_judge_names(struct judge *j);
 /* Ladders, and what needs one. */
@@ -38,8 +40,6 @@ const struct conf_group *judge_group_named(const struct conf *c, const char *wor
 bool judge_has_word(const struct conf_words *list, const char *word);
 /* True without a portal and without a submission listener. */
 bool judge_nobody_logs_in(const struct conf *c);
-/* True when the words of flags count in no part of a message. */
-bool conf_flags_are_off(const struct conf *c);
 /* True when a block may stand more than once. */
 bool conf_block_is_repeated(const char *block);
 /* True when people can log in by SMTP. */

@@ -123,6 +123,26 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
     return false;
 }
 
+bool conf_flags_count_in(const struct conf *c, const char *place)
+{
+    for (size_t i = 0; i < c->flags.in.n && !conf_flags_are_off(c); i++) {
+        if (strcmp(c->flags.in.v[i], place) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool conf_flags_have_words(const struct conf *c)
+{
+    return conf_flags_count_in(c, "subject") || conf_flags_count_in(c, "body");
+}
+
+bool conf_flags_are_off(const struct conf *c)
+{
+    return c->flags.labels.n == 0 && c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") == 0;
+}
+
 static bool asks_directory(const struct conf *c, const struct conf_words *list, unsigned depth)
 {
     for (size_t i = 0; i < list->n; i++) {

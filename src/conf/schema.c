@@ -242,9 +242,11 @@ const struct conf_key conf_schema[] = {
     BLOCK("", "flags", false, false, NULL,
           "Words by which senders ask for protection. They count in new text, not in what an answer quotes; case and blanks do not matter."),
     TEXT("flags", "in", CONF_WORDS, AT(flags.in), "subject body header", false,
-         "Where they count: subject, body, header (X-Postern-Protect: transport, message or portal); none."),
+         "Where they count: subject, body, header (X-Postern-Protect: transport, message or portal); none. Words are looked "
+         "for in subject and body, and taken out (remove) of the subject."),
     TEXT("flags", "words", CONF_WORDS, AT(flags.words),
-         "[secure]|[send secure]|[sendsecure]|[cgnsecure]|[marked for secure delivery]", false, "The words."),
+         "[secure]|[send secure]|[sendsecure]|[cgnsecure]|[marked for secure delivery]", false,
+         "The words. A list of your own takes the place of these: name [secure] in it if that shall stay a flag."),
     TEXT("flags", "test", CONF_TEXT, AT(flags.test), "[securetest]", false,
          "The word for trying it: a flag as the others, and its sender gets one message that says, for each recipient, what was "
          "done and why."),
@@ -428,7 +430,7 @@ const struct conf_key conf_schema[] = {
     TIME("monitor", "interval", AT(monitor.interval), "1d", 1 * SECOND, 30 * DAY, "Time between two looks at a domain."),
     TIME("monitor", "keep", AT(monitor.keep), "400d", 1 * HOUR, 3650 * DAY, "How long the history is kept."),
     TIME("monitor", "forget", AT(monitor.forget), "30d", 1 * HOUR, 3650 * DAY,
-         "A domain that got no mail for this long is no longer looked at."),
+         "A domain that got no mail for this long is no longer looked at; that it offered encryption counts for this long, with probe no, too."),
     TIME("monitor", "first-look-time", AT(monitor.first_look_time), "10s", 100, 5 * MINUTE,
          "Before mail goes to a domain in clear, all its servers are asked; for at most this long."),
     TIME("monitor", "look-life", AT(monitor.look_life), "1d", 1 * SECOND, 7 * DAY,

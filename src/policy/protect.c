@@ -507,7 +507,7 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m)
 {
     enum protect_direction d = direction_of(c, m);
-    bool flags = c->flags.in.n > 0 && strcmp(c->flags.in.v[0], "none") != 0;
+    bool flags = !conf_flags_are_off(c);
     if (d == DIRECTION_OUTBOUND && (flags || c->n_contents > 0)) {
         return true;
     }

@@ -61,16 +61,6 @@ static const char *place_name(enum mime_place p)
     return p == MIME_SUBJECT ? "subject" : p == MIME_BODY ? "body" : "attachment";
 }
 
-static bool flags_in(const struct conf *c, const char *place)
-{
-    for (size_t i = 0; i < c->flags.in.n; i++) {
-        if (strcmp(c->flags.in.v[i], place) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void flags_of_text(const struct conf *c, const struct mime_text *t, inspecting_flag_fn fn, void *arg)
 {
     const char *words[FLAG_WORDS_MAX];
@@ -95,7 +85,7 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, inspe
 void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg)
 {
     for (size_t k = 0; k < m->n_texts; k++) {
-        if (m->texts[k].place != MIME_ATTACHMENT && flags_in(c, place_name(m->texts[k].place))) {
+        if (m->texts[k].place != MIME_ATTACHMENT && conf_flags_count_in(c, place_name(m->texts[k].place))) {
             flags_of_text(c, &m->texts[k], fn, arg);
         }
     }
@@ -133,7 +123,7 @@ static void note_fields(const struct conf *c, const struct mime_reading *m, stru
 {
     size_t cursor = 0;
     const char *value;
-    while (flags_in(c, "header") && (value = mime_field_next(m, "X-Postern-Protect", &cursor))) {
+    while (conf_flags_count_in(c, "header") && (value = mime_field_next(m, "X-Postern-Protect", &cursor))) {
         struct str v = str_trim(str_c(value));
         bool known = str_eq_nocase(v, STR("transport")) || str_eq_nocase(v, STR("message")) || str_eq_nocase(v, STR("portal"));
         if (known) {

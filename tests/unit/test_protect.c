@@ -381,11 +381,22 @@ static void copies_need_the_long_way(void **state)
     conf_free(c);
 }
 
+/* Labels are a flag of their own: they are looked for although no word is (postern.conf(5), labels). */
+static void labels_alone_are_looked_for(void **state)
+{
+    const struct protect_mail out = {.reverse_path = STR("x@in.test"), .forward_path = STR("a@else.test"), .client_ip = STR("10.0.0.1"), .facts = STR("")};
+    struct conf *c = conf_of("flags { in none; labels Confidential; }");
+    (void)state;
+    assert_true(protect_needs_inspection(c, &out));
+    assert_true(!conf_flags_have_words(c) && !conf_flags_count_in(c, "header"));
+    conf_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit), cmocka_unit_test(groups_of_every_kind),
                                        cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
                                        cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel), cmocka_unit_test(off_site),
-                                       cmocka_unit_test(copies_need_the_long_way)};
+                                       cmocka_unit_test(copies_need_the_long_way), cmocka_unit_test(labels_alone_are_looked_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,8 @@ static void give_back(struct inspect *s)
 static void send_view(struct inspect *s, struct view *v, const unsigned char *key)
 {
     struct buf subject = BUF_INIT(2 * VIEW_FIELD_MAX);
-    if (s->conf->flags.remove && flags_take_out(s->conf, str_c(v->subject), &subject)) {
+    bool removes = s->conf->flags.remove && conf_flags_count_in(s->conf, "subject");
+    if (removes && flags_take_out(s->conf, str_c(v->subject), &subject)) {
         free(v->subject);
         v->subject = str_dup(str_trim(buf_str(&subject)));
     }
