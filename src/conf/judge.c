@@ -391,7 +391,7 @@ static void judge_receive(struct judge *j)
     struct conf_place at = at_key(j, "tls-reports", "receive");
     const struct {
         const char *address, *what;
-    } others[] = {{c->portal.from, "from of the portal"}, {c->admin, "administrator"}, {c->tlsrpt.contact, "contact"}};
+    } others[] = {{c->portal.from, "from of the portal"}, {c->admin, "administrator"}};
     for (size_t i = 0; i < ARRAY_LEN(others) && receive.n > 0; i++) {
         if (others[i].address && address_same(receive, str_c(others[i].address))) {
             judge_bad(j, at, "tls-reports: receive %s is %s, too: what comes there is read as a report, and people's mail to it would reach nobody. Name an address of its own", c->tlsrpt.receive,

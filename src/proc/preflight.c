@@ -416,7 +416,7 @@ static void check_store_is_ours(struct flight *f)
         return; /* not there yet, or said already */
     }
     for (struct dirent *e; (e = readdir(d));) {
-        static const char *const allowed[] = {".", "..", "lost+found", "spool"}; /* a first start may have been killed between them */
+        static const char *const allowed[] = {".", "..", "lost+found", "spool", "posternd.lock"}; /* a first start may have been killed between them */
         bool nothing = str_starts_nocase(str_c(e->d_name), STR("postern.db")) || str_starts_nocase(str_c(e->d_name), STR("journal"));
         for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
             nothing |= strcmp(e->d_name, allowed[i]) == 0;

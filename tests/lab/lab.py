@@ -473,7 +473,7 @@ limits {{ {s["limits"] if 'tarpit' in s['limits'] else 'tarpit 0s; ' + s['limits
 queue {{ first-retry {s["first_retry"]}; lifetime {s["lifetime"]}; concurrency {s["concurrency"]}; reserve {s["reserve"]}; {s["queue"]} }}
 delivery {{ private-addresses yes; connect-time 3s; source-address {GATEWAY}; {s["delivery"]} }}
 resolver {{ forward {DNS}@53; trust-anchor {self.path("zones", "anchor")}; timeout 4s; test-zones yes; longest-cache 5s; }}
-log {{ {s["log"]} }}
+{f'log {{ {s["log"]} }}' if s["log"] else ''}
 {s["top"]}{extra}
 '''
         return text.replace('@packs@', self.path('packs')).replace('@pages@', self.path('pages'))

@@ -572,6 +572,20 @@ def test_a_second_posternd_touches_nothing(gateway):
     assert not os.path.exists(lab.path('second.key')) and not os.path.exists(lab.path('second'))
 
 
+def test_a_store_has_one_posternd(gateway):
+    """Two with one store, each with a run directory and ports of its own, would both deliver what waits there."""
+    lab = gateway.lab
+    text = open(lab.path('postern.conf')).read()
+    assert lab.path('run') in text
+    text = text.replace(lab.path('run'), lab.path('run2'))
+    text = re.sub(r'((?:127\.0\.0\.1|\[::\]|0\.0\.0\.0|\[::1\]):)(\d+)', lambda m: m[1] + str(int(m[2]) + 20000), text)
+    with open(lab.path('third.conf'), 'w') as out:
+        out.write(text)
+    done = subprocess.run([os.path.join(lab.binaries(), 'posternd'), '-c', lab.path('third.conf')], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"another posternd (pid {lab.procs['posternd'].pid}, " in done.stderr, done
+    assert gateway.send('x@good.test')
+
+
 def test_stop_is_orderly(gateway):
     message_id = gateway.send('x@tempfail.test')
     gateway.wait_reason(message_id, 'rejected')

@@ -211,39 +211,59 @@ static void on_connection(void *arg, int events)
     }
 }
 
-/* A record lock goes with the process that has it, however it ends, and no child inherits it. */
-static int take_lock(int fd, const char *path, char *problem, size_t size)
+/* A record lock goes with the process that has it, however it ends, and no child inherits it. 0 and the descriptor that
+ * keeps it, or -errno; *ret_pid: who has it (0: nobody that is seen from here). */
+static int take_lock(const char *path, int *ret_fd, long *ret_pid)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    *ret_pid = 0;
     if (fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0) {
+        *ret_fd = fd;
+        fd = -1;
         return 0;
     }
     int r = -errno;
     bool is_taken = fd >= 0 && (r == -EAGAIN || r == -EACCES);
     if (is_taken && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) {
-        snprintf(problem, size, "posternd already runs (pid %ld; %s is locked)", (long)lock.l_pid,
-                 path);
-    } else {
-        snprintf(problem, size, "%s cannot be %s: %s", path, fd < 0 ? "made" : "locked",
-                 strerror(-r));
+        *ret_pid = lock.l_pid;
     }
-    return r;
+    return is_taken ? -EBUSY : r;
 }
 
 int control_lock(const struct conf *c, int *ret_fd, char *problem, size_t size)
 {
     char path[600];
+    long pid;
     int r = file_make_dir(c->run_path, -1, -1);
     if (r < 0) {
         snprintf(problem, size, "run-directory %s cannot be made: %s", c->run_path, strerror(-r));
         return r;
     }
     snprintf(path, sizeof path, "%s/posternd.lock", c->run_path);
-    CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    r = take_lock(fd, path, problem, size);
-    if (r == 0) {
-        *ret_fd = fd;
-        fd = -1;
+    r = take_lock(path, ret_fd, &pid);
+    if (r == -EBUSY) {
+        snprintf(problem, size, "posternd already runs (pid %ld; %s is locked)", pid, path);
+    } else if (r < 0) {
+        snprintf(problem, size, "%s cannot be locked: %s", path, strerror(-r));
+    }
+    return r;
+}
+
+/* Two queues over one store would both deliver what waits there. */
+int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t size)
+{
+    char path[4096];
+    long pid;
+    snprintf(path, sizeof path, "%s/posternd.lock", c->store_path);
+    int r = take_lock(path, ret_fd, &pid);
+    if (r == -EBUSY) {
+        snprintf(problem, size,
+                 "another posternd (pid %ld, with another run-directory) has the store %s: both would deliver "
+                 "its mail. Stop that one, or give this one a store of its own",
+                 pid, c->store_path);
+    } else if (r < 0) {
+        snprintf(problem, size, "%s cannot be locked: %s", path, strerror(-r));
     }
     return r;
 }

@@ -63,6 +63,10 @@ static int make_store_dir(struct posternd *d, char *problem, size_t size)
         snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
         return r;
     }
+    r = control_lock_store(d->conf, &d->store_lock, problem, size);
+    if (r < 0) {
+        return r;
+    }
     r = user.change ? file_give_tree(d->conf->store_path, user.uid, user.gid) : 0; /* a copy that root put back */
     if (r < 0) {
         snprintf(problem, size, "what lies in the store directory %s cannot be given to the queue's user: %s", d->conf->store_path, strerror(-r));
@@ -158,8 +162,8 @@ static int start(struct posternd *d, char *problem, size_t size)
         snprintf(problem, size, "the other parts of Postern (smtpin, queue, ...) are not beside posternd");
         return r;
     }
-    r = handover_secret(d->conf, problem, size);
-    r = r < 0 ? r : make_store_dir(d, problem, size);
+    r = make_store_dir(d, problem, size);
+    r = r < 0 ? r : handover_secret(d->conf, problem, size);
     r = r < 0 ? r : control_open(d, problem, size);
     r = r < 0 ? r : ports_open(d->conf, NULL, &d->ports, problem, size);
     if (r < 0) {

@@ -77,7 +77,7 @@ struct posternd {
     } lost[LOST_MAX];
     size_t n_lost;
     struct timer *join_again, *late; /* late: kills what was asked to stop and does not */
-    int run_lock, queue_socket, control_socket;
+    int run_lock, store_lock, queue_socket, control_socket;
     struct watch *control_watch;
     bool has_public_key, stopping;
     unsigned char public_key[32];
@@ -132,6 +132,8 @@ void children_stop(struct posternd *d);
 /* Makes the run directory and locks it for this process until it ends: *ret_fd stays open. 0, or -errno with a
  * sentence: another posternd has it. Comes before anything else is made or changed. */
 int control_lock(const struct conf *c, int *ret_fd, char *problem, size_t size) MUST_USE;
+/* The same of the store, whose directory is there: no other posternd has it under another run directory. */
+int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t size) MUST_USE;
 int control_open(struct posternd *d, char *problem, size_t size) MUST_USE;
 void control_close(struct posternd *d);
 void control_status_came(struct posternd *d);
