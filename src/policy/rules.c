@@ -7,6 +7,8 @@
 #include "policy/rules.h"
 #include "policy/protect.h"
 
+#include <stdio.h>
+
 enum { DELIVER_TO_PORT = 25 };
 
 void rules_split_target(struct str target, char *host, size_t size, uint16_t *port)
@@ -26,11 +28,27 @@ void rules_split_target(struct str target, char *host, size_t size, uint16_t *po
     str_copy_cut(target, host, size);
 }
 
+struct domain_name rules_hop_memory(const char *target)
+{
+    char host[256], word[DOMAIN_NAME_MAX + 1];
+    uint16_t port = DELIVER_TO_PORT;
+    rules_split_target(str_c(target), host, sizeof host, &port);
+    struct domain_name name = domain_from(str_c(host));
+    struct str shown = domain_is_none(name) ? str_c(host) : domain_str(&name);
+    bool is_v6 = str_find(shown, ':', 0) < shown.n;
+    int n = snprintf(word, sizeof word, is_v6 ? "=[" STR_FMT "]" : "=" STR_FMT, STR_ARG(shown));
+    if (port != DELIVER_TO_PORT && n > 0 && (size_t)n < sizeof word) {
+        n += snprintf(word + n, sizeof word - (size_t)n, ":%u", port);
+    }
+    return domain_word(n > 0 && (size_t)n < sizeof word ? word : "=next-hop");
+}
+
 static void fixed(struct route *r, const char *key, const char *target, int tls)
 {
     r->kind = ROUTE_FIXED;
     r->port = DELIVER_TO_PORT;
     r->next_hop = domain_word(key);
+    r->memory = rules_hop_memory(target);
     rules_split_target(str_c(target), r->host, sizeof r->host, &r->port);
     r->force_is_next_hop = (enum force)tls > r->force;
     if (r->force_is_next_hop) {
@@ -87,7 +105,7 @@ void rules_route(const struct conf *c, struct str reverse_path, struct str forwa
         fixed(ret, "=relay", c->relay_host, c->relay_tls);
         ret->login = c->relay_user != NULL;
     } else {
-        ret->next_hop = domain;
+        ret->next_hop = ret->memory = domain;
     }
     ret->avoid = ret->kind == ROUTE_MX ? ret->avoid : 0; /* the setting speaks of their servers, not of ours */
 }

@@ -11,6 +11,7 @@ enum route_kind { ROUTE_MX, ROUTE_FIXED, ROUTE_TLS_REPORT /* taken by ourselves 
 struct route {
     enum route_kind kind;
     struct domain_name next_hop; /* the destination: a domain, "=inside", "=relay" or "=tlsrpt" */
+    struct domain_name memory;   /* under what is remembered of its TLS: the domain, or rules_hop_memory(); none: nothing */
     char host[256];     /* FIXED: host name or address */
     uint16_t port;      /* FIXED: its port; MX: the delivery port */
     enum force force;   /* joined from target, partner and rule blocks */
@@ -29,6 +30,9 @@ struct route {
 
 /* forward_path: without brackets; without a domain (postmaster) it is ours. */
 void rules_route(const struct conf *c, struct str reverse_path, struct str forward_path, struct route *ret);
+/* What is remembered of the server that deliver-to or relay names is remembered of it, and of no other that is named
+ * there later: "=HOST", or "=HOST:PORT" where the port is not 25. */
+struct domain_name rules_hop_memory(const char *target);
 /* Joins the demand of a rule that matched by what the message is. */
 void rules_raise(struct route *r, enum force by_message);
 /* True when one session can serve both. */

@@ -138,7 +138,7 @@ struct domain_name domain_from(struct str text)
 
 struct domain_name domain_kept(struct str text)
 {
-    char word[64];
+    char word[DOMAIN_NAME_MAX + 1];
     if (text.n > 0 && text.p[0] == '=') {
         return str_copy(text, word, sizeof word) == 0 && strlen(word) == text.n ? domain_word(word) : domain_word("=invalid");
     }

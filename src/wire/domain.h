@@ -28,7 +28,8 @@ struct domain_name {
 /* A name in any spelling, with or without one final dot, or an address literal ("[192.0.2.1]", "[IPv6:...]", whose address
  * is written as RFC 5952 has it). 0, or -EINVAL: it is no domain. */
 int domain_parse(struct str text, struct domain_name *ret) MUST_USE;
-/* What stands for a next hop that is no domain: "=inside", "=relay". The word begins with "=". */
+/* What stands for a next hop that is no domain: "=inside", "=relay", "=HOST:PORT". The word begins with "=" and has at most
+ * DOMAIN_NAME_MAX octets. */
 struct domain_name domain_word(const char *word);
 /* What one of our own processes or the store wrote: a name, a literal or a word. No domain where it is none of these. */
 struct domain_name domain_kept(struct str text);

@@ -71,6 +71,7 @@ static void routes(void **state)
     assert_int_equal(r.port, 2525);
     assert_int_equal(r.force, FORCE_CERT); /* the maximum of both rules */
     assert_false(r.force_is_next_hop);
+    assert_string_equal(r.memory.canonical, "=10.0.0.1:2525"); /* of that server, whatever is named there later */
     rules_route(c, STR(""), STR("postmaster"), &r);
     assert_string_equal(r.next_hop.canonical, "=inside");
     assert_true(r.force == FORCE_ENCRYPT && r.force_is_next_hop && !r.rule);
@@ -81,6 +82,9 @@ static void routes(void **state)
     rules_route(c, STR(""), STR("\"a@b\"@out.test"), &r);
     assert_string_equal(r.next_hop.canonical, "out.test");
     conf_free(c);
+    assert_string_equal(rules_hop_memory("Mail.Test").canonical, "=mail.test");
+    assert_string_equal(rules_hop_memory("mail.test:25").canonical, "=mail.test");
+    assert_string_equal(rules_hop_memory("[2001:db8::1]:26").canonical, "=[2001:db8::1]:26");
     char host[64];
     uint16_t port = 25;
     rules_split_target(STR("mail.test:587"), host, sizeof host, &port);

@@ -82,6 +82,35 @@ static void look_hop_answers(struct doctor *d, const char *what, const char *tar
     }
 }
 
+/* Where the configuration lets mail go in clear, memory may not (docs/decision.md, Memory). */
+static void look_hop_memory(struct doctor *d, const char *what, const char *target)
+{
+    struct domain_name key = rules_hop_memory(target);
+    struct answer a;
+    char about[40], text[600], advice[500], date[DATE_MAX];
+    if (!d->queue_up || ask_quietly(d->o, ADMIN_DOMAIN, key.canonical, &a) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_row_domain *m = &a.rows[i].row_domain;
+        if (a.rows[i].type != IPC_row_domain || !m->seen) {
+            continue;
+        }
+        date_iso(m->offered_ms, date);
+        snprintf(about, sizeof about, "%s memory", what);
+        snprintf(text, sizeof text,
+                 "%s offered encryption, last on %s: mail waits when it offers none, although tls none "
+                 "would let it go",
+                 target, date);
+        snprintf(advice, sizeof advice,
+                 "Write tls encrypt there; or, where it has stopped encrypting for good: postern domains "
+                 "confirm %s",
+                 key.canonical);
+        doctor_tell(d, CARE, about, text, advice);
+    }
+    answer_free(&a);
+}
+
 static void look_hop(struct doctor *d, const char *what, const char *target, int force)
 {
     char text[400];
@@ -94,6 +123,9 @@ static void look_hop(struct doctor *d, const char *what, const char *target, int
         d, here || force >= 2 ? WELL : CARE, what, text,
         "Mail can be read on this way: set tls cert there, with a certificate for that name.");
     look_hop_answers(d, what, target);
+    if (force == 0) {
+        look_hop_memory(d, what, target);
+    }
 }
 
 static void look_copies(struct doctor *d)

@@ -133,7 +133,7 @@ static void learn_policy(struct explanation *e, const struct options *o, const c
 static void learn_memory(struct explanation *e, const struct options *o)
 {
     struct answer a;
-    if (ask_quietly(o, ADMIN_DOMAIN, e->route.next_hop.canonical, &a) == 0) {
+    if (!domain_is_none(e->route.memory) && ask_quietly(o, ADMIN_DOMAIN, e->route.memory.canonical, &a) == 0) {
         e->facts.seen = a.n > 0 && a.rows[0].type == IPC_row_domain && a.rows[0].row_domain.seen;
         answer_free(&a);
     }
@@ -306,6 +306,9 @@ static void print_words(const struct explanation *e, const char *from, const cha
     }
     if (!e->running) {
         puts("  posternd is not running: MTA-STS, memory and exceptions are not known here.");
+    } else if (e->facts.seen && e->route.kind == ROUTE_FIXED) {
+        printf("  Memory: %s offered encryption; nothing goes there in clear (until postern domains confirm %s)\n",
+               e->route.host, e->route.memory.canonical);
     } else {
         printf("  Memory: %s\n", e->facts.seen ? "its servers offered encryption; nothing goes there in clear"
                                                : "no offer of encryption is remembered; before mail goes in clear, every address of all servers must have\n"

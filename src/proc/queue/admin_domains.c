@@ -124,7 +124,7 @@ static void forget_quirks(struct queue *q, struct ipc_channel *to, const struct 
 
 static void show_domain(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    const struct domain *d = domains_find(q, domain_kept(a->argument), false);
+    const struct domain *d = domains_named(q, a->argument);
     if (!d) {
         done(to, false, "nothing is known about this domain: no mail went there lately");
         return;
@@ -146,10 +146,13 @@ static void send_alarm(void *arg, const struct store_alarm *a)
 
 static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    struct domain *d = domains_find(q, domain_kept(a->argument), false);
-    if (!d || !d->d.await_confirm) {
-        done(to, false, d ? "this domain does not wait for a confirmation (it needs seven days without any offer)"
-                          : "nothing is known about this domain");
+    struct domain *d = domains_named(q, a->argument);
+    struct memory_rules rules = domains_rules(q);
+    bool of_hop = d && d->is_key; /* nobody looks at it daily, and whoever asks knows that server */
+    if (!d || !(of_hop ? memory_seen(&d->d, clock_wall_ms(), &rules) : d->d.await_confirm)) {
+        done(to, false, !d       ? "nothing is known about this domain"
+                        : of_hop ? "nothing is remembered of this server that binds mail to it"
+                                 : "this domain does not wait for a confirmation (it needs seven days without any offer)");
         return;
     }
     memory_confirm(&d->d, clock_wall_ms());
@@ -159,7 +162,8 @@ static void confirm(struct queue *q, struct ipc_channel *to, const struct ipc_ad
     alarms_clear(q, d->name, ALARM_LOST_TLS);
     const struct acting who = acts_who(to);
     acts_add(q, &who, ADMIN_CONFIRM, d->d.name, STR(""));
-    done(to, true, "mail to this domain may go in clear again when its servers offer no encryption");
+    done(to, true, of_hop ? "mail to this server may go in clear again when it offers no encryption and nothing demands it"
+                          : "mail to this domain may go in clear again when its servers offer no encryption");
 }
 
 static void send_exception(void *arg, const struct store_exception *e)

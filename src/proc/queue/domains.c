@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "proc/queue/queue.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SIGHTING_WRITE_MS = 60 * 60 * 1000, MAILED_WRITE_MS = 60 * 60 * 1000, SPELLINGS_MAX = 64 * 1024 * 1024 };
@@ -56,10 +57,29 @@ static void bring_forward(const struct queue *q, struct domain *d)
     }
 }
 
+/* Under which name a row is kept by now. A version before kept "=inside" and "=relay", whatever server these were: what it
+ * knew binds the one that is named now. */
+static struct domain_name name_of_row(const struct queue *q, struct str name)
+{
+    const struct conf *c = child_conf(q->child);
+    const char *target = str_eq(name, STR("=inside")) ? c->deliver_to : str_eq(name, STR("=relay")) ? c->relay_host : NULL;
+    return target ? rules_hop_memory(target) : domain_kept(name);
+}
+
+struct domain *domains_named(struct queue *q, struct str name)
+{
+    char word[DOMAIN_NAME_MAX + 1];
+    struct domain *d = domains_find(q, name_of_row(q, name), false);
+    if (!d && snprintf(word, sizeof word, "=" STR_FMT, STR_ARG(name)) < (int)sizeof word) {
+        d = domains_find(q, name_of_row(q, str_c(word)), false);
+    }
+    return d;
+}
+
 static void on_domain(void *arg, const struct store_domain *row)
 {
     struct queue *q = arg;
-    struct domain *d = domains_find(q, domain_kept(row->name), true);
+    struct domain *d = domains_find(q, name_of_row(q, row->name), true);
     if (!d) {
         return;
     }

@@ -133,10 +133,11 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
     struct queue *q = j->queue;
     struct memory_rules rules = domains_rules(q);
     int64_t now = clock_wall_ms();
-    struct domain *d = domains_find(q, route->next_hop, true);
+    struct domain *d = domains_find(q, route->memory, true);
     if (d) {
         domains_mailed(q, d, m->reqtls || m->demand != DEMAND_NONE || route->force > FORCE_NONE);
-        m->seen |= memory_seen(&d->d, now, &rules);
+        /* what an earlier attempt saw may be of a server that is not named any more: of those we name memory knows */
+        m->seen = memory_seen(&d->d, now, &rules) || (m->seen && !d->is_key);
         m->sighted = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
         m->look_until_ms = memory_look_until(&d->d, &rules);
         m->look_asked = d->d.look_asked;
@@ -177,7 +178,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .port = route.port,
                 .fixed_host = route.kind == ROUTE_FIXED,
                 .lookup = (uint8_t)lookup_of(&route),
-                .memory_key = domain_str(&route.next_hop),
+                .memory_key = domain_str(&route.memory),
                 .reverse_path = m->reverse_path,
                 .is_8bit = m->is_8bit,
                 .is_utf8 = m->is_utf8,

@@ -240,7 +240,7 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
 {
     bool old = !memory_monitored(&d->d, now, rules) && now - d->d.offered_ms > rules->forget &&
                now - d->d.mailed_ms > rules->forget && now - d->d.looked_ms > rules->forget;
-    if (!old || d->probing || d->is_key) {
+    if (!old || d->probing) {
         return false;
     }
     store_drop_domain(q->store, d->d.name);
@@ -253,7 +253,10 @@ static bool forget(struct queue *q, struct domain *d, int64_t now, const struct 
 static bool look_if_due(struct queue *q, struct domain *d, int64_t now, const struct memory_rules *rules)
 {
     bool is_far = d->d.next_probe_ms > now + 2 * child_conf(q->child)->monitor.interval; /* the clock was set back */
-    if (d->is_key || d->probing || (d->d.next_probe_ms > now && !is_far)) {
+    if (d->is_key) { /* never looked at, but a server that is not named any more is not kept for ever */
+        return !forget(q, d, now, rules);
+    }
+    if (d->probing || (d->d.next_probe_ms > now && !is_far)) {
         return true;
     }
     struct probing *asked = under_way(q, &d->name); /* since before it was remembered */

@@ -85,7 +85,7 @@ struct domain {
     struct store_domain d; /* name: that below */
     struct domain_name name;
     bool loaded, respelled; /* read from the store; from a row of another spelling */
-    bool probing, is_key;  /* is_key: "=inside" or "=relay", not a domain to look at */
+    bool probing, is_key;  /* is_key: a server that deliver-to or relay names or named, not a domain to look at */
 };
 
 /* A look at a domain under way in some smtpout. */
@@ -329,6 +329,8 @@ void domains_load(struct queue *q);
 void domains_mark_listed(struct queue *q);
 /* NULL: it is not remembered, or none. */
 struct domain *domains_find(struct queue *q, struct domain_name name, bool add);
+/* What an administrator named: a domain, or a next hop by its host, as "=HOST" or as what it is for ("=inside"). NULL: unknown. */
+struct domain *domains_named(struct queue *q, struct str name);
 /* Mail goes there. */
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
 struct memory_rules domains_rules(const struct queue *q);
