@@ -251,7 +251,7 @@ const struct conf_key conf_schema[] = {
          "The word for trying it: a flag as the others, and its sender gets one message that says, for each recipient, what was "
          "done and why."),
     CHOICE("flags", "trial", AT(flags.trial), "no", "no yes",
-           "yes: a mail with the word for trying goes to nobody; it comes back and says what would have been done."),
+           "yes: a mail with the word for trying goes to nobody; its sender gets a letter that says what would have been done."),
     TEXT("flags", "labels", CONF_WORDS, AT(flags.labels), NULL, false,
          "Values of the field Sensitivity, or names of Microsoft sensitivity labels (msip_labels), that count as a flag."),
     CHOICE("flags", "protect", AT(flags.protect), "escalated", "none secure escalated", "What a flag asks for."),

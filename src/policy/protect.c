@@ -171,24 +171,25 @@ static void take_flags(const struct conf *c, struct str facts, struct protection
     }
 }
 
-/* The flag for trying, and one that stands only in what a new mail quotes: the sender hears what was done. */
-static void take_questions(const struct conf *c, struct str facts, struct protection *p)
+/* The flag for trying, and one that stands only in what a new mail quotes: the sender hears what was done. True: it is a trial. */
+static bool take_questions(const struct conf *c, struct str facts, struct protection *p)
 {
     struct str f[INSPECTION_FIELDS], rest = facts;
     enum demand wanted = demand_of(c->flags.protect);
-    bool goes_out = p->direction == DIRECTION_OUTBOUND;
-    if (inspection_next(&rest, "test", f)) {
-        raise_demand(p, goes_out ? wanted : DEMAND_NONE);
+    bool goes_out = p->direction == DIRECTION_OUTBOUND, tests = inspection_next(&rest, "test", f);
+    if (tests) {
+        enum demand raised = goes_out ? wanted : DEMAND_NONE;
+        raise_demand(p, raised);
         p->remove_flags |= c->flags.remove && str_eq(f[0], STR("subject"));
-        p->tells_outcome = !c->flags.trial;
-        act(p, c->flags.trial ? PROTECT_TEST : PROTECT_PASS, NULL);
-        say(p, "%s: the flag %s in the " STR_FMT "%s", c->flags.trial ? "test" : demand_name(goes_out ? wanted : DEMAND_NONE), c->flags.test, STR_ARG(f[0]),
-            c->flags.trial ? " asks what would happen" : goes_out ? "" : "; a recipient inside needs nothing");
+        p->tells_outcome = true;
+        say(p, "%s: the flag %s in the " STR_FMT "%s%s", demand_name(raised), c->flags.test, STR_ARG(f[0]), goes_out ? "" : "; a recipient inside needs nothing",
+            c->flags.trial ? "; a trial: nothing is sent" : "");
     }
     if (rest = facts, inspection_next(&rest, "quoted", f) && goes_out && str_eq(f[1], STR("new"))) {
         p->tells_outcome = true;
         say(p, "the flag " STR_FMT " stands only in the quoted part: this mail is not protected by it", STR_ARG(f[0]));
     }
+    return tests && c->flags.trial;
 }
 
 static void take_groups(const struct conf *c, const struct protect_mail *m, struct protection *p)
@@ -409,6 +410,21 @@ static void take_rules(const struct conf *c, const struct protect_mail *m, struc
 
 /* --- the whole ------------------------------------------------------------------------------------------------ */
 
+/* What becomes of such mail depends on what is in it. */
+static bool must_be_read(const struct conf *c, enum protect_direction d)
+{
+    if (d == DIRECTION_OUTBOUND && (!conf_flags_are_off(c) || c->n_contents > 0)) {
+        return true;
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct conf_rule *r = &c->rules[i];
+        if (is_rule(r) && (r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->copy_to) && is_direction(r->direction, d)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Never clean: what could not be inspected is held, unless a rule for that (unread crash) had its say. */
 static void take_failure(const struct conf *c, const struct protect_mail *m, struct protection *p)
 {
@@ -420,7 +436,9 @@ static void take_failure(const struct conf *c, const struct protect_mail *m, str
     for (size_t i = 0; i < c->n_rules; i++) {
         said |= is_rule(&c->rules[i]) && c->rules[i].unread.n > 0 && c->rules[i].mode == CONF_ENFORCE && rule_matches(c, &c->rules[i], m, p->direction);
     }
-    if (!said) {
+    if (!said && !must_be_read(c, p->direction)) {
+        say(p, "it could not be inspected (" STR_FMT "), and only the word for trying was looked for in it", STR_ARG(f[0]));
+    } else if (!said) {
         act(p, PROTECT_HOLD, NULL);
         say(p, "hold: the message could not be inspected (" STR_FMT ")", STR_ARG(f[0]));
     }
@@ -492,9 +510,7 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
         }
         take_contents(c, m->facts, ret);
     }
-    if (ret->direction != DIRECTION_INBOUND && mine.flags != 2) {
-        take_questions(c, m->facts, ret);
-    }
+    bool is_trial = ret->direction != DIRECTION_INBOUND && mine.flags != 2 && take_questions(c, m->facts, ret);
     take_rules(c, m, ret, &ladder);
     take_failure(c, m, ret);
     take_secure_from(ret, mine.secure_from, partner ? partner->secure_from : 0);
@@ -502,22 +518,17 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
     ladder = ladder ? ladder : partner && partner->ladder ? partner->ladder : mine.ladder;
     ret->ladder = ladder ? ladder : "default";
     take_off_site(c, m, ret);
+    if (is_trial) {
+        ret->would = ret->action;
+        ret->action = PROTECT_TEST; /* it goes to nobody, whatever else would have been done */
+    }
 }
 
 bool protect_needs_inspection(const struct conf *c, const struct protect_mail *m)
 {
     enum protect_direction d = direction_of(c, m);
-    bool flags = !conf_flags_are_off(c);
-    if (d == DIRECTION_OUTBOUND && (flags || c->n_contents > 0)) {
-        return true;
-    }
-    for (size_t i = 0; i < c->n_rules; i++) {
-        const struct conf_rule *r = &c->rules[i];
-        if (is_rule(r) && (r->flag || r->content.n || r->unread.n || r->attachments.n || r->header || r->copy_to) && is_direction(r->direction, d)) {
-            return true;
-        }
-    }
-    return false;
+    bool may_be_tested = d == DIRECTION_INTERNAL && m->reverse_path.n > 0 && !conf_flags_are_off(c) && c->flags.test && *c->flags.test && account_of(c, m).flags != 2;
+    return may_be_tested || must_be_read(c, d);
 }
 
 /* --- the record -------------------------------------------------------------------------------------------------- */

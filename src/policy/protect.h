@@ -32,6 +32,7 @@ struct protection {
     enum counts counts;       /* which grade satisfies `secure` */
     enum force force;         /* of rules that depend on the message; rules_route() has the others */
     enum protect_action action;
+    enum protect_action would; /* of a trial (PROTECT_TEST): what the action would have been */
     const char *text;         /* the rule's words for the sender, or NULL; borrowed from conf */
     bool may_send_as_is;      /* a sender who is asked */
     int64_t ask_ms;           /* how long he has */

@@ -53,7 +53,6 @@ struct action_words {
 
 static const struct action_words words_of[] = {
     [DSN_FAILED] = {"failed", "Your message could not be delivered", "could not be delivered to"},
-    [DSN_TESTED] = {"failed", "Test of secure mail: what would have happened", "was a test and went to nobody"},
     [DSN_ASKED] = {"failed", "Did you mean to send this securely?", "went to nobody, because of a question"},
     [DSN_CHOICE] = {"delayed", "Please decide: your message waits for you", "waits for you; it has not reached"},
     [DSN_HELD] = {"delayed", "Your message is held", "is held; it has not reached"},
@@ -139,8 +138,7 @@ static int put_ending(const struct dsn *d, enum dsn_action worst, struct buf *ou
 {
     bool has_admin = d->administrator.n > 0;
     const char *next = worst == DSN_ASKED ? "If you meant the flag, write it as it is named above and send the message\r\nagain; if not, change that word and send it again."
-                       : worst == DSN_TESTED ? "Send it again without the word for tests when you want it to go."
-                                             : "It will not be tried again.";
+                                          : "It will not be tried again.";
     return buf_printf(out,
                       "%s\r\nIf you do not know what to do, forward this notice to\r\n%s" STR_FMT ".\r\n\r\n",
                       next, has_admin ? "" : "postmaster@", STR_ARG(has_admin ? d->administrator : d->hostname));

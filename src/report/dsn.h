@@ -7,7 +7,7 @@
 
 /* What the notice says about a recipient (RFC 3464 2.3.3). RELAYED: handed to a server that gives no
  * notices of its own; what it does with it is not known. */
-enum dsn_action { DSN_FAILED, DSN_TESTED, DSN_ASKED, DSN_CHOICE, DSN_HELD, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
+enum dsn_action { DSN_FAILED, DSN_ASKED, DSN_CHOICE, DSN_HELD, DSN_WAITS_FOR_TLS, DSN_DELAYED, DSN_RELAYED, DSN_DELIVERED };
 
 struct dsn_rcpt {
     enum dsn_action action;

@@ -19,6 +19,9 @@ static int put_sent(const struct told_rcpt *r, struct buf *out)
     if (!r->has_session) {
         return buf_printf(out, "%s", reason_sentence(r->reason));
     }
+    if (r->is_inside) {
+        return buf_printf(out, "delivered inside, it does not leave the house: %s", message_grade_words(r->grade));
+    }
     bool is_secure = r->grade >= GRADE_CERT && !r->is_legacy;
     int e = buf_printf(out, "%s: %s", is_secure ? "sent securely" : "SENT, NOT SECURELY",
                        r->is_legacy ? "encrypted with outdated cryptography, by an exception" : message_grade_words(r->grade));
@@ -59,28 +62,88 @@ static int put_why(struct str words, struct buf *out)
     return e < 0 ? e : buf_add(out, STR("\n"));
 }
 
+/* A trial that went to nobody: the reply says what would have been done. */
+static bool is_trial(const struct told_rcpt *r)
+{
+    return r->state == RCPT_FAILED && r->reason == REASON_TESTED;
+}
+
+/* How far the notice came by now, and how long the mail waits for its reader. */
+static int put_notice(const struct told_rcpt *r, struct buf *out)
+{
+    static const char *const words[] = {
+        [TOLD_NOTICE_DUE] = "its notice to the recipient is not written yet",
+        [TOLD_NOTICE_WRITTEN] = "its notice to the recipient is on its way; whether it arrives is not known yet",
+        [TOLD_NOTICE_TAKEN] = "its notice was taken by the recipient's mail server",
+    };
+    char until[DATE_MAX];
+    date_rfc5322(r->until_ms, until);
+    int e = buf_printf(out, "\n    %s", words[r->pickup_notice]);
+    return e < 0 || r->until_ms == 0 ? e : buf_printf(out, "; the mail can be read there until %s", until);
+}
+
 static int put_rcpt(const struct told_rcpt *r, struct buf *out)
 {
     int e = buf_printf(out, "<" STR_FMT ">\n    ", STR_ARG(r->forward_path));
     if (e == 0 && r->state == RCPT_DELIVERED) {
         e = put_sent(r, out);
     } else if (e == 0) {
-        e = buf_printf(out, "%s%s", done_words(r->state), reason_sentence(r->reason));
-        e = e < 0 || r->reply.n == 0 ? e : buf_printf(out, "\n    in detail: " STR_FMT, STR_ARG(r->reply));
+        e = is_trial(r) ? buf_printf(out, "nothing was sent; " STR_FMT, STR_ARG(r->reply)) : buf_printf(out, "%s%s", done_words(r->state), reason_sentence(r->reason));
+        e = e < 0 || r->reply.n == 0 || is_trial(r) ? e : buf_printf(out, "\n    in detail: " STR_FMT, STR_ARG(r->reply));
+        e = e < 0 || r->state != RCPT_PICKUP ? e : put_notice(r, out);
     }
     e = e < 0 ? e : buf_add(out, STR("\n"));
     return e < 0 ? e : put_why(r->words, out);
 }
 
-static int put_ending(const struct told *t, size_t left_out, bool waits, struct buf *out)
+/* What of it is not over yet. */
+struct open_ends {
+    size_t waits, held, pickup, tried, hears;
+};
+
+static void count_ends(const struct told_rcpt *r, struct open_ends *n)
+{
+    bool is_open = r->state == RCPT_QUEUED || r->state == RCPT_HELD || r->state == RCPT_PICKUP;
+    n->waits += r->state == RCPT_QUEUED;
+    n->held += r->state == RCPT_HELD;
+    n->pickup += r->state == RCPT_PICKUP;
+    n->tried += is_trial(r);
+    n->hears += is_open && r->hears_again;
+}
+
+/* What comes after this letter, and where it is to be seen. */
+static int put_later(const struct told *t, const struct open_ends *n, struct buf *out)
 {
     char until[DATE_MAX];
-    int e = left_out ? buf_printf(out, "There are %zu more recipients, for whom this letter has no room.\n\n", left_out) : 0;
+    int e = 0;
     date_rfc5322(t->until_ms, until);
-    if (e == 0 && waits) {
-        e = buf_printf(out, "What waits is tried until %s.\nYou hear of it again only if it cannot be sent.\n\n", until);
+    if (n->waits > 0) {
+        e = buf_printf(out, "What waits is tried until %s.\n", until);
     }
+    if (e == 0 && n->held > 0) {
+        e = buf_add(out, STR("What is held goes when somebody of the organisation lets it go. If they delete\nit instead, no letter says so: ask.\n"));
+    }
+    if (e == 0 && n->pickup > 0) {
+        e = buf_add(out, STR("What is in the portal is not read yet, as far as this letter knows.\n"));
+        e = e < 0 || t->sent_page.n == 0 ? e
+                                         : buf_printf(out, "Whether its notice arrived and when it was read, you see at\n" STR_FMT "\n", STR_ARG(t->sent_page));
+    }
+    if (e == 0 && n->hears > 0) {
+        e = buf_add(out, STR("You hear of it again only if it cannot be sent, or nobody picks it up.\n"));
+    } else if (e == 0 && n->waits + n->held + n->pickup > 0) {
+        e = buf_add(out, STR("You hear nothing more: the mail was sent with the wish for no notices.\n"));
+    }
+    return e < 0 || n->waits + n->held + n->pickup == 0 ? e : buf_add(out, STR("\n"));
+}
+
+static int put_ending(const struct told *t, size_t left_out, const struct open_ends *n, struct buf *out)
+{
     bool has_admin = t->administrator.n > 0;
+    int e = left_out ? buf_printf(out, "There are %zu more recipients, for whom this letter has no room.\n\n", left_out) : 0;
+    e = e < 0 ? e : put_later(t, n, out);
+    if (e == 0 && n->tried > 0) {
+        e = buf_add(out, STR("Send it again without the word for trying when you want it to go.\n\n"));
+    }
     return e < 0 ? e
                  : buf_printf(out, "Questions: %s" STR_FMT ". Please name the number of the mail.\n", has_admin ? "" : "postmaster@",
                               STR_ARG(has_admin ? t->administrator : t->hostname));
@@ -89,14 +152,16 @@ static int put_ending(const struct told *t, size_t left_out, bool waits, struct 
 int told_write(const struct told *t, struct buf *out)
 {
     char date[DATE_MAX];
-    bool waits = false;
+    struct open_ends ends = {0};
     size_t i = 0;
     date_rfc5322(t->arrived_ms, date);
-    int e = buf_printf(out, "This is the mail gateway " STR_FMT "%s" STR_FMT ".\n\nWhat was done with your mail of %s\n(our number " STR_FMT "):\n\n",
-                       STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "", STR_ARG(t->organization), date, STR_ARG(t->id));
+    bool tried = t->n_rcpts > 0 && is_trial(&t->rcpts[0]);
+    int e = buf_printf(out, "This is the mail gateway " STR_FMT "%s" STR_FMT ".\n\nWhat %s done with your mail of %s\n(our number " STR_FMT ")%s:\n\n",
+                       STR_ARG(t->hostname), t->organization.n > 0 ? " of " : "", STR_ARG(t->organization), tried ? "would be" : "was", date, STR_ARG(t->id),
+                       tried ? ", a trial that went to nobody" : "");
     for (; e == 0 && i < t->n_rcpts && buf_len(out) + RCPT_ROOM + ENDING_ROOM < out->max; i++) {
         e = put_rcpt(&t->rcpts[i], out);
-        waits |= t->rcpts[i].state == RCPT_QUEUED;
+        count_ends(&t->rcpts[i], &ends);
     }
-    return e < 0 ? e : put_ending(t, t->n_rcpts - i, waits, out);
+    return e < 0 ? e : put_ending(t, t->n_rcpts - i, &ends, out);
 }

@@ -113,7 +113,7 @@ CASES = [
     Case('held', 'x@good.test', 'held', '4.7.1', 'the flag \\[secure\\]', action='delayed', ends=False, send={'subject': '[secure] x', 'sender': 'byhand@inside.test'}),
     returned('refused', 'x@good.test', '5.7.1', 'not from this house', send={'headers': 'X-Kind: refuse\r\n'}),
     Case('asked', 'x@good.test', 'held', '4.7.1', 'Is that meant\\?', action='delayed', ends=False, send={'headers': 'X-Kind: ask\r\n'}),
-    returned('tested', 'x@good.test', '5.7.0', 'the flag \\[securetest\\]', send={'subject': '[securetest] x'}),
+    Case('tested', 'x@good.test', 'returned', '5.7.0', 'it would be kept in the portal', ends=False, send={'subject': '[securetest] x'}),  # its letter: test_told.py
     returned('near-miss', ['x@good.test', 'y@inside.test'], '5.7.0', '"\\[secrue\\]" in the subject is nearly the flag \\[secure\\]', send={'subject': '[secrue] x'}),
     Case('pickup', 'x@good.test', 'waits in the portal', '', ends=False, send={'subject': '[secure] x'}),
     returned('unreachable', 'x@reject.test', '5.1.1', said='550 5.1.1 no such person here', host='mx.reject.test', send={'subject': '[secure] x'}),

@@ -71,7 +71,9 @@ def test_a_test_is_sent_protected_and_told_of_once(gateway):
     assert 'secure: the flag [securetest] in the subject' in people['x@good.test'] and 'secure: the content "health"' in people['x@good.test']
     assert people['x@nocrypt.test'].startswith('kept in the portal, where only its recipient can read it: waits in the portal'), people
     assert 'went down the ladder "default" to portal' in people['x@nocrypt.test']
-    assert people['friend@inside.test'].startswith('sent securely: ') and 'a recipient inside needs nothing' in people['friend@inside.test'], people
+    assert people['friend@inside.test'].startswith('delivered inside, it does not leave the house: encrypted') and 'a recipient inside needs nothing' in people['friend@inside.test'], people
+    assert 'notice to the recipient is' in people['x@nocrypt.test'] or 'its notice was taken' in people['x@nocrypt.test'], people
+    assert 'https://gateway.test/sent' in body and 'You hear of it again only if' in body, body
     came = [m for m in gateway.lab.messages('good.test') if 'does it work' in m['data']]
     assert len(came) == 1 and 'securetest' not in came[0]['data'], came
     report = gateway.lab.report(number)
@@ -80,7 +82,7 @@ def test_a_test_is_sent_protected_and_told_of_once(gateway):
 
 @pytest.mark.parametrize('sender,rcpt,headers,state,starts,holds', [
     ('strict@inside.test', 'x@nocrypt.test', '', 'returned', 'NOT SENT, and not tried again: marked as secure, and there is no way', 'offers no encryption'),
-    ('byhand@inside.test', 'x@good.test', '', 'held', 'not sent, it is held: ', 'escalated: the account'),
+    ('byhand@inside.test', 'x@good.test', '', 'held', 'not sent, it is held: ', 'What is held goes when somebody of the organisation lets it go.'),
     ('refused@inside.test', 'x@good.test', 'X-Kind: refuse\r\n', 'returned', 'NOT SENT, and not tried again: a rule of the organisation refuses', 'not from this house'),
     ('patient@inside.test', 'x@tempfail.test', '', 'waiting', 'not sent yet, it waits: ', 'What waits is tried until')])
 def test_what_was_not_sent_stands_in_the_one_letter(gateway, sender, rcpt, headers, state, starts, holds):
@@ -107,3 +109,62 @@ def test_answers_and_flags_of_their_own_are_not_told(gateway):
         gateway.wait_state(number, 'delivered')
     time.sleep(8)
     assert letters(gateway, 'answerer@inside.test') == []
+
+
+def test_recipients_inside_alone_get_it_and_their_sender_the_letter(gateway):
+    number = sent(gateway, 'homely@inside.test', ['friend@inside.test', 'other@inside.test'], '[securetest] hello')
+    letter, people, body = the_letter(gateway, 'homely@inside.test')
+    assert all(people[f'{x}@inside.test'].startswith('delivered inside, it does not leave the house: ') for x in ('friend', 'other')), people
+    assert gateway.state(number)['state'] == 'delivered' and gateway.lab.report(number)['recipients'][1]['state'] == 'delivered'
+
+
+@pytest.fixture(scope='module')
+def trial(world, gateway):
+    """The same house, where the flag for trying sends nothing; its store stays, and with it what is known of domains."""
+    text = world.config(extra=RULES.replace('flags { protect secure; }', 'flags { protect secure; trial yes; }'), first_retry='1s',
+                        top='administrator admin@inside.test;\n', queue='notice-after 6s;')
+    world.stop_gateway()
+    world.start_gateway(text)
+    gateway.wait_state(gateway.send('x@nocrypt.test'), 'delivered')  # a domain that has mail is remembered
+    for domain in ('good.test', 'nocrypt.test'):
+        assert world.postern('probe', domain).returncode in (0, 1)
+    return gateway
+
+
+def test_a_trial_says_what_would_be_done_as_explain_does(trial):
+    """What follows from each thing that a server does is explain's own word for it (src/policy/forecast.c)."""
+    lab, sender = trial.lab, 'trier@inside.test'
+    rcpts = ['x@good.test', 'x@nocrypt.test', 'x@neverasked.good.test', 'friend@inside.test']
+    before = len(lab.messages('good.test')), len([m for m in lab.messages('inside.test') if m['sender']])
+    number = sent(trial, sender, rcpts, '[securetest] would it', PATIENT)
+    letter, people, body = the_letter(trial, sender)
+    assert letter['Subject'] == 'What would be done with your mail' and 'a trial that went to nobody' in body and 'Send it again without' in body, body
+    assert people['x@good.test'].startswith('nothing was sent; it would be sent securely: encrypted, and the receiving server proved to be the right one (as'), people
+    assert people['x@nocrypt.test'].startswith('nothing was sent; it would be kept in the portal, where only its recipient can read it: '), people
+    assert people['friend@inside.test'].startswith('nothing was sent; it would be delivered inside: it does not leave the house'), people
+    unknown = people['x@neverasked.good.test']
+    assert unknown.startswith('nothing was sent; it would be as its server turns out, which was not asked. If it offers TLS'), people
+    assert 'offers TLS, good certificate: sent securely' in unknown and 'kept in the portal' in unknown, people
+    assert all('secure: the flag [securetest] in the subject; a trial' in people[x] for x in rcpts[:3]), people
+    assert (len(lab.messages('good.test')), len([m for m in lab.messages('inside.test') if m['sender']])) == before
+    assert {r['state'] for r in lab.report(number)['recipients']} == {'returned'}
+    path = lab.path('trial.eml')
+    with open(path, 'w') as out:
+        out.write(f'From: {sender}\nSubject: x\n\n[secure]\n')
+    for rcpt, session, action in (('x@good.test', 'pkix_ok', 'send'), ('x@nocrypt.test', 'noadv', 'fallback')):
+        told = lab.postern('explain', sender, rcpt, path, json_out=True)
+        outcome = {o['session']: o['action'] for o in told['hosts'][0]['outcomes']}
+        assert outcome.get(session) == action, (rcpt, outcome)
+
+
+@pytest.mark.parametrize('sender,headers,would', [
+    ('byhand@inside.test', '', 'held until somebody of the organisation has looked at it'),
+    ('refusing@inside.test', 'X-Kind: refuse\r\n', 'refused by a rule of the organisation: not from this house'),
+    ('near@inside.test', 'Comments: x\r\n', None)])
+def test_a_trial_knows_of_what_is_no_delivery(trial, sender, headers, would):
+    text = 'hello' if would else '[secrue]\n'
+    before = len(letters(trial, sender))
+    sent(trial, sender, ['x@good.test'], '[securetest] x', text, headers)
+    assert trial.lab.wait_for(lambda: len(letters(trial, sender)) > before, 20)
+    body = ' '.join(letters(trial, sender)[-1].get_body(('plain',)).get_content().split())
+    assert f'nothing was sent; it would be {would or "sent back with a question"}' in body, body

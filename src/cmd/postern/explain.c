@@ -10,6 +10,7 @@
 #include "cmd/postern/protect.h"
 #include "dns/mx.h"
 #include "mtasts/policy.h"
+#include "policy/forecast.h"
 #include "policy/inspection.h"
 #include "policy/ladder.h"
 #include "policy/policy.h"
@@ -40,21 +41,6 @@ struct explanation {
     struct buf found; /* in the message, if one was given */
     uint64_t size;    /* of it; 0: none was */
     struct smtp_said said;
-};
-
-static const struct {
-    enum sess sess;
-    enum look_state look; /* at all servers of the domain; read only where no TLS is offered */
-    const char *words;
-} cases[] = {
-    {SESS_DANE_OK, LOOK_COMPLETE, "offers TLS, matches DANE"},
-    {SESS_PKIX_OK, LOOK_COMPLETE, "offers TLS, good certificate"},
-    {SESS_PKIX_BAD, LOOK_COMPLETE, "offers TLS, bad certificate"},
-    {SESS_HSFAIL, LOOK_COMPLETE, "offers TLS, handshake fails"},
-    {SESS_REFUSED, LOOK_COMPLETE, "offers TLS, then refuses it"},
-    {SESS_NOADV, LOOK_COMPLETE, "offers no TLS"},
-    {SESS_NOADV, LOOK_INCOMPLETE, "the same, others are silent"},
-    {SESS_NOCONN, LOOK_COMPLETE, "cannot be reached"},
 };
 
 static void on_mx(void *arg, const struct mx_result *r)
@@ -215,17 +201,6 @@ static const char *dead_end(const struct explanation *e)
     return NULL;
 }
 
-/* The facts of one case; false: this host cannot turn out so (DANE only where it is published), or
- * the case says nothing new (silent servers, where nothing would go in clear anyway). */
-static bool is_possible(struct facts *f, size_t number)
-{
-    f->sess = cases[number].sess;
-    f->look = LOOK_COMPLETE;
-    bool clear = policy_host(f).reason == REASON_SENT_PLAIN;
-    f->look = cases[number].look;
-    return f->sess == SESS_DANE_OK ? f->tlsa == TLSA_USABLE : f->look == LOOK_COMPLETE || clear;
-}
-
 /* Why none of a server's addresses can be reached from here, as where there is no IPv6 (of its first); NULL: one can. */
 static const char *no_route_of(const struct dns_host *h, uint16_t port)
 {
@@ -254,12 +229,11 @@ static void print_host(const struct explanation *e, size_t number)
     }
     printf("\n    DANE: %s; MTA-STS: %s%s%s\n", tlsa_name(f.tlsa), sts_name(f.sts), h->detail[0] ? "; " : "", h->detail);
     printf("    %-28s %-22s %-8s %s\n", "If the server...", "then", "grade", "because");
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (is_possible(&f, i)) {
-            struct verdict v = policy_decide(&f);
-            printf("    %-28s %-22s %-8s %s\n", cases[i].words, action_name(v.action),
-                   v.action == ACTION_SEND ? grade_name(v.grade) : "-", reason_sentence(v.reason));
-        }
+    struct forecast one;
+    for (size_t at = 0; forecast_next(&f, &at, &one);) {
+        const struct verdict *v = &one.verdict;
+        printf("    %-28s %-22s %-8s %s\n", one.words, action_name(v->action),
+               v->action == ACTION_SEND ? grade_name(v->grade) : "-", reason_sentence(v->reason));
     }
     struct requirement need = policy_requirement(&f);
     for (unsigned bit = 0; bit < RAISED_END; bit++) {
@@ -344,17 +318,14 @@ static struct json *host_json(const struct explanation *e, size_t number)
             report_append_str(raised, str_c(raiser_sentence((enum raiser_bit)bit)));
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (!is_possible(&f, i)) {
-            continue;
-        }
+    struct forecast one;
+    for (size_t at = 0; forecast_next(&f, &at, &one);) {
         struct json *c = report_object();
-        struct verdict v = policy_decide(&f);
-        report_put_str(c, "session", str_c(sess_name(f.sess)));
-        report_put_bool(c, "all-servers-asked", f.look == LOOK_COMPLETE);
-        report_put_str(c, "action", str_c(action_name(v.action)));
-        report_put_str(c, "grade", str_c(grade_name(v.grade)));
-        report_put_str(c, "reason", str_c(reason_name(v.reason)));
+        report_put_str(c, "session", str_c(sess_name(one.sess)));
+        report_put_bool(c, "all-servers-asked", one.look == LOOK_COMPLETE);
+        report_put_str(c, "action", str_c(action_name(one.verdict.action)));
+        report_put_str(c, "grade", str_c(grade_name(one.verdict.grade)));
+        report_put_str(c, "reason", str_c(reason_name(one.verdict.reason)));
         report_append(outcomes, c);
     }
     report_put(h, "demanded-by", raised);

@@ -98,7 +98,7 @@ void protect_sender_of(const struct conf *c, struct str from, const struct sende
 static const char *action_words(enum protect_action a)
 {
     static const char *const words[] = {"it is sent", "it is held, and its sender is asked what to do", "it is held for a person to look at", "it is sent back", "it is refused while the client waits, else sent back",
-                                        "it is refused with the question what was meant", "it is sent back with this explanation, and goes to nobody"};
+                                        "it is refused with the question what was meant", "it goes to nobody, and its sender gets a letter that says what would have been done"};
     return a < PROTECT_ACTION_END ? words[a] : "";
 }
 

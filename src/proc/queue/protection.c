@@ -52,8 +52,11 @@ static void fail(struct store_rcpt *r, enum reason reason, const char *words)
 }
 
 /* What comes of the action; true: the ladder has the next word. */
-static bool act(const struct protection *p, struct store_rcpt *r, bool tells, bool has_sender, const char *words)
+static bool act(struct decided *d, bool tells, bool has_sender)
 {
+    const struct protection *p = &d->protection;
+    struct store_rcpt *r = &d->rcpt;
+    const char *words = d->words;
     const struct channel_call call = {.rcpt = r, .tells_sender = tells, .why = p->text ? p->text : words};
     switch (p->action) {
     case PROTECT_PASS:
@@ -74,7 +77,7 @@ static bool act(const struct protection *p, struct store_rcpt *r, bool tells, bo
         fail(r, REASON_NEAR_MISS, words);
         break;
     case PROTECT_TEST:
-        fail(r, REASON_TESTED, words);
+        fail(r, REASON_TESTED, d->outcome);
         break;
     case PROTECT_ACTION_END:
         break;
@@ -88,6 +91,16 @@ static void log_decision(const struct store_message *m, const struct store_rcpt 
     id_text(m->id, id);
     log_info("protection", KV("id", id), KVS("to", r->forward_path), KV("direction", protect_direction_name(p->direction)), KV("demand", demand_name(p->demand)),
              KV("action", protect_action_name(p->action)), KV("ladder", p->ladder), KV("why", words));
+}
+
+/* What would have been done, for the letter and the report. */
+static void try_out(struct queue *q, const struct store_message *m, struct decided *d)
+{
+    CLEANUP(buf_free) struct buf text = BUF_INIT(4 * sizeof d->outcome);
+    if (trial_outcome(q, m, d, &text) < 0) {
+        (void)!buf_add(&text, STR("..."));
+    }
+    str_copy_cut(buf_str(&text), d->outcome, sizeof d->outcome);
 }
 
 /* A forward goes over a secure connection; what escalates cannot be forwarded at all and goes back inside. */
@@ -154,14 +167,18 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     record.asked = p->action == PROTECT_CHOOSE && m->reverse_path.n > 0;
     record.may_send_as_is = record.asked && p->may_send_as_is && p->demand != DEMAND_ESCALATED && !p->off_site; /* not theirs to undo */
     record.asked_until_ms = record.asked ? m->arrived_ms + p->ask_ms : 0;
-    if (act(p, &d->rcpt, tells, m->reverse_path.n > 0, d->words) && p->demand != DEMAND_NONE) {
+    rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
+    if (p->action == PROTECT_TEST) {
+        try_out(q, m, d);
+    }
+    if (act(d, tells, m->reverse_path.n > 0) && p->demand != DEMAND_NONE) {
         const struct channel_call call = {.rcpt = &d->rcpt, .tells_sender = tells, .why = d->words};
         ladder_of(c, p->ladder, &ladder);
         (void)channels_enter(channels_built, channels_there(channels_built, c), &ladder, &record, 0, &call);
     }
     bool must_tell = p->action == PROTECT_TEST || p->action == PROTECT_ASK; /* it went to nobody: NOTIFY=NEVER does not hide that */
     d->rcpt.bounced = d->rcpt.state == RCPT_FAILED && (m->reverse_path.n == 0 || (!must_tell && !notify_wants(d->rcpt.notify, NOTIFY_FAILURE)));
-    if (p->tells_outcome && m->reverse_path.n > 0 && p->action != PROTECT_TEST && p->action != PROTECT_ASK && p->action != PROTECT_CHOOSE) {
+    if (p->tells_outcome && m->reverse_path.n > 0 && p->action != PROTECT_ASK && p->action != PROTECT_CHOOSE) {
         d->rcpt.notice = NOTICE_OUTCOME; /* the one letter: held, sent back or sent, all stand in it */
     }
     if (protect_record_write(&record, &text) < 0) {
@@ -173,7 +190,6 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     d->rcpt.protection = str_from(d->record, buf_len(&text));
     buf_free(&text);
     q->demands[p->demand]++;
-    rules_route(c, m->reverse_path, d->rcpt.forward_path, &d->route);
     d->rcpt.next_hop = str_eq(d->rcpt.next_hop, STR(PORTAL_HOP)) ? d->rcpt.next_hop : domain_str(&d->route.next_hop);
     if (d->words[0]) {
         log_decision(m, &d->rcpt, p, d->words);

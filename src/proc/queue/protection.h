@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "policy/protect.h"
 #include "policy/rules.h"
 #include "store/store.h"
@@ -16,11 +17,14 @@ struct decided {
     struct protection protection;
     struct route route;
     char record[PROTECT_RECORD_MAX], words[1000]; /* words: the protection's, on one line */
+    char outcome[1000];     /* of a trial: what would have been done (trial.c) */
 };
 
 bool protection_needs_inspection(const struct queue *q, const struct store_message *m, struct str forward_path);
 /* Views in d->rcpt point into d, m and the configuration. */
 void protection_decide(struct queue *q, const struct store_message *m, struct str facts, struct decided *d);
+/* Appends what would be done with it: for a trial, in one line. d is decided but for that. 0 or -ENOSPC (trial.c). */
+int trial_outcome(struct queue *q, const struct store_message *m, const struct decided *d, struct buf *out) MUST_USE;
 /* Tells whom the rules name, by mail. */
 void protection_notify(struct queue *q, const struct store_message *m, const struct decided *d);
 

@@ -8,10 +8,12 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "proc/queue/pickup.h"
 #include "proc/queue/queue.h"
 #include "report/message.h"
 #include "report/told.h"
 #include "wire/id.h"
+#include "wire/notify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +83,30 @@ static void on_rcpt(void *arg, const struct store_rcpt *r)
         .reason = (enum reason)r->reason,
         .reply = r->state == RCPT_DELIVERED ? STR("") : kept(l, r->reply),
         .words = kept(l, record.words),
+        .hears_again = notify_wants(r->notify, NOTIFY_FAILURE),
+        .is_inside = conf_is_inside(child_conf(l->q->child), domain_of(r->forward_path)),
     };
+}
+
+/* How far the notice came. */
+static void on_event(void *arg, const struct store_envelope_event *e)
+{
+    struct told_rcpt *r = arg;
+    enum told_notice now = e->kind == EVENT_NOTICE_DELIVERED ? TOLD_NOTICE_TAKEN : e->kind == EVENT_NOTICE_SENT ? TOLD_NOTICE_WRITTEN : TOLD_NOTICE_DUE;
+    r->pickup_notice = now > r->pickup_notice ? now : r->pickup_notice;
+}
+
+/* What the portal knows of those that went there; it answers at once. */
+static void look_at_pickups(struct letter *l)
+{
+    enum { EVENTS_LOOKED_AT = 50 };
+    struct kept_envelope k;
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->rcpts[i].state == RCPT_PICKUP && envelope_get(l->q, ENVELOPE_BY_RCPT, l->rows[i].rcpt, &k)) {
+            l->rcpts[i].until_ms = k.e.expires_ms;
+            (void)!store_envelope_events(l->q->store, k.e.envelope, EVENTS_LOOKED_AT, on_event, &l->rcpts[i]);
+        }
+    }
 }
 
 /* The last one that asked the server that has the word on a recipient. */
@@ -128,7 +153,7 @@ static void on_read(void *arg, enum store_result result)
     struct letter *l = arg;
     struct queue *q = l->q;
     const struct conf *c = child_conf(q->child);
-    char id[ID_TEXT];
+    char id[ID_TEXT], sent_page[1024];
     CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
     if (result != STORE_OK || l->n == 0 || l->to.n == 0) {
         letter_free(q, l);
@@ -139,10 +164,15 @@ static void on_read(void *arg, enum store_result result)
     l->told.hostname = str_c(c->hostname);
     l->told.organization = str_c(c->organization);
     l->told.administrator = str_c(c->admin);
+    if (c->portal.url) {
+        snprintf(sent_page, sizeof sent_page, "%s/sent", c->portal.url);
+        l->told.sent_page = str_c(sent_page);
+    }
+    look_at_pickups(l);
     l->told.rcpts = l->rcpts;
     l->told.n_rcpts = l->n;
     int e = write_letter(&l->told, &text);
-    l->told.id = STR("");
+    l->told.id = l->told.sent_page = STR("");
     if (e < 0) {
         log_error("letter-not-written", KV("about", id), KV("problem", strerror(-e)));
         return; /* again in a minute */
@@ -150,7 +180,7 @@ static void on_read(void *arg, enum store_result result)
     worker_write(q, &(struct ipc_own_mail){.about = ABOUT_OUTCOME,
                                            .about_id = l->id,
                                            .to = l->to,
-                                           .subject = STR("What was done with your mail"),
+                                           .subject = l->rcpts[0].reason == REASON_TESTED ? STR("What would be done with your mail") : STR("What was done with your mail"),
                                            .text = buf_str(&text)});
 }
 

@@ -65,8 +65,8 @@ static enum dsn_action action_of(const struct delivery *d, const struct delivery
     if (d->kind == JOB_NOTICE) {
         return r->reason == REASON_ASKED ? DSN_CHOICE : r->reason == REASON_HELD ? DSN_HELD : reason_is_tls(r->reason) ? DSN_WAITS_FOR_TLS : DSN_DELAYED;
     }
-    if (r->reason == REASON_TESTED || r->reason == REASON_NEAR_MISS) {
-        return r->reason == REASON_TESTED ? DSN_TESTED : DSN_ASKED;
+    if (r->reason == REASON_NEAR_MISS) {
+        return DSN_ASKED;
     }
     return r->state != RCPT_DELIVERED ? DSN_FAILED : d->lmtp ? DSN_DELIVERED : DSN_RELAYED;
 }
