@@ -215,6 +215,16 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
     buf_wipe(&text);
 }
 
+/* A message that was encoded, or lies there as it is, has a name like any other file. */
+static void note_message(struct reader *r, const struct part *part, struct str octets)
+{
+    const struct piece p = {.octets = octets, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
+    reader_attachment(r, &p, "message");
+    for (size_t i = 1; i < part->n_names; i++) {
+        reader_name(r, part->number, part->names[i]);
+    }
+}
+
 /* A text goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct part *part)
 {
@@ -225,6 +235,14 @@ static void read_leaf(struct reader *r, const struct part *part)
     struct str o = buf_str(&octets);
     r->out->parts++;
     describe(r, part, o.n, attachment);
+    if (tree_is_encoded_message(part) && o.n > 0) {
+        note_message(r, part, o);
+        if (reader_open_octets(r, part->number, o.n) && reader_deeper(r, part->number)) {
+            read_message(r, o, part->number, false);
+        }
+        buf_wipe(&octets);
+        return;
+    }
     for (size_t i = 1; i < part->n_names; i++) {
         reader_name(r, part->number, part->names[i]);
     }
@@ -327,7 +345,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
             r->out->encryption = MIME_SMIME;
         }
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
-    } else if (tree_signed_content(p, &content) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */
+    } else if (tree_signed_content(p, &content, NULL) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */
         if (reader_open_octets(r, p->number, buf_len(&content)) && reader_deeper(r, p->number)) {
             read_message(r, buf_str(&content), p->number, false);
         }
@@ -351,6 +369,7 @@ static void read_part(struct reader *r, const struct part *p)
     case PART_MESSAGE:
         r->out->parts++;
         describe(r, p, p->raw.n, true);
+        note_message(r, p, p->raw);
         read_fields(r, &p->fields, p->number, false);
         read_stray(r, p->stray, p->number);
         break;

@@ -99,6 +99,13 @@ int read_shared_strings(struct reader *r, const char *part, struct str xml, stru
 void read_rtf(struct reader *r, const struct piece *p);
 /* tnef.c: winmail.dat */
 void read_tnef(struct reader *r, const struct piece *p);
+struct tnef_file {
+    struct str octets;      /* lies in those of the piece */
+    const char *name, *type; /* as it says, may be "" */
+};
+typedef void (*tnef_file_fn)(void *arg, const struct tnef_file *f);
+/* Its text; its files are not read, but told. */
+void tnef_show(struct reader *r, const struct piece *p, tnef_file_fn fn, void *arg);
 /* ole.c: the old Office formats and what else lies in such files */
 void read_ole(struct reader *r, const struct piece *p, const char **ret_type);
 /* Readable runs of octets, also of UTF-16; what any file may give away. */

@@ -4,20 +4,26 @@
  *
  * What can go wrong: lengths that point outside (damaged), named properties, RTF that unpacks without measure.
  */
-#include "mime/reader.h"
+#include "mime/tree.h"
+
+#include <stdlib.h>
 
 enum {
     LEVEL_MESSAGE = 1, ATTRIBUTE_HEAD = 9, PROPERTIES_MAX = 5000,
-    ATT_SUBJECT = 0x8004, ATT_BODY = 0x800c, ATT_ATTACH_DATA = 0x800f, ATT_ATTACH_TITLE = 0x8010, ATT_MAPI = 0x9003, ATT_ATTACHMENT = 0x9005,
-    PR_BODY = 0x1000, PR_RTF = 0x1009, PR_HTML = 0x1013, PR_SUBJECT = 0x0037, PR_ATTACH_DATA = 0x3701, PR_TRANSPORT_NAME = 0x3707, PR_ATTACH_NAME = 0x3704,
+    ATT_SUBJECT = 0x8004, ATT_BODY = 0x800c, ATT_ATTACH_DATA = 0x800f, ATT_ATTACH_TITLE = 0x8010, ATT_RENDERING = 0x9002, ATT_MAPI = 0x9003, ATT_ATTACHMENT = 0x9005,
+    PR_BODY = 0x1000, PR_RTF = 0x1009, PR_HTML = 0x1013, PR_SUBJECT = 0x0037, PR_ATTACH_DATA = 0x3701, PR_ATTACH_LONG_NAME = 0x3707, PR_ATTACH_NAME = 0x3704, PR_ATTACH_MIME_TAG = 0x370e,
+    MESSAGES_MAX = 4,
     RTF_DICTIONARY = 4096, RTF_MAX = 32 * 1024 * 1024,
 };
 
 struct tnef {
     struct reader *r;
     const struct piece *p;
+    tnef_file_fn on_file; /* who wants the files; NULL: they are read */
+    void *arg;
     unsigned attachments;
-    char title[MIME_NAME];
+    struct str data;     /* of the file under way: what is said of it may stand before it or behind */
+    char long_name[MIME_NAME], name[MIME_NAME], type[64];
 };
 
 static uint32_t number(struct str s, size_t at, unsigned octets)
@@ -121,12 +127,50 @@ static size_t fixed_size(unsigned type)
     return 0;
 }
 
-static void on_attached(struct tnef *t, struct str octets)
+/* The file under way is whole. Its names stay: another may follow that is the same to a person. */
+static void end_data(struct tnef *t)
 {
     char part[MIME_PART];
+    const char *name = t->long_name[0] ? t->long_name : t->name;
+    if (t->data.n == 0) {
+        return;
+    }
     reader_inner_part(t->p->part, ++t->attachments, part);
-    const struct piece inner = {.octets = octets, .part = part, .name = t->title, .place = MIME_ATTACHMENT};
-    reader_piece(t->r, &inner);
+    if (t->on_file) {
+        t->on_file(t->arg, &(struct tnef_file){.octets = t->data, .name = name, .type = t->type});
+    } else {
+        const struct piece inner = {.octets = t->data, .part = part, .name = name, .place = MIME_ATTACHMENT};
+        reader_piece(t->r, &inner);
+        if (t->long_name[0] && t->name[0] && strcmp(t->long_name, t->name) != 0) {
+            reader_name(t->r, part, t->name);
+        }
+    }
+    t->data = STR("");
+}
+
+/* The next attachment begins (MS-OXTNEF 2.1.3.1: attAttachRendData is its first attribute), or there is none. */
+static void end_file(struct tnef *t)
+{
+    end_data(t);
+    t->long_name[0] = t->name[0] = t->type[0] = '\0';
+}
+
+static void begin_data(struct tnef *t, struct str octets)
+{
+    end_data(t);
+    t->data = octets;
+}
+
+static void put_name(char *dst, size_t size, struct str value)
+{
+    char *clean = tree_clean_name(value);
+    str_copy_cut(str_c(clean), dst, size);
+    free(clean);
+}
+
+static bool is_said_of_file(unsigned id)
+{
+    return id == PR_ATTACH_LONG_NAME || id == PR_ATTACH_NAME || id == PR_ATTACH_MIME_TAG;
 }
 
 static void on_property(struct tnef *t, unsigned type, unsigned id, struct str value)
@@ -134,12 +178,15 @@ static void on_property(struct tnef *t, unsigned type, unsigned id, struct str v
     const char *part = t->p->part;
     struct buf text = BUF_INIT(t->r->text_left + 1);
     bool wide = type == 0x001f;
-    if (id == PR_BODY || id == PR_SUBJECT || id == PR_TRANSPORT_NAME || id == PR_ATTACH_NAME) {
+    if (id == PR_BODY || id == PR_SUBJECT || is_said_of_file(id)) {
         charset_text(t->r, part, value, wide ? "UTF-16LE" : NULL, &text);
-        if (id == PR_TRANSPORT_NAME || id == PR_ATTACH_NAME) {
-            str_copy_cut(buf_str(&text), t->title, sizeof t->title);
+        if (is_said_of_file(id)) {
+            char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->type;
+            put_name(to, id == PR_ATTACH_MIME_TAG ? sizeof t->type : sizeof t->name, buf_str(&text));
         }
-        reader_add_text(t->r, MIME_BODY, part, buf_str(&text));
+        if (!t->on_file || !is_said_of_file(id)) {
+            reader_add_text(t->r, MIME_BODY, part, buf_str(&text));
+        }
     } else if (id == PR_HTML) {
         charset_text(t->r, part, value, NULL, &text);
         const struct piece p = {.octets = buf_str(&text), .part = part, .name = "", .place = MIME_BODY};
@@ -147,7 +194,7 @@ static void on_property(struct tnef *t, unsigned type, unsigned id, struct str v
     } else if (id == PR_RTF) {
         read_packed_rtf(t, part, value);
     } else if (id == PR_ATTACH_DATA && value.n > 16) {
-        on_attached(t, type == 0x000d ? str_slice(value, 16, value.n) : value); /* behind the interface's identifier */
+        begin_data(t, type == 0x000d ? str_slice(value, 16, value.n) : value); /* behind the interface's identifier */
     }
     buf_wipe(&text);
 }
@@ -214,10 +261,21 @@ static int on_attribute(struct tnef *t, unsigned id, struct str value)
     if (id == ATT_MAPI || id == ATT_ATTACHMENT) {
         return read_properties(t, value);
     }
-    if (id == ATT_ATTACH_TITLE) {
-        str_copy_cut(value, t->title, sizeof t->title);
+    if (id == ATT_RENDERING) {
+        end_file(t);
+    } else if (id == ATT_ATTACH_TITLE) {
+        struct buf text = BUF_INIT(4 * value.n + 64);
+        if (t->data.n > 0 && t->name[0]) { /* of the next one: old programs write no attAttachRendData */
+            end_file(t);
+        }
+        charset_text(t->r, t->p->part, value, NULL, &text);
+        put_name(t->name, sizeof t->name, buf_str(&text));
+        buf_wipe(&text);
     } else if (id == ATT_ATTACH_DATA) {
-        on_attached(t, value);
+        if (t->data.n > 0) {
+            end_file(t);
+        }
+        begin_data(t, value);
     } else if (id == ATT_BODY || id == ATT_SUBJECT) {
         struct buf text = BUF_INIT(t->r->text_left + 1);
         charset_text(t->r, t->p->part, value, NULL, &text);
@@ -227,19 +285,55 @@ static int on_attribute(struct tnef *t, unsigned id, struct str value)
     return 0;
 }
 
-void read_tnef(struct reader *r, const struct piece *p)
+static void read_attributes(struct tnef *t)
 {
-    struct tnef t = {.r = r, .p = p};
-    struct str s = p->octets;
+    struct str s = t->p->octets;
     size_t at = 6; /* behind signature and key */
-    while (at + ATTRIBUTE_HEAD <= s.n && !reader_is_over(r)) {
+    bool sound = true;
+    while (sound && at + ATTRIBUTE_HEAD <= s.n && !reader_is_over(t->r)) {
         uint32_t id = number(s, at + 1, 2), n = number(s, at + 5, 4);
         at += ATTRIBUTE_HEAD;
-        if (n > s.n - at || on_attribute(&t, id, str_slice(s, at, at + n)) < 0) {
-            reader_problem(r, MIME_DAMAGED, p->part, "");
-            read_strings(r, p);
-            return;
-        }
+        sound = n <= s.n - at && on_attribute(t, id, str_slice(s, at, at + n)) == 0;
         at += (size_t)n + 2; /* and a checksum */
     }
+    end_file(t);
+    if (!sound) {
+        reader_problem(t->r, MIME_DAMAGED, t->p->part, "");
+        if (!t->on_file) {
+            read_strings(t->r, t->p);
+        }
+    }
+}
+
+void read_tnef(struct reader *r, const struct piece *p)
+{
+    read_attributes(&(struct tnef){.r = r, .p = p});
+}
+
+/* Files of a message inside the message (MS-OXTNEF 2.1.3.3.15) are files of the whole. */
+struct inner_files {
+    struct reader *r;
+    const struct piece *p;
+    tnef_file_fn fn;
+    void *arg;
+    unsigned depth;
+};
+
+static void on_inner_file(void *arg, const struct tnef_file *f)
+{
+    struct inner_files *i = arg;
+    if (f->octets.n < 4 || memcmp(f->octets.p, "\x78\x9f\x3e\x22", 4) != 0 || i->depth == MESSAGES_MAX) {
+        i->fn(i->arg, f);
+        return;
+    }
+    const struct piece p = {.octets = f->octets, .part = i->p->part, .name = f->name, .place = i->p->place};
+    struct inner_files below = *i;
+    below.depth++;
+    read_attributes(&(struct tnef){.r = i->r, .p = &p, .on_file = on_inner_file, .arg = &below});
+}
+
+void tnef_show(struct reader *r, const struct piece *p, tnef_file_fn fn, void *arg)
+{
+    struct inner_files files = {.r = r, .p = p, .fn = fn, .arg = arg};
+    read_attributes(&(struct tnef){.r = r, .p = p, .on_file = on_inner_file, .arg = &files});
 }

@@ -500,12 +500,21 @@ int tree_octets(const struct part *p, struct buf *out, bool *ret_sound)
     return transfer_read_all(p->encoding, p->raw, out, ret_sound);
 }
 
-int tree_signed_content(const struct part *p, struct buf *out)
+bool tree_is_encoded_message(const struct part *p)
+{
+    return p->kind == PART_LEAF && (part_is(p, "message/rfc822") || part_is(p, "message/global"));
+}
+
+int tree_signed_content(const struct part *p, struct buf *out, struct nested_place *ret_place)
 {
     struct buf octets = BUF_INIT(p->raw.n + 1);
     bool sound;
     int r = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime") ? tree_octets(p, &octets, &sound) : -EBADMSG;
+    size_t before = buf_len(out);
     r = r < 0 ? r : cms_signed_content(buf_str(&octets), out);
+    if (r == 0 && ret_place && !cms_signed_place(buf_str(&octets), str_slice(buf_str(out), before, buf_len(out)), ret_place)) {
+        *ret_place = (struct nested_place){0};
+    }
     buf_wipe(&octets);
     return r;
 }

@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "mime/reader.h"
-#include "wire/transfer.h"
+#include "wire/nested.h"
 
 enum part_kind {
     PART_LEAF,
@@ -61,8 +61,11 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
 void tree_free(struct tree *t);
 /* Appends the decoded octets of a leaf. *ret_sound: they were encoded as the encoding demands. 0 or -ENOSPC. */
 int tree_octets(const struct part *p, struct buf *out, bool *ret_sound) MUST_USE;
-/* Appends the MIME entity inside an S/MIME part that is signed and not encrypted. 0, -EBADMSG: it is none, -ENOSPC. */
-int tree_signed_content(const struct part *p, struct buf *out) MUST_USE;
+/* Appends the MIME entity inside an S/MIME part that is signed and not encrypted; ret_place, if not NULL: where it lies in the
+ * decoded octets of the part, 0 octets long where that cannot be told. 0, -EBADMSG: it is none, -ENOSPC. */
+int tree_signed_content(const struct part *p, struct buf *out, struct nested_place *ret_place) MUST_USE;
+/* A whole message that was encoded: RFC 2046 5.2.1 forbids it, GroupWise writes it. */
+bool tree_is_encoded_message(const struct part *p);
 bool part_is(const struct part *p, const char *type);
 /* The first value of a field, decoded; NULL: it is not there. */
 const struct tree_field *tree_field(const struct tree_fields *f, const char *name);

@@ -10,6 +10,7 @@
 #include "mime/tree.h"
 #include "mime/view.h"
 #include "tls/sign.h"
+#include "wire/mailboxes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,9 @@ struct build {
     struct build **inner;    /* for each part: what a signature is wrapped around, or NULL */
     struct buf content;      /* of this one, where it is such */
     unsigned depth;
+    struct nested_place around[NESTED_MAX]; /* where it lies itself; none: it is the message */
+    unsigned n_around;
+    bool has_no_place;       /* that cannot be told: its files can be had with the whole only */
     struct picture pictures[PICTURES_MAX];
     struct buf picture_octets[PICTURES_MAX];
     size_t n_pictures, picture_total;
@@ -54,6 +58,21 @@ static char *value_of(const struct tree_fields *f, const char *name)
 {
     const struct tree_field *field = tree_field(f, name);
     return one_line(field ? field->value : "");
+}
+
+/* A field of addresses: each as programs read it, without what is inside it (RFC 5322 3.2.2). */
+static char *addresses_of(struct build *b, const struct tree_fields *f, const char *name)
+{
+    const struct tree_field *field = tree_field(f, name);
+    struct str raw = str_c(field ? field->raw : "");
+    struct buf tidy = BUF_INIT(raw.n + 1), text = BUF_INIT(4 * raw.n + 64);
+    (void)!mailboxes_tidy(raw, &tidy);
+    words_text(b->r, "", buf_str(&tidy), &text);
+    char *whole = str_dup(buf_str(&text)), *line = one_line(whole);
+    free(whole);
+    buf_free(&tidy);
+    buf_free(&text);
+    return line;
 }
 
 static void add_text(struct build *b, struct str text)
@@ -102,21 +121,24 @@ static char *made_up_name(const struct build *b, const char *type)
     return err_strdup(name);
 }
 
-static void attach(struct build *b, const struct part *part, struct str octets)
+/* What lies at these places, one inside the other; octets: what is there, decoded. */
+static void attach_at(struct build *b, const struct nested_place *places, unsigned n, const char *name, const char *type, struct str octets)
 {
     struct view *v = b->v;
-    if (v->n_parts == VIEW_PARTS_MAX || part->raw.n == 0) {
-        v->cut |= v->n_parts == VIEW_PARTS_MAX; /* it is in the original, which can be had as a whole */
+    if (v->n_parts == VIEW_PARTS_MAX || n > NESTED_MAX) {
+        v->cut = true; /* it is in the original, which can be had as a whole */
         return;
     }
     struct view_part p = {
-        .type = one_line(part->type),
-        .at = (uint64_t)(part->raw.p - b->message.p),
-        .octets = part->raw.n,
+        .type = one_line(type),
+        .at = places[0].at,
+        .octets = places[0].octets,
+        .encoding = places[0].encoding,
+        .n_inner = n - 1,
         .size = octets.n,
-        .encoding = part->encoding,
     };
-    p.name = one_line(part->n_names > 0 ? part->names[0] : "");
+    memcpy(p.inner, places + 1, (n - 1) * sizeof *places);
+    p.name = one_line(name);
     if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
         free(p.name);
         p.name = made_up_name(b, p.type);
@@ -125,6 +147,30 @@ static void attach(struct build *b, const struct part *part, struct str octets)
     v->parts = realloc(v->parts, (v->n_parts + 1) * sizeof *v->parts);
     must(v->parts);
     v->parts[v->n_parts++] = p;
+}
+
+static struct nested_place place_of(const struct build *b, const struct part *part)
+{
+    return (struct nested_place){(uint64_t)(part->raw.p - b->message.p), part->raw.n, part->encoding};
+}
+
+/* One more place inside those around. */
+static unsigned places_with(const struct build *b, const struct nested_place *one, size_t n, struct nested_place ret[NESTED_MAX])
+{
+    for (size_t i = 0; i < b->n_around + n && i < NESTED_MAX; i++) {
+        ret[i] = i < b->n_around ? b->around[i] : one[i - b->n_around];
+    }
+    return b->n_around + (unsigned)n;
+}
+
+static void attach(struct build *b, const struct part *part, struct str octets)
+{
+    struct nested_place places[NESTED_MAX], own = place_of(b, part);
+    b->v->cut |= b->has_no_place && part->raw.n > 0;
+    if (part->raw.n > 0 && !b->has_no_place) {
+        unsigned n = places_with(b, &own, 1, places);
+        attach_at(b, places, n, part->n_names > 0 ? part->names[0] : "", part->type, octets);
+    }
 }
 
 /* "BM", and a header of one of the sizes that there are. */
@@ -342,7 +388,7 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
     (void)!buf_add(&head, STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = value_of(fields, names[i]);
+        char *value = i < 3 ? addresses_of(b, fields, names[i]) : value_of(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }
@@ -372,6 +418,17 @@ static void show_loose(struct build *b, const char *loose, bool as_html)
     buf_wipe(&text);
 }
 
+static bool is_tnef(const struct part *p)
+{
+    return p->kind == PART_LEAF && (part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef"));
+}
+
+static void leave_file(void *arg, const struct tnef_file *f)
+{
+    (void)arg;
+    (void)f;
+}
+
 /* winmail.dat: its text, where nothing else says it. */
 static void show_tnef(struct build *b, size_t i, bool as_html)
 {
@@ -380,7 +437,7 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
     size_t before = b->r->out->n_texts;
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
-    read_tnef(b->r, &(struct piece){.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY});
+    tnef_show(b->r, &(struct piece){.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY}, leave_file, NULL);
     for (size_t k = before; k < b->r->out->n_texts; k++) {
         struct str text = buf_str(&b->r->out->texts[k].text);
         if (as_html) {
@@ -389,7 +446,6 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
             add_text(b, text);
         }
     }
-    b->v->cut = true; /* its files are in the original only */
     buf_wipe(&octets);
 }
 
@@ -405,19 +461,12 @@ static bool has_body(const struct build *b)
 
 static void show_all(struct build *b, bool as_html);
 
-/* A message in base64: RFC 2046 5.2.1 forbids it, GroupWise writes it. The tree has it as one part. */
-static bool is_encoded_message(const struct part *p)
-{
-    bool message = part_is(p, "message/rfc822") || part_is(p, "message/global");
-    return p->kind == PART_LEAF && message;
-}
-
 static void show_part(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     const bool *shown = as_html ? b->in_html : b->in_text;
     if (b->inner[i]) {
-        if (is_encoded_message(p)) {
+        if (tree_is_encoded_message(p)) {
             show_head(b, &b->inner[i]->tree->fields, as_html);
         }
         b->inner[i]->has_text = b->has_text;
@@ -430,7 +479,7 @@ static void show_part(struct build *b, size_t i, bool as_html)
         show(b, i, as_html);
     } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
         show_loose(b, p->before, as_html);
-    } else if ((part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef")) && !has_body(b)) {
+    } else if (is_tnef(p) && !has_body(b)) {
         show_tnef(b, i, as_html);
     }
 }
@@ -458,6 +507,37 @@ static void attach_uuencoded(struct build *b, const struct part *p)
     }
 }
 
+/* winmail.dat under way: its octets are those of one part. */
+struct tnef_files {
+    struct build *b;
+    const struct part *p;
+    struct str octets;
+};
+
+static void attach_tnef_file(void *arg, const struct tnef_file *f)
+{
+    const struct tnef_files *t = arg;
+    struct build *b = t->b;
+    struct nested_place places[NESTED_MAX];
+    struct nested_place two[] = {place_of(b, t->p), {(uint64_t)(f->octets.p - t->octets.p), f->octets.n, TRANSFER_AS_IS}};
+    b->v->cut |= b->has_no_place;
+    if (!b->has_no_place) {
+        unsigned n = places_with(b, two, 2, places);
+        attach_at(b, places, n, f->name, f->type[0] ? f->type : "application/octet-stream", f->octets);
+    }
+}
+
+/* What is seen of it is shown elsewhere: only its files are wanted here. */
+static void attach_tnef_files(struct build *b, const struct part *p, struct str octets)
+{
+    struct tnef_files t = {b, p, octets};
+    struct mime_reading *none = err_calloc(1, sizeof *none);
+    struct reader r = *b->r;
+    r.out = none;
+    tnef_show(&r, &(struct piece){.octets = octets, .part = p->number, .name = "", .place = MIME_BODY}, attach_tnef_file, &t);
+    mime_reading_free(none);
+}
+
 static void attach_all(struct build *b)
 {
     for (size_t i = 0; i < b->tree->n; i++) {
@@ -468,7 +548,13 @@ static void attach_all(struct build *b)
         if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE) {
             (void)!tree_octets(p, &octets, &sound);
             attach(b, p, buf_str(&octets));
+            if (is_tnef(p)) {
+                attach_tnef_files(b, p, buf_str(&octets));
+            }
             keep_picture(b, p, &octets);
+        }
+        if (b->inner[i]) {
+            attach_all(b->inner[i]);
         }
         attach_uuencoded(b, p);
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
@@ -551,19 +637,32 @@ static void build_free(struct build *b)
 
 static void prepare(struct build *b);
 
-static int open_part(const struct part *p, struct buf *out)
+/* A message in base64, or in a signature; ret: where it lies in what the part decodes to. */
+static int open_part(const struct part *p, struct buf *out, struct nested_place *ret)
 {
     bool sound;
-    return is_encoded_message(p) ? tree_octets(p, out, &sound) : tree_signed_content(p, out);
+    if (!tree_is_encoded_message(p)) {
+        return tree_signed_content(p, out, ret);
+    }
+    int r = tree_octets(p, out, &sound);
+    *ret = (struct nested_place){0, buf_len(out), TRANSFER_AS_IS};
+    return r;
 }
 
-/* What a signature or an encoding is wrapped around is shown in its place; files inside it can be had
- * with the whole only. */
+static void put_around(const struct build *b, const struct nested_place *inside, size_t i, struct build *inner)
+{
+    struct nested_place two[] = {place_of(b, &b->tree->parts[i]), *inside};
+    inner->n_around = places_with(b, two, 2, inner->around);
+    inner->has_no_place = b->has_no_place || inside->octets == 0 || inner->n_around >= NESTED_MAX;
+}
+
+/* What a signature or an encoding is wrapped around is shown in its place, with its files. */
 static void unwrap(struct build *b, size_t i)
 {
     struct build *inner = err_calloc(1, sizeof *inner);
     *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(b->tree->parts[i].raw.n + 1)};
-    bool opened = b->depth < UNWRAPPED_MAX && open_part(&b->tree->parts[i], &inner->content) == 0;
+    struct nested_place inside = {0};
+    bool opened = b->depth < UNWRAPPED_MAX && open_part(&b->tree->parts[i], &inner->content, &inside) == 0;
     inner->message = buf_str(&inner->content);
     inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
     if (!inner->tree) {
@@ -571,10 +670,8 @@ static void unwrap(struct build *b, size_t i)
         free(inner);
         return;
     }
+    put_around(b, &inside, i, inner);
     prepare(inner);
-    for (size_t k = 0; k < inner->tree->n; k++) {
-        b->v->cut |= inner->tree->parts[k].kind == PART_LEAF && !is_body(inner, &inner->tree->parts[k]);
-    }
     b->inner[i] = inner;
 }
 
@@ -613,10 +710,10 @@ static void build(struct build *b)
 {
     struct view *v = b->v;
     const struct tree_fields *f = &b->tree->fields;
-    v->from = value_of(f, "From");
+    v->from = addresses_of(b, f, "From");
     v->from_name = author_of(b);
-    v->to = value_of(f, "To");
-    v->cc = value_of(f, "Cc");
+    v->to = addresses_of(b, f, "To");
+    v->cc = addresses_of(b, f, "Cc");
     v->subject = value_of(f, "Subject");
     v->date = value_of(f, "Date");
     v->message_id = value_of(f, "Message-ID");

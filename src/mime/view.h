@@ -6,7 +6,7 @@
  * what cannot be shown is attached, what is too large is cut and says so.
  */
 #pragma once
-#include "wire/transfer.h"
+#include "wire/nested.h"
 
 enum {
     VIEW_TEXT_MAX = 1024 * 1024,
@@ -39,8 +39,10 @@ struct view_event {
 struct view_part {
     char *name, *type;         /* what it is called, never empty; media type in small letters */
     uint64_t at, octets;       /* where it lies in the message, encoded */
-    uint64_t size;             /* decoded */
     enum transfer encoding;    /* not TRANSFER_WORD */
+    struct nested_place inner[NESTED_MAX - 1]; /* a file inside that: where, in what it decodes to, and so on */
+    unsigned n_inner;
+    uint64_t size;             /* decoded */
     unsigned char sha256[32];  /* of the decoded octets */
 };
 

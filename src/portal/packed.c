@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * packed.c: fields one after the other, each a letter, its length (4 octets, the least first) and its octets; a part has its
- * numbers before its name and type. Called by inspect (writing) and web (reading).
+ * numbers before its name and type; the places of a file inside another follow the first before them. Called by inspect (writing) and web (reading).
  */
 #include "portal/packed.h"
 
-enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2 };
+enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2, PLACE_NUMBERS = 8 * 2 + 1 };
 
 static void put_number(unsigned char *p, uint64_t v, unsigned n)
 {
@@ -30,10 +30,11 @@ static int put(struct buf *out, char letter, struct str value)
     return r < 0 ? r : buf_add(out, value);
 }
 
+/* 'p' for a part of the message; 'q' for one inside another, with the number of its further places. */
 static int put_part(struct buf *out, const struct view_part *p)
 {
-    unsigned char numbers[PART_NUMBERS];
-    struct buf one = BUF_INIT(2 * VIEW_FIELD_MAX + PART_NUMBERS);
+    unsigned char numbers[PART_NUMBERS], places[1 + (NESTED_MAX - 1) * PLACE_NUMBERS];
+    struct buf one = BUF_INIT(2 * VIEW_FIELD_MAX + PART_NUMBERS + sizeof places);
     size_t name = strlen(p->name);
     put_number(numbers, p->at, 8);
     put_number(numbers + 8, p->octets, 8);
@@ -41,10 +42,18 @@ static int put_part(struct buf *out, const struct view_part *p)
     numbers[24] = (unsigned char)p->encoding;
     memcpy(numbers + 25, p->sha256, 32);
     put_number(numbers + 57, name, 2);
+    places[0] = (unsigned char)p->n_inner;
+    for (unsigned i = 0; i < p->n_inner; i++) {
+        unsigned char *to = places + 1 + i * PLACE_NUMBERS;
+        put_number(to, p->inner[i].at, 8);
+        put_number(to + 8, p->inner[i].octets, 8);
+        to[16] = (unsigned char)p->inner[i].encoding;
+    }
     int r = buf_append(&one, numbers, sizeof numbers);
+    r = r < 0 || p->n_inner == 0 ? r : buf_append(&one, places, 1 + p->n_inner * PLACE_NUMBERS);
     r = r < 0 ? r : buf_append(&one, p->name, name);
     r = r < 0 ? r : buf_add(&one, str_c(p->type));
-    r = r < 0 ? r : put(out, 'p', buf_str(&one));
+    r = r < 0 ? r : put(out, p->n_inner > 0 ? 'q' : 'p', buf_str(&one));
     buf_free(&one);
     return r;
 }
@@ -82,20 +91,45 @@ int packed_write(const struct view *v, struct buf *out)
     return r;
 }
 
-static int read_part(struct str v, struct packed *ret)
+static bool is_place(const struct nested_place *p)
+{
+    return p->encoding < TRANSFER_WORD && p->octets > 0 && p->at + p->octets >= p->at;
+}
+
+/* The places behind the first, at the front of *rest. */
+static int read_places(struct str *rest, struct packed_part *p)
+{
+    unsigned n = rest->n > 0 ? (unsigned char)rest->p[0] : 0;
+    if (n == 0 || n >= NESTED_MAX || rest->n < 1 + n * PLACE_NUMBERS) {
+        return -EBADMSG;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const char *from = rest->p + 1 + i * PLACE_NUMBERS;
+        struct nested_place *one = &p->places[p->n_places++];
+        *one = (struct nested_place){number(from, 8), number(from + 8, 8), (enum transfer)(unsigned char)from[16]};
+        if (!is_place(one)) {
+            return -EBADMSG;
+        }
+    }
+    *rest = str_slice(*rest, 1 + n * PLACE_NUMBERS, rest->n);
+    return 0;
+}
+
+static int read_part(struct str v, bool is_inside, struct packed *ret)
 {
     if (v.n < PART_NUMBERS || ret->n_parts == VIEW_PARTS_MAX) {
         return -EBADMSG;
     }
     struct packed_part *p = &ret->parts[ret->n_parts++];
     size_t name = (size_t)number(v.p + 57, 2);
-    *p = (struct packed_part){.at = number(v.p, 8), .octets = number(v.p + 8, 8), .size = number(v.p + 16, 8),
-                              .encoding = (enum transfer)(unsigned char)v.p[24], .sha256 = str_slice(v, 25, 57)};
-    if (name > v.n - PART_NUMBERS || p->encoding > TRANSFER_UU || p->at + p->octets < p->at) {
+    *p = (struct packed_part){.places = {{number(v.p, 8), number(v.p + 8, 8), (enum transfer)(unsigned char)v.p[24]}},
+                              .n_places = 1, .size = number(v.p + 16, 8), .sha256 = str_slice(v, 25, 57)};
+    struct str rest = str_slice(v, PART_NUMBERS, v.n);
+    if (!is_place(&p->places[0]) || (is_inside && read_places(&rest, p) < 0) || name > rest.n) {
         return -EBADMSG;
     }
-    p->name = str_slice(v, PART_NUMBERS, PART_NUMBERS + name);
-    p->type = str_slice(v, PART_NUMBERS + name, v.n);
+    p->name = str_slice(rest, 0, name);
+    p->type = str_slice(rest, name, rest.n);
     return 0;
 }
 
@@ -142,7 +176,7 @@ int packed_read(struct str octets, struct packed *ret)
         } else if (flag) {
             *flag = true;
         } else if (letter == 'v' && read_event(v, ret) == 0) {
-        } else if (letter != 'p' || read_part(v, ret) < 0) {
+        } else if ((letter != 'p' && letter != 'q') || read_part(v, letter == 'q', ret) < 0) {
             return -EBADMSG;
         }
         octets = str_slice(octets, HEAD + (size_t)n, octets.n);

@@ -11,8 +11,9 @@ enum { PACKED_MAX = 4 * 1024 * 1024 };
 
 struct packed_part {
     struct str name, type;
-    uint64_t at, octets, size;
-    enum transfer encoding;
+    struct nested_place places[NESTED_MAX]; /* where it lies, one inside the other */
+    unsigned n_places;
+    uint64_t size;
     struct str sha256; /* 32 octets */
 };
 

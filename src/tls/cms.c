@@ -21,3 +21,80 @@ int cms_signed_content(struct str octets, struct buf *out)
     ERR_clear_error();
     return r;
 }
+
+/* --- where it lies: the way through the TLVs of RFC 5652 3, 5.1, 5.2 ------------------------------------------ */
+
+enum { TAG_OCTETS = 0x04, TAG_OCTETS_IN_PIECES = 0x24, TAG_SEQUENCE = 0x30, TAG_ZERO = 0xa0, DEPTH_MAX = 8 };
+
+struct tlv {
+    unsigned char tag;
+    size_t at, n;     /* its content */
+    bool is_open;     /* of indefinite length (X.690 8.1.3.6): n is all that is left */
+};
+
+/* The one at *at, which moves to its content. */
+static bool tlv_next(struct str s, size_t *at, struct tlv *ret)
+{
+    size_t i = *at, n = 0;
+    if (i + 2 > s.n) {
+        return false;
+    }
+    ret->tag = (unsigned char)s.p[i++];
+    unsigned char first = (unsigned char)s.p[i++];
+    ret->is_open = first == 0x80;
+    n = first < 0x80 ? first : 0;
+    for (unsigned k = first & 0x7f; first > 0x80 && k > 0; k--) {
+        if (i >= s.n || n > SIZE_MAX >> 8) {
+            return false;
+        }
+        n = n << 8 | (unsigned char)s.p[i++];
+    }
+    ret->at = *at = i;
+    ret->n = ret->is_open ? s.n - i : n;
+    return ret->n <= s.n - i;
+}
+
+/* Behind the one at *at, whose content may be open as well. */
+static bool tlv_skip(struct str s, size_t *at, unsigned depth)
+{
+    struct tlv t;
+    if (depth > DEPTH_MAX || !tlv_next(s, at, &t)) {
+        return false;
+    }
+    while (t.is_open) {
+        if (*at + 2 <= s.n && s.p[*at] == 0 && s.p[*at + 1] == 0) {
+            *at += 2;
+            return true;
+        }
+        if (!tlv_skip(s, at, depth + 1)) {
+            return false;
+        }
+    }
+    *at = t.at + t.n;
+    return true;
+}
+
+static bool enter(struct str s, size_t *at, unsigned char tag)
+{
+    struct tlv t;
+    return tlv_next(s, at, &t) && t.tag == tag;
+}
+
+bool cms_signed_place(struct str octets, struct str content, struct nested_place *ret)
+{
+    size_t at = 0;
+    struct tlv t;
+    bool found = enter(octets, &at, TAG_SEQUENCE) && tlv_skip(octets, &at, 0)     /* ContentInfo: its type, */
+                 && enter(octets, &at, TAG_ZERO) && enter(octets, &at, TAG_SEQUENCE) /* SignedData: */
+                 && tlv_skip(octets, &at, 0) && tlv_skip(octets, &at, 0)            /* version and digests, */
+                 && enter(octets, &at, TAG_SEQUENCE) && tlv_skip(octets, &at, 0)    /* what is signed: its type, */
+                 && enter(octets, &at, TAG_ZERO) && tlv_next(octets, &at, &t) && (t.tag == TAG_OCTETS || t.tag == TAG_OCTETS_IN_PIECES);
+    struct buf same = BUF_INIT(octets.n + 1);
+    *ret = (struct nested_place){0};
+    if (found) {
+        *ret = (struct nested_place){t.at, t.n, t.tag == TAG_OCTETS ? TRANSFER_AS_IS : TRANSFER_BER};
+        found = transfer_read_all(ret->encoding, str_slice(octets, t.at, t.at + t.n), &same, NULL) == 0 && str_eq(buf_str(&same), content);
+    }
+    buf_wipe(&same);
+    return found && content.n > 0;
+}

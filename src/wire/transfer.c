@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transfer.c: base64, quoted-printable and uuencode, undone (transfer.h). Each octet goes through one step; what a step cannot decide
+ * transfer.c: base64, quoted-printable, uuencode and the pieces of BER, undone (transfer.h). Each octet goes through one step; what a step cannot decide
  * alone is held until the next.
  */
 #include "wire/transfer.h"
@@ -177,10 +177,50 @@ static int uu_step(struct transfer_reader *t, char c, struct buf *out)
     return uu_line(line, out);
 }
 
+/* --- BER ----------------------------------------------------------------------------------------- */
+
+enum ber_state { BER_TAG, BER_LENGTH, BER_LONG_LENGTH, BER_OVER };
+
+/* An octet outside a string; what is inside one is a plain run. */
+static int ber_step(struct transfer_reader *t, char c)
+{
+    enum { OCTET_STRING = 0x04, LONG_FORM = 0x80, LENGTH_OCTETS = 7 };
+    unsigned char o = (unsigned char)c;
+    switch ((enum ber_state)t->letters) {
+    case BER_TAG:
+        t->broken |= o != OCTET_STRING && o != 0; /* two zeroes are the end */
+        t->letters = o == OCTET_STRING ? BER_LENGTH : BER_OVER;
+        break;
+    case BER_LENGTH:
+        t->bits = o & ~(unsigned)LONG_FORM;
+        t->seen = o < LONG_FORM ? o : 0;
+        t->letters = o < LONG_FORM ? BER_TAG : t->bits > 0 && t->bits <= LENGTH_OCTETS ? BER_LONG_LENGTH : BER_OVER;
+        t->broken |= t->letters == BER_OVER;
+        break;
+    case BER_LONG_LENGTH:
+        t->seen = t->seen << 8 | o;
+        t->letters = --t->bits == 0 ? BER_TAG : BER_LONG_LENGTH;
+        break;
+    case BER_OVER:
+        break;
+    }
+    return 0;
+}
+
+static size_t ber_run(struct transfer_reader *t, struct str text)
+{
+    size_t n = t->letters != BER_TAG ? 0 : t->seen < text.n ? (size_t)t->seen : text.n;
+    t->seen -= n;
+    return n;
+}
+
 /* Octets at the front that stand for themselves. */
-static size_t plain_run(const struct transfer_reader *t, struct str text)
+static size_t plain_run(struct transfer_reader *t, struct str text)
 {
     size_t n = 0;
+    if (t->encoding == TRANSFER_BER) {
+        return ber_run(t, text);
+    }
     while (t->n_held == 0 && n < text.n && !strchr(t->encoding == TRANSFER_WORD ? "= \t\r\n_" : "= \t\r\n", text.p[n])) {
         n++;
     }
@@ -200,6 +240,8 @@ static int step(struct transfer_reader *t, char c, struct buf *out)
         return quoted_step(t, (char)(c == '_' ? ' ' : c), out);
     case TRANSFER_UU:
         return uu_step(t, c, out);
+    case TRANSFER_BER:
+        return ber_step(t, c);
     case TRANSFER_AS_IS:
     case TRANSFER_END:
         break;
@@ -235,6 +277,10 @@ int transfer_read_end(struct transfer_reader *t, struct buf *out)
     }
     if (t->encoding == TRANSFER_UU) { /* the last line may have no end */
         return t->n_held > 0 ? uu_step(t, '\n', out) : 0;
+    }
+    if (t->encoding == TRANSFER_BER) {
+        t->broken |= t->letters == BER_LENGTH || t->letters == BER_LONG_LENGTH || (t->letters == BER_TAG && t->seen > 0);
+        return 0;
     }
     if (t->equals && t->n_held == 1) { /* the line would have gone on */
         t->n_held = 0;

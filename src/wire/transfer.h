@@ -12,6 +12,7 @@ enum transfer {
     TRANSFER_BASE64, /* in pieces: behind "=" a new one begins; what is no letter of the alphabet is skipped */
     TRANSFER_QUOTED, /* quoted-printable: blanks at the end of a line go, an "=" that begins no code stands for itself */
     TRANSFER_UU,     /* uuencode (POSIX): the lines between "begin 644 name" and "end" */
+    TRANSFER_BER,    /* OCTET STRINGs one after the other, the way BER writes a long one (X.690 8.7.3); ends with them */
     TRANSFER_WORD,   /* the Q of an encoded word: quoted-printable without lines, "_" is a blank */
     TRANSFER_END
 };
@@ -22,9 +23,9 @@ enum { TRANSFER_HELD_MAX = 1024 }; /* blanks at the end of a line; more than tha
 struct transfer_reader {
     enum transfer encoding;
     bool broken;   /* something stood there that the encoding does not allow */
-    uint32_t bits; /* base64: of the letters of a group that is not whole */
-    unsigned letters;
-    uint64_t seen; /* letters and "=" so far */
+    uint32_t bits; /* base64: of the letters of a group that is not whole; BER: octets of the length that are to come */
+    unsigned letters; /* BER: enum ber_state */
+    uint64_t seen; /* letters and "=" so far; BER: octets of the string that are to come */
     bool padded;   /* an "=" was among them */
     bool equals; /* quoted-printable: held begins with "=" */
     bool begun;  /* uuencode: behind the line "begin" */

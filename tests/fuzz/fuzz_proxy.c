@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct str in = str_from((const char *)data, size), author;
+    struct str in = str_from((const char *)data, size);
+    struct mailbox author;
     char ip[46];
     size_t n;
     struct section_done done;
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(n <= size && section_write(str_slice(in, 0, n ? n : size), &change, &out, &done) == 0);
     for (struct str rest = in, from; section_next_from(&rest, &from);) {
         while (mailboxes_next(&from, &author)) {
-            must(author.n > 0 && author.p >= in.p && author.p + author.n <= in.p + in.n);
+            must(author.address.n > 0 && author.address.n <= in.n);
         }
     }
     buf_reset(&out);

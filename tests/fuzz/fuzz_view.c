@@ -17,7 +17,20 @@ static bool holds(struct str s, const char *word)
     return false;
 }
 
-static void check(const struct view *v, size_t size)
+/* What lies inside something else is there, and is what was read of it. */
+static void check_inside(const struct view_part *p, struct str message)
+{
+    struct nested_reader d;
+    struct nested_place places[NESTED_MAX] = {{p->at, p->octets, p->encoding}};
+    struct buf out = BUF_INIT(p->size + 1);
+    memcpy(places + 1, p->inner, p->n_inner * sizeof *places);
+    nested_begin(&d, places, 1 + p->n_inner, 0);
+    must(nested_read(&d, message, &out) == 1 && buf_len(&out) == p->size);
+    nested_wipe(&d);
+    buf_free(&out);
+}
+
+static void check(const struct view *v, struct str message)
 {
     static const char *const never[] = {"<script", "<iframe", "<object", "<embed", "<form", "<input", "<svg", "<math", "<style", "<link", "<meta", "<base", "<template"};
     static struct packed p;
@@ -26,7 +39,8 @@ static void check(const struct view *v, size_t size)
         must(!holds(buf_str(&v->html), never[i]));
     }
     for (size_t i = 0; i < v->n_parts; i++) {
-        must(v->parts[i].at + v->parts[i].octets <= size && v->parts[i].name[0] && v->parts[i].type[0]);
+        must(v->parts[i].at + v->parts[i].octets <= message.n && v->parts[i].name[0] && v->parts[i].type[0] && v->parts[i].n_inner < NESTED_MAX);
+        check_inside(&v->parts[i], message);
     }
     if (packed_write(v, &b) == 0) {
         must(packed_read(buf_str(&b), &p) == 0 && p.n_parts == v->n_parts && p.n_events == v->n_events && str_eq(p.html, buf_str(&v->html)));
@@ -68,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str octets = str_from((const char *)data, size);
     mime_init();
     struct view *v = view_of_message(octets);
-    check(v, size);
+    check(v, octets);
     view_free(v);
     struct buf html = BUF_INIT(1 << 20);
     bool remote;

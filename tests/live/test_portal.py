@@ -409,13 +409,17 @@ def test_odd_mails_can_be_read(gateway):
         assert page.status == 200 and expected in visitor.get(page.path + '?view=text').text, page.text
 
 
-def read_at(gateway, address, body):
-    """The page that the recipient of a mail with these octets behind its first fields sees."""
+def visited_at(gateway, address, body):
+    """The browser of the recipient of a mail with these octets behind its first fields, and the page that they see."""
     client = gateway.smtp()
     client.sendmail('nurse@inside.test', [address], b'From: nurse@inside.test\r\nSubject: [secure] x\r\n' + body)
     visitor = Visitor(gateway)
     visitor.post(link_of(wait_mail(gateway, address, 'secure message')))
-    return visitor.post('/code', code=code_of(wait_mail(gateway, address, 'Your code')))
+    return visitor, visitor.post('/code', code=code_of(wait_mail(gateway, address, 'Your code')))
+
+
+def read_at(gateway, address, body):
+    return visited_at(gateway, address, body)[1]
 
 
 def test_an_invitation_is_a_card_and_encryption_a_sentence(gateway):
@@ -429,6 +433,18 @@ def test_an_invitation_is_a_card_and_encryption_a_sentence(gateway):
                    b'--b\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n'
                    b'Content-Transfer-Encoding: base64\r\n\r\nMIIB\r\n--b--\r\n')
     assert 'encrypted this message, or a part of it, with S/MIME' in page.text and 'see below' in page.text
+
+
+def test_files_inside_a_signature_are_files(gateway):
+    """openssl cms -sign -nodetach -stream wrote it: the file lies in three pieces of BER, in base64 (field F17)."""
+    mail = (pathlib.Path(__file__).parent.parent / 'fixtures' / 'mail' / '43-smime-opaque-files-ber.eml').read_bytes()
+    visitor, page = visited_at(gateway, 'inside-signature@good.test', b'MIME-Version' + mail.split(b'MIME-Version', 1)[1])
+    assert 'agreed text' in page.text and 'Befund Müller.docx' in page.text and 'second.csv' in page.text, page.text
+    table = visitor.get(page.path + '/part/3').body
+    assert hashlib.sha256(table).hexdigest() == 'e7849d79580d9f4cd114ff92530b5e39dc7811b785ad6193a751fc7ca00287f5'
+    archive = zipfile.ZipFile(io.BytesIO(visitor.get(page.path + '/all.zip').body))
+    assert archive.testzip() is None and archive.namelist() == ['1-smime.p7m', '2-Befund Müller.docx', '3-second.csv']
+    assert archive.read('3-second.csv') == table and archive.read('2-Befund Müller.docx').startswith(b'SSN 536-90-4399')
 
 
 # --- answering ----------------------------------------------------------------------------------------------------------------

@@ -116,10 +116,11 @@ static struct json *part_of(struct reader *r, const struct part *p)
 static void put_addresses(struct json *o, const struct tree *t, const char *name, const char *as)
 {
     const struct tree_field *field = t ? tree_field(&t->fields, name) : NULL;
-    struct str rest = str_c(field ? field->raw : ""), one;
+    struct str rest = str_c(field ? field->raw : "");
+    struct mailbox one;
     struct json *list = report_array();
     while (mailboxes_next(&rest, &one)) {
-        report_append_str(list, one);
+        report_append_str(list, one.address);
     }
     report_put(o, as, list);
 }

@@ -132,8 +132,8 @@ static void views_survive_packing(void **state)
     assert_int_equal(packed_read(buf_str(&b), &p), 0);
     assert_true(str_eq(p.from_name, STR("Größe")) && str_eq(p.subject, STR("Länge")) && str_eq(p.message_id, STR("<1@b.test>")) && str_eq(p.text, STR("Grüße")));
     assert_int_equal(p.n_parts, 2);
-    assert_true(str_eq(p.parts[0].name, STR("../a.pdf")) && str_eq(p.parts[0].type, STR("application/pdf")) && p.parts[0].size == 3 && p.parts[0].encoding == TRANSFER_BASE64);
-    assert_true(str_eq(str_slice(str_c(mail), p.parts[0].at, p.parts[0].at + 4), STR("YWJj")));
+    assert_true(str_eq(p.parts[0].name, STR("../a.pdf")) && str_eq(p.parts[0].type, STR("application/pdf")) && p.parts[0].size == 3 && p.parts[0].n_places == 1 && p.parts[0].places[0].encoding == TRANSFER_BASE64);
+    assert_true(str_eq(str_slice(str_c(mail), p.parts[0].places[0].at, p.parts[0].places[0].at + 4), STR("YWJj")));
     static const unsigned char abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, /* FIPS 180-2, B.1 */
                                           0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
     assert_memory_equal(p.parts[0].sha256.p, abc, 32);
@@ -149,6 +149,36 @@ static void views_survive_packing(void **state)
     }
     buf_free(&b);
     view_free(v);
+}
+
+/* A file inside another: each place as it was; what lies nowhere, or too deep, is refused. */
+static void places_survive_packing(void **state)
+{
+    char name[] = "n", type[] = "t";
+    struct view_part part = {.name = name, .type = type, .at = 7, .octets = 8, .encoding = TRANSFER_BASE64, .size = 3, .n_inner = 2,
+                             .inner = {{1, 6, TRANSFER_BER}, {2, UINT64_MAX - 2, TRANSFER_QUOTED}}};
+    struct view v = {.parts = &part, .n_parts = 1, .text = BUF_INIT(1), .html = BUF_INIT(1)};
+    struct buf b = BUF_INIT(PACKED_MAX);
+    struct packed p;
+    (void)state;
+    assert_int_equal(packed_write(&v, &b), 0);
+    assert_int_equal(packed_read(buf_str(&b), &p), 0);
+    assert_int_equal(p.parts[0].n_places, 3);
+    assert_true(p.parts[0].places[1].octets == 6 && p.parts[0].places[1].encoding == TRANSFER_BER && str_eq(p.parts[0].name, STR("n")));
+    assert_true(p.parts[0].places[2].at == 2 && p.parts[0].places[2].octets == UINT64_MAX - 2);
+    for (size_t n = 0; n < buf_len(&b); n++) {
+        struct packed cut;
+        assert_true(packed_read(str_slice(buf_str(&b), 0, n), &cut) < 0 || n == 0);
+    }
+    part.inner[1].octets++; /* beyond all numbers */
+    buf_reset(&b);
+    assert_int_equal(packed_write(&v, &b), 0);
+    assert_int_equal(packed_read(buf_str(&b), &p), -EBADMSG);
+    part.inner[1] = (struct nested_place){0, 0, TRANSFER_AS_IS};
+    buf_reset(&b);
+    assert_int_equal(packed_write(&v, &b), 0);
+    assert_int_equal(packed_read(buf_str(&b), &p), -EBADMSG);
+    buf_free(&b);
 }
 
 static void events_survive_packing(void **state)
@@ -287,7 +317,7 @@ int main(void)
 {
     mime_init();
     const struct CMUnitTest tests[] = {cmocka_unit_test(templates_escape_always), cmocka_unit_test(broken_templates_are_named), cmocka_unit_test(templates_cannot_run_away),
-                                       cmocka_unit_test(views_survive_packing), cmocka_unit_test(events_survive_packing), cmocka_unit_test(html_keeps_what_is_harmless), cmocka_unit_test(conversations_have_addresses),
+                                       cmocka_unit_test(views_survive_packing), cmocka_unit_test(places_survive_packing), cmocka_unit_test(events_survive_packing), cmocka_unit_test(html_keeps_what_is_harmless), cmocka_unit_test(conversations_have_addresses),
                                        cmocka_unit_test(links_open_what_they_seal), cmocka_unit_test(words_in_header_fields)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

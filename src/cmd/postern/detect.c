@@ -224,6 +224,20 @@ static void show_part(const struct shown *s, struct json *list, const struct mim
     report_append(list, o);
 }
 
+/* Files of archives and of winmail.dat: by what they are, as no field says it. */
+static void show_files_inside(const struct shown *s, struct json *list, const struct mime_reading *m)
+{
+    for (size_t i = 0; i < m->n_attachments; i++) {
+        const struct mime_attachment *a = &m->attachments[i];
+        if (strchr(a->part, '/')) {
+            struct mime_part p = {.octets = a->octets, .is_attachment = true};
+            str_copy_cut(str_c(a->part), p.number, sizeof p.number);
+            str_copy_cut(str_c(a->type), p.type, sizeof p.type);
+            show_part(s, list, m, &p);
+        }
+    }
+}
+
 struct flags_shown {
     struct shown *s;
     struct json *list;
@@ -290,6 +304,7 @@ static void show_mail(const struct wanted *w, struct shown *s, const struct mime
     for (size_t i = 0; i < m->n_described; i++) {
         show_part(s, parts, m, &m->described[i]);
     }
+    show_files_inside(s, parts, m);
     inspecting_flags(w->conf, m, show_flag, &flags);
     if (s->json) {
         report_put(s->json, "parts", parts);

@@ -188,8 +188,9 @@ static bool is_user_name(struct str s)
 /* Nobody has a mailbox on a gateway: mail to a user of this machine goes to the administrator. */
 static int add_addresses(const struct settings *s, struct letter *l, struct str list)
 {
-    struct str one;
-    while (mailboxes_next(&list, &one)) {
+    struct mailbox next;
+    while (mailboxes_next(&list, &next)) {
+        struct str one = next.address;
         bool user = is_user_name(one) && !str_eq_nocase(one, STR("postmaster"));
         int r = letter_add(l, user ? str_c(s->admin) : one);
         if (r < 0) {

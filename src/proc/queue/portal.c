@@ -579,9 +579,11 @@ static enum portal_fate fate_of(const struct queue *q, const struct protect_mail
 static void explain(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct kept_pass p;
-    struct str rest = a->text, one;
+    struct str rest = a->text;
+    struct mailbox next;
     bool ok = visits_pass(q, a->pass, &p) && p.p.kind == PASS_INSIDE;
-    for (unsigned n = 0; ok && n < FATES_MAX && mailboxes_next(&rest, &one); n++) {
+    for (unsigned n = 0; ok && n < FATES_MAX && mailboxes_next(&rest, &next); n++) {
+        struct str one = next.address;
         struct protection protection;
         const struct protect_mail mail = {.reverse_path = p.p.address, .login = p.p.address, .forward_path = str_slice(one, 0, one.n < 500 ? one.n : 500)};
         enum portal_fate fate = fate_of(q, &mail, a->number == 1, &protection);

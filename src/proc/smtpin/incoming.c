@@ -159,12 +159,13 @@ static void seal(struct session *s, struct incoming *m, struct str bytes)
  * a reader may show any of them. One in which no address can be read is nobody's. */
 static void check_author(struct session *s, struct incoming *m, struct str section)
 {
-    struct str from, author;
+    struct str from;
+    struct mailbox author;
     while (section_next_from(&section, &from)) {
         struct str rest = from;
-        bool own = mailboxes_next(&rest, &author) && talk_may_send_as(s, author);
+        bool own = mailboxes_next(&rest, &author) && talk_may_send_as(s, author.address);
         while (own && mailboxes_next(&rest, &author)) {
-            own = talk_may_send_as(s, author);
+            own = talk_may_send_as(s, author.address);
         }
         if (!own) {
             log_notice("author-refused", KV("login", s->login), KVS("from", from));

@@ -30,12 +30,15 @@ static const struct ipc_row_envelope *row(const struct request *r)
 /* Everybody the answer goes to; fn once for each. */
 static void each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, struct str address), void *arg)
 {
-    struct str lists[] = {r->packed->to, r->packed->cc}, one;
+    struct str lists[] = {r->packed->to, r->packed->cc};
+    struct mailbox next;
     fn(arg, row(r)->sender);
     unsigned n = 1;
     for (size_t i = 0; all && i < ARRAY_LEN(lists); i++) {
-        while (n < RCPTS_MAX && mailboxes_next(&lists[i], &one)) {
-            if (!address_same(one, str_c(r->address)) && !address_same(one, row(r)->sender)) {
+        while (n < RCPTS_MAX && mailboxes_next(&lists[i], &next)) {
+            struct str one = next.address;
+            bool is_address = str_find(one, '@', 0) + 1 < one.n; /* "Miller, A <...>" was one name before it was decoded */
+            if (is_address && !address_same(one, str_c(r->address)) && !address_same(one, row(r)->sender)) {
                 fn(arg, one);
                 n++;
             }

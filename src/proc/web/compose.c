@@ -108,9 +108,11 @@ void compose_begin(struct request *r)
 /* fn once for each recipient; how many there were. */
 static unsigned each_rcpt(struct request *r, void (*fn)(void *arg, struct str address), void *arg)
 {
-    struct str rest = http_field(r->call, "to"), one;
+    struct str rest = http_field(r->call, "to");
+    struct mailbox next;
     unsigned n = 0;
-    while (n < RCPTS_MAX && mailboxes_next(&rest, &one)) {
+    while (n < RCPTS_MAX && mailboxes_next(&rest, &next)) {
+        struct str one = next.address;
         if (one.n > 2 && one.n <= ADDRESS_MAX && str_find(one, '@', 1) < one.n - 1 && !memchr(one.p, ' ', one.n) && !memchr(one.p, '<', one.n)) {
             fn(arg, one);
             n++;

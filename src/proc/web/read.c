@@ -271,6 +271,7 @@ void read_body(struct request *r)
 /* The original, decrypted piece by piece; and parts of it, decoded. */
 struct download {
     struct rest_reader *reader;
+    unsigned char key[REST_KEY];
     int fd;                  /* or the octets themselves: */
     struct buf sealed;
     off_t at_sealed;
@@ -279,7 +280,8 @@ struct download {
     bool ended;
     struct packed_part *parts;
     size_t n_parts, part;    /* what is wanted; n_parts 0: all of it as it is */
-    struct transfer_reader transfer; /* of the part under way */
+    struct nested_reader nested; /* of the part under way */
+    bool part_open;
     struct zip *zip;
     bool zip_open;
     struct buf names;        /* of the parts, NUL after each */
@@ -293,7 +295,8 @@ static void download_free(void *arg)
     err_close_fd(&d->fd);
     buf_wipe(&d->sealed);
     buf_wipe(&d->plain);
-    explicit_bzero(&d->transfer, sizeof d->transfer);
+    nested_wipe(&d->nested);
+    explicit_bzero(d->key, sizeof d->key);
     buf_wipe(&d->decoded);
     buf_free(&d->names);
     zip_free(d->zip);
@@ -311,43 +314,61 @@ static int read_more(struct download *d)
     ssize_t n;
     if (d->fd >= 0) {
         n = pread(d->fd, chunk, sizeof chunk, d->at_sealed);
-        d->at_sealed += n > 0 ? n : 0;
     } else {
-        n = (ssize_t)(buf_len(&d->sealed) < sizeof chunk ? buf_len(&d->sealed) : sizeof chunk);
-        memcpy(chunk, buf_str(&d->sealed).p, (size_t)n);
-        buf_consume(&d->sealed, (size_t)n);
+        struct str rest = str_slice(buf_str(&d->sealed), (size_t)d->at_sealed, buf_len(&d->sealed));
+        n = (ssize_t)(rest.n < sizeof chunk ? rest.n : sizeof chunk);
+        memcpy(chunk, rest.p, (size_t)n);
     }
+    d->at_sealed += n > 0 ? n : 0;
     int r = n < 0 ? -errno : rest_read(d->reader, str_from(chunk, (size_t)n), &d->plain);
     d->ended = n == 0 || (r == 0 && rest_read_done(d->reader));
     return r < 0 ? r : n == 0 && !rest_read_done(d->reader) ? -EBADMSG : 0;
+}
+
+/* From the beginning: files inside one part lie in the same octets of the message. */
+static void read_again(struct download *d)
+{
+    rest_reader_free(d->reader);
+    d->reader = rest_reader_new(d->key);
+    d->at_sealed = 0;
+    d->at = 0;
+    d->ended = false;
+    buf_wipe(&d->plain);
+    d->plain = BUF_INIT(2 * PLAIN_MAX);
+}
+
+static void open_part(struct download *d, const struct packed_part *p)
+{
+    if (d->at > p->places[0].at) {
+        read_again(d);
+    }
+    nested_begin(&d->nested, p->places, p->n_places, d->at);
+    d->part_open = true;
 }
 
 /* Some decoded octets of the part under way. 0, 1 when the part ended, -errno. */
 static int read_part_octets(struct download *d, struct buf *out)
 {
     const struct packed_part *p = &d->parts[d->part];
-    uint64_t end = p->at + p->octets;
-    while (buf_len(&d->plain) == 0 && d->at < end) {
+    if (!d->part_open) {
+        open_part(d, p);
+    }
+    while (buf_len(&d->plain) == 0) {
         int r = read_more(d);
         if (r != 0) {
             return r < 0 ? r : -EBADMSG; /* it ends before the part does */
         }
     }
-    if (d->at < p->at) { /* not there yet */
-        uint64_t skip = p->at - d->at < buf_len(&d->plain) ? p->at - d->at : buf_len(&d->plain);
-        buf_consume(&d->plain, (size_t)skip);
-        d->at += skip;
-        return 0;
-    }
-    uint64_t left = end - d->at;
+    uint64_t left = p->places[0].at + p->places[0].octets - d->at;
     size_t n = left < buf_len(&d->plain) ? (size_t)left : buf_len(&d->plain);
-    d->transfer.encoding = p->encoding;
-    int r = transfer_read(&d->transfer, str_slice(buf_str(&d->plain), 0, n), out);
+    int r = nested_read(&d->nested, str_slice(buf_str(&d->plain), 0, n), out);
     buf_consume(&d->plain, n);
     d->at += n;
-    bool last = d->at >= end;
-    r = r < 0 || !last ? r : transfer_read_end(&d->transfer, out);
-    return r < 0 ? r : last;
+    if (r == 1) {
+        nested_wipe(&d->nested);
+        d->part_open = false;
+    }
+    return r;
 }
 
 static int fill_part(void *arg, size_t max, struct buf *out)
@@ -402,7 +423,6 @@ static int fill_zip(void *arg, size_t max, struct buf *out)
     if (e == 0 && r == 1) {
         d->part++;
         d->zip_open = false;
-        d->transfer = (struct transfer_reader){0};
     }
     return e;
 }
@@ -473,6 +493,7 @@ static struct download *download_new(struct request *r, const unsigned char *key
     struct download *d = err_calloc(1, sizeof *d);
     *d = (struct download){.reader = rest_reader_new(key), .fd = r->body, .sealed = r->inline_body, .plain = BUF_INIT(2 * PLAIN_MAX),
                            .decoded = BUF_INIT(2 * PLAIN_MAX), .names = BUF_INIT(VIEW_PARTS_MAX * 220)};
+    memcpy(d->key, key, sizeof d->key);
     r->body = -1;
     r->inline_body = BUF_INIT(IPC_FRAME_MAX);
     return d;

@@ -6,6 +6,8 @@
 #include "check.h"
 #include "mime/mime.h"
 #include "sys/file.h"
+#include "tls/sign.h"
+#include "wire/base64.h"
 
 #include <stdio.h>
 
@@ -213,6 +215,146 @@ static void bodies_in_other_forms(void **state)
     view_free(v);
 }
 
+/* The octets of a part as the web process has them (proc/web/read.c), in pieces of that size. */
+static void pull(const struct view_part *p, struct str message, size_t piece, struct buf *out)
+{
+    struct nested_reader d;
+    struct nested_place places[NESTED_MAX] = {{p->at, p->octets, p->encoding}};
+    int r = 0;
+    memcpy(places + 1, p->inner, p->n_inner * sizeof *places);
+    nested_begin(&d, places, 1 + p->n_inner, 0);
+    for (size_t at = 0; r == 0 && at < message.n; at += piece) {
+        r = nested_read(&d, str_slice(message, at, at + piece < message.n ? at + piece : message.n), out);
+    }
+    nested_wipe(&d);
+    assert_int_equal(r, 1);
+}
+
+/* All files of a mail by name, each to be had with the digest that stands on the page. */
+static void has_files(const char *mail, struct str message, const char *const *names, size_t n)
+{
+    static const size_t pieces[] = {1, 7, 4096, 1 << 20};
+    struct view *v = view_of_message(message);
+    if (v->n_parts != n || v->cut) {
+        fail_msg("%s: %zu parts%s", mail, v->n_parts, v->cut ? ", and not all is there" : "");
+    }
+    for (size_t i = 0; i < n; i++) {
+        assert_string_equal(v->parts[i].name, names[i]);
+        for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+            struct buf octets = BUF_INIT(1 << 20);
+            unsigned char digest[32];
+            pull(&v->parts[i], message, pieces[k], &octets);
+            tls_sha256(buf_str(&octets), digest);
+            assert_int_equal(buf_len(&octets), v->parts[i].size);
+            assert_memory_equal(digest, v->parts[i].sha256, 32);
+            buf_free(&octets);
+        }
+    }
+    view_free(v);
+}
+
+#define HAS_FILES(mail, message, ...) has_files(mail, message, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+/* What a rule by file name sees of it. */
+static void names_seen(struct str message, const char *name)
+{
+    struct mime_reading *r = mime_read(message, &mime_standard_limits);
+    bool seen = false;
+    for (size_t i = 0; i < r->n_attachments; i++) {
+        seen |= strcmp(r->attachments[i].name, name) == 0;
+    }
+    for (size_t i = 0; i < r->n_names; i++) {
+        seen |= strcmp(r->names[i].name, name) == 0;
+    }
+    mime_reading_free(r);
+    if (!seen) {
+        fail_msg("%s is not among the names", name);
+    }
+}
+
+static bool reads(struct str message, const char *words)
+{
+    struct mime_reading *r = mime_read(message, &mime_standard_limits);
+    bool found = false;
+    for (size_t i = 0; i < r->n_texts; i++) {
+        found |= holds(&r->texts[i].text, words);
+    }
+    mime_reading_free(r);
+    return found;
+}
+
+/* Field F17: files inside an opaque signature (openssl cms -sign -nodetach wrote 42 in DER, 43 with -stream in BER, in pieces of
+ * 4,096 octets), inside a message in base64, inside both. */
+static void files_inside_other_octets(void **state)
+{
+    static const char *const signed_mails[] = {"42-smime-opaque-files.eml", "43-smime-opaque-files-ber.eml"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(signed_mails); i++) {
+        struct buf m = mail_of(signed_mails[i]);
+        SHOWS(signed_mails[i], buf_str(&m), "agreed text");
+        HAS_FILES(signed_mails[i], buf_str(&m), "smime.p7m", "Befund Müller.docx", "second.csv");
+        names_seen(buf_str(&m), "Befund Müller.docx");
+        assert_true(reads(buf_str(&m), "SSN 536-90-4399"));
+        struct buf wrapped = BUF_INIT(1 << 16), inner = BUF_INIT(1 << 16);
+        assert_int_equal(base64_write(buf_str(&m), 76, &inner), 0);
+        assert_int_equal(buf_printf(&wrapped, "%sContent-Type: message/rfc822; name=old.eml\r\nContent-Transfer-Encoding: base64\r\n\r\n" STR_FMT "\r\n--b--\r\n",
+                                    MIXED, STR_ARG(buf_str(&inner))), 0);
+        HAS_FILES("in base64", buf_str(&wrapped), "old.eml", "smime.p7m", "Befund Müller.docx", "second.csv");
+        names_seen(buf_str(&wrapped), "old.eml");
+        names_seen(buf_str(&wrapped), "second.csv");
+        assert_true(reads(buf_str(&wrapped), "SSN 536-90-4399"));
+        buf_free(&wrapped);
+        buf_free(&inner);
+        buf_free(&m);
+    }
+    struct buf csv = BUF_INIT(1 << 16), m = mail_of("43-smime-opaque-files-ber.eml");
+    struct view *v = view_of_message(buf_str(&m));
+    pull(&v->parts[2], buf_str(&m), 100, &csv);
+    unsigned char digest[32];
+    static const unsigned char expected[4] = {0xe7, 0x84, 0x9d, 0x79}; /* sha256sum of the file before it was signed */
+    tls_sha256(buf_str(&csv), digest);
+    assert_memory_equal(digest, expected, sizeof expected);
+    assert_true(holds(&csv, "419;Room 11;503.00"));
+    view_free(v);
+    buf_free(&csv);
+    buf_free(&m);
+}
+
+static void put_attribute(struct buf *b, uint32_t id, const char *value, size_t n)
+{
+    const unsigned char head[] = {2, (unsigned char)id, (unsigned char)(id >> 8), (unsigned char)(id >> 16), (unsigned char)(id >> 24),
+                                  (unsigned char)n, (unsigned char)(n >> 8), 0, 0};
+    assert_true(buf_append(b, head, sizeof head) == 0 && buf_append(b, value, n) == 0 && buf_append(b, "\0\0", 2) == 0);
+}
+
+/* winmail.dat: MS-OXTNEF 2.1.3.1: attAttachRendData begins an attachment, what else is said of it comes in any order (the data
+ * before the name: verdammelt/tnef, data-before-name.tnef), its long name as a property (2.1.3.4, MS-OXPROPS 2.600). */
+static void files_of_outlook(void **state)
+{
+    static const char rendering[14] = {1, 0}, long_name[] = "\1\0\0\0\x1e\0\x07\x37\1\0\0\0\x14\0\0\0Results of March.pdf";
+    struct buf tnef = BUF_INIT(4096), inner = BUF_INIT(8192), m = BUF_INIT(8192);
+    (void)state;
+    assert_int_equal(buf_append(&tnef, "\x78\x9f\x3e\x22\1\0", 6), 0);
+    put_attribute(&tnef, 0x00069002, rendering, sizeof rendering);
+    put_attribute(&tnef, 0x0006800f, "first file", 10);
+    put_attribute(&tnef, 0x00018010, "ONE.TXT", 8);
+    put_attribute(&tnef, 0x00069002, rendering, sizeof rendering);
+    put_attribute(&tnef, 0x00018010, "RESULT~1.PDF", 13);
+    put_attribute(&tnef, 0x0006800f, "536-90-4399 is an SSN", 21);
+    put_attribute(&tnef, 0x00069005, long_name, sizeof long_name - 1);
+    assert_int_equal(base64_write(buf_str(&tnef), 76, &inner), 0);
+    assert_int_equal(buf_printf(&m, "%s\r\nsee the file\r\n--b\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                                    STR_FMT "\r\n--b--\r\n", MIXED, STR_ARG(buf_str(&inner))), 0);
+    HAS_FILES("winmail.dat", buf_str(&m), "winmail.dat", "ONE.TXT", "Results of March.pdf");
+    names_seen(buf_str(&m), "ONE.TXT");
+    names_seen(buf_str(&m), "RESULT~1.PDF");
+    names_seen(buf_str(&m), "Results of March.pdf");
+    assert_true(reads(buf_str(&m), "536-90-4399"));
+    buf_free(&tnef);
+    buf_free(&inner);
+    buf_free(&m);
+}
+
 /* Pictures by the address that an HTML body gives them: RFC 2392 2 with the escapes of RFC 3986 2.1, RFC 2557 5, Roundcube's and
  * SnappyMail's tests of inline pictures; the octets say what it is. */
 static void pictures_of_the_same_mail(void **state)
@@ -277,6 +419,27 @@ static void what_is_encrypted_is_said(void **state)
         if (v->pgp != rows[i].pgp || v->smime != rows[i].smime) {
             fail_msg("%s", rows[i].fields);
         }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
+/* Comments and blanks inside an address, and a name that says more than it is: RFC 5322 A.5, 3.2.2, 4.4. */
+static void addresses_on_the_page(void **state)
+{
+    static const char *const rows[][2] = {
+        {"user @ example . com (at work)", "user@example.com (at work)"},
+        {"=?utf-8?Q?M=C3=BCller=2C_A?= <a(x)@b.test>, c@d.test", "M\u00fcller, A <a@b.test>, c@d.test"},
+        {"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "Pete(A nice \\) chap) <pete@silly.test>"},
+        {"\"a . b\" <c@d.test>", "\"a . b\" <c@d.test>"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, "From: %s\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0], rows[i][0]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_string_equal(v->from, rows[i][1]);
+        assert_string_equal(v->to, rows[i][1]);
         view_free(v);
         buf_free(&m);
     }
@@ -387,7 +550,10 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
                                        cmocka_unit_test(messages_inside_messages), cmocka_unit_test(texts_among_the_fields),
                                        cmocka_unit_test(parts_end_where_they_end), cmocka_unit_test(mails_of_the_field),
-                                       cmocka_unit_test(bodies_in_other_forms), cmocka_unit_test(authors),
+                                       cmocka_unit_test(bodies_in_other_forms),
+        cmocka_unit_test(files_inside_other_octets),
+        cmocka_unit_test(files_of_outlook), cmocka_unit_test(authors),
+        cmocka_unit_test(addresses_on_the_page),
                                        cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
                                        cmocka_unit_test(events_have_cards), cmocka_unit_test(events_beside_a_text)};
     mime_init();
