@@ -5,6 +5,7 @@
  * What can go wrong: no right to read, a copy that does not fit: told, and what was begun is left for
  * the administrator to look at.
  */
+#include "store/envelope.h"
 #include "store/schema.sql.h"
 #include "store/sqlite_priv.h"
 #include "store/upkeep.h"
@@ -173,6 +174,30 @@ int store_key_kept(const char *directory, char *ret, size_t size, char *problem,
     }
     sqlite3_finalize(q);
     return r;
+}
+
+#define PICKUP_WAITING "SELECT count(*), coalesce(max(expires_ms), 0) FROM envelope WHERE state IN (0, 1)"
+
+int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_last_ms)
+{
+    _Static_assert(ENVELOPE_WAITING == 0 && ENVELOPE_LOCKED == 1, "the states of PICKUP_WAITING");
+    CLEANUP(close_database) sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    char path[PATH], problem[300];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/postern.db", directory);
+    int r = stat(path, &st) < 0 ? -errno : open_beside(directory, &db, problem, sizeof problem);
+    if (r < 0) {
+        return r;
+    }
+    int code = sqlite3_prepare_v2(db, PICKUP_WAITING, -1, &q, NULL);
+    code = code == SQLITE_OK ? sqlite3_step(q) : code;
+    if (code == SQLITE_ROW) {
+        *ret_n = column_int(q, 0);
+        *ret_last_ms = (int64_t)column_int(q, 1);
+    }
+    sqlite3_finalize(q);
+    return code == SQLITE_ROW ? 0 : -EIO;
 }
 
 int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size)

@@ -22,6 +22,9 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
 /* The fingerprint of the at-rest key that the store was written with; "": not noted yet. Reads that one row. 0, -ENOENT: there is
  * no store, or -errno with a sentence: it could not be looked at. */
 int store_key_kept(const char *directory, char *ret, size_t size, char *problem, size_t problem_size) MUST_USE;
+/* How many envelopes wait in it to be picked up, and when the last of them is over. 0, -ENOENT: there is no store, or -errno: it
+ * could not be looked at. */
+int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_last_ms) MUST_USE;
 /* Copies it to a directory that does not exist yet, while the gateway goes on: the database as of one
  * moment with its journal, and the spool files it names. *ret_gone: files that were delivered and removed meanwhile (their
  * messages would be held after a restore). 0, or -errno with a sentence. */

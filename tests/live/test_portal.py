@@ -1150,6 +1150,27 @@ def test_the_link_alone_and_no_ordinary_answers(gateway):
     assert (said['refused-at'], said['refused']) == ('RCPT', f'550 {text.decode()}'), said
 
 
+def test_a_portal_that_is_taken_away(gateway):
+    """What waits in it is named with its number by whatever looks at the configuration; nothing else would tell."""
+    lab = gateway.lab
+    restarted(gateway)
+    send_secure(gateway, 'gone@good.test')
+    wait_mail(gateway, 'gone@good.test', 'secure message')
+    with open(lab.path('postern.conf')) as conf:
+        text = conf.read()
+    without = re.sub(r'(?m)^portal .*\n', '', text.replace(BY_HAND, ''))
+    with open(lab.path('postern.conf'), 'w') as out:
+        out.write(without)
+    said = lab.postern('check-config')
+    number = re.search(r'(\d+) messages? waits? to be picked up until \d{4}-', said.stderr)
+    assert number and int(number[1]) >= 1 and 'nobody can open' in said.stderr and 'recall' in said.stderr, said
+    said = lab.postern('reload')
+    assert 'Reloaded' in said.stdout and number[0][:-5] in said.stderr, said
+    assert number[0][:-5] in lab.postern('doctor').stdout
+    restarted(gateway)
+    assert 'picked up until' not in lab.postern('check-config').stderr
+
+
 def test_more_than_the_quota_is_held(gateway):
     restarted(gateway, 'quota 1M; reply-size 1M;')
     number = send_secure(gateway, 'quota@good.test', attachments=[('big', os.urandom(1500000))])

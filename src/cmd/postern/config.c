@@ -77,6 +77,9 @@ int command_check_config(const struct options *o)
     int r = conf_load(o->config, &problems, &conf);
     r = r < 0 ? r : preflight(conf, PREFLIGHT_CHECK, NULL, &problems);
     r = conf && at_rest_check(conf, &problems) < 0 ? -EINVAL : r;
+    if (conf) {
+        pickup_check(conf, &problems);
+    }
     conf_findings_sort(&problems);
     show_findings(o, buf_str(&problems), r == 0, &errors, &warnings);
     if (show && conf) {

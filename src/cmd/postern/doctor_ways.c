@@ -329,6 +329,10 @@ void doctor_portal(struct doctor *d)
     char host[HOST_MAX], text[500], why[200];
     uint16_t port;
     if (!d->c->portal.url) {
+        pickup_without_portal(d->c, text, sizeof text);
+        if (*text) {
+            doctor_tell(d, ILL, "portal", text, PICKUP_ADVICE ".");
+        }
         return;
     }
     doctor_split_url(d->c->portal.url, host, sizeof host, &port);

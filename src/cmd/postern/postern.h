@@ -37,6 +37,13 @@ void at_rest_problem(const struct conf *c, const char *kept, struct buf *ret_pro
 /* store.c: the same of the configuration's store, as findings about the setting at-rest-key; what could not be seen is a warning.
  * Reads only, also beside a running gateway. 0, or -EINVAL: the start would refuse it. */
 int at_rest_check(const struct conf *c, struct buf *problems);
+/* store.c: mail that waits to be picked up where there is no portal any more, in words ("": there is none, or the store may not be
+ * read by us); and the same as a warning about the configuration. */
+void pickup_without_portal(const struct conf *c, char *ret_text, size_t size);
+#define PICKUP_ADVICE                                                                                  \
+    "Put the block back until that day, or end them: postern envelope list, postern envelope recall. Their senders are told when " \
+    "their time is over"
+void pickup_check(const struct conf *c, struct buf *problems);
 /* Asks posternd or queue ("posternd.sock", "queue.sock"). 0 or an exit status (already said). */
 int ask(const struct options *o, const char *socket_name, enum admin_verb verb, const char *argument,
         struct answer *ret);

@@ -140,6 +140,17 @@ static int ask_reload(const struct options *o, struct answer *ret)
     return r;
 }
 
+/* posternd does not read the store. */
+static void look_at_pickup(const struct options *o, struct buf *findings)
+{
+    CLEANUP(buf_free) struct buf unused = BUF_INIT(1024 * 1024);
+    struct conf *c = NULL;
+    if (conf_load(o->config, &unused, &c) == 0) {
+        pickup_check(c, findings);
+    }
+    conf_free(c);
+}
+
 int command_reload(const struct options *o)
 {
     CLEANUP(buf_free) struct buf findings = BUF_INIT(1024 * 1024);
@@ -156,6 +167,7 @@ int command_reload(const struct options *o)
         return r;
     }
     take_findings(&a, &findings);
+    look_at_pickup(o, &findings);
     print_reload(o, a.ok, str_c(a.text), buf_str(&findings));
     r = a.ok ? EXIT_OK : EXIT_NO;
     answer_free(&a);

@@ -7,6 +7,7 @@
 #include "seal/rest.h"
 #include "store/upkeep.h"
 #include "sys/file.h"
+#include "wire/date.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -85,6 +86,28 @@ int at_rest_check(const struct conf *c, struct buf *problems)
         return conf_problem(problems, at, STR_FMT ". See TO RESTORE in postern(1)", STR_ARG(buf_str(&wrong)));
     }
     return 0;
+}
+
+void pickup_without_portal(const struct conf *c, char *ret_text, size_t size)
+{
+    uint64_t n = 0;
+    int64_t last_ms = 0;
+    char date[DATE_MAX];
+    *ret_text = '\0';
+    if (!c->portal.url && store_pickup_waiting(c->store_path, &n, &last_ms) == 0 && n > 0) {
+        date_iso(last_ms, date);
+        snprintf(ret_text, size, "%llu message%s wait%s to be picked up until %.10s, and nobody can open %s: there is no portal block",
+                 (unsigned long long)n, n == 1 ? "" : "s", n == 1 ? "s" : "", date, n == 1 ? "it" : "them");
+    }
+}
+
+void pickup_check(const struct conf *c, struct buf *problems)
+{
+    char text[300];
+    pickup_without_portal(c, text, sizeof text);
+    if (*text) {
+        conf_warning(problems, c->root->at, "%s. " PICKUP_ADVICE, text);
+    }
 }
 
 /* Adds what is wrong with the key to the findings. */

@@ -481,15 +481,22 @@ static void remind(struct queue *q, uint64_t envelope, int64_t now)
     }
 }
 
-void pickup_tick(struct queue *q)
+/* Where there is no portal any more nobody is told to come to it; what waits is over in its time. */
+static void tell_recipients(struct queue *q, int64_t now)
 {
-    int64_t now = clock_wall_ms(), mono = clock_mono_ms();
-    struct numbers due = {.n = 0}, over = {.n = 0}, unread = {.n = 0};
-    if (store_envelopes_due(q->store, ENVELOPE_NOTICE_DUE, now, NOTICES_AT_ONCE, note_number, &due) == STORE_OK) {
+    struct numbers due = {.n = 0};
+    if (child_conf(q->child)->portal.url && store_envelopes_due(q->store, ENVELOPE_NOTICE_DUE, now, NOTICES_AT_ONCE, note_number, &due) == STORE_OK) {
         for (size_t i = 0; i < due.n; i++) {
             begin_notice(q, due.v[i]);
         }
     }
+}
+
+void pickup_tick(struct queue *q)
+{
+    int64_t now = clock_wall_ms(), mono = clock_mono_ms();
+    struct numbers over = {.n = 0}, unread = {.n = 0};
+    tell_recipients(q, now);
     if (q->envelopes_looked_ms && mono - q->envelopes_looked_ms < LOOK_MS) {
         return;
     }
@@ -505,7 +512,7 @@ void pickup_tick(struct queue *q)
             }
         }
     }
-    if (store_envelopes_due(q->store, ENVELOPE_UNREAD, now, OVER_AT_ONCE, note_number, &unread) == STORE_OK) {
+    if (child_conf(q->child)->portal.url && store_envelopes_due(q->store, ENVELOPE_UNREAD, now, OVER_AT_ONCE, note_number, &unread) == STORE_OK) {
         for (size_t i = 0; i < unread.n; i++) {
             remind(q, unread.v[i], now);
         }
