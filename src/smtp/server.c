@@ -110,9 +110,18 @@ void smtp_server_reply(struct smtp_server *s, int code, const char *enhanced, co
     }
 }
 
+void smtp_server_on_refusal(struct smtp_server *s, smtp_refused_fn fn, void *arg)
+{
+    s->refused = fn;
+    s->refused_arg = arg;
+}
+
 void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal r)
 {
     const struct smtp_reply *reply = smtp_refusal(r);
+    if (s->refused) {
+        s->refused(s->refused_arg, s->line, reply);
+    }
     smtp_server_reply(s, reply->code, reply->enhanced, reply->text);
 }
 
@@ -173,23 +182,32 @@ static bool is_http(struct str verb)
     return false;
 }
 
+static const struct smtp_command *command_of(struct str verb)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (str_eq_nocase(verb, str_c(commands[i].verb))) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
 static void run_command(struct smtp_server *s, struct str line)
 {
     size_t space = str_find(line, ' ', 0);
     struct str verb = str_slice(line, 0, space);
     struct str args = str_trim(str_slice(line, space, line.n));
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        const struct smtp_command *c = &commands[i];
-        if (!str_eq_nocase(verb, str_c(c->verb))) {
-            continue;
-        }
+    const struct smtp_command *c = command_of(verb);
+    if (c) {
+        s->line = c->run == smtp_cmd_auth ? verb : line;
         if (s->state & c->allowed) {
             c->run(s, args);
-            return;
+        } else {
+            smtp_server_refuse(s, s->state == ST_START    ? REFUSE_HELLO_FIRST
+                                  : s->state == ST_CHUNKS ? REFUSE_CHUNKS_OPEN
+                                                          : c->out_of_order);
         }
-        smtp_server_refuse(s, s->state == ST_START    ? REFUSE_HELLO_FIRST
-                              : s->state == ST_CHUNKS ? REFUSE_CHUNKS_OPEN
-                                                      : c->out_of_order);
+        s->line = STR("");
         return;
     }
     if (is_http(verb)) {

@@ -90,6 +90,11 @@ int smtp_server_feed(struct smtp_server *s, struct str bytes) MUST_USE;
 /* False while enough input waits: do not read from the socket then. */
 bool smtp_server_wants_input(const struct smtp_server *s);
 void smtp_server_next(struct smtp_server *s, struct smtp_event *ret);
+/* For the log: a command that the engine refused by itself; what the caller answered, it knows. line:
+ * the command, of AUTH the verb alone; empty for what is no command, as whoever lost step may be saying
+ * a password. Valid during the call. */
+typedef void (*smtp_refused_fn)(void *arg, struct str line, const struct smtp_reply *r);
+void smtp_server_on_refusal(struct smtp_server *s, smtp_refused_fn fn, void *arg);
 /* Answers the event that asked. For DATA: 354, or a refusal. */
 void smtp_server_answer(struct smtp_server *s, const struct smtp_reply *r);
 /* Answers SMTP_EV_AUTH and _RESPONSE with a challenge (base64), or with the end of it: ok makes

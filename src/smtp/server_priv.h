@@ -52,6 +52,9 @@ struct smtp_server {
     struct buf repair_out;     /* what was told last */
     bool abort_due, starttls_due, cancel_due;
     unsigned errors, transactions;
+    smtp_refused_fn refused; /* or NULL */
+    void *refused_arg;
+    struct str line; /* a view of the command that runs, for `refused` */
     unsigned seen; /* bits of the parameters of the command under way: a second one is an error */
     struct arena arena; /* of the transaction */
     struct smtp_transaction tx;

@@ -755,12 +755,47 @@ static void body_sizes(void **state)
     }
 }
 
+static void keep_refusal(void *arg, struct str line, const struct smtp_reply *r)
+{
+    struct buf *told = arg;
+    assert_int_equal(buf_printf(told, "%d %.*s\n", r->code, (int)line.n, line.p), 0);
+}
+
+/* zone-eu/zone-mta#501: the server's own 5yz were told to nobody. No secret is among what is told: of
+ * AUTH the verb alone, of a line that is no command nothing. */
+static void refusals_are_told(void **state)
+{
+    struct smtp_server_config c = config;
+    (void)state;
+    c.auth = "PLAIN";
+    c.errors_max = 20;
+    struct smtp_server *s = smtp_server_new(&c);
+    struct buf told = BUF_INIT(4096);
+    struct smtp_event ev;
+    smtp_server_on_refusal(s, keep_refusal, &told);
+    smtp_server_greet(s);
+    const struct str said = STR("EHLO c\r\nMAIL FROM:<a\r\nAUTH PLAIN c2VjcmV0\r\nc2VjcmV0\r\n"
+                                "RCPT TO:<x@y.test>\r\nMAIL FROM:<a@b.test> SIZE=9999999999\r\n");
+    assert_int_equal(smtp_server_feed(s, said), 0);
+    do {
+        smtp_server_next(s, &ev);
+        if (smtp_server_waits(s)) {
+            smtp_server_answer(s, &(struct smtp_reply){250, NULL, "fine"});
+        }
+    } while (ev.type != SMTP_EV_NONE && ev.type != SMTP_EV_CLOSE);
+    assert_true(buf_add(&told, (struct str){"", 1}) == 0);
+    assert_string_equal(buf_str(&told).p, "501 MAIL FROM:<a\n538 AUTH\n500 \n503 RCPT TO:<x@y.test>\n"
+                                          "552 MAIL FROM:<a@b.test> SIZE=9999999999\n");
+    buf_free(&told);
+    smtp_server_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
         cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
-        cmocka_unit_test(devices_that_end_with_lf_are_known),
+        cmocka_unit_test(devices_that_end_with_lf_are_known), cmocka_unit_test(refusals_are_told),
         cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(original_recipients_in_utf8), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),
         cmocka_unit_test(logging_in), cmocka_unit_test(auth_of_mail), cmocka_unit_test(too_many),
         cmocka_unit_test(starttls_seam), cmocka_unit_test(without_a_certificate), cmocka_unit_test(lines_must_be_lines), cmocka_unit_test(bodies_refused), cmocka_unit_test(body_sizes)};

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum { OUT_MAX = 1024 * 1024, TARPIT_MAX_MS = 30000, PROXY_OCTETS = 64 * 1024, SHAKING_OCTETS = 256 * 1024 };
+enum { REFUSED_KEPT = 200 }; /* octets of a refused command in the log */
 
 static void session_free(struct session *s);
 
@@ -352,12 +353,22 @@ static void turn_away(int fd, const char *why, const char *ip)
 }
 
 /* The client's address is known: the conversation begins. */
+/* One line for each, as for what policy refuses: who asks why mail did not come gets an answer. */
+static void tell_refusal(void *arg, struct str line, const struct smtp_reply *r)
+{
+    struct session *s = arg;
+    struct str kept = str_slice(line, 0, line.n < REFUSED_KEPT ? line.n : REFUSED_KEPT);
+    log_info("command-refused", KV("client", s->client.ip), KVS("command", kept),
+             KVN("code", r->code), KV("reason", r->text));
+}
+
 static void begin(struct session *s)
 {
     const struct conf *c = child_conf(s->in->child);
     s->inside_network = s->service->kind == CONF_LISTEN_SMTP && conf_net_listed(&c->inside_networks, str_c(s->client.ip));
     s->is_device = s->inside_network && conf_is_device(c, str_c(s->client.ip));
     s->engine = smtp_server_new(s->is_device ? &s->service->engine_device : s->inside_network ? &s->service->engine_inside : &s->service->engine);
+    smtp_server_on_refusal(s->engine, tell_refusal, s);
     if (s->service->kind == CONF_LISTEN_SUBMISSIONS) {
         start_tls(s);
         return;
