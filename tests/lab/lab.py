@@ -209,6 +209,8 @@ class Lab:
                  f'gateway A {GATEWAY}', 'sink.bench A 127.0.5.1', '*.slow A 127.0.1.98', 'login.good A 127.0.1.40', 'null MX 0 .', 'onlysix MX 10 mx.onlysix.test.', 'mx.onlysix AAAA fd00::97', 'dead MX 10 mx.dead.test.', 'mx.dead A 127.0.1.99',
                  'noaddress MX 10 nowhere.test.', 'loop MX 10 gateway.test.', 'loop MX 20 mx.good.test.',
                  'backup MX 20 mx.good.test.', 'backup MX 10 mx.dead.test.', 'implicit A 127.0.1.15', 'loopaddress MX 10 alias.test.', f'alias A {GATEWAY}', 'lastloop MX 10 gone.test.', 'gone A 192.0.2.1', 'lastloop MX 20 alias.test.', 'ownaddress MX 10 mine.test.', 'mine A 198.51.100.7', 'mixed MX 5 mx.garbled.test.', 'mixed MX 10 mx.nocrypt.test.', 'dual MX 10 mx.good.test.', 'dual MX 5 mx.dual.test.', 'mx.dual AAAA fd00::99', 'mx.dual A 127.0.1.21',
+                 'deadboth MX 10 mx.deadboth.test.', 'mx.deadboth AAAA fd00::99', 'mx.deadboth A 127.0.1.99',
+                 'mx.deadboth A 127.0.1.98', 'nickname CNAME good.test.',
                  'unsigned NS ns.test.', 'bogus NS ns.test.']
         hosts = {**{d: v[:2] for d, v in SCRIPTED.items()}, **REAL}
         for domain, (host, address) in hosts.items():

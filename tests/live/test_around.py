@@ -159,6 +159,23 @@ def test_sendmail_resent(local):
     assert 'Bcc' not in mail['data'] and 'c@good.test' not in mail['data'].split('\r\nResent-To')[1]
 
 
+def test_sendmail_reads_a_field_that_is_there_twice(local):
+    """mjl-/mox#459: of two To fields, as programs write them, the first alone was read (RFC 5322
+    3.6 has one)."""
+    text = 'To: a@good.test\nTo: b@good.test\nCc: c@good.test\nCc: d@good.test\nSubject: twice\n\nhi\n'
+    assert sendmail(local, '-t', '-f', 'app@inside.test', text=text).returncode == 0
+    assert sorted(arrived(local, 'twice')['rcpts']) == [c + '@good.test' for c in 'abcd']
+
+
+def test_sendmail_for_a_script_of_root(local):
+    """foxcpp/maddy#855: echo "To: ..." | sendmail -t, without a sender, a From field, an account."""
+    done = sendmail(local, '-t', text='To: x@good.test\nSubject: lists updated \n\n all is well\n\n')
+    assert done.returncode == 0, done.stderr
+    mail = arrived(local, 'lists updated ')
+    assert mail['sender'].endswith('@gateway.test'), mail
+    assert f'From: {mail["sender"]}\r\n' in mail['data'], mail
+
+
 def test_sendmail_to_a_user_of_this_machine(local):
     """As cron (Debian, do_command.c) calls it: nobody has a mailbox here, and its output is not lost."""
     lab = local.lab
@@ -492,6 +509,42 @@ def test_doctor_names_what_may_be_clear(looked_at):
     assert found['relay name'] == ('wrong', found['relay name'][1]) and 'smart.test' in found['relay name'][1], found
     assert found['directory'][0] == 'look' and 'without TLS' in found['directory'][1] and 'Ann' in found['exception'][1] and found['exception'][0] == 'look'
     assert found['copies'] == ('ok', 'rule "keeps", to keep@elsewhere.test: outside, kept to TLS')
+
+
+def test_doctor_says_what_check_config_refuses(looked_at):
+    """A first try by a new user: "ok configuration" beside one that check-config refuses, and an ended
+    certificate was "look"."""
+    gateway, names, text, key = looked_at
+    lab = gateway.lab
+    found = findings(lab, text.replace('gateway.test.key', 'mx.good.test.key'))
+    state, words = found['configuration']
+    assert state == 'wrong' and 'the key does not belong' in words, found
+    lab.make_certificate('gateway.test', 'expired', name='ended')
+    text = text.replace('gateway.test.pem', 'ended.pem').replace('gateway.test.key', 'ended.key')
+    found = findings(lab, text)
+    assert found['certificate'][0] == 'wrong' and '2020-02-01' in found['certificate'][1], found
+
+
+def test_doctor_knows_ports_while_posternd_is_stopped(gateway):
+    """A first try by a new user: "free" of an address that the machine does not have, "look" of a port of
+    another program."""
+    lab = gateway.lab
+    gateway.restart()
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    try:
+        with socket.create_server((GATEWAY_ADDRESS, 2599)):
+            asked = f'address 192.0.2.7:25 {GATEWAY_ADDRESS}:2599;'
+            with open(lab.path('doctor.conf'), 'w') as out:
+                out.write(text.replace(f'address {GATEWAY_ADDRESS}:25;', asked))
+            words = ['-c', lab.path('doctor.conf'), 'doctor', '--json']
+            done = subprocess.run([os.path.join(lab.binaries(), 'postern'), *words],
+                                  capture_output=True, text=True, timeout=100)
+    finally:
+        lab.start_gateway(text)
+    rows = [r for r in json.loads(done.stdout) if r['what'] == 'port' or '192.0.2.7' in r['finding']]
+    for place in ('192.0.2.7', ':2599'):
+        assert [r for r in rows if place in r['finding'] and r['state'] == 'wrong'], (place, rows)
 
 
 # --- service manager --------------------------------------------------------------------------------------------
