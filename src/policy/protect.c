@@ -551,7 +551,7 @@ int protect_record_write(const struct protect_record *r, struct buf *out)
         return 0;
     }
     return buf_printf(out, "%u %u %u %u %u %u %lld %d\t%s\t%s\t%s\t%s\n" STR_FMT, r->demand, r->counts, r->force, r->remove_flags, r->rung,
-                      r->asked + 2u * r->may_send_as_is + 4u * r->off_site, (long long)r->asked_until_ms, r->pickup_level, r->ladder, r->tags, r->back, r->thread,
+                      r->asked + 2u * r->may_send_as_is + 4u * r->off_site + 8u * r->by_person, (long long)r->asked_until_ms, r->pickup_level, r->ladder, r->tags, r->back, r->thread,
                       STR_ARG(r->words));
 }
 
@@ -559,7 +559,7 @@ void protect_record_read(struct str text, struct protect_record *ret)
 {
     struct str line, numbers, ladder, tags = STR(""), back = STR(""), one;
     uint64_t n[8] = {0};
-    static const uint64_t most[8] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 7, INT64_MAX, 4};
+    static const uint64_t most[8] = {DEMAND_END - 1, COUNTS_END - 1, FORCE_END - 1, 1, 255, 15, INT64_MAX, 4};
     enum { BEFORE_LEVELS = 7 }; /* records of earlier versions end there */
     *ret = (struct protect_record){.counts = COUNTS_CERT};
     if (text.n == 0) {
@@ -580,7 +580,7 @@ void protect_record_read(struct str text, struct protect_record *ret)
         }
     }
     *ret = (struct protect_record){.demand = (enum demand)n[0], .counts = (enum counts)n[1], .force = (enum force)n[2], .remove_flags = n[3] != 0,
-                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .off_site = n[5] & 4, .asked_until_ms = (int64_t)n[6], .pickup_level = (int)n[7], .words = text};
+                                   .rung = (unsigned)n[4], .asked = n[5] & 1, .may_send_as_is = n[5] & 2, .off_site = n[5] & 4, .by_person = n[5] & 8, .asked_until_ms = (int64_t)n[6], .pickup_level = (int)n[7], .words = text};
     str_copy_cut(ladder, ret->ladder, sizeof ret->ladder);
     str_copy_cut(tags, ret->tags, sizeof ret->tags);
     str_copy_cut(back, ret->back, sizeof ret->back);

@@ -63,6 +63,7 @@ struct protect_record {
     bool asked, may_send_as_is;        /* its sender is asked what to do... */
     int64_t asked_until_ms;            /* ...until then */
     bool off_site;                     /* as in struct protection; asked at each attempt */
+    bool by_person;                    /* somebody released it or chose: this is not what the configuration said */
     unsigned rung;                     /* of the ladder it stands on */
     int pickup_level;                  /* as in struct protection */
     char ladder[PROTECT_NAME_MAX], tags[256];

@@ -328,6 +328,8 @@ def test_init_writes_a_configuration_that_is_one(gateway, tmp_path):
     asked = subprocess.run([os.path.join(lab.binaries(), 'postern'), 'init', '--output', path + '4'], capture_output=True, text=True,
                            input='mx.a.example\nA\na.example\nin.a.example\n\n\n\n\n\n')
     assert asked.returncode == 0 and 'The name of this gateway' in asked.stderr
+    ended = subprocess.run([os.path.join(lab.binaries(), 'postern'), 'init', '--output', path + '7'], capture_output=True, text=True, input='mx.a.example\nA\n')
+    assert ended.returncode == 64 and 'no more input, and --domains is not answered' in ended.stderr and not os.path.exists(path + '7')
     assert lab.postern('init', '--output', path + '5', '--yes', '--hostname', 'mx.a.example', '--domains', 'a.example', '--deliver-to', '192.0.2.25:25').returncode == 0
     assert re.search(r'^ +networks +127\.0\.0\.0/8 192\.0\.2\.25;', open(path + '5').read(), re.M)  # else its mail to others gets 550
 
@@ -798,7 +800,10 @@ def test_detect_says_what_and_where(gateway, tmp_path):
     found = json.loads(detect(gateway, '--json', 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486').stdout)[0]
     assert found['findings'][0]['type'] == 'card' and found['findings'][0]['masked'] == '**** **** **** 1486' and found['rules'][0]['pack'] == 'pci'
     clean = detect(gateway, 'detect', '-', text='see you on Monday\n')
-    assert clean.returncode == 0 and 'nothing found' in clean.stdout
+    assert clean.returncode == 0 and 'nothing found' in clean.stdout and 'content block' not in clean.stderr
+    (tmp_path / 'bare.conf').write_text('hostname mx.a.example; listen smtp { address 127.0.0.1:2525; }\n')
+    bare = detect(gateway, '-c', str(tmp_path / 'bare.conf'), 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486')
+    assert bare.returncode == 1 and 'bare.conf has no content block' in bare.stderr, bare.stderr
 
 
 def test_detect_says_what_is_wrong(gateway, tmp_path):

@@ -121,6 +121,7 @@ def test_a_held_mail_is_told_and_released(gateway):
     assert gateway.lab.postern('--by', 'Erika Muster', 'queue', 'release', report['id']).returncode == 0
     found = gateway.wait_state(report['id'], 'delivered')
     assert 'released by Erika Muster (uid 0)' in ' '.join(found['protection']['because'])
+    assert report['id'] not in str(gateway.lab.postern('explain', '--replay', '10m', json_out=True)), 'a person let it go, no rule'
     seen = [m for m in gateway.lab.messages('good.test') if 'released' in m['data']][-1]
     assert 'Subject: released' in seen['data'], 'the flag was obeyed, and is gone'
 

@@ -222,11 +222,11 @@ static void rules_in_order(void **state)
 static void records_keep_their_meaning(void **state)
 {
     struct buf b = BUF_INIT(PROTECT_RECORD_MAX);
-    struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .off_site = true, .rung = 2, .pickup_level = 3, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
+    struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .off_site = true, .by_person = true, .rung = 2, .pickup_level = 3, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
     (void)state;
     assert_int_equal(protect_record_write(&r, &b), 0);
     protect_record_read(buf_str(&b), &s);
-    assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.off_site && !s.asked && !s.may_send_as_is && s.rung == 2 && s.pickup_level == 3);
+    assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.off_site && s.by_person && !s.asked && !s.may_send_as_is && s.rung == 2 && s.pickup_level == 3);
     protect_record_read(STR("1 1 0 0 2 0 0\tl\tt\t\nwords\n"), &s); /* of an earlier version */
     assert_true(s.demand == (enum demand)1 && s.rung == 2 && s.pickup_level == 0);
     protect_record_read(buf_str(&b), &s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * detect.c: postern detect: what the packs find in files (texts, documents, archives, messages), with masked values,
  * which rules that fulfils, and what could not be read; of a mail also its parts, and its flags with the place where
- * they stand. Needs neither a running gateway nor a configuration. All files are read before any of them is looked
- * into, which happens inside a sandbox.
+ * they stand. Needs neither a running gateway nor a configuration; one without content blocks is told. All files are read
+ * before any of them is looked into, which happens inside a sandbox.
  */
 #include "cmd/postern/postern.h"
 #include "detect/detect.h"
@@ -22,6 +22,7 @@ struct wanted {
     size_t n_names;
     bool test, mail, text;
     struct conf *conf; /* whose flags are looked for */
+    bool is_own;       /* it is that of the gateway: it was there and could be read */
     struct detect_packs *packs;
     struct mime_pdf *pdf;
 };
@@ -329,6 +330,8 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
     detect_rules(w->packs, &result, show_rule, s);
     if (s->json) {
         report_put(s->json, "rules", s->rules);
+    } else if (!s->any && result.n > 0) {
+        puts("  no rule of the packs is fulfilled by that");
     }
     s->any |= result.incomplete || m->n_problems > 0;
     detect_result_free(&result);
@@ -409,16 +412,25 @@ static int scan_files(const struct options *o, const struct wanted *w, int first
 }
 
 /* The flags of the configuration, or those that hold without one. */
-static struct conf *flags_of(const struct options *o)
+static struct conf *flags_of(const struct options *o, bool *ret_is_own)
 {
     static const char none[] = "hostname detect.invalid; listen smtp { address 127.0.0.1:25; } inside { domains detect.invalid; deliver-to mx.detect.invalid; }";
     CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
     struct conf *c = NULL;
-    if (conf_load(o->config, &problems, &c) < 0) {
+    *ret_is_own = conf_load(o->config, &problems, &c) == 0;
+    if (!*ret_is_own) {
         int r = conf_parse(str_c(none), "none", &problems, &c);
         must(r == 0);
     }
     return c;
+}
+
+/* What the packs find is one thing, what the gateway does about it another. */
+static void tell_of_contents(const struct options *o, const struct wanted *w)
+{
+    if (w->is_own && w->conf->n_contents == 0 && !w->test) {
+        fprintf(stderr, "postern: %s has no content block: the gateway looks for none of this in mail. See content in postern.conf(5)\n", o->config);
+    }
 }
 
 /* The index of the first word that is a file, or -1. */
@@ -460,8 +472,9 @@ int command_detect(const struct options *o)
         r = EXIT_CONFIG;
     } else {
         mime_init();
-        w.conf = w.mail ? flags_of(o) : NULL;
+        w.conf = flags_of(o, &w.is_own);
         w.pdf = w.test ? NULL : mime_pdf_new();
+        tell_of_contents(o, &w);
         r = w.test ? test_packs(&w) : scan_files(o, &w, first);
         /* w.pdf ends with us: inside the sandbox nobody can be waited for */
     }

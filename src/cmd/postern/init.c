@@ -68,6 +68,8 @@ static bool ask_for(struct fact *f, bool quietly)
             fprintf(stderr, "%s%s%s%s: ", f->question, f->standard && *f->standard ? " [" : "", f->standard && *f->standard ? f->standard : "",
                     f->standard && *f->standard ? "]" : "");
             if (!fgets(f->value, sizeof f->value, stdin)) {
+                fprintf(stderr, "\npostern: there is no more input, and %s is not answered: nothing was written. Give it with %s, or take what stands in [ ] with --yes\n", f->option,
+                        f->option);
                 return false;
             }
             f->value[strcspn(f->value, "\r\n")] = '\0';
@@ -174,6 +176,9 @@ static int save(const char *path, struct str text)
     CLEANUP(err_close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) < 0) {
         fprintf(stderr, "postern: %s cannot be written: %s%s\n", path, strerror(errno), errno == EEXIST ? " (it is left as it is)" : "");
+        if (fd >= 0) {
+            (void)!unlink(path); /* half of a configuration */
+        }
         return EXIT_NO;
     }
     return EXIT_OK;

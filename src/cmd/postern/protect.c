@@ -209,7 +209,7 @@ struct replay {
     const struct ipc_row_message *message;
     struct buf facts;
     struct json *all;
-    size_t messages, recipients, changes, uninspected;
+    size_t messages, recipients, changes, uninspected, by_person;
 };
 
 static const char *verdict_words(enum demand d, enum protect_action a)
@@ -226,6 +226,11 @@ static void replay_rcpt(struct replay *w, const struct ipc_row_rcpt *r)
     struct protection *now = err_calloc(1, sizeof *now);
     char id[ID_TEXT];
     protect_record_read(r->protection, &then);
+    if (then.by_person || r->state == RCPT_DELETED) { /* what the rules said then is not kept */
+        w->by_person++;
+        free(now);
+        return;
+    }
     protect_decide(w->conf, &mail, now);
     w->recipients++;
     w->uninspected += w->facts.tail == 0 && protect_needs_inspection(w->conf, &mail);
@@ -298,6 +303,9 @@ int protect_replay(const struct options *o, const char *since)
         print_json(w.all);
     } else {
         printf("%zu of %zu recipients in %zu messages would be treated otherwise.%s%s\n", w.changes, w.recipients, w.messages, *a.text ? " " : "", a.text);
+        if (w.by_person > 0) {
+            printf("%zu more were released, sent or ended by a person, and are not compared.\n", w.by_person);
+        }
         if (w.uninspected > 0) {
             printf("%zu had not been inspected then: what is in them is not known.\n", w.uninspected);
         }

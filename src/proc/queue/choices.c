@@ -97,6 +97,7 @@ static void apply(struct taken *t, const struct store_rcpt *row)
     (void)!buf_printf(&words, "the sender chose: %s\n", choices[t->choice].words);
     record.words = buf_str(&words);
     record.asked = false;
+    record.by_person = true;
     record.demand = as_is ? DEMAND_NONE : record.demand > DEMAND_SECURE ? record.demand : DEMAND_SECURE;
     ladder_of(child_conf(q->child), record.ladder, &l);
     r.state = RCPT_QUEUED;

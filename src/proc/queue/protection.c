@@ -303,6 +303,7 @@ void protection_release(struct queue *q, const struct store_rcpt *r, const char 
     if (r->protection.n > 0 && buf_add(&words, record.words) == 0 &&
         buf_printf(&words, "released by %s%s\n", who, was_escalated ? ": a secure connection suffices now" : "") == 0) {
         record.demand = was_escalated ? DEMAND_SECURE : record.demand;
+        record.by_person = true;
         record.rung = 0;
         record.ladder[0] = '\0'; /* transport alone: it does not come back to this person */
         record.words = buf_str(&words);
