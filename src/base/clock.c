@@ -22,6 +22,11 @@ int64_t clock_mono_ms(void)
     return read_us(CLOCK_MONOTONIC) / 1000;
 }
 
+int64_t clock_cpu_ms(void)
+{
+    return read_us(CLOCK_PROCESS_CPUTIME_ID) / 1000;
+}
+
 int64_t clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);

@@ -9,5 +9,7 @@
 int64_t clock_wall_ms(void);
 /* Milliseconds since some fixed point of this boot; never goes back. */
 int64_t clock_mono_ms(void);
-/* The same in microseconds. */
+/* Milliseconds of the processor that this process has used. */
+int64_t clock_cpu_ms(void);
+/* Since the fixed point, in microseconds. */
 int64_t clock_mono_us(void);

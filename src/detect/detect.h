@@ -64,6 +64,8 @@ int detect_packs_test(const struct detect_packs *p, struct buf *problems) MUST_U
 
 /* Always ends; limits make the result incomplete. The result is the caller's to free. */
 void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret);
+/* The same, until that time of the processor (clock_cpu_ms); what was not looked through by then makes the result incomplete. */
+void detect_scan_until(const struct detect_packs *p, const struct detect_text *texts, size_t n, int64_t until_ms, struct detect_result *ret);
 void detect_result_free(struct detect_result *r);
 
 const char *detect_type_name(const struct detect_type *t);

@@ -78,7 +78,8 @@ static bool tells_when_or_who(struct str line)
 /* "On 23 November, Anna wrote:", perhaps over two lines. */
 static bool is_attribution(struct str line, struct str before)
 {
-    bool ends = any_of(line, wrote, ARRAY_LEN(wrote), str_ends_nocase);
+    bool may = line.n > 0 && line.p[line.n - 1] == ':'; /* as all of them do */
+    bool ends = may && any_of(line, wrote, ARRAY_LEN(wrote), str_ends_nocase);
     return ends && (tells_when_or_who(line) || tells_when_or_who(before));
 }
 
@@ -87,7 +88,8 @@ static bool is_header_block(struct str text, size_t at)
 {
     bool date = false, subject = false;
     struct str line = line_at(text, at, &at);
-    if (!any_of(line, froms, ARRAY_LEN(froms), str_starts_nocase)) {
+    bool may = line.n > 0 && strchr("fvdo", str_lower(line.p[0])); /* the first letters of all of them */
+    if (!may || !any_of(line, froms, ARRAY_LEN(froms), str_starts_nocase)) {
         return false;
     }
     for (int i = 0; i < HEADER_LINES && at < text.n; i++) {
@@ -136,9 +138,8 @@ bool detect_is_quoted(struct str text, size_t new_end, size_t at)
         return true;
     }
     size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0; /* a longer line is nobody's quotation */
-    while (at > least && text.p[at - 1] != '\n') {
-        at--;
-    }
+    const char *before = memrchr(text.p + least, '\n', at - least);
+    at = before ? (size_t)(before - text.p) + 1 : least;
     while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t')) {
         at++;
     }

@@ -8,6 +8,7 @@
  * What can go wrong: limits. They end the search of one type or text and set `incomplete`.
  */
 #include "detect/pack.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,8 @@ enum {
     LINE_MAX = 8192,          /* a longer line is no line of a table */
     CELL_MAX = 200,
     HEADING_LINES_MAX = 20000,
+    JUDGED = 500,             /* octets that are looked at in the time that a candidate takes, and a link */
+    LINKED = 5000,
 };
 
 struct places {
@@ -26,7 +29,15 @@ struct places {
     bool known;
 };
 
+/* What it costs, over all texts: the clock is asked now and then. */
+struct watch {
+    int64_t until_ms;
+    size_t work;
+    bool over;
+};
+
 struct scan {
+    struct watch *watch;
     const struct detect_packs *packs;
     struct detect_result *result;
     struct str text;
@@ -41,6 +52,20 @@ struct scan {
         char separator;
     } table;
 };
+
+/* True when it costs too much; work: octets that were looked at since the last question. */
+static bool is_over(struct scan *s, size_t work)
+{
+    enum { ASK_AFTER = 256 * 1024 };
+    struct watch *w = s->watch;
+    w->work += work;
+    if (w->work >= ASK_AFTER && !w->over) {
+        w->work = 0;
+        w->over = clock_cpu_ms() > w->until_ms;
+    }
+    s->result->incomplete |= w->over;
+    return w->over;
+}
 
 /* --- context ---------------------------------------------------------------------------------------------- */
 
@@ -89,11 +114,10 @@ static bool is_near(const struct places *p, size_t window, size_t at, size_t end
 /* Empty when it is longer than LINE_MAX: looking for its ends again and again would take too long. */
 static struct str line_around(struct str text, size_t at, size_t *ret_from)
 {
-    size_t from = at, least = at > LINE_MAX ? at - LINE_MAX : 0;
+    size_t least = at > LINE_MAX ? at - LINE_MAX : 0;
     struct str near = str_slice(text, 0, at + LINE_MAX < text.n ? at + LINE_MAX : text.n);
-    while (from > least && text.p[from - 1] != '\n') {
-        from--;
-    }
+    const char *before = memrchr(text.p + least, '\n', at - least);
+    size_t from = before ? (size_t)(before - text.p) + 1 : least;
     size_t end = str_find(near, '\n', at);
     *ret_from = from;
     bool whole = (from == 0 || text.p[from - 1] == '\n') && (end < near.n || near.n == text.n);
@@ -337,7 +361,8 @@ static void try_patterns(struct scan *s, const struct detect_type *t)
     for (size_t i = 0; i < t->n_patterns; i++) {
         size_t from = 0, at, n, matches = 0;
         int literals = t->patterns[i].literals;
-        while (from <= s->text.n && (literals < 0 || s->literals[literals])) {
+        bool may_stand = literals < 0 || s->literals[literals];
+        while (may_stand && from <= s->text.n && !is_over(s, from == 0 ? s->text.n : JUDGED)) {
             int r = pattern_find(t->patterns[i].pattern, s->text, from, &at, &n);
             if (r <= 0 || matches > MATCHES_MAX) {
                 s->result->incomplete |= r != 0;
@@ -398,9 +423,9 @@ static bool is_meant(struct str text, const struct term_use *use, size_t at, siz
 static void try_terms(struct scan *s)
 {
     struct word w = {0, 0};
-    while (word_next(s->text, w.end, &w)) {
+    while (word_next(s->text, w.end, &w) && !is_over(s, w.end - w.at)) {
         size_t end;
-        for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use; use = use->next) {
+        for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use && !is_over(s, JUDGED); use = use->next) {
             size_t n = end - w.at;
             if (is_meant(s->text, use, w.at, end)) {
                 (void)judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
@@ -417,7 +442,7 @@ static void try_link(struct scan *s, const struct detect_type *t, size_t first)
 {
     struct detect_result *r = s->result;
     size_t n = r->n - first;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !is_over(s, LINKED); i++) {
         const struct detect_finding *about = &r->findings[first + i];
         unsigned score = about->score >= DETECT_MEDIUM ? link_score(t->link, s->packs->lists, s->text, r->findings + first, n, i) : 0;
         if (score >= DETECT_MEDIUM) {
@@ -520,14 +545,21 @@ static void scan_text(struct scan *s)
 
 void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret)
 {
+    detect_scan_until(p, texts, n, INT64_MAX, ret);
+}
+
+void detect_scan_until(const struct detect_packs *p, const struct detect_text *texts, size_t n, int64_t until_ms, struct detect_result *ret)
+{
+    struct watch watch = {.until_ms = until_ms};
     *ret = (struct detect_result){0};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !watch.over; i++) {
         CLEANUP(buf_wipe) struct buf text = BUF_INIT(TEXT_MAX);
         if (detect_normalise(texts[i].text, &text) < 0) {
             ret->incomplete = true;
             continue;
         }
         struct scan *s = err_calloc(1, sizeof *s);
+        s->watch = &watch;
         s->packs = p;
         s->result = ret;
         s->text = buf_str(&text);

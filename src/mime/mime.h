@@ -86,6 +86,7 @@ struct mime_reading {
     size_t n_fields;
     enum mime_encryption encryption;
     unsigned parts;
+    int64_t look_until_ms; /* time of the processor (clock_cpu_ms) at which looking through it costs too much */
 };
 
 /* What became of a document given to another program. */

@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 const struct mime_limits mime_standard_limits = {.time_ms = 10000,
                                                  .text_octets = 32 * 1024 * 1024,
@@ -24,6 +23,7 @@ enum {
     ATTACHMENTS_MAX = 1000,
     CPU_LEAST_MS = 1000, /* and one more for each CPU_OCTETS of the message, as bombs are small; of the time limit, three tenths at most */
     CPU_OCTETS = 4096,
+    LOOK_OCTETS = 8192,
     HOLD_MAX = 96 * 1024 * 1024,
 };
 
@@ -118,27 +118,28 @@ bool reader_is_over(struct reader *r)
     return r->out->parts >= r->limits->parts && stop(r, "it has too many parts");
 }
 
-int64_t reader_cpu_ms(void)
-{
-    struct timespec t;
-    must(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int64_t budget_ms(const struct mime_limits *limits, struct str message)
 {
     int64_t ms = CPU_LEAST_MS + (int64_t)(message.n / CPU_OCTETS), most = limits->time_ms * 3 / 10;
     return ms < most ? ms : most;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+enum { SLOWER = 3 }; /* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
+#else
+enum { SLOWER = 1 };
+#endif
+
+/* Reading it and looking through its texts: 1.6 seconds where the whole has 10, and one more for each LOOK_OCTETS, 3 at most. */
+static int64_t look_until(const struct mime_limits *limits, struct str message)
+{
+    int64_t more = (int64_t)(message.n / LOOK_OCTETS), most = limits->time_ms * 3 / 10;
+    return clock_cpu_ms() + SLOWER * (limits->time_ms * 16 / 100 + (more < most ? more : most));
+}
+
 int64_t reader_spent_at(const struct mime_limits *limits, struct str message)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    enum { SLOWER = 3 }; /* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
-#else
-    enum { SLOWER = 1 };
-#endif
-    return reader_cpu_ms() + SLOWER * budget_ms(limits, message);
+    return clock_cpu_ms() + SLOWER * budget_ms(limits, message);
 }
 
 bool reader_is_spent(struct reader *r, const char *part)
@@ -146,7 +147,7 @@ bool reader_is_spent(struct reader *r, const char *part)
     if (reader_is_over(r)) {
         return true;
     }
-    if (reader_cpu_ms() <= r->spent_at_ms) {
+    if (clock_cpu_ms() <= r->spent_at_ms) {
         return false;
     }
     reader_problem(r, MIME_LIMIT, part, "it costs too much to read");
@@ -300,7 +301,7 @@ static void read_pdf(struct reader *r, const struct piece *p)
     if (!out) {
         return;
     }
-    int64_t left = r->spent_at_ms - reader_cpu_ms(), began = clock_mono_ms();
+    int64_t left = r->spent_at_ms - clock_cpu_ms(), began = clock_mono_ms();
     enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out) : MIME_DOCUMENT_NOBODY;
     int64_t took = clock_mono_ms() - began; /* by another processor, perhaps, but for this message */
     r->spent_at_ms -= took < left ? took : left;
@@ -424,6 +425,7 @@ void reader_clock(const struct mime_limits *limits, struct str message)
 struct mime_reading *mime_read(struct str message, const struct mime_limits *limits)
 {
     struct reader r = reader_new(limits, message);
+    r.out->look_until_ms = look_until(limits, message);
     reader_clock(limits, message);
     read_message(&r, message, "", true);
     bool ambiguous = false, cut = false;
@@ -442,6 +444,7 @@ struct mime_reading *mime_read_file(struct str octets, const char *name, const s
 {
     struct reader r = reader_new(limits, octets);
     struct piece p = {.octets = octets, .part = "1", .name = name, .place = MIME_ATTACHMENT};
+    r.out->look_until_ms = look_until(limits, octets);
     reader_clock(limits, octets);
     reader_piece(&r, &p);
     fence_clock(0);

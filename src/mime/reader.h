@@ -39,8 +39,6 @@ int64_t reader_spent_at(const struct mime_limits *limits, struct str message);
 /* Ends this process when reading a message of this size takes twice as long as that: a library does not come back. Until
  * fence_clock(0). */
 void reader_clock(const struct mime_limits *limits, struct str message);
-/* Time of this process's processor. */
-int64_t reader_cpu_ms(void);
 /* Takes n octets from what may be kept in memory at once, until they are let go; false, and noted: that is used up. */
 bool reader_hold(struct reader *r, const char *part, uint64_t n);
 void reader_let_go(struct reader *r, uint64_t n);

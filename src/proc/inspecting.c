@@ -253,7 +253,7 @@ static void look_for(const struct inspecting *i, const struct mime_reading *m, s
     for (size_t k = 0; k < m->n_texts; k++) {
         texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place};
     }
-    detect_scan(i->contents->packs, texts, m->n_texts, ret);
+    detect_scan_until(i->contents->packs, texts, m->n_texts, m->look_until_ms, ret);
     detect_rules(i->contents->packs, ret, on_rule, &f);
     for (size_t k = 0; k < i->conf->n_contents; k++) {
         contents[k] |= i->contents->when[k] && detect_expression_holds(i->contents->when[k], ret);

@@ -4,6 +4,7 @@
  */
 #include "detect/checks.h"
 #include "detect/detect.h"
+#include "base/clock.h"
 #include "check.h"
 
 #include <stdio.h>
@@ -215,6 +216,28 @@ static void limits_are_no_clean_bill(void **state)
     detect_packs_free(p);
 }
 
+/* The clock of the processor ends the search, also inside one text: what was found by then stands, and more is not denied. */
+static void the_clock_ends_it(void **state)
+{
+    struct detect_packs *p = packs_of("pack p 1\ntype a\n phrase flu\ntype b\n pattern 90 (\\d{4})\n");
+    struct buf b = BUF_INIT(16 << 20);
+    struct detect_result r;
+    (void)state;
+    for (size_t i = 0; i < 1000000; i++) {
+        assert_int_equal(buf_add(&b, STR("flu 4711 ")), 0);
+    }
+    const struct detect_text texts[] = {{buf_str(&b), DETECT_BODY}, {STR("flu"), DETECT_BODY}};
+    detect_scan_until(p, texts + 1, 1, 0, &r); /* a short one is over before the clock is asked */
+    assert_true(!r.incomplete && r.n == 1);
+    detect_result_free(&r);
+    int64_t began = clock_cpu_ms();
+    detect_scan_until(p, texts, 2, began, &r);
+    assert_true(r.incomplete && clock_cpu_ms() - began < 1000);
+    detect_result_free(&r);
+    detect_packs_free(p);
+    buf_free(&b);
+}
+
 static void mistakes(void **state)
 {
     static const char *const rows[][2] = {
@@ -258,7 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors), cmocka_unit_test(one_wrong_digit), cmocka_unit_test(context_makes_it_likely),
                                        cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(dictionary_and_rules),
-                                       cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(the_clock_ends_it), cmocka_unit_test(mistakes),
                                        cmocka_unit_test(vectors_in_packs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,7 +323,7 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
     for (size_t i = 0; i < m->n_texts; i++) {
         texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place};
     }
-    detect_scan(w->packs, texts, m->n_texts, &result);
+    detect_scan_until(w->packs, texts, m->n_texts, m->look_until_ms, &result);
     show_findings(s, m, &result);
     show_problems(s, m);
     s->rules = s->json ? report_array() : NULL;
