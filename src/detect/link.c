@@ -25,7 +25,7 @@ static bool type_near(const struct link_rule *r, const struct detect_finding *fi
 
 struct sentence {
     struct list_facts facts;
-    uint32_t next; /* lists of the words just before the finding */
+    uint64_t next; /* lists of the words just before the finding */
     bool named_before; /* "she": the sentence before has the name */
     size_t from, to;
 };
@@ -51,7 +51,7 @@ static struct list_facts read_facts(const struct lists *lists, struct str senten
 }
 
 /* The lists of the word or two before a place: "your HIV test". */
-static uint32_t read_next(const struct lists *lists, struct str sentence, size_t at)
+static uint64_t read_next(const struct lists *lists, struct str sentence, size_t at)
 {
     enum { NEXT = 20 };
     size_t from = at > NEXT ? at - NEXT : 0;
@@ -83,10 +83,32 @@ static struct sentence read_sentence(const struct link *link, const struct lists
     return s;
 }
 
-static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct detect_finding *findings,
-                         size_t n, size_t which)
+/* "Seen today: Mrs Parry. Pneumonia confirmed." Only in the same paragraph. */
+static bool name_beside(const struct lists *lists, struct str text, const struct sentence *s)
+{
+    enum { FAR = 120 };
+    size_t from, after = s->to + 1;
+    if (s->from > 2 && text.p[s->from - 1] != '\n') {
+        struct str before = lists_sentence(lists, text, s->from - 2, &from);
+        before = str_slice(before, before.n > FAR ? before.n - FAR : 0, before.n);
+        if (lists_facts(lists, before, before).name) {
+            return true;
+        }
+    }
+    if (after + 1 >= text.n || text.p[s->to] == '\n') {
+        return false;
+    }
+    struct str behind = lists_sentence(lists, text, after + 1, &from);
+    behind = str_slice(behind, 0, behind.n < FAR ? behind.n : FAR);
+    return lists_facts(lists, behind, behind).name;
+}
+
+static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
+                         const struct detect_finding *findings, size_t n, size_t which)
 {
     switch (r->who) {
+    case WHO_BESIDE:
+        return name_beside(lists, text, s);
     case WHO_NAME:
         return s->facts.name || s->named_before;
     case WHO_GIVEN:
@@ -144,7 +166,7 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
             s = read_sentence(link, lists, text, findings, n, which);
             read = true;
         }
-        best = who_is_there(r, &s, findings, n, which) ? r->score : best;
+        best = who_is_there(r, &s, lists, text, findings, n, which) ? r->score : best;
     }
     if (best < 0) {
         return 0;

@@ -10,7 +10,7 @@ enum { LINK_RULES_MAX = 24, LINK_TYPES_MAX = 200 };
 
 /* One line: link SCORE WHO ~ TYPE, TYPE */
 struct link_rule {
-    enum link_who { WHO_NAME, WHO_GIVEN, WHO_LIST, WHO_NEXT, WHO_TYPE } who;
+    enum link_who { WHO_NAME, WHO_GIVEN, WHO_BESIDE, WHO_LIST, WHO_NEXT, WHO_TYPE } who;
     unsigned list;                  /* of WHO_LIST; of WHO_NEXT: just before the finding */
     const struct detect_type *type; /* of WHO_TYPE: found at least so, within DETECT_WINDOW */
     unsigned char least, score;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    WORDS_MAX = 60000, PHRASE_MAX = 3, FORM_MAX = 120, BEGINNING_MIN = 3,
+    WORDS_MAX = 120000, PHRASE_MAX = 3, FORM_MAX = 120, BEGINNING_MIN = 3,
     REACH = LISTS_SENTENCE_MAX / 2, /* octets of a sentence before and behind a place */
 };
 
@@ -17,7 +17,8 @@ struct lists {
     unsigned n;
 };
 
-static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place", "patient"};
+static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
+                                          "patient", "relation", "role"};
 
 struct lists *lists_new(void)
 {
@@ -78,15 +79,15 @@ int lists_add(struct lists *l, unsigned list, struct str words)
     return map_put(l->words, str_from(form, n), (void *)(bits | (uintptr_t)1 << list));
 }
 
-static uint32_t bits_of(const struct lists *l, const char *form, size_t n)
+static uint64_t bits_of(const struct lists *l, const char *form, size_t n)
 {
-    return (uint32_t)(uintptr_t)map_get(l->words, str_from(form, n));
+    return (uintptr_t)map_get(l->words, str_from(form, n));
 }
 
 /* The lists of the one word; `form` has room behind n. */
-static uint32_t word_bits(const struct lists *l, char *form, size_t n)
+static uint64_t word_bits(const struct lists *l, char *form, size_t n)
 {
-    uint32_t bits = bits_of(l, form, n);
+    uint64_t bits = bits_of(l, form, n);
     if (n > 2 && form[n - 2] == '\'' && form[n - 1] == 's') { /* Kevin's */
         bits |= bits_of(l, form, n - 2);
     }
@@ -103,8 +104,9 @@ static uint32_t word_bits(const struct lists *l, char *form, size_t n)
 
 struct token {
     struct word word;
-    uint32_t bits;
+    uint64_t bits;
     bool capital, initial; /* one letter */
+    bool out; /* crossed out: no name */
 };
 
 #define IS(token, list) ((token)->bits >> (list) & 1)
@@ -132,6 +134,7 @@ struct tokens {
     struct token list[REACH];
     size_t n;
     struct str text;
+    bool hasty; /* "can u cancel jess": no word has a capital */
 };
 
 static bool follows(const struct tokens *t, size_t i)
@@ -191,6 +194,66 @@ static bool is_acronym(const struct tokens *t, size_t i)
     return is_shouted(t, i) && !is_shouted(t, i + 1) && (i == 0 || !is_shouted(t, i - 1));
 }
 
+/* Exactly these octets stand between the token before i and i. */
+static bool parted_by(const struct tokens *t, size_t i, const char *between)
+{
+    return i > 0 && i < t->n && str_eq(str_slice(t->text, t->list[i - 1].word.end, t->list[i].word.at), str_c(between));
+}
+
+/* "for Hernandez, Luis" and "seen: Girardot Lucien": a surname before the given name. */
+static bool is_turned(const struct tokens *t, size_t i)
+{
+    const struct token *one = &t->list[i];
+    size_t next = i + 1;
+    if (next >= t->n || !IS(&t->list[next], LIST_GIVEN) || !t->list[next].capital || IS(one, LIST_PLACE) || i == 0) {
+        return IS(one, LIST_SURNAME) && parted_by(t, next, ", ") && IS(&t->list[next], LIST_GIVEN) && t->list[next].capital;
+    }
+    bool begins_line = t->text.p[one->word.at - 1] == '\n';
+    bool inside = t->text.p[one->word.at - 1] == '(' || (follows(t, i) && !t->list[i - 1].capital);
+    return (parted_by(t, next, " ") && !begins_line) || (parted_by(t, next, ", ") && (inside || IS(one, LIST_SURNAME)));
+}
+
+/* Without its capital only what is no word as well. */
+static bool is_known_name(const struct token *one)
+{
+    return one->capital ? IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK) || IS(one, LIST_SURNAME)
+                        : !IS(one, LIST_GIVEN_WEAK) && (IS(one, LIST_GIVEN) || IS(one, LIST_SURNAME));
+}
+
+/* "Uncle Desmond", "kollege brandner", "her son, Dmitri Volkovich": returns the token behind, or i. */
+static size_t related(const struct tokens *t, size_t i, struct list_facts *f)
+{
+    const struct token *one = &t->list[i];
+    size_t next = i + 1;
+    bool comma = parted_by(t, next, ", "), blank = parted_by(t, next, " ");
+    if ((!IS(one, LIST_RELATION) && (one->capital || !IS(one, LIST_ROLE))) || (!comma && !blank)) {
+        return i;
+    }
+    const struct token *name = &t->list[next];
+    bool two = parted_by(t, next + 1, " ") && is_name_word(name) && is_name_word(&t->list[next + 1]);
+    if (name->out || is_of_place(t, next, next + 1 + two) || (comma && !two)) {
+        return i;
+    }
+    bool is_name = is_known_name(name) && (name->capital || blank);
+    f->name |= is_name || two;
+    f->given |= is_name_word(name);
+    return is_name || is_name_word(name) ? next + 1 + two : i;
+}
+
+/* A name in a sentence without capitals. */
+static size_t small_name(const struct tokens *t, size_t i, struct list_facts *f)
+{
+    enum { SHORTEST = 4 };
+    const struct token *one = &t->list[i];
+    if (one->out || one->capital || !IS(one, LIST_GIVEN) || one->word.end - one->word.at < SHORTEST) {
+        return i + 1;
+    }
+    bool more = parted_by(t, i + 1, " ") && is_known_name(&t->list[i + 1]) && !t->list[i + 1].out;
+    f->name |= more;
+    f->given |= !more;
+    return i + 1 + more;
+}
+
 /* A given name, with or without a name behind it; or a name before a surname. */
 static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
 {
@@ -205,6 +268,10 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     bool more = follows(t, next) && is_name_word(&t->list[next]);
     if (is_of_place(t, i, next + more)) {
         return next + more;
+    }
+    if (is_turned(t, i)) {
+        f->name = true;
+        return i + 2;
     }
     bool given = IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK);
     bool surname = more && IS(&t->list[next], LIST_SURNAME) && !one->initial;
@@ -228,22 +295,39 @@ static bool is_headline(const struct tokens *t)
     return words >= LEAST && capitals * 5 > words * 4 && shouted * 2 < words;
 }
 
+/* All words that have a capital are short forms, but for the first one. */
+static bool is_hasty(const struct tokens *t)
+{
+    enum { LEAST = 4 };
+    for (size_t i = 1; i < t->n; i++) {
+        if (t->list[i].capital && !is_shouted(t, i)) {
+            return false;
+        }
+    }
+    return t->n >= LEAST;
+}
+
 static void find_names(const struct tokens *t, struct list_facts *f)
 {
     bool headline = is_headline(t);
     for (size_t i = 0; i < t->n;) {
         size_t behind = titled(t, i, f);
-        i = behind > i ? behind : headline ? i + 1 : untitled(t, i, f);
+        behind = behind > i || headline ? behind : related(t, i, f);
+        if (behind > i || headline) {
+            i = behind > i ? behind : i + 1;
+        } else {
+            i = t->hasty && !t->list[i].capital ? small_name(t, i, f) : untitled(t, i, f);
+        }
     }
 }
 
 /* --- facts ------------------------------------------------------------------------------------------------------- */
 
 /* Phrases of two and three words that end at the last token. */
-static uint32_t phrase_bits(const struct lists *l, const struct tokens *t)
+static uint64_t phrase_bits(const struct lists *l, const struct tokens *t)
 {
     char form[FORM_MAX];
-    uint32_t bits = 0;
+    uint64_t bits = 0;
     for (size_t words = 2; words <= PHRASE_MAX && words <= t->n; words++) {
         size_t count, from = t->list[t->n - words].word.at, to = t->list[t->n - 1].word.end;
         size_t n = words_fold(str_slice(t->text, from, to), form, sizeof form, &count);
@@ -266,9 +350,10 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
         t.list[t.n++] = token;
         f.lists |= token.bits | phrase_bits(l, &t);
     }
+    t.hasty = is_hasty(&t);
     for (size_t i = 0; i < t.n; i++) {
-        bool crossed_out = !word_is_capital(str_slice(names, t.list[i].word.at, t.list[i].word.end));
-        t.list[i].capital = t.list[i].capital && !crossed_out;
+        t.list[i].out = names.p[t.list[i].word.at] == '#';
+        t.list[i].capital = t.list[i].capital && !t.list[i].out;
     }
     find_names(&t, &f);
     return f;
@@ -288,7 +373,7 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
     struct str word = str_slice(text, from, point);
     size_t n = word_fold(word, form, sizeof form - 1);
     bool digits = n > 0 && n <= 2 && form[0] >= '0' && form[0] <= '9';
-    uint32_t bits = n > 0 ? bits_of(l, form, n) : 0;
+    uint64_t bits = n > 0 ? bits_of(l, form, n) : 0;
     return n == 1 || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
 }
 

@@ -4,20 +4,22 @@
  *
  * Some lists have a meaning of their own: given, given-weak and surname (of people), title (Mrs, Herr), degree
  * (Dr, Prof: who has one and no title is taken for the doctor, not the patient), abbreviation (no sentence ends
- * behind its point), place (St, Hospital: a name beside it is no person's) and patient (in small letters a title).
+ * behind its point), place (St, Hospital: a name beside it is no person's), patient (in small letters a title), relation
+ * (Uncle, Kollege: a name comes behind it) and role (employee, client: the same, in small letters).
  */
 #pragma once
 #include "detect/words.h"
 
 struct lists;
 
-enum { LISTS_MAX = 32 };
+enum { LISTS_MAX = 64 };
 
-enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT, LISTS_KNOWN };
+enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
+                  LIST_RELATION, LIST_ROLE, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {
-    uint32_t lists; /* a bit for each list of which a word stands there */
+    uint64_t lists; /* a bit for each list of which a word stands there */
     bool name;      /* a title or a given name with a name behind it, or a name before a surname */
     bool given;     /* a given name by itself */
 };

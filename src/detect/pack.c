@@ -6,7 +6,7 @@
  *   title TEXT                   of the pack, or of the type or rule it stands under
  *   words NAME WORDS, WORDS      a list for `add` and `link`; lists.h
  *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
- *   type NAME
+ *   type NAME                    more NAME             a type of a pack before: statements below add to it
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
  *     phrase WORDS, WORDS        a term of a dictionary   |  phrase-score N
  *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
@@ -282,7 +282,10 @@ static void close_block(struct reading *r)
     if (!t) {
         return;
     }
-    if (buf_len(&r->words) > 0) {
+    if (buf_len(&r->words) > 0 && t->context) {
+        problem(r, "the words of context stand where the type begins", str_c(t->name));
+        buf_reset(&r->words);
+    } else if (buf_len(&r->words) > 0) {
         if (words_pattern(buf_str(&r->words), &t->context) < 0) {
             problem(r, "the words of context cannot be used", str_c(t->name));
         }
@@ -325,6 +328,16 @@ static void open_type(struct reading *r, struct str rest)
     p->types[p->n_types++] = t;
     p->packs[p->n_packs - 1].types++;
     r->type = t;
+}
+
+static void open_more(struct reading *r, struct str rest)
+{
+    for (size_t i = 0; i < r->packs->n_types; i++) {
+        r->type = str_eq(rest, str_c(r->packs->types[i]->name)) ? r->packs->types[i] : r->type;
+    }
+    if (!r->type) {
+        problem(r, "there is no type of this name yet", rest);
+    }
 }
 
 static void open_rule(struct reading *r, struct str rest)
@@ -447,14 +460,16 @@ static void in_type(struct reading *r, struct str key, struct str rest)
 static void statement(struct reading *r, struct str line)
 {
     struct str rest = line, key = next_word(&rest);
-    bool opens = str_eq(key, STR("type")) || str_eq(key, STR("rule"));
+    bool more = str_eq(key, STR("more")), opens = more || str_eq(key, STR("type")) || str_eq(key, STR("rule"));
     if (str_eq(key, STR("pack"))) {
         open_pack(r, rest);
     } else if (!r->has_pack) {
         problem(r, "a file begins with one line: pack NAME VERSION", key);
     } else if (opens) {
         close_block(r);
-        if (str_eq(key, STR("type"))) {
+        if (more) {
+            open_more(r, rest);
+        } else if (str_eq(key, STR("type"))) {
             open_type(r, rest);
         } else {
             open_rule(r, rest);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack_link.c: reads the lines of a pack that link types:
  *
- *   link SCORE WHO ~ TYPE, TYPE   WHO: name, given (a given name by itself), [LIST], next [LIST] (in the words just
- *                                 before), or a type with its level; for "she" the sentence before counts; TYPES: what is said of them
+ *   link SCORE WHO ~ TYPE, TYPE   WHO: name, given (a given name by itself), beside (the sentence before or behind
+ *                                 has a name), [LIST], next [LIST] (in the words just before), or a type with its level; for "she" the sentence before counts; TYPES: what is said of them
  *   add SCORE LIST                -100 to 100: added when a word of the list stands in the sentence
  *   add SCORE several             0 to 100: added when two linked findings stand in it
  *
@@ -49,6 +49,10 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
     bool list = who.n > 2 && who.p[0] == '[' && who.p[who.n - 1] == ']';
     if (str_eq(who, STR("name")) || str_eq(who, STR("given"))) {
         r->who = who.n == 4 ? WHO_NAME : WHO_GIVEN;
+        return true;
+    }
+    if (str_eq(who, STR("beside"))) {
+        r->who = WHO_BESIDE;
         return true;
     }
     if (list) {

@@ -78,6 +78,7 @@ static struct lists *people(void)
     static const char *const rows[][2] = {
         {"title", "mr"}, {"title", "herr"}, {"title", "m"}, {"title", "frau"}, {"degree", "dr"}, {"given", "anna"}, {"given", "robert"},
         {"given-weak", "will"}, {"surname", "osei"}, {"place", "hospital"}, {"abbreviation", "geb"}, {"patient", "patient"},
+        {"relation", "tante"}, {"role", "son"},
     };
     struct lists *l = lists_new();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -101,6 +102,10 @@ static void names(void **state)
         {"Dr. Anna Clark talks", false, false}, {"the Anna Steiner Hospital opens", false, false}, {"anna steiner", false, false},
         {"the patient Mei King came", true, false}, {"Patient Safety Week begins", false, false}, {"the ANNA rules are new", false, false},
         {"Study Shows Robert Miller Beats Common Cold", false, false}, {"Anna\n\nSteiner", false, true},
+        {"meine Tante Rosl kommt", false, true}, {"Tante Rosl Huber kommt", true, true}, {"und tante osei kommt", true, false},
+        {"her son, Dmitri Volkovich, is ill", true, true}, {"her son, Monday at nine", false, false}, {"Son Goku and", false, false},
+        {"seen: Rosler Anna came", true, false}, {"for Rosler, Anna came", true, false}, {"Dear Anna, so what", false, true},
+        {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"Please Call anna back", false, false},
     };
     struct lists *l = people();
     (void)state;
@@ -193,11 +198,15 @@ static void links_of_a_pack(void **state)
     static const char text[] = "pack p 1\nwords care diagnos*, came back\nwords you your\nwords not talk\ntype a\n exact AIDS\n forms e\n phrase flu\n not flu season\n"
                                "type l\n link 40 [you] ~ a\n add 20 care\n add -50 not\nrule r l\n good your flu was diagnosed\n good Your flu came back\n"
                                "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
-                               " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n";
+                               " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n"
+                               "words title mr\nmore a\n phrase mumps\ntype n\n link 60 beside ~ a\nrule u n\n good Seen: Mr Parry. Had mumps.\n"
+                               " good Had mumps. Seen: Mr Parry.\n bad Seen: Mr Parry.\\n\\nHad mumps.\n";
     static const char *const mistakes[][2] = {
         {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
         {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
         {"pack p 1\ntype a\n add 200 b\n", "test:3: a score from -100 to 100 and a list are wanted, not \"200\": 200 b\n"},
+        {"pack p 1\nmore b\n", "test:2: there is no type of this name yet: b\n"},
+        {"pack p 1\ntype a\n phrase b\n context 5 c\nmore a\n context 5 d\n", "test:7: the words of context stand where the type begins: a\n"},
         {"pack p 1\nwords b d*\n", "test:2: a list holds words, up to three together, or three letters and a star: d*\n"},
     };
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
