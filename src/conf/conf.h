@@ -319,6 +319,8 @@ void conf_set_directory(conf_directory_fn fn, void *arg);
 bool conf_list_asks_directory(const struct conf *c, const struct conf_words *list);
 /* True when the client's address lies in one of the networks. */
 bool conf_net_listed(const struct conf_words *networks, struct str ip);
+/* True when everybody lies in them: 0.0.0.0/0, ::/0, or both halves of either. */
+bool conf_networks_are_everybody(const struct conf_words *networks);
 struct address_net;
 /* True when the whole network lies in one of the inside networks. */
 bool conf_net_is_inside(const struct conf *c, const struct address_net *net);

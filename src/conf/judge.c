@@ -335,14 +335,13 @@ static void judge_groups(struct judge *j)
 
 static void judge_networks(struct judge *j, const struct conf_words *networks, struct conf_place at, const char *what, const char *danger)
 {
-    bool lower = false, upper = false;
+    bool whole = false;
     for (size_t i = 0; i < networks->n; i++) {
         struct address_net net;
         if (address_net_parse(str_c(networks->v[i]), &net) < 0) {
             continue;
         }
-        lower |= !net.is_v6 && net.prefix == 1 && net.bits[0] == 0;
-        upper |= !net.is_v6 && net.prefix == 1 && net.bits[0] == 0x80;
+        whole |= net.prefix == 0;
         bool private = address_is_private(str_slice(str_c(networks->v[i]), 0, str_find(str_c(networks->v[i]), '/', 0))) && net.prefix >= (net.is_v6 ? 7u : 8u);
         if (net.prefix == 0) {
             conf_warning(j->problems, at, "%s %s is the whole internet: %s. Name your own networks", what, networks->v[i], danger);
@@ -350,8 +349,8 @@ static void judge_networks(struct judge *j, const struct conf_words *networks, s
             conf_warning(j->problems, at, "%s %s is very large: %s. Name your own networks", what, networks->v[i], danger);
         }
     }
-    if (lower && upper) {
-        conf_warning(j->problems, at, "%s: 0.0.0.0/1 and 128.0.0.0/1 together are the whole internet. Name your own networks", what);
+    if (!whole && conf_networks_are_everybody(networks)) {
+        conf_warning(j->problems, at, "%s: two halves (0.0.0.0/1 and 128.0.0.0/1, or ::/1 and 8000::/1) together are the whole internet: %s. Name your own networks", what, danger);
     }
 }
 

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "wire/address.h"
 
 #include <arpa/inet.h>
 #include <time.h>
@@ -121,6 +122,19 @@ static bool list_has(const struct conf *c, const struct conf_words *list, const 
         }
     }
     return false;
+}
+
+bool conf_networks_are_everybody(const struct conf_words *networks)
+{
+    bool half[2][2] = {{false}}; /* by family, and by the first bit */
+    for (size_t i = 0; i < networks->n; i++) {
+        struct address_net net;
+        if (address_net_parse(str_c(networks->v[i]), &net) == 0 && net.prefix <= 1) {
+            half[net.is_v6][net.bits[0] >> 7] = true;
+            half[net.is_v6][1] |= net.prefix == 0;
+        }
+    }
+    return (half[0][0] && half[0][1]) || (half[1][0] && half[1][1]);
 }
 
 bool conf_flags_count_in(const struct conf *c, const char *place)

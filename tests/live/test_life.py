@@ -108,6 +108,19 @@ def test_a_reload_names_what_needs_a_restart(gateway, before, after, named):
     assert lab.postern('reload').returncode == 0
 
 
+def test_an_open_relay_is_loud(gateway):
+    """RFC 5321 7.8 and every list of open relays: it may be meant in a laboratory, and is said wherever one looks."""
+    lab = gateway.lab
+    good = open(lab.path('postern.conf')).read()
+    with written(lab, good.replace('networks 127.0.3.0/24', 'networks 0.0.0.0/0', 1)):
+        for words in (('check-config',), ('reload',), ('doctor',)):
+            done = lab.postern(*words)
+            assert '(open relay)' in done.stdout + done.stderr, done
+        assert done.returncode == 1 and re.search(r'^WRONG +networks +everybody', done.stdout, re.M), done
+        assert lab.wait_for(lambda: 'event=open-relay' in lab.log(), 5)
+    assert lab.postern('reload').returncode == 0
+
+
 def test_a_changed_run_directory_is_said_to_need_a_restart(gateway):
     """The command looks where the file says, posternd is where the file said: our own review, "is it running?" alone."""
     lab = gateway.lab

@@ -611,6 +611,8 @@ def test_next_hop_that_leads_nowhere(gateway):
         assert found['state'] == 'waiting' and '4.3.5' in str(found), found
     lost = lambda: {a['kind'] for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'].endswith('-lost')}
     assert lost() == {'relay-lost', 'deliver-to-lost'}
+    doctor = lab.postern('doctor').stdout
+    assert re.search(r'^look +alarm +relay-lost, since 20', doctor, re.M) and ' deliver-to-lost, since' in doctor, doctor
     gateway.restart()
     lab.postern('queue', 'retry', 'all')
     gateway.wait_state(sent[1], 'delivered')

@@ -7,7 +7,9 @@
  * guessed.
  */
 #include "cmd/postern/doctor.h"
+#include "policy/alarm.h"
 #include "proc/preflight.h"
+#include "wire/date.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -302,6 +304,33 @@ static void look_ports(struct doctor *d, const struct conf_words *addresses, con
     }
 }
 
+/* What is wrong now and was told by mail once. */
+static void look_alarms(struct doctor *d)
+{
+    enum { SHOWN = 10 };
+    struct answer a;
+    char text[500], date[DATE_MAX];
+    size_t n = 0;
+    if (!d->queue_up || ask_quietly(d->o, ADMIN_ALARMS, "", &a) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        const struct ipc_row_alarm *m = &a.rows[i].row_alarm;
+        if (a.rows[i].type != IPC_row_alarm || m->cleared_ms || ++n > SHOWN) {
+            continue;
+        }
+        date_iso(m->at_ms, date);
+        snprintf(text, sizeof text, "%s, since %s%s" STR_FMT ": %s", alarm_name((enum alarm_kind)m->kind), date,
+                 m->domain.n ? ", " : "", STR_ARG(m->domain), alarm_sentence((enum alarm_kind)m->kind));
+        doctor_tell(d, CARE, "alarm", text, "postern domains alarms has the details of it.");
+    }
+    snprintf(text, sizeof text, n > SHOWN ? "%zu more are open" : "none is open", n > SHOWN ? n - SHOWN : n);
+    if (n == 0 || n > SHOWN) {
+        doctor_tell(d, n == 0 ? WELL : CARE, "alarms", text, "postern domains alarms lists them.");
+    }
+    answer_free(&a);
+}
+
 void doctor_running(struct doctor *d)
 {
     const struct conf *c = d->c;
@@ -318,5 +347,6 @@ void doctor_running(struct doctor *d)
         look_silent(d);
         look_own_tls(d);
         look_queue(d);
+        look_alarms(d);
     }
 }

@@ -55,6 +55,25 @@ void doctor_names(struct doctor *d)
 
 /* --- hops that may be clear -------------------------------------------------------------- */
 
+/* The server inside sends the organisation's mail through us, most often; one that logs in needs no networks. */
+static void look_hop_may_send(struct doctor *d, const char *target, const struct name_addresses *a)
+{
+    char text[500];
+    bool logs_in = d->c->deliver_to_lmtp;
+    for (size_t i = 0; i < d->c->n_listens; i++) {
+        logs_in = logs_in || d->c->listens[i].kind != CONF_LISTEN_SMTP;
+    }
+    for (size_t i = 0; i < a->n && !logs_in; i++) {
+        if (conf_target_is_loopback(a->ip[i]) || conf_net_listed(&d->c->inside_networks, str_c(a->ip[i]))) {
+            return;
+        }
+    }
+    if (!logs_in) {
+        snprintf(text, sizeof text, "%s (%s) is in none of the networks: mail that it sends to others through us gets 550", target, a->ip[0]);
+        doctor_tell(d, CARE, "deliver-to networks", text, "Add its address to inside { networks }, unless its mail goes out another way.");
+    }
+}
+
 /* Whether it is there at all: a name that leads nowhere keeps all mail for it waiting. */
 static void look_hop_answers(struct doctor *d, const char *what, const char *target)
 {
@@ -72,6 +91,9 @@ static void look_hop_answers(struct doctor *d, const char *what, const char *tar
             doctor_tell_name(d, about, host, state, why, "Mail for it waits: mend the name, or the setting.");
             return;
         }
+    }
+    if (strcmp(what, "deliver-to") == 0) {
+        look_hop_may_send(d, target, &a);
     }
     int fd = doctor_connect_any(&a, port);
     snprintf(about, sizeof about, "%s port", what);
@@ -169,6 +191,10 @@ void doctor_hops(struct doctor *d)
 {
     const struct conf *c = d->c;
     char text[300];
+    if (conf_networks_are_everybody(&c->inside_networks)) {
+        doctor_tell(d, ILL, "networks", "everybody in the internet may send mail to anywhere in your name (open relay)",
+                    "Name your own networks in inside { networks }: open relays are found and listed within hours.");
+    }
     if (c->deliver_to) {
         look_hop(d, "deliver-to", c->deliver_to, conf_deliver_force(c));
     }

@@ -223,6 +223,7 @@ static int run(const char *path)
         struct str none;
         reload_tell_findings(&d, buf_str(&problems), &none);
     }
+    reload_tell_open(d.conf);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     d.loop = loop_new();

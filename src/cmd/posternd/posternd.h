@@ -154,6 +154,8 @@ void reload_asked(struct posternd *d, struct ipc_channel *ch, struct str by, str
 void reload_on_timeout(void *posternd);
 /* What is found in the file: warnings to the log, all to who asked (reload_to), a row each. *ret_first:
  * the first error, a view of the lines. */
+/* An error in the log, at each start and reload, while everybody may relay. */
+void reload_tell_open(const struct conf *c);
 void reload_tell_findings(const struct posternd *d, struct str all, struct str *ret_first);
 /* The queue is there: what it was not told yet. */
 void reload_send_acts(struct posternd *d, struct ipc_channel *queue);

@@ -80,6 +80,14 @@ void reload_tell_findings(const struct posternd *d, struct str all, struct str *
     }
 }
 
+void reload_tell_open(const struct conf *c)
+{
+    if (conf_networks_are_everybody(&c->inside_networks)) {
+        log_error("open-relay", KV("setting", "networks"),
+                  KV("what", "everybody in the internet may send mail to anywhere in your name; name your own networks"));
+    }
+}
+
 /* --- the reload ------------------------------------------------------------------------- */
 
 struct changes {
@@ -132,6 +140,7 @@ static void apply(struct posternd *d, struct conf *next, struct pairs *pairs,
     ports_replace(&d->ports, ports);
     log_open("posternd", (enum log_level)next->log.level, (enum log_format)next->log.format,
              next->log.to == CONF_LOG_SYSLOG);
+    reload_tell_open(next);
     children_plan(d);
     for (enum role role = 0; role < ROLE_END; role++) {
         if (changes->renew[role]) {
