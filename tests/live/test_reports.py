@@ -558,5 +558,6 @@ def test_a_stop_in_the_middle_of_data(gateway):
     assert lab.wait_for(lambda: got() == [f'stop{n}@good.test' for n in taken], 20), (answers,
             got())
     assert all(a == b'' or a.startswith((b'250', b'421')) for a in answers), answers
+    assert answers[2].startswith(b'421 4.3.2 '), answers  # silent until the end of that time
     time.sleep(1)
     assert got() == [f'stop{n}@good.test' for n in taken] and 2 not in taken

@@ -304,9 +304,20 @@ static void check_stopped(void *arg)
     }
 }
 
+static void stop_sessions(struct smtpin *in, bool last)
+{
+    for (struct link *at = in->sessions.next; at != &in->sessions;) {
+        struct session *s = LIST_OF(at, struct session, link);
+        at = at->next;
+        session_stop(s, last);
+    }
+}
+
 static void give_up_waiting(void *arg)
 {
-    child_exit(((struct smtpin *)arg)->child);
+    struct smtpin *in = arg;
+    stop_sessions(in, true);
+    child_exit(in->child);
 }
 
 static void on_stop(void *owner, struct child *c)
@@ -314,11 +325,7 @@ static void on_stop(void *owner, struct child *c)
     struct smtpin *in = owner;
     in->stopping = true;
     watch_listeners(in, false);
-    for (struct link *at = in->sessions.next; at != &in->sessions;) {
-        struct session *s = LIST_OF(at, struct session, link);
-        at = at->next;
-        session_stop(s);
-    }
+    stop_sessions(in, false);
     in->stop_timer = timer_new(child_loop(c), give_up_waiting, in);
     timer_start(in->stop_timer, STOP_MS);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, check_stopped, in);

@@ -475,11 +475,11 @@ static void session_free(struct session *s)
     free(s);
 }
 
-void session_stop(struct session *s)
+void session_stop(struct session *s, bool last)
 {
     if (!s->engine || s->wants_handshake) {
         session_free(s);
-    } else if (!s->incoming && !smtp_server_waits(s->engine)) {
+    } else if ((last || !s->incoming) && !s->closing && !smtp_server_waits(s->engine)) {
         s->held_back = false;
         smtp_server_end(s->engine, smtp_refusal(REFUSE_STOPPING));
         session_process(s);

@@ -154,8 +154,9 @@ void session_refuse(struct session *s, enum smtp_refusal r);
 void session_queue_gone(struct session *s);
 /* keys answer again: a handshake that waited for them goes on. The session may be gone afterwards. */
 void session_keys_back(struct session *s);
-/* Ends it in order when nothing of a message is under way. */
-void session_stop(struct session *s);
+/* Ends it with 421 (RFC 5321 3.8) when nothing of a message is under way; last: of one whose end has not come, too. What
+ * the queue has not answered yet stays without an answer. */
+void session_stop(struct session *s, bool last);
 
 /* talk.c: what the engine asks */
 /* False: the loop over events must stop. */
