@@ -248,6 +248,8 @@ static void set_options(struct fetch *t, const struct fetch_request *r)
     curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    /* nor a session of an earlier fetch, as curl 8.14 would: a resumed one shows no certificate */
+    curl_easy_setopt(t->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
     curl_easy_setopt(t->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &ca);
     curl_easy_setopt(t->easy, CURLOPT_CAINFO, NULL);

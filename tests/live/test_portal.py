@@ -1,5 +1,6 @@
 """The portal, as people use it: a flagged mail in, the notice in a real mailbox, the link, the code, reading, files, answering."""
 import base64
+import contextlib
 import email
 import email.message
 import email.policy
@@ -976,6 +977,10 @@ class Provider:
         self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
     def follow(self, url):
         """Where the browser was sent: kept as what was asked."""
         assert url.startswith('https://login.good.test/tenant/authorize?tenant=1&'), url
@@ -985,14 +990,19 @@ class Provider:
         return self.login['state']
 
 
-def test_the_login_of_ones_own_organisation_opens_it(gateway):
+@pytest.fixture
+def provider(gateway):
+    with contextlib.closing(Provider(gateway.lab)) as it:
+        yield it
+
+
+def test_the_login_of_ones_own_organisation_opens_it(gateway, provider):
     lab = gateway.lab
     lab.stop_gateway()
     secret = lab.path('etc', 'oidc.secret')
     os.makedirs(lab.path('etc'), exist_ok=True)
     with open(secret, 'w') as out:
         out.write('our secret\n')
-    provider = Provider(lab)
     extra = PORTAL.replace('portal { url', 'portal { level 2; url').replace(BY_HAND, '') + f'oidc good.test {{ issuer https://login.good.test/tenant; client-id portal; client-secret-file {secret}; }}\n'
     lab.start_gateway(lab.config(extra=extra, first_retry='1s', top='administrator admin@inside.test;\n'))
     assert lab.wait_for(lambda: provider.asked and 'event=provider ' in lab.log(), 10), lab.log()[-3000:]
@@ -1039,8 +1049,7 @@ def test_the_login_of_ones_own_organisation_opens_it(gateway):
     page = visitor.post('/oidc', state=state, code='c0de +/=')
     assert page.status == 503 and len(provider.forms) == n and not re.search('certificate|expired|2020', page.text), page.text
     assert re.search(r"event=provider-away issuer=https://login.good.test/tenant reason=\"the server's certificate has expired \(2020-02-01\)", lab.log()), lab.log()[-2000:]
-    provider.server.shutdown()
-    provider.server.server_close()
+    provider.close()
     visitor, state = begin(52)
     assert visitor.post('/oidc', state=state, code='c0de +/=').status == 503  # it is away: nobody's fault
     assert 'provider-away' in lab.log()
