@@ -201,7 +201,7 @@ static void look_if_idle(void *arg)
     for (size_t i = 0; i < ARRAY_LEN(w->entrances); i++) {
         calls += w->entrances[i].http ? http_calls(w->entrances[i].http) : 0;
     }
-    if (calls == 0 || clock_mono_ms() >= w->leave_by_ms) {
+    if ((calls == 0 && !visitors_are_sent_something(w)) || clock_mono_ms() >= w->leave_by_ms) {
         visitors_close(w);
         child_exit(w->child);
     } else {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024, SHAKING_OCTETS = 256 * 1024, KEYS_AGAIN_MS = 50 };
+enum { OUT_MAX = 512 * 1024, OUT_ENOUGH = 128 * 1024, CHUNK = 16 * 1024, SHAKING_OCTETS = 256 * 1024, KEYS_AGAIN_MS = 50, REST_MS = 60 * 1000 };
 
 struct visitor {
     struct web *web;
@@ -29,6 +29,7 @@ struct visitor {
     struct timer *timer;
     struct link link;
     bool ended;             /* the browser will say no more */
+    bool leaves;            /* the engine has said all, and is gone: what is pending goes out, then it ends */
 };
 
 static void on_keys_again(void *arg);
@@ -50,20 +51,35 @@ static void visitor_free(struct visitor *v)
     free(v);
 }
 
+static void end(struct visitor *v)
+{
+    conn_finish(v->conn);
+    v->conn = NULL;
+    visitor_free(v);
+}
+
+/* The engine has said all. A browser that reads slowly has time for what is pending: conn_finish() would wait for seconds alone. */
 static void finish(struct visitor *v)
 {
     struct buf cipher = BUF_INIT(64 * 1024);
     tls_channel_finish(v->tls, &cipher);
     (void)!conn_send(v->conn, buf_str(&cipher));
     buf_free(&cipher);
-    conn_finish(v->conn);
-    v->conn = NULL;
-    visitor_free(v);
+    if (conn_pending(v->conn) == 0) {
+        end(v);
+        return;
+    }
+    v->leaves = true;
+    watch_free(v->watch);
+    v->watch = NULL;
+    err_close_fd(&v->inner);
+    conn_pause(v->conn, true);
+    timer_start(v->timer, REST_MS);
 }
 
 static void on_timer(void *arg)
 {
-    visitor_free(arg); /* no handshake in time */
+    visitor_free(arg); /* no handshake in time, or what was pending not read in time */
 }
 
 static void set_watch(struct visitor *v)
@@ -223,7 +239,9 @@ static void on_keys_again(void *arg)
 static void on_drain(void *arg)
 {
     struct visitor *v = arg;
-    if (v->inner >= 0) {
+    if (v->leaves) {
+        end(v);
+    } else if (v->inner >= 0) {
         set_watch(v);
     }
 }
@@ -262,6 +280,22 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
     list_append(&w->visitors, &v->link);
     w->n_visitors++;
     v->conn = conn_new(child_loop(w->child), fd, OUT_MAX, &events, v);
+}
+
+static bool is_sent_something(const struct visitor *v)
+{
+    char octet;
+    return conn_pending(v->conn) > 0 || (v->inner >= 0 && recv(v->inner, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
+bool visitors_are_sent_something(const struct web *w)
+{
+    for (const struct link *at = w->visitors.next; at != &w->visitors; at = at->next) {
+        if (is_sent_something(LIST_OF(at, struct visitor, link))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void visitors_close(struct web *w)

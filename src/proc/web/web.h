@@ -110,6 +110,8 @@ struct request {
 
 /* visitor.c: a connection, its TLS, and the pair that leads to the HTTP engine */
 void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoint *peer);
+/* Whether something that the engine said is still on its way to a browser. */
+bool visitors_are_sent_something(const struct web *w);
 void visitors_close(struct web *w);
 
 /* ask.c: questions */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_visitor.c: browsers and proxies that close their half behind the request (RFC 9112 9.6: a client may; RFC 8446 6.1: after
  * close_notify the other half goes on), and while keys are slow, with visitor.c and http.c as they are: the answer comes, at once or later.
+ * And browsers that read nothing for a while: all of the answer comes (RFC 9112 9.6: a server that closes sends its last response first).
  */
 #include "base/clock.h"
 #include "proc/web/web.h"
@@ -8,6 +9,7 @@
 #include "sys/loop.h"
 #include "tls_pair.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 static struct loop *loop;
@@ -16,11 +18,13 @@ static struct conf conf;
 static struct {
     struct web web;
     struct entrance entrance;
-    struct timer *later, *guard;
+    struct timer *later, *guard, *reads;
     struct http_call *call;
     bool is_late, closes_half, says_goodbye, asked, too_long, keys_are_late;
     int keys; /* the other end of the channel to them */
     int64_t keys_spoke_ms;
+    size_t octets; /* of the answer; 0: a few words */
+    int reads_after_ms;
     struct tls_channel *tls; /* NULL: in clear */
     int fd;
     struct watch *watch;
@@ -39,7 +43,16 @@ struct loop *child_loop(struct child *c)
 
 static void on_later(void *arg)
 {
-    http_answer(t.call, 200, STR("the whole answer"));
+    static const char words[] = "the whole answer";
+    if (t.octets == 0) {
+        http_answer(t.call, 200, STR("the whole answer"));
+        return;
+    }
+    char *body = calloc(1, t.octets);
+    assert_non_null(body);
+    memcpy(body + t.octets - (sizeof words - 1), words, sizeof words - 1);
+    http_answer(t.call, 200, str_from(body, t.octets));
+    free(body);
 }
 
 static void on_begin(void *owner, struct http_call *c)
@@ -90,6 +103,18 @@ static void ask(void)
     if (t.closes_half) {
         assert_int_equal(shutdown(t.fd, SHUT_WR), 0);
     }
+    if (t.reads_after_ms > 0) {
+        watch_set(t.watch, 0);
+        timer_start(t.reads, t.reads_after_ms);
+    }
+}
+
+/* By now the engine has said all, and the browser has read nothing of it: who looks must see that it is not over. */
+static void on_reads(void *arg)
+{
+    assert_int_equal(http_calls(t.entrance.http), 0);
+    assert_true(visitors_are_sent_something(&t.web));
+    watch_set(t.watch, WATCH_READ);
 }
 
 static void on_readable(void *arg, int what)
@@ -127,7 +152,7 @@ static void on_guard(void *arg)
     loop_stop(loop);
 }
 
-static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, bool keys_are_late)
+static void visit_slowly(bool tls, bool is_late, bool closes_half, bool says_goodbye, bool keys_are_late, size_t octets, int reads_after_ms)
 {
     static const struct http_limits limits = {.connections = 10, .connections_per_address = 10, .idle_s = 60};
     struct endpoint peer;
@@ -136,12 +161,15 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, b
     t.is_late = is_late;
     t.closes_half = closes_half;
     t.says_goodbye = says_goodbye;
+    t.octets = octets;
+    t.reads_after_ms = reads_after_ms;
     t.got = BUF_INIT(1 << 20);
     list_init(&t.web.visitors);
     t.entrance = (struct entrance){.web = &t.web, .http = http_new(loop, &limits, &events, NULL)};
     assert_non_null(t.entrance.http);
     t.later = timer_new(loop, on_later, NULL);
     t.guard = timer_new(loop, on_guard, NULL);
+    t.reads = timer_new(loop, on_reads, NULL);
     assert_int_equal(endpoint_parse(STR("127.0.0.1"), 5000, &peer), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     t.fd = fds[0];
@@ -188,7 +216,13 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, b
     tls_context_free(t.web.tls);
     timer_free(t.later);
     timer_free(t.guard);
+    timer_free(t.reads);
     buf_free(&t.got);
+}
+
+static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, bool keys_are_late)
+{
+    visit_slowly(tls, is_late, closes_half, says_goodbye, keys_are_late, 0, 0);
 }
 
 static void the_other_half_goes_on(void **state)
@@ -218,8 +252,20 @@ static void a_handshake_waits_for_keys(void **state)
     assert_int_equal(t.web.handshakes_failed, 0);
 }
 
+/* The rest lies in the connection's own buffer (longer than conn_finish() waits), or also in the pair to the engine. */
+static void who_reads_late_gets_all(void **state)
+{
+    (void)state;
+    loop = loop ? loop : loop_new();
+    conf.limits.handshake_time = 10000;
+    visit_slowly(true, false, false, false, false, 260000, 3000);
+    assert_false(visitors_are_sent_something(&t.web));
+    visit_slowly(true, false, false, false, false, 400000, 500);
+    assert_false(visitors_are_sent_something(&t.web));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on), cmocka_unit_test(a_handshake_waits_for_keys)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_other_half_goes_on), cmocka_unit_test(a_handshake_waits_for_keys), cmocka_unit_test(who_reads_late_gets_all)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
