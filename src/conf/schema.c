@@ -107,7 +107,8 @@ const struct conf_key conf_schema[] = {
     TEXT("", "drop-directory", CONF_PATH, AT(drop_directory), "/var/spool/postern/drop", false,
          "Where sendmail(8) keeps messages while the gateway is not running; picked up once it runs."),
     TEXT("", "trust-store", CONF_PATH, AT(trust_store), "/etc/ssl/certs/ca-certificates.crt", false,
-         "Certificates of the authorities that may vouch for receiving servers (PEM)."),
+         "Certificates of the authorities that may vouch for receiving servers (PEM). A block that cannot be read is refused in a "
+         "file of few, which you made; in one with 20 others or more, the bundle of a distribution, these count, with a warning."),
 
     BLOCK("", "listen", true, true, "smtp|submission|submissions",
           "A port where mail is taken. The label says how: smtp (port 25, from anyone), submission (587, people who "

@@ -67,14 +67,20 @@ void flight_key_mode(struct flight *f, struct conf_place at, const char *path)
 
 /* --- authorities and signing keys ------------------------------------------------------ */
 
-/* A file that is named here is to be mended; with that of the system the other authorities count. */
-static void tell_of_trust(struct flight *f, struct conf_place at, const char *problem)
+/* With so many authorities a file is the bundle of a distribution, of which one can be spared; one of a few is to be mended. */
+enum { BUNDLE_LEAST = 20 };
+
+/* A block that cannot be read. True: the others do. */
+static bool bundle_does(struct flight *f, struct conf_place at, const char *problem)
 {
-    if (conf_node_find(f->conf->root, "trust-store", NULL)) {
+    size_t others = tls_pem_certificates(buf_str(&f->trust));
+    bool is_ours = conf_node_find(f->conf->root, "trust-store", NULL) != NULL;
+    if (others == 0 || (is_ours && others < BUNDLE_LEAST)) {
         flight_bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
-    } else {
-        conf_warning(f->problems, at, "trust-store %s: %s", f->conf->trust_store, problem);
+        return false;
     }
+    conf_warning(f->problems, at, "trust-store %s (the other %zu authorities count): %s", f->conf->trust_store, others, problem);
+    return true;
 }
 
 static void check_trust(struct flight *f)
@@ -85,10 +91,10 @@ static void check_trust(struct flight *f)
     if (!flight_read(f, at, "trust-store", f->conf->trust_store, &f->trust)) {
         return;
     }
-    if (tls_pem_check(buf_str(&f->trust), problem, sizeof problem) < 0) {
-        tell_of_trust(f, at, problem);
-    } else if (tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem,
-                                  &ctx) < 0) {
+    if (tls_pem_check(buf_str(&f->trust), problem, sizeof problem) < 0 && !bundle_does(f, at, problem)) {
+        return;
+    }
+    if (tls_context_client(buf_str(&f->trust), TLS_PROFILE_WIDE, problem, sizeof problem, &ctx) < 0) {
         flight_bad(f, at, "trust-store %s: %s", f->conf->trust_store, problem);
     }
     tls_context_free(ctx);

@@ -128,6 +128,18 @@ static const char *trouble_of(const struct tls_pem_block *b)
     return x || !is_certificate(b->label) ? NULL : "that is no certificate";
 }
 
+size_t tls_pem_certificates(struct str pem)
+{
+    struct tls_pem_block b = {.number = 0};
+    size_t n = 0;
+    while (tls_pem_next(&pem, &b)) {
+        X509 *x = trouble_of(&b) ? NULL : tls_pem_certificate(&b);
+        n += x != NULL;
+        X509_free(x);
+    }
+    return n;
+}
+
 int tls_pem_check(struct str pem, char *problem, size_t size)
 {
     struct tls_pem_block b = {.number = 0};

@@ -14,6 +14,8 @@ struct tls_pem_block {
 /* Takes the next block off *rest; *at begins as {0} and counts on. False: there is none. A block
  * without its END line ends before the next BEGIN, or with the text. */
 bool tls_pem_next(struct str *rest, struct tls_pem_block *at);
+/* How many certificates it holds that can be read. */
+size_t tls_pem_certificates(struct str pem);
 /* 0 when each block can be read, and each certificate; else -EINVAL and which one cannot, as the
  * end of a sentence that begins with the file, and a hint. A text without blocks is whole. */
 int tls_pem_check(struct str pem, char *problem, size_t size) MUST_USE;

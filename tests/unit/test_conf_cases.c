@@ -58,7 +58,7 @@ static int make_files(void **state)
         "openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in two.csr -out two.pem -notext -days 20 2>/dev/null;"
         "cp -r \"$2/packs\" \"$2/pages\" .; chmod -R a+rX packs pages; head -c 32 /dev/urandom >open-at-rest.key; chmod 644 open-at-rest.key; echo 'organization \"x\";' >loose.conf; chmod 666 loose.conf; mkdir texts; echo 'nosuchkey = x' >texts/texts.yy;" /* the tree may lie where only root comes */
         "{ cat good.pem; head -n 5 ca.pem; } >cut.pem; { cat good.pem; sed '3s/./!/' ca.pem; cat ca.pem; } >damaged.pem; head -n 3 good.key >cut.key;"
-        "{ cat ca.pem; sed '3s/./!/' self.pem; cat self.pem; } >damaged-trust.pem; { printf %s \"$(cat good.pem)\"; cat ca.pem; } >joined.pem;"
+        "{ cat ca.pem; sed '3s/./!/' self.pem; cat self.pem; } >damaged-trust.pem; { for i in 1 2 3 4 5 6 7 8 9 10; do cat ca.pem self.pem; done; sed '3s/./!/' self.pem; cat self.pem; } >damaged-bundle.pem; { printf %s \"$(cat good.pem)\"; cat ca.pem; } >joined.pem;"
         "{ printf '\\357\\273\\277'; cat good.pem; cat ca.pem; } >mark.pem; { cat good.pem; sed 's/^-----BEGIN/BEGIN/' ca.pem; } >headless.pem;"
         "{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds pieces.ds;"
         "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
