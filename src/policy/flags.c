@@ -159,13 +159,25 @@ static bool has_counterpart(struct str text, size_t at)
     return false;
 }
 
-/* A word behind an opening bracket that nothing closes, or before a closing one that nothing opened. */
-static size_t half_open(struct str text, size_t at, size_t *ret_at)
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* A word behind an opening bracket that nothing closes, or before a closing one that nothing opened; apart: blanks are between. */
+static size_t half_open(struct str text, size_t at, size_t *ret_at, bool *ret_apart)
 {
     size_t begin = at, end = at + 1;
     if (has_counterpart(text, at)) {
         return 0;
     }
+    while (text.p[at] == '[' && end < text.n && is_space(text.p[end])) {
+        end++;
+    }
+    while (text.p[at] == ']' && begin > 0 && is_space(text.p[begin - 1])) {
+        begin--;
+    }
+    *ret_apart = end > at + 1 || begin < at;
     if (text.p[at] == '[') {
         while (end < text.n && is_letter(text.p[end])) {
             end++;
@@ -177,6 +189,13 @@ static size_t half_open(struct str text, size_t at, size_t *ret_at)
     }
     *ret_at = begin;
     return end - begin;
+}
+
+/* The word of the flag itself, without a slip. */
+static bool has_its_word(struct str raw, const char *flag)
+{
+    char folded[FOLDED_MAX], wanted[FOLDED_MAX];
+    return str_eq(inner(str_from(folded, fold(raw, folded))), inner(str_from(wanted, fold(str_c(flag), wanted))));
 }
 
 /* Words without brackets of their own (+encrypt+): they stand between blanks. */
@@ -198,12 +217,15 @@ static bool plain_word(struct str text, size_t at, const char *const *words, siz
 
 static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
 {
-    bool exact = false;
+    bool exact = false, apart = false;
     size_t begin = at, n = text.p[at] != ']' ? bracketed(text, at) : 0;
     const char *meant = n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
     if (!meant && (text.p[at] == '[' || text.p[at] == ']')) {
-        n = half_open(text, at, &begin);
+        n = half_open(text, at, &begin, &apart);
         meant = n > 1 ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
+    }
+    if (meant && apart && !(has_its_word(str_slice(text, begin, begin + n), meant) && (near_alone || at_an_end(text, begin, n)))) {
+        return false; /* "[ secure lab" is meant as one, "[ security" or a bracket in a sentence is not */
     }
     bool square = text.p[at] == '[' || text.p[at] == ']'; /* other brackets have other uses: only where a flag would stand */
     if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && text.p[at] == '<')) {
