@@ -190,6 +190,8 @@ OTHERS = [
     D('manydead.test', [H('mx')], None, '', mx=False, extra=[f'manydead MX {10 + i} d{i}.manydead.test.' for i in range(28)] + [f'd{i}.manydead A 127.0.6.{i + 10}' for i in range(28)]
       + ['manydead MX 99 mx.manydead.test.']),
     D('manyv6.test', [H('mx', options={'says': {}})], None, '', extra=[f'mx.manyv6 AAAA fd00::{i + 1:x}' for i in range(14)] + [f'mx.manyv6 A 127.0.6.{i + 50}' for i in range(3)]),
+    sts_domain('stsshare', policy('enforce', 'mx.other.test'), None, '', hosts=[H('mxs')],
+               extra=['stsshare.insecure.test. MX 5 mx.stsgood.insecure.test.']),
     D('danecname.test', [H(cert='self', tlsa=EE, tlsa_at='shared')], None, '',
       extra=['_25._tcp.mx.danecname CNAME _25._tcp.shared.danecname.test.']),
     D('reqbad.test', [H(cert='wrong', options={'requiretls': True})], None, ''),

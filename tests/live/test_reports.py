@@ -300,6 +300,21 @@ def test_tlsa_records_behind_an_alias(gateway):
     assert 'DANE' in gateway.lab.postern('message', number).stdout
 
 
+def test_a_policy_binds_its_own_domain(gateway):
+    """KumoCorp/kumomta#484, #557: two domains share a server, the MTA-STS policy of one does not name it.
+    RFC 8461 4.1: it is used for the other alone, on a kept connection too."""
+    good, bad = 'x@stsgood.insecure.test', 'x@stsshare.insecure.test'
+    gateway.wait_state(gateway.send(good), 'delivered')
+    held = gateway.send(bad)
+    found = gateway.wait_reason(held, 'mx-not-in-policy')
+    assert found['state'] == 'waiting', found
+    gateway.wait_state(gateway.send(good), 'delivered')
+    hosts = [[m['rcpts'] for m in gateway.lab.messages('host-' + host)]
+             for host in ('mx.stsgood.insecure.test', 'mxs.stsshare.insecure.test')]
+    assert hosts == [[[good], [good]], []], hosts
+    forget(gateway, held)
+
+
 def midway(gateway, answer):
     with peer(2, midway=answer):
         number = gateway.send('x@c2.cause.test',
