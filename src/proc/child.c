@@ -164,7 +164,7 @@ static void remember_peer(struct child *c, const struct peer *p)
 
 /* Both processes may live and yet have lost each other (one was stopped until the other's backlog was full): posternd joins them
  * again, as it does when one was started anew. */
-static void on_lost(void *arg, int fd)
+static void on_lost(void *arg, int fd, bool misused)
 {
     struct child *c = arg;
     for (size_t i = 0; i < c->n_peers; i++) {
@@ -175,7 +175,8 @@ static void on_lost(void *arg, int fd)
                                                    .ctl_peer_lost = {.role = (uint8_t)p->role,
                                                                      .index = p->index,
                                                                      .signing = p->signing,
-                                                                     .serial = p->serial}});
+                                                                     .serial = p->serial,
+                                                                     .misused = misused}});
         }
     }
 }
@@ -303,6 +304,7 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     if (c->events->on_metrics) {
         c->events->on_metrics(c->owner, &metrics);
     }
+    metric_put(&metrics, "channel_misuses_total", "", ipc_refused());
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ctl_status,
                                    .ctl_status = {.token = m->ctl_status_ask.token,
                                                   .counters = str_c(text),

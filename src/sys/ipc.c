@@ -35,7 +35,7 @@ struct ipc_channel {
     struct link waiting;
     size_t backlog;
     struct link dirty; /* in the list of channels with something to flush */
-    bool failed, freed, busy;
+    bool failed, misused, freed, busy;
 };
 
 /* Channels to flush at the end of the turn. One loop per process, hence one list. */
@@ -45,6 +45,8 @@ static struct {
     ipc_lost told;
     void *arg;
 } losses;
+
+static uint64_t n_refused;
 
 static void flush_dirty(void *arg);
 static void on_ready(void *arg, int events);
@@ -107,13 +109,38 @@ void ipc_on_lost(ipc_lost told, void *arg)
 static void close_channel(struct ipc_channel *ch)
 {
     if (!ch->freed && losses.told) {
-        losses.told(losses.arg, ch->fd);
+        losses.told(losses.arg, ch->fd, ch->misused);
     }
     if (!ch->freed && ch->on_close) {
         ch->busy = true;
         ch->on_close(ch->owner, ch);
     }
     release(ch);
+}
+
+static void mark_dirty(struct ipc_channel *ch)
+{
+    if (!list_linked(&ch->dirty)) {
+        list_append(&dirty_channels, &ch->dirty);
+    }
+}
+
+void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+{
+    log_error("ipc-message-not-allowed", KV("peer", ch->name), KV("type", ipc_name(type)), KV("why", why));
+    n_refused++;
+    ch->failed = ch->misused = true;
+    mark_dirty(ch); /* also when this is not one of its own handlers */
+}
+
+bool ipc_misused(const struct ipc_channel *ch)
+{
+    return ch->misused;
+}
+
+uint64_t ipc_refused(void)
+{
+    return n_refused;
 }
 
 void ipc_channel_set_data(struct ipc_channel *ch, void *data)
@@ -187,13 +214,6 @@ static void push_frame(struct ipc_channel *ch, struct str bytes, int fd)
         queue_frame(ch, bytes, fd);
     } else if (r < 0) {
         ch->failed = true;
-    }
-}
-
-static void mark_dirty(struct ipc_channel *ch)
-{
-    if (!list_linked(&ch->dirty)) {
-        list_append(&dirty_channels, &ch->dirty);
     }
 }
 
@@ -272,13 +292,35 @@ static void write_waiting(struct ipc_channel *ch)
     watch_set(ch->watch, WATCH_READ);
 }
 
-/* One packet and the descriptor with it. >0 octets, 0 nothing now, -EPIPE the peer is gone. */
+/* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed. */
+static int take_descriptor(struct msghdr *msg)
+{
+    int fd = -1, n = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        for (size_t at = 0; at + sizeof fd <= c->cmsg_len - CMSG_LEN(0); at += sizeof fd) {
+            err_close_fd(&fd);
+            memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+            n++;
+        }
+    }
+    if (n > 1 || (msg->msg_flags & MSG_CTRUNC)) {
+        err_close_fd(&fd);
+        return -EBADMSG;
+    }
+    return fd;
+}
+
+/* One packet and the descriptor with it. >0 octets, 0 nothing now, -EPIPE the peer is gone, -EBADMSG
+ * too much of anything. */
 static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd)
 {
     struct iovec iov = {.iov_base = p, .iov_len = size};
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(8 * sizeof(int))]; /* what a peer sends too many of is closed, too */
     } control;
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
@@ -289,15 +331,12 @@ static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
     }
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-            memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
-        }
+    int fd = take_descriptor(&msg);
+    if (n == 0 || fd == -EBADMSG || (msg.msg_flags & MSG_TRUNC)) {
+        err_close_fd(&fd);
+        return n == 0 ? -EPIPE : -EBADMSG;
     }
-    if (n == 0 || (msg.msg_flags & MSG_TRUNC)) {
-        err_close_fd(ret_fd);
-        return -EPIPE;
-    }
+    *ret_fd = fd;
     return n;
 }
 
@@ -311,26 +350,27 @@ static ipc_handler find_rule(const struct ipc_channel *ch, enum ipc_type type)
     return NULL;
 }
 
-/* Hands the messages of one frame to their handlers. 0, or -EBADMSG. Takes fd. */
-static int dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
+/* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of its frame. */
+static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 {
-    while (frame.n > 0 && !ch->freed) {
+    while (frame.n > 0 && !ch->freed && !ch->failed) {
         struct ipc_msg m;
         unsigned flags;
         int r = ipc_decode(&frame, &m, &flags);
         ipc_handler handle = r < 0 ? NULL : find_rule(ch, m.type);
-        if (!handle || (flags && fd < 0)) {
-            log_error("ipc-message-not-allowed", KV("peer", ch->name),
-                      KV("type", r < 0 ? "malformed" : ipc_name(m.type)));
-            err_close_fd(&fd);
-            return -EBADMSG;
+        if (r < 0) {
+            ipc_refuse(ch, IPC_none, "malformed");
+        } else if (!handle) {
+            ipc_refuse(ch, m.type, "not from this peer");
+        } else if ((flags > 0) != (fd >= 0)) {
+            ipc_refuse(ch, m.type, flags ? "its descriptor is missing" : "a descriptor with it");
+        } else {
+            int give = fd;
+            fd = -1;
+            handle(ch->owner, ch, &m, give);
         }
-        int give = flags ? fd : -1;
-        fd = flags ? -1 : fd;
-        handle(ch->owner, ch, &m, give);
     }
     err_close_fd(&fd);
-    return 0;
 }
 
 /* Peers are drained in turns of at most this many frames, so that none starves the others. */
@@ -350,8 +390,12 @@ static void on_ready(void *arg, int events)
         if (n == 0) {
             break;
         }
-        if (n < 0 || dispatch_frame(ch, str_from(frame, (size_t)n), fd) < 0) {
+        if (n == -EBADMSG) {
+            ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
+        } else if (n < 0) {
             ch->failed = true;
+        } else {
+            dispatch_frame(ch, str_from(frame, (size_t)n), fd);
         }
     }
     ch->busy = false;

@@ -5,7 +5,8 @@
  * head (type u16, flags u16, length u32, little endian) and its fields in table order. A message
  * with a descriptor stands alone in its frame. The receiver checks every length against the
  * table, allows only the types its rules name, and closes the channel otherwise: identity is
- * which socket, never a field. Messages sent in one turn of the loop share frames.
+ * which socket, never a field. A handler refuses what does not fit its state (ipc_refuse), with
+ * the same end. Messages sent in one turn of the loop share frames.
  */
 #pragma once
 #include "base/buf.h"
@@ -49,7 +50,8 @@ struct ipc_msg {
 const char *ipc_name(enum ipc_type type);
 /* Appends head and fields. 0, -ENOSPC (buffer full) or -EMSGSIZE (a field over its maximum). */
 int ipc_encode(const struct ipc_msg *m, struct buf *out) MUST_USE;
-/* Takes one message off the front of *in. 0, -EBADMSG when malformed. *ret_flags: 1 = with fd. */
+/* Takes one message off the front of *in. 0, -EBADMSG when malformed. *ret_flags: 1 = with fd, as the
+ * table says of its type. */
 int ipc_decode(struct str *in, struct ipc_msg *ret, unsigned *ret_flags) MUST_USE;
 
 /* fd is -1 or a descriptor that the handler takes. */
@@ -76,11 +78,19 @@ void *ipc_channel_data(const struct ipc_channel *ch);
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
 /* The same with a descriptor, which is borrowed (duplicated when it must wait). */
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+/* For handlers: what the peer said does not fit (a lease that is another's, an order that cannot be).
+ * Logged and counted; the channel is closed when the handler returns. why: a few words for the log. */
+void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why);
+/* For on_close: whether the channel ends because the peer broke the rules. */
+bool ipc_misused(const struct ipc_channel *ch);
+/* How many messages of peers were refused in this process, malformed ones too. */
+uint64_t ipc_refused(void);
 /* Octets waiting to be taken by the peer. */
 size_t ipc_backlog(const struct ipc_channel *ch);
 
-/* Told of every channel that the peer left or that broke, with its descriptor (still open), before on_close. One per process. */
-typedef void (*ipc_lost)(void *arg, int fd);
+/* Told of every channel that the peer left or that broke, with its descriptor (still open), before on_close;
+ * misused: the peer broke the rules. One per process. */
+typedef void (*ipc_lost)(void *arg, int fd, bool misused);
 void ipc_on_lost(ipc_lost told, void *arg);
 
 /* Makes a connected pair with the buffer sizes channels want. 0 or -errno. */

@@ -2,7 +2,8 @@
  * ipc_code.c: encoder and decoder, generated from ipc_messages.def. Pure; fuzzed as a whole.
  *
  * Integers are little endian; str and bytes are a u32 length and the octets. A message with
- * bytes left over, or a field over its maximum, is malformed.
+ * bytes left over, a field over its maximum, or with a descriptor that it must not have or
+ * without one that it must, is malformed.
  */
 #include "sys/ipc.h"
 
@@ -64,7 +65,7 @@ static int get_str(struct str *in, size_t max, struct str *ret)
     return 0;
 }
 
-#define PUT_u8(out, v, max) put_int(out, v, 1)
+#define PUT_u8(out, v, max) ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
 #define PUT_u16(out, v, max) put_int(out, v, 2)
 #define PUT_u32(out, v, max) put_int(out, v, 4)
 #define PUT_u64(out, v, max) put_int(out, v, 8)
@@ -88,7 +89,11 @@ IPC_MESSAGES(ENCODER)
         return r;                                                                                  \
     }                                                                                              \
     m->field = (type)value;
-#define GET_u8(field, max) GET_INT(uint8_t, 1, field)
+#define GET_u8(field, max)                                                                         \
+    GET_INT(uint8_t, 1, field)                                                                     \
+    if ((max) > 0 && value > (max)) {                                                              \
+        return -EBADMSG;                                                                           \
+    }
 #define GET_u16(field, max) GET_INT(uint16_t, 2, field)
 #define GET_u32(field, max) GET_INT(uint32_t, 4, field)
 #define GET_u64(field, max) GET_INT(uint64_t, 8, field)
@@ -136,6 +141,21 @@ static int decode_fields(struct str *in, struct ipc_msg *ret)
     return -EBADMSG;
 }
 
+#define ALWAYS_CASE(name) case IPC_##name:
+#define NO_CASE(name)
+
+/* Whether a message of this type may have that many descriptors (0 or 1). */
+static bool carries(enum ipc_type type, unsigned n)
+{
+    switch ((int)type) {
+        IPC_CARRIES(ALWAYS_CASE, NO_CASE)
+        return n == 1;
+        IPC_CARRIES(NO_CASE, ALWAYS_CASE)
+        return true;
+    }
+    return n == 0;
+}
+
 int ipc_encode(const struct ipc_msg *m, struct buf *out)
 {
     size_t before = buf_len(out);
@@ -165,7 +185,7 @@ int ipc_decode(struct str *in, struct ipc_msg *ret, unsigned *ret_flags)
     *in = str_slice(*in, (size_t)length, in->n);
     ret->type = (enum ipc_type)type;
     int r = decode_fields(&fields, ret);
-    if (r < 0 || fields.n > 0) {
+    if (r < 0 || fields.n > 0 || !carries(ret->type, (unsigned)flags)) {
         return -EBADMSG;
     }
     *ret_flags = (unsigned)flags;

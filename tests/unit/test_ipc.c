@@ -44,7 +44,7 @@ static void fields_over_their_maximum_are_refused(void **state)
 static void malformed(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
-    const struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = 1, .index = 2}};
+    const struct ipc_msg m = {.type = IPC_resolve, .resolve = {.kind = 1, .port = 2}};
     struct ipc_msg back;
     unsigned flags;
     (void)state;
@@ -129,6 +129,121 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
     loop_free(l);
 }
 
+/* What a taken-over process may put into one packet: each ends its channel, and leaves no descriptor open here. */
+struct packet {
+    struct ipc_msg m;
+    unsigned flags; /* what it says of its descriptors */
+    size_t n_fds;   /* what it has */
+    unsigned taken; /* how many messages reach their handler */
+    bool closes;
+};
+
+static void send_packet(int sock, const struct packet *p, int fd)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(4 * sizeof(int))];
+    } control = {0};
+    assert_int_equal(ipc_encode(&p->m, &b), 0);
+    b.p[b.head + 2] = (char)p->flags;
+    struct iovec iov = {.iov_base = b.p + b.head, .iov_len = buf_len(&b)};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (p->n_fds > 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = CMSG_SPACE(p->n_fds * sizeof fd);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(p->n_fds * sizeof fd);
+        for (size_t i = 0; i < p->n_fds; i++) {
+            memcpy(CMSG_DATA(c) + i * sizeof fd, &fd, sizeof fd);
+        }
+    }
+    assert_true(sendmsg(sock, &msg, 0) > 0);
+}
+
+static void on_optional(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct seen *s = owner;
+    (void)ch;
+    (void)m;
+    err_close_fd(&fd);
+    s->messages++;
+}
+
+static void on_refused(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct seen *s = owner;
+    (void)fd;
+    s->messages++;
+    ipc_refuse(ch, m->type, "a lease of another process");
+}
+
+/* The lowest number that is free: one left open would raise it. */
+static int lowest_free(void)
+{
+    int fd = dup(0);
+    close(fd);
+    return fd;
+}
+
+static void what_does_not_fit_closes_the_channel(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_optional}, {IPC_job, on_optional}, {IPC_unwrap, on_optional}, {IPC_lease_close, on_refused}, {IPC_none, NULL}};
+    const struct packet packets[] = {
+        {{.type = IPC_unwrap}, 0, 0, 1, false},
+        {{.type = IPC_unwrap}, 0, 1, 0, true},   /* a descriptor that is not told of */
+        {{.type = IPC_unwrap}, 1, 1, 0, true},   /* one with a type that never has one */
+        {{.type = IPC_ctl_file}, 1, 1, 1, false},
+        {{.type = IPC_ctl_file}, 1, 2, 0, true},
+        {{.type = IPC_ctl_file}, 1, 4, 0, true},
+        {{.type = IPC_ctl_file}, 0, 0, 0, true}, /* without the one it must have */
+        {{.type = IPC_ctl_file}, 1, 0, 0, true},
+        {{.type = IPC_job}, 0, 0, 1, false},     /* may have one, may not */
+        {{.type = IPC_job}, 1, 1, 1, false},
+        {{.type = IPC_job}, 0, 1, 0, true},
+        {{.type = IPC_lease_close}, 0, 0, 1, true}, /* its handler refuses it */
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(packets); i++) {
+        int fds[2];
+        struct loop *l = loop_new();
+        struct seen s = {.loop = l};
+        assert_int_equal(ipc_pair(fds), 0);
+        ipc_channel_new(l, fds[0], "left", rules, on_closed, &s);
+        int file = file_memory("t", STR("x")), before = lowest_free();
+        uint64_t refused = ipc_refused();
+        send_packet(fds[1], &packets[i], file);
+        send_packet(fds[1], &packets[0], -1);
+        close(fds[1]);
+        loop_run(l); /* until the channel ends, by its rules or as the peer left */
+        assert_int_equal(s.messages, packets[i].taken + !packets[i].closes);
+        assert_int_equal(ipc_refused() - refused, packets[i].closes);
+        assert_true(lowest_free() <= before);
+        close(file);
+        loop_free(l);
+    }
+}
+
+/* An enum that a field holds goes no further than its last value, both ways. */
+static void no_value_without_a_word(void **state)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
+    struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = IPC_LAST_role}}, back;
+    unsigned flags;
+    (void)state;
+    assert_int_equal(ipc_encode(&m, &b), 0);
+    b.p[b.head + 2] = 1;
+    struct str in = buf_str(&b);
+    assert_int_equal(ipc_decode(&in, &back, &flags), 0);
+    b.p[b.head + IPC_HEAD]++;
+    in = buf_str(&b);
+    assert_int_equal(ipc_decode(&in, &back, &flags), -EBADMSG);
+    m.ctl_peer.role++;
+    assert_int_equal(ipc_encode(&m, &b), -EMSGSIZE);
+}
+
 static int answer_fd, signals;
 
 static void on_alarm(int number)
@@ -165,7 +280,8 @@ static void a_signal_does_not_end_a_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(a_signal_does_not_end_a_call),
+        cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(what_does_not_fit_closes_the_channel), cmocka_unit_test(no_value_without_a_word),
+        cmocka_unit_test(a_signal_does_not_end_a_call),
         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,10 @@ static void on_peer_lost(void *owner, struct ipc_channel *ch, const struct ipc_m
             return;
         }
     }
+    if (m->ctl_peer_lost.misused && o && misuse_is_believed(s, o)) {
+        bool earlier = m->ctl_peer_lost.serial <= o->first_serial;
+        misuse_note(d, o, earlier ? o->old_pid : o->pid, s->name);
+    }
     if (may_be_joined(s, o, signing)) {
         d->lost[d->n_lost++ % LOST_MAX] = (struct lost_pair){.serial = m->ctl_peer_lost.serial,
                                                              .one = s,
@@ -191,6 +195,23 @@ static void on_peer_lost(void *owner, struct ipc_channel *ch, const struct ipc_m
         d->join_again = d->join_again ? d->join_again : timer_new(d->loop, join_again, d);
         timer_start(d->join_again, JOIN_AGAIN_MS);
     }
+}
+
+bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str text)
+{
+    bool told = false;
+    for (size_t i = 0; i < d->n_children; i++) {
+        const struct supervised *s = &d->children[i];
+        if (s->role == ROLE_QUEUE && s->control && s->ready) {
+            told = true;
+            ipc_send(s->control, &(struct ipc_msg){.type = IPC_alarm,
+                                                   .alarm = {.kind = (uint8_t)kind,
+                                                             .cleared = text.n == 0,
+                                                             .domain = str_c(d->conf->hostname),
+                                                             .text = text}});
+        }
+    }
+    return told;
 }
 
 static void send_public_key(const struct posternd *d, const struct supervised *s)
@@ -234,6 +255,7 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     if (s->role == ROLE_QUEUE && s->control) {
         reload_send_acts(s->d, s->control);
+        misuse_tell(s->d);
     }
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
@@ -242,9 +264,11 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
 {
     struct supervised *s = owner;
     struct posternd *d = s->d;
-    (void)ch;
     (void)fd;
-    must(s->role == ROLE_KEYS && m->ctl_public_key.key.n == 32);
+    if (m->ctl_public_key.key.n != sizeof d->public_key) {
+        ipc_refuse(ch, m->type, "a key of another length");
+        return;
+    }
     memcpy(d->public_key, m->ctl_public_key.key.p, 32);
     d->has_public_key = true;
     for (size_t i = 0; i < d->n_children; i++) {
@@ -292,7 +316,6 @@ static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc
     (void)ch;
     (void)m;
     (void)fd;
-    must(s->role == ROLE_METRICS);
     control_metrics(s->d);
 }
 
@@ -314,14 +337,20 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     start(s->d, s);
 }
 
-static const struct ipc_rule child_rules[] = {{IPC_ctl_ready, on_ready},
-                                              {IPC_ctl_public_key, on_public_key},
-                                              {IPC_ctl_reloaded, on_reloaded},
-                                              {IPC_ctl_status, on_status},
-                                              {IPC_metrics_ask, on_metrics_ask},
-                                              {IPC_ctl_peer_lost, on_peer_lost},
-                                              {IPC_ctl_replace, on_replace},
-                                              {IPC_none, NULL}};
+#define EVERY_CHILD                                                                                \
+    {IPC_ctl_ready, on_ready}, {IPC_ctl_reloaded, on_reloaded}, {IPC_ctl_status, on_status},       \
+        {IPC_ctl_peer_lost, on_peer_lost}
+
+static const struct ipc_rule child_rules[] = {EVERY_CHILD, {IPC_none, NULL}};
+static const struct ipc_rule keys_rules[] = {EVERY_CHILD, {IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
+static const struct ipc_rule metrics_rules[] = {EVERY_CHILD, {IPC_metrics_ask, on_metrics_ask}, {IPC_none, NULL}};
+static const struct ipc_rule inspect_rules[] = {EVERY_CHILD, {IPC_ctl_replace, on_replace}, {IPC_none, NULL}};
+
+/* What each may say to us. */
+static const struct ipc_rule *rules_of(enum role r)
+{
+    return r == ROLE_KEYS ? keys_rules : r == ROLE_METRICS ? metrics_rules : r == ROLE_INSPECT ? inspect_rules : child_rules;
+}
 
 /* It will answer nothing any more. */
 static void forget_control(struct supervised *s)
@@ -337,10 +366,16 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
     struct supervised *s = owner;
     if (ch == s->old_control) {
         s->old_control = NULL;
+        if (ipc_misused(ch)) {
+            misuse_note(s->d, s, s->old_pid, "posternd");
+        }
         kill(s->old_pid, SIGKILL);
         return;
     }
     forget_control(s);
+    if (ipc_misused(ch)) {
+        misuse_note(s->d, s, s->pid, "posternd");
+    }
     if (s->pid > 0 && !s->stopping) {
         kill(s->pid, SIGKILL); /* it broke the rules of the channel, or is ending anyway */
     }
@@ -373,7 +408,7 @@ static int spawn(struct posternd *d, struct supervised *s)
         close(fds[0]);
         return r;
     }
-    s->control = ipc_channel_new(d->loop, fds[0], s->name, child_rules, on_control_closed, s);
+    s->control = ipc_channel_new(d->loop, fds[0], s->name, rules_of(s->role), on_control_closed, s);
     return 0;
 }
 
@@ -426,7 +461,7 @@ static void start(struct posternd *d, struct supervised *s)
 static void on_restart(void *arg)
 {
     struct supervised *s = arg;
-    if (!s->d->stopping && s->is_wanted) {
+    if (!s->d->stopping && s->is_wanted && !s->kept_down) {
         start(s->d, s);
     }
 }
@@ -482,6 +517,9 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
             start(d, s);
         }
         return;
+    }
+    if (s->kept_down) {
+        return; /* misuse.c said so */
     }
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
@@ -610,6 +648,7 @@ void children_renew(struct posternd *d, enum role role)
 void children_reload(struct posternd *d)
 {
     d->generation++;
+    misuse_forgive(d);
     for (size_t i = 0; i < d->n_children; i++) {
         struct supervised *s = &d->children[i];
         s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s) || leaves_by_itself(s));

@@ -95,15 +95,8 @@ static void tell_of_pairs(struct posternd *d)
     if (is_alarm == d->pairs_alarm) {
         return;
     }
-    for (size_t i = 0; i < d->n_children; i++) {
-        if (d->children[i].role == ROLE_QUEUE && d->children[i].control && d->children[i].ready) {
-            d->pairs_alarm = is_alarm;
-            ipc_send(d->children[i].control, &(struct ipc_msg){.type = IPC_alarm,
-                                                               .alarm = {.kind = ALARM_RENEWAL,
-                                                                         .cleared = !is_alarm,
-                                                                         .domain = str_c(d->conf->hostname),
-                                                                         .text = buf_str(&text)}});
-        }
+    if (children_alarm(d, ALARM_RENEWAL, buf_str(&text))) {
+        d->pairs_alarm = is_alarm;
     }
 }
 

@@ -4,12 +4,14 @@
 #pragma once
 #include "cmd/posternd/pairs.h"
 #include "cmd/posternd/ports.h"
+#include "policy/alarm.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
 #include "proc/preflight.h"
 #include "sys/conn.h"
 #include "sys/spawn.h"
 
+enum { MISUSES_MAX = 5 };
 enum { CHILDREN_MAX = CONF_WORKERS_MAX * 5 + 4, LOST_MAX = 256 }; /* each (role, index) keeps its place */
 
 struct supervised {
@@ -24,6 +26,9 @@ struct supervised {
     bool ready, stopping;
     int64_t stop_by_ms; /* of one that is stopping: killed then */
     bool renew;     /* it is to be started anew with the present configuration */
+    bool kept_down; /* it broke the rules too often (misuse.c) */
+    int64_t misuses[MISUSES_MAX]; /* when the last ones were */
+    size_t n_misuses;
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     int64_t started_ms;
     uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
@@ -68,6 +73,7 @@ struct posternd {
     struct pairs *pairs;   /* certificates and keys in force */
     struct timer *watch_pairs;
     bool pairs_alarm;      /* the queue was told that something new cannot be used */
+    bool misuse_alarm;     /* the queue was told that a process is kept down */
     bool rest_due;         /* keys are taking a new configuration, the others get it after them */
     uint64_t serial; /* of the pair of sockets made last */
     struct lost_pair { /* pairs that broke although both processes live; the last ones, those done too: both ends tell */
@@ -127,6 +133,19 @@ bool handover_start_files_changed(struct posternd *d, const struct conf *c, enum
 void children_reap(struct posternd *d);
 void children_reload(struct posternd *d);
 void children_stop(struct posternd *d);
+
+/* Raises or (text empty) clears an alarm about ourselves. False: no queue is there to be told. */
+bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str text);
+
+/* misuse.c: a process that broke the rules of its channels */
+/* Whether one is believed about the other. */
+bool misuse_is_believed(const struct supervised *by, const struct supervised *of);
+/* The process pid, that of s now or before, broke the rules: it is ended. told_by: for the log. */
+void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char *told_by);
+/* The administrator had everything read anew: those kept down are started again. */
+void misuse_forgive(struct posternd *d);
+/* The queue is there, or something changed: raises or clears the alarm. */
+void misuse_tell(struct posternd *d);
 
 /* control.c */
 /* Makes the run directory and locks it for this process until it ends: *ret_fd stays open. 0, or -errno with a

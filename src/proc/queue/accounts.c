@@ -179,21 +179,6 @@ void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_m
                                                         .reason = r->reason, .enforced = r->enforced != 0});
 }
 
-void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    char text[520];
-    (void)ch;
-    (void)fd;
-    enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
-    must(kind == ALARM_OWN_CERTIFICATE || kind == ALARM_OWN_TLS || kind == ALARM_PORTAL_TLS || kind == ALARM_RENEWAL);
-    str_copy_cut(m->alarm.text, text, sizeof text);
-    if (m->alarm.cleared) {
-        alarms_clear(owner, domain_kept(m->alarm.domain), kind);
-    } else {
-        alarms_raise(owner, domain_kept(m->alarm.domain), kind, text);
-    }
-}
-
 static void send_refusal(void *arg, const struct store_refusal *r)
 {
     ipc_send(arg, &(struct ipc_msg){.type = IPC_refusal,

@@ -47,6 +47,48 @@ void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind ki
     }
 }
 
+/* Another process raises or ends an alarm: those it is there for, no others. */
+static void take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint32_t its_kinds)
+{
+    enum alarm_kind kind = (enum alarm_kind)m->alarm.kind;
+    char text[520];
+    if (!(its_kinds & 1u << kind)) {
+        ipc_refuse(ch, m->type, "an alarm that is not its own");
+        return;
+    }
+    str_copy_cut(m->alarm.text, text, sizeof text);
+    if (m->alarm.cleared) {
+        alarms_clear(q, domain_kept(m->alarm.domain), kind);
+    } else {
+        alarms_raise(q, domain_kept(m->alarm.domain), kind, text);
+    }
+}
+
+/* owner: the child, as for all that posternd says. */
+void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)fd;
+    take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE);
+}
+
+void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)fd;
+    take(owner, ch, m, 1u << ALARM_OWN_CERTIFICATE | 1u << ALARM_OWN_TLS);
+}
+
+void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)fd;
+    take(owner, ch, m, 1u << ALARM_PORTAL_TLS);
+}
+
+void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)fd;
+    take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
+}
+
 /* What may be wrong with our own next hops: each an alarm of its own, all can be open. */
 static const struct own_hop {
     const char *destination, *setting;

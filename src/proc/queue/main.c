@@ -411,15 +411,10 @@ static void on_stop(void *owner, struct child *c)
     exit(0);
 }
 
-static void on_posternd_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    accounts_on_alarm(child_owner(owner), ch, m, fd);
-}
-
 int main(int argc, char **argv)
 {
     static struct queue queue;
-    static const struct ipc_rule rules[] = {{IPC_alarm, on_posternd_alarm}, {IPC_row_act, acts_on_posternd}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_alarm, alarms_on_posternd}, {IPC_row_act, acts_on_posternd}, {IPC_none, NULL}};
     static const struct child_events events = {.rules = rules, .on_prepare = on_prepare, .sandbox = sandbox,
                                                .on_start = on_start, .on_peer = on_peer,
                                                .on_listener = on_listener, .on_reload = on_reload,

@@ -18,9 +18,6 @@
 
 enum { SAVE_RETRY_MS = 1000 };
 
-/* What became of a recipient in smtpout (field `result` of outcome_rcpt). */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK /* the next rung of the ladder, now */ };
-
 static struct str keep(struct job *j, struct str s)
 {
     struct str copy = STR("");
@@ -186,6 +183,8 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
         break;
     case RESULT_FALLBACK:
         step_down(j, it, now);
+        break;
+    case RESULT_OPEN: /* the table of messages lets none through */
         break;
     }
     const struct store_attempt *a = attempt_of(j, r);

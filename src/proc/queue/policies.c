@@ -63,22 +63,6 @@ static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                                 .expires_ms = p->expires_ms, .policy = p->text});
 }
 
-static void on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    char detail[512];
-    (void)ch;
-    (void)fd;
-    must(m->alarm.kind < ALARM_KIND_END);
-    str_copy_cut(m->alarm.text, detail, sizeof detail);
-    if (m->alarm.cleared) {
-        struct domain_name domain = domain_kept(m->alarm.domain);
-        store_clear_alarm(q->store, domain_str(&domain), m->alarm.kind, clock_wall_ms());
-    } else {
-        alarms_raise(q, domain_kept(m->alarm.domain), (enum alarm_kind)m->alarm.kind, detail);
-    }
-}
-
 static struct asking *find(uint64_t token)
 {
     LIST_EACH (it, &askings) {
@@ -143,4 +127,4 @@ void policies_lookup_gone(void)
 }
 
 const struct ipc_rule queue_lookup_rules[] = {
-    {IPC_sts_policy, on_policy}, {IPC_alarm, on_alarm}, {IPC_sts_answer, on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};
+    {IPC_sts_policy, on_policy}, {IPC_alarm, alarms_on_lookup}, {IPC_sts_answer, on_answer}, {IPC_posted, proofs_on_posted}, {IPC_none, NULL}};

@@ -628,18 +628,8 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     }
 }
 
-/* Of its handshakes with itself. Other kinds are not its to raise or to end. */
-static void on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    (void)ch;
-    (void)fd;
-    if (m->alarm.kind == ALARM_PORTAL_TLS) {
-        accounts_on_alarm(owner, ch, m, fd);
-    }
-}
-
 const struct ipc_rule queue_web_rules[] = {{IPC_portal_ask, on_ask},
-                                           {IPC_alarm, on_alarm},
+                                           {IPC_alarm, alarms_on_web},
                                            {IPC_submit_rcpt, queue_on_submit_rcpt},
                                            {IPC_submit, queue_on_submit},
                                            {IPC_spool_open, queue_on_spool_open},

@@ -356,6 +356,11 @@ void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* alarms.c */
+/* What posternd, smtpin, web and lookup may raise themselves. */
+void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail);
 void alarms_clear(struct queue *q, struct domain_name domain, enum alarm_kind kind);
 /* Our own next hop (relay, deliver-to) keeps mail waiting: it wants a login that counts, or its name leads nowhere; it took mail. */
@@ -449,7 +454,6 @@ void accounts_load(struct queue *q);
 void accounts_hand_over(struct queue *q, struct ipc_channel *to);
 void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* From smtpin: a certificate of ours ends soon. */
-void accounts_on_alarm(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* True when the verb is about accounts or refusals: answered there. */
 bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
 

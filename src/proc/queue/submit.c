@@ -543,5 +543,5 @@ const struct ipc_rule queue_smtpin_rules[] = {{IPC_submit_rcpt, queue_on_submit_
                                               {IPC_spool_open, queue_on_spool_open},
                                               {IPC_spool_drop, queue_on_spool_drop},
                                               {IPC_refusal, accounts_on_refusal},
-                                              {IPC_alarm, accounts_on_alarm},
+                                              {IPC_alarm, alarms_on_smtpin},
                                               {IPC_none, NULL}};

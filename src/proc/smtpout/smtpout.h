@@ -30,9 +30,6 @@ enum {
     CONTEXTS_MAX = 4 * (CONF_CERTIFICATES_MAX + 1),
 };
 
-/* As in the queue's outcome_rcpt. */
-enum rcpt_result { RESULT_DELIVERED, RESULT_DEFERRED, RESULT_FAILED, RESULT_FALLBACK, RESULT_OPEN };
-
 struct delivery_rcpt {
     uint64_t rcpt;
     struct str forward_path;

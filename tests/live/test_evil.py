@@ -1,0 +1,86 @@
+"""A worker that was taken over (tests/evil/evil.c) beside an honest one of its kind: whatever it says to the others, those that
+hold keys and mail stay up, and no mail is lost, sent twice by them or reported as what it is not. POSTERN_EVIL_SECONDS sets how
+long each role may try."""
+import os
+import shutil
+import time
+
+import pytest
+from conftest import GATEWAY_ADDRESS, TOP, serving
+
+SECONDS = float(os.environ.get('POSTERN_EVIL_SECONDS', '6'))
+EXTRA = f'''
+portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@inside.test; pages @pages@; }}
+inspection {{ packs @packs@; wait 20s; }}
+workers {{ smtpin 2; smtpout 2; inspect 2; web 2; login 2; }}
+metrics {{ address {GATEWAY_ADDRESS}:9471; }}
+monitor {{ probe no; }}
+'''
+KEEPS = ('queue-0', 'keys-0')  # they stand behind the borders
+
+
+@pytest.fixture(scope='module')
+def gateway(world):
+    with serving(world, extra=EXTRA, first_retry='1s', queue='longest-retry 3s;', top='administrator admin@inside.test;\n') as it:
+        yield it
+
+
+def take_over(gateway, role, mode):
+    """Every copy but the first of this program is an evil one from the next start on."""
+    lab = gateway.lab
+    folder = lab.binaries()
+    with open(os.path.join(folder, 'evil.mode'), 'w') as out:
+        out.write(mode)
+    os.chmod(os.path.join(folder, 'evil.mode'), 0o644)
+    target = os.path.join(folder, role)
+    shutil.copy(target, os.path.join(folder, 'real-' + role))
+    os.unlink(target)
+    shutil.copy(os.path.join(lab.build, 'tests', 'evil'), target)
+    os.chmod(target, 0o755)
+
+
+def give_back(gateway, role):
+    folder = gateway.lab.binaries()
+    os.replace(os.path.join(folder, 'real-' + role), os.path.join(folder, role))
+
+
+def told_true(gateway, ids):
+    """Each is somewhere, and "delivered" is said of what arrived alone."""
+    arrived = [r for m in gateway.lab.messages('good.test') for r in m['rcpts']]
+    wrong = {}
+    for rcpt, message_id in ids.items():
+        state = gateway.state(message_id)['state']
+        if state not in ('delivered', 'queued', 'held') or (state == 'delivered') != (rcpt in arrived):
+            wrong[rcpt] = (message_id, state, arrived.count(rcpt))
+    return wrong
+
+
+@pytest.mark.parametrize('mode', ['rules', 'any'])
+@pytest.mark.parametrize('role', ['smtpin', 'smtpout', 'inspect', 'web', 'login', 'metrics', 'lookup'])
+def test_a_process_that_was_taken_over(gateway, role, mode):
+    lab = gateway.lab
+    lab.stop_gateway()
+    take_over(gateway, role, mode)
+    try:
+        lab.start_gateway(open(lab.path('postern.conf')).read())
+        before, posternd = gateway.pids(), lab.procs['posternd'].pid
+        ids, end, number = {}, time.time() + SECONDS, 0
+        while time.time() < end:
+            number += 1
+            rcpt = f'{role}-{mode}-{number}@good.test'
+            ids[rcpt] = gateway.send(rcpt, subject='[secure] evil' if number % 3 == 0 else 'evil')
+            time.sleep(0.2)
+            if 'kept down' in lab.log() and number % 10 == 0:
+                lab.postern('reload')  # else it would be quiet from now on
+        after = gateway.pids()
+        assert {k: after[k] for k in KEEPS} == {k: before[k] for k in KEEPS}, lab.log()[-4000:]
+        assert lab.procs['posternd'].pid == posternd and lab.procs['posternd'].poll() is None
+    finally:
+        lab.stop_gateway()
+        give_back(gateway, role)
+        lab.start_gateway(open(lab.path('postern.conf')).read())
+    lab.postern('queue', 'release', 'held')  # two workers were ended over them
+    lab.wait_for(lambda: all(gateway.state(i)['state'] == 'delivered' for i in ids.values()), 30, 0.5)
+    assert not told_true(gateway, ids), lab.log()[-4000:]
+    states = {r: gateway.state(i) for r, i in ids.items()}
+    assert all(s['state'] == 'delivered' for s in states.values()), [s for s in states.values() if s['state'] != 'delivered'][:3]
