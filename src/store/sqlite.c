@@ -26,7 +26,7 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { CACHE_KIB = 32 * 1024, SPARES_MAX = 64, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
+enum { CACHE_KIB = 32 * 1024, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
 
 static const char spare_prefix[] = ".spare-";
 
@@ -370,45 +370,106 @@ void store_close(struct store *s)
 /* --- spool ------------------------------------------------------------------------------------------ */
 
 /* Making and removing a file costs more than writing a megabyte into one: a few are used again, under a new
- * name. Not one that a backup has a link to: what is in it belongs to the backup. -1: there is none. */
-static int use_spare(struct store *s, const char *name)
+ * name, by the writer they had: one that was taken over may have kept its descriptor, and must not reach the mail
+ * of another. Not one that a backup has a link to: what is in it belongs to the backup. */
+
+/* Out of the list; its name is free then. */
+static void take_spare(struct store *s, unsigned at, const char *as)
 {
-    char spare[SPOOL_NAME];
+    char spare[SPOOL_NAME], last[SPOOL_NAME];
+    spare_name(at, spare);
+    if (!as || renameat(s->spool_dir, spare, s->spool_dir, as) < 0) {
+        (void)unlinkat(s->spool_dir, spare, 0);
+    }
+    spare_name(--s->n_spares, last);
+    if (at < s->n_spares) {
+        (void)renameat(s->spool_dir, last, s->spool_dir, spare);
+        s->spare_writers[at] = s->spare_writers[s->n_spares];
+    }
+}
+
+/* -1: this writer has none. */
+static int use_spare(struct store *s, uint32_t writer, const char *name)
+{
     struct stat st;
-    if (s->n_spares == 0) {
+    unsigned at = s->n_spares;
+    while (at > 0 && s->spare_writers[at - 1] != writer) {
+        at--;
+    }
+    if (at == 0) {
         return -1;
     }
-    spare_name(--s->n_spares, spare);
-    int fd = renameat(s->spool_dir, spare, s->spool_dir, name) == 0 ? openat(s->spool_dir, name, O_RDWR | O_CLOEXEC) : -1;
+    take_spare(s, at - 1, name);
+    int fd = openat(s->spool_dir, name, O_RDWR | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1) {
         return fd;
     }
     err_close_fd(&fd);
     (void)unlinkat(s->spool_dir, name, 0);
-    (void)unlinkat(s->spool_dir, spare, 0);
     return -1;
+}
+
+/* The last group of a name says whose the file is. */
+static bool writer_of(const char *name, uint32_t *ret)
+{
+    const char *last = strrchr(name, '-');
+    char *end;
+    unsigned long n = last ? strtoul(last + 1, &end, 16) : 0;
+    *ret = (uint32_t)n;
+    return last && end != last + 1 && *end == '\0';
+}
+
+static bool writer_is_there(const struct store *s, uint32_t writer)
+{
+    for (size_t i = 0; i < s->n_writers; i++) {
+        if (s->writers[i] == writer) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool keep_spare(struct store *s, const char *name)
 {
     char spare[SPOOL_NAME];
     struct stat st;
-    if (s->n_spares == SPARES_MAX || fstatat(s->spool_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+    uint32_t writer;
+    if (s->n_spares == SPARES_MAX || !writer_of(name, &writer) || !writer_is_there(s, writer) ||
+        fstatat(s->spool_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
         st.st_size > SPARE_OCTETS_MAX || st.st_nlink != 1) {
         return false;
     }
     spare_name(s->n_spares, spare);
     bool kept = renameat(s->spool_dir, name, s->spool_dir, spare) == 0;
+    s->spare_writers[s->n_spares] = writer;
     s->n_spares += kept;
     return kept;
 }
 
-enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd)
+void store_spool_writer_gone(struct store *s, uint32_t writer)
+{
+    for (size_t i = 0; i < s->n_writers; i++) {
+        if (s->writers[i] == writer) {
+            s->writers[i] = s->writers[--s->n_writers];
+            break;
+        }
+    }
+    for (unsigned at = s->n_spares; at > 0; at--) {
+        if (s->spare_writers[at - 1] == writer) {
+            take_spare(s, at - 1, NULL);
+        }
+    }
+}
+
+enum store_result store_spool_create(struct store *s, uint32_t writer, char name[64], int *ret_fd)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(name, 64, "%llx-%lx-%x", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count);
-    int fd = use_spare(s, name);
+    snprintf(name, 64, "%llx-%lx-%x-%x", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count, writer);
+    if (!writer_is_there(s, writer) && s->n_writers < WRITERS_MAX) {
+        s->writers[s->n_writers++] = writer;
+    }
+    int fd = use_spare(s, writer, name);
     fd = fd >= 0 ? fd : openat(s->spool_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         log_error("spool-create-failed", KV("problem", strerror(errno)));

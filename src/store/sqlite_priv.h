@@ -212,6 +212,8 @@ struct later {
     size_t first, n, cap;
 };
 
+enum { SPARES_MAX = 64, WRITERS_MAX = 512 };
+
 struct store_sizes {
     size_t journal_file; /* octets of each of the two */
     size_t chunk;        /* messages that are taken over in one transaction; whole batches, so some more */
@@ -241,6 +243,8 @@ struct store {
     uint64_t next_rcpt;
     unsigned spool_count;
     unsigned n_spares; /* emptied spool files kept for the next messages: .spare-0 up to this */
+    uint32_t spare_writers[SPARES_MAX], writers[WRITERS_MAX]; /* of each of them; those that are there */
+    size_t n_writers;
     struct store_commits commits;
     unsigned in_batch; /* messages and outcomes of the open batch */
     struct {

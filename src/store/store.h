@@ -107,7 +107,9 @@ void store_close(struct store *s);
 
 /* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. It may be one used before:
  * whoever writes it cuts off what is left behind his own octets before it is synced. */
-enum store_result store_spool_create(struct store *s, char name[64], int *ret_fd) MUST_USE;
+enum store_result store_spool_create(struct store *s, uint32_t writer, char name[64], int *ret_fd) MUST_USE;
+/* That writer is gone: no file of its is used again. */
+void store_spool_writer_gone(struct store *s, uint32_t writer);
 /* Opens it for reading; -errno. */
 int store_spool_open(struct store *s, struct str name) MUST_USE;
 void store_spool_drop(struct store *s, struct str name);

@@ -11,6 +11,7 @@
 #pragma once
 #include "base/buf.h"
 #include "sys/ipc_messages.def"
+#include "sys/lease.h"
 
 struct loop;
 struct ipc_channel;
@@ -26,6 +27,7 @@ enum {
 #define IPC_TYPE_u32 uint32_t
 #define IPC_TYPE_u64 uint64_t
 #define IPC_TYPE_i64 int64_t
+#define IPC_TYPE_lease struct lease_id
 #define IPC_TYPE_str struct str
 #define IPC_TYPE_bytes struct str
 #define IPC_STRUCT_FIELD(kind, field, max) IPC_TYPE_##kind field;

@@ -65,11 +65,22 @@ static int get_str(struct str *in, size_t max, struct str *ret)
     return 0;
 }
 
+static int get_lease(struct str *in, struct lease_id *ret)
+{
+    if (in->n < sizeof ret->octets) {
+        return -EBADMSG;
+    }
+    memcpy(ret->octets, in->p, sizeof ret->octets);
+    *in = str_slice(*in, sizeof ret->octets, in->n);
+    return 0;
+}
+
 #define PUT_u8(out, v, max) ((max) > 0 && (v) > (max) ? -EMSGSIZE : put_int(out, v, 1))
 #define PUT_u16(out, v, max) put_int(out, v, 2)
 #define PUT_u32(out, v, max) put_int(out, v, 4)
 #define PUT_u64(out, v, max) put_int(out, v, 8)
 #define PUT_i64(out, v, max) put_int(out, (uint64_t)(v), 8)
+#define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
 #define PUT_str(out, v, max) put_str(out, v, max)
 #define PUT_bytes(out, v, max) put_str(out, v, max)
 #define PUT_FIELD(kind, field, max)                                                                \
@@ -98,6 +109,10 @@ IPC_MESSAGES(ENCODER)
 #define GET_u32(field, max) GET_INT(uint32_t, 4, field)
 #define GET_u64(field, max) GET_INT(uint64_t, 8, field)
 #define GET_i64(field, max) GET_INT(int64_t, 8, field)
+#define GET_lease(field, max)                                                                      \
+    if ((r = get_lease(in, &m->field)) < 0) {                                                      \
+        return r;                                                                                  \
+    }
 #define GET_str(field, max)                                                                        \
     if ((r = get_str(in, max, &m->field)) < 0) {                                                   \
         return r;                                                                                  \

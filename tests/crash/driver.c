@@ -57,7 +57,7 @@ static bool spool_body(struct store *s, uint64_t id, char name[64])
 {
     static char body[LARGE];
     int fd = -1;
-    if (store_spool_create(s, name, &fd) != STORE_OK) {
+    if (store_spool_create(s, 1, name, &fd) != STORE_OK) {
         return false;
     }
     fill(body, sizeof body, id);

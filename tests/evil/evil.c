@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "proc/child.h"
 #include "sys/file.h"
+#include "sys/lease.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -23,12 +24,14 @@ static struct evil {
     enum role role;
     struct child *child;
     struct timer *timer;
-    struct {
+    struct evil_peer {
         struct ipc_channel *channel;
         enum role role;
+        struct ipc_msg last; /* said to it */
     } peers[PEERS];
-    uint64_t ids[POOL], own[LEASES];
-    size_t n_ids, n_own;
+    uint64_t ids[POOL];
+    struct lease_id leases[POOL], own[LEASES];
+    size_t n_ids, n_leases, n_own;
     char texts[TEXTS][TEXT];
     size_t text_n[TEXTS], n_texts;
 } evil;
@@ -56,6 +59,7 @@ static void hear_text(struct str s)
 #define HEAR_u32(field, max)
 #define HEAR_u64(field, max) hear_id(m->field);
 #define HEAR_i64(field, max)
+#define HEAR_lease(field, max) evil.leases[evil.n_leases++ % POOL] = m->field;
 #define HEAR_str(field, max) hear_text(m->field);
 #define HEAR_bytes(field, max) hear_text(m->field);
 #define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
@@ -83,10 +87,10 @@ static void hear(const struct ipc_msg *m)
     }
 }
 
-static bool is_own(uint64_t lease)
+static bool is_own(const struct lease_id *lease)
 {
     for (size_t i = 0; i < evil.n_own; i++) {
-        if (evil.own[i] == lease) {
+        if (lease_same(&evil.own[i], lease)) {
             return true;
         }
     }
@@ -108,6 +112,21 @@ static uint64_t some_id(void)
         return random_below(1000);
     default:
         return any;
+    }
+}
+
+/* One it heard, one off by a bit, or none that anybody gave. */
+static struct lease_id some_lease(void)
+{
+    struct lease_id l = evil.n_leases ? evil.leases[random_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))] : lease_draw();
+    switch (random_below(6)) {
+    case 0:
+        l.octets[random_below(sizeof l.octets)] ^= 1;
+        return l;
+    case 1:
+        return lease_draw();
+    default:
+        return l;
     }
 }
 
@@ -145,6 +164,7 @@ static uint8_t some_octet(unsigned max)
 #define SAY_u32(field, max) m->field = random_below(5) ? random_below(100) : UINT32_MAX;
 #define SAY_u64(field, max) m->field = some_id();
 #define SAY_i64(field, max) m->field = (int64_t)some_id();
+#define SAY_lease(field, max) m->field = some_lease();
 #define SAY_str(field, max) m->field = some_text(max);
 #define SAY_bytes(field, max) m->field = some_text(max);
 #define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
@@ -166,7 +186,7 @@ static void fill(struct ipc_msg *m)
         break;
         IPC_MESSAGES(SAY_CASE)
     }
-    if (m->type == IPC_outcome_rcpt && is_own(m->outcome_rcpt.lease)) {
+    if (m->type == IPC_outcome_rcpt && is_own(&m->outcome_rcpt.lease)) {
         m->outcome_rcpt.result = 1; /* deferred */
     }
 }
@@ -213,25 +233,24 @@ static enum ipc_type some_type(enum role to)
     return IPC_none;
 }
 
-static void say_something(struct ipc_channel *ch, enum role to)
+static void say_something(struct evil_peer *p)
 {
-    static struct ipc_msg last;
-    struct ipc_msg m = {.type = some_type(to)};
+    struct ipc_msg m = {.type = some_type(p->role)};
     if (m.type == IPC_none) {
         return;
     }
-    if (random_below(8) || last.type == IPC_none) {
+    if (random_below(8) || p->last.type == IPC_none) {
         fill(&m);
     } else {
-        m = last; /* once more; what it views may be another's words by now */
+        m = p->last; /* once more; what it views may be another's words by now */
     }
-    last = m;
+    p->last = m;
     if (evil.any && random_below(50) == 0) {
         int fd = file_memory("evil", STR("evil"));
-        ipc_send_fd(ch, &m, fd);
+        ipc_send_fd(p->channel, &m, fd);
         close(fd);
     } else {
-        ipc_send(ch, &m);
+        ipc_send(p->channel, &m);
     }
 }
 
@@ -241,15 +260,17 @@ static void on_time(void *arg)
     for (size_t k = 0; k < AT_ONCE; k++) {
         size_t at = random_below(PEERS);
         for (size_t i = 0; i < PEERS; i++) { /* the next one that is there */
-            struct ipc_channel *ch = evil.peers[(at + i) % PEERS].channel;
-            if (ch) {
-                say_something(ch, evil.peers[(at + i) % PEERS].role);
+            struct evil_peer *p = &evil.peers[(at + i) % PEERS];
+            if (p->channel) {
+                say_something(p);
                 break;
             }
         }
-        if (evil.any && random_below(20) == 0) {
-            say_something(child_control(evil.child), ROLE_END);
-        }
+    }
+    if (evil.any && random_below(20) == 0) {
+        static struct evil_peer posternd = {.role = ROLE_END};
+        posternd.channel = child_control(evil.child);
+        say_something(&posternd);
     }
     timer_start(evil.timer, EVERY_MS);
 }

@@ -101,7 +101,7 @@ static void on_closed(void *owner, struct ipc_channel *ch)
 
 static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(void **state)
 {
-    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_resolve, on_unwrap}, {IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
     int fds[2];
     (void)state;
     struct loop *l = loop_new();
@@ -113,11 +113,11 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
     int fd = file_memory("t", STR("inside the file"));
     assert_true(fd >= 0);
     for (uint64_t i = 0; i < 5000; i++) {
-        ipc_send(right, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = i}});
+        ipc_send(right, &(struct ipc_msg){.type = IPC_resolve, .resolve = {.token = i}});
     }
     ipc_send_fd(right, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}}, fd);
     close(fd);
-    ipc_send(right, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = 1}}); /* not in the rules */
+    ipc_send(right, &(struct ipc_msg){.type = IPC_outcome, .outcome = {.lease = {.octets = {1}}}}); /* not in the rules */
     ipc_send(right, &(struct ipc_msg){.type = IPC_unwrap});
     loop_run(l);
     assert_true(s.closed);

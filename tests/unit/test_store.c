@@ -387,7 +387,7 @@ static void spool_files(void **state)
     int fd, result = 0;
     (void)state;
     struct store *s = open_store();
-    assert_int_equal(store_spool_create(s, name, &fd), STORE_OK);
+    assert_int_equal(store_spool_create(s, 1, name, &fd), STORE_OK);
     assert_int_equal(write(fd, "big", 3), 3);
     close(fd);
     struct store_message m = {.id = 9, .arrived_ms = 1, .sealed_key = STR("k"), .spool = str_c(name)};
@@ -395,7 +395,7 @@ static void spool_files(void **state)
     store_enqueue(s, &m, &r, 1, NULL, 0, on_done, &result);
     store_flush(s);
     char orphan[64];
-    assert_int_equal(store_spool_create(s, orphan, &fd), STORE_OK);
+    assert_int_equal(store_spool_create(s, 1, orphan, &fd), STORE_OK);
     close(fd);
     store_close(s);
     s = open_store(); /* the sweep takes the orphan, not the message's file */
@@ -427,11 +427,11 @@ static void spool_files_again(void **state)
     int fd;
     (void)state;
     struct store *s = open_store();
-    assert_int_equal(store_spool_create(s, first, &fd), STORE_OK);
+    assert_int_equal(store_spool_create(s, 1, first, &fd), STORE_OK);
     ino_t inode = inode_of(fd);
     close(fd);
     store_spool_drop(s, str_c(first));
-    assert_int_equal(store_spool_create(s, second, &fd), STORE_OK); /* the same file under another name */
+    assert_int_equal(store_spool_create(s, 1, second, &fd), STORE_OK); /* the same file under another name */
     assert_int_equal(inode_of(fd), inode);
     assert_string_not_equal(first, second);
     assert_int_equal(store_spool_open(s, str_c(first)), -ENOENT);
@@ -440,7 +440,7 @@ static void spool_files_again(void **state)
     snprintf(link_path, sizeof link_path, "%s/spool/.linked", dir);
     assert_int_equal(link(path, link_path), 0); /* as a backup does */
     store_spool_drop(s, str_c(second));
-    assert_int_equal(store_spool_create(s, first, &fd), STORE_OK);
+    assert_int_equal(store_spool_create(s, 1, first, &fd), STORE_OK);
     assert_int_not_equal(inode_of(fd), inode);
     close(fd);
     store_spool_drop(s, str_c(first));

@@ -18,6 +18,8 @@
 #include "proc/inspecting.h"
 #include "seal/rest.h"
 
+#include "wire/id.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,7 +33,8 @@ struct inspect {
     struct inspecting *inspecting;
     struct mime_pdf *pdf;
     /* the one message */
-    uint64_t lease, id, size;
+    struct lease_id lease;
+    uint64_t id, size;
     struct buf body; /* sealed, when it came inline */
     int spool;
     bool busy, leaving, prepare;
@@ -135,7 +138,7 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct inspect *s = owner;
     (void)ch;
     (void)fd;
-    if (!s->busy || m->unwrapped.lease != s->lease) {
+    if (!s->busy || !lease_same(&m->unwrapped.lease, &s->lease)) {
         return;
     }
     if (!m->unwrapped.ok || m->unwrapped.key.n != REST_KEY) {
@@ -155,7 +158,9 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     if (r == 0) {
         inspecting_run(s->inspecting, buf_str(&message), &facts);
     } else {
-        log_error("message-unreadable", KVN("lease", s->lease), KV("problem", strerror(-r)));
+        char id[ID_TEXT];
+        id_text(s->id, id);
+        log_error("message-unreadable", KV("id", id), KV("problem", strerror(-r)));
         (void)!inspection_put(&facts, "failed", (const struct str[]){r == -EFBIG ? STR("limit") : STR("crash")}, 1);
     }
     answer(s, true, buf_str(&facts));

@@ -26,16 +26,24 @@
 enum { LEASES_MAX = 65536, ASKS_MAX = 65536, LEASE_LIFE_MS = 60 * 60 * 1000, ASK_LIFE_MS = 5000, SWEEP_MS = 1000, RETIRED_MAX = 32, RETIRED_LIFE_MS = 10 * 60 * 1000 };
 
 struct lease {
-    uint64_t id;
+    struct lease_id id;
+    enum role role; /* of whom may ask for it */
+    unsigned index;
     int64_t opened_ms;
     size_t n;
     char wrapped[REST_WRAPPED];
     struct link link;
 };
 
+/* Who is at the other end of a channel. */
+struct reader {
+    enum role role;
+    unsigned index;
+};
+
 /* A question that came before its lease. */
 struct ask {
-    uint64_t id;
+    struct lease_id id;
     struct ipc_channel *from;
     int64_t asked_ms;
     struct link link;
@@ -63,16 +71,16 @@ struct keys {
 
 static void drop_lease(struct keys *k, struct lease *l)
 {
-    map_take(k->leases, map_id(&l->id));
+    map_take(k->leases, lease_key(&l->id));
     list_remove(&l->link);
     explicit_bzero(l, sizeof *l);
     free(l);
 }
 
-static void reply(struct ipc_channel *to, uint64_t id, bool ok, const unsigned char *key)
+static void reply(struct ipc_channel *to, const struct lease_id *id, bool ok, const unsigned char *key)
 {
     ipc_send(to, &(struct ipc_msg){.type = IPC_unwrapped,
-                                   .unwrapped = {.lease = id,
+                                   .unwrapped = {.lease = *id,
                                                  .ok = ok,
                                                  .key = str_from((const char *)key, ok ? REST_KEY : 0)}});
 }
@@ -83,13 +91,25 @@ static void give(struct keys *k, struct lease *l, struct ipc_channel *to)
     unsigned char key[REST_KEY];
     bool ok = rest_unwrap(k->opener, str_from(l->wrapped, l->n), key) == 0;
     if (!ok) {
-        log_error("message-key-unreadable", KVN("lease", l->id));
+        log_error("message-key-unreadable", KV("for", role_names[l->role]));
         k->refused++;
     }
     k->unwrapped += ok;
-    reply(to, l->id, ok, key);
+    reply(to, &l->id, ok, key);
     explicit_bzero(key, sizeof key);
     drop_lease(k, l);
+}
+
+/* To whom it was promised; whoever else knows of it was not told by queue. */
+static void give_to(struct keys *k, struct lease *l, struct ipc_channel *ch)
+{
+    const struct reader *r = ipc_channel_data(ch);
+    if (r->role != l->role || r->index != l->index) {
+        ipc_refuse(ch, IPC_unwrap, "the lease of another");
+        k->refused++;
+        return;
+    }
+    give(k, l, ch);
 }
 
 static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -99,21 +119,23 @@ static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_
     (void)fd;
     struct lease *l = err_calloc(1, sizeof *l);
     l->id = m->lease_open.lease;
+    l->role = (enum role)m->lease_open.role;
+    l->index = m->lease_open.index;
     l->opened_ms = clock_mono_ms();
     l->n = m->lease_open.sealed_key.n < sizeof l->wrapped ? m->lease_open.sealed_key.n : sizeof l->wrapped;
     memcpy(l->wrapped, m->lease_open.sealed_key.p, l->n);
-    if (map_get(k->leases, map_id(&l->id)) || map_put(k->leases, map_id(&l->id), l) < 0) {
-        log_error("lease-refused", KVN("lease", l->id));
+    if (map_get(k->leases, lease_key(&l->id)) || map_put(k->leases, lease_key(&l->id), l) < 0) {
+        log_error("lease-refused", KVN("open", map_len(k->leases)));
         free(l);
         return;
     }
     list_append(&k->by_age, &l->link);
     LIST_EACH (it, &k->asks) {
         struct ask *a = LIST_OF(it, struct ask, link);
-        if (a->id == l->id) {
+        if (lease_same(&a->id, &l->id)) {
             list_remove(&a->link);
             k->n_asks--;
-            give(k, l, a->from);
+            give_to(k, l, a->from);
             free(a);
             return;
         }
@@ -125,7 +147,7 @@ static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc
     struct keys *k = owner;
     (void)ch;
     (void)fd;
-    struct lease *l = map_get(k->leases, map_id(&m->lease_close.lease));
+    struct lease *l = map_get(k->leases, lease_key(&m->lease_close.lease));
     if (l) {
         drop_lease(k, l);
     }
@@ -135,13 +157,13 @@ static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct keys *k = owner;
     (void)fd;
-    struct lease *l = map_get(k->leases, map_id(&m->unwrap.lease));
+    struct lease *l = map_get(k->leases, lease_key(&m->unwrap.lease));
     if (l) {
-        give(k, l, ch);
+        give_to(k, l, ch);
         return;
     }
     if (k->n_asks >= ASKS_MAX) {
-        reply(ch, m->unwrap.lease, false, NULL);
+        reply(ch, &m->unwrap.lease, false, NULL);
         return;
     }
     struct ask *a = err_calloc(1, sizeof *a);
@@ -159,9 +181,9 @@ static void forget_asks_from(struct keys *k, const struct ipc_channel *ch, int64
             continue;
         }
         if (!ch) {
-            log_warn("lease-unknown", KVN("lease", a->id));
+            log_warn("lease-unknown", KV("asked-by", role_names[((const struct reader *)ipc_channel_data(a->from))->role]));
             k->refused++;
-            reply(a->from, a->id, false, NULL);
+            reply(a->from, &a->id, false, NULL);
         }
         list_remove(&a->link);
         k->n_asks--;
@@ -193,6 +215,7 @@ static void sweep(void *arg)
 static void on_peer_closed(void *owner, struct ipc_channel *ch)
 {
     forget_asks_from(owner, ch, 0);
+    free(ipc_channel_data(ch));
 }
 
 /* A key that was wrapped for us, wrapped for a link: from then on its holder alone can open it. */
@@ -307,15 +330,21 @@ static void on_signing(void *owner, struct child *c, enum role role, int fd)
 static const struct ipc_rule reader_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
 static const struct ipc_rule smtpout_rules[] = {{IPC_unwrap, on_unwrap}, {IPC_sign, on_sign}, {IPC_none, NULL}};
 
+static void add_reader(struct keys *k, struct child *c, enum role role, unsigned index, int fd, const struct ipc_rule *rules)
+{
+    struct reader *r = err_calloc(1, sizeof *r);
+    *r = (struct reader){.role = role, .index = index};
+    ipc_channel_set_data(ipc_channel_new(child_loop(c), fd, role_names[role], rules, on_peer_closed, k), r);
+}
+
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
-    (void)index;
     if (role == ROLE_QUEUE) {
-        ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_peer_closed, owner);
+        add_reader(owner, c, role, index, fd, queue_rules);
     } else if (role == ROLE_SMTPOUT) {
-        ipc_channel_new(child_loop(c), fd, "smtpout", smtpout_rules, on_peer_closed, owner);
+        add_reader(owner, c, role, index, fd, smtpout_rules);
     } else if (role == ROLE_INSPECT || role == ROLE_WEB) {
-        ipc_channel_new(child_loop(c), fd, role_names[role], reader_rules, on_peer_closed, owner);
+        add_reader(owner, c, role, index, fd, reader_rules);
     } else {
         close(fd);
     }

@@ -23,7 +23,7 @@ enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000 };
 
 static bool is_free(const struct inspector *i)
 {
-    return i->channel && i->lease == 0 && !i->leaves;
+    return i->channel && lease_is_none(&i->lease) && !i->leaves;
 }
 
 unsigned inspect_free(const struct queue *q)
@@ -92,7 +92,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
     for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
         must(arena_copy(&j->arena, *texts[k], texts[k]) == 0);
     }
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = j->lease, .role = ROLE_INSPECT, .index = i->index, .sealed_key = m->sealed_key}});
     const struct ipc_msg job = {.type = IPC_inspect, .inspect = {.lease = j->lease, .id = m->id, .size = m->size, .prepare = j->kind == JOB_PREPARE, .body = m->spool.n > 0 ? STR("") : m->body}};
     if (spool >= 0) {
         ipc_send_fd(i->channel, &job, spool);
@@ -198,7 +198,9 @@ static void on_decided(void *arg, enum store_result result)
     struct job *j = arg;
     struct queue *q = j->queue;
     if (result != STORE_OK) {
-        log_error("decision-not-saved", KVN("lease", j->lease), KV("what", "will be made again"));
+        char id[ID_TEXT];
+        id_text(j->id, id);
+        log_error("decision-not-saved", KV("id", id), KV("what", "will be made again"));
         j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), on_retry, j);
         timer_start(j->retry, SAVE_RETRY_MS);
         return;
@@ -275,7 +277,7 @@ static struct inspector *inspector_of(struct queue *q, const struct ipc_channel 
 /* It asked to leave and has nothing under way: hanging up lets it go. */
 static void let_go(struct inspector *i)
 {
-    if (i->leaves && i->lease == 0 && i->channel) {
+    if (i->leaves && lease_is_none(&i->lease) && i->channel) {
         ipc_channel_free(i->channel);
         *i = (struct inspector){0};
     }
@@ -287,14 +289,23 @@ static void pump(struct queue *q)
     queue_pump_soon(q, queue_destination(q, str_c(PORTAL_HOP)));
 }
 
-/* The job that this inspector answers; it has none any more. */
-static struct job *take_back(struct queue *q, struct inspector *i, uint64_t lease, enum job_kind kind)
+/* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the channel is closed. */
+static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
 {
-    struct job *j = map_get(q->jobs, map_id(&lease));
-    must(i && j && j->kind == kind && i->lease == lease);
-    i->lease = 0;
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = lease}});
+    const struct inspector *i = inspector_of(q, ch);
+    struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease) ? map_get(q->jobs, lease_key(lease)) : NULL;
+    if (!j || j->kind != kind || j->saving) {
+        ipc_refuse(ch, m->type, "it has no such lease");
+        return NULL;
+    }
     return j;
+}
+
+/* The inspector has nothing in hand any more. */
+static void take_back(struct queue *q, struct inspector *i)
+{
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = i->lease}});
+    i->lease = (struct lease_id){0};
 }
 
 /* Our own trouble: once more, a little later. */
@@ -308,8 +319,12 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = take_back(q, i, m->inspected.lease, JOB_INSPECT);
+    struct job *j = job_of(q, ch, m, &m->inspected.lease, JOB_INSPECT);
     (void)fd;
+    if (!j) {
+        return;
+    }
+    take_back(q, i);
     if (m->inspected.ok) {
         q->inspected++;
         take_facts(j, m->inspected.facts);
@@ -323,19 +338,23 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
 static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct inspector *i = inspector_of(q, ch);
-    struct job *j = map_get(q->jobs, map_id(&m->prepared_piece.lease));
+    struct job *j = job_of(q, ch, m, &m->prepared_piece.lease, JOB_PREPARE);
     (void)fd;
-    must(i && j && j->kind == JOB_PREPARE && i->lease == j->lease);
-    pickup_piece(j, m->prepared_piece.octets);
+    if (j) {
+        pickup_piece(j, m->prepared_piece.octets);
+    }
 }
 
 static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = take_back(q, i, m->prepared.lease, JOB_PREPARE);
+    struct job *j = job_of(q, ch, m, &m->prepared.lease, JOB_PREPARE);
     (void)fd;
+    if (!j) {
+        return;
+    }
+    take_back(q, i);
     if (m->prepared.ok || buf_len(&j->prepared) > 0) {
         pickup_prepared(j, m->prepared.ok, m->prepared.attachments, m->prepared.name, m->prepared.subject);
     } else {
@@ -393,7 +412,7 @@ static void on_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
-    struct job *j = i && i->lease ? map_get(q->jobs, map_id(&i->lease)) : NULL;
+    struct job *j = i && !lease_is_none(&i->lease) ? map_get(q->jobs, lease_key(&i->lease)) : NULL;
     if (i) {
         *i = (struct inspector){0};
     }
@@ -407,7 +426,7 @@ static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_prep
 /* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its channel will say so. */
 static void retire(struct queue *q, struct inspector *i)
 {
-    for (unsigned k = INSPECT_MAX; k < INSPECTORS && i->lease != 0; k++) {
+    for (unsigned k = INSPECT_MAX; k < INSPECTORS && !lease_is_none(&i->lease); k++) {
         if (!q->inspectors[k].channel) {
             q->inspectors[k] = *i;
             q->inspectors[k].leaves = true;
@@ -425,6 +444,6 @@ void inspect_join(struct queue *q, unsigned index, int fd)
     if (i->channel) {
         retire(q, i);
     }
-    *i = (struct inspector){.channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
+    *i = (struct inspector){.index = index, .channel = ipc_channel_new(child_loop(q->child), fd, "inspect", rules, on_gone, q)};
     pump(q);
 }

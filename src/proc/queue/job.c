@@ -24,7 +24,7 @@ enum {
 static struct job *job_new(struct queue *q, struct sched_destination *d, enum job_kind kind, uint64_t id, uint64_t octets)
 {
     struct job *j = err_calloc(1, sizeof *j);
-    j->lease = ++q->next_lease;
+    j->lease = lease_draw();
     j->id = id;
     j->kind = kind;
     j->to = d;
@@ -33,7 +33,7 @@ static struct job *job_new(struct queue *q, struct sched_destination *d, enum jo
     j->arena = ARENA_INIT(JOB_ARENA_MAX);
     j->prepared = BUF_INIT(2 * PACKED_MAX);
     list_init(&j->items);
-    must(map_put(q->jobs, map_id(&j->lease), j) == 0);
+    must(map_put(q->jobs, lease_key(&j->lease), j) == 0);
     return j;
 }
 
@@ -49,7 +49,7 @@ void queue_job_free(struct job *j)
     if (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) {
         map_take(q->bouncing, map_id(&j->id));
     }
-    map_take(q->jobs, map_id(&j->lease));
+    map_take(q->jobs, lease_key(&j->lease));
     timer_free(j->retry);
     arena_reset(&j->arena);
     buf_free(&j->prepared);
@@ -216,7 +216,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
         remember(j, &route, &job.job);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
-                                        .lease_open = {.lease = j->lease, .sealed_key = m->sealed_key}});
+                                        .lease_open = {.lease = j->lease, .role = ROLE_SMTPOUT, .index = j->smtpout, .sealed_key = m->sealed_key}});
     send_rcpts(j, to);
     if (spool >= 0) {
         ipc_send_fd(to, &job, spool);
@@ -258,6 +258,7 @@ static void start_with(struct job *j, const struct store_message *m)
     j->deaths = m->deaths;
     j->bounce_of = m->bounce_of;
     j->null_reverse_path = m->reverse_path.n == 0;
+    must(arena_copy(&j->arena, j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE ? m->reverse_path : STR(""), &j->reverse_path) == 0);
     j->inside_sender = conf_is_inside(child_conf(q->child), domain_of(m->reverse_path));
     CLEANUP(err_close_fd) int spool = -1;
     if (m->spool.n > 0) {
@@ -286,14 +287,14 @@ static void start_with(struct job *j, const struct store_message *m)
 /* A message being read for its job; the job may be gone when the answer comes. */
 struct reading {
     struct queue *q;
-    uint64_t lease;
+    struct lease_id lease;
     bool found;
 };
 
 static void on_message(void *arg, const struct store_message *m)
 {
     struct reading *w = arg;
-    struct job *j = map_get(w->q->jobs, map_id(&w->lease));
+    struct job *j = map_get(w->q->jobs, lease_key(&w->lease));
     w->found = true;
     if (j) {
         start_with(j, m);
@@ -303,7 +304,7 @@ static void on_message(void *arg, const struct store_message *m)
 static void on_message_done(void *arg, enum store_result result)
 {
     struct reading *w = arg;
-    struct job *j = map_get(w->q->jobs, map_id(&w->lease));
+    struct job *j = map_get(w->q->jobs, lease_key(&w->lease));
     if (j && result != STORE_OK) {
         queue_retry_at(w->q, j->to ? j->to : queue_destination(w->q, STR("")), clock_wall_ms() + 5000);
         queue_job_free(j);
@@ -340,12 +341,13 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
 
 /* --- bounces and notices of delay ------------------------------------------------------------------------ */
 
-/* One reading of what senders are to be told; jobs get leases from `first` on. */
+/* One reading of what senders are to be told, and the jobs that it makes. */
 struct telling {
     struct queue *q;
     enum job_kind kind;
-    struct job *job;
-    uint64_t first;
+    struct job *job; /* of the message before */
+    struct lease_id made[BOUNCE_BATCH];
+    size_t n_made;
 };
 
 static void tell_one(void *arg, const struct store_rcpt *r)
@@ -355,10 +357,12 @@ static void tell_one(void *arg, const struct store_rcpt *r)
         return;
     }
     if (!w->job || w->job->id != r->id) {
-        w->job = map_get(w->q->bouncing, map_id(&r->id)) ? NULL : job_new(w->q, NULL, w->kind, r->id, 0);
+        bool is_told = map_get(w->q->bouncing, map_id(&r->id)) || w->n_made == ARRAY_LEN(w->made);
+        w->job = is_told ? NULL : job_new(w->q, NULL, w->kind, r->id, 0);
         if (!w->job) {
             return; /* one telling about a message at a time */
         }
+        w->made[w->n_made++] = w->job->lease;
         must(map_put(w->q->bouncing, map_id(&r->id), w->job) == 0);
     }
     if (w->job->n_items == BOUNCE_RCPTS_MAX) {
@@ -382,10 +386,9 @@ static void all_read(void *arg, enum store_result result)
     struct queue *q = w->q;
     q->bounces_reading = false;
     q->bounces_due |= result != STORE_OK;
-    for (uint64_t lease = w->first; lease <= q->next_lease; lease++) {
-        struct job *j = map_get(q->jobs, map_id(&lease));
-        if (j && j->kind == w->kind && !j->started) {
-            j->started = true;
+    for (size_t i = 0; i < w->n_made; i++) {
+        struct job *j = map_get(q->jobs, lease_key(&w->made[i]));
+        if (j) {
             start(j);
         }
     }
@@ -395,7 +398,8 @@ static void all_read(void *arg, enum store_result result)
 static struct telling *telling_new(struct queue *q, enum job_kind kind)
 {
     struct telling *w = err_calloc(1, sizeof *w);
-    *w = (struct telling){.q = q, .kind = kind, .first = q->next_lease + 1};
+    w->q = q;
+    w->kind = kind;
     q->bounces_reading = true;
     return w;
 }
@@ -463,7 +467,7 @@ static void job_orphaned(struct queue *q, struct job *j)
 
 void queue_worker_gone(struct queue *q, unsigned index)
 {
-    uint64_t doomed[256];
+    struct lease_id doomed[256];
     size_t n;
     do { /* the map may not change while it is walked */
         size_t cursor = 0;
@@ -477,7 +481,7 @@ void queue_worker_gone(struct queue *q, unsigned index)
             }
         }
         for (size_t i = 0; i < n; i++) {
-            job_orphaned(q, map_get(q->jobs, map_id(&doomed[i])));
+            job_orphaned(q, map_get(q->jobs, lease_key(&doomed[i])));
         }
     } while (n > 0);
 }

@@ -12,6 +12,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
@@ -189,6 +190,7 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
         if (q->smtpout[i] == ch) {
             q->smtpout[i] = NULL;
             queue_worker_gone(q, i);
+            orders_worker_gone(q, i);
             monitor_worker_gone(q, i);
         }
     }
@@ -240,14 +242,10 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
     if (q->smtpout[index]) { /* its successor is quicker than the news of its end */
         queue_worker_gone(q, index);
+        orders_worker_gone(q, index);
         monitor_worker_gone(q, index);
     }
-    struct peer *p = err_calloc(1, sizeof *p);
-    p->refs = 1;
-    p->writes_own = true;
-    list_init(&p->pending);
-    p->channel = ipc_channel_new(child_loop(q->child), fd, "smtpout", queue_smtpout_rules, on_smtpout_gone, q);
-    ipc_channel_set_data(p->channel, p);
+    struct peer *p = queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
     q->smtpout[index] = p->channel;
     q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
     if (q->store) {
@@ -259,11 +257,11 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
 {
     struct queue *q = owner;
     if (role == ROLE_SMTPIN) {
-        (void)queue_peer_new(q, fd, "smtpin", queue_smtpin_rules, on_smtpin_gone);
+        (void)queue_peer_new(q, fd, role, index, queue_smtpin_rules, on_smtpin_gone);
     } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
         add_smtpout(q, index, fd);
     } else if (role == ROLE_WEB) {
-        queue_peer_new(q, fd, "web", queue_web_rules, on_web_gone)->is_web = true;
+        (void)queue_peer_new(q, fd, role, index, queue_web_rules, on_web_gone);
     } else if (role == ROLE_INSPECT && index < INSPECT_MAX) {
         inspect_join(q, index, fd);
     } else if (role == ROLE_KEYS) {
@@ -421,6 +419,9 @@ int main(int argc, char **argv)
                                                .on_status = on_status, .on_stop = on_stop,
                                                .on_metrics = on_metrics};
     queue.conf_generation = 1;
+    queue.started_ms = clock_wall_ms();
+    random_bytes(&queue.writers, sizeof queue.writers);
+    orders_init(&queue);
     queue.jobs = map_new(1000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);

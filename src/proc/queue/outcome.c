@@ -25,18 +25,35 @@ static struct str keep(struct job *j, struct str s)
     return copy;
 }
 
+/* The job that this smtpout was given with that lease, and that is not over. NULL: none is left (its recipients were
+ * deleted meanwhile), or it was given to another, who alone may speak of it. */
+static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
+{
+    struct job *j = map_get(q->jobs, lease_key(lease));
+    if (!j) {
+        return NULL;
+    }
+    if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE || q->smtpout[j->smtpout] != ch) {
+        ipc_refuse(ch, m->type, "the lease of another");
+        return NULL;
+    }
+    if (j->saving) {
+        ipc_refuse(ch, m->type, "its lease is over");
+        return NULL;
+    }
+    return j;
+}
+
 static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     const struct ipc_outcome_host *o = &m->outcome_host;
-    struct job *j = map_get(q->jobs, map_id(&o->lease));
-    (void)ch;
+    struct job *j = job_of(q, ch, m, &o->lease);
     (void)fd;
     if (!j) {
         return;
     }
     alarms_hop_fails(q, j, (enum reason)o->reason, o->host, o->detail);
-    must(o->sess < SESS_END && o->tlsa < TLSA_END && o->sts < STS_END);
     j->tls_offered |= o->offered || (o->sess != SESS_NOCONN && o->sess != SESS_NOADV);
     if (j->n_attempts == ARRAY_LEN(j->attempts)) {
         return;
@@ -142,18 +159,34 @@ static void log_rcpt(const struct job *j, const struct store_rcpt *r)
              KVN("attempt", r->attempts), KVS("reply", r->reply));
 }
 
+static bool is_in(const struct job *j, const struct item *it)
+{
+    LIST_EACH (at, &j->items) {
+        if (LIST_OF(at, struct item, place.link) == it) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
-    struct job *j = map_get(q->jobs, map_id(&o->lease));
-    struct item *it = map_get(q->leased, map_id(&o->rcpt));
-    (void)ch;
+    struct job *j = job_of(q, ch, m, &o->lease);
+    struct item *it = j ? map_get(q->leased, map_id(&o->rcpt)) : NULL;
     (void)fd;
-    if (!j || !it || j->kind != JOB_DELIVER || it->answered) {
+    if (!it || j->kind != JOB_DELIVER) {
+        return; /* deleted meanwhile; of a notice its submit says it all */
+    }
+    if (it->r.id != j->id || !is_in(j, it)) {
+        ipc_refuse(ch, m->type, "the recipient of another");
         return;
     }
-    must(it->r.id == j->id && o->reason < REASON_END && o->result <= RESULT_FALLBACK);
+    if (it->answered) {
+        ipc_refuse(ch, m->type, "a recipient that has its outcome");
+        return;
+    }
     struct store_rcpt *r = &it->r;
     int64_t now = clock_wall_ms();
     it->answered = true;
@@ -242,8 +275,10 @@ static void on_saved(void *arg, enum store_result result)
 {
     struct job *j = arg;
     struct queue *q = j->queue;
+    char id[ID_TEXT];
     if (result != STORE_OK) {
-        log_error("outcome-not-saved", KVN("lease", j->lease), KV("what", "will be written again"));
+        id_text(j->id, id);
+        log_error("outcome-not-saved", KV("id", id), KV("what", "will be written again"));
         if (!j->retry) {
             j->retry = timer_new(child_loop(q->child), on_save_retry, j);
         }
@@ -307,16 +342,16 @@ static void save(struct job *j)
 /* A part of an outcome given to the store, with the attempts before this one; the job may be over when that holds. */
 struct keeping {
     struct queue *q;
-    uint64_t lease;
+    struct lease_id lease;
     size_t n_attempts;
 };
 
 static void on_kept(void *arg, enum store_result result)
 {
     struct keeping *k = arg;
-    struct job *j = map_get(k->q->jobs, map_id(&k->lease));
+    struct job *j = map_get(k->q->jobs, lease_key(&k->lease));
     if (result != STORE_OK) {
-        log_error("outcome-not-saved", KVN("lease", k->lease), KV("what", "will be written again when its round ends"));
+        log_error("outcome-not-saved", KV("what", "a part of one; it will be written again when its round ends"));
     }
     if (j && result == STORE_OK) {
         j->n_durable = k->n_attempts;
@@ -331,10 +366,13 @@ static void on_kept(void *arg, enum store_result result)
 static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct job *j = map_get(q->jobs, map_id(&m->outcome_part.lease));
-    (void)ch;
+    struct job *j = job_of(q, ch, m, &m->outcome_part.lease);
     (void)fd;
-    if (!j || j->kind != JOB_DELIVER || j->saving) {
+    if (!j) {
+        return;
+    }
+    if (j->kind != JOB_DELIVER) {
+        ipc_refuse(ch, m->type, "a part of what has none");
         return;
     }
     struct keeping *k = err_calloc(1, sizeof *k);
@@ -368,8 +406,7 @@ static bool was_reached(const struct job *j)
 static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct job *j = map_get(q->jobs, map_id(&m->outcome.lease));
-    (void)ch;
+    struct job *j = job_of(q, ch, m, &m->outcome.lease);
     (void)fd;
     if (j) {
         ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});

@@ -141,7 +141,9 @@ static void on_made(void *arg, enum store_result result)
     struct job *j = arg;
     struct queue *q = j->queue;
     if (result != STORE_OK) {
-        log_error("envelope-not-saved", KVN("lease", j->lease), KV("what", "will be made again"));
+        char id[ID_TEXT];
+        id_text(j->id, id);
+        log_error("envelope-not-saved", KV("id", id), KV("what", "will be made again"));
         j->retry = j->retry ? j->retry : timer_new(child_loop(q->child), on_retry, j);
         timer_start(j->retry, 1000);
         return;
@@ -271,13 +273,14 @@ static void keep_person(void *arg, const struct store_person *p)
 bool pickup_mail(struct queue *q, const struct kept_envelope *k, enum notice_kind kind, const char *to, const char *link, const char *code, const char *words, struct str language)
 {
     char texts[2][256] = {"", ""};
-    struct ipc_channel *smtpout = worker_any(q);
-    if (!smtpout || store_get_person(q->store, str_c(to), keep_person, texts) != STORE_OK) {
+    int at = worker_from(q, 0);
+    if (at < 0 || store_get_person(q->store, str_c(to), keep_person, texts) != STORE_OK) {
         return false;
     }
     const struct store_envelope *e = &k->e;
-    ipc_send(smtpout, &(struct ipc_msg){.type = IPC_envelope_mail,
-                                        .envelope_mail = {.envelope = e->envelope, .kind = (uint8_t)kind, .level = e->level, .to = str_c(to), .sender = e->sender,
+    struct lease_id order = orders_give(q, (unsigned)at, ABOUT_ENVELOPE, e->envelope, str_c(to));
+    ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_envelope_mail,
+                                        .envelope_mail = {.lease = order, .envelope = e->envelope, .kind = (uint8_t)kind, .level = e->level, .to = str_c(to), .sender = e->sender,
                                                           .sender_name = e->sender_name, .made_ms = e->made_ms, .expires_ms = e->expires_ms, .attachments = e->attachments,
                                                           .octets = e->octets, .link = str_c(link), .code = str_c(code), .phrase = str_c(texts[0]),
                                                           .language = language.n > 0 ? language : str_slice(str_c(texts[1]), 0, strlen(texts[1]) < 16 ? strlen(texts[1]) : 16),

@@ -31,7 +31,6 @@ struct call {
     struct ipc_channel *ch;
     uint64_t token;
     struct ipc_msg answer;
-    uint64_t lease;
     struct link link;
     char address[ADDRESS_ROOM];
     unsigned char sealed_key[ENVELOPE_WRAPPED_MAX];
@@ -165,15 +164,24 @@ static void send_pieces(void *arg, struct str sealed)
     }
 }
 
+/* keys will open it for that web alone, once. */
+static struct lease_id lease_for_web(struct queue *q, struct ipc_channel *ch, struct str sealed_key)
+{
+    const struct peer *p = ipc_channel_data(ch);
+    struct lease_id l = lease_draw();
+    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open,
+                                        .lease_open = {.lease = l, .role = (uint8_t)p->role, .index = p->index, .sealed_key = sealed_key}});
+    return l;
+}
+
 /* How the reader gets the key: by a lease, or by what his link holds. */
-static void give_key(struct queue *q, const struct store_envelope *e, struct ipc_portal_answer *ret)
+static void give_key(struct queue *q, struct ipc_channel *ch, const struct store_envelope *e, struct ipc_portal_answer *ret)
 {
     if (e->sealed) {
         ret->sealed_key = e->sealed_key;
         return;
     }
-    ret->lease = ++q->next_lease;
-    ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = ret->lease, .sealed_key = e->sealed_key}});
+    ret->lease = lease_for_web(q, ch, e->sealed_key);
 }
 
 static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -194,7 +202,7 @@ static void show_envelope(struct queue *q, struct ipc_channel *ch, const struct 
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});
         return;
     }
-    give_key(q, &k.e, &r);
+    give_key(q, ch, &k.e, &r);
     envelope_event(q, k.e.envelope, EVENT_READ, a->network, "");
     if (k.e.opened_ms == 0) {
         k.e.opened_ms = clock_wall_ms();
@@ -253,7 +261,7 @@ static void give_body(struct queue *q, struct ipc_channel *ch, const struct ipc_
         return;
     }
     struct sending s = {q, ch, {.token = a->token, .result = PORTAL_OK}, false};
-    give_key(q, &k.e, &s.answer);
+    give_key(q, ch, &k.e, &s.answer);
     str_copy_cut(a->text, detail, sizeof detail);
     envelope_event(q, k.e.envelope, EVENT_DOWNLOADED, a->network, detail);
     store_message_get(q->store, k.e.id, send_body, on_body_read, &s); /* the embedded store answers at once */
@@ -281,8 +289,7 @@ static void send_draft(void *arg, struct str sealed_key, struct str sealed)
 {
     struct draft *d = arg;
     struct rows w = {d->ch, d->token, NULL};
-    d->answer->lease = ++d->q->next_lease;
-    ipc_send(d->q->keys, &(struct ipc_msg){.type = IPC_lease_open, .lease_open = {.lease = d->answer->lease, .sealed_key = sealed_key}});
+    d->answer->lease = lease_for_web(d->q, d->ch, sealed_key);
     send_pieces(&w, sealed);
 }
 
@@ -605,7 +612,7 @@ static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_
         char text[1500];
         id_text(k.e.id, number);
         snprintf(text, sizeof text, STR_FMT " could not read your mail in the portal any more, and asks you to send it once more.\r\n\r\nNumber of the mail: %s\r\n", STR_ARG(k.e.address), number);
-        worker_write(q, &(struct ipc_own_mail){.to = k.e.sender, .subject = STR("Please send your mail again"), .text = str_c(text)});
+        worker_write(q, &(struct own_mail){.to = k.e.sender, .subject = STR("Please send your mail again"), .text = str_c(text)});
         envelope_event(q, k.e.envelope, EVENT_ASKED_AGAIN, a->network, "");
     }
     answer(ch, a->token, PORTAL_OK);

@@ -14,6 +14,7 @@
 #include "proc/queue/protection.h"
 #include "proc/admin_verbs.h"
 #include "proc/child.h"
+#include "proc/about.h"
 #include "proc/job_kinds.h"
 #include "sched/arrivals.h"
 #include "sched/jump.h"
@@ -40,10 +41,36 @@ enum {
 struct peer {
     struct ipc_channel *channel;
     unsigned refs;
-    bool is_web;     /* answers written in the portal */
-    bool writes_own; /* an smtpout: may submit bounces, alarms and TLS reports of our own */
+    enum role role;  /* smtpin; web: answers written in the portal; smtpout: bounces, alarms and TLS reports of our own */
+    unsigned index;
+    struct queue *queue;
+    uint32_t writer;    /* of spool files: each life of a process another */
+    struct link spools; /* files that it may write, and name in a submit */
+    size_t n_spools;
     struct link pending; /* recipients that came before their submit */
     size_t n_pending;
+};
+
+struct pending_rcpt {
+    struct link link;
+    uint64_t token;
+    char *forward_path, *orcpt;
+    uint8_t notify;
+};
+
+/* A mail of our own; all views are borrowed. */
+struct own_mail {
+    enum about about;
+    uint64_t about_id;
+    struct str to, subject, text;
+};
+
+/* Mail that a smtpout is to write (orders.c). */
+struct order {
+    struct lease_id lease;
+    enum about about;
+    uint64_t about_id, bounce_of;
+    char to[1025];
 };
 
 /* A message kept in memory from its commit until it was handed out, so that it is not read back. */
@@ -65,7 +92,8 @@ struct asker {
 
 struct inspector {
     struct ipc_channel *channel; /* NULL: not there */
-    uint64_t lease;              /* 0: free */
+    struct lease_id lease;       /* none: free */
+    unsigned index; /* of the process */
     bool leaves;
 };
 
@@ -101,7 +129,7 @@ struct probing {
 };
 
 struct job {
-    uint64_t lease;
+    struct lease_id lease;
     uint64_t id;
     uint64_t bounce_of; /* the message is our notice about that one; 0: it is none */
     enum job_kind kind;
@@ -109,7 +137,8 @@ struct job {
     unsigned smtpout;
     struct link items;
     int64_t arrived_ms;
-    bool null_reverse_path, inside_sender, started, tls_offered, bounce_stored;
+    struct str reverse_path; /* of a bounce or notice: whom it tells */
+    bool null_reverse_path, inside_sender, tls_offered, bounce_stored;
     bool saving; /* its outcome is known and being written: a worker that dies changes nothing any more */
     unsigned n_items; /* of a bounce */
     uint32_t deaths;  /* workers that died over the message before */
@@ -161,6 +190,11 @@ struct queue {
     struct arrivals arrivals;
     const struct conf *scheduled_by; /* the configuration whose rules the scheduler has */
     struct overdue overdue;
+    struct map *orders; /* lease -> mail to be written */
+    struct link orders_by_age;
+    uint32_t writers;   /* numbers given to writers of spool files; begins anywhere */
+    uint64_t last_ids[256]; /* of each maker's messages */
+    int64_t started_ms;
     struct map *jobs;   /* lease -> job */
     struct map *leased; /* recipient number -> item */
     struct map *bouncing; /* message id -> job */
@@ -176,7 +210,6 @@ struct queue {
     int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
     int64_t tick_at_ms; /* monotonic: when it will come */
     size_t hot_octets;
-    uint64_t next_lease;
     /* recipient domains */
     struct ipc_channel *lookup;
     struct map *domains;
@@ -222,14 +255,30 @@ void metrics_write(struct queue *q, struct buf *out);
 /* submit.c */
 extern const struct ipc_rule queue_smtpin_rules[];
 void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void queue_hot_release(struct queue *q, struct hot *h);
+
+/* peer.c */
+struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index, const struct ipc_rule *rules, ipc_closed closed);
+void queue_peer_gone(struct ipc_channel *ch);
+void queue_peer_unref(struct peer *p);
+void queue_check_space(struct queue *q);
 void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-struct peer *queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed);
-void queue_peer_gone(struct ipc_channel *ch);
-void queue_hot_release(struct queue *q, struct hot *h);
-void queue_check_space(struct queue *q);
-void queue_peer_unref(struct peer *p);
+void peer_drop_pending(struct peer *p, struct pending_rcpt *r);
+/* The file becomes a message's: true when it was given to this peer (or none is named). */
+bool peer_takes_spool(struct peer *p, struct str name);
+/* Whether a message may have this id: of this process's making, and new. */
+bool peer_makes_id(struct peer *p, uint64_t id);
+
+/* orders.c */
+void orders_init(struct queue *q);
+/* Notes that this smtpout is to write a mail; its lease goes with the question. to: copied. */
+struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id, struct str to);
+/* What comes back under this lease: false, it was not ordered of this smtpout. */
+bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease, struct order *ret);
+void orders_end(struct queue *q, const struct lease_id *lease);
+void orders_worker_gone(struct queue *q, unsigned smtpout);
 
 /* schedule.c */
 struct sched_time queue_now(void);
@@ -319,7 +368,7 @@ unsigned worker_for(const struct queue *q, const struct sched_destination *d, ui
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
 /* Has one of them write a mail of our own, now or when one is there. Copies. */
-void worker_write(struct queue *q, const struct ipc_own_mail *mail);
+void worker_write(struct queue *q, const struct own_mail *mail);
 /* At the end of each turn. */
 void worker_write_kept(struct queue *q);
 

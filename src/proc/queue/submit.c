@@ -14,15 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PENDING_MAX = 200000, SPACE_CHECK_MS = 2000 };
-
-struct pending_rcpt {
-    struct link link;
-    uint64_t token;
-    char *forward_path, *orcpt;
-    uint8_t notify;
-};
-
 /* One message between submit and its commit. */
 struct submission {
     struct queue *queue;
@@ -35,106 +26,15 @@ struct submission {
     struct store_rcpt rcpts[];
 };
 
-void queue_peer_unref(struct peer *p)
+/* It writes what queue ordered. */
+static bool is_own(const struct peer *p)
 {
-    if (--p->refs == 0) {
-        free(p);
-    }
+    return p->role == ROLE_SMTPOUT;
 }
 
-struct peer *queue_peer_new(struct queue *q, int fd, const char *name, const struct ipc_rule *rules, ipc_closed closed)
+static bool is_web(const struct peer *p)
 {
-    struct peer *p = err_calloc(1, sizeof *p);
-    p->refs = 1;
-    list_init(&p->pending);
-    p->channel = ipc_channel_new(child_loop(q->child), fd, name, rules, closed, q);
-    ipc_channel_set_data(p->channel, p);
-    return p;
-}
-
-static void drop_pending(struct peer *p, struct pending_rcpt *r)
-{
-    list_remove(&r->link);
-    p->n_pending--;
-    free(r->forward_path);
-    free(r->orcpt);
-    free(r);
-}
-
-void queue_peer_gone(struct ipc_channel *ch)
-{
-    struct peer *p = ipc_channel_data(ch);
-    p->channel = NULL;
-    while (!list_empty(&p->pending)) {
-        drop_pending(p, LIST_OF(p->pending.next, struct pending_rcpt, link));
-    }
-    queue_peer_unref(p);
-}
-
-void queue_check_space(struct queue *q)
-{
-    int64_t now = clock_mono_ms();
-    if (now - q->checked_space_ms < SPACE_CHECK_MS && q->checked_space_ms) {
-        return;
-    }
-    q->checked_space_ms = now;
-    uint64_t free_octets = store_free_octets(q->store);
-    bool tight = free_octets < (uint64_t)child_conf(q->child)->queue.reserve;
-    if (tight != q->no_space) {
-        q->no_space = tight;
-        log_warn(tight ? "store-space-low" : "store-space-back", KVN("free", free_octets));
-    }
-}
-
-void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    char name[64] = "";
-    int spool = -1;
-    (void)fd;
-    queue_check_space(q);
-    enum store_result r = q->no_space ? STORE_FULL : store_spool_create(q->store, name, &spool);
-    const struct ipc_msg reply = {.type = IPC_spool_opened,
-                                  .spool_opened = {.token = m->spool_open.token,
-                                                   .id = m->spool_open.id,
-                                                   .result = (uint8_t)r,
-                                                   .name = str_c(name)}};
-    if (r == STORE_OK) {
-        ipc_send_fd(ch, &reply, spool);
-        close(spool);
-    } else {
-        ipc_send(ch, &reply);
-    }
-}
-
-void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct queue *q = owner;
-    (void)ch;
-    (void)fd;
-    store_spool_drop(q->store, m->spool_drop.name);
-}
-
-/* smtpin did this for what came by SMTP; answers from the portal name whom their writer named. */
-static char *canonical_path(struct str path)
-{
-    char text[ADDRESS_KEY_SIZE];
-    return address_canonical(path, text, sizeof text) == 0 ? err_strdup(text) : str_dup(path);
-}
-
-void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct peer *p = ipc_channel_data(ch);
-    (void)owner;
-    (void)fd;
-    must(p->n_pending < PENDING_MAX);
-    struct pending_rcpt *r = err_calloc(1, sizeof *r);
-    r->token = m->submit_rcpt.token;
-    r->forward_path = canonical_path(m->submit_rcpt.forward_path);
-    r->orcpt = str_dup(m->submit_rcpt.orcpt);
-    r->notify = m->submit_rcpt.notify;
-    list_append(&p->pending, &r->link);
-    p->n_pending++;
+    return p->role == ROLE_WEB;
 }
 
 void queue_hot_release(struct queue *q, struct hot *h)
@@ -159,13 +59,13 @@ static void forget_pending(struct peer *p, uint64_t token)
         struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
         it = it->next;
         if (r->token == token) {
-            drop_pending(p, r);
+            peer_drop_pending(p, r);
         }
     }
 }
 
 /* Copies what outlives the frame. The body only when there is room for it. */
-static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_own, int64_t now)
+static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, const struct order *o, int64_t now)
 {
     struct hot *h = err_calloc(1, sizeof *h);
     bool keep_body = m->body.n > 0 && q->hot_octets + m->body.n <= HOT_OCTETS_MAX;
@@ -173,7 +73,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
     h->arena = ARENA_INIT(256 * 1024);
     h->m = (struct store_message){
         .id = m->id,
-        .bounce_of = m->bounce_of,
+        .bounce_of = o->bounce_of,
         .reverse_path = keep(&h->arena, m->reverse_path),
         .arrived_ms = now,
         .size = m->size,
@@ -181,7 +81,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, bool is_
         .is_utf8 = m->is_utf8 != 0,
         .reqtls = m->reqtls != 0,
         .tls_required_no = m->tls_required_no != 0,
-        .report = m->report != 0 && is_own,
+        .report = o->about == ABOUT_TLS_REPORT,
         .is_binary = m->is_binary != 0,
         .ret = m->ret,
         .envid = keep(&h->arena, m->envid),
@@ -373,24 +273,24 @@ static void take_rcpts(struct submission *s, struct peer *p, struct str referenc
         if (r->token != s->token) {
             continue;
         }
-        if (answered || (!p->writes_own && take_turn(s, r, references, now))) {
+        if (answered || (!is_own(p) && take_turn(s, r, references, now))) {
             if (answered) {
                 take_answer(s, r, answered, now);
             } else {
                 s->inspect |= protection_needs_inspection(s->queue, &s->hot->m, s->rcpts[s->n_rcpts - 1].forward_path);
             }
-            drop_pending(p, r);
+            peer_drop_pending(p, r);
             continue;
         }
-        s->inspect |= !p->writes_own && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
-        if (p->writes_own || take_forward(s, r, now)) {
+        s->inspect |= !is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
+        if (is_own(p) || take_forward(s, r, now)) {
             s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                          .notify = r->notify,
                                                          .orcpt = str_c(str_dup(str_c(r->orcpt))),
                                                          .state = RCPT_QUEUED,
                                                          .next_ms = now};
         }
-        drop_pending(p, r);
+        peer_drop_pending(p, r);
     }
 }
 
@@ -415,7 +315,7 @@ static void decide_rcpts(struct submission *s)
     for (size_t i = 0; i < s->n_rcpts; i++) {
         struct store_rcpt *r = &s->rcpts[i];
         r->id = s->hot->m.id;
-        if (choices_is_one(q, r->forward_path) && !s->peer->writes_own) {
+        if (choices_is_one(q, r->forward_path) && !is_own(s->peer)) {
             take_choice(s, r);
             continue;
         }
@@ -430,7 +330,7 @@ static void decide_rcpts(struct submission *s)
             protection_record(r, &record);
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : domain_str(&d->route.next_hop);
-        } else if (s->peer->writes_own) {
+        } else if (is_own(s->peer)) {
             rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
@@ -472,31 +372,76 @@ static void mark_noticed(struct queue *q, const struct job *job)
     }
 }
 
+/* The only recipient of the token, and that one. */
+static bool is_to(const struct peer *p, uint64_t token, const char *to)
+{
+    char canonical[ADDRESS_KEY_SIZE];
+    size_t n = 0, hits = 0;
+    str_copy_cut(str_c(to), canonical, sizeof canonical);
+    (void)!address_canonical(str_c(to), canonical, sizeof canonical);
+    LIST_EACH (it, &p->pending) {
+        const struct pending_rcpt *r = LIST_OF(it, struct pending_rcpt, link);
+        n += r->token == token;
+        hits += r->token == token && strcmp(r->forward_path, canonical) == 0;
+    }
+    return n == 1 && hits == 1;
+}
+
+/* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is used up. */
+static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc_submit *m, struct order *ret)
+{
+    bool any = false;
+    LIST_EACH (it, &p->pending) {
+        any |= LIST_OF(it, struct pending_rcpt, link)->token == m->token;
+    }
+    if (!any) {
+        return "a message without recipients";
+    }
+    if ((m->spool.n > 0) == (m->body.n > 0) || !peer_takes_spool(p, m->spool)) {
+        return "a body that is not its own";
+    }
+    if (!peer_makes_id(p, m->id)) {
+        return "an id that is not its own";
+    }
+    if (!is_own(p)) {
+        return NULL;
+    }
+    if (m->reverse_path.n > 0 || !orders_take(q, p->index, &m->lease, ret)) {
+        return "mail of ours that was not ordered of it";
+    }
+    return ret->about == ABOUT_TLS_REPORT || is_to(p, m->token, ret->to) ? NULL : "mail of ours to another";
+}
+
 void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     struct peer *p = ipc_channel_data(ch);
     int64_t now = clock_wall_ms();
     uint64_t bounced[JOB_RCPTS_MAX];
+    struct order order = {.about = ABOUT_NOTHING};
     (void)fd;
+    const char *wrong = not_its_own(q, p, &m->submit, &order);
+    if (wrong) {
+        ipc_refuse(ch, m->type, wrong);
+        return;
+    }
     size_t n = count_pending(child_conf(q->child), p, m->submit.token);
-    must(n > 0);
     struct submission *s = err_calloc(1, sizeof *s + (n + 1) * sizeof s->rcpts[0]); /* one more: a copy */
     s->queue = q;
     s->peer = p;
     p->refs++;
     s->token = m->submit.token;
-    s->hot = hot_new(q, &m->submit, p->writes_own, now);
+    s->hot = hot_new(q, &m->submit, &order, now);
     struct kept_envelope answered;
-    s->answers = p->is_web && m->submit.about == ABOUT_REPLY;
-    bool may = !p->is_web || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
+    s->answers = is_web(p) && m->submit.about == ABOUT_REPLY;
+    bool may = !is_web(p) || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
                (m->submit.about == ABOUT_COMPOSE && threads_may_write(q, m->submit.pass, m->submit.reverse_path, m->submit.login));
     if (may) {
         take_rcpts(s, p, m->submit.thread, s->answers ? &answered : NULL, now);
         if (s->answers) {
             take_copy(s, &answered, now);
         }
-        if (p->is_web && m->submit.about == ABOUT_COMPOSE && m->submit.about_id) {
+        if (is_web(p) && m->submit.about == ABOUT_COMPOSE && m->submit.about_id) {
             choose_portal(s);
         }
         decide_rcpts(s);
@@ -507,13 +452,13 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         return;
     }
     queue_check_space(q);
-    if ((q->no_space && !m->submit.bounce_of) || q->stopping) {
+    if ((q->no_space && !order.bounce_of) || q->stopping) {
         on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
         return;
     }
     struct store_message message = s->hot->m;
     message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
-    bool tells_outcome = p->writes_own && m->submit.about == ABOUT_OUTCOME;
+    bool tells_outcome = order.about == ABOUT_OUTCOME;
     struct job *about = message.bounce_of && !tells_outcome ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;
     size_t n_bounced = about && about->kind == JOB_BOUNCE ? bounced_rcpts(about, bounced, JOB_RCPTS_MAX) : 0;
     if (about && about->kind == JOB_NOTICE) {
@@ -522,14 +467,14 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (tells_outcome) {
         n_bounced = told_stored(q, message.bounce_of, bounced, JOB_RCPTS_MAX);
     }
-    if (p->writes_own && m->submit.about == ABOUT_ALARMS) {
-        store_set_alarm_mailed(q->store, m->submit.about_id, now);
+    if (order.about == ABOUT_ALARMS) {
+        store_set_alarm_mailed(q->store, order.about_id, now);
     }
     if (s->answers) {
         threads_answered(q, &answered, message.client);
     }
-    if (p->writes_own && m->submit.about == ABOUT_ENVELOPE) {
-        pickup_mail_stored(q, m->submit.about_id, message.id);
+    if (order.about == ABOUT_ENVELOPE) {
+        pickup_mail_stored(q, order.about_id, message.id);
     }
     store_enqueue(q->store, &message, s->rcpts, s->n_rcpts, bounced, n_bounced, on_durable, s);
     store_release_body(q->store, message.id); /* if it was only for ourselves (a choice), nobody needs it */

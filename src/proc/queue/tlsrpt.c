@@ -17,6 +17,7 @@ enum { WRITINGS_MAX = 4, RECEIVED_MAX = 2000, /* rows of strangers a day */
 struct writing {
     struct link link;
     uint64_t token, day;
+    struct lease_id order;
     int64_t since_mono_ms;
     struct ipc_channel *worker;
     char domain[256];
@@ -33,7 +34,6 @@ void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg
     const struct ipc_rpt_session *s = &m->rpt_session;
     (void)ch;
     (void)fd;
-    must(s->type < RPT_TYPE_END);
     store_rpt_count(q->store, &(struct store_rpt_session){.day = today(), .domain = s->domain, .type = (enum rpt_type)s->type,
                                                           .policy = s->policy, .mx = s->mx, .ok = s->ok != 0, .result = s->result,
                                                           .sender = s->sender, .host = s->host, .receiver = s->receiver,
@@ -77,12 +77,14 @@ static void start(struct queue *q, const struct store_rpt_sent *due)
     w->token = ++q->next_token;
     w->day = due->day;
     w->since_mono_ms = clock_mono_ms();
+    int at = worker_from(q, 0);
     w->worker = worker_any(q);
+    w->order = orders_give(q, at < 0 ? 0 : (unsigned)at, ABOUT_TLS_REPORT, 0, STR(""));
     str_copy_cut(due->domain, w->domain, sizeof w->domain);
     list_append(&q->writings, &w->link);
     struct handing h = {q, w};
     store_each_rpt_count(q->store, w->day, str_c(w->domain), send_count, ignore_end, &h);
-    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write, .rpt_write = {.token = w->token, .day = w->day,
+    ipc_send(w->worker, &(struct ipc_msg){.type = IPC_rpt_write, .rpt_write = {.token = w->token, .lease = w->order, .day = w->day,
                                                                                .domain = str_c(w->domain)}});
 }
 
@@ -162,14 +164,17 @@ void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     int64_t now = clock_wall_ms();
-    (void)ch;
     (void)fd;
-    must(m->rpt_written.state < RPT_STATE_END);
     LIST_EACH (it, &q->writings) {
         struct writing *w = LIST_OF(it, struct writing, link);
         if (w->token != m->rpt_written.token) {
             continue;
         }
+        if (w->worker != ch) {
+            ipc_refuse(ch, m->type, "a report that another writes");
+            return;
+        }
+        orders_end(q, &w->order);
         enum rpt_state state = (enum rpt_state)m->rpt_written.state;
         bool late = now > (int64_t)(w->day + 2) * DAY_MS; /* RFC 8460 5.5: 24 hours of trying */
         state = state == RPT_DUE && late ? RPT_GIVEN_UP : state;

@@ -54,7 +54,7 @@ bool queue_can_send(const struct queue *q)
 struct letter {
     struct link link;
     struct arena words;
-    struct ipc_own_mail mail;
+    struct own_mail mail;
 };
 
 static void letter_free(struct queue *q, struct letter *l)
@@ -65,7 +65,7 @@ static void letter_free(struct queue *q, struct letter *l)
     free(l);
 }
 
-static void keep_letter(struct queue *q, const struct ipc_own_mail *mail)
+static void keep_letter(struct queue *q, const struct own_mail *mail)
 {
     struct letter *l = err_calloc(1, sizeof *l);
     l->words = ARENA_INIT(LETTER_OCTETS);
@@ -79,10 +79,19 @@ static void keep_letter(struct queue *q, const struct ipc_own_mail *mail)
     }
 }
 
-void worker_write(struct queue *q, const struct ipc_own_mail *mail)
+static void hand_out(struct queue *q, const struct own_mail *mail)
+{
+    int at = worker_from(q, 0);
+    must(at >= 0);
+    struct lease_id order = orders_give(q, (unsigned)at, mail->about, mail->about_id, mail->to);
+    ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_own_mail,
+                                               .own_mail = {.lease = order, .to = mail->to, .subject = mail->subject, .text = mail->text}});
+}
+
+void worker_write(struct queue *q, const struct own_mail *mail)
 {
     if (queue_can_send(q)) {
-        ipc_send(worker_any(q), &(struct ipc_msg){.type = IPC_own_mail, .own_mail = *mail});
+        hand_out(q, mail);
     } else {
         keep_letter(q, mail);
     }
@@ -92,7 +101,7 @@ void worker_write_kept(struct queue *q)
 {
     while (!list_empty(&q->letters) && queue_can_send(q)) {
         struct letter *l = LIST_OF(q->letters.next, struct letter, link);
-        ipc_send(worker_any(q), &(struct ipc_msg){.type = IPC_own_mail, .own_mail = l->mail});
+        hand_out(q, &l->mail);
         letter_free(q, l);
     }
 }

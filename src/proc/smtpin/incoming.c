@@ -73,7 +73,7 @@ struct incoming *incoming_new(struct session *s)
         free(m);
         return NULL;
     }
-    m->id = id_make(clock_wall_ms(), child_index(in->child), in->id_count++);
+    m->id = id_make(clock_wall_ms(), ID_MAKERS_SMTPIN + child_index(in->child), in->id_count++);
     m->spool = -1;
     m->sealed = BUF_INIT(SEALED_MAX);
     m->head = BUF_INIT((size_t)child_conf(in->child)->limits.header_octets + HEAD_SPARE);

@@ -109,7 +109,7 @@ void bounce_write(struct delivery *d)
         select_fields(headers, &part);
     }
     headers = buf_str(&part);
-    struct own own = {.id = own_id(out), .bounce_of = d->id, .to = d->reverse_path};
+    struct own own = {.id = own_id(out), .order = d->lease, .to = d->reverse_path};
     d->bounce_token = own.token = ++out->next_token;
     compose(d, headers, own.id, &notice);
     own.text = buf_str(&notice);

@@ -32,7 +32,7 @@ static struct str keep(struct delivery *d, struct str s)
 
 void delivery_free(struct delivery *d)
 {
-    map_take(d->out->deliveries, map_id(&d->lease));
+    map_take(d->out->deliveries, lease_key(&d->lease));
     way_forget(&d->way);
     if (d->look) {
         look_cancel(d->look);
@@ -62,7 +62,7 @@ static void finish(struct delivery *d, struct link_conn *l)
         l->delivery = NULL;
         l->state = LINK_WAITING_SAVE;
         l->saving = d->lease;
-        must(map_put(out->saving, map_id(&l->saving), l) == 0);
+        must(map_put(out->saving, lease_key(&l->saving), l) == 0);
     }
     delivery_free(d);
 }

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/notice.h"
-#include "proc/about.h"
 #include "proc/portal_kinds.h"
 #include "proc/smtpout/smtpout.h"
 #include "wire/id.h"
@@ -20,7 +19,8 @@ enum { MAIL_MAX = 1024 * 1024 };
 
 /* A mail that waits for its signature. */
 struct unsigned_mail {
-    uint64_t id, envelope;
+    uint64_t id;
+    struct lease_id order;
     char to[513];
     struct buf text;
     struct dkim dkim;
@@ -31,7 +31,7 @@ static void submit(struct smtpout *out, const struct unsigned_mail *u, struct st
     CLEANUP(buf_free) struct buf text = BUF_INIT(MAIL_MAX + 16 * 1024);
     int r = buf_add(&text, field);
     r = r < 0 ? r : buf_add(&text, buf_str(&u->text));
-    const struct own own = {.token = ++out->next_token, .id = u->id, .to = str_c(u->to), .about = ABOUT_ENVELOPE, .about_id = u->envelope, .text = buf_str(&text)};
+    const struct own own = {.token = ++out->next_token, .id = u->id, .order = u->order, .to = str_c(u->to), .text = buf_str(&text)};
     r = r < 0 ? r : own_submit(out, &own);
     if (r < 0) {
         log_warn("envelope-mail-not-written", KV("to", u->to), KV("problem", strerror(-r)), KV("what", "will be tried again"));
@@ -67,7 +67,7 @@ void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     (void)ch;
     (void)fd;
     u->id = own_id(out);
-    u->envelope = m->envelope_mail.envelope;
+    u->order = m->envelope_mail.lease;
     u->text = BUF_INIT(MAIL_MAX);
     str_copy_cut(m->envelope_mail.to, u->to, sizeof u->to);
     id_text(u->id, id);

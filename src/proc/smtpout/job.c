@@ -16,7 +16,7 @@ enum { OWN_LIMIT_MS = 150 * 1000 }; /* an HTTPS fetch of a policy takes up to 60
 
 struct pending_rcpt {
     struct link link;
-    uint64_t lease;
+    struct lease_id lease;
     struct delivery_rcpt r;
     char *text[5];
 };
@@ -63,7 +63,7 @@ static void resolve(struct delivery *d)
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    struct delivery *d = map_get(out->deliveries, map_id(&m->unwrapped.lease));
+    struct delivery *d = map_get(out->deliveries, lease_key(&m->unwrapped.lease));
     (void)ch;
     (void)fd;
     if (!d || d->has_key) {
@@ -108,7 +108,7 @@ static size_t take_rcpts(struct delivery *d, bool count_only)
     for (struct link *at = d->out->pending_rcpts.next; at != &d->out->pending_rcpts;) {
         struct pending_rcpt *p = LIST_OF(at, struct pending_rcpt, link);
         at = at->next;
-        if (p->lease != d->lease) {
+        if (!lease_same(&p->lease, &d->lease)) {
             continue;
         }
         if (!count_only) {
@@ -206,7 +206,7 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     must(d->rcpts);
     take_rcpts(d, false);
     d->limit = timer_new(child_loop(out->child), on_limit, d);
-    must(map_put(out->deliveries, map_id(&d->lease), d) == 0);
+    must(map_put(out->deliveries, lease_key(&d->lease), d) == 0);
     if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
         delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : out->keys ? REASON_OUR_FAULT : REASON_KEYS_AWAY,
                          out->stopping ? "" : out->keys ? "its name lookups are not there yet" : "it is not there yet");
@@ -226,7 +226,7 @@ static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct i
     struct smtpout *out = owner;
     (void)ch;
     (void)fd;
-    struct link_conn *l = map_take(out->saving, map_id(&m->outcome_saved.lease));
+    struct link_conn *l = map_take(out->saving, lease_key(&m->outcome_saved.lease));
     if (l) {
         link_release(l, l->messages != UINT32_MAX);
     }

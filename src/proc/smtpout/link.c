@@ -31,8 +31,8 @@ static void link_free(struct link_conn *l)
         list_remove(&l->idle);
         l->out->n_idle--;
     }
-    if (l->saving) {
-        map_take(l->out->saving, map_id(&l->saving));
+    if (!lease_is_none(&l->saving)) {
+        map_take(l->out->saving, lease_key(&l->saving));
     }
     l->out->n_links--;
     free(l);
@@ -742,7 +742,7 @@ void link_release(struct link_conn *l, bool usable)
     struct smtpout *out = l->out;
     const struct conf *c = child_conf(out->child);
     l->delivery = NULL;
-    l->saving = 0;
+    l->saving = (struct lease_id){0};
     bool guesses = l->suspicion.set; /* the next message's success would prove nothing */
     bool greeted = smtp_client_caps(l->engine)->esmtp; /* behind HELO the next connection says EHLO again */
     bool keep = usable && !guesses && greeted && smtp_client_reusable(l->engine) && !l->without_tls && !out->stopping && l->messages < (unsigned)c->queue.messages_per_connection &&

@@ -9,7 +9,6 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/about.h"
 #include "proc/smtpout/smtpout.h"
 #include "store/store.h"
 #include "wire/date.h"
@@ -22,7 +21,7 @@ enum { SEALED_MAX = 1024 * 1024 };
 
 uint64_t own_id(struct smtpout *out)
 {
-    return id_make(clock_wall_ms(), 128 + child_index(out->child), out->id_count++);
+    return id_make(clock_wall_ms(), ID_MAKERS_SMTPOUT + child_index(out->child), out->id_count++);
 }
 
 static int seal(struct smtpout *out, struct str text, unsigned char wrapped[REST_WRAPPED], struct buf *sealed)
@@ -53,11 +52,10 @@ int own_submit(struct smtpout *out, const struct own *o)
     ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
                                            .submit_rcpt = {.token = o->token, .forward_path = o->to}});
     ipc_send(out->queue, &(struct ipc_msg){.type = IPC_submit,
-                                           .submit = {.token = o->token, .id = o->id, .bounce_of = o->bounce_of,
-                                                      .reverse_path = o->from, .size = o->text.n, .is_8bit = marks.eight_bit,
+                                           .submit = {.token = o->token, .id = o->id, .lease = o->order,
+                                                      .size = o->text.n, .is_8bit = marks.eight_bit,
                                                       .is_utf8 = marks.utf8_header,
-                                                      .is_binary = marks.binary || marks.long_line, .report = o->report, .about = o->about,
-                                                      .about_id = o->about_id, .protocol = STR("own"),
+                                                      .is_binary = marks.binary || marks.long_line, .protocol = STR("own"),
                                                       .sealed_key = str_from((const char *)wrapped, REST_WRAPPED),
                                                       .body = buf_str(&sealed)}});
     return 0;
@@ -84,8 +82,8 @@ void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, i
                            "Content-Type: text/plain; charset=utf-8\r\n",
                            date, id, c->hostname);
     r = r < 0 ? r : qp_part(a->text, &text);
-    const struct own own = {.token = ++out->next_token, .id = number, .bounce_of = a->about == ABOUT_OUTCOME ? a->about_id : 0, .to = a->to,
-                            .about = a->about, .about_id = a->about_id, .text = buf_str(&text)};
+    const struct own own = {.token = ++out->next_token, .id = number, .order = a->lease, .to = a->to,
+                            .text = buf_str(&text)};
     r = r < 0 ? r : own_submit(out, &own);
     if (r < 0) {
         log_warn("own-mail-not-written", KVS("to", a->to), KV("problem", strerror(-r)), KV("what", "will be tried again"));

@@ -111,7 +111,8 @@ struct tls_way {
 struct delivery {
     struct smtpout *out;
     struct arena arena;
-    uint64_t lease, id;
+    struct lease_id lease;
+    uint64_t id;
     enum job_kind kind;
     struct str next_hop, reverse_path, memory_key;
     uint16_t port;
@@ -207,7 +208,7 @@ struct link_conn {
     int begun; /* -errno of a connection that could not be begun, until its looker is told */
     struct delivery *delivery;  /* NULL when idle, or... */
     struct link_looker *looker; /* ...when somebody only looks */
-    uint64_t saving;            /* lease whose outcome is being made durable */
+    struct lease_id saving;     /* whose outcome is being made durable */
 };
 
 struct smtpout {
@@ -397,11 +398,9 @@ void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *
 /* own.c: mail the gateway itself writes */
 struct own {
     uint64_t token;     /* of `submitted` */
-    uint64_t id, bounce_of;
-    struct str from, to; /* from: empty for notices */
-    bool report;
-    uint8_t about;       /* enum about */
-    uint64_t about_id;
+    uint64_t id;
+    struct lease_id order; /* of the queue: what it is about, and to whom */
+    struct str to;
     struct str text;
 };
 uint64_t own_id(struct smtpout *out);

@@ -126,6 +126,7 @@ void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum se
 
 /* One day's report of one domain. */
 struct writing {
+    struct lease_id order; /* of the queue */
     struct smtpout *out;
     uint64_t token, day, step; /* step: of the question under way */
     char domain[256], id[64], contact[320], submitter[256], detail[512];
@@ -225,7 +226,7 @@ static void submit(struct writing *w, struct str field)
     CLEANUP(buf_free) struct buf text = BUF_INIT(MAIL_MAX);
     int r = buf_add(&text, field);
     r = r < 0 ? r : buf_add(&text, buf_str(&w->mail));
-    const struct own own = {.token = new_step(w), .id = own_id(out), .to = str_c(w->to), .report = true, .text = buf_str(&text)};
+    const struct own own = {.token = new_step(w), .id = own_id(out), .order = w->order, .to = str_c(w->to), .text = buf_str(&text)};
     r = r < 0 ? r : own_submit(out, &own);
     if (r < 0) {
         step_done(w, false, w->to, str_c(strerror(-r)));
@@ -344,6 +345,7 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)ch;
     (void)fd;
     w->day = m->rpt_write.day;
+    w->order = m->rpt_write.lease;
     w->algorithm = out->algorithm;
     str_copy_cut(m->rpt_write.domain, w->domain, sizeof w->domain);
     snprintf(w->id, sizeof w->id, "%llu.%llx", (unsigned long long)w->day, (unsigned long long)own_id(out));

@@ -88,8 +88,8 @@ static void draft_opened(struct request *r, const unsigned char *key)
 static void on_draft(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     (void)fd;
-    if (a->result == PORTAL_OK && a->lease) {
-        ask_key(r, a->lease, draft_opened);
+    if (a->result == PORTAL_OK && !lease_is_none(&a->lease)) {
+        ask_key(r, &a->lease, draft_opened);
     } else {
         show_form(r, STR(""));
     }

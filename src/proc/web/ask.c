@@ -21,6 +21,10 @@ static void settle(struct request *r)
         map_take(r->web->requests, map_id(&r->token));
         r->token = 0;
     }
+    if (!lease_is_none(&r->lease)) {
+        map_take(r->web->requests, lease_key(&r->lease));
+        r->lease = (struct lease_id){0};
+    }
 }
 
 static void wait_for(struct request *r, uint64_t token)
@@ -30,15 +34,9 @@ static void wait_for(struct request *r, uint64_t token)
     must(map_put(r->web->requests, map_id(&r->token), r) == 0);
 }
 
-/* Our numbers are even and those of leases, which the queue gives, odd: both live in one map. */
 static uint64_t new_token(struct web *w)
 {
-    return w->next_token += 2;
-}
-
-static uint64_t lease_token(uint64_t lease)
-{
-    return lease << 1 | 1;
+    return ++w->next_token;
 }
 
 void ask_wait(struct request *r)
@@ -164,7 +162,7 @@ static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 
 /* --- keys --------------------------------------------------------------------------------------------------------------- */
 
-void ask_key(struct request *r, uint64_t lease, key_fn then)
+void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
 {
     struct web *w = r->web;
     r->on_key = then;
@@ -172,13 +170,15 @@ void ask_key(struct request *r, uint64_t lease, key_fn then)
         then(r, NULL);
         return;
     }
-    wait_for(r, lease_token(lease));
-    ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = lease}});
+    settle(r);
+    r->lease = *lease;
+    must(map_put(w->requests, lease_key(&r->lease), r) == 0);
+    ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = *lease}});
 }
 
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, lease_token(m->unwrapped.lease));
+    struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
     (void)ch;
     (void)fd;
     if (r) {
@@ -219,7 +219,7 @@ void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *
     bool view = strcmp(purpose, "view") == 0;
     r->then = then;
     if (a->sealed_key.n == 0) {
-        ask_key(r, a->lease, view ? open_view : open_with);
+        ask_key(r, &a->lease, view ? open_view : open_with);
         return;
     }
     if (rest_unwrap_by_link(str_c(r->link), a->sealed_key, key) < 0) {

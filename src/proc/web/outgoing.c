@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEALED_MAX = 2 * 1024 * 1024, LINE_OCTETS = 57, LINES = 57 * 512, MAKER = 192, SMALL = 24 * 1024 };
+enum { SEALED_MAX = 2 * 1024 * 1024, LINE_OCTETS = 57, LINES = 57 * 512, SMALL = 24 * 1024 };
 
 /* NULL: keys are away. most: octets of files. */
 static struct outgoing *outgoing_new(struct web *w, uint64_t most)
@@ -31,7 +31,7 @@ static struct outgoing *outgoing_new(struct web *w, uint64_t most)
         free(o);
         return NULL;
     }
-    o->id = id_make(clock_wall_ms(), MAKER + child_index(w->child), w->id_count++);
+    o->id = id_make(clock_wall_ms(), ID_MAKERS_WEB + child_index(w->child), w->id_count++);
     o->sealer = rest_sealer_new(key);
     explicit_bzero(key, sizeof key);
     request_random(random);

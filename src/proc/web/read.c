@@ -547,7 +547,7 @@ static void on_message(struct request *r, const struct ipc_portal_answer *a, int
     if (a->result != PORTAL_OK || (fd < 0 && buf_add(&r->inline_body, a->body) < 0)) {
         page_problem(r, 404, "not-found");
     } else if (a->sealed_key.n == 0) {
-        ask_key(r, a->lease, stream);
+        ask_key(r, &a->lease, stream);
     } else if (rest_unwrap_by_link(str_c(r->link), a->sealed_key, key) == 0) {
         stream(r, key);
         explicit_bzero(key, sizeof key);

@@ -75,6 +75,7 @@ struct request {
     struct entrance *entrance;
     struct http_call *call;
     uint64_t token;           /* of the question under way, 0: none */
+    struct lease_id lease; /* whose key it waits for */
     answer_fn on_answer;
     key_fn on_key;
     char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], link[64];
@@ -118,7 +119,7 @@ void visitors_close(struct web *w);
 extern const struct ipc_rule web_queue_rules[], web_keys_rules[], web_login_rules[];
 /* Asks the queue with what is known of the request; the envelope, text, number, secret and data as given. */
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then);
-void ask_key(struct request *r, uint64_t lease, key_fn then);
+void ask_key(struct request *r, const struct lease_id *lease, key_fn then);
 /* A spool file for what is being written; its answer goes to answer.c or compose.c. */
 void ask_spool(struct request *r);
 /* Waits under a number of its own, or not any more. */

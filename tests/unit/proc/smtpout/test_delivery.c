@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define LEASE {.octets = {1}}
+
 static const char conf_text[] = "hostname mx.example.test;\nstore sqlite /nowhere;\ninside { domains in.test; deliver-to x.in.test; }\n"
                                "listen smtp { address 192.0.2.1:25; }\n"
                                "delivery { private-addresses yes; connect-time 2s; greeting-time 1s; ehlo-time 1s; others-first-time 300ms; }\n";
@@ -218,7 +220,7 @@ static void take_mail(const struct ipc_submit *m)
     assert_int_equal(rest_read(r, STR(""), &t.mail), 0);
     assert_true(rest_read_done(r));
     rest_reader_free(r);
-    tell("mail from <" STR_FMT "> about %llu 8bit=%u utf8=%u\n", STR_ARG(m->reverse_path), (unsigned long long)m->bounce_of, m->is_8bit, m->is_utf8);
+    tell("mail from <" STR_FMT "> about %llu 8bit=%u utf8=%u\n", STR_ARG(m->reverse_path), lease_same(&m->lease, &(struct lease_id)LEASE) ? 1000ULL : 0ULL, m->is_8bit, m->is_utf8);
     t.mail_token = m->token;
 }
 
@@ -490,7 +492,7 @@ static int teardown(void **state)
     size_t cursor = 0;
     struct str key;
     void *value;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     link_close_idle(&t.out);
     for (size_t i = 0; i < t.n_peers; i++) {
         close_peer(&t.peers[i]);
@@ -522,7 +524,7 @@ static void seal_text(const char *text, struct buf *sealed)
 
 static void give_key(void)
 {
-    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = 1, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
+    give(smtpout_keys_rules, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = LEASE, .ok = 1, .key = str_from((const char *)t.key, REST_KEY)}});
 }
 
 static void put_addresses(const struct peer *p, size_t n_more, struct buf *addresses)
@@ -570,9 +572,9 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
     seal_text(text, &sealed);
     for (size_t i = 0; i < n; i++) {
-        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = t.rcpt_0 + i + 1, .forward_path = str_c(rcpts[i])}});
+        give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = LEASE, .rcpt = t.rcpt_0 + i + 1, .forward_path = str_c(rcpts[i])}});
     }
-    job.lease = 1;
+    job.lease = (struct lease_id)LEASE;
     job.id = 1000;
     job.kind = JOB_DELIVER;
     job.lookup = LOOKUP_MX;
@@ -703,7 +705,7 @@ static void what_a_message_needs_another_host_offers(void **state)
         {"signed 8 bit", "SMTPUTF8", "8BITMIME", "no-8bit",
          "MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n"
          "Content-Transfer-Encoding: 8bit\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n--b--\r\n", {.is_8bit = 1}},
-        {"size", "SIZE 20", "SIZE 2000", "too-big", plain, {0}},
+        {"size", "SIZE 20", "SIZE 2000", "too-big", plain, {.id = 0}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char first[100], second[100];
@@ -775,7 +777,7 @@ static void a_silent_host_lets_the_others_be_asked(void **state)
     buf_reset(&t.told); /* the next message does not wait for them */
     three->rules[0].word = NULL;
     t.ended = false;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx3: send sent-plain\nrcpt 1 delivered sent-plain 2.0.0 mx3: 250 2.0.0 ok\n");
 }
@@ -858,12 +860,12 @@ static void helo_alone_is_no_complete_look(void **state)
         const char *told; /* how the report begins */
         const char *unasked;
     } cases[] = {
-        {"502 5.5.1 unknown", {0}, "looked complete=1 offered=0\n", NULL},
-        {"500 5.5.1 unknown", {0}, "looked complete=1 offered=0\n", NULL},
-        {"554 5.7.1 busy", {0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 554, and took HELO"},
-        {"550 5.7.1 busy", {0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 550, and took HELO"},
+        {"502 5.5.1 unknown", {.id = 0}, "looked complete=1 offered=0\n", NULL},
+        {"500 5.5.1 unknown", {.id = 0}, "looked complete=1 offered=0\n", NULL},
+        {"554 5.7.1 busy", {.id = 0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 554, and took HELO"},
+        {"550 5.7.1 busy", {.id = 0}, "looked complete=0 offered=0 helo\n", "it answered EHLO with 550, and took HELO"},
         {"554 5.7.1 busy", {.helo_from_ms = 1}, "looked complete=1 offered=0 helo\n", NULL},
-        {"close", {0}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
+        {"close", {.id = 0}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
         {"close", {.helo_from_ms = INT64_MAX}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
         {"close", {.helo_from_ms = 1, .look_asked = 99}, NULL, "the server closed the connection when EHLO was said, and took HELO"},
         {"close", {.helo_from_ms = 1}, NULL, NULL},
@@ -909,7 +911,7 @@ static void ehlo_is_said_again(void **state)
     assert_true(told("rcpt 1 delivered sent-plain"));
     buf_reset(&t.told);
     t.ended = false;
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
     check_told("host mx1: send sent\nrcpt 1 delivered sent 2.0.0 mx1: 250 2.0.0 ok\n");
 }
@@ -1014,7 +1016,7 @@ static void a_kept_connection_that_has_ended(void **state)
 {
     struct peer *one = SERVE(.ehlo = "PIPELINING");
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     say(&one->conns[0], "421 4.4.2 mx command timeout\r\n");
     conn_finish(one->conns[0].conn);
     one->conns[0].conn = NULL;
@@ -1044,7 +1046,7 @@ static void a_guess_ends_with_its_message(void **state)
     DELIVER((struct ipc_job){.reverse_path = STR("j\xc3\xb6rg@in.test")}, plain, "x@dest.test");
     assert_true(heard(one, "MAIL FROM:<j\xc3\xb6rg@in.test> SMTPUTF8")); /* without SIZE */
     assert_true(told("rcpt 1 failed rejected 5.0.0 mx1: 501 what\n") && !told("quirk"));
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = 1}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
     buf_reset(&t.told);
     t.ended = false;
     DELIVER((struct ipc_job){0}, plain, "x@dest.test");
@@ -1144,7 +1146,7 @@ static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
 {
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(TEXT_MAX);
     seal_text(original, &sealed);
-    rcpt.lease = job.lease = 1;
+    rcpt.lease = job.lease = (struct lease_id)LEASE;
     rcpt.rcpt = 1;
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = rcpt});
     job.id = 1000;
@@ -1240,8 +1242,8 @@ static void keys_are_away(void **state)
     rest_wrapper_free(t.out.wrapper);
     t.out.wrapper = NULL;
     seal_text(original, &sealed);
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = 1, .rcpt = 1, .forward_path = STR("x@dest.test"), .state = RCPT_FAILED}});
-    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = {.lease = 1, .kind = JOB_BOUNCE, .id = 1, .reverse_path = STR("from@in.test"), .body = buf_str(&sealed)}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job_rcpt, .job_rcpt = {.lease = LEASE, .rcpt = 1, .forward_path = STR("x@dest.test"), .state = RCPT_FAILED}});
+    give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = {.lease = LEASE, .kind = JOB_BOUNCE, .id = 1, .reverse_path = STR("from@in.test"), .body = buf_str(&sealed)}});
     give_key();
     assert_true(t.ended);
     check_told("rcpt 1 deferred keys-away 4.3.0 -: it is not there\n");

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peer.c: a process that hands in messages (smtpin, web, smtpout), and what it may name when it does:
+ * recipients it sent before, spool files it was given, a message id of its own making. Called by
+ * main.c and submit.c.
+ *
+ * What can go wrong: it dies between its recipients and its submit (nothing was promised, nothing is
+ * kept), or names what it was not given: it has a fault or was taken over (ipc_refuse).
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PENDING_MAX = 200000, SPOOLS_MAX = 20000, SPACE_CHECK_MS = 2000, CLOCK_SLACK_MS = 60 * 1000 };
+
+struct pending_spool {
+    struct link link;
+    char name[64];
+};
+
+struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index, const struct ipc_rule *rules, ipc_closed closed)
+{
+    struct peer *p = err_calloc(1, sizeof *p);
+    p->refs = 1;
+    p->queue = q;
+    p->role = role;
+    p->index = index;
+    p->writer = ++q->writers;
+    list_init(&p->pending);
+    list_init(&p->spools);
+    p->channel = ipc_channel_new(child_loop(q->child), fd, role_names[role], rules, closed, q);
+    ipc_channel_set_data(p->channel, p);
+    return p;
+}
+
+void queue_peer_unref(struct peer *p)
+{
+    if (--p->refs == 0) {
+        free(p);
+    }
+}
+
+/* --- recipients -------------------------------------------------------------------------------------------- */
+
+void peer_drop_pending(struct peer *p, struct pending_rcpt *r)
+{
+    list_remove(&r->link);
+    p->n_pending--;
+    free(r->forward_path);
+    free(r->orcpt);
+    free(r);
+}
+
+/* smtpin did this for what came by SMTP; answers from the portal name whom their writer named. */
+static char *canonical_path(struct str path)
+{
+    char text[ADDRESS_KEY_SIZE];
+    return address_canonical(path, text, sizeof text) == 0 ? err_strdup(text) : str_dup(path);
+}
+
+void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct peer *p = ipc_channel_data(ch);
+    (void)owner;
+    (void)fd;
+    if (p->n_pending >= PENDING_MAX) {
+        ipc_refuse(ch, m->type, "too many recipients without a message");
+        return;
+    }
+    struct pending_rcpt *r = err_calloc(1, sizeof *r);
+    r->token = m->submit_rcpt.token;
+    r->forward_path = canonical_path(m->submit_rcpt.forward_path);
+    r->orcpt = str_dup(m->submit_rcpt.orcpt);
+    r->notify = m->submit_rcpt.notify;
+    list_append(&p->pending, &r->link);
+    p->n_pending++;
+}
+
+/* --- spool files ------------------------------------------------------------------------------------------- */
+
+static struct pending_spool *find_spool(struct peer *p, struct str name)
+{
+    LIST_EACH (it, &p->spools) {
+        struct pending_spool *s = LIST_OF(it, struct pending_spool, link);
+        if (str_eq(str_c(s->name), name)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+static void spool_free(struct peer *p, struct pending_spool *s)
+{
+    list_remove(&s->link);
+    p->n_spools--;
+    free(s);
+}
+
+void queue_check_space(struct queue *q)
+{
+    int64_t now = clock_mono_ms();
+    if (now - q->checked_space_ms < SPACE_CHECK_MS && q->checked_space_ms) {
+        return;
+    }
+    q->checked_space_ms = now;
+    uint64_t free_octets = store_free_octets(q->store);
+    bool tight = free_octets < (uint64_t)child_conf(q->child)->queue.reserve;
+    if (tight != q->no_space) {
+        q->no_space = tight;
+        log_warn(tight ? "store-space-low" : "store-space-back", KVN("free", free_octets));
+    }
+}
+
+void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct peer *p = ipc_channel_data(ch);
+    char name[64] = "";
+    int spool = -1;
+    (void)fd;
+    if (p->n_spools >= SPOOLS_MAX) {
+        ipc_refuse(ch, m->type, "too many files without a message");
+        return;
+    }
+    queue_check_space(q);
+    enum store_result r = q->no_space ? STORE_FULL : store_spool_create(q->store, p->writer, name, &spool);
+    const struct ipc_msg reply = {.type = IPC_spool_opened,
+                                  .spool_opened = {.token = m->spool_open.token,
+                                                   .id = m->spool_open.id,
+                                                   .result = (uint8_t)r,
+                                                   .name = str_c(name)}};
+    if (r != STORE_OK) {
+        ipc_send(ch, &reply);
+        return;
+    }
+    struct pending_spool *s = err_calloc(1, sizeof *s);
+    str_copy_cut(str_c(name), s->name, sizeof s->name);
+    list_append(&p->spools, &s->link);
+    p->n_spools++;
+    ipc_send_fd(ch, &reply, spool);
+    close(spool);
+}
+
+void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    struct peer *p = ipc_channel_data(ch);
+    struct pending_spool *s = find_spool(p, m->spool_drop.name);
+    (void)fd;
+    if (!s) {
+        ipc_refuse(ch, m->type, "a file that is not its own");
+        return;
+    }
+    store_spool_drop(q->store, m->spool_drop.name);
+    spool_free(p, s);
+}
+
+bool peer_takes_spool(struct peer *p, struct str name)
+{
+    struct pending_spool *s = name.n > 0 ? find_spool(p, name) : NULL;
+    if (s) {
+        spool_free(p, s);
+    }
+    return s || name.n == 0;
+}
+
+/* --- message ids -------------------------------------------------------------------------------------------- */
+
+static unsigned first_maker(enum role r)
+{
+    return r == ROLE_SMTPOUT ? ID_MAKERS_SMTPOUT : r == ROLE_WEB ? ID_MAKERS_WEB : ID_MAKERS_SMTPIN;
+}
+
+static void note_known(void *arg, const struct store_message *m)
+{
+    (void)m;
+    *(bool *)arg = true;
+}
+
+static void known_or_not(void *arg, enum store_result result)
+{
+    (void)arg;
+    (void)result;
+}
+
+/* Makers count up, so one above all it made before is new; one below (the clock was set back, or a life before ours) is looked up. */
+bool peer_makes_id(struct peer *p, uint64_t id)
+{
+    unsigned maker = id_maker(id);
+    uint64_t *last = &p->queue->last_ids[maker];
+    bool known = false;
+    if (maker != first_maker(p->role) + p->index || id_ms(id) > clock_wall_ms() + CLOCK_SLACK_MS) {
+        return false;
+    }
+    if (id <= *last || id_ms(id) < p->queue->started_ms) {
+        store_message_get(p->queue->store, id, note_known, known_or_not, &known); /* the embedded store answers at once */
+    }
+    *last = id > *last ? id : *last;
+    return !known;
+}
+
+/* --- its end ------------------------------------------------------------------------------------------------- */
+
+void queue_peer_gone(struct ipc_channel *ch)
+{
+    struct peer *p = ipc_channel_data(ch);
+    p->channel = NULL;
+    while (!list_empty(&p->pending)) {
+        peer_drop_pending(p, LIST_OF(p->pending.next, struct pending_rcpt, link));
+    }
+    while (!list_empty(&p->spools)) {
+        struct pending_spool *s = LIST_OF(p->spools.next, struct pending_spool, link);
+        store_spool_drop(p->queue->store, str_c(s->name));
+        spool_free(p, s);
+    }
+    store_spool_writer_gone(p->queue->store, p->writer);
+    queue_peer_unref(p);
+}
