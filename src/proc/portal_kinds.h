@@ -12,7 +12,6 @@ enum portal_verb {
     PORTAL_PROVE,         /* after it. number: enum proof_kind, secret: hash of the new pass, data: the phrase; or of a passkey its id, client
                              data, authenticator data and signature, a line each; or state and code of a login elsewhere */
     PORTAL_REMEMBERED,    /* secret as in PORTAL_SEND_CODE, pass: of a remembered browser, data: hash of the new pass */
-    PORTAL_INSIDE,        /* text: login name of an inside user whose password login found right, data: hash of the new pass */
     PORTAL_WHO,           /* whose pass is it? */
     PORTAL_LEAVE,         /* the pass ends; number 1: all of this person */
     PORTAL_LIST,          /* envelopes of the address */

@@ -42,8 +42,8 @@ static const int base_calls[] = {
     SCMP_SYS(gettimeofday), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-    SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
-    SCMP_SYS(sched_yield), SCMP_SYS(prlimit64), SCMP_SYS(alarm), SCMP_SYS(setitimer),
+    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(sched_yield),
+    SCMP_SYS(alarm), SCMP_SYS(setitimer),
 };
 static const int accept_calls[] = {SCMP_SYS(accept4)};
 static const int connect_calls[] = {SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
@@ -94,9 +94,23 @@ static int allow_threads(scmp_filter_ctx filter, unsigned *count)
     return r < 0 ? r : allow(filter, thread_calls, ARRAY_LEN(thread_calls), count);
 }
 
+/* Our processes may run as one user: no signals to each other, and no change of each other's limits. Of a child that is forked
+ * in here neither can be said to be its own; it needs none. */
+static int allow_to_itself(scmp_filter_ctx filter, unsigned *count)
+{
+    scmp_datum_t self = (scmp_datum_t)getpid();
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
+    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, self));
+    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_NE, 0));
+    *count += 2;
+    return r;
+}
+
 static int add_rules(scmp_filter_ctx filter, unsigned calls, unsigned *count)
 {
     int r = allow(filter, base_calls, ARRAY_LEN(base_calls), count);
+    r = r < 0 ? r : allow_to_itself(filter, count);
     if (r == 0 && (calls & SANDBOX_ACCEPT)) {
         r = allow(filter, accept_calls, ARRAY_LEN(accept_calls), count);
     }

@@ -44,13 +44,25 @@ def give_back(gateway, role):
     os.replace(os.path.join(folder, 'real-' + role), os.path.join(folder, role))
 
 
-def told_true(gateway, ids):
+def start(gateway):
+    """One of the processes may be down already: then status says 1."""
+    lab = gateway.lab
+    env = dict(os.environ, ASAN_OPTIONS='detect_leaks=0:abort_on_error=1:handle_abort=0', UBSAN_OPTIONS='print_stacktrace=1:halt_on_error=1')
+    lab.start('posternd', [os.path.join(lab.binaries(), 'posternd'), '-c', lab.path('postern.conf')], env=env)
+    assert lab.wait_for(lambda: lab.postern('queue', 'list').returncode == 0, 60)
+    lab.wait_port(GATEWAY_ADDRESS, 25)
+
+
+ENDS = ('delivered', 'waits in the portal')
+
+
+def told_false(gateway, ids):
     """Each is somewhere, and "delivered" is said of what arrived alone."""
-    arrived = [r for m in gateway.lab.messages('good.test') for r in m['rcpts']]
+    arrived = [r for m in gateway.lab.messages('good.test') for r in m['rcpts'] if 'Subject: evil' in m['data'] or '[secure] evil' in m['data']]
     wrong = {}
     for rcpt, message_id in ids.items():
         state = gateway.state(message_id)['state']
-        if state not in ('delivered', 'queued', 'held') or (state == 'delivered') != (rcpt in arrived):
+        if state not in (*ENDS, 'queued', 'held') or (state == 'delivered') != (rcpt in arrived):
             wrong[rcpt] = (message_id, state, arrived.count(rcpt))
     return wrong
 
@@ -62,7 +74,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
     lab.stop_gateway()
     take_over(gateway, role, mode)
     try:
-        lab.start_gateway(open(lab.path('postern.conf')).read())
+        start(gateway)
         before, posternd = gateway.pids(), lab.procs['posternd'].pid
         ids, end, number = {}, time.time() + SECONDS, 0
         while time.time() < end:
@@ -80,7 +92,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
         give_back(gateway, role)
         lab.start_gateway(open(lab.path('postern.conf')).read())
     lab.postern('queue', 'release', 'held')  # two workers were ended over them
-    lab.wait_for(lambda: all(gateway.state(i)['state'] == 'delivered' for i in ids.values()), 30, 0.5)
-    assert not told_true(gateway, ids), lab.log()[-4000:]
-    states = {r: gateway.state(i) for r, i in ids.items()}
-    assert all(s['state'] == 'delivered' for s in states.values()), [s for s in states.values() if s['state'] != 'delivered'][:3]
+    lab.wait_for(lambda: all(gateway.state(i)['state'] in ENDS for i in ids.values()), 30, 0.5)
+    assert not told_false(gateway, ids), lab.log()[-4000:]
+    open_still = [s for s in map(gateway.state, ids.values()) if s['state'] not in ENDS]
+    assert ids and not open_still, open_still[:3]

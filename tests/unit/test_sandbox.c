@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,12 +84,35 @@ static void a_call_outside_the_list_ends_the_process(void **state)
     assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+/* One user may run them all: a process that was taken over must not end or starve another. */
+static int reach_for_others(void)
+{
+    const struct sandbox walls = {.calls = 0};
+    char text[128];
+    struct rlimit limit;
+    pid_t parent = getppid();
+    if (sandbox_enter(&walls, text, sizeof text) < 0) {
+        return 2;
+    }
+    bool signalled = syscall(SYS_tgkill, parent, parent, 0) == 0 || errno != EPERM;
+    bool limited = syscall(SYS_prlimit64, parent, RLIMIT_NOFILE, NULL, &limit) == 0 || errno != EPERM;
+    bool own = syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    return signalled ? 3 : limited ? 4 : own ? 0 : 5;
+}
+
+static void other_processes_are_out_of_reach(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(reach_for_others), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(io_uring_answers_as_in_a_kernel_without_it),
         cmocka_unit_test(a_loop_runs_inside_the_walls),
         cmocka_unit_test(a_call_outside_the_list_ends_the_process),
+        cmocka_unit_test(other_processes_are_out_of_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

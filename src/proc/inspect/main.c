@@ -171,8 +171,11 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
 static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct inspect *s = owner;
-    (void)ch;
-    must(!s->busy);
+    if (s->busy) {
+        err_close_fd(&fd);
+        ipc_refuse(ch, m->type, "a second message at once");
+        return;
+    }
     s->busy = true;
     s->lease = m->inspect.lease;
     s->id = m->inspect.id;

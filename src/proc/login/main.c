@@ -44,7 +44,9 @@ struct exchange {
     char addresses[ADDRESSES_MAX];
     struct sasl_server server;
     struct sasl *sasl;
-    bool too_many, away;
+    unsigned char pass[32]; /* of the portal, to be theirs */
+    bool has_pass, too_many, away;
+    uint64_t keeping; /* token of the pass that queue writes down; 0: none */
 };
 
 /* Failures of a client or for an account. */
@@ -62,6 +64,7 @@ struct login {
     int64_t swept_ms; /* monotonic: when what is over was last forgotten */
     struct ipc_channel *queue;
     bool loaded;
+    uint64_t next_token;
     uint64_t right, wrong, later;
 };
 
@@ -329,6 +332,55 @@ static void failed(struct exchange *x)
     exchange_end(x);
 }
 
+static void away(struct exchange *x)
+{
+    x->away = true;
+    failed(x);
+}
+
+/* In front of the portal: queue writes down whose the pass is, from us and not from web; then web hears of it. */
+static void tell_queue(struct exchange *x)
+{
+    struct login *l = x->login;
+    struct str address, rest = str_c(x->addresses);
+    if (!l->queue || !str_split(&rest, ' ', &address)) {
+        away(x);
+        return;
+    }
+    x->keeping = ++l->next_token;
+    ipc_send(l->queue, &(struct ipc_msg){.type = IPC_pass_proved,
+                                         .pass_proved = {.token = x->keeping,
+                                                         .pass = str_from((const char *)x->pass, sizeof x->pass),
+                                                         .address = address,
+                                                         .client = str_c(x->client)}});
+}
+
+/* The exchange whose pass is being written down; token 0: any. */
+static struct exchange *keeping(struct login *l, uint64_t token)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(l->exchanges, &cursor, &key, &value)) {
+        struct exchange *x = value;
+        if (x->keeping && (x->keeping == token || token == 0)) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct exchange *x = m->pass_kept.token ? keeping(owner, m->pass_kept.token) : NULL;
+    (void)ch;
+    (void)fd;
+    if (x) {
+        answer(x, m->pass_kept.ok ? LOGIN_OK : LOGIN_WRONG, STR(""));
+        exchange_end(x);
+    }
+}
+
 static void step(struct exchange *x, struct str text)
 {
     CLEANUP(buf_wipe) struct buf out = BUF_INIT(SASL_TEXT_MAX);
@@ -342,17 +394,18 @@ static void step(struct exchange *x, struct str text)
     } else {
         x->login->right++;
         log_info("login", KV("client", x->client), KV("name", sasl_name(x->sasl)));
+        if (x->has_pass) {
+            tell_queue(x);
+            return;
+        }
         answer(x, LOGIN_OK, buf_str(&out));
         exchange_end(x);
     }
 }
 
-static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_login_begin *b)
 {
-    struct login *l = owner;
-    const struct ipc_login_begin *b = &m->login_begin;
     char mechanism[32];
-    (void)fd;
     struct exchange *x = err_calloc(1, sizeof *x);
     x->login = l;
     x->from = ch;
@@ -360,6 +413,10 @@ static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     str_copy_cut(b->client, x->client, sizeof x->client);
     str_copy_cut(b->certificate_names, x->certificate_names, sizeof x->certificate_names);
     str_copy_cut(b->exporter, x->exporter, sizeof x->exporter);
+    x->has_pass = b->pass.n == sizeof x->pass;
+    if (x->has_pass) {
+        memcpy(x->pass, b->pass.p, sizeof x->pass);
+    }
     str_copy_cut(b->mechanism, mechanism, sizeof mechanism);
     x->server = (struct sasl_server){.arg = x, .password_ok = on_password, .scram_of = on_scram, .external_ok = on_external,
                                      .exporter = *x->exporter ? x->exporter : NULL};
@@ -383,6 +440,28 @@ static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         (void)sasl_step(x->sasl, STR(""), &ignored);
     }
     step(x, b->has_text ? b->text : STR(""));
+}
+
+static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)fd;
+    if (m->login_begin.pass.n > 0) {
+        ipc_refuse(ch, m->type, "a pass, where there is no portal");
+        return;
+    }
+    begin(owner, ch, &m->login_begin);
+}
+
+/* A password in one step, and what it opens. */
+static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    const struct ipc_login_begin *b = &m->login_begin;
+    (void)fd;
+    if (b->pass.n != 32 || !str_eq(b->mechanism, STR("PLAIN")) || b->certificate_names.n > 0 || b->exporter.n > 0) {
+        ipc_refuse(ch, m->type, "a login that is none of the portal's");
+        return;
+    }
+    begin(owner, ch, b);
 }
 
 static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -494,14 +573,18 @@ static void read_password_file(struct login *l, const struct child *c)
 /* --- life --------------------------------------------------------------------------------------------------- */
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_none, NULL}};
+    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_pass_kept, on_pass_kept}, {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
     {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
+static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
 
 static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct login *l = owner;
     l->queue = l->queue == ch ? NULL : l->queue; /* what it told us stays good until it is back */
+    for (struct exchange *x = keeping(l, 0); x; x = keeping(l, 0)) {
+        away(x);
+    }
 }
 
 static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
@@ -529,7 +612,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         drop_all(&l->accounts); /* all of them follow */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, l);
     } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {
-        ipc_channel_new(child_loop(c), fd, role_names[role], smtpin_rules, on_smtpin_gone, l);
+        ipc_channel_new(child_loop(c), fd, role_names[role], role == ROLE_WEB ? web_rules : smtpin_rules, on_smtpin_gone, l);
     } else {
         close(fd);
     }

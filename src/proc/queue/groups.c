@@ -21,7 +21,8 @@ struct directory_group {
     char *name;
     struct map *members; /* struct address_key; NULL: never asked with success */
     struct buf coming;   /* of the answer under way */
-    uint64_t token;
+    uint64_t token;      /* of the question under way, 0: none */
+    const struct ipc_channel *at; /* who has it */
 };
 
 static struct directory_group groups[GROUPS_MAX];
@@ -86,6 +87,7 @@ static void ask_all(void *arg)
             struct directory_group *g = str_starts_nocase(word, STR("ldap:")) ? find(str_slice(word, 5, word.n), true) : NULL;
             if (g && to) {
                 g->token = ++q->next_token;
+                g->at = to;
                 buf_reset(&g->coming);
                 ipc_send(to, &(struct ipc_msg){.type = IPC_group_ask, .group_ask = {.token = g->token, .group = str_c(g->name)}});
                 asked++;
@@ -99,12 +101,15 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     struct directory_group *g = NULL;
-    (void)ch;
     (void)fd;
-    for (size_t i = 0; i < n_groups; i++) {
+    for (size_t i = 0; i < n_groups && m->group_members.token; i++) {
         g = groups[i].token == m->group_members.token ? &groups[i] : g;
     }
     if (!g) {
+        return;
+    }
+    if (g->at != ch) {
+        ipc_refuse(ch, m->type, "a group that another was asked for");
         return;
     }
     if (!m->group_members.ok) {
@@ -125,7 +130,7 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
     g->coming = BUF_INIT(TEXT_MAX);
 }
 
-const struct ipc_rule queue_login_rules[] = {{IPC_group_members, on_members}, {IPC_proved, proofs_on_proved}, {IPC_none, NULL}};
+const struct ipc_rule queue_login_rules[] = {{IPC_group_members, on_members}, {IPC_proved, proofs_on_proved}, {IPC_pass_proved, portal_on_pass_proved}, {IPC_none, NULL}};
 
 static void load_one(void *arg, struct str name, struct str addresses)
 {

@@ -219,6 +219,7 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
         q->logins[i] = q->logins[i] == ch ? NULL : q->logins[i];
     }
     proofs_peer_gone(q, ch);
+    portal_login_gone(ch);
 }
 
 static void on_web_gone(void *owner, struct ipc_channel *ch)

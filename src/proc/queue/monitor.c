@@ -102,17 +102,25 @@ static void tell(struct ipc_channel *to, bool ok, const char *text)
     ipc_send(to, &(struct ipc_msg){.type = IPC_admin_done, .admin_done = {.ok = ok, .text = str_c(text)}});
 }
 
+/* The look that this smtpout was asked for; NULL: it is over, or another's. */
+static struct probing *its_probing(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, uint64_t token)
+{
+    struct probing *p = find(q, token);
+    if (p && q->smtpout[p->smtpout] != ch) {
+        ipc_refuse(ch, m->type, "a look that another was asked for");
+        return NULL;
+    }
+    return p;
+}
+
 /* --- results ---------------------------------------------------------------------------------------- */
 
 void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
     const struct ipc_probe_host *h = &m->probe_host;
-    struct probing *p = find(q, h->token);
-    (void)ch;
+    struct probing *p = its_probing(q, ch, m, h->token);
     (void)fd;
-    must(h->sess < SESS_END && h->grade < GRADE_END && h->tlsa < TLSA_END && h->sts < STS_END && h->mx < MX_END &&
-         h->reason < REASON_END);
     if (!p) {
         return;
     }
@@ -198,11 +206,8 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 {
     struct queue *q = owner;
     const struct ipc_probe_done *r = &m->probe_done;
-    struct probing *p = find(q, r->token);
-    (void)ch;
+    struct probing *p = its_probing(q, ch, m, r->token);
     (void)fd;
-    must(r->outcome < MX_OUTCOME_END && r->mx < MX_END && r->grade < GRADE_END && r->reason < REASON_END &&
-         r->sts < STS_STATE_END);
     if (!p) {
         return;
     }

@@ -62,3 +62,6 @@ bool portal_may_read(struct queue *q, struct str pass, uint64_t envelope, struct
 /* A row about it, for web and postern; strings borrow e. */
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token);
 void portal_web_gone(struct queue *q, const struct ipc_channel *ch);
+void portal_login_gone(const struct ipc_channel *login);
+/* login -> queue: pass_proved */
+void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);

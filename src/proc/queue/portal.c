@@ -521,16 +521,48 @@ static void known(struct queue *q, struct ipc_channel *ch, const struct ipc_port
 
 /* The password was found right by login, which told web and not us: web is trusted that far, and no further than an
  * account that exists and its own addresses. */
-static void inside(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
+/* A pass that login proved, until the store has it. */
+struct proved_pass {
+    struct queue *q;
+    struct ipc_channel *login; /* NULL: gone */
+    uint64_t token;
+    struct link link;
+};
+
+static struct link proved_passes = {&proved_passes, &proved_passes};
+
+static void on_pass_saved(void *arg, enum store_result result)
 {
-    const struct address_key key = address_key(str_trim(a->text));
-    const char *address = key.text;
-    bool ok = a->data.n == ENVELOPE_HASH && conf_is_inside(child_conf(q->child), domain_of(str_c(address)));
-    if (ok) {
-        visits_inside(q, address, a->data);
-        log_notice("portal-login", KV("address", address), KVS("network", a->network));
+    struct proved_pass *p = arg;
+    ipc_send(p->login, &(struct ipc_msg){.type = IPC_pass_kept, .pass_kept = {.token = p->token, .ok = result == STORE_OK}});
+    list_remove(&p->link);
+    free(p);
+}
+
+void portal_login_gone(const struct ipc_channel *login)
+{
+    LIST_EACH (at, &proved_passes) {
+        struct proved_pass *p = LIST_OF(at, struct proved_pass, link);
+        p->login = p->login == login ? NULL : p->login;
     }
-    portal_answer_saved(q, ch, &(struct ipc_portal_answer){.token = a->token, .result = ok ? PORTAL_OK : PORTAL_NO});
+}
+
+/* login found a password right: web, which reads strangers, is not asked who it was. */
+void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct queue *q = owner;
+    const struct address_key key = address_key(str_trim(m->pass_proved.address));
+    (void)fd;
+    if (m->pass_proved.pass.n != ENVELOPE_HASH || !conf_is_inside(child_conf(q->child), domain_of(str_c(key.text)))) {
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept, .pass_kept = {.token = m->pass_proved.token}});
+        return;
+    }
+    struct proved_pass *p = err_calloc(1, sizeof *p);
+    *p = (struct proved_pass){.q = q, .login = ch, .token = m->pass_proved.token};
+    list_append(&proved_passes, &p->link);
+    visits_inside(q, key.text, m->pass_proved.pass);
+    log_notice("portal-login", KV("address", key.text), KVS("network", m->pass_proved.client));
+    store_sync(q->store, on_pass_saved, p);
 }
 
 static void who(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -623,7 +655,7 @@ typedef void (*ask_fn)(struct queue *q, struct ipc_channel *ch, const struct ipc
 static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     static const ask_fn answers[PORTAL_VERB_END] = {
-        [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_PROVE] = proofs_on_prove, [PORTAL_REMEMBERED] = known, [PORTAL_INSIDE] = inside, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
+        [PORTAL_SEND_CODE] = send_code, [PORTAL_CODE] = take_code, [PORTAL_PROVE] = proofs_on_prove, [PORTAL_REMEMBERED] = known, [PORTAL_WHO] = who, [PORTAL_LEAVE] = leave,
         [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
         [PORTAL_PHRASE] = set_phrase, [PORTAL_PASSKEYS] = proofs_on_passkeys, [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey, [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;

@@ -489,8 +489,11 @@ void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct provider *o = asked_provider(m->proved.token);
     struct proving *p = o ? NULL : map_get(provings, map_id(&m->proved.token));
     char why[256];
-    (void)ch;
     (void)fd;
+    if ((o && o->at != ch) || (p && p->at != ch)) {
+        ipc_refuse(ch, m->type, "a proof that another was asked for");
+        return;
+    }
     if (o) {
         keep_description(o, &m->proved);
     } else if (p && p->kind == PROOF_NEW_PASSKEY) {

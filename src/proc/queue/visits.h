@@ -41,7 +41,7 @@ void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]
 void visits_challenge_used(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
 /* PORTAL_REMEMBERED. */
 enum portal_result visits_known(struct queue *q, const struct ipc_portal_ask *a, uint64_t *ret_envelope);
-/* PORTAL_INSIDE: the password was right. */
+/* The password was right. */
 void visits_inside(struct queue *q, const char *address, struct str hash);
 /* PORTAL_FILE_PASS: a pass of a minute for the files of that envelope, for somebody with p. */
 void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope, struct str hash);

@@ -135,8 +135,6 @@ static size_t take_rcpts(struct delivery *d, bool count_only)
 
 static struct facts facts_of(const struct ipc_job *j)
 {
-    must(j->force < FORCE_END && j->demand < DEMAND_END && j->counts < COUNTS_END &&
-         j->ladder < LADDER_END && j->trno < TRNO_END && j->override < OVERRIDE_END);
     /* a report to the sender is not held back for want of REQUIRETLS (RFC 8689 5) */
     return (struct facts){.force = (enum force)j->force, .by_next_hop = j->by_next_hop != 0,
                           .override = (enum override)j->override,
@@ -149,7 +147,6 @@ static struct facts facts_of(const struct ipc_job *j)
 static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j, int fd)
 {
     struct delivery *d = err_calloc(1, sizeof *d);
-    must(j->lookup < LOOKUP_KIND_END && j->profile < TLS_PROFILE_END && j->kind <= JOB_TLS_REPORT);
     d->out = out;
     d->arena = ARENA_INIT(DELIVERY_ARENA);
     d->lease = j->lease;

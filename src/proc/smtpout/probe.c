@@ -397,7 +397,6 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
 {
     const struct conf *c = child_conf(out->child);
     struct probe *p = err_calloc(1, sizeof *p);
-    must(m->force < FORCE_END && m->profile < TLS_PROFILE_END);
     p->out = out;
     p->token = m->token;
     p->deep = m->deep != 0;

@@ -311,7 +311,6 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct writing *w = find(owner, p->token, true);
     (void)ch;
     (void)fd;
-    must(p->type < RPT_TYPE_END);
     if (w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
         *q = (struct tlsrpt_policy){.type = types[p->type], .strings = keep(w, p->policy), .ok = p->ok, .failed = p->failed};

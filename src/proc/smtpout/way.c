@@ -75,7 +75,6 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     struct way *w = map_get(out->ways, map_id(&h->token));
     (void)ch;
     (void)fd;
-    must(h->tlsa < HOST_TLSA_END);
     struct way_host *host = w ? add_host(w) : NULL;
     if (host) {
         *host = (struct way_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
@@ -101,29 +100,29 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct smtpout *out = owner;
     const struct ipc_resolved *r = &m->resolved;
-    struct way *w = map_take(out->ways, map_id(&r->token));
+    struct way *w = map_get(out->ways, map_id(&r->token));
     char problem[128];
-    (void)ch;
     (void)fd;
     if (!w) {
         return;
     }
-    must(r->outcome < MX_OUTCOME_END && r->sts < STS_STATE_END && r->sts_problem < STS_PROBLEM_END);
+    w->sts_text = keep(w, r->sts_text);
+    if (w->sts_text.n > 0 && sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) < 0) {
+        ipc_refuse(ch, m->type, "a policy that is none"); /* the way is asked again of the next lookup */
+        return;
+    }
+    (void)map_take(out->ways, map_id(&r->token));
     w->token = 0;
     w->outcome = (enum mx_outcome)r->outcome;
     w->mx = mx_of(w, r->outcome, r->mx);
     w->cut |= r->cut != 0;
     w->sts = (enum sts_state)r->sts;
     w->sts_problem = (enum sts_problem)r->sts_problem;
-    w->sts_text = keep(w, r->sts_text);
     w->rua = keep(w, r->rua);
     str_copy_cut(r->canon, w->canon, sizeof w->canon);
     str_copy_cut(r->detail, w->detail, sizeof w->detail);
     str_copy_cut(r->sts_id, w->sts_id, sizeof w->sts_id);
     str_copy_cut(r->sts_detail, w->sts_detail, sizeof w->sts_detail);
-    if (w->sts_text.n > 0) {
-        must(sts_policy_parse(w->sts_text, &w->policy, problem, sizeof problem) == 0); /* lookup did before */
-    }
     w->on_ready(w->arg);
 }
 

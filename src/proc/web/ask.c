@@ -232,13 +232,14 @@ void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *
 
 /* --- login -------------------------------------------------------------------------------------------------------------- */
 
-static void (*login_then)(struct request *r, bool ok, struct str address);
+static void (*login_then)(struct request *r, bool ok);
 
-void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok, struct str address))
+void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok))
 {
     struct web *w = r->web;
     struct ipc_channel *login = NULL;
     struct buf clear = BUF_INIT(4096), text = BUF_INIT(8192);
+    unsigned char pass[32];
     for (unsigned i = 0; i < WEB_LOGINS_MAX && !login; i++) {
         login = w->logins[i];
     }
@@ -246,10 +247,17 @@ void ask_login(struct request *r, struct str name, struct str password, void (*t
     bool fits = buf_append(&clear, "", 1) == 0 && buf_add(&clear, name) == 0 && buf_append(&clear, "", 1) == 0 && buf_add(&clear, password) == 0 &&
                 base64_write(buf_str(&clear), 0, &text) == 0 && !memchr(name.p, '\0', name.n) && !memchr(password.p, '\0', password.n);
     if (!login || !fits) {
-        then(r, false, STR(""));
+        then(r, false);
     } else {
+        request_hash(r->pass, pass);
         wait_for(r, new_token(w));
-        ipc_send(login, &(struct ipc_msg){.type = IPC_login_begin, .login_begin = {.token = r->token, .mechanism = STR("PLAIN"), .has_text = 1, .text = buf_str(&text), .client = str_c(r->network)}});
+        ipc_send(login, &(struct ipc_msg){.type = IPC_login_begin,
+                                          .login_begin = {.token = r->token,
+                                                          .mechanism = STR("PLAIN"),
+                                                          .has_text = 1,
+                                                          .text = buf_str(&text),
+                                                          .client = str_c(r->network),
+                                                          .pass = str_from((const char *)pass, sizeof pass)}});
     }
     buf_wipe(&clear);
     buf_wipe(&text);
@@ -261,10 +269,8 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
     (void)ch;
     (void)fd;
     if (r) {
-        struct str first, rest = m->login_step.addresses;
         settle(r);
-        bool ok = m->login_step.outcome == LOGIN_OK && str_split(&rest, ' ', &first) && first.n > 0;
-        login_then(r, ok, ok ? first : STR(""));
+        login_then(r, m->login_step.outcome == LOGIN_OK);
     }
 }
 

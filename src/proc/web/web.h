@@ -127,7 +127,7 @@ void ask_wait(struct request *r);
 void ask_settle(struct request *r);
 /* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */
 void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r));
-void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok, struct str address));
+void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok));
 void ask_peer_gone(struct web *w);
 
 /* request.c: routes */
