@@ -413,10 +413,10 @@ static int use_spare(struct store *s, uint32_t writer, const char *name)
 static bool writer_of(const char *name, uint32_t *ret)
 {
     const char *last = strrchr(name, '-');
-    char *end;
-    unsigned long n = last ? strtoul(last + 1, &end, 16) : 0;
+    uint64_t n = 0;
+    bool ok = last && str_to_u64(str_c(last + 1), UINT32_MAX, &n) == 0;
     *ret = (uint32_t)n;
-    return last && end != last + 1 && *end == '\0';
+    return ok;
 }
 
 static bool writer_is_there(const struct store *s, uint32_t writer)
@@ -465,7 +465,7 @@ enum store_result store_spool_create(struct store *s, uint32_t writer, char name
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(name, 64, "%llx-%lx-%x-%x", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count, writer);
+    snprintf(name, 64, "%llx-%lx-%x-%u", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count, writer);
     if (!writer_is_there(s, writer) && s->n_writers < WRITERS_MAX) {
         s->writers[s->n_writers++] = writer;
     }
