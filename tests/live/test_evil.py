@@ -1,6 +1,6 @@
 """A worker that was taken over (tests/evil/evil.c) beside an honest one of its kind: whatever it says to the others, those that
-hold keys and mail stay up, and no mail is lost, sent twice by them or reported as what it is not. POSTERN_EVIL_SECONDS sets how
-long each role may try."""
+hold keys and mail stay up, and no mail is lost or reported as what it is not. ./check all lets each try longer, and say what only
+others may say; POSTERN_EVIL_SECONDS sets how long."""
 import os
 import shutil
 import time
@@ -8,7 +8,9 @@ import time
 import pytest
 from conftest import GATEWAY_ADDRESS, TOP, serving
 
-SECONDS = float(os.environ.get('POSTERN_EVIL_SECONDS', '6'))
+ALL = bool(os.environ.get('POSTERN_ALL'))
+SECONDS = float(os.environ.get('POSTERN_EVIL_SECONDS', '30' if ALL else '2'))
+MODES = ['rules', 'any'] if ALL else ['rules']
 EXTRA = f'''
 portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@inside.test; pages @pages@; }}
 inspection {{ packs @packs@; wait 20s; }}
@@ -67,7 +69,7 @@ def told_false(gateway, ids):
     return wrong
 
 
-@pytest.mark.parametrize('mode', ['rules', 'any'])
+@pytest.mark.parametrize('mode', MODES)
 @pytest.mark.parametrize('role', ['smtpin', 'smtpout', 'inspect', 'web', 'login', 'metrics', 'lookup'])
 def test_a_process_that_was_taken_over(gateway, role, mode):
     lab = gateway.lab
