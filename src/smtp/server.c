@@ -192,6 +192,18 @@ static const struct smtp_command *command_of(struct str verb)
     return NULL;
 }
 
+/* Whoever sends the message although DATA was refused has its lines run as commands: nothing of that is looked at. */
+static bool is_text(struct smtp_server *s, struct str line)
+{
+    bool text = s->data_refused && !command_of(str_slice(line, 0, str_find(line, ' ', 0)));
+    s->data_refused = false;
+    if (text) {
+        s->note = "the text of a message whose DATA was refused";
+        smtp_server_end(s, smtp_refusal(REFUSE_TEXT));
+    }
+    return text;
+}
+
 static void run_command(struct smtp_server *s, struct str line)
 {
     size_t space = str_find(line, ' ', 0);
@@ -208,6 +220,7 @@ static void run_command(struct smtp_server *s, struct str line)
                                                           : c->out_of_order);
         }
         s->line = STR("");
+        s->data_refused = c->run == smtp_cmd_data && !s->asking;
         return;
     }
     if (is_http(verb)) {
@@ -236,6 +249,8 @@ static void take_line(struct smtp_server *s, struct str line)
     }
     if (s->skipping_line) {
         s->skipping_line = false;
+    } else if (is_text(s, text)) {
+        return;
     } else if (line.n > line_max(s, line)) {
         smtp_server_refuse(s, REFUSE_LINE_LONG);
     } else if (!crlf) {
@@ -275,13 +290,24 @@ static size_t whole_line(struct smtp_server *s, struct str in)
     return s->swallow_lf ? cr + 1 : 0;
 }
 
+/* The first octet of a TLS handshake, where none has begun (RFC 8446 5.1). */
+static bool is_tls(const struct smtp_server *s, struct str in)
+{
+    return s->state == ST_START && !s->in_tls && in.n > 0 && in.p[0] == 0x16;
+}
+
 /* True when a whole line was taken. */
 static bool next_line(struct smtp_server *s)
 {
     struct str in = buf_str(&s->in);
+    if (is_tls(s, in)) {
+        s->note = "TLS, not SMTP";
+        smtp_server_end(s, smtp_refusal(REFUSE_TLS));
+        return true;
+    }
     size_t n = whole_line(s, in);
     if (n == 0) {
-        if (in.n > line_max(s, in) && !s->skipping_line) {
+        if (in.n > line_max(s, in) && !s->skipping_line && !is_text(s, in)) {
             s->skipping_line = true;
             smtp_server_refuse(s, REFUSE_LINE_LONG);
         }
@@ -479,6 +505,7 @@ static void data_answered(struct smtp_server *s, const struct smtp_reply *r)
         s->state = ST_CHUNK; /* what is left of it is dropped */
         smtp_server_reset(s);
     }
+    s->data_refused = r->code != 354 && !chunked;
     if (r->code != 354 || !chunked) {
         smtp_server_reply(s, r->code, r->enhanced, r->text);
     }

@@ -45,6 +45,7 @@ struct smtp_server {
     bool auth_has_bytes;
     uint64_t chunk_left, drain; /* octets of the BDAT being read; of one that was refused */
     bool chunk_last, chunk_asked;
+    bool data_refused;         /* what comes next is a command, or else text of the message */
     bool skipping_line;        /* an over-long line: drop up to its CRLF */
     bool swallow_lf;           /* of a device: the last command ended with a CR, its LF may still come */
     unsigned repaired;         /* bits of enum repair: of the commands of this session */

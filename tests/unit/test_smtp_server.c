@@ -519,6 +519,11 @@ static void sessions_of_other_suites(void **state)
         SESSION("OpenSMTPD/OpenSMTPD regress/smtp/test.mailfrom", "HELO r\r\nMAIL FROM: <a>\r\nMAIL FROM: < @a>\r\nMAIL FROM: <a@ >\r\nMAIL FROM: <u@d.test> OPT\r\n", "220 250 501 501 501 555 "),
         SESSION("OpenSMTPD/OpenSMTPD regress/smtp/test.rcptto", "EHLO r\r\nMAIL FROM: <>\r\nRCPT TO: <@>\r\nRCPT TO: <a@ok.test> SIZE=3005\r\nRCPT TO: <a@ok.test> BODY=8BITMIME\r\n", "220 250 250 501 555 555 "),
         SESSION("mjl-/mox smtpserver/parse_test", EHLO "MAIL FROM:<@hosta.int,@jkl.org:userc@d.bar.org>\r\n", "220 250 250 "),
+        /* an audit of ours: text behind a refused DATA was run as commands, and sent mail */
+        SESSION("RFC 5321 4.1.1.4, Postfix smtpd_forbid_unauth_pipelining",
+                EHLO MAIL "DATA\r\nSubject: x\r\n\r\nMAIL FROM:<a@b.test>\r\n" RCPT "DATA\r\nx\r\n.\r\n", "220 250 250 503 554 "),
+        SESSION("RFC 5321 4.1.1.4", EHLO MAIL "DATA now\r\nRSET\r\n" MAIL "QUIT\r\n", "220 250 250 503 250 250 221 "), /* a command may follow */
+        SESSION("RFC 8446 5.1", "\x16\x03\x01\x02\x00\x01\x00\r\nEHLO x\r\n" MAIL, "220 554 "),
         SESSION("Postfix smtpd_forbidden_commands, nodemailer/smtp-server compare/errors", "GET / HTTP/1.1\r\nHost: mx.test\r\n\r\nMAIL FROM:<a@b.test>\r\n", "220 421 "),
         SESSION("axllent/mailpit#622, #623", EHLO MAIL "RCPT TO:<@route.test x@ok.test>\r\n" RCPT MAIL "DATA\r\n", "220 250 250 501 250 503 354 "),
         SESSION("axllent/mailpit#731, KumoCorp/kumomta#495", EHLO MAIL "RCPT TO:<\"odd user\"@ok.test>\r\nRCPT TO:<\"info@\"@ok.test>\r\n", "220 250 250 250 250 "),
