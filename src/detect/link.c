@@ -157,6 +157,9 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
     struct sentence s = {0};
     int best = -1;
     bool read = false;
+    if (link->institution >= 0 && word_is_capital(str_slice(text, f->at, f->at + f->n)) && lists_goes_on(lists, text, f->at + f->n, (unsigned)link->institution)) {
+        return 0;
+    }
     for (size_t i = 0; i < link->n_rules; i++) {
         const struct link_rule *r = &link->rules[i];
         if (!r->about[f->type->index] || (int)r->score <= best) {

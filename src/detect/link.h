@@ -28,6 +28,7 @@ struct link {
     struct link_add adds[LINK_RULES_MAX];
     size_t n_rules, n_adds;
     int several; /* added when the sentence has another finding that is linked */
+    int institution; /* the list of "Center", "Institut": what is part of its name is nobody's illness; -1: none */
     int third; /* the list of "she", "his": who is meant may be named in the sentence before; -1: none */
 };
 

@@ -254,12 +254,19 @@ static size_t small_name(const struct tokens *t, size_t i, struct list_facts *f)
     return i + 1 + more;
 }
 
+/* "Jan 2014", "April 12": what a number follows is a month, not Jan. */
+static bool is_month(const struct tokens *t, size_t i)
+{
+    char c = follows(t, i + 1) ? t->text.p[t->list[i + 1].word.at] : 0;
+    return c >= '0' && c <= '9';
+}
+
 /* A given name, with or without a name behind it; or a name before a surname. */
 static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
 {
     const struct token *one = &t->list[i];
     size_t next = i + 1;
-    if (!one->capital || is_acronym(t, i)) {
+    if (!one->capital || is_acronym(t, i) || is_month(t, i)) {
         return next;
     }
     while (follows(t, next) && t->list[next].initial && t->list[next].capital) {
@@ -359,6 +366,25 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
     return f;
 }
 
+bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list)
+{
+    enum { WORDS = 2 };
+    char form[FORM_MAX];
+    struct word w = {end, end};
+    for (int i = 0; i < WORDS && word_next(text, w.end, &w) && w.at == end + 1 && (text.p[end] == ' ' || text.p[end] == '\n'); i++) {
+        struct str one = str_slice(text, w.at, w.end);
+        size_t n = word_fold(one, form, sizeof form - 1);
+        if (!word_is_capital(one)) {
+            break;
+        }
+        if (n > 0 && word_bits(l, form, n) >> list & 1) {
+            return true;
+        }
+        end = w.end;
+    }
+    return false;
+}
+
 /* --- sentences --------------------------------------------------------------------------------------------------- */
 
 /* "Mrs.", "geb.", "J." and "7.": no sentence ends there. */
@@ -377,15 +403,40 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
     return n == 1 || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
 }
 
+/* Behind the marks that close what was said: "I am gone." (she said so.) */
+static size_t behind_closing(struct str text, size_t at)
+{
+    static const struct str marks[] = {{"\"", 1}, {"'", 1}, {")", 1}, {"\xe2\x80\x9d", 3}, {"\xe2\x80\x9c", 3}, {"\xe2\x80\x99", 3}, {"\xc2\xbb", 2}};
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (str_starts_nocase(str_slice(text, at, text.n), marks[i])) {
+            return at + marks[i].n;
+        }
+    }
+    return at;
+}
+
+/* Nothing but blanks stands between `at` and the end of its line. */
+static bool is_blank_line(struct str text, size_t at)
+{
+    while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t' || text.p[at] == '\r')) {
+        at++;
+    }
+    return at >= text.n || text.p[at] == '\n';
+}
+
 /* Does a sentence end with the octet at `at`? */
 static bool ends_sentence(const struct lists *l, struct str text, size_t at)
 {
     char c = text.p[at], next = at + 1 < text.n ? text.p[at + 1] : '\n';
     if (c == '\n') {
         bool wrote = at > 0 && text.p[at - 1] == ':' && next == '>'; /* "Mary Moore wrote:" */
-        return next == '\n' || next == '\r' || wrote;
+        return wrote || is_blank_line(text, at + 1);
     }
-    if ((c != '.' && c != '!' && c != '?') || !strchr(" \t\r\n", next)) {
+    if (c != '.' && c != '!' && c != '?') {
+        return false;
+    }
+    size_t behind = behind_closing(text, at + 1);
+    if (behind < text.n && !strchr(" \t\r\n", text.p[behind])) {
         return false;
     }
     return c != '.' || !is_abbreviation(l, text, at);

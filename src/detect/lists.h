@@ -34,6 +34,8 @@ int lists_find(const struct lists *l, struct str name) MUST_USE;
 int lists_add(struct lists *l, unsigned list, struct str words) MUST_USE;
 /* Names are looked for in `names`, as long as the text: the same with what can be no name crossed out. */
 struct list_facts lists_facts(const struct lists *l, struct str text, struct str names);
+/* A word of the list is the second or third of the capital words that go on behind `end`: "Addiction Treatment Center". */
+bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list);
 /* The sentence around a place: at most 300 octets before it and behind it. */
 enum { LISTS_SENTENCE_MAX = 600 };
 struct str lists_sentence(const struct lists *l, struct str text, size_t at, size_t *ret_from);

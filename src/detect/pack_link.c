@@ -24,6 +24,7 @@ static struct link *link_of(const struct detect_packs *p, struct detect_type *t)
         t->link = err_calloc(1, sizeof *t->link);
     }
     t->link->third = lists_find(p->lists, STR("third"));
+    t->link->institution = lists_find(p->lists, STR("institution"));
     return t->link;
 }
 
