@@ -1176,6 +1176,7 @@ def test_a_portal_that_is_taken_away(gateway):
     said = lab.postern('reload')
     assert 'Reloaded' in said.stdout and number[0][:-5] in said.stderr, said
     assert number[0][:-5] in lab.postern('doctor').stdout
+    assert lab.wait_for(lambda: 'event=portal-gone' in lab.log(), 70)
     restarted(gateway)
     assert 'picked up until' not in lab.postern('check-config').stderr
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/queue/pickup.h"
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
@@ -359,6 +360,7 @@ static void on_start(void *owner, struct child *c)
     }
     queue_load(q);
     queue_reroute(q);
+    pickup_look(q);
 }
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "dns/mx.h"
 #include "mtasts/cache.h"
+#include "proc/queue/pickup.h"
 #include "proc/queue/queue.h"
 #include "wire/date.h"
 #include "store/account.h"
@@ -306,6 +307,7 @@ static void on_tick(void *arg)
     if (q->relist) {
         domains_mark_listed(q);
         queue_reroute(q);
+        pickup_look(q);
         q->relist = false;
     }
     monitor_tick(q);

@@ -484,6 +484,15 @@ static void remind(struct queue *q, uint64_t envelope, int64_t now)
     }
 }
 
+void pickup_look(struct queue *q)
+{
+    uint64_t octets = child_conf(q->child)->portal.url ? 0 : store_envelope_octets(q->store);
+    if (octets > 0) {
+        log_warn("portal-gone", KVN("octets", octets),
+                 KV("what", "mail waits to be picked up, and there is no portal: nobody can open it; postern doctor says how much and what to do"));
+    }
+}
+
 /* Where there is no portal any more nobody is told to come to it; what waits is over in its time. */
 static void tell_recipients(struct queue *q, int64_t now)
 {

@@ -41,6 +41,8 @@ void pickup_prepared(struct job *j, bool ok, uint32_t attachments, struct str na
 void pickup_lost(struct job *j);
 /* Notices that are due, envelopes that are over, reminders. */
 void pickup_tick(struct queue *q);
+/* At the start and after a reload: a warning in the log where mail waits to be picked up and there is no portal. */
+void pickup_look(struct queue *q);
 /* A mail about an envelope was made durable: in the commit that takes it along. */
 void pickup_mail_stored(struct queue *q, uint64_t envelope, uint64_t message);
 /* A message without a reverse-path ended: was it a notice? */
