@@ -250,7 +250,8 @@ int control_lock(const struct conf *c, int *ret_fd, char *problem, size_t size)
     return r;
 }
 
-/* Two queues over one store would both deliver what waits there. */
+/* Two queues over one store would both deliver what waits there. On a disk that is read-only for now (it starts, and answers
+ * 451) there is no lock to be had. */
 int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t size)
 {
     char path[4096];
@@ -262,6 +263,9 @@ int control_lock_store(const struct conf *c, int *ret_fd, char *problem, size_t 
                  "another posternd (pid %ld, with another run-directory) has the store %s: both would deliver "
                  "its mail. Stop that one, or give this one a store of its own",
                  pid, c->store_path);
+    } else if (r == -EROFS) {
+        *ret_fd = -1;
+        return 0;
     } else if (r < 0) {
         snprintf(problem, size, "%s cannot be locked: %s", path, strerror(-r));
     }
