@@ -39,6 +39,7 @@ struct journal {
     struct buf kept;   /* headers and entries of those that wait, then of the one that is being gathered */
     size_t waiting;    /* octets of the first in `kept` */
     size_t in_files;   /* octets of the first in the files */
+    uint64_t lost;     /* batches that could not be read when it was opened */
     uint64_t begin;    /* place of the first octet in `kept` */
     struct buf bodies; /* of the one that is being gathered */
     char *pages;       /* a batch as it is written, from a page of memory on */
@@ -93,10 +94,17 @@ static size_t size_in_file(const char *header)
 
 /* --- reading what is there ------------------------------------------------------------------------------ */
 
-/* What a file holds: the batches of its last round. */
+/* A whole batch in a file. */
+struct found {
+    size_t at;
+    bool behind_damage; /* what lies before it is no batch, and must have been one: this was written after it */
+};
+
+/* What a file holds: the whole batches of its last round. */
 struct round {
     char *octets;
-    size_t n; /* of whole batches that follow one another */
+    struct found *found;
+    size_t n;
     uint64_t first, last;
 };
 
@@ -104,6 +112,7 @@ static void free_rounds(struct round (*rounds)[JOURNAL_FILES])
 {
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         free((*rounds)[i].octets);
+        free((*rounds)[i].found);
     }
 }
 
@@ -135,74 +144,102 @@ static bool is_whole(const char *p)
     return get_number(p + AT_CHECK, 8) == checksum(get_number(p + AT_NUMBER, 8), str_from(p + HEADER, entries), str_from(p + HEADER + entries, bodies));
 }
 
-/* The next batch of the round. ret: whether one that nothing happened to lies there. */
-static int read_batch(int fd, unsigned file, size_t size, struct round *r, bool *ret)
+/* The batch that may begin at a place. ret: whether one that nothing happened to lies there. */
+static int read_batch(int fd, unsigned file, size_t size, struct round *r, size_t at, bool *ret)
 {
-    char *p = r->octets + r->n;
-    size_t left = size - r->n, got;
-    int error = read_some(fd, p, left < PAGE ? left : PAGE, (off_t)r->n, &got);
-    *ret = error == 0 && got >= HEADER && is_header(p, file, r->n) && HEADER + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
+    char *p = r->octets + at;
+    size_t left = size - at, got;
+    int error = read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
+    *ret = error == 0 && got >= HEADER && is_header(p, file, at) && HEADER + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
     size_t whole = *ret ? size_in_file(p) : 0;
     if (whole > got && left > got) {
         size_t rest = (whole < left ? whole : left) - got;
-        error = read_some(fd, p + got, rest, (off_t)(r->n + got), &got);
+        error = read_some(fd, p + got, rest, (off_t)(at + got), &got);
     }
     *ret = *ret && error == 0 && is_whole(p);
     return error;
 }
 
-/* ret_used: what of the file may hold anything. */
-static int read_round(int fd, unsigned file, uint64_t store, struct round *r, size_t *ret_size, size_t *ret_used)
+static void keep_found(struct round *r, size_t at, uint64_t number, bool behind_damage)
+{
+    if (r->n % 64 == 0) {
+        r->found = reallocarray(r->found, r->n + 64, sizeof *r->found);
+        must(r->found);
+    }
+    r->found[r->n++] = (struct found){at, behind_damage};
+    r->first = r->first ? r->first : number;
+    r->last = number;
+}
+
+/* Batches are written one behind the other, each synced before the next begins. So a torn end has nothing new behind it: whole
+ * newer batches behind one that is not whole say that the disk lost it. ret_used: what of the file may hold anything. */
+static int read_round(int fd, unsigned file, uint64_t store, uint64_t settled, struct round *r, size_t *ret_size, size_t *ret_used)
 {
     struct stat st;
-    bool more = true;
+    bool whole, damaged = false;
     if (fstat(fd, &st) < 0) {
         return -errno;
     }
     size_t size = st.st_size < JOURNAL_READ_MAX ? (size_t)st.st_size : JOURNAL_READ_MAX;
     r->octets = err_calloc(1, size + HEADER); /* most of it is never touched */
     int error = 0;
-    while (r->n < size && (error = read_batch(fd, file, size, r, &more)) == 0 && more) {
-        uint64_t number = get_number(r->octets + r->n + AT_NUMBER, 8);
-        if (r->last != 0 && number != r->last + 1) {
+    for (size_t at = 0; at < size && (error = read_batch(fd, file, size, r, at, &whole)) == 0;) {
+        uint64_t number = whole ? get_number(r->octets + at + AT_NUMBER, 8) : 0;
+        if (!whole) {
+            damaged = true;
+            at += PAGE;
+            continue;
+        }
+        if ((r->last != 0 && number <= r->last) || (damaged && number <= settled) || (r->last != 0 && !damaged && number != r->last + 1)) {
             break; /* of an older round */
         }
-        if (get_number(r->octets + r->n + AT_STORE, 8) != store) {
+        if (get_number(r->octets + at + AT_STORE, 8) != store) {
             return -EBADMSG;
         }
-        r->first = r->first ? r->first : number;
-        r->last = number;
-        r->n += size_in_file(r->octets + r->n);
+        keep_found(r, at, number, damaged);
+        damaged = false;
+        at += size_in_file(r->octets + at);
     }
     *ret_size = size;
-    *ret_used = get_number(r->octets, 4) == 0 ? 0 : size; /* the first page is wiped last */
+    *ret_used = r->n == 0 && get_number(r->octets, 4) == 0 ? 0 : size; /* the first page is wiped last */
     return error;
 }
 
+/* What after() found. */
+struct loaded {
+    uint64_t last; /* number of the newest batch */
+    size_t in_files;
+    uint64_t lost; /* batches that are damaged, with whole ones behind them */
+};
+
+static int keep_batch(const char *p, struct buf *to, struct loaded *ret)
+{
+    ret->last = get_number(p + AT_NUMBER, 8);
+    ret->in_files += size_in_file(p);
+    return buf_append(to, p, HEADER + get_number(p + AT_ENTRIES, 4));
+}
+
 /* The heads and entries of the batches after `settled` in both, the older file first. */
-static int after(struct round rounds[JOURNAL_FILES], uint64_t settled, struct buf *ret, size_t *ret_in_files, uint64_t *ret_last)
+static int after(struct round rounds[JOURNAL_FILES], uint64_t settled, struct buf *kept, struct loaded *ret)
 {
     unsigned older = rounds[0].first <= rounds[1].first ? 0 : 1;
-    *ret_last = settled;
+    int error = 0;
+    *ret = (struct loaded){.last = settled};
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         const struct round *r = &rounds[(older + i) % JOURNAL_FILES];
-        for (size_t at = 0; at < r->n; at += size_in_file(r->octets + at)) {
-            const char *p = r->octets + at;
+        for (size_t k = 0; k < r->n && error == 0; k++) {
+            const char *p = r->octets + r->found[k].at;
             uint64_t number = get_number(p + AT_NUMBER, 8);
-            if (number > *ret_last + 1) {
+            if (number > ret->last + 1 && !r->found[k].behind_damage) {
                 return -EBADMSG;
             }
-            if (number == *ret_last + 1) {
-                int error = buf_append(ret, p, HEADER + get_number(p + AT_ENTRIES, 4));
-                if (error < 0) {
-                    return error;
-                }
-                *ret_last = number;
-                *ret_in_files += size_in_file(p);
+            if (number > ret->last) {
+                ret->lost += number - ret->last - 1;
+                error = keep_batch(p, kept, ret);
             }
         }
     }
-    return 0;
+    return error;
 }
 
 void journal_name(unsigned file, char dst[16])
@@ -240,7 +277,7 @@ static int load(struct journal *j, uint64_t settled)
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         struct journal_file *f = &j->files[i];
-        int r = read_round(f->in, i, j->store, &rounds[i], &f->size, &f->used);
+        int r = read_round(f->in, i, j->store, settled, &rounds[i], &f->size, &f->used);
         if (r < 0) {
             return r;
         }
@@ -249,7 +286,11 @@ static int load(struct journal *j, uint64_t settled)
     /* how far the last round went is not known where its end was torn: the other file is next */
     j->file = rounds[0].last <= rounds[1].last ? 1 : 0;
     j->end = j->file_max;
-    int r = after(rounds, settled, &j->kept, &j->in_files, &j->newest);
+    struct loaded l;
+    int r = after(rounds, settled, &j->kept, &l);
+    j->newest = l.last;
+    j->in_files = l.in_files;
+    j->lost = l.lost;
     j->waiting = buf_len(&j->kept);
     return r;
 }
@@ -290,22 +331,28 @@ void journal_close(struct journal *j)
     free(j);
 }
 
-int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting)
+uint64_t journal_lost(const struct journal *j)
+{
+    return j->lost;
+}
+
+int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
     char path[4096], name[16];
-    uint64_t last = settled;
-    size_t in_files = 0, size, used;
+    struct loaded l = {.last = settled};
+    size_t size, used;
     int r = 0;
     for (unsigned i = 0; i < JOURNAL_FILES && r == 0; i++) {
         journal_name(i, name);
         int n = snprintf(path, sizeof path, "%s/%s", directory, name);
         CLEANUP(err_close_fd) int fd = n < 0 || (size_t)n >= sizeof path ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        r = fd >= 0 ? read_round(fd, i, store, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
+        r = fd >= 0 ? read_round(fd, i, store, settled, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
     }
-    r = r < 0 ? r : after(rounds, settled, &kept, &in_files, &last);
-    *ret_waiting = last - settled;
+    r = r < 0 ? r : after(rounds, settled, &kept, &l);
+    *ret_lost = l.lost;
+    *ret_waiting = l.last - settled - l.lost;
     return r;
 }
 

@@ -8,7 +8,8 @@
  * Files do not become shorter: one that is as long as it may become is written twice as fast as one that grows.
  * Entries of what waits are kept in memory; bodies only lie in the files, as most of them are never asked for again.
  *
- * What can go wrong: no space (nothing of the batch counts), an error of the disk (its end is not known: the process
+ * What can go wrong: a batch that the disk damaged (whole ones behind it tell it from a torn end: they count, and
+ * journal_lost() says how many do not), no space (nothing of the batch counts), an error of the disk (its end is not known: the process
  * must end and read what is there), batches missing between the tables and the files or those of another store (a copy put
  * together from two): refused.
  */
@@ -37,11 +38,13 @@ struct journal_batch {
  * do not hold: they wait (journal_next()). store: its number, the same in all its batches. file_max: octets, at most
  * JOURNAL_FILE_MAX. 0, -EBADMSG: batches are missing, or they are another store's; or -errno. */
 int journal_open(const char *directory, uint64_t store, uint64_t settled, size_t file_max, struct journal **ret) MUST_USE;
+/* Batches that were promised and cannot be read: the disk gave back other octets than were written. */
+uint64_t journal_lost(const struct journal *j);
 /* NULL is harmless. What waits stays in the files. */
 void journal_close(struct journal *j);
-/* How many batches after `settled` the files in a directory hold, beside a process that writes them. 0, -EBADMSG as
- * above, or -errno. */
-int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting) MUST_USE;
+/* How many batches after `settled` the files in a directory hold, and how many among them are damaged, beside a process
+ * that writes them. 0, -EBADMSG as above, or -errno. */
+int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost) MUST_USE;
 /* The name of a file, 0 to JOURNAL_FILES - 1: "journal-0". */
 void journal_name(unsigned file, char dst[16]);
 

@@ -247,6 +247,12 @@ static int open_journal(struct store *s, char *problem, size_t size)
         snprintf(problem, size, "the journal in %s cannot be used: %s", s->directory, strerror(-r));
         return r;
     }
+    if (journal_lost(s->journal) > 0) {
+        int kept = store_keep_journal(s->directory);
+        log_error("journal-damaged", KVN("batches-lost", journal_lost(s->journal)),
+                  KV("what", "the disk gave back other octets than were written; what is whole was taken, mail that was taken in the lost batches is lost"),
+                  KV("kept", kept < 0 ? strerror(-kept) : "a copy of the files beside them"));
+    }
     enum store_result taken_over = store_settled(s);
     if (taken_over != STORE_OK) {
         snprintf(problem, size, "what the journal in %s holds cannot be taken over into the tables: %s; nothing of it is lost", s->directory,
@@ -336,6 +342,11 @@ static void drop_spares(struct store *s)
         spare_name(--s->n_spares, spare);
         (void)unlinkat(s->spool_dir, spare, 0);
     }
+}
+
+uint64_t store_lost(const struct store *s)
+{
+    return journal_lost(s->journal);
 }
 
 void store_close(struct store *s)

@@ -309,6 +309,8 @@ void store_forget_later(struct store *s);
 /* The open batch goes to the tables from here on, with all that waits and was gathered. */
 void store_go_direct(struct store *s);
 /* The tables are as if there were no journal; before anything of messages and recipients is read from them. */
+/* Copies the files of the journal beside them, before they are written over (sqlite_upkeep.c). 0 or -errno. */
+int store_keep_journal(const char *directory) MUST_USE;
 enum store_result store_settled(struct store *s) MUST_USE;
 /* The gathered batch can be written to the journal; false: the tables could not be written. */
 bool store_make_room(struct store *s) MUST_USE;

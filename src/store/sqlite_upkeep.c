@@ -5,6 +5,8 @@
  * What can go wrong: no right to read, a copy that does not fit: told, and what was begun is left for
  * the administrator to look at.
  */
+#include "base/clock.h"
+#include "wire/date.h"
 #include "store/envelope.h"
 #include "store/schema.sql.h"
 #include "store/sqlite_priv.h"
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 enum { PAGES_PER_STEP = 256, PATH = 4096 };
+#define KEPT_MARK ".damaged-"
 
 static int fail(char *problem, size_t size, int r, const char *what, const char *detail)
 {
@@ -113,14 +116,40 @@ static void count_files(struct look *l, const char *spool)
     }
 }
 
+/* Copies that a start made of a damaged journal: until somebody looked at them, the store is not called whole. */
+static void find_kept(struct look *l, const char *directory)
+{
+    DIR *dir = opendir(directory);
+    const struct dirent *entry;
+    char text[400];
+    while (dir && (entry = readdir(dir))) {
+        if (strncmp(entry->d_name, "journal-", 8) == 0 && strstr(entry->d_name, KEPT_MARK)) {
+            snprintf(text, sizeof text, "the journal was damaged, and mail may be lost; %s is what it was. Look at the log of that day, then move the file away",
+                     entry->d_name);
+            found(l, true, text);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+}
+
 /* What was promised and waits to be taken over; what lies between it and the tables must not be missing. The queue may
  * settle and write on while this looks. */
 static int check_journal(struct look *l, const char *directory)
 {
     int r = -EBADMSG;
     for (unsigned i = 0; i < 5 && r == -EBADMSG; i++) {
-        r = journal_look(directory, number(l->db, "SELECT store FROM settled"), number(l->db, "SELECT number FROM settled"), &l->health->waiting);
+        r = journal_look(directory, number(l->db, "SELECT store FROM settled"), number(l->db, "SELECT number FROM settled"), &l->health->waiting,
+                         &l->health->lost);
     }
+    if (r == 0 && l->health->lost > 0) {
+        char text[200];
+        snprintf(text, sizeof text, "%llu batches of the journal are damaged: the disk gave back other octets than were written, and mail that was taken is lost",
+                 (unsigned long long)l->health->lost);
+        found(l, true, text);
+    }
+    find_kept(l, directory);
     if (r == -EBADMSG) {
         found(l, true, "the journal belongs to another database, or to one of a later moment");
         r = 0;
@@ -281,12 +310,29 @@ static int copy_journal(const char *from, const char *to)
     return 0;
 }
 
+int store_keep_journal(const char *directory)
+{
+    char name[16], a[PATH], b[PATH + 64], date[DATE_MAX];
+    int r = 0;
+    date_iso(clock_wall_ms(), date);
+    for (unsigned i = 0; i < JOURNAL_FILES && r == 0; i++) {
+        journal_name(i, name);
+        snprintf(a, sizeof a, "%s/%s", directory, name);
+        snprintf(b, sizeof b, "%s%s%.19s", a, KEPT_MARK, date);
+        CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        r = in < 0 || out < 0 ? -errno : copy_octets(in, out);
+        r = r == 0 && fsync(out) < 0 ? -errno : r;
+    }
+    return r;
+}
+
 /* The journal went on while it was copied: where it does not meet the copied tables any more, they stand alone. */
 static int fit_journal(sqlite3 *copy, const char *to)
 {
-    uint64_t waiting;
+    uint64_t waiting, lost;
     char name[16], path[PATH];
-    int r = journal_look(to, number(copy, "SELECT store FROM settled"), number(copy, "SELECT number FROM settled"), &waiting);
+    int r = journal_look(to, number(copy, "SELECT store FROM settled"), number(copy, "SELECT number FROM settled"), &waiting, &lost);
     for (unsigned i = 0; i < JOURNAL_FILES && r == -EBADMSG; i++) {
         journal_name(i, name);
         snprintf(path, sizeof path, "%s/%s", to, name);

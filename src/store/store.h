@@ -104,6 +104,8 @@ typedef void (*store_done)(void *arg, enum store_result result);
 int store_open(const char *directory, char *problem, size_t size, struct store **ret) MUST_USE;
 /* Commits what is gathered, closes. */
 void store_close(struct store *s);
+/* Batches of changes that were promised and that the disk had damaged when the store was opened: told once, by an alarm. */
+uint64_t store_lost(const struct store *s);
 
 /* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. It may be one used before:
  * whoever writes it cuts off what is left behind his own octets before it is synced. */

@@ -281,22 +281,80 @@ static void a_batch_is_whole_or_not_there(void **state)
     }
 }
 
+/* An audit: ten batches, one bit flipped in the fifth: six were gone without a word, as if the end had been torn. */
+static void one_flipped_bit_costs_one_batch(void **state)
+{
+    static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
+    (void)state;
+    for (unsigned bad = 0; bad < 5; bad++) {
+        for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
+            struct journal *j = open_journal(0);
+            char left[8] = "abcdef";
+            uint64_t waiting, lost;
+            for (char c = 'a'; c < 'g'; c++) { /* five in the first file, one in the other */
+                put(j, c, 5000);
+            }
+            assert_int_equal(journal_lost(j), 0);
+            journal_close(j);
+            damage(0, bad * 8192 + where[i], false);
+            if (bad == 4) { /* the last of its file: nothing tells it from a torn end, but that the other file goes on */
+                assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), -EBADMSG);
+                shell("rm %s/journal-*%s", dir, "");
+                continue;
+            }
+            memmove(left + bad, left + bad + 1, 7 - bad);
+            assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), 0);
+            assert_true(waiting == 5 && lost == 1);
+            j = open_journal(0);
+            expect(j, left, 5000);
+            assert_true(journal_lost(j) == 1 && journal_newest(j) == 6);
+            journal_close(j);
+            j = open_journal(bad + 1); /* the tables have it already: nothing is lost */
+            assert_int_equal(journal_lost(j), 0);
+            journal_close(j);
+            shell("rm %s/journal-*%s", dir, "");
+        }
+    }
+}
+
+/* What lies behind the end of a round is of an older one, whole or not: that is no damage. */
+static void an_older_round_is_no_damage(void **state)
+{
+    struct journal *j = open_journal(0);
+    (void)state;
+    for (char c = 'a'; c < 'k'; c++) { /* both files full */
+        put(j, c, 5000);
+    }
+    journal_settled(j, 10, true);
+    put(j, 'k', 9000); /* over the first of the older round, and a part of the second */
+    journal_close(j);
+    j = open_journal(10);
+    expect(j, "k", 9000);
+    assert_int_equal(journal_lost(j), 0);
+    journal_close(j);
+    damage(0, 200, false); /* torn, as far as anybody can tell */
+    j = open_journal(10);
+    expect(j, "", 0);
+    assert_int_equal(journal_lost(j), 0);
+    journal_close(j);
+}
+
 static void what_is_missing_is_told(void **state)
 {
     struct journal *j = open_journal(0), *none = NULL;
-    uint64_t waiting;
+    uint64_t waiting, lost;
     (void)state;
     for (char c = 'a'; c < 'h'; c++) { /* five in the first file, two in the other */
         put(j, c, 5000);
     }
     journal_close(j);
-    assert_int_equal(journal_look(dir, STORE, 0, &waiting), 0);
+    assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), 0);
     assert_int_equal(waiting, 7);
-    assert_int_equal(journal_look(dir, STORE, 6, &waiting), 0);
+    assert_int_equal(journal_look(dir, STORE, 6, &waiting, &lost), 0);
     assert_int_equal(waiting, 1);
-    damage(0, 3 * 8192 + 200, false);
+    damage(0, 4 * 8192 + 200, false); /* the last one of that file: nothing in it says that it was whole */
     assert_int_equal(journal_open(dir, STORE, 0, SMALL_FILE, &none), -EBADMSG); /* between the files */
-    assert_int_equal(journal_look(dir, STORE, 0, &waiting), -EBADMSG);
+    assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), -EBADMSG);
     assert_null(none);
     j = open_journal(5); /* the tables have them */
     expect(j, "fg", 5000);
@@ -307,7 +365,7 @@ static void what_is_missing_is_told(void **state)
     expect(j, "fg", 5000);
     journal_close(j);
     assert_int_equal(journal_open(dir, STORE + 1, 5, SMALL_FILE, &none), -EBADMSG); /* another store's */
-    assert_int_equal(journal_look(dir, STORE + 1, 7, &waiting), -EBADMSG);
+    assert_int_equal(journal_look(dir, STORE + 1, 7, &waiting, &lost), -EBADMSG);
 }
 
 static void clear_all(struct journal *j)
@@ -715,6 +773,34 @@ static void a_backup_has_the_journal(void **state)
     assert_int_equal(h.waiting, 0);
 }
 
+/* A bit of the third of five messages flips after a crash: the others are there, and nothing says that all is well. */
+static void a_damaged_journal_is_told(void **state)
+{
+    struct store *s = open_store("store", false);
+    unsigned findings;
+    (void)state;
+    for (uint64_t id = 1; id <= 5; id++) { /* a page each */
+        come(s, id, 1, 100, 0, NULL, 0);
+        store_flush(s);
+    }
+    shell("cp -r %s/store %s/crashed", dir, dir);
+    store_close(s);
+    shell("mv %s/crashed/journal-0 %s", dir, dir);
+    damage(0, 2 * 4096 + 60, false);
+    shell("mv %s/journal-0 %s/crashed", dir, dir);
+    struct store_health h = check("crashed", &findings);
+    assert_true(h.waiting == 4 && h.lost == 1 && findings == 1);
+    s = open_store("crashed", false);
+    assert_int_equal(store_lost(s), 1);
+    store_close(s);
+    h = check("crashed", &findings);
+    assert_true(h.messages == 4 && h.waiting == 0 && h.lost == 0);
+    assert_int_equal(findings, JOURNAL_FILES); /* what was damaged is kept, and named until somebody takes it away */
+    shell("rm %s/crashed/journal-*.damaged-*%s", dir, "");
+    check("crashed", &findings);
+    assert_int_equal(findings, 0);
+}
+
 /* The tables of one store beside the journal of another: nothing is guessed. */
 static void another_journal_is_refused(void **state)
 {
@@ -740,6 +826,8 @@ int main(void)
         cmocka_unit_test(entries_come_back),
         cmocka_unit_test(messages_of_earlier_versions),
         cmocka_unit_test(entries_that_end_early),
+        cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_missing_is_told, setup, teardown),
@@ -750,6 +838,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_ended_leaves_no_body, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_synced_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_backup_has_the_journal, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_journal_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(another_journal_is_refused, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -354,6 +354,12 @@ static void on_start(void *owner, struct child *c)
     groups_load(q);
     monitor_start(q);
     q->alarms_due = true;
+    if (store_lost(q->store) > 0) {
+        char text[200];
+        snprintf(text, sizeof text, "%llu batches of the journal were damaged; see the log of this start, and: postern store check",
+                 (unsigned long long)store_lost(q->store));
+        alarms_raise(q, domain_kept(str_c(child_conf(c)->hostname)), ALARM_STORE, text);
+    }
     if (store_secret(q->store, "choices", choices_secret, q) < 0) {
         log_error("store-unreadable", KV("what", "the secret of choices; ending to try again"));
         exit(1);
