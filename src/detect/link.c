@@ -150,6 +150,16 @@ static bool has_several(const struct link *link, const struct sentence *s, const
     return false;
 }
 
+/* What the lists of words in the sentence add to its score. */
+static int added(const struct link *link, const struct sentence *s)
+{
+    int sum = 0;
+    for (size_t i = 0; i < link->n_adds; i++) {
+        sum += s->facts.lists >> link->adds[i].list & 1 ? link->adds[i].score : 0;
+    }
+    return sum;
+}
+
 unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
                     const struct detect_finding *findings, size_t n, size_t which)
 {
@@ -169,15 +179,15 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
             s = read_sentence(link, lists, text, findings, n, which);
             read = true;
         }
+        if (r->who == WHO_BESIDE && r->score + added(link, &s) < DETECT_MEDIUM) { /* looking aside would be for nothing */
+            continue;
+        }
         best = who_is_there(r, &s, lists, text, findings, n, which) ? r->score : best;
     }
     if (best < 0) {
         return 0;
     }
-    for (size_t i = 0; i < link->n_adds; i++) {
-        bool there = s.facts.lists >> link->adds[i].list & 1;
-        best += there ? link->adds[i].score : 0;
-    }
+    best += added(link, &s);
     best += link->several && has_several(link, &s, findings, n, which) ? link->several : 0;
     best = best < 0 ? 0 : best;
     return best < 100 ? (unsigned)best : 100;

@@ -179,6 +179,9 @@ static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
     while (i < t->n && is_name_word(&t->list[i]) && (i == begin || follows(t, i))) {
         i++;
     }
+    bool small = i == begin && t->hasty && i < t->n && IS(&t->list[i - 1], LIST_TITLE) && !t->list[i - 1].initial; /* "mrs kaplan" */
+    small = small && !t->list[i].out && !t->list[i].initial;
+    i += small;
     f->name |= title && i > begin && !is_of_place(t, begin, i);
     return i;
 }

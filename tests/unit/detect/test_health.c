@@ -105,7 +105,7 @@ static void names(void **state)
         {"meine Tante Rosl kommt", false, true}, {"Tante Rosl Huber kommt", true, true}, {"und tante osei kommt", true, false},
         {"her son, Dmitri Volkovich, is ill", true, true}, {"her son, Monday at nine", false, false}, {"Son Goku and", false, false},
         {"seen: Rosler Anna came", true, false}, {"for Rosler, Anna came", true, false}, {"Dear Anna, so what", false, true},
-        {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"Please Call anna back", false, false},
+        {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"herr huber kommt morgen", true, false}, {"Please Call anna back", false, false},
     };
     struct lists *l = people();
     (void)state;
