@@ -430,6 +430,7 @@ int main(int argc, char **argv)
     queue.conf_generation = 1;
     queue.started_ms = clock_wall_ms();
     random_bytes(&queue.writers, sizeof queue.writers);
+    queue.recent = map_new(RECENT_IDS + 1);
     orders_init(&queue);
     queue.jobs = map_new(1000000);
     queue.leased = map_new(10000000);

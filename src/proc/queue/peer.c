@@ -186,20 +186,40 @@ static void known_or_not(void *arg, enum store_result result)
     (void)result;
 }
 
-/* Makers count up, so one above all it made before is new; one below (the clock was set back, or a life before ours) is looked up. */
+static bool is_stored(struct queue *q, uint64_t id)
+{
+    bool known = false;
+    store_message_get(q->store, id, note_known, known_or_not, &known); /* the embedded store answers at once */
+    return known;
+}
+
+/* The last ones, of all makers: those that come at once do not come in their order. */
+static void remember_id(struct queue *q, uint64_t id)
+{
+    uint64_t *place = &q->recent_ids[q->n_recent++ % RECENT_IDS];
+    if (*place) {
+        map_take(q->recent, map_id(place));
+    }
+    *place = id;
+    must(map_put(q->recent, map_id(place), q) == 0);
+}
+
+/* Made before what is remembered: in a life before ours, or by one who took long with its message. */
+static bool is_old(const struct queue *q, uint64_t id)
+{
+    uint64_t oldest = q->n_recent < RECENT_IDS ? 0 : q->recent_ids[q->n_recent % RECENT_IDS];
+    return id_ms(id) < q->started_ms || id_ms(id) <= id_ms(oldest);
+}
+
 bool peer_makes_id(struct peer *p, uint64_t id)
 {
-    unsigned maker = id_maker(id);
-    uint64_t *last = &p->queue->last_ids[maker];
-    bool known = false;
-    if (maker != first_maker(p->role) + p->index || id_ms(id) > clock_wall_ms() + CLOCK_SLACK_MS) {
+    struct queue *q = p->queue;
+    bool is_own = id_maker(id) == first_maker(p->role) + p->index && id_ms(id) <= clock_wall_ms() + CLOCK_SLACK_MS;
+    if (!is_own || map_get(q->recent, map_id(&id)) || (is_old(q, id) && is_stored(q, id))) {
         return false;
     }
-    if (id <= *last || id_ms(id) < p->queue->started_ms) {
-        store_message_get(p->queue->store, id, note_known, known_or_not, &known); /* the embedded store answers at once */
-    }
-    *last = id > *last ? id : *last;
-    return !known;
+    remember_id(q, id);
+    return true;
 }
 
 /* --- its end ------------------------------------------------------------------------------------------------- */

@@ -65,6 +65,8 @@ struct own_mail {
     struct str to, subject, text;
 };
 
+enum { RECENT_IDS = 32768 };
+
 /* Mail that a smtpout is to write (orders.c). */
 struct order {
     struct lease_id lease;
@@ -193,7 +195,9 @@ struct queue {
     struct map *orders; /* lease -> mail to be written */
     struct link orders_by_age;
     uint32_t writers;   /* numbers given to writers of spool files; begins anywhere */
-    uint64_t last_ids[256]; /* of each maker's messages */
+    struct map *recent; /* ids of the messages that came last */
+    uint64_t recent_ids[RECENT_IDS];
+    uint64_t n_recent;
     int64_t started_ms;
     struct map *jobs;   /* lease -> job */
     struct map *leased; /* recipient number -> item */

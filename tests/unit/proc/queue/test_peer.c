@@ -114,7 +114,15 @@ static void ids_are_of_their_maker_and_new(void **state)
     store_enqueue(q.store, &m, &r, 1, NULL, 0, NULL, NULL);
     store_flush(q.store);
     assert_false(peer_makes_id(in, id)); /* another mail has it */
-    assert_true(peer_makes_id(in, id - 1)); /* the clock was set back: not known, so new */
+    assert_true(peer_makes_id(in, id - 1)); /* they do not come in their order */
+    q.started_ms = now + 1000; /* as if queue had been started anew: what it does not remember is looked up */
+    uint64_t before = id_make(now - 5, ID_MAKERS_SMTPIN + 3, 7), stored = id_make(now - 6, ID_MAKERS_SMTPIN + 3, 7);
+    assert_true(peer_makes_id(in, before));
+    m.id = stored;
+    store_enqueue(q.store, &m, &r, 1, NULL, 0, NULL, NULL);
+    store_flush(q.store);
+    assert_false(peer_makes_id(in, stored));
+    q.started_ms = now - 1000;
     assert_true(peer_makes_id(in, id_make(now + 1, ID_MAKERS_SMTPIN + 3, 8)));
 }
 
@@ -170,6 +178,7 @@ static int setup(void **state)
                                     "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n"), "t", &problems, &conf), 0);
     the_loop = loop_new();
     q.jobs = map_new(100);
+    q.recent = map_new(RECENT_IDS + 1);
     q.started_ms = clock_wall_ms() - 1000;
     orders_init(&q);
     assert_int_equal(store_open(dir, problem, sizeof problem, &q.store), 0);
