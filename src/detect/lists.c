@@ -238,9 +238,11 @@ static size_t related(const struct tokens *t, size_t i, struct list_facts *f)
         return i;
     }
     bool is_name = is_known_name(name) && (name->capital || blank);
+    enum { UNKNOWN_MIN = 5 }; /* "kollege brandner": in a sentence without capitals also a name that no list has */
+    bool unknown = t->hasty && blank && IS(one, LIST_RELATION) && name->bits == 0 && name->word.end - name->word.at >= UNKNOWN_MIN;
     f->name |= is_name || two;
-    f->given |= is_name_word(name);
-    return is_name || is_name_word(name) ? next + 1 + two : i;
+    f->given |= is_name_word(name) || unknown;
+    return is_name || is_name_word(name) || unknown ? next + 1 + two : i;
 }
 
 /* A name in a sentence without capitals. */
@@ -262,6 +264,13 @@ static bool is_month(const struct tokens *t, size_t i)
 {
     char c = follows(t, i + 1) ? t->text.p[t->list[i + 1].word.at] : 0;
     return c >= '0' && c <= '9';
+}
+
+/* "X-ray Brinkmann: pneumonia": a surname alone, behind a finding and before a colon. */
+static bool is_headed(const struct tokens *t, size_t i)
+{
+    size_t end = t->list[i].word.end;
+    return parted_by(t, i, " ") && t->list[i - 1].out && end < t->text.n && t->text.p[end] == ':';
 }
 
 /* A given name, with or without a name behind it; or a name before a surname. */
@@ -287,6 +296,7 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     bool surname = more && IS(&t->list[next], LIST_SURNAME) && !one->initial;
     f->name |= (given && (more || next > i + 1)) || surname;
     f->given |= IS(one, LIST_GIVEN) && !more && next == i + 1;
+    f->given |= IS(one, LIST_SURNAME) && !more && is_headed(t, i);
     return (given && more) || surname ? next + 1 : next;
 }
 
@@ -403,7 +413,8 @@ static bool is_abbreviation(const struct lists *l, struct str text, size_t point
     size_t n = word_fold(word, form, sizeof form - 1);
     bool digits = n > 0 && n <= 2 && form[0] >= '0' && form[0] <= '9';
     uint64_t bits = n > 0 ? bits_of(l, form, n) : 0;
-    return n == 1 || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
+    bool letters = n > 2 && form[n - 2] == '.'; /* "z.B.", "e.g." */
+    return n == 1 || letters || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
 }
 
 /* Behind the marks that close what was said: "I am gone." (she said so.) */

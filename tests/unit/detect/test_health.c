@@ -105,7 +105,7 @@ static void names(void **state)
         {"meine Tante Rosl kommt", false, true}, {"Tante Rosl Huber kommt", true, true}, {"und tante osei kommt", true, false},
         {"her son, Dmitri Volkovich, is ill", true, true}, {"her son, Monday at nine", false, false}, {"Son Goku and", false, false},
         {"seen: Rosler Anna came", true, false}, {"for Rosler, Anna came", true, false}, {"Dear Anna, so what", false, true},
-        {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"herr huber kommt morgen", true, false}, {"Please Call anna back", false, false},
+        {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"herr huber kommt morgen", true, false}, {"und tante brandner kommt", false, true}, {"Please Call anna back", false, false},
     };
     struct lists *l = people();
     (void)state;
@@ -126,6 +126,7 @@ static void sentences(void **state)
         {"It rained. Mr. Osei came at 9:00. He left.", "came", " Mr. Osei came at 9:00"},
         {"Anna Steiner, geb. 7. Mai 1966, kommt. Ja.", "kommt", "Anna Steiner, geb. 7. Mai 1966, kommt"},
         {"one\n\ntwo J. P. Morgan\nthree\n\nfour", "three", "\ntwo J. P. Morgan\nthree"},
+        {"Anna Steiner, z.n. Apoplex, kommt. Ja.", "kommt", "Anna Steiner, z.n. Apoplex, kommt"},
         {"On Monday Anna wrote:\n> he came", "came", "> he came"},
     };
     struct lists *l = people();
