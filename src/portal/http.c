@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MEMORY_OF_CONNECTION = 32 * 1024, POST_BUFFER = 64 * 1024, STREAM_BLOCK = 64 * 1024 };
+enum { MEMORY_OF_CONNECTION = 32 * 1024, POST_BUFFER = 64 * 1024, STREAM_BLOCK = 64 * 1024, REFUSED_READ_MAX = 4 * 1024 * 1024 };
 
 struct http {
     struct loop *loop;
@@ -21,6 +21,7 @@ struct http {
     struct watch *watch;
     struct timer *timer;
     size_t connections, calls;
+    size_t form_octets; /* of all calls */
     bool again; /* something was answered: run once more */
 };
 
@@ -35,7 +36,7 @@ struct http_call {
     struct MHD_PostProcessor *post;
     char *method, *path, client[46];
     struct field fields[HTTP_FIELDS_MAX];
-    size_t n_fields;
+    size_t n_fields, form_octets, form_max, refused_octets;
     struct {
         const char *name;
         char *value;
@@ -101,6 +102,30 @@ static struct field *field_named(struct http_call *c, const char *name)
     return f;
 }
 
+static void drop_fields(struct http_call *c)
+{
+    for (size_t i = 0; i < c->n_fields; i++) {
+        free(c->fields[i].name);
+        buf_wipe(&c->fields[i].value);
+    }
+    c->http->form_octets -= c->form_octets;
+    c->n_fields = c->form_octets = 0;
+}
+
+/* Counts what comes, as a chunked body does not say before how long it is. Too much: nothing of the form is kept. */
+static bool form_is_full(struct http_call *c, size_t more)
+{
+    if (!c->too_much) {
+        c->form_octets += more;
+        c->http->form_octets += more;
+        c->too_much = c->form_octets > c->form_max || c->http->form_octets > HTTP_FORMS_MAX;
+    }
+    if (c->too_much) {
+        drop_fields(c);
+    }
+    return c->too_much;
+}
+
 static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *key, const char *filename, const char *type, const char *encoding, const char *data, uint64_t off,
                                size_t size)
 {
@@ -113,6 +138,9 @@ static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *k
     }
     if (filename) {
         c->http->events->on_file(c->http->owner, c, key, filename, str_from(data, size), off);
+        return MHD_YES;
+    }
+    if (form_is_full(c, strlen(key) + size)) {
         return MHD_YES;
     }
     struct field *f = field_named(c, key);
@@ -176,6 +204,7 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
     c->method = err_strdup(method);
     c->path = err_strdup(url);
     find_client(c);
+    c->form_max = HTTP_FORM_MAX;
     if (strcmp(method, "POST") == 0) {
         c->post = MHD_create_post_processor(connection, POST_BUFFER, on_post, c);
     }
@@ -217,6 +246,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         if (c->post && !c->discards) {
             (void)MHD_post_process(c->post, upload, *size);
         }
+        c->refused_octets += c->too_much ? *size : 0;
+        if (c->refused_octets > REFUSED_READ_MAX) {
+            c->in_handler = false;
+            return MHD_NO; /* whoever goes on for so long does not wait for an answer */
+        }
         *size = 0;
     } else if (!c->ended) {
         c->ended = true;
@@ -225,7 +259,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
             c->post = NULL;
         }
         if (c->too_much && !c->response) {
-            http_answer(c, 400, STR("The form holds too much.\n"));
+            http_answer(c, 413, STR("The form holds too much.\n"));
         }
         if (!c->response) {
             h->events->on_end(h->owner, c);
@@ -257,10 +291,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (c->response) {
         MHD_destroy_response(c->response);
     }
-    for (size_t i = 0; i < c->n_fields; i++) {
-        free(c->fields[i].name);
-        buf_wipe(&c->fields[i].value);
-    }
+    drop_fields(c);
     for (size_t i = 0; i < c->n_headers; i++) {
         free(c->headers[i].value);
     }
@@ -412,6 +443,11 @@ void http_go(struct http_call *c)
 {
     c->held = false;
     resume(c);
+}
+
+void http_take_form(struct http_call *c, size_t octets)
+{
+    c->form_max = octets;
 }
 
 void http_discard(struct http_call *c)

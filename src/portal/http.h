@@ -13,7 +13,13 @@ struct loop;
 struct http;
 struct http_call;
 
-enum { HTTP_FIELD_MAX = 1024 * 1024, HTTP_FIELDS_MAX = 64, HTTP_HEADERS_MAX = 24 };
+enum {
+    HTTP_FORM_MAX = 64 * 1024,    /* octets of all fields of a form, unless http_take_form() says more */
+    HTTP_FIELD_MAX = 1024 * 1024, /* of one of them in any case */
+    HTTP_FORMS_MAX = 64 * 1024 * 1024, /* of the forms of all calls at once */
+    HTTP_FIELDS_MAX = 64,
+    HTTP_HEADERS_MAX = 24,
+};
 
 struct http_events {
     /* The header section is there. Answer, or let the body come, or hold it until http_go(). */
@@ -57,6 +63,8 @@ struct str http_field(const struct http_call *c, const char *name);
 const char *http_client(const struct http_call *c);
 /* Octets the body says to have; -1: unknown. */
 int64_t http_body_size(struct http_call *c);
+/* Fields of so many octets may come: of somebody who may write. However the body is framed, what comes is counted. */
+void http_take_form(struct http_call *c, size_t octets);
 void http_set_data(struct http_call *c, void *data);
 void *http_data(const struct http_call *c);
 /* The body is to wait; http_go() lets it come. */

@@ -529,6 +529,37 @@ def test_answers_that_are_too_large_or_empty(gateway):
     assert refused.status == 413
 
 
+def chunked(visitor, path, pieces):
+    """A POST without Content-Length: the status, or None when the connection was closed."""
+    context = client_context(visitor.gateway.lab)
+    plain = socket.create_connection((visitor.at, 443), 20, source_address=(OUTSIDE, 0))
+    with context.wrap_socket(plain, server_hostname='gateway.test') as tls:
+        tls.sendall(f'POST {path} HTTP/1.1\r\nHost: gateway.test\r\nOrigin: https://gateway.test\r\n'
+                    'Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n'.encode())
+        try:
+            for piece in pieces:
+                tls.sendall(b'%x\r\n%s\r\n' % (len(piece), piece))
+            tls.sendall(b'0\r\n\r\n')
+            return int(tls.recv(4096).split()[1])
+        except (OSError, IndexError):
+            return None
+
+
+def test_a_form_without_a_length_is_counted(gateway):
+    """RFC 9112 7.1: a chunked body does not say how long it is. An audit: 64 MiB of each call were kept, before anybody logged in."""
+    visitor = Visitor(gateway)
+    assert chunked(visitor, '/login', [b'name=x&password=', b'y' * 1000]) == 403
+    for pieces in ([b'name='] + [b'y' * 10000] * 8, [b'a%d=' % i + b'y' * 3000 + b'&' for i in range(40)]):
+        assert chunked(visitor, '/login', pieces) == 413
+    web = [p for name, p in gateway.pids().items() if name.startswith('web')]
+
+    def resident():
+        return sum(int(re.search(r'VmRSS:\s+(\d+)', open(f'/proc/{pid}/status').read())[1]) for pid in web)
+    before = resident()
+    assert chunked(visitor, '/login', [b'name='] + [b'y' * 100000] * 640) is None  # 64 MB
+    assert resident() - before < 32 * 1024  # KiB; the sanitizers keep some of what was freed
+
+
 # --- senders ------------------------------------------------------------------------------------------------------------------
 
 

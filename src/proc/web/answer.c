@@ -158,6 +158,7 @@ void answer_begin(struct request *r)
         page_problem(r, 413, "too-large");
         return;
     }
+    http_take_form(r->call, HTTP_FIELD_MAX + HTTP_FORM_MAX);
     http_hold(r->call);
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_ENVELOPE, .envelope = r->envelope}, on_begin_envelope);
 }

@@ -101,6 +101,7 @@ void compose_begin(struct request *r)
         page_problem(r, 413, "too-large");
         return;
     }
+    http_take_form(r->call, HTTP_FIELD_MAX + HTTP_FORM_MAX);
     http_hold(r->call);
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_WHO}, ready);
 }

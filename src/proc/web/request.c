@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FORM_MAX = 64 * 1024, ARENA_OCTETS = 12 * 1024 * 1024 };
+enum { ARENA_OCTETS = 12 * 1024 * 1024 };
 
 void request_random(char ret[COOKIE_TEXT])
 {
@@ -286,7 +286,7 @@ static void on_begin(void *owner, struct http_call *call)
         }
     } else if (post && str_eq(http_path(call), STR("/compose"))) {
         compose_begin(r);
-    } else if (post && http_body_size(call) > FORM_MAX) {
+    } else if (post && http_body_size(call) > HTTP_FORM_MAX) {
         page_problem(r, 413, "too-large");
     } else if (!post) {
         if (r->for_files) {
