@@ -166,11 +166,12 @@ bool mailboxes_next(struct str *rest, struct mailbox *ret)
 {
     struct str place;
     size_t end;
-    bool found = next_place(*rest, &end, &place);
-    *rest = str_slice(*rest, end, rest->n);
-    if (found) {
-        ret->address = without_blanks(place, ret->text);
-    }
+    bool found;
+    do { /* a comment alone between the brackets is no address */
+        found = next_place(*rest, &end, &place);
+        *rest = str_slice(*rest, end, rest->n);
+        ret->address = found ? without_blanks(place, ret->text) : STR("");
+    } while (found && ret->address.n == 0);
     return found;
 }
 

@@ -151,6 +151,7 @@ static void sections(void **state)
                                              {"From: John Doe <jdoe@machine(comment).  example>\r\n", "jdoe@machine.example"},
                                              {"From: user @ example . com (a (b) >c)\r\n", "user@example.com"},
                                              {"From: \"a . b\" @ c.test, <x(>)@y.test>, <x(>\r\n", "\"a . b\"@c.test x@y.test x("},
+                                             {"From: <(nobody)>, <a@b.test>\r\n", "a@b.test"}, /* found by fuzzing */
                                              /* two words are not one: */
                                              {"From: a b@c.test, <a (x) b@c.test>, a@b (c\r\n", "a b@c.test a (x) b@c.test a@b"},
                                              /* a ">" in quotes (wneessen/go-mail#495) */
