@@ -179,29 +179,36 @@ const char *sasl_name(const struct sasl *s)
     return s->name;
 }
 
+static void put_text(const char *octets, size_t n, char *dst, size_t size)
+{
+    struct buf text = BUF_INIT(size - 1);
+    must(base64_write(str_from(octets, n), 0, &text) == 0);
+    str_copy_cut(buf_str(&text), dst, size);
+    buf_free(&text);
+}
+
+static void put_scram(unsigned iterations, const char *salt, const char *stored, const char *server, struct sasl_scram *ret)
+{
+    ret->iterations = iterations;
+    put_text(salt, 16, ret->salt, sizeof ret->salt);
+    put_text(stored, 32, ret->stored_key, sizeof ret->stored_key);
+    put_text(server, 32, ret->server_key, sizeof ret->server_key);
+}
+
 int sasl_make_scram(const char *password, unsigned iterations, const unsigned char salt[16], struct sasl_scram *ret)
 {
     char salted[32], client[32], server[32], stored[32];
-    const struct {
-        const char *octets;
-        size_t n;
-        char *dst;
-        size_t size;
-    } texts[] = {{(const char *)salt, 16, ret->salt, sizeof ret->salt},
-                 {stored, 32, ret->stored_key, sizeof ret->stored_key},
-                 {server, 32, ret->server_key, sizeof ret->server_key}};
-    ret->iterations = iterations;
     if (gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, password, iterations, (const char *)salt, 16, salted, client,
                                           server, stored) != GSASL_OK) {
         return -EINVAL;
     }
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct buf text = BUF_INIT(texts[i].size - 1);
-        must(base64_write(str_from(texts[i].octets, texts[i].n), 0, &text) == 0);
-        str_copy_cut(buf_str(&text), texts[i].dst, texts[i].size);
-        buf_free(&text);
-    }
+    put_scram(iterations, (const char *)salt, stored, server, ret);
     explicit_bzero(salted, sizeof salted);
     explicit_bzero(client, sizeof client);
     return 0;
+}
+
+void sasl_decoy_scram(const unsigned char salt[16], const unsigned char octets[64], struct sasl_scram *ret)
+{
+    put_scram(SASL_ITERATIONS, (const char *)salt, (const char *)octets, (const char *)octets + 32, ret);
 }

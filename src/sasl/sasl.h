@@ -46,5 +46,10 @@ void sasl_free(struct sasl *s);
 enum sasl_step sasl_step(struct sasl *s, struct str in, struct buf *out);
 /* Who logged in, after SASL_DONE on a server. */
 const char *sasl_name(const struct sasl *s);
+/* How often passwords of accounts are hashed (RFC 7677 4 wants 4096 at least). */
+enum { SASL_ITERATIONS = 60000 };
+
 /* Salted keys of a password, for the account's record. 0 or -EINVAL. */
 int sasl_make_scram(const char *password, unsigned iterations, const unsigned char salt[16], struct sasl_scram *ret) MUST_USE;
+/* Keys that no password has, of somebody who is not there: seen from outside like an account's (RFC 5802 9). octets: random. */
+void sasl_decoy_scram(const unsigned char salt[16], const unsigned char octets[64], struct sasl_scram *ret);

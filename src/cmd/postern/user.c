@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { ITERATIONS = 60000, SHORTEST = 8 };
+enum { SHORTEST = 8 };
 
 static int usage(void)
 {
@@ -89,7 +89,7 @@ static int make_secrets(const char *password, bool scram, struct buf *out)
     int r = buf_printf(out, "%s\t", hash);
     if (r == 0 && scram) {
         password_random(salt, sizeof salt);
-        r = sasl_make_scram(password, ITERATIONS, salt, &keys);
+        r = sasl_make_scram(password, SASL_ITERATIONS, salt, &keys);
         r = r < 0 ? r : buf_printf(out, "%u,%s,%s,%s", keys.iterations, keys.salt, keys.stored_key, keys.server_key);
         explicit_bzero(&keys, sizeof keys);
     }

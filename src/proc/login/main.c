@@ -255,14 +255,11 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
         keep_addresses(x, a, name);
         return true;
     }
-    unsigned char salt[16];
-    char nobody[33];
-    for (size_t i = 0; i < sizeof nobody - 1; i++) {
-        nobody[i] = (char)('a' + random_below(26));
-    }
-    nobody[32] = '\0';
+    unsigned char salt[16], keys[64];
+    random_bytes(keys, sizeof keys);
     password_decoy(name, salt);
-    return sasl_make_scram(nobody, 4096, salt, ret) == 0;
+    sasl_decoy_scram(salt, keys, ret);
+    return true;
 }
 
 /* EXTERNAL: the account is a name (DNS or address) of the client's verified certificate. */
