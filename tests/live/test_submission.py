@@ -267,20 +267,16 @@ def test_failed_logins_are_slow_and_limited(desk):
 
 
 def test_unknown_names_look_like_wrong_passwords(desk):
+    """RFC 5802 9: nothing tells who is there. An audit: unknown names had 4096 rounds, accounts 60000."""
     def answers(name):
         with client(desk, name=None) as c:
             first = c.docmd('AUTH', 'SCRAM-SHA-256 ' + base64.b64encode(f'n,,n={name},r=abcdefgh'.encode()).decode())
-            salt = base64.b64decode(first[1]).decode().split(',')[1]
-            return first[0], salt, c.docmd(base64.b64encode(b'c=biws,r=x,p=AAAA').decode())[0]
-    assert answers('nobody@inside.test')[0] == 334 and answers('nobody@inside.test')[2] == 535
-    assert answers('nobody@inside.test') == answers('nobody@inside.test')  # the salt does not change
-
-    def looks(name):  # RFC 5802 9: nothing tells who is there; an audit: unknown names had 4096 rounds, accounts 60000
-        with client(desk, name=None) as c:
-            text = c.docmd('AUTH', 'SCRAM-SHA-256 ' + base64.b64encode(f'n,,n={name},r=abcdefgh'.encode()).decode())[1]
-            nonce, salt, rounds = base64.b64decode(text).decode().split(',')
-            return len(nonce), len(salt), rounds
-    assert looks('nobody@inside.test') == looks(USER) == looks('nobody')
+            nonce, salt, rounds = base64.b64decode(first[1]).decode().split(',')
+            return first[0], c.docmd(base64.b64encode(b'c=biws,r=x,p=AAAA').decode())[0], len(nonce), len(salt), rounds, salt
+    unknown = answers('nobody@inside.test')
+    assert unknown[:2] == (334, 535)
+    assert answers('nobody@inside.test') == unknown  # the salt does not change
+    assert answers(USER)[:-1] == unknown[:-1]
     with client(desk, name=None) as c:
         reply = c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0somebody@inside.test\0x').decode())
     with client(desk, name=None) as c:
