@@ -76,9 +76,10 @@ def test_the_whole_way(gateway, browser, name, how):
     browser.look(f'{name}-4-text')
     browser(goto=page['url'] + '/answer')
     browser(fill=['#words', f'Thank you, says {name}.'])
-    with open('/tmp/answer.txt', 'w') as out:
+    attached = gateway.lab.path('answer.txt')
+    with open(attached, 'w') as out:
         out.write('attached words\n' * 5000)
-    browser(files=['#files', '/tmp/answer.txt'])
+    browser(files=['#files', attached])
     browser.look(f'{name}-5-answer')
     browser.fits()
     browser(click='button[value=send]')
@@ -214,8 +215,9 @@ class TextBrowser:
         self.tmux('-f', '/dev/null', 'new-session', '-d', '-x', '110', '-y', '80', f"unshare --mount sh -c 'mount --bind {hosts} /etc/hosts && {lynx}'")
 
     def tmux(self, *words):
-        # not what readline, which pytest loads, sets behind Python's back: LINES and COLUMNS of no terminal
-        return subprocess.run(['tmux', '-u', '-S', self.socket, *words], capture_output=True, text=True, timeout=10, env=dict(os.environ)).stdout
+        # without LINES and COLUMNS of no terminal: readline, which pytest loads, sets them behind Python's back, and workers inherit them
+        env = {name: value for name, value in os.environ.items() if name not in ('LINES', 'COLUMNS')}
+        return subprocess.run(['tmux', '-u', '-S', self.socket, *words], capture_output=True, text=True, timeout=10, env=env).stdout
 
     def screen(self):
         return self.tmux('capture-pane', '-p')
