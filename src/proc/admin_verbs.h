@@ -36,6 +36,8 @@ static inline bool admin_verb_is_act(enum admin_verb v)
     return v < ADMIN_END && acts[v];
 }
 
+/* The same of one that is not started any more (cmd/posternd/misuse.c). */
+#define STATUS_KEPT_DOWN "kept down: it said again and again what it may not, and may have been taken over; look what reached it, then: postern reload"
 #define STATUS_NO_ANSWER "no answer" /* instead of the counters of a process that did not answer in time */
 enum { ADMIN_BY_MAX = 100 }; /* octets of an administrator's name */
 

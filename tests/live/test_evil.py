@@ -98,3 +98,21 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
     assert not told_false(gateway, ids), lab.log()[-4000:]
     open_still = [s for s in map(gateway.state, ids.values()) if s['state'] not in ENDS]
     assert ids and not open_still, open_still[:3]
+
+
+def test_kept_down_until_a_reload(gateway):
+    """Five times within ten minutes: it is not started any more, an alarm says so, and a reload forgives it."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    take_over(gateway, 'smtpin', 'any')
+    alarms = lambda: [a['kind'] for a in lab.postern('domains', 'alarms', json_out=True)]
+    try:
+        start(gateway)
+        assert lab.wait_for(lambda: 'kept down: it said again and again' in lab.postern('status').stdout, 60, 0.5), lab.log()[-3000:]
+        assert lab.log().count('process-misused-its-channel') >= 5
+        assert lab.wait_for(lambda: 'misuse' in alarms(), 10)
+        gateway.wait_state(gateway.send('keptdown@good.test'), 'delivered')  # the honest one serves
+    finally:
+        give_back(gateway, 'smtpin')
+    assert lab.postern('reload').returncode == 0
+    assert lab.wait_for(lambda: lab.postern('status').returncode == 0 and 'misuse' not in alarms(), 30, 0.5), lab.postern('status').stdout

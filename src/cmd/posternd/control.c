@@ -62,8 +62,8 @@ static void send_status(struct posternd *d)
                                    .row_process = {.name = str_c(s->name), .pid = (uint32_t)s->pid,
                                                    .ready = s->ready || s->old_pid > 0, .restarts = s->restarts,
                                                    .up_s = s->pid ? (uint64_t)((now - s->started_ms) / 1000) : 0,
-                                                   .sandbox = str_c(s->sandbox),
-                                                   .counters = str_c(s->status_due ? STATUS_NO_ANSWER : s->counters)}});
+                                                   .sandbox = str_c(s->kept_down ? "" : s->sandbox),
+                                                   .counters = str_c(s->kept_down ? STATUS_KEPT_DOWN : s->status_due ? STATUS_NO_ANSWER : s->counters)}});
     }
     for (size_t i = 0; i < d->ports.n; i++) {
         ipc_send(d->status_to,
