@@ -25,7 +25,8 @@ struct jump {
 void jump_start(struct jump *j, struct sched_time now);
 /* By how much the wall clock was set since the last look: 0 where it was not. */
 int64_t jump_look(struct jump *j, struct sched_time now);
-/* Whether a message may be given up because of its age, after an attempt. */
+/* Whether something may end or change because of a message's age: it is given up, takes the next rung of its ladder, or
+ * goes in clear. Seen at once, before jump_look() was asked. */
 bool jump_is_trusted(const struct jump *j, struct sched_time now);
 /* Long enough since the start that what was overdue then has been tried: it may be given up without an attempt. */
 bool jump_is_settled(const struct jump *j, struct sched_time now, int64_t lifetime_ms);

@@ -180,3 +180,36 @@ def test_set_while_nothing_runs(gateway, clock, by):
     tried_in_time(lab, name, time.time(), 8)
     assert gateway.state(waits)['state'] == 'waiting'
     clock.jump(-by)
+
+
+@pytest.mark.parametrize('patience,by', [('', DAY + HOUR), ('look-patience 30m;', HOUR)])
+def test_forward_sends_nothing_in_clear(gateway, clock, patience, by):
+    """RFC 7435 3: what waits for a look at all servers does not go in clear because a clock was set. A reviewer's case."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    shutil.rmtree(lab.path('store'), ignore_errors=True)
+    lab.mark_records()
+    lab.start_gateway(lab.config(first_retry='2s', queue='longest-retry 4s;', delivery='greeting-time 1s;',
+                                 top=f'monitor {{ probe no; first-look-time 1s; {patience} }}'))
+    waits, policy = gateway.send('x@looktwo.test'), gateway.send('x@ststxtfail.test')
+    gateway.wait_reason(waits, 'look-incomplete')
+    gateway.wait_reason(policy, 'sts-lookup')
+    clock.jump(by)
+    tried = lab.log().count('reason=look-incomplete')
+    assert lab.wait_for(lambda: lab.log().count('reason=look-incomplete') >= tried + 2, 30)
+    assert gateway.state(waits)['state'] == gateway.state(policy)['state'] == 'waiting'
+    assert not [r for r in lab.received('host-mx.looktwo.test') if r['event'] == 'data-in-clear']
+
+
+def test_forward_takes_no_rung(gateway, clock):
+    lab = gateway.lab
+    lab.stop_gateway()
+    shutil.rmtree(lab.path('store'), ignore_errors=True)
+    lab.start_gateway(lab.config(first_retry='2s', queue='longest-retry 4s;', extra='flags { protect secure; }\nladder "default" { channels tls:15m hold; }\n',
+                                 top='monitor { probe no; }'))
+    flagged = gateway.send('x@refuse.test', subject='[secure] x')
+    gateway.wait_reason(flagged, 'tls-refused')
+    clock.jump(HOUR)
+    tried = lab.log().count('reason=tls-refused')
+    assert lab.wait_for(lambda: lab.log().count('reason=tls-refused') >= tried + 2, 30), lab.log()[-2000:]
+    assert gateway.state(flagged)['state'] == 'waiting'

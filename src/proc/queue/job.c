@@ -211,6 +211,7 @@ static void send_job(struct job *j, const struct store_message *m, int spool)
                 .seen = offered_before(j),
                 .attempt = first->r.attempts,
                 .arrived_ms = m->arrived_ms,
+                .age_ms = queue_may_expire(q) ? clock_wall_ms() - m->arrived_ms : 0, /* a clock that jumped says nothing of it */
                 .body = m->spool.n > 0 ? STR("") : m->body}};
     if (job.job.kind == JOB_DELIVER) {
         remember(j, &route, &job.job);

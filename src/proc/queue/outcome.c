@@ -121,7 +121,8 @@ static void keep_patience(struct job *j, struct item *it, int64_t now)
 {
     struct protect_record need;
     protection_record(&it->r, &need);
-    if (it->r.state != RCPT_QUEUED || expiry_is_ours(&it->r) || !protection_has_next(j->queue, &need)) {
+    bool counts = it->r.state == RCPT_QUEUED && !expiry_is_ours(&it->r) && queue_may_expire(j->queue);
+    if (!counts || !protection_has_next(j->queue, &need)) {
         return;
     }
     if (!retry_wait_until(j->arrived_ms + protection_patience_ms(j->queue, &need), now, &it->r)) {

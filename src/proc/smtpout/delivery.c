@@ -493,7 +493,7 @@ static bool needs_first_look(struct delivery *d, struct link_conn *l, const stru
 void delivery_looked(struct delivery *d, bool offered, bool complete, const char *unasked)
 {
     const struct conf *c = child_conf(d->out->child);
-    bool overdue = clock_wall_ms() - d->arrived_ms >= c->monitor.look_patience;
+    bool overdue = d->age_ms >= c->monitor.look_patience;
     d->look = NULL;
     d->facts.look = complete ? LOOK_COMPLETE : overdue ? LOOK_OVERDUE : LOOK_INCOMPLETE;
     str_copy_cut(str_c(unasked), d->unasked, sizeof d->unasked);
@@ -607,7 +607,7 @@ static void round_start(struct delivery *d)
 static bool is_barred(struct delivery *d, const struct way_host *h)
 {
     struct host_verdict v;
-    way_facts(&d->way, h, clock_wall_ms() - d->arrived_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
+    way_facts(&d->way, h, d->age_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
     d->facts.sess = SESS_NOCONN;
     bool barred = policy_barred(&d->facts, &v);
     if (!barred && d->dane_required && !(d->facts.tlsa == TLSA_USABLE && d->facts.mx == MX_SECURE)) {

@@ -167,6 +167,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->envid = keep(d, j->envid);
     d->size = j->size;
     d->arrived_ms = j->arrived_ms;
+    d->age_ms = j->age_ms;
     d->facts = facts_of(j);
     d->attempt = j->attempt;
     d->profile = j->legacy ? TLS_PROFILE_LEGACY : (enum tls_profile)j->profile;

@@ -121,6 +121,7 @@ struct delivery {
     struct str envid;
     uint64_t size;
     int64_t arrived_ms;
+    int64_t age_ms; /* when it was handed out; 0 while the clock is not believed */
     struct facts facts;
     int64_t look_until_ms; /* for how long a look at these counts... */
     uint64_t look_asked;   /* ...as way_asked() says it */
