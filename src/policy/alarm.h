@@ -28,7 +28,8 @@
     X(RELAY_LOST, "relay-lost", "has a relay in its configuration whose name leads nowhere: mail waits") \
     X(DELIVER_TO_LOST, "deliver-to-lost", "has a deliver-to in its configuration whose name leads nowhere: mail waits") \
     X(MISUSE, "misuse", "has a process of its own that again and again said what it may not: it may be taken over") \
-    X(STORE, "store-damaged", "has a damaged disk: mail that was taken is lost")
+    X(STORE, "store-damaged", "has a damaged disk: mail that was taken is lost") \
+    X(COPY, "copy-lost", "did not take a copy that a rule sends there (copy-to)")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

@@ -833,3 +833,16 @@ def test_detect_says_what_was_read_of_a_mail(gateway):
     assert [(p['number'], p['type'], p['attached']) for p in attached['parts']] == [
         ('1', 'text/html', False), ('2', 'message/rfc822', True), ('2.1', 'text/plain', False)]
     assert attached['subject'] == '[secure] forwarded as attachment'
+
+
+@pytest.mark.parametrize('archive', ['nobody@reject.test', 'box@null.test', 'box@nocrypt.test'])
+def test_a_copy_that_comes_to_nothing_is_an_alarm(gateway, archive):
+    """A reviewer's case: the archive refuses for good, takes no mail (RFC 7505), or never has TLS. "failed, unannounced", and doctor said ok."""
+    lab = gateway.lab
+    gateway.restart(top='monitor { probe no; } administrator admin@inside.test;\n', extra=f'rule "c" {{ from a@inside.test; copy-to {archive}; }}\n',
+                    first_retry='2s', lifetime='15s', queue='longest-retry 4s;')
+    message_id = gateway.send('x@inside.test', sender='a@inside.test')
+    alarms = lambda: [a for a in lab.postern('domains', 'alarms', json_out=True) if a['kind'] == 'copy-lost' and a['domain'] == archive.split('@')[1]]
+    assert lab.wait_for(alarms, 50), lab.report(message_id)
+    assert message_id in alarms()[0]['detail']
+    assert not [m for m in lab.messages('inside.test') if m['rcpts'] == ['a@inside.test']]  # they did not ask for it

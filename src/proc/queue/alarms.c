@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "proc/queue/queue.h"
 #include "wire/date.h"
+#include "wire/id.h"
+#include "wire/notify.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +89,33 @@ void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     (void)fd;
     take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
+}
+
+static bool is_copy(const struct conf *c, const struct store_rcpt *r)
+{
+    bool named = false;
+    for (size_t i = 0; i < c->n_rules && !named && r->notify == NOTIFY_NEVER; i++) {
+        named = c->rules[i].copy_to && address_same(str_c(c->rules[i].copy_to), r->forward_path);
+    }
+    return named;
+}
+
+/* A copy is nobody's who could be told of its end but the administrator's, who wants all of them. */
+void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
+{
+    char id[ID_TEXT], text[400];
+    bool lost = r->state == RCPT_FAILED || r->state == RCPT_EXPIRED;
+    if ((!lost && r->state != RCPT_DELIVERED) || !is_copy(child_conf(q->child), r)) {
+        return;
+    }
+    if (!lost) {
+        alarms_clear(q, domain_of(r->forward_path), ALARM_COPY);
+        return;
+    }
+    id_text(r->id, id);
+    snprintf(text, sizeof text, "the copy of message %s to " STR_FMT " came to nothing: %s; see postern message %s", id, STR_ARG(r->forward_path),
+             reason_sentence((enum reason)r->reason), id);
+    alarms_raise(q, domain_of(r->forward_path), ALARM_COPY, text);
 }
 
 /* What may be wrong with our own next hops: each an alarm of its own, all can be open. */

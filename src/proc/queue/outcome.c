@@ -223,6 +223,7 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     }
     const struct store_attempt *a = attempt_of(j, r);
     metrics_count(q, r, a->grade < GRADE_END ? (enum grade)a->grade : GRADE_PLAIN);
+    alarms_copy_ended(q, r);
     if (r->reason == REASON_NO_STARTTLS && j->to) {
         monitor_soon(q, domain_kept(str_c(j->to->name))); /* has it lost its encryption? */
     }

@@ -409,6 +409,8 @@ void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* alarms.c */
+/* Whether it is a copy of a rule that ended: an alarm, or its end. */
+void alarms_copy_ended(struct queue *q, const struct store_rcpt *r);
 /* What posternd, smtpin, web and lookup may raise themselves. */
 void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);

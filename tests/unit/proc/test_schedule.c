@@ -77,6 +77,10 @@ const struct conf *child_conf(const struct child *c)
     return t.conf;
 }
 
+void alarms_copy_ended(struct queue *q, const struct store_rcpt *r)
+{
+}
+
 bool exceptions_same(const struct queue *q, struct domain_name a, struct domain_name b)
 {
     return !t.exceptions_differ || domain_eq(a, b);
