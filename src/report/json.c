@@ -132,6 +132,14 @@ int64_t report_get_int(const struct json *o, const char *key, int64_t standard)
     return json_is_integer(j) ? json_integer_value(j) : standard;
 }
 
+int64_t report_get_whole(const struct json *o, const char *key, int64_t standard)
+{
+    const json_t *j = (const json_t *)report_get(o, key);
+    double real = json_is_real(j) ? json_real_value(j) : 0.5;
+    bool whole = real > -9e15 && real < 9e15 && (double)(int64_t)real == real;
+    return whole ? (int64_t)real : report_get_int(o, key, standard);
+}
+
 size_t report_count(const struct json *a)
 {
     const json_t *j = (const json_t *)a;

@@ -29,6 +29,8 @@ const struct json *report_get(const struct json *o, const char *key);
 struct str report_get_str(const struct json *o, const char *key);
 bool report_get_bool(const struct json *o, const char *key);
 int64_t report_get_int(const struct json *o, const char *key, int64_t standard);
+/* The same where 12.0 is 12 (RFC 8259 6). */
+int64_t report_get_whole(const struct json *o, const char *key, int64_t standard);
 /* Items of an array; a single value counts as an array of one (RFC 8460's own examples do so). */
 size_t report_count(const struct json *a);
 const struct json *report_item(const struct json *a, size_t i);

@@ -214,7 +214,7 @@ static struct str cut(struct str s, size_t most)
 static uint64_t count_of(const struct json *o, const char *key)
 {
     uint64_t n = 0;
-    int64_t number = report_get_int(o, key, 0);
+    int64_t number = report_get_whole(o, key, 0);
     if (number > 0) {
         return (uint64_t)number;
     }

@@ -139,7 +139,7 @@ static int read_shape(const char *header, struct str body, struct seen *s)
 
 #define COUNTS_AS_STRINGS                                                                                          \
     "{\"policies\":[{\"policy\":{\"policy-type\":\"sts\",\"policy-domain\":\"d.example\"},"                        \
-    "\"summary\":{\"total-successful-session-count\":\"7\",\"total-failure-session-count\":\"2\"},"                \
+    "\"summary\":{\"total-successful-session-count\":7.0,\"total-failure-session-count\":\"2\"},"                \
     "\"failure-details\":[{\"result-type\":\"validation-failure\",\"failed-session-count\":\"2\"}]}]}"
 
 /* Shapes that reporters send or that their mail passes through (domainaware/parsedmarc#561 and #568,

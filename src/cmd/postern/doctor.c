@@ -244,6 +244,14 @@ static void look_key(struct doctor *d)
         doctor_tell(d, errno == ENOENT ? CARE : ILL, "at-rest key", text, "Made at the first start. Then keep a copy of it elsewhere.");
         return;
     }
+    CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
+    char kept[80];
+    if (store_key_kept(d->c->store_path, kept, sizeof kept, text, sizeof text) == 0) {
+        at_rest_problem(d->c, kept, &wrong);
+    }
+    if (buf_len(&wrong) > 0) {
+        return; /* look_store() says what is wrong with it */
+    }
     bool open = (st.st_mode & 077) != 0;
     snprintf(text, sizeof text, "%s, mode %04o", d->c->at_rest_key, (unsigned)(st.st_mode & 07777));
     doctor_tell(d, open ? ILL : WELL, "at-rest key", text, "Others can read it: chmod 400.");

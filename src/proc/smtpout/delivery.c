@@ -185,8 +185,10 @@ void delivery_rewind(struct delivery *d)
 static void note_left_out(struct delivery *d, const char *host)
 {
     static const struct host_verdict lacks = {.class = HOST_PERMANENT, .reason = REASON_NO_UTF8};
+    char why[200];
     if (d->n_left_out > 0) {
-        round_leave_out(&d->round, &lacks, host, str_c(fit_left_out));
+        fit_left_out(d, why, sizeof why);
+        round_leave_out(&d->round, &lacks, host, str_c(why));
     }
 }
 
@@ -539,7 +541,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     if (why == REASON_NONE) {
         describe(d, l, &v, d->detail, sizeof d->detail);
     } else {
-        fit_describe(d, caps, why, d->detail, sizeof d->detail);
+        fit_describe(d, l, caps, why, d->detail, sizeof d->detail);
     }
     if (v.class == HOST_SEND && policy_permit(&v, &permit)) {
         d->session = v;

@@ -89,16 +89,29 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
     return d->plan.need == SEVENBIT_LINES ? REASON_NO_BINARY : REASON_NO_8BIT;
 }
 
-const char fit_left_out[] = "the server does not offer SMTPUTF8, which this address needs";
-
-static const char *utf8_sentence(const struct delivery *d)
+/* Why SMTPUTF8 is not used with this server: their doing or ours. */
+static const char *utf8_cause(const struct delivery *d, const struct link_conn *l)
 {
-    return d->is_utf8                        ? "the server does not offer SMTPUTF8, which the header section needs"
-           : marks_has_8bit(d->reverse_path) ? "the server does not offer SMTPUTF8, which the sender's or the recipient's address needs"
-                                             : fit_left_out;
+    if (d->avoid_set & EXTENSION_BIT(SMTPUTF8)) {
+        return "the configuration does without SMTPUTF8 for this domain (partner, avoid)";
+    }
+    bool untrue = l && (l->avoid & EXTENSION_BIT(SMTPUTF8));
+    return untrue ? "the server announced SMTPUTF8 and then refused it (postern domains quirks)" : "the server does not offer SMTPUTF8";
 }
 
-void fit_describe(const struct delivery *d, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
+void fit_left_out(const struct delivery *d, char *dst, size_t size)
+{
+    snprintf(dst, size, "%s, which this address needs", utf8_cause(d, d->link));
+}
+
+static const char *utf8_need(const struct delivery *d)
+{
+    return d->is_utf8                        ? "the header section"
+           : marks_has_8bit(d->reverse_path) ? "the sender's or the recipient's address"
+                                             : "this address";
+}
+
+void fit_describe(const struct delivery *d, const struct link_conn *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
 {
     *dst = '\0';
     if (why == REASON_NO_8BIT || why == REASON_NO_BINARY) {
@@ -106,7 +119,7 @@ void fit_describe(const struct delivery *d, const struct smtp_caps *caps, enum r
     } else if (why == REASON_TOO_BIG) {
         snprintf(dst, size, "the message has %llu octets, and the server takes %llu", (unsigned long long)d->size, (unsigned long long)caps->size);
     } else if (why == REASON_NO_UTF8) {
-        str_copy_cut(str_c(utf8_sentence(d)), dst, size);
+        snprintf(dst, size, "%s, which %s needs", utf8_cause(d, l), utf8_need(d));
     }
 }
 

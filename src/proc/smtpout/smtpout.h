@@ -321,9 +321,9 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
 /* What else is to be said about that, to dst; may be empty. */
-void fit_describe(const struct delivery *d, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
+void fit_describe(const struct delivery *d, const struct link_conn *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
 /* Of those left out. */
-extern const char fit_left_out[];
+void fit_left_out(const struct delivery *d, char *dst, size_t size);
 /* d->mail as this server is told of it; recipients that it cannot be told of are left out (d->n_left_out), for the next host.
  * After fit_message() said REASON_NONE. */
 void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
