@@ -36,7 +36,6 @@ static struct ipc_channel *queue_side, *keys_side, *login_side;
 static struct buf view;
 static unsigned char key[REST_KEY];
 static struct str choices; /* what is left of the input's first octets */
-static uint64_t leases;
 static bool reading; /* the request is a GET or HEAD */
 
 const struct conf *child_conf(const struct child *c)
@@ -59,7 +58,7 @@ unsigned child_index(const struct child *c)
 
 static void check_verb(enum portal_verb verb)
 {
-    static const bool changes[PORTAL_VERB_END] = {[PORTAL_SEND_CODE] = true,   [PORTAL_CODE] = true,        [PORTAL_PROVE] = true,        [PORTAL_REMEMBERED] = true, [PORTAL_INSIDE] = true,
+    static const bool changes[PORTAL_VERB_END] = {[PORTAL_SEND_CODE] = true,   [PORTAL_CODE] = true,        [PORTAL_PROVE] = true,        [PORTAL_REMEMBERED] = true,
                                                   [PORTAL_LEAVE] = true,       [PORTAL_DRAFT_PUT] = true,   [PORTAL_PHRASE] = true,       [PORTAL_PASSKEY_NEW] = true, [PORTAL_PASSKEY_DROP] = true,
                                                   [PORTAL_ACT] = true,         [PORTAL_ASK_AGAIN] = true};
     must(verb < PORTAL_VERB_END && !(reading && changes[verb]));
@@ -84,7 +83,7 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_piece, .portal_piece = {.token = a->token, .octets = buf_str(&view)}});
     }
     if (a->verb == PORTAL_ENVELOPE || a->verb == PORTAL_BODY || a->verb == PORTAL_DRAFT) {
-        r.lease = ++leases;
+        r.lease = lease_draw();
         r.body = a->verb == PORTAL_BODY ? buf_str(&view) : STR("");
     }
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = r});

@@ -45,6 +45,7 @@ SCRIPTED = {
     'slow.test': ('mx.slow.test', '127.0.1.13', 'slow', 'good'),
     'drop.test': ('mx.drop.test', '127.0.1.14', 'drop', 'good'),
     'flip.test': ('mx.flip.test', '127.0.1.22', 'flip', None),
+    'flop.test': ('mx.flop.test', '127.0.1.26', 'flip', None),
     'silent.test': ('mx.silent.test', '127.0.1.19', 'silent', None),
     'v6.test': ('mx.v6.test', '::1', 'good', 'good'),
     'good.test': ('mx.good.test', '127.0.1.15', 'good', 'good'),

@@ -54,8 +54,15 @@ def test_an_inspector_is_replaced_without_a_pause(gateway):
 
 @pytest.mark.parametrize('name', ['gz-name', 'zip-42'])
 def test_a_bomb_delays_nobody(gateway, name):
-    """With the only inspector: what it costs is what the next mail waits. The sanitizers make everything three times as slow."""
+    """With the only inspector: what it costs is what the next mail waits, and that is bounded (tests/mail/bombs.py, on an ordinary
+    build). How slow this build and this machine are just now is measured: `detect` reads the same mail first."""
     waits = []
+    mail = gateway.lab.path(name)
+    with open(mail, 'wb') as out:
+        out.write(bombs.BOMBS[name][1]())
+    began = time.monotonic()
+    gateway.lab.postern('detect', '--packs', gateway.lab.path('packs'), '--pack', 'hipaa', mail)
+    peer = time.monotonic() - began
     began = time.monotonic()
     client = gateway.smtp(INSIDE)
     client.mail('nurse@inside.test')
@@ -65,6 +72,6 @@ def test_a_bomb_delays_nobody(gateway, name):
     time.sleep(0.2)
     sends(gateway, 3, waits)
     code, text = client.getreply()
-    assert code == 250 and max(waits) < 6, (waits, time.monotonic() - began)
+    assert code == 250 and max(waits) < max(6, 2 * peer), (waits, peer, time.monotonic() - began)
     found = [line for line in gateway.lab.report(text.decode().split()[-1])['inspection'] if line[0] in ('problem', 'failed')]
     assert found and found[0][:3] == ['problem', 'limit', found[0][2]] and found[0][2].startswith('2'), found

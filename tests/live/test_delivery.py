@@ -326,22 +326,22 @@ def test_smart_host(gateway):
 def test_memory_is_of_the_server_that_is_named(gateway):
     """A new deliver-to is another server: the offer of the old one does not bind it. And what is remembered can be ended."""
     lab, said = gateway.lab, lambda *words: gateway.lab.postern(*words).stdout
-    gateway.restart(deliver_to='mx.flip.test', deliver_tls='none', first_retry='1s')
+    gateway.restart(deliver_to='mx.flop.test', deliver_tls='none', first_retry='1s')
     waiting = gateway.send('x@inside.test')
     assert gateway.wait_reason(waiting, 'no-starttls', 20)['state'] == 'waiting'
-    assert 'postern domains confirm =mx.flip.test' in said('explain', 'nurse@inside.test', 'x@inside.test')
+    assert 'postern domains confirm =mx.flop.test' in said('explain', 'nurse@inside.test', 'x@inside.test')
     doctor = said('doctor')
-    assert 'deliver-to memory' in doctor and 'confirm =mx.flip.test' in doctor, doctor
-    assert said('domains', 'show', 'mx.flip.test') == said('domains', 'show', '=inside') != ''
+    assert 'deliver-to memory' in doctor and 'confirm =mx.flop.test' in doctor, doctor
+    assert said('domains', 'show', 'mx.flop.test') == said('domains', 'show', '=inside') != ''
     gateway.restart(deliver_to='mx.nocrypt.test', deliver_tls='none', first_retry='1s')
     assert gateway.wait_state(gateway.send('y@inside.test'), 'delivered', 20)['reason'] == 'sent-plain'
     assert gateway.wait_state(waiting, 'delivered', 20)['reason'] == 'sent-plain'
-    gateway.restart(deliver_to='mx.flip.test', deliver_tls='none', first_retry='1s')
+    gateway.restart(deliver_to='mx.flop.test', deliver_tls='none', first_retry='1s')
     waiting = gateway.send('z@inside.test')
     assert gateway.wait_reason(waiting, 'no-starttls', 20)['state'] == 'waiting'
-    assert 'may go in clear again' in said('domains', 'confirm', '=mx.flip.test')
+    assert 'may go in clear again' in said('domains', 'confirm', '=mx.flop.test')
     assert gateway.wait_state(waiting, 'delivered', 20)['reason'] == 'sent-plain'
-    assert lab.postern('domains', 'confirm', '=mx.flip.test').returncode == 1
+    assert lab.postern('domains', 'confirm', '=mx.flop.test').returncode == 1
     gateway.restart()
 
 

@@ -58,13 +58,13 @@ def start(gateway):
 ENDS = ('delivered', 'waits in the portal')
 
 
-def told_false(gateway, ids):
+def told_false(gateway, ids, ends):
     """Each is somewhere, and "delivered" is said of what arrived alone."""
     arrived = [r for m in gateway.lab.messages('good.test') for r in m['rcpts'] if 'Subject: evil' in m['data'] or '[secure] evil' in m['data']]
     wrong = {}
     for rcpt, message_id in ids.items():
         state = gateway.state(message_id)['state']
-        if state not in (*ENDS, 'queued', 'held') or (state == 'delivered') != (rcpt in arrived):
+        if state not in (*ends, 'queued', 'held') or (state == 'delivered') != (rcpt in arrived):
             wrong[rcpt] = (message_id, state, arrived.count(rcpt))
     return wrong
 
@@ -93,10 +93,11 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
         lab.stop_gateway()
         give_back(gateway, role)
         lab.start_gateway(open(lab.path('postern.conf')).read())
+    ends = (*ENDS, 'returned') if role == 'lookup' else ENDS  # it may say of a domain that it does not exist
     lab.postern('queue', 'release', 'held')  # two workers were ended over them
-    lab.wait_for(lambda: all(gateway.state(i)['state'] in ENDS for i in ids.values()), 30, 0.5)
-    assert not told_false(gateway, ids), lab.log()[-4000:]
-    open_still = [s for s in map(gateway.state, ids.values()) if s['state'] not in ENDS]
+    lab.wait_for(lambda: all(gateway.state(i)['state'] in ends for i in ids.values()), 30, 0.5)
+    assert not told_false(gateway, ids, ends), lab.log()[-4000:]
+    open_still = [s for s in map(gateway.state, ids.values()) if s['state'] not in ends]
     assert ids and not open_still, open_still[:3]
 
 

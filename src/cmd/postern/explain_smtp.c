@@ -137,7 +137,10 @@ static void set_client(const struct options *o, struct play *p, const struct sen
     if (p->who.submits) {
         p->any_address = !addresses_of(o, c, s->login, addresses, 4096);
         p->who.addresses = str_c(addresses);
-        snprintf(ret->not_known, sizeof ret->not_known, p->any_address ? "whether \"%s\" may send as that address" : "", s->login);
+        ret->not_known[0] = '\0';
+        if (p->any_address) {
+            snprintf(ret->not_known, sizeof ret->not_known, "whether \"%s\" may send as that address", s->login);
+        }
     }
 }
 
