@@ -25,6 +25,8 @@ int conf_choice(const char *choices, struct str word);
 bool conf_nearest(const char *words, struct str got, char *dst, size_t size);
 /* Octets of a value that has a canonical form, with its zero octet. */
 enum { CONF_VALUE_MAX = 1024 };
+/* Notes a text that is not UTF-8. 0 or -EINVAL. */
+int conf_check_utf8(struct binder *b, struct conf_place at, const char *key, const char *text);
 /* The label of a block in the form that is kept: of account, forward and oidc the canonical one, where it has one. */
 const char *conf_label(struct conf *c, const char *block, const char *label);
 /* A copy that lives with the conf. */

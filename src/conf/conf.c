@@ -273,6 +273,9 @@ static void bind_block_statement(struct binder *b, const struct conf_node *n,
                  key->name, key->label);
         return;
     }
+    if (key->label && conf_check_utf8(b, n->words[1].at, key->name, n->words[1].text) < 0) {
+        return;
+    }
     void *base = open_block(b, n, key);
     if (base) {
         bind_block(b, n, key->name, base);

@@ -214,6 +214,21 @@ static bool tells_nobody(const struct conf *c, const void *at)
     return r->action != CONF_REJECT && r->action != CONF_BOUNCE && r->action != CONF_HOLD && r->action != CONF_CHOOSE;
 }
 
+/* Such mail has failed once it is decided: no rule and nobody lets it go (queue/protection.c). */
+static bool sends_nothing(const struct conf *c, const void *at)
+{
+    const struct conf_rule *r = at;
+    (void)c;
+    return r->action == CONF_REJECT || r->action == CONF_BOUNCE;
+}
+
+/* Whoever releases it takes the ladder away (protection_release()). */
+static bool is_held(const struct conf *c, const void *at)
+{
+    (void)c;
+    return ((const struct conf_rule *)at)->action == CONF_HOLD;
+}
+
 static bool asks_nobody(const struct conf *c, const void *at)
 {
     (void)c;
@@ -285,6 +300,8 @@ static bool section_over_message(const struct conf *c, const void *at)
     return c->limits.header_octets > c->limits.size;
 }
 
+#define REFUSED_WHY "mail that is refused or sent back goes to nobody"
+#define HELD_WHY "held mail that is released takes no ladder, it goes by transport alone"
 #define FLAG_WORDS_WHY "words are looked for in subject and body alone"
 
 /* The first row that fits counts; key NULL: each setting of the block. */
@@ -356,6 +373,14 @@ static const struct idle {
     {"rule", "dane", by_relay_outside, "all mail goes through relay, and their servers are never spoken to", "Leave it out"},
     {"rule", "logins", no_logins, "nobody logs in: there is no listen submission, no listen submissions and no portal", "Add one of them"},
     {"rule", "secure-from", always, "it counts in partner and account blocks alone", "Write it there"},
+    {"rule", "protect", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
+    {"rule", "ladder", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
+    {"rule", "pickup-level", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
+    {"rule", "tag", sends_nothing, REFUSED_WHY, "Leave it out, or the action"},
+    {"rule", "copy-to", sends_nothing, "of mail that is refused or sent back no copy is made",
+     "Write notify, which tells somebody without the content, or action hold"},
+    {"rule", "ladder", is_held, HELD_WHY, "Leave it out"},
+    {"rule", "pickup-level", is_held, HELD_WHY, "Leave it out"},
     {"rule", "text", tells_nobody, "nobody is told anything by this action", "Add action reject, bounce, hold or ask"},
     {"rule", "as-is", asks_nobody, "nobody is asked", "Add action ask"},
     {"rule", "ask-time", asks_nobody, "nobody is asked", "Add action ask"},
@@ -482,6 +507,23 @@ static void judge_transport(struct judge *j, const struct conf_rule *r)
     }
 }
 
+/* What the gateway itself writes is not asked for the action (queue/submit.c), and is bound by rules
+ * that name people alone. */
+static void judge_refused_transport(struct judge *j, const struct conf_rule *r)
+{
+    static const char *const keys[] = {"outbound", "dane", "profile", "client-certificate", "pin"};
+    bool conditional = conf_rule_is_conditional(r);
+    for (size_t i = 0; i < (conditional ? 1 : ARRAY_LEN(keys)) && sends_nothing(j->conf, r); i++) {
+        if (says(r, keys[i])) {
+            judge_bad(j, conf_place_of(r->node, keys[i]),
+                      "rule \"%s\": %s binds nothing beside this action%s: " REFUSED_WHY
+                      ". Leave it out, or the action%s",
+                      r->name, keys[i], conditional ? "" : " but the gateway's own notices",
+                      conditional ? "" : "; for the notices write a rule of its own");
+        }
+    }
+}
+
 /* Outbound is what we send: of senders outside that is only what servers inside send on. */
 static void judge_outbound_from(struct judge *j, const struct conf_rule *r)
 {
@@ -512,6 +554,7 @@ static void judge_rule(struct judge *j, const struct conf_rule *r)
     if (speaks_of_transport(r)) {
         judge_transport(j, r);
         judge_outbound_from(j, r);
+        judge_refused_transport(j, r);
     }
     if (needs_login(j->conf, &r->to, 0)) {
         judge_bad(j, conf_place_of(r->node, "to"), "rule \"%s\": recipients do not log in: members login: and cert: never match. Name addresses or domains", r->name);

@@ -674,6 +674,7 @@ int conf_judge(const struct conf *c, struct buf *problems)
     conf_judge_idle(&j);
     conf_judge_doors(&j);
     conf_judge_names(&j);
+    conf_judge_twins(&j);
     conf_judge_ways(&j);
     if (!demands_something(c)) {
         conf_warning(problems, c->root->at, "TLS is required nowhere but for mail with a flag such as [secure]: the rest goes in clear to every server that offers none. Add partner, "

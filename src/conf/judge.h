@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.h: what judge.c (the whole), idle.c (what would do nothing), reach.c (rules that match
  * nothing), ways.c (what protected mail must go by), doors.c (who can come in), flag_words.c (words
- * of flags), lists.c (words of lists) and names.c (by which others know us) share.
+ * of flags), lists.c (words of lists), twins.c (rules that say the same) and names.c (by which others
+ * know us) share.
  */
 #pragma once
 #include "conf/conf.h"
@@ -17,12 +18,14 @@ struct judge {
 
 void judge_bad(struct judge *j, struct conf_place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void conf_judge_idle(struct judge *j);
+/* Rules that say the same as one before them. */
+void conf_judge_twins(struct judge *j);
 /* Each word of each list. */
 void conf_judge_lists(struct judge *j);
 void conf_judge_doors(struct judge *j);
 /* Words of the flags block. */
 void conf_judge_flags(struct judge *j);
-/* Names by which others know us: hostname, signatures, the administrator. */
+/* Names by which others know us: hostname, inside domains, signatures, the administrator. */
 void conf_judge_names(struct judge *j);
 /* Ladders, and what needs one. */
 void conf_judge_ways(struct judge *j);

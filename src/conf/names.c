@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c: names by which others know us, and which they compare: the hostname in EHLO, the domain
- * and selector of signatures, the address of the administrator. Called by judge.c.
+ * names.c: names by which others know us, and which they compare: the hostname in EHLO, the inside
+ * domains, the domain and selector of signatures, the address of the administrator. Called by judge.c.
  *
  * What can go wrong: what is no name at all is an error, what is only known inside a house a
  * warning.
@@ -112,6 +112,68 @@ static void judge_administrator(struct judge *j)
     }
 }
 
+/* Never taken from anybody: RFC 2606 2 and RFC 6761. */
+static bool is_reserved(struct str name)
+{
+    static const char *const ends[] = {".test", ".example", ".invalid", ".localhost"};
+    bool reserved = is_of_a_house(name);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        reserved = reserved || str_ends_nocase(name, str_c(ends[i]));
+    }
+    return reserved;
+}
+
+/* com, .com: what is registered there belongs to everybody else. */
+static void judge_inside_domains(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    for (size_t i = 0; i < c->inside_domains.n; i++) {
+        char dotted[300];
+        const char *word = c->inside_domains.v[i];
+        snprintf(dotted, sizeof dotted, "%s%s", word[0] == '.' ? "" : ".", word);
+        if (!strchr(dotted + 1, '.') && !is_reserved(str_c(dotted))) {
+            conf_warning(j->problems, conf_place_of(conf_node_find(c->root, "inside", NULL), "domains"),
+                         "inside: domains %s is a top-level domain: %s is taken for yours, accepted from "
+                         "anywhere and given to deliver-to. Name your own domains",
+                         word, word[0] == '.' ? "mail to everybody below it" : "mail to it");
+        }
+    }
+}
+
+/* The host's own name is no mail domain by itself: its MX leads here, and the mail back (5.4.6). */
+static void judge_ours(struct judge *j, const char *what, const char *address, struct conf_place at)
+{
+    const struct conf *c = j->conf;
+    struct domain_name domain = domain_of(str_c(address));
+    if (!domain_is_none(domain) && !c->relay_host && !conf_is_inside(c, domain) &&
+        str_eq_nocase(domain_str(&domain), str_c(c->hostname))) {
+        judge_bad(j, at,
+                  "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
+                  "there, and each would come back (5.4.6). Name an address in one of your domains",
+                  what, address);
+    }
+}
+
+static void judge_own_addresses(struct judge *j)
+{
+    const struct conf *c = j->conf;
+    judge_ours(j, "administrator", c->admin, conf_place_of(c->root, "administrator"));
+    for (size_t i = 0; i < c->n_forwards; i++) {
+        for (size_t k = 0; k < c->forwards[i].to.n; k++) {
+            judge_ours(j, "forward: to", c->forwards[i].to.v[k], conf_place_of(c->forwards[i].node, "to"));
+        }
+    }
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct conf_rule *r = &c->rules[i];
+        if (r->copy_to) {
+            judge_ours(j, "copy-to", r->copy_to, conf_place_of(r->node, "copy-to"));
+        }
+        if (r->notify) {
+            judge_ours(j, "notify", r->notify, conf_place_of(r->node, "notify"));
+        }
+    }
+}
+
 /* Without contact and administrator they come from postmaster@hostname (smtpout/tlsrpt.c). */
 static void judge_reports(struct judge *j)
 {
@@ -131,5 +193,7 @@ void conf_judge_names(struct judge *j)
     judge_hostname(j);
     judge_signing(j);
     judge_administrator(j);
+    judge_inside_domains(j);
+    judge_own_addresses(j);
     judge_reports(j);
 }

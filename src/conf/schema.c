@@ -90,7 +90,7 @@ const struct conf_key conf_schema[] = {
     TEXT("", "hostname", CONF_HOST, AT(hostname), NULL, true,
          "Name of this gateway in greetings, Received fields and reports."),
     TEXT("", "organization", CONF_TEXT, AT(organization), "", false,
-         "Name of the organisation, shown to people in reports and notices."),
+         "Name of the organisation, shown to people in reports and notices. In UTF-8, as every text here."),
     TEXT("", "administrator", CONF_TEXT, AT(admin), "", false,
          "Mail address of the administrator; named in bounces as the one to ask. Without it, "
          "postmaster at the host name."),
@@ -138,7 +138,7 @@ const struct conf_key conf_schema[] = {
 
     BLOCK("", "inside", false, false, NULL, "Our own side: whose mail we take and who may relay."),
     TEXT("inside", "domains", CONF_DOMAINS, AT(inside_domains), NULL, false,
-         "Domains whose mail is taken from anywhere and given to deliver-to."),
+         "Domains whose mail is taken from anywhere and given to deliver-to. check-config warns of a top-level domain (com, .com)."),
     TEXT("inside", "networks", CONF_NETS, AT(inside_networks), NULL, false,
          "Networks whose clients may send to anywhere. What does not come from this machine itself must come over TLS."),
     TEXT("inside", "devices", CONF_NETS, AT(inside_devices), NULL, false,
@@ -191,7 +191,8 @@ const struct conf_key conf_schema[] = {
     BLOCK("", "rule", false, true, "name",
           "A rule by sender and recipient. All rules that match a mail are joined: the strongest counts."),
     TEXT("rule", "from", CONF_MATCHES, IN_RULE(from), NULL, false,
-         "Senders: addresses, @domain, @.suffix, group:NAME. Without it: everyone."),
+         "Senders: addresses, @domain, @.suffix, group:NAME. Without it: everyone. The case of ASCII letters does not matter; in a local "
+         "part that of other letters does, as only its host knows what it means (RFC 6531 3.3)."),
     TEXT("rule", "to", CONF_MATCHES, IN_RULE(to), NULL, false, "Recipients, in the same way."),
     RULE_KEYS("rule"),
     CHOICE("rule", "direction", IN_RULE(direction), "any", "any outbound inbound internal",
@@ -214,7 +215,9 @@ const struct conf_key conf_schema[] = {
            "secure: by a connection that counts as secure, else by the ladder; escalated: never by transport alone."),
     CHOICE("rule", "action", IN_RULE(action), "pass", "pass reject bounce hold ask",
            "reject: refused while the client still waits, where that is possible, else sent back; bounce: sent back; hold: kept until "
-           "somebody releases it (postern queue release); ask: kept, and the sender is asked by mail what to do."),
+           "somebody releases it (postern queue release); ask: kept, and the sender is asked by mail what to do. What can never "
+           "happen beside it is refused: protect, outbound, tag or copy-to beside reject and bounce, ladder beside hold, after "
+           "which transport alone is used."),
     CHOICE("rule", "pickup-level", IN_RULE(pickup_level), "default", "default 0 1 2 3",
            "How sure it must be who opens the mail if it goes to the portal; the highest of all rules that match counts, and never less than the "
            "portal's level."),
@@ -223,7 +226,9 @@ const struct conf_key conf_schema[] = {
            "group escalated it."),
     TIME("rule", "ask-time", IN_RULE(ask_time), "2d", 1 * SECOND, 30 * DAY, "How long they have; then it comes back to them."),
     TEXT("rule", "text", CONF_TEXT, IN_RULE(text), NULL, false, "What the sender is told by reject, bounce and hold."),
-    TEXT("rule", "tag", CONF_TEXT, IN_RULE(tag), NULL, false, "Word that is added to the mail as a field X-Postern-Tag."),
+    TEXT("rule", "tag", CONF_TAG, IN_RULE(tag), NULL, false,
+         "Word that is added to the mail as a field X-Postern-Tag, without blanks and commas, of at most 60 octets. Several rules: "
+         "tag, tag."),
     TEXT("rule", "notify", CONF_MAILBOX, IN_RULE(notify), NULL, false, "Who is told by mail, without the content."),
     TEXT("rule", "copy-to", CONF_MAILBOX, IN_RULE(copy_to), NULL, false, "Who gets a copy; the copy has a decision of its own."),
     CHOICE("rule", "mode", IN_RULE(mode), "enforce", "enforce report-only",

@@ -17,6 +17,7 @@ enum conf_type {
     CONF_MATCHES, /* list of address, @domain, @.suffix, group:NAME */
     CONF_PINS,   /* list of cert:HEX, key:HEX */
     CONF_WORDS,  /* list of texts */
+    CONF_TAG,    /* a word of the field X-Postern-Tag */
     CONF_EXTENSIONS, /* list of SMTP extensions (wire/extension.h), without EHLO */
     CONF_CHANNELS, /* list of tls, tls:TIME, smime, pgp, portal, hold, drop */
     CONF_MAILBOX, /* a mail address */

@@ -20,6 +20,7 @@ struct parser {
     conf_read_fn read;
     struct buf *problems;
     unsigned depth;
+    const struct parser *outer; /* of the file that includes this one, at the line where it does */
     struct conf_place hash; /* as in struct conf_node, of the statement that is read */
 };
 
@@ -351,32 +352,82 @@ static int begin(struct parser *p)
     return 0;
 }
 
+/* "a.conf (line 2), b.conf (line 1)": who includes whom, from `first` (NULL: the outermost file) to p. */
+static void chain(const struct parser *p, const struct parser *first, struct buf *out)
+{
+    if (p != first && p->outer) {
+        chain(p->outer, first, out);
+        (void)!buf_add(out, STR(", ")); /* a full buffer names files enough */
+    }
+    (void)!buf_printf(out, "%s (line %u)", p->place.file, p->place.line);
+}
+
+static int too_deep(const struct parser *p, struct conf_place at)
+{
+    CLEANUP(buf_free) struct buf files = BUF_INIT(2 * WORD_MAX);
+    if (!p->outer) {
+        return conf_problem(p->problems, at, "blocks nest deeper than %d", DEPTH_MAX);
+    }
+    chain(p, NULL, &files);
+    return conf_problem(p->problems, at, "blocks and includes nest deeper than %d: " STR_FMT
+                        ". Put some of them in one file", DEPTH_MAX, STR_ARG(buf_str(&files)));
+}
+
+/* Without an end: the file is already being read. */
+static int includes_itself(const struct parser *p, struct conf_place at, const char *path)
+{
+    CLEANUP(buf_free) struct buf files = BUF_INIT(2 * WORD_MAX);
+    const struct parser *same = p;
+    while (same && strcmp(same->place.file, path) != 0) {
+        same = same->outer;
+    }
+    if (!same) {
+        return 0;
+    }
+    chain(p, same, &files);
+    return conf_problem(p->problems, at, "%s includes itself: " STR_FMT
+                        ", and again %s. Leave out this include", path, STR_ARG(buf_str(&files)), path);
+}
+
+/* A relative name is looked up beside the file that includes it. */
+static int included_path(const struct conf_node *n, struct buf *ret)
+{
+    const char *name = n->words[1].text;
+    size_t slash = str_find_last(str_c(n->at.file), '/');
+    size_t dir = name[0] == '/' || slash == strlen(n->at.file) ? 0 : slash + 1;
+    while (name[0] == '.' && name[1] == '/') {
+        name += 2;
+    }
+    int r = buf_printf(ret, "%.*s%s", (int)dir, n->at.file, name);
+    return r < 0 ? r : buf_append(ret, "", 1);
+}
+
 static int include(struct parser *p, const struct conf_node *n, struct conf_node *parent)
 {
-    CLEANUP(buf_free) struct buf text = BUF_INIT(FILE_MAX);
+    CLEANUP(buf_free) struct buf text = BUF_INIT(FILE_MAX), path = BUF_INIT(2 * WORD_MAX);
     if (n->n_words != 2 || n->has_block) {
         return conf_problem(p->problems, n->at, "write: include \"FILE\";");
     }
-    if (!p->read || p->depth >= DEPTH_MAX) {
-        return conf_problem(p->problems, n->at, p->read ? "includes nest deeper than %d" :
-                            "include is not possible here", DEPTH_MAX);
+    if (!p->read) {
+        return conf_problem(p->problems, n->at, "include is not possible here");
     }
-    /* a relative name is looked up beside the file that includes it */
-    const char *name = n->words[1].text;
-    size_t slash = str_find_last(str_c(n->at.file), '/');
-    CLEANUP(buf_free) struct buf path = BUF_INIT(2 * WORD_MAX);
-    size_t dir = name[0] == '/' || slash == strlen(n->at.file) ? 0 : slash + 1;
-    int r = buf_printf(&path, "%.*s%s", (int)dir, n->at.file, name);
-    r = r < 0 ? r : buf_append(&path, "", 1);
+    int r = included_path(n, &path);
+    if (r == 0 && includes_itself(p, n->at, path.p) < 0) {
+        return -EINVAL;
+    }
+    if (p->depth >= DEPTH_MAX) {
+        return too_deep(p, n->at);
+    }
     r = r < 0 ? r : p->read(path.p, &text);
     if (r < 0) {
-        return conf_problem(p->problems, n->words[1].at, "cannot read %s: %s", name, strerror(-r));
+        return conf_problem(p->problems, n->words[1].at, "cannot read %s: %s", n->words[1].text, strerror(-r));
     }
     struct parser inner = {.text = buf_str(&text),
                            .place = {str_dup(str_c(path.p)), 1, 1},
                            .read = p->read,
                            .problems = p->problems,
-                           .depth = p->depth + 1};
+                           .depth = p->depth + 1,
+                           .outer = p};
     struct conf_node *keeper = node_new(inner.place); /* keeps the file's name alive */
     add_word(p, keeper, inner.place, STR("include"));
     keeper->words[0].at.file = NULL;
@@ -439,7 +490,7 @@ static int statement(struct parser *p, struct conf_node *n, struct conf_node *pa
         return 0;
     }
     if (++p->depth > DEPTH_MAX) {
-        return conf_problem(p->problems, n->at, "blocks nest deeper than %d", DEPTH_MAX);
+        return too_deep(p, n->at);
     }
     int r = statements(p, n);
     p->depth--;

@@ -8,9 +8,12 @@
 #include "wire/address.h"
 #include "wire/domain.h"
 #include "wire/extension.h"
+#include "wire/marks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { TAG_MAX = 60 }; /* four of them fit into what is kept of a decision */
 
 int conf_bad(struct binder *b, struct conf_place at, const char *fmt, ...)
 {
@@ -320,6 +323,12 @@ static bool extension_ok(struct str word)
     return e != EXTENSION_END && e != EXTENSION_EHLO; /* without EHLO there would be no STARTTLS */
 }
 
+/* A word of the field X-Postern-Tag, in which commas stand between tags. */
+static bool tag_ok(struct str word)
+{
+    return word.n > 0 && word.n <= TAG_MAX && str_find(word, ' ', 0) == word.n && str_find(word, ',', 0) == word.n;
+}
+
 static bool channel_ok(struct str word)
 {
     struct str name;
@@ -345,6 +354,7 @@ const struct conf_kind conf_kinds[] = {
     [CONF_WORDS] = {WORDS, "word ...", NULL, "a text"},
     [CONF_EXTENSIONS] = {WORDS, "pipelining|chunking|dsn|size|8bitmime|smtputf8|hybrid-groups ...", extension_ok,
                          "pipelining, chunking, dsn, size, 8bitmime, smtputf8 or hybrid-groups"},
+    [CONF_TAG] = {TEXT, "word", tag_ok, "a word without blanks and commas, of at most 60 octets"},
     [CONF_CHANNELS] = {WORDS, "tls[:time]|portal|hold|drop ...", channel_ok,
                        "tls, tls:TIME, portal, hold or drop (smime and pgp are not built yet)"},
     [CONF_TIME] = {NUMBER, "time", NULL, "a time such as 30s, 5m, 4h, 5d"},
@@ -471,12 +481,22 @@ static void suggest(enum conf_type type, struct str w, char *dst, size_t size)
     }
 }
 
+int conf_check_utf8(struct binder *b, struct conf_place at, const char *key, const char *text)
+{
+    return marks_is_utf8(str_c(text)) ? 0 : conf_bad(b, at, "%s: this text is not UTF-8, and mails and "
+                                                     "pages would show it damaged. Save the file as UTF-8", key);
+}
+
 /* One word of the value of a key, in the form that is kept. 0 or -EINVAL, noted. */
 static int take_word(struct binder *b, const struct conf_key *key, const struct conf_word *word, const char **ret)
 {
     const struct conf_kind *kind = &conf_kinds[key->type];
     char text[CONF_VALUE_MAX];
+    bool is_file = key->type == CONF_PATH || key->type == CONF_STORE; /* named as its system names it */
     *ret = word->text;
+    if (!is_file && conf_check_utf8(b, word->at, key->name, word->text) < 0) {
+        return -EINVAL;
+    }
     if ((kind->ok && !kind->ok(str_c(word->text))) || (kind->canonical && kind->canonical(str_c(word->text), text, sizeof text) < 0)) {
         char meant[300];
         suggest(key->type, str_c(word->text), meant, sizeof meant);

@@ -61,7 +61,7 @@ static int make_files(void **state)
         "{ cat ca.pem; sed '3s/./!/' self.pem; cat self.pem; } >damaged-trust.pem; { for i in 1 2 3 4 5 6 7 8 9 10; do cat ca.pem self.pem; done; sed '3s/./!/' self.pem; cat self.pem; } >damaged-bundle.pem; { printf %s \"$(cat good.pem)\"; cat ca.pem; } >joined.pem;"
         "{ printf '\\357\\273\\277'; cat good.pem; cat ca.pem; } >mark.pem; { cat good.pem; sed 's/^-----BEGIN/BEGIN/' ca.pem; } >headless.pem;"
         "{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds pieces.ds;"
-        "cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
+        "echo 'include \"./ring-b.conf\";' >ring-a.conf; { echo; echo 'include \"ring-c.conf\";'; } >ring-b.conf; echo 'include \"ring-b.conf\";' >ring-c.conf; cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     char tree[4096];
     (void)state;
     assert_non_null(getcwd(tree, sizeof tree));
@@ -111,6 +111,7 @@ static const struct macro {
     {"$OWN", own_address},
     {"$CR", "\r"},
     {"$NBSP", "\xc2\xa0"},
+    {"$LATIN1", "\xfc"},
     {"$UTF16", "\xff\xfeh"},
 };
 
