@@ -846,3 +846,14 @@ def test_a_copy_that_comes_to_nothing_is_an_alarm(gateway, archive):
     assert lab.wait_for(alarms, 50), lab.report(message_id)
     assert message_id in alarms()[0]['detail']
     assert not [m for m in lab.messages('inside.test') if m['rcpts'] == ['a@inside.test']]  # they did not ask for it
+
+
+def test_doctor_names_letters_that_leave_the_house(gateway):
+    """A reviewer's case: what `notify` and `administrator` get says who wrote to whom; to an address outside it may go in clear."""
+    rules = 'rule "one" { from a@inside.test; notify box@nocrypt.test; }\nrule "two" { from b@inside.test; notify c@inside.test; }\n'
+    gateway.restart(top='monitor { probe no; } administrator box@expired.test;\n', extra=rules)
+    said = gateway.lab.postern('doctor').stdout
+    assert 'box@nocrypt.test is outside' in said and 'go in clear where its servers offer no encryption' in said, said
+    assert re.search(r'box@expired\.test is outside.*go over TLS alone', said), said  # partner "Bank" of the lab
+    assert 'c@inside.test is outside' not in said
+    gateway.restart()

@@ -98,7 +98,7 @@ def short_times(gateway):
 
 
 def test_one_command_at_a_time(short_times):
-    """A firewall announces PIPELINING and reads one command at a time: a new connection, without, and remembered."""
+    """Field R15: a firewall announces PIPELINING and reads one command at a time: a new connection, without, and remembered."""
     gateway = short_times
     gateway.wait_state(gateway.send('x@onebyone.test'), 'delivered', 40)
     assert quirks(gateway, 'mx.onebyone.test') == ['pipelining']
@@ -133,7 +133,7 @@ def test_avoid_smtputf8_and_8bitmime(short_times):
 
 
 def test_helo_where_nothing_demands_tls(short_times):
-    """EHLO makes the server close: HELO on a new connection, when a second look finds the same; not where TLS is demanded."""
+    """Field R18: EHLO makes the server close: HELO on a new connection, when a second look finds the same; not where TLS is demanded."""
     gateway = short_times
     number = gateway.send('x@ehlocloses.test')
     gateway.wait_state(number, 'delivered', 40)
@@ -154,5 +154,6 @@ def test_helo_where_nothing_demands_tls(short_times):
 
 
 def test_replies_that_end_in_lf(gateway):
+    """Field R18: replies that end with a bare LF are read, and `probe` says so."""
     gateway.wait_state(gateway.send('x@barelf.test'), 'delivered', 40)
     assert 'LF alone' in gateway.lab.postern('probe', '--quick', 'barelf.test').stdout

@@ -118,7 +118,7 @@ def test_signed_mail_is_returned_instead(gateway):
 
 
 def test_a_notice_that_comes_back_told_nobody(gateway):
-    """The sender's own server refuses the notice (RFC 5321 6.1: nothing follows it): that is not called "told"."""
+    """Field R16: the sender's own server refuses the notice (RFC 5321 6.1, RFC 6522, 6533: nothing follows it): that is not called "told"."""
     message_id = gateway.send('x@reject.test', sender='ghost@reject.test')
     gateway.wait_state(message_id, 'returned')
     assert gateway.lab.wait_for(lambda: 'notice-lost' in gateway.lab.log(), 20)

@@ -164,6 +164,31 @@ static void look_copies(struct doctor *d)
     }
 }
 
+/* Letters of our own name senders, recipients and numbers of mails; to an address outside they go as its servers permit, unless a
+ * partner block says more. */
+static void look_letter(struct doctor *d, const char *what, const char *to)
+{
+    struct route route;
+    char text[600];
+    if (!to || !*to || conf_is_inside(d->c, domain_of(str_c(to)))) {
+        return;
+    }
+    rules_route(d->c, STR(""), str_c(to), &route);
+    bool clear = route.force == FORCE_NONE;
+    snprintf(text, sizeof text, "%s is outside: letters there name senders and recipients of mails, and %s", to,
+             clear ? "go in clear where its servers offer no encryption" : "go over TLS alone");
+    doctor_tell(d, clear ? CARE : WELL, what, text,
+                "Name an address inside, or write: partner \"NAME\" { domains ITS-DOMAIN; outbound require cert; }");
+}
+
+static void look_letters(struct doctor *d)
+{
+    look_letter(d, "administrator", d->c->admin);
+    for (size_t i = 0; i < d->c->n_rules; i++) {
+        look_letter(d, "notify", d->c->rules[i].notify);
+    }
+}
+
 /* What people allowed for a time, by name. */
 static void look_exceptions(struct doctor *d)
 {
@@ -206,6 +231,7 @@ void doctor_hops(struct doctor *d)
         doctor_tell(d, CARE, "devices", text, "Only machines that cannot encrypt belong there.");
     }
     look_copies(d);
+    look_letters(d);
     look_exceptions(d);
 }
 
