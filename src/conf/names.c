@@ -140,13 +140,22 @@ static void judge_inside_domains(struct judge *j)
     }
 }
 
-/* The host's own name is no mail domain by itself: its MX leads here, and the mail back (5.4.6). */
+/* The host's own name is no mail domain by itself: its MX leads here, and the mail back (5.4.6). What a
+ * relay does with it is not known. */
 static void judge_ours(struct judge *j, const char *what, const char *address, struct conf_place at)
 {
     const struct conf *c = j->conf;
     struct domain_name domain = domain_of(str_c(address));
-    if (!domain_is_none(domain) && !c->relay_host && !conf_is_inside(c, domain) &&
-        str_eq_nocase(domain_str(&domain), str_c(c->hostname))) {
+    if (domain_is_none(domain) || conf_is_inside(c, domain) ||
+        !str_eq_nocase(domain_str(&domain), str_c(c->hostname))) {
+        return;
+    }
+    if (c->relay_host) {
+        conf_warning(j->problems, at,
+                     "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
+                     "there when the relay sends it on to us. Name an address in one of your domains",
+                     what, address);
+    } else {
         judge_bad(j, at,
                   "%s %s is at the name of this gateway, which is no inside domain: no mail is taken "
                   "there, and each would come back (5.4.6). Name an address in one of your domains",
@@ -158,6 +167,10 @@ static void judge_own_addresses(struct judge *j)
 {
     const struct conf *c = j->conf;
     judge_ours(j, "administrator", c->admin, conf_place_of(c->root, "administrator"));
+    if (c->tlsrpt.contact) {
+        judge_ours(j, "tls-reports: contact", c->tlsrpt.contact,
+                   conf_place_of(conf_node_find(c->root, "tls-reports", NULL), "contact"));
+    }
     for (size_t i = 0; i < c->n_forwards; i++) {
         for (size_t k = 0; k < c->forwards[i].to.n; k++) {
             judge_ours(j, "forward: to", c->forwards[i].to.v[k], conf_place_of(c->forwards[i].node, "to"));
