@@ -86,6 +86,11 @@ static bool of_job(const struct queue *q, unsigned smtpout, const struct lease_i
     return true;
 }
 
+bool orders_known(const struct queue *q, const struct lease_id *lease)
+{
+    return map_get(q->orders, lease_key(lease)) || map_get(q->jobs, lease_key(lease));
+}
+
 bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease, struct order *ret)
 {
     struct kept_order *k = map_get(q->orders, lease_key(lease));

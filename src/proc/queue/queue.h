@@ -281,6 +281,8 @@ void orders_init(struct queue *q);
 struct lease_id orders_give(struct queue *q, unsigned smtpout, enum about about, uint64_t about_id, struct str to);
 /* What comes back under this lease: false, it was not ordered of this smtpout. */
 bool orders_take(struct queue *q, unsigned smtpout, const struct lease_id *lease, struct order *ret);
+/* Whether anybody has it still: a job may be deleted, an order may be too old, while its mail is written. */
+bool orders_known(const struct queue *q, const struct lease_id *lease);
 void orders_end(struct queue *q, const struct lease_id *lease);
 void orders_worker_gone(struct queue *q, unsigned smtpout);
 

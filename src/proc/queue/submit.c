@@ -387,7 +387,13 @@ static bool is_to(const struct peer *p, uint64_t token, const char *to)
     return n == 1 && hits == 1;
 }
 
-/* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is used up. */
+static bool is_none(const struct order *o)
+{
+    return lease_is_none(&o->lease);
+}
+
+/* Whether all that a submit names is its sender's to name; NULL, or what is not. An order is used up; none
+ * (of a smtpout): it is over. */
 static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc_submit *m, struct order *ret)
 {
     bool any = false;
@@ -406,8 +412,11 @@ static const char *not_its_own(struct queue *q, struct peer *p, const struct ipc
     if (!is_own(p)) {
         return NULL;
     }
-    if (m->reverse_path.n > 0 || !orders_take(q, p->index, &m->lease, ret)) {
-        return "mail of ours that was not ordered of it";
+    if (m->reverse_path.n > 0 || lease_is_none(&m->lease)) {
+        return "mail of ours that was not ordered";
+    }
+    if (!orders_take(q, p->index, &m->lease, ret)) {
+        return orders_known(q, &m->lease) ? "mail of ours that was ordered of another" : NULL;
     }
     return ret->about == ABOUT_TLS_REPORT || is_to(p, m->token, ret->to) ? NULL : "mail of ours to another";
 }
@@ -423,6 +432,11 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     const char *wrong = not_its_own(q, p, &m->submit, &order);
     if (wrong) {
         ipc_refuse(ch, m->type, wrong);
+        return;
+    }
+    if (is_own(p) && is_none(&order)) { /* nobody waits for it any more */
+        forget_pending(p, m->submit.token);
+        queue_answer(q, ch, m->submit.token, STORE_RETRY, NULL);
         return;
     }
     size_t n = count_pending(child_conf(q->child), p, m->submit.token);

