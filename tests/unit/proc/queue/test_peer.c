@@ -144,8 +144,10 @@ static void mail_of_ours_is_ordered(void **state)
     orders_end(&q, &l);
     assert_false(orders_take(&q, 1, &l, &o));
     l = orders_give(&q, 1, ABOUT_NOTHING, 0, STR("x@y.test"));
+    assert_true(orders_known(&q, &l)); /* so another that names it is refused */
     orders_worker_gone(&q, 1);
     assert_false(orders_take(&q, 1, &l, &o));
+    assert_false(orders_known(&q, &l)); /* over: not stored, and nobody's misuse */
     assert_int_equal(map_len(q.orders), 0);
 }
 
