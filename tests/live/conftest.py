@@ -81,6 +81,24 @@ class Gateway:
     def pids(self):
         return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
 
+    def counters(self, name):
+        """The counters of a process as `status` shows them. Waits: a busy machine may answer it late."""
+        def told():
+            text = {p['process']: p['counters'] for p in self.lab.postern('status', json_out=True)}[name]
+            return text if text != 'no answer' else None
+        found = self.lab.wait_for(told, 20, 0.1)
+        assert found, f'{name} does not answer: ' + self.lab.log()[-2000:]
+        return found
+
+    def delivering(self):
+        """The name and pid of a process with a delivery under way. Waits: a busy machine may answer `status` late."""
+        def working():
+            return [(p['process'], p['pid']) for p in self.lab.postern('status', json_out=True)
+                    if p['process'].startswith('smtpout') and 'deliveries=1 ' in p['counters']]
+        found = self.lab.wait_for(working, 20, 0.01)
+        assert found, 'the delivery was not seen: ' + self.lab.log()[-2000:]
+        return found[0]
+
     def restart(self, **change):
         nothing_overdue(self.lab)  # what comes up next reads everything anew
         self.lab.stop_gateway()

@@ -119,7 +119,7 @@ def test_kill_under_load(gateway):
     tried = tried_again(gateway.lab, waiting)
     assert waiting and waiting <= tried, waiting - tried
     nothing_overdue(gateway.lab)
-    status = {p['process']: p['counters'] for p in gateway.lab.postern('status', json_out=True)}['queue-0']
+    status = gateway.counters('queue-0')
     assert ' overdue-woken=0' in status, status
     held = [m for m in gateway.lab.postern('queue', 'list', json_out=True) if any(r['state'] == 'held' and r['reason'] != 'poison' for r in m['recipients'])]
     assert not held
@@ -137,8 +137,7 @@ def test_a_worker_that_dies_between_two_hosts(gateway):
         told = [r['state'] for r in lab.report(message_id)['recipients']]
         assert told == ['delivered'] * 20 + ['queued'], told  # the report knows at once
         if end == 'worker':
-            status = lab.postern('status', json_out=True)  # one death over a message is no reason to hold it
-            kill(gateway, [p['process'] for p in status if 'deliveries=1' in p['counters']][0])
+            os.kill(gateway.delivering()[1], signal.SIGKILL)  # one death over a message is no reason to hold it
             lab.wait_ready(60)
         elif end == 'tree':
             kill(gateway, 'tree')

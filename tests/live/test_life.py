@@ -490,13 +490,7 @@ def test_poison_message_is_held(gateway):
     """Two delivery processes die over one message: it is held, with an alarm; others go on."""
     message_id = gateway.send([f'x{i}@slow.test' for i in range(8)], body='p' * 20000)  # each answer takes its time
     for _ in range(2):
-        def working():
-            return [(p['process'], p['pid']) for p in gateway.lab.postern('status', json_out=True)
-                    if p['process'].startswith('smtpout') and 'deliveries=1' in p['counters']]
-        found = gateway.lab.wait_for(working, 20, 0.01)
-        if not found:
-            pytest.fail('the delivery was not seen: ' + gateway.lab.log()[-2000:])
-        name, pid = found[0]
+        name, pid = gateway.delivering()
         os.kill(pid, signal.SIGKILL)
         gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (pid, 0), 20)
     found = gateway.wait_state(message_id, 'held')

@@ -252,9 +252,9 @@ class Walk:
     def poison(self):
         self.act('poison', 'x@hangs.test')
         for _ in range(2):
-            busy = self.lab.wait_for(lambda: [p for p in self.lab.postern('status', json_out=True) if p['process'].startswith('smtpout') and 'deliveries=1' in p['counters']], 20, 0.05)
-            os.kill(busy[0]['pid'], signal.SIGKILL)
-            self.lab.wait_for(lambda: [p for p in self.lab.postern('status', json_out=True) if p['process'].startswith('smtpout') and p['pid'] not in (0, busy[0]['pid'])], 20, 0.05)
+            name, pid = self.gateway.delivering()
+            os.kill(pid, signal.SIGKILL)
+            self.lab.wait_for(lambda: self.gateway.pids().get(name) not in (pid, 0), 20, 0.05)
         self.gateway.wait_state(self.ids['poison'], 'held')
         self.last['poison'] = self.look(self.ids['poison'])
 

@@ -66,8 +66,7 @@ def test_mail_that_was_never_tried_ends_at_its_hour(early):
 
 
 def counter(gateway, name):
-    counters = {p['process']: p['counters'] for p in gateway.lab.postern('status', json_out=True)}['queue-0']
-    return int(dict(word.split('=', 1) for word in counters.split())[name])
+    return int(dict(word.split('=', 1) for word in gateway.counters('queue-0').split())[name])
 
 
 def fill(gateway, recipients):
