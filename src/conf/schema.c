@@ -400,7 +400,7 @@ const struct conf_key conf_schema[] = {
          "Alarm when a certificate of ours ends within this time, or within a third of its "
          "lifetime if that is less. postern doctor goes by it, too."),
     TIME("limits", "handshake-time", AT(limits.handshake_time), "30s", 1 * SECOND, 10 * MINUTE,
-         "Time for the whole TLS handshake."),
+         "Longest pause inside a TLS handshake, and ten times this for all of it."),
 
     BLOCK("", "queue", false, false, NULL, "How long and how often delivery is tried."),
     TIME("queue", "first-retry", AT(queue.first_retry), "5m", 100, 1 * DAY,

@@ -53,6 +53,75 @@ static void octets_in_any_pieces(void **state)
     }
 }
 
+/* A flight whose handshake messages lie in records of at most n octets: several records a message, or several messages a record
+ * (RFC 8446 5.1, RFC 5246 6.2.1 allow both). *sealed: what comes now is encrypted, and stays. */
+static void regroup(struct str flight, size_t n, bool *sealed, struct buf *out)
+{
+    struct buf messages = BUF_INIT(1 << 20);
+    char version[2] = {3, 3};
+    while (flight.n >= 5) {
+        size_t octets = (size_t)(unsigned char)flight.p[3] << 8 | (unsigned char)flight.p[4];
+        bool shake = !*sealed && flight.p[0] == 22;
+        *sealed |= flight.p[0] != 22;
+        struct str record = str_slice(flight, 0, 5 + octets);
+        flight = str_slice(flight, record.n, flight.n);
+        if (shake) {
+            memcpy(version, record.p + 1, 2);
+            assert_int_equal(buf_add(&messages, str_slice(record, 5, record.n)), 0);
+        }
+        while (buf_len(&messages) > 0 && (!shake || flight.n == 0)) {
+            size_t part = buf_len(&messages) < n ? buf_len(&messages) : n;
+            const char head[5] = {22, version[0], version[1], (char)(part >> 8), (char)part};
+            assert_int_equal(buf_append(out, head, 5), 0);
+            assert_int_equal(buf_add(out, str_slice(buf_str(&messages), 0, part)), 0);
+            buf_consume(&messages, part);
+        }
+        if (!shake) {
+            assert_int_equal(buf_add(out, record), 0);
+        }
+    }
+    buf_free(&messages);
+}
+
+/* In both directions, each octet by itself. */
+static void shake_in_records(struct tls_context *s, struct tls_context *c, size_t n)
+{
+    struct pair p = {tls_channel_client(c, &(struct tls_peer){.name = "mx.good.test"}), tls_channel_server(s), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20), BUF_INIT(1 << 20)};
+    bool sealed[2] = {false, false};
+    assert_int_equal(tls_channel_feed(p.client, STR(""), &p.client_plain, &p.to_server), 0);
+    while (buf_len(&p.to_server) + buf_len(&p.to_client) > 0) {
+        bool to_server = buf_len(&p.to_server) > 0;
+        struct buf *from = to_server ? &p.to_server : &p.to_client, cut = BUF_INIT(1 << 20);
+        regroup(buf_str(from), n, &sealed[to_server], &cut);
+        buf_reset(from);
+        for (size_t i = 0; i < buf_len(&cut); i++) {
+            struct str octet = str_slice(buf_str(&cut), i, i + 1);
+            assert_int_equal(to_server ? tls_channel_feed(p.server, octet, &p.server_plain, &p.to_client)
+                                       : tls_channel_feed(p.client, octet, &p.client_plain, &p.to_server), 0);
+        }
+        buf_free(&cut);
+    }
+    if (tls_channel_state(p.client) != TLS_OPEN || tls_channel_state(p.server) != TLS_OPEN) {
+        fail_msg("records of %zu: %s %s", n, tls_channel_problem(p.client), tls_channel_problem(p.server));
+    }
+    end(&p);
+}
+
+static void handshakes_in_any_records(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct tls_context *s = server_context("good"), *c = client_context(TLS_PROFILE_WIDE);
+        assert_int_equal(SSL_CTX_set_max_proto_version(c->ssl, version), 1);
+        for (size_t n = 1; n < 700; n += n < 40 ? 1 : 37) {
+            shake_in_records(s, c, n);
+        }
+        shake_in_records(s, c, 16384);
+        tls_context_free(s);
+        tls_context_free(c);
+    }
+}
+
 static void full_buffers_end_the_session(void **state)
 {
     static char sent[100000];
@@ -861,7 +930,8 @@ static void vector_sessions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
+        cmocka_unit_test(good_certificate), cmocka_unit_test(octets_in_any_pieces), cmocka_unit_test(handshakes_in_any_records),
+        cmocka_unit_test(full_buffers_end_the_session), cmocka_unit_test(staples), cmocka_unit_test(dane_handshakes), cmocka_unit_test(extended_master_secret), cmocka_unit_test(bad_certificates_are_facts), cmocka_unit_test(wildcard_is_one_whole_label),
         cmocka_unit_test(garbage_breaks_only_its_own_channel), cmocka_unit_test(keys_must_fit), cmocka_unit_test(client_certificates), cmocka_unit_test(client_certificates_for_servers), cmocka_unit_test(groups), cmocka_unit_test(remote_keys), cmocka_unit_test(tickets_skip_nothing), cmocka_unit_test(ticket_secrets_change),
         cmocka_unit_test(damaged_tickets), cmocka_unit_test(ticket_secrets_are_hkdf),
 #ifdef POSTERN_VECTOR

@@ -119,7 +119,15 @@ static void start_tls(struct session *s)
         return;
     }
     s->wants_handshake = true;
+    s->shaking_since_ms = clock_mono_ms();
     set_timer(s, s->settings->handshake_ms);
+}
+
+/* Something of a handshake came: whoever is slow has time for the next piece, within ten times that for all of it. */
+static void keep_shaking(struct session *s)
+{
+    int64_t left = s->shaking_since_ms + 10 * s->settings->handshake_ms - clock_mono_ms();
+    set_timer(s, left < s->settings->handshake_ms ? left : s->settings->handshake_ms);
 }
 
 static void end_session(struct session *s, const char *note)
@@ -284,6 +292,9 @@ static void take_channel(struct session *s, struct str bytes, struct buf *plain)
         if (!handshake_done(s)) {
             return;
         }
+    } else if (r == 0 && state == TLS_HANDSHAKING) {
+        keep_shaking(s);
+        return;
     }
     if (r < 0 || state == TLS_BROKEN) {
         s->in->count.handshakes_failed += was_shaking;

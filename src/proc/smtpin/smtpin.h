@@ -76,7 +76,7 @@ struct session {
     unsigned errors_punished;
     bool ending; /* and it ends after its pause, because of... */
     const char *ending_note;
-    int64_t body_began_ms;
+    int64_t body_began_ms, shaking_since_ms;
     struct incoming *incoming;
     bool submitted;
     bool answers_message; /* the answer to a message stands in what goes out: it must not wait for another one */

@@ -5,6 +5,7 @@
  * What can go wrong: no handshake in time, garbage, a browser that does not read (its octets wait in the pair until it
  * does, or the engine's time is over), keys that are slow (handshakes wait for them, as at smtpin).
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "proc/web/web.h"
 #include "sys/loop.h"
@@ -27,6 +28,7 @@ struct visitor {
     struct buf shaking;     /* of a handshake, while it waits for keys */
     bool waits_keys;
     struct timer *timer;
+    int64_t since_ms;       /* the connection came */
     struct link link;
     bool ended;             /* the browser will say no more */
     bool leaves;            /* the engine has said all, and is gone: what is pending goes out, then it ends */
@@ -158,6 +160,14 @@ static bool open_pair(struct visitor *v)
     return true;
 }
 
+/* Something of a handshake came: as at smtpin, a slow browser has time for the next piece. */
+static void keep_shaking(struct visitor *v)
+{
+    int64_t pause = child_conf(v->web->child)->limits.handshake_time;
+    int64_t left = v->since_ms + 10 * pause - clock_mono_ms();
+    timer_start(v->timer, left < pause ? left : pause);
+}
+
 static void take_cipher(struct visitor *v, struct str bytes)
 {
     struct buf cipher = BUF_INIT(OUT_MAX);
@@ -177,6 +187,7 @@ static void take_cipher(struct visitor *v, struct str bytes)
         return;
     }
     if (state == TLS_HANDSHAKING) {
+        keep_shaking(v);
         return;
     }
     v->ended |= state == TLS_CLOSED;
@@ -274,7 +285,8 @@ void visitor_new(struct web *w, struct entrance *e, int fd, const struct endpoin
         return;
     }
     struct visitor *v = err_calloc(1, sizeof *v);
-    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .to_engine = BUF_INIT(OUT_MAX), .shaking = BUF_INIT(SHAKING_OCTETS)};
+    *v = (struct visitor){.web = w, .http = e->http, .tls = tls, .peer = *peer, .inner = -1, .since_ms = clock_mono_ms(),
+                          .to_engine = BUF_INIT(OUT_MAX), .shaking = BUF_INIT(SHAKING_OCTETS)};
     v->timer = timer_new(child_loop(w->child), on_timer, v);
     timer_start(v->timer, child_conf(w->child)->limits.handshake_time);
     list_append(&w->visitors, &v->link);
