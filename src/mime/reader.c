@@ -285,6 +285,15 @@ static void read_plain(struct reader *r, const struct piece *p)
     buf_wipe(&whole);
 }
 
+/* A file of HTML, in whatever character set. */
+static void read_html_file(struct reader *r, const struct piece *p)
+{
+    struct buf text = BUF_INIT(r->text_left + 1);
+    charset_text(r, p->part, p->octets, NULL, &text);
+    read_html(r, &(struct piece){.octets = buf_str(&text), .part = p->part, .name = p->name, .place = p->place});
+    buf_wipe(&text);
+}
+
 static bool is_blank(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -348,7 +357,7 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
         read_plain(r, p);
         break;
     case KIND_HTML:
-        read_html(r, p);
+        read_html_file(r, p);
         break;
     case KIND_PDF:
         read_pdf(r, p);

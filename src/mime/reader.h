@@ -75,7 +75,7 @@ void scan_raw(struct reader *r, struct str octets);
 /* Appends the lines of a message's header section that are no fields: a text whose writer forgot the
  * empty line. */
 void scan_stray(struct str message, struct buf *out);
-/* html.c */
+/* html.c: octets are UTF-8 */
 void read_html(struct reader *r, const struct piece *p);
 /* charset.c: appends as UTF-8; charset NULL or "": UTF-8 if it is, else Windows-1252 */
 void charset_init(void);

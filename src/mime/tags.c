@@ -161,6 +161,7 @@ static size_t parse(struct feed *f, struct str html)
         }
     }
     size_t left = p->instate == XML_PARSER_EOF ? (size_t)(p->input->end - p->input->cur) : 0;
+    left = left < at ? left : at; /* more: what was no UTF-8 grew when it was taken for something else */
     if (used == 0 && p->instate != XML_PARSER_EOF) {
         (void)htmlParseChunk(p, "", 0, 1);
     }

@@ -19,4 +19,5 @@ struct tags {
     bool (*is_full)(void *arg);                  /* nothing more is wanted */
 };
 
+/* html: UTF-8. Of anything else the parser changes the character set under way, and what is read is not what was meant. */
 void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t);
