@@ -22,7 +22,10 @@ struct directory_call {
     size_t size;
 };
 
-enum { SOON_MS = 2000 }; /* a second look takes no longer, and is not done where the first took as long */
+enum {
+    SOON_MS = 2000,      /* a second look takes no longer, and is not done where the first took as long */
+    INCOMING = 64 << 20, /* octets of one entry: a group of half a million members */
+};
 
 static bool is_of_the_way(int code)
 {
@@ -72,6 +75,31 @@ static bool fits(LDAP *ld)
     return ok;
 }
 
+/* Without it the library makes room for as much as an entry claims to be long, up to 2 GB, before it is there. */
+static void bound_entries(LDAP *ld)
+{
+    ber_len_t most = INCOMING;
+    Sockbuf *socket = NULL;
+    if (ldap_get_option(ld, LDAP_OPT_SOCKBUF, &socket) == LDAP_OPT_SUCCESS && socket) {
+        (void)ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &most);
+    }
+}
+
+static int connect_directory(const struct directory_config *c, LDAP *ld)
+{
+    bool clear = strncmp(c->url, "ldap://", 7) == 0;
+    int r = ldap_connect(ld);
+    if (r != LDAP_SUCCESS) {
+        return r;
+    }
+    bound_entries(ld);
+    if (clear && !c->starttls) {
+        return LDAP_SUCCESS;
+    }
+    r = clear ? ldap_start_tls_s(ld, NULL, NULL) : LDAP_SUCCESS;
+    return r != LDAP_SUCCESS || fits(ld) ? r : LDAP_CONNECT_ERROR;
+}
+
 static int open_directory(const struct directory_config *c, LDAP **ret)
 {
     const struct timeval limit = {.tv_sec = c->timeout_ms / 1000, .tv_usec = (c->timeout_ms % 1000) * 1000};
@@ -87,11 +115,7 @@ static int open_directory(const struct directory_config *c, LDAP **ret)
     ldap_set_option(*ret, LDAP_OPT_X_TLS_CACERTFILE, c->trust_store);
     ldap_set_option(*ret, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
     ldap_set_option(*ret, LDAP_OPT_X_TLS_NEWCTX, &fresh);
-    if (strncmp(c->url, "ldap://", 7) == 0 && !c->starttls) {
-        return LDAP_SUCCESS;
-    }
-    r = strncmp(c->url, "ldap://", 7) == 0 ? ldap_start_tls_s(*ret, NULL, NULL) : ldap_connect(*ret);
-    return r != LDAP_SUCCESS || fits(*ret) ? r : LDAP_CONNECT_ERROR;
+    return connect_directory(c, *ret);
 }
 
 static int bind_as(LDAP *ld, const char *dn, const char *password)
@@ -120,12 +144,28 @@ static int write_filter(const char *pattern, const char *name, struct buf *out)
     return r < 0 ? r : buf_append(out, "", 1);
 }
 
+/* One address: words apart would be several to whoever reads the list, and what follows a zero would be lost. */
+static bool is_address(const struct berval *value)
+{
+    bool at = false;
+    for (size_t i = 0; i < value->bv_len; i++) {
+        unsigned char c = (unsigned char)value->bv_val[i];
+        if (c <= ' ' || c == 0x7f) {
+            return false;
+        }
+        at |= c == '@';
+    }
+    return at;
+}
+
 static int keep_addresses(LDAP *ld, LDAPMessage *entry, const char *attribute, struct buf *out)
 {
     struct berval **values = ldap_get_values_len(ld, entry, attribute);
     int r = 0;
     for (int i = 0; r == 0 && values && values[i]; i++) {
-        r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len, values[i]->bv_val);
+        if (is_address(values[i])) {
+            r = buf_printf(out, "%s%.*s", buf_len(out) ? " " : "", (int)values[i]->bv_len, values[i]->bv_val);
+        }
     }
     ldap_value_free_len(values);
     return r;

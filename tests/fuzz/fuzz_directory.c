@@ -4,12 +4,21 @@
  * right whom the server did not bind.
  */
 #include "directory/directory.h"
+#include "directory/look.h"
 #include "fuzz.h"
 
 #include <ldap.h>
 #include <openldap.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* A request that cannot be written any more is not freed by libldap 2.5 (ldap_send_server_request); nothing else says whose
+ * memory it is, as its libraries are built without frame pointers. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:liblber\n";
+}
 
 static int server = -1;
 static struct str said;
@@ -24,6 +33,13 @@ int ldap_initialize(LDAP **ret, LDAP_CONST char *url)
     return ldap_init_fd(pair[0], LDAP_PROTO_TCP, url, ret);
 }
 
+/* In the place of directory/look.c's: there is no way to look at. */
+enum directory_seen directory_look(const struct directory_place *p, int64_t limit_ms, char *why, size_t size)
+{
+    must(p->url && limit_ms > 0 && why && size > 0);
+    return DIRECTORY_SEEN_WELL;
+}
+
 static void hang_up(void)
 {
     if (server >= 0) {
@@ -36,14 +52,13 @@ static void hang_up(void)
 static void check_addresses(const struct buf *addresses)
 {
     struct str left = buf_str(addresses), one;
-    while (str_split(&left, ' ', &one)) {
+    while (left.n > 0 && str_split(&left, ' ', &one)) {
         must(one.n > 0);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* the place for a second look is not there: its answer is refused at once */
     static const struct directory_config config = {
         .url = "ldap://127.0.0.1:1",
         .base = "dc=example",

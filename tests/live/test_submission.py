@@ -354,6 +354,7 @@ def directory(desk):
     entries = 'dn: dc=test\nobjectClass: domain\ndc: test\n\n'
     for uid in ('eve', 'mallory'):
         entries += (f'dn: uid={uid},dc=test\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: {uid}\nsn: {uid}\nmail: {uid}@inside.test\nmail: {uid}.alias@inside.test\n'
+                    f'mail: {uid} other@inside.test\n'
                     f'userPassword: ldap {uid}\n\n')
     entries += 'dn: cn=senders,dc=test\nobjectClass: groupOfNames\ncn: senders\nmember: uid=eve,dc=test\n'
     subprocess.run([os.path.join(root, 'usr/bin/ldapadd'), '-x', '-H', 'ldap://127.0.1.210', '-D', 'cn=admin,dc=test', '-w', 'adminpw'], input=entries, text=True,
@@ -392,6 +393,8 @@ def test_directory(directory):
         assert c.mail('eve.alias@inside.test')[0] == 250
         c.rset()
         assert c.mail('mallory@inside.test')[0] == 550
+        # a value with a blank is no address, and no two
+        assert c.mail('other@inside.test')[0] == 550
     for name, secret in (('eve', 'wrong'), ('eve', ''), ('mallory', 'ldap mallory'), ('*', 'ldap eve'), ('eve)(uid=*', 'ldap eve'), ('nobody', 'x')):
         with client(gateway, name=None) as c:
             reply = c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0' + name.encode() + b'\0' + secret.encode()).decode())
