@@ -3,8 +3,9 @@
  *
  * RFC 5321 4.1.1 (commands), 4.1.4 (order), 4.5.3 (sizes), RFC 2920 (pipelining), RFC 3207
  * (STARTTLS), RFC 3030 (BDAT), RFC 4954 (AUTH). The order of commands is checked in the table below and nowhere else. A line ends
- * with CRLF; a bare LF makes the line an error, never a command, unless config.device says that this client is an old
- * machine of ours. Where a message ends does not depend on that: CRLF . CRLF alone (wire/dot.h).
+ * with CRLF; a bare LF in it ends the session (RFC 5321 2.3.8: what follows is the same line and no command), unless
+ * config.device says that this client is an old machine of ours. Where a message ends does not depend on that: CRLF . CRLF
+ * alone (wire/dot.h).
  */
 #include "smtp/server_priv.h"
 #include "wire/domain.h"
@@ -238,30 +239,40 @@ static size_t line_max(const struct smtp_server *s, struct str begin)
     return auth ? SMTP_AUTH_LINE_MAX : s->config.command_line_max;
 }
 
-/* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. */
+/* A line is a command only if it is CRLF-ended, short enough, and free of NUL and CR. True: nothing more is due. */
+static bool answer_line(struct smtp_server *s, struct str line, struct str text, bool crlf)
+{
+    if (is_text(s, text)) {
+        return true;
+    }
+    if (line.n > line_max(s, line)) {
+        smtp_server_refuse(s, REFUSE_LINE_LONG);
+    } else if (!crlf) { /* up to CRLF it is one line with one answer: none of what follows is a command */
+        s->note = "a command that does not end with CR LF";
+        smtp_server_end(s, smtp_refusal(REFUSE_LINE_END));
+    } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
+        smtp_server_refuse(s, REFUSE_LINE_OCTETS);
+    } else if (s->state == ST_AUTH) {
+        smtp_auth_line(s, text);
+        return true;
+    } else if (text.n > 0 || !s->config.device) { /* an empty line is the rest of an odd line end there */
+        run_command(s, text);
+    }
+    return false;
+}
+
+/* Octets up to an LF, which ends what is passed over only behind a CR. */
 static void take_line(struct smtp_server *s, struct str line)
 {
-    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n';
+    bool crlf = line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n', skipped = s->skipping_line;
     struct str text = str_slice(line, 0, line.n - (crlf ? 2 : 1));
     if (s->config.device) {
         s->repaired |= crlf || s->swallow_lf ? 0 : REPAIR_COMMAND_END;
         crlf = true;
     }
-    if (s->skipping_line) {
-        s->skipping_line = false;
-    } else if (is_text(s, text)) {
+    s->skipping_line = !crlf;
+    if (!skipped && answer_line(s, line, text, crlf)) {
         return;
-    } else if (line.n > line_max(s, line)) {
-        smtp_server_refuse(s, REFUSE_LINE_LONG);
-    } else if (!crlf) {
-        smtp_server_refuse(s, REFUSE_LINE_END);
-    } else if (memchr(text.p, 0, text.n) || memchr(text.p, '\r', text.n)) {
-        smtp_server_refuse(s, REFUSE_LINE_OCTETS);
-    } else if (s->state == ST_AUTH) {
-        smtp_auth_line(s, text);
-        return;
-    } else if (text.n > 0 || !s->config.device) { /* an empty line is the rest of an odd line end there */
-        run_command(s, text);
     }
     if (s->state == ST_AUTH && !s->asking) {
         s->state = ST_READY; /* the line could not be taken: the exchange is over */

@@ -707,11 +707,21 @@ static void without_a_certificate(void **state)
 static void lines_must_be_lines(void **state)
 {
     (void)state;
-    EXPECT("EHLO c.test\nNOOP\r\n", "S: 500 5.5.2 The line does not end with CR LF; end lines with both, nothing else (RFC 5321 2.3.8)\nS: 250 2.0.0 Still here\n");
+    /* One line up to its CRLF, one answer (RFC 5321 2.3.8), none of it a command: what a program before us took for one line is no
+     * place to hide another. It ends the session, as Postfix's smtpd_forbid_bare_newline = reject does: who knows no CR would else
+     * wait for answers that never come. */
+#define NO_CRLF "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with both, nothing else (RFC 5321 2.3.8)\nE: CLOSE\n"
+    EXPECT("EHLO c.test\nNOOP\r\n", NO_CRLF);
+    EXPECT("EHLO c.test\nNOOP\nNOOP\r\nNOOP\r\n", NO_CRLF);
+    EXPECT("\n\n\r\nNOOP\r\n", NO_CRLF);
+    EXPECT(EHLO "MAIL FROM:<a@b.test>\nRCPT TO:<x@ok.test>\nDATA\r\n" RCPT, EHLO_OK NO_CRLF);
+    EXPECT(EHLO MAIL RCPT "NOOP\nDATA\r\nhello\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK "S: 500 5.5.2 The line does not end with CR LF, closing; end lines with both, nothing else (RFC 5321 2.3.8)\nE: ABORT\nE: CLOSE\n");
     EXPECT("NO\0OP\r\nNO\rOP\r\n", "S: 500 5.5.2 A command may hold neither NUL nor a bare CR; send it as one line of text\nS: 500 5.5.2 A command may hold neither NUL nor a bare CR; send it as one line of text\n");
     static char big[10000];
     memset(big, 'x', sizeof big);
     memcpy(big + sizeof big - 8, "\r\nNOOP\r\n", 8);
+    expect(big, sizeof big, "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server takes; send a shorter one\nS: 250 2.0.0 Still here\n");
+    memcpy(big + 9000, "\nNOOP\n", 6); /* a bare LF ends no line that is passed over */
     expect(big, sizeof big, "S: 220 mx.test ESMTP Postern\nS: 500 5.5.2 The line is longer than this server takes; send a shorter one\nS: 250 2.0.0 Still here\n");
 }
 
