@@ -34,7 +34,7 @@ struct http_call {
     struct http *http;
     struct MHD_Connection *connection;
     struct MHD_PostProcessor *post;
-    char *method, *path, client[46];
+    char *method, *path, *host, client[46];
     struct field fields[HTTP_FIELDS_MAX];
     size_t n_fields, form_octets, form_max, refused_octets;
     struct {
@@ -194,6 +194,29 @@ static bool framing_is_sound(struct MHD_Connection *connection)
     return f.lengths + f.encodings <= 1 && f.hosts == 1;
 }
 
+/* The path of a target, and its host where it names one, which counts more than the Host field (RFC 9112 3.2.1, 3.2.2).
+ * False: another form, which no request of ours has, or one that can be misread: a user before the host, a "\\" that
+ * browsers take for a "/". */
+static bool take_target(struct http_call *c, struct str url)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    struct str rest = url;
+    for (size_t i = 0; i < ARRAY_LEN(schemes) && rest.n == url.n; i++) {
+        rest = str_starts_nocase(url, str_c(schemes[i])) ? str_slice(url, strlen(schemes[i]), url.n) : url;
+    }
+    if (rest.n < url.n) {
+        struct str host = str_slice(rest, 0, str_find(rest, '/', 0));
+        if (host.n == 0 || str_find(host, '@', 0) < host.n) {
+            return false;
+        }
+        c->host = str_dup(host);
+        rest = host.n < rest.n ? str_slice(rest, host.n, rest.n) : STR("/");
+    }
+    free(c->path);
+    c->path = str_dup(rest);
+    return rest.n > 0 && rest.p[0] == '/' && str_find(rest, '\\', 0) == rest.n;
+}
+
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, const char *url, const char *method, void **con_cls)
 {
     struct http_call *c = err_calloc(1, sizeof *c);
@@ -209,11 +232,12 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *connection, 
         c->post = MHD_create_post_processor(connection, POST_BUFFER, on_post, c);
     }
     c->in_handler = true;
-    if (framing_is_sound(connection)) {
+    bool sound = framing_is_sound(connection), has_path = take_target(c, str_c(url));
+    if (sound && has_path) {
         h->events->on_begin(h->owner, c);
     } else {
         http_set_header(c, "Connection", "close");
-        http_answer(c, 400, STR("This request can be read in more than one way.\n"));
+        http_answer(c, 400, sound ? STR("The target of this request is no path of ours.\n") : STR("This request can be read in more than one way.\n"));
     }
     c->in_handler = false;
     bool has_body = http_header(c, "Transfer-Encoding").n > 0 || (http_header(c, "Content-Length").n > 0 && !str_eq(http_header(c, "Content-Length"), STR("0")));
@@ -297,6 +321,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     }
     free(c->method);
     free(c->path);
+    free(c->host);
     free(c);
     *con_cls = NULL;
 }
@@ -363,6 +388,11 @@ const char *http_method(const struct http_call *c)
 struct str http_path(const struct http_call *c)
 {
     return str_c(c->path);
+}
+
+struct str http_host(struct http_call *c)
+{
+    return c->host ? str_c(c->host) : http_header(c, "Host");
 }
 
 struct str http_header(struct http_call *c, const char *name)

@@ -48,8 +48,10 @@ size_t http_calls(const struct http *h);
 /* --- a request ------------------------------------------------------------------------------------------------------------ */
 
 const char *http_method(const struct http_call *c);
-/* Without its query; decoded by nobody: percent signs are as they came. */
+/* Begins with "/"; without its query; decoded by nobody: percent signs are as they came. */
 struct str http_path(const struct http_call *c);
+/* Whose page is asked for: NAME or NAME:PORT, of the target if it names one, else of the Host field. */
+struct str http_host(struct http_call *c);
 /* Empty when absent; borrowed until the answer. */
 struct str http_header(struct http_call *c, const char *name);
 struct str http_cookie(struct http_call *c, const char *name);

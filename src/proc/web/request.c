@@ -68,13 +68,20 @@ bool request_is_pass(struct str s)
     return s.n == COOKIE_TEXT - 1;
 }
 
+/* What stands behind the name in NAME or NAME:PORT; the port of https is none (RFC 9110 4.2.2). */
+static struct str port_of(struct str host)
+{
+    struct str port = str_slice(host, str_find(host, ':', 0), host.n);
+    return str_eq(port, STR(":443")) ? STR("") : port;
+}
+
 /* NAME or NAME:PORT, whatever the spelling of the name. */
 static bool is_host(struct str host, const char *url)
 {
     struct str ours = str_c(url + strlen("https://"));
     size_t mine = str_find(host, ':', 0), yours = str_find(ours, ':', 0);
     struct domain_name name = domain_from(str_slice(host, 0, mine));
-    return domain_is_name(name) && domain_eq(name, domain_from(str_slice(ours, 0, yours))) && str_eq(str_slice(host, mine, host.n), str_slice(ours, yours, ours.n));
+    return domain_is_name(name) && domain_eq(name, domain_from(str_slice(ours, 0, yours))) && str_eq(port_of(host), port_of(ours));
 }
 
 static bool is_our_url(struct str origin, const char *url)
@@ -93,7 +100,7 @@ static bool is_same_origin(struct request *r)
 static bool is_our_host(struct request *r)
 {
     const struct conf *c = child_conf(r->web->child);
-    struct str host = http_header(r->call, "Host");
+    struct str host = http_host(r->call);
     r->for_files = c->portal.files_url && is_host(host, c->portal.files_url);
     return r->for_files || is_host(host, c->portal.url);
 }
@@ -234,15 +241,24 @@ static void route(struct request *r, bool post)
 
 /* --- events of the engine ------------------------------------------------------------------------------------------------- */
 
+/* Only what a path may hold (RFC 3986 3.3) is said back, behind our own name: the path begins with "/" (http.h). */
+static bool is_plain_path(struct str path)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!alnum && (c == '\0' || !strchr("/-._~!$&'()*+,;=:@%", c))) {
+            return false;
+        }
+    }
+    return path.n < 600;
+}
+
 static void go_https(struct request *r)
 {
     char url[1200];
     struct str path = http_path(r->call);
-    bool plain = true;
-    for (size_t i = 0; i < path.n; i++) {
-        plain &= path.p[i] > ' ' && path.p[i] != 0x7f;
-    }
-    snprintf(url, sizeof url, "%s" STR_FMT, child_conf(r->web->child)->portal.url, STR_ARG(plain && path.n < 600 ? path : STR("/")));
+    snprintf(url, sizeof url, "%s" STR_FMT, child_conf(r->web->child)->portal.url, STR_ARG(is_plain_path(path) ? path : STR("/")));
     http_set_header(r->call, "Location", url);
     http_answer(r->call, 308, STR(""));
 }
