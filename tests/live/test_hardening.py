@@ -1,0 +1,91 @@
+"""What the compiler and systemd can do for a program that reads untrusted input, of what is installed: flags of each binary, figure of
+each unit. What the flags should be: Debian's Hardening page and hardening-check(1) of devscripts; readelf(1) shows them."""
+import glob
+import os
+import re
+import subprocess
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD, LAB = os.path.join(TOP, 'build'), os.path.join(TOP, 'build', 'lab', 'root')
+PROGRAMS = {'posternd', 'postern', 'sendmail', 'smtpin', 'smtpout', 'lookup', 'login', 'keys', 'queue', 'inspect', 'web', 'metrics'}
+# systemd's scale goes from 0 (safe) to 10. docs/security.md says what each point stands for that is left.
+EXPOSURE = {'postern.service': 2.6}
+EXPOSURE_ELSEWHERE = 2.0
+
+
+def readelf(*words):
+    return subprocess.run(['readelf', '--wide', *words], capture_output=True, text=True, check=True, env={**os.environ, 'LC_ALL': 'C'}).stdout
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory):
+    if not os.path.exists(os.path.join(BUILD, 'build.ninja')):
+        pytest.skip('needs the ordinary build in build/')
+    top = str(tmp_path_factory.mktemp('installed'))
+    done = subprocess.run(['meson', 'install', '-C', BUILD, '--no-rebuild'], env=dict(os.environ, DESTDIR=top), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return top
+
+
+def programs(top):
+    found = [os.path.join(at, name) for at, _, names in os.walk(top) for name in names]
+    return [path for path in found if not os.path.islink(path) and open(path, 'rb').read(4) == b'\x7fELF']
+
+
+def missing(path):
+    """What a binary lacks; an empty list: nothing."""
+    header, segments, dynamic, symbols = readelf('-h', path), readelf('-l', path), readelf('-d', path), readelf('--dyn-syms', path)
+    code = subprocess.run(['objdump', '-d', '--disassemble=main', path], capture_output=True, text=True, check=True).stdout
+    entry = re.search(r'<main>:\n.*', code)
+    landing = 'endbr64' if 'X86-64' in header else r'paciasp|bti'  # other processors: none that we know
+    stack = re.search(r'GNU_STACK.*', segments)
+    checks = {
+        'PIE': re.search(r'Type: +DYN', header) and 'PIE' in dynamic,
+        'relocations read-only': 'GNU_RELRO' in segments,
+        'all of them bound at the start': re.search(r'\(FLAGS\) .*BIND_NOW', dynamic),
+        'a stack that is not run': stack and 'RWE' not in stack.group(),
+        'no memory to be written and run': not re.search(r'LOAD .* RWE', segments),
+        'stack protector': '__stack_chk_fail' in symbols,
+        'fortified functions': re.search(r'__\w+_chk\b', symbols.replace('__stack_chk_fail', '')),
+        'jumps land where they may (-fcf-protection)': entry and re.search(landing, entry.group()) or not re.search('X86-64|AArch64', header),
+        'no search path of its own': not re.search(r'RPATH|RUNPATH', dynamic),
+        'no text relocations': 'TEXTREL' not in dynamic,
+    }
+    return [what for what, is_there in checks.items() if not is_there]
+
+
+def test_each_binary_is_hardened(installed):
+    found = programs(installed)
+    assert {os.path.basename(path) for path in found} == PROGRAMS
+    assert {os.path.basename(path): missing(path) for path in found if missing(path)} == {}
+
+
+def test_a_binary_without_it_is_noticed(tmp_path):
+    """That the check sees what it looks for."""
+    source, out = tmp_path / 'bare.c', tmp_path / 'bare'
+    source.write_text('#include <stdio.h>\nint main(int c, char **v) { char t[64]; return sprintf(t, "%s", v[c - 1]); }\n')
+    subprocess.run(['gcc', '-O0', '-U_FORTIFY_SOURCE', '-no-pie', '-fno-stack-protector', '-fcf-protection=none', '-Wl,-z,norelro,-z,lazy,-z,execstack,-rpath,/tmp',
+                    '-o', out, source], check=True)
+    assert len(missing(str(out))) >= 8, missing(str(out))
+
+
+def analyze(*words):
+    """systemd-analyze of the lab's systemd: figures of another version may differ by one."""
+    program = os.path.join(LAB, 'usr', 'bin', 'systemd-analyze')
+    if not os.path.exists(program):
+        pytest.skip('needs systemd in build/lab')
+    libraries = ':'.join({os.path.dirname(path) for path in glob.glob(LAB + '/**/libsystemd*.so*', recursive=True)})
+    return subprocess.run([program, *words], capture_output=True, text=True, env={**os.environ, 'LD_LIBRARY_PATH': libraries})
+
+
+def test_exposure_of_each_unit(installed):
+    """Systemd's own figure, of the unit as it is installed."""
+    units = glob.glob(installed + '/**/systemd/system/*.service', recursive=True)
+    assert [os.path.basename(unit) for unit in units].count('postern.service') == 1
+    for unit in units:
+        most = EXPOSURE.get(os.path.basename(unit), EXPOSURE_ELSEWHERE)
+        done = analyze('security', '--offline=true', '--no-pager', f'--threshold={round(most * 10)}', unit)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert 'Overall exposure level' in done.stdout, done.stdout + done.stderr
