@@ -346,14 +346,14 @@ static void check_anchor(struct flight *f)
 
 /* Users that are no protection: root may do everything, and nobody is shared with other programs
  * (systemd says "Special user nobody configured, this is not safe"). */
-static void warn_of_user(struct flight *f, const char *process)
+static bool warn_of_user(struct flight *f, const char *process)
 {
     enum { NOBODY = 65534 };
     struct conf_place at = conf_place_of(f->conf->root, "user");
     struct spawn_user user;
     if (spawn_find_user(f->conf->user, process, &user) < 0 ||
         (user.uid != 0 && user.uid != NOBODY)) {
-        return;
+        return false;
     }
     conf_warning(f->problems, at,
                  user.uid == 0
@@ -364,6 +364,7 @@ static void warn_of_user(struct flight *f, const char *process)
                        "Make a user of its own: "
                        "adduser --system --group postern",
                  f->conf->user);
+    return true;
 }
 
 static void check_users(struct flight *f)
@@ -375,17 +376,20 @@ static void check_users(struct flight *f)
                            "smtpout",
                            "smtpin",
                            "inspect",
-                           c->portal.url ? "web" : NULL,
-                           c->metrics.addresses.n > 0 ? "metrics" : NULL};
+                           "login",
+                           "pickup",
+                           "web",
+                           "metrics"};
+    bool is_warned = false;
     for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
         struct spawn_user user;
         char problem[300];
-        if (roles[i] && preflight_user(c, roles[i], &user, problem, sizeof problem) < 0) {
+        if (preflight_user(c, roles[i], &user, problem, sizeof problem) < 0) {
             flight_bad(f, conf_place_of(c->root, "user"), "%s", problem);
             return;
         }
+        is_warned = is_warned || warn_of_user(f, roles[i]);
     }
-    warn_of_user(f, "smtpin");
 }
 
 /* A directory that is there, or that can be made: then its parent is there. */

@@ -6,6 +6,8 @@ running. Everything it starts has a pid file in STATE/pids; down ends exactly th
 """
 import json
 import os
+import pwd
+import re
 import shutil
 import signal
 import ssl
@@ -290,12 +292,16 @@ class Lab:
         return [r for r in self.received(domain) if r['event'] == 'message']
 
     def make_users(self):
-        """The servers want users of their own: only this mount namespace sees them."""
+        """The servers want users of their own, and so do our processes (contrib/postern.sysusers): only this mount namespace sees them.
+        POSTERN_ONE_USER: ours are all nobody's, as where a package made one user alone."""
+        with open(os.path.join(TOP, 'contrib', 'postern.sysusers')) as text:
+            ours = [] if os.environ.get('POSTERN_ONE_USER') else re.findall(r'^u (\S+)', text.read(), re.M)
         for name, line in (('passwd', 'postfix:x:4001:4001::/:/usr/sbin/nologin\nDebian-exim:x:4003:4003::/:/usr/sbin/nologin\nlabmail:x:4004:4004::/:/usr/sbin/nologin\n'
                             'opensmtpd:x:4005:4005::/:/usr/sbin/nologin\nopensmtpq:x:4006:4006::/:/usr/sbin/nologin\n'),
                            ('group', 'postfix:x:4001:\npostdrop:x:4002:\nDebian-exim:x:4003:\nlabmail:x:4004:\nopensmtpd:x:4005:\nopensmtpq:x:4006:\n')):
             with open('/etc/' + name) as old, open(self.path('etc', name), 'w') as new:
-                new.write(old.read() + line)
+                lines = [f'{user}:x:{4100 + i}:' + (f'{4100 + i}::/:/usr/sbin/nologin' if name == 'passwd' else '') for i, user in enumerate(ours)]
+                new.write(old.read() + line + ''.join(f'{one}\n' for one in lines))
             self.run('mount', '--bind', self.path('etc', name), '/etc/' + name)
         # Exim is set-uid and so ignores LD_LIBRARY_PATH: a linker cache of our own finds its libraries
         with open(self.path('etc', 'ld.so.conf'), 'w') as out:
@@ -453,6 +459,20 @@ match from src 127.0.2.0/24 for any action "out"
                         found.append(text.read())
         return found
 
+    @staticmethod
+    def user():
+        """Each process has a user of its own, or all are nobody's: where make_users() could not, or was not to, make them."""
+        try:
+            return pwd.getpwnam('postern-queue').pw_name.removesuffix('-queue')
+        except KeyError:
+            return 'nobody'
+
+    def uid_of(self, role):
+        try:
+            return pwd.getpwnam(f'{self.user()}-{role}').pw_uid
+        except KeyError:
+            return pwd.getpwnam(self.user()).pw_uid
+
     # --- the gateway -----------------------------------------------------------------------------------
     def config(self, extra='', **change):
         s = {'concurrency': '20', 'first_retry': '2s', 'lifetime': '5d', 'limits': '', 'queue': '', 'log': '', 'partner': '', 'top': '',
@@ -462,7 +482,7 @@ match from src 127.0.2.0/24 for any action "out"
         text = f'''# the lab's gateway
 hostname gateway.test;
 organization "Lab Clinic";
-{"user nobody;" if os.geteuid() == 0 else ""}
+{f"user {self.user()};" if os.geteuid() == 0 else ""}
 store sqlite {self.path("store")};
 at-rest-key {self.path("at-rest.key")};
 run-directory {self.path("run")}; drop-directory {self.path("drop")};

@@ -153,7 +153,7 @@ def test_a_wrong_configuration_is_told_at_once(installed):
 def test_it_runs_as_its_unit_says(installed):
     m = installed
     assert m.ok('systemctl is-active postern').strip() == 'active'
-    assert m.ok('stat -c "%U %a" /var/lib/postern /var/spool/postern /var/spool/postern/drop').split('\n')[:3] == ['postern 700', 'root 755', 'postern 1733']
+    assert m.ok('stat -c "%U %a" /var/lib/postern /var/spool/postern /var/spool/postern/drop').split('\n')[:3] == ['postern-queue 700', 'root 755', 'postern-pickup 1733']
     status = m.ok('postern status')
     assert len(re.findall(r'^\S+-\d+ +running', status, re.M)) == 9 and 'restarts 0' in status, status
     assert ': warning: ' not in m.checked, m.checked  # what postern init wrote
@@ -170,7 +170,7 @@ def test_mail_survives_restarts_and_arrives(installed):
     for what in ('systemctl restart postern', 'systemctl stop postern; chown -R root:root /var/lib/postern; systemctl start postern'):
         m.ok(what)
         assert m.wait_for(lambda: waiting(m) == 2, 10), m.journal()
-        assert m.ok('find /var/lib/postern ! -user postern').strip() == ''
+        assert m.ok('find /var/lib/postern ! -user postern-queue').strip() == ''
     take_mail(m)
     m.ok('for id in $(postern --json queue list | grep -oE \'"id": *"[^"]+\' | cut -d\\" -f4 | sort -u); do postern queue retry $id; done')
     assert got(m, 'small') and got(m, 'large'), m.journal()
@@ -223,7 +223,7 @@ def test_killed_it_comes_back(installed):
     main = m.show('MainPID')
     m.ok('kill -9 ' + main)
     assert m.wait_for(lambda: m.show('MainPID') not in ('0', main) and m.run('systemctl is-active postern').stdout.strip() == 'active', 30), m.journal()
-    assert m.wait_for(lambda: m.run('pgrep -c -u postern smtpin').stdout.strip() == '2', 10), 'none of the old ones is left'
+    assert m.wait_for(lambda: m.run('pgrep -c -u postern-smtpin smtpin').stdout.strip() == '2', 10), 'none of the old ones is left'
     send(m, 'after')
     assert got(m, 'after'), m.journal()
 
@@ -295,15 +295,22 @@ END""").split()[-1]
     assert 'level=error' not in m.ok('journalctl -u postern -o cat --no-pager --since @' + began)
 
 
-def test_a_user_for_each_process(installed):
-    """Users named after the processes are taken where they are: what lies in the store and the drop directory follows."""
+def test_one_user_before_an_upgrade_and_one_for_each_process_after_it(installed):
+    """An installation from before there were users for each process: doctor says so; users that are made are taken at the next start,
+    and what lies in the store and the drop directory follows."""
     m = installed
     take_mail(m)
     switch_everything_on(m)
     roles = ('keys', 'queue', 'lookup', 'smtpin', 'smtpout', 'inspect', 'web', 'login', 'metrics', 'pickup')
+    m.ok('systemctl stop postern;' + ''.join(f'userdel postern-{role};' for role in roles) + 'systemctl start postern')
+    assert len(set(re.findall(r'sandbox: uid (\d+)', m.ok('postern status')))) == 1
+    assert m.ok('stat -c %U /var/lib/postern/postern.db /var/spool/postern/drop').split() == ['postern', 'postern']
+    assert re.search(r'^look +user +processes share a user', m.run('postern doctor').stdout, re.M)
     m.ok('systemctl stop postern')
     m.ok("printf 'To: nurse@inside.test\nSubject: handed\n\nhi\n' | setpriv --reuid nobody --regid nogroup --clear-groups /usr/local/sbin/sendmail -t -f boss@inside.test")
-    m.ok(''.join(f'adduser --quiet --system --group --no-create-home postern-{role};' for role in roles) + 'systemctl start postern')
+    m.ok('systemctl start postern; systemd-sysusers; kill -9 $(pgrep -x queue)')  # the package made users, and did not restart yet
+    assert m.wait_for(lambda: m.run('postern queue list').returncode == 0, 20), m.journal()
+    m.ok('systemctl restart postern')
     status = m.ok('postern status')
     uids = re.findall(r'sandbox: uid (\d+)', status)
     assert len(set(uids)) == len(roles) - 1 and not re.search(r'restarts [1-9]', status), status
@@ -312,6 +319,7 @@ def test_a_user_for_each_process(installed):
     assert got(m, 'apart'), m.journal()
     assert m.ok('stat -c %U /var/lib/postern/postern.db /var/spool/postern/drop').split() == ['postern-queue', 'postern-pickup']
     assert m.ok('curl -sk -o /dev/null -w "%{http_code}" https://gw.test/ --resolve gw.test:443:127.0.0.1').strip() in ('200', '303')
+    assert re.search(r'^ok +user +each process has one of its own', m.run('postern doctor').stdout, re.M)
 
 
 def test_a_copy_put_back(installed):

@@ -15,7 +15,6 @@
 #include "tls/tls.h"
 #include "wire/date.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -257,17 +256,6 @@ static void look_key(struct doctor *d)
     doctor_tell(d, open ? ILL : WELL, "at-rest key", text, "Others can read it: chmod 400.");
 }
 
-static void look_user(struct doctor *d)
-{
-    char text[200];
-    const struct passwd *who = getpwnam(d->c->user);
-    snprintf(text, sizeof text, "%s", d->c->user);
-    if (!who) {
-        snprintf(text, sizeof text, "there is no user \"%s\"", d->c->user);
-    }
-    doctor_tell(d, who ? WELL : ILL, "user", text, "adduser --system --group postern");
-}
-
 /* Packs, the program that reads PDF, and whether what must not go by transport alone has another way. */
 static void look_protection(struct doctor *d)
 {
@@ -308,7 +296,7 @@ int command_doctor(const struct options *o)
     d.c = c;
     d.list = o->json ? report_array() : NULL;
     look_configuration(&d);
-    look_user(&d);
+    doctor_users(&d);
     look_key(&d);
     for (size_t i = 0; i < c->n_own; i++) {
         look_certificate(&d, &c->own[i]);

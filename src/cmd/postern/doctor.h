@@ -61,6 +61,8 @@ int doctor_connect_any(const struct name_addresses *a, uint16_t port);
 /* Does a TLS handshake as a client of host, and tells what its certificate is; wrong: what to do when it does not count. */
 void doctor_certificate(struct doctor *d, const char *what, const char *host, int fd,
                         const char *wrong);
+/* doctor_users.c: whether each process has a user of its own. */
+void doctor_users(struct doctor *d);
 /* doctor_logins.c: the directory and the providers of logins. */
 void doctor_logins(struct doctor *d);
 /* doctor_ways.c: names of ours, hops, outbound, the portal, what notices are judged by. */

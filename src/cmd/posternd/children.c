@@ -387,22 +387,16 @@ static void start_later(struct supervised *s, bool crashed);
 
 static int spawn(struct posternd *d, struct supervised *s)
 {
-    char path[600], index[8], problem[300];
-    struct spawn_user user;
+    char path[600], index[8];
     int fds[2];
-    int r = preflight_user(d->conf, role_names[s->role], &user, problem, sizeof problem);
-    if (r < 0) {
-        log_error("start-failed", KV("child", s->name), KV("problem", problem));
-        return r;
-    }
     snprintf(path, sizeof path, "%s/%s", d->bin_dir, role_names[s->role]);
     snprintf(index, sizeof index, "%u", s->index);
     char *argv[] = {path, index, NULL};
-    r = ipc_pair(fds);
+    int r = ipc_pair(fds);
     if (r < 0) {
         return r;
     }
-    r = spawn_child(path, argv, fds[1], &user, &s->pid);
+    r = spawn_child(path, argv, fds[1], &d->users[s->role], &s->pid);
     close(fds[1]);
     if (r < 0) {
         close(fds[0]);

@@ -11,17 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int drop_make(const struct conf *c)
+int drop_make(const struct posternd *d)
 {
-    struct spawn_user user;
-    char problem[300], parent[600];
+    const struct conf *c = d->conf;
+    const struct spawn_user user = d->pickup_user;
+    char parent[600];
     struct stat st;
     struct str path = str_c(c->drop_directory);
     str_copy_cut(str_slice(path, 0, str_find_last(path, '/')), parent, sizeof parent);
-    int r = preflight_user(c, "pickup", &user, problem, sizeof problem);
-    if (r == 0 && mkdir(parent, 0755) == 0) {
+    int r = 0;
+    if (mkdir(parent, 0755) == 0) {
         r = chmod(parent, 0755) < 0 ? -errno : 0; /* the umask of a service may be narrower */
-    } else if (r == 0 && errno != EEXIST) {
+    } else if (errno != EEXIST) {
         r = -errno;
     }
     if (r == 0 && mkdir(c->drop_directory, 0700) < 0 && errno != EEXIST) {
@@ -53,15 +54,13 @@ static bool has_mail(const char *directory)
 
 void drop_pick_up(struct posternd *d)
 {
-    char path[600], problem[300], quick[] = "-q", config[] = "-C";
-    struct spawn_user user;
+    char path[600], quick[] = "-q", config[] = "-C";
     if (d->pickup || !has_mail(d->conf->drop_directory)) {
         return;
     }
     snprintf(path, sizeof path, "%s/sendmail", d->bin_dir);
     char *argv[] = {path, quick, config, (char *)d->conf_path, NULL};
-    int r = preflight_user(d->conf, "pickup", &user, problem, sizeof problem);
-    r = r < 0 ? r : spawn_child(path, argv, -1, &user, &d->pickup);
+    int r = spawn_child(path, argv, -1, &d->pickup_user, &d->pickup);
     if (r < 0) {
         d->pickup = 0;
         log_warn("pickup-failed", KV("problem", strerror(-r)));

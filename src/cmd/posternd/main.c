@@ -51,14 +51,21 @@ static int find_bin_dir(struct posternd *d)
     return -ENOENT;
 }
 
+/* Once: were each process to look for itself, a queue that comes back after users were made (an upgrade) could not read
+ * the store, which is handed over at the start alone. */
+static int find_users(struct posternd *d, char *problem, size_t size)
+{
+    int r = preflight_user(d->conf, "pickup", &d->pickup_user, problem, size);
+    for (enum role role = 0; r == 0 && role < ROLE_END; role++) {
+        r = preflight_user(d->conf, role_names[role], &d->users[role], problem, size);
+    }
+    return r;
+}
+
 static int make_store_dir(struct posternd *d, char *problem, size_t size)
 {
-    struct spawn_user user;
-    int r = preflight_user(d->conf, "queue", &user, problem, size);
-    if (r < 0) {
-        return r;
-    }
-    r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1, user.change ? (long)user.gid : -1);
+    const struct spawn_user user = d->users[ROLE_QUEUE];
+    int r = file_make_dir(d->conf->store_path, user.change ? (long)user.uid : -1, user.change ? (long)user.gid : -1);
     if (r < 0) {
         snprintf(problem, size, "store directory %s cannot be made: %s", d->conf->store_path, strerror(-r));
         return r;
@@ -155,7 +162,8 @@ static int start(struct posternd *d, char *problem, size_t size)
         snprintf(problem, size, "the other parts of Postern (smtpin, queue, ...) are not beside posternd");
         return r;
     }
-    r = make_store_dir(d, problem, size);
+    r = find_users(d, problem, size);
+    r = r < 0 ? r : make_store_dir(d, problem, size);
     r = r < 0 ? r : handover_secret(d->conf, problem, size);
     r = r < 0 ? r : control_open(d, problem, size);
     r = r < 0 ? r : ports_open(d->conf, NULL, &d->ports, problem, size);
@@ -166,7 +174,7 @@ static int start(struct posternd *d, char *problem, size_t size)
     loop_on_signal(d->loop, SIGTERM, on_stop, d);
     loop_on_signal(d->loop, SIGINT, on_stop, d);
     loop_on_signal(d->loop, SIGCHLD, on_child, d);
-    r = drop_make(d->conf);
+    r = drop_make(d);
     if (r < 0) {
         log_warn("drop-directory", KV("directory", d->conf->drop_directory), KV("problem", strerror(-r)),
                  KV("what", "sendmail works only while the gateway runs"));

@@ -64,6 +64,7 @@ struct posternd {
     char bin_dir[512];
     struct supervised children[CHILDREN_MAX];
     size_t n_children;
+    struct spawn_user users[ROLE_END], pickup_user; /* found at the start: users that are made later wait for the next */
     struct ports ports;
     int shared; /* memory of all smtpin: how many sessions each client has */
     struct timer *watch_files, *watchdog;
@@ -123,7 +124,7 @@ int64_t watchdog_ms(void);
 /* Sockets the service manager opened for us (sd_listen_fds(3)): the one bound to this address, or -1. */
 int activated_socket(const struct endpoint *at);
 /* The drop directory of sendmail; 0, or -errno: without it sendmail works while the gateway runs. */
-int drop_make(const struct conf *c) MUST_USE;
+int drop_make(const struct posternd *d) MUST_USE;
 /* Has what waits there handed in, by a process of the user the gateway runs as. */
 void drop_pick_up(struct posternd *d);
 /* Trust store, passwords or secrets changed since the last look. */
