@@ -8,6 +8,7 @@
  * become, that changes nothing but these octets: the file system has nothing of its own to write, which halves the time.
  */
 #include "store/journal.h"
+#include "store/octets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +20,25 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* A header: where each number is, and how many octets the header has. The checksum is of the entries, seeded with that
- * of the bodies, which is seeded with the number. */
-enum { MAGIC = 0x314a4f50, AT_MAGIC = 0, AT_FILE = 4, AT_ENTRIES = 8, AT_BODIES = 12, AT_NUMBER = 16, AT_CHECK = 24, AT_PLACE = 32, AT_STORE = 40, HEADER = 48 };
+/* A header: where each number is, and how many octets the header has. The checksum is of the entries,
+ * seeded with that of the bodies, which is seeded with that of the header; AT_CHAIN has the checksum of
+ * the batch before, 0 where it was not known. Journals before format 17 have shorter headers, which
+ * lack it, and a checksum that is seeded with the number alone. */
+enum {
+    MAGIC = 0x324a4f50,
+    MAGIC_16 = 0x314a4f50,
+    AT_MAGIC = 0,
+    AT_FILE = 4,
+    AT_ENTRIES = 8,
+    AT_BODIES = 12,
+    AT_NUMBER = 16,
+    AT_CHECK = 24,
+    AT_PLACE = 32,
+    AT_STORE = 40,
+    HEADER_16 = 48,
+    AT_CHAIN = 48,
+    HEADER = 64,
+};
 enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 128, ROOMY = 8 };
 
 struct journal_file {
@@ -36,6 +53,7 @@ struct journal {
     unsigned file;        /* the one that is written */
     size_t end, file_max; /* octets written to it in this round; at most */
     uint64_t store, newest, settled_for_good;
+    uint64_t chain;    /* checksum of the newest batch; 0: not known */
     struct buf kept;   /* headers and entries of those that wait, then of the one that is being gathered */
     size_t waiting;    /* octets of the first in `kept` */
     size_t in_files;   /* octets of the first in the files */
@@ -48,48 +66,53 @@ struct journal {
 
 /* --- octets ---------------------------------------------------------------------------------------- */
 
-static void put_number(char *p, uint64_t value, unsigned octets)
-{
-    for (unsigned i = 0; i < octets; i++) {
-        p[i] = (char)(value >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const char *p, unsigned octets)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < octets; i++) {
-        value |= (uint64_t)(unsigned char)p[i] << (8 * i);
-    }
-    return value;
-}
-
 static size_t whole_pages(size_t n)
 {
     return (n + PAGE - 1) / PAGE * PAGE;
 }
 
-static uint64_t checksum(uint64_t number, struct str entries, struct str bodies)
+static bool is_old(const char *header)
 {
-    return XXH3_64bits_withSeed(entries.p, entries.n, XXH3_64bits_withSeed(bodies.p, bodies.n, number));
+    return get_number(header + AT_MAGIC, 4) == MAGIC_16;
 }
 
-static void put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store)
+static size_t header_size(const char *header)
 {
+    return is_old(header) ? HEADER_16 : HEADER;
+}
+
+static uint64_t checksum(const char *header, struct str entries, struct str bodies)
+{
+    char copy[HEADER];
+    uint64_t seed = get_number(header + AT_NUMBER, 8);
+    if (!is_old(header)) {
+        memcpy(copy, header, HEADER);
+        put_number(copy + AT_CHECK, 0, 8);
+        seed = XXH3_64bits(copy, HEADER);
+    }
+    return XXH3_64bits_withSeed(entries.p, entries.n, XXH3_64bits_withSeed(bodies.p, bodies.n, seed));
+}
+
+static uint64_t put_header(char *p, const struct journal_batch *b, uint64_t place, uint64_t store, uint64_t chain)
+{
+    memset(p, 0, HEADER);
     put_number(p + AT_MAGIC, MAGIC, 4);
     put_number(p + AT_FILE, b->file, 4);
     put_number(p + AT_ENTRIES, b->entries.n, 4);
     put_number(p + AT_BODIES, b->bodies.n, 4);
     put_number(p + AT_NUMBER, b->number, 8);
-    put_number(p + AT_CHECK, checksum(b->number, b->entries, b->bodies), 8);
     put_number(p + AT_PLACE, place, 8);
     put_number(p + AT_STORE, store, 8);
+    put_number(p + AT_CHAIN, chain, 8);
+    uint64_t check = checksum(p, b->entries, b->bodies);
+    put_number(p + AT_CHECK, check, 8);
+    return check;
 }
 
 /* Octets in the file of the batch whose header this is. */
 static size_t size_in_file(const char *header)
 {
-    return whole_pages(HEADER + get_number(header + AT_ENTRIES, 4) + get_number(header + AT_BODIES, 4));
+    return whole_pages(header_size(header) + get_number(header + AT_ENTRIES, 4) + get_number(header + AT_BODIES, 4));
 }
 
 /* --- reading what is there ------------------------------------------------------------------------------ */
@@ -134,14 +157,15 @@ static int read_some(int fd, char *p, size_t n, off_t at, size_t *ret)
 
 static bool is_header(const char *p, unsigned file, size_t at)
 {
-    return get_number(p + AT_MAGIC, 4) == MAGIC && get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
+    return (get_number(p + AT_MAGIC, 4) == MAGIC || is_old(p)) && get_number(p + AT_FILE, 4) == file && get_number(p + AT_PLACE, 8) == at &&
            get_number(p + AT_ENTRIES, 4) > 0 && get_number(p + AT_NUMBER, 8) > 0;
 }
 
 static bool is_whole(const char *p)
 {
     uint64_t entries = get_number(p + AT_ENTRIES, 4), bodies = get_number(p + AT_BODIES, 4);
-    return get_number(p + AT_CHECK, 8) == checksum(get_number(p + AT_NUMBER, 8), str_from(p + HEADER, entries), str_from(p + HEADER + entries, bodies));
+    const char *at = p + header_size(p);
+    return get_number(p + AT_CHECK, 8) == checksum(p, str_from(at, entries), str_from(at + entries, bodies));
 }
 
 /* The batch that may begin at a place. ret: whether one that nothing happened to lies there. */
@@ -150,7 +174,7 @@ static int read_batch(int fd, unsigned file, size_t size, struct round *r, size_
     char *p = r->octets + at;
     size_t left = size - at, got;
     int error = read_some(fd, p, left < PAGE ? left : PAGE, (off_t)at, &got);
-    *ret = error == 0 && got >= HEADER && is_header(p, file, at) && HEADER + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
+    *ret = error == 0 && got >= HEADER && is_header(p, file, at) && header_size(p) + get_number(p + AT_ENTRIES, 4) + get_number(p + AT_BODIES, 4) <= left;
     size_t whole = *ret ? size_in_file(p) : 0;
     if (whole > got && left > got) {
         size_t rest = (whole < left ? whole : left) - got;
@@ -172,8 +196,9 @@ static void keep_found(struct round *r, size_t at, uint64_t number, bool behind_
 }
 
 /* Batches are written one behind the other, each synced before the next begins. So a torn end has nothing new behind it: whole
- * newer batches behind one that is not whole say that the disk lost it. ret_used: what of the file may hold anything. */
-static int read_round(int fd, unsigned file, uint64_t store, uint64_t settled, struct round *r, size_t *ret_size, size_t *ret_used)
+ * newer batches behind one that is not whole say that the disk lost it. Behind the end lie batches of an older round,
+ * whose numbers are lower and in the tables; so numbers tell, not the places. ret_used: what of the file may hold anything. */
+static int read_round(int fd, unsigned file, uint64_t store, struct round *r, size_t *ret_size, size_t *ret_used)
 {
     struct stat st;
     bool whole, damaged = false;
@@ -190,7 +215,7 @@ static int read_round(int fd, unsigned file, uint64_t store, uint64_t settled, s
             at += PAGE;
             continue;
         }
-        if ((r->last != 0 && number <= r->last) || (damaged && number <= settled) || (r->last != 0 && !damaged && number != r->last + 1)) {
+        if (r->last != 0 && (number <= r->last || (!damaged && number != r->last + 1))) {
             break; /* of an older round */
         }
         if (get_number(r->octets + at + AT_STORE, 8) != store) {
@@ -207,22 +232,48 @@ static int read_round(int fd, unsigned file, uint64_t store, uint64_t settled, s
 
 /* What after() found. */
 struct loaded {
-    uint64_t last; /* number of the newest batch */
+    uint64_t last, check; /* of the newest batch: its number, and its checksum where it is there */
     size_t in_files;
-    uint64_t lost; /* batches that are damaged, with whole ones behind them */
+    uint64_t lost; /* batches that were promised and are not there */
+    uint64_t waiting;
 };
 
 static int keep_batch(const char *p, struct buf *to, struct loaded *ret)
 {
+    ret->lost += get_number(p + AT_NUMBER, 8) - ret->last - 1;
     ret->last = get_number(p + AT_NUMBER, 8);
+    ret->check = get_number(p + AT_CHECK, 8);
     ret->in_files += size_in_file(p);
-    return buf_append(to, p, HEADER + get_number(p + AT_ENTRIES, 4));
+    ret->waiting++;
+    return buf_append(to, p, header_size(p) + get_number(p + AT_ENTRIES, 4));
+}
+
+/* Whether a batch is the one that another one was written behind, and that was promised. */
+static bool is_in_chain(const char *p, const char *before, struct journal_promise promised)
+{
+    uint64_t number = get_number(p + AT_NUMBER, 8), chain = is_old(p) ? 0 : get_number(p + AT_CHAIN, 8);
+    if (number == promised.number && promised.check != 0 && get_number(p + AT_CHECK, 8) != promised.check) {
+        return false;
+    }
+    return !before || chain == 0 || get_number(before + AT_NUMBER, 8) + 1 != number || get_number(before + AT_CHECK, 8) == chain;
+}
+
+/* Those that were promised and of which nothing is left. */
+static void miss_promised(struct journal_promise promised, struct loaded *ret)
+{
+    if (promised.number > ret->last) {
+        ret->lost += promised.number - ret->last;
+        ret->last = promised.number;
+        ret->check = 0;
+    }
+    ret->check = promised.number == ret->last && ret->check == 0 ? promised.check : ret->check;
 }
 
 /* The heads and entries of the batches after `settled` in both, the older file first. */
-static int after(struct round rounds[JOURNAL_FILES], uint64_t settled, struct buf *kept, struct loaded *ret)
+static int after(struct round rounds[JOURNAL_FILES], struct journal_promise promised, uint64_t settled, struct buf *kept, struct loaded *ret)
 {
     unsigned older = rounds[0].first <= rounds[1].first ? 0 : 1;
+    const char *before = NULL;
     int error = 0;
     *ret = (struct loaded){.last = settled};
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
@@ -230,15 +281,16 @@ static int after(struct round rounds[JOURNAL_FILES], uint64_t settled, struct bu
         for (size_t k = 0; k < r->n && error == 0; k++) {
             const char *p = r->octets + r->found[k].at;
             uint64_t number = get_number(p + AT_NUMBER, 8);
-            if (number > ret->last + 1 && !r->found[k].behind_damage) {
+            if ((number > ret->last + 1 && !r->found[k].behind_damage) || !is_in_chain(p, before, promised)) {
                 return -EBADMSG;
             }
+            before = p;
             if (number > ret->last) {
-                ret->lost += number - ret->last - 1;
                 error = keep_batch(p, kept, ret);
             }
         }
     }
+    miss_promised(promised, ret);
     return error;
 }
 
@@ -272,12 +324,12 @@ static int open_files(struct journal *j, const char *directory)
     return fsync(dir) < 0 ? -errno : 0; /* their names survive as well */
 }
 
-static int load(struct journal *j, uint64_t settled)
+static int load(struct journal *j, struct journal_promise promised, uint64_t settled)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         struct journal_file *f = &j->files[i];
-        int r = read_round(f->in, i, j->store, settled, &rounds[i], &f->size, &f->used);
+        int r = read_round(f->in, i, j->store, &rounds[i], &f->size, &f->used);
         if (r < 0) {
             return r;
         }
@@ -287,15 +339,17 @@ static int load(struct journal *j, uint64_t settled)
     j->file = rounds[0].last <= rounds[1].last ? 1 : 0;
     j->end = j->file_max;
     struct loaded l;
-    int r = after(rounds, settled, &j->kept, &l);
+    int r = after(rounds, promised, settled, &j->kept, &l);
     j->newest = l.last;
+    j->chain = l.check;
     j->in_files = l.in_files;
     j->lost = l.lost;
     j->waiting = buf_len(&j->kept);
     return r;
 }
 
-int journal_open(const char *directory, uint64_t store, uint64_t settled, size_t file_max, struct journal **ret)
+int journal_open(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled, size_t file_max,
+                 struct journal **ret)
 {
     struct journal *j = err_calloc(1, sizeof *j);
     j->kept = BUF_INIT(KEPT_MAX);
@@ -307,7 +361,7 @@ int journal_open(const char *directory, uint64_t store, uint64_t settled, size_t
         j->files[i].in = j->files[i].out = -1;
     }
     int r = open_files(j, directory);
-    r = r < 0 ? r : load(j, settled);
+    r = r < 0 ? r : load(j, promised, settled);
     if (r < 0) {
         journal_close(j);
         return r;
@@ -336,7 +390,8 @@ uint64_t journal_lost(const struct journal *j)
     return j->lost;
 }
 
-int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost)
+int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
+                 struct journal_content *ret)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
@@ -348,11 +403,10 @@ int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64
         journal_name(i, name);
         int n = snprintf(path, sizeof path, "%s/%s", directory, name);
         CLEANUP(err_close_fd) int fd = n < 0 || (size_t)n >= sizeof path ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        r = fd >= 0 ? read_round(fd, i, store, settled, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
+        r = fd >= 0 ? read_round(fd, i, store, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
     }
-    r = r < 0 ? r : after(rounds, settled, &kept, &l);
-    *ret_lost = l.lost;
-    *ret_waiting = l.last - settled - l.lost;
+    r = r < 0 ? r : after(rounds, promised, settled, &kept, &l);
+    *ret = (struct journal_content){.waiting = l.waiting, .lost = l.lost, .newest = l.last, .check = l.check};
     return r;
 }
 
@@ -463,13 +517,14 @@ int journal_write(struct journal *j)
     char *header = j->kept.p + j->kept.head + j->waiting;
     b.number = j->newest + 1;
     b.file = j->file;
-    put_header(header, &b, j->end, j->store);
+    uint64_t check = put_header(header, &b, j->end, j->store, j->chain);
     int r = write_gathered(j);
     if (r == 0) {
         j->end += size_in_file(header);
         j->in_files += size_in_file(header);
         j->waiting = buf_len(&j->kept);
         j->files[j->file].last = ++j->newest;
+        j->chain = check;
         buf_reset(&j->bodies);
     }
     return r;
@@ -513,18 +568,23 @@ uint64_t journal_newest(const struct journal *j)
     return j->newest;
 }
 
+struct journal_promise journal_promised(const struct journal *j)
+{
+    return (struct journal_promise){j->newest, j->chain};
+}
+
 bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch *ret)
 {
     if (*cursor >= j->waiting) {
         return false;
     }
     const char *header = buf_str(&j->kept).p + *cursor;
-    size_t n = get_number(header + AT_ENTRIES, 4);
+    size_t n = get_number(header + AT_ENTRIES, 4), size = header_size(header);
     *ret = (struct journal_batch){.number = get_number(header + AT_NUMBER, 8),
-                                  .entries = str_from(header + HEADER, n),
+                                  .entries = str_from(header + size, n),
                                   .file = (unsigned)get_number(header + AT_FILE, 4),
-                                  .bodies_at = get_number(header + AT_PLACE, 8) + HEADER + n};
-    *cursor += HEADER + n;
+                                  .bodies_at = get_number(header + AT_PLACE, 8) + size + n};
+    *cursor += size + n;
     return true;
 }
 

@@ -8,10 +8,10 @@
  * Files do not become shorter: one that is as long as it may become is written twice as fast as one that grows.
  * Entries of what waits are kept in memory; bodies only lie in the files, as most of them are never asked for again.
  *
- * What can go wrong: a batch that the disk damaged (whole ones behind it tell it from a torn end: they count, and
- * journal_lost() says how many do not), no space (nothing of the batch counts), an error of the disk (its end is not known: the process
- * must end and read what is there), batches missing between the tables and the files or those of another store (a copy put
- * together from two): refused.
+ * What can go wrong: a batch that the disk damaged (whole ones behind it, or the mark, tell it from a torn end: what is whole
+ * counts, and journal_lost() says how many do not), no space (nothing of the batch counts), an error of the disk (its end is not known: the process
+ * must end and read what is there), batches missing between the tables and the files or those of another store or of another
+ * life of this one (each batch has the checksum of the one before; a copy put together from two): refused.
  */
 #pragma once
 #include "base/buf.h"
@@ -34,17 +34,27 @@ struct journal_batch {
     uint64_t bodies_at; /* where its bodies begin in the file */
 };
 
+/* The newest batch that was promised, as the mark says (mark.h); its checksum. 0: not known. */
+struct journal_promise {
+    uint64_t number, check;
+};
+
 /* Opens or makes the files in `directory`, whose tables hold everything up to `settled`, and reads the batches that they
  * do not hold: they wait (journal_next()). store: its number, the same in all its batches. file_max: octets, at most
  * JOURNAL_FILE_MAX. 0, -EBADMSG: batches are missing, or they are another store's; or -errno. */
-int journal_open(const char *directory, uint64_t store, uint64_t settled, size_t file_max, struct journal **ret) MUST_USE;
-/* Batches that were promised and cannot be read: the disk gave back other octets than were written. */
+int journal_open(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled, size_t file_max,
+                 struct journal **ret) MUST_USE;
+/* Batches that were promised and are not there: the disk gave back other octets than were written, or a file is gone. */
 uint64_t journal_lost(const struct journal *j);
 /* NULL is harmless. What waits stays in the files. */
 void journal_close(struct journal *j);
-/* How many batches after `settled` the files in a directory hold, and how many among them are damaged, beside a process
- * that writes them. 0, -EBADMSG as above, or -errno. */
-int journal_look(const char *directory, uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost) MUST_USE;
+struct journal_content {
+    uint64_t waiting, lost; /* batches after `settled` that are there, and that are not */
+    uint64_t newest, check; /* the newest of both, its checksum; 0: not known */
+};
+/* What the files in a directory hold, beside a process that writes them. 0, -EBADMSG as above, or -errno. */
+int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
+                 struct journal_content *ret) MUST_USE;
 /* The name of a file, 0 to JOURNAL_FILES - 1: "journal-0". */
 void journal_name(unsigned file, char dst[16]);
 
@@ -72,6 +82,8 @@ struct str journal_at(const struct journal *j, uint64_t place);
 size_t journal_waiting(const struct journal *j);
 size_t journal_kept(const struct journal *j);
 uint64_t journal_newest(const struct journal *j);
+/* What is to be written down as promised now. */
+struct journal_promise journal_promised(const struct journal *j);
 /* Walks what waits, oldest first: start with *cursor = 0. Views live until the journal is changed. */
 bool journal_next(const struct journal *j, size_t *cursor, struct journal_batch *ret);
 /* n octets of the bodies of a batch, from `at` on; kept in `dst` where they had to be read. 0 or -errno. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schema.sql.h: the tables of the embedded store, version 16 (PRAGMA user_version).
+ * schema.sql.h: the tables of the embedded store, and the number of its format (PRAGMA user_version): of
+ * the tables, the journal and all that lies beside them. CHANGES.md names it (tools/style compares).
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 16
+#define STORE_SCHEMA_VERSION 17
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -100,6 +101,9 @@
 /* What version 16 brought: senders who hear what was done with their mail. */
 #define STORE_INDEXES_16 "CREATE INDEX recipient_outcome ON recipient (id) WHERE notice = 5;"
 
+/* What version 17 brought: whether there is a mark beside the journal (store/mark.h). */
+#define STORE_COLUMNS_17 "ALTER TABLE settled ADD COLUMN marked INTEGER NOT NULL DEFAULT 0;"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -183,7 +187,8 @@ static const char store_schema[] =
     " report_id TEXT NOT NULL, domain TEXT NOT NULL, begin_ms INTEGER NOT NULL,"
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
-    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10 STORE_TABLES_11 STORE_INDEXES_16;
+    STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10 STORE_TABLES_11 STORE_INDEXES_16
+    STORE_COLUMNS_17;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -222,4 +227,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [13] = "ALTER TABLE domain ADD COLUMN look_asked INTEGER NOT NULL DEFAULT 0;", /* none counts: all are asked again */
     [14] = "ALTER TABLE domain ADD COLUMN helo_ms INTEGER NOT NULL DEFAULT 0;",
     [15] = STORE_INDEXES_16,
+    [16] = STORE_COLUMNS_17,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite.c: the embedded store: opening, spool files, commits, and the changes that go to the tables themselves (SQLite,
+ * sqlite.c: the embedded store: opening, commits, and the changes that go to the tables themselves (SQLite,
  * WAL, synced transactions). What comes with every message goes to a journal first (sqlite_intents.c, sqlite_settle.c). Called
  * by queue and its tests. The only folder that includes SQLite.
  *
@@ -15,7 +15,6 @@
 #include "wire/domain.h"
 #include "wire/id.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +25,7 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { CACHE_KIB = 32 * 1024, SPARE_OCTETS_MAX = 2 * 1024 * 1024, SPOOL_NAME = 64, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
-
-static const char spare_prefix[] = ".spare-";
+enum { CACHE_KIB = 32 * 1024, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
 
 #define NAME_OF(n, s) s,
 static const char *const state_names[] = {STORE_STATES(NAME_OF)};
@@ -158,6 +155,21 @@ static int upgrade(struct store *s, int from)
     return 0;
 }
 
+/* A store of before version 17 has no checksums in its pages: all are written anew, once. */
+static void add_checks(struct store *s)
+{
+    static const char write_anew[] = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+    if (store_pages_reserved(s->db) == PAGE_CHECK) {
+        return;
+    }
+    if (!store_pages_ask(s->db) || sqlite3_exec(s->db, write_anew, NULL, NULL, NULL) != SQLITE_OK) {
+        log_warn("pages-without-checksums", KV("problem", sqlite3_errmsg(s->db)),
+                 KV("what", "damage of postern.db would not be noticed; it is tried again at the next start"));
+    } else {
+        log_notice("pages-with-checksums", KV("what", "postern.db was written anew with a checksum in each page"));
+    }
+}
+
 static int setup(struct store *s)
 {
     static const char pragmas[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
@@ -167,6 +179,8 @@ static int setup(struct store *s)
     snprintf(cache, sizeof cache, "PRAGMA cache_size=-%d;", CACHE_KIB);
     sqlite3_stmt *q = NULL;
     int version = 0;
+    struct stat st;
+    bool is_new = stat(sqlite3_db_filename(s->db, "main"), &st) == 0 && st.st_size == 0 && store_pages_ask(s->db);
     if (sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL;", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(s->db, pragmas, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(s->db, cache, NULL, NULL, NULL) != SQLITE_OK ||
@@ -180,6 +194,9 @@ static int setup(struct store *s)
     int r = version == 0 ? make_tables(s, store_schema, STORE_SCHEMA_VERSION) : upgrade(s, version);
     if (r < 0) {
         return r;
+    }
+    if (!is_new) {
+        add_checks(s);
     }
     for (int i = 0; i < Q_END; i++) {
         if (sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->q[i],
@@ -200,34 +217,7 @@ static int recover(struct store *s)
     }
     s->next_rcpt = column_int(q, 0) + 1;
     sqlite3_reset(q);
-    DIR *dir = opendir(s->spool);
-    if (!dir) {
-        return -errno;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        struct str name = str_c(entry->d_name);
-        if (str_starts_nocase(name, str_c(spare_prefix))) { /* nobody counts them now */
-            (void)unlinkat(s->spool_dir, entry->d_name, 0);
-        }
-        if (name.p[0] == '.') {
-            continue;
-        }
-        q = s->q[Q_HAS_SPOOL];
-        bind_str(q, 1, name);
-        int code = sqlite3_step(q);
-        sqlite3_reset(q);
-        if (code != SQLITE_ROW && code != SQLITE_DONE) {
-            closedir(dir);
-            return -EIO; /* not known whose it is: nothing is removed */
-        }
-        if (code == SQLITE_DONE) {
-            log_notice("spool-orphan-removed", KVS("file", name));
-            store_spool_drop(s, name);
-        }
-    }
-    closedir(dir);
-    return 0;
+    return store_sweep_spool(s);
 }
 
 /* What was promised and is not in the tables yet goes there before anything is read. */
@@ -236,8 +226,20 @@ static int open_journal(struct store *s, char *problem, size_t size)
     sqlite3_stmt *q = s->q[Q_SETTLED];
     bool known = sqlite3_step(q) == SQLITE_ROW;
     uint64_t settled = known ? column_int(q, 0) : 0, store = known ? column_int(q, 1) : 0;
+    bool marked = known && column_int(q, 3) != 0;
+    struct journal_promise promised;
+    s->times = known ? column_int(q, 2) : 0;
     sqlite3_reset(q);
-    int r = known ? journal_open(s->directory, store, settled, s->sizes.journal_file, &s->journal) : -EIO;
+    int r = store_read_mark(s, store, marked, &promised, problem, size);
+    if (r < 0) {
+        return r;
+    }
+    r = known ? journal_open(s->directory, store, promised, settled, s->sizes.journal_file, &s->journal) : -EIO;
+    if (r == -EBADMSG && s->loss.transactions > 0) {
+        snprintf(problem, size, "the end of postern.db-wal in %s is gone or damaged (%llu transactions), or postern.db is older than the journal. "
+                 "Put back a copy of the whole store", s->directory, (unsigned long long)s->loss.transactions);
+        return r;
+    }
     if (r == -EBADMSG) {
         snprintf(problem, size, "the journal in %s belongs to another postern.db, or to one of a later moment. Put back the one that belongs to it;"
                  " or move journal-0 and journal-1 away, and what is in them alone is lost", s->directory);
@@ -247,10 +249,11 @@ static int open_journal(struct store *s, char *problem, size_t size)
         snprintf(problem, size, "the journal in %s cannot be used: %s", s->directory, strerror(-r));
         return r;
     }
-    if (journal_lost(s->journal) > 0) {
+    s->loss.batches = journal_lost(s->journal);
+    if (s->loss.batches > 0) {
         int kept = store_keep_journal(s->directory);
         log_error("journal-damaged", KVN("batches-lost", journal_lost(s->journal)),
-                  KV("what", "the disk gave back other octets than were written; what is whole was taken, mail that was taken in the lost batches is lost"),
+                  KV("what", "the disk gave back other octets than were written, or a file is gone; what is whole was taken, mail that was taken in the lost batches is lost"),
                   KV("kept", kept < 0 ? strerror(-kept) : "a copy of the files beside them"));
     }
     enum store_result taken_over = store_settled(s);
@@ -259,6 +262,7 @@ static int open_journal(struct store *s, char *problem, size_t size)
                  taken_over == STORE_FULL ? "there is no space on the disk" : "they cannot be written");
         return -EIO;
     }
+    store_make_mark(s, marked);
     return 0;
 }
 
@@ -282,7 +286,7 @@ static int open_parts(struct store *s, char *problem, size_t size)
     n = snprintf(path, sizeof path, "%s/postern.db", s->directory);
     if (n < 0 || (size_t)n >= sizeof path ||
         sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+                        store_pages_vfs()) != SQLITE_OK) {
         snprintf(problem, size, "%s cannot be opened: %s", path,
                  s->db ? sqlite3_errmsg(s->db) : "out of memory");
         return -EIO;
@@ -311,7 +315,7 @@ int store_open_with(const char *directory, struct store_sizes sizes, char *probl
     struct store *s = err_calloc(1, sizeof *s);
     s->sizes = sizes;
     s->directory = err_strdup(directory);
-    s->spool_dir = -1;
+    s->spool_dir = s->mark_fd = -1;
     s->doomed = BUF_INIT(4 * 1024 * 1024);
     s->taking.body = BUF_INIT(2 * 1024 * 1024);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation, for numbers nobody reads */
@@ -330,23 +334,9 @@ int store_open_with(const char *directory, struct store_sizes sizes, char *probl
     return 0;
 }
 
-static void spare_name(unsigned number, char dst[SPOOL_NAME])
+struct store_loss store_lost(const struct store *s)
 {
-    snprintf(dst, SPOOL_NAME, "%s%u", spare_prefix, number);
-}
-
-static void drop_spares(struct store *s)
-{
-    char spare[SPOOL_NAME];
-    while (s->n_spares > 0) {
-        spare_name(--s->n_spares, spare);
-        (void)unlinkat(s->spool_dir, spare, 0);
-    }
-}
-
-uint64_t store_lost(const struct store *s)
-{
-    return journal_lost(s->journal);
+    return s->loss;
 }
 
 void store_close(struct store *s)
@@ -365,8 +355,9 @@ void store_close(struct store *s)
     }
     store_log_close(s);
     sqlite3_close(s->db);
-    drop_spares(s);
+    store_drop_spares(s);
     err_close_fd(&s->spool_dir);
+    err_close_fd(&s->mark_fd);
     buf_free(&s->doomed);
     free(s->taking.messages);
     free(s->taking.rcpts);
@@ -376,148 +367,6 @@ void store_close(struct store *s)
     free(s->directory);
     free(s->spool);
     free(s);
-}
-
-/* --- spool ------------------------------------------------------------------------------------------ */
-
-/* Making and removing a file costs more than writing a megabyte into one: a few are used again, under a new
- * name, by the writer they had: one that was taken over may have kept its descriptor, and must not reach the mail
- * of another. Not one that a backup has a link to: what is in it belongs to the backup. */
-
-/* Out of the list; its name is free then. */
-static void take_spare(struct store *s, unsigned at, const char *as)
-{
-    char spare[SPOOL_NAME], last[SPOOL_NAME];
-    spare_name(at, spare);
-    if (!as || renameat(s->spool_dir, spare, s->spool_dir, as) < 0) {
-        (void)unlinkat(s->spool_dir, spare, 0);
-    }
-    spare_name(--s->n_spares, last);
-    if (at < s->n_spares) {
-        (void)renameat(s->spool_dir, last, s->spool_dir, spare);
-        s->spare_writers[at] = s->spare_writers[s->n_spares];
-    }
-}
-
-/* -1: this writer has none. */
-static int use_spare(struct store *s, uint32_t writer, const char *name)
-{
-    struct stat st;
-    unsigned at = s->n_spares;
-    while (at > 0 && s->spare_writers[at - 1] != writer) {
-        at--;
-    }
-    if (at == 0) {
-        return -1;
-    }
-    take_spare(s, at - 1, name);
-    int fd = openat(s->spool_dir, name, O_RDWR | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 1) {
-        return fd;
-    }
-    err_close_fd(&fd);
-    (void)unlinkat(s->spool_dir, name, 0);
-    return -1;
-}
-
-/* The last group of a name says whose the file is. */
-static bool writer_of(const char *name, uint32_t *ret)
-{
-    const char *last = strrchr(name, '-');
-    uint64_t n = 0;
-    bool ok = last && str_to_u64(str_c(last + 1), UINT32_MAX, &n) == 0;
-    *ret = (uint32_t)n;
-    return ok;
-}
-
-static bool writer_is_there(const struct store *s, uint32_t writer)
-{
-    for (size_t i = 0; i < s->n_writers; i++) {
-        if (s->writers[i] == writer) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool keep_spare(struct store *s, const char *name)
-{
-    char spare[SPOOL_NAME];
-    struct stat st;
-    uint32_t writer;
-    if (s->n_spares == SPARES_MAX || !writer_of(name, &writer) || !writer_is_there(s, writer) ||
-        fstatat(s->spool_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-        st.st_size > SPARE_OCTETS_MAX || st.st_nlink != 1) {
-        return false;
-    }
-    spare_name(s->n_spares, spare);
-    bool kept = renameat(s->spool_dir, name, s->spool_dir, spare) == 0;
-    s->spare_writers[s->n_spares] = writer;
-    s->n_spares += kept;
-    return kept;
-}
-
-void store_spool_writer_gone(struct store *s, uint32_t writer)
-{
-    for (size_t i = 0; i < s->n_writers; i++) {
-        if (s->writers[i] == writer) {
-            s->writers[i] = s->writers[--s->n_writers];
-            break;
-        }
-    }
-    for (unsigned at = s->n_spares; at > 0; at--) {
-        if (s->spare_writers[at - 1] == writer) {
-            take_spare(s, at - 1, NULL);
-        }
-    }
-}
-
-enum store_result store_spool_create(struct store *s, uint32_t writer, char name[64], int *ret_fd)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(name, 64, "%llx-%lx-%x-%u", (unsigned long long)now.tv_sec, now.tv_nsec, ++s->spool_count, writer);
-    if (!writer_is_there(s, writer) && s->n_writers < WRITERS_MAX) {
-        s->writers[s->n_writers++] = writer;
-    }
-    int fd = use_spare(s, writer, name);
-    fd = fd >= 0 ? fd : openat(s->spool_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        log_error("spool-create-failed", KV("problem", strerror(errno)));
-        return errno == ENOSPC || errno == EDQUOT ? STORE_FULL : STORE_RETRY;
-    }
-    s->spool_dirty = true;
-    *ret_fd = fd;
-    return STORE_OK;
-}
-
-static bool spool_name_ok(struct str name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && c != '-') {
-            return false;
-        }
-    }
-    return name.n > 0 && name.n < 64;
-}
-
-int store_spool_open(struct store *s, struct str name)
-{
-    char path[64];
-    if (!spool_name_ok(name) || str_copy(name, path, sizeof path) < 0) {
-        return -EINVAL;
-    }
-    int fd = openat(s->spool_dir, path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-void store_spool_drop(struct store *s, struct str name)
-{
-    char path[64];
-    if (spool_name_ok(name) && str_copy(name, path, sizeof path) == 0 && !keep_spare(s, path)) {
-        (void)unlinkat(s->spool_dir, path, 0);
-    }
 }
 
 /* --- changes ------------------------------------------------------------------------------------------ */
@@ -608,6 +457,8 @@ enum store_result store_end_transaction(struct store *s)
         store_run(s, Q_COMMIT);
         s->poisoned = s->batch_failed && s->batch_result != STORE_FULL;
     }
+    s->times += s->counts && !s->batch_failed;
+    s->counts = false;
     if (!s->batch_failed) {
         store_log_end(s);
     } else if (!sqlite3_get_autocommit(s->db)) {
@@ -654,6 +505,9 @@ static enum store_result commit(struct store *s)
     if (r == STORE_OK && s->direct) {
         s->unsynced = false;
         journal_settled(s->journal, journal_newest(s->journal), true);
+    }
+    if (r == STORE_OK) {
+        store_set_mark(s, s->direct);
     }
     store_forget_later(s);
     return r;

@@ -29,7 +29,7 @@ int store_log_open(struct store *s, const char *path)
     pthread_mutex_init(&s->log.lock, NULL);
     s->log.due = LOG_LONG;
     sqlite3_wal_hook(s->db, on_commit, s); /* instead of SQLite's own, which writes back at once */
-    int code = sqlite3_open_v2(path, &s->log.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_open_v2(path, &s->log.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store_pages_vfs());
     code = code == SQLITE_OK ? sqlite3_exec(s->log.db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;", NULL, NULL, NULL) : code;
     code = code == SQLITE_OK ? sqlite3_prepare_v2(s->log.db, "SELECT 1 FROM message LIMIT 1", -1, &q, NULL) : code;
     if (code == SQLITE_OK) {

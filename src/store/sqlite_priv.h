@@ -4,6 +4,7 @@
 #pragma once
 #include "store/entry.h"
 #include "store/journal.h"
+#include "store/mark.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -115,8 +116,8 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
     X(ROLLBACK, "ROLLBACK")                                                                        \
-    X(SETTLED, "SELECT number, store FROM settled")                                                       \
-    X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1 WHERE one=1")                                      \
+    X(SETTLED, "SELECT number, store, times, marked FROM settled")                                          \
+    X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1, marked=1 WHERE one=1")                            \
     X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")       \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
     X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                    \
@@ -228,6 +229,11 @@ struct store {
     bool unsynced; /* something was taken over in a transaction that was not synced, and none was since */
     bool direct; /* the open batch goes to the tables itself: a transaction is open */
     struct journal *journal;
+    struct mark mark;
+    int mark_fd;            /* -1: there is none */
+    uint64_t times;         /* transactions that took something over, as the tables say */
+    bool counts;            /* the open transaction is one more */
+    struct store_loss loss; /* when it was opened */
     struct store_sizes sizes;
     uint64_t old;     /* the newest batch that counts as old */
     int64_t settle_again_ms; /* not before: it failed */
@@ -303,14 +309,34 @@ void store_add_rcpt(struct store *s, const struct store_rcpt *r);
 void store_add_message(struct store *s, const struct store_message *m, bool released);
 /* The spool file goes once the transaction is committed. */
 void store_doom(struct store *s, struct str spool);
+/* sqlite_pages.c: the name of the VFS with which postern.db is opened; its pages are read and written with checksums. */
+enum { PAGE_CHECK = 8 };
+const char *store_pages_vfs(void);
+/* How many octets are left free in each page: PAGE_CHECK where they have checksums; and asks for as many as that, for a new
+ * database or at the next VACUUM. */
+int store_pages_reserved(sqlite3 *db);
+bool store_pages_ask(sqlite3 *db);
+/* How many frames of the log of commits are whole, and how many of them are in use as its users know. */
+uint64_t store_log_walk(const char *directory, uint64_t *ret_used);
+/* sqlite_mark.c: reads the mark before the journal is opened. 0, -EBADMSG (of another store) or -errno, with a sentence. */
+int store_read_mark(struct store *s, uint64_t store, bool marked, struct journal_promise *ret, char *problem, size_t size) MUST_USE;
+/* The journal is open: the mark is made anew, and the tables say that there is one. */
+void store_make_mark(struct store *s, bool marked);
+/* What was promised is on the disk now; tables: their transactions, too. */
+void store_set_mark(struct store *s, bool tables);
+/* sqlite_spool.c: removes files that no message names, when the store is opened; and those kept to be used again. */
+int store_sweep_spool(struct store *s) MUST_USE;
+void store_drop_spares(struct store *s);
 /* sqlite_settle.c: an entry was given to the journal there; some are not there any more. */
 void store_note_later(struct store *s, const struct entry *e, uint64_t place);
 void store_forget_later(struct store *s);
 /* The open batch goes to the tables from here on, with all that waits and was gathered. */
 void store_go_direct(struct store *s);
-/* The tables are as if there were no journal; before anything of messages and recipients is read from them. */
 /* Copies the files of the journal beside them, before they are written over (sqlite_upkeep.c). 0 or -errno. */
 int store_keep_journal(const char *directory) MUST_USE;
+/* The same with the log of the tables. */
+int store_keep_log(const char *directory) MUST_USE;
+/* The tables are as if there were no journal; before anything of messages and recipients is read from them. */
 enum store_result store_settled(struct store *s) MUST_USE;
 /* The gathered batch can be written to the journal; false: the tables could not be written. */
 bool store_make_room(struct store *s) MUST_USE;
@@ -329,7 +355,7 @@ static inline enum store_result result_of(int code)
     if (primary == SQLITE_FULL) {
         return STORE_FULL;
     }
-    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
+    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || code == SQLITE_IOERR_DATA) {
         return STORE_CORRUPT;
     }
     return STORE_RETRY;

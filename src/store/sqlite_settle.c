@@ -290,6 +290,7 @@ static void write_taken(struct store *s)
 /* Without this a transaction might find nothing to write and sync nothing of what was before it either. */
 static void set_settled(struct store *s, uint64_t number)
 {
+    s->counts = true;
     bind_int(s->q[Q_SET_SETTLED], 1, number);
     store_run(s, Q_SET_SETTLED);
 }
@@ -308,9 +309,7 @@ void store_go_direct(struct store *s)
     while (!s->batch_failed && journal_next(s->journal, &cursor, &b)) {
         take_all(s, &b);
     }
-    if (b.number > 0 || s->unsynced) {
-        set_settled(s, journal_newest(s->journal));
-    }
+    set_settled(s, journal_newest(s->journal));
     b = journal_gathered(s->journal);
     take_all(s, &b);
     write_taken(s);
@@ -335,6 +334,7 @@ static enum store_result settle_oldest(struct store *s, bool for_good)
     store_sync_commits(s, true);
     if (r == STORE_OK) {
         s->unsynced = !for_good;
+        store_set_mark(s, for_good);
         mark_done(s);
         journal_settled(s->journal, b.number, for_good);
         store_forget_later(s);

@@ -32,7 +32,7 @@ static int open_beside(const char *directory, sqlite3 **ret, char *problem, size
 {
     char path[PATH];
     snprintf(path, sizeof path, "%s/postern.db", directory);
-    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, store_pages_vfs()) != SQLITE_OK) {
         int r = fail(problem, size, -EACCES, path, *ret ? sqlite3_errmsg(*ret) : "out of memory");
         sqlite3_close(*ret);
         *ret = NULL;
@@ -116,15 +116,15 @@ static void count_files(struct look *l, const char *spool)
     }
 }
 
-/* Copies that a start made of a damaged journal: until somebody looked at them, the store is not called whole. */
+/* Copies that a start made of what was damaged: until somebody looked at them, the store is not called whole. */
 static void find_kept(struct look *l, const char *directory)
 {
     DIR *dir = opendir(directory);
     const struct dirent *entry;
     char text[400];
     while (dir && (entry = readdir(dir))) {
-        if (strncmp(entry->d_name, "journal-", 8) == 0 && strstr(entry->d_name, KEPT_MARK)) {
-            snprintf(text, sizeof text, "the journal was damaged, and mail may be lost; %s is what it was. Look at the log of that day, then move the file away",
+        if (strstr(entry->d_name, KEPT_MARK)) {
+            snprintf(text, sizeof text, "the store was damaged, and mail may be lost; %s is what it was. Look at the log of that day, then move the file away",
                      entry->d_name);
             found(l, true, text);
         }
@@ -134,27 +134,113 @@ static void find_kept(struct look *l, const char *directory)
     }
 }
 
-/* What was promised and waits to be taken over; what lies between it and the tables must not be missing. The queue may
- * settle and write on while this looks. */
+struct settled {
+    uint64_t number, store, times;
+    bool marked;
+};
+
+static struct settled settled_of(sqlite3 *db)
+{
+    sqlite3_stmt *q = NULL;
+    struct settled s = {0};
+    if (sqlite3_prepare_v2(db, "SELECT number, store, times, marked FROM settled", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        s = (struct settled){column_int(q, 0), column_int(q, 1), column_int(q, 2), column_int(q, 3) != 0};
+    }
+    sqlite3_finalize(q);
+    return s;
+}
+
+/* What a look at mark, tables and journal found. */
+struct ends {
+    struct mark mark;
+    enum mark_state state;
+    struct settled settled;
+    struct journal_content journal;
+    int journal_result;
+};
+
+static bool is_wrong(const struct ends *e)
+{
+    return e->journal_result == -EBADMSG || e->journal.lost > 0 || e->settled.times < e->mark.times;
+}
+
+/* The mark first: what it says is in the others from then on. The queue may settle and write on meanwhile. */
+static int look_at_ends(sqlite3 *db, const char *directory, struct ends *ret)
+{
+    int r = 0;
+    for (unsigned i = 0; i < 5 && r == 0 && (i == 0 || is_wrong(ret)); i++) {
+        *ret = (struct ends){0};
+        r = mark_read(directory, &ret->mark, &ret->state);
+        ret->settled = settled_of(db);
+        ret->mark = ret->mark.store == ret->settled.store ? ret->mark : (struct mark){.store = ret->mark.store};
+        ret->journal_result = journal_look(directory, ret->settled.store, (struct journal_promise){ret->mark.number, ret->mark.check}, ret->settled.number,
+                                           &ret->journal);
+    }
+    return r < 0 ? r : ret->journal_result == -EBADMSG ? 0 : ret->journal_result;
+}
+
+static void check_mark(struct look *l, const struct ends *e)
+{
+    char text[300];
+    bool readable = e->state == MARK_WHOLE || e->state == MARK_ONE_DAMAGED;
+    if (!readable && e->settled.marked) {
+        found(l, true, e->state == MARK_NONE ? "the file " MARK_FILE " is missing: nothing says whether the newest mail is there"
+                                             : "the file " MARK_FILE " is damaged: nothing says whether the newest mail is there");
+    } else if (e->state == MARK_ONE_DAMAGED) {
+        found(l, false, "one of the two copies in " MARK_FILE " is damaged");
+    }
+    if (readable && e->mark.store != e->settled.store) {
+        found(l, true, "the file " MARK_FILE " belongs to another database");
+    }
+    if (e->settled.times < e->mark.times) {
+        snprintf(text, sizeof text, "the tables lack their last %llu transactions: the end of postern.db-wal is gone or damaged, or postern.db is older than the rest",
+                 (unsigned long long)(e->mark.times - e->settled.times));
+        found(l, true, text);
+    }
+}
+
+/* What was promised and waits to be taken over; what lies between it and the tables must not be missing. */
 static int check_journal(struct look *l, const char *directory)
 {
-    int r = -EBADMSG;
-    for (unsigned i = 0; i < 5 && r == -EBADMSG; i++) {
-        r = journal_look(directory, number(l->db, "SELECT store FROM settled"), number(l->db, "SELECT number FROM settled"), &l->health->waiting,
-                         &l->health->lost);
+    struct ends e;
+    char text[300];
+    int r = look_at_ends(l->db, directory, &e);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0 && l->health->lost > 0) {
-        char text[200];
-        snprintf(text, sizeof text, "%llu batches of the journal are damaged: the disk gave back other octets than were written, and mail that was taken is lost",
-                 (unsigned long long)l->health->lost);
+    l->health->waiting = e.journal.waiting;
+    l->health->lost = e.journal.lost;
+    l->health->settled = e.settled.number;
+    l->health->newest = e.journal.newest > e.mark.number ? e.journal.newest : e.mark.number;
+    if (e.journal.lost > 0) {
+        snprintf(text, sizeof text, "%llu batches of the journal are damaged or gone: the disk gave back other octets than were written, and mail that was "
+                 "taken is lost", (unsigned long long)e.journal.lost);
         found(l, true, text);
     }
     find_kept(l, directory);
-    if (r == -EBADMSG) {
-        found(l, true, "the journal belongs to another database, or to one of a later moment");
-        r = 0;
+    check_mark(l, &e);
+    if (e.journal_result == -EBADMSG && e.settled.times >= e.mark.times) {
+        found(l, true, "the journal belongs to another database, or to one of a later moment, or a part of it is gone");
     }
-    return r;
+    return 0;
+}
+
+/* The pages of the tables and of their log, octet by octet. integrity_check reads those of the tables that are in use. */
+static void check_pages(struct look *l, const char *directory)
+{
+    uint64_t used, whole;
+    char text[200];
+    if (store_pages_reserved(l->db) != PAGE_CHECK) {
+        found(l, true, "the pages of postern.db have no checksums, so that damage of them is not seen: see pages-without-checksums in the log of the last start");
+    }
+    whole = store_log_walk(directory, &used);
+    for (unsigned i = 0; i < 5 && whole < used; i++) { /* it began anew meanwhile */
+        whole = store_log_walk(directory, &used);
+    }
+    if (whole < used) {
+        snprintf(text, sizeof text, "postern.db-wal is damaged at frame %llu of %llu", (unsigned long long)(whole + 1), (unsigned long long)used);
+        found(l, true, text);
+    }
 }
 
 static int check_spool(struct look *l, const char *spool)
@@ -257,6 +343,7 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
                          NULL, false);
     r = r < 0 ? r : check_spool(&l, spool);
     r = r < 0 ? r : check_journal(&l, directory);
+    check_pages(&l, directory);
     if (r < 0) {
         return fail(problem, size, r, directory, sqlite3_errmsg(db));
     }
@@ -310,37 +397,78 @@ static int copy_journal(const char *from, const char *to)
     return 0;
 }
 
+static int keep_file(const char *directory, const char *name, const char *date)
+{
+    char a[PATH], b[PATH + 64];
+    snprintf(a, sizeof a, "%s/%s", directory, name);
+    snprintf(b, sizeof b, "%s%s%.19s", a, KEPT_MARK, date);
+    CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return in < 0 || out < 0 ? -errno : copy_octets(in, out);
+}
+
 int store_keep_journal(const char *directory)
 {
-    char name[16], a[PATH], b[PATH + 64], date[DATE_MAX];
+    char name[16], date[DATE_MAX];
     int r = 0;
     date_iso(clock_wall_ms(), date);
     for (unsigned i = 0; i < JOURNAL_FILES && r == 0; i++) {
         journal_name(i, name);
-        snprintf(a, sizeof a, "%s/%s", directory, name);
-        snprintf(b, sizeof b, "%s%s%.19s", a, KEPT_MARK, date);
-        CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        r = in < 0 || out < 0 ? -errno : copy_octets(in, out);
-        r = r == 0 && fsync(out) < 0 ? -errno : r;
+        r = keep_file(directory, name, date);
     }
     return r;
 }
 
-/* The journal went on while it was copied: where it does not meet the copied tables any more, they stand alone. */
-static int fit_journal(sqlite3 *copy, const char *to)
+int store_keep_log(const char *directory)
 {
-    uint64_t waiting, lost;
+    char date[DATE_MAX];
+    date_iso(clock_wall_ms(), date);
+    return keep_file(directory, "postern.db-wal", date);
+}
+
+static int drop_journal(const char *to)
+{
     char name[16], path[PATH];
-    int r = journal_look(to, number(copy, "SELECT store FROM settled"), number(copy, "SELECT number FROM settled"), &waiting, &lost);
-    for (unsigned i = 0; i < JOURNAL_FILES && r == -EBADMSG; i++) {
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         journal_name(i, name);
         snprintf(path, sizeof path, "%s/%s", to, name);
         if (unlink(path) < 0 && errno != ENOENT) {
             return -errno;
         }
     }
-    return r == -EBADMSG ? 0 : r;
+    return 0;
+}
+
+/* The journal went on while it was copied: where it does not meet the copied tables any more, they stand alone. The mark
+ * is of what is in the copy. */
+static int fit_journal(sqlite3 *copy, const char *to)
+{
+    struct settled s = settled_of(copy);
+    struct journal_content c;
+    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, &c);
+    if (r == -EBADMSG) {
+        c = (struct journal_content){.newest = s.number};
+        r = drop_journal(to);
+    }
+    struct mark m = {.store = s.store, .number = c.newest, .check = c.check, .times = s.times};
+    r = r < 0 ? r : mark_open(to, &m, &fd);
+    err_close_fd(&fd);
+    return r;
+}
+
+/* A file that is written over while it is copied looks damaged: then once more. */
+static int copy_whole_journal(sqlite3 *db, const char *from, const char *to)
+{
+    struct journal_content c = {0};
+    int r = 0;
+    for (unsigned i = 0; i < 5 && r == 0 && (i == 0 || c.lost > 0); i++) {
+        struct settled s = settled_of(db);
+        r = drop_journal(to);
+        r = r < 0 ? r : copy_journal(from, to);
+        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, &c);
+        r = looked == -EBADMSG ? 0 : r < 0 ? r : looked;
+    }
+    return r;
 }
 
 /* A link where that can be, else a copy. -EEXIST counts as done. */
@@ -426,11 +554,11 @@ int store_backup(const char *directory, const char *to, store_progress_fn progre
     if (mkdir(to, 0700) < 0 || mkdir(spool_to, 0700) < 0) {
         return fail(problem, size, -errno, to, strerror(errno));
     }
-    r = copy_journal(directory, to); /* first: what the tables took over since then is passed over */
+    r = copy_whole_journal(from, directory, to); /* first: what the tables took over since then is passed over */
     r = r < 0 ? r : copy_spool(spool, spool_to);
     /* one read transaction: the copy is the database of one moment, however long it takes */
     if (r == 0 && (sqlite3_exec(from, "BEGIN; SELECT count(*) FROM message;", NULL, NULL, NULL) != SQLITE_OK ||
-                   sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)) {
+                   sqlite3_open_v2(path, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, store_pages_vfs()) != SQLITE_OK)) {
         return fail(problem, size, -EIO, directory, sqlite3_errmsg(from));
     }
     r = r < 0 ? r : copy_database(from, copy, progress, arg);

@@ -104,8 +104,13 @@ typedef void (*store_done)(void *arg, enum store_result result);
 int store_open(const char *directory, char *problem, size_t size, struct store **ret) MUST_USE;
 /* Commits what is gathered, closes. */
 void store_close(struct store *s);
-/* Batches of changes that were promised and that the disk had damaged when the store was opened: told once, by an alarm. */
-uint64_t store_lost(const struct store *s);
+/* What was promised, or may have been, and was not there when the store was opened: told once, by an alarm. */
+struct store_loss {
+    uint64_t batches;      /* of the journal */
+    uint64_t transactions; /* of the tables: the end of their log is gone, or they are older than the journal */
+    bool mark;             /* the mark that would tell of both is gone */
+};
+struct store_loss store_lost(const struct store *s);
 
 /* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. It may be one used before:
  * whoever writes it cuts off what is left behind his own octets before it is synced. */

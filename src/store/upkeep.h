@@ -12,7 +12,8 @@ typedef void (*store_progress_fn)(void *arg, uint64_t done, uint64_t all);
 
 struct store_health {
     uint64_t messages, queued, held, spool_files, findings, fatal;
-    uint64_t waiting, lost; /* batches in the journal that the tables do not have yet; that are damaged */
+    uint64_t waiting, lost;   /* batches in the journal that the tables do not have yet; that are not there any more */
+    uint64_t settled, newest; /* numbers of the newest batch that the tables have, and of the newest that was promised */
     char at_rest[80]; /* fingerprint of the at-rest key it was written with; "": not noted yet */
 };
 

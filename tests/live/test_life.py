@@ -610,6 +610,12 @@ def shape_of(store):
     return tables, sorted(row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'index'"))
 
 
+def undo_17(lab, store):
+    """No mark beside the journal; its pages have no checksums since edited_store()."""
+    store.execute('ALTER TABLE settled DROP COLUMN marked')
+    os.unlink(lab.path('store', 'journal-mark'))
+
+
 def undo_16(store):
     store.execute('DROP INDEX recipient_outcome')
 
@@ -640,23 +646,25 @@ def undo_10(store):
         store.execute(f'ALTER TABLE exception DROP COLUMN {column}')
 
 
-def test_spellings_of_an_earlier_store_become_one(gateway):
-    """Memory kept for each spelling apart: a domain that ever offered encryption under any has offered it."""
-    lab = gateway.lab
-    lab.stop_gateway()
-    store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
+def spelled_apart(lab, store, now):
     columns = [row[1] for row in store.execute('PRAGMA table_info(domain)')]
-    now = int(time.time() * 1000)
     for name, offered in (('müller.example', now), ('xn--mller-kva.example', 0), ('mÜller.example', 0)):
         values = {**dict.fromkeys(columns, 0), 'name': name, 'offered_ms': offered, 'mailed_ms': now, 'next_probe_ms': now + 10**9}
         store.execute(f"INSERT INTO domain ({','.join(values)}) VALUES ({','.join('?' * len(values))})", list(values.values()))
     store.execute('INSERT INTO alarm (at_ms, kind, domain, detail, cleared_ms, mailed_ms) VALUES (?, 0, ?, ?, 0, ?)', (now, 'müller.example.', '', now))
+    undo_17(lab, store)
     for undo in (undo_16, undo_15, undo_14, undo_13, undo_12, undo_11, undo_10):
         undo(store)
     store.execute('DROP INDEX recipient_age')
     store.execute('PRAGMA user_version=7')
-    store.commit()
-    store.close()
+
+
+def test_spellings_of_an_earlier_store_become_one(gateway):
+    """Memory kept for each spelling apart: a domain that ever offered encryption under any has offered it."""
+    lab = gateway.lab
+    lab.stop_gateway()
+    with lab.edited_store() as store:
+        spelled_apart(lab, store, now := int(time.time() * 1000))
     lab.start_gateway()
     known = lab.postern('domains', 'show', 'MÜLLER.example', json_out=True)
     assert known['domain'] == 'xn--mller-kva.example' and known['seen'] is True
@@ -672,15 +680,8 @@ def rows_of(lab):
     return rows
 
 
-@pytest.mark.parametrize('version', [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
-def test_an_earlier_store_is_upgraded(gateway, version):
-    """What waited in it is delivered by the new version, and its tables are those of a new store."""
-    lab = gateway.lab
-    waiting = gateway.send('x@dead.test', subject='of version 3')
-    gateway.wait_reason(waiting, 'connect')
-    lab.stop_gateway()
-    store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
-    newest, fresh = store.execute('PRAGMA user_version').fetchone()[0], shape_of(store)
+def make_earlier(lab, store, version):
+    undo_17(lab, store)
     for since, undo in ((16, undo_16), (15, undo_15), (14, undo_14), (13, undo_13), (12, undo_12), (11, undo_11), (10, undo_10)):
         if version < since:
             undo(store)
@@ -699,10 +700,20 @@ def test_an_earlier_store_is_upgraded(gateway, version):
         store.execute('ALTER TABLE recipient DROP COLUMN protection')
         store.execute('ALTER TABLE message DROP COLUMN certificate')
     store.execute(f'PRAGMA user_version={version}')
-    store.commit()
-    store.close()
+
+
+@pytest.mark.parametrize('version', [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
+def test_an_earlier_store_is_upgraded(gateway, version):
+    """What waited in it is delivered by the new version, and its tables are those of a new store."""
+    lab = gateway.lab
+    waiting = gateway.send('x@dead.test', subject='of version 3')
+    gateway.wait_reason(waiting, 'connect')
+    lab.stop_gateway()
+    with lab.edited_store() as store:
+        newest, fresh = store.execute('PRAGMA user_version').fetchone()[0], shape_of(store)
+        make_earlier(lab, store, version)
     lab.start_gateway()
-    assert f'event=store-upgraded from={version} to={newest}' in lab.log()
+    assert f'event=store-upgraded from={version} to={newest}' in lab.log() and 'event=pages-with-checksums' in lab.log()
     store = sqlite3.connect(os.path.join(lab.path('store'), 'postern.db'))
     assert shape_of(store) == fresh
     store.close()

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -299,9 +298,8 @@ class Walk:
         """A start with a short lifetime: everything is too old."""
         lab = self.lab
         lab.stop_gateway()
-        with sqlite3.connect(lab.path('store', 'postern.db')) as db:
+        with lab.edited_store() as db:
             db.execute("UPDATE envelope SET expires_ms = made_ms + 1000 WHERE address = 'x@good.test'")
-        db.close()
         with open(lab.path('relay-password'), 'w') as out:
             out.write('wrong\n')
         lab.start_gateway(self.configured(first_retry='4s', lifetime='5s', top=f'relay mx.smarthost.test {{ tls cert; user login@inside.test; password-file {lab.path("relay-password")}; }}\n'))

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import time
 
@@ -48,9 +47,8 @@ def days_pass(gateway, name):
     assert domain(gateway, name)['days-without-offer'] == 1 and domain(gateway, name)['seen']
     text = open(lab.path('postern.conf')).read()
     lab.stop_gateway()
-    with sqlite3.connect(lab.path('store', 'postern.db')) as db:
+    with lab.edited_store() as db:
         db.execute('UPDATE domain SET negative_days = 6, negative_ms = negative_ms - 86400000 WHERE name = ?', (name,))
-    db.close()
     lab.start_gateway(text)
 
 
@@ -497,10 +495,9 @@ def test_yesterdays_report_goes_out_by_itself(reporting):
     judged(reporting, 'n@rptdane.test')
     text = open(lab.path('postern.conf')).read()
     lab.stop_gateway()
-    with sqlite3.connect(lab.path('store', 'postern.db')) as db:  # what was counted today was counted yesterday
+    with lab.edited_store() as db:  # what was counted today was counted yesterday
         db.execute('DELETE FROM rpt_sent')
         db.execute('UPDATE OR IGNORE rpt_count SET day = day - 1')
-    db.close()
     lab.start_gateway(text)
     assert lab.wait_for(lambda: len(reports_in(lab, 'dane@rptbox.test')) == before + 1, 30), lab.postern('tlsrpt', 'sent').stdout
     time.sleep(6)

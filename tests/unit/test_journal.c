@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { SMALL_FILE = 40960, SMALL_CHUNK = 3, STORE = 77 };
 
@@ -142,11 +143,22 @@ static void entries_that_end_early(void **state)
 
 /* --- files ----------------------------------------------------------------------------------------- */
 
+static struct journal_promise promised; /* what a mark would say */
+
 static struct journal *open_journal(uint64_t settled)
 {
     struct journal *j = NULL;
-    assert_int_equal(journal_open(dir, STORE, settled, SMALL_FILE, &j), 0);
+    assert_int_equal(journal_open(dir, STORE, promised, settled, SMALL_FILE, &j), 0);
     return j;
+}
+
+static int look(uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost)
+{
+    struct journal_content c;
+    int r = journal_look(dir, store, promised, settled, &c);
+    *ret_waiting = c.waiting;
+    *ret_lost = c.lost;
+    return r;
 }
 
 static void gather(struct journal *j, char letter, size_t n)
@@ -298,12 +310,12 @@ static void one_flipped_bit_costs_one_batch(void **state)
             journal_close(j);
             damage(0, bad * 8192 + where[i], false);
             if (bad == 4) { /* the last of its file: nothing tells it from a torn end, but that the other file goes on */
-                assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), -EBADMSG);
+                assert_int_equal(look(STORE, 0, &waiting, &lost), -EBADMSG);
                 shell("rm %s/journal-*%s", dir, "");
                 continue;
             }
             memmove(left + bad, left + bad + 1, 7 - bad);
-            assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), 0);
+            assert_int_equal(look(STORE, 0, &waiting, &lost), 0);
             assert_true(waiting == 5 && lost == 1);
             j = open_journal(0);
             expect(j, left, 5000);
@@ -315,6 +327,106 @@ static void one_flipped_bit_costs_one_batch(void **state)
             shell("rm %s/journal-*%s", dir, "");
         }
     }
+}
+
+/* A batch as version 16 wrote it: a shorter header, without the checksum of the batch before. */
+static void write_16(int fd, char letter, uint64_t number, off_t at)
+{
+    char page[8192] = {0};
+    const uint32_t words[] = {0x314a4f50, 0, 100, 5000};
+    memcpy(page, words, sizeof words);
+    memcpy(page + 16, &number, 8);
+    memset(page + 48, letter, 5100);
+    uint64_t check = XXH3_64bits_withSeed(page + 48, 100, XXH3_64bits_withSeed(page + 148, 5000, number)), store = STORE;
+    memcpy(page + 24, &check, 8);
+    memcpy(page + 32, &at, 8);
+    memcpy(page + 40, &store, 8);
+    assert_int_equal(pwrite(fd, page, sizeof page, at), sizeof page);
+}
+
+static void batches_of_version_16(void **state)
+{
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/journal-0", dir);
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    write_16(fd, 'a', 1, 0);
+    write_16(fd, 'b', 2, 8192);
+    close(fd);
+    struct journal *j = open_journal(0);
+    expect(j, "ab", 5000);
+    put(j, 'c', 5000);
+    reopen(&j, 0);
+    expect(j, "abc", 5000);
+    assert_int_equal(journal_lost(j), 0);
+    journal_close(j);
+    damage(0, 60, false);
+    j = open_journal(0);
+    expect(j, "bc", 5000);
+    assert_int_equal(journal_lost(j), 1);
+    journal_close(j);
+}
+
+/* The newest batch was promised: what is left of it is no torn end. */
+static void the_mark_tells_of_the_newest(void **state)
+{
+    (void)state;
+    struct journal *j = open_journal(0);
+    for (char c = 'a'; c < 'e'; c++) {
+        put(j, c, 5000);
+    }
+    promised = journal_promised(j);
+    journal_close(j);
+    damage(0, 3 * 8192 + 5000, false);
+    j = open_journal(0);
+    expect(j, "abc", 5000);
+    assert_true(journal_lost(j) == 1 && journal_newest(j) == 4); /* its number is not used again */
+    journal_close(j);
+    shell("rm %s/journal-0%s", dir, "");
+    j = open_journal(0);
+    assert_int_equal(journal_lost(j), 4);
+    journal_close(j);
+    promised = (struct journal_promise){0};
+}
+
+/* The first batches of a file are in the tables and damaged: those behind them are not, and count. */
+static void damage_of_what_is_settled_costs_nothing(void **state)
+{
+    (void)state;
+    struct journal *j = open_journal(0);
+    for (char c = 'a'; c < 'f'; c++) {
+        put(j, c, 5000);
+    }
+    journal_close(j);
+    damage(0, 30, false);
+    j = open_journal(3);
+    expect(j, "de", 5000);
+    assert_int_equal(journal_lost(j), 0);
+    journal_close(j);
+}
+
+/* Two lives of one store after a copy was put back: the same numbers, but not the same batches. */
+static void another_life_is_refused(void **state)
+{
+    struct journal *none = NULL;
+    (void)state;
+    struct journal *j = open_journal(0);
+    for (char c = 'a'; c < 'h'; c++) { /* five and two */
+        put(j, c, 5000);
+    }
+    journal_close(j);
+    shell("cp %s/journal-1 %s/other", dir, dir);
+    shell("rm %s/journal-?%s", dir, "");
+    j = open_journal(0);
+    for (char c = 'p'; c < 'w'; c++) {
+        put(j, c, 5000);
+    }
+    promised = journal_promised(j);
+    journal_close(j);
+    shell("mv %s/other %s/journal-1", dir, dir);
+    assert_int_equal(journal_open(dir, STORE, promised, 0, SMALL_FILE, &none), -EBADMSG);
+    promised = (struct journal_promise){0};
+    assert_int_equal(journal_open(dir, STORE, promised, 0, SMALL_FILE, &none), -EBADMSG);
 }
 
 /* What lies behind the end of a round is of an older one, whole or not: that is no damage. */
@@ -348,24 +460,24 @@ static void what_is_missing_is_told(void **state)
         put(j, c, 5000);
     }
     journal_close(j);
-    assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), 0);
+    assert_int_equal(look(STORE, 0, &waiting, &lost), 0);
     assert_int_equal(waiting, 7);
-    assert_int_equal(journal_look(dir, STORE, 6, &waiting, &lost), 0);
+    assert_int_equal(look(STORE, 6, &waiting, &lost), 0);
     assert_int_equal(waiting, 1);
     damage(0, 4 * 8192 + 200, false); /* the last one of that file: nothing in it says that it was whole */
-    assert_int_equal(journal_open(dir, STORE, 0, SMALL_FILE, &none), -EBADMSG); /* between the files */
-    assert_int_equal(journal_look(dir, STORE, 0, &waiting, &lost), -EBADMSG);
+    assert_int_equal(journal_open(dir, STORE, promised, 0, SMALL_FILE, &none), -EBADMSG); /* between the files */
+    assert_int_equal(look(STORE, 0, &waiting, &lost), -EBADMSG);
     assert_null(none);
     j = open_journal(5); /* the tables have them */
     expect(j, "fg", 5000);
     journal_close(j);
     damage(0, 0, true);
-    assert_int_equal(journal_open(dir, STORE, 2, SMALL_FILE, &none), -EBADMSG); /* between the tables and the files */
+    assert_int_equal(journal_open(dir, STORE, promised, 2, SMALL_FILE, &none), -EBADMSG); /* between the tables and the files */
     j = open_journal(5);
     expect(j, "fg", 5000);
     journal_close(j);
-    assert_int_equal(journal_open(dir, STORE + 1, 5, SMALL_FILE, &none), -EBADMSG); /* another store's */
-    assert_int_equal(journal_look(dir, STORE + 1, 7, &waiting, &lost), -EBADMSG);
+    assert_int_equal(journal_open(dir, STORE + 1, promised, 5, SMALL_FILE, &none), -EBADMSG); /* another store's */
+    assert_int_equal(look(STORE + 1, 7, &waiting, &lost), -EBADMSG);
 }
 
 static void clear_all(struct journal *j)
@@ -791,7 +903,7 @@ static void a_damaged_journal_is_told(void **state)
     struct store_health h = check("crashed", &findings);
     assert_true(h.waiting == 4 && h.lost == 1 && findings == 1);
     s = open_store("crashed", false);
-    assert_int_equal(store_lost(s), 1);
+    assert_int_equal(store_lost(s).batches, 1);
     store_close(s);
     h = check("crashed", &findings);
     assert_true(h.messages == 4 && h.waiting == 0 && h.lost == 0);
@@ -827,6 +939,10 @@ int main(void)
         cmocka_unit_test(messages_of_earlier_versions),
         cmocka_unit_test(entries_that_end_early),
         cmocka_unit_test_setup_teardown(one_flipped_bit_costs_one_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(batches_of_version_16, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_mark_tells_of_the_newest, setup, teardown),
+        cmocka_unit_test_setup_teardown(damage_of_what_is_settled_costs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_life_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_round_is_no_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(batches_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_is_whole_or_not_there, setup, teardown),

@@ -30,7 +30,7 @@ static int teardown(void **state)
 {
     char command[128];
     (void)state;
-    static const char *const names[] = {"spool", "postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1"};
+    static const char *const names[] = {"spool", "postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(command, sizeof command, "%s/%s", dir, names[i]);
         if (i == 0) {

@@ -139,13 +139,17 @@ static int check(const struct options *o, const struct conf *c)
         report_put_int(out, "held", (int64_t)h.held);
         report_put_int(out, "files", (int64_t)h.spool_files);
         report_put_int(out, "journal", (int64_t)h.waiting);
+        report_put_int(out, "batches", (int64_t)h.newest);
+        report_put_int(out, "batches-settled", (int64_t)h.settled);
+        report_put_int(out, "batches-lost", (int64_t)h.lost);
         report_put(out, "findings", f.list);
         print_json(out);
     } else {
-        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files; %llu batches of the last moments in the journal.\n", c->store_path,
+        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
                h.fatal ? "something is WRONG" : h.findings ? "whole, but untidy (mended at the next start)" : "whole",
-               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files,
-               (unsigned long long)h.waiting);
+               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files);
+        printf("Journal: %llu batches were promised; the tables have %llu of them, %llu wait to be taken over, %llu are lost.\n",
+               (unsigned long long)h.newest, (unsigned long long)h.settled, (unsigned long long)h.waiting, (unsigned long long)h.lost);
     }
     return h.fatal ? EXIT_NO : EXIT_OK;
 }

@@ -338,6 +338,20 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
                             .writable = {child_conf(c)->store_path}};
 }
 
+/* What the store found missing when it was opened. */
+static void tell_loss(struct queue *q)
+{
+    struct store_loss l = store_lost(q->store);
+    char text[300];
+    if (l.batches == 0 && l.transactions == 0 && !l.mark) {
+        return;
+    }
+    snprintf(text, sizeof text, "%llu batches of the journal and %llu transactions of the tables are damaged or gone%s; see the log of this start, and: "
+             "postern store check", (unsigned long long)l.batches, (unsigned long long)l.transactions,
+             l.mark ? ", and so is the file that would tell of the newest ones" : "");
+    alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_STORE, text);
+}
+
 static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
@@ -354,12 +368,7 @@ static void on_start(void *owner, struct child *c)
     groups_load(q);
     monitor_start(q);
     q->alarms_due = true;
-    if (store_lost(q->store) > 0) {
-        char text[200];
-        snprintf(text, sizeof text, "%llu batches of the journal were damaged; see the log of this start, and: postern store check",
-                 (unsigned long long)store_lost(q->store));
-        alarms_raise(q, domain_kept(str_c(child_conf(c)->hostname)), ALARM_STORE, text);
-    }
+    tell_loss(q);
     if (store_secret(q->store, "choices", choices_secret, q) < 0) {
         log_error("store-unreadable", KV("what", "the secret of choices; ending to try again"));
         exit(1);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a disk may do to a store: each page of each of its files with a flipped bit, as zeros, or gone with all behind
+ * it; whole files gone, empty, exchanged for another or for what they were before. Either everything is there afterwards,
+ * or it is told; never is such a store called whole.
+ */
+#include "check.h"
+#include "store/sqlite_priv.h"
+#include "store/upkeep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, FILES = 8, SMALL_FILE = 40000, SMALL_CHUNK = 4 };
+
+/* What lies in a store, in memory. */
+struct image {
+    struct {
+        char name[64];
+        char *octets;
+        size_t n;
+    } files[FILES];
+    size_t n;
+};
+
+static char dir[64];
+static struct image crashed, before; /* as after kill -9, and a while earlier */
+
+static void path_of(const char *store, const char *name, char dst[200])
+{
+    snprintf(dst, 200, "%s/%s/%s", dir, store, name);
+}
+
+static void shell(const char *format, const char *a, const char *b)
+{
+    char command[256];
+    snprintf(command, sizeof command, format, a, b);
+    assert_int_equal(system(command), 0);
+}
+
+/* --- images ----------------------------------------------------------------------------------------- */
+
+static void read_file(const char *store, const char *name, struct image *to)
+{
+    char path[200];
+    struct stat st;
+    path_of(store, name, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0 && to->n < FILES);
+    char *octets = malloc((size_t)st.st_size + 1);
+    assert_int_equal(read(fd, octets, (size_t)st.st_size), st.st_size);
+    close(fd);
+    snprintf(to->files[to->n].name, sizeof to->files[0].name, "%s", name);
+    to->files[to->n].octets = octets;
+    to->files[to->n++].n = (size_t)st.st_size;
+}
+
+static void take_image(const char *store, struct image *to)
+{
+    static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db", "postern.db-wal"};
+    char path[200];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        path_of(store, names[i], path);
+        if (access(path, F_OK) == 0) {
+            read_file(store, names[i], to);
+        }
+    }
+}
+
+static void write_file(const char *name, const char *octets, size_t n)
+{
+    char path[200];
+    path_of("trial", name, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, octets, n), (ssize_t)n);
+    close(fd);
+}
+
+/* The store after the crash, in a directory of its own. */
+static void lay_out(void)
+{
+    char path[200];
+    path_of("trial", "spool", path);
+    shell("rm -rf %s/trial; mkdir -p %s/trial", dir, dir);
+    for (size_t i = 0; i < crashed.n; i++) {
+        write_file(crashed.files[i].name, crashed.files[i].octets, crashed.files[i].n);
+    }
+}
+
+/* --- what is in a store ------------------------------------------------------------------------------ */
+
+static void dump_table(sqlite3 *db, const char *name, struct buf *out)
+{
+    sqlite3_stmt *q = NULL;
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT * FROM %s", name);
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK) {
+        return; /* then it is not the same */
+    }
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        for (int k = 0; k < sqlite3_column_count(q); k++) {
+            assert_int_equal(buf_append(out, "|", 1), 0);
+            assert_int_equal(buf_append(out, sqlite3_column_blob(q, k), (size_t)sqlite3_column_bytes(q, k)), 0);
+        }
+        assert_int_equal(buf_append(out, "\n", 1), 0);
+    }
+    sqlite3_finalize(q);
+}
+
+/* All rows but the count of transactions. */
+static void dump(const char *store, struct buf *out)
+{
+    sqlite3_stmt *q = NULL;
+    sqlite3 *db = NULL;
+    char path[200];
+    buf_reset(out);
+    path_of(store, "postern.db", path);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    if (sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type='table' AND name<>'settled' ORDER BY name", -1, &q, NULL) == SQLITE_OK) {
+        while (sqlite3_step(q) == SQLITE_ROW) {
+            dump_table(db, (const char *)sqlite3_column_text(q, 0), out);
+        }
+    }
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+}
+
+static struct store *open_store(const char *name)
+{
+    char path[200], problem[600];
+    struct store *s = NULL;
+    path_of(name, "", path);
+    (void)mkdir(path, 0700);
+    return store_open_with(path, (struct store_sizes){SMALL_FILE, SMALL_CHUNK}, problem, sizeof problem, &s) < 0 ? NULL : s;
+}
+
+static void on_done(void *arg, enum store_result r)
+{
+    (void)arg;
+    assert_int_equal(r, STORE_OK);
+}
+
+static void come(struct store *s, uint64_t id, size_t octets)
+{
+    static char body[20000];
+    struct store_rcpt r = {.forward_path = STR("x@one.test"), .next_hop = STR("one.test"), .state = id % 3 == 0 ? RCPT_HELD : RCPT_QUEUED};
+    memset(body, (int)id, sizeof body);
+    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = octets, .sealed_key = STR("key"),
+                                    .body = str_from(body, octets)};
+    store_enqueue(s, &m, &r, 1, NULL, 0, on_done, NULL);
+    store_flush(s);
+}
+
+/* Mail in the tables, in their log and in the journal alone; changes of the tables that no batch has. */
+static void live(void)
+{
+    struct store *s = open_store("store");
+    assert_non_null(s);
+    come(s, 1, 100);
+    come(s, 2, 15000);
+    come(s, 3, 100);
+    store_close(s);
+    take_image("store", &before);
+    s = open_store("store");
+    come(s, 4, 9000);
+    assert_int_equal(store_set_state(s, 3, RCPT_HELD, RCPT_QUEUED, 7, 0), 1);
+    store_flush(s);
+    come(s, 5, 5000);
+    come(s, 6, 100);
+    come(s, 7, 15000); /* into the other file */
+    come(s, 8, 15000);
+    come(s, 9, 100);
+    take_image("store", &crashed);
+    store_close(s);
+}
+
+/* --- trials ------------------------------------------------------------------------------------------ */
+
+static unsigned trials, told_at;
+
+static void no_finding(void *arg, bool fatal, const char *text)
+{
+    (void)arg;
+    (void)fatal;
+    (void)text;
+}
+
+static bool is_told(void)
+{
+    char path[200], problem[600];
+    struct store_health h;
+    path_of("trial", "", path);
+    return store_check(path, no_finding, NULL, &h, problem, sizeof problem) < 0 || h.fatal > 0;
+}
+
+/* What the damaged store in "trial" is after check and start. */
+static void try_it(const char *what, const char *name, size_t page, struct buf *whole)
+{
+    struct buf now = BUF_INIT(64 * 1024 * 1024);
+    bool told = is_told();
+    struct store *s = open_store("trial");
+    bool lost = s && (store_lost(s).batches > 0 || store_lost(s).transactions > 0 || store_lost(s).mark);
+    store_close(s);
+    if (s) {
+        dump("trial", &now);
+    }
+    bool recovered = s && str_eq(buf_str(&now), buf_str(whole));
+    if (!told && (lost || !recovered)) {
+        fail_msg("%s, page %zu: %s, and it is called whole (%s)", name, page, what, !s ? "it does not start" : lost ? "the start knows" : "nothing knows");
+    }
+    trials++;
+    told_at += told;
+    buf_free(&now);
+}
+
+static void try_pages(size_t at, struct buf *whole)
+{
+    char *octets = crashed.files[at].octets;
+    const char *name = crashed.files[at].name;
+    size_t n = crashed.files[at].n;
+    static const char zeros[PAGE];
+    for (size_t page = 0; page * PAGE < n; page++) {
+        size_t here = n - page * PAGE < PAGE ? n - page * PAGE : PAGE, bit = page * 2654435761U % (here * 8);
+        char kept[PAGE];
+        memcpy(kept, octets + page * PAGE, here);
+        octets[page * PAGE + bit / 8] ^= (char)(1 << bit % 8);
+        lay_out();
+        try_it("a bit flipped", name, page, whole);
+        memcpy(octets + page * PAGE, zeros, here);
+        lay_out();
+        try_it("all zeros", name, page, whole);
+        memcpy(octets + page * PAGE, kept, here);
+        lay_out();
+        write_file(name, octets, page * PAGE);
+        try_it("cut", name, page, whole);
+    }
+}
+
+static void each_page_of_each_file(void **state)
+{
+    struct buf whole = BUF_INIT(64 * 1024 * 1024);
+    (void)state;
+    lay_out();
+    assert_false(is_told());
+    store_close(open_store("trial"));
+    dump("trial", &whole);
+    assert_true(buf_len(&whole) > 50000);
+    for (size_t i = 0; i < crashed.n; i++) {
+        try_pages(i, &whole);
+    }
+    print_message("%u trials, %u told, the others recovered\n", trials, told_at);
+    assert_true(trials > 250 && told_at > 100);
+    buf_free(&whole);
+}
+
+static void remove_in_trial(const char *name)
+{
+    char path[200];
+    path_of("trial", name, path);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void whole_files(void **state)
+{
+    struct buf whole = BUF_INIT(64 * 1024 * 1024);
+    (void)state;
+    lay_out();
+    store_close(open_store("trial"));
+    dump("trial", &whole);
+    for (size_t i = 0; i < crashed.n; i++) {
+        const char *name = crashed.files[i].name;
+        lay_out();
+        remove_in_trial(name);
+        try_it("removed", name, 0, &whole);
+        for (size_t k = 0; k < before.n; k++) { /* an older one in its place */
+            if (strcmp(before.files[k].name, name) == 0) {
+                lay_out();
+                write_file(name, before.files[k].octets, before.files[k].n);
+                try_it("what it was before", name, 0, &whole);
+            }
+        }
+    }
+    lay_out();
+    write_file("journal-0", crashed.files[1].octets, crashed.files[1].n);
+    write_file("journal-1", crashed.files[0].octets, crashed.files[0].n);
+    try_it("exchanged", "journal-0 and journal-1", 0, &whole);
+    lay_out();
+    remove_in_trial("journal-0");
+    remove_in_trial("journal-1");
+    try_it("removed", "both journals", 0, &whole);
+    remove_in_trial(MARK_FILE);
+    try_it("removed", "both journals and the mark", 0, &whole);
+    buf_free(&whole);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/postern-rot-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of syncs */
+    if (!mkdtemp(dir)) {
+        return -1;
+    }
+    live();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    shell("rm -rf %s%s", dir, "");
+    for (size_t i = 0; i < FILES; i++) {
+        free(crashed.files[i].octets);
+        free(before.files[i].octets);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file), cmocka_unit_test(whole_files)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
