@@ -72,7 +72,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "spool"};
+    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark", "spool"};
     char path[128];
     store_close(t.q.store);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -198,7 +198,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1"};
+    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark"};
     char path[128];
     size_t cursor = 0;
     struct str key;
