@@ -19,9 +19,10 @@ TARGETS = ['tree', 'smtpin-0', 'smtpin-1', 'smtpout-0', 'smtpout-1', 'queue-0', 
 class Load(threading.Thread):
     """One sender: keeps what was acknowledged, what was left unanswered, and what was cut short."""
 
-    def __init__(self, number, lab):
+    def __init__(self, number, lab, waits=1):
         super().__init__(daemon=True)
         self.number, self.lab, self.stop = number, lab, False
+        self.waits = waits  # of ten messages, to a server that takes none
         self.acknowledged, self.unanswered, self.cut, self.waiting = set(), set(), set(), set()
 
     def run(self):
@@ -37,7 +38,7 @@ class Load(threading.Thread):
                 time.sleep(0.05)
 
     def one(self, client, token, count):
-        domain = 'tempfail.test' if count % 10 == 9 else random.choice(['good.test', 'inside.test'])
+        domain = 'tempfail.test' if count % 10 >= 10 - self.waits else random.choice(['good.test', 'inside.test'])
         client.mail('a@inside.test')
         client.rcpt(f'{token}@{domain}')
         body = f'Subject: {token}\r\n\r\n' + 'x' * (100 if count % 7 else 90000) + '\r\n'
