@@ -5,6 +5,7 @@
  * A refused message is read to its true end, so that its rest is never taken for commands.
  */
 #include "smtp/server_priv.h"
+#include "wire/marks.h"
 
 void smtp_body_start(struct smtp_body *b)
 {
@@ -49,6 +50,8 @@ static void header_line(struct smtp_body *b, const struct smtp_server_config *c,
         refuse(b, REFUSE_FIELD_LARGE);
     } else if (b->hops > c->hops_max) {
         refuse(b, REFUSE_LOOPING);
+    } else if (b->long_word && !c->device) {
+        refuse(b, REFUSE_WORD_LONG);
     }
 }
 
@@ -57,6 +60,8 @@ static void look_header(struct smtp_body *b, const struct smtp_server_config *c,
     for (size_t i = 0; i < text.n && b->in_header; i++) {
         char ch = text.p[i];
         b->header_octets++;
+        b->word_octets = ch == '\n' ? 0 : ch == ' ' || ch == '\t' ? 1 : b->word_octets + (ch != '\r');
+        b->long_word |= b->word_octets > MARKS_LINE_MAX;
         if (ch == '\n') {
             header_line(b, c, b->line_octets);
             b->line_n = 0;

@@ -22,12 +22,12 @@ enum smtp_state {
 /* Counts of the message being read (body.c). */
 struct smtp_body {
     struct dot_reader dots;
-    bool in_header;
+    bool in_header, long_word;
     size_t header_octets, header_lines, field_octets, hops;
     char line[24]; /* the first octets of the current header line */
     unsigned tls_required_fields;
     bool tls_required_no;
-    size_t line_n, line_octets;
+    size_t line_n, line_octets, word_octets; /* word: from the last blank of the line on */
     const struct smtp_reply *refusal; /* set once: the rest is read and dropped */
 };
 

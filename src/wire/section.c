@@ -6,6 +6,7 @@
  * name is read as the grammar says, quoted strings and nested comments included.
  */
 #include "wire/section.h"
+#include "wire/fold.h"
 #include "wire/header.h"
 #include "wire/domain.h"
 
@@ -96,6 +97,7 @@ int section_write(struct str section, const struct section_change *change, struc
         .added_message_id = change->add_message_id.n > 0,
         .added_from = change->add_from.n > 0,
     };
+    bool folds = !fold_breaks_signature(section);
     int r = 0;
     for (struct str before = rest; r == 0 && header_next(&rest, &name, &value); before = rest) {
         if (claims_us(name, value, change->authserv_id)) {
@@ -105,7 +107,8 @@ int section_write(struct str section, const struct section_change *change, struc
         done.added_date &= !str_eq_nocase(name, STR("Date"));
         done.added_message_id &= !str_eq_nocase(name, STR("Message-ID"));
         done.added_from &= !str_eq_nocase(name, STR("From"));
-        r = buf_add(out, str_slice(before, 0, before.n - rest.n));
+        struct str field = str_slice(before, 0, before.n - rest.n);
+        r = folds ? fold_field(field, out) : buf_add(out, field);
     }
     r = r < 0 || !done.added_from ? r : add_field(out, "From", change->add_from);
     r = r < 0 || !done.added_date ? r : add_field(out, "Date", change->add_date);

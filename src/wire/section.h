@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * section.h: the header section of a message on its way in: what is taken out and what is added
- * (RFC 8601 5, RFC 6409 8). All other octets stay as they are.
+ * (RFC 8601 5, RFC 6409 8). Lines that are too long are folded (fold.h). All other octets stay as they are.
  */
 #pragma once
 #include "base/buf.h"

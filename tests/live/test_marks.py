@@ -124,3 +124,51 @@ def test_a_notice_that_comes_back_told_nobody(gateway):
     assert gateway.lab.wait_for(lambda: 'notice-lost' in gateway.lab.log(), 20)
     assert gateway.lab.wait_for(lambda: 'the notice came back, too' in gateway.lab.postern('message', message_id).stdout, 10)
     assert gateway.state(message_id)['sender-told'] is False
+
+
+LONG = 'x=1&' * 750 + 'end'  # a line of 3,003 octets
+IDS = ' '.join(f'<{n:04d}.{"a" * 60}@outside.test>' for n in range(40))  # References of a long thread: 3,239 octets
+
+
+def parts_of(data):
+    """Octets of the longest line, References as they are unfolded, the text as it is decoded."""
+    mail = email.message_from_string(data, policy=email.policy.compat32)
+    return max(len(line) for line in data.split('\r\n')), ''.join(mail['References'].splitlines()), mail.get_payload(decode=True).decode()
+
+
+@pytest.mark.parametrize('domain', ['seven.test', 'good.test'])
+def test_long_lines_are_folded_and_encoded(gateway, domain):
+    """RFC 5321 4.5.3.1.6, RFC 5322 2.1.1. grommunio/gromox#360, rspamd/rspamd#5323: Postfix cuts within a message id, and the signature is
+    gone; dani-garcia/vaultwarden#437, thunderbird/thunderbird-android#890: within the text. Here only the form changes."""
+    sender = f'long-{domain}@inside.test'
+    head = f'From: <{sender}>\r\nSubject: long\r\nReferences: {IDS}\r\n'
+    for more in ('', 'MIME-Version: 1.0\r\nContent-Type: text/html; charset=us-ascii\r\n'):
+        gateway.wait_state(submit(gateway, ['x@' + domain], f'{head}{more}\r\n{LONG}\r\nshort\r\n'.encode(), sender=sender), 'delivered')
+        mail = got(gateway, domain, sender) if domain == 'seven.test' else gateway.lab.wait_for(
+            lambda: [m for m in gateway.lab.messages(domain) if m['sender'] == sender], 20)[-1]
+        longest, references, text = parts_of(mail['data'])
+        assert longest <= 998 and references == IDS and text.rstrip('\r\n') == LONG + '\r\nshort', (longest, mail['data'][:2000])
+
+
+def test_signed_long_lines_stay(gateway):
+    """What wins where a signature of somebody else is over the octets themselves: the signature (docs/decisions/0027)."""
+    for name, canonical, folded in (('relaxed', 'relaxed/relaxed', True), ('simple', 'simple/simple', False)):
+        sender = f'signed-{name}@inside.test'
+        dkim = f'DKIM-Signature: v=1; a=rsa-sha256; c={canonical}; d=inside.test; s=x; h=references; bh=eA==; b=eA==\r\n'
+        data = f'{dkim}From: <{sender}>\r\nReferences: {IDS}\r\n\r\n{LONG}\r\n'
+        gateway.wait_state(submit(gateway, ['x@good.test'], data.encode(), sender=sender), 'delivered')
+        mail = gateway.lab.wait_for(lambda: [m for m in gateway.lab.messages('good.test') if m['sender'] == sender], 20)[-1]
+        head, _, text = mail['data'].partition('\r\n\r\n')
+        assert text == LONG + '\r\n' and (f'References: {IDS}\r\n' in head + '\r\n') != folded
+        assert (max(len(line) for line in head.split('\r\n')) <= 998) == folded and parts_of(mail['data'])[1] == IDS
+
+
+def test_a_word_that_no_line_holds_is_refused(gateway):
+    """As Exim does (message_linelength_limit); Postfix cuts it in two. The session goes on."""
+    client = gateway.smtp()
+    client.mail('a@inside.test')
+    client.rcpt('x@good.test')
+    code, text = client.data(f'From: <a@inside.test>\r\nX-Token: {"a" * 3000}\r\n\r\nhello\r\n')
+    assert code == 550 and b'5.6.0' in text and b'cannot be folded' in text, text
+    assert client.noop()[0] == 250
+    client.quit()

@@ -267,6 +267,30 @@ static void odd_addresses(void **state)
     end(&p);
 }
 
+/* RFC 5322 2.1.1: 998 octets of a line, which folding gives where there is white space; a longer word could only be cut, as Postfix
+ * does, or refused, as Exim does (message_linelength_limit). At the end of the message, as all of them. */
+static void words_that_no_line_holds(void **state)
+{
+    static const struct {
+        const char *begin, *end;
+        int octets;
+        bool taken;
+    } rows[] = {{"X: ", "", 997, true},   {"X: ", "", 998, false},      {"X:", "", 996, true},  {"X:", "", 997, false}, {"X: a\r\n ", "", 997, true},
+                {"X: ", " b", 990, true}, {"X: a\r\n\t", "", 998, false}, {"", ":", 998, false}, {"X: y\r\n\r\n", "", 3000, true}};
+    const struct smtp_server_config before = config;
+    char script[8000];
+    (void)state;
+    config.header_field_max = 4096;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int n = snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n%s%0*d%s\r\n\r\nbody\r\n.\r\nNOOP\r\n", rows[i].begin, rows[i].octets, 0, rows[i].end);
+        expect(script, (size_t)n, rows[i].taken
+                   ? "S: 220 mx.test ESMTP Postern\n" EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 250 2.0.0 Still here\n"
+                   : "S: 220 mx.test ESMTP Postern\n" EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nS: 550 5.6.0 A header line of the message has a word too long for any line, "
+                     "which cannot be folded (RFC 5322 2.1.1); shorten it, or encode it (RFC 2047)\nE: ABORT\nS: 250 2.0.0 Still here\n");
+    }
+    config = before;
+}
+
 /* A To of 2,100 folded lines, a field of 70 KB (jetmore/swaks#109), within the limits of the configuration as it is delivered. */
 static void large_header_sections(void **state)
 {
@@ -281,8 +305,11 @@ static void large_header_sections(void **state)
         n += snprintf(script + n, 400000 - (size_t)n, ",\r\n\tperson%d@a-rather-long-domain.example", i);
     }
     n += snprintf(script + n, 400000 - (size_t)n, "\r\nX-Large: ");
-    memset(script + n, 'x', 70000);
-    n += 70000;
+    for (int i = 0; i < 78; i++) { /* in words that a line can hold (RFC 5322 2.1.1) */
+        memset(script + n, 'x', 900);
+        script[n + 899] = ' ';
+        n += 900;
+    }
     n += snprintf(script + n, 400000 - (size_t)n, "\r\n\r\nbody\r\n.\r\n");
     struct play p = run(script, (size_t)n, 5000);
     assert_non_null(strstr(buf_str(&p.log).p, "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n"));
@@ -808,7 +835,7 @@ static void refusals_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(large_header_sections),
+        cmocka_unit_test(one_message), cmocka_unit_test(long_addresses), cmocka_unit_test(odd_addresses), cmocka_unit_test(words_that_no_line_holds), cmocka_unit_test(large_header_sections),
         cmocka_unit_test(long_auth_lines), cmocka_unit_test(devices_are_understood), cmocka_unit_test(devices_lines_are_repaired),
         cmocka_unit_test(devices_that_end_with_lf_are_known), cmocka_unit_test(refusals_are_told),
         cmocka_unit_test(sessions_of_other_suites), cmocka_unit_test(every_refusal_helps), cmocka_unit_test(nothing_is_smuggled), cmocka_unit_test(nothing_is_smuggled_in_chunks), cmocka_unit_test(order_of_commands), cmocka_unit_test(parameters), cmocka_unit_test(notice_parameters), cmocka_unit_test(original_recipients_in_utf8), cmocka_unit_test(chunking), cmocka_unit_test(chunks_and_line_ends),

@@ -195,7 +195,7 @@ static void write_head(struct session *s, struct incoming *m, size_t n)
     bool submitted = s->service->kind != CONF_LISTEN_SMTP, complete = submitted || s->is_device;
     char date[DATE_MAX] = "", id[ID_TEXT], message_id[300], from[ADDRESS_ROOM + 2];
     struct str all = buf_str(&m->head), section = str_slice(all, 0, n);
-    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + 4096);
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(n + n / 128 + 4096); /* folding adds two octets to a line of 998 */
     struct section_done done;
     id_text(m->id, id);
     date_rfc5322(clock_wall_ms(), date);
