@@ -20,7 +20,7 @@ import zipfile
 import zlib
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, TOP
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP
 
 
 # --- metrics ---------------------------------------------------------------------------------------
@@ -846,6 +846,23 @@ def test_a_copy_that_comes_to_nothing_is_an_alarm(gateway, archive):
     assert lab.wait_for(alarms, 50), lab.report(message_id)
     assert message_id in alarms()[0]['detail']
     assert not [m for m in lab.messages('inside.test') if m['rcpts'] == ['a@inside.test']]  # they did not ask for it
+
+
+@pytest.mark.parametrize('local', ['a%b.test', 'host!user', 'host!other!user', '"a@b.test"', '"a!b"', 'a%b%c.test', '"@b.test:a"'])
+def test_addresses_that_name_a_way_go_inside_as_they_are(gateway, local):
+    """RFC 5321 2.3.11: a local part is read by its own host alone. Postfix refuses them at a relay (allow_percent_hack, swap_bangpath), since
+    the host inside may be older; here they arrive as they came, and doctor says so. Never is the other host asked."""
+    rcpt = f'{local}@inside.test'
+    client = gateway.smtp(OUTSIDE)
+    client.mail('stranger@outside.test')
+    assert client.rcpt(rcpt)[0] == 250
+    code, text = client.data('From: <stranger@outside.test>\r\nSubject: way\r\n\r\nhello\r\n')
+    assert code == 250, text
+    client.quit()
+    gateway.wait_state(text.decode().split()[-1], 'delivered')
+    assert [m for m in gateway.lab.messages('inside.test') if m['rcpts'] == [rcpt]]
+    rows = [r for r in gateway.lab.postern('doctor', json_out=True) if r['what'] == 'deliver-to routes']
+    assert len(rows) == 1 and rows[0]['state'] == 'look' and 'user%elsewhere@inside.test' in rows[0]['finding'], rows
 
 
 def test_doctor_names_letters_that_leave_the_house(gateway):

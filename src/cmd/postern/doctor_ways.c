@@ -212,6 +212,20 @@ static void look_exceptions(struct doctor *d)
     answer_free(&a);
 }
 
+/* Nothing of an address is taken away here, and nobody asks the server inside whom it knows: what it reads in a local part is
+ * its own matter (RFC 5321 2.3.11), and would be a relay's if that were another host. */
+static void look_routes(struct doctor *d)
+{
+    char text[2000];
+    const struct conf_words *domains = &d->c->inside_domains;
+    const char *inside = domains->n > 0 ? domains->v[0] : d->c->hostname;
+    snprintf(text, sizeof text, "user%%elsewhere@%s, elsewhere!user@%s and \"user@elsewhere\"@%s go to %s as they are", inside, inside,
+             inside, d->c->deliver_to);
+    doctor_tell(d, CARE, "deliver-to routes", text,
+                "See that this server takes them for names of its own: one that reads a way in them (percent hack, bang path) "
+                "sends them on, as an open relay behind us.");
+}
+
 void doctor_hops(struct doctor *d)
 {
     const struct conf *c = d->c;
@@ -222,6 +236,7 @@ void doctor_hops(struct doctor *d)
     }
     if (c->deliver_to) {
         look_hop(d, "deliver-to", c->deliver_to, conf_deliver_force(c));
+        look_routes(d);
     }
     if (c->relay_host) {
         look_hop(d, "relay", c->relay_host, c->relay_tls);
