@@ -1,5 +1,5 @@
-// Only comfort: everything works without it. Shows how far an upload has come, goes on after a login elsewhere, and asks for
-// passkeys, beside which there is always a phrase.
+// Only comfort: everything works without it. Shows how far an upload has come, goes on after a login elsewhere, asks for
+// passkeys, beside which there is always a phrase, and makes the frame of a message as high as the message.
 "use strict";
 document.querySelectorAll("form[data-upload]").forEach(function (form) {
   form.addEventListener("submit", function (event) {
@@ -91,4 +91,33 @@ document.querySelectorAll("form[data-passkey]").forEach(function (form) {
 
 document.querySelectorAll("form[data-go]").forEach(function (form) {
   form.submit();
+});
+
+// What is wider than the screen is made smaller, as mail programs of phones do. From a second name (files-url) the frame
+// cannot be looked into: it stays as high as the style sheet says.
+document.querySelectorAll("iframe.body").forEach(function (frame) {
+  var width = 0;
+  function fit() {
+    var page = frame.contentDocument && frame.contentDocument.documentElement;
+    var body = page && page.lastElementChild;
+    if (!body || !page.clientWidth) {
+      return;
+    }
+    width = frame.clientWidth;
+    body.style.zoom = "";
+    var zoom = 1;
+    while (zoom > 0.4 && page.scrollWidth > page.clientWidth) { // a second time for what was rounded
+      zoom = Math.max(zoom * page.clientWidth / page.scrollWidth - 0.005, 0.4);
+      body.style.zoom = zoom;
+    }
+    var bar = page.scrollWidth > page.clientWidth ? 20 : 0;
+    frame.style.height = Math.ceil(page.getBoundingClientRect().height + bar + 2) + "px";
+  }
+  frame.addEventListener("load", fit);
+  window.addEventListener("resize", function () {
+    if (frame.clientWidth !== width) {
+      fit();
+    }
+  });
+  fit();
 });

@@ -3,13 +3,15 @@
  *
  * The page is written anew, every name and value by us: what a browser reads is what was checked. Elements that are not
  * known lose their tags and keep their text; those that bring programs, styles or other documents lose both. Only pictures
- * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame without scripts
- * and without an origin of its own (proc/web): this is the first of two walls.
+ * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame in which
+ * nothing runs and nothing is asked for (proc/web): this is the first of two walls.
  *
- * Styles of the page and pictures behind a text go, so a text may stand on a ground that it was not
- * made for: where that cannot be read, it gets black or white. What its writer hid stays hidden.
+ * What a style sheet says of an element goes into the element's own style (sheet.c). Pictures behind a text go, and sheets
+ * are not understood in all they say, so a text may stand on a ground that it was not made for: where that cannot be read,
+ * it gets black or white. What its writer hid stays hidden.
  */
 #include "mime/colour.h"
+#include "mime/sheet.h"
 #include "mime/style.h"
 #include "mime/tags.h"
 #include "mime/view.h"
@@ -19,7 +21,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13, URL_MAX = 8192, BODY_TAG_MAX = 16 * 1024 };
+enum { OPEN_MAX = 200 /* of what is deeper only the text is kept */, NAME_MAX_OCTETS = 32, END_TAG = 13, URL_MAX = 8192, BODY_TAG_MAX = 16 * 1024, STYLES_MAX = 64 * 1024, OUTER = 2 /* html, body */ };
 
 /* What a text has behind it, and its colour. */
 struct paint {
@@ -37,7 +39,9 @@ struct rewrite {
     struct buf *out, tag; /* tag: the one being written */
     struct buf style;     /* of the element being written */
     struct paint page;
-    bool sheet;  /* there is a style sheet, and what it says of grounds is not kept */
+    bool has_sheet; /* of which not all may be kept */
+    struct sheet *sheet;
+    struct sheet_element elements[OPEN_MAX + 3]; /* html, body, what is open, and the one being written */
     bool quirks; /* no document type: a table has the page's colour (HTML 15.3.10) */
     const struct picture *pictures;
     size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
@@ -159,10 +163,17 @@ static void read_colours(struct str style, struct own_paint *own)
     }
 }
 
-static void take_style(struct rewrite *w, struct str style, struct own_paint *own)
+/* n: the element stands behind so many. */
+static void take_style(struct rewrite *w, size_t n, struct str style, struct own_paint *own)
 {
+    struct buf all = BUF_INIT(STYLES_MAX);
+    if (w->sheet) {
+        sheet_style(w->sheet, w->elements, n + 1, style, &all);
+        style = buf_str(&all);
+    }
     own->lost |= style_clean(style, &w->style);
     read_colours(buf_str(&w->style), own);
+    buf_free(&all);
 }
 
 static bool is_same(struct rgb a, struct rgb b)
@@ -183,7 +194,7 @@ static struct paint paint_element(struct rewrite *w, const struct own_paint *own
     struct rgb inherited = is_link ? link : resets ? w->page.colour : p.colour;
     p.colour = own->has_colour ? own->colour : inherited;
     begins |= resets;
-    bool meant = own->has_colour && !p.lost && !w->sheet; /* white on white by its writer */
+    bool meant = own->has_colour && !p.lost && !w->has_sheet; /* white on white by its writer */
     bool unseen = begins && !meant && colour_is_lost_on(p.colour, p.ground);
     p.colour = unseen ? colour_to_read_on(p.ground) : p.colour;
     if (unseen || (resets && p.colour.known)) {
@@ -282,8 +293,6 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
             put_link(w, value);
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
-        } else if (strcasecmp(name, "style") == 0) {
-            take_style(w, value, own);
         } else if (IS_IN(name, attributes) && value.n < 1024) {
             char small[NAME_MAX_OCTETS];
             str_copy_cut(str_c(name), small, sizeof small);
@@ -304,16 +313,53 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
     }
 }
 
+static struct str attribute(const xmlChar **attributes_of, const char *name)
+{
+    for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
+        if (strcasecmp((const char *)attributes_of[i], name) == 0) {
+            return str_c((const char *)attributes_of[i + 1]);
+        }
+    }
+    return STR("");
+}
+
+static void note_element(struct sheet_element *e, const char *name, const xmlChar **attributes_of)
+{
+    str_copy_cut(str_c(name), e->name, sizeof e->name);
+    str_copy_cut(str_trim(attribute(attributes_of, "id")), e->id, sizeof e->id);
+    str_copy_cut(attribute(attributes_of, "class"), e->classes, sizeof e->classes);
+    for (char *p = e->classes; *p; p++) {
+        *p = *p == '\t' || *p == '\n' || *p == '\r' ? ' ' : *p;
+    }
+}
+
+/* The form that its writer gave a picture stays where it is made smaller to fit. */
+static void keep_form(struct rewrite *w, const xmlChar **attributes_of)
+{
+    uint64_t wide, high;
+    bool said = str_to_u64(str_trim(attribute(attributes_of, "width")), 10000, &wide) == 0 &&
+                str_to_u64(str_trim(attribute(attributes_of, "height")), 10000, &high) == 0;
+    if (said && wide > 0 && high > 0) {
+        (void)!buf_printf(&w->style, "aspect-ratio:%u/%u;", (unsigned)wide, (unsigned)high);
+    }
+}
+
 /* The whole tag, or nothing of it. */
 static void begin_element(struct rewrite *w, const char *name, const xmlChar **attributes_of)
 {
     struct own_paint own = {.lost = false};
-    bool is_link = strcmp(name, "a") == 0;
+    bool is_link = strcmp(name, "a") == 0, is_picture = strcmp(name, "img") == 0;
+    size_t n = OUTER + w->n_open;
+    note_element(&w->elements[n], name, attributes_of);
     buf_reset(&w->tag);
     buf_reset(&w->style);
     put_tag(w, STR("<"));
     put_tag(w, str_c(name));
-    put_attributes(w, attributes_of, is_link, strcmp(name, "img") == 0, &own);
+    put_attributes(w, attributes_of, is_link, is_picture, &own);
+    take_style(w, n, attribute(attributes_of, "style"), &own);
+    if (is_picture) {
+        keep_form(w, attributes_of);
+    }
     struct paint paint = paint_element(w, &own, is_link, strcmp(name, "table") == 0);
     put_style(w);
     put_tag(w, STR(">"));
@@ -404,6 +450,11 @@ static struct str body_tag(struct str html)
     return STR("");
 }
 
+struct body {
+    struct sheet_element *element;
+    struct buf style;
+};
+
 /* Its style, as if all of it stood in the attribute. */
 static void on_body(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
@@ -412,8 +463,13 @@ static void on_body(void *arg, const xmlChar *element, const xmlChar **attribute
         {"text", "color"},
         {"background", "background-image"},
     };
-    struct buf *style = arg;
-    for (size_t i = 0; strcasecmp((const char *)element, "body") == 0 && attributes_of && attributes_of[i]; i += 2) {
+    struct body *body = arg;
+    struct buf *style = &body->style;
+    bool is_body = strcasecmp((const char *)element, "body") == 0;
+    if (is_body) {
+        note_element(body->element, "body", attributes_of);
+    }
+    for (size_t i = 0; is_body && attributes_of && attributes_of[i]; i += 2) {
         const char *name = (const char *)attributes_of[i], *value = attributes_of[i + 1] ? (const char *)attributes_of[i + 1] : "";
         for (size_t k = 0; k < ARRAY_LEN(names); k++) {
             if (strcasecmp(name, names[k][0]) == 0 && *value) {
@@ -430,15 +486,17 @@ static void on_body(void *arg, const xmlChar *element, const xmlChar **attribute
 static bool open_box(struct rewrite *w, struct str html)
 {
     static htmlSAXHandler events = {.startElement = on_body};
-    struct buf style = BUF_INIT(BODY_TAG_MAX);
+    struct body body = {.element = &w->elements[1], .style = BUF_INIT(BODY_TAG_MAX)};
     struct str tag = body_tag(html);
-    htmlParserCtxtPtr parser = tag.n > 0 ? htmlCreatePushParserCtxt(&events, &style, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8) : NULL;
+    note_element(&w->elements[0], "html", NULL);
+    note_element(&w->elements[1], "body", NULL);
+    htmlParserCtxtPtr parser = tag.n > 0 ? htmlCreatePushParserCtxt(&events, &body, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8) : NULL;
     if (parser) {
         (void)htmlParseChunk(parser, tag.p, (int)tag.n, 1);
         htmlFreeParserCtxt(parser);
     }
     struct own_paint own = {.lost = false};
-    take_style(w, buf_str(&style), &own);
+    take_style(w, OUTER - 1, buf_str(&body.style), &own);
     w->page = paint_element(w, &own, false, false);
     put_tag(w, STR("<div"));
     put_style(w);
@@ -447,7 +505,7 @@ static bool open_box(struct rewrite *w, struct str html)
     if (boxed) {
         put(w, buf_str(&w->tag));
     }
-    buf_free(&style);
+    buf_free(&body.style);
     return boxed && !w->full;
 }
 
@@ -461,38 +519,52 @@ static bool has_tag(struct str html, struct str begin)
     return false;
 }
 
-bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
+static bool rewrite_page(struct reader *r, struct str html, struct rewrite *w)
 {
     static const htmlSAXHandler events = {.characters = on_characters, .ignorableWhitespace = on_characters,
                                           .startElement = on_start, .endElement = on_end}; /* comments, CDATA and the like go */
-    struct rewrite *w = err_calloc(1, sizeof *w);
-    size_t ends = (OPEN_MAX + 1) * END_TAG < out->max / 4 ? (OPEN_MAX + 1) * END_TAG : out->max / 4;
-    const struct paint page = {
-        .ground = {.known = true, .r = 0xff, .g = 0xff, .b = 0xff},
-        .colour = {.known = true, .r = 0x11, .g = 0x11, .b = 0x11},
-    };
-    *w = (struct rewrite){
-        .out = out,
-        .tag = BUF_INIT(out->max),
-        .style = BUF_INIT(16 * 1024),
-        .page = page,
-        .quirks = !has_tag(html, STR("<!doctype")),
-        .sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link")),
-        .pictures = pictures,
-        .n_pictures = n,
-        .room = out->max - ends,
-    };
+    size_t ends = (OPEN_MAX + 1) * END_TAG < w->out->max / 4 ? (OPEN_MAX + 1) * END_TAG : w->out->max / 4;
+    w->room = w->out->max - ends;
+    w->tag = BUF_INIT(w->out->max);
+    w->style = BUF_INIT(16 * 1024);
+    w->quirks = !has_tag(html, STR("<!doctype"));
+    w->has_sheet = has_tag(html, STR("<style")) || has_tag(html, STR("<link"));
     const struct tags tags = {&events, w, on_begin, NULL, on_text, is_full};
     bool boxed = open_box(w, html);
     tags_read(r, "", html, &tags);
     end_elements(w, 0);
     if (boxed) {
-        (void)!buf_add(out, STR("</div>"));
+        (void)!buf_add(w->out, STR("</div>"));
     }
-    bool whole = !w->full;
-    *ret_remote = w->remote;
     buf_free(&w->tag);
     buf_free(&w->style);
+    return !w->full;
+}
+
+bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote)
+{
+    const struct rewrite plain = {
+        .out = out,
+        .page = {
+            .ground = {.known = true, .r = 0xff, .g = 0xff, .b = 0xff},
+            .colour = {.known = true, .r = 0x11, .g = 0x11, .b = 0x11},
+        },
+        .pictures = pictures,
+        .n_pictures = n,
+    };
+    struct rewrite *w = err_calloc(1, sizeof *w);
+    size_t before = buf_len(out);
+    struct sheet *sheet = sheet_of_page(html);
+    *w = plain;
+    w->sheet = sheet;
+    bool whole = rewrite_page(r, html, w);
+    if (!whole && sheet) { /* styles at each element may be more than there is room for */
+        out->tail = out->head + before;
+        *w = plain;
+        whole = rewrite_page(r, html, w);
+    }
+    *ret_remote = w->remote;
+    sheet_free(sheet);
     free(w);
     return whole;
 }

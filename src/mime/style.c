@@ -212,7 +212,7 @@ static void take(struct style *s, const struct declaration *d)
     }
     s->no_height |= strcmp(d->name, "max-height") == 0 && is_nought(d->value);
     s->overflows |= strncmp(d->name, "overflow", 8) == 0 && str_eq_nocase(value, STR("hidden"));
-    s->hidden |= (strcmp(d->name, "opacity") == 0 || strcmp(d->name, "font-size") == 0) && is_nought(d->value);
+    s->hidden |= strcmp(d->name, "opacity") == 0 && is_nought(d->value); /* not font-size: what is inside has its own */
     s->hidden |= strcmp(d->name, "mso-hide") == 0 && str_eq_nocase(value, STR("all"));
 }
 

@@ -70,6 +70,12 @@ async function step(s) {
   if (s.type) { await page.keyboard.type(s.type); return {}; }
   if (s.text) { return { text: await page.innerText(s.text), url: page.url() }; }
   if (s.frame) { return { text: await page.frames()[1].locator("body").innerText(), url: page.frames()[1].url() }; }
+  if (s.box) { // the message's own frame: is it as high as what it holds, and is all of it to be seen across?
+    return await page.frames()[1].evaluate(() => {
+      const e = document.documentElement;
+      return { high: Math.floor(e.getBoundingClientRect().height), room: innerHeight, wide: e.scrollWidth, across: e.clientWidth };
+    });
+  }
   if (s.width) { return { wide: await page.evaluate("document.documentElement.scrollWidth"), room: await page.evaluate("document.documentElement.clientWidth") }; }
   if (s.look) { return await look(s.look); }
   if (s.download) {

@@ -54,7 +54,7 @@ WAYS = [('desktop', dict(scripts=True, locale='en-GB', colours='light', phone=Fa
 @pytest.mark.parametrize('name,how', WAYS, ids=[w[0] for w in WAYS])
 def test_the_whole_way(gateway, browser, name, how):
     address, sender = f'{name}@good.test', f'{name}@inside.test'
-    send_secure(gateway, address, sender=sender, page='<h2>Results</h2><p>All <b>fine</b>, see you.</p><script>document.title="bad"</script><img src="https://evil.test/p.gif">', attachments=[('Befund.pdf', PDF), ('b.txt', b'two')])
+    send_secure(gateway, address, sender=sender, page='<h2>Results</h2><p>All <b>fine</b>, see you.</p><p style="height:900px"></p><table width=800><tr><td>wide</table><script>document.title="bad"</script><img src="https://evil.test/p.gif">', attachments=[('Befund.pdf', PDF), ('b.txt', b'two')])
     notice = wait_mail(gateway, address, 'secure message')
     browser(open=dict(how, address=GATEWAY_ADDRESS))
     german = how['locale'].startswith('de')
@@ -70,6 +70,8 @@ def test_the_whole_way(gateway, browser, name, how):
     assert 'lab results' in page['text'] and ('Noch' in page['text'] or 'Tage übrig' in page['text'] if german else 'days left' in page['text'])
     assert 'All fine, see you.' in browser(frame=1)['text']
     browser.fits()
+    box = browser(box=1)
+    assert not how['scripts'] or (box['high'] <= box['room'] < box['high'] + 60 and box['wide'] <= box['across']), box
     got = browser(download='.parts li:nth-child(1) a')
     assert got['name'] == 'Befund.pdf' and base64.b64decode(got['octets']) == PDF
     browser(goto=page['url'] + '?view=text')
@@ -108,6 +110,7 @@ def test_files_come_from_the_second_name(gateway, browser):
     browser(click='main form button')
     shown = browser(frame=1)
     assert shown['text'].strip() == 'All fine.' and shown['url'].startswith('https://files.test/file/'), shown
+    assert browser(box=1)['room'] > 300  # its height cannot be asked for there
     got = browser(download='.parts li:nth-child(1) a')
     assert got['name'] == 'Befund.pdf' and base64.b64decode(got['octets']) == PDF
     problems = [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p]

@@ -352,10 +352,11 @@ def test_html_is_made_harmless(gateway):
     png = b'\x89PNG\r\n\x1a\n' + b'0' * 60
     body = '<p>Begin <b>bold</b> <a href="https://good.test/a?b=1&amp;c=2">link</a></p>' + ''.join(f'<div>{h}</div>' for h in HOSTILE) + '<p>the end</p>'
     visitor, page, _, _ = opened(gateway, 'html@good.test', page=body)
-    assert '<iframe class="body"' in page.body.decode() and 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page.body.decode() and 'Pictures from other places' in page.text
+    assert '<iframe class="body"' in page.body.decode() and 'sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"' in page.body.decode() and 'Pictures from other places' in page.text
     frame = visitor.get(page.path + '/body')
     policy = frame.headers['Content-Security-Policy']
-    assert "default-src 'none'" in policy and 'sandbox' in policy and 'script-src' not in policy and 'allow-scripts' not in policy and 'allow-same-origin' not in policy
+    assert "default-src 'none'" in policy and 'sandbox' in policy and 'script-src' not in policy and 'allow-scripts' not in policy
+    assert re.search('sandbox ([^;]*)', policy)[1].split() == ['allow-same-origin', 'allow-popups', 'allow-popups-to-escape-sandbox']
     shown_html = frame.body.decode()
     inner = shown_html[shown_html.index('</style>'):]
     assert '<b>bold</b>' in inner and 'href="https://good.test/a?b=1&#38;c=2"' in inner and 'rel="noopener noreferrer nofollow"' in inner and 'the end' in inner
@@ -1109,6 +1110,7 @@ def test_files_come_from_the_second_name(gateway):
     nobody = Visitor(gateway)
     got = nobody.raw('GET', path, host='files.test')
     assert got.status == 200 and got.body == PDF and 'sandbox' in got.headers['Content-Security-Policy'] and not nobody.cookies
+    assert 'allow-same-origin' not in got.headers['Content-Security-Policy']
     assert "frame-src 'self' https://files.test" in page.headers['Content-Security-Policy']
     token = path.split('/')[2]
     # the second name has files, of that mail, for that pass, and the pass opens nothing else

@@ -3,9 +3,10 @@
 cannot be read behind it.
 
 Usage: contrast.py SANITISED FILE|DIR...   HTML files and the HTML of mails are laid out in Chromium as they
-are and as the portal shows them, each once. Of every text that is to be seen, the contrast of its colour to its ground is taken (WCAG 2.2,
-1.4.3); over a picture it counts as readable before. Prints the mails in which a text fell under 2:1 that
-had been above; exit status 1 if they are more than one in two hundred.
+are and as the portal shows them, each once. Of every text that is to be seen, the contrast of its colour to its
+ground is taken (WCAG 2.2, 1.4.3); over a picture it counts as readable before. Prints the mails in which a text fell
+under 2:1 that had been above, and those of whose texts more than one in five is not to be seen any more; exit status 1
+if either are more than one in two hundred.
 """
 import email
 import email.policy
@@ -23,6 +24,7 @@ AT_ONCE = 40
 LEAST, MOST = 400, 400000
 SHOWN_MAX = 3
 LOST_MOST = 0.005
+GONE_MOST = 0.2
 # As pages/body.html has it.
 GROUND = ('<!DOCTYPE html><style>html{background:#fff;color:#111;font:16px/1.5 sans-serif}body{margin:12px}'
           'img{max-width:100%}</style><body>')
@@ -106,7 +108,8 @@ function frame(text) {
                 lost.push([text.slice(0, 60), +was.get(text).toFixed(1), +r.toFixed(1)]);
             }
         }
-        out.push({was: was.size, is: is.size, lost, low: [...was.values()].filter(r => r < 2).length});
+        const gone = [...was.keys()].filter(t => !is.has(t)).map(t => t.slice(0, 60));
+        out.push({was: was.size, is: is.size, lost, gone, low: [...was.values()].filter(r => r < 2).length});
         a.remove();
         b.remove();
     }
@@ -152,19 +155,22 @@ def all_pages(names):
 
 def main():
     program, pages = sys.argv[1], all_pages(sys.argv[2:])
-    mails = texts = bad = 0
+    mails = texts = bad = gone = 0
     for i in range(0, len(pages), AT_ONCE):
         names, before = zip(*pages[i:i + AT_ONCE])
         after = sanitised(program, [t.encode('utf-8') for t in before])
         for name, found in zip(names, measured([[a, GROUND + b] for a, b in zip(before, after)])):
             mails += 1
             texts += found['was']
+            if len(found['gone']) > GONE_MOST * found['was']:
+                gone += 1
+                print(name, 'not seen:', len(found['gone']), 'of', found['was'], found['gone'][:SHOWN_MAX])
             if found['lost']:
                 bad += 1
                 print(name, len(found['lost']), 'of', found['was'], found['lost'][:SHOWN_MAX])
     print(f'{mails} mails with {texts} texts, {bad} with a text that cannot be read any more '
-          f'({100 * bad / max(mails, 1):.2f} %)')
-    return bad > LOST_MOST * mails
+          f'({100 * bad / max(mails, 1):.2f} %), {gone} with texts that are not seen any more')
+    return max(bad, gone) > LOST_MOST * mails
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "portal/thread.h"
+#include "portal/shown.h"
 #include "proc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
@@ -63,7 +64,7 @@ static void show_form(struct request *r, struct str draft)
     bool all = http_query(r->call, "all").n > 0;
     bool has_draft = draft.n > 0 && str_split(&words, '\n', &kept);
     id_text(r->envelope, id);
-    read_size_text((uint64_t)child_conf(r->web->child)->portal.reply_size, limit, sizeof limit);
+    shown_size((uint64_t)child_conf(r->web->child)->portal.reply_size, limit, sizeof limit);
     snprintf(subject, sizeof subject, "%s" STR_FMT, str_starts_nocase(r->packed->subject, STR("Re:")) ? "" : "Re: ", STR_ARG(str_slice(r->packed->subject, 0, r->packed->subject.n < 500 ? r->packed->subject.n : 500)));
     data_c(d, "id", id);
     data_c(d, "limit", limit);

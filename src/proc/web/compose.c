@@ -6,6 +6,7 @@
  * queue checks. What the rules say about its content is known when it was read: after it was sent.
  */
 #include "base/clock.h"
+#include "portal/shown.h"
 #include "proc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
@@ -27,7 +28,7 @@ static void put_form(struct request *r)
 {
     char limit[32];
     struct data *d = &r->page;
-    read_size_text((uint64_t)child_conf(r->web->child)->portal.reply_size, limit, sizeof limit);
+    shown_size((uint64_t)child_conf(r->web->child)->portal.reply_size, limit, sizeof limit);
     data_c(d, "limit", limit);
     data_put(d, "to", http_field(r->call, "to"));
     data_put(d, "subject", http_field(r->call, "subject"));

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "mime/zip.h"
+#include "portal/shown.h"
 #include "proc/web/web.h"
 #include "wire/id.h"
 #include "wire/transfer.h"
@@ -18,18 +19,10 @@
 enum { CHUNK = 64 * 1024, PLAIN_MAX = 1024 * 1024, NAME_MAX_OCTETS = 150 };
 
 static const char file_policy[] = "default-src 'none'; sandbox; frame-ancestors 'none'";
-static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox; frame-ancestors ";
-
-void read_size_text(uint64_t octets, char *dst, size_t size)
-{
-    if (octets < 1024) {
-        snprintf(dst, size, "%llu B", (unsigned long long)octets);
-    } else if (octets < 1024 * 1024) {
-        snprintf(dst, size, "%llu KB", (unsigned long long)(octets / 1024));
-    } else {
-        snprintf(dst, size, "%llu.%llu MB", (unsigned long long)(octets / 1048576), (unsigned long long)(octets % 1048576 * 10 / 1048576));
-    }
-}
+/* Of our own origin, without which the page could not see how high it is; what it may not is run anything, or ask for
+ * anything. From a second name it has no origin. */
+static const char body_policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox %sallow-popups "
+                                  "allow-popups-to-escape-sandbox; frame-ancestors %s";
 
 bool read_unpack(struct request *r)
 {
@@ -67,66 +60,6 @@ static bool is_refused(struct request *r, const struct ipc_portal_answer *a)
 
 /* --- the page ------------------------------------------------------------------------------------------------------------- */
 
-static void put_parts(struct data *d, const struct packed *p)
-{
-    char size[32], sum[65];
-    for (size_t i = 0; i < p->n_parts; i++) {
-        struct data *m = data_item(d, "parts");
-        if (!m) {
-            return;
-        }
-        read_size_text(p->parts[i].size, size, sizeof size);
-        for (size_t k = 0; k < 32; k++) {
-            snprintf(sum + 2 * k, 3, "%02x", (unsigned char)p->parts[i].sha256.p[k]);
-        }
-        data_number(m, "n", i + 1);
-        data_put(m, "name", p->parts[i].name);
-        data_put(m, "type", p->parts[i].type);
-        data_c(m, "size", size);
-        data_c(m, "sha256", sum);
-    }
-    data_flag(d, "has-parts", p->n_parts > 0);
-    data_flag(d, "several", p->n_parts > 1);
-}
-
-static void put_events(struct data *d, const struct packed *p)
-{
-    static const char *const kinds[] = {
-        [EVENT_ENTRY] = "is-entry",
-        [EVENT_INVITATION] = "is-invitation",
-        [EVENT_CANCELLED] = "is-cancelled",
-        [EVENT_ANSWER] = "is-reply",
-        [EVENT_ACCEPTED] = "is-accepted",
-        [EVENT_DECLINED] = "is-declined",
-    };
-    for (size_t i = 0; i < p->n_events; i++) {
-        const struct packed_event *e = &p->events[i];
-        struct data *m = data_item(d, "events");
-        if (!m) {
-            return;
-        }
-        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
-            data_flag(m, kinds[k], k == e->kind);
-        }
-        data_flag(m, "answers", e->kind >= EVENT_ANSWER);
-        data_flag(m, "repeats", e->repeats);
-        data_put(m, "what", e->what);
-        data_put(m, "when", e->when);
-        data_put(m, "where", e->where);
-        data_put(m, "organizer", e->organizer);
-        data_put(m, "about", e->about);
-    }
-}
-
-static bool has_many(const struct packed *p)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < p->to.n; i++) {
-        at += p->to.p[i] == '@';
-    }
-    return at > 1 || p->cc.n > 0;
-}
-
 static void show(struct request *r)
 {
     const struct ipc_row_envelope *e = &r->rows[0];
@@ -148,29 +81,12 @@ static void show(struct request *r)
         page_done(r, e->sealed ? "answered-sealed" : "answered");
     }
     page_date(e->expires_ms, until, sizeof until);
-    data_put(d, "subject", p->subject);
-    data_put(d, "from", p->from);
-    data_put(d, "to", p->to);
-    data_put(d, "cc", p->cc);
-    data_put(d, "date", p->date);
     data_c(d, "until", until);
     data_number(d, "days", page_days_left(e->expires_ms));
     data_flag(d, "is-sealed", e->sealed != 0);
     data_flag(d, "mine", e->sender.n == 0); /* the copy of an answer */
-    data_flag(d, "many", has_many(p));
-    data_flag(d, "cut", p->cut);
-    data_flag(d, "encrypted", p->encrypted);
-    data_flag(d, "pgp", p->pgp);
-    data_flag(d, "smime", p->smime);
-    data_flag(d, "remote", p->remote);
-    data_flag(d, "has-html", p->html.n > 0);
-    bool html = p->html.n > 0 && !str_eq(http_query(r->call, "view"), STR("text"));
-    data_flag(d, "show-html", html);
-    if (!html) {
-        data_put(d, "text", p->text);
-    }
-    put_parts(d, p);
-    put_events(d, p);
+    bool text = str_eq(http_query(r->call, "view"), STR("text"));
+    shown_put(p, text, d);
     page_send(r, 200, "mail");
 }
 
@@ -240,7 +156,8 @@ static void show_body(struct request *r)
     (void)!site_write(r->web->site, "body", r->language, &r->page, &out);
     (void)!buf_add(&out, r->packed->html); /* sanitised by inspect (mime/sanitise.c); the frame has no rights besides */
     (void)!buf_add(&out, STR("</body></html>"));
-    snprintf(policy, sizeof policy, "%s%s", body_policy, r->for_files ? child_conf(r->web->child)->portal.url : "'self'");
+    const char *around = child_conf(r->web->child)->portal.url;
+    snprintf(policy, sizeof policy, body_policy, r->for_files ? "" : "allow-same-origin ", r->for_files ? around : "'self'");
     page_headers(r, "text/html; charset=utf-8", policy);
     http_set_header(r->call, "Cache-Control", "no-store");
     if (!r->for_files) { /* which knows no other origin than its own */

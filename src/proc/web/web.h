@@ -186,7 +186,6 @@ void read_ask_again(struct request *r);
 /* The first part of the second name's paths: a pass of a minute, and what a sealed mail's link holds. False: neither. */
 bool read_file_pass(struct request *r, struct str pass);
 bool read_unpack(struct request *r);
-void read_size_text(uint64_t octets, char *dst, size_t size);
 
 /* answer.c: answering */
 void answer_form(struct request *r);

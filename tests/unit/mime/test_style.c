@@ -27,7 +27,7 @@ static void styles_are_cleaned(void **state)
         {"display:none !important", "display:none;"},
         {"max-height:0;overflow:hidden;opacity:0;visibility:hidden", "visibility:hidden;display:none;"},
         {"max-height:0px;overflow:hidden", "display:none;"},
-        {"font-size:0;line-height:0", "font-size:0;line-height:0;display:none;"},
+        {"font-size:0;line-height:0", "font-size:0;line-height:0;"}, /* MJML, around each column */
         {"mso-hide:all", "display:none;"},
         {"font-size:12px;;color : red ;", "font-size:12px;color:red;"},
         {"font-family:'A B',serif;color:green", "font-family:'A B',serif;color:green;"},
@@ -61,6 +61,21 @@ static bool holds(const struct buf *b, const char *words)
     return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
 }
 
+static void expect_rows(const char *const rows[][2], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct buf out = BUF_INIT(4096);
+        bool remote;
+        struct reader r = reader_new(&mime_standard_limits, str_c(rows[i][0]));
+        assert_true(sanitise_html(&r, str_c(rows[i][0]), NULL, 0, &out, &remote));
+        if (!holds(&out, rows[i][1])) {
+            fail_msg("%s gives " STR_FMT, rows[i][0], STR_ARG(buf_str(&out)));
+        }
+        buf_free(&out);
+        mime_reading_free(r.out);
+    }
+}
+
 /* Text that could not be read on the ground that is left gets black or white; what its writer hid stays
  * hidden. Kinds found with tests/mail/contrast.py over 1,400 newsletters (Colorlib's, Cerberus',
  * Postmark's templates; SpamAssassin's corpus). */
@@ -72,7 +87,8 @@ static void texts_can_be_read(void **state)
         {"<td bgcolor=#003366><a href='https://x.test/'>x</a></td>", "style=\"color:#ffffff;\">x</a>"},
         {"<a href='https://x.test/'>x</a>", "nofollow\">x</a>"},
         {"<p style='background-color:#fff;color:#ffffff'>hidden</p>", "<p style=\"background-color:#fff;color:#ffffff;\">hidden"},
-        {"<style>td{background:#000}</style><td><font color=#ffffff>x</font></td>", "<font color=\"#ffffff\" style=\"color:#111111;\">x"},
+        {"<style>td[x]{background:#000}</style><td x><font color=#ffffff>x</font></td>", "<font color=\"#ffffff\" style=\"color:#111111;\">x"},
+        {"<style>td{background:#000}</style><td><font color=#ffffff>x</font></td>", "<td style=\"background-color:#000;color:#ffffff;\"><font color=\"#ffffff\">x"},
         {"<td background=dark.jpg><font color=white>x</font></td>", "<font color=\"white\" style=\"color:#111111;\">x"},
         {"<td background=dark.jpg bgcolor=navy><font color=white>x</font></td>", "<font color=\"white\">x"},
         {"<style>x</style><a style='color:rgba(255,255,255,.4)'>x</a>", "color:rgba(255,255,255,.4);color:#111111;"},
@@ -81,17 +97,51 @@ static void texts_can_be_read(void **state)
         {"<body bgcolor=black><p>x", "background-color:black;color:#ffffff;"},
     };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct buf out = BUF_INIT(4096);
-        bool remote;
-        struct reader r = reader_new(&mime_standard_limits, str_c(rows[i][0]));
-        assert_true(sanitise_html(&r, str_c(rows[i][0]), NULL, 0, &out, &remote));
-        if (!holds(&out, rows[i][1])) {
-            fail_msg("%s gives " STR_FMT, rows[i][0], STR_ARG(buf_str(&out)));
-        }
-        buf_free(&out);
-        mime_reading_free(r.out);
-    }
+    expect_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Selectors 3, CSS Cascade 3; the kinds that leemunroe's, Cerberus', Mailchimp's and MJML's templates use. */
+static void sheets_are_followed(void **state)
+{
+    static const char *const rows[][2] = {
+        {"<style>.a{padding:3px}</style><p class='x a'>1", "<p style=\"padding:3px;\">1"},
+        {"<style>.a,#b{padding:3px}</style><p id=b>1", "<p style=\"padding:3px;\">1"},
+        {"<style>p.a{padding:3px}</style><div class=a>1", "<div>1"},
+        {"<style>.a p{padding:3px}</style><div class=a><div><p>1", "<p style=\"padding:3px;\">1"},
+        {"<style>.a > p{padding:3px}</style><div class=a><div><p>1", "<div><p>1"},
+        {"<style>body .a{padding:3px}</style><body><p class=a>1", "<p style=\"padding:3px;\">1"},
+        {"<style>body{padding:3px}</style><body style='margin:0'><p>1", "<div style=\"padding:3px;margin:0;\">"},
+        {"<style>a:link{padding:3px}a:hover{padding:4px}</style><a>1", "<a style=\"padding:3px;\">1"},
+        /* who wins: the heavier, then the later; then the element's own, but for !important */
+        {"<style>#b{padding:1px}.a{padding:2px}p{padding:3px}</style><p id=b class=a>1",
+         "style=\"padding:3px;padding:2px;padding:1px;\""},
+        {"<style>p{padding:1px}</style><p style='padding:2px'>1", "style=\"padding:1px;padding:2px;\""},
+        {"<style>p{padding:1px !important}</style><p style='padding:2px'>1", "style=\"padding:2px;padding:1px;\""},
+        /* comments, Outlook's own sheets, other screens, what comes from elsewhere */
+        {"<style><!-- /* p{padding:1px} */ p{margin:1px} --></style><p>1", "<p style=\"margin:1px;\">1"},
+        {"<!--[if mso]><style>p{padding:1px}</style><![endif]--><p>1", "<p>1"},
+        {"<style media=print>p{padding:1px}</style><p>1", "<p>1"},
+        {"<style>@media (max-width:600px){p{padding:1px}}@media screen{p{margin:1px}}</style><p>1", "<p style=\"margin:1px;\">1"},
+        {"<style>@import 'https://x.test/';p{margin:1px}</style><p>1", "<p style=\"margin:1px;\">1"},
+        {"<style>.pre{display:none;font-size:1px}</style><span class=pre>1", "<span style=\"display:none;font-size:1px;\">1"},
+        {"<style>p{position:fixed;width:1px;background:url(x)}</style><p>1", "<p style=\"width:1px;\">1"},
+        {"<style>p{margin:1px</style><p>1", "<p style=\"margin:1px;\">1"},
+        {"<style>}p{margin:1px}</style><p>1", "<p"},
+    };
+    (void)state;
+    expect_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Thunderbird's bug1774805_android_mms.eml: a spacer of one point, 600 wide and 5 high. */
+static void pictures_keep_their_form(void **state)
+{
+    static const char *const rows[][2] = {
+        {"<img width=600 height=5>", "<img width=\"600\" height=\"5\" style=\"aspect-ratio:600/5;\">"},
+        {"<img width=100% height=5>", "<img width=\"100%\" height=\"5\">"},
+        {"<img width=0 height=0>", "<img width=\"0\" height=\"0\">"},
+    };
+    (void)state;
+    expect_rows(rows, ARRAY_LEN(rows));
 }
 
 static void pages_keep_ground_and_colour(void **state)
@@ -111,7 +161,8 @@ static void pages_keep_ground_and_colour(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour), cmocka_unit_test(texts_can_be_read)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour), cmocka_unit_test(texts_can_be_read), cmocka_unit_test(sheets_are_followed),
+                                       cmocka_unit_test(pictures_keep_their_form)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

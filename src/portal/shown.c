@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * shown.c: a mail on its page (shown.h). Called by web, and by tests/mail.
+ */
+#include "portal/shown.h"
+
+#include <stdio.h>
+
+void shown_size(uint64_t octets, char *dst, size_t size)
+{
+    if (octets < 1024) {
+        snprintf(dst, size, "%llu B", (unsigned long long)octets);
+    } else if (octets < 1024 * 1024) {
+        snprintf(dst, size, "%llu KB", (unsigned long long)(octets / 1024));
+    } else {
+        snprintf(dst, size, "%llu.%llu MB", (unsigned long long)(octets / 1048576), (unsigned long long)(octets % 1048576 * 10 / 1048576));
+    }
+}
+
+static void put_parts(struct data *d, const struct packed *p)
+{
+    char size[32], sum[65];
+    for (size_t i = 0; i < p->n_parts; i++) {
+        struct data *m = data_item(d, "parts");
+        if (!m) {
+            return;
+        }
+        shown_size(p->parts[i].size, size, sizeof size);
+        for (size_t k = 0; k < 32; k++) {
+            snprintf(sum + 2 * k, 3, "%02x", (unsigned char)p->parts[i].sha256.p[k]);
+        }
+        data_number(m, "n", i + 1);
+        data_put(m, "name", p->parts[i].name);
+        data_put(m, "type", p->parts[i].type);
+        data_c(m, "size", size);
+        data_c(m, "sha256", sum);
+    }
+    data_flag(d, "has-parts", p->n_parts > 0);
+    data_flag(d, "several", p->n_parts > 1);
+}
+
+static void put_events(struct data *d, const struct packed *p)
+{
+    static const char *const kinds[] = {
+        [EVENT_ENTRY] = "is-entry",
+        [EVENT_INVITATION] = "is-invitation",
+        [EVENT_CANCELLED] = "is-cancelled",
+        [EVENT_ANSWER] = "is-reply",
+        [EVENT_ACCEPTED] = "is-accepted",
+        [EVENT_DECLINED] = "is-declined",
+    };
+    for (size_t i = 0; i < p->n_events; i++) {
+        const struct packed_event *e = &p->events[i];
+        struct data *m = data_item(d, "events");
+        if (!m) {
+            return;
+        }
+        for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+            data_flag(m, kinds[k], k == e->kind);
+        }
+        data_flag(m, "answers", e->kind >= EVENT_ANSWER);
+        data_flag(m, "repeats", e->repeats);
+        data_put(m, "what", e->what);
+        data_put(m, "when", e->when);
+        data_put(m, "where", e->where);
+        data_put(m, "organizer", e->organizer);
+        data_put(m, "about", e->about);
+    }
+}
+
+static bool has_many(const struct packed *p)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < p->to.n; i++) {
+        at += p->to.p[i] == '@';
+    }
+    return at > 1 || p->cc.n > 0;
+}
+
+void shown_put(const struct packed *p, bool as_text, struct data *d)
+{
+    data_put(d, "subject", p->subject);
+    data_put(d, "from", p->from);
+    data_put(d, "to", p->to);
+    data_put(d, "cc", p->cc);
+    data_put(d, "date", p->date);
+    data_flag(d, "many", has_many(p));
+    data_flag(d, "cut", p->cut);
+    data_flag(d, "encrypted", p->encrypted);
+    data_flag(d, "pgp", p->pgp);
+    data_flag(d, "smime", p->smime);
+    data_flag(d, "remote", p->remote);
+    data_flag(d, "has-html", p->html.n > 0);
+    bool html = p->html.n > 0 && !as_text;
+    data_flag(d, "show-html", html);
+    if (!html) {
+        data_put(d, "text", p->text);
+    }
+    put_parts(d, p);
+    put_events(d, p);
+}
