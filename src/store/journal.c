@@ -22,8 +22,9 @@
 
 /* A header: where each number is, and how many octets the header has. The checksum is of the entries,
  * seeded with that of the bodies, which is seeded with that of the header; AT_CHAIN has the checksum of
- * the batch before, 0 where it was not known. Journals before format 17 have shorter headers, which
- * lack it, and a checksum that is seeded with the number alone. */
+ * the batch before, 0 where it was not known; AT_ENTRIES_CHECK that of the entries alone: where only bodies
+ * are damaged, it is known whose. Journals before format 17 have shorter headers, which
+ * lack both, and a checksum that is seeded with the number alone. */
 enum {
     MAGIC = 0x324a4f50,
     MAGIC_16 = 0x314a4f50,
@@ -37,6 +38,7 @@ enum {
     AT_STORE = 40,
     HEADER_16 = 48,
     AT_CHAIN = 48,
+    AT_ENTRIES_CHECK = 56,
     HEADER = 64,
 };
 enum { PAGE = 4096, KEPT_MAX = 256 * 1024 * 1024 /* more than two files of entries alone come to */, PIECES = 128, ROOMY = 8 };
@@ -57,6 +59,7 @@ struct journal {
     struct buf kept;   /* headers and entries of those that wait, then of the one that is being gathered */
     size_t waiting;    /* octets of the first in `kept` */
     size_t in_files;   /* octets of the first in the files */
+    struct buf lost_entries; /* of batches whose bodies alone are damaged */
     uint64_t lost;     /* batches that could not be read when it was opened */
     uint64_t begin;    /* place of the first octet in `kept` */
     struct buf bodies; /* of the one that is being gathered */
@@ -104,6 +107,7 @@ static uint64_t put_header(char *p, const struct journal_batch *b, uint64_t plac
     put_number(p + AT_PLACE, place, 8);
     put_number(p + AT_STORE, store, 8);
     put_number(p + AT_CHAIN, chain, 8);
+    put_number(p + AT_ENTRIES_CHECK, XXH3_64bits_withSeed(b->entries.p, b->entries.n, b->number), 8);
     uint64_t check = checksum(p, b->entries, b->bodies);
     put_number(p + AT_CHECK, check, 8);
     return check;
@@ -129,6 +133,8 @@ struct round {
     struct found *found;
     size_t n;
     uint64_t first, last;
+    size_t *legible; /* places of others that can be read but for bodies */
+    size_t n_legible;
 };
 
 static void free_rounds(struct round (*rounds)[JOURNAL_FILES])
@@ -136,6 +142,7 @@ static void free_rounds(struct round (*rounds)[JOURNAL_FILES])
     for (unsigned i = 0; i < JOURNAL_FILES; i++) {
         free((*rounds)[i].octets);
         free((*rounds)[i].found);
+        free((*rounds)[i].legible);
     }
 }
 
@@ -195,6 +202,20 @@ static void keep_found(struct round *r, size_t at, uint64_t number, bool behind_
     r->last = number;
 }
 
+/* One whose header and entries are as they were written. */
+static void keep_legible(int fd, size_t size, uint64_t store, struct round *r, size_t at)
+{
+    char *p = r->octets + at;
+    size_t got = 0, entries = (size_t)get_number(p + AT_ENTRIES, 4), number = (size_t)get_number(p + AT_NUMBER, 8);
+    if (is_old(p) || entries > size - at - HEADER || get_number(p + AT_STORE, 8) != store || read_some(fd, p, HEADER + entries, (off_t)at, &got) < 0 ||
+        got < HEADER + entries || get_number(p + AT_ENTRIES_CHECK, 8) != XXH3_64bits_withSeed(p + HEADER, entries, number)) {
+        return;
+    }
+    r->legible = reallocarray(r->legible, r->n_legible + 1, sizeof *r->legible);
+    must(r->legible);
+    r->legible[r->n_legible++] = at;
+}
+
 /* Batches are written one behind the other, each synced before the next begins. So a torn end has nothing new behind it: whole
  * newer batches behind one that is not whole say that the disk lost it. Behind the end lie batches of an older round,
  * whose numbers are lower and in the tables; so numbers tell, not the places. ret_used: what of the file may hold anything. */
@@ -212,6 +233,9 @@ static int read_round(int fd, unsigned file, uint64_t store, struct round *r, si
         uint64_t number = whole ? get_number(r->octets + at + AT_NUMBER, 8) : 0;
         if (!whole) {
             damaged = true;
+            if (size - at >= HEADER && is_header(r->octets + at, file, at)) {
+                keep_legible(fd, size, store, r, at);
+            }
             at += PAGE;
             continue;
         }
@@ -269,6 +293,32 @@ static void miss_promised(struct journal_promise promised, struct loaded *ret)
     ret->check = promised.number == ret->last && ret->check == 0 ? promised.check : ret->check;
 }
 
+static bool has_number(const struct round *r, uint64_t number)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (get_number(r->octets + r->found[i].at + AT_NUMBER, 8) == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The entries of the lost batches of which only bodies are damaged. */
+static int keep_lost_entries(struct round rounds[JOURNAL_FILES], uint64_t settled, uint64_t last, struct buf *to)
+{
+    int error = 0;
+    for (unsigned i = 0; i < JOURNAL_FILES; i++) {
+        for (size_t k = 0; k < rounds[i].n_legible && error == 0; k++) {
+            const char *p = rounds[i].octets + rounds[i].legible[k];
+            uint64_t number = get_number(p + AT_NUMBER, 8);
+            if (number > settled && number <= last && !has_number(&rounds[0], number) && !has_number(&rounds[1], number)) {
+                error = buf_append(to, p + HEADER, get_number(p + AT_ENTRIES, 4));
+            }
+        }
+    }
+    return error;
+}
+
 /* The heads and entries of the batches after `settled` in both, the older file first. */
 static int after(struct round rounds[JOURNAL_FILES], struct journal_promise promised, uint64_t settled, struct buf *kept, struct loaded *ret)
 {
@@ -281,7 +331,8 @@ static int after(struct round rounds[JOURNAL_FILES], struct journal_promise prom
         for (size_t k = 0; k < r->n && error == 0; k++) {
             const char *p = r->octets + r->found[k].at;
             uint64_t number = get_number(p + AT_NUMBER, 8);
-            if ((number > ret->last + 1 && !r->found[k].behind_damage) || !is_in_chain(p, before, promised)) {
+            bool is_gap = number > ret->last + 1 && !r->found[k].behind_damage;
+            if ((is_gap && !promised.take_what_is_there) || !is_in_chain(p, before, promised)) {
                 return -EBADMSG;
             }
             before = p;
@@ -342,6 +393,7 @@ static int load(struct journal *j, struct journal_promise promised, uint64_t set
     int r = after(rounds, promised, settled, &j->kept, &l);
     j->newest = l.last;
     j->chain = l.check;
+    r = r < 0 ? r : keep_lost_entries(rounds, settled, l.last, &j->lost_entries);
     j->in_files = l.in_files;
     j->lost = l.lost;
     j->waiting = buf_len(&j->kept);
@@ -354,6 +406,7 @@ int journal_open(const char *directory, uint64_t store, struct journal_promise p
     struct journal *j = err_calloc(1, sizeof *j);
     j->kept = BUF_INIT(KEPT_MAX);
     j->bodies = BUF_INIT(JOURNAL_BODIES_MAX + 1024 * 1024);
+    j->lost_entries = BUF_INIT(KEPT_MAX);
     j->store = store;
     j->file_max = file_max;
     j->settled_for_good = settled;
@@ -381,6 +434,7 @@ void journal_close(struct journal *j)
     }
     buf_free(&j->kept);
     buf_free(&j->bodies);
+    buf_free(&j->lost_entries);
     free(j->pages);
     free(j);
 }
@@ -390,8 +444,13 @@ uint64_t journal_lost(const struct journal *j)
     return j->lost;
 }
 
+struct str journal_lost_entries(const struct journal *j)
+{
+    return buf_str(&j->lost_entries);
+}
+
 int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
-                 struct journal_content *ret)
+                 struct buf *lost_entries, struct journal_content *ret)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
@@ -406,6 +465,7 @@ int journal_look(const char *directory, uint64_t store, struct journal_promise p
         r = fd >= 0 ? read_round(fd, i, store, &rounds[i], &size, &used) : errno == ENOENT ? 0 : -errno;
     }
     r = r < 0 ? r : after(rounds, promised, settled, &kept, &l);
+    r = r < 0 || !lost_entries ? r : keep_lost_entries(rounds, settled, l.last, lost_entries);
     *ret = (struct journal_content){.waiting = l.waiting, .lost = l.lost, .newest = l.last, .check = l.check};
     return r;
 }

@@ -37,6 +37,7 @@ struct journal_batch {
 /* The newest batch that was promised, as the mark says (mark.h); its checksum. 0: not known. */
 struct journal_promise {
     uint64_t number, check;
+    bool take_what_is_there; /* batches that are missing count as lost, wherever: for a repair */
 };
 
 /* Opens or makes the files in `directory`, whose tables hold everything up to `settled`, and reads the batches that they
@@ -46,15 +47,18 @@ int journal_open(const char *directory, uint64_t store, struct journal_promise p
                  struct journal **ret) MUST_USE;
 /* Batches that were promised and are not there: the disk gave back other octets than were written, or a file is gone. */
 uint64_t journal_lost(const struct journal *j);
+/* The entries of those of them whose bodies alone are damaged, until it is closed. */
+struct str journal_lost_entries(const struct journal *j);
 /* NULL is harmless. What waits stays in the files. */
 void journal_close(struct journal *j);
 struct journal_content {
     uint64_t waiting, lost; /* batches after `settled` that are there, and that are not */
     uint64_t newest, check; /* the newest of both, its checksum; 0: not known */
 };
-/* What the files in a directory hold, beside a process that writes them. 0, -EBADMSG as above, or -errno. */
+/* What the files in a directory hold, beside a process that writes them; appends the entries of lost batches as above (NULL: not
+ * wanted). 0, -EBADMSG as above, or -errno. */
 int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
-                 struct journal_content *ret) MUST_USE;
+                 struct buf *lost_entries, struct journal_content *ret) MUST_USE;
 /* The name of a file, 0 to JOURNAL_FILES - 1: "journal-0". */
 void journal_name(unsigned file, char dst[16]);
 

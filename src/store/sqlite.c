@@ -25,7 +25,7 @@
 #define STATEMENT_SQL(name, sql) sql,
 static const char *const statement_sql[] = {STATEMENTS(STATEMENT_SQL)};
 
-enum { CACHE_KIB = 32 * 1024, CHUNK_MESSAGES = 64 /* some two milliseconds */ };
+enum { CACHE_KIB = 32 * 1024 };
 
 #define NAME_OF(n, s) s,
 static const char *const state_names[] = {STORE_STATES(NAME_OF)};
@@ -234,6 +234,7 @@ static int open_journal(struct store *s, char *problem, size_t size)
     if (r < 0) {
         return r;
     }
+    promised.take_what_is_there = s->sizes.quarantine != NULL;
     r = known ? journal_open(s->directory, store, promised, settled, s->sizes.journal_file, &s->journal) : -EIO;
     if (r == -EBADMSG && s->loss.transactions > 0) {
         snprintf(problem, size, "the end of postern.db-wal in %s is gone or damaged (%llu transactions), or postern.db is older than the journal. "
@@ -262,6 +263,7 @@ static int open_journal(struct store *s, char *problem, size_t size)
                  taken_over == STORE_FULL ? "there is no space on the disk" : "they cannot be written");
         return -EIO;
     }
+    store_damage_entries(s, journal_lost_entries(s->journal));
     store_make_mark(s, marked);
     return 0;
 }
@@ -307,7 +309,7 @@ static int open_parts(struct store *s, char *problem, size_t size)
 
 int store_open(const char *directory, char *problem, size_t size, struct store **ret)
 {
-    return store_open_with(directory, (struct store_sizes){JOURNAL_FILE_MAX, CHUNK_MESSAGES}, problem, size, ret);
+    return store_open_with(directory, (struct store_sizes){.journal_file = JOURNAL_FILE_MAX, .chunk = STORE_CHUNK}, problem, size, ret);
 }
 
 int store_open_with(const char *directory, struct store_sizes sizes, char *problem, size_t size, struct store **ret)

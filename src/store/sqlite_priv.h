@@ -2,6 +2,7 @@
  * sqlite_priv.h: the inside of the embedded store, for sqlite.c (writing) and sqlite_read.c.
  */
 #pragma once
+#include "store/damage.h"
 #include "store/entry.h"
 #include "store/journal.h"
 #include "store/mark.h"
@@ -169,6 +170,12 @@
     X(SET_BACK_ARRIVED, "UPDATE message SET arrived_ms=?1 WHERE id>?2 AND arrived_ms>?1")           \
     X(OLDEST, "SELECT m.arrived_ms FROM recipient r JOIN message m ON m.id=r.id WHERE r.state=0 ORDER BY r.rcpt LIMIT 1") \
     X(COUNT_DEATH, "UPDATE message SET deaths=deaths+1 WHERE id=?")                                \
+    X(ADD_DAMAGE, "INSERT OR IGNORE INTO damage VALUES (?,?,?,?,?,?,?)")                           \
+    X(DAMAGES, "SELECT * FROM damage WHERE ?1=0 OR told=0 ORDER BY id LIMIT ?2")                   \
+    X(SET_DAMAGE_TOLD, "UPDATE damage SET told=1 WHERE id=?")                                      \
+    X(GET_BODY, "SELECT sealed FROM body WHERE id=?")                                              \
+    X(LOSE, "UPDATE recipient SET state=3, bounced=1, notice=0, reason=?1, last_ms=?2, code='', reply=?3, host=''" \
+            " WHERE id=?4 AND (state IN (0,1) OR (state IN (3,4) AND bounced=0))")                  \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
     DOMAIN_STATEMENTS(X)                                                                           \
     RPT_STATEMENTS(X)                                                                              \
@@ -213,11 +220,13 @@ struct later {
     size_t first, n, cap;
 };
 
-enum { SPARES_MAX = 64, WRITERS_MAX = 512 };
+enum { SPARES_MAX = 64, WRITERS_MAX = 512, STORE_CHUNK = 64 /* some two milliseconds */ };
+#define STORE_KEPT_MARK ".damaged-" /* in the names of copies that a start made of what was damaged */
 
 struct store_sizes {
     size_t journal_file; /* octets of each of the two */
     size_t chunk;        /* messages that are taken over in one transaction; whole batches, so some more */
+    const char *quarantine; /* a repair: the directory for files that nobody names; what the journal lacks counts as lost */
 };
 
 struct store {
@@ -324,6 +333,18 @@ int store_read_mark(struct store *s, uint64_t store, bool marked, struct journal
 void store_make_mark(struct store *s, bool marked);
 /* What was promised is on the disk now; tables: their transactions, too. */
 void store_set_mark(struct store *s, bool tables);
+/* sqlite_damage.c: the messages among entries of the journal that are lost. */
+void store_damage_entries(struct store *s, struct str entries);
+/* One more address. */
+void store_damage_rcpt(struct buf *rcpts, struct str address);
+/* A row of Q_DAMAGES. */
+struct store_damage store_damage_of(sqlite3_stmt *q);
+/* sqlite_bodies.c: every body that somebody waits for. is_lost: it is to be delivered; false: it waits in the portal. 0 or -EIO. */
+struct store_checker;
+typedef void (*store_bad_body_fn)(void *arg, const struct store_damage *d, const char *path, bool is_lost);
+int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg) MUST_USE;
+/* sqlite_upkeep.c: messages that were found lost since then; how many. */
+uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_checker *checker);
 /* sqlite_spool.c: removes files that no message names, when the store is opened; and those kept to be used again. */
 int store_sweep_spool(struct store *s) MUST_USE;
 void store_drop_spares(struct store *s);

@@ -172,6 +172,19 @@ void store_spool_drop(struct store *s, struct str name)
     }
 }
 
+/* Where the store is repaired nothing is deleted. */
+static void drop_orphan(struct store *s, const char *name)
+{
+    char to[4096];
+    if (s->sizes.quarantine) {
+        snprintf(to, sizeof to, "%s/%s", s->sizes.quarantine, name);
+        (void)renameat(s->spool_dir, name, AT_FDCWD, to);
+    } else {
+        log_notice("spool-orphan-removed", KV("file", name));
+        store_spool_drop(s, str_c(name));
+    }
+}
+
 /* After a stop of any kind: files without a row go. */
 int store_sweep_spool(struct store *s)
 {
@@ -197,8 +210,7 @@ int store_sweep_spool(struct store *s)
             return -EIO; /* not known whose it is: nothing is removed */
         }
         if (code == SQLITE_DONE) {
-            log_notice("spool-orphan-removed", KVS("file", name));
-            store_spool_drop(s, name);
+            drop_orphan(s, entry->d_name);
         }
     }
     closedir(dir);

@@ -6,11 +6,12 @@
  * the administrator to look at.
  */
 #include "base/clock.h"
-#include "wire/date.h"
 #include "store/envelope.h"
 #include "store/schema.sql.h"
 #include "store/sqlite_priv.h"
 #include "store/upkeep.h"
+#include "wire/date.h"
+#include "wire/id.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,8 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGES_PER_STEP = 256, PATH = 4096 };
-#define KEPT_MARK ".damaged-"
+enum { PAGES_PER_STEP = 256, PATH = 4096, RCPTS_SHOWN = 900 };
 
 static int fail(char *problem, size_t size, int r, const char *what, const char *detail)
 {
@@ -51,8 +51,7 @@ static void close_database(sqlite3 **db)
 
 struct look {
     sqlite3 *db;
-    store_finding_fn finding;
-    void *arg;
+    const struct store_checker *checker;
     struct store_health *health;
 };
 
@@ -60,7 +59,7 @@ static void found(struct look *l, bool fatal, const char *text)
 {
     l->health->findings++;
     l->health->fatal += fatal;
-    l->finding(l->arg, fatal, text);
+    l->checker->finding(l->checker->arg, fatal, text);
 }
 
 /* Every row of the query is something wrong, but for a first column that equals `fine`. */
@@ -123,7 +122,7 @@ static void find_kept(struct look *l, const char *directory)
     const struct dirent *entry;
     char text[400];
     while (dir && (entry = readdir(dir))) {
-        if (strstr(entry->d_name, KEPT_MARK)) {
+        if (strstr(entry->d_name, STORE_KEPT_MARK)) {
             snprintf(text, sizeof text, "the store was damaged, and mail may be lost; %s is what it was. Look at the log of that day, then move the file away",
                      entry->d_name);
             found(l, true, text);
@@ -174,7 +173,7 @@ static int look_at_ends(sqlite3 *db, const char *directory, struct ends *ret)
         ret->settled = settled_of(db);
         ret->mark = ret->mark.store == ret->settled.store ? ret->mark : (struct mark){.store = ret->mark.store};
         ret->journal_result = journal_look(directory, ret->settled.store, (struct journal_promise){ret->mark.number, ret->mark.check}, ret->settled.number,
-                                           &ret->journal);
+                                           NULL, &ret->journal);
     }
     return r < 0 ? r : ret->journal_result == -EBADMSG ? 0 : ret->journal_result;
 }
@@ -243,23 +242,37 @@ static void check_pages(struct look *l, const char *directory)
     }
 }
 
-static int check_spool(struct look *l, const char *spool)
+static void on_bad_body(void *arg, const struct store_damage *d, const char *path, bool is_lost)
+{
+    struct look *l = arg;
+    char text[PATH + 1500], id[ID_TEXT], date[DATE_MAX];
+    id_text(d->id, id);
+    date_iso(d->arrived_ms, date);
+    snprintf(text, sizeof text, "message %s from <" STR_FMT "> to " STR_FMT ", taken %.19s: " STR_FMT "%s%s", id, STR_ARG(d->reverse_path),
+             STR_ARG(str_slice(d->rcpts, 0, d->rcpts.n < RCPTS_SHOWN ? d->rcpts.n : RCPTS_SHOWN)), date, STR_ARG(d->what), *path ? ": " : "", path);
+    found(l, is_lost, text);
+    if (is_lost && l->checker->lost) {
+        l->checker->lost(l->checker->arg, d);
+    }
+}
+
+uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_checker *checker)
 {
     sqlite3_stmt *q = NULL;
-    char path[PATH], text[PATH + 64];
-    struct stat st;
-    int code = sqlite3_prepare_v2(l->db, "SELECT id, spool FROM message WHERE spool<>''", -1, &q, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        snprintf(path, sizeof path, "%s/%s", spool, (const char *)sqlite3_column_text(q, 1));
-        if (stat(path, &st) < 0 && errno == ENOENT) {
-            snprintf(text, sizeof text, "the file of a message is missing: %s", path);
-            found(l, true, text);
+    uint64_t n = 0;
+    int code = sqlite3_prepare_v2(db, "SELECT * FROM damage WHERE at_ms>=? ORDER BY id", -1, &q, NULL);
+    if (code == SQLITE_OK) {
+        bind_int(q, 1, (uint64_t)since_ms);
+    }
+    while (code == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        struct store_damage d = store_damage_of(q);
+        if (checker->lost) {
+            checker->lost(checker->arg, &d);
         }
-        code = SQLITE_OK;
+        n++;
     }
     sqlite3_finalize(q);
-    count_files(l, spool);
-    return code == SQLITE_DONE ? 0 : -EIO;
+    return n;
 }
 
 #define KEY_KEPT "SELECT value FROM secret WHERE name='" STORE_AT_REST "'"
@@ -315,7 +328,7 @@ int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_la
     return code == SQLITE_ROW ? 0 : -EIO;
 }
 
-int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size)
+int store_check(const char *directory, const struct store_checker *checker, struct store_health *ret, char *problem, size_t size)
 {
     CLEANUP(close_database) sqlite3 *db = NULL;
     char spool[PATH];
@@ -324,7 +337,7 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
     if (r < 0) {
         return r;
     }
-    struct look l = {db, finding, arg, ret};
+    struct look l = {db, checker, ret};
     snprintf(spool, sizeof spool, "%s/spool", directory);
     if (number(db, "PRAGMA user_version") != STORE_SCHEMA_VERSION) {
         return fail(problem, size, -EPROTO, directory, "written by another version of Postern");
@@ -337,16 +350,16 @@ int store_check(const char *directory, store_finding_fn finding, void *arg, stru
                          "a message without recipients", NULL, true);
     r = r < 0 ? r : each(&l, "SELECT envelope FROM envelope e WHERE state IN (0,1) AND (length(sealed_key)=0 OR NOT EXISTS (SELECT 1 FROM view v WHERE v.id=e.id))",
                          "mail in the portal that nobody can open, envelope", NULL, true);
-    r = r < 0 ? r : each(&l, "SELECT DISTINCT r.id FROM recipient r JOIN message m ON m.id=r.id WHERE r.state IN (0,1,6) AND m.spool='' AND "
-                             "NOT EXISTS (SELECT 1 FROM body b WHERE b.id=r.id)", "a message under way has no body", NULL, true);
     r = r < 0 ? r : each(&l, "SELECT id FROM body b WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id=b.id)", "a body without its message",
                          NULL, false);
-    r = r < 0 ? r : check_spool(&l, spool);
+    r = r < 0 ? r : store_check_bodies(db, directory, checker, on_bad_body, &l);
+    count_files(&l, spool);
     r = r < 0 ? r : check_journal(&l, directory);
     check_pages(&l, directory);
     if (r < 0) {
         return fail(problem, size, r, directory, sqlite3_errmsg(db));
     }
+    ret->lost_before = store_list_damage(db, 0, checker);
     ret->messages = number(db, "SELECT count(*) FROM message");
     ret->queued = number(db, "SELECT count(*) FROM recipient WHERE state=0");
     ret->held = number(db, "SELECT count(*) FROM recipient WHERE state=1");
@@ -401,7 +414,7 @@ static int keep_file(const char *directory, const char *name, const char *date)
 {
     char a[PATH], b[PATH + 64];
     snprintf(a, sizeof a, "%s/%s", directory, name);
-    snprintf(b, sizeof b, "%s%s%.19s", a, KEPT_MARK, date);
+    snprintf(b, sizeof b, "%s%s%.19s", a, STORE_KEPT_MARK, date);
     CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return in < 0 || out < 0 ? -errno : copy_octets(in, out);
@@ -445,7 +458,7 @@ static int fit_journal(sqlite3 *copy, const char *to)
 {
     struct settled s = settled_of(copy);
     struct journal_content c;
-    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, &c);
+    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, &c);
     if (r == -EBADMSG) {
         c = (struct journal_content){.newest = s.number};
         r = drop_journal(to);
@@ -465,7 +478,7 @@ static int copy_whole_journal(sqlite3 *db, const char *from, const char *to)
         struct settled s = settled_of(db);
         r = drop_journal(to);
         r = r < 0 ? r : copy_journal(from, to);
-        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, &c);
+        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, &c);
         r = looked == -EBADMSG ? 0 : r < 0 ? r : looked;
     }
     return r;

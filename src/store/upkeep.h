@@ -3,7 +3,7 @@
  * is in use. For postern store; needs the rights of the user the queue runs as.
  */
 #pragma once
-#include "store/store.h"
+#include "store/damage.h"
 
 /* One line about something that is wrong; fatal: mail cannot be read, not merely untidy. */
 typedef void (*store_finding_fn)(void *arg, bool fatal, const char *text);
@@ -14,12 +14,38 @@ struct store_health {
     uint64_t messages, queued, held, spool_files, findings, fatal;
     uint64_t waiting, lost;   /* batches in the journal that the tables do not have yet; that are not there any more */
     uint64_t settled, newest; /* numbers of the newest batch that the tables have, and of the newest that was promised */
+    uint64_t lost_before; /* messages that were found lost earlier */
     char at_rest[80]; /* fingerprint of the at-rest key it was written with; "": not noted yet */
 };
 
-/* Reads everything: the database's own checks, rows that point nowhere, bodies and spool files that are
- * missing or nobody's. 0, or -errno with a sentence: it could not be looked at. */
-int store_check(const char *directory, store_finding_fn finding, void *arg, struct store_health *ret, char *problem, size_t size) MUST_USE;
+/* Whether a body is as it was sealed: octets of a file (fd), or all of them (fd -1). 0, -EBADMSG: it is not, or -errno. */
+typedef int (*store_body_fn)(void *arg, struct str sealed_key, int fd, struct str sealed);
+
+/* What a look at a store tells, and how bodies are opened, as this folder has no keys. */
+struct store_checker {
+    void *arg;
+    store_finding_fn finding;
+    store_damage_fn lost;       /* a message that cannot be delivered any more; NULL: not wanted */
+    store_progress_fn progress; /* NULL: not wanted */
+    store_body_fn body;         /* NULL: bodies are looked for, but not opened */
+};
+
+/* Reads everything: each page of the tables and their log, rows that point nowhere, the journal, bodies and spool files. 0, or
+ * -errno with a sentence: it could not be looked at. */
+int store_check(const char *directory, const struct store_checker *checker, struct store_health *ret, char *problem, size_t size) MUST_USE;
+
+struct store_repaired {
+    char quarantine[4200]; /* where things were moved to */
+    unsigned moved;        /* how many; 0: the directory is not there */
+    bool journal_moved;    /* it was not this store's */
+    struct store_loss loss;
+};
+
+/* Of a store that nobody uses: what is whole of the journal is taken over, what is damaged is moved into a directory beside it.
+ * Recipients of lost messages fail with this reason, and their senders will have a letter; checker->lost hears of each. 0, or
+ * -errno with a sentence. */
+int store_repair(const char *directory, const struct store_checker *checker, uint8_t reason, struct store_repaired *ret, char *problem,
+                 size_t size) MUST_USE;
 /* The fingerprint of the at-rest key that the store was written with; "": not noted yet. Reads that one row. 0, -ENOENT: there is
  * no store, or -errno with a sentence: it could not be looked at. */
 int store_key_kept(const char *directory, char *ret, size_t size, char *problem, size_t problem_size) MUST_USE;

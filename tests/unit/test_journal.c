@@ -155,7 +155,7 @@ static struct journal *open_journal(uint64_t settled)
 static int look(uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost)
 {
     struct journal_content c;
-    int r = journal_look(dir, store, promised, settled, &c);
+    int r = journal_look(dir, store, promised, settled, NULL, &c);
     *ret_waiting = c.waiting;
     *ret_lost = c.lost;
     return r;
@@ -593,7 +593,7 @@ static struct store *open_store(const char *name, bool small)
     struct store *s = NULL;
     snprintf(path, sizeof path, "%s/%s", dir, name);
     (void)mkdir(path, 0700);
-    if (store_open_with(path, small ? (struct store_sizes){SMALL_FILE, SMALL_CHUNK} : (struct store_sizes){JOURNAL_FILE_MAX, 64}, problem, sizeof problem, &s) < 0) {
+    if (store_open_with(path, small ? (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK} : (struct store_sizes){.journal_file = JOURNAL_FILE_MAX, .chunk = 64}, problem, sizeof problem, &s) < 0) {
         fail_msg("%s", problem);
     }
     return s;
@@ -851,7 +851,7 @@ static struct store_health check(const char *name, unsigned *ret_findings)
     struct store_health h;
     *ret_findings = 0;
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (store_check(path, count_finding, ret_findings, &h, problem, sizeof problem) < 0) {
+    if (store_check(path, &(struct store_checker){.arg = ret_findings, .finding = count_finding}, &h, problem, sizeof problem) < 0) {
         fail_msg("%s", problem);
     }
     return h;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a disk may do to a store: each page of each of its files with a flipped bit, as zeros, or gone with all behind
+ * test_rot.c: what a disk may do to a store: each page of each of its files with a flipped bit, as zeros, or gone with all behind
  * it; whole files gone, empty, exchanged for another or for what they were before. Either everything is there afterwards,
  * or it is told; never is such a store called whole.
  */
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, FILES = 8, SMALL_FILE = 40000, SMALL_CHUNK = 4 };
+enum { PAGE = 4096, FILES = 10, SMALL_FILE = 40000, SMALL_CHUNK = 4, LARGE = 70000 };
 
 /* What lies in a store, in memory. */
 struct image {
@@ -58,6 +58,22 @@ static void read_file(const char *store, const char *name, struct image *to)
     to->files[to->n++].n = (size_t)st.st_size;
 }
 
+static void take_spool(const char *store, struct image *to)
+{
+    char path[200];
+    path_of(store, "spool", path);
+    DIR *d = opendir(path);
+    const struct dirent *entry;
+    assert_non_null(d);
+    while ((entry = readdir(d))) {
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof path, "spool/%s", entry->d_name);
+            read_file(store, path, to);
+        }
+    }
+    closedir(d);
+}
+
 static void take_image(const char *store, struct image *to)
 {
     static const char *const names[] = {"journal-0", "journal-1", MARK_FILE, "postern.db", "postern.db-wal"};
@@ -68,6 +84,7 @@ static void take_image(const char *store, struct image *to)
             read_file(store, names[i], to);
         }
     }
+    take_spool(store, to);
 }
 
 static void write_file(const char *name, const char *octets, size_t n)
@@ -83,9 +100,7 @@ static void write_file(const char *name, const char *octets, size_t n)
 /* The store after the crash, in a directory of its own. */
 static void lay_out(void)
 {
-    char path[200];
-    path_of("trial", "spool", path);
-    shell("rm -rf %s/trial; mkdir -p %s/trial", dir, dir);
+    shell("rm -rf %s/trial; mkdir -p %s/trial/spool", dir, dir);
     for (size_t i = 0; i < crashed.n; i++) {
         write_file(crashed.files[i].name, crashed.files[i].octets, crashed.files[i].n);
     }
@@ -135,7 +150,28 @@ static struct store *open_store(const char *name)
     struct store *s = NULL;
     path_of(name, "", path);
     (void)mkdir(path, 0700);
-    return store_open_with(path, (struct store_sizes){SMALL_FILE, SMALL_CHUNK}, problem, sizeof problem, &s) < 0 ? NULL : s;
+    return store_open_with(path, (struct store_sizes){.journal_file = SMALL_FILE, .chunk = SMALL_CHUNK}, problem, sizeof problem, &s) < 0 ? NULL : s;
+}
+
+/* Stands for a seal: every octet of a body is the same. */
+static int is_as_sealed(void *arg, struct str sealed_key, int fd, struct str sealed)
+{
+    static char octets[200000];
+    ssize_t n = fd < 0 ? (ssize_t)sealed.n : read(fd, octets, sizeof octets);
+    const char *p = fd < 0 ? sealed.p : octets;
+    assert_true(str_eq(sealed_key, STR("key")) && n >= 0);
+    return n > 0 && (fd < 0 || n == LARGE) && memcmp(p, p + 1, (size_t)n - 1) == 0 ? 0 : -EBADMSG;
+}
+
+/* The bodies of large messages, as much as the rest. */
+static void dump_spool(const char *store, struct buf *out)
+{
+    struct image now = {0};
+    take_spool(store, &now);
+    for (size_t i = 0; i < now.n; i++) {
+        assert_int_equal(buf_append(out, now.files[i].octets, now.files[i].n), 0);
+        free(now.files[i].octets);
+    }
 }
 
 static void on_done(void *arg, enum store_result r)
@@ -155,6 +191,21 @@ static void come(struct store *s, uint64_t id, size_t octets)
     store_flush(s);
 }
 
+static void come_large(struct store *s, uint64_t id)
+{
+    static char body[LARGE];
+    char name[64];
+    int fd = -1;
+    struct store_rcpt r = {.forward_path = STR("large@one.test"), .next_hop = STR("one.test")};
+    memset(body, (int)id, sizeof body);
+    assert_int_equal(store_spool_create(s, 1, name, &fd), STORE_OK);
+    assert_int_equal(write(fd, body, sizeof body), sizeof body);
+    close(fd);
+    const struct store_message m = {.id = id, .reverse_path = STR("a@b.test"), .arrived_ms = (int64_t)id, .size = LARGE, .sealed_key = STR("key"), .spool = str_c(name)};
+    store_enqueue(s, &m, &r, 1, NULL, 0, on_done, NULL);
+    store_flush(s);
+}
+
 /* Mail in the tables, in their log and in the journal alone; changes of the tables that no batch has. */
 static void live(void)
 {
@@ -163,6 +214,7 @@ static void live(void)
     come(s, 1, 100);
     come(s, 2, 15000);
     come(s, 3, 100);
+    come_large(s, 100);
     store_close(s);
     take_image("store", &before);
     s = open_store("store");
@@ -194,7 +246,7 @@ static bool is_told(void)
     char path[200], problem[600];
     struct store_health h;
     path_of("trial", "", path);
-    return store_check(path, no_finding, NULL, &h, problem, sizeof problem) < 0 || h.fatal > 0;
+    return store_check(path, &(struct store_checker){.finding = no_finding, .body = is_as_sealed}, &h, problem, sizeof problem) < 0 || h.fatal > 0;
 }
 
 /* What the damaged store in "trial" is after check and start. */
@@ -207,6 +259,7 @@ static void try_it(const char *what, const char *name, size_t page, struct buf *
     store_close(s);
     if (s) {
         dump("trial", &now);
+        dump_spool("trial", &now);
     }
     bool recovered = s && str_eq(buf_str(&now), buf_str(whole));
     if (!told && (lost || !recovered)) {
@@ -248,6 +301,7 @@ static void each_page_of_each_file(void **state)
     assert_false(is_told());
     store_close(open_store("trial"));
     dump("trial", &whole);
+    dump_spool("trial", &whole);
     assert_true(buf_len(&whole) > 50000);
     for (size_t i = 0; i < crashed.n; i++) {
         try_pages(i, &whole);
@@ -271,6 +325,7 @@ static void whole_files(void **state)
     lay_out();
     store_close(open_store("trial"));
     dump("trial", &whole);
+    dump_spool("trial", &whole);
     for (size_t i = 0; i < crashed.n; i++) {
         const char *name = crashed.files[i].name;
         lay_out();
@@ -297,6 +352,91 @@ static void whole_files(void **state)
     buf_free(&whole);
 }
 
+/* --- repair ------------------------------------------------------------------------------------------ */
+
+static struct buf lost_text = BUF_INIT(4096);
+
+static void on_lost(void *arg, const struct store_damage *d)
+{
+    assert_int_equal(buf_printf(&lost_text, "%llu " STR_FMT " " STR_FMT ": " STR_FMT "\n", (unsigned long long)d->id, STR_ARG(d->reverse_path), STR_ARG(d->rcpts),
+                                STR_ARG(d->what)), 0);
+}
+
+static size_t file_named(const char *start)
+{
+    size_t i = 0;
+    while (i < crashed.n && strncmp(crashed.files[i].name, start, strlen(start)) != 0) {
+        i++;
+    }
+    assert_true(i < crashed.n);
+    return i;
+}
+
+static unsigned in_quarantine(const char *directory)
+{
+    unsigned n = 0;
+    DIR *d = opendir(directory);
+    const struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        n += entry->d_name[0] != '.';
+    }
+    if (d) {
+        closedir(d);
+    }
+    return n;
+}
+
+/* A file of a large message and a body in the journal are damaged, a file is nobody's: listed and put aside, nothing is deleted, and
+ * the store is whole afterwards. */
+static void a_repair_lists_and_keeps(void **state)
+{
+    static struct store_repaired done;
+    char path[200], problem[600] = "";
+    struct store_health h;
+    const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed, .lost = on_lost};
+    size_t spool = file_named("spool/");
+    (void)state;
+    lay_out();
+    path_of("trial", "", path);
+    crashed.files[spool].octets[5000] ^= 4;
+    write_file(crashed.files[spool].name, crashed.files[spool].octets, LARGE);
+    crashed.files[spool].octets[5000] ^= 4;
+    write_file("spool/ffff-1-1", "nobody's", 8);
+    crashed.files[0].octets[4 * PAGE + 300] ^= 1; /* in the body of message 5 */
+    write_file("journal-0", crashed.files[0].octets, crashed.files[0].n);
+    crashed.files[0].octets[4 * PAGE + 300] ^= 1;
+    assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0);
+    assert_int_equal(done.loss.batches, 1);
+    assert_non_null(strstr(buf_str(&lost_text).p, "100 a@b.test large@one.test: its file is damaged"));
+    assert_non_null(strstr(buf_str(&lost_text).p, " a@b.test x@one.test: it was in a part of the journal"));
+    assert_int_equal(in_quarantine(done.quarantine), 4); /* both files, the two of the journal as they were */
+    assert_int_equal(store_check(path, &checker, &h, problem, sizeof problem), 0);
+    assert_int_equal(h.fatal + h.findings, 0);
+    assert_int_equal(h.lost_before, 2);
+    assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0); /* a second time finds nothing */
+    assert_true(done.moved == 0 && done.loss.batches == 0 && in_quarantine(done.quarantine) == 0);
+    buf_free(&lost_text);
+}
+
+/* One of the two journal files is gone: the start is refused, a repair takes what is there. */
+static void a_repair_takes_what_is_there(void **state)
+{
+    static struct store_repaired done;
+    char path[200], problem[600] = "";
+    struct store_health h;
+    const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed};
+    (void)state;
+    lay_out();
+    path_of("trial", "", path);
+    remove_in_trial("journal-0");
+    assert_null(open_store("trial"));
+    assert_int_equal(store_repair(path, &checker, 9, &done, problem, sizeof problem), 0);
+    assert_true(done.loss.batches > 0 && !done.journal_moved);
+    assert_int_equal(store_check(path, &checker, &h, problem, sizeof problem), 0);
+    assert_int_equal(h.fatal, 0);
+    store_close(open_store("trial"));
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -321,6 +461,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file), cmocka_unit_test(whole_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file), cmocka_unit_test(whole_files), cmocka_unit_test(a_repair_lists_and_keeps),
+                                       cmocka_unit_test(a_repair_takes_what_is_there)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,6 +6,7 @@ _postern() {
         acts) COMPREPLY=($(compgen -W "--about" -- "$word")); return ;;
         user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
         store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
+        check) COMPREPLY=($(compgen -W "--repair" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
         explain) COMPREPLY=($(compgen -f -W "--client --login --replay" -- "$word")); return ;;
         envelope) COMPREPLY=($(compgen -W "list show extend level recall lock unlock resend hold unhold phrase lower" -- "$word")); return ;;

@@ -212,7 +212,7 @@ static void look_store(struct doctor *d)
         doctor_tell(d, CARE, "store", errno == ENOENT ? "none yet" : strerror(errno), "posternd makes it at its first start.");
         return;
     }
-    if (store_check(d->c->store_path, no_finding, NULL, &h, problem, sizeof problem) < 0) {
+    if (store_check(d->c->store_path, &(struct store_checker){.finding = no_finding}, &h, problem, sizeof problem) < 0) {
         doctor_tell(d, CARE, "store", problem, "Run this as root or as the gateway's user.");
         return;
     }

@@ -39,7 +39,7 @@ static const struct command commands[] = {
     {"envelope", "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) ENVELOPE ...", "mail that waits in the portal", command_envelope, false},
     {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal, false},
     {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false},
-    {"store", "check|backup DIRECTORY", "is the store whole? a copy of it while the gateway runs", command_store, false},
+    {"store", "check [--repair]|backup DIRECTORY", "is the store whole? mends it; a copy of it while the gateway runs", command_store, false},
     {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false, init_options},
     {"doctor", "[--outbound HOST]", "is everything around the gateway right? says what is missing", command_doctor, false},
     {"check-config", "[--show]", "checks the configuration; says where it is wrong", command_check_config, false},

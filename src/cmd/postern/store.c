@@ -4,12 +4,15 @@
  */
 #include "cmd/postern/postern.h"
 #include "conf/tree.h"
+#include "policy/policy.h"
 #include "seal/rest.h"
 #include "store/upkeep.h"
 #include "sys/file.h"
 #include "wire/date.h"
+#include "wire/id.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +20,7 @@
 
 static int usage(void)
 {
-    fputs("usage: postern store check\n"
+    fputs("usage: postern store check [--repair]\n"
           "       postern store backup DIRECTORY   (which must not exist yet)\n"
           "How to put it back: TO RESTORE in postern(1).\n", stderr);
     return EXIT_USAGE;
@@ -25,6 +28,8 @@ static int usage(void)
 
 struct findings {
     struct json *list; /* NULL: words */
+    struct json *lost;
+    struct rest_opener *opener;
 };
 
 static void on_finding(void *arg, bool fatal, const char *text)
@@ -122,37 +127,65 @@ static void check_at_rest(const struct conf *c, struct findings *f, struct store
     }
 }
 
-static int check(const struct options *o, const struct conf *c)
+/* --- bodies, opened with the at-rest key ----------------------------------------------------------------- */
+
+enum { PIECE = 64 * 1024 };
+
+/* NULL: the key is not there, or not this store's; that is a finding of its own. */
+static struct rest_opener *open_key(const struct conf *c, const char *kept)
 {
-    struct findings f = {.list = o->json ? report_array() : NULL};
-    struct store_health h;
-    char problem[600];
-    if (store_check(c->store_path, on_finding, &f, &h, problem, sizeof problem) < 0) {
-        fprintf(stderr, "postern: %s\n", problem);
-        return EXIT_UNAVAILABLE;
+    CLEANUP(buf_wipe) struct buf secret = BUF_INIT(64 * 1024);
+    unsigned char public_key[REST_PUBLIC];
+    char have[REST_FINGERPRINT];
+    if (rest_init() < 0 || file_read(c->at_rest_key, &secret) < 0 || buf_len(&secret) != REST_SECRET) {
+        return NULL;
     }
-    check_at_rest(c, &f, &h);
-    if (o->json) {
-        struct json *out = report_object();
-        report_put_int(out, "messages", (int64_t)h.messages);
-        report_put_int(out, "queued", (int64_t)h.queued);
-        report_put_int(out, "held", (int64_t)h.held);
-        report_put_int(out, "files", (int64_t)h.spool_files);
-        report_put_int(out, "journal", (int64_t)h.waiting);
-        report_put_int(out, "batches", (int64_t)h.newest);
-        report_put_int(out, "batches-settled", (int64_t)h.settled);
-        report_put_int(out, "batches-lost", (int64_t)h.lost);
-        report_put(out, "findings", f.list);
-        print_json(out);
-    } else {
-        printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
-               h.fatal ? "something is WRONG" : h.findings ? "whole, but untidy (mended at the next start)" : "whole",
-               (unsigned long long)h.messages, (unsigned long long)h.queued, (unsigned long long)h.held, (unsigned long long)h.spool_files);
-        printf("Journal: %llu batches were promised; the tables have %llu of them, %llu wait to be taken over, %llu are lost.\n",
-               (unsigned long long)h.newest, (unsigned long long)h.settled, (unsigned long long)h.waiting, (unsigned long long)h.lost);
-    }
-    return h.fatal ? EXIT_NO : EXIT_OK;
+    const unsigned char *octets = (const unsigned char *)buf_str(&secret).p;
+    rest_fingerprint(octets, have);
+    return *kept && strcmp(have, kept) != 0 ? NULL : rest_opener_new(octets, public_key);
 }
+
+static int read_sealed(struct rest_reader *r, struct str sealed)
+{
+    CLEANUP(buf_wipe) struct buf plain = BUF_INIT(2 * PIECE);
+    int e = 0;
+    while (e == 0 && sealed.n > 0) {
+        size_t n = sealed.n < PIECE ? sealed.n : PIECE;
+        e = rest_read(r, str_slice(sealed, 0, n), &plain);
+        sealed = str_slice(sealed, n, sealed.n);
+        buf_reset(&plain);
+    }
+    return e;
+}
+
+static int read_sealed_file(struct rest_reader *r, int fd)
+{
+    char piece[PIECE];
+    ssize_t n = 0;
+    int e = 0;
+    while (e == 0 && (n = read(fd, piece, sizeof piece)) > 0) {
+        e = read_sealed(r, str_from(piece, (size_t)n));
+    }
+    return n < 0 ? -errno : e;
+}
+
+static int body_is_whole(void *arg, struct str sealed_key, int fd, struct str sealed)
+{
+    struct findings *f = arg;
+    unsigned char key[REST_KEY];
+    if (rest_unwrap(f->opener, sealed_key, key) < 0) {
+        return -EBADMSG;
+    }
+    struct rest_reader *r = rest_reader_new(key);
+    CLEANUP(buf_wipe) struct buf rest = BUF_INIT(2 * PIECE);
+    int e = fd >= 0 ? read_sealed_file(r, fd) : read_sealed(r, sealed);
+    e = e == 0 ? rest_read(r, STR(""), &rest) : e;
+    e = e == 0 && !rest_read_done(r) ? -EBADMSG : e;
+    rest_reader_free(r);
+    return e;
+}
+
+/* --- check -------------------------------------------------------------------------------------------- */
 
 static void on_progress(void *arg, uint64_t done, uint64_t all)
 {
@@ -162,6 +195,176 @@ static void on_progress(void *arg, uint64_t done, uint64_t all)
         fprintf(stderr, "\r[%-40.*s] %3d %%", (int)(done * 40 / all), bar, (int)(done * 100 / all));
         fputs(done == all ? "\n" : "", stderr);
     }
+}
+
+static struct json *lost_json(const char *id, const struct store_damage *d)
+{
+    struct json *o = report_object();
+    report_put_str(o, "id", str_c(id));
+    report_put_str(o, "from", d->reverse_path);
+    report_put_str(o, "to", d->rcpts);
+    report_put_time(o, "taken", d->arrived_ms);
+    report_put_str(o, "what", d->what);
+    report_put_bool(o, "sender-told", d->told);
+    return o;
+}
+
+static void on_lost(void *arg, const struct store_damage *d)
+{
+    struct findings *f = arg;
+    char id[ID_TEXT], at[32];
+    id_text(d->id, id);
+    if (f->lost) {
+        report_append(f->lost, lost_json(id, d));
+    } else {
+        printf("LOST    %s from <" STR_FMT "> to " STR_FMT ", taken %s: " STR_FMT "%s\n", id, STR_ARG(d->reverse_path), STR_ARG(d->rcpts),
+               when(d->arrived_ms, at), STR_ARG(d->what), d->told ? " (sender told)" : "");
+    }
+}
+
+static void print_check(const struct conf *c, const struct store_health *h, bool opened)
+{
+    printf("%s: %s. %llu messages known, %llu recipients queued, %llu held, %llu files.\n", c->store_path,
+           h->fatal ? "something is WRONG" : h->findings ? "whole, but untidy (mended at the next start)" : "whole",
+           (unsigned long long)h->messages, (unsigned long long)h->queued, (unsigned long long)h->held, (unsigned long long)h->spool_files);
+    printf("Journal: %llu batches were promised; the tables have %llu of them, %llu wait to be taken over, %llu are lost.\n",
+           (unsigned long long)h->newest, (unsigned long long)h->settled, (unsigned long long)h->waiting, (unsigned long long)h->lost);
+    if (!opened) {
+        printf("Bodies were not opened: that needs the at-rest key (%s), which root can read.\n", c->at_rest_key);
+    }
+    if (h->fatal) {
+        printf("Stop the gateway, then: postern store check --repair; or put a copy back: TO RESTORE in postern(1).\n");
+    }
+}
+
+static struct json *check_json(const struct store_health *h, struct findings *f)
+{
+    struct json *out = report_object();
+    report_put_int(out, "messages", (int64_t)h->messages);
+    report_put_int(out, "queued", (int64_t)h->queued);
+    report_put_int(out, "held", (int64_t)h->held);
+    report_put_int(out, "files", (int64_t)h->spool_files);
+    report_put_int(out, "journal", (int64_t)h->waiting);
+    report_put_int(out, "batches", (int64_t)h->newest);
+    report_put_int(out, "batches-settled", (int64_t)h->settled);
+    report_put_int(out, "batches-lost", (int64_t)h->lost);
+    report_put_bool(out, "bodies-opened", f->opener != NULL);
+    report_put(out, "findings", f->list);
+    report_put(out, "lost", f->lost);
+    return out;
+}
+
+static struct store_checker checker_of(struct findings *f)
+{
+    return (struct store_checker){.arg = f, .finding = on_finding, .lost = on_lost, .progress = on_progress, .body = f->opener ? body_is_whole : NULL};
+}
+
+/* The key that the store was written with, as far as that can be known. */
+static void find_key(const struct conf *c, struct findings *f)
+{
+    char kept[REST_FINGERPRINT] = "", why[600];
+    f->opener = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 ? open_key(c, kept) : NULL;
+}
+
+static int check(const struct options *o, const struct conf *c)
+{
+    struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
+    struct store_health h;
+    char problem[600];
+    find_key(c, &f);
+    const struct store_checker checker = checker_of(&f);
+    int r = store_check(c->store_path, &checker, &h, problem, sizeof problem);
+    if (r < 0) {
+        fprintf(stderr, "postern: %s\n", problem);
+        return EXIT_UNAVAILABLE;
+    }
+    check_at_rest(c, &f, &h);
+    if (o->json) {
+        print_json(check_json(&h, &f));
+    } else {
+        print_check(c, &h, f.opener != NULL);
+    }
+    rest_opener_free(f.opener);
+    return h.fatal ? EXIT_NO : EXIT_OK;
+}
+
+/* Nobody else may use the store meanwhile: the lock is posternd's own (posternd/control.c). */
+static int lock_store(const struct conf *c, int *ret_fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/posternd.lock", c->store_path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0) {
+        fprintf(stderr, "postern: %s: %s\n", path, strerror(errno));
+        return EXIT_UNAVAILABLE;
+    }
+    if (fcntl(fd, F_SETLK, &lock) < 0) {
+        bool known = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+        fprintf(stderr, "postern: the gateway runs (pid %ld) and has the store: stop it first (systemctl stop postern)\n", known ? (long)lock.l_pid : 0L);
+        close(fd);
+        return EXIT_NO;
+    }
+    *ret_fd = fd;
+    return EXIT_OK;
+}
+
+static struct json *repair_json(const struct store_repaired *done, struct findings *f)
+{
+    struct json *out = report_object();
+    report_put_str(out, "quarantine", str_c(done->moved ? done->quarantine : ""));
+    report_put_int(out, "moved", done->moved);
+    report_put_bool(out, "journal-moved", done->journal_moved);
+    report_put_int(out, "batches-lost", (int64_t)done->loss.batches);
+    report_put_int(out, "transactions-lost", (int64_t)done->loss.transactions);
+    report_put(out, "lost", f->lost);
+    return out;
+}
+
+static void print_repair(const struct store_repaired *done)
+{
+    if (done->loss.batches > 0 || done->loss.transactions > 0) {
+        printf("%llu batches of the journal and %llu transactions of the tables are lost.\n", (unsigned long long)done->loss.batches,
+               (unsigned long long)done->loss.transactions);
+    }
+    if (done->journal_moved) {
+        printf("The journal did not belong to the tables and was put aside.\n");
+    }
+    if (done->moved > 0) {
+        printf("Nothing was deleted: %u files are in %s.\n", done->moved, done->quarantine);
+    }
+    printf("Done. Senders of lost mail have a letter as soon as the gateway runs. Now: postern store check\n");
+}
+
+static int repair(const struct options *o, const struct conf *c)
+{
+    struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
+    struct store_repaired done;
+    CLEANUP(err_close_fd) int lock = -1;
+    char problem[600] = "";
+    int status = lock_store(c, &lock);
+    if (status != EXIT_OK) {
+        return status;
+    }
+    find_key(c, &f);
+    if (!f.opener) {
+        fprintf(stderr, "postern: the at-rest key %s is not there, not to be read by us, or not the one that the store was written with. Without it "
+                "every message would count as lost: nothing was done\n", c->at_rest_key);
+        return EXIT_NO;
+    }
+    const struct store_checker checker = checker_of(&f);
+    int r = store_repair(c->store_path, &checker, REASON_DAMAGED, &done, problem, sizeof problem);
+    rest_opener_free(f.opener);
+    if (r < 0) {
+        fprintf(stderr, "postern: the store could not be repaired: %s. Put back a copy of it: TO RESTORE in postern(1)\n", problem);
+        return EXIT_NO;
+    }
+    if (o->json) {
+        print_json(repair_json(&done, &f));
+    } else {
+        print_repair(&done);
+    }
+    return EXIT_OK;
 }
 
 static int backup(const struct conf *c, const char *to)
@@ -183,13 +386,14 @@ static int backup(const struct conf *c, const char *to)
 int command_store(const struct options *o)
 {
     struct conf *c = NULL;
-    bool is_check = o->argc == 1 && strcmp(o->argv[0], "check") == 0, is_backup = o->argc == 2 && strcmp(o->argv[0], "backup") == 0;
-    if (!is_check && !is_backup) {
+    bool is_check = o->argc == 1 && strcmp(o->argv[0], "check") == 0, is_repair = o->argc == 2 && strcmp(o->argv[0], "check") == 0 &&
+         strcmp(o->argv[1], "--repair") == 0, is_backup = o->argc == 2 && strcmp(o->argv[0], "backup") == 0;
+    if (!is_check && !is_repair && !is_backup) {
         return usage();
     }
     int r = load_config(o, &c);
     if (r == 0) {
-        r = is_check ? check(o, c) : backup(c, o->argv[1]);
+        r = is_check ? check(o, c) : is_repair ? repair(o, c) : backup(c, o->argv[1]);
         conf_free(c);
     }
     return r;

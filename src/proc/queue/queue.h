@@ -179,7 +179,7 @@ struct queue {
     struct inspector inspectors[INSPECTORS];
     struct map *notices;                         /* envelope -> notice on its way */
     struct map *told;                            /* message id -> letter to its sender on its way (told.c) */
-    int64_t told_looked_ms;                      /* monotonic */
+    int64_t told_looked_ms, damage_looked_ms;    /* monotonic */
     struct map *visits, *budgets, *passes_used;  /* visits.c */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
@@ -363,6 +363,9 @@ void told_tick(struct queue *q);
 /* The letter about that message is being stored: in the same commit its sender is told. The recipients that need no bounce
  * any more go to rcpts; how many. */
 size_t told_stored(struct queue *q, uint64_t id, uint64_t *rcpts, size_t max);
+
+/* damage.c: letters to senders of mail that the disk lost */
+void damage_tick(struct queue *q);
 
 /* workers.c: which smtpout does what */
 /* A job given to a worker that is not there would wait for ever. */

@@ -302,6 +302,7 @@ static void on_tick(void *arg)
     overdue_tick(q);
     q->bounces_due = true; /* those that could not be written before */
     told_tick(q);
+    damage_tick(q);
     pickup_tick(q);
     visits_tick(q);
     proofs_tick(q);

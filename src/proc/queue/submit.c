@@ -9,6 +9,7 @@
 #include "proc/queue/queue.h"
 #include "proc/queue/channel.h"
 #include "proc/queue/threads.h"
+#include "store/damage.h"
 #include "wire/id.h"
 
 #include <stdlib.h>
@@ -483,6 +484,9 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     }
     if (order.about == ABOUT_ALARMS) {
         store_set_alarm_mailed(q->store, order.about_id, now);
+    }
+    if (order.about == ABOUT_DAMAGE) {
+        store_set_damage_told(q->store, order.about_id);
     }
     if (s->answers) {
         threads_answered(q, &answered, message.client);

@@ -112,6 +112,10 @@ void pickup_tick(struct queue *q)
 {
 }
 
+void damage_tick(struct queue *q)
+{
+}
+
 void told_tick(struct queue *q)
 {
 }
