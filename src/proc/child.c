@@ -6,6 +6,8 @@
  * parse (posternd checked it; then versions are mixed): the process ends and says so.
  */
 #include "proc/child.h"
+#include "proc/budget.h"
+#include "sys/memory.h"
 #include "base/log.h"
 #include "sys/file.h"
 #include "sys/spawn.h"
@@ -243,6 +245,16 @@ static void take_conf(struct child *c)
     apply_log(c);
 }
 
+static uint64_t own_budget(const struct child *c)
+{
+    for (enum role role = 0; role < ROLE_END; role++) {
+        if (strcmp(c->name, role_names[role]) == 0) {
+            return budget_of(role, c->conf);
+        }
+    }
+    return 0;
+}
+
 static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
@@ -259,7 +271,11 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         give_up("start-failed", problem);
     }
     c->events->sandbox(c->owner, c, &sandbox);
-    r = sandbox_enter(&sandbox, walls, sizeof walls);
+    if (own_budget(c) > 0) {
+        memory_init();
+        r = memory_limit(own_budget(c));
+    }
+    r = r < 0 ? r : sandbox_enter(&sandbox, walls, sizeof walls);
     if (r < 0) {
         give_up("sandbox-failed", strerror(-r));
     }
@@ -282,6 +298,7 @@ static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     int r = c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
     if (r == 0) {
         take_conf(c);
+        (void)!memory_limit(own_budget(c));
     } else {
         conf_free(c->next);
         c->next = NULL;

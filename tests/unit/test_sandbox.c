@@ -4,10 +4,14 @@
  */
 #include "check.h"
 #include "sys/loop.h"
+#include "sys/memory.h"
 #include "sys/sandbox.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -106,6 +110,50 @@ static void other_processes_are_out_of_reach(void **state)
     assert_int_equal(in_child(reach_for_others), 0);
 }
 
+/* Octets that this process maps now (proc(5), statm). */
+static uint64_t mapped(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    must(f && fscanf(f, "%lu", &pages) == 1);
+    fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The limit is 256 MiB over what is there: half of that is taken, then all but 16 MiB. */
+static int take_memory(void)
+{
+    enum { MIB = 1024 * 1024 };
+    memory_init();
+    uint64_t limit = mapped() + 256 * MIB;
+    if (memory_limit(limit) < 0 || memory_is_short()) {
+        return 1;
+    }
+    size_t n = (size_t)(limit - mapped() - 16 * MIB);
+    void *most = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (most == MAP_FAILED || !memory_is_short()) {
+        return 2;
+    }
+    if (mmap(NULL, 32 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) {
+        return 3;
+    }
+    munmap(most, n);
+    if (memory_is_short()) {
+        return 4;
+    }
+    struct rlimit r; /* a new configuration may allow more, but never more than the machine has */
+    return memory_limit(UINT64_MAX / 2) == 0 && getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur == r.rlim_max && r.rlim_max < UINT64_MAX / 2 ? 0 : 5;
+}
+
+static void memory_that_is_short_is_noticed(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__)
+    skip(); /* their shadow takes terabytes */
+#endif
+    assert_int_equal(in_child(take_memory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_loop_runs_inside_the_walls),
         cmocka_unit_test(a_call_outside_the_list_ends_the_process),
         cmocka_unit_test(other_processes_are_out_of_reach),
+        cmocka_unit_test(memory_that_is_short_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

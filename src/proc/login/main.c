@@ -21,6 +21,7 @@
 #include "sasl/sasl.h"
 #include "seal/password.h"
 #include "seal/rest.h"
+#include "sys/memory.h"
 #include "wire/base64.h"
 #include "wire/domain.h"
 
@@ -427,8 +428,8 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
         free(x);
         return;
     }
-    x->away = !l->loaded; /* the store has not told us who there is */
-    if (!l->loaded || is_barred(x, "") || sasl_server_new(mechanism, &x->server, &x->sasl) < 0) {
+    x->away = !l->loaded || memory_is_short(); /* the store has not told us who there is; argon2id would not fit */
+    if (x->away || is_barred(x, "") || sasl_server_new(mechanism, &x->server, &x->sasl) < 0) {
         failed(x);
         return;
     }

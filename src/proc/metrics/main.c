@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proc/child.h"
 #include "sys/conn.h"
+#include "sys/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static void on_connection(void *arg, int events)
     if (conn_accept(l->fd, &fd, &peer) < 0) {
         return;
     }
-    if (m->n_visitors >= VISITORS_MAX) {
+    if (m->n_visitors >= VISITORS_MAX || memory_is_short()) {
         close(fd);
         return;
     }

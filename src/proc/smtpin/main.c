@@ -226,9 +226,16 @@ static void on_turn_timer(void *arg)
     (void)arg; /* the turn it began ends with the look */
 }
 
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* The threads that sync spool files are made now: libuv ends a process that cannot make them later, when memory is short. */
 static void on_start(void *owner, struct child *c)
 {
     struct smtpin *in = owner;
+    loop_work(child_loop(c), do_nothing, do_nothing, NULL);
     in->turn_timer = timer_new(child_loop(c), on_turn_timer, in);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_end, in);
     watch_listeners(owner, true);

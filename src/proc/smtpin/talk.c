@@ -10,6 +10,7 @@
 #include "proc/admission.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
+#include "sys/memory.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -220,6 +221,8 @@ static void on_mail(struct session *s)
         log_notice(a.refusal == REFUSE_TLS_INSIDE ? "inside-clear-refused" : "sender-refused", KV("client", s->client.ip),
                    KVS("helo", smtp_server_helo(s->engine)), KV("login", s->login), KVS("from", from));
         smtp_server_answer(s->engine, &a.reply);
+    } else if (memory_is_short()) {
+        session_refuse(s, REFUSE_NO_MEMORY);
     } else if (w.submits || !refused_by_rule(s, from)) {
         wait_turn(s);
     }

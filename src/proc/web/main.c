@@ -13,6 +13,7 @@
 #include "mime/view.h"
 #include "proc/web/web.h"
 #include "sys/loop.h"
+#include "sys/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,10 @@ static void take(struct entrance *e, int fd, const struct endpoint *peer)
     struct web *w = e->web;
     char ip[46];
     endpoint_ip(peer, ip, sizeof ip);
-    if (e->kind == PORTAL_HTTPS) {
+    if (memory_is_short()) {
+        log_warn("too-busy", KV("client", ip), KV("why", "memory is short"));
+        close(fd);
+    } else if (e->kind == PORTAL_HTTPS) {
         visitor_new(w, e, fd, peer);
     } else if (e->kind == PORTAL_PROXY && !conf_net_listed(&child_conf(w->child)->portal.proxies, str_c(ip))) {
         log_notice("not-a-proxy", KV("client", ip));
