@@ -106,8 +106,8 @@ document.querySelectorAll("iframe.body").forEach(function (frame) {
     width = frame.clientWidth;
     body.style.zoom = "";
     var zoom = 1;
-    while (zoom > 0.4 && page.scrollWidth > page.clientWidth) { // a second time for what was rounded
-      zoom = Math.max(zoom * page.clientWidth / page.scrollWidth - 0.005, 0.4);
+    while (zoom > 0.35 && page.scrollWidth > page.clientWidth) { // a second time for what was rounded
+      zoom = Math.max(zoom * page.clientWidth / page.scrollWidth - 0.005, 0.35);
       body.style.zoom = zoom;
     }
     var bar = page.scrollWidth > page.clientWidth ? 20 : 0;

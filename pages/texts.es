@@ -90,6 +90,7 @@ sealed-line = Sellado: solo su enlace puede abrirlo.
 answer = Contestar
 answer-all = Contestar a todos
 cut = Aquí no se puede mostrar todo. El original contiene el mensaje entero.
+empty-file = archivo vacío
 still-encrypted = El remitente cifró este mensaje con un programa propio; necesita ese programa para leerlo.
 encrypted-pgp = El remitente cifró este mensaje, o una parte, con OpenPGP. Descargue el original y ábralo en un programa de correo que tenga su clave OpenPGP, como Thunderbird.
 encrypted-smime = El remitente cifró este mensaje, o una parte, con S/MIME. Descargue el original y ábralo en un programa de correo que tenga su certificado, como Outlook, Apple Mail o Thunderbird.

@@ -62,6 +62,9 @@ bool reader_deeper(struct reader *r, const char *part);
 
 /* words.c: appends the text of a header field (its octets, folded or not) as UTF-8, without blanks at its ends */
 void words_text(struct reader *r, const char *part, struct str raw, struct buf *out);
+/* The same for a field of addresses: what a word holds stays a part of the name or comment that the word stands in (RFC 2047
+ * 5 (2) and (3)), so that the text has the same addresses as the field. */
+void words_addresses(struct reader *r, const char *part, struct str raw, struct buf *out);
 /* flowed.c: appends text in format=flowed with its lines joined; 0 or -ENOSPC */
 int flowed_join(struct str text, bool deletes_space, struct buf *out) MUST_USE;
 /* message.c: the next file that an old program put into a text, with its lines "begin 644 name" and "end" (which may be missing);

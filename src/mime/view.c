@@ -67,7 +67,7 @@ static char *addresses_of(struct build *b, const struct tree_fields *f, const ch
     struct str raw = str_c(field ? field->raw : "");
     struct buf tidy = BUF_INIT(raw.n + 1), text = BUF_INIT(4 * raw.n + 64);
     (void)!mailboxes_tidy(raw, &tidy);
-    words_text(b->r, "", buf_str(&tidy), &text);
+    words_addresses(b->r, "", buf_str(&tidy), &text);
     char *whole = str_dup(buf_str(&text)), *line = one_line(whole);
     free(whole);
     buf_free(&tidy);
@@ -138,6 +138,9 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
         .size = octets.n,
     };
     memcpy(p.inner, places + 1, (n - 1) * sizeof *places);
+    if (octets.n == 0) { /* an empty file lies nowhere */
+        p.octets = p.n_inner = 0;
+    }
     p.name = one_line(name);
     if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
         free(p.name);
@@ -166,8 +169,8 @@ static unsigned places_with(const struct build *b, const struct nested_place *on
 static void attach(struct build *b, const struct part *part, struct str octets)
 {
     struct nested_place places[NESTED_MAX], own = place_of(b, part);
-    b->v->cut |= b->has_no_place && part->raw.n > 0;
-    if (part->raw.n > 0 && !b->has_no_place) {
+    b->v->cut |= b->has_no_place;
+    if (!b->has_no_place) {
         unsigned n = places_with(b, &own, 1, places);
         attach_at(b, places, n, part->n_names > 0 ? part->names[0] : "", part->type, octets);
     }

@@ -109,19 +109,109 @@ static void read_line(struct run *w, struct str raw)
     end_run(w);
 }
 
-void words_text(struct reader *r, const char *part, struct str raw, struct buf *out)
+/* The field's lines as one (RFC 5322 2.2.3). */
+static void unfold(struct str raw, struct buf *line)
 {
-    struct run w = {.r = r, .part = part, .octets = BUF_INIT(raw.n + 1), .out = out};
-    struct buf line = BUF_INIT(raw.n + 1);
     for (size_t from = 0; from < raw.n;) {
         size_t n = 0;
         while (from + n < raw.n && raw.p[from + n] != '\r' && raw.p[from + n] != '\n') {
             n++;
         }
-        (void)!buf_add(&line, str_slice(raw, from, from + n));
+        (void)!buf_add(line, str_slice(raw, from, from + n));
         from += n + 1;
     }
+}
+
+void words_text(struct reader *r, const char *part, struct str raw, struct buf *out)
+{
+    struct run w = {.r = r, .part = part, .octets = BUF_INIT(raw.n + 1), .out = out};
+    struct buf line = BUF_INIT(raw.n + 1);
+    unfold(raw, &line);
     read_line(&w, str_trim(buf_str(&line)));
     buf_free(&line);
     buf_free(&w.octets);
+}
+
+/* --- fields of addresses --------------------------------------------------------------------- */
+
+/* Where one is inside such a field (RFC 5322 3.2.2 to 3.4). */
+struct inside {
+    bool quoted, angle;
+    unsigned comments;
+};
+
+static void follow(struct inside *in, struct str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (c == '\\' && (in->quoted || in->comments > 0)) {
+            i++;
+        } else if (c == '"' && in->comments == 0) {
+            in->quoted = !in->quoted;
+        } else if (!in->quoted && c == '(') {
+            in->comments++;
+        } else if (!in->quoted && c == ')' && in->comments > 0) {
+            in->comments--;
+        } else if (!in->quoted && in->comments == 0 && (c == '<' || c == '>')) {
+            in->angle = c == '<';
+        }
+    }
+}
+
+/* Words with nothing but blanks between them. */
+static size_t words_end(struct str raw)
+{
+    size_t end = 0;
+    struct word word;
+    for (size_t at = 0; at < raw.n && word_at(str_slice(raw, at, raw.n), &word);) {
+        end = at + word.n;
+        at = end;
+        while (at < raw.n && (raw.p[at] == ' ' || raw.p[at] == '\t')) {
+            at++;
+        }
+    }
+    return end;
+}
+
+/* What they say, as it may stand there: in quotes where a name has marks that mean something (3.2.3). */
+static void put_inside(const struct inside *in, struct str text, struct buf *out)
+{
+    const char *escaped = in->comments > 0 ? "()\\" : "\"\\";
+    bool quote = false;
+    for (size_t i = 0; i < text.n && !in->quoted && in->comments == 0; i++) {
+        quote |= strchr("()<>[]:;@\\,\"", text.p[i]) && text.p[i] != '\0';
+    }
+    (void)!buf_add(out, quote ? STR("\"") : STR(""));
+    for (size_t i = 0; i < text.n; i++) {
+        bool odd = (quote || in->quoted || in->comments > 0) && text.p[i] != '\0' && strchr(escaped, text.p[i]);
+        (void)!buf_add(out, odd ? STR("\\") : STR(""));
+        (void)!buf_append(out, &text.p[i], 1);
+    }
+    (void)!buf_add(out, quote ? STR("\"") : STR(""));
+}
+
+void words_addresses(struct reader *r, const char *part, struct str raw, struct buf *out)
+{
+    struct buf line = BUF_INIT(raw.n + 1), text = BUF_INIT(4 * raw.n + 64);
+    struct inside in = {.quoted = false};
+    unfold(raw, &line);
+    struct str all = str_trim(buf_str(&line));
+    size_t plain = 0;
+    for (size_t at = 0; at <= all.n;) {
+        size_t n = at < all.n && all.p[at] == '=' && !in.angle ? words_end(str_slice(all, at, all.n)) : 0;
+        if (n > 0 || at == all.n) {
+            charset_text(r, part, str_slice(all, plain, at), NULL, out);
+            buf_reset(&text);
+            words_text(r, part, str_slice(all, at, at + n), &text);
+            put_inside(&in, buf_str(&text), out);
+            plain = at + n;
+        } else {
+            size_t step = all.p[at] == '\\' && at + 1 < all.n ? 2 : 1;
+            follow(&in, str_slice(all, at, at + step));
+            n = step;
+        }
+        at += n + (at == all.n);
+    }
+    buf_free(&line);
+    buf_free(&text);
 }

@@ -125,7 +125,8 @@ static int read_part(struct str v, bool is_inside, struct packed *ret)
     *p = (struct packed_part){.places = {{number(v.p, 8), number(v.p + 8, 8), (enum transfer)(unsigned char)v.p[24]}},
                               .n_places = 1, .size = number(v.p + 16, 8), .sha256 = str_slice(v, 25, 57)};
     struct str rest = str_slice(v, PART_NUMBERS, v.n);
-    if (!is_place(&p->places[0]) || (is_inside && read_places(&rest, p) < 0) || name > rest.n) {
+    bool is_empty = p->size == 0 && p->places[0].octets == 0 && !is_inside;
+    if ((!is_empty && !is_place(&p->places[0])) || (is_inside && read_places(&rest, p) < 0) || name > rest.n) {
         return -EBADMSG;
     }
     p->name = str_slice(rest, 0, name);

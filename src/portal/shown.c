@@ -32,6 +32,7 @@ static void put_parts(struct data *d, const struct packed *p)
         data_put(m, "name", p->parts[i].name);
         data_put(m, "type", p->parts[i].type);
         data_c(m, "size", size);
+        data_flag(m, "is-empty", p->parts[i].size == 0);
         data_c(m, "sha256", sum);
     }
     data_flag(d, "has-parts", p->n_parts > 0);

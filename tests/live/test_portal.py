@@ -387,14 +387,17 @@ def test_pictures_that_came_with_it(gateway):
 
 def test_a_large_file_streams(gateway):
     big = os.urandom(3 * 1024 * 1024)
-    visitor, page, _, _ = opened(gateway, 'large@good.test', attachments=[('big.bin', big), ('../../etc/passwd', b'x'), ('<img src=x>.svg', b'<svg/>')])
+    visitor, page, _, _ = opened(gateway, 'large@good.test', attachments=[('big.bin', big), ('../../etc/passwd', b'x'), ('<img src=x>.svg', b'<svg/>'), ('nothing.txt', b'')])
     assert visitor.get(page.path + '/part/1').body == big
     archive = zipfile.ZipFile(io.BytesIO(visitor.get(page.path + '/all.zip').body))
-    assert archive.namelist() == ['1-big.bin', '2-_._.._etc_passwd', '3-_img src=x_.svg'] or all('/' not in n for n in archive.namelist())
+    assert archive.namelist() == ['1-big.bin', '2-_._.._etc_passwd', '3-_img src=x_.svg', '4-nothing.txt'] or all('/' not in n for n in archive.namelist())
     assert archive.read(archive.namelist()[0]) == big
     svg = visitor.get(page.path + '/part/3')
     assert svg.headers['Content-Type'] == 'application/octet-stream' and svg.headers['Content-Disposition'].startswith('attachment') and 'sandbox' in svg.headers['Content-Security-Policy']
     assert '<img src=x>' not in page.body.decode()
+    empty = visitor.get(page.path + '/part/4')
+    assert 'empty file' in page.text and empty.status == 200 and empty.body == b'' and 'nothing.txt' in empty.headers['Content-Disposition']
+    assert archive.read(archive.namelist()[3]) == b''
 
 
 def test_odd_mails_can_be_read(gateway):

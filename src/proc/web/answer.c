@@ -6,8 +6,8 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "portal/thread.h"
 #include "portal/shown.h"
+#include "portal/thread.h"
 #include "proc/about.h"
 #include "proc/web/outgoing.h"
 #include "store/store.h"
@@ -38,7 +38,7 @@ static void each_rcpt(const struct request *r, bool all, void (*fn)(void *arg, s
     for (size_t i = 0; all && i < ARRAY_LEN(lists); i++) {
         while (n < RCPTS_MAX && mailboxes_next(&lists[i], &next)) {
             struct str one = next.address;
-            bool is_address = str_find(one, '@', 0) + 1 < one.n; /* "Miller, A <...>" was one name before it was decoded */
+            bool is_address = str_find(one, '@', 0) + 1 < one.n;
             if (is_address && !address_same(one, str_c(r->address)) && !address_same(one, row(r)->sender)) {
                 fn(arg, one);
                 n++;

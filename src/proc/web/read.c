@@ -267,6 +267,9 @@ static void open_part(struct download *d, const struct packed_part *p)
 static int read_part_octets(struct download *d, struct buf *out)
 {
     const struct packed_part *p = &d->parts[d->part];
+    if (p->places[0].octets == 0) {
+        return 1; /* an empty file */
+    }
     if (!d->part_open) {
         open_part(d, p);
     }
