@@ -1,5 +1,5 @@
 // Only comfort: everything works without it. Shows how far an upload has come, goes on after a login elsewhere, asks for
-// passkeys, beside which there is always a phrase, and makes the frame of a message as high as the message.
+// passkeys, beside which there is always a phrase, makes the frame of a message as high as the message, and says when an event is by the reader's own clock.
 "use strict";
 document.querySelectorAll("form[data-upload]").forEach(function (form) {
   form.addEventListener("submit", function (event) {
@@ -120,4 +120,42 @@ document.querySelectorAll("iframe.body").forEach(function (frame) {
     }
   });
   fit();
+});
+
+// A clock's time in a zone that browsers know, as an instant: the offset is looked up twice, for the hour in which it changes.
+function instant(local, zone) {
+  var wanted = Date.parse(local + "Z"), guess = wanted;
+  for (var i = 0; i < 2; i++) {
+    guess += wanted - Date.parse(clock(new Date(guess), zone) + "Z");
+  }
+  return new Date(guess);
+}
+
+function clock(date, zone) {
+  var parts = {};
+  new Intl.DateTimeFormat("en", { timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit",
+    minute: "2-digit" }).formatToParts(date).forEach(function (part) { parts[part.type] = part.value; });
+  return parts.year + "-" + parts.month + "-" + parts.day + "T" + parts.hour + ":" + parts.minute;
+}
+
+document.querySelectorAll(".own-time").forEach(function (line) {
+  function moment(name) {
+    if (line.dataset[name + "Utc"]) {
+      return new Date(line.dataset[name + "Utc"]);
+    }
+    return line.dataset[name] && line.dataset.zone ? instant(line.dataset[name], line.dataset.zone) : null;
+  }
+  try {
+    var own = Intl.DateTimeFormat().resolvedOptions().timeZone, begin = moment("begin"), end = moment("end");
+    if (!begin || isNaN(begin) || clock(begin, own) === line.dataset.begin) {
+      return; // whole days, no zone, or the same clock
+    }
+    var lang = document.documentElement.lang;
+    lang = navigator.language.indexOf(lang) === 0 ? navigator.language : lang; // 7 PM or 19:00
+    var how = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+    line.append((end && end > begin ? how.formatRange(begin, end) : how.format(begin)) + " (" + own + ")");
+    line.hidden = false;
+  } catch (problem) {
+    // a zone that this browser does not know
+  }
 });

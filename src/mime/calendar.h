@@ -2,9 +2,13 @@
  * calendar.h: the events of a text/calendar part as people ask for them: what, when, where, who
  * (RFC 5545 3.6.1, RFC 5546). Called by view.c.
  *
- * Own code: of the format six properties are needed, and libical builds a tree of all of it with time
- * zones and rules of repetition, from a stranger's octets. What can go wrong: nothing; what is not
- * understood is left out, what is too long is cut.
+ * Own code: of the format a dozen properties are needed, and libical builds a tree of all of it from a stranger's octets,
+ * and wants the system's files of time zones, which the process that reads mail cannot open. What can go wrong: nothing;
+ * what is not understood is left out, what is too long is cut.
+ *
+ * A rule of repetition as view_event has it, where it can be said in words: "d 2 10 - 0 0 0" is every other day, ten times:
+ * d, w, m or y; the interval; how often, 0: not said; the last day or "-"; the days of the week as bits, Monday is 1; the day of
+ * the month; which of its days of that name, -1 the last. "": none, or one for which there are no words.
  */
 #pragma once
 #include "mime/view.h"

@@ -33,6 +33,9 @@ struct view_event {
     bool repeats;
     char what[512], when[200], where[512]; /* one line each */
     char organizer[512];                   /* of an answer, who answers */
+    char people[1024];                     /* who is invited, with commas between */
+    char times[200];                       /* begin, end, both in UTC, zone, for the reader's own clock; "-": not known */
+    char rule[64];                         /* of repetition: calendar.h */
     char about[4096];
 };
 

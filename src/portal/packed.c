@@ -62,9 +62,9 @@ static int put_part(struct buf *out, const struct view_part *p)
 static int put_event(struct buf *out, const struct view_event *e)
 {
     struct buf one = BUF_INIT(sizeof *e + 16);
-    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
-                       e->where, e->organizer, e->about);
-    r = r < 0 ? r : put(out, 'v', buf_str(&one));
+    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
+                       e->where, e->organizer, e->people, e->times, e->rule, e->about);
+    r = r < 0 ? r : put(out, 'w', buf_str(&one));
     buf_free(&one);
     return r;
 }
@@ -134,17 +134,18 @@ static int read_part(struct str v, bool is_inside, struct packed *ret)
     return 0;
 }
 
-static int read_event(struct str v, struct packed *ret)
+/* Before 'w' there were four lines. */
+static int read_event(char letter, struct str v, struct packed *ret)
 {
     int kind = v.n > 2 ? v.p[0] - '0' : -1;
     if (kind < 0 || kind >= EVENT_KIND_END || ret->n_events == VIEW_EVENTS_MAX) {
         return -EBADMSG;
     }
     struct packed_event *e = &ret->events[ret->n_events++];
-    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer};
+    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer, &e->people, &e->times, &e->rule};
     *e = (struct packed_event){.kind = (enum event_kind)kind, .repeats = v.p[1] == '1'};
     v = str_slice(v, 2, v.n);
-    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+    for (size_t i = 0; i < (letter == 'v' ? 4 : ARRAY_LEN(lines)); i++) {
         size_t end = str_find(v, '\n', 0);
         *lines[i] = str_slice(v, 0, end);
         v = str_slice(v, end < v.n ? end + 1 : end, v.n);
@@ -176,7 +177,7 @@ int packed_read(struct str octets, struct packed *ret)
             *to = v;
         } else if (flag) {
             *flag = true;
-        } else if (letter == 'v' && read_event(v, ret) == 0) {
+        } else if ((letter == 'v' || letter == 'w') && read_event(letter, v, ret) == 0) {
         } else if ((letter != 'p' && letter != 'q') || read_part(v, letter == 'q', ret) < 0) {
             return -EBADMSG;
         }

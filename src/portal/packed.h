@@ -20,7 +20,7 @@ struct packed_part {
 struct packed_event {
     enum event_kind kind;
     bool repeats;
-    struct str what, when, where, organizer, about;
+    struct str what, when, where, organizer, people, times, rule, about;
 };
 
 /* All views borrow the octets that were read. */

@@ -39,6 +39,54 @@ static void put_parts(struct data *d, const struct packed *p)
     data_flag(d, "several", p->n_parts > 1);
 }
 
+/* The rule of repetition as flags and numbers for the texts of a language (calendar.h). */
+static void put_rule(struct data *m, struct str rule)
+{
+    static const char *const flags[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
+    static const char *const which[] = {"is-last", "", "is-first", "is-second", "is-third", "is-fourth"};
+    char text[65], kind, until[16];
+    unsigned interval, count, days, of_month;
+    int nth;
+    str_copy_cut(rule, text, sizeof text);
+    bool known = sscanf(text, "%c %u %u %15s %u %u %d", &kind, &interval, &count, until, &days, &of_month, &nth) == 7;
+    data_flag(m, "repeats-somehow", !known);
+    if (!known) {
+        return;
+    }
+    static const char *const kinds[] = {"is-daily", "is-weekly", "is-monthly", "is-yearly"};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        data_flag(m, kinds[i], kind == "dwmy"[i]);
+    }
+    data_flag(m, "each", interval == 1);
+    data_number(m, "interval", interval);
+    for (size_t i = 0, n = 0; i < ARRAY_LEN(flags); i++) {
+        struct data *day = days & (1U << i) ? data_item(m, "on-days") : NULL;
+        if (day) {
+            data_flag(day, flags[i], true);
+            data_flag(day, "is-more", n++ > 0);
+        }
+    }
+    for (int i = -1; i <= 4; i++) {
+        data_flag(m, i == 0 ? "is-on-days" : which[i + 1], nth == i && (i != 0 || days != 0));
+    }
+    data_flag(m, "is-on-day", of_month > 0);
+    data_number(m, "of-month", of_month);
+    data_flag(m, "is-counted", count > 0);
+    data_number(m, "count", count);
+    data_flag(m, "is-until", strcmp(until, "-") != 0);
+    data_c(m, "last-day", until);
+}
+
+/* begin end begin-utc end-utc zone */
+static void put_times(struct data *m, struct str times)
+{
+    static const char *const names[] = {"begin", "end", "begin-utc", "end-utc", "zone"};
+    struct str one;
+    for (size_t i = 0; i < ARRAY_LEN(names) && str_split(&times, ' ', &one); i++) {
+        data_put(m, names[i], str_eq(one, STR("-")) ? STR("") : one);
+    }
+}
+
 static void put_events(struct data *d, const struct packed *p)
 {
     static const char *const kinds[] = {
@@ -64,7 +112,12 @@ static void put_events(struct data *d, const struct packed *p)
         data_put(m, "when", e->when);
         data_put(m, "where", e->where);
         data_put(m, "organizer", e->organizer);
+        data_put(m, "people", e->people);
         data_put(m, "about", e->about);
+        put_times(m, e->times);
+        if (e->repeats) {
+            put_rule(m, e->rule);
+        }
     }
 }
 

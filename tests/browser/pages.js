@@ -50,7 +50,7 @@ async function step(s) {
     browser = browser || await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu",
       "--host-resolver-rules=MAP gateway.test " + s.open.address + ", MAP files.test " + s.open.address].concat(
       s.open.trusts ? ["--ignore-certificate-errors-spki-list=" + s.open.trusts] : []) });
-    context = await browser.newContext({ ignoreHTTPSErrors: !s.open.trusts, javaScriptEnabled: s.open.scripts, locale: s.open.locale, colorScheme: s.open.colours,
+    context = await browser.newContext({ ignoreHTTPSErrors: !s.open.trusts, javaScriptEnabled: s.open.scripts, locale: s.open.locale, timezoneId: s.open.zone, colorScheme: s.open.colours,
       viewport: s.open.phone ? { width: 360, height: 740 } : { width: 1280, height: 900 }, isMobile: !!s.open.phone, hasTouch: !!s.open.phone });
     context.withScripts = s.open.scripts;
     page = await context.newPage();

@@ -118,6 +118,41 @@ def test_files_come_from_the_second_name(gateway, browser):
     assert problems == [], problems
 
 
+EVENT = """MIME-Version: 1.0
+Content-Type: text/calendar; charset=utf-8; method=REQUEST
+
+BEGIN:VCALENDAR
+METHOD:REQUEST
+BEGIN:VEVENT
+SUMMARY:Review
+DTSTART;TZID=Europe/Berlin:20261112T143000
+DTEND;TZID=Europe/Berlin:20261112T153000
+RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH;COUNT=8
+ATTENDEE;CN=Bob:mailto:bob@good.test
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_an_event_by_the_readers_own_clock(gateway, browser):
+    """RFC 5545 3.3.5: the zone has no rules of its own here, and the browser knows it; 3.8.5.3: the rule in words."""
+    client = gateway.smtp()
+    body = EVENT.replace('\n', '\r\n').encode()
+    client.sendmail('nurse@inside.test', ['clock@good.test'], b'From: nurse@inside.test\r\nSubject: [secure] Review\r\n' + body)
+    browser(open=dict(scripts=True, locale='de-DE', zone='America/New_York', colours='light', phone=True, address=GATEWAY_ADDRESS))
+    browser(goto='https://gateway.test' + link_of(wait_mail(gateway, 'clock@good.test', 'secure message')))
+    browser(click='main form button')
+    browser(fill=['#code', code_of(wait_mail(gateway, 'clock@good.test', 'Ihr Code'))])
+    browser(click='main form button')
+    card = browser(text='.event')['text']
+    for words in ('2026-11-12, 14:30 \u2013 15:30 (Europe/Berlin)', '12.11.2026, 08:30', '(America/New_York)', 'Bob <bob@good.test>',
+                  'alle 2 Wochen am Dienstag, Donnerstag, 8-mal'):
+        assert words in card.replace('\u202f', ' '), card
+    browser.look('event')
+    browser.fits()
+    assert [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p] == []
+
+
 def test_a_passkey_instead_of_the_phrase(gateway, browser):
     """Chromium with a device that has a screen lock; its certificate must be good there, so this browser trusts the gateway's key."""
     lab = gateway.lab

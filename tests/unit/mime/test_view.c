@@ -584,6 +584,64 @@ static void events_have_cards(void **state)
     }
 }
 
+#define ZONE(ID, STANDARD, DAYLIGHT) \
+    "BEGIN:VTIMEZONE\r\nTZID:" ID "\r\n" \
+    "BEGIN:STANDARD\r\n" STANDARD "END:STANDARD\r\nBEGIN:DAYLIGHT\r\n" DAYLIGHT "END:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+
+/* When that is in UTC, by the zones that a calendar brings; how it repeats; who is invited. Zones: RFC 5545 3.6.5, Outlook's (its
+ * rules begin in 1601), ical.js' samples; the moments are those of Python's zoneinfo. Rules: the examples of RFC 5545 3.8.5.3. */
+static void events_have_times_and_rules(void **state)
+{
+    static const char zones[] =
+        ZONE("America/New_York", "DTSTART:20071104T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU\r\nTZOFFSETFROM:-0400\r\nTZOFFSETTO:-0500\r\n",
+             "DTSTART:20070311T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=2SU\r\nTZOFFSETFROM:-0500\r\nTZOFFSETTO:-0400\r\n")
+        ZONE("W. Europe Standard Time",
+             "DTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10\r\n",
+             "DTSTART:16010101T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nRRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3\r\n");
+    static const struct {
+        const char *lines, *times, *rule;
+    } rows[] = {
+        {"DTSTART;TZID=America/New_York:20261112T083000\r\nDTEND;TZID=America/New_York:20261112T093000\r\n",
+         "2026-11-12T08:30 2026-11-12T09:30 2026-11-12T13:30Z 2026-11-12T14:30Z America/New_York", ""},
+        {"DTSTART;TZID=America/New_York:20260712T083000\r\n", "2026-07-12T08:30 - 2026-07-12T12:30Z - America/New_York", ""},
+        {"DTSTART;TZID=America/New_York:20260308T033000\r\n", "2026-03-08T03:30 - 2026-03-08T07:30Z - America/New_York", ""},
+        {"DTSTART;TZID=\"W. Europe Standard Time\":20261024T120000\r\nDURATION:PT1H\r\n",
+         "2026-10-24T12:00 2026-10-24T13:00 2026-10-24T10:00Z 2026-10-24T11:00Z W._Europe_Standard_Time", ""},
+        {"DTSTART;TZID=\"W. Europe Standard Time\":20261026T120000\r\n",
+         "2026-10-26T12:00 - 2026-10-26T11:00Z - W._Europe_Standard_Time", ""},
+        {"DTSTART:20260101T000000Z\r\n", "2026-01-01T00:00 - 2026-01-01T00:00Z - -", ""},
+        {"DTSTART;TZID=Asia/Tokyo:20260101T000000\r\n", "2026-01-01T00:00 - - - Asia/Tokyo", ""},
+        {"DTSTART:20260101T000000\r\n", "2026-01-01T00:00 - - - -", ""},
+        {"DTSTART;VALUE=DATE:20260101\r\n", "- - - - -", ""},
+        {"RRULE:FREQ=DAILY;COUNT=10\r\n", "", "d 1 10 - 0 0 0"},
+        {"RRULE:FREQ=DAILY;INTERVAL=2;UNTIL=19971224T000000Z\r\n", "", "d 2 0 1997-12-24 0 0 0"},
+        {"RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=8;WKST=SU;BYDAY=TU,TH\r\n", "", "w 2 8 - 10 0 0"},
+        {"RRULE:FREQ=MONTHLY;COUNT=10;BYDAY=1FR\r\n", "", "m 1 10 - 16 0 1"},
+        {"RRULE:FREQ=MONTHLY;BYDAY=-1SU\r\n", "", "m 1 0 - 64 0 -1"},
+        {"RRULE:FREQ=MONTHLY;BYMONTHDAY=15\r\n", "", "m 1 0 - 0 15 0"},
+        {"RRULE:FREQ=YEARLY;COUNT=10;BYMONTH=6\r\n", "", "y 1 10 - 0 0 0"},
+        {"RRULE:FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3\r\n", "", ""},
+        {"RRULE:FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13\r\n", "", ""},
+        {"RRULE:FREQ=DAILY\r\nRDATE:20260101T000000Z\r\n", "", ""},
+        {"RRULE:FREQ=HOURLY;INTERVAL=3\r\n", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(8192);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n%s"
+                                             "BEGIN:VEVENT\r\nSUMMARY:x\r\n%sATTENDEE;CN=Bob:mailto:bob@out.test\r\nATTENDEE:mailto:eve@out.test\r\n"
+                                             "END:VEVENT\r\nEND:VCALENDAR\r\n",
+                                    zones, rows[i].lines), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_int_equal(v->n_events, 1);
+        assert_string_equal(v->events[0].times, rows[i].times);
+        assert_string_equal(v->events[0].rule, rows[i].rule);
+        assert_string_equal(v->events[0].people, "Bob <bob@out.test>, eve@out.test");
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
 static void events_beside_a_text(void **state)
 {
     (void)state;
@@ -617,7 +675,7 @@ int main(void)
         cmocka_unit_test(files_of_outlook), cmocka_unit_test(authors),
         cmocka_unit_test(addresses_on_the_page), cmocka_unit_test(words_in_addresses), cmocka_unit_test(empty_files_are_listed),
                                        cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
-                                       cmocka_unit_test(events_have_cards), cmocka_unit_test(events_beside_a_text)};
+                                       cmocka_unit_test(events_have_cards), cmocka_unit_test(events_have_times_and_rules), cmocka_unit_test(events_beside_a_text)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
