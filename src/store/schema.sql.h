@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 18
+#define STORE_SCHEMA_VERSION 19
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -110,6 +110,9 @@
     " id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, arrived_ms INTEGER NOT NULL,"                \
     " reverse_path TEXT NOT NULL, rcpts TEXT NOT NULL, what TEXT NOT NULL, told INTEGER NOT NULL);"
 
+/* What version 19 brought: since when the mail of a copy that was put back is held. */
+#define STORE_COLUMNS_19 "ALTER TABLE settled ADD COLUMN restored_ms INTEGER NOT NULL DEFAULT 0;"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -194,7 +197,7 @@ static const char store_schema[] =
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
     STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10 STORE_TABLES_11 STORE_INDEXES_16
-    STORE_COLUMNS_17 STORE_TABLES_18;
+    STORE_COLUMNS_17 STORE_TABLES_18 STORE_COLUMNS_19;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -235,4 +238,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [15] = STORE_INDEXES_16,
     [16] = STORE_COLUMNS_17,
     [17] = STORE_TABLES_18,
+    [18] = STORE_COLUMNS_19,
 };

@@ -176,6 +176,9 @@
     X(GET_BODY, "SELECT sealed FROM body WHERE id=?")                                              \
     X(LOSE, "UPDATE recipient SET state=3, bounced=1, notice=0, reason=?1, last_ms=?2, code='', reply=?3, host=''" \
             " WHERE id=?4 AND (state IN (0,1) OR (state IN (3,4) AND bounced=0))")                  \
+    X(RESTORED, "SELECT restored_ms FROM settled")                                                 \
+    X(SET_RESTORED, "UPDATE settled SET restored_ms=? WHERE one=1")                                \
+    X(HOLD_ALL, "UPDATE recipient SET state=1, reason=?1, last_ms=?2, code='', reply='', host='' WHERE state=0") \
     X(SET_NOTICE, "UPDATE recipient SET notice=? WHERE rcpt=?")                                    \
     DOMAIN_STATEMENTS(X)                                                                           \
     RPT_STATEMENTS(X)                                                                              \
@@ -345,6 +348,8 @@ typedef void (*store_bad_body_fn)(void *arg, const struct store_damage *d, const
 int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg) MUST_USE;
 /* sqlite_upkeep.c: messages that were found lost since then; how many. */
 uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_checker *checker);
+/* sqlite_upkeep.c: all octets, zeros as holes, synced. 0 or -errno. */
+int store_copy_octets(int from, int to) MUST_USE;
 /* sqlite_spool.c: removes files that no message names, when the store is opened; and those kept to be used again. */
 int store_sweep_spool(struct store *s) MUST_USE;
 void store_drop_spares(struct store *s);

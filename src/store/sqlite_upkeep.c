@@ -360,6 +360,7 @@ int store_check(const char *directory, const struct store_checker *checker, stru
         return fail(problem, size, r, directory, sqlite3_errmsg(db));
     }
     ret->lost_before = store_list_damage(db, 0, checker);
+    ret->restored_ms = (int64_t)number(db, "SELECT restored_ms FROM settled");
     ret->messages = number(db, "SELECT count(*) FROM message");
     ret->queued = number(db, "SELECT count(*) FROM recipient WHERE state=0");
     ret->held = number(db, "SELECT count(*) FROM recipient WHERE state=1");
@@ -369,7 +370,7 @@ int store_check(const char *directory, const struct store_checker *checker, stru
 /* --- backup ---------------------------------------------------------------------------------------- */
 
 /* Noughts become holes: a journal is mostly room. */
-static int copy_octets(int from, int to)
+int store_copy_octets(int from, int to)
 {
     char chunk[64 * 1024];
     ssize_t n;
@@ -402,7 +403,7 @@ static int copy_journal(const char *from, const char *to)
             continue;
         }
         CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        int r = in < 0 || out < 0 ? -errno : copy_octets(in, out);
+        int r = in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
         if (r < 0) {
             return r;
         }
@@ -417,7 +418,7 @@ static int keep_file(const char *directory, const char *name, const char *date)
     snprintf(b, sizeof b, "%s%s%.19s", a, STORE_KEPT_MARK, date);
     CLEANUP(err_close_fd) int in = open(a, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(b, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return in < 0 || out < 0 ? -errno : copy_octets(in, out);
+    return in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
 }
 
 int store_keep_journal(const char *directory)
@@ -495,7 +496,7 @@ static int copy_file(const char *from, const char *to)
     }
     CLEANUP(err_close_fd) int in = open(from, O_RDONLY | O_CLOEXEC);
     CLEANUP(err_close_fd) int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return in < 0 || out < 0 ? -errno : copy_octets(in, out);
+    return in < 0 || out < 0 ? -errno : store_copy_octets(in, out);
 }
 
 static int copy_spool(const char *from, const char *to)

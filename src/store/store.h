@@ -112,6 +112,10 @@ struct store_loss {
 };
 struct store_loss store_lost(const struct store *s);
 
+/* Since when the mail of a copy that was put back is held; 0: none is. Sets it. */
+int64_t store_restored_ms(struct store *s);
+void store_set_restored(struct store *s, int64_t at_ms);
+
 /* A spool file for a large body: *ret_fd (the caller closes it), its name in name[64]. It may be one used before:
  * whoever writes it cuts off what is left behind his own octets before it is synced. */
 enum store_result store_spool_create(struct store *s, uint32_t writer, char name[64], int *ret_fd) MUST_USE;

@@ -14,6 +14,7 @@ struct store_health {
     uint64_t messages, queued, held, spool_files, findings, fatal;
     uint64_t waiting, lost;   /* batches in the journal that the tables do not have yet; that are not there any more */
     uint64_t settled, newest; /* numbers of the newest batch that the tables have, and of the newest that was promised */
+    int64_t restored_ms;  /* since when the mail of a copy that was put back is held; 0: none is */
     uint64_t lost_before; /* messages that were found lost earlier */
     char at_rest[80]; /* fingerprint of the at-rest key it was written with; "": not noted yet */
 };
@@ -57,3 +58,13 @@ int store_pickup_waiting(const char *directory, uint64_t *ret_n, int64_t *ret_la
  * messages would be held after a restore). 0, or -errno with a sentence. */
 int store_backup(const char *directory, const char *to, store_progress_fn progress, void *arg, uint64_t *ret_gone, char *problem,
                  size_t size) MUST_USE;
+
+struct store_restored {
+    uint64_t held; /* recipients */
+    struct store_loss loss;
+};
+
+/* Puts a copy to where no store is (an empty directory, or none), brings it to this version, and holds all that waits with this
+ * reason. 0, -EEXIST: something is there, or -errno, with a sentence. */
+int store_restore(const char *from, const char *to, uint8_t reason, store_progress_fn progress, void *arg, struct store_restored *ret,
+                  char *problem, size_t size) MUST_USE;

@@ -610,6 +610,10 @@ def shape_of(store):
     return tables, sorted(row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'index'"))
 
 
+def undo_19(store):
+    store.execute('ALTER TABLE settled DROP COLUMN restored_ms')
+
+
 def undo_18(store):
     store.execute('DROP TABLE damage')
 
@@ -656,6 +660,7 @@ def spelled_apart(lab, store, now):
         values = {**dict.fromkeys(columns, 0), 'name': name, 'offered_ms': offered, 'mailed_ms': now, 'next_probe_ms': now + 10**9}
         store.execute(f"INSERT INTO domain ({','.join(values)}) VALUES ({','.join('?' * len(values))})", list(values.values()))
     store.execute('INSERT INTO alarm (at_ms, kind, domain, detail, cleared_ms, mailed_ms) VALUES (?, 0, ?, ?, 0, ?)', (now, 'müller.example.', '', now))
+    undo_19(store)
     undo_18(store)
     undo_17(lab, store)
     for undo in (undo_16, undo_15, undo_14, undo_13, undo_12, undo_11, undo_10):
@@ -686,6 +691,7 @@ def rows_of(lab):
 
 
 def make_earlier(lab, store, version):
+    undo_19(store)
     undo_18(store)
     undo_17(lab, store)
     for since, undo in ((16, undo_16), (15, undo_15), (14, undo_14), (13, undo_13), (12, undo_12), (11, undo_11), (10, undo_10)):

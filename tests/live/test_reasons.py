@@ -24,6 +24,7 @@ ELSEWHERE = {
     'escalated': 'exhaustive/table.txt: what escalates goes to its ladder before a server is asked',
     'no-binary': 'unit/sevenbit: every body with bare line ends is converted, but what is signed',
     'expired': 'test_schedule.py::test_mail_that_was_never_tried_ends_at_its_hour',
+    'restored': 'test_store.py::test_a_copy_is_put_back_elsewhere_and_waits',
     'picked-up': 'test_portal.py::test_reminders_and_the_end, with a reader',
 }
 

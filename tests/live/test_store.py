@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import serving
+from test_life import make_earlier
 
 
 @pytest.fixture
@@ -94,3 +95,112 @@ def test_a_check_names_the_lost_and_a_repair_keeps_them(gateway):
     lab.start_gateway(text)
     time.sleep(5)
     assert len(letters(gateway, 'nurse@inside.test')) == 1  # once
+
+
+def restored(gateway, copy, **kw):
+    return gateway.lab.postern('store', 'restore', copy, **kw)
+
+
+def test_a_copy_is_put_back_elsewhere_and_waits(gateway, tmp_path):
+    """joeyates/imap-backup#212: a copy that is put back makes nothing twice; sourcefrog/conserve#38: and is put over nothing."""
+    lab, copy = gateway.lab, str(tmp_path / 'copy')
+    ids = [gateway.send('x@tempfail.test', body=('b' * 70 + '\r\n') * (3000 if i else 1)) for i in range(2)]
+    waits = gateway.send('later@good.test', body='once')
+    for number in ids:
+        gateway.wait_reason(number, 'rejected')
+    gateway.wait_state(waits, 'delivered')
+    bounced = gateway.send('x@reject.test', sender='doctor@inside.test')
+    gateway.wait_state(bounced, 'failed')
+    done = lab.postern('store', 'backup', copy)
+    assert done.returncode == 0 and 'fingerprint' in done.stdout, done
+    done = restored(gateway, copy)
+    assert done.returncode == 1 and 'the gateway runs (pid' in done.stderr, done
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    done = restored(gateway, copy)
+    assert done.returncode == 1 and 'nothing is written over' in done.stderr, done
+    shutil.move(lab.path('store'), lab.path('store.old'))
+    done = restored(gateway, copy)
+    assert done.returncode == 0 and 'All its mail is held: 2 recipients' in done.stdout and ': whole.' in done.stdout, done
+    assert restored(gateway, copy).returncode == 1  # twice
+    before = len(gateway.lab.messages('inside.test'))
+    lab.start_gateway(text)
+    held = [gateway.wait_state(number, 'held') for number in ids]
+    assert all(h['reason'] == 'restored' for h in held), held
+    assert 'postern queue release restored' in lab.postern('status').stdout
+    rows = {r['what']: r for r in lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
+    assert 'all its mail is held' in rows['restored store']['found'], rows['restored store']
+    new = gateway.send('new@good.test')
+    gateway.wait_state(new, 'delivered')  # what comes now goes
+    failing = gateway.send('x@reject.test', sender='nurse@inside.test')
+    gateway.wait_state(failing, 'failed')
+    time.sleep(4)
+    assert len(gateway.lab.messages('inside.test')) == before  # no bounce, no letter
+    assert [gateway.state(number)['state'] for number in ids] == ['held', 'held']
+    done = lab.postern('queue', 'release', 'restored')
+    assert done.returncode == 0 and '2 messages changed' in done.stdout, done
+    for number in ids:
+        assert gateway.lab.wait_for(lambda: gateway.state(number)['state'] == 'waiting', 20), gateway.state(number)
+    assert lab.wait_for(lambda: letters(gateway, 'nurse@inside.test'), 30)  # the bounce goes now
+    assert 'restored' not in lab.postern('status').stdout
+    rows = {r['what'] for r in lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
+    assert 'restored store' not in rows
+
+
+def test_a_copy_needs_its_key(gateway, tmp_path):
+    """cockroachdb/cockroach#46736, ulsklyc/yuvomi#1267: a wrong or missing key is named, and nothing is done."""
+    lab, copy = gateway.lab, str(tmp_path / 'copy')
+    number = gateway.send('x@tempfail.test')
+    gateway.wait_reason(number, 'rejected')
+    fingerprint = lab.postern('store', 'backup', copy).stdout.split('fingerprint ')[1].split('.')[0]
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    shutil.move(lab.path('store'), lab.path('store.gone'))
+    shutil.move(lab.path('at-rest.key'), lab.path('at-rest.mine'))
+    done = restored(gateway, copy)
+    assert done.returncode == 1 and fingerprint in done.stderr and 'is missing' in done.stderr, done
+    with open(lab.path('at-rest.key'), 'wb') as out:
+        out.write(os.urandom(32))
+    done = restored(gateway, copy)
+    assert done.returncode == 1 and fingerprint in done.stderr and 'is another at-rest key' in done.stderr, done
+    assert not os.path.exists(lab.path('store'))
+    os.replace(lab.path('at-rest.mine'), lab.path('at-rest.key'))
+    done = restored(gateway, str(tmp_path))
+    assert done.returncode == 1 and 'is no copy of a store' in done.stderr, done
+    assert restored(gateway, copy).returncode == 0
+    lab.start_gateway(text)
+    gateway.wait_state(number, 'held')
+
+
+@pytest.mark.parametrize('version', [16, 9])
+def test_a_copy_of_an_earlier_version(gateway, tmp_path, version):
+    """Made by an earlier Postern: put back, brought to this version, delivered when it is let go."""
+    lab, copy = gateway.lab, str(tmp_path / 'copy')
+    number = gateway.send('x@greylist.test', body=('b' * 70 + '\r\n') * 3000)
+    gateway.wait_reason(number, 'rejected')
+    text = open(lab.path('postern.conf')).read()
+    lab.stop_gateway()
+    with lab.edited_store() as store:
+        make_earlier(lab, store, version)
+    shutil.move(lab.path('store'), copy)
+    done = restored(gateway, copy)
+    assert done.returncode == 0 and ': whole.' in done.stdout, done
+    lab.start_gateway(text)
+    assert gateway.wait_state(number, 'held')['reason'] == 'restored'
+    assert lab.postern('queue', 'release', 'restored').returncode == 0
+    gateway.wait_state(number, 'delivered')
+
+
+def test_copies_each_night(gateway, tmp_path):
+    lab, into = gateway.lab, str(tmp_path / 'copies')
+    os.mkdir(into)
+    os.mkdir(os.path.join(into, 'postern-of-mine'))
+    for _ in range(4):
+        done = lab.postern('store', 'backup', '--into', into, '--keep', '2')
+        assert done.returncode == 0, done
+        time.sleep(1.1)
+    found = sorted(os.listdir(into))
+    assert len(found) == 3 and found[-1] == 'postern-of-mine', found
+    for name in found[:2]:
+        assert {'postern.db', 'journal-mark', 'spool'} <= set(os.listdir(os.path.join(into, name)))
+    assert lab.postern('store', 'backup', '--into', into, '--keep', '0').returncode == 64

@@ -437,6 +437,65 @@ static void a_repair_takes_what_is_there(void **state)
     store_close(open_store("trial"));
 }
 
+/* --- a copy that is put back -------------------------------------------------------------------------- */
+
+static void no_progress(void *arg, uint64_t done, uint64_t all)
+{
+    (void)arg;
+    assert_true(done <= all);
+}
+
+static int put_back(const char *from, const char *to, struct store_restored *ret)
+{
+    char a[200], b[200], problem[600] = "";
+    path_of(from, "", a);
+    path_of(to, "", b);
+    return store_restore(a, b, 9, no_progress, NULL, ret, problem, sizeof problem);
+}
+
+static void count_held(void *arg, const struct store_rcpt *r)
+{
+    *(unsigned *)arg += r->state == RCPT_HELD && r->reason == 9;
+}
+
+static void no_message(void *arg, const struct store_message *m)
+{
+    (void)arg;
+    (void)m;
+}
+
+static void no_end(void *arg, enum store_result r)
+{
+    (void)arg;
+    assert_int_equal(r, STORE_OK);
+}
+
+/* camunda/camunda#32393: a file system of its own is never quite empty. sourcefrog/conserve#38: whatever else is there stays. */
+static void a_copy_is_put_back_where_nothing_is(void **state)
+{
+    struct store_restored done;
+    unsigned held = 0;
+    (void)state;
+    lay_out();
+    shell("rm -rf %s/new; mkdir -p %s/new/lost+found", dir, dir);
+    assert_int_equal(put_back("trial", "new", &done), 0);
+    struct store *s = open_store("new");
+    assert_non_null(s);
+    assert_true(store_restored_ms(s) > 0);
+    store_list(s, RCPT_STATE_END, 100, no_message, count_held, no_end, &held);
+    assert_true(held == done.held && held > 5);
+    store_set_restored(s, 0);
+    store_flush(s);
+    store_close(s);
+    s = open_store("new");
+    assert_int_equal(store_restored_ms(s), 0);
+    store_close(s);
+    assert_int_equal(put_back("trial", "new", &done), -EEXIST);
+    shell("rm -rf %s/new; mkdir -p %s/new/spool", dir, dir); /* of a restore that did not end */
+    assert_int_equal(put_back("trial", "new", &done), -EEXIST);
+    assert_int_equal(put_back("nowhere", "else", &done), -ENOENT);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -462,6 +521,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_page_of_each_file), cmocka_unit_test(whole_files), cmocka_unit_test(a_repair_lists_and_keeps),
-                                       cmocka_unit_test(a_repair_takes_what_is_there)};
+                                       cmocka_unit_test(a_repair_takes_what_is_there),
+                                       cmocka_unit_test(a_copy_is_put_back_where_nothing_is)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,7 +5,7 @@ _postern() {
         -c|--config) COMPREPLY=($(compgen -f -- "$word")); return ;;
         acts) COMPREPLY=($(compgen -W "--about" -- "$word")); return ;;
         user) COMPREPLY=($(compgen -W "list add passwd addresses disable enable remove" -- "$word")); return ;;
-        store) COMPREPLY=($(compgen -W "check backup" -- "$word")); return ;;
+        store) COMPREPLY=($(compgen -W "check backup restore" -- "$word")); return ;;
         check) COMPREPLY=($(compgen -W "--repair" -- "$word")); return ;;
         init) COMPREPLY=($(compgen -W "--output --yes --hostname --organization --domains --deliver-to --networks --chain --key --administrator --submission" -- "$word")); return ;;
         explain) COMPREPLY=($(compgen -f -W "--client --login --replay" -- "$word")); return ;;
@@ -16,7 +16,9 @@ _postern() {
         --packs) COMPREPLY=($(compgen -d -- "$word")); return ;;
         --pack) COMPREPLY=($(compgen -W "glba health hipaa labels pci people secrets uk-health us" -- "$word")); return ;;
         doctor) COMPREPLY=($(compgen -W "--outbound" -- "$word")); return ;;
-        backup|--output|--chain|--key) COMPREPLY=($(compgen -f -- "$word")); return ;;
+        restore|--into) COMPREPLY=($(compgen -d -- "$word")); return ;;
+        backup) COMPREPLY=($(compgen -f -W "--into" -- "$word")); return ;;
+        --output|--chain|--key) COMPREPLY=($(compgen -f -- "$word")); return ;;
         passwd|addresses|disable|enable|remove)
             COMPREPLY=($(compgen -W "$(postern --json user list 2>/dev/null | sed -n 's/^ *"name": "\(.*\)".*/\1/p')" -- "$word")); return ;;
         queue) COMPREPLY=($(compgen -W "list show retry hold release delete" -- "$word")); return ;;

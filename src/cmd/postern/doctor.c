@@ -228,6 +228,11 @@ static void look_store(struct doctor *d)
     }
     snprintf(text, sizeof text, "%s; %llu recipients wait, %llu are held", h.fatal ? "damaged" : "whole", (unsigned long long)h.queued, (unsigned long long)h.held);
     doctor_tell(d, h.fatal ? ILL : WELL, "store", text, "postern store check names each finding.");
+    if (h.restored_ms > 0) {
+        char at[32];
+        snprintf(text, sizeof text, "put back from a copy on %s: all its mail is held", when(h.restored_ms, at));
+        doctor_tell(d, CARE, "restored store", text, "Look at it: postern queue list. What went out after the copy was made would go once more: delete it. Then: postern queue release restored.");
+    }
 }
 
 static void look_key(struct doctor *d)

@@ -179,8 +179,9 @@ int command_queue(const struct options *o)
             return change(o, verbs[i].verb, o->argv[1]);
         }
     }
-    fputs("postern: write: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held | delete ID\n"
-          "release all undoes administrators' holds; what a rule, flag or group holds is released by its ID, or with held.\n",
+    fputs("postern: write: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held|restored | delete ID\n"
+          "release all undoes administrators' holds; what a rule, flag or group holds is released by its ID, or with held; \n"
+          "release restored lets all go that is held since a copy of the store was put back.\n",
           stderr);
     return EXIT_USAGE;
 }

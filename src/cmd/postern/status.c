@@ -50,6 +50,9 @@ static void print_process(const struct ipc_row_process *p)
     } else if (p->counters.n > 0) {
         printf("           " STR_FMT "\n", STR_ARG(p->counters));
     }
+    if (str_ends_nocase(p->counters, STR(" restored=held"))) {
+        printf("           the store was put back from a copy: all its mail is held. Look at it: postern queue list; let it go: postern queue release restored\n");
+    }
 }
 
 static struct json *process_json(const struct ipc_row_process *p)

@@ -2,6 +2,7 @@
  * store.c: postern store: is the store whole, and a copy of it while the gateway runs. Reads the store's
  * files itself: run it as root or as the user the queue runs as.
  */
+#include "base/clock.h"
 #include "cmd/postern/postern.h"
 #include "conf/tree.h"
 #include "policy/policy.h"
@@ -11,9 +12,11 @@
 #include "wire/date.h"
 #include "wire/id.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +25,8 @@ static int usage(void)
 {
     fputs("usage: postern store check [--repair]\n"
           "       postern store backup DIRECTORY   (which must not exist yet)\n"
+          "       postern store backup --into DIRECTORY [--keep N]   (a new one in it; the N newest stay, 7)\n"
+          "       postern store restore DIRECTORY\n"
           "How to put it back: TO RESTORE in postern(1).\n", stderr);
     return EXIT_USAGE;
 }
@@ -367,33 +372,211 @@ static int repair(const struct options *o, const struct conf *c)
     return EXIT_OK;
 }
 
+/* --- backup ------------------------------------------------------------------------------------------- */
+
 static int backup(const struct conf *c, const char *to)
 {
-    char problem[600];
+    char problem[600], kept[REST_FINGERPRINT] = "";
     uint64_t gone;
     if (store_backup(c->store_path, to, on_progress, NULL, &gone, problem, sizeof problem) < 0) {
         fprintf(stderr, "postern: the copy was not made: %s\n", problem);
         return EXIT_NO;
     }
-    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine. Keep a copy of that key too, in another "
-           "place than this one; without it the copy of the store cannot be read.\n", to, c->at_rest_key);
+    (void)!store_key_kept(to, kept, sizeof kept, problem, sizeof problem);
+    printf("Copied to %s. The at-rest key is not in it: it is %s on this machine%s%s. Keep a copy of that key too, in another "
+           "place than this one; without it the copy of the store cannot be read.\n", to, c->at_rest_key, *kept ? ", fingerprint " : "", kept);
     if (gone > 0) {
         printf("%llu messages were delivered while the copy was made; after a restore they would be held.\n", (unsigned long long)gone);
     }
     return EXIT_OK;
 }
 
+static void no_finding(void *arg, bool fatal, const char *text)
+{
+    if (fatal) {
+        fprintf(stderr, "postern: %s: %s\n", (const char *)arg, text);
+    }
+}
+
+/* A copy that is not whole pushes no older one out. */
+static bool is_copy_whole(char *path)
+{
+    struct store_health h;
+    char problem[600];
+    const struct store_checker checker = {.arg = path, .finding = no_finding};
+    return store_check(path, &checker, &h, problem, sizeof problem) == 0 && h.fatal == 0;
+}
+
+#define COPY_NAME "postern-2026-01-01T00:00:00Z"
+enum { COPIES_MAX = 1000 };
+
+/* A copy that backup --into made, by its name. */
+static int is_copy_name(const struct dirent *e)
+{
+    static const char form[] = COPY_NAME;
+    if (strlen(e->d_name) != sizeof form - 1) {
+        return 0;
+    }
+    for (size_t i = 0; form[i]; i++) {
+        bool digit = form[i] >= '0' && form[i] <= '9', is_digit = e->d_name[i] >= '0' && e->d_name[i] <= '9';
+        if (digit != is_digit || (!digit && form[i] != e->d_name[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int remove_copy(const char *path)
+{
+    static const char *const names[] = {"journal-0", "journal-1", "journal-mark", "postern.db", "postern.db-wal", "postern.db-shm"};
+    char name[4096];
+    const struct dirent *e;
+    snprintf(name, sizeof name, "%s/spool", path);
+    DIR *spool = opendir(name);
+    while (spool && (e = readdir(spool))) {
+        if (e->d_name[0] != '.') {
+            (void)unlinkat(dirfd(spool), e->d_name, 0);
+        }
+    }
+    if (spool) {
+        closedir(spool);
+    }
+    (void)rmdir(name);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(name, sizeof name, "%s/%s", path, names[i]);
+        (void)unlink(name);
+    }
+    return rmdir(path) < 0 ? -errno : 0;
+}
+
+/* The newest ones stay. */
+static int remove_older(const char *into, uint64_t keep)
+{
+    struct dirent **names = NULL;
+    char path[4096];
+    int n = scandir(into, &names, is_copy_name, alphasort), status = n < 0 ? EXIT_NO : EXIT_OK;
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%s", into, names[i]->d_name);
+        int r = (uint64_t)(n - i) > keep ? remove_copy(path) : 0;
+        if (r < 0) {
+            fprintf(stderr, "postern: %s could not be removed: %s\n", path, strerror(-r));
+            status = EXIT_NO;
+        }
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+static int backup_into(const struct conf *c, const char *into, uint64_t keep)
+{
+    char path[4096], date[DATE_MAX];
+    date_iso(clock_wall_ms(), date);
+    snprintf(path, sizeof path, "%s/postern-%.19sZ", into, date);
+    int r = file_make_dir(into, -1, -1);
+    if (r < 0) {
+        fprintf(stderr, "postern: %s: %s\n", into, strerror(-r));
+        return EXIT_NO;
+    }
+    int status = backup(c, path);
+    if (status == EXIT_OK && !is_copy_whole(path)) {
+        fprintf(stderr, "postern: the copy %s is not whole: look at the store itself (postern store check). Older copies stay\n", path);
+        status = EXIT_NO;
+    }
+    return status == EXIT_OK ? remove_older(into, keep) : status;
+}
+
+/* backup DIRECTORY, or backup --into DIRECTORY [--keep N] */
+static int command_backup(const struct options *o, const struct conf *c)
+{
+    uint64_t keep = 7;
+    bool is_into = strcmp(o->argv[1], "--into") == 0;
+    bool has_keep = is_into && o->argc == 5 && strcmp(o->argv[3], "--keep") == 0;
+    if (!is_into) {
+        return o->argc == 2 ? backup(c, o->argv[1]) : usage();
+    }
+    if (!(o->argc == 3 || has_keep) || (has_keep && (str_to_u64(str_c(o->argv[4]), COPIES_MAX, &keep) < 0 || keep == 0))) {
+        return usage();
+    }
+    return backup_into(c, o->argv[2], keep);
+}
+
+/* --- restore ------------------------------------------------------------------------------------------ */
+
+/* The key that the copy was written with must be there first: a new one beside it could read nothing of it. */
+static int key_of_copy(const struct conf *c, const char *from, char kept[REST_FINGERPRINT])
+{
+    CLEANUP(buf_free) struct buf wrong = BUF_INIT(2000);
+    char why[600];
+    int r = store_key_kept(from, kept, REST_FINGERPRINT, why, sizeof why);
+    if (r < 0) {
+        fprintf(stderr, r == -ENOENT ? "postern: %s is no copy of a store: it has no postern.db\n" : "postern: %s cannot be read: %s\n", from, why);
+        return EXIT_NO;
+    }
+    at_rest_problem(c, kept, &wrong);
+    if (buf_len(&wrong) == 0 && access(c->at_rest_key, R_OK) < 0) {
+        (void)!buf_printf(&wrong, "the at-rest key %s cannot be read: %s", c->at_rest_key, strerror(errno));
+    }
+    if (buf_len(&wrong) > 0) {
+        fprintf(stderr, "postern: this copy needs the at-rest key with the fingerprint %s. Nothing was done: " STR_FMT "\n", *kept ? kept : "(not noted)",
+                STR_ARG(buf_str(&wrong)));
+        return EXIT_NO;
+    }
+    return EXIT_OK;
+}
+
+static int put_back(const struct options *o, const struct conf *c, const char *from, const char *kept)
+{
+    struct store_restored done;
+    char problem[600] = "";
+    int r = store_restore(from, c->store_path, REASON_RESTORED, on_progress, NULL, &done, problem, sizeof problem);
+    if (r < 0) {
+        fprintf(stderr, "postern: the copy was not put back: %s\n", problem);
+        return EXIT_NO;
+    }
+    if (o->json) {
+        struct json *out = report_object();
+        report_put_str(out, "store", str_c(c->store_path));
+        report_put_str(out, "at-rest-key", str_c(kept));
+        report_put_int(out, "held", (int64_t)done.held);
+        report_put_int(out, "batches-lost", (int64_t)done.loss.batches);
+        print_json(out);
+        return EXIT_OK;
+    }
+    printf("Put back to %s; the at-rest key %s belongs to it.\n"
+           "All its mail is held: %llu recipients. Bounces, notices and mails of the portal wait, too. Start the gateway, then look at it: postern queue list.\n"
+           "What went out after the copy was made would go once more: postern queue delete ID. Then let it go: postern queue release restored\n",
+           c->store_path, kept, (unsigned long long)done.held);
+    return check(o, c);
+}
+
+static int restore(const struct options *o, const struct conf *c, const char *from)
+{
+    CLEANUP(err_close_fd) int lock = -1;
+    char kept[REST_FINGERPRINT] = "";
+    int status = key_of_copy(c, from, kept);
+    if (status == EXIT_OK && access(c->store_path, F_OK) == 0) {
+        status = lock_store(c, &lock);
+    }
+    return status == EXIT_OK ? put_back(o, c, from, kept) : status;
+}
+
+static bool is_word(const struct options *o, int at, const char *word)
+{
+    return o->argc > at && strcmp(o->argv[at], word) == 0;
+}
+
 int command_store(const struct options *o)
 {
     struct conf *c = NULL;
-    bool is_check = o->argc == 1 && strcmp(o->argv[0], "check") == 0, is_repair = o->argc == 2 && strcmp(o->argv[0], "check") == 0 &&
-         strcmp(o->argv[1], "--repair") == 0, is_backup = o->argc == 2 && strcmp(o->argv[0], "backup") == 0;
-    if (!is_check && !is_repair && !is_backup) {
+    bool is_check = is_word(o, 0, "check") && o->argc == 1, is_repair = is_word(o, 0, "check") && is_word(o, 1, "--repair") && o->argc == 2;
+    bool is_backup = is_word(o, 0, "backup") && o->argc >= 2, is_restore = is_word(o, 0, "restore") && o->argc == 2;
+    if (!is_check && !is_repair && !is_backup && !is_restore) {
         return usage();
     }
     int r = load_config(o, &c);
     if (r == 0) {
-        r = is_check ? check(o, c) : is_repair ? repair(o, c) : backup(c, o->argv[1]);
+        r = is_check ? check(o, c) : is_repair ? repair(o, c) : is_backup ? command_backup(o, c) : restore(o, c, o->argv[1]);
         conf_free(c);
     }
     return r;

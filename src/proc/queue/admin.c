@@ -179,10 +179,21 @@ static bool is_every(const struct question *w)
     return strcmp(w->argument, "all") == 0;
 }
 
-/* Every message, or every one that is held. */
+static bool is_restored(const struct question *w)
+{
+    return w->verb == ADMIN_RELEASE && strcmp(w->argument, "restored") == 0;
+}
+
+/* Every message, or every one that is held, or was when a copy of the store was put back. */
 static bool is_of_many(const struct question *w)
 {
-    return is_every(w) || strcmp(w->argument, "held") == 0;
+    return is_every(w) || is_restored(w) || strcmp(w->argument, "held") == 0;
+}
+
+/* Held by an administrator, not by a policy. */
+static bool is_held_by_hand(const struct store_rcpt *r)
+{
+    return r->reason == REASON_ON_HOLD || r->reason == REASON_RESTORED;
 }
 
 static void count_left(void *arg, const struct store_rcpt *r)
@@ -200,7 +211,7 @@ static void count_left(void *arg, const struct store_rcpt *r)
 static void lower(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
-    if (!is_every(w) && r->state == RCPT_HELD && r->reason != REASON_ON_HOLD) {
+    if (!is_every(w) && !is_restored(w) && r->state == RCPT_HELD && !is_held_by_hand(r)) {
         char who[ACTING_WORDS];
         acts_words(&w->who, who);
         protection_release(w->q, r, who);
@@ -240,7 +251,7 @@ static unsigned change_rows(const struct question *w, uint64_t id)
         c.from = RCPT_HELD;
         c.next_ms = now;
         c.reason = REASON_RELEASED;
-        c.was = is_every(w) ? REASON_ON_HOLD : 0;
+        c.was = is_every(w) ? REASON_ON_HOLD : is_restored(w) ? REASON_RESTORED : 0;
     } else if (w->verb == ADMIN_DELETE) {
         c.to = RCPT_DELETED;
         c.reason = REASON_DELETED;
@@ -277,6 +288,7 @@ static void change_one(struct question *w, uint64_t id)
     w->n_rcpts_changed += n;
     id_text(id, about);
     acts_add(w->q, &w->who, w->verb, str_c(about), is_every(w)     ? STR("with all others")
+                                                   : is_restored(w) ? STR("with the copy that was put back")
                                                    : is_of_many(w) ? STR("with all that was held")
                                                                    : STR(""));
     if (w->verb == ADMIN_DELETE) {
@@ -348,7 +360,7 @@ static void write_after_release(const struct question *w, struct buf *out)
     if (w->n_left > 0) {
         (void)!buf_printf(out,
                           "; %zu message%s held for another reason than an administrator's hold (postern queue list): "
-                          "release ID, or release held for all of them",
+                          "release ID, or release held for all of them; release restored for those of a copy of the store that was put back",
                           w->n_left, w->n_left == 1 ? " stays" : "s stay");
     }
 }
@@ -365,6 +377,7 @@ static void write_changed(const struct question *w, struct buf *out)
         (void)!buf_printf(out, "%s; nothing was changed",
                           w->verb != ADMIN_RELEASE ? "nothing waits"
                           : is_every(w)            ? "no administrator holds a message"
+                          : is_restored(w)         ? "nothing of a copy that was put back is held"
                                                    : "nothing is held");
     } else if (w->n_changed == 0) {
         (void)!buf_printf(out, "%s %s; nothing was changed. Its recipients: ", w->argument,
@@ -419,6 +432,10 @@ static void on_collected(void *arg, enum store_result result)
         if (w->verb == ADMIN_RETRY || !owns_lease(w->q, w->ids[i])) {
             w->ids[kept++] = w->ids[i];
         }
+    }
+    if (result == STORE_OK && is_restored(w) && w->n < LIST_MAX) { /* all of it: bounces and notices go again, too */
+        store_set_restored(w->q->store, 0);
+        w->q->restored = false;
     }
     if (result == STORE_OK && w->n == 0 && is_of_many(w)) {
         on_changed(w, result);

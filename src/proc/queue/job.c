@@ -407,7 +407,7 @@ static struct telling *telling_new(struct queue *q, enum job_kind kind)
 
 void queue_bounce_start(struct queue *q)
 {
-    if (!q->bounces_due || q->bounces_reading || !queue_can_send(q)) {
+    if (q->restored || !q->bounces_due || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
     q->bounces_due = false;
@@ -418,7 +418,7 @@ void queue_notice_start(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     int64_t now = clock_wall_ms(), after = c->queue.notice_after, delay = c->queue.delay_notice;
-    if ((after == 0 && delay == 0) || q->bounces_reading || !queue_can_send(q)) {
+    if (q->restored || (after == 0 && delay == 0) || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
     store_each_notice_due(q->store, after ? now - after : INT64_MIN, delay ? now - delay : INT64_MIN, BOUNCE_BATCH, tell_one,

@@ -369,6 +369,10 @@ static void on_start(void *owner, struct child *c)
     monitor_start(q);
     q->alarms_due = true;
     tell_loss(q);
+    q->restored = store_restored_ms(q->store) > 0;
+    if (q->restored) {
+        log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail waits for: postern queue release restored"));
+    }
     if (store_secret(q->store, "choices", choices_secret, q) < 0) {
         log_error("store-unreadable", KV("what", "the secret of choices; ending to try again"));
         exit(1);
@@ -404,12 +408,12 @@ static void on_status(void *owner, char *text, size_t size)
     overdue_look(q);
     snprintf(text, size,
              "queued=%llu held=%llu overdue-woken=%llu under-way=%zu accepted=%llu delivered=%llu deferred=%llu "
-             "failed=%llu refused=%llu domains=%zu probed=%llu",
+             "failed=%llu refused=%llu domains=%zu probed=%llu%s",
              (unsigned long long)q->counts.queued, (unsigned long long)q->counts.held,
              (unsigned long long)q->overdue.mended, map_len(q->jobs),
              (unsigned long long)q->accepted, (unsigned long long)q->delivered,
              (unsigned long long)q->deferred, (unsigned long long)q->failed,
-             (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done);
+             (unsigned long long)q->refused, map_len(q->domains), (unsigned long long)q->probes_done, q->restored ? " restored=held" : "");
 }
 
 static void on_metrics(void *owner, struct buf *out)

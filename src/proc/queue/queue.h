@@ -242,6 +242,7 @@ struct queue {
     int admin_listener;
     struct watch *admin_watch;
     enum { HOP_UNKNOWN, HOP_WORKS, HOP_FAILS } hop_states[OWN_HOP_TROUBLES]; /* of relay and deliver-to, since the start (alarms.c) */
+    bool restored; /* the store is a copy that was put back: nothing of it goes out until somebody says so */
     bool stopping, no_space, bounces_due, bounces_reading, alarms_due, alarms_reading;
     struct store_counts counts; /* as of the last look */
     int64_t checked_space_ms;

@@ -301,9 +301,11 @@ static void on_tick(void *arg)
     end_by_age(q, now);
     overdue_tick(q);
     q->bounces_due = true; /* those that could not be written before */
-    told_tick(q);
-    damage_tick(q);
-    pickup_tick(q);
+    if (!q->restored) {
+        told_tick(q);
+        damage_tick(q);
+        pickup_tick(q);
+    }
     visits_tick(q);
     proofs_tick(q);
     queue_check_space(q);
