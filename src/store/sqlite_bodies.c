@@ -3,8 +3,8 @@
  * aside. Called by sqlite_upkeep.c and postern store.
  *
  * A repair never deletes: files and bodies are moved to a directory quarantine-DATE in the store. Recipients of what is lost
- * fail without a bounce, which would need the message; a letter tells its sender (store/damage.h). What can go wrong: tables that
- * cannot be read: then only a copy of the store helps.
+ * fail without a bounce, which would need the message; a letter tells its sender (store/damage.h). Damaged tables are written anew
+ * (sqlite_salvage.c). What can go wrong: tables of which too little can be read: then only a copy of the store helps.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -238,6 +238,24 @@ static int open_for_repair(struct repair *r, const char *directory, char *proble
     return e;
 }
 
+/* New tables of what can be read of damaged ones, which are put aside. Where that is too little, they stay, and opening says so. */
+static void salvage_tables(struct repair *r, const char *directory, int64_t at_ms)
+{
+    static const char *const names[] = {"postern.db", "postern.db-wal", "postern.db-shm"};
+    char fresh[PATH], path[PATH];
+    snprintf(fresh, sizeof fresh, "%s/postern.db.new", directory);
+    if (store_tables_are_whole(directory) || store_salvage(directory, at_ms, fresh, &r->ret->holes) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        move_aside(r, path);
+    }
+    snprintf(path, sizeof path, "%s/postern.db", directory);
+    note_error(r, rename(fresh, path) < 0 ? -errno : 0);
+    r->ret->tables_rewritten = true;
+}
+
 static int make_quarantine(const char *directory, struct store_repaired *ret)
 {
     char date[DATE_MAX];
@@ -263,6 +281,7 @@ int store_repair(const char *directory, const struct store_checker *checker, uin
         return e;
     }
     int64_t begun_ms = clock_wall_ms();
+    salvage_tables(&r, directory, begun_ms);
     e = open_for_repair(&r, directory, problem, size);
     if (e == 0) {
         e = store_check_bodies(r.store->log.db, directory, checker, lose, &r);

@@ -348,6 +348,11 @@ typedef void (*store_bad_body_fn)(void *arg, const struct store_damage *d, const
 int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg) MUST_USE;
 /* sqlite_upkeep.c: messages that were found lost since then; how many. */
 uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_checker *checker);
+/* sqlite_salvage.c: writes what can be read of damaged tables into a new file; messages that lost their other half get a row in
+ * damage with this time. *ret_holes: places where rows may be missing. 0 or -EIO: not enough can be read. */
+int store_salvage(const char *directory, int64_t at_ms, const char *as, uint64_t *ret_holes) MUST_USE;
+/* sqlite_upkeep.c: whether SQLite finds nothing wrong with tables that can be opened, each page read. */
+bool store_tables_are_whole(const char *directory);
 /* sqlite_upkeep.c: all octets, zeros as holes, synced. 0 or -errno. */
 int store_copy_octets(int from, int to) MUST_USE;
 /* sqlite_spool.c: removes files that no message names, when the store is opened; and those kept to be used again. */

@@ -275,6 +275,16 @@ uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_che
     return n;
 }
 
+bool store_tables_are_whole(const char *directory)
+{
+    CLEANUP(close_database) sqlite3 *db = NULL;
+    char problem[300], answer[8] = "";
+    if (open_beside(directory, &db, problem, sizeof problem) == 0) {
+        text_of(db, "PRAGMA integrity_check(1)", answer, sizeof answer);
+    }
+    return strcmp(answer, "ok") == 0;
+}
+
 #define KEY_KEPT "SELECT value FROM secret WHERE name='" STORE_AT_REST "'"
 
 int store_key_kept(const char *directory, char *ret, size_t size, char *problem, size_t problem_size)

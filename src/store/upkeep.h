@@ -39,6 +39,8 @@ struct store_repaired {
     char quarantine[4200]; /* where things were moved to */
     unsigned moved;        /* how many; 0: the directory is not there */
     bool journal_moved;    /* it was not this store's */
+    bool tables_rewritten; /* from what could be read of them */
+    uint64_t holes;        /* places where something may be missing in them */
     struct store_loss loss;
 };
 

@@ -264,11 +264,12 @@ static struct store_checker checker_of(struct findings *f)
     return (struct store_checker){.arg = f, .finding = on_finding, .lost = on_lost, .progress = on_progress, .body = f->opener ? body_is_whole : NULL};
 }
 
-/* The key that the store was written with, as far as that can be known. */
-static void find_key(const struct conf *c, struct findings *f)
+/* The key that the store was written with. sure: only where the store says which one that is. */
+static void find_key(const struct conf *c, struct findings *f, bool sure)
 {
     char kept[REST_FINGERPRINT] = "", why[600];
-    f->opener = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 ? open_key(c, kept) : NULL;
+    bool known = store_key_kept(c->store_path, kept, sizeof kept, why, sizeof why) == 0 && (*kept || !sure);
+    f->opener = known ? open_key(c, kept) : NULL;
 }
 
 static int check(const struct options *o, const struct conf *c)
@@ -276,7 +277,7 @@ static int check(const struct options *o, const struct conf *c)
     struct findings f = {.list = o->json ? report_array() : NULL, .lost = o->json ? report_array() : NULL};
     struct store_health h;
     char problem[600];
-    find_key(c, &f);
+    find_key(c, &f, false);
     const struct store_checker checker = checker_of(&f);
     int r = store_check(c->store_path, &checker, &h, problem, sizeof problem);
     if (r < 0) {
@@ -320,6 +321,8 @@ static struct json *repair_json(const struct store_repaired *done, struct findin
     report_put_str(out, "quarantine", str_c(done->moved ? done->quarantine : ""));
     report_put_int(out, "moved", done->moved);
     report_put_bool(out, "journal-moved", done->journal_moved);
+    report_put_bool(out, "tables-rewritten", done->tables_rewritten);
+    report_put_int(out, "holes", (int64_t)done->holes);
     report_put_int(out, "batches-lost", (int64_t)done->loss.batches);
     report_put_int(out, "transactions-lost", (int64_t)done->loss.transactions);
     report_put(out, "lost", f->lost);
@@ -331,6 +334,10 @@ static void print_repair(const struct store_repaired *done)
     if (done->loss.batches > 0 || done->loss.transactions > 0) {
         printf("%llu batches of the journal and %llu transactions of the tables are lost.\n", (unsigned long long)done->loss.batches,
                (unsigned long long)done->loss.transactions);
+    }
+    if (done->tables_rewritten) {
+        printf("The tables were damaged and were written anew from what could be read of them; in %llu places something may be missing: accounts, exceptions, "
+               "what was known of domains, reports. Look through them.\n", (unsigned long long)done->holes);
     }
     if (done->journal_moved) {
         printf("The journal did not belong to the tables and was put aside.\n");
@@ -351,9 +358,9 @@ static int repair(const struct options *o, const struct conf *c)
     if (status != EXIT_OK) {
         return status;
     }
-    find_key(c, &f);
+    find_key(c, &f, true);
     if (!f.opener) {
-        fprintf(stderr, "postern: the at-rest key %s is not there, not to be read by us, or not the one that the store was written with. Without it "
+        fprintf(stderr, "postern: the at-rest key %s is not there, not to be read by us, or not known to be the one that the store was written with. Without it "
                 "every message would count as lost: nothing was done\n", c->at_rest_key);
         return EXIT_NO;
     }
