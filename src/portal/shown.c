@@ -39,42 +39,64 @@ static void put_parts(struct data *d, const struct packed *p)
     data_flag(d, "several", p->n_parts > 1);
 }
 
-/* The rule of repetition as flags and numbers for the texts of a language (calendar.h). */
-static void put_rule(struct data *m, struct str rule)
+/* A rule of repetition (calendar.h). */
+struct rule {
+    char kind;
+    uint64_t interval, count, days, of_month, nth;
+    bool is_last;
+    struct str until;
+};
+
+static bool read_rule(struct str text, struct rule *r)
+{
+    struct str words[7] = {STR("")};
+    size_t n = 0;
+    while (n < ARRAY_LEN(words) && str_split(&text, ' ', &words[n])) {
+        n++;
+    }
+    r->is_last = str_eq(words[6], STR("-1"));
+    bool numbers = str_to_u64(words[1], 9999, &r->interval) == 0 && str_to_u64(words[2], 9999, &r->count) == 0 &&
+                   str_to_u64(words[4], 127, &r->days) == 0 && str_to_u64(words[5], 31, &r->of_month) == 0 &&
+                   (r->is_last || str_to_u64(words[6], 4, &r->nth) == 0);
+    r->kind = words[0].n == 1 ? words[0].p[0] : '\0';
+    r->until = words[3];
+    return n == ARRAY_LEN(words) && numbers && r->kind;
+}
+
+/* The same as flags and numbers for the texts of a language. */
+static void put_rule(struct data *m, struct str text)
 {
     static const char *const flags[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
-    static const char *const which[] = {"is-last", "", "is-first", "is-second", "is-third", "is-fourth"};
-    char text[65], kind, until[16];
-    unsigned interval, count, days, of_month;
-    int nth;
-    str_copy_cut(rule, text, sizeof text);
-    bool known = sscanf(text, "%c %u %u %15s %u %u %d", &kind, &interval, &count, until, &days, &of_month, &nth) == 7;
+    static const char *const which[] = {"is-on-days", "is-first", "is-second", "is-third", "is-fourth"};
+    struct rule r = {.kind = '\0'};
+    bool known = read_rule(text, &r);
     data_flag(m, "repeats-somehow", !known);
     if (!known) {
         return;
     }
     static const char *const kinds[] = {"is-daily", "is-weekly", "is-monthly", "is-yearly"};
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        data_flag(m, kinds[i], kind == "dwmy"[i]);
+        data_flag(m, kinds[i], r.kind == "dwmy"[i]);
     }
-    data_flag(m, "each", interval == 1);
-    data_number(m, "interval", interval);
+    data_flag(m, "each", r.interval == 1);
+    data_number(m, "interval", r.interval);
     for (size_t i = 0, n = 0; i < ARRAY_LEN(flags); i++) {
-        struct data *day = days & (1U << i) ? data_item(m, "on-days") : NULL;
+        struct data *day = r.days & (1U << i) ? data_item(m, "on-days") : NULL;
         if (day) {
             data_flag(day, flags[i], true);
             data_flag(day, "is-more", n++ > 0);
         }
     }
-    for (int i = -1; i <= 4; i++) {
-        data_flag(m, i == 0 ? "is-on-days" : which[i + 1], nth == i && (i != 0 || days != 0));
+    for (size_t i = 0; i < ARRAY_LEN(which); i++) {
+        data_flag(m, which[i], !r.is_last && r.nth == i && (i > 0 || r.days != 0));
     }
-    data_flag(m, "is-on-day", of_month > 0);
-    data_number(m, "of-month", of_month);
-    data_flag(m, "is-counted", count > 0);
-    data_number(m, "count", count);
-    data_flag(m, "is-until", strcmp(until, "-") != 0);
-    data_c(m, "last-day", until);
+    data_flag(m, "is-last", r.is_last);
+    data_flag(m, "is-on-day", r.of_month > 0);
+    data_number(m, "of-month", r.of_month);
+    data_flag(m, "is-counted", r.count > 0);
+    data_number(m, "count", r.count);
+    data_flag(m, "is-until", !str_eq(r.until, STR("-")));
+    data_put(m, "last-day", r.until);
 }
 
 /* begin end begin-utc end-utc zone */
