@@ -6,7 +6,7 @@ Usage: compare.py MAIL_TREE FILE|DIR...   Prints the differences that no row of 
 and how often each row was needed; exit status 1 if a difference is left. Without the modules in
 tests/mail/node_modules Python's email is the only other reader. POSTERN_MAILS=DIR adds the mails below
 DIR: docs/field.md names the collections of other projects that it was given by hand.
---rows: a mail for each row used. --only READER.
+--rows: a mail for each row used. --only READER. --kinds: also the mails of kinds.py.
 """
 import argparse
 import collections
@@ -18,8 +18,10 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 import explained
+import kinds
 
 HERE = pathlib.Path(__file__).resolve().parent
 AT_ONCE = 400
@@ -213,9 +215,15 @@ def main():
     of.add_argument('names', nargs='*')
     of.add_argument('--rows', action='store_true')
     of.add_argument('--only')
+    of.add_argument('--kinds', action='store_true')
     args = of.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return run(args, kinds.write_all(folder) if args.kinds else [])
+
+
+def run(args, more_files):
     more = os.environ.get('POSTERN_MAILS')
-    files = list(all_files(args.names + ([more] if more else [])))
+    files = list(all_files(args.names + ([more] if more else []))) + more_files
     tally = Tally(args.rows)
     for i in range(0, len(files), AT_ONCE):
         compare(args, files[i:i + AT_ONCE], tally)
