@@ -271,6 +271,9 @@ static void put_picture(struct rewrite *w, struct str src)
     for (size_t i = 0; i < w->n_pictures; i++) {
         const struct picture *p = &w->pictures[i];
         if (by_cid ? is_cid_of(src, p) : is_location_of(src, p)) {
+            if (p->used) {
+                *p->used = true;
+            }
             put_tag(w, STR(" src=\"data:"));
             put_tag(w, str_c(p->type));
             put_tag(w, STR(";base64,"));

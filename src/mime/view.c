@@ -7,10 +7,11 @@
  */
 #include "sys/fence.h"
 #include "mime/calendar.h"
+#include "mime/fields.h"
 #include "mime/tree.h"
 #include "mime/view.h"
 #include "tls/sign.h"
-#include "wire/mailboxes.h"
+#include "wire/base64.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,47 +33,16 @@ struct build {
     bool has_no_place;       /* that cannot be told: its files can be had with the whole only */
     struct picture pictures[PICTURES_MAX];
     struct buf picture_octets[PICTURES_MAX];
+    const struct part *picture_parts[PICTURES_MAX];
+    bool picture_used[PICTURES_MAX];
     size_t n_pictures, picture_total;
     bool has_text;
 };
 
-static char *one_line(const char *text)
-{
-    char *copy = str_dup(str_slice(str_c(text), 0, strnlen(text ? text : "", VIEW_FIELD_MAX)));
-    for (char *p = copy; *p; p++) {
-        *p = (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
-    }
-    size_t n = strlen(copy), whole = n;
-    while (whole > 0 && ((unsigned char)copy[whole - 1] & 0xc0) == 0x80) { /* the first octet of the last character */
-        whole--;
-    }
-    unsigned char lead = whole > 0 ? (unsigned char)copy[whole - 1] : 0;
-    size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-    if (whole > 0 && n - (whole - 1) < wanted) { /* cut inside it */
-        copy[whole - 1] = '\0';
-    }
-    return copy;
-}
-
 static char *value_of(const struct tree_fields *f, const char *name)
 {
     const struct tree_field *field = tree_field(f, name);
-    return one_line(field ? field->value : "");
-}
-
-/* A field of addresses: each as programs read it, without what is inside it (RFC 5322 3.2.2). */
-static char *addresses_of(struct build *b, const struct tree_fields *f, const char *name)
-{
-    const struct tree_field *field = tree_field(f, name);
-    struct str raw = str_c(field ? field->raw : "");
-    struct buf tidy = BUF_INIT(raw.n + 1), text = BUF_INIT(4 * raw.n + 64);
-    (void)!mailboxes_tidy(raw, &tidy);
-    words_addresses(b->r, "", buf_str(&tidy), &text);
-    char *whole = str_dup(buf_str(&text)), *line = one_line(whole);
-    free(whole);
-    buf_free(&tidy);
-    buf_free(&text);
-    return line;
+    return fields_line(field ? field->value : "");
 }
 
 static void add_text(struct build *b, struct str text)
@@ -130,7 +100,7 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
         return;
     }
     struct view_part p = {
-        .type = one_line(type),
+        .type = fields_line(type),
         .at = places[0].at,
         .octets = places[0].octets,
         .encoding = places[0].encoding,
@@ -141,7 +111,7 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
     if (octets.n == 0) { /* an empty file lies nowhere */
         p.octets = p.n_inner = 0;
     }
-    p.name = one_line(name);
+    p.name = fields_line(name);
     if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
         free(p.name);
         p.name = made_up_name(b, p.type);
@@ -206,12 +176,15 @@ static void keep_picture(struct build *b, const struct part *part, struct buf *o
     }
     b->picture_total += o.n;
     b->picture_octets[b->n_pictures] = *octets;
-    b->pictures[b->n_pictures++] = (struct picture){
+    b->picture_parts[b->n_pictures] = part;
+    b->pictures[b->n_pictures] = (struct picture){
         .cid = part->content_id,
         .location = part->location,
         .type = type,
         .octets = o,
+        .used = &b->picture_used[b->n_pictures],
     };
+    b->n_pictures++;
     *octets = BUF_INIT(1);
 }
 
@@ -268,7 +241,8 @@ static bool is_body(const struct build *b, const struct part *p)
     }
     bool small = p->n_names == 0 || p->raw.n <= NAMED_SHOWN_MAX, alone = b->tree->n == 1;
     bool event = b->v->n_events > 0 && is_calendar(p); /* it has a card */
-    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown");
+    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
+                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
     return (known && (small || alone)) || (alone && !event && strncmp(p->type, "text/", 5) == 0);
 }
 
@@ -324,14 +298,26 @@ static void put_html(struct build *b, struct str text)
     b->v->cut |= buf_add(&b->v->html, text) < 0;
 }
 
+/* Text as it stands in HTML, also in an attribute. */
+static int html_text(struct str text, struct buf *out)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < text.n; i++) {
+        char c = text.p[i];
+        r = buf_add(out, c == '<'   ? STR("&lt;")
+                         : c == '&' ? STR("&amp;")
+                         : c == '>' ? STR("&gt;")
+                         : c == '"' ? STR("&quot;")
+                                    : str_slice(text, i, i + 1));
+    }
+    return r;
+}
+
 /* Plain text between HTML bodies. */
 static void put_as_html(struct build *b, struct str text)
 {
     put_html(b, STR("<div style=\"white-space:pre-wrap\">"));
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        put_html(b, c == '<' ? STR("&lt;") : c == '&' ? STR("&amp;") : c == '>' ? STR("&gt;") : str_slice(text, i, i + 1));
-    }
+    b->v->cut |= html_text(text, &b->v->html) < 0;
     put_html(b, STR("</div>"));
 }
 
@@ -384,14 +370,64 @@ static void show(struct build *b, size_t i, bool as_html)
     buf_wipe(&text);
 }
 
+/* --- pictures among the texts ------------------------------------------------------------------- */
+
+/* Apple Mail and others put a photograph between two texts (RFC 2183 2.1), for no HTML to name it. */
+static bool is_picture_among_texts(const struct build *b, size_t i)
+{
+    const struct tree *t = b->tree;
+    const struct part *p = &t->parts[i];
+    bool picture = p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && strncmp(p->type, "image/", 6) == 0;
+    if (!picture || (p->depth > 0 && !part_is(&t->parts[p->parent], "multipart/mixed"))) {
+        return false;
+    }
+    while (t->parts[i].depth > 0) {
+        i = t->parts[i].parent;
+        if (part_is(&t->parts[i], "multipart/alternative")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool was_shown(const struct build *b, const struct part *p)
+{
+    for (size_t i = 0; i < b->n_pictures; i++) {
+        if (b->picture_parts[i] == p && b->picture_used[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As far as there is room; it is attached in any case. */
+static void show_picture(struct build *b, const struct part *p)
+{
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), tag = BUF_INIT(VIEW_HTML_MAX);
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    const char *type = picture_type(buf_str(&octets));
+    struct str name = str_c(type && p->n_names > 0 ? p->names[0] : "");
+    bool fits = type && b->picture_total + buf_len(&octets) <= VIEW_PICTURES_MAX &&
+                buf_printf(&tag, "<p><img src=\"data:%s;base64,", type) == 0 && base64_write(buf_str(&octets), 0, &tag) == 0 &&
+                buf_add(&tag, STR("\" alt=\"")) == 0 && html_text(name, &tag) == 0 && buf_add(&tag, STR("\"></p>")) == 0 &&
+                buf_len(&b->v->html) + buf_len(&tag) <= VIEW_HTML_MAX - VIEW_HTML_MAX / 4;
+    if (fits) {
+        b->picture_total += buf_len(&octets);
+        put_html(b, buf_str(&tag));
+    }
+    buf_wipe(&octets);
+    buf_wipe(&tag);
+}
+
 /* The head of a message inside the message. */
 static void show_head(struct build *b, const struct tree_fields *fields, bool as_html)
 {
     static const char *const names[] = {"From", "To", "Cc", "Date", "Subject"};
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
-    (void)!buf_add(&head, STR("--------------------\n"));
+    (void)!buf_add(&head, as_html ? STR("") : STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = i < 3 ? addresses_of(b, fields, names[i]) : value_of(fields, names[i]);
+        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : value_of(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }
@@ -480,6 +516,8 @@ static void show_part(struct build *b, size_t i, bool as_html)
         show_loose(b, p->stray, as_html);
     } else if (shown[i]) {
         show(b, i, as_html);
+    } else if (as_html && is_picture_among_texts(b, i) && !was_shown(b, p)) {
+        show_picture(b, p);
     } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
         show_loose(b, p->before, as_html);
     } else if (is_tnef(p) && !has_body(b)) {
@@ -565,55 +603,13 @@ static void attach_all(struct build *b)
     }
 }
 
-/* --- who wrote it ---------------------------------------------------------------------------------- */
-
-/* The display name of the first author (RFC 5322 3.4): the phrase before "<", or the comment behind an address. */
-static struct str phrase_of(struct str from)
-{
-    size_t comment = from.n;
-    for (size_t i = 0; i < from.n; i++) {
-        if (from.p[i] == '"') {
-            for (i++; i < from.n && from.p[i] != '"'; i++) {
-                i += from.p[i] == '\\';
-            }
-        } else if (from.p[i] == '<') {
-            return str_slice(from, 0, i);
-        } else if (from.p[i] == '(' && comment == from.n) {
-            comment = i + 1;
-        } else if (from.p[i] == ',') {
-            break;
-        }
-    }
-    return str_slice(from, comment, str_find(from, ')', comment));
-}
-
-static char *author_of(struct build *b)
-{
-    const struct tree_field *from = tree_field(&b->tree->fields, "From");
-    struct str phrase = phrase_of(str_c(from ? from->raw : ""));
-    struct buf plain = BUF_INIT(phrase.n + 1), name = BUF_INIT(8 * phrase.n + 64);
-    for (size_t i = 0; i < phrase.n; i++) {
-        i += phrase.p[i] == '\\' && i + 1 < phrase.n;
-        if (phrase.p[i] != '"') {
-            (void)!buf_append(&plain, &phrase.p[i], 1);
-        }
-    }
-    words_text(b->r, "", buf_str(&plain), &name);
-    char *text = str_dup(buf_str(&name)), *line = tree_clean_name(str_c(text));
-    char *ret = one_line(line ? line : "");
-    free(text);
-    free(line);
-    buf_free(&plain);
-    buf_free(&name);
-    return ret;
-}
-
 /* --- from outside ------------------------------------------------------------------------------------ */
 
 static bool has_html(const struct build *b)
 {
     for (size_t i = 0; i < b->tree->n; i++) {
-        if ((b->in_html[i] && part_is(&b->tree->parts[i], "text/html")) || (b->inner[i] && has_html(b->inner[i]))) {
+        bool html = b->in_html[i] && part_is(&b->tree->parts[i], "text/html");
+        if (html || is_picture_among_texts(b, i) || (b->inner[i] && has_html(b->inner[i]))) {
             return true;
         }
     }
@@ -713,10 +709,10 @@ static void build(struct build *b)
 {
     struct view *v = b->v;
     const struct tree_fields *f = &b->tree->fields;
-    v->from = addresses_of(b, f, "From");
-    v->from_name = author_of(b);
-    v->to = addresses_of(b, f, "To");
-    v->cc = addresses_of(b, f, "Cc");
+    v->from = fields_addresses(b->r, f, "From");
+    v->from_name = fields_author(b->r, f);
+    v->to = fields_addresses(b->r, f, "To");
+    v->cc = fields_addresses(b->r, f, "Cc");
     v->subject = value_of(f, "Subject");
     v->date = value_of(f, "Date");
     v->message_id = value_of(f, "Message-ID");

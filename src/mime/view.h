@@ -72,6 +72,7 @@ struct picture {
     const char *location;      /* Content-Location (RFC 2557), or NULL */
     const char *type;          /* image/png, image/jpeg, image/gif, image/webp, image/bmp */
     struct str octets;
+    bool *used;                /* set when the HTML shows it; NULL: nobody asks */
 };
 struct reader;
 /* Appends the body's content. False: it did not fit, its beginning is there. ret_remote: something from elsewhere was left out. */

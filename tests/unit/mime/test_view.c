@@ -483,6 +483,52 @@ static void words_in_addresses(void **state)
     }
 }
 
+/* Thunderbird text-sandwiched-inline-image.eml: Apple Mail's way; test-alt-rogue2.eml: one beside the HTML is no text. */
+static void pictures_among_texts(void **state)
+{
+    static const char png[] = "Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n";
+    static const struct {
+        const char *type, *fields;
+        bool shown;
+    } rows[] = {
+        {"mixed", "Content-Type: image/png; name=\"a\\\"b.png\"\r\nContent-Disposition: inline\r\n", true},
+        {"mixed", "Content-Type: image/png\r\n", true},
+        {"mixed", "Content-Type: image/png\r\nContent-Disposition: attachment\r\n", false},
+        {"mixed", "Content-Type: text/x-png\r\nContent-Disposition: inline\r\n", false},
+        {"alternative", "Content-Type: image/png\r\nContent-Disposition: inline\r\n", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, "Content-Type: multipart/%s; boundary=b\r\n\r\n--b\r\n\r\nFIRST\r\n--b\r\n%s%s--b\r\n\r\nLAST\r\n--b--\r\n",
+                                    rows[i].type, rows[i].fields, png), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_int_equal(holds(&v->html, "<img src=\"data:image/png;base64,iVBORw0KGgoAAAAASUVORK5CYII=\""), rows[i].shown);
+        assert_true(!rows[i].shown || (holds(&v->html, "FIRST") && holds(&v->html, "LAST")));
+        assert_true(i > 0 || holds(&v->html, "alt=\"a&quot;b.png\""));
+        assert_int_equal(v->n_parts, 1);
+        view_free(v);
+        buf_free(&m);
+    }
+    struct view *v = view_of_message(STR("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<img src='cid:x'>\r\n--b\r\n"
+                                         "Content-Type: image/png\r\nContent-ID: <x>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                                         "iVBORw0KGgoAAAAASUVORK5CYII=\r\n--b--\r\n"));
+    struct str html = buf_str(&v->html);
+    const char *first = memmem(html.p, html.n, "<img", 4);
+    assert_non_null(first); /* where the HTML has it, and once */
+    assert_null(memmem(first + 4, html.n - (size_t)(first + 4 - html.p), "<img", 4));
+    view_free(v);
+}
+
+static void reports_are_read(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+                                         "Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.test\r\nStatus: 5.1.1\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "sorry") && holds(&v->text, "Final-Recipient: rfc822; a@b.test") && holds(&v->text, "Status: 5.1.1"));
+    view_free(v);
+}
+
 static void empty_files_are_listed(void **state)
 {
     static const char mail[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Type: text/plain; name=a.txt\r\n"
@@ -674,6 +720,7 @@ int main(void)
         cmocka_unit_test(files_inside_other_octets),
         cmocka_unit_test(files_of_outlook), cmocka_unit_test(authors),
         cmocka_unit_test(addresses_on_the_page), cmocka_unit_test(words_in_addresses), cmocka_unit_test(empty_files_are_listed),
+        cmocka_unit_test(pictures_among_texts), cmocka_unit_test(reports_are_read),
                                        cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
                                        cmocka_unit_test(events_have_cards), cmocka_unit_test(events_have_times_and_rules), cmocka_unit_test(events_beside_a_text)};
     mime_init();
