@@ -449,8 +449,20 @@ struct str journal_lost_entries(const struct journal *j)
     return buf_str(&j->lost_entries);
 }
 
+/* What batches say, without their headers. */
+static int add_entries(struct str batches, struct buf *to)
+{
+    int r = 0;
+    while (r == 0 && batches.n > 0) {
+        size_t n = get_number(batches.p + AT_ENTRIES, 4), size = header_size(batches.p);
+        r = buf_append(to, batches.p + size, n);
+        batches = str_slice(batches, size + n, batches.n);
+    }
+    return r;
+}
+
 int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
-                 struct buf *lost_entries, struct journal_content *ret)
+                 struct buf *lost_entries, struct buf *waiting_entries, struct journal_content *ret)
 {
     CLEANUP(free_rounds) struct round rounds[JOURNAL_FILES] = {0};
     CLEANUP(buf_free) struct buf kept = BUF_INIT(KEPT_MAX);
@@ -466,6 +478,7 @@ int journal_look(const char *directory, uint64_t store, struct journal_promise p
     }
     r = r < 0 ? r : after(rounds, promised, settled, &kept, &l);
     r = r < 0 || !lost_entries ? r : keep_lost_entries(rounds, settled, l.last, lost_entries);
+    r = r < 0 || !waiting_entries ? r : add_entries(buf_str(&kept), waiting_entries);
     *ret = (struct journal_content){.waiting = l.waiting, .lost = l.lost, .newest = l.last, .check = l.check};
     return r;
 }

@@ -55,10 +55,10 @@ struct journal_content {
     uint64_t waiting, lost; /* batches after `settled` that are there, and that are not */
     uint64_t newest, check; /* the newest of both, its checksum; 0: not known */
 };
-/* What the files in a directory hold, beside a process that writes them; appends the entries of lost batches as above (NULL: not
- * wanted). 0, -EBADMSG as above, or -errno. */
+/* What the files in a directory hold, beside a process that writes them; appends the entries of lost batches as above, and of those that
+ * wait (NULL: not wanted). 0, -EBADMSG as above, or -errno. */
 int journal_look(const char *directory, uint64_t store, struct journal_promise promised, uint64_t settled,
-                 struct buf *lost_entries, struct journal_content *ret) MUST_USE;
+                 struct buf *lost_entries, struct buf *waiting_entries, struct journal_content *ret) MUST_USE;
 /* The name of a file, 0 to JOURNAL_FILES - 1: "journal-0". */
 void journal_name(unsigned file, char dst[16]);
 

@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,10 +25,11 @@ enum { PATH = 4096, RCPTS_OCTETS = 64 * 1024 };
 
 _Static_assert(RCPT_QUEUED == 0 && RCPT_HELD == 1 && RCPT_FAILED == 3 && RCPT_EXPIRED == 4 && RCPT_PICKUP == 6, "the states below");
 #define LOST_WITH_BODY "(state IN (0,1) OR (state IN (3,4) AND bounced=0))"
-#define BODIES                                                                                     \
+#define BODIES BODIES_OF("") " ORDER BY id"
+#define BODIES_OF(which)                                                                           \
     "SELECT id, arrived_ms, reverse_path, sealed_key, spool,"                                      \
     " EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND " LOST_WITH_BODY ") FROM message m"     \
-    " WHERE EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND (state=6 OR " LOST_WITH_BODY ")) ORDER BY id"
+    " WHERE EXISTS (SELECT 1 FROM recipient r WHERE r.id=m.id AND (state=6 OR " LOST_WITH_BODY "))" which
 #define COUNT_BODIES "SELECT count(*) FROM (" BODIES ")"
 
 static const char rcpts_sql[] = "SELECT forward_path FROM recipient WHERE id=? AND " LOST_WITH_BODY " ORDER BY rcpt";
@@ -39,7 +41,9 @@ struct bodies {
     const struct store_checker *checker;
     store_bad_body_fn bad;
     void *arg;
-    sqlite3_stmt *rcpts, *body;
+    sqlite3_stmt *rcpts, *body, *one;
+    uint64_t *bad_ids; /* of the first look */
+    size_t n_bad;
 };
 
 /* --- looking ----------------------------------------------------------------------------------------- */
@@ -87,15 +91,27 @@ static void tell(struct bodies *b, sqlite3_stmt *q, const char *wrong, const cha
     b->bad(b->arg, &d, path, column_int(q, 5) != 0);
 }
 
-static void look(struct bodies *b, sqlite3_stmt *q)
+static const char *look(struct bodies *b, sqlite3_stmt *q, char path[PATH])
+{
+    struct str spool = column_str(q, 4), key = column_str(q, 3);
+    snprintf(path, PATH, "%s/spool/" STR_FMT, b->directory, STR_ARG(spool));
+    const char *wrong = spool.n > 0 ? look_at_file(b, key, path) : look_at_row(b, column_int(q, 0), key);
+    path[0] = spool.n > 0 ? path[0] : '\0';
+    return wrong;
+}
+
+/* A gateway that goes on may have delivered it in between: only what is still wrong now counts. */
+static void look_again(struct bodies *b, uint64_t id)
 {
     char path[PATH];
-    struct str spool = column_str(q, 4), key = column_str(q, 3);
-    snprintf(path, sizeof path, "%s/spool/" STR_FMT, b->directory, STR_ARG(spool));
-    const char *wrong = spool.n > 0 ? look_at_file(b, key, path) : look_at_row(b, column_int(q, 0), key);
-    if (wrong) {
-        tell(b, q, wrong, spool.n > 0 ? path : "");
+    bind_int(b->one, 1, id);
+    if (sqlite3_step(b->one) == SQLITE_ROW) {
+        const char *wrong = look(b, b->one, path);
+        if (wrong) {
+            tell(b, b->one, wrong, path);
+        }
     }
+    sqlite3_reset(b->one);
 }
 
 static uint64_t count(sqlite3 *db)
@@ -109,26 +125,101 @@ static uint64_t count(sqlite3 *db)
     return n;
 }
 
-int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg)
+static void note_bad(struct bodies *b, uint64_t id)
 {
-    struct bodies b = {.db = db, .directory = directory, .checker = checker, .bad = bad, .arg = arg};
+    if (b->n_bad % 64 == 0) {
+        b->bad_ids = reallocarray(b->bad_ids, b->n_bad + 64, sizeof *b->bad_ids);
+        must(b->bad_ids);
+    }
+    b->bad_ids[b->n_bad++] = id;
+}
+
+static int look_at_all(struct bodies *b)
+{
+    const struct store_checker *c = b->checker;
     sqlite3_stmt *q = NULL;
-    uint64_t done = 0, all = count(db);
-    int code = sqlite3_prepare_v2(db, rcpts_sql, -1, &b.rcpts, NULL);
-    code = code == SQLITE_OK ? sqlite3_prepare_v2(db, body_sql, -1, &b.body, NULL) : code;
-    code = code == SQLITE_OK ? sqlite3_prepare_v2(db, BODIES, -1, &q, NULL) : code;
+    char path[PATH];
+    uint64_t done = 0, all = count(b->db);
+    int code = sqlite3_prepare_v2(b->db, BODIES, -1, &q, NULL);
     while (code == SQLITE_OK && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        look(&b, q);
-        if (checker->progress) {
+        if (look(b, q, path)) {
+            note_bad(b, column_int(q, 0));
+        }
+        if (c->progress) {
             done++;
-            checker->progress(checker->arg, done, all > done ? all : done);
+            c->progress(c->arg, done, all > done ? all : done);
         }
         code = SQLITE_OK;
     }
     sqlite3_finalize(q);
+    return code == SQLITE_DONE ? 0 : -EIO;
+}
+
+int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg)
+{
+    struct bodies b = {.db = db, .directory = directory, .checker = checker, .bad = bad, .arg = arg};
+    int code = sqlite3_prepare_v2(db, rcpts_sql, -1, &b.rcpts, NULL);
+    code = code == SQLITE_OK ? sqlite3_prepare_v2(db, body_sql, -1, &b.body, NULL) : code;
+    code = code == SQLITE_OK ? sqlite3_prepare_v2(db, BODIES_OF(" AND id=?"), -1, &b.one, NULL) : code;
+    int r = code == SQLITE_OK ? look_at_all(&b) : -EIO;
+    for (size_t i = 0; i < b.n_bad && r == 0; i++) {
+        look_again(&b, b.bad_ids[i]);
+    }
+    sqlite3_finalize(b.one);
     sqlite3_finalize(b.body);
     sqlite3_finalize(b.rcpts);
-    return code == SQLITE_DONE ? 0 : -EIO;
+    free(b.bad_ids);
+    return r;
+}
+
+struct waiting {
+    struct bodies b;
+    struct str entries;
+    uint64_t settled; /* when they were read */
+};
+
+static uint64_t settled_now(sqlite3 *db)
+{
+    sqlite3_stmt *q = NULL;
+    uint64_t n = 0;
+    if (sqlite3_prepare_v2(db, "SELECT number FROM settled", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        n = column_int(q, 0);
+    }
+    sqlite3_finalize(q);
+    return n;
+}
+
+/* Whether its body went since: nobody needs the file any more. */
+static bool is_released(struct str entries, uint64_t id)
+{
+    struct entry e;
+    while (entry_read(&entries, &e) > 0) {
+        if (e.kind == ENTRY_RELEASE && e.id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look_at_waiting(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+{
+    struct waiting *w = arg;
+    char path[PATH];
+    snprintf(path, sizeof path, "%s/spool/" STR_FMT, w->b.directory, STR_ARG(spool));
+    const char *wrong = spool.n > 0 && !is_released(w->entries, d->id) ? look_at_file(&w->b, sealed_key, path) : NULL;
+    if (wrong && settled_now(w->b.db) == w->settled) { /* else: taken over since, and perhaps gone on its way */
+        struct store_damage found = *d;
+        found.what = str_c(wrong);
+        w->b.bad(w->b.arg, &found, path, true);
+    }
+}
+
+/* Files of messages that the journal alone has so far; bodies in it have its checksum. */
+void store_check_waiting(sqlite3 *db, const char *directory, struct str entries, uint64_t settled, const struct store_checker *checker,
+                         store_bad_body_fn bad, void *arg)
+{
+    struct waiting w = {.settled = settled, .b = {.db = db, .directory = directory, .checker = checker, .bad = bad, .arg = arg}, .entries = entries};
+    store_each_in_entries(entries, look_at_waiting, &w);
 }
 
 /* --- repair ------------------------------------------------------------------------------------------ */

@@ -64,38 +64,57 @@ void store_damage_rcpt(struct buf *rcpts, struct str address)
     (void)!buf_printf(rcpts, "%s" STR_FMT, buf_len(rcpts) > 0 ? ", " : "", STR_ARG(address));
 }
 
-static void end_message(struct store *s, struct store_damage *d, struct buf *rcpts)
+struct gathered {
+    struct store_damage d; /* id 0: none */
+    struct str spool, sealed_key;
+    struct buf rcpts;
+};
+
+static void end_message(struct gathered *g, store_entry_fn fn, void *arg)
+{
+    if (g->d.id != 0) {
+        g->d.rcpts = buf_str(&g->rcpts);
+        fn(arg, &g->d, g->spool, g->sealed_key);
+    }
+    g->d.id = 0;
+    buf_reset(&g->rcpts);
+}
+
+void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg)
+{
+    struct gathered g = {.rcpts = BUF_INIT(RCPTS_OCTETS)};
+    struct entry e;
+    while (entry_read(&entries, &e) > 0) {
+        if (e.kind != ENTRY_RCPT) {
+            end_message(&g, fn, arg);
+        }
+        if (e.kind == ENTRY_MESSAGE) {
+            g.spool = e.message.spool;
+            g.sealed_key = e.message.sealed_key;
+            g.d = (struct store_damage){.id = e.message.id,
+                                        .at_ms = clock_wall_ms(),
+                                        .arrived_ms = e.message.arrived_ms,
+                                        .reverse_path = e.message.reverse_path,
+                                        .what = STR("it was in a part of the journal that the disk damaged")};
+        } else if (e.kind == ENTRY_RCPT && g.d.id != 0) {
+            store_damage_rcpt(&g.rcpts, e.rcpt.forward_path);
+        }
+    }
+    end_message(&g, fn, arg);
+    buf_free(&g.rcpts);
+}
+
+static void on_lost(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
 {
     char id[ID_TEXT];
-    if (d->id == 0) {
-        return;
-    }
+    (void)spool;
+    (void)sealed_key;
     id_text(d->id, id);
-    d->rcpts = buf_str(rcpts);
     log_error("mail-lost", KV("id", id), KVS("from", d->reverse_path), KVS("to", d->rcpts), KVS("what", d->what));
-    store_add_damage(s, d);
-    d->id = 0;
-    buf_reset(rcpts);
+    store_add_damage(arg, d);
 }
 
 void store_damage_entries(struct store *s, struct str entries)
 {
-    CLEANUP(buf_free) struct buf rcpts = BUF_INIT(RCPTS_OCTETS);
-    struct store_damage d = {0};
-    struct entry e;
-    while (entry_read(&entries, &e) > 0) {
-        if (e.kind != ENTRY_RCPT) {
-            end_message(s, &d, &rcpts);
-        }
-        if (e.kind == ENTRY_MESSAGE) {
-            d = (struct store_damage){.id = e.message.id,
-                                      .at_ms = clock_wall_ms(),
-                                      .arrived_ms = e.message.arrived_ms,
-                                      .reverse_path = e.message.reverse_path,
-                                      .what = STR("it was in a part of the journal that the disk damaged")};
-        } else if (e.kind == ENTRY_RCPT && d.id != 0) {
-            store_damage_rcpt(&rcpts, e.rcpt.forward_path);
-        }
-    }
-    end_message(s, &d, &rcpts);
+    store_each_in_entries(entries, on_lost, s);
 }

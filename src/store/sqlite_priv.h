@@ -336,7 +336,10 @@ int store_read_mark(struct store *s, uint64_t store, bool marked, struct journal
 void store_make_mark(struct store *s, bool marked);
 /* What was promised is on the disk now; tables: their transactions, too. */
 void store_set_mark(struct store *s, bool tables);
-/* sqlite_damage.c: the messages among entries of the journal that are lost. */
+/* sqlite_damage.c: each message among entries of the journal. */
+typedef void (*store_entry_fn)(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key);
+void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg);
+/* Those of lost batches get a row. */
 void store_damage_entries(struct store *s, struct str entries);
 /* One more address. */
 void store_damage_rcpt(struct buf *rcpts, struct str address);
@@ -345,6 +348,8 @@ struct store_damage store_damage_of(sqlite3_stmt *q);
 /* sqlite_bodies.c: every body that somebody waits for. is_lost: it is to be delivered; false: it waits in the portal. 0 or -EIO. */
 struct store_checker;
 typedef void (*store_bad_body_fn)(void *arg, const struct store_damage *d, const char *path, bool is_lost);
+void store_check_waiting(sqlite3 *db, const char *directory, struct str entries, uint64_t settled, const struct store_checker *checker,
+                         store_bad_body_fn bad, void *arg);
 int store_check_bodies(sqlite3 *db, const char *directory, const struct store_checker *checker, store_bad_body_fn bad, void *arg) MUST_USE;
 /* sqlite_upkeep.c: messages that were found lost since then; how many. */
 uint64_t store_list_damage(sqlite3 *db, int64_t since_ms, const struct store_checker *checker);

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGES_PER_STEP = 256, PATH = 4096, RCPTS_SHOWN = 900 };
+enum { PAGES_PER_STEP = 256, PATH = 4096, RCPTS_SHOWN = 900, ENTRIES_MAX = 256 * 1024 * 1024 };
 
 static int fail(char *problem, size_t size, int r, const char *what, const char *detail)
 {
@@ -156,6 +156,7 @@ struct ends {
     struct settled settled;
     struct journal_content journal;
     int journal_result;
+    struct buf lost_entries, waiting_entries;
 };
 
 static bool is_wrong(const struct ends *e)
@@ -168,14 +169,23 @@ static int look_at_ends(sqlite3 *db, const char *directory, struct ends *ret)
 {
     int r = 0;
     for (unsigned i = 0; i < 5 && r == 0 && (i == 0 || is_wrong(ret)); i++) {
-        *ret = (struct ends){0};
+        ret->mark = (struct mark){0};
+        ret->journal = (struct journal_content){0};
+        buf_reset(&ret->lost_entries);
+        buf_reset(&ret->waiting_entries);
         r = mark_read(directory, &ret->mark, &ret->state);
         ret->settled = settled_of(db);
         ret->mark = ret->mark.store == ret->settled.store ? ret->mark : (struct mark){.store = ret->mark.store};
         ret->journal_result = journal_look(directory, ret->settled.store, (struct journal_promise){ret->mark.number, ret->mark.check}, ret->settled.number,
-                                           NULL, &ret->journal);
+                                           &ret->lost_entries, &ret->waiting_entries, &ret->journal);
     }
     return r < 0 ? r : ret->journal_result == -EBADMSG ? 0 : ret->journal_result;
+}
+
+static void free_ends(struct ends *e)
+{
+    buf_free(&e->lost_entries);
+    buf_free(&e->waiting_entries);
 }
 
 static void check_mark(struct look *l, const struct ends *e)
@@ -198,10 +208,35 @@ static void check_mark(struct look *l, const struct ends *e)
     }
 }
 
+static void on_bad_body(void *arg, const struct store_damage *d, const char *path, bool is_lost)
+{
+    struct look *l = arg;
+    char text[PATH + 1500], id[ID_TEXT], date[DATE_MAX];
+    id_text(d->id, id);
+    date_iso(d->arrived_ms, date);
+    snprintf(text, sizeof text, "message %s from <" STR_FMT "> to " STR_FMT ", taken %.19s: " STR_FMT "%s%s", id, STR_ARG(d->reverse_path),
+             STR_ARG(str_slice(d->rcpts, 0, d->rcpts.n < RCPTS_SHOWN ? d->rcpts.n : RCPTS_SHOWN)), date, STR_ARG(d->what), *path ? ": " : "", path);
+    found(l, is_lost, text);
+    if (is_lost && l->checker->lost) {
+        l->checker->lost(l->checker->arg, d);
+    }
+}
+
+/* Of a batch whose bodies are damaged; the batch itself is a finding. */
+static void on_lost_entry(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
+{
+    struct look *l = arg;
+    (void)spool;
+    (void)sealed_key;
+    if (l->checker->lost) {
+        l->checker->lost(l->checker->arg, d);
+    }
+}
+
 /* What was promised and waits to be taken over; what lies between it and the tables must not be missing. */
 static int check_journal(struct look *l, const char *directory)
 {
-    struct ends e;
+    CLEANUP(free_ends) struct ends e = {.lost_entries = BUF_INIT(ENTRIES_MAX), .waiting_entries = BUF_INIT(ENTRIES_MAX)};
     char text[300];
     int r = look_at_ends(l->db, directory, &e);
     if (r < 0) {
@@ -216,6 +251,8 @@ static int check_journal(struct look *l, const char *directory)
                  "taken is lost", (unsigned long long)e.journal.lost);
         found(l, true, text);
     }
+    store_each_in_entries(buf_str(&e.lost_entries), on_lost_entry, l);
+    store_check_waiting(l->db, directory, buf_str(&e.waiting_entries), e.settled.number, l->checker, on_bad_body, l);
     find_kept(l, directory);
     check_mark(l, &e);
     if (e.journal_result == -EBADMSG && e.settled.times >= e.mark.times) {
@@ -239,20 +276,6 @@ static void check_pages(struct look *l, const char *directory)
     if (whole < used) {
         snprintf(text, sizeof text, "postern.db-wal is damaged at frame %llu of %llu", (unsigned long long)(whole + 1), (unsigned long long)used);
         found(l, true, text);
-    }
-}
-
-static void on_bad_body(void *arg, const struct store_damage *d, const char *path, bool is_lost)
-{
-    struct look *l = arg;
-    char text[PATH + 1500], id[ID_TEXT], date[DATE_MAX];
-    id_text(d->id, id);
-    date_iso(d->arrived_ms, date);
-    snprintf(text, sizeof text, "message %s from <" STR_FMT "> to " STR_FMT ", taken %.19s: " STR_FMT "%s%s", id, STR_ARG(d->reverse_path),
-             STR_ARG(str_slice(d->rcpts, 0, d->rcpts.n < RCPTS_SHOWN ? d->rcpts.n : RCPTS_SHOWN)), date, STR_ARG(d->what), *path ? ": " : "", path);
-    found(l, is_lost, text);
-    if (is_lost && l->checker->lost) {
-        l->checker->lost(l->checker->arg, d);
     }
 }
 
@@ -469,7 +492,7 @@ static int fit_journal(sqlite3 *copy, const char *to)
 {
     struct settled s = settled_of(copy);
     struct journal_content c;
-    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, &c);
+    int fd = -1, r = journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
     if (r == -EBADMSG) {
         c = (struct journal_content){.newest = s.number};
         r = drop_journal(to);
@@ -489,7 +512,7 @@ static int copy_whole_journal(sqlite3 *db, const char *from, const char *to)
         struct settled s = settled_of(db);
         r = drop_journal(to);
         r = r < 0 ? r : copy_journal(from, to);
-        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, &c);
+        int looked = r < 0 ? 0 : journal_look(to, s.store, (struct journal_promise){0}, s.number, NULL, NULL, &c);
         r = looked == -EBADMSG ? 0 : r < 0 ? r : looked;
     }
     return r;

@@ -155,7 +155,7 @@ static struct journal *open_journal(uint64_t settled)
 static int look(uint64_t store, uint64_t settled, uint64_t *ret_waiting, uint64_t *ret_lost)
 {
     struct journal_content c;
-    int r = journal_look(dir, store, promised, settled, NULL, &c);
+    int r = journal_look(dir, store, promised, settled, NULL, NULL, &c);
     *ret_waiting = c.waiting;
     *ret_lost = c.lost;
     return r;
