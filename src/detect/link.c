@@ -23,6 +23,9 @@ static bool type_near(const struct link_rule *r, const struct detect_finding *fi
     return false;
 }
 
+/* Words: farther from a finding what looks like a name may be anything. */
+enum { UNKNOWN_REACH = 4 };
+
 struct sentence {
     struct list_facts facts;
     uint64_t next; /* lists of the words just before the finding */
@@ -47,7 +50,7 @@ static struct list_facts read_facts(const struct lists *lists, struct str senten
         size_t apart = from + i > at ? from + i - at : at - from - i;
         names[i] = apart > NAME_REACH ? '#' : names[i];
     }
-    return lists_facts(lists, sentence, str_from(names, sentence.n));
+    return lists_facts(lists, sentence, str_from(names, sentence.n), at - from);
 }
 
 /* The lists of the word or two before a place: "your HIV test". */
@@ -59,7 +62,7 @@ static uint64_t read_next(const struct lists *lists, struct str sentence, size_t
         from++;
     }
     struct str before = str_slice(sentence, from, at);
-    return lists_facts(lists, before, before).lists;
+    return lists_facts(lists, before, before, before.n).lists;
 }
 
 static struct sentence read_sentence(const struct link *link, const struct lists *lists, struct str text,
@@ -73,10 +76,10 @@ static struct sentence read_sentence(const struct link *link, const struct lists
     struct sentence s = {.from = from, .to = from + whole.n};
     s.next = read_next(lists, whole, findings[which].at - from);
     s.facts = read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
-    bool third = link->third >= 0 && s.facts.lists >> link->third & 1;
+    bool third = s.facts.lists >> LIST_THIRD & 1;
     if (third && !s.facts.name && !s.facts.given && from > 2) {
         whole = lists_sentence(lists, text, from - 2, &before);
-        struct list_facts f = lists_facts(lists, whole, whole);
+        struct list_facts f = lists_facts(lists, whole, whole, whole.n);
         s.named_before = f.name;
         s.facts.given |= f.given;
     }
@@ -91,7 +94,7 @@ static bool name_beside(const struct lists *lists, struct str text, const struct
     if (s->from > 2 && text.p[s->from - 1] != '\n') {
         struct str before = lists_sentence(lists, text, s->from - 2, &from);
         before = str_slice(before, before.n > FAR ? before.n - FAR : 0, before.n);
-        if (lists_facts(lists, before, before).name) {
+        if (lists_facts(lists, before, before, before.n).name) {
             return true;
         }
     }
@@ -100,7 +103,7 @@ static bool name_beside(const struct lists *lists, struct str text, const struct
     }
     struct str behind = lists_sentence(lists, text, after + 1, &from);
     behind = str_slice(behind, 0, behind.n < FAR ? behind.n : FAR);
-    return lists_facts(lists, behind, behind).name;
+    return lists_facts(lists, behind, behind, behind.n).name;
 }
 
 static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
@@ -113,6 +116,12 @@ static bool who_is_there(const struct link_rule *r, const struct sentence *s, co
         return s->facts.name || s->named_before;
     case WHO_GIVEN:
         return s->facts.given;
+    case WHO_UNKNOWN:
+        return s->facts.unknown && s->facts.apart <= UNKNOWN_REACH;
+    case WHO_DOCTOR:
+        return s->facts.doctor;
+    case WHO_GREETED:
+        return s->facts.lists >> r->list & 1 && lists_greets(lists, text);
     case WHO_LIST:
         return s->facts.lists >> r->list & 1;
     case WHO_NEXT:
@@ -133,29 +142,44 @@ static bool is_about(const struct link *link, const struct detect_type *t)
     return false;
 }
 
-/* A finding of another type that is linked, in the same sentence. */
+/* Another finding that is linked, in the same sentence. */
 static bool has_several(const struct link *link, const struct sentence *s, const struct detect_finding *findings,
                         size_t n, size_t which)
 {
     for (size_t i = which; i-- > 0 && findings[i].at >= s->from;) {
-        if (findings[i].type != findings[which].type && is_about(link, findings[i].type)) {
+        if (findings[i].same != findings[which].same && is_about(link, findings[i].type)) {
             return true;
         }
     }
     for (size_t i = which + 1; i < n && findings[i].at < s->to; i++) {
-        if (findings[i].type != findings[which].type && is_about(link, findings[i].type)) {
+        if (findings[i].same != findings[which].same && is_about(link, findings[i].type)) {
             return true;
         }
     }
     return false;
 }
 
-/* What the lists of words in the sentence add to its score. */
+static bool adds(const struct link_add *add, const struct sentence *s)
+{
+    switch (add->where) {
+    case ADD_SENTENCE:
+        return s->facts.lists >> add->list & 1;
+    case ADD_BETWEEN:
+        return s->facts.between >> add->list & 1;
+    case ADD_AROUND:
+        return s->facts.around >> add->list & 1;
+    case ADD_CLOSE:
+        return s->facts.apart <= add->list;
+    }
+    return false;
+}
+
+/* What the words of the sentence add, those around the finding and those up to the person. */
 static int added(const struct link *link, const struct sentence *s)
 {
     int sum = 0;
     for (size_t i = 0; i < link->n_adds; i++) {
-        sum += s->facts.lists >> link->adds[i].list & 1 ? link->adds[i].score : 0;
+        sum += adds(&link->adds[i], s) ? link->adds[i].score : 0;
     }
     return sum;
 }

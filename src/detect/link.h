@@ -6,20 +6,24 @@
 #include "detect/detect.h"
 #include "detect/lists.h"
 
-enum { LINK_RULES_MAX = 24, LINK_TYPES_MAX = 200 };
+enum { LINK_RULES_MAX = 40, LINK_TYPES_MAX = 200 };
 
 /* One line: link SCORE WHO ~ TYPE, TYPE */
 struct link_rule {
-    enum link_who { WHO_NAME, WHO_GIVEN, WHO_BESIDE, WHO_LIST, WHO_NEXT, WHO_TYPE } who;
-    unsigned list;                  /* of WHO_LIST; of WHO_NEXT: just before the finding */
+    enum link_who {
+        WHO_NAME, WHO_GIVEN, WHO_UNKNOWN, WHO_DOCTOR, WHO_GREETED, WHO_BESIDE, WHO_LIST, WHO_NEXT,
+        WHO_TYPE
+    } who;
+    unsigned list; /* of WHO_LIST and WHO_GREETED; of WHO_NEXT: just before the finding */
     const struct detect_type *type; /* of WHO_TYPE: found at least so, within DETECT_WINDOW */
     unsigned char least, score;
     bool about[LINK_TYPES_MAX];     /* by index of the type */
 };
 
-/* One line: add SCORE LIST */
+/* One line: add SCORE LIST; add SCORE between LIST; add SCORE around LIST; add SCORE close WORDS */
 struct link_add {
-    unsigned list;
+    enum { ADD_SENTENCE, ADD_BETWEEN, ADD_AROUND, ADD_CLOSE } where;
+    unsigned list; /* of ADD_CLOSE: at most so many words stand between */
     int score;
 };
 
@@ -29,7 +33,6 @@ struct link {
     size_t n_rules, n_adds;
     int several; /* added when the sentence has another finding that is linked */
     int institution; /* the list of "Center", "Institut": what is part of its name is nobody's illness; -1: none */
-    int third; /* the list of "she", "his": who is meant may be named in the sentence before; -1: none */
 };
 
 /* What the findings (of one text, by place) say: the score of the sentence around each, 0: nothing. Findings in one

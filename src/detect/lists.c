@@ -9,16 +9,38 @@
 enum {
     WORDS_MAX = 120000, PHRASE_MAX = 3, FORM_MAX = 120, BEGINNING_MIN = 3,
     REACH = LISTS_SENTENCE_MAX / 2, /* octets of a sentence before and behind a place */
+    BITS = 1 << 14,
 };
 
 struct lists {
     struct map *words; /* a folded word, phrase or "beginning*" -> the bits of its lists */
+    /* By first letters: most words have neither. */
+    unsigned char beginnings[BITS / 8], phrases[BITS / 8];
     char *names[LISTS_MAX];
     unsigned n;
 };
 
+static unsigned first_letters(const char *form)
+{
+    const unsigned char *c = (const unsigned char *)form;
+    return (c[0] * 961u + c[1] * 31u + c[2]) * 2654435761u >> 18;
+}
+
+static void note(unsigned char *bits, const char *form)
+{
+    unsigned at = first_letters(form);
+    bits[at / 8] |= (unsigned char)(1u << at % 8);
+}
+
+static bool is_noted(const unsigned char *bits, const char *form)
+{
+    unsigned at = first_letters(form);
+    return bits[at / 8] >> at % 8 & 1;
+}
+
 static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
-                                          "patient", "relation", "role"};
+                                          "patient", "relation", "role", "third", "nouns",
+                                          "greeting"};
 
 struct lists *lists_new(void)
 {
@@ -73,7 +95,10 @@ int lists_add(struct lists *l, unsigned list, struct str words)
         return -EINVAL;
     }
     if (beginning) {
+        note(l->beginnings, form);
         form[n++] = '*';
+    } else if (count > 1) {
+        note(l->phrases, form);
     }
     uintptr_t bits = (uintptr_t)map_get(l->words, str_from(form, n));
     return map_put(l->words, str_from(form, n), (void *)(bits | (uintptr_t)1 << list));
@@ -91,7 +116,11 @@ static uint64_t word_bits(const struct lists *l, char *form, size_t n)
     if (n > 2 && form[n - 2] == '\'' && form[n - 1] == 's') { /* Kevin's */
         bits |= bits_of(l, form, n - 2);
     }
-    for (size_t k = BEGINNING_MIN; k <= n; k++) {
+    enum { GENITIVE_MIN = 5 };
+    if (n > GENITIVE_MIN && form[n - 1] == 's') { /* Katrins Brustkrebs */
+        bits |= bits_of(l, form, n - 1) & 1u << LIST_GIVEN;
+    }
+    for (size_t k = BEGINNING_MIN; k <= n && is_noted(l->beginnings, form); k++) {
         char after = form[k];
         form[k] = '*';
         bits |= bits_of(l, form, k + 1);
@@ -104,9 +133,11 @@ static uint64_t word_bits(const struct lists *l, char *form, size_t n)
 
 struct token {
     struct word word;
-    uint64_t bits;
+    uint64_t bits, phrases; /* lists of the word, and of phrases that end with it */
     bool capital, initial; /* one letter */
+    bool phrase; /* may begin one */
     bool out; /* crossed out: no name */
+    bool person; /* part of a name */
 };
 
 #define IS(token, list) ((token)->bits >> (list) & 1)
@@ -135,6 +166,7 @@ struct tokens {
     size_t n;
     struct str text;
     bool hasty; /* "can u cancel jess": no word has a capital */
+    bool nouns; /* in this language nouns have capitals as well as names */
 };
 
 static bool follows(const struct tokens *t, size_t i)
@@ -142,11 +174,18 @@ static bool follows(const struct tokens *t, size_t i)
     return i < t->n && joined(t->text, t->list[i - 1].word, t->list[i].word);
 }
 
-/* "the patient Mary Jones", but not "Patient Safety Week". */
+static bool is_shouted(const struct tokens *t, size_t i)
+{
+    return i < t->n && word_is_shouted(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
+}
+
+/* "the patient Mary Jones", but not "Patient Safety Week"; no letter of "P.A.D.". */
 static bool is_title(const struct tokens *t, const struct token *one)
 {
     bool point = one->word.end < t->text.n && t->text.p[one->word.end] == '.';
-    return (IS(one, LIST_TITLE) && (point || !one->initial)) || (IS(one, LIST_PATIENT) && !one->capital);
+    bool inside = one->initial && one->word.at > 0 && t->text.p[one->word.at - 1] == '.';
+    bool title = IS(one, LIST_TITLE) && !one->out && !inside && (point || !one->initial);
+    return title || (IS(one, LIST_PATIENT) && !one->capital);
 }
 
 /* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
@@ -179,16 +218,15 @@ static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
     while (i < t->n && is_name_word(&t->list[i]) && (i == begin || follows(t, i))) {
         i++;
     }
-    bool small = i == begin && t->hasty && i < t->n && IS(&t->list[i - 1], LIST_TITLE) && !t->list[i - 1].initial; /* "mrs kaplan" */
+    /* "mrs kaplan" */
+    bool small = i == begin && t->hasty && i < t->n && IS(&t->list[i - 1], LIST_TITLE);
+    small = small && !t->list[i - 1].initial && !is_shouted(t, i - 1); /* DNA is no Dña */
     small = small && !t->list[i].out && !t->list[i].initial;
     i += small;
-    f->name |= title && i > begin && !is_of_place(t, begin, i);
+    bool somebody = i > begin && !is_of_place(t, begin, i);
+    f->name |= title && somebody;
+    f->doctor |= !title && somebody;
     return i;
-}
-
-static bool is_shouted(const struct tokens *t, size_t i)
-{
-    return i < t->n && word_is_shouted(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
 }
 
 /* "the ADA guidelines": capitals between words that are none. */
@@ -294,10 +332,62 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     }
     bool given = IS(one, LIST_GIVEN) || IS(one, LIST_GIVEN_WEAK);
     bool surname = more && IS(&t->list[next], LIST_SURNAME) && !one->initial;
+    if (parted_by(t, next, "-") && more && parted_by(t, next + 1, " ") && t->list[next + 1].out) {
+        return next + 1; /* Lambert-Eaton syndrome */
+    }
     f->name |= (given && (more || next > i + 1)) || surname;
-    f->given |= IS(one, LIST_GIVEN) && !more && next == i + 1;
+    enum { ALONE_MIN = 3 }; /* "Es malo" is no Es */
+    bool alone = !more && next == i + 1 && one->word.end - one->word.at >= ALONE_MIN;
+    f->given |= IS(one, LIST_GIVEN) && alone;
     f->given |= IS(one, LIST_SURNAME) && !more && is_headed(t, i);
     return (given && more) || surname ? next + 1 : next;
+}
+
+/* "NSAIDs", "HbA1c": no capitals and digits stand within names. */
+static bool is_spelt_as_name(struct str word)
+{
+    for (size_t i = 1; i < word.n; i++) {
+        bool digit = word.p[i] >= '0' && word.p[i] <= '9';
+        bool capital = word.p[i] >= 'A' && word.p[i] <= 'Z';
+        if (digit || (capital && word.p[i - 1] != '\'')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A capital, and no list of words that are no names has it. */
+static bool may_be_name(const struct tokens *t, size_t i)
+{
+    enum { SHORTEST = 3 };
+    const struct token *one = &t->list[i];
+    struct str word = str_slice(t->text, one->word.at, one->word.end);
+    uint64_t names = 1u << LIST_GIVEN | 1u << LIST_SURNAME;
+    bool other = one->bits & ~names;
+    return is_name_word(one) && !other && word.n >= SHORTEST && is_spelt_as_name(word);
+}
+
+static bool is_written_large(const struct tokens *t, size_t i)
+{
+    return word_is_capital(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
+}
+
+/* "Zbyniek Orel has", "because Zbyniek has": no list has the name. */
+static bool is_unknown_name(const struct tokens *t, size_t i)
+{
+    if (!may_be_name(t, i)) {
+        return false;
+    }
+    size_t next = i + 1;
+    next += i + 2 < t->n && t->list[next].initial && t->list[next].capital; /* Siobhan O'Dwyer */
+    bool joined = i > 0 && is_written_large(t, i - 1) && follows(t, i);
+    bool more = follows(t, i + 1) && t->list[i + 1].capital;
+    bool pair = more && follows(t, next) && may_be_name(t, next) && (!joined || t->nouns);
+    bool third = pair && follows(t, next + 1) && t->list[next + 1].capital;
+    third = third && !may_be_name(t, next + 1);
+    bool inside = parted_by(t, i, " ") || parted_by(t, i, ", ");
+    bool place = is_of_place(t, i, pair ? next + 1 : i + 1); /* the Chaddock reflex */
+    return !place && ((pair && !third) || (inside && !joined && !more && !t->nouns));
 }
 
 /* "Study Suggests Aspirin Lowers Risk": in a headline every word looks like a name. */
@@ -327,18 +417,100 @@ static bool is_hasty(const struct tokens *t)
     return t->n >= LEAST;
 }
 
-static void find_names(const struct tokens *t, struct list_facts *f)
+/* Reads one name or word at i; returns the token behind it. */
+static size_t find_name(const struct tokens *t, size_t i, bool headline, struct list_facts *f)
+{
+    size_t behind = titled(t, i, f);
+    behind = behind > i || headline ? behind : related(t, i, f);
+    if (behind > i || headline) {
+        return behind > i ? behind : i + 1;
+    }
+    behind = t->hasty && !t->list[i].capital ? small_name(t, i, f) : untitled(t, i, f);
+    f->unknown = !f->name && !f->given && !f->doctor && is_unknown_name(t, i);
+    return behind;
+}
+
+static void find_names(struct tokens *t, struct list_facts *f)
 {
     bool headline = is_headline(t);
     for (size_t i = 0; i < t->n;) {
-        size_t behind = titled(t, i, f);
-        behind = behind > i || headline ? behind : related(t, i, f);
-        if (behind > i || headline) {
-            i = behind > i ? behind : i + 1;
-        } else {
-            i = t->hasty && !t->list[i].capital ? small_name(t, i, f) : untitled(t, i, f);
+        struct list_facts one = {0};
+        size_t behind = find_name(t, i, headline, &one);
+        for (; i < behind; i++) {
+            t->list[i].person = one.name || one.given || one.doctor || one.unknown;
+        }
+        f->name |= one.name;
+        f->given |= one.given;
+        f->doctor |= one.doctor;
+        f->unknown |= one.unknown;
+    }
+}
+
+/* The words from the place to the person next to it, in steps of +1 or -1, and their lists. Before
+ * the place "she" is a person as well. Returns how many; LISTS_ALONE: nobody is there. */
+static unsigned walk(const struct tokens *t, size_t i, int step, uint64_t *lists)
+{
+    unsigned words = 0;
+    for (; i < t->n; i += (size_t)step) { /* from 0 down it wraps */
+        const struct token *one = &t->list[i];
+        if (one->person || (step < 0 && IS(one, LIST_THIRD))) {
+            return words;
+        }
+        words += !one->out;
+        *lists |= one->bits | one->phrases;
+    }
+    return LISTS_ALONE;
+}
+
+/* A comma or the like stands between token i and the next. */
+static bool is_parted(const struct tokens *t, size_t i)
+{
+    struct str between = str_slice(t->text, t->list[i].word.end, t->list[i + 1].word.at);
+    for (size_t k = 0; k < between.n; k++) {
+        if (strchr(",;:()", between.p[k])) {
+            return true;
         }
     }
+    return false;
+}
+
+/* Owen Price says nothing of prices. */
+static uint64_t bits_around(const struct token *one)
+{
+    return one->person ? 0 : one->bits | one->phrases;
+}
+
+/* "the asthma clinic rota", "a talk about asthma": the lists of the words beside token i. */
+static uint64_t find_around(const struct tokens *t, size_t i)
+{
+    enum { BEFORE = 4, BEHIND = 3 };
+    uint64_t lists = 0;
+    for (size_t k = i; k > 0 && i - k < BEFORE && !is_parted(t, k - 1); k--) {
+        lists |= bits_around(&t->list[k - 1]);
+    }
+    while (i + 1 < t->n && t->list[i + 1].out && !is_parted(t, i)) {
+        i++;
+    }
+    for (size_t k = i; k + 1 < t->n && k - i < BEHIND && !is_parted(t, k); k++) {
+        lists |= bits_around(&t->list[k + 1]);
+    }
+    return lists;
+}
+
+/* Who the place is told of: whoever fewer words stand between. */
+static void find_between(const struct tokens *t, size_t at, struct list_facts *f)
+{
+    size_t i = 0;
+    uint64_t before = 0, behind = 0;
+    while (i < t->n && t->list[i].word.end <= at) {
+        i++;
+    }
+    f->around = i < t->n ? find_around(t, i) : 0;
+    f->apart = i < t->n ? walk(t, i - 1, -1, &before) : LISTS_ALONE; /* i - 1 of 0: past the end */
+    unsigned right = i < t->n ? walk(t, i + 1, 1, &behind) : LISTS_ALONE;
+    f->between = right < f->apart ? behind : before;
+    f->between = f->apart == LISTS_ALONE && right == LISTS_ALONE ? 0 : f->between;
+    f->apart = right < f->apart ? right : f->apart;
 }
 
 /* --- facts ------------------------------------------------------------------------------------------------------- */
@@ -350,13 +522,14 @@ static uint64_t phrase_bits(const struct lists *l, const struct tokens *t)
     uint64_t bits = 0;
     for (size_t words = 2; words <= PHRASE_MAX && words <= t->n; words++) {
         size_t count, from = t->list[t->n - words].word.at, to = t->list[t->n - 1].word.end;
-        size_t n = words_fold(str_slice(t->text, from, to), form, sizeof form, &count);
+        bool may = t->list[t->n - words].phrase;
+        size_t n = may ? words_fold(str_slice(t->text, from, to), form, sizeof form, &count) : 0;
         bits |= n > 0 && count == words ? bits_of(l, form, n) : 0;
     }
     return bits;
 }
 
-struct list_facts lists_facts(const struct lists *l, struct str text, struct str names)
+struct list_facts lists_facts(const struct lists *l, struct str text, struct str names, size_t at)
 {
     struct tokens t = {.text = text};
     struct list_facts f = {0};
@@ -367,16 +540,34 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
         size_t n = word_fold(one, form, sizeof form - 1);
         struct token token = {.word = w, .capital = word_is_capital(one), .initial = n == 1};
         token.bits = n > 0 ? word_bits(l, form, n) : 0;
+        token.phrase = n > 0 && (n < BEGINNING_MIN || is_noted(l->phrases, form));
         t.list[t.n++] = token;
-        f.lists |= token.bits | phrase_bits(l, &t);
+        t.list[t.n - 1].phrases = phrase_bits(l, &t);
+        f.lists |= token.bits | t.list[t.n - 1].phrases;
     }
     t.hasty = is_hasty(&t);
+    t.nouns = f.lists >> LIST_NOUNS & 1;
     for (size_t i = 0; i < t.n; i++) {
         t.list[i].out = names.p[t.list[i].word.at] == '#';
         t.list[i].capital = t.list[i].capital && !t.list[i].out;
     }
     find_names(&t, &f);
+    find_between(&t, at, &f);
     return f;
+}
+
+bool lists_greets(const struct lists *l, struct str text)
+{
+    enum { LINES = 8, LONGEST = 80 };
+    struct str line;
+    for (int i = 0; i < LINES && str_split(&text, '\n', &line); i++) {
+        struct str begin = str_slice(line, 0, line.n < LONGEST ? line.n : LONGEST);
+        struct list_facts f = lists_facts(l, begin, begin, begin.n);
+        if (f.lists >> LIST_GREETING & 1 && (f.name || f.given || f.unknown)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list)

@@ -5,7 +5,9 @@
  * Some lists have a meaning of their own: given, given-weak and surname (of people), title (Mrs, Herr), degree
  * (Dr, Prof: who has one and no title is taken for the doctor, not the patient), abbreviation (no sentence ends
  * behind its point), place (St, Hospital: a name beside it is no person's), patient (in small letters a title), relation
- * (Uncle, Kollege: a name comes behind it) and role (employee, client: the same, in small letters).
+ * (Uncle, Kollege: a name comes behind it), role (employee, client: the same, in small letters),
+ * third (she, his: the sentence before may have the name), greeting (Dear, Hallo: a letter begins)
+ * and nouns (words of a language in which every noun has a capital: it says nothing there).
  */
 #pragma once
 #include "detect/words.h"
@@ -15,14 +17,21 @@ struct lists;
 enum { LISTS_MAX = 64 };
 
 enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
-                  LIST_RELATION, LIST_ROLE, LISTS_KNOWN };
+                  LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {
-    uint64_t lists; /* a bit for each list of which a word stands there */
-    bool name;      /* a title or a given name with a name behind it, or a name before a surname */
-    bool given;     /* a given name by itself */
+    uint64_t lists;   /* a bit for each list of which a word stands there */
+    uint64_t between; /* the same between the place asked for and the person next to it */
+    uint64_t around;  /* the same of the few words before and behind the place, within commas */
+    unsigned apart;   /* words between the two; LISTS_ALONE: there is no person */
+    bool name;        /* title or given name with a name behind it, or a name before a surname */
+    bool given;       /* a given name by itself */
+    bool doctor;      /* a degree with a name behind it: who treats, if nothing else is said */
+    bool unknown;     /* what is written as a name is, but stands in no list */
 };
+
+enum { LISTS_ALONE = 1000 };
 
 struct lists *lists_new(void);
 void lists_free(struct lists *l);
@@ -32,8 +41,11 @@ int lists_number(struct lists *l, struct str name) MUST_USE;
 int lists_find(const struct lists *l, struct str name) MUST_USE;
 /* A word, or up to three; "diagnos*" stands for all words that begin so. 0, -EINVAL, -ENOSPC. */
 int lists_add(struct lists *l, unsigned list, struct str words) MUST_USE;
-/* Names are looked for in `names`, as long as the text: the same with what can be no name crossed out. */
-struct list_facts lists_facts(const struct lists *l, struct str text, struct str names);
+/* Names are looked for in `names`, as long as the text: the same with what can be no name crossed
+ * out. `at`: the place that is told of somebody (a name, or before it "she"); text.n: none. */
+struct list_facts lists_facts(const struct lists *l, struct str text, struct str names, size_t at);
+/* One of the first lines greets somebody by name: "Dear Mr Osei," */
+bool lists_greets(const struct lists *l, struct str text);
 /* A word of the list is the second or third of the capital words that go on behind `end`: "Addiction Treatment Center". */
 bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list);
 /* The sentence around a place: at most 300 octets before it and behind it. */

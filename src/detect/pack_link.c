@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pack_link.c: reads the lines of a pack that link types:
  *
- *   link SCORE WHO ~ TYPE, TYPE   WHO: name, given (a given name by itself), beside (the sentence before or behind
- *                                 has a name), [LIST], next [LIST] (in the words just before), or a type with its level; for "she" the sentence before counts; TYPES: what is said of them
+ *   link SCORE WHO ~ TYPE, TYPE   what is said of whom. WHO: name, given (a given name by itself),
+ *                                 unknown (what looks like a name), doctor (a degree with a name),
+ *                                 beside (the sentence before or behind has a name), [LIST],
+ *                                 next [LIST] (in the words just before), greeted [LIST] (in a
+ *                                 letter to somebody by name), or a type with its level
  *   add SCORE LIST                -100 to 100: added when a word of the list stands in the sentence
+ *   add SCORE between LIST        ... between the finding and the person next to it
+ *   add SCORE around LIST         ... among the few words before and behind the finding
+ *   add SCORE close WORDS         at most so many words stand between the two
  *   add SCORE several             0 to 100: added when two linked findings stand in it
  *
  * Called by pack.c. What can go wrong: a type or list that nobody defined.
@@ -23,7 +29,6 @@ static struct link *link_of(const struct detect_packs *p, struct detect_type *t)
     if (!t->link) {
         t->link = err_calloc(1, sizeof *t->link);
     }
-    t->link->third = lists_find(p->lists, STR("third"));
     t->link->institution = lists_find(p->lists, STR("institution"));
     return t->link;
 }
@@ -43,22 +48,40 @@ static bool read_level(struct str level, unsigned char *ret)
     return false;
 }
 
+/* "next [you]" and "greeted [you]": what stands before the list. */
+static enum link_who list_kind(struct str *who)
+{
+    static const struct {
+        struct str word;
+        enum link_who who;
+    } kinds[] = {{{"next ", 5}, WHO_NEXT}, {{"greeted ", 8}, WHO_GREETED}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts_nocase(*who, kinds[i].word)) {
+            *who = str_trim(str_slice(*who, kinds[i].word.n, who->n));
+            return kinds[i].who;
+        }
+    }
+    return WHO_LIST;
+}
+
 static bool read_who(const struct detect_packs *p, struct str who, struct link_rule *r)
 {
-    bool next = str_starts_nocase(who, STR("next "));
-    who = str_trim(str_slice(who, next ? strlen("next ") : 0, who.n));
+    enum link_who kind = list_kind(&who);
     bool list = who.n > 2 && who.p[0] == '[' && who.p[who.n - 1] == ']';
-    if (str_eq(who, STR("name")) || str_eq(who, STR("given"))) {
-        r->who = who.n == 4 ? WHO_NAME : WHO_GIVEN;
-        return true;
-    }
-    if (str_eq(who, STR("beside"))) {
-        r->who = WHO_BESIDE;
-        return true;
+    static const struct {
+        const char *word;
+        enum link_who who;
+    } words[] = {{"name", WHO_NAME}, {"given", WHO_GIVEN}, {"unknown", WHO_UNKNOWN},
+                 {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (str_eq(who, str_c(words[i].word))) {
+            r->who = words[i].who;
+            return true;
+        }
     }
     if (list) {
         int number = lists_find(p->lists, str_slice(who, 1, who.n - 1));
-        r->who = next ? WHO_NEXT : WHO_LIST;
+        r->who = kind;
         r->list = number < 0 ? 0 : (unsigned)number;
         return number >= 0;
     }
@@ -104,14 +127,28 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
         return fail(problem, size, "a score and a list are wanted, not", rest);
     }
     bool less = number.n > 0 && number.p[0] == '-';
-    int list = lists_find(p->lists, str_trim(rest));
-    if (str_eq(str_trim(rest), STR("several")) && str_to_u64(number, 100, &score) == 0) {
+    struct link_add add = {.where = ADD_SENTENCE};
+    uint64_t words = 0;
+    rest = str_trim(rest);
+    bool between = str_starts_nocase(rest, STR("between "));
+    if (between || str_starts_nocase(rest, STR("around "))) {
+        add.where = between ? ADD_BETWEEN : ADD_AROUND;
+        rest = str_trim(str_slice(rest, str_find(rest, ' ', 0), rest.n));
+    }
+    bool close = str_starts_nocase(rest, STR("close "));
+    if (close && str_to_u64(str_slice(rest, strlen("close "), rest.n), 50, &words) == 0) {
+        add.where = ADD_CLOSE;
+    }
+    int list = add.where == ADD_CLOSE ? (int)words : lists_find(p->lists, rest);
+    if (str_eq(rest, STR("several")) && str_to_u64(number, 100, &score) == 0) {
         link->several = (int)score;
         return true;
     }
     if (link->n_adds == LINK_RULES_MAX || str_to_u64(str_slice(number, less, number.n), 100, &score) < 0 || list < 0) {
         return fail(problem, size, "a score from -100 to 100 and a list are wanted, not", number);
     }
-    link->adds[link->n_adds++] = (struct link_add){(unsigned)list, less ? -(int)score : (int)score};
+    add.list = (unsigned)list;
+    add.score = less ? -(int)score : (int)score;
+    link->adds[link->n_adds++] = add;
     return true;
 }

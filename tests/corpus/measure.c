@@ -159,8 +159,9 @@ static void negative(const struct detect_packs *p, struct str class, struct str 
 
 /* --- plain sentences -------------------------------------------------------------------------------------------- */
 
-/* One language: the first, third, fifth ... sentence may be looked at while packs are written, the others not; of later
- * ones "seen" and "unseen" say so. */
+/* One language: the first, third, fifth ... sentence may be looked at while packs are written, the
+ * others not; of later ones "seen" and "unseen" say so, of the last ones also the turn ("en tells
+ * unseen third-writer"). */
 struct plain {
     char language[24]; /* "fr"; "fr-business": for that pack */
     const char *pack;
@@ -170,35 +171,43 @@ struct plain {
 static struct plain plains[16];
 static size_t n_plains;
 
-static struct plain *plain_of(struct str language)
+/* The row of that name, a language or a turn. */
+static struct plain *plain_of(struct str name, const char *pack)
 {
     for (size_t i = 0; i < n_plains; i++) {
-        if (str_eq(language, str_c(plains[i].language))) {
+        if (str_eq(name, str_c(plains[i].language))) {
             return &plains[i];
         }
     }
     must(n_plains < ARRAY_LEN(plains));
-    str_copy_cut(language, plains[n_plains].language, sizeof plains[0].language);
-    plains[n_plains].pack = str_ends_nocase(language, STR("-business")) ? "business" : "patients";
+    str_copy_cut(name, plains[n_plains].language, sizeof plains[0].language);
+    plains[n_plains].pack = pack;
     return &plains[n_plains++];
+}
+
+static void count_plain(struct plain *row, bool tells, bool held_out, bool hit)
+{
+    *(tells ? &row->tells[held_out] : &row->harmless[held_out]) += 1;
+    *(tells ? &row->found[held_out] : &row->wrong[held_out]) += hit;
 }
 
 static void plain(const struct detect_packs *p, struct str kind, struct str text)
 {
     struct hits found = {0}, fulfilled = {0};
-    struct str language;
+    struct str language, what, half;
     must(str_split(&kind, ' ', &language));
-    struct plain *row = plain_of(language);
-    struct str what;
     must(str_split(&kind, ' ', &what));
+    bool business = str_ends_nocase(language, STR("-business"));
+    struct plain *row = plain_of(language, business ? "business" : "patients");
     bool tells = str_eq(what, STR("tells"));
-    unsigned *count = tells ? row->tells : row->harmless, *hits = tells ? row->found : row->wrong;
     bool even = (tells ? row->tells[0] + row->tells[1] : row->harmless[0] + row->harmless[1]) % 2;
-    bool held_out = kind.n ? str_eq(kind, STR("unseen")) : even;
+    bool held_out = str_split(&kind, ' ', &half) ? str_eq(half, STR("unseen")) : even;
     look(p, text, &found, &fulfilled);
     bool hit = has(&fulfilled, row->pack);
-    count[held_out]++;
-    hits[held_out] += hit;
+    count_plain(row, tells, held_out, hit);
+    if (kind.n > 0) {
+        count_plain(plain_of(kind, "turns of patients"), tells, held_out, hit);
+    }
     if (show_wrong && !held_out && hit != tells) {
         printf("%s " STR_FMT ": " STR_FMT "\n", tells ? "missed" : "wrong", STR_ARG(language), STR_ARG(text));
     }
@@ -208,6 +217,15 @@ static void print_row(const struct plain *row)
 {
     printf("%-16s %5u of %3u %5u of %3u %8u of %4u %8u of %4u\n", row->language, row->found[0], row->tells[0], row->found[1],
            row->tells[1], row->wrong[0], row->harmless[0], row->wrong[1], row->harmless[1]);
+}
+
+static void print_turns(void)
+{
+    for (size_t i = 0; i < n_plains; i++) {
+        if (strcmp(plains[i].pack, "turns of patients") == 0) {
+            print_row(&plains[i]);
+        }
+    }
 }
 
 static bool print_plain(const char *pack)
@@ -310,6 +328,7 @@ int main(int argc, char **argv)
     printf("\n");
     good &= print_plain("patients");
     good &= sentences || print_plain("business");
+    print_turns();
     printf("\n%u ordinary mails and %u other texts without anything to find; %.1f s of CPU for all.\n", n_mails, n_others, seconds);
     detect_packs_free(p);
     return good ? 0 : 1;
