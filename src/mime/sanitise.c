@@ -70,16 +70,16 @@ static const char *const attributes[] = {"align", "valign", "width", "height", "
                                          "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",
                                          "noshade", "nowrap", "reversed", "value", "span"};
 
-static bool is_in(const char *name, const char *const *list, size_t n)
+static bool is_in(struct str name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (str_eq_nocase(str_c(name), str_c(list[i]))) {
+        if (str_eq_nocase(name, str_c(list[i]))) {
             return true;
         }
     }
     return false;
 }
-#define IS_IN(name, list) is_in(name, list, ARRAY_LEN(list))
+#define IS_IN(name, list) is_in(str_c(name), list, ARRAY_LEN(list))
 
 static void put(struct rewrite *w, struct str s)
 {
@@ -265,8 +265,41 @@ static bool is_location_of(struct str src, const struct picture *p)
     return at.n > 0 && (str_eq(src, at) || ends);
 }
 
+/* data:image/png;base64,... as some programs write pictures into the page (RFC 2397): of the kinds that come as parts, too;
+ * SVG can hold more than a picture. Blanks go. False: it is none of these. */
+static bool put_data_picture(struct rewrite *w, struct str src)
+{
+    static const char *const kinds[] = {"data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/gif", "data:image/webp", "data:image/bmp"};
+    size_t comma = str_find(src, ',', 0), before = buf_len(&w->tag);
+    struct str head = str_slice(src, 0, comma), kind = str_slice(head, 0, str_find(head, ';', 0));
+    bool known = is_in(kind, kinds, ARRAY_LEN(kinds)) && str_ends_nocase(head, STR(";base64"));
+    if (!known || comma + 1 >= src.n) {
+        return false;
+    }
+    put_tag(w, STR(" src=\""));
+    for (const char *p = kind.p; p < kind.p + kind.n; p++) {
+        put_tag(w, str_from(&(char){str_lower(*p)}, 1));
+    }
+    put_tag(w, STR(";base64,"));
+    for (size_t i = comma + 1; i < src.n; i++) {
+        char c = src.p[i];
+        bool letter = (str_lower(c) >= 'a' && str_lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '=';
+        if (letter) {
+            put_tag(w, str_slice(src, i, i + 1));
+        } else if ((unsigned char)c > ' ') {
+            w->tag.tail = w->tag.head + before; /* nothing that is a picture */
+            return false;
+        }
+    }
+    put_tag(w, STR("\""));
+    return true;
+}
+
 static void put_picture(struct rewrite *w, struct str src)
 {
+    if (put_data_picture(w, src)) {
+        return;
+    }
     bool by_cid = str_starts_nocase(src, STR("cid:"));
     for (size_t i = 0; i < w->n_pictures; i++) {
         const struct picture *p = &w->pictures[i];

@@ -144,6 +144,23 @@ static void pictures_keep_their_form(void **state)
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
+/* nextcloud/mail#3419: pictures that the page itself holds; what else can stand in a data: address does not. */
+static void pictures_in_the_page(void **state)
+{
+    static const char *const rows[][2] = {
+        {"<img src='data:image/png;base64,iVBO Rw0K\nGgo='>", "<img src=\"data:image/png;base64,iVBORw0KGgo=\">"},
+        {"<img src='DATA:image/JPEG;base64,/9j/'>", "<img src=\"data:image/jpeg;base64,/9j/\">"},
+        {"<img src='data:image/svg+xml;base64,PHN2Zz4='>", "<img>"},
+        {"<img src='data:text/html;base64,PHN2Zz4='>", "<img>"},
+        {"<img src='data:image/png,raw'>", "<img>"},
+        {"<img src='data:image/png;base64,abc\"onerror=x'>", "<img>"},
+        {"<img src='data:image/png;charset=x;base64,abc'>", "<img src=\"data:image/png;base64,abc\">"},
+        {"<img src='data:image/png;base64,'>", "<img>"},
+    };
+    (void)state;
+    expect_rows(rows, ARRAY_LEN(rows));
+}
+
 static void pages_keep_ground_and_colour(void **state)
 {
     struct buf m = BUF_INIT(1 << 20);
@@ -162,7 +179,7 @@ static void pages_keep_ground_and_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour), cmocka_unit_test(texts_can_be_read), cmocka_unit_test(sheets_are_followed),
-                                       cmocka_unit_test(pictures_keep_their_form)};
+                                       cmocka_unit_test(pictures_keep_their_form), cmocka_unit_test(pictures_in_the_page)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -520,6 +520,60 @@ static void pictures_among_texts(void **state)
     view_free(v);
 }
 
+#define PNG "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
+#define PNG_OCTETS "\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n"
+
+/* Mails that other mail programs showed wrongly, by their bug reports. */
+static void shown_wrongly_elsewhere(void **state)
+{
+    static const struct {
+        const char *report, *mail, *html, *text;
+        size_t parts;
+    } rows[] = {
+        {"roundcube/roundcubemail#5905: a cid beside the HTML in multipart/mixed",
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x<img src=\"cid:logo.jpg\">\r\n--b\r\n" PNG
+         "Content-ID: <logo.jpg>\r\nContent-Disposition: inline\r\n" PNG_OCTETS "--b--\r\n",
+         "<p>x<img src=\"data:image/png;base64,iVBORw0KGgo", "x", 1},
+        {"roundcube/roundcubemail#6980: blanks in the Content-ID",
+         "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x<img src=\"cid:a@b\">\r\n--b\r\n" PNG
+         "Content-ID: < a@b >\r\n" PNG_OCTETS "--b--\r\n",
+         "<p>x<img src=\"data:image/png;base64,iVBORw0KGgo", "x", 1},
+        {"roundcube/roundcubemail#9565, #7214: a Content-ID that nothing names, beside a text",
+         "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbody\r\n--b\r\n" PNG
+         "Content-ID: <f_1>\r\nContent-Disposition: attachment; filename=a.png\r\n" PNG_OCTETS "--b--\r\n", NULL, "body", 1},
+        {"thunderbird/thunderbird-android#8285: no charset, letters of windows-1252",
+         "Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nd\xe9part \x80 5\r\n", NULL, "d\u00e9part \u20ac 5", 0},
+        {"thunderbird/thunderbird-android#6614: eight bits, said and inline",
+         "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xfc" "ber\r\n",
+         NULL, "\u00fc" "ber", 0},
+        {"thunderbird/thunderbird-android#1659: base64 whose pieces end in =",
+         "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nZmlyc3Qg\r\nbGluZQ==\r\nIHRoZSBsYXN0\r\n", NULL, "first line the last", 0},
+        {"nextcloud/mail#5329, #9976: ground and colour of the body",
+         "Content-Type: text/html\r\n\r\n<body style=\"background:#222;color:#eee\"><p>x</p></body>\r\n",
+         "background-color:#222;color:#eee;", "x", 0},
+        {"the-djmaze/snappymail#564: a style sheet in the head",
+         "Content-Type: text/html\r\n\r\n<head><style>.b{padding:4px}</style></head><body><p class=b>x</p></body>\r\n",
+         "<p style=\"padding:4px;\">x", "x", 0},
+        {"tutao/tutanota#11236: a ground of none in a span",
+         "Content-Type: text/html\r\n\r\n<p>a <span style=\"border-style:none;background:none\">in</span>\r\n", "<span style=\"border-style:none;\">in", "a in", 0},
+        {"thunderbird/thunderbird-android#3034: tables with the attributes of HTML 4",
+         "Content-Type: text/html\r\n\r\n<table cellpadding=0 bgcolor=#eeeeee width=600 align=center><tr><td valign=top nowrap>x</table>\r\n",
+         "<table cellpadding=\"0\" bgcolor=\"#eeeeee\" width=\"600\" align=\"center\"", "x", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, "From: a@b.test\r\nMIME-Version: 1.0\r\n%s", rows[i].mail), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        bool right = holds(&v->text, rows[i].text) && (!rows[i].html || holds(&v->html, rows[i].html)) && v->n_parts == rows[i].parts;
+        if (!right) {
+            fail_msg("%s: %zu parts, text " STR_FMT ", html " STR_FMT, rows[i].report, v->n_parts, STR_ARG(buf_str(&v->text)), STR_ARG(buf_str(&v->html)));
+        }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
 static void reports_are_read(void **state)
 {
     (void)state;
@@ -720,7 +774,7 @@ int main(void)
         cmocka_unit_test(files_inside_other_octets),
         cmocka_unit_test(files_of_outlook), cmocka_unit_test(authors),
         cmocka_unit_test(addresses_on_the_page), cmocka_unit_test(words_in_addresses), cmocka_unit_test(empty_files_are_listed),
-        cmocka_unit_test(pictures_among_texts), cmocka_unit_test(reports_are_read),
+        cmocka_unit_test(pictures_among_texts), cmocka_unit_test(reports_are_read), cmocka_unit_test(shown_wrongly_elsewhere),
                                        cmocka_unit_test(pictures_of_the_same_mail), cmocka_unit_test(what_is_encrypted_is_said),
                                        cmocka_unit_test(events_have_cards), cmocka_unit_test(events_have_times_and_rules), cmocka_unit_test(events_beside_a_text)};
     mime_init();
