@@ -194,9 +194,9 @@ static bool framing_is_sound(struct MHD_Connection *connection)
     return f.lengths + f.encodings <= 1 && f.hosts == 1;
 }
 
-/* The path of a target, and its host where it names one, which counts more than the Host field (RFC 9112 3.2.1, 3.2.2).
- * False: another form, which no request of ours has, or one that can be misread: a user before the host, a "\\" that
- * browsers take for a "/". */
+/* The path of a target, and its host where it names one, which counts more than the Host field
+ * (RFC 9112 3.2.1, 3.2.2). False: another form, which no request of ours has, or one that can be
+ * misread: a user before the host, a backslash, which browsers take for a slash. */
 static bool take_target(struct http_call *c, struct str url)
 {
     static const char *const schemes[] = {"http://", "https://"};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fold.c: see fold.h. Called by section.c, while a message arrives.
  *
- * What can go wrong: a word too long for any line, which the engine refuses (smtp/body.c), or a thousand blanks in a row,
- * which stay: a line of blanks alone could be taken for the end of the section.
+ * What can go wrong: a word too long for any line, which the engine refuses (smtp/body.c), or a
+ * thousand blanks in a row, which stay: a line of blanks alone could be taken for the end of the
+ * section.
  */
 #include "wire/fold.h"
 #include "wire/header.h"
@@ -13,8 +14,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Where the line is broken: before the last blank that leaves words on both sides and a first part short enough; before the
- * first one behind it, when there is none. line.n: nowhere. */
+/* Where the line is broken: before the last blank that leaves words on both sides and a first part
+ * short enough; before the first one behind it, when there is none. line.n: nowhere. */
 static size_t fold_at(struct str line)
 {
     size_t words = 0, best = 0;
@@ -71,14 +72,17 @@ static struct str without_fws(struct str s)
     return s;
 }
 
-/* RFC 6376 3.5: c= is "simple" where it is missing; what stands before its "/" is about the header section. */
+/* RFC 6376 3.5: c= is "simple" where it is missing; what stands before its "/" is about the header
+ * section. */
 static bool is_simple(struct str tags)
 {
     struct str tag;
     while (str_split(&tags, ';', &tag)) {
         size_t equals = str_find(tag, '=', 0);
-        if (str_eq(without_fws(str_slice(tag, 0, equals)), STR("c")) && equals < tag.n) {
-            return !str_starts_nocase(without_fws(str_slice(tag, equals + 1, tag.n)), STR("relaxed"));
+        struct str name = without_fws(str_slice(tag, 0, equals));
+        if (str_eq(name, STR("c")) && equals < tag.n) {
+            struct str value = without_fws(str_slice(tag, equals + 1, tag.n));
+            return !str_starts_nocase(value, STR("relaxed"));
         }
     }
     return true;
