@@ -17,6 +17,20 @@ struct store_refusal {
     bool enforced;
 };
 
+/* Where somebody logged in before (policy/guesses.h). */
+struct store_place {
+    uint8_t kind; /* enum guess_kind */
+    struct str who, place;
+    int64_t used_ms;
+};
+
+typedef void (*store_place_fn)(void *arg, const struct store_place *p);
+void store_put_place(struct store *s, const struct store_place *p);
+/* Those used since then, the longest unused first. */
+enum store_result store_each_place(struct store *s, int64_t since_ms, store_place_fn fn, void *arg);
+void store_drop_places(struct store *s, uint8_t kind, struct str who);
+void store_forget_places(struct store *s, int64_t before_ms);
+
 /* Members of a group of the directory, blank separated, as last read. */
 typedef void (*store_group_fn)(void *arg, struct str name, struct str addresses);
 void store_put_directory_group(struct store *s, struct str name, int64_t at_ms, struct str addresses);

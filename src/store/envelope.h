@@ -32,6 +32,7 @@ struct store_envelope {
     struct str sender, sender_name;
     int64_t made_ms, expires_ms;
     uint8_t level, state;    /* state: enum envelope_state */
+    uint8_t least;           /* what rules and portal ask for: no sender can have less */
     bool sealed, legal_hold;
     struct str sealed_key;   /* message key, wrapped for keys or for the link */
     uint32_t attachments;

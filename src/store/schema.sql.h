@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#define STORE_SCHEMA_VERSION 19
+#define STORE_SCHEMA_VERSION 20
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -113,6 +113,15 @@
 /* What version 19 brought: since when the mail of a copy that was put back is held. */
 #define STORE_COLUMNS_19 "ALTER TABLE settled ADD COLUMN restored_ms INTEGER NOT NULL DEFAULT 0;"
 
+/* What version 20 brought: where people logged in before (policy/guesses.h), and the least that must be proved for a mail in
+ * the portal; what is there keeps what it has. */
+#define STORE_CHANGES_20                                                                            \
+    "CREATE TABLE place ("                                                                         \
+    " kind INTEGER NOT NULL, who TEXT NOT NULL, place TEXT NOT NULL, used_ms INTEGER NOT NULL,"    \
+    " PRIMARY KEY (kind, who, place)) WITHOUT ROWID;"                                              \
+    "ALTER TABLE envelope ADD COLUMN least INTEGER NOT NULL DEFAULT 0;"                            \
+    "UPDATE envelope SET least=level;"
+
 static const char store_schema[] =
     "CREATE TABLE message ("
     " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
@@ -197,7 +206,7 @@ static const char store_schema[] =
     " end_ms INTEGER NOT NULL, type TEXT NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " details TEXT NOT NULL);"
     STORE_TABLES_3 STORE_TABLES_4 STORE_TABLES_5 STORE_TABLES_6 STORE_TABLES_7 STORE_INDEXES_9 STORE_TABLES_10 STORE_TABLES_11 STORE_INDEXES_16
-    STORE_COLUMNS_17 STORE_TABLES_18 STORE_COLUMNS_19;
+    STORE_COLUMNS_17 STORE_TABLES_18 STORE_COLUMNS_19 STORE_CHANGES_20;
 
 /* The steps from each version to the next, by the version they start from: a store goes through all that it
  * needs, each in a transaction of its own. A new version adds one step and never changes an older one. */
@@ -239,4 +248,5 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [16] = STORE_COLUMNS_17,
     [17] = STORE_TABLES_18,
     [18] = STORE_COLUMNS_19,
+    [19] = STORE_CHANGES_20,
 };

@@ -137,3 +137,44 @@ void store_forget_acts(struct store *s, int64_t before_ms)
         store_run(s, Q_FORGET_ACTS);
     }
 }
+
+void store_put_place(struct store *s, const struct store_place *p)
+{
+    sqlite3_stmt *q = s->q[Q_PUT_PLACE];
+    if (store_in_batch(s)) {
+        bind_int(q, 1, p->kind);
+        bind_str(q, 2, p->who);
+        bind_str(q, 3, p->place);
+        bind_int(q, 4, (uint64_t)p->used_ms);
+        store_run(s, Q_PUT_PLACE);
+    }
+}
+
+enum store_result store_each_place(struct store *s, int64_t since_ms, store_place_fn fn, void *arg)
+{
+    sqlite3_stmt *q = s->q[Q_PLACES];
+    int code;
+    bind_int(q, 1, (uint64_t)since_ms);
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        fn(arg, &(struct store_place){.kind = (uint8_t)column_int(q, 0), .who = column_str(q, 1), .place = column_str(q, 2), .used_ms = (int64_t)column_int(q, 3)});
+    }
+    sqlite3_reset(q);
+    return store_walked(s, code);
+}
+
+void store_drop_places(struct store *s, uint8_t kind, struct str who)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_DROP_PLACES], 1, kind);
+        bind_str(s->q[Q_DROP_PLACES], 2, who);
+        store_run(s, Q_DROP_PLACES);
+    }
+}
+
+void store_forget_places(struct store *s, int64_t before_ms)
+{
+    if (store_in_batch(s)) {
+        bind_int(s->q[Q_FORGET_PLACES], 1, (uint64_t)before_ms);
+        store_run(s, Q_FORGET_PLACES);
+    }
+}

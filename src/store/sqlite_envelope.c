@@ -33,6 +33,7 @@ void store_put_envelope(struct store *s, const struct store_envelope *e)
     bind_int(q, 21, e->reminders);
     bind_str(q, 22, e->thread);
     bind_str(q, 23, e->subject);
+    bind_int(q, 24, e->least);
     store_run(s, Q_PUT_ENVELOPE);
 }
 
@@ -46,7 +47,7 @@ static void read_envelope(sqlite3_stmt *q, struct store_envelope *e)
         .attachments = (uint32_t)column_int(q, 13), .octets = column_int(q, 14), .notice_due_ms = (int64_t)column_int(q, 15),
         .notice_kind = (uint8_t)column_int(q, 16), .notice_id = column_int(q, 17), .opened_ms = (int64_t)column_int(q, 18),
         .replied_ms = (int64_t)column_int(q, 19), .reminders = (uint32_t)column_int(q, 20), .thread = column_str(q, 21),
-        .subject = column_str(q, 22)};
+        .subject = column_str(q, 22), .least = (uint8_t)column_int(q, 23)};
 }
 
 /* fn copies what it needs: it must not walk the same way again, and changes wait until the walk is over. */

@@ -65,11 +65,15 @@
     X(FORGET_REFUSALS, "DELETE FROM refusal WHERE at_ms<?")                                        \
     X(ADD_ACT, "INSERT INTO act VALUES (NULL,?,?,?,?,?,?)")                                        \
     X(ACTS, "SELECT * FROM act WHERE ?1='' OR about=?1 ORDER BY act DESC LIMIT ?2")                \
-    X(FORGET_ACTS, "DELETE FROM act WHERE at_ms<?")
+    X(FORGET_ACTS, "DELETE FROM act WHERE at_ms<?")                                                 \
+    X(PUT_PLACE, "INSERT OR REPLACE INTO place VALUES (?,?,?,?)")                                   \
+    X(PLACES, "SELECT * FROM place WHERE used_ms>=? ORDER BY used_ms")                              \
+    X(DROP_PLACES, "DELETE FROM place WHERE kind=? AND who=?")                                      \
+    X(FORGET_PLACES, "DELETE FROM place WHERE used_ms<?")
 
 /* sqlite_envelope.c */
 #define ENVELOPE_STATEMENTS(X)                                                                     \
-    X(PUT_ENVELOPE, "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(PUT_ENVELOPE, "INSERT OR REPLACE INTO envelope VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
     X(ENVELOPE_NUMBER, "SELECT * FROM envelope WHERE envelope=?")                                  \
     X(ENVELOPE_RCPT, "SELECT * FROM envelope WHERE rcpt=?")                                        \
     X(ENVELOPE_MESSAGE, "SELECT * FROM envelope WHERE id=? ORDER BY rcpt")                         \
