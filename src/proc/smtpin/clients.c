@@ -43,12 +43,22 @@ struct clients *clients_new(int fd, unsigned index)
     return c;
 }
 
-/* The client's address, or its network: /24 of IPv4, /64 of IPv6. */
-static uint64_t hash_of(const char *ip, bool network)
+/* What counts together: how many octets of the address, and how many times the limit of a network (0: that of an address). */
+struct step {
+    unsigned octets, times;
+};
+static const struct step steps_4[] = {{4, 0}, {3, 1}, {0, 0}}, steps_6[] = {{16, 0}, {8, 1}, {7, 2}, {6, 4}, {0, 0}};
+
+static const struct step *steps_of(const char *ip)
 {
-    unsigned char key[17] = {network ? 'n' : 'a'};
-    size_t n = address_ip_octets(str_c(ip), key + 1);
-    size_t used = !network ? n : n == 16 ? 8 : 3;
+    unsigned char octets[16];
+    return address_ip_octets(str_c(ip), octets) == 16 ? steps_6 : steps_4;
+}
+
+static uint64_t hash_of(const char *ip, size_t used)
+{
+    unsigned char key[17] = {(unsigned char)used};
+    (void)address_ip_octets(str_c(ip), key + 1);
     /* FNV-1a: the same in every copy, which the keyed hash of base/map is not */
     uint64_t h = 1469598103934665603ULL;
     for (size_t i = 0; i < 1 + used; i++) {
@@ -90,21 +100,31 @@ static size_t all_sessions(const struct clients *c)
     return n;
 }
 
+static void count_all(struct clients *c, const char *ip, int by)
+{
+    for (const struct step *s = steps_of(ip); s->octets; s++) {
+        change(c, hash_of(ip, s->octets), by);
+    }
+}
+
 const char *clients_enter(struct smtpin *in, struct client *cl)
 {
     const struct conf *conf = child_conf(in->child);
     struct clients *c = in->clients;
-    uint64_t address = hash_of(cl->ip, false), network = hash_of(cl->ip, true);
+    bool too_many = false;
     cl->counted = true; /* first the place, then the question: two copies at the same time see each other */
     c->own->sessions++;
-    change(c, address, 1);
-    change(c, network, 1);
+    count_all(c, cl->ip, 1);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (all_sessions(c) > (size_t)conf->limits.connections) {
         clients_leave(in, cl);
         return "Too many sessions at the moment; please try again";
     }
-    if (count(c, address) > (size_t)conf->limits.connections_per_address || count(c, network) > (size_t)conf->limits.connections_per_network) {
+    for (const struct step *s = steps_of(cl->ip); s->octets; s++) {
+        int64_t most = s->times ? conf->limits.connections_per_network * s->times : conf->limits.connections_per_address;
+        too_many |= count(c, hash_of(cl->ip, s->octets)) > (size_t)most;
+    }
+    if (too_many) {
         clients_leave(in, cl);
         return "Too many sessions from your address at the moment; please try again";
     }
@@ -116,8 +136,7 @@ void clients_leave(struct smtpin *in, struct client *cl)
     if (cl->counted) {
         cl->counted = false;
         in->clients->own->sessions--;
-        change(in->clients, hash_of(cl->ip, false), -1);
-        change(in->clients, hash_of(cl->ip, true), -1);
+        count_all(in->clients, cl->ip, -1);
     }
 }
 
