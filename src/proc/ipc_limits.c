@@ -8,6 +8,7 @@
 #include "mtasts/cache.h"
 #include "policy/alarm.h"
 #include "policy/facts.h"
+#include "policy/guesses.h"
 #include "policy/verdict.h"
 #include "proc/about.h"
 #include "proc/child.h"
@@ -33,6 +34,8 @@ LAST(dns_outcome, DNS_OUTCOME_END)
 LAST(extension, EXTENSION_END)
 LAST(force, FORCE_END)
 LAST(grade, GRADE_END)
+LAST(guess_answer, GUESS_ANSWER_END)
+LAST(guess_outcome, GUESS_OUTCOME_END)
 LAST(host_tlsa, HOST_TLSA_END)
 LAST(job_kind, JOB_KIND_END)
 LAST(ladder, LADDER_END)

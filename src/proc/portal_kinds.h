@@ -40,7 +40,7 @@ enum portal_result {
     PORTAL_WRONG,     /* the code or phrase was wrong; number: tries left */
     PORTAL_OVER,      /* the code is used up or too old */
     PORTAL_PROOF_WANTED, /* the code was right, and the level asks for more */
-    PORTAL_SLOW_DOWN, /* too many from there */
+    PORTAL_SLOW_DOWN, /* too many from there, or for that address; number: seconds until it makes sense again */
     PORTAL_LATER,     /* not possible just now */
     PORTAL_MUST_STAY, /* not before its legal hold ends */
     PORTAL_RESULT_END,

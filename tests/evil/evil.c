@@ -208,7 +208,7 @@ static const struct {
     {ROLE_WEB, ROLE_QUEUE, {IPC_portal_ask, IPC_alarm, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop}},
     {ROLE_WEB, ROLE_KEYS, {IPC_unwrap}},
     {ROLE_WEB, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
-    {ROLE_LOGIN, ROLE_QUEUE, {IPC_proved, IPC_group_members}},
+    {ROLE_LOGIN, ROLE_QUEUE, {IPC_proved, IPC_group_members, IPC_pass_proved, IPC_login_ask, IPC_login_judged}},
     {ROLE_LOOKUP, ROLE_QUEUE, {IPC_sts_policy, IPC_alarm, IPC_sts_answer, IPC_posted}},
     {ROLE_LOOKUP, ROLE_SMTPOUT, {IPC_resolved_host, IPC_resolved, IPC_posted}},
 };

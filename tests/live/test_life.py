@@ -721,7 +721,7 @@ def make_earlier(lab, store, version):
     store.execute(f'PRAGMA user_version={version}')
 
 
-@pytest.mark.parametrize('version', [17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
+@pytest.mark.parametrize('version', [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
 def test_an_earlier_store_is_upgraded(gateway, version):
     """What waited in it is delivered by the new version, and its tables are those of a new store."""
     lab = gateway.lab

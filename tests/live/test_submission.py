@@ -247,23 +247,101 @@ def test_tls_sessions_are_resumed_where_nothing_is_skipped(desk):
     assert lab.wait_for(again, 20, 0.2)
 
 
+def plain(desk, name, secret, source='127.0.9.1'):
+    with client(desk, name=None, source=source) as c:
+        return c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0' + name.encode() + b'\0' + secret.encode()).decode())[0]
+
+
 def test_failed_logins_are_slow_and_limited(desk):
-    with client(desk, name=None) as c:
-        began = time.time()
-        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0guess').decode())[0] == 535
-        assert time.time() - began > 0.2
-    for _ in range(3):
-        with client(desk, name=None) as c:
-            assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0guess').decode())[0] == 535
-    with client(desk, name=None) as c:  # right, but not now
-        assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0an older secret').decode())[0] == 454
+    """failures 4, failure-time 12s; each guess from the same stranger."""
+    began, away = time.time(), '127.0.55.1'
+    assert plain(desk, 'old@inside.test', 'guess 0', away) == 535
+    assert time.time() - began > 0.2
+    for n in range(1, 4):
+        assert plain(desk, 'old@inside.test', f'guess {n}', away) == 535
+    assert plain(desk, 'old@inside.test', 'an older secret', away) == 454  # right, but not now
     with client(desk) as c:  # others are not touched
         c.noop()
+    assert desk.lab.wait_for(lambda: plain(desk, 'old@inside.test', 'an older secret', away) == 235, 40, 1)
 
-    def logs_in():
+
+def test_a_guesser_does_not_shut_the_owner_out(desk):
+    """Mailu/Mailu#2880, getgrav/grav-plugin-login#204, CVE-2024-10270 of Keycloak: wrong passwords from anywhere; the owner is
+    where they were before, or somewhere new. All copies of login together, and the counts outlive them; places outlive a restart."""
+    home, hotel = '127.0.77.1', '127.0.78.1'
+    assert user(desk, 'add', 'owner@inside.test', password='the right password')[0] == 0
+    assert plain(desk, 'owner@inside.test', 'the right password', home) == 235
+    # whichever copy of login each address comes to; what comes back within the seconds that it takes goes, too
+    said = [plain(desk, 'owner@inside.test', f'guess {n}', f'127.0.{90 + n % 4}.{1 + n}') for n in range(24)]
+    assert said.count(535) <= 12 and set(said) == {535, 454} and said[10:].count(454) > 10, said
+    assert plain(desk, 'owner@inside.test', 'the right password', home) == 235
+    os.kill(desk.lab.child_pid('login-0'), 9)
+    os.kill(desk.lab.child_pid('login-1'), 9)
+    assert desk.lab.wait_for(lambda: plain(desk, 'owner@inside.test', 'the right password', home) == 235, 15, 0.3)
+    assert user(desk, 'passwd', 'owner@inside.test', password='another right one')[0] == 0  # who knew the old one is a stranger
+    config(desk)
+    assert plain(desk, 'owner@inside.test', 'another right one', hotel) == 235
+    config(desk)  # its place is in the store
+    for n in range(24):
+        plain(desk, 'owner@inside.test', f'guess {n}', f'127.0.{90 + n % 4}.{1 + n}')
+    assert plain(desk, 'owner@inside.test', 'another right one', hotel) == 235
+    assert user(desk, 'remove', 'owner@inside.test')[0] == 0
+
+
+def test_the_same_old_password_is_one_guess(desk):
+    """fail2ban/fail2ban#779, nextcloud/server#3971: a phone that has the old password shut out the whole house."""
+    assert user(desk, 'add', 'phone@inside.test', password='the new password')[0] == 0
+    assert plain(desk, 'phone@inside.test', 'the new password') == 235
+    for _ in range(15):
+        assert plain(desk, 'phone@inside.test', 'the old password') == 535
+    assert plain(desk, 'phone@inside.test', 'the new password') == 235
+    assert user(desk, 'remove', 'phone@inside.test')[0] == 0
+
+
+def test_a_connection_without_a_guess_is_none(desk):
+    """docker-mailserver/docker-mailserver#972, fail2ban/fail2ban#600: phones connect, say nothing and go; or stop in the middle."""
+    for _ in range(20):
         with client(desk, name=None) as c:
-            return c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0old@inside.test\0an older secret').decode())[0] == 235
-    assert desk.lab.wait_for(logs_in, 40, 1)
+            c.noop()
+        with client(desk, name=None) as c:
+            assert c.docmd('AUTH', 'LOGIN')[0] == 334
+            assert c.docmd('*')[0] == 501
+    assert plain(desk, USER, SECRET) == 235
+
+
+def test_a_limit_of_logins_is_one_of_logins(desk):
+    """stalwartlabs/stalwart#661, #1532: one wrong client, and the whole address was shut out of all that the server does."""
+    source = '127.0.67.1'
+    said = [plain(desk, 'limits@inside.test', f'guess {n}', source) for n in range(8)]
+    assert said[0] == 535 and said[-1] == 454
+    assert plain(desk, USER, SECRET, source) == 235  # another login from there
+    with client(desk, port=25, name=None, source=source) as c:
+        assert c.docmd('MAIL', 'FROM:<x@out.test>')[0] == 250
+
+
+def test_login_in_two_steps_and_scram_are_counted(desk):
+    """keycloak/keycloak#46164 and the like: another way in is no way around."""
+    def login(secret):
+        with client(desk, name=None, source='127.0.66.1') as c:
+            first = base64.b64encode(b'ways@inside.test').decode()
+            assert c.docmd('AUTH', 'LOGIN')[0] == 334 and c.docmd(first)[0] == 334
+            return c.docmd(base64.b64encode(secret.encode()).decode())[0]
+
+    def early(secret):
+        with client(desk, name=None, source='127.0.66.1') as c:
+            assert c.docmd('AUTH', 'LOGIN ' + base64.b64encode(b'ways@inside.test').decode())[0] == 334
+            return c.docmd(base64.b64encode(secret.encode()).decode())[0]
+
+    def scram():
+        with client(desk, name=None, source='127.0.66.1') as c:
+            c.docmd('AUTH', 'SCRAM-SHA-256 ' + base64.b64encode(b'n,,n=ways@inside.test,r=abcdefgh').decode())
+            return c.docmd(base64.b64encode(b'c=biws,r=x,p=AAAA').decode())[0]
+    assert user(desk, 'add', 'ways@inside.test', password='the right password')[0] == 0
+    assert login('the right password') == 235 and early('the right password') == 235
+    assert user(desk, 'passwd', 'ways@inside.test', password='another right one')[0] == 0
+    assert [login('guess 1'), early('guess 2'), scram(), plain(desk, 'ways@inside.test', 'guess 3', '127.0.66.1')] == [535] * 4
+    assert [login('guess 4'), early('guess 5'), scram(), plain(desk, 'ways@inside.test', 'another right one', '127.0.66.1')] == [454] * 4
+    assert user(desk, 'remove', 'ways@inside.test')[0] == 0
 
 
 def test_unknown_names_look_like_wrong_passwords(desk):

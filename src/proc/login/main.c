@@ -4,17 +4,18 @@
  *
  * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what strangers
  * say in SASL. May touch: nothing, or the network where a directory is configured. Must never see: mail.
- * A step may take its time (argon2id, LDAP): several copies, and nobody else waits in their loops. A
- * client's steps always come to the same copy, so that its failures are counted in one place.
+ * A step may take its time (argon2id, LDAP): several copies, and nobody else waits in their loops. Before a
+ * password is looked at queue is asked, which counts for all copies (policy/guesses.h): a mechanism that has come as
+ * far as a name stops, and hears what the client said once more when the answer is there.
  *
- * What can go wrong: floods of wrong passwords: failures are counted per client and per account, and
- * above the limit nothing is checked any more for a while.
+ * What can go wrong: floods of wrong passwords: above the limits nothing is looked at for a while; queue is away:
+ * so are logins.
  */
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "directory/directory.h"
+#include "policy/guesses.h"
 #include "proc/child.h"
 #include "proc/login/proof.h"
 #include "proc/login_kinds.h"
@@ -29,12 +30,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GROUP_PIECE = 100000, ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, FAILURES_MAX = 100000, SWEEP_EVERY_MS = 10000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
+enum { GROUP_PIECE = 100000, ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
 
 struct account {
     char *name, *hash, *scram, *addresses;
     bool enabled;
 };
+
+/* What queue said of a login: may its password be looked at? */
+enum ruling { RULING_NONE, RULING_WANTED /* the mechanism has come so far */, RULING_GO, RULING_NO };
 
 /* A login under way. */
 struct exchange {
@@ -45,15 +49,19 @@ struct exchange {
     char addresses[ADDRESSES_MAX];
     struct sasl_server server;
     struct sasl *sasl;
+    char mechanism[32];
+    struct buf said;        /* what the client said so far, a line each: it is said to the mechanism once more behind the ruling */
     unsigned char pass[32]; /* of the portal, to be theirs */
-    bool has_pass, too_many, away;
-    uint64_t keeping; /* token of the pass that queue writes down; 0: none */
-};
-
-/* Failures of a client or for an account. */
-struct failures {
-    unsigned n;
-    int64_t since_ms;
+    char device[32];
+    size_t n_device;
+    bool has_pass, away, answered_early;
+    enum ruling ruled;
+    enum guess_answer why;
+    char asked[NAME_MAX_OCTETS]; /* whose password is to be looked at */
+    uint64_t secret;             /* what was said for it (print_of) */
+    uint64_t number;             /* of the try at queue, 0: none, or it was told how it went */
+    uint32_t wait_s;
+    uint64_t waits; /* token of what is asked of queue: a ruling, or to write down a pass; 0: nothing */
 };
 
 struct login {
@@ -61,8 +69,8 @@ struct login {
     struct map *accounts;  /* lower-case name -> struct account, of the store */
     struct map *listed;    /* the same of the password file */
     struct map *exchanges; /* channel and token -> struct exchange */
-    struct map *failures;
-    int64_t swept_ms; /* monotonic: when what is over was last forgotten */
+    struct map *waiting;   /* token -> struct exchange that waits for queue */
+    unsigned char salt[16];
     struct ipc_channel *queue;
     bool loaded;
     uint64_t next_token;
@@ -86,78 +94,33 @@ static const struct account *account_of(const struct login *l, const char *name)
     return a && a->enabled ? a : NULL;
 }
 
-/* --- failures ------------------------------------------------------------------------------------ */
+/* --- may it be looked at? ------------------------------------------------------------------------ */
 
-static struct str failure_key(char kind, const char *what, char key[NAME_MAX_OCTETS + 1])
+/* Of what was said for that name, so that the same once more is known as such: nobody outside this process can try passwords
+ * against it. Never 0. */
+static uint64_t print_of(const struct login *l, const char *name, const char *secret)
 {
-    key[0] = kind;
-    struct str rest = lower(what, key + 1);
-    return str_from(key, rest.n + 1);
+    char key[NAME_MAX_OCTETS];
+    unsigned char hash[32];
+    uint64_t number;
+    CLEANUP(buf_wipe) struct buf text = BUF_INIT(sizeof l->salt + NAME_MAX_OCTETS + SASL_TEXT_MAX);
+    bool ok = buf_append(&text, l->salt, sizeof l->salt) == 0 && buf_add(&text, lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 && buf_add(&text, str_c(secret)) == 0;
+    rest_hash(ok ? buf_str(&text) : STR(""), hash);
+    memcpy(&number, hash, sizeof number);
+    explicit_bzero(hash, sizeof hash);
+    return ok ? number | 1 : 0;
 }
 
-static bool over(struct login *l, char kind, const char *what, int64_t limit)
+/* False as long as queue has not said so, or when it said no. secret: NULL where it is not known (SCRAM). */
+static bool may_look(struct exchange *x, const char *name, const char *secret)
 {
-    char key[NAME_MAX_OCTETS + 1];
-    struct failures *f = map_get(l->failures, failure_key(kind, what, key));
-    int64_t now = clock_mono_ms();
-    if (f && now - f->since_ms > child_conf(l->child)->accounts.failure_time) {
-        map_take(l->failures, failure_key(kind, what, key));
-        free(f);
-        f = NULL;
+    char key[NAME_MAX_OCTETS];
+    if (x->ruled == RULING_NONE) {
+        str_copy_cut(lower(name, key), x->asked, sizeof x->asked);
+        x->secret = secret ? print_of(x->login, name, secret) : 0;
+        x->ruled = RULING_WANTED;
     }
-    return f && f->n >= (uint64_t)limit;
-}
-
-/* What is over is forgotten when there is no room: a flood of names must not end the counting for good. */
-static void sweep_failures(struct login *l)
-{
-    char keys[256][NAME_MAX_OCTETS + 1];
-    size_t lengths[256], n;
-    int64_t oldest = clock_mono_ms() - child_conf(l->child)->accounts.failure_time;
-    do { /* the map may not change while it is walked */
-        size_t cursor = 0;
-        struct str key;
-        void *value;
-        n = 0;
-        while (n < ARRAY_LEN(keys) && map_next(l->failures, &cursor, &key, &value)) {
-            if (((const struct failures *)value)->since_ms < oldest) {
-                memcpy(keys[n], key.p, key.n);
-                lengths[n++] = key.n;
-            }
-        }
-        for (size_t i = 0; i < n; i++) {
-            free(map_take(l->failures, str_from(keys[i], lengths[i])));
-        }
-    } while (n > 0);
-}
-
-static void count_failure(struct login *l, char kind, const char *what)
-{
-    char key[NAME_MAX_OCTETS + 1];
-    struct str k = failure_key(kind, what, key);
-    struct failures *f = map_get(l->failures, k);
-    if (!f) {
-        f = err_calloc(1, sizeof *f);
-        f->since_ms = clock_mono_ms();
-        int64_t now = f->since_ms;
-        if (map_len(l->failures) >= FAILURES_MAX && now - l->swept_ms > SWEEP_EVERY_MS) {
-            l->swept_ms = now;
-            sweep_failures(l);
-        }
-        if (map_put(l->failures, k, f) < 0) { /* the clients' counts remain */
-            free(f);
-            return;
-        }
-    }
-    f->n++;
-}
-
-static bool is_barred(struct exchange *x, const char *name)
-{
-    const struct conf *c = child_conf(x->login->child);
-    x->too_many |= over(x->login, 'c', x->client, c->accounts.failures_per_client) ||
-                   (*name && over(x->login, 'n', name, c->accounts.failures));
-    return x->too_many;
+    return x->ruled == RULING_GO && str_eq(lower(name, key), str_c(x->asked));
 }
 
 /* --- the questions of the SASL server ------------------------------------------------------------- */
@@ -228,7 +191,7 @@ static bool on_password(void *arg, const char *name, const char *password)
 {
     struct exchange *x = arg;
     const struct account *a = account_of(x->login, name);
-    if (is_barred(x, name)) {
+    if (!may_look(x, name, password)) {
         return false;
     }
     if (a) {
@@ -245,7 +208,7 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
     const struct account *a = account_of(x->login, name);
     struct str rest = str_c(a ? a->scram : ""), part[4] = {{0}};
     uint64_t iterations = 0;
-    bool ok = !is_barred(x, name);
+    bool ok = may_look(x, name, NULL);
     for (size_t i = 0; i < ARRAY_LEN(part); i++) {
         ok = rest.p && str_split(&rest, ',', &part[i]) && ok;
     }
@@ -272,7 +235,7 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
         char word[NAME_MAX_OCTETS];
         str_copy_cut(one, word, sizeof word);
         const struct account *a = account_of(x->login, word);
-        if (a && (!*name || address_same(str_c(name), one)) && !is_barred(x, word)) {
+        if (a && (!*name || address_same(str_c(name), one))) { /* nobody guesses a certificate: no limit */
             str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
             keep_addresses(x, a, word);
             return true;
@@ -293,11 +256,42 @@ static struct str key_of(const struct exchange_key *k)
     return str_from((const char *)k, sizeof *k);
 }
 
+static void settle(struct exchange *x)
+{
+    if (x->waits) {
+        map_take(x->login->waiting, map_id(&x->waits));
+        x->waits = 0;
+    }
+}
+
+/* Under a number of its own; false: too many wait. */
+static bool wait_for_queue(struct exchange *x)
+{
+    settle(x);
+    x->waits = ++x->login->next_token;
+    if (!x->login->queue || map_put(x->login->waiting, map_id(&x->waits), x) < 0) {
+        x->waits = 0;
+    }
+    return x->waits != 0;
+}
+
+/* Tells queue how the try went that it allowed. */
+static void judged(struct exchange *x, enum guess_outcome how)
+{
+    if (x->number && x->login->queue) {
+        ipc_send(x->login->queue, &(struct ipc_msg){.type = IPC_login_judged, .login_judged = {.number = x->number, .outcome = (uint8_t)how}});
+    }
+    x->number = 0;
+}
+
 static void exchange_end(struct exchange *x)
 {
     const struct exchange_key k = {x->from, x->token};
+    judged(x, x->away ? GUESS_WAS_VOID : GUESS_WAS_WRONG);
+    settle(x);
     map_take(x->login->exchanges, key_of(&k));
     sasl_free(x->sasl);
+    buf_wipe(&x->said);
     explicit_bzero(x, sizeof *x);
     free(x);
 }
@@ -307,25 +301,19 @@ static void answer(const struct exchange *x, enum login_outcome outcome, struct 
     bool ok = outcome == LOGIN_OK;
     ipc_send(x->from, &(struct ipc_msg){.type = IPC_login_step,
                                         .login_step = {.token = x->token, .outcome = (uint8_t)outcome, .text = text,
-                                                       .name = str_c(ok ? sasl_name(x->sasl) : ""),
+                                                       .name = str_c(ok ? sasl_name(x->sasl) : ""), .wait_s = x->wait_s,
                                                        .addresses = str_c(ok ? x->addresses : "")}});
 }
 
 static void failed(struct exchange *x)
 {
     struct login *l = x->login;
-    enum login_outcome outcome = x->too_many ? LOGIN_LATER : x->away ? LOGIN_AWAY : LOGIN_WRONG;
-    const char *name = x->sasl ? sasl_name(x->sasl) : "";
-    if (outcome == LOGIN_WRONG) {
-        count_failure(l, 'c', x->client);
-        if (*name) {
-            count_failure(l, 'n', name);
-        }
-    }
+    enum login_outcome outcome = x->ruled == RULING_NO ? LOGIN_LATER : x->away ? LOGIN_AWAY : LOGIN_WRONG;
     l->wrong += outcome == LOGIN_WRONG;
     l->later += outcome == LOGIN_LATER;
-    log_notice("login-failed", KV("client", x->client), KV("name", name),
-               KV("reason", outcome == LOGIN_LATER ? "too many failures" : outcome == LOGIN_AWAY ? "directory away" : "wrong"));
+    const char *later = x->why == GUESS_TOO_MANY_HERE ? "too many failures from this network" : "too many failures at this login by strangers";
+    log_notice("login-failed", KV("client", x->client), KV("name", x->asked), KVN("wait-s", x->wait_s),
+               KV("reason", outcome == LOGIN_LATER ? later : outcome == LOGIN_AWAY ? "queue or directory away" : "wrong"));
     answer(x, outcome, STR(""));
     exchange_end(x);
 }
@@ -336,74 +324,131 @@ static void away(struct exchange *x)
     failed(x);
 }
 
+static struct exchange *waiting(struct login *l, uint64_t token)
+{
+    return map_get(l->waiting, map_id(&token));
+}
+
 /* In front of the portal: queue writes down whose the pass is, from us and not from web; then web hears of it. */
 static void tell_queue(struct exchange *x)
 {
     struct login *l = x->login;
     struct str address, rest = str_c(x->addresses);
-    if (!l->queue || !str_split(&rest, ' ', &address)) {
+    if (!str_split(&rest, ' ', &address) || !wait_for_queue(x)) {
         away(x);
         return;
     }
-    x->keeping = ++l->next_token;
     ipc_send(l->queue, &(struct ipc_msg){.type = IPC_pass_proved,
-                                         .pass_proved = {.token = x->keeping,
+                                         .pass_proved = {.token = x->waits,
                                                          .pass = str_from((const char *)x->pass, sizeof x->pass),
                                                          .address = address,
                                                          .client = str_c(x->client)}});
 }
 
-/* The exchange whose pass is being written down; token 0: any. */
-static struct exchange *keeping(struct login *l, uint64_t token)
-{
-    size_t cursor = 0;
-    struct str key;
-    void *value;
-    while (map_next(l->exchanges, &cursor, &key, &value)) {
-        struct exchange *x = value;
-        if (x->keeping && (x->keeping == token || token == 0)) {
-            return x;
-        }
-    }
-    return NULL;
-}
-
 static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct exchange *x = m->pass_kept.token ? keeping(owner, m->pass_kept.token) : NULL;
+    struct exchange *x = waiting(owner, m->pass_kept.token);
     (void)ch;
     (void)fd;
     if (x) {
-        answer(x, m->pass_kept.ok ? LOGIN_OK : LOGIN_WRONG, STR(""));
+        answer(x, (enum login_outcome)m->pass_kept.result, STR(""));
         exchange_end(x);
+    }
+}
+
+static void ask_queue(struct exchange *x)
+{
+    if (!wait_for_queue(x)) {
+        away(x);
+        return;
+    }
+    ipc_send(x->login->queue, &(struct ipc_msg){.type = IPC_login_ask,
+                                                .login_ask = {.token = x->waits, .name = str_c(x->asked), .client = str_c(x->client),
+                                                              .device = str_from(x->device, x->n_device), .secret = x->secret}});
+}
+
+static void succeeded(struct exchange *x, struct str out)
+{
+    x->login->right++;
+    log_info("login", KV("client", x->client), KV("name", sasl_name(x->sasl)));
+    judged(x, GUESS_WAS_RIGHT);
+    if (x->has_pass) {
+        tell_queue(x);
+        return;
+    }
+    answer(x, LOGIN_OK, out);
+    exchange_end(x);
+}
+
+static void take(struct exchange *x, struct str text)
+{
+    CLEANUP(buf_wipe) struct buf out = BUF_INIT(SASL_TEXT_MAX);
+    enum sasl_step r = sasl_step(x->sasl, text, &out);
+    if (x->ruled == RULING_WANTED) {
+        ask_queue(x);
+    } else if (r == SASL_FAILED) {
+        failed(x);
+    } else if (r == SASL_MORE) {
+        answer(x, LOGIN_MORE, buf_str(&out));
+    } else {
+        succeeded(x, buf_str(&out));
     }
 }
 
 static void step(struct exchange *x, struct str text)
 {
-    CLEANUP(buf_wipe) struct buf out = BUF_INIT(SASL_TEXT_MAX);
-    enum sasl_step r = sasl_step(x->sasl, text, &out);
-    if (r == SASL_FAILED) {
+    if (x->waits || buf_add(&x->said, text) < 0 || buf_add(&x->said, STR("\n")) < 0) {
         failed(x);
-    } else if (r == SASL_MORE) {
-        answer(x, LOGIN_MORE, buf_str(&out));
-    } else if (is_barred(x, sasl_name(x->sasl))) { /* right, but guessed at too often: not now */
-        failed(x);
-    } else {
-        x->login->right++;
-        log_info("login", KV("client", x->client), KV("name", sasl_name(x->sasl)));
-        if (x->has_pass) {
-            tell_queue(x);
-            return;
-        }
-        answer(x, LOGIN_OK, buf_str(&out));
-        exchange_end(x);
+        return;
     }
+    take(x, text);
+}
+
+/* A new exchange of its mechanism. LOGIN's first challenge was answered before it was asked. */
+static bool begin_mechanism(struct exchange *x)
+{
+    CLEANUP(buf_free) struct buf ignored = BUF_INIT(SASL_TEXT_MAX);
+    sasl_free(x->sasl);
+    x->sasl = NULL;
+    if (sasl_server_new(x->mechanism, &x->server, &x->sasl) < 0) {
+        return false;
+    }
+    if (x->answered_early) {
+        (void)sasl_step(x->sasl, STR(""), &ignored);
+    }
+    return true;
+}
+
+/* The mechanism has stopped where it asked: it hears all of it once more, and this time gets an answer. */
+static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct exchange *x = waiting(owner, m->login_ruling.token);
+    (void)fd;
+    if (!x) { /* the client is gone */
+        if (m->login_ruling.number) {
+            ipc_send(ch, &(struct ipc_msg){.type = IPC_login_judged, .login_judged = {.number = m->login_ruling.number, .outcome = GUESS_WAS_VOID}});
+        }
+        return;
+    }
+    settle(x);
+    x->number = m->login_ruling.number;
+    x->wait_s = m->login_ruling.wait_s;
+    x->why = (enum guess_answer)m->login_ruling.answer;
+    x->ruled = m->login_ruling.answer == GUESS_GO ? RULING_GO : RULING_NO;
+    struct str rest = buf_str(&x->said), line;
+    if (!begin_mechanism(x) || !str_split(&rest, '\n', &line)) {
+        failed(x);
+        return;
+    }
+    for (; rest.n > 0; (void)str_split(&rest, '\n', &line)) {
+        CLEANUP(buf_wipe) struct buf ignored = BUF_INIT(SASL_TEXT_MAX);
+        (void)sasl_step(x->sasl, line, &ignored);
+    }
+    take(x, line);
 }
 
 static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_login_begin *b)
 {
-    char mechanism[32];
     struct exchange *x = err_calloc(1, sizeof *x);
     x->login = l;
     x->from = ch;
@@ -415,7 +460,11 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
     if (x->has_pass) {
         memcpy(x->pass, b->pass.p, sizeof x->pass);
     }
-    str_copy_cut(b->mechanism, mechanism, sizeof mechanism);
+    x->n_device = b->device.n;
+    memcpy(x->device, b->device.p ? b->device.p : "", b->device.n);
+    x->said = (struct buf)BUF_INIT(4 * SASL_TEXT_MAX);
+    str_copy_cut(b->mechanism, x->mechanism, sizeof x->mechanism);
+    x->answered_early = b->has_text && strcmp(x->mechanism, "LOGIN") == 0;
     x->server = (struct sasl_server){.arg = x, .password_ok = on_password, .scram_of = on_scram, .external_ok = on_external,
                                      .exporter = *x->exporter ? x->exporter : NULL};
     const struct exchange_key k = {ch, b->token};
@@ -428,14 +477,11 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
         free(x);
         return;
     }
-    x->away = !l->loaded || memory_is_short(); /* the store has not told us who there is; argon2id would not fit */
-    if (x->away || is_barred(x, "") || sasl_server_new(mechanism, &x->server, &x->sasl) < 0) {
+    /* the store has not told us who there is; argon2id would not fit */
+    x->away = !l->loaded || memory_is_short();
+    if (x->away || !begin_mechanism(x)) {
         failed(x);
         return;
-    }
-    CLEANUP(buf_free) struct buf ignored = BUF_INIT(SASL_TEXT_MAX);
-    if (b->has_text && strcmp(mechanism, "LOGIN") == 0) { /* its first challenge was answered before it was asked */
-        (void)sasl_step(x->sasl, STR(""), &ignored);
     }
     step(x, b->has_text ? b->text : STR(""));
 }
@@ -571,7 +617,8 @@ static void read_password_file(struct login *l, const struct child *c)
 /* --- life --------------------------------------------------------------------------------------------------- */
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_pass_kept, on_pass_kept}, {IPC_none, NULL}};
+    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_pass_kept, on_pass_kept},
+    {IPC_login_ruling, on_ruling}, {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
     {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
 static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
@@ -580,8 +627,20 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct login *l = owner;
     l->queue = l->queue == ch ? NULL : l->queue; /* what it told us stays good until it is back */
-    for (struct exchange *x = keeping(l, 0); x; x = keeping(l, 0)) {
-        away(x);
+    for (bool found = true; found;) { /* the maps may not change while they are walked */
+        size_t cursor = 0;
+        struct str key;
+        void *value;
+        found = map_next(l->waiting, &cursor, &key, &value);
+        if (found) {
+            away(value);
+        }
+    }
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(l->exchanges, &cursor, &key, &value)) {
+        ((struct exchange *)value)->number = 0; /* its successor knows of none */
     }
 }
 
@@ -659,7 +718,8 @@ int main(int argc, char **argv)
     static const struct child_events events = {.on_prepare = on_prepare, .sandbox = sandbox, .on_peer = on_peer,
                                                .on_reload = on_reload, .on_status = on_status};
     login.exchanges = map_new(EXCHANGES_MAX);
-    login.failures = map_new(FAILURES_MAX);
+    login.waiting = map_new(EXCHANGES_MAX);
+    random_bytes(login.salt, sizeof login.salt);
     login.accounts = map_new(ACCOUNTS_MAX);
     return child_main(argc, argv, "login", &events, &login);
 }

@@ -7,7 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "proc/queue/queue.h"
+#include "proc/queue/guessing.h"
 #include "store/account.h"
 
 #include <stdlib.h>
@@ -52,6 +52,14 @@ static void add(struct queue *q, const struct store_account *s)
     q->accounts = realloc(q->accounts, (q->n_accounts + 1) * sizeof *q->accounts);
     must(q->accounts);
     q->accounts[q->n_accounts++] = a;
+}
+
+void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a), void *arg)
+{
+    for (size_t i = 0; i < q->n_accounts; i++) {
+        const struct account *a = q->accounts[i];
+        fn(arg, &(struct store_account){.name = str_c(a->name), .addresses = str_c(a->addresses), .enabled = a->enabled, .changed_ms = a->changed_ms});
+    }
 }
 
 static void load_one(void *arg, const struct store_account *s)
@@ -121,6 +129,7 @@ static const char *put(struct queue *q, struct str argument, struct str data)
     } else {
         if (hash.n > 0) {
             replace(&a->hash, hash);
+            guessing_forget_account(q, name); /* who knew the old one is a stranger */
             replace(&a->scram, scram);
         }
         if (addresses.n > 0) {
@@ -145,6 +154,7 @@ static const char *change(struct queue *q, enum admin_verb verb, struct str name
         return NULL;
     }
     store_drop_account(q->store, str_c(a->name));
+    guessing_forget_account(q, str_c(a->name));
     const struct ipc_msg gone = {.type = IPC_account_gone, .account_gone = {.name = str_c(a->name)}};
     tell_all(q, &gone);
     for (size_t i = 0; i < q->n_accounts; i++) {

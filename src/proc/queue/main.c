@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/queue/guessing.h"
 #include "proc/queue/pickup.h"
 #include "proc/queue/proofs.h"
 #include "proc/queue/queue.h"
@@ -221,6 +222,7 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
     }
     proofs_peer_gone(q, ch);
     portal_login_gone(ch);
+    guessing_login_gone(q, ch);
 }
 
 static void on_web_gone(void *owner, struct ipc_channel *ch)
@@ -365,6 +367,7 @@ static void on_start(void *owner, struct child *c)
     domains_load(q);
     exceptions_load(q);
     accounts_load(q);
+    guessing_load(q);
     groups_load(q);
     monitor_start(q);
     q->alarms_due = true;
@@ -451,6 +454,7 @@ int main(int argc, char **argv)
     queue.notices = map_new(100000);
     queue.told = map_new(TOLD_MAX);
     visits_init(&queue);
+    guessing_init(&queue);
     proofs_init();
     queue.domains = map_new(DOMAINS_MAX);
     list_init(&queue.letters);

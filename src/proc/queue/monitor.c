@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "dns/mx.h"
 #include "mtasts/cache.h"
+#include "policy/guesses.h"
 #include "proc/queue/pickup.h"
 #include "proc/queue/queue.h"
 #include "wire/date.h"
@@ -316,6 +317,7 @@ static void on_tick(void *arg)
     acts_tick(q);
     store_forget_probes(q->store, clock_wall_ms() - c->monitor.keep);
     store_forget_refusals(q->store, clock_wall_ms() - c->monitor.keep);
+    store_forget_places(q->store, clock_wall_ms() - guess_known_ms);
     timer_start(q->monitor, pause > 100 ? pause : 100);
 }
 

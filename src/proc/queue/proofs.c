@@ -26,6 +26,7 @@ enum { PROVINGS_MAX = 1000, KNOWN_MAX = 4000, PASSKEYS_EACH = 5, REQUEST_MAX = 8
 /* A proof under way, at login or at a provider. */
 struct proving {
     uint64_t token; /* ours */
+    uint64_t visit; /* whose second step it is, 0: none's */
     enum proof_kind kind;
     struct ipc_channel *web, *at; /* who waits, NULL: nobody any more; who is asked */
     struct ipc_portal_ask ask;    /* strings below */
@@ -72,9 +73,9 @@ static struct proving *proving_new(struct queue *q, struct ipc_channel *web, con
     p->kind = kind;
     p->web = web;
     str_copy_cut(a->network, p->network, sizeof p->network);
-    memcpy(p->browser, a->browser.p, a->browser.n);
-    memcpy(p->secret, a->secret.p, a->secret.n);
-    memcpy(p->pass, a->pass.p, a->pass.n);
+    memcpy(p->browser, a->browser.p ? a->browser.p : "", a->browser.n);
+    memcpy(p->secret, a->secret.p ? a->secret.p : "", a->secret.n);
+    memcpy(p->pass, a->pass.p ? a->pass.p : "", a->pass.n);
     p->ask = (struct ipc_portal_ask){.token = a->token, .browser = str_from((const char *)p->browser, a->browser.n), .secret = str_from((const char *)p->secret, a->secret.n),
                                      .pass = str_from((const char *)p->pass, a->pass.n), .network = str_c(p->network)};
     if (map_put(provings, map_id(&p->token), p) < 0) {
@@ -299,9 +300,8 @@ static void prove_login(struct queue *q, struct proving *p, const struct second_
 void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
 {
     struct second_step step;
-    enum portal_result r;
-    if (!visits_second(q, a->browser, a->network, &step, &r)) {
-        answer(ch, a->token, r);
+    if (!visits_second(q, a->browser, a->number == PROOF_PASSKEY, &step)) {
+        answer(ch, a->token, PORTAL_OVER);
         return;
     }
     enum proof_kind kind = a->number == PROOF_PASSKEY || a->number == PROOF_LOGIN ? (enum proof_kind)a->number : PROOF_PHRASE;
@@ -310,6 +310,7 @@ void proofs_on_prove(struct queue *q, struct ipc_channel *ch, const struct ipc_p
         answer(ch, a->token, PORTAL_LATER);
         return;
     }
+    p->visit = step.visit;
     str_copy_cut(step.address, p->address, sizeof p->address);
     str_copy_cut(step.challenge, p->challenge, sizeof p->challenge);
     if (kind == PROOF_PASSKEY) {
@@ -334,10 +335,10 @@ static void finish(struct queue *q, struct proving *p, bool right, const char *w
     if (!right) {
         log_notice("proof-wrong", KV("address", p->address), KV("network", p->network), KV("proof", how), KV("reason", why));
     }
-    if (right && p->kind == PROOF_PASSKEY) {
+    if (right && p->kind == PROOF_PASSKEY && store_has_passkey(q->store, p->passkey.id)) { /* not what was taken away meanwhile */
         store_put_passkey(q->store, &p->passkey);
     }
-    r.result = (uint8_t)visits_shown(q, &p->ask, right, how, &r.number, &r.envelope);
+    r.result = (uint8_t)visits_shown(q, p->visit, &p->ask, right, how, &r.number, &r.envelope);
     if (r.result == PORTAL_OK && p->web) {
         portal_answer_saved(q, p->web, &r);
     } else { /* wrong: the page offers all of it again */
@@ -410,7 +411,8 @@ void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct
 /* A stranger's device may have any id: one that somebody else has is not taken over. */
 static void save_passkey(struct queue *q, struct proving *p, const struct ipc_proved *m)
 {
-    bool ok = m->ok && m->id.n > 0 && m->id.n <= sizeof p->id && m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
+    struct kept_pass pass; /* they may have left meanwhile */
+    bool ok = m->ok && is_sure(q, p->ask.pass, &pass) && str_eq(pass.p.address, str_c(p->address)) && m->id.n > 0 && m->id.n <= sizeof p->id && m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
     if (ok) {
         store_put_passkey(q->store, &(struct store_passkey){.id = m->id, .address = str_c(p->address), .algorithm = (uint8_t)m->number, .key = m->key, .uses = m->uses, .made_ms = clock_wall_ms()});
     }

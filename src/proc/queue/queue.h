@@ -180,7 +180,9 @@ struct queue {
     struct map *notices;                         /* envelope -> notice on its way */
     struct map *told;                            /* message id -> letter to its sender on its way (told.c) */
     int64_t told_looked_ms, damage_looked_ms;    /* monotonic */
-    struct map *visits, *budgets, *passes_used;  /* visits.c */
+    struct map *visits, *passes_used;            /* visits.c */
+    struct guesses *guesses;                     /* guessing.c */
+    struct map *tries;                           /* number -> password that a login looks at */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
     unsigned char choice_secret[32];
@@ -511,7 +513,9 @@ void policies_asker_gone(const struct ipc_channel *to);
 void policies_lookup_gone(void);
 
 /* accounts.c */
+struct store_account;
 void accounts_load(struct queue *q);
+void accounts_each(struct queue *q, void (*fn)(void *arg, const struct store_account *a), void *arg);
 void accounts_hand_over(struct queue *q, struct ipc_channel *to);
 void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* From smtpin: a certificate of ours ends soon. */

@@ -1,56 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
- * visits.c: who is in front of the portal: codes that were sent, passes, and how often somebody may try. Called by
+ * visits.c: who is in front of the portal: codes that were sent, and passes. Called by
  * portal.c.
  *
  * A code lives in memory, bound to the browser that asked; it dies with 15 minutes, five tries or its use, whichever comes
  * first (ASVS 6.5). Passes are in the store, as hashes. Whether an address has mail here shows in nothing that is
- * answered, and the answer leaves before any mail is written. Limits are kept for each network and, apart from that,
- * for each mail: who asks in vain for others cannot use up what the owner of a link has.
+ * answered, and the answer leaves before any mail is written. How often a code is mailed is guessing.c's; each code has its
+ * own five tries, and what is shown besides belongs to the visit that asked for it.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "proc/queue/guessing.h"
 #include "proc/queue/proofs.h"
-#include "proc/queue/queue.h"
 #include "proc/queue/visits.h"
 #include "wire/address.h"
 #include "wire/base64.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     VISITS_MAX = 50000,
-    BUDGETS_MAX = 200000,
     PASSES_MAX = 100000, /* in use */
     CODE_MS = 15 * 60 * 1000,
     TRIES = 5,
-    HOUR_MS = 60 * 60 * 1000,
+    PASSKEY_TRIES = 20, /* nobody guesses at one: those who have one and fumble are not kept out by what others typed */
     FILES_MS = 60 * 1000,
-    ASKS_OF_NETWORK = 60,   /* codes asked for, in an hour */
-    TRIES_OF_NETWORK = 100, /* codes tried */
-    CODES_OF_LINK = 10,     /* codes mailed for one mail */
-    CODES_OF_ADDRESS = 5,   /* codes mailed because somebody typed the address */
+    CODES_OF_LINK = 10, /* codes mailed by one link, an hour */
 };
 
 /* Somebody who asked for a code. */
 struct visit {
     unsigned char browser[ENVELOPE_HASH];
     char address[ADDRESS_ROOM];      /* "": nobody we know; no code is right then */
+    uint64_t number;        /* which visit it is: a browser may begin another */
     uint64_t envelope;      /* asked for by its link, else 0 */
     bool is_inside;         /* somebody of ours, who wants to see what he sent */
     bool wants_more;        /* the code was right already */
     char code[9], challenge[CHALLENGE_TEXT], state[CHALLENGE_TEXT], verifier[CHALLENGE_TEXT];
     char language[16];
-    unsigned tries;
+    unsigned tries, passkey_tries;
     int64_t made_mono_ms;
-};
-
-struct budget {
-    char *key;
-    unsigned used;
-    int64_t since_mono_ms;
 };
 
 /* Short, told apart at a glance, and nothing anybody minds. */
@@ -60,42 +50,7 @@ static const char *const reference_words[] = {
     "honey", "island", "ivory", "jasmine", "lantern", "lemon", "lilac", "maple", "meadow", "mirror", "mountain", "ocean", "olive", "orchid", "otter", "pebble",
     "pepper", "planet", "pocket", "quartz", "rabbit", "ribbon", "river", "saffron", "silver", "sparrow", "summer", "thunder", "tulip", "velvet", "walnut", "willow"};
 
-/* --- how often ------------------------------------------------------------------------------------------------------- */
-
-/* An IPv6 network of one customer is a /64; the address itself else. */
-static void network_of(struct str address, char *dst, size_t size)
-{
-    struct in6_addr six;
-    str_copy_cut(address, dst, size);
-    if (inet_pton(AF_INET6, dst, &six) == 1) {
-        memset(six.s6_addr + 8, 0, 8);
-        (void)inet_ntop(AF_INET6, &six, dst, (socklen_t)size);
-    }
-}
-
-bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned most)
-{
-    char key[ADDRESS_ROOM + 100], who[ADDRESS_ROOM];
-    int64_t now = clock_mono_ms();
-    network_of(of, who, sizeof who);
-    snprintf(key, sizeof key, "%s %s", kind, who);
-    struct budget *b = map_get(q->budgets, str_c(key));
-    if (!b) {
-        b = err_calloc(1, sizeof *b);
-        b->key = err_strdup(key);
-        b->since_mono_ms = now;
-        if (map_put(q->budgets, str_c(b->key), b) < 0) { /* as many networks as that: nobody gets more until some are forgotten */
-            free(b->key);
-            free(b);
-            return false;
-        }
-    }
-    if (now - b->since_mono_ms > HOUR_MS) {
-        b->since_mono_ms = now;
-        b->used = 0;
-    }
-    return b->used < most ? ++b->used, true : false;
-}
+/* --- passes in use ------------------------------------------------------------------------------------------------ */
 
 /* When a pass was last used: of this process's life only; the store has when it ends in any case. */
 struct used {
@@ -132,15 +87,14 @@ static void forget_visit(struct queue *q, struct visit *v)
 void visits_init(struct queue *q)
 {
     q->visits = map_new(VISITS_MAX);
-    q->budgets = map_new(BUDGETS_MAX);
     q->passes_used = map_new(PASSES_MAX);
 }
 
 void visits_tick(struct queue *q)
 {
+    guessing_limits(q);
     struct visit *old[256];
-    struct budget *done[256];
-    size_t cursor = 0, n = 0, m = 0;
+    size_t cursor = 0, n = 0;
     struct str key;
     void *value;
     int64_t now = clock_mono_ms();
@@ -152,18 +106,6 @@ void visits_tick(struct queue *q)
     }
     for (size_t i = 0; i < n; i++) {
         forget_visit(q, old[i]);
-    }
-    cursor = 0;
-    while (m < ARRAY_LEN(done) && map_next(q->budgets, &cursor, &key, &value)) {
-        struct budget *b = value;
-        if (now - b->since_mono_ms > HOUR_MS) {
-            done[m++] = b;
-        }
-    }
-    for (size_t i = 0; i < m; i++) {
-        map_take(q->budgets, str_c(done[i]->key));
-        free(done[i]->key);
-        free(done[i]);
     }
     forget_idle(q);
 }
@@ -193,6 +135,7 @@ static struct visit *visit_new(struct queue *q, struct str browser)
         }
     }
     memset(v->address, 0, sizeof *v - offsetof(struct visit, address));
+    v->number = ++q->next_token;
     v->made_mono_ms = clock_mono_ms();
     for (int i = 0; i < 8; i++) {
         v->code[i] = (char)('0' + random_below(10));
@@ -214,14 +157,10 @@ static bool find_wanted(struct queue *q, const struct ipc_portal_ask *a, struct 
 static void send_outside(struct queue *q, const struct ipc_portal_ask *a, const struct kept_envelope *k, struct visit *v, const char *words)
 {
     bool by_token = a->secret.n == ENVELOPE_HASH;
-    char number[24];
-    snprintf(number, sizeof number, "%llu", (unsigned long long)k->e.envelope);
-    if (by_token ? visits_budget(q, "link", str_c(number), CODES_OF_LINK) : visits_budget(q, "address", k->e.address, CODES_OF_ADDRESS)) {
-        str_copy_cut(k->e.address, v->address, sizeof v->address);
-        v->envelope = by_token ? k->e.envelope : 0;
-        (void)pickup_mail(q, k, MAIL_CODE, v->address, "", v->code, words, a->language);
-        envelope_event(q, k->e.envelope, EVENT_CODE_SENT, a->network, "");
-    }
+    str_copy_cut(k->e.address, v->address, sizeof v->address);
+    v->envelope = by_token ? k->e.envelope : 0;
+    (void)pickup_mail(q, k, MAIL_CODE, v->address, "", v->code, words, a->language);
+    envelope_event(q, k->e.envelope, EVENT_CODE_SENT, a->network, "");
 }
 
 /* Somebody of ours has no account for sending, or not at hand: his mailbox will do. */
@@ -231,19 +170,38 @@ static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct 
     struct address parsed;
     const struct address_key key = address_key(str_trim(a->text));
     const char *address = key.text;
-    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), domain_of(str_c(address))) &&
-        visits_budget(q, "address", str_c(address), CODES_OF_ADDRESS)) {
+    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), domain_of(str_c(address)))) {
         str_copy_cut(str_c(address), v->address, sizeof v->address);
         v->is_inside = true;
         (void)pickup_mail(q, &nothing, MAIL_CODE, v->address, "", v->code, words, a->language);
     }
 }
 
-enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size)
+/* The same for what is known here and what is not: by the link's hash and the address as it was typed. */
+static enum portal_result may_ask(struct queue *q, const struct ipc_portal_ask *a, struct str found, int64_t *ret_wait_s)
+{
+    const struct address_key typed = address_key(str_trim(a->text));
+    if (a->secret.n != ENVELOPE_HASH) {
+        return guessing_code(q, a, GUESS_CODE, str_c(typed.text), ret_wait_s);
+    }
+    enum portal_result r = guessing_code(q, a, GUESS_LINK_CODE, found, ret_wait_s);
+    if (r == PORTAL_OK && !guessing_count(q, "link", a->secret, CODES_OF_LINK)) {
+        *ret_wait_s = 60 * 60 / CODES_OF_LINK;
+        return PORTAL_SLOW_DOWN;
+    }
+    return r;
+}
+
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size, int64_t *ret_wait_s)
 {
     struct kept_envelope k;
-    if (a->browser.n != ENVELOPE_HASH || !visits_budget(q, "ask", a->network, ASKS_OF_NETWORK)) {
-        return PORTAL_SLOW_DOWN;
+    if (a->browser.n != ENVELOPE_HASH) {
+        return PORTAL_NO;
+    }
+    bool wanted = a->number != 1 && find_wanted(q, a, &k);
+    enum portal_result r = may_ask(q, a, wanted ? k.e.address : STR(""), ret_wait_s);
+    if (r != PORTAL_OK) {
+        return r;
     }
     struct visit *v = visit_new(q, a->browser);
     if (!v) {
@@ -253,7 +211,7 @@ enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask
     str_copy_cut(a->language, v->language, sizeof v->language);
     if (a->number == 1) {
         send_inside(q, a, v, words);
-    } else if (find_wanted(q, a, &k)) {
+    } else if (wanted) {
         send_outside(q, a, &k, v, words);
     }
     return PORTAL_OK;
@@ -290,7 +248,7 @@ static enum portal_result wrong(struct queue *q, struct visit *v, const struct i
         envelope_event(q, v->envelope, kind, a->network, detail);
     }
     *ret_left = TRIES - (int64_t)v->tries;
-    if (v->tries >= TRIES) {
+    if (v->tries >= TRIES || v->passkey_tries >= PASSKEY_TRIES) {
         forget_visit(q, v);
         return PORTAL_OVER;
     }
@@ -305,7 +263,7 @@ static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, cons
 
 static struct second_step step_of(const struct visit *v)
 {
-    return (struct second_step){str_c(v->address), str_c(v->challenge), str_c(v->state), str_c(v->verifier)};
+    return (struct second_step){v->number, str_c(v->address), str_c(v->challenge), str_c(v->state), str_c(v->verifier)};
 }
 
 static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, uint8_t level, const char *how, uint64_t *ret_envelope)
@@ -323,9 +281,6 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     const struct conf *c = child_conf(q->child);
     struct visit *v = visit_of(q, a->browser);
     struct str code, rest = a->text;
-    if (!visits_budget(q, "try", a->network, TRIES_OF_NETWORK)) {
-        return PORTAL_SLOW_DOWN;
-    }
     if (!v || v->wants_more || a->secret.n != ENVELOPE_HASH) {
         return PORTAL_OVER;
     }
@@ -336,10 +291,12 @@ enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, 
     if (v->is_inside) {
         ret->kind = PASS_INSIDE;
         log_notice("portal-login", KV("address", v->address), KVS("network", a->network));
+        guessing_code_right(q, a, v->address, true);
         visits_inside(q, v->address, a->secret);
         forget_visit(q, v);
         return PORTAL_OK;
     }
+    guessing_code_right(q, a, v->address, false);
     if (level_wants_more(q, v)) {
         v->wants_more = true;
         v->tries = 0;
@@ -367,21 +324,22 @@ bool visits_step(struct queue *q, struct str browser, struct second_step *ret_st
     return there;
 }
 
-bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret)
+bool visits_second(struct queue *q, struct str browser, bool passkey, struct second_step *ret_step)
 {
     struct visit *v = visit_of(q, browser);
-    *ret = !visits_budget(q, "try", network, TRIES_OF_NETWORK) ? PORTAL_SLOW_DOWN : !v || !v->wants_more || v->tries >= TRIES ? PORTAL_OVER : PORTAL_OK;
-    if (*ret == PORTAL_OK) {
-        v->tries++;
+    unsigned *tries = v ? (passkey ? &v->passkey_tries : &v->tries) : NULL;
+    bool left = v && v->wants_more && *tries < (passkey ? PASSKEY_TRIES : TRIES);
+    if (left) {
+        ++*tries;
         *ret_step = step_of(v);
     }
-    return *ret == PORTAL_OK;
+    return left;
 }
 
-enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope)
+enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope)
 {
     struct visit *v = visit_of(q, a->browser);
-    if (!v || !v->wants_more || a->secret.n != ENVELOPE_HASH) {
+    if (!v || v->number != visit || !v->wants_more || a->secret.n != ENVELOPE_HASH) {
         return PORTAL_OVER;
     }
     if (!right) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * visits.h: codes, passes and budgets of the portal, for portal.c of the queue process.
+ * visits.h: codes and passes of the portal, for portal.c of the queue process.
  */
 #pragma once
 #include "proc/queue/pickup.h"
@@ -16,8 +16,8 @@ struct kept_pass {
 void visits_init(struct queue *q);
 /* Forgets what is too old. */
 void visits_tick(struct queue *q);
-/* PORTAL_SEND_CODE: words of at least 64 octets. */
-enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size);
+/* PORTAL_SEND_CODE: words of at least 64 octets. ret_wait_s: with PORTAL_SLOW_DOWN. */
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size, int64_t *ret_wait_s);
 /* PORTAL_CODE. ret: number: tries left; envelope: the one whose link began it, 0: none; kind: PASS_INSIDE for somebody of ours.
  * offers: what can be shown besides. */
 enum portal_result visits_code(struct queue *q, const struct ipc_portal_ask *a, struct ipc_portal_answer *ret, struct buf *offers);
@@ -26,16 +26,18 @@ enum { CHALLENGE_TEXT = 44 };
 
 /* Somebody whose code was right, and who must show more. Views last until the visit ends. */
 struct second_step {
+    uint64_t visit;              /* what was shown belongs to it alone */
     struct str address;          /* whose it is */
     struct str challenge;        /* base64url; the nonce of a login elsewhere, too */
     struct str state, verifier;  /* of a login elsewhere; the verifier never leaves for the browser */
 };
 /* False: that browser is in front of no second step. */
 bool visits_step(struct queue *q, struct str browser, struct second_step *ret_step);
-/* PORTAL_PROVE takes one try. False: *ret says why not. */
-bool visits_second(struct queue *q, struct str browser, struct str network, struct second_step *ret_step, enum portal_result *ret);
-/* It was right or not; how: in plain words, for the record. ret_left: tries; ret_envelope: as above. */
-enum portal_result visits_shown(struct queue *q, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope);
+/* PORTAL_PROVE takes one try; passkeys have their own. False: that browser is in front of none, or has none left. */
+bool visits_second(struct queue *q, struct str browser, bool passkey, struct second_step *ret_step);
+/* It was right or not; how: in plain words, for the record. ret_left: tries; ret_envelope: as above. Of another visit than the
+ * one that browser is in by now: over. */
+enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope);
 /* A new challenge for a passkey of the one with this pass, base64url; and the same once more, which uses it up (empty: there is none). */
 void visits_challenge(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
 void visits_challenge_used(struct queue *q, struct str pass, char ret[CHALLENGE_TEXT]);
@@ -48,5 +50,3 @@ void visits_files(struct queue *q, const struct kept_pass *p, uint64_t envelope,
 /* Whose pass it is, if it is in force; looking at it keeps it alive. */
 bool visits_pass(struct queue *q, struct str hash, struct kept_pass *ret);
 void visits_forget(struct queue *q, struct str hash);
-/* Takes one of `most` an hour of that kind; false: used up. */
-bool visits_budget(struct queue *q, const char *kind, struct str of, unsigned most);

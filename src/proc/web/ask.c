@@ -3,7 +3,6 @@
  * any more, and its answer is dropped. Called by the files of this folder.
  */
 #include "base/log.h"
-#include "proc/login_kinds.h"
 #include "proc/web/web.h"
 #include "wire/base64.h"
 
@@ -58,7 +57,7 @@ void ask_spool(struct request *r)
 void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn then)
 {
     struct web *w = r->web;
-    unsigned char pass[32];
+    unsigned char pass[32], device[32];
     struct ipc_portal_ask a = *what;
     if (!w->queue) {
         page_problem(r, 503, "later");
@@ -69,6 +68,10 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
     if (r->has_pass && a.pass.n == 0) {
         request_hash(r->pass, pass);
         a.pass = str_from((const char *)pass, sizeof pass);
+    }
+    if (r->device[0]) {
+        request_hash(r->device, device);
+        a.device = str_from((const char *)device, sizeof device);
     }
     a.network = str_c(r->network);
     a.language = str_c(site_language_name(w->site, r->language));
@@ -232,24 +235,23 @@ void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *
 
 /* --- login -------------------------------------------------------------------------------------------------------------- */
 
-static void (*login_then)(struct request *r, bool ok);
-
-void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok))
+void ask_login(struct request *r, struct str name, struct str password, login_fn then)
 {
     struct web *w = r->web;
     struct ipc_channel *login = NULL;
     struct buf clear = BUF_INIT(4096), text = BUF_INIT(8192);
-    unsigned char pass[32];
+    unsigned char pass[32], device[32];
     for (unsigned i = 0; i < WEB_LOGINS_MAX && !login; i++) {
         login = w->logins[i];
     }
-    login_then = then; /* there is only one */
+    r->on_login = then;
     bool fits = buf_append(&clear, "", 1) == 0 && buf_add(&clear, name) == 0 && buf_append(&clear, "", 1) == 0 && buf_add(&clear, password) == 0 &&
                 base64_write(buf_str(&clear), 0, &text) == 0 && !memchr(name.p, '\0', name.n) && !memchr(password.p, '\0', password.n);
     if (!login || !fits) {
-        then(r, false);
+        then(r, login ? LOGIN_WRONG : LOGIN_AWAY, 0);
     } else {
         request_hash(r->pass, pass);
+        request_hash(r->device, device);
         wait_for(r, new_token(w));
         ipc_send(login, &(struct ipc_msg){.type = IPC_login_begin,
                                           .login_begin = {.token = r->token,
@@ -257,7 +259,8 @@ void ask_login(struct request *r, struct str name, struct str password, void (*t
                                                           .has_text = 1,
                                                           .text = buf_str(&text),
                                                           .client = str_c(r->network),
-                                                          .pass = str_from((const char *)pass, sizeof pass)}});
+                                                          .pass = str_from((const char *)pass, sizeof pass),
+                                                          .device = str_from((const char *)device, sizeof device)}});
     }
     buf_wipe(&clear);
     buf_wipe(&text);
@@ -270,7 +273,7 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
     (void)fd;
     if (r) {
         settle(r);
-        login_then(r, m->login_step.outcome == LOGIN_OK);
+        r->on_login(r, (enum login_outcome)m->login_step.outcome, m->login_step.wait_s);
     }
 }
 

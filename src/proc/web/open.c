@@ -67,7 +67,7 @@ static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, i
         show_code(r, a->words, NULL);
         break;
     case PORTAL_SLOW_DOWN:
-        page_problem(r, 429, "slow-down");
+        open_slow_down(r, a->number);
         break;
     case PORTAL_NO:
     case PORTAL_WRONG:
@@ -183,10 +183,20 @@ void open_inside_post(struct request *r)
     ask_address(r);
 }
 
+void open_slow_down(struct request *r, int64_t wait_s)
+{
+    page_wait(r, wait_s);
+    page_problem(r, 429, "slow-down");
+}
+
 void open_not_now(struct request *r, enum portal_result result)
 {
-    bool slow = result == PORTAL_SLOW_DOWN, over = result == PORTAL_OVER || result == PORTAL_NO;
-    page_problem(r, slow ? 429 : over ? 403 : 503, slow ? "slow-down" : over ? "code-over" : "later");
+    bool over = result == PORTAL_OVER || result == PORTAL_NO;
+    if (result == PORTAL_SLOW_DOWN) {
+        open_slow_down(r, 0);
+        return;
+    }
+    page_problem(r, over ? 403 : 503, over ? "code-over" : "later");
 }
 
 void open_let_in(struct request *r, uint64_t envelope)
@@ -202,6 +212,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
+        request_keep_device(r);
         if (a->kind == PASS_INSIDE) {
             request_cookie(r, "pass", r->pass, -1);
             request_cookie(r, "browser", "", 0);
@@ -217,6 +228,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
         show_code(r, http_field(r->call, "words"), "code-wrong");
         break;
     case PORTAL_PROOF_WANTED:
+        request_keep_device(r);
         prove_show(r, a->text, NULL);
         break;
     case PORTAL_SLOW_DOWN:
@@ -249,6 +261,7 @@ void open_code_post(struct request *r)
     request_hash(r->pass, pass);
     request_random(r->remember);
     request_hash(r->remember, again);
+    request_device(r);
     r->has_pass = true;
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_CODE, .browser = str_from((const char *)hash, 32), .secret = str_from((const char *)pass, 32), .number = http_field(r->call, "remember").n > 0,
                                           .data = str_from((const char *)again, 32), .text = str_c(digits)}, on_code);
@@ -264,6 +277,7 @@ static void on_left(struct request *r, const struct ipc_portal_answer *a, int fd
     request_cookie(r, "link", "", 0);
     if (http_field(r->call, "everywhere").n > 0) {
         request_cookie(r, "remember", "", 0);
+        request_cookie(r, "device", "", 0);
     }
     http_set_header(r->call, "Clear-Site-Data", "\"cache\", \"storage\"");
     page_redirect(r, "/");

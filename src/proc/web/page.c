@@ -142,6 +142,14 @@ void page_send(struct request *r, unsigned status, const char *template)
     buf_wipe(&out);
 }
 
+void page_wait(struct request *r, int64_t wait_s)
+{
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(wait_s > 0 ? wait_s : 60));
+    http_set_header(r->call, "Retry-After", seconds);
+    data_number(&r->page, "minutes", (uint64_t)(wait_s > 0 ? (wait_s + 59) / 60 : 1));
+}
+
 void page_problem(struct request *r, unsigned status, const char *key)
 {
     (void)page_begin(r, "problem-title");

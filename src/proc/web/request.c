@@ -39,6 +39,22 @@ void request_cookie(struct request *r, const char *name, const char *value, int6
     http_set_header(r->call, "Set-Cookie", text);
 }
 
+static const int64_t device_life_s = 90LL * 24 * 60 * 60;
+
+void request_device(struct request *r)
+{
+    if (!r->device[0]) {
+        request_random(r->device);
+    }
+}
+
+void request_keep_device(struct request *r)
+{
+    if (r->device[0]) {
+        request_cookie(r, "device", r->device, device_life_s);
+    }
+}
+
 /* --- the way in --------------------------------------------------------------------------------------------------------- */
 
 static void find_network(struct request *r)
@@ -275,10 +291,11 @@ static void on_begin(void *owner, struct http_call *call)
     http_set_data(call, r);
     find_network(r);
     find_language(r);
-    struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link");
+    struct str pass = http_cookie(call, "__Host-pass"), link = http_cookie(call, "__Host-link"), device = http_cookie(call, "__Host-device");
     r->has_pass = request_is_pass(pass);
     str_copy_cut(r->has_pass ? pass : STR(""), r->pass, sizeof r->pass);
     str_copy_cut(link, r->link, sizeof r->link);
+    str_copy_cut(request_is_pass(device) ? device : STR(""), r->device, sizeof r->device);
     if (e->kind == PORTAL_REDIRECT) {
         go_https(r);
         return;

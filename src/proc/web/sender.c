@@ -17,17 +17,26 @@ void sender_login(struct request *r)
     page_send(r, 200, "login");
 }
 
-static void on_login(struct request *r, bool ok)
+static void on_login(struct request *r, enum login_outcome outcome, uint32_t wait_s)
 {
-    if (ok) {
+    static const struct {
+        unsigned status;
+        const char *text;
+    } told[LOGIN_OUTCOME_END] = {[LOGIN_MORE] = {403, "login-wrong"}, [LOGIN_WRONG] = {403, "login-wrong"},       [LOGIN_LATER] = {429, "login-later"},
+                                 [LOGIN_AWAY] = {503, "login-away"},  [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
+    if (outcome == LOGIN_OK) {
         request_cookie(r, "pass", r->pass, -1);
+        request_keep_device(r);
         page_redirect(r, "/sent");
         return;
     }
     r->has_pass = false;
+    if (outcome == LOGIN_LATER) {
+        page_wait(r, wait_s);
+    }
     (void)page_begin(r, "login-title");
-    page_alert(r, "login-wrong");
-    page_send(r, 403, "login");
+    page_alert(r, told[outcome].text);
+    page_send(r, told[outcome].status, "login");
 }
 
 /* The new pass is theirs once login has told the queue so: what web says of who they are counts nowhere. */
@@ -38,6 +47,7 @@ void sender_login_post(struct request *r)
         return;
     }
     request_random(r->pass);
+    request_device(r);
     r->has_pass = true;
     ask_login(r, str_trim(http_field(r->call, "name")), http_field(r->call, "password"), on_login);
 }
@@ -110,9 +120,27 @@ static void put_events(struct request *r, struct data *d)
     }
 }
 
+static const char *const levels[] = {"level-0", "level-1", "level-2", "level-3"};
+
+/* What the sender may ask for: no less than rules and portal did, and the one it has is chosen. */
+static void put_levels(struct request *r, struct data *d, const struct ipc_row_envelope *e)
+{
+    for (unsigned i = e->least; !e->sealed && i <= 2; i++) {
+        struct data *one = data_item(d, "levels");
+        struct buf words = BUF_INIT(512);
+        if (one) {
+            (void)!site_text(r->web->site, levels[i], r->language, d, &words);
+            data_number(one, "value", i);
+            data_put(one, "words", buf_str(&words));
+            data_flag(one, "current", i == e->level);
+        }
+        buf_free(&words);
+    }
+    data_flag(d, "level-changes", !e->sealed && e->least < 2);
+}
+
 static void on_events(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    static const char *const levels[] = {"level-0", "level-1", "level-2", "level-3"};
     char number[ID_TEXT];
     (void)fd;
     if (a->result != PORTAL_OK || r->n_rows == 0) {
@@ -130,6 +158,7 @@ static void on_events(struct request *r, const struct ipc_portal_answer *a, int 
     data_flag(d, "recalled", e->state == ENVELOPE_RECALLED);
     data_flag(d, "is-sealed", e->sealed != 0);
     data_flag(d, "must-stay", e->legal_hold != 0);
+    put_levels(r, d, e);
     put_events(r, d);
     if (http_query(r->call, "done").n > 0) {
         page_done(r, "changed");

@@ -8,6 +8,7 @@
 #include "portal/packed.h"
 #include "portal/site.h"
 #include "proc/child.h"
+#include "proc/login_kinds.h"
 #include "proc/own_tls.h"
 #include "proc/portal_kinds.h"
 #include "proc/signing.h"
@@ -67,6 +68,8 @@ struct web {
 
 /* An answer of the queue; rows and pieces are in the request. fd: -1, or taken by the callee. */
 typedef void (*answer_fn)(struct request *r, const struct ipc_portal_answer *a, int fd);
+/* How a login ended; wait_s: until it makes sense again, 0: not known. */
+typedef void (*login_fn)(struct request *r, enum login_outcome outcome, uint32_t wait_s);
 typedef void (*key_fn)(struct request *r, const unsigned char *key); /* NULL: it cannot be had */
 
 /* What a browser wants, from its header section to the end of its answer. */
@@ -78,7 +81,7 @@ struct request {
     struct lease_id lease; /* whose key it waits for */
     answer_fn on_answer;
     key_fn on_key;
-    char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], link[64];
+    char network[46], pass[COOKIE_TEXT], remember[COOKIE_TEXT], device[COOKIE_TEXT], link[64];
     bool has_pass;
     bool for_files;           /* it came to the second name, which has files and nothing else */
     size_t language;
@@ -106,6 +109,7 @@ struct request {
     int64_t body_size;
     struct packed *packed;
     void (*then)(struct request *r);
+    login_fn on_login;
     unsigned try_login;
 };
 
@@ -127,7 +131,7 @@ void ask_wait(struct request *r);
 void ask_settle(struct request *r);
 /* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */
 void ask_open(struct request *r, const struct ipc_portal_answer *a, const char *purpose, void (*then)(struct request *r));
-void ask_login(struct request *r, struct str name, struct str password, void (*then)(struct request *r, bool ok));
+void ask_login(struct request *r, struct str name, struct str password, login_fn then);
 void ask_peer_gone(struct web *w);
 
 /* request.c: routes */
@@ -135,6 +139,9 @@ extern const struct http_events request_events;
 void request_cookie(struct request *r, const char *name, const char *value, int64_t life_s); /* life -1: of the session; 0: it goes */
 void request_random(char ret[COOKIE_TEXT]);
 bool request_is_pass(struct str text); /* as request_random makes them */
+/* What this browser is known by where somebody logged in before, for guesses; kept: it did, or may. */
+void request_device(struct request *r);
+void request_keep_device(struct request *r);
 void request_hash(const char *text, unsigned char ret[32]);
 bool request_csrf_ok(struct request *r, struct str token);
 
@@ -146,6 +153,8 @@ void page_alert(struct request *r, const char *key);
 void page_done(struct request *r, const char *key);
 void page_send(struct request *r, unsigned status, const char *template);
 void page_problem(struct request *r, unsigned status, const char *key);
+/* {{minutes}} of a text, and Retry-After. */
+void page_wait(struct request *r, int64_t wait_s);
 void page_redirect(struct request *r, const char *path);
 void page_static(struct request *r, const char *name);
 void page_headers(struct request *r, const char *type, const char *policy);
@@ -162,8 +171,9 @@ void open_inside_post(struct request *r);
 void open_code_post(struct request *r);
 void open_leave(struct request *r);
 void open_list(struct request *r);
-/* Neither right nor wrong: too many tries, used up, or not possible now. */
+/* Neither right nor wrong: too many tries (wait_s: until when), used up, or not possible now. */
 void open_not_now(struct request *r, enum portal_result result);
+void open_slow_down(struct request *r, int64_t wait_s);
 /* Right: its pass, and on to the mail. */
 void open_let_in(struct request *r, uint64_t envelope);
 
