@@ -196,7 +196,7 @@ static void make_envelope(struct job *j, struct item *it, bool fits)
     int level = record.pickup_level - 1 > c->portal.level ? record.pickup_level - 1 : (int)c->portal.level;
     random_bytes(&number, sizeof number);
     struct store_envelope e = {.envelope = number & INT64_MAX, .id = j->id, .rcpt = it->r.rcpt, .address = str_c(address.text), .sender = str_c(sender.text), .sender_name = j->name,
-                               .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .state = ENVELOPE_WAITING,
+                               .made_ms = it->r.last_ms, .expires_ms = it->r.last_ms + c->portal.lifetime, .level = (uint8_t)level, .least = (uint8_t)level, .state = ENVELOPE_WAITING,
                                .sealed = level == 3, .sealed_key = j->message.sealed_key, .attachments = j->attachments, .octets = j->message.size,
                                .notice_due_ms = copy ? 0 : it->r.last_ms, .notice_kind = NOTICE_NEW, .opened_ms = copy ? it->r.last_ms : 0, .subject = c->portal.subject ? j->subject : STR("")};
     join_thread(q, j, &e, thread);

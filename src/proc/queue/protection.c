@@ -160,6 +160,7 @@ void protection_decide(struct queue *q, const struct store_message *m, struct st
     protect_record_of(p, &record);
     str_copy_cut(str_c(before.back), record.back, sizeof record.back);
     str_copy_cut(str_c(before.thread), record.thread, sizeof record.thread);
+    record.pickup_level = before.pickup_level > record.pickup_level ? before.pickup_level : record.pickup_level;
     if (before.tags[0]) {
         size_t n = strlen(record.tags);
         snprintf(record.tags + n, sizeof record.tags - n, "%s%s", n ? ", " : "", before.tags);

@@ -218,6 +218,7 @@ static bool take_turn(struct submission *s, const struct pending_rcpt *r, struct
     }
     if (kind == TURN_SECURE) {
         record.demand = DEMAND_ESCALATED;
+        record.pickup_level = threads_level(s->queue, t.thread) + 1;
         str_copy_cut(str_c(t.thread), record.thread, sizeof record.thread);
     } else if (kind == TURN_MARK) {
         str_copy_cut(STR("this reply was not protected by the portal"), record.tags, sizeof record.tags);
@@ -237,6 +238,7 @@ static void take_answer(struct submission *s, const struct pending_rcpt *r, cons
     }
     if (!conf_is_inside(child_conf(s->queue->child), domain_of(str_c(r->forward_path)))) {
         record.demand = DEMAND_ESCALATED;
+        record.pickup_level = k->e.level + 1; /* what is answered is quoted */
         str_copy_cut(k->e.thread, record.thread, sizeof record.thread);
     }
     s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))), .orcpt = str_c(err_strdup("")), .protection = record_text(&record),

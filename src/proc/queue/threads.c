@@ -63,6 +63,21 @@ enum turn_kind threads_turn(struct queue *q, const struct store_message *m, stru
     return TURN_NONE;
 }
 
+static void keep_greatest(void *arg, const struct store_envelope *e)
+{
+    uint8_t *greatest = arg;
+    *greatest = e->least > *greatest ? e->least : *greatest;
+}
+
+uint8_t threads_level(struct queue *q, const char *thread)
+{
+    uint8_t greatest = 0;
+    if (store_envelopes_of(q->store, ENVELOPE_OF_THREAD, str_c(thread), LAST_AMONG, keep_greatest, &greatest) != STORE_OK) {
+        greatest = 0; /* the store says so by itself */
+    }
+    return greatest;
+}
+
 /* --- written in the portal ------------------------------------------------------------------------------------------------- */
 
 struct had {
