@@ -338,14 +338,17 @@ const struct conf_key conf_schema[] = {
          "Further accounts, a line each: NAME:HASH:ADDRESSES; hash as crypt(3) or argon2id makes it, addresses "
          "separated by blanks."),
     NUMBER("accounts", "failures", AT(accounts.failures), "10", 1, 10000,
-           "Wrong passwords at one account, from all networks together where nobody has logged in to it before, within failure-time; "
-           "further ones are put off, right or wrong. Each network and browser where somebody did log in to it has as many of its own, so "
-           "that nobody can shut the owner out. The first tries of each network are counted apart: together twice as many within four times "
-           "failure-time. The same wrong password once more from the same place does not count here."),
+           "Wrong passwords at one account, from all networks together where nobody has logged in "
+           "to it before, within failure-time; further ones are put off, right or wrong. Each "
+           "network and browser where somebody did log in to it has as many of its own, so that "
+           "nobody can shut the owner out. The first tries of each network are counted apart: "
+           "together twice as many within four times failure-time. The same wrong password once "
+           "more from the same place does not count here."),
     NUMBER("accounts", "failures-per-client", AT(accounts.failures_per_client), "20", 1, 100000,
-           "The same for one client address (IPv6: /64), whatever the account; for a /24 four times as many; for a /56 twice, a /48 four times, "
-           "a /32 of IPv6 32 times."),
-    TIME("accounts", "failure-time", AT(accounts.failure_time), "15m", 1 * SECOND, 1 * DAY, "Within this time all tries of a budget come back, one after the other."),
+           "The same for one client address (IPv6: /64), whatever the account; for a /24 four times "
+           "as many; for a /56 twice, a /48 four times, a /32 of IPv6 32 times."),
+    TIME("accounts", "failure-time", AT(accounts.failure_time), "15m", 1 * SECOND, 1 * DAY,
+         "Within this time all tries of a budget come back, one after the other."),
     TIME("accounts", "delay", AT(accounts.delay), "2s", 0, 1 * MINUTE, "A failed login is answered after this."),
 
     BLOCK("", "directory", false, false, NULL, "Accounts in an LDAP directory: a login is a bind with the person's password."),
@@ -391,7 +394,8 @@ const struct conf_key conf_schema[] = {
     NUMBER("limits", "connections-per-address", AT(limits.connections_per_address), "50", 1, 100000,
            "Sessions at once from one client address."),
     NUMBER("limits", "connections-per-network", AT(limits.connections_per_network), "200", 1, 100000,
-           "Sessions at once from one network (IPv4 /24, IPv6 /64); from a /56 of IPv6 twice as many, from a /48 four times."),
+           "Sessions at once from one network (IPv4 /24, IPv6 /64); from a /56 of IPv6 twice as "
+           "many, from a /48 four times."),
     TIME("limits", "command-time", AT(limits.command_time), "5m", 1 * SECOND, 1 * HOUR,
          "Time for one command as a whole, however it drips in."),
     TIME("limits", "data-time", AT(limits.data_time), "10m", 1 * SECOND, 4 * HOUR,

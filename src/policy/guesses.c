@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guesses.c: budgets of guessing (guesses.h has the model). Called by queue.
  *
- * A budget is one number: the moment at which it is whole again. A try moves it on by window/most; it may be at most a
- * window minus one try ahead of now (GCRA, the generic cell rate algorithm of ITU-T I.371).
+ * A budget is one number: the moment at which it is whole again. A try moves it on by window/most;
+ * it may be at most a window minus one try ahead of now (GCRA, the generic cell rate algorithm of
+ * ITU-T I.371).
  */
 #include "policy/guesses.h"
 #include "base/map.h"
@@ -12,9 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CELLS = 1 << 19, SEEN = 1 << 15, OWNERS_MAX = 200000, KEY_MAX = 1200, ID_MAX = GUESS_DEVICE + 1 };
+enum {
+    CELLS = 1 << 19,
+    SEEN = 1 << 15,
+    OWNERS_MAX = 200000,
+    KEY_MAX = 1200,
+    ID_MAX = GUESS_DEVICE + 1
+};
 
-/* A table each: what is one try of a day in one of them would be ten of a quarter of an hour in another. */
+/* A table each: what is one try of a day in one of them would be ten of a quarter of an hour in
+ * another. */
 enum table { OF_NETWORK, OF_EACH, OF_FIRST, OF_REST, OF_DAY, OF_OTHERS, TABLES };
 static const int64_t seen_ms = 24LL * 60 * 60 * 1000, written_again_ms = 24LL * 60 * 60 * 1000;
 
@@ -36,16 +44,19 @@ struct guesses {
     struct {
         uint64_t tag;
         int64_t until_ms;
-    } *seen;
+    } * seen;
     struct map *owners;
 };
 
-/* The octets of an address that count together, and how many times as much they may as the narrowest. */
+/* The octets of an address that count together, and how many times as much they may as the
+ * narrowest. */
 struct step {
     uint8_t octets, times;
 };
-static const struct step steps_4[] = {{4, 1}, {3, 4}, {0, 0}}, steps_6[] = {{8, 1}, {7, 2}, {6, 4}, {4, 32}, {0, 0}};
-static const struct step steps_none[] = {{1, 1}, {0, 0}}; /* no address: all of them are one network */
+static const struct step steps_4[] = {{4, 1}, {3, 4}, {0, 0}},
+                         steps_6[] = {{8, 1}, {7, 2}, {6, 4}, {4, 32}, {0, 0}};
+static const struct step steps_none[] = {{1, 1},
+                                         {0, 0}}; /* no address: all of them are one network */
 
 struct network {
     unsigned char octets[16];
@@ -53,11 +64,15 @@ struct network {
     uint8_t place, area; /* octets of each */
 };
 
-/* The IPv4 address that an address of NAT64 (RFC 6052 2.1) or 6to4 (RFC 3056 2) is: in front, of 4 octets. Else as it was. */
+/* The IPv4 address that an address of NAT64 (RFC 6052 2.1) or 6to4 (RFC 3056 2) is: in front, of 4
+ * octets. Else as it was. */
 static size_t unwrapped(unsigned char octets[16], size_t n)
 {
     static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
-    size_t at = n != 16 ? 0 : memcmp(octets, nat64, sizeof nat64) == 0 ? 12 : octets[0] == 0x20 && octets[1] == 0x02 ? 2 : 0;
+    size_t at = n != 16                                    ? 0
+                : memcmp(octets, nat64, sizeof nat64) == 0 ? 12
+                : octets[0] == 0x20 && octets[1] == 0x02   ? 2
+                                                           : 0;
     memmove(octets, octets + at, at ? 4 : 0);
     return at ? 4 : n;
 }
@@ -120,7 +135,7 @@ void guesses_limit(struct guesses *g, enum guess_kind kind, const struct guess_l
     g->limits[kind] = *limits;
 }
 
-/* --- one budget --------------------------------------------------------------------------------------------------------- */
+/* --- one budget ------------------------------------------------------------------------------ */
 
 static int64_t price(struct guess_rate r)
 {
@@ -140,7 +155,7 @@ static int64_t paid(struct guess_rate r, int64_t whole_ms, int64_t now)
     return (whole_ms > now ? whole_ms : now) + (r.most > 0 ? price(r) : 0);
 }
 
-/* --- strangers' budgets ------------------------------------------------------------------------------------------------- */
+/* --- strangers' budgets ---------------------------------------------------------------------- */
 
 /* A budget in the table. */
 struct budget {
@@ -148,15 +163,18 @@ struct budget {
     struct guess_rate rate;
 };
 
-static struct budget budget_of(enum table t, const char *what, struct str narrow, struct str who, struct guess_rate rate)
+static struct budget budget_of(enum table t, const char *what, struct str narrow, struct str who,
+                               struct guess_rate rate)
 {
     char key[KEY_MAX];
     const uint32_t base = (uint32_t)t * CELLS;
-    size_t n = (size_t)snprintf(key, sizeof key, "%s %zu ", what, narrow.n), used = narrow.n < 40 ? narrow.n : 40;
+    size_t n = (size_t)snprintf(key, sizeof key, "%s %zu ", what, narrow.n),
+           used = narrow.n < 40 ? narrow.n : 40;
     memcpy(key + n, narrow.p ? narrow.p : "", used);
     str_copy_cut(who, key + n + used, sizeof key - n - used);
     uint64_t hash = map_hash(str_from(key, n + used + strlen(key + n + used)));
-    return (struct budget){{base + (uint32_t)(hash % CELLS), base + (uint32_t)((hash >> 32) % CELLS)}, rate};
+    return (struct budget){
+        {base + (uint32_t)(hash % CELLS), base + (uint32_t)((hash >> 32) % CELLS)}, rate};
 }
 
 static int64_t whole_at(const struct guesses *g, const struct budget *b)
@@ -171,7 +189,8 @@ static int64_t budget_wait(const struct guesses *g, const struct budget *b, int6
 }
 
 /* A cell that is ahead already stays: others share it. */
-static void budget_pay(struct guesses *g, const struct budget *b, int64_t now, struct guess_ruling *r)
+static void budget_pay(struct guesses *g, const struct budget *b, int64_t now,
+                       struct guess_ruling *r)
 {
     int64_t to = paid(b->rate, whole_at(g, b), now);
     for (size_t i = 0; i < 2; i++) {
@@ -194,7 +213,8 @@ static void give_back(struct guesses *g, struct guess_ruling *r)
     r->n_charged = 0;
 }
 
-bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate, struct guess_time now)
+bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate,
+                   struct guess_time now)
 {
     const struct budget b = budget_of(OF_OTHERS, what, STR(""), of, rate);
     bool left = budget_wait(g, &b, now.mono_ms) == 0;
@@ -204,7 +224,8 @@ bool guesses_count(struct guesses *g, const char *what, struct str of, struct gu
     return left;
 }
 
-static struct budget step_budget(const struct guesses *g, const struct guess *x, const struct network *n, const struct step *s)
+static struct budget step_budget(const struct guesses *g, const struct guess *x,
+                                 const struct network *n, const struct step *s)
 {
     const char what[] = {secret_of(x->kind), family(n), '\0'};
     struct guess_rate rate = g->limits[x->kind].network;
@@ -212,7 +233,8 @@ static struct budget step_budget(const struct guesses *g, const struct guess *x,
     return budget_of(OF_NETWORK, what, str_from((const char *)n->octets, s->octets), STR(""), rate);
 }
 
-static int64_t network_wait(const struct guesses *g, const struct guess *x, const struct network *n, int64_t now)
+static int64_t network_wait(const struct guesses *g, const struct guess *x, const struct network *n,
+                            int64_t now)
 {
     int64_t longest = 0;
     for (const struct step *s = n->steps; s->octets; s++) {
@@ -223,7 +245,8 @@ static int64_t network_wait(const struct guesses *g, const struct guess *x, cons
     return longest;
 }
 
-static void network_pay(struct guesses *g, const struct guess *x, const struct network *n, int64_t now, struct guess_ruling *r)
+static void network_pay(struct guesses *g, const struct guess *x, const struct network *n,
+                        int64_t now, struct guess_ruling *r)
 {
     for (const struct step *s = n->steps; s->octets; s++) {
         const struct budget b = step_budget(g, x, n, s);
@@ -231,7 +254,7 @@ static void network_pay(struct guesses *g, const struct guess *x, const struct n
     }
 }
 
-/* --- places --------------------------------------------------------------------------------------------------------------- */
+/* --- places ---------------------------------------------------------------------------------- */
 
 static struct str owner_key(enum guess_kind kind, struct str who, char key[KEY_MAX])
 {
@@ -280,7 +303,8 @@ static struct place *find_area(struct owner *o, const struct network *n)
     struct place *best = NULL;
     for (size_t i = 0; o && i < o->n; i++) {
         struct place *p = &o->places[i];
-        bool there = p->id[0] == (unsigned char)family(n) && memcmp(p->id + 1, n->octets, n->area) == 0;
+        bool there =
+            p->id[0] == (unsigned char)family(n) && memcmp(p->id + 1, n->octets, n->area) == 0;
         best = there && (!best || p->used_wall_ms > best->used_wall_ms) ? p : best;
     }
     return best;
@@ -331,7 +355,7 @@ void guesses_forget(struct guesses *g, enum guess_kind kind, struct str who)
     free(map_take(g->owners, owner_key(kind, who, key)));
 }
 
-/* --- texts ---------------------------------------------------------------------------------------------------------------- */
+/* --- texts ----------------------------------------------------------------------------------- */
 
 void guesses_place_text(struct str client, char ret[GUESS_PLACE_TEXT])
 {
@@ -339,7 +363,8 @@ void guesses_place_text(struct str client, char ret[GUESS_PLACE_TEXT])
     char text[INET6_ADDRSTRLEN] = "";
     ret[0] = '\0';
     memset(n.octets + (family(&n) == '6' ? 8 : 0), 0, family(&n) == '6' ? 8 : 0);
-    if (family(&n) != '?' && inet_ntop(family(&n) == '4' ? AF_INET : AF_INET6, n.octets, text, sizeof text)) {
+    if (family(&n) != '?' &&
+        inet_ntop(family(&n) == '4' ? AF_INET : AF_INET6, n.octets, text, sizeof text)) {
         snprintf(ret, GUESS_PLACE_TEXT, "%s%s", text, family(&n) == '6' ? "/64" : "");
     }
 }
@@ -347,7 +372,8 @@ void guesses_place_text(struct str client, char ret[GUESS_PLACE_TEXT])
 void guesses_device_text(struct str device, char ret[GUESS_PLACE_TEXT])
 {
     static const char digits[] = "0123456789abcdef";
-    char *to = ret + snprintf(ret, GUESS_PLACE_TEXT, "%s", device.n == GUESS_DEVICE ? "device " : "");
+    char *to =
+        ret + snprintf(ret, GUESS_PLACE_TEXT, "%s", device.n == GUESS_DEVICE ? "device " : "");
     for (size_t i = 0; device.n == GUESS_DEVICE && i < device.n; i++) {
         *to++ = digits[(unsigned char)device.p[i] >> 4];
         *to++ = digits[(unsigned char)device.p[i] & 15];
@@ -374,32 +400,36 @@ static struct place read_place(struct str text)
     return device_of(str_from(octets, text.n == word.n + 2 * sizeof octets ? sizeof octets : 0));
 }
 
-bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struct str place, int64_t used_wall_ms)
+bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struct str place,
+                  int64_t used_wall_ms)
 {
     const struct place p = read_place(place);
     struct owner *o = p.n ? owner_new(g, kind, who) : NULL;
     return o && (keep_place(o, &p, used_wall_ms), true);
 }
 
-/* --- a try ------------------------------------------------------------------------------------------------------------------ */
+/* --- a try ----------------------------------------------------------------------------------- */
 
 static uint64_t tag_of(const struct guess *x, const struct network *n)
 {
     char key[KEY_MAX];
-    size_t used = (size_t)snprintf(key, sizeof key, "%llx %c%u ", (unsigned long long)x->secret, secret_of(x->kind), n->place);
+    size_t used = (size_t)snprintf(key, sizeof key, "%llx %c%u ", (unsigned long long)x->secret,
+                                   secret_of(x->kind), n->place);
     memcpy(key + used, n->octets, n->place);
     str_copy_cut(x->who, key + used + n->place, sizeof key - used - n->place);
     return map_hash(str_from(key, used + n->place + strlen(key + used + n->place)));
 }
 
-static bool said_before(const struct guesses *g, const struct guess *x, const struct network *n, int64_t now)
+static bool said_before(const struct guesses *g, const struct guess *x, const struct network *n,
+                        int64_t now)
 {
     uint64_t tag = tag_of(x, n);
     return x->secret && g->seen[tag % SEEN].tag == tag && now < g->seen[tag % SEEN].until_ms;
 }
 
 /* One of a device's, a place's or an area's. */
-static bool own_pays(struct place *p, bool area, struct guess_rate rate, struct guess_time now, struct guess_ruling *r)
+static bool own_pays(struct place *p, bool area, struct guess_rate rate, struct guess_time now,
+                     struct guess_ruling *r)
 {
     int64_t *whole = p ? (area ? &p->area_ms : &p->own_ms) : NULL, wait;
     if (!is_known(p, now)) {
@@ -414,12 +444,14 @@ static bool own_pays(struct place *p, bool area, struct guess_rate rate, struct 
     return true;
 }
 
-static bool known_pays(struct guesses *g, const struct guess *x, const struct network *n, struct guess_time now, struct guess_ruling *r)
+static bool known_pays(struct guesses *g, const struct guess *x, const struct network *n,
+                       struct guess_time now, struct guess_ruling *r)
 {
     struct owner *o = owner_of(g, x->kind, x->who);
     const struct place device = device_of(x->device), place = place_of(n);
     struct guess_rate rate = g->limits[x->kind].own;
-    struct place *here = find_place(o, &place), *around = is_known(here, now) ? NULL : find_area(o, n);
+    struct place *here = find_place(o, &place),
+                 *around = is_known(here, now) ? NULL : find_area(o, n);
     r->payer = own_pays(find_place(o, &device), false, rate, now, r) ? GUESS_BY_DEVICE
                : own_pays(here, false, rate, now, r)                 ? GUESS_BY_PLACE
                : own_pays(around, true, rate, now, r)                ? GUESS_BY_AREA
@@ -430,7 +462,8 @@ static bool known_pays(struct guesses *g, const struct guess *x, const struct ne
 static void refuse(struct guess_ruling *r, enum guess_answer why, int64_t wait)
 {
     r->answer = why;
-    r->wait_ms = r->wait_ms > 0 && r->wait_ms < wait ? r->wait_ms : wait; /* one's own may be there sooner */
+    r->wait_ms =
+        r->wait_ms > 0 && r->wait_ms < wait ? r->wait_ms : wait; /* one's own may be there sooner */
 }
 
 static int64_t longer(int64_t a, int64_t b)
@@ -438,13 +471,17 @@ static int64_t longer(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* The login's share in a stranger's try. The first tries count among the rest as well, and the other way round do not. */
-static bool login_pays(struct guesses *g, const struct guess *x, const struct network *n, int64_t now, struct guess_ruling *r)
+/* The login's share in a stranger's try. The first tries count among the rest as well, and the
+ * other way round do not. */
+static bool login_pays(struct guesses *g, const struct guess *x, const struct network *n,
+                       int64_t now, struct guess_ruling *r)
 {
     const struct guess_limits *l = &g->limits[x->kind];
     const char what[] = {secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
-    const struct budget each = budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who, l->each),
-                        first = budget_of(OF_FIRST, all, STR(""), x->who, l->first), rest = budget_of(OF_REST, all, STR(""), x->who, l->rest),
+    const struct budget each = budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area),
+                                         x->who, l->each),
+                        first = budget_of(OF_FIRST, all, STR(""), x->who, l->first),
+                        rest = budget_of(OF_REST, all, STR(""), x->who, l->rest),
                         day = budget_of(OF_DAY, all, STR(""), x->who, l->day);
     int64_t as_first = longer(budget_wait(g, &each, now), budget_wait(g, &first, now));
     int64_t as_rest = longer(budget_wait(g, &rest, now), budget_wait(g, &day, now));
@@ -464,7 +501,8 @@ static bool login_pays(struct guesses *g, const struct guess *x, const struct ne
     return true;
 }
 
-void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now, struct guess_ruling *ret)
+void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now,
+                 struct guess_ruling *ret)
 {
     const struct network n = network_of(x->client);
     bool again = said_before(g, x, &n, now.mono_ms);
@@ -478,13 +516,15 @@ void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now
         return;
     }
     ret->payer = GUESS_BY_NETWORK;
-    if (again || x->who.n == 0 || x->kind == GUESS_LINK_CODE || login_pays(g, x, &n, now.mono_ms, ret)) {
+    if (again || x->who.n == 0 || x->kind == GUESS_LINK_CODE ||
+        login_pays(g, x, &n, now.mono_ms, ret)) {
         network_pay(g, x, &n, now.mono_ms, ret);
         ret->wait_ms = 0;
     }
 }
 
-bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling *ruling, struct guess_time now)
+bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling *ruling,
+                   struct guess_time now)
 {
     const struct network n = network_of(x->client);
     const struct place place = place_of(&n), device = device_of(x->device);
@@ -499,9 +539,13 @@ void guesses_void(struct guesses *g, const struct guess *x, struct guess_ruling 
     const struct network n = network_of(x->client);
     const struct place device = device_of(x->device), place = place_of(&n);
     struct owner *o = owner_of(g, x->kind, x->who);
-    struct place *p = ruling->payer == GUESS_BY_DEVICE ? find_place(o, &device) : ruling->payer == GUESS_BY_PLACE ? find_place(o, &place) : ruling->payer == GUESS_BY_AREA ? find_area(o, &n) : NULL;
+    struct place *p = ruling->payer == GUESS_BY_DEVICE  ? find_place(o, &device)
+                      : ruling->payer == GUESS_BY_PLACE ? find_place(o, &place)
+                      : ruling->payer == GUESS_BY_AREA  ? find_area(o, &n)
+                                                        : NULL;
     if (p) {
-        *(ruling->payer == GUESS_BY_AREA ? &p->area_ms : &p->own_ms) -= price(g->limits[x->kind].own);
+        *(ruling->payer == GUESS_BY_AREA ? &p->area_ms : &p->own_ms) -=
+            price(g->limits[x->kind].own);
     }
     ruling->payer = GUESS_BY_NOBODY;
     give_back(g, ruling);

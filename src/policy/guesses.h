@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guesses.h: how often somebody may guess at a password or have codes sent, so that a guesser is slow and the owner is
- * never shut out. Pure: both clocks are arguments. Used by queue, one for the whole gateway.
+ * guesses.h: how often somebody may guess at a password or have codes sent, so that a guesser is
+ * slow and the owner is never shut out. Pure: both clocks are arguments. Used by queue, one for the
+ * whole gateway.
  *
- * The model. A budget lets `most` tries through at once, and one more each window/most from then on. A try is paid for by
- * the first of these that has one left:
+ * The model. A budget lets `most` tries through at once, and one more each window/most from then
+ * on. A try is paid for by the first of these that has one left:
  *
- *   device   a browser whose cookie this login was given when it succeeded there       each device has its own
- *   place    an address (a /64 of IPv6) where this login succeeded before              each place has its own
- *   area     the rest of the /24 (/48) around such a place                             each place has one for its area
- *   first    the first few tries of a /24 (/48) at this login, all strangers together  and the network's steps
- *   rest     all further tries of strangers at this login                              and the network's steps
+ *   device   a browser whose cookie this login was given when it succeeded there: each its own
+ *   place    an address (a /64 of IPv6) where this login succeeded before: each its own
+ *   area     the rest of the /24 (/48) around such a place: one for each place
+ *   first    the first few tries of a /24 (/48) at this login: one for all strangers
+ *   rest     all further tries at this login: one for all strangers
  *
- * The network's steps, of which all must have one left: address and /24; /64, /56, /48 and /32 of IPv6, each with a larger
- * allowance than the one inside it. What a stranger uses up is never one of the first three, and what one network uses up
- * leaves the "first" budget for others. The same wrong secret once more from the same place is no new guess (a phone with an
- * old password): the network alone pays.
+ * First and rest pay at their network as well, at all steps of it: address and /24; /64, /56, /48
+ * and /32 of IPv6, each with a larger allowance than the one inside it. What a stranger uses up is
+ * never one of the first three, and what one network uses up leaves the "first" budget for others.
+ * The same wrong secret once more from the same place is no new guess (a phone with an old
+ * password): the network alone pays.
  *
- * Memory: strangers' budgets are tables of fixed size, each counted in two cells that a keyed hash chooses, the smaller
- * counts. It cannot fill, and nobody can push another's count out of it; at worst two who share both cells are a little
- * slower. Places and devices come from success alone.
+ * Memory: strangers' budgets are tables of fixed size, each counted in two cells that a keyed hash
+ * chooses, the smaller counts. They cannot fill, and nobody can push another's count out of them;
+ * at worst two who share both cells are a little slower. Places and devices come from success alone.
  */
 #pragma once
 #include "base/str.h"
@@ -26,7 +28,7 @@
 enum guess_kind {
     GUESS_PASSWORD,  /* SMTP AUTH and the portal's login: one secret, one budget */
     GUESS_CODE,      /* a code is to be mailed to an address that was typed */
-    GUESS_LINK_CODE, /* the same by a link: only its network counts, as the link cannot be guessed */
+    GUESS_LINK_CODE, /* the same by a link, which cannot be guessed: its network alone counts */
     GUESS_KIND_END,
 };
 
@@ -50,17 +52,32 @@ struct guess_limits {
     struct guess_rate own;     /* of a device, a place, an area */
     struct guess_rate network; /* of an address or /64; what is around it has a multiple */
     struct guess_rate each;    /* how many tries of an area at one login are its first ones */
-    struct guess_rate first, rest, day; /* of all strangers at one login; day: what rest has beside */
+    struct guess_rate first, rest; /* of all strangers at one login */
+    struct guess_rate day;         /* what rest has beside */
 };
 
-enum guess_payer { GUESS_BY_NOBODY, GUESS_BY_DEVICE, GUESS_BY_PLACE, GUESS_BY_AREA, GUESS_BY_FIRST, GUESS_BY_REST, GUESS_BY_NETWORK };
-enum guess_answer { GUESS_GO, GUESS_TOO_MANY_HERE /* from this network */, GUESS_TOO_MANY_AT_LOGIN, GUESS_ANSWER_END };
+enum guess_payer {
+    GUESS_BY_NOBODY,
+    GUESS_BY_DEVICE,
+    GUESS_BY_PLACE,
+    GUESS_BY_AREA,
+    GUESS_BY_FIRST,
+    GUESS_BY_REST,
+    GUESS_BY_NETWORK,
+};
+enum guess_answer {
+    GUESS_GO,
+    GUESS_TOO_MANY_HERE, /* from this network */
+    GUESS_TOO_MANY_AT_LOGIN,
+    GUESS_ANSWER_END,
+};
 
 /* How a try went. */
 enum guess_outcome { GUESS_WAS_WRONG, GUESS_WAS_RIGHT, GUESS_WAS_VOID, GUESS_OUTCOME_END };
 
 enum { GUESS_CHARGES = 20, GUESS_DEVICE = 32, GUESS_PLACES_EACH = 24, GUESS_PLACE_TEXT = 80 };
-static const int64_t guess_known_ms = 90LL * 24 * 60 * 60 * 1000; /* a place that was not used for so long is none any more */
+/* A place that was not used for so long is none any more. */
+static const int64_t guess_known_ms = 90LL * 24 * 60 * 60 * 1000;
 
 struct guess_ruling {
     enum guess_answer answer;
@@ -79,12 +96,14 @@ struct guesses *guesses_new(void);
 void guesses_free(struct guesses *g);
 void guesses_limit(struct guesses *g, enum guess_kind kind, const struct guess_limits *limits);
 
-/* Takes one try. It counts as wrong until guesses_right() says otherwise, so that many at once are no more than one after
- * the other. */
-void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now, struct guess_ruling *ret);
+/* Takes one try. It counts as wrong until guesses_right() says otherwise, so that many at once are
+ * no more than one after the other. */
+void guesses_ask(struct guesses *g, const struct guess *x, struct guess_time now,
+                 struct guess_ruling *ret);
 /* It was right: gives strangers' budgets back what it took, and keeps place and device. True: to be written down
  * (guesses_place_text, guesses_device_text). */
-bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling *ruling, struct guess_time now);
+bool guesses_right(struct guesses *g, const struct guess *x, struct guess_ruling *ruling,
+                   struct guess_time now);
 /* Nothing was looked at: as if it had not been. */
 void guesses_void(struct guesses *g, const struct guess *x, struct guess_ruling *ruling);
 void guesses_wrong(struct guesses *g, const struct guess *x, struct guess_time now);
@@ -93,9 +112,11 @@ void guesses_wrong(struct guesses *g, const struct guess *x, struct guess_time n
 void guesses_place_text(struct str client, char ret[GUESS_PLACE_TEXT]);
 void guesses_device_text(struct str device, char ret[GUESS_PLACE_TEXT]);
 /* A place that was written down; false: it is no place. */
-bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struct str place, int64_t used_wall_ms);
+bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struct str place,
+                  int64_t used_wall_ms);
 /* The owner has another secret, or is gone. */
 void guesses_forget(struct guesses *g, enum guess_kind kind, struct str who);
 
-/* One of `rate` for anything else, in the same table; false: none is left. what: a word for the kind. */
-bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate, struct guess_time now);
+/* One of `rate` for anything else; false: none is left. what: a word for the kind. */
+bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate,
+                   struct guess_time now);

@@ -156,7 +156,10 @@ enum store_result store_each_place(struct store *s, int64_t since_ms, store_plac
     int code;
     bind_int(q, 1, (uint64_t)since_ms);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        fn(arg, &(struct store_place){.kind = (uint8_t)column_int(q, 0), .who = column_str(q, 1), .place = column_str(q, 2), .used_ms = (int64_t)column_int(q, 3)});
+        fn(arg, &(struct store_place){.kind = (uint8_t)column_int(q, 0),
+                                      .who = column_str(q, 1),
+                                      .place = column_str(q, 2),
+                                      .used_ms = (int64_t)column_int(q, 3)});
     }
     sqlite3_reset(q);
     return store_walked(s, code);

@@ -228,6 +228,40 @@ static void rules_in_order(void **state)
     conf_free(c);
 }
 
+/* docs/portal.md: a rule raises the level. The greatest of those that are met, in whatever order;
+ * none takes it down. */
+static void levels_only_rise(void **state)
+{
+    static const struct {
+        const char *rules;
+        int level; /* 1 + level, 0: not said */
+    } cases[] = {
+        {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; } rule \"c\" { pickup-level "
+         "2; }",
+         4},
+        {"rule \"a\" { pickup-level 3; } rule \"b\" { pickup-level 0; }", 4},
+        {"rule \"a\" { pickup-level 2; } rule \"b\" { protect secure; }", 3},
+        {"rule \"a\" { pickup-level 2; } rule \"b\" { header \"X-Level: low\"; pickup-level 0; }",
+         3},
+        {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; mode report-only; }", 2},
+        {"rule \"a\" { protect secure; }", 0}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[1000];
+        struct protection p;
+        snprintf(text, sizeof text,
+                 "portal { url https://p.in.test; from p@in.test; proxy-address 127.0.0.1:1; "
+                 "proxies 127.0.0.1; } %s",
+                 cases[i].rules);
+        struct conf *c = conf_of(text);
+        decide(c, "x@in.test", "r@out.test", "", &p);
+        if (p.pickup_level != cases[i].level) {
+            fail_msg("%s: %d", cases[i].rules, p.pickup_level);
+        }
+        conf_free(c);
+    }
+}
+
 static void records_keep_their_meaning(void **state)
 {
     struct buf b = BUF_INIT(PROTECT_RECORD_MAX);
@@ -403,9 +437,18 @@ static void labels_alone_are_looked_for(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(accounts_inherit), cmocka_unit_test(groups_of_every_kind),
-                                       cmocka_unit_test(rules_in_order),             cmocka_unit_test(records_keep_their_meaning), cmocka_unit_test(ladders_with_doubles),
-                                       cmocka_unit_test(ladders_are_checked),        cmocka_unit_test(lines_travel), cmocka_unit_test(off_site),
-                                       cmocka_unit_test(copies_need_the_long_way), cmocka_unit_test(labels_alone_are_looked_for)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them),
+                                       cmocka_unit_test(lines_of_an_inspection),
+                                       cmocka_unit_test(accounts_inherit),
+                                       cmocka_unit_test(groups_of_every_kind),
+                                       cmocka_unit_test(rules_in_order),
+                                       cmocka_unit_test(levels_only_rise),
+                                       cmocka_unit_test(records_keep_their_meaning),
+                                       cmocka_unit_test(ladders_with_doubles),
+                                       cmocka_unit_test(ladders_are_checked),
+                                       cmocka_unit_test(lines_travel),
+                                       cmocka_unit_test(off_site),
+                                       cmocka_unit_test(copies_need_the_long_way),
+                                       cmocka_unit_test(labels_alone_are_looked_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

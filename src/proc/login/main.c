@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * login: checks who logs in: accounts of the store, of a password file, of a directory; and what people in front of the
- * portal prove (proof.c).
+ * login: checks who logs in: accounts of the store, of a password file, of a directory; and what
+ * people in front of the portal prove (proof.c).
  *
- * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what strangers
- * say in SASL. May touch: nothing, or the network where a directory is configured. Must never see: mail.
- * A step may take its time (argon2id, LDAP): several copies, and nobody else waits in their loops. Before a
- * password is looked at queue is asked, which counts for all copies (policy/guesses.h): a mechanism that has come as
- * far as a name stops, and hears what the client said once more when the answer is there.
+ * Trust: sees passwords for the length of one step and the hashes of all accounts; reads what
+ * strangers say in SASL. May touch: nothing, or the network where a directory is configured. Must
+ * never see: mail. A step may take its time (argon2id, LDAP): several copies, and nobody else waits
+ * in their loops. Before a password is looked at queue is asked, which counts for all copies
+ * (policy/guesses.h): a mechanism that has come as far as a name stops, and hears what the client
+ * said once more when the answer is there.
  *
- * What can go wrong: floods of wrong passwords: above the limits nothing is looked at for a while; queue is away:
- * so are logins.
+ * What can go wrong: floods of wrong passwords: above the limits nothing is looked at for a while;
+ * queue is away: so are logins.
  */
 #include "base/log.h"
 #include "base/map.h"
@@ -30,7 +31,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GROUP_PIECE = 100000, ACCOUNTS_MAX = 200000, EXCHANGES_MAX = 20000, NAME_MAX_OCTETS = 256, ADDRESSES_MAX = 4096 };
+enum {
+    GROUP_PIECE = 100000,
+    ACCOUNTS_MAX = 200000,
+    EXCHANGES_MAX = 20000,
+    NAME_MAX_OCTETS = 256,
+    ADDRESSES_MAX = 4096
+};
 
 struct account {
     char *name, *hash, *scram, *addresses;
@@ -38,7 +45,12 @@ struct account {
 };
 
 /* What queue said of a login: may its password be looked at? */
-enum ruling { RULING_NONE, RULING_WANTED /* the mechanism has come so far */, RULING_GO, RULING_NO };
+enum ruling {
+    RULING_NONE,
+    RULING_WANTED, /* the mechanism has come so far */
+    RULING_GO,
+    RULING_NO,
+};
 
 /* A login under way. */
 struct exchange {
@@ -50,7 +62,8 @@ struct exchange {
     struct sasl_server server;
     struct sasl *sasl;
     char mechanism[32];
-    struct buf said;        /* what the client said so far, a line each: it is said to the mechanism once more behind the ruling */
+    struct buf said; /* what the client said so far, a line each: it is said to the mechanism once
+                        more behind the ruling */
     unsigned char pass[32]; /* of the portal, to be theirs */
     char device[32];
     size_t n_device;
@@ -61,7 +74,7 @@ struct exchange {
     uint64_t secret;             /* what was said for it (print_of) */
     uint64_t number;             /* of the try at queue, 0: none, or it was told how it went */
     uint32_t wait_s;
-    uint64_t waits; /* token of what is asked of queue: a ruling, or to write down a pass; 0: nothing */
+    uint64_t waits; /* token of what is asked of queue, a ruling or to keep a pass; 0: nothing */
 };
 
 struct login {
@@ -94,24 +107,27 @@ static const struct account *account_of(const struct login *l, const char *name)
     return a && a->enabled ? a : NULL;
 }
 
-/* --- may it be looked at? ------------------------------------------------------------------------ */
+/* --- may it be looked at? -------------------------------------------------------------------- */
 
-/* Of what was said for that name, so that the same once more is known as such: nobody outside this process can try passwords
- * against it. Never 0. */
+/* Of what was said for that name, so that the same once more is known as such: nobody outside this
+ * process can try passwords against it. Never 0. */
 static uint64_t print_of(const struct login *l, const char *name, const char *secret)
 {
     char key[NAME_MAX_OCTETS];
     unsigned char hash[32];
     uint64_t number;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(sizeof l->salt + NAME_MAX_OCTETS + SASL_TEXT_MAX);
-    bool ok = buf_append(&text, l->salt, sizeof l->salt) == 0 && buf_add(&text, lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 && buf_add(&text, str_c(secret)) == 0;
+    bool ok = buf_append(&text, l->salt, sizeof l->salt) == 0 &&
+              buf_add(&text, lower(name, key)) == 0 && buf_append(&text, "", 1) == 0 &&
+              buf_add(&text, str_c(secret)) == 0;
     rest_hash(ok ? buf_str(&text) : STR(""), hash);
     memcpy(&number, hash, sizeof number);
     explicit_bzero(hash, sizeof hash);
     return ok ? number | 1 : 0;
 }
 
-/* False as long as queue has not said so, or when it said no. secret: NULL where it is not known (SCRAM). */
+/* False as long as queue has not said so, or when it said no. secret: NULL where it is not known
+ * (SCRAM). */
 static bool may_look(struct exchange *x, const char *name, const char *secret)
 {
     char key[NAME_MAX_OCTETS];
@@ -235,7 +251,8 @@ static bool on_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX
         char word[NAME_MAX_OCTETS];
         str_copy_cut(one, word, sizeof word);
         const struct account *a = account_of(x->login, word);
-        if (a && (!*name || address_same(str_c(name), one))) { /* nobody guesses a certificate: no limit */
+        /* nobody guesses a certificate: no limit */
+        if (a && (!*name || address_same(str_c(name), one))) {
             str_copy_cut(one, ret_name, SASL_NAME_MAX + 1);
             keep_addresses(x, a, word);
             return true;
@@ -279,7 +296,9 @@ static bool wait_for_queue(struct exchange *x)
 static void judged(struct exchange *x, enum guess_outcome how)
 {
     if (x->number && x->login->queue) {
-        ipc_send(x->login->queue, &(struct ipc_msg){.type = IPC_login_judged, .login_judged = {.number = x->number, .outcome = (uint8_t)how}});
+        ipc_send(x->login->queue,
+                 &(struct ipc_msg){.type = IPC_login_judged,
+                                   .login_judged = {.number = x->number, .outcome = (uint8_t)how}});
     }
     x->number = 0;
 }
@@ -299,21 +318,32 @@ static void exchange_end(struct exchange *x)
 static void answer(const struct exchange *x, enum login_outcome outcome, struct str text)
 {
     bool ok = outcome == LOGIN_OK;
-    ipc_send(x->from, &(struct ipc_msg){.type = IPC_login_step,
-                                        .login_step = {.token = x->token, .outcome = (uint8_t)outcome, .text = text,
-                                                       .name = str_c(ok ? sasl_name(x->sasl) : ""), .wait_s = x->wait_s,
-                                                       .addresses = str_c(ok ? x->addresses : "")}});
+    ipc_send(x->from,
+             &(struct ipc_msg){.type = IPC_login_step,
+                               .login_step = {.token = x->token,
+                                              .outcome = (uint8_t)outcome,
+                                              .text = text,
+                                              .name = str_c(ok ? sasl_name(x->sasl) : ""),
+                                              .wait_s = x->wait_s,
+                                              .addresses = str_c(ok ? x->addresses : "")}});
 }
 
 static void failed(struct exchange *x)
 {
     struct login *l = x->login;
-    enum login_outcome outcome = x->ruled == RULING_NO ? LOGIN_LATER : x->away ? LOGIN_AWAY : LOGIN_WRONG;
+    enum login_outcome outcome = x->ruled == RULING_NO ? LOGIN_LATER
+                                 : x->away             ? LOGIN_AWAY
+                                                       : LOGIN_WRONG;
     l->wrong += outcome == LOGIN_WRONG;
     l->later += outcome == LOGIN_LATER;
-    const char *later = x->why == GUESS_TOO_MANY_HERE ? "too many failures from this network" : "too many failures at this login by strangers";
-    log_notice("login-failed", KV("client", x->client), KV("name", x->asked), KVN("wait-s", x->wait_s),
-               KV("reason", outcome == LOGIN_LATER ? later : outcome == LOGIN_AWAY ? "queue or directory away" : "wrong"));
+    const char *later = x->why == GUESS_TOO_MANY_HERE
+                            ? "too many failures from this network"
+                            : "too many failures at this login by strangers";
+    log_notice("login-failed", KV("client", x->client), KV("name", x->asked),
+               KVN("wait-s", x->wait_s),
+               KV("reason", outcome == LOGIN_LATER  ? later
+                            : outcome == LOGIN_AWAY ? "queue or directory away"
+                                                    : "wrong"));
     answer(x, outcome, STR(""));
     exchange_end(x);
 }
@@ -338,11 +368,12 @@ static void tell_queue(struct exchange *x)
         away(x);
         return;
     }
-    ipc_send(l->queue, &(struct ipc_msg){.type = IPC_pass_proved,
-                                         .pass_proved = {.token = x->waits,
-                                                         .pass = str_from((const char *)x->pass, sizeof x->pass),
-                                                         .address = address,
-                                                         .client = str_c(x->client)}});
+    ipc_send(l->queue, &(struct ipc_msg){
+                           .type = IPC_pass_proved,
+                           .pass_proved = {.token = x->waits,
+                                           .pass = str_from((const char *)x->pass, sizeof x->pass),
+                                           .address = address,
+                                           .client = str_c(x->client)}});
 }
 
 static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -362,9 +393,13 @@ static void ask_queue(struct exchange *x)
         away(x);
         return;
     }
-    ipc_send(x->login->queue, &(struct ipc_msg){.type = IPC_login_ask,
-                                                .login_ask = {.token = x->waits, .name = str_c(x->asked), .client = str_c(x->client),
-                                                              .device = str_from(x->device, x->n_device), .secret = x->secret}});
+    ipc_send(x->login->queue,
+             &(struct ipc_msg){.type = IPC_login_ask,
+                               .login_ask = {.token = x->waits,
+                                             .name = str_c(x->asked),
+                                             .client = str_c(x->client),
+                                             .device = str_from(x->device, x->n_device),
+                                             .secret = x->secret}});
 }
 
 static void succeeded(struct exchange *x, struct str out)
@@ -419,14 +454,17 @@ static bool begin_mechanism(struct exchange *x)
     return true;
 }
 
-/* The mechanism has stopped where it asked: it hears all of it once more, and this time gets an answer. */
+/* The mechanism has stopped where it asked: it hears all of it once more, and this time gets an
+ * answer. */
 static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct exchange *x = waiting(owner, m->login_ruling.token);
     (void)fd;
     if (!x) { /* the client is gone */
         if (m->login_ruling.number) {
-            ipc_send(ch, &(struct ipc_msg){.type = IPC_login_judged, .login_judged = {.number = m->login_ruling.number, .outcome = GUESS_WAS_VOID}});
+            ipc_send(ch, &(struct ipc_msg){.type = IPC_login_judged,
+                                           .login_judged = {.number = m->login_ruling.number,
+                                                            .outcome = GUESS_WAS_VOID}});
         }
         return;
     }
@@ -617,8 +655,10 @@ static void read_password_file(struct login *l, const struct child *c)
 /* --- life --------------------------------------------------------------------------------------------------- */
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_account, on_account}, {IPC_account_gone, on_account_gone}, {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask}, {IPC_prove, proof_on_ask}, {IPC_pass_kept, on_pass_kept},
-    {IPC_login_ruling, on_ruling}, {IPC_none, NULL}};
+    {IPC_account, on_account},        {IPC_account_gone, on_account_gone},
+    {IPC_accounts_loaded, on_loaded}, {IPC_group_ask, on_group_ask},
+    {IPC_prove, proof_on_ask},        {IPC_pass_kept, on_pass_kept},
+    {IPC_login_ruling, on_ruling},    {IPC_none, NULL}};
 static const struct ipc_rule smtpin_rules[] = {
     {IPC_login_begin, on_begin}, {IPC_login_text, on_text}, {IPC_login_cancel, on_cancel}, {IPC_none, NULL}};
 static const struct ipc_rule web_rules[] = {{IPC_login_begin, on_web_begin}, {IPC_none, NULL}};
@@ -627,7 +667,7 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct login *l = owner;
     l->queue = l->queue == ch ? NULL : l->queue; /* what it told us stays good until it is back */
-    for (bool found = true; found;) { /* the maps may not change while they are walked */
+    for (bool found = true; found;) {            /* the maps may not change while they are walked */
         size_t cursor = 0;
         struct str key;
         void *value;

@@ -92,7 +92,10 @@ static const char *why_not(const struct store_envelope *e, enum portal_act act)
     static const char *const at_least[] = {"", "1", "2", "3"};
     static char words[200];
     if (act == ACT_LEVEL && e->state <= ENVELOPE_LOCKED && !e->sealed && e->least > 0) {
-        snprintf(words, sizeof words, "the level is a number from %s to 2: a rule or the portal asked for that much when the mail came, and nobody can ask for less", at_least[e->least & 3]);
+        snprintf(words, sizeof words,
+                 "the level is a number from %s to 2: a rule or the portal asked for that much "
+                 "when the mail came, and nobody can ask for less",
+                 at_least[e->least & 3]);
         return words;
     }
     return act == ACT_RECALL && envelope_must_stay(e)

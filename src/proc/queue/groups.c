@@ -131,8 +131,10 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
     g->coming = BUF_INIT(TEXT_MAX);
 }
 
-const struct ipc_rule queue_login_rules[] = {{IPC_group_members, on_members}, {IPC_proved, proofs_on_proved}, {IPC_pass_proved, portal_on_pass_proved},
-                                             {IPC_login_ask, guessing_on_ask}, {IPC_login_judged, guessing_on_judged}, {IPC_none, NULL}};
+const struct ipc_rule queue_login_rules[] = {
+    {IPC_group_members, on_members},          {IPC_proved, proofs_on_proved},
+    {IPC_pass_proved, portal_on_pass_proved}, {IPC_login_ask, guessing_on_ask},
+    {IPC_login_judged, guessing_on_judged},   {IPC_none, NULL}};
 
 static void load_one(void *arg, struct str name, struct str addresses)
 {

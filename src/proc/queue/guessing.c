@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guessing.c: how often somebody may guess, for all copies of login and web together. The rules are policy/guesses.c's; here are
- * the clocks, the configuration, the tries under way and the places that are kept in the store.
+ * guessing.c: how often somebody may guess, for all copies of login and web together. The rules are
+ * policy/guesses.c's; here are the clocks, the configuration, the tries under way and the places
+ * that are kept in the store.
  *
- * Called by main.c, accounts.c, portal.c and visits.c. What can go wrong: this process ends: counts of strangers begin anew
- * (nobody outside can end it), places and devices are in the store. A login that ends while it looks at a password has used
- * up its try.
+ * Called by main.c, accounts.c, portal.c and visits.c. What can go wrong: this process ends: counts
+ * of strangers begin anew (nobody outside can end it), places and devices are in the store. A login
+ * that ends while it looks at a password has used up its try.
  */
 #include "proc/queue/guessing.h"
 #include "base/clock.h"
@@ -41,10 +42,17 @@ void guessing_limits(struct queue *q)
 {
     const struct conf *c = child_conf(q->child);
     int64_t n = c->accounts.failures, time = c->accounts.failure_time;
-    const struct guess_limits password = {.own = {n, time}, .network = {c->accounts.failures_per_client, time},
-                                          .each = {n < FIRST_OF_AREA ? n : FIRST_OF_AREA, 4 * time}, .first = {2 * n, 4 * time}, .rest = {n, time},
+    const struct guess_limits password = {.own = {n, time},
+                                          .network = {c->accounts.failures_per_client, time},
+                                          .each = {n < FIRST_OF_AREA ? n : FIRST_OF_AREA, 4 * time},
+                                          .first = {2 * n, 4 * time},
+                                          .rest = {n, time},
                                           .day = {5 * n, 48 * time}};
-    const struct guess_limits code = {.own = {10, hour}, .network = {60, hour}, .each = {FIRST_OF_AREA, hour}, .first = {10, hour}, .rest = {5, hour}};
+    const struct guess_limits code = {.own = {10, hour},
+                                      .network = {60, hour},
+                                      .each = {FIRST_OF_AREA, hour},
+                                      .first = {10, hour},
+                                      .rest = {5, hour}};
     guesses_limit(q->guesses, GUESS_PASSWORD, &password);
     guesses_limit(q->guesses, GUESS_CODE, &code);
     guesses_limit(q->guesses, GUESS_LINK_CODE, &code);
@@ -62,7 +70,9 @@ void guessing_load(struct queue *q)
 {
     guessing_limits(q);
     if (store_each_place(q->store, clock_wall_ms() - guess_known_ms, know, q) != STORE_OK) {
-        log_error("store-unreadable", KV("what", "where people logged in before: they count as strangers until they do again"));
+        log_error("store-unreadable",
+                  KV("what",
+                     "where people logged in before: they count as strangers until they do again"));
     }
 }
 
@@ -80,7 +90,10 @@ static void write_down(struct queue *q, const struct guess *x)
     guesses_device_text(x->device, text[1]);
     for (size_t i = 0; i < ARRAY_LEN(text); i++) {
         if (text[i][0]) {
-            store_put_place(q->store, &(struct store_place){.kind = (uint8_t)x->kind, .who = x->who, .place = str_c(text[i]), .used_ms = clock_wall_ms()});
+            store_put_place(q->store, &(struct store_place){.kind = (uint8_t)x->kind,
+                                                            .who = x->who,
+                                                            .place = str_c(text[i]),
+                                                            .used_ms = clock_wall_ms()});
         }
     }
 }
@@ -92,18 +105,24 @@ static void is_right(struct queue *q, const struct guess *x, struct guess_ruling
     }
 }
 
-/* --- logins ------------------------------------------------------------------------------------------------------------- */
+/* --- logins ---------------------------------------------------------------------------------- */
 
 static struct guess guess_of(const struct asked *k)
 {
-    return (struct guess){.kind = GUESS_PASSWORD, .who = str_c(k->who), .client = str_c(k->client), .device = str_from(k->device, k->n_device), .secret = k->secret};
+    return (struct guess){.kind = GUESS_PASSWORD,
+                          .who = str_c(k->who),
+                          .client = str_c(k->client),
+                          .device = str_from(k->device, k->n_device),
+                          .secret = k->secret};
 }
 
-static struct asked *asked_new(struct queue *q, const struct ipc_channel *login, const struct ipc_login_ask *m)
+static struct asked *asked_new(struct queue *q, const struct ipc_channel *login,
+                               const struct ipc_login_ask *m)
 {
     struct asked *k = err_calloc(1, sizeof *k);
     const struct address_key key = address_key(m->name);
-    *k = (struct asked){.number = ++q->next_token, .login = login, .n_device = m->device.n, .secret = m->secret};
+    *k = (struct asked){
+        .number = ++q->next_token, .login = login, .n_device = m->device.n, .secret = m->secret};
     str_copy_cut(str_c(key.text), k->who, sizeof k->who);
     str_copy_cut(m->client, k->client, sizeof k->client);
     memcpy(k->device, m->device.p ? m->device.p : "", m->device.n);
@@ -175,21 +194,25 @@ void guessing_login_gone(struct queue *q, const struct ipc_channel *login)
     }
 }
 
-/* --- the portal --------------------------------------------------------------------------------------------------------- */
+/* --- the portal ------------------------------------------------------------------------------ */
 
 static struct guess asking(const struct ipc_portal_ask *a, enum guess_kind kind, struct str who)
 {
     return (struct guess){.kind = kind, .who = who, .client = a->network, .device = a->device};
 }
 
-enum portal_result guessing_code(struct queue *q, const struct ipc_portal_ask *a, enum guess_kind kind, struct str who, int64_t *ret_wait_s)
+enum portal_result guessing_code(struct queue *q, const struct ipc_portal_ask *a,
+                                 enum guess_kind kind, struct str who, int64_t *ret_wait_s)
 {
     const struct guess x = asking(a, kind, who);
     struct guess_ruling r;
     guesses_ask(q->guesses, &x, now_is(), &r);
     if (r.answer != GUESS_GO) {
-        log_notice("code-refused", KVS("address", who), KVS("network", a->network), KVN("wait-s", r.wait_ms / 1000),
-                   KV("reason", r.answer == GUESS_TOO_MANY_HERE ? "too many from this network" : "too many for this address by strangers"));
+        log_notice("code-refused", KVS("address", who), KVS("network", a->network),
+                   KVN("wait-s", r.wait_ms / 1000),
+                   KV("reason", r.answer == GUESS_TOO_MANY_HERE
+                                    ? "too many from this network"
+                                    : "too many for this address by strangers"));
         *ret_wait_s = (r.wait_ms + 999) / 1000;
         return PORTAL_SLOW_DOWN;
     }
@@ -223,7 +246,8 @@ static void open_account(void *arg, const struct store_account *a)
     }
 }
 
-void guessing_code_right(struct queue *q, const struct ipc_portal_ask *a, const char *address, bool inside)
+void guessing_code_right(struct queue *q, const struct ipc_portal_ask *a, const char *address,
+                         bool inside)
 {
     const struct address_key key = address_key(str_c(address));
     const struct guess x = asking(a, GUESS_CODE, str_c(key.text));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guessing.h: one count of guesses for the whole gateway (policy/guesses.h), for the logins and the portal.
+ * guessing.h: one count of guesses for the whole gateway (policy/guesses.h), for the logins and the
+ * portal.
  */
 #pragma once
 #include "policy/guesses.h"
@@ -20,8 +21,11 @@ void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_ms
 void guessing_login_gone(struct queue *q, const struct ipc_channel *login);
 
 /* May a code be mailed to who? *ret_wait_s: when not, until when. */
-enum portal_result guessing_code(struct queue *q, const struct ipc_portal_ask *a, enum guess_kind kind, struct str who, int64_t *ret_wait_s);
-/* The code was right: who reads that mailbox was there. inside: their password may be tried from there, too. */
-void guessing_code_right(struct queue *q, const struct ipc_portal_ask *a, const char *address, bool inside);
+enum portal_result guessing_code(struct queue *q, const struct ipc_portal_ask *a,
+                                 enum guess_kind kind, struct str who, int64_t *ret_wait_s);
+/* The code was right: who reads that mailbox was there. inside: their password may be tried from
+ * there, too. */
+void guessing_code_right(struct queue *q, const struct ipc_portal_ask *a, const char *address,
+                         bool inside);
 /* One of `most` an hour of that kind; false: used up. */
 bool guessing_count(struct queue *q, const char *kind, struct str of, unsigned most);

@@ -95,11 +95,27 @@ void portal_answer_saved(struct queue *q, struct ipc_channel *ch, const struct i
 struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
 {
     return (struct ipc_msg){.type = IPC_row_envelope,
-                                   .row_envelope = {.token = token, .envelope = e->envelope, .id = e->id, .rcpt = e->rcpt, .address = e->address, .sender = e->sender,
-                                                    .sender_name = e->sender_name, .made_ms = e->made_ms, .expires_ms = e->expires_ms, .level = e->level,
-                                                    .state = e->state, .sealed = e->sealed, .legal_hold = e->legal_hold, .attachments = e->attachments,
-                                                    .octets = e->octets, .notice_id = e->notice_id, .opened_ms = e->opened_ms, .replied_ms = e->replied_ms,
-                                                    .reminders = e->reminders, .thread = e->thread, .least = e->least}};
+                            .row_envelope = {.token = token,
+                                             .envelope = e->envelope,
+                                             .id = e->id,
+                                             .rcpt = e->rcpt,
+                                             .address = e->address,
+                                             .sender = e->sender,
+                                             .sender_name = e->sender_name,
+                                             .made_ms = e->made_ms,
+                                             .expires_ms = e->expires_ms,
+                                             .level = e->level,
+                                             .state = e->state,
+                                             .sealed = e->sealed,
+                                             .legal_hold = e->legal_hold,
+                                             .attachments = e->attachments,
+                                             .octets = e->octets,
+                                             .notice_id = e->notice_id,
+                                             .opened_ms = e->opened_ms,
+                                             .replied_ms = e->replied_ms,
+                                             .reminders = e->reminders,
+                                             .thread = e->thread,
+                                             .least = e->least}};
 }
 
 static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)
@@ -273,7 +289,8 @@ static void give_file_pass(struct queue *q, struct ipc_channel *ch, const struct
 {
     struct kept_pass p;
     struct kept_envelope k;
-    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k) && guessing_count(q, "files", p.p.address, FILE_PASSES);
+    bool ok = a->data.n == ENVELOPE_HASH && readable(q, a, &p, &k) &&
+              guessing_count(q, "files", p.p.address, FILE_PASSES);
     if (ok) {
         visits_files(q, &p, a->envelope, a->data);
     }
@@ -413,7 +430,8 @@ static bool change_level(struct queue *q, struct kept_envelope *k, struct str le
 {
     uint64_t n;
     char detail[64];
-    if (str_to_u64(str_trim(level), 2, &n) < 0 || n < k->e.least || k->e.sealed || k->e.state > ENVELOPE_LOCKED) {
+    if (str_to_u64(str_trim(level), 2, &n) < 0 || n < k->e.least || k->e.sealed ||
+        k->e.state > ENVELOPE_LOCKED) {
         return false; /* a sealed mail stays so, and another cannot become one: its key was with us */
     }
     snprintf(detail, sizeof detail, "from %u to %llu", k->e.level, (unsigned long long)n);
@@ -498,7 +516,11 @@ static void send_code(struct queue *q, struct ipc_channel *ch, const struct ipc_
     char words[64] = "";
     int64_t wait_s = 0;
     enum portal_result r = visits_send_code(q, a, words, sizeof words, &wait_s);
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = {.token = a->token, .result = (uint8_t)r, .number = wait_s, .words = str_c(words)}});
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer,
+                                   .portal_answer = {.token = a->token,
+                                                     .result = (uint8_t)r,
+                                                     .number = wait_s,
+                                                     .words = str_c(words)}});
 }
 
 static void take_code(struct queue *q, struct ipc_channel *ch, const struct ipc_portal_ask *a)
@@ -535,7 +557,11 @@ static struct link proved_passes = {&proved_passes, &proved_passes};
 static void on_pass_saved(void *arg, enum store_result result)
 {
     struct proved_pass *p = arg;
-    ipc_send(p->login, &(struct ipc_msg){.type = IPC_pass_kept, .pass_kept = {.token = p->token, .result = result == STORE_OK ? LOGIN_OK : LOGIN_NOT_KEPT}});
+    ipc_send(
+        p->login,
+        &(struct ipc_msg){.type = IPC_pass_kept,
+                          .pass_kept = {.token = p->token,
+                                        .result = result == STORE_OK ? LOGIN_OK : LOGIN_NOT_KEPT}});
     list_remove(&p->link);
     free(p);
 }
@@ -555,7 +581,9 @@ void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc
     const struct address_key key = address_key(str_trim(m->pass_proved.address));
     (void)fd;
     if (m->pass_proved.pass.n != ENVELOPE_HASH || !conf_is_inside(child_conf(q->child), domain_of(str_c(key.text)))) {
-        ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept, .pass_kept = {.token = m->pass_proved.token, .result = LOGIN_NOT_OURS}});
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept,
+                                       .pass_kept = {.token = m->pass_proved.token,
+                                                     .result = LOGIN_NOT_OURS}});
         return;
     }
     struct proved_pass *p = err_calloc(1, sizeof *p);

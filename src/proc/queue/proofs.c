@@ -335,7 +335,8 @@ static void finish(struct queue *q, struct proving *p, bool right, const char *w
     if (!right) {
         log_notice("proof-wrong", KV("address", p->address), KV("network", p->network), KV("proof", how), KV("reason", why));
     }
-    if (right && p->kind == PROOF_PASSKEY && store_has_passkey(q->store, p->passkey.id)) { /* not what was taken away meanwhile */
+    if (right && p->kind == PROOF_PASSKEY &&
+        store_has_passkey(q->store, p->passkey.id)) { /* not what was taken away meanwhile */
         store_put_passkey(q->store, &p->passkey);
     }
     r.result = (uint8_t)visits_shown(q, p->visit, &p->ask, right, how, &r.number, &r.envelope);
@@ -412,7 +413,9 @@ void proofs_on_new_passkey(struct queue *q, struct ipc_channel *ch, const struct
 static void save_passkey(struct queue *q, struct proving *p, const struct ipc_proved *m)
 {
     struct kept_pass pass; /* they may have left meanwhile */
-    bool ok = m->ok && is_sure(q, p->ask.pass, &pass) && str_eq(pass.p.address, str_c(p->address)) && m->id.n > 0 && m->id.n <= sizeof p->id && m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
+    bool ok = m->ok && is_sure(q, p->ask.pass, &pass) &&
+              str_eq(pass.p.address, str_c(p->address)) && m->id.n > 0 && m->id.n <= sizeof p->id &&
+              m->key.n <= sizeof p->key && !store_has_passkey(q->store, m->id);
     if (ok) {
         store_put_passkey(q->store, &(struct store_passkey){.id = m->id, .address = str_c(p->address), .algorithm = (uint8_t)m->number, .key = m->key, .uses = m->uses, .made_ms = clock_wall_ms()});
     }

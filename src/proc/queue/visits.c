@@ -2,10 +2,11 @@
  * visits.c: who is in front of the portal: codes that were sent, and passes. Called by
  * portal.c.
  *
- * A code lives in memory, bound to the browser that asked; it dies with 15 minutes, five tries or its use, whichever comes
- * first (ASVS 6.5). Passes are in the store, as hashes. Whether an address has mail here shows in nothing that is
- * answered, and the answer leaves before any mail is written. How often a code is mailed is guessing.c's; each code has its
- * own five tries, and what is shown besides belongs to the visit that asked for it.
+ * A code lives in memory, bound to the browser that asked; it dies with 15 minutes, five tries or
+ * its use, whichever comes first (ASVS 6.5). Passes are in the store, as hashes. Whether an address
+ * has mail here shows in nothing that is answered, and the answer leaves before any mail is
+ * written. How often a code is mailed is guessing.c's; each code has its own five tries, and what
+ * is shown besides belongs to the visit that asked for it.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,7 +25,8 @@ enum {
     PASSES_MAX = 100000, /* in use */
     CODE_MS = 15 * 60 * 1000,
     TRIES = 5,
-    PASSKEY_TRIES = 20, /* nobody guesses at one: those who have one and fumble are not kept out by what others typed */
+    PASSKEY_TRIES = 20, /* nobody guesses at one: those who have one and fumble are not kept out by
+                           what others typed */
     FILES_MS = 60 * 1000,
     CODES_OF_LINK = 10, /* codes mailed by one link, an hour */
 };
@@ -33,7 +35,7 @@ enum {
 struct visit {
     unsigned char browser[ENVELOPE_HASH];
     char address[ADDRESS_ROOM];      /* "": nobody we know; no code is right then */
-    uint64_t number;        /* which visit it is: a browser may begin another */
+    uint64_t number;                 /* which visit it is: a browser may begin another */
     uint64_t envelope;      /* asked for by its link, else 0 */
     bool is_inside;         /* somebody of ours, who wants to see what he sent */
     bool wants_more;        /* the code was right already */
@@ -50,7 +52,7 @@ static const char *const reference_words[] = {
     "honey", "island", "ivory", "jasmine", "lantern", "lemon", "lilac", "maple", "meadow", "mirror", "mountain", "ocean", "olive", "orchid", "otter", "pebble",
     "pepper", "planet", "pocket", "quartz", "rabbit", "ribbon", "river", "saffron", "silver", "sparrow", "summer", "thunder", "tulip", "velvet", "walnut", "willow"};
 
-/* --- passes in use ------------------------------------------------------------------------------------------------ */
+/* --- passes in use --------------------------------------------------------------------------- */
 
 /* When a pass was last used: of this process's life only; the store has when it ends in any case. */
 struct used {
@@ -170,15 +172,18 @@ static void send_inside(struct queue *q, const struct ipc_portal_ask *a, struct 
     struct address parsed;
     const struct address_key key = address_key(str_trim(a->text));
     const char *address = key.text;
-    if (address_mailbox(str_c(address), true, &parsed) == 0 && conf_is_inside(child_conf(q->child), domain_of(str_c(address)))) {
+    if (address_mailbox(str_c(address), true, &parsed) == 0 &&
+        conf_is_inside(child_conf(q->child), domain_of(str_c(address)))) {
         str_copy_cut(str_c(address), v->address, sizeof v->address);
         v->is_inside = true;
         (void)pickup_mail(q, &nothing, MAIL_CODE, v->address, "", v->code, words, a->language);
     }
 }
 
-/* The same for what is known here and what is not: by the link's hash and the address as it was typed. */
-static enum portal_result may_ask(struct queue *q, const struct ipc_portal_ask *a, struct str found, int64_t *ret_wait_s)
+/* The same for what is known here and what is not: by the link's hash and the address as it was
+ * typed. */
+static enum portal_result may_ask(struct queue *q, const struct ipc_portal_ask *a, struct str found,
+                                  int64_t *ret_wait_s)
 {
     const struct address_key typed = address_key(str_trim(a->text));
     if (a->secret.n != ENVELOPE_HASH) {
@@ -192,7 +197,8 @@ static enum portal_result may_ask(struct queue *q, const struct ipc_portal_ask *
     return r;
 }
 
-enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words, size_t size, int64_t *ret_wait_s)
+enum portal_result visits_send_code(struct queue *q, const struct ipc_portal_ask *a, char *words,
+                                    size_t size, int64_t *ret_wait_s)
 {
     struct kept_envelope k;
     if (a->browser.n != ENVELOPE_HASH) {
@@ -263,7 +269,8 @@ static void put_pass(struct queue *q, struct str hash, enum pass_kind kind, cons
 
 static struct second_step step_of(const struct visit *v)
 {
-    return (struct second_step){v->number, str_c(v->address), str_c(v->challenge), str_c(v->state), str_c(v->verifier)};
+    return (struct second_step){v->number, str_c(v->address), str_c(v->challenge), str_c(v->state),
+                                str_c(v->verifier)};
 }
 
 static void let_in(struct queue *q, struct visit *v, const struct ipc_portal_ask *a, uint8_t level, const char *how, uint64_t *ret_envelope)
@@ -336,7 +343,9 @@ bool visits_second(struct queue *q, struct str browser, bool passkey, struct sec
     return left;
 }
 
-enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ipc_portal_ask *a, bool right, const char *how, int64_t *ret_left, uint64_t *ret_envelope)
+enum portal_result visits_shown(struct queue *q, uint64_t visit, const struct ipc_portal_ask *a,
+                                bool right, const char *how, int64_t *ret_left,
+                                uint64_t *ret_envelope)
 {
     struct visit *v = visit_of(q, a->browser);
     if (!v || v->number != visit || !v->wants_more || a->secret.n != ENVELOPE_HASH) {

@@ -43,11 +43,13 @@ struct clients *clients_new(int fd, unsigned index)
     return c;
 }
 
-/* What counts together: how many octets of the address, and how many times the limit of a network (0: that of an address). */
+/* What counts together: how many octets of the address, and how many times the limit of a network
+ * (0: that of an address). */
 struct step {
     unsigned octets, times;
 };
-static const struct step steps_4[] = {{4, 0}, {3, 1}, {0, 0}}, steps_6[] = {{16, 0}, {8, 1}, {7, 2}, {6, 4}, {0, 0}};
+static const struct step steps_4[] = {{4, 0}, {3, 1}, {0, 0}},
+                         steps_6[] = {{16, 0}, {8, 1}, {7, 2}, {6, 4}, {0, 0}};
 
 static const struct step *steps_of(const char *ip)
 {
@@ -121,7 +123,8 @@ const char *clients_enter(struct smtpin *in, struct client *cl)
         return "Too many sessions at the moment; please try again";
     }
     for (const struct step *s = steps_of(cl->ip); s->octets; s++) {
-        int64_t most = s->times ? conf->limits.connections_per_network * s->times : conf->limits.connections_per_address;
+        int64_t most = s->times ? conf->limits.connections_per_network * s->times
+                                : conf->limits.connections_per_address;
         too_many |= count(c, hash_of(cl->ip, s->octets)) > (size_t)most;
     }
     if (too_many) {

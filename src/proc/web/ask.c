@@ -253,14 +253,16 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
         request_hash(r->pass, pass);
         request_hash(r->device, device);
         wait_for(r, new_token(w));
-        ipc_send(login, &(struct ipc_msg){.type = IPC_login_begin,
-                                          .login_begin = {.token = r->token,
-                                                          .mechanism = STR("PLAIN"),
-                                                          .has_text = 1,
-                                                          .text = buf_str(&text),
-                                                          .client = str_c(r->network),
-                                                          .pass = str_from((const char *)pass, sizeof pass),
-                                                          .device = str_from((const char *)device, sizeof device)}});
+        ipc_send(login,
+                 &(struct ipc_msg){
+                     .type = IPC_login_begin,
+                     .login_begin = {.token = r->token,
+                                     .mechanism = STR("PLAIN"),
+                                     .has_text = 1,
+                                     .text = buf_str(&text),
+                                     .client = str_c(r->network),
+                                     .pass = str_from((const char *)pass, sizeof pass),
+                                     .device = str_from((const char *)device, sizeof device)}});
     }
     buf_wipe(&clear);
     buf_wipe(&text);

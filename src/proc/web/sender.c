@@ -22,8 +22,10 @@ static void on_login(struct request *r, enum login_outcome outcome, uint32_t wai
     static const struct {
         unsigned status;
         const char *text;
-    } told[LOGIN_OUTCOME_END] = {[LOGIN_MORE] = {403, "login-wrong"}, [LOGIN_WRONG] = {403, "login-wrong"},       [LOGIN_LATER] = {429, "login-later"},
-                                 [LOGIN_AWAY] = {503, "login-away"},  [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
+    } told[LOGIN_OUTCOME_END] = {
+        [LOGIN_MORE] = {403, "login-wrong"},        [LOGIN_WRONG] = {403, "login-wrong"},
+        [LOGIN_LATER] = {429, "login-later"},       [LOGIN_AWAY] = {503, "login-away"},
+        [LOGIN_NOT_KEPT] = {503, "login-not-kept"}, [LOGIN_NOT_OURS] = {403, "login-not-ours"}};
     if (outcome == LOGIN_OK) {
         request_cookie(r, "pass", r->pass, -1);
         request_keep_device(r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Unit tests of policy/guesses, with a clock of their own. Numbers: OWASP ASVS 4.0 2.2.1 (at most 100 failed tries an hour at one
- * account), NIST SP 800-63B 5.2.2 (networks where somebody logged in before; earlier failures from there count no more after
- * a success), the defaults of the configuration. Public reports stand beside the cases.
+ * Unit tests of policy/guesses, with a clock of their own. Numbers: OWASP ASVS 4.0 2.2.1 (at most
+ * 100 failed tries an hour at one account), NIST SP 800-63B 5.2.2 (networks where somebody logged
+ * in before; earlier failures from there count no more after a success), the defaults of the
+ * configuration. Public reports stand beside the cases.
  */
 #include "policy/guesses.h"
 #include "check.h"
@@ -12,8 +13,12 @@ enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE, FAILURES = 10, PER_CLIENT = 20 };
 static const int64_t day = 24LL * HOUR, start = 1800000000000LL;
 
 /* The queue's, for the defaults (failures 10, failures-per-client 20, failure-time 15m). */
-static const struct guess_limits limits = {.own = {FAILURES, 15 * MINUTE}, .network = {PER_CLIENT, 15 * MINUTE}, .each = {3, HOUR},
-                                           .first = {2 * FAILURES, HOUR}, .rest = {FAILURES, 15 * MINUTE}, .day = {5 * FAILURES, 12LL * HOUR}};
+static const struct guess_limits limits = {.own = {FAILURES, 15 * MINUTE},
+                                           .network = {PER_CLIENT, 15 * MINUTE},
+                                           .each = {3, HOUR},
+                                           .first = {2 * FAILURES, HOUR},
+                                           .rest = {FAILURES, 15 * MINUTE},
+                                           .day = {5 * FAILURES, 12LL * HOUR}};
 
 struct world {
     struct guesses *g;
@@ -82,7 +87,8 @@ static void one_stranger(void **state)
     struct world w = world_new();
     (void)state;
     assert_int_equal(wrongs(&w, "alice", "192.0.2.1", 50), FAILURES);
-    assert_true(w.last.answer == GUESS_TOO_MANY_AT_LOGIN && w.last.wait_ms == 90 * 1000); /* 15 minutes for ten */
+    assert_true(w.last.answer == GUESS_TOO_MANY_AT_LOGIN &&
+                w.last.wait_ms == 90 * 1000); /* 15 minutes for ten */
     wait(&w, 90 * 1000 - 1);
     assert_false(wrong(&w, "alice", "192.0.2.1"));
     wait(&w, 1);
@@ -91,7 +97,8 @@ static void one_stranger(void **state)
     guesses_free(w.g);
 }
 
-/* The audit's case, and Mailu/Mailu#2880, CVE-2024-10270 of Keycloak: ten wrong passwords from anywhere. The owner is at home, on a browser used before, next door, somewhere new. */
+/* The audit's case, and Mailu/Mailu#2880, CVE-2024-10270 of Keycloak: ten wrong passwords from
+ * anywhere. The owner is at home, on a browser used before, next door, somewhere new. */
 static void the_owner_gets_in(void **state)
 {
     struct world w = world_new();
@@ -112,7 +119,8 @@ static void the_owner_gets_in(void **state)
     guesses_free(w.g);
 }
 
-/* Twenty networks at once use up the first tries of strangers; who is known does not notice, and whoever is not waits minutes. */
+/* Twenty networks at once use up the first tries of strangers; who is known does not notice, and
+ * whoever is not waits minutes. */
 static void many_strangers(void **state)
 {
     struct world w = world_new();
@@ -149,18 +157,24 @@ static void at_most_a_hundred_an_hour(void **state)
         went += wrong(&w, "alice", "192.0.2.1");
         wait(&w, 1000);
     }
-    assert_in_range(went, 100, 100 + 10 * FAILURES + 24 * 3); /* one network: a hundred a day, and its first ones each hour */
+    assert_in_range(went, 100,
+                    100 + 10 * FAILURES +
+                        24 * 3); /* one network: a hundred a day, and its first ones each hour */
     guesses_free(w.g);
 }
 
-/* zulip/zulip#21544, rustdesk/rustdesk#13070: whatever somebody may number freely in IPv6 counts together, and a little more is allowed
- * at each step out. getgrav/grav-plugin-login#204: one free try for each new address is no limit there. */
+/* zulip/zulip#21544, rustdesk/rustdesk#13070: whatever somebody may number freely in IPv6 counts
+ * together, and a little more is allowed at each step out. getgrav/grav-plugin-login#204: one free
+ * try for each new address is no limit there. */
 static void networks_inside_networks(void **state)
 {
     static const struct {
         const char *form;
         int most;
-    } cases[] = {{"2001:db8:1:1::%x", PER_CLIENT}, {"2001:db8:2:%x::1", 2 * PER_CLIENT}, {"2001:db8:3:%x00::1", 4 * PER_CLIENT}, {"2001:db9:%x::1", 32 * PER_CLIENT},
+    } cases[] = {{"2001:db8:1:1::%x", PER_CLIENT},
+                 {"2001:db8:2:%x::1", 2 * PER_CLIENT},
+                 {"2001:db8:3:%x00::1", 4 * PER_CLIENT},
+                 {"2001:db9:%x::1", 32 * PER_CLIENT},
                  {"192.0.2.%u", 4 * PER_CLIENT}};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -197,7 +211,8 @@ static void a_large_network_pushes_nobody_out(void **state)
     guesses_free(w.g);
 }
 
-/* 200,000 names from 50,000 networks within a minute, more than a gateway lets in: others hardly notice. */
+/* 200,000 names from 50,000 networks within a minute, more than a gateway lets in: others hardly
+ * notice. */
 static void a_flood_of_names_slows_nobody(void **state)
 {
     struct world w = world_new();
@@ -218,7 +233,8 @@ static void a_flood_of_names_slows_nobody(void **state)
     guesses_free(w.g);
 }
 
-/* fail2ban/fail2ban#779, nextcloud/server#3971: a phone with the old password asks each minute, for days. */
+/* fail2ban/fail2ban#779, nextcloud/server#3971: a phone with the old password asks each minute, for
+ * days. */
 static void an_old_password_in_a_phone(void **state)
 {
     struct world w = world_new();
@@ -254,8 +270,8 @@ static void said_before_and_now_right(void **state)
     guesses_free(w.g);
 }
 
-/* PortSwigger's lab "broken brute-force protection, IP block": a guesser logs in to an account of their own between guesses, and the
- * counts began anew. */
+/* PortSwigger's lab "broken brute-force protection, IP block": a guesser logs in to an account of
+ * their own between guesses, and the counts began anew. */
 static void a_login_of_ones_own_resets_nothing(void **state)
 {
     struct world w = world_new();
@@ -276,7 +292,8 @@ static void a_login_of_ones_own_resets_nothing(void **state)
     guesses_free(w.g);
 }
 
-/* Many people behind one address log in for the first time (nextcloud/server#3156, theforeman/foreman#4132: all behind one address): no failures, no limit. */
+/* Many people behind one address log in for the first time (nextcloud/server#3156,
+ * theforeman/foreman#4132: all behind one address): no failures, no limit. */
 static void a_whole_office_logs_in(void **state)
 {
     struct world w = world_new();
@@ -308,7 +325,9 @@ static void at_once_is_no_more_than_one_after_the_other(void **state)
         went += all[i].answer == GUESS_GO;
     }
     assert_int_equal(went, FAILURES);
-    (void)guesses_right(w.g, &x, &all[0], w.now); /* one was right: nine stay counted, for whoever is elsewhere in the area */
+    (void)guesses_right(
+        w.g, &x, &all[0],
+        w.now); /* one was right: nine stay counted, for whoever is elsewhere in the area */
     assert_int_equal(wrongs(&w, "alice", "203.0.113.1", 50), 1 + 2);
     guesses_free(w.g);
 }
@@ -390,7 +409,8 @@ static void what_was_written_down(void **state)
     assert_true(place[0] == '\0' && device[0] == '\0');
     static const char *const none[] = {"", "x", "device ", "device 00", "192.0.2", "1.2.3.4.5"};
     for (size_t i = 0; i < ARRAY_LEN(none); i++) {
-        assert_false(guesses_know(w.g, GUESS_PASSWORD, STR("alice"), str_c(none[i]), w.now.wall_ms));
+        assert_false(
+            guesses_know(w.g, GUESS_PASSWORD, STR("alice"), str_c(none[i]), w.now.wall_ms));
     }
     guesses_forget(w.g, GUESS_PASSWORD, STR("alice"));
     assert_true(wrong(&w, "alice", "192.0.2.1") && w.last.payer == GUESS_BY_FIRST);
@@ -431,7 +451,8 @@ static void codes_and_passwords_are_apart(void **state)
     guesses_free(w.g);
 }
 
-/* Flowfin/jellyfin-plugin-sso#317: a translator's /96 is not one network, and a /48 of 6to4 is one address. */
+/* Flowfin/jellyfin-plugin-sso#317: a translator's /96 is not one network, and a /48 of 6to4 is one
+ * address. */
 static void addresses_inside_addresses(void **state)
 {
     struct world w = world_new();
@@ -477,15 +498,26 @@ static void other_counts(void **state)
         assert_true(guesses_count(w.g, "link", STR("1"), ten, w.now));
     }
     assert_false(guesses_count(w.g, "link", STR("1"), ten, w.now));
-    assert_true(guesses_count(w.g, "link", STR("2"), ten, w.now) && guesses_count(w.g, "files", STR("1"), ten, w.now));
+    assert_true(guesses_count(w.g, "link", STR("2"), ten, w.now) &&
+                guesses_count(w.g, "files", STR("1"), ten, w.now));
     wait(&w, 6 * MINUTE);
-    assert_true(guesses_count(w.g, "link", STR("1"), ten, w.now) && !guesses_count(w.g, "link", STR("1"), ten, w.now));
+    assert_true(guesses_count(w.g, "link", STR("1"), ten, w.now) &&
+                !guesses_count(w.g, "link", STR("1"), ten, w.now));
     guesses_free(w.g);
 }
 
-/* --- every order of what may happen ---------------------------------------------------------------------------------------- */
+/* --- every order of what may happen ---------------------------------------------------------- */
 
-enum act { STRANGER, OTHER_STRANGER, NEIGHBOUR, OWNER_RIGHT, OWNER_WRONG, DEVICE_WRONG, FIVE_MINUTES, ACTS };
+enum act {
+    STRANGER,
+    OTHER_STRANGER,
+    NEIGHBOUR,
+    OWNER_RIGHT,
+    OWNER_WRONG,
+    DEVICE_WRONG,
+    FIVE_MINUTES,
+    ACTS
+};
 
 /* What has to hold of one login, counted beside the module and in another way. */
 struct watched {
@@ -502,10 +534,14 @@ static size_t within(const int64_t *at, size_t n, int64_t now, int64_t window)
     return found;
 }
 
-static void act(struct world *w, struct watched *seen, enum act a, const char *who, struct str device)
+static void act(struct world *w, struct watched *seen, enum act a, const char *who,
+                struct str device)
 {
     static const struct guess_rate two = {2, 15 * MINUTE};
-    struct guess x = password(who, a == STRANGER ? "192.0.2.1" : a == OTHER_STRANGER ? "203.0.113.1" : a == NEIGHBOUR ? "198.51.100.99" : "198.51.100.7");
+    struct guess x = password(who, a == STRANGER         ? "192.0.2.1"
+                                   : a == OTHER_STRANGER ? "203.0.113.1"
+                                   : a == NEIGHBOUR      ? "198.51.100.99"
+                                                         : "198.51.100.7");
     if (a == FIVE_MINUTES) {
         wait(w, 5 * MINUTE);
         return;
@@ -516,13 +552,18 @@ static void act(struct world *w, struct watched *seen, enum act a, const char *w
     }
     bool went = goes(w, &x);
     enum guess_payer payer = w->last.payer;
-    int64_t *at = payer == GUESS_BY_DEVICE ? seen->device_at : payer == GUESS_BY_PLACE ? seen->own_at : seen->stranger_at;
-    size_t *n = payer == GUESS_BY_DEVICE ? &seen->device : payer == GUESS_BY_PLACE ? &seen->own : &seen->strangers;
+    int64_t *at = payer == GUESS_BY_DEVICE  ? seen->device_at
+                  : payer == GUESS_BY_PLACE ? seen->own_at
+                                            : seen->stranger_at;
+    size_t *n = payer == GUESS_BY_DEVICE  ? &seen->device
+                : payer == GUESS_BY_PLACE ? &seen->own
+                                          : &seen->strangers;
     /* nobody else has used up what is the owner's */
     if (a == OWNER_RIGHT || a == OWNER_WRONG) {
         assert_true(went || within(seen->own_at, seen->own, w->now.mono_ms, two.window_ms) >= 2);
     } else if (a == DEVICE_WRONG) {
-        assert_true(went || within(seen->device_at, seen->device, w->now.mono_ms, two.window_ms) >= 2);
+        assert_true(went ||
+                    within(seen->device_at, seen->device, w->now.mono_ms, two.window_ms) >= 2);
     }
     assert_true(went || w->last.wait_ms > 0);
     if (went && a == OWNER_RIGHT) {
@@ -537,7 +578,12 @@ static void act(struct world *w, struct watched *seen, enum act a, const char *w
 static void every_order(void **state)
 {
     enum { LENGTH = 7 };
-    static const struct guess_limits small = {.own = {2, 15 * MINUTE}, .network = {3, 15 * MINUTE}, .each = {1, HOUR}, .first = {2, HOUR}, .rest = {2, 15 * MINUTE}, .day = {4, 24LL * HOUR}};
+    static const struct guess_limits small = {.own = {2, 15 * MINUTE},
+                                              .network = {3, 15 * MINUTE},
+                                              .each = {1, HOUR},
+                                              .first = {2, HOUR},
+                                              .rest = {2, 15 * MINUTE},
+                                              .day = {4, 24LL * HOUR}};
     char device[GUESS_DEVICE] = "a browser", who[32];
     struct world w = world_new();
     long orders = 1;
@@ -546,18 +592,21 @@ static void every_order(void **state)
     for (int i = 0; i < LENGTH; i++) {
         orders *= ACTS;
     }
-    for (long order = 0; order < orders; order += 3) { /* 3 and 7 have no common divisor: each place sees all acts */
+    for (long order = 0; order < orders;
+         order += 3) { /* 3 and 7 have no common divisor: each place sees all acts */
         struct watched seen = {.strangers = 0};
         char place[GUESS_PLACE_TEXT];
         snprintf(who, sizeof who, "login%ld", order % 1000);
         guesses_device_text(str_from(device, sizeof device), place);
-        assert_true(guesses_know(w.g, GUESS_PASSWORD, str_c(who), STR("198.51.100.7"), w.now.wall_ms) &&
-                    guesses_know(w.g, GUESS_PASSWORD, str_c(who), str_c(place), w.now.wall_ms));
+        assert_true(
+            guesses_know(w.g, GUESS_PASSWORD, str_c(who), STR("198.51.100.7"), w.now.wall_ms) &&
+            guesses_know(w.g, GUESS_PASSWORD, str_c(who), str_c(place), w.now.wall_ms));
         long rest = order;
         for (int i = 0; i < LENGTH; i++, rest /= ACTS) {
             act(&w, &seen, (enum act)(rest % ACTS), who, str_from(device, sizeof device));
         }
-        assert_true(seen.strangers <= 2 + 2 + 2 + 2 + 4); /* first, rest, and what came back; the area */
+        assert_true(seen.strangers <=
+                    2 + 2 + 2 + 2 + 4); /* first, rest, and what came back; the area */
         wait(&w, 2 * day);
         guesses_forget(w.g, GUESS_PASSWORD, str_c(who));
     }

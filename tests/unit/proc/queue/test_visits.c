@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_visits.c: who is in front of the portal (visits.c, proofs.c, guessing.c), over a real store: what is shown belongs to the
- * visit that asked for it, whatever a web that was taken over interleaves; and nobody's guesses shut somebody else out. The
- * audit's case: a second step of one visit that comes while the same browser is in another one.
+ * test_visits.c: who is in front of the portal (visits.c, proofs.c, guessing.c), over a real store:
+ * what is shown belongs to the visit that asked for it, whatever a web that was taken over
+ * interleaves; and nobody's guesses shut somebody else out. The audit's case: a second step of one
+ * visit that comes while the same browser is in another one.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -18,9 +19,10 @@ enum { WEB = 1, LOGIN = 2 };
 static struct queue q;
 static struct conf *conf;
 static char dir[64];
-static struct ipc_channel *const web = (struct ipc_channel *)(uintptr_t)WEB, *const login = (struct ipc_channel *)(uintptr_t)LOGIN;
+static struct ipc_channel *const web = (struct ipc_channel *)(uintptr_t)WEB,
+                                 *const login = (struct ipc_channel *)(uintptr_t)LOGIN;
 
-/* --- doubles ---------------------------------------------------------------------------------------------------------- */
+/* --- doubles --------------------------------------------------------------------------------- */
 
 static struct {
     struct ipc_portal_answer answer; /* the last one */
@@ -56,13 +58,15 @@ void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
     seen.refused++;
 }
 
-void portal_answer_saved(struct queue *of, struct ipc_channel *ch, const struct ipc_portal_answer *a)
+void portal_answer_saved(struct queue *of, struct ipc_channel *ch,
+                         const struct ipc_portal_answer *a)
 {
     store_flush(of->store);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_portal_answer, .portal_answer = *a});
 }
 
-bool portal_act(struct queue *of, struct kept_envelope *k, enum portal_act act, struct str argument, struct str who)
+bool portal_act(struct queue *of, struct kept_envelope *k, enum portal_act act, struct str argument,
+                struct str who)
 {
     (void)of;
     (void)k;
@@ -72,14 +76,18 @@ bool portal_act(struct queue *of, struct kept_envelope *k, enum portal_act act, 
     return false;
 }
 
-void accounts_each(struct queue *of, void (*fn)(void *arg, const struct store_account *a), void *arg)
+void accounts_each(struct queue *of, void (*fn)(void *arg, const struct store_account *a),
+                   void *arg)
 {
     (void)of;
-    fn(arg, &(struct store_account){.name = STR("nurse"), .addresses = STR("ward@in.test nurse@in.test")});
+    fn(arg, &(struct store_account){.name = STR("nurse"),
+                                    .addresses = STR("ward@in.test nurse@in.test")});
     fn(arg, &(struct store_account){.name = STR("doctor"), .addresses = STR("doctor@in.test")});
 }
 
-bool pickup_mail(struct queue *of, const struct kept_envelope *k, enum notice_kind kind, const char *to, const char *link, const char *code, const char *words, struct str language)
+bool pickup_mail(struct queue *of, const struct kept_envelope *k, enum notice_kind kind,
+                 const char *to, const char *link, const char *code, const char *words,
+                 struct str language)
 {
     (void)of;
     (void)k;
@@ -119,7 +127,8 @@ bool envelope_get(struct queue *of, enum envelope_by by, uint64_t number, struct
     return store_envelopes(of->store, by, number, envelope_keep, ret) == STORE_OK && ret->found;
 }
 
-void envelope_event(struct queue *of, uint64_t envelope, enum envelope_event kind, struct str who, const char *detail)
+void envelope_event(struct queue *of, uint64_t envelope, enum envelope_event kind, struct str who,
+                    const char *detail)
 {
     (void)of;
     (void)envelope;
@@ -141,7 +150,7 @@ struct str child_file(const struct child *c, const char *name)
     return STR("");
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------------------------------- */
 
 /* 32 octets that are a hash: of a cookie, a pass, a link. */
 static struct str hash_of(const char *name, unsigned char room[32])
@@ -154,18 +163,30 @@ static struct str hash_of(const char *name, unsigned char room[32])
 static void put_envelope(uint64_t number, const char *address, const char *link, uint8_t level)
 {
     unsigned char room[32];
-    store_put_envelope(q.store, &(struct store_envelope){.envelope = number, .id = number, .rcpt = number, .address = str_c(address), .sender = STR("ward@in.test"),
-                                                         .made_ms = clock_wall_ms(), .expires_ms = clock_wall_ms() + 1000000, .level = level, .least = level});
+    store_put_envelope(q.store, &(struct store_envelope){.envelope = number,
+                                                         .id = number,
+                                                         .rcpt = number,
+                                                         .address = str_c(address),
+                                                         .sender = STR("ward@in.test"),
+                                                         .made_ms = clock_wall_ms(),
+                                                         .expires_ms = clock_wall_ms() + 1000000,
+                                                         .level = level,
+                                                         .least = level});
     store_put_envelope_token(q.store, number, hash_of(link, room));
     store_flush(q.store);
 }
 
-static enum portal_result ask_code(const char *browser, const char *link, const char *address, const char *network, const char *device)
+static enum portal_result ask_code(const char *browser, const char *link, const char *address,
+                                   const char *network, const char *device)
 {
     unsigned char rooms[3][32];
     char words[64];
     int64_t wait = 0;
-    struct ipc_portal_ask a = {.token = 1, .browser = hash_of(browser, rooms[0]), .text = str_c(address), .network = str_c(network), .language = STR("en")};
+    struct ipc_portal_ask a = {.token = 1,
+                               .browser = hash_of(browser, rooms[0]),
+                               .text = str_c(address),
+                               .network = str_c(network),
+                               .language = STR("en")};
     a.secret = link ? hash_of(link, rooms[1]) : STR("");
     a.device = device ? hash_of(device, rooms[2]) : STR("");
     seen.code[0] = '\0';
@@ -174,13 +195,17 @@ static enum portal_result ask_code(const char *browser, const char *link, const 
     return r;
 }
 
-static enum portal_result say_code(const char *browser, const char *code, const char *pass, const char *network, const char *device)
+static enum portal_result say_code(const char *browser, const char *code, const char *pass,
+                                   const char *network, const char *device)
 {
     unsigned char rooms[3][32];
     char text[16];
     struct ipc_portal_answer r = {.token = 1};
     struct buf offers = BUF_INIT(8000);
-    struct ipc_portal_ask a = {.token = 1, .browser = hash_of(browser, rooms[0]), .secret = hash_of(pass, rooms[1]), .network = str_c(network)};
+    struct ipc_portal_ask a = {.token = 1,
+                               .browser = hash_of(browser, rooms[0]),
+                               .secret = hash_of(pass, rooms[1]),
+                               .network = str_c(network)};
     snprintf(text, sizeof text, "%s\n", code);
     a.text = str_c(text);
     a.device = device ? hash_of(device, rooms[2]) : STR("");
@@ -194,8 +219,13 @@ static void prove(const char *browser, enum proof_kind kind, const char *what, c
 {
     unsigned char rooms[2][32];
     memset(&seen.prove, 0, sizeof seen.prove);
-    proofs_on_prove(&q, web, &(struct ipc_portal_ask){.token = 7, .browser = hash_of(browser, rooms[0]), .secret = hash_of(pass, rooms[1]), .network = STR("192.0.2.1"),
-                                                      .number = kind, .data = str_c(what)});
+    proofs_on_prove(&q, web,
+                    &(struct ipc_portal_ask){.token = 7,
+                                             .browser = hash_of(browser, rooms[0]),
+                                             .secret = hash_of(pass, rooms[1]),
+                                             .network = STR("192.0.2.1"),
+                                             .number = kind,
+                                             .data = str_c(what)});
 }
 
 static void proved(uint64_t token, bool ok)
@@ -209,7 +239,8 @@ static bool is_pass(const char *pass, const char *address, uint8_t level)
 {
     unsigned char room[32];
     struct kept_pass p;
-    return visits_pass(&q, hash_of(pass, room), &p) && str_eq(p.p.address, str_c(address)) && p.p.level == level;
+    return visits_pass(&q, hash_of(pass, room), &p) && str_eq(p.p.address, str_c(address)) &&
+           p.p.level == level;
 }
 
 /* In front of the second step: the mail's link, then its code. */
@@ -219,9 +250,10 @@ static void to_second_step(const char *browser, const char *link, const char *pa
     assert_int_equal(say_code(browser, seen.code, pass, "192.0.2.1", NULL), PORTAL_PROOF_WANTED);
 }
 
-/* --- the second step belongs to its visit ----------------------------------------------------------------------------------- */
+/* --- the second step belongs to its visit ---------------------------------------------------- */
 
-/* The mailbox of b is read by somebody who has a code and no phrase, and who has a mail, a phrase and a web of their own. */
+/* The mailbox of b is read by somebody who has a code and no phrase, and who has a mail, a phrase
+ * and a web of their own. */
 static void a_proof_is_for_the_visit_that_asked(void **state)
 {
     (void)state;
@@ -269,9 +301,11 @@ static void two_browsers_have_two_visits(void **state)
     assert_int_equal(ask_code("two", "link of b", "", "192.0.2.1", NULL), PORTAL_OK);
     char code_b[16];
     memcpy(code_b, seen.code, sizeof code_b);
-    assert_int_equal(say_code("one", code_b, "pass", "192.0.2.1", NULL), PORTAL_OVER); /* it is in front of its second step */
+    assert_int_equal(say_code("one", code_b, "pass", "192.0.2.1", NULL),
+                     PORTAL_OVER); /* it is in front of its second step */
     assert_int_equal(ask_code("three", "link of a", "", "192.0.2.1", NULL), PORTAL_OK);
-    assert_int_equal(say_code("three", code_b, "pass", "192.0.2.1", NULL), PORTAL_WRONG); /* the code of another visit */
+    assert_int_equal(say_code("three", code_b, "pass", "192.0.2.1", NULL),
+                     PORTAL_WRONG);                        /* the code of another visit */
     prove("two", PROOF_PHRASE, "the phrase of b", "pass"); /* no code was shown there yet */
     assert_true(seen.prove.token == 0 && seen.answer.result == PORTAL_OVER);
     assert_int_equal(say_code("two", code_b, "pass", "192.0.2.1", NULL), PORTAL_PROOF_WANTED);
@@ -305,7 +339,11 @@ static void a_second_step_ends_with_its_use(void **state)
 /* The challenge of one visit is what its passkey signs, and no other's. */
 static void each_visit_has_its_challenge(void **state)
 {
-    const struct store_passkey key = {.id = STR("key of a"), .address = STR("a@out.test"), .algorithm = 1, .key = STR("k"), .made_ms = 1};
+    const struct store_passkey key = {.id = STR("key of a"),
+                                      .address = STR("a@out.test"),
+                                      .algorithm = 1,
+                                      .key = STR("k"),
+                                      .made_ms = 1};
     char first[64], second[64];
     (void)state;
     store_put_passkey(q.store, &key);
@@ -314,7 +352,8 @@ static void each_visit_has_its_challenge(void **state)
     str_copy_cut(str_slice(str_c(seen.known), 0, 43), first, sizeof first);
     uint64_t under_way = seen.prove.token;
     assert_true(under_way != 0);
-    to_second_step("browser", "link of a", "pass"); /* the same person, the same browser, another visit */
+    to_second_step("browser", "link of a",
+                   "pass"); /* the same person, the same browser, another visit */
     prove("browser", PROOF_PASSKEY, "a2V5IG9mIGE\nc\nd\ns", "pass");
     str_copy_cut(str_slice(str_c(seen.known), 0, 43), second, sizeof second);
     assert_string_not_equal(first, second);
@@ -325,7 +364,8 @@ static void each_visit_has_its_challenge(void **state)
     store_flush(q.store);
     proved(newer, true);
     assert_int_equal(seen.answer.result, PORTAL_OK);
-    assert_false(store_has_passkey(q.store, STR("key of a"))); /* what was taken away meanwhile does not come back */
+    assert_false(store_has_passkey(
+        q.store, STR("key of a"))); /* what was taken away meanwhile does not come back */
     to_second_step("browser", "link of b", "pass");
     prove("browser", PROOF_PASSKEY, "a2V5IG9mIGE\nc\nd\ns", "pass"); /* somebody else's passkey */
     assert_true(seen.prove.token == 0 && seen.answer.result == PORTAL_WRONG);
@@ -334,7 +374,11 @@ static void each_visit_has_its_challenge(void **state)
 /* keycloak/keycloak#46164: what others typed into one field uses up what belongs to another. */
 static void passkeys_have_tries_of_their_own(void **state)
 {
-    const struct store_passkey key = {.id = STR("key of a"), .address = STR("a@out.test"), .algorithm = 1, .key = STR("k"), .made_ms = 1};
+    const struct store_passkey key = {.id = STR("key of a"),
+                                      .address = STR("a@out.test"),
+                                      .algorithm = 1,
+                                      .key = STR("k"),
+                                      .made_ms = 1};
     (void)state;
     store_put_passkey(q.store, &key);
     to_second_step("browser", "link of a", "pass");
@@ -368,15 +412,17 @@ static void a_login_that_is_gone(void **state)
     assert_true(is_pass("their pass", "a@out.test", 2));
 }
 
-/* --- how often a code is mailed ----------------------------------------------------------------------------------------------- */
+/* --- how often a code is mailed -------------------------------------------------------------- */
 
 /* The audit's case: five typed addresses an hour shut the owner's way by address. */
 static void strangers_do_not_shut_the_way_by_address(void **state)
 {
     char network[32];
     (void)state;
-    assert_int_equal(ask_code("owner", NULL, "c@out.test", "198.51.100.7", "the browser"), PORTAL_OK);
-    assert_int_equal(say_code("owner", seen.code, "pass", "198.51.100.7", "the browser"), PORTAL_OK);
+    assert_int_equal(ask_code("owner", NULL, "c@out.test", "198.51.100.7", "the browser"),
+                     PORTAL_OK);
+    assert_int_equal(say_code("owner", seen.code, "pass", "198.51.100.7", "the browser"),
+                     PORTAL_OK);
     unsigned mails = seen.mails;
     for (int i = 0; i < 500; i++) {
         snprintf(network, sizeof network, "10.%d.%d.1", i / 250, i % 250);
@@ -385,9 +431,11 @@ static void strangers_do_not_shut_the_way_by_address(void **state)
     assert_in_range(seen.mails - mails, 5, 16); /* nor is the mailbox flooded */
     assert_int_equal(ask_code("owner", NULL, "C@OUT.test", "198.51.100.7", NULL), PORTAL_OK);
     assert_true(seen.code[0]);
-    assert_int_equal(ask_code("owner", NULL, "c@out.test", "203.0.113.50", "the browser"), PORTAL_OK); /* on the move */
+    assert_int_equal(ask_code("owner", NULL, "c@out.test", "203.0.113.50", "the browser"),
+                     PORTAL_OK); /* on the move */
     assert_true(seen.code[0]);
-    assert_int_equal(ask_code("owner", "link of c", "", "203.0.113.51", NULL), PORTAL_OK); /* the link has its own */
+    assert_int_equal(ask_code("owner", "link of c", "", "203.0.113.51", NULL),
+                     PORTAL_OK); /* the link has its own */
     assert_true(seen.code[0]);
 }
 
@@ -396,11 +444,13 @@ static void unknown_addresses_are_slowed_alike(void **state)
 {
     (void)state;
     for (int i = 0; i < 30; i++) {
-        assert_int_equal(ask_code("x", NULL, "d@out.test", "203.0.113.77", NULL), ask_code("y", NULL, "nobody@out.test", "203.0.114.77", NULL));
+        assert_int_equal(ask_code("x", NULL, "d@out.test", "203.0.113.77", NULL),
+                         ask_code("y", NULL, "nobody@out.test", "203.0.114.77", NULL));
     }
     assert_int_equal(ask_code("x", NULL, "d@out.test", "203.0.113.77", NULL), PORTAL_SLOW_DOWN);
     for (int i = 0; i < 30; i++) {
-        assert_int_equal(ask_code("x", "link of d", "", "203.0.115.1", NULL), ask_code("y", "no link", "", "203.0.116.1", NULL));
+        assert_int_equal(ask_code("x", "link of d", "", "203.0.115.1", NULL),
+                         ask_code("y", "no link", "", "203.0.116.1", NULL));
     }
 }
 
@@ -411,15 +461,24 @@ static void a_code_opens_the_way_for_a_password(void **state)
     char words[64], client[32];
     int64_t wait;
     (void)state;
-    const struct ipc_portal_ask a = {.token = 1, .browser = hash_of("inside", rooms[0]), .text = STR("Nurse@in.test"), .network = STR("100.64.9.9"), .number = 1};
+    const struct ipc_portal_ask a = {.token = 1,
+                                     .browser = hash_of("inside", rooms[0]),
+                                     .text = STR("Nurse@in.test"),
+                                     .network = STR("100.64.9.9"),
+                                     .number = 1};
     for (int i = 0; i < 200; i++) { /* strangers have used up what strangers have */
         snprintf(client, sizeof client, "10.9.%d.1", i);
-        const struct ipc_msg m = {.type = IPC_login_ask, .login_ask = {.token = 5, .name = STR("nurse"), .client = str_c(client)}};
+        const struct ipc_msg m = {
+            .type = IPC_login_ask,
+            .login_ask = {.token = 5, .name = STR("nurse"), .client = str_c(client)}};
         guessing_on_ask(&q, login, &m, -1);
     }
-    const struct ipc_msg mine = {.type = IPC_login_ask, .login_ask = {.token = 5, .name = STR("nurse"), .client = a.network}};
+    const struct ipc_msg mine = {
+        .type = IPC_login_ask,
+        .login_ask = {.token = 5, .name = STR("nurse"), .client = a.network}};
     guessing_on_ask(&q, login, &mine, -1);
-    assert_true(seen.ruling.answer == GUESS_TOO_MANY_AT_LOGIN && seen.ruling.wait_s > 0 && seen.ruling.number == 0);
+    assert_true(seen.ruling.answer == GUESS_TOO_MANY_AT_LOGIN && seen.ruling.wait_s > 0 &&
+                seen.ruling.number == 0);
     assert_int_equal(visits_send_code(&q, &a, words, sizeof words, &wait), PORTAL_OK);
     assert_string_equal(seen.to, "nurse@in.test");
     assert_int_equal(say_code("inside", seen.code, "inside pass", "100.64.9.9", NULL), PORTAL_OK);
@@ -427,15 +486,19 @@ static void a_code_opens_the_way_for_a_password(void **state)
     assert_true(seen.ruling.answer == GUESS_GO && seen.ruling.number > 0);
 }
 
-/* --- tries of logins ------------------------------------------------------------------------------------------------------------ */
+/* --- tries of logins ------------------------------------------------------------------------- */
 
 static void a_try_is_judged_once_by_its_login(void **state)
 {
-    const struct ipc_msg ask = {.type = IPC_login_ask, .login_ask = {.token = 9, .name = STR("doctor"), .client = STR("192.0.2.9")}};
+    const struct ipc_msg ask = {
+        .type = IPC_login_ask,
+        .login_ask = {.token = 9, .name = STR("doctor"), .client = STR("192.0.2.9")}};
     (void)state;
     guessing_on_ask(&q, login, &ask, -1);
-    struct ipc_msg m = {.type = IPC_login_judged, .login_judged = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT}};
-    assert_true(seen.ruling.token == 9 && seen.ruling.answer == GUESS_GO && m.login_judged.number > 0);
+    struct ipc_msg m = {.type = IPC_login_judged,
+                        .login_judged = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT}};
+    assert_true(seen.ruling.token == 9 && seen.ruling.answer == GUESS_GO &&
+                m.login_judged.number > 0);
     unsigned refused = seen.refused;
     guessing_on_judged(&q, web, &m, -1); /* another process */
     assert_int_equal(seen.refused, refused + 1);
@@ -458,7 +521,9 @@ static void count_places(void *arg, const struct store_place *p)
 static void places_are_in_the_store(void **state)
 {
     struct queue other = {.store = q.store};
-    const struct ipc_msg ask = {.type = IPC_login_ask, .login_ask = {.token = 9, .name = STR("DOCTOR"), .client = STR("192.0.2.9")}};
+    const struct ipc_msg ask = {
+        .type = IPC_login_ask,
+        .login_ask = {.token = 9, .name = STR("DOCTOR"), .client = STR("192.0.2.9")}};
     unsigned before = 0, after = 0;
     (void)state;
     store_flush(q.store);
@@ -468,7 +533,9 @@ static void places_are_in_the_store(void **state)
     for (int i = 0; i < 200; i++) {
         char client[32];
         snprintf(client, sizeof client, "10.8.%d.1", i);
-        const struct ipc_msg m = {.type = IPC_login_ask, .login_ask = {.token = 5, .name = STR("doctor"), .client = str_c(client)}};
+        const struct ipc_msg m = {
+            .type = IPC_login_ask,
+            .login_ask = {.token = 5, .name = STR("doctor"), .client = str_c(client)}};
         guessing_on_ask(&other, login, &m, -1);
     }
     guessing_on_ask(&other, login, &ask, -1);
@@ -491,9 +558,13 @@ static int setup(void **state)
     (void)state;
     strcpy(dir, "/tmp/test-visits-XXXXXX");
     assert_non_null(mkdtemp(dir));
-    assert_int_equal(conf_parse(STR("hostname mx.example.test; listen smtp { address 192.0.2.1:25; }\n"
-                                    "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n"
-                                    "portal { url https://p.in.test; proxy-address 192.0.2.1:8080; proxies 192.0.2.2; from secure@in.test; }\n"), "t", &problems, &conf), 0);
+    assert_int_equal(
+        conf_parse(STR("hostname mx.example.test; listen smtp { address 192.0.2.1:25; }\n"
+                       "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n"
+                       "portal { url https://p.in.test; proxy-address 192.0.2.1:8080; proxies "
+                       "192.0.2.2; from secure@in.test; }\n"),
+                   "t", &problems, &conf),
+        0);
     assert_int_equal(store_open(dir, problem, sizeof problem, &q.store), 0);
     visits_init(&q);
     guessing_init(&q);
