@@ -61,7 +61,7 @@ static int checked_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
     if (code == SQLITE_OK) {
         see_header(c, to, n, at);
     }
-    if (code == SQLITE_IOERR_SHORT_READ && c->has_checks && at / PAGE < c->pages) {
+    if (code == SQLITE_IOERR_SHORT_READ && c->has_checks && n == PAGE && at / PAGE < c->pages) {
         return SQLITE_IOERR_DATA; /* the file was cut; SQLite would read zeros */
     }
     if (code != SQLITE_OK || !c->has_checks || n != PAGE) {
@@ -89,8 +89,12 @@ static int checked_close(sqlite3_file *f)
     return real(f)->pMethods->xClose(real(f));
 }
 
+/* Also when what a crash left half made is undone: then it is no longer what its header said. */
 static int checked_truncate(sqlite3_file *f, sqlite3_int64 n)
 {
+    struct checked *c = (struct checked *)f;
+    c->pages = (sqlite3_int64)c->pages > n / PAGE ? (uint32_t)(n / PAGE) : c->pages;
+    c->has_checks = c->has_checks && n > 0;
     return real(f)->pMethods->xTruncate(real(f), n);
 }
 

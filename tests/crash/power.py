@@ -140,6 +140,12 @@ def compare(output, kept, delivered):
     return None
 
 
+def false_alarm(output):
+    """None, or that what a loss of power may do was taken for a disk that loses what was synced (store/mark.h)."""
+    found = re.search(r'event=(journal-damaged|tables-lack-transactions|mark-lost|mail-lost).*', output)
+    return f'taken for damage: {found.group()}' if found else None
+
+
 def power(run, turns, samples, rng):
     source = run.path('store')
     assert run.live(source, turns, FAULT_LOG=run.path('log'), **({'FAULT_CACHED': '1'} if rng.random() < 0.3 else {})).returncode == 0
@@ -151,7 +157,8 @@ def power(run, turns, samples, rng):
         shutil.rmtree(target, ignore_errors=True)
         Disk(records[:cut], random.Random(seed)).write(source, target)
         kept, delivered = promised(records[:cut])
-        problem = compare(run.look(target)[1], kept, delivered)
+        output = run.look(target)[1]
+        problem = compare(output, kept, delivered) or false_alarm(output)
         if problem:
             return sample, len(records), f'power loss after change {cut} (seed {seed}): {problem}'
         progress('power', sample + 1, samples)

@@ -129,7 +129,7 @@ def test_a_copy_is_put_back_elsewhere_and_waits(gateway, tmp_path):
     assert all(h['reason'] == 'restored' for h in held), held
     assert 'postern queue release restored' in lab.postern('status').stdout
     rows = {r['what']: r for r in lab.postern('doctor', '--outbound', '127.0.1.15', json_out=True)}
-    assert 'all its mail is held' in rows['restored store']['found'], rows['restored store']
+    assert 'all its mail is held' in rows['restored store']['finding'], rows['restored store']
     new = gateway.send('new@good.test')
     gateway.wait_state(new, 'delivered')  # what comes now goes
     failing = gateway.send('x@reject.test', sender='nurse@inside.test')
