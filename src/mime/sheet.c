@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { RULES_MAX = 3000, COMPOUNDS_MAX = 6, SHEETS_MAX = 512 * 1024, STEPS_MAX = 20 * 1000 * 1000, WINNERS_MAX = 60 };
+enum { RULES_MAX = 3000, COMPOUNDS_MAX = 6, SHEETS_MAX = 512 * 1024, STEPS_MAX = 3 * 1000 * 1000, WINNERS_MAX = 60 };
 
 /* td.note#x: all of it must hold. Views of the page; empty: not said. */
 struct compound {
@@ -287,10 +287,11 @@ void sheet_free(struct sheet *s)
 
 /* --- what holds for an element ----------------------------------------------------------------- */
 
-static bool has_class(const struct sheet_element *e, struct str name)
+static bool has_class(struct sheet *s, const struct sheet_element *e, struct str name)
 {
     struct str one, list = str_c(e->classes);
     while (str_split(&list, ' ', &one)) {
+        s->steps_left--;
         if (str_eq(one, name)) {
             return true;
         }
@@ -303,7 +304,7 @@ static bool holds(struct sheet *s, const struct compound *c, const struct sheet_
     s->steps_left--;
     bool fits = (c->name.n == 0 || str_eq_nocase(c->name, str_c(e->name))) && (c->id.n == 0 || str_eq(c->id, str_c(e->id)));
     for (unsigned i = 0; fits && i < c->n_classes; i++) {
-        fits = has_class(e, c->classes[i]);
+        fits = has_class(s, e, c->classes[i]);
     }
     return fits;
 }
