@@ -109,7 +109,7 @@ static void attach_at(struct build *b, const struct nested_place *places, unsign
     };
     memcpy(p.inner, places + 1, (n - 1) * sizeof *places);
     if (octets.n == 0) { /* an empty file lies nowhere */
-        p.octets = p.n_inner = 0;
+        p.at = p.octets = p.n_inner = 0;
     }
     p.name = fields_line(name);
     if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
