@@ -89,3 +89,19 @@ def test_exposure_of_each_unit(installed):
         done = analyze('security', '--offline=true', '--no-pager', f'--threshold={round(most * 10)}', unit)
         assert done.returncode == 0, done.stdout + done.stderr
         assert 'Overall exposure level' in done.stdout, done.stdout + done.stderr
+
+
+def test_each_test_that_the_lists_name_exists():
+    """docs/asvs.md and docs/security.md promise a test for each row."""
+    sources = [path for kind in ('py', 'c') for path in glob.glob(os.path.join(TOP, 'tests', '**', '*.' + kind), recursive=True) if 'node_modules' not in path]
+    code = '\n'.join(open(path, encoding='utf-8').read() for path in sources)
+    there = set(re.findall(r'\bdef test_(\w+)|^static void (\w+)\(void \*\*state\)', code, re.M))
+    names = {name for pair in there for name in pair if name}
+    files = {os.path.splitext(os.path.basename(path))[0] for path in sources}
+    with open(os.path.join(TOP, 'docs', 'asvs.md'), encoding='utf-8') as text:
+        rows = [row.split('|')[-2] for row in text if row.startswith('| ') and not row.startswith('| point')]
+    wanted = {word for row in rows for word in re.findall(r'\b[a-z0-9]+(?:_[a-z0-9]+)+\b', re.sub(r'`[^`]*`|\([^)]*\)', '', row))}
+    assert len(rows) > 20 and [word for word in sorted(wanted) if not any(name.startswith(word) for name in names)] == []
+    with open(os.path.join(TOP, 'docs', 'security.md'), encoding='utf-8') as text:
+        named = set(re.findall(r'live/(test_\w+)', text.read()))
+    assert named and named <= files, named - files

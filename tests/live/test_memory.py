@@ -3,6 +3,7 @@ build: the sanitizers map terabytes. Near its limit a process takes nothing new 
 import os
 import re
 import resource
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -20,7 +21,8 @@ portal {{ url https://gateway.test; address {GATEWAY_ADDRESS}:443; from secure@i
 inspection {{ packs @packs@; }}
 metrics {{ address {GATEWAY_ADDRESS}:9471; }}
 monitor {{ probe no; }}
-workers {{ smtpin WORKERS; smtpout 2; }}
+workers {{ smtpin WORKERS; smtpout 2; login 1; }}
+listen submissions {{ address {GATEWAY_ADDRESS}:465; }}
 '''
 
 
@@ -125,7 +127,7 @@ def test_near_its_limit_smtpin_takes_nothing_new(gateway):
     waiting.end(), busy.end()
 
 
-def test_near_their_limits_web_login_and_metrics_turn_away(gateway):
+def test_near_their_limits_web_and_metrics_turn_away(gateway):
     for role, port in (('web', 443), ('metrics', 9471)):
         pid = gateway.pids()[role + '-0']
         soft = limits(pid)[0]
@@ -146,6 +148,27 @@ def test_near_their_limits_web_login_and_metrics_turn_away(gateway):
         assert gateway.pids()[role + '-0'] == pid
 
 
+def test_near_its_limit_login_says_later(gateway):
+    """RFC 4954 4: 454 for a failure that passes; argon2id would not fit, and no password is called wrong for it."""
+    lab, pid = gateway.lab, gateway.pids()['login-0']
+    words = [os.path.join(lab.binaries(), 'postern'), '-c', lab.path('postern.conf'), 'user', 'add', 'boss', '--addresses', 'boss@inside.test']
+    added = subprocess.run(words, input='correct horse battery\n', capture_output=True, text=True)
+    assert added.returncode == 0, added.stderr
+
+    def log_in():
+        with smtplib.SMTP_SSL(GATEWAY_ADDRESS, 465, local_hostname='client.test', timeout=30, context=client_context(lab, check_hostname=False)) as client:
+            try:
+                return client.login('boss', 'correct horse battery')[0]
+            except smtplib.SMTPAuthenticationError as e:
+                return e.smtp_code
+    assert lab.wait_for(lambda: log_in() == 235, 10)
+    soft = limits(pid)[0]
+    allow(pid, near(pid))
+    answered = log_in()
+    allow(pid, soft)
+    assert answered == 454 and log_in() == 235 and gateway.pids()['login-0'] == pid
+
+
 @pytest.mark.parametrize('role', ['smtpin', 'smtpout', 'lookup', 'web', 'login', 'metrics'])
 def test_without_any_memory_it_is_replaced_and_no_mail_is_lost(gateway, role):
     """As a kernel that grants nothing more (getrlimit(2)): whoever gets a 250 has their mail delivered once, the others a temporary answer
@@ -161,7 +184,7 @@ def test_without_any_memory_it_is_replaced_and_no_mail_is_lost(gateway, role):
             s.sock.sendall(f'MAIL FROM:<nurse@inside.test>\r\nRCPT TO:<{role}{i}@good.test>\r\nDATA\r\n'.encode())
             answers += [read_reply(s.stream) for _ in range(3)]
             if answers[-1][:3] == b'354':
-                s.sock.sendall(b'Subject: x\r\n' + b'X-Long: ' + b'y' * 900 * 1024 + b'\r\n\r\n' + (b'z' * 70 + b'\r\n') * 3000 + b'.\r\n')
+                s.sock.sendall(b'Subject: x\r\n' + (b'X-Long: ' + b'y' * 900 + b'\r\n') * 1000 + b'\r\n' + (b'z' * 70 + b'\r\n') * 3000 + b'.\r\n')
                 answers.append(read_reply(s.stream))
                 taken += [answers[-1].decode().split()[-1]] if answers[-1][:3] == b'250' else []
             s.end()

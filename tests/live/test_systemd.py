@@ -197,6 +197,61 @@ def test_sendmail_of_everybody_while_it_is_stopped(installed):
     assert got(m, 'dropped'), m.journal()
 
 
+def test_sendmail_of_root_and_of_a_service_with_walls(installed):
+    """Mail that root or cron left while it was stopped was never picked up (OpenSMTPD/OpenSMTPD#1012, #839, NixOS/nixpkgs#255691); services
+    with walls of their own could not run a set-id sendmail (portier/portier-broker#852). Ours needs no rights of its own."""
+    m = installed
+    take_mail(m)
+    walls = ('systemd-run --quiet --pipe --wait -p DynamicUser=yes -p NoNewPrivileges=yes -p PrivateTmp=yes -p PrivateUsers=yes '
+             '-p CapabilityBoundingSet= -p RestrictSUIDSGID=yes -p ProtectSystem=strict')
+    say = "printf 'To: nurse@inside.test\\nSubject: %s\\n\\nhi\\n' '{}' | {} /usr/local/sbin/sendmail -t -f boss@inside.test"
+    m.ok(say.format('from walls', walls))
+    m.ok('systemctl stop postern; umask 077; ' + say.format('of root', ''))
+    m.ok(say.format('walls while stopped', walls + ' -p ReadWritePaths=/var/spool/postern/drop'))
+    m.ok('systemctl start postern')
+    assert got(m, 'from walls') and got(m, 'of root') and got(m, 'walls while stopped'), m.journal()
+    assert m.ok('ls -A /var/spool/postern/drop').strip() == ''
+
+
+def test_what_the_queue_left_in_its_directory_gives_it_no_file_of_root(installed):
+    """A directory that a daemon owns is handed over as root: links in it led to other files (NLnetLabs/unbound#303, CVE-2020-14367,
+    OpenRC/opentmpfiles#4, ltb-project/slapd-cli#2)."""
+    m = installed
+    m.ok('systemctl stop postern; cd /root && echo secret >victim && echo secret >other && chmod 600 victim other; cd /var/lib/postern; '
+         'ln -s /root/victim spool/link; ln -s /root/victim link; ln /root/other hard 2>/dev/null || cp /root/other hard; '
+         'mv posternd.lock kept.lock; ln -s /root/made posternd.lock; chown -h postern-queue spool/link link posternd.lock')
+    refused = m.run('systemctl start postern')
+    assert refused.returncode != 0 and m.run('test -e /root/made').returncode != 0  # nothing is made where the link leads to
+    m.ok('cd /var/lib/postern; rm posternd.lock; mv kept.lock posternd.lock; systemctl reset-failed postern; systemctl start postern')
+    assert m.ok('stat -c "%U %a" /root/victim /root/other').split('\n')[:2] == ['root 600', 'root 600']
+    m.ok('rm -f /var/lib/postern/link /var/lib/postern/hard /var/lib/postern/spool/link /root/victim /root/other')
+
+
+def test_files_that_belong_to_somebody_else_are_read(installed):
+    """Units without CAP_DAC_OVERRIDE kept root from files of its own user (PowerDNS/pdns#3862, #4826); a store that was handed over only
+    in part made a queue spin without a word (OpenSMTPD/OpenSMTPD#188)."""
+    m = installed
+    m.ok(f'systemctl stop postern; chown nobody {CERTIFICATE}/key.pem; chmod 600 {CERTIFICATE}/key.pem; chown root /var/lib/postern/spool; '
+         'chown nobody /etc/postern/postern.conf; chmod 600 /etc/postern/postern.conf; systemctl start postern')
+    assert m.wait_for(lambda: 'tls-self-test=ok' in m.ok('postern status'), 30), m.journal()
+    send(m, 'for all', "'line of text\\n' * 20000")
+    m.ok(f'chown root /etc/postern/postern.conf {CERTIFICATE}/key.pem')
+    take_mail(m)
+    assert got(m, 'for all'), m.journal()
+
+
+def test_a_process_that_hangs_does_not_keep_it_from_stopping(installed):
+    """A supervisor that may not signal processes of other users (no CAP_KILL) could neither reload nor stop (NLnetLabs/unbound#85,
+    NixOS/nixpkgs#422829)."""
+    m = installed
+    m.ok('kill -STOP $(pgrep -x smtpout)')
+    began = time.time()
+    m.ok('systemctl stop postern')
+    assert time.time() - began < 28 and not m.run('pgrep -x smtpout').stdout, 'TimeoutStopSec is 30'
+    assert m.show('Result') == 'success'
+    m.ok('systemctl start postern')
+
+
 def test_it_stops_in_order(installed):
     """systemd asks posternd alone: who is connected is told, and no process is ended in the middle of its work."""
     m = installed

@@ -3,6 +3,7 @@ without any sandbox (tests/lab/reach.py). With one user for all it goes on as be
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -102,6 +103,40 @@ def test_a_role_reaches_no_file_of_another(gateway, role):
         assert f'read {lab.path("drop")}' not in reach(lab, lab.uid_of(role), files=[lab.path('drop')])
     if role == 'queue':
         assert f'write {lab.path("store", "postern.db")}' in reach(lab, lab.uid_of(role), files=store)  # that the look sees something
+
+
+def held_open(pid):
+    """What its descriptors are, sockets by their family (proc(5))."""
+    kinds, found = {}, set()
+    for name in ('tcp', 'tcp6', 'udp', 'udp6', 'unix', 'netlink', 'raw', 'raw6'):
+        lines = open(f'/proc/{pid}/net/{name}').read().splitlines()
+        column = lines[0].split().index('Inode') if 'Inode' in lines[0] else 9
+        column = 6 if name == 'unix' else column
+        kinds.update({line.split()[column]: 'internet' if name[:3] in ('tcp', 'udp', 'raw') else name for line in lines[1:]})
+    for fd in os.listdir(f'/proc/{pid}/fd'):
+        try:
+            target = os.readlink(f'/proc/{pid}/fd/{fd}')
+        except FileNotFoundError:
+            continue  # closed in between
+        inode = re.match(r'socket:\[(\d+)\]', target)
+        found.add(kinds.get(inode.group(1), 'unbound socket') if inode else re.sub(r'\[?\d+\]?$', '', target))
+    return found
+
+
+def test_what_each_holds_open(gateway):
+    """docs/security.md: who has no business with the network has no socket of it, who has none with the store no file of it."""
+    lab = gateway.lab
+    gateway.wait_state(gateway.send('box@good.test', body=('z' * 70 + '\r\n') * 2000), 'delivered')
+    common = ('anon_inode:', 'pipe:', 'unix', '/dev/null', '/proc/', lab.path('log'), '/memfd:')
+    # a socket that is made, and neither bound nor connected yet, is in no list of the kernel
+    more = {'queue': (lab.path('store'),), 'smtpin': ('internet', lab.path('store', 'spool')), 'smtpout': ('internet', 'unbound socket', lab.path('store', 'spool')),
+            'web': ('internet', lab.path('store', 'spool')), 'metrics': ('internet',), 'lookup': ('internet', 'unbound socket', 'netlink')}
+    for role, pids in by_role(gateway).items():
+        for pid in pids:
+            strange = {what for what in held_open(pid) if not what.startswith((*common, *more.get(role, ())))}
+            assert not strange, (role, strange)
+    sees = held_open(gateway.pids()['smtpin-0']), held_open(gateway.pids()['queue-0'])
+    assert 'internet' in sees[0] and lab.path('store', 'postern.db') in sees[1], sees  # that the look sees any
 
 
 def test_one_user_for_all_then_one_for_each_and_back(gateway):

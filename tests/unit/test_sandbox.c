@@ -7,6 +7,8 @@
 #include "sys/memory.h"
 #include "sys/sandbox.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Runs fn in a child; its wait status. */
@@ -110,6 +113,63 @@ static void other_processes_are_out_of_reach(void **state)
     assert_int_equal(in_child(reach_for_others), 0);
 }
 
+/* What a newer libc calls in place of what an older one did ended daemons with a list: clock_nanosleep for nanosleep
+ * (NetworkConfiguration/dhcpcd#128), rt_sigprocmask around the getrandom of the vDSO (#421), a look for the time zone's
+ * file at the first local time (firecracker-microvm/firecracker#2527). */
+static int call_the_libc(void)
+{
+    const struct sandbox walls = {.calls = 0};
+    char text[128];
+    const struct timespec moment = {.tv_nsec = 1000};
+    struct tm parts;
+    sigset_t set;
+    time_t now = 1000000000;
+    if (sandbox_enter(&walls, text, sizeof text) < 0) {
+        return 2;
+    }
+    bool ok = nanosleep(&moment, NULL) == 0 && clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) == 0;
+    ok = ok && syscall(SYS_nanosleep, &moment, NULL) == 0 && syscall(SYS_getrandom, text, 8, 0) == 8;
+    ok = ok && sigemptyset(&set) == 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0 && localtime_r(&now, &parts);
+    return ok && usleep(10) == 0 && sched_yield() == 0 ? 0 : 1;
+}
+
+static void a_newer_libc_is_not_killed(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(call_the_libc), 0);
+}
+
+static void *call_outside_from_a_thread(void *arg)
+{
+    (void)arg;
+    (void)syscall(SYS_mount, "", "/", "", 0, NULL);
+    return NULL;
+}
+
+static int one_thread_goes_astray(void)
+{
+    const struct sandbox walls = {.calls = SANDBOX_THREADS};
+    char text[128];
+    pthread_t thread;
+    if (sandbox_enter(&walls, text, sizeof text) < 0) {
+        return 2;
+    }
+    if (pthread_create(&thread, NULL, call_outside_from_a_thread, NULL) != 0) {
+        return 3;
+    }
+    sleep(10);
+    return 4;
+}
+
+/* Where the thread alone was killed the others waited for it for ever (systemd/systemd#11967, golang/go#30753). */
+static void a_thread_takes_its_process_along(void **state)
+{
+    (void)state;
+    int status = in_child(one_thread_goes_astray);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+
 /* Octets that this process maps now (proc(5), statm). */
 static uint64_t mapped(void)
 {
@@ -161,6 +221,8 @@ int main(void)
         cmocka_unit_test(a_loop_runs_inside_the_walls),
         cmocka_unit_test(a_call_outside_the_list_ends_the_process),
         cmocka_unit_test(other_processes_are_out_of_reach),
+        cmocka_unit_test(a_newer_libc_is_not_killed),
+        cmocka_unit_test(a_thread_takes_its_process_along),
         cmocka_unit_test(memory_that_is_short_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
