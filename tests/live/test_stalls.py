@@ -175,7 +175,9 @@ def act(gateway, roles, how, seconds):
     """Returns when all of them are back, and since when."""
     pids = pids_of(gateway, roles)
     if how == 'killed':
-        send_all(pids, signal.SIGKILL)
+        send_all(pids, signal.SIGKILL)  # what died several times in a row is started again after some seconds, each time more
+        back = lambda: len(new := sum((copies(gateway, role) for role in roles), [])) == len(pids) and not {0, *pids} & set(new)
+        assert gateway.lab.wait_for(back, 60, 0.1), gateway.pids()
         return time.time()
     (stopped if how == 'stopped' else slowed)(pids, seconds)
     return time.time()
@@ -186,16 +188,21 @@ def nothing_wrong(load, what, n, killed, took):
     delivery that was not recorded yet (RFC 5321 6.1: those come twice)."""
     lab = load.lab
     load.end()
-    lab.wait_for(lambda: load.kept <= set(load.arrived()[0]), 90, 0.5)
+    held = lambda: {m['id'] for m in lab.postern('queue', 'list', json_out=True) if any(r['state'] == 'held' for r in m['recipients'])}
+    lab.wait_for(lambda: load.kept <= set(load.arrived()[0]), 60, 0.5)
+    of_held = held()
+    kept_back = {token for token, message_id in load.ids.items() if message_id in of_held} if killed else set()
+    assert len(kept_back) <= killed, kept_back  # two processes died over it: for an administrator (docs/queue.md)
+    load.kept -= kept_back
     found, clear = load.arrived()
     doubled = {t for t in load.kept if found.get(t, 0) > 1}
     print(f'{what}: {n} cases, {len(load.kept)} acknowledged, {len(load.kept - set(found))} lost, {len(doubled)} twice, '
-          f'works again after {sum(took) / len(took):.1f} s, {max(took):.1f} s at most')
+          f'{len(kept_back)} held, works again after {sum(took) / len(took):.1f} s, {max(took):.1f} s at most')
     assert not load.kept - set(found), (load.kept - set(found), lab.postern('queue', 'list').stdout[-2000:])
     assert not clear, clear
     assert len(doubled) <= killed * 4, (doubled, killed)
-    for token, message_id in random.sample(sorted(load.ids.items()), min(len(load.ids), 200 if ALL else 20)):
-        report = lab.report(message_id)
+    for token in random.sample(sorted(load.kept), min(len(load.kept), 200 if ALL else 20)):
+        report = lab.report(load.ids[token])
         assert report['recipients'][0]['state'] == 'delivered', (token, report)
         assert all(a['tls-version'] for a in report['attempts'] if a['reason'] == 'sent'), (token, report)
 
