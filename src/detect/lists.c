@@ -40,7 +40,7 @@ static bool is_noted(const unsigned char *bits, const char *form)
 
 static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
                                           "patient", "relation", "role", "third", "nouns",
-                                          "greeting"};
+                                          "greeting", "cited"};
 
 struct lists *lists_new(void)
 {
@@ -529,6 +529,17 @@ static uint64_t phrase_bits(const struct lists *l, const struct tokens *t)
     return bits;
 }
 
+/* "(2014", "(2014a": what is cited has a year behind its authors. */
+static bool is_cited_year(struct str text, struct word w)
+{
+    enum { YEAR = 4 };
+    bool brackets = w.at > 0 && text.p[w.at - 1] == '(' && w.end - w.at >= YEAR;
+    struct str century = brackets ? str_slice(text, w.at, w.at + 2) : STR("");
+    uint64_t year;
+    return (str_eq(century, STR("19")) || str_eq(century, STR("20"))) && w.end - w.at <= YEAR + 1 &&
+           str_to_u64(str_slice(text, w.at, w.at + YEAR), 2100, &year) == 0;
+}
+
 struct list_facts lists_facts(const struct lists *l, struct str text, struct str names, size_t at)
 {
     struct tokens t = {.text = text};
@@ -540,6 +551,7 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
         size_t n = word_fold(one, form, sizeof form - 1);
         struct token token = {.word = w, .capital = word_is_capital(one), .initial = n == 1};
         token.bits = n > 0 ? word_bits(l, form, n) : 0;
+        token.bits |= is_cited_year(text, w) ? (uint64_t)1 << LIST_CITED : 0;
         token.phrase = n > 0 && (n < BEGINNING_MIN || is_noted(l->phrases, form));
         t.list[t.n++] = token;
         t.list[t.n - 1].phrases = phrase_bits(l, &t);

@@ -7,7 +7,8 @@
  * behind its point), place (St, Hospital: a name beside it is no person's), patient (in small letters a title), relation
  * (Uncle, Kollege: a name comes behind it), role (employee, client: the same, in small letters),
  * third (she, his: the sentence before may have the name), greeting (Dear, Hallo: a letter begins)
- * and nouns (words of a language in which every noun has a capital: it says nothing there).
+ * nouns (words of a language in which every noun has a capital: it says nothing there) and cited (a
+ * year in brackets, "Miller and Jones (2014)", counts as a word of it: names there are authors).
  */
 #pragma once
 #include "detect/words.h"
@@ -17,7 +18,8 @@ struct lists;
 enum { LISTS_MAX = 64 };
 
 enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
-                  LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING, LISTS_KNOWN };
+                  LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING,
+                  LIST_CITED, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {

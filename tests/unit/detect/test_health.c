@@ -177,6 +177,17 @@ static void between_and_around(void **state)
     lists_free(l);
 }
 
+static void citations(void **state)
+{
+    struct lists *l = people();
+    struct str cited = STR("Osei and Huber (2014) on asthma");
+    struct str other = STR("asthma (since 2014), 2013 fever");
+    (void)state;
+    assert_true(lists_facts(l, cited, cited, cited.n).lists >> LIST_CITED & 1);
+    assert_false(lists_facts(l, other, other, other.n).lists >> LIST_CITED & 1);
+    lists_free(l);
+}
+
 static void greetings(void **state)
 {
     struct lists *l = people();
@@ -304,8 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folding), cmocka_unit_test(words_of_a_text), cmocka_unit_test(the_longest_term), cmocka_unit_test(names),
         cmocka_unit_test(unknown_names), cmocka_unit_test(between_and_around),
-        cmocka_unit_test(greetings), cmocka_unit_test(sentences), cmocka_unit_test(links_of_a_pack),
-        cmocka_unit_test(plain_sentences),
+        cmocka_unit_test(citations), cmocka_unit_test(greetings), cmocka_unit_test(sentences),
+        cmocka_unit_test(links_of_a_pack), cmocka_unit_test(plain_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
