@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 enum { LOOK_MS = 15 * 1000, LATE_MS = 60 * 1000, LATE_ASKED_MS = 5000, AT_ONCE = 50, RCPTS_MAX = 500 };
+enum { SOON_MS = 2000 }; /* a destination that is read again within this time has nothing forgotten: that reading finds all */
 
 /* Destinations that have something overdue nobody looks for, as far as memory says. */
 struct suspects {
@@ -35,7 +36,9 @@ static int64_t late_ms(const struct queue *q)
 static void suspect(void *arg, struct str name, int64_t next_ms)
 {
     struct suspects *s = arg;
-    bool is_late = next_ms < s->before_ms && sched_has_forgotten(sched_find(&s->q->sched, name), s->now);
+    struct sched_time soon = s->now;
+    soon.wall_ms += SOON_MS;
+    bool is_late = next_ms < s->before_ms && sched_has_forgotten(sched_find(&s->q->sched, name), soon);
     if (is_late && s->n < AT_ONCE && str_copy(name, s->names[s->n], sizeof s->names[0]) == 0) {
         s->n++;
     }

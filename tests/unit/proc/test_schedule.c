@@ -438,6 +438,26 @@ static void what_is_forgotten_is_seen_when_asked(void **state)
     assert_int_equal(t.started, 3);
 }
 
+/* Overdue, as what they need was away, and put back for a moment (inspect_send() while `keys` starts): that is not forgotten.
+ * Seen in live/test_stalls: an alarm ten milliseconds after `keys` came back. */
+static void what_is_put_back_for_a_moment_is_not_forgotten(void **state)
+{
+    t.conf->queue.first_retry = 10 * 60 * 1000;
+    add(1, "a@in.test", "one.test", 3);
+    store_set_state(t.q.store, id_make(t.wall_ms, 1, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
+    queue_load(&t.q);
+    run_for(1000);
+    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+    run_for(6000);
+    queue_retry_at(&t.q, queue_destination(&t.q, STR("one.test")), t.wall_ms + 1000);
+    overdue_look(&t.q);
+    run_for(10);
+    assert_int_equal(t.q.overdue.mended, 0);
+    assert_int_equal(t.alarms, 0);
+    run_for(1500);
+    assert_int_equal(t.started, 3);
+}
+
 /* What waits for a reason is not woken, and nobody is alarmed. */
 static void what_waits_for_a_reason(void **state)
 {
@@ -463,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_woken, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_seen_when_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_put_back_for_a_moment_is_not_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(what_waits_for_a_reason, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
