@@ -58,16 +58,26 @@ struct str str_slice(struct str s, size_t from, size_t to)
     return (struct str){s.p ? s.p + from : s.p, to - from};
 }
 
-struct str str_trim(struct str s)
+static struct str trim(struct str s, const char *blanks)
 {
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+    while (s.n > 0 && s.p[0] && strchr(blanks, s.p[0])) {
         s.p++;
         s.n--;
     }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
+    while (s.n > 0 && s.p[s.n - 1] && strchr(blanks, s.p[s.n - 1])) {
         s.n--;
     }
     return s;
+}
+
+struct str str_trim(struct str s)
+{
+    return trim(s, " \t");
+}
+
+struct str str_trim_lines(struct str s)
+{
+    return trim(s, " \t\r\n\f");
 }
 
 bool str_split(struct str *rest, char sep, struct str *ret_part)

@@ -40,6 +40,8 @@ size_t str_find_last(struct str s, char c);
 struct str str_slice(struct str s, size_t from, size_t to);
 /* Removes spaces and tabs at both ends. */
 struct str str_trim(struct str s);
+/* The same with line ends and form feeds: text that may go over several lines. */
+struct str str_trim_lines(struct str s);
 /* Takes the part before the first `sep` off *rest; false when *rest is exhausted. */
 bool str_split(struct str *rest, char sep, struct str *ret_part);
 

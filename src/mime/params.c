@@ -26,24 +26,13 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct str trim(struct str s)
-{
-    while (s.n > 0 && is_blank(s.p[0])) {
-        s = str_slice(s, 1, s.n);
-    }
-    while (s.n > 0 && is_blank(s.p[s.n - 1])) {
-        s.n--;
-    }
-    return s;
-}
-
 /* --- as it stands there ---------------------------------------------------------------------- */
 
 /* name, name*, name*N, name*N*. False: none that counts. */
 static bool read_name(struct str text, struct piece_of_value *ret)
 {
     size_t star = str_find(text, '*', 0);
-    struct str name = trim(str_slice(text, 0, star)), rest = trim(str_slice(text, star < text.n ? star + 1 : star, text.n));
+    struct str name = str_trim_lines(str_slice(text, 0, star)), rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
     uint64_t number = 0;
     if (name.n == 0 || str_copy(name, ret->name, sizeof ret->name) < 0) {
         return false;
@@ -70,7 +59,7 @@ static size_t read_value(struct str s, struct buf *out)
     }
     if (i == s.n || s.p[i] != '"') {
         size_t end = str_find(s, ';', i);
-        (void)!buf_add(out, trim(str_slice(s, i, end)));
+        (void)!buf_add(out, str_trim_lines(str_slice(s, i, end)));
         return end;
     }
     for (i++; i < s.n && s.p[i] != '"'; i++) {
@@ -80,7 +69,7 @@ static size_t read_value(struct str s, struct buf *out)
         }
     }
     size_t end = str_find(s, ';', i < s.n ? i + 1 : i);
-    struct str behind = trim(str_slice(s, i < s.n ? i + 1 : i, end)); /* "a.txt".exe: some readers take both */
+    struct str behind = str_trim_lines(str_slice(s, i < s.n ? i + 1 : i, end)); /* "a.txt".exe: some readers take both */
     if (behind.n > 0 && behind.p[0] != '(') {
         (void)!buf_add(out, behind);
     }
@@ -100,7 +89,7 @@ static void read_pieces(struct str value, struct pieces *ret)
             at = semicolon;
             continue;
         }
-        bool good = read_name(trim(str_slice(value, at + 1, equals)), &p);
+        bool good = read_name(str_trim_lines(str_slice(value, at + 1, equals)), &p);
         at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p.octets);
         if (good) {
             ret->v[ret->n++] = p;

@@ -5,6 +5,7 @@
  * not its name. What can go wrong: all limits (a note each), kinds nobody here can read.
  */
 #include "base/clock.h"
+#include "base/sanitized.h"
 #include "mime/kind.h"
 #include "mime/reader.h"
 #include "sys/fence.h"
@@ -124,11 +125,7 @@ static int64_t budget_ms(const struct mime_limits *limits, struct str message)
     return ms < most ? ms : most;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { SLOWER = 3 }; /* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
-#else
-enum { SLOWER = 1 };
-#endif
+enum { SLOWER = SANITIZED ? 3 : 1 }; /* the same work takes that much longer (and ten times in libraries: sys/fence.c) */
 
 /* Reading it and looking through its texts: 1.6 seconds where the whole has 10, and one more for each LOOK_OCTETS, 3 at most. */
 static int64_t look_until(const struct mime_limits *limits, struct str message)

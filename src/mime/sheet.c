@@ -39,17 +39,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f';
 }
 
-static struct str trim(struct str s)
-{
-    while (s.n > 0 && is_blank(s.p[0])) {
-        s = str_slice(s, 1, s.n);
-    }
-    while (s.n > 0 && is_blank(s.p[s.n - 1])) {
-        s.n--;
-    }
-    return s;
-}
-
 static size_t find_nocase(struct str s, size_t from, struct str what)
 {
     for (size_t i = from; i + what.n <= s.n; i++) {
@@ -178,9 +167,9 @@ static bool read_selector(struct str s, struct rule *ret)
         if (n > 0) {
             all[n - 1].child = child;
         }
-        s = trim(s);
+        s = str_trim_lines(s);
         child = s.n > 0 && s.p[0] == '>';
-        s = child ? trim(str_slice(s, 1, s.n)) : s;
+        s = child ? str_trim_lines(str_slice(s, 1, s.n)) : s;
         if (child && s.n == 0) {
             return false;
         }
@@ -200,7 +189,7 @@ static void add_rules(struct sheet *s, struct str selectors, struct str declarat
     struct str one;
     while (s->n < RULES_MAX && str_split(&selectors, ',', &one)) {
         struct rule r = {.declarations = declarations};
-        if (read_selector(trim(one), &r)) {
+        if (read_selector(str_trim_lines(one), &r)) {
             s->rules[s->n++] = r;
         }
     }
@@ -231,8 +220,8 @@ static bool is_for_any_screen(struct str head)
 {
     struct str one, list = str_slice(head, 6, head.n);
     while (str_starts_nocase(head, STR("@media")) && str_split(&list, ',', &one)) {
-        one = trim(one);
-        one = str_starts_nocase(one, STR("only ")) ? trim(str_slice(one, 5, one.n)) : one;
+        one = str_trim_lines(one);
+        one = str_starts_nocase(one, STR("only ")) ? str_trim_lines(str_slice(one, 5, one.n)) : one;
         if (str_eq_nocase(one, STR("screen")) || str_eq_nocase(one, STR("all"))) {
             return true;
         }
@@ -244,7 +233,7 @@ static void read_rules(struct sheet *s, struct str css, bool inside)
 {
     while (css.n > 0 && s->n < RULES_MAX) {
         size_t open = str_find(css, '{', 0), line = str_find(css, ';', 0);
-        struct str head = trim(str_slice(css, 0, open));
+        struct str head = str_trim_lines(str_slice(css, 0, open));
         if (head.n > 0 && head.p[0] == '@' && line < open) { /* @import, @charset */
             css = str_slice(css, line + 1, css.n);
             continue;
@@ -344,7 +333,7 @@ static void put_declarations(struct str all, bool important, struct buf *out)
         } else if (c == '"' || c == '\'') {
             quote = c;
         } else if (c == ';' && (depth == 0 || i == all.n)) {
-            struct str one = trim(str_slice(all, from, i));
+            struct str one = str_trim_lines(str_slice(all, from, i));
             bool marked = find_nocase(one, 0, STR("!important")) < one.n || str_ends_nocase(one, STR("important"));
             if (one.n > 0 && marked == important) {
                 (void)!buf_add(out, one);

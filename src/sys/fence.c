@@ -3,6 +3,7 @@
  * sixth number is what RLIMIT_DATA counts, and the stack.
  */
 #include "sys/fence.h"
+#include "base/sanitized.h"
 #include "base/str.h"
 
 #include <fcntl.h>
@@ -24,9 +25,7 @@ static void on_clock(int signal_number)
 
 void fence_clock(int64_t cpu_ms)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    cpu_ms *= 10;
-#endif
+    cpu_ms *= SANITIZED ? 10 : 1;
     const struct itimerval t = {.it_value = {cpu_ms / 1000, cpu_ms % 1000 * 1000}};
     (void)setitimer(ITIMER_PROF, &t, NULL);
 }
@@ -35,12 +34,10 @@ void fence_init(void)
 {
     const struct sigaction clock = {.sa_handler = on_clock, .sa_flags = SA_RESETHAND | SA_NODEFER};
     (void)sigaction(SIGPROF, &clock, NULL);
-#if !defined(__SANITIZE_ADDRESS__)
-    if (statm < 0) {
+    if (!SANITIZED && statm < 0) {
         statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
         page = (rlim_t)sysconf(_SC_PAGESIZE);
     }
-#endif
 }
 
 static void limit(rlim_t octets)

@@ -3,6 +3,7 @@
  * one stays where the sandbox was entered. What is in use says /proc/self/statm, opened before.
  */
 #include "sys/memory.h"
+#include "base/sanitized.h"
 #include "base/str.h"
 
 #include <fcntl.h>
@@ -11,17 +12,6 @@
 #include <unistd.h>
 
 enum { LEAST = 1024 * 1024 * 1024, PART_LEFT = 8 };
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static int statm = -1;
 static uint64_t page;

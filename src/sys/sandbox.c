@@ -6,6 +6,7 @@
  * (-errno, the process ends). A call outside the list kills the process: that is the point.
  */
 #include "sys/sandbox.h"
+#include "base/sanitized.h"
 
 #include <cap-ng.h>
 #include <fcntl.h>
@@ -17,17 +18,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static const int base_calls[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),

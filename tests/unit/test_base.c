@@ -77,6 +77,8 @@ static void buffer_formats_with_and_without_room(void **state)
     assert_int_equal(buf_printf(&b, "%0390d", 1), 0); /* moves to the front */
     assert_int_equal(buf_len(&b), 394);
     check_str(str_slice(buf_str(&b), 0, 4), "-42-");
+    check_str(str_trim_lines(STR(" \r\n\fa b\t\n")), "a b");
+    check_str(str_trim(STR(" \ta\n")), "a\n");
     assert_int_equal(buf_printf(&b, "123456"), -ENOSPC); /* there is memory for it, but it is not allowed */
     assert_int_equal(buf_len(&b), 394);
 }
