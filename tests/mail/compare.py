@@ -216,7 +216,7 @@ def main():
     of.add_argument('--rows', action='store_true')
     of.add_argument('--only')
     of.add_argument('--kinds', action='store_true')
-    args = of.parse_args()
+    args = of.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
         return run(args, kinds.write_all(folder) if args.kinds else [])
 
