@@ -722,7 +722,7 @@ def test_no_inodes_left(gateway):
     lab.stop_gateway()
     shutil.rmtree(lab.path('store'), ignore_errors=True)
     os.mkdir(lab.path('store'))
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m,nr_inodes=9,mode=700', 'none', lab.path('store')], check=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=200m,nr_inodes=10,mode=700', 'none', lab.path('store')], check=True)
     try:
         lab.start_gateway(text)
         small = gateway.send('x@tempfail.test')
