@@ -533,6 +533,8 @@ static void show_all(struct build *b, bool as_html)
     }
 }
 
+enum { UU_GROWTH = 2 }; /* zeros at the ends of lines may have been taken for blanks and lost */
+
 /* Files that lie in the text itself, by their octets in the message. */
 static void attach_uuencoded(struct build *b, const struct part *p)
 {
@@ -541,9 +543,12 @@ static void attach_uuencoded(struct build *b, const struct part *p)
     while (uuencoded_next(&at, &file, name)) {
         char *names[] = {name};
         struct part inside = {.kind = PART_LEAF, .type = type, .names = names, .n_names = 1, .encoding = TRANSFER_UU, .raw = file};
-        struct buf octets = BUF_INIT(file.n + 1);
-        (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
-        attach(b, &inside, buf_str(&octets));
+        struct buf octets = BUF_INIT(UU_GROWTH * file.n + 1);
+        if (transfer_read_all(TRANSFER_UU, file, &octets, NULL) == 0) {
+            attach(b, &inside, buf_str(&octets));
+        } else { /* lines that say how long they are and are not: no such file; it stands in the text */
+            b->v->cut = true;
+        }
         buf_wipe(&octets);
     }
 }

@@ -182,6 +182,16 @@ static void mails_of_the_field(void **state)
     buf_free(&m);
 }
 
+/* POSIX uuencode: the first letter says how long a line is. Found by fuzz_view: what the page said of the size was not what
+ * came out of it. */
+static void uuencoded_lines_that_are_too_short(void **state)
+{
+    struct view *v = view_of_message(STR("From: a@b.test\r\nSubject: x\r\n\r\nbegin 644 a.txt\r\nM\r\nM\r\nM\r\nend\r\n"));
+    assert_int_equal(v->n_parts, 0);
+    assert_true(v->cut);
+    view_free(v);
+}
+
 /* Field F17: read where it lies open. RFC 8551 3.5.2 (openssl smime made the mail), RFC 3676 4 and 5, POSIX uuencode. */
 static void bodies_in_other_forms(void **state)
 {
@@ -767,7 +777,8 @@ static void events_beside_a_text(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(uuencoded_lines_that_are_too_short),
+        cmocka_unit_test(bodies_in_their_order), cmocka_unit_test(bodies_do_not_reach_into_each_other),
                                        cmocka_unit_test(messages_inside_messages), cmocka_unit_test(texts_among_the_fields),
                                        cmocka_unit_test(parts_end_where_they_end), cmocka_unit_test(mails_of_the_field),
                                        cmocka_unit_test(bodies_in_other_forms),
