@@ -81,6 +81,8 @@ static int allow_threads(scmp_filter_ctx filter, unsigned *count)
     int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    /* libuv of Debian 13 gives its threads a name, from inside of each */
+    r = r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
     return r < 0 ? r : allow(filter, thread_calls, ARRAY_LEN(thread_calls), count);
 }
 

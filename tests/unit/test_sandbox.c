@@ -139,6 +139,31 @@ static void a_newer_libc_is_not_killed(void **state)
     assert_int_equal(in_child(call_the_libc), 0);
 }
 
+static void *take_a_name(void *arg)
+{
+    *(bool *)arg = pthread_setname_np(pthread_self(), "worker") == 0;
+    return NULL;
+}
+
+static int threads_have_names(void)
+{
+    const struct sandbox walls = {.calls = SANDBOX_THREADS};
+    char text[128];
+    pthread_t thread;
+    bool named = false;
+    if (sandbox_enter(&walls, text, sizeof text) < 0 || pthread_create(&thread, NULL, take_a_name, &named) != 0) {
+        return 2;
+    }
+    return pthread_join(thread, NULL) == 0 && named ? 0 : 3;
+}
+
+/* libuv names its threads since 1.50 (Debian 13): prctl(PR_SET_NAME). Sanitizer builds allow all of prctl anyway. */
+static void a_thread_may_have_a_name(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(threads_have_names), 0);
+}
+
 static void *call_outside_from_a_thread(void *arg)
 {
     (void)arg;
@@ -222,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_call_outside_the_list_ends_the_process),
         cmocka_unit_test(other_processes_are_out_of_reach),
         cmocka_unit_test(a_newer_libc_is_not_killed),
+        cmocka_unit_test(a_thread_may_have_a_name),
         cmocka_unit_test(a_thread_takes_its_process_along),
         cmocka_unit_test(memory_that_is_short_is_noticed),
     };
