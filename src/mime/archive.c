@@ -5,6 +5,7 @@
  * Everything comes out of memory into memory. What can go wrong: bombs (all that comes out is counted for the whole
  * message, and a thing that grows more than RATIO_MAX times ends at once), passwords, damage: a problem each.
  */
+#include "mime/kind.h"
 #include "mime/layer.h"
 
 #include <stdio.h>
@@ -130,6 +131,19 @@ static bool name_is(struct str name, const char *begin, const char *end)
     return str_starts_nocase(name, str_c(begin)) && str_ends_nocase(name, str_c(end));
 }
 
+static bool holds(struct str text, const char *word)
+{
+    return text.n > 0 && memmem(text.p, text.n, word, strlen(word));
+}
+
+/* Names of parts ignore case and may begin with a slash (ECMA-376 part 2, 6.2.2). */
+static struct str part_name(struct archive_entry *entry)
+{
+    struct str name = str_c(archive_entry_pathname(entry));
+    return name.n > 0 && name.p[0] == '/' ? str_slice(name, 1, name.n) : name;
+}
+
+/* By a folder, where the list of types says nothing. */
 static enum office office_by(struct str name)
 {
     return str_starts_nocase(name, STR("word/"))               ? OFFICE_DOCX
@@ -139,56 +153,119 @@ static enum office office_by(struct str name)
                                                                : OFFICE_NONE;
 }
 
-/* Which of the parts hold what people wrote. */
-static bool holds_text(enum office kind, struct str name)
+/* By the type of the main part: application/vnd...wordprocessingml.document.main+xml, vnd.ms-excel.sheet.binary.macroEnabled.main
+ * and the like. The folders are only what most programs choose. */
+static enum office office_by_types(struct str types)
 {
-    switch (kind) {
-    case OFFICE_DOCX:
-        return name_is(name, "word/", ".xml") && str_find(str_slice(name, 5, name.n), '/', 0) == name.n - 5 &&
-               !name_is(name, "word/styles", "") && !name_is(name, "word/settings", "") && !name_is(name, "word/fontTable", "") && !name_is(name, "word/webSettings", "");
-    case OFFICE_XLSX:
-        return name_is(name, "xl/worksheets/", ".xml") || name_is(name, "xl/comments", ".xml") || name_is(name, "xl/drawings/drawing", ".xml");
-    case OFFICE_PPTX:
-        return name_is(name, "ppt/slides/", ".xml") || name_is(name, "ppt/notesSlides/", ".xml") || name_is(name, "ppt/comments", ".xml");
-    case OFFICE_ODF:
-        return str_eq_nocase(name, STR("content.xml")) || str_eq_nocase(name, STR("styles.xml"));
-    case OFFICE_NONE:
-        break;
+    for (size_t at = 0; at < types.n;) {
+        size_t end = str_find(types, '"', at);
+        struct str value = str_slice(types, at, end);
+        if (holds(value, ".main")) {
+            return holds(value, "word")                                         ? OFFICE_DOCX
+                   : holds(value, "spreadsheet") || holds(value, "ms-excel")    ? OFFICE_XLSX
+                   : holds(value, "presentation") || holds(value, "powerpoint") ? OFFICE_PPTX
+                                                                                : OFFICE_NONE;
+        }
+        at = end + 1;
     }
-    return str_eq_nocase(name, STR("docProps/core.xml")) || str_eq_nocase(name, STR("meta.xml"));
+    return OFFICE_NONE;
+}
+
+/* What is done with a part. */
+enum use { USE_NONE, USE_XML, USE_FILE, USE_BINARY };
+
+/* Parts that say how it looks and how it hangs together; strings are looked up where a cell names them. */
+static bool is_about_form(struct str name)
+{
+    static const char *const ends[] = {".rels", "[Content_Types].xml", "/styles.xml", "/stylesWithEffects.xml", "/settings.xml",
+                                       "/fontTable.xml", "/webSettings.xml", "/calcChain.xml", "/sharedStrings.xml", ".vml", ".rdf"};
+    static const char *const folders[] = {"META-INF/", "Configurations2/", "Thumbnails/", "docProps/thumbnail", "_xmlsignatures/"};
+    bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) || holds(name, "/theme/");
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        is |= str_ends_nocase(name, str_c(ends[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        is |= str_starts_nocase(name, str_c(folders[i]));
+    }
+    return is;
 }
 
 /* Files in the document that are documents of their own; pictures are counted. */
 static bool is_embedded(struct str name)
 {
-    return str_find(name, '/', 0) < name.n && (memmem(name.p, name.n, "embeddings/", 11) || str_starts_nocase(name, STR("Object ")));
+    return str_find(name, '/', 0) < name.n && (holds(name, "embeddings/") || str_starts_nocase(name, STR("Object ")));
 }
 
 static bool is_picture(struct str name)
 {
-    return memmem(name.p, name.n, "/media/", 7) || str_starts_nocase(name, STR("Pictures/"));
+    return holds(name, "/media/") || str_starts_nocase(name, STR("Pictures/"));
+}
+
+/* The parts of a workbook in Excel's own binary form (MS-XLSB 2.1.7). */
+static bool is_binary_part(struct str name)
+{
+    return name_is(name, "xl/", ".bin") && (holds(name, "worksheets/sheet") || holds(name, "haredStrings") || holds(name, "/comments"));
+}
+
+static enum use use_of(enum office kind, struct str name)
+{
+    if (is_embedded(name)) {
+        return USE_FILE;
+    }
+    if (kind == OFFICE_XLSX && is_binary_part(name)) {
+        return USE_BINARY;
+    }
+    if (is_picture(name) || is_about_form(name) || str_ends_nocase(name, STR(".bin")) || name_is(name, "ObjectReplacements/", "")) {
+        return USE_NONE;
+    }
+    return str_ends_nocase(name, STR(".xml")) ? USE_XML : USE_FILE;
+}
+
+/* A part that is no XML is read where it has text: a page that Word shows as its own (altChunk), an e-mail. Fonts, drawings
+ * and the settings of printers have none. */
+static bool is_worth_reading(struct str octets, struct str name)
+{
+    enum kind kind = kind_of(octets, "");
+    return is_embedded(name) || (kind != KIND_IMAGE && kind != KIND_MEDIA && kind != KIND_UNKNOWN && kind != KIND_PROGRAM);
+}
+
+static void take_strings(struct opened *o, struct strings *shared)
+{
+    struct buf octets = BUF_INIT(ENTRY_MAX);
+    reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text)); /* a second one would hide the first */
+    strings_free(shared);
+    if (take_entry(o, &octets) == 0 && read_shared_strings(o->r, o->p->part, buf_str(&octets), shared) < 0) {
+        reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
+    }
+    drop_entry(o, &octets);
+}
+
+static enum office take_types(struct opened *o)
+{
+    struct buf octets = BUF_INIT(ENTRY_MAX);
+    enum office kind = take_entry(o, &octets) == 0 ? office_by_types(buf_str(&octets)) : OFFICE_NONE;
+    drop_entry(o, &octets);
+    return kind;
 }
 
 /* First look: what kind it is, whether it is locked, and the shared strings. */
 static enum office survey(struct opened *o, struct strings *shared, bool *ret_types)
 {
-    enum office kind = OFFICE_NONE;
+    enum office kind = OFFICE_NONE, said = OFFICE_NONE;
     struct archive_entry *entry;
     while (next_file(o, &entry)) {
-        struct str name = str_c(archive_entry_pathname(entry));
-        *ret_types |= str_eq(name, STR("[Content_Types].xml")) || str_eq(name, STR("mimetype"));
+        struct str name = part_name(entry);
         kind = kind == OFFICE_NONE ? office_by(name) : kind;
-        if (str_eq(name, STR("xl/sharedStrings.xml"))) {
-            struct buf octets = BUF_INIT(ENTRY_MAX);
-            reader_add_text(o->r, o->p->place, o->p->part, buf_str(&shared->text)); /* a second one would hide the first */
-            strings_free(shared);
-            if (take_entry(o, &octets) == 0 && read_shared_strings(o->r, o->p->part, buf_str(&octets), shared) < 0) {
-                reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
-            }
-            drop_entry(o, &octets);
+        if (str_eq_nocase(name, STR("[Content_Types].xml"))) {
+            said = take_types(o);
+            *ret_types = true;
+        } else if (str_eq(name, STR("mimetype"))) {
+            *ret_types = true;
+        } else if (str_ends_nocase(name, STR("/sharedStrings.xml"))) {
+            take_strings(o, shared);
         }
     }
-    return kind;
+    return said == OFFICE_NONE ? kind : said;
 }
 
 struct document {
@@ -198,19 +275,29 @@ struct document {
     unsigned pictures;
 };
 
-static void read_part(struct opened *o, struct document *d, struct str name)
+static void read_inner(struct opened *o, struct str name, struct str octets, enum use use)
+{
+    char part[MIME_PART];
+    char *copy = str_dup(name);
+    reader_inner_part(o->p->part, o->entries, part);
+    const struct piece inner = {.octets = octets, .part = part, .name = copy, .place = MIME_ATTACHMENT};
+    if (use == USE_BINARY) {
+        reader_problem(o->r, MIME_UNKNOWN, o->p->part, "a binary workbook");
+        read_strings(o->r, &inner);
+    } else if (is_worth_reading(octets, name)) {
+        reader_piece(o->r, &inner);
+    }
+    free(copy);
+}
+
+static void read_part(struct opened *o, struct document *d, struct str name, enum use use)
 {
     struct buf octets = BUF_INIT(ENTRY_MAX);
-    char part[MIME_PART];
     int code = take_entry(o, &octets);
-    if (code == 0 && is_embedded(name)) {
-        reader_inner_part(o->p->part, o->entries, part);
-        char *copy = str_dup(name);
-        const struct piece inner = {.octets = buf_str(&octets), .part = part, .name = copy, .place = MIME_ATTACHMENT};
-        reader_piece(o->r, &inner);
-        free(copy);
-    } else if (code == 0) {
+    if (code == 0 && use == USE_XML) {
         code = read_document_xml(o->r, o->p->part, buf_str(&octets), &d->shared, &d->text);
+    } else if (code == 0) {
+        read_inner(o, name, buf_str(&octets), use);
     }
     if (code == -EBADMSG) {
         reader_problem(o->r, MIME_DAMAGED, o->p->part, "");
@@ -225,10 +312,11 @@ static void read_parts(struct opened *o, struct document *d)
     struct archive_entry *entry;
     while (next_file(o, &entry)) {
         char name[512];
-        str_copy_cut(str_c(archive_entry_pathname(entry)), name, sizeof name);
+        str_copy_cut(part_name(entry), name, sizeof name);
         d->pictures += is_picture(str_c(name));
-        if (holds_text(d->kind, str_c(name)) || holds_text(OFFICE_NONE, str_c(name)) || is_embedded(str_c(name))) {
-            read_part(o, d, str_c(name));
+        enum use use = use_of(d->kind, str_c(name));
+        if (use != USE_NONE) {
+            read_part(o, d, str_c(name), use);
         }
     }
 }
