@@ -124,10 +124,30 @@ static void begin_quotation(struct page *p, unsigned depth, bool is_frame)
     }
 }
 
+/* The button "indent" of Gmail and of Outlook on the web makes a blockquote, too: a margin, and no stroke beside it. */
+static bool is_indented(const xmlChar **attributes)
+{
+    bool indented = false;
+    for (size_t i = 0; attributes && attributes[i]; i += 2) {
+        struct str name = str_c((const char *)attributes[i]), value = str_c(attributes[i + 1] ? (const char *)attributes[i + 1] : "");
+        bool says = str_eq_nocase(name, STR("type")) || str_eq_nocase(name, STR("cite")) || str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"));
+        if (says) {
+            return false;
+        }
+        if (str_eq_nocase(name, STR("style"))) {
+            bool margin = strcasestr(value.p, "margin"), none = strcasestr(value.p, "border:none") || strcasestr(value.p, "border: none");
+            indented = margin && (none || (!strcasestr(value.p, "border") && !strcasestr(value.p, "padding")));
+        }
+    }
+    return indented;
+}
+
 static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
     if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
-        begin_quotation(p, p->depth, false);
+        if (!is_indented(attributes)) {
+            begin_quotation(p, p->depth, false);
+        }
         return;
     }
     for (size_t i = 0; attributes && attributes[i]; i += 2) {

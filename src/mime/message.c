@@ -46,15 +46,13 @@ static bool is_told_in_text(const char *name)
 static void read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top)
 {
     struct buf others = BUF_INIT(FIELDS_TEXT_MAX);
-    bool has_subject = false;
     int e = 0;
     if (top) {
         keep_fields(r->out, fields);
     }
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
-        if (str_eq_nocase(str_c(f->name), STR("Subject")) && !has_subject) {
-            has_subject = true;
+        if (str_eq_nocase(str_c(f->name), STR("Subject"))) { /* of two, some readers show the first and some the last */
             reader_add_text(r, top ? MIME_SUBJECT : MIME_ATTACHMENT, part, str_c(f->value));
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
             e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
@@ -157,7 +155,7 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
     if (!attachment && is_inline_pgp(p.octets) && r->out->encryption == MIME_CLEAR && r->out->parts <= 1) {
         r->out->encryption = MIME_PGP_INLINE;
     }
-    if (attachment) {
+    if (attachment || part->n_names > 0) {
         reader_attachment(r, &p, "text");
     }
     if (part_is(part, "text/html")) {
@@ -225,11 +223,23 @@ static void note_message(struct reader *r, const struct part *part, struct str o
     }
 }
 
+/* Text as it stands there, for people. Other kinds of text are read as the files that they are. */
+static bool is_plain(const struct part *p, bool body)
+{
+    static const char *const files[] = {"text/calendar", "text/rtf", "text/csv", "text/vcard", "text/x-vcard", "text/directory"};
+    bool plain = part_is(p, "text/plain") || part_is(p, "text/html") || (body && strncmp(p->type, "text/", 5) == 0);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        plain &= !part_is(p, files[i]);
+    }
+    return plain;
+}
+
 /* A text goes by its declared charset; everything else by its octets. */
-static void read_leaf(struct reader *r, const struct part *part)
+static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part)
 {
     struct buf octets = BUF_INIT(2 * part->raw.n + 1024);
-    bool attachment = part->n_names > 0 || part->disposition == PART_ATTACHMENT, sound;
+    bool sound, body = tree_is_body(tree, part);
+    bool attachment = !body && (part->n_names > 0 || part->disposition == PART_ATTACHMENT);
     (void)!tree_octets(part, &octets, &sound);
     check_encoding(r, part, sound);
     struct str o = buf_str(&octets);
@@ -247,7 +257,7 @@ static void read_leaf(struct reader *r, const struct part *part)
         reader_name(r, part->number, part->names[i]);
     }
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
-        bool shown = part_is(part, "text/plain") || part_is(part, "text/html");
+        bool shown = is_plain(part, body);
         if (shown) {
             read_text_leaf(r, part, o, attachment);
         }
@@ -355,7 +365,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     buf_wipe(&content);
 }
 
-static void read_part(struct reader *r, const struct part *p)
+static void read_part(struct reader *r, const struct tree *tree, const struct part *p)
 {
     switch (p->kind) {
     case PART_MULTIPART:
@@ -377,7 +387,7 @@ static void read_part(struct reader *r, const struct part *p)
         if (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime")) {
             read_pkcs7(r, p);
         } else {
-            read_leaf(r, p);
+            read_leaf(r, tree, p);
         }
         break;
     }
@@ -395,7 +405,7 @@ void read_message(struct reader *r, struct str octets, const char *number, bool 
     read_stray(r, tree->stray, number);
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
-        read_part(r, &tree->parts[i]);
+        read_part(r, tree, &tree->parts[i]);
     }
     r->depth = depth;
     tree_free(tree);

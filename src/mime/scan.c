@@ -171,6 +171,18 @@ static void read_hidden_base64(struct reader *r, struct str octets)
     buf_wipe(&out);
 }
 
+/* Up to the first empty line; 0: there is none. */
+static size_t header_octets(struct str octets)
+{
+    for (size_t at = str_find(octets, '\n', 0); at + 1 < octets.n; at = str_find(octets, '\n', at + 1)) {
+        size_t next = at + 1 + (octets.p[at + 1] == '\r');
+        if (next < octets.n && octets.p[next] == '\n') {
+            return next + 1;
+        }
+    }
+    return 0;
+}
+
 void scan_raw(struct reader *r, struct str octets)
 {
     bool stopped = r->stopped;
@@ -179,7 +191,10 @@ void scan_raw(struct reader *r, struct str octets)
         reader_problem(r, MIME_LIMIT, "raw", "only the first part of the octets was looked at");
         octets.n = RAW_MAX;
     }
-    reader_add_text(r, MIME_BODY, "raw", octets);
+    /* apart, as its own fields would look like those of a mail that is quoted */
+    size_t head = header_octets(octets);
+    reader_add_text(r, MIME_SUBJECT, "raw", str_slice(octets, 0, head));
+    reader_add_text(r, MIME_BODY, "raw", str_slice(octets, head, octets.n));
     read_hidden_base64(r, octets);
     r->stopped = stopped;
 }

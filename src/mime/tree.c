@@ -524,6 +524,17 @@ bool part_is(const struct part *p, const char *type)
     return strcmp(p->type, type) == 0;
 }
 
+bool tree_is_body(const struct tree *t, const struct part *p)
+{
+    if (p->kind != PART_LEAF || p->disposition == PART_ATTACHMENT) {
+        return false;
+    }
+    bool small = p->n_names == 0 || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
+    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
+                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
+    return (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
+}
+
 const struct tree_field *tree_field(const struct tree_fields *f, const char *name)
 {
     for (size_t i = 0; i < f->n; i++) {

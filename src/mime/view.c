@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PICTURES_MAX = 50, NAMED_SHOWN_MAX = 64 * 1024, DEPTH_MAX = 30, UNWRAPPED_MAX = 3 };
+enum { PICTURES_MAX = 50, DEPTH_MAX = 30, UNWRAPPED_MAX = 3 };
 
 /* A view under way. */
 struct build {
@@ -232,18 +232,10 @@ static void read_events(struct build *b, const struct part *p)
 
 /* --- which bodies are shown ---------------------------------------------------------------------- */
 
-/* A body that people read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
- * nothing else (RFC 2046 4.1.4). */
+/* An event that has a card is not shown once more. */
 static bool is_body(const struct build *b, const struct part *p)
 {
-    if (p->kind != PART_LEAF || p->disposition == PART_ATTACHMENT) {
-        return false;
-    }
-    bool small = p->n_names == 0 || p->raw.n <= NAMED_SHOWN_MAX, alone = b->tree->n == 1;
-    bool event = b->v->n_events > 0 && is_calendar(p); /* it has a card */
-    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
-                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
-    return (known && (small || alone)) || (alone && !event && strncmp(p->type, "text/", 5) == 0);
+    return tree_is_body(b->tree, p) && !(b->v->n_events > 0 && is_calendar(p));
 }
 
 /* Which child of the multipart holds the part. */

@@ -12,22 +12,67 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Small letters, without blanks (also the one that does not break). The octets used; more than fit: 0. */
+/* Signs that nobody sees, and blanks that are not ASCII: the no-break space, soft and joined hyphens' places, marks of zero width and of
+ * direction, variation selectors. How many octets there are of one at `at`; 0: none. */
+static size_t unseen(struct str s, size_t at)
+{
+    static const struct {
+        const char *first, *last; /* in the order of UTF-8's octets, which is that of the characters */
+        size_t n;
+    } ranges[] = {
+        {"\xc2\xa0", "\xc2\xa0", 2},
+        {"\xc2\xad", "\xc2\xad", 2},
+        {"\xcd\x8f", "\xcd\x8f", 2},
+        {"\xd8\x9c", "\xd8\x9c", 2},
+        {"\xe1\xa0\x8b", "\xe1\xa0\x8e", 3},
+        {"\xe2\x80\x80", "\xe2\x80\x8f", 3}, /* U+2000 to U+200F */
+        {"\xe2\x80\xa8", "\xe2\x80\xaf", 3}, /* U+2028 to U+202F */
+        {"\xe2\x81\x9f", "\xe2\x81\xaf", 3}, /* U+205F to U+206F */
+        {"\xe3\x80\x80", "\xe3\x80\x80", 3},
+        {"\xef\xb8\x80", "\xef\xb8\x8f", 3},
+        {"\xef\xbb\xbf", "\xef\xbb\xbf", 3},
+    };
+    for (size_t i = 0; (unsigned char)s.p[at] >= 0xc2 && i < ARRAY_LEN(ranges); i++) {
+        size_t n = ranges[i].n;
+        if (at + n <= s.n && memcmp(s.p + at, ranges[i].first, n) >= 0 && memcmp(s.p + at, ranges[i].last, n) <= 0) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+/* The sign at `at` as ASCII where it is that, or its form of full width (U+FF01 to U+FF5E), or a black bracket of East Asia; else its
+ * own octet. *ret_n: its octets. */
+static char sign_at(struct str s, size_t at, size_t *ret_n)
+{
+    const unsigned char *p = (const unsigned char *)s.p + at;
+    *ret_n = 1;
+    if (p[0] < 0xe3 || at + 3 > s.n) {
+        return s.p[at];
+    }
+    bool wide = p[0] == 0xef && ((p[1] == 0xbc && p[2] >= 0x81) || (p[1] == 0xbd && p[2] <= 0x9e));
+    bool black = p[0] == 0xe3 && p[1] == 0x80 && (p[2] == 0x90 || p[2] == 0x91);
+    *ret_n = wide || black ? 3 : 1;
+    return black ? (p[2] == 0x90 ? '[' : ']') : wide ? (char)(p[1] == 0xbc ? p[2] - 0x60 : p[2] - 0x20) : s.p[at];
+}
+
+/* Small letters, without blanks and what nobody sees. The octets used; more than fit: 0. */
 static size_t fold(struct str s, char dst[FOLDED_MAX])
 {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (i + 1 < s.n && memcmp(s.p + i, "\xc2\xa0", 2) == 0) {
-            i++;
+    for (size_t i = 0, step; i < s.n; i += step) {
+        step = unseen(s, i);
+        if (step > 0) {
             continue;
         }
-        if (is_blank(s.p[i])) {
+        char c = sign_at(s, i, &step);
+        if (is_blank(c)) {
             continue;
         }
         if (n == FOLDED_MAX) {
             return 0;
         }
-        dst[n++] = str_lower(s.p[i]);
+        dst[n++] = str_lower(c);
     }
     return n;
 }
@@ -129,11 +174,14 @@ static bool at_an_end(struct str text, size_t at, size_t n)
 /* What stands in brackets from here, of whatever kind and closed however: [x], (x), [x}, [x at the end of a line. */
 static size_t bracketed(struct str text, size_t at)
 {
-    for (size_t i = at + 1; i < text.n && i - at < RAW_MAX; i++) {
-        if (strchr("])}>", text.p[i]) && text.p[i]) {
-            return i + 1 - at;
+    size_t n;
+    (void)sign_at(text, at, &n);
+    for (size_t i = at + n; i < text.n && i - at < RAW_MAX; i += n) {
+        char c = sign_at(text, i, &n);
+        if (c && strchr("])}>", c)) {
+            return i + n - at;
         }
-        if (text.p[i] == '[') {
+        if (c == '[') {
             return 0;
         }
     }
@@ -164,13 +212,10 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-/* A word behind an opening bracket that nothing closes, or before a closing one that nothing opened; apart: blanks are between. */
+/* A word behind an opening bracket, or before a closing one; apart: blanks are between. */
 static size_t half_open(struct str text, size_t at, size_t *ret_at, bool *ret_apart)
 {
     size_t begin = at, end = at + 1;
-    if (has_counterpart(text, at)) {
-        return 0;
-    }
     while (text.p[at] == '[' && end < text.n && is_space(text.p[end])) {
         end++;
     }
@@ -217,29 +262,32 @@ static bool plain_word(struct str text, size_t at, const char *const *words, siz
 
 static bool at_bracket(struct str text, size_t at, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
 {
-    bool exact = false, apart = false;
-    size_t begin = at, n = text.p[at] != ']' ? bracketed(text, at) : 0;
+    bool exact = false, apart = false, half = false;
+    size_t begin = at, wide, n = text.p[at] != ']' ? bracketed(text, at) : 0;
+    char sign = sign_at(text, at, &wide);
     const char *meant = n > 0 ? meant_by(str_slice(text, at, at + n), words, n_words, &exact) : NULL;
     if (!meant && (text.p[at] == '[' || text.p[at] == ']')) {
         n = half_open(text, at, &begin, &apart);
-        meant = n > 1 ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
+        meant = n >= NEAR_LEAST ? meant_by(str_slice(text, begin, begin + n), words, n_words, &exact) : NULL;
+        half = meant;
     }
     if (meant && apart && !(has_its_word(str_slice(text, begin, begin + n), meant) && (near_alone || at_an_end(text, begin, n)))) {
         return false; /* "[ secure lab" is meant as one, "[ security" or a bracket in a sentence is not */
     }
-    bool square = text.p[at] == '[' || text.p[at] == ']'; /* other brackets have other uses: only where a flag would stand */
-    if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && text.p[at] == '<')) {
+    bool square = sign == '[' || sign == ']'; /* other brackets have other uses: only where a flag would stand */
+    if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && sign == '<')) {
         return false;
     }
     *ret = (struct flag_found){begin, n, meant, exact};
-    return true;
+    return !half || !has_counterpart(text, at); /* last: it looks far */
 }
 
 bool flags_next(struct str text, size_t from, const char *const *words, size_t n_words, bool near_alone, struct flag_found *ret)
 {
     for (size_t at = from; at < text.n; at++) {
-        char c = text.p[at];
-        bool bracket = c == '[' || c == ']' || c == '(' || c == '{' || c == '<';
+        size_t wide;
+        char c = sign_at(text, at, &wide);
+        bool bracket = c == '[' || (c == ']' && wide == 1) || c == '(' || c == '{' || c == '<';
         if ((bracket && at_bracket(text, at, words, n_words, near_alone, ret) && ret->at + ret->n > from) ||
             plain_word(text, at, words, n_words, ret)) {
             return true;

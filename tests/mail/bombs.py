@@ -55,6 +55,11 @@ def docx(document):
 
 # --- packed files ---------------------------------------------------------------------------------------
 
+@bomb('brackets that nothing closes: each was followed to the end of its line (by hand)')
+def brackets():
+    return HEAD + b'\r\n' + b'[secur' * 300000
+
+
 @bomb('libarchive#2366, field F2')
 def gz_name():
     return mail('a.gz', gzip.compress(gzip.compress(stream(b'\x1f\x8b\x08\x08' + b'\0' * 6, b'A' * MIB, 2000), 9), 9))

@@ -133,6 +133,21 @@ static void quotations(void **state)
         {HTML "<!--->[secure]<p>", true},
         {HTML "<!-- a --!>[secure]<p>", true},
         {HTML "<!-- nothing closes it [secure]", true},
+        /* RFC 2183 2.1: a name makes no attachment of a body (Apple Mail, Outlook write "inline"); a text of a kind of its own, alone */
+        {HEAD "Content-Type: text/plain; name=x\r\n\r\n[secure]\r\n", true},
+        {HEAD "Content-Type: text/html\r\nContent-Disposition: inline; filename=a.html\r\n\r\n<p>[secure]</p>\r\n", true},
+        {HEAD "Content-Type: text/markdown\r\n\r\n[secure]\r\n", true},
+        {HEAD "Content-Type: text/plain\r\nContent-Disposition: attachment; filename=x.txt\r\n\r\n[secure]\r\n", false},
+        /* the button "indent" of Gmail and of Outlook on the web is no quotation; a stroke beside the text is one */
+        {HTML "<blockquote style=\"margin:0 0 0 40px;border:none;padding:0px\">[secure]</blockquote>", true},
+        {HTML "<blockquote style=\"margin-top:0;margin-bottom:0\">[secure]</blockquote>", true},
+        {HTML "<blockquote style=\"margin:0 0 0 .8ex;border-left:1px solid #ccc;padding-left:1ex\">[secure]</blockquote>", false},
+        /* signs that nobody sees (FiltaQuilla#409, rspamd#4492), and those of East Asia's keyboards */
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n[sec\xe2\x80\x8bure]\r\n", true},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n[\xe2\x80\x8bsecure]\r\n", true},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n\xef\xbc\xbb\xef\xbd\x93" "ecure\xef\xbc\xbd\r\n", true},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n\xe3\x80\x90secure\xe3\x80\x91\r\n", true},
+        {HTML "[sec&shy;ure]", true},
         /* several classes on one element (Gmail since 2024) */
         {HTML "<div class=\"gmail_quote gmail_quote_container\"><div class=\"gmail_attr\">On Mon</div><blockquote class=\"gmail_quote\">[secure]</blockquote></div>", false},
     };
@@ -191,6 +206,8 @@ static void long_heads(void **state)
     }
     assert_int_equal(buf_add(&many, STR("X-Postern-Protect: portal\r\n\r\nhi\r\n")), 0);
     check_mail(c, "a late field", buf_str(&many), "asks\tportal", NULL);
+    static const char two[] = "From: a@b.test\r\nTo: c@d.test\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\nSubject: x\r\nSubject: =?utf-8?B?W3NlY3VyZV0geQ==?=\r\n\r\nhi\r\n";
+    check_mail(c, "two subjects", str_c(two), "flag\t[secure]\tsubject", NULL);
     buf_reset(&many);
     for (int i = 0; i < 2500; i++) {
         assert_int_equal(buf_printf(&many, "X-%d: y\r\n", i), 0);
