@@ -1,7 +1,7 @@
 """The power is cut under load, again and again, with the store on a real file system on a disk of our own (tests/lab/disk.py): what
 the kernel flushed is there afterwards, of the rest any part, in any order, torn. Every acknowledged message arrives; a
-duplicate only where the power went just after. POSTERN_POWER_CUTS sets how often. tests/crash/power.py does the same to the
-store alone, at every write."""
+duplicate only where the power went just after. Twice in ./check, fifty times in ./check all; POSTERN_POWER_CUTS sets how often.
+tests/crash/power.py does the same to the store alone, at every write."""
 import os
 import random
 import subprocess
@@ -13,7 +13,7 @@ import disk
 from test_crash import Load, arrivals, nothing_overdue, tried_again
 
 ALL = bool(os.environ.get('POSTERN_ALL'))
-CUTS = int(os.environ.get('POSTERN_POWER_CUTS', '50'))
+CUTS = int(os.environ.get('POSTERN_POWER_CUTS', '50' if ALL else '2'))
 
 
 class Machine:
@@ -69,7 +69,8 @@ def machine(gateway):
         lab.start_gateway(lab.config())
 
 
-@pytest.mark.skipif(not ALL and 'POSTERN_POWER_CUTS' not in os.environ, reason='minutes long: ./check all')
+@pytest.mark.skipif(not ALL and not all(map(os.path.exists, ('/dev/fuse', '/dev/loop-control'))),
+                    reason='this machine has no loop devices; tests/crash/power.py cuts the power of the store alone')
 def test_the_power_is_cut_under_load(gateway, machine):
     lab, rng = gateway.lab, random.Random()
     seed = int(os.environ.get('POSTERN_SEED', rng.randrange(1 << 30)))
@@ -97,12 +98,12 @@ def test_the_power_is_cut_under_load(gateway, machine):
     twice = sum(len(times) - 1 for times in found.values())
     print(f'{CUTS} cuts, {unsafe} writes not yet safe, {len(acknowledged) + len(waiting)} acknowledged, {len(missing)} lost, '
           f'{twice} duplicates, ready again after {max(recovery):.1f} s at most')
-    assert acknowledged and unsafe > 0, (len(acknowledged), unsafe, recovery)
+    assert acknowledged and (unsafe > 0 or CUTS < 20), (len(acknowledged), unsafe, recovery)
     assert not missing, (missing, lab.postern('queue', 'list').stdout[-2000:])
     for token, times in found.items():
         for first in sorted(times)[:-1]:
             assert any(-0.5 <= at - first <= 3 for at in cuts), f'{token} came twice, and the power was there'
     tried = tried_again(lab, waiting)
-    assert len(waiting) > 10 * CUTS and waiting <= tried, (len(waiting), len(waiting - tried), waiting - tried)
+    assert len(waiting) > (10 * CUTS if ALL else 0) and waiting <= tried, (len(waiting), len(waiting - tried), waiting - tried)
     assert 'damaged' not in lab.postern('store', 'check').stdout
     nothing_overdue(lab)

@@ -232,7 +232,7 @@ def test_everything_works_as_before(busy, group):
     assert not late, late
 
 
-@pytest.mark.skipif(not ALL, reason='minutes: POSTERN_ALL=1')
+@pytest.mark.skipif(not ALL, reason='minutes: ./check all; test_crash.py has twenty seconds of it')
 def test_two_hundred_kills(busy):
     gateway, load = busy
     took, killed, rng = [], 0, random.Random(os.environ.get('POSTERN_SEED', '23'))

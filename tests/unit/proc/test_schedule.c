@@ -416,8 +416,8 @@ static void what_is_forgotten_is_woken(void **state)
     assert_int_equal(t.q.overdue.mended, 7);
 }
 
-/* Asked for the state, it is seen after seconds, whatever first-retry: the live tests ask at the end of each. */
-static void what_is_forgotten_is_seen_when_asked(void **state)
+/* Three that are due, and whose row was changed without a word to the scheduler; retries are ten minutes apart. */
+static void forget_three(void)
 {
     t.conf->queue.first_retry = 10 * 60 * 1000;
     add(1, "a@in.test", "one.test", 3);
@@ -425,6 +425,12 @@ static void what_is_forgotten_is_seen_when_asked(void **state)
     queue_load(&t.q);
     run_for(1000);
     store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+}
+
+/* Asked for the state, it is seen after seconds, whatever first-retry: the live tests ask at the end of each. */
+static void what_is_forgotten_is_seen_when_asked(void **state)
+{
+    forget_three();
     run_for(4000);
     overdue_look(&t.q);
     run_for(10);
@@ -442,12 +448,7 @@ static void what_is_forgotten_is_seen_when_asked(void **state)
  * Seen in live/test_stalls: an alarm ten milliseconds after `keys` came back. */
 static void what_is_put_back_for_a_moment_is_not_forgotten(void **state)
 {
-    t.conf->queue.first_retry = 10 * 60 * 1000;
-    add(1, "a@in.test", "one.test", 3);
-    store_set_state(t.q.store, id_make(t.wall_ms, 1, 1), RCPT_QUEUED, RCPT_HELD, 0, 0);
-    queue_load(&t.q);
-    run_for(1000);
-    store_set_state(t.q.store, id_make(t.wall_ms - 1000, 1, 1), RCPT_HELD, RCPT_QUEUED, t.wall_ms, 0);
+    forget_three();
     run_for(6000);
     queue_retry_at(&t.q, queue_destination(&t.q, STR("one.test")), t.wall_ms + 1000);
     overdue_look(&t.q);
