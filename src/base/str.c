@@ -80,6 +80,33 @@ struct str str_trim_lines(struct str s)
     return trim(s, " \t\r\n\f");
 }
 
+bool str_is_blank(struct str s)
+{
+    static const struct str unseen[] = {
+        {"\xc2\xa0", 2},     /* U+00A0 no-break space */
+        {"\xc2\xad", 2},     /* U+00AD soft hyphen */
+        {"\xe2\x80\x8b", 3}, /* U+200B to U+200F: of no width, and marks of direction */
+        {"\xe2\x80\x8c", 3},
+        {"\xe2\x80\x8d", 3},
+        {"\xe2\x80\x8e", 3},
+        {"\xe2\x80\x8f", 3},
+        {"\xcd\x8f", 2},     /* U+034F, which preheaders are filled with */
+        {"\xef\xbb\xbf", 3}, /* U+FEFF byte order mark */
+    };
+    while (s.n > 0) {
+        size_t n = (unsigned char)s.p[0] <= ' ' || s.p[0] == 0x7f ? 1 : 0;
+        for (size_t i = 0; n == 0 && i < ARRAY_LEN(unseen); i++) {
+            bool same = s.n >= unseen[i].n && memcmp(s.p, unseen[i].p, unseen[i].n) == 0;
+            n = same ? unseen[i].n : 0;
+        }
+        if (n == 0) {
+            return false;
+        }
+        s = str_slice(s, n, s.n);
+    }
+    return true;
+}
+
 bool str_split(struct str *rest, char sep, struct str *ret_part)
 {
     if (!rest->p) {

@@ -42,6 +42,8 @@ struct str str_slice(struct str s, size_t from, size_t to);
 struct str str_trim(struct str s);
 /* The same with line ends and form feeds: text that may go over several lines. */
 struct str str_trim_lines(struct str s);
+/* Nothing in it can be seen: blanks of ASCII and Unicode (UTF-8), line ends, control characters. */
+bool str_is_blank(struct str s);
 /* Takes the part before the first `sep` off *rest; false when *rest is exhausted. */
 bool str_split(struct str *rest, char sep, struct str *ret_part);
 

@@ -583,7 +583,7 @@ static void attach_all(struct build *b)
         bool shown = is_body(b, p) && p->n_names == 0;
         struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
         bool sound;
-        if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE) {
+        if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE || p->kind == PART_POINTER) {
             (void)!tree_octets(p, &octets, &sound);
             attach(b, p, buf_str(&octets));
             if (is_tnef(p)) {
@@ -596,6 +596,7 @@ static void attach_all(struct build *b)
         }
         attach_uuencoded(b, p);
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
+        b->v->elsewhere |= p->kind == PART_POINTER;
         buf_wipe(&octets);
     }
 }

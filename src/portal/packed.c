@@ -77,7 +77,8 @@ int packed_write(const struct view *v, struct buf *out)
     } fields[] = {{'f', str_c(v->from)}, {'n', str_c(v->from_name)}, {'t', str_c(v->to)}, {'c', str_c(v->cc)}, {'s', str_c(v->subject)}, {'d', str_c(v->date)},
                   {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
                   {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
-                  {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")}};
+                  {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")},
+                  {'P', str_c(v->elsewhere ? "1" : "")}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = fields[i].value.n > 0 ? put(out, fields[i].letter, fields[i].value) : 0;
@@ -172,6 +173,7 @@ int packed_read(struct str octets, struct packed *ret)
                      : letter == 'E' ? &ret->encrypted
                      : letter == 'G' ? &ret->pgp
                      : letter == 'S' ? &ret->smime
+                     : letter == 'P' ? &ret->elsewhere
                                      : NULL;
         if (to) {
             *to = v;

@@ -78,6 +78,8 @@ static void buffer_formats_with_and_without_room(void **state)
     assert_int_equal(buf_len(&b), 394);
     check_str(str_slice(buf_str(&b), 0, 4), "-42-");
     check_str(str_trim_lines(STR(" \r\n\fa b\t\n")), "a b");
+    assert_true(str_is_blank(STR("")) && str_is_blank(STR(" \r\n\t\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf")));
+    assert_false(str_is_blank(STR(" \xc2\xa7")) || str_is_blank(STR("\xe2\x80")) || str_is_blank(STR(".")));
     check_str(str_trim(STR(" \ta\n")), "a\n");
     assert_int_equal(buf_printf(&b, "123456"), -ENOSPC); /* there is memory for it, but it is not allowed */
     assert_int_equal(buf_len(&b), 394);
