@@ -6,6 +6,7 @@
  * be saved. The octets of an attachment are not copied: the tree knows where they lie.
  */
 #include "sys/fence.h"
+#include "mime/body.h"
 #include "mime/calendar.h"
 #include "mime/fields.h"
 #include "mime/tree.h"
@@ -36,7 +37,7 @@ struct build {
     const struct part *picture_parts[PICTURES_MAX];
     bool picture_used[PICTURES_MAX];
     size_t n_pictures, picture_total;
-    bool has_text;
+    bool has_text, has_body; /* has_body: a text of its own with something in it */
 };
 
 static char *value_of(const struct tree_fields *f, const char *name)
@@ -247,7 +248,8 @@ static size_t branch_of(const struct tree *t, size_t multipart, size_t i)
     return i;
 }
 
-/* Of the alternatives: the last with HTML, or the first with plain text; where there is none, the last that can be shown. */
+/* Of the alternatives: the last with HTML, or the first with plain text; where there is none, the last that can be shown. What is
+ * empty is no alternative to what is not. */
 static void choose(struct build *b, size_t multipart)
 {
     const struct tree *t = b->tree;
@@ -256,10 +258,10 @@ static void choose(struct build *b, size_t multipart)
     for (; end < t->n && t->parts[end].depth > t->parts[multipart].depth; end++) {
         size_t branch = branch_of(t, multipart, end);
         if (is_body(b, &t->parts[end])) {
-            bool is_html = part_is(&t->parts[end], "text/html");
-            html = is_html ? branch : html;
-            text = !is_html && text == 0 ? branch : text;
-            any = branch;
+            bool is_html = part_is(&t->parts[end], "text/html"), seen = body_is_seen(b->r, &t->parts[end]);
+            html = is_html && seen ? branch : html;
+            text = !is_html && seen && text == 0 ? branch : text;
+            any = seen ? branch : any;
         }
     }
     html = html ? html : any;
@@ -449,11 +451,6 @@ static void show_loose(struct build *b, const char *loose, bool as_html)
     buf_wipe(&text);
 }
 
-static bool is_tnef(const struct part *p)
-{
-    return p->kind == PART_LEAF && (part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef"));
-}
-
 static void leave_file(void *arg, const struct tnef_file *f)
 {
     (void)arg;
@@ -480,16 +477,6 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
     buf_wipe(&octets);
 }
 
-static bool has_body(const struct build *b)
-{
-    for (size_t i = 0; i < b->tree->n; i++) {
-        if (b->in_text[i]) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void show_all(struct build *b, bool as_html);
 
 static void show_part(struct build *b, size_t i, bool as_html)
@@ -512,7 +499,7 @@ static void show_part(struct build *b, size_t i, bool as_html)
         show_picture(b, p);
     } else if (p->kind == PART_MULTIPART && p->n_children == 0) {
         show_loose(b, p->before, as_html);
-    } else if (is_tnef(p) && !has_body(b)) {
+    } else if (body_is_tnef(p) && !b->has_body) {
         show_tnef(b, i, as_html);
     }
 }
@@ -586,7 +573,7 @@ static void attach_all(struct build *b)
         if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE || p->kind == PART_POINTER) {
             (void)!tree_octets(p, &octets, &sound);
             attach(b, p, buf_str(&octets));
-            if (is_tnef(p)) {
+            if (body_is_tnef(p)) {
                 attach_tnef_files(b, p, buf_str(&octets));
             }
             keep_picture(b, p, &octets);
@@ -634,18 +621,6 @@ static void build_free(struct build *b)
 
 static void prepare(struct build *b);
 
-/* A message in base64, or in a signature; ret: where it lies in what the part decodes to. */
-static int open_part(const struct part *p, struct buf *out, struct nested_place *ret)
-{
-    bool sound;
-    if (!tree_is_encoded_message(p)) {
-        return tree_signed_content(p, out, ret);
-    }
-    int r = tree_octets(p, out, &sound);
-    *ret = (struct nested_place){0, buf_len(out), TRANSFER_AS_IS};
-    return r;
-}
-
 static void put_around(const struct build *b, const struct nested_place *inside, size_t i, struct build *inner)
 {
     struct nested_place two[] = {place_of(b, &b->tree->parts[i]), *inside};
@@ -659,7 +634,7 @@ static void unwrap(struct build *b, size_t i)
     struct build *inner = err_calloc(1, sizeof *inner);
     *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(b->tree->parts[i].raw.n + 1)};
     struct nested_place inside = {0};
-    bool opened = b->depth < UNWRAPPED_MAX && open_part(&b->tree->parts[i], &inner->content, &inside) == 0;
+    bool opened = b->depth < UNWRAPPED_MAX && body_open(&b->tree->parts[i], &inner->content, &inside) == 0;
     inner->message = buf_str(&inner->content);
     inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
     if (!inner->tree) {
@@ -672,18 +647,13 @@ static void unwrap(struct build *b, size_t i)
     b->inner[i] = inner;
 }
 
-/* What only its reader's own program can open: a sentence says so. */
+/* What only its reader's own program can open, and what should have been opened and was not: a sentence says so. */
 static void note_encryption(struct build *b, size_t i)
 {
-    static const char begin[] = "-----BEGIN PGP MESSAGE-----";
     const struct part *p = &b->tree->parts[i];
-    struct str kind = str_c(p->smime_type);
-    bool smime = part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime");
-    bool open = str_eq_nocase(kind, STR("certs-only")) || str_eq_nocase(kind, STR("signed-data"));
-    bool text = p->kind == PART_LEAF && strncmp(p->type, "text/", 5) == 0;
-    b->v->smime |= smime && !open && !b->inner[i];
-    b->v->pgp |= part_is(p, "multipart/encrypted") && p->n_children > 0;
-    b->v->pgp |= text && memmem(p->raw.p, p->raw.n, begin, sizeof begin - 1);
+    b->v->smime |= body_is_smime(p, b->inner[i]);
+    b->v->pgp |= body_is_pgp(p);
+    b->v->cut |= body_says_signed(p) && !b->inner[i];
 }
 
 static void prepare(struct build *b)
@@ -698,6 +668,7 @@ static void prepare(struct build *b)
     }
     choose_all(b);
     for (size_t i = 0; i < b->tree->n; i++) {
+        b->has_body = b->has_body || (b->in_text[i] && body_is_seen(b->r, &b->tree->parts[i]));
         unwrap(b, i);
         note_encryption(b, i);
     }
@@ -718,7 +689,7 @@ static void build(struct build *b)
     v->cut |= b->tree->cut;
     prepare(b);
     attach_all(b);
-    for (size_t i = 0; i < v->n_events && has_body(b); i++) {
+    for (size_t i = 0; i < v->n_events && b->has_body; i++) {
         v->events[i].about[0] = '\0'; /* the text says the same */
     }
     show_all(b, false);
@@ -726,6 +697,8 @@ static void build(struct build *b)
     if (has_html(b)) {
         show_all(b, true);
     }
+    bool html = buf_len(&v->html) > 0, nothing = html ? body_html_is_blank(buf_str(&v->html)) : str_is_blank(buf_str(&v->text));
+    v->blank = nothing && v->n_events == 0;
 }
 
 struct view *view_of_message(struct str message)

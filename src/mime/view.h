@@ -59,6 +59,7 @@ struct view {
     bool cut;                  /* not all of the text is here */
     bool remote;               /* pictures that lie elsewhere were left out */
     bool pgp, smime;           /* its sender encrypted it, or some of it: OpenPGP, S/MIME */
+    bool blank;                /* nothing of it can be seen but its files, if it has any */
     bool elsewhere;            /* some of it is not in it: RFC 2046 5.2.2, 5.2.3 */
 };
 

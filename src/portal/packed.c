@@ -78,7 +78,7 @@ int packed_write(const struct view *v, struct buf *out)
                   {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
                   {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
                   {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")},
-                  {'P', str_c(v->elsewhere ? "1" : "")}};
+                  {'P', str_c(v->elsewhere ? "1" : "")}, {'B', str_c(v->blank ? "1" : "")}};
     int r = 0;
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
         r = fields[i].value.n > 0 ? put(out, fields[i].letter, fields[i].value) : 0;
@@ -174,6 +174,7 @@ int packed_read(struct str octets, struct packed *ret)
                      : letter == 'G' ? &ret->pgp
                      : letter == 'S' ? &ret->smime
                      : letter == 'P' ? &ret->elsewhere
+                     : letter == 'B' ? &ret->blank
                                      : NULL;
         if (to) {
             *to = v;

@@ -30,7 +30,7 @@ struct packed {
     size_t n_parts;
     struct packed_event events[VIEW_EVENTS_MAX];
     size_t n_events;
-    bool cut, remote, pgp, smime, elsewhere;
+    bool cut, remote, pgp, smime, elsewhere, blank;
     bool encrypted; /* of views made before the two were told apart */
 };
 

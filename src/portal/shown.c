@@ -152,13 +152,6 @@ static bool has_many(const struct packed *p)
     return at > 1 || p->cc.n > 0;
 }
 
-/* Neither a text, nor a picture, nor a card: an empty page, which looks like a fault where nothing is said. */
-static bool is_blank(const struct packed *p)
-{
-    bool picture = p->html.n > 0 && memmem(p->html.p, p->html.n, "<img", 4);
-    return str_is_blank(p->text) && !picture && p->n_events == 0;
-}
-
 void shown_put(const struct packed *p, bool as_text, struct data *d)
 {
     data_put(d, "subject", p->subject);
@@ -172,7 +165,7 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_flag(d, "pgp", p->pgp);
     data_flag(d, "smime", p->smime);
     data_flag(d, "elsewhere", p->elsewhere);
-    data_flag(d, "is-blank", is_blank(p));
+    data_flag(d, "is-blank", p->blank);
     data_flag(d, "remote", p->remote);
     data_flag(d, "has-html", p->html.n > 0);
     bool html = p->html.n > 0 && !as_text;

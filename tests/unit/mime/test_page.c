@@ -8,6 +8,7 @@
 #include "portal/packed.h"
 #include "portal/shown.h"
 #include "portal/template.h"
+#include "sys/file.h"
 
 #include <stdio.h>
 
@@ -91,11 +92,121 @@ static void an_empty_page_says_so(void **state)
     }
 }
 
+/* roundcube/roundcubemail#8133: an alternative without a word is none. */
+static void an_empty_alternative_is_none(void **state)
+{
+    static const char *const htmls[] = {"", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>", "<p style=\"a\"> </p>"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(htmls); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain words\r\n--b\r\n"
+                                             "Content-Type: text/html\r\n\r\n%s\r\n--b--\r\n", htmls[i]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_true(holds(&v->text, "plain words") && (buf_len(&v->html) == 0 || holds(&v->html, "plain words")));
+        assert_false(v->blank);
+        view_free(v);
+        buf_free(&m);
+    }
+    struct view *v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n \r\n--b\r\n"
+                                              "Content-Type: text/html\r\n\r\n<p>rich words</p>\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "rich words") && holds(&v->html, "rich words"));
+    view_free(v);
+}
+
+static struct buf file_with(const char *name, const char *from, const char *to)
+{
+    struct buf m = BUF_INIT(1 << 20), ret = BUF_INIT(1 << 20);
+    char path[200];
+    snprintf(path, sizeof path, "tests/fixtures/mail/%s", name);
+    assert_int_equal(file_read(path, &m), 0);
+    const char *at = memmem(buf_str(&m).p, buf_len(&m), from, strlen(from));
+    assert_non_null(at);
+    size_t before = (size_t)(at - buf_str(&m).p);
+    assert_int_equal(buf_add(&ret, str_slice(buf_str(&m), 0, before)), 0);
+    assert_int_equal(buf_add(&ret, str_c(to)), 0);
+    assert_int_equal(buf_add(&ret, str_slice(buf_str(&m), before + strlen(from), buf_len(&m))), 0);
+    buf_free(&m);
+    return ret;
+}
+
+/* RFC 8551 3.2.1: gateways that know no S/MIME send it as application/octet-stream; the identifiers of RFC 5652 5 and 6,
+ * RFC 5083 4. The mail is that of openssl smime (tests/fixtures/mail). */
+static void signatures_under_other_types(void **state)
+{
+    static const char type[] = "application/pkcs7-mime; smime-type=signed-data;";
+    static const char *const others[] = {"application/octet-stream;", "application/pkcs7;", "application/x-pkcs7-mime;"};
+    static const char *const sealed[] = {"MIAGCSqGSIb3DQEHA6CAMIACAQA=", "MIH/BgsqhkiG9w0BCRABF6CB"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct buf m = file_with("17-smime-opaque.eml", type, others[i]);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_true(holds(&v->text, "OPAQUE-TEXT") && !v->smime && !v->cut && !v->blank);
+        view_free(v);
+        buf_free(&m);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(sealed); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: application/octet-stream; name=smime.p7m\r\n"
+                                             "Content-Transfer-Encoding: base64\r\n\r\n%s\r\n", sealed[i]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_true(v->smime && v->n_parts == 1);
+        view_free(v);
+        buf_free(&m);
+    }
+    struct view *v = view_of_message(STR(HEAD "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n\r\nno such thing\r\n"));
+    assert_true(v->cut && v->blank && !v->smime);
+    view_free(v);
+}
+
+/* MS-OXTNEF 2.1.3.3.20 (attBody): the text of winmail.dat, alone under any type, and beside a text without a word. */
+static void texts_of_winmail(void **state)
+{
+    static const char tnef[] = "eJ8+IgEAAQyAAgALAAAAdG5lZiB3b3JkcwAAAA==";
+    static const char *const heads[] = {
+        HEAD "Content-Type: application/ms-tnef",
+        HEAD "Content-Type: application/octet-stream; name=winmail.dat",
+        MIXED "Content-Type: text/plain\r\n\r\n \r\n\r\n--b\r\nContent-Type: application/ms-tnef",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, "%s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n", heads[i], tnef), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        if (!holds(&v->text, "tnef words") || v->blank) {
+            fail_msg("%s: " STR_FMT, heads[i], STR_ARG(buf_str(&v->text)));
+        }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
+/* RFC 9580 6.2 in RFC 2045 6.7 and 6.8. */
+static void armour_in_an_encoding(void **state)
+{
+    static const char *const bodies[] = {
+        "quoted-printable\r\n\r\n=2D----BEGIN PGP MESSAGE-----\r\n\r\nhQ=3D=3D\r\n",
+        "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUQo=\r\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s", bodies[i]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_true(v->pgp);
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_elsewhere_is_said),
         cmocka_unit_test(an_empty_page_says_so),
+        cmocka_unit_test(an_empty_alternative_is_none),
+        cmocka_unit_test(signatures_under_other_types),
+        cmocka_unit_test(texts_of_winmail),
+        cmocka_unit_test(armour_in_an_encoding),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * body.c: what a part is, by what its octets begin with (body.h).
+ *
+ * Gateways and web mailers send winmail.dat and smime.p7m as application/octet-stream. S/MIME is told by the object identifier
+ * at its front (RFC 5652 4, 5, 6; RFC 5083); an invoice that is signed as a file is no mail and stays a file.
+ */
+#include "mime/body.h"
+#include "mime/kind.h"
+#include "mime/view.h"
+#include "tls/cms.h"
+
+enum { FRONT = 512, LOOK_MAX = 256 * 1024 /* what is longer says something */, SEEN_MAX = 4 * LOOK_MAX };
+
+/* The octets at the front of a part, decoded. */
+static void front_of(const struct part *p, struct buf *out)
+{
+    struct str front = str_slice(p->raw, 0, p->raw.n < FRONT ? p->raw.n : FRONT);
+    (void)!transfer_read_all(p->encoding, front, out, NULL);
+}
+
+bool body_is_tnef(const struct part *p)
+{
+    if (p->kind != PART_LEAF) {
+        return false;
+    }
+    struct buf front = BUF_INIT(2 * FRONT);
+    front_of(p, &front);
+    bool begins = kind_of(buf_str(&front), "") == KIND_TNEF;
+    buf_wipe(&front);
+    return begins || part_is(p, "application/ms-tnef") || part_is(p, "application/vnd.ms-tnef");
+}
+
+static bool is_pkcs7_type(const struct part *p)
+{
+    return p->kind == PART_LEAF && (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime"));
+}
+
+/* A ContentInfo of that type at the front (RFC 5652 3): a sequence, and the identifier. */
+static bool begins_as(const struct part *p, struct str identifier)
+{
+    if (p->kind != PART_LEAF || strncmp(p->type, "application/", 12) != 0) {
+        return false;
+    }
+    struct buf front = BUF_INIT(2 * FRONT);
+    front_of(p, &front);
+    struct str o = buf_str(&front);
+    size_t length = o.n > 1 && (o.p[1] & 0x80) ? (size_t)(o.p[1] & 0x7f) : 0, at = 2 + length;
+    bool same = o.n >= at + identifier.n && o.p[0] == 0x30 && length <= 8 && memcmp(o.p + at, identifier.p, identifier.n) == 0;
+    buf_wipe(&front);
+    return same;
+}
+
+static bool is_signed_data(const struct part *p)
+{
+    return begins_as(p, STR("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"));
+}
+
+static bool is_enveloped_data(const struct part *p)
+{
+    return begins_as(p, STR("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03")) ||
+           begins_as(p, STR("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17")); /* with a check of the content: RFC 5083 */
+}
+
+/* Signed-data of another type: a mail only if it begins with the fields of one. */
+static int open_unnamed(const struct part *p, struct buf *out, struct nested_place *ret)
+{
+    struct buf octets = BUF_INIT(p->raw.n + 1);
+    bool sound;
+    int r = is_signed_data(p) ? tree_octets(p, &octets, &sound) : -EBADMSG;
+    r = r < 0 ? r : cms_signed_content(buf_str(&octets), out);
+    struct str content = str_trim_lines(buf_str(out));
+    if (r == 0 && !str_starts_nocase(content, STR("Content-")) && !str_starts_nocase(content, STR("MIME-Version:"))) {
+        r = -EBADMSG;
+    }
+    if (r == 0 && !cms_signed_place(buf_str(&octets), buf_str(out), ret)) {
+        *ret = (struct nested_place){0};
+    }
+    buf_wipe(&octets);
+    return r;
+}
+
+int body_open(const struct part *p, struct buf *out, struct nested_place *ret)
+{
+    bool sound;
+    if (tree_is_encoded_message(p)) {
+        int r = tree_octets(p, out, &sound);
+        *ret = (struct nested_place){0, buf_len(out), TRANSFER_AS_IS};
+        return r;
+    }
+    return is_pkcs7_type(p) ? tree_signed_content(p, out, ret) : open_unnamed(p, out, ret);
+}
+
+bool body_says_signed(const struct part *p)
+{
+    return is_pkcs7_type(p) && str_eq_nocase(str_c(p->smime_type), STR("signed-data"));
+}
+
+bool body_is_smime(const struct part *p, bool is_opened)
+{
+    bool certificates = str_eq_nocase(str_c(p->smime_type), STR("certs-only"));
+    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p);
+    return !is_opened && (sealed || is_enveloped_data(p));
+}
+
+bool body_is_pgp(const struct part *p)
+{
+    static const char begin[] = "-----BEGIN PGP MESSAGE-----";
+    if (part_is(p, "multipart/encrypted")) {
+        return p->n_children > 0;
+    }
+    if (p->kind != PART_LEAF || strncmp(p->type, "text/", 5) != 0) {
+        return false;
+    }
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    bool found = buf_len(&octets) > 0 && memmem(buf_str(&octets).p, buf_len(&octets), begin, sizeof begin - 1);
+    buf_wipe(&octets);
+    return found;
+}
+
+bool body_html_is_blank(struct str html)
+{
+    while (html.n > 0) {
+        size_t tag = str_find(html, '<', 0), end = str_find(html, '>', tag);
+        if (!str_is_blank(str_slice(html, 0, tag)) || str_starts_nocase(str_slice(html, tag, html.n), STR("<img"))) {
+            return false;
+        }
+        html = str_slice(html, end < html.n ? end + 1 : end, html.n);
+    }
+    return true;
+}
+
+bool body_is_seen(struct reader *r, const struct part *p)
+{
+    if (p->raw.n > LOOK_MAX) {
+        return true;
+    }
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(SEEN_MAX), html = BUF_INIT(SEEN_MAX);
+    bool sound, remote = false, seen;
+    (void)!tree_octets(p, &octets, &sound);
+    charset_text(r, "", buf_str(&octets), p->charset, &text);
+    if (part_is(p, "text/html")) {
+        seen = !sanitise_html(r, buf_str(&text), NULL, 0, &html, &remote) || !body_html_is_blank(buf_str(&html));
+    } else {
+        seen = !str_is_blank(buf_str(&text));
+    }
+    buf_wipe(&octets);
+    buf_wipe(&text);
+    buf_wipe(&html);
+    return seen;
+}

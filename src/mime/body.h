@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * body.h: what one part of a message is, by its octets, whatever its type says; and whether a reader would see anything of it.
+ *
+ * Called by view.c. What can go wrong: nothing; octets that are none of it are said to be none.
+ */
+#pragma once
+#include "mime/tree.h"
+
+/* winmail.dat, also as application/octet-stream. */
+bool body_is_tnef(const struct part *p);
+/* Appends the message inside a part: one in base64 or in a signature. ret: where it lies in what the part decodes to.
+ * 0, -EBADMSG: it is none, -ENOSPC. */
+int body_open(const struct part *p, struct buf *out, struct nested_place *ret) MUST_USE;
+/* Only its reader's own program can open it: S/MIME; is_opened: it was a signature only. */
+bool body_is_smime(const struct part *p, bool is_opened);
+/* The same, or a text with something that is: OpenPGP. */
+bool body_is_pgp(const struct part *p);
+/* S/MIME that says that it is a signature only. */
+bool body_says_signed(const struct part *p);
+/* HTML as sanitise_html wrote it: no text and no picture. */
+bool body_html_is_blank(struct str html);
+/* A text or HTML body with something to be seen in it. */
+bool body_is_seen(struct reader *r, const struct part *p);
