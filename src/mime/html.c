@@ -9,7 +9,7 @@
  */
 #include "mime/tags.h"
 
-enum { QUOTATIONS_MAX = 100 /* further ones belong to the last */ };
+enum { QUOTATIONS_MAX = 100 /* further ones belong to the last */, STYLED_MAX = 200 };
 
 /* An element that begins a quotation, until it or the element around it ends. */
 struct quotation {
@@ -23,11 +23,26 @@ struct page {
     unsigned depth, skipped; /* of elements */
     struct quotation quotations[QUOTATIONS_MAX];
     size_t n_quotations;
+    unsigned styled[STYLED_MAX]; /* depths of elements that a style makes blocks */
+    size_t n_styled;
     bool line_begun, full;
+    bool apart;        /* a box ended or begins */
+    bool digits_apart; /* what is raised ended or begins */
 };
 
-static const char *const blocks[] = {"p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
-                                     "article", "header", "footer", "title", "body", "dt", "dd", "option", "row", "para"};
+/* What stands in lines of its own (HTML standard 15.3), and <row>, <para> of other XML. */
+static const char *const blocks[] = {
+    "p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "pre", "blockquote", "section",
+    "article", "header", "footer", "title", "body", "dt", "dd", "option", "row", "para", "address", "aside", "caption", "center",
+    "details", "dialog", "dir", "dl", "fieldset", "figcaption", "figure", "form", "hgroup", "legend", "main", "menu", "nav",
+    "optgroup", "search", "summary",
+};
+
+/* What stands in a line as a box of its own. */
+static const char *const boxes[] = {"img", "input", "button", "textarea", "select", "label", "iframe", "object", "video", "audio", "canvas", "svg"};
+
+/* Small letters above or below: a digit there belongs to no number beside it. */
+static const char *const raised[] = {"sup", "sub", "rt", "rp"};
 
 static bool is_one_of(const xmlChar *name, const char *const *list, size_t n)
 {
@@ -49,12 +64,33 @@ static bool is_quoted(const struct page *p)
     return false;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What is owed between the line so far and this text: a tab behind a box, or between digits of two heights. */
+static void part_from_line(struct page *p, struct str text)
+{
+    struct str line = buf_str(p->out);
+    char last = p->line_begun && line.n > 0 ? line.p[line.n - 1] : '\n';
+    bool blank = strchr(" \t\n", last) || text.p[0] == ' ' || text.p[0] == '\t';
+    if ((p->apart && !blank) || (p->digits_apart && is_digit(last) && is_digit(text.p[0]))) {
+        p->full |= buf_add(p->out, STR("\t")) < 0;
+    }
+    p->apart = p->digits_apart = false;
+}
+
 static void put(struct page *p, struct str text)
 {
-    if (!p->line_begun && text.n > 0 && is_quoted(p)) {
+    if (text.n == 0) {
+        return;
+    }
+    if (!p->line_begun && is_quoted(p)) {
         p->full |= buf_add(p->out, STR("> ")) < 0;
     }
-    p->line_begun |= text.n > 0;
+    part_from_line(p, text);
+    p->line_begun = true;
     p->full |= buf_add(p->out, text) < 0;
 }
 
@@ -64,6 +100,7 @@ static void end_line(struct page *p)
         p->full |= buf_add(p->out, STR("\n")) < 0;
         p->line_begun = false;
     }
+    p->apart = p->digits_apart = false;
 }
 
 static void on_characters(void *arg, const xmlChar *text, int n)
@@ -182,6 +219,39 @@ static void put_attributes(struct page *p, const xmlChar **attributes)
     }
 }
 
+/* style="display: block", and what else begins a line. */
+static bool is_styled_block(const xmlChar **attributes)
+{
+    static const char *const words[] = {"display:block", "display:flex", "display:grid", "display:list-item", "display:table;",
+                                        "display:table-row", "display:flow-root"};
+    char style[200];
+    size_t n = 0;
+    for (size_t i = 0; attributes && attributes[i]; i += 2) {
+        if (!attributes[i + 1] || !str_eq_nocase(str_c((const char *)attributes[i]), STR("style"))) {
+            continue;
+        }
+        for (const char *c = (const char *)attributes[i + 1]; *c && n + 2 < sizeof style; c++) {
+            style[n] = str_lower(*c);
+            n += (unsigned char)*c > ' ';
+        }
+        memcpy(style + n, ";", 2);
+        for (size_t k = 0; k < ARRAY_LEN(words); k++) {
+            if (strstr(style, words[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void begin_styled(struct page *p, const xmlChar **attributes)
+{
+    if (p->n_styled < STYLED_MAX && is_styled_block(attributes)) {
+        p->styled[p->n_styled++] = p->depth;
+        end_line(p);
+    }
+}
+
 static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
 {
     struct page *p = arg;
@@ -193,7 +263,10 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
     } else if (is_one_of(name, cells, 2) && p->line_begun) {
         put(p, STR("\t"));
     }
+    p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
+    p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
     p->depth++;
+    begin_styled(p, attributes);
     look_for_quotation(p, name, attributes);
 }
 
@@ -202,9 +275,13 @@ static void on_end(void *arg, const xmlChar *name)
     struct page *p = arg;
     static const char *const skipped[] = {"style"};
     p->skipped -= p->skipped > 0 && is_one_of(name, skipped, 1);
-    if (is_one_of(name, blocks, ARRAY_LEN(blocks))) {
+    bool styled = p->n_styled > 0 && p->styled[p->n_styled - 1] >= p->depth;
+    p->n_styled -= styled;
+    if (styled || is_one_of(name, blocks, ARRAY_LEN(blocks))) {
         end_line(p);
     }
+    p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
+    p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
     end_quotations(p, str_eq_nocase(str_c((const char *)name), STR("blockquote")));
     p->depth -= p->depth > 0;
 }
@@ -213,7 +290,8 @@ static void on_begin(void *arg)
 {
     struct page *p = arg;
     p->depth = p->skipped = 0;
-    p->n_quotations = 0;
+    p->n_quotations = p->n_styled = 0;
+    p->apart = p->digits_apart = false;
 }
 
 static void on_comment(void *arg, struct str text)

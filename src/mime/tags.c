@@ -4,9 +4,11 @@
  * Three things are quadratic inside libxml2 2.9: end tags that nothing opened (each looks through all that is open), the
  * names of the attributes of one element (each is compared with those before), and a comment that nothing closes. So the
  * parser is begun anew when too much is open, an element with too many attributes is text, and comments are found here, by
- * the HTML standard, which browsers follow. Between the pieces the clock is asked.
+ * the HTML standard, which browsers follow. Between the pieces the clock is asked. Of character references it knows the names
+ * of HTML 4 only: references.c reads the others before.
  */
 #include "mime/tags.h"
+#include "mime/references.h"
 
 enum {
     PIECE = 4096,
@@ -169,17 +171,26 @@ static size_t parse(struct feed *f, struct str html)
     return used ? used : at - left;
 }
 
-void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t)
+static void read_all(struct feed *f, struct str html)
 {
-    struct feed f = {.r = r, .part = part, .t = t};
+    const struct tags *t = f->t;
     unsigned beginnings = 0;
-    while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) && !reader_is_spent(r, part)) {
+    while (html.n > 0 && beginnings < BEGINNINGS_MAX && !t->is_full(t->arg) && !reader_is_spent(f->r, f->part)) {
         t->begin(t->arg);
-        size_t used = parse(&f, html);
+        size_t used = parse(f, html);
         beginnings += used < PIECE; /* one that did much is no vain one */
         html = str_slice(html, used + (beginnings > 1 && used == 0), html.n);
     }
     if (html.n > 0) {
         t->text(t->arg, html);
     }
+}
+
+void tags_read(struct reader *r, const char *part, struct str html, const struct tags *t)
+{
+    struct feed f = {.r = r, .part = part, .t = t};
+    struct buf plain = BUF_INIT(2 * html.n + 64); /* no name is shorter than half of its characters */
+    bool has = str_find(html, '&', 0) < html.n && references_read(html, &plain) == 0;
+    read_all(&f, has ? buf_str(&plain) : html);
+    buf_wipe(&plain);
 }
