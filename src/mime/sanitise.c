@@ -2,7 +2,8 @@
  * sanitise.c: HTML of a stranger made harmless, by an allow-list over the events of tags.c. Called by view.c.
  *
  * The page is written anew, every name and value by us: what a browser reads is what was checked. Elements that are not
- * known lose their tags and keep their text; those that bring programs, styles or other documents lose both. Only pictures
+ * known lose their tags and keep their text, as do forms, drawings, and what stands there for programs that cannot show an
+ * object; what brings programs, styles or other documents loses both. Only pictures
  * that came with the message stay, inside the text as data: addresses. The page is also shown in a frame in which
  * nothing runs and nothing is asked for (proc/web): this is the first of two walls.
  *
@@ -61,9 +62,11 @@ static const char *const kept[] = {
     "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead",
     "time", "tr", "tt", "u", "ul", "var"};
 static const char *const dropped[] = {
-    "script", "style", "template", "iframe", "frame", "frameset", "noframes", "object", "embed", "applet", "param", "svg", "math", "head", "title", "meta", "link",
-    "base", "input", "button", "select", "textarea", "option", "optgroup", "datalist", "audio", "video", "source", "track", "canvas", "map", "area", "portal",
-    "noscript", "xml", "xmp", "plaintext", "noembed", "dialog", "slot", "bgsound", "basefont", "isindex", "keygen"};
+    "script", "style", "template", "iframe", "frame", "embed", "param", "head", "title", "meta", "link", "base", "input", "datalist", "source", "track", "area",
+    "xml", "bgsound", "basefont", "isindex", "keygen",
+    "defs", "symbol", "metadata", "desc", "annotation", "annotation-xml"}; /* of SVG and MathML: nothing that is drawn */
+/* Each of these stands apart from the text around it, and loses its tag. */
+static const char *const apart[] = {"button", "select", "option", "optgroup", "textarea", "text", "tspan", "legend", "object", "video", "audio"};
 static const char *const empty[] = {"br", "col", "hr", "img"};
 /* Values of these are words and numbers only. */
 static const char *const attributes[] = {"align", "valign", "width", "height", "colspan", "rowspan", "bgcolor", "color", "size", "dir", "lang", "cellpadding",
@@ -359,6 +362,16 @@ static struct str attribute(const xmlChar **attributes_of, const char *name)
     return STR("");
 }
 
+static bool has_attribute(const xmlChar **attributes_of, const char *name)
+{
+    for (size_t i = 0; attributes_of && attributes_of[i]; i += 2) {
+        if (strcasecmp((const char *)attributes_of[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void note_element(struct sheet_element *e, const char *name, const xmlChar **attributes_of)
 {
     str_copy_cut(str_c(name), e->name, sizeof e->name);
@@ -392,6 +405,9 @@ static void begin_element(struct rewrite *w, const char *name, const xmlChar **a
     put_tag(w, STR("<"));
     put_tag(w, str_c(name));
     put_attributes(w, attributes_of, is_link, is_picture, &own);
+    if (has_attribute(attributes_of, "hidden")) { /* what a style says of it wins (HTML 15.3.1) */
+        (void)!buf_add(&w->style, STR("display:none;"));
+    }
     take_style(w, n, attribute(attributes_of, "style"), &own);
     if (is_picture) {
         keep_form(w, attributes_of);
@@ -415,6 +431,36 @@ static void end_elements(struct rewrite *w, unsigned depth)
     }
 }
 
+/* What a field of a form shows: it cannot be sent from here. */
+static void put_field(struct rewrite *w, const xmlChar **attributes_of)
+{
+    static const char *const unseen[] = {"hidden", "password", "file", "color", "range", "image"};
+    struct str type = str_trim(attribute(attributes_of, "type")), value = attribute(attributes_of, "value");
+    bool box = str_eq_nocase(type, STR("checkbox")), radio = str_eq_nocase(type, STR("radio"));
+    bool image = str_eq_nocase(type, STR("image")), on = has_attribute(attributes_of, "checked");
+    if (box || radio) { /* U+2611, U+2610, U+25C9, U+25CB */
+        value = box ? (on ? STR("\xe2\x98\x91") : STR("\xe2\x98\x90")) : on ? STR("\xe2\x97\x89") : STR("\xe2\x97\x8b");
+    } else if (image) {
+        value = attribute(attributes_of, "alt");
+    } else if (is_in(type, unseen, ARRAY_LEN(unseen))) {
+        value = STR("");
+    } else if (value.n == 0) {
+        value = attribute(attributes_of, "placeholder");
+    }
+    if (value.n > 0) {
+        put(w, STR(" "));
+        put_escaped(w, value, put);
+        put(w, STR(" "));
+    }
+}
+
+/* Not seen where it was written: HTML 6.1, 4.11.4. */
+static bool is_unseen(const char *name, const xmlChar **attributes_of)
+{
+    bool closed = strcmp(name, "dialog") == 0 && !has_attribute(attributes_of, "open");
+    return closed || (!IS_IN(name, kept) && has_attribute(attributes_of, "hidden"));
+}
+
 static void on_start(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
     struct rewrite *w = arg;
@@ -424,9 +470,17 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     for (char *p = name; *p; p++) {
         *p = str_lower(*p);
     }
-    if (w->dropped == 0 && IS_IN(name, dropped)) {
+    if (w->dropped > 0) {
+        return;
+    }
+    if (strcmp(name, "input") == 0 && !has_attribute(attributes_of, "hidden")) {
+        put_field(w, attributes_of);
+    }
+    if (IS_IN(name, dropped) || is_unseen(name, attributes_of)) {
         w->dropped = w->depth;
-    } else if (w->dropped == 0 && !w->full && w->n_open < OPEN_MAX && IS_IN(name, kept)) {
+    } else if (IS_IN(name, apart)) {
+        put(w, STR(" "));
+    } else if (!w->full && w->n_open < OPEN_MAX && IS_IN(name, kept)) {
         begin_element(w, name, attributes_of);
     }
 }

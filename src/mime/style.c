@@ -185,7 +185,31 @@ struct style {
     bool ground_lost;       /* there is a background that is not kept */
     bool ground_kept;
     bool no_height, overflows, hidden;
+    bool is_placed, is_clipped, is_far; /* position: absolute or fixed; a clip of nothing; off the page */
 };
+
+/* clip: rect(0, 0, 0, 0), rect(1px 1px 1px 1px); clip-path: inset(50%) and more. */
+static bool clips_all(const struct declaration *d)
+{
+    struct str v = str_c(d->value);
+    bool rect = strcmp(d->name, "clip") == 0 && str_starts_nocase(v, STR("rect("));
+    bool inset = strcmp(d->name, "clip-path") == 0 && str_starts_nocase(v, STR("inset("));
+    const char *inside = d->value + (rect ? 5 : 6);
+    bool noughts = rect && strspn(inside, "01px, )") == strlen(inside) && !strstr(inside, "11") && !strstr(inside, "10");
+    return noughts || (inset && (strcmp(inside, "50%)") == 0 || strcmp(inside, "100%)") == 0));
+}
+
+/* left: -9999px: where nobody looks. */
+static bool is_off_the_page(const struct declaration *d)
+{
+    static const char *const sides[] = {"left", "top", "right", "bottom"};
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+        if (strcmp(d->name, sides[i]) == 0) {
+            return d->value[0] == '-' && strspn(d->value + 1, "0123456789") >= 3;
+        }
+    }
+    return false;
+}
 
 static void keep(struct style *s, const char *name, struct str value)
 {
@@ -212,6 +236,10 @@ static void take(struct style *s, const struct declaration *d)
     }
     s->no_height |= strcmp(d->name, "max-height") == 0 && is_nought(d->value);
     s->overflows |= strncmp(d->name, "overflow", 8) == 0 && str_eq_nocase(value, STR("hidden"));
+    bool position = strcmp(d->name, "position") == 0;
+    s->is_placed |= position && (str_eq_nocase(value, STR("absolute")) || str_eq_nocase(value, STR("fixed")));
+    s->is_clipped |= clips_all(d);
+    s->is_far |= is_off_the_page(d);
     s->hidden |= strcmp(d->name, "opacity") == 0 && is_nought(d->value); /* not font-size: what is inside has its own */
     s->hidden |= strcmp(d->name, "mso-hide") == 0 && str_eq_nocase(value, STR("all"));
 }
@@ -231,7 +259,7 @@ bool style_clean(struct str style, struct buf *out)
     if (s.colour[0] && (s.ground_kept || !s.ground_lost)) {
         keep(&s, "color", str_c(s.colour));
     }
-    if (s.hidden || (s.no_height && s.overflows)) {
+    if (s.hidden || (s.no_height && s.overflows) || (s.is_placed && (s.is_clipped || s.is_far))) {
         keep(&s, "display", STR("none"));
     }
     (void)!buf_add(out, buf_str(&s.kept));

@@ -198,6 +198,47 @@ static void armour_in_an_encoding(void **state)
     }
 }
 
+/* HTML standard 15.5 (forms), 4.12.2 (noscript where nothing runs), 4.8.7, 4.8.15, 4.11.4, 6.1, 16.2; SVG 2 11.1; MathML Core 3.2:
+ * what a browser would show of these is there. */
+static void texts_of_other_elements(void **state)
+{
+    static const struct {
+        const char *html, *shown, *unseen;
+    } rows[] = {
+        {"<button>Press here</button>", "Press here", "<button"},
+        {"<textarea rows=3>Written & meant</textarea>", "Written &#38; meant", "<textarea"},
+        {"<select><optgroup label=x><option>Red<option selected>Green</select>", "Green", "<option"},
+        {"<input value='Your code 1234'>", " Your code 1234 ", "<input"},
+        {"<input type=hidden value=secret><p>x", "x", "secret"},
+        {"<input type=submit value='Go &lt;b>'>", " Go &#60;b&#62; ", "<b>"},
+        {"<input type=checkbox checked>yes", "\xe2\x98\x91 yes", "<input"},
+        {"<input placeholder='Your name'>", "Your name", "<input"},
+        {"<noscript><p>Without scripts</p></noscript>", "<p>Without scripts", "<noscript"},
+        {"<object data=x.swf><p>Instead of it</p></object>", "<p>Instead of it", "<object"},
+        {"<video src=x><a href='https://x.test/'>Watch</a></video>", "Watch</a>", "<video"},
+        {"<svg><defs><text>NO</text></defs><text x=1>Drawn words</text></svg>", "Drawn words", "NO"},
+        {"<svg><style>*{x:y}</style><script>alert(1)</script><title>NO</title></svg>x", "x", "alert"},
+        {"<math><mi>x</mi><mo>=</mo><mn>42</mn></math>", "x=42", "<m"},
+        {"<dialog open>Opened</dialog>", "Opened", "<dialog"},
+        {"<dialog>Closed</dialog>x", "x", "Closed"},
+        {"<xmp>As it is</xmp>", "As it is", "<xmp"},
+        {"<plaintext>To the end", "To the end", "<plaintext"},
+        {"<p hidden>Preheader</p>x", "<p style=\"display:none;\">Preheader", "<p>"},
+        {"<label hidden>Preheader</label>x", "x", "Preheader"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n%s\r\n", rows[i].html), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        if (!holds(&v->html, rows[i].shown) || holds(&v->html, rows[i].unseen)) {
+            fail_msg("%s gives " STR_FMT, rows[i].html, STR_ARG(buf_str(&v->html)));
+        }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +248,7 @@ int main(void)
         cmocka_unit_test(signatures_under_other_types),
         cmocka_unit_test(texts_of_winmail),
         cmocka_unit_test(armour_in_an_encoding),
+        cmocka_unit_test(texts_of_other_elements),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,14 @@ static void styles_are_cleaned(void **state)
         {"max-height:0px;overflow:hidden", "display:none;"},
         {"font-size:0;line-height:0", "font-size:0;line-height:0;"}, /* MJML, around each column */
         {"mso-hide:all", "display:none;"},
+        /* sr-only of Bootstrap, screen-reader-text of WordPress, and how text was put off the page before */
+        {"position:absolute;clip:rect(0,0,0,0)", "display:none;"},
+        {"position:absolute;clip:rect(1px 1px 1px 1px)", "display:none;"},
+        {"position:absolute;clip-path:inset(50%)", "display:none;"},
+        {"position:absolute;left:-9999px", "display:none;"},
+        {"position:absolute;left:-10px", ""},
+        {"clip:rect(0,0,0,0)", ""}, /* CSS 2 11.1.2: of what is placed only */
+        {"position:absolute;clip:rect(0,100px,100px,0)", ""},
         {"font-size:12px;;color : red ;", "font-size:12px;color:red;"},
         {"font-family:'A B',serif;color:green", "font-family:'A B',serif;color:green;"},
         {"font-family:'A;B',serif;color:green", "color:green;"}, /* a semicolon in a name ends nothing */
