@@ -131,21 +131,121 @@ bool body_html_is_blank(struct str html)
     return true;
 }
 
+bool body_is_html(const struct part *p)
+{
+    return part_is(p, "text/html") || part_is(p, "application/xhtml+xml");
+}
+
+bool body_is_enriched(const struct part *p)
+{
+    return part_is(p, "text/enriched") || part_is(p, "text/richtext");
+}
+
+static bool is_rtf(const struct part *p)
+{
+    return part_is(p, "text/rtf") || part_is(p, "application/rtf") || part_is(p, "application/x-rtf");
+}
+
+bool body_is_readable(const struct part *p)
+{
+    bool known = body_is_html(p) || body_is_enriched(p) || is_rtf(p) || part_is(p, "text/plain");
+    return p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && known;
+}
+
+/* A command of enriched text, without < >; *params: how many <param> are open. */
+static void on_command(struct str command, unsigned *params, struct buf *out)
+{
+    static const struct {
+        const char *command, *text;
+    } texts[] = {{"lt", "<"}, {"nl", "\n"}, {"np", "\n\n"}};
+    *params += str_eq_nocase(command, STR("param"));
+    *params -= *params > 0 && str_eq_nocase(command, STR("/param"));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (str_eq_nocase(command, str_c(texts[i].command))) {
+            (void)!buf_add(out, str_c(texts[i].text));
+        }
+    }
+}
+
+/* A line end is a blank, and of several one less counts (RFC 1896). */
+static size_t on_line_ends(struct str s, struct buf *out)
+{
+    size_t n = 0, ends = 0;
+    for (; n < s.n && (s.p[n] == '\n' || s.p[n] == '\r'); n++) {
+        ends += s.p[n] == '\n';
+    }
+    (void)!buf_add(out, ends > 1 ? STR("") : STR(" "));
+    for (; ends > 1; ends--) {
+        (void)!buf_add(out, STR("\n"));
+    }
+    return n;
+}
+
+static void without_commands(struct str s, struct buf *out)
+{
+    unsigned params = 0;
+    while (s.n > 0) {
+        size_t n = 1, end = str_find(s, '>', 0);
+        if (s.p[0] == '\n' || s.p[0] == '\r') {
+            n = on_line_ends(s, out);
+        } else if (s.p[0] == '<' && s.n > 1 && s.p[1] == '<') {
+            n = 2;
+            (void)!buf_add(out, STR("<"));
+        } else if (s.p[0] == '<' && end < s.n && end <= 62) { /* RFC 1896: 60 letters at most */
+            on_command(str_slice(s, 1, end), &params, out);
+            n = end + 1;
+        } else if (params == 0) {
+            n = str_find(str_slice(s, 1, s.n), '<', 0) + 1;
+            size_t line = str_find(str_slice(s, 1, s.n), '\n', 0) + 1, cr = str_find(str_slice(s, 1, s.n), '\r', 0) + 1;
+            n = line < n ? line : n;
+            n = cr < n ? cr : n;
+            (void)!buf_add(out, str_slice(s, 0, n));
+        }
+        s = str_slice(s, n, s.n);
+    }
+}
+
+static void text_of_rtf(struct reader *r, const struct part *p, struct str octets, struct buf *out)
+{
+    size_t before = r->out->n_texts;
+    read_rtf(r, &(struct piece){.octets = octets, .part = p->number, .name = "", .place = MIME_BODY});
+    if (r->out->n_texts > before) {
+        (void)!buf_add(out, buf_str(&r->out->texts[before].text));
+    }
+}
+
+void body_text(struct reader *r, const struct part *p, struct buf *out)
+{
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(out->max);
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    charset_text(r, "", buf_str(&octets), p->charset, &text);
+    bool joined = p->is_flowed && !body_is_html(p) && flowed_join(buf_str(&text), p->deletes_space, out) == 0;
+    if (!joined && is_rtf(p) && kind_of(buf_str(&octets), "") == KIND_RTF) {
+        text_of_rtf(r, p, buf_str(&octets), out);
+    } else if (!joined && body_is_enriched(p)) {
+        without_commands(buf_str(&text), out);
+    } else if (!joined) {
+        buf_reset(out);
+        (void)!buf_add(out, buf_str(&text));
+    }
+    buf_wipe(&octets);
+    buf_wipe(&text);
+}
+
 bool body_is_seen(struct reader *r, const struct part *p)
 {
     if (p->raw.n > LOOK_MAX) {
         return true;
     }
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(SEEN_MAX), html = BUF_INIT(SEEN_MAX);
-    bool sound, remote = false, seen;
-    (void)!tree_octets(p, &octets, &sound);
-    charset_text(r, "", buf_str(&octets), p->charset, &text);
-    if (part_is(p, "text/html")) {
+    struct buf text = BUF_INIT(SEEN_MAX), html = BUF_INIT(SEEN_MAX);
+    bool remote = false, seen;
+    body_text(r, p, &text);
+    if (body_is_html(p)) {
         seen = !sanitise_html(r, buf_str(&text), NULL, 0, &html, &remote) || !body_html_is_blank(buf_str(&html));
     } else {
         seen = !str_is_blank(buf_str(&text));
     }
-    buf_wipe(&octets);
     buf_wipe(&text);
     buf_wipe(&html);
     return seen;

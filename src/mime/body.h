@@ -19,5 +19,13 @@ bool body_is_pgp(const struct part *p);
 bool body_says_signed(const struct part *p);
 /* HTML as sanitise_html wrote it: no text and no picture. */
 bool body_html_is_blank(struct str html);
+/* HTML, XHTML. */
+bool body_is_html(const struct part *p);
+/* text/enriched (RFC 1896), text/richtext (RFC 1341): shown as the text that it is. */
+bool body_is_enriched(const struct part *p);
+/* A kind of text that is shown where a message has nothing else: with a long name, RTF, XHTML. */
+bool body_is_readable(const struct part *p);
+/* Appends it as UTF-8: HTML as it is, other texts as they are read. */
+void body_text(struct reader *r, const struct part *p, struct buf *out);
 /* A text or HTML body with something to be seen in it. */
 bool body_is_seen(struct reader *r, const struct part *p);

@@ -7,12 +7,29 @@
 
 #include <stdlib.h>
 
+/* U+202A..202E, 2066..2069: marks that turn the direction of all that follows, which then says something else than it is
+ * (UTS 55 3). Those for one letter (U+200E, 200F) stay: Arabic and Hebrew need them. */
+static void drop_directions(char *text)
+{
+    unsigned char *to = (unsigned char *)text;
+    for (const unsigned char *p = to; *p;) {
+        bool turns = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+        if (turns) {
+            p += 3;
+        } else {
+            *to++ = *p++;
+        }
+    }
+    *to = '\0';
+}
+
 char *fields_line(const char *text)
 {
     char *copy = str_dup(str_slice(str_c(text), 0, strnlen(text ? text : "", VIEW_FIELD_MAX)));
     for (char *p = copy; *p; p++) {
         *p = (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
     }
+    drop_directions(copy);
     size_t n = strlen(copy), whole = n;
     while (whole > 0 && ((unsigned char)copy[whole - 1] & 0xc0) == 0x80) { /* the first octet of the last character */
         whole--;

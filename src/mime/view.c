@@ -236,7 +236,8 @@ static void read_events(struct build *b, const struct part *p)
 /* An event that has a card is not shown once more. */
 static bool is_body(const struct build *b, const struct part *p)
 {
-    return tree_is_body(b->tree, p) && !(b->v->n_events > 0 && is_calendar(p));
+    bool enriched = body_is_readable(p) && body_is_enriched(p) && p->n_names == 0;
+    return (tree_is_body(b->tree, p) || enriched) && !(b->v->n_events > 0 && is_calendar(p));
 }
 
 /* Which child of the multipart holds the part. */
@@ -258,7 +259,7 @@ static void choose(struct build *b, size_t multipart)
     for (; end < t->n && t->parts[end].depth > t->parts[multipart].depth; end++) {
         size_t branch = branch_of(t, multipart, end);
         if (is_body(b, &t->parts[end])) {
-            bool is_html = part_is(&t->parts[end], "text/html"), seen = body_is_seen(b->r, &t->parts[end]);
+            bool is_html = body_is_html(&t->parts[end]), seen = body_is_seen(b->r, &t->parts[end]);
             html = is_html && seen ? branch : html;
             text = !is_html && seen && text == 0 ? branch : text;
             any = seen ? branch : any;
@@ -282,6 +283,20 @@ static void choose_all(struct build *b)
         if (part_is(&b->tree->parts[i], "multipart/alternative")) {
             choose(b, i);
         }
+    }
+}
+
+/* Where no body has anything to be seen, the first text that could be one, whatever its name is. */
+static void choose_at_least_one(struct build *b)
+{
+    for (size_t i = 0; i < b->tree->n && !b->has_body; i++) {
+        b->has_body = b->in_text[i] && body_is_seen(b->r, &b->tree->parts[i]);
+    }
+    for (size_t i = 0; i < b->tree->n && !b->has_body; i++) {
+        const struct part *p = &b->tree->parts[i];
+        b->has_body = body_is_readable(p) && body_is_seen(b->r, p);
+        b->in_text[i] |= b->has_body;
+        b->in_html[i] |= b->has_body;
     }
 }
 
@@ -343,14 +358,9 @@ static void put_sanitised(struct build *b, struct str html)
 static void show(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(8 * p->raw.n + 64 * 1024), flowed = BUF_INIT(8 * p->raw.n + 64 * 1024);
-    bool sound, html = part_is(p, "text/html");
-    (void)!tree_octets(p, &octets, &sound);
-    charset_text(b->r, "", buf_str(&octets), p->charset, &text);
-    if (p->is_flowed && !html && flowed_join(buf_str(&text), p->deletes_space, &flowed) == 0) {
-        buf_wipe(&text);
-        text = flowed;
-    }
+    struct buf text = BUF_INIT(8 * p->raw.n + 64 * 1024);
+    bool html = body_is_html(p);
+    body_text(b->r, p, &text);
     if (as_html && html) {
         put_sanitised(b, buf_str(&text));
     } else if (as_html) {
@@ -360,7 +370,6 @@ static void show(struct build *b, size_t i, bool as_html)
     } else {
         add_text(b, buf_str(&text));
     }
-    buf_wipe(&octets);
     buf_wipe(&text);
 }
 
@@ -514,22 +523,40 @@ static void show_all(struct build *b, bool as_html)
 
 enum { UU_GROWTH = 2 }; /* zeros at the ends of lines may have been taken for blanks and lost */
 
-/* Files that lie in the text itself, by their octets in the message. */
+/* A file that lies in what the text decodes to. */
+static void attach_uuencoded_file(struct build *b, const struct part *p, struct str text, struct str file, const char *name)
+{
+    static const char type[] = "application/octet-stream";
+    struct nested_place places[NESTED_MAX], own = place_of(b, p);
+    struct nested_place two[] = {own, {(uint64_t)(file.p - text.p), file.n, TRANSFER_UU}};
+    struct nested_place one = {own.at + two[1].at, file.n, TRANSFER_UU};
+    struct buf octets = BUF_INIT(UU_GROWTH * file.n + 1);
+    bool plain = p->encoding == TRANSFER_AS_IS, sound = transfer_read_all(TRANSFER_UU, file, &octets, NULL) == 0;
+    b->v->cut |= b->has_no_place || !sound; /* lines that say how long they are and are not: no such file; it stands in the text */
+    if (sound && !b->has_no_place) {
+        unsigned n = plain ? places_with(b, &one, 1, places) : places_with(b, two, 2, places);
+        attach_at(b, places, n, name, type, buf_str(&octets));
+    }
+    buf_wipe(&octets);
+}
+
 static void attach_uuencoded(struct build *b, const struct part *p)
 {
-    struct str at = p->encoding == TRANSFER_AS_IS && strncmp(p->type, "text/", 5) == 0 ? p->raw : STR(""), file;
-    char name[MIME_NAME], type[] = "application/octet-stream";
-    while (uuencoded_next(&at, &file, name)) {
-        char *names[] = {name};
-        struct part inside = {.kind = PART_LEAF, .type = type, .names = names, .n_names = 1, .encoding = TRANSFER_UU, .raw = file};
-        struct buf octets = BUF_INIT(UU_GROWTH * file.n + 1);
-        if (transfer_read_all(TRANSFER_UU, file, &octets, NULL) == 0) {
-            attach(b, &inside, buf_str(&octets));
-        } else { /* lines that say how long they are and are not: no such file; it stands in the text */
-            b->v->cut = true;
-        }
-        buf_wipe(&octets);
+    if (p->kind != PART_LEAF || strncmp(p->type, "text/", 5) != 0) {
+        return;
     }
+    struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
+    char name[MIME_NAME];
+    bool sound;
+    struct str text = p->raw, file;
+    if (p->encoding != TRANSFER_AS_IS) {
+        (void)!tree_octets(p, &octets, &sound);
+        text = buf_str(&octets);
+    }
+    for (struct str at = text; uuencoded_next(&at, &file, name);) {
+        attach_uuencoded_file(b, p, text, file, name);
+    }
+    buf_wipe(&octets);
 }
 
 /* winmail.dat under way: its octets are those of one part. */
@@ -583,6 +610,7 @@ static void attach_all(struct build *b)
         }
         attach_uuencoded(b, p);
         b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
+        b->v->cut |= p->kind == PART_MULTIPART && !str_is_blank(str_c(p->behind)); /* behind the last boundary */
         b->v->elsewhere |= p->kind == PART_POINTER;
         buf_wipe(&octets);
     }
@@ -593,7 +621,7 @@ static void attach_all(struct build *b)
 static bool has_html(const struct build *b)
 {
     for (size_t i = 0; i < b->tree->n; i++) {
-        bool html = b->in_html[i] && part_is(&b->tree->parts[i], "text/html");
+        bool html = b->in_html[i] && body_is_html(&b->tree->parts[i]);
         if (html || is_picture_among_texts(b, i) || (b->inner[i] && has_html(b->inner[i]))) {
             return true;
         }
@@ -667,8 +695,8 @@ static void prepare(struct build *b)
         }
     }
     choose_all(b);
+    choose_at_least_one(b);
     for (size_t i = 0; i < b->tree->n; i++) {
-        b->has_body = b->has_body || (b->in_text[i] && body_is_seen(b->r, &b->tree->parts[i]));
         unwrap(b, i);
         note_encryption(b, i);
     }

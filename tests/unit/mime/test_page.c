@@ -239,6 +239,84 @@ static void texts_of_other_elements(void **state)
     }
 }
 
+/* RFC 1896 (its example of line ends, "<<"), RFC 1341 7.1.2, Word's RTF, RFC 3236; a body with a name beside a file. */
+static void texts_of_other_kinds(void **state)
+{
+    static const struct {
+        const char *mail, *text;
+    } rows[] = {
+        {MIXED "Content-Type: text/enriched\r\n\r\n<bold>Now</bold> is the time\r\nfor <color><param>red</param>all</color> "
+               "1<<2\r\n\r\nmen\r\n--b\r\n\r\nfooter\r\n--b--\r\n", "Now is the time for all 1<2\nmen"},
+        {HEAD "Content-Type: text/richtext\r\n\r\n<bold>a</bold><nl>b <lt>c\r\n", "a\nb <c"},
+        {HEAD "Content-Type: application/xhtml+xml\r\n\r\n<html><body><p>Seen words</p></body></html>\r\n", "Seen words"},
+        {HEAD "Content-Type: application/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n", "Seen words"},
+        {HEAD "Content-Type: text/rtf\r\n\r\n{\\rtf1\\ansi Seen \\b words\\b0\\par}\r\n", "Seen words"},
+        {MIXED "Content-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--b\r\nContent-Type: application/rtf\r\n\r\n"
+               "{\\rtf1 Seen words}\r\n--b--\r\n", "Seen words"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct view *v = view_of_message(str_c(rows[i].mail));
+        if (!holds(&v->text, rows[i].text) || v->blank) {
+            fail_msg("%s gives " STR_FMT, rows[i].mail, STR_ARG(buf_str(&v->text)));
+        }
+        view_free(v);
+    }
+    struct buf m = BUF_INIT(1 << 20);
+    assert_int_equal(buf_printf(&m, MIXED "Content-Type: text/html; name=mail.html\r\n\r\n<p>Long words</p>\r\n"), 0);
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(buf_printf(&m, "<p>Line %d of a long mail with many words</p>\r\n", i), 0);
+    }
+    assert_int_equal(buf_printf(&m, "--b\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%%PDF-1.4\r\n--b--\r\n"), 0);
+    struct view *v = view_of_message(buf_str(&m));
+    assert_true(holds(&v->text, "Long words") && holds(&v->html, "<p>Line 1999") && v->n_parts == 2);
+    view_free(v);
+    buf_free(&m);
+}
+
+/* UTS 55 3, CVE-2021-42574: U+202E turns what stands behind it; U+200F belongs to Hebrew and Arabic. */
+static void directions_of_fields(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR("From: =?utf-8?q?a=E2=80=AEb?= <a@in.test>\r\nSubject: pay =?utf-8?q?=E2=81=A7=E2=80=AEx=E2=80=8Fy?=\r\n\r\nhi\r\n"));
+    assert_string_equal(v->subject, "pay x\xe2\x80\x8fy");
+    assert_string_equal(v->from_name, "ab");
+    assert_string_equal(v->from, "ab <a@in.test>");
+    view_free(v);
+}
+
+/* POSIX uuencode in RFC 2045 6.7 and 6.8; RFC 2046 5.1.1: text behind the last boundary. */
+static void what_stands_in_the_text(void **state)
+{
+    static const char *const bodies[] = {
+        "base64\r\n\r\nc2VlCmJlZ2luIDY0NCBhLnR4dAojODYpQwpgCmVuZAo=\r\n",
+        "quoted-printable\r\n\r\nsee\r\nbegin 644 a.txt\r\n#86)C\r\n=60\r\nend\r\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct buf m = BUF_INIT(4096), octets = BUF_INIT(100);
+        struct nested_reader d;
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s", bodies[i]), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        assert_true(v->n_parts == 1 && v->parts[0].size == 3 && v->parts[0].n_inner == 1);
+        assert_string_equal(v->parts[0].name, "a.txt");
+        struct nested_place places[] = {{v->parts[0].at, v->parts[0].octets, v->parts[0].encoding}, v->parts[0].inner[0]};
+        nested_begin(&d, places, 2, 0);
+        assert_int_equal(nested_read(&d, buf_str(&m), &octets), 1);
+        assert_true(str_eq(buf_str(&octets), STR("abc")));
+        nested_wipe(&d);
+        view_free(v);
+        buf_free(&m);
+        buf_free(&octets);
+    }
+    struct view *v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\nlast words\r\n"));
+    assert_true(v->cut);
+    view_free(v);
+    v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\n"));
+    assert_false(v->cut);
+    view_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +327,9 @@ int main(void)
         cmocka_unit_test(texts_of_winmail),
         cmocka_unit_test(armour_in_an_encoding),
         cmocka_unit_test(texts_of_other_elements),
+        cmocka_unit_test(texts_of_other_kinds),
+        cmocka_unit_test(directions_of_fields),
+        cmocka_unit_test(what_stands_in_the_text),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
