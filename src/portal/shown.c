@@ -165,7 +165,8 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_flag(d, "pgp", p->pgp);
     data_flag(d, "smime", p->smime);
     data_flag(d, "elsewhere", p->elsewhere);
-    data_flag(d, "is-blank", p->blank);
+    bool said = p->cut || p->encrypted || p->pgp || p->smime || p->elsewhere; /* why nothing is seen: it may have a text */
+    data_flag(d, "is-blank", p->blank && !said);
     data_flag(d, "remote", p->remote);
     data_flag(d, "has-html", p->html.n > 0);
     bool html = p->html.n > 0 && !as_text;
