@@ -318,7 +318,7 @@ static void put_picture(struct rewrite *w, struct str src)
             return;
         }
     }
-    w->remote |= !by_cid && src.n > 0 && !str_starts_nocase(src, STR("data:"));
+    w->remote |= !by_cid && src.n > 0;
 }
 
 /* attributes: names and values in turn, NULL at the end; a value may be NULL. */
@@ -454,6 +454,18 @@ static void put_field(struct rewrite *w, const xmlChar **attributes_of)
     }
 }
 
+/* A frame, a film, a drawing: what a browser would show there is not text, and not here. */
+static bool is_left_out(const char *name, const xmlChar **attributes_of)
+{
+    static const char *const things[] = {"iframe", "frame", "embed", "object", "video", "audio", "source"};
+    static const char *const addresses[] = {"src", "srcdoc", "srcset", "data"};
+    bool has_address = strcmp(name, "svg") == 0 || strcmp(name, "canvas") == 0;
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        has_address |= IS_IN(name, things) && has_attribute(attributes_of, addresses[i]);
+    }
+    return has_address;
+}
+
 /* Not seen where it was written: HTML 6.1, 4.11.4. */
 static bool is_unseen(const char *name, const xmlChar **attributes_of)
 {
@@ -473,6 +485,7 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     if (w->dropped > 0) {
         return;
     }
+    w->remote |= is_left_out(name, attributes_of);
     if (strcmp(name, "input") == 0 && !has_attribute(attributes_of, "hidden")) {
         put_field(w, attributes_of);
     }

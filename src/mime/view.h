@@ -57,7 +57,7 @@ struct view {
     struct view_event events[VIEW_EVENTS_MAX];
     size_t n_events;
     bool cut;                  /* not all of the text is here */
-    bool remote;               /* pictures that lie elsewhere were left out */
+    bool remote;               /* pictures that lie elsewhere were left out, frames, films or drawings */
     bool pgp, smime;           /* its sender encrypted it, or some of it: OpenPGP, S/MIME */
     bool blank;                /* nothing of it can be seen but its files, if it has any */
     bool elsewhere;            /* some of it is not in it: RFC 2046 5.2.2, 5.2.3 */
@@ -77,5 +77,5 @@ struct picture {
     bool *used;                /* set when the HTML shows it; NULL: nobody asks */
 };
 struct reader;
-/* Appends the body's content. False: it did not fit, its beginning is there. ret_remote: something from elsewhere was left out. */
+/* Appends the body's content. False: it did not fit, its beginning is there. ret_remote: pictures, frames, films were left out. */
 bool sanitise_html(struct reader *r, struct str html, const struct picture *pictures, size_t n, struct buf *out, bool *ret_remote);

@@ -317,6 +317,35 @@ static void what_stands_in_the_text(void **state)
     view_free(v);
 }
 
+/* HTML standard 4.8.5, 4.8.8, SVG 2: what is no text and is not shown has a sentence. */
+static void frames_and_drawings_are_said(void **state)
+{
+    static const struct {
+        const char *html;
+        bool said;
+    } rows[] = {
+        {"<iframe src='https://x.test/'></iframe>x", true},
+        {"<iframe srcdoc='words'></iframe>x", true},
+        {"<video src=a.mp4></video>x", true},
+        {"<video><source src=a.mp4></video>x", true},
+        {"<svg><path d='M0 0'/></svg>x", true},
+        {"<img src='data:image/svg+xml,x'>x", true},
+        {"<img src='https://x.test/a.png'>x", true},
+        {"<form><input value=a></form>x", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html\r\n\r\n%s\r\n", rows[i].html), 0);
+        struct view *v = view_of_message(buf_str(&m));
+        if (page_says(v, "remote") != rows[i].said) {
+            fail_msg("%s", rows[i].html);
+        }
+        view_free(v);
+        buf_free(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +359,7 @@ int main(void)
         cmocka_unit_test(texts_of_other_kinds),
         cmocka_unit_test(directions_of_fields),
         cmocka_unit_test(what_stands_in_the_text),
+        cmocka_unit_test(frames_and_drawings_are_said),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
