@@ -47,6 +47,7 @@ struct rewrite {
     const struct picture *pictures;
     size_t n_pictures, room; /* room: what the text may fill, so that all end tags fit behind it */
     unsigned depth, dropped; /* of elements; dropped: depth of the one that is left out whole, 0: none */
+    unsigned noscript; /* the depth of one; 0: none. Where scripts run, its first end tag ends it, in a value, too */
     struct {
         unsigned depth;
         char name[NAME_MAX_OCTETS];
@@ -332,6 +333,8 @@ static void put_attributes(struct rewrite *w, const xmlChar **attributes_of, boo
             put_link(w, value);
         } else if (is_picture && strcasecmp(name, "src") == 0) {
             put_picture(w, str_trim(value));
+        } else if (w->noscript > 0 && str_find(value, '<', 0) < value.n) { /* a value, or tags: readers differ */
+            continue;
         } else if (IS_IN(name, attributes) && value.n < 1024) {
             char small[NAME_MAX_OCTETS];
             str_copy_cut(str_c(name), small, sizeof small);
@@ -485,6 +488,7 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     if (w->dropped > 0) {
         return;
     }
+    w->noscript = w->noscript == 0 && strcmp(name, "noscript") == 0 ? w->depth : w->noscript;
     w->remote |= is_left_out(name, attributes_of);
     if (strcmp(name, "input") == 0 && !has_attribute(attributes_of, "hidden")) {
         put_field(w, attributes_of);
@@ -502,6 +506,7 @@ static void on_end(void *arg, const xmlChar *element)
 {
     struct rewrite *w = arg;
     w->dropped = w->dropped == w->depth ? 0 : w->dropped;
+    w->noscript = w->noscript == w->depth ? 0 : w->noscript;
     end_elements(w, w->depth);
     w->depth -= w->depth > 0;
 }
@@ -523,7 +528,7 @@ static void on_begin(void *arg)
 {
     struct rewrite *w = arg;
     end_elements(w, 0);
-    w->depth = w->dropped = 0;
+    w->depth = w->dropped = w->noscript = 0;
 }
 
 static bool is_full(void *arg)

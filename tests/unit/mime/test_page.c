@@ -214,6 +214,8 @@ static void texts_of_other_elements(void **state)
         {"<input type=checkbox checked>yes", "\xe2\x98\x91 yes", "<input"},
         {"<input placeholder='Your name'>", "Your name", "<input"},
         {"<noscript><p>Without scripts</p></noscript>", "<p>Without scripts", "<noscript"},
+        {"<noscript><p title='</noscript><img src=x onerror=alert(1)>'>Words</noscript>", "<p>Words", "onerror"},
+        {"<noscript>a</noscript><p title='a &lt; b'>Words", "<p title=\"a &#60; b\">Words", "<noscript"},
         {"<object data=x.swf><p>Instead of it</p></object>", "<p>Instead of it", "<object"},
         {"<video src=x><a href='https://x.test/'>Watch</a></video>", "Watch</a>", "<video"},
         {"<svg><defs><text>NO</text></defs><text x=1>Drawn words</text></svg>", "Drawn words", "NO"},
