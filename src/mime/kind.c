@@ -73,9 +73,12 @@ static const struct {
     {0, SIGN("\x7f" "ELF"), KIND_PROGRAM},
 };
 
-/* No NUL and few control characters; or UTF-16 with its mark. */
+/* No NUL and few control characters; or UTF-16 or UTF-32 with its mark. */
 static bool looks_like_text(struct str o)
 {
+    if (o.n >= 4 && memcmp(o.p, "\0\0\xfe\xff", 4) == 0) {
+        return true;
+    }
     size_t control = 0, n = o.n < LOOK ? o.n : LOOK;
     if (n >= 2 && (memcmp(o.p, "\xff\xfe", 2) == 0 || memcmp(o.p, "\xfe\xff", 2) == 0)) {
         return true;
@@ -101,9 +104,25 @@ static bool has_early(struct str o, const char *word, size_t within)
     return false;
 }
 
+/* A saved message or page (.mht), or a file of many (mbox): fields from the first line on, MIME-Version among them. */
+static bool looks_like_message(struct str o)
+{
+    size_t n = 0, first = str_starts_nocase(o, STR("From ")) ? str_find(o, '\n', 0) + 1 : 0;
+    struct str head = str_slice(o, first < o.n ? first : o.n, o.n);
+    while (n < head.n && (str_lower(head.p[n]) >= 'a' ? str_lower(head.p[n]) <= 'z' : head.p[n] == '-')) {
+        n++;
+    }
+    bool field = n > 1 && n < head.n && head.p[n] == ':';
+    size_t end = first > 1 ? first - 1 : 0;
+    struct str line = str_trim(str_slice(o, 0, end - (end > 0 && o.p[end - 1] == '\r')));
+    field &= first == 0 || (line.n > 5 && line.p[line.n - 1] >= '0' && line.p[line.n - 1] <= '9'); /* ends in a year */
+    return field && (first > 0 || has_early(head, "\nMIME-Version:", LOOK) || str_starts_nocase(head, STR("MIME-Version:")));
+}
+
 static enum kind kind_of_text(struct str o, struct str name)
 {
-    if (str_ends_nocase(name, STR(".eml"))) {
+    bool named = str_ends_nocase(name, STR(".eml")) || str_ends_nocase(name, STR(".mht")) || str_ends_nocase(name, STR(".mhtml"));
+    if (named || looks_like_message(o)) {
         return KIND_MESSAGE;
     }
     bool html = has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) || has_early(o, "<body", 1024) ||

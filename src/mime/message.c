@@ -130,14 +130,14 @@ bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_N
     return false;
 }
 
-static void read_uuencoded(struct reader *r, const struct part *part, struct str text)
+void read_uuencoded(struct reader *r, const char *part, struct str text)
 {
     char number[MIME_PART], name[MIME_NAME];
     struct str file;
     for (unsigned n = 1; n <= UU_FILES_MAX && !reader_is_over(r) && uuencoded_next(&text, &file, name); n++) {
         struct buf octets = BUF_INIT(file.n + 1);
         (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
-        reader_inner_part(part->number, n, number);
+        reader_inner_part(part, n, number);
         if (reader_open_octets(r, number, buf_len(&octets))) {
             reader_piece(r, &(struct piece){.octets = buf_str(&octets), .part = number, .name = name, .place = MIME_ATTACHMENT});
         }
@@ -162,7 +162,7 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
         read_html(r, &p);
     } else {
         reader_add_text(r, place, part->number, p.octets);
-        read_uuencoded(r, part, p.octets);
+        read_uuencoded(r, part->number, p.octets);
     }
     buf_wipe(&text);
 }

@@ -9,6 +9,7 @@
 #include "mime/kind.h"
 #include "mime/reader.h"
 #include "sys/fence.h"
+#include "wire/transfer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,19 +268,93 @@ static void unfold(struct str folded, struct buf *out)
     }
 }
 
+/* vCard 2.1: a line that says so is quoted-printable (its 2.1.4.4), and goes on behind an '=' at its end. */
+static void undo_quoted(struct str card, struct buf *out)
+{
+    for (size_t at = 0; at < card.n;) {
+        size_t end = str_find(card, '\n', at), colon = str_find(card, ':', at);
+        struct str name = str_slice(card, at, colon < end ? colon : at);
+        if (name.n == 0 || !memmem(name.p, name.n, "QUOTED-PRINTABLE", 16)) {
+            (void)!buf_add(out, str_slice(card, at, end < card.n ? end + 1 : end));
+            at = end + 1;
+            continue;
+        }
+        for (size_t stop = end; end < card.n; end = str_find(card, '\n', end + 1)) {
+            stop = end > at && card.p[end - 1] == '\r' ? end - 1 : end;
+            if (card.p[stop - 1] != '=') {
+                break;
+            }
+        }
+        (void)!buf_add(out, str_slice(card, at, colon + 1));
+        (void)!transfer_read_all(TRANSFER_QUOTED, str_slice(card, colon + 1, end), out, NULL);
+        (void)!buf_add(out, STR("\n"));
+        at = end + 1;
+    }
+}
+
+/* UTF-32 with its mark, which a text without a label may have; NULL: anything else. */
+static const char *wide_charset(struct str o)
+{
+    bool little = o.n % 4 == 0 && o.n >= 8 && memcmp(o.p, "\xff\xfe\0\0", 4) == 0;
+    return little ? "utf-32le" : o.n >= 4 && memcmp(o.p, "\0\0\xfe\xff", 4) == 0 ? "utf-32be" : NULL;
+}
+
 static void read_plain(struct reader *r, const struct piece *p)
 {
-    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
-    struct buf whole = BUF_INIT(folded ? p->octets.n + 1 : 1);
+    bool card = str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
+    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || card;
+    struct buf whole = BUF_INIT(folded ? p->octets.n + 1 : 1), plain = BUF_INIT(2 * p->octets.n + 2);
     if (folded) {
         unfold(p->octets, &whole);
     }
+    if (card) {
+        undo_quoted(buf_str(&whole), &plain);
+    }
+    struct str octets = card ? buf_str(&plain) : folded ? buf_str(&whole) : p->octets;
     struct buf *out = reader_text(r, p->place, p->part);
     if (out) {
-        charset_text(r, p->part, folded ? buf_str(&whole) : p->octets, NULL, out);
+        charset_text(r, p->part, octets, wide_charset(octets), out);
         reader_text_done(r, out);
     }
+    read_uuencoded(r, p->part, octets);
     buf_wipe(&whole);
+    buf_wipe(&plain);
+}
+
+/* The fields of what only looks like a message: it might be a text of somebody's. */
+static void read_head(struct reader *r, struct str octets, const struct piece *p)
+{
+    size_t end = 0;
+    while (end < octets.n && octets.p[end] != '\n' && octets.p[end] != '\r') {
+        end = str_find(octets, '\n', end) + 1;
+    }
+    if (!str_ends_nocase(str_c(p->name), STR(".eml")) && !str_ends_nocase(str_c(p->name), STR(".mht"))) {
+        reader_add_text(r, p->place, p->part, str_slice(octets, 0, end < octets.n ? end : octets.n));
+    }
+}
+
+/* A message, or a file of many: each behind a line "From ..." at the beginning of a line (RFC 4155). */
+static void read_messages(struct reader *r, const struct piece *p)
+{
+    struct str octets = p->octets;
+    char number[MIME_PART];
+    if (!str_starts_nocase(octets, STR("From "))) {
+        read_head(r, octets, p);
+        read_message(r, octets, p->part, false);
+        return;
+    }
+    for (unsigned n = 1; octets.n > 0 && !reader_is_over(r); n++) {
+        size_t from = str_find(octets, '\n', 0) + 1, end = from;
+        while (end < octets.n && !str_starts_nocase(str_slice(octets, end, octets.n), STR("From "))) {
+            end = str_find(octets, '\n', end) + 1;
+        }
+        end = end < octets.n ? end : octets.n;
+        reader_inner_part(p->part, n, number);
+        read_head(r, str_slice(octets, 0, end), p);
+        read_message(r, str_slice(octets, from < end ? from : end, end), number, false);
+        r->out->parts++;
+        octets = str_slice(octets, end, octets.n);
+    }
 }
 
 /* A file of HTML, in whatever character set. */
@@ -378,7 +453,7 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
         read_ole(r, p, &type);
         break;
     case KIND_MESSAGE:
-        read_message(r, p->octets, p->part, false);
+        read_messages(r, p);
         break;
     case KIND_IMAGE:
         reader_problem(r, MIME_IMAGE, p->part, "");

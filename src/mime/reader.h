@@ -70,6 +70,8 @@ int flowed_join(struct str text, bool deletes_space, struct buf *out) MUST_USE;
 /* message.c: the next file that an old program put into a text, with its lines "begin 644 name" and "end" (which may be missing);
  * *rest moves behind it. False: there is none. */
 bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME]);
+/* Reads all of them. */
+void read_uuencoded(struct reader *r, const char *part, struct str text);
 /* message.c: a message of its own, inside another or not */
 void read_message(struct reader *r, struct str octets, const char *part, bool top);
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */

@@ -185,6 +185,25 @@ static char *copy_of(const char *text)
     return text ? err_strdup(text) : NULL;
 }
 
+/* A field's value without its comments (RFC 5322 3.2.2); NULL stays NULL. */
+static char *without_comments(const char *value)
+{
+    char *copy = copy_of(value);
+    unsigned depth = 0;
+    size_t n = 0;
+    for (size_t i = 0; copy && value[i]; i++) {
+        depth += value[i] == '(';
+        if (depth == 0) {
+            copy[n++] = value[i];
+        }
+        depth -= value[i] == ')' && depth > 0;
+    }
+    if (copy) {
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
 static void read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
@@ -208,14 +227,21 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
-    p->encoding_said = copy_of(g_mime_object_get_header(o, "Content-Transfer-Encoding"));
+    p->encoding_said = without_comments(g_mime_object_get_header(o, "Content-Transfer-Encoding"));
     GMimeContentDisposition *d = g_mime_object_get_content_disposition(o);
     p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) ? PART_ATTACHMENT : PART_INLINE;
 }
 
 static void read_encoding(GMimePart *part, struct part *p)
 {
-    switch (g_mime_part_get_content_encoding(part)) {
+    GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
+    if (encoding == GMIME_CONTENT_ENCODING_DEFAULT && p->encoding_said) { /* GMime stops at a comment in front */
+        struct str said = str_trim(str_c(p->encoding_said));
+        char word[32];
+        str_copy_cut(said, word, sizeof word);
+        encoding = g_mime_content_encoding_from_string(word);
+    }
+    switch (encoding) {
     case GMIME_CONTENT_ENCODING_BASE64:
         p->encoding = TRANSFER_BASE64;
         break;

@@ -296,6 +296,41 @@ static void outlooks_envelope(void **state)
     buf_free(&tnef);
 }
 
+/* RFC 2045 6.1 with RFC 822's comments; Unicode 16 D99 (marks of UTF-32); RFC 2557 (saved pages), RFC 4155 (mbox), POSIX uuencode,
+ * vCard 2.1 2.1.4.4: files that say what they are only by their octets. */
+static void files_without_a_label(void **state)
+{
+    static const struct {
+        struct str octets;
+        const char *name;
+    } rows[] = {
+        {LIT("\xff\xfe\0\0n\0\0\0e\0\0\0e\0\0\0d\0\0\0l\0\0\0e\0\0\0"), "x.txt"},
+        {LIT("\0\0\xfe\xff\0\0\0n\0\0\0e\0\0\0e\0\0\0d\0\0\0l\0\0\0e"), "x.txt"},
+        {LIT("From: <Saved by Blink>\r\nSubject: a page\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: "
+             "quoted-printable\r\n\r\n<p>nee=\r\ndle</p>\r\n"), "page"},
+        {LIT("Content-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nPHA+bmVlZGxlPC9wPg==\r\n"), "page.mht"},
+        {LIT("From a@b Mon Nov 30 07:00:00 2026\nSubject: one\n\nhello\n\nFrom a@b Mon Nov 30 07:00:01 2026\nSubject: two\nContent-Transfer-Encoding: "
+             "base64\n\nbmVlZGxl\n"), "box"},
+        {LIT("From Ann 2026\nRoom: needle\n\nhello\n"), "a letter"},
+        {LIT("begin 644 x.txt\n&;F5E9&QE\n`\nend\n"), "x.uue"},
+        {LIT("BEGIN:VCARD\r\nVERSION:2.1\r\nNOTE;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:nee=64=\r\n=6Ce\r\nEND:VCARD\r\n"), "x.vcf"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mime_reading *m = mime_read_file(rows[i].octets, rows[i].name, &mime_standard_limits);
+        if (!has_text(m, "needle") || m->n_problems > 0) {
+            fail_msg("row %zu: %zu problems (%s)", i, m->n_problems, m->n_problems ? mime_problem_name(m->problems[0].kind) : "");
+        }
+        mime_reading_free(m);
+    }
+    struct mime_reading *m = read_c(HEAD "Content-Transfer-Encoding: (c) base64\r\n\r\nbmVlZGxl\r\n");
+    assert_true(has_text(m, "needle"));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Transfer-Encoding: (c) x-own\r\n\r\nneedle\r\n");
+    assert_true(has_problem(m, MIME_ENCODING));
+    mime_reading_free(m);
+}
+
 /* What is too much is said, and comes back within its time. */
 static void limits_hold(void **state)
 {
@@ -341,7 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
-                                       cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope),
+                                       cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
