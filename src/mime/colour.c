@@ -88,7 +88,8 @@ static struct rgb from_digits(struct str s)
 static struct rgb from_function(struct str s)
 {
     unsigned value[3] = {0}, n = 0;
-    size_t i = str_find(s, '(', 0) + 1;
+    size_t i = str_find(s, '(', 0);
+    i += i < s.n; /* "rgb" alone is none */
     for (; i < s.n && n < 3; i++) {
         bool digit = s.p[i] >= '0' && s.p[i] <= '9';
         value[n] = digit && value[n] < 1000 ? 10 * value[n] + (unsigned)(s.p[i] - '0') : value[n];

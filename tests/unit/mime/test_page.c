@@ -348,6 +348,15 @@ static void frames_and_drawings_are_said(void **state)
     }
 }
 
+/* Found by fuzz_view: a word that begins as the function of CSS Color 4 15.1 and is none ended the process. */
+static void colours_that_are_none(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<p style=\"color:rgb;background-color:rgba\">words</p>\r\n"));
+    assert_true(holds(&v->html, "words"));
+    view_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +371,7 @@ int main(void)
         cmocka_unit_test(directions_of_fields),
         cmocka_unit_test(what_stands_in_the_text),
         cmocka_unit_test(frames_and_drawings_are_said),
+        cmocka_unit_test(colours_that_are_none),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
