@@ -81,6 +81,16 @@ class Gateway:
     def pids(self):
         return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
 
+    def when_free(self, act):
+        """Runs a `postern queue` command over a message that may be under way just now: then its answer says so, and it is tried
+        again."""
+        for _ in range(100):
+            done = act()
+            if 'right now' not in done.stderr:
+                break
+            time.sleep(0.1)
+        return done
+
     def counters(self, name):
         """The counters of a process as `status` shows them. Waits: a busy machine may answer it late."""
         def told():

@@ -20,7 +20,7 @@ def acts(gateway, about=None):
 
 def test_every_act_has_a_name(gateway):
     message_id = gateway.send('x@dead.test')
-    assert postern(gateway, '--by', 'Jörg Müller', 'queue', 'hold', message_id).returncode == 0
+    assert gateway.when_free(lambda: postern(gateway, '--by', 'Jörg Müller', 'queue', 'hold', message_id)).returncode == 0
     assert postern(gateway, 'queue', 'release', message_id, SUDO_USER='petra').returncode == 0
     assert postern(gateway, '--by', 'ticket 4711', 'queue', 'delete', message_id).returncode == 0
     kept = gateway.lab.report(message_id)['acts']
@@ -102,7 +102,7 @@ def test_a_name_is_kept_whole_or_refused(gateway):
         refused = postern(gateway, '--by', name, 'queue', 'hold', message_id)
         assert refused.returncode == 64 and '--by' in refused.stderr, (name, refused)
     assert postern(gateway, 'queue', 'hold', message_id, SUDO_USER='x' * 200).returncode == 64
-    assert postern(gateway, '--by', 'x' * 100, 'queue', 'hold', message_id).returncode == 0
+    assert gateway.when_free(lambda: postern(gateway, '--by', 'x' * 100, 'queue', 'hold', message_id)).returncode == 0
     assert [a['by'] for a in gateway.lab.report(message_id)['acts']] == ['x' * 100]
     assert postern(gateway, 'queue', 'delete', message_id).returncode == 0  # whoever logged in, or nobody, but never empty
     assert gateway.lab.report(message_id)['acts'][0]['by'] == who_logged_in()
@@ -147,7 +147,7 @@ def test_who_logged_in_is_named(gateway):
         pytest.skip('this machine does not let the login uid be set')
     for by, uid in (('daemon', 1), ('user 4000000001', 4000000001)):
         message_id = gateway.send('l@dead.test')
-        assert postern(gateway, 'queue', 'delete', message_id, preexec_fn=lambda: become(uid)).returncode == 0
+        assert gateway.when_free(lambda: postern(gateway, 'queue', 'delete', message_id, preexec_fn=lambda: become(uid))).returncode == 0
         act = gateway.lab.report(message_id)['acts'][0]
         assert (act['act'], act['by'], act['uid']) == ('delete', by, os.getuid())
 
