@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * children.c: starts, joins, watches and restarts the children; a child that dies again and again
- * is started with a growing pause, the others keep serving.
+ * is started with a growing pause (deaths.c), the others keep serving.
  *
  * Every pair of processes that may talk gets its own socket pair, made here; a new child gets new
  * ones, its peers get the other ends. A pair that breaks while both live (one was stopped so long that what waited for it
@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "cmd/posternd/deaths.h"
 #include "cmd/posternd/posternd.h"
 
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAUSE_FIRST_MS = 100, PAUSE_LAST_MS = 30000, STEADY_MS = 10000, STOP_MS = 8000, LATE_MS = 1000, JOIN_AGAIN_MS = 500 };
+enum { STOP_MS = 8000, LATE_MS = 1000, JOIN_AGAIN_MS = 500 };
 
 /* Who may talk to whom (the arrows of ARCHITECTURE.md). */
 static bool may_talk(enum role a, enum role b)
@@ -58,7 +59,7 @@ static void want(struct posternd *d, enum role role, unsigned index)
     if (!s) {
         must(d->n_children < CHILDREN_MAX);
         s = &d->children[d->n_children++];
-        *s = (struct supervised){.role = role, .index = index, .d = d, .pause_ms = PAUSE_FIRST_MS, .metrics = BUF_INIT(32768)};
+        *s = (struct supervised){.role = role, .index = index, .d = d, .metrics = BUF_INIT(32768)};
         snprintf(s->name, sizeof s->name, "%s-%u", role_names[role], index);
     }
     s->is_wanted = true;
@@ -244,6 +245,7 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     (void)ch;
     (void)fd;
     s->ready = true;
+    s->ready_ms = clock_mono_ms();
     if (s->old_pid > 0) {
         join_peers(s->d, s); /* the others turn to it now, and let the one before it go */
     }
@@ -383,7 +385,13 @@ static void on_control_closed(void *owner, struct ipc_channel *ch)
 
 /* --- starting ---------------------------------------------------------------------------------------- */
 
-static void start_later(struct supervised *s, bool crashed);
+static void start_later(struct supervised *s, int64_t pause_ms);
+
+static int64_t pause_after_death(struct supervised *s)
+{
+    s->restarts++;
+    return deaths_pause_ms(&s->deaths, s->ready_ms > 0 ? clock_mono_ms() - s->ready_ms : 0);
+}
 
 static int spawn(struct posternd *d, struct supervised *s)
 {
@@ -430,10 +438,11 @@ static void start(struct posternd *d, struct supervised *s)
     s->ready = s->stopping = s->reload_refused = false;
     s->first_serial = d->serial;
     s->started_ms = clock_mono_ms();
+    s->ready_ms = 0;
     int r = spawn(d, s);
     if (r < 0) {
         log_error("start-failed", KV("child", s->name), KV("problem", strerror(-r)));
-        start_later(s, true);
+        start_later(s, pause_after_death(s));
         return;
     }
     handover_files(d, s);
@@ -460,18 +469,12 @@ static void on_restart(void *arg)
     }
 }
 
-/* Those that end by themselves after many messages did nothing wrong: they come back at once and do not count. */
-static void start_later(struct supervised *s, bool crashed)
+static void start_later(struct supervised *s, int64_t pause_ms)
 {
     if (!s->restart) {
         s->restart = timer_new(s->d->loop, on_restart, s);
     }
-    if (!crashed || clock_mono_ms() - s->started_ms > STEADY_MS) {
-        s->pause_ms = PAUSE_FIRST_MS;
-    }
-    s->restarts += crashed;
-    timer_start(s->restart, s->pause_ms);
-    s->pause_ms = s->pause_ms * 2 < PAUSE_LAST_MS ? s->pause_ms * 2 : PAUSE_LAST_MS;
+    timer_start(s->restart, pause_ms);
 }
 
 void children_start(struct posternd *d)
@@ -515,10 +518,11 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     if (s->kept_down) {
         return; /* misuse.c said so */
     }
+    int64_t pause_ms = crashed ? pause_after_death(s) : 0; /* those that end after many messages did nothing wrong */
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
-        KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", s->pause_ms));
-    start_later(s, crashed);
+        KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", pause_ms));
+    start_later(s, pause_ms);
     if (s->role == ROLE_KEYS && d->rest_due) {
         reload_rest(d); /* the next keys begin with the new files */
     }

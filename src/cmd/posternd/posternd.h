@@ -30,10 +30,10 @@ struct supervised {
     int64_t misuses[MISUSES_MAX]; /* when the last ones were */
     size_t n_misuses;
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
-    int64_t started_ms;
+    int64_t started_ms, ready_ms; /* ready_ms: 0 until it is */
     uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
     uint32_t restarts;
-    int64_t pause_ms; /* before the next start */
+    unsigned deaths;   /* that count for the pause before the next start (deaths.h) */
     struct timer *restart;
     char sandbox[512];
     char counters[1024];
