@@ -77,6 +77,8 @@ void read_message(struct reader *r, struct str octets, const char *part, bool to
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */
 bool scan_limits(struct reader *r, struct str octets, const char *part);
 void scan_raw(struct reader *r, struct str octets);
+/* tame.c: blanks what GMime cannot take in the fields of these octets, a copy of a message, and notes it */
+void tame_fields(struct reader *r, const char *part, char *octets, size_t n);
 /* Appends the lines of a message's header section that are no fields: a text whose writer forgot the
  * empty line. */
 void scan_stray(struct str message, struct buf *out);

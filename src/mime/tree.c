@@ -453,7 +453,8 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
     if (!scan_limits(r, message, number)) {
         return NULL;
     }
-    GMimeStream *in = g_mime_stream_mem_new_with_buffer(message.p, message.n);
+    GMimeStream *in = g_mime_stream_mem_new_with_buffer(message.p, message.n); /* a copy */
+    tame_fields(r, number, (char *)g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(in))->data, message.n);
     GMimeParser *parser = g_mime_parser_new_with_stream(in);
     GMimeParserOptions *options = g_mime_parser_options_new();
 #if GMIME_CHECK_VERSION(3, 2, 15) /* Debian 13 */

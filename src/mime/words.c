@@ -9,7 +9,11 @@
 #include "mime/reader.h"
 #include "wire/transfer.h"
 
-enum { CHARSET_MAX = 64, WORD_MAX = 8192 /* RFC 2047 allows 75 characters; whole subjects are seen */ };
+enum {
+    CHARSET_MAX = 64,
+    FRONT_MAX = 200, /* octets of a character set and a language */
+    WORD_MAX = 8192, /* RFC 2047 allows 75 characters; whole subjects are seen */
+};
 
 struct word {
     struct str charset, text;
@@ -17,19 +21,31 @@ struct word {
     size_t n; /* octets of the whole */
 };
 
-/* =?charset*language?B?text?= at the front of s (RFC 2047 2, RFC 2231 5). Blanks inside the text are not allowed and common. */
-static bool word_at(struct str s, struct word *ret)
+/* A line under way: where its next "?=" is, so that it is looked for once, whatever begins before it. */
+struct line {
+    struct str s;
+    size_t end;
+};
+
+/* =?charset*language?B?text?= at that place (RFC 2047 2, RFC 2231 5). Blanks inside the text are not allowed and common.
+ * Places only rise. */
+static bool word_at(struct line *l, size_t at, struct word *ret)
 {
-    size_t a = s.n > 2 && s.p[0] == '=' && s.p[1] == '?' ? str_find(s, '?', 2) : s.n;
-    size_t text = a + 3, end = text;
-    if (a + 3 >= s.n || a == 2 || s.p[a + 2] != '?' || !strchr("bBqQ", s.p[a + 1])) {
+    struct str s = str_slice(l->s, at, at + WORD_MAX < l->s.n ? at + WORD_MAX : l->s.n);
+    struct str front = str_slice(s, 0, s.n < FRONT_MAX ? s.n : FRONT_MAX);
+    size_t a = s.n > 2 && s.p[0] == '=' && s.p[1] == '?' ? str_find(front, '?', 2) : s.n;
+    size_t text = a + 3;
+    if (a + 3 >= s.n || a == 2 || s.p[a] != '?' || s.p[a + 2] != '?' || s.p[a + 1] == '\0' || !strchr("bBqQ", s.p[a + 1])) {
         return false;
     }
-    while (end + 1 < s.n && end < WORD_MAX && !(s.p[end] == '?' && s.p[end + 1] == '=')) {
-        end++;
+    for (l->end = l->end > at + text ? l->end : at + text; l->end + 1 < l->s.n; l->end++) {
+        if (l->s.p[l->end] == '?' && l->s.p[l->end + 1] == '=') {
+            break;
+        }
     }
+    size_t end = l->end - at;
     struct str charset = str_slice(s, 2, a);
-    if (end + 1 >= s.n || s.p[end + 1] != '=' || str_find(charset, ' ', 0) < charset.n || str_find(charset, '=', 0) < charset.n) {
+    if (end + 1 >= s.n || str_find(charset, ' ', 0) < charset.n || str_find(charset, '=', 0) < charset.n) {
         return false;
     }
     *ret = (struct word){
@@ -90,10 +106,11 @@ static bool is_blank(struct str s)
 /* raw has no line ends. */
 static void read_line(struct run *w, struct str raw)
 {
+    struct line line = {.s = raw};
     size_t plain = 0;
     for (size_t at = 0; at < raw.n;) {
         struct word word;
-        if (!word_at(str_slice(raw, at, raw.n), &word)) {
+        if (!word_at(&line, at, &word)) {
             at++;
             continue;
         }
@@ -158,19 +175,19 @@ static void follow(struct inside *in, struct str text)
     }
 }
 
-/* Words with nothing but blanks between them. */
-static size_t words_end(struct str raw)
+/* Words with nothing but blanks between them: their octets. */
+static size_t words_here(struct line *l, size_t from)
 {
-    size_t end = 0;
+    size_t end = from;
     struct word word;
-    for (size_t at = 0; at < raw.n && word_at(str_slice(raw, at, raw.n), &word);) {
+    for (size_t at = from; at < l->s.n && word_at(l, at, &word);) {
         end = at + word.n;
         at = end;
-        while (at < raw.n && (raw.p[at] == ' ' || raw.p[at] == '\t')) {
+        while (at < l->s.n && (l->s.p[at] == ' ' || l->s.p[at] == '\t')) {
             at++;
         }
     }
-    return end;
+    return end - from;
 }
 
 /* What they say, as it may stand there: in quotes where a name has marks that mean something (3.2.3). */
@@ -196,9 +213,10 @@ void words_addresses(struct reader *r, const char *part, struct str raw, struct 
     struct inside in = {.quoted = false};
     unfold(raw, &line);
     struct str all = str_trim(buf_str(&line));
+    struct line words = {.s = all};
     size_t plain = 0;
     for (size_t at = 0; at <= all.n;) {
-        size_t n = at < all.n && all.p[at] == '=' && !in.angle ? words_end(str_slice(all, at, all.n)) : 0;
+        size_t n = at < all.n && all.p[at] == '=' && !in.angle ? words_here(&words, at) : 0;
         if (n > 0 || at == all.n) {
             charset_text(r, part, str_slice(all, plain, at), NULL, out);
             buf_reset(&text);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_costs.c: header fields made of one thing many times. Each is read, for rules and for a page, in time that rises
+ * with its octets and no faster, and what is left of it is said (`limit`). Shapes after cyrusimap/cyrus-imapd#6377
+ * (CVE-2026-27859), python/cpython#136063, jstedfast/gmime#15, jstedfast/MimeKit#355 and our own measurements: GMime
+ * took a minute, or ended the process.
+ */
+#include "base/clock.h"
+#include "check.h"
+#include "mime/mime.h"
+#include "mime/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Of the processor, with sanitizers; a quadratic reader takes minutes. */
+enum { COST_MAX_MS = 6000 };
+
+struct shape {
+    const char *begin, *unit, *end; /* %u in unit: a number that rises */
+    unsigned n;
+    bool cut; /* limit */
+};
+
+static void make(const struct shape *s, struct buf *out)
+{
+    char unit[100];
+    assert_int_equal(buf_add(out, STR("From: a@inside.test\r\nMIME-Version: 1.0\r\n")), 0);
+    assert_int_equal(buf_add(out, str_c(s->begin)), 0);
+    for (unsigned i = 0; i < s->n; i++) {
+        const char *mark = strstr(s->unit, "%u");
+        int n = snprintf(unit, sizeof unit, "%.*s", mark ? (int)(mark - s->unit) : (int)sizeof unit, s->unit);
+        if (mark) {
+            n += snprintf(unit + n, sizeof unit - (size_t)n, "%u%s", i, mark + 2);
+        }
+        assert_int_equal(buf_append(out, unit, (size_t)n), 0);
+    }
+    assert_int_equal(buf_add(out, str_c(s->end)), 0);
+}
+
+static bool was_cut(const struct mime_reading *m)
+{
+    for (size_t i = 0; i < m->n_problems; i++) {
+        if (m->problems[i].kind == MIME_LIMIT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check(const struct shape *shapes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct buf b = BUF_INIT(64 << 20);
+        make(&shapes[i], &b);
+        int64_t began = clock_cpu_ms();
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        struct view *v = view_of_message(buf_str(&b));
+        int64_t took = clock_cpu_ms() - began;
+        if (took > COST_MAX_MS || (shapes[i].cut && !was_cut(m))) {
+            fail_msg("%zu: %.30s %s took %lld ms, cut %d", i, shapes[i].begin, shapes[i].unit, (long long)took, was_cut(m));
+        }
+        view_free(v);
+        mime_reading_free(m);
+        buf_free(&b);
+    }
+}
+
+#define END "\r\n\r\nhello\r\n"
+#define PART "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+#define PART_END "\r\n\r\nhello\r\n--b--\r\n"
+#define MAIL "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
+
+/* RFC 2045 5.1, RFC 2231, RFC 2183 */
+static void parameters(void **state)
+{
+    static const struct shape shapes[] = {
+        {"Content-Type: text/plain", "; a%u=b", END, 60000, true},
+        {"Content-Type: text/plain", ";\r\n a%u=b", END, 40000, true},
+        {"Content-Type: text/plain", "; a=b", END, 60000, true},
+        {"Content-Type: text/plain", "; name=x%u.exe", END, 60000, true},
+        {"Content-Disposition: attachment", "; filename*%u*=%41", END, 60000, true},
+        {"Content-Disposition: attachment", "; n%u*0=x; n*1=y", END, 60000, true},
+        {"Content-Disposition: attachment; filename*=", "%", END, 166666, true},
+        {"Content-Disposition: attachment; filename*=", "'", END, 166666, true},
+        {"Content-Disposition: attachment; filename=", "=?utf-8?q?a?= ", END, 40000, true},
+        {"Content-Type: text/plain; name=\"", "\\\"", END, 100000, true},
+        {"Content-Type: text/plain", ";", END, 166666, true},
+        {"Content-Type: text/plain", " (c)", END, 60000, true},
+        {"Content-Type: text/plain", "(", END, 166666, true},
+        {"Content-Type: ", "a", END, 166666, true},
+        {PART "Content-Disposition: attachment; filename*=", "a", "'x'y" PART_END, 1200000, true},
+        {PART "Content-Disposition: attachment; filename=\"=?", "a", "?q?y?=\"" PART_END, 1200000, true},
+        {PART "Content-Type: multipart/mixed; boundary=\"", "a", "\"" PART_END, 1200000, true},
+    };
+    check(shapes, ARRAY_LEN(shapes));
+}
+
+/* RFC 5322 3.4 */
+static void addresses(void **state)
+{
+    static const struct shape shapes[] = {
+        {"Cc: ", "g:", END, 83333, true},
+        {MAIL "To: ", "g:", PART_END, 83333, true},
+        {"Cc: ", "<", END, 100000, false},
+        {"Cc: ", "(", END, 100000, false},
+        {"Cc: ", "(,", END, 100000, false},
+        {"Cc: ", "\"a\" ", END, 60000, false},
+        {"Cc: <", "@a,", ":x@y>" END, 60000, false},
+        {"Cc: ", "a.", "@x" END, 100000, false},
+        {"Cc: ", "a%u@x.test, ", END, 40000, false},
+        {"Cc: ", "=?utf-8?q?a?= <a@b>, ", END, 30000, false},
+        {MAIL "From: =?", "a", "?q?x?= <a@b>" PART_END, 1200000, true},
+    };
+    check(shapes, ARRAY_LEN(shapes));
+}
+
+/* RFC 2047, RFC 5322 3.6 */
+static void other_fields(void **state)
+{
+    static const struct shape shapes[] = {
+        {"Subject: ", "=?utf-8?q?a?= ", END, 60000, false},
+        {"Subject: ", "=?utf-8?b?YQ==?= =?iso-8859-1?q?b?= ", END, 30000, false},
+        {"Subject: ", "=?utf-8?q?", END, 120000, false},
+        {"Subject: ", "=?", END, 100000, false},
+        {"Subject: ", "[", END, 100000, false},
+        {"Subject: ", "[secur ", END, 60000, false},
+        {"Subject: a", "\r\n b", END, 40000, false},
+        {"References: ", "<a@b>", END, 60000, false},
+        {"In-Reply-To: ", "(", END, 100000, false},
+        {"Date: ", "1 ", END, 100000, false},
+        {"Date: ", "(", END, 100000, false},
+        {"Content-Transfer-Encoding: ", "(", END, 100000, false},
+        {"Content-ID: ", "(", END, 100000, false},
+        {"msip_labels: ", "a;", END, 100000, false},
+        {"Content-Disposition: attachment; filename=a.txt", "\r\nContent-Disposition: x; filename=b%u", END, 1900, false},
+        {"X-0: a", "\r\nX-%u: a", END, 60000, true},
+        {PART "Content-Location: =?", "a", "?q?x?=" PART_END, 1200000, true},
+        {PART "Content-Transfer-Encoding: =?", "a", "?q?x?=" PART_END, 1200000, true},
+        {MAIL "Subject: =?", "a", "?q?x?=" PART_END, 1200000, true},
+    };
+    check(shapes, ARRAY_LEN(shapes));
+}
+
+/* What people send in earnest is not cut: thousands of recipients in groups and names, a name in a hundred pieces. */
+static void what_is_sent_in_earnest(void **state)
+{
+    static const struct shape shapes[] = {
+        {"To: ", "\"Team: %u\" <a@x.test>, ", "b@x.test" END, 900, false},
+        {"To: ", "team %u: a@x.test, b@x.test;, ", "b@x.test" END, 5000, false},
+        {"Content-Disposition: attachment", ";\r\n filename*%u*=%41%42%43", END, 150, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
+        struct buf b = BUF_INIT(64 << 20);
+        make(&shapes[i], &b);
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        assert_false(was_cut(m));
+        mime_reading_free(m);
+        buf_free(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(addresses),
+                                       cmocka_unit_test(other_fields), cmocka_unit_test(what_is_sent_in_earnest)};
+    const struct rlimit stack = {1 << 20, 1 << 20}; /* what fits in less fits always */
+    if (setrlimit(RLIMIT_STACK, &stack) < 0) {
+        return 1;
+    }
+    mime_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
