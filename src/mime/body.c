@@ -6,6 +6,7 @@
  */
 #include "mime/body.h"
 #include "mime/kind.h"
+#include "mime/sealed.h"
 #include "mime/view.h"
 #include "tls/cms.h"
 
@@ -33,6 +34,16 @@ bool body_is_tnef(const struct part *p)
 static bool is_pkcs7_type(const struct part *p)
 {
     return p->kind == PART_LEAF && (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime"));
+}
+
+/* As all of S/MIME begins (RFC 5652 3); it may be cut or damaged. */
+static bool is_sequence(const struct part *p)
+{
+    struct buf front = BUF_INIT(2 * FRONT);
+    front_of(p, &front);
+    bool begins = buf_len(&front) > 0 && buf_str(&front).p[0] == 0x30;
+    buf_wipe(&front);
+    return begins;
 }
 
 /* A ContentInfo of that type at the front (RFC 5652 3): a sequence, and the identifier. */
@@ -98,23 +109,20 @@ bool body_says_signed(const struct part *p)
 bool body_is_smime(const struct part *p, bool is_opened)
 {
     bool certificates = str_eq_nocase(str_c(p->smime_type), STR("certs-only"));
-    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p);
+    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p) && is_sequence(p);
     return !is_opened && (sealed || is_enveloped_data(p));
 }
 
-bool body_is_pgp(const struct part *p)
+bool body_is_pgp(const struct tree *t, const struct part *p)
 {
-    static const char begin[] = "-----BEGIN PGP MESSAGE-----";
-    if (part_is(p, "multipart/encrypted")) {
-        return p->n_children > 0;
-    }
-    if (p->kind != PART_LEAF || strncmp(p->type, "text/", 5) != 0) {
-        return false;
-    }
+    bool is_text = p->kind == PART_LEAF && strncmp(p->type, "text/", 5) == 0;
+    bool in_pgp = p->kind == PART_LEAF && part_is(&t->parts[p->parent], "multipart/encrypted");
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
     bool sound;
-    (void)!tree_octets(p, &octets, &sound);
-    bool found = buf_len(&octets) > 0 && memmem(buf_str(&octets).p, buf_len(&octets), begin, sizeof begin - 1);
+    if (is_text || in_pgp) {
+        (void)!tree_octets(p, &octets, &sound);
+    }
+    bool found = sealed_begins_pgp(buf_str(&octets), !in_pgp);
     buf_wipe(&octets);
     return found;
 }

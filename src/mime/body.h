@@ -14,7 +14,7 @@ int body_open(const struct part *p, struct buf *out, struct nested_place *ret) M
 /* Only its reader's own program can open it: S/MIME; is_opened: it was a signature only. */
 bool body_is_smime(const struct part *p, bool is_opened);
 /* The same, or a text with something that is: OpenPGP. */
-bool body_is_pgp(const struct part *p);
+bool body_is_pgp(const struct tree *t, const struct part *p);
 /* S/MIME that says that it is a signature only. */
 bool body_says_signed(const struct part *p);
 /* HTML as sanitise_html wrote it: no text and no picture. */

@@ -4,7 +4,9 @@
  *
  * What can go wrong: problems of the reading, noted there.
  */
-#include "mime/tree.h"
+#include "mime/body.h"
+#include "mime/sealed.h"
+#include "tls/cms.h"
 #include "wire/limits.h"
 
 #include <ctype.h>
@@ -66,20 +68,6 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
 }
 
 /* --- the octets of a part ---------------------------------------------------------------------- */
-
-/* True when the whole text is one PGP message: nothing around it but blank lines. */
-static bool is_inline_pgp(struct str text)
-{
-    static const char begin[] = "-----BEGIN PGP MESSAGE-----", end[] = "-----END PGP MESSAGE-----";
-    while (text.n > 0 && (unsigned char)text.p[0] <= ' ') {
-        text = str_slice(text, 1, text.n);
-    }
-    while (text.n > 0 && (unsigned char)text.p[text.n - 1] <= ' ') {
-        text.n--;
-    }
-    return text.n > sizeof begin + sizeof end && str_starts_nocase(text, str_c(begin)) && str_ends_nocase(text, str_c(end)) &&
-           !memmem(text.p + 1, text.n - 1, begin, sizeof begin - 1);
-}
 
 static bool encoding_is_known(struct str said)
 {
@@ -152,9 +140,6 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
     charset_text(r, part->number, octets, part->charset, &text);
     join_lines(part, &text);
     const struct piece p = {.octets = buf_str(&text), .part = part->number, .name = part->n_names ? part->names[0] : "", .place = place};
-    if (!attachment && is_inline_pgp(p.octets) && r->out->encryption == MIME_CLEAR && r->out->parts <= 1) {
-        r->out->encryption = MIME_PGP_INLINE;
-    }
     if (attachment || part->n_names > 0) {
         reader_attachment(r, &p, "text");
     }
@@ -213,11 +198,11 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
     buf_wipe(&text);
 }
 
-/* A message that was encoded, or lies there as it is, has a name like any other file. */
-static void note_message(struct reader *r, const struct part *part, struct str octets)
+/* What is opened, and what nobody here can open, has a name like any other file. */
+static void note_file(struct reader *r, const struct part *part, struct str octets, const char *type)
 {
     const struct piece p = {.octets = octets, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
-    reader_attachment(r, &p, "message");
+    reader_attachment(r, &p, type);
     for (size_t i = 1; i < part->n_names; i++) {
         reader_name(r, part->number, part->names[i]);
     }
@@ -234,6 +219,31 @@ static bool is_plain(const struct part *p, bool body)
     return plain;
 }
 
+/* A message inside a part: encoded, or signed in a part of another type. True: it was read. */
+static bool read_wrapped(struct reader *r, const struct part *part, struct str octets)
+{
+    struct buf content = BUF_INIT(part->raw.n + 1);
+    struct nested_place place;
+    bool message = tree_is_encoded_message(part) && octets.n > 0;
+    bool opened = !message && body_open(part, &content, &place) == 0;
+    if (message || opened) {
+        struct str inside = opened ? buf_str(&content) : octets;
+        note_file(r, part, octets, "message");
+        if (reader_open_octets(r, part->number, inside.n) && reader_deeper(r, part->number)) {
+            read_message(r, inside, part->number, false);
+        }
+    }
+    buf_wipe(&content);
+    return message || opened;
+}
+
+/* Its readers have a program for what is encrypted; what only says to be is a text that they may find. */
+static bool is_said_to_be_sealed(const struct tree *tree, const struct part *p)
+{
+    const struct part *around = &tree->parts[p->parent];
+    return around != p && part_is(around, "multipart/encrypted") && !sealed_is_control(p);
+}
+
 /* A text goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part)
 {
@@ -245,13 +255,16 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     struct str o = buf_str(&octets);
     r->out->parts++;
     describe(r, part, o.n, attachment);
-    if (tree_is_encoded_message(part) && o.n > 0) {
-        note_message(r, part, o);
-        if (reader_open_octets(r, part->number, o.n) && reader_deeper(r, part->number)) {
-            read_message(r, o, part->number, false);
-        }
+    if (read_wrapped(r, part, o)) {
         buf_wipe(&octets);
         return;
+    }
+    enum seal seal = body ? SEAL_NONE : sealed_octets(o);
+    if (seal != SEAL_NONE) {
+        reader_problem(r, MIME_PASSWORD, part->number, seal == SEAL_SMIME ? "encrypted with S/MIME" : "encrypted with OpenPGP");
+    } else if (is_said_to_be_sealed(tree, part)) {
+        reader_problem(r, MIME_DAMAGED, part->number, "said to be encrypted, and is not");
+        reader_add_text(r, MIME_BODY, part->number, body ? STR("") : o);
     }
     for (size_t i = 1; i < part->n_names; i++) {
         reader_name(r, part->number, part->names[i]);
@@ -332,10 +345,6 @@ static void read_stray(struct reader *r, const char *text, const char *number)
 
 static void read_multipart(struct reader *r, const struct part *p)
 {
-    if (part_is(p, "multipart/encrypted")) {
-        r->out->encryption = r->out->parts == 0 ? MIME_PGP : r->out->encryption;
-        reader_problem(r, MIME_PASSWORD, p->number, "encrypted with PGP");
-    }
     read_outside(r, p->before, p->number, false);
     read_outside(r, p->behind, p->number, p->depth == 0);
     if (p->n_children == 0) {
@@ -343,26 +352,45 @@ static void read_multipart(struct reader *r, const struct part *p)
     }
 }
 
-/* Content-Type: application/pkcs7-mime; smime-type=enveloped-data (RFC 8551). */
+/* No S/MIME at all: a message, a text or a file that its readers may find. */
+static void read_mislabelled(struct reader *r, const struct part *p, struct str octets)
+{
+    bool message = str_starts_nocase(octets, STR("Content-")) || str_starts_nocase(octets, STR("MIME-Version:"));
+    bool cut = octets.n > 0 && octets.p[0] == 0x30; /* the beginning of some */
+    reader_problem(r, cut ? MIME_OPAQUE : MIME_DAMAGED, p->number, cut ? "" : "said to be S/MIME, and is not");
+    if (message && reader_deeper(r, p->number)) {
+        read_message(r, octets, p->number, false);
+    } else {
+        const char *name = p->n_names ? p->names[0] : "";
+        reader_piece(r, &(struct piece){.octets = octets, .part = p->number, .name = name, .place = MIME_BODY});
+    }
+}
+
+/* application/pkcs7-mime (RFC 8551), by what it is; its smime-type is what somebody says. */
 static void read_pkcs7(struct reader *r, const struct part *p)
 {
-    struct str kind = str_c(p->smime_type);
-    struct buf content = BUF_INIT(p->raw.n + 1);
-    bool whole = r->out->parts++ == 0;
-    describe(r, p, p->raw.n, true);
-    if (str_eq_nocase(kind, STR("enveloped-data")) || str_eq_nocase(kind, STR("authEnveloped-data"))) {
-        if (whole && r->out->encryption == MIME_CLEAR) {
-            r->out->encryption = MIME_SMIME;
-        }
+    struct buf octets = BUF_INIT(p->raw.n + 1), content = BUF_INIT(p->raw.n + 1);
+    bool sound;
+    (void)!tree_octets(p, &octets, &sound);
+    struct str o = buf_str(&octets);
+    r->out->parts++;
+    describe(r, p, o.n, true);
+    for (size_t i = 0; i < p->n_names; i++) {
+        reader_name(r, p->number, p->names[i]);
+    }
+    if (sealed_octets(o) == SEAL_SMIME) {
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
     } else if (tree_signed_content(p, &content, NULL) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */
         if (reader_open_octets(r, p->number, buf_len(&content)) && reader_deeper(r, p->number)) {
             read_message(r, buf_str(&content), p->number, false);
         }
-    } else if (!str_eq_nocase(kind, STR("certs-only"))) {
+    } else if (!cms_is_any(o)) {
+        read_mislabelled(r, p, o);
+    } else if (!str_eq_nocase(str_c(p->smime_type), STR("certs-only"))) {
         reader_problem(r, MIME_OPAQUE, p->number, "");
     }
     buf_wipe(&content);
+    buf_wipe(&octets);
 }
 
 static void read_part(struct reader *r, const struct tree *tree, const struct part *p)
@@ -379,7 +407,7 @@ static void read_part(struct reader *r, const struct tree *tree, const struct pa
     case PART_MESSAGE:
         r->out->parts++;
         describe(r, p, p->raw.n, true);
-        note_message(r, p, p->raw);
+        note_file(r, p, p->raw, "message");
         read_fields(r, &p->fields, p->number, false);
         read_stray(r, p->stray, p->number);
         break;
@@ -403,6 +431,7 @@ void read_message(struct reader *r, struct str octets, const char *number, bool 
     }
     read_fields(r, &tree->fields, number, top);
     read_stray(r, tree->stray, number);
+    r->out->encryption = top ? sealed_message(tree) : r->out->encryption;
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
         read_part(r, tree, &tree->parts[i]);

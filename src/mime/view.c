@@ -680,7 +680,7 @@ static void note_encryption(struct build *b, size_t i)
 {
     const struct part *p = &b->tree->parts[i];
     b->v->smime |= body_is_smime(p, b->inner[i]);
-    b->v->pgp |= body_is_pgp(p);
+    b->v->pgp |= body_is_pgp(b->tree, p);
     b->v->cut |= body_says_signed(p) && !b->inner[i];
 }
 

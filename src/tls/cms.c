@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cms.c: signed data, unwrapped, by OpenSSL (cms.h). What can go wrong: octets that are none of it.
+ * cms.c: signed data, unwrapped, and encrypted data, told, by OpenSSL (cms.h). What can go wrong: octets that are none
+ * of it.
  */
 #include "tls/cms.h"
 
@@ -7,10 +8,48 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 
-int cms_signed_content(struct str octets, struct buf *out)
+/* *ret_n: its octets. NULL: it is none. */
+static CMS_ContentInfo *parse(struct str octets, size_t *ret_n)
 {
     const unsigned char *p = (const unsigned char *)octets.p;
     CMS_ContentInfo *cms = octets.n > 0 && octets.n <= LONG_MAX ? d2i_CMS_ContentInfo(NULL, &p, (long)octets.n) : NULL;
+    *ret_n = cms ? (size_t)((const char *)p - octets.p) : 0;
+    ERR_clear_error();
+    return cms;
+}
+
+bool cms_is_any(struct str octets)
+{
+    size_t n;
+    CMS_ContentInfo *cms = parse(octets, &n);
+    bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) != NID_undef;
+    CMS_ContentInfo_free(cms);
+    return is;
+}
+
+bool cms_is_sealed(struct str octets, size_t n, struct buf *ret_front)
+{
+    size_t used;
+    CMS_ContentInfo *cms = parse(octets, &used);
+    int type = cms ? OBJ_obj2nid(CMS_get0_type(cms)) : NID_undef;
+    bool sealed = type == NID_pkcs7_enveloped || type == NID_id_smime_ct_authEnvelopedData;
+    STACK_OF(CMS_RecipientInfo) *recipients = sealed ? CMS_get0_RecipientInfos(cms) : NULL;
+    ASN1_OCTET_STRING **content = sealed ? CMS_get0_content(cms) : NULL;
+    sealed = recipients && sk_CMS_RecipientInfo_num(recipients) > 0 && content && *content &&
+             ASN1_STRING_length(*content) > 0 && str_is_blank(str_slice(octets, used, octets.n));
+    if (sealed) {
+        size_t there = (size_t)ASN1_STRING_length(*content);
+        sealed = buf_append(ret_front, ASN1_STRING_get0_data(*content), there < n ? there : n) == 0;
+    }
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+    return sealed;
+}
+
+int cms_signed_content(struct str octets, struct buf *out)
+{
+    size_t used;
+    CMS_ContentInfo *cms = parse(octets, &used);
     bool is_signed = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed;
     ASN1_OCTET_STRING **content = is_signed ? CMS_get0_content(cms) : NULL;
     int r = -EBADMSG;

@@ -413,7 +413,8 @@ def test_a_grade_demanded_by_content(gateway):
 
 
 def test_encrypted_by_the_sender(gateway):
-    pgp = '-----BEGIN PGP MESSAGE-----\n\nhQEMA5FSBjmLTPMfAQf/Z2d7\n=abcd\n-----END PGP MESSAGE-----\n'
+    with open(os.path.join(os.path.dirname(__file__), '../fixtures/sealed/password.asc'), encoding='ascii') as f:
+        pgp = f.read()
     report = decided(gateway, 'x@good.test', subject='[secure] x', text=pgp)
     assert report['recipients'][0]['state'] == 'delivered' and 'the sender encrypted it themselves' in because(report)
     assert report['attempts'][-1]['floor'] == 'cert'

@@ -151,32 +151,6 @@ static void html_files(void **state)
     }
 }
 
-static void encrypted_by_the_sender(void **state)
-{
-    (void)state;
-    struct mime_reading *m = read_c(HEAD "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=x\r\n\r\n--x\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--x\r\nContent-Type: application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ\r\n-----END PGP MESSAGE-----\r\n--x--\r\n");
-    assert_int_equal(m->encryption, MIME_PGP);
-    mime_reading_free(m);
-    m = read_c(HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n");
-    assert_int_equal(m->encryption, MIME_SMIME);
-    mime_reading_free(m);
-    m = read_c(HEAD "\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n");
-    assert_int_equal(m->encryption, MIME_PGP_INLINE);
-    mime_reading_free(m);
-    /* text beside it, or an attachment in clear, is not encrypted */
-    m = read_c(HEAD "\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n");
-    assert_int_equal(m->encryption, MIME_CLEAR);
-    mime_reading_free(m);
-    m = read_c(HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n--x--\r\n");
-    assert_int_equal(m->encryption, MIME_CLEAR);
-    assert_true(has_problem(m, MIME_PASSWORD));
-    mime_reading_free(m);
-    m = read_c(HEAD "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n");
-    assert_int_equal(m->encryption, MIME_CLEAR);
-    assert_true(has_problem(m, MIME_OPAQUE));
-    mime_reading_free(m);
-}
-
 static struct mime_reading *read_fixture(const char *name, struct mime_pdf *pdf)
 {
     struct mime_limits limits = mime_standard_limits;
@@ -375,7 +349,7 @@ static void limits_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
-                                       cmocka_unit_test(encrypted_by_the_sender), cmocka_unit_test(documents),
+                                       cmocka_unit_test(documents),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold)};
     mime_init();
