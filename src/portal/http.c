@@ -410,6 +410,47 @@ struct str http_query(struct http_call *c, const char *name)
     return str_c(MHD_lookup_connection_value(c->connection, MHD_GET_ARGUMENT_KIND, name));
 }
 
+static bool is_of_a_query(char c)
+{
+    bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return alnum || (c != '\0' && strchr("-._~!$&'()*+,;=:@/?%", c));
+}
+
+/* The library made each plus sign a blank, and no target holds a blank of its own. */
+static int add_encoded(struct buf *out, const char *text)
+{
+    int r = 0;
+    for (const char *p = text; p && *p && r == 0; p++) {
+        r = *p == ' '          ? buf_add(out, STR("+"))
+            : is_of_a_query(*p) ? buf_append(out, p, 1)
+                                : buf_printf(out, "%%%02X", (unsigned char)*p);
+    }
+    return r;
+}
+
+struct query {
+    struct buf *out;
+    int n, r;
+};
+
+static enum MHD_Result add_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct query *q = cls;
+    q->r = q->n++ > 0 ? buf_add(q->out, STR("&")) : 0;
+    q->r = q->r ? q->r : add_encoded(q->out, name);
+    q->r = q->r || !value ? q->r : buf_add(q->out, STR("="));
+    q->r = q->r ? q->r : add_encoded(q->out, value);
+    return q->r == 0 ? MHD_YES : MHD_NO;
+}
+
+int http_query_encoded(struct http_call *c, struct buf *out)
+{
+    struct query q = {.out = out};
+    (void)MHD_get_connection_values(c->connection, MHD_GET_ARGUMENT_KIND, add_argument, &q);
+    return q.r;
+}
+
 int http_query_text(struct http_call *c, const char *name, char *dst, size_t size)
 {
     struct str raw = http_query(c, name);

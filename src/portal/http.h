@@ -57,7 +57,10 @@ struct str http_header(struct http_call *c, const char *name);
 struct str http_cookie(struct http_call *c, const char *name);
 /* As it came, percent signs and all. */
 struct str http_query(struct http_call *c, const char *name);
-/* The same, decoded; -EINVAL when there is none, -ENOSPC when it is longer than dst, or holds a NUL. */
+/* All of it, without the "?", empty when there is none; octets that no query holds (RFC 3986 3.4)
+ * are encoded. -ENOSPC. */
+int http_query_encoded(struct http_call *c, struct buf *out) MUST_USE;
+/* One field of it, decoded; -EINVAL when there is none, -ENOSPC when it is longer than dst, or holds a NUL. */
 int http_query_text(struct http_call *c, const char *name, char *dst, size_t size) MUST_USE;
 /* Of the form (urlencoded or multipart). */
 struct str http_field(const struct http_call *c, const char *name);

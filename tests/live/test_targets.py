@@ -41,7 +41,11 @@ def ask(gateway, port, line, host=b'gateway.test', more=b''):
 # target, where it leads from port 80 (None: 400), the status at port 443
 TARGETS = [
     # origin-form (3.2.1)
-    (b'/', HERE + '/', 200), (b'/login', HERE + '/login', 200), (b'/nothing', HERE + '/nothing', 404), (b'/a/b?x=//evil.example', HERE + '/a/b', 404),
+    (b'/', HERE + '/', 200), (b'/login', HERE + '/login', 200), (b'/nothing', HERE + '/nothing', 404), (b'/a/b?x=//evil.example', HERE + '/a/b?x=//evil.example', 404),
+    # its query goes along (RFC 9110 15.4.9: the same request, elsewhere), what none may hold encoded (RFC 3986 3.4)
+    (b'/login?a=b+c&d&e=%2Fsent&=x=y', HERE + '/login?a=b+c&d&e=%2Fsent&=x=y', 200), (b'/login?a="<y>\\\xe5', HERE + '/login?a=%22%3Cy%3E%5C%E5', 200),
+    (b'/login?a=%0d%0aSet-Cookie:%20a=b', HERE + '/login?a=%0d%0aSet-Cookie:%20a=b', 200), (b'http://evil.example?@x', HERE + '/?@x', 421),
+    (b'/login?' + b'a' * 3000, HERE + '/login', 200), (b'/"?a=b', HERE + '/', 404),
     # what is no form at all: the name of our url would become the beginning of another name, or its user
     (b'evil.example', None, 400), (b'.evil.example/x', None, 400), (b'@evil.example', None, 400), (b':80@evil.example/', None, 400), (b':8443/x', None, 400),
     (b'?x', None, 400), (b'%2f%2fevil.example', None, 400), (b'\\evil.example', None, 400), (b'ftp://gateway.test/', None, 400), (b'javascript:alert(1)', None, 400),

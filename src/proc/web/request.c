@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_OCTETS = 12 * 1024 * 1024 };
+enum { ARENA_OCTETS = 12 * 1024 * 1024, LED_QUERY_MAX = 2000 };
 
 void request_random(char ret[COOKIE_TEXT])
 {
@@ -270,11 +270,18 @@ static bool is_plain_path(struct str path)
     return path.n < 600;
 }
 
+/* The same page behind TLS. A query too long to be said back stays away. */
 static void go_https(struct request *r)
 {
-    char url[1200];
-    struct str path = http_path(r->call);
-    snprintf(url, sizeof url, "%s" STR_FMT, child_conf(r->web->child)->portal.url, STR_ARG(is_plain_path(path) ? path : STR("/")));
+    char url[1200 + LED_QUERY_MAX];
+    CLEANUP(buf_free) struct buf query = BUF_INIT(LED_QUERY_MAX);
+    struct str path = http_path(r->call), asked = STR("");
+    bool plain = is_plain_path(path);
+    if (plain && http_query_encoded(r->call, &query) == 0) {
+        asked = buf_str(&query);
+    }
+    snprintf(url, sizeof url, "%s" STR_FMT "%s" STR_FMT, child_conf(r->web->child)->portal.url,
+             STR_ARG(plain ? path : STR("/")), asked.n > 0 ? "?" : "", STR_ARG(asked));
     http_set_header(r->call, "Location", url);
     http_answer(r->call, 308, STR(""));
 }
