@@ -471,32 +471,51 @@ static int64_t longer(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* What strangers share at a login. */
+struct login_budgets {
+    struct budget each, first, rest, day;
+};
+
+static struct login_budgets budgets_of_login(const struct guesses *g, const struct guess *x,
+                                             const struct network *n)
+{
+    const struct guess_limits *l = &g->limits[x->kind];
+    const char what[] = {secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
+    return (struct login_budgets){
+        .each = budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area), x->who, l->each),
+        .first = budget_of(OF_FIRST, all, STR(""), x->who, l->first),
+        .rest = budget_of(OF_REST, all, STR(""), x->who, l->rest),
+        .day = budget_of(OF_DAY, all, STR(""), x->who, l->day)};
+}
+
+/* A first try, and one of the rest: how long until there is one. */
+static void login_waits(const struct guesses *g, const struct login_budgets *b, int64_t now,
+                        int64_t *ret_first, int64_t *ret_rest)
+{
+    *ret_first = longer(budget_wait(g, &b->each, now), budget_wait(g, &b->first, now));
+    *ret_rest = longer(budget_wait(g, &b->rest, now), budget_wait(g, &b->day, now));
+}
+
 /* The login's share in a stranger's try. The first tries count among the rest as well, and the
  * other way round do not. */
 static bool login_pays(struct guesses *g, const struct guess *x, const struct network *n,
                        int64_t now, struct guess_ruling *r)
 {
-    const struct guess_limits *l = &g->limits[x->kind];
-    const char what[] = {secret_of(x->kind), family(n), '\0'}, all[] = {what[0], '\0'};
-    const struct budget each = budget_of(OF_EACH, what, str_from((const char *)n->octets, n->area),
-                                         x->who, l->each),
-                        first = budget_of(OF_FIRST, all, STR(""), x->who, l->first),
-                        rest = budget_of(OF_REST, all, STR(""), x->who, l->rest),
-                        day = budget_of(OF_DAY, all, STR(""), x->who, l->day);
-    int64_t as_first = longer(budget_wait(g, &each, now), budget_wait(g, &first, now));
-    int64_t as_rest = longer(budget_wait(g, &rest, now), budget_wait(g, &day, now));
+    const struct login_budgets b = budgets_of_login(g, x, n);
+    int64_t as_first, as_rest;
+    login_waits(g, &b, now, &as_first, &as_rest);
     if (as_first > 0 && as_rest > 0) {
         refuse(r, GUESS_TOO_MANY_AT_LOGIN, as_first < as_rest ? as_first : as_rest);
         return false;
     }
     r->payer = as_first == 0 ? GUESS_BY_FIRST : GUESS_BY_REST;
     if (as_first == 0) {
-        budget_pay(g, &each, now, r);
-        budget_pay(g, &first, now, r);
+        budget_pay(g, &b.each, now, r);
+        budget_pay(g, &b.first, now, r);
     }
     if (as_rest == 0) {
-        budget_pay(g, &rest, now, r);
-        budget_pay(g, &day, now, r);
+        budget_pay(g, &b.rest, now, r);
+        budget_pay(g, &b.day, now, r);
     }
     return true;
 }
@@ -559,4 +578,34 @@ void guesses_wrong(struct guesses *g, const struct guess *x, struct guess_time n
         g->seen[tag % SEEN].tag = tag;
         g->seen[tag % SEEN].until_ms = now.mono_ms + seen_ms;
     }
+}
+
+/* Of its two cells the smaller counts: the other may be somebody else's. */
+static void make_whole(struct guesses *g, const struct budget *b)
+{
+    bool second = g->cells[b->cell[1]] < g->cells[b->cell[0]];
+    g->cells[b->cell[second]] = 0;
+}
+
+int64_t guesses_forgive(struct guesses *g, enum guess_kind kind, struct str who, struct str client,
+                        struct guess_time now)
+{
+    const struct guess x = {.kind = kind, .who = who, .client = client};
+    const struct network n = network_of(client);
+    const struct login_budgets b = budgets_of_login(g, &x, &n);
+    struct owner *o = owner_of(g, kind, who);
+    int64_t as_first, as_rest, here = client.n > 0 ? network_wait(g, &x, &n, now.mono_ms) : 0;
+    login_waits(g, &b, now.mono_ms, &as_first, &as_rest);
+    make_whole(g, &b.each);
+    make_whole(g, &b.first);
+    make_whole(g, &b.rest);
+    make_whole(g, &b.day);
+    for (size_t i = 0; o && i < o->n; i++) {
+        o->places[i].own_ms = o->places[i].area_ms = 0;
+    }
+    for (const struct step *s = n.steps; client.n > 0 && s->octets; s++) {
+        const struct budget step = step_budget(g, &x, &n, s);
+        make_whole(g, &step);
+    }
+    return longer(here, as_first < as_rest ? as_first : as_rest);
 }

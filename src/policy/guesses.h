@@ -117,6 +117,12 @@ bool guesses_know(struct guesses *g, enum guess_kind kind, struct str who, struc
 /* The owner has another secret, or is gone. */
 void guesses_forget(struct guesses *g, enum guess_kind kind, struct str who);
 
+/* Strangers' tries at that login, and those of its places, are all there again; with a client, also
+ * that network's, at all its steps. Returns how long a stranger would have had to wait; 0: not at
+ * all. The passing of time is all that this takes back: places stay, and so do their last uses. */
+int64_t guesses_forgive(struct guesses *g, enum guess_kind kind, struct str who, struct str client,
+                        struct guess_time now);
+
 /* One of `rate` for anything else; false: none is left. what: a word for the kind. */
 bool guesses_count(struct guesses *g, const char *what, struct str of, struct guess_rate rate,
                    struct guess_time now);

@@ -16,7 +16,8 @@
     ACT(ACCOUNT_ENABLE, "account-enable") ACT(ACCOUNT_DISABLE, "account-disable")                  \
     ASK(REFUSALS, "refusals") ASK(REPLAY, "replay") ASK(FORWARDS, "forwards")                      \
     ASK(ENVELOPES, "envelopes") ASK(ENVELOPE, "envelope") ACT(ENVELOPE_ACT, "envelope-act")        \
-    ASK(ACTS, "acts") ASK(QUIRKS, "quirks") ACT(FORGET_QUIRKS, "forget-quirks")
+    ASK(ACTS, "acts") ASK(QUIRKS, "quirks") ACT(FORGET_QUIRKS, "forget-quirks")       \
+    ACT(ACCOUNT_FORGIVE, "account-forgive")
 #define ADMIN_VERB_ENUM(n, s) ADMIN_##n,
 enum admin_verb { ADMIN_VERBS(ADMIN_VERB_ENUM, ADMIN_VERB_ENUM) ADMIN_END };
 

@@ -288,6 +288,24 @@ def test_a_guesser_does_not_shut_the_owner_out(desk):
     assert user(desk, 'remove', 'owner@inside.test')[0] == 0
 
 
+def test_who_is_kept_waiting_is_forgiven(desk):
+    """Keycloak's and Dovecot's administrators have a command for it (kcadm ... attack-detection, doveadm penalty)."""
+    away = '127.0.56.1'
+    desk.restart(top=LISTEN + SHORT.replace('12s', '12m') + '}\n')
+    assert user(desk, 'add', 'hurried@inside.test', password='the right password')[0] == 0
+    assert desk.lab.wait_for(lambda: plain(desk, 'hurried@inside.test', f'guess {time.time()}', away) == 454, 20, 0)
+    done = desk.lab.postern('user', 'forgive', 'Hurried@inside.test', away)
+    assert done.returncode == 0 and 'has all tries again' in done.stdout, (done.stdout, done.stderr)
+    assert plain(desk, 'hurried@inside.test', 'the right password', away) == 235
+    said = desk.lab.postern('user', 'forgive', 'nobody@out.test', json_out=True)
+    assert said == {'name': 'nobody@out.test', 'client': '', 'kept-waiting': 0}
+    assert desk.lab.postern('user', 'forgive', 'nobody@out.test', '127.0.0.256').returncode == 64
+    act = desk.lab.postern('acts', '--about', 'Hurried@inside.test', json_out=True)[0]
+    assert (act['act'], act['detail']) == ('account-forgive', away), act
+    assert user(desk, 'remove', 'hurried@inside.test')[0] == 0
+    config(desk)
+
+
 def test_the_same_old_password_is_one_guess(desk):
     """fail2ban/fail2ban#779, nextcloud/server#3971: a phone that has the old password shut out the whole house."""
     assert user(desk, 'add', 'phone@inside.test', password='the new password')[0] == 0

@@ -32,7 +32,7 @@ static const struct command commands[] = {
     {"sts", "(show|refresh) DOMAIN|preload DOMAIN FILE", "MTA-STS policies", command_sts, false},
     {"tlsrpt", "list|show NUMBER|sent|send", "TLS reports: received from others, and our own", command_tlsrpt, false},
     {"acts", "[--about WHAT]", "what administrators did, and who it was", command_acts, false},
-    {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME",
+    {"user", "list|add NAME|passwd NAME|addresses NAME LIST|disable NAME|enable NAME|remove NAME|forgive NAME [CLIENT]",
      "accounts of people who log in to send mail", command_user, false},
     {"refusals", "", "whose connections an inbound rule turned away", command_refusals, false},
     {"forward", "audit", "forwards of inside addresses: does their domain have secure connections, are they on", command_forward, false},

@@ -22,9 +22,12 @@ static int usage(void)
           "         postern user passwd NAME [--no-scram]\n"
           "         postern user addresses NAME \"A B @DOMAIN\"\n"
           "         postern user disable|enable|remove NAME\n"
+          "         postern user forgive NAME [CLIENT]\n"
           "NAME is what the mail program logs in with, usually the address. Without --addresses the account may send\n"
           "as NAME only, which must be an address then. The password is asked for, or read from standard input. --no-scram: keep only the argon2id\n"
-          "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n", stderr);
+          "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n"
+          "forgive: NAME, whom others' wrong passwords or codes keep waiting, has all tries again; so has CLIENT,\n"
+          "the address they come from. NAME may be of the directory, too.\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -195,6 +198,32 @@ static int change(const struct options *o, enum admin_verb verb)
     return r ? r : answer_end(o, &a);
 }
 
+/* Says how long they would have had to wait, so that a name with a slip in it is noticed. */
+static int forgive(const struct options *o)
+{
+    const char *name = o->argv[1], *client = o->argc > 2 ? o->argv[2] : "";
+    unsigned char octets[16];
+    struct answer a;
+    if (strlen(name) == 0 || strlen(name) > 255 ||
+        (o->argc > 2 && address_ip_octets(str_c(client), octets) == 0)) {
+        return usage();
+    }
+    int r = ask_with(o, ADMIN_ACCOUNT_FORGIVE, name, str_c(client), &a);
+    if (r == 0 && a.ok && o->json) {
+        struct json *j = report_object();
+        report_put_str(j, "name", str_c(name));
+        report_put_str(j, "client", str_c(client));
+        report_put_int(j, "kept-waiting", atoll(a.text));
+        print_json(j);
+    } else if (r == 0 && a.ok && atoll(a.text) > 0) {
+        printf("%s: has all tries again, and would have had to wait %s s\n", name, a.text);
+    } else if (r == 0 && a.ok) {
+        printf("%s: was not kept waiting%s\n", name, *client ? "" : " by guesses at this name; "
+               "a network that guesses is refused as well: postern user forgive NAME CLIENT");
+    }
+    return r ? r : answer_end(o, &a);
+}
+
 int command_user(const struct options *o)
 {
     const char *what = o->argc > 0 ? o->argv[0] : "list", *addresses = "";
@@ -207,6 +236,9 @@ int command_user(const struct options *o)
     }
     if (o->argc == 2 && (strcmp(what, "disable") == 0 || strcmp(what, "enable") == 0 || strcmp(what, "remove") == 0)) {
         return change(o, *what == 'd' ? ADMIN_ACCOUNT_DISABLE : *what == 'e' ? ADMIN_ACCOUNT_ENABLE : ADMIN_ACCOUNT_DROP);
+    }
+    if (strcmp(what, "forgive") == 0 && o->argc <= 3) {
+        return forgive(o);
     }
     if (strcmp(what, "addresses") == 0 && o->argc == 3) {
         return put(o, "set", o->argv[1], false, false, o->argv[2]);

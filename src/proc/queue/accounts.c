@@ -10,6 +10,7 @@
 #include "proc/queue/guessing.h"
 #include "store/account.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { REFUSALS_SHOWN = 10000, REFUSALS_AN_HOUR = 5000 };
@@ -170,6 +171,35 @@ static const char *change(struct queue *q, enum admin_verb verb, struct str name
     return NULL;
 }
 
+struct forgiving {
+    struct queue *q;
+    struct str name, client;
+    int64_t wait_ms;
+};
+
+static void forgive_addresses(void *arg, const struct store_account *a)
+{
+    struct forgiving *f = arg;
+    struct str rest = a->addresses, one;
+    while (address_same(a->name, f->name) && rest.n > 0 && str_split(&rest, ' ', &one)) {
+        int64_t wait = one.n > 0 && one.p[0] != '@' ? guessing_forgive(f->q, one, f->client) : 0;
+        f->wait_ms = wait > f->wait_ms ? wait : f->wait_ms;
+    }
+}
+
+/* Argument "name", data the client's address or nothing. The answer's text: the seconds that a
+ * stranger would have had to wait. The name may be a directory's, or of somebody outside who wants
+ * a code: nobody here knows them all. */
+static void forgive(struct queue *q, struct ipc_channel *ch, struct str name, struct str client)
+{
+    char seconds[24];
+    struct forgiving f = {q, name, client, guessing_forgive(q, name, client)};
+    accounts_each(q, forgive_addresses, &f);
+    snprintf(seconds, sizeof seconds, "%lld", (long long)((f.wait_ms + 999) / 1000));
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_admin_done,
+                                   .admin_done = {.ok = true, .text = str_c(seconds)}});
+}
+
 /* --- refusals ------------------------------------------------------------------------------------- */
 
 void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -222,6 +252,8 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
     } else if (verb == ADMIN_ACCOUNT_DROP || verb == ADMIN_ACCOUNT_ENABLE || verb == ADMIN_ACCOUNT_DISABLE) {
         problem = change(q, verb, a->argument);
         done(ch, problem);
+    } else if (verb == ADMIN_ACCOUNT_FORGIVE) {
+        forgive(q, ch, a->argument, a->data);
     } else if (verb == ADMIN_REFUSALS) {
         store_each_refusal(q->store, REFUSALS_SHOWN, send_refusal, refusals_sent, ch); /* the store answers at once */
     } else {
@@ -232,6 +264,8 @@ bool admin_accounts(struct queue *q, struct ipc_channel *ch, enum admin_verb ver
         struct str how = STR(""), name = a->argument;
         if (verb == ADMIN_ACCOUNT_PUT) {
             (void)str_split(&name, '\t', &how);
+        } else if (verb == ADMIN_ACCOUNT_FORGIVE) {
+            how = a->data;
         }
         acts_add(q, &who, verb, name, how);
     }

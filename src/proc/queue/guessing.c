@@ -83,6 +83,15 @@ void guessing_forget_account(struct queue *q, struct str name)
     store_drop_places(q->store, GUESS_PASSWORD, str_c(key.text));
 }
 
+int64_t guessing_forgive(struct queue *q, struct str name, struct str client)
+{
+    const struct address_key key = address_key(name);
+    const struct guess_time now = now_is();
+    int64_t login = guesses_forgive(q->guesses, GUESS_PASSWORD, str_c(key.text), client, now);
+    int64_t code = guesses_forgive(q->guesses, GUESS_CODE, str_c(key.text), client, now);
+    return login > code ? login : code;
+}
+
 static void write_down(struct queue *q, const struct guess *x)
 {
     char text[2][GUESS_PLACE_TEXT];

@@ -15,6 +15,10 @@ void guessing_limits(struct queue *q);
 /* What has to be known no more: the owner has another password, or is gone. */
 void guessing_forget_account(struct queue *q, struct str name);
 
+/* Tries for who was shut out by guesses, passwords and codes, and with a client for that network;
+ * how long a stranger would have had to wait. */
+int64_t guessing_forgive(struct queue *q, struct str name, struct str client);
+
 /* A copy of login asks before it looks at a password, and says how it went. */
 void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);

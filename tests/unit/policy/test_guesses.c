@@ -140,6 +140,49 @@ static void many_strangers(void **state)
     guesses_free(w.g);
 }
 
+/* Guesses from twenty networks, from the owner's own place, and from where they are now: all waits
+ * end at once, another's stay, and the places are known as before. */
+static void who_is_forgiven(void **state)
+{
+    struct world w = world_new();
+    char client[32];
+    (void)state;
+    assert_true(right(&w, "alice", "198.51.100.7"));
+    for (int i = 0; i < 400; i++) {
+        snprintf(client, sizeof client, "10.%d.0.1", i % 200);
+        (void)wrong(&w, i % 2 ? "alice" : "bob", client);
+    }
+    assert_int_equal(wrongs(&w, "alice", "198.51.100.7", 50), FAILURES);
+    assert_false(right(&w, "alice", "100.64.1.1"));
+    int64_t wait_ms = w.last.wait_ms;
+    assert_true(wait_ms > 0);
+    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR(""), w.now) == wait_ms);
+    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR(""), w.now) == 0);
+    assert_true(right(&w, "alice", "100.64.1.1") && w.last.payer == GUESS_BY_FIRST);
+    assert_true(right(&w, "alice", "198.51.100.7") && w.last.payer == GUESS_BY_PLACE);
+    assert_false(right(&w, "bob", "100.64.1.1"));
+    assert_int_equal(wrongs(&w, "alice", "203.0.113.9", 100), FAILURES);
+    guesses_free(w.g);
+}
+
+/* The network is refused, whoever they say they are: only its own name helps. */
+static void a_network_is_forgiven(void **state)
+{
+    struct world w = world_new();
+    char who[32];
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        snprintf(who, sizeof who, "u%d", i);
+        (void)wrong(&w, who, "2001:db8:1:2::7");
+    }
+    assert_true(!right(&w, "alice", "2001:db8:1:2::9") && w.last.answer == GUESS_TOO_MANY_HERE);
+    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR(""), w.now) == 0);
+    assert_false(right(&w, "alice", "2001:db8:1:2::9"));
+    assert_true(guesses_forgive(w.g, GUESS_PASSWORD, STR("alice"), STR("2001:db8:1:2::9"), w.now) > 0);
+    assert_true(right(&w, "alice", "2001:db8:1:2::9"));
+    guesses_free(w.g);
+}
+
 /* ASVS 2.2.1, with as many networks as there are and a try each second. */
 static void at_most_a_hundred_an_hour(void **state)
 {
@@ -619,6 +662,8 @@ int main(void)
         cmocka_unit_test(one_stranger),
         cmocka_unit_test(the_owner_gets_in),
         cmocka_unit_test(many_strangers),
+        cmocka_unit_test(who_is_forgiven),
+        cmocka_unit_test(a_network_is_forgiven),
         cmocka_unit_test(at_most_a_hundred_an_hour),
         cmocka_unit_test(networks_inside_networks),
         cmocka_unit_test(a_large_network_pushes_nobody_out),
