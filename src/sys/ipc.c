@@ -292,10 +292,14 @@ static void write_waiting(struct ipc_channel *ch)
     watch_set(ch->watch, WATCH_READ);
 }
 
-/* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed. */
+enum { CONTROL_ROOM = 8 }; /* descriptors: what a peer sends too many of is closed, too */
+
+/* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed; -EMFILE: this process has no
+ * room for it. */
 static int take_descriptor(struct msghdr *msg)
 {
     int fd = -1, n = 0;
+    bool cut = (msg->msg_flags & MSG_CTRUNC) != 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
             continue;
@@ -306,21 +310,21 @@ static int take_descriptor(struct msghdr *msg)
             n++;
         }
     }
-    if (n > 1 || (msg->msg_flags & MSG_CTRUNC)) {
+    if (n > 1 || cut) {
         err_close_fd(&fd);
-        return -EBADMSG;
+        return cut && n < CONTROL_ROOM ? -EMFILE : -EBADMSG;
     }
     return fd;
 }
 
 /* One packet and the descriptor with it. >0 octets, 0 nothing now, -EPIPE the peer is gone, -EBADMSG
- * too much of anything. */
+ * too much of anything, -EMFILE no room for its descriptor. */
 static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd)
 {
     struct iovec iov = {.iov_base = p, .iov_len = size};
     union {
         struct cmsghdr head;
-        char room[CMSG_SPACE(8 * sizeof(int))]; /* what a peer sends too many of is closed, too */
+        char room[CMSG_SPACE(CONTROL_ROOM * sizeof(int))];
     } control;
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
@@ -332,9 +336,10 @@ static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
     }
     int fd = take_descriptor(&msg);
-    if (n == 0 || fd == -EBADMSG || (msg.msg_flags & MSG_TRUNC)) {
+    if (n == 0 || fd < -1 || (msg.msg_flags & MSG_TRUNC)) {
+        int problem = fd == -EMFILE ? fd : -EBADMSG;
         err_close_fd(&fd);
-        return n == 0 ? -EPIPE : -EBADMSG;
+        return n == 0 ? -EPIPE : problem;
     }
     *ret_fd = fd;
     return n;
@@ -392,6 +397,9 @@ static void on_ready(void *arg, int events)
         }
         if (n == -EBADMSG) {
             ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
+        } else if (n == -EMFILE) { /* no fault of the peer: the pair is made anew */
+            log_error("no-descriptors-left", KV("peer", ch->name));
+            ch->failed = true;
         } else if (n < 0) {
             ch->failed = true;
         } else {

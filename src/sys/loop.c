@@ -50,7 +50,9 @@ struct watch {
     uv_poll_t handle;
     watch_fn fn;
     void *arg;
-    int events;
+    int events, rested; /* rested: what it comes back with */
+    struct loop *loop;
+    struct timer *rest; /* NULL: it never rested */
 };
 
 static void on_turn_end(uv_prepare_t *handle)
@@ -216,6 +218,7 @@ struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg)
     struct watch *w = err_calloc(1, sizeof *w);
     w->fn = fn;
     w->arg = arg;
+    w->loop = l;
     must(uv_poll_init(&l->uv, &w->handle, fd) == 0);
     w->handle.data = w;
     return w;
@@ -223,6 +226,9 @@ struct watch *watch_new(struct loop *l, int fd, watch_fn fn, void *arg)
 
 void watch_set(struct watch *w, int events)
 {
+    if (w->rest) {
+        timer_stop(w->rest);
+    }
     if (w->events == events) {
         return;
     }
@@ -236,9 +242,26 @@ void watch_set(struct watch *w, int events)
     }
 }
 
+static void on_rested(void *arg)
+{
+    struct watch *w = arg;
+    watch_set(w, w->rested);
+}
+
+enum { REST_MS = 500 };
+
+void watch_rest(struct watch *w)
+{
+    w->rest = w->rest ? w->rest : timer_new(w->loop, on_rested, w);
+    w->rested = w->events;
+    watch_set(w, 0);
+    timer_start(w->rest, REST_MS);
+}
+
 void watch_free(struct watch *w)
 {
     if (w) {
+        timer_free(w->rest);
         uv_poll_stop(&w->handle);
         uv_close((uv_handle_t *)&w->handle, free_handle);
     }

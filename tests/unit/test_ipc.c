@@ -2,11 +2,13 @@
  * test_ipc.c: the message table: encode, decode, limits, malformed frames; channels with descriptors.
  */
 #include "check.h"
+#include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/ipc.h"
 #include "sys/loop.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -65,7 +67,7 @@ struct seen {
     struct loop *loop;
     unsigned messages;
     char text[64];
-    bool closed;
+    bool closed, misused;
 };
 
 static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -97,6 +99,12 @@ static void on_closed(void *owner, struct ipc_channel *ch)
     (void)ch;
     s->closed = true;
     loop_stop(s->loop);
+}
+
+static void on_misuse_seen(void *owner, struct ipc_channel *ch)
+{
+    ((struct seen *)owner)->misused = ipc_misused(ch);
+    on_closed(owner, ch);
 }
 
 static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(void **state)
@@ -277,11 +285,105 @@ static void a_signal_does_not_end_a_call(void **state)
     close(fds[1]);
 }
 
+/* unix(7): with no descriptor left, recvmsg(2) sets MSG_CTRUNC. That is our lack: the channel ends, and who sent it is not to
+ * be replaced for it. */
+static void no_descriptor_left_is_nobodys_fault(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_none, NULL}};
+    struct rlimit was, none;
+    int fds[2];
+    (void)state;
+    struct loop *l = loop_new();
+    struct seen s = {.loop = l};
+    uint64_t refused = ipc_refused();
+    assert_int_equal(ipc_pair(fds), 0);
+    struct ipc_channel *ch = ipc_channel_new(l, fds[0], "left", rules, on_misuse_seen, &s);
+    int fd = file_memory("t", STR("x"));
+    const struct packet p = {{.type = IPC_ctl_file}, 1, 1, 0, true};
+    send_packet(fds[1], &p, fd);
+    (void)ch;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = was;
+    none.rlim_cur = (rlim_t)lowest_free();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    loop_run(l);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    assert_true(s.closed && s.messages == 0 && !s.misused);
+    assert_true(ipc_refused() == refused);
+    close(fd);
+    close(fds[1]);
+    loop_free(l);
+}
+
+/* getrlimit(2): RLIMIT_NOFILE is one more than the greatest number that may be given out. */
+static void some_descriptors_are_kept_free(void **state)
+{
+    struct rlimit was, small;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    small = was;
+    small.rlim_cur = 1024;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+    assert_true(!descriptors_are_short(3) && !descriptors_are_short(800));
+    assert_true(descriptors_are_short(1000) && descriptors_are_short(1023));
+    small.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+    assert_true(!descriptors_are_short(20) && descriptors_are_short(40));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+
+static void on_never_taken(void *arg, int events)
+{
+    (void)events;
+    ++*(unsigned *)arg;
+}
+
+static void on_rest_over(void *arg)
+{
+    loop_stop(arg);
+}
+
+struct resting {
+    struct watch *watch;
+    unsigned told;
+};
+
+static void on_told_and_rests(void *arg, int events)
+{
+    struct resting *r = arg;
+    on_never_taken(&r->told, events);
+    watch_rest(r->watch);
+}
+
+/* A listener whose connection cannot be taken is ready again at once, for ever: it must not keep the process busy. */
+static void a_watch_rests(void **state)
+{
+    int fds[2];
+    (void)state;
+    struct loop *l = loop_new();
+    struct resting r = {0};
+    assert_int_equal(ipc_pair(fds), 0);
+    r.watch = watch_new(l, fds[0], on_told_and_rests, &r);
+    watch_set(r.watch, WATCH_READ);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    struct timer *t = timer_new(l, on_rest_over, l);
+    timer_start(t, 700);
+    loop_run(l);
+    assert_int_equal(r.told, 2);
+    watch_set(r.watch, 0);
+    watch_free(r.watch);
+    timer_free(t);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(what_does_not_fit_closes_the_channel), cmocka_unit_test(no_value_without_a_word),
         cmocka_unit_test(a_signal_does_not_end_a_call),
+        cmocka_unit_test(no_descriptor_left_is_nobodys_fault), cmocka_unit_test(some_descriptors_are_kept_free), cmocka_unit_test(a_watch_rests),
         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,7 +206,9 @@ static void on_connection(void *arg, int events)
     struct posternd *d = arg;
     (void)events;
     int fd = accept4(d->control_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
+    if (fd < 0) {
+        watch_rest(d->control_watch);
+    } else {
         keep_uid(ipc_channel_new(d->loop, fd, "postern", admin_rules, on_closed, d), fd);
     }
 }

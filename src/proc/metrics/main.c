@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proc/child.h"
 #include "sys/conn.h"
+#include "sys/descriptors.h"
 #include "sys/memory.h"
 
 #include <stdio.h>
@@ -176,10 +177,14 @@ static void on_connection(void *arg, int events)
     struct endpoint peer;
     int fd;
     (void)events;
-    if (conn_accept(l->fd, &fd, &peer) < 0) {
+    int r = conn_accept(l->fd, &fd, &peer);
+    if (r < 0) {
+        if (r != -EAGAIN) {
+            watch_rest(l->watch);
+        }
         return;
     }
-    if (m->n_visitors >= VISITORS_MAX || memory_is_short()) {
+    if (m->n_visitors >= VISITORS_MAX || memory_is_short() || descriptors_are_short(fd)) {
         close(fd);
         return;
     }

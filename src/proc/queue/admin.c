@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "proc/admin_verbs.h"
 #include "proc/queue/queue.h"
+#include "sys/descriptors.h"
 #include "wire/date.h"
 #include "wire/id.h"
 
@@ -522,6 +523,11 @@ static void on_connection(void *arg, int events)
     (void)events;
     int fd = accept4(q->admin_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
+        watch_rest(q->admin_watch);
+        return;
+    }
+    if (descriptors_are_short(fd)) {
+        close(fd);
         return;
     }
     int big = 4 * 1024 * 1024;

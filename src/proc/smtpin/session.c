@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
 #include "store/store.h"
+#include "sys/descriptors.h"
 #include "sys/memory.h"
 #include "wire/proxy.h"
 
@@ -504,7 +505,7 @@ void session_new(struct smtpin *in, unsigned listen, int fd, const struct endpoi
     const struct conf *c = child_conf(in->child);
     endpoint_ip(peer, client.ip, sizeof client.ip);
     bool balanced = listen < c->n_listens && conf_net_listed(&c->listens[listen].balancers, str_c(client.ip));
-    const char *why = memory_is_short() ? "Too busy at the moment; please try again" : balanced ? NULL : clients_enter(in, &client);
+    const char *why = memory_is_short() || descriptors_are_short(fd) ? "Too busy at the moment; please try again" : balanced ? NULL : clients_enter(in, &client);
     if (why || listen >= in->settings->n_services) {
         in->count.turned_away++;
         clients_leave(in, &client);

@@ -13,6 +13,7 @@
 #include "mime/view.h"
 #include "proc/web/web.h"
 #include "sys/loop.h"
+#include "sys/descriptors.h"
 #include "sys/memory.h"
 
 #include <stdio.h>
@@ -28,8 +29,9 @@ static void take(struct entrance *e, int fd, const struct endpoint *peer)
     struct web *w = e->web;
     char ip[46];
     endpoint_ip(peer, ip, sizeof ip);
-    if (memory_is_short()) {
-        log_warn("too-busy", KV("client", ip), KV("why", "memory is short"));
+    bool memory = memory_is_short();
+    if (memory || descriptors_are_short(fd)) {
+        log_warn("too-busy", KV("client", ip), KV("why", memory ? "memory is short" : "descriptors are short"));
         close(fd);
     } else if (e->kind == PORTAL_HTTPS) {
         visitor_new(w, e, fd, peer);
@@ -51,6 +53,7 @@ static void on_connection(void *arg, int events)
         if (r < 0) {
             if (r != -EAGAIN) {
                 log_error("accept-failed", KV("problem", strerror(-r)));
+                watch_rest(l->watch);
             }
             return;
         }
