@@ -29,7 +29,8 @@
     X(DELIVER_TO_LOST, "deliver-to-lost", "has a deliver-to in its configuration whose name leads nowhere: mail waits") \
     X(MISUSE, "misuse", "has a process of its own that again and again said what it may not: it may be taken over") \
     X(STORE, "store-damaged", "has a damaged disk: mail that was taken is lost") \
-    X(COPY, "copy-lost", "did not take a copy that a rule sends there (copy-to)")
+    X(COPY, "copy-lost", "did not take a copy that a rule sends there (copy-to)")                \
+    X(DIES, "process-dies", "has a process of its own that died again and again; it is started each time")
 #define POLICY_ALARM_ENUM(n, s, words) ALARM_##n,
 enum alarm_kind { POLICY_ALARMS(POLICY_ALARM_ENUM) ALARM_KIND_END };
 

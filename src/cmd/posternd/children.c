@@ -258,6 +258,7 @@ static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     if (s->role == ROLE_QUEUE && s->control) {
         reload_send_acts(s->d, s->control);
         misuse_tell(s->d);
+        dying_tell(s->d);
     }
     log_notice("process-ready", KV("child", s->name), KVN("pid", s->pid), KV("sandbox", s->sandbox));
 }
@@ -269,6 +270,10 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
     (void)fd;
     if (m->ctl_public_key.key.n != sizeof d->public_key) {
         ipc_refuse(ch, m->type, "a key of another length");
+        return;
+    }
+    if (d->has_public_key && memcmp(d->public_key, m->ctl_public_key.key.p, sizeof d->public_key) != 0) {
+        ipc_refuse(ch, m->type, "another key: it belongs to the secret, which stays as long as we run");
         return;
     }
     memcpy(d->public_key, m->ctl_public_key.key.p, 32);
@@ -518,11 +523,14 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     if (s->kept_down) {
         return; /* misuse.c said so */
     }
+    bool by_signal = WIFSIGNALED(status);
+    snprintf(s->ended, sizeof s->ended, by_signal ? "signal %d" : "status %d", by_signal ? WTERMSIG(status) : WEXITSTATUS(status));
     int64_t pause_ms = crashed ? pause_after_death(s) : 0; /* those that end after many messages did nothing wrong */
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name),
         KVN("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
         KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), KVN("restart-in-ms", pause_ms));
     start_later(s, pause_ms);
+    dying_tell(d);
     if (s->role == ROLE_KEYS && d->rest_due) {
         reload_rest(d); /* the next keys begin with the new files */
     }

@@ -90,6 +90,7 @@ static void on_watch(void *arg)
         (void)!control_reload(d, &(struct reload_by){0}, &problems); /* a half-written file is refused there; the next change brings the rest */
     }
     drop_pick_up(d);
+    dying_tell(d);
     timer_start(d->watch_files, WATCH_MS);
 }
 

@@ -34,6 +34,7 @@ struct supervised {
     uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
     uint32_t restarts;
     unsigned deaths;   /* that count for the pause before the next start (deaths.h) */
+    char ended[32];    /* how the last one was */
     struct timer *restart;
     char sandbox[512];
     char counters[1024];
@@ -75,6 +76,7 @@ struct posternd {
     struct timer *watch_pairs;
     bool pairs_alarm;      /* the queue was told that something new cannot be used */
     bool misuse_alarm;     /* the queue was told that a process is kept down */
+    bool dying_alarm;      /* the queue was told that a process dies again and again */
     bool rest_due;         /* keys are taking a new configuration, the others get it after them */
     uint64_t serial; /* of the pair of sockets made last */
     struct lost_pair { /* pairs that broke although both processes live; the last ones, those done too: both ends tell */
@@ -147,6 +149,9 @@ void misuse_note(struct posternd *d, struct supervised *s, pid_t pid, const char
 void misuse_forgive(struct posternd *d);
 /* The queue is there, or something changed: raises or clears the alarm. */
 void misuse_tell(struct posternd *d);
+
+/* dying.c: an alarm while a process dies again and again. To be called when something may have changed. */
+void dying_tell(struct posternd *d);
 
 /* control.c */
 /* Makes the run directory and locks it for this process until it ends: *ret_fd stays open. 0, or -errno with a

@@ -70,7 +70,7 @@ static void take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *
 void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     (void)fd;
-    take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE);
+    take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
 }
 
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
