@@ -147,6 +147,13 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     }
     struct buf message = BUF_INIT(s->size + 1024 * 1024), facts = BUF_INIT(INSPECTION_MAX);
     int r = s->size > MESSAGE_MAX ? -EFBIG : open_message(s, (const unsigned char *)m->unwrapped.key.p, &message);
+    if (r == -EIO) { /* of the disk: it may be read the next time */
+        log_error("message-not-read", KV("problem", strerror(-r)), KV("what", "it is tried again"));
+        buf_wipe(&message);
+        buf_free(&facts);
+        give_back(s);
+        return;
+    }
     if (s->prepare) {
         struct view *v = view_of_message(r == 0 ? buf_str(&message) : STR("")); /* of a message too large for us: its original can be had */
         v->cut |= r < 0;

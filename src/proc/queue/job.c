@@ -264,7 +264,8 @@ static void start_with(struct job *j, const struct store_message *m)
     CLEANUP(err_close_fd) int spool = -1;
     if (m->spool.n > 0) {
         spool = store_spool_open(q->store, m->spool);
-        if (spool == -EMFILE || spool == -ENFILE) {
+        if (spool < 0 && spool != -ENOENT && spool != -EINVAL) { /* no descriptors, a disk that fails: it may be there */
+            log_error("spool-not-opened", KVS("name", m->spool), KV("problem", strerror(-spool)), KV("what", "its message is tried again"));
             queue_retry_at(q, j->to ? j->to : queue_destination(q, first->r.next_hop),
                            clock_wall_ms() + 5000);
             queue_job_free(j);
