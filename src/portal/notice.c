@@ -34,7 +34,7 @@ static void put_facts(const struct notice_mail *n, struct data *d)
         snprintf(link, sizeof link, "%s/p/" STR_FMT, n->conf->portal.url, STR_ARG(a->link));
         data_c(d, "link", link);
     }
-    if (n->code) {
+    if (n->code && a->code.n >= 4) {
         snprintf(code, sizeof code, STR_FMT " " STR_FMT, STR_ARG(str_slice(a->code, 0, 4)), STR_ARG(str_slice(a->code, 4, a->code.n)));
     } else if (a->code.n == 12) {
         snprintf(code, sizeof code, STR_FMT "-" STR_FMT "-" STR_FMT, STR_ARG(str_slice(a->code, 0, 4)), STR_ARG(str_slice(a->code, 4, 8)), STR_ARG(str_slice(a->code, 8, 12)));

@@ -210,7 +210,7 @@ static int put_original(const struct dsn_rcpt *r, struct buf *out)
 {
     size_t semicolon = str_find(r->orcpt, ';', 0);
     CLEANUP(buf_free) struct buf address = BUF_INIT(NOTIFY_ORCPT_MAX);
-    if (r->orcpt.n == 0 || notify_xtext_read(str_slice(r->orcpt, semicolon + 1, r->orcpt.n), &address) < 0) {
+    if (semicolon == r->orcpt.n || notify_xtext_read(str_slice(r->orcpt, semicolon + 1, r->orcpt.n), &address) < 0) {
         return 0;
     }
     int e = buf_printf(out, "Original-Recipient: " STR_FMT ";", STR_ARG(str_slice(r->orcpt, 0, semicolon)));

@@ -379,9 +379,10 @@ static void tell_queue(struct exchange *x)
 static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct exchange *x = waiting(owner, m->pass_kept.token);
-    (void)ch;
     (void)fd;
-    if (x) {
+    if (x && (x->ruled != RULING_GO || !x->has_pass)) {
+        ipc_refuse(ch, m->type, "of nobody who proved who they are");
+    } else if (x) {
         answer(x, (enum login_outcome)m->pass_kept.result, STR(""));
         exchange_end(x);
     }
@@ -466,6 +467,10 @@ static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg 
                                            .login_judged = {.number = m->login_ruling.number,
                                                             .outcome = GUESS_WAS_VOID}});
         }
+        return;
+    }
+    if (x->ruled != RULING_WANTED) {
+        ipc_refuse(ch, m->type, "a second time");
         return;
     }
     settle(x);

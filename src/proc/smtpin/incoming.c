@@ -383,6 +383,7 @@ void incoming_end(struct session *s, struct incoming *m)
 
 void incoming_spool(struct session *s, struct incoming *m, uint8_t result, struct str name, int fd)
 {
+    m->spool_answered = true;
     if (result != STORE_OK || fd < 0) {
         err_close_fd(&fd);
         fail(m, result == STORE_FULL ? -ENOSPC : -EIO);

@@ -85,11 +85,12 @@ static void on_signing(void *owner, struct child *c, enum role role, int fd)
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = owner;
-    (void)ch;
     (void)fd;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
     in->under_way = m->submitted.under_way;
-    if (s && s->incoming) {
+    if (s && s->incoming && !s->submitted) {
+        ipc_refuse(ch, m->type, "of a message that was not handed over");
+    } else if (s && s->incoming) {
         str_copy_cut(m->submitted.refused ? m->submitted.text : STR(""), s->refusal, sizeof s->refusal);
         for (char *p = s->refusal; *p; p++) { /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
             *p = (unsigned char)*p < ' ' || (unsigned char)*p > '~' ? '?' : *p;
@@ -103,6 +104,11 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->spool_opened.token));
     if (s && s->incoming && s->incoming->id == m->spool_opened.id) {
+        if (!s->incoming->spool_asked || s->incoming->spool_answered) {
+            err_close_fd(&fd);
+            ipc_refuse(ch, m->type, "a file that was not asked for");
+            return;
+        }
         incoming_spool(s, s->incoming, m->spool_opened.result, m->spool_opened.name, fd);
         s = map_get(in->by_token, map_id(&m->spool_opened.token)); /* it may have ended */
         if (s && !s->busy && !s->closing) {

@@ -47,7 +47,7 @@ struct incoming {
     struct marks marks;  /* of those octets */
     int spool;           /* -1: none yet */
     char spool_name[64];
-    bool spool_asked, ended, failed_full, failed_other;
+    bool spool_asked, spool_answered, ended, failed_full, failed_other;
     unsigned repaired;   /* bits of enum repair: fields that were added; at the end all of them */
     bool wrong_author;   /* From is not an address of who is logged in */
 };

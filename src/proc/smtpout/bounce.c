@@ -71,7 +71,8 @@ static enum dsn_action action_of(const struct delivery *d, const struct delivery
     return r->state != RCPT_DELIVERED ? DSN_FAILED : d->lmtp ? DSN_DELIVERED : DSN_RELAYED;
 }
 
-static void compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
+/* 0, or -errno: it is larger than any of ours. */
+static int compose(struct delivery *d, struct str headers, uint64_t number, struct buf *out)
 {
     const struct conf *c = child_conf(d->out->child);
     char id[ID_TEXT], own[ID_TEXT];
@@ -92,8 +93,9 @@ static void compose(struct delivery *d, struct str headers, uint64_t number, str
                             .own_id = str_c(own), .arrived_ms = d->arrived_ms, .at_ms = clock_wall_ms(),
                             .rcpts = rcpts, .n_rcpts = d->n_rcpts, .headers = headers, .utf8 = marks_has_8bit(to),
                             .envid = d->envid, .choices = d->choices, .until_ms = d->arrived_ms + c->queue.lifetime};
-    must(dsn_write(&dsn, out) == 0);
+    int r = dsn_write(&dsn, out);
     free(rcpts);
+    return r;
 }
 
 void bounce_write(struct delivery *d)
@@ -111,18 +113,19 @@ void bounce_write(struct delivery *d)
     headers = buf_str(&part);
     struct own own = {.id = own_id(out), .order = d->lease, .to = d->reverse_path};
     d->bounce_token = own.token = ++out->next_token;
-    compose(d, headers, own.id, &notice);
+    int r = compose(d, headers, own.id, &notice);
     own.text = buf_str(&notice);
-    int r = own_submit(out, &own);
+    r = r < 0 ? r : own_submit(out, &own);
     if (r == -EMSGSIZE) { /* very many recipients: without the header section */
         buf_reset(&notice);
-        compose(d, STR(""), own.id, &notice);
+        r = compose(d, STR(""), own.id, &notice);
         own.text = buf_str(&notice);
-        r = own_submit(out, &own);
+        r = r < 0 ? r : own_submit(out, &own);
     }
     if (r < 0) {
         d->bounce_token = 0;
-        delivery_give_up(d, REASON_KEYS_AWAY, "it is not there");
+        bool keys = r == -EAGAIN;
+        delivery_give_up(d, keys ? REASON_KEYS_AWAY : REASON_OUR_FAULT, keys ? "it is not there" : strerror(-r));
         return;
     }
     must(map_put(out->bounces, map_id(&d->bounce_token), d) == 0);

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+enum { DELIVERIES_MAX = 100000, PROBES_MAX = 10000 };
 enum { OWN_LIMIT_MS = 150 * 1000 }; /* an HTTPS fetch of a policy takes up to 60 s, and may be repeated */
 
 struct pending_rcpt {
@@ -102,7 +103,16 @@ static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_ms
     list_append(&out->pending_rcpts, &p->link);
 }
 
-static size_t take_rcpts(struct delivery *d, bool count_only)
+static size_t count_rcpts(const struct smtpout *out, const struct lease_id *lease)
+{
+    size_t n = 0;
+    LIST_EACH (at, &out->pending_rcpts) {
+        n += lease_same(&LIST_OF(at, struct pending_rcpt, link)->lease, lease);
+    }
+    return n;
+}
+
+static void take_rcpts(struct delivery *d)
 {
     size_t n = 0;
     for (struct link *at = d->out->pending_rcpts.next; at != &d->out->pending_rcpts;) {
@@ -111,26 +121,22 @@ static size_t take_rcpts(struct delivery *d, bool count_only)
         if (!lease_same(&p->lease, &d->lease)) {
             continue;
         }
-        if (!count_only) {
-            struct delivery_rcpt *r = &d->rcpts[n];
-            *r = p->r;
-            r->forward_path = keep(d, str_c(p->text[0]));
-            r->code = keep(d, str_c(p->text[1]));
-            r->reply = keep(d, str_c(p->text[2]));
-            r->host = keep(d, str_c(p->text[3]));
-            r->orcpt = keep(d, str_c(p->text[4]));
-            if (d->kind == JOB_DELIVER) { /* what was said the last time is not what is said now */
-                r->code = r->reply = r->host = STR("");
-            }
-            for (size_t i = 0; i < ARRAY_LEN(p->text); i++) {
-                free(p->text[i]);
-            }
-            list_remove(&p->link);
-            free(p);
+        struct delivery_rcpt *r = &d->rcpts[n++];
+        *r = p->r;
+        r->forward_path = keep(d, str_c(p->text[0]));
+        r->code = keep(d, str_c(p->text[1]));
+        r->reply = keep(d, str_c(p->text[2]));
+        r->host = keep(d, str_c(p->text[3]));
+        r->orcpt = keep(d, str_c(p->text[4]));
+        if (d->kind == JOB_DELIVER) { /* what was said the last time is not what is said now */
+            r->code = r->reply = r->host = STR("");
         }
-        n++;
+        for (size_t i = 0; i < ARRAY_LEN(p->text); i++) {
+            free(p->text[i]);
+        }
+        list_remove(&p->link);
+        free(p);
     }
-    return n;
 }
 
 static struct facts facts_of(const struct ipc_job *j)
@@ -193,16 +199,33 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     return d;
 }
 
+/* Why it cannot be done, whatever it says; NULL: it can. */
+static const char *job_problem(const struct smtpout *out, const struct lease_id *lease, size_t n_rcpts)
+{
+    if (n_rcpts == 0 || n_rcpts > JOB_RCPTS) {
+        return "nobody to deliver to, or too many";
+    }
+    if (map_get(out->deliveries, lease_key(lease)) || map_get(out->saving, lease_key(lease))) {
+        return "a lease twice";
+    }
+    return map_len(out->deliveries) >= DELIVERIES_MAX ? "too many at once" : NULL;
+}
+
 static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    (void)ch;
+    size_t n = count_rcpts(out, &m->job.lease);
+    const char *problem = job_problem(out, &m->job.lease, n);
+    if (problem) {
+        err_close_fd(&fd);
+        ipc_refuse(ch, m->type, problem);
+        return;
+    }
     struct delivery *d = delivery_of(out, &m->job, fd);
-    d->n_rcpts = take_rcpts(d, true);
-    must(d->n_rcpts > 0);
+    d->n_rcpts = n;
     d->rcpts = arena_alloc(&d->arena, d->n_rcpts * sizeof *d->rcpts);
     must(d->rcpts);
-    take_rcpts(d, false);
+    take_rcpts(d);
     d->limit = timer_new(child_loop(out->child), on_limit, d);
     must(map_put(out->deliveries, lease_key(&d->lease), d) == 0);
     if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
@@ -232,8 +255,11 @@ static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct i
 
 static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)ch;
     (void)fd;
+    if (((const struct smtpout *)owner)->n_probes >= PROBES_MAX) {
+        ipc_refuse(ch, m->type, "too many at once");
+        return;
+    }
     probe_start(owner, &m->probe);
 }
 

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPORT_ARENA = 4 * 1024 * 1024, FAILURES_MAX = 1000, MAIL_MAX = 1024 * 1024, POLICIES = 64, POST_MAX = 128 * 1024 };
+enum { REPORT_ARENA = 4 * 1024 * 1024, FAILURES_MAX = 1000, MAIL_MAX = 1024 * 1024, POLICIES = 64, WRITINGS_MAX = 1000, DAYS_MAX = 1000000, POST_MAX = 128 * 1024 };
 #define DAY_MS (24LL * 60 * 60 * 1000)
 #define SIGNED_FIELDS "From:To:Subject:Date:Message-ID:MIME-Version:Content-Type:TLS-Report-Domain:TLS-Report-Submitter"
 
@@ -148,10 +148,15 @@ static struct str keep(struct writing *w, struct str s)
     return copy;
 }
 
-static struct writing *find(struct smtpout *out, uint64_t token, bool add)
+/* The report that the queue speaks of, a new one where there is none; NULL: it may not speak of it (any more). */
+static struct writing *find(struct smtpout *out, uint64_t token, struct ipc_channel *ch, enum ipc_type type)
 {
     struct writing *w = map_get(out->writings, map_id(&token));
-    if (!w && add) {
+    if (w ? w->way.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
+        ipc_refuse(ch, type, w ? "this report is being written" : "too many reports at once");
+        return NULL;
+    }
+    if (!w) {
         w = err_calloc(1, sizeof *w);
         w->out = out;
         w->token = token;
@@ -308,10 +313,9 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     static const char *const types[] = {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
     const struct ipc_rpt_policy *p = &m->rpt_policy;
-    struct writing *w = find(owner, p->token, true);
-    (void)ch;
+    struct writing *w = find(owner, p->token, ch, m->type);
     (void)fd;
-    if (w->n_policies < POLICIES) {
+    if (w && w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
         *q = (struct tlsrpt_policy){.type = types[p->type], .strings = keep(w, p->policy), .ok = p->ok, .failed = p->failed};
         q->domain = p->type == RPT_TLSA ? keep(w, p->mx) : STR(""); /* RFC 8460 1.1: the TLSA base domain */
@@ -323,10 +327,9 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct ipc_rpt_failure *f = &m->rpt_failure;
-    struct writing *w = find(owner, f->token, true);
-    (void)ch;
+    struct writing *w = find(owner, f->token, ch, m->type);
     (void)fd;
-    struct tlsrpt_policy *p = w->n_policies ? &w->policies[w->n_policies - 1] : NULL;
+    struct tlsrpt_policy *p = w && w->n_policies ? &w->policies[w->n_policies - 1] : NULL;
     if (p && p->n_failures == 0) {
         p->failures = arena_alloc(&w->arena, FAILURES_MAX * sizeof *p->failures);
     }
@@ -340,9 +343,15 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 {
     struct smtpout *out = owner;
     const struct conf *c = child_conf(out->child);
-    struct writing *w = find(out, m->rpt_write.token, true);
-    (void)ch;
+    bool is_day = m->rpt_write.day < DAYS_MAX;
+    struct writing *w = is_day ? find(out, m->rpt_write.token, ch, m->type) : NULL;
     (void)fd;
+    if (!is_day) {
+        ipc_refuse(ch, m->type, "not a day");
+    }
+    if (!w) {
+        return;
+    }
     w->day = m->rpt_write.day;
     w->order = m->rpt_write.lease;
     w->algorithm = out->algorithm;
@@ -391,8 +400,11 @@ void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_m
     } else {
         struct dkim d = dkim_of(w);
         d.at_s = out->signing_at_s;
-        must(dkim_field(&d, buf_str(&w->mail), SIGNED_FIELDS, s->signature, &field) == 0);
-        submit(w, buf_str(&field));
+        if (dkim_field(&d, buf_str(&w->mail), SIGNED_FIELDS, s->signature, &field) == 0) {
+            submit(w, buf_str(&field));
+        } else {
+            step_done(w, false, w->to, STR("its signature cannot be used"));
+        }
     }
 }
 

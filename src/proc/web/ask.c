@@ -8,9 +8,16 @@
 
 #include <stdlib.h>
 
-static struct request *find(struct web *w, uint64_t token)
+/* The request that waits for such an answer. NULL: it ended meanwhile; or it waits for something else, and who says
+ * that is not what it should be. */
+static struct request *find(struct web *w, uint64_t token, unsigned waits, struct ipc_channel *ch, enum ipc_type type)
 {
-    return map_get(w->requests, map_id(&token));
+    struct request *r = map_get(w->requests, map_id(&token));
+    if (r && r->waits != waits) {
+        ipc_refuse(ch, type, "an answer to what was not asked");
+        return NULL;
+    }
+    return r;
 }
 
 /* Nothing is waited for any more. */
@@ -26,21 +33,17 @@ static void settle(struct request *r)
     }
 }
 
-static void wait_for(struct request *r, uint64_t token)
+static void wait_for(struct request *r, unsigned waits)
 {
     settle(r);
-    r->token = token;
+    r->token = ++r->web->next_token;
+    r->waits = waits;
     must(map_put(r->web->requests, map_id(&r->token), r) == 0);
-}
-
-static uint64_t new_token(struct web *w)
-{
-    return ++w->next_token;
 }
 
 void ask_wait(struct request *r)
 {
-    wait_for(r, new_token(r->web));
+    wait_for(r, WAITS_FOR_STORED);
 }
 
 void ask_settle(struct request *r)
@@ -50,7 +53,7 @@ void ask_settle(struct request *r)
 
 void ask_spool(struct request *r)
 {
-    ask_wait(r);
+    wait_for(r, WAITS_FOR_SPOOL);
     ipc_send(r->web->queue, &(struct ipc_msg){.type = IPC_spool_open, .spool_open = {.token = r->token}});
 }
 
@@ -63,7 +66,7 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
         page_problem(r, 503, "later");
         return;
     }
-    wait_for(r, new_token(w));
+    wait_for(r, WAITS_FOR_ANSWER);
     a.token = r->token;
     if (r->has_pass && a.pass.n == 0) {
         request_hash(r->pass, pass);
@@ -84,8 +87,7 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
 static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct web *w = owner;
-    struct request *r = find(w, m->portal_answer.token);
-    (void)ch;
+    struct request *r = find(w, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
     if (!r) {
         err_close_fd(&fd);
         return;
@@ -108,8 +110,7 @@ static struct str keep(struct request *r, struct str s)
 
 static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_envelope.token);
-    (void)ch;
+    struct request *r = find(owner, m->row_envelope.token, WAITS_FOR_ANSWER, ch, m->type);
     (void)fd;
     if (r && !r->rows) {
         r->rows = arena_alloc(&r->arena, ROWS_MAX * sizeof *r->rows);
@@ -126,8 +127,7 @@ static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 
 static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_fate.token);
-    (void)ch;
+    struct request *r = find(owner, m->row_fate.token, WAITS_FOR_ANSWER, ch, m->type);
     (void)fd;
     if (r && r->n_fates < ARRAY_LEN(r->fates)) {
         struct ipc_row_fate *f = &r->fates[r->n_fates++];
@@ -139,8 +139,7 @@ static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 
 static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->row_envelope_event.token);
-    (void)ch;
+    struct request *r = find(owner, m->row_envelope_event.token, WAITS_FOR_ANSWER, ch, m->type);
     (void)fd;
     if (r && !r->events) {
         r->events = arena_alloc(&r->arena, EVENTS_MAX * sizeof *r->events);
@@ -155,8 +154,7 @@ static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 
 static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->portal_piece.token);
-    (void)ch;
+    struct request *r = find(owner, m->portal_piece.token, WAITS_FOR_ANSWER, ch, m->type);
     (void)fd;
     if (r) {
         (void)!buf_add(&r->pieces, m->portal_piece.octets); /* too much: it does not open */
@@ -174,6 +172,13 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
         return;
     }
     settle(r);
+    if (map_get(w->requests, lease_key(lease))) {
+        if (w->queue) {
+            ipc_refuse(w->queue, IPC_portal_answer, "a lease twice");
+        }
+        then(r, NULL);
+        return;
+    }
     r->lease = *lease;
     must(map_put(w->requests, lease_key(&r->lease), r) == 0);
     ipc_send(w->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = *lease}});
@@ -252,7 +257,7 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
     } else {
         request_hash(r->pass, pass);
         request_hash(r->device, device);
-        wait_for(r, new_token(w));
+        wait_for(r, WAITS_FOR_LOGIN);
         ipc_send(login,
                  &(struct ipc_msg){
                      .type = IPC_login_begin,
@@ -270,8 +275,7 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
 
 static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->login_step.token);
-    (void)ch;
+    struct request *r = find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
     (void)fd;
     if (r) {
         settle(r);
@@ -283,8 +287,7 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
 
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->submitted.token);
-    (void)ch;
+    struct request *r = find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
     (void)fd;
     if (r) {
         settle(r);
@@ -294,7 +297,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct request *r = find(owner, m->spool_opened.token);
+    struct request *r = find(owner, m->spool_opened.token, WAITS_FOR_SPOOL, ch, m->type);
     if (r) {
         settle(r);
         answer_spool(r, m->spool_opened.result, m->spool_opened.name, fd);

@@ -78,6 +78,12 @@ struct request {
     struct entrance *entrance;
     struct http_call *call;
     uint64_t token;           /* of the question under way, 0: none */
+    enum {
+        WAITS_FOR_ANSWER,
+        WAITS_FOR_LOGIN,
+        WAITS_FOR_SPOOL,
+        WAITS_FOR_STORED
+    } waits; /* what the answer to it is to be */
     struct lease_id lease; /* whose key it waits for */
     answer_fn on_answer;
     key_fn on_key;
@@ -126,7 +132,7 @@ void ask_queue(struct request *r, const struct ipc_portal_ask *what, answer_fn t
 void ask_key(struct request *r, const struct lease_id *lease, key_fn then);
 /* A spool file for what is being written; its answer goes to answer.c or compose.c. */
 void ask_spool(struct request *r);
-/* Waits under a number of its own, or not any more. */
+/* Waits under a number of its own for what it hands in to be stored, or not any more. */
 void ask_wait(struct request *r);
 void ask_settle(struct request *r);
 /* Opens what came in pieces with the key of an answer; then runs with r->clear, or the request has been answered. */

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * speech.c: what a process of Postern that was taken over says: what its role may say, with identifiers it heard, their neighbours
+ * and invented ones, in any order, twice, never; with `any` also what only others may say. It never claims that mail it was given
+ * itself was delivered: nothing could tell that lie from the truth, and so every "delivered" that is not true is another's mail.
+ */
+#include "speech.h"
+#include "base/random.h"
+#include "sys/file.h"
+#include "sys/lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 4096 };
+
+struct speaker {
+    struct ipc_channel *channel;
+    enum role as, role;
+    unsigned index;
+    bool signing;        /* the channel of TLS signatures */
+    struct ipc_msg last; /* said to it */
+};
+
+static struct evil {
+    bool any, careful; /* careful: for a while it says what is refused at once seldom, so that the rest is heard */
+    enum role as; /* whose words are being made */
+    struct speaker peers[PEERS];
+    uint64_t ids[POOL], token; /* token: of the question that came last */
+    struct lease_id leases[POOL], own[LEASES];
+    struct lease_id job; /* a queue's: of the delivery it speaks of now */
+    size_t n_ids, n_leases, n_own;
+    char texts[TEXTS][TEXT];
+    size_t text_n[TEXTS], n_texts;
+    unsigned char wrapped[256]; /* a message that it got, and its key; key: the same in clear, where it is known */
+    size_t n_wrapped, n_body, n_key;
+    char body[66560], key[32];
+} evil;
+
+/* --- what it heard ------------------------------------------------------------------------------------------------- */
+
+static void hear_id(uint64_t id)
+{
+    if (id > 0) {
+        evil.ids[evil.n_ids++ % POOL] = id;
+    }
+}
+
+static void hear_text(struct str s)
+{
+    if (s.n > 0) {
+        size_t at = evil.n_texts++ % TEXTS;
+        evil.text_n[at] = s.n < TEXT ? s.n : TEXT;
+        memcpy(evil.texts[at], s.p, evil.text_n[at]);
+    }
+}
+
+#define HEAR_u8(field, max)
+#define HEAR_u16(field, max)
+#define HEAR_u32(field, max)
+#define HEAR_u64(field, max)                                                                       \
+    hear_id(m->field);                                                                             \
+    evil.token = sizeof(#field) == sizeof("token") && #field[0] == 't' ? m->field : evil.token;
+#define HEAR_i64(field, max)
+#define HEAR_lease(field, max) evil.leases[evil.n_leases++ % POOL] = m->field;
+#define HEAR_str(field, max) hear_text(m->field);
+#define HEAR_bytes(field, max) hear_text(m->field);
+#define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
+#define HEAR(number, name)                                                                         \
+    static void hear_##name(const struct ipc_##name *m)                                            \
+    {                                                                                              \
+        (void)m;                                                                                   \
+        IPC_FIELDS_##name(HEAR_FIELD)                                                              \
+    }
+IPC_MESSAGES(HEAR)
+
+#define HEAR_CASE(number, name)                                                                    \
+    case IPC_##name:                                                                               \
+        hear_##name(&m->name);                                                                     \
+        break;
+static void hear(const struct ipc_msg *m)
+{
+    switch (m->type) {
+    case IPC_none:
+        break;
+        IPC_MESSAGES(HEAR_CASE)
+    }
+    if (m->type == IPC_job && evil.n_own < LEASES) {
+        evil.own[evil.n_own++] = m->job.lease;
+    }
+    if (m->type == IPC_submit && m->submit.body.n > 0) {
+        evil.n_wrapped = m->submit.sealed_key.n;
+        evil.n_body = m->submit.body.n;
+        memcpy(evil.wrapped, m->submit.sealed_key.p, evil.n_wrapped);
+        memcpy(evil.body, m->submit.body.p, evil.n_body);
+    }
+}
+
+static bool is_own(const struct lease_id *lease)
+{
+    for (size_t i = 0; i < evil.n_own; i++) {
+        if (lease_same(&evil.own[i], lease)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- what it says -------------------------------------------------------------------------------------------------- */
+
+static uint64_t some_id(void)
+{
+    uint64_t any, heard = evil.n_ids ? evil.ids[random_below((uint32_t)(evil.n_ids < POOL ? evil.n_ids : POOL))] : 1;
+    random_bytes(&any, sizeof any);
+    switch (random_below(6)) {
+    case 0:
+        return heard;
+    case 1:
+        return heard + random_below(9) - 4;
+    case 3:
+    case 4:
+        return evil.token;
+    case 2:
+        return random_below(1000);
+    default:
+        return any;
+    }
+}
+
+/* One it heard, one off by a bit, or none that anybody gave. */
+static struct lease_id some_lease(void)
+{
+    struct lease_id l = evil.n_leases ? evil.leases[random_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))] : lease_draw();
+    if (evil.as == ROLE_QUEUE && random_below(2)) {
+        return evil.job;
+    }
+    switch (random_below(6)) {
+    case 0:
+        l.octets[random_below(sizeof l.octets)] ^= 1;
+        return l;
+    case 1:
+        return lease_draw();
+    default:
+        return l;
+    }
+}
+
+static struct str cut(struct str s, size_t max)
+{
+    return str_slice(s, 0, s.n < max ? s.n : max);
+}
+
+static struct str some_text(size_t max)
+{
+    static char rubbish[4096];
+    size_t at = evil.n_texts ? random_below((uint32_t)(evil.n_texts < TEXTS ? evil.n_texts : TEXTS)) : 0;
+    switch (random_below(evil.as == ROLE_QUEUE ? 10 : 8)) {
+    case 0:
+        return STR("");
+    case 8:
+        return cut(random_below(2) ? STR("good.test") : STR("127.0.0.1"), max);
+    case 9:
+        return cut(STR("<evil@good.test>"), max);
+    case 1:
+        random_bytes(rubbish, sizeof rubbish);
+        return cut(str_from(rubbish, random_below(4096)), max);
+    case 2:
+        return cut(STR("postmaster@inside.test"), max);
+    case 3:
+        return cut(STR("../../etc/passwd"), max);
+    default:
+        return cut(str_from(evil.texts[at], evil.text_n[at]), max);
+    }
+}
+
+static uint8_t some_octet(unsigned max)
+{
+    return (uint8_t)random_below(max ? max + 1 : random_below(3) ? 2 : 256);
+}
+
+#define SAY_u8(field, max) m->field = some_octet(max);
+#define SAY_u16(field, max) m->field = (uint16_t)random_below(65536);
+#define SAY_u32(field, max) m->field = random_below(5) ? random_below(100) : UINT32_MAX;
+#define SAY_u64(field, max) m->field = some_id();
+#define SAY_i64(field, max) m->field = (int64_t)some_id();
+#define SAY_lease(field, max) m->field = some_lease();
+#define SAY_str(field, max) m->field = some_text(max);
+#define SAY_bytes(field, max) m->field = some_text(max);
+#define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
+#define SAY(number, name)                                                                          \
+    static void say_##name(struct ipc_##name *m)                                                   \
+    {                                                                                              \
+        IPC_FIELDS_##name(SAY_FIELD)                                                               \
+    }
+IPC_MESSAGES(SAY)
+
+#define SAY_CASE(number, name)                                                                     \
+    case IPC_##name:                                                                               \
+        say_##name(&m->name);                                                                      \
+        break;
+static void fill(struct ipc_msg *m)
+{
+    switch (m->type) {
+    case IPC_none:
+        break;
+        IPC_MESSAGES(SAY_CASE)
+    }
+    if (m->type == IPC_unwrapped && evil.n_key > 0 && random_below(4)) {
+        m->unwrapped.ok = 1;
+        m->unwrapped.key = str_from(evil.key, evil.n_key);
+    }
+    if (m->type == IPC_outcome_rcpt && is_own(&m->outcome_rcpt.lease)) {
+        m->outcome_rcpt.result = 1; /* deferred */
+    }
+}
+
+/* What each role may say to whom: as the rules of the other side have it. */
+static const struct {
+    enum role from, to;
+    enum ipc_type types[24];
+} may[] = {
+    {ROLE_KEYS, ROLE_QUEUE, {IPC_link_sealed}},
+    {ROLE_KEYS, ROLE_SMTPOUT, {IPC_unwrapped, IPC_signature}},
+    {ROLE_KEYS, ROLE_INSPECT, {IPC_unwrapped}},
+    {ROLE_KEYS, ROLE_WEB, {IPC_unwrapped}},
+    {ROLE_QUEUE, ROLE_KEYS, {IPC_lease_open, IPC_lease_close, IPC_seal_link}},
+    {ROLE_QUEUE, ROLE_SMTPIN, {IPC_submitted, IPC_spool_opened}},
+    {ROLE_QUEUE, ROLE_SMTPOUT,
+     {IPC_job_rcpt, IPC_job_rcpt, IPC_quirk, IPC_job, IPC_outcome_saved, IPC_submitted, IPC_probe, IPC_own_mail, IPC_envelope_mail,
+      IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write}},
+    {ROLE_QUEUE, ROLE_LOOKUP, {IPC_post, IPC_sts_policy, IPC_sts_loaded, IPC_sts_ask}},
+    {ROLE_QUEUE, ROLE_LOGIN,
+     {IPC_account, IPC_account_gone, IPC_accounts_loaded, IPC_group_ask, IPC_prove, IPC_pass_kept, IPC_login_ruling}},
+    {ROLE_QUEUE, ROLE_INSPECT, {IPC_inspect}},
+    {ROLE_QUEUE, ROLE_WEB,
+     {IPC_portal_answer, IPC_portal_answer, IPC_row_envelope, IPC_row_envelope_event, IPC_portal_piece, IPC_row_fate, IPC_submitted,
+      IPC_spool_opened}},
+    {ROLE_SMTPIN, ROLE_QUEUE, {IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_refusal, IPC_alarm}},
+    {ROLE_SMTPIN, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
+    {ROLE_SMTPOUT, ROLE_QUEUE,
+     {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop,
+      IPC_sighting, IPC_quirk, IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session, IPC_rpt_written, IPC_rpt_received}},
+    {ROLE_SMTPOUT, ROLE_KEYS, {IPC_unwrap, IPC_sign}},
+    {ROLE_SMTPOUT, ROLE_LOOKUP, {IPC_resolve, IPC_post}},
+    {ROLE_INSPECT, ROLE_QUEUE, {IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
+    {ROLE_INSPECT, ROLE_KEYS, {IPC_unwrap}},
+    {ROLE_WEB, ROLE_QUEUE, {IPC_portal_ask, IPC_alarm, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop}},
+    {ROLE_WEB, ROLE_KEYS, {IPC_unwrap}},
+    {ROLE_WEB, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
+    {ROLE_LOGIN, ROLE_QUEUE, {IPC_proved, IPC_group_members, IPC_pass_proved, IPC_login_ask, IPC_login_judged}},
+    {ROLE_LOOKUP, ROLE_QUEUE, {IPC_sts_policy, IPC_alarm, IPC_sts_answer, IPC_posted}},
+    {ROLE_LOGIN, ROLE_SMTPIN, {IPC_login_step}},
+    {ROLE_LOGIN, ROLE_WEB, {IPC_login_step}},
+    {ROLE_LOOKUP, ROLE_SMTPOUT, {IPC_resolved_host, IPC_resolved, IPC_posted}},
+};
+
+/* Without what should go before it. */
+static bool is_refused_soon(enum ipc_type t)
+{
+    return t == IPC_job || t == IPC_rpt_policy || t == IPC_rpt_failure || t == IPC_rpt_write || t == IPC_submitted || t == IPC_spool_opened ||
+           t == IPC_login_ruling || t == IPC_pass_kept || t == IPC_inspect;
+}
+
+static enum ipc_type some_type(enum role from, enum role to)
+{
+    static const enum ipc_type all[] = {
+#define TYPE(number, name) IPC_##name,
+        IPC_MESSAGES(TYPE)};
+    if (evil.any && random_below(4) == 0) {
+        return all[random_below(ARRAY_LEN(all))];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(may); i++) {
+        size_t n = 0;
+        while (may[i].types[n]) {
+            n++;
+        }
+        if (may[i].from == from && may[i].to == to) {
+            enum ipc_type t = may[i].types[random_below((uint32_t)n)];
+            return is_refused_soon(t) && evil.careful && random_below(100) ? may[i].types[0] : t;
+        }
+    }
+    return IPC_none;
+}
+
+/* Some messages may have a file, by the table. */
+static bool may_have_file(enum ipc_type t)
+{
+    return t == IPC_spool_opened || t == IPC_job || t == IPC_inspect || t == IPC_portal_answer;
+}
+
+static void send_it(struct speaker *p, const struct ipc_msg *m)
+{
+    bool file = may_have_file(m->type) ? random_below(2) : evil.any && random_below(50) == 0;
+    if (file) {
+        int fd = file_memory("evil", STR("evil"));
+        ipc_send_fd(p->channel, m, fd);
+        close(fd);
+    } else {
+        ipc_send(p->channel, m);
+    }
+}
+
+static void say_something(struct speaker *p)
+{
+    struct ipc_msg m = {.type = p->signing ? random_below(2) ? IPC_tls_signature : IPC_ticket_secret : some_type(p->as, p->role)};
+    evil.as = p->as;
+    if (m.type == IPC_none) {
+        return;
+    }
+    if (random_below(8) || p->last.type == IPC_none) {
+        fill(&m);
+    } else {
+        m = p->last; /* once more; what it views may be another's words by now */
+    }
+    p->last = m;
+    send_it(p, &m);
+}
+
+/* Of a kind that it plays. */
+static struct speaker *some_peer(enum role as, enum role role)
+{
+    size_t at = random_below(PEERS);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct speaker *p = &evil.peers[(at + i) % PEERS];
+        if (p->channel && (as == ROLE_END || (!p->signing && p->as == as && p->role == role))) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* An evil queue's delivery that goes through: a message it got, to somebody else; its end is said twice, or its lease given again. */
+static void say_delivery(void)
+{
+    struct speaker *out = some_peer(ROLE_QUEUE, ROLE_SMTPOUT), *keys = some_peer(ROLE_QUEUE, ROLE_KEYS);
+    struct ipc_msg job = {.type = IPC_job};
+    evil.job = evil.careful || random_below(4) ? lease_draw() : evil.job;
+    if (!out || evil.n_body == 0) {
+        return;
+    }
+    ipc_send(keys ? keys->channel : NULL, &(struct ipc_msg){.type = IPC_lease_open,
+                                              .lease_open = {.lease = evil.job, .role = ROLE_SMTPOUT, .index = out->index,
+                                                             .sealed_key = str_from((const char *)evil.wrapped, evil.n_wrapped)}});
+    for (uint32_t i = random_below(4) + evil.careful; i > 0; i--) {
+        ipc_send(out->channel, &(struct ipc_msg){.type = IPC_job_rcpt,
+                                                 .job_rcpt = {.lease = evil.job, .rcpt = some_id(), .forward_path = STR("evil@good.test")}});
+    }
+    fill(&job);
+    job.job.lease = evil.job;
+    job.job.size = evil.n_body;
+    job.job.next_hop = job.job.memory_key = STR("good.test");
+    job.job.port = random_below(2) ? 25 : 0;
+    job.job.kind = random_below(3) ? 0 : job.job.kind;
+    job.job.body = random_below(4) ? str_from(evil.body, evil.n_body) : job.job.body;
+    ipc_send(out->channel, &job);
+}
+
+void speech_turn(void)
+{
+    for (size_t k = 0; k < AT_ONCE; k++) {
+        struct speaker *p = some_peer(ROLE_END, ROLE_END);
+        if (p) {
+            say_something(p);
+        }
+    }
+    if (random_below(4) == 0) {
+        say_delivery();
+    }
+}
+
+void speech_to(struct ipc_channel *ch, enum role as, enum role role)
+{
+    struct speaker p = {.channel = ch, .as = as, .role = role};
+    say_something(&p);
+}
+
+void speech_knows(struct str wrapped, struct str body, struct str key)
+{
+    evil.n_wrapped = cut(wrapped, sizeof evil.wrapped).n;
+    evil.n_body = cut(body, sizeof evil.body).n;
+    evil.n_key = cut(key, sizeof evil.key).n;
+    memcpy(evil.wrapped, wrapped.p, evil.n_wrapped);
+    memcpy(evil.body, body.p, evil.n_body);
+    memcpy(evil.key, key.p, evil.n_key);
+}
+
+void speech_begin(bool any)
+{
+    evil.any = any;
+}
+
+static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    (void)owner;
+    hear(m);
+    err_close_fd(&fd);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct speaker *p = &evil.peers[i];
+        bool answers = p->channel == ch && (p->as == ROLE_QUEUE || p->as == ROLE_KEYS || p->as == ROLE_LOOKUP || p->as == ROLE_LOGIN);
+        for (uint32_t n = answers ? random_below(4) : 0; n > 0; n--) { /* of the wrong kind or twice; or none */
+            say_something(p);
+        }
+    }
+}
+
+const struct ipc_rule speech_hears[] = {
+#define EVERYTHING(number, name) {IPC_##name, on_any},
+    IPC_MESSAGES(EVERYTHING){IPC_none, NULL}};
+
+static void on_gone(void *owner, struct ipc_channel *ch)
+{
+    (void)owner;
+    for (size_t i = 0; i < PEERS; i++) {
+        evil.peers[i].channel = evil.peers[i].channel == ch ? NULL : evil.peers[i].channel;
+    }
+}
+
+void speech_take(struct loop *l, enum role as, enum role role, unsigned index, bool signing, int fd)
+{
+    for (size_t i = 0; i < PEERS; i++) {
+        struct speaker *p = &evil.peers[i];
+        if (!p->channel) {
+            *p = (struct speaker){.as = as, .role = role, .index = index, .signing = signing};
+            evil.careful = random_below(4) > 0;
+            p->channel = ipc_channel_new(l, fd, role_names[role], speech_hears, on_gone, NULL);
+            return;
+        }
+    }
+    close(fd);
+}
+
+bool speech_lost(enum role as)
+{
+    for (size_t i = 0; i < PEERS; i++) {
+        if (evil.peers[i].channel && evil.peers[i].as == as && !evil.peers[i].signing) {
+            return false;
+        }
+    }
+    return true;
+}
