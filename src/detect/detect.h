@@ -28,6 +28,7 @@ enum detect_place { DETECT_SUBJECT, DETECT_BODY, DETECT_ATTACHMENT };
 struct detect_text {
     struct str text;
     enum detect_place place;
+    bool is_new; /* of a mail that answers and forwards no other */
 };
 
 struct detect_finding {
@@ -87,7 +88,7 @@ void detect_each_pack(const struct detect_packs *p, detect_pack_fn fn, void *arg
 
 /* Where the new text of a mail ends and what it answers begins; lines that begin with '>' before that are
  * quoted too (detect_is_quoted). */
-size_t detect_new_end(struct str text);
+size_t detect_new_end(struct str text, bool is_new);
 bool detect_is_quoted(struct str text, size_t new_end, size_t at);
 /* The text as the patterns see it: hidden characters gone, full-width and other digits and dashes plain. 0 or -ENOSPC. */
 int detect_normalise(struct str text, struct buf *out) MUST_USE;

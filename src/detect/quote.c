@@ -3,8 +3,9 @@
  * for the flags, which count in new text only.
  *
  * Knows lines that begin with '>' and the lines by which mail programs introduce what follows, in a dozen languages.
- * Where the lines that follow are marked with '>', only these are quoted: people write below them. What can go wrong: an
- * unknown program: its quotation counts as new text, the safe side.
+ * Where the lines that follow are marked with '>', only these are quoted: people write below them. In a mail that answers
+ * no other, the head of a memo (From, Date, Subject) and "she wrote on 3 May:" are its writer's own. What can go wrong:
+ * an unknown program: its quotation counts as new text, the safe side.
  */
 #include "detect/detect.h"
 
@@ -101,7 +102,7 @@ static bool is_header_block(struct str text, size_t at)
 }
 
 /* Does all that follows this line repeat another mail? */
-static bool begins_repetition(struct str text, size_t at, struct str before)
+static bool begins_repetition(struct str text, size_t at, struct str before, bool is_new)
 {
     size_t next, after;
     struct str line = line_at(text, at, &next), below = full_line_at(text, next, &after);
@@ -111,19 +112,19 @@ static bool begins_repetition(struct str text, size_t at, struct str before)
         return false; /* its lines are marked, and people write below them */
     }
     if (strokes && !armour) { /* -----Original Message-----, or strokes above a header section */
-        return any_of(line, rules, ARRAY_LEN(rules), holds) || any_of(below, froms, ARRAY_LEN(froms), str_starts_nocase);
+        return any_of(line, rules, ARRAY_LEN(rules), holds) || (!is_new && any_of(below, froms, ARRAY_LEN(froms), str_starts_nocase));
     }
-    return is_attribution(line, before) || is_header_block(text, at);
+    return !is_new && (is_attribution(line, before) || is_header_block(text, at));
 }
 
-size_t detect_new_end(struct str text)
+size_t detect_new_end(struct str text, bool is_new)
 {
     size_t at = 0;
     struct str before = STR("");
     while (at < text.n) {
         size_t next;
         struct str line = line_at(text, at, &next);
-        if (line.n >= 3 && begins_repetition(text, at, before)) {
+        if (line.n >= 3 && begins_repetition(text, at, before, is_new)) {
             return at;
         }
         before = line;

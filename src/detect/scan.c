@@ -526,9 +526,9 @@ static void add_links(struct scan *s, size_t first)
     }
 }
 
-static void scan_text(struct scan *s)
+static void scan_text(struct scan *s, bool is_new)
 {
-    s->new_end = detect_new_end(s->text);
+    s->new_end = detect_new_end(s->text, is_new);
     literals_look(s->packs->literals, s->text, s->literals);
     for (size_t i = 0; i < s->packs->n_types; i++) {
         try_patterns(s, s->packs->types[i]);
@@ -564,7 +564,7 @@ void detect_scan_until(const struct detect_packs *p, const struct detect_text *t
         s->result = ret;
         s->text = buf_str(&text);
         s->index = (unsigned)i;
-        scan_text(s);
+        scan_text(s, texts[i].is_new);
         free(s);
     }
     if (ret->n > 0) {

@@ -25,7 +25,10 @@ struct page {
     size_t n_quotations;
     unsigned styled[STYLED_MAX]; /* depths of elements that a style makes blocks */
     size_t n_styled;
-    bool line_begun, full;
+    size_t line_at, alone_at; /* where the line begins, and the one that looks quoted and stands alone so far */
+    unsigned n_alike;         /* lines that look quoted, one below the other */
+    bool line_begun, line_is_quoted, full;
+    bool is_answer;
     bool apart;        /* a box ended or begins */
     bool digits_apart; /* what is raised ended or begins */
 };
@@ -86,17 +89,45 @@ static void put(struct page *p, struct str text)
     if (text.n == 0) {
         return;
     }
-    if (!p->line_begun && is_quoted(p)) {
-        p->full |= buf_add(p->out, STR("> ")) < 0;
+    if (!p->line_begun) {
+        p->line_at = buf_len(p->out);
+        p->line_is_quoted = is_quoted(p);
+        p->full |= p->line_is_quoted && buf_add(p->out, STR("> ")) < 0;
     }
     part_from_line(p, text);
     p->line_begun = true;
     p->full |= buf_add(p->out, text) < 0;
 }
 
+/* The line that looked quoted and is not, "> 5 mg" in a paragraph: a sign that nobody sees (U+2060) says so. */
+static void set_apart(struct page *p)
+{
+    struct buf behind = BUF_INIT(buf_len(p->out) + 1);
+    struct str all = buf_str(p->out);
+    (void)!buf_add(&behind, str_slice(all, p->alone_at, all.n));
+    buf_cut(p->out, all.n - p->alone_at);
+    p->full |= buf_add(p->out, STR("\xe2\x81\xa0")) < 0 || buf_add(p->out, buf_str(&behind)) < 0;
+    buf_wipe(&behind);
+    p->line_at += p->line_at > p->alone_at ? 3 : 0;
+    p->n_alike = 0;
+}
+
+/* HTML has elements for quotations. Text that was pasted has '>' before each line; of an answer, of several lines. */
+static void look_at_line(struct page *p)
+{
+    struct str line = str_trim(str_slice(buf_str(p->out), p->line_at, buf_len(p->out)));
+    bool alike = !p->line_is_quoted && line.n > 0 && line.p[0] == '>';
+    if (p->n_alike == 1 && !(alike && p->is_answer)) {
+        set_apart(p);
+    }
+    p->alone_at = alike && p->n_alike == 0 ? p->line_at : p->alone_at;
+    p->n_alike = alike ? p->n_alike + 1 : 0;
+}
+
 static void end_line(struct page *p)
 {
     if (p->line_begun) {
+        look_at_line(p);
         p->full |= buf_add(p->out, STR("\n")) < 0;
         p->line_begun = false;
     }
@@ -320,7 +351,14 @@ void read_html(struct reader *r, const struct piece *p)
     if (!page.out) {
         return;
     }
+    page.is_answer = mime_is_answer(r->out);
     tags_read(r, p->part, p->octets, &tags);
+    if (page.line_begun) {
+        look_at_line(&page);
+    }
+    if (page.n_alike == 1) {
+        set_apart(&page);
+    }
     if (buf_len(page.out) == 0 && buf_len(&page.comments) == 0) { /* a tag or a style that nothing closes */
         page.full |= buf_add(page.out, p->octets) < 0;
     }

@@ -69,18 +69,6 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
 
 /* --- the octets of a part ---------------------------------------------------------------------- */
 
-static bool encoding_is_known(struct str said)
-{
-    static const char *const names[] = {"7bit", "8bit", "binary", ""};
-    said = str_trim(str_slice(said, 0, str_find(said, '(', 0)));
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (str_eq_nocase(said, str_c(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void join_lines(const struct part *part, struct buf *text)
 {
     struct buf joined = BUF_INIT(buf_len(text) + 1);
@@ -154,8 +142,7 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
 
 static void check_encoding(struct reader *r, const struct part *p, bool sound)
 {
-    bool unknown = p->encoding == TRANSFER_AS_IS && p->encoding_said && !encoding_is_known(str_c(p->encoding_said));
-    if (!sound || unknown) {
+    if (!sound || p->encoding_is_odd) {
         reader_problem(r, MIME_ENCODING, p->number, p->encoding_said ? p->encoding_said : "");
     }
 }
@@ -244,6 +231,29 @@ static bool is_said_to_be_sealed(const struct tree *tree, const struct part *p)
     return around != p && part_is(around, "multipart/encrypted") && !sealed_is_control(p);
 }
 
+/* What readers see who take the encoding otherwise: the octets as they stand, and as each encoding has them. */
+static void read_otherwise(struct reader *r, const struct part *p)
+{
+    static const enum transfer others[] = {TRANSFER_AS_IS, TRANSFER_QUOTED, TRANSFER_BASE64};
+    for (size_t i = 0; i < ARRAY_LEN(others) && p->encoding_is_odd; i++) {
+        struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
+        if (others[i] == p->encoding || !reader_open_octets(r, p->number, p->raw.n)) {
+            continue;
+        }
+        (void)!transfer_read_all(others[i], p->raw, &octets, NULL);
+        const struct piece piece = {.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY};
+        if (others[i] == TRANSFER_BASE64) { /* of another text it makes noise */
+            read_strings(r, &piece);
+        } else {
+            struct buf text = BUF_INIT(r->text_left + 1);
+            charset_text(r, p->number, piece.octets, p->charset, &text);
+            reader_add_text(r, MIME_BODY, p->number, buf_str(&text));
+            buf_wipe(&text);
+        }
+        buf_wipe(&octets);
+    }
+}
+
 /* A text goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part)
 {
@@ -255,6 +265,7 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     struct str o = buf_str(&octets);
     r->out->parts++;
     describe(r, part, o.n, attachment);
+    read_otherwise(r, part);
     if (read_wrapped(r, part, o)) {
         buf_wipe(&octets);
         return;

@@ -116,5 +116,7 @@ const char *mime_problem_name(enum mime_problem_kind k);
 const char *mime_problem_sentence(enum mime_problem_kind k);
 bool mime_problem_is_ambiguous(enum mime_problem_kind k);
 const char *mime_encryption_name(enum mime_encryption e);
+/* Its fields say that it answers or forwards another mail: its threading (RFC 5322 3.6.4), or "Re:" in the subject. */
+bool mime_is_answer(const struct mime_reading *r);
 /* The next value of a field, decoded; *cursor starts at 0. NULL: no more. */
 const char *mime_field_next(const struct mime_reading *r, const char *name, size_t *cursor);

@@ -563,3 +563,25 @@ const char *mime_field_next(const struct mime_reading *r, const char *name, size
     }
     return NULL;
 }
+
+/* "Re:", "AW:", "RE :", "Re[2]:", "Fwd:" as mail programs write them. */
+static bool is_repeated(struct str subject)
+{
+    static const char *const words[] = {"re", "aw", "sv", "vs", "antw", "rif", "r", "res", "odp", "ynt", "fw", "fwd", "wg", "tr", "rv", "enc", "i", "vl", "doorst"};
+    size_t colon = str_find(subject, ':', 0);
+    struct str word = str_slice(subject, 0, colon);
+    word = str_trim(str_slice(word, 0, str_find(word, '[', 0)));
+    for (size_t i = 0; colon < subject.n && i < ARRAY_LEN(words); i++) {
+        if (str_eq_nocase(word, str_c(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mime_is_answer(const struct mime_reading *r)
+{
+    size_t answer = 0, thread = 0, subjects = 0;
+    const char *subject = mime_field_next(r, "Subject", &subjects);
+    return mime_field_next(r, "In-Reply-To", &answer) || mime_field_next(r, "References", &thread) || is_repeated(str_trim(str_c(subject)));
+}

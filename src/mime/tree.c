@@ -185,7 +185,7 @@ static char *copy_of(const char *text)
     return text ? err_strdup(text) : NULL;
 }
 
-/* A field's value without its comments (RFC 5322 3.2.2); NULL stays NULL. */
+/* A field's value without its comments (RFC 5322 3.2.2), or as it is where one does not end; NULL stays NULL. */
 static char *without_comments(const char *value)
 {
     char *copy = copy_of(value);
@@ -198,8 +198,11 @@ static char *without_comments(const char *value)
         }
         depth -= value[i] == ')' && depth > 0;
     }
-    if (copy) {
+    if (copy && depth == 0) {
         copy[n] = '\0';
+    } else if (copy) {
+        free(copy);
+        copy = copy_of(value);
     }
     return copy;
 }
@@ -227,35 +230,25 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
     p->smime_type = copy_of(g_mime_content_type_get_parameter(type, "smime-type"));
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
-    p->encoding_said = without_comments(g_mime_object_get_header(o, "Content-Transfer-Encoding"));
     GMimeContentDisposition *d = g_mime_object_get_content_disposition(o);
     p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) ? PART_ATTACHMENT : PART_INLINE;
 }
 
-static void read_encoding(GMimePart *part, struct part *p)
+/* The last of them counts, as in GMime. */
+static void read_encoding(GMimeObject *o, struct part *p)
 {
-    GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
-    if (encoding == GMIME_CONTENT_ENCODING_DEFAULT && p->encoding_said) { /* GMime stops at a comment in front */
-        struct str said = str_trim(str_c(p->encoding_said));
-        char word[32];
-        str_copy_cut(said, word, sizeof word);
-        encoding = g_mime_content_encoding_from_string(word);
-    }
-    switch (encoding) {
-    case GMIME_CONTENT_ENCODING_BASE64:
-        p->encoding = TRANSFER_BASE64;
-        break;
-    case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
-        p->encoding = TRANSFER_QUOTED;
-        break;
-    case GMIME_CONTENT_ENCODING_UUENCODE:
-        p->encoding = TRANSFER_UU;
-        break;
-    case GMIME_CONTENT_ENCODING_DEFAULT:
-    case GMIME_CONTENT_ENCODING_7BIT:
-    case GMIME_CONTENT_ENCODING_8BIT:
-    case GMIME_CONTENT_ENCODING_BINARY:
-        break;
+    GMimeHeaderList *list = g_mime_object_get_header_list(o);
+    for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
+        GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+        if (str_eq_nocase(str_c(g_mime_header_get_name(h)), STR("Content-Transfer-Encoding"))) {
+            char *said = without_comments(g_mime_header_get_raw_value(h));
+            bool odd;
+            enum transfer encoding = encoding_read(str_c(said), &odd);
+            p->encoding_is_odd |= odd || (p->encoding_said && encoding != p->encoding);
+            p->encoding = encoding;
+            free(p->encoding_said);
+            p->encoding_said = said;
+        }
     }
 }
 
@@ -424,7 +417,7 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
     read_names(w, o, p);
     size_t index = (size_t)(p - w->tree->parts);
     if (GMIME_IS_PART(o)) {
-        read_encoding(GMIME_PART(o), p);
+        read_encoding(o, p);
         read_place(w, g_mime_part_get_content(GMIME_PART(o)), p);
     } else if (kind == PART_MULTIPART) {
         read_multipart(w, GMIME_MULTIPART(o), index);

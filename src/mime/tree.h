@@ -39,6 +39,7 @@ struct part {
     enum part_disposition disposition;
     enum transfer encoding;
     char *encoding_said;    /* NULL: nothing */
+    bool encoding_is_odd;   /* some readers take it otherwise, or it is there twice and differs */
     bool is_flowed, deletes_space; /* format=flowed, delsp=yes (RFC 3676) */
     struct str raw;         /* its octets as encoded, borrowed from the message */
     struct tree_fields fields; /* of PART_MESSAGE */
@@ -57,6 +58,8 @@ struct tree {
     bool cut; /* some of it lies too deep */
 };
 
+/* encoding.c: what the value of Content-Transfer-Encoding, without its comments, means to most. *ret_is_odd: not to all. */
+enum transfer encoding_read(struct str said, bool *ret_is_odd);
 /* Reads the structure of a whole message (borrowed for the tree's life), whose parts are numbered below `number`. NULL: limits
  * do not allow it, or it is no message at all; that was noted. Free with tree_free. */
 struct tree *tree_read(struct reader *r, struct str message, const char *number);

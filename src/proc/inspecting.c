@@ -61,12 +61,12 @@ static const char *place_name(enum mime_place p)
     return p == MIME_SUBJECT ? "subject" : p == MIME_BODY ? "body" : "attachment";
 }
 
-static void flags_of_text(const struct conf *c, const struct mime_text *t, inspecting_flag_fn fn, void *arg)
+static void flags_of_text(const struct conf *c, const struct mime_text *t, bool is_new, inspecting_flag_fn fn, void *arg)
 {
     const char *words[FLAG_WORDS_MAX];
     size_t n_words = flags_words(c, words);
     struct str text = buf_str(&t->text);
-    size_t end = t->place == MIME_BODY ? detect_new_end(text) : text.n;
+    size_t end = t->place == MIME_BODY ? detect_new_end(text, is_new) : text.n;
     struct flag_found f;
     for (size_t at = 0, found = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);) {
         const struct inspecting_flag flag = {
@@ -86,7 +86,7 @@ void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspec
 {
     for (size_t k = 0; k < m->n_texts; k++) {
         if (m->texts[k].place != MIME_ATTACHMENT && conf_flags_count_in(c, place_name(m->texts[k].place))) {
-            flags_of_text(c, &m->texts[k], fn, arg);
+            flags_of_text(c, &m->texts[k], !mime_is_answer(m), fn, arg);
         }
     }
 }
@@ -250,8 +250,9 @@ static void look_for(const struct inspecting *i, const struct mime_reading *m, s
 {
     struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
     struct fulfilled f = {i, NULL, contents};
+    bool is_new = !mime_is_answer(m);
     for (size_t k = 0; k < m->n_texts; k++) {
-        texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place};
+        texts[k] = (struct detect_text){buf_str(&m->texts[k].text), (enum detect_place)m->texts[k].place, is_new};
     }
     detect_scan_until(i->contents->packs, texts, m->n_texts, m->look_until_ms, ret);
     detect_rules(i->contents->packs, ret, on_rule, &f);

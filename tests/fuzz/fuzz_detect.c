@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool same = before && before->at == f->at && before->n == f->n && before->type != f->type;
         must(!before || same || before->at + before->n <= f->at);
     }
-    must(detect_new_end(text) <= size);
+    must(detect_new_end(text, false) <= detect_new_end(text, true) && detect_new_end(text, true) <= size);
     detect_result_free(&r);
     return 0;
 }

@@ -202,8 +202,8 @@ static void quotations(void **state)
     assert_string_equal(scan("a\r\n-----Original Message-----\r\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
     assert_string_equal(scan("a\nAm 3. Mai schrieb Anna:\n536-90-4391"), "ssn 65 ***-**-4391; -> "); /* not at the end of the line */
     assert_string_equal(scan("a\nAnna <a@b.test> schrieb:\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
-    assert_int_equal(detect_new_end(STR("x\n________________________________\nFrom: A\n")), 2);
-    assert_int_equal(detect_new_end(STR("x\n________________________________\nand on\n")), 42);
+    assert_int_equal(detect_new_end(STR("x\n________________________________\nFrom: A\n"), false), 2);
+    assert_int_equal(detect_new_end(STR("x\n________________________________\nand on\n"), false), 42);
 }
 
 static void limits_are_no_clean_bill(void **state)

@@ -320,8 +320,9 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
 {
     struct detect_text *texts = err_calloc(m->n_texts + 1, sizeof *texts);
     struct detect_result result;
+    bool is_new = w->mail && !mime_is_answer(m);
     for (size_t i = 0; i < m->n_texts; i++) {
-        texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place};
+        texts[i] = (struct detect_text){buf_str(&m->texts[i].text), (enum detect_place)m->texts[i].place, is_new};
     }
     detect_scan_until(w->packs, texts, m->n_texts, m->look_until_ms, &result);
     show_findings(s, m, &result);

@@ -87,6 +87,7 @@ static void mails_of_the_field(void **state)
 }
 
 #define HEAD "From: a@in.test\r\nTo: b@out.test\r\nSubject: Re: x\r\n"
+#define NEW "From: a@in.test\r\nTo: b@out.test\r\nSubject: x\r\n"
 #define HTML HEAD "Content-Type: text/html\r\n\r\n"
 
 /* New text below, or inside, what is quoted; and what mail programs quote. */
@@ -148,6 +149,21 @@ static void quotations(void **state)
         {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n\xef\xbc\xbb\xef\xbd\x93" "ecure\xef\xbc\xbd\r\n", true},
         {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n\xe3\x80\x90secure\xe3\x80\x91\r\n", true},
         {HTML "[sec&shy;ure]", true},
+        /* RFC 5322 3.6.4: a mail that answers none. The head of a memo and a sentence are its writer's own */
+        {NEW "\r\nFrom: HR\r\nTo: all\r\nDate: 3 May 2026\r\nSubject: salaries\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\n________________________________\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {NEW "In-Reply-To: <1@out.test>\r\n\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", false},
+        {NEW "References: <1@out.test>\r\n\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n> [secure]\r\n", false},
+        {NEW "\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        {NEW "Content-Type: text/html\r\n\r\n<b>From:</b> HR<br><b>Date:</b> 3 May<br><b>Subject:</b> x<br><p>[secure]</p>", true},
+        /* HTML standard 4.4.4: a quotation is an element; "> 5 mg" in a paragraph is a text */
+        {NEW "Content-Type: text/html\r\n\r\n<p>&gt; 5 mg [secure]</p>", true},
+        {NEW "Content-Type: text/html\r\n\r\n<p>Dose:</p><p> &gt; 5 mg</p><p>&gt; [secure]</p><p>x</p>", true},
+        {HTML "<p>Dose:</p><p>&gt; 5 mg [secure]</p><p>daily</p>", true},
+        {HTML "<p>&gt; a [secure]<br>&gt; b</p><p>daily</p>", false},
+        {HTML "<p>Dose:</p><p>&gt; 5 mg</p><p>[secure]</p>", true},
         /* several classes on one element (Gmail since 2024) */
         {HTML "<div class=\"gmail_quote gmail_quote_container\"><div class=\"gmail_attr\">On Mon</div><blockquote class=\"gmail_quote\">[secure]</blockquote></div>", false},
     };
@@ -227,6 +243,47 @@ static void long_heads(void **state)
     conf_free(c);
 }
 
+/* RFC 2045 6.1, RFC 822 3.4.3: an encoding as most readers take it, and where they differ, as each of them does (GMime takes what
+ * begins with the word, Python's email 3.11 the word alone, even without its comment). */
+static void encodings(void **state)
+{
+    static const struct {
+        const char *fields, *text;
+        bool is_odd;
+    } rows[] = {
+        {"Content-Transfer-Encoding: base64", "W3NlY3VyZV0gaGVsbG8K", false},
+        {"Content-Transfer-Encoding: (c) base64", "W3NlY3VyZV0gaGVsbG8K", false},
+        {"Content-Transfer-Encoding: (a (b) c) base64 (d)", "W3NlY3VyZV0gaGVsbG8K", false},
+        {"Content-Transfer-Encoding:\r\n base64 ", "W3NlY3VyZV0gaGVsbG8K", false},
+        {"Content-Transfer-Encoding: \t BASE64\t", "W3NlY3VyZV0gaGVsbG8K", false},
+        {"Content-Transfer-Encoding: base64;", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: base64; x=y", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: \"base64\"", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: base64 8bit", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: base64junk", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: base-64", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: (base64", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: base64;", "[secure] hello", true},
+        {"Content-Transfer-Encoding: quoted-printable;", "[sec=75re] hello", true},
+        {"Content-Transfer-Encoding: 'quoted-printable'", "[sec=75re] hello", true},
+        {"Content-Transfer-Encoding: \xc2\xa0quoted-printable", "[sec=75re] hello", true},
+        {"Content-Transfer-Encoding: x-unknown", "[sec=75re] hello", true},
+        {"Content-Transfer-Encoding: x-unknown", "W3NlY3VyZV0gaGVsbG8K", true},
+        {"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: quoted-printable", "[sec=75re] hello", true},
+        {"Content-Transfer-Encoding: quoted-printable\r\nContent-Transfer-Encoding: 7bit", "[sec=75re] hello", true},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(1 << 16);
+        assert_int_equal(buf_printf(&m, HEAD "%s\r\n\r\n%s\r\n", rows[i].fields, rows[i].text), 0);
+        check_mail(c, rows[i].fields, buf_str(&m), "flag\t[secure]\tbody", rows[i].is_odd ? NULL : "problem\t");
+        check_mail(c, rows[i].fields, buf_str(&m), rows[i].is_odd ? "problem\tencoding" : NULL, NULL);
+        buf_free(&m);
+    }
+    conf_free(c);
+}
+
 #define TWO_PARTS(behind) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b--\r\n" behind
 
 /* What list programs put behind the last boundary, in the forms they document, and what only looks like it. */
@@ -261,7 +318,8 @@ static void footers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
-                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers)};
+                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
+                                       cmocka_unit_test(encodings)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
