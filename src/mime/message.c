@@ -185,14 +185,27 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
     buf_wipe(&text);
 }
 
+/* Its other names, and what some programs show in place of a name (RFC 2183 2.3, RFC 2557 4.2, RFC 2045 8). */
+static void note_names(struct reader *r, const struct part *part, size_t first)
+{
+    char *shown[] = {names_beside(part, part->description), names_beside(part, part->location)};
+    for (size_t i = first; i < part->n_names; i++) {
+        reader_name(r, part->number, part->names[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+        if (shown[i]) {
+            reader_name(r, part->number, shown[i]);
+        }
+        free(shown[i]);
+    }
+}
+
 /* What is opened, and what nobody here can open, has a name like any other file. */
 static void note_file(struct reader *r, const struct part *part, struct str octets, const char *type)
 {
     const struct piece p = {.octets = octets, .part = part->number, .name = part->n_names ? part->names[0] : "", .place = MIME_ATTACHMENT};
     reader_attachment(r, &p, type);
-    for (size_t i = 1; i < part->n_names; i++) {
-        reader_name(r, part->number, part->names[i]);
-    }
+    note_names(r, part, 1);
 }
 
 /* Text as it stands there, for people. Other kinds of text are read as the files that they are. */
@@ -277,9 +290,7 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
         reader_problem(r, MIME_DAMAGED, part->number, "said to be encrypted, and is not");
         reader_add_text(r, MIME_BODY, part->number, body ? STR("") : o);
     }
-    for (size_t i = 1; i < part->n_names; i++) {
-        reader_name(r, part->number, part->names[i]);
-    }
+    note_names(r, part, 1);
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
         bool shown = is_plain(part, body);
         if (shown) {
@@ -386,9 +397,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     struct str o = buf_str(&octets);
     r->out->parts++;
     describe(r, p, o.n, true);
-    for (size_t i = 0; i < p->n_names; i++) {
-        reader_name(r, p->number, p->names[i]);
-    }
+    note_names(r, p, 0);
     if (sealed_octets(o) == SEAL_SMIME) {
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
     } else if (tree_signed_content(p, &content, NULL) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */

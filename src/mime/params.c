@@ -51,52 +51,78 @@ static bool read_name(struct str text, struct piece_of_value *ret)
 }
 
 /* A quoted string (the octets used), or everything up to ";" where a program forgot the quotes. */
-static size_t read_value(struct str s, struct buf *out)
+static size_t read_value(struct str s, struct buf *out, bool *ret_cut)
 {
     size_t i = 0;
+    int e = 0;
     while (i < s.n && is_blank(s.p[i])) {
         i++;
     }
     if (i == s.n || s.p[i] != '"') {
         size_t end = str_find(s, ';', i);
-        (void)!buf_add(out, str_trim_lines(str_slice(s, i, end)));
-        return end;
+        struct str all = str_trim_lines(str_slice(s, i, end));
+        *ret_cut |= all.n > PARAM_VALUE_MAX;
+        e = buf_add(out, str_slice(all, 0, all.n < PARAM_VALUE_MAX ? all.n : PARAM_VALUE_MAX));
+        return e < 0 ? s.n : end;
     }
     for (i++; i < s.n && s.p[i] != '"'; i++) {
         i += s.p[i] == '\\' && i + 1 < s.n;
         if (s.p[i] != '\r' && s.p[i] != '\n') {
-            (void)!buf_append(out, &s.p[i], 1);
+            e = buf_append(out, &s.p[i], 1) < 0 ? -ENOSPC : e;
         }
     }
     size_t end = str_find(s, ';', i < s.n ? i + 1 : i);
     struct str behind = str_trim_lines(str_slice(s, i < s.n ? i + 1 : i, end)); /* "a.txt".exe: some readers take both */
-    if (behind.n > 0 && behind.p[0] != '(') {
-        (void)!buf_add(out, behind);
+    if (str_find(behind, '=', 0) < behind.n) { /* a semicolon was forgotten */
+        end = i + 1;
+    } else if (behind.n > 0 && behind.p[0] != '(') {
+        e = buf_add(out, behind) < 0 ? -ENOSPC : e;
     }
+    *ret_cut |= e < 0;
     return end;
 }
 
-static void read_pieces(struct str value, struct pieces *ret)
+/* Where the first parameter begins: behind the first semicolon, or with the first word where the type, or the semicolon
+ * behind it, was forgotten (filename=x; attachment filename=x). */
+static size_t first_parameter(struct str value)
 {
-    size_t at = str_find(value, ';', 0);
-    while (at < value.n && ret->n < PIECES_MAX) {
+    size_t semicolon = str_find(value, ';', 0), equals = str_find(value, '=', 0), begin = equals;
+    if (equals > semicolon) {
+        return semicolon < value.n ? semicolon + 1 : value.n;
+    }
+    while (begin > 0 && is_blank(value.p[begin - 1])) {
+        begin--;
+    }
+    while (begin > 0 && !is_blank(value.p[begin - 1])) {
+        begin--;
+    }
+    return begin;
+}
+
+/* False: there are more than are read. */
+static bool read_pieces(struct str value, struct pieces *ret)
+{
+    bool cut = false;
+    for (size_t at = first_parameter(value); at < value.n;) {
         struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX)};
-        size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at + 1);
-        if (equals >= value.n) {
-            break;
+        size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at);
+        if (equals >= value.n || ret->n == PIECES_MAX) {
+            return !cut && equals >= value.n;
         }
         if (semicolon < equals) { /* a word without a value */
-            at = semicolon;
+            at = semicolon + 1;
             continue;
         }
-        bool good = read_name(str_trim_lines(str_slice(value, at + 1, equals)), &p);
-        at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p.octets);
+        bool good = read_name(str_trim_lines(str_slice(value, at, equals)), &p);
+        at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p.octets, &cut);
+        at += at < value.n && value.p[at] == ';';
         if (good) {
             ret->v[ret->n++] = p;
         } else {
             buf_free(&p.octets);
         }
     }
+    return !cut;
 }
 
 /* --- what it says ---------------------------------------------------------------------------- */
@@ -120,13 +146,28 @@ static struct str take_charset(struct str *s)
     return charset;
 }
 
+static void keep_one(struct params *ret, const char *name, struct str value)
+{
+    if (ret->n == PARAMS_MAX) {
+        ret->cut = true;
+        return;
+    }
+    struct param *p = &ret->v[ret->n++];
+    str_copy_cut(str_c(name), p->name, sizeof p->name);
+    p->value = str_dup(value);
+    for (size_t i = 0; i < value.n; i++) {
+        p->value[i] = p->value[i] == '\0' ? ' ' : p->value[i];
+    }
+}
+
+/* Some programs end at a NUL, others leave it out. */
 static void keep(struct params *ret, const char *name, struct str value)
 {
-    if (ret->n < PARAMS_MAX) {
-        struct param *p = &ret->v[ret->n++];
-        str_copy_cut(str_c(name), p->name, sizeof p->name);
-        p->value = str_dup(value);
+    size_t end = str_find(value, '\0', 0);
+    if (end < value.n) {
+        keep_one(ret, name, str_slice(value, 0, end));
     }
+    keep_one(ret, name, value);
 }
 
 /* A value in one piece: extended, or plain with encoded words, which the standard forbids and many programs write. */
@@ -192,7 +233,7 @@ void params_read(struct reader *r, const char *part, struct str value, struct pa
 {
     struct pieces *all = err_calloc(1, sizeof *all);
     ret->n = 0;
-    read_pieces(value, all);
+    ret->cut = !read_pieces(value, all);
     for (int extended = 1; extended >= 0; extended--) {
         for (size_t i = 0; i < all->n; i++) {
             struct piece_of_value *p = &all->v[i];
@@ -207,6 +248,9 @@ void params_read(struct reader *r, const char *part, struct str value, struct pa
         buf_free(&all->v[i].octets);
     }
     free(all);
+    if (ret->cut) {
+        reader_problem(r, MIME_LIMIT, part, "more or longer parameters than are read");
+    }
 }
 
 void params_free(struct params *p)

@@ -17,6 +17,7 @@ struct param {
 struct params {
     struct param v[PARAMS_MAX];
     size_t n;
+    bool cut; /* there were more, or longer ones: a limit of the part */
 };
 
 /* Reads the value of a field (octets as they came, folded or not). Free with params_free. */

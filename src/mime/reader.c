@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/sanitized.h"
 #include "mime/kind.h"
-#include "mime/reader.h"
+#include "mime/tree.h"
 #include "sys/fence.h"
 #include "wire/transfer.h"
 
@@ -83,6 +83,27 @@ static void put_line(char *dst, size_t size, const char *text)
     for (char *p = dst; *p; p++) {
         *p = (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p;
     }
+}
+
+/* The beginning and the end of one that is too long: rules ask for its ending. */
+static void put_name(char *dst, size_t size, const char *name)
+{
+    enum { END = 32 };
+    char *clean = tree_clean_name(str_c(name));
+    struct str s = str_c(clean);
+    size_t begin = size - END - 4, end = s.n > END ? s.n - END : 0;
+    put_line(dst, size, clean ? clean : "");
+    while (s.n >= size && begin > 0 && ((unsigned char)s.p[begin] & 0xc0) == 0x80) {
+        begin--;
+    }
+    while (s.n >= size && end < s.n && ((unsigned char)s.p[end] & 0xc0) == 0x80) {
+        end++;
+    }
+    if (s.n >= size) {
+        str_copy_cut(STR("..."), dst + begin, size - begin);
+        put_line(dst + begin + 3, size - begin - 3, clean + end);
+    }
+    free(clean);
 }
 
 void reader_problem(struct reader *r, enum mime_problem_kind kind, const char *part, const char *detail)
@@ -226,8 +247,10 @@ void reader_attachment(struct reader *r, const struct piece *p, const char *type
     if (a) {
         a->type = type;
         a->octets = p->octets.n;
-        put_line(a->name, sizeof a->name, p->name);
+        put_name(a->name, sizeof a->name, p->name);
         str_copy_cut(str_c(p->part), a->part, sizeof a->part);
+    } else {
+        reader_problem(r, MIME_LIMIT, "", "more attachments than are noted");
     }
 }
 
@@ -236,7 +259,9 @@ void reader_name(struct reader *r, const char *part, const char *name)
     struct mime_name *n = grow(&r->out->names, &r->out->n_names, sizeof *n, ATTACHMENTS_MAX);
     if (n) {
         str_copy_cut(str_c(part), n->part, sizeof n->part);
-        put_line(n->name, sizeof n->name, name);
+        put_name(n->name, sizeof n->name, name);
+    } else {
+        reader_problem(r, MIME_LIMIT, "", "more names than are noted");
     }
 }
 

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 /* A field may be as long as the whole header section that is taken: X-fields of 300 KB are seen (swaks #109). */
-enum { FIELDS_MAX = 2000, FIELD_VALUE_MAX = HEADER_SECTION_MAX, PARTS_MAX = 4000, NAMES_MAX = 20 };
+enum { FIELDS_MAX = 2000, FIELD_VALUE_MAX = HEADER_SECTION_MAX, PARTS_MAX = 4000 };
 
 /* A tree under way. */
 struct walk {
@@ -105,61 +105,14 @@ static void read_fields(struct walk *w, GMimeObject *message, const char *number
     }
 }
 
-/* U+200B..200F, 202A..202E, 2060..206F, 00AD, 034F, 061C, 180E, FE00..FE0F, FEFF: the octets of one at the front, or 0. */
-static size_t unseen(struct str s)
-{
-    unsigned char a = s.n > 0 ? (unsigned char)s.p[0] : 0, b = s.n > 1 ? (unsigned char)s.p[1] : 0, c = s.n > 2 ? (unsigned char)s.p[2] : 0;
-    if ((a == 0xc2 && b == 0xad) || (a == 0xcd && b == 0x8f) || (a == 0xd8 && b == 0x9c)) {
-        return 2;
-    }
-    bool general = a == 0xe2 && ((b == 0x80 && ((c >= 0x8b && c <= 0x8f) || (c >= 0xaa && c <= 0xae))) || (b == 0x81 && c >= 0xa0 && c <= 0xaf));
-    bool other = (a == 0xe1 && b == 0xa0 && c == 0x8e) || (a == 0xef && ((b == 0xb8 && c >= 0x80 && c <= 0x8f) || (b == 0xbb && c == 0xbf)));
-    return general || other ? 3 : 0;
-}
-
-char *tree_clean_name(struct str name)
-{
-    struct buf clean = BUF_INIT(name.n + 1);
-    for (size_t i = 0; i < name.n;) {
-        size_t skip = unseen(str_slice(name, i, name.n));
-        char c = (unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f ? ' ' : name.p[i];
-        if (skip == 0) {
-            (void)!buf_append(&clean, &c, 1);
-        }
-        i += skip > 0 ? skip : 1;
-    }
-    struct str s = str_trim(buf_str(&clean));
-    while (s.n > 0 && (s.p[s.n - 1] == '.' || s.p[s.n - 1] == ' ')) {
-        s.n--;
-    }
-    char *copy = s.n > 0 ? str_dup(s) : NULL;
-    buf_free(&clean);
-    return copy;
-}
-
-static void add_name(struct part *p, const char *value)
-{
-    char *name = tree_clean_name(str_c(value));
-    for (size_t i = 0; name && i < p->n_names; i++) {
-        if (strcmp(p->names[i], name) == 0) {
-            free(name);
-            name = NULL;
-        }
-    }
-    if (name && p->n_names < NAMES_MAX) {
-        p->names = p->names ? p->names : err_calloc(NAMES_MAX, sizeof *p->names);
-        p->names[p->n_names++] = name;
-    } else {
-        free(name);
-    }
-}
-
 /* Every name in every field that may carry one, also where the field is there twice. */
 static void read_names(struct walk *w, GMimeObject *o, struct part *p)
 {
     static const struct {
         const char *field, *parameter;
-    } places[] = {{"Content-Disposition", "filename"}, {"Content-Type", "name"}};
+    } places[] = {
+        {"Content-Disposition", "filename"}, {"Content-Type", "name"}, {"Content-Disposition", "name"}, {"Content-Type", "filename"},
+    };
     GMimeHeaderList *list = g_mime_object_get_header_list(o);
     struct params *params = err_calloc(1, sizeof *params);
     for (size_t k = 0; k < ARRAY_LEN(places); k++) {
@@ -172,7 +125,7 @@ static void read_names(struct walk *w, GMimeObject *o, struct part *p)
             }
             params_read(w->r, p->number, str_from(raw, strnlen(raw, FIELD_VALUE_MAX)), params);
             while ((value = params_next(params, places[k].parameter, &cursor))) {
-                add_name(p, value);
+                names_add(w->r, p, value);
             }
             params_free(params);
         }
@@ -205,6 +158,13 @@ static char *without_comments(const char *value)
         copy = copy_of(value);
     }
     return copy;
+}
+
+static void read_description(struct walk *w, GMimeObject *o, struct part *p)
+{
+    GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Description");
+    const char *raw = h ? g_mime_header_get_raw_value(h) : NULL;
+    p->description = raw ? decoded(w, p->number, raw) : NULL;
 }
 
 static void read_type(struct reader *r, GMimeObject *o, struct part *p)
@@ -415,6 +375,7 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
     }
     read_type(w->r, o, p);
     read_names(w, o, p);
+    read_description(w, o, p);
     size_t index = (size_t)(p - w->tree->parts);
     if (GMIME_IS_PART(o)) {
         read_encoding(o, p);
@@ -489,7 +450,7 @@ static void part_free(struct part *p)
 {
     char *texts[] = {
         p->type, p->charset, p->boundary, p->smime_type, p->content_id, p->location,
-        p->encoding_said, p->before, p->behind, p->stray,
+        p->description, p->encoding_said, p->before, p->behind, p->stray,
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         free(texts[i]);

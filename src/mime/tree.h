@@ -34,6 +34,7 @@ struct part {
     unsigned depth;
     char *type;             /* "text/plain", lowercase, never NULL */
     char *charset, *boundary, *smime_type, *content_id, *location; /* as said, or NULL */
+    char *description;      /* Content-Description, decoded, or NULL: some programs show it where there is no name */
     char **names;           /* every name it is given, as cleaned by tree_clean_name; the first is the one to show */
     size_t n_names;
     enum part_disposition disposition;
@@ -58,6 +59,11 @@ struct tree {
     bool cut; /* some of it lies too deep */
 };
 
+/* names.c: adds a name, once; one too many is noted. */
+void names_add(struct reader *r, struct part *p, const char *value);
+/* The last piece of a place, or a description, where it looks like the name of a file and is none of the part's names. The caller
+ * frees it; NULL: it does not. */
+char *names_beside(const struct part *p, const char *value);
 /* encoding.c: what the value of Content-Transfer-Encoding, without its comments, means to most. *ret_is_odd: not to all. */
 enum transfer encoding_read(struct str said, bool *ret_is_odd);
 /* Reads the structure of a whole message (borrowed for the tree's life), whose parts are numbered below `number`. NULL: limits

@@ -267,12 +267,15 @@ static struct str masked_name(const char *name, char dst[32])
 {
     const char *dot = strrchr(name, '.');
     size_t n = dot ? strlen(dot) : 0;
+    while (n > 1 && strchr("\"'`,;)]>} ", dot[n - 1])) { /* what programs leave out when they keep the file */
+        n--;
+    }
     bool plain = n > 1 && n <= 9;
     for (size_t i = 1; i < n && plain; i++) {
         char low = str_lower(dot[i]);
         plain = (low >= 'a' && low <= 'z') || (low >= '0' && low <= '9');
     }
-    snprintf(dst, 32, "%s%s", *name ? "***" : "", plain ? dot : "");
+    snprintf(dst, 32, "%s%.*s", *name ? "***" : "", plain ? (int)n : 0, dot ? dot : "");
     return str_c(dst);
 }
 

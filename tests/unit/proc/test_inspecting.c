@@ -195,6 +195,23 @@ static void names_of_attachments(void **state)
         "Content-Disposition: attachment; filename=\"=?utf-8?B?eC4=?= =?utf-8?B?ZXhl?=\"",
         "Content-Disposition: attachment; filename*=UTF-8''x%2Eexe",
         "Content-Disposition: attachment; filename=my report.exe",
+        /* RFC 2183 2 wants a type first, RFC 2045 5.1 a semicolon; the parameter of the other field */
+        "Content-Disposition: filename=x.exe",
+        "Content-Disposition: attachment filename=x.exe",
+        "Content-Disposition: attachment; filename=\"x.txt\" filename=x.exe",
+        "Content-Disposition: attachment; name=x.exe",
+        "Content-Type: application/octet-stream; filename=x.exe",
+        /* Unicode's White_Space, full stops and quotes at the end, which Windows or programs drop */
+        "Content-Disposition: attachment; filename=\"x.exe\xe3\x80\x80\"",
+        "Content-Disposition: attachment; filename=\"x.exe\xc2\xa0. \xe2\x80\x83\"",
+        "Content-Disposition: attachment; filename='x.exe'",
+        "Content-Disposition: attachment; filename*=UTF-8''x.txt%00.exe",
+        "Content-Disposition: attachment; filename*=UTF-8''x.exe%00.txt",
+        /* RFC 2045 8, RFC 2557 4.2: shown where there is no name */
+        "Content-Type: application/octet-stream\r\nContent-Description: x.exe",
+        "Content-Type: application/octet-stream\r\nContent-Location: http://x.test/a/x.exe?b=c.txt",
+        /* Windows and Linux take 255 characters */
+        "Content-Disposition: attachment; filename=\"a name with more than a hundred and twenty-eight letters, as some programs make them of the whole subject of a mail, and its ending behind them all.exe\"",
     };
     (void)state;
     struct conf *c = conf_of("");
@@ -207,6 +224,35 @@ static void names_of_attachments(void **state)
         }
         buf_free(&message);
         buf_free(&facts);
+    }
+    conf_free(c);
+}
+
+/* Of many names the last is as good as the first: what is not read is a limit. */
+static void too_many_names(void **state)
+{
+    static const struct {
+        const char *field;
+        unsigned n;
+        bool cut;
+    } rows[] = {
+        {"Content-Disposition: attachment", 18, false},
+        {"Content-Disposition: attachment", 30, true},
+        {"Content-Disposition: attachment", 70, true},
+        {"Content-Disposition: attachment", 230, true},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf fields = BUF_INIT(1 << 16), m = BUF_INIT(1 << 16);
+        assert_int_equal(buf_add(&fields, str_c(rows[i].field)), 0);
+        for (unsigned k = 0; k < rows[i].n; k++) {
+            assert_int_equal(buf_printf(&fields, ";\r\n filename=\"x%u.txt\"", k), 0);
+        }
+        assert_int_equal(buf_printf(&m, MIXED(STR_FMT), STR_ARG(buf_str(&fields))), 0);
+        check_mail(c, "many names", buf_str(&m), rows[i].cut ? "problem\tlimit" : "named\t", rows[i].cut ? NULL : "problem\tlimit");
+        buf_free(&fields);
+        buf_free(&m);
     }
     conf_free(c);
 }
@@ -319,7 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
-                                       cmocka_unit_test(encodings)};
+                                       cmocka_unit_test(encodings), cmocka_unit_test(too_many_names)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
