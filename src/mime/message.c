@@ -45,7 +45,7 @@ static bool is_told_in_text(const char *name)
 }
 
 /* The subject is a text of its own; the other fields that people write or see are one together. */
-static void read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top)
+static void read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top, bool attached)
 {
     struct buf others = BUF_INIT(FIELDS_TEXT_MAX);
     int e = 0;
@@ -55,7 +55,11 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
         if (str_eq_nocase(str_c(f->name), STR("Subject"))) { /* of two, some readers show the first and some the last */
-            reader_add_text(r, top ? MIME_SUBJECT : MIME_ATTACHMENT, part, str_c(f->value));
+            size_t before = r->out->n_texts;
+            reader_add_text(r, attached ? MIME_ATTACHMENT : MIME_SUBJECT, part, str_c(f->value));
+            for (; attached && before < r->out->n_texts; before++) {
+                r->out->texts[before].is_attached_mail = true;
+            }
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
             e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
         }
@@ -229,9 +233,12 @@ static bool read_wrapped(struct reader *r, const struct part *part, struct str o
     if (message || opened) {
         struct str inside = opened ? buf_str(&content) : octets;
         note_file(r, part, octets, "message");
+        bool outer = r->in_attached_mail;
+        r->in_attached_mail |= message;
         if (reader_open_octets(r, part->number, inside.n) && reader_deeper(r, part->number)) {
             read_message(r, inside, part->number, false);
         }
+        r->in_attached_mail = outer;
     }
     buf_wipe(&content);
     return message || opened;
@@ -242,6 +249,13 @@ static bool is_said_to_be_sealed(const struct tree *tree, const struct part *p)
 {
     const struct part *around = &tree->parts[p->parent];
     return around != p && part_is(around, "multipart/encrypted") && !sealed_is_control(p);
+}
+
+/* Behind empty lines too many: some programs take the fields of a message for the text, some read on. */
+static bool has_fields_in_text(struct str octets)
+{
+    struct str s = str_trim_lines(octets);
+    return str_starts_nocase(s, STR("Content-Type:")) || str_starts_nocase(s, STR("Content-Transfer-Encoding:")) || str_starts_nocase(s, STR("MIME-Version:"));
 }
 
 /* What readers see who take the encoding otherwise: the octets as they stand, and as each encoding has them. */
@@ -279,6 +293,9 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
     r->out->parts++;
     describe(r, part, o.n, attachment);
     read_otherwise(r, part);
+    if (body && has_fields_in_text(o)) {
+        reader_problem(r, MIME_HEADER, part->number, "");
+    }
     if (read_wrapped(r, part, o)) {
         buf_wipe(&octets);
         return;
@@ -428,7 +445,7 @@ static void read_part(struct reader *r, const struct tree *tree, const struct pa
         r->out->parts++;
         describe(r, p, p->raw.n, true);
         note_file(r, p, p->raw, "message");
-        read_fields(r, &p->fields, p->number, false);
+        read_fields(r, &p->fields, p->number, false, true);
         read_stray(r, p->stray, p->number);
         break;
     case PART_LEAF:
@@ -441,21 +458,32 @@ static void read_part(struct reader *r, const struct tree *tree, const struct pa
     }
 }
 
+static bool is_in_attached_mail(const struct tree *t, const struct part *p)
+{
+    while (p->depth > 0 && p->kind != PART_MESSAGE) {
+        p = &t->parts[p->parent];
+    }
+    return p->kind == PART_MESSAGE;
+}
+
 void read_message(struct reader *r, struct str octets, const char *number, bool top)
 {
     struct tree *tree = tree_read(r, octets, number);
     unsigned depth = r->depth;
+    bool outer = r->in_attached_mail;
     if (!tree) {
         r->stopped |= top;
         return;
     }
-    read_fields(r, &tree->fields, number, top);
+    read_fields(r, &tree->fields, number, top, r->in_attached_mail);
     read_stray(r, tree->stray, number);
     r->out->encryption = top ? sealed_message(tree) : r->out->encryption;
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
+        r->in_attached_mail = outer || is_in_attached_mail(tree, &tree->parts[i]);
         read_part(r, tree, &tree->parts[i]);
     }
+    r->in_attached_mail = outer;
     r->depth = depth;
     tree_free(tree);
 }

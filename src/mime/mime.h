@@ -46,6 +46,7 @@ struct mime_text {
     struct buf text; /* UTF-8, as far as it could be told */
     enum mime_place place;
     char part[MIME_PART];
+    bool is_attached_mail; /* a body inside an attached mail, or, as an attachment, its subject */
 };
 
 struct mime_attachment {

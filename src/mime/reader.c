@@ -217,6 +217,7 @@ struct buf *reader_text(struct reader *r, enum mime_place place, const char *par
         return NULL;
     }
     t->place = place;
+    t->is_attached_mail = r->in_attached_mail && place == MIME_BODY;
     t->text = BUF_INIT(r->text_left);
     str_copy_cut(str_c(part), t->part, sizeof t->part);
     return &t->text;
@@ -363,12 +364,13 @@ static void read_messages(struct reader *r, const struct piece *p)
 {
     struct str octets = p->octets;
     char number[MIME_PART];
-    if (!str_starts_nocase(octets, STR("From "))) {
+    bool outer = r->in_attached_mail, is_one = !str_starts_nocase(octets, STR("From "));
+    r->in_attached_mail = true;
+    if (is_one) {
         read_head(r, octets, p);
         read_message(r, octets, p->part, false);
-        return;
     }
-    for (unsigned n = 1; octets.n > 0 && !reader_is_over(r); n++) {
+    for (unsigned n = 1; !is_one && octets.n > 0 && !reader_is_over(r); n++) {
         size_t from = str_find(octets, '\n', 0) + 1, end = from;
         while (end < octets.n && !str_starts_nocase(str_slice(octets, end, octets.n), STR("From "))) {
             end = str_find(octets, '\n', end) + 1;
@@ -380,6 +382,7 @@ static void read_messages(struct reader *r, const struct piece *p)
         r->out->parts++;
         octets = str_slice(octets, end, octets.n);
     }
+    r->in_attached_mail = outer;
 }
 
 /* A file of HTML, in whatever character set. */

@@ -15,6 +15,7 @@ struct reader {
     uint64_t text_left, opened_left, hold_left;
     unsigned depth;
     bool stopped; /* a limit of the whole was met and noted */
+    bool in_attached_mail;
 };
 
 /* A thing in the message that has octets of its own. */

@@ -8,10 +8,11 @@
 #include "base/map.h"
 #include "mime/reader.h"
 #include "wire/base64.h"
+#include "wire/transfer.h"
 
 #include <stdlib.h>
 
-enum { HEAD_LINES_MAX = 50000, MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 40 };
+enum { HEAD_LINES_MAX = 50000, MULTIPARTS_MAX = 200, MESSAGES_MAX = 100, BOUNDARY_MAX = 200, RAW_MAX = 8 * 1024 * 1024, RUN_LEAST = 12 /* "[secure]" */ };
 
 static bool is_letter(char c)
 {
@@ -171,6 +172,20 @@ static void read_hidden_base64(struct reader *r, struct str octets)
     buf_wipe(&out);
 }
 
+/* And what looks like quoted-printable. */
+static void read_hidden_quoted(struct reader *r, struct str octets)
+{
+    struct buf out = BUF_INIT(RAW_MAX);
+    bool looks = false;
+    for (size_t at = str_find(octets, '=', 0); at + 2 < octets.n && !looks; at = str_find(octets, '=', at + 1)) {
+        looks = str_hex(octets.p[at + 1]) >= 0 && str_hex(octets.p[at + 2]) >= 0;
+    }
+    if (looks && transfer_read_all(TRANSFER_QUOTED, octets, &out, NULL) == 0) {
+        reader_add_text(r, MIME_BODY, "raw", buf_str(&out));
+    }
+    buf_wipe(&out);
+}
+
 /* Up to the first empty line; 0: there is none. */
 static size_t header_octets(struct str octets)
 {
@@ -196,5 +211,6 @@ void scan_raw(struct reader *r, struct str octets)
     reader_add_text(r, MIME_SUBJECT, "raw", str_slice(octets, 0, head));
     reader_add_text(r, MIME_BODY, "raw", str_slice(octets, head, octets.n));
     read_hidden_base64(r, octets);
+    read_hidden_quoted(r, str_slice(octets, head, octets.n));
     r->stopped = stopped;
 }

@@ -4,7 +4,7 @@
  * A line is a key and its fields, parted by tabs: nothing of the message but masked values and the endings of file names.
  * Written by proc/inspecting.c, read by policy/protect.c, report/ and postern. Pure. Keys and their fields:
  *
- *   flag WORD PLACE · quoted WORD new|answer (only in what the mail repeats; an answer, or written by a program?) · near WRITTEN MEANT PLACE · test PLACE · asks transport|message|portal · label NAME
+ *   flag WORD PLACE · quoted WORD new|answer quoted|attached (only in what the mail repeats, or in an attached mail; an answer, or written by a program?) · near WRITTEN MEANT PLACE · test PLACE · asks transport|message|portal · label NAME
  *   content NAME · rule PACK/RULE TITLE · found TYPE LEVEL COUNT PLACE MASKED
  *   sample TYPE COUNT PLACE MASKED (known from documentation: counts for nothing)
  *   problem KIND PART DETAIL · attachment TYPE NAME OCTETS PART · named NAME PART (another name of an attachment)

@@ -187,7 +187,8 @@ static bool take_questions(const struct conf *c, struct str facts, struct protec
     }
     if (rest = facts, inspection_next(&rest, "quoted", f) && goes_out && str_eq(f[1], STR("new"))) {
         p->tells_outcome = true;
-        say(p, "the flag " STR_FMT " stands only in the quoted part: this mail is not protected by it", STR_ARG(f[0]));
+        const char *where = str_eq(f[2], STR("attached")) ? "an attached mail" : "the quoted part";
+        say(p, "the flag " STR_FMT " stands only in %s: this mail is not protected by it", STR_ARG(f[0]), where);
     }
     return tests && c->flags.trial;
 }

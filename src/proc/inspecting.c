@@ -42,7 +42,8 @@ void inspecting_free(struct inspecting *i)
 
 struct note {
     struct buf *facts;
-    const char *quoted; /* the first flag in what an answer repeats */
+    const char *quoted; /* the first flag in what an answer repeats, or in the subject of an attached mail */
+    bool is_attached;   /* there */
     bool asked;         /* a flag that counts */
     bool full;
 };
@@ -74,7 +75,8 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
             .written = str_slice(text, f.at, f.at + f.n),
             .exact = f.exact,
             .test = f.meant == c->flags.test,
-            .quoted = t->place == MIME_BODY && detect_is_quoted(text, end, f.at),
+            .quoted = t->place == MIME_ATTACHMENT || (t->place == MIME_BODY && detect_is_quoted(text, end, f.at)),
+            .attached = t->is_attached_mail,
         };
         fn(arg, t->place, &flag);
         found += !flag.quoted; /* a long thread of them hides none that counts */
@@ -85,7 +87,9 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
 void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg)
 {
     for (size_t k = 0; k < m->n_texts; k++) {
-        if (m->texts[k].place != MIME_ATTACHMENT && conf_flags_count_in(c, place_name(m->texts[k].place))) {
+        const struct mime_text *t = &m->texts[k];
+        bool looked = t->place == MIME_ATTACHMENT ? t->is_attached_mail && conf_flags_count_in(c, "subject") : conf_flags_count_in(c, place_name(t->place));
+        if (looked) {
             flags_of_text(c, &m->texts[k], !mime_is_answer(m), fn, arg);
         }
     }
@@ -96,7 +100,9 @@ static void note_flag(void *arg, enum mime_place at, const struct inspecting_fla
     struct note *n = arg;
     struct str place = str_c(place_name(at));
     if (f->quoted) {
-        n->quoted = f->exact && !f->test && !n->quoted ? f->meant : n->quoted;
+        bool first = f->exact && !f->test && !n->quoted;
+        n->quoted = first ? f->meant : n->quoted;
+        n->is_attached = first ? f->attached : n->is_attached;
         return;
     }
     n->asked = true;
@@ -341,7 +347,8 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
     note_fields(c, m, &n);
     inspecting_flags(c, m, note_flag, &n);
     if (n.quoted && !n.asked) {
-        PUT(&n, "quoted", str_c(n.quoted), is_answer(m) ? STR("answer") : STR("new"));
+        struct str mail = is_answer(m) ? STR("answer") : STR("new");
+        PUT(&n, "quoted", str_c(n.quoted), mail, n.is_attached ? STR("attached") : STR("quoted"));
     }
     note_headers(c, m, &n);
     if (i->contents->packs) {

@@ -16,7 +16,8 @@ struct inspecting;
 struct inspecting_flag {
     const char *meant; /* the word of the configuration, borrowed */
     struct str written; /* as it stands in the text, borrowed */
-    bool exact, test, quoted; /* quoted: in what an answer repeats; it does not count */
+    bool exact, test, quoted; /* quoted: in what an answer repeats, or in the subject of an attached mail; it does not count */
+    bool attached;            /* in an attached mail */
 };
 typedef void (*inspecting_flag_fn)(void *arg, enum mime_place place, const struct inspecting_flag *f);
 /* Calls back for the flags of each text that the configuration wants looked through; those that count up to a limit. */

@@ -835,6 +835,25 @@ def test_detect_says_what_was_read_of_a_mail(gateway):
     assert attached['subject'] == '[secure] forwarded as attachment'
 
 
+def test_detect_takes_options_in_any_order(gateway, tmp_path):
+    """POSIX's guideline 9 wants options first; GNU's programs, and people, take them anywhere. Help and manual name them all."""
+    name = os.path.join(os.path.dirname(__file__), '..', 'fixtures', 'mail', '26-flag-below-quote-gmail.eml')
+    outputs = {detect(gateway, 'detect', *words).stdout for words in (('--mail', '--text', name), ('--text', '--mail', name), (name, '--mail', '--text'), ('--text', name, '--mail'))}
+    assert len(outputs) == 1 and 'text of the body' in outputs.pop()
+    assert detect(gateway, 'detect', '--text', name).returncode == 64
+    said = detect(gateway, 'detect', '--help').stdout
+    with open(os.path.join(os.path.dirname(__file__), '..', '..', 'docs', 'man', 'postern.1'), encoding='utf-8') as f:
+        manual = f.read()
+    for option in ('--mail', '--text', '--packs', '--pack', '--test'):
+        assert option in said and option.replace('-', '\\-') in manual, option
+    mail = tmp_path / 'mail'
+    mail.write_text('From: a@inside.test\nSubject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n[sec\nure]\n--b\n'
+                    'Content-Type: message/rfc822\n\nSubject: [secure] y\n\n[send secure]\n--b--\n')
+    words = detect(gateway, 'detect', '--mail', str(mail)).stdout
+    assert '[sec ure] in the body\n' in words and '[secure] in the subject of an attached mail: does not count' in words
+    assert '[send secure] in the body of an attached mail\n' in words
+
+
 @pytest.mark.parametrize('archive', ['nobody@reject.test', 'box@null.test', 'box@nocrypt.test'])
 def test_a_copy_that_comes_to_nothing_is_an_alarm(gateway, archive):
     """A reviewer's case: the archive refuses for good, takes no mail (RFC 7505), or never has TLS. "failed, unannounced", and doctor said ok."""

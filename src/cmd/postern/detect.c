@@ -18,14 +18,24 @@
 enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50 };
 
 struct wanted {
-    const char *directory, *names[NAMES_MAX];
-    size_t n_names;
+    const char *directory, *names[NAMES_MAX], **files;
+    size_t n_names, n_files;
     bool test, mail, text;
     struct conf *conf; /* whose flags are looked for */
     bool is_own;       /* it is that of the gateway: it was there and could be read */
     struct detect_packs *packs;
     struct mime_pdf *pdf;
 };
+
+void detect_options(FILE *to)
+{
+    fputs("\n      --mail            each file is a mail: shows what was read of it, and its flags\n"
+          "      --text            with --mail: its texts, too\n"
+          "      --packs DIRECTORY where the packs are (default: $POSTERN_PACKS, or those that came with the program)\n"
+          "      --pack NAME       this pack, and those it needs; may be given again (default: all)\n"
+          "      --test            runs the test vectors of the packs\n"
+          "  A file named - is standard input; behind -- every word is a file.\n", to);
+}
 
 static int usage(void)
 {
@@ -185,7 +195,7 @@ static void put_plain(struct str text, bool with_lines)
         bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
         bool plain = (c >= ' ' && c != 0x7f && !c1) || c == '\t' || (with_lines && c == '\n');
         if (c != '\r') {
-            putchar(plain ? c : '?');
+            putchar(plain ? c : c == '\n' ? ' ' : '?'); /* a flag may go over two lines */
         }
         i += c1;
     }
@@ -248,7 +258,10 @@ static void show_flag(void *arg, enum mime_place place, const struct inspecting_
 {
     static const char *const places[] = {"subject", "body", "attachment"};
     struct flags_shown *all = arg;
-    const char *where = f->quoted ? "quoted part of the body" : places[place];
+    const char *where = f->attached && place != MIME_BODY ? "subject of an attached mail"
+                        : f->quoted                      ? "quoted part of the body"
+                        : f->attached                    ? "body of an attached mail"
+                                                         : places[place];
     char written[80];
     str_copy_cut(f->written, written, sizeof written);
     if (!all->list) {
@@ -263,6 +276,7 @@ static void show_flag(void *arg, enum mime_place place, const struct inspecting_
     report_put_str(o, "place", str_c(places[place]));
     report_put_bool(o, "exact", f->exact);
     report_put_bool(o, "quoted", f->quoted);
+    report_put_bool(o, "attached", f->attached);
     report_append(all->list, o);
 }
 
@@ -385,23 +399,23 @@ static int scan_file(const struct wanted *w, const char *path, const struct buf 
     return s.any ? EXIT_NO : EXIT_OK;
 }
 
-static int scan_files(const struct options *o, const struct wanted *w, int first)
+static int scan_files(const struct options *o, const struct wanted *w)
 {
     struct json *all = o->json ? report_array() : NULL;
-    struct buf *octets = err_calloc((size_t)o->argc + 1, sizeof *octets);
-    bool *read = err_calloc((size_t)o->argc + 1, sizeof *read);
+    struct buf *octets = err_calloc(w->n_files + 1, sizeof *octets);
+    bool *read = err_calloc(w->n_files + 1, sizeof *read);
     int worst = EXIT_OK;
-    for (int i = first; i < o->argc; i++) {
+    for (size_t i = 0; i < w->n_files; i++) {
         octets[i] = BUF_INIT(FILE_MAX);
-        read[i] = read_file(o->argv[i], &octets[i]);
+        read[i] = read_file(w->files[i], &octets[i]);
         worst = read[i] ? worst : EXIT_NO_INPUT;
     }
     int walls = raise_walls();
-    for (int i = first; i < o->argc && walls == 0; i++) {
-        int r = read[i] ? scan_file(w, o->argv[i], &octets[i], all) : EXIT_OK;
+    for (size_t i = 0; i < w->n_files && walls == 0; i++) {
+        int r = read[i] ? scan_file(w, w->files[i], &octets[i], all) : EXIT_OK;
         worst = r > worst ? r : worst;
     }
-    for (int i = first; i < o->argc; i++) {
+    for (size_t i = 0; i < w->n_files; i++) {
         buf_wipe(&octets[i]);
     }
     free(octets);
@@ -434,27 +448,44 @@ static void tell_of_contents(const struct options *o, const struct wanted *w)
     }
 }
 
-/* The index of the first word that is a file, or -1. */
-static int take_words(const struct options *o, struct wanted *w)
+/* An option and what belongs to it, at *i. False: none, or one too many. */
+static bool take_option(const struct options *o, int *i, struct wanted *w)
 {
-    int i = 0;
-    while (i < o->argc && strncmp(o->argv[i], "--", 2) == 0) {
-        const char *word = o->argv[i++];
-        if (strcmp(word, "--test") == 0) {
-            w->test = true;
-        } else if (strcmp(word, "--mail") == 0) {
-            w->mail = true;
-        } else if (strcmp(word, "--text") == 0) {
-            w->text = true;
-        } else if (strcmp(word, "--packs") == 0 && i < o->argc) {
-            w->directory = o->argv[i++];
-        } else if (strcmp(word, "--pack") == 0 && i < o->argc && w->n_names < NAMES_MAX) {
-            w->names[w->n_names++] = o->argv[i++];
-        } else {
-            return -1;
+    const char *word = o->argv[*i], *value = *i + 1 < o->argc ? o->argv[*i + 1] : NULL;
+    if (strcmp(word, "--test") == 0) {
+        w->test = true;
+    } else if (strcmp(word, "--mail") == 0) {
+        w->mail = true;
+    } else if (strcmp(word, "--text") == 0) {
+        w->text = true;
+    } else if (strcmp(word, "--packs") == 0 && value) {
+        w->directory = value;
+        ++*i;
+    } else if (strcmp(word, "--pack") == 0 && value && w->n_names < NAMES_MAX) {
+        w->names[w->n_names++] = value;
+        ++*i;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Options and files in any order. */
+static bool take_words(const struct options *o, struct wanted *w)
+{
+    bool files = false;
+    w->files = err_calloc((size_t)o->argc + 1, sizeof *w->files);
+    for (int i = 0; i < o->argc; i++) {
+        bool is_option = !files && strncmp(o->argv[i], "--", 2) == 0;
+        if (is_option && !o->argv[i][2]) {
+            files = true;
+        } else if (!is_option) {
+            w->files[w->n_files++] = o->argv[i];
+        } else if (!take_option(o, &i, w)) {
+            return false;
         }
     }
-    return w->test == (i < o->argc) || (w->text && !w->mail) ? -1 : i; /* files, or the test: not both */
+    return w->test == (w->n_files == 0) && (w->mail || !w->text); /* files, or the test: not both */
 }
 
 int command_detect(const struct options *o)
@@ -462,8 +493,8 @@ int command_detect(const struct options *o)
     CLEANUP(buf_free) struct buf problems = BUF_INIT(1024 * 1024);
     const char *environment = getenv("POSTERN_PACKS");
     struct wanted w = {.directory = environment ? environment : POSTERN_PACKS};
-    int first = take_words(o, &w);
-    if (first < 0) {
+    if (!take_words(o, &w)) {
+        free(w.files);
         return usage();
     }
     w.packs = detect_packs_new();
@@ -476,10 +507,11 @@ int command_detect(const struct options *o)
         w.conf = flags_of(o, &w.is_own);
         w.pdf = w.test ? NULL : mime_pdf_new();
         tell_of_contents(o, &w);
-        r = w.test ? test_packs(&w) : scan_files(o, &w, first);
+        r = w.test ? test_packs(&w) : scan_files(o, &w);
         /* w.pdf ends with us: inside the sandbox nobody can be waited for */
     }
     conf_free(w.conf);
     detect_packs_free(w.packs);
+    free(w.files);
     return r;
 }

@@ -38,7 +38,7 @@ static const struct command commands[] = {
     {"forward", "audit", "forwards of inside addresses: does their domain have secure connections, are they on", command_forward, false},
     {"envelope", "list|show ENVELOPE|(extend|level|recall|lock|unlock|resend|hold|unhold|phrase|lower) ENVELOPE ...", "mail that waits in the portal", command_envelope, false},
     {"portal", "preview DIRECTORY", "every page and mail of the portal, to look at", command_portal, false},
-    {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false},
+    {"detect", "[--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE... | --test", "what in texts, documents and mails must be protected, and why", command_detect, false, detect_options},
     {"store", "check [--repair]|backup DIRECTORY|backup --into DIRECTORY [--keep N]|restore DIRECTORY",
      "is the store whole? mends it; a copy of it while the gateway runs; puts one back", command_store, false},
     {"init", "[--output FILE] [--yes] [--hostname NAME ...]", "writes a configuration to start from", command_init, false, init_options},

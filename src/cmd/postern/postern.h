@@ -95,6 +95,7 @@ int command_store(const struct options *o);
 int command_init(const struct options *o);
 /* What init asks for, a line each. */
 void init_options(FILE *to);
+void detect_options(FILE *to);
 int command_doctor(const struct options *o);
 int command_forward(const struct options *o);
 int command_envelope(const struct options *o);

@@ -28,16 +28,29 @@ static struct conf *conf_of(const char *blocks)
     return c;
 }
 
+/* Packs are read once for each configuration. */
+static struct {
+    const struct conf *conf;
+    struct inspecting *inspecting;
+} last;
+
 static void inspect(const struct conf *c, struct str message, struct buf *facts)
 {
     struct buf problems = BUF_INIT(1 << 16);
-    struct inspecting *i;
-    if (inspecting_new(c, NULL, &problems, &i) < 0) {
+    assert_true(!last.conf || last.conf == c);
+    if (!last.conf && inspecting_new(c, NULL, &problems, &last.inspecting) < 0) {
         fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
     }
-    inspecting_run(i, message, facts);
-    inspecting_free(i);
+    last.conf = c;
+    inspecting_run(last.inspecting, message, facts);
     buf_free(&problems);
+}
+
+static void done(struct conf *c)
+{
+    inspecting_free(last.conf ? last.inspecting : NULL);
+    last.conf = NULL;
+    conf_free(c);
 }
 
 static bool has(const struct buf *facts, const char *words)
@@ -83,7 +96,7 @@ static void mails_of_the_field(void **state)
         check_mail(c, rows[i].file, buf_str(&message), rows[i].there, rows[i].not_there);
         buf_free(&message);
     }
-    conf_free(c);
+    done(c);
 }
 
 #define HEAD "From: a@in.test\r\nTo: b@out.test\r\nSubject: Re: x\r\n"
@@ -174,7 +187,7 @@ static void quotations(void **state)
         snprintf(name, sizeof name, "row %zu", i);
         check_mail(c, name, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
     }
-    conf_free(c);
+    done(c);
 }
 
 #define MIXED(part) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n" part "\r\n\r\nMZ\r\n--b--\r\n"
@@ -225,7 +238,7 @@ static void names_of_attachments(void **state)
         buf_free(&message);
         buf_free(&facts);
     }
-    conf_free(c);
+    done(c);
 }
 
 /* Of many names the last is as good as the first: what is not read is a limit. */
@@ -254,7 +267,7 @@ static void too_many_names(void **state)
         buf_free(&fields);
         buf_free(&m);
     }
-    conf_free(c);
+    done(c);
 }
 
 /* A subject behind more fields than are kept, and a flag at the end of a long one: seen, or no clean bill. */
@@ -286,7 +299,7 @@ static void long_heads(void **state)
     check_mail(c, "a long field is read whole", buf_str(&longest), NULL, "failed\tlimit");
     buf_free(&many);
     buf_free(&longest);
-    conf_free(c);
+    done(c);
 }
 
 /* RFC 2045 6.1, RFC 822 3.4.3: an encoding as most readers take it, and where they differ, as each of them does (GMime takes what
@@ -327,7 +340,7 @@ static void encodings(void **state)
         check_mail(c, rows[i].fields, buf_str(&m), rows[i].is_odd ? "problem\tencoding" : NULL, NULL);
         buf_free(&m);
     }
-    conf_free(c);
+    done(c);
 }
 
 #define TWO_PARTS(behind) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b--\r\n" behind
@@ -358,14 +371,130 @@ static void footers(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, "footer", str_c(rows[i].message), rows[i].there, rows[i].not_there);
     }
-    conf_free(c);
+    done(c);
+}
+
+/* A flag in a mail that is attached: its text is read as new text, its subject is another mail's, and the sender hears of it. */
+static void flags_of_attached_mails(void **state)
+{
+#define ATTACHED(fields, text) NEW "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n" \
+                                   "Content-Type: message/rfc822\r\n\r\n" fields "\r\n\r\n" text "\r\n--b--\r\n"
+    static const struct {
+        const char *message, *there, *not_there;
+    } rows[] = {
+        {ATTACHED("Subject: [secure] x", "hi"), "quoted\t[secure]\tnew\tattached", "flag\t"},
+        {ATTACHED("Subject: x", "[secure]"), "flag\t[secure]\tbody", "quoted\t"},
+        {ATTACHED("Subject: [secure] x", "[secure]"), "flag\t[secure]\tbody", "quoted\t"},
+        {NEW "\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", "quoted\t[secure]\tnew\tquoted", "flag\t"},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_mail(c, "attached", str_c(rows[i].message), rows[i].there, rows[i].not_there);
+    }
+    done(c);
+}
+
+/* Where programs do not agree what the structure of a mail is, each reading is looked through. Made after the reports named. */
+static void odd_structures(void **state)
+{
+    static const struct {
+        const char *report, *message, *there;
+    } rows[] = {
+        {"rspamd/rspamd#327", NEW "Content-Type: multipart/alternative; boundary=b\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n--b\r\n"
+                              "Content-Transfer-Encoding: base64\r\n\r\nW3NlY3VyZV0gaGVsbG8K\r\n--b--\r\n", "problem\tfield"},
+        {"the same, the other way round", NEW "Content-Type: multipart/alternative; boundary=a\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"
+                              "Content-Transfer-Encoding: base64\r\n\r\nW3NlY3VyZV0gaGVsbG8K\r\n--b--\r\n", "problem\tfield"},
+        {"MQpeng/eml-parse-js#47", NEW "\r\n\r\n\r\nContent-type: multipart/related;\r\n\tBoundary=\"0__=4E\"\r\n\r\n--0__=4E\r\n"
+                              "Content-transfer-encoding: quoted-printable\r\n\r\n[sec=75re]\r\n--0__=4E--\r\n", "problem\theader"},
+        {"MQpeng/eml-parse-js#51", NEW "Content-Type: multipart/mixed; boundary=b\r\n--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                              "[sec=75re]\r\n--b--\r\n", "problem\theader"},
+        {"namecheap/fast_mail_parser#150", NEW "Content-Type: multipart/alternative; boundary=\"_--=_M\"\r\nMIME-Version: 1.0\r\n hello\r\n--_--=_M\r\n"
+                              "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n[sec=75re]\r\n--_--=_M--\r\n", "problem\theader"},
+        {"jstedfast/MimeKit#278", "From: a@in.test\r\nContent-Type: multipart/mixed;\r\n boundary=--boundary_0\r\n \r\nSubject: x\r\n\r\n----boundary_0\r\n"
+                              "Content-Transfer-Encoding: base64\r\n\r\nW3NlY3VyZV0gaGVsbG8K\r\n----boundary_0--\r\n", NULL},
+        {"rspamd/rspamd#4394", NEW "Content-Type: multipart/mixed; boundary=\"-\"\r\n\r\n[secure]\r\n", "problem\tboundary"},
+        {"Webklex/php-imap#544", NEW "Content-Type: multipart/mixed; boundary=\"-\"\r\n\r\n---\r\n\r\n[secure]\r\n-----\r\n", NULL},
+        {"rspamd/rspamd#4740", NEW "Content-Type: multipart/related;\r\n  boundary=\"----=_1.1\"\r\n\r\n------=_1.1\r\nContent-Type: multipart/alternative;\r\n  boundary=\"----=_2.1\"\r\n\r\n"
+                              "------=_2.1\r\n\r\n\r\n------=_2.1--\r\n\r\n------=_1.1\r\nContent-Type: text/html\r\n\r\n<p>[secure]</p>\r\n------=_1.1--\r\n", NULL},
+        {"thunderbird/thunderbird-android#889", NEW "Content-Type: multipart/alternative; boundary=\"-----7D\"\r\n\r\n-------7D\r\nContent-Type: text/plain\r\n"
+                              "Content-Transfer-Encoding: quoted-printable\r\n\r\n\r\n-------7D\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<BODY>[sec=75re]\r\n-------7D--\r\n", NULL},
+        {"jstedfast/MimeKit#94", NEW "Content-Type: text/plain; charset = \"iso-8859-1\" Content-Transfer-Encoding: 8bit\r\n\r\nGr\xfc\xdf" "e [secure]\r\n", NULL},
+        {"postalsys/postal-mime#4", NEW "X-C: Content-Type: multipart/mixed; boundary=\"zz\"\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\n\r\n[secure]\r\n--b--\r\n", NULL},
+        {"dinhvh/libetpan#384", NEW "Content-Type: multipart/alternative;\r\n        boundary=\"Apple-Mail=_DDA\"\r\n\r\n[secure]\r\n", "problem\tboundary"},
+        {"jhillyerd/enmime#156", NEW "Content-Type: multipart/related;boundary=d\r\n\r\n--d\r\n\r\n[secure]\r\n\r\n--d\r\nContent-Type: text/csv\r\n\r\nx", "problem\tboundary"},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_mail(c, rows[i].report, str_c(rows[i].message), "flag\t[secure]\tbody", NULL);
+        check_mail(c, rows[i].report, str_c(rows[i].message), rows[i].there, NULL);
+    }
+    done(c);
+}
+
+/* Field F7 (WHATWG Encoding Standard 4.2, 8.1.2, 10.2.1; HTML standard 13.2.3.2): labels and octets as all readers of today take them. */
+static void character_sets_of_the_field(void **state)
+{
+    static const struct {
+        const char *type, *octets, *text;
+    } rows[] = {
+        {"text/plain; charset=ks_c_5601-1987", "\x81\x41 [secure]", "\xea\xb0\x82 [secure]"},
+        {"text/plain; charset=iso-8859-8-i", "\xe0 [secure]", "\xd7\x90 [secure]"},
+        {"text/plain; charset=x-sjis", "\x83\x65\x83\x58\x83\x67 [secure]", "\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88 [secure]"},
+        {"text/plain; charset=gb2312", "\xe9\x46 [secure]", "\xe9\x95\x95 [secure]"},
+        {"text/plain; charset=iso-8859-1", "\x80 \x93 [secure]", "\xe2\x82\xac \xe2\x80\x9c [secure]"},
+        {"text/plain; charset=us-ascii", "\xc3\xa9 [secure]", "\xc3\xa9 [secure]"},
+        {"text/html", "<meta charset=shift_jis><p>\x83\x65 [secure]", "\xe3\x83\x86 [secure]"},
+        {"text/plain; charset=utf-8", "a\xff" "b [secure]", "a\xef\xbf\xbd" "b [secure]"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf m = BUF_INIT(1 << 16);
+        bool read = false;
+        assert_int_equal(buf_printf(&m, NEW "MIME-Version: 1.0\r\nContent-Type: %s\r\n\r\n%s\r\n", rows[i].type, rows[i].octets), 0);
+        struct mime_reading *r = mime_read(buf_str(&m), &mime_standard_limits);
+        for (size_t k = 0; k < r->n_texts; k++) {
+            struct str t = buf_str(&r->texts[k].text);
+            read |= t.n > 0 && memmem(t.p, t.n, rows[i].text, strlen(rows[i].text));
+        }
+        if (!read) {
+            fail_msg("%s: not \"%s\"", rows[i].type, rows[i].text);
+        }
+        mime_reading_free(r);
+        buf_free(&m);
+    }
+}
+
+/* Field F10 (ECBS's IBAN examples; the forms that AWS, GitLab, Anthropic and GitHub document): what is found is in a rule. */
+static void rules_of_the_field(void **state)
+{
+    static const char *const tokens[] = {
+        "AKIAQWERTYUIOPASDFGH",
+        "glpat-aB3dE6gH9jK2mN5pQ8sT",
+        "sk-ant-oat01-q7Zk2LxT0vRb9MwYc4HdJe8NfUa1SgPi3Wo5Xt6Bq7Zk2LxT0vRb9MwYc4HdJe8NfUa1SgPi3Wo5Xt6BzKdQpLmA",
+        "ghs_1234567_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJnaXRodWIiLCJzdWIiOiI5In0.q7Zk2LxT0vRb9MwYc4HdJe8NfUa1SgPi",
+        "postgres://clinic:Sommer2026@db.clinic.example:5432/records",
+    };
+    (void)state;
+    struct conf *c = conf_of("content \"s\" { pack secrets; }");
+    check_mail(c, "F10", STR(NEW "\r\nPlease pay to IBAN DE89 3704 0044 0532 0130 00.\r\n"), "rule\tglba/iban", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        struct buf m = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&m, NEW "\r\nuse %s for now\r\n", tokens[i]), 0);
+        check_mail(c, tokens[i], buf_str(&m), "content\ts", NULL);
+        buf_free(&m);
+    }
+    done(c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
-                                       cmocka_unit_test(encodings), cmocka_unit_test(too_many_names)};
+                                       cmocka_unit_test(encodings), cmocka_unit_test(too_many_names),
+                                       cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures),
+                                       cmocka_unit_test(character_sets_of_the_field), cmocka_unit_test(rules_of_the_field)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
