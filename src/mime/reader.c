@@ -420,9 +420,8 @@ static void read_pdf(struct reader *r, const struct piece *p)
     case MIME_DOCUMENT_TEXT:
         if (empty) {
             reader_problem(r, MIME_IMAGE, p->part, "");
-        } else if (memmem(p->octets.p, p->octets.n, "/EmbeddedFile", 13)) {
-            reader_problem(r, MIME_UNKNOWN, p->part, "a PDF with files inside");
         }
+        read_pdf_objects(r, p);
         break;
     case MIME_DOCUMENT_PASSWORD:
         reader_problem(r, MIME_PASSWORD, p->part, "");
