@@ -25,6 +25,7 @@ struct speaker {
 
 static struct evil {
     bool any, careful; /* careful: for a while it says what is refused at once seldom, so that the rest is heard */
+    int file;
     enum role as; /* whose words are being made */
     struct speaker peers[PEERS];
     uint64_t ids[POOL], token; /* token: of the question that came last */
@@ -293,9 +294,7 @@ static void send_it(struct speaker *p, const struct ipc_msg *m)
 {
     bool file = may_have_file(m->type) ? random_below(2) : evil.any && random_below(50) == 0;
     if (file) {
-        int fd = file_memory("evil", STR("evil"));
-        ipc_send_fd(p->channel, m, fd);
-        close(fd);
+        ipc_send_fd(p->channel, m, evil.file);
     } else {
         ipc_send(p->channel, m);
     }
@@ -388,6 +387,7 @@ void speech_knows(struct str wrapped, struct str body, struct str key)
 void speech_begin(bool any)
 {
     evil.any = any;
+    evil.file = file_memory("evil", STR("evil")); /* a sandbox allows none later */
 }
 
 static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

@@ -5,16 +5,19 @@ any part, in any order, and torn at sectors. Needs /dev/fuse and /dev/loop-contr
     disk = Disk(directory, image)   serves image's octets (a process of its own); disk.device is the loop device
     disk.cut(seed, image)           at one of the next changes, or after a second without any, every request fails with EIO;
                                     image: what the power loss leaves
+    disk.fault(write='EIO', delay=0.5)  from now on writes fail, or take so long; read, flush: the same. Without words: it is whole
     disk.close()                    after its file system was unmounted
 """
 import ctypes
 import errno
+import json
 import os
 import random
 import socket
 import struct
 import subprocess
 import sys
+import time
 
 SECTOR = 512
 HEADER = struct.Struct('<IIQQIIIHH')
@@ -31,6 +34,7 @@ class Server:
         self.live = bytearray(open(image, 'rb').read())
         self.flushed, self.since, self.dead = bytearray(self.live), [], False
         self.left = None  # changes until the power goes; None: it stays
+        self.faults, self.failed = {}, 0  # what fails: the names of errors; how often one did
 
     def attributes(self, node):
         directory = node == 1
@@ -66,11 +70,20 @@ class Server:
         self.since = []
         return b''
 
+    def fault(self, kind):
+        """What such a request is answered with although the disk could do it; a slow one takes its time before."""
+        if kind != 'read':
+            time.sleep(self.faults.get('delay', 0))
+        name = self.faults.get(kind)
+        self.failed += name is not None
+        return getattr(errno, name) if name else None
+
     def answer(self, opcode, node, body):
         """What is said, or a number of an error."""
-        on_disk = {READ: self.read, WRITE: self.write, FSYNC: self.flush}
+        on_disk = {READ: ('read', self.read), WRITE: ('write', self.write), FSYNC: ('flush', self.flush)}
         if opcode in on_disk:
-            return errno.EIO if self.dead else on_disk[opcode](body)
+            kind, do = on_disk[opcode]
+            return errno.EIO if self.dead else self.fault(kind) or do(body)
         if opcode == INIT:
             return struct.pack('<IIIIHHIIHHI28x', 7, 31, 131072, 0, 12, 9, 131072, 1, 0, 0, 0)
         if opcode == LOOKUP:
@@ -132,6 +145,10 @@ def serve(place, image, control):
             said = control.recv(4096).decode().split('\n')
             if said == ['']:
                 return
+            if said[0] == 'fault':
+                server.faults = json.loads(said[1])
+                control.send(str(server.failed).encode())
+                continue
             cut = random.Random(int(said[0])), said[1]
             server.left = cut[0].randrange(1, 40)
         if cut and (server.dead or not ready):
@@ -154,6 +171,11 @@ class Disk:
     def cut(self, seed, image):
         """How many writes were under way that no flush had made safe."""
         self.control.send(f'{seed}\n{image}'.encode())
+        return int(self.control.recv(100))
+
+    def fault(self, **faults):
+        """How many requests have failed so far."""
+        self.control.send(b'fault\n' + json.dumps(faults).encode())
         return int(self.control.recv(100))
 
     def close(self):

@@ -2,6 +2,7 @@
 the kernel flushed is there afterwards, of the rest any part, in any order, torn. Every acknowledged message arrives; a
 duplicate only where the power went just after. Twice in ./check, fifty times in ./check all; POSTERN_POWER_CUTS sets how often.
 tests/crash/power.py does the same to the store alone, at every write."""
+import contextlib
 import os
 import random
 import subprocess
@@ -26,7 +27,13 @@ class Machine:
 
     def on(self):
         self.disk = disk.Disk(self.lab.path('disk'), self.image)
+        self.mount()
+
+    def mount(self):
         subprocess.run(['mount', '-t', 'ext4', self.disk.device, self.store], check=True)
+
+    def close_file_system(self):
+        subprocess.run(['umount', self.store], check=True)
 
     def start(self):
         began = time.time()
@@ -49,14 +56,15 @@ class Machine:
         self.disk = None
 
 
-@pytest.fixture
-def machine(gateway):
+@contextlib.contextmanager
+def machine_of(gateway, *options):
+    """options: of mkfs.ext4."""
     lab = gateway.lab
     lab.stop_gateway()
     image = lab.path('image-first')
     with open(image, 'wb') as out:
         out.truncate(96 << 20)
-    subprocess.run(['mkfs.ext4', '-q', '-F', image], check=True)
+    subprocess.run(['mkfs.ext4', '-q', '-F', *options, image], check=True)
     text = lab.config(first_retry='500ms', limits='errors 1000;', queue='longest-retry 5s;')
     machine = Machine(lab, image, text.replace(lab.path('store') + ';', os.path.join(lab.path('powered'), 'store') + ';'))
     try:
@@ -69,8 +77,17 @@ def machine(gateway):
         lab.start_gateway(lab.config())
 
 
-@pytest.mark.skipif(not ALL and not all(map(os.path.exists, ('/dev/fuse', '/dev/loop-control'))),
-                    reason='this machine has no loop devices; tests/crash/power.py cuts the power of the store alone')
+@pytest.fixture
+def machine(gateway):
+    with machine_of(gateway) as it:
+        yield it
+
+
+WANTS_DISK = pytest.mark.skipif(not ALL and not all(map(os.path.exists, ('/dev/fuse', '/dev/loop-control'))),
+                                reason='this machine has no loop devices; tests/crash/power.py cuts the power of the store alone')
+
+
+@WANTS_DISK
 def test_the_power_is_cut_under_load(gateway, machine):
     lab, rng = gateway.lab, random.Random()
     seed = int(os.environ.get('POSTERN_SEED', rng.randrange(1 << 30)))

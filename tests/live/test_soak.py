@@ -9,6 +9,7 @@ import time
 from conftest import read_reply
 from test_octets import BODIES, SMALL, same, send
 
+CACHE_KB = {'queue-0': 40 * 1024}  # pages of the tables (CACHE_KIB in store/sqlite.c) and the last 32,768 ids; the rest is flat from the start
 SECONDS = float(os.environ.get('POSTERN_SOAK', '600' if os.environ.get('POSTERN_ALL') else '20'))
 
 
@@ -31,6 +32,7 @@ class Soak:
 
     def __init__(self, gateway, name, seconds):
         self.gateway, self.name, self.end, self.sent, self.wrong = gateway, name, time.time() + seconds, {}, []
+        self.weighed, self.step = [], seconds / 10  # ten times
 
     def one(self, n):
         rng = random.Random(n)
@@ -56,8 +58,14 @@ class Soak:
                 except OSError:
                     pass
 
+    def weigh(self):
+        while time.time() < self.end:
+            time.sleep(self.step)
+            self.weighed.append(memory(self.gateway))
+
     def run(self):
-        threads = [threading.Thread(target=self.one, args=(n,)) for n in range(3)] + [threading.Thread(target=self.deaf)]
+        threads = [threading.Thread(target=self.weigh)]
+        threads += [threading.Thread(target=self.one, args=(n,)) for n in range(3)] + [threading.Thread(target=self.deaf)]
         for t in threads:
             t.start()
         for t in threads:
@@ -82,5 +90,6 @@ def test_soak(gateway):
     settled = lambda: all(n <= before[name] + 2 for name, n in descriptors(gateway).items())  # links that are kept for the next mail end
     assert lab.wait_for(settled, 60, 1), (before, descriptors(gateway))
     after = memory(gateway)
-    print(f'soak: {SECONDS:.0f} s, {len(soak.sent)} messages compared, descriptors {sum(before.values())}, memory {weighed} -> {after}')
-    assert all(after[name] < weighed[name] * 1.3 + 8192 for name in weighed), (weighed, after)
+    print(f'soak: {SECONDS:.0f} s, {len(soak.sent)} messages compared, descriptors {sum(before.values())}, memory {weighed} -> {after}; of queue, each tenth: '
+          f'{[w.get("queue-0") for w in soak.weighed]}')
+    assert all(after[name] < weighed[name] * 1.3 + 8192 + CACHE_KB.get(name, 0) for name in weighed), (weighed, after)

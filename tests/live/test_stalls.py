@@ -127,7 +127,7 @@ def copies(gateway, role):
 
 
 def send_all(pids, number):
-    for pid in pids:
+    for pid in filter(None, pids):  # 0: not running just now; kill(2): that would be our own group
         try:
             os.kill(pid, number)
         except ProcessLookupError:
