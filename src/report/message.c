@@ -174,7 +174,7 @@ static int put_rcpt(const struct message_report *report, const struct ipc_row_rc
         e = buf_printf(out, "  The sender %s told.\n",
                        report->message->reverse_path.n == 0 ? "could not be (null reverse-path), and was not"
                        : !notify_wants(r->notify, NOTIFY_FAILURE) ? "asked not to be (NOTIFY), and was not"
-                       : r->untold ? "could not be (the notice came back, too), and was not"
+                       : r->notice == NOTICE_LOST ? "could not be (the notice came back, too), and was not"
                        : r->bounced ? "was" : "is being");
     }
     return e;
@@ -286,7 +286,7 @@ int message_report_words(const struct message_report *report, struct buf *out)
 static bool was_told(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)
 {
     bool failed = r->state == RCPT_FAILED || r->state == RCPT_EXPIRED;
-    return failed && m->reverse_path.n > 0 && r->bounced && !r->untold && notify_wants(r->notify, NOTIFY_FAILURE);
+    return failed && m->reverse_path.n > 0 && r->bounced && r->notice != NOTICE_LOST && notify_wants(r->notify, NOTIFY_FAILURE);
 }
 
 static struct json *rcpt_json(const struct ipc_row_message *m, const struct ipc_row_rcpt *r)

@@ -1,25 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0
- * entry.c: writing and reading the entries of the journal, both from one table of fields. Pure.
+ * entry.c: writing and reading the entries of the journal, both by the fields of their records. Pure.
  */
 #include "store/entry.h"
-
-/* N: a number, S: a string. The order is the format: fields are added at the end of a table, with a new kind. */
-#define MESSAGE_FIELDS(N, S)                                                                                                     \
-    N(id) N(bounce_of) S(reverse_path) N(arrived_ms) N(size) N(is_8bit) N(is_utf8) N(reqtls) N(tls_required_no) N(report)        \
-    N(is_binary) N(ret) S(envid) S(login) S(certificate) S(client) S(helo) S(protocol) S(tls_version) S(tls_cipher) N(tls_bits)   \
-    S(sealed_key) S(spool)
-#define MESSAGE_FIELDS_12(N, S) MESSAGE_FIELDS(N, S) S(tls_group)
-#define MESSAGE_ALL(N, S) MESSAGE_FIELDS_12(N, S) N(repaired)
-#define RCPT_FIELDS(N, S)                                                                                                        \
-    N(rcpt) N(id) S(forward_path) S(next_hop) N(state) N(attempts) N(next_ms) N(last_ms) N(reason) S(code) S(reply) S(host)       \
-    N(bounced) N(notice) N(notify) S(orcpt) S(protection) N(tls_offered)
-#define ATTEMPT_FIELDS(N, S)                                                                                                     \
-    N(id) S(rcpts) N(at_ms) N(took_ms) S(host) S(address) N(port) N(mx) N(sess) N(action) N(grade) N(floor) N(reason) N(raised)   \
-    N(reused) S(tls_version) S(tls_cipher) N(tls_bits) S(tls_group) S(tls_signature) S(peer_key) S(cert_check) S(cert_subject)   \
-    S(cert_issuer) S(cert_fingerprint) N(cert_not_after) S(detail) N(tlsa) N(sts) S(dane_check) S(exception)
-#define INSPECTED_FIELDS(N, S) N(id) N(at_ms) S(facts)
+#include "store/records.h"
 
 enum { NUMBER_MAX = 10 /* octets of the largest number */, DONE = 0x40 /* in the octet of the kind */ };
+
+/* The kinds, and those of older versions, which are read as these: their fields were fewer, and not counted. */
+static const struct kind {
+    enum entry_kind kind; /* 0: there is none of that number */
+    size_t older;         /* so many fields, of an older version; 0: their number is written */
+} kinds[] = {
+    [1] = {ENTRY_MESSAGE, 23},
+    [2] = {ENTRY_RCPT, 18},
+    [3] = {ENTRY_BOUNCED, 18},
+    [4] = {ENTRY_OUTCOME, 18},
+    [5] = {ENTRY_DECIDED, 18},
+    [6] = {ENTRY_ATTEMPT, 31},
+    [7] = {ENTRY_INSPECTED, 3},
+    [9] = {ENTRY_MESSAGE, 24},
+    [10] = {ENTRY_MESSAGE, 25},
+    [ENTRY_RELEASE] = {ENTRY_RELEASE, 0},
+    [ENTRY_MESSAGE] = {ENTRY_MESSAGE, 0},
+    [ENTRY_RCPT] = {ENTRY_RCPT, 0},
+    [ENTRY_BOUNCED] = {ENTRY_BOUNCED, 0},
+    [ENTRY_OUTCOME] = {ENTRY_OUTCOME, 0},
+    [ENTRY_DECIDED] = {ENTRY_DECIDED, 0},
+    [ENTRY_ATTEMPT] = {ENTRY_ATTEMPT, 0},
+    [ENTRY_INSPECTED] = {ENTRY_INSPECTED, 0},
+};
+
+#define COUNT_FIELD(kind, name, most) +1
+enum {
+    MESSAGE_FIELDS = 0 RECORD_message(COUNT_FIELD),
+    RCPT_FIELDS = 0 RECORD_rcpt(COUNT_FIELD),
+    ATTEMPT_FIELDS = 0 RECORD_attempt(COUNT_FIELD),
+    INSPECTED_FIELDS = 0 RECORD_inspection(COUNT_FIELD),
+};
+
+struct shape {
+    const struct record *record;
+    size_t n; /* its fields in the journal */
+    void *in; /* where it is in the entry */
+};
+
+/* NULL record: the entry has an id only. */
+static struct shape shape_of(const struct entry *e)
+{
+    struct entry *at = (struct entry *)(uintptr_t)e;
+    switch (e->kind) {
+    case ENTRY_MESSAGE:
+        return (struct shape){&store_record_message, MESSAGE_FIELDS, &at->message};
+    case ENTRY_RCPT:
+    case ENTRY_BOUNCED:
+    case ENTRY_OUTCOME:
+    case ENTRY_DECIDED:
+        return (struct shape){&store_record_rcpt, RCPT_FIELDS, &at->rcpt};
+    case ENTRY_ATTEMPT:
+        return (struct shape){&store_record_attempt, ATTEMPT_FIELDS, &at->attempt};
+    case ENTRY_INSPECTED:
+        return (struct shape){&store_record_inspection, INSPECTED_FIELDS, &at->inspected};
+    case ENTRY_RELEASE:
+        break;
+    }
+    return (struct shape){0};
+}
 
 /* --- writing --------------------------------------------------------------------------------------- */
 
@@ -40,47 +85,22 @@ static int put_str(struct buf *b, struct str s)
     return r < 0 ? r : buf_add(b, s);
 }
 
-#define PUT_N(field) r = r < 0 ? r : put_number(b, (uint64_t)f->field);
-#define PUT_S(field) r = r < 0 ? r : put_str(b, f->field);
-#define PUT(type, fields)                                                                                                        \
-    static int put_##type(struct buf *b, const struct type *f)                                                                   \
-    {                                                                                                                            \
-        int r = 0;                                                                                                               \
-        fields(PUT_N, PUT_S) return r;                                                                                           \
-    }
-PUT(store_message, MESSAGE_ALL)
-PUT(store_rcpt, RCPT_FIELDS)
-PUT(store_attempt, ATTEMPT_FIELDS)
-PUT(entry_inspected, INSPECTED_FIELDS)
-
-static int put_message(struct buf *b, const struct entry *e)
-{
-    int r = put_number(b, e->body_at);
-    r = r < 0 ? r : put_number(b, e->body_n);
-    return r < 0 ? r : put_store_message(b, &e->message);
-}
-
 static int put_fields(struct buf *b, const struct entry *e)
 {
-    switch (e->kind) {
-    case ENTRY_MESSAGE:
-        return put_message(b, e);
-    case ENTRY_RCPT:
-    case ENTRY_BOUNCED:
-    case ENTRY_OUTCOME:
-    case ENTRY_DECIDED:
-        return put_store_rcpt(b, &e->rcpt);
-    case ENTRY_ATTEMPT:
-        return put_store_attempt(b, &e->attempt);
-    case ENTRY_INSPECTED:
-        return put_entry_inspected(b, &e->inspected);
-    case ENTRY_RELEASE:
+    const struct shape shape = shape_of(e);
+    if (!shape.record) {
         return put_number(b, e->id);
-    case ENTRY_MESSAGE_11:
-    case ENTRY_MESSAGE_12:
-        break;
     }
-    return -EINVAL;
+    int r = put_number(b, shape.n);
+    if (r == 0 && e->kind == ENTRY_MESSAGE) {
+        r = put_number(b, e->body_at);
+        r = r < 0 ? r : put_number(b, e->body_n);
+    }
+    for (size_t i = 0; r == 0 && i < shape.n; i++) {
+        const struct record_field *f = &shape.record->fields[i];
+        r = record_is_text(f) ? put_str(b, *record_str(f, shape.in)) : put_number(b, record_number(f, shape.in));
+    }
+    return r;
 }
 
 int entry_write(struct buf *b, const struct entry *e)
@@ -122,71 +142,51 @@ static int take_str(struct str *rest, struct str *ret)
     return 0;
 }
 
-#define TAKE_N(field)                                                                                                            \
-    r = r < 0 ? r : take_number(rest, &number);                                                                                  \
-    f->field = (__typeof__(f->field))number;
-#define TAKE_S(field) r = r < 0 ? r : take_str(rest, &f->field);
-#define TAKE(name, type, fields)                                                                                                 \
-    static int take_##name(struct str *rest, struct type *f)                                                                     \
-    {                                                                                                                            \
-        uint64_t number = 0;                                                                                                     \
-        int r = 0;                                                                                                               \
-        fields(TAKE_N, TAKE_S) return r;                                                                                         \
-    }
-TAKE(message_11, store_message, MESSAGE_FIELDS)
-TAKE(message_12, store_message, MESSAGE_FIELDS_12)
-TAKE(store_message, store_message, MESSAGE_ALL)
-TAKE(store_rcpt, store_rcpt, RCPT_FIELDS)
-TAKE(store_attempt, store_attempt, ATTEMPT_FIELDS)
-TAKE(entry_inspected, entry_inspected, INSPECTED_FIELDS)
-
-static int take_message(struct str *rest, struct entry *e)
+/* n: how many there are; 0: as it says itself. */
+static int take_fields(struct str *rest, struct entry *e, uint64_t n)
 {
-    int r = take_number(rest, &e->body_at);
-    r = r < 0 ? r : take_number(rest, &e->body_n);
-    enum entry_kind written = e->kind;
-    e->kind = ENTRY_MESSAGE;
-    if (r < 0) {
-        return r;
-    }
-    return written == ENTRY_MESSAGE_11   ? take_message_11(rest, &e->message)
-           : written == ENTRY_MESSAGE_12 ? take_message_12(rest, &e->message)
-                                         : take_store_message(rest, &e->message);
-}
-
-static int take_fields(struct str *rest, struct entry *e)
-{
-    switch (e->kind) {
-    case ENTRY_MESSAGE_11:
-    case ENTRY_MESSAGE_12:
-    case ENTRY_MESSAGE:
-        return take_message(rest, e);
-    case ENTRY_RCPT:
-    case ENTRY_BOUNCED:
-    case ENTRY_OUTCOME:
-    case ENTRY_DECIDED:
-        return take_store_rcpt(rest, &e->rcpt);
-    case ENTRY_ATTEMPT:
-        return take_store_attempt(rest, &e->attempt);
-    case ENTRY_INSPECTED:
-        return take_entry_inspected(rest, &e->inspected);
-    case ENTRY_RELEASE:
+    const struct shape shape = shape_of(e);
+    if (!shape.record) {
         return take_number(rest, &e->id);
     }
-    return -EBADMSG;
+    int r = n == 0 ? take_number(rest, &n) : 0;
+    if (r == 0 && e->kind == ENTRY_MESSAGE) {
+        r = take_number(rest, &e->body_at);
+        r = r < 0 ? r : take_number(rest, &e->body_n);
+    }
+    if (r < 0 || n > shape.n) {
+        return -EBADMSG;
+    }
+    for (size_t i = 0; r == 0 && i < shape.n; i++) {
+        const struct record_field *f = &shape.record->fields[i];
+        uint64_t number = 0;
+        if (record_is_text(f)) {
+            *record_str(f, shape.in) = STR("");
+            r = i < n ? take_str(rest, record_str(f, shape.in)) : 0;
+            continue;
+        }
+        r = i < n ? take_number(rest, &number) : 0;
+        record_set_number(f, shape.in, number);
+    }
+    return r;
 }
 
 int entry_read(struct str *rest, struct entry *ret)
 {
-    uint64_t kind;
+    uint64_t number;
     if (rest->n == 0) {
         return 0;
     }
-    if (take_number(rest, &kind) < 0 || (kind & ~(uint64_t)DONE) < ENTRY_MESSAGE_11 || (kind & ~(uint64_t)DONE) > ENTRY_MESSAGE) {
+    if (take_number(rest, &number) < 0) {
         return -EBADMSG;
     }
-    *ret = (struct entry){.kind = (enum entry_kind)(kind & ~(uint64_t)DONE), .is_done = (kind & DONE) != 0};
-    int r = take_fields(rest, ret);
+    bool is_done = (number & DONE) != 0;
+    number &= ~(uint64_t)DONE;
+    if (number >= ARRAY_LEN(kinds) || kinds[number].kind == 0) {
+        return -EBADMSG;
+    }
+    *ret = (struct entry){.kind = kinds[number].kind, .is_done = is_done};
+    int r = take_fields(rest, ret, kinds[number].older);
     return r < 0 ? r : 1;
 }
 

@@ -3,8 +3,25 @@
  * the tables, the journal and all that lies beside them. CHANGES.md names it (tools/style compares).
  */
 #pragma once
+#include "records/records.def"
+#include "records/record.h"
 
-#define STORE_SCHEMA_VERSION 20
+/* A column for each field of a record; its key is made by hand. */
+#define SQL_MAKE(kind, name, most) SQL_MAKE_##kind(#name)
+#define SQL_MAKE_NUMBER(name) ", " name " INTEGER NOT NULL DEFAULT 0"
+#define SQL_MAKE_key(name)
+#define SQL_MAKE_u8(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_u16(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_u32(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_u64(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_i64(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_flag(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_rcpt_state(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_rcpt_notice(name) SQL_MAKE_NUMBER(name)
+#define SQL_MAKE_str(name) ", " name " TEXT NOT NULL DEFAULT ''"
+#define SQL_MAKE_blob(name) ", " name " BLOB NOT NULL DEFAULT x''"
+
+#define STORE_SCHEMA_VERSION 21
 
 /* What version 3 brought. */
 #define STORE_INDEXES_3                                                                            \
@@ -123,40 +140,15 @@
     "UPDATE envelope SET least=level;"
 
 static const char store_schema[] =
-    "CREATE TABLE message ("
-    " id INTEGER PRIMARY KEY, bounce_of INTEGER NOT NULL, reverse_path TEXT NOT NULL,"
-    " arrived_ms INTEGER NOT NULL, size INTEGER NOT NULL, is_8bit INTEGER NOT NULL,"
-    " is_utf8 INTEGER NOT NULL, client TEXT NOT NULL, helo TEXT NOT NULL, protocol TEXT NOT NULL,"
-    " tls_version TEXT NOT NULL, tls_cipher TEXT NOT NULL, tls_bits INTEGER NOT NULL,"
-    " sealed_key BLOB NOT NULL, spool TEXT NOT NULL, has_body INTEGER NOT NULL,"
-    " reqtls INTEGER NOT NULL, tls_required_no INTEGER NOT NULL, report INTEGER NOT NULL,"
-    " is_binary INTEGER NOT NULL DEFAULT 0, ret INTEGER NOT NULL DEFAULT 0,"
-    " envid TEXT NOT NULL DEFAULT '', login TEXT NOT NULL DEFAULT '', deaths INTEGER NOT NULL DEFAULT 0,"
-    " certificate TEXT NOT NULL DEFAULT '', tls_group TEXT NOT NULL DEFAULT '', repaired INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE message (id INTEGER PRIMARY KEY" RECORD_message(SQL_MAKE)
+    ", has_body INTEGER NOT NULL, deaths INTEGER NOT NULL DEFAULT 0);"
     "CREATE TABLE body (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);"
-    "CREATE TABLE recipient ("
-    " rcpt INTEGER PRIMARY KEY, id INTEGER NOT NULL, forward_path TEXT NOT NULL,"
-    " next_hop TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
-    " next_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, reason INTEGER NOT NULL,"
-    " code TEXT NOT NULL, reply TEXT NOT NULL, host TEXT NOT NULL, bounced INTEGER NOT NULL,"
-    " offered INTEGER NOT NULL, notice INTEGER NOT NULL,"
-    " notify INTEGER NOT NULL DEFAULT 0, orcpt TEXT NOT NULL DEFAULT '',"
-    " protection TEXT NOT NULL DEFAULT '');"
+    "CREATE TABLE recipient (rcpt INTEGER PRIMARY KEY" RECORD_rcpt(SQL_MAKE) ");"
     "CREATE INDEX recipient_message ON recipient (id);"
     "CREATE INDEX recipient_due ON recipient (next_hop, next_ms) WHERE state = 0;"
     "CREATE INDEX recipient_open ON recipient (state) WHERE state <> 2;"
     STORE_INDEXES_3
-    "CREATE TABLE attempt ("
-    " attempt INTEGER PRIMARY KEY, id INTEGER NOT NULL, rcpts TEXT NOT NULL, at_ms INTEGER NOT NULL,"
-    " took_ms INTEGER NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL,"
-    " mx INTEGER NOT NULL, sess INTEGER NOT NULL, action INTEGER NOT NULL, grade INTEGER NOT NULL,"
-    " floor INTEGER NOT NULL, reason INTEGER NOT NULL, raised INTEGER NOT NULL,"
-    " reused INTEGER NOT NULL, tls_version TEXT NOT NULL, tls_cipher TEXT NOT NULL,"
-    " tls_bits INTEGER NOT NULL, tls_group TEXT NOT NULL, tls_signature TEXT NOT NULL,"
-    " peer_key TEXT NOT NULL, cert_check TEXT NOT NULL, cert_subject TEXT NOT NULL,"
-    " cert_issuer TEXT NOT NULL, cert_fingerprint TEXT NOT NULL, cert_not_after INTEGER NOT NULL,"
-    " detail TEXT NOT NULL, tlsa INTEGER NOT NULL, sts INTEGER NOT NULL, dane_check TEXT NOT NULL,"
-    " exception TEXT NOT NULL);"
+    "CREATE TABLE attempt (attempt INTEGER PRIMARY KEY" RECORD_attempt(SQL_MAKE) ");"
     "CREATE INDEX attempt_message ON attempt (id);"
     /* what is known about recipient domains (store/domain.h) */
     "CREATE TABLE domain ("
@@ -249,4 +241,6 @@ static const char *const store_upgrade[STORE_SCHEMA_VERSION] = {
     [17] = STORE_TABLES_18,
     [18] = STORE_COLUMNS_19,
     [19] = STORE_CHANGES_20,
+    /* the journal counts the fields of an entry; columns are called as fields are */
+    [20] = "ALTER TABLE recipient RENAME COLUMN offered TO tls_offered;",
 };

@@ -406,11 +406,7 @@ int store_secret_kept(struct store *s, const char *name, struct str value, store
 void store_redirect(struct store *s, const struct store_rcpt *r)
 {
     if (open_direct(s)) {
-        sqlite3_stmt *q = s->q[Q_REDIRECT];
-        bind_str(q, 1, r->forward_path);
-        bind_str(q, 2, r->next_hop);
-        bind_str(q, 3, r->protection);
-        bind_int(q, 4, r->rcpt);
+        store_bind(s, Q_REDIRECT, &store_record_rcpt, r);
         store_run(s, Q_REDIRECT);
     }
 }

@@ -6,10 +6,32 @@
 #include "store/entry.h"
 #include "store/journal.h"
 #include "store/mark.h"
+#include "store/records.h"
 #include "store/store.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
+
+/* --- columns by the lists of records/records.def: names, marks (":name"), and how they are made; the key has no comma, and is
+ * made by hand */
+#define SQL_NAME(kind, name, most) SQL_COMMA_##kind #name
+#define SQL_MARK(kind, name, most) SQL_COMMA_##kind ":" #name
+#define SQL_COMMA_key
+#define SQL_COMMA_u8 ", "
+#define SQL_COMMA_u16 ", "
+#define SQL_COMMA_u32 ", "
+#define SQL_COMMA_u64 ", "
+#define SQL_COMMA_i64 ", "
+#define SQL_COMMA_flag ", "
+#define SQL_COMMA_str ", "
+#define SQL_COMMA_blob ", "
+#define SQL_COMMA_rcpt_state ", "
+#define SQL_COMMA_rcpt_notice ", "
+#define SQL_SET(name) #name "=:" #name
+/* What an outcome says of its recipient: the fields that store_outcome() sets. SEP stands between them. */
+#define RCPT_OUTCOME(F, SEP)                                                                       \
+    F(state) SEP F(attempts) SEP F(next_ms) SEP F(last_ms) SEP F(reason) SEP F(code) SEP F(reply)  \
+    SEP F(host) SEP F(bounced) SEP F(tls_offered) SEP F(notice) SEP F(protection)
 
 /* sqlite_domain.c */
 #define DOMAIN_STATEMENTS(X)                                                                       \
@@ -123,21 +145,20 @@
     X(ROLLBACK, "ROLLBACK")                                                                        \
     X(SETTLED, "SELECT number, store, times, marked FROM settled")                                          \
     X(SET_SETTLED, "UPDATE settled SET number=?, times=times+1, marked=1 WHERE one=1")                            \
-    X(ADD_MESSAGE, "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?,?,?)")       \
+    X(ADD_MESSAGE, "INSERT INTO message (" RECORD_message(SQL_NAME) ", has_body) VALUES (" RECORD_message(SQL_MARK) ", :has_body)") \
     X(ADD_BODY, "INSERT INTO body VALUES (?,?)")                                                   \
-    X(ADD_RCPT, "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                    \
-    X(SET_RCPT, "UPDATE recipient SET state=?, attempts=?, next_ms=?, last_ms=?, reason=?, code=?, " \
-                "reply=?, host=?, bounced=?, offered=?, notice=?, protection=? WHERE rcpt=?")                                         \
-    X(PUT_INSPECTION, "INSERT OR REPLACE INTO inspection VALUES (?,?,?)")                            \
+    X(ADD_RCPT, "INSERT INTO recipient (" RECORD_rcpt(SQL_NAME) ") VALUES (" RECORD_rcpt(SQL_MARK) ")") \
+    X(SET_RCPT, "UPDATE recipient SET " RCPT_OUTCOME(SQL_SET, ", ") " WHERE rcpt=:rcpt")            \
+    X(PUT_INSPECTION, "INSERT OR REPLACE INTO inspection (" RECORD_inspection(SQL_NAME) ") VALUES (" RECORD_inspection(SQL_MARK) ")") \
     X(GET_INSPECTION, "SELECT at_ms, facts FROM inspection WHERE id=?")                            \
     X(FORGET_INSPECTION, "DELETE FROM inspection WHERE id=?")                                      \
-    X(DECIDED, "UPDATE recipient SET next_hop=?, protection=? WHERE rcpt=?")                       \
+    X(DECIDED, "UPDATE recipient SET " SQL_SET(next_hop) ", " SQL_SET(protection) " WHERE rcpt=:rcpt") \
     X(MAKE_SECRET, "INSERT OR IGNORE INTO secret VALUES (?, coalesce(?, randomblob(32)))")          \
     X(GET_SECRET, "SELECT value FROM secret WHERE name=?")                                          \
-    X(REDIRECT, "UPDATE recipient SET forward_path=?, next_hop=?, protection=? WHERE rcpt=?")       \
+    X(REDIRECT, "UPDATE recipient SET " SQL_SET(forward_path) ", " SQL_SET(next_hop) ", " SQL_SET(protection) " WHERE rcpt=:rcpt") \
     X(SINCE, "SELECT id FROM message WHERE arrived_ms>=? AND bounce_of=0 AND report=0 ORDER BY id LIMIT ?") \
     X(SET_BOUNCED, "UPDATE recipient SET bounced=1 WHERE rcpt=? AND id=?")                         \
-    X(ADD_ATTEMPT, "INSERT INTO attempt VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") \
+    X(ADD_ATTEMPT, "INSERT INTO attempt (attempt" RECORD_attempt(SQL_NAME) ") VALUES (NULL" RECORD_attempt(SQL_MARK) ")") \
     X(NEEDS_BODY, "SELECT 1 FROM recipient WHERE id=? AND (state IN (0,1,6) OR (state IN (2,3,4) AND bounced=0)) LIMIT 1") \
     X(DROP_BODY, "DELETE FROM body WHERE id=?")                                                    \
     X(FORGET_BODY, "UPDATE message SET has_body=0, sealed_key=x'', spool='' WHERE id=?")           \
@@ -145,11 +166,11 @@
     X(NEXT_HOPS, "WITH RECURSIVE hop(name) AS (SELECT min(next_hop) FROM recipient WHERE state=0 UNION ALL" \
                  " SELECT (SELECT min(next_hop) FROM recipient WHERE state=0 AND next_hop>hop.name) FROM hop WHERE hop.name IS NOT NULL)" \
                  " SELECT name, (SELECT min(next_ms) FROM recipient WHERE state=0 AND next_hop=name) FROM hop WHERE name IS NOT NULL") \
-    X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
+    X(DUE, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) AS reverse_path FROM recipient WHERE state=0 AND next_hop=? AND next_ms<=? ORDER BY next_ms LIMIT ?") \
     X(NEXT_DUE, "SELECT next_ms FROM recipient WHERE state=0 AND next_hop=? AND next_ms>? ORDER BY next_ms LIMIT 1") \
-    X(OVER, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) FROM recipient INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
+    X(OVER, "SELECT *, (SELECT reverse_path FROM message m WHERE m.id=recipient.id) AS reverse_path FROM recipient INDEXED BY recipient_age WHERE state=0 AND id<? ORDER BY id LIMIT ?") \
     X(BOUNCES, "SELECT * FROM recipient WHERE bounced=0 AND state IN (2,3,4) AND notice<>5 ORDER BY id LIMIT ?")   \
-    X(GET_MESSAGE, "SELECT m.*, b.sealed FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
+    X(GET_MESSAGE, "SELECT m.*, b.sealed AS body FROM message m LEFT JOIN body b ON b.id=m.id AND ?2 WHERE m.id=?1") \
     X(RCPTS, "SELECT * FROM recipient WHERE id=? ORDER BY rcpt")                                   \
     X(ATTEMPTS, "SELECT * FROM attempt WHERE id=? ORDER BY attempt")                               \
     X(OPEN_RCPTS, "SELECT * FROM recipient WHERE state IN (0,1) ORDER BY id LIMIT ?")              \
@@ -192,6 +213,12 @@
 
 #define STATEMENT_ENUM(name, sql) Q_##name,
 enum statement { STATEMENTS(STATEMENT_ENUM) Q_END };
+
+/* Where a statement has the fields of its record: by their names, looked up once. */
+struct bound {
+    const struct record *record; /* NULL: not looked up */
+    int8_t at[RECORD_FIELDS_MAX]; /* parameters from 1, columns from 0; none: see sqlite_rows.c */
+};
 
 struct completion {
     store_done done;
@@ -239,6 +266,7 @@ struct store_sizes {
 struct store {
     sqlite3 *db;
     sqlite3_stmt *q[Q_END];
+    struct bound parameters[Q_END], columns[Q_END];
     char *directory, *spool;
     int spool_dir; /* for syncing names */
     bool open_batch, batch_failed, poisoned, spool_dirty;
@@ -318,6 +346,10 @@ enum store_result store_end_transaction(struct store *s);
 /* Whether commits from now on are synced. */
 void store_sync_commits(struct store *s, bool on);
 void store_leave_if_poisoned(const struct store *s);
+/* sqlite_rows.c: binds the fields of a record that the statement names; reads those that its row has, the others are 0 or empty.
+ * A statement is always used with the same record. */
+void store_bind(struct store *s, enum statement which, const struct record *r, const void *from);
+void store_read_row(struct store *s, enum statement which, const struct record *r, void *to);
 /* sqlite_rows.c: what an entry does, in the open transaction. */
 void store_apply(struct store *s, const struct entry *e);
 void store_add_rcpt(struct store *s, const struct store_rcpt *r);

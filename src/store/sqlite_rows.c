@@ -1,39 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sqlite_rows.c: what an entry does to the rows of messages, recipients and attempts, in the open transaction. Called by
+ * sqlite_rows.c: records and rows, by the names of their fields; and what an entry does to the rows of messages, recipients and
+ * attempts, in the open transaction. Called by sqlite_read.c, by
  * sqlite_intents.c where the batch goes to the tables itself, and by sqlite_settle.c.
  */
 #include "store/sqlite_priv.h"
 
+#include <stdio.h>
+
+/* --- rows and records ------------------------------------------------------------------------ */
+
+enum { NOWHERE = -1 };
+
+static int8_t parameter_of(sqlite3_stmt *q, const char *name)
+{
+    char mark[64];
+    snprintf(mark, sizeof mark, ":%s", name);
+    int at = sqlite3_bind_parameter_index(q, mark);
+    return (int8_t)(at > 0 ? at : NOWHERE);
+}
+
+static int8_t column_of(sqlite3_stmt *q, const char *name)
+{
+    for (int i = 0; i < sqlite3_column_count(q); i++) {
+        if (strcmp(sqlite3_column_name(q, i), name) == 0) {
+            return (int8_t)i;
+        }
+    }
+    return NOWHERE;
+}
+
+static const struct bound *look_up(struct bound *b, const struct record *r, sqlite3_stmt *q,
+                                   int8_t (*of)(sqlite3_stmt *q, const char *name))
+{
+    must(!b->record || b->record == r);
+    if (!b->record) {
+        b->record = r;
+        for (size_t i = 0; i < r->n; i++) {
+            b->at[i] = of(q, r->fields[i].name);
+        }
+    }
+    return b;
+}
+
+void store_bind(struct store *s, enum statement which, const struct record *r, const void *from)
+{
+    sqlite3_stmt *q = s->q[which];
+    const struct bound *b = look_up(&s->parameters[which], r, q, parameter_of);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct record_field *f = &r->fields[i];
+        int at = b->at[i];
+        if (at == NOWHERE) {
+            continue;
+        }
+        switch (f->class) {
+        case FIELD_NUMBER:
+        case FIELD_FLAG:
+            bind_int(q, at, record_number(f, from));
+            break;
+        case FIELD_TEXT:
+            bind_str(q, at, *record_str_of(f, from));
+            break;
+        case FIELD_OCTETS:
+            bind_blob(q, at, *record_str_of(f, from));
+            break;
+        }
+    }
+}
+
+void store_read_row(struct store *s, enum statement which, const struct record *r, void *to)
+{
+    sqlite3_stmt *q = s->q[which];
+    const struct bound *b = look_up(&s->columns[which], r, q, column_of);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct record_field *f = &r->fields[i];
+        int at = b->at[i];
+        if (record_is_text(f)) {
+            *record_str(f, to) = at == NOWHERE ? STR("") : column_str(q, at);
+        } else {
+            record_set_number(f, to, at == NOWHERE ? 0 : column_int(q, at));
+        }
+    }
+}
+
+/* --- what entries do --------------------------------------------------------------------------- */
+
 /* released: nobody needs its body any more. */
 void store_add_message(struct store *s, const struct store_message *m, bool released)
 {
-    sqlite3_stmt *q = s->q[Q_ADD_MESSAGE];
-    bind_int(q, 1, m->id);
-    bind_int(q, 2, m->bounce_of);
-    bind_str(q, 3, m->reverse_path);
-    bind_int(q, 4, (uint64_t)m->arrived_ms);
-    bind_int(q, 5, m->size);
-    bind_int(q, 6, m->is_8bit);
-    bind_int(q, 7, m->is_utf8);
-    bind_str(q, 8, m->client);
-    bind_str(q, 9, m->helo);
-    bind_str(q, 10, m->protocol);
-    bind_str(q, 11, m->tls_version);
-    bind_str(q, 12, m->tls_cipher);
-    bind_int(q, 13, m->tls_bits);
-    bind_blob(q, 14, released ? STR("") : m->sealed_key);
-    bind_str(q, 15, released ? STR("") : m->spool);
-    bind_int(q, 16, !released);
-    bind_int(q, 17, m->reqtls);
-    bind_int(q, 18, m->tls_required_no);
-    bind_int(q, 19, m->report);
-    bind_int(q, 20, m->is_binary);
-    bind_int(q, 21, m->ret);
-    bind_str(q, 22, m->envid);
-    bind_str(q, 23, m->login);
-    bind_str(q, 24, m->certificate);
-    bind_str(q, 25, m->tls_group);
-    bind_int(q, 26, m->repaired);
+    struct store_message row = *m;
+    if (released) {
+        row.sealed_key = STR("");
+        row.spool = STR("");
+    }
+    store_bind(s, Q_ADD_MESSAGE, &store_record_message, &row);
+    bind_int(s->q[Q_ADD_MESSAGE], sqlite3_bind_parameter_index(s->q[Q_ADD_MESSAGE], ":has_body"), !released);
     store_run(s, Q_ADD_MESSAGE);
     if (m->spool.n == 0 && !released) {
         bind_int(s->q[Q_ADD_BODY], 1, m->id);
@@ -42,98 +102,33 @@ void store_add_message(struct store *s, const struct store_message *m, bool rele
     }
 }
 
-void store_add_rcpt(struct store *s, const struct store_rcpt *r)
+/* One of the statements that write a recipient's fields. */
+static void run_rcpt(struct store *s, enum statement which, const struct store_rcpt *r)
 {
-    sqlite3_stmt *q = s->q[Q_ADD_RCPT];
-    bind_int(q, 1, r->rcpt);
-    bind_int(q, 2, r->id);
-    bind_str(q, 3, r->forward_path);
-    bind_str(q, 4, r->next_hop);
-    bind_int(q, 5, r->state);
-    bind_int(q, 6, r->attempts);
-    bind_int(q, 7, (uint64_t)r->next_ms);
-    bind_int(q, 8, (uint64_t)r->last_ms);
-    bind_int(q, 9, r->reason);
-    bind_str(q, 10, r->code);
-    bind_str(q, 11, r->reply);
-    bind_str(q, 12, r->host);
-    bind_int(q, 13, r->bounced);
-    bind_int(q, 14, r->tls_offered);
-    bind_int(q, 15, r->notice);
-    bind_int(q, 16, r->notify);
-    bind_str(q, 17, r->orcpt);
-    bind_str(q, 18, r->protection);
-    store_run(s, Q_ADD_RCPT);
+    store_bind(s, which, &store_record_rcpt, r);
+    store_run(s, which);
 }
 
-static void set_rcpt(struct store *s, const struct store_rcpt *r)
+void store_add_rcpt(struct store *s, const struct store_rcpt *r)
 {
-    sqlite3_stmt *q = s->q[Q_SET_RCPT];
-    bind_int(q, 1, r->state);
-    bind_int(q, 2, r->attempts);
-    bind_int(q, 3, (uint64_t)r->next_ms);
-    bind_int(q, 4, (uint64_t)r->last_ms);
-    bind_int(q, 5, r->reason);
-    bind_str(q, 6, r->code);
-    bind_str(q, 7, r->reply);
-    bind_str(q, 8, r->host);
-    bind_int(q, 9, r->bounced);
-    bind_int(q, 10, r->tls_offered);
-    bind_int(q, 11, r->notice);
-    bind_str(q, 12, r->protection);
-    bind_int(q, 13, r->rcpt);
-    store_run(s, Q_SET_RCPT);
+    run_rcpt(s, Q_ADD_RCPT, r);
 }
 
 static void set_decided(struct store *s, const struct store_rcpt *r)
 {
-    sqlite3_stmt *q = s->q[Q_DECIDED];
-    bind_str(q, 1, r->next_hop);
-    bind_str(q, 2, r->protection);
-    bind_int(q, 3, r->rcpt);
-    store_run(s, Q_DECIDED);
-    set_rcpt(s, r);
+    run_rcpt(s, Q_DECIDED, r);
+    run_rcpt(s, Q_SET_RCPT, r);
 }
 
 static void add_attempt(struct store *s, const struct store_attempt *a)
 {
-    sqlite3_stmt *q = s->q[Q_ADD_ATTEMPT];
-    const uint64_t numbers[] = {a->port, a->mx, a->sess, a->action, a->grade,
-                                a->floor, a->reason, a->raised, a->reused};
-    bind_int(q, 1, a->id);
-    bind_str(q, 2, a->rcpts);
-    bind_int(q, 3, (uint64_t)a->at_ms);
-    bind_int(q, 4, a->took_ms);
-    bind_str(q, 5, a->host);
-    bind_str(q, 6, a->address);
-    for (int i = 0; i < 9; i++) {
-        bind_int(q, 7 + i, numbers[i]);
-    }
-    bind_str(q, 16, a->tls_version);
-    bind_str(q, 17, a->tls_cipher);
-    bind_int(q, 18, a->tls_bits);
-    bind_str(q, 19, a->tls_group);
-    bind_str(q, 20, a->tls_signature);
-    bind_str(q, 21, a->peer_key);
-    bind_str(q, 22, a->cert_check);
-    bind_str(q, 23, a->cert_subject);
-    bind_str(q, 24, a->cert_issuer);
-    bind_str(q, 25, a->cert_fingerprint);
-    bind_int(q, 26, (uint64_t)a->cert_not_after);
-    bind_str(q, 27, a->detail);
-    bind_int(q, 28, a->tlsa);
-    bind_int(q, 29, a->sts);
-    bind_str(q, 30, a->dane_check);
-    bind_str(q, 31, a->exception);
+    store_bind(s, Q_ADD_ATTEMPT, &store_record_attempt, a);
     store_run(s, Q_ADD_ATTEMPT);
 }
 
 static void put_inspection(struct store *s, const struct entry_inspected *i)
 {
-    sqlite3_stmt *q = s->q[Q_PUT_INSPECTION];
-    bind_int(q, 1, i->id);
-    bind_int(q, 2, (uint64_t)i->at_ms);
-    bind_str(q, 3, i->facts);
+    store_bind(s, Q_PUT_INSPECTION, &store_record_inspection, i);
     store_run(s, Q_PUT_INSPECTION);
 }
 
@@ -180,8 +175,6 @@ void store_apply(struct store *s, const struct entry *e)
         return;
     }
     switch (e->kind) {
-    case ENTRY_MESSAGE_11: /* read as... */
-    case ENTRY_MESSAGE_12:
     case ENTRY_MESSAGE:
         store_add_message(s, &e->message, false);
         break;
@@ -192,7 +185,7 @@ void store_apply(struct store *s, const struct entry *e)
         set_bounced(s, &e->rcpt);
         break;
     case ENTRY_OUTCOME:
-        set_rcpt(s, &e->rcpt);
+        run_rcpt(s, Q_SET_RCPT, &e->rcpt);
         break;
     case ENTRY_DECIDED:
         set_decided(s, &e->rcpt);

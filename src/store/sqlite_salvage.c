@@ -21,12 +21,13 @@ struct salvage {
 
 /* Names of tables cannot be bound to a statement. SQLite writes these statements itself, from its own list of tables. */
 #define NAMED(before, after) "SELECT '" before "\"' || name || '\"" after "' FROM sqlite_master WHERE type='table' AND name=?1"
-static const char insert_into[] = "SELECT 'INSERT OR IGNORE INTO \"' || name || '\" VALUES (' || (SELECT group_concat('?') FROM pragma_table_info(?1)) || ')'"
-                                  " FROM sqlite_master WHERE type='table' AND name=?1";
-static const char numbered_rows[] = NAMED("SELECT rowid, * FROM ", " WHERE rowid>? ORDER BY rowid");
+#define COLUMNS "(SELECT group_concat('\"' || name || '\"') FROM pragma_table_info(?1))"
+static const char insert_into[] = "SELECT 'INSERT OR IGNORE INTO \"' || name || '\" (' || " COLUMNS " || ') VALUES ('"
+                                  " || (SELECT group_concat('?') FROM pragma_table_info(?1)) || ')' FROM sqlite_master WHERE type='table' AND name=?1";
+static const char numbered_rows[] = NAMED("SELECT rowid, ' || " COLUMNS " || ' FROM ", " WHERE rowid>? ORDER BY rowid");
 static const char last_number[] = NAMED("SELECT rowid FROM ", " ORDER BY rowid DESC LIMIT 1");
-static const char keyed_rows[] = NAMED("SELECT * FROM ", " ORDER BY 1");
-static const char keyed_rows_back[] = NAMED("SELECT * FROM ", " ORDER BY 1 DESC");
+static const char keyed_rows[] = NAMED("SELECT ' || " COLUMNS " || ' FROM ", " ORDER BY 1");
+static const char keyed_rows_back[] = NAMED("SELECT ' || " COLUMNS " || ' FROM ", " ORDER BY 1 DESC");
 static const char is_keyed[] = "SELECT count(*) FROM sqlite_master WHERE type='table' AND name=?1 AND sql LIKE '%WITHOUT ROWID%'";
 
 /* NULL: it cannot be read. */

@@ -88,21 +88,10 @@ static bool needs_body(const struct taking *t, const struct taken *m)
     return false;
 }
 
-/* What set_rcpt() sets. */
+#define COPY_NAMED(name) to->name = r->name;
 static void copy_outcome(struct store_rcpt *to, const struct store_rcpt *r)
 {
-    to->state = r->state;
-    to->attempts = r->attempts;
-    to->next_ms = r->next_ms;
-    to->last_ms = r->last_ms;
-    to->reason = r->reason;
-    to->code = r->code;
-    to->reply = r->reply;
-    to->host = r->host;
-    to->bounced = r->bounced;
-    to->tls_offered = r->tls_offered;
-    to->notice = r->notice;
-    to->protection = r->protection;
+    RCPT_OUTCOME(COPY_NAMED, )
 }
 
 static void take_message(struct store *s, const struct entry *e, const struct journal_batch *b)
@@ -149,8 +138,6 @@ static void take_release(struct store *s, const struct entry *e)
 static void take(struct store *s, const struct entry *e, const struct journal_batch *b)
 {
     switch (e->kind) {
-    case ENTRY_MESSAGE_11: /* read as... */
-    case ENTRY_MESSAGE_12:
     case ENTRY_MESSAGE:
         take_message(s, e, b);
         break;

@@ -11,6 +11,8 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "records/record.h"
+#include "records/records.def"
 
 enum { STORE_INLINE_MAX = 64 * 1024 };
 
@@ -32,26 +34,9 @@ enum rcpt_state { STORE_STATES(STORE_STATE_ENUM) RCPT_STATE_END };
 const char *rcpt_state_name(enum rcpt_state s);
 
 struct store_message {
-    uint64_t id;
-    uint64_t bounce_of; /* the message this one reports about, or 0 */
-    struct str reverse_path;
-    int64_t arrived_ms;
-    uint64_t size;
-    bool is_8bit, is_utf8, held;
-    bool reqtls, tls_required_no; /* RFC 8689 */
-    bool report;                  /* a TLS report of ours: RFC 8460 3 */
-    bool is_binary;               /* RFC 3030 */
-    uint8_t ret;                  /* enum notify_ret (RFC 3461) */
-    struct str envid;             /* xtext */
-    struct str login;             /* who was logged in, empty: nobody */
-    struct str certificate;       /* names of a verified client certificate, blank separated */
-    uint32_t deaths;              /* workers that died over it */
-    struct str client, helo, protocol, tls_version, tls_cipher, tls_group;
-    uint16_t tls_bits;
-    uint32_t repaired;            /* bits of enum repair (wire/repair.h): what an old device did wrong */
-    struct str sealed_key;
-    struct str spool; /* file name, or empty: body is inline */
-    struct str body;  /* sealed octets when inline */
+    RECORD_message(RECORD_MEMBER)
+    uint32_t deaths; /* workers that died over it */
+    struct str body; /* sealed octets when inline */
 };
 
 /* Whether the sender is told that their mail waits: soon for a secure connection, later for any reason. */
@@ -60,41 +45,12 @@ enum rcpt_notice { NOTICE_NONE, NOTICE_DUE, NOTICE_SENT, NOTICE_DELAY /* due lat
                    NOTICE_OUTCOME /* due: what was done with it, whatever that is */ };
 
 struct store_rcpt {
-    uint64_t rcpt; /* number, unique in the store */
-    uint64_t id;   /* of the message */
-    struct str forward_path, next_hop;
-    enum rcpt_state state;
-    uint32_t attempts;
-    int64_t next_ms, last_ms;
-    uint8_t reason;       /* enum reason of the policy */
-    struct str code, reply, host;
-    bool bounced; /* a bounce about it was stored, or none is due */
-    enum rcpt_notice notice;
+    RECORD_rcpt(RECORD_MEMBER)
     struct str reverse_path; /* of the message; only from store_each_due() and store_each_over() */
-    uint8_t notify;   /* bits of enum notify (RFC 3461) */
-    struct str orcpt;
-    struct str protection; /* what it needs, as text (policy/protect.h); empty: nothing special */
-    bool tls_offered; /* an attempt saw encryption offered: nothing goes in clear any more */
 };
 
 struct store_attempt {
-    uint64_t id;
-    struct str rcpts; /* numbers, comma separated */
-    int64_t at_ms;
-    uint32_t took_ms;
-    struct str host, address;
-    uint16_t port;
-    uint8_t mx, sess, action, grade, floor, reason;
-    uint32_t raised;
-    bool reused;
-    struct str tls_version, tls_cipher;
-    uint16_t tls_bits;
-    struct str tls_group, tls_signature, peer_key, cert_check, cert_subject, cert_issuer,
-        cert_fingerprint;
-    int64_t cert_not_after;
-    struct str detail;
-    uint8_t tlsa, sts;
-    struct str dane_check, exception;
+    RECORD_attempt(RECORD_MEMBER)
 };
 
 typedef void (*store_done)(void *arg, enum store_result result);

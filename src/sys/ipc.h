@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "records/records.def"
 #include "sys/ipc_messages.def"
 #include "sys/lease.h"
 
@@ -30,6 +31,12 @@ enum {
 #define IPC_TYPE_lease struct lease_id
 #define IPC_TYPE_str struct str
 #define IPC_TYPE_bytes struct str
+/* kinds of records/record.h */
+#define IPC_TYPE_key uint64_t
+#define IPC_TYPE_flag bool
+#define IPC_TYPE_blob struct str
+#define IPC_TYPE_rcpt_state uint8_t
+#define IPC_TYPE_rcpt_notice uint8_t
 #define IPC_STRUCT_FIELD(kind, field, max) IPC_TYPE_##kind field;
 #define IPC_STRUCT(number, name)                                                                   \
     struct ipc_##name {                                                                            \

@@ -83,6 +83,11 @@ static int get_lease(struct str *in, struct lease_id *ret)
 #define PUT_lease(out, v, max) buf_append(out, (v).octets, sizeof(v).octets)
 #define PUT_str(out, v, max) put_str(out, v, max)
 #define PUT_bytes(out, v, max) put_str(out, v, max)
+#define PUT_key(out, v, max) PUT_u64(out, v, max)
+#define PUT_flag(out, v, max) put_int(out, v, 1)
+#define PUT_blob(out, v, max) PUT_bytes(out, v, max)
+#define PUT_rcpt_state(out, v, max) PUT_u8(out, v, max)
+#define PUT_rcpt_notice(out, v, max) PUT_u8(out, v, max)
 #define PUT_FIELD(kind, field, max)                                                                \
     if ((r = PUT_##kind(out, m->field, max)) < 0) {                                                \
         return r;                                                                                  \
@@ -118,6 +123,11 @@ IPC_MESSAGES(ENCODER)
         return r;                                                                                  \
     }
 #define GET_bytes(field, max) GET_str(field, max)
+#define GET_key(field, max) GET_u64(field, max)
+#define GET_flag(field, max) GET_u8(field, max)
+#define GET_blob(field, max) GET_bytes(field, max)
+#define GET_rcpt_state(field, max) GET_u8(field, max)
+#define GET_rcpt_notice(field, max) GET_u8(field, max)
 #define GET_FIELD(kind, field, max) GET_##kind(field, max)
 #define DECODER(number, name)                                                                      \
     static int decode_##name(struct str *in, struct ipc_##name *m)                                 \

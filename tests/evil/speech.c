@@ -67,6 +67,11 @@ static void hear_text(struct str s)
 #define HEAR_lease(field, max) evil.leases[evil.n_leases++ % POOL] = m->field;
 #define HEAR_str(field, max) hear_text(m->field);
 #define HEAR_bytes(field, max) hear_text(m->field);
+#define HEAR_key(field, max) hear_id(m->field);
+#define HEAR_flag(field, max)
+#define HEAR_blob(field, max) hear_text(m->field);
+#define HEAR_rcpt_state(field, max)
+#define HEAR_rcpt_notice(field, max)
 #define HEAR_FIELD(kind, field, max) HEAR_##kind(field, max)
 #define HEAR(number, name)                                                                         \
     static void hear_##name(const struct ipc_##name *m)                                            \
@@ -188,6 +193,11 @@ static uint8_t some_octet(unsigned max)
 #define SAY_lease(field, max) m->field = some_lease();
 #define SAY_str(field, max) m->field = some_text(max);
 #define SAY_bytes(field, max) m->field = some_text(max);
+#define SAY_key(field, max) m->field = some_id();
+#define SAY_flag(field, max) m->field = random_below(2);
+#define SAY_blob(field, max) m->field = some_text(max);
+#define SAY_rcpt_state(field, max) m->field = some_octet(max);
+#define SAY_rcpt_notice(field, max) m->field = some_octet(max);
 #define SAY_FIELD(kind, field, max) SAY_##kind(field, max)
 #define SAY(number, name)                                                                          \
     static void say_##name(struct ipc_##name *m)                                                   \

@@ -211,7 +211,7 @@ static void who_was_told(void **state)
 {
     const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .protocol = STR("ESMTP")}, null = {.id = 1, .protocol = STR("ESMTP")};
     const struct ipc_row_rcpt told = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_FAILED, .bounced = 1};
-    const struct ipc_row_rcpt untold = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_FAILED, .bounced = 1, .untold = 1};
+    const struct ipc_row_rcpt untold = {.rcpt = 5, .forward_path = STR("x@y.test"), .state = RCPT_FAILED, .bounced = 1, .notice = NOTICE_LOST};
     const struct {
         const struct ipc_row_message *m;
         const struct ipc_row_rcpt *r;

@@ -71,35 +71,19 @@ static void question_end(struct question *w, bool ok, const char *text)
 static void send_message(void *arg, const struct store_message *m)
 {
     struct question *w = arg;
+    struct ipc_msg row = {.type = IPC_row_message};
     w->found = true;
-    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_message,
-                                      .row_message = {.id = m->id, .reverse_path = m->reverse_path,
-                                                      .arrived_ms = m->arrived_ms, .size = m->size,
-                                                      .reqtls = m->reqtls, .tls_required_no = m->tls_required_no,
-                                                      .report = m->report, .is_binary = m->is_binary,
-                                                      .ret = m->ret, .envid = m->envid, .login = m->login, .certificate = m->certificate,
-                                                      .bounce_of = m->bounce_of, .client = m->client,
-                                                      .helo = m->helo, .protocol = m->protocol,
-                                                      .tls_version = m->tls_version,
-                                                      .tls_cipher = m->tls_cipher,
-                                                      .tls_bits = m->tls_bits,
-                                                      .tls_group = m->tls_group,
-                                                      .repaired = m->repaired}});
+    RECORD_COPY(message_shown, &row.row_message, m);
+    ipc_send(w->ch, &row);
 }
 
 static void send_rcpt(void *arg, const struct store_rcpt *r)
 {
     struct question *w = arg;
+    struct ipc_msg row = {.type = IPC_row_rcpt};
     w->n++;
-    ipc_send(w->ch, &(struct ipc_msg){.type = IPC_row_rcpt,
-                                    .row_rcpt = {.id = r->id, .rcpt = r->rcpt,
-                                                 .forward_path = r->forward_path,
-                                                 .next_hop = r->next_hop, .state = (uint8_t)r->state,
-                                                 .attempts = r->attempts, .next_ms = r->next_ms,
-                                                 .last_ms = r->last_ms, .reason = r->reason,
-                                                 .code = r->code, .reply = r->reply, .host = r->host,
-                                                 .bounced = r->bounced, .untold = r->notice == NOTICE_LOST, .notify = r->notify,
-                                                 .orcpt = r->orcpt, .protection = r->protection}});
+    RECORD_COPY(rcpt, &row.row_rcpt, r);
+    ipc_send(w->ch, &row);
 }
 
 static void send_inspection(void *arg, uint64_t id, int64_t at_ms, struct str facts)
@@ -111,19 +95,9 @@ static void send_inspection(void *arg, uint64_t id, int64_t at_ms, struct str fa
 static void send_attempt(void *arg, const struct store_attempt *a)
 {
     struct question *w = arg;
-    ipc_send(w->ch, &(struct ipc_msg){
-        .type = IPC_row_attempt,
-        .row_attempt = {.id = a->id, .rcpts = a->rcpts, .at_ms = a->at_ms, .took_ms = a->took_ms,
-                        .host = a->host, .address = a->address, .port = a->port, .mx = a->mx,
-                        .sess = a->sess, .action = a->action, .grade = a->grade, .floor = a->floor,
-                        .reason = a->reason, .raised = a->raised, .reused = a->reused,
-                        .tls_version = a->tls_version, .tls_cipher = a->tls_cipher,
-                        .tls_bits = a->tls_bits, .tls_group = a->tls_group,
-                        .tls_signature = a->tls_signature, .peer_key = a->peer_key,
-                        .cert_check = a->cert_check, .cert_subject = a->cert_subject,
-                        .cert_issuer = a->cert_issuer, .cert_fingerprint = a->cert_fingerprint,
-                        .cert_not_after = a->cert_not_after, .detail = a->detail, .tlsa = a->tlsa, .sts = a->sts,
-                        .dane_check = a->dane_check, .exception = a->exception}});
+    struct ipc_msg row = {.type = IPC_row_attempt};
+    RECORD_COPY(attempt, &row.row_attempt, a);
+    ipc_send(w->ch, &row);
 }
 
 static void on_reported(void *arg, enum store_result result)

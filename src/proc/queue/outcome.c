@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "proc/queue/channel.h"
 #include "proc/queue/queue.h"
+#include "store/records.h"
 #include "wire/id.h"
 #include "wire/notify.h"
 
@@ -62,18 +63,11 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     if (!a) {
         return;
     }
-    *a = (struct store_attempt){
-        .id = j->id, .rcpts = keep(j, o->rcpts), .at_ms = o->at_ms, .took_ms = o->took_ms, .host = keep(j, o->host),
-        .address = keep(j, o->address), .port = o->port, .mx = o->mx, .sess = o->sess,
-        .action = o->action, .grade = o->grade, .floor = o->floor, .reason = o->reason,
-        .raised = o->raised, .reused = o->reused != 0, .tls_version = keep(j, o->tls_version),
-        .tls_cipher = keep(j, o->tls_cipher), .tls_bits = o->tls_bits,
-        .tls_group = keep(j, o->tls_group), .tls_signature = keep(j, o->tls_signature),
-        .peer_key = keep(j, o->peer_key), .cert_check = keep(j, o->cert_check),
-        .cert_subject = keep(j, o->cert_subject), .cert_issuer = keep(j, o->cert_issuer),
-        .cert_fingerprint = keep(j, o->cert_fingerprint), .cert_not_after = o->cert_not_after,
-        .detail = keep(j, o->detail), .tlsa = o->tlsa, .sts = o->sts, .dane_check = keep(j, o->dane_check),
-        .exception = keep(j, o->exception)};
+    RECORD_COPY(attempt, a, o);
+    a->id = j->id;
+    if (record_keep(&store_record_attempt, a, &j->arena) < 0) {
+        return; /* no room for one more: as above */
+    }
     j->attempts[j->n_attempts++] = a;
 }
 
