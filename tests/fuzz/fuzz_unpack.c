@@ -5,7 +5,9 @@
 #include "fuzz.h"
 #include "mime/calendar.h"
 #include "mime/charset.h"
+#include "mime/params.h"
 #include "mime/reader.h"
+#include "mime/sealed.h"
 
 static void charset(struct reader *r, struct str in)
 {
@@ -92,6 +94,37 @@ static void lines(struct reader *r, struct str in)
     }
 }
 
+static void pdf(struct reader *r, struct str in)
+{
+    read_pdf_objects(r, &(struct piece){in, "1", "x.pdf", MIME_ATTACHMENT});
+}
+
+static void sealed(struct reader *r, struct str in)
+{
+    (void)r;
+    enum seal seal = sealed_octets(in);
+    must(seal != SEAL_PGP || sealed_begins_pgp(in, false));
+    (void)sealed_begins_pgp(in, true);
+}
+
+static void field(struct reader *r, struct str in)
+{
+    static struct params params;
+    CLEANUP(buf_free) struct buf copy = BUF_INIT(in.n + 1);
+    params_read(r, "", in, &params);
+    for (size_t i = 0; i < params.n; i++) {
+        must(params.v[i].value);
+    }
+    params_free(&params);
+    if (in.n > 0 && buf_add(&copy, in) == 0) {
+        char *octets = copy.p + copy.head;
+        tame_fields(r, "", octets, in.n);
+        for (size_t i = 0; i < in.n; i++) {
+            must(octets[i] == in.p[i] || octets[i] == ' '); /* no place changes */
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const readers[])(struct reader *, struct str) = {
@@ -104,6 +137,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         old_office,
         rtf,
         tnef,
+        pdf,
+        sealed,
+        field,
     };
     struct str in = str_from((const char *)data, size);
     struct mime_limits limits = mime_standard_limits;

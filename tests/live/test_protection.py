@@ -192,6 +192,20 @@ def test_the_flag_leaves_every_kind_of_subject(gateway, subject, left):
     assert ' '.join(found.split()) == left and 'hello' in seen and 'From: <nurse@inside.test>' in seen
 
 
+def test_a_very_long_subject_stays_whole(gateway):
+    """RFC 5322 2.1.1 has no limit for a field; what is too long to be rewritten goes as it came, with its flag."""
+    client = gateway.smtp()
+    client.mail('nurse@inside.test')
+    client.rcpt('x@good.test')
+    code, text = client.data(('From: <nurse@inside.test>\r\nSubject: [secure] long' + '\r\n wordword' * 10000 + '\r\nX-Mark: longest\r\n\r\nhello\r\n').encode())
+    message_id = text.decode().split()[-1]
+    gateway.wait_state(message_id, 'held')
+    assert gateway.lab.postern('queue', 'release', message_id).returncode == 0
+    gateway.wait_state(message_id, 'delivered')
+    seen = [m['data'] for m in gateway.lab.messages('good.test') if 'X-Mark: longest' in m['data']][-1]
+    assert seen.count('wordword') == 10000 and '[secure] long' in seen
+
+
 MAILS = os.path.join(os.path.dirname(__file__), '..', 'fixtures', 'mail')
 
 

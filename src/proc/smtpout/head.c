@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum { SUBJECT_MAX = 64 * 1024, TOKENS_MAX = 1000, WORD_MAX = 8192, CONVERTED_MAX = 16 * 1024 * 1024 };
+enum { SUBJECT_MAX = 64 * 1024, READ_MAX = SUBJECT_MAX / 4 /* longer ones stay as they are */, TOKENS_MAX = 1000, WORD_MAX = 8192, CONVERTED_MAX = 16 * 1024 * 1024 };
 
 /* The subject, taken apart: plain text, encoded words, and the blanks between two words, which nobody sees. */
 struct token {
@@ -120,6 +120,10 @@ static void drop_blank_lines(struct str value, struct buf *out)
 /* Flags are found in what is read, as detection found them, so one may stand across several words. */
 static void put_subject(const struct conf *c, struct str value, struct buf *out)
 {
+    if (value.n > READ_MAX) {
+        (void)!buf_add(out, value);
+        return;
+    }
     struct subject *s = err_calloc(1, sizeof *s);
     struct buf plain = BUF_INIT(SUBJECT_MAX), rest = BUF_INIT(SUBJECT_MAX);
     struct flag_found f = {0};
