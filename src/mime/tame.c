@@ -4,8 +4,8 @@
  *
  * GMime (3.2.15 and before) compares each parameter with all others, reads groups of addresses by recursion, and
  * keeps names of character sets on the stack: 60,000 parameters took a minute, 250,000 colons or a
- * name of 8 MB ended the process. What can go wrong: lines of a text that look like such fields are blanked in the
- * copy, too; no text is read from there. What was blanked is a limit of the message.
+ * name of 8 MB ended the process. What can go wrong: lines of a text behind a line that looks like a boundary are
+ * blanked in the copy, too; no text is read from there. What was blanked is a limit of the message.
  */
 #include "mime/reader.h"
 
@@ -111,22 +111,66 @@ static size_t field_at(struct str o, size_t at, struct str *ret_name)
     return n - at;
 }
 
+/* Where one is: fields stand at the beginning, behind a boundary and, of a message in a part, behind the fields of the part. A part
+ * of a digest that does not say what it is, is a message (RFC 2046 5.1.5). */
+struct place {
+    bool in_head, is_boundary, has_type, has_message;
+    bool digests; /* there may be some */
+};
+
+static bool has_word(struct str s, struct str word)
+{
+    for (size_t i = 0; i + word.n <= s.n; i++) {
+        if (str_lower(s.p[i]) == word.p[0] && str_starts_nocase(str_slice(s, i, s.n), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True for a line that is no field: then *at is behind it. */
+static bool pass_line(struct place *w, struct str all, size_t *at)
+{
+    size_t end = str_find(all, '\n', *at);
+    struct str line = str_slice(all, *at, end);
+    bool boundary = line.n > 2 && line.p[0] == '-' && line.p[1] == '-';
+    bool blank_line = line.n == 0 || (line.n == 1 && line.p[0] == '\r');
+    if (boundary) {
+        *w = (struct place){.in_head = true, .is_boundary = true, .digests = w->digests};
+    } else if (blank_line && w->in_head) {
+        bool may = w->has_message || (w->is_boundary && (w->digests || !w->has_type));
+        *w = (struct place){.in_head = may, .digests = w->digests};
+    } else if (w->in_head) {
+        return false;
+    }
+    *at = end + 1;
+    return true;
+}
+
+static bool tame_field(struct place *w, struct str name, char *value, const char *end)
+{
+    enum field_kind kind = kind_of_field(name);
+    bool tamed = tame_words(value, end);
+    tamed |= kind == FIELD_PARAMETERS && tame_parameters(value, end);
+    tamed |= kind == FIELD_ADDRESSES && tame_groups(value + (*value == ':'), end);
+    struct str text = str_from(value, (size_t)(end - value));
+    w->has_type |= str_eq_nocase(name, STR("Content-Type"));
+    w->has_message |= kind == FIELD_PARAMETERS && has_word(text, STR("message"));
+    return tamed;
+}
+
 void tame_fields(struct reader *r, const char *part, char *octets, size_t n)
 {
     struct str all = str_from(octets, n), name;
+    struct place w = {.in_head = true, .digests = has_word(all, STR("digest"))};
     bool tamed = false;
     for (size_t at = 0; at < n;) {
-        size_t field = field_at(all, at, &name);
-        char *value = octets + at + name.n, *end = octets + at + field;
-        if (field == 0) {
-            at = str_find(all, '\n', at) + 1;
+        if (pass_line(&w, all, &at)) {
             continue;
         }
-        enum field_kind kind = kind_of_field(name);
-        tamed |= tame_words(value, end);
-        tamed |= kind == FIELD_PARAMETERS && tame_parameters(value, end);
-        tamed |= kind == FIELD_ADDRESSES && tame_groups(value + (*value == ':'), end);
-        at += field;
+        size_t field = field_at(all, at, &name);
+        tamed |= field > 0 && tame_field(&w, name, octets + at + name.n, octets + at + field);
+        at = field > 0 ? at + field : str_find(all, '\n', at) + 1;
     }
     if (tamed) {
         reader_problem(r, MIME_LIMIT, part, "a field with more in it than is read");

@@ -27,25 +27,6 @@ bool cms_is_any(struct str octets)
     return is;
 }
 
-bool cms_is_sealed(struct str octets, size_t n, struct buf *ret_front)
-{
-    size_t used;
-    CMS_ContentInfo *cms = parse(octets, &used);
-    int type = cms ? OBJ_obj2nid(CMS_get0_type(cms)) : NID_undef;
-    bool sealed = type == NID_pkcs7_enveloped || type == NID_id_smime_ct_authEnvelopedData;
-    STACK_OF(CMS_RecipientInfo) *recipients = sealed ? CMS_get0_RecipientInfos(cms) : NULL;
-    ASN1_OCTET_STRING **content = sealed ? CMS_get0_content(cms) : NULL;
-    sealed = recipients && sk_CMS_RecipientInfo_num(recipients) > 0 && content && *content &&
-             ASN1_STRING_length(*content) > 0 && str_is_blank(str_slice(octets, used, octets.n));
-    if (sealed) {
-        size_t there = (size_t)ASN1_STRING_length(*content);
-        sealed = buf_append(ret_front, ASN1_STRING_get0_data(*content), there < n ? there : n) == 0;
-    }
-    CMS_ContentInfo_free(cms);
-    ERR_clear_error();
-    return sealed;
-}
-
 int cms_signed_content(struct str octets, struct buf *out)
 {
     size_t used;
@@ -63,7 +44,7 @@ int cms_signed_content(struct str octets, struct buf *out)
 
 /* --- where it lies: the way through the TLVs of RFC 5652 3, 5.1, 5.2 ------------------------------------------ */
 
-enum { TAG_OCTETS = 0x04, TAG_OCTETS_IN_PIECES = 0x24, TAG_SEQUENCE = 0x30, TAG_ZERO = 0xa0, DEPTH_MAX = 8 };
+enum { TAG_OCTETS = 0x04, TAG_IDENTIFIER = 0x06, TAG_OCTETS_IN_PIECES = 0x24, TAG_SEQUENCE = 0x30, TAG_ZERO = 0xa0, DEPTH_MAX = 8 };
 
 struct tlv {
     unsigned char tag;
@@ -136,4 +117,38 @@ bool cms_signed_place(struct str octets, struct str content, struct nested_place
     }
     buf_wipe(&same);
     return found && content.n > 0;
+}
+
+/* --- encrypted ---------------------------------------------------------------------------------------------- */
+
+/* By its identifier alone: the rest of a large signature is not taken apart for that. */
+static bool says_sealed(struct str octets)
+{
+    static const struct str types[] = {
+        {"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", 9}, {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17", 11},
+    };
+    size_t at = 0;
+    struct tlv t;
+    bool is = enter(octets, &at, TAG_SEQUENCE) && tlv_next(octets, &at, &t) && t.tag == TAG_IDENTIFIER;
+    struct str type = is ? str_slice(octets, t.at, t.at + t.n) : STR("");
+    return str_eq(type, types[0]) || str_eq(type, types[1]);
+}
+
+bool cms_is_sealed(struct str octets, size_t n, struct buf *ret_front)
+{
+    size_t used;
+    CMS_ContentInfo *cms = says_sealed(octets) ? parse(octets, &used) : NULL;
+    int type = cms ? OBJ_obj2nid(CMS_get0_type(cms)) : NID_undef;
+    bool sealed = type == NID_pkcs7_enveloped || type == NID_id_smime_ct_authEnvelopedData;
+    STACK_OF(CMS_RecipientInfo) *recipients = sealed ? CMS_get0_RecipientInfos(cms) : NULL;
+    ASN1_OCTET_STRING **content = sealed ? CMS_get0_content(cms) : NULL;
+    sealed = recipients && sk_CMS_RecipientInfo_num(recipients) > 0 && content && *content &&
+             ASN1_STRING_length(*content) > 0 && str_is_blank(str_slice(octets, used, octets.n));
+    if (sealed) {
+        size_t there = (size_t)ASN1_STRING_length(*content);
+        sealed = buf_append(ret_front, ASN1_STRING_get0_data(*content), there < n ? there : n) == 0;
+    }
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+    return sealed;
 }

@@ -69,6 +69,7 @@ static void check(const struct shape *shapes, size_t n)
 #define END "\r\n\r\nhello\r\n"
 #define PART "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 #define PART_END "\r\n\r\nhello\r\n--b--\r\n"
+#define DIGEST "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n"
 #define MAIL "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
 
 /* RFC 2045 5.1, RFC 2231, RFC 2183 */
@@ -101,6 +102,9 @@ static void addresses(void **state)
 {
     static const struct shape shapes[] = {
         {"Cc: ", "g:", END, 83333, true},
+        {DIGEST "\r\nTo: ", "g:", PART_END, 83333, true},
+        {DIGEST "Content-Disposition: inline\r\n\r\nTo: ", "g:", PART_END, 83333, true},
+        {DIGEST "Content-Type: x\r\n\r\nTo: ", "g:", PART_END, 83333, true},
         {MAIL "To: ", "g:", PART_END, 83333, true},
         {"Cc: ", "<", END, 100000, false},
         {"Cc: ", "(", END, 100000, false},
@@ -149,6 +153,9 @@ static void what_is_sent_in_earnest(void **state)
         {"To: ", "\"Team: %u\" <a@x.test>, ", "b@x.test" END, 900, false},
         {"To: ", "team %u: a@x.test, b@x.test;, ", "b@x.test" END, 5000, false},
         {"Content-Disposition: attachment", ";\r\n filename*%u*=%41%42%43", END, 150, false},
+        {"\r\nto:\r\n", "  - host: 10.0.0.%u:25\r\n", "\r\n", 3000, false}, /* YAML, a log, a text with long formulas */
+        {"\r\nfrom: 09:00:01\r\n", " 09:00:02 a=? and no more of it in all of these lines%u\r\n", "\r\n", 3000, false},
+        {"\r\nContent-Type: a\r\n", " b;c;d\r\n", "\r\n", 3000, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
         struct buf b = BUF_INIT(64 << 20);
