@@ -105,6 +105,17 @@ static void read_fields(struct walk *w, GMimeObject *message, const char *number
     }
 }
 
+static void add_names(struct walk *w, struct part *p, struct str field, const char *parameter, struct params *params)
+{
+    const char *value;
+    size_t cursor = 0;
+    params_read(w->r, p->number, field, params);
+    while ((value = params_next(params, parameter, &cursor))) {
+        names_add(w->r, p, value);
+    }
+    params_free(params);
+}
+
 /* Every name in every field that may carry one, also where the field is there twice. */
 static void read_names(struct walk *w, GMimeObject *o, struct part *p)
 {
@@ -118,16 +129,17 @@ static void read_names(struct walk *w, GMimeObject *o, struct part *p)
     for (size_t k = 0; k < ARRAY_LEN(places); k++) {
         for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
             GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
-            const char *raw = g_mime_header_get_raw_value(h), *value;
-            size_t cursor = 0;
+            const char *raw = g_mime_header_get_raw_value(h);
             if (!raw || !str_eq_nocase(str_c(g_mime_header_get_name(h)), str_c(places[k].field))) {
                 continue;
             }
-            params_read(w->r, p->number, str_from(raw, strnlen(raw, FIELD_VALUE_MAX)), params);
-            while ((value = params_next(params, places[k].parameter, &cursor))) {
-                names_add(w->r, p, value);
+            struct str field = str_from(raw, strnlen(raw, FIELD_VALUE_MAX));
+            add_names(w, p, field, places[k].parameter, params);
+            if (str_starts_nocase(str_trim_lines(field), STR("=?"))) { /* some programs encode the whole field */
+                char *plain = decoded(w, p->number, raw);
+                add_names(w, p, str_c(plain), places[k].parameter, params);
+                free(plain);
             }
-            params_free(params);
         }
     }
     free(params);

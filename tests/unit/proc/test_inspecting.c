@@ -223,6 +223,9 @@ static void names_of_attachments(void **state)
         /* RFC 2045 8, RFC 2557 4.2: shown where there is no name */
         "Content-Type: application/octet-stream\r\nContent-Description: x.exe",
         "Content-Type: application/octet-stream\r\nContent-Location: http://x.test/a/x.exe?b=c.txt",
+        /* jlawyerorg/j-lawyer-org#1838, thunderbird/thunderbird-android#3324: the whole field as encoded words */
+        "Content-Type: =?unknown-8bit?q?application/octet-stream=3B_?=\r\n =?unknown-8bit?q?_name=3D=22a=2Eexe=22?=",
+        "Content-Disposition: =?utf-8?B?YXR0YWNobWVudDsgZmlsZW5hbWU9InguZXhlIg==?=",
         /* Windows and Linux take 255 characters */
         "Content-Disposition: attachment; filename=\"a name with more than a hundred and twenty-eight letters, as some programs make them of the whole subject of a mail, and its ending behind them all.exe\"",
     };
