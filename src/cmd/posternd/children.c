@@ -660,9 +660,9 @@ void children_reload(struct posternd *d)
         s->renew = s->is_wanted && (s->renew || s->stopping || is_idle(s) || leaves_by_itself(s));
         s->reload_due = s->is_wanted && (s->control || s->renew);
         s->reload_refused = false;
-        if (s->role == ROLE_KEYS && s->control) {
-            d->rest_due = true;
-            reload_one(d, s);
+        if (s->role == ROLE_KEYS) {
+            d->rest_due = s->control != NULL;
+            reload_one(d, s); /* started, where it was kept down: it begins with the new files */
         }
     }
     if (!d->rest_due) {
