@@ -86,11 +86,12 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
 
 void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg)
 {
+    bool is_new = !mime_is_answer(m);
     for (size_t k = 0; k < m->n_texts; k++) {
         const struct mime_text *t = &m->texts[k];
         bool looked = t->place == MIME_ATTACHMENT ? t->is_attached_mail && conf_flags_count_in(c, "subject") : conf_flags_count_in(c, place_name(t->place));
         if (looked) {
-            flags_of_text(c, &m->texts[k], !mime_is_answer(m), fn, arg);
+            flags_of_text(c, t, is_new, fn, arg);
         }
     }
 }
