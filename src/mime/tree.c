@@ -15,6 +15,7 @@
 #include "wire/section.h"
 
 #include <gmime/gmime.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,6 +66,7 @@ static void on_warning(gint64 offset, GMimeParserWarning what, const gchar *item
 
 void mime_init(void)
 {
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* libarchive has no names beyond ASCII otherwise */
     g_mime_init();
     charset_init();
     fence_init();

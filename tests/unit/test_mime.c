@@ -346,10 +346,24 @@ static void limits_hold(void **state)
     buf_free(&b);
 }
 
+/* Names of files in a zip (Python's zipfile wrote it) beyond ASCII, with blanks at the end, and long ones keep their ending. */
+static void names_in_archives(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_fixture("names.zip", NULL);
+    size_t programs = 0;
+    for (size_t i = 0; i < m->n_attachments; i++) {
+        programs += str_ends_nocase(str_c(m->attachments[i].name), STR(".exe"));
+    }
+    assert_int_equal(programs, 4);
+    assert_string_equal(m->attachments[1].name, "\xc3\x9c" "bersicht.exe");
+    mime_reading_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
-                                       cmocka_unit_test(documents),
+                                       cmocka_unit_test(documents), cmocka_unit_test(names_in_archives),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold)};
     mime_init();
