@@ -16,7 +16,7 @@ from conftest import GATEWAY_ADDRESS, client_context, read_reply
 USER, SECRET = 'nurse@inside.test', 'correct horse battery'
 LISTEN = (f'listen submission {{ address {GATEWAY_ADDRESS}:587; client-certificates ask; }}\n'
           f'listen submissions {{ address {GATEWAY_ADDRESS}:465; resumption no; }}\n')
-SHORT = 'accounts { delay 200ms; failures 4; failures-per-client 400; failure-time 12s; '
+SHORT = 'accounts { delay 200ms; failures 4; failures-per-client 400; failure-time 20m; '  # none comes back while a slow machine counts
 
 
 def config(gateway, accounts='', **change):
@@ -253,7 +253,8 @@ def plain(desk, name, secret, source='127.0.9.1'):
 
 
 def test_failed_logins_are_slow_and_limited(desk):
-    """failures 4, failure-time 12s; each guess from the same stranger."""
+    """failures 4, failure-time 60s; each guess from the same stranger."""
+    desk.restart(top=LISTEN + SHORT.replace('20m', '60s') + '}\n')
     began, away = time.time(), '127.0.55.1'
     assert plain(desk, 'old@inside.test', 'guess 0', away) == 535
     assert time.time() - began > 0.2
@@ -263,6 +264,7 @@ def test_failed_logins_are_slow_and_limited(desk):
     with client(desk) as c:  # others are not touched
         c.noop()
     assert desk.lab.wait_for(lambda: plain(desk, 'old@inside.test', 'an older secret', away) == 235, 40, 1)
+    config(desk)
 
 
 def test_a_guesser_does_not_shut_the_owner_out(desk):
@@ -271,7 +273,7 @@ def test_a_guesser_does_not_shut_the_owner_out(desk):
     home, hotel = '127.0.77.1', '127.0.78.1'
     assert user(desk, 'add', 'owner@inside.test', password='the right password')[0] == 0
     assert plain(desk, 'owner@inside.test', 'the right password', home) == 235
-    # whichever copy of login each address comes to; what comes back within the seconds that it takes goes, too
+    # whichever copy of login each address comes to
     said = [plain(desk, 'owner@inside.test', f'guess {n}', f'127.0.{90 + n % 4}.{1 + n}') for n in range(24)]
     assert said.count(535) <= 12 and set(said) == {535, 454} and said[10:].count(454) > 10, said
     assert plain(desk, 'owner@inside.test', 'the right password', home) == 235
@@ -291,7 +293,6 @@ def test_a_guesser_does_not_shut_the_owner_out(desk):
 def test_who_is_kept_waiting_is_forgiven(desk):
     """Keycloak's and Dovecot's administrators have a command for it (kcadm ... attack-detection, doveadm penalty)."""
     away = '127.0.56.1'
-    desk.restart(top=LISTEN + SHORT.replace('12s', '12m') + '}\n')
     assert user(desk, 'add', 'hurried@inside.test', password='the right password')[0] == 0
     assert desk.lab.wait_for(lambda: plain(desk, 'hurried@inside.test', f'guess {time.time()}', away) == 454, 20, 0)
     done = desk.lab.postern('user', 'forgive', 'Hurried@inside.test', away)
@@ -303,7 +304,6 @@ def test_who_is_kept_waiting_is_forgiven(desk):
     act = desk.lab.postern('acts', '--about', 'Hurried@inside.test', json_out=True)[0]
     assert (act['act'], act['detail']) == ('account-forgive', away), act
     assert user(desk, 'remove', 'hurried@inside.test')[0] == 0
-    config(desk)
 
 
 def test_the_same_old_password_is_one_guess(desk):
