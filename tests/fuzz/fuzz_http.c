@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fuzz_http.c: any octets from a browser, through the HTTP engine and all pages of the portal. Queue, keys and login are played here: what
  * they answer is in the first octets of the input. Each request gets an answer; a GET or HEAD asks for nothing that changes
- * anything; no answer is without the header fields that keep it in its place.
+ * anything; no answer is without the header fields that keep it in its place; the port that sends browsers to https leads to us.
  */
 #include "fuzz.h"
 #include "base/log.h"
@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TOO_LONG_MS = 5000, ANSWER_MAX = 4 * 1024 * 1024 };
+enum { TOO_LONG_MS = 5000, ANSWER_MAX = 4 * 1024 * 1024, TO_REDIRECT = 0xff };
 
 static const char settings[] = "hostname gateway.test; listen smtp { address 127.0.0.1:25; } store sqlite /none; at-rest-key /none; inside { domains inside.test; deliver-to 127.0.0.1; networks 127.0.0.1/32; }\n"
                                "portal { url https://gateway.test; files-url https://files.test; from secure@inside.test; proxy-address 127.0.0.1:1; proxies 127.0.0.1; pages " PAGES "; }\n";
@@ -35,6 +35,7 @@ static struct web web;
 static struct ipc_channel *queue_side, *keys_side, *login_side;
 static struct buf view;
 static unsigned char key[REST_KEY];
+static int browser = -1;
 static struct str choices; /* what is left of the input's first octets */
 static bool reading; /* the request is a GET or HEAD */
 
@@ -117,19 +118,49 @@ static void nothing(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     err_close_fd(&fd);
 }
 
-static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+/* Keys may answer when the browser is gone. */
+static struct ipc_unwrapped late_key;
+static struct timer *late;
+
+static void on_late(void *arg)
 {
-    (void)owner;
-    (void)fd;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = {.lease = m->unwrap.lease, .ok = !(take_octet(&choices) & 1), .key = str_from((const char *)key, sizeof key)}});
+    (void)arg;
+    ipc_send(keys_side, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = late_key});
+    late_key = (struct ipc_unwrapped){.ok = 0};
 }
 
-static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
+    uint8_t choice = take_octet(&choices);
+    struct ipc_unwrapped key_of = {.lease = m->unwrap.lease,
+                                   .ok = !(choice & 1),
+                                   .key = str_from((const char *)key, sizeof key)};
     (void)owner;
     (void)fd;
-    ipc_send(ch, &(struct ipc_msg){.type = IPC_login_step, .login_step = {.token = m->login_begin.token, .outcome = take_octet(&choices) & 1 ? LOGIN_WRONG : LOGIN_OK, .name = STR("s"),
-                                                                          .addresses = STR("s@inside.test")}});
+    if (choice & 2 && late_key.key.n == 0) {
+        late_key = key_of;
+        (void)!shutdown(browser, SHUT_RDWR);
+        timer_start(late, 2);
+    } else {
+        ipc_send(ch, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = key_of});
+    }
+}
+
+/* Any end of a login, also one that login does not say of a whole password. */
+static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    uint8_t choice = take_octet(&choices);
+    enum login_outcome outcome = choice & 8   ? (enum login_outcome)(choice / 16 % LOGIN_OUTCOME_END)
+                                 : choice & 1 ? LOGIN_WRONG
+                                              : LOGIN_OK;
+    (void)owner;
+    (void)fd;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_login_step,
+                                   .login_step = {.token = m->login_begin.token,
+                                                  .outcome = outcome,
+                                                  .text = STR("90"),
+                                                  .name = STR("s"),
+                                                  .addresses = STR("s@inside.test")}});
 }
 
 static void gone(void *owner, struct ipc_channel *ch)
@@ -177,7 +208,6 @@ static void on_begin(void *owner, struct http_call *c)
     request_events.on_begin(owner, c);
 }
 
-static int browser = -1;
 static struct buf answers;
 static struct timer *patience, *sent;
 
@@ -192,7 +222,7 @@ static void on_answer(void *arg, int events)
             must(buf_append(&answers, chunk, (size_t)n) == 0);
         }
     }
-    if (n == 0 || errno != EAGAIN) {
+    if ((n == 0 || errno != EAGAIN) && late_key.key.n == 0) {
         loop_stop(child.loop);
     }
 }
@@ -251,8 +281,11 @@ static void start(void)
     events.on_begin = on_begin;
     web.entrances[0] = (struct entrance){.web = &web, .kind = PORTAL_PROXY};
     web.entrances[0].http = http_new(child.loop, &limits, &events, &web.entrances[0]);
+    web.entrances[1] = (struct entrance){.web = &web, .kind = PORTAL_REDIRECT};
+    web.entrances[1].http = http_new(child.loop, &limits, &events, &web.entrances[1]);
     patience = timer_new(child.loop, on_too_long, NULL);
     sent = timer_new(child.loop, on_sent, NULL);
+    late = timer_new(child.loop, on_late, NULL);
     make_view();
     answers = BUF_INIT(ANSWER_MAX);
     buf_free(&problems);
@@ -275,6 +308,7 @@ static void check_answers(void)
     for (size_t i = 0; strstr(head, "Content-Security-Policy") && i < ARRAY_LEN(always); i++) {
         must(strstr(head, always[i]));
     }
+    must(memcmp(s.p + 9, "308", 3) != 0 || strstr(head, "\r\nLocation: https://gateway.test/"));
     must(!(memcmp(s.p + 9, "200", 3) == 0 || memcmp(s.p + 9, "303", 3) == 0) || strstr(head, "Content-Security-Policy")); /* no page without */
 }
 
@@ -292,7 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(endpoint_parse(STR("127.0.0.1"), 5000, &peer) == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     browser = fds[0];
     buf_reset(&answers);
-    http_add(web.entrances[0].http, fds[1], &peer);
+    http_add(web.entrances[n == 8 && data[7] == TO_REDIRECT].http, fds[1], &peer);
     (void)!write(browser, data + n, size - n);
     struct watch *w = watch_new(child.loop, browser, on_answer, NULL);
     watch_set(w, WATCH_READ);

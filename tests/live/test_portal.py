@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -459,6 +460,27 @@ def test_files_inside_a_signature_are_files(gateway):
 
 def inside_mail(gateway, address, subject, seen=0):
     return wait_mail(gateway, address, subject, seen, domain='inside.test')
+
+
+def test_a_browser_that_goes_while_keys_are_asked(gateway):
+    """fuzz_http on Debian 13: the request was gone and its key came. Headers of an answer, no body of it, and nobody there any more."""
+    visitor, page, _, _ = opened(gateway, 'gone@good.test')
+    before, keys = gateway.pids(), gateway.lab.child_pid('keys-0')
+    context = client_context(gateway.lab)
+    for wait in (0.1, 0.3, 1):
+        with context.wrap_socket(socket.create_connection((GATEWAY_ADDRESS, 443), 20, source_address=(OUTSIDE, 0)), server_hostname='gateway.test') as sock:
+            os.kill(keys, signal.SIGSTOP)
+            try:
+                cookies = '; '.join(f'{k}={v}' for k, v in visitor.cookies.items())
+                sock.sendall(f'POST {page.path}/answer HTTP/1.1\r\nHost: gateway.test\r\nOrigin: https://gateway.test\r\nCookie: {cookies}\r\n'
+                             'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 5000\r\n\r\n'.encode())
+                time.sleep(wait)  # queue has said where its key is
+                sock.shutdown(socket.SHUT_RDWR)
+                time.sleep(0.5)
+            finally:
+                os.kill(keys, signal.SIGCONT)
+    assert visitor.get(page.path).status == 200
+    assert {n: p for n, p in gateway.pids().items() if n.startswith('web')} == {n: p for n, p in before.items() if n.startswith('web')}
 
 
 def test_an_answer_goes_inside_and_the_next_one_stays_secure(gateway):

@@ -364,9 +364,7 @@ static void on_free(void *owner, struct http_call *call)
     if (!r) {
         return;
     }
-    if (r->token) {
-        map_take(r->web->requests, map_id(&r->token));
-    }
+    ask_settle(r); /* whoever is asked may answer yet: queue, login by the token, keys by the lease */
     answer_free(r);
     err_close_fd(&r->body);
     buf_wipe(&r->pieces);
