@@ -305,7 +305,7 @@ static void check_answers(void)
         end++;
     }
     str_copy_cut(str_slice(s, 0, end), head, sizeof head);
-    for (size_t i = 0; strstr(head, "Content-Security-Policy") && i < ARRAY_LEN(always); i++) {
+    for (size_t i = 0; strstr(head, "\r\nContent-Security-Policy") && i < ARRAY_LEN(always); i++) {
         must(strstr(head, always[i]));
     }
     must(memcmp(s.p + 9, "308", 3) != 0 || strstr(head, "\r\nLocation: https://gateway.test/"));
