@@ -76,7 +76,8 @@ static struct sentence read_sentence(const struct link *link, const struct lists
     struct sentence s = {.from = from, .to = from + whole.n};
     s.next = read_next(lists, whole, findings[which].at - from);
     s.facts = read_facts(lists, whole, from, findings[which].at, findings + first, n - first);
-    bool third = s.facts.lists >> LIST_THIRD & 1;
+    bool asks = s.to < text.n && text.p[s.to] == '?';
+    bool third = s.facts.lists >> LIST_THIRD & 1 || (!asks && lists_opens(lists, whole));
     if (third && !s.facts.name && !s.facts.given && from > 2) {
         whole = lists_sentence(lists, text, from - 2, &before);
         struct list_facts f = lists_facts(lists, whole, whole, whole.n);
@@ -168,6 +169,8 @@ static bool adds(const struct link_add *add, const struct sentence *s)
         return s->facts.between >> add->list & 1;
     case ADD_AROUND:
         return s->facts.around >> add->list & 1;
+    case ADD_NEXT:
+        return s->next >> add->list & 1;
     case ADD_CLOSE:
         return s->facts.apart <= add->list;
     }

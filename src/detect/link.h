@@ -6,7 +6,7 @@
 #include "detect/detect.h"
 #include "detect/lists.h"
 
-enum { LINK_RULES_MAX = 40, LINK_TYPES_MAX = 200 };
+enum { LINK_RULES_MAX = 64, LINK_TYPES_MAX = 200 };
 
 /* One line: link SCORE WHO ~ TYPE, TYPE */
 struct link_rule {
@@ -20,9 +20,9 @@ struct link_rule {
     bool about[LINK_TYPES_MAX];     /* by index of the type */
 };
 
-/* One line: add SCORE LIST; add SCORE between LIST; add SCORE around LIST; add SCORE close WORDS */
+/* One line: add SCORE LIST; add SCORE between LIST; the same with around and next; add SCORE close WORDS */
 struct link_add {
-    enum { ADD_SENTENCE, ADD_BETWEEN, ADD_AROUND, ADD_CLOSE } where;
+    enum add_where { ADD_SENTENCE, ADD_BETWEEN, ADD_AROUND, ADD_NEXT, ADD_CLOSE } where;
     unsigned list; /* of ADD_CLOSE: at most so many words stand between */
     int score;
 };

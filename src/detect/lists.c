@@ -40,7 +40,7 @@ static bool is_noted(const unsigned char *bits, const char *form)
 
 static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
                                           "patient", "relation", "role", "third", "nouns",
-                                          "greeting", "cited"};
+                                          "greeting", "cited", "particle", "opening"};
 
 struct lists *lists_new(void)
 {
@@ -196,6 +196,16 @@ static bool is_of_place(const struct tokens *t, size_t i, size_t behind)
     return before || inside || (follows(t, behind) && IS(&t->list[behind], LIST_PLACE));
 }
 
+/* Behind "von", "de la" and the like, if a name comes there: the token of that; otherwise i. */
+static size_t behind_particles(const struct tokens *t, size_t i)
+{
+    size_t end = i;
+    while (end < t->n && IS(&t->list[end], LIST_PARTICLE) && follows(t, end + 1)) {
+        end++;
+    }
+    return end > i && is_name_word(&t->list[end]) ? end : i;
+}
+
 /* Behind a title, degrees and initials comes a name. Returns the token behind what was read. */
 static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
 {
@@ -214,6 +224,7 @@ static size_t titled(const struct tokens *t, size_t i, struct list_facts *f)
     if (!title && !degree) {
         return i;
     }
+    i = behind_particles(t, i);
     size_t begin = i;
     while (i < t->n && is_name_word(&t->list[i]) && (i == begin || follows(t, i))) {
         i++;
@@ -322,6 +333,8 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     while (follows(t, next) && t->list[next].initial && t->list[next].capital) {
         next++;
     }
+    size_t surname_at = follows(t, next) ? behind_particles(t, next) : next; /* "Uta von Stein" */
+    next = surname_at < t->n && IS(&t->list[surname_at], LIST_SURNAME) ? surname_at : next;
     bool more = follows(t, next) && is_name_word(&t->list[next]);
     if (is_of_place(t, i, next + more)) {
         return next + more;
@@ -580,6 +593,19 @@ bool lists_greets(const struct lists *l, struct str text)
         }
     }
     return false;
+}
+
+bool lists_has(const struct lists *l, unsigned list, struct str word)
+{
+    char form[FORM_MAX];
+    size_t n = word_fold(word, form, sizeof form - 1);
+    return n > 0 && word_bits(l, form, n) >> list & 1;
+}
+
+bool lists_opens(const struct lists *l, struct str text)
+{
+    struct word w;
+    return word_next(text, 0, &w) && lists_has(l, LIST_OPENING, str_slice(text, w.at, w.end));
 }
 
 bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list)

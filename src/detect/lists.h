@@ -7,8 +7,9 @@
  * behind its point), place (St, Hospital: a name beside it is no person's), patient (in small letters a title), relation
  * (Uncle, Kollege: a name comes behind it), role (employee, client: the same, in small letters),
  * third (she, his: the sentence before may have the name), greeting (Dear, Hallo: a letter begins)
- * nouns (words of a language in which every noun has a capital: it says nothing there) and cited (a
- * year in brackets, "Miller and Jones (2014)", counts as a word of it: names there are authors).
+ * nouns (words of a language in which every noun has a capital: it says nothing there), cited (a
+ * year in brackets, "Miller and Jones (2014)", counts as a word of it: names there are authors), particle
+ * (von, de la: before a surname) and opening (a sentence that begins so leaves out who: "Está de baja").
  */
 #pragma once
 #include "detect/words.h"
@@ -19,7 +20,7 @@ enum { LISTS_MAX = 64 };
 
 enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
                   LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING,
-                  LIST_CITED, LISTS_KNOWN };
+                  LIST_CITED, LIST_PARTICLE, LIST_OPENING, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {
@@ -48,6 +49,10 @@ int lists_add(struct lists *l, unsigned list, struct str words) MUST_USE;
 struct list_facts lists_facts(const struct lists *l, struct str text, struct str names, size_t at);
 /* One of the first lines greets somebody by name: "Dear Mr Osei," */
 bool lists_greets(const struct lists *l, struct str text);
+/* The one word stands in the list. */
+bool lists_has(const struct lists *l, unsigned list, struct str word);
+/* The sentence begins with a word that leaves out who is meant: the sentence before may have the name. */
+bool lists_opens(const struct lists *l, struct str sentence);
 /* A word of the list is the second or third of the capital words that go on behind `end`: "Addiction Treatment Center". */
 bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned list);
 /* The sentence around a place: at most 300 octets before it and behind it. */

@@ -8,7 +8,8 @@
  *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
  *   type NAME                    more NAME             a type of a pack before: statements below add to it
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
- *     phrase WORDS, WORDS        a term of a dictionary   |  phrase-score N
+ *     phrase WORDS, WORDS        a term of a dictionary, [one/other] stand for each |  phrase-score N
+ *     turn                       whole turns of words: other types are found inside them as well
  *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
  *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings of its terms
  *     link SCORE WHO ~ TYPES     pack_link.c              |  add SCORE LIST
@@ -156,9 +157,34 @@ static void add_form(struct reading *r, struct str form)
     r->type->forms[r->type->n_forms++] = str_dup(str_eq(form, STR("-")) ? STR("") : form);
 }
 
+/* "le [dan/dieron] el alta" is two phrases. */
+static void add_alternatives(struct reading *r, struct str phrase, enum term_kind kind)
+{
+    enum { LONGEST = 16 * 1024 };
+    CLEANUP(buf_free) struct buf whole = BUF_INIT(LONGEST);
+    size_t open = str_find(phrase, '[', 0), close = str_find(phrase, ']', open);
+    if (open == phrase.n) {
+        add_term(r, phrase, kind);
+        return;
+    }
+    struct str before = str_slice(phrase, 0, open), inside = str_slice(phrase, open + 1, close), one;
+    bool closed = close < phrase.n;
+    while (!r->failed && closed && str_split(&inside, '/', &one)) {
+        buf_reset(&whole);
+        closed = buf_append(&whole, before.p, before.n) == 0 && buf_append(&whole, one.p, one.n) == 0 &&
+                 buf_append(&whole, phrase.p + close + 1, phrase.n - close - 1) == 0;
+        if (closed) {
+            add_alternatives(r, buf_str(&whole), kind);
+        }
+    }
+    if (!closed) {
+        problem(r, "alternatives stand in brackets: [one/other]", phrase);
+    }
+}
+
 static void add_phrase(struct reading *r, struct str phrase)
 {
-    add_term(r, phrase, TERM_PLAIN);
+    add_alternatives(r, phrase, TERM_PLAIN);
 }
 
 static void add_exact(struct reading *r, struct str phrase)
@@ -168,7 +194,7 @@ static void add_exact(struct reading *r, struct str phrase)
 
 static void add_not(struct reading *r, struct str phrase)
 {
-    add_term(r, phrase, TERM_NOT);
+    add_alternatives(r, phrase, TERM_NOT);
 }
 
 static void each_item(struct reading *r, struct str rest, void (*fn)(struct reading *, struct str))
@@ -433,6 +459,8 @@ static void in_type(struct reading *r, struct str key, struct str rest)
         each_item(r, rest, add_form);
     } else if (str_eq(key, STR("link")) || str_eq(key, STR("add"))) {
         add_link(r, rest, str_eq(key, STR("link")));
+    } else if (str_eq(key, STR("turn"))) {
+        t->turn = true;
     } else if (str_eq(key, STR("phrase-score"))) {
         (void)take_score(r, &rest, &t->phrase_score);
     } else if (str_eq(key, STR("check"))) {

@@ -24,6 +24,7 @@ struct detect_type {
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
     bool has_terms;      /* in the dictionary */
+    bool turn;           /* whole turns of words: other types are found inside them as well */
     char *forms[FORMS_MAX]; /* endings that its terms of one word may have besides */
     size_t n_forms;
     unsigned char phrase_score;

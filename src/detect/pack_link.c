@@ -118,6 +118,22 @@ bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str re
     return true;
 }
 
+/* "between LIST" and the like: takes the first word away. */
+static enum add_where add_where(struct str *rest)
+{
+    static const struct {
+        struct str word;
+        enum add_where where;
+    } kinds[] = {{{"between ", 8}, ADD_BETWEEN}, {{"around ", 7}, ADD_AROUND}, {{"next ", 5}, ADD_NEXT}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (str_starts_nocase(*rest, kinds[i].word)) {
+            *rest = str_trim(str_slice(*rest, kinds[i].word.n, rest->n));
+            return kinds[i].where;
+        }
+    }
+    return ADD_SENTENCE;
+}
+
 bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size)
 {
     struct link *link = link_of(p, t);
@@ -130,11 +146,7 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
     struct link_add add = {.where = ADD_SENTENCE};
     uint64_t words = 0;
     rest = str_trim(rest);
-    bool between = str_starts_nocase(rest, STR("between "));
-    if (between || str_starts_nocase(rest, STR("around "))) {
-        add.where = between ? ADD_BETWEEN : ADD_AROUND;
-        rest = str_trim(str_slice(rest, str_find(rest, ' ', 0), rest.n));
-    }
+    add.where = add_where(&rest);
     bool close = str_starts_nocase(rest, STR("close "));
     if (close && str_to_u64(str_slice(rest, strlen("close "), rest.n), 50, &words) == 0) {
         add.where = ADD_CLOSE;

@@ -409,9 +409,18 @@ static bool is_in_address(struct str text, size_t at)
     return scheme || str_find(whole, '@', 0) < whole.n || str_starts_nocase(whole, STR("www."));
 }
 
-static bool is_meant(struct str text, const struct term_use *use, size_t at, size_t end)
+/* "Dolores Vega": a given name before a name is no pain. */
+static bool is_given_name(const struct lists *l, struct str text, size_t at, size_t end)
 {
-    if (use->kind == TERM_NOT || is_in_address(text, at)) {
+    struct str word = str_slice(text, at, end);
+    struct word next;
+    return word_is_capital(word) && word_next(text, end, &next) && next.at == end + 1 && text.p[end] == ' ' &&
+           word_is_capital(str_slice(text, next.at, next.end)) && lists_has(l, LIST_GIVEN, word);
+}
+
+static bool is_meant(const struct lists *l, struct str text, const struct term_use *use, size_t at, size_t end)
+{
+    if (use->kind == TERM_NOT || is_in_address(text, at) || is_given_name(l, text, at, end)) {
         return false;
     }
     if (use->kind == TERM_PLAIN) {
@@ -425,13 +434,15 @@ static void try_terms(struct scan *s)
     struct word w = {0, 0};
     while (word_next(s->text, w.end, &w) && !is_over(s, w.end - w.at)) {
         size_t end;
+        bool turn = false;
         for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use && !is_over(s, JUDGED); use = use->next) {
             size_t n = end - w.at;
-            if (is_meant(s->text, use, w.at, end)) {
+            turn |= use->type->turn && use->kind != TERM_NOT;
+            if (is_meant(s->packs->lists, s->text, use, w.at, end)) {
                 (void)judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
             }
         }
-        w.end = end > w.end ? end : w.end;
+        w.end = end > w.end && !turn ? end : w.end;
     }
 }
 
@@ -488,14 +499,15 @@ static bool claim(unsigned char *taken, size_t at, size_t n)
     return true;
 }
 
-/* Of findings that overlap the strongest stands, of equal ones the longest. */
+/* Of findings that overlap the strongest stands, of equal ones the longest. Turns of words compete with each other only. */
 static void settle(struct scan *s)
 {
     struct detect_result *r = s->result;
     if (s->n == 0) {
         return;
     }
-    CLEANUP(err_free_ptr) void *taken = calloc(1, s->text.n / 8 + 1);
+    size_t octets = s->text.n / 8 + 1;
+    CLEANUP(err_free_ptr) unsigned char *taken = calloc(2, octets);
     r->findings = realloc(r->findings, (r->n + s->n) * sizeof *r->findings);
     must(taken && r->findings);
     qsort(s->found, s->n, sizeof *s->found, by_strength);
@@ -503,7 +515,7 @@ static void settle(struct scan *s)
     for (size_t i = 0; i < s->n; i++) {
         if (r->n >= DETECT_FINDINGS_MAX) {
             r->incomplete = true;
-        } else if (claim(taken, s->found[i].at, s->found[i].n)) {
+        } else if (claim(taken + (s->found[i].type->turn ? octets : 0), s->found[i].at, s->found[i].n)) {
             r->findings[r->n++] = s->found[i];
         }
     }

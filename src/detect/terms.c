@@ -6,13 +6,14 @@
 
 #include <stdlib.h>
 
-enum { TERMS_MAX = 200000, BITS = 1 << 17, GAP_MAX = 3 /* octets between two words of a term */ };
+enum { TERMS_MAX = 200000, BITS = 1 << 17, LONG_BITS = 1 << 20, GAP_MAX = 3 /* octets between two words of a term */ };
 
 struct terms {
     struct map *forms;  /* a folded term -> its first struct term_use */
     struct map *firsts; /* a folded word -> the most words of a term that begins with it */
     struct map *endings;
     unsigned char begins[BITS / 8]; /* by hash: words that begin a term */
+    unsigned char longer[LONG_BITS / 8]; /* by hash: two words and more that begin a term */
     unsigned char ends[BITS / 8];   /* by the last three letters: endings */
     size_t endings_min, endings_max;
 };
@@ -52,13 +53,18 @@ void terms_free(struct terms *t)
     }
 }
 
-static unsigned hash_of(const char *p, size_t n)
+static unsigned whole_hash(const char *p, size_t n)
 {
     unsigned h = 2166136261u;
     for (size_t i = 0; i < n; i++) {
         h = (h ^ (unsigned char)p[i]) * 16777619u;
     }
-    return (h ^ h >> 15) % BITS;
+    return h ^ h >> 15;
+}
+
+static unsigned hash_of(const char *p, size_t n)
+{
+    return whole_hash(p, n) % BITS;
 }
 
 static void set(unsigned char *bits, unsigned at)
@@ -98,6 +104,10 @@ int terms_add(struct terms *t, struct str term, const struct detect_type *type, 
         return r;
     }
     set(t->begins, hash_of(first.p, first.n));
+    for (size_t end = first.n; end < n; ) {
+        end = str_find(str_from(form, n), ' ', end + 1);
+        set(t->longer, whole_hash(form, end) % LONG_BITS);
+    }
     return add_use(t->forms, str_from(form, n),
                    &(struct term_use){.type = type, .kind = kind, .written = kind == TERM_EXACT ? str_dup(term) : NULL});
 }
@@ -147,8 +157,9 @@ static const struct term_use *find_ending(const struct terms *t, const char *for
     return NULL;
 }
 
-/* Adds up to `most` words behind the first to the form; where each ends in it, and in the text. Returns their number. */
-static size_t gather(struct str text, struct word w, size_t most, char form[TERM_FORM_MAX], size_t *lengths, size_t *ends)
+/* Adds up to `most` words behind the first to the form, as long as a term begins so; where each ends in it, and in the
+ * text. Returns their number. */
+static size_t gather(const struct terms *t, struct str text, struct word w, size_t most, char form[TERM_FORM_MAX], size_t *lengths, size_t *ends)
 {
     size_t words = 1, n = lengths[0];
     ends[0] = w.end;
@@ -163,6 +174,9 @@ static size_t gather(struct str text, struct word w, size_t most, char form[TERM
             break;
         }
         n += one;
+        if (!is_set(t->longer, whole_hash(form, n) % LONG_BITS)) {
+            break;
+        }
         lengths[words] = n;
         ends[words++] = w.end;
     }
@@ -179,7 +193,7 @@ const struct term_use *terms_find(const struct terms *t, struct str text, struct
         return NULL;
     }
     size_t most = is_set(t->begins, hash_of(form, n)) ? (uintptr_t)map_get(t->firsts, str_from(form, n)) : 0;
-    for (size_t words = most > 0 ? gather(text, w, most, form, lengths, ends) : 0; words > 0; words--) {
+    for (size_t words = most > 0 ? gather(t, text, w, most, form, lengths, ends) : 0; words > 0; words--) {
         const struct term_use *use = map_get(t->forms, str_from(form, lengths[words - 1]));
         if (use) {
             *ret_end = ends[words - 1];

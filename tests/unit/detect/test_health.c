@@ -282,10 +282,15 @@ static void links_of_a_pack(void **state)
                                "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
                                " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n"
                                "words title mr\nmore a\n phrase mumps\ntype n\n link 60 beside ~ a\nrule u n\n good Seen: Mr Parry. Had mumps.\n"
-                               " good Had mumps. Seen: Mr Parry.\n bad Seen: Mr Parry.\\n\\nHad mumps.\n";
+                               " good Had mumps. Seen: Mr Parry.\n bad Seen: Mr Parry.\\n\\nHad mumps.\n"
+                               "words topic about\ntype told\n turn\n phrase [has/had] the [flu/croup]\n not [has/had] the flu bug\n"
+                               " good Ann had the croup\n bad Ann had the flu bug\n bad Ann had croup\n"
+                               "type v\n link 60 name ~ a, told\n add -60 next topic\nrule w v\n"
+                               " good Mr Parry has flu\n bad Mr Parry wrote about flu\nrule x a & told\n good She has the flu\n";
     static const char *const mistakes[][2] = {
         {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
         {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
+        {"pack p 1\ntype a\n phrase b [c/d\n", "test:3: alternatives stand in brackets: [one/other]: b [c/d\n"},
         {"pack p 1\ntype a\n add 200 b\n", "test:3: a score from -100 to 100 and a list are wanted, not \"200\": 200 b\n"},
         {"pack p 1\nmore b\n", "test:2: there is no type of this name yet: b\n"},
         {"pack p 1\ntype a\n phrase b\n context 5 c\nmore a\n context 5 d\n", "test:7: the words of context stand where the type begins: a\n"},
