@@ -2,11 +2,16 @@
 hold keys and mail stay up, and no mail is lost or reported as what it is not. ./check all lets each try longer, and say what only
 others may say; POSTERN_EVIL_SECONDS sets how long."""
 import os
+import re
 import shutil
+import signal
+import smtplib
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, TOP, serving
+from conftest import GATEWAY_ADDRESS, INSIDE, TOP, serving
+from test_pairs import browse
+from test_stalls import AS_BEFORE
 
 ALL = bool(os.environ.get('POSTERN_ALL'))
 SECONDS = float(os.environ.get('POSTERN_EVIL_SECONDS', '30' if ALL else '2'))
@@ -17,6 +22,7 @@ inspection {{ packs @packs@; wait 20s; }}
 workers {{ smtpin 2; smtpout 2; inspect 2; web 2; login 2; }}
 metrics {{ address {GATEWAY_ADDRESS}:9471; }}
 monitor {{ probe no; }}
+listen submission {{ address {GATEWAY_ADDRESS}:587; }}
 '''
 KEEPS = ('queue-0', 'keys-0')  # they stand behind the borders
 
@@ -117,3 +123,70 @@ def test_kept_down_until_a_reload(gateway):
         give_back(gateway, 'smtpin')
     assert lab.postern('reload').returncode == 0
     assert lab.wait_for(lambda: lab.postern('status').returncode == 0 and 'misuse' not in alarms(), 30, 0.5), lab.postern('status').stdout
+
+
+# --- those that there is one of: nobody outside speaks to them, and what they say is believed ------------------------------------------
+
+def replaced(gateway, name):
+    """It is killed, and what stands in its place by now has begun."""
+    pid = gateway.pids().get(name)
+    if pid:  # 0: it is just being started, or kept down
+        os.kill(pid, signal.SIGKILL)
+    assert gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (0, None, pid), 20), gateway.lab.log()[-2000:]
+
+
+def try_everything(gateway):
+    """What people do meanwhile; any answer will do, and none."""
+    for act in (lambda: hand_in(100), lambda: hand_in(100000), lambda: browse(gateway, timeout=3), lambda: login(gateway)):
+        try:
+            act()
+        except (smtplib.SMTPException, OSError, AssertionError):
+            pass
+
+
+def hand_in(octets):
+    with smtplib.SMTP(GATEWAY_ADDRESS, 25, source_address=(INSIDE, 0), timeout=3) as client:
+        client.starttls()
+        client.sendmail('nurse@inside.test', ['meanwhile@good.test'], 'Subject: evil\r\n\r\n' + 'x' * 70 + '\r\n' * (octets // 72))
+
+
+def login(gateway):
+    with smtplib.SMTP(GATEWAY_ADDRESS, 587, timeout=3) as client:
+        client.starttls()
+        client.login('nobody@inside.test', 'a password')
+
+
+def unclean(log):
+    """Ends of processes that were not killed by posternd, or by the alarm clock that an inspect sets itself."""
+    ends = re.findall(r'process-ended child=(\S+) status=(-?\d+) signal=(\d+)', log)
+    return [end for end in ends if end[2] not in ('0', str(int(signal.SIGKILL)), str(int(signal.SIGALRM))) or end[1] not in ('-1', '0')]
+
+
+@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('role', ['queue', 'keys'])
+def test_what_all_believe(gateway, role, mode):
+    """Messages without recipients, leases twice, answers to nothing, of the wrong kind or size, or none: no other process crashes, and
+    with the honest one back all is as before. Mail that was acknowledged before is there."""
+    lab = gateway.lab
+    posternd = lab.procs['posternd'].pid
+    ids = [gateway.send(f'before-{role}-{mode}@{domain}') for domain in ('good.test', 'tempfail.test')]
+    gateway.wait_state(ids[0], 'delivered')
+    take_over(gateway, role, mode)
+    try:
+        replaced(gateway, f'{role}-0')
+        end = time.time() + SECONDS * 2
+        while time.time() < end:
+            try_everything(gateway)
+            if 'kept down' in lab.log():
+                lab.postern('reload')  # else it would be quiet from now on
+        assert lab.procs['posternd'].pid == posternd and lab.procs['posternd'].poll() is None
+    finally:
+        give_back(gateway, role)
+    lab.postern('reload')  # it may be kept down
+    replaced(gateway, f'{role}-0')
+    began = time.time()
+    lab.wait_ready(30)
+    gateway.wait_state(gateway.send(f'after-{role}-{mode}@good.test'), 'delivered')
+    assert time.time() - began < AS_BEFORE
+    assert not unclean(lab.log()), unclean(lab.log())
+    assert gateway.state(ids[0])['state'] == 'delivered' and gateway.state(ids[1])['state'] in ('queued', 'waiting')

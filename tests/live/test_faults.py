@@ -1,16 +1,21 @@
-"""The disk fails for a while under the whole gateway: it answers EIO, or takes a second for each write. Meanwhile mail gets
-temporary answers, afterwards all is as before within five seconds, and nothing that was acknowledged is lost. Full and read-only disks: test_life.py; no inodes: test_around.py; a clock that is set: test_clock.py.
+"""The machine fails for a while under the whole gateway: its disk answers EIO or takes a second for each write, its processes have no
+descriptors left. Meanwhile mail gets temporary answers, afterwards all is as before within five seconds, and nothing that was
+acknowledged is lost. Full and read-only disks: test_life.py; no inodes: test_around.py; a clock that is set: test_clock.py.
 
 What is right: RFC 5321 4.2.1 (4yz: a condition that is temporary), 6.1 (what was acknowledged is delivered); issue 23, 3.4."""
 import os
+import re
 import smtplib
+import socket
+import subprocess
 import time
 
 import pytest
 from conftest import GATEWAY_ADDRESS, INSIDE
 from test_crash import arrivals
+from test_pairs import browse
 from test_power import ALL, WANTS_DISK, machine_of
-from test_stalls import AS_BEFORE
+from test_stalls import AS_BEFORE, busy, copies, works_again  # noqa: F401
 
 FAULT_S = 10 if ALL else 4
 
@@ -120,3 +125,59 @@ def test_what_waits_survives_a_disk_that_cannot_be_read(gateway, machine):
     tried = time.time()
     assert lab.wait_for(lambda: len([e for e in lab.received('tempfail.test') if e['event'] == 'tempfailed' and e['at'] > tried]) >= 3, 30)
     assert failed > 0 and [gateway.state(n)['state'] for n in waiting] == ['waiting'] * 3
+
+
+# --- descriptors ---------------------------------------------------------------------------------------------------------------
+
+def limit_to_what_is_open(pid):
+    """RLIMIT_NOFILE is one more than the greatest number that may be given out (getrlimit(2))."""
+    most = max(map(int, os.listdir(f'/proc/{pid}/fd')))
+    with open(f'/proc/{pid}/limits') as limits:
+        was = re.search(r'Max open files +(\d+)', limits.read()).group(1)
+    set_limit(pid, most + 1)
+    return was
+
+
+def set_limit(pid, number):
+    """As the user of the process: in a container root may have no CAP_SYS_RESOURCE (prlimit(2))."""
+    with open(f'/proc/{pid}/status') as status:
+        uid, gid = re.findall(r'^[UG]id:\t(\d+)', status.read(), re.M)
+    act = ['prlimit', f'--pid={pid}', f'--nofile={number}:']
+    subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={gid}', '--clear-groups', *act], check=True)
+
+
+@pytest.mark.parametrize('role', ['smtpin', 'queue', 'web'])
+def test_no_descriptors_are_left(busy, role):
+    """Not one more: what is open goes on, what is new waits or hears 4yz; soft limits, as an administrator may set too low."""
+    gateway, load = busy
+    lab, senders = gateway.lab, Senders(gateway.lab)
+    try:
+        works_again(load, time.time())
+        posternd = lab.procs['posternd'].pid
+        pids = copies(gateway, role)
+        before = {pid: limit_to_what_is_open(pid) for pid in pids}
+        open_ones = []
+        for i in range(40):  # connections that would use up what is left
+            for port in (25, 443):
+                sock = socket.socket()
+                sock.settimeout(1)
+                sock.bind((f'127.0.3.{100 + i}', 0))
+                sock.connect((GATEWAY_ADDRESS, port))
+                open_ones.append(sock)
+        codes = heard(senders, FAULT_S)
+        for sock in open_ones:
+            sock.close()
+        for pid in pids:
+            if os.path.exists(f'/proc/{pid}'):  # else it was replaced
+                set_limit(pid, before[pid])
+        since = time.time()
+        took = works_again(load, since)
+        print(f'{role}: heard {sorted(set(codes))}, works again after {took:.1f} s; '
+              f'{"as before" if copies(gateway, role) == pids else "replaced"}')
+        assert not [c for c in codes if c >= 500] and took < AS_BEFORE
+        assert lab.procs['posternd'].pid == posternd and browse(gateway) == 200
+    finally:
+        load.end()
+    senders.all_came()
+    lab.wait_for(lambda: load.kept <= set(load.arrived()[0]), 60, 0.5)
+    assert not load.kept - set(load.arrived()[0])
