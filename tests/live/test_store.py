@@ -124,7 +124,7 @@ def test_a_copy_is_put_back_elsewhere_and_waits(gateway, tmp_path):
     assert done.returncode == 0 and 'All its mail is held: 2 recipients' in done.stdout and ': whole.' in done.stdout, done
     assert restored(gateway, copy).returncode == 1  # twice
     before = len(gateway.lab.messages('inside.test'))
-    lab.start_gateway(text)
+    lab.start_gateway(text + 'tls-reports { send yes; contact tlsrpt@inside.test; delay 1s; }\n')
     held = [gateway.wait_state(number, 'held') for number in ids]
     assert all(h['reason'] == 'restored' for h in held), held
     assert 'postern queue release restored' in lab.postern('status').stdout
@@ -137,8 +137,12 @@ def test_a_copy_is_put_back_elsewhere_and_waits(gateway, tmp_path):
     time.sleep(4)
     assert len(gateway.lab.messages('inside.test')) == before  # no bounce, no letter
     assert [gateway.state(number)['state'] for number in ids] == ['held', 'held']
+    done = lab.postern('tlsrpt', 'send')  # others may have those of the copy already
+    assert done.returncode == 1 and 'release restored' in done.stderr and lab.postern('tlsrpt', 'sent', json_out=True) == [], done
     done = lab.postern('queue', 'release', 'restored')
     assert done.returncode == 0 and '2 messages changed' in done.stdout, done
+    assert lab.postern('tlsrpt', 'send').returncode == 0
+    assert lab.wait_for(lambda: [r for r in lab.postern('tlsrpt', 'sent', json_out=True) if r['domain'] == 'good.test'], 30)
     for number in ids:
         assert gateway.lab.wait_for(lambda: gateway.state(number)['state'] == 'waiting', 20), gateway.state(number)
     assert lab.wait_for(lambda: letters(gateway, 'nurse@inside.test'), 30)  # the bounce goes now

@@ -330,6 +330,10 @@ static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc
 {
     const struct acting who = acts_who(ch);
     (void)a;
+    if (q->restored) {
+        done(ch, false, "reports of a copy of the store wait with its mail for: postern queue release restored");
+        return;
+    }
     tlsrpt_send_now(q);
     acts_add(q, &who, ADMIN_RPT_SEND, STR(""), STR(""));
     done(ch, true, "");

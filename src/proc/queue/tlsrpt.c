@@ -136,7 +136,7 @@ void tlsrpt_tick(struct queue *q)
     const struct conf *c = child_conf(q->child);
     int64_t now = clock_wall_ms();
     struct due due = {0};
-    if (!c->tlsrpt.send || !queue_can_send(q)) {
+    if (!c->tlsrpt.send || q->restored || !queue_can_send(q)) { /* the gateway of the copy may have sent them */
         return;
     }
     if (q->reported_day != today()) { /* yesterday is complete; spread after midnight (RFC 8460 4.1) */
