@@ -118,7 +118,7 @@ static void read_older(size_t which, char kind, size_t lacks, const struct entry
         const char octet = (char)strtol(two, NULL, 16);
         assert_int_equal(buf_append(&old, &octet, 1), 0);
     }
-    size_t n = buf_len(&old) - lacks;
+    size_t n = buf_len(&old) > lacks ? buf_len(&old) - lacks : 0;
     char *copy = malloc(n); /* so that a sanitizer sees reading behind it */
     memcpy(copy, buf_str(&old).p, n);
     copy[0] = kind ? kind : copy[0];
