@@ -95,8 +95,8 @@ static size_t hexadecimal(struct objects *o, struct str s)
     int high = -1;
     for (size_t i = 0; i < end && end / 2 < STRING_MAX; i++) {
         int d = str_hex(s.p[i]);
-        char c = (char)(high << 4 | d);
         if (d >= 0 && high >= 0) {
+            char c = (char)(high << 4 | d);
             (void)!buf_append(&text, &c, 1);
         }
         high = d < 0 ? high : high < 0 ? d : -1;

@@ -823,7 +823,7 @@ def test_people_are_sent_to_https(gateway):
     plain = http.client.HTTPConnection(GATEWAY_ADDRESS, 80, timeout=10)
     plain.request('GET', '/p/abc?x=1', headers={'Host': 'evil.test'})
     answer = plain.getresponse()
-    assert answer.status == 308 and answer.headers['Location'] == 'https://gateway.test/p/abc'
+    assert answer.status == 308 and answer.headers['Location'] == 'https://gateway.test/p/abc?x=1'
 
 
 def test_languages(gateway):
