@@ -166,7 +166,7 @@ def test_one_network_cannot_take_all_sessions(gateway):
 
 
 def test_out_of_descriptors(gateway):
-    """Accepting stops for a moment; sessions go on, and new ones come in again later."""
+    """New sessions are turned away while the last descriptors are kept for those under way (421, RFC 5321 3.8), and come in again later."""
     gateway.lab.stop_gateway()
     gateway.lab.start_gateway(gateway.lab.config(), wrap=['prlimit', '--nofile=48:48'])
     pids = gateway.pids()
@@ -178,7 +178,7 @@ def test_out_of_descriptors(gateway):
             break
         time.sleep(0.005)
     time.sleep(1)
-    assert 'accept-failed' in gateway.lab.log()
+    assert 'event=session-refused' in gateway.lab.log() and 'Too busy at the moment' in gateway.lab.log()
     for s in socks:
         s.close()
     assert gateway.lab.wait_for(lambda: gateway.send('x@good.test'), 15)
