@@ -27,8 +27,7 @@ static bool answers(unsigned port)
     return yes;
 }
 
-/* A port that is free: the kernel's choice of a moment ago. */
-static unsigned free_port(void)
+static unsigned chosen_port(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof at;
@@ -37,6 +36,23 @@ static unsigned free_port(void)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
     close(fd);
     return ntohs(at.sin_port);
+}
+
+/* A port that is free: the kernel's choice of a moment ago, another one each time. */
+static unsigned free_port(void)
+{
+    static unsigned given[64];
+    static size_t n;
+    unsigned port = chosen_port();
+    for (size_t i = 0; i < n; i++) {
+        if (given[i] == port) {
+            port = chosen_port();
+            i = (size_t)-1; /* all over again */
+        }
+    }
+    assert_true(n < ARRAY_LEN(given));
+    given[n++] = port;
+    return port;
 }
 
 struct wanted {
