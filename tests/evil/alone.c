@@ -267,16 +267,6 @@ static void make_certificates(void)
     must(system(command) == 0);
 }
 
-static enum role role_of(const char *name)
-{
-    for (unsigned i = 0; i < ROLE_END; i++) {
-        if (strcmp(role_names[i], name) == 0) {
-            return (enum role)i;
-        }
-    }
-    return ROLE_END;
-}
-
 int main(int argc, char **argv)
 {
     char name[100], here[200];
@@ -287,7 +277,7 @@ int main(int argc, char **argv)
     setenv("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1:handle_abort=1", 0);
     alone.program = argv[1];
     str_copy_cut(str_c(argv[1]), name, sizeof name);
-    alone.role = role_of(basename(name));
+    alone.role = speech_role(basename(name));
     const char *longer = getenv("POSTERN_EVIL_SECONDS");
     alone.end_turn = atol(longer ? longer : argv[2]) * 1000 / TURN_MS / 2; /* a turn takes its time, too */
     must(alone.role < ROLE_END);

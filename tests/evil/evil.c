@@ -92,16 +92,6 @@ static void on_start(void *owner, struct child *c)
     timer_start(evil.timer, EVERY_MS);
 }
 
-static enum role role_of(const char *name)
-{
-    for (unsigned i = 0; i < ROLE_END; i++) {
-        if (strcmp(role_names[i], name) == 0) {
-            return (enum role)i;
-        }
-    }
-    return ROLE_END;
-}
-
 int main(int argc, char **argv)
 {
     static const struct ipc_rule more[] = {{IPC_ctl_public_key, on_any}, {IPC_metrics_text, on_any},
@@ -122,6 +112,6 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/evil.mode", folder);
     evil.any = file_read(path, &mode) == 0 && str_eq(str_trim(buf_str(&mode)), STR("any"));
     speech_begin(evil.any);
-    evil.role = role_of(name);
+    evil.role = speech_role(name);
     return child_main(argc, argv, name, &events, &evil);
 }

@@ -449,3 +449,13 @@ bool speech_lost(enum role as)
     }
     return true;
 }
+
+enum role speech_role(const char *name)
+{
+    for (unsigned i = 0; i < ROLE_END; i++) {
+        if (strcmp(role_names[i], name) == 0) {
+            return (enum role)i;
+        }
+    }
+    return ROLE_END;
+}

@@ -4,6 +4,8 @@
 #pragma once
 #include "proc/child.h"
 
+/* The role with that name; ROLE_END: none. */
+enum role speech_role(const char *name);
 /* any: also what only others may say. */
 void speech_begin(bool any);
 /* A channel to a process of that role, at which it plays another. Takes fd. */

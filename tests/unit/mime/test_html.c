@@ -2,6 +2,7 @@
  * test_html.c: the text of HTML as a page shows it: what stands in lines and boxes of its own, and characters by name.
  */
 #include "check.h"
+#include "mime/texts.h"
 #include "mime/references.h"
 #include "mime/mime.h"
 
@@ -16,20 +17,6 @@ static struct mime_reading *read_page(const char *body)
     struct mime_reading *m = mime_read_file(buf_str(&page), "x.html", &mime_standard_limits);
     buf_free(&page);
     return m;
-}
-
-/* Whether the text stands there with no letter or digit directly beside it. */
-static bool stands_alone(const struct mime_reading *m, const char *text)
-{
-    for (size_t i = 0; i < m->n_texts; i++) {
-        struct str t = buf_str(&m->texts[i].text);
-        const char *at = t.n > 0 ? memmem(t.p, t.n, text, strlen(text)) : NULL;
-        const char *end = at ? at + strlen(text) : NULL;
-        if (at && (at == t.p || strchr("\n\t", at[-1])) && (end == t.p + t.n || strchr("\n\t", *end))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool has_text(const struct mime_reading *m, const char *text)

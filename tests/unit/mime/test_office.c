@@ -4,6 +4,7 @@
  * the word before it where a reader joins what the page parts.
  */
 #include "check.h"
+#include "mime/texts.h"
 #include "mime/mime.h"
 #include "mime/zip.h"
 
@@ -53,20 +54,6 @@ static struct mime_reading *read_package(const struct package *p)
     struct mime_reading *m = mime_read_file(buf_str(&octets), p->name, &mime_standard_limits);
     buf_free(&octets);
     return m;
-}
-
-/* The text, with nothing that belongs to a number in front of it or behind. */
-static bool stands_alone(const struct mime_reading *m, const char *text)
-{
-    for (size_t i = 0; i < m->n_texts; i++) {
-        struct str t = buf_str(&m->texts[i].text);
-        const char *at = t.n > 0 ? memmem(t.p, t.n, text, strlen(text)) : NULL;
-        const char *end = at ? at + strlen(text) : NULL;
-        if (at && (at == t.p || strchr("\n\t", at[-1])) && (end == t.p + t.n || strchr("\n\t", *end))) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void check_all(const struct package *rows, size_t n, const char *type)
