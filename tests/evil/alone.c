@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * alone.c: one honest process of Postern (argument: its program), and everybody around it taken over: for some seconds (second
  * argument) all it talks to say what they please (speech.c), while clients ask it for work. It may close channels, and end in order
- * where it has lost one; it may not crash. docs/decisions/0036.
+ * where it has lost one; it may not crash, and queue may not count as delivered what only others said of. docs/decisions/0036.
+ *
+ * What they say is told by a seed; a failure prints it and what was said last. POSTERN_EVIL_SEED says the same again, up to what the
+ * process under test draws itself and to how far it is when it hears a message.
  *
  * posternd alone is honest here: it starts the process, hands it over what it needs and joins it again, as the real one does.
  */
-#include "base/random.h"
+#include "dice.h"
 #include "conf/conf.h"
 #include "seal/rest.h"
 #include "speech.h"
@@ -20,12 +23,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TURN_MS = 2, JOIN_TURNS = 50, CLIENTS = 24 };
+enum { TURN_MS = 2, JOIN_TURNS = 50, CLIENTS = 24, COPIES = 2, STATUS_TURNS = 100 };
 
-static const enum role talks[][2] = {{ROLE_SMTPIN, ROLE_QUEUE}, {ROLE_SMTPIN, ROLE_LOGIN}, {ROLE_SMTPOUT, ROLE_QUEUE}, {ROLE_SMTPOUT, ROLE_KEYS},
+static const enum role talks[][2] = {{ROLE_QUEUE, ROLE_SMTPIN}, {ROLE_QUEUE, ROLE_SMTPOUT}, {ROLE_QUEUE, ROLE_INSPECT}, {ROLE_QUEUE, ROLE_WEB},
+                                     {ROLE_QUEUE, ROLE_LOGIN}, {ROLE_QUEUE, ROLE_LOOKUP}, {ROLE_QUEUE, ROLE_KEYS}, {ROLE_SMTPIN, ROLE_QUEUE}, {ROLE_SMTPIN, ROLE_LOGIN}, {ROLE_SMTPOUT, ROLE_QUEUE}, {ROLE_SMTPOUT, ROLE_KEYS},
                                      {ROLE_SMTPOUT, ROLE_LOOKUP}, {ROLE_INSPECT, ROLE_QUEUE}, {ROLE_INSPECT, ROLE_KEYS}, {ROLE_WEB, ROLE_QUEUE},
                                      {ROLE_WEB, ROLE_KEYS}, {ROLE_WEB, ROLE_LOGIN}, {ROLE_LOGIN, ROLE_QUEUE}, {ROLE_LOGIN, ROLE_SMTPIN},
                                      {ROLE_LOGIN, ROLE_WEB}, {ROLE_LOOKUP, ROLE_QUEUE}, {ROLE_LOOKUP, ROLE_SMTPOUT}, {ROLE_KEYS, ROLE_QUEUE},
@@ -45,8 +50,15 @@ static struct alone {
     uint16_t port;
     int clients[CLIENTS];
     unsigned char secret[REST_SECRET], public_key[REST_PUBLIC];
-    char conf[2000], dir[100];
+    char conf[2000], dir[100], status[1025];
 } alone;
+
+static _Noreturn void fail(const char *what, const char *more)
+{
+    fprintf(stderr, "%s %s%s\n", alone.program, what, more);
+    speech_tell(stderr);
+    exit(1);
+}
 
 /* --- posternd ------------------------------------------------------------------------------------------------------ */
 
@@ -60,13 +72,23 @@ static void on_control(void *owner, struct ipc_channel *ch, const struct ipc_msg
     err_close_fd(&fd);
 }
 
+/* Whoever plays smtpout claims of others' mail alone that it was delivered. */
+static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    static const char none[] = " delivered=0 ";
+    str_copy_cut(m->ctl_status.counters, alone.status, sizeof alone.status);
+    if (alone.role == ROLE_QUEUE && !strstr(alone.status, none)) {
+        fail("believed another's word of a delivery: ", alone.status);
+    }
+}
+
 static void on_control_gone(void *owner, struct ipc_channel *ch)
 {
     alone.control = NULL;
 }
 
 static const struct ipc_rule control_rules[] = {
-    {IPC_ctl_ready, on_ready}, {IPC_ctl_reloaded, on_control}, {IPC_ctl_status, on_control}, {IPC_ctl_peer_lost, on_control},
+    {IPC_ctl_ready, on_ready}, {IPC_ctl_reloaded, on_control}, {IPC_ctl_status, on_status}, {IPC_ctl_peer_lost, on_control},
     {IPC_ctl_public_key, on_control}, {IPC_metrics_ask, on_control}, {IPC_ctl_replace, on_control}, {IPC_none, NULL}};
 
 static void hand_over(const struct ipc_msg *m, struct str octets)
@@ -86,26 +108,29 @@ static void hand_over_file(const char *name, const char *path)
     hand_over(&(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = str_c(name)}}, buf_str(&text));
 }
 
-static void join(enum role other, bool signing)
+static void join(enum role other, unsigned number, bool signing)
 {
     static uint64_t serial;
     int fds[2];
     must(ipc_pair(fds) == 0);
-    ipc_send_fd(alone.control, &(struct ipc_msg){.type = IPC_ctl_peer, .ctl_peer = {.role = (uint8_t)other, .signing = signing, .serial = ++serial}}, fds[0]);
+    ipc_send_fd(alone.control, &(struct ipc_msg){.type = IPC_ctl_peer, .ctl_peer = {.role = (uint8_t)other, .index = number, .signing = signing, .serial = ++serial}}, fds[0]);
     close(fds[0]);
-    speech_take(alone.loop, other, alone.role, 0, signing, fds[1]);
+    speech_take(alone.loop, other, number, alone.role, 0, signing, fds[1]);
 }
 
 static void join_all(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(talks); i++) {
-        if (talks[i][0] == alone.role && speech_lost(talks[i][1])) {
-            join(talks[i][1], false);
+        bool copies = talks[i][1] != ROLE_QUEUE && talks[i][1] != ROLE_KEYS && talks[i][1] != ROLE_LOOKUP;
+        for (unsigned k = 0; talks[i][0] == alone.role && k < (copies ? COPIES : 1); k++) {
+            if (speech_lost(talks[i][1], k)) {
+                join(talks[i][1], k, false);
+            }
         }
     }
     bool signs = alone.role == ROLE_SMTPIN || alone.role == ROLE_SMTPOUT || alone.role == ROLE_WEB;
-    if (signs && random_below(4) == 0) {
-        join(ROLE_KEYS, true);
+    if (signs && dice_below(4) == 0) {
+        join(ROLE_KEYS, 0, true);
     }
 }
 
@@ -146,8 +171,9 @@ static bool has_ended(void)
     }
     bool alarm_clock = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM && alone.role == ROLE_INSPECT;
     if (!alarm_clock && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
-        fprintf(stderr, "%s crashed: %s %d\n", alone.program, WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        exit(1);
+        char how[60];
+        snprintf(how, sizeof how, "%s %d", WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        fail("crashed: ", how);
     }
     return true;
 }
@@ -166,18 +192,18 @@ static const char *some_words(void)
         "GET /mail/1/part/1" HEAD "\r\n", "GET /mail/1/all.zip" HEAD "\r\n", "GET /mail/1/original.eml" HEAD "\r\n", "GET /mail/1/answer" HEAD "\r\n", "GET /phrase" HEAD "\r\n",
         "GET /prove" HEAD "\r\n", "POST /code" HEAD "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 20\r\n\r\ncsrf=abc&code=ABCDEF", "GET /sent/1" HEAD "\r\n",
         "POST /login" HEAD "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 27\r\n\r\ncsrf=abc&name=a&password=bc", "GET /mail/1/answer?x=1" HEAD "\r\n"};
-    return alone.role == ROLE_WEB ? http[random_below(ARRAY_LEN(http))] : smtp[random_below(ARRAY_LEN(smtp))];
+    return alone.role == ROLE_WEB ? http[dice_below(ARRAY_LEN(http))] : smtp[dice_below(ARRAY_LEN(smtp))];
 }
 
 static void clients_turn(void)
 {
     char answer[65536];
     const struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(alone.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int *fd = &alone.clients[random_below(CLIENTS)];
+    int *fd = &alone.clients[dice_below(CLIENTS)];
     if (alone.listener < 0) {
         return;
     }
-    if (*fd >= 0 && (random_below(20) == 0 || recv(*fd, answer, sizeof answer, MSG_DONTWAIT) == 0)) {
+    if (*fd >= 0 && (dice_below(20) == 0 || recv(*fd, answer, sizeof answer, MSG_DONTWAIT) == 0)) {
         close(*fd);
         *fd = -1;
     }
@@ -187,7 +213,7 @@ static void clients_turn(void)
     } else {
         const char *words = some_words();
         (void)!send(*fd, words, strlen(words), MSG_NOSIGNAL | MSG_DONTWAIT);
-        for (int i = 0; alone.role == ROLE_SMTPIN && random_below(10) == 0 && i < 1500; i++) {
+        for (int i = 0; alone.role == ROLE_SMTPIN && dice_below(10) == 0 && i < 1500; i++) {
             (void)!send(*fd, "0123456789012345678901234567890123456789012345678901234567890123456789\r\n", 72, MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     }
@@ -234,7 +260,11 @@ static void on_time(void *arg)
     }
     if (alone.ready) {
         speech_turn();
+        dice_take(DICE_CLIENT);
         clients_turn();
+    }
+    if (alone.ready && alone.turns % STATUS_TURNS == 0) {
+        ipc_send(alone.control, &(struct ipc_msg){.type = IPC_ctl_status_ask});
     }
     timer_start(alone.timer, TURN_MS);
 }
@@ -269,7 +299,7 @@ static void make_certificates(void)
 
 int main(int argc, char **argv)
 {
-    char name[100], here[200];
+    char name[100], here[200], store[120];
     if (argc < 3 || !getcwd(here, sizeof here)) {
         fprintf(stderr, "usage: alone PROGRAM SECONDS [any]\n");
         return 64;
@@ -281,9 +311,12 @@ int main(int argc, char **argv)
     const char *longer = getenv("POSTERN_EVIL_SECONDS");
     alone.end_turn = atol(longer ? longer : argv[2]) * 1000 / TURN_MS / 2; /* a turn takes its time, too */
     must(alone.role < ROLE_END);
+    dice_begin(getenv("POSTERN_EVIL_SEED"));
     speech_begin(argc > 3);
     make_certificates();
     seal_one();
+    snprintf(store, sizeof store, "%s/store", alone.dir);
+    must(mkdir(store, 0700) == 0);
     listen_somewhere();
     snprintf(alone.conf, sizeof alone.conf,
              "hostname gateway.test;\nstore sqlite %s/store;\nat-rest-key %s/at-rest;\ntrust-store %s/ca.pem;\n"
@@ -291,13 +324,14 @@ int main(int argc, char **argv)
              "inside { domains inside.test; networks 127.0.0.0/8; deliver-to localhost { tls none; } }\n"
              "limits { tarpit 0s; errors 1000; connections-per-address 1000; }\nqueue { first-retry 1s; }\n"
              "delivery { private-addresses yes; connect-time 1s; }\n"
+             "inspection { packs %s/packs; wait 1s; }\n"
              "portal { url https://gateway.test; address 127.0.0.1:1443; proxy-address 127.0.0.1:1080; proxies 127.0.0.0/8; from secure@inside.test; pages %s/pages; }\n",
-             alone.dir, alone.dir, alone.dir, alone.dir, alone.dir, here);
+             alone.dir, alone.dir, alone.dir, alone.dir, alone.dir, here, here);
     alone.loop = loop_new();
     alone.timer = timer_new(alone.loop, on_time, NULL);
     start();
     timer_start(alone.timer, TURN_MS);
     loop_run(alone.loop);
-    printf("%s: %u turns, %u lives\n", role_names[alone.role], alone.turns, alone.lives);
+    printf("%s: %u turns, %u lives, seed %llu\n%s\n", role_names[alone.role], alone.turns, alone.lives, (unsigned long long)dice_seed(), alone.status);
     return 0;
 }

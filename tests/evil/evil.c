@@ -3,9 +3,10 @@
  * puts it there): the first copy is the real program, every other one says what it pleases (speech.c) on each channel it was given.
  * Of those that there is one of (lookup, queue, keys) it is the evil one.
  *
- * With "any" in the file `evil.mode` beside it, it also says what only others may say.
+ * In the file `evil.mode` beside it stand "rules" or "any" and, where something is to be said again, a seed (dice.h); else each
+ * life draws one and logs it. With "any" it also says what only others may say. In some lives it lies to posternd alone.
  */
-#include "base/random.h"
+#include "dice.h"
 #include "speech.h"
 #include "sys/file.h"
 
@@ -17,23 +18,44 @@
 enum { EVERY_MS = 10 };
 
 static struct evil {
-    bool any;
+    bool any, lies; /* lies: to posternd, in this life */
     enum role role;
     struct child *child;
     struct timer *timer;
 } evil;
 
+/* What each may tell posternd: of sockets that broke, with others' names and numbers, in bursts, and that it is ready, again. */
+static void lie_to_posternd(void)
+{
+    static uint64_t serial, turn;
+    for (unsigned i = 0; turn % 100 == 0 && i < 100; i++) {
+        struct ipc_msg m = {.type = IPC_ctl_peer_lost, .ctl_peer_lost = {.serial = ++serial}};
+        m.ctl_peer_lost.role = dice_below(8) ? ROLE_QUEUE : (uint8_t)dice_below(ROLE_END);
+        m.ctl_peer_lost.signing = dice_below(8) == 0;
+        ipc_send(child_control(evil.child), &m);
+    }
+    if (++turn % 1000 == 0) {
+        const struct ipc_msg m = {.type = IPC_ctl_ready, .ctl_ready = {.sandbox = STR("none")}};
+        ipc_send(child_control(evil.child), &m);
+    }
+}
+
 static void on_time(void *arg)
 {
     (void)arg;
+    if (evil.lies) { /* and nothing else, or it would be gone soon */
+        lie_to_posternd();
+        timer_start(evil.timer, EVERY_MS);
+        return;
+    }
     speech_turn();
-    if (evil.role == ROLE_KEYS && random_below(50) == 0) { /* what mail would be sealed with from now on */
+    if (evil.role == ROLE_KEYS && dice_below(50) == 0) { /* what mail would be sealed with from now on */
         unsigned char key[32];
-        random_bytes(key, sizeof key);
+        dice_bytes(key, sizeof key);
         ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_public_key,
                                                               .ctl_public_key = {.key = str_from((const char *)key, sizeof key)}});
     }
-    if (evil.any && random_below(20) == 0) {
+    if (evil.any && dice_below(20) == 0) {
         speech_to(child_control(evil.child), evil.role, ROLE_END);
     }
     timer_start(evil.timer, EVERY_MS);
@@ -50,14 +72,14 @@ static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     (void)owner;
-    speech_take(child_loop(c), evil.role, role, index, false, fd);
+    speech_take(child_loop(c), evil.role, child_index(c), role, index, false, fd);
 }
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
     (void)owner;
     if (evil.role == ROLE_KEYS) {
-        speech_take(child_loop(c), evil.role, role, 0, true, fd);
+        speech_take(child_loop(c), evil.role, child_index(c), role, 0, true, fd);
     } else {
         close(fd);
     }
@@ -110,7 +132,14 @@ int main(int argc, char **argv)
         return 1;
     }
     snprintf(path, sizeof path, "%s/evil.mode", folder);
-    evil.any = file_read(path, &mode) == 0 && str_eq(str_trim(buf_str(&mode)), STR("any"));
+    struct str said = file_read(path, &mode) == 0 ? str_trim(buf_str(&mode)) : STR(""), word = STR("");
+    (void)!str_split(&said, ' ', &word);
+    evil.any = str_eq(word, STR("any"));
+    char seed[32];
+    str_copy_cut(said, seed, sizeof seed);
+    dice_begin(seed);
+    fprintf(stderr, "%s: POSTERN_EVIL_SEED=%llu\n", name, (unsigned long long)dice_seed());
+    evil.lies = dice_below(2) == 0;
     speech_begin(evil.any);
     evil.role = speech_role(name);
     return child_main(argc, argv, name, &events, &evil);

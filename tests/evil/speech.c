@@ -4,34 +4,50 @@
  * itself was delivered: nothing could tell that lie from the truth, and so every "delivered" that is not true is another's mail.
  */
 #include "speech.h"
-#include "base/random.h"
+#include "base/clock.h"
+#include "dice.h"
 #include "sys/file.h"
-#include "sys/lease.h"
+#include "wire/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 4096 };
+enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 65536, SAID = 24 };
 
 struct speaker {
     struct ipc_channel *channel;
     enum role as, role;
-    unsigned index;
+    unsigned number, index; /* of the one it plays, and of the other */
     bool signing;        /* the channel of TLS signatures */
+    bool careful;        /* it says seldom what is refused at once, so that the rest is heard */
     struct ipc_msg last; /* said to it */
 };
 
+/* A recipient of a delivery that a smtpout was given. */
+struct given {
+    struct lease_id lease;
+    uint64_t rcpt;
+    unsigned number; /* of that smtpout */
+};
+
 static struct evil {
-    bool any, careful; /* careful: for a while it says what is refused at once seldom, so that the rest is heard */
+    bool any;
     int file;
     enum role as; /* whose words are being made */
     struct speaker peers[PEERS];
     uint64_t ids[POOL], token; /* token: of the question that came last */
-    struct lease_id leases[POOL], own[LEASES];
+    struct lease_id leases[POOL];
+    struct given given[LEASES], read[POOL]; /* read: of inspects; rcpt: whether a page is to be made */
+    struct said {
+        enum role as, to;
+        unsigned number;
+        enum ipc_type type;
+    } said[SAID];
+    uint64_t turns, n_said, token_made;
     struct lease_id job; /* a queue's: of the delivery it speaks of now */
-    size_t n_ids, n_leases, n_own;
+    size_t n_ids, n_leases, n_given, n_read;
     char texts[TEXTS][TEXT];
     size_t text_n[TEXTS], n_texts;
     unsigned char wrapped[256]; /* a message that it got, and its key; key: the same in clear, where it is known */
@@ -85,15 +101,18 @@ IPC_MESSAGES(HEAR)
     case IPC_##name:                                                                               \
         hear_##name(&m->name);                                                                     \
         break;
-static void hear(const struct ipc_msg *m)
+static void hear(const struct speaker *p, const struct ipc_msg *m)
 {
     switch (m->type) {
     case IPC_none:
         break;
         IPC_MESSAGES(HEAR_CASE)
     }
-    if (m->type == IPC_job && evil.n_own < LEASES) {
-        evil.own[evil.n_own++] = m->job.lease;
+    if (m->type == IPC_job_rcpt) {
+        evil.given[evil.n_given++ % LEASES] = (struct given){m->job_rcpt.lease, m->job_rcpt.rcpt, p->number};
+    }
+    if (m->type == IPC_inspect) {
+        evil.read[evil.n_read++ % POOL] = (struct given){m->inspect.lease, m->inspect.prepare, p->number};
     }
     if (m->type == IPC_submit && m->submit.body.n > 0) {
         evil.n_wrapped = m->submit.sealed_key.n;
@@ -103,10 +122,10 @@ static void hear(const struct ipc_msg *m)
     }
 }
 
-static bool is_own(const struct lease_id *lease)
+static bool is_own(const struct speaker *p, const struct lease_id *lease)
 {
-    for (size_t i = 0; i < evil.n_own; i++) {
-        if (lease_same(&evil.own[i], lease)) {
+    for (size_t i = 0; i < evil.n_given && i < LEASES; i++) {
+        if (evil.given[i].number == p->number && lease_same(&evil.given[i].lease, lease)) {
             return true;
         }
     }
@@ -117,18 +136,18 @@ static bool is_own(const struct lease_id *lease)
 
 static uint64_t some_id(void)
 {
-    uint64_t any, heard = evil.n_ids ? evil.ids[random_below((uint32_t)(evil.n_ids < POOL ? evil.n_ids : POOL))] : 1;
-    random_bytes(&any, sizeof any);
-    switch (random_below(6)) {
+    uint64_t any, heard = evil.n_ids ? evil.ids[dice_below((uint32_t)(evil.n_ids < POOL ? evil.n_ids : POOL))] : 1;
+    dice_bytes(&any, sizeof any);
+    switch (dice_below(6)) {
     case 0:
         return heard;
     case 1:
-        return heard + random_below(9) - 4;
+        return heard + dice_below(9) - 4;
     case 3:
     case 4:
         return evil.token;
     case 2:
-        return random_below(1000);
+        return dice_below(1000);
     default:
         return any;
     }
@@ -137,16 +156,16 @@ static uint64_t some_id(void)
 /* One it heard, one off by a bit, or none that anybody gave. */
 static struct lease_id some_lease(void)
 {
-    struct lease_id l = evil.n_leases ? evil.leases[random_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))] : lease_draw();
-    if (evil.as == ROLE_QUEUE && random_below(2)) {
+    struct lease_id l = evil.n_leases ? evil.leases[dice_below((uint32_t)(evil.n_leases < POOL ? evil.n_leases : POOL))] : dice_lease();
+    if (evil.as == ROLE_QUEUE && dice_below(2)) {
         return evil.job;
     }
-    switch (random_below(6)) {
+    switch (dice_below(6)) {
     case 0:
-        l.octets[random_below(sizeof l.octets)] ^= 1;
+        l.octets[dice_below(sizeof l.octets)] ^= 1;
         return l;
     case 1:
-        return lease_draw();
+        return dice_lease();
     default:
         return l;
     }
@@ -160,17 +179,17 @@ static struct str cut(struct str s, size_t max)
 static struct str some_text(size_t max)
 {
     static char rubbish[4096];
-    size_t at = evil.n_texts ? random_below((uint32_t)(evil.n_texts < TEXTS ? evil.n_texts : TEXTS)) : 0;
-    switch (random_below(evil.as == ROLE_QUEUE ? 10 : 8)) {
+    size_t at = evil.n_texts ? dice_below((uint32_t)(evil.n_texts < TEXTS ? evil.n_texts : TEXTS)) : 0;
+    switch (dice_below(evil.as == ROLE_QUEUE ? 10 : 8)) {
     case 0:
         return STR("");
     case 8:
-        return cut(random_below(2) ? STR("good.test") : STR("127.0.0.1"), max);
+        return cut(dice_below(2) ? STR("good.test") : STR("127.0.0.1"), max);
     case 9:
         return cut(STR("<evil@good.test>"), max);
     case 1:
-        random_bytes(rubbish, sizeof rubbish);
-        return cut(str_from(rubbish, random_below(4096)), max);
+        dice_bytes(rubbish, sizeof rubbish);
+        return cut(str_from(rubbish, dice_below(4096)), max);
     case 2:
         return cut(STR("postmaster@inside.test"), max);
     case 3:
@@ -182,19 +201,19 @@ static struct str some_text(size_t max)
 
 static uint8_t some_octet(unsigned max)
 {
-    return (uint8_t)random_below(max ? max + 1 : random_below(3) ? 2 : 256);
+    return (uint8_t)dice_below(max ? max + 1 : dice_below(3) ? 2 : 256);
 }
 
 #define SAY_u8(field, max) m->field = some_octet(max);
-#define SAY_u16(field, max) m->field = (uint16_t)random_below(65536);
-#define SAY_u32(field, max) m->field = random_below(5) ? random_below(100) : UINT32_MAX;
+#define SAY_u16(field, max) m->field = (uint16_t)dice_below(65536);
+#define SAY_u32(field, max) m->field = dice_below(5) ? dice_below(100) : UINT32_MAX;
 #define SAY_u64(field, max) m->field = some_id();
 #define SAY_i64(field, max) m->field = (int64_t)some_id();
 #define SAY_lease(field, max) m->field = some_lease();
 #define SAY_str(field, max) m->field = some_text(max);
 #define SAY_bytes(field, max) m->field = some_text(max);
 #define SAY_key(field, max) m->field = some_id();
-#define SAY_flag(field, max) m->field = random_below(2);
+#define SAY_flag(field, max) m->field = dice_below(2);
 #define SAY_blob(field, max) m->field = some_text(max);
 #define SAY_rcpt_state(field, max) m->field = some_octet(max);
 #define SAY_rcpt_notice(field, max) m->field = some_octet(max);
@@ -210,18 +229,18 @@ IPC_MESSAGES(SAY)
     case IPC_##name:                                                                               \
         say_##name(&m->name);                                                                      \
         break;
-static void fill(struct ipc_msg *m)
+static void fill(const struct speaker *p, struct ipc_msg *m)
 {
     switch (m->type) {
     case IPC_none:
         break;
         IPC_MESSAGES(SAY_CASE)
     }
-    if (m->type == IPC_unwrapped && evil.n_key > 0 && random_below(4)) {
+    if (m->type == IPC_unwrapped && evil.n_key > 0 && dice_below(4)) {
         m->unwrapped.ok = 1;
         m->unwrapped.key = str_from(evil.key, evil.n_key);
     }
-    if (m->type == IPC_outcome_rcpt && is_own(&m->outcome_rcpt.lease)) {
+    if (m->type == IPC_outcome_rcpt && is_own(p, &m->outcome_rcpt.lease)) {
         m->outcome_rcpt.result = 1; /* deferred */
     }
 }
@@ -269,26 +288,35 @@ static const struct {
 /* Without what should go before it. */
 static bool is_refused_soon(enum ipc_type t)
 {
-    return t == IPC_job || t == IPC_rpt_policy || t == IPC_rpt_failure || t == IPC_rpt_write || t == IPC_submitted || t == IPC_spool_opened ||
-           t == IPC_login_ruling || t == IPC_pass_kept || t == IPC_inspect;
+    static const enum ipc_type soon[] = {
+        IPC_job, IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write, IPC_submitted, IPC_spool_opened, IPC_login_ruling, IPC_pass_kept,
+        IPC_inspect, IPC_submit, IPC_spool_drop, IPC_alarm, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome,
+        IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_login_judged, IPC_proved, IPC_group_members, IPC_rpt_written,
+        IPC_probe_host, IPC_probe_done, IPC_unwrap};
+    for (size_t i = 0; i < ARRAY_LEN(soon); i++) {
+        if (soon[i] == t) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static enum ipc_type some_type(enum role from, enum role to)
+static enum ipc_type some_type(const struct speaker *p)
 {
     static const enum ipc_type all[] = {
 #define TYPE(number, name) IPC_##name,
         IPC_MESSAGES(TYPE)};
-    if (evil.any && random_below(4) == 0) {
-        return all[random_below(ARRAY_LEN(all))];
+    if (evil.any && dice_below(4) == 0 && (!p->careful || dice_below(100) == 0)) {
+        return all[dice_below(ARRAY_LEN(all))];
     }
     for (size_t i = 0; i < ARRAY_LEN(may); i++) {
         size_t n = 0;
         while (may[i].types[n]) {
             n++;
         }
-        if (may[i].from == from && may[i].to == to) {
-            enum ipc_type t = may[i].types[random_below((uint32_t)n)];
-            return is_refused_soon(t) && evil.careful && random_below(100) ? may[i].types[0] : t;
+        if (may[i].from == p->as && may[i].to == p->role) {
+            enum ipc_type t = may[i].types[dice_below((uint32_t)n)];
+            return is_refused_soon(t) && p->careful && dice_below(100) ? IPC_none : t;
         }
     }
     return IPC_none;
@@ -302,7 +330,8 @@ static bool may_have_file(enum ipc_type t)
 
 static void send_it(struct speaker *p, const struct ipc_msg *m)
 {
-    bool file = may_have_file(m->type) ? random_below(2) : evil.any && random_below(50) == 0;
+    evil.said[evil.n_said++ % SAID] = (struct said){p->as, p->role, p->number, m->type};
+    bool file = may_have_file(m->type) ? dice_below(2) : evil.any && dice_below(50) == 0;
     if (file) {
         ipc_send_fd(p->channel, m, evil.file);
     } else {
@@ -312,13 +341,13 @@ static void send_it(struct speaker *p, const struct ipc_msg *m)
 
 static void say_something(struct speaker *p)
 {
-    struct ipc_msg m = {.type = p->signing ? random_below(2) ? IPC_tls_signature : IPC_ticket_secret : some_type(p->as, p->role)};
+    struct ipc_msg m = {.type = p->signing ? dice_below(2) ? IPC_tls_signature : IPC_ticket_secret : some_type(p)};
     evil.as = p->as;
     if (m.type == IPC_none) {
         return;
     }
-    if (random_below(8) || p->last.type == IPC_none) {
-        fill(&m);
+    if (dice_below(8) || p->last.type == IPC_none) {
+        fill(p, &m);
     } else {
         m = p->last; /* once more; what it views may be another's words by now */
     }
@@ -329,7 +358,7 @@ static void say_something(struct speaker *p)
 /* Of a kind that it plays. */
 static struct speaker *some_peer(enum role as, enum role role)
 {
-    size_t at = random_below(PEERS);
+    size_t at = dice_below(PEERS);
     for (size_t i = 0; i < PEERS; i++) {
         struct speaker *p = &evil.peers[(at + i) % PEERS];
         if (p->channel && (as == ROLE_END || (!p->signing && p->as == as && p->role == role))) {
@@ -344,37 +373,140 @@ static void say_delivery(void)
 {
     struct speaker *out = some_peer(ROLE_QUEUE, ROLE_SMTPOUT), *keys = some_peer(ROLE_QUEUE, ROLE_KEYS);
     struct ipc_msg job = {.type = IPC_job};
-    evil.job = evil.careful || random_below(4) ? lease_draw() : evil.job;
     if (!out || evil.n_body == 0) {
         return;
     }
+    evil.job = out->careful || dice_below(4) ? dice_lease() : evil.job;
     ipc_send(keys ? keys->channel : NULL, &(struct ipc_msg){.type = IPC_lease_open,
                                               .lease_open = {.lease = evil.job, .role = ROLE_SMTPOUT, .index = out->index,
                                                              .sealed_key = str_from((const char *)evil.wrapped, evil.n_wrapped)}});
-    for (uint32_t i = random_below(4) + evil.careful; i > 0; i--) {
+    for (uint32_t i = dice_below(4) + out->careful; i > 0; i--) {
         ipc_send(out->channel, &(struct ipc_msg){.type = IPC_job_rcpt,
                                                  .job_rcpt = {.lease = evil.job, .rcpt = some_id(), .forward_path = STR("evil@good.test")}});
     }
-    fill(&job);
+    fill(out, &job);
     job.job.lease = evil.job;
     job.job.size = evil.n_body;
     job.job.next_hop = job.job.memory_key = STR("good.test");
-    job.job.port = random_below(2) ? 25 : 0;
-    job.job.kind = random_below(3) ? 0 : job.job.kind;
-    job.job.body = random_below(4) ? str_from(evil.body, evil.n_body) : job.job.body;
+    job.job.port = dice_below(2) ? 25 : 0;
+    job.job.kind = dice_below(3) ? 0 : job.job.kind;
+    job.job.body = dice_below(4) ? str_from(evil.body, evil.n_body) : job.job.body;
     ipc_send(out->channel, &job);
+}
+
+/* Whom mail of an evil smtpin is for: it is tried, read before it is tried, made into a page. */
+static struct str some_recipient(void)
+{
+    static const char *const to[] = {"evil@good.test", "nurse@inside.test", "evil@portal.test"};
+    return str_c(to[dice_below(ARRAY_LEN(to))]);
+}
+
+/* An evil smtpin's message that is taken: mail has to be there before anybody can lie about it. */
+static void say_message(void)
+{
+    static unsigned counter;
+    struct speaker *queue = some_peer(ROLE_SMTPIN, ROLE_QUEUE);
+    struct ipc_msg m = {.type = IPC_submit};
+    uint64_t token = ++evil.token_made;
+    if (!queue || evil.n_body == 0) {
+        return;
+    }
+    for (uint32_t i = dice_below(3) + queue->careful; i > 0; i--) {
+        send_it(queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
+                                         .submit_rcpt = {.token = token, .forward_path = some_recipient(), .notify = some_octet(0)}});
+    }
+    evil.as = ROLE_SMTPIN;
+    fill(queue, &m);
+    m.submit.token = token;
+    m.submit.id = id_make(clock_wall_ms(), ID_MAKERS_SMTPIN + queue->number, counter++);
+    m.submit.reverse_path = dice_below(4) ? STR("nurse@inside.test") : STR("");
+    m.submit.size = evil.n_body;
+    m.submit.spool = STR("");
+    m.submit.body = str_from(evil.body, evil.n_body);
+    m.submit.sealed_key = str_from((const char *)evil.wrapped, evil.n_wrapped);
+    send_it(queue, &m);
+}
+
+/* What came of a delivery: of its own, or of another smtpout's; each part once, twice or never. */
+static void say_ending(void)
+{
+    struct speaker *queue = some_peer(ROLE_SMTPOUT, ROLE_QUEUE);
+    if (!queue || evil.n_given == 0) {
+        return;
+    }
+    const struct given *g = &evil.given[dice_below((uint32_t)(evil.n_given < LEASES ? evil.n_given : LEASES))];
+    if (queue->careful && g->number != queue->number && dice_below(20)) {
+        return;
+    }
+    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome};
+    evil.as = ROLE_SMTPOUT;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        for (uint32_t n = queue->careful ? 1 : dice_below(3); n > 0; n--) {
+            struct ipc_msg m = {.type = parts[i]};
+            fill(queue, &m);
+            memcpy(&m.outcome, &g->lease, sizeof g->lease); /* the first field of each of them */
+            if (m.type == IPC_outcome_rcpt) {
+                m.outcome_rcpt.rcpt = g->rcpt;
+                m.outcome_rcpt.result = is_own(queue, &g->lease) ? 1 : m.outcome_rcpt.result;
+            }
+            send_it(queue, &m);
+        }
+    }
+}
+
+/* What an inspect says of a message: that it was given, or another; as a whole, in pieces, twice. */
+static void say_findings(void)
+{
+    struct speaker *queue = some_peer(ROLE_INSPECT, ROLE_QUEUE);
+    if (!queue || evil.n_read == 0) {
+        return;
+    }
+    static const enum ipc_type parts[] = {IPC_prepared_piece, IPC_prepared_piece, IPC_prepared, IPC_inspected};
+    const struct given *g = &evil.read[dice_below((uint32_t)(evil.n_read < POOL ? evil.n_read : POOL))];
+    if (queue->careful && g->number != queue->number && dice_below(20)) {
+        return;
+    }
+    size_t at = g->rcpt ? 0 : 3, end = g->rcpt ? 3 : 4; /* what it was asked for */
+    evil.as = ROLE_INSPECT;
+    for (; at < end; at++) {
+        for (uint32_t n = queue->careful ? 1 : dice_below(3); n > 0; n--) {
+            struct ipc_msg m = {.type = parts[at]};
+            fill(queue, &m);
+            memcpy(&m.inspected, &g->lease, sizeof g->lease); /* the first field of each of them */
+            send_it(queue, &m);
+        }
+    }
 }
 
 void speech_turn(void)
 {
+    dice_turn(evil.turns++);
     for (size_t k = 0; k < AT_ONCE; k++) {
         struct speaker *p = some_peer(ROLE_END, ROLE_END);
         if (p) {
             say_something(p);
         }
     }
-    if (random_below(4) == 0) {
+    if (dice_below(4) == 0) {
         say_delivery();
+    }
+    if (dice_below(8) == 0) {
+        say_message();
+    }
+    if (dice_below(4) == 0) {
+        say_ending();
+    }
+    if (dice_below(4) == 0) {
+        say_findings();
+    }
+}
+
+void speech_tell(FILE *to)
+{
+    fprintf(to, "POSTERN_EVIL_SEED=%llu; said last, in turn %llu:\n", (unsigned long long)dice_seed(), (unsigned long long)evil.turns);
+    for (uint64_t i = evil.n_said < SAID ? 0 : evil.n_said - SAID; i < evil.n_said; i++) {
+        const struct said *s = &evil.said[i % SAID];
+        fprintf(to, "  %s-%u to %s: %s\n", role_names[s->as], s->number, role_names[s->to], ipc_name(s->type));
     }
 }
 
@@ -403,12 +535,15 @@ void speech_begin(bool any)
 static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     (void)owner;
-    hear(m);
     err_close_fd(&fd);
+    dice_take(DICE_ANSWER);
     for (size_t i = 0; i < PEERS; i++) {
         struct speaker *p = &evil.peers[i];
+        if (p->channel == ch) {
+            hear(p, m);
+        }
         bool answers = p->channel == ch && (p->as == ROLE_QUEUE || p->as == ROLE_KEYS || p->as == ROLE_LOOKUP || p->as == ROLE_LOGIN);
-        for (uint32_t n = answers ? random_below(4) : 0; n > 0; n--) { /* of the wrong kind or twice; or none */
+        for (uint32_t n = answers ? dice_below(4) : 0; n > 0; n--) { /* of the wrong kind or twice; or none */
             say_something(p);
         }
     }
@@ -426,13 +561,12 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-void speech_take(struct loop *l, enum role as, enum role role, unsigned index, bool signing, int fd)
+void speech_take(struct loop *l, enum role as, unsigned number, enum role role, unsigned index, bool signing, int fd)
 {
     for (size_t i = 0; i < PEERS; i++) {
         struct speaker *p = &evil.peers[i];
         if (!p->channel) {
-            *p = (struct speaker){.as = as, .role = role, .index = index, .signing = signing};
-            evil.careful = random_below(4) > 0;
+            *p = (struct speaker){.as = as, .number = number, .role = role, .index = index, .signing = signing, .careful = dice_below(4) > 0};
             p->channel = ipc_channel_new(l, fd, role_names[role], speech_hears, on_gone, NULL);
             return;
         }
@@ -440,10 +574,11 @@ void speech_take(struct loop *l, enum role as, enum role role, unsigned index, b
     close(fd);
 }
 
-bool speech_lost(enum role as)
+bool speech_lost(enum role as, unsigned number)
 {
     for (size_t i = 0; i < PEERS; i++) {
-        if (evil.peers[i].channel && evil.peers[i].as == as && !evil.peers[i].signing) {
+        const struct speaker *p = &evil.peers[i];
+        if (p->channel && p->as == as && p->number == number && !p->signing) {
             return false;
         }
     }

@@ -25,6 +25,7 @@ monitor {{ probe no; }}
 listen submission {{ address {GATEWAY_ADDRESS}:587; }}
 '''
 KEEPS = ('queue-0', 'keys-0')  # they stand behind the borders
+SPARE = 10  # descriptors: of mail under way, and of a process that is just being replaced
 
 
 @pytest.fixture(scope='module')
@@ -33,12 +34,17 @@ def gateway(world):
         yield it
 
 
+def descriptors(gateway):
+    return {name: len(os.listdir(f'/proc/{pid}/fd')) for name, pid in gateway.pids().items() if name in KEEPS}
+
+
 def take_over(gateway, role, mode):
-    """Every copy but the first of this program is an evil one from the next start on."""
+    """Every copy but the first of this program is an evil one from the next start on. What each life says is told by a seed, which
+    it logs; POSTERN_EVIL_SEED has it said again."""
     lab = gateway.lab
     folder = lab.binaries()
     with open(os.path.join(folder, 'evil.mode'), 'w') as out:
-        out.write(mode)
+        out.write(f'{mode} ' + os.environ.get('POSTERN_EVIL_SEED', ''))
     os.chmod(os.path.join(folder, 'evil.mode'), 0o644)
     target = os.path.join(folder, role)
     shutil.copy(target, os.path.join(folder, 'real-' + role))
@@ -84,6 +90,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
     try:
         start(gateway)
         before, posternd = gateway.pids(), lab.procs['posternd'].pid
+        held = descriptors(gateway)
         ids, end, number = {}, time.time() + SECONDS, 0
         while time.time() < end:
             number += 1
@@ -95,6 +102,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
         after = gateway.pids()
         assert {k: after[k] for k in KEEPS} == {k: before[k] for k in KEEPS}, lab.log()[-4000:]
         assert lab.procs['posternd'].pid == posternd and lab.procs['posternd'].poll() is None
+        assert all(n <= held[name] + SPARE for name, n in descriptors(gateway).items()), (held, descriptors(gateway))
     finally:
         lab.stop_gateway()
         give_back(gateway, role)

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * children.c: starts, joins, watches and restarts the children; a child that dies again and again
- * is started with a growing pause (deaths.c), the others keep serving.
- *
- * Every pair of processes that may talk gets its own socket pair, made here; a new child gets new
- * ones, its peers get the other ends. A pair that breaks while both live (one was stopped so long that what waited for it
- * was too much) is made anew as well: a slow process is not a lost one.
+ * children.c: starts, watches and restarts the children (joins.c: who talks to whom); a child that dies
+ * again and again is started with a growing pause (deaths.c), the others keep serving.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,33 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOP_MS = 8000, LATE_MS = 1000, JOIN_AGAIN_MS = 500 };
+enum { STOP_MS = 8000, LATE_MS = 1000 };
 
-/* Who may talk to whom (the arrows of ARCHITECTURE.md). */
-static bool may_talk(enum role a, enum role b)
-{
-    static const enum role pairs[][2] = {{ROLE_SMTPIN, ROLE_QUEUE},
-                                         {ROLE_SMTPOUT, ROLE_QUEUE},
-                                         {ROLE_SMTPOUT, ROLE_KEYS},
-                                         {ROLE_SMTPOUT, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_KEYS},
-                                         {ROLE_QUEUE, ROLE_LOOKUP},
-                                         {ROLE_QUEUE, ROLE_LOGIN},
-                                         {ROLE_SMTPIN, ROLE_LOGIN},
-                                         {ROLE_INSPECT, ROLE_QUEUE},
-                                         {ROLE_INSPECT, ROLE_KEYS},
-                                         {ROLE_WEB, ROLE_QUEUE},
-                                         {ROLE_WEB, ROLE_KEYS},
-                                         {ROLE_WEB, ROLE_LOGIN}};
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        if ((pairs[i][0] == a && pairs[i][1] == b) || (pairs[i][0] == b && pairs[i][1] == a)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct supervised *find_child(struct posternd *d, unsigned role, unsigned index)
+struct supervised *children_find(struct posternd *d, unsigned role, unsigned index)
 {
     for (size_t i = 0; i < d->n_children; i++) {
         if ((unsigned)d->children[i].role == role && d->children[i].index == index) {
@@ -55,7 +27,7 @@ static struct supervised *find_child(struct posternd *d, unsigned role, unsigned
 
 static void want(struct posternd *d, enum role role, unsigned index)
 {
-    struct supervised *s = find_child(d, role, index);
+    struct supervised *s = children_find(d, role, index);
     if (!s) {
         must(d->n_children < CHILDREN_MAX);
         s = &d->children[d->n_children++];
@@ -111,93 +83,6 @@ void children_plan(struct posternd *d)
     }
 }
 
-/* Those who speak TLS have their signatures made by keys, over a channel of its own. */
-static bool may_sign(enum role a, enum role b)
-{
-    enum role other = a == ROLE_KEYS ? b : a;
-    return (a == ROLE_KEYS || b == ROLE_KEYS) && (other == ROLE_SMTPIN || other == ROLE_SMTPOUT || other == ROLE_WEB);
-}
-
-static void join(struct posternd *d, const struct supervised *s, const struct supervised *o, bool signing)
-{
-    int fds[2];
-    uint64_t serial = ++d->serial;
-    if (ipc_pair(fds) < 0) {
-        log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
-        return;
-    }
-    ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                              .ctl_peer = {.role = (uint8_t)o->role, .index = o->index, .signing = signing, .serial = serial}}, fds[0]);
-    ipc_send_fd(o->control, &(struct ipc_msg){.type = IPC_ctl_peer,
-                                              .ctl_peer = {.role = (uint8_t)s->role, .index = s->index, .signing = signing, .serial = serial}}, fds[1]);
-    close(fds[0]);
-    close(fds[1]);
-}
-
-static void join_peers(struct posternd *d, struct supervised *s)
-{
-    for (size_t i = 0; i < d->n_children; i++) {
-        struct supervised *o = &d->children[i];
-        if (o == s || !o->control) {
-            continue;
-        }
-        if (may_talk(s->role, o->role)) {
-            join(d, s, o, false);
-        }
-        if (may_sign(s->role, o->role)) {
-            join(d, s, o, true);
-        }
-    }
-}
-
-static void join_again(void *arg)
-{
-    struct posternd *d = arg;
-    for (size_t i = 0; i < LOST_MAX && !d->stopping; i++) {
-        struct lost_pair *p = &d->lost[i];
-        bool is_due = p->due;
-        p->due = false;
-        if (is_due && p->one->ready && p->other->ready && p->one->control && p->other->control && p->serial > p->one->first_serial &&
-            p->serial > p->other->first_serial) { /* else whoever is started anew is joined then */
-            log_warn("pair-joined-again", KV("one", p->one->name), KV("other", p->other->name));
-            join(d, p->one, p->other, p->signing);
-        }
-    }
-}
-
-static bool may_be_joined(const struct supervised *s, const struct supervised *o, bool signing)
-{
-    return o && (signing ? may_sign(s->role, o->role) : may_talk(s->role, o->role));
-}
-
-static void on_peer_lost(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
-{
-    struct supervised *s = owner;
-    struct posternd *d = s->d;
-    struct supervised *o = find_child(d, m->ctl_peer_lost.role, m->ctl_peer_lost.index);
-    bool signing = m->ctl_peer_lost.signing != 0;
-    (void)ch;
-    (void)fd;
-    for (size_t i = 0; i < LOST_MAX; i++) {
-        if (d->lost[i].serial == m->ctl_peer_lost.serial) {
-            return;
-        }
-    }
-    if (m->ctl_peer_lost.misused && o && misuse_is_believed(s, o)) {
-        bool earlier = m->ctl_peer_lost.serial <= o->first_serial;
-        misuse_note(d, o, earlier ? o->old_pid : o->pid, s->name);
-    }
-    if (may_be_joined(s, o, signing)) {
-        d->lost[d->n_lost++ % LOST_MAX] = (struct lost_pair){.serial = m->ctl_peer_lost.serial,
-                                                             .one = s,
-                                                             .other = o,
-                                                             .signing = signing,
-                                                             .due = true};
-        d->join_again = d->join_again ? d->join_again : timer_new(d->loop, join_again, d);
-        timer_start(d->join_again, JOIN_AGAIN_MS);
-    }
-}
-
 bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str text)
 {
     bool told = false;
@@ -242,12 +127,15 @@ static void tell_when_ready(struct posternd *d)
 static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)ch;
     (void)fd;
+    if (s->ready || ch != s->control) {
+        ipc_refuse(ch, m->type, "a second time");
+        return;
+    }
     s->ready = true;
     s->ready_ms = clock_mono_ms();
     if (s->old_pid > 0) {
-        join_peers(s->d, s); /* the others turn to it now, and let the one before it go */
+        joins_make(s->d, s); /* the others turn to it now, and let the one before it go */
     }
     str_copy_cut(m->ctl_ready.sandbox, s->sandbox, sizeof s->sandbox);
     tell_when_ready(s->d);
@@ -346,7 +234,7 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
 
 #define EVERY_CHILD                                                                                \
     {IPC_ctl_ready, on_ready}, {IPC_ctl_reloaded, on_reloaded}, {IPC_ctl_status, on_status},       \
-        {IPC_ctl_peer_lost, on_peer_lost}
+        {IPC_ctl_peer_lost, joins_on_lost}
 
 static const struct ipc_rule child_rules[] = {EVERY_CHILD, {IPC_none, NULL}};
 static const struct ipc_rule keys_rules[] = {EVERY_CHILD, {IPC_ctl_public_key, on_public_key}, {IPC_none, NULL}};
@@ -461,7 +349,7 @@ static void start(struct posternd *d, struct supervised *s)
     }
     ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
     if (s->old_pid == 0) {
-        join_peers(d, s);
+        joins_make(d, s);
     }
     send_public_key(d, s);
 }

@@ -12,7 +12,7 @@
 #include "sys/spawn.h"
 
 enum { MISUSES_MAX = 5 };
-enum { CHILDREN_MAX = CONF_WORKERS_MAX * 5 + 4, LOST_MAX = 256 }; /* each (role, index) keeps its place */
+enum { CHILDREN_MAX = CONF_WORKERS_MAX * 5 + 4 }; /* each (role, index) keeps its place */
 
 struct supervised {
     enum role role;
@@ -31,7 +31,7 @@ struct supervised {
     size_t n_misuses;
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
     int64_t started_ms, ready_ms; /* ready_ms: 0 until it is */
-    uint64_t first_serial; /* pairs of sockets with a smaller one belong to an earlier life */
+    uint64_t first_serial; /* pairs of sockets up to this one belong to an earlier life */
     uint32_t restarts;
     unsigned deaths;   /* that count for the pause before the next start (deaths.h) */
     char ended[32];    /* how the last one was */
@@ -79,12 +79,8 @@ struct posternd {
     bool dying_alarm;      /* the queue was told that a process dies again and again */
     bool rest_due;         /* keys are taking a new configuration, the others get it after them */
     uint64_t serial; /* of the pair of sockets made last */
-    struct lost_pair { /* pairs that broke although both processes live; the last ones, those done too: both ends tell */
-        uint64_t serial;
-        struct supervised *one, *other;
-        bool signing, due;
-    } lost[LOST_MAX];
-    size_t n_lost;
+    struct joined *joins; /* joins.c: which processes share a pair of sockets */
+    size_t n_joins, joins_room;
     struct timer *join_again, *late; /* late: kills what was asked to stop and does not */
     int run_lock, store_lock, queue_socket, control_socket;
     struct watch *control_watch;
@@ -139,6 +135,15 @@ void children_stop(struct posternd *d);
 
 /* Raises or (text empty) clears an alarm about ourselves. False: no queue is there to be told. */
 bool children_alarm(const struct posternd *d, enum alarm_kind kind, struct str text);
+
+/* The one with that role and number, running or not; NULL: there never was one. */
+struct supervised *children_find(struct posternd *d, unsigned role, unsigned index);
+
+/* joins.c: who talks to whom */
+/* New sockets between this process and all it may talk to that run. */
+void joins_make(struct posternd *d, struct supervised *s);
+/* A process says that a socket broke: a handler of its control channel. */
+void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* misuse.c: a process that broke the rules of its channels */
 /* Whether one is believed about the other. */
