@@ -2,6 +2,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import smtplib
 import socket
 import ssl
@@ -81,6 +82,30 @@ class Gateway:
     def pids(self):
         return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
 
+    @contextlib.contextmanager
+    def without(self, role):
+        """Kills every process of a role; none is there until the end. posternd, which would start them again at once, is
+        stopped meanwhile: it answers no `status`, but the queue answers all that is asked of it."""
+        posternd = self.lab.procs['posternd'].pid
+        running = lambda: [pid for name, pid in self.pids().items() if name.split('-')[0] == role]
+        pids = self.lab.wait_for(lambda: (lambda now: now if now and 0 not in now else None)(running()), 20)
+        assert pids, f'{role} is not there'
+        os.kill(posternd, signal.SIGSTOP)
+        try:
+            assert self.lab.wait_for(lambda: process_state(posternd) == 'T', 10, 0.01)
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            assert self.lab.wait_for(lambda: all(process_state(pid) == 'Z' for pid in pids), 10, 0.01)
+            yield
+            assert all(process_state(pid) == 'Z' for pid in pids), 'somebody saw that they had died'
+        finally:
+            os.kill(posternd, signal.SIGCONT)
+
+    def wait_leased(self, message_id):
+        """Until a process has the message in its hands: then a release, which changes nothing of what is not held, says so."""
+        release = lambda: self.lab.postern('queue', 'release', message_id).stderr
+        assert self.lab.wait_for(lambda: 'right now' in release(), 20), release()
+
     def when_free(self, act):
         """Runs a `postern queue` command over a message that may be under way just now: then its answer says so, and it is tried
         again."""
@@ -113,6 +138,12 @@ class Gateway:
         nothing_overdue(self.lab)  # what comes up next reads everything anew
         self.lab.stop_gateway()
         self.lab.start_gateway(self.lab.config(**change))
+
+
+def process_state(pid):
+    """The letter of proc(5), /proc/PID/stat: T stopped, Z dead and not waited for."""
+    with open(f'/proc/{pid}/stat', encoding='ascii') as stat:
+        return stat.read().rpartition(') ')[2][0]
 
 
 def read_reply(stream):

@@ -245,7 +245,8 @@ class Walk:
         pid = next(p['pid'] for p in self.lab.postern('status', json_out=True) if p['process'].startswith(process))
         os.kill(pid, signal.SIGSTOP)
         self.queue('retry', reason)
-        time.sleep(0.5)
+        self.gateway.wait_leased(self.ids[reason])
+        time.sleep(0.5)  # and asks
         os.kill(pid, signal.SIGKILL)
         self.keep(reason)
 
@@ -269,11 +270,11 @@ class Walk:
         assert self.lab.wait_for(lambda: self.gateway.state(message_id)['next-hop'] == '=portal', 15)  # its time on the rung before is over
         os.kill(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
         try:
-            time.sleep(0.5)
+            self.gateway.wait_leased(message_id)
             for pid in first:
                 os.kill(pid, signal.SIGKILL)
             second = self.lab.wait_for(lambda: (lambda now: now if len(now) == len(first) and not now & first else None)(inspectors()), 10)
-            time.sleep(1)
+            self.gateway.wait_leased(message_id)
             for pid in second:
                 os.kill(pid, signal.SIGKILL)
             self.gateway.wait_state(message_id, 'held', 10)
