@@ -270,6 +270,19 @@ def test_a_near_miss_is_asked_about(gateway):
         assert code == (550 if subject == 'a secure] b' else 250), (subject, text)
 
 
+def test_a_near_miss_for_some_is_no_refusal(gateway):
+    """The recipient inside has the mail, the other one's route differs: the client must not hear that it went to nobody (seen on
+    Debian 13, where two inspections of one mail happened to end one after the other)."""
+    inspected = lambda: sum(int(re.search(r'inspected=(\d+)', gateway.counters(f'inspect-{n}'))[1]) for n in (0, 1))
+    before = inspected()
+    for n in range(10):
+        code, text = sent(gateway, ['x@good.test', 'y@inside.test'], subject=f'[secrue] for two, {n}')
+        assert code == 250, text
+    assert gateway.lab.wait_for(lambda: inspected() >= before + 10, 10)
+    assert inspected() == before + 10
+    gateway.wait_state(text, 'returned', 30)
+
+
 def test_programs_ask_by_a_field(gateway):
     for value, demand in (('transport', 'secure'), ('message', 'escalated'), ('portal', 'escalated')):
         report = decided(gateway, 'x@good.test', headers=f'X-Postern-Protect: {value}\r\n', text=f'field {value}')

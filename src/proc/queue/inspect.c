@@ -116,11 +116,12 @@ static bool is_answerable(const struct decided *d)
     return d->protection.action == PROTECT_REJECT || d->protection.action == PROTECT_ASK;
 }
 
-/* All recipients of the message are among these, all are refused, and the client waits: the answer for it. */
+/* All recipients of the message are among these, all are refused, and the client waits: the answer for it. Those of an
+ * earlier batch that are not decided here any more have had their mail. */
 static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
 {
     const struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
-    bool refused = h && h->asker && h->asker->open == n;
+    bool refused = h && h->asker && !h->asker->goes && h->asker->open == n;
     for (size_t i = 0; i < n; i++) {
         refused &= is_answerable(&all[i]);
     }
@@ -212,6 +213,7 @@ static void on_decided(void *arg, enum store_result result)
     }
     if (h && h->asker) {
         h->asker->open -= n < h->asker->open ? n : h->asker->open;
+        h->asker->goes |= !j->refusal[0];
         if (j->refusal[0] || h->asker->open == 0) {
             answer(h, j->refusal[0] ? j->refusal : NULL);
         }

@@ -89,6 +89,7 @@ struct asker {
     struct peer *peer;
     uint64_t token;
     size_t open; /* recipients not decided */
+    bool goes; /* to some of those that are decided */
     struct timer *timer;
 };
 

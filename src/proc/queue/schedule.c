@@ -52,12 +52,16 @@ static struct sched_own own_of(void *arg, struct str name)
     return (struct sched_own){.concurrency = p ? (unsigned)p->concurrency : UINT32_MAX, .rate = p ? (unsigned)p->rate : SCHED_RATE_FREE};
 }
 
+/* In one job: one delivery, or one inspection, which looks at a message once for all who wait for that. */
 static bool goes_with(void *arg, const struct sched_item *first_place, const struct sched_item *next_place)
 {
     const struct queue *q = arg;
     const struct conf *c = child_conf(q->child);
     const struct store_rcpt *first = &((const struct item *)first_place)->r, *next = &((const struct item *)next_place)->r;
     struct route a, b;
+    if (str_eq(next->next_hop, STR(INSPECT_HOP))) {
+        return next->id == first->id;
+    }
     if (next->id != first->id || !str_eq(next->protection, first->protection)) {
         return false;
     }

@@ -93,7 +93,7 @@ bool queue_can_send(const struct queue *q)
 
 unsigned inspect_free(const struct queue *q)
 {
-    return 0;
+    return 2;
 }
 
 void queue_bounce_start(struct queue *q)
@@ -323,6 +323,23 @@ static void an_exception_is_of_one_domain(void **state)
     assert_true(t.jobs > 1);
 }
 
+/* Recipients whose routes differ: a message is inspected once, and so the answer for the client is one for all of them. */
+static void a_message_is_inspected_once(void **state)
+{
+    const struct store_message m = {.id = id_make(t.wall_ms, 1, 1), .reverse_path = STR("a@in.test"), .arrived_ms = t.wall_ms, .size = 5, .sealed_key = STR("key"), .body = STR("sealed")};
+    const char *const paths[] = {"x@one.test", "y@in.test", "x@two.test"};
+    struct store_rcpt rcpts[3];
+    for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
+        rcpts[i] = (struct store_rcpt){.forward_path = str_c(paths[i]), .next_hop = STR(INSPECT_HOP), .next_ms = t.wall_ms};
+    }
+    t.exceptions_differ = true;
+    store_enqueue(t.q.store, &m, rcpts, ARRAY_LEN(rcpts), NULL, 0, NULL, NULL);
+    queue_load(&t.q);
+    run_for(1000);
+    assert_int_equal(t.started, 3);
+    assert_int_equal(t.jobs, 1);
+}
+
 /* The smart host was taken out of the configuration during a delivery that fails: the rest goes by MX. */
 static void a_new_way_for_what_is_under_way(void **state)
 {
@@ -477,6 +494,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(put_off_at_different_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_is_inspected_once, setup, teardown),
         cmocka_unit_test_setup_teardown(an_exception_is_of_one_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_way_for_what_is_under_way, setup, teardown), cmocka_unit_test_setup_teardown(more_than_one_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(too_old_without_an_attempt, setup, teardown),
