@@ -80,6 +80,9 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     if (alone.role == ROLE_QUEUE && !strstr(alone.status, none)) {
         fail("believed another's word of a delivery: ", alone.status);
     }
+    if (speech_unordered() > 0) {
+        fail("took mail in our name that nobody ordered: ", alone.status);
+    }
 }
 
 static void on_control_gone(void *owner, struct ipc_channel *ch)

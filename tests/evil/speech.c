@@ -14,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 65536, SAID = 24 };
+enum { AT_ONCE = 8, POOL = 512, TEXTS = 128, TEXT = 300, PEERS = 64, LEASES = 65536, SAID = 24, RECENT = 8 };
+
+#define UNORDERED ((uint64_t)1 << 62) /* in the token of what must be refused */
 
 struct speaker {
     struct ipc_channel *channel;
@@ -47,7 +49,7 @@ static struct evil {
     } said[SAID];
     uint64_t turns, n_said, token_made;
     struct lease_id job; /* a queue's: of the delivery it speaks of now */
-    size_t n_ids, n_leases, n_given, n_read;
+    size_t n_ids, n_leases, n_given, n_read, n_unordered;
     char texts[TEXTS][TEXT];
     size_t text_n[TEXTS], n_texts;
     unsigned char wrapped[256]; /* a message that it got, and its key; key: the same in clear, where it is known */
@@ -111,6 +113,8 @@ static void hear(const struct speaker *p, const struct ipc_msg *m)
     if (m->type == IPC_job_rcpt) {
         evil.given[evil.n_given++ % LEASES] = (struct given){m->job_rcpt.lease, m->job_rcpt.rcpt, p->number};
     }
+    bool unordered = m->type == IPC_submitted && p->as == ROLE_SMTPOUT && (m->submitted.token & UNORDERED);
+    evil.n_unordered += unordered && m->submitted.result == 0;
     if (m->type == IPC_inspect) {
         evil.read[evil.n_read++ % POOL] = (struct given){m->inspect.lease, m->inspect.prepare, p->number};
     }
@@ -122,14 +126,22 @@ static void hear(const struct speaker *p, const struct ipc_msg *m)
     }
 }
 
-static bool is_own(const struct speaker *p, const struct lease_id *lease)
+/* It was given this recipient with this lease, and so may say anything of it. */
+static bool is_own(const struct speaker *p, const struct lease_id *lease, uint64_t rcpt)
 {
     for (size_t i = 0; i < evil.n_given && i < LEASES; i++) {
-        if (evil.given[i].number == p->number && lease_same(&evil.given[i].lease, lease)) {
+        const struct given *g = &evil.given[i];
+        if (g->number == p->number && g->rcpt == rcpt && lease_same(&g->lease, lease)) {
             return true;
         }
     }
     return false;
+}
+
+/* One of the last. */
+static const struct given *some_given(const struct given *all, size_t n, size_t max)
+{
+    return &all[(n - 1 - dice_below(n < RECENT ? (uint32_t)n : RECENT)) % max];
 }
 
 /* --- what it says -------------------------------------------------------------------------------------------------- */
@@ -240,7 +252,7 @@ static void fill(const struct speaker *p, struct ipc_msg *m)
         m->unwrapped.ok = 1;
         m->unwrapped.key = str_from(evil.key, evil.n_key);
     }
-    if (m->type == IPC_outcome_rcpt && is_own(p, &m->outcome_rcpt.lease)) {
+    if (m->type == IPC_outcome_rcpt && is_own(p, &m->outcome_rcpt.lease, m->outcome_rcpt.rcpt)) {
         m->outcome_rcpt.result = 1; /* deferred */
     }
 }
@@ -412,8 +424,8 @@ static void say_message(void)
         return;
     }
     for (uint32_t i = dice_below(3) + queue->careful; i > 0; i--) {
-        send_it(queue, &(struct ipc_msg){.type = IPC_submit_rcpt,
-                                         .submit_rcpt = {.token = token, .forward_path = some_recipient(), .notify = some_octet(0)}});
+        const struct ipc_submit_rcpt to = {.token = token, .forward_path = some_recipient(), .notify = some_octet(0)};
+        send_it(queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = to});
     }
     evil.as = ROLE_SMTPIN;
     fill(queue, &m);
@@ -427,27 +439,54 @@ static void say_message(void)
     send_it(queue, &m);
 }
 
+/* A smtpout's mail in our name that nobody ordered, with all that another's would have. */
+static void forge_mail(void)
+{
+    static unsigned counter;
+    struct speaker *queue = some_peer(ROLE_SMTPOUT, ROLE_QUEUE);
+    struct ipc_msg m = {.type = IPC_submit};
+    uint64_t token = UNORDERED | ++evil.token_made;
+    if (!queue || queue->careful || evil.n_body == 0) {
+        return;
+    }
+    const struct ipc_submit_rcpt to = {.token = token, .forward_path = some_recipient()};
+    send_it(queue, &(struct ipc_msg){.type = IPC_submit_rcpt, .submit_rcpt = to});
+    evil.as = ROLE_SMTPOUT;
+    fill(queue, &m);
+    m.submit.token = token;
+    m.submit.id = id_make(clock_wall_ms(), ID_MAKERS_SMTPOUT + queue->number, counter++);
+    m.submit.lease = dice_below(2) ? dice_lease() : (struct lease_id){0};
+    m.submit.reverse_path = dice_below(2) ? STR("") : STR("nurse@inside.test");
+    m.submit.size = evil.n_body;
+    m.submit.spool = STR("");
+    m.submit.body = str_from(evil.body, evil.n_body);
+    m.submit.sealed_key = str_from((const char *)evil.wrapped, evil.n_wrapped);
+    send_it(queue, &m);
+}
+
 /* What came of a delivery: of its own, or of another smtpout's; each part once, twice or never. */
 static void say_ending(void)
 {
+    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome};
     struct speaker *queue = some_peer(ROLE_SMTPOUT, ROLE_QUEUE);
     if (!queue || evil.n_given == 0) {
         return;
     }
-    const struct given *g = &evil.given[dice_below((uint32_t)(evil.n_given < LEASES ? evil.n_given : LEASES))];
-    if (queue->careful && g->number != queue->number && dice_below(20)) {
-        return;
+    bool lies = !queue->careful || dice_below(10) == 0;
+    const struct given *g = some_given(evil.given, evil.n_given, LEASES);
+    const struct given *other = some_given(evil.given, evil.n_given, LEASES);
+    if (lies && evil.n_read > 0 && dice_below(8) == 0) {
+        g = some_given(evil.read, evil.n_read, POOL); /* what an inspect has in hand */
     }
-    static const enum ipc_type parts[] = {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome};
     evil.as = ROLE_SMTPOUT;
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        for (uint32_t n = queue->careful ? 1 : dice_below(3); n > 0; n--) {
+    for (size_t i = 0; i < ARRAY_LEN(parts) && (lies || g->number == queue->number); i++) {
+        for (uint32_t n = lies ? dice_below(3) : 1; n > 0; n--) {
             struct ipc_msg m = {.type = parts[i]};
             fill(queue, &m);
             memcpy(&m.outcome, &g->lease, sizeof g->lease); /* the first field of each of them */
             if (m.type == IPC_outcome_rcpt) {
-                m.outcome_rcpt.rcpt = g->rcpt;
-                m.outcome_rcpt.result = is_own(queue, &g->lease) ? 1 : m.outcome_rcpt.result;
+                m.outcome_rcpt.rcpt = lies && dice_below(2) ? other->rcpt : g->rcpt;
+                m.outcome_rcpt.result = is_own(queue, &g->lease, m.outcome_rcpt.rcpt) ? 1 : 0;
             }
             send_it(queue, &m);
         }
@@ -462,11 +501,15 @@ static void say_findings(void)
         return;
     }
     static const enum ipc_type parts[] = {IPC_prepared_piece, IPC_prepared_piece, IPC_prepared, IPC_inspected};
-    const struct given *g = &evil.read[dice_below((uint32_t)(evil.n_read < POOL ? evil.n_read : POOL))];
+    const struct given *g = some_given(evil.read, evil.n_read, POOL);
     if (queue->careful && g->number != queue->number && dice_below(20)) {
         return;
     }
     size_t at = g->rcpt ? 0 : 3, end = g->rcpt ? 3 : 4; /* what it was asked for */
+    if (!queue->careful && dice_below(4) == 0) {
+        at = 0;
+        end = ARRAY_LEN(parts);
+    }
     evil.as = ROLE_INSPECT;
     for (; at < end; at++) {
         for (uint32_t n = queue->careful ? 1 : dice_below(3); n > 0; n--) {
@@ -490,13 +533,14 @@ void speech_turn(void)
     if (dice_below(4) == 0) {
         say_delivery();
     }
-    if (dice_below(8) == 0) {
+    if (dice_below(4) == 0) {
         say_message();
     }
-    if (dice_below(4) == 0) {
-        say_ending();
+    say_ending();
+    if (dice_below(8) == 0) {
+        forge_mail();
     }
-    if (dice_below(4) == 0) {
+    if (dice_below(2) == 0) {
         say_findings();
     }
 }
@@ -508,6 +552,11 @@ void speech_tell(FILE *to)
         const struct said *s = &evil.said[i % SAID];
         fprintf(to, "  %s-%u to %s: %s\n", role_names[s->as], s->number, role_names[s->to], ipc_name(s->type));
     }
+}
+
+size_t speech_unordered(void)
+{
+    return evil.n_unordered;
 }
 
 void speech_to(struct ipc_channel *ch, enum role as, enum role role)

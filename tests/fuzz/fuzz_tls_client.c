@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_tls_client.c: libFuzzer target. Any bytes at the client side of a TLS channel.
+ * fuzz_tls_client.c: libFuzzer target. The client side of a TLS channel, and a peer with any certificate.
  */
 #include "fuzz_tls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return feed_channel(false, data, size);
+    return talk_tls(false, data, size);
 }
