@@ -34,6 +34,9 @@ static void lie_to_posternd(void)
         m.ctl_peer_lost.signing = dice_below(8) == 0;
         ipc_send(child_control(evil.child), &m);
     }
+    if (turn == 0 && evil.role == ROLE_INSPECT) { /* a successor, and the next one from that */
+        ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_replace});
+    }
     if (++turn % 1000 == 0) {
         const struct ipc_msg m = {.type = IPC_ctl_ready, .ctl_ready = {.sandbox = STR("none")}};
         ipc_send(child_control(evil.child), &m);

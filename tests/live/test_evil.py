@@ -102,6 +102,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
         after = gateway.pids()
         assert {k: after[k] for k in KEEPS} == {k: before[k] for k in KEEPS}, lab.log()[-4000:]
         assert lab.procs['posternd'].pid == posternd and lab.procs['posternd'].poll() is None
+        assert 'process-replaced' not in lab.log(), 'none did its share of work yet'
         assert all(n <= held[name] + SPARE for name, n in descriptors(gateway).items()), (held, descriptors(gateway))
     finally:
         lab.stop_gateway()
@@ -192,6 +193,7 @@ def test_what_all_believe(gateway, role, mode):
         give_back(gateway, role)
     lab.postern('reload')  # it may be kept down
     replaced(gateway, f'{role}-0')
+    assert lab.wait_for(lambda: lab.postern('reload').returncode == 0, 60, 1)  # and so may those of whom it spoke ill
     began = time.time()
     lab.wait_ready(30)
     gateway.wait_state(gateway.send(f'after-{role}-{mode}@good.test'), 'delivered')

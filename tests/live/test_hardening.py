@@ -103,5 +103,23 @@ def test_each_test_that_the_lists_name_exists():
     wanted = {word for row in rows for word in re.findall(r'\b[a-z0-9]+(?:_[a-z0-9]+)+\b', re.sub(r'`[^`]*`|\([^)]*\)', '', row))}
     assert len(rows) > 20 and [word for word in sorted(wanted) if word not in files and not any(name.startswith(word) for name in names)] == []
     with open(os.path.join(TOP, 'docs', 'security.md'), encoding='utf-8') as text:
-        named = set(re.findall(r'live/(test_\w+)', text.read()))
+        said = text.read()
+    named = set(re.findall(r'live/(test_\w+)', said))
     assert named and named <= files, named - files
+    points = set(re.findall(r'`(?:unit/)?(\w+)::(\w+)`', said))
+    assert len(points) > 50 and [p for p in sorted(points) if not is_in(sources, *p)] == []
+
+
+def is_in(sources, file, name):
+    """As a test of that file, which is named with or without test_."""
+    wanted = {file + '.py', file + '.c', f'test_{file}.c'}
+    texts = [open(path, encoding='utf-8').read() for path in sources if os.path.basename(path) in wanted]
+    return any(re.search(rf'^(def {name}\(|static void {name}\(void \*\*state\))', text, re.M) for text in texts)
+
+
+def test_the_version_of_the_store_is_told():
+    """An audit found 6 in CHANGES.md and 7 in the source."""
+    with open(os.path.join(TOP, 'src', 'store', 'schema.sql.h'), encoding='utf-8') as text:
+        version = re.search(r'STORE_SCHEMA_VERSION (\d+)', text.read())[1]
+    with open(os.path.join(TOP, 'CHANGES.md'), encoding='utf-8') as text:
+        assert f"The store's format is version {version};" in text.read()

@@ -388,6 +388,32 @@ def test_a_copy_put_back(installed):
     assert 'whole' in m.ok('postern store check')
 
 
+def test_a_copy_by_its_timer(installed):
+    """The unit that makes a copy each night, behind its own walls: while mail waits, with files beside the tables; and put back."""
+    m = installed
+    m.run('systemctl stop sink')
+    send(m, 'by night')
+    send(m, 'by night, large', "'line of text\\n' * 20000")
+    n = waiting(m)
+    m.ok('rm -rf /var/backups/postern; systemctl start postern-backup.timer')
+    assert 'postern-backup.service' in m.ok('systemctl list-timers --all --no-pager')
+    for copies in (1, 2):
+        done = m.run('systemctl start postern-backup.service')
+        assert done.returncode == 0, m.ok('journalctl -u postern-backup -o cat --no-pager')
+        assert len(m.ok('ls /var/backups/postern').split()) == copies
+        time.sleep(1.1)  # they are named by the second
+    assert m.ok('stat -c "%U %a" /var/backups/postern').strip() == 'root 700'
+    assert m.ok('systemctl show -p Result --value postern-backup').strip() == 'success'
+    assert m.ok('find /var/lib/postern ! -user postern-queue').strip() == ''  # it left nothing of root there
+    copy = '/var/backups/postern/' + m.ok('ls /var/backups/postern').split()[-1]
+    m.ok(f'systemctl stop postern; mv /var/lib/postern /root/before; postern store restore {copy}; systemctl start postern')
+    assert m.wait_for(lambda: waiting(m) == n, 10), m.journal()
+    assert 'held' in m.ok('postern queue list') and 'whole' in m.ok('postern store check')
+    take_mail(m)
+    m.ok('postern queue release restored')
+    assert got(m, 'by night') and got(m, 'by night, large'), m.journal()
+
+
 def test_hanging_it_is_replaced(installed):
     m = installed
     m.ok('mkdir -p /etc/systemd/system/postern.service.d; printf "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n" >/etc/systemd/system/postern.service.d/quick.conf; systemctl daemon-reload; systemctl restart postern')

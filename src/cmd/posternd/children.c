@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STOP_MS = 8000, LATE_MS = 1000 };
+enum { STOP_MS = 8000, LATE_MS = 1000, SHARE_LEAST_MS = 200 };
 
 struct supervised *children_find(struct posternd *d, unsigned role, unsigned index)
 {
@@ -221,6 +221,10 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct supervised *s = owner;
     bool reloads = s->renew || s->reload_due; /* then it leaves anyway */
+    if (ch == s->control && (!s->ready || clock_mono_ms() - s->ready_ms < SHARE_LEAST_MS)) {
+        ipc_refuse(ch, m->type, "it has hardly begun"); /* else each one could have the next started */
+        return;
+    }
     if (ch != s->control || s->old_pid > 0 || !s->is_wanted || s->stopping || s->d->stopping || reloads) {
         return;
     }
