@@ -6,6 +6,7 @@
  * (our own timer answers FAILED and the late answer is dropped).
  */
 #include "dns/dns.h"
+#include "sys/descriptors.h"
 #include "sys/loop.h"
 
 #include <stdio.h>
@@ -154,7 +155,11 @@ static void on_answer(void *arg, int err, struct ub_result *u)
         a.presence = u->havedata ? DNS_DATA : u->nxdomain ? DNS_NXDOMAIN : DNS_NODATA;
         a.ttl_s = u->ttl > 0 ? (uint32_t)u->ttl : 0;
     } else {
-        a.why = u && u->why_bogus ? u->why_bogus : err ? ub_strerror(err) : "the name server failed";
+        bool lacks = !descriptors_have_room(1);
+        a.why = lacks ? "no descriptor was left to ask a name server" : u && u->why_bogus ? u->why_bogus : err ? ub_strerror(err) : "the name server failed";
+        if (lacks) {
+            descriptors_note_lack("resolver", "a lookup");
+        }
     }
     if (!q->answered) {
         answer(q, &a);

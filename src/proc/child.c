@@ -53,6 +53,7 @@ struct child {
     struct peer peers[PEERS_MAX];
     size_t n_peers;
     bool started;
+    bool lacks; /* of the configuration that is being handed over some descriptor got no room */
     struct ipc_rule rules[24];
     char title[32];
 };
@@ -114,6 +115,18 @@ static _Noreturn void give_up_for_good(const char *event, const char *problem)
     exit(CHILD_NEVER);
 }
 
+/* A configuration begins to be handed over: its files follow anew. */
+static void begin_conf(struct child *c, struct conf *conf)
+{
+    conf_free(c->next);
+    c->next = conf;
+    for (size_t i = 0; i < c->n_files; i++) {
+        buf_wipe(&c->files[i].bytes);
+    }
+    c->n_files = 0;
+    c->lacks = !conf;
+}
+
 static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
@@ -129,12 +142,18 @@ static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
         (void)!buf_append(&problems, "", 1);
         give_up("configuration-unreadable", buf_str(&problems).p);
     }
-    conf_free(c->next);
-    c->next = conf;
-    for (size_t i = 0; i < c->n_files; i++) { /* files follow anew with each configuration */
-        buf_wipe(&c->files[i].bytes);
-    }
-    c->n_files = 0;
+    begin_conf(c, conf);
+}
+
+/* No descriptor was left for it: a reload is refused, a start fails. */
+static void on_conf_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    begin_conf(owner, NULL);
+}
+
+static void on_part_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    ((struct child *)owner)->lacks = true;
 }
 
 static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -164,21 +183,25 @@ static void remember_peer(struct child *c, const struct peer *p)
     c->peers[at] = *p;
 }
 
+static void tell_lost(struct child *c, const struct peer *p, bool misused)
+{
+    ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
+                                           .ctl_peer_lost = {.role = (uint8_t)p->role,
+                                                             .index = p->index,
+                                                             .signing = p->signing,
+                                                             .serial = p->serial,
+                                                             .misused = misused}});
+}
+
 /* Both processes may live and yet have lost each other (one was stopped until the other's backlog was full): posternd joins them
  * again, as it does when one was started anew. */
 static void on_lost(void *arg, int fd, bool misused)
 {
     struct child *c = arg;
     for (size_t i = 0; i < c->n_peers; i++) {
-        struct peer *p = &c->peers[i];
-        if (p->fd == fd) {
-            p->fd = -1;
-            ipc_send(c->control, &(struct ipc_msg){.type = IPC_ctl_peer_lost,
-                                                   .ctl_peer_lost = {.role = (uint8_t)p->role,
-                                                                     .index = p->index,
-                                                                     .signing = p->signing,
-                                                                     .serial = p->serial,
-                                                                     .misused = misused}});
+        if (c->peers[i].fd == fd) {
+            c->peers[i].fd = -1;
+            tell_lost(c, &c->peers[i], misused);
         }
     }
 }
@@ -194,23 +217,41 @@ static void give_peer(struct child *c, const struct peer *p)
     }
 }
 
+static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, int fd)
+{
+    must(m->role < ROLE_END && c->events->on_peer);
+    return (struct peer){.role = (enum role)m->role,
+                         .index = m->index,
+                         .signing = m->signing != 0,
+                         .serial = m->serial,
+                         .fd = fd};
+}
+
 /* What came before the start is handed to the process right after it. */
 static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
     (void)ch;
-    must(m->ctl_peer.role < ROLE_END && c->events->on_peer);
-    const struct peer p = {.role = (enum role)m->ctl_peer.role,
-                           .index = m->ctl_peer.index,
-                           .signing = m->ctl_peer.signing != 0,
-                           .serial = m->ctl_peer.serial,
-                           .fd = fd};
+    const struct peer p = peer_of(c, &m->ctl_peer, fd);
     if (c->started) {
         give_peer(c, &p);
         return;
     }
     must(c->n_early < ARRAY_LEN(c->early));
     c->early[c->n_early++] = p;
+}
+
+/* No descriptor was left for it. The other end hears that ours is closed; posternd makes the pair again a little later. */
+static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct child *c = owner;
+    const struct peer p = peer_of(c, &m->ctl_peer, -1);
+    if (!c->started) {
+        c->lacks = true;
+        return;
+    }
+    remember_peer(c, &p);
+    tell_lost(c, &p, false);
 }
 
 static void on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -262,6 +303,9 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct sandbox sandbox = {0};
     (void)m;
     (void)fd;
+    if (c->lacks) {
+        give_up("start-failed", "no descriptors are left for what posternd hands over");
+    }
     take_conf(c);
     int r = c->events->on_prepare ? c->events->on_prepare(c->owner, c, problem, sizeof problem) : 0;
     if (r == -EKEYREJECTED) {
@@ -295,7 +339,10 @@ static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct child *c = owner;
     char problem[512] = "";
     (void)fd;
-    int r = c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
+    int r = c->lacks ? -EMFILE : c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
+    if (c->lacks) {
+        str_copy_cut(STR("no descriptors are left for what is handed over"), problem, sizeof problem);
+    }
     if (r == 0) {
         take_conf(c);
         (void)!memory_limit(own_budget(c));
@@ -359,11 +406,13 @@ static void ignore_signal(void *arg, int signum)
 static void collect_rules(struct child *c)
 {
     static const struct ipc_rule own[] = {
-        {IPC_ctl_conf, on_conf},         {IPC_ctl_file, on_file},
-        {IPC_ctl_peer, on_peer},         {IPC_ctl_listener, on_listener},
+        {IPC_ctl_conf, on_conf, on_conf_without},
+        {IPC_ctl_file, on_file, on_part_without},
+        {IPC_ctl_peer, on_peer, on_peer_without},
+        {IPC_ctl_listener, on_listener, on_part_without},
         {IPC_ctl_start, on_start},       {IPC_ctl_reload, on_reload},
         {IPC_ctl_status_ask, on_status}, {IPC_ctl_stop, on_stop},
-        {IPC_ctl_shared, on_shared},
+        {IPC_ctl_shared, on_shared, on_part_without},
     };
     size_t n = 0;
     for (; n < ARRAY_LEN(own); n++) {

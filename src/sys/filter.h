@@ -11,7 +11,7 @@
 
 struct filter;
 
-enum { FILTER_SECONDS = 10, FILTER_MEMORY = 256 * 1024 * 1024 /* and twice the input */ };
+enum { FILTER_SECONDS = 10, FILTER_MEMORY = 256 * 1024 * 1024 /* and twice the input */, FILTER_DESCRIPTORS = 6 /* for a moment */ };
 
 struct filter_outcome {
     bool exited;   /* by itself; else by a signal: a limit, or a crash */

@@ -9,6 +9,7 @@
 #include "sys/ipc.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "sys/descriptors.h"
 #include "sys/loop.h"
 
 #include <stdlib.h>
@@ -295,7 +296,7 @@ static void write_waiting(struct ipc_channel *ch)
 enum { CONTROL_ROOM = 8 }; /* descriptors: what a peer sends too many of is closed, too */
 
 /* The one descriptor of a packet, or -1; -EBADMSG where there were more: all are closed; -EMFILE: this process has no
- * room for it. */
+ * room for it (unix(7): the kernel leaves it out and says MSG_CTRUNC). */
 static int take_descriptor(struct msghdr *msg)
 {
     int fd = -1, n = 0;
@@ -317,8 +318,8 @@ static int take_descriptor(struct msghdr *msg)
     return fd;
 }
 
-/* One packet and the descriptor with it. >0 octets, 0 nothing now, -EPIPE the peer is gone, -EBADMSG
- * too much of anything, -EMFILE no room for its descriptor. */
+/* One packet and the descriptor with it, -EMFILE where there was no room for that. >0 octets, 0 nothing now, -EPIPE the
+ * peer is gone, -EBADMSG too much of anything. */
 static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd)
 {
     struct iovec iov = {.iov_base = p, .iov_len = size};
@@ -336,43 +337,58 @@ static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
     }
     int fd = take_descriptor(&msg);
-    if (n == 0 || fd < -1 || (msg.msg_flags & MSG_TRUNC)) {
-        int problem = fd == -EMFILE ? fd : -EBADMSG;
+    if (n == 0 || fd == -EBADMSG || (msg.msg_flags & MSG_TRUNC)) {
         err_close_fd(&fd);
-        return n == 0 ? -EPIPE : problem;
+        return n == 0 ? -EPIPE : -EBADMSG;
     }
     *ret_fd = fd;
     return n;
 }
 
-static ipc_handler find_rule(const struct ipc_channel *ch, enum ipc_type type)
+static const struct ipc_rule *find_rule(const struct ipc_channel *ch, enum ipc_type type)
 {
     for (const struct ipc_rule *rule = ch->rules; rule->type != IPC_none; rule++) {
         if (rule->type == type) {
-            return rule->handle;
+            return rule;
         }
     }
     return NULL;
 }
 
-/* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of its frame. */
+/* Its descriptor got no room here. */
+static void dispatch_without(struct ipc_channel *ch, const struct ipc_rule *rule, const struct ipc_msg *m)
+{
+    descriptors_note_lack(ch->name, ipc_name(m->type));
+    if (rule->without) {
+        rule->without(ch->owner, ch, m, -1);
+    } else {
+        ch->failed = true; /* no fault of the peer: the pair is made anew */
+    }
+}
+
+/* Hands the messages of one frame to their handlers. Takes fd, which is for the one message of its frame; -EMFILE: there
+ * was no room for it. */
 static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 {
     while (frame.n > 0 && !ch->freed && !ch->failed) {
         struct ipc_msg m;
         unsigned flags;
         int r = ipc_decode(&frame, &m, &flags);
-        ipc_handler handle = r < 0 ? NULL : find_rule(ch, m.type);
+        const struct ipc_rule *rule = r < 0 ? NULL : find_rule(ch, m.type);
         if (r < 0) {
             ipc_refuse(ch, IPC_none, "malformed");
-        } else if (!handle) {
+        } else if (!rule) {
             ipc_refuse(ch, m.type, "not from this peer");
-        } else if ((flags > 0) != (fd >= 0)) {
+        } else if ((flags > 0) != (fd != -1)) {
             ipc_refuse(ch, m.type, flags ? "its descriptor is missing" : "a descriptor with it");
         } else {
             int give = fd;
             fd = -1;
-            handle(ch->owner, ch, &m, give);
+            if (give == -EMFILE) {
+                dispatch_without(ch, rule, &m);
+            } else {
+                rule->handle(ch->owner, ch, &m, give);
+            }
         }
     }
     err_close_fd(&fd);
@@ -397,9 +413,6 @@ static void on_ready(void *arg, int events)
         }
         if (n == -EBADMSG) {
             ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
-        } else if (n == -EMFILE) { /* no fault of the peer: the pair is made anew */
-            log_error("no-descriptors-left", KV("peer", ch->name));
-            ch->failed = true;
         } else if (n < 0) {
             ch->failed = true;
         } else {

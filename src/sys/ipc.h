@@ -71,6 +71,9 @@ typedef void (*ipc_closed)(void *owner, struct ipc_channel *ch);
 struct ipc_rule {
     enum ipc_type type;
     ipc_handler handle;
+    /* Instead of handle (fd is -1) where a descriptor came with the message and this process had no room for it: a lack
+     * of ours, and no sign of what the peer meant. NULL: the channel is closed, the peer not blamed. */
+    ipc_handler without;
 };
 
 /* Takes fd. `name` (borrowed) is for the log. `rules` (borrowed) ends with type IPC_none. on_close

@@ -130,11 +130,11 @@ def test_what_waits_survives_a_disk_that_cannot_be_read(gateway, machine):
 # --- descriptors ---------------------------------------------------------------------------------------------------------------
 
 def limit_to_what_is_open(pid):
-    """RLIMIT_NOFILE is one more than the greatest number that may be given out (getrlimit(2))."""
-    most = max(map(int, os.listdir(f'/proc/{pid}/fd')))
+    """RLIMIT_NOFILE is one more than the greatest number that may be given out (getrlimit(2)): the lowest that is free is none."""
+    numbers = set(map(int, os.listdir(f'/proc/{pid}/fd')))
     with open(f'/proc/{pid}/limits') as limits:
         was = re.search(r'Max open files +(\d+)', limits.read()).group(1)
-    set_limit(pid, most + 1)
+    set_limit(pid, min(set(range(len(numbers) + 1)) - numbers))
     return was
 
 
@@ -146,9 +146,14 @@ def set_limit(pid, number):
     subprocess.run(['setpriv', f'--reuid={uid}', f'--regid={gid}', '--clear-groups', *act], check=True)
 
 
-@pytest.mark.parametrize('role', ['smtpin', 'queue', 'web'])
+NEW = ('unsigned.test', 'nocrypt.test')  # nothing is known of them, no connection is open; one has no STARTTLS: all servers are asked
+SAY_SO = ('smtpout', 'inspect', 'lookup')
+
+
+@pytest.mark.parametrize('role', ['smtpin', 'queue', 'web', 'smtpout', 'inspect', 'keys', 'lookup', 'login'])
 def test_no_descriptors_are_left(busy, role):
-    """Not one more: what is open goes on, what is new waits or hears 4yz; soft limits, as an administrator may set too low."""
+    """Not one more: what is open goes on, what is new waits or hears 4yz; soft limits, as an administrator may set too low. No process
+    ends over it, no message is held for it, and what smtpout could not begin is no attempt (docs/queue.md, "When it is tried again")."""
     gateway, load = busy
     lab, senders = gateway.lab, Senders(gateway.lab)
     try:
@@ -164,7 +169,10 @@ def test_no_descriptors_are_left(busy, role):
                 sock.bind((f'127.0.3.{100 + i}', 0))
                 sock.connect((GATEWAY_ADDRESS, port))
                 open_ones.append(sock)
+        new = [gateway.send(f'x@{domain}') for domain in NEW] if role in ('smtpout', 'lookup') else []
         codes = heard(senders, FAULT_S)
+        said = [line for line in lab.log().splitlines() if f'process={role}-' in line and 'event=no-descriptors-left' in line]
+        ended = [line for line in lab.log().splitlines() if f'event=process-ended child={role}-' in line and 'signal=0' not in line]
         for sock in open_ones:
             sock.close()
         for pid in pids:
@@ -175,9 +183,40 @@ def test_no_descriptors_are_left(busy, role):
         print(f'{role}: heard {sorted(set(codes))}, works again after {took:.1f} s; '
               f'{"as before" if copies(gateway, role) == pids else "replaced"}')
         assert not [c for c in codes if c >= 500] and took < AS_BEFORE
+        for message_id in new:
+            assert gateway.wait_state(message_id, 'delivered')['attempts'] == 1 or role != 'smtpout'
         assert lab.procs['posternd'].pid == posternd and browse(gateway) == 200
+        assert not ended and (said or role not in SAY_SO), (ended, lab.log()[-3000:])
     finally:
         load.end()
     senders.all_came()
+    lab.wait_for(lambda: load.kept <= set(load.arrived()[0]), 60, 0.5)
+    assert not load.kept - set(load.arrived()[0])
+    held = [r for m in lab.postern('queue', 'list', json_out=True) for r in m['recipients'] if r['state'] == 'held']
+    assert not held, held
+
+
+def test_what_posternd_hands_over_finds_no_room(busy):
+    """A configuration, and the socket to a keys that was started anew, while smtpout has no descriptors at all: it goes on with what it
+    had, says so, and gets both later; it is not started again."""
+    gateway, load = busy
+    lab = gateway.lab
+    try:
+        works_again(load, time.time())
+        pids = copies(gateway, 'smtpout')
+        before = {pid: limit_to_what_is_open(pid) for pid in pids}
+        for pid in pids:
+            set_limit(pid, 3)  # those of standard input, output and error
+        done = lab.postern('reload')
+        assert done.returncode == 1 and 'not in these processes: smtpout-0 (refused it), smtpout-1 (refused it).' in done.stderr, done
+        os.kill(gateway.pids()['keys-0'], 9)
+        assert lab.wait_for(lambda: lab.log().count('event=pair-joined-again') > 2, 30), lab.log()[-3000:]
+        for pid in pids:
+            set_limit(pid, before[pid])
+        took = works_again(load, time.time())
+        assert copies(gateway, 'smtpout') == pids and took < AS_BEFORE, (took, lab.log()[-3000:])
+        assert lab.postern('reload').returncode == 0
+    finally:
+        load.end()
     lab.wait_for(lambda: load.kept <= set(load.arrived()[0]), 60, 0.5)
     assert not load.kept - set(load.arrived()[0])

@@ -17,7 +17,8 @@
 #include "proc/child.h"
 #include "proc/inspecting.h"
 #include "seal/rest.h"
-
+#include "sys/descriptors.h"
+#include "sys/filter.h"
 #include "wire/id.h"
 
 #include <stdio.h>
@@ -175,13 +176,13 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
     buf_free(&facts);
 }
 
-static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+/* False: it cannot be, and is refused. Takes fd. */
+static bool take_message(struct inspect *s, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct inspect *s = owner;
     if (s->busy) {
         err_close_fd(&fd);
         ipc_refuse(ch, m->type, "a second message at once");
-        return;
+        return false;
     }
     s->busy = true;
     s->lease = m->inspect.lease;
@@ -191,7 +192,28 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
     s->spool = fd;
     s->body = BUF_INIT(IPC_FRAME_MAX);
     must(buf_add(&s->body, m->inspect.body) == 0);
-    if (!s->keys) {
+    return true;
+}
+
+/* Its file got no descriptor here. */
+static void on_inspect_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    if (take_message(owner, ch, m, -1)) {
+        give_back(owner);
+    }
+}
+
+static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct inspect *s = owner;
+    if (!take_message(s, ch, m, fd)) {
+        return;
+    }
+    bool room = !s->pdf || descriptors_have_room(FILTER_DESCRIPTORS); /* else a document would count as not readable */
+    if (!room) {
+        descriptors_note_lack("pdftotext", "a document");
+    }
+    if (!s->keys || !room) {
         give_back(s);
         return;
     }
@@ -199,7 +221,7 @@ static void on_inspect(void *owner, struct ipc_channel *ch, const struct ipc_msg
     ipc_send(s->keys, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = s->lease}});
 }
 
-static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect}, {IPC_none, NULL}};
+static const struct ipc_rule queue_rules[] = {{IPC_inspect, on_inspect, on_inspect_without}, {IPC_none, NULL}};
 static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
 
 static void on_queue_gone(void *owner, struct ipc_channel *ch)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "proc/smtpin/smtpin.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,16 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
     }
 }
 
+/* It got no descriptor here: for the message as if the queue could not make it. */
+static void on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct ipc_msg without = *m;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+    without.spool_opened.result = STORE_RETRY;
+    without.spool_opened.name = STR("");
+    on_spool_opened(owner, ch, &without, -1);
+}
+
 static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpin *in = owner;
@@ -135,7 +146,7 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 }
 
 static const struct ipc_rule queue_rules[] = {
-    {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened}, {IPC_none, NULL}};
+    {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened, on_spool_without}, {IPC_none, NULL}};
 
 static void on_login_gone(void *owner, struct ipc_channel *ch)
 {

@@ -211,15 +211,15 @@ static const char *job_problem(const struct smtpout *out, const struct lease_id 
     return map_len(out->deliveries) >= DELIVERIES_MAX ? "too many at once" : NULL;
 }
 
-static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+/* The delivery with its recipients; NULL: it cannot be, and is refused. Takes fd. */
+static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct smtpout *out = owner;
     size_t n = count_rcpts(out, &m->job.lease);
     const char *problem = job_problem(out, &m->job.lease, n);
     if (problem) {
         err_close_fd(&fd);
         ipc_refuse(ch, m->type, problem);
-        return;
+        return NULL;
     }
     struct delivery *d = delivery_of(out, &m->job, fd);
     d->n_rcpts = n;
@@ -228,6 +228,25 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     take_rcpts(d);
     d->limit = timer_new(child_loop(out->child), on_limit, d);
     must(map_put(out->deliveries, lease_key(&d->lease), d) == 0);
+    return d;
+}
+
+/* Its file got no descriptor here. */
+static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct delivery *d = take_job(owner, ch, m, -1);
+    if (d) {
+        delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left for its file");
+    }
+}
+
+static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct smtpout *out = owner;
+    struct delivery *d = take_job(out, ch, m, fd);
+    if (!d) {
+        return;
+    }
     if (!out->keys || (!out->lookup && d->kind == JOB_DELIVER) || out->stopping) {
         delivery_give_up(d, out->stopping ? REASON_SHUTDOWN : out->keys ? REASON_OUR_FAULT : REASON_KEYS_AWAY,
                          out->stopping ? "" : out->keys ? "its name lookups are not there yet" : "it is not there yet");
@@ -312,7 +331,7 @@ void job_lookup_gone(struct smtpout *out)
 
 const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
                                                {IPC_quirk, quirk_on_quirk},
-                                               {IPC_job, on_job},
+                                               {IPC_job, on_job, on_job_without},
                                                {IPC_outcome_saved, on_outcome_saved},
                                                {IPC_submitted, on_submitted},
                                                {IPC_probe, on_probe},

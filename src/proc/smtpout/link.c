@@ -644,7 +644,10 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
         return;
     }
     int r = start_connecting(l);
-    if (r < 0) {
+    if (r < 0 && descriptors_is_lack(r)) {
+        descriptors_note_lack(host, "a connection");
+        fail_ours(l, REASON_OUR_FAULT, strerror(-r));
+    } else if (r < 0) {
         fail(l, REASON_CONNECT, not_begun(l, r));
     }
 }

@@ -37,6 +37,7 @@ struct look {
     struct target *targets;
     size_t n, open, left_out;
     bool offered;
+    bool lacks; /* somebody could not be asked for want of something of ours */
 };
 
 static void look_free(struct look *k)
@@ -131,14 +132,28 @@ static void finish(struct look *k)
     delivery_looked(d, offered, complete, complete ? "" : unasked);
 }
 
+/* What one look could not do the next one may: nothing is learned of the domain. */
+static void end(struct look *k)
+{
+    struct delivery *d = k->d;
+    if (!k->lacks || k->offered) {
+        finish(k);
+        return;
+    }
+    d->look = NULL;
+    look_free(k);
+    descriptors_note_lack(d->way.name, "a look at all servers");
+    delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left to ask all servers of the domain");
+}
+
 static void on_time(void *arg)
 {
-    finish(arg);
+    end(arg);
 }
 
 static void on_end(void *arg)
 {
-    finish(arg);
+    end(arg);
 }
 
 /* The end comes in a turn of its own: a link must not be freed inside its own events. */
@@ -198,9 +213,10 @@ static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extensi
 
 static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
 {
-    (void)l;
+    struct target *t = (struct target *)w;
     (void)sess;
-    part_done((struct target *)w, *detail ? detail : "no connection", false);
+    t->look->lacks |= descriptors_is_lack(l->begun);
+    part_done(t, *detail ? detail : "no connection", false);
 }
 
 static void add_target(struct look *k, const struct way_host *h, struct str ip)

@@ -18,6 +18,7 @@
 #include "seal/rest.h"
 #include "smtp/client.h"
 #include "sys/conn.h"
+#include "sys/descriptors.h"
 #include "tls/sign.h"
 #include "tls/tls.h"
 #include "wire/sevenbit.h"

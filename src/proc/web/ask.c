@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "proc/web/web.h"
+#include "store/store.h"
 #include "wire/base64.h"
 
 #include <stdlib.h>
@@ -99,6 +100,16 @@ static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg 
         str_copy_cut(m->portal_answer.address, r->address, sizeof r->address);
     }
     r->on_answer(r, &m->portal_answer, fd);
+}
+
+/* The file with it got no descriptor here. */
+static void on_answer_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct request *r = find(owner, m->portal_answer.token, WAITS_FOR_ANSWER, ch, m->type);
+    if (r) {
+        settle(r);
+        page_problem(r, 503, "later");
+    }
 }
 
 static struct str keep(struct request *r, struct str s)
@@ -309,6 +320,16 @@ static void on_spool_opened(void *owner, struct ipc_channel *ch, const struct ip
     }
 }
 
+/* It got no descriptor here: as if the queue could not make it. */
+static void on_spool_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct ipc_msg without = *m;
+    ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_drop, .spool_drop = {.name = m->spool_opened.name}});
+    without.spool_opened.result = STORE_RETRY;
+    without.spool_opened.name = STR("");
+    on_spool_opened(owner, ch, &without, -1);
+}
+
 void ask_peer_gone(struct web *w)
 {
     struct request *open[64];
@@ -327,7 +348,7 @@ void ask_peer_gone(struct web *w)
     } while (n > 0);
 }
 
-const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
-                                           {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened}, {IPC_none, NULL}};
+const struct ipc_rule web_queue_rules[] = {{IPC_portal_answer, on_answer, on_answer_without}, {IPC_row_envelope, on_row}, {IPC_row_envelope_event, on_event}, {IPC_portal_piece, on_piece}, {IPC_row_fate, on_fate},
+                                           {IPC_submitted, on_submitted}, {IPC_spool_opened, on_spool_opened, on_spool_without}, {IPC_none, NULL}};
 const struct ipc_rule web_keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
 const struct ipc_rule web_login_rules[] = {{IPC_login_step, on_login_step}, {IPC_none, NULL}};
