@@ -28,12 +28,18 @@ static struct evil {
 static void lie_to_posternd(void)
 {
     static uint64_t serial, turn;
-    for (unsigned i = 0; turn % 100 == 0 && i < 100; i++) {
+    for (unsigned i = 0; turn % 100 == 99 && i < 100; i++) {
         struct ipc_msg m = {.type = IPC_ctl_peer_lost, .ctl_peer_lost = {.serial = ++serial}};
         m.ctl_peer_lost.role = dice_below(8) ? ROLE_QUEUE : (uint8_t)dice_below(ROLE_END);
         m.ctl_peer_lost.signing = dice_below(8) == 0;
         ipc_send(child_control(evil.child), &m);
     }
+    static const char numbers[] = /* two of them are lines of Prometheus */
+        "postern_lie 1 postern_lie 2\npostern_lie{process=\"queue-0\"} 3\n"
+        "postern_lie{a=\"b\\\",c=\"} 4\"} 5\npostern_lie{a=\"\r\"} 6\npostern_lie{} 7\n{a=\"b\"} 8\n"
+        "postern_lie{a=\"b\" 9\n# TYPE postern_lie 10\npostern_lie{a=\"b\"} 11";
+    const struct ipc_msg status = {.type = IPC_ctl_status, .ctl_status = {.metrics = str_c(numbers)}};
+    ipc_send(child_control(evil.child), &status);
     if (turn == 0 && evil.role == ROLE_INSPECT) { /* a successor, and the next one from that */
         ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_replace});
     }

@@ -68,7 +68,49 @@ static void answer(struct visitor *v, const char *status, const char *type, stru
 
 /* --- the numbers ------------------------------------------------------------------------------------ */
 
-/* Each line gets the label of its process: "x 1" -> "x{process="queue-0"} 1". */
+static bool is_word(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(i > 0 && c >= '0' && c <= '9')) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+/* a="b",c="d": nothing that ends a value, or the line, in it; the process is ours to say. */
+static bool are_labels(struct str s)
+{
+    struct str one;
+    while (s.n > 0 && str_split(&s, ',', &one)) {
+        size_t equals = str_find(one, '=', 0);
+        struct str value = str_slice(one, equals < one.n ? equals + 1 : one.n, one.n);
+        struct str name = str_slice(one, 0, equals);
+        if (!is_word(name) || str_eq(name, STR("process")) || value.n < 2 || value.p[0] != '"' || value.p[value.n - 1] != '"') {
+            return false;
+        }
+        for (size_t i = 1; i + 1 < value.n; i++) {
+            if ((unsigned char)value.p[i] < ' ' || value.p[i] == '"' || value.p[i] == '\\') {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9') {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+/* Each line gets the label of its process: "x 1" -> "x{process="queue-0"} 1". A process that was taken over may have written
+ * it: what is no such line would have the whole text refused, or speak for another process. */
 static void add_lines(struct metrics *m, struct str process, struct str text)
 {
     struct str line;
@@ -78,10 +120,13 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
             continue;
         }
         bool labelled = brace < space;
-        struct str name = str_slice(line, 0, labelled ? brace : space);
+        struct str name = str_slice(line, 0, labelled ? brace : space), value = str_slice(line, space + 1, line.n);
         struct str labels = labelled ? str_slice(line, brace + 1, space - 1) : STR("");
-        (void)!buf_printf(&m->text, STR_FMT "{process=\"" STR_FMT "\"%s" STR_FMT "}" STR_FMT "\n", STR_ARG(name), STR_ARG(process),
-                          labelled ? "," : "", STR_ARG(labels), STR_ARG(str_slice(line, space, line.n)));
+        if (!is_word(name) || !are_labels(labels) || !is_number(value) || (labelled && line.p[space - 1] != '}')) {
+            continue;
+        }
+        (void)!buf_printf(&m->text, STR_FMT "{process=\"" STR_FMT "\"%s" STR_FMT "} " STR_FMT "\n", STR_ARG(name), STR_ARG(process),
+                          labels.n > 0 ? "," : "", STR_ARG(labels), STR_ARG(value));
     }
 }
 
