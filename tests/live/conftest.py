@@ -6,6 +6,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
@@ -27,6 +28,17 @@ def nothing_overdue(lab):
         lab.postern('status')
         found = [line for line in lab.log().splitlines() if 'recipients-overdue' in line and line not in lab.provoked]
         assert not found, '\n'.join(found)
+
+
+def ordinary_build():
+    """The build that is installed as README says. Packs and pages come from the sources, so programs that are older read them wrongly:
+    what failed then was said to be load ("there is no type or list", cut short)."""
+    build = os.path.join(TOP, 'build')
+    if not os.path.exists(os.path.join(build, 'build.ninja')):
+        pytest.skip('needs the ordinary build in build/')
+    said = subprocess.run(['ninja', '-C', build, '-n'], capture_output=True, text=True).stdout
+    assert 'no work to do' in said, 'build/ is older than the sources: ninja -C build\n' + said[-300:]
+    return build
 
 
 class Gateway:

@@ -8,6 +8,7 @@ import tempfile
 import time
 
 import pytest
+from conftest import ordinary_build
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD, LAB = os.path.join(TOP, 'build'), os.path.join(TOP, 'build', 'lab', 'root')
@@ -24,8 +25,7 @@ def install(directory):
 
 @pytest.mark.parametrize('there', ['nothing', 'a program', 'a link'])
 def test_sendmail_of_another_mail_server_is_left(tmp_path, there):
-    if not os.path.exists(os.path.join(BUILD, 'build.ninja')):
-        pytest.skip('needs the ordinary build in build/')
+    ordinary_build()
     place = tmp_path / 'usr' / 'local' / 'sbin' / 'sendmail'
     if there != 'nothing':
         place.parent.mkdir(parents=True)
@@ -91,8 +91,9 @@ class Machine:
 
 @pytest.fixture(scope='module')
 def machine():
-    if not os.path.exists(os.path.join(BUILD, 'build.ninja')) or not os.path.exists(os.path.join(LAB, 'lib', 'systemd', 'systemd')):
-        pytest.skip('needs the ordinary build in build/ and systemd in build/lab')
+    ordinary_build()
+    if not os.path.exists(os.path.join(LAB, 'lib', 'systemd', 'systemd')):
+        pytest.skip('needs systemd in build/lab')
     m = Machine()
     yield m
     m.run('postern status')  # the queue looks for mail that nobody will try again
