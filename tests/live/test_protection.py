@@ -1,5 +1,6 @@
 """What must be protected, and how: flags, groups, content, rules, the ladder, with real messages through the whole gateway."""
 import base64
+import datetime
 import email
 import email.header
 import email.message
@@ -274,6 +275,8 @@ def test_a_near_miss_for_some_is_no_refusal(gateway):
     """The recipient inside has the mail, the other one's route differs: the client must not hear that it went to nobody (seen on
     Debian 13, where two inspections of one mail happened to end one after the other)."""
     inspected = lambda: sum(int(re.search(r'inspected=(\d+)', gateway.counters(f'inspect-{n}'))[1]) for n in (0, 1))
+    waiting = lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect']
+    assert gateway.lab.wait_for(lambda: not waiting(), 60), 'of other tests'
     before = inspected()
     for n in range(10):
         code, text = sent(gateway, ['x@good.test', 'y@inside.test'], subject=f'[secrue] for two, {n}')
@@ -464,9 +467,14 @@ def test_an_inspector_that_dies(gateway):
     finally:
         os.kill(pids['keys-0'], signal.SIGCONT)
     code, text = client.getreply()
+    answered = time.time()
     client.close()
-    found = gateway.wait_state(text.decode().split()[-1], 'delivered', 40)
+    number = text.decode().split()[-1]
+    found = gateway.wait_state(number, 'delivered', 40)
     assert code == 250 and found['protection']['demand'] == 'secure'
+    verdict = re.search(rf'time=(\S+)Z .*event=protection id={number}', gateway.lab.log()).group(1)
+    decided_at = datetime.datetime.fromisoformat(verdict + '+00:00').timestamp()
+    assert answered - decided_at < 4, 'the second verdict is the answer, too, before inspection wait is over'
 
 
 def inspectors():

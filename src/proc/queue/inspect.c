@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000 };
+enum { AGAIN_MS = 1000, SAVE_RETRY_MS = 1000, AWAITED_MAX = 100000 };
 
 static bool is_free(const struct inspector *i)
 {
@@ -35,6 +35,16 @@ unsigned inspect_free(const struct queue *q)
     return n;
 }
 
+void inspect_init(struct queue *q)
+{
+    q->awaited = map_new(AWAITED_MAX);
+}
+
+struct hot *inspect_awaited(const struct queue *q, uint64_t id)
+{
+    return map_get(q->awaited, map_id(&id));
+}
+
 /* --- the client that waits ------------------------------------------------------------------------------------ */
 
 /* refusal: NULL where it is taken. */
@@ -43,6 +53,7 @@ static void answer(struct hot *h, const char *refusal)
     struct asker *a = h->asker;
     struct queue *q = a->queue;
     h->asker = NULL;
+    map_take(q->awaited, map_id(&h->m.id));
     queue_answer(q, a->peer->channel, a->token, STORE_OK, refusal);
     timer_free(a->timer);
     queue_peer_unref(a->peer);
@@ -58,7 +69,7 @@ static void on_patience_over(void *arg)
 bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts)
 {
     int64_t wait = child_conf(q->child)->inspection.wait;
-    if (wait == 0 || !p->channel) {
+    if (wait == 0 || !p->channel || map_put(q->awaited, map_id(&h->m.id), h) < 0) {
         return false;
     }
     struct asker *a = err_calloc(1, sizeof *a);

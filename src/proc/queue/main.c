@@ -448,6 +448,7 @@ int main(int argc, char **argv)
     random_bytes(&queue.writers, sizeof queue.writers);
     queue.recent = map_new(RECENT_IDS + 1);
     orders_init(&queue);
+    inspect_init(&queue);
     queue.jobs = map_new(1000000);
     queue.leased = map_new(10000000);
     queue.bouncing = map_new(1000000);

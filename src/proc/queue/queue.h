@@ -198,6 +198,7 @@ struct queue {
     struct map *orders; /* lease -> mail to be written */
     struct link orders_by_age;
     uint32_t writers;   /* numbers given to writers of spool files; begins anywhere */
+    struct map *awaited; /* message id -> hot whose client waits for its inspection */
     struct map *recent; /* ids of the messages that came last */
     uint64_t recent_ids[RECENT_IDS];
     uint64_t n_recent;
@@ -347,6 +348,9 @@ void inspect_items_done(struct job *j);
 unsigned inspect_free(const struct queue *q);
 /* The client of a message that is to be inspected waits for its answer. False: it does not, answer it. */
 bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts);
+void inspect_init(struct queue *q);
+/* A message whose client waits so, or NULL: with it the verdict is the answer, however often it was asked for. */
+struct hot *inspect_awaited(const struct queue *q, uint64_t id);
 void inspect_send(struct job *j, const struct store_message *m, int spool);
 void inspect_join(struct queue *q, unsigned index, int fd);
 

@@ -177,7 +177,7 @@ static void refill_one(void *arg, const struct store_rcpt *r)
     struct refill *f = arg;
     f->n++;
     if (!map_get(f->q->leased, map_id(&r->rcpt))) {
-        add_item(f->q, f->d, r, NULL);
+        add_item(f->q, f->d, r, inspect_awaited(f->q, r->id)); /* it was under way before, or there was no place for it */
         f->added++;
     }
 }
