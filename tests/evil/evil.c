@@ -38,7 +38,7 @@ static void lie_to_posternd(void)
         "postern_lie 1 postern_lie 2\npostern_lie{process=\"queue-0\"} 3\n"
         "postern_lie{a=\"b\\\",c=\"} 4\"} 5\npostern_lie{a=\"\r\"} 6\npostern_lie{} 7\n{a=\"b\"} 8\n"
         "postern_lie{a=\"b\" 9\n# TYPE postern_lie 10\npostern_lie{a=\"b\"} 11";
-    const struct ipc_msg status = {.type = IPC_ctl_status, .ctl_status = {.metrics = str_c(numbers)}};
+    const struct ipc_msg status = {.type = IPC_ctl_status, .ctl_status = {.metrics = str_c(numbers), .counters = STR("lie=\033]0;x\007\302\2332J\177\b")}};
     ipc_send(child_control(evil.child), &status);
     if (turn == 0 && evil.role == ROLE_INSPECT) { /* a successor, and the next one from that */
         ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_replace});

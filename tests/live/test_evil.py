@@ -112,6 +112,8 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
             time.sleep(0.2)
             lies = [line for line in numbers().splitlines() if 'postern_lie' in line and f'"{role}-' not in line]
             assert lies == []
+            shown = lab.postern('status').stdout  # nothing in it speaks to a terminal (ECMA-48)
+            assert not re.search('[\x00-\x08\x0b-\x1f\x7f-\x9f]', shown), shown
             if 'kept down' in lab.log() and number % 10 == 0:
                 lab.postern('reload')  # else it would be quiet from now on
         after = gateway.pids()

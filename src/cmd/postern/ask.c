@@ -110,12 +110,70 @@ static bool stays_down(const struct options *o, char *why, size_t size)
     return false;
 }
 
+void tame_text(struct str s)
+{
+    char *p = (char *)(uintptr_t)s.p; /* the caller's own memory */
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)p[i];
+        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)p[i + 1] < 0xa0;
+        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f || c1) {
+            p[i] = '?';
+            p[i + c1] = '?';
+        }
+    }
+}
+
+#define TAME_u8(field)
+#define TAME_u16(field)
+#define TAME_u32(field)
+#define TAME_u64(field)
+#define TAME_i64(field)
+#define TAME_lease(field)
+#define TAME_str(field) tame_text(m->field);
+#define TAME_bytes(field)
+#define TAME_key(field)
+#define TAME_flag(field)
+#define TAME_blob(field)
+#define TAME_rcpt_state(field)
+#define TAME_rcpt_notice(field)
+#define TAME_FIELD(kind, field, max) TAME_##kind(field)
+#define TAME(number, name)                                                                         \
+    static void tame_##name(const struct ipc_##name *m)                                            \
+    {                                                                                              \
+        (void)m;                                                                                   \
+        IPC_FIELDS_##name(TAME_FIELD)                                                              \
+    }
+IPC_MESSAGES(TAME)
+
+#define TAME_CASE(number, name)                                                                    \
+    case IPC_##name:                                                                               \
+        tame_##name(&m->name);                                                                     \
+        break;
+static void tame(const struct ipc_msg *m)
+{
+    switch (m->type) {
+    case IPC_none:
+        break;
+        IPC_MESSAGES(TAME_CASE)
+    }
+}
+
+/* As ipc_call_recv(); JSON has its own way to write such octets. */
+static int receive(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret)
+{
+    int r = ipc_call_recv(fd, frame, pending, ret);
+    if (r == 0 && !o->json) {
+        tame(ret);
+    }
+    return r;
+}
+
 int answer_next(const struct options *o, int fd, char *frame, struct str *pending, struct ipc_msg *ret, char *why, size_t size)
 {
     long wait = LOOK_FIRST_S, waited = 0;
     for (unsigned looks = 0; waited < ANSWER_S; waited += wait, wait *= 2) {
         limit_waits(fd, wait);
-        int r = ipc_call_recv(fd, frame, pending, ret);
+        int r = receive(o, fd, frame, pending, ret);
         if (r != -ETIMEDOUT) {
             return r;
         }
@@ -136,7 +194,7 @@ static int collect(const struct options *o, const char *socket_name, int fd, str
     int r;
     for (;;) {
         struct ipc_msg m;
-        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : ipc_call_recv(fd, frame, &pending, &m);
+        r = of_queue ? answer_next(o, fd, frame, &pending, &m, a->text, sizeof a->text) : receive(o, fd, frame, &pending, &m);
         if (r < 0) {
             break;
         }

@@ -73,6 +73,9 @@ struct json *findings_json(struct str lines);
 /* Prints JSON; frees it. */
 void print_json(struct json *j);
 void print_buf(struct buf *b);
+/* Strangers wrote some of it, or a process that was taken over: what would move the cursor of a terminal, or say
+ * something to it, becomes "?" where it lies. Lines and tabs stay. */
+void tame_text(struct str s);
 /* True on a terminal without NO_COLOR. */
 bool colours(void);
 

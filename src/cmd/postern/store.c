@@ -222,8 +222,11 @@ static void on_lost(void *arg, const struct store_damage *d)
     if (f->lost) {
         report_append(f->lost, lost_json(id, d));
     } else {
-        printf("LOST    %s from <" STR_FMT "> to " STR_FMT ", taken %s: " STR_FMT "%s\n", id, STR_ARG(d->reverse_path), STR_ARG(d->rcpts),
-               when(d->arrived_ms, at), STR_ARG(d->what), d->told ? " (sender told)" : "");
+        CLEANUP(buf_free) struct buf line = BUF_INIT(64 * 1024 * 1024);
+        (void)!buf_printf(&line, "LOST    %s from <" STR_FMT "> to " STR_FMT ", taken %s: " STR_FMT "%s\n", id, STR_ARG(d->reverse_path),
+                          STR_ARG(d->rcpts), when(d->arrived_ms, at), STR_ARG(d->what), d->told ? " (sender told)" : "");
+        tame_text(buf_str(&line));
+        print_buf(&line);
     }
 }
 
