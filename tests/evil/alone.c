@@ -3,8 +3,8 @@
  * argument) all it talks to say what they please (speech.c), while clients ask it for work. It may close channels, and end in order
  * where it has lost one; it may not crash, and queue may not count as delivered what only others said of. docs/decisions/0036.
  *
- * What they say is told by a seed; a failure prints it and what was said last. POSTERN_EVIL_SEED says the same again, up to what the
- * process under test draws itself and to how far it is when it hears a message.
+ * What they say is told by a seed; a failure prints it and what was said last. POSTERN_EVIL_SEED says the same again, each turn once
+ * the one before was heard; what the process under test draws itself, and when it answers, is as it comes. So try it several times.
  *
  * posternd alone is honest here: it starts the process, hands it over what it needs and joins it again, as the real one does.
  */
@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TURN_MS = 2, JOIN_TURNS = 50, CLIENTS = 24, COPIES = 2, STATUS_TURNS = 100 };
+enum { TURN_MS = 2, JOIN_TURNS = 20, CLIENTS = 24, COPIES = 2, WAIT_TURNS = 500 };
 
 static const enum role talks[][2] = {{ROLE_QUEUE, ROLE_SMTPIN}, {ROLE_QUEUE, ROLE_SMTPOUT}, {ROLE_QUEUE, ROLE_INSPECT}, {ROLE_QUEUE, ROLE_WEB},
                                      {ROLE_QUEUE, ROLE_LOGIN}, {ROLE_QUEUE, ROLE_LOOKUP}, {ROLE_QUEUE, ROLE_KEYS}, {ROLE_SMTPIN, ROLE_QUEUE}, {ROLE_SMTPIN, ROLE_LOGIN}, {ROLE_SMTPOUT, ROLE_QUEUE}, {ROLE_SMTPOUT, ROLE_KEYS},
@@ -44,7 +44,7 @@ static struct alone {
     struct ipc_channel *control;
     pid_t pid;
     bool ready, over;
-    unsigned turns, lives;
+    unsigned turns, spoken, waits, lives;
     int64_t end_turn;
     int listener;
     uint16_t port;
@@ -76,6 +76,7 @@ static void on_control(void *owner, struct ipc_channel *ch, const struct ipc_msg
 static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     static const char none[] = " delivered=0 ";
+    alone.waits = 0;
     str_copy_cut(m->ctl_status.counters, alone.status, sizeof alone.status);
     if (alone.role == ROLE_QUEUE && !strstr(alone.status, none)) {
         fail("believed another's word of a delivery: ", alone.status);
@@ -147,6 +148,7 @@ static void start(void)
     close(fds[1]);
     alone.lives++;
     alone.ready = false;
+    alone.waits = 0;
     alone.control = ipc_channel_new(alone.loop, fds[0], "alone", control_rules, on_control_gone, NULL);
     hand_over(&(struct ipc_msg){.type = IPC_ctl_conf}, str_c(alone.conf));
     hand_over_file("trust-store", "ca.pem");
@@ -258,16 +260,15 @@ static void on_time(void *arg)
         alone.over = true;
         ipc_send(alone.control, &(struct ipc_msg){.type = IPC_ctl_stop});
     }
-    if (alone.ready && alone.turns % JOIN_TURNS == 0 && !alone.over) {
-        join_all();
-    }
-    if (alone.ready) {
+    if (alone.ready && (alone.waits == 0 || alone.waits++ > WAIT_TURNS)) {
+        if (alone.spoken++ % JOIN_TURNS == 0 && !alone.over) {
+            join_all();
+        }
         speech_turn();
         dice_take(DICE_CLIENT);
         clients_turn();
-    }
-    if (alone.ready && alone.turns % STATUS_TURNS == 0) {
-        ipc_send(alone.control, &(struct ipc_msg){.type = IPC_ctl_status_ask});
+        ipc_send(alone.control, &(struct ipc_msg){.type = IPC_ctl_status_ask}); /* each turn is heard before the next one */
+        alone.waits = 1;
     }
     timer_start(alone.timer, TURN_MS);
 }
