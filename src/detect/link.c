@@ -188,12 +188,13 @@ static int added(const struct link *link, const struct sentence *s)
 }
 
 unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
-                    const struct detect_finding *findings, size_t n, size_t which)
+                    const struct detect_finding *findings, size_t n, size_t which, bool *ret_labelled)
 {
     const struct detect_finding *f = &findings[which];
     struct sentence s = {0};
     int best = -1;
     bool read = false;
+    *ret_labelled = false;
     if (link->institution >= 0 && word_is_capital(str_slice(text, f->at, f->at + f->n)) && lists_goes_on(lists, text, f->at + f->n, (unsigned)link->institution)) {
         return 0;
     }
@@ -209,7 +210,10 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
         if (r->who == WHO_BESIDE && r->score + added(link, &s) < DETECT_MEDIUM) { /* looking aside would be for nothing */
             continue;
         }
-        best = who_is_there(r, &s, lists, text, findings, n, which) ? r->score : best;
+        if (who_is_there(r, &s, lists, text, findings, n, which)) {
+            best = r->score;
+            *ret_labelled = r->who == WHO_TYPE;
+        }
     }
     if (best < 0) {
         return 0;

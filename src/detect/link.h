@@ -36,6 +36,6 @@ struct link {
 };
 
 /* What the findings (of one text, by place) say: the score of the sentence around each, 0: nothing. Findings in one
- * sentence have one score. */
+ * sentence have one score. *ret_labelled: who it is stands there as in a record ("Patient: Smith", a date of birth). */
 unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
-                    const struct detect_finding *findings, size_t n, size_t which);
+                    const struct detect_finding *findings, size_t n, size_t which, bool *ret_labelled);

@@ -40,7 +40,7 @@ static bool is_noted(const unsigned char *bits, const char *form)
 
 static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
                                           "patient", "relation", "role", "third", "nouns",
-                                          "greeting", "cited", "particle", "opening"};
+                                          "greeting", "cited", "particle", "opening", "you", "own"};
 
 struct lists *lists_new(void)
 {
@@ -71,6 +71,12 @@ int lists_find(const struct lists *l, struct str name)
         }
     }
     return -1;
+}
+
+const char *lists_name(const struct lists *l, unsigned list)
+{
+    must(list < l->n);
+    return l->names[list];
 }
 
 int lists_number(struct lists *l, struct str name)

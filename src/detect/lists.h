@@ -9,7 +9,8 @@
  * third (she, his: the sentence before may have the name), greeting (Dear, Hallo: a letter begins)
  * nouns (words of a language in which every noun has a capital: it says nothing there), cited (a
  * year in brackets, "Miller and Jones (2014)", counts as a word of it: names there are authors), particle
- * (von, de la: before a surname) and opening (a sentence that begins so leaves out who: "Está de baja").
+ * (von, de la: before a surname), opening (a sentence that begins so leaves out who: "Está de baja"), you (who is
+ * addressed) and own ("my son": who belongs to the writer).
  */
 #pragma once
 #include "detect/words.h"
@@ -20,7 +21,7 @@ enum { LISTS_MAX = 64 };
 
 enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
                   LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING,
-                  LIST_CITED, LIST_PARTICLE, LIST_OPENING, LISTS_KNOWN };
+                  LIST_CITED, LIST_PARTICLE, LIST_OPENING, LIST_YOU, LIST_OWN, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {
@@ -40,6 +41,8 @@ struct lists *lists_new(void);
 void lists_free(struct lists *l);
 /* The number of the list, made when it is new; -ENOSPC: too many. */
 int lists_number(struct lists *l, struct str name) MUST_USE;
+/* The name of a list; borrowed. */
+const char *lists_name(const struct lists *l, unsigned list);
 /* -1: there is none of that name. */
 int lists_find(const struct lists *l, struct str name) MUST_USE;
 /* A word, or up to three; "diagnos*" stands for all words that begin so. 0, -EINVAL, -ENOSPC. */

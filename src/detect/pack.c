@@ -9,10 +9,10 @@
  *   type NAME                    more NAME             a type of a pack before: statements below add to it
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
  *     phrase WORDS, WORDS        a term of a dictionary, [one/other] stand for each |  phrase-score N
- *     turn                       whole turns of words: other types are found inside them as well
  *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
  *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings of its terms
  *     link SCORE WHO ~ TYPES     pack_link.c              |  add SCORE LIST
+ *     weigh HUNDREDTHS KIND ...  pack_weigh.c             |  hint WORD, WORD
  *     check NAME / checked N     checks.h; the score when it passes
  *     context N WORDS, WORDS     added when one stands near |  needs-context
  *     window N                   what near is, in octets; 300 otherwise
@@ -442,6 +442,14 @@ static void add_link(struct reading *r, struct str rest, bool rule)
     }
 }
 
+static void add_weigh(struct reading *r, struct str rest, bool weight)
+{
+    char why[256];
+    if (!(weight ? pack_read_weigh(r->packs, r->type, rest, why, sizeof why) : pack_read_hints(r->type, rest, why, sizeof why))) {
+        problem(r, why, rest);
+    }
+}
+
 static void in_type(struct reading *r, struct str key, struct str rest)
 {
     struct detect_type *t = r->type;
@@ -459,8 +467,8 @@ static void in_type(struct reading *r, struct str key, struct str rest)
         each_item(r, rest, add_form);
     } else if (str_eq(key, STR("link")) || str_eq(key, STR("add"))) {
         add_link(r, rest, str_eq(key, STR("link")));
-    } else if (str_eq(key, STR("turn"))) {
-        t->turn = true;
+    } else if (str_eq(key, STR("weigh")) || str_eq(key, STR("hint"))) {
+        add_weigh(r, rest, str_eq(key, STR("weigh")));
     } else if (str_eq(key, STR("phrase-score"))) {
         (void)take_score(r, &rest, &t->phrase_score);
     } else if (str_eq(key, STR("check"))) {
@@ -565,6 +573,7 @@ static void type_free(struct detect_type *t)
         free(t->forms[i]);
     }
     free(t->link);
+    weights_free(t->weights);
     free(t->name);
     free(t->title);
     free(t);

@@ -10,6 +10,7 @@
 #include "detect/literals.h"
 #include "detect/pattern.h"
 #include "detect/terms.h"
+#include "detect/weigh.h"
 
 enum { PATTERNS_MAX = 16, FORMS_MAX = 6, SAMPLES_MAX = 64, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 2000 };
 
@@ -24,11 +25,11 @@ struct detect_type {
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
     bool has_terms;      /* in the dictionary */
-    bool turn;           /* whole turns of words: other types are found inside them as well */
     char *forms[FORMS_MAX]; /* endings that its terms of one word may have besides */
     size_t n_forms;
     unsigned char phrase_score;
     struct link *link;   /* NULL: it links no others */
+    struct weights *weights; /* of a type that links: sentences are weighed as well; NULL: they are not */
     detect_check check;
     unsigned char checked_score;
     struct pattern *context; /* NULL: no words */
@@ -82,6 +83,9 @@ struct detect_packs {
     size_t n_rules;
     struct vector *vectors;
     size_t n_vectors;
+    /* Of those who learn weights: each sentence as a type that links it would be weighed. NULL: nobody asks. */
+    void (*on_sentence)(void *arg, const struct detect_type *type, const struct weighed *sentence);
+    void *on_sentence_arg;
 };
 
 const struct detect_type *pack_type(const struct detect_packs *p, struct str name);
@@ -91,4 +95,7 @@ void rule_free(struct term *t);
 /* pack_link.c: the rest of a line "link" or "add" of a type. False with a sentence in problem. */
 bool pack_read_link(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
 bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
+/* pack_weigh.c: the rest of a line "weigh" or "hint". */
+bool pack_read_hints(struct detect_type *t, struct str rest, char *problem, size_t size);
+bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
 bool rule_holds(const struct term *t, const struct detect_result *r);

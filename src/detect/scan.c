@@ -8,6 +8,7 @@
  * What can go wrong: limits. They end the search of one type or text and set `incomplete`.
  */
 #include "detect/pack.h"
+#include "detect/sentences.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -434,35 +435,86 @@ static void try_terms(struct scan *s)
     struct word w = {0, 0};
     while (word_next(s->text, w.end, &w) && !is_over(s, w.end - w.at)) {
         size_t end;
-        bool turn = false;
         for (const struct term_use *use = terms_find(s->packs->terms, s->text, w, &end); use && !is_over(s, JUDGED); use = use->next) {
             size_t n = end - w.at;
-            turn |= use->type->turn && use->kind != TERM_NOT;
             if (is_meant(s->packs->lists, s->text, use, w.at, end)) {
                 (void)judge(s, use->type, (struct candidate){w.at, n, use->type->phrase_score, GROUPS_NONE, true}, &n);
             }
         }
-        w.end = end > w.end && !turn ? end : w.end;
+        w.end = end > w.end ? end : w.end;
     }
 }
 
 /* --- links ---------------------------------------------------------------------------------------------------------- */
 
-/* Findings of this text lie from `first` on, in the order of their places. */
-static void try_link(struct scan *s, const struct detect_type *t, size_t first)
+/* Says of a finding what the link makes of it. */
+static void keep_linked(struct scan *s, const struct detect_type *t, const struct detect_finding *about, int score)
 {
-    struct detect_result *r = s->result;
-    size_t n = r->n - first;
+    struct detect_finding f = *about;
+    f.type = t;
+    f.score = (unsigned char)(score < 100 ? score : 100);
+    f.checked = f.context = false;
+    keep(s, &f);
+}
+
+/* What the link says of each of the n findings, by place; scores: room for n. It is kept where it is sure: of records, and of all
+ * sentences where they are not weighed. */
+static void read_link(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n,
+                      unsigned char *scores)
+{
     for (size_t i = 0; i < n && !is_over(s, LINKED); i++) {
-        const struct detect_finding *about = &r->findings[first + i];
-        unsigned score = about->score >= DETECT_MEDIUM ? link_score(t->link, s->packs->lists, s->text, r->findings + first, n, i) : 0;
-        if (score >= DETECT_MEDIUM) {
-            struct detect_finding f = *about;
-            f.type = t;
-            f.score = (unsigned char)score;
-            f.checked = f.context = false;
-            keep(s, &f);
+        bool labelled = false;
+        if (findings[i].score >= DETECT_MEDIUM) {
+            scores[i] = (unsigned char)link_score(t->link, s->packs->lists, s->text, findings, n, i, &labelled);
         }
+        if (scores[i] >= DETECT_MEDIUM && (labelled || !t->weights)) {
+            keep_linked(s, t, &findings[i], scores[i]);
+        }
+    }
+}
+
+/* What stands for a sentence: the finding in it with the highest score, or all of it. */
+static void keep_sentence(struct scan *s, const struct detect_type *t, const struct sentences *all, struct str text, int score)
+{
+    if (all->strongest < all->finding) {
+        keep_linked(s, t, &all->findings[all->strongest], score);
+        return;
+    }
+    struct detect_finding f = {.text = s->index, .at = all->now.from, .n = text.n, .same = map_hash(text)};
+    f.quoted = detect_is_quoted(s->text, s->new_end, f.at);
+    mask(text, true, f.masked);
+    keep_linked(s, t, &f, score);
+}
+
+/* Each sentence with something in it that weighs: the whole of it decides. */
+static void try_weights(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n,
+                        const unsigned char *scores)
+{
+    struct sentences all = {.lists = s->packs->lists, .text = s->text, .findings = findings, .scores = scores, .n = n};
+    struct weighed one;
+    while (sentences_next(&all, &one) && !is_over(s, one.text.n)) {
+        bool asked = s->packs->on_sentence, matters = !asked && weights_matter(t->weights, &one);
+        if (!asked && (!matters || is_over(s, LINKED))) {
+            continue;
+        }
+        sentences_read_people(&all, &one);
+        if (asked) {
+            s->packs->on_sentence(s->packs->on_sentence_arg, t, &one);
+            continue;
+        }
+        int sum = weights_sum(t->weights, s->packs->lists, &one);
+        if (sum >= 0) {
+            keep_sentence(s, t, &all, one.text, DETECT_MEDIUM + sum / 10);
+        }
+    }
+}
+
+static void try_link(struct scan *s, const struct detect_type *t, const struct detect_finding *findings, size_t n)
+{
+    CLEANUP(err_free_ptr) unsigned char *scores = err_calloc(n + 1, 1);
+    read_link(s, t, findings, n, scores);
+    if (t->weights || s->packs->on_sentence) {
+        try_weights(s, t, findings, n, scores);
     }
 }
 
@@ -499,7 +551,7 @@ static bool claim(unsigned char *taken, size_t at, size_t n)
     return true;
 }
 
-/* Of findings that overlap the strongest stands, of equal ones the longest. Turns of words compete with each other only. */
+/* Of findings that overlap the strongest stands, of equal ones the longest. */
 static void settle(struct scan *s)
 {
     struct detect_result *r = s->result;
@@ -507,7 +559,7 @@ static void settle(struct scan *s)
         return;
     }
     size_t octets = s->text.n / 8 + 1;
-    CLEANUP(err_free_ptr) unsigned char *taken = calloc(2, octets);
+    CLEANUP(err_free_ptr) unsigned char *taken = calloc(1, octets);
     r->findings = realloc(r->findings, (r->n + s->n) * sizeof *r->findings);
     must(taken && r->findings);
     qsort(s->found, s->n, sizeof *s->found, by_strength);
@@ -515,7 +567,7 @@ static void settle(struct scan *s)
     for (size_t i = 0; i < s->n; i++) {
         if (r->n >= DETECT_FINDINGS_MAX) {
             r->incomplete = true;
-        } else if (claim(taken + (s->found[i].type->turn ? octets : 0), s->found[i].at, s->found[i].n)) {
+        } else if (claim(taken, s->found[i].at, s->found[i].n)) {
             r->findings[r->n++] = s->found[i];
         }
     }
@@ -526,10 +578,13 @@ static void settle(struct scan *s)
 static void add_links(struct scan *s, size_t first)
 {
     struct detect_result *r = s->result;
+    size_t n = r->n - first;
+    const struct detect_finding *findings = n > 0 ? r->findings + first : NULL;
     s->n = 0;
-    for (size_t i = 0; i < s->packs->n_types && r->n > first; i++) {
-        if (s->packs->types[i]->link) {
-            try_link(s, s->packs->types[i], first);
+    for (size_t i = 0; i < s->packs->n_types; i++) {
+        const struct detect_type *t = s->packs->types[i];
+        if (t->link && (n > 0 || t->weights || s->packs->on_sentence)) {
+            try_link(s, t, findings, n);
         }
     }
     r->findings = s->n ? realloc(r->findings, (r->n + s->n) * sizeof *r->findings) : r->findings;

@@ -275,36 +275,16 @@ static void plain_sentences(void **state)
     detect_packs_free(p);
 }
 
-static void links_of_a_pack(void **state)
+/* The pack's own vectors hold; each of the n mistaken ones is told so, from its beginning. */
+static void check_pack(const char *text, const char *const (*mistakes)[2], size_t n)
 {
-    static const char text[] = "pack p 1\nwords care diagnos*, came back\nwords you your\nwords not talk\ntype a\n exact AIDS\n forms e\n phrase flu\n not flu season\n"
-                               "type l\n link 40 [you] ~ a\n add 20 care\n add -50 not\nrule r l\n good your flu was diagnosed\n good Your flu came back\n"
-                               "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
-                               " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n"
-                               "words title mr\nmore a\n phrase mumps\ntype n\n link 60 beside ~ a\nrule u n\n good Seen: Mr Parry. Had mumps.\n"
-                               " good Had mumps. Seen: Mr Parry.\n bad Seen: Mr Parry.\\n\\nHad mumps.\n"
-                               "words topic about\ntype told\n turn\n phrase [has/had] the [flu/croup]\n not [has/had] the flu bug\n"
-                               " good Ann had the croup\n bad Ann had the flu bug\n bad Ann had croup\n"
-                               "type v\n link 60 name ~ a, told\n add -60 next topic\nrule w v\n"
-                               " good Mr Parry has flu\n bad Mr Parry wrote about flu\nrule x a & told\n good She has the flu\n";
-    static const char *const mistakes[][2] = {
-        {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
-        {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
-        {"pack p 1\ntype a\n phrase b [c/d\n", "test:3: alternatives stand in brackets: [one/other]: b [c/d\n"},
-        {"pack p 1\ntype a\n add 200 b\n", "test:3: a score from -100 to 100 and a list are wanted, not \"200\": 200 b\n"},
-        {"pack p 1\nmore b\n", "test:2: there is no type of this name yet: b\n"},
-        {"pack p 1\ntype a\n phrase b\n context 5 c\nmore a\n context 5 d\n", "test:7: the words of context stand where the type begins: a\n"},
-        {"pack p 1\nwords b d*\n", "test:2: a list holds words, up to three together, or three letters and a star: d*\n"},
-    };
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     struct detect_packs *p = detect_packs_new();
-    (void)state;
-    assert_int_equal(detect_packs_add(p, str_c(text), "test", &problems), 0);
-    if (detect_packs_test(p, &problems) < 0) {
+    if (detect_packs_add(p, str_c(text), "test", &problems) < 0 || detect_packs_test(p, &problems) < 0) {
         fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
     }
     detect_packs_free(p);
-    for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+    for (size_t i = 0; i < n; i++) {
         buf_reset(&problems);
         p = detect_packs_new();
         assert_int_equal(detect_packs_add(p, str_c(mistakes[i][0]), "test", &problems), -EINVAL);
@@ -315,10 +295,70 @@ static void links_of_a_pack(void **state)
     }
 }
 
+static void links_of_a_pack(void **state)
+{
+    static const char text[] = "pack p 1\nwords care diagnos*, came back\nwords you your\nwords not talk\ntype a\n exact AIDS\n forms e\n phrase flu\n not flu season\n"
+                               "type l\n link 40 [you] ~ a\n add 20 care\n add -50 not\nrule r l\n good your flu was diagnosed\n good Your flu came back\n"
+                               "good your flue diagnosis\n bad your flu\n bad a flu was diagnosed\n bad your talk on flu came back\n bad your flu season diagnosis\n"
+                               " good your AIDS diagnosis\ntype m\n link 60 next [you] ~ a\nrule s m\n good here is your own flu\n bad your own aunt Mary has flu\nrule t l\n bad your hearing aids diagnosis\n bad YOUR HEARING AIDS DIAGNOSIS\n bad your diagnosis http://x.example/flu\n"
+                               "words title mr\nmore a\n phrase mumps\ntype n\n link 60 beside ~ a\nrule u n\n good Seen: Mr Parry. Had mumps.\n"
+                               " good Had mumps. Seen: Mr Parry.\n bad Seen: Mr Parry.\\n\\nHad mumps.\n"
+                               "words topic about\ntype told\n phrase [has/had] the [flu/croup]\n not [has/had] the flu bug\n"
+                               " good Ann had the croup\n bad Ann had the flu bug\n bad Ann had croup\n"
+                               "type v\n link 60 name ~ a, told\n add -60 next topic\nrule w v\n"
+                               " good Mr Parry has flu\n bad Mr Parry wrote about flu\n";
+    static const char *const mistakes[][2] = {
+        {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
+        {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
+        {"pack p 1\ntype a\n phrase b [c/d\n", "test:3: alternatives stand in brackets: [one/other]: b [c/d\n"},
+        {"pack p 1\ntype a\n add 200 b\n", "test:3: a score from -100 to 100 and a list are wanted, not \"200\": 200 b\n"},
+        {"pack p 1\nmore b\n", "test:2: there is no type of this name yet: b\n"},
+        {"pack p 1\ntype a\n phrase b\n context 5 c\nmore a\n context 5 d\n", "test:7: the words of context stand where the type begins: a\n"},
+        {"pack p 1\nwords b d*\n", "test:2: a list holds words, up to three together, or three letters and a star: d*\n"},
+    };
+    (void)state;
+    check_pack(text, mistakes, ARRAY_LEN(mistakes));
+}
+
+/* Sums in hundredths, told behind each sentence: zero or more is found, and weighed is only what has flu or a hint. */
+static void weights_of_a_pack(void **state)
+{
+    static const char text[] = "pack p 1\nwords title mr\nwords kin aunt\ntype a\n phrase flu\ntype who\n phrase patient\n"
+                               "type l\n link 40 name ~ a\n link 60 who ~ a\n weigh -100 always\n weigh 60 name\n weigh 60 before\n weigh 30 score 40\n"
+                               " weigh 50 type a\n weigh -50 length 10\n weigh -90 word Film\n weigh 60 list kin\n hint b\xc3\xa9""dridden\n"
+                               " weigh 45 word bedridden\nrule r l\n"
+                               " good Mr Parry has flu.\n"                            /* -100 60 30 50 */
+                               " bad The flu is about.\n"                             /* -100 50 */
+                               " bad Mr Parry's film about flu.\n"                    /* -100 60 30 50 -90 */
+                               " bad Mr Parry has it since he came back from the long journey: flu.\n" /* -100 60 30 50 -50 */
+                               " good My aunt Mary Miller and I, with flu.\n"         /* -100 60 50 */
+                               " good Mr Parry called. Flu!\n"                        /* the second: -100 60 50 */
+                               " bad Mr Parry called.\\n\\nFlu!\n"                /* another paragraph: -100 50 */
+                               " good Mr Parry, bedriddens\n"                         /* -100 60 45: seven letters count, and once */
+                               " bad Mr Parry of bedrock, my aunt's.\n"               /* no hint: not weighed */
+                               " good patient with flu at the film\n"                 /* a record: its link alone decides */
+                               "words you your\ntype m\n link 40 name ~ a\n weigh -100 always\n weigh 1 type a\n weigh 40 who you\n"
+                               " weigh 30 meets you a, named a\n weigh 35 pair worse flu\nrule s m\n"
+                               " bad your flu is worse\n"                             /* -100 1 40 30 */
+                               " good your worse flu, worse flu\n"                    /* -100 1 40 30 35 */
+                               " bad a worse flu\n"                                   /* -100 1 35 */
+                               " bad Mr Parry's worse flu\n";                         /* -100 1 30 35 */
+    static const char *const mistakes[][2] = {
+        {"pack p 1\ntype a\n phrase b\n weigh x always\n", "test:4: a weight is NUMBER and what it is of (always, name, score, length, who, list, type, meets, word, pair), not: x always\n"},
+        {"pack p 1\ntype a\n phrase b\n weigh 5001 always\n", "test:4: a weight is NUMBER"},
+        {"pack p 1\ntype a\n phrase b\n weigh 5 list c\n", "test:4: nothing of this kind can weigh: \"c\": 5 list c\n"},
+        {"pack p 1\ntype a\n phrase b\n weigh 5 score 45\n", "test:4: nothing of this kind can weigh: \"45\""},
+        {"pack p 1\ntype a\n phrase b\n weigh 5 word two words\n", "test:4: nothing of this kind can weigh: \"two words\""},
+        {"pack p 1\ntype a\n phrase b\n hint two words\n", "test:4: a hint is one word, not \"two words\""},
+    };
+    (void)state;
+    check_pack(text, mistakes, ARRAY_LEN(mistakes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folding), cmocka_unit_test(words_of_a_text), cmocka_unit_test(the_longest_term), cmocka_unit_test(names),
+        cmocka_unit_test(weights_of_a_pack), cmocka_unit_test(folding), cmocka_unit_test(words_of_a_text), cmocka_unit_test(the_longest_term), cmocka_unit_test(names),
         cmocka_unit_test(unknown_names), cmocka_unit_test(between_and_around),
         cmocka_unit_test(citations), cmocka_unit_test(greetings), cmocka_unit_test(sentences),
         cmocka_unit_test(links_of_a_pack), cmocka_unit_test(plain_sentences),
