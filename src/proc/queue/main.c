@@ -114,7 +114,7 @@ static void learn_crowd(struct queue *q)
     q->crowd = (q->crowd + q->gathered.urgent + 1) / 2;
 }
 
-static void commit(struct queue *q)
+void queue_commit(struct queue *q)
 {
     if (q->gathered.urgent > 0) {
         learn_crowd(q);
@@ -165,12 +165,12 @@ static void on_turn_commit(void *arg)
 {
     struct queue *q = arg;
     if (is_commit_time(q)) {
-        commit(q); /* may make recipients ready */
+        queue_commit(q); /* may make recipients ready */
     }
     queue_pump(q);
     worker_write_kept(q);
     if (store_gathered(q->store).waiting == STORE_NOW) {
-        commit(q); /* what handing out changed; others' completions may have come with it */
+        queue_commit(q); /* what handing out changed; others' completions may have come with it */
         queue_pump(q);
     }
     if (store_gathered(q->store).waiting != STORE_EMPTY) {

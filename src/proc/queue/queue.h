@@ -301,6 +301,8 @@ void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
 uint32_t queue_fresh(struct queue *q);
 void queue_pump_soon(struct queue *q, struct sched_destination *d);
 void queue_pump(struct queue *q); /* at the end of the turn */
+/* Makes durable what has been gathered, and tells who waits for that: recipients may become ready. */
+void queue_commit(struct queue *q);
 void queue_load(struct queue *q);
 void queue_item_free(struct queue *q, struct item *it);
 /* Something of it in the store is due then (wall clock). */

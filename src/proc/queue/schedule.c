@@ -210,8 +210,11 @@ static void refill_read(void *arg, enum store_result result)
     }
 }
 
+/* Readings see an open batch, too: what is in it is promised to nobody yet, and is made ready once it is durable. So it is
+ * committed before; a reading would have it written at once anyway. */
 static void refill(struct queue *q, struct sched_destination *d, struct sched_time at, unsigned max)
 {
+    queue_commit(q);
     struct refill *f = err_calloc(1, sizeof *f);
     *f = (struct refill){.q = q, .d = d, .at = at, .max = max, .next_ms = SCHED_NEVER};
     store_each_due(q->store, str_c(d->name), at.wall_ms, max, refill_one, refill_read, f);
