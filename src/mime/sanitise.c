@@ -62,13 +62,16 @@ static const char *const kept[] = {
     "div", "dl", "dt", "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li",
     "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead",
     "time", "tr", "tt", "u", "ul", "var"};
+/* With all that is in them. */
 static const char *const dropped[] = {
-    "script", "style", "template", "iframe", "frame", "embed", "param", "head", "title", "meta", "link", "base", "input", "datalist", "source", "track", "area",
-    "xml", "bgsound", "basefont", "isindex", "keygen",
+    "script", "style", "template", "iframe", "head", "title", "datalist", "xml",
     "defs", "symbol", "metadata", "desc", "annotation", "annotation-xml"}; /* of SVG and MathML: nothing that is drawn */
 /* Each of these stands apart from the text around it, and loses its tag. */
 static const char *const apart[] = {"button", "select", "option", "optgroup", "textarea", "text", "tspan", "legend", "object", "video", "audio"};
 static const char *const empty[] = {"br", "col", "hr", "img"};
+/* Nothing is in them: what libxml2 takes for their content follows them (HTML 13.1.2, 13.2.6.4.7). */
+static const char *const bare[] = {"frame", "embed", "param", "meta", "link", "base", "input", "source", "track", "area",
+                                   "bgsound", "basefont", "isindex", "keygen"};
 /* Values of these are words and numbers only. */
 static const char *const attributes[] = {"align", "valign", "width", "height", "colspan", "rowspan", "bgcolor", "color", "size", "dir", "lang", "cellpadding",
                                          "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",
@@ -492,6 +495,9 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
     w->remote |= is_left_out(name, attributes_of);
     if (strcmp(name, "input") == 0 && !has_attribute(attributes_of, "hidden")) {
         put_field(w, attributes_of);
+    }
+    if (IS_IN(name, bare)) {
+        return;
     }
     if (IS_IN(name, dropped) || is_unseen(name, attributes_of)) {
         w->dropped = w->depth;

@@ -71,12 +71,17 @@ function isSeen(e, view) {
 }
 function texts(frame) {
     const d = frame.contentDocument, view = frame.contentWindow, found = new Map();
+    found.whole = ''; // without blanks: where comments stood within words, pieces of text are one now
     const walk = d.createTreeWalker(d.body || d.documentElement, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
         const e = walk.currentNode.parentElement;
         const text = walk.currentNode.data.replace(/\\s+/g, ' ').trim();
         const silent = !e || /^(style|script|title|noscript)$/i.test(e.tagName);
-        if (text.length < 2 || silent || !isSeen(e, view)) {
+        if (!text.length || silent || !isSeen(e, view)) {
+            continue;
+        }
+        found.whole += text.replace(/ /g, '');
+        if (text.length < 2) {
             continue;
         }
         const below = ground(e, view), c = parsed(view.getComputedStyle(e).color);
@@ -108,7 +113,7 @@ function frame(text) {
                 lost.push([text.slice(0, 60), +was.get(text).toFixed(1), +r.toFixed(1)]);
             }
         }
-        const gone = [...was.keys()].filter(t => !is.has(t)).map(t => t.slice(0, 60));
+        const gone = [...was.keys()].filter(t => !is.whole.includes(t.replace(/ /g, ''))).map(t => t.slice(0, 60));
         out.push({was: was.size, is: is.size, lost, gone, low: [...was.values()].filter(r => r < 2).length});
         a.remove();
         b.remove();

@@ -169,6 +169,21 @@ static void pictures_in_the_page(void **state)
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
+/* Elements in which nothing can be (HTML 13.1.2, 13.2.6.4.7): what follows them is shown. SpamAssassin's spam-2/00208 had a
+ * BGSOUND before its text, and an empty page. */
+static void what_follows_a_bare_element(void **state)
+{
+    static const char *const rows[][2] = {
+        {"<head><BGSOUND src=a.mid></head><body><p>hello</p></body>", "<p>hello</p>"},
+        {"<p>a</p><embed src=x><p>b</p>", "<p>a</p><p>b</p>"},
+        {"<p>a<keygen>b</p>", "<p>ab</p>"},
+        {"<p>a</p><source src=x><track src=y><p>b</p>", "<p>a</p><p>b</p>"},
+        {"<p>a</p><template><p>b</p></template><p>c</p>", "<p>a</p><p>c</p>"},
+    };
+    (void)state;
+    expect_rows(rows, ARRAY_LEN(rows));
+}
+
 static void pages_keep_ground_and_colour(void **state)
 {
     struct buf m = BUF_INIT(1 << 20);
@@ -187,7 +202,8 @@ static void pages_keep_ground_and_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(styles_are_cleaned), cmocka_unit_test(pages_keep_ground_and_colour), cmocka_unit_test(texts_can_be_read), cmocka_unit_test(sheets_are_followed),
-                                       cmocka_unit_test(pictures_keep_their_form), cmocka_unit_test(pictures_in_the_page)};
+                                       cmocka_unit_test(pictures_keep_their_form), cmocka_unit_test(pictures_in_the_page),
+                                       cmocka_unit_test(what_follows_a_bare_element)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
