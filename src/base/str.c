@@ -2,6 +2,7 @@
  * str.c: byte views. Pure; nothing here allocates but str_dup.
  */
 #include "base/str.h"
+#include "base/unseen.h"
 
 #include <stdlib.h>
 
@@ -82,23 +83,10 @@ struct str str_trim_lines(struct str s)
 
 bool str_is_blank(struct str s)
 {
-    static const struct str unseen[] = {
-        {"\xc2\xa0", 2},     /* U+00A0 no-break space */
-        {"\xc2\xad", 2},     /* U+00AD soft hyphen */
-        {"\xe2\x80\x8b", 3}, /* U+200B to U+200F: of no width, and marks of direction */
-        {"\xe2\x80\x8c", 3},
-        {"\xe2\x80\x8d", 3},
-        {"\xe2\x80\x8e", 3},
-        {"\xe2\x80\x8f", 3},
-        {"\xcd\x8f", 2},     /* U+034F, which preheaders are filled with */
-        {"\xef\xbb\xbf", 3}, /* U+FEFF byte order mark */
-    };
     while (s.n > 0) {
         size_t n = (unsigned char)s.p[0] <= ' ' || s.p[0] == 0x7f ? 1 : 0;
-        for (size_t i = 0; n == 0 && i < ARRAY_LEN(unseen); i++) {
-            bool same = s.n >= unseen[i].n && memcmp(s.p, unseen[i].p, unseen[i].n) == 0;
-            n = same ? unseen[i].n : 0;
-        }
+        n = n > 0 ? n : unseen_at(s);
+        n = n > 0 ? n : unseen_blank_at(s);
         if (n == 0) {
             return false;
         }

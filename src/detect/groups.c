@@ -9,7 +9,8 @@
 
 enum { WRAPPED = 30, LOOK_BACK = 1000 /* octets of a line */ };
 
-#define WRAP "[ \\t]{0,4}\\r?\\n[ \\t>|]{0,40}"
+/* Also where a program wrote its own end of the line before that of mail: CR CR LF, LF CR LF, LF CR CR LF (mikel/mail#493). */
+#define WRAP "[ \\t]{0,4}(?:\\r{0,2}\\n|\\n\\r{1,2}\\n)[ \\t>|]{0,40}"
 #define SIGNED_WRAP "[ \\t]?[-./_]?" WRAP "(?:[-./_] ?)?"
 #define SEPARATOR "(?:[-./_]| [-./_] )"
 #define WIDE "[ \\t]{1,4}"
@@ -73,13 +74,23 @@ static bool was_wrapped(struct str text, size_t end)
     return n >= WRAPPED;
 }
 
+/* The LF at `at` belongs to one before it: LF CR LF. */
+static bool is_same_end(struct str text, size_t from, size_t at)
+{
+    size_t i = at;
+    while (i > from && text.p[i - 1] == '\r') {
+        i--;
+    }
+    return i < at && i > from && text.p[i - 1] == '\n' && (i < 2 || text.p[i - 2] != '\r');
+}
+
 bool groups_fit(enum groups kind, struct str text, size_t at, size_t n)
 {
     unsigned breaks = 0;
     char before = 0;
     for (size_t i = at, gap = at; kind != GROUPS_NONE && i < at + n; i++) {
         if (!in_group(text.p[i])) {
-            if (text.p[i] == '\n' && (++breaks > 1 || !was_wrapped(text, i))) {
+            if (text.p[i] == '\n' && !is_same_end(text, at, i) && (++breaks > 1 || !was_wrapped(text, i))) {
                 return false;
             }
             continue;

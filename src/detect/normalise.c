@@ -4,28 +4,8 @@
  *
  * What can go wrong: octets that are no UTF-8 stay as they are.
  */
+#include "base/unseen.h"
 #include "detect/detect.h"
-
-/* The code point at text.p[at] and its length; 0 when it is no UTF-8 there. */
-static uint32_t decode(struct str text, size_t at, size_t *ret_n)
-{
-    unsigned char c = (unsigned char)text.p[at];
-    size_t n = c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
-    uint32_t code = n == 4 ? c & 7u : n == 3 ? c & 15u : c & 31u;
-    *ret_n = 1;
-    if (n == 0 || at + n > text.n) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        unsigned char next = (unsigned char)text.p[at + i];
-        if ((next & 0xc0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (next & 0x3f);
-    }
-    *ret_n = n;
-    return code;
-}
 
 struct range {
     uint32_t from, to;
@@ -44,7 +24,6 @@ static bool in(uint32_t c, const struct range *ranges, size_t n)
 /* 0: nothing is shown for it; 1: leave it; else the octet that stands for it. */
 static char plain_form(uint32_t c)
 {
-    static const struct range hidden[] = {{0xad, 0xad}, {0x180e, 0x180e}, {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xe0000, 0xe01ef}};
     static const struct range blank[] = {{0xa0, 0xa0}, {0x2000, 0x200a}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}};
     static const struct range dash[] = {{0x2010, 0x2015}, {0x2043, 0x2043}, {0x2212, 0x2212}, {0xfe58, 0xfe58}, {0xfe63, 0xfe63}};
     static const struct range dot[] = {{0xb7, 0xb7}, {0x2024, 0x2024}, {0x2027, 0x2027}, {0x2219, 0x2219}, {0x22c5, 0x22c5}};
@@ -52,7 +31,7 @@ static char plain_form(uint32_t c)
     static const struct range line[] = {{0x85, 0x85}, {0x2028, 0x2029}};
     /* Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Thai, Lao, Khmer, full-width */
     static const uint32_t zeros[] = {0x660, 0x6f0, 0x966, 0x9e6, 0xae6, 0xbe6, 0xe50, 0xed0, 0x17e0, 0xff10};
-    if (in(c, hidden, ARRAY_LEN(hidden))) {
+    if (unseen_is(c)) {
         return 0;
     }
     if (in(c, blank, ARRAY_LEN(blank))) {
@@ -86,7 +65,7 @@ int detect_normalise(struct str text, struct buf *out)
         size_t n = 1;
         char form = 1;
         if ((unsigned char)text.p[at] >= 0x80) {
-            uint32_t c = decode(text, at, &n);
+            uint32_t c = unseen_decode(str_slice(text, at, text.n), &n);
             form = c ? plain_form(c) : 1;
         }
         if (form != 1) {

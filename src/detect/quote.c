@@ -7,6 +7,7 @@
  * no other, the head of a memo (From, Date, Subject) and "she wrote on 3 May:" are its writer's own. What can go wrong:
  * an unknown program: its quotation counts as new text, the safe side.
  */
+#include "base/unseen.h"
 #include "detect/detect.h"
 
 enum { LONGEST_LINE = 8192, HEADER_LINES = 6 };
@@ -108,6 +109,7 @@ static bool begins_repetition(struct str text, size_t at, struct str before, boo
     struct str line = line_at(text, at, &next), below = full_line_at(text, next, &after);
     bool strokes = str_starts_nocase(line, STR("-----")) || str_starts_nocase(line, STR("_____"));
     bool armour = str_starts_nocase(line, STR("-----BEGIN ")) || str_starts_nocase(line, STR("-----END "));
+    below = str_slice(below, unseen_at(below), below.n); /* a page's lone line of that kind: mime/html.c */
     if (below.n > 0 && below.p[0] == '>') {
         return false; /* its lines are marked, and people write below them */
     }

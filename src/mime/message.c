@@ -114,7 +114,11 @@ void read_uuencoded(struct reader *r, const char *part, struct str text)
 {
     char number[MIME_PART], name[MIME_NAME];
     struct str file;
-    for (unsigned n = 1; n <= UU_FILES_MAX && !reader_is_over(r) && uuencoded_next(&text, &file, name); n++) {
+    for (unsigned n = 1; !reader_is_over(r) && uuencoded_next(&text, &file, name); n++) {
+        if (n > UU_FILES_MAX) {
+            reader_problem(r, MIME_LIMIT, part, "more uuencoded files than are read");
+            return;
+        }
         struct buf octets = BUF_INIT(file.n + 1);
         (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
         reader_inner_part(part, n, number);

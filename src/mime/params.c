@@ -13,6 +13,7 @@ struct piece_of_value {
     char name[PARAM_NAME_MAX];
     unsigned number;
     bool in_pieces, extended, used;
+    bool odd; /* its number begins with a zero: some readers take it, RFC 2231 does not */
     struct buf octets; /* unquoted */
 };
 
@@ -43,9 +44,10 @@ static bool read_name(struct str text, struct piece_of_value *ret)
     ret->extended = star < text.n && (rest.n == 0 || str_ends_nocase(rest, STR("*")));
     rest.n -= rest.n > 0 && ret->extended;
     ret->in_pieces = rest.n > 0;
-    if (ret->in_pieces && (str_to_u64(rest, PIECES_MAX, &number) < 0 || (rest.n > 1 && rest.p[0] == '0'))) {
+    if (ret->in_pieces && str_to_u64(rest, PIECES_MAX, &number) < 0) {
         return false;
     }
+    ret->odd = rest.n > 1 && rest.p[0] == '0';
     ret->number = (unsigned)number;
     return true;
 }
@@ -193,40 +195,73 @@ static struct piece_of_value *find_piece(struct pieces *all, const char *name, u
 {
     for (size_t i = 0; i < all->n; i++) {
         struct piece_of_value *p = &all->v[i];
-        if (p->in_pieces && !p->used && p->number == number && strcmp(p->name, name) == 0) {
+        if (p->in_pieces && !p->used && !p->odd && p->number == number && strcmp(p->name, name) == 0) {
             return p;
         }
     }
     return NULL;
 }
 
-static void add_joined(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+/* A value that is put together of pieces. */
+struct joined {
+    struct buf octets;
+    char charset[64];
+    bool extended, begun;
+};
+
+static void join_piece(struct joined *j, struct piece_of_value *p)
 {
-    struct buf octets = BUF_INIT(8 * PARAM_VALUE_MAX), text = BUF_INIT(32 * PARAM_VALUE_MAX);
-    char charset[64] = "";
-    bool extended = false;
-    struct piece_of_value *p;
-    for (unsigned n = 0; (p = find_piece(all, name, n)); n++) {
-        struct str piece = buf_str(&p->octets);
-        p->used = true;
-        extended |= p->extended;
-        if (n == 0 && p->extended) {
-            str_copy_cut(take_charset(&piece), charset, sizeof charset);
-        }
-        if (p->extended) {
-            add_unescaped(piece, &octets);
-        } else {
-            (void)!buf_add(&octets, piece);
-        }
+    struct str piece = buf_str(&p->octets);
+    p->used = true;
+    j->extended |= p->extended;
+    if (!j->begun && p->extended) {
+        str_copy_cut(take_charset(&piece), j->charset, sizeof j->charset);
     }
-    if (extended) {
-        charset_text(r, part, buf_str(&octets), charset, &text);
+    j->begun = true;
+    if (p->extended) {
+        add_unescaped(piece, &j->octets);
     } else {
-        words_text(r, part, buf_str(&octets), &text); /* as some programs split an encoded word */
+        (void)!buf_add(&j->octets, piece);
+    }
+}
+
+static void keep_joined(struct reader *r, const char *part, struct joined *j, const char *name, struct params *ret)
+{
+    struct buf text = BUF_INIT(32 * PARAM_VALUE_MAX);
+    if (j->extended) {
+        charset_text(r, part, buf_str(&j->octets), j->charset, &text);
+    } else {
+        words_text(r, part, buf_str(&j->octets), &text); /* as some programs split an encoded word */
     }
     keep(ret, name, buf_str(&text));
-    buf_free(&octets);
+    buf_free(&j->octets);
     buf_free(&text);
+}
+
+static void add_joined(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+{
+    struct joined j = {.octets = BUF_INIT(8 * PARAM_VALUE_MAX)};
+    struct piece_of_value *p;
+    for (unsigned n = 0; (p = find_piece(all, name, n)); n++) {
+        join_piece(&j, p);
+    }
+    keep_joined(r, part, &j, name, ret);
+}
+
+/* Pieces that RFC 2231 leaves out (behind a gap, without the first, with zeros before the number), as readers have them that take
+ * all of them by their numbers: one more value. */
+static void add_all_pieces(struct reader *r, const char *part, struct pieces *all, const char *name, struct params *ret)
+{
+    struct joined j = {.octets = BUF_INIT(8 * PARAM_VALUE_MAX)};
+    for (unsigned number = 0; number <= PIECES_MAX; number++) {
+        for (size_t i = 0; i < all->n; i++) {
+            struct piece_of_value *p = &all->v[i];
+            if (p->in_pieces && p->number == number && strcmp(p->name, name) == 0) {
+                join_piece(&j, p);
+            }
+        }
+    }
+    keep_joined(r, part, &j, name, ret);
 }
 
 void params_read(struct reader *r, const char *part, struct str value, struct params *ret)
@@ -237,11 +272,16 @@ void params_read(struct reader *r, const char *part, struct str value, struct pa
     for (int extended = 1; extended >= 0; extended--) {
         for (size_t i = 0; i < all->n; i++) {
             struct piece_of_value *p = &all->v[i];
-            if (extended && p->in_pieces && p->number == 0 && !p->used) {
+            if (extended && p->in_pieces && p->number == 0 && !p->used && !p->odd) {
                 add_joined(r, part, all, p->name, ret);
             } else if (!p->in_pieces && p->extended == (bool)extended) {
                 add_whole(r, part, p, ret);
             }
+        }
+    }
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->v[i].in_pieces && !all->v[i].used) {
+            add_all_pieces(r, part, all, all->v[i].name, ret);
         }
     }
     for (size_t i = 0; i < all->n; i++) {

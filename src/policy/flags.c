@@ -3,6 +3,7 @@
  * short distances count, and the rules say what happens then.
  */
 #include "policy/flags.h"
+#include "base/unseen.h"
 #include "base/err.h"
 
 enum { FOLDED_MAX = 64, RAW_MAX = 100, NEAR_LEAST = 5, PHRASE_LEAST = 16, LINE_LOOK = 1000 };
@@ -12,33 +13,12 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Signs that nobody sees, and blanks that are not ASCII: the no-break space, soft and joined hyphens' places, marks of zero width and of
- * direction, variation selectors. How many octets there are of one at `at`; 0: none. */
+/* Octets of a sign that nobody sees, or of a blank that is not ASCII, at `at`; 0: none. */
 static size_t unseen(struct str s, size_t at)
 {
-    static const struct {
-        const char *first, *last; /* in the order of UTF-8's octets, which is that of the characters */
-        size_t n;
-    } ranges[] = {
-        {"\xc2\xa0", "\xc2\xa0", 2},
-        {"\xc2\xad", "\xc2\xad", 2},
-        {"\xcd\x8f", "\xcd\x8f", 2},
-        {"\xd8\x9c", "\xd8\x9c", 2},
-        {"\xe1\xa0\x8b", "\xe1\xa0\x8e", 3},
-        {"\xe2\x80\x80", "\xe2\x80\x8f", 3}, /* U+2000 to U+200F */
-        {"\xe2\x80\xa8", "\xe2\x80\xaf", 3}, /* U+2028 to U+202F */
-        {"\xe2\x81\x9f", "\xe2\x81\xaf", 3}, /* U+205F to U+206F */
-        {"\xe3\x80\x80", "\xe3\x80\x80", 3},
-        {"\xef\xb8\x80", "\xef\xb8\x8f", 3},
-        {"\xef\xbb\xbf", "\xef\xbb\xbf", 3},
-    };
-    for (size_t i = 0; (unsigned char)s.p[at] >= 0xc2 && i < ARRAY_LEN(ranges); i++) {
-        size_t n = ranges[i].n;
-        if (at + n <= s.n && memcmp(s.p + at, ranges[i].first, n) >= 0 && memcmp(s.p + at, ranges[i].last, n) <= 0) {
-            return n;
-        }
-    }
-    return 0;
+    struct str rest = str_slice(s, at, s.n);
+    size_t n = unseen_at(rest);
+    return n > 0 ? n : unseen_blank_at(rest);
 }
 
 /* The sign at `at` as ASCII where it is that, or its form of full width (U+FF01 to U+FF5E), or a black bracket of East Asia; else its

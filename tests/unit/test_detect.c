@@ -146,6 +146,9 @@ static void disguises(void **state)
     (void)state;
     assert_string_equal(scan("\xef\xbc\x95\xef\xbc\x93\xef\xbc\x96-90-4399"), "ssn 65 ***-**-4399; -> ");   /* full-width digits */
     assert_string_equal(scan("53\xe2\x80\x8b" "6-90-43\xc2\xad" "99"), "ssn 65 ***-**-4399; -> ");               /* zero-width space, soft hyphen */
+    /* U+034F, which fills previews (jugglerchris/rust-html2text#134), a Hangul filler, a Khmer vowel that is not shown: Unicode's
+     * Default_Ignorable_Code_Point */
+    assert_string_equal(scan("53\xcd\x8f" "6-90-\xef\xbe\xa0" "43\xe1\x9e\xb4" "99"), "ssn 65 ***-**-4399; -> ");
     assert_string_equal(scan("536\xe2\x80\x93" "90\xe2\x80\x91" "4399"), "ssn 65 ***-**-4399; -> ");              /* other dashes */
     assert_string_equal(scan("\xf0\x9d\x9f\x93\xf0\x9d\x9f\x91\xf0\x9d\x9f\x94-90-4399"), "ssn 65 ***-**-4399; -> "); /* mathematical digits */
     assert_string_equal(scan("\xff\xfe 536-90-4399 \xc3"), "ssn 65 ***-**-4399; -> ");                             /* no UTF-8 */
@@ -159,11 +162,13 @@ static void numbers_in_groups(void **state)
     static const char *const found[] = {
         "4539 5787 6362 1486", LINE "4539 5787\n6362 1486", LINE "4539 5787 \r\n6362 1486", LINE "4539-5787-6362-\n1486",
         "> " LINE "4539\n> 5787 6362 1486", "> > " LINE "4539 5787\n> > 6362 1486", LINE "4539 -\n5787-6362-1486",
-        LINE "4539 5787 6362\xc2\xa0" "1486", "4539 5787  6362 1486", "1234 4539 57\n" LINE "4539 5787 6362 1486",
+        LINE "4539 5787 6362\xc2\xa0" "1486", "4539 5787  6362 1486",
+        LINE "4539 5787\r\r\n6362 1486", LINE "4539 5787\n\r\n6362 1486", LINE "4539 5787\n\r\r\n6362 1486", /* mikel/mail#493 */
+        "1234 4539 57\n" LINE "4539 5787 6362 1486",
     };
     static const char *const not_found[] = {
         "4539 5787\n6362 1486", "4539\n5787\n6362\n1486", "4539  5787  6362  1486", /* columns */
-        LINE "4539 5787\n6362\n1486", LINE "4539 5787\n\n6362 1486", "4539-5787 6362 1486", LINE "4539-5787\n6362 1486",
+        LINE "4539 5787\n6362\n1486", LINE "4539 5787\n\n6362 1486", LINE "4539 5787\r\n\r\n6362 1486", "4539-5787 6362 1486", LINE "4539-5787\n6362 1486",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(found); i++) {
@@ -204,6 +209,8 @@ static void quotations(void **state)
     assert_string_equal(scan("a\nAnna <a@b.test> schrieb:\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
     assert_int_equal(detect_new_end(STR("x\n________________________________\nFrom: A\n"), false), 2);
     assert_int_equal(detect_new_end(STR("x\n________________________________\nand on\n"), false), 42);
+    /* an HTML answer with one line marked by hand: below it is new */
+    assert_int_equal(detect_new_end(STR("On Mon, 5 Jan 2026 at 10:00, X <x@b.test> wrote:\n\xe2\x81\xa0> old\n\n[secure]\n"), false), 68);
 }
 
 static void limits_are_no_clean_bill(void **state)

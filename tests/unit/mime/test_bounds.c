@@ -84,6 +84,21 @@ static size_t count(struct str in, const char *what)
     return n;
 }
 
+/* A limit that nobody was told of: the files behind it are unread, and the message is not clean. */
+static void files_in_a_text_have_a_limit(void **state)
+{
+    (void)state;
+    for (size_t files = 100; files <= 101; files++) {
+        struct buf b = BUF_INIT(1 << 20);
+        repeat(&b, "From: a@inside.test\r\nSubject: files\r\n\r\nhello\r\n", 1);
+        repeat(&b, "begin 644 x.txt\r\n#0V%T\r\n`\r\nend\r\n", files); /* "Cat" */
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        assert_int_equal(has_problem(m, MIME_LIMIT, ""), files > 100);
+        mime_reading_free(m);
+        buf_free(&b);
+    }
+}
+
 #define PAGE "From: a@inside.test\r\nSubject: table\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n"
 
 /* Field F14, scripts/20-large-table.py 60000: the first part is shown, whole in its elements, and that it was cut is said. */
@@ -215,7 +230,7 @@ static void memory_ends_at_the_fence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(a_large_table_is_shown_in_part),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bombs_are_cut_and_said), cmocka_unit_test(files_in_a_text_have_a_limit), cmocka_unit_test(a_large_table_is_shown_in_part),
                                        cmocka_unit_test(text_deep_in_tables_is_shown), cmocka_unit_test(pages_that_cost_much),
                                        cmocka_unit_test(sheets_that_cost_much),
                                        cmocka_unit_test(a_library_that_never_ends_is_ended),
