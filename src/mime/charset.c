@@ -2,11 +2,19 @@
  * charset.c: octets of any character set as UTF-8, as the WHATWG Encoding Standard reads them. Called for every text.
  *
  * A byte order mark goes before the label, the label before what HTML says of itself, that before what the octets look
- * like. What can go wrong: a set nobody knows, octets that are none of it. Both are a problem of the reading; the octets
- * that do not fit are U+FFFD, all others are read.
+ * like. What can go wrong: a set nobody knows, octets that are none of it, or that are UTF-8 all the same. Each is a problem
+ * of the reading; the octets that do not fit are U+FFFD, all others are read.
  */
 #include "mime/charset.h"
 #include "mime/reader.h"
+
+enum { UTF8_LEAST = 3 }; /* characters that are no chance */
+
+/* What a text is read as, and why. */
+struct choice {
+    const struct charset *set, *labelled; /* labelled: NULL: nothing, or nothing known, is said */
+    bool said, marked, guessed;
+};
 
 void charset_init(void)
 {
@@ -64,24 +72,53 @@ static struct charset_result decode_joined(const struct charset *set, struct str
     return result;
 }
 
+/* By what is said and seen; a mark is taken off the octets. */
+static struct choice choose(struct str *octets, const char *charset)
+{
+    struct choice c = {.said = charset && charset[0]};
+    c.labelled = c.said ? charset_find(str_c(charset)) : NULL;
+    bool four = c.labelled && str_starts_nocase(str_c(c.labelled->name), STR("utf-32")); /* its mark looks like UTF-16's */
+    c.set = four ? NULL : by_mark(octets);
+    c.marked = c.set != NULL;
+    if (!c.set) {
+        c.set = c.said && !says_ascii(charset) ? c.labelled : NULL;
+    }
+    c.set = c.set || c.labelled ? c.set : charset_of_html(*octets);
+    c.guessed = !c.set;
+    c.set = c.set ? c.set : by_look(*octets);
+    return c;
+}
+
+/* A label of single octets, and each octet from 0x80 is a piece of UTF-8. In ISO 8859 and Windows' sets a letter and a sign
+ * would have to meet each time. Elsewhere letters begin at 0x80 or lie close together: a short word may look so. */
+static bool fits_utf8_as_well(const struct choice *c, struct str octets)
+{
+    struct str name = str_c(c->set->name);
+    bool rare = str_starts_nocase(name, STR("iso-8859-")) || str_starts_nocase(name, STR("windows-125"));
+    bool single = c->set->kind == CHARSET_SINGLE || str_starts_nocase(name, STR("cp"));
+    if (c->guessed || !single) {
+        return false;
+    }
+    size_t good, bad;
+    charset_count_utf8(octets, &good, &bad);
+    return bad == 0 && good >= (rare ? 1 : UTF8_LEAST);
+}
+
+bool charset_hides_utf8(struct str octets, const char *charset)
+{
+    struct choice c = choose(&octets, charset);
+    return fits_utf8_as_well(&c, octets);
+}
+
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out)
 {
-    bool said = charset && charset[0];
-    const struct charset *labelled = said ? charset_find(str_c(charset)) : NULL;
-    bool four = labelled && str_starts_nocase(str_c(labelled->name), STR("utf-32")); /* its mark looks like UTF-16's */
-    const struct charset *set = four ? NULL : by_mark(&octets);
-    bool marked = set != NULL;
-    if (!set) {
-        set = said && !says_ascii(charset) ? labelled : NULL;
-    }
-    set = set || (said && labelled) ? set : charset_of_html(octets);
-    bool guessed = !set;
-    set = set ? set : by_look(octets);
+    struct choice c = choose(&octets, charset);
     struct charset_result result =
-        set->kind == CHARSET_ISO_2022_JP ? decode_joined(set, octets, out) : charset_decode(set, octets, out);
-    bool high_ascii = guessed && labelled && set->kind == CHARSET_SINGLE; /* said to be ASCII, is neither that nor UTF-8 */
-    if (result.errors > 0 || (said && !labelled && !marked) || high_ascii) {
-        reader_problem(r, MIME_CHARSET, part, said ? charset : set->name);
+        c.set->kind == CHARSET_ISO_2022_JP ? decode_joined(c.set, octets, out) : charset_decode(c.set, octets, out);
+    bool high_ascii = c.guessed && c.labelled && c.set->kind == CHARSET_SINGLE; /* said to be ASCII, is neither that nor UTF-8 */
+    bool unknown = c.said && !c.labelled && !c.marked;
+    if (result.errors > 0 || unknown || high_ascii || fits_utf8_as_well(&c, octets)) {
+        reader_problem(r, MIME_CHARSET, part, c.said ? charset : c.set->name);
     }
     if (result.full) {
         reader_problem(r, MIME_LIMIT, part, "too much text");

@@ -7,6 +7,8 @@
  */
 #include "mime/charset.h"
 
+#include <stdio.h>
+
 const struct charset charset_sets[] = {
     {"big5", CHARSET_BIG5, "BIG5-HKSCS",
      "big5 big5-hkscs cn-big5 csbig5 x-x-big5 cp950 windows-950 x-big5 big5hkscs big5-eten"},
@@ -176,13 +178,34 @@ static bool has_label(const struct charset *c, struct str label)
     return false;
 }
 
-const struct charset *charset_find(struct str label)
+static const struct charset *find_bare(struct str label)
 {
-    label = bare(label);
     for (size_t i = 0; label.n > 0 && i < charset_n_sets; i++) {
         if (has_label(&charset_sets[i], label)) {
             return &charset_sets[i];
         }
     }
     return NULL;
+}
+
+/* A code page with a stroke in its name (CP-850, ibm_850), as Unicode's rules for names allow (UTS #22 1.4).
+ * Only where ASCII is ASCII: who does not know the name reads the same numbers. */
+static const struct charset *find_page(struct str label)
+{
+    size_t n = str_starts_nocase(label, STR("ibm")) ? 3 : str_starts_nocase(label, STR("cp")) ? 2 : 0;
+    char name[16];
+    if (n == 0 || label.n <= n + 1 || label.n > sizeof name || !strchr("-_", label.p[n])) {
+        return NULL;
+    }
+    struct str number = str_slice(label, n + 1, label.n);
+    snprintf(name, sizeof name, STR_FMT STR_FMT, STR_ARG(str_slice(label, 0, n)), STR_ARG(number));
+    const struct charset *c = find_bare(str_c(name));
+    return c && (c->kind == CHARSET_SINGLE || str_starts_nocase(str_c(c->name), STR("cp"))) ? c : NULL;
+}
+
+const struct charset *charset_find(struct str label)
+{
+    label = bare(label);
+    const struct charset *c = find_bare(label);
+    return c ? c : find_page(label);
 }

@@ -44,6 +44,15 @@ static bool is_told_in_text(const char *name)
     return false;
 }
 
+static void add_subject(struct reader *r, const char *part, struct str value, bool attached)
+{
+    size_t before = r->out->n_texts;
+    reader_add_text(r, attached ? MIME_ATTACHMENT : MIME_SUBJECT, part, value);
+    for (; attached && before < r->out->n_texts; before++) {
+        r->out->texts[before].is_attached_mail = true;
+    }
+}
+
 /* The subject is a text of its own; the other fields that people write or see are one together. */
 static void read_fields(struct reader *r, const struct tree_fields *fields, const char *part, bool top, bool attached)
 {
@@ -54,15 +63,19 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
     }
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
+        struct buf utf8 = BUF_INIT(FIELDS_TEXT_MAX);
         if (str_eq_nocase(str_c(f->name), STR("Subject"))) { /* of two, some readers show the first and some the last */
-            size_t before = r->out->n_texts;
-            reader_add_text(r, attached ? MIME_ATTACHMENT : MIME_SUBJECT, part, str_c(f->value));
-            for (; attached && before < r->out->n_texts; before++) {
-                r->out->texts[before].is_attached_mail = true;
+            add_subject(r, part, str_c(f->value), attached);
+            if (words_as_utf8(r, part, str_c(f->raw), &utf8)) {
+                add_subject(r, part, buf_str(&utf8), attached);
             }
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
             e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
+            if (words_as_utf8(r, part, str_c(f->raw), &utf8)) {
+                e = buf_printf(&others, "%s: " STR_FMT "\n", f->name, STR_ARG(buf_str(&utf8))) < 0 ? -ENOSPC : e;
+            }
         }
+        buf_free(&utf8);
     }
     if (e < 0) {
         reader_problem(r, MIME_LIMIT, part, "more text in its fields than is read");
@@ -129,6 +142,24 @@ void read_uuencoded(struct reader *r, const char *part, struct str text)
     }
 }
 
+/* What readers see who go by the octets, where these are UTF-8 under another label. */
+static void read_as_utf8(struct reader *r, const struct part *part, struct str octets, enum mime_place place)
+{
+    if (!charset_hides_utf8(octets, part->charset)) {
+        return;
+    }
+    struct buf text = BUF_INIT(r->text_left + 1);
+    (void)!buf_add(&text, str_slice(octets, 0, octets.n < r->text_left ? octets.n : (size_t)r->text_left));
+    join_lines(part, &text);
+    const struct piece p = {.octets = buf_str(&text), .part = part->number, .name = "", .place = place};
+    if (part_is(part, "text/html")) {
+        read_html(r, &p);
+    } else {
+        reader_add_text(r, place, part->number, p.octets);
+    }
+    buf_wipe(&text);
+}
+
 static void read_text_leaf(struct reader *r, const struct part *part, struct str octets, bool attachment)
 {
     enum mime_place place = attachment ? MIME_ATTACHMENT : MIME_BODY;
@@ -146,6 +177,7 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
         read_uuencoded(r, part->number, p.octets);
     }
     buf_wipe(&text);
+    read_as_utf8(r, part, octets, place);
 }
 
 static void check_encoding(struct reader *r, const struct part *p, bool sound)
@@ -191,6 +223,9 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
     };
     reader_piece(r, &p);
     buf_wipe(&text);
+    if (converted) {
+        read_as_utf8(r, part, octets, MIME_ATTACHMENT);
+    }
 }
 
 /* Its other names, and what some programs show in place of a name (RFC 2183 2.3, RFC 2557 4.2, RFC 2045 8). */

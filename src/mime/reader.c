@@ -391,6 +391,9 @@ static void read_html_file(struct reader *r, const struct piece *p)
     struct buf text = BUF_INIT(r->text_left + 1);
     charset_text(r, p->part, p->octets, NULL, &text);
     read_html(r, &(struct piece){.octets = buf_str(&text), .part = p->part, .name = p->name, .place = p->place});
+    if (charset_hides_utf8(p->octets, NULL)) { /* its <meta> says otherwise */
+        read_html(r, p);
+    }
     buf_wipe(&text);
 }
 

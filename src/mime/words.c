@@ -64,12 +64,19 @@ struct run {
     struct buf octets, *out;
     char charset[CHARSET_MAX];
     bool open;
+    bool as_utf8, differs; /* whatever the label says; that makes a difference */
 };
 
 static void end_run(struct run *w)
 {
     if (w->open) {
-        charset_text(w->r, w->part, buf_str(&w->octets), w->charset, w->out);
+        bool as_utf8 = w->as_utf8 && charset_hides_utf8(buf_str(&w->octets), w->charset);
+        w->differs |= as_utf8;
+        if (as_utf8) {
+            (void)!buf_add(w->out, buf_str(&w->octets));
+        } else {
+            charset_text(w->r, w->part, buf_str(&w->octets), w->charset, w->out);
+        }
         buf_reset(&w->octets);
         w->open = false;
     }
@@ -139,14 +146,29 @@ static void unfold(struct str raw, struct buf *line)
     }
 }
 
+static void read_folded(struct run *w, struct str raw)
+{
+    struct buf line = BUF_INIT(raw.n + 1);
+    w->octets = (struct buf)BUF_INIT(raw.n + 1);
+    unfold(raw, &line);
+    read_line(w, str_trim(buf_str(&line)));
+    buf_free(&line);
+    buf_free(&w->octets);
+}
+
 void words_text(struct reader *r, const char *part, struct str raw, struct buf *out)
 {
-    struct run w = {.r = r, .part = part, .octets = BUF_INIT(raw.n + 1), .out = out};
-    struct buf line = BUF_INIT(raw.n + 1);
-    unfold(raw, &line);
-    read_line(&w, str_trim(buf_str(&line)));
-    buf_free(&line);
-    buf_free(&w.octets);
+    struct run w = {.r = r, .part = part, .out = out};
+    read_folded(&w, raw);
+}
+
+bool words_as_utf8(struct reader *r, const char *part, struct str raw, struct buf *out)
+{
+    struct run w = {.r = r, .part = part, .out = out, .as_utf8 = true};
+    if (memmem(raw.p, raw.n, "=?", 2)) {
+        read_folded(&w, raw);
+    }
+    return w.differs;
 }
 
 /* --- fields of addresses --------------------------------------------------------------------- */

@@ -183,6 +183,26 @@ static const struct {
     {NULL, "<meta charset=utf-16>\xc3\xa4", "<meta charset=utf-16>\xc3\xa4", false},
     {NULL, "<?xml version='1.0' encoding='iso-8859-2'?>\xb1", "<?xml version='1.0' encoding='iso-8859-2'?>\xc4\x85", false},
     {"windows-1252", "<meta charset=koi8-r>\xe4", "<meta charset=koi8-r>\xc3\xa4", false},
+    /* clearly/simple-email#103; Unicode's CP850 and CP437; UTS #22 1.4: a stroke in the name of a code page. Not of EBCDIC. */
+    {"CP-850", "Gr\x81\xe1" "e 4539\xff" "5787", "Gr\xc3\xbc\xc3\x9f" "e 4539\xc2\xa0" "5787", false},
+    {"cp_850", "\x81", "\xc3\xbc", false},
+    {"IBM-437", "\x81", "\xc3\xbc", false},
+    {"CP-1252", "\x80", "\xe2\x82\xac", false},
+    {"IBM-037", "\x81", "\xc2\x81", true},
+    {"CP-65000", "+AGE-", "+AGE-", true},
+    {"CP-", "ab", "ab", true},
+    {"cp-1234567890123456", "ab", "ab", true},
+    /* huacnlee/omamail#87, macro-inc/macro#6133: UTF-8 under a label of single octets; read by the label, and noted */
+    {"iso-8859-1", "4539\xc2\xa0" "5787", "4539\xc3\x82\xc2\xa0" "5787", true},
+    {"windows-1252", "536\xe2\x80\x91" "22", "536\xc3\xa2\xe2\x82\xac\xe2\x80\x98" "22", true},
+    {NULL, "<meta charset=iso-8859-1>\xc3\xa4", "<meta charset=iso-8859-1>\xc3\x83\xc2\xa4", true},
+    {"cp850", "\xc3\xbc\xc3\xbc\xc3\xbc", "\xe2\x94\x9c\xe2\x95\x9d\xe2\x94\x9c\xe2\x95\x9d\xe2\x94\x9c\xe2\x95\x9d", true},
+    /* texts that are in their set; the last two are words of it (Unicode's CP866, CP874) that would be UTF-8 */
+    {"iso-8859-1", "\xfc" "ber \xc3\xbc", "\xc3\xbc" "ber \xc3\x83\xc2\xbc", false},
+    {"windows-1252", "20\xb0 \xa3 \xe9", "20\xc2\xb0 \xc2\xa3 \xc3\xa9", false},
+    {"iso-8859-1", "plain", "plain", false},
+    {"cp866", "\xe1\xa0\xac", "\xd1\x81\xd0\xb0\xd0\xbc", false},
+    {"tis-620", "\xe0\xa2\xb5", "\xe0\xb9\x80\xe0\xb8\x82\xe0\xb8\x95", false},
 };
 
 static size_t length(size_t row)
