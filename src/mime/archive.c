@@ -18,6 +18,7 @@ struct opened {
     const struct piece *p;
     struct layer *layer;
     unsigned entries;
+    bool is_at_end;
     uint64_t came; /* octets out of this one archive */
 };
 
@@ -62,6 +63,7 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
     for (;;) {
         int code = layer_next(o->layer, ret);
         if (code == ARCHIVE_EOF) {
+            o->is_at_end = true;
             return false;
         }
         if (code < ARCHIVE_WARN) {
@@ -119,7 +121,9 @@ void read_archive(struct reader *r, const struct piece *p, bool is_raw)
     if (o.entries == 0) {
         reader_problem(r, MIME_DAMAGED, p->part, "");
     }
+    uint64_t consumed = o.is_at_end ? layer_consumed(o.layer) : UINT64_MAX;
     layer_free(o.layer);
+    read_rest(r, p, consumed);
 }
 
 /* --- documents that are zips ------------------------------------------------------------------------------ */
@@ -325,8 +329,10 @@ static void read_document(struct reader *r, const struct piece *p, struct docume
 {
     struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, false)};
     bool blank = true;
+    uint64_t consumed = UINT64_MAX;
     if (o.layer) {
         read_parts(&o, d);
+        consumed = o.is_at_end ? layer_consumed(o.layer) : consumed;
         layer_free(o.layer);
     }
     struct str text = buf_str(&d->text);
@@ -337,6 +343,7 @@ static void read_document(struct reader *r, const struct piece *p, struct docume
         reader_problem(r, MIME_IMAGE, p->part, "");
     }
     reader_add_text(r, p->place, p->part, text);
+    read_rest(r, p, consumed);
 }
 
 bool read_office(struct reader *r, const struct piece *p, const char **ret_type)

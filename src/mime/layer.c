@@ -19,7 +19,11 @@ struct layer {
     const char *part;
     struct str octets;
     size_t at;
+    bool has_ended;
 };
+
+/* The head of a directory, for zips that have none: libarchive wants to see 24 octets behind a file before it gives the file out. */
+static const char directory[46] = "PK\1\2";
 
 static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
 {
@@ -31,6 +35,11 @@ static la_ssize_t on_read(struct archive *a, void *arg, const void **ret)
     size_t left = l->octets.n - l->at, n = left < WINDOW ? left : WINDOW;
     *ret = l->octets.p + l->at;
     l->at += n;
+    if (n == 0 && !l->has_ended && str_starts_nocase(l->octets, STR("PK\3\4"))) {
+        l->has_ended = true;
+        *ret = directory;
+        return sizeof directory;
+    }
     return (la_ssize_t)n;
 }
 
@@ -51,6 +60,7 @@ static la_int64_t on_seek(struct archive *a, void *arg, la_int64_t offset, int f
         return ARCHIVE_FATAL;
     }
     l->at = (uint64_t)to < l->octets.n ? (size_t)to : l->octets.n;
+    l->has_ended = false;
     return (la_int64_t)l->at;
 }
 
@@ -123,12 +133,18 @@ void layer_free(struct layer *l)
     free(l);
 }
 
+uint64_t layer_consumed(struct layer *l)
+{
+    la_int64_t n = archive_filter_bytes(l->a, -1);
+    return n < 0 ? 0 : (uint64_t)n;
+}
+
 int layer_next(struct layer *l, struct archive_entry **ret)
 {
     fence_raise(FENCE);
     int code = archive_read_next_header(l->a, ret);
     fence_lower();
-    return code;
+    return code != ARCHIVE_EOF && layer_consumed(l) > l->octets.n ? ARCHIVE_FATAL : code; /* half a head, with ours for the rest */
 }
 
 la_ssize_t layer_data(struct layer *l, char *to, size_t n)
@@ -141,5 +157,5 @@ la_ssize_t layer_data(struct layer *l, char *to, size_t n)
 
 bool layer_is_locked(struct layer *l)
 {
-    return archive_read_has_encrypted_entries(l->a) > 0;
+    return archive_read_has_encrypted_entries(l->a) > 0 && layer_consumed(l) <= l->octets.n;
 }

@@ -19,5 +19,7 @@ void layer_free(struct layer *l);
 /* As archive_read_next_header() and archive_read_data(). */
 int layer_next(struct layer *l, struct archive_entry **ret);
 la_ssize_t layer_data(struct layer *l, char *to, size_t n);
+/* How many of the octets were read. */
+uint64_t layer_consumed(struct layer *l);
 /* Some of it needs a password. */
 bool layer_is_locked(struct layer *l);

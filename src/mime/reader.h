@@ -96,6 +96,8 @@ bool charset_hides_utf8(struct str octets, const char *charset);
 void read_archive(struct reader *r, const struct piece *p, bool is_raw);
 /* True when it is an Office or OpenDocument file, which was then read; *ret_type says which. */
 bool read_office(struct reader *r, const struct piece *p, const char **ret_type);
+/* rest.c: what else is in the octets of an archive that was read up to there; UINT64_MAX: reading it ended early */
+void read_rest(struct reader *r, const struct piece *p, uint64_t consumed);
 /* office.c: the text of one XML part of a document; shared: strings of a spreadsheet */
 struct strings {
     struct str *v;
