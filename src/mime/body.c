@@ -149,14 +149,14 @@ bool body_is_enriched(const struct part *p)
     return part_is(p, "text/enriched") || part_is(p, "text/richtext");
 }
 
-static bool is_rtf(const struct part *p)
+bool body_is_rtf(const struct part *p)
 {
     return part_is(p, "text/rtf") || part_is(p, "application/rtf") || part_is(p, "application/x-rtf");
 }
 
 bool body_is_readable(const struct part *p)
 {
-    bool known = body_is_html(p) || body_is_enriched(p) || is_rtf(p) || part_is(p, "text/plain");
+    bool known = body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
     return p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && known;
 }
 
@@ -189,7 +189,7 @@ static size_t on_line_ends(struct str s, struct buf *out)
     return n;
 }
 
-static void without_commands(struct str s, struct buf *out)
+void body_without_commands(struct str s, struct buf *out)
 {
     unsigned params = 0;
     while (s.n > 0) {
@@ -229,10 +229,10 @@ void body_text(struct reader *r, const struct part *p, struct buf *out)
     (void)!tree_octets(p, &octets, &sound);
     charset_text(r, "", buf_str(&octets), p->charset, &text);
     bool joined = p->is_flowed && !body_is_html(p) && flowed_join(buf_str(&text), p->deletes_space, out) == 0;
-    if (!joined && is_rtf(p) && kind_of(buf_str(&octets), "") == KIND_RTF) {
+    if (!joined && body_is_rtf(p) && kind_of(buf_str(&octets), "") == KIND_RTF) {
         text_of_rtf(r, p, buf_str(&octets), out);
     } else if (!joined && body_is_enriched(p)) {
-        without_commands(buf_str(&text), out);
+        body_without_commands(buf_str(&text), out);
     } else if (!joined) {
         buf_reset(out);
         (void)!buf_add(out, buf_str(&text));

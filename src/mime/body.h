@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * body.h: what one part of a message is, by its octets, whatever its type says; and whether a reader would see anything of it.
  *
- * Called by view.c. What can go wrong: nothing; octets that are none of it are said to be none.
+ * Called by view.c and message.c. What can go wrong: nothing; octets that are none of it are said to be none.
  */
 #pragma once
 #include "mime/tree.h"
@@ -23,6 +23,10 @@ bool body_html_is_blank(struct str html);
 bool body_is_html(const struct part *p);
 /* text/enriched (RFC 1896), text/richtext (RFC 1341): shown as the text that it is. */
 bool body_is_enriched(const struct part *p);
+/* Appends such a text without its commands. */
+void body_without_commands(struct str s, struct buf *out);
+/* text/rtf, application/rtf. */
+bool body_is_rtf(const struct part *p);
 /* A kind of text that is shown where a message has nothing else: with a long name, RTF, XHTML. */
 bool body_is_readable(const struct part *p);
 /* Appends it as UTF-8: HTML as it is, other texts as they are read. */

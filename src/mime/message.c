@@ -160,6 +160,17 @@ static void read_as_utf8(struct reader *r, const struct part *part, struct str o
     buf_wipe(&text);
 }
 
+/* As the page shows it, beside what stands there: a command may part a number or a flag. */
+static void read_enriched(struct reader *r, const struct part *part, enum mime_place place, struct str text)
+{
+    if (body_is_enriched(part)) {
+        struct buf plain = BUF_INIT(text.n + 1024);
+        body_without_commands(text, &plain);
+        reader_add_text(r, place, part->number, buf_str(&plain));
+        buf_wipe(&plain);
+    }
+}
+
 static void read_text_leaf(struct reader *r, const struct part *part, struct str octets, bool attachment)
 {
     enum mime_place place = attachment ? MIME_ATTACHMENT : MIME_BODY;
@@ -174,6 +185,7 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
         read_html(r, &p);
     } else {
         reader_add_text(r, place, part->number, p.octets);
+        read_enriched(r, part, place, p.octets);
         read_uuencoded(r, part->number, p.octets);
     }
     buf_wipe(&text);
@@ -211,7 +223,8 @@ static bool has_charset(const struct part *p, struct str octets)
 static void read_file(struct reader *r, const struct part *part, struct str octets)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
-    bool converted = has_charset(part, octets);
+    bool converted = has_charset(part, octets) || body_is_enriched(part);
+    bool body = (body_is_rtf(part) || body_is_enriched(part)) && body_is_readable(part) && part->n_names == 0; /* as on the page */
     if (converted) {
         charset_text(r, part->number, octets, part->charset, &text);
     }
@@ -219,9 +232,10 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
         .octets = converted ? buf_str(&text) : octets,
         .part = part->number,
         .name = part->n_names ? part->names[0] : "",
-        .place = MIME_ATTACHMENT,
+        .place = body ? MIME_BODY : MIME_ATTACHMENT,
     };
     reader_piece(r, &p);
+    read_enriched(r, part, p.place, p.octets);
     buf_wipe(&text);
     if (converted) {
         read_as_utf8(r, part, octets, MIME_ATTACHMENT);

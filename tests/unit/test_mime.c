@@ -340,6 +340,14 @@ static void files_without_a_label(void **state)
     struct mime_reading *m = read_c(HEAD "Content-Transfer-Encoding: (c) base64\r\n\r\nbmVlZGxl\r\n");
     assert_true(has_text(m, "needle"));
     mime_reading_free(m);
+    /* RFC 1896: what the page shows, also beside another part; RTF as a body of its own */
+    m = read_c(HEAD "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x\r\n"
+               "Content-Type: text/enriched\r\n\r\n<bold>nee</bold>dle <<x>\r\n--x--\r\n");
+    assert_true(has_text(m, "needle <x>"));
+    mime_reading_free(m);
+    m = read_c(HEAD "Content-Type: text/rtf\r\n\r\n{\\rtf1 needle}\r\n");
+    assert_true(has_text(m, "needle") && m->texts[m->n_texts - 1].place == MIME_BODY);
+    mime_reading_free(m);
     m = read_c(HEAD "Content-Transfer-Encoding: (c) x-own\r\n\r\nneedle\r\n");
     assert_true(has_problem(m, MIME_ENCODING));
     mime_reading_free(m);
