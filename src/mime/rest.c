@@ -64,14 +64,14 @@ static bool is_zip_file(struct str o, size_t at)
 /* Where an archive begins in these octets; their end: nowhere. */
 static size_t find_archive(struct str o)
 {
-    size_t at = 0;
+    size_t at = 0; /* one step for each octet: looking ahead for one letter costs the more, the more there are of another */
     while (at < o.n) {
-        if (is_zip_file(o, at) || begins(o, at, STR("Rar!\x1a\x07")) || begins(o, at, STR("7z\xbc\xaf\x27\x1c"))) {
+        char c = o.p[at];
+        if ((c == 'P' && is_zip_file(o, at)) || (c == 'R' && begins(o, at, STR("Rar!\x1a\x07"))) ||
+            (c == '7' && begins(o, at, STR("7z\xbc\xaf\x27\x1c")))) {
             return at;
         }
-        size_t p = at + 1 + str_find(str_slice(o, at + 1, o.n), 'P', 0);
-        size_t r = at + 1 + str_find(str_slice(o, at + 1, p), 'R', 0);
-        at = at + 1 + str_find(str_slice(o, at + 1, r), '7', 0);
+        at++;
     }
     return o.n;
 }
