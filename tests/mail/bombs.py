@@ -127,6 +127,17 @@ def gz_numbers():
     return mail('a.gz', stream(b'', b'4111 of 12 on 11/3\n' * 3449, 60), copies=200)
 
 
+@bomb('clamav#1460: what stands behind an archive is looked through for others; here nothing begins one, and everything might')
+def rest_of_sevens():
+    return mail('a.gz', gzip.compress(b'x') + b'7' * (3 * MIB))
+
+
+@bomb('the same with 60,000 heads of files that no directory names')
+def rest_of_heads():
+    head = b'PK\3\4' + struct.pack('<5H3I2H', 20, 0, 0, 0, 0, 0, 1, 1, 1, 0) + b'ax'
+    return mail('a.zip', head * 60000 + zipped([('readme.txt', b'hello')]))
+
+
 # --- archives -------------------------------------------------------------------------------------------
 
 @bomb('42.zip: sixteen archives in each of sixteen, five layers')
