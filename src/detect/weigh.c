@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TENS = 10, WORDS_MAX = 60000, FOLDED_MAX = 64, WEIGHING_MAX = LISTS_SENTENCE_MAX, PAIR_MAX = 2 * WEIGH_FORM + 1 };
+enum { TENS = 10, WORDS_MAX = 60000, FOLDED_MAX = 64, WEIGHING_MAX = LISTS_SENTENCE_MAX, PAIR_MAX = 2 * WEIGH_FORM + 1,
+       NUMBERS_MAX = WEIGH_WHOS * WEIGH_TYPES_MAX };
 _Static_assert((int)PAIR_MAX < (int)WEIGH_ROOM, "a pair fits");
 
 struct weights {
@@ -15,9 +16,7 @@ struct weights {
     int word[WORDS_MAX];
     bool hint[WORDS_MAX];
     unsigned n;
-    int fact[WEIGH_SCORE];
-    int score[TENS + 1], length[TENS + 1], who[WEIGH_WHOS], list[LISTS_MAX], type[WEIGH_TYPES_MAX];
-    int meets[WEIGH_WHOS * WEIGH_TYPES_MAX];
+    int fixed[WEIGH_WORD][NUMBERS_MAX]; /* of all other kinds, by the number of what weighs */
 };
 
 static const char *const names[WEIGH_KINDS] = {"always", "name", "given", "unknown", "doctor", "before",
@@ -121,15 +120,27 @@ int weights_add_hint(struct weights *w, struct str word)
     return number < 0 ? number : 0;
 }
 
+/* How many may weigh of a kind; none given: words. */
+static const unsigned numbers[WEIGH_KINDS] = {
+    [WEIGH_ALWAYS] = 1,
+    [WEIGH_NAME] = 1,
+    [WEIGH_GIVEN] = 1,
+    [WEIGH_UNKNOWN] = 1,
+    [WEIGH_DOCTOR] = 1,
+    [WEIGH_BEFORE] = 1,
+    [WEIGH_SCORE] = TENS + 1,
+    [WEIGH_LENGTH] = TENS + 1,
+    [WEIGH_WHO] = WEIGH_WHOS,
+    [WEIGH_LIST] = LISTS_MAX,
+    [WEIGH_TYPE] = WEIGH_TYPES_MAX,
+    [WEIGH_MEETS] = NUMBERS_MAX,
+};
+
 int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct str word, int hundredths)
 {
     if (abs(hundredths) > WEIGH_MAX) {
         return -EINVAL;
     }
-    int *all[] = {[WEIGH_SCORE] = w->score, [WEIGH_LENGTH] = w->length, [WEIGH_WHO] = w->who, [WEIGH_LIST] = w->list,
-                  [WEIGH_TYPE] = w->type, [WEIGH_MEETS] = w->meets};
-    const unsigned room[] = {[WEIGH_SCORE] = TENS + 1, [WEIGH_LENGTH] = TENS + 1, [WEIGH_WHO] = WEIGH_WHOS, [WEIGH_LIST] = LISTS_MAX,
-                             [WEIGH_TYPE] = WEIGH_TYPES_MAX, [WEIGH_MEETS] = ARRAY_LEN(w->meets)};
     if (kind == WEIGH_WORD || kind == WEIGH_PAIR) {
         int at = number_of(w, word, kind == WEIGH_PAIR ? 2 : 1);
         if (at >= 0) {
@@ -137,13 +148,10 @@ int weights_add(struct weights *w, enum weigh_kind kind, unsigned number, struct
         }
         return at < 0 ? at : 0;
     }
-    if (kind < WEIGH_SCORE) {
-        w->fact[kind] = hundredths;
-    } else if (number < room[kind]) {
-        all[kind][number] = hundredths;
-    } else {
+    if (kind >= WEIGH_KINDS || number >= numbers[kind]) {
         return -EINVAL;
     }
+    w->fixed[kind][number] = hundredths;
     return 0;
 }
 
@@ -247,46 +255,17 @@ static void add_once(struct sum *s, struct str form)
 static void add_weight(void *arg, enum weigh_kind kind, unsigned number, struct str word)
 {
     struct sum *s = arg;
-    switch (kind) {
-    case WEIGH_ALWAYS:
-    case WEIGH_NAME:
-    case WEIGH_GIVEN:
-    case WEIGH_UNKNOWN:
-    case WEIGH_DOCTOR:
-    case WEIGH_BEFORE:
-        s->total += s->weights->fact[kind];
-        return;
-    case WEIGH_SCORE:
-        s->total += s->weights->score[number];
-        return;
-    case WEIGH_LENGTH:
-        s->total += s->weights->length[number];
-        return;
-    case WEIGH_WHO:
-        s->total += s->weights->who[number];
-        return;
-    case WEIGH_LIST:
-        s->total += s->weights->list[number];
-        return;
-    case WEIGH_TYPE:
-        s->total += s->weights->type[number];
-        return;
-    case WEIGH_MEETS:
-        s->total += s->weights->meets[number];
-        return;
-    case WEIGH_WORD:
-    case WEIGH_PAIR:
+    if (kind < WEIGH_WORD) {
+        s->total += s->weights->fixed[kind][number];
+    } else {
         add_once(s, word);
-        return;
-    case WEIGH_KINDS:
-        return;
     }
 }
 
 bool weights_matter(const struct weights *w, const struct weighed *sentence)
 {
     for (unsigned i = 0; i < WEIGH_TYPES_MAX; i++) {
-        if (sentence->types[i] && w->type[i] != 0) {
+        if (sentence->types[i] && w->fixed[WEIGH_TYPE][i] != 0) {
             return true;
         }
     }

@@ -23,7 +23,7 @@ struct walk {
     struct range *v; /* what is accounted for */
     size_t n, cap;
     size_t directory, end; /* where the directory begins, and its last record */
-    uint64_t stub;         /* what stands before the octet that offsets are counted from */
+    uint64_t origin;       /* what stands before the octet that offsets are counted from */
 };
 
 static uint64_t number(struct str o, size_t at, unsigned octets)
@@ -150,7 +150,7 @@ static bool find_directory(struct walk *w)
     }
     w->directory = (size_t)from;
     w->end = end;
-    w->stub = is ? from - offset : 0;
+    w->origin = is ? from - offset : 0;
     return is && from <= end && from >= offset;
 }
 
@@ -203,7 +203,7 @@ static void take_directory(struct walk *w)
             break;
         }
         widen(str_slice(o, behind - extra, behind), &size, &packed, &offset);
-        uint64_t local = offset < o.n ? w->stub + offset : o.n;
+        uint64_t local = offset < o.n ? w->origin + offset : o.n;
         if (local < o.n && begins(o, (size_t)local, STR("PK\3\4"))) {
             uint64_t head = LOCAL + number(o, (size_t)local + 26, 2) + number(o, (size_t)local + 28, 2);
             uint64_t to = packed < o.n ? local + head + packed : o.n;

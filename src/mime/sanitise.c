@@ -71,7 +71,7 @@ static const char *const apart[] = {"button", "select", "option", "optgroup", "t
 static const char *const empty[] = {"br", "col", "hr", "img"};
 /* Nothing is in them: what libxml2 takes for their content follows them (HTML 13.1.2, 13.2.6.4.7). */
 static const char *const bare[] = {"frame", "embed", "param", "meta", "link", "base", "input", "source", "track", "area",
-                                   "bgsound", "basefont", "isindex", "keygen"};
+                                   "bgsound", "basefont", "isindex", "keygen", "wbr"};
 /* Values of these are words and numbers only. */
 static const char *const attributes[] = {"align", "valign", "width", "height", "colspan", "rowspan", "bgcolor", "color", "size", "dir", "lang", "cellpadding",
                                          "cellspacing", "border", "start", "type", "face", "alt", "title", "summary", "scope", "headers", "abbr", "datetime",

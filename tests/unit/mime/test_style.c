@@ -177,6 +177,7 @@ static void what_follows_a_bare_element(void **state)
         {"<head><BGSOUND src=a.mid></head><body><p>hello</p></body>", "<p>hello</p>"},
         {"<p>a</p><embed src=x><p>b</p>", "<p>a</p><p>b</p>"},
         {"<p>a<keygen>b</p>", "<p>ab</p>"},
+        {"<p>a<wbr hidden>b</p>", "<p>ab</p>"},
         {"<p>a</p><source src=x><track src=y><p>b</p>", "<p>a</p><p>b</p>"},
         {"<p>a</p><template><p>b</p></template><p>c</p>", "<p>a</p><p>c</p>"},
     };
