@@ -192,28 +192,52 @@ static void begin_quotation(struct page *p, unsigned depth, bool is_frame)
     }
 }
 
-/* The button "indent" of Gmail and of Outlook on the web makes a blockquote, too: a margin, and no stroke beside it. */
-static bool is_indented(const xmlChar **attributes)
+/* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube), cite="mid:...", a class or an
+ * id of its own, a stroke beside the text. The button "indent" writes a margin at most. */
+static bool has_sign(const xmlChar **attributes)
 {
-    bool indented = false;
+    static const char *const words[] = {"quot", "cite", "repl", "rply", "fwd", "forward", "original", "history", "bloop", "qt"};
+    bool sign = false;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        struct str name = str_c((const char *)attributes[i]), value = str_c(attributes[i + 1] ? (const char *)attributes[i + 1] : "");
-        bool says = str_eq_nocase(name, STR("type")) || str_eq_nocase(name, STR("cite")) || str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"));
-        if (says) {
-            return false;
+        struct str name = str_c((const char *)attributes[i]);
+        const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
+        sign |= str_eq_nocase(name, STR("cite")) || (str_eq_nocase(name, STR("type")) && str_eq_nocase(str_c(value), STR("cite")));
+        if (str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"))) {
+            for (size_t k = 0; k < ARRAY_LEN(words); k++) {
+                sign |= strcasestr(value, words[k]) != NULL;
+            }
         }
         if (str_eq_nocase(name, STR("style"))) {
-            bool margin = strcasestr(value.p, "margin"), none = strcasestr(value.p, "border:none") || strcasestr(value.p, "border: none");
-            indented = margin && (none || (!strcasestr(value.p, "border") && !strcasestr(value.p, "padding")));
+            bool none = strcasestr(value, "border:none") || strcasestr(value, "border: none");
+            sign |= !none && (strcasestr(value, "border") || strcasestr(value, "padding"));
         }
     }
-    return indented;
+    return sign;
+}
+
+/* "On 3 May, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown): a date or an address
+ * in the last two lines. Without it people set their own text apart by one. */
+static bool is_introduced(const struct page *p)
+{
+    enum { FARTHEST = 500 };
+    struct str text = buf_str(p->out);
+    text = str_slice(text, text.n > FARTHEST ? text.n - FARTHEST : 0, text.n);
+    while (text.n > 0 && strchr(" \t\n", text.p[text.n - 1])) {
+        text.n--;
+    }
+    bool when_or_who = false;
+    size_t lines = 0;
+    for (size_t at = text.n; at > 0 && lines < 2; at--) {
+        when_or_who |= text.p[at - 1] == '@' || is_digit(text.p[at - 1]);
+        lines += text.p[at - 1] == '\n';
+    }
+    return p->is_answer && when_or_who && text.p[text.n - 1] == ':';
 }
 
 static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
     if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
-        if (!is_indented(attributes)) {
+        if (has_sign(attributes) || is_introduced(p)) {
             begin_quotation(p, p->depth, false);
         }
         return;

@@ -6,6 +6,10 @@
  * parser is begun anew when too much is open, an element with too many attributes is text, and comments are found here, by
  * the HTML standard, which browsers follow. Between the pieces the clock is asked. Of character references it knows the names
  * of HTML 4 only: references.c reads the others before.
+ *
+ * An end tag of a block closes what is open inside that block (HTML standard 13.2.6.4.7); libxml2 passes it over while a <div>
+ * is open there, and what stands behind a quotation would belong to it. So these end tags begin a piece, and each such <div> is
+ * closed before.
  */
 #include "mime/tags.h"
 #include "mime/references.h"
@@ -53,6 +57,75 @@ static size_t comment_at(struct feed *f, struct str s, struct str *ret)
     return abrupt;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+/* The elements whose end tag closes all that is open inside them: the standard's list, without <div> itself. */
+static const char *const closers[] = {
+    "address", "article", "aside", "blockquote", "button", "center", "dd", "details", "dialog", "dir", "dl", "dt", "fieldset",
+    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "li", "listing", "main",
+    "menu", "nav", "ol", "pre", "search", "section", "summary", "ul",
+};
+
+/* What such an end tag does not reach through ("in scope", 13.2.4.2), and what has no elements in it. */
+static const char *const walls[] = {"applet", "caption", "html", "marquee", "object", "script", "style", "table", "td", "template", "th"};
+
+static bool ends_name(char c)
+{
+    return is_blank(c) || c == '/' || c == '>';
+}
+
+/* The name in the end tag of a block at the front; NULL: there is none. */
+static const char *closer_at(struct str s)
+{
+    if (s.n < 4 || s.p[0] != '<' || s.p[1] != '/') {
+        return NULL;
+    }
+    struct str rest = str_slice(s, 2, s.n);
+    for (size_t i = 0; i < ARRAY_LEN(closers); i++) {
+        struct str name = str_c(closers[i]);
+        if (str_starts_nocase(rest, name) && rest.n > name.n && ends_name(rest.p[name.n])) {
+            return closers[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_one_of(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, list[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each <div> inside the block that ends here is closed first. */
+static void close_inner(htmlParserCtxtPtr p, const char *block)
+{
+    static const struct str end = {"</div>", 6};
+    unsigned divs = 0;
+    int i = p->nameNr - 1;
+    while (i >= 0 && strcmp((const char *)p->nameTab[i], block) != 0) {
+        if (is_one_of((const char *)p->nameTab[i], walls, ARRAY_LEN(walls))) {
+            return;
+        }
+        divs += strcmp((const char *)p->nameTab[i--], "div") == 0;
+    }
+    for (; i >= 0 && divs > 0; divs--) {
+        (void)htmlParseChunk(p, end.p, (int)end.n, 0);
+    }
+}
+
+/* Does the piece end before this place: a comment, or the end tag of a block? */
+static bool begins_piece(struct str s)
+{
+    return s.n >= 4 && s.p[0] == '<' && (memcmp(s.p, "<!--", 4) == 0 || closer_at(s));
+}
+
 /* The next piece without comments; comments before it are taken out. *at moves behind it. */
 static struct str next_piece(struct feed *f, struct str html, size_t *at)
 {
@@ -65,16 +138,11 @@ static struct str next_piece(struct feed *f, struct str html, size_t *at)
         *at += n;
     }
     size_t from = *at, end = from;
-    while (end < html.n && end - from < PIECE && (end == from || html.n - end < 4 || memcmp(html.p + end, "<!--", 4) != 0)) {
+    while (end < html.n && end - from < PIECE && (end == from || !begins_piece(str_slice(html, end, html.n)))) {
         end++;
     }
     *at = end;
     return str_slice(html, from, end);
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
 }
 
 /* One octet further. */
@@ -154,6 +222,10 @@ static size_t parse(struct feed *f, struct str html)
     while (at < html.n && used == 0 && goes_on(f, p)) {
         size_t pending = pending_of(p), before = at;
         struct str piece = next_piece(f, html, &at);
+        const char *closer = f->place == IN_TEXT ? closer_at(piece) : NULL;
+        if (closer) {
+            close_inner(p, closer);
+        }
         if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
             f->t->text(f->t->arg, piece);
         } else if (is_too_much(f, piece, pending)) {

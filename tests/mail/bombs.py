@@ -341,6 +341,11 @@ def html_ends():
     return html(b'<i>' * 400000 + b'</u>' * 400000)
 
 
+@bomb('HTML standard 13.2.6.4.7: ends of blocks, each looked for through many open <div>')
+def html_block_ends():
+    return html(b'<div>' * 900 + b'</ul>' * 400000)
+
+
 @bomb('RUSTSEC-2026-0194, the same in HTML')
 def html_attributes():
     return html(b'<p ' + b''.join(b'a%d\r\n' % i for i in range(300000)) + b'>end')

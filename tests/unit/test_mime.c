@@ -55,7 +55,7 @@ static void ordinary_messages(void **state)
     mime_reading_free(m);
     m = read_c(HEAD "Content-Type: multipart/alternative; boundary=\"b1\"\r\n\r\n--b1\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nM=FCller\r\n--b1\r\n"
                     "Content-Type: text/html; charset=utf-8\r\n\r\n<html><style>td{}</style><p>4111<span></span>1111 &amp; <i title=\"told\">x</i></p><!-- secret note --><div style=\"display:none\">hidden</div>"
-                    "<blockquote>old<br>text</blockquote><table><tr><td>a</td><td>b</td></tr></table></html>\r\n--b1--\r\n");
+                    "<blockquote type=\"cite\">old<br>text</blockquote><table><tr><td>a</td><td>b</td></tr></table></html>\r\n--b1--\r\n");
     assert_int_equal(m->n_problems, 0);
     assert_true(has_text(m, "M\xc3\xbcller"));
     assert_true(has_text(m, "41111111 & x"));

@@ -138,8 +138,24 @@ static void quotations(void **state)
         /* RFC 8551 3.5.2: a signed mail is no quotation; RFC 3676 4.2: nor is a flag broken over flowed lines */
         {HEAD "Content-Type: text/plain; format=flowed\r\n\r\nplease [sec \r\nure] this\r\n", true},
         /* quotations inside quotations, and ones that nothing closes */
-        {HTML "<blockquote>a<blockquote>b</blockquote>[secure]</blockquote>", false},
-        {HTML "<blockquote><blockquote>b</blockquote>a</blockquote>[secure]", true},
+        {HTML "<blockquote type=cite>a<blockquote>b</blockquote>[secure]</blockquote>", false},
+        {HTML "<blockquote type=cite><blockquote type=cite>b</blockquote>a</blockquote>[secure]", true},
+        /* the end tag of a block closes what is open inside it, but for cells (HTML standard 13.2.6.4.7, 13.2.4.2) */
+        {HTML "<blockquote type=cite><div>old</blockquote><p>[secure]", true},
+        {HTML "<blockquote type=cite><div><p>old<div></BLOCKQUOTE >[secure]", true},
+        {HTML "<ul><li><blockquote type=cite><div>old</li><li>[secure]</ul>", true},
+        {HTML "<section><blockquote type=cite><div>old</section>[secure]", true},
+        {HTML "<blockquote type=cite><div title='</blockquote>'>[secure]", false},
+        {HTML "<blockquote type=cite><table><tr><td>old</blockquote><p>[secure]", false},
+        {HTML "<blockquote type=cite><table><tr><td><div>old</blockquote><p>[secure]", false},
+        /* a blockquote that no program marked: its writer's own (the buttons of Thunderbird, TinyMCE, CKEditor), unless introduced */
+        {HTML "<p>Hello</p><blockquote>[secure]</blockquote>", true},
+        {HTML "<p>Hello</p><blockquote dir=ltr>[secure]</blockquote>", true},
+        {HTML "<p>My proposal:</p><blockquote>[secure]</blockquote>", true},
+        {HTML "<p>On 3 May 2026, Anna wrote:</p><blockquote>[secure]</blockquote>", false},
+        {HTML "<p>Anna &lt;a@b.test&gt;<br>wrote:</p><blockquote>[secure]</blockquote>", false},
+        {HTML "<blockquote class=\"spark_quote\">[secure]</blockquote>", false},
+        {HTML "<blockquote cite=\"mid:1@out.test\">[secure]</blockquote>", false},
         {HTML "</blockquote></div>[secure]", true},
         /* what libxml2 2.9 and 2.14 stop at, and browsers show (HTML standard 13.2.5.43, 13.2.6.4.22) */
         {HTML "<html><body></body></html>[secure]", true},
