@@ -37,6 +37,7 @@ struct ipc_channel {
     size_t backlog;
     struct link dirty; /* in the list of channels with something to flush */
     bool failed, misused, freed, busy;
+    bool deaf; /* the peer takes nothing any more; what it said before is still read */
 };
 
 /* Channels to flush at the end of the turn. One loop per process, hence one list. */
@@ -74,7 +75,7 @@ struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
     return ch;
 }
 
-static void release(struct ipc_channel *ch)
+static void drop_waiting(struct ipc_channel *ch)
 {
     while (!list_empty(&ch->waiting)) {
         struct frame *f = LIST_OF(ch->waiting.next, struct frame, link);
@@ -82,6 +83,12 @@ static void release(struct ipc_channel *ch)
         err_close_fd(&f->fd);
         free(f);
     }
+    ch->backlog = 0;
+}
+
+static void release(struct ipc_channel *ch)
+{
+    drop_waiting(ch);
     list_remove(&ch->dirty);
     buf_wipe(&ch->out);
     watch_free(ch->watch);
@@ -190,45 +197,65 @@ static int send_frame(int sock, const char *p, size_t n, int fd)
     }
 }
 
+/* Takes fd. */
 static void queue_frame(struct ipc_channel *ch, struct str bytes, int fd)
 {
     if (ch->backlog + bytes.n > IPC_BACKLOG_MAX) {
         log_error("ipc-backlog-full", KV("peer", ch->name), KVN("octets", ch->backlog));
+        err_close_fd(&fd);
         ch->failed = true;
         return;
     }
     struct frame *f = err_calloc(1, sizeof *f + bytes.n);
     memcpy(f->data, bytes.p, bytes.n);
     f->n = bytes.n;
-    f->fd = fd >= 0 ? dup(fd) : -1;
-    ch->failed = ch->failed || (fd >= 0 && f->fd < 0);
+    f->fd = fd;
     ch->backlog += f->n;
     list_append(&ch->waiting, &f->link);
     watch_set(ch->watch, WATCH_READ | WATCH_WRITE);
 }
 
-/* Sends now, or behind what already waits. */
+/* A peer that is gone hears nothing, but what it said last may wait to be read: its end is told behind that. */
+static void sending_failed(struct ipc_channel *ch, int r)
+{
+    ch->deaf = r == -EPIPE || r == -ECONNRESET;
+    ch->failed |= !ch->deaf;
+    drop_waiting(ch);
+    watch_set(ch->watch, WATCH_READ);
+    mark_dirty(ch);
+}
+
+/* Sends now, or behind what already waits. Takes fd. */
 static void push_frame(struct ipc_channel *ch, struct str bytes, int fd)
 {
     int r = list_empty(&ch->waiting) ? send_frame(ch->fd, bytes.p, bytes.n, fd) : 0;
     if (r == 0) {
         queue_frame(ch, bytes, fd);
-    } else if (r < 0) {
-        ch->failed = true;
+        return;
+    }
+    err_close_fd(&fd);
+    if (r < 0) {
+        sending_failed(ch, r);
     }
 }
 
 static void flush_frame(struct ipc_channel *ch)
 {
-    if (buf_len(&ch->out) > 0) {
+    if (buf_len(&ch->out) > 0 && !ch->deaf) {
         push_frame(ch, buf_str(&ch->out), -1);
-        buf_reset(&ch->out);
     }
+    buf_reset(&ch->out);
+}
+
+/* Whether there is somebody to talk to. */
+static bool can_hear(const struct ipc_channel *ch)
+{
+    return ch && !ch->freed && !ch->failed && !ch->deaf;
 }
 
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
 {
-    if (!ch || ch->freed || ch->failed) {
+    if (!can_hear(ch)) {
         return;
     }
     int r = ipc_encode(m, &ch->out);
@@ -244,20 +271,41 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     mark_dirty(ch);
 }
 
+void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
+{
+    ipc_send(ch, m);
+    if (can_hear(ch)) {
+        flush_frame(ch);
+    }
+}
+
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    if (!ch || ch->freed || ch->failed) {
+    if (!can_hear(ch)) {
+        err_close_fd(&fd);
         return;
     }
     flush_frame(ch);
+    mark_dirty(ch);
     if (ipc_encode(m, &ch->out) < 0) {
+        err_close_fd(&fd);
         ch->failed = true;
     } else {
         ch->out.p[ch->out.head + 2] = 1;
         push_frame(ch, buf_str(&ch->out), fd);
     }
     buf_reset(&ch->out);
-    mark_dirty(ch);
+}
+
+/* Whether something of the peer's waits to be read; its end is nothing. */
+static bool has_words(const struct ipc_channel *ch)
+{
+    char octet;
+    ssize_t n;
+    do {
+        n = recv(ch->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    } while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    return n > 0;
 }
 
 static void flush_dirty(void *arg)
@@ -267,7 +315,7 @@ static void flush_dirty(void *arg)
         struct ipc_channel *ch = LIST_OF(dirty_channels.next, struct ipc_channel, dirty);
         list_remove(&ch->dirty);
         flush_frame(ch);
-        if (ch->failed) {
+        if (ch->failed || (ch->deaf && !has_words(ch))) {
             close_channel(ch);
         }
     }
@@ -282,7 +330,7 @@ static void write_waiting(struct ipc_channel *ch)
             return;
         }
         if (r < 0) {
-            ch->failed = true;
+            sending_failed(ch, r);
             return;
         }
         ch->backlog -= f->n;
@@ -332,7 +380,10 @@ static ssize_t recv_frame(int sock, char *p, size_t size, int flags, int *ret_fd
                          .msg_control = &control,
                          .msg_controllen = sizeof control};
     *ret_fd = -1;
-    ssize_t n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+    ssize_t n;
+    do {
+        n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == ECONNRESET); /* told once, before what it said last: the peer ended with frames unread */
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
     }
@@ -409,6 +460,7 @@ static void on_ready(void *arg, int events)
         int fd;
         ssize_t n = recv_frame(ch->fd, frame, IPC_FRAME_MAX, MSG_DONTWAIT, &fd);
         if (n == 0) {
+            ch->failed = ch->deaf;
             break;
         }
         if (n == -EBADMSG) {

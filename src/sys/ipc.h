@@ -85,10 +85,13 @@ void ipc_channel_free(struct ipc_channel *ch);
 /* The owner may hang one pointer on a channel. */
 void ipc_channel_set_data(struct ipc_channel *ch, void *data);
 void *ipc_channel_data(const struct ipc_channel *ch);
-/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone:
- * errors close the channel at the end of the turn. NULL channel: the message is dropped. */
+/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone: the channel closes at the end
+ * of the turn, or once what a peer that ended said before was read. NULL channel: the message is dropped. */
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
-/* The same with a descriptor, which is borrowed (duplicated when it must wait). */
+/* The same, but it leaves in this call with all that was queued before: for what must be heard even if this process ends
+ * in this very turn. */
+void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m);
+/* The same as ipc_send() with a descriptor. Takes fd, also where the message is dropped. */
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* For handlers: what the peer said does not fit (a lease that is another's, an order that cannot be).
  * Logged and counted; the channel is closed when the handler returns. why: a few words for the log. */

@@ -100,7 +100,6 @@ static void hand_over(const struct ipc_msg *m, struct str octets)
     int fd = file_memory("alone", octets);
     must(fd >= 0);
     ipc_send_fd(alone.control, m, fd);
-    close(fd);
 }
 
 static void hand_over_file(const char *name, const char *path)
@@ -118,7 +117,6 @@ static void join(enum role other, unsigned number, bool signing)
     int fds[2];
     must(ipc_pair(fds) == 0);
     ipc_send_fd(alone.control, &(struct ipc_msg){.type = IPC_ctl_peer, .ctl_peer = {.role = (uint8_t)other, .index = number, .signing = signing, .serial = ++serial}}, fds[0]);
-    close(fds[0]);
     speech_take(alone.loop, other, number, alone.role, 0, signing, fds[1]);
 }
 
@@ -155,7 +153,7 @@ static void start(void)
     if (alone.role == ROLE_SMTPIN || alone.role == ROLE_WEB) {
         hand_over_file("certificate 0", "good.pem");
         const struct ipc_msg m = {.type = IPC_ctl_listener, .ctl_listener = {.name = STR("alone"), .kind = alone.role == ROLE_WEB ? 2 : 0}};
-        ipc_send_fd(alone.control, &m, alone.listener);
+        ipc_send_fd(alone.control, &m, dup(alone.listener));
     }
     if (alone.role == ROLE_KEYS) {
         hand_over(&(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("at-rest-secret")}}, str_from((const char *)alone.secret, sizeof alone.secret));

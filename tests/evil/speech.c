@@ -345,7 +345,7 @@ static void send_it(struct speaker *p, const struct ipc_msg *m)
     evil.said[evil.n_said++ % SAID] = (struct said){p->as, p->role, p->number, m->type};
     bool file = may_have_file(m->type) ? dice_below(2) : evil.any && dice_below(50) == 0;
     if (file) {
-        ipc_send_fd(p->channel, m, evil.file);
+        ipc_send_fd(p->channel, m, dup(evil.file));
     } else {
         ipc_send(p->channel, m);
     }

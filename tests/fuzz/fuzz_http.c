@@ -100,13 +100,13 @@ static void on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    CLEANUP(err_close_fd) int file = memfd_create("spool", MFD_CLOEXEC);
     (void)owner;
     (void)fd;
     if (take_octet(&choices) & 1) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_FULL}});
     } else {
-        ipc_send_fd(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_OK, .name = STR("spool")}}, file);
+        ipc_send_fd(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_OK, .name = STR("spool")}},
+                    memfd_create("spool", MFD_CLOEXEC));
     }
 }
 

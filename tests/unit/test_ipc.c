@@ -85,6 +85,12 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     s->messages++;
 }
 
+static void on_last_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    on_file(owner, ch, m, fd);
+    loop_stop(((struct seen *)owner)->loop);
+}
+
 static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct seen *s = owner;
@@ -349,6 +355,77 @@ static void no_descriptor_left_is_nobodys_fault(void **state)
     close(fd);
 }
 
+/* A file that must wait, as its peer reads slowly, needs no further descriptor: there may be none. */
+static void a_descriptor_waits_without_another(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_last_file}, {IPC_resolve, on_unwrap}, {IPC_none, NULL}};
+    struct rlimit was, none;
+    int fds[2];
+    (void)state;
+    struct loop *l = loop_new();
+    struct seen s = {.loop = l}, other = {.loop = l};
+    assert_int_equal(ipc_pair(fds), 0);
+    struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_closed, &s);
+    struct ipc_channel *right = ipc_channel_new(l, fds[1], "right", rules, on_closed, &other);
+    int fd = file_memory("t", STR("inside the file"));
+    while (ipc_backlog(right) < 2 * IPC_FRAME_MAX) {
+        ipc_send(right, &(struct ipc_msg){.type = IPC_resolve});
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    none = was;
+    none.rlim_cur = (rlim_t)lowest_free();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ipc_send_fd(right, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}}, fd);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+    loop_run(l);
+    assert_false(s.closed || other.closed);
+    assert_string_equal(s.text, "inside the file");
+    ipc_channel_free(left);
+    ipc_channel_free(right);
+    loop_free(l);
+}
+
+/* unix(7), and net/unix/af_unix.c, unix_release_sock(): who ends with frames unread gives the other side ECONNRESET, which
+ * recvmsg(2) tells before what was said last; who is sent something more, EPIPE. A peer that reads no more but lives on is
+ * as good as gone. */
+static void what_was_said_before_the_end_is_heard(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
+    static const struct ipc_msg job = {.type = IPC_lease_close};
+    enum { UNREAD, TOLD_MORE, READS_NO_MORE, CASES };
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        int fds[2];
+        struct loop *l = loop_new();
+        struct seen s = {.loop = l};
+        assert_int_equal(ipc_pair(fds), 0);
+        struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_misuse_seen, &s);
+        if (i == UNREAD) {
+            ipc_send_now(left, &job);
+        }
+        for (int k = 0; k < 3; k++) {
+            send_packet(fds[1], &said, -1);
+        }
+        if (i == READS_NO_MORE) {
+            assert_int_equal(shutdown(fds[1], SHUT_RD), 0);
+        } else {
+            close(fds[1]);
+        }
+        if (i != UNREAD) {
+            ipc_send_now(left, &job);
+            ipc_send_now(left, &job);
+        }
+        loop_run(l);
+        assert_true(s.closed && !s.misused);
+        assert_int_equal(s.messages, 3);
+        if (i == READS_NO_MORE) {
+            close(fds[1]);
+        }
+        loop_free(l);
+    }
+}
+
 /* getrlimit(2): RLIMIT_NOFILE is one more than the greatest number that may be given out. */
 static void some_descriptors_are_kept_free(void **state)
 {
@@ -417,7 +494,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip), cmocka_unit_test(fields_over_their_maximum_are_refused), cmocka_unit_test(malformed), cmocka_unit_test(what_does_not_fit_closes_the_channel), cmocka_unit_test(no_value_without_a_word),
         cmocka_unit_test(a_signal_does_not_end_a_call),
-        cmocka_unit_test(no_descriptor_left_is_nobodys_fault), cmocka_unit_test(some_descriptors_are_kept_free), cmocka_unit_test(a_watch_rests),
+        cmocka_unit_test(no_descriptor_left_is_nobodys_fault), cmocka_unit_test(some_descriptors_are_kept_free),
+        cmocka_unit_test(a_descriptor_waits_without_another), cmocka_unit_test(what_was_said_before_the_end_is_heard), cmocka_unit_test(a_watch_rests),
         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "cmd/posternd/deaths.h"
 #include "cmd/posternd/posternd.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -311,7 +312,18 @@ static int spawn(struct posternd *d, struct supervised *s)
     return 0;
 }
 
-static void send_ports(const struct posternd *d, const struct supervised *s)
+/* One that stays ours. 0, or -errno: there is no room for a copy. */
+static int lend(const struct supervised *s, const struct ipc_msg *m, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return -errno;
+    }
+    ipc_send_fd(s->control, m, copy);
+    return 0;
+}
+
+static int lend_ports(const struct posternd *d, const struct supervised *s)
 {
     static const struct {
         enum role role;
@@ -321,13 +333,25 @@ static void send_ports(const struct posternd *d, const struct supervised *s)
         [PORT_PORTAL] = {ROLE_WEB, "portal"},
         [PORT_METRICS] = {ROLE_METRICS, "metrics"},
     };
-    for (size_t i = 0; i < d->ports.n; i++) {
+    int r = 0;
+    for (size_t i = 0; i < d->ports.n && r == 0; i++) {
         const struct port *p = &d->ports.v[i];
         if (takes[p->kind].role == s->role) {
-            ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener,
-                                                      .ctl_listener = {.name = str_c(takes[p->kind].name), .kind = (uint8_t)p->listen}}, p->fd);
+            const struct ipc_ctl_listener l = {.name = str_c(takes[p->kind].name), .kind = (uint8_t)p->listen};
+            r = lend(s, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = l}, p->fd);
         }
     }
+    return r;
+}
+
+/* What it listens on, and the memory that it shares with its copies. */
+static int lend_all(const struct posternd *d, const struct supervised *s)
+{
+    const struct ipc_msg shared = {.type = IPC_ctl_shared, .ctl_shared = {.name = STR("clients")}};
+    const struct ipc_msg admin = {.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}};
+    int r = s->role == ROLE_SMTPIN && d->shared >= 0 ? lend(s, &shared, d->shared) : 0;
+    r = r < 0 ? r : lend_ports(d, s);
+    return r < 0 || s->role != ROLE_QUEUE ? r : lend(s, &admin, d->queue_socket);
 }
 
 static void start(struct posternd *d, struct supervised *s)
@@ -343,13 +367,11 @@ static void start(struct posternd *d, struct supervised *s)
         return;
     }
     handover_files(d, s);
-    if (s->role == ROLE_SMTPIN && d->shared >= 0) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_shared, .ctl_shared = {.name = STR("clients")}}, d->shared);
-    }
-    send_ports(d, s);
-    if (s->role == ROLE_QUEUE) {
-        ipc_send_fd(s->control, &(struct ipc_msg){.type = IPC_ctl_listener, .ctl_listener = {.name = STR("admin")}},
-                    d->queue_socket);
+    r = lend_all(d, s);
+    if (r < 0) { /* its end is told as any other's, and it is started again later */
+        log_error("start-failed", KV("child", s->name), KV("problem", strerror(-r)));
+        kill(s->pid, SIGKILL);
+        return;
     }
     ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_start, .ctl_start = {.generation = d->generation}});
     if (s->old_pid == 0) {

@@ -27,7 +27,7 @@ int handover_pairs(const struct conf *c, const struct pairs *old, struct buf *pr
 
 static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str bytes)
 {
-    CLEANUP(err_close_fd) int fd = file_memory("postern", bytes);
+    int fd = file_memory("postern", bytes);
     if (fd < 0) {
         log_error("handover-failed", KV("process", s->name), KV("problem", strerror(-fd)));
         return;

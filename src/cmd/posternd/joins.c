@@ -105,7 +105,6 @@ static void join(struct posternd *d, struct supervised *s, struct supervised *o,
         m.ctl_peer.role = (uint8_t)ends[!i]->role;
         m.ctl_peer.index = ends[!i]->index;
         ipc_send_fd(ends[i]->control, &m, fds[i]);
-        close(fds[i]);
     }
     struct joined *j = place(d, s, o, signing);
     *j = (struct joined){.ends = {s, o}, .signing = signing, .serial = serial};

@@ -92,6 +92,7 @@ void inspect_send(struct job *j, const struct store_message *m, int spool)
         at++;
     }
     if (at == INSPECTORS || !q->keys) { /* it left meanwhile */
+        err_close_fd(&spool);
         queue_retry_at(q, j->to, clock_wall_ms() + AGAIN_MS);
         queue_job_free(j);
         return;

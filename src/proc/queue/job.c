@@ -151,6 +151,7 @@ static bool keeps_headers_back(const struct job *j, const struct store_message *
     return (j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE) && str_eq(m->protocol, STR("portal")) && !conf_is_inside(child_conf(j->queue->child), domain_of(m->reverse_path));
 }
 
+/* Takes spool. */
 static void send_job(struct job *j, const struct store_message *m, int spool)
 {
     struct queue *q = j->queue;
@@ -261,7 +262,7 @@ static void start_with(struct job *j, const struct store_message *m)
     j->null_reverse_path = m->reverse_path.n == 0;
     must(arena_copy(&j->arena, j->kind == JOB_BOUNCE || j->kind == JOB_NOTICE ? m->reverse_path : STR(""), &j->reverse_path) == 0);
     j->inside_sender = conf_is_inside(child_conf(q->child), domain_of(m->reverse_path));
-    CLEANUP(err_close_fd) int spool = -1;
+    int spool = -1;
     if (m->spool.n > 0) {
         spool = store_spool_open(q->store, m->spool);
         if (spool < 0 && spool != -ENOENT && spool != -EINVAL) { /* no descriptors, a disk that fails: it may be there */

@@ -141,7 +141,6 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
     list_append(&p->spools, &s->link);
     p->n_spools++;
     ipc_send_fd(ch, &reply, spool);
-    close(spool);
 }
 
 void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

@@ -242,7 +242,7 @@ struct sending {
 static void send_body(void *arg, const struct store_message *m)
 {
     struct sending *s = arg;
-    CLEANUP(err_close_fd) int spool = -1;
+    int spool = -1;
     struct ipc_msg msg = {.type = IPC_portal_answer, .portal_answer = s->answer};
     msg.portal_answer.number = (int64_t)m->size;
     if (m->spool.n > 0) {

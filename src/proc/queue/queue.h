@@ -353,7 +353,7 @@ bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t
 void inspect_init(struct queue *q);
 /* A message whose client waits so, or NULL: with it the verdict is the answer, however often it was asked for. */
 struct hot *inspect_awaited(const struct queue *q, uint64_t id);
-void inspect_send(struct job *j, const struct store_message *m, int spool);
+void inspect_send(struct job *j, const struct store_message *m, int spool); /* takes spool */
 void inspect_join(struct queue *q, unsigned index, int fd);
 
 /* job.c */
