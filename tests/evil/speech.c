@@ -281,11 +281,11 @@ static const struct {
     {ROLE_SMTPIN, ROLE_QUEUE, {IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop, IPC_refusal, IPC_alarm}},
     {ROLE_SMTPIN, ROLE_LOGIN, {IPC_login_begin, IPC_login_text, IPC_login_cancel}},
     {ROLE_SMTPOUT, ROLE_QUEUE,
-     {IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop,
+     {IPC_lease_taken, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome, IPC_outcome_part, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop,
       IPC_sighting, IPC_quirk, IPC_looked, IPC_probe_host, IPC_probe_done, IPC_rpt_session, IPC_rpt_written, IPC_rpt_received}},
     {ROLE_SMTPOUT, ROLE_KEYS, {IPC_unwrap, IPC_sign}},
     {ROLE_SMTPOUT, ROLE_LOOKUP, {IPC_resolve, IPC_post}},
-    {ROLE_INSPECT, ROLE_QUEUE, {IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
+    {ROLE_INSPECT, ROLE_QUEUE, {IPC_lease_taken, IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_inspector_leaves}},
     {ROLE_INSPECT, ROLE_KEYS, {IPC_unwrap}},
     {ROLE_WEB, ROLE_QUEUE, {IPC_portal_ask, IPC_alarm, IPC_submit_rcpt, IPC_submit, IPC_spool_open, IPC_spool_drop}},
     {ROLE_WEB, ROLE_KEYS, {IPC_unwrap}},
@@ -304,7 +304,7 @@ static bool is_refused_soon(enum ipc_type t)
         IPC_job, IPC_rpt_policy, IPC_rpt_failure, IPC_rpt_write, IPC_submitted, IPC_spool_opened, IPC_login_ruling, IPC_pass_kept,
         IPC_inspect, IPC_submit, IPC_spool_drop, IPC_alarm, IPC_outcome_host, IPC_outcome_rcpt, IPC_outcome_part, IPC_outcome,
         IPC_inspected, IPC_prepared_piece, IPC_prepared, IPC_login_judged, IPC_proved, IPC_group_members, IPC_rpt_written,
-        IPC_probe_host, IPC_probe_done, IPC_unwrap};
+        IPC_probe_host, IPC_probe_done, IPC_unwrap, IPC_lease_taken};
     for (size_t i = 0; i < ARRAY_LEN(soon); i++) {
         if (soon[i] == t) {
             return true;

@@ -184,6 +184,8 @@ static bool take_message(struct inspect *s, struct ipc_channel *ch, const struct
         ipc_refuse(ch, m->type, "a second message at once");
         return false;
     }
+    /* before anything is done with it: if this process ends over it, that counts */
+    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = m->inspect.lease}});
     s->busy = true;
     s->lease = m->inspect.lease;
     s->id = m->inspect.id;

@@ -349,6 +349,17 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
     pump(q);
 }
 
+static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    const struct inspector *i = inspector_of(owner, ch);
+    struct job *j = i && lease_same(&i->lease, &m->lease_taken.lease) ? map_get(((struct queue *)owner)->jobs, lease_key(&i->lease)) : NULL;
+    if (!j || j->saving) {
+        ipc_refuse(ch, m->type, "it has no such lease");
+        return;
+    }
+    j->taken = true;
+}
+
 static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
@@ -391,19 +402,28 @@ static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 /* --- inspectors come and go --------------------------------------------------------------------------------------- */
 
-/* Its message killed it, or it was the second time: then it could not be inspected. */
+static void count_death(struct queue *q, struct job *j)
+{
+    struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
+    store_count_death(q->store, j->id);
+    if (h) {
+        h->m.deaths++;
+    }
+    j->deaths++;
+}
+
+/* Its message killed it, or it was the second time: then it could not be inspected. One that had died before it read
+ * what it was sent says nothing of that. */
 static void job_lost(struct queue *q, struct job *j)
 {
     char id[ID_TEXT];
     struct buf facts = BUF_INIT(256);
     id_text(j->id, id);
-    store_count_death(q->store, j->id);
-    const struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
-    if (h) {
-        ((struct hot *)(uintptr_t)h)->m.deaths++;
+    if (j->taken) {
+        count_death(q, j);
     }
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
-    if (++j->deaths < DEATHS_MAX) {
+    if (j->deaths < DEATHS_MAX) {
         queue_retry_at(q, j->to, clock_wall_ms());
         queue_job_free(j);
         return;
@@ -435,7 +455,7 @@ static void on_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-static const struct ipc_rule rules[] = {{IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
+static const struct ipc_rule rules[] = {{IPC_lease_taken, on_taken}, {IPC_inspected, on_inspected}, {IPC_prepared_piece, on_prepared_piece}, {IPC_prepared, on_prepared}, {IPC_inspector_leaves, on_leaves}, {IPC_none, NULL}};
 
 /* Its successor stands: it finishes what it has under way, and is let go. If it is dead, its channel will say so. */
 static void retire(struct queue *q, struct inspector *i)

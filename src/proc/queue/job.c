@@ -442,14 +442,14 @@ static void note_hot_death(const struct job *j)
     }
 }
 
-static void job_orphaned(struct queue *q, struct job *j)
+/* Its worker ended while it had the message: the second time, the message is held. */
+static void count_death(struct queue *q, const struct job *j)
 {
     char id[ID_TEXT], detail[200];
-    uint32_t deaths = j->deaths;
     id_text(j->id, id);
     store_count_death(q->store, j->id);
     note_hot_death(j);
-    if (++deaths >= DEATHS_MAX) {
+    if (j->deaths + 1 >= DEATHS_MAX) {
         log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
         snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
         alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
@@ -458,6 +458,14 @@ static void job_orphaned(struct queue *q, struct job *j)
             store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
             store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);
         }
+    }
+}
+
+/* One that had died before it read what it was sent says nothing of it. */
+static void job_orphaned(struct queue *q, struct job *j)
+{
+    if (j->taken) {
+        count_death(q, j);
     }
     if (j->to) {
         queue_retry_at(q, j->to, clock_wall_ms());

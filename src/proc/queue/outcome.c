@@ -45,6 +45,14 @@ static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct 
     return j;
 }
 
+static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct job *j = job_of(owner, ch, m, &m->lease_taken.lease);
+    if (j) {
+        j->taken = true;
+    }
+}
+
 static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
@@ -413,7 +421,8 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
     }
 }
 
-const struct ipc_rule queue_smtpout_rules[] = {{IPC_outcome_host, on_outcome_host},
+const struct ipc_rule queue_smtpout_rules[] = {{IPC_lease_taken, on_taken},
+                                               {IPC_outcome_host, on_outcome_host},
                                                {IPC_outcome_rcpt, on_outcome_rcpt},
                                                {IPC_outcome, on_outcome},
                                                {IPC_outcome_part, on_outcome_part},

@@ -142,6 +142,7 @@ struct job {
     int64_t arrived_ms;
     struct str reverse_path; /* of a bounce or notice: whom it tells */
     bool null_reverse_path, inside_sender, tls_offered, bounce_stored;
+    bool taken;  /* its worker said that it has it: if that ends now, it may be because of this message */
     bool saving; /* its outcome is known and being written: a worker that dies changes nothing any more */
     unsigned n_items; /* of a bounce */
     uint32_t deaths;  /* workers that died over the message before */

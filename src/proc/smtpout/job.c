@@ -231,9 +231,16 @@ static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, co
     return d;
 }
 
+/* Before anything is done with it: if this process ends over it, that counts. */
+static void confirm(struct ipc_channel *ch, const struct lease_id *lease)
+{
+    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = *lease}});
+}
+
 /* Its file got no descriptor here. */
 static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
+    confirm(ch, &m->job.lease);
     struct delivery *d = take_job(owner, ch, m, -1);
     if (d) {
         delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left for its file");
@@ -243,6 +250,7 @@ static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc
 static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
+    confirm(ch, &m->job.lease);
     struct delivery *d = take_job(out, ch, m, fd);
     if (!d) {
         return;

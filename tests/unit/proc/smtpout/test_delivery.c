@@ -10,6 +10,7 @@
 #include "store/store.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LEASE {.octets = {1}}
@@ -94,7 +95,9 @@ static struct {
     struct buf mail;            /* what smtpout wrote itself */
     uint64_t mail_token;
     int sign_problem; /* of keys, for our client certificate */
-    unsigned signatures;
+    unsigned signatures, taken;
+    bool lacks; /* once a server has answered EHLO, no descriptor is left */
+    struct rlimit limit; /* as it was before */
 } t;
 
 static struct tls_private *pair_private; /* in keys */
@@ -255,6 +258,15 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     }
 }
 
+/* What was handed out is said to be there, before anything else. */
+void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
+{
+    assert_int_equal(m->type, IPC_lease_taken);
+    assert_true(lease_same(&m->lease_taken.lease, &(struct lease_id)LEASE));
+    assert_int_equal(map_len(t.out.deliveries), 0);
+    t.taken++;
+}
+
 /* --- scripted servers ---------------------------------------------------------------------------------------------- */
 
 static void say(struct peer_conn *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -314,12 +326,26 @@ static const char *rule_for(const struct peer *p, struct str line)
     return NULL;
 }
 
+static void leave_no_descriptors(void)
+{
+    struct rlimit none;
+    int lowest = dup(0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &t.limit), 0);
+    none = t.limit;
+    none.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
 static void answer_ehlo(struct peer_conn *c)
 {
     struct str rest = str_c(c->peer->ehlo ? c->peer->ehlo : ""), word;
     say(c, "250%cmx\r\n", rest.n > 0 ? '-' : ' ');
     while (rest.n > 0 && str_split(&rest, ',', &word)) {
         say(c, "250%c" STR_FMT "\r\n", rest.n > 0 ? '-' : ' ', STR_ARG(word));
+    }
+    if (t.lacks) {
+        leave_no_descriptors();
     }
 }
 
@@ -586,7 +612,9 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     job.look_until_ms = job.look_until_ms ? job.look_until_ms : INT64_MAX; /* a complete look stands */
     job.look_asked = job.look_asked ? job.look_asked : asked_of(t.n_peers, 0);
     job.body = buf_str(&sealed);
+    unsigned taken = t.taken;
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_job, .job = job});
+    assert_int_equal(t.taken, taken + 1);
     give_key();
     for (size_t i = 0; i < t.n_peers; i++) {
         give_host(&t.peers[i], i);
@@ -597,6 +625,9 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
         loop_run(loop);
     }
     timer_stop(guard);
+    if (t.lacks) {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &t.limit), 0);
+    }
     if (t.late || !t.ended) {
         fail_msg("no end; the queue was told\n" STR_FMT, STR_ARG(buf_str(&t.told)));
     }
@@ -848,6 +879,24 @@ static void a_look_stands_for_whom_it_asked(void **state)
         assert_int_equal(heard(one, "MAIL"), cases[i].sent);
         assert_true(!two || (two->n_conns > 0) == (cases[i].told[0] == 'l'));
     }
+}
+
+/* No descriptor is left (getrlimit(2), EMFILE) to ask all servers: that is our lack. Nothing is learned of the domain, nothing
+ * goes there in clear, and the mail is tried again without an attempt that counts; the next look does what this one could
+ * not. */
+static void a_look_without_descriptors_says_nothing(void **state)
+{
+    struct peer *one = SERVE(.ehlo = "PIPELINING"), *two = SERVE(.ehlo = "STARTTLS");
+    t.lacks = true;
+    DELIVER((struct ipc_job){.look_until_ms = 1}, plain, "x@dest.test");
+    check_told("rcpt 1 deferred our-fault 4.3.0 -: no descriptor was left to ask all servers of the domain\n");
+    assert_true(one->n_conns == 1 && two->n_conns == 0 && !heard(one, "MAIL"));
+    teardown(state);
+    setup(state);
+    one = SERVE(.ehlo = "PIPELINING");
+    DELIVER((struct ipc_job){.look_until_ms = 1}, plain, "x@dest.test");
+    assert_true(told("looked complete=1 offered=0\n"));
+    assert_true(heard(one, "MAIL"));
 }
 
 /* RFC 5321 3.2, 4.3.2: 500 or 502 is how a server that does not know EHLO answers it. Any other failure at EHLO says nothing
@@ -1288,6 +1337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_said_before_the_end_stands, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_has_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_look_without_descriptors_says_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_try_names_two_hundred, setup, teardown),
         cmocka_unit_test_setup_teardown(a_look_stands_for_whom_it_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(helo_alone_is_no_complete_look, setup, teardown),

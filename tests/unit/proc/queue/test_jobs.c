@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_jobs.c: what is handed out (job.c) over a real store: which ends of workers count against a message.
+ */
+#include "base/clock.h"
+#include "check.h"
+#include "proc/queue/queue.h"
+#include "wire/id.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WORKER = 1 };
+
+static const char conf_text[] = "hostname mx.example.test;\nlisten smtp { address 192.0.2.1:25; }\n"
+                                "inside { domains in.test; networks 192.0.2.0/24; deliver-to x.in.test; }\n";
+
+static struct {
+    struct queue q;
+    struct conf *conf;
+    struct sched_destination *to;
+    unsigned retries, alarms;
+    char dir[64];
+} t;
+
+/* --- what stands around it ------------------------------------------------------------------------------------ */
+
+struct loop *child_loop(struct child *c)
+{
+    return NULL;
+}
+
+const struct conf *child_conf(const struct child *c)
+{
+    return t.conf;
+}
+
+bool queue_can_send(const struct queue *q)
+{
+    return true;
+}
+
+bool queue_may_expire(const struct queue *q)
+{
+    return true;
+}
+
+unsigned worker_for(const struct queue *q, const struct sched_destination *d, uint64_t octets)
+{
+    return WORKER;
+}
+
+struct sched_destination *queue_destination(struct queue *q, struct str name)
+{
+    return t.to;
+}
+
+void queue_retry_at(struct queue *q, struct sched_destination *d, int64_t next_ms)
+{
+    t.retries++;
+}
+
+void queue_item_free(struct queue *q, struct item *it)
+{
+    list_remove(&it->place.link);
+    map_take(q->leased, map_id(&it->r.rcpt));
+    arena_reset(&it->text);
+    free(it);
+}
+
+void inspect_send(struct job *j, const struct store_message *m, int spool)
+{
+    fail();
+}
+
+void protection_record(const struct store_rcpt *r, struct protect_record *ret)
+{
+    *ret = (struct protect_record){0};
+}
+
+bool protection_has_next(const struct queue *q, const struct protect_record *record)
+{
+    return false;
+}
+
+void choices_addresses(const struct queue *q, const struct store_message *m, const struct store_rcpt *r, struct buf *out)
+{
+}
+
+const struct store_exception *exceptions_find(const struct queue *q, struct domain_name domain, enum exception_kind kind)
+{
+    return NULL;
+}
+
+void exceptions_words(const struct store_exception *e, char *dst, size_t size)
+{
+    *dst = '\0';
+}
+
+struct domain *domains_find(struct queue *q, struct domain_name name, bool add)
+{
+    return NULL;
+}
+
+void domains_mailed(struct queue *q, struct domain *d, bool secure)
+{
+}
+
+struct memory_rules domains_rules(const struct queue *q)
+{
+    return (struct memory_rules){0};
+}
+
+void alarms_raise(struct queue *q, struct domain_name domain, enum alarm_kind kind, const char *detail)
+{
+    assert_int_equal(kind, ALARM_POISON);
+    t.alarms++;
+}
+
+/* --- doing ------------------------------------------------------------------------------------------------------ */
+
+static int setup(void **state)
+{
+    struct buf problems = BUF_INIT(4000);
+    char problem[256];
+    memset(&t, 0, sizeof t);
+    snprintf(t.dir, sizeof t.dir, "/tmp/postern-jobs-XXXXXX");
+    assert_non_null(mkdtemp(t.dir));
+    if (conf_parse(str_c(conf_text), "t", &problems, &t.conf) < 0) {
+        fail_msg(STR_FMT, STR_ARG(buf_str(&problems)));
+    }
+    buf_free(&problems);
+    assert_int_equal(store_open(t.dir, problem, sizeof problem, &t.q.store), 0);
+    t.q.jobs = map_new(1000);
+    t.q.leased = map_new(1000);
+    t.q.bouncing = map_new(1000);
+    sched_init(&t.q.sched, &(struct sched_ask){0});
+    t.to = sched_destination(&t.q.sched, STR("out.test"));
+    return 0;
+}
+
+static void end_jobs(void)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+    while (map_next(t.q.jobs, &cursor, &key, &value)) {
+        queue_job_free(value);
+        cursor = 0;
+    }
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    end_jobs();
+    store_close(t.q.store);
+    sched_free(&t.q.sched);
+    map_free(t.q.jobs);
+    map_free(t.q.leased);
+    map_free(t.q.bouncing);
+    conf_free(t.conf);
+    snprintf(command, sizeof command, "rm -r %s", t.dir);
+    return system(command);
+}
+
+static const struct store_message message = {.reverse_path = STR("a@in.test"), .size = 6, .sealed_key = STR("key"), .body = STR("sealed")};
+
+static void count_state(void *arg, const struct store_rcpt *r)
+{
+    unsigned *n = arg;
+    n[r->state]++;
+}
+
+static void ignore_end(void *arg, enum store_result result)
+{
+    assert_int_equal(result, STORE_OK);
+}
+
+static void note_deaths(void *arg, const struct store_message *m)
+{
+    *(uint32_t *)arg = m->deaths;
+}
+
+/* A delivery of that message to the worker; true: the worker says that it has it, as its first word. */
+static void hand_out(uint64_t id, bool taken)
+{
+    struct item *it = err_calloc(1, sizeof *it);
+    struct link items;
+    size_t cursor = 0;
+    struct str key;
+    void *value = NULL;
+    list_init(&items);
+    it->text = ARENA_INIT(1024);
+    it->r = (struct store_rcpt){.id = id, .rcpt = 1, .forward_path = STR("x@out.test"), .next_hop = STR("out.test")};
+    list_append(&items, &it->place.link);
+    assert_int_equal(map_put(t.q.leased, map_id(&it->r.rcpt), it), 0);
+    t.to->in_flight++;
+    queue_job_start(&t.q, t.to, &items);
+    assert_true(map_next(t.q.jobs, &cursor, &key, &value));
+    ((struct job *)value)->taken = taken;
+}
+
+/* Two that ended before they read what they were sent, or that had ended already; then two that had it. */
+static void who_never_had_it_did_not_die_of_it(void **state)
+{
+    struct store_message m = message;
+    struct store_rcpt r = {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_QUEUED};
+    static const uint32_t counted[] = {0, 0, 0, 1, 2};
+    m.id = id_make(clock_wall_ms(), 1, 2);
+    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, NULL, NULL);
+    store_flush(t.q.store);
+    for (unsigned i = 0; i < ARRAY_LEN(counted); i++) {
+        unsigned states[RCPT_STATE_END] = {0};
+        uint32_t deaths = 99;
+        hand_out(m.id, i >= 3);
+        queue_worker_gone(&t.q, WORKER + 1);
+        assert_int_equal(map_len(t.q.jobs), 1); /* another's end */
+        queue_worker_gone(&t.q, WORKER);
+        store_flush(t.q.store);
+        assert_int_equal(map_len(t.q.jobs), 0);
+        assert_int_equal(t.retries, i + 1);
+        store_message_get(t.q.store, m.id, note_deaths, ignore_end, &deaths);
+        assert_int_equal(deaths, counted[i]);
+        store_report(t.q.store, m.id, NULL, count_state, NULL, ignore_end, states);
+        assert_int_equal(states[RCPT_HELD], counted[i] == 2);
+        assert_int_equal(t.alarms, counted[i] == 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(who_never_had_it_did_not_die_of_it, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
