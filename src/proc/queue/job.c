@@ -412,6 +412,7 @@ void queue_bounce_start(struct queue *q)
     if (q->restored || !q->bounces_due || q->bounces_reading || !queue_can_send(q)) {
         return;
     }
+    queue_commit(q); /* else it would read, and tell senders of, what is promised to nobody yet */
     q->bounces_due = false;
     store_each_bounce_due(q->store, BOUNCE_BATCH, tell_one, all_read, telling_new(q, JOB_BOUNCE));
 }

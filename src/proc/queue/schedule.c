@@ -236,10 +236,9 @@ static void start_job(struct queue *q, struct sched_step *step)
     queue_job_start(q, d, &step->items);
 }
 
-void queue_pump(struct queue *q)
+static void hand_out(struct queue *q)
 {
     struct sched_step step;
-    use_rules(q);
     do {
         const struct sched_time now = queue_now();
         const struct sched_means means = queue_means(q);
@@ -255,8 +254,15 @@ void queue_pump(struct queue *q)
             break;
         }
     } while (step.what != SCHED_IDLE);
-    if (!q->stopping) {
+}
+
+void queue_pump(struct queue *q)
+{
+    use_rules(q);
+    hand_out(q);
+    if (q->bounces_due && !q->stopping) {
         queue_bounce_start(q);
+        hand_out(q); /* what its commit made ready */
     }
 }
 
@@ -304,6 +310,7 @@ static void on_tick(void *arg)
     struct sched_time now = queue_now();
     use_rules(q);
     watch_clock(q, now);
+    queue_commit(q); /* what is read from here on, and told of, was promised */
     int64_t wait = sched_tick(&q->sched, now, LONGEST_TICK_MS);
     end_by_age(q, now);
     overdue_tick(q);

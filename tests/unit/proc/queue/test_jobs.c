@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_jobs.c: what is handed out (job.c) over a real store: which ends of workers count against a message.
+ * test_jobs.c: what is handed out (job.c) over a real store: a notice about a refusal only once that is promised, and which
+ * ends of workers count against a message.
  */
 #include "base/clock.h"
 #include "check.h"
@@ -19,7 +20,7 @@ static struct {
     struct queue q;
     struct conf *conf;
     struct sched_destination *to;
-    unsigned retries, alarms;
+    unsigned promised, retries, alarms;
     char dir[64];
 } t;
 
@@ -33,6 +34,11 @@ struct loop *child_loop(struct child *c)
 const struct conf *child_conf(const struct child *c)
 {
     return t.conf;
+}
+
+void queue_commit(struct queue *q)
+{
+    store_flush(q->store);
 }
 
 bool queue_can_send(const struct queue *q)
@@ -166,6 +172,26 @@ static int teardown(void **state)
 
 static const struct store_message message = {.reverse_path = STR("a@in.test"), .size = 6, .sealed_key = STR("key"), .body = STR("sealed")};
 
+static void on_durable(void *arg, enum store_result result)
+{
+    assert_int_equal(map_len(t.q.jobs), 0); /* its sender is told of nothing that was promised to nobody */
+    t.promised += result == STORE_OK;
+}
+
+/* A mail is refused for its recipient while older ones end: the reading of what senders are to be told finds it in the batch
+ * that is not written yet, and whose writing may fail (then its client hears 451 and sends it again). */
+static void a_refusal_is_told_once_it_is_promised(void **state)
+{
+    struct store_message m = message;
+    struct store_rcpt r = {.forward_path = STR("x@out.test"), .next_hop = STR("out.test"), .state = RCPT_FAILED};
+    m.id = id_make(clock_wall_ms(), 1, 1);
+    store_enqueue(t.q.store, &m, &r, 1, NULL, 0, on_durable, NULL);
+    t.q.bounces_due = true;
+    queue_bounce_start(&t.q);
+    assert_int_equal(t.promised, 1);
+    assert_int_equal(map_len(t.q.jobs), 1);
+}
+
 static void count_state(void *arg, const struct store_rcpt *r)
 {
     unsigned *n = arg;
@@ -231,6 +257,7 @@ static void who_never_had_it_did_not_die_of_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_once_it_is_promised, setup, teardown),
         cmocka_unit_test_setup_teardown(who_never_had_it_did_not_die_of_it, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
