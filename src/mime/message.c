@@ -63,19 +63,19 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
     }
     for (size_t i = 0; i < fields->n; i++) {
         const struct tree_field *f = &fields->v[i];
-        struct buf utf8 = BUF_INIT(FIELDS_TEXT_MAX);
+        struct buf other = BUF_INIT(FIELDS_TEXT_MAX);
         if (str_eq_nocase(str_c(f->name), STR("Subject"))) { /* of two, some readers show the first and some the last */
             add_subject(r, part, str_c(f->value), attached);
-            if (words_as_utf8(r, part, str_c(f->raw), &utf8)) {
-                add_subject(r, part, buf_str(&utf8), attached);
+            if (words_otherwise(r, part, str_c(f->raw), &other)) {
+                add_subject(r, part, buf_str(&other), attached);
             }
         } else if (is_told_in_text(f->name) || str_starts_nocase(str_c(f->name), STR("X-"))) {
             e = buf_printf(&others, "%s: %s\n", f->name, f->value) < 0 ? -ENOSPC : e;
-            if (words_as_utf8(r, part, str_c(f->raw), &utf8)) {
-                e = buf_printf(&others, "%s: " STR_FMT "\n", f->name, STR_ARG(buf_str(&utf8))) < 0 ? -ENOSPC : e;
+            if (words_otherwise(r, part, str_c(f->raw), &other)) {
+                e = buf_printf(&others, "%s: " STR_FMT "\n", f->name, STR_ARG(buf_str(&other))) < 0 ? -ENOSPC : e;
             }
         }
-        buf_free(&utf8);
+        buf_free(&other);
     }
     if (e < 0) {
         reader_problem(r, MIME_LIMIT, part, "more text in its fields than is read");
@@ -88,7 +88,7 @@ static void read_fields(struct reader *r, const struct tree_fields *fields, cons
 
 static void join_lines(const struct part *part, struct buf *text)
 {
-    struct buf joined = BUF_INIT(buf_len(text) + 1);
+    struct buf joined = BUF_INIT(2 * buf_len(text) + 64);
     if (part->is_flowed && part_is(part, "text/plain") && flowed_join(buf_str(text), part->deletes_space, &joined) == 0) {
         buf_wipe(text);
         *text = joined;
@@ -104,12 +104,28 @@ static struct str take_line(struct str *rest)
     return line;
 }
 
+/* A line of data: its first character says how many octets follow, four characters for three (POSIX uuencode), and
+ * perhaps a checksum; blanks at the end may be lost. */
+static bool is_uuencoded(struct str line)
+{
+    if (line.n == 0 || str_eq(line, STR("end"))) {
+        return true;
+    }
+    size_t octets = (size_t)(line.p[0] - ' ') & 0x3f, data = (octets + 2) / 3 * 4;
+    bool fits = line.p[0] >= ' ' && line.p[0] <= '`' && line.n <= 1 + data + 2;
+    for (size_t i = 0; fits && i < line.n; i++) {
+        fits = line.p[i] >= ' ' && line.p[i] <= '`';
+    }
+    return fits;
+}
+
 bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME])
 {
     while (rest->n > 0) {
         struct str before = *rest, line = take_line(rest);
         bool begins = line.n > 10 && str_starts_nocase(line, STR("begin ")) && line.p[6] >= '0' && line.p[6] <= '7' && line.p[9] == ' ';
-        if (!begins) {
+        struct str below = *rest;
+        if (!begins || !is_uuencoded(take_line(&below))) {
             continue;
         }
         while (rest->n > 0 && !str_eq(take_line(rest), STR("end"))) {

@@ -29,9 +29,20 @@ static bool is_blank(char c)
 
 /* --- as it stands there ---------------------------------------------------------------------- */
 
-/* name, name*, name*N, name*N*. False: none that counts. */
+/* Where the comment at the end begins, and the blanks before it (RFC 5322 3.2.2, one level); s.n: there is none. */
+static size_t comment_at_end(struct str s)
+{
+    size_t open = s.n > 1 && s.p[s.n - 1] == ')' ? str_find_last(s, '(') : s.n;
+    while (open > 0 && open < s.n && is_blank(s.p[open - 1])) {
+        open--;
+    }
+    return open > 0 ? open : s.n;
+}
+
+/* name, name*, name*N, name*N*, a comment behind it. False: none that counts. */
 static bool read_name(struct str text, struct piece_of_value *ret)
 {
+    text = str_slice(text, 0, comment_at_end(text));
     size_t star = str_find(text, '*', 0);
     struct str name = str_trim_lines(str_slice(text, 0, star)), rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
     uint64_t number = 0;
@@ -52,17 +63,34 @@ static bool read_name(struct str text, struct piece_of_value *ret)
     return true;
 }
 
-/* A quoted string (the octets used), or everything up to ";" where a program forgot the quotes. */
-static size_t read_value(struct str s, struct buf *out, bool *ret_cut)
+static size_t skip_blanks(struct str s, size_t i)
 {
-    size_t i = 0;
-    int e = 0;
     while (i < s.n && is_blank(s.p[i])) {
         i++;
     }
-    if (i == s.n || s.p[i] != '"') {
-        size_t end = str_find(s, ';', i);
-        struct str all = str_trim_lines(str_slice(s, i, end));
+    return i;
+}
+
+/* Where the quoted string begins, behind a comment too; s.n: the value is none. */
+static size_t quoted_begin(struct str s)
+{
+    size_t i = skip_blanks(s, 0);
+    if (i < s.n && s.p[i] == '(') {
+        size_t close = str_find(s, ')', i);
+        i = skip_blanks(s, close < s.n ? close + 1 : s.n);
+    }
+    return i < s.n && s.p[i] == '"' ? i : s.n;
+}
+
+/* A quoted string (the octets used), or everything up to ";" where a program forgot the quotes. */
+static size_t read_value(struct str s, struct buf *out, bool *ret_cut)
+{
+    size_t i = quoted_begin(s);
+    int e = 0;
+    if (i == s.n) {
+        size_t end = str_find(s, ';', 0);
+        struct str all = str_trim_lines(str_slice(s, 0, end));
+        all = str_slice(all, 0, comment_at_end(all));
         *ret_cut |= all.n > PARAM_VALUE_MAX;
         e = buf_add(out, str_slice(all, 0, all.n < PARAM_VALUE_MAX ? all.n : PARAM_VALUE_MAX));
         return e < 0 ? s.n : end;

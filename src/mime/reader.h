@@ -63,8 +63,9 @@ bool reader_deeper(struct reader *r, const char *part);
 
 /* words.c: appends the text of a header field (its octets, folded or not) as UTF-8, without blanks at its ends */
 void words_text(struct reader *r, const char *part, struct str raw, struct buf *out);
-/* The same with those words as UTF-8 whose octets are that and whose label says otherwise; false: there are none. */
-bool words_as_utf8(struct reader *r, const char *part, struct str raw, struct buf *out);
+/* The same, as other readers have it: words as UTF-8 whose octets are that and whose label says otherwise; each word by itself where
+ * its character set has states (ISO-2022-JP). False: that makes no difference. */
+bool words_otherwise(struct reader *r, const char *part, struct str raw, struct buf *out);
 /* The same for a field of addresses: what a word holds stays a part of the name or comment that the word stands in (RFC 2047
  * 5 (2) and (3)), so that the text has the same addresses as the field. */
 void words_addresses(struct reader *r, const char *part, struct str raw, struct buf *out);

@@ -64,13 +64,19 @@ struct run {
     struct buf octets, *out;
     char charset[CHARSET_MAX];
     bool open;
-    bool as_utf8, differs; /* whatever the label says; that makes a difference */
+    bool otherwise, differs; /* the second reading (reader.h); it makes a difference */
 };
+
+/* Character sets with states. RFC 2047 3: each word begins in ASCII; programs that cut one anywhere go on in the state before. */
+static bool has_states(struct str charset)
+{
+    return str_starts_nocase(charset, STR("iso-2022-")) || str_eq_nocase(charset, STR("hz-gb-2312")) || str_eq_nocase(charset, STR("utf-7"));
+}
 
 static void end_run(struct run *w)
 {
     if (w->open) {
-        bool as_utf8 = w->as_utf8 && charset_hides_utf8(buf_str(&w->octets), w->charset);
+        bool as_utf8 = w->otherwise && charset_hides_utf8(buf_str(&w->octets), w->charset);
         w->differs |= as_utf8;
         if (as_utf8) {
             (void)!buf_add(w->out, buf_str(&w->octets));
@@ -84,7 +90,9 @@ static void end_run(struct run *w)
 
 static void add_word(struct run *w, const struct word *word)
 {
-    if (w->open && !str_eq_nocase(str_c(w->charset), word->charset)) {
+    bool same = str_eq_nocase(str_c(w->charset), word->charset), apart = same && w->otherwise && has_states(word->charset);
+    if (w->open && (!same || apart)) {
+        w->differs |= apart;
         end_run(w);
     }
     str_copy_cut(word->charset, w->charset, sizeof w->charset);
@@ -162,9 +170,9 @@ void words_text(struct reader *r, const char *part, struct str raw, struct buf *
     read_folded(&w, raw);
 }
 
-bool words_as_utf8(struct reader *r, const char *part, struct str raw, struct buf *out)
+bool words_otherwise(struct reader *r, const char *part, struct str raw, struct buf *out)
 {
-    struct run w = {.r = r, .part = part, .out = out, .as_utf8 = true};
+    struct run w = {.r = r, .part = part, .out = out, .otherwise = true};
     if (memmem(raw.p, raw.n, "=?", 2)) {
         read_folded(&w, raw);
     }

@@ -311,7 +311,14 @@ static void what_stands_in_the_text(void **state)
         buf_free(&m);
         buf_free(&octets);
     }
-    struct view *v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\nlast words\r\n"));
+    /* POSIX uuencode: a sentence is no line of it */
+    struct view *v = view_of_message(STR(HEAD "\r\nbegin 644 a.txt\r\nnot uu at all\r\nLAST\r\n"));
+    assert_int_equal(v->n_parts, 0);
+    view_free(v);
+    v = view_of_message(STR(HEAD "\r\nbegin 644 empty.txt\r\n`\r\nend\r\nbegin 644 b.txt\r\n#86)C \r\n`\r\nend\r\n"));
+    assert_int_equal(v->n_parts, 2);
+    view_free(v);
+    v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\nlast words\r\n"));
     assert_true(v->cut);
     view_free(v);
     v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\n"));

@@ -16,7 +16,14 @@ static const struct {
     {"application/x-stuff; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2=\"isn't it!\"", "title", {"This is even more ***fun*** isn't it!"}},
     /* RFC 2183 2, RFC 2045 5.1 */
     {"attachment; filename=genome.jpeg;\r\n modification-date=\"Wed, 12 Feb 1997 16:29:51 -0500\"", "filename", {"genome.jpeg"}},
-    {"text/plain; charset=us-ascii (Plain text)", "charset", {"us-ascii (Plain text)"}},
+    {"text/plain; charset=us-ascii (Plain text)", "charset", {"us-ascii"}},
+    /* RFC 5322 3.2.2: comments between what belongs together (RFC 2045 5.1 has them, too) */
+    {"attachment (x); filename (y) = (z) \"a.exe\" (t)", "filename", {"a.exe"}},
+    {"attachment; filename=a.exe (t)", "filename", {"a.exe"}},
+    {"attachment; filename (y)*=utf-8''a%2Eexe", "filename", {NULL}},
+    {"attachment; filename=a(1).pdf", "filename", {"a(1).pdf"}},
+    {"attachment; filename=(1)", "filename", {"(1)"}},
+    {"attachment; filename=\"a (1)\"", "filename", {"a (1)"}},
     /* greenbytes tc2231, as in Go, mime/mediatype_test.go */
     {"attachment; filename=\"f\\oo.html\"", "filename", {"foo.html"}},
     {"attachment; filename=\"\\\"quoting\\\" tested.html\"", "filename", {"\"quoting\" tested.html"}},

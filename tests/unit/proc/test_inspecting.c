@@ -118,6 +118,10 @@ static void quotations(void **state)
         {HEAD "\r\nThanks\r\n\r\n---------- Forwarded message ---------\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
         /* RFC 9580 7: the frame of a signed text is no quotation */
         {HEAD "\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\n[secure]\r\nresult\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nxx\r\n-----END PGP SIGNATURE-----\r\n", true},
+        /* RFC 3676 4.4: a ">" behind a stuffed space is the writer's, and no mark */
+        {HEAD "Content-Type: text/plain; format=flowed\r\n\r\n > 5 mg [secure]\r\n", true},
+        {HEAD "Content-Type: text/plain; format=flowed\r\n\r\n>[secure]\r\n> \r\n>> old\r\n", false},
+        {HEAD "Content-Type: text/plain; format=flowed\r\n\r\n> > [secure]\r\n", false},
         /* sentences and strokes of people: ambiguous, so the safe side */
         {HEAD "\r\nAs the judge wrote:\r\n\r\n[secure]\r\n", true},
         {HEAD "\r\n----- Agenda -----\r\n\r\n[secure]\r\n", true},
@@ -207,6 +211,18 @@ static void quotations(void **state)
 }
 
 #define MIXED(part) HEAD "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n" part "\r\n\r\nMZ\r\n--b--\r\n"
+
+/* RFC 2047 3: a word in ISO-2022-JP begins in ASCII, whatever the one before ended in; Python's email goes on in that state. */
+static void words_with_states(void **state)
+{
+    (void)state;
+    struct conf *c = conf_of("");
+    check_mail(c, "by itself", STR("From: a@in.test\r\nTo: b@out.test\r\nSubject: =?iso-2022-jp?B?eBskQjghOnc=?= =?iso-2022-jp?B?IFtzZWN1cmVd?=\r\n\r\nx\r\n"),
+               "flag\t[secure]\tsubject", NULL);
+    check_mail(c, "in pieces", STR("From: a@in.test\r\nTo: b@out.test\r\nSubject: =?iso-2022-jp?B?W3NlYw==?= =?iso-2022-jp?B?dXJlXQ==?=\r\n\r\nx\r\n"),
+               "flag\t[secure]\tsubject", NULL);
+    done(c);
+}
 
 /* Field F13: a rule for *.exe sees every name that a reader of mail may give the file. */
 static void names_of_attachments(void **state)
@@ -509,7 +525,7 @@ static void rules_of_the_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(words_with_states),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
                                        cmocka_unit_test(encodings), cmocka_unit_test(too_many_names),
                                        cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures),
