@@ -576,10 +576,10 @@ resolver {{ forward {DNS}@53; trust-anchor {self.path("zones", "anchor")}; timeo
         return self.marks[name]
 
     def child_pid(self, name):
-        for p in self.postern('status', json_out=True):
-            if p['process'] == name:
-                return p['pid']
-        raise KeyError(name)
+        found = self.wait_for(lambda: {p['process']: p['pid'] for p in self.postern('status', json_out=True)}.get(name))
+        if not found:  # 0: it is being started again
+            raise KeyError(name)
+        return found
 
     def report(self, message_id):
         return self.postern('message', message_id, json_out=True)

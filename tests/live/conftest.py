@@ -94,6 +94,12 @@ class Gateway:
     def pids(self):
         return {p['process']: p['pid'] for p in self.lab.postern('status', json_out=True)}
 
+    def pid(self, name):
+        """Of one process, once it is there: `status` says 0 of one that is just being started again."""
+        found = self.lab.wait_for(lambda: self.pids().get(name) or None, 20)
+        assert found, f'{name} is not there: ' + self.lab.log()[-2000:]
+        return found
+
     @contextlib.contextmanager
     def without(self, role):
         """Kills every process of a role; none is there until the end. posternd, which would start them again at once, is
@@ -102,21 +108,22 @@ class Gateway:
         running = lambda: [pid for name, pid in self.pids().items() if name.split('-')[0] == role]
         pids = self.lab.wait_for(lambda: (lambda now: now if now and 0 not in now else None)(running()), 20)
         assert pids, f'{role} is not there'
-        os.kill(posternd, signal.SIGSTOP)
+        signal_process(posternd, signal.SIGSTOP)
         try:
             assert self.lab.wait_for(lambda: process_state(posternd) == 'T', 10, 0.01)
             for pid in pids:
-                os.kill(pid, signal.SIGKILL)
+                signal_process(pid, signal.SIGKILL)
             assert self.lab.wait_for(lambda: all(process_state(pid) == 'Z' for pid in pids), 10, 0.01)
             yield
             assert all(process_state(pid) == 'Z' for pid in pids), 'somebody saw that they had died'
         finally:
-            os.kill(posternd, signal.SIGCONT)
+            signal_process(posternd, signal.SIGCONT)
 
     def wait_leased(self, message_id):
         """Until a process has the message in its hands: then a release, which changes nothing of what is not held, says so."""
         release = lambda: self.lab.postern('queue', 'release', message_id).stderr
         assert self.lab.wait_for(lambda: 'right now' in release(), 20), release()
+        time.sleep(0.3)  # and has read it: what ends before that is no death over the message
 
     def when_free(self, act):
         """Runs a `postern queue` command over a message that may be under way just now: then its answer says so, and it is tried
@@ -150,6 +157,12 @@ class Gateway:
         nothing_overdue(self.lab)  # what comes up next reads everything anew
         self.lab.stop_gateway()
         self.lab.start_gateway(self.lab.config(**change))
+
+
+def signal_process(pid, number):
+    """kill(2) of one process that was found: 0 would be the whole group of the tests themselves, and -1 everybody."""
+    assert isinstance(pid, int) and pid > 1, pid
+    os.kill(pid, number)
 
 
 def process_state(pid):

@@ -10,7 +10,7 @@ import threading
 import time
 
 import lab as lab_module
-from conftest import nothing_overdue
+from conftest import nothing_overdue, signal_process
 
 SECONDS = float(os.environ.get('POSTERN_CRASH_SECONDS', '20'))
 TARGETS = ['tree', 'smtpin-0', 'smtpin-1', 'smtpout-0', 'smtpout-1', 'queue-0', 'keys-0', 'lookup-0']
@@ -67,7 +67,7 @@ def kill(gateway, name):
     else:
         pid = gateway.pids().get(name)
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            signal_process(pid, signal.SIGKILL)
 
 
 def arrivals(lab):
@@ -138,7 +138,7 @@ def test_a_worker_that_dies_between_two_hosts(gateway):
         told = [r['state'] for r in lab.report(message_id)['recipients']]
         assert told == ['delivered'] * 20 + ['queued'], told  # the report knows at once
         if end == 'worker':
-            os.kill(gateway.delivering()[1], signal.SIGKILL)  # one death over a message is no reason to hold it
+            signal_process(gateway.delivering()[1], signal.SIGKILL)  # one death over a message is no reason to hold it
             lab.wait_ready(60)
         elif end == 'tree':
             kill(gateway, 'tree')

@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, TOP, serving
+from conftest import GATEWAY_ADDRESS, INSIDE, TOP, serving, signal_process
 from test_pairs import browse
 from test_stalls import AS_BEFORE
 
@@ -157,7 +157,7 @@ def replaced(gateway, name):
     """It is killed, and what stands in its place by now has begun."""
     pid = gateway.pids().get(name)
     if pid:  # 0: it is just being started, or kept down
-        os.kill(pid, signal.SIGKILL)
+        signal_process(pid, signal.SIGKILL)
     assert gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (0, None, pid), 20), gateway.lab.log()[-2000:]
 
 

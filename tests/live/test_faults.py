@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE
+from conftest import GATEWAY_ADDRESS, INSIDE, signal_process
 from test_crash import arrivals
 from test_pairs import browse
 from test_power import ALL, WANTS_DISK, machine_of
@@ -209,7 +209,7 @@ def test_what_posternd_hands_over_finds_no_room(busy):
             set_limit(pid, 3)  # those of standard input, output and error
         done = lab.postern('reload')
         assert done.returncode == 1 and 'not in these processes: smtpout-0 (refused it), smtpout-1 (refused it).' in done.stderr, done
-        os.kill(gateway.pids()['keys-0'], 9)
+        signal_process(gateway.pid('keys-0'), 9)
         assert lab.wait_for(lambda: lab.log().count('event=pair-joined-again') > 2, 30), lab.log()[-3000:]
         for pid in pids:
             set_limit(pid, before[pid])

@@ -1,5 +1,4 @@
 """Octets that come one by one or in odd pieces: nothing depends on how a network or a client cuts what it sends."""
-import os
 import signal
 import socket
 import ssl
@@ -7,7 +6,7 @@ import threading
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, OUTSIDE, client_context, read_reply
+from conftest import GATEWAY_ADDRESS, OUTSIDE, client_context, read_reply, signal_process
 from test_pairs import EVERYTHING
 
 ALL = EVERYTHING + f'listen submissions {{ address {GATEWAY_ADDRESS}:465; }}\n'
@@ -68,13 +67,13 @@ def test_octet_by_octet_while_keys_are_slow(slow):
     before afterwards. The whole takes less than ten times handshake-time, also with the long greeting of OpenSSL 3.5 (ML-KEM)."""
     found = {}
     threads = [threading.Thread(target=lambda p=p: found.update({p: shake(slow.lab, p, 0.004)})) for p in PORTS]
-    pid = slow.pids()['keys-0']
+    pid = slow.pid('keys-0')
     for t in threads:
         t.start()
     time.sleep(1)
-    os.kill(pid, signal.SIGSTOP)
+    signal_process(pid, signal.SIGSTOP)
     time.sleep(0.5)
-    os.kill(pid, signal.SIGCONT)
+    signal_process(pid, signal.SIGCONT)
     for t in threads:
         t.join()
     assert found == dict.fromkeys(PORTS, 'TLSv1.3'), (found, slow.lab.log()[-3000:])

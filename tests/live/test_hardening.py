@@ -90,6 +90,13 @@ def test_exposure_of_each_unit(installed):
         assert 'Overall exposure level' in done.stdout, done.stdout + done.stderr
 
 
+def test_no_test_signals_whom_it_did_not_find():
+    """kill(2): 0 is the whole group of the tests, -1 everybody. conftest's signal_process() refuses both."""
+    for path in glob.glob(os.path.join(TOP, 'tests', 'live', '*.py')):
+        with open(path, encoding='utf-8') as text:
+            assert text.read().count('os.' + 'kill(') == (os.path.basename(path) == 'conftest.py'), path
+
+
 def test_each_test_that_the_lists_name_exists():
     """docs/asvs.md and docs/security.md promise a test for each row."""
     sources = [path for kind in ('py', 'c') for path in glob.glob(os.path.join(TOP, 'tests', '**', '*.' + kind), recursive=True) if 'node_modules' not in path]

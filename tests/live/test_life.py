@@ -11,7 +11,7 @@ import threading
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, client_context
+from conftest import GATEWAY_ADDRESS, INSIDE, client_context, signal_process
 
 
 def test_every_process_is_sandboxed(gateway):
@@ -177,7 +177,7 @@ def test_a_reload_takes_what_is_in_the_trust_anchor(gateway):
     anchor = lab.path('zones', 'anchor')
     good = open(anchor).read()
     gateway.restart(first_retry='10m')
-    pid = gateway.pids()['lookup-0']
+    pid = gateway.pid('lookup-0')
     assert lab.postern('reload').returncode == 0 and gateway.pids()['lookup-0'] == pid  # what did not change costs nothing
     try:
         with open(anchor, 'w') as out:
@@ -288,8 +288,8 @@ def test_a_process_that_does_not_stop_is_replaced(gateway):
     """Kong/kong#6904, rspamd/rspamd#2716: old workers stay for ever behind a reload."""
     lab = gateway.lab
     good = open(lab.path('postern.conf')).read()
-    pid = gateway.pids()['smtpin-0']
-    os.kill(pid, signal.SIGSTOP)
+    pid = gateway.pid('smtpin-0')
+    signal_process(pid, signal.SIGSTOP)
     with written(lab, good.replace(f'address {GATEWAY_ADDRESS}:25;', f'address {GATEWAY_ADDRESS}:25 {GATEWAY_ADDRESS}:2599;')):
         done = lab.postern('reload')
         assert done.returncode == 0, done  # it is killed before the answer is due
@@ -301,12 +301,12 @@ def test_a_process_that_does_not_stop_is_replaced(gateway):
 def test_a_reload_waits_for_every_process(gateway):
     """A process that does not answer is named; "reloaded" is said once all run the new configuration, mail flows meanwhile."""
     lab = gateway.lab
-    pid = gateway.pids()['smtpout-1']
-    os.kill(pid, signal.SIGSTOP)
+    pid = gateway.pid('smtpout-1')
+    signal_process(pid, signal.SIGSTOP)
     try:
         done = lab.postern('reload')
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     assert done.returncode == 1 and done.stderr.startswith('The new configuration is in force, but not in these processes: smtpout-1.'), done
     ids = [gateway.send('x@good.test') for _ in range(3)]
     assert lab.postern('reload').returncode == 0
@@ -322,13 +322,13 @@ def test_what_a_reload_says_is_so(gateway):
     """Nothing changed, or in force but for what is named: a rule that holds is never called "not reloaded"."""
     lab = gateway.lab
     good = open(lab.path('postern.conf')).read()
-    pid = gateway.pids()['lookup-0']
+    pid = gateway.pid('lookup-0')
     with written(lab, good.replace('# the lab', 'partner "New" { domains nocrypt.test; outbound require cert; }\n# the lab')):
-        os.kill(pid, signal.SIGSTOP)
+        signal_process(pid, signal.SIGSTOP)
         try:
             done = lab.postern('reload')
         finally:
-            os.kill(pid, signal.SIGCONT)
+            signal_process(pid, signal.SIGCONT)
         assert done.returncode == 1 and not done.stdout, done
         assert without_warnings(done.stderr) == ('The new configuration is in force, but not in these processes: lookup-0. '
                                                  'Reload again; if that does not help, restart posternd.\n')
@@ -346,8 +346,8 @@ def test_what_a_reload_says_is_so(gateway):
 
 @pytest.mark.parametrize('name', ['smtpin-0', 'smtpout-0', 'queue-0', 'lookup-0', 'keys-0'])
 def test_a_killed_process_comes_back(gateway, name):
-    pid = gateway.pids()[name]
-    os.kill(pid, signal.SIGKILL)
+    pid = gateway.pid(name)
+    signal_process(pid, signal.SIGKILL)
     gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (pid, 0), 20)
     gateway.lab.wait_ready()
     message_id = gateway.lab.wait_for(lambda: try_send(gateway), 20)
@@ -374,7 +374,7 @@ def test_commands_while_the_queue_is_down(gateway):
     for path in (store, os.path.join(store, 'postern.db')):
         os.chown(path, owner.st_uid, owner.st_gid)
     try:
-        os.kill(gateway.pids()['queue-0'], signal.SIGKILL)
+        signal_process(gateway.pid('queue-0'), signal.SIGKILL)
         assert lab.wait_for(lambda: next(p for p in lab.postern('status', json_out=True) if p['process'] == 'queue-0')['restarts'] >= 2, 20)
         for words in QUESTIONS:
             code, out, err, took = asked(lab, words)
@@ -391,8 +391,8 @@ def test_commands_while_the_queue_is_down(gateway):
 
 
 def test_commands_while_the_queue_stands_still(gateway):
-    lab, pid = gateway.lab, gateway.pids()['queue-0']
-    os.kill(pid, signal.SIGSTOP)
+    lab, pid = gateway.lab, gateway.pid('queue-0')
+    signal_process(pid, signal.SIGSTOP)
     try:
         code, out, err, took = asked(lab, ('queue', 'list'))
         assert (code, out) == (69, '') and re.fullmatch(r'postern: queue does not answer \(\d+ restarts?\)\n', err), (code, out, err)
@@ -400,7 +400,7 @@ def test_commands_while_the_queue_stands_still(gateway):
         code, out, err, took = asked(lab, ('doctor',))
         assert code == 1 and re.search(r'WRONG +queue +queue does not answer', out), (code, out, err)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     assert lab.postern('queue', 'list').returncode == 0
 
 
@@ -408,8 +408,8 @@ def test_commands_while_the_queue_stands_still(gateway):
                                         ('smtpout-1', 'its deliveries wait'), ('lookup-0', 'deliveries that need the name service wait')])
 def test_a_silent_process_is_not_called_running(gateway, name, waits):
     """A first try by a new user: "running", exit status 0, beside a queue that was stopped."""
-    lab, pid = gateway.lab, gateway.pids()[name]
-    os.kill(pid, signal.SIGSTOP)
+    lab, pid = gateway.lab, gateway.pid(name)
+    signal_process(pid, signal.SIGSTOP)
     try:
         code, out, err, took = asked(lab, ('status',))
         assert code == 1 and took < 10 and re.search(rf'^{name} +SILENT +pid {pid} ', out, re.MULTILINE), (code, out, err)
@@ -419,7 +419,7 @@ def test_a_silent_process_is_not_called_running(gateway, name, waits):
         doctor = lab.postern('doctor').stdout
         assert re.search(rf'WRONG +(queue +queue|process +{name}) does not answer', doctor), doctor
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     assert lab.wait_for(lambda: lab.postern('status').returncode == 0, 10)
 
 
@@ -454,12 +454,12 @@ def try_send(gateway, rcpt='x@good.test'):
 
 def test_workers_that_die_while_outcomes_are_written(gateway):
     """The queue outlives them, and no message is lost or held for it."""
-    queue, ids = gateway.pids()['queue-0'], []
+    queue, ids = gateway.pid('queue-0'), []
     for turn in range(12):
         ids += [gateway.send(f'stream{turn}.{i}@good.test') for i in range(4)]
         pid = gateway.lab.wait_for(lambda: gateway.pids().get(f'smtpout-{turn % 2}'), 20)
         assert pid > 0  # 0 while it is started again
-        os.kill(pid, signal.SIGKILL)
+        signal_process(pid, signal.SIGKILL)
     for message_id in ids:
         gateway.lab.wait_for(lambda: gateway.state(message_id)['state'] in ('delivered', 'held'), 30)
         if gateway.state(message_id)['state'] == 'held':  # two of the deaths were over this one
@@ -491,7 +491,7 @@ def test_poison_message_is_held(gateway):
     message_id = gateway.send([f'x{i}@slow.test' for i in range(8)], body='p' * 20000)  # each answer takes its time
     for _ in range(2):
         name, pid = gateway.delivering()
-        os.kill(pid, signal.SIGKILL)
+        signal_process(pid, signal.SIGKILL)
         gateway.lab.wait_for(lambda: gateway.pids().get(name) not in (pid, 0), 20)
     found = gateway.wait_state(message_id, 'held')
     assert found['reason'] == 'poison' and 'message-quarantined' in gateway.lab.log()

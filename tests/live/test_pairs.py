@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 import pytest
-from conftest import GATEWAY_ADDRESS, OUTSIDE, client_context
+from conftest import GATEWAY_ADDRESS, OUTSIDE, client_context, signal_process
 
 
 def shake(gateway, timeout=30):
@@ -40,12 +40,12 @@ def shake_in_background(gateway, n):
 
 def paused(gateway, name, seconds):
     """Stops a process for a while."""
-    pid = gateway.pids()[name]
-    os.kill(pid, signal.SIGSTOP)
+    pid = gateway.pid(name)
+    signal_process(pid, signal.SIGSTOP)
     try:
         time.sleep(seconds)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
 
 
 def test_a_slow_keys_costs_one_handshake_a_process(gateway):
@@ -54,7 +54,7 @@ def test_a_slow_keys_costs_one_handshake_a_process(gateway):
     before = gateway.pids()
     assert shake(gateway) is None
     keys = before['keys-0']
-    os.kill(keys, signal.SIGSTOP)
+    signal_process(keys, signal.SIGSTOP)
     try:
         threads, found = shake_in_background(gateway, 12)
         time.sleep(1)
@@ -66,7 +66,7 @@ def test_a_slow_keys_costs_one_handshake_a_process(gateway):
         assert time.time() - began < 4
         time.sleep(3)
     finally:
-        os.kill(keys, signal.SIGCONT)
+        signal_process(keys, signal.SIGCONT)
     for t in threads:
         t.join()
     bad = [f for f in found if f]
@@ -132,8 +132,8 @@ def test_a_renewal_in_steps(renewed, how, order):
     gateway, where = renewed
     old, new = der(where + '/one/gw.pem'), der(where + '/two/gw.pem')
     put(where, order[0], how)
-    pid = gateway.pids()['keys-0']
-    os.kill(pid, signal.SIGKILL)  # whoever starts now gets what is in force, not what is on the disk
+    pid = gateway.pid('keys-0')
+    signal_process(pid, signal.SIGKILL)  # whoever starts now gets what is in force, not what is on the disk
     assert gateway.lab.wait_for(lambda: gateway.pids().get('keys-0') not in (pid, 0), 20)
     assert shown(gateway) == old
     for _ in range(6):
@@ -196,9 +196,9 @@ def test_the_handshake_with_ourselves(gateway):
     lab = gateway.lab
     counters = lambda: [p['counters'] for p in lab.postern('status', json_out=True) if p['process'].startswith(('smtpin', 'web'))]
     told_of = lambda word, name, end: re.search(rf'^{word} +tls self-test +{name}-\d: handshakes with itself {end}', lab.postern('doctor').stdout, re.M)
-    keys = gateway.pids()['keys-0']
+    keys = gateway.pid('keys-0')
     assert len(counters()) > len([p for p in gateway.pids() if p.startswith('smtpin')])
-    os.kill(keys, signal.SIGSTOP)
+    signal_process(keys, signal.SIGSTOP)
     try:
         # the first soon, then each minute
         assert lab.wait_for(lambda: all('tls-self-test=FAILED' in c for c in counters()), 80, 0.5), lab.log()[-3000:]
@@ -206,7 +206,7 @@ def test_the_handshake_with_ourselves(gateway):
         assert told_of('WRONG', 'smtpin', 'FAIL') and told_of('WRONG', 'web', 'FAIL') and lab.postern('doctor').returncode == 1
         assert re.search(r'postern_tls_selftest_ok\{process="web-0"\} 0', scrape(gateway))
     finally:
-        os.kill(keys, signal.SIGCONT)
+        signal_process(keys, signal.SIGCONT)
     assert lab.wait_for(lambda: all('tls-self-test=ok' in c for c in counters()), 15, 0.5), lab.log()[-3000:]
     assert shake(gateway) is None and browse(gateway) == 200
     assert lab.wait_for(lambda: re.search('alarm-over kind=portal-tls', lab.log()), 10), lab.log()[-3000:]
@@ -239,12 +239,12 @@ def test_browsers_wait_for_slow_keys(gateway):
     """As at smtpin: the one handshake that found it out fails, those that come meanwhile wait."""
     gateway.restart(extra=EVERYTHING)
     before = gateway.pids()
-    os.kill(before['keys-0'], signal.SIGSTOP)
+    signal_process(before['keys-0'], signal.SIGSTOP)
     try:
         join = in_background(*[lambda: browse(gateway)] * 10)
         time.sleep(5)
     finally:
-        os.kill(before['keys-0'], signal.SIGCONT)
+        signal_process(before['keys-0'], signal.SIGCONT)
     found, _ = join()
     webs = len([p for p in before if p.startswith('web')])
     assert len([f for f in found if f != 200]) <= webs and 200 in found, found
@@ -310,7 +310,7 @@ def test_those_beside_the_mail_stopped_for_a_while(gateway):
     mail = lambda: gateway.send('slow@good.test', body='MRN 00483726, SSN 536-90-4399', subject='beside')
     works = (log_in, lambda: browse(gateway), lambda: 'postern_process_up' in scrape(gateway), mail)
     for n in names:
-        os.kill(before[n], signal.SIGSTOP)
+        signal_process(before[n], signal.SIGSTOP)
     try:
         join = in_background(*works)
         time.sleep(1)
@@ -320,7 +320,7 @@ def test_those_beside_the_mail_stopped_for_a_while(gateway):
         time.sleep(3)
     finally:
         for n in names:
-            os.kill(before[n], signal.SIGCONT)
+            signal_process(before[n], signal.SIGCONT)
     went_on = time.time()
     found, done_at = join()
     assert found[:3] == [235, 200, True] and re.fullmatch('[0-9A-Z]+', found[3]), (found, lab.log()[-3000:])
@@ -346,14 +346,14 @@ def test_one_look_for_the_monitor_and_an_administrator(gateway):
     workers = [pid for name, pid in gateway.pids().items() if name.startswith('smtpout')]
     before = len(looks())
     for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
+        signal_process(pid, signal.SIGSTOP)
     try:
         time.sleep(12)  # the next one begins
         join = in_background(lambda: lab.postern('probe', '--quick', 'good.test', json_out=True))
         time.sleep(1)
     finally:
         for pid in workers:
-            os.kill(pid, signal.SIGCONT)
+            signal_process(pid, signal.SIGCONT)
     (found,), _ = join()
     assert found[0]['grade'] == 'auth' and len(found[0]['hosts']) == 1, found
     assert [re.search('asked-by=[a-z]+', line).group() for line in looks()[before:]] == ['asked-by=administrator'], looks()

@@ -23,7 +23,7 @@ import urllib.parse
 import zipfile
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context, serving
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, TOP, client_context, serving, signal_process
 
 BY_HAND = 'rule "by hand" { header "X-Level: two"; pickup-level 2; }'
 PORTAL = f'''
@@ -469,7 +469,7 @@ def test_a_browser_that_goes_while_keys_are_asked(gateway):
     context = client_context(gateway.lab)
     for wait in (0.1, 0.3, 1):
         with context.wrap_socket(socket.create_connection((GATEWAY_ADDRESS, 443), 20, source_address=(OUTSIDE, 0)), server_hostname='gateway.test') as sock:
-            os.kill(keys, signal.SIGSTOP)
+            signal_process(keys, signal.SIGSTOP)
             try:
                 cookies = '; '.join(f'{k}={v}' for k, v in visitor.cookies.items())
                 sock.sendall(f'POST {page.path}/answer HTTP/1.1\r\nHost: gateway.test\r\nOrigin: https://gateway.test\r\nCookie: {cookies}\r\n'
@@ -478,7 +478,7 @@ def test_a_browser_that_goes_while_keys_are_asked(gateway):
                 sock.shutdown(socket.SHUT_RDWR)
                 time.sleep(0.5)
             finally:
-                os.kill(keys, signal.SIGCONT)
+                signal_process(keys, signal.SIGCONT)
     assert visitor.get(page.path).status == 200
     assert {n: p for n, p in gateway.pids().items() if n.startswith('web')} == {n: p for n, p in before.items() if n.startswith('web')}
 
@@ -890,7 +890,7 @@ def test_it_lives_on_after_a_restart(gateway):
 def test_a_reload_cuts_nothing_off(gateway):
     big = os.urandom(6 * 1024 * 1024)
     visitor, page, _, _ = opened(gateway, 'reload@good.test', attachments=[('big.bin', big)])
-    before = gateway.pids()['web-0']
+    before = gateway.pid('web-0')
     sock = raw_https(gateway)
     sock.sendall(f'GET {page.path}/part/1 HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\nCookie: __Host-pass={visitor.cookies["__Host-pass"]}\r\n\r\n'.encode())
     answer = http.client.HTTPResponse(sock)
@@ -1391,7 +1391,7 @@ def test_killed_in_the_middle(gateway):
 
         def kill():
             time.sleep(0.005 * n)
-            os.kill(gateway.pids()[victim], 9)
+            signal_process(gateway.pid(victim), 9)
         thread = threading.Thread(target=kill)
         thread.start()
         try:
@@ -1407,7 +1407,7 @@ def test_killed_in_the_middle(gateway):
             assert gateway.lab.wait_for(lambda: any(f'number {n} of mine' in m.get_body(('plain',)).get_content() for m in mails_to(gateway, 'safe@inside.test', 'inside.test') if 'kill' in (m['subject'] or '')), 30)
     envelope = of(gateway, 'killed@good.test')
     assert gateway.lab.postern('envelope', 'recall', envelope['envelope']).returncode == 0
-    os.kill(gateway.pids()['queue-0'], 9)
+    signal_process(gateway.pid('queue-0'), 9)
     gateway.lab.wait_for(lambda: gateway.lab.postern('envelope', 'list').returncode == 0, 20)
     assert of(gateway, 'killed@good.test')['state'] == 'recalled'
     assert gateway.lab.wait_for(lambda: visitor.get(page.path).status == 410, 20)

@@ -15,7 +15,7 @@ import time
 import zipfile
 
 import pytest
-from conftest import INSIDE, OUTSIDE, TOP, serving
+from conftest import INSIDE, OUTSIDE, TOP, serving, signal_process
 
 PATIENT = 'patient Mary Jones, MRN 00483726, SSN 536-90-4399, has type 2 diabetes and takes metformin'
 RULES = f'''
@@ -457,15 +457,15 @@ def test_an_inspector_that_dies(gateway):
     client.mail('nurse@inside.test')
     client.rcpt('x@good.test')
     client.docmd('DATA')
-    os.kill(pids['keys-0'], signal.SIGSTOP)  # whoever gets the message waits for its key
+    signal_process(pids['keys-0'], signal.SIGSTOP)  # whoever gets the message waits for its key
     try:
         client.sock.sendall(b'Subject: once\r\n\r\n' + PATIENT.encode() + b'\r\n.\r\n')
         waiting = lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect']
         gateway.wait_leased(gateway.lab.wait_for(waiting)[0]['id'])
-        os.kill(pids['inspect-0'], signal.SIGKILL)  # the first that is free gets it
+        signal_process(pids['inspect-0'], signal.SIGKILL)  # the first that is free gets it
         assert gateway.lab.wait_for(lambda: 'event=process-ended child=inspect-0' in gateway.lab.log(), 20)
     finally:
-        os.kill(pids['keys-0'], signal.SIGCONT)
+        signal_process(pids['keys-0'], signal.SIGCONT)
     code, text = client.getreply()
     answered = time.time()
     client.close()
@@ -483,12 +483,12 @@ def inspectors():
 
 def test_twice_is_enough(gateway):
     """Two inspectors end over one message: it could not be inspected. It is held, never sent as clean."""
-    keys = gateway.pids()['keys-0']
+    keys = gateway.pid('keys-0')
     client = gateway.smtp()
     client.mail('nurse@inside.test')
     client.rcpt('x@good.test')
     client.docmd('DATA')
-    os.kill(keys, signal.SIGSTOP)  # whoever gets the message waits for its key, the message in his hands
+    signal_process(keys, signal.SIGSTOP)  # whoever gets the message waits for its key, the message in his hands
     try:
         client.sock.sendall(b'Subject: kills\r\n\r\n' + PATIENT.encode() + b'\r\n.\r\n')
         message_id = gateway.lab.wait_for(lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect'])[0]['id']
@@ -498,10 +498,10 @@ def test_twice_is_enough(gateway):
             known |= fresh
             gateway.wait_leased(message_id)
             for pid in fresh:
-                os.kill(pid, signal.SIGKILL)
+                signal_process(pid, signal.SIGKILL)
         found = gateway.wait_state(message_id, 'held', 40)
     finally:
-        os.kill(keys, signal.SIGCONT)
+        signal_process(keys, signal.SIGCONT)
     assert client.getreply()[0] == 250
     assert 'could not be inspected (crash)' in ' '.join(found['protection']['because'])
     assert ['failed', 'crash'] in gateway.lab.report(message_id)['inspection']
@@ -528,7 +528,7 @@ def test_bombs_block_nobody(gateway):
 def test_no_inspector_means_waiting(gateway):
     pids = gateway.pids()
     for name in ('inspect-0', 'inspect-1'):
-        os.kill(pids[name], signal.SIGSTOP)
+        signal_process(pids[name], signal.SIGSTOP)
     try:
         client = gateway.smtp()
         client.timeout = 40
@@ -540,7 +540,7 @@ def test_no_inspector_means_waiting(gateway):
         assert gateway.state(message_id)['next-hop'] == '=inspect'
     finally:
         for name in ('inspect-0', 'inspect-1'):
-            os.kill(pids[name], signal.SIGCONT)
+            signal_process(pids[name], signal.SIGCONT)
     gateway.wait_state(message_id, 'delivered', 30)
 
 
@@ -558,7 +558,7 @@ def test_a_notice_waits_for_who_writes_it(gateway):
 def test_waiting_for_inspection_outlives_a_crash(gateway):
     pids = gateway.pids()
     for name in ('inspect-0', 'inspect-1'):
-        os.kill(pids[name], signal.SIGSTOP)
+        signal_process(pids[name], signal.SIGSTOP)
     client = gateway.smtp()
     client.mail('nurse@inside.test')
     client.rcpt('x@nocrypt.test')
@@ -567,9 +567,9 @@ def test_waiting_for_inspection_outlives_a_crash(gateway):
     client.sock.sendall(b'Subject: crash\r\n\r\n' + PATIENT.encode() + b'\r\n.\r\n')
     waiting = lambda: [m for m in gateway.lab.postern('queue', 'list', json_out=True) if m['recipients'][0]['next-hop'] == '=inspect']
     message_id = gateway.lab.wait_for(waiting)[0]['id']
-    os.kill(pids['queue-0'], 9)
+    signal_process(pids['queue-0'], 9)
     for name in ('inspect-0', 'inspect-1'):
-        os.kill(pids[name], signal.SIGCONT)
+        signal_process(pids[name], signal.SIGCONT)
     assert gateway.wait_state(message_id, 'held', 40)['protection']['demand'] == 'secure'
     client.close()
 

@@ -16,7 +16,7 @@ import urllib.request
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import TOP
+from conftest import TOP, signal_process
 
 # reasons that cannot be had from outside, and the unit test that has each instead
 ELSEWHERE = {
@@ -243,18 +243,18 @@ class Walk:
         """Stopped while a delivery asks it, and ended: its work was never done."""
         self.gateway.wait_reason(self.act(reason), 'rejected')
         pid = next(p['pid'] for p in self.lab.postern('status', json_out=True) if p['process'].startswith(process))
-        os.kill(pid, signal.SIGSTOP)
+        signal_process(pid, signal.SIGSTOP)
         self.queue('retry', reason)
         self.gateway.wait_leased(self.ids[reason])
         time.sleep(0.5)  # and asks
-        os.kill(pid, signal.SIGKILL)
+        signal_process(pid, signal.SIGKILL)
         self.keep(reason)
 
     def poison(self):
         self.act('poison', 'x@hangs.test')
         for _ in range(2):
             name, pid = self.gateway.delivering()
-            os.kill(pid, signal.SIGKILL)
+            signal_process(pid, signal.SIGKILL)
             self.lab.wait_for(lambda: self.gateway.pids().get(name) not in (pid, 0), 20, 0.05)
         self.gateway.wait_state(self.ids['poison'], 'held')
         self.last['poison'] = self.look(self.ids['poison'])
@@ -264,34 +264,36 @@ class Walk:
         message_id = self.act('not-prepared', 'x@dead.test')
         self.gateway.wait_reason(message_id, 'connect')
         inspectors = lambda: {pid for name, pid in self.gateway.pids().items() if name.startswith('inspect') and pid > 1}
-        first, keys = inspectors(), self.gateway.pids()['keys-0']
+        first, keys = inspectors(), self.gateway.pid('keys-0')
         for pid in first:
-            os.kill(pid, signal.SIGSTOP)
+            signal_process(pid, signal.SIGSTOP)
         assert self.lab.wait_for(lambda: self.gateway.state(message_id)['next-hop'] == '=portal', 15)  # its time on the rung before is over
-        os.kill(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
+        signal_process(keys, signal.SIGSTOP)  # whoever gets the message waits for its key
         try:
+            for pid in first:
+                signal_process(pid, signal.SIGCONT)
             self.gateway.wait_leased(message_id)
             for pid in first:
-                os.kill(pid, signal.SIGKILL)
+                signal_process(pid, signal.SIGKILL)
             second = self.lab.wait_for(lambda: (lambda now: now if len(now) == len(first) and not now & first else None)(inspectors()), 10)
             self.gateway.wait_leased(message_id)
             for pid in second:
-                os.kill(pid, signal.SIGKILL)
+                signal_process(pid, signal.SIGKILL)
             self.gateway.wait_state(message_id, 'held', 10)
         finally:
-            os.kill(keys, signal.SIGCONT)
+            signal_process(keys, signal.SIGCONT)
         self.keep('not-prepared')
 
     def shutdown(self):
         """A job is handed out while its process has been told to stop, and stands still for a moment."""
         self.gateway.wait_reason(self.act('shutdown'), 'rejected')
         pid = next(pid for name, pid in self.gateway.pids().items() if name.startswith('smtpout'))
-        os.kill(pid, signal.SIGSTOP)
+        signal_process(pid, signal.SIGSTOP)
         self.lab.procs['posternd'].send_signal(signal.SIGTERM)
         time.sleep(2)  # the others stop before it
         self.queue('retry', 'shutdown')
         time.sleep(0.3)
-        os.kill(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
         self.lab.stop_gateway()
         self.start(self.configured())
         self.keep('shutdown')

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import lab as lab_module
-from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context, read_reply
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context, read_reply, signal_process
 
 BANK = '127.0.8.1'  # a network of its own
 
@@ -70,8 +70,8 @@ def test_a_file_asked_for_by_a_message_that_was_dropped(gateway):
     """Files for two messages come at once, the first of which is gone: the second has its own, and all of its octets."""
     body = b'Subject: the second\r\n\r\n' + b'line of text\r\n' * 16000
     begin = b'MAIL FROM:<nurse@inside.test>\r\nRCPT TO:<x@good.test>\r\n'
-    queue = gateway.pids()['queue-0']
-    os.kill(queue, signal.SIGSTOP)
+    queue = gateway.pid('queue-0')
+    signal_process(queue, signal.SIGSTOP)
     try:
         with socket.create_connection((gateway.address, 25), 20, source_address=(INSIDE, 0)) as sock:
             stream = sock.makefile('rb')
@@ -79,11 +79,11 @@ def test_a_file_asked_for_by_a_message_that_was_dropped(gateway):
             sock.sendall(b'EHLO c\r\nMAIL FROM:<nurse@inside.test> SIZE=200000\r\nRCPT TO:<x@good.test>\r\nBDAT 4\r\nSubjRSET\r\n' + begin + b'BDAT %d LAST\r\n' % len(body) + body)
             assert [read_reply(stream)[:3] for _ in range(5)] == [b'250'] * 5
             time.sleep(1)
-            os.kill(queue, signal.SIGCONT)
+            signal_process(queue, signal.SIGCONT)
             replies = [read_reply(stream).decode() for _ in range(3)]
             assert [r[:3] for r in replies] == ['250'] * 3, replies
     finally:
-        os.kill(queue, signal.SIGCONT)
+        signal_process(queue, signal.SIGCONT)
     gateway.wait_state(replies[-1].split()[-1], 'delivered', 20)
     assert [m for m in gateway.lab.messages('good.test') if 'Subject: the second' in m['data']][-1]['data'].endswith('line of text\r\n' * 16000)
 
@@ -381,9 +381,9 @@ def test_senders_wait_while_much_is_stored(gateway):
     """With the queue stopped, 32 messages are read to their end; the next sender is let in only when he has waited for half
     a second. Once the queue is back, all are taken."""
     gateway.restart()
-    queue, socks, waited = gateway.pids()['queue-0'], [], []
+    queue, socks, waited = gateway.pid('queue-0'), [], []
     try:
-        os.kill(queue, signal.SIGSTOP)
+        signal_process(queue, signal.SIGSTOP)
         for i in range(44):
             sock = socket.create_connection((gateway.address, 25), 20, source_address=(INSIDE, 0))
             stream = sock.makefile('rb')
@@ -397,7 +397,7 @@ def test_senders_wait_while_much_is_stored(gateway):
             waited.append(time.monotonic() - began)
             sock.sendall(b'Subject: turn %d\r\n\r\n.\r\n' % i)
     finally:
-        os.kill(queue, signal.SIGCONT)
+        signal_process(queue, signal.SIGCONT)
     assert [read_reply(stream)[:3] for _, stream in socks] == [b'250'] * 44
     for sock, _ in socks:
         sock.close()
@@ -516,7 +516,7 @@ def test_limits_are_true_after_a_process_died(fronted):
     assert [s.recv(200)[:3] for s in socks] == [b'220'] * 5
     for name, pid in fronted.pids().items():
         if name.startswith('smtpin'):
-            os.kill(pid, 9)
+            signal_process(pid, 9)
     for s in socks:
         s.close()
     assert fronted.lab.wait_for(lambda: sum(n.startswith('smtpin') for n in fronted.pids()) == 2, 10)

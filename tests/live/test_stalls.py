@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context
+from conftest import GATEWAY_ADDRESS, INSIDE, OUTSIDE, client_context, signal_process
 from test_pairs import EVERYTHING, browse, scrape
 
 ALL = os.environ.get('POSTERN_ALL') == '1'
@@ -129,7 +129,7 @@ def copies(gateway, role):
 def send_all(pids, number):
     for pid in filter(None, pids):  # 0: not running just now; kill(2): that would be our own group
         try:
-            os.kill(pid, number)
+            signal_process(pid, number)
         except ProcessLookupError:
             pass  # it was replaced meanwhile
 

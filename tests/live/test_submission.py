@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import GATEWAY_ADDRESS, client_context, read_reply
+from conftest import GATEWAY_ADDRESS, client_context, read_reply, signal_process
 
 USER, SECRET = 'nurse@inside.test', 'correct horse battery'
 LISTEN = (f'listen submission {{ address {GATEWAY_ADDRESS}:587; client-certificates ask; }}\n'
@@ -277,8 +277,8 @@ def test_a_guesser_does_not_shut_the_owner_out(desk):
     said = [plain(desk, 'owner@inside.test', f'guess {n}', f'127.0.{90 + n % 4}.{1 + n}') for n in range(24)]
     assert said.count(535) <= 12 and set(said) == {535, 454} and said[10:].count(454) > 10, said
     assert plain(desk, 'owner@inside.test', 'the right password', home) == 235
-    os.kill(desk.lab.child_pid('login-0'), 9)
-    os.kill(desk.lab.child_pid('login-1'), 9)
+    signal_process(desk.lab.child_pid('login-0'), 9)
+    signal_process(desk.lab.child_pid('login-1'), 9)
     assert desk.lab.wait_for(lambda: plain(desk, 'owner@inside.test', 'the right password', home) == 235, 15, 0.3)
     assert user(desk, 'passwd', 'owner@inside.test', password='another right one')[0] == 0  # who knew the old one is a stranger
     config(desk)
@@ -396,8 +396,8 @@ def test_passwd_disable_remove(desk):
 
 
 def test_login_process_killed(desk):
-    os.kill(desk.lab.child_pid('login-0'), 9)
-    os.kill(desk.lab.child_pid('login-1'), 9)
+    signal_process(desk.lab.child_pid('login-0'), 9)
+    signal_process(desk.lab.child_pid('login-1'), 9)
 
     def again():
         try:
@@ -476,7 +476,7 @@ def test_a_group_of_the_directory_is_mandatory(directory):
     assert demand('mallory@inside.test') == 'none'
     assert demand('mallory@inside.test', 'x@postfix.test') == 'escalated', 'a group that could never be read counts everyone as a member'
     lab.stop('slapd')
-    os.kill(gateway.pids()['queue-0'], 9)
+    signal_process(gateway.pid('queue-0'), 9)
     assert lab.wait_for(lambda: gateway.pids().get('queue-0', 0) and lab.postern('queue', 'list').returncode == 0)
     lab.wait_for(lambda: lab.postern('status').returncode == 0)
     time.sleep(1)

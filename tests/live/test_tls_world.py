@@ -5,7 +5,6 @@ import email
 import gzip
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import time
 
 import pytest
 import scorecard
-from conftest import INSIDE, OUTSIDE
+from conftest import INSIDE, OUTSIDE, signal_process
 
 DAYS = 'monitor { interval 2s; loss-window 2s; look-life 1s; expiry-warning 1h; }'
 
@@ -165,7 +164,7 @@ def test_a_sighting_outlives_a_killed_queue(tls):
     lab.postern('probe', '--quick', 'switch1.test')
     tls.send('q@garbled.test')
     assert lab.wait_for(lambda: 'event=sighting domain=garbled.test' in lab.log() or lab.postern('domains', 'show', 'garbled.test').returncode == 0)
-    os.kill(lab.child_pid('queue-0'), signal.SIGKILL)
+    signal_process(lab.child_pid('queue-0'), signal.SIGKILL)
     lab.wait_ready()
     assert lab.wait_for(lambda: lab.postern('domains', 'show', 'garbled.test').returncode == 0 and domain(tls, 'garbled.test')['seen'])
 
@@ -245,7 +244,7 @@ def test_policies_survive_their_web_server(tls):
     assert kept['state'] == 'enforce' and kept['id']
     lab.stop('nginx')
     try:
-        os.kill(lab.child_pid('lookup-0'), signal.SIGKILL)  # its successor gets the policies from the store
+        signal_process(lab.child_pid('lookup-0'), signal.SIGKILL)  # its successor gets the policies from the store
         lab.wait_ready()
         assert judged(tls, 'k@stskept.insecure.test')[1]['mta-sts'] == 'match'
         configured(tls)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import GATEWAY_ADDRESS, serving
+from conftest import GATEWAY_ADDRESS, serving, signal_process
 
 ROLES = ('keys', 'queue', 'smtpin', 'smtpout', 'lookup', 'login', 'inspect', 'web', 'metrics')
 EXTRA = f'''
@@ -135,7 +135,7 @@ def test_what_each_holds_open(gateway):
         for pid in pids:
             strange = {what for what in held_open(pid) if not what.startswith((*common, *more.get(role, ())))}
             assert not strange, (role, strange)
-    sees = held_open(gateway.pids()['smtpin-0']), held_open(gateway.pids()['queue-0'])
+    sees = held_open(gateway.pid('smtpin-0')), held_open(gateway.pid('queue-0'))
     assert 'internet' in sees[0] and lab.path('store', 'postern.db') in sees[1], sees  # that the look sees any
 
 
@@ -167,11 +167,11 @@ def test_users_that_are_made_while_it_runs_wait_for_the_next_start(gateway):
     try:
         with open('/etc/passwd', 'a') as out:
             out.write('nobody-queue:x:4190:4190::/nonexistent:/usr/sbin/nologin\n')
-        before = gateway.pids()['queue-0']
-        os.kill(before, 9)
+        before = gateway.pid('queue-0')
+        signal_process(before, 9)
         assert lab.wait_for(lambda: gateway.pids().get('queue-0') not in (None, 0, before), 20)
         lab.wait_ready()
-        assert '65534' in uids(gateway.pids()['queue-0'])[0]
+        assert '65534' in uids(gateway.pid('queue-0'))[0]
         gateway.wait_state(gateway.send('box@good.test'), 'delivered')
     finally:
         with open('/etc/passwd', 'w') as out:
