@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.c: renders log lines. One write(2) per line, so that lines of several processes on one
- * standard error do not mix. Called from everywhere; owns the only global state of base/.
+ * log.c: renders log lines, one write(2) each. Called from everywhere; owns the only global state of base/. What can
+ * go wrong: nobody takes a line that is handed over (posternd stands still, or takes no more from who writes too much): it
+ * is left out and counted.
  */
 #include "base/log.h"
 #include "base/clock.h"
@@ -10,14 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_OCTETS = 8192, VALUE_MAX = 512 };
+enum { VALUE_MAX = 512, SAME_HOUR_MS = 60 * 60 * 1000 };
 
 static struct {
     const char *name;
     enum log_level level;
     enum log_format format;
-    bool to_syslog;
-} sink = {"postern", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false};
+    bool to_syslog, handed, torn; /* torn: the last line was not written to its end */
+    uint64_t lost;
+} sink = {"postern", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false, false, false, 0};
 
 static const char *const level_names[] = {"error", "warn", "notice", "info", "debug"};
 
@@ -113,25 +115,39 @@ static void put_field(struct writer *w, const struct log_field *f, enum log_form
     }
 }
 
+static void put_head(struct writer *w, enum log_format format, int64_t wall_ms, enum log_level level, const char *process,
+                     const char *event)
+{
+    char head[256];
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    if (format == LOG_FORMAT_HANDED) {
+        snprintf(head, sizeof head, "%u %lld %s", (unsigned)level, (long long)wall_ms, event);
+    } else {
+        snprintf(head, sizeof head,
+                 format == LOG_FORMAT_JSON ? "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"level\":\"%s\","
+                                             "\"process\":\"%s\",\"event\":\"%s\""
+                                           : "time=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s process=%s event=%s",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                 (int)(wall_ms % 1000), level_names[level], process, event);
+    }
+    put(w, head, strlen(head));
+}
+
 size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_ms,
                   enum log_level level, const char *process, const char *event,
                   const struct log_field *fields, size_t n)
 {
     struct writer w = {dst, 0, size};
-    char head[256];
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    snprintf(head, sizeof head,
-             format == LOG_FORMAT_JSON
-                 ? "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"level\":\"%s\","
-                   "\"process\":\"%s\",\"event\":\"%s\""
-                 : "time=%04d-%02d-%02dT%02d:%02d:%02d.%03dZ level=%s process=%s event=%s",
-             tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-             (int)(wall_ms % 1000), level_names[level], process, event);
-    put(&w, head, strlen(head));
+    put_head(&w, format, wall_ms, level, process, event);
     for (size_t i = 0; i < n; i++) {
+        size_t before = w.n;
         put_field(&w, &fields[i], format);
+        if (format == LOG_FORMAT_HANDED && w.n == w.size) { /* what is left of a field is none */
+            w.n = before;
+            break;
+        }
     }
     if (format == LOG_FORMAT_JSON) {
         put(&w, "}", 1);
@@ -144,26 +160,92 @@ void log_open(const char *name, enum log_level level, enum log_format format, bo
     sink.name = name;
     sink.level = level;
     sink.format = format;
-    sink.to_syslog = to_syslog;
-    if (to_syslog) {
+    sink.to_syslog = to_syslog && !sink.handed;
+    if (sink.to_syslog) {
         openlog(name, LOG_PID | LOG_NDELAY, LOG_MAIL);
     }
 }
 
-void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+void log_hand_over(void)
+{
+    sink.handed = true;
+    sink.to_syslog = false;
+}
+
+/* A part that was written may be of another line than what comes next. */
+static void hand_over(char *line, size_t n)
+{
+    if (sink.torn) {
+        sink.torn = write(STDERR_FILENO, "\n", 1) < 0;
+    }
+    ssize_t written = sink.torn ? -1 : write(STDERR_FILENO, line, n);
+    sink.torn |= written > 0 && (size_t)written < n;
+    sink.lost += written < (ssize_t)n;
+}
+
+static void tell_lost(void)
+{
+    char line[128];
+    uint64_t lost = sink.lost;
+    const struct log_field f = KVN("lines", lost);
+    sink.lost = 0;
+    size_t n = log_render(line, sizeof line - 1, LOG_FORMAT_HANDED, clock_wall_ms(), LOG_LEVEL_WARN, sink.name, "log-lines-lost", &f, 1);
+    line[n] = '\n';
+    hand_over(line, n + 1);
+    sink.lost = sink.lost > 0 ? lost : 0;
+}
+
+/* pid: of another process, 0: of this one. */
+static void write_line(const char *process, long pid, int64_t wall_ms, enum log_level level, const char *event,
+                       const struct log_field *fields, size_t n)
 {
     static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
-    char line[LINE_MAX_OCTETS + 1];
-    if (level > sink.level) {
+    char line[LOG_LINE_MAX + 1], whose[80];
+    enum log_format format = sink.handed ? LOG_FORMAT_HANDED : sink.format;
+    size_t len = log_render(line, LOG_LINE_MAX, format, wall_ms, level, process, event, fields, n);
+    if (sink.to_syslog && pid > 0) {
+        snprintf(whose, sizeof whose, "%s[%ld]", process, pid);
+        openlog(whose, LOG_NDELAY, LOG_MAIL);
+        syslog(priorities[level], "%.*s", (int)len, line);
+        openlog(sink.name, LOG_PID | LOG_NDELAY, LOG_MAIL);
         return;
     }
-    size_t len = log_render(line, LINE_MAX_OCTETS, sink.format, clock_wall_ms(), level, sink.name,
-                            event, fields, n);
     if (sink.to_syslog) {
         syslog(priorities[level], "%.*s", (int)len, line);
         return;
     }
     line[len] = '\n';
+    if (sink.handed) {
+        hand_over(line, len + 1);
+        return;
+    }
     ssize_t written = write(STDERR_FILENO, line, len + 1);
     (void)written; /* nowhere left to complain */
+}
+
+void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+    if (level > sink.level) {
+        return;
+    }
+    if (sink.lost > 0) {
+        tell_lost();
+    }
+    write_line(sink.name, 0, clock_wall_ms(), level, event, fields, n);
+}
+
+bool log_take(const char *process, long pid, struct str line)
+{
+    static struct log_handed h;
+    int64_t now = clock_wall_ms();
+    if (log_handed_read(line, &h) < 0) {
+        const struct log_field text = KVS("text", line);
+        write_line(process, pid, now, LOG_LEVEL_WARN, "process-wrote", &text, 1);
+        return false;
+    }
+    if (h.level <= sink.level) {
+        bool is_of_now = h.wall_ms <= now && now - h.wall_ms < SAME_HOUR_MS;
+        write_line(process, pid, is_of_now ? h.wall_ms : now, h.level, h.event, h.fields, h.n);
+    }
+    return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.h: one line per event, `key=value` or JSON, to standard error or syslog.
+ * log.h: one line per event, `key=value` or JSON, to standard error or syslog. The processes that posternd started hand
+ * theirs to it: it writes them, and says whose they are.
  *
  * Values may come from strangers: control bytes, quotes, invalid UTF-8 and line separators are
  * escaped and each value is cut at 512 octets, so a peer can neither forge a line nor flood one.
@@ -9,7 +10,9 @@
 #include "base/str.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_HANDED /* to posternd: log_handed.c */ };
+
+enum { LOG_LINE_MAX = 8192, LOG_FIELDS_MAX = 40, LOG_WORD_MAX = 64 };
 
 /* One field of a line. Build with KV(), KVS(), KVN(). */
 struct log_field {
@@ -25,6 +28,9 @@ struct log_field {
 
 /* Names this process in each line (borrows `name`). */
 void log_open(const char *name, enum log_level level, enum log_format format, bool to_syslog);
+/* From now on lines are handed over by standard error, a pipe, whatever log_open() says of format and syslog. What does not
+ * fit into it is left out, counted, and told with the next line that does. */
+void log_hand_over(void);
 void log_fields(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
 #define LOG(level, event, ...)                                                                     \
@@ -35,6 +41,22 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 #define log_notice(event, ...) LOG(LOG_LEVEL_NOTICE, event, __VA_ARGS__)
 #define log_info(event, ...) LOG(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_debug(event, ...) LOG(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
+
+/* A line of another process as it was handed over. */
+struct log_handed {
+    enum log_level level;
+    int64_t wall_ms;
+    const char *event;
+    struct log_field fields[LOG_FIELDS_MAX];
+    size_t n, used;
+    char text[LOG_LINE_MAX]; /* what the fields and the event point to */
+};
+
+/* Reads a line without its newline: 0, or -EBADMSG. No key of it is one that each line has anyway. */
+int log_handed_read(struct str line, struct log_handed *ret) MUST_USE;
+/* Writes a line of another process as that process's, whatever stands in it. Time: its own, unless it is of another hour.
+ * False: it was not handed over in due form, and was written as a text. */
+bool log_take(const char *process, long pid, struct str line);
 
 /* Writes the line without its newline into dst (for tests); the length, cut at size. */
 size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_ms,

@@ -438,6 +438,7 @@ int child_main(int argc, char **argv, const char *name, const struct child_event
     }
     struct child c = {.name = name, .index = (unsigned)index, .events = events, .owner = owner};
     snprintf(c.title, sizeof c.title, "%s-%u", name, c.index);
+    log_hand_over();
     log_open(c.title, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
     signal(SIGPIPE, SIG_IGN);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE); /* what a message needed the next one needs again: giving memory */

@@ -32,12 +32,15 @@ int spawn_find_user(const char *name, const char *process, struct spawn_user *re
 }
 
 /* Runs in the child, between fork and exec. Says what failed by its exit status. */
-static _Noreturn void become(const char *path, char *const argv[], int control_fd,
+static _Noreturn void become(const char *path, char *const argv[], int control_fd, int error_fd,
                              const struct spawn_user *user, pid_t parent)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (error_fd >= 0 && dup2(error_fd, STDERR_FILENO) < 0) {
+        _exit(119);
+    }
     if (control_fd < 0) {
         close(SPAWN_CONTROL_FD);
     } else if (control_fd == SPAWN_CONTROL_FD) {
@@ -64,7 +67,7 @@ static _Noreturn void become(const char *path, char *const argv[], int control_f
     _exit(124);
 }
 
-int spawn_child(const char *path, char *const argv[], int control_fd,
+int spawn_child(const char *path, char *const argv[], int control_fd, int error_fd,
                 const struct spawn_user *user, pid_t *ret_pid)
 {
     pid_t parent = getpid();
@@ -73,7 +76,7 @@ int spawn_child(const char *path, char *const argv[], int control_fd,
         return -errno;
     }
     if (pid == 0) {
-        become(path, argv, control_fd, user, parent);
+        become(path, argv, control_fd, error_fd, user, parent);
     }
     *ret_pid = pid;
     return 0;

@@ -142,7 +142,7 @@ static void start(void)
     snprintf(program, sizeof program, "%s", alone.program);
     struct spawn_user user = {0};
     int fds[2];
-    must(ipc_pair(fds) == 0 && spawn_child(alone.program, argv, fds[1], &user, &alone.pid) == 0);
+    must(ipc_pair(fds) == 0 && spawn_child(alone.program, argv, fds[1], -1, &user, &alone.pid) == 0);
     close(fds[1]);
     alone.lives++;
     alone.ready = false;

@@ -123,6 +123,27 @@ static void on_start(void *owner, struct child *c)
     timer_start(evil.timer, EVERY_MS);
 }
 
+/* Lines of another process, in each form that the log has, and what speaks to a terminal. */
+static void write_lies(void)
+{
+    fputs("time=2001-02-03T10:00:00.000Z level=error process=queue-9 event=forgery\n"
+          "{\"time\":\"2001-02-03T10:00:00.000Z\",\"level\":\"error\",\"process\":\"queue-9\",\"event\":\"forgery\"}\n"
+          "0 0 forgery process=\"queue-9\"\n"
+          "\x1b]0;forgery\x07\n", stderr);
+}
+
+/* There is one of them only. */
+static bool is_alone(const char *name)
+{
+    static const char *const names[] = {"lookup", "queue", "keys", "metrics"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct ipc_rule more[] = {{IPC_ctl_public_key, on_any}, {IPC_metrics_text, on_any},
@@ -134,8 +155,7 @@ int main(int argc, char **argv)
     str_copy_cut(str_c(argv[0]), here, sizeof here);
     const char *name = basename(argv[0]);
     const char *folder = dirname(here);
-    bool alone = strcmp(name, "lookup") == 0 || strcmp(name, "queue") == 0 || strcmp(name, "keys") == 0;
-    if (argc == 2 && strcmp(argv[1], "0") == 0 && !alone) {
+    if (argc == 2 && strcmp(argv[1], "0") == 0 && !is_alone(name)) {
         snprintf(path, sizeof path, "%s/real-%s", folder, name);
         execv(path, (char *[]){path, argv[1], NULL});
         return 1;
@@ -148,6 +168,7 @@ int main(int argc, char **argv)
     str_copy_cut(said, seed, sizeof seed);
     dice_begin(seed);
     fprintf(stderr, "%s: POSTERN_EVIL_SEED=%llu\n", name, (unsigned long long)dice_seed());
+    write_lies();
     evil.lies = dice_below(2) == 0;
     speech_begin(evil.any);
     evil.role = speech_role(name);

@@ -565,6 +565,7 @@ resolver {{ forward {DNS}@53; trust-anchor {self.path("zones", "anchor")}; timeo
 
     def log(self, name='posternd', since=None):
         """What a program logged since the running test began, or from an offset."""
+        time.sleep(0.05)  # posternd writes what the others hand over: that may just be under way
         with open(self.path('log', name), encoding='utf-8', errors='replace') as text:
             text.seek(self.marks.get(name, 0) if since is None else since)
             return text.read()

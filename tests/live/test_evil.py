@@ -80,6 +80,14 @@ def start(gateway):
     lab.wait_port(GATEWAY_ADDRESS, 25)
 
 
+def lies_in(log, role):
+    """What an evil process wrote to its standard error (write_lies() of evil.c) stands there as its words, and speaks to no terminal."""
+    said = [line for line in log.splitlines() if 'forgery' in line]
+    assert len(said) >= 4, said
+    mark = re.compile(rf'time=(?!2001)\S+Z level=warn process={role}-[0-9]+ event=process-wrote text="')
+    return [line for line in said if not mark.match(line) or re.search('[\x00-\x1f\x7f-\x9f]', line)]
+
+
 ENDS = ('delivered', 'waits in the portal')
 
 
@@ -116,6 +124,7 @@ def test_a_process_that_was_taken_over(gateway, role, mode):
             assert not re.search('[\x00-\x08\x0b-\x1f\x7f-\x9f]', shown), shown
             if 'kept down' in lab.log() and number % 10 == 0:
                 lab.postern('reload')  # else it would be quiet from now on
+        assert lies_in(lab.log(), role) == []
         after = gateway.pids()
         assert {k: after[k] for k in KEEPS} == {k: before[k] for k in KEEPS}, lab.log()[-4000:]
         assert lab.procs['posternd'].pid == posternd and lab.procs['posternd'].poll() is None

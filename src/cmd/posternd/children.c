@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/posternd/deaths.h"
+#include "cmd/posternd/lines.h"
 #include "cmd/posternd/posternd.h"
 
 #include <fcntl.h>
@@ -232,6 +233,8 @@ static void on_replace(void *owner, struct ipc_channel *ch, const struct ipc_msg
     log_notice("process-replaced", KV("child", s->name), KVN("pid", s->pid), KV("why", "it did its share of work"));
     s->old_pid = s->pid;
     s->old_control = s->control;
+    s->old_lines = s->lines;
+    s->lines = NULL;
     s->pid = 0;
     s->control = NULL;
     start(s->d, s);
@@ -294,7 +297,7 @@ static int64_t pause_after_death(struct supervised *s)
 static int spawn(struct posternd *d, struct supervised *s)
 {
     char path[600], index[8];
-    int fds[2];
+    int fds[2], error_fd = -1;
     snprintf(path, sizeof path, "%s/%s", d->bin_dir, role_names[s->role]);
     snprintf(index, sizeof index, "%u", s->index);
     char *argv[] = {path, index, NULL};
@@ -302,12 +305,17 @@ static int spawn(struct posternd *d, struct supervised *s)
     if (r < 0) {
         return r;
     }
-    r = spawn_child(path, argv, fds[1], &d->users[s->role], &s->pid);
+    s->lines = lines_open(d->loop, s->name, s->role == ROLE_QUEUE ? LINES_OF_QUEUE : LINES_OF_OTHERS, &error_fd);
+    r = s->lines ? spawn_child(path, argv, fds[1], error_fd, &d->users[s->role], &s->pid) : -EMFILE;
     close(fds[1]);
+    err_close_fd(&error_fd);
     if (r < 0) {
         close(fds[0]);
+        lines_close(s->lines);
+        s->lines = NULL;
         return r;
     }
+    lines_of(s->lines, s->pid);
     s->control = ipc_channel_new(d->loop, fds[0], s->name, rules_of(s->role), on_control_closed, s);
     return 0;
 }
@@ -413,6 +421,8 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
     bool asked = s->stopping || !s->is_wanted || (s->renew && s->ready); /* one that never served may end again at once */
     s->pid = 0;
     s->ready = false;
+    lines_close(s->lines);
+    s->lines = NULL;
     if (s->control) {
         ipc_channel_free(s->control); /* its end is known before the channel's */
         forget_control(s);
@@ -454,6 +464,8 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
 static void on_old_ended(struct posternd *d, struct supervised *s, int status)
 {
     bool crashed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+    lines_close(s->old_lines);
+    s->old_lines = NULL;
     LOG(crashed ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "process-ended", KV("child", s->name), KVN("pid", s->old_pid),
         KV("why", "replaced"), KVN("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
     s->restarts += crashed;
@@ -472,7 +484,11 @@ void children_reap(struct posternd *d)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        d->pickup = pid == d->pickup ? 0 : d->pickup;
+        if (pid == d->pickup) {
+            d->pickup = 0;
+            lines_close(d->pickup_lines);
+            d->pickup_lines = NULL;
+        }
         for (size_t i = 0; i < d->n_children; i++) {
             if (d->children[i].pid == pid) {
                 on_ended(d, &d->children[i], status);

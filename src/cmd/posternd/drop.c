@@ -4,6 +4,7 @@
  * what lies there. Called by main.c.
  */
 #include "base/log.h"
+#include "cmd/posternd/lines.h"
 #include "cmd/posternd/posternd.h"
 
 #include <dirent.h>
@@ -60,9 +61,16 @@ void drop_pick_up(struct posternd *d)
     }
     snprintf(path, sizeof path, "%s/sendmail", d->bin_dir);
     char *argv[] = {path, quick, config, (char *)d->conf_path, NULL};
-    int r = spawn_child(path, argv, -1, &d->pickup_user, &d->pickup);
+    int error_fd = -1;
+    d->pickup_lines = lines_open(d->loop, "pickup", LINES_OF_OTHERS, &error_fd);
+    int r = d->pickup_lines ? spawn_child(path, argv, -1, error_fd, &d->pickup_user, &d->pickup) : -EMFILE;
+    err_close_fd(&error_fd);
     if (r < 0) {
+        lines_close(d->pickup_lines);
+        d->pickup_lines = NULL;
         d->pickup = 0;
         log_warn("pickup-failed", KV("problem", strerror(-r)));
+    } else {
+        lines_of(d->pickup_lines, d->pickup);
     }
 }

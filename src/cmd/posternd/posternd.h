@@ -22,6 +22,7 @@ struct supervised {
     struct ipc_channel *control;
     pid_t old_pid; /* the one before it, which works until this one is ready; 0: none */
     struct ipc_channel *old_control;
+    struct lines *lines, *old_lines; /* what both write to their standard error */
     bool is_wanted; /* by the configuration; else it is stopped and not started again */
     bool ready, stopping;
     int64_t stop_by_ms; /* of one that is stopping: killed then */
@@ -70,6 +71,7 @@ struct posternd {
     int shared; /* memory of all smtpin: how many sessions each client has */
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
+    struct lines *pickup_lines;
     int64_t files_changed; /* sum of the times of change of trust store, passwords and secrets */
     int64_t start_stamps[ROLE_END]; /* of the files that processes read at their start alone */
     struct pairs *pairs;   /* certificates and keys in force */

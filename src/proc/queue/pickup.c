@@ -95,7 +95,7 @@ void envelope_event(struct queue *q, uint64_t envelope, enum envelope_event kind
     }
     char number[ID_TEXT];
     id_text(envelope, number);
-    log_info("envelope", KV("envelope", number), KV("event", envelope_event_name(kind)), KVS("who", who), KV("detail", detail));
+    log_info("envelope", KV("envelope", number), KV("step", envelope_event_name(kind)), KVS("who", who), KV("detail", detail));
 }
 
 void random_text(char *dst, size_t n)
