@@ -3,9 +3,11 @@
  * ends in a blank; other programs end it where a blank stood, and put marks of quotation before the next one).
  *
  * A line may end inside a number once, and only a line that is long enough to have been wrapped: a column of numbers
- * is no number. What can go wrong: nothing.
+ * is no number. Where groups stand behind others they may be a part of what those begin (groups_place).
+ * What can go wrong: nothing.
  */
 #include "detect/groups.h"
+#include "detect/checks.h"
 
 enum { WRAPPED = 30, LOOK_BACK = 1000 /* octets of a line */ };
 
@@ -107,6 +109,113 @@ bool groups_fit(enum groups kind, struct str text, size_t at, size_t n)
         gap = i + 1;
     }
     return true;
+}
+
+/* Groups of digits before a number, parted by blanks. */
+struct before {
+    size_t from;
+    unsigned groups, alike, digits; /* alike: as long as the first group of the number, without a gap in the row */
+    bool sums;                      /* all but the first are groups of three */
+};
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static size_t digits_before(struct str text, size_t floor, size_t end)
+{
+    size_t n = 0;
+    while (end - n > floor && is_digit(text.p[end - 1 - n])) {
+        n++;
+    }
+    return end - n > floor && in_group(text.p[end - n - 1]) ? 0 : n; /* "DE89" is no group of digits */
+}
+
+static struct before read_before(struct str text, size_t floor, size_t at, size_t first)
+{
+    enum { GROUPS_MOST = 12, BLANKS = 4, THOUSAND = 3 };
+    struct before b = {.from = at, .sums = true};
+    for (size_t n = 0; b.groups < GROUPS_MOST; b.groups++) {
+        size_t end = b.from;
+        while (end > floor && b.from - end < BLANKS && (text.p[end - 1] == ' ' || text.p[end - 1] == '\t')) {
+            end--;
+        }
+        size_t last = n;
+        n = end < b.from ? digits_before(text, floor, end) : 0;
+        if (n == 0) {
+            break;
+        }
+        b.sums &= b.groups == 0 || last == THOUSAND;
+        b.alike += n == first && b.alike == b.groups;
+        b.digits += (unsigned)n;
+        b.from = end - n;
+    }
+    return b;
+}
+
+/* "DE89 " before the groups, and with those behind it an IBAN. */
+static bool is_of_iban(struct str text, size_t from, size_t end)
+{
+    enum { HEAD = 5, MOST = 42 };
+    size_t head = from >= HEAD ? from - HEAD : 0, to = end, most = head + MOST < text.n ? head + MOST : text.n;
+    if (from < HEAD || !str_eq(str_slice(text, from - 1, from), STR(" ")) || (head > 0 && in_group(text.p[head - 1]))) {
+        return false;
+    }
+    for (;;) {
+        if (check_iban(str_slice(text, head, to))) {
+            return true;
+        }
+        size_t next = to;
+        while (next < most && text.p[next] == ' ') {
+            next++;
+        }
+        while (next < most && in_group(text.p[next])) {
+            next++;
+        }
+        if (next == to) {
+            return false;
+        }
+        to = next;
+    }
+}
+
+/* Groups of three behind one of at most three: "1 234 567 890". */
+static bool is_sum(struct str text, const struct before *b, size_t at, size_t n)
+{
+    enum { THOUSAND = 3 };
+    size_t digits = 0;
+    bool sum = b->groups > 0 && b->sums;
+    for (size_t i = at; i <= at + n && sum; i++) {
+        bool digit = i < at + n && is_digit(text.p[i]);
+        sum = digit || digits == THOUSAND;
+        digits = digit ? digits + 1 : 0;
+    }
+    size_t first = b->from;
+    while (is_digit(text.p[first])) {
+        first++;
+    }
+    return sum && first - b->from <= THOUSAND;
+}
+
+enum groups_place groups_place(struct str text, size_t floor, size_t at, size_t n)
+{
+    enum { TELEPHONE = 15 /* digits at most: E.164 */, ROW = 2 };
+    size_t first = 0, digits = 0;
+    for (size_t i = at; i < at + n; i++) {
+        digits += is_digit(text.p[i]);
+        first = digits == i + 1 - at ? digits : first;
+    }
+    if (first == 0) {
+        return GROUPS_ALONE;
+    }
+    struct before b = read_before(text, floor, at, first);
+    bool plus = b.from > floor && text.p[b.from - 1] == '+';
+    bool telephone = b.groups > 0 && (plus || text.p[b.from] == '0') && b.digits + digits <= TELEPHONE;
+    if (telephone || is_sum(text, &b, at, n) || is_of_iban(text, b.from, at + n)) {
+        return GROUPS_PART;
+    }
+    return b.alike >= ROW ? GROUPS_IN_ROW : GROUPS_ALONE;
 }
 
 size_t groups_first(struct str value)

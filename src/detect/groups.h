@@ -17,6 +17,14 @@ enum groups {
 int groups_expand(struct str expression, struct buf *out, enum groups *ret) MUST_USE;
 /* True when the n octets at `at` can be one number by what parts them. */
 bool groups_fit(enum groups kind, struct str text, size_t at, size_t n);
+/* Where the n octets at `at`, which may be a number, stand in their line. Only blanks count as what parts them from what is
+ * before, and nothing before `floor`. */
+enum groups_place {
+    GROUPS_ALONE,  /* no digits before them, or those of another kind: "PIN 1234 4539 5787 6362 1486" */
+    GROUPS_IN_ROW, /* behind two or more groups as long as theirs: perhaps a row of a table */
+    GROUPS_PART,   /* they are part of a telephone number, of a sum or of an IBAN */
+};
+enum groups_place groups_place(struct str text, size_t floor, size_t at, size_t n);
 /* The length of the first group, and of all but the last. */
 size_t groups_first(struct str value);
 size_t groups_without_last(struct str value);

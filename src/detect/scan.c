@@ -229,7 +229,8 @@ static bool is_named_otherwise(struct scan *s, const struct detect_type *t, size
     return other > 0 && !own_after && last_before(s, t->context, at) < other;
 }
 
-static bool has_context(struct scan *s, const struct detect_type *t, size_t at, size_t n)
+/* A word of the type's context is near, or heads the column. */
+static bool is_spoken_of(struct scan *s, const struct detect_type *t, size_t at, size_t n)
 {
     if (!t->context) {
         return false;
@@ -237,8 +238,7 @@ static bool has_context(struct scan *s, const struct detect_type *t, size_t at, 
     if (!s->context[t->index].known) {
         find_context(s, t);
     }
-    bool near = is_near(&s->context[t->index], t->window, at, at + n) || is_headed(s, t, at);
-    return near && !is_named_otherwise(s, t, at, at + n);
+    return is_near(&s->context[t->index], t->window, at, at + n) || is_headed(s, t, at);
 }
 
 /* --- judging -------------------------------------------------------------------------------------------------- */
@@ -326,11 +326,24 @@ static bool passes(struct scan *s, const struct detect_type *t, struct candidate
     }
 }
 
+/* The end of a number of the type just before `at`; 0: there is none. */
+static size_t end_before(const struct scan *s, const struct detect_type *t, size_t at)
+{
+    enum { LOOK_AT = 64, FAR = 80 };
+    size_t end = 0;
+    for (size_t i = s->n; i-- > 0 && s->n - i <= LOOK_AT;) {
+        size_t one = s->found[i].at + s->found[i].n;
+        end = s->found[i].type == t && one <= at && at - one < FAR && one > end ? one : end;
+    }
+    return end;
+}
+
 /* False: it is no number of the type. *ret_n: what need not be looked at again. */
 static bool judge(struct scan *s, const struct detect_type *t, struct candidate c, size_t *ret_n)
 {
-    enum { SAMPLE_SCORE = 20 };
+    enum { SAMPLE_SCORE = 20, ROW_SCORE = 45 };
     char plain[128];
+    enum groups_place place = GROUPS_ALONE;
     *ret_n = c.groups == GROUPS_NONE ? c.n : groups_first(str_slice(s->text, c.at, c.at + c.n));
     struct detect_finding f = {.type = t, .text = s->index, .at = c.at};
     if (t->check) {
@@ -340,8 +353,18 @@ static bool judge(struct scan *s, const struct detect_type *t, struct candidate 
         f.checked = true;
         c.score = c.score > t->checked_score ? c.score : t->checked_score;
     }
+    if (c.groups != GROUPS_NONE) {
+        place = groups_place(s->text, end_before(s, t, c.at), c.at, c.n);
+        if (place == GROUPS_PART) {
+            return false;
+        }
+    }
     *ret_n = f.n = c.n;
-    f.context = has_context(s, t, c.at, c.n);
+    bool spoken_of = is_spoken_of(s, t, c.at, c.n);
+    f.context = spoken_of && !is_named_otherwise(s, t, c.at, c.at + c.n);
+    if (place == GROUPS_IN_ROW && !spoken_of && c.score > ROW_SCORE) {
+        c.score = ROW_SCORE;
+    }
     if (t->needs_context && !f.context) {
         return true;
     }

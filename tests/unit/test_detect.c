@@ -4,6 +4,7 @@
  */
 #include "detect/checks.h"
 #include "detect/detect.h"
+#include "detect/groups.h"
 #include "base/clock.h"
 #include "check.h"
 
@@ -24,7 +25,8 @@ static void check_all(detect_check check, const char *const *good, const char *c
 static void public_vectors(void **state)
 {
     (void)state;
-    check_all(check_card, LIST("4111111111111111", "5555 5555 5555 4444", "371449635398431", "30569309025904", "6011000400000000", "4012888888881881", "3530111333300000", "2223003122003222"),
+    check_all(check_card, LIST("4111111111111111", "5555 5555 5555 4444", "371449635398431", "30569309025904", "6011000400000000", "4012888888881881", "3530111333300000", "2223003122003222",
+                               "2200123456789019", "6062826786276634"), /* Mir, Hipercard: ranges of npm's credit-card-type */
               LIST("4012888888881882", "0000000000000000", "4111111111111", "1234567812345670", "79927398713", "41111111111111111111"));
     check_all(check_iban, LIST("GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "AT611904300234573201", "FR14 2004 1010 0505 0001 3M02 606", "NO93 8601 1117 947", "BE68539007547034", "CH93-0076-2011-6238-5295-7", "DE89.3704.0044.0532.0130.00", "DE89 3704\n> 0044 0532 0130 00", "MT84MALT011000012345MTLCAST001S"),
               LIST("AL47 2121 1009 0000 0002 3569 8740", "GB82 WEST 1234 5698 7654 33", "GB82WEST123456987654321", "XX82WEST12345698765432", "GB"));
@@ -74,7 +76,7 @@ static void one_wrong_digit(void **state)
 static const char pack[] = "pack p 3\n"
                            "type ssn\n title Number\n pattern 65 (?<!\\w)(\\d{3}-\\d{2}-\\d{4})(?!\\w)\n pattern 10 (?<!\\w)(\\d{9})(?!\\w)\n"
                            " check us-ssn\n context 55 ssn, social security\n window 50\n sample 123-45-6789\n"
-                           "type card\n pattern 85 (?<![\\w-])(\\d{4}{gap}\\d{4}{gap}\\d{4}{gap}\\d{4})(?![\\w-])\n check card\n"
+                           "type card\n pattern 85 (?<![\\w-])(\\d{4}{gap}\\d{4}{gap}\\d{4}{gap}\\d{4})(?![\\w-])\n check card\n context 20 credit card\n"
                            "type word\n phrase heart attack, asthma\n"
                            "rule both ssn & word\nrule pair ssn ~ word\nrule many ssn>=3\nrule sure ssn:high\n"
                            "against order, tracking number\n";
@@ -188,6 +190,56 @@ static void numbers_in_groups(void **state)
     assert_string_equal(scan("{\"socialSecurity\":\"536904399\"}"), "ssn 65 *****4399 near; -> ");
 }
 
+/* vectorize-io/hindsight#4333, dahlia/logtape#211; E.164 (at most 15 digits), ISO 13616. */
+static void groups_behind_other_groups(void **state)
+{
+    static const struct {
+        const char *text;
+        int high, low; /* cards that are found: at 60 or more, below */
+    } rows[] = {
+        {"2026 4539 5787 6362 1486", 1, 0},
+        {"PIN 1234 4539 5787 6362 1486", 1, 0},
+        {"10115 4539 5787 6362 1486", 1, 0},
+        {"12 05 2026 4539 5787 6362 1486", 1, 0},
+        {"4539 5787 6362 1486 4916 3385 0608 2832", 2, 0},
+        {"4539 5787 6362 1486 12/28 4916 3385 0608 2832", 2, 0},
+        {"1200 1300 4539 5787 6362 1486", 0, 1}, /* a row of a table */
+        {"credit card 1200 1300 4539 5787 6362 1486", 1, 0},
+        {"AE56 4539 5787 6362 1486 003", 0, 0}, /* an IBAN */
+        {"AE57 4539 5787 6362 1486 003", 1, 0}, /* none */
+    };
+    static const struct {
+        const char *text;
+        size_t at;
+        enum groups_place place;
+    } places[] = {
+        {"943 476 5919", 0, GROUPS_ALONE},
+        {"2026 943 476 5919", 5, GROUPS_ALONE},
+        {"+44 943 476 5919", 4, GROUPS_PART},
+        {"0 943 476 5919", 2, GROUPS_PART},
+        {"0000 0000 943 476 5919", 10, GROUPS_ALONE}, /* too long for a telephone's */
+        {"5 121 000 358", 2, GROUPS_PART},
+        {"5000 121 000 358", 5, GROUPS_ALONE},
+        {"943 476 943 476 5919", 8, GROUPS_IN_ROW},
+        {"943 5 476 943 476 5919", 10, GROUPS_ALONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *said = scan(rows[i].text);
+        int high = 0, low = 0;
+        for (const char *at = strstr(said, "card "); at; at = strstr(at + 1, "card ")) {
+            *(atoi(at + strlen("card ")) >= DETECT_MEDIUM ? &high : &low) += 1;
+        }
+        if (high != rows[i].high || low != rows[i].low) {
+            fail_msg("row %zu: %s", i, said);
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct str text = str_c(places[i].text);
+        assert_int_equal(groups_place(text, 0, places[i].at, text.n - places[i].at), places[i].place);
+    }
+}
+
 static void dictionary_and_rules(void **state)
 {
     (void)state;
@@ -292,7 +344,7 @@ static void vectors_in_packs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors), cmocka_unit_test(one_wrong_digit), cmocka_unit_test(context_makes_it_likely),
-                                       cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(dictionary_and_rules),
+                                       cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(groups_behind_other_groups), cmocka_unit_test(dictionary_and_rules),
                                        cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(the_clock_ends_it), cmocka_unit_test(mistakes),
                                        cmocka_unit_test(vectors_in_packs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
