@@ -6,6 +6,7 @@
  * is needed. Numbers of one repeated digit pass several checks and are never real.
  */
 #include "detect/checks.h"
+#include "wire/base64.h"
 
 enum { PLAIN_MAX = 40 };
 
@@ -369,6 +370,24 @@ bool check_token(struct str text)
     return true;
 }
 
+/* RFC 7617: a name, a colon, a password. */
+bool check_basic(struct str text)
+{
+    enum { PASSWORD_MIN = 3 };
+    CLEANUP(buf_free) struct buf octets = BUF_INIT(1024);
+    if (base64_read(text, &octets) < 0) {
+        return false;
+    }
+    struct str plain = buf_str(&octets);
+    size_t colon = str_find(plain, ':', 0);
+    for (size_t i = 0; i < plain.n; i++) {
+        if ((unsigned char)plain.p[i] < ' ' || plain.p[i] == 127) {
+            return false;
+        }
+    }
+    return colon > 0 && colon + PASSWORD_MIN < plain.n;
+}
+
 detect_check detect_check_find(struct str name)
 {
     static const struct {
@@ -378,7 +397,7 @@ detect_check detect_check_find(struct str name)
         {"card", check_card}, {"iban", check_iban}, {"us-ssn", check_us_ssn}, {"us-itin", check_us_itin}, {"us-mbi", check_us_mbi},
         {"us-npi", check_us_npi}, {"us-dea", check_us_dea}, {"us-aba", check_us_aba}, {"us-ndc", check_us_ndc}, {"uk-nhs", check_uk_nhs},
         {"uk-nino", check_uk_nino}, {"uk-driver", check_uk_driver}, {"icd-10-cm", check_icd10cm}, {"hcpcs", check_hcpcs}, {"date", check_date},
-        {"token", check_token},
+        {"token", check_token}, {"basic", check_basic},
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         if (str_eq(name, str_c(checks[i].name))) {

@@ -29,3 +29,4 @@ bool check_icd10cm(struct str text);   /* the category lies in a chapter */
 bool check_hcpcs(struct str text);     /* level II: the first letter has a section */
 bool check_date(struct str text);      /* a day of the calendar, 1900 to 2100 */
 bool check_token(struct str text);     /* not what handbooks write in place of a key */
+bool check_basic(struct str text);     /* base64 of a name, a colon and a password */

@@ -8,6 +8,8 @@
  *   against WORDS, WORDS         words that name a number as something else, for all types of all packs
  *   type NAME                    more NAME             a type of a pack before: statements below add to it
  *     pattern SCORE EXPRESSION   score 0 to 100; a first group is the value
+ *     token SCORE EXPRESSION     the same for what stands by itself, in these letters only
+ *     kind TITLE                 one of what the type finds: patterns and vectors below are of it
  *     phrase WORDS, WORDS        a term of a dictionary, [one/other] stand for each |  phrase-score N
  *     exact WORDS, WORDS         as written, capitals too |  not WORDS, WORDS    "stroke of luck": no term there
  *     ending LETTERS, LETTERS    words that end so        |  forms a, e, o       other endings of its terms
@@ -17,7 +19,7 @@
  *     context N WORDS, WORDS     added when one stands near |  needs-context
  *     window N                   what near is, in octets; 300 otherwise
  *     sample VALUE ...           numbers that are nobody's
- *     good TEXT / bad TEXT       test vectors: found, or not found, at least at medium
+ *     good TEXT / bad TEXT       test vectors: found, or not found, at least at medium; vectors.c
  *   rule NAME EXPRESSION         rule.c; good and bad below it are vectors of the rule
  *
  * Called by detect_packs_add(). What can go wrong: every mistake is a line with file and number.
@@ -34,6 +36,7 @@ struct reading {
     struct buf *problems;
     bool failed, has_pack;
     struct detect_type *type; /* the one being described */
+    unsigned kind;            /* number of its kind; 0: none */
     struct rule *rule;
     struct buf words; /* of the type's context, as one expression */
     struct str words_score;
@@ -90,7 +93,14 @@ const struct detect_type *pack_type(const struct detect_packs *p, struct str nam
 
 /* --- a type's parts --------------------------------------------------------------------------------------- */
 
-static void add_pattern(struct reading *r, struct str rest)
+static int expand(struct str expression, bool token, struct buf *out, enum groups *ret)
+{
+    int r = token ? buf_add(out, STR("(?<![\\w-])(?-i:(")) : 0;
+    r = r < 0 ? r : groups_expand(expression, out, ret);
+    return r < 0 || !token ? r : buf_add(out, STR("))(?!\\w)"));
+}
+
+static void add_pattern(struct reading *r, struct str rest, bool token)
 {
     struct detect_type *t = r->type;
     char why[256];
@@ -102,7 +112,7 @@ static void add_pattern(struct reading *r, struct str rest)
     if (!take_score(r, &rest, &t->patterns[t->n_patterns].score)) {
         return;
     }
-    if (groups_expand(rest, &whole, &t->patterns[t->n_patterns].groups) < 0) {
+    if (expand(rest, token, &whole, &t->patterns[t->n_patterns].groups) < 0) {
         problem(r, "an expression is too long", rest);
         return;
     }
@@ -110,6 +120,7 @@ static void add_pattern(struct reading *r, struct str rest)
         problem(r, rest.n ? why : "an expression is missing", rest);
         return;
     }
+    t->patterns[t->n_patterns].kind = r->kind;
     t->patterns[t->n_patterns].literals = literals_add(r->packs->literals, buf_str(&whole));
     t->n_patterns++;
 }
@@ -292,12 +303,33 @@ static void add_vector(struct reading *r, struct str rest, bool good)
     if (!p->vectors) {
         p->vectors = err_calloc(VECTORS_MAX, sizeof *p->vectors);
     }
+    CLEANUP(buf_free) struct buf text = BUF_INIT(64 * 1024);
+    if (vector_text(rest, 0, &text) < 0) {
+        problem(r, "what is drawn in a test vector is written {NUMBER CLASS}", rest);
+        return;
+    }
     struct vector *v = &p->vectors[p->n_vectors++];
-    *v = (struct vector){.text = str_dup(rest), .type = r->type, .good = good, .rule = r->rule ? (unsigned)(r->rule - p->rules) : 0};
+    *v = (struct vector){.text = str_dup(rest), .type = r->type, .kind = r->kind, .good = good, .rule = r->rule ? (unsigned)(r->rule - p->rules) : 0};
     snprintf(v->place, sizeof v->place, "%s:%u", r->file, r->line);
 }
 
 /* --- blocks -------------------------------------------------------------------------------------------------- */
+
+static void open_kind(struct reading *r, struct str title)
+{
+    struct detect_packs *p = r->packs;
+    if (p->n_kinds == KINDS_MAX || title.n == 0 || (r->kind == 0 && r->type->n_patterns > 0)) {
+        problem(r, "kinds have a title, and stand before all patterns of their type", title);
+        return;
+    }
+    if (!p->kinds) {
+        p->kinds = err_calloc(KINDS_MAX, sizeof *p->kinds);
+    }
+    struct kind *k = &p->kinds[p->n_kinds++];
+    *k = (struct kind){.title = str_dup(title), .type = r->type};
+    snprintf(k->place, sizeof k->place, "%s:%u", r->file, r->line);
+    r->kind = (unsigned)p->n_kinds;
+}
 
 /* The words of context are known once the type ends. */
 static void close_block(struct reading *r)
@@ -305,6 +337,7 @@ static void close_block(struct reading *r)
     struct detect_type *t = r->type;
     r->type = NULL;
     r->rule = NULL;
+    r->kind = 0;
     if (!t) {
         return;
     }
@@ -453,8 +486,10 @@ static void add_weigh(struct reading *r, struct str rest, bool weight)
 static void in_type(struct reading *r, struct str key, struct str rest)
 {
     struct detect_type *t = r->type;
-    if (str_eq(key, STR("pattern"))) {
-        add_pattern(r, rest);
+    if (str_eq(key, STR("pattern")) || str_eq(key, STR("token"))) {
+        add_pattern(r, rest, str_eq(key, STR("token")));
+    } else if (str_eq(key, STR("kind"))) {
+        open_kind(r, rest);
     } else if (str_eq(key, STR("phrase"))) {
         each_item(r, rest, add_phrase);
     } else if (str_eq(key, STR("exact"))) {
@@ -595,6 +630,10 @@ void detect_packs_free(struct detect_packs *p)
     for (size_t i = 0; i < p->n_vectors; i++) {
         free(p->vectors[i].text);
     }
+    for (size_t i = 0; i < p->n_kinds; i++) {
+        free(p->kinds[i].title);
+    }
+    free(p->kinds);
     for (size_t i = 0; i < p->n_packs; i++) {
         free(p->packs[i].name);
         free(p->packs[i].title);
@@ -623,37 +662,4 @@ const char *detect_type_name(const struct detect_type *t)
 const char *detect_type_title(const struct detect_type *t)
 {
     return t->title;
-}
-
-/* --- the vectors in the packs ------------------------------------------------------------------------------------ */
-
-static bool vector_found(const struct detect_packs *p, const struct vector *v)
-{
-    const struct detect_text text = {str_c(v->text), DETECT_BODY};
-    struct detect_result result;
-    bool found = false;
-    detect_scan(p, &text, 1, &result);
-    if (v->type) {
-        for (size_t i = 0; i < result.n; i++) {
-            found |= result.findings[i].type == v->type && result.findings[i].score >= DETECT_MEDIUM;
-        }
-    } else {
-        found = rule_holds(p->rules[v->rule].when, &result);
-    }
-    detect_result_free(&result);
-    return found;
-}
-
-int detect_packs_test(const struct detect_packs *p, struct buf *problems)
-{
-    int r = 0;
-    for (size_t i = 0; i < p->n_vectors; i++) {
-        const struct vector *v = &p->vectors[i];
-        if (vector_found(p, v) != v->good) {
-            r = -EINVAL;
-            (void)!buf_printf(problems, "%s: %s: %s: %s\n", v->place, v->type ? v->type->name : p->rules[v->rule].name,
-                              v->good ? "should be found and is not" : "should not be found and is", v->text);
-        }
-    }
-    return r;
 }

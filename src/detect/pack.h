@@ -12,7 +12,7 @@
 #include "detect/terms.h"
 #include "detect/weigh.h"
 
-enum { PATTERNS_MAX = 16, FORMS_MAX = 6, SAMPLES_MAX = 64, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 2000 };
+enum { PATTERNS_MAX = 64, FORMS_MAX = 6, SAMPLES_MAX = 64, TYPES_MAX = 200, RULES_MAX = 100, PACKS_MAX = 50, VECTORS_MAX = 4000, KINDS_MAX = 500 };
 
 struct detect_type {
     char *name, *title;
@@ -22,6 +22,7 @@ struct detect_type {
         unsigned char score;
         enum groups groups;
         int literals; /* literals.h; -1: always tried */
+        unsigned kind; /* number of its kind, from 1; 0: none */
     } patterns[PATTERNS_MAX];
     size_t n_patterns;
     bool has_terms;      /* in the dictionary */
@@ -58,9 +59,16 @@ struct rule {
 struct vector {
     char *text;
     const struct detect_type *type; /* NULL: of the rule */
-    unsigned rule;
+    unsigned rule, kind; /* kind: as of patterns */
     bool good;
     char place[80]; /* file and line */
+};
+
+/* One of the things that a type finds, with vectors of its own. */
+struct kind {
+    char *title;
+    const struct detect_type *type;
+    char place[80];
 };
 
 struct pack {
@@ -83,6 +91,8 @@ struct detect_packs {
     size_t n_rules;
     struct vector *vectors;
     size_t n_vectors;
+    struct kind *kinds; /* the first is number 1 */
+    size_t n_kinds;
     /* Of those who learn weights: each sentence as a type that links it would be weighed. NULL: nobody asks. */
     void (*on_sentence)(void *arg, const struct detect_type *type, const struct weighed *sentence);
     void *on_sentence_arg;
@@ -99,3 +109,6 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
 bool pack_read_hints(struct detect_type *t, struct str rest, char *problem, size_t size);
 bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
 bool rule_holds(const struct term *t, const struct detect_result *r);
+/* vectors.c: the text of a vector, in which {N CLASS} stands for N characters drawn from [CLASS], each time the same for
+ * the same number. 0, or -EINVAL when such a brace is not understood, or the text is too long. */
+int vector_text(struct str text, unsigned number, struct buf *out) MUST_USE;

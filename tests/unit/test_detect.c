@@ -47,6 +47,8 @@ static void public_vectors(void **state)
     check_all(check_uk_driver, LIST("MORGA657054SM9IJ", "LEE99804284J99AA"), LIST("MORGA699054SM9IJ", "MORGA657324SM9IJ", "9ORGA657054SM9IJ", "MO9GA657054SM9IJ"));
     check_all(check_icd10cm, LIST("E11.9", "F32.1", "O9A.2", "S72.001A"), LIST("1A1", "U99", "D90", "EE1"));
     /* gitleaks' list of what must not be found: cmd/generate/config/rules/{aws,github,slack,gcp}.go */
+    /* RFC 7617 2: "Aladdin:open sesame", "test:123" and a pound sign */
+    check_all(check_basic, LIST("QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "dGVzdDoxMjPCow=="), LIST("QWxhZGRpbg==", "OnBhc3M=", "dGVzdDo=", "AAEC"));
     check_all(check_token, LIST("glpat-aB3dE6gH9jK2mN5pQ8sT", "xoxb-1234-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d"),
               LIST("AKIAIOSFODNN7EXAMPLE", "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "xoxb-xxxxxxxxx-xxxxxxxxxx-xxxxxxxxxxxx", "AIzaSyabcdefghijklmnopqrstuvwxyz1234567"));
     check_all(check_date, LIST("02/29/2024", "31.12.1999", "1971-12-31", "3 March 1971", "12/31/71"), LIST("02/30/2024", "29.02.2023", "1899-12-31", "13/13/2000", "2000-00-10"));
@@ -317,6 +319,8 @@ static void mistakes(void **state)
         {"pack p 1\nneeds q\n", "test:2: this pack needs another one, which is not there: q\n"},
         {"pack p 1\ntype a\n needs-context\n phrase b\ntype c\n", "test:5: this type needs context but names no words for it: a\n"},
         {"pack p 1\ntype a\n phrase b\n nonsense\n", "test:4: not a statement of a type: nonsense\n"},
+        {"pack p 1\ntype a\n pattern 50 b\n kind c\n", "test:4: kinds have a title, and stand before all patterns of their type: c\n"},
+        {"pack p 1\ntype a\n pattern 50 b\n good {3 z-a}\n", "test:4: what is drawn in a test vector is written {NUMBER CLASS}: {3 z-a}\n"},
         {"", "test:1: there is no pack in it: \n"},
     };
     (void)state;
@@ -341,11 +345,39 @@ static void vectors_in_packs(void **state)
     detect_packs_free(p);
 }
 
+/* A kind needs a vector that is found and one that is not, and each of its patterns a text that it finds itself. */
+static void kinds_have_vectors(void **state)
+{
+    static const char *const rows[][2] = {
+        {" kind k\n token 90 ab_[0-9]{8}\n good ab_{8 0-9}\n bad ab_{7 0-9}\n", ""},
+        {" kind k\n token 90 ab_[0-9]{8}\n bad ab_{7 0-9}\n",
+         "test:3: k: has no vector \"good\"\ntest:3: k: no vector \"good\" needs pattern 1 of a\n"},
+        {" kind k\n token 90 ab_[0-9]{8}\n good ab_{8 0-9}\n", "test:3: k: has no vector \"bad\"\n"},
+        {" kind k\n token 90 ab_[0-9]{8}\n token 90 cd_[0-9]{8}\n good ab_{8 0-9}\n bad ab_\n",
+         "test:3: k: no vector \"good\" needs pattern 2 of a\n"},
+        {" kind k\n token 90 ab_[0-9]{8}\n good ab_{8 0}\n bad ab_{8 1}\n", "test:6: k: should not be found and is: ab_11111111\n"},
+        /* found, but by another kind's pattern */
+        {" kind k\n token 90 ab_[0-9]{8}\n good ab_{8 0-9}\n bad ab_\n kind l\n token 90 cd_[0-9]{8}\n good ab_{8 1}\n bad cd_\n",
+         "test:9: l: no pattern of its kind finds it: ab_11111111\ntest:7: l: no vector \"good\" needs pattern 2 of a\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
+        char text[1024];
+        snprintf(text, sizeof text, "pack p 1\ntype a\n%s", rows[i][0]);
+        struct detect_packs *p = packs_of(text);
+        assert_int_equal(detect_packs_test(p, &problems), rows[i][1][0] ? -EINVAL : 0);
+        struct str said = buf_str(&problems);
+        assert_true(str_eq(said, str_c(rows[i][1])) || !fprintf(stderr, STR_FMT, STR_ARG(said)));
+        detect_packs_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors), cmocka_unit_test(one_wrong_digit), cmocka_unit_test(context_makes_it_likely),
                                        cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(groups_behind_other_groups), cmocka_unit_test(dictionary_and_rules),
                                        cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(the_clock_ends_it), cmocka_unit_test(mistakes),
-                                       cmocka_unit_test(vectors_in_packs)};
+                                       cmocka_unit_test(vectors_in_packs), cmocka_unit_test(kinds_have_vectors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
