@@ -146,6 +146,14 @@ static void put_text(struct str raw, bool lines, char *dst, size_t size)
     buf_free(&plain);
 }
 
+/* A URI (RFC 5545 3.3.13): as it stands, or not at all. */
+static void put_address(struct str raw, char *dst, size_t size)
+{
+    char *clean = tree_clean_name(str_trim(raw));
+    str_copy_cut(clean && strlen(clean) < size ? str_c(clean) : STR(""), dst, size);
+    free(clean);
+}
+
 /* ORGANIZER;CN="Ada":mailto:ada@in.test */
 static void put_person(const struct line *l, char *dst, size_t size)
 {
@@ -495,6 +503,8 @@ static void read_property(struct under_way *u, const struct line *l)
         put_text(l->value, false, e->where, sizeof e->where);
     } else if (str_eq_nocase(l->name, STR("DESCRIPTION"))) {
         put_text(l->value, true, e->about, sizeof e->about);
+    } else if (str_eq_nocase(l->name, STR("URL")) || (str_eq_nocase(l->name, STR("CONFERENCE")) && !e->url[0])) { /* RFC 7986 5.11 */
+        put_address(l->value, e->url, sizeof e->url);
     } else if (str_eq_nocase(l->name, STR("ORGANIZER"))) {
         put_person(l, e->organizer, sizeof e->organizer);
     } else if (str_eq_nocase(l->name, STR("DTSTART"))) {

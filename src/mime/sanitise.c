@@ -12,6 +12,7 @@
  * it gets black or white. What its writer hid stays hidden.
  */
 #include "mime/colour.h"
+#include "mime/links.h"
 #include "mime/sheet.h"
 #include "mime/style.h"
 #include "mime/tags.h"
@@ -126,23 +127,6 @@ static void put_attribute(struct rewrite *w, const char *name, struct str value)
     put_tag(w, STR("\""));
 }
 
-/* http:, https:, mailto:, tel: and sms: only; nothing relative: there is nothing of ours behind it. */
-static bool is_link(struct str url)
-{
-    static const char *const schemes[] = {"http://", "https://", "mailto:", "tel:", "sms:"};
-    for (size_t i = 0; i < url.n; i++) {
-        if ((unsigned char)url.p[i] <= ' ') {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        if (str_starts_nocase(url, str_c(schemes[i])) && url.n > strlen(schemes[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* --- colours ---------------------------------------------------------------------------------- */
 
 /* One that covers what is behind it. */
@@ -227,7 +211,7 @@ static void put_link(struct rewrite *w, struct str href)
         char c = href.p[i];
         r = c == '\r' || c == '\n' || c == '\t' ? 0 : c == ' ' ? buf_add(&url, STR("%20")) : buf_append(&url, &c, 1);
     }
-    if (r == 0 && is_link(buf_str(&url))) {
+    if (r == 0 && links_is_allowed(buf_str(&url))) {
         put_attribute(w, "href", buf_str(&url));
         put_tag(w, STR(" target=\"_blank\" rel=\"noopener noreferrer nofollow\""));
     }
@@ -479,15 +463,20 @@ static bool is_unseen(const char *name, const xmlChar **attributes_of)
     return closed || (!IS_IN(name, kept) && has_attribute(attributes_of, "hidden"));
 }
 
+static void lower_name(const xmlChar *element, char name[NAME_MAX_OCTETS])
+{
+    str_copy_cut(str_c((const char *)element), name, NAME_MAX_OCTETS);
+    for (char *p = name; *p; p++) {
+        *p = str_lower(*p);
+    }
+}
+
 static void on_start(void *arg, const xmlChar *element, const xmlChar **attributes_of)
 {
     struct rewrite *w = arg;
     char name[NAME_MAX_OCTETS];
     w->depth++;
-    str_copy_cut(str_c((const char *)element), name, sizeof name);
-    for (char *p = name; *p; p++) {
-        *p = str_lower(*p);
-    }
+    lower_name(element, name);
     if (w->dropped > 0) {
         return;
     }
@@ -511,6 +500,11 @@ static void on_start(void *arg, const xmlChar *element, const xmlChar **attribut
 static void on_end(void *arg, const xmlChar *element)
 {
     struct rewrite *w = arg;
+    char name[NAME_MAX_OCTETS];
+    lower_name(element, name);
+    if (w->dropped == 0 && IS_IN(name, apart)) {
+        put(w, STR(" "));
+    }
     w->dropped = w->dropped == w->depth ? 0 : w->dropped;
     w->noscript = w->noscript == w->depth ? 0 : w->noscript;
     end_elements(w, w->depth);

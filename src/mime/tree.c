@@ -274,6 +274,7 @@ static void read_multipart(struct walk *w, GMimeMultipart *m, size_t index)
     int n = g_mime_multipart_get_count(m);
     p->before = copy_of(g_mime_multipart_get_prologue(m));
     p->behind = copy_of(g_mime_multipart_get_epilogue(m));
+    p->is_open = !m->write_end_boundary;
     for (int i = 0; i < n; i++) {
         snprintf(below, sizeof below, "%.17s%s%d", p->number, p->number[0] ? "." : "", i + 1);
         read_object(w, g_mime_multipart_get_part(m, i), below, index, p->depth + 1);
@@ -403,6 +404,28 @@ static void read_object(struct walk *w, GMimeObject *o, const char *number, size
 
 /* --- from outside ---------------------------------------------------------------------------------- */
 
+/* A message that ends before its last boundary is not whole, nor is what stands last in it. Where the boundary of
+ * an inner multipart alone was forgotten, what follows shows that nothing is missing. */
+static void note_missing_end(struct str message, struct tree *t)
+{
+    size_t root = 0;
+    while (root + 1 < t->n && t->parts[root].kind == PART_MESSAGE) {
+        root++;
+    }
+    t->is_open = t->n > 0 && t->parts[root].is_open && t->parts[root].n_children > 0;
+    size_t last = t->n > 0 ? t->n - 1 : 0, at = last;
+    struct str raw = t->n > 0 ? t->parts[last].raw : STR("");
+    struct str behind = raw.n > 0 ? str_slice(message, (size_t)(raw.p - message.p) + raw.n, message.n) : STR("x");
+    bool all_open = t->is_open && str_is_blank(behind); /* else the next part has gone */
+    while (all_open && t->parts[at].depth > 0) {
+        at = t->parts[at].parent;
+        all_open = t->parts[at].kind != PART_MULTIPART || t->parts[at].is_open;
+    }
+    for (at = last; all_open && t->parts[at].depth > 0; at = t->parts[at].parent) {
+        t->parts[at].is_cut = true;
+    }
+}
+
 /* Lines at the top that go on a field which is not there: GMime would take the rest for the body. */
 static struct str without_loose_lines(struct reader *r, struct str message, const char *number)
 {
@@ -440,6 +463,7 @@ struct tree *tree_read(struct reader *r, struct str message, const char *number)
         if (g_mime_message_get_mime_part(m)) {
             read_object(&w, g_mime_message_get_mime_part(m), below, 0, 0);
         }
+        note_missing_end(message, w.tree);
         g_object_unref(m);
     } else {
         reader_problem(r, MIME_HEADER, number, "no message at all");

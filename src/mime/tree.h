@@ -47,6 +47,8 @@ struct part {
     char *stray; /* of PART_MESSAGE: lines of its header section that are no fields, or NULL */
     char *before, *behind;  /* text outside the parts of a multipart, or NULL */
     size_t n_children;
+    bool is_open;    /* a multipart without its last boundary (RFC 2046 5.1.1) */
+    bool is_cut;     /* the end of the message is missing, and it is the last in it */
 };
 
 enum { TREE_NAMED_MAX = 64 * 1024 }; /* octets of a text with a name that people still read where it stands */
@@ -57,6 +59,7 @@ struct tree {
     struct part *parts;
     size_t n;
     bool cut; /* some of it lies too deep */
+    bool is_open; /* its end is missing: so is the last boundary of the multipart that it is */
 };
 
 /* names.c: adds a name, once; one too many is noted. */

@@ -9,38 +9,16 @@
 #include "mime/body.h"
 #include "mime/calendar.h"
 #include "mime/fields.h"
-#include "mime/tree.h"
-#include "mime/view.h"
-#include "tls/sign.h"
+#include "mime/links.h"
+#include "mime/view_build.h"
 #include "wire/base64.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PICTURES_MAX = 50, DEPTH_MAX = 30, UNWRAPPED_MAX = 3 };
+enum { DEPTH_MAX = 30, UNWRAPPED_MAX = 3 };
 
-/* A view under way. */
-struct build {
-    struct view *v;
-    struct reader *r; /* for character sets and the limits of parsing */
-    struct str message;
-    struct tree *tree;
-    bool *in_text, *in_html; /* for each part: is it shown there? */
-    struct build **inner;    /* for each part: what a signature is wrapped around, or NULL */
-    struct buf content;      /* of this one, where it is such */
-    unsigned depth;
-    struct nested_place around[NESTED_MAX]; /* where it lies itself; none: it is the message */
-    unsigned n_around;
-    bool has_no_place;       /* that cannot be told: its files can be had with the whole only */
-    struct picture pictures[PICTURES_MAX];
-    struct buf picture_octets[PICTURES_MAX];
-    const struct part *picture_parts[PICTURES_MAX];
-    bool picture_used[PICTURES_MAX];
-    size_t n_pictures, picture_total;
-    bool has_text, has_body; /* has_body: a text of its own with something in it */
-};
-
-static char *value_of(const struct tree_fields *f, const char *name)
+char *view_value(const struct tree_fields *f, const char *name)
 {
     const struct tree_field *field = tree_field(f, name);
     return fields_line(field ? field->value : "");
@@ -63,130 +41,6 @@ static void add_text(struct build *b, struct str text)
         text.n -= text.n > 0 && (unsigned char)text.p[text.n - 1] >= 0xc0;
     }
     (void)!buf_add(out, text);
-}
-
-/* --- what is attached -------------------------------------------------------------------------- */
-
-/* A name for something that has none: by its number and kind. */
-static char *made_up_name(const struct build *b, const char *type)
-{
-    static const struct {
-        const char *type, *end;
-    } ends[] = {
-        {"text/html", ".html"},
-        {"text/plain", ".txt"},
-        {"text/calendar", ".ics"},
-        {"application/pdf", ".pdf"},
-        {"image/jpeg", ".jpg"},
-        {"image/png", ".png"},
-        {"message/rfc822", ".eml"},
-        {"application/pgp-signature", ".asc"},
-        {"application/pkcs7-signature", ".p7s"},
-    };
-    const char *end = ".bin";
-    char name[64];
-    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-        end = strcmp(type, ends[i].type) == 0 ? ends[i].end : end;
-    }
-    snprintf(name, sizeof name, "attachment-%zu%s", b->v->n_parts + 1, end);
-    return err_strdup(name);
-}
-
-/* What lies at these places, one inside the other; octets: what is there, decoded. */
-static void attach_at(struct build *b, const struct nested_place *places, unsigned n, const char *name, const char *type, struct str octets)
-{
-    struct view *v = b->v;
-    if (v->n_parts == VIEW_PARTS_MAX || n > NESTED_MAX) {
-        v->cut = true; /* it is in the original, which can be had as a whole */
-        return;
-    }
-    struct view_part p = {
-        .type = fields_line(type),
-        .at = places[0].at,
-        .octets = places[0].octets,
-        .encoding = places[0].encoding,
-        .n_inner = n - 1,
-        .size = octets.n,
-    };
-    memcpy(p.inner, places + 1, (n - 1) * sizeof *places);
-    if (octets.n == 0) { /* an empty file lies nowhere */
-        p.at = p.octets = p.n_inner = 0;
-    }
-    p.name = fields_line(name);
-    if (str_trim(str_c(p.name)).n == 0) { /* none, or one of nothing that can be seen: "begin 644" and control characters */
-        free(p.name);
-        p.name = made_up_name(b, p.type);
-    }
-    tls_sha256(octets, p.sha256);
-    v->parts = realloc(v->parts, (v->n_parts + 1) * sizeof *v->parts);
-    must(v->parts);
-    v->parts[v->n_parts++] = p;
-}
-
-static struct nested_place place_of(const struct build *b, const struct part *part)
-{
-    return (struct nested_place){(uint64_t)(part->raw.p - b->message.p), part->raw.n, part->encoding};
-}
-
-/* One more place inside those around. */
-static unsigned places_with(const struct build *b, const struct nested_place *one, size_t n, struct nested_place ret[NESTED_MAX])
-{
-    for (size_t i = 0; i < b->n_around + n && i < NESTED_MAX; i++) {
-        ret[i] = i < b->n_around ? b->around[i] : one[i - b->n_around];
-    }
-    return b->n_around + (unsigned)n;
-}
-
-static void attach(struct build *b, const struct part *part, struct str octets)
-{
-    struct nested_place places[NESTED_MAX], own = place_of(b, part);
-    b->v->cut |= b->has_no_place;
-    if (!b->has_no_place) {
-        unsigned n = places_with(b, &own, 1, places);
-        attach_at(b, places, n, part->n_names > 0 ? part->names[0] : "", part->type, octets);
-    }
-}
-
-/* "BM", and a header of one of the sizes that there are. */
-static bool is_bmp(struct str o)
-{
-    static const unsigned char sizes[] = {12, 16, 40, 52, 56, 64, 108, 124};
-    bool begins = o.n > 26 && memcmp(o.p, "BM", 2) == 0 && memcmp(o.p + 15, "\0\0\0", 3) == 0;
-    return begins && memchr(sizes, (unsigned char)o.p[14], sizeof sizes);
-}
-
-static const char *picture_type(struct str o)
-{
-    return o.n > 8 && memcmp(o.p, "\x89PNG\r\n\x1a\n", 8) == 0                                  ? "image/png"
-           : o.n > 3 && memcmp(o.p, "\xff\xd8\xff", 3) == 0                                     ? "image/jpeg"
-           : o.n > 6 && (memcmp(o.p, "GIF87a", 6) == 0 || memcmp(o.p, "GIF89a", 6) == 0)        ? "image/gif"
-           : o.n > 12 && memcmp(o.p, "RIFF", 4) == 0 && memcmp(o.p + 8, "WEBP", 4) == 0          ? "image/webp"
-           : is_bmp(o)                                                                          ? "image/bmp"
-                                                                                                 : NULL;
-}
-
-/* Keeps a picture for the HTML; the octets are then taken. */
-static void keep_picture(struct build *b, const struct part *part, struct buf *octets)
-{
-    struct str o = buf_str(octets);
-    const char *type = picture_type(o);
-    bool named = part->content_id || part->location;
-    bool fits = b->n_pictures < PICTURES_MAX && b->picture_total + o.n <= VIEW_PICTURES_MAX;
-    if (!named || !type || !fits) {
-        return;
-    }
-    b->picture_total += o.n;
-    b->picture_octets[b->n_pictures] = *octets;
-    b->picture_parts[b->n_pictures] = part;
-    b->pictures[b->n_pictures] = (struct picture){
-        .cid = part->content_id,
-        .location = part->location,
-        .type = type,
-        .octets = o,
-        .used = &b->picture_used[b->n_pictures],
-    };
-    b->n_pictures++;
-    *octets = BUF_INIT(1);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -234,7 +88,7 @@ static void read_events(struct build *b, const struct part *p)
 /* --- which bodies are shown ---------------------------------------------------------------------- */
 
 /* An event that has a card is not shown once more. */
-static bool is_body(const struct build *b, const struct part *p)
+bool view_is_body(const struct build *b, const struct part *p)
 {
     bool enriched = body_is_readable(p) && body_is_enriched(p) && p->n_names == 0;
     return (tree_is_body(b->tree, p) || enriched) && !(b->v->n_events > 0 && is_calendar(p));
@@ -258,7 +112,7 @@ static void choose(struct build *b, size_t multipart)
     size_t end = multipart + 1;
     for (; end < t->n && t->parts[end].depth > t->parts[multipart].depth; end++) {
         size_t branch = branch_of(t, multipart, end);
-        if (is_body(b, &t->parts[end])) {
+        if (view_is_body(b, &t->parts[end])) {
             bool is_html = body_is_html(&t->parts[end]), seen = body_is_seen(b->r, &t->parts[end]);
             html = is_html && seen ? branch : html;
             text = !is_html && seen && text == 0 ? branch : text;
@@ -270,6 +124,7 @@ static void choose(struct build *b, size_t multipart)
     for (size_t i = multipart + 1; i < end; i++) {
         size_t branch = branch_of(t, multipart, i);
         b->in_html[i] &= branch == html;
+        b->is_other[i] |= branch != html;
         b->in_text[i] &= branch == text;
     }
 }
@@ -277,7 +132,7 @@ static void choose(struct build *b, size_t multipart)
 static void choose_all(struct build *b)
 {
     for (size_t i = 0; i < b->tree->n; i++) {
-        b->in_html[i] = b->in_text[i] = is_body(b, &b->tree->parts[i]);
+        b->in_html[i] = b->in_text[i] = view_is_body(b, &b->tree->parts[i]);
     }
     for (size_t i = 0; i < b->tree->n; i++) {
         if (part_is(&b->tree->parts[i], "multipart/alternative")) {
@@ -325,7 +180,16 @@ static int html_text(struct str text, struct buf *out)
 /* Plain text between HTML bodies. */
 static void put_as_html(struct build *b, struct str text)
 {
+    struct str one;
+    bool is_link;
     put_html(b, STR("<div style=\"white-space:pre-wrap\">"));
+    for (size_t links = 0; links < LINKS_MAX && links_next(&text, &one, &is_link); links += is_link) {
+        put_html(b, is_link ? STR("<a target=\"_blank\" rel=\"noopener noreferrer nofollow\" href=\"") : STR(""));
+        b->v->cut |= is_link && html_text(one, &b->v->html) < 0;
+        put_html(b, is_link ? STR("\">") : STR(""));
+        b->v->cut |= html_text(one, &b->v->html) < 0;
+        put_html(b, is_link ? STR("</a>") : STR(""));
+    }
     b->v->cut |= html_text(text, &b->v->html) < 0;
     put_html(b, STR("</div>"));
 }
@@ -375,22 +239,14 @@ static void show(struct build *b, size_t i, bool as_html)
 
 /* --- pictures among the texts ------------------------------------------------------------------- */
 
-/* Apple Mail and others put a photograph between two texts (RFC 2183 2.1), for no HTML to name it. */
+/* Apple Mail and others put a photograph between two texts (RFC 2183 2.1), for no HTML to name it; also inside the alternative that is
+ * shown, where each text is HTML. */
 static bool is_picture_among_texts(const struct build *b, size_t i)
 {
     const struct tree *t = b->tree;
     const struct part *p = &t->parts[i];
     bool picture = p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && strncmp(p->type, "image/", 6) == 0;
-    if (!picture || (p->depth > 0 && !part_is(&t->parts[p->parent], "multipart/mixed"))) {
-        return false;
-    }
-    while (t->parts[i].depth > 0) {
-        i = t->parts[i].parent;
-        if (part_is(&t->parts[i], "multipart/alternative")) {
-            return false;
-        }
-    }
-    return true;
+    return picture && !b->is_other[i] && (p->depth == 0 || part_is(&t->parts[p->parent], "multipart/mixed"));
 }
 
 static bool was_shown(const struct build *b, const struct part *p)
@@ -409,7 +265,7 @@ static void show_picture(struct build *b, const struct part *p)
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024), tag = BUF_INIT(VIEW_HTML_MAX);
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
-    const char *type = picture_type(buf_str(&octets));
+    const char *type = view_picture_type(buf_str(&octets));
     struct str name = str_c(type && p->n_names > 0 ? p->names[0] : "");
     bool fits = type && b->picture_total + buf_len(&octets) <= VIEW_PICTURES_MAX &&
                 buf_printf(&tag, "<p><img src=\"data:%s;base64,", type) == 0 && base64_write(buf_str(&octets), 0, &tag) == 0 &&
@@ -430,15 +286,16 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
     (void)!buf_add(&head, as_html ? STR("") : STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : value_of(fields, names[i]);
+        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : view_value(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }
         free(value);
     }
     if (as_html) {
-        put_html(b, STR("<hr>"));
+        put_html(b, STR("<hr><div style=\"margin-bottom:1em\">"));
         put_as_html(b, buf_str(&head));
+        put_html(b, STR("</div>"));
     } else {
         add_text(b, buf_str(&head));
     }
@@ -521,101 +378,6 @@ static void show_all(struct build *b, bool as_html)
     }
 }
 
-enum { UU_GROWTH = 2 }; /* zeros at the ends of lines may have been taken for blanks and lost */
-
-/* A file that lies in what the text decodes to. */
-static void attach_uuencoded_file(struct build *b, const struct part *p, struct str text, struct str file, const char *name)
-{
-    static const char type[] = "application/octet-stream";
-    struct nested_place places[NESTED_MAX], own = place_of(b, p);
-    struct nested_place two[] = {own, {(uint64_t)(file.p - text.p), file.n, TRANSFER_UU}};
-    struct nested_place one = {own.at + two[1].at, file.n, TRANSFER_UU};
-    struct buf octets = BUF_INIT(UU_GROWTH * file.n + 1);
-    bool plain = p->encoding == TRANSFER_AS_IS, sound = transfer_read_all(TRANSFER_UU, file, &octets, NULL) == 0;
-    b->v->cut |= b->has_no_place || !sound; /* lines that say how long they are and are not: no such file; it stands in the text */
-    if (sound && !b->has_no_place) {
-        unsigned n = plain ? places_with(b, &one, 1, places) : places_with(b, two, 2, places);
-        attach_at(b, places, n, name, type, buf_str(&octets));
-    }
-    buf_wipe(&octets);
-}
-
-static void attach_uuencoded(struct build *b, const struct part *p)
-{
-    if (p->kind != PART_LEAF || strncmp(p->type, "text/", 5) != 0) {
-        return;
-    }
-    struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
-    char name[MIME_NAME];
-    bool sound;
-    struct str text = p->raw, file;
-    if (p->encoding != TRANSFER_AS_IS) {
-        (void)!tree_octets(p, &octets, &sound);
-        text = buf_str(&octets);
-    }
-    for (struct str at = text; uuencoded_next(&at, &file, name);) {
-        attach_uuencoded_file(b, p, text, file, name);
-    }
-    buf_wipe(&octets);
-}
-
-/* winmail.dat under way: its octets are those of one part. */
-struct tnef_files {
-    struct build *b;
-    const struct part *p;
-    struct str octets;
-};
-
-static void attach_tnef_file(void *arg, const struct tnef_file *f)
-{
-    const struct tnef_files *t = arg;
-    struct build *b = t->b;
-    struct nested_place places[NESTED_MAX];
-    struct nested_place two[] = {place_of(b, t->p), {(uint64_t)(f->octets.p - t->octets.p), f->octets.n, TRANSFER_AS_IS}};
-    b->v->cut |= b->has_no_place;
-    if (!b->has_no_place) {
-        unsigned n = places_with(b, two, 2, places);
-        attach_at(b, places, n, f->name, f->type[0] ? f->type : "application/octet-stream", f->octets);
-    }
-}
-
-/* What is seen of it is shown elsewhere: only its files are wanted here. */
-static void attach_tnef_files(struct build *b, const struct part *p, struct str octets)
-{
-    struct tnef_files t = {b, p, octets};
-    struct mime_reading *none = err_calloc(1, sizeof *none);
-    struct reader r = *b->r;
-    r.out = none;
-    tnef_show(&r, &(struct piece){.octets = octets, .part = p->number, .name = "", .place = MIME_BODY}, attach_tnef_file, &t);
-    mime_reading_free(none);
-}
-
-static void attach_all(struct build *b)
-{
-    for (size_t i = 0; i < b->tree->n; i++) {
-        const struct part *p = &b->tree->parts[i];
-        bool shown = is_body(b, p) && p->n_names == 0;
-        struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
-        bool sound;
-        if ((p->kind == PART_LEAF && !shown) || p->kind == PART_MESSAGE || p->kind == PART_POINTER) {
-            (void)!tree_octets(p, &octets, &sound);
-            attach(b, p, buf_str(&octets));
-            if (body_is_tnef(p)) {
-                attach_tnef_files(b, p, buf_str(&octets));
-            }
-            keep_picture(b, p, &octets);
-        }
-        if (b->inner[i]) {
-            attach_all(b->inner[i]);
-        }
-        attach_uuencoded(b, p);
-        b->v->cut |= p->kind == PART_MULTIPART && p->n_children == 0;
-        b->v->cut |= p->kind == PART_MULTIPART && !str_is_blank(str_c(p->behind)); /* behind the last boundary */
-        b->v->elsewhere |= p->kind == PART_POINTER;
-        buf_wipe(&octets);
-    }
-}
-
 /* --- from outside ------------------------------------------------------------------------------------ */
 
 static bool has_html(const struct build *b)
@@ -643,6 +405,7 @@ static void build_free(struct build *b)
     }
     free(b->in_text);
     free(b->in_html);
+    free(b->is_other);
     free(b->inner);
     buf_wipe(&b->content);
 }
@@ -651,8 +414,8 @@ static void prepare(struct build *b);
 
 static void put_around(const struct build *b, const struct nested_place *inside, size_t i, struct build *inner)
 {
-    struct nested_place two[] = {place_of(b, &b->tree->parts[i]), *inside};
-    inner->n_around = places_with(b, two, 2, inner->around);
+    struct nested_place two[] = {view_place_of(b, &b->tree->parts[i]), *inside};
+    inner->n_around = view_places_with(b, two, 2, inner->around);
     inner->has_no_place = b->has_no_place || inside->octets == 0 || inner->n_around >= NESTED_MAX;
 }
 
@@ -688,6 +451,7 @@ static void prepare(struct build *b)
 {
     b->in_text = err_calloc(b->tree->n + 1, sizeof *b->in_text);
     b->in_html = err_calloc(b->tree->n + 1, sizeof *b->in_html);
+    b->is_other = err_calloc(b->tree->n + 1, sizeof *b->is_other);
     b->inner = err_calloc(b->tree->n + 1, sizeof(struct build *));
     for (size_t i = 0; i < b->tree->n; i++) {
         if (is_calendar(&b->tree->parts[i])) {
@@ -702,6 +466,41 @@ static void prepare(struct build *b)
     }
 }
 
+/* Letters and digits alone: programs wrap and mark the same text in their own ways. */
+static void squeeze(struct str s, struct buf *out)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = str_lower(s.p[i]);
+        bool blank = (unsigned char)c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] == 0xa0;
+        i += blank;
+        if (!blank && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)) {
+            (void)!buf_append(out, &c, 1);
+        }
+    }
+}
+
+/* A description that the text has word for word is not shown again on the card. */
+static void leave_out_what_is_said(struct view *v)
+{
+    struct buf text = BUF_INIT(VIEW_TEXT_MAX), about = BUF_INIT(sizeof v->events[0].about);
+    if (v->n_events > 0) {
+        squeeze(buf_str(&v->text), &text);
+    }
+    for (size_t i = 0; i < v->n_events; i++) {
+        struct view_event *e = &v->events[i];
+        buf_reset(&about);
+        squeeze(str_c(e->about), &about);
+        if (memmem(buf_str(&text).p, buf_len(&text), buf_str(&about).p, buf_len(&about))) {
+            e->about[0] = '\0';
+        }
+        if (strcmp(e->url, e->where) == 0) {
+            e->url[0] = '\0';
+        }
+    }
+    buf_wipe(&text);
+    buf_wipe(&about);
+}
+
 static void build(struct build *b)
 {
     struct view *v = b->v;
@@ -710,17 +509,16 @@ static void build(struct build *b)
     v->from_name = fields_author(b->r, f);
     v->to = fields_addresses(b->r, f, "To");
     v->cc = fields_addresses(b->r, f, "Cc");
-    v->subject = value_of(f, "Subject");
-    v->date = value_of(f, "Date");
-    v->message_id = value_of(f, "Message-ID");
-    v->references = value_of(f, "References");
+    v->subject = view_value(f, "Subject");
+    v->date = view_value(f, "Date");
+    v->message_id = view_value(f, "Message-ID");
+    v->references = view_value(f, "References");
     v->cut |= b->tree->cut;
     prepare(b);
-    attach_all(b);
-    for (size_t i = 0; i < v->n_events && b->has_body; i++) {
-        v->events[i].about[0] = '\0'; /* the text says the same */
-    }
+    view_attach_all(b);
+    v->incomplete = b->tree->is_open;
     show_all(b, false);
+    leave_out_what_is_said(v);
     b->has_text = false;
     if (has_html(b)) {
         show_all(b, true);

@@ -36,6 +36,7 @@ struct view_event {
     char people[1024];                     /* who is invited, with commas between */
     char times[200];                       /* begin, end, both in UTC, zone, for the reader's own clock; "-": not known */
     char rule[64];                         /* of repetition: calendar.h */
+    char url[1024];                        /* an address of it, or of the conference */
     char about[4096];
 };
 
@@ -46,6 +47,8 @@ struct view_part {
     struct nested_place inner[NESTED_MAX - 1]; /* a file inside that: where, in what it decodes to, and so on */
     unsigned n_inner;
     uint64_t size;             /* decoded */
+    unsigned within;           /* the number of the attached message that it is inside of, from 1; 0: none */
+    bool is_cut;               /* its end is missing */
     unsigned char sha256[32];  /* of the decoded octets */
 };
 
@@ -57,6 +60,7 @@ struct view {
     struct view_event events[VIEW_EVENTS_MAX];
     size_t n_events;
     bool cut;                  /* not all of the text is here */
+    bool incomplete;           /* it arrived without its end */
     bool remote;               /* pictures that lie elsewhere were left out, frames, films or drawings */
     bool pgp, smime;           /* its sender encrypted it, or some of it: OpenPGP, S/MIME */
     bool blank;                /* nothing of it can be seen but its files, if it has any */

@@ -4,7 +4,8 @@
  */
 #include "portal/packed.h"
 
-enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2, PLACE_NUMBERS = 8 * 2 + 1 };
+enum { HEAD = 5, PART_NUMBERS = 8 * 3 + 1 + 32 + 2, PLACE_NUMBERS = 8 * 2 + 1, ABOUT = 2 };
+_Static_assert(VIEW_PARTS_MAX < 256, "a part's number is one octet");
 
 static void put_number(unsigned char *p, uint64_t v, unsigned n)
 {
@@ -55,16 +56,17 @@ static int put_part(struct buf *out, const struct view_part *p)
     r = r < 0 ? r : buf_add(&one, str_c(p->type));
     r = r < 0 ? r : put(out, p->n_inner > 0 ? 'q' : 'p', buf_str(&one));
     buf_free(&one);
-    return r;
+    char about[ABOUT] = {(char)p->is_cut, (char)p->within};
+    return r < 0 || (!p->is_cut && !p->within) ? r : put(out, 'a', str_from(about, sizeof about));
 }
 
 /* A digit for the kind, one for "repeats", and its texts, a line each; the last may have several. */
 static int put_event(struct buf *out, const struct view_event *e)
 {
     struct buf one = BUF_INIT(sizeof *e + 16);
-    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
-                       e->where, e->organizer, e->people, e->times, e->rule, e->about);
-    r = r < 0 ? r : put(out, 'w', buf_str(&one));
+    int r = buf_printf(&one, "%d%d%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (int)e->kind, e->repeats, e->what, e->when,
+                       e->where, e->organizer, e->people, e->times, e->rule, e->url, e->about);
+    r = r < 0 ? r : put(out, 'e', buf_str(&one));
     buf_free(&one);
     return r;
 }
@@ -76,7 +78,7 @@ int packed_write(const struct view *v, struct buf *out)
         struct str value;
     } fields[] = {{'f', str_c(v->from)}, {'n', str_c(v->from_name)}, {'t', str_c(v->to)}, {'c', str_c(v->cc)}, {'s', str_c(v->subject)}, {'d', str_c(v->date)},
                   {'i', str_c(v->message_id)}, {'r', str_c(v->references)}, {'x', buf_str(&v->text)}, {'h', buf_str(&v->html)},
-                  {'!', str_c(v->cut ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
+                  {'!', str_c(v->cut ? "1" : "")}, {'I', str_c(v->incomplete ? "1" : "")}, {'R', str_c(v->remote ? "1" : "")},
                   {'G', str_c(v->pgp ? "1" : "")}, {'S', str_c(v->smime ? "1" : "")},
                   {'P', str_c(v->elsewhere ? "1" : "")}, {'B', str_c(v->blank ? "1" : "")}};
     int r = 0;
@@ -135,7 +137,19 @@ static int read_part(struct str v, bool is_inside, struct packed *ret)
     return 0;
 }
 
-/* Before 'w' there were four lines. */
+/* 'a', behind its part: whether it is cut, and the attached message around it. */
+static int read_about(struct str v, struct packed *ret)
+{
+    unsigned within = v.n == ABOUT ? (unsigned char)v.p[1] : 0;
+    if (v.n != ABOUT || ret->n_parts == 0 || within >= ret->n_parts) {
+        return -EBADMSG;
+    }
+    ret->parts[ret->n_parts - 1].is_cut = v.p[0];
+    ret->parts[ret->n_parts - 1].within = within;
+    return 0;
+}
+
+/* 'v' and 'w' are of views made before there was more to say. */
 static int read_event(char letter, struct str v, struct packed *ret)
 {
     int kind = v.n > 2 ? v.p[0] - '0' : -1;
@@ -143,10 +157,11 @@ static int read_event(char letter, struct str v, struct packed *ret)
         return -EBADMSG;
     }
     struct packed_event *e = &ret->events[ret->n_events++];
-    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer, &e->people, &e->times, &e->rule};
+    struct str *const lines[] = {&e->what, &e->when, &e->where, &e->organizer, &e->people, &e->times, &e->rule, &e->url};
+    size_t n = letter == 'v' ? 4 : letter == 'w' ? 7 : ARRAY_LEN(lines);
     *e = (struct packed_event){.kind = (enum event_kind)kind, .repeats = v.p[1] == '1'};
     v = str_slice(v, 2, v.n);
-    for (size_t i = 0; i < (letter == 'v' ? 4 : ARRAY_LEN(lines)); i++) {
+    for (size_t i = 0; i < n; i++) {
         size_t end = str_find(v, '\n', 0);
         *lines[i] = str_slice(v, 0, end);
         v = str_slice(v, end < v.n ? end + 1 : end, v.n);
@@ -169,6 +184,7 @@ int packed_read(struct str octets, struct packed *ret)
                          : letter == 's' ? &ret->subject : letter == 'd' ? &ret->date : letter == 'i' ? &ret->message_id : letter == 'r' ? &ret->references
                          : letter == 'x' ? &ret->text : letter == 'h' ? &ret->html : NULL;
         bool *flag = letter == '!'   ? &ret->cut
+                     : letter == 'I' ? &ret->incomplete
                      : letter == 'R' ? &ret->remote
                      : letter == 'E' ? &ret->encrypted
                      : letter == 'G' ? &ret->pgp
@@ -180,7 +196,8 @@ int packed_read(struct str octets, struct packed *ret)
             *to = v;
         } else if (flag) {
             *flag = true;
-        } else if ((letter == 'v' || letter == 'w') && read_event(letter, v, ret) == 0) {
+        } else if ((letter == 'v' || letter == 'w' || letter == 'e') && read_event(letter, v, ret) == 0) {
+        } else if (letter == 'a' && read_about(v, ret) == 0) {
         } else if ((letter != 'p' && letter != 'q') || read_part(v, letter == 'q', ret) < 0) {
             return -EBADMSG;
         }

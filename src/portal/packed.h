@@ -15,12 +15,14 @@ struct packed_part {
     unsigned n_places;
     uint64_t size;
     struct str sha256; /* 32 octets */
+    unsigned within; /* the number of the attached message around it, less than its own; 0: none */
+    bool is_cut;
 };
 
 struct packed_event {
     enum event_kind kind;
     bool repeats;
-    struct str what, when, where, organizer, people, times, rule, about;
+    struct str what, when, where, organizer, people, times, rule, url, about;
 };
 
 /* All views borrow the octets that were read. */
@@ -30,7 +32,7 @@ struct packed {
     size_t n_parts;
     struct packed_event events[VIEW_EVENTS_MAX];
     size_t n_events;
-    bool cut, remote, pgp, smime, elsewhere, blank;
+    bool cut, incomplete, remote, pgp, smime, elsewhere, blank;
     bool encrypted; /* of views made before the two were told apart */
 };
 

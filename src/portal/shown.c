@@ -2,6 +2,7 @@
  * shown.c: a mail on its page (shown.h). Called by web, and by tests/mail.
  */
 #include "portal/shown.h"
+#include "mime/links.h"
 
 #include <stdio.h>
 
@@ -16,24 +17,71 @@ void shown_size(uint64_t octets, char *dst, size_t size)
     }
 }
 
+/* Text with its links: pieces, each a link or not. */
+static void put_linked(struct data *d, const char *name, struct str text)
+{
+    struct str one;
+    bool is_link, more = true;
+    for (size_t links = 0; more; links += is_link) {
+        more = links < LINKS_MAX ? links_next(&text, &one, &is_link) : text.n > 0;
+        if (links == LINKS_MAX) {
+            one = text;
+            text = STR("");
+            is_link = false;
+        }
+        struct data *piece = more ? data_item(d, name) : NULL;
+        if (piece) {
+            data_put(piece, "piece", one);
+            data_flag(piece, "is-link", is_link);
+        }
+    }
+}
+
+/* Also where it is off: an item would have that of the one around it. */
+static void put_own_flag(struct data *m, const char *name, bool on)
+{
+    data_put(m, name, STR(""));
+    data_flag(m, name, on);
+}
+
+static void put_part(struct data *m, const struct packed *p, size_t i)
+{
+    const struct packed_part *part = &p->parts[i];
+    char size[32], sum[65];
+    shown_size(part->size, size, sizeof size);
+    for (size_t k = 0; k < 32; k++) {
+        snprintf(sum + 2 * k, 3, "%02x", (unsigned char)part->sha256.p[k]);
+    }
+    data_number(m, "n", i + 1);
+    data_put(m, "name", part->name);
+    data_put(m, "type", part->type);
+    data_c(m, "size", size);
+    put_own_flag(m, "is-empty", part->size == 0);
+    put_own_flag(m, "is-cut", part->is_cut);
+    data_c(m, "sha256", sum);
+}
+
+/* Each attached message with what is inside it, however deep. */
 static void put_parts(struct data *d, const struct packed *p)
 {
-    char size[32], sum[65];
+    struct data *groups[VIEW_PARTS_MAX] = {NULL};
+    size_t outermost[VIEW_PARTS_MAX];
+    bool holds[VIEW_PARTS_MAX] = {false};
     for (size_t i = 0; i < p->n_parts; i++) {
-        struct data *m = data_item(d, "parts");
-        if (!m) {
-            return;
+        unsigned within = p->parts[i].within;
+        outermost[i] = within ? outermost[within - 1] : i;
+        struct data *group = groups[outermost[i]];
+        struct data *m = !within ? data_item(d, "parts") : group ? data_item(group, "inside") : NULL;
+        groups[i] = m;
+        holds[outermost[i]] = holds[outermost[i]] || within;
+        if (m) {
+            put_part(m, p, i);
         }
-        shown_size(p->parts[i].size, size, sizeof size);
-        for (size_t k = 0; k < 32; k++) {
-            snprintf(sum + 2 * k, 3, "%02x", (unsigned char)p->parts[i].sha256.p[k]);
+    }
+    for (size_t i = 0; i < p->n_parts; i++) {
+        if (groups[i] && holds[i]) {
+            data_flag(groups[i], "has-inside", true);
         }
-        data_number(m, "n", i + 1);
-        data_put(m, "name", p->parts[i].name);
-        data_put(m, "type", p->parts[i].type);
-        data_c(m, "size", size);
-        data_flag(m, "is-empty", p->parts[i].size == 0);
-        data_c(m, "sha256", sum);
     }
     data_flag(d, "has-parts", p->n_parts > 0);
     data_flag(d, "several", p->n_parts > 1);
@@ -135,7 +183,11 @@ static void put_events(struct data *d, const struct packed *p)
         data_put(m, "where", e->where);
         data_put(m, "organizer", e->organizer);
         data_put(m, "people", e->people);
+        put_linked(m, "where-pieces", e->where);
+        data_put(m, "event-url", e->url);
+        put_linked(m, "event-url-pieces", e->url);
         data_put(m, "about", e->about);
+        put_linked(m, "about-pieces", e->about);
         put_times(m, e->times);
         if (e->repeats) {
             put_rule(m, e->rule);
@@ -161,11 +213,12 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_put(d, "date", p->date);
     data_flag(d, "many", has_many(p));
     data_flag(d, "cut", p->cut);
+    data_flag(d, "incomplete", p->incomplete);
     data_flag(d, "encrypted", p->encrypted);
     data_flag(d, "pgp", p->pgp);
     data_flag(d, "smime", p->smime);
     data_flag(d, "elsewhere", p->elsewhere);
-    bool said = p->cut || p->encrypted || p->pgp || p->smime || p->elsewhere; /* why nothing is seen: it may have a text */
+    bool said = p->cut || p->incomplete || p->encrypted || p->pgp || p->smime || p->elsewhere; /* why nothing is seen: it may have a text */
     data_flag(d, "is-blank", p->blank && !said);
     data_flag(d, "remote", p->remote);
     data_flag(d, "has-html", p->html.n > 0);
@@ -173,6 +226,7 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_flag(d, "show-html", html);
     if (!html) {
         data_put(d, "text", p->text);
+        put_linked(d, "text-pieces", p->text);
     }
     put_parts(d, p);
     put_events(d, p);

@@ -435,12 +435,20 @@ def test_an_invitation_is_a_card_and_encryption_a_sentence(gateway):
     body = calendar.read_bytes().split(b'MIME-Version', 1)[1]
     page = read_at(gateway, 'event@good.test', b'MIME-Version' + body)
     for words in ('Invitation', 'Review, with a name', '2026-11-12, 14:30 \u2013 15:30 (Europe/Berlin)',
-                  'Room 4; second floor', 'Ada Writer', 'COVER-TEXT'):
+                  'Room 4; second floor', 'Ada Writer', 'COVER-TEXT', 'Bring the figures.'):
         assert words in page.text, page.text
     page = read_at(gateway, 'smime@good.test', b'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee below\r\n'
                    b'--b\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n'
                    b'Content-Transfer-Encoding: base64\r\n\r\nMIIB\r\n--b--\r\n')
     assert 'encrypted this message, or a part of it, with S/MIME' in page.text and 'see below' in page.text
+
+
+def test_links_and_a_message_without_its_end(gateway):
+    page = read_at(gateway, 'links@good.test', b'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n<b>see https://a.test/?b=1&c=2. javascript:alert(1)\r\n'
+                   b'--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: Old result\r\nContent-Type: application/pdf; name=cut.pdf\r\n\r\n%PDF-1.4')
+    assert '&lt;b&gt;see <a href="https://a.test/?b=1&amp;c=2" target="_blank" rel="noopener noreferrer nofollow">https://a.test/?b=1&amp;c=2</a>. javascript:alert(1)' in page.body.decode()
+    assert page.text.count('incomplete: its end is missing') == 3 # the sentence, the message, the file
+    assert 'Old result.eml' in page.text.split('cut.pdf')[0]
 
 
 def test_files_inside_a_signature_are_files(gateway):

@@ -761,7 +761,7 @@ static void events_beside_a_text(void **state)
     assert_string_equal(v->events[0].what, "Review, with a name that is long enough to be folded over two lines of the file");
     assert_string_equal(v->events[0].when, "2026-11-12, 14:30 \xe2\x80\x93 15:30 (Europe/Berlin)");
     assert_string_equal(v->events[0].where, "Room 4; second floor");
-    assert_string_equal(v->events[0].about, ""); /* COVER-TEXT is there */
+    assert_string_equal(v->events[0].about, "Bring the figures.\nAnd coffee."); /* the text says something else */
     assert_true(holds(&v->text, "COVER-TEXT") && !holds(&v->text, "VCALENDAR"));
     view_free(v);
     buf_free(&m);
