@@ -154,10 +154,90 @@ bool body_is_rtf(const struct part *p)
     return part_is(p, "text/rtf") || part_is(p, "application/rtf") || part_is(p, "application/x-rtf");
 }
 
-bool body_is_readable(const struct part *p)
+bool body_is_calendar(const struct part *p)
 {
-    bool known = body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
-    return p->kind == PART_LEAF && p->disposition != PART_ATTACHMENT && known;
+    return p->kind == PART_LEAF && (part_is(p, "text/calendar") || part_is(p, "application/ics"));
+}
+
+static bool is_alternative(const struct tree *t, const struct part *p)
+{
+    while (p->depth > 0 && p->kind != PART_MESSAGE) {
+        p = &t->parts[p->parent];
+        if (part_is(p, "multipart/alternative")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_only_leaf(const struct tree *t, const struct part *p)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < t->n && others == 0; i++) {
+        others += t->parts[i].kind != PART_MULTIPART && &t->parts[i] != p;
+    }
+    return others == 0;
+}
+
+static bool is_split_name(struct str name)
+{
+    size_t n = 3;
+    if (!str_starts_nocase(name, STR("ATT"))) {
+        return false;
+    }
+    while (n < name.n && name.p[n] >= '0' && name.p[n] <= '9') {
+        n++;
+    }
+    struct str end = str_slice(name, n, name.n);
+    return n >= 8 && (str_eq_nocase(end, STR(".htm")) || str_eq_nocase(end, STR(".html")) || str_eq_nocase(end, STR(".txt")));
+}
+
+/* ATT00001.htm: Exchange makes files of the texts behind a picture or a file among the texts. */
+static bool is_split_off(const struct part *p)
+{
+    bool is = p->n_names > 0 && (part_is(p, "text/html") || part_is(p, "text/plain")) && p->raw.n <= TREE_NAMED_MAX;
+    for (size_t i = 0; i < p->n_names && is; i++) {
+        is = is_split_name(str_c(p->names[i]));
+    }
+    return is;
+}
+
+enum body_role body_role(const struct tree *t, const struct part *p)
+{
+    bool small = p->n_names == 0 || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
+    if (p->kind != PART_LEAF || (p->disposition == PART_ATTACHMENT && !is_split_off(p))) {
+        return BODY_FILE;
+    }
+    if (body_is_calendar(p) && (is_alternative(t, p) || is_only_leaf(t, p))) {
+        return BODY_EVENT;
+    }
+    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
+                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
+    bool text = (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
+    bool readable = body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
+    return text || (body_is_enriched(p) && p->n_names == 0) ? BODY_TEXT : readable ? BODY_SPARE : BODY_FILE;
+}
+
+bool body_has_none(struct reader *outer, const struct tree *t)
+{
+    struct mime_reading *none = err_calloc(1, sizeof *none); /* what is met here is met again where it is read */
+    struct reader r = *outer;
+    bool has_spare = false, seen = false;
+    r.out = none;
+    for (size_t i = 0; i < t->n && !has_spare; i++) {
+        has_spare = body_role(t, &t->parts[i]) == BODY_SPARE;
+    }
+    for (size_t i = 0; i < t->n && has_spare && !seen && !reader_is_spent(&r, ""); i++) {
+        seen = body_role(t, &t->parts[i]) == BODY_TEXT && body_is_seen(&r, &t->parts[i]);
+    }
+    mime_reading_free(none);
+    return has_spare && !seen;
+}
+
+bool body_is_read(const struct tree *t, const struct part *p, bool has_none)
+{
+    enum body_role role = body_role(t, p);
+    return role == BODY_TEXT || role == BODY_EVENT || (role == BODY_SPARE && (p->n_names == 0 || has_none));
 }
 
 /* A command of enriched text, without < >; *params: how many <param> are open. */

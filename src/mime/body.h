@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * body.h: what one part of a message is, by its octets, whatever its type says; and whether a reader would see anything of it.
+ * body.h: what one part of a message is, by its octets, whatever its type says; whether people read it as the text of the mail, and
+ * whether they would see anything of it.
  *
  * Called by view.c and message.c. What can go wrong: nothing; octets that are none of it are said to be none.
  */
@@ -27,8 +28,21 @@ bool body_is_enriched(const struct part *p);
 void body_without_commands(struct str s, struct buf *out);
 /* text/rtf, application/rtf. */
 bool body_is_rtf(const struct part *p);
-/* A kind of text that is shown where a message has nothing else: with a long name, RTF, XHTML. */
-bool body_is_readable(const struct part *p);
+/* What a part is to people: the one rule of the page and of flags. */
+enum body_role {
+    BODY_FILE,
+    BODY_TEXT,  /* read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
+                 * nothing else (RFC 2046 4.1.4) */
+    BODY_EVENT, /* a calendar that is the mail, or an alternative of it: the page shows it on a card */
+    BODY_SPARE, /* shown where no body has anything to be seen: with a long name, RTF, XHTML */
+};
+enum body_role body_role(const struct tree *t, const struct part *p);
+/* text/calendar, application/ics. */
+bool body_is_calendar(const struct part *p);
+/* No body of the message has anything to be seen: what is spare stands for one. */
+bool body_has_none(struct reader *r, const struct tree *t);
+/* It is shown, or may be, as a text of the mail: flags count in it. */
+bool body_is_read(const struct tree *t, const struct part *p, bool has_none);
 /* Appends it as UTF-8: HTML as it is, other texts as they are read. */
 void body_text(struct reader *r, const struct part *p, struct buf *out);
 /* A text or HTML body with something to be seen in it. */

@@ -494,6 +494,11 @@ static void add_person(struct under_way *u, const struct line *l)
     snprintf(e->people + used, sizeof e->people - used, "%s%s", used > 0 ? ", " : "", one);
 }
 
+static bool is_answer(const struct view_event *e)
+{
+    return e->kind == EVENT_ANSWER || e->kind == EVENT_ACCEPTED || e->kind == EVENT_DECLINED;
+}
+
 static void read_property(struct under_way *u, const struct line *l)
 {
     struct view_event *e = u->event;
@@ -501,7 +506,9 @@ static void read_property(struct under_way *u, const struct line *l)
         put_text(l->value, false, e->what, sizeof e->what);
     } else if (str_eq_nocase(l->name, STR("LOCATION"))) {
         put_text(l->value, false, e->where, sizeof e->where);
-    } else if (str_eq_nocase(l->name, STR("DESCRIPTION"))) {
+    } else if (str_eq_nocase(l->name, STR("DESCRIPTION")) && !(is_answer(e) && e->about[0])) {
+        put_text(l->value, true, e->about, sizeof e->about);
+    } else if (str_eq_nocase(l->name, STR("COMMENT")) && is_answer(e)) { /* what its sender typed */
         put_text(l->value, true, e->about, sizeof e->about);
     } else if (str_eq_nocase(l->name, STR("URL")) || (str_eq_nocase(l->name, STR("CONFERENCE")) && !e->url[0])) { /* RFC 7986 5.11 */
         put_address(l->value, e->url, sizeof e->url);
@@ -575,4 +582,39 @@ size_t calendar_read(struct str text, struct view_event *ret, size_t max)
     }
     free(zones);
     return n;
+}
+
+/* TEXT without its escapes, each line behind the mark. */
+static void add_words(struct str raw, struct str mark, struct buf *out)
+{
+    (void)!buf_add(out, mark);
+    for (size_t i = 0; i < raw.n; i++) {
+        char c = raw.p[i];
+        if (c == '\\' && i + 1 < raw.n) {
+            c = raw.p[++i];
+            c = c == 'n' || c == 'N' ? '\n' : c;
+        }
+        (void)!buf_append(out, &c, 1);
+        if (c == '\n') {
+            (void)!buf_add(out, mark);
+        }
+    }
+    (void)!buf_add(out, STR("\n\n"));
+}
+
+void calendar_words(struct str text, struct buf *out)
+{
+    static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT")};
+    bool answers = false;
+    while (text.n > 0) {
+        struct line l = split(str_trim(take_line(&text)));
+        struct str value = str_trim(l.value);
+        bool is_method = str_eq_nocase(l.name, STR("METHOD")), is_repeated = answers && str_eq_nocase(l.name, STR("DESCRIPTION"));
+        answers |= is_method && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            if (str_eq_nocase(l.name, names[i]) && value.n > 0) {
+                add_words(value, is_repeated ? STR("> ") : STR(""), out);
+            }
+        }
+    }
 }

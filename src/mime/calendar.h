@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * calendar.h: the events of a text/calendar part as people ask for them: what, when, where, who
- * (RFC 5545 3.6.1, RFC 5546). Called by view.c.
+ * (RFC 5545 3.6.1, RFC 5546). Called by view.c, and by message.c for the words of them.
  *
  * Own code: of the format a dozen properties are needed, and libical builds a tree of all of it from a stranger's octets,
  * and wants the system's files of time zones, which the process that reads mail cannot open. What can go wrong: nothing;
@@ -16,5 +16,8 @@
 /* Appends the octets with lines that go on joined: a line may go on inside a character (RFC 5545 3.1), so
  * this comes before the character set. 0 or -ENOSPC. */
 int calendar_unfold(struct str octets, struct buf *out) MUST_USE;
+/* Appends what people wrote of events, tasks and notes in such a text, a property a paragraph: titles, descriptions,
+ * comments, places. In an answer (RFC 5546 3.2.3) the description is that of the invitation: marked as quoted. */
+void calendar_words(struct str text, struct buf *out);
 /* Reads events of such a text (UTF-8) into ret, at most `max`; how many. */
 size_t calendar_read(struct str text, struct view_event *ret, size_t max);

@@ -5,6 +5,8 @@
  * What can go wrong: problems of the reading, noted there.
  */
 #include "mime/body.h"
+#include "mime/calendar.h"
+#include "mime/kind.h"
 #include "mime/sealed.h"
 #include "tls/cms.h"
 #include "wire/limits.h"
@@ -235,12 +237,24 @@ static bool has_charset(const struct part *p, struct str octets)
     return is_text && !shows && (wide || !memchr(octets.p, '\0', octets.n));
 }
 
+/* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1). */
+static void read_event(struct reader *r, const struct part *part, struct str octets)
+{
+    struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1), words = BUF_INIT(r->text_left + 1);
+    (void)!calendar_unfold(octets, &joined);
+    charset_text(r, part->number, buf_str(&joined), part->charset, &text);
+    calendar_words(buf_str(&text), &words);
+    reader_add_text(r, MIME_BODY, part->number, buf_str(&words));
+    buf_wipe(&joined);
+    buf_wipe(&text);
+    buf_wipe(&words);
+}
+
 /* What it is, and not what it says it is. */
-static void read_file(struct reader *r, const struct part *part, struct str octets)
+static void read_file(struct reader *r, const struct part *part, struct str octets, bool body)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
     bool converted = has_charset(part, octets) || body_is_enriched(part);
-    bool body = (body_is_rtf(part) || body_is_enriched(part)) && body_is_readable(part) && part->n_names == 0; /* as on the page */
     if (converted) {
         charset_text(r, part->number, octets, part->charset, &text);
     }
@@ -248,8 +262,13 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
         .octets = converted ? buf_str(&text) : octets,
         .part = part->number,
         .name = part->n_names ? part->names[0] : "",
-        .place = body ? MIME_BODY : MIME_ATTACHMENT,
+        .place = body && !body_is_calendar(part) ? MIME_BODY : MIME_ATTACHMENT,
     };
+    if (body && body_is_calendar(part)) {
+        read_event(r, part, octets);
+    } else if (body && part->n_names > 0) {
+        reader_attachment(r, &p, kind_name(kind_of(p.octets, p.name)));
+    }
     reader_piece(r, &p);
     read_enriched(r, part, p.place, p.octets);
     buf_wipe(&text);
@@ -351,11 +370,10 @@ static void read_otherwise(struct reader *r, const struct part *p)
 }
 
 /* A text goes by its declared charset; everything else by its octets. */
-static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part)
+static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part, bool body)
 {
     struct buf octets = BUF_INIT(2 * part->raw.n + 1024);
-    bool sound, body = tree_is_body(tree, part);
-    bool attachment = !body && (part->n_names > 0 || part->disposition == PART_ATTACHMENT);
+    bool sound, attachment = !body && (part->n_names > 0 || part->disposition == PART_ATTACHMENT);
     (void)!tree_octets(part, &octets, &sound);
     check_encoding(r, part, sound);
     struct str o = buf_str(&octets);
@@ -383,7 +401,7 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
             read_text_leaf(r, part, o, attachment);
         }
         if (!shown || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
-            read_file(r, part, o);
+            read_file(r, part, o, body && !shown);
         }
     }
     buf_wipe(&octets);
@@ -499,7 +517,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     buf_wipe(&octets);
 }
 
-static void read_part(struct reader *r, const struct tree *tree, const struct part *p)
+static void read_part(struct reader *r, const struct tree *tree, const struct part *p, bool body)
 {
     switch (p->kind) {
     case PART_MULTIPART:
@@ -521,7 +539,7 @@ static void read_part(struct reader *r, const struct tree *tree, const struct pa
         if (part_is(p, "application/pkcs7-mime") || part_is(p, "application/x-pkcs7-mime")) {
             read_pkcs7(r, p);
         } else {
-            read_leaf(r, tree, p);
+            read_leaf(r, tree, p, body);
         }
         break;
     }
@@ -546,11 +564,12 @@ void read_message(struct reader *r, struct str octets, const char *number, bool 
     }
     read_fields(r, &tree->fields, number, top, r->in_attached_mail);
     read_stray(r, tree->stray, number);
+    bool has_none = body_has_none(r, tree);
     r->out->encryption = top ? sealed_message(tree) : r->out->encryption;
     for (size_t i = 0; i < tree->n && !reader_is_over(r); i++) {
         r->depth = depth + tree->parts[i].depth + 1;
         r->in_attached_mail = outer || is_in_attached_mail(tree, &tree->parts[i]);
-        read_part(r, tree, &tree->parts[i]);
+        read_part(r, tree, &tree->parts[i], body_is_read(tree, &tree->parts[i], has_none));
     }
     r->in_attached_mail = outer;
     r->depth = depth;

@@ -181,6 +181,19 @@ static void read_description(struct walk *w, GMimeObject *o, struct part *p)
     p->description = raw ? decoded(w, p->number, raw) : NULL;
 }
 
+/* Types that programs write the wrong way round: mail programs show what is meant. */
+static void mend_type(struct part *p)
+{
+    static const char *const types[][2] = {{"plain/text", "text/plain"}, {"text/text", "text/plain"}, {"html/text", "text/html"},
+                                           {"text/htm", "text/html"}};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (p->kind == PART_LEAF && part_is(p, types[i][0])) {
+            free(p->type);
+            p->type = err_strdup(types[i][1]);
+        }
+    }
+}
+
 static void read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
@@ -193,6 +206,7 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
     for (char *c = p->type; *c; c++) {
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : str_lower(*c);
     }
+    mend_type(p);
     p->charset = copy_of(g_mime_content_type_get_parameter(type, "charset"));
     p->boundary = GMIME_IS_MULTIPART(o) ? copy_of(g_mime_content_type_get_parameter(type, "boundary")) : NULL;
     size_t n = p->boundary ? strlen(p->boundary) : 0;
@@ -541,17 +555,6 @@ int tree_signed_content(const struct part *p, struct buf *out, struct nested_pla
 bool part_is(const struct part *p, const char *type)
 {
     return strcmp(p->type, type) == 0;
-}
-
-bool tree_is_body(const struct tree *t, const struct part *p)
-{
-    if (p->kind != PART_LEAF || p->disposition == PART_ATTACHMENT) {
-        return false;
-    }
-    bool small = p->n_names == 0 || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
-    bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
-                 part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
-    return (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
 }
 
 const struct tree_field *tree_field(const struct tree_fields *f, const char *name)

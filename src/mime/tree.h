@@ -81,9 +81,6 @@ int tree_signed_content(const struct part *p, struct buf *out, struct nested_pla
 /* A whole message that was encoded: RFC 2046 5.2.1 forbids it, GroupWise writes it. */
 bool tree_is_encoded_message(const struct part *p);
 bool part_is(const struct part *p, const char *type);
-/* A body that people read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
- * nothing else (RFC 2046 4.1.4). The page shows it, and flags count in it. */
-bool tree_is_body(const struct tree *t, const struct part *p);
 /* The first value of a field, decoded; NULL: it is not there. */
 const struct tree_field *tree_field(const struct tree_fields *f, const char *name);
 /* A name as a person and a system see it: one line, without the letters that cannot be seen, change the direction of writing, or

@@ -45,11 +45,6 @@ static void add_text(struct build *b, struct str text)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static bool is_calendar(const struct part *p)
-{
-    return p->kind == PART_LEAF && (part_is(p, "text/calendar") || part_is(p, "application/ics"));
-}
-
 /* Programs put the same event there twice: beside the text, and as a file. */
 static bool is_known(const struct view *v, const struct view_event *e)
 {
@@ -90,8 +85,8 @@ static void read_events(struct build *b, const struct part *p)
 /* An event that has a card is not shown once more. */
 bool view_is_body(const struct build *b, const struct part *p)
 {
-    bool enriched = body_is_readable(p) && body_is_enriched(p) && p->n_names == 0;
-    return (tree_is_body(b->tree, p) || enriched) && !(b->v->n_events > 0 && is_calendar(p));
+    enum body_role role = body_role(b->tree, p);
+    return role == BODY_TEXT || (role == BODY_EVENT && b->tree->n == 1 && b->v->n_events == 0);
 }
 
 /* Which child of the multipart holds the part. */
@@ -149,7 +144,7 @@ static void choose_at_least_one(struct build *b)
     }
     for (size_t i = 0; i < b->tree->n && !b->has_body; i++) {
         const struct part *p = &b->tree->parts[i];
-        b->has_body = body_is_readable(p) && body_is_seen(b->r, p);
+        b->has_body = body_role(b->tree, p) == BODY_SPARE && body_is_seen(b->r, p);
         b->in_text[i] |= b->has_body;
         b->in_html[i] |= b->has_body;
     }
@@ -454,7 +449,7 @@ static void prepare(struct build *b)
     b->is_other = err_calloc(b->tree->n + 1, sizeof *b->is_other);
     b->inner = err_calloc(b->tree->n + 1, sizeof(struct build *));
     for (size_t i = 0; i < b->tree->n; i++) {
-        if (is_calendar(&b->tree->parts[i])) {
+        if (body_is_calendar(&b->tree->parts[i])) {
             read_events(b, &b->tree->parts[i]);
         }
     }

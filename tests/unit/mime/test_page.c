@@ -69,6 +69,23 @@ static void what_lies_elsewhere_is_said(void **state)
     view_free(v);
 }
 
+/* RFC 5546 3.2.3: the words of an answer are its comment. And a text that Exchange made a file of is read where it stands, and can
+ * be kept. */
+static void words_in_files_are_shown(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REPLY\r\n"
+                                              "BEGIN:VEVENT\r\nSUMMARY:s\r\nCOMMENT:I am late\r\nDESCRIPTION:come\r\n"
+                                              "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@in.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
+    assert_int_equal(v->n_events, 1);
+    assert_string_equal(v->events[0].about, "I am late");
+    view_free(v);
+    v = view_of_message(STR(MIXED "\r\nabove\r\n--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=ATT00001.htm\r\n\r\n"
+                                  "<p>below</p>\r\n--b--\r\n"));
+    assert_true(holds(&v->text, "below") && holds(&v->html, "below") && v->n_parts == 1);
+    view_free(v);
+}
+
 /* The own mail of an organisation whose scanner sends PDFs alone; a text of blanks; a picture is no empty page. */
 static void an_empty_page_says_so(void **state)
 {
@@ -368,7 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_elsewhere_is_said),
-        cmocka_unit_test(an_empty_page_says_so),
+        cmocka_unit_test(words_in_files_are_shown), cmocka_unit_test(an_empty_page_says_so),
         cmocka_unit_test(an_empty_alternative_is_none),
         cmocka_unit_test(signatures_under_other_types),
         cmocka_unit_test(texts_of_winmail),

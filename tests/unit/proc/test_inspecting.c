@@ -103,6 +103,47 @@ static void mails_of_the_field(void **state)
 #define NEW "From: a@in.test\r\nTo: b@out.test\r\nSubject: x\r\n"
 #define HTML HEAD "Content-Type: text/html\r\n\r\n"
 
+#define EVENT(method, words) "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:" method "\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20261112T143000Z\r\n" \
+                             words "END:VEVENT\r\nEND:VCALENDAR\r\n"
+#define CALENDAR NEW "Content-Type: text/calendar; charset=utf-8\r\n\r\n"
+#define ALTERNATIVE NEW "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n"
+#define BESIDE NEW "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n"
+
+/* What the page shows as the text of a mail, flags count in, whatever kind of text it is. Properties: RFC 5545 3.8.1; answers:
+ * RFC 5546 3.2.3; a calendar beside the text: RFC 6047 2.4; XHTML: RFC 3236; types the wrong way round:
+ * ddeboer/imap#341; ATT00001.htm: what Exchange makes of a text behind a picture (our own review). */
+static void other_bodies(void **state)
+{
+    static const struct {
+        const char *message;
+        bool counts;
+    } rows[] = {
+        {CALENDAR EVENT("REQUEST", "SUMMARY:Visit\r\nDESCRIPTION:[secure] bring the results\r\n"), true},
+        {CALENDAR EVENT("REQUEST", "SUMMARY:[secure] Visit\r\n"), true},
+        {CALENDAR EVENT("REQUEST", "SUMMARY:Visit\r\nDESCRIPTION:hello\\n[sec\r\n ure]\\nbye\r\n"), true},
+        {CALENDAR EVENT("REPLY", "SUMMARY:Visit\r\nCOMMENT:[secure] cannot come\r\n"), true},
+        {CALENDAR EVENT("REPLY", "SUMMARY:Visit\r\nDESCRIPTION:[secure] as you wrote\r\nCOMMENT:yes\r\n"), false},
+        {ALTERNATIVE "Content-Type: text/calendar; name=invite.ics\r\n\r\n" EVENT("REQUEST", "DESCRIPTION:[secure]\r\n") "--b--\r\n", true},
+        {BESIDE "Content-Type: text/calendar; name=a.ics\r\nContent-Disposition: attachment\r\n\r\n"
+         EVENT("PUBLISH", "DESCRIPTION:[secure]\r\n") "--b--\r\n", false},
+        {NEW "Content-Type: application/xhtml+xml\r\n\r\n<html xmlns=\"http://www.w3.org/1999/xhtml\"><body><p>[secure]</p></body></html>\r\n", true},
+        {NEW "Content-Type: plain/text\r\n\r\n[secure]\r\n", true},
+        {NEW "Content-Type: html/text\r\n\r\n<p>[<b>secure</b>]</p>\r\n", true},
+        {BESIDE "Content-Type: text/html; name=ATT00001.htm\r\nContent-Disposition: attachment; filename=ATT00001.htm\r\n\r\n"
+               "<p>[secure]</p>\r\n--b--\r\n", true},
+        {BESIDE "Content-Type: text/html; name=ATT00001.htm\r\nContent-Disposition: attachment; filename=x.htm\r\n\r\n"
+               "<p>[secure]</p>\r\n--b--\r\n", false},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char name[40];
+        snprintf(name, sizeof name, "row %zu", i);
+        check_mail(c, name, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
+    }
+    done(c);
+}
+
 /* New text below, or inside, what is quoted; and what mail programs quote. */
 static void quotations(void **state)
 {
@@ -525,7 +566,8 @@ static void rules_of_the_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(words_with_states),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(other_bodies),
+                                       cmocka_unit_test(words_with_states),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
                                        cmocka_unit_test(encodings), cmocka_unit_test(too_many_names),
                                        cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures),
