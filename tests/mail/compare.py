@@ -3,9 +3,9 @@
 subject, addresses, parts, names, octets, text.
 
 Usage: compare.py MAIL_TREE FILE|DIR...   Prints the differences that no row of explained.py explains,
-and how often each row was needed; exit status 1 if a difference is left. Without the modules in
-tests/mail/node_modules Python's email is the only other reader. POSTERN_MAILS=DIR adds the mails below
-DIR: docs/field.md names the collections of other projects that it was given by hand.
+and how often each row was needed; exit status 1 if a difference is left, if there is no mail, or if the
+modules in tests/mail/node_modules are missing. --python-alone: then Python's email is the only other reader.
+--folder DIR adds the mails below DIR, such as those that collect.py writes.
 --rows: a mail for each row used. --only READER. --kinds: also the mails of kinds.py.
 """
 import argparse
@@ -24,6 +24,7 @@ import explained
 import kinds
 
 HERE = pathlib.Path(__file__).resolve().parent
+READERS = ('python', 'postal-mime', 'mailparser')
 AT_ONCE = 400
 REPORTS = ('message/delivery-status', 'message/feedback-report', 'message/disposition-notification',
            'message/external-body', 'message/partial', 'message/rfc822-headers')
@@ -181,9 +182,9 @@ class Tally:
 
 def readings_of(args, files):
     yield 'python', list(read_with_python(files))
-    if (HERE / 'node_modules' / 'postal-mime').exists():
+    if not args.python_alone:
         both = read_with_node(files)
-        for reader in ('postal-mime', 'mailparser'):
+        for reader in READERS[1:]:
             yield reader, [one[reader] for one in both]
 
 
@@ -215,21 +216,26 @@ def main():
     of.add_argument('names', nargs='*')
     of.add_argument('--rows', action='store_true')
     of.add_argument('--only')
+    of.add_argument('--folder', action='append', default=[])
+    of.add_argument('--python-alone', action='store_true')
     of.add_argument('--kinds', action='store_true')
     args = of.parse_intermixed_args()
+    missing = [name for name in READERS[1:] if not (HERE / 'node_modules' / name).exists()]
+    if missing and not args.python_alone:
+        sys.exit(f'compare.py: {" and ".join(missing)} missing: npm --prefix tests/mail install, or --python-alone')
     with tempfile.TemporaryDirectory() as folder:
         return run(args, kinds.write_all(folder) if args.kinds else [])
 
 
 def run(args, more_files):
-    more = os.environ.get('POSTERN_MAILS')
-    files = list(all_files(args.names + ([more] if more else []))) + more_files
+    files = list(all_files(args.names + args.folder)) + more_files
     tally = Tally(args.rows)
     for i in range(0, len(files), AT_ONCE):
         compare(args, files[i:i + AT_ONCE], tally)
     tally.report()
-    print(f'{len(files)} mails, {tally.left} differences that nothing explains')
-    return tally.left > 0
+    readers = 'python alone' if args.python_alone else ', '.join(READERS)
+    print(f'{len(files)} mails, read by {readers}: {tally.left} differences that nothing explains')
+    return tally.left > 0 or not files
 
 
 if __name__ == '__main__':

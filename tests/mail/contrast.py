@@ -6,7 +6,7 @@ Usage: contrast.py SANITISED FILE|DIR...   HTML files and the HTML of mails are 
 are and as the portal shows them, each once. Of every text that is to be seen, the contrast of its colour to its
 ground is taken (WCAG 2.2, 1.4.3); over a picture it counts as readable before. Prints the mails in which a text fell
 under 2:1 that had been above, and those of whose texts more than one in five is not to be seen any more; exit status 1
-if either are more than one in two hundred.
+if either are more than one in two hundred, or if there is no mail with HTML, or no text in them.
 """
 import email
 import email.policy
@@ -175,7 +175,9 @@ def main():
                 print(name, len(found['lost']), 'of', found['was'], found['lost'][:SHOWN_MAX])
     print(f'{mails} mails with {texts} texts, {bad} with a text that cannot be read any more '
           f'({100 * bad / max(mails, 1):.2f} %), {gone} with texts that are not seen any more')
-    return max(bad, gone) > LOST_MOST * mails
+    if not texts:
+        print('no HTML with a text in:', *sys.argv[2:])
+    return not texts or max(bad, gone) > LOST_MOST * mails
 
 
 if __name__ == '__main__':

@@ -112,6 +112,13 @@ def _(mail, a, b):
     return any(x.startswith('@') for x in b)
 
 
+@row('addresses', 'mailparser', 'here',
+     'blanks beside the dots of an old address are left out (RFC 5322 4.4, A.6.3)')
+def _(mail, a, b):
+    spaced = re.search(rb'@[a-z0-9-]+(\s*\.\s+|\s+\.\s*)[a-z]', head(mail))
+    return spaced is not None and len(a) == len(b) and all(x.startswith(y) for x, y in zip(a, b))
+
+
 @row('addresses', EVERY, 'either',
      'noted "field": the field is there twice, and the first, the last or all count')
 def _(mail, a, b):
