@@ -6,6 +6,7 @@
  */
 #include "mime/body.h"
 #include "mime/kind.h"
+#include "mime/rtf.h"
 #include "mime/sealed.h"
 #include "mime/view.h"
 #include "tls/cms.h"
@@ -139,11 +140,6 @@ bool body_html_is_blank(struct str html)
     return true;
 }
 
-bool body_is_html(const struct part *p)
-{
-    return part_is(p, "text/html") || part_is(p, "application/xhtml+xml");
-}
-
 bool body_is_enriched(const struct part *p)
 {
     return part_is(p, "text/enriched") || part_is(p, "text/richtext");
@@ -152,6 +148,23 @@ bool body_is_enriched(const struct part *p)
 bool body_is_rtf(const struct part *p)
 {
     return part_is(p, "text/rtf") || part_is(p, "application/rtf") || part_is(p, "application/x-rtf");
+}
+
+static bool is_rtf_of_html(const struct part *p)
+{
+    if (p->kind != PART_LEAF || !body_is_rtf(p)) {
+        return false;
+    }
+    struct buf front = BUF_INIT(2 * FRONT);
+    front_of(p, &front);
+    bool html = kind_of(buf_str(&front), "") == KIND_RTF && rtf_is_html(buf_str(&front));
+    buf_wipe(&front);
+    return html;
+}
+
+bool body_is_html(const struct part *p)
+{
+    return part_is(p, "text/html") || part_is(p, "application/xhtml+xml") || is_rtf_of_html(p);
 }
 
 bool body_is_calendar(const struct part *p)
@@ -293,24 +306,16 @@ void body_without_commands(struct str s, struct buf *out)
     }
 }
 
-static void text_of_rtf(struct reader *r, const struct part *p, struct str octets, struct buf *out)
-{
-    size_t before = r->out->n_texts;
-    read_rtf(r, &(struct piece){.octets = octets, .part = p->number, .name = "", .place = MIME_BODY});
-    if (r->out->n_texts > before) {
-        (void)!buf_add(out, buf_str(&r->out->texts[before].text));
-    }
-}
-
 void body_text(struct reader *r, const struct part *p, struct buf *out)
 {
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(out->max);
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
     charset_text(r, "", buf_str(&octets), p->charset, &text);
-    bool joined = p->is_flowed && !body_is_html(p) && flowed_join(buf_str(&text), p->deletes_space, out) == 0;
+    bool joined = p->is_flowed && !body_is_html(p) && !body_is_rtf(p) &&
+                  flowed_join(buf_str(&text), p->deletes_space, out) == 0;
     if (!joined && body_is_rtf(p) && kind_of(buf_str(&octets), "") == KIND_RTF) {
-        text_of_rtf(r, p, buf_str(&octets), out);
+        (void)rtf_text(r, p->number, buf_str(&octets), out);
     } else if (!joined && body_is_enriched(p)) {
         body_without_commands(buf_str(&text), out);
     } else if (!joined) {

@@ -20,7 +20,7 @@ bool body_is_pgp(const struct tree *t, const struct part *p);
 bool body_says_signed(const struct part *p);
 /* HTML as sanitise_html wrote it: no text and no picture. */
 bool body_html_is_blank(struct str html);
-/* HTML, XHTML. */
+/* HTML, XHTML, and RTF that was made of HTML: what is shown of it is HTML. */
 bool body_is_html(const struct part *p);
 /* text/enriched (RFC 1896), text/richtext (RFC 1341): shown as the text that it is. */
 bool body_is_enriched(const struct part *p);
@@ -43,7 +43,7 @@ bool body_is_calendar(const struct part *p);
 bool body_has_none(struct reader *r, const struct tree *t);
 /* It is shown, or may be, as a text of the mail: flags count in it. */
 bool body_is_read(const struct tree *t, const struct part *p, bool has_none);
-/* Appends it as UTF-8: HTML as it is, other texts as they are read. */
+/* Appends it as UTF-8: HTML as it is (body_is_html), other texts as they are read. */
 void body_text(struct reader *r, const struct part *p, struct buf *out);
 /* A text or HTML body with something to be seen in it. */
 bool body_is_seen(struct reader *r, const struct part *p);

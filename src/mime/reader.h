@@ -118,9 +118,20 @@ struct tnef_file {
     struct str octets;      /* lies in those of the piece */
     const char *name, *type; /* as it says, may be "" */
 };
-typedef void (*tnef_file_fn)(void *arg, const struct tnef_file *f);
-/* Its text; its files are not read, but told. */
-void tnef_show(struct reader *r, const struct piece *p, tnef_file_fn fn, void *arg);
+/* The forms of a message's body, the one that its own program shows first. */
+enum tnef_body { TNEF_HTML, TNEF_RTF, TNEF_PLAIN, TNEF_BODIES };
+struct tnef_bodies {
+    struct str subject, texts[TNEF_BODIES]; /* UTF-8, may be empty */
+    bool is_html[TNEF_BODIES];
+};
+/* Who wants what; NULL: nobody. */
+struct tnef_wants {
+    void (*on_body)(void *arg, const struct tnef_bodies *b);
+    void (*on_file)(void *arg, const struct tnef_file *f);
+    void *arg;
+};
+/* Its text and its files are not read, but told; and those of messages inside it. */
+void tnef_show(struct reader *r, const struct piece *p, const struct tnef_wants *wants);
 /* ole.c: the old Office formats and what else lies in such files */
 void read_ole(struct reader *r, const struct piece *p, const char **ret_type);
 /* Readable runs of octets, also of UTF-16; what any file may give away. */

@@ -4,26 +4,48 @@
  *
  * What can go wrong: lengths that point outside (damaged), named properties, RTF that unpacks without measure.
  */
+#include "mime/rtf.h"
 #include "mime/tree.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    LEVEL_MESSAGE = 1, ATTRIBUTE_HEAD = 9, PROPERTIES_MAX = 5000,
-    ATT_SUBJECT = 0x8004, ATT_BODY = 0x800c, ATT_ATTACH_DATA = 0x800f, ATT_ATTACH_TITLE = 0x8010, ATT_RENDERING = 0x9002, ATT_MAPI = 0x9003, ATT_ATTACHMENT = 0x9005,
-    PR_BODY = 0x1000, PR_RTF = 0x1009, PR_HTML = 0x1013, PR_SUBJECT = 0x0037, PR_ATTACH_DATA = 0x3701, PR_ATTACH_LONG_NAME = 0x3707, PR_ATTACH_NAME = 0x3704, PR_ATTACH_MIME_TAG = 0x370e,
+    LEVEL_MESSAGE = 1,
+    ATTRIBUTE_HEAD = 9,
+    PROPERTIES_MAX = 5000,
+    ATT_SUBJECT = 0x8004,
+    ATT_BODY = 0x800c,
+    ATT_ATTACH_DATA = 0x800f,
+    ATT_ATTACH_TITLE = 0x8010,
+    ATT_RENDERING = 0x9002,
+    ATT_MAPI = 0x9003,
+    ATT_ATTACHMENT = 0x9005,
+    ATT_CODE_PAGE = 0x9007,
+    PR_BODY = 0x1000,
+    PR_RTF = 0x1009,
+    PR_HTML = 0x1013,
+    PR_SUBJECT = 0x0037,
+    PR_ATTACH_DATA = 0x3701,
+    PR_ATTACH_LONG_NAME = 0x3707,
+    PR_ATTACH_NAME = 0x3704,
+    PR_ATTACH_MIME_TAG = 0x370e,
     MESSAGES_MAX = 4,
-    RTF_DICTIONARY = 4096, RTF_MAX = 32 * 1024 * 1024,
+    RTF_DICTIONARY = 4096,
+    RTF_MAX = 32 * 1024 * 1024,
 };
 
 struct tnef {
     struct reader *r;
     const struct piece *p;
-    tnef_file_fn on_file; /* who wants the files; NULL: they are read */
-    void *arg;
+    const struct tnef_wants *wants; /* NULL: all of it is read */
     unsigned attachments;
+    char page[32];       /* the character set of texts of octets, "": it says none */
     struct str data;     /* of the file under way: what is said of it may stand before it or behind */
+    bool has_data, is_told; /* its octets are there; it has been read or told */
     char long_name[MIME_NAME], name[MIME_NAME], type[64];
+    struct buf subject, bodies[TNEF_BODIES]; /* for who wants them */
+    bool body_is_html[TNEF_BODIES];
 };
 
 static uint32_t number(struct str s, size_t at, unsigned octets)
@@ -35,7 +57,7 @@ static uint32_t number(struct str s, size_t at, unsigned octets)
     return n;
 }
 
-/* --- packed RTF --------------------------------------------------------------------------------------------- */
+/* --- packed RTF ------------------------------------------------------------------------ */
 
 static const char rtf_begin[] = "{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans SerifSymbolArialTimes New "
                                 "RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
@@ -84,18 +106,179 @@ static int unpack_rtf(struct str packed, struct buf *out)
 static void read_packed_rtf(struct tnef *t, const char *part, struct str packed)
 {
     struct buf rtf = BUF_INIT(RTF_MAX);
+    if (t->wants && !t->wants->on_body) {
+        return;
+    }
     int code = unpack_rtf(packed, &rtf);
     if (code < 0) {
         reader_problem(t->r, code == -ENOSPC ? MIME_LIMIT : MIME_DAMAGED, part, "packed RTF");
     }
     const struct piece p = {.octets = buf_str(&rtf), .part = part, .name = "", .place = MIME_BODY};
-    if (reader_open_octets(t->r, part, p.octets.n)) {
+    bool opens = reader_open_octets(t->r, part, p.octets.n);
+    if (opens && !t->wants) {
         read_rtf(t->r, &p);
+    } else if (opens && buf_len(&t->bodies[TNEF_RTF]) == 0) {
+        (void)rtf_text(t->r, part, p.octets, &t->bodies[TNEF_RTF]);
+        t->body_is_html[TNEF_RTF] = rtf_is_html(p.octets);
     }
     buf_wipe(&rtf);
 }
 
-/* --- properties --------------------------------------------------------------------------------------------- */
+/* --- what is in it --------------------------------------------------------------------- */
+
+/* The body, in the forms it has: before the files, which may be messages. */
+static void tell_bodies(struct tnef *t)
+{
+    struct tnef_bodies told = {.subject = buf_str(&t->subject)};
+    size_t octets = told.subject.n;
+    for (size_t i = 0; i < TNEF_BODIES; i++) {
+        told.texts[i] = buf_str(&t->bodies[i]);
+        told.is_html[i] = t->body_is_html[i];
+        octets += told.texts[i].n;
+    }
+    if (octets > 0) {
+        t->wants->on_body(t->wants->arg, &told);
+    }
+    for (size_t i = 0; i < TNEF_BODIES; i++) {
+        buf_wipe(&t->bodies[i]);
+        t->body_is_html[i] = false;
+    }
+    buf_wipe(&t->subject);
+}
+
+static const char *shown_name(const struct tnef *t)
+{
+    return t->long_name[0] ? t->long_name : t->name;
+}
+
+/* A file, whose octets may be none. */
+static void tell_file(struct tnef *t)
+{
+    char part[MIME_PART];
+    const struct tnef_file f = {.octets = t->data, .name = shown_name(t), .type = t->type};
+    reader_inner_part(t->p->part, ++t->attachments, part);
+    t->is_told = true;
+    if (t->wants) {
+        tell_bodies(t);
+        t->wants->on_file(t->wants->arg, &f);
+        return;
+    }
+    const struct piece inner = {
+        .octets = f.octets, .part = part, .name = f.name, .place = MIME_ATTACHMENT};
+    if (inner.octets.n > 0) {
+        reader_piece(t->r, &inner);
+    } else {
+        reader_attachment(t->r, &inner, "text");
+    }
+    if (t->long_name[0] && t->name[0] && strcmp(t->long_name, t->name) != 0) {
+        reader_name(t->r, part, t->name);
+    }
+}
+
+/* The file under way is whole. Its names stay: another may follow that is the same to a person. */
+static void end_data(struct tnef *t)
+{
+    if (t->has_data && t->data.n > 0) {
+        tell_file(t);
+    }
+    t->has_data = false;
+    t->data = str_slice(t->p->octets, 0, 0);
+}
+
+/* The next attachment begins (MS-OXTNEF 2.1.3.1: attAttachRendData is its first attribute), or
+ * there is none. Of a file without octets there is its name. */
+static void end_file(struct tnef *t)
+{
+    end_data(t);
+    if (!t->is_told && shown_name(t)[0]) {
+        tell_file(t);
+    }
+    t->is_told = false;
+    t->long_name[0] = t->name[0] = t->type[0] = '\0';
+}
+
+static void begin_data(struct tnef *t, struct str octets)
+{
+    end_data(t);
+    t->data = octets;
+    t->has_data = true;
+}
+
+static void put_name(char *dst, size_t size, struct str value)
+{
+    char *clean = tree_clean_name(value);
+    str_copy_cut(str_c(clean), dst, size);
+    free(clean);
+}
+
+static bool is_said_of_file(unsigned id)
+{
+    return id == PR_ATTACH_LONG_NAME || id == PR_ATTACH_NAME || id == PR_ATTACH_MIME_TAG;
+}
+
+/* A text of octets as UTF-8: in the message's code page (MS-OXTNEF 2.1.3.3.2), unless they are
+ * UTF-8 all the same. */
+static void put_text(struct tnef *t, struct str value, struct buf *out)
+{
+    const char *page = t->page[0] && !charset_hides_utf8(value, t->page) ? t->page : NULL;
+    charset_text(t->r, t->p->part, value, page, out);
+}
+
+static void on_code_page(struct tnef *t, struct str value)
+{
+    if (value.n >= 4 && rtf_page(number(value, 0, 4))) {
+        snprintf(t->page, sizeof t->page, "%s", rtf_page(number(value, 0, 4))->name);
+    }
+}
+
+/* What people read: the subject, or one of the forms of the body. */
+static void on_text(struct tnef *t, enum tnef_body which, bool is_subject, struct str text)
+{
+    struct buf *to = is_subject ? &t->subject : &t->bodies[which];
+    while (text.n > 0 && text.p[text.n - 1] == '\0') { /* as it ends in the file */
+        text.n--;
+    }
+    if (!t->wants && which == TNEF_HTML) {
+        read_html(t->r, &(struct piece){
+                            .octets = text, .part = t->p->part, .name = "", .place = MIME_BODY});
+    } else if (!t->wants) {
+        reader_add_text(t->r, MIME_BODY, t->p->part, text);
+    } else if (t->wants->on_body && str_is_blank(buf_str(to))) {
+        buf_reset(to);
+        (void)!buf_add(to, text);
+        t->body_is_html[which] |= which == TNEF_HTML;
+    }
+}
+
+static void on_property(struct tnef *t, unsigned type, unsigned id, struct str value)
+{
+    struct buf text = BUF_INIT(t->r->text_left + 1);
+    bool wide = type == 0x001f;
+    if (id == PR_BODY || id == PR_SUBJECT || is_said_of_file(id)) {
+        if (wide) {
+            charset_text(t->r, t->p->part, value, "UTF-16LE", &text);
+        } else {
+            put_text(t, value, &text);
+        }
+        if (is_said_of_file(id)) {
+            char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->type;
+            put_name(to, id == PR_ATTACH_MIME_TAG ? sizeof t->type : sizeof t->name, buf_str(&text));
+        }
+        if (!t->wants || !is_said_of_file(id)) {
+            on_text(t, TNEF_PLAIN, id == PR_SUBJECT, buf_str(&text));
+        }
+    } else if (id == PR_HTML) {
+        charset_text(t->r, t->p->part, value, NULL, &text);
+        on_text(t, TNEF_HTML, false, buf_str(&text));
+    } else if (id == PR_RTF) {
+        read_packed_rtf(t, t->p->part, value);
+    } else if (id == PR_ATTACH_DATA && value.n > 16) {
+        begin_data(t, type == 0x000d ? str_slice(value, 16, value.n) : value); /* behind the interface's identifier */
+    }
+    buf_wipe(&text);
+}
+
+/* --- properties ------------------------------------------------------------------------ */
 
 /* Skips the name of a named property. 0 or -EBADMSG. */
 static int skip_name(struct str s, size_t *at)
@@ -117,86 +300,22 @@ static int skip_name(struct str s, size_t *at)
 static size_t fixed_size(unsigned type)
 {
     switch (type) {
-    case 0x0002: case 0x0003: case 0x0004: case 0x000a: case 0x000b:
+    case 0x0002:
+    case 0x0003:
+    case 0x0004:
+    case 0x000a:
+    case 0x000b:
         return 4;
-    case 0x0005: case 0x0006: case 0x0007: case 0x0014: case 0x0040:
+    case 0x0005:
+    case 0x0006:
+    case 0x0007:
+    case 0x0014:
+    case 0x0040:
         return 8;
     case 0x0048:
         return 16;
     }
     return 0;
-}
-
-/* The file under way is whole. Its names stay: another may follow that is the same to a person. */
-static void end_data(struct tnef *t)
-{
-    char part[MIME_PART];
-    const char *name = t->long_name[0] ? t->long_name : t->name;
-    if (t->data.n == 0) {
-        return;
-    }
-    reader_inner_part(t->p->part, ++t->attachments, part);
-    if (t->on_file) {
-        t->on_file(t->arg, &(struct tnef_file){.octets = t->data, .name = name, .type = t->type});
-    } else {
-        const struct piece inner = {.octets = t->data, .part = part, .name = name, .place = MIME_ATTACHMENT};
-        reader_piece(t->r, &inner);
-        if (t->long_name[0] && t->name[0] && strcmp(t->long_name, t->name) != 0) {
-            reader_name(t->r, part, t->name);
-        }
-    }
-    t->data = STR("");
-}
-
-/* The next attachment begins (MS-OXTNEF 2.1.3.1: attAttachRendData is its first attribute), or there is none. */
-static void end_file(struct tnef *t)
-{
-    end_data(t);
-    t->long_name[0] = t->name[0] = t->type[0] = '\0';
-}
-
-static void begin_data(struct tnef *t, struct str octets)
-{
-    end_data(t);
-    t->data = octets;
-}
-
-static void put_name(char *dst, size_t size, struct str value)
-{
-    char *clean = tree_clean_name(value);
-    str_copy_cut(str_c(clean), dst, size);
-    free(clean);
-}
-
-static bool is_said_of_file(unsigned id)
-{
-    return id == PR_ATTACH_LONG_NAME || id == PR_ATTACH_NAME || id == PR_ATTACH_MIME_TAG;
-}
-
-static void on_property(struct tnef *t, unsigned type, unsigned id, struct str value)
-{
-    const char *part = t->p->part;
-    struct buf text = BUF_INIT(t->r->text_left + 1);
-    bool wide = type == 0x001f;
-    if (id == PR_BODY || id == PR_SUBJECT || is_said_of_file(id)) {
-        charset_text(t->r, part, value, wide ? "UTF-16LE" : NULL, &text);
-        if (is_said_of_file(id)) {
-            char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->type;
-            put_name(to, id == PR_ATTACH_MIME_TAG ? sizeof t->type : sizeof t->name, buf_str(&text));
-        }
-        if (!t->on_file || !is_said_of_file(id)) {
-            reader_add_text(t->r, MIME_BODY, part, buf_str(&text));
-        }
-    } else if (id == PR_HTML) {
-        charset_text(t->r, part, value, NULL, &text);
-        const struct piece p = {.octets = buf_str(&text), .part = part, .name = "", .place = MIME_BODY};
-        read_html(t->r, &p);
-    } else if (id == PR_RTF) {
-        read_packed_rtf(t, part, value);
-    } else if (id == PR_ATTACH_DATA && value.n > 16) {
-        begin_data(t, type == 0x000d ? str_slice(value, 16, value.n) : value); /* behind the interface's identifier */
-    }
-    buf_wipe(&text);
 }
 
 /* One property at *at. 0 or -EBADMSG. */
@@ -256,33 +375,49 @@ static int read_properties(struct tnef *t, struct str s)
     return 0;
 }
 
+static void on_title(struct tnef *t, struct str value)
+{
+    struct buf text = BUF_INIT(4 * value.n + 64);
+    if (t->has_data && t->name[0]) { /* of the next one: old programs write no attAttachRendData */
+        end_file(t);
+    }
+    put_text(t, value, &text);
+    put_name(t->name, sizeof t->name, buf_str(&text));
+    buf_wipe(&text);
+}
+
 static int on_attribute(struct tnef *t, unsigned id, struct str value)
 {
-    if (id == ATT_MAPI || id == ATT_ATTACHMENT) {
-        return read_properties(t, value);
-    }
-    if (id == ATT_RENDERING) {
+    struct buf text = BUF_INIT(t->r->text_left + 1);
+    int r = 0;
+    switch (id) {
+    case ATT_MAPI:
+    case ATT_ATTACHMENT:
+        r = read_properties(t, value);
+        break;
+    case ATT_CODE_PAGE:
+        on_code_page(t, value);
+        break;
+    case ATT_RENDERING:
         end_file(t);
-    } else if (id == ATT_ATTACH_TITLE) {
-        struct buf text = BUF_INIT(4 * value.n + 64);
-        if (t->data.n > 0 && t->name[0]) { /* of the next one: old programs write no attAttachRendData */
-            end_file(t);
-        }
-        charset_text(t->r, t->p->part, value, NULL, &text);
-        put_name(t->name, sizeof t->name, buf_str(&text));
-        buf_wipe(&text);
-    } else if (id == ATT_ATTACH_DATA) {
-        if (t->data.n > 0) {
+        break;
+    case ATT_ATTACH_TITLE:
+        on_title(t, value);
+        break;
+    case ATT_ATTACH_DATA:
+        if (t->has_data) {
             end_file(t);
         }
         begin_data(t, value);
-    } else if (id == ATT_BODY || id == ATT_SUBJECT) {
-        struct buf text = BUF_INIT(t->r->text_left + 1);
-        charset_text(t->r, t->p->part, value, NULL, &text);
-        reader_add_text(t->r, MIME_BODY, t->p->part, buf_str(&text));
-        buf_wipe(&text);
+        break;
+    case ATT_BODY:
+    case ATT_SUBJECT:
+        put_text(t, value, &text);
+        on_text(t, TNEF_PLAIN, id == ATT_SUBJECT, buf_str(&text));
+        break;
     }
-    return 0;
+    buf_wipe(&text);
+    return r;
 }
 
 static void read_attributes(struct tnef *t)
@@ -290,6 +425,10 @@ static void read_attributes(struct tnef *t)
     struct str s = t->p->octets;
     size_t at = 6; /* behind signature and key */
     bool sound = true;
+    t->subject = BUF_INIT(t->r->text_left);
+    for (size_t i = 0; i < TNEF_BODIES; i++) {
+        t->bodies[i] = BUF_INIT(t->r->text_left);
+    }
     while (sound && at + ATTRIBUTE_HEAD <= s.n && !reader_is_over(t->r)) {
         uint32_t id = number(s, at + 1, 2), n = number(s, at + 5, 4);
         at += ATTRIBUTE_HEAD;
@@ -299,9 +438,12 @@ static void read_attributes(struct tnef *t)
     end_file(t);
     if (!sound) {
         reader_problem(t->r, MIME_DAMAGED, t->p->part, "");
-        if (!t->on_file) {
+        if (!t->wants) {
             read_strings(t->r, t->p);
         }
+    }
+    if (t->wants) {
+        tell_bodies(t);
     }
 }
 
@@ -314,26 +456,37 @@ void read_tnef(struct reader *r, const struct piece *p)
 struct inner_files {
     struct reader *r;
     const struct piece *p;
-    tnef_file_fn fn;
-    void *arg;
+    const struct tnef_wants *wants;
     unsigned depth;
 };
+
+static void on_inner_body(void *arg, const struct tnef_bodies *b)
+{
+    const struct inner_files *i = arg;
+    i->wants->on_body(i->wants->arg, b);
+}
 
 static void on_inner_file(void *arg, const struct tnef_file *f)
 {
     struct inner_files *i = arg;
     if (f->octets.n < 4 || memcmp(f->octets.p, "\x78\x9f\x3e\x22", 4) != 0 || i->depth == MESSAGES_MAX) {
-        i->fn(i->arg, f);
+        if (i->wants->on_file) {
+            i->wants->on_file(i->wants->arg, f);
+        }
         return;
     }
     const struct piece p = {.octets = f->octets, .part = i->p->part, .name = f->name, .place = i->p->place};
     struct inner_files below = *i;
+    const struct tnef_wants inner = {i->wants->on_body ? on_inner_body : NULL, on_inner_file,
+                                     &below};
     below.depth++;
-    read_attributes(&(struct tnef){.r = i->r, .p = &p, .on_file = on_inner_file, .arg = &below});
+    read_attributes(&(struct tnef){.r = i->r, .p = &p, .wants = &inner});
 }
 
-void tnef_show(struct reader *r, const struct piece *p, tnef_file_fn fn, void *arg)
+void tnef_show(struct reader *r, const struct piece *p, const struct tnef_wants *wants)
 {
-    struct inner_files files = {.r = r, .p = p, .fn = fn, .arg = arg};
-    read_attributes(&(struct tnef){.r = r, .p = p, .on_file = on_inner_file, .arg = &files});
+    struct inner_files files = {.r = r, .p = p, .wants = wants};
+    const struct tnef_wants inner = {wants->on_body ? on_inner_body : NULL, on_inner_file,
+                                     &files};
+    read_attributes(&(struct tnef){.r = r, .p = p, .wants = &inner});
 }

@@ -312,10 +312,50 @@ static void show_loose(struct build *b, const char *loose, bool as_html)
     buf_wipe(&text);
 }
 
-static void leave_file(void *arg, const struct tnef_file *f)
+/* winmail.dat under way. */
+struct tnef_shown {
+    struct build *b;
+    bool as_html;
+};
+
+/* One form of a body, if anything of it can be seen. */
+static bool show_form(struct build *b, bool as_html, struct str text, bool is_html)
 {
-    (void)arg;
-    (void)f;
+    struct buf clean = BUF_INIT(VIEW_HTML_MAX);
+    bool remote = false, blank = str_is_blank(text);
+    if (is_html && !blank) {
+        blank = sanitise_html(b->r, text, NULL, 0, &clean, &remote) &&
+                body_html_is_blank(buf_str(&clean));
+        b->has_tnef_html |= !blank;
+    }
+    buf_wipe(&clean);
+    if (blank) {
+        return false;
+    }
+    if (as_html && is_html) {
+        put_sanitised(b, text);
+    } else if (as_html) {
+        put_as_html(b, text);
+    } else if (is_html) {
+        text_of_html(b, text);
+    } else {
+        add_text(b, text);
+    }
+    return true;
+}
+
+/* Its subject, where the message has another, and the first form of its body that says anything. */
+static void show_tnef_body(void *arg, const struct tnef_bodies *t)
+{
+    const struct tnef_shown *s = arg;
+    if (!str_eq(str_trim(t->subject), str_trim(str_c(s->b->v->subject)))) {
+        (void)show_form(s->b, s->as_html, t->subject, false);
+    }
+    for (size_t i = 0; i < TNEF_BODIES; i++) {
+        if (show_form(s->b, s->as_html, t->texts[i], t->is_html[i])) {
+            return;
+        }
+    }
 }
 
 /* winmail.dat: its text, where nothing else says it. */
@@ -323,18 +363,12 @@ static void show_tnef(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
-    size_t before = b->r->out->n_texts;
+    struct tnef_shown shown = {b, as_html};
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
-    tnef_show(b->r, &(struct piece){.octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY}, leave_file, NULL);
-    for (size_t k = before; k < b->r->out->n_texts; k++) {
-        struct str text = buf_str(&b->r->out->texts[k].text);
-        if (as_html) {
-            put_as_html(b, text);
-        } else {
-            add_text(b, text);
-        }
-    }
+    const struct piece piece = {
+        .octets = buf_str(&octets), .part = p->number, .name = "", .place = MIME_BODY};
+    tnef_show(b->r, &piece, &(struct tnef_wants){.on_body = show_tnef_body, .arg = &shown});
     buf_wipe(&octets);
 }
 
@@ -383,7 +417,7 @@ static bool has_html(const struct build *b)
             return true;
         }
     }
-    return false;
+    return b->has_tnef_html;
 }
 
 static void build_free(struct build *b)

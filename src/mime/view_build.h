@@ -28,6 +28,7 @@ struct build {
     bool picture_used[PICTURES_MAX];
     size_t n_pictures, picture_total;
     bool has_text, has_body; /* has_body: a text of its own with something in it */
+    bool has_tnef_html;      /* winmail.dat says it in HTML: known when it has been shown as text */
 };
 
 /* The first value of a field on one line, "" where there is none. The caller frees it. */

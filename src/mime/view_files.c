@@ -276,7 +276,9 @@ static void attach_tnef_files(struct build *b, const struct part *p, struct str 
     struct mime_reading *none = err_calloc(1, sizeof *none);
     struct reader r = *b->r;
     r.out = none;
-    tnef_show(&r, &(struct piece){.octets = octets, .part = p->number, .name = "", .place = MIME_BODY}, attach_tnef_file, &t);
+    const struct piece piece = {
+        .octets = octets, .part = p->number, .name = "", .place = MIME_BODY};
+    tnef_show(&r, &piece, &(struct tnef_wants){.on_file = attach_tnef_file, .arg = &t});
     mime_reading_free(none);
 }
 

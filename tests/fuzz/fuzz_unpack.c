@@ -7,6 +7,7 @@
 #include "mime/charset.h"
 #include "mime/params.h"
 #include "mime/reader.h"
+#include "mime/rtf.h"
 #include "mime/sealed.h"
 
 static void charset(struct reader *r, struct str in)
@@ -43,11 +44,25 @@ static void tnef_file(void *arg, const struct tnef_file *f)
     must(f->name && f->type);
 }
 
+static void must_be_utf8(struct str text)
+{
+    size_t good, bad;
+    charset_count_utf8(text, &good, &bad);
+    must(bad == 0);
+}
+
+static void tnef_body(void *arg, const struct tnef_bodies *b)
+{
+    (void)arg;
+    must_be_utf8(b->subject);
+    must_be_utf8(b->texts[TNEF_RTF]);
+}
+
 static void tnef(struct reader *r, struct str in)
 {
     const struct piece p = {in, "1", "winmail.dat", MIME_ATTACHMENT};
     read_tnef(r, &p);
-    tnef_show(r, &p, tnef_file, &in);
+    tnef_show(r, &p, &(struct tnef_wants){tnef_body, tnef_file, &in});
 }
 
 static void old_office(struct reader *r, struct str in)
@@ -58,7 +73,10 @@ static void old_office(struct reader *r, struct str in)
 
 static void rtf(struct reader *r, struct str in)
 {
+    CLEANUP(buf_free) struct buf out = BUF_INIT(1 << 16);
     read_rtf(r, &(struct piece){in, "1", "x.rtf", MIME_ATTACHMENT});
+    (void)rtf_text(r, "1", in, &out);
+    must_be_utf8(buf_str(&out)); /* whatever its pages are */
 }
 
 static void archive(struct reader *r, struct str in)
