@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * charset.c: octets of any character set as UTF-8, as the WHATWG Encoding Standard reads them. Called for every text.
  *
- * A byte order mark goes before the label, the label before what HTML says of itself, that before what the octets look
- * like. What can go wrong: a set nobody knows, octets that are none of it, or that are UTF-8 all the same. Each is a problem
- * of the reading; the octets that do not fit are U+FFFD, all others are read.
+ * A byte order mark goes before the label, the label before what HTML says of itself, that before
+ * what the octets look like; escapes of ISO 2022 go before all but the mark, as they are nothing
+ * else. What can go wrong: a set nobody knows, octets that are none of it, or that are UTF-8 all the
+ * same. Each is a problem of the reading; the octets that do not fit are U+FFFD, all others are read.
  */
 #include "mime/charset.h"
 #include "mime/reader.h"
@@ -14,6 +15,7 @@ enum { UTF8_LEAST = 3 }; /* characters that are no chance */
 struct choice {
     const struct charset *set, *labelled; /* labelled: NULL: nothing, or nothing known, is said */
     bool said, marked, guessed;
+    bool by_escapes; /* whatever is said, the octets switch sets */
 };
 
 void charset_init(void)
@@ -85,7 +87,11 @@ static struct choice choose(struct str *octets, const char *charset)
     }
     c.set = c.set || c.labelled ? c.set : charset_of_html(*octets);
     c.guessed = !c.set;
-    c.set = c.set ? c.set : by_look(*octets);
+    bool simple = c.set && (c.set->kind == CHARSET_UTF8 || c.set->kind == CHARSET_SINGLE);
+    bool may_switch = c.guessed || (!c.marked && simple);
+    const struct charset *switching = may_switch ? charset_by_escapes(*octets) : NULL;
+    c.by_escapes = switching != NULL;
+    c.set = switching ? switching : c.set ? c.set : by_look(*octets);
     return c;
 }
 
@@ -104,10 +110,21 @@ static bool fits_utf8_as_well(const struct choice *c, struct str octets)
     return bad == 0 && good >= (rare ? 1 : UTF8_LEAST);
 }
 
-bool charset_hides_utf8(struct str octets, const char *charset)
+bool charset_fits_as_is(struct str octets, const char *charset)
 {
     struct choice c = choose(&octets, charset);
-    return fits_utf8_as_well(&c, octets);
+    return c.by_escapes || fits_utf8_as_well(&c, octets);
+}
+
+/* Nothing says it, and it is not what is guessed; or what is said is something else. */
+static bool is_doubtful(const struct choice *c, struct str octets, const char *charset)
+{
+    bool single = c->set->kind == CHARSET_SINGLE;
+    bool high_ascii = c->guessed && c->labelled && single; /* said to be ASCII */
+    bool unknown = c->said && !c->labelled && !c->marked;
+    bool switches = c->by_escapes && c->labelled && !says_ascii(charset);
+    bool no_guess = c->guessed && single && !charset_is_western(octets);
+    return high_ascii || unknown || switches || no_guess || fits_utf8_as_well(c, octets);
 }
 
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out)
@@ -115,9 +132,7 @@ void charset_text(struct reader *r, const char *part, struct str octets, const c
     struct choice c = choose(&octets, charset);
     struct charset_result result =
         c.set->kind == CHARSET_ISO_2022_JP ? decode_joined(c.set, octets, out) : charset_decode(c.set, octets, out);
-    bool high_ascii = c.guessed && c.labelled && c.set->kind == CHARSET_SINGLE; /* said to be ASCII, is neither that nor UTF-8 */
-    bool unknown = c.said && !c.labelled && !c.marked;
-    if (result.errors > 0 || unknown || high_ascii || fits_utf8_as_well(&c, octets)) {
+    if (result.errors > 0 || is_doubtful(&c, octets, charset)) {
         reader_problem(r, MIME_CHARSET, part, c.said ? charset : c.set->name);
     }
     if (result.full) {

@@ -60,5 +60,10 @@ struct charset_result charset_decode(const struct charset *c, struct str octets,
 /* How often octets from 0x80 are UTF-8, and how often not. */
 void charset_count_utf8(struct str octets, size_t *ret_good, size_t *ret_bad);
 
+/* charset_look.c: the set of 7 bit whose escapes are there and fit; NULL: there are none. */
+const struct charset *charset_by_escapes(struct str octets);
+/* False: as Windows-1252 these octets are no text of Western Europe. */
+bool charset_is_western(struct str octets);
+
 /* charset_meta.c: what HTML says of itself in its first 1024 octets (HTML standard, 13.2.3.2); NULL: nothing. */
 const struct charset *charset_of_html(struct str octets);

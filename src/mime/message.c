@@ -163,7 +163,7 @@ void read_uuencoded(struct reader *r, const char *part, struct str text)
 /* What readers see who go by the octets, where these are UTF-8 under another label. */
 static void read_as_utf8(struct reader *r, const struct part *part, struct str octets, enum mime_place place)
 {
-    if (!charset_hides_utf8(octets, part->charset)) {
+    if (!charset_fits_as_is(octets, part->charset)) {
         return;
     }
     struct buf text = BUF_INIT(r->text_left + 1);

@@ -342,6 +342,9 @@ static void read_plain(struct reader *r, const struct piece *p)
         charset_text(r, p->part, octets, wide_charset(octets), out);
         reader_text_done(r, out);
     }
+    if (charset_fits_as_is(octets, wide_charset(octets))) {
+        reader_add_text(r, p->place, p->part, octets);
+    }
     read_uuencoded(r, p->part, octets);
     buf_wipe(&whole);
     buf_wipe(&plain);
@@ -391,7 +394,7 @@ static void read_html_file(struct reader *r, const struct piece *p)
     struct buf text = BUF_INIT(r->text_left + 1);
     charset_text(r, p->part, p->octets, NULL, &text);
     read_html(r, &(struct piece){.octets = buf_str(&text), .part = p->part, .name = p->name, .place = p->place});
-    if (charset_hides_utf8(p->octets, NULL)) { /* its <meta> says otherwise */
+    if (charset_fits_as_is(p->octets, NULL)) { /* its <meta> says otherwise, or its escapes */
         read_html(r, p);
     }
     buf_wipe(&text);

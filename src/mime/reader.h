@@ -63,8 +63,9 @@ bool reader_deeper(struct reader *r, const char *part);
 
 /* words.c: appends the text of a header field (its octets, folded or not) as UTF-8, without blanks at its ends */
 void words_text(struct reader *r, const char *part, struct str raw, struct buf *out);
-/* The same, as other readers have it: words as UTF-8 whose octets are that and whose label says otherwise; each word by itself where
- * its character set has states (ISO-2022-JP). False: that makes no difference. */
+/* The same, as other readers have it: words and other octets as they are where charset_fits_as_is;
+ * each word by itself where its character set has states (ISO-2022-JP). False: that makes no
+ * difference. */
 bool words_otherwise(struct reader *r, const char *part, struct str raw, struct buf *out);
 /* The same for a field of addresses: what a word holds stays a part of the name or comment that the word stands in (RFC 2047
  * 5 (2) and (3)), so that the text has the same addresses as the field. */
@@ -88,11 +89,13 @@ void tame_fields(struct reader *r, const char *part, char *octets, size_t n);
 void scan_stray(struct str message, struct buf *out);
 /* html.c: octets are UTF-8 */
 void read_html(struct reader *r, const struct piece *p);
-/* charset.c: appends as UTF-8; charset NULL or "": UTF-8 if it is, else Windows-1252 */
+/* charset.c: appends as UTF-8; charset NULL or "": ISO 2022 or UTF-8 if it is, else Windows-1252 */
 void charset_init(void);
 void charset_text(struct reader *r, const char *part, struct str octets, const char *charset, struct buf *out);
-/* True when the label is of single octets and all octets beyond ASCII are UTF-8: then they can be read as they are, too. */
-bool charset_hides_utf8(struct str octets, const char *charset);
+/* True when others may read the octets as they are, as UTF-8, and not as charset_text does: the
+ * label is of single octets and all octets beyond ASCII are UTF-8, or escapes of ISO 2022 stand
+ * in what should have none. */
+bool charset_fits_as_is(struct str octets, const char *charset);
 /* archive.c: zip, 7z, tar, gz ... */
 void read_archive(struct reader *r, const struct piece *p, bool is_raw);
 /* True when it is an Office or OpenDocument file, which was then read; *ret_type says which. */

@@ -220,7 +220,7 @@ static bool is_said_of_file(unsigned id)
  * UTF-8 all the same. */
 static void put_text(struct tnef *t, struct str value, struct buf *out)
 {
-    const char *page = t->page[0] && !charset_hides_utf8(value, t->page) ? t->page : NULL;
+    const char *page = t->page[0] && !charset_fits_as_is(value, t->page) ? t->page : NULL;
     charset_text(t->r, t->p->part, value, page, out);
 }
 

@@ -76,7 +76,7 @@ static bool has_states(struct str charset)
 static void end_run(struct run *w)
 {
     if (w->open) {
-        bool as_utf8 = w->otherwise && charset_hides_utf8(buf_str(&w->octets), w->charset);
+        bool as_utf8 = w->otherwise && charset_fits_as_is(buf_str(&w->octets), w->charset);
         w->differs |= as_utf8;
         if (as_utf8) {
             (void)!buf_add(w->out, buf_str(&w->octets));
@@ -102,8 +102,12 @@ static void add_word(struct run *w, const struct word *word)
 
 static void add_plain(struct run *w, struct str text)
 {
-    if (text.n > 0) {
-        end_run(w);
+    bool as_is = w->otherwise && charset_fits_as_is(text, NULL);
+    end_run(w);
+    w->differs |= as_is;
+    if (as_is) {
+        (void)!buf_add(w->out, text);
+    } else if (text.n > 0) {
         charset_text(w->r, w->part, text, NULL, w->out); /* 8-bit letters of old programs, or UTF-8 (RFC 6532) */
     }
 }
@@ -173,7 +177,7 @@ void words_text(struct reader *r, const char *part, struct str raw, struct buf *
 bool words_otherwise(struct reader *r, const char *part, struct str raw, struct buf *out)
 {
     struct run w = {.r = r, .part = part, .out = out, .otherwise = true};
-    if (memmem(raw.p, raw.n, "=?", 2)) {
+    if (raw.n > 0 && (memmem(raw.p, raw.n, "=?", 2) || memchr(raw.p, 0x1b, raw.n))) {
         read_folded(&w, raw);
     }
     return w.differs;

@@ -24,6 +24,10 @@ static void charset(struct reader *r, struct str in)
             must(bad == 0 || done.full); /* what comes out is UTF-8 */
         }
         (void)charset_of_html(octets);
+        (void)charset_is_western(octets);
+        const struct charset *switching = charset_by_escapes(octets);
+        must(!switching || switching->kind == CHARSET_ISO_2022_JP ||
+             switching->kind == CHARSET_OTHER);
     }
 }
 

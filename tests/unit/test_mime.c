@@ -167,6 +167,53 @@ static void utf8_under_another_label(void **state)
     mime_reading_free(m);
 }
 
+/* rspamd/rspamd#1651, zammad/zammad#6144: ISO-2022-JP (RFC 1468) without a label, or under another;
+ * ISO-2022-KR (RFC 1557). What Python's codecs make of them. Programs that go by the label see what
+ * stands between the escapes. */
+#define JIS "\x1b$B%+!<%I\x1b(B"
+#define SEEN "カード", "$B%+!<%I"
+#define TYPE HEAD "Content-Type: "
+static void escapes_under_another_label(void **state)
+{
+    static const struct {
+        const char *mail, *text, *as_is;
+        bool noted;
+    } rows[] = {
+        {HEAD "\r\n" JIS "\r\n", SEEN, false},
+        {"Subject: x\r\n\r\n" JIS "\r\n", SEEN, false},
+        {TYPE "text/plain; charset=us-ascii\r\n\r\n" JIS "\r\n", SEEN, false},
+        {TYPE "text/plain; charset=utf-8\r\n\r\n" JIS "\r\n", SEEN, true},
+        {TYPE "text/plain; charset=iso-8859-1\r\n\r\n" JIS "\r\n", SEEN, true},
+        {TYPE "text/html; charset=iso-8859-1\r\n\r\n<p>" JIS "</p>\r\n", SEEN, true},
+        {TYPE "text/plain; name=a.txt\r\nContent-Disposition: attachment\r\n\r\n"
+         JIS "\r\n", SEEN, false},
+        {TYPE "application/octet-stream; name=a.txt\r\n\r\n" JIS "\r\n", SEEN, false},
+        {"Subject: " JIS "\r\n\r\nx\r\n", SEEN, false},
+        {HEAD "X-Note: a " JIS "\r\n\r\nx\r\n", SEEN, false},
+        {"Subject: =?utf-8?B?GyRCJSshPCVJGyhC?=\r\n\r\nx\r\n", SEEN, true},
+        {HEAD "\r\n\x1b$)C\x0e" "0!\x0f 536\r\n", "가 536", "0!\x0f 536", false},
+        {TYPE "text/plain; charset=iso-2022-jp\r\n\r\n" JIS "\r\n", "カード", NULL, false},
+        /* what a terminal is told is no text of two octets; nor is one that does not fit */
+        {HEAD "\r\n\x1b(B\x1b[m 4539\r\n", "\x1b(B\x1b[m 4539", NULL, false},
+        {HEAD "\r\n\x1b$B 45 39 57 87 63 62 14 86\r\n", "$B 45 39 57 87 63 62 14 86", NULL, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mime_reading *m = read_c(rows[i].mail);
+        bool as_is = false;
+        for (size_t k = 0; rows[i].as_is && k < m->n_texts; k++) {
+            struct str t = buf_str(&m->texts[k].text);
+            bool raw = strcmp(m->texts[k].part, "raw") == 0;
+            as_is |= !raw && t.n > 0 && memmem(t.p, t.n, rows[i].as_is, strlen(rows[i].as_is));
+        }
+        bool fits = has_text(m, rows[i].text) && as_is == (rows[i].as_is != NULL);
+        if (!fits || has_problem(m, MIME_CHARSET) != rows[i].noted) {
+            fail_msg("row %zu: by escapes %d, as it is %d", i, has_text(m, rows[i].text), as_is);
+        }
+        mime_reading_free(m);
+    }
+}
+
 /* A file of HTML may be in any character set (HTML standard 13.2.3.2; `text/html` of Word is UTF-16 when saved as "Unicode").
  * The last one, found by fuzz_unpack, ended the process: libxml2 changed the character set in its middle. */
 static void html_files(void **state)
@@ -410,7 +457,7 @@ static void names_in_archives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(documents), cmocka_unit_test(names_in_archives),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold)};

@@ -203,6 +203,20 @@ static const struct {
     {"iso-8859-1", "plain", "plain", false},
     {"cp866", "\xe1\xa0\xac", "\xd1\x81\xd0\xb0\xd0\xbc", false},
     {"tis-620", "\xe0\xa2\xb5", "\xe0\xb9\x80\xe0\xb8\x82\xe0\xb8\x95", false},
+    /* no label: Python's shift_jis, euc_jp and gb18030 of Japanese and Chinese words, and of digits
+     * of full width, are no words of Western Europe in Windows-1252; words of Portuguese, German,
+     * French, Spanish, Icelandic are */
+    {NULL, "\x83\x4a\x81\x5b\x83\x68", "\xc6\x92J\xc2\x81[\xc6\x92h", true},
+    {NULL, "\x82\x53\x82\x54\x82\x52", "\xe2\x80\x9aS\xe2\x80\x9aT\xe2\x80\x9aR", true},
+    {NULL, "\xa3\xb4\xa3\xb5", "£´£µ", true},
+    {NULL, "\xbf\xa8\xba\xc5", "¿¨ºÅ", true},
+    {NULL, "\xcd\xee\xec\xe5\xf0 \xea\xe0\xf0\xf2\xfb", "Íîìåð êàðòû", true},
+    {NULL, "Informa\xe7\xf5" "es sobre a situa\xe7\xe3o", "Informações sobre a situação", false},
+    {NULL, "Gr\xf6\xdf" "e, \xdc" "bergr\xf6\xdf" "e", "Größe, Übergröße", false},
+    {NULL, "cr\xe9\xe9 \xe0 No\xebl\xa0\xa0\xa0!", "créé à Noël\xc2\xa0\xc2\xa0\xc2\xa0!", false},
+    {NULL, "\xbfqu\xe9? \xa1s\xed! \x97\x97\x97\x97 \xb7\xb7\xb7", "¿qué? ¡sí! ———— ···", false},
+    {NULL, "\xde\xf3r\xf0ur", "Þórður", false},
+    {NULL, "5 \xd7 10\xb0 \x93x\x94\x85 \xa3" "5 \xa3" "6", "5 × 10° “x”… £5 £6", false},
 };
 
 static size_t length(size_t row)
