@@ -3,8 +3,10 @@
  */
 #include "portal/shown.h"
 #include "mime/links.h"
+#include "wire/date.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 void shown_size(uint64_t octets, char *dst, size_t size)
 {
@@ -195,6 +197,30 @@ static void put_events(struct data *d, const struct packed *p)
     }
 }
 
+/* For the words of a language, and for the reader's own clock. */
+static void put_date(struct data *d, struct str value)
+{
+    struct date_said said;
+    char text[DATE_MAX];
+    data_put(d, "date", value);
+    if (!date_read(value, &said)) {
+        return;
+    }
+    data_number(d, "date-day", (uint64_t)said.day);
+    data_number(d, "date-year", (uint64_t)said.year);
+    snprintf(text, sizeof text, "month-%d", said.month);
+    data_flag(d, text, true);
+    snprintf(text, sizeof text, "%02d:%02d", said.hour, said.minute);
+    data_c(d, "date-time", text);
+    unsigned offset = (unsigned)abs(said.offset);
+    snprintf(text, sizeof text, offset % 60 ? "UTC%c%u:%02u" : offset ? "UTC%c%u" : "UTC", said.offset < 0 ? '-' : '+', offset / 60, offset % 60);
+    data_c(d, "date-zone", text);
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d", said.year, said.month, said.day, said.hour, said.minute);
+    data_c(d, "date-local", text);
+    date_iso(said.wall_ms, text);
+    data_c(d, "date-utc", text);
+}
+
 static bool has_many(const struct packed *p)
 {
     size_t at = 0;
@@ -210,7 +236,7 @@ void shown_put(const struct packed *p, bool as_text, struct data *d)
     data_put(d, "from", p->from);
     data_put(d, "to", p->to);
     data_put(d, "cc", p->cc);
-    data_put(d, "date", p->date);
+    put_date(d, p->date);
     data_flag(d, "many", has_many(p));
     data_flag(d, "cut", p->cut);
     data_flag(d, "incomplete", p->incomplete);

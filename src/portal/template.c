@@ -73,9 +73,11 @@ void data_c(struct data *d, const char *name, const char *value)
 
 void data_number(struct data *d, const char *name, uint64_t value)
 {
-    char text[24];
+    char text[24], one[64];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     data_put(d, name, str_c(text));
+    snprintf(one, sizeof one, "%s-is-one", name);
+    data_c(d, one, value == 1 ? "1" : "");
 }
 
 struct data *data_item(struct data *d, const char *name)

@@ -30,6 +30,7 @@ struct data {
 /* A list is a name with items; a flag is a name with one item without names. What does not fit in the arena is not there. */
 void data_put(struct data *d, const char *name, struct str value);
 void data_c(struct data *d, const char *name, const char *value);
+/* Also NAME-is-one, for the words of one. */
 void data_number(struct data *d, const char *name, uint64_t value);
 void data_flag(struct data *d, const char *name, bool on);
 /* One more item of the list; valid as long as the arena. NULL when it does not fit. */

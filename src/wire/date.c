@@ -2,6 +2,7 @@
  * date.c: dates, RFC 5322 3.3 and ISO 8601. Pure.
  */
 #include "wire/date.h"
+#include "base/err.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -30,4 +31,77 @@ void date_iso(int64_t wall_ms, char dst[DATE_MAX])
     struct tm tm = split(wall_ms);
     snprintf(dst, DATE_MAX, "%04d-%02d-%02dT%02d:%02d:%02dZ", (tm.tm_year + 1900) % 10000,
              tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static int month_of(struct str word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(months); i++) {
+        if (str_eq_nocase(word, str_c(months[i]))) {
+            return (int)i + 1;
+        }
+    }
+    return 0;
+}
+
+static bool number_of(struct str word, uint64_t most, int *ret)
+{
+    uint64_t n = 0;
+    bool sound = str_to_u64(word, most, &n) == 0;
+    *ret = (int)n;
+    return sound;
+}
+
+/* +0130, or a name of RFC 5322 4.3; others say nothing: UTC. */
+static bool offset_of(struct str word, int *ret)
+{
+    static const struct {
+        const char *name;
+        int hours;
+    } names[] = {{"EDT", -4}, {"EST", -5}, {"CDT", -5}, {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8}};
+    int hours = 0, minutes = 0;
+    *ret = 0;
+    if (word.n == 5 && (word.p[0] == '+' || word.p[0] == '-')) {
+        bool sound = number_of(str_slice(word, 1, 3), 23, &hours) && number_of(str_slice(word, 3, 5), 59, &minutes);
+        *ret = (word.p[0] == '-' ? -1 : 1) * (60 * hours + minutes);
+        return sound;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        *ret = str_eq_nocase(word, str_c(names[i].name)) ? 60 * names[i].hours : *ret;
+    }
+    return word.n <= 4;
+}
+
+/* 10:00, 10:00:07 */
+static bool time_of(struct str word, struct date_said *ret)
+{
+    struct str hour, minute;
+    bool sound = str_split(&word, ':', &hour) && str_split(&word, ':', &minute) && number_of(hour, 23, &ret->hour) && number_of(minute, 59, &ret->minute);
+    return sound && (word.n == 0 || number_of(word, 60, &ret->second));
+}
+
+static struct str next_word(struct str *rest)
+{
+    size_t n = 0;
+    *rest = str_trim(*rest);
+    while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && rest->p[n] != ',' && rest->p[n] != '(') {
+        n++;
+    }
+    struct str word = str_slice(*rest, 0, n);
+    *rest = str_slice(*rest, n < rest->n && rest->p[n] == ',' ? n + 1 : n, rest->n);
+    return word;
+}
+
+bool date_read(struct str value, struct date_said *ret)
+{
+    struct str first = next_word(&value);
+    bool is_day = first.n > 0 && first.p[0] >= '0' && first.p[0] <= '9';
+    struct str day = is_day ? first : next_word(&value), month = next_word(&value), year = next_word(&value);
+    struct str clock = next_word(&value), zone = next_word(&value);
+    *ret = (struct date_said){.month = month_of(month)};
+    bool sound = number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 && year.n >= 2 && number_of(year, 9999, &ret->year) &&
+                 time_of(clock, ret) && offset_of(zone, &ret->offset);
+    ret->year += year.n == 2 && ret->year < 50 ? 2000 : year.n < 4 ? 1900 : 0;
+    struct tm at = {.tm_year = ret->year - 1900, .tm_mon = ret->month - 1, .tm_mday = ret->day, .tm_hour = ret->hour, .tm_min = ret->minute, .tm_sec = ret->second};
+    ret->wall_ms = sound ? 1000 * ((int64_t)timegm(&at) - 60 * ret->offset) : 0;
+    return sound && at.tm_mon == ret->month - 1; /* no 31 February */
 }

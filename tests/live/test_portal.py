@@ -321,7 +321,10 @@ def test_a_browser_is_remembered(gateway):
     visitor.cookies = {k: v for k, v in visitor.cookies.items() if k == '__Host-remember'}
     send_secure(gateway, 'again@good.test', text='second\n')
     link = link_of(wait_mail(gateway, 'again@good.test', 'secure message', 1))
+    page = visitor.get(link).text
+    assert 'opens without a code' in page and 'Open the message' in page and 'Send me the code' not in page
     assert 'second' in visitor.post(link).text  # no code was needed
+    assert 'The subject of a message is encrypted with it' in visitor.get('/list').text
     page = visitor.get('/phrase')
     visitor.post('/leave', csrf=page.hidden('csrf'), everywhere='1')
     visitor.cookies['__Host-remember'] = 'f' * 32
@@ -1279,9 +1282,10 @@ def test_the_link_alone_and_no_ordinary_answers(gateway):
     notice = wait_mail(gateway, 'linkonly@good.test', 'Größe of it')
     assert notice['subject'] == 'Größe of it'
     visitor = Visitor(gateway)
-    assert 'Send me the code' in visitor.get(link_of(notice)).text and of(gateway, 'linkonly@good.test')['first-read'] is None
+    assert 'Open the message' in visitor.get(link_of(notice)).text and of(gateway, 'linkonly@good.test')['first-read'] is None
     assert 'The results are fine.' in visitor.post(link_of(notice)).text
-    assert 'Your messages' in visitor.get('/list').text
+    page = visitor.get('/list').text
+    assert 'Your messages' in page and 'Größe of it' in page and 'encrypted with it' not in page
     client = gateway.smtp(OUTSIDE)
     client.mail('linkonly@good.test')
     code, text = client.rcpt(str(notice['reply-to']))

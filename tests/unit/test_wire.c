@@ -276,6 +276,40 @@ static void headers(void **state)
     assert_false(header_next(&m, &name, &value));
 }
 
+/* RFC 5322 A.1.1, A.5, A.6.2; the numbers by GNU date -d. */
+static void dates_that_are_read(void **state)
+{
+    static const struct {
+        const char *value;
+        int64_t seconds; /* -1: none */
+        int hour, offset;
+    } rows[] = {
+        {"Fri, 21 Nov 1997 09:55:06 -0600", 880127706, 9, -360},
+        {" 21 Nov 97 09:55:06 GMT", 880106106, 9, 0},
+        {"Thu, 13 Feb 1969 23:32 -0330 (Newfoundland Time)", -27723480, 23, -210},
+        {"30 Nov 2026 10:00 +0530", 1796013000, 10, 330},
+        {"Mon, 30 nov 2026 10:00:00 EST", 1796050800, 10, -300},
+        {"Mon, 30 Nov 2026 10:00:00 X", 1796032800, 10, 0},
+        {"31 Feb 2026 10:00 +0000", -1, 0, 0},
+        {"30 Nov 2026 25:00 +0000", -1, 0, 0},
+        {"30 Nov 2026", -1, 0, 0},
+        {"2026-11-30T10:00:00Z", -1, 0, 0},
+        {"yesterday", -1, 0, 0},
+        {"", -1, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct date_said said;
+        bool read = date_read(str_c(rows[i].value), &said);
+        assert_int_equal(read, rows[i].seconds != -1);
+        if (read) {
+            assert_int_equal(said.wall_ms, 1000 * rows[i].seconds);
+            assert_int_equal(said.hour, rows[i].hour);
+            assert_int_equal(said.offset, rows[i].offset);
+        }
+    }
+}
+
 static void dates(void **state)
 {
     char text[DATE_MAX];
@@ -328,7 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths), cmocka_unit_test(path_sizes), cmocka_unit_test(networks), cmocka_unit_test(dots),
-        cmocka_unit_test(dots_round_trip), cmocka_unit_test(dots_in_blocks), cmocka_unit_test(dots_written_in_blocks), cmocka_unit_test(headers), cmocka_unit_test(dates), cmocka_unit_test(ids),
+        cmocka_unit_test(dots_round_trip), cmocka_unit_test(dots_in_blocks), cmocka_unit_test(dots_written_in_blocks), cmocka_unit_test(headers), cmocka_unit_test(dates_that_are_read), cmocka_unit_test(dates), cmocka_unit_test(ids),
         cmocka_unit_test(received_field)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

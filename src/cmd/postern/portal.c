@@ -27,6 +27,10 @@ static void put_values(struct data *d)
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         data_flag(d, flags[i], true);
     }
+    struct data *text = data_item(d, "text-pieces");
+    if (text) {
+        data_c(text, "piece", "Dear Anna,\n\nyour results are fine.\n");
+    }
     static const char *const lists[] = {"mails", "parts", "events", "levels"};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         struct data *one = data_item(d, lists[i]);
@@ -99,7 +103,7 @@ int command_portal(const struct options *o)
 {
     struct conf *c;
     if (o->argc != 2 || strcmp(o->argv[0], "preview") != 0) {
-        fputs("postern: write: postern portal preview DIRECTORY\n", stderr);
+        fputs("usage: postern portal preview DIRECTORY\n", stderr);
         return EXIT_USAGE;
     }
     int r = load_config(o, &c);

@@ -115,7 +115,8 @@ struct ipc_msg portal_row(const struct store_envelope *e, uint64_t token)
                                              .replied_ms = e->replied_ms,
                                              .reminders = e->reminders,
                                              .thread = e->thread,
-                                             .least = e->least}};
+                                             .least = e->least,
+                                             .subject = e->subject}};
 }
 
 static void send_row(struct ipc_channel *ch, uint64_t token, const struct store_envelope *e)

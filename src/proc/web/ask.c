@@ -133,6 +133,7 @@ static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         e->sender = keep(r, e->sender);
         e->sender_name = keep(r, e->sender_name);
         e->thread = keep(r, e->thread);
+        e->subject = keep(r, e->subject);
     }
 }
 

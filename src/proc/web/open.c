@@ -37,6 +37,9 @@ void open_knock(struct request *r, struct str token)
     }
     struct data *d = page_begin(r, "knock-title");
     data_put(d, "token", token);
+    bool remembered = request_is_pass(http_cookie(r->call, "__Host-remember")); /* what the browser says: nobody is asked yet */
+    data_flag(d, "remembered", remembered);
+    data_flag(d, "link-opens", !remembered && child_conf(r->web->child)->portal.level == 0);
     page_send(r, 200, "knock");
 }
 
@@ -297,6 +300,7 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
         return;
     }
     struct data *d = page_begin(r, "list-title");
+    bool without_subject = false;
     for (size_t i = 0; i < r->n_rows; i++) {
         const struct ipc_row_envelope *e = &r->rows[i];
         struct data *m = data_item(d, "mails");
@@ -309,6 +313,8 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
         page_date(e->made_ms, date, sizeof date);
         data_c(m, "id", id);
         data_flag(m, "mine", e->sender.n == 0); /* the copy of an answer */
+        data_put(m, "subject", e->subject);
+        without_subject |= e->subject.n == 0;
         data_put(m, "sender-name", e->sender_name.n > 0 ? e->sender_name : e->sender);
         data_c(m, "date", date);
         if (e->attachments > 0) {
@@ -320,6 +326,7 @@ static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd
         data_flag(m, "new", waits && e->opened_ms == 0);
         data_flag(m, "sealed", waits && e->sealed);
     }
+    data_flag(d, "without-subject", without_subject);
     page_send(r, 200, "list");
 }
 

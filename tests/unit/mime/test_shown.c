@@ -172,6 +172,16 @@ static void links_are_found_in_one_pass(void **state)
     buf_free(&text);
 }
 
+static void dates_in_words(void **state)
+{
+    static const char words[] = "{{#date}}{{#date-day}}{{date-day}}/{{#month-11}}NOV{{/month-11}}/{{date-year}} {{date-time}} {{date-zone}} {{date-local}} {{date-utc}}{{/date-day}}{{^date-day}}{{date}}{{/date-day}}{{/date}}";
+    (void)state;
+    page_is(STR("Date: Mon, 30 Nov 2026 01:05:00 +0530\r\n\r\nx"), words, "30/NOV/2026 01:05 UTC+5:30 2026-11-30T01:05 2026-11-29T19:35:00Z");
+    page_is(STR("Date: 1 Nov 26 01:05 -0800\r\n\r\nx"), words, "1/NOV/2026 01:05 UTC-8 2026-11-01T01:05 2026-11-01T09:05:00Z");
+    page_is(STR("Date: some day\r\n\r\nx"), words, "some day");
+    page_is(STR("To: a@b.test\r\n\r\nx"), words, "");
+}
+
 static void files_without_a_type(void **state)
 {
     (void)state;
@@ -197,7 +207,8 @@ int main(void)
         cmocka_unit_test(a_message_without_its_end),        cmocka_unit_test(messages_have_the_name_of_their_subject),
         cmocka_unit_test(pictures_inside_an_alternative),   cmocka_unit_test(events_say_what_the_text_does_not),
         cmocka_unit_test(links_in_plain_text),              cmocka_unit_test(links_are_found_in_one_pass),
-        cmocka_unit_test(files_without_a_type),             cmocka_unit_test(words_beside_buttons),
+        cmocka_unit_test(dates_in_words),                    cmocka_unit_test(files_without_a_type),
+                    cmocka_unit_test(words_beside_buttons),
     };
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
