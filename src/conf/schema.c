@@ -205,7 +205,9 @@ const struct conf_key conf_schema[] = {
          "limit, partial, opaque, field, header, boundary, outside, encoding, charset, crash (it could not be inspected); footer "
          "(lines that a list program put behind the last part), which any does not mean."),
     TEXT("rule", "attachments", CONF_WORDS, IN_RULE(attachments), NULL, false,
-         "Kinds of attachments by what they are (pdf, docx, xlsx, zip, image, program ...) or by name (*.exe), of which one must be there."),
+         "Kinds of attachments by what they are, or the end of a name (*.exe), of which one must be there. Kinds: text, html, calendar, message, pdf, rtf, "
+         "docx, xlsx, pptx, odf, doc, xls, ppt, msg, office (other old Office files), zip, archive (7z, rar, tar, cab ...), packed (gz, bz2, xz ...), tnef "
+         "(winmail.dat), image, media (sound, film), program, signature (S/MIME, beside a signed text), unknown."),
     TEXT("rule", "header", CONF_TEXT, IN_RULE(header), NULL, false,
          "\"Name: text\": a header field that must be there and hold the text; \"Name:\" that must be there."),
     TEXT("rule", "clients", CONF_NETS, IN_RULE(clients), NULL, false, "Networks the mail must come from."),

@@ -12,6 +12,26 @@
 
 enum { PACK_OCTETS_MAX = 8 * 1024 * 1024, DEPTH_MAX = 8, NEEDS_MAX = 16 };
 
+static int is_pack(const struct dirent *e)
+{
+    return e->d_name[0] != '.' && str_ends_nocase(str_c(e->d_name), STR(".pack"));
+}
+
+/* A name that no pack has: those that there are. */
+static void tell_of_packs(const char *directory, struct str name, struct buf *problems)
+{
+    struct dirent **list = NULL;
+    int found = scandir(directory, &list, is_pack, alphasort);
+    (void)!buf_printf(problems, "%s: there is no pack " STR_FMT " here", directory, STR_ARG(name));
+    for (int i = 0; i < found; i++) {
+        struct str one = str_c(list[i]->d_name);
+        (void)!buf_printf(problems, "%s" STR_FMT, i == 0 ? ", only " : ", ", STR_ARG(str_slice(one, 0, one.n - 5)));
+        free(list[i]);
+    }
+    free(list);
+    (void)!buf_add(problems, STR("\n"));
+}
+
 static int load_one(struct detect_packs *p, const char *directory, struct str name, unsigned depth, struct buf *problems)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(PACK_OCTETS_MAX);
@@ -26,6 +46,10 @@ static int load_one(struct detect_packs *p, const char *directory, struct str na
         return -EINVAL;
     }
     int r = file_read(path, &text);
+    if (r == -ENOENT) {
+        tell_of_packs(directory, name, problems);
+        return -EINVAL;
+    }
     if (r < 0) {
         (void)!buf_printf(problems, "%s: cannot be read: %s\n", path, strerror(-r));
         return -EINVAL;
@@ -38,11 +62,6 @@ static int load_one(struct detect_packs *p, const char *directory, struct str na
         }
     }
     return detect_packs_add(p, buf_str(&text), path, problems);
-}
-
-static int is_pack(const struct dirent *e)
-{
-    return e->d_name[0] != '.' && str_ends_nocase(str_c(e->d_name), STR(".pack"));
 }
 
 int detect_packs_load(struct detect_packs *p, const char *directory, const char *const *names, size_t n, struct buf *problems)

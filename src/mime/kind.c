@@ -17,7 +17,7 @@ const char *kind_name(enum kind k)
 
 bool kind_is_known(const char *word)
 {
-    static const char *const all[] = {KINDS(KIND_NAME) "docx", "xlsx", "pptx", "odf", "doc", "xls", "ppt", "msg"};
+    static const char *const all[] = {KINDS(KIND_NAME) "docx", "xlsx", "pptx", "odf", "doc", "xls", "ppt", "msg", "signature"};
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (str_eq_nocase(str_c(word), str_c(all[i]))) {
             return true;
@@ -124,6 +124,10 @@ static enum kind kind_of_text(struct str o, struct str name)
     bool named = str_ends_nocase(name, STR(".eml")) || str_ends_nocase(name, STR(".mht")) || str_ends_nocase(name, STR(".mhtml"));
     if (named || looks_like_message(o)) {
         return KIND_MESSAGE;
+    }
+    struct str first = str_starts_nocase(o, STR("\xef\xbb\xbf")) ? str_slice(o, 3, o.n) : o;
+    if (str_starts_nocase(str_trim_lines(first), STR("BEGIN:VCALENDAR"))) { /* RFC 5545 3.4 */
+        return KIND_CALENDAR;
     }
     bool html = has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) || has_early(o, "<body", 1024) ||
                 str_ends_nocase(name, STR(".html")) || str_ends_nocase(name, STR(".htm")) ||

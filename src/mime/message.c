@@ -22,6 +22,7 @@ enum {
     FOOTER_LINE_MAX = 200,
     FOOTER_WORD_MAX = 40,
     UU_FILES_MAX = 100,
+    SIGNATURE_MAX = 64 * 1024, /* with its certificates */
 };
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -369,6 +370,14 @@ static void read_otherwise(struct reader *r, const struct part *p)
     }
 }
 
+/* The signature beside a signed text (RFC 8551 3.5.3): S/MIME without content of its own, of which no reader is shown anything. */
+static bool is_signature(const struct tree *t, const struct part *p, struct str octets)
+{
+    bool said = part_is(p, "application/pkcs7-signature") || part_is(p, "application/x-pkcs7-signature");
+    bool beside = p->depth > 0 && part_is(&t->parts[p->parent], "multipart/signed");
+    return said && beside && octets.n <= SIGNATURE_MAX && cms_is_detached(octets);
+}
+
 /* A text goes by its declared charset; everything else by its octets. */
 static void read_leaf(struct reader *r, const struct tree *tree, const struct part *part, bool body)
 {
@@ -384,6 +393,12 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
         reader_problem(r, MIME_HEADER, part->number, "");
     }
     if (read_wrapped(r, part, o)) {
+        buf_wipe(&octets);
+        return;
+    }
+    if (is_signature(tree, part, o)) {
+        note_file(r, part, o, "signature");
+        read_strings(r, &(struct piece){.octets = o, .part = part->number, .name = "", .place = MIME_ATTACHMENT});
         buf_wipe(&octets);
         return;
     }

@@ -57,7 +57,7 @@ struct mime_attachment {
 
 /* A part as the message describes it. */
 struct mime_part {
-    char number[MIME_PART], type[64], charset[40];
+    char number[MIME_PART], type[128], charset[40]; /* of an Office document a type has 73 */
     uint64_t octets;  /* decoded */
     bool is_attachment; /* not a body that people read where it stands */
 };

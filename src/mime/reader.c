@@ -459,6 +459,7 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
     const char *type = kind_name(kind);
     switch (kind) {
     case KIND_TEXT:
+    case KIND_CALENDAR:
         read_plain(r, p);
         break;
     case KIND_HTML:

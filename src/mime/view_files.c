@@ -84,7 +84,7 @@ static const char *type_of_file(const char *said, const char *name, struct str o
         {".rtf", KIND_RTF, "application/rtf"},
         {".txt", KIND_TEXT, "text/plain"},
         {".csv", KIND_TEXT, "text/csv"},
-        {".ics", KIND_TEXT, "text/calendar"},
+        {"", KIND_CALENDAR, "text/calendar"},
         {"", KIND_PDF, "application/pdf"},
     };
     const char *picture = view_picture_type(octets);

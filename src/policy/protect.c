@@ -98,7 +98,7 @@ static bool locks(const struct conf_account *a, const char *setting)
 struct account {
     int secure_from, protect, flags;
     const char *ladder;
-    const struct conf_account *protect_by;
+    const struct conf_account *protect_by, *flags_by;
 };
 
 /* default, then the domain's, the groups', the address's own; what a broader one locked stays. */
@@ -117,7 +117,10 @@ static struct account account_of(const struct conf *c, const struct protect_mail
                 mine.protect = a->protect;
                 mine.protect_by = a;
             }
-            mine.flags = a->flags && !locked_flags ? a->flags : mine.flags;
+            if (a->flags && !locked_flags) {
+                mine.flags = a->flags;
+                mine.flags_by = a;
+            }
             mine.ladder = a->ladder && !locked_ladder ? a->ladder : mine.ladder;
             locked_secure |= locks(a, "secure-from");
             locked_protect |= locks(a, "protect");
@@ -171,6 +174,20 @@ static void take_flags(const struct conf *c, struct str facts, struct protection
     }
 }
 
+/* Why a flag that is there does nothing. */
+static void tell_of_no_flags(struct str facts, const struct conf_account *by, struct protection *p)
+{
+    static const struct {
+        const char *key, *words;
+    } kinds[] = {{"flag", "the flag "}, {"label", "the label "}, {"asks", "the field X-Postern-Protect: "}, {"near", "nearly a flag, "}};
+    struct str f[INSPECTION_FIELDS];
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        for (struct str rest = facts; inspection_next(&rest, kinds[i].key, f);) {
+            say(p, "nothing by %s" STR_FMT ": the account \"%s\" (line %lld) says flags no", kinds[i].words, STR_ARG(f[0]), by->name, (long long)by->line);
+        }
+    }
+}
+
 /* The flag for trying, and one that stands only in what a new mail quotes: the sender hears what was done. True: it is a trial. */
 static bool take_questions(const struct conf *c, struct str facts, struct protection *p)
 {
@@ -188,7 +205,8 @@ static bool take_questions(const struct conf *c, struct str facts, struct protec
     if (rest = facts, inspection_next(&rest, "quoted", f) && goes_out && str_eq(f[1], STR("new"))) {
         p->tells_outcome = true;
         const char *where = str_eq(f[2], STR("attached")) ? "an attached mail" : "the quoted part";
-        say(p, "the flag " STR_FMT " stands only in %s: this mail is not protected by it", STR_ARG(f[0]), where);
+        say(p, "the flag " STR_FMT " stands only in %s: this mail is not protected by it. To protect a mail, write the flag at the top of its text or in the subject",
+            STR_ARG(f[0]), where);
     }
     return tests && c->flags.trial;
 }
@@ -508,6 +526,8 @@ void protect_decide(const struct conf *c, const struct protect_mail *m, struct p
         take_groups(c, m, ret);
         if (mine.flags != 2) {
             take_flags(c, m->facts, ret);
+        } else {
+            tell_of_no_flags(m->facts, mine.flags_by, ret);
         }
         take_contents(c, m->facts, ret);
     }

@@ -77,6 +77,7 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
             .test = f.meant == c->flags.test,
             .quoted = t->place == MIME_ATTACHMENT || (t->place == MIME_BODY && detect_is_quoted(text, end, f.at)),
             .attached = t->is_attached_mail,
+            .part = t->part,
         };
         fn(arg, t->place, &flag);
         found += !flag.quoted; /* a long thread of them hides none that counts */
@@ -126,37 +127,67 @@ static bool is_answer(const struct mime_reading *m)
            (by && !str_eq_nocase(str_trim(str_c(by)), STR("no")));
 }
 
-static void note_fields(const struct conf *c, const struct mime_reading *m, struct note *n)
+static void protect_fields(const struct mime_reading *m, inspecting_field_fn fn, void *arg)
 {
-    size_t cursor = 0;
+    static const struct str values[] = {STR("transport"), STR("message"), STR("portal")};
     const char *value;
-    while (conf_flags_count_in(c, "header") && (value = mime_field_next(m, "X-Postern-Protect", &cursor))) {
-        struct str v = str_trim(str_c(value));
-        bool known = str_eq_nocase(v, STR("transport")) || str_eq_nocase(v, STR("message")) || str_eq_nocase(v, STR("portal"));
-        if (known) {
-            PUT(n, "asks", str_eq_nocase(v, STR("transport")) ? STR("transport") : str_eq_nocase(v, STR("message")) ? STR("message") : STR("portal"));
-        } else {
-            PUT(n, "near", STR("X-Postern-Protect"), STR("transport, message or portal"), STR("header"));
+    for (size_t cursor = 0; (value = mime_field_next(m, "X-Postern-Protect", &cursor));) {
+        struct inspecting_field f = {.name = "X-Postern-Protect", .value = str_c(value)};
+        for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+            bool is_it = str_eq_nocase(str_trim(f.value), values[i]);
+            f.meant = is_it ? values[i] : f.meant;
+            f.counts |= is_it;
+        }
+        fn(arg, &f);
+    }
+}
+
+/* Which of the labels it is; NULL: none. */
+static const char *label_of(const struct conf *c, struct str value)
+{
+    for (size_t i = 0; i < c->flags.labels.n; i++) {
+        if (str_eq_nocase(str_trim(value), str_c(c->flags.labels.v[i]))) {
+            return c->flags.labels.v[i];
         }
     }
-    for (size_t i = 0; i < c->flags.labels.n; i++) {
-        struct str wanted = str_c(c->flags.labels.v[i]);
-        cursor = 0;
-        while ((value = mime_field_next(m, "Sensitivity", &cursor))) {
-            if (str_eq_nocase(str_trim(str_c(value)), wanted)) {
-                PUT(n, "label", wanted);
+    return NULL;
+}
+
+static void label_field(const struct conf *c, const char *name, struct str value, inspecting_field_fn fn, void *arg)
+{
+    const char *label = label_of(c, value);
+    fn(arg, &(struct inspecting_field){.name = name, .value = value, .meant = str_c(label ? label : ""), .is_label = true, .counts = label});
+}
+
+void inspecting_fields(const struct conf *c, const struct mime_reading *m, inspecting_field_fn fn, void *arg)
+{
+    const char *value;
+    if (conf_flags_count_in(c, "header")) {
+        protect_fields(m, fn, arg);
+    }
+    for (size_t cursor = 0; (value = mime_field_next(m, "Sensitivity", &cursor));) {
+        label_field(c, "Sensitivity", str_c(value), fn, arg);
+    }
+    for (size_t cursor = 0; (value = mime_field_next(m, "msip_labels", &cursor));) { /* MSIP_Label_GUID_Name=Confidential; ... */
+        struct str rest = str_c(value), one;
+        while (str_split(&rest, ';', &one)) {
+            size_t equals = str_find(one, '=', 0);
+            if (equals < one.n && str_ends_nocase(str_trim(str_slice(one, 0, equals)), STR("_Name"))) {
+                label_field(c, "msip_labels", str_slice(one, equals + 1, one.n), fn, arg);
             }
         }
-        cursor = 0;
-        while ((value = mime_field_next(m, "msip_labels", &cursor))) { /* MSIP_Label_GUID_Name=Confidential; ... */
-            struct str rest = str_c(value), one;
-            while (str_split(&rest, ';', &one)) {
-                size_t equals = str_find(one, '=', 0);
-                if (equals < one.n && str_ends_nocase(str_trim(str_slice(one, 0, equals)), STR("_Name")) && str_eq_nocase(str_trim(str_slice(one, equals + 1, one.n)), wanted)) {
-                    PUT(n, "label", wanted);
-                }
-            }
-        }
+    }
+}
+
+static void note_field(void *arg, const struct inspecting_field *f)
+{
+    struct note *n = arg;
+    if (f->is_label && f->counts) {
+        PUT(n, "label", f->meant);
+    } else if (!f->is_label && f->counts) {
+        PUT(n, "asks", f->meant);
+    } else if (!f->is_label) {
+        PUT(n, "near", STR("X-Postern-Protect"), STR("transport, message or portal"), STR("header"));
     }
 }
 
@@ -345,7 +376,7 @@ void inspecting_run(const struct inspecting *i, struct str message, struct buf *
     if (m->encryption != MIME_CLEAR) {
         PUT(&n, "encrypted", str_c(mime_encryption_name(m->encryption)));
     }
-    note_fields(c, m, &n);
+    inspecting_fields(c, m, note_field, &n);
     inspecting_flags(c, m, note_flag, &n);
     if (n.quoted && !n.asked) {
         struct str mail = is_answer(m) ? STR("answer") : STR("new");

@@ -18,10 +18,20 @@ struct inspecting_flag {
     struct str written; /* as it stands in the text, borrowed */
     bool exact, test, quoted; /* quoted: in what an answer repeats, or in the subject of an attached mail; it does not count */
     bool attached;            /* in an attached mail */
+    const char *part;         /* the number of the part that it stands in, "" of the message itself; borrowed */
 };
 typedef void (*inspecting_flag_fn)(void *arg, enum mime_place place, const struct inspecting_flag *f);
 /* Calls back for the flags of each text that the configuration wants looked through; those that count up to a limit. */
 void inspecting_flags(const struct conf *c, const struct mime_reading *m, inspecting_flag_fn fn, void *arg);
+/* A field that asks for protection: X-Postern-Protect, and fields of labels. */
+struct inspecting_field {
+    const char *name;
+    struct str value, meant;  /* meant: as policy/inspection.h has it; borrowed */
+    bool is_label, counts;    /* counts: the value is one of those that X-Postern-Protect may have, or a label of the configuration */
+};
+typedef void (*inspecting_field_fn)(void *arg, const struct inspecting_field *f);
+/* Calls back for each of them, also for a Sensitivity that is no label. */
+void inspecting_fields(const struct conf *c, const struct mime_reading *m, inspecting_field_fn fn, void *arg);
 /* Reads the packs that the configuration (borrowed for its life) names. pdf may be NULL; borrowed. */
 int inspecting_new(const struct conf *c, struct mime_pdf *pdf, struct buf *problems, struct inspecting **ret) MUST_USE;
 void inspecting_free(struct inspecting *i);

@@ -40,17 +40,18 @@ static int put_line(const struct str f[INSPECTION_FIELDS], struct buf *out)
                           str_eq(f[2], STR("1")) ? "" : "s", STR_ARG(f[3]), STR_ARG(f[4]));
     }
     if (str_eq(key, STR("problem"))) {
-        return buf_printf(out, "    part " STR_FMT ": " STR_FMT ": %s%s" STR_FMT "\n", STR_ARG(f[2].n ? f[2] : STR("-")), STR_ARG(f[1]), problem_sentence(f[1]), f[3].n ? ": " : "",
-                          STR_ARG(f[3]));
+        return buf_printf(out, "    %s" STR_FMT ": %s (" STR_FMT ")%s" STR_FMT "\n", f[2].n ? "part " : "the message", STR_ARG(f[2]), problem_sentence(f[1]), STR_ARG(f[1]),
+                          f[3].n ? ": " : "", STR_ARG(f[3]));
     }
     if (str_eq(key, STR("attachment"))) {
-        return buf_printf(out, "    attachment " STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT "\n", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]), f[2].n ? ", " : "", STR_ARG(f[2]));
+        return buf_printf(out, "    attachment%s" STR_FMT ": " STR_FMT ", " STR_FMT " octets%s" STR_FMT "\n", f[4].n ? " " : "", STR_ARG(f[4]), STR_ARG(f[1]), STR_ARG(f[3]), f[2].n ? ", " : "", STR_ARG(f[2]));
     }
     if (str_eq(key, STR("quoted"))) {
-        return buf_printf(out, "    the flag " STR_FMT " stands only in the quoted part: it does not protect this message\n", STR_ARG(f[1]));
+        const char *where = str_eq(f[3], STR("attached")) ? "an attached mail" : "the quoted part";
+        return buf_printf(out, "    the flag " STR_FMT " stands only in %s: it does not protect this message\n", STR_ARG(f[1]), where);
     }
     if (str_eq(key, STR("named"))) {
-        return buf_printf(out, "    attachment " STR_FMT " is also called " STR_FMT "\n", STR_ARG(f[2]), STR_ARG(f[1]));
+        return buf_printf(out, "    attachment%s" STR_FMT " is also called " STR_FMT "\n", f[2].n ? " " : "", STR_ARG(f[2]), STR_ARG(f[1]));
     }
     if (str_eq(key, STR("failed"))) {
         return buf_printf(out, "    it could not be inspected (" STR_FMT "): that never counts as clean\n", STR_ARG(f[1]));

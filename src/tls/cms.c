@@ -27,6 +27,16 @@ bool cms_is_any(struct str octets)
     return is;
 }
 
+bool cms_is_detached(struct str octets)
+{
+    size_t used;
+    CMS_ContentInfo *cms = parse(octets, &used);
+    bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed && CMS_is_detached(cms) == 1 && str_is_blank(str_slice(octets, used, octets.n));
+    CMS_ContentInfo_free(cms);
+    ERR_clear_error();
+    return is;
+}
+
 int cms_signed_content(struct str octets, struct buf *out)
 {
     size_t used;

@@ -9,6 +9,8 @@
 
 /* Appends the content, a MIME entity; octets are DER or BER. 0; -EBADMSG: not signed data, or the content lies elsewhere; -ENOSPC. */
 int cms_signed_content(struct str octets, struct buf *out) MUST_USE;
+/* A signature over what lies elsewhere (RFC 5652 5.2), and nothing behind it but blank lines. */
+bool cms_is_detached(struct str octets);
 /* Structured data of any kind (RFC 5652 3), whole. */
 bool cms_is_any(struct str octets);
 /* Encrypted for at least one recipient, and nothing behind it (RFC 5652 6, RFC 5083): appends the front of what is

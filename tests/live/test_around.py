@@ -800,7 +800,7 @@ def test_detect_says_what_and_where(gateway, tmp_path):
     found = json.loads(detect(gateway, '--json', 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486').stdout)[0]
     assert found['findings'][0]['type'] == 'card' and found['findings'][0]['masked'] == '**** **** **** 1486' and found['rules'][0]['pack'] == 'pci'
     clean = detect(gateway, 'detect', '-', text='see you on Monday\n')
-    assert clean.returncode == 0 and 'nothing found' in clean.stdout and 'content block' not in clean.stderr
+    assert clean.returncode == 0 and 'no content found' in clean.stdout and 'content block' not in clean.stderr
     (tmp_path / 'bare.conf').write_text('hostname mx.a.example; listen smtp { address 127.0.0.1:2525; }\n')
     bare = detect(gateway, '-c', str(tmp_path / 'bare.conf'), 'detect', '--pack', 'pci', '-', text='card 4539 5787 6362 1486')
     assert bare.returncode == 1 and 'bare.conf has no content block' in bare.stderr, bare.stderr
@@ -813,7 +813,7 @@ def test_detect_says_what_is_wrong(gateway, tmp_path):
     assert detect(gateway, 'detect', str(tmp_path / 'none')).returncode == 66
     (tmp_path / 'binary').write_bytes(b'\1\2\0\0')
     done = detect(gateway, 'detect', str(tmp_path / 'binary'))
-    assert done.returncode == 1 and 'not readable, unknown' in done.stdout
+    assert done.returncode == 1 and 'not readable (unknown): ' in done.stdout
     assert detect(gateway, 'detect').returncode == 64 and detect(gateway, 'detect', '--nonsense', 'x').returncode == 64
     assert detect(gateway, 'detect', '--packs', str(tmp_path / 'nowhere'), 'x').returncode == 78
     done = detect(gateway, 'detect', '--test')
@@ -833,6 +833,33 @@ def test_detect_says_what_was_read_of_a_mail(gateway):
     assert [(p['number'], p['type'], p['attached']) for p in attached['parts']] == [
         ('1', 'text/html', False), ('2', 'message/rfc822', True), ('2.1', 'text/plain', False)]
     assert attached['subject'] == '[secure] forwarded as attachment'
+
+
+def test_detect_in_words(gateway, tmp_path):
+    """A clinic's trial: each flag with its place, once; no mail is no mail; what is too large; names of packs."""
+    def words(text, *options):
+        (tmp_path / 'file').write_bytes(text)
+        return detect(gateway, 'detect', *options, str(tmp_path / 'file')).stdout
+    head = b'From: a@inside.test\nSubject: x\nMIME-Version: 1.0\n'
+    both = head + b'Content-Type: multipart/alternative; boundary=b\n\n--b\n\n[secure] [secure] SSN 536-90-4399\n--b\nContent-Type: text/html\n\n[secure] SSN 536-90-4399\n--b--\n'
+    said = words(both, '--mail')
+    assert said.count('[secure] in the body') == 1 and '[secure] in the body, also in part 2\n' in said
+    assert said.count('us-ssn') == 1 and re.search(r'us-ssn .* also in part 2;', said), said
+    said = words(head + b'X-Postern-Protect: portal\nSensitivity: Private\n\n[secure] hi\n', '--mail')
+    assert '  X-Postern-Protect: portal in the header\n' in said and '  Sensitivity: Private in the header: does not count' in said and 'no content found' in said, said
+    assert 'this looks like a mail: with --mail' in words(both) and 'looks like a mail' not in words(b'To: do\nbuy milk\n')
+    assert 'this is no mail: it has no fields' in words(b'hello\nworld\n', '--mail') and 'this is no mail: the file is empty' in words(b'', '--mail')
+    assert 'boundary' not in words(b'', '--mail')
+    kind = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
+    (tmp_path / 'file').write_bytes(head + f'Content-Type: {kind}; name=a.docx\n\nx\n'.encode())
+    assert json.loads(detect(gateway, '--json', 'detect', '--mail', str(tmp_path / 'file')).stdout)[0]['parts'][0]['type'] == kind
+    with open(tmp_path / 'large', 'wb') as f:
+        f.truncate(65 * 1024 * 1024)
+    done = detect(gateway, 'detect', str(tmp_path / 'large'))
+    assert done.returncode == 66 and 'is larger than 64 MB' in done.stderr, done.stderr
+    done = detect(gateway, 'detect', '--pack', 'nosuch', str(tmp_path / 'file'))
+    assert done.returncode == 78 and 'there is no pack nosuch' in done.stderr and 'hipaa, ' in done.stderr, done.stderr
+    assert detect(gateway, 'detect').stderr.startswith('usage: postern detect ')
 
 
 def test_detect_takes_options_in_any_order(gateway, tmp_path):

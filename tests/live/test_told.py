@@ -97,7 +97,7 @@ def test_what_was_not_sent_stands_in_the_one_letter(gateway, sender, rcpt, heade
 def test_a_flag_in_quoted_text_of_a_new_mail_is_told(gateway):
     number = sent(gateway, 'quoter@inside.test', ['x@good.test', 'y@good.test'], 'the plan', QUOTED)
     letter, people, body = the_letter(gateway, 'quoter@inside.test')
-    assert people['x@good.test'].endswith('why: the flag [secure] stands only in the quoted part: this mail is not protected by it'), people
+    assert people['x@good.test'].endswith('why: the flag [secure] stands only in the quoted part: this mail is not protected by it. To protect a mail, write the flag at the top of its text or in the subject'), people
     assert people['x@good.test'].startswith('sent securely: ') and 'y@good.test' in people
     assert gateway.lab.report(number)['recipients'][0]['protection']['demand'] == 'none'
 

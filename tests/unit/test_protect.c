@@ -228,6 +228,25 @@ static void rules_in_order(void **state)
     conf_free(c);
 }
 
+/* Why a flag that is there does nothing; and what to do about one that stands only in what is quoted. */
+static void flags_that_do_nothing_are_said(void **state)
+{
+    struct protection p;
+    (void)state;
+    struct conf *c = conf_of("account default { flags no; }");
+    decide(c, "x@in.test", "r@out.test", "flag\t[secure]\tsubject\nasks\tportal\n", &p);
+    assert_int_equal(p.demand, DEMAND_NONE);
+    assert_non_null(strstr(p.words, "nothing by the flag [secure]: the account \"default\" (line "));
+    assert_non_null(strstr(p.words, "nothing by the field X-Postern-Protect: portal: the account"));
+    decide(c, "x@in.test", "r@out.test", "", &p);
+    assert_string_equal(p.words, "");
+    conf_free(c);
+    c = conf_of("");
+    decide(c, "x@in.test", "r@out.test", "quoted\t[secure]\tnew\tattached\n", &p);
+    assert_non_null(strstr(p.words, "stands only in an attached mail: this mail is not protected by it. To protect a mail, write the flag at the top of its text or in the subject"));
+    conf_free(c);
+}
+
 /* docs/portal.md: a rule raises the level. The greatest of those that are met, in whatever order;
  * none takes it down. */
 static void levels_only_rise(void **state)
@@ -439,7 +458,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(flags_as_people_write_them),
                                        cmocka_unit_test(lines_of_an_inspection),
-                                       cmocka_unit_test(accounts_inherit),
+                                       cmocka_unit_test(accounts_inherit), cmocka_unit_test(flags_that_do_nothing_are_said),
                                        cmocka_unit_test(groups_of_every_kind),
                                        cmocka_unit_test(rules_in_order),
                                        cmocka_unit_test(levels_only_rise),

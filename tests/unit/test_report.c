@@ -243,6 +243,23 @@ static void flags_found(void **state)
                                            "    the flag [secure] in the subject\n");
 }
 
+/* "attachment : text", "part 2: password: protected by a password", and an attached mail's flag "in the quoted part". */
+static void lines_of_an_inspection(void **state)
+{
+    CLEANUP(buf_free) struct buf words = BUF_INIT(65536);
+    (void)state;
+    assert_int_equal(inspection_words(STR("quoted\t[secure]\tnew\tattached\nquoted\t[secure]\tnew\tquoted\nproblem\tpassword\t2\tencrypted with S/MIME\nproblem\theader\t\t\n"
+                                          "attachment\ttext\t\t5\t\nattachment\tpdf\t***.pdf\t7\t2\nnamed\t***.exe\t\n"), &words), 0);
+    assert_int_equal(buf_append(&words, "", 1), 0);
+    assert_string_equal(buf_str(&words).p, "    the flag [secure] stands only in an attached mail: it does not protect this message\n"
+                                           "    the flag [secure] stands only in the quoted part: it does not protect this message\n"
+                                           "    part 2: protected by a password (password): encrypted with S/MIME\n"
+                                           "    the message: a header section with lines that are no fields (header)\n"
+                                           "    attachment: text, 5 octets\n"
+                                           "    attachment 2: pdf, 7 octets, ***.pdf\n"
+                                           "    attachment is also called ***.exe\n");
+}
+
 /* The longest of everything, many times: as many as there is room for, and the rest is counted. What other
  * servers answer stands in it, so no size may end the process. */
 static void told_of_many(void **state)
@@ -282,6 +299,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bounce), cmocka_unit_test(bounce_needs_nothing),
                                        cmocka_unit_test(bounce_to_an_international_address), cmocka_unit_test(bounce_with_broken_headers), cmocka_unit_test(report_of_two_servers), cmocka_unit_test(report_of_many_recipients), cmocka_unit_test(bounce_of_what_expired), cmocka_unit_test(report_words), cmocka_unit_test(who_was_told),
-                                       cmocka_unit_test(flags_found), cmocka_unit_test(told_of_many)};
+                                       cmocka_unit_test(flags_found), cmocka_unit_test(lines_of_an_inspection), cmocka_unit_test(told_of_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

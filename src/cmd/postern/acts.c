@@ -10,7 +10,7 @@
 
 static int usage(void)
 {
-    fputs("postern: write: postern acts [--about WHAT]\n"
+    fputs("usage: postern acts [--about WHAT]\n"
           "WHAT is the id of a message or envelope, a domain, or an account.\n", stderr);
     return EXIT_USAGE;
 }

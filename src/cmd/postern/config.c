@@ -71,7 +71,7 @@ int command_check_config(const struct options *o)
     unsigned errors, warnings;
     bool show = o->argc == 1 && strcmp(o->argv[0], "--show") == 0;
     if (o->argc > 0 && !show) {
-        fputs("postern: write: postern -c FILE check-config [--show]\n", stderr);
+        fputs("usage: postern -c FILE check-config [--show]\n", stderr);
         return EXIT_USAGE;
     }
     int r = conf_load(o->config, &problems, &conf);

@@ -15,7 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX = 64 * 1024 * 1024, NAMES_MAX = 50 };
+enum {
+    FILE_MAX = 64 * 1024 * 1024,
+    NAMES_MAX = 50,
+    ALIKE_MAX = 500, /* findings between two that are told as one */
+    SAID_MAX = 40,   /* flags that are told as one with those like them */
+};
 
 struct wanted {
     const char *directory, *names[NAMES_MAX], **files;
@@ -39,7 +44,7 @@ void detect_options(FILE *to)
 
 static int usage(void)
 {
-    fputs("postern: write: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   (- is standard input), or postern detect --test\n", stderr);
+    fputs("usage: postern detect [--packs DIRECTORY] [--pack NAME]... [--mail [--text]] FILE...   (- is standard input), or postern detect --test\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -59,10 +64,42 @@ static int test_packs(struct wanted *w)
     return r < 0 ? EXIT_NO : EXIT_OK;
 }
 
+/* Fields of a mail, any of which makes it one. */
+static const char *const mail_fields[] = {"From", "To", "Cc", "Subject", "Date", "Received", "Return-Path", "Message-ID", "MIME-Version", "Content-Type"};
+
+static bool is_mail(const struct mime_reading *m)
+{
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LEN(mail_fields) && !any; i++) {
+        size_t cursor = 0;
+        any = mime_field_next(m, mail_fields[i], &cursor) != NULL;
+    }
+    return any;
+}
+
+/* A file that begins with two such fields, and with nothing else. */
+static bool looks_like_mail(struct str octets)
+{
+    struct str line;
+    size_t known = 0;
+    while (known < 2 && str_split(&octets, '\n', &line) && str_trim(line).n > 0) {
+        struct str name = str_slice(line, 0, str_find(line, ':', 0));
+        bool goes_on = line.p[0] == ' ' || line.p[0] == '\t';
+        if (!goes_on && (name.n == line.n || name.n == 0 || memchr(name.p, ' ', name.n))) {
+            return false;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(mail_fields) && !goes_on; i++) {
+            known += str_eq_nocase(name, str_c(mail_fields[i]));
+        }
+    }
+    return known >= 2;
+}
+
 struct shown {
     struct json *json; /* of the file; NULL: words */
     struct json *rules;
     bool any;
+    bool no_mail; /* it was to be one, and has no fields */
 };
 
 static void show_rule(void *arg, const char *pack, const char *rule, const char *title)
@@ -112,18 +149,46 @@ static struct json *finding_json(const struct detect_finding *f, struct place at
     return o;
 }
 
-static void finding_words(const struct detect_finding *f, struct place at)
+static bool is_same(const struct detect_finding *a, const struct detect_finding *b)
 {
-    printf("  %-6s %5zu  %-12s %-6s %3u  %-24s%s%s%s%s\n", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
-           f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " sample number, ignored;" : "", f->quoted ? " quoted;" : "");
+    return a->type == b->type && a->score == b->score && strcmp(a->masked, b->masked) == 0 && a->checked == b->checked && a->context == b->context &&
+           a->sample == b->sample && a->quoted == b->quoted;
 }
 
-static void show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
+/* Of two that are alike: on one line, or in two parts, as text and once more as HTML. */
+static bool was_said(const struct mime_reading *m, const struct detect_result *r, const size_t *lines, size_t i)
 {
-    struct json *list = s->json ? report_array() : NULL;
+    for (size_t k = i < ALIKE_MAX ? 0 : i - ALIKE_MAX; k < i; k++) {
+        bool apart = strcmp(m->texts[r->findings[k].text].part, m->texts[r->findings[i].text].part) != 0;
+        if ((apart || lines[k] == lines[i]) && is_same(&r->findings[k], &r->findings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void finding_words(const struct mime_reading *m, const struct detect_result *r, size_t i, struct place at)
+{
+    const struct detect_finding *f = &r->findings[i];
+    const char *before = at.part;
+    printf("  %-6s %5zu  %-12s %-6s %3u  %-24s%s%s%s%s", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
+           f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " sample number, ignored;" : "", f->quoted ? " quoted;" : "");
+    for (size_t k = i + 1; k < r->n && k - i <= ALIKE_MAX; k++) {
+        const char *part = m->texts[r->findings[k].text].part;
+        if (strcmp(part, before) != 0 && is_same(f, &r->findings[k])) {
+            printf(" also in part %s;", part[0] ? part : "-");
+            before = part;
+        }
+    }
+    puts("");
+}
+
+/* The line of each finding; they are in the order of texts and places. */
+static void count_lines(const struct mime_reading *m, const struct detect_result *r, size_t *lines)
+{
     struct buf plain = BUF_INIT(FILE_MAX);
     size_t line = 1, counted = 0;
-    for (size_t i = 0; i < r->n; i++) { /* in the order of texts and places */
+    for (size_t i = 0; i < r->n; i++) {
         const struct detect_finding *f = &r->findings[i];
         if (i == 0 || f->text != r->findings[i - 1].text) {
             buf_reset(&plain);
@@ -133,21 +198,32 @@ static void show_findings(struct shown *s, const struct mime_reading *m, const s
         }
         line += lines_in(str_slice(buf_str(&plain), counted, f->at));
         counted = f->at;
-        const struct place at = {m->texts[f->text].part, line};
-        if (s->json) {
-            report_append(list, finding_json(f, at));
-        } else {
-            finding_words(f, at);
-        }
+        lines[i] = line;
     }
     buf_wipe(&plain);
+}
+
+static void show_findings(struct shown *s, const struct mime_reading *m, const struct detect_result *r)
+{
+    struct json *list = s->json ? report_array() : NULL;
+    size_t *lines = err_calloc(r->n + 1, sizeof *lines);
+    count_lines(m, r, lines);
+    for (size_t i = 0; i < r->n; i++) {
+        const struct place at = {m->texts[r->findings[i].text].part, lines[i]};
+        if (s->json) {
+            report_append(list, finding_json(&r->findings[i], at));
+        } else if (!was_said(m, r, lines, i)) {
+            finding_words(m, r, i, at);
+        }
+    }
+    free(lines);
     if (s->json) {
         report_put(s->json, "findings", list);
         report_put_bool(s->json, "incomplete", r->incomplete);
     } else if (r->incomplete) {
         puts("  incomplete: a limit was met, there may be more");
     } else if (r->n == 0 && m->n_problems == 0) {
-        puts("  nothing found");
+        puts("  no content found");
     }
 }
 
@@ -159,6 +235,19 @@ static const char *name_of(const struct mime_reading *m, const char *part)
         }
     }
     return "";
+}
+
+/* What a reading says of octets that are no mail at all. */
+static bool is_beside_the_point(const struct shown *s, const struct mime_problem *p)
+{
+    return s->no_mail && !p->part[0] && (p->kind == MIME_BOUNDARY || p->kind == MIME_HEADER);
+}
+
+static void problem_words(const struct mime_reading *m, const struct mime_problem *p)
+{
+    const char *name = name_of(m, p->part);
+    printf("  %-6s %s (%s): %s%s%s%s%s%s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous" : "not readable", mime_problem_name(p->kind),
+           mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail, *name ? ", \"" : "", name, *name ? "\"" : "");
 }
 
 static void show_problems(const struct shown *s, const struct mime_reading *m)
@@ -174,9 +263,8 @@ static void show_problems(const struct shown *s, const struct mime_reading *m)
             report_put_str(o, "detail", str_c(p->detail));
             report_put_str(o, "name", str_c(name_of(m, p->part)));
             report_append(list, o);
-        } else {
-            printf("  %-6s %s %s: %s%s%s %s\n", p->part, mime_problem_is_ambiguous(p->kind) ? "ambiguous," : "not readable,", mime_problem_name(p->kind),
-                   mime_problem_sentence(p->kind), p->detail[0] ? ": " : "", p->detail, name_of(m, p->part));
+        } else if (!is_beside_the_point(s, p)) {
+            problem_words(m, p);
         }
     }
     if (s->json) {
@@ -204,6 +292,7 @@ static void put_plain(struct str text, bool with_lines)
 static void show_part(const struct shown *s, struct json *list, const struct mime_reading *m, const struct mime_part *p)
 {
     struct json *names = s->json ? report_array() : NULL;
+    bool named = false;
     if (!s->json) { /* a type and a name hold no control characters (tree.c) */
         printf("  part %-6s %s%s%s, %llu octets%s", p->number[0] ? p->number : "-", p->type, p->charset[0] ? ", " : "", p->charset, (unsigned long long)p->octets,
                p->is_attachment ? ", attached" : "");
@@ -218,7 +307,8 @@ static void show_part(const struct shown *s, struct json *list, const struct mim
         if (s->json) {
             report_append_str(names, str_c(name));
         } else {
-            printf("%s \"%s\"", first ? "," : " and", name);
+            printf("%s \"%s\"", named ? " and" : ",", name);
+            named = true;
         }
     }
     if (!s->json) {
@@ -249,10 +339,35 @@ static void show_files_inside(const struct shown *s, struct json *list, const st
     }
 }
 
-struct flags_shown {
-    struct shown *s;
-    struct json *list;
+/* A line that was printed, but for its end: what stands in several parts is told once. */
+struct said {
+    char line[512], parts[256], part[MIME_PART];
 };
+
+struct flags_shown {
+    struct json *list; /* NULL: words */
+    struct said said[SAID_MAX];
+    size_t n;
+};
+
+static void say_flag(struct flags_shown *all, const char *line, const char *part)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        struct said *one = &all->said[i];
+        if (strcmp(one->line, line) == 0) {
+            size_t n = strlen(one->parts);
+            bool is_new = strcmp(one->part, part) != 0;
+            snprintf(one->parts + n, sizeof one->parts - n, "%s%s%s", is_new ? (n ? ", " : ", also in part ") : "", is_new ? part : "", "");
+            str_copy_cut(str_c(part), one->part, sizeof one->part);
+            return;
+        }
+    }
+    if (all->n < SAID_MAX) {
+        struct said *one = &all->said[all->n++];
+        str_copy_cut(str_c(line), one->line, sizeof one->line);
+        str_copy_cut(str_c(part), one->part, sizeof one->part);
+    }
+}
 
 static void show_flag(void *arg, enum mime_place place, const struct inspecting_flag *f)
 {
@@ -262,21 +377,44 @@ static void show_flag(void *arg, enum mime_place place, const struct inspecting_
                         : f->quoted                      ? "quoted part of the body"
                         : f->attached                    ? "body of an attached mail"
                                                          : places[place];
-    char written[80];
+    char written[80], line[512];
     str_copy_cut(f->written, written, sizeof written);
     if (!all->list) {
-        fputs("  ", stdout);
-        put_plain(str_c(written), false);
-        printf(" in the %s%s%s%s\n", where, f->exact ? "" : ": nearly ", f->exact ? "" : f->meant, f->quoted ? ": does not count" : "");
+        snprintf(line, sizeof line, "%s in the %s%s%s%s", written, where, f->exact ? "" : ": nearly ", f->exact ? "" : f->meant, f->quoted ? ": does not count" : "");
+        say_flag(all, line, f->part);
         return;
     }
     struct json *o = report_object();
     report_put_str(o, "flag", str_c(f->meant));
     report_put_str(o, "written", str_c(written));
     report_put_str(o, "place", str_c(places[place]));
+    report_put_str(o, "part", str_c(f->part));
     report_put_bool(o, "exact", f->exact);
     report_put_bool(o, "quoted", f->quoted);
     report_put_bool(o, "attached", f->attached);
+    report_append(all->list, o);
+}
+
+/* Fields that ask for protection as a flag does. */
+static void show_field(void *arg, const struct inspecting_field *f)
+{
+    struct flags_shown *all = arg;
+    char line[512], value[200];
+    str_copy_cut(str_trim(f->value), value, sizeof value);
+    if (!all->list) {
+        const char *why = f->counts ? "" : f->is_label ? ": does not count, no label of flags in the configuration" : ": nearly transport, message or portal";
+        snprintf(line, sizeof line, "%s: %s in the header%s", f->name, value, why);
+        say_flag(all, line, "");
+        return;
+    }
+    struct json *o = report_object();
+    report_put_str(o, "flag", str_c(f->name));
+    report_put_str(o, "written", str_c(value));
+    report_put_str(o, "place", STR("header"));
+    report_put_str(o, "part", STR(""));
+    report_put_bool(o, "exact", f->counts);
+    report_put_bool(o, "quoted", false);
+    report_put_bool(o, "attached", false);
     report_append(all->list, o);
 }
 
@@ -308,7 +446,8 @@ static void show_mail(const struct wanted *w, struct shown *s, const struct mime
     size_t cursor = 0;
     const char *subject = mime_field_next(m, "Subject", &cursor);
     struct json *parts = s->json ? report_array() : NULL;
-    struct flags_shown flags = {.s = s, .list = s->json ? report_array() : NULL};
+    struct flags_shown *flags = err_calloc(1, sizeof *flags);
+    flags->list = s->json ? report_array() : NULL;
     if (s->json) {
         report_put_str(s->json, "subject", str_c(subject));
     } else {
@@ -320,11 +459,18 @@ static void show_mail(const struct wanted *w, struct shown *s, const struct mime
         show_part(s, parts, m, &m->described[i]);
     }
     show_files_inside(s, parts, m);
-    inspecting_flags(w->conf, m, show_flag, &flags);
+    inspecting_fields(w->conf, m, show_field, flags);
+    inspecting_flags(w->conf, m, show_flag, flags);
+    for (size_t i = 0; i < flags->n; i++) {
+        fputs("  ", stdout);
+        put_plain(str_c(flags->said[i].line), false);
+        puts(flags->said[i].parts);
+    }
     if (s->json) {
         report_put(s->json, "parts", parts);
-        report_put(s->json, "flags", flags.list);
+        report_put(s->json, "flags", flags->list);
     }
+    free(flags);
     if (w->text) {
         show_texts(s, m);
     }
@@ -356,7 +502,9 @@ static void scan_reading(const struct wanted *w, struct shown *s, const struct m
 static bool read_file(const char *path, struct buf *out)
 {
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, out) : file_read(path, out);
-    if (r < 0) {
+    if (r == -ENOSPC) {
+        fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path, FILE_MAX / (1024 * 1024));
+    } else if (r < 0) {
         fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
     }
     return r == 0;
@@ -387,6 +535,13 @@ static int scan_file(const struct wanted *w, const char *path, const struct buf 
         report_put_str(s.json, "file", str_c(path));
     } else {
         puts(path);
+    }
+    s.no_mail = w->mail && !is_mail(m);
+    if (s.no_mail && !all) {
+        puts(buf_len(octets) > 0 ? "  this is no mail: it has no fields such as From or Subject" : "  this is no mail: the file is empty");
+    }
+    if (!all && !w->mail && looks_like_mail(buf_str(octets))) {
+        puts("  this looks like a mail: with --mail it is read as the gateway reads it, and its flags are shown");
     }
     if (w->mail) {
         show_mail(w, &s, m);

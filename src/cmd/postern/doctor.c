@@ -291,7 +291,7 @@ int command_doctor(const struct options *o)
     if (o->argc == 2 && strcmp(o->argv[0], "--outbound") == 0) {
         d.outbound = o->argv[1];
     } else if (o->argc > 0) {
-        fputs("postern: write: postern doctor [--outbound HOST]\n", stderr);
+        fputs("usage: postern doctor [--outbound HOST]\n", stderr);
         return EXIT_USAGE;
     }
     int r = load_config(o, &c);

@@ -400,6 +400,6 @@ int command_domains(const struct options *o)
     if (strcmp(what, "import") == 0 && o->argc == 2) {
         return import(o, o->argv[1]);
     }
-    fputs("postern: write: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, quirks, forget-quirks HOST, or import FILE\n", stderr);
+    fputs("usage: postern domains list, show DOMAIN, alarms [--all], confirm DOMAIN, quirks, forget-quirks HOST, or import FILE\n", stderr);
     return EXIT_USAGE;
 }

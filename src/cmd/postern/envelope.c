@@ -132,7 +132,7 @@ int command_envelope(const struct options *o)
         r = strcmp(o->argv[0], changes[i]) == 0 ? change(o) : r;
     }
     if (r < 0) {
-        fputs("postern: write: postern envelope list [--to ADDRESS|--from ADDRESS] | show ENVELOPE | extend ENVELOPE DAYS | level ENVELOPE 0|1|2 |\n"
+        fputs("usage: postern envelope list [--to ADDRESS|--from ADDRESS] | show ENVELOPE | extend ENVELOPE DAYS | level ENVELOPE 0|1|2 |\n"
               "                recall|lock|unlock|resend|hold|unhold|phrase|lower ENVELOPE\n", stderr);
         return EXIT_USAGE;
     }

@@ -67,7 +67,7 @@ static int list(const struct options *o, bool all)
 
 static int usage(void)
 {
-    fputs("postern: write: postern exception list [--all]\n"
+    fputs("usage: postern exception list [--all]\n"
           "         postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | --hours N]\n"
           "         postern exception end NUMBER\n"
           "relax: what the domain publishes (DANE, MTA-STS) and its history do not bind; a rule of ours and an\n"

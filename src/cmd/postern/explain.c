@@ -398,7 +398,7 @@ static int tell_refusal(const struct options *o, const char *from, const char *t
 
 static int usage(void)
 {
-    fputs("postern: write: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
+    fputs("usage: postern explain [--client ADDRESS] [--login NAME] FROM TO [MESSAGE], with two addresses (FROM may be \"\") and\n"
           "a file with a mail (- is standard input), or postern explain --replay 7d\n", stderr);
     return EXIT_USAGE;
 }

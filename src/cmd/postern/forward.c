@@ -32,7 +32,7 @@ int command_forward(const struct options *o)
     struct answer a;
     size_t off = 0, unknown = 0;
     if (o->argc != 1 || strcmp(o->argv[0], "audit") != 0) {
-        fputs("postern: write: postern forward audit\n", stderr);
+        fputs("usage: postern forward audit\n", stderr);
         return EXIT_USAGE;
     }
     int r = ask(o, "queue.sock", ADMIN_FORWARDS, "", &a);

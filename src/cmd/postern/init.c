@@ -44,7 +44,7 @@ void init_options(FILE *to)
 
 static int usage(void)
 {
-    fputs("postern: write: postern init [--output FILE] [--yes] [facts]\n", stderr);
+    fputs("usage: postern init [--output FILE] [--yes] [facts]\n", stderr);
     init_options(stderr);
     return EXIT_USAGE;
 }

@@ -371,7 +371,7 @@ static int read_list(const char *path, struct probing *p)
 
 static int usage(void)
 {
-    fputs("postern: write: postern probe [--quick|--deep] DOMAIN... or postern probe --file FILE\n", stderr);
+    fputs("usage: postern probe [--quick|--deep] DOMAIN... or postern probe --file FILE\n", stderr);
     return EXIT_USAGE;
 }
 

@@ -58,7 +58,11 @@ int protect_inspect_file(const struct conf *c, const char *path, struct buf *fac
     struct inspecting *i;
     int r = strcmp(path, "-") == 0 ? file_read_fd(0, &message) : file_read(path, &message);
     if (r < 0) {
-        fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
+        if (r == -ENOSPC) {
+            fprintf(stderr, "postern: %s is larger than %d MB: it is not read\n", path, MESSAGE_MAX / (1024 * 1024));
+        } else {
+            fprintf(stderr, "postern: %s cannot be read: %s\n", path, strerror(-r));
+        }
         return EXIT_NO_INPUT;
     }
     mime_init();

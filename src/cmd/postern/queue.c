@@ -179,7 +179,7 @@ int command_queue(const struct options *o)
             return change(o, verbs[i].verb, o->argv[1]);
         }
     }
-    fputs("postern: write: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held|restored | delete ID\n"
+    fputs("usage: postern queue list | show ID | retry ID|all | hold ID|all | release ID|all|held|restored | delete ID\n"
           "release all undoes administrators' holds; what a rule, flag or group holds is released by its ID, or with held; \n"
           "release restored lets all go that is held since a copy of the store was put back.\n",
           stderr);
@@ -189,7 +189,7 @@ int command_queue(const struct options *o)
 int command_message(const struct options *o)
 {
     if (o->argc != 1) {
-        fputs("postern: write: postern message ID (the id stands in the log and in the 250 answer)\n", stderr);
+        fputs("usage: postern message ID (the id stands in the log and in the 250 answer)\n", stderr);
         return EXIT_USAGE;
     }
     return show(o, o->argv[0]);

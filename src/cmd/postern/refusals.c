@@ -65,7 +65,7 @@ int command_refusals(const struct options *o)
 {
     struct answer a;
     if (o->argc > 0) {
-        fputs("postern: write: postern refusals [--json]\n", stderr);
+        fputs("usage: postern refusals [--json]\n", stderr);
         return EXIT_USAGE;
     }
     int r = ask(o, "queue.sock", ADMIN_REFUSALS, "", &a);

@@ -44,7 +44,7 @@ int command_sts(const struct options *o)
     bool preload = o->argc == 3 && strcmp(o->argv[0], "preload") == 0;
     bool look = o->argc == 2 && (strcmp(o->argv[0], "show") == 0 || strcmp(o->argv[0], "refresh") == 0);
     if ((!preload && !look) || strlen(o->argv[1]) > 255) {
-        fputs("postern: write: postern sts show DOMAIN, refresh DOMAIN, or preload DOMAIN FILE\n", stderr);
+        fputs("usage: postern sts show DOMAIN, refresh DOMAIN, or preload DOMAIN FILE\n", stderr);
         return EXIT_USAGE;
     }
     int r = preload ? file_read(o->argv[2], &text) : 0;

@@ -116,6 +116,6 @@ int command_tlsrpt(const struct options *o)
     if (strcmp(what, "send") == 0 && o->argc == 1) {
         return send_now(o);
     }
-    fputs("postern: write: postern tlsrpt list, show NUMBER, sent, or send\n", stderr);
+    fputs("usage: postern tlsrpt list, show NUMBER, sent, or send\n", stderr);
     return EXIT_USAGE;
 }

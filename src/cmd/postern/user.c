@@ -17,7 +17,7 @@ enum { SHORTEST = 8 };
 
 static int usage(void)
 {
-    fputs("postern: write: postern user list\n"
+    fputs("usage: postern user list\n"
           "         postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
           "         postern user passwd NAME [--no-scram]\n"
           "         postern user addresses NAME \"A B @DOMAIN\"\n"

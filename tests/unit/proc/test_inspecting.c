@@ -81,6 +81,8 @@ static void mails_of_the_field(void **state)
         {"30-base64-two-pieces.eml", "found\tus-ssn", NULL},                 /* F1c */
         {"30-base64-two-pieces-csv.eml", "us-ssn\thigh\t30\tattachment", NULL},
         {"17-smime-opaque.eml", "found\tus-ssn\thigh\t1\tbody", "problem"},   /* F17 */
+        {"44-smime-clear.eml", "attachment\tsignature", "problem"},           /* openssl cms -sign: RFC 8551 3.5.3 */
+        {"44-smime-clear.eml", "flag\t[secure]\tbody", NULL},
         {"25-uuencode-inline.eml", "found\tus-ssn\thigh\t1\tattachment", NULL},
         {"25-uuencode-part.eml", "found\tus-ssn\thigh\t1\tattachment", "problem"},
         {"27-quoted-flag-outlook-desktop.eml", NULL, "flag\t"},            /* F15 */
@@ -472,6 +474,60 @@ static void flags_of_attached_mails(void **state)
 }
 
 /* Where programs do not agree what the structure of a mail is, each reading is looked through. Made after the reports named. */
+#define SIGNED(subtype, type, octets) NEW "Content-Type: multipart/" subtype "; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\nContent-Type: application/" type "\r\n\r\n" octets "\r\n--b--\r\n"
+
+/* What only says to be a signature is a file like any other. */
+static void signatures_that_are_none(void **state)
+{
+    static const struct {
+        const char *message, *there, *not_there;
+    } rows[] = {
+        {SIGNED("signed", "pkcs7-signature", "\x01\x02\x03"), "problem\tunknown", "signature"},
+        {SIGNED("signed", "pkcs7-signature", "SSN 536-90-4399"), "found\tus-ssn", "signature"},
+        {SIGNED("mixed", "pkcs7-signature", "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"), "problem\tunknown", "signature"},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_mail(c, rows[i].message, str_c(rows[i].message), rows[i].there, rows[i].not_there);
+    }
+    done(c);
+}
+
+/* X-Postern-Protect, Sensitivity (RFC 2156) and Microsoft's labels: what each is taken for. */
+static void field_words(void *arg, const struct inspecting_field *f)
+{
+    (void)!buf_printf(arg, "%s=" STR_FMT "/" STR_FMT "%s%s ", f->name, STR_ARG(str_trim(f->value)), STR_ARG(f->meant), f->is_label ? " label" : "", f->counts ? "" : " no");
+}
+
+static void fields_that_ask(void **state)
+{
+    static const struct {
+        const char *settings, *fields, *words;
+    } rows[] = {
+        {"", "X-Postern-Protect: Portal\r\nX-Postern-Protect: please\r\n", "X-Postern-Protect=Portal/portal X-Postern-Protect=please/ no "},
+        {"flags { in subject; }", "X-Postern-Protect: portal\r\n", ""},
+        {"", "Sensitivity: Private\r\n", "Sensitivity=Private/ label no "},
+        {"flags { labels private Confidential; }", "Sensitivity: Private\r\nmsip_labels: MSIP_Label_1_Enabled=true; MSIP_Label_1_Name=confidential;\r\n",
+         "Sensitivity=Private/private label msip_labels=confidential/Confidential label "},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conf *c = conf_of(rows[i].settings);
+        struct buf message = BUF_INIT(4096), words = BUF_INIT(4096);
+        assert_int_equal(buf_printf(&message, NEW "%s\r\nhi\r\n", rows[i].fields), 0);
+        struct mime_reading *m = mime_read(buf_str(&message), &mime_standard_limits);
+        inspecting_fields(c, m, field_words, &words);
+        if (!str_eq(buf_str(&words), str_c(rows[i].words))) {
+            fail_msg("\"" STR_FMT "\" is not \"%s\"", STR_ARG(buf_str(&words)), rows[i].words);
+        }
+        mime_reading_free(m);
+        buf_free(&message);
+        buf_free(&words);
+        done(c);
+    }
+}
+
 static void odd_structures(void **state)
 {
     static const struct {
@@ -570,7 +626,7 @@ int main(void)
                                        cmocka_unit_test(words_with_states),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
                                        cmocka_unit_test(encodings), cmocka_unit_test(too_many_names),
-                                       cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures),
+                                       cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures), cmocka_unit_test(signatures_that_are_none), cmocka_unit_test(fields_that_ask),
                                        cmocka_unit_test(character_sets_of_the_field), cmocka_unit_test(rules_of_the_field)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
