@@ -46,15 +46,9 @@ bool password_ok(const char *hash, const char *password)
     return hash[0] == '$' ? crypt_ok(hash, password) : password_nobody(password);
 }
 
-void password_decoy(const char *name, unsigned char ret[16])
+void password_decoy(const unsigned char secret[32], struct str name, unsigned char ret[16])
 {
-    static unsigned char secret[32];
-    static bool made;
-    if (!made) {
-        randombytes_buf(secret, sizeof secret);
-        made = true;
-    }
-    crypto_generichash(ret, 16, (const unsigned char *)name, strlen(name), secret, sizeof secret);
+    crypto_generichash(ret, 16, (const unsigned char *)name.p, name.n, secret, 32);
 }
 
 void password_random(unsigned char *ret, size_t n)

@@ -14,5 +14,5 @@ bool password_ok(const char *hash, const char *password);
 /* Takes as long as password_ok() and is false: for names that do not exist. */
 bool password_nobody(const char *password);
 /* Octets that are always the same for a name and tell nothing: the salt shown for unknown names. */
-void password_decoy(const char *name, unsigned char ret[16]);
+void password_decoy(const unsigned char secret[32], struct str name, unsigned char ret[16]);
 void password_random(unsigned char *ret, size_t n);

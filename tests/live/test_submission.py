@@ -379,6 +379,23 @@ def test_unknown_names_look_like_wrong_passwords(desk):
         assert c.docmd('AUTH', 'PLAIN ' + base64.b64encode(b'\0' + USER.encode() + b'\0x').decode()) == reply
 
 
+def test_the_salt_of_an_unknown_name_tells_nothing(desk):
+    """RFC 5802 5.1, 9: an account shows the same salt to everybody, for good, however its name is written; so must a name that nobody
+    has. Until 2026-11-30 each copy of login drew its own, in each life, and took names as they were written."""
+    def salt(name):
+        with client(desk, name=None) as c:
+            reply = c.docmd('AUTH', 'SCRAM-SHA-256 ' + base64.b64encode(f'n,,n={name},r=abcdefgh'.encode()).decode())
+            c.docmd('*')
+            return base64.b64decode(reply[1]).decode().split(',')[1]
+    seen = {name: [] for name in ('nobody@inside.test', USER)}
+    for _ in range(3):
+        config(desk)  # another life of each process, and all tries again
+        for name, salts in seen.items():
+            salts += [salt(name), salt(name.upper()), salt(name)]
+    assert all(len(set(salts)) == 1 for salts in seen.values()), seen
+    assert salt('somebody@inside.test') not in sum(seen.values(), [])
+
+
 def test_passwd_disable_remove(desk):
     assert user(desk, 'add', 'temp@inside.test', password='short')[0] == 64
     assert user(desk, 'add', 'temp@inside.test', password='first password')[0] == 0

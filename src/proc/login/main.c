@@ -84,6 +84,7 @@ struct login {
     struct map *exchanges; /* channel and token -> struct exchange */
     struct map *waiting;   /* token -> struct exchange that waits for queue */
     unsigned char salt[16];
+    unsigned char decoys[32]; /* the same in all copies, and in each life */
     struct ipc_channel *queue;
     bool loaded;
     uint64_t next_token;
@@ -236,8 +237,9 @@ static bool on_scram(void *arg, const char *name, struct sasl_scram *ret)
         return true;
     }
     unsigned char salt[16], keys[64];
+    char key[NAME_MAX_OCTETS];
     random_bytes(keys, sizeof keys);
-    password_decoy(name, salt);
+    password_decoy(x->login->decoys, lower(name, key), salt);
     sasl_decoy_scram(salt, keys, ret);
     return true;
 }
@@ -620,9 +622,8 @@ static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ip
 static void on_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct login *l = owner;
-    (void)ch;
-    (void)m;
-    (void)fd;
+    struct str decoys = m->accounts_loaded.decoys;
+    memcpy(l->decoys, decoys.p ? decoys.p : "", decoys.n < sizeof l->decoys ? decoys.n : sizeof l->decoys);
     l->loaded = true;
 }
 

@@ -94,7 +94,8 @@ void accounts_hand_over(struct queue *q, struct ipc_channel *to)
         const struct ipc_msg m = row_of(q->accounts[i], true);
         ipc_send(to, &m);
     }
-    ipc_send(to, &(struct ipc_msg){.type = IPC_accounts_loaded});
+    const struct str decoys = str_from((const char *)q->decoy_secret, sizeof q->decoy_secret);
+    ipc_send(to, &(struct ipc_msg){.type = IPC_accounts_loaded, .accounts_loaded = {.decoys = decoys}});
 }
 
 static void save(struct queue *q, const struct account *a)

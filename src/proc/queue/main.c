@@ -354,6 +354,21 @@ static void tell_loss(struct queue *q)
     alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_STORE, text);
 }
 
+static void take_decoys(void *arg, struct str secret)
+{
+    struct queue *q = arg;
+    must(secret.n == sizeof q->decoy_secret);
+    memcpy(q->decoy_secret, secret.p, secret.n);
+}
+
+static void load_secrets(struct queue *q)
+{
+    if (store_secret(q->store, "choices", choices_secret, q) < 0 || store_secret(q->store, "decoys", take_decoys, q) < 0) {
+        log_error("store-unreadable", KV("what", "its secrets; ending to try again"));
+        exit(1);
+    }
+}
+
 static void on_start(void *owner, struct child *c)
 {
     struct queue *q = owner;
@@ -364,6 +379,7 @@ static void on_start(void *owner, struct child *c)
     timer_start(q->rest, REST_MS);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, on_turn_commit, q);
     loop_on_turn_end(child_loop(c), TURN_LATER, on_turn_settle, q);
+    load_secrets(q);
     domains_load(q);
     exceptions_load(q);
     accounts_load(q);
@@ -375,10 +391,6 @@ static void on_start(void *owner, struct child *c)
     q->restored = store_restored_ms(q->store) > 0;
     if (q->restored) {
         log_warn("restored-mail-held", KV("what", "the store is a copy that was put back; its mail waits for: postern queue release restored"));
-    }
-    if (store_secret(q->store, "choices", choices_secret, q) < 0) {
-        log_error("store-unreadable", KV("what", "the secret of choices; ending to try again"));
-        exit(1);
     }
     queue_load(q);
     queue_reroute(q);

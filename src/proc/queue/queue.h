@@ -187,7 +187,7 @@ struct queue {
     struct map *tries;                           /* number -> password that a login looks at */
     int64_t envelopes_looked_ms, envelopes_swept_ms;
     struct timer *groups_timer;
-    unsigned char choice_secret[32];
+    unsigned char choice_secret[32], decoy_secret[32]; /* kept in the store */
     int64_t choices_looked_ms;
     uint64_t choices_after; /* a look has come as far as this recipient; 0: none is under way */
     uint64_t inspected, not_inspected, steps_down, demands[DEMAND_END];
