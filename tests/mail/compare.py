@@ -95,7 +95,9 @@ def read_with_node(files):
                          stdout=subprocess.PIPE, text=True, encoding='utf-8', errors='replace', timeout=900)
     if out.returncode:
         sys.exit(f'readers.mjs ended with {out.returncode}')
-    return [json.loads(line)['read'] for line in out.stdout.split('\n') if line]
+    read = [json.loads(line)['read'] for line in out.stdout.split('\n') if line]
+    assert len(read) == len(files), f'readers.mjs read {len(read)} of {len(files)} mails'
+    return read
 
 
 def read_here(tree, files):
@@ -190,6 +192,7 @@ def readings_of(args, files):
 
 def compare(args, files, tally):
     mails = read_here(args.tree, files)
+    assert len(mails) == len(files), f'{args.tree} read {len(mails)} of {len(files)} mails'
     for reader, readings in readings_of(args, files):
         for mail, theirs in zip(mails, readings):
             if args.only and reader != args.only:

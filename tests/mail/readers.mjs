@@ -161,4 +161,4 @@ for await (const path of createInterface({input: process.stdin})) {
     }
     process.stdout.write(JSON.stringify({file: path, read}) + '\n');
 }
-process.exit(0);
+process.stdout.write('', () => process.exit(0)); // not before all is written: a pipe takes it bit by bit

@@ -245,7 +245,7 @@ static void check_texts(const struct detect_packs *p, const char *const *texts, 
     }
 }
 
-/* Field case F8, its three sentences to be found and its texts without a patient, restated. */
+/* Field case F8, its three sentences to be found and its 26 texts without a patient, restated in its order. */
 static void plain_sentences(void **state)
 {
     static const char *const found[] = {
@@ -255,15 +255,31 @@ static void plain_sentences(void **state)
         "Mr. Osei came in on Monday. He was diagnosed with epilepsy.", NULL,
     };
     static const char *const quiet[] = {
-        "Join us for Patient Safety Week: our talk on asthma and allergies is on Monday.", "The new Patient Information Leaflet for metformin is printed.",
-        "Outpatient Physical Therapy opens at 8. Ask about our arthritis class.", "Minutes: Patient Care Committee discussed the influenza campaign.",
-        "Patient Experience Survey 2026: results for the cancer ward", "Subject: Resident Evil Village is out! The reviewers had a heart attack.",
-        "Frau Weber arbeitet als Lehrerin, geboren am 14.03.1961 in Bonn.", "Lebenslauf: geboren am 02.11.1985, danach als Kellner in Kiel.",
-        "Date of birth 03/14/1961 for the hotel; the room for hearing aids users.", "DOB 03/14/1961. Our flight was a shock, what a headache!",
-        "N\xc3\xa9" "e le 12/05/1970, elle a le go\xc3\xbbt du risque.", "CV: born 3 March 1971, teacher; hobbies: gout, wine and cooking.",
-        "date of birth 1988-02-01, department: Lupus Consulting", "Travel: DOB 5/6/1980, seat 12A, meal: lactose intolerance.",
-        "HR: DOB 1/2/1979. Sick note until Friday (flu).", "Insurance quote, DOB 09/09/1969, smoker no, hypertension no.",
-        "He was born on 4 July 1976 and wrote a book about dementia.", "Server Room Two; a stroke of bad luck.",
+        "Join us for Patient Safety Week: our talk on asthma and allergies is on Monday in the main hall.",
+        "The new Patient Information Leaflet for metformin is printed; please collect your copies.",
+        "Outpatient Physical Therapy opens at 8. Ask about our arthritis class.",
+        "Minutes: Patient Care Committee discussed the influenza campaign.",
+        "Patient Portal Update: you can now order repeat prescriptions, also for insulin glargine.",
+        "Dear all, the Resident Assistant Program meets on Friday. Flyers about depression are in the office.",
+        "Inpatient Nursing Services is looking for volunteers for the diabetes day.",
+        "Patient Experience Survey 2026: results for the cancer ward will be shown at noon.",
+        "Subject: Resident Evil Village is out! The reviewers had a heart attack.",
+        "Die Sitzung ist am Montag. Frau Weber arbeitet als Lehrerin, geboren am 14.03.1961 in Bonn.",
+        "Lebenslauf: geboren am 02.11.1985, Ausbildung als Koch, danach als Kellner in Kiel.",
+        "Geburtsdatum: 03.04.1990. Ich bewerbe mich als Fahrer.",
+        "Date of birth 03/14/1961 for the hotel booking; the room for hearing aids users, please.",
+        "DOB 03/14/1961, passport copy follows. Our flight to Cancun was a shock, what a headache!",
+        "N\xc3\xa9" "e le 12/05/1970 \xc3\xa0 Lyon, elle a le go\xc3\xbbt du risque et travaille comme guide.",
+        "CV: born 3 March 1971, teacher; hobbies: gout, wine and cooking.",
+        "Employee record: date of birth 1988-02-01, start date 2020-01-01, department: Lupus Consulting.",
+        "Travel: DOB 5/6/1980, seat 12A, meal: lactose intolerance.",
+        "Our school: pupil born on 4 May 2015, allergy form attached.",
+        "HR: DOB 1/2/1979. Sick note until Friday (flu).",
+        "DOB 1/2/1979; visa for Malaria-free area; vaccination: yellow fever.",
+        "Insurance quote, DOB 09/09/1969, smoker no, hypertension no.",
+        "He was born on 4 July 1976 and wrote a book about dementia.",
+        "Patient zero in this outage was Server Room Two; a stroke of bad luck.",
+        "Client: Acme Ltd, Member Benefits Team, we offer migraine-free accounting. Migration to SAP.",
         "Mr Smith has a cold. Mrs Jones called about the order of aspirin.", NULL,
     };
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
