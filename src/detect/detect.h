@@ -62,6 +62,9 @@ size_t detect_pack_needs(struct str text, struct str *names, size_t max);
 bool detect_packs_has(const struct detect_packs *p, struct str name);
 /* Runs the test vectors that stand in the packs. 0 or -EINVAL with a line for each that fails. */
 int detect_packs_test(const struct detect_packs *p, struct buf *problems) MUST_USE;
+/* The text of a vector, in which {N CLASS} stands for N characters drawn from [CLASS], each time the same for the same
+ * number. 0, or -EINVAL when such a brace is not understood, or the text is too long. */
+int detect_vector_text(struct str text, unsigned number, struct buf *out) MUST_USE;
 
 /* Always ends; limits make the result incomplete. The result is the caller's to free. */
 void detect_scan(const struct detect_packs *p, const struct detect_text *texts, size_t n, struct detect_result *ret);

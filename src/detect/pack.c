@@ -304,7 +304,7 @@ static void add_vector(struct reading *r, struct str rest, bool good)
         p->vectors = err_calloc(VECTORS_MAX, sizeof *p->vectors);
     }
     CLEANUP(buf_free) struct buf text = BUF_INIT(64 * 1024);
-    if (vector_text(rest, 0, &text) < 0) {
+    if (detect_vector_text(rest, 0, &text) < 0) {
         problem(r, "what is drawn in a test vector is written {NUMBER CLASS}", rest);
         return;
     }

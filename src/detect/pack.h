@@ -109,6 +109,3 @@ bool pack_read_add(struct detect_packs *p, struct detect_type *t, struct str res
 bool pack_read_hints(struct detect_type *t, struct str rest, char *problem, size_t size);
 bool pack_read_weigh(const struct detect_packs *p, struct detect_type *t, struct str rest, char *problem, size_t size);
 bool rule_holds(const struct term *t, const struct detect_result *r);
-/* vectors.c: the text of a vector, in which {N CLASS} stands for N characters drawn from [CLASS], each time the same for
- * the same number. 0, or -EINVAL when such a brace is not understood, or the text is too long. */
-int vector_text(struct str text, unsigned number, struct buf *out) MUST_USE;

@@ -75,7 +75,7 @@ static bool is_drawn(struct str text, size_t at)
     return text.p[at] == '{' && i > at + 1 && i < text.n && text.p[i] == ' ';
 }
 
-int vector_text(struct str text, unsigned number, struct buf *out)
+int detect_vector_text(struct str text, unsigned number, struct buf *out)
 {
     uint32_t state = seed_of(text, number);
     int r = 0;
@@ -131,7 +131,7 @@ static int run_vector(const struct detect_packs *p, const struct vector *v, bool
 {
     for (unsigned round = 0; round < ROUNDS; round++) {
         CLEANUP(buf_free) struct buf words = BUF_INIT(64 * 1024);
-        must(vector_text(str_c(v->text), round, &words) == 0);
+        must(detect_vector_text(str_c(v->text), round, &words) == 0);
         bool right = is_found(p, v, buf_str(&words)) == v->good, own = !v->good || note_reached(v, buf_str(&words), reached);
         if (!right || !own) {
             (void)!buf_printf(problems, "%s: %s: %s: " STR_FMT "\n", v->place, title_of(p, v),

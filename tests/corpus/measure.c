@@ -116,6 +116,9 @@ static void positive(const struct detect_packs *p, struct str name, struct str t
     bool is_pack = str_starts_nocase(name, STR("pack "));
     name = is_pack ? str_slice(name, 5, name.n) : name;
     struct tally *t = is_pack ? tally_of(packs, &n_packs, name) : tally_of(types, &n_types, name);
+    CLEANUP(buf_free) struct buf drawn = BUF_INIT(64 * 1024); /* tokens, which stand in no file */
+    must(detect_vector_text(text, t->samples, &drawn) == 0);
+    text = buf_str(&drawn);
     look(p, text, &found, &fulfilled);
     bool right = has(is_pack ? &fulfilled : &found, t->name);
     t->samples++;
