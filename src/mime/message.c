@@ -409,7 +409,11 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
         reader_problem(r, MIME_DAMAGED, part->number, "said to be encrypted, and is not");
         reader_add_text(r, MIME_BODY, part->number, body ? STR("") : o);
     }
-    note_names(r, part, 1);
+    if (o.n == 0 && part->n_names > 0) { /* of an empty file there is its name */
+        note_file(r, part, o, "text");
+    } else {
+        note_names(r, part, 1);
+    }
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
         bool shown = is_plain(part, body);
         if (shown) {

@@ -507,7 +507,11 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
 
 void reader_piece(struct reader *r, const struct piece *p)
 {
-    if (reader_is_over(r) || p->octets.n == 0 || !reader_deeper(r, p->part)) {
+    bool empty = p->octets.n == 0, named = p->place == MIME_ATTACHMENT && p->name[0];
+    if (!reader_is_over(r) && empty && named) { /* of an empty file there is its name */
+        reader_attachment(r, p, kind_name(KIND_TEXT));
+    }
+    if (reader_is_over(r) || empty || !reader_deeper(r, p->part)) {
         return;
     }
     r->out->parts++;

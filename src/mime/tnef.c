@@ -165,11 +165,7 @@ static void tell_file(struct tnef *t)
     }
     const struct piece inner = {
         .octets = f.octets, .part = part, .name = f.name, .place = MIME_ATTACHMENT};
-    if (inner.octets.n > 0) {
-        reader_piece(t->r, &inner);
-    } else {
-        reader_attachment(t->r, &inner, "text");
-    }
+    reader_piece(t->r, &inner);
     if (t->long_name[0] && t->name[0] && strcmp(t->long_name, t->name) != 0) {
         reader_name(t->r, part, t->name);
     }

@@ -214,6 +214,31 @@ static void escapes_under_another_label(void **state)
     }
 }
 
+/* A rule by file name is to see the name of a file without octets: one in a mail (RFC 2183), one in a
+ * zip (two files, by Python's zipfile). */
+static void empty_files_have_names(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c(
+        HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n"
+             "Content-Type: application/octet-stream; name=first.exe\r\n"
+             "Content-Disposition: attachment; filename=second.exe\r\n\r\n--b\r\n"
+             "Content-Type: application/zip; name=a.zip\r\n"
+             "Content-Transfer-Encoding: base64\r\n\r\n"
+             "UEsDBBQAAAAAAAAAIQAAAAAAAAAAAAAAAAAJAAAAZW1wdHkuZXhlUEsDBBQAAAAAAAAAIQCsKpPY\r\n"
+             "AgAAAAIAAAAFAAAAYS50eHRoaVBLAQIUAxQAAAAAAAAAIQAAAAAAAAAAAAAAAAAJAAAAAAAAAAAA\r\n"
+             "AACAAQAAAABlbXB0eS5leGVQSwECFAMUAAAAAAAAACEArCqT2AIAAAACAAAABQAAAAAAAAAAAAAA\r\n"
+             "gAEnAAAAYS50eHRQSwUGAAAAAAIAAgBqAAAATAAAAAAA\r\n"
+             "--b--\r\n");
+    assert_int_equal(m->n_attachments, 4);
+    assert_string_equal(m->attachments[0].name, "second.exe");
+    assert_int_equal(m->attachments[0].octets, 0);
+    assert_string_equal(m->names[0].name, "first.exe");
+    assert_string_equal(m->attachments[2].name, "empty.exe");
+    assert_string_equal(m->attachments[3].name, "a.txt");
+    mime_reading_free(m);
+}
+
 /* A file of HTML may be in any character set (HTML standard 13.2.3.2; `text/html` of Word is UTF-16 when saved as "Unicode").
  * The last one, found by fuzz_unpack, ended the process: libxml2 changed the character set in its middle. */
 static void html_files(void **state)
@@ -460,7 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(documents), cmocka_unit_test(names_in_archives),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
-                                       cmocka_unit_test(limits_hold)};
+                                       cmocka_unit_test(limits_hold), cmocka_unit_test(empty_files_have_names)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
