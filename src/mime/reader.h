@@ -120,6 +120,7 @@ void read_tnef(struct reader *r, const struct piece *p);
 struct tnef_file {
     struct str octets;      /* lies in those of the piece */
     const char *name, *type; /* as it says, may be "" */
+    const char *cid;         /* the identifier that its HTML names it by, may be "" */
 };
 /* The forms of a message's body, the one that its own program shows first. */
 enum tnef_body { TNEF_HTML, TNEF_RTF, TNEF_PLAIN, TNEF_BODIES };

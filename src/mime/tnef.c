@@ -30,6 +30,7 @@ enum {
     PR_ATTACH_LONG_NAME = 0x3707,
     PR_ATTACH_NAME = 0x3704,
     PR_ATTACH_MIME_TAG = 0x370e,
+    PR_ATTACH_CONTENT_ID = 0x3712,
     MESSAGES_MAX = 4,
     RTF_DICTIONARY = 4096,
     RTF_MAX = 32 * 1024 * 1024,
@@ -43,7 +44,7 @@ struct tnef {
     char page[32];       /* the character set of texts of octets, "": it says none */
     struct str data;     /* of the file under way: what is said of it may stand before it or behind */
     bool has_data, is_told; /* its octets are there; it has been read or told */
-    char long_name[MIME_NAME], name[MIME_NAME], type[64];
+    char long_name[MIME_NAME], name[MIME_NAME], type[64], cid[MIME_NAME];
     struct buf subject, bodies[TNEF_BODIES]; /* for who wants them */
     bool body_is_html[TNEF_BODIES];
 };
@@ -155,7 +156,8 @@ static const char *shown_name(const struct tnef *t)
 static void tell_file(struct tnef *t)
 {
     char part[MIME_PART];
-    const struct tnef_file f = {.octets = t->data, .name = shown_name(t), .type = t->type};
+    const struct tnef_file f = {
+        .octets = t->data, .name = shown_name(t), .type = t->type, .cid = t->cid};
     reader_inner_part(t->p->part, ++t->attachments, part);
     t->is_told = true;
     if (t->wants) {
@@ -190,7 +192,7 @@ static void end_file(struct tnef *t)
         tell_file(t);
     }
     t->is_told = false;
-    t->long_name[0] = t->name[0] = t->type[0] = '\0';
+    t->long_name[0] = t->name[0] = t->type[0] = t->cid[0] = '\0';
 }
 
 static void begin_data(struct tnef *t, struct str octets)
@@ -209,7 +211,18 @@ static void put_name(char *dst, size_t size, struct str value)
 
 static bool is_said_of_file(unsigned id)
 {
-    return id == PR_ATTACH_LONG_NAME || id == PR_ATTACH_NAME || id == PR_ATTACH_MIME_TAG;
+    return id == PR_ATTACH_LONG_NAME || id == PR_ATTACH_NAME || id == PR_ATTACH_MIME_TAG ||
+           id == PR_ATTACH_CONTENT_ID;
+}
+
+static void put_said(struct tnef *t, unsigned id, struct str text)
+{
+    char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->cid;
+    if (id == PR_ATTACH_MIME_TAG) {
+        put_name(t->type, sizeof t->type, text);
+    } else {
+        put_name(to, sizeof t->name, text);
+    }
 }
 
 /* A text of octets as UTF-8: in the message's code page (MS-OXTNEF 2.1.3.3.2), unless they are
@@ -257,10 +270,9 @@ static void on_property(struct tnef *t, unsigned type, unsigned id, struct str v
             put_text(t, value, &text);
         }
         if (is_said_of_file(id)) {
-            char *to = id == PR_ATTACH_LONG_NAME ? t->long_name : id == PR_ATTACH_NAME ? t->name : t->type;
-            put_name(to, id == PR_ATTACH_MIME_TAG ? sizeof t->type : sizeof t->name, buf_str(&text));
+            put_said(t, id, buf_str(&text));
         }
-        if (!t->wants || !is_said_of_file(id)) {
+        if (!is_said_of_file(id) || (!t->wants && id != PR_ATTACH_CONTENT_ID)) {
             on_text(t, TNEF_PLAIN, id == PR_SUBJECT, buf_str(&text));
         }
     } else if (id == PR_HTML) {

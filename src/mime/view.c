@@ -431,6 +431,7 @@ static void build_free(struct build *b)
     }
     for (size_t i = 0; i < b->n_pictures; i++) {
         buf_wipe(&b->picture_octets[i]);
+        free(b->picture_cids[i]);
     }
     free(b->in_text);
     free(b->in_html);

@@ -26,6 +26,7 @@ struct build {
     struct buf picture_octets[PICTURES_MAX];
     const struct part *picture_parts[PICTURES_MAX];
     bool picture_used[PICTURES_MAX];
+    char *picture_cids[PICTURES_MAX]; /* of those in winmail.dat */
     size_t n_pictures, picture_total;
     bool has_text, has_body; /* has_body: a text of its own with something in it */
     bool has_tnef_html;      /* winmail.dat says it in HTML: known when it has been shown as text */

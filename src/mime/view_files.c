@@ -187,27 +187,22 @@ const char *view_picture_type(struct str o)
                                                                                                  : NULL;
 }
 
-/* Keeps a picture for the HTML; the octets are then taken. */
-static void keep_picture(struct build *b, const struct part *part, struct buf *octets)
+/* Keeps a picture for the HTML; the octets are then taken. part: NULL where it is none. */
+static void keep_picture(struct build *b, const struct part *part, struct picture one,
+                         struct buf *octets)
 {
     struct str o = buf_str(octets);
-    const char *type = view_picture_type(o);
-    bool named = part->content_id || part->location;
     bool fits = b->n_pictures < PICTURES_MAX && b->picture_total + o.n <= VIEW_PICTURES_MAX;
-    if (!named || !type || !fits) {
+    one.type = view_picture_type(o);
+    one.octets = o;
+    one.used = &b->picture_used[b->n_pictures];
+    if ((!one.cid && !one.location) || !one.type || !fits) {
         return;
     }
     b->picture_total += o.n;
     b->picture_octets[b->n_pictures] = *octets;
     b->picture_parts[b->n_pictures] = part;
-    b->pictures[b->n_pictures] = (struct picture){
-        .cid = part->content_id,
-        .location = part->location,
-        .type = type,
-        .octets = o,
-        .used = &b->picture_used[b->n_pictures],
-    };
-    b->n_pictures++;
+    b->pictures[b->n_pictures++] = one;
     *octets = BUF_INIT(1);
 }
 
@@ -256,6 +251,23 @@ struct tnef_files {
     struct str octets;
 };
 
+/* Its HTML names it, as MIME's does. */
+static void keep_tnef_picture(struct build *b, const struct tnef_file *f)
+{
+    size_t at = b->n_pictures;
+    if (f->cid[0] && at < PICTURES_MAX && view_picture_type(f->octets)) {
+        struct buf octets = BUF_INIT(f->octets.n + 1);
+        b->picture_cids[at] = err_strdup(f->cid);
+        (void)!buf_add(&octets, f->octets);
+        keep_picture(b, NULL, (struct picture){.cid = b->picture_cids[at]}, &octets);
+        buf_wipe(&octets);
+    }
+    if (at < PICTURES_MAX && at == b->n_pictures) { /* it was not kept */
+        free(b->picture_cids[at]);
+        b->picture_cids[at] = NULL;
+    }
+}
+
 static void attach_tnef_file(void *arg, const struct tnef_file *f)
 {
     const struct tnef_files *t = arg;
@@ -266,6 +278,7 @@ static void attach_tnef_file(void *arg, const struct tnef_file *f)
     if (!b->has_no_place) {
         unsigned n = view_places_with(b, two, 2, places);
         attach_at(b, places, n, f->name, f->type, f->octets);
+        keep_tnef_picture(b, f);
     }
 }
 
@@ -307,7 +320,7 @@ static unsigned attach_part(struct build *b, size_t i)
         if (body_is_tnef(p)) {
             attach_tnef_files(b, p, buf_str(&octets));
         }
-        keep_picture(b, p, &octets);
+        keep_picture(b, p, (struct picture){.cid = p->content_id, .location = p->location}, &octets);
     }
     if (b->inner[i]) {
         b->inner[i]->within = tree_is_encoded_message(p) && number ? number : b->within;

@@ -220,6 +220,16 @@ static void put_rtf(struct buf *b, const char *rtf)
     buf_free(&props);
 }
 
+static void put_mail(const struct buf *tnef, struct buf *mail)
+{
+    static const char head[] =
+        "From: a@in.test\r\nSubject: s\r\nIn-Reply-To: <a@in.test>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: application/ms-tnef; name=winmail.dat\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n";
+    assert_int_equal(buf_add(mail, str_c(head)), 0);
+    assert_int_equal(base64_write(buf_str(tnef), 76, mail), 0);
+}
+
 static struct buf winmail(const char *body, const char *rtf)
 {
     struct buf tnef = BUF_INIT(1 << 16), mail = BUF_INIT(1 << 17);
@@ -238,14 +248,7 @@ static struct buf winmail(const char *body, const char *rtf)
     put_attribute(&tnef, 2, 0x00069002, STR("x"));
     put_attribute(&tnef, 2, 0x00018010, STR("\xcd\xee\xec\xe5\xf0.txt"));
     put_attribute(&tnef, 2, 0x0006800f, STR("octets"));
-    assert_int_equal(
-        buf_printf(
-            &mail,
-            "From: a@in.test\r\nSubject: s\r\nIn-Reply-To: <a@in.test>\r\nMIME-Version: 1.0\r\n"
-            "Content-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: "
-            "base64\r\n\r\n"),
-        0);
-    assert_int_equal(base64_write(buf_str(&tnef), 76, &mail), 0);
+    put_mail(&tnef, &mail);
     buf_free(&tnef);
     return mail;
 }
@@ -323,6 +326,31 @@ static void the_page_shows_it_as_html(void **state)
     buf_free(&mail);
 }
 
+/* MS-OXPROPS 2.599 (PidTagAttachContentId): a picture that the HTML names. */
+static void pictures_of_winmail_are_shown(void **state)
+{
+    static const char gif[] = "GIF89a\1\0\1\0\0\0\0,\0\0\0\0";
+    static const char id[] = "\1\0\0\0\x1e\0\x12\x37\1\0\0\0\x0d\0\0\0logo@in.test";
+    struct buf tnef = BUF_INIT(1 << 16), mail = BUF_INIT(1 << 17);
+    (void)state;
+    assert_int_equal(buf_append(&tnef, "\x78\x9f\x3e\x22\1\0", 6), 0);
+    put_rtf(&tnef, "{\\rtf1\\ansi\\fromhtml1{\\*\\htmltag84 <img src=\"cid:logo@in.test\">}hello}");
+    put_attribute(&tnef, 2, 0x00069002, STR("x"));
+    put_attribute(&tnef, 2, 0x0006800f, str_from(gif, sizeof gif - 1));
+    put_attribute(&tnef, 2, 0x00018010, STR("logo.gif"));
+    put_attribute(&tnef, 2, 0x00069005, str_from(id, sizeof id));
+    put_mail(&tnef, &mail);
+    struct view *v = view_of_message(buf_str(&mail));
+    assert_true(holds(buf_str(&v->html), "data:image/gif;base64,R0lGODlh"));
+    assert_int_equal(v->n_parts, 2);
+    view_free(v);
+    struct mime_reading *m = mime_read(buf_str(&mail), &mime_standard_limits);
+    assert_null(text_with(m, "logo@in.test", MIME_BODY));
+    mime_reading_free(m);
+    buf_free(&tnef);
+    buf_free(&mail);
+}
+
 static void a_body_of_rtf_is_shown_as_html(void **state)
 {
     (void)state;
@@ -348,6 +376,7 @@ int main(void)
         cmocka_unit_test(many_groups_are_read),
         cmocka_unit_test(winmail_is_read_as_html),
         cmocka_unit_test(the_page_shows_it_as_html),
+        cmocka_unit_test(pictures_of_winmail_are_shown),
         cmocka_unit_test(a_body_of_rtf_is_shown_as_html),
     };
     return cmocka_run_group_tests_name("rtf", tests, NULL, NULL);
