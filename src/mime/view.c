@@ -12,6 +12,7 @@
 #include "mime/links.h"
 #include "mime/view_build.h"
 #include "wire/base64.h"
+#include "wire/date.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +275,20 @@ static void show_picture(struct build *b, const struct part *p)
     buf_wipe(&tag);
 }
 
+/* As a card has it, the same in every language; a date that is none as it stands. */
+static char *date_of(const struct tree_fields *fields)
+{
+    char *value = view_value(fields, "Date"), zone[DATE_MAX], text[2 * DATE_MAX];
+    struct date_said said;
+    if (!date_read(str_c(value), &said)) {
+        return value;
+    }
+    free(value);
+    date_zone(said.offset, zone);
+    snprintf(text, sizeof text, "%04d-%02d-%02d, %02d:%02d (%s)", said.year, said.month, said.day, said.hour, said.minute, zone);
+    return err_strdup(text);
+}
+
 /* The head of a message inside the message. */
 static void show_head(struct build *b, const struct tree_fields *fields, bool as_html)
 {
@@ -281,7 +296,7 @@ static void show_head(struct build *b, const struct tree_fields *fields, bool as
     struct buf head = BUF_INIT(8 * VIEW_FIELD_MAX);
     (void)!buf_add(&head, as_html ? STR("") : STR("--------------------\n"));
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : view_value(fields, names[i]);
+        char *value = i < 3 ? fields_addresses(b->r, fields, names[i]) : i == 3 ? date_of(fields) : view_value(fields, names[i]);
         if (*value) {
             (void)!buf_printf(&head, "%s: %s\n", names[i], value);
         }

@@ -6,7 +6,6 @@
 #include "wire/date.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 void shown_size(uint64_t octets, char *dst, size_t size)
 {
@@ -212,8 +211,7 @@ static void put_date(struct data *d, struct str value)
     data_flag(d, text, true);
     snprintf(text, sizeof text, "%02d:%02d", said.hour, said.minute);
     data_c(d, "date-time", text);
-    unsigned offset = (unsigned)abs(said.offset);
-    snprintf(text, sizeof text, offset % 60 ? "UTC%c%u:%02u" : offset ? "UTC%c%u" : "UTC", said.offset < 0 ? '-' : '+', offset / 60, offset % 60);
+    date_zone(said.offset, text);
     data_c(d, "date-zone", text);
     snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d", said.year, said.month, said.day, said.hour, said.minute);
     data_c(d, "date-local", text);

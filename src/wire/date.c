@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -104,4 +105,17 @@ bool date_read(struct str value, struct date_said *ret)
     struct tm at = {.tm_year = ret->year - 1900, .tm_mon = ret->month - 1, .tm_mday = ret->day, .tm_hour = ret->hour, .tm_min = ret->minute, .tm_sec = ret->second};
     ret->wall_ms = sound ? 1000 * ((int64_t)timegm(&at) - 60 * ret->offset) : 0;
     return sound && at.tm_mon == ret->month - 1; /* no 31 February */
+}
+
+void date_zone(int offset, char dst[DATE_MAX])
+{
+    int minutes = abs(offset);
+    char sign = offset < 0 ? '-' : '+';
+    if (minutes % 60) {
+        snprintf(dst, DATE_MAX, "UTC%c%d:%02d", sign, minutes / 60, minutes % 60);
+    } else if (minutes > 0) {
+        snprintf(dst, DATE_MAX, "UTC%c%d", sign, minutes / 60);
+    } else {
+        snprintf(dst, DATE_MAX, "UTC");
+    }
 }

@@ -19,3 +19,5 @@ struct date_said {
 };
 /* The value of a Date field, also in the old forms of 4.3: names of zones, years of two digits. False: it is none. */
 bool date_read(struct str value, struct date_said *ret);
+/* "UTC", "UTC+1", "UTC-3:30": so many minutes east of it. */
+void date_zone(int offset, char dst[DATE_MAX]);

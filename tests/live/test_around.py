@@ -844,7 +844,7 @@ def test_detect_in_words(gateway, tmp_path):
     both = head + b'Content-Type: multipart/alternative; boundary=b\n\n--b\n\n[secure] [secure] SSN 536-90-4399\n--b\nContent-Type: text/html\n\n[secure] SSN 536-90-4399\n--b--\n'
     said = words(both, '--mail')
     assert said.count('[secure] in the body') == 1 and '[secure] in the body, also in part 2\n' in said
-    assert said.count('us-ssn') == 1 and re.search(r'us-ssn .* also in part 2;', said), said
+    assert said.count('us-ssn') == 1 and re.search(r'us-ssn .*also in part 2$', said, re.M), said
     said = words(head + b'X-Postern-Protect: portal\nSensitivity: Private\n\n[secure] hi\n', '--mail')
     assert '  X-Postern-Protect: portal in the header\n' in said and '  Sensitivity: Private in the header: does not count' in said and 'no content found' in said, said
     assert 'this looks like a mail: with --mail' in words(both) and 'looks like a mail' not in words(b'To: do\nbuy milk\n')

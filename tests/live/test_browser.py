@@ -138,7 +138,7 @@ def test_an_event_by_the_readers_own_clock(gateway, browser):
     """RFC 5545 3.3.5: the zone has no rules of its own here, and the browser knows it; 3.8.5.3: the rule in words."""
     client = gateway.smtp()
     body = EVENT.replace('\n', '\r\n').encode()
-    client.sendmail('nurse@inside.test', ['clock@good.test'], b'From: nurse@inside.test\r\nSubject: [secure] Review\r\n' + body)
+    client.sendmail('nurse@inside.test', ['clock@good.test'], b'From: nurse@inside.test\r\nDate: Thu, 12 Nov 2026 09:00:00 +0100\r\nSubject: [secure] Review\r\n' + body)
     browser(open=dict(scripts=True, locale='de-DE', zone='America/New_York', colours='light', phone=True, address=GATEWAY_ADDRESS))
     browser(goto='https://gateway.test' + link_of(wait_mail(gateway, 'clock@good.test', 'secure message')))
     browser(click='main form button')
@@ -148,6 +148,8 @@ def test_an_event_by_the_readers_own_clock(gateway, browser):
     for words in ('2026-11-12, 14:30 \u2013 15:30 (Europe/Berlin)', '12.11.2026, 08:30', '(America/New_York)', 'Bob <bob@good.test>',
                   'alle 2 Wochen am Dienstag, Donnerstag, 8-mal'):
         assert words in card.replace('\u202f', ' '), card
+    facts = browser(text='dl.facts')['text'].replace('\u202f', ' ')  # RFC 5322 3.3, in German, and by the clock of New York
+    assert '12. November 2026, 09:00 Uhr (UTC+1)' in facts and '12.11.2026, 03:00 (America/New_York)' in facts, facts
     browser.look('event')
     browser.fits()
     assert [p for p in browser(end=1)['problems'] if 'Blocked script execution' not in p] == []

@@ -19,6 +19,7 @@ enum {
     FILE_MAX = 64 * 1024 * 1024,
     NAMES_MAX = 50,
     ALIKE_MAX = 500, /* findings between two that are told as one */
+    REMARKS_MAX = 16 * 1024,
     SAID_MAX = 40,   /* flags that are told as one with those like them */
 };
 
@@ -167,20 +168,41 @@ static bool was_said(const struct mime_reading *m, const struct detect_result *r
     return false;
 }
 
+/* The octets of the message as they stand: what is found there and in a part is in the part. */
+static bool is_raw(const char *part)
+{
+    return strcmp(part, "raw") == 0;
+}
+
+/* What is said of it, with "; " between. */
+static void put_remark(struct buf *out, const char *words, const char *part)
+{
+    (void)!buf_printf(out, "%s%s%s", buf_len(out) > 0 ? "; " : "", words, part);
+}
+
 static void finding_words(const struct mime_reading *m, const struct detect_result *r, size_t i, struct place at)
 {
     const struct detect_finding *f = &r->findings[i];
+    const struct {
+        bool is;
+        const char *words;
+    } remarks[] = {{f->checked, "check right"}, {f->context, "words near it"}, {f->sample, "sample number, ignored"}, {f->quoted, "quoted"}};
+    CLEANUP(buf_free) struct buf said = BUF_INIT(REMARKS_MAX);
     const char *before = at.part;
-    printf("  %-6s %5zu  %-12s %-6s %3u  %-24s%s%s%s%s", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score, f->masked,
-           f->checked ? " check right;" : "", f->context ? " words near it;" : "", f->sample ? " sample number, ignored;" : "", f->quoted ? " quoted;" : "");
+    for (size_t k = 0; k < ARRAY_LEN(remarks); k++) {
+        if (remarks[k].is) {
+            put_remark(&said, remarks[k].words, "");
+        }
+    }
     for (size_t k = i + 1; k < r->n && k - i <= ALIKE_MAX; k++) {
         const char *part = m->texts[r->findings[k].text].part;
-        if (strcmp(part, before) != 0 && is_same(f, &r->findings[k])) {
-            printf(" also in part %s;", part[0] ? part : "-");
+        if (strcmp(part, before) != 0 && !is_raw(part) && is_same(f, &r->findings[k])) {
+            put_remark(&said, "also in part ", part[0] ? part : "-");
             before = part;
         }
     }
-    puts("");
+    printf("  %-6s %5zu  %-12s %-6s %3u  %-*s%s" STR_FMT "\n", at.part, at.line, detect_type_name(f->type), detect_level_name(f->score), f->score,
+           buf_len(&said) > 0 ? 24 : 0, f->masked, buf_len(&said) > 0 ? " " : "", STR_ARG(buf_str(&said)));
 }
 
 /* The line of each finding; they are in the order of texts and places. */
@@ -356,8 +378,9 @@ static void say_flag(struct flags_shown *all, const char *line, const char *part
         struct said *one = &all->said[i];
         if (strcmp(one->line, line) == 0) {
             size_t n = strlen(one->parts);
-            bool is_new = strcmp(one->part, part) != 0;
-            snprintf(one->parts + n, sizeof one->parts - n, "%s%s%s", is_new ? (n ? ", " : ", also in part ") : "", is_new ? part : "", "");
+            if (strcmp(one->part, part) != 0 && !is_raw(part)) {
+                snprintf(one->parts + n, sizeof one->parts - n, "%s%s", n > 0 ? ", " : ", also in part ", part);
+            }
             str_copy_cut(str_c(part), one->part, sizeof one->part);
             return;
         }

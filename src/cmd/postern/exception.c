@@ -68,8 +68,8 @@ static int list(const struct options *o, bool all)
 static int usage(void)
 {
     fputs("usage: postern exception list [--all]\n"
-          "         postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | --hours N]\n"
-          "         postern exception end NUMBER\n"
+          "       postern exception add relax|legacy DOMAIN --owner NAME --reason TEXT [--days N | --hours N]\n"
+          "       postern exception end NUMBER\n"
           "relax: what the domain publishes (DANE, MTA-STS) and its history do not bind; a rule of ours and an\n"
           "offer of encryption still do. legacy: TLS 1.0 and 1.1 are accepted there, and reported as not secure.\n"
           "At most 30 days (7 without --days).\n", stderr);

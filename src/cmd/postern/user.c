@@ -18,11 +18,11 @@ enum { SHORTEST = 8 };
 static int usage(void)
 {
     fputs("usage: postern user list\n"
-          "         postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
-          "         postern user passwd NAME [--no-scram]\n"
-          "         postern user addresses NAME \"A B @DOMAIN\"\n"
-          "         postern user disable|enable|remove NAME\n"
-          "         postern user forgive NAME [CLIENT]\n"
+          "       postern user add NAME [--addresses \"A B @DOMAIN\"] [--no-scram]\n"
+          "       postern user passwd NAME [--no-scram]\n"
+          "       postern user addresses NAME \"A B @DOMAIN\"\n"
+          "       postern user disable|enable|remove NAME\n"
+          "       postern user forgive NAME [CLIENT]\n"
           "NAME is what the mail program logs in with, usually the address. Without --addresses the account may send\n"
           "as NAME only, which must be an address then. The password is asked for, or read from standard input. --no-scram: keep only the argon2id\n"
           "hash; then the account can use PLAIN and LOGIN, but not SCRAM.\n"

@@ -83,8 +83,9 @@ static void messages_have_the_name_of_their_subject(void **state)
             "x.eml attachment-2.eml ");
     page_is(STR(MIXED "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogSW4KQ29udGVudC1UeXBlOiBhcHBsaWNhdGlvbi9wZGY7IG5hbWU9YS5wZGYKCiVQREYtMS40\r\n--b--\r\n"),
             files, "In.eml(a.pdf ) ");
-    struct view *v = view_of_message(STR(MIXED "Content-Type: message/rfc822\r\n\r\nSubject: In\r\n\r\nhello\r\n--b\r\nContent-Type: text/html\r\n\r\nx\r\n--b--\r\n"));
+    struct view *v = view_of_message(STR(MIXED "Content-Type: message/rfc822\r\n\r\nDate: Mon, 30 Nov 2026 10:05:00 -0330\r\nSubject: In\r\n\r\nhello\r\n--b\r\nContent-Type: text/html\r\n\r\nx\r\n--b--\r\n"));
     assert_true(holds(&v->html, "margin-bottom:1em")); /* between fields and text */
+    assert_true(holds(&v->html, "Date: 2026-11-30, 10:05 (UTC-3:30)\nSubject: In"));
     view_free(v);
 }
 
