@@ -39,10 +39,17 @@ static size_t comment_at_end(struct str s)
     return open > 0 ? open : s.n;
 }
 
-/* name, name*, name*N, name*N*, a comment behind it. False: none that counts. */
+/* "(a comment) name" */
+static struct str without_comment_before(struct str s)
+{
+    size_t close = s.n > 0 && s.p[0] == '(' ? str_find(s, ')', 0) : s.n;
+    return close + 1 < s.n ? str_trim_lines(str_slice(s, close + 1, s.n)) : s;
+}
+
+/* name, name*, name*N, name*N*, a comment before or behind it. False: none that counts. */
 static bool read_name(struct str text, struct piece_of_value *ret)
 {
-    text = str_slice(text, 0, comment_at_end(text));
+    text = without_comment_before(str_slice(text, 0, comment_at_end(text)));
     size_t star = str_find(text, '*', 0);
     struct str name = str_trim_lines(str_slice(text, 0, star)), rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
     uint64_t number = 0;

@@ -194,6 +194,18 @@ static void mend_type(struct part *p)
     }
 }
 
+/* The word of the field with comments around it (RFC 2045 5.1), which GMime does not know. */
+static bool says_attachment(GMimeObject *o)
+{
+    GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(o), "Content-Disposition");
+    char *said = without_comments(h ? g_mime_header_get_raw_value(h) : NULL);
+    struct str word = str_c(said);
+    word = str_trim_lines(str_slice(word, 0, str_find(word, ';', 0)));
+    bool is = str_eq_nocase(word, STR("attachment"));
+    free(said);
+    return is;
+}
+
 static void read_type(struct reader *r, GMimeObject *o, struct part *p)
 {
     GMimeContentType *type = g_mime_object_get_content_type(o);
@@ -219,7 +231,7 @@ static void read_type(struct reader *r, GMimeObject *o, struct part *p)
     p->content_id = copy_of(g_mime_object_get_content_id(o));
     p->location = copy_of(g_mime_object_get_header(o, "Content-Location"));
     GMimeContentDisposition *d = g_mime_object_get_content_disposition(o);
-    p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) ? PART_ATTACHMENT : PART_INLINE;
+    p->disposition = !d ? PART_UNSAID : g_mime_content_disposition_is_attachment(d) || says_attachment(o) ? PART_ATTACHMENT : PART_INLINE;
 }
 
 /* The last of them counts, as in GMime. */

@@ -223,16 +223,34 @@ static bool has_its_word(struct str raw, const char *flag)
     return str_eq(inner(str_from(folded, fold(raw, folded))), inner(str_from(wanted, fold(str_c(flag), wanted))));
 }
 
-/* Words without brackets of their own (+encrypt+): they stand between blanks. */
+/* A blank of any kind, or the beginning. */
+static bool begins_word(struct str text, size_t at)
+{
+    size_t before = at > 0 ? at - 1 : 0;
+    while (before > 0 && at - before < 4 && ((unsigned char)text.p[before] & 0xc0) == 0x80) {
+        before--;
+    }
+    return at == 0 || is_blank(text.p[at - 1]) || unseen(text, before) == at - before;
+}
+
+/* A blank of any kind, the end, or a mark of the sentence before one of them. */
+static bool ends_word(struct str text, size_t at)
+{
+    bool mark = at < text.n && text.p[at] && strchr(".:,;!?", text.p[at]);
+    at += mark;
+    return at == text.n || is_blank(text.p[at]) || unseen(text, at) > 0;
+}
+
+/* Words without brackets of their own (+encrypt+): they stand between blanks, or before a mark of the sentence. */
 static bool plain_word(struct str text, size_t at, const char *const *words, size_t n_words, struct flag_found *ret)
 {
-    if (at > 0 && !is_blank(text.p[at - 1])) {
+    if (!begins_word(text, at)) {
         return false;
     }
     for (size_t i = 0; i < n_words; i++) {
         struct str w = str_c(words[i]);
         bool fits = w.n > 0 && w.p[0] != '[' && str_starts_nocase(str_slice(text, at, text.n), w);
-        if (fits && (at + w.n == text.n || is_blank(text.p[at + w.n]))) {
+        if (fits && ends_word(text, at + w.n)) {
             *ret = (struct flag_found){at, w.n, words[i], true};
             return true;
         }
