@@ -93,6 +93,36 @@ static bool next_file(struct opened *o, struct archive_entry **ret)
     }
 }
 
+int read_packed(struct reader *r, const struct piece *p, struct buf *out)
+{
+    struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, true)};
+    struct archive_entry *entry;
+    int e = -EBADMSG;
+    if (o.layer) {
+        e = layer_next(o.layer, &entry) >= ARCHIVE_WARN ? take_entry(&o, out) : e;
+        layer_free(o.layer);
+    }
+    return e;
+}
+
+int read_deflated(struct reader *r, const struct piece *p, enum deflate form, struct buf *out)
+{
+    static const char head[] = "\x1f\x8b\x08\0\0\0\0\0\0\xff", sum[8] = ""; /* nobody compares the sum */
+    size_t frame = form == DEFLATE_ZLIB ? 2 : 0;
+    struct buf gz = BUF_INIT(p->octets.n + sizeof head + sizeof sum);
+    int e = p->octets.n > frame ? buf_append(&gz, head, sizeof head - 1) : -EBADMSG;
+    e = e < 0 ? e : buf_add(&gz, str_slice(p->octets, frame, p->octets.n));
+    e = e < 0 ? e : buf_append(&gz, sum, sizeof sum);
+    e = e < 0 ? e : read_packed(r, &(struct piece){.octets = buf_str(&gz), .part = p->part, .name = p->name, .place = p->place}, out);
+    buf_wipe(&gz);
+    return e;
+}
+
+void read_packed_done(struct reader *r, struct buf *octets)
+{
+    drop_entry(&(struct opened){.r = r}, octets);
+}
+
 void read_archive(struct reader *r, const struct piece *p, bool is_raw)
 {
     struct opened o = {.r = r, .p = p, .layer = layer_open(r, p->part, p->octets, is_raw)};

@@ -6,6 +6,7 @@
  */
 #include "mime/body.h"
 #include "mime/kind.h"
+#include "mime/pgp.h"
 #include "mime/rtf.h"
 #include "mime/sealed.h"
 #include "mime/view.h"
@@ -73,33 +74,57 @@ static bool is_enveloped_data(const struct part *p)
            begins_as(p, STR("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17")); /* with a check of the content: RFC 5083 */
 }
 
-/* Signed-data of another type: a mail only if it begins with the fields of one. */
-static int open_unnamed(const struct part *p, struct buf *out, struct nested_place *ret)
+static bool is_compressed_data(const struct part *p)
+{
+    return begins_as(p, STR("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09"));
+}
+
+/* RFC 3274: what was deflated, and lies nowhere as it is. */
+static int open_compressed(struct reader *r, const struct part *p, struct buf *out)
+{
+    struct buf octets = BUF_INIT(p->raw.n + 1), packed = BUF_INIT(p->raw.n + 1), plain = BUF_INIT(READ_PACKED_MAX);
+    bool sound;
+    int e = tree_octets(p, &octets, &sound);
+    e = e < 0 ? e : cms_compressed_content(buf_str(&octets), &packed);
+    e = e < 0 ? e : read_deflated(r, &(struct piece){.octets = buf_str(&packed), .part = p->number, .name = ""}, DEFLATE_ZLIB, &plain);
+    e = e < 0 ? e : buf_add(out, buf_str(&plain));
+    read_packed_done(r, &plain);
+    buf_wipe(&packed);
+    buf_wipe(&octets);
+    return e;
+}
+
+/* Another type: a mail only if it begins with the fields of one. */
+static int open_unnamed(struct reader *r, const struct part *p, struct buf *out, struct nested_place *ret)
 {
     struct buf octets = BUF_INIT(p->raw.n + 1);
-    bool sound;
-    int r = is_signed_data(p) ? tree_octets(p, &octets, &sound) : -EBADMSG;
-    r = r < 0 ? r : cms_signed_content(buf_str(&octets), out);
+    bool sound, compressed = is_compressed_data(p);
+    int e = is_signed_data(p) ? tree_octets(p, &octets, &sound) : compressed ? 0 : -EBADMSG;
+    e = e < 0 ? e : compressed ? open_compressed(r, p, out) : cms_signed_content(buf_str(&octets), out);
     struct str content = str_trim_lines(buf_str(out));
-    if (r == 0 && !str_starts_nocase(content, STR("Content-")) && !str_starts_nocase(content, STR("MIME-Version:"))) {
-        r = -EBADMSG;
+    if (e == 0 && !str_starts_nocase(content, STR("Content-")) && !str_starts_nocase(content, STR("MIME-Version:"))) {
+        e = -EBADMSG;
     }
-    if (r == 0 && !cms_signed_place(buf_str(&octets), buf_str(out), ret)) {
+    if (e == 0 && (compressed || !cms_signed_place(buf_str(&octets), buf_str(out), ret))) {
         *ret = (struct nested_place){0};
     }
     buf_wipe(&octets);
-    return r;
+    return e;
 }
 
-int body_open(const struct part *p, struct buf *out, struct nested_place *ret)
+int body_open(struct reader *r, const struct part *p, struct buf *out, struct nested_place *ret)
 {
     bool sound;
     if (tree_is_encoded_message(p)) {
-        int r = tree_octets(p, out, &sound);
+        int e = tree_octets(p, out, &sound);
         *ret = (struct nested_place){0, buf_len(out), TRANSFER_AS_IS};
-        return r;
+        return e;
     }
-    return is_pkcs7_type(p) ? tree_signed_content(p, out, ret) : open_unnamed(p, out, ret);
+    if (is_pkcs7_type(p) && is_compressed_data(p)) {
+        *ret = (struct nested_place){0};
+        return open_compressed(r, p, out);
+    }
+    return is_pkcs7_type(p) ? tree_signed_content(p, out, ret) : open_unnamed(r, p, out, ret);
 }
 
 bool body_says_signed(const struct part *p)
@@ -110,7 +135,7 @@ bool body_says_signed(const struct part *p)
 bool body_is_smime(const struct part *p, bool is_opened)
 {
     bool certificates = str_eq_nocase(str_c(p->smime_type), STR("certs-only"));
-    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p) && is_sequence(p);
+    bool sealed = is_pkcs7_type(p) && !certificates && !body_says_signed(p) && !is_compressed_data(p) && is_sequence(p);
     return !is_opened && (sealed || is_enveloped_data(p));
 }
 
@@ -306,6 +331,18 @@ void body_without_commands(struct str s, struct buf *out)
     }
 }
 
+/* What is signed and not encrypted is read. */
+static void open_armour(struct reader *r, const struct part *p, struct buf *text)
+{
+    struct buf opened = BUF_INIT(text->max);
+    if (!body_is_html(p) && !body_is_rtf(p) && buf_len(text) > 0 && memmem(buf_str(text).p, buf_len(text), "-----BEGIN PGP ", 15) &&
+        pgp_text(r, buf_str(text), &opened) == 0) {
+        buf_reset(text);
+        (void)!buf_add(text, buf_str(&opened));
+    }
+    buf_wipe(&opened);
+}
+
 void body_text(struct reader *r, const struct part *p, struct buf *out)
 {
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024), text = BUF_INIT(out->max);
@@ -322,6 +359,7 @@ void body_text(struct reader *r, const struct part *p, struct buf *out)
         buf_reset(out);
         (void)!buf_add(out, buf_str(&text));
     }
+    open_armour(r, p, out);
     buf_wipe(&octets);
     buf_wipe(&text);
 }

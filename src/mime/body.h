@@ -9,9 +9,9 @@
 
 /* winmail.dat, also as application/octet-stream. */
 bool body_is_tnef(const struct part *p);
-/* Appends the message inside a part: one in base64 or in a signature. ret: where it lies in what the part decodes to.
- * 0, -EBADMSG: it is none, -ENOSPC. */
-int body_open(const struct part *p, struct buf *out, struct nested_place *ret) MUST_USE;
+/* Appends the message inside a part: one in base64, in a signature, or compressed by S/MIME. ret: where it lies in what the part
+ * decodes to, 0 octets long where that cannot be told. 0, -EBADMSG: it is none, -ENOSPC. */
+int body_open(struct reader *r, const struct part *p, struct buf *out, struct nested_place *ret) MUST_USE;
 /* Only its reader's own program can open it: S/MIME; is_opened: it was a signature only. */
 bool body_is_smime(const struct part *p, bool is_opened);
 /* The same, or a text with something that is: OpenPGP. */

@@ -6,6 +6,7 @@
  */
 #include "mime/body.h"
 #include "mime/calendar.h"
+#include "mime/inside.h"
 #include "mime/kind.h"
 #include "mime/sealed.h"
 #include "tls/cms.h"
@@ -21,7 +22,6 @@ enum {
     FOOTER_LINES_MAX = 40,
     FOOTER_LINE_MAX = 200,
     FOOTER_WORD_MAX = 40,
-    UU_FILES_MAX = 100,
     SIGNATURE_MAX = 64 * 1024, /* with its certificates */
 };
 
@@ -98,69 +98,6 @@ static void join_lines(const struct part *part, struct buf *text)
     }
 }
 
-static struct str take_line(struct str *rest)
-{
-    size_t end = str_find(*rest, '\n', 0);
-    struct str line = str_slice(*rest, 0, end);
-    *rest = str_slice(*rest, end < rest->n ? end + 1 : end, rest->n);
-    line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-    return line;
-}
-
-/* A line of data: its first character says how many octets follow, four characters for three (POSIX uuencode), and
- * perhaps a checksum; blanks at the end may be lost. */
-static bool is_uuencoded(struct str line)
-{
-    if (line.n == 0 || str_eq(line, STR("end"))) {
-        return true;
-    }
-    size_t octets = (size_t)(line.p[0] - ' ') & 0x3f, data = (octets + 2) / 3 * 4;
-    bool fits = line.p[0] >= ' ' && line.p[0] <= '`' && line.n <= 1 + data + 2;
-    for (size_t i = 0; fits && i < line.n; i++) {
-        fits = line.p[i] >= ' ' && line.p[i] <= '`';
-    }
-    return fits;
-}
-
-bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME])
-{
-    while (rest->n > 0) {
-        struct str before = *rest, line = take_line(rest);
-        bool begins = line.n > 10 && str_starts_nocase(line, STR("begin ")) && line.p[6] >= '0' && line.p[6] <= '7' && line.p[9] == ' ';
-        struct str below = *rest;
-        if (!begins || !is_uuencoded(take_line(&below))) {
-            continue;
-        }
-        while (rest->n > 0 && !str_eq(take_line(rest), STR("end"))) {
-        }
-        *ret_file = str_slice(before, 0, before.n - rest->n);
-        char *name = tree_clean_name(str_slice(line, 10, line.n));
-        str_copy_cut(str_c(name), ret_name, MIME_NAME);
-        free(name);
-        return true;
-    }
-    return false;
-}
-
-void read_uuencoded(struct reader *r, const char *part, struct str text)
-{
-    char number[MIME_PART], name[MIME_NAME];
-    struct str file;
-    for (unsigned n = 1; !reader_is_over(r) && uuencoded_next(&text, &file, name); n++) {
-        if (n > UU_FILES_MAX) {
-            reader_problem(r, MIME_LIMIT, part, "more uuencoded files than are read");
-            return;
-        }
-        struct buf octets = BUF_INIT(file.n + 1);
-        (void)!transfer_read_all(TRANSFER_UU, file, &octets, NULL);
-        reader_inner_part(part, n, number);
-        if (reader_open_octets(r, number, buf_len(&octets))) {
-            reader_piece(r, &(struct piece){.octets = buf_str(&octets), .part = number, .name = name, .place = MIME_ATTACHMENT});
-        }
-        buf_wipe(&octets);
-    }
-}
-
 /* What readers see who go by the octets, where these are UTF-8 under another label. */
 static void read_as_utf8(struct reader *r, const struct part *part, struct str octets, enum mime_place place)
 {
@@ -202,10 +139,11 @@ static void read_text_leaf(struct reader *r, const struct part *part, struct str
     }
     if (part_is(part, "text/html")) {
         read_html(r, &p);
+        inside_read(r, part->number, INSIDE_HTML, p.octets);
     } else {
         reader_add_text(r, place, part->number, p.octets);
         read_enriched(r, part, place, p.octets);
-        read_uuencoded(r, part->number, p.octets);
+        inside_read(r, part->number, INSIDE_TEXT, p.octets);
     }
     buf_wipe(&text);
     read_as_utf8(r, part, octets, place);
@@ -242,7 +180,7 @@ static bool has_charset(const struct part *p, struct str octets)
 static void read_event(struct reader *r, const struct part *part, struct str octets)
 {
     struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1), words = BUF_INIT(r->text_left + 1);
-    (void)!calendar_unfold(octets, &joined);
+    read_unfolded(octets, &joined);
     charset_text(r, part->number, buf_str(&joined), part->charset, &text);
     calendar_words(buf_str(&text), &words);
     reader_add_text(r, MIME_BODY, part->number, buf_str(&words));
@@ -315,10 +253,10 @@ static bool is_plain(const struct part *p, bool body)
 /* A message inside a part: encoded, or signed in a part of another type. True: it was read. */
 static bool read_wrapped(struct reader *r, const struct part *part, struct str octets)
 {
-    struct buf content = BUF_INIT(part->raw.n + 1);
+    struct buf content = BUF_INIT(READ_PACKED_MAX);
     struct nested_place place;
     bool message = tree_is_encoded_message(part) && octets.n > 0;
-    bool opened = !message && body_open(part, &content, &place) == 0;
+    bool opened = !message && body_open(r, part, &content, &place) == 0;
     if (message || opened) {
         struct str inside = opened ? buf_str(&content) : octets;
         note_file(r, part, octets, "message");
@@ -514,7 +452,8 @@ static void read_mislabelled(struct reader *r, const struct part *p, struct str 
 /* application/pkcs7-mime (RFC 8551), by what it is; its smime-type is what somebody says. */
 static void read_pkcs7(struct reader *r, const struct part *p)
 {
-    struct buf octets = BUF_INIT(p->raw.n + 1), content = BUF_INIT(p->raw.n + 1);
+    struct buf octets = BUF_INIT(p->raw.n + 1), content = BUF_INIT(READ_PACKED_MAX);
+    struct nested_place place;
     bool sound;
     (void)!tree_octets(p, &octets, &sound);
     struct str o = buf_str(&octets);
@@ -523,7 +462,7 @@ static void read_pkcs7(struct reader *r, const struct part *p)
     note_names(r, p, 0);
     if (sealed_octets(o) == SEAL_SMIME) {
         reader_problem(r, MIME_PASSWORD, p->number, "encrypted with S/MIME");
-    } else if (tree_signed_content(p, &content, NULL) == 0) { /* RFC 8551 3.5.2: the text lies inside the signature */
+    } else if (body_open(r, p, &content, &place) == 0) { /* RFC 8551 3.5.2, 3.6: the text lies inside the signature, or compressed */
         if (reader_open_octets(r, p->number, buf_len(&content)) && reader_deeper(r, p->number)) {
             read_message(r, buf_str(&content), p->number, false);
         }

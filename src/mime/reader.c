@@ -6,7 +6,9 @@
  */
 #include "base/clock.h"
 #include "base/sanitized.h"
+#include "mime/inside.h"
 #include "mime/kind.h"
+#include "mime/pgp.h"
 #include "mime/tree.h"
 #include "sys/fence.h"
 #include "wire/transfer.h"
@@ -294,13 +296,23 @@ static void unfold(struct str folded, struct buf *out)
     }
 }
 
-/* vCard 2.1: a line that says so is quoted-printable (its 2.1.4.4), and goes on behind an '=' at its end. */
+static bool says_quoted(struct str name)
+{
+    for (size_t i = 0; i + 16 <= name.n; i++) {
+        if (str_starts_nocase(str_slice(name, i, name.n), STR("QUOTED-PRINTABLE"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* vCard 2.1, vCalendar 1.0: a line that says so is quoted-printable (its 2.1.4.4), and goes on behind an '=' at its end. */
 static void undo_quoted(struct str card, struct buf *out)
 {
     for (size_t at = 0; at < card.n;) {
         size_t end = str_find(card, '\n', at), colon = str_find(card, ':', at);
         struct str name = str_slice(card, at, colon < end ? colon : at);
-        if (name.n == 0 || !memmem(name.p, name.n, "QUOTED-PRINTABLE", 16)) {
+        if (!says_quoted(name)) {
             (void)!buf_add(out, str_slice(card, at, end < card.n ? end + 1 : end));
             at = end + 1;
             continue;
@@ -325,18 +337,22 @@ static const char *wide_charset(struct str o)
     return little ? "utf-32le" : o.n >= 4 && memcmp(o.p, "\0\0\xfe\xff", 4) == 0 ? "utf-32be" : NULL;
 }
 
+void read_unfolded(struct str octets, struct buf *out)
+{
+    struct buf whole = BUF_INIT(octets.n + 1);
+    unfold(octets, &whole);
+    undo_quoted(buf_str(&whole), out);
+    buf_wipe(&whole);
+}
+
 static void read_plain(struct reader *r, const struct piece *p)
 {
-    bool card = str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
-    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || card;
-    struct buf whole = BUF_INIT(folded ? p->octets.n + 1 : 1), plain = BUF_INIT(2 * p->octets.n + 2);
+    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
+    struct buf plain = BUF_INIT(2 * p->octets.n + 2);
     if (folded) {
-        unfold(p->octets, &whole);
+        read_unfolded(p->octets, &plain);
     }
-    if (card) {
-        undo_quoted(buf_str(&whole), &plain);
-    }
-    struct str octets = card ? buf_str(&plain) : folded ? buf_str(&whole) : p->octets;
+    struct str octets = folded ? buf_str(&plain) : p->octets;
     struct buf *out = reader_text(r, p->place, p->part);
     if (out) {
         charset_text(r, p->part, octets, wide_charset(octets), out);
@@ -345,8 +361,7 @@ static void read_plain(struct reader *r, const struct piece *p)
     if (charset_fits_as_is(octets, wide_charset(octets))) {
         reader_add_text(r, p->place, p->part, octets);
     }
-    read_uuencoded(r, p->part, octets);
-    buf_wipe(&whole);
+    inside_read(r, p->part, folded ? INSIDE_CARD : INSIDE_TEXT, p->octets);
     buf_wipe(&plain);
 }
 
@@ -397,6 +412,7 @@ static void read_html_file(struct reader *r, const struct piece *p)
     if (charset_fits_as_is(p->octets, NULL)) { /* its <meta> says otherwise, or its escapes */
         read_html(r, p);
     }
+    inside_read(r, p->part, INSIDE_HTML, buf_str(&text));
     buf_wipe(&text);
 }
 
@@ -496,8 +512,14 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
     case KIND_MEDIA:
         reader_problem(r, MIME_MEDIA, p->part, "");
         break;
-    case KIND_PROGRAM:
     case KIND_UNKNOWN:
+        if (pgp_read_unknown(r, p)) {
+            return kind_name(KIND_PACKED);
+        }
+        reader_problem(r, MIME_UNKNOWN, p->part, "");
+        read_strings(r, p);
+        break;
+    case KIND_PROGRAM:
         reader_problem(r, MIME_UNKNOWN, p->part, "");
         read_strings(r, p);
         break;
@@ -541,12 +563,24 @@ void reader_clock(const struct mime_limits *limits, struct str message)
     fence_clock(2 * budget_ms(limits, message) + (int64_t)(message.n / CPU_OCTETS));
 }
 
+/* OpenPGP in the texts that were found, and in those found there. */
+static void read_armour(struct reader *r)
+{
+    for (size_t i = 0; i < r->out->n_texts && !reader_is_over(r); i++) {
+        const struct mime_text t = r->out->texts[i]; /* its octets stay where they are */
+        r->in_attached_mail = t.is_attached_mail;
+        pgp_read_armour(r, &(struct piece){.octets = buf_str(&t.text), .part = t.part, .name = "", .place = t.place});
+    }
+    r->in_attached_mail = false;
+}
+
 struct mime_reading *mime_read(struct str message, const struct mime_limits *limits)
 {
     struct reader r = reader_new(limits, message);
     r.out->look_until_ms = look_until(limits, message);
     reader_clock(limits, message);
     read_message(&r, message, "", true);
+    read_armour(&r);
     bool ambiguous = false, cut = false;
     for (size_t i = 0; i < r.out->n_problems; i++) {
         ambiguous |= mime_problem_is_ambiguous(r.out->problems[i].kind);
@@ -566,6 +600,7 @@ struct mime_reading *mime_read_file(struct str octets, const char *name, const s
     r.out->look_until_ms = look_until(limits, octets);
     reader_clock(limits, octets);
     reader_piece(&r, &p);
+    read_armour(&r);
     fence_clock(0);
     return r.out;
 }

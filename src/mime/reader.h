@@ -72,11 +72,9 @@ bool words_otherwise(struct reader *r, const char *part, struct str raw, struct 
 void words_addresses(struct reader *r, const char *part, struct str raw, struct buf *out);
 /* flowed.c: appends text in format=flowed with its lines joined; 0 or -ENOSPC */
 int flowed_join(struct str text, bool deletes_space, struct buf *out) MUST_USE;
-/* message.c: the next file that an old program put into a text, with its lines "begin 644 name" and "end" (which may be missing);
- * *rest moves behind it. False: there is none. */
-bool uuencoded_next(struct str *rest, struct str *ret_file, char ret_name[MIME_NAME]);
-/* Reads all of them. */
-void read_uuencoded(struct reader *r, const char *part, struct str text);
+/* reader.c: calendars and contacts with their lines joined (RFC 5545 3.1, RFC 6350 3.2), and in vCard 2.1 and vCalendar without
+ * quoted-printable */
+void read_unfolded(struct str octets, struct buf *out);
 /* message.c: a message of its own, inside another or not */
 void read_message(struct reader *r, struct str octets, const char *part, bool top);
 /* scan.c: limits that must hold before the octets are parsed, and the octets as they are */
@@ -98,6 +96,14 @@ void charset_text(struct reader *r, const char *part, struct str octets, const c
 bool charset_fits_as_is(struct str octets, const char *charset);
 /* archive.c: zip, 7z, tar, gz ... */
 void read_archive(struct reader *r, const struct piece *p, bool is_raw);
+/* Appends what one packed file (gz, bz2) holds, as far as the limits allow: 0, -EBADMSG, -ENOSPC (noted). It is held until
+ * read_packed_done(). */
+enum { READ_PACKED_MAX = 64 * 1024 * 1024 };
+int read_packed(struct reader *r, const struct piece *p, struct buf *out) MUST_USE;
+/* The same of what zlib deflated, in its own frame (RFC 1950) or in none (RFC 1951). */
+enum deflate { DEFLATE_RAW, DEFLATE_ZLIB };
+int read_deflated(struct reader *r, const struct piece *p, enum deflate form, struct buf *out) MUST_USE;
+void read_packed_done(struct reader *r, struct buf *octets);
 /* True when it is an Office or OpenDocument file, which was then read; *ret_type says which. */
 bool read_office(struct reader *r, const struct piece *p, const char **ret_type);
 /* rest.c: what else is in the octets of an archive that was read up to there; UINT64_MAX: reading it ended early */

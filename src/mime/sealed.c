@@ -5,6 +5,7 @@
  * What can go wrong: a form that is not known here is not encrypted, the safe side.
  */
 #include "mime/sealed.h"
+#include "mime/pgp.h"
 #include "tls/cms.h"
 #include "wire/base64.h"
 
@@ -28,74 +29,16 @@ static bool looks_random(struct str o)
     return o.n < RANDOM_LEAST || high > n / 4;
 }
 
-/* --- OpenPGP packets (RFC 9580 4.2, 4.3, 5) ------------------------------------------------------- */
-
-enum { TAG_SESSION_KEY = 1, TAG_PASSWORD_KEY = 3, TAG_SEALED = 9, TAG_MARKER = 10, TAG_SEALED_CHECKED = 18, TAG_AEAD = 20, TAG_PADDING = 21 };
-
-static size_t number(struct str o, size_t at, unsigned n)
-{
-    size_t value = 0;
-    for (unsigned i = 0; i < n; i++) {
-        value = value << 8 | (unsigned char)o.p[at + i];
-    }
-    return value;
-}
-
-/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length stands behind so many octets. */
-static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
-{
-    unsigned char a = *at < o.n ? (unsigned char)o.p[*at] : 0;
-    unsigned more = a < 192 || (a >= 224 && a < 255) ? 0 : a < 224 ? 1 : 4;
-    if (*at + 1 + more > o.n) {
-        return false;
-    }
-    *ret_goes_on = a >= 224 && a < 255;
-    *ret = a < 192 ? a : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192 : a < 255 ? (size_t)1 << (a & 31) : number(o, *at + 1, 4);
-    *at += 1 + more;
-    return *ret <= o.n - *at;
-}
-
-/* The packet at *at, which moves behind it. -1: none, or it is cut. */
-static int next_packet(struct str o, size_t *at)
-{
-    static const unsigned octets[] = {1, 2, 4, 0};
-    unsigned char first = *at < o.n ? (unsigned char)o.p[*at] : 0;
-    size_t n = 0;
-    bool goes_on = false;
-    (*at)++;
-    if (!(first & 0x80)) {
-        return -1;
-    }
-    if (!(first & 0x40)) { /* the old form; its last kind of length goes to the end */
-        unsigned k = octets[first & 3];
-        if (*at + k > o.n) {
-            return -1;
-        }
-        n = k > 0 ? number(o, *at, k) : o.n - *at;
-        *at += k;
-        if (n > o.n - *at) {
-            return -1;
-        }
-        *at += n;
-        return (first >> 2) & 15;
-    }
-    do {
-        if (!new_length(o, at, &n, &goes_on)) {
-            return -1;
-        }
-        *at += n;
-    } while (goes_on);
-    return first & 0x3f;
-}
+/* --- OpenPGP packets (RFC 9580 10.3) -------------------------------------------------------------- */
 
 static bool is_key(int tag)
 {
-    return tag == TAG_SESSION_KEY || tag == TAG_PASSWORD_KEY || tag == TAG_MARKER || tag == TAG_PADDING;
+    return tag == PGP_SESSION_KEY || tag == PGP_PASSWORD_KEY || tag == PGP_MARKER || tag == PGP_PADDING;
 }
 
 static bool is_data(int tag)
 {
-    return tag == TAG_SEALED || tag == TAG_SEALED_CHECKED || tag == TAG_AEAD;
+    return tag == PGP_SEALED || tag == PGP_SEALED_CHECKED || tag == PGP_AEAD;
 }
 
 /* Keys, then what they open, and nothing behind it. */
@@ -105,14 +48,14 @@ static bool is_pgp(struct str o)
     int tag = -1;
     for (unsigned i = 0; i < PACKETS_MAX && at < o.n; i++) {
         begin = at;
-        tag = next_packet(o, &at);
+        tag = pgp_packet(o, &at, NULL);
         if (!is_key(tag)) {
             break;
         }
     }
     while (is_data(tag) && at < o.n) {
         size_t data = begin;
-        if (next_packet(o, &at) != TAG_PADDING) {
+        if (pgp_packet(o, &at, NULL) != PGP_PADDING) {
             return false;
         }
         begin = data;
@@ -153,13 +96,18 @@ static struct str armoured(struct str s)
     return STR("");
 }
 
+static bool begins_armour(struct str s)
+{
+    size_t n = sizeof begin_line - 1;
+    return s.n >= n && memcmp(s.p, begin_line, n) == 0;
+}
+
 /* The whole is one message in armour, and nothing around it. */
 static bool is_armoured_pgp(struct str octets)
 {
     struct str s = trim_all(octets);
     size_t b = sizeof begin_line - 1, e = sizeof end_line - 1;
-    if (s.n <= b + e || !str_starts_nocase(s, str_c(begin_line)) || !str_ends_nocase(s, str_c(end_line)) ||
-        memmem(s.p + 1, s.n - 1, begin_line, b)) {
+    if (s.n <= b + e || !begins_armour(s) || memcmp(s.p + s.n - e, end_line, e) != 0 || memmem(s.p + 1, s.n - 1, begin_line, b)) {
         return false;
     }
     struct buf plain = BUF_INIT(s.n + 1);
@@ -182,7 +130,8 @@ bool sealed_begins_pgp(struct str octets, bool armoured_only)
     unsigned char first = front.n > 0 ? (unsigned char)front.p[0] : 0;
     int tag = !(first & 0x80) ? -1 : first & 0x40 ? first & 0x3f : (first >> 2) & 15;
     buf_wipe(&plain);
-    return (is_key(tag) || is_data(tag)) && (line || !armoured_only);
+    bool is_open = tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS; /* where it is a part, its reader needs OpenPGP, too */
+    return ((is_key(tag) || is_data(tag)) && (line || !armoured_only)) || (is_open && !armoured_only);
 }
 
 /* --- parts and messages ---------------------------------------------------------------------------- */
@@ -197,7 +146,7 @@ enum seal sealed_octets(struct str octets)
         buf_free(&inside);
         return sealed ? SEAL_SMIME : SEAL_NONE;
     }
-    bool armour = str_starts_nocase(s, str_c(begin_line));
+    bool armour = begins_armour(s);
     return (armour && is_armoured_pgp(octets)) || ((first & 0x80) && is_pgp(octets)) ? SEAL_PGP : SEAL_NONE;
 }
 

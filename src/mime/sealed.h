@@ -11,7 +11,7 @@ enum seal { SEAL_NONE, SEAL_SMIME, SEAL_PGP };
 enum seal sealed_octets(struct str octets);
 /* A whole message: every part with something in it is encrypted. */
 enum mime_encryption sealed_message(const struct tree *t);
-/* The beginning of an OpenPGP message that is encrypted, in armour (RFC 9580 6.2), also within a text, or not; it may
+/* The beginning of an OpenPGP message that is encrypted (or, where armour is not asked for, signed), in armour (RFC 9580 6.2), also within a text, or not; it may
  * be cut or damaged. */
 bool sealed_begins_pgp(struct str octets, bool armoured_only);
 /* What accompanies an encrypted part (RFC 3156 4) and says nothing. */

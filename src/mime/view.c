@@ -10,6 +10,7 @@
 #include "mime/calendar.h"
 #include "mime/fields.h"
 #include "mime/links.h"
+#include "mime/pgp.h"
 #include "mime/view_build.h"
 #include "wire/base64.h"
 #include "wire/date.h"
@@ -215,12 +216,23 @@ static void put_sanitised(struct build *b, struct str html)
     put_html(b, STR("</div>"));
 }
 
+/* OpenPGP that was not opened: encrypted, damaged, a file. */
+static bool has_closed_armour(struct str text)
+{
+    size_t at = 0, begin;
+    struct buf octets = BUF_INIT(text.n + 1);
+    bool found = pgp_armour_next(text, &at, &begin, &octets);
+    buf_wipe(&octets);
+    return found;
+}
+
 static void show(struct build *b, size_t i, bool as_html)
 {
     const struct part *p = &b->tree->parts[i];
     struct buf text = BUF_INIT(8 * p->raw.n + 64 * 1024);
     bool html = body_is_html(p);
     body_text(b->r, p, &text);
+    b->v->pgp |= !html && has_closed_armour(buf_str(&text));
     if (as_html && html) {
         put_sanitised(b, buf_str(&text));
     } else if (as_html) {
@@ -468,9 +480,9 @@ static void put_around(const struct build *b, const struct nested_place *inside,
 static void unwrap(struct build *b, size_t i)
 {
     struct build *inner = err_calloc(1, sizeof *inner);
-    *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(b->tree->parts[i].raw.n + 1)};
+    *inner = (struct build){.v = b->v, .r = b->r, .depth = b->depth + 1, .content = BUF_INIT(READ_PACKED_MAX)};
     struct nested_place inside = {0};
-    bool opened = b->depth < UNWRAPPED_MAX && body_open(&b->tree->parts[i], &inner->content, &inside) == 0;
+    bool opened = b->depth < UNWRAPPED_MAX && body_open(b->r, &b->tree->parts[i], &inner->content, &inside) == 0;
     inner->message = buf_str(&inner->content);
     inner->tree = opened ? tree_read(b->r, inner->message, b->tree->parts[i].number) : NULL;
     if (!inner->tree) {

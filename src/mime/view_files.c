@@ -6,6 +6,7 @@
  */
 #include "mime/body.h"
 #include "mime/fields.h"
+#include "mime/inside.h"
 #include "mime/kind.h"
 #include "mime/view_build.h"
 #include "tls/sign.h"
@@ -206,40 +207,43 @@ static void keep_picture(struct build *b, const struct part *part, struct pictur
     *octets = BUF_INIT(1);
 }
 
-enum { UU_GROWTH = 2 }; /* zeros at the ends of lines may have been taken for blanks and lost */
+enum { INSIDE_GROWTH = 2 }; /* uuencode: zeros at the ends of lines may have been taken for blanks and lost */
 
-/* A file that lies in what the text decodes to. */
-static void attach_uuencoded_file(struct build *b, const struct part *p, struct str text, struct str file, const char *name)
+/* A file that lies in what the text decodes to. A picture is seen in the HTML, or lies in a contact that can be saved. */
+static void attach_inside_file(struct build *b, const struct part *p, struct str text, enum inside kind, const struct inside_file *f)
 {
-    static const char type[] = "application/octet-stream";
     struct nested_place places[NESTED_MAX], own = view_place_of(b, p);
-    struct nested_place two[] = {own, {(uint64_t)(file.p - text.p), file.n, TRANSFER_UU}};
-    struct nested_place one = {own.at + two[1].at, file.n, TRANSFER_UU};
-    struct buf octets = BUF_INIT(UU_GROWTH * file.n + 1);
-    bool plain = p->encoding == TRANSFER_AS_IS, sound = transfer_read_all(TRANSFER_UU, file, &octets, NULL) == 0;
-    b->v->cut |= b->has_no_place || !sound; /* lines that say how long they are and are not: no such file; it stands in the text */
-    if (sound && !b->has_no_place) {
+    struct nested_place two[] = {own, {(uint64_t)(f->octets.p - text.p), f->octets.n, f->encoding}};
+    struct nested_place one = {own.at + two[1].at, f->octets.n, f->encoding};
+    struct buf octets = BUF_INIT(INSIDE_GROWTH * f->octets.n + 1);
+    bool plain = p->encoding == TRANSFER_AS_IS, sound = inside_octets(f, &octets) == 0;
+    bool is_picture = kind != INSIDE_TEXT && view_picture_type(buf_str(&octets));
+    b->v->cut |= !is_picture && (b->has_no_place || !sound || f->is_escaped); /* it stands in the text */
+    if (sound && !is_picture && !f->is_escaped && !b->has_no_place) {
         unsigned n = plain ? view_places_with(b, &one, 1, places) : view_places_with(b, two, 2, places);
-        attach_at(b, places, n, name, type, buf_str(&octets));
+        attach_at(b, places, n, f->name, kind == INSIDE_TEXT ? "application/octet-stream" : f->type, buf_str(&octets));
     }
     buf_wipe(&octets);
 }
 
-static void attach_uuencoded(struct build *b, const struct part *p)
+/* Of what is shown; files can be saved as they are. */
+static void attach_inside(struct build *b, const struct part *p)
 {
-    if (p->kind != PART_LEAF || strncmp(p->type, "text/", 5) != 0) {
+    bool is_card = body_is_calendar(p), is_html = body_is_html(p) && view_is_body(b, p);
+    if (p->kind != PART_LEAF || (!is_card && !is_html && strncmp(p->type, "text/", 5) != 0)) {
         return;
     }
     struct buf octets = BUF_INIT(2 * p->raw.n + 1024);
-    char name[MIME_NAME];
+    enum inside kind = is_card ? INSIDE_CARD : is_html ? INSIDE_HTML : INSIDE_TEXT;
+    struct inside_file file;
     bool sound;
-    struct str text = p->raw, file;
+    struct str text = p->raw;
     if (p->encoding != TRANSFER_AS_IS) {
         (void)!tree_octets(p, &octets, &sound);
         text = buf_str(&octets);
     }
-    for (struct str at = text; uuencoded_next(&at, &file, name);) {
-        attach_uuencoded_file(b, p, text, file, name);
+    for (struct str at = text; inside_next(kind, &at, &file);) {
+        attach_inside_file(b, p, text, kind, &file);
     }
     buf_wipe(&octets);
 }
@@ -326,7 +330,7 @@ static unsigned attach_part(struct build *b, size_t i)
         b->inner[i]->within = tree_is_encoded_message(p) && number ? number : b->within;
         view_attach_all(b->inner[i]);
     }
-    attach_uuencoded(b, p);
+    attach_inside(b, p);
     buf_wipe(&octets);
     return number;
 }

@@ -37,12 +37,12 @@ bool cms_is_detached(struct str octets)
     return is;
 }
 
-int cms_signed_content(struct str octets, struct buf *out)
+static int content_of(struct str octets, int type, struct buf *out)
 {
     size_t used;
     CMS_ContentInfo *cms = parse(octets, &used);
-    bool is_signed = cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed;
-    ASN1_OCTET_STRING **content = is_signed ? CMS_get0_content(cms) : NULL;
+    bool is = cms && OBJ_obj2nid(CMS_get0_type(cms)) == type;
+    ASN1_OCTET_STRING **content = is ? CMS_get0_content(cms) : NULL;
     int r = -EBADMSG;
     if (content && *content) {
         r = buf_append(out, ASN1_STRING_get0_data(*content), (size_t)ASN1_STRING_length(*content));
@@ -50,6 +50,16 @@ int cms_signed_content(struct str octets, struct buf *out)
     CMS_ContentInfo_free(cms);
     ERR_clear_error();
     return r;
+}
+
+int cms_signed_content(struct str octets, struct buf *out)
+{
+    return content_of(octets, NID_pkcs7_signed, out);
+}
+
+int cms_compressed_content(struct str octets, struct buf *out)
+{
+    return content_of(octets, NID_id_smime_ct_compressedData, out);
 }
 
 /* --- where it lies: the way through the TLVs of RFC 5652 3, 5.1, 5.2 ------------------------------------------ */

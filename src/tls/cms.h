@@ -11,6 +11,8 @@
 int cms_signed_content(struct str octets, struct buf *out) MUST_USE;
 /* A signature over what lies elsewhere (RFC 5652 5.2), and nothing behind it but blank lines. */
 bool cms_is_detached(struct str octets);
+/* The same of compressed data (RFC 3274): what zlib wrote. */
+int cms_compressed_content(struct str octets, struct buf *out) MUST_USE;
 /* Structured data of any kind (RFC 5652 3), whole. */
 bool cms_is_any(struct str octets);
 /* Encrypted for at least one recipient, and nothing behind it (RFC 5652 6, RFC 5083): appends the front of what is

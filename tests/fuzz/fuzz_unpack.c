@@ -5,7 +5,9 @@
 #include "fuzz.h"
 #include "mime/calendar.h"
 #include "mime/charset.h"
+#include "mime/inside.h"
 #include "mime/params.h"
+#include "mime/pgp.h"
 #include "mime/reader.h"
 #include "mime/rtf.h"
 #include "mime/sealed.h"
@@ -34,10 +36,12 @@ static void charset(struct reader *r, struct str in)
 static void calendar(struct reader *r, struct str in)
 {
     static struct view_event events[8];
-    CLEANUP(buf_free) struct buf whole = BUF_INIT(1 << 16);
+    CLEANUP(buf_free) struct buf whole = BUF_INIT(1 << 16), words = BUF_INIT(1 << 16);
     (void)r;
     if (calendar_unfold(in, &whole) == 0) {
         must(calendar_read(buf_str(&whole), events, ARRAY_LEN(events)) <= ARRAY_LEN(events));
+        buf_reset(&words);
+        calendar_words(buf_str(&whole), &words);
     }
 }
 
@@ -106,13 +110,15 @@ static void html(struct reader *r, struct str in)
 static void lines(struct reader *r, struct str in)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(1 << 16);
-    char name[MIME_NAME];
-    struct str file, rest = in;
+    struct inside_file file;
     (void)!flowed_join(in, true, &out);
     buf_reset(&out);
     words_text(r, "", in, &out);
-    while (uuencoded_next(&rest, &file, name)) {
-        must(file.p >= in.p && file.p + file.n <= in.p + in.n);
+    for (enum inside kind = INSIDE_TEXT; kind <= INSIDE_HTML; kind++) {
+        for (struct str rest = in; inside_next(kind, &rest, &file);) {
+            must(file.octets.p >= in.p && file.octets.p + file.octets.n <= in.p + in.n);
+        }
+        inside_read(r, "1", kind, in);
     }
 }
 
@@ -123,10 +129,15 @@ static void pdf(struct reader *r, struct str in)
 
 static void sealed(struct reader *r, struct str in)
 {
-    (void)r;
+    CLEANUP(buf_free) struct buf said = BUF_INIT(1 << 16);
+    const struct piece p = {in, "1", "", MIME_BODY};
     enum seal seal = sealed_octets(in);
     must(seal != SEAL_PGP || sealed_begins_pgp(in, false));
     (void)sealed_begins_pgp(in, true);
+    enum pgp is = pgp_read(r, &p);
+    must(seal != SEAL_PGP || in.p[0] == '-' || (unsigned char)in.p[0] <= ' ' || is == PGP_IS_SEALED);
+    pgp_read_armour(r, &p);
+    (void)!pgp_text(r, in, &said);
 }
 
 static void field(struct reader *r, struct str in)

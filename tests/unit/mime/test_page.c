@@ -86,6 +86,36 @@ static void words_in_files_are_shown(void **state)
     view_free(v);
 }
 
+static const struct view_part *part_named(const struct view *v, const char *name)
+{
+    for (size_t i = 0; i < v->n_parts; i++) {
+        if (strcmp(v->parts[i].name, name) == 0) {
+            return &v->parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* RFC 5545 3.8.1.1, RFC 2397: a file in an event or a link can be saved; one that lies nowhere as it is, is said. A picture is seen. */
+static void files_in_events_and_links(void **state)
+{
+    (void)state;
+    struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                                              "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:s\r\nATTACH;FILENAME=3Da.csv;ENCODING=3DBASE64:aGVs\r\n bG8=3D\r\n"
+                                              "END:VEVENT\r\nEND:VCALENDAR\r\n"));
+    const struct view_part *p = part_named(v, "a.csv");
+    assert_true(p && p->size == 5 && p->n_inner == 1 && !v->cut);
+    view_free(v);
+    v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<a download=a.csv href=\"data:text/csv;base64,aGVsbG8=\">x</a>"
+                                 "<img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n"));
+    p = part_named(v, "a.csv");
+    assert_true(p && p->size == 5 && strcmp(p->type, "text/csv") == 0 && v->n_parts == 1 && !v->cut);
+    view_free(v);
+    v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<a href=\"data:text/csv,a%20b\">x</a>"));
+    assert_true(v->cut && v->n_parts == 0);
+    view_free(v);
+}
+
 /* The own mail of an organisation whose scanner sends PDFs alone; a text of blanks; a picture is no empty page. */
 static void an_empty_page_says_so(void **state)
 {
@@ -385,7 +415,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_lies_elsewhere_is_said),
-        cmocka_unit_test(words_in_files_are_shown), cmocka_unit_test(an_empty_page_says_so),
+        cmocka_unit_test(words_in_files_are_shown), cmocka_unit_test(files_in_events_and_links),
+        cmocka_unit_test(an_empty_page_says_so),
         cmocka_unit_test(an_empty_alternative_is_none),
         cmocka_unit_test(signatures_under_other_types),
         cmocka_unit_test(texts_of_winmail),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_sealed.c: encrypted or not, by the octets. tests/fixtures/sealed was made with OpenSSL 3.0.19 (openssl cms) and
- * GnuPG 2.2.40 of "Content-Type: text/plain", an empty line and "[secure] my number is 536-90-4399"; what is right of the
+ * GnuPG 2.2.40 of "Content-Type: text/plain", an empty line and "[secure] my number is 536-90-4399" (stored-* and signed-*.asc, .b64 of
+ * list.csv: of that line alone); what is right of the
  * rest follows from RFC 5652 3, RFC 8551 3.2.2 and RFC 9580 10.3.
  */
 #include "mime/sealed.h"
@@ -96,13 +97,13 @@ static void not_encrypted(void **state)
         {ENVELOPED, NULL, "MIIB\r\n", false, MIME_OPAQUE},
         {PGP_MIME "--b\r\n\r\n[secure] hello\r\n--b--\r\n", NULL, "", true, MIME_DAMAGED},
         {PGP_MIME CONTROL OCTETS, NULL, "[secure] hello\r\n--b--\r\n", true, MIME_DAMAGED},
-        {PGP_MIME CONTROL OCTETS, "signed.asc", "--b--\r\n", false, MIME_DAMAGED},
+        {PGP_MIME CONTROL OCTETS, "signed.asc", "--b--\r\n", true, MIME_DAMAGED},
         {PGP_MIME CONTROL OCTETS, NULL, "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n-----END PGP MESSAGE-----\r\n--b--\r\n", false, MIME_DAMAGED},
         {PGP_MIME CONTROL OCTETS, "password.asc", "--b\r\n\r\n[secure]\r\n--b--\r\n", true, MIME_DAMAGED},
         {HEAD "\r\n", NULL, "-----BEGIN PGP MESSAGE-----\r\n\r\n[secure]\r\n-----END PGP MESSAGE-----\r\n", true, MIME_PROBLEM_END},
-        {HEAD "\r\n", "signed.asc", "", false, MIME_PROBLEM_END},
-        {HEAD "\r\nhello [secure]\r\n", "password.asc", "", true, MIME_PROBLEM_END},
-        {HEAD "\r\n", "password.asc", "hello [secure]\r\n", true, MIME_PROBLEM_END},
+        {HEAD "\r\n", "signed.asc", "", true, MIME_PROBLEM_END},
+        {HEAD "\r\nhello [secure]\r\n", "password.asc", "", true, MIME_PASSWORD},
+        {HEAD "\r\n", "password.asc", "hello [secure]\r\n", true, MIME_PASSWORD},
         /* a text, or a file in clear, beside what is encrypted */
         {MIXED "--b\r\n\r\n[secure]\r\n--b\r\nContent-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n", "enveloped.b64", "--b--\r\n", true, MIME_PASSWORD},
         {MIXED "--b\r\n\r\n", "password.asc", "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment\r\n\r\n[secure]\r\n--b--\r\n", false, MIME_PROBLEM_END},
@@ -121,6 +122,90 @@ static void not_encrypted(void **state)
     }
 }
 
+static bool has_name(const struct mime_reading *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_attachments; i++) {
+        if (strcmp(m->attachments[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* OpenPGP that is signed or only compressed (RFC 9580 10.3; gpg --sign, --store of GnuPG 2.2.40): each compression of 9.4, in
+ * armour as the body, quoted, in HTML and as a file, and not in armour. The page shows the text. */
+static void open_messages(void **state)
+{
+    static const char *const files[] = {"stored-zip.asc", "stored-zlib.asc", "stored-bzip2.asc", "stored-none.asc",
+                                        "signed-zip.asc", "signed-none.asc", "signed.asc"};
+    static const char *const around[][2] = {{HEAD "\r\n", ""}, {HEAD "\r\nhello\r\n\r\n", "bye\r\n"},
+                                            {HEAD "Content-Type: text/html\r\n\r\n<pre>", "</pre>"}};
+    for (size_t i = 0; i < ARRAY_LEN(files) * ARRAY_LEN(around); i++) {
+        struct buf b = BUF_INIT(1 << 16);
+        const char *const *side = around[i / ARRAY_LEN(files)];
+        message_of(side[0], files[i % ARRAY_LEN(files)], side[1], &b);
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        if (!has_text(m, MIME_BODY, "[secure] my number is 536-90-4399") || m->n_problems > 0) {
+            fail_msg("%s in %s: problems %zu", files[i % ARRAY_LEN(files)], side[0], m->n_problems);
+        }
+        mime_reading_free(m);
+        struct view *v = view_of_message(buf_str(&b));
+        bool shown = memmem(buf_str(&v->text).p, buf_len(&v->text), "536-90-4399", 11);
+        assert_true(i >= 2 * ARRAY_LEN(files) || (shown && !v->pgp));
+        view_free(v);
+        buf_free(&b);
+    }
+    struct buf b = BUF_INIT(1 << 16);
+    message_of(MIXED "--b\r\n\r\nhi\r\n--b\r\nContent-Type: application/octet-stream; name=list.csv.gpg\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+               "signed-file.b64", "--b--\r\n", &b);
+    struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+    assert_true(has_text(m, MIME_ATTACHMENT, "536-90-4399") && has_name(m, "list.csv") && m->n_problems == 0);
+    mime_reading_free(m);
+    buf_free(&b);
+}
+
+/* What cannot be opened is named, and the page says so: armour around something else, a message that is cut; and what is none is not. */
+static void closed_messages(void **state)
+{
+    static const struct {
+        const char *text;
+        bool opaque;
+    } rows[] = {
+        {"-----BEGIN PGP MESSAGE-----\r\n\r\nUGF0aWVudCBKYW5lIE1pbGxlciA1MzYtOTAtNDM5OQ==\r\n-----END PGP MESSAGE-----\r\n", true},
+        {"-----BEGIN PGP MESSAGE-----\r\n\r\noy4BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQ==\r\n-----END PGP MESSAGE-----\r\n", true},
+        {"The line -----BEGIN PGP MESSAGE----- stands above, and another one is the last.\r\n", false},
+        {"It begins with -----BEGIN PGP MESSAGE-----\r\n\r\nand ends with another line.\r\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf b = BUF_INIT(1 << 16);
+        message_of(HEAD "\r\nsee\r\n", NULL, rows[i].text, &b);
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        struct view *v = view_of_message(buf_str(&b));
+        if (has(m, MIME_OPAQUE) != rows[i].opaque || v->pgp != rows[i].opaque) {
+            fail_msg("row %zu: %zu problems, page %d", i, m->n_problems, v->pgp);
+        }
+        view_free(v);
+        mime_reading_free(m);
+        buf_free(&b);
+    }
+}
+
+/* RFC 3274, RFC 8551 3.6; made with zlib of Python 3.11, as openssl cms here compresses nothing. */
+static void compressed_is_read(void **state)
+{
+    static const char mail[] = ""
+        P7M("; smime-type=compressed-data")
+        "MH8GCyqGSIb3DQEJEAEJoHAwbgIBADANBgsqhkiG9w0BCRADCDBaBgkqhkiG9w0BBwGgTQRLeJxz\r\n"
+        "zs8rSc0r0Q2pLEi1UihJrSjRL8hJzMzj5eLlii5OTS4tSo1VyMjk5UpOLEpRMDE1tlQwNbcwVzAz\r\n"
+        "NjNSMDSxMOPlAgDlohMH\r\n";
+    struct mime_reading *m = mime_read(str_c(mail), &mime_standard_limits);
+    assert_true(has_text(m, MIME_BODY, "[secure] hi") && m->n_problems == 0 && m->encryption == MIME_CLEAR);
+    mime_reading_free(m);
+    struct view *v = view_of_message(str_c(mail));
+    assert_true(!v->smime && memmem(buf_str(&v->text).p, buf_len(&v->text), "[secure] hi", 11));
+    view_free(v);
+}
+
 /* The page says that something is encrypted only where it is. */
 static void pages(void **state)
 {
@@ -133,6 +218,7 @@ static void pages(void **state)
         {ENVELOPED, "signed.b64", "", false, false, "536-90-4399"},
         {HEAD "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\r\n\r\n", NULL, "hello\r\n", false, false, NULL},
         {PGP_MIME CONTROL OCTETS, "password.asc", "--b--\r\n", true, false, NULL},
+        {PGP_MIME CONTROL OCTETS, "signed.asc", "--b--\r\n", true, false, NULL}, /* it is nowhere on the page */
         {PGP_MIME CONTROL "--b\r\n\r\nhello\r\n--b--\r\n", NULL, "", false, false, "hello"},
         {HEAD "\r\n", "password.asc", "", true, false, NULL},
         {HEAD "\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nsome words\r\n-----END PGP MESSAGE-----\r\n", NULL, "", false, false, "some words"},
@@ -183,7 +269,8 @@ static void packets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(encrypted), cmocka_unit_test(not_encrypted), cmocka_unit_test(pages), cmocka_unit_test(packets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(encrypted), cmocka_unit_test(not_encrypted), cmocka_unit_test(pages), cmocka_unit_test(open_messages),
+                                       cmocka_unit_test(closed_messages), cmocka_unit_test(compressed_is_read), cmocka_unit_test(packets)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

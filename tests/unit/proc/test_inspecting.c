@@ -298,6 +298,8 @@ static void names_of_attachments(void **state)
         /* RFC 2045 8, RFC 2557 4.2: shown where there is no name */
         "Content-Type: application/octet-stream\r\nContent-Description: x.exe",
         "Content-Type: application/octet-stream\r\nContent-Location: http://x.test/a/x.exe?b=c.txt",
+        /* RFC 2045 5.1: comments around each word */
+        "Content-Disposition: (c) attachment (d); (e) filename=\"x.exe\"",
         /* jlawyerorg/j-lawyer-org#1838, thunderbird/thunderbird-android#3324: the whole field as encoded words */
         "Content-Type: =?unknown-8bit?q?application/octet-stream=3B_?=\r\n =?unknown-8bit?q?_name=3D=22a=2Eexe=22?=",
         "Content-Disposition: =?utf-8?B?YXR0YWNobWVudDsgZmlsZW5hbWU9InguZXhlIg==?=",
@@ -315,6 +317,70 @@ static void names_of_attachments(void **state)
         }
         buf_free(&message);
         buf_free(&facts);
+    }
+    done(c);
+}
+
+#define DATA "U1NOIDUzNi05MC00Mzk5LCBjYXJkIDQ1MzkgNTc4NyA2MzYyIDE0ODYK" /* SSN 536-90-4399, card 4539 5787 6362 1486 */
+#define PART(type) BESIDE "Content-Type: " type "\r\n\r\n"
+#define CARD(lines) "BEGIN:VCARD\r\nFN:x\r\n" lines "END:VCARD\r\n--b--\r\n"
+
+/* Files that stand in a text. RFC 5545 3.8.1.1; their names: spatie/icalendar-generator#142; said twice: nextcloud/calendar#4427;
+ * vCard 2.1 2.1.4.2, RFC 2426 3.1.4, RFC 6350 6.8.1; vCalendar 1.0; POSIX uuencode -m; RFC 2397, also with escapes. */
+static void files_in_texts(void **state)
+{
+    static const struct {
+        const char *message, *name;
+    } rows[] = {
+        {PART("text/calendar") EVENT("REQUEST", "ATTACH;X-FILENAME=a.csv;FMTTYPE=text/csv;ENCODING=BASE64;VALUE=BINARY:\r\n " DATA "\r\n") "--b--\r\n", "***.csv"},
+        {PART("text/calendar; name=i.ics") EVENT("REQUEST", "ATTACH;ENCODING=BASE64,BASE64;VALUE=BINARY;FILE\r\n NAME=\"a:b.csv\":" DATA "\r\n") "--b--\r\n", "***.csv"},
+        {PART("text/calendar") EVENT("REQUEST", "ATTACH;FMTTYPE=text/csv:data:text/csv;base64," DATA "\r\n") "--b--\r\n", NULL},
+        {PART("text/vcard; name=a.vcf") CARD("KEY;ENCODING=b:" DATA "\r\n"), NULL},
+        {PART("text/vcard; name=a.vcf") CARD("KEY;BASE64:\r\n " DATA "\r\n\r\n"), NULL},
+        {PART("text/vcard; name=a.vcf") CARD("KEY:data:text/plain;base64\\," DATA "\r\n"), NULL},
+        {PART("text/x-vcalendar; name=a.vcs") "BEGIN:VCALENDAR\r\nVERSION:1.0\r\nBEGIN:VEVENT\r\nDESCRIPTION;ENCODING=quoted-printable:SSN 536=2D90=2D=\r\n"
+         "4399\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--b--\r\n", NULL},
+        {NEW "\r\nhi\r\n\r\nbegin-base64 644 a.csv\r\n" DATA "\r\n====\r\n", "***.csv"},
+        {NEW "Content-Type: text/html\r\n\r\n<a href=\"data:text/csv;base64," DATA "\" download=\"a.csv\">x</a>", "***.csv"},
+        {NEW "Content-Type: text/html\r\n\r\n<a download=a.csv href='data:text/plain,SSN%20536%2D90%2D4399'>x</a>", "***.csv"},
+        {NEW "Content-Type: text/html\r\n\r\n<object data=\"data:;base64,U1NOIDUzNi05MC00Mzk5%0A\">", NULL},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "row %zu", i);
+        check_mail(c, name, str_c(rows[i].message), "found\tus-ssn", "problem");
+        check_mail(c, name, str_c(rows[i].message), rows[i].name, NULL);
+    }
+    check_mail(c, "a picture that is seen", STR(NEW "Content-Type: text/html\r\n\r\n<p>x <img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\"></p>"),
+               "problem\timage", "attachment\t");
+    check_mail(c, "a word", STR(NEW "Content-Type: text/html\r\n\r\n<p>our data: a, b/c, and more</p>"), NULL, "attachment");
+    check_mail(c, "a sentence", STR(NEW "\r\nbegin-base64 644 is how it starts\r\n"), NULL, "attachment\t");
+    done(c);
+}
+
+/* A word of one's own between blanks of any kind, and at the end of a sentence (our own review). */
+static void words_of_ones_own(void **state)
+{
+    static const struct {
+        const char *message;
+        bool counts;
+    } rows[] = {
+        {NEW "Content-Type: text/html; charset=utf-8\r\n\r\n<p>&nbsp;#secure&nbsp;</p>", true},
+        {NEW "\r\nplease #secure.\r\n", true},
+        {NEW "\r\n#secure: the results\r\n", true},
+        {NEW "\r\n+encrypt+, please\r\n", true},
+        {NEW "\r\nhttps://in.test/#secure\r\n", false},
+        {NEW "\r\n#secured\r\n", false},
+        {NEW "\r\n#secure.in.test\r\n", false},
+    };
+    (void)state;
+    struct conf *c = conf_of("flags { words \"#secure\" \"+encrypt+\"; }");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "row %zu", i);
+        check_mail(c, name, str_c(rows[i].message), rows[i].counts ? "flag\t" : NULL, rows[i].counts ? NULL : "flag\t");
     }
     done(c);
 }
@@ -624,7 +690,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(other_bodies),
                                        cmocka_unit_test(words_with_states),
-                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(long_heads), cmocka_unit_test(footers),
+                                       cmocka_unit_test(names_of_attachments), cmocka_unit_test(files_in_texts), cmocka_unit_test(words_of_ones_own),
+                                       cmocka_unit_test(long_heads), cmocka_unit_test(footers),
                                        cmocka_unit_test(encodings), cmocka_unit_test(too_many_names),
                                        cmocka_unit_test(flags_of_attached_mails), cmocka_unit_test(odd_structures), cmocka_unit_test(signatures_that_are_none), cmocka_unit_test(fields_that_ask),
                                        cmocka_unit_test(character_sets_of_the_field), cmocka_unit_test(rules_of_the_field)};

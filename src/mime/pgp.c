@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pgp.c: packets of OpenPGP, and armour (pgp.h). "gpg --sign --armor" and "gpg --store" write "BEGIN PGP MESSAGE" around a text
+ * that everybody can read: literal data (RFC 9580 5.9), mostly inside compressed data (5.6), between signatures (5.2, 5.4).
+ *
+ * What is compressed goes through layer.c, as a gz or bz2 made of it, and so has its limits.
+ */
+#include "mime/pgp.h"
+#include "mime/kind.h"
+#include "mime/sealed.h"
+#include "wire/base64.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { PACKETS_MAX = 1000, ARMOURS_MAX = 100, LEAST = 12, LITERAL_HEAD = 6, HEADERS_MAX = 40, HEADERS_OCTETS = 400, KIND_MAX = 80 };
+
+/* --- packets -------------------------------------------------------------------------------------------------- */
+
+static size_t number(struct str o, size_t at, unsigned n)
+{
+    size_t value = 0;
+    for (unsigned i = 0; i < n; i++) {
+        value = value << 8 | (unsigned char)o.p[at + i];
+    }
+    return value;
+}
+
+/* A length of the new form at *at, which moves behind it. *ret_goes_on: another length stands behind so many octets. */
+static bool new_length(struct str o, size_t *at, size_t *ret, bool *ret_goes_on)
+{
+    unsigned char a = *at < o.n ? (unsigned char)o.p[*at] : 0;
+    unsigned more = a < 192 || (a >= 224 && a < 255) ? 0 : a < 224 ? 1 : 4;
+    if (*at + 1 + more > o.n) {
+        return false;
+    }
+    *ret_goes_on = a >= 224 && a < 255;
+    *ret = a < 192 ? a : a < 224 ? ((size_t)(a - 192) << 8) + (unsigned char)o.p[*at + 1] + 192 : a < 255 ? (size_t)1 << (a & 31) : number(o, *at + 1, 4);
+    *at += 1 + more;
+    return *ret <= o.n - *at;
+}
+
+static void take(struct str o, size_t at, size_t n, struct buf *out)
+{
+    if (out) {
+        (void)!buf_add(out, str_slice(o, at, at + n));
+    }
+}
+
+/* The old form; its last kind of length goes to the end. */
+static int old_packet(struct str o, unsigned char first, size_t *at, struct buf *out)
+{
+    static const unsigned octets[] = {1, 2, 4, 0};
+    unsigned k = octets[first & 3];
+    if (*at + k > o.n) {
+        return -1;
+    }
+    size_t n = k > 0 ? number(o, *at, k) : o.n - *at;
+    *at += k;
+    if (n > o.n - *at) {
+        return -1;
+    }
+    take(o, *at, n, out);
+    *at += n;
+    return (first >> 2) & 15;
+}
+
+int pgp_packet(struct str o, size_t *at, struct buf *ret_content)
+{
+    unsigned char first = *at < o.n ? (unsigned char)o.p[*at] : 0;
+    bool goes_on = false;
+    size_t n = 0;
+    if (!(first & 0x80)) {
+        return -1;
+    }
+    (*at)++;
+    if (!(first & 0x40)) {
+        return old_packet(o, first, at, ret_content);
+    }
+    do {
+        if (!new_length(o, at, &n, &goes_on)) {
+            return -1;
+        }
+        take(o, *at, n, ret_content);
+        *at += n;
+    } while (goes_on);
+    return first & 0x3f;
+}
+
+/* --- what they hold ------------------------------------------------------------------------------------------- */
+
+/* Format, name, date, octets. */
+static bool read_literal(struct reader *r, const struct piece *p, struct str literal)
+{
+    size_t name_n = literal.n >= LITERAL_HEAD ? (unsigned char)literal.p[1] : 0;
+    if (literal.n < LITERAL_HEAD + name_n || !memchr("btuml1", literal.p[0], 6)) {
+        return false;
+    }
+    struct str name = str_slice(literal, 2, 2 + name_n);
+    char *called = str_dup(str_eq(name, STR("_CONSOLE")) ? STR("") : name);
+    const struct piece inner = {.octets = str_slice(literal, LITERAL_HEAD + name_n, literal.n), .part = p->part,
+                                .name = *called ? called : p->name, .place = p->place};
+    if (*called && p->place == MIME_BODY) {
+        reader_attachment(r, &inner, kind_name(kind_of(inner.octets, called)));
+    }
+    reader_piece(r, &inner);
+    free(called);
+    return true;
+}
+
+/* RFC 9580 9.4: as it is, ZIP (deflate without a frame), ZLIB, BZip2. What it holds is appended to out. */
+static int unpack(struct reader *r, const struct piece *p, struct str compressed, struct buf *out)
+{
+    struct piece data = *p;
+    data.octets = str_slice(compressed, compressed.n > 0, compressed.n);
+    switch (compressed.n > 0 ? compressed.p[0] : -1) {
+    case 0:
+        (void)!reader_hold(r, p->part, data.octets.n);
+        return buf_add(out, data.octets);
+    case 1:
+        return read_deflated(r, &data, DEFLATE_RAW, out);
+    case 2:
+        return read_deflated(r, &data, DEFLATE_ZLIB, out);
+    case 3:
+        return read_packed(r, &data, out);
+    }
+    return -EBADMSG;
+}
+
+static enum pgp read_compressed(struct reader *r, const struct piece *p, struct str compressed)
+{
+    struct buf inside = BUF_INIT(READ_PACKED_MAX);
+    enum pgp is = PGP_IS_OPAQUE;
+    (void)!unpack(r, p, compressed, &inside);
+    if (buf_len(&inside) > 0 && reader_deeper(r, p->part)) {
+        is = pgp_read(r, &(struct piece){.octets = buf_str(&inside), .part = p->part, .name = p->name, .place = p->place});
+        is = is == PGP_IS_NONE ? PGP_IS_OPAQUE : is;
+        r->depth--;
+    }
+    read_packed_done(r, &inside);
+    return is;
+}
+
+static enum pgp read_packet(struct reader *r, const struct piece *p, int tag, struct str content)
+{
+    switch (tag) {
+    case PGP_SIGNATURE:
+    case PGP_ONE_PASS:
+    case PGP_MARKER:
+    case PGP_PADDING:
+        return PGP_IS_OPEN;
+    case PGP_LITERAL:
+        return read_literal(r, p, content) ? PGP_IS_OPEN : PGP_IS_OPAQUE;
+    case PGP_COMPRESSED:
+        return read_compressed(r, p, content);
+    case PGP_SESSION_KEY:
+    case PGP_PASSWORD_KEY:
+    case PGP_SEALED:
+    case PGP_SEALED_CHECKED:
+    case PGP_AEAD:
+        return PGP_IS_SEALED;
+    }
+    return PGP_IS_OPAQUE;
+}
+
+enum pgp pgp_read(struct reader *r, const struct piece *p)
+{
+    enum pgp all = PGP_IS_NONE;
+    size_t at = 0;
+    for (unsigned i = 0; at < p->octets.n && all <= PGP_IS_OPEN && !reader_is_spent(r, p->part); i++) {
+        struct buf content = BUF_INIT(p->octets.n + 1);
+        int tag = i < PACKETS_MAX ? pgp_packet(p->octets, &at, &content) : -1;
+        all = tag >= 0 ? read_packet(r, p, tag, buf_str(&content)) : i > 0 ? PGP_IS_OPAQUE : PGP_IS_NONE;
+        buf_wipe(&content);
+        if (tag < 0) {
+            break;
+        }
+    }
+    return all;
+}
+
+bool pgp_read_unknown(struct reader *r, const struct piece *p)
+{
+    size_t at = 0;
+    unsigned parts = r->out->parts;
+    int tag = pgp_packet(p->octets, &at, NULL);
+    bool may = tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS || tag == PGP_SIGNATURE || tag == PGP_MARKER;
+    return may && pgp_read(r, p) == PGP_IS_OPEN && r->out->parts > parts;
+}
+
+/* --- armour --------------------------------------------------------------------------------------------------- */
+
+static struct str take_line(struct str s, size_t *at)
+{
+    size_t end = str_find(s, '\n', *at);
+    struct str line = str_slice(s, *at, end);
+    *at = end < s.n ? end + 1 : end;
+    while (line.n > 0 && (line.p[0] == '>' || line.p[0] == ' ' || line.p[0] == '\t')) { /* as an answer quotes it */
+        line = str_slice(line, 1, line.n);
+    }
+    return str_trim_lines(line);
+}
+
+static bool is_data(struct str line)
+{
+    for (size_t i = 0; i < line.n; i++) {
+        if (base64_value(line.p[i]) < 0 && (line.p[i] != '=' || i == 0)) {
+            return false;
+        }
+    }
+    return line.n > 0;
+}
+
+/* Armour whose lines became blanks, as in HTML: an empty line is two of them. s begins behind the first line, and ends with it. */
+static void take_joined(struct str s, struct buf *out)
+{
+    struct buf letters = BUF_INIT(s.n + 1);
+    struct str word;
+    size_t begin = 1;
+    for (size_t i = 1; i + 1 < s.n && i < HEADERS_OCTETS && begin == 1; i++) {
+        begin = s.p[i] == ' ' && s.p[i + 1] == ' ' ? i + 1 : 1;
+    }
+    s = str_trim(str_slice(s, begin < s.n ? begin : s.n, s.n));
+    while (s.n > 0 && str_split(&s, ' ', &word) && is_data(word) && (buf_len(&letters) > 0 || word.n > LEAST) && word.p[0] != '=') {
+        (void)!buf_add(&letters, word);
+    }
+    (void)!base64_read(buf_str(&letters), out);
+    buf_wipe(&letters);
+}
+
+/* Header lines, an empty line, base64, a checksum, the last line. */
+static void take_armour(struct str s, size_t *at, struct buf *out)
+{
+    struct buf letters = BUF_INIT(s.n + 1);
+    size_t next = *at;
+    struct str line = take_line(s, &next);
+    for (unsigned i = 0; i < HEADERS_MAX && next < s.n && str_find(line, ':', 0) < line.n; i++) {
+        line = take_line(s, &next);
+    }
+    while (line.n == 0 && next < s.n) {
+        line = take_line(s, &next);
+    }
+    while (is_data(line)) {
+        *at = next;
+        (void)!buf_add(&letters, line);
+        line = next < s.n ? take_line(s, &next) : STR("");
+    }
+    bool sum = line.n == 5 && line.p[0] == '=';
+    line = sum && next < s.n ? take_line(s, &next) : line;
+    *at = sum || str_starts_nocase(line, STR("-----END PGP")) ? next : *at;
+    (void)!base64_read(buf_str(&letters), out);
+    buf_wipe(&letters);
+}
+
+bool pgp_armour_next(struct str text, size_t *at, size_t *ret_begin, struct buf *ret_octets)
+{
+    static const char front[] = "-----BEGIN PGP ";
+    size_t line_end = 0;
+    while (*at < text.n) {
+        const char *found = memmem(text.p + *at, text.n - *at, front, sizeof front - 1);
+        *ret_begin = found ? (size_t)(found - text.p) : text.n;
+        *at = found ? *ret_begin + sizeof front - 1 : text.n;
+        line_end = *at < line_end ? line_end : str_find(text, '\n', *at); /* once for each line */
+        struct str kind = str_slice(text, *at, line_end);
+        if (!str_starts_nocase(kind, STR("MESSAGE")) && !str_starts_nocase(kind, STR("ARMORED FILE"))) {
+            continue;
+        }
+        size_t dash = str_find(str_slice(kind, 0, kind.n < KIND_MAX ? kind.n : KIND_MAX), '-', 0);
+        struct str behind = str_slice(kind, dash, kind.n);
+        behind = str_starts_nocase(behind, STR("-----")) ? str_slice(behind, 5, behind.n) : STR("");
+        buf_reset(ret_octets);
+        if (str_is_blank(behind)) {
+            *at = line_end < text.n ? line_end + 1 : text.n;
+            take_armour(text, at, ret_octets);
+        } else {
+            take_joined(behind, ret_octets);
+        }
+        if (buf_len(ret_octets) >= LEAST) { /* else it only speaks of it */
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_one(struct reader *r, const struct piece *p, bool is_file)
+{
+    enum pgp is = is_file ? PGP_IS_NONE : pgp_read(r, p);
+    if (is == PGP_IS_SEALED) {
+        reader_problem(r, MIME_PASSWORD, p->part, "encrypted with OpenPGP");
+    } else if (is_file) {
+        reader_piece(r, p);
+    } else if (is != PGP_IS_OPEN) {
+        reader_problem(r, MIME_OPAQUE, p->part, "armour of OpenPGP around what could not be read");
+        read_strings(r, p);
+    }
+}
+
+void pgp_read_armour(struct reader *r, const struct piece *text)
+{
+    size_t at = 0, begin;
+    struct buf octets = BUF_INIT(text->octets.n + 1);
+    bool sealed = sealed_octets(text->octets) == SEAL_PGP;
+    for (unsigned n = 0; !sealed && !reader_is_over(r) && pgp_armour_next(text->octets, &at, &begin, &octets); n++) {
+        if (n == ARMOURS_MAX) {
+            reader_problem(r, MIME_LIMIT, text->part, "more armoured messages than are read");
+            break;
+        }
+        struct piece p = {.octets = buf_str(&octets), .part = text->part, .name = "", .place = text->place};
+        bool is_file = str_starts_nocase(str_slice(text->octets, begin, text->octets.n), STR("-----BEGIN PGP ARM"));
+        if (reader_open_octets(r, text->part, p.octets.n)) {
+            read_one(r, &p, is_file);
+        }
+    }
+    buf_wipe(&octets);
+}
+
+/* --- as a text ------------------------------------------------------------------------------------------------ */
+
+/* What an open message says; false: it is none, or says nothing. */
+static bool add_said(struct reader *outer, struct str octets, struct buf *out)
+{
+    struct mime_reading *said = err_calloc(1, sizeof *said);
+    struct reader r = *outer;
+    r.out = said;
+    bool open = pgp_read(&r, &(struct piece){.octets = octets, .part = "", .name = "", .place = MIME_BODY}) == PGP_IS_OPEN;
+    open &= said->n_texts > 0;
+    for (size_t i = 0; open && i < said->n_texts; i++) {
+        open = buf_add(out, buf_str(&said->texts[i].text)) == 0;
+    }
+    mime_reading_free(said);
+    return open;
+}
+
+int pgp_text(struct reader *r, struct str text, struct buf *out)
+{
+    size_t at = 0, begin, done = 0;
+    int e = 0;
+    struct buf octets = BUF_INIT(text.n + 1);
+    for (unsigned n = 0; e == 0 && n < ARMOURS_MAX && pgp_armour_next(text, &at, &begin, &octets); n++) {
+        e = buf_add(out, str_slice(text, done, begin));
+        if (e == 0 && !add_said(r, buf_str(&octets), out)) {
+            e = buf_add(out, str_slice(text, begin, at));
+        }
+        done = at;
+    }
+    e = e < 0 ? e : buf_add(out, str_slice(text, done, text.n));
+    buf_wipe(&octets);
+    return e;
+}
