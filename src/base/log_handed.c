@@ -120,7 +120,7 @@ static bool take_field(struct log_handed *h, struct str *rest)
     if (!f->key || is_head(f->key)) {
         return false;
     }
-    f->is_number = rest->n > 0 && rest->p[0] != '"';
+    f->is_number = rest->n == 0 || rest->p[0] != '"';
     if (!f->is_number) {
         *rest = str_slice(*rest, 1, rest->n);
     }

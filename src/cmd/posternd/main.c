@@ -3,7 +3,7 @@
  * between the processes, starts and watches them, reloads, stops.
  *
  * Trust: may run as root. May touch: configuration, key files, ports. Must never see: a peer's
- * byte. Everything it gives away it gives by descriptor.
+ * byte, but in the others' lines of the log (lines.c). Everything it gives away it gives by descriptor.
  */
 #include "base/clock.h"
 #include "base/log.h"

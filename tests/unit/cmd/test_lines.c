@@ -71,6 +71,10 @@ static void whose_a_line_is_says_its_pipe(void **state)
         "0 0 lie x=\"a\x1b[2J\xc2\x9b" "2J\n",
         "\x1b]0;title\x07\n",
         "9 0 lie x=1\n",
+        "0 0 lie x=\n", /* found by fuzz_log: it ended posternd */
+        "0 0 lie x=- y=\n",
+        "0 0 \n",
+        "0\n",
         "\n",
         "1 0 said code=\"250\" n=-5 text=\"a\\x1b[2J\\x0aprocess=queue-0 \\\"b\\\\\"\n",
         "the last wor",
@@ -100,6 +104,34 @@ static void whose_a_line_is_says_its_pipe(void **state)
         assert_int_equal(count(&b, format == LOG_FORMAT_JSON ? "\"said\",\"code\":\"250\",\"n\":-5,\"text\":\"a\\u001b[2J\\u000aprocess=queue-0 \\\"b\\\\\"}"
                                                               : "event=said code=250 n=-5 text=\"a\\x1b[2J\\x0aprocess=queue-0 \\\"b\\\\\"\n"), 1);
     }
+}
+
+/* Anything at all, made of what lines are made of: one line each, under the right name, and nothing that ends or hides one. */
+static void whatever_is_written_is_a_line(void **state)
+{
+    static const char *const parts[] = {"0", "3", " ", "1764511200123", "said", "x=", "\"", "\\", "\\x1b", "\\x0a", "\x1b[2J", "\xc2\x9b", "\xff",
+                                        "process=", "queue-0", "event=", "-", "9223372036854775808", "\xe2\x80\xa8", "\r", "a b", "{", "3 0 said x=1"};
+    enum { LINES = 4000 };
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    uint64_t dice = 88172645463325252u;
+    begin_log(LOG_FORMAT_TEXT);
+    for (size_t i = 0; i < LINES; i++) {
+        CLEANUP(buf_free) struct buf line = BUF_INIT(4096);
+        for (int k = 0; k < 12; k++) {
+            dice ^= dice << 13; /* xorshift64 (Marsaglia 2003) */
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            const char *part = i % 2 && k == 0 ? "3 1 said " : parts[dice % ARRAY_LEN(parts)];
+            assert_int_equal(buf_append(&line, part, strlen(part)), 0);
+        }
+        (void)log_take("smtpin-1", 7, buf_str(&line));
+    }
+    end_log(&b);
+    assert_int_equal(count(&b, "\n"), LINES);
+    assert_int_equal(count(&b, "Z level=warn process=smtpin-1 event=process-wrote ") + count(&b, "Z level=info process=smtpin-1 event=said") +
+                         count(&b, "Z level=error process=smtpin-1 event=said"), LINES);
+    assert_in_range(count(&b, "event=said"), 1, LINES);
+    assert_int_equal(count(&b, "\x1b") + count(&b, "\xc2\x9b") + count(&b, "\xff") + count(&b, "\r") + count(&b, "\xe2\x80\xa8"), 0);
 }
 
 static void stop(void *arg)
@@ -188,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whose_a_line_is_says_its_pipe),
+        cmocka_unit_test(whatever_is_written_is_a_line),
         cmocka_unit_test(who_writes_too_much_waits),
         cmocka_unit_test(so_much_may_be_written),
         cmocka_unit_test(who_is_not_read_goes_on),
