@@ -89,9 +89,13 @@ void detect_rules(const struct detect_packs *p, const struct detect_result *r, d
 typedef void (*detect_pack_fn)(void *arg, const char *pack, unsigned version, const char *title, size_t types, size_t rules);
 void detect_each_pack(const struct detect_packs *p, detect_pack_fn fn, void *arg);
 
-/* Where the new text of a mail ends and what it answers begins; lines that begin with '>' before that are
- * quoted too (detect_is_quoted). */
-size_t detect_new_end(struct str text, bool is_new);
-bool detect_is_quoted(struct str text, size_t new_end, size_t at);
+/* Which part of a text is new and which repeats another mail. is_new: the mail answers no other. Borrows the text. */
+struct detect_quotations {
+    struct str text;
+    size_t new_end; /* all from here on is quoted; lines that begin with '>' before that are, too */
+    bool is_new;
+};
+void detect_quotations(struct str text, bool is_new, struct detect_quotations *ret);
+bool detect_is_quoted(const struct detect_quotations *q, size_t at);
 /* The text as the patterns see it: hidden characters gone, full-width and other digits and dashes plain. 0 or -ENOSPC. */
 int detect_normalise(struct str text, struct buf *out) MUST_USE;

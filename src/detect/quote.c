@@ -2,27 +2,41 @@
  * quote.c: which part of a mail is new, and which repeats the mail it answers. Pure. Called by scan.c and
  * for the flags, which count in new text only.
  *
- * Knows lines that begin with '>' and the lines by which mail programs introduce what follows, in a dozen languages.
- * Where the lines that follow are marked with '>', only these are quoted: people write below them. In a mail that answers
- * no other, the head of a memo (From, Date, Subject) and "she wrote on 3 May:" are its writer's own. What can go wrong:
- * an unknown program: its quotation counts as new text, the safe side.
+ * Knows lines that begin with '>' and the lines by which mail programs introduce what follows, in a dozen languages. All below
+ * such an introduction is quoted, but for these cases, in which people write below it:
+ *  - soon below it a line is marked, by '>' or otherwise: then the marked lines are quoted, and no others;
+ *  - nothing new stands above it: then the new text, if there is any, stands below;
+ *  - a line says that the forwarded message ends here;
+ *  - the mail answers no other: then the head of a memo (From, Date, Subject) and "she wrote on 3 May:" are its writer's own.
+ * What can go wrong: an unknown program: its quotation counts as new text, the safe side.
  */
 #include "base/unseen.h"
 #include "detect/detect.h"
+#include "detect/introductions.h"
 
-enum { LONGEST_LINE = 8192, HEADER_LINES = 6 };
+enum {
+    LONGEST_LINE = 65536,
+    HEADER_LINES = 6,
+    RECIPIENT_LINES = 60, /* of a long list of them */
+    MARKED_WITHIN = 3, /* full lines below an introduction */
+    LONGEST_MARK = 12,
+    HEADS_MAX = 200, /* further ones introduce nothing: the safe side */
+    LONGEST_FIELD = 40, /* the octets of its name */
+    STROKES = 40,
+};
 
-/* The words by which mail programs introduce what they quote. */
-static const char *const wrote[] = {" wrote:", " schrieb:", (" a \xc3\xa9" "crit :"), (" a \xc3\xa9" "crit:"), (" a \xc3\xa9" "crit\xc2\xa0:"), " escribi\xc3\xb3:",
-                                    " ha scritto:", " schreef:", " escreveu:", " skrev:", " napisa\xc5\x82:", " napisa\xc5\x82(a):"};
-static const char *const rules[] = {"original message", "forwarded message", "urspr\xc3\xbcngliche nachricht", "weitergeleitete nachricht", "original-nachricht",
-                                    "message d'origine", "message d\xe2\x80\x99origine", "message transf\xc3\xa9r\xc3\xa9", "mensaje original", "mensaje reenviado",
-                                    "messaggio originale", "messaggio inoltrato", "oorspronkelijk bericht", "doorgestuurd bericht", "mensagem original", " wrote: "};
-static const char *const froms[] = {"From:", "Von:", "De :", "De\xc2\xa0:", "De:", "Da:", "Van:", "Fra:", "Fr\xc3\xa5n:", "Od:"};
-static const char *const dates[] = {"Sent:", "Date:", "Gesendet:", "Datum:", "Envoy\xc3\xa9 :", "Envoy\xc3\xa9\xc2\xa0:", "Envoy\xc3\xa9:", "Date :", "Enviado", "Fecha:",
-                                    "Inviato:", "Data:", "Verzonden:", "Sendt:", "Skickat:", ("Wys\xc5\x82" "ano:")};
-static const char *const subjects[] = {"Subject:", "Betreff:", "Objet :", "Objet\xc2\xa0:", "Objet:", "Asunto:", "Oggetto:", "Onderwerp:", "Assunto:", "Emne:", "\xc3\x84mne:",
-                                       "Temat:"};
+/* Lines by which mail programs introduce what they quote. */
+enum introduction { INTRO_NONE, INTRO_ORIGINAL, INTRO_FORWARD, INTRO_HEADER, INTRO_WROTE };
+
+/* A text under way. */
+struct look {
+    struct str text, before; /* the line before this one */
+    size_t n_above;          /* full lines so far that are not marked */
+    size_t last_end;         /* where the last line is that ends a forwarded message; 0: there is none */
+    size_t last_strokes;     /* the last line of nothing but strokes */
+    unsigned n_heads;        /* lines so far that might have begun a header section */
+    bool is_new;
+};
 
 typedef bool (*fits_fn)(struct str line, struct str word);
 
@@ -66,85 +80,261 @@ static struct str full_line_at(struct str text, size_t at, size_t *ret_next)
     return line;
 }
 
-/* A date or an address: what a mail program says of the mail it quotes, and people seldom in a sentence. */
+/* The line without the colon at its end, and without blanks before that (French has a no-break space there). False: it has none. */
+static bool take_colon(struct str *line)
+{
+    struct str s = *line;
+    bool wide = s.n >= 3 && memcmp(s.p + s.n - 3, "：", 3) == 0;
+    if (!wide && (s.n == 0 || s.p[s.n - 1] != ':')) {
+        return false;
+    }
+    s = str_trim(str_slice(s, 0, s.n - (wide ? 3 : 1)));
+    s.n -= s.n >= 2 && memcmp(s.p + s.n - 2, "\u00a0", 2) == 0 ? 2 : 0;
+    *line = s;
+    return true;
+}
+
+/* "Subject" of "Subject: x", "Objet" of "Objet : x"; empty: the line is no field. */
+static struct str field_name(struct str line)
+{
+    struct str front = str_slice(line, 0, line.n < LONGEST_FIELD ? line.n : LONGEST_FIELD);
+    size_t colon = str_find(front, ':', 0);
+    const char *wide = memmem(front.p, front.n, "：", 3);
+    size_t end = colon < front.n ? colon + 1 : wide ? (size_t)(wide - front.p) + 3 : 0;
+    struct str name = str_slice(front, 0, end);
+    return take_colon(&name) ? name : STR("");
+}
+
+/* Any field: people begin few sentences so. */
+static bool is_field(struct str line)
+{
+    struct str name = field_name(line);
+    return name.n > 1 && name.n < 20 && name.p[0] != '>';
+}
+
+/* Which of the fields are there that introduce a mail? */
+struct head {
+    bool from, date, subject;
+};
+
+static void look_at_field(struct str line, struct head *h)
+{
+    struct str name = field_name(line);
+    if (name.n > 0) {
+        h->from |= any_of(name, froms, ARRAY_LEN(froms), str_eq_nocase);
+        h->date |= any_of(name, dates, ARRAY_LEN(dates), str_eq_nocase);
+        h->subject |= any_of(name, subjects, ARRAY_LEN(subjects), str_eq_nocase);
+    }
+}
+
+/* What a mail program says of the mail it quotes, and people seldom in a sentence: an address, or a date. */
 static bool tells_when_or_who(struct str line)
 {
+    size_t numbers = 0;
     for (size_t i = 0; i < line.n; i++) {
-        if (line.p[i] == '@' || (line.p[i] >= '0' && line.p[i] <= '9')) {
+        bool digit = line.p[i] >= '0' && line.p[i] <= '9', first = i == 0 || line.p[i - 1] < '0' || line.p[i - 1] > '9';
+        if (line.p[i] == '@' || (digit && i == 0)) {
             return true;
         }
+        numbers += digit && first;
+    }
+    return numbers > 1 || (numbers == 1 && any_of(line, starts, ARRAY_LEN(starts), str_starts_nocase));
+}
+
+/* ">>> Bob <bob@b.example> 23.11.2026 09:12 >>>" of GroupWise. */
+static bool is_between_marks(struct str line)
+{
+    return line.n > 8 && str_starts_nocase(line, STR(">>> ")) && str_ends_nocase(line, STR(" >>>")) && tells_when_or_who(line);
+}
+
+/* "On 23 November, Anna wrote:", perhaps over two lines. */
+static bool is_attribution(struct str line, struct str before, bool *ret_two_lines)
+{
+    struct str words = line;
+    if (!take_colon(&words) || !any_of(words, wrote, ARRAY_LEN(wrote), str_ends_nocase)) {
+        return is_between_marks(line);
+    }
+    *ret_two_lines = !tells_when_or_who(line);
+    bool begins = any_of(before, starts, ARRAY_LEN(starts), str_starts_nocase) || str_find(before, '@', 0) < before.n;
+    return !*ret_two_lines || (begins && tells_when_or_who(before));
+}
+
+/* From:, Sent:, To:, Subject: one below the other, as Outlook writes them, the date first in GMX; below strokes three are not needed. */
+static bool is_header_block(struct look *l, size_t at, bool below_strokes)
+{
+    struct str text = l->text;
+    struct head h = {.from = false};
+    look_at_field(below_strokes ? full_line_at(text, at, &at) : line_at(text, at, &at), &h);
+    if ((!h.from && !h.date) || l->n_heads == HEADS_MAX) {
+        return false;
+    }
+    l->n_heads++;
+    for (int i = 0; i < RECIPIENT_LINES && at < text.n; i++) {
+        struct str line = line_at(text, at, &at);
+        if (i >= HEADER_LINES && line.n == 0) {
+            break;
+        }
+        look_at_field(line, &h);
+    }
+    return h.from && (below_strokes ? h.date || h.subject : h.date && h.subject);
+}
+
+static bool has_strokes(struct str line)
+{
+    bool strokes = str_starts_nocase(line, STR("-----")) || str_starts_nocase(line, STR("_____"));
+    bool armour = str_starts_nocase(line, STR("-----BEGIN ")) || str_starts_nocase(line, STR("-----END "));
+    return strokes && !armour;
+}
+
+static enum introduction introduction_at(struct look *l, struct str line, size_t at, size_t next, bool *ret_two_lines)
+{
+    if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
+        bool forward = any_of(line, forwards, ARRAY_LEN(forwards), holds), original = any_of(line, originals, ARRAY_LEN(originals), holds);
+        return forward ? INTRO_FORWARD : original || (!l->is_new && is_header_block(l, next, true)) ? INTRO_ORIGINAL : INTRO_NONE;
+    }
+    if (l->is_new) {
+        return INTRO_NONE;
+    }
+    return is_attribution(line, l->before, ret_two_lines) ? INTRO_WROTE : is_header_block(l, at, false) ? INTRO_HEADER : INTRO_NONE;
+}
+
+/* What stands before each line of a quotation, where that is not '>': "--]", "Rick>", "|". None: empty. */
+static struct str mark_of(struct str line)
+{
+    size_t n = 0;
+    while (n < line.n && line.p[n] != ' ' && line.p[n] != '\t') {
+        n++;
+    }
+    bool mark = n > 0 && n <= LONGEST_MARK && strchr(">|]:}#%", line.p[n - 1]);
+    return str_slice(line, 0, mark ? n : 0);
+}
+
+/* Are the lines below marked one by one? */
+static bool is_marked_below(struct str text, size_t at, bool has_fields)
+{
+    struct str mark = STR("");
+    for (int fields = 0, lines = 0; lines < MARKED_WITHIN && at < text.n;) {
+        struct str line = full_line_at(text, at, &at);
+        line = str_slice(line, unseen_at(line), line.n); /* a page's lone line of that kind: mime/html.c */
+        if (has_fields && fields < HEADER_LINES + 2 && is_field(line)) {
+            fields++;
+            continue;
+        }
+        struct str next = mark_of(line);
+        if ((line.n > 0 && line.p[0] == '>') || (next.n > 0 && str_eq(next, mark))) {
+            return true;
+        }
+        mark = next;
+        lines++;
     }
     return false;
 }
 
-/* "On 23 November, Anna wrote:", perhaps over two lines. */
-static bool is_attribution(struct str line, struct str before)
+/* Does all that follows this introduction repeat another mail? */
+static bool begins_repetition(const struct look *l, enum introduction kind, bool two_lines, size_t at, size_t next)
 {
-    bool may = line.n > 0 && line.p[line.n - 1] == ':'; /* as all of them do */
-    bool ends = may && any_of(line, wrote, ARRAY_LEN(wrote), str_ends_nocase);
-    return ends && (tells_when_or_who(line) || tells_when_or_who(before));
-}
-
-/* From:, Sent:, To:, Subject: one below the other, as Outlook writes them. */
-static bool is_header_block(struct str text, size_t at)
-{
-    bool date = false, subject = false;
-    struct str line = line_at(text, at, &at);
-    bool may = line.n > 0 && strchr("fvdo", str_lower(line.p[0])); /* the first letters of all of them */
-    if (!may || !any_of(line, froms, ARRAY_LEN(froms), str_starts_nocase)) {
+    if (l->n_above <= two_lines) {
         return false;
     }
-    for (int i = 0; i < HEADER_LINES && at < text.n; i++) {
-        line = line_at(text, at, &at);
-        date |= any_of(line, dates, ARRAY_LEN(dates), str_starts_nocase);
-        subject |= any_of(line, subjects, ARRAY_LEN(subjects), str_starts_nocase);
-    }
-    return date && subject;
+    bool ends = (kind == INTRO_FORWARD || kind == INTRO_ORIGINAL) && l->last_end >= at;
+    ends |= kind == INTRO_FORWARD && l->last_strokes > at;
+    return !ends && !is_marked_below(l->text, next, kind != INTRO_WROTE);
 }
 
-/* Does all that follows this line repeat another mail? */
-static bool begins_repetition(struct str text, size_t at, struct str before, bool is_new)
+static bool is_all_strokes(struct str line)
 {
-    size_t next, after;
-    struct str line = line_at(text, at, &next), below = full_line_at(text, next, &after);
-    bool strokes = str_starts_nocase(line, STR("-----")) || str_starts_nocase(line, STR("_____"));
-    bool armour = str_starts_nocase(line, STR("-----BEGIN ")) || str_starts_nocase(line, STR("-----END "));
-    below = str_slice(below, unseen_at(below), below.n); /* a page's lone line of that kind: mime/html.c */
-    if (below.n > 0 && below.p[0] == '>') {
-        return false; /* its lines are marked, and people write below them */
+    size_t n = 0;
+    while (n < line.n && line.p[n] == '-') {
+        n++;
     }
-    if (strokes && !armour) { /* -----Original Message-----, or strokes above a header section */
-        return any_of(line, rules, ARRAY_LEN(rules), holds) || (!is_new && any_of(below, froms, ARRAY_LEN(froms), str_starts_nocase));
-    }
-    return !is_new && (is_attribution(line, before) || is_header_block(text, at));
+    return n == line.n && n >= STROKES;
 }
 
-size_t detect_new_end(struct str text, bool is_new)
+/* Lines that end a forwarded message: of mutt, nmh (RFC 934), Gnus; of KMail nothing but strokes. */
+static void find_ends(struct look *l)
 {
-    size_t at = 0;
-    struct str before = STR("");
-    while (at < text.n) {
-        size_t next;
-        struct str line = line_at(text, at, &next);
-        if (line.n >= 3 && begins_repetition(text, at, before, is_new)) {
-            return at;
+    for (size_t at = 0, next; at < l->text.n; at = next) {
+        struct str line = line_at(l->text, at, &next);
+        if (line.n > 0 && line.p[0] == '-' && has_strokes(line)) {
+            l->last_end = any_of(line, forward_ends, ARRAY_LEN(forward_ends), holds) ? at : l->last_end;
+            l->last_strokes = is_all_strokes(line) ? at : l->last_strokes;
         }
-        before = line;
-        at = next;
+    }
+}
+
+static size_t new_end(struct str text, bool is_new)
+{
+    struct look l = {.text = text, .before = STR(""), .is_new = is_new};
+    bool in_head = false; /* in the header lines below an introduction that ends nothing: no text of their own */
+    find_ends(&l);
+    for (size_t at = 0, next; at < text.n; at = next) {
+        struct str line = line_at(text, at, &next);
+        in_head = in_head && (line.n == 0 || is_field(line));
+        if (line.n >= 3 && !in_head) {
+            bool two_lines = false;
+            enum introduction kind = introduction_at(&l, line, at, next, &two_lines);
+            if (kind != INTRO_NONE && begins_repetition(&l, kind, two_lines, at, next)) {
+                return at;
+            }
+            in_head = kind != INTRO_NONE;
+        }
+        l.n_above += line.n > 0 && line.p[0] != '>' && !in_head;
+        l.before = line;
     }
     return text.n;
 }
 
-bool detect_is_quoted(struct str text, size_t new_end, size_t at)
+void detect_quotations(struct str text, bool is_new, struct detect_quotations *ret)
 {
-    if (at >= new_end) {
+    *ret = (struct detect_quotations){.text = text, .new_end = new_end(text, is_new), .is_new = is_new};
+}
+
+/* Where the line begins that this place is in; a longer line is nobody's quotation. */
+static size_t line_begin(struct str text, size_t at)
+{
+    size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
+    const char *before = memrchr(text.p + least, '\n', at - least);
+    return before ? (size_t)(before - text.p) + 1 : least;
+}
+
+static bool is_marked(struct str text, size_t at)
+{
+    size_t next;
+    struct str line = at < text.n ? line_at(text, at, &next) : STR("");
+    return line.n > 0 && line.p[0] == '>';
+}
+
+/* The last line above with something in it. */
+static struct str full_line_above(struct str text, size_t begin)
+{
+    struct str line = STR("");
+    size_t next, least = begin > LONGEST_LINE ? begin - LONGEST_LINE : 0;
+    while (line.n == 0 && begin > least) {
+        begin = line_begin(text, begin - 1);
+        line = line_at(text, begin, &next);
+    }
+    return line;
+}
+
+/* A line that begins with '>' and repeats nothing: ">From " of a mailbox (RFC 4155), and "> 5 mg" or ">= 140" in a mail that answers
+ * no other. It stands alone, and nothing introduces it. */
+static bool is_own_mark(const struct detect_quotations *q, size_t begin)
+{
+    size_t next;
+    struct str line = line_at(q->text, begin, &next);
+    if (is_marked(q->text, next) || (begin > 0 && is_marked(q->text, line_begin(q->text, begin - 1)))) {
+        return false;
+    }
+    struct str above = full_line_above(q->text, begin);
+    bool introduced = above.n > 0 && above.p[above.n - 1] == ':';
+    return str_starts_nocase(line, STR(">From ")) || (q->is_new && !introduced);
+}
+
+bool detect_is_quoted(const struct detect_quotations *q, size_t at)
+{
+    if (at >= q->new_end) {
         return true;
     }
-    size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0; /* a longer line is nobody's quotation */
-    const char *before = memrchr(text.p + least, '\n', at - least);
-    at = before ? (size_t)(before - text.p) + 1 : least;
-    while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t')) {
-        at++;
-    }
-    return at < text.n && text.p[at] == '>';
+    size_t begin = line_begin(q->text, at);
+    return is_marked(q->text, begin) && !is_own_mark(q, begin);
 }

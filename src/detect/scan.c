@@ -43,7 +43,7 @@ struct scan {
     struct detect_result *result;
     struct str text;
     unsigned index;
-    size_t new_end;
+    struct detect_quotations quotations;
     struct detect_finding *found; /* candidates in this text */
     size_t n, cap;
     bool literals[LITERALS_SETS_MAX]; /* literals.h: which stand in this text */
@@ -373,7 +373,7 @@ static bool judge(struct scan *s, const struct detect_type *t, struct candidate 
     f.sample = is_sample(t, same);
     c.score = f.sample && c.score > SAMPLE_SCORE ? SAMPLE_SCORE : c.score;
     f.score = (unsigned char)(c.score < 100 ? c.score : 100);
-    f.quoted = detect_is_quoted(s->text, s->new_end, c.at);
+    f.quoted = detect_is_quoted(&s->quotations, c.at);
     f.same = map_hash(same);
     mask(value, c.is_word, f.masked);
     keep(s, &f);
@@ -504,7 +504,7 @@ static void keep_sentence(struct scan *s, const struct detect_type *t, const str
         return;
     }
     struct detect_finding f = {.text = s->index, .at = all->now.from, .n = text.n, .same = map_hash(text)};
-    f.quoted = detect_is_quoted(s->text, s->new_end, f.at);
+    f.quoted = detect_is_quoted(&s->quotations, f.at);
     mask(text, true, f.masked);
     keep_linked(s, t, &f, score);
 }
@@ -618,7 +618,7 @@ static void add_links(struct scan *s, size_t first)
 
 static void scan_text(struct scan *s, bool is_new)
 {
-    s->new_end = detect_new_end(s->text, is_new);
+    detect_quotations(s->text, is_new, &s->quotations);
     literals_look(s->packs->literals, s->text, s->literals);
     for (size_t i = 0; i < s->packs->n_types; i++) {
         try_patterns(s, s->packs->types[i]);

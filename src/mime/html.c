@@ -7,21 +7,21 @@
  * Quotations get '>' before each line, as in plain text: elements are counted,
  * so what stands behind a quotation is new again. What can go wrong: a limit of text.
  */
+#include "mime/quotation.h"
 #include "mime/tags.h"
 
 enum { QUOTATIONS_MAX = 100 /* further ones belong to the last */, STYLED_MAX = 200 };
 
-/* An element that begins a quotation, until it or the element around it ends. */
-struct quotation {
-    unsigned depth;   /* of the element whose end ends it */
-    bool is_frame;    /* a frame around an introduction and a blockquote: behind the blockquote stands new text */
-    bool frame_is_over;
+/* An element that is one, until it or the element around it ends. */
+struct open_quotation {
+    unsigned depth; /* of the element whose end ends it */
+    size_t at;      /* where its text begins */
 };
 
 struct page {
     struct buf *out, comments;
     unsigned depth, skipped; /* of elements */
-    struct quotation quotations[QUOTATIONS_MAX];
+    struct open_quotation quotations[QUOTATIONS_MAX];
     size_t n_quotations;
     unsigned styled[STYLED_MAX]; /* depths of elements that a style makes blocks */
     size_t n_styled;
@@ -29,6 +29,7 @@ struct page {
     unsigned n_alike;         /* lines that look quoted, one below the other */
     bool line_begun, line_is_quoted, full;
     bool is_answer;
+    unsigned kept; /* the depth of the outermost element in which line ends are line ends; 0: none */
     bool apart;        /* a box ended or begins */
     bool digits_apart; /* what is raised ended or begins */
 };
@@ -51,16 +52,6 @@ static bool is_one_of(const xmlChar *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (str_eq_nocase(str_c((const char *)name), str_c(list[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_quoted(const struct page *p)
-{
-    for (size_t i = 0; i < p->n_quotations; i++) {
-        if (!p->quotations[i].frame_is_over) {
             return true;
         }
     }
@@ -91,7 +82,7 @@ static void put(struct page *p, struct str text)
     }
     if (!p->line_begun) {
         p->line_at = buf_len(p->out);
-        p->line_is_quoted = is_quoted(p);
+        p->line_is_quoted = p->n_quotations > 0;
         p->full |= p->line_is_quoted && buf_add(p->out, STR("> ")) < 0;
     }
     part_from_line(p, text);
@@ -134,6 +125,16 @@ static void end_line(struct page *p)
     p->apart = p->digits_apart = false;
 }
 
+/* A line end in <pre>: an empty line is one, too. */
+static void end_kept_line(struct page *p)
+{
+    if (p->line_begun) {
+        end_line(p);
+    } else {
+        p->full |= buf_add(p->out, STR("\n")) < 0;
+    }
+}
+
 static void on_characters(void *arg, const xmlChar *text, int n)
 {
     struct page *p = arg;
@@ -141,78 +142,26 @@ static void on_characters(void *arg, const xmlChar *text, int n)
     if (p->skipped > 0) {
         return;
     }
-    while (rest.n > 0) { /* a line end in HTML is a blank */
+    while (rest.n > 0) { /* a line end in HTML is a blank, but in <pre> */
         size_t k = 0;
         while (k < rest.n && rest.p[k] != '\n' && rest.p[k] != '\r') {
             k++;
         }
         put(p, str_slice(rest, 0, k));
-        if (k < rest.n && p->line_begun) {
+        if (k < rest.n && p->kept > 0) {
+            end_kept_line(p);
+        } else if (k < rest.n && p->line_begun) {
             put(p, STR(" "));
         }
         rest = str_slice(rest, k + 1 < rest.n ? k + 1 : rest.n, rest.n);
     }
 }
 
-/* What mail programs write around what they quote: Gmail, Proton (a frame, in which people write on below the blockquote), Yahoo,
- * Thunderbird's introduction, GMX and Web.de, Zimbra; and where the rest of the element around it is quoted: Outlook. */
-static const struct {
-    const char *attribute, *word;
-    bool is_frame, rest;
-} marks[] = {
-    {"class", "gmail_quote", true, false},
-    {"class", "gmail_attr", false, false},
-    {"class", "protonmail_quote", true, false},
-    {"class", "yahoo_quoted", false, false},
-    {"class", "moz-cite-prefix", false, false},
-    {"class", "moz-forward-container", false, false},
-    {"name", "quote", true, false},
-    {"name", "quoted-content", false, false},
-    {"data-marker", "__QUOTED_TEXT__", false, false},
-    {"data-marker", "__HEADERS__", false, false},
-    {"id", "divRplyFwdMsg", false, true},
-    {"id", "mail-editor-reference-message-container", false, false},
-};
-
-static bool has_word(struct str list, struct str word)
-{
-    struct str one;
-    while (str_split(&list, ' ', &one)) {
-        if (str_eq_nocase(one, word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void begin_quotation(struct page *p, unsigned depth, bool is_frame)
+static void begin_quotation(struct page *p, unsigned depth)
 {
     if (p->n_quotations < QUOTATIONS_MAX) {
-        p->quotations[p->n_quotations++] = (struct quotation){.depth = depth, .is_frame = is_frame};
+        p->quotations[p->n_quotations++] = (struct open_quotation){depth, buf_len(p->out)};
     }
-}
-
-/* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube), cite="mid:...", a class or an
- * id of its own, a stroke beside the text. The button "indent" writes a margin at most. */
-static bool has_sign(const xmlChar **attributes)
-{
-    static const char *const words[] = {"quot", "cite", "repl", "rply", "fwd", "forward", "original", "history", "bloop", "qt"};
-    bool sign = false;
-    for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        struct str name = str_c((const char *)attributes[i]);
-        const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
-        sign |= str_eq_nocase(name, STR("cite")) || (str_eq_nocase(name, STR("type")) && str_eq_nocase(str_c(value), STR("cite")));
-        if (str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"))) {
-            for (size_t k = 0; k < ARRAY_LEN(words); k++) {
-                sign |= strcasestr(value, words[k]) != NULL;
-            }
-        }
-        if (str_eq_nocase(name, STR("style"))) {
-            bool none = strcasestr(value, "border:none") || strcasestr(value, "border: none");
-            sign |= !none && (strcasestr(value, "border") || strcasestr(value, "padding"));
-        }
-    }
-    return sign;
 }
 
 /* "On 3 May, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown): a date or an address
@@ -225,42 +174,42 @@ static bool is_introduced(const struct page *p)
     while (text.n > 0 && strchr(" \t\n", text.p[text.n - 1])) {
         text.n--;
     }
+    if (!p->is_answer || text.n == 0 || text.p[text.n - 1] != ':') {
+        return false;
+    }
     bool when_or_who = false;
     size_t lines = 0;
     for (size_t at = text.n; at > 0 && lines < 2; at--) {
         when_or_who |= text.p[at - 1] == '@' || is_digit(text.p[at - 1]);
         lines += text.p[at - 1] == '\n';
     }
-    return p->is_answer && when_or_who && text.p[text.n - 1] == ':';
+    return when_or_who;
 }
 
 static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
-    if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
-        if (has_sign(attributes) || is_introduced(p)) {
-            begin_quotation(p, p->depth, false);
-        }
-        return;
-    }
-    for (size_t i = 0; attributes && attributes[i]; i += 2) {
-        for (size_t k = 0; attributes[i + 1] && k < ARRAY_LEN(marks); k++) {
-            if (str_eq_nocase(str_c((const char *)attributes[i]), str_c(marks[k].attribute)) &&
-                has_word(str_c((const char *)attributes[i + 1]), str_c(marks[k].word))) {
-                begin_quotation(p, p->depth - (marks[k].rest && p->depth > 0), marks[k].is_frame);
-                return;
-            }
-        }
+    switch (quotation_of(name, attributes, is_introduced(p))) {
+    case QUOTATION_NONE:
+        break;
+    case QUOTATION_ELEMENT:
+        begin_quotation(p, p->depth);
+        break;
+    case QUOTATION_REST:
+        begin_quotation(p, p->depth - (p->depth > 0));
+        break;
     }
 }
 
-/* An element ended: what began in it ends with it. What a blockquote is in, is new from here if it is only a frame. */
-static void end_quotations(struct page *p, bool blockquote)
+/* An element ended: what began in it ends with it. One without a text, a picture, is a line of its own: else an introduction would
+ * stand above what is new (detect/quote.c). */
+static void end_quotations(struct page *p)
 {
     while (p->n_quotations > 0 && p->quotations[p->n_quotations - 1].depth >= p->depth) {
         p->n_quotations--;
-    }
-    if (blockquote && p->n_quotations > 0 && p->quotations[p->n_quotations - 1].is_frame) {
-        p->quotations[p->n_quotations - 1].frame_is_over = true;
+        if (p->quotations[p->n_quotations].at == buf_len(p->out)) {
+            end_line(p);
+            p->full |= buf_add(p->out, STR(">\n")) < 0;
+        }
     }
 }
 
@@ -274,12 +223,10 @@ static void put_attributes(struct page *p, const xmlChar **attributes)
     }
 }
 
-/* style="display: block", and what else begins a line. */
-static bool is_styled_block(const xmlChar **attributes)
+/* Does a style say one of these, written without blanks? */
+static bool style_says(const xmlChar **attributes, const char *const *words, size_t n_words)
 {
-    static const char *const words[] = {"display:block", "display:flex", "display:grid", "display:list-item", "display:table;",
-                                        "display:table-row", "display:flow-root"};
-    char style[200];
+    char style[1000];
     size_t n = 0;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
         if (!attributes[i + 1] || !str_eq_nocase(str_c((const char *)attributes[i]), STR("style"))) {
@@ -290,7 +237,7 @@ static bool is_styled_block(const xmlChar **attributes)
             n += (unsigned char)*c > ' ';
         }
         memcpy(style + n, ";", 2);
-        for (size_t k = 0; k < ARRAY_LEN(words); k++) {
+        for (size_t k = 0; k < n_words; k++) {
             if (strstr(style, words[k])) {
                 return true;
             }
@@ -299,11 +246,18 @@ static bool is_styled_block(const xmlChar **attributes)
     return false;
 }
 
-static void begin_styled(struct page *p, const xmlChar **attributes)
+/* An element that its style makes a block, or in which line ends are line ends. */
+static void begin_styled(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
-    if (p->n_styled < STYLED_MAX && is_styled_block(attributes)) {
+    static const char *const as_block[] = {"display:block", "display:flex", "display:grid", "display:list-item", "display:table;", "display:table-row",
+                                           "display:flow-root"};
+    static const char *const as_written[] = {"white-space:pre", "white-space:break-spaces"}, *const elements[] = {"pre", "listing", "xmp"};
+    if (p->n_styled < STYLED_MAX && style_says(attributes, as_block, ARRAY_LEN(as_block))) {
         p->styled[p->n_styled++] = p->depth;
         end_line(p);
+    }
+    if (p->kept == 0 && (is_one_of(name, elements, ARRAY_LEN(elements)) || style_says(attributes, as_written, ARRAY_LEN(as_written)))) {
+        p->kept = p->depth;
     }
 }
 
@@ -321,7 +275,7 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar **attributes)
     p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
     p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
     p->depth++;
-    begin_styled(p, attributes);
+    begin_styled(p, name, attributes);
     look_for_quotation(p, name, attributes);
 }
 
@@ -337,14 +291,15 @@ static void on_end(void *arg, const xmlChar *name)
     }
     p->apart |= is_one_of(name, boxes, ARRAY_LEN(boxes));
     p->digits_apart |= is_one_of(name, raised, ARRAY_LEN(raised));
-    end_quotations(p, str_eq_nocase(str_c((const char *)name), STR("blockquote")));
+    end_quotations(p);
+    p->kept = p->kept >= p->depth ? 0 : p->kept;
     p->depth -= p->depth > 0;
 }
 
 static void on_begin(void *arg)
 {
     struct page *p = arg;
-    p->depth = p->skipped = 0;
+    p->depth = p->skipped = p->kept = 0;
     p->n_quotations = p->n_styled = 0;
     p->apart = p->digits_apart = false;
 }

@@ -67,7 +67,8 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
     const char *words[FLAG_WORDS_MAX];
     size_t n_words = flags_words(c, words);
     struct str text = buf_str(&t->text);
-    size_t end = t->place == MIME_BODY ? detect_new_end(text, is_new) : text.n;
+    struct detect_quotations quotations;
+    detect_quotations(text, is_new, &quotations);
     struct flag_found f;
     for (size_t at = 0, found = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);) {
         const struct inspecting_flag flag = {
@@ -75,7 +76,7 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
             .written = str_slice(text, f.at, f.at + f.n),
             .exact = f.exact,
             .test = f.meant == c->flags.test,
-            .quoted = t->place == MIME_ATTACHMENT || (t->place == MIME_BODY && detect_is_quoted(text, end, f.at)),
+            .quoted = t->place == MIME_ATTACHMENT || (t->place == MIME_BODY && detect_is_quoted(&quotations, f.at)),
             .attached = t->is_attached_mail,
             .part = t->part,
         };

@@ -36,7 +36,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(f->type->link || f->at >= end);
         end = f->type->link ? end : f->at + f->n;
     }
-    must(detect_new_end(text, false) <= detect_new_end(text, true) && detect_new_end(text, true) <= size);
+    struct detect_quotations of_answer, of_new;
+    detect_quotations(text, false, &of_answer);
+    detect_quotations(text, true, &of_new);
+    must(of_answer.new_end <= of_new.new_end && of_new.new_end <= size);
+    for (size_t i = 0; i < size; i += 1 + size / 100) {
+        (void)detect_is_quoted(&of_new, i);
+    }
     detect_result_free(&r);
     return 0;
 }

@@ -180,8 +180,8 @@ static void quotations(void **state)
         {HTML "<p>Hi</p><div data-marker=\"__QUOTED_TEXT__\"><p>[secure]</p></div>", false},
         {HTML "<p>Hi</p><div data-marker=\"__QUOTED_TEXT__\"><p>old</p></div><p>[secure]</p>", true},
         {HTML "<div class=\"yahoo_quoted\"><div>[secure]</div></div>", false},
-        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>[secure]</blockquote></div>", false},
-        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote>old</blockquote><p>[secure]</p></div>", true},
+        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote class=\"protonmail_quote\" type=\"cite\">[secure]</blockquote></div>", false},
+        {HTML "<div class=\"protonmail_quote\">On Monday<br><blockquote class=\"protonmail_quote\" type=\"cite\">old</blockquote><p>[secure]</p></div>", true},
         /* RFC 8551 3.5.2: a signed mail is no quotation; RFC 3676 4.2: nor is a flag broken over flowed lines */
         {HEAD "Content-Type: text/plain; format=flowed\r\n\r\nplease [sec \r\nure] this\r\n", true},
         /* quotations inside quotations, and ones that nothing closes */
@@ -229,10 +229,57 @@ static void quotations(void **state)
         {NEW "\r\nFrom: HR\r\nTo: all\r\nDate: 3 May 2026\r\nSubject: salaries\r\n\r\n[secure]\r\n", true},
         {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", true},
         {NEW "\r\n________________________________\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", true},
-        {NEW "In-Reply-To: <1@out.test>\r\n\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", false},
-        {NEW "References: <1@out.test>\r\n\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        {NEW "In-Reply-To: <1@out.test>\r\n\r\nThanks\r\n\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", false},
+        {NEW "References: <1@out.test>\r\n\r\nThanks\r\n\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", false},
         {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n> [secure]\r\n", false},
-        {NEW "\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        {NEW "\r\nSee below\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        {NEW "\r\n>>> [secure] <<<\r\n\r\nreport attached\r\n", true},
+        {NEW "\r\nValues\r\n>= 140 mmHg [secure]\r\n", true},
+        {NEW "\r\nList:\r\n> a [secure]\r\n> b\r\n", false},
+        {HEAD "\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\n>From now on [secure]\r\n", true}, /* RFC 4155 */
+        /* SpamAssassin's answers, discourse/email_reply_trimmer, osTicket-1.7#787: nothing new stands above, so it stands below */
+        {HEAD "\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\nold\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\n-----Original Message-----\r\nFrom: Bob\r\nSent: Monday\r\nSubject: x\r\n\r\nold\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nDear Bob,\r\n\r\n-----Original Message-----\r\nFrom: Bob\r\nSent: Monday\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        /* Outlook Express (easy-ham-1 00689); a line before the marks (00971); marks of MH and of Emacs (00392) */
+        {HEAD "\r\nHi\r\n\r\n----- Original Message -----\r\nFrom: \"Bob\" <b@out.test>\r\nTo: x\r\nSent: Monday\r\nSubject: x\r\n\r\n\r\n> old\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\nBob,\r\n[secure]\r\n> old\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\n--] old\r\n--] text\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\nBob> old\r\nBob> text\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n------- Original Message -------\r\nOn Monday, May 3rd, 2026 at 9:12 AM, Bob <b@out.test> wrote:\r\n\r\n> old\r\n\r\n[secure]\r\n", true},
+        /* muttmua/mutt#97, RFC 934, Gnus, KMail: a forwarded message ends */
+        {HEAD "\r\nFYI\r\n\r\n----- Forwarded message from Bob <b@out.test> -----\r\n\r\nDate: Mon, 3 May\r\nFrom: Bob\r\nSubject: x\r\n\r\nold\r\n\r\n----- End forwarded message -----\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nFYI\r\n------- Forwarded Message\r\n\r\nold\r\n\r\n------- End of Forwarded Message\r\n[secure]\r\n", true},
+        {NEW "\r\nFYI\r\n\r\n---------- Forwarded message ---------\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
+        /* sentences with a number, and an agenda below strokes, in an answer (chatmail/core simplify, thunderbird-conversations#261) */
+        {HEAD "\r\nIn your letter of 3 May you wrote:\r\n\r\n\"100\"\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nSee below\r\nPage 3: there is not really a pattern wrote:\r\n[secure]\r\n", true},
+        {HEAD "\r\nAgenda\r\n-----------------------------\r\nFrom: 9 to 10 talks\r\n[secure]\r\n", true},
+        /* Outlook in other languages, a long list of recipients, GMX, Yahoo, GroupWise */
+        {HEAD "\r\nok\r\n\r\nDe: Bob\r\nEnviada em: 23.11.2026\r\nPara: n\r\nAssunto: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nok\r\n\r\n\xe5\xb7\xae\xe5\x87\xba\xe4\xba\xba: Bob\r\n\xe9\x80\x81\xe4\xbf\xa1\xe6\x97\xa5\xe6\x99\x82: 23.11.2026\r\n\xe4\xbb\xb6\xe5\x90\x8d: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nok\r\n\r\nFrom: Bob\r\nSent: Monday\r\nTo: a;\r\nb;\r\nc;\r\nd;\r\ne;\r\nf;\r\ng\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nDanke\r\n\r\nGesendet: Montag\r\nVon: Bob\r\nAn: x\r\nBetreff: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nDanke\r\n\r\nAm Montag, 23. November 2026 um 09:12:00 MEZ hat Bob <b@out.test> Folgendes geschrieben:\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nDanke\r\n\r\n>>> Bob <b@out.test> 23.11.2026 09:12 >>>\r\nalt\r\n[secure]\r\n", false},
+        /* people write in the frames of mail programs (mailgun/talon#20, #252; Mailspring email_5; Thunderbird) */
+        {HTML "<div class=\"moz-cite-prefix\">[secure] Dear Bob,</div><div class=\"moz-cite-prefix\">On 23/11/2026 09:12, Bob wrote:<br></div><blockquote type=\"cite\">old</blockquote>", true},
+        {HTML "<div class=\"gmail_quote gmail_quote_container\"><div dir=\"ltr\">[secure]</div></div>", true},
+        {HTML "<div class=\"gmail_quote\"><div>[secure]</div><div class=\"gmail_attr\">On Mon, Nov 23, 2026 Bob &lt;b@out.test&gt; wrote:<br></div><blockquote class=\"gmail_quote\">old</blockquote></div>", true},
+        {HTML "<p>Hi</p><div class=\"gmail_quote\"><div class=\"gmail_attr\">On Mon, Nov 23, 2026 Bob &lt;b@out.test&gt; wrote:<br></div>[secure]</div>", false},
+        {HTML "<div class=\"moz-forward-container\">[secure] fyi<br><br>-------- Forwarded Message --------<p>old</p></div>", true},
+        {HTML "<p>fyi</p><div class=\"moz-forward-container\"><br>-------- Forwarded Message --------<p>[secure]</p></div>", false},
+        {HTML "<blockquote class=\"elementToProof\" style=\"background-color: rgb(255, 255, 255);\">[secure]</blockquote>", true},
+        {HTML "<blockquote class=\"webkit-indent-blockquote\" style=\"margin: 0 0 0 40px; border: none; padding: 0px;\">[secure]</blockquote>", true},
+        {HTML "<table name=\"quote\"><tr><td>[secure]</td></tr></table>", true},
+        /* a picture alone is quoted (Roundcube); a stroke below an introduction (Yahoo on phones); Outlook's answer to Gmail */
+        {HTML "<p>Hi</p><p>On 2026-11-23 09:12, Bob wrote:</p><blockquote type=\"cite\"><p><img src=\"cid:1\"></p></blockquote><p>[secure]</p>", true},
+        {HTML "<p>Hi</p><blockquote style=\"margin: 0 0 20px 0;\"><div>On Mon, Nov 23, 2026 at 9:12, Bob</div><div>&lt;b@out.test&gt; wrote:</div><div style=\"border-left: 1px solid #6D00F6;\">old</div></blockquote><div>[secure]</div>", true},
+        {HTML "<blockquote style='border:none;border-left:solid #CCCCCC 1.0pt;padding:0in 0in 0in 6.0pt'><p>[secure]</p></blockquote>", false},
+        /* HTML standard 4.4.3: line ends in <pre> are line ends */
+        {HTML "<pre>ok\r\n\r\nOn 1.1.26, Bob wrote:\r\n&gt; old\r\n&gt; [secure]\r\n</pre>", false},
+        {HTML "<pre>ok\r\n\r\nOn 1.1.26, Bob wrote:\r\n&gt; old\r\n[secure]\r\n</pre>", true},
+        {HTML "<div style=\"white-space: pre-wrap\">On 1.1.26, Bob wrote:\r\n&gt; old\r\n&gt; x\r\n[secure]</div><p>x</p>", true},
         {NEW "Content-Type: text/html\r\n\r\n<b>From:</b> HR<br><b>Date:</b> 3 May<br><b>Subject:</b> x<br><p>[secure]</p>", true},
         /* HTML standard 4.4.4: a quotation is an element; "> 5 mg" in a paragraph is a text */
         {NEW "Content-Type: text/html\r\n\r\n<p>&gt; 5 mg [secure]</p>", true},
@@ -529,7 +576,7 @@ static void flags_of_attached_mails(void **state)
         {ATTACHED("Subject: [secure] x", "hi"), "quoted\t[secure]\tnew\tattached", "flag\t"},
         {ATTACHED("Subject: x", "[secure]"), "flag\t[secure]\tbody", "quoted\t"},
         {ATTACHED("Subject: [secure] x", "[secure]"), "flag\t[secure]\tbody", "quoted\t"},
-        {NEW "\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", "quoted\t[secure]\tnew\tquoted", "flag\t"},
+        {NEW "\r\nSee below\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", "quoted\t[secure]\tnew\tquoted", "flag\t"},
     };
     (void)state;
     struct conf *c = conf_of("");

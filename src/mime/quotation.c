@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * quotation.c: the elements by which mail programs quote (quotation.h): what they write was looked up in the test mails of reply
+ * parsers (mailgun/talon, Mailspring, quotequail, email_reply_trimmer), see docs/field.md.
+ */
+#include "mime/quotation.h"
+#include "base/err.h"
+
+#include <string.h>
+
+/* What mail programs write around what they quote, where that is no blockquote: Yahoo, GMX and Web.de, Zimbra;
+ * and where the rest of the element around it is quoted: Outlook. Frames around an introduction and a blockquote (gmail_quote,
+ * protonmail_quote, moz-cite-prefix, moz-forward-container) say nothing: people write in them, too,
+ * and detect/quote.c knows the introduction. */
+static const struct {
+    const char *attribute, *word;
+    bool rest;
+} marks[] = {
+    {"class", "yahoo_quoted", false},
+    {"name", "quote", false},
+    {"name", "quoted-content", false},
+    {"data-marker", "__QUOTED_TEXT__", false},
+    {"data-marker", "__HEADERS__", false},
+    {"id", "divRplyFwdMsg", true},
+    {"id", "mail-editor-reference-message-container", false},
+};
+
+static bool has_word(struct str list, struct str word)
+{
+    struct str one;
+    while (str_split(&list, ' ', &one)) {
+        if (str_eq_nocase(one, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* style="border-left: 1px solid", also behind "border: none". */
+static bool has_stroke(const char *style)
+{
+    const char *left = strcasestr(style, "border-left:");
+    struct str value = left ? str_trim(str_c(left + strlen("border-left:"))) : STR("");
+    return value.n > 0 && !str_starts_nocase(value, STR("none")) && !str_starts_nocase(value, STR("0"));
+}
+
+/* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube), cite="mid:...", a class or an
+ * id of its own, a stroke beside the text. The button "indent" writes a margin at most. */
+static bool has_sign(const xmlChar **attributes)
+{
+    static const char *const words[] = {"quot", "cite", "repl", "rply", "fwd", "forward", "original", "history", "bloop", "qt"};
+    bool sign = false;
+    for (size_t i = 0; attributes && attributes[i]; i += 2) {
+        struct str name = str_c((const char *)attributes[i]);
+        const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
+        sign |= str_eq_nocase(name, STR("cite")) || (str_eq_nocase(name, STR("type")) && str_eq_nocase(str_c(value), STR("cite")));
+        bool own = str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"));
+        for (size_t k = 0; own && !strcasestr(value, "indent") && k < ARRAY_LEN(words); k++) {
+            sign |= strcasestr(value, words[k]) != NULL;
+        }
+        if (str_eq_nocase(name, STR("style"))) {
+            bool none = strcasestr(value, "border:none") || strcasestr(value, "border: none");
+            sign |= has_stroke(value) || (!none && (strcasestr(value, "border") || strcasestr(value, "padding")));
+        }
+    }
+    return sign;
+}
+
+static enum quotation quotation_of_div(const xmlChar **attributes, bool is_introduced)
+{
+    for (size_t i = 0; attributes && attributes[i]; i += 2) {
+        struct str name = str_c((const char *)attributes[i]);
+        const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
+        if (is_introduced && str_eq_nocase(name, STR("style")) && has_stroke(value)) { /* Yahoo's on phones */
+            return QUOTATION_ELEMENT;
+        }
+        for (size_t k = 0; k < ARRAY_LEN(marks); k++) {
+            if (str_eq_nocase(name, str_c(marks[k].attribute)) && has_word(str_c(value), str_c(marks[k].word))) {
+                return marks[k].rest ? QUOTATION_REST : QUOTATION_ELEMENT;
+            }
+        }
+    }
+    return QUOTATION_NONE;
+}
+
+enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes, bool is_introduced)
+{
+    if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
+        return is_introduced || has_sign(attributes) ? QUOTATION_ELEMENT : QUOTATION_NONE;
+    }
+    bool div = str_eq_nocase(str_c((const char *)name), STR("div"));
+    return div ? quotation_of_div(attributes, is_introduced) : QUOTATION_NONE;
+}
