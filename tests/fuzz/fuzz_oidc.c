@@ -18,7 +18,7 @@ static bool holds(struct str text, const char *word)
 {
     size_t n = strlen(word);
     for (size_t i = 0; i + n <= text.n; i++) {
-        if (memcmp(text.p + i, word, n) == 0) {
+        if (str_eq_nocase(str_slice(text, i, i + n), str_from(word, n))) { /* a domain is the same in capitals (RFC 1035 2.3.3) */
             return true;
         }
     }
