@@ -154,9 +154,9 @@ static bool is_attribution(struct str line, struct str before, bool *ret_two_lin
     if (!take_colon(&words) || !any_of(words, wrote, ARRAY_LEN(wrote), str_ends_nocase)) {
         return is_between_marks(line);
     }
-    *ret_two_lines = !tells_when_or_who(line);
     bool begins = any_of(before, starts, ARRAY_LEN(starts), str_starts_nocase) || str_find(before, '@', 0) < before.n;
-    return !*ret_two_lines || (begins && tells_when_or_who(before));
+    *ret_two_lines = begins && tells_when_or_who(before);
+    return *ret_two_lines || tells_when_or_who(line);
 }
 
 /* From:, Sent:, To:, Subject: one below the other, as Outlook writes them, the date first in GMX; below strokes three are not needed. */
@@ -209,6 +209,12 @@ static struct str mark_of(struct str line)
     return str_slice(line, 0, mark ? n : 0);
 }
 
+/* "ALB>" of The Bat! and Gnus: the letters of a name. */
+static bool is_name_mark(struct str mark)
+{
+    return mark.n > 1 && mark.p[mark.n - 1] == '>' && str_lower(mark.p[0]) >= 'a' && str_lower(mark.p[0]) <= 'z';
+}
+
 /* Are the lines below marked one by one? */
 static bool is_marked_below(struct str text, size_t at, bool has_fields)
 {
@@ -221,7 +227,7 @@ static bool is_marked_below(struct str text, size_t at, bool has_fields)
             continue;
         }
         struct str next = mark_of(line);
-        if ((line.n > 0 && line.p[0] == '>') || (next.n > 0 && str_eq(next, mark))) {
+        if ((line.n > 0 && line.p[0] == '>') || is_name_mark(next) || (next.n > 0 && str_eq(next, mark))) {
             return true;
         }
         mark = next;

@@ -613,6 +613,7 @@ void calendar_words(struct str text, struct buf *out)
         answers |= is_method && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             if (str_eq_nocase(l.name, names[i]) && value.n > 0) {
+                (void)!buf_add(out, is_repeated ? STR(">\n") : STR("")); /* a lone marked line is its writer's (detect/quote.c) */
                 add_words(value, is_repeated ? STR("> ") : STR(""), out);
             }
         }

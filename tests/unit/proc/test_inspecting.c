@@ -247,6 +247,8 @@ static void quotations(void **state)
         {HEAD "\r\nHi\r\n\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\n--] old\r\n--] text\r\n\r\n[secure]\r\n", true},
         {HEAD "\r\nHi\r\n\r\nOn 3 May 2026, Bob <b@out.test> wrote:\r\n\r\nBob> old\r\nBob> text\r\n[secure]\r\n", true},
         {HEAD "\r\nHi\r\n\r\n------- Original Message -------\r\nOn Monday, May 3rd, 2026 at 9:12 AM, Bob <b@out.test> wrote:\r\n\r\n> old\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHello Adam,\r\n\r\nThursday, September 05, 2002, 11:33:18 PM, you wrote:\r\n\r\n\r\nALB> old\r\n\r\n[secure]\r\n\r\nALB> text\r\n", true}, /* 00450 */
+        {HEAD "\r\nOn Sun, 21 Jul 2002 05:11:08 -0400\r\nBob <b@out.test> wrote:\r\n\r\n[secure]\r\n", true}, /* easy-ham-2 01132 */
         /* muttmua/mutt#97, RFC 934, Gnus, KMail: a forwarded message ends */
         {HEAD "\r\nFYI\r\n\r\n----- Forwarded message from Bob <b@out.test> -----\r\n\r\nDate: Mon, 3 May\r\nFrom: Bob\r\nSubject: x\r\n\r\nold\r\n\r\n----- End forwarded message -----\r\n\r\n[secure]\r\n", true},
         {NEW "\r\nFYI\r\n------- Forwarded Message\r\n\r\nold\r\n\r\n------- End of Forwarded Message\r\n[secure]\r\n", true},
