@@ -84,12 +84,12 @@ def windows_of(ends, size, spans):
     return with_one, without
 
 
-@pytest.mark.skipif(not os.environ.get('POSTERN_ALL'), reason='minutes: 20,000 messages')
+@pytest.mark.skipif('POSTERN_THROUGHPUT' not in os.environ, reason='./check all: 20,000 messages, in the ordinary build')
 def test_throughput_with_replacements(gateway):
     """Field F9: over 20,000 messages the replacements of the only inspector, each thousand, cost at most 10 %. No clock is compared with
     another run's: the windows of this run without a replacement tell what it would have been."""
     gateway.lab.mark_log()
-    waits, ends = sent_by_four(gateway, 20000)
+    waits, ends = sent_by_four(gateway, int(os.environ['POSTERN_THROUGHPUT']))
     spans = list(zip(logged(gateway, 'process-replaced'), logged(gateway, 'process-ended')))
     with_one, without = windows_of(ends, 200, spans)
     assert len(spans) >= 15 and len(without) >= 40, (len(spans), len(with_one), len(without))
