@@ -6,17 +6,21 @@
     bombs.py run POSTERN [NAME...]         reads each in a process of its own with all packs; fails over 2 s (and a second for
                                            each 8 MiB of mail, 3 at most) or 256 MiB above an empty mail
 
+Each ends in one of two ways, which stands beside it: a limit is told ("limit", "damaged"), or all of it is read ("read"): then the
+card number behind what costs much is found (a slow machine may tell a limit instead). A reader that does neither fails.
+
 Each is made here after the public report that its line names; nothing is copied from them but the archive that holds itself. The
 measured time is that of the processor, so that a busy machine fails nothing. A build with sanitizers is too slow and large for `run`."""
-import base64, bz2, ctypes, gzip, io, lzma, os, resource, struct, subprocess, sys, tempfile, zipfile, zlib
+import base64, bz2, ctypes, gzip, io, json, lzma, os, resource, struct, subprocess, sys, tempfile, zipfile, zlib
 
 MIB = 1 << 20
+CARD = b' card 4532015112830366 '  # of nobody: Luhn over 453201511283036
 BOMBS = {}
 
 
-def bomb(source):
+def bomb(source, ends='limit'):
     def note(make):
-        BOMBS[make.__name__.replace('_', '-')] = (source, make)
+        BOMBS[make.__name__.replace('_', '-')] = (source, make, ends)
         return make
     return note
 
@@ -55,9 +59,9 @@ def docx(document):
 
 # --- packed files ---------------------------------------------------------------------------------------
 
-@bomb('brackets that nothing closes: each was followed to the end of its line (by hand)')
+@bomb('brackets that nothing closes: each was followed to the end of its line (by hand)', 'read')
 def brackets():
-    return HEAD + b'\r\n' + b'[secur' * 300000
+    return HEAD + b'\r\n' + b'[secur' * 300000 + CARD
 
 
 @bomb('libarchive#2366, field F2')
@@ -98,7 +102,7 @@ def xz_with_dictionary(octets, size):
     return bytes(out)
 
 
-@bomb('xz(1) --memlimit: a header that claims a dictionary of 1.5 GiB, and one of 4 GiB')
+@bomb('xz(1) --memlimit: a header that claims a dictionary of 1.5 GiB, and one of 4 GiB', 'damaged')
 def xz_dictionary():
     big = xz_with_dictionary(b'\0' * (64 * MIB), 37)
     return mail('a.xz', big) .replace(b'--b--\r\n', b'') + mail('b.xz', xz_with_dictionary(b'x' * 100, 40)).split(b'hello\r\n', 1)[1]
@@ -110,7 +114,7 @@ def xz_zeros():
     return mail('a.xz', b''.join(c.compress(b'\0' * MIB) for _ in range(1000)) + c.flush())
 
 
-@bomb('RFC 8878 3.1.1.1.2, 7.2: a window of 2 GiB, and RLE blocks of 4 octets for 128 KiB each')
+@bomb('RFC 8878 3.1.1.1.2, 7.2: a window of 2 GiB, and RLE blocks of 4 octets for 128 KiB each', 'damaged')
 def zstd_window():
     block = struct.pack('<I', (128 * 1024 << 3) | 2)[:3] + b'A'
     return mail('a.zst', b'\x28\xb5\x2f\xfd\x00' + bytes([21 << 3]) + block * 16384 + b'\x01\0\0')
@@ -127,12 +131,12 @@ def gz_numbers():
     return mail('a.gz', stream(b'', b'4111 of 12 on 11/3\n' * 3449, 60), copies=200)
 
 
-@bomb('clamav#1460: what stands behind an archive is looked through for others; here nothing begins one, and everything might')
+@bomb('clamav#1460: what stands behind an archive is looked through for others; here nothing begins one, and everything might', 'damaged')
 def rest_of_sevens():
     return mail('a.gz', gzip.compress(b'x') + b'7' * (3 * MIB))
 
 
-@bomb('the same with 60,000 heads of files that no directory names')
+@bomb('the same with 60,000 heads of files that no directory names', 'damaged')
 def rest_of_heads():
     head = b'PK\3\4' + struct.pack('<5H3I2H', 20, 0, 0, 0, 0, 0, 1, 1, 1, 0) + b'ax'
     return mail('a.zip', head * 60000 + zipped([('readme.txt', b'hello')]))
@@ -148,7 +152,7 @@ def zip_42():
     return mail('42.zip', octets)
 
 
-@bomb('bamsoftware.com/hacks/zipbomb (Fifield), nih-at/libzip#354, mailcow#2840, clamav 12356: entries that share their octets')
+@bomb('bamsoftware.com/hacks/zipbomb (Fifield), nih-at/libzip#354, mailcow#2840, clamav 12356: entries that share their octets', 'damaged')
 def zip_overlap():
     kernel = stream(b'', b'a' * MIB, 20, -15)
     local = struct.pack('<4sHHHHHIIIHH', b'PK\3\4', 20, 0, 8, 0, 33, 0, len(kernel), 20 * MIB, 1, 0) + b'a'
@@ -163,7 +167,7 @@ def zip_entries():
     return mail('a.zip', zipped([(f'{i}', b'') for i in range(60000)]))
 
 
-@bomb('7z: a directory of twenty million files in 40 octets (libarchive: an entry each before anything is read)')
+@bomb('7z: a directory of twenty million files in 40 octets (libarchive: an entry each before anything is read)', 'damaged')
 def seven_zip_files():
     body = b'\x01\x05\xf0' + struct.pack('<I', 20_000_000) + b'\x0e\x01\x01\x00\x00'
     start = struct.pack('<QQI', 0, len(body), zlib.crc32(body))
@@ -182,12 +186,12 @@ def seven_zip(coder, properties, packed, size):
     return b"7z\xbc\xaf'\x1c\0\4" + struct.pack('<I', zlib.crc32(start)) + start + packed + header
 
 
-@bomb('7zFormat.txt: PPMd with a memory of 4 GiB less 36 octets, the most that there is, and a file of 4 GiB')
+@bomb('7zFormat.txt: PPMd with a memory of 4 GiB less 36 octets, the most that there is, and a file of 4 GiB', 'damaged')
 def seven_zip_ppmd_memory():
     return mail('a.7z', seven_zip(b'\3\4\1', b'\x40' + struct.pack('<I', 0xffffffdb), b'\0' * 100000, 1 << 32))
 
 
-@bomb('7zFormat.txt: LZMA with a dictionary of 4 GiB less an octet, and a file of 4 GiB')
+@bomb('7zFormat.txt: LZMA with a dictionary of 4 GiB less an octet, and a file of 4 GiB', 'damaged')
 def seven_zip_dictionary():
     return mail('a.7z', seven_zip(b'\3\1\1', b'\x5d' + struct.pack('<I', 0xffffffff), b'\0' * 100000, 1 << 32))
 
@@ -236,14 +240,14 @@ def rar5(size, flags, name=b'a.txt', packed=b'\0' * 5000):
     return b'Rar!\x1a\7\1\0' + header(b'\x01\0\0') + header(one) + packed + header(b'\x05\0\0')
 
 
-@bomb('technote.txt of RAR 5: a dictionary of 4 GiB, the most that there is, and a file of 2^60 octets')
+@bomb('technote.txt of RAR 5: a dictionary of 4 GiB, the most that there is, and a file of 2^60 octets', 'damaged')
 def rar5_dictionary():
     return mail('a.rar', rar5(1 << 60, 3 << 7 | 15 << 10))
 
 
-@bomb('the same, not packed: 64 MiB of a file that is not there')
+@bomb('the same, not packed: 64 MiB of a file that is not there', 'read')
 def rar5_stored():
-    return mail('a.rar', rar5(64 * MIB, 0, packed=b'word ' * 20000))
+    return mail('a.rar', rar5(64 * MIB, 0, packed=b'word ' * 20000 + CARD))
 
 
 ITSELF = ('eNoL8GZmEWFgYOBg4GBOsfn5pTPFg5GBYQcQswNFi/SL9KoyCxhUGW79DyBKpT7Dhf8kKj8U0hduycDK8AuJBSFEGF5jFXPqUDzCQDSLgeH/fwhhwnAau9gLxTh+'
@@ -265,13 +269,13 @@ def tar_name():
 
 # --- documents ------------------------------------------------------------------------------------------
 
-@bomb('CVE-2003-1564: entities of entities')
+@bomb('CVE-2003-1564: entities of entities', 'damaged')
 def docx_entities():
     dtd = b'<!DOCTYPE x [<!ENTITY a0 "laughs">' + b''.join(b'<!ENTITY a%d "%s">' % (i, b'&a%d;' % (i - 1) * 20) for i in range(1, 12)) + b']>'
     return mail('a.docx', docx(dtd + b'<x><t>&a11;</t></x>'))
 
 
-@bomb('the same with one large entity, used often ("quadratic blowup")')
+@bomb('the same with one large entity, used often ("quadratic blowup")', 'damaged')
 def docx_entity_often():
     return mail('a.docx', docx(b'<!DOCTYPE x [<!ENTITY a "' + b'A' * 100000 + b'">]><x>' + b'<t>&a;</t>' * 100000 + b'</x>'))
 
@@ -358,34 +362,34 @@ def jis_escapes():
 
 # --- pages ----------------------------------------------------------------------------------------------
 
-@bomb('whatwg/html#2872, lexbor#340: elements in elements')
+@bomb('whatwg/html#2872, lexbor#340: elements in elements', 'read')
 def html_nested():
-    return html(b'<div><b>' * 300000 + b'deep')
+    return html(b'<div><b>' * 300000 + b'deep' + CARD)
 
 
-@bomb('whatwg/html#2872: ends of what was never opened, each looked for in all that is open')
+@bomb('whatwg/html#2872: ends of what was never opened, each looked for in all that is open', 'read')
 def html_ends():
-    return html(b'<i>' * 400000 + b'</u>' * 400000)
+    return html(b'<i>' * 400000 + b'</u>' * 400000 + CARD)
 
 
-@bomb('HTML standard 13.2.6.4.7: ends of blocks, each looked for through many open <div>')
+@bomb('HTML standard 13.2.6.4.7: ends of blocks, each looked for through many open <div>', 'read')
 def html_block_ends():
-    return html(b'<div>' * 900 + b'</ul>' * 400000)
+    return html(b'<div>' * 900 + b'</ul>' * 400000 + CARD)
 
 
-@bomb('RUSTSEC-2026-0194, the same in HTML')
+@bomb('RUSTSEC-2026-0194, the same in HTML', 'read')
 def html_attributes():
-    return html(b'<p ' + b''.join(b'a%d\r\n' % i for i in range(300000)) + b'>end')
+    return html(b'<p ' + b''.join(b'a%d\r\n' % i for i in range(300000)) + b'>end' + CARD)
 
 
-@bomb('field F14: a table of 600,000 rows')
+@bomb('field F14: a table of 600,000 rows', 'read')
 def html_rows():
-    return html(b'<table>' + b'<tr><td>1</td><td>a</td></tr>\r\n' * 600000 + b'</table>')
+    return html(b'<table>' + b'<tr><td>1</td><td>a</td></tr>\r\n' * 600000 + b'<tr><td>' + CARD + b'</table>')
 
 
-@bomb('comments that nothing closes, each looked for to the end')
+@bomb('comments that nothing closes, each looked for to the end', 'read')
 def html_comments():
-    return html(b'<p>' + b'<!-- a ' * 800000)
+    return html(b'<p>' + b'<!-- a ' * 800000 + CARD)
 
 
 # --- MIME -----------------------------------------------------------------------------------------------
@@ -413,14 +417,14 @@ def mime_head():
     return HEAD + b''.join(b'X-%d: =?utf-8?q?a?= =?utf-8?b?YQ==?=\r\n' % i for i in range(400000)) + b'\r\nend\r\n'
 
 
-@bomb('field F15: one short illness a hundred thousand times in one line, each looked at in its sentence')
+@bomb('field F15: one short illness a hundred thousand times in one line, each looked at in its sentence', 'read')
 def text_terms():
-    return HEAD + b'\r\n' + b'flu ' * 100000
+    return HEAD + b'\r\n' + b'flu ' * 100000 + CARD
 
 
-@bomb('the same with people beside it')
+@bomb('the same with people beside it', 'read')
 def text_links():
-    return HEAD + b'\r\n' + b'Mary Jones has flu, ' * 20000
+    return HEAD + b'\r\n' + b'Mary Jones has flu, ' * 20000 + CARD
 
 
 # --- measuring ------------------------------------------------------------------------------------------
@@ -429,17 +433,27 @@ PACKS = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'pa
 
 
 def measure(postern, octets):
-    """Seconds of the processor (pdftotext has its own and as much of it, at most), octets of memory, exit status and words."""
+    """Seconds of the processor (pdftotext has its own and as much of it, at most), octets of memory, exit status and report."""
     with tempfile.NamedTemporaryFile(suffix='.eml') as f:
         f.write(octets)
         f.flush()
-        p = subprocess.Popen([postern, 'detect', '--mail', f.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        p = subprocess.Popen([postern, 'detect', '--json', '--mail', f.name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              env={'POSTERN_PACKS': PACKS, **os.environ},
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)))
         words = p.stdout.read().decode('utf-8', 'replace')
         _, status, used = os.wait4(p.pid, 0)
         p.returncode = os.waitstatus_to_exitcode(status)
         return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, p.returncode, words
+
+
+def end_of(words):
+    """What the report says: a limit, damage, the card that stands behind all."""
+    try:
+        report = json.loads(words)[0]
+    except (ValueError, LookupError):
+        return set()
+    found = any(f['type'] == 'card' and f['score'] >= 60 for f in report['findings'])
+    return {p['problem'] for p in report['problems']} & {'limit', 'damaged'} | ({'read'} if found else set())
 
 
 def run(postern, names):
@@ -450,14 +464,16 @@ def run(postern, names):
         for _ in range(3):  # what else runs on the machine makes CPU time longer, never shorter: the best of three counts
             seconds, memory, status, words = measure(postern, octets)
             over = memory - least - len(octets)
-            said = 'limit' in words or 'damaged' in words or 'unknown' in words
-            bad = seconds > 2 + min(len(octets) / (8 * MIB), 3) or over > 256 * MIB or status not in (0, 1)
+            wanted, said = BOMBS[name][2], end_of(words)
+            costs = seconds > 2 + min(len(octets) / (8 * MIB), 3) or over > 256 * MIB
+            right = wanted in said or (wanted == 'read' and 'limit' in said)
+            bad = costs or status not in (0, 1) or not right
             if not bad:
                 break
         wrong += bad
         print(f'{"WRONG" if bad else "ok":5} {name:18} {len(octets):9} octets {seconds:6.2f} s {over / MIB:5.0f} MiB  status {status}'
-              f'{"" if said else "  nothing said"}', flush=True)
-    return 1 if wrong else 0
+              f'  {wanted}{"" if right else " is not told, only: " + (", ".join(said) or "nothing")}', flush=True)
+    return 1 if wrong or not names else 0
 
 
 def main():
