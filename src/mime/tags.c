@@ -108,7 +108,13 @@ static void close_inner(htmlParserCtxtPtr p, const char *block)
 {
     static const struct str end = {"</div>", 6};
     unsigned divs = 0;
-    int i = p->nameNr - 1;
+    int i = p->nameNr - 1, open = i;
+    while (open >= 0 && strcmp((const char *)p->nameTab[open], block) != 0) {
+        open--;
+    }
+    if (open < 0) { /* the end of what is not open, perhaps very often */
+        return;
+    }
     while (i >= 0 && strcmp((const char *)p->nameTab[i], block) != 0) {
         if (is_one_of((const char *)p->nameTab[i], walls, ARRAY_LEN(walls))) {
             return;
