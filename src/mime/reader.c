@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "base/sanitized.h"
+#include "mime/calendar.h"
 #include "mime/inside.h"
 #include "mime/kind.h"
 #include "mime/pgp.h"
@@ -345,10 +346,23 @@ void read_unfolded(struct str octets, struct buf *out)
     buf_wipe(&whole);
 }
 
+/* What the events of a calendar say, as people read it: "Mr Baker, diabetes" of "SUMMARY:Mr Baker\, diabetes". */
+static void put_events(struct str calendar, struct buf *out)
+{
+    enum { EVENTS_MAX = 100 };
+    struct view_event *events = err_calloc(EVENTS_MAX, sizeof *events);
+    size_t n = calendar_read(calendar, events, EVENTS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        (void)!buf_printf(out, "%s\n%s\n%s\n\n", events[i].what, events[i].about, events[i].where);
+    }
+    free(events);
+}
+
 static void read_plain(struct reader *r, const struct piece *p)
 {
-    bool folded = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR")) || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
-    struct buf plain = BUF_INIT(2 * p->octets.n + 2);
+    bool calendar = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR"));
+    bool folded = calendar || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
+    struct buf plain = BUF_INIT(2 * p->octets.n + 2), said = BUF_INIT(p->octets.n + 1024);
     if (folded) {
         read_unfolded(p->octets, &plain);
     }
@@ -356,12 +370,17 @@ static void read_plain(struct reader *r, const struct piece *p)
     struct buf *out = reader_text(r, p->place, p->part);
     if (out) {
         charset_text(r, p->part, octets, wide_charset(octets), out);
+        if (calendar) {
+            put_events(buf_str(out), &said);
+        }
         reader_text_done(r, out);
+        reader_add_text(r, MIME_ATTACHMENT, p->part, buf_str(&said));
     }
     if (charset_fits_as_is(octets, wide_charset(octets))) {
         reader_add_text(r, p->place, p->part, octets);
     }
     inside_read(r, p->part, folded ? INSIDE_CARD : INSIDE_TEXT, p->octets);
+    buf_wipe(&said);
     buf_wipe(&plain);
 }
 

@@ -109,6 +109,16 @@ static void folded_lines(void **state)
     mime_reading_free(m);
 }
 
+/* RFC 5545 3.3.11: commas and line ends are escaped in a value; what an event says is there as people read it, too. */
+static void events_as_people_read_them(void **state)
+{
+    (void)state;
+    struct mime_reading *m = read_c(HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"
+                                         "SUMMARY:Mr. Baker\\, control\r\nDESCRIPTION;LANGUAGE=en:one\\ntwo\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n");
+    assert_true(has_text(m, "SUMMARY:Mr. Baker\\, control") && has_text(m, "Mr. Baker, control\none\ntwo"));
+    mime_reading_free(m);
+}
+
 /* RFC 2046 4.1.2: a charset may stand at each text type; RFC 5545 3.1: a fold inside a character (two octets of a letter). */
 static void charsets_of_other_texts(void **state)
 {
@@ -482,7 +492,7 @@ static void names_in_archives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(events_as_people_read_them), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(documents), cmocka_unit_test(names_in_archives),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold), cmocka_unit_test(empty_files_have_names)};
