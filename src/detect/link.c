@@ -33,6 +33,18 @@ struct sentence {
     size_t from, to;
 };
 
+/* Wilson's disease is no Mr Wilson: names has the octets of the text from `from` to `to`. about: of which types, by index;
+ * NULL: of all. */
+static void cross_out(char *names, size_t from, size_t to, const struct detect_finding *findings, size_t n, const bool *about)
+{
+    for (size_t i = 0; i < n && findings[i].at < to; i++) {
+        bool counts = !about || about[findings[i].type->index];
+        for (size_t k = findings[i].at; counts && k < findings[i].at + findings[i].n && k < to; k++) {
+            names[k - from] = '#';
+        }
+    }
+}
+
 /* Names count near the finding only: long sentences are those of newspapers. */
 static struct list_facts read_facts(const struct lists *lists, struct str sentence, size_t from, size_t at,
                                     const struct detect_finding *findings, size_t n)
@@ -41,11 +53,7 @@ static struct list_facts read_facts(const struct lists *lists, struct str senten
     char names[LISTS_SENTENCE_MAX + 2];
     must(sentence.n <= sizeof names);
     memcpy(names, sentence.p, sentence.n);
-    for (size_t i = 0; i < n && findings[i].at < from + sentence.n; i++) { /* Wilson's disease is no Mr Wilson */
-        for (size_t k = findings[i].at; k < findings[i].at + findings[i].n && k < from + sentence.n; k++) {
-            names[k - from] = '#';
-        }
-    }
+    cross_out(names, from, from + sentence.n, findings, n, NULL);
     for (size_t i = 0; i < sentence.n; i++) {
         size_t apart = from + i > at ? from + i - at : at - from - i;
         names[i] = apart > NAME_REACH ? '#' : names[i];
@@ -107,6 +115,38 @@ static bool name_beside(const struct lists *lists, struct str text, const struct
     return lists_facts(lists, behind, behind, behind.n).name;
 }
 
+/* Somebody, findings and words of a note stand in the octets from `from` to `to`, and nothing else. */
+static bool is_note(const struct link_rule *r, const struct lists *lists, struct str text, size_t from, size_t to,
+                    const struct detect_finding *findings, size_t n, size_t which)
+{
+    enum { LONGEST = 120 };
+    char names[LONGEST];
+    size_t first = which;
+    if (to - from > LONGEST) {
+        return false;
+    }
+    while (first > 0 && findings[first - 1].at >= from) {
+        first--;
+    }
+    struct str line = str_slice(text, from, to);
+    memcpy(names, line.p, line.n);
+    cross_out(names, from, to, findings + first, n - first, r->about);
+    struct list_facts f = lists_facts(lists, line, str_from(names, line.n), findings[which].at - from);
+    return f.name && f.others == 0;
+}
+
+/* A line of a list or table, or a sentence: "09:30 Mr Baker, diabetes". What it says counts whatever stands around it. */
+static bool is_noted(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
+                     const struct detect_finding *findings, size_t n, size_t which)
+{
+    size_t at = findings[which].at, from = at, to = str_find(str_slice(text, 0, s->to > at ? s->to : at), '\n', at);
+    while (from > s->from && text.p[from - 1] != '\n') {
+        from--;
+    }
+    bool line = (from == 0 || from > s->from || text.p[from - 1] == '\n') && is_note(r, lists, text, from, to, findings, n, which);
+    return line || is_note(r, lists, text, s->from, s->to, findings, n, which);
+}
+
 static bool who_is_there(const struct link_rule *r, const struct sentence *s, const struct lists *lists, struct str text,
                          const struct detect_finding *findings, size_t n, size_t which)
 {
@@ -121,6 +161,8 @@ static bool who_is_there(const struct link_rule *r, const struct sentence *s, co
         return s->facts.unknown && s->facts.apart <= UNKNOWN_REACH;
     case WHO_DOCTOR:
         return s->facts.doctor;
+    case WHO_NOTED:
+        return is_noted(r, s, lists, text, findings, n, which);
     case WHO_GREETED:
         return s->facts.lists >> r->list & 1 && lists_greets(lists, text);
     case WHO_LIST:
@@ -193,7 +235,7 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
     const struct detect_finding *f = &findings[which];
     struct sentence s = {0};
     int best = -1;
-    bool read = false;
+    bool read = false, noted = false;
     *ret_labelled = false;
     if (link->institution >= 0 && word_is_capital(str_slice(text, f->at, f->at + f->n)) && lists_goes_on(lists, text, f->at + f->n, (unsigned)link->institution)) {
         return 0;
@@ -212,11 +254,15 @@ unsigned link_score(const struct link *link, const struct lists *lists, struct s
         }
         if (who_is_there(r, &s, lists, text, findings, n, which)) {
             best = r->score;
-            *ret_labelled = r->who == WHO_TYPE;
+            noted = r->who == WHO_NOTED;
+            *ret_labelled = noted || r->who == WHO_TYPE;
         }
     }
     if (best < 0) {
         return 0;
+    }
+    if (noted) {
+        return (unsigned)best;
     }
     best += added(link, &s);
     best += link->several && has_several(link, &s, findings, n, which) ? link->several : 0;

@@ -12,6 +12,7 @@ enum { LINK_RULES_MAX = 64, LINK_TYPES_MAX = 200 };
 struct link_rule {
     enum link_who {
         WHO_NAME, WHO_GIVEN, WHO_UNKNOWN, WHO_DOCTOR, WHO_GREETED, WHO_BESIDE, WHO_LIST, WHO_NEXT,
+        WHO_NOTED, /* a line of a name, findings and words of the list "note" */
         WHO_TYPE
     } who;
     unsigned list; /* of WHO_LIST and WHO_GREETED; of WHO_NEXT: just before the finding */
@@ -36,6 +37,7 @@ struct link {
 };
 
 /* What the findings (of one text, by place) say: the score of the sentence around each, 0: nothing. Findings in one
- * sentence have one score. *ret_labelled: who it is stands there as in a record ("Patient: Smith", a date of birth). */
+ * sentence have one score. *ret_labelled: who it is stands there as in a record ("Patient: Smith", a date of birth), or the line
+ * is a note ("Mr Baker, diabetes"). */
 unsigned link_score(const struct link *link, const struct lists *lists, struct str text,
                     const struct detect_finding *findings, size_t n, size_t which, bool *ret_labelled);

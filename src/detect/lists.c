@@ -40,7 +40,7 @@ static bool is_noted(const unsigned char *bits, const char *form)
 
 static const char *const known[LISTS_KNOWN] = {"given", "given-weak", "surname", "title", "degree", "abbreviation", "place",
                                           "patient", "relation", "role", "third", "nouns",
-                                          "greeting", "cited", "particle", "opening", "you", "own"};
+                                          "greeting", "cited", "particle", "opening", "you", "own", "note"};
 
 struct lists *lists_new(void)
 {
@@ -180,9 +180,24 @@ static bool follows(const struct tokens *t, size_t i)
     return i < t->n && joined(t->text, t->list[i - 1].word, t->list[i].word);
 }
 
+static bool may_be_name(const struct tokens *t, size_t i);
+
 static bool is_shouted(const struct tokens *t, size_t i)
 {
     return i < t->n && word_is_shouted(str_slice(t->text, t->list[i].word.at, t->list[i].word.end));
+}
+
+/* "Patient Berger": a capital, and behind it a name of the lists, or what may be one before "kommt", "has" and the like. */
+static bool is_known_behind(const struct tokens *t, const struct token *one)
+{
+    const struct token *next = one + 1;
+    size_t i = (size_t)(next - t->list);
+    if (!follows(t, i) || !next->capital || next->out) {
+        return false;
+    }
+    bool joined_on = follows(t, i + 1), more = joined_on && t->list[i + 1].capital;
+    bool unlisted = IS(next, LIST_GIVEN_WEAK) || (joined_on && IS(&t->list[i + 1], LIST_OPENING) && may_be_name(t, i));
+    return IS(next, LIST_GIVEN) || IS(next, LIST_SURNAME) || (unlisted && !more);
 }
 
 /* "the patient Mary Jones", but not "Patient Safety Week"; no letter of "P.A.D.". */
@@ -191,7 +206,7 @@ static bool is_title(const struct tokens *t, const struct token *one)
     bool point = one->word.end < t->text.n && t->text.p[one->word.end] == '.';
     bool inside = one->initial && one->word.at > 0 && t->text.p[one->word.at - 1] == '.';
     bool title = IS(one, LIST_TITLE) && !one->out && !inside && (point || !one->initial);
-    return title || (IS(one, LIST_PATIENT) && !one->capital);
+    return title || (IS(one, LIST_PATIENT) && (!one->capital || is_known_behind(t, one)));
 }
 
 /* St. John's, the Mary Jones Hospital: the words from i to before `behind`. */
@@ -271,6 +286,34 @@ static bool is_turned(const struct tokens *t, size_t i)
     return (parted_by(t, next, " ") && !begins_line) || (parted_by(t, next, ", ") && (inside || IS(one, LIST_SURNAME)));
 }
 
+/* In two cells beside each other, parted by exactly one sign: "Baker;Tom", "\"Baker\",\"Tom\"". */
+static bool is_cell_behind(const struct tokens *t, size_t i)
+{
+    size_t signs = 0, blanks = 0, quotes = 0;
+    size_t at = t->list[i].word.end, end = i + 1 < t->n ? t->list[i + 1].word.at : at;
+    for (size_t k = at; k < end; k++) {
+        char c = t->text.p[k];
+        signs += c == ';' || c == ',' || c == '\t' || c == '|';
+        blanks += c == ' ' && !(k > at && t->text.p[k - 1] == '|') && !(k + 1 < end && t->text.p[k + 1] == '|');
+        quotes += c == '"';
+        if (!strchr(";,\t| \"", c)) {
+            return false;
+        }
+    }
+    return signs == 1 && blanks == 0 && (quotes == 0 || quotes == 2);
+}
+
+/* A given name and a surname in two cells of a table. */
+static bool is_in_cells(const struct tokens *t, size_t i)
+{
+    const struct token *one = &t->list[i], *next = one + 1;
+    if (!is_cell_behind(t, i) || !one->capital || !next->capital || next->out) {
+        return false;
+    }
+    bool first = IS(one, LIST_GIVEN_WEAK) || may_be_name(t, i), second = IS(next, LIST_GIVEN_WEAK) || may_be_name(t, i + 1);
+    return (IS(next, LIST_GIVEN) && first) || (IS(one, LIST_GIVEN) && second);
+}
+
 /* Without its capital only what is no word as well. */
 static bool is_known_name(const struct token *one)
 {
@@ -345,7 +388,7 @@ static size_t untitled(const struct tokens *t, size_t i, struct list_facts *f)
     if (is_of_place(t, i, next + more)) {
         return next + more;
     }
-    if (is_turned(t, i)) {
+    if (is_turned(t, i) || is_in_cells(t, i)) {
         f->name = true;
         return i + 2;
     }
@@ -532,6 +575,17 @@ static void find_between(const struct tokens *t, size_t at, struct list_facts *f
     f->apart = right < f->apart ? right : f->apart;
 }
 
+/* Words that are neither of a person nor of a finding nor of a note's; numbers do not count. */
+static unsigned count_others(const struct tokens *t)
+{
+    unsigned others = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        char c = t->text.p[t->list[i].word.at];
+        others += !t->list[i].person && !t->list[i].out && !IS(&t->list[i], LIST_NOTE) && !(c >= '0' && c <= '9');
+    }
+    return others;
+}
+
 /* --- facts ------------------------------------------------------------------------------------------------------- */
 
 /* Phrases of two and three words that end at the last token. */
@@ -584,6 +638,7 @@ struct list_facts lists_facts(const struct lists *l, struct str text, struct str
     }
     find_names(&t, &f);
     find_between(&t, at, &f);
+    f.others = count_others(&t);
     return f;
 }
 
@@ -635,21 +690,30 @@ bool lists_goes_on(const struct lists *l, struct str text, size_t end, unsigned 
 
 /* --- sentences --------------------------------------------------------------------------------------------------- */
 
+/* The octets before a point that may be short for something, back to one of `stops`. */
+static struct str short_form(struct str text, size_t point, const char *stops)
+{
+    enum { LONGEST = 12 };
+    size_t from = point, at = point > LONGEST ? point - LONGEST : 0;
+    while (from > at && !strchr(stops, text.p[from - 1])) {
+        from--;
+    }
+    return str_slice(text, from, point);
+}
+
 /* "Mrs.", "geb.", "J." and "7.": no sentence ends there. */
 static bool is_abbreviation(const struct lists *l, struct str text, size_t point)
 {
     char form[FORM_MAX];
-    enum { LONGEST = 12 };
-    size_t from = point, at = point > LONGEST ? point - LONGEST : 0;
-    while (from > at && !strchr(" \t\r\n(,;", text.p[from - 1])) {
-        from--;
-    }
-    struct str word = str_slice(text, from, point);
-    size_t n = word_fold(word, form, sizeof form - 1);
+    size_t n = word_fold(short_form(text, point, " \t\r\n(,;"), form, sizeof form);
     bool digits = n > 0 && n <= 2 && form[0] >= '0' && form[0] <= '9';
-    uint64_t bits = n > 0 ? bits_of(l, form, n) : 0;
     bool letters = n > 2 && form[n - 2] == '.'; /* "z.B.", "e.g." */
-    return n == 1 || letters || digits || bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
+    if (n == 1 || letters || digits) {
+        return true;
+    }
+    n = word_fold(short_form(text, point, " \t\r\n(,;:=<>[]{}|/\\\"'*_"), form, sizeof form); /* "SUMMARY:Mr.", "<td>Mr." */
+    uint64_t bits = n > 0 ? bits_of(l, form, n) : 0;
+    return bits & (1u << LIST_TITLE | 1u << LIST_DEGREE | 1u << LIST_ABBREVIATION);
 }
 
 /* Behind the marks that close what was said: "I am gone." (she said so.) */

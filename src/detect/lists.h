@@ -10,7 +10,8 @@
  * nouns (words of a language in which every noun has a capital: it says nothing there), cited (a
  * year in brackets, "Miller and Jones (2014)", counts as a word of it: names there are authors), particle
  * (von, de la: before a surname), opening (a sentence that begins so leaves out who: "Está de baja"), you (who is
- * addressed) and own ("my son": who belongs to the writer).
+ * addressed), own ("my son": who belongs to the writer) and note ("Control", "Suivi": what stands beside a name and an
+ * illness in the notes of a practice).
  */
 #pragma once
 #include "detect/words.h"
@@ -21,13 +22,14 @@ enum { LISTS_MAX = 64 };
 
 enum list_known { LIST_GIVEN, LIST_GIVEN_WEAK, LIST_SURNAME, LIST_TITLE, LIST_DEGREE, LIST_ABBREVIATION, LIST_PLACE, LIST_PATIENT,
                   LIST_RELATION, LIST_ROLE, LIST_THIRD, LIST_NOUNS, LIST_GREETING,
-                  LIST_CITED, LIST_PARTICLE, LIST_OPENING, LIST_YOU, LIST_OWN, LISTS_KNOWN };
+                  LIST_CITED, LIST_PARTICLE, LIST_OPENING, LIST_YOU, LIST_OWN, LIST_NOTE, LISTS_KNOWN };
 
 /* What stands in a stretch of text. */
 struct list_facts {
     uint64_t lists;   /* a bit for each list of which a word stands there */
     uint64_t between; /* the same between the place asked for and the person next to it */
     uint64_t around;  /* the same of the few words before and behind the place, within commas */
+    unsigned others;  /* words that are neither of a person nor crossed out nor in the list "note", and no numbers */
     unsigned apart;   /* words between the two; LISTS_ALONE: there is no person */
     bool name;        /* title or given name with a name behind it, or a name before a surname */
     bool given;       /* a given name by itself */

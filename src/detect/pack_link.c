@@ -3,7 +3,8 @@
  *
  *   link SCORE WHO ~ TYPE, TYPE   what is said of whom. WHO: name, given (a given name by itself),
  *                                 unknown (what looks like a name), doctor (a degree with a name),
- *                                 beside (the sentence before or behind has a name), [LIST],
+ *                                 beside (the sentence before or behind has a name), noted (the line
+ *                                 has a name, findings and words of the list "note", and no others), [LIST],
  *                                 next [LIST] (in the words just before), greeted [LIST] (in a
  *                                 letter to somebody by name), or a type with its level
  *   add SCORE LIST                -100 to 100: added when a word of the list stands in the sentence
@@ -72,7 +73,7 @@ static bool read_who(const struct detect_packs *p, struct str who, struct link_r
         const char *word;
         enum link_who who;
     } words[] = {{"name", WHO_NAME}, {"given", WHO_GIVEN}, {"unknown", WHO_UNKNOWN},
-                 {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}};
+                 {"doctor", WHO_DOCTOR}, {"beside", WHO_BESIDE}, {"noted", WHO_NOTED}};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_eq(who, str_c(words[i].word))) {
             r->who = words[i].who;

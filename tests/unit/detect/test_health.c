@@ -254,6 +254,17 @@ static void plain_sentences(void **state)
         "JOS\xc3\x89 LE\xc3\x93N PADECE ESQUIZOFRENIA", "H\xc3\xa9l\xc3\xa8ne Dupont, n\xc3\xa9" "e le 12/05/1940, suit une chimioth\xc3\xa9rapie",
         "Mr. Osei came in on Monday. He was diagnosed with epilepsy.", NULL,
     };
+    /* RFC 5545's lines, cells of tables, XML and JSON (RFC 8259): what stands right before a title; notes of a practice */
+    static const char *const noted[] = {
+        "DESCRIPTION:Mr. Baker was diagnosed with hepatitis C.", "<note>Mr. Baker was diagnosed with hepatitis C.</note>",
+        "1;Mr. Baker;hepatitis C;new", "{\"note\":\"Mr. Baker was diagnosed with hepatitis C.\"}", "Mr Baker, diabetes", "Tom Baker (diabetes)",
+        "Hello,\n\n09:30 Mr. Baker: diabetes\n10:00 Frau Schulz, Asthma\n\nsee you at the meeting", "Kontrolle Herr Berger (Diabetes)",
+        "Chemotherapy Tom Baker", "Tom Baker: chemotherapy", "Chemo Frau Berger", "Herr Berger kommt am Montag zur Chemotherapie.",
+        "Mr Baker comes for chemotherapy on Monday.", "Patient Berger kommt zur Dialyse", "Anna Berger is pregnant",
+        "Mme Martin : cancer du sein", "M. Dupont vient lundi pour sa chimioth\xc3\xa9rapie.", "Control Sr. Garc\xc3\xad" "a (diabetes)",
+        "La Sra. L\xc3\xb3pez viene ma\xc3\xb1" "ana a di\xc3\xa1lisis.", "Surname;Given name;Complaint\nBaker;Tom;hepatitis C",
+        "Surname\tGiven name\tComplaint\nCole\tAnn\tasthma", NULL,
+    };
     static const char *const quiet[] = {
         "Join us for Patient Safety Week: our talk on asthma and allergies is on Monday in the main hall.",
         "The new Patient Information Leaflet for metformin is printed; please collect your copies.",
@@ -280,13 +291,16 @@ static void plain_sentences(void **state)
         "He was born on 4 July 1976 and wrote a book about dementia.",
         "Patient zero in this outage was Server Room Two; a stroke of bad luck.",
         "Client: Acme Ltd, Member Benefits Team, we offer migraine-free accounting. Migration to SAP.",
-        "Mr Smith has a cold. Mrs Jones called about the order of aspirin.", NULL,
+        "Mr Smith has a cold. Mrs Jones called about the order of aspirin.",
+        "Rota week 48: Dr Brown asthma clinic Monday, Mary Jones diabetes clinic Tuesday.", "Talk Mr Baker: diabetes", "Tom Baker (Cancer Research UK)",
+        "Patient Portal: diabetes", "Frau Schulz, Krebshilfe", "Dialyse: Ansprechpartner Herr Klein", NULL,
     };
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     struct detect_packs *p = detect_packs_new();
     (void)state;
     assert_int_equal(detect_packs_load(p, "packs", NULL, 0, &problems), 0);
     check_texts(p, found, true);
+    check_texts(p, noted, true);
     check_texts(p, quiet, false);
     detect_packs_free(p);
 }
@@ -322,7 +336,9 @@ static void links_of_a_pack(void **state)
                                "words topic about\ntype told\n phrase [has/had] the [flu/croup]\n not [has/had] the flu bug\n"
                                " good Ann had the croup\n bad Ann had the flu bug\n bad Ann had croup\n"
                                "type v\n link 60 name ~ a, told\n add -60 next topic\nrule w v\n"
-                               " good Mr Parry has flu\n bad Mr Parry wrote about flu\n";
+                               " good Mr Parry has flu\n bad Mr Parry wrote about flu\n"
+                               "words note visit\ntype x\n link 60 noted ~ a\nrule y x\n good Visit Mr Parry: flu\n good 9:30 Mr Parry, flu\n"
+                               " bad Visit Mr Parry: flu course\n bad My lists: Mr Parry, flu\n";
     static const char *const mistakes[][2] = {
         {"pack p 1\ntype a\n phrase b\n link 50 x ~ a\n", "test:4: there is no type or list \"x\": 50 x ~ a\n"},
         {"pack p 1\ntype a\n phrase b\ntype l\n link 50 name ~ c\n", "test:5: there is no type \"c\": 50 name ~ c\n"},
