@@ -75,8 +75,8 @@ static struct str inner(struct str folded)
     return str_slice(folded, from, to);
 }
 
-/* One slip of a hand: a letter too few, another letter, two that changed places, or one doubled. A letter more makes another
- * word ([secured]), as do two slips. */
+/* One slip of a hand: a letter too few, another letter (also one of two octets: [sécure]), two that changed places, or one
+ * doubled. A letter more makes another word ([secured]), as do two slips. */
 static bool is_slip(struct str got, struct str want)
 {
     size_t n = 0, less = got.n < want.n ? got.n : want.n;
@@ -86,6 +86,10 @@ static bool is_slip(struct str got, struct str want)
     struct str a = str_slice(got, n, got.n), b = str_slice(want, n, want.n);
     if (a.n + 1 == b.n) {
         return str_eq(a, str_slice(b, 1, b.n));
+    }
+    bool two_octets = a.n > 1 && (unsigned char)a.p[0] >= 0xc3 && (unsigned char)a.p[0] < 0xe0;
+    if (a.n == b.n + 1 && two_octets) {
+        return str_eq(str_slice(a, 2, a.n), str_slice(b, 1, b.n));
     }
     if (a.n == b.n + 1) {
         return n > 0 && a.p[0] == got.p[n - 1] && str_eq(str_slice(a, 1, a.n), b);
@@ -98,6 +102,32 @@ static bool is_slip(struct str got, struct str want)
 static bool is_nearly(struct str got, struct str want)
 {
     return got.n < FOLDED_MAX - 1 && (is_slip(got, want) || (want.n >= PHRASE_LEAST && str_distance(got, want) <= 2));
+}
+
+/* Takes the word away from the beginning or the end. */
+static bool take_word(struct str *rest, struct str word)
+{
+    bool before = str_starts_nocase(*rest, word), behind = !before && str_ends_nocase(*rest, word);
+    *rest = str_slice(*rest, before ? word.n : 0, rest->n - (behind ? word.n : 0));
+    return before || behind;
+}
+
+/* "[secure email]", "[secure-send]", "[send secured]": the word of the flag with one that says what it is for. */
+static bool is_for_mail(struct str core, struct str meant)
+{
+    char plain[FOLDED_MAX] = "";
+    struct str rest = str_from(plain, 0);
+    for (size_t i = 0; i < core.n; i++) {
+        if (core.p[i] != '-' && core.p[i] != '_') {
+            plain[rest.n++] = core.p[i];
+        }
+    }
+    bool sends = take_word(&rest, STR("send")), mails = take_word(&rest, STR("mail"));
+    if ((!sends && !mails) || !str_starts_nocase(rest, meant)) {
+        return false;
+    }
+    struct str more = str_slice(rest, meant.n, rest.n);
+    return more.n == 0 || (mails && str_eq(more, STR("e"))) || (sends && (str_eq(more, STR("d")) || str_eq(more, STR("ly"))));
 }
 
 /* The word that the octets are (exactly), or nearly are. */
@@ -114,7 +144,9 @@ static const char *meant_by(struct str raw, const char *const *words, size_t n_w
         }
         struct str core = inner(got), meant = inner(want);
         bool one_bracket = got.n > 1 && want.n > 1 && ((got.p[0] == want.p[0]) || got.p[got.n - 1] == want.p[want.n - 1]);
-        if (meant.n >= NEAR_LEAST && ((str_eq(core, meant) && one_bracket) || (is_nearly(core, meant) && got.p[0] == want.p[0]))) {
+        bool curly = got.n > 1 && got.p[0] == '{' && got.p[got.n - 1] == '}'; /* no mail program writes that: it is one slip */
+        bool nearly = is_nearly(core, meant) || is_for_mail(core, meant);
+        if (meant.n >= NEAR_LEAST && ((str_eq(core, meant) && (one_bracket || curly)) || (nearly && got.p[0] == want.p[0]))) {
             near = near ? near : words[i];
         }
     }
@@ -223,6 +255,14 @@ static bool has_its_word(struct str raw, const char *flag)
     return str_eq(inner(str_from(folded, fold(raw, folded))), inner(str_from(wanted, fold(str_c(flag), wanted))));
 }
 
+/* It is meant by its words for mail alone. */
+static bool is_of_phrase(struct str raw, const char *flag)
+{
+    char folded[FOLDED_MAX], wanted[FOLDED_MAX];
+    struct str core = inner(str_from(folded, fold(raw, folded))), meant = inner(str_from(wanted, fold(str_c(flag), wanted)));
+    return !is_nearly(core, meant) && is_for_mail(core, meant);
+}
+
 /* A blank of any kind, or the beginning. */
 static bool begins_word(struct str text, size_t at)
 {
@@ -271,6 +311,9 @@ static bool at_bracket(struct str text, size_t at, const char *const *words, siz
     }
     if (meant && apart && !(has_its_word(str_slice(text, begin, begin + n), meant) && (near_alone || at_an_end(text, begin, n)))) {
         return false; /* "[ secure lab" is meant as one, "[ security" or a bracket in a sentence is not */
+    }
+    if (meant && !exact && !near_alone && is_of_phrase(str_slice(text, begin, n + begin), meant) && !at_an_end(text, begin, n)) {
+        return false; /* "Re: [Secure Email] invoice": the tag of another program */
     }
     bool square = sign == '[' || sign == ']'; /* other brackets have other uses: only where a flag would stand */
     if (!meant || (!exact && !square && !at_an_end(text, begin, n)) || (!exact && near_alone && !stands_alone(text, begin, n)) || (!exact && sign == '<')) {
