@@ -21,6 +21,7 @@ struct objects {
     const char *part;
     struct buf text;
     bool unknown; /* there is something that is not read */
+    uint64_t picture; /* points of the largest one */
 };
 
 static bool has(struct str s, const char *word)
@@ -156,8 +157,35 @@ static bool unpack(struct objects *o, struct str packed, struct buf *out)
     return fits && buf_len(out) > 0;
 }
 
+/* The number behind the last such key; 0: none stands there. */
+static uint64_t number_of(struct str dictionary, const char *key)
+{
+    uint64_t n = 0;
+    size_t length = strlen(key);
+    for (size_t at = 0; at + length < dictionary.n; at++) {
+        if (memcmp(dictionary.p + at, key, length) == 0) {
+            n = 0;
+            for (at += length; at < dictionary.n && dictionary.p[at] == ' '; at++) {
+            }
+            for (; at < dictionary.n && dictionary.p[at] >= '0' && dictionary.p[at] <= '9' && n < 100000; at++) {
+                n = n * 10 + (uint64_t)(dictionary.p[at] - '0');
+            }
+        }
+    }
+    return n;
+}
+
+static void note_picture(struct objects *o, struct str dictionary)
+{
+    if (has(dictionary, "/Image")) {
+        uint64_t points = number_of(dictionary, "/Width") * number_of(dictionary, "/Height");
+        o->picture = points > o->picture ? points : o->picture;
+    }
+}
+
 static void read_stream(struct objects *o, struct str dictionary, struct str body)
 {
+    note_picture(o, dictionary);
     struct buf plain = BUF_INIT(UNPACKED_MAX + 128 * 1024);
     bool packed = has(dictionary, "/ObjStm"), is_text = has(dictionary, "/Metadata") && !has(dictionary, "/Filter");
     if (packed && (!has(dictionary, "/FlateDecode") || has(dictionary, "/Predictor") || !unpack(o, body, &plain))) {
@@ -189,7 +217,7 @@ static size_t next_stream(struct str s, size_t from)
     return s.n;
 }
 
-void read_pdf_objects(struct reader *r, const struct piece *p)
+uint64_t read_pdf_objects(struct reader *r, const struct piece *p)
 {
     struct objects o = {.r = r, .part = p->part, .text = BUF_INIT(r->text_left + 1)};
     struct str s = p->octets;
@@ -214,4 +242,5 @@ void read_pdf_objects(struct reader *r, const struct piece *p)
     }
     reader_add_text(r, p->place, p->part, buf_str(&o.text));
     buf_wipe(&o.text);
+    return o.picture;
 }

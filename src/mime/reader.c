@@ -445,8 +445,27 @@ static bool is_blank(struct str text)
     return true;
 }
 
+/* A page of which a line or two can be read: its number, a fax machine's head. Pages end with a form feed. */
+static bool has_poor_page(struct str text)
+{
+    enum { LETTERS = 80 };
+    size_t letters = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = str_lower(text.p[i]);
+        letters += (c >= 'a' && c <= 'z') || (unsigned char)c >= 0xc0;
+        if (c == '\f') {
+            if (letters < LETTERS) {
+                return true;
+            }
+            letters = 0;
+        }
+    }
+    return false;
+}
+
 static void read_pdf(struct reader *r, const struct piece *p)
 {
+    enum { PICTURE = 100000 /* points: larger than most signs of a firm */ };
     struct buf *out = reader_is_spent(r, p->part) ? NULL : reader_text(r, p->place, p->part);
     if (!out) {
         return;
@@ -455,14 +474,14 @@ static void read_pdf(struct reader *r, const struct piece *p)
     enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out) : MIME_DOCUMENT_NOBODY;
     int64_t took = clock_mono_ms() - began; /* by another processor, perhaps, but for this message */
     r->spent_at_ms -= took < left ? took : left;
-    bool empty = is_blank(buf_str(out));
+    bool empty = is_blank(buf_str(out)), poor = has_poor_page(buf_str(out));
     reader_text_done(r, out);
     switch (d) {
     case MIME_DOCUMENT_TEXT:
-        if (empty) {
+        poor &= read_pdf_objects(r, p) >= PICTURE;
+        if (empty || poor) {
             reader_problem(r, MIME_IMAGE, p->part, "");
         }
-        read_pdf_objects(r, p);
         break;
     case MIME_DOCUMENT_PASSWORD:
         reader_problem(r, MIME_PASSWORD, p->part, "");

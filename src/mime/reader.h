@@ -117,8 +117,8 @@ struct strings {
 void strings_free(struct strings *s);
 int read_document_xml(struct reader *r, const char *part, struct str xml, const struct strings *shared, struct buf *out) MUST_USE;
 int read_shared_strings(struct reader *r, const char *part, struct str xml, struct strings *ret) MUST_USE;
-/* pdf_objects.c: the texts that are on no page */
-void read_pdf_objects(struct reader *r, const struct piece *p);
+/* pdf_objects.c: the texts that are on no page. Returns the points of the largest picture. */
+uint64_t read_pdf_objects(struct reader *r, const struct piece *p);
 /* rtf.c */
 void read_rtf(struct reader *r, const struct piece *p);
 /* tnef.c: winmail.dat */

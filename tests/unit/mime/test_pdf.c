@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char *page = "page\n";
+
 static enum mime_document a_page(void *arg, struct str octets, int64_t cpu_ms, struct buf *out)
 {
-    assert_int_equal(buf_add(out, STR("page\n")), 0);
+    assert_int_equal(buf_add(out, str_c(page)), 0);
     return MIME_DOCUMENT_TEXT;
 }
 
@@ -94,6 +96,36 @@ static void strings(void **state)
     }
 }
 
+/* ISO 32000-1 8.9.5: a picture is a stream with its width and height. A page with a line or two beside it is one that nobody read;
+ * pdftotext(1) ends each page with a form feed. */
+static void pages_that_are_pictures(void **state)
+{
+    static const char text[] = "A letter of the clinic with enough words in it that a reader would say the page has been read as a text.\n";
+    static const struct {
+        const char *before, *pages, *object;
+        bool image;
+    } rows[] = {
+        {"", "Page 1/1\n\f", "/Subtype /Image\n/Width 1654\n/Height 2339", true},
+        {text, "\fFAX 030 1234 PAGE 02/02\n\f", "/Width 1654 /Height 2339 /Subtype /Image", true},
+        {"", "\n\f", "/Length 3", true},
+        {"", "Page 1/1\n\f", "/Subtype /Image /Width 120 /Height 60", false},
+        {"", "Page 1/1\n\f", "/Length 3", false},
+        {text, "\f", "/Subtype /Image /Width 1654 /Height 2339", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char object[200], pages[300];
+        snprintf(object, sizeof object, "%%PDF-1.5\n1 0 obj\n<< /Type /XObject %s >>\nstream\nabc\nendstream", rows[i].object);
+        snprintf(pages, sizeof pages, "%s%s", rows[i].before, rows[i].pages);
+        page = pages;
+        struct mime_reading *m = read_pdf_of(str_c(object));
+        if ((m->n_problems > 0 && m->problems[0].kind == MIME_IMAGE) != rows[i].image) {
+            fail_msg("row %zu: problems %zu", i, m->n_problems);
+        }
+        mime_reading_free(m);
+        page = "page\n";
+    }
+}
+
 /* Own: small files that repeat one thing; a moment each. */
 static void costs(void **state)
 {
@@ -111,7 +143,7 @@ static void costs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(strings), cmocka_unit_test(costs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(files), cmocka_unit_test(strings), cmocka_unit_test(pages_that_are_pictures), cmocka_unit_test(costs)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
