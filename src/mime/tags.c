@@ -103,27 +103,36 @@ static bool is_one_of(const char *name, const char *const *list, size_t n)
     return false;
 }
 
-/* Each <div> inside the block that ends here is closed first. */
-static void close_inner(htmlParserCtxtPtr p, const char *block)
+/* Each <div> inside the block that ends here is closed first. False: no such block is open, or a wall stands before it, and the end
+ * tag means nothing. It may come very often: a name is the same octets in the parser's dictionary. */
+static bool close_inner(htmlParserCtxtPtr p, const char *block)
 {
     static const struct str end = {"</div>", 6};
+    const xmlChar *name = xmlDictExists(p->dict, (const xmlChar *)block, -1);
     unsigned divs = 0;
-    int i = p->nameNr - 1, open = i;
-    while (open >= 0 && strcmp((const char *)p->nameTab[open], block) != 0) {
+    int open = p->nameNr - 1;
+    while (name && open >= 0 && p->nameTab[open] != name) {
         open--;
     }
-    if (open < 0) { /* the end of what is not open, perhaps very often */
-        return;
+    if (!name || open < 0) {
+        return false;
     }
-    while (i >= 0 && strcmp((const char *)p->nameTab[i], block) != 0) {
+    for (int i = p->nameNr - 1; i > open; i--) {
         if (is_one_of((const char *)p->nameTab[i], walls, ARRAY_LEN(walls))) {
-            return;
+            return false;
         }
-        divs += strcmp((const char *)p->nameTab[i--], "div") == 0;
+        divs += strcmp((const char *)p->nameTab[i], "div") == 0;
     }
-    for (; i >= 0 && divs > 0; divs--) {
+    for (; divs > 0; divs--) {
         (void)htmlParseChunk(p, end.p, (int)end.n, 0);
     }
+    return true;
+}
+
+static struct str behind_tag(struct str piece)
+{
+    size_t end = str_find(piece, '>', 0);
+    return end < piece.n ? str_slice(piece, end + 1, piece.n) : piece;
 }
 
 /* Does the piece end before this place: a comment, or the end tag of a block? */
@@ -229,8 +238,8 @@ static size_t parse(struct feed *f, struct str html)
         size_t pending = pending_of(p), before = at;
         struct str piece = next_piece(f, html, &at);
         const char *closer = f->place == IN_TEXT ? closer_at(piece) : NULL;
-        if (closer) {
-            close_inner(p, closer);
+        if (closer && !close_inner(p, closer)) {
+            piece = behind_tag(piece);
         }
         if (piece.n >= 4 && memcmp(piece.p, "<!--", 4) == 0) { /* nothing closes it: what it would hide is text */
             f->t->text(f->t->arg, piece);
