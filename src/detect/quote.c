@@ -2,7 +2,7 @@
  * quote.c: which part of a mail is new, and which repeats the mail it answers. Pure. Called by scan.c and
  * for the flags, which count in new text only.
  *
- * Knows lines that begin with '>' and the lines by which mail programs introduce what follows, in a dozen languages. All below
+ * Knows lines that begin with '>' and the lines by which mail programs introduce what follows (introductions.h). All below
  * such an introduction is quoted, but for these cases, in which people write below it:
  *  - soon below it a line is marked, by '>' or otherwise: then the marked lines are quoted, and no others;
  *  - nothing new stands above it: then the new text, if there is any, stands below;
@@ -90,8 +90,25 @@ static bool take_colon(struct str *line)
     }
     s = str_trim(str_slice(s, 0, s.n - (wide ? 3 : 1)));
     s.n -= s.n >= 2 && memcmp(s.p + s.n - 2, "\u00a0", 2) == 0 ? 2 : 0;
+    s.n -= s.n >= 3 && memcmp(s.p + s.n - 3, "\u202f", 3) == 0 ? 3 : 0;
     *line = s;
     return true;
+}
+
+/* True for a line in which somebody sees something: Outlook leaves a no-break space above what it quotes. */
+static bool is_seen(struct str line)
+{
+    static const struct str object = STR("\ufffc"); /* in place of a picture */
+    while (line.n > 0) {
+        size_t n = unseen_at(line);
+        n = n > 0 ? n : unseen_blank_at(line);
+        n = n > 0 ? n : str_starts_nocase(line, object) ? object.n : (size_t)(line.p[0] == ' ' || line.p[0] == '\t');
+        if (n == 0) {
+            return true;
+        }
+        line = str_slice(line, n, line.n);
+    }
+    return false;
 }
 
 /* "Subject" of "Subject: x", "Objet" of "Objet : x"; empty: the line is no field. */
@@ -141,18 +158,40 @@ static bool tells_when_or_who(struct str line)
     return numbers > 1 || (numbers == 1 && any_of(line, starts, ARRAY_LEN(starts), str_starts_nocase));
 }
 
+/* Two at least, as a date has. */
+static bool has_numbers(struct str line)
+{
+    size_t numbers = 0;
+    for (size_t i = 0; i < line.n; i++) {
+        bool digit = line.p[i] >= '0' && line.p[i] <= '9';
+        numbers += digit && (i == 0 || line.p[i - 1] < '0' || line.p[i - 1] > '9');
+    }
+    return numbers > 1;
+}
+
 /* ">>> Bob <bob@b.example> 23.11.2026 09:12 >>>" of GroupWise. */
 static bool is_between_marks(struct str line)
 {
     return line.n > 8 && str_starts_nocase(line, STR(">>> ")) && str_ends_nocase(line, STR(" >>>")) && tells_when_or_who(line);
 }
 
-/* "On 23 November, Anna wrote:", perhaps over two lines. */
+/* "<bob@b.example>" */
+static bool has_angle_address(struct str line)
+{
+    size_t open = str_find(line, '<', 0), at = str_find(line, '@', open), close = str_find(line, '>', at);
+    return open < at && at < close && close < line.n;
+}
+
+/* "On 23 November, Anna wrote:", perhaps over two lines; in any language with a date and <address>: "Am 23.11.2026 schrieb Bob
+ * <bob@b.example>:". */
 static bool is_attribution(struct str line, struct str before, bool *ret_two_lines)
 {
     struct str words = line;
-    if (!take_colon(&words) || !any_of(words, wrote, ARRAY_LEN(wrote), str_ends_nocase)) {
+    if (!take_colon(&words)) {
         return is_between_marks(line);
+    }
+    if (!any_of(words, wrote, ARRAY_LEN(wrote), str_ends_nocase)) {
+        return has_angle_address(words) && has_numbers(words);
     }
     bool begins = any_of(before, starts, ARRAY_LEN(starts), str_starts_nocase) || str_find(before, '@', 0) < before.n;
     *ret_two_lines = begins && tells_when_or_who(before);
@@ -188,6 +227,7 @@ static bool has_strokes(struct str line)
 
 static enum introduction introduction_at(struct look *l, struct str line, size_t at, size_t next, bool *ret_two_lines)
 {
+    line = str_slice(line, unseen_at(line), line.n); /* a page's lone line with a mark: mime/html.c */
     if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
         bool forward = any_of(line, forwards, ARRAY_LEN(forwards), holds), original = any_of(line, originals, ARRAY_LEN(originals), holds);
         return forward ? INTRO_FORWARD : original || (!l->is_new && is_header_block(l, next, true)) ? INTRO_ORIGINAL : INTRO_NONE;
@@ -219,13 +259,19 @@ static bool is_name_mark(struct str mark)
 static bool is_marked_below(struct str text, size_t at, bool has_fields)
 {
     struct str mark = STR("");
+    bool goes_on = false; /* a list of recipients */
     for (int fields = 0, lines = 0; lines < MARKED_WITHIN && at < text.n;) {
         struct str line = full_line_at(text, at, &at);
-        line = str_slice(line, unseen_at(line), line.n); /* a page's lone line of that kind: mime/html.c */
-        if (has_fields && fields < HEADER_LINES + 2 && is_field(line)) {
-            fields++;
+        line = str_slice(line, unseen_at(line), line.n);
+        if (line.n == 0) {
             continue;
         }
+        if (has_fields && fields < RECIPIENT_LINES && (is_field(line) || goes_on)) {
+            fields++;
+            goes_on = strchr(",;", line.p[line.n - 1]) && lines == 0;
+            continue;
+        }
+        goes_on = false;
         struct str next = mark_of(line);
         if ((line.n > 0 && line.p[0] == '>') || is_name_mark(next) || (next.n > 0 && str_eq(next, mark))) {
             return true;
@@ -284,7 +330,7 @@ static size_t new_end(struct str text, bool is_new)
             }
             in_head = kind != INTRO_NONE;
         }
-        l.n_above += line.n > 0 && line.p[0] != '>' && !in_head;
+        l.n_above += line.n > 0 && line.p[0] != '>' && !in_head && is_seen(line);
         l.before = line;
     }
     return text.n;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { LONGEST_VALUE = 100 /* of a border, in octets */ };
+
 /* What mail programs write around what they quote, where that is no blockquote: Yahoo, GMX and Web.de, Zimbra;
  * and where the rest of the element around it is quoted: Outlook. Frames around an introduction and a blockquote (gmail_quote,
  * protonmail_quote, moz-cite-prefix, moz-forward-container) say nothing: people write in them, too,
@@ -16,6 +18,7 @@ static const struct {
     bool rest;
 } marks[] = {
     {"class", "yahoo_quoted", false},
+    {"type", "cite", false}, /* OTRS */
     {"name", "quote", false},
     {"name", "quoted-content", false},
     {"data-marker", "__QUOTED_TEXT__", false},
@@ -24,23 +27,45 @@ static const struct {
     {"id", "mail-editor-reference-message-container", false},
 };
 
+/* Yahoo puts letters of its own before its classes. */
 static bool has_word(struct str list, struct str word)
 {
     struct str one;
     while (str_split(&list, ' ', &one)) {
-        if (str_eq_nocase(one, word)) {
+        if (str_ends_nocase(one, word)) {
             return true;
         }
     }
     return false;
 }
 
-/* style="border-left: 1px solid", also behind "border: none". */
+static bool holds(struct str value, const char *word)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        if (str_starts_nocase(str_slice(value, i, value.n), str_c(word))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A stroke beside the text: "border-left: 1px solid", "border: 2px dashed", also behind "border: none". What the buttons "indent" write
+ * has none: "border: none", "border: medium" (Firefox), "border: 0px". */
 static bool has_stroke(const char *style)
 {
-    const char *left = strcasestr(style, "border-left:");
-    struct str value = left ? str_trim(str_c(left + strlen("border-left:"))) : STR("");
-    return value.n > 0 && !str_starts_nocase(value, STR("none")) && !str_starts_nocase(value, STR("0"));
+    static const char *const kinds[] = {"solid", "dashed", "dotted", "double", "groove", "ridge", "inset", "outset"};
+    for (const char *at = strcasestr(style, "border"); at; at = strcasestr(at + 1, "border")) {
+        const char *value = at + strlen("border");
+        struct str rest = str_from(value, strnlen(value, LONGEST_VALUE));
+        struct str one = str_slice(rest, 0, str_find(rest, ';', 0));
+        bool left = str_starts_nocase(one, STR("-left")) || str_starts_nocase(one, STR(":")) || str_starts_nocase(one, STR(" ")) || str_starts_nocase(one, STR("-style"));
+        for (size_t k = 0; left && k < ARRAY_LEN(kinds); k++) {
+            if (holds(one, kinds[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube), cite="mid:...", a class or an
@@ -57,10 +82,7 @@ static bool has_sign(const xmlChar **attributes)
         for (size_t k = 0; own && !strcasestr(value, "indent") && k < ARRAY_LEN(words); k++) {
             sign |= strcasestr(value, words[k]) != NULL;
         }
-        if (str_eq_nocase(name, STR("style"))) {
-            bool none = strcasestr(value, "border:none") || strcasestr(value, "border: none");
-            sign |= has_stroke(value) || (!none && (strcasestr(value, "border") || strcasestr(value, "padding")));
-        }
+        sign |= str_eq_nocase(name, STR("style")) && has_stroke(value);
     }
     return sign;
 }
@@ -70,7 +92,9 @@ static enum quotation quotation_of_div(const xmlChar **attributes, bool is_intro
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
         struct str name = str_c((const char *)attributes[i]);
         const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
-        if (is_introduced && str_eq_nocase(name, STR("style")) && has_stroke(value)) { /* Yahoo's on phones */
+        /* Yahoo's on phones; Outlook's "include and indent original" */
+        bool style = str_eq_nocase(name, STR("style"));
+        if (style && ((is_introduced && has_stroke(value)) || strcasestr(value, "border-left:solid blue 1.5pt"))) {
             return QUOTATION_ELEMENT;
         }
         for (size_t k = 0; k < ARRAY_LEN(marks); k++) {

@@ -826,7 +826,7 @@ def test_detect_says_what_was_read_of_a_mail(gateway):
     read = lambda name, *more: json.loads(detect(gateway, '--json', 'detect', '--mail', *more, os.path.join(mails, name)).stdout)[0]
     below = read('26-flag-below-quote-gmail.eml', '--text')
     assert [(f['flag'], f['place'], f['quoted']) for f in below['flags']] == [('[secure]', 'body', False)]
-    assert [t['text'] for t in below['texts'] if t['place'] == 'body'] == ['> On Mon, Bob wrote:\n> old\n[secure]\nnew below\n']
+    assert [t['text'] for t in below['texts'] if t['place'] == 'body'] == ['On Mon, Bob wrote:\n> old\n[secure]\nnew below\n']
     quoted = read('27-quoted-flag-outlook-german.eml')
     assert [(f['place'], f['quoted']) for f in quoted['flags']] == [('body', True)] and 'texts' not in quoted
     attached = read('05-forward-as-attachment.eml')

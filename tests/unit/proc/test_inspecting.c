@@ -249,6 +249,12 @@ static void quotations(void **state)
         {HEAD "\r\nHi\r\n\r\n------- Original Message -------\r\nOn Monday, May 3rd, 2026 at 9:12 AM, Bob <b@out.test> wrote:\r\n\r\n> old\r\n\r\n[secure]\r\n", true},
         {HEAD "\r\nHello Adam,\r\n\r\nThursday, September 05, 2002, 11:33:18 PM, you wrote:\r\n\r\n\r\nALB> old\r\n\r\n[secure]\r\n\r\nALB> text\r\n", true}, /* 00450 */
         {HEAD "\r\nOn Sun, 21 Jul 2002 05:11:08 -0400\r\nBob <b@out.test> wrote:\r\n\r\n[secure]\r\n", true}, /* easy-ham-2 01132 */
+        /* Outlook leaves a no-break space above what it quotes; Apple Mail on a phone, Gmail in German: the verb before the name */
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\n\xc2\xa0\r\nFrom: Bob\r\nSent: Monday\r\nTo: x\r\nSubject: x\r\n\r\nold\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nok\r\n\r\nAm 23.11.2026 um 09:12 schrieb Bob <b@out.test>:\r\n\r\n\r\nalt [secure]\r\n", false},
+        {HEAD "\r\nok\r\n\r\nPlease answer 3 of the 5 to Bob:\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- Original Message -----\r\nFrom: Jim\r\nTo: a,\r\n b,\r\n c,\r\n d,\r\n e\r\nSent: Monday\r\nSubject: x\r\n\r\n> old\r\n\r\n[secure]\r\n", true},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nok\r\n\r\n-------- \xd0\x9f\xd0\xb5\xd1\x80\xd0\xb5\xd1\x81\xd1\x8b\xd0\xbb\xd0\xb0\xd0\xb5\xd0\xbc\xd0\xbe\xd0\xb5 \xd1\x81\xd0\xbe\xd0\xbe\xd0\xb1\xd1\x89\xd0\xb5\xd0\xbd\xd0\xb8\xd0\xb5 --------\r\n[secure]\r\n", false},
         /* muttmua/mutt#97, RFC 934, Gnus, KMail: a forwarded message ends */
         {HEAD "\r\nFYI\r\n\r\n----- Forwarded message from Bob <b@out.test> -----\r\n\r\nDate: Mon, 3 May\r\nFrom: Bob\r\nSubject: x\r\n\r\nold\r\n\r\n----- End forwarded message -----\r\n\r\n[secure]\r\n", true},
         {NEW "\r\nFYI\r\n------- Forwarded Message\r\n\r\nold\r\n\r\n------- End of Forwarded Message\r\n[secure]\r\n", true},
@@ -273,6 +279,11 @@ static void quotations(void **state)
         {HTML "<p>fyi</p><div class=\"moz-forward-container\"><br>-------- Forwarded Message --------<p>[secure]</p></div>", false},
         {HTML "<blockquote class=\"elementToProof\" style=\"background-color: rgb(255, 255, 255);\">[secure]</blockquote>", true},
         {HTML "<blockquote class=\"webkit-indent-blockquote\" style=\"margin: 0 0 0 40px; border: none; padding: 0px;\">[secure]</blockquote>", true},
+        {HTML "<blockquote style=\"margin: 0px 0px 0px 40px; border: medium; padding: 0px;\">a<br>[secure]</blockquote>", true},
+        {HTML "<blockquote style=\"border: 2px solid blue\">a<br>[secure]</blockquote>", false},
+        {HTML "<div class=\"ydp1a2b3cyahoo_quoted\"><div>On Monday, 23 November 2026, Bob &lt;b@out.test&gt; wrote:</div><div>old</div></div><div>[secure]</div>", true},
+        {HTML "<p>Hello</p><div style='border:none;border-left:solid blue 1.5pt;padding:0cm'><p><b>From:</b> Bob<br><b>Sent:</b> Monday<br><b>Subject:</b> x</p><p>old</p></div><p>[secure]</p>", true},
+        {HTML "<div>&nbsp;</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob<br><b>Sent:</b> Monday<br><b>Subject:</b> x</div><div>old</div><div>[secure]</div>", true},
         {HTML "<table name=\"quote\"><tr><td>[secure]</td></tr></table>", true},
         /* a picture alone is quoted (Roundcube); a stroke below an introduction (Yahoo on phones); Outlook's answer to Gmail */
         {HTML "<p>Hi</p><p>On 2026-11-23 09:12, Bob wrote:</p><blockquote type=\"cite\"><p><img src=\"cid:1\"></p></blockquote><p>[secure]</p>", true},
