@@ -34,6 +34,21 @@ bool str_ends_nocase(struct str s, struct str suffix)
     return s.n >= suffix.n && str_starts_nocase(str_slice(s, s.n - suffix.n, s.n), suffix);
 }
 
+bool str_has(struct str s, struct str what)
+{
+    return what.n == 0 || (s.n > 0 && memmem(s.p, s.n, what.p, what.n));
+}
+
+bool str_has_nocase(struct str s, struct str what)
+{
+    for (size_t i = 0; i + what.n <= s.n; i++) {
+        if (str_starts_nocase(str_slice(s, i, s.n), what)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t str_find(struct str s, char c, size_t from)
 {
     if (from >= s.n) {
@@ -87,6 +102,7 @@ bool str_is_blank(struct str s)
         size_t n = (unsigned char)s.p[0] <= ' ' || s.p[0] == 0x7f ? 1 : 0;
         n = n > 0 ? n : unseen_at(s);
         n = n > 0 ? n : unseen_blank_at(s);
+        n = n > 0 || s.n < 3 || memcmp(s.p, "\ufffc", 3) != 0 ? n : 3;
         if (n == 0) {
             return false;
         }

@@ -31,6 +31,9 @@ bool str_eq(struct str a, struct str b);
 bool str_eq_nocase(struct str a, struct str b);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends_nocase(struct str s, struct str suffix);
+/* Does it stand anywhere in s? */
+bool str_has(struct str s, struct str what);
+bool str_has_nocase(struct str s, struct str what);
 
 /* Index of the first byte c at or after `from`, or s.n when there is none. */
 size_t str_find(struct str s, char c, size_t from);
@@ -42,7 +45,8 @@ struct str str_slice(struct str s, size_t from, size_t to);
 struct str str_trim(struct str s);
 /* The same with line ends and form feeds: text that may go over several lines. */
 struct str str_trim_lines(struct str s);
-/* Nothing in it can be seen: blanks of ASCII and Unicode (UTF-8), line ends, control characters. */
+/* Nothing in it can be seen: blanks of ASCII and Unicode (UTF-8), line ends, control characters, the sign in place of a picture
+ * (U+FFFC). */
 bool str_is_blank(struct str s);
 /* Takes the part before the first `sep` off *rest; false when *rest is exhausted. */
 bool str_split(struct str *rest, char sep, struct str *ret_part);

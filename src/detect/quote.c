@@ -50,16 +50,6 @@ static bool any_of(struct str line, const char *const *words, size_t n, fits_fn 
     return false;
 }
 
-static bool holds(struct str line, struct str word)
-{
-    for (size_t i = 0; i + word.n <= line.n; i++) {
-        if (str_starts_nocase(str_slice(line, i, line.n), word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct str line_at(struct str text, size_t at, size_t *ret_next)
 {
     size_t end = str_find(text, '\n', at);
@@ -93,22 +83,6 @@ static bool take_colon(struct str *line)
     s.n -= s.n >= 3 && memcmp(s.p + s.n - 3, "\u202f", 3) == 0 ? 3 : 0;
     *line = s;
     return true;
-}
-
-/* True for a line in which somebody sees something: Outlook leaves a no-break space above what it quotes. */
-static bool is_seen(struct str line)
-{
-    static const struct str object = STR("\ufffc"); /* in place of a picture */
-    while (line.n > 0) {
-        size_t n = unseen_at(line);
-        n = n > 0 ? n : unseen_blank_at(line);
-        n = n > 0 ? n : str_starts_nocase(line, object) ? object.n : (size_t)(line.p[0] == ' ' || line.p[0] == '\t');
-        if (n == 0) {
-            return true;
-        }
-        line = str_slice(line, n, line.n);
-    }
-    return false;
 }
 
 /* "Subject" of "Subject: x", "Objet" of "Objet : x"; empty: the line is no field. */
@@ -229,7 +203,7 @@ static enum introduction introduction_at(struct look *l, struct str line, size_t
 {
     line = str_slice(line, unseen_at(line), line.n); /* a page's lone line with a mark: mime/html.c */
     if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
-        bool forward = any_of(line, forwards, ARRAY_LEN(forwards), holds), original = any_of(line, originals, ARRAY_LEN(originals), holds);
+        bool forward = any_of(line, forwards, ARRAY_LEN(forwards), str_has_nocase), original = any_of(line, originals, ARRAY_LEN(originals), str_has_nocase);
         return forward ? INTRO_FORWARD : original || (!l->is_new && is_header_block(l, next, true)) ? INTRO_ORIGINAL : INTRO_NONE;
     }
     if (l->is_new) {
@@ -308,7 +282,7 @@ static void find_ends(struct look *l)
     for (size_t at = 0, next; at < l->text.n; at = next) {
         struct str line = line_at(l->text, at, &next);
         if (line.n > 0 && line.p[0] == '-' && has_strokes(line)) {
-            l->last_end = any_of(line, forward_ends, ARRAY_LEN(forward_ends), holds) ? at : l->last_end;
+            l->last_end = any_of(line, forward_ends, ARRAY_LEN(forward_ends), str_has_nocase) ? at : l->last_end;
             l->last_strokes = is_all_strokes(line) ? at : l->last_strokes;
         }
     }
@@ -330,7 +304,8 @@ static size_t new_end(struct str text, bool is_new)
             }
             in_head = kind != INTRO_NONE;
         }
-        l.n_above += line.n > 0 && line.p[0] != '>' && !in_head && is_seen(line);
+        /* Outlook leaves a line with a no-break space above what it quotes */
+        l.n_above += !str_is_blank(line) && line.p[0] != '>' && !in_head;
         l.before = line;
     }
     return text.n;

@@ -165,11 +165,6 @@ static bool name_is(struct str name, const char *begin, const char *end)
     return str_starts_nocase(name, str_c(begin)) && str_ends_nocase(name, str_c(end));
 }
 
-static bool holds(struct str text, const char *word)
-{
-    return text.n > 0 && memmem(text.p, text.n, word, strlen(word));
-}
-
 /* Names of parts ignore case and may begin with a slash (ECMA-376 part 2, 6.2.2). */
 static struct str part_name(struct archive_entry *entry)
 {
@@ -194,10 +189,10 @@ static enum office office_by_types(struct str types)
     for (size_t at = 0; at < types.n;) {
         size_t end = str_find(types, '"', at);
         struct str value = str_slice(types, at, end);
-        if (holds(value, ".main")) {
-            return holds(value, "word")                                         ? OFFICE_DOCX
-                   : holds(value, "spreadsheet") || holds(value, "ms-excel")    ? OFFICE_XLSX
-                   : holds(value, "presentation") || holds(value, "powerpoint") ? OFFICE_PPTX
+        if (str_has(value, STR(".main"))) {
+            return str_has(value, STR("word"))                                         ? OFFICE_DOCX
+                   : str_has(value, STR("spreadsheet")) || str_has(value, STR("ms-excel"))    ? OFFICE_XLSX
+                   : str_has(value, STR("presentation")) || str_has(value, STR("powerpoint")) ? OFFICE_PPTX
                                                                                 : OFFICE_NONE;
         }
         at = end + 1;
@@ -214,7 +209,7 @@ static bool is_about_form(struct str name)
     static const char *const ends[] = {".rels", "[Content_Types].xml", "/styles.xml", "/stylesWithEffects.xml", "/settings.xml",
                                        "/fontTable.xml", "/webSettings.xml", "/calcChain.xml", "/sharedStrings.xml", ".vml", ".rdf"};
     static const char *const folders[] = {"META-INF/", "Configurations2/", "Thumbnails/", "docProps/thumbnail", "_xmlsignatures/"};
-    bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) || holds(name, "/theme/");
+    bool is = str_eq_nocase(name, STR("settings.xml")) || str_eq_nocase(name, STR("mimetype")) || str_has(name, STR("/theme/"));
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         is |= str_ends_nocase(name, str_c(ends[i]));
     }
@@ -227,18 +222,18 @@ static bool is_about_form(struct str name)
 /* Files in the document that are documents of their own; pictures are counted. */
 static bool is_embedded(struct str name)
 {
-    return str_find(name, '/', 0) < name.n && (holds(name, "embeddings/") || str_starts_nocase(name, STR("Object ")));
+    return str_find(name, '/', 0) < name.n && (str_has(name, STR("embeddings/")) || str_starts_nocase(name, STR("Object ")));
 }
 
 static bool is_picture(struct str name)
 {
-    return holds(name, "/media/") || str_starts_nocase(name, STR("Pictures/"));
+    return str_has(name, STR("/media/")) || str_starts_nocase(name, STR("Pictures/"));
 }
 
 /* The parts of a workbook in Excel's own binary form (MS-XLSB 2.1.7). */
 static bool is_binary_part(struct str name)
 {
-    return name_is(name, "xl/", ".bin") && (holds(name, "worksheets/sheet") || holds(name, "haredStrings") || holds(name, "/comments"));
+    return name_is(name, "xl/", ".bin") && (str_has(name, STR("worksheets/sheet")) || str_has(name, STR("haredStrings")) || str_has(name, STR("/comments")));
 }
 
 static enum use use_of(enum office kind, struct str name)

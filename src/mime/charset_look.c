@@ -18,11 +18,6 @@ enum {
     LETTERS_LEAST = 10,
 };
 
-static bool holds(struct str octets, const char *words)
-{
-    return memmem(octets.p, octets.n, words, strlen(words)) != NULL;
-}
-
 /* The one whose designations are there; NULL: none. */
 static const struct charset *designated(struct str octets)
 {
@@ -37,7 +32,7 @@ static const struct charset *designated(struct str octets)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool shifted = !rows[i].shifts || memchr(octets.p, SHIFT_OUT, octets.n);
-        if (shifted && holds(octets, rows[i].escape)) {
+        if (shifted && str_has(octets, str_c(rows[i].escape))) {
             return charset_find(str_c(rows[i].set));
         }
     }

@@ -7,7 +7,6 @@
  * Quotations get '>' before each line, as in plain text: elements are counted,
  * so what stands behind a quotation is new again. What can go wrong: a limit of text.
  */
-#include "base/unseen.h"
 #include "mime/quotation.h"
 #include "mime/tags.h"
 
@@ -187,22 +186,6 @@ static bool is_introduced(const struct page *p)
     return when_or_who;
 }
 
-/* Something that somebody sees stands above: else who answers writes below what is quoted (detect/quote.c has the same rule). */
-static bool is_text_above(const struct page *p)
-{
-    struct str text = buf_str(p->out);
-    while (text.n > 0) {
-        size_t n = unseen_at(text);
-        n = n > 0 ? n : unseen_blank_at(text);
-        n = n > 0 ? n : strchr(" \t\n", text.p[0]) ? 1 : 0;
-        if (n == 0) {
-            return true;
-        }
-        text = str_slice(text, n, text.n);
-    }
-    return false;
-}
-
 static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
     switch (quotation_of(name, attributes, is_introduced(p))) {
@@ -212,7 +195,7 @@ static void look_for_quotation(struct page *p, const xmlChar *name, const xmlCha
         begin_quotation(p, p->depth);
         break;
     case QUOTATION_REST:
-        if (is_text_above(p)) {
+        if (!str_is_blank(buf_str(p->out))) { /* else who answers writes below it (detect/quote.c has the same rule) */
             begin_quotation(p, p->depth - (p->depth > 0));
         }
         break;

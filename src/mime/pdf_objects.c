@@ -24,11 +24,6 @@ struct objects {
     uint64_t picture; /* points of the largest one */
 };
 
-static bool has(struct str s, const char *word)
-{
-    return s.n > 0 && memmem(s.p, s.n, word, strlen(word)) != NULL;
-}
-
 /* A text string: UTF-16 or UTF-8 with its mark, else PDFDocEncoding, which is nearly Windows-1252. Binary ones are none. */
 static void put_string(struct objects *o, struct str s)
 {
@@ -112,7 +107,7 @@ static size_t hexadecimal(struct objects *o, struct str s)
 
 static void read_strings_of(struct objects *o, struct str s)
 {
-    o->unknown |= has(s, "/XFA") || has(s, "/EmbeddedFile");
+    o->unknown |= str_has(s, STR("/XFA")) || str_has(s, STR("/EmbeddedFile"));
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '%') { /* a comment */
             while (i < s.n && s.p[i] != '\n' && s.p[i] != '\r') {
@@ -177,7 +172,7 @@ static uint64_t number_of(struct str dictionary, const char *key)
 
 static void note_picture(struct objects *o, struct str dictionary)
 {
-    if (has(dictionary, "/Image")) {
+    if (str_has(dictionary, STR("/Image"))) {
         uint64_t points = number_of(dictionary, "/Width") * number_of(dictionary, "/Height");
         o->picture = points > o->picture ? points : o->picture;
     }
@@ -187,8 +182,8 @@ static void read_stream(struct objects *o, struct str dictionary, struct str bod
 {
     note_picture(o, dictionary);
     struct buf plain = BUF_INIT(UNPACKED_MAX + 128 * 1024);
-    bool packed = has(dictionary, "/ObjStm"), is_text = has(dictionary, "/Metadata") && !has(dictionary, "/Filter");
-    if (packed && (!has(dictionary, "/FlateDecode") || has(dictionary, "/Predictor") || !unpack(o, body, &plain))) {
+    bool packed = str_has(dictionary, STR("/ObjStm")), is_text = str_has(dictionary, STR("/Metadata")) && !str_has(dictionary, STR("/Filter"));
+    if (packed && (!str_has(dictionary, STR("/FlateDecode")) || str_has(dictionary, STR("/Predictor")) || !unpack(o, body, &plain))) {
         o->unknown = true;
     }
     if (packed && reader_open_octets(o->r, o->part, buf_len(&plain))) {
@@ -221,7 +216,7 @@ uint64_t read_pdf_objects(struct reader *r, const struct piece *p)
 {
     struct objects o = {.r = r, .part = p->part, .text = BUF_INIT(r->text_left + 1)};
     struct str s = p->octets;
-    bool encrypted = has(s, "/Encrypt");
+    bool encrypted = str_has(s, STR("/Encrypt"));
     unsigned streams = 0;
     for (size_t at = 0; at < s.n && !encrypted && !reader_is_spent(r, p->part) && streams < STREAMS_MAX; streams++) {
         size_t begin = next_stream(s, at);

@@ -39,16 +39,6 @@ static bool has_word(struct str list, struct str word)
     return false;
 }
 
-static bool holds(struct str value, const char *word)
-{
-    for (size_t i = 0; i < value.n; i++) {
-        if (str_starts_nocase(str_slice(value, i, value.n), str_c(word))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A stroke beside the text: "border-left: 1px solid", "border: 2px dashed", also behind "border: none". What the buttons "indent" write
  * has none: "border: none", "border: medium" (Firefox), "border: 0px". */
 static bool has_stroke(const char *style)
@@ -60,7 +50,7 @@ static bool has_stroke(const char *style)
         struct str one = str_slice(rest, 0, str_find(rest, ';', 0));
         bool left = str_starts_nocase(one, STR("-left")) || str_starts_nocase(one, STR(":")) || str_starts_nocase(one, STR(" ")) || str_starts_nocase(one, STR("-style"));
         for (size_t k = 0; left && k < ARRAY_LEN(kinds); k++) {
-            if (holds(one, kinds[k])) {
+            if (str_has_nocase(one, str_c(kinds[k]))) {
                 return true;
             }
         }

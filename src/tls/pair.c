@@ -37,11 +37,6 @@ static void tell(const struct tls_pair_report *to, bool is_warning, const char *
     to->told(to->arg, is_warning, text);
 }
 
-static bool holds(struct str pem, const char *words)
-{
-    return pem.n > 0 && memmem(pem.p, pem.n, words, strlen(words));
-}
-
 static void read_chain(struct str pem, struct chain *ret)
 {
     struct tls_pem_block at = {.number = 0};
@@ -83,8 +78,8 @@ static EVP_PKEY *read_key(struct str pem)
 static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
 {
     tell(to, false, "%s",
-         holds(pem, "CERTIFICATE REQUEST")   ? "holds a request, not a certificate. Name the file that the authority gave back"
-         : holds(pem, "PRIVATE KEY")         ? "holds a private key and no certificate. Are chain and key exchanged?"
+         str_has(pem, STR("CERTIFICATE REQUEST"))   ? "holds a request, not a certificate. Name the file that the authority gave back"
+         : str_has(pem, STR("PRIVATE KEY"))         ? "holds a private key and no certificate. Are chain and key exchanged?"
          : pem.n > 2 && pem.p[0] == '\x30'   ? "is not PEM but DER. Convert it: openssl x509 -inform der -in FILE"
                                              : "holds no certificate (PEM)");
 }
@@ -92,10 +87,10 @@ static void explain_no_chain(struct str pem, const struct tls_pair_report *to)
 static void explain_no_key(struct str pem, const struct tls_pair_report *to)
 {
     tell(to, false, "%s",
-         holds(pem, "ENCRYPTED")            ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
-         : holds(pem, "PUBLIC KEY")         ? "the key file holds a public key, not the private one"
-         : holds(pem, "PRIVATE KEY")        ? "the key file holds a private key that cannot be read. Get the file again"
-         : holds(pem, "BEGIN CERTIFICATE")  ? "the key file holds a certificate and no key. Are chain and key exchanged?"
+         str_has(pem, STR("ENCRYPTED"))            ? "the key has a password. Take it off: openssl pkey -in FILE -out FILE"
+         : str_has(pem, STR("PUBLIC KEY"))         ? "the key file holds a public key, not the private one"
+         : str_has(pem, STR("PRIVATE KEY"))        ? "the key file holds a private key that cannot be read. Get the file again"
+         : str_has(pem, STR("BEGIN CERTIFICATE"))  ? "the key file holds a certificate and no key. Are chain and key exchanged?"
                                             : "the key file holds no private key (PEM)");
 }
 

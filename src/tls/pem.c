@@ -17,7 +17,7 @@
 /* The line has such a mark, whole or with dashes missing. A comment has none. */
 static bool has_mark(struct str line, struct str mark)
 {
-    return line.n > 0 && line.p[0] != '#' && memmem(line.p, line.n, mark.p, mark.n);
+    return line.n > 0 && line.p[0] != '#' && str_has(line, mark);
 }
 
 static bool is_begin(struct str line)

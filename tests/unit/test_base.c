@@ -78,6 +78,9 @@ static void buffer_formats_with_and_without_room(void **state)
     assert_int_equal(buf_len(&b), 394);
     check_str(str_slice(buf_str(&b), 0, 4), "-42-");
     check_str(str_trim_lines(STR(" \r\n\fa b\t\n")), "a b");
+    assert_true(str_is_blank(STR("\ufffc\ufffc ")) && !str_is_blank(STR("\uff0e")));
+    assert_true(str_has(STR("abc"), STR("bc")) && str_has(STR(""), STR("")) && !str_has(STR("abc"), STR("B")) && !str_has(STR("ab"), STR("abc")));
+    assert_true(str_has_nocase(STR("abc"), STR("BC")) && !str_has_nocase(STR("abc"), STR("bd")) && str_has_nocase(STR("abc"), STR("abc")));
     assert_true(str_is_blank(STR("")) && str_is_blank(STR(" \r\n\t\xc2\xa0\xe2\x80\x8b\xef\xbb\xbf")));
     assert_false(str_is_blank(STR(" \xc2\xa7")) || str_is_blank(STR("\xe2\x80")) || str_is_blank(STR(".")));
     check_str(str_trim(STR(" \ta\n")), "a\n");
