@@ -3,52 +3,19 @@
  * Forms: RFC 2046 5.1.1 (last boundary), 5.1.3 and 5.1.4 as Apple Mail writes them, RFC 5545 3.8.1.5, 3.8.4.6, RFC 7986 5.11,
  * RFC 3986 appendix C (addresses in text), [MS-OXTNEF] (files of winmail.dat have no type).
  */
-#include "check.h"
 #include "mime/links.h"
-#include "mime/mime.h"
-#include "mime/view.h"
-#include "portal/packed.h"
-#include "portal/shown.h"
-#include "portal/template.h"
+#include "shown.h"
 #include "sys/file.h"
 
 #include <stdio.h>
 
-#define HEAD "From: a@in.test\r\nSubject: s\r\nMIME-Version: 1.0\r\n"
-#define MIXED HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 #define PNG "Content-Type: image/png\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgoAAAAASUVORK5CYII=\r\n"
-
-static bool holds(const struct buf *b, const char *words)
-{
-    return memmem(buf_str(b).p, buf_len(b), words, strlen(words)) != NULL;
-}
-
-/* What a template makes of the view, as the web process gets it. */
-static void page_of(const struct view *v, const char *template, struct buf *out)
-{
-    struct buf octets = BUF_INIT(PACKED_MAX), problems = BUF_INIT(1000);
-    struct packed *p = err_calloc(1, sizeof *p);
-    struct template_world world = {0};
-    struct template *t = NULL;
-    struct arena arena = ARENA_INIT(1 << 20);
-    struct data d = {.arena = &arena};
-    assert_int_equal(packed_write(v, &octets), 0);
-    assert_int_equal(packed_read(buf_str(&octets), p), 0);
-    shown_put(p, true, &d);
-    assert_int_equal(template_new("test", str_c(template), true, &problems, &t), 0);
-    assert_int_equal(template_write(t, &world, &d, out), 0);
-    template_free(t);
-    arena_reset(&arena);
-    buf_free(&octets);
-    buf_free(&problems);
-    free(p);
-}
 
 static void page_is(struct str message, const char *template, const char *expected)
 {
     struct view *v = view_of_message(message);
     struct buf out = BUF_INIT(1 << 20);
-    page_of(v, template, &out);
+    page_of(v, true, template, &out);
     if (!str_eq(buf_str(&out), str_c(expected))) {
         fail_msg("\"" STR_FMT "\" is not \"%s\"", STR_ARG(buf_str(&out)), expected);
     }
