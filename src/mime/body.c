@@ -197,6 +197,27 @@ bool body_is_calendar(const struct part *p)
     return p->kind == PART_LEAF && (part_is(p, "text/calendar") || part_is(p, "application/ics"));
 }
 
+bool body_is_text(const struct part *p)
+{
+    return strncmp(p->type, "text/", 5) == 0;
+}
+
+/* One of the alternatives itself, and no file inside one of them. */
+static bool is_version(const struct tree *t, const struct part *p)
+{
+    return p->depth > 0 && part_is(&t->parts[p->parent], "multipart/alternative");
+}
+
+/* Of what a machine gave a type of its own some programs show the text, where it is the mail. */
+static bool is_text_alone(const struct part *p)
+{
+    struct buf front = BUF_INIT(2 * FRONT);
+    front_of(p, &front);
+    enum kind kind = kind_of(buf_str(&front), "");
+    buf_wipe(&front);
+    return kind == KIND_TEXT || kind == KIND_HTML || kind == KIND_CALENDAR;
+}
+
 static bool is_alternative(const struct tree *t, const struct part *p)
 {
     while (p->depth > 0 && p->kind != PART_MESSAGE) {
@@ -242,18 +263,20 @@ static bool is_split_off(const struct part *p)
 
 enum body_role body_role(const struct tree *t, const struct part *p)
 {
-    bool small = p->n_names == 0 || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
+    bool unnamed = p->n_names == 0, small = unnamed || p->raw.n <= TREE_NAMED_MAX, alone = t->n == 1;
     if (p->kind != PART_LEAF || (p->disposition == PART_ATTACHMENT && !is_split_off(p))) {
         return BODY_FILE;
     }
-    if (body_is_calendar(p) && (is_alternative(t, p) || is_only_leaf(t, p))) {
+    if (body_is_calendar(p) && (unnamed || is_alternative(t, p) || is_only_leaf(t, p))) {
         return BODY_EVENT;
     }
     bool known = part_is(p, "text/plain") || part_is(p, "text/html") || part_is(p, "text/markdown") ||
                  part_is(p, "message/delivery-status") || part_is(p, "message/disposition-notification");
-    bool text = (known && (small || alone)) || (alone && strncmp(p->type, "text/", 5) == 0);
+    bool text = (known && (small || alone)) || (alone && body_is_text(p)) || (body_is_enriched(p) && unnamed);
     bool readable = body_is_html(p) || body_is_enriched(p) || body_is_rtf(p) || part_is(p, "text/plain");
-    return text || (body_is_enriched(p) && p->n_names == 0) ? BODY_TEXT : readable ? BODY_SPARE : BODY_FILE;
+    bool shown = body_is_text(p) || part_is(p, "application/pgp"); /* RFC 2046 4.1.4; mutt_is_application_pgp() of Mutt */
+    bool other = (shown && (unnamed || is_version(t, p))) || (alone && unnamed && is_text_alone(p));
+    return text ? BODY_TEXT : readable || other ? BODY_SPARE : BODY_FILE;
 }
 
 bool body_has_none(struct reader *outer, const struct tree *t)
@@ -275,7 +298,8 @@ bool body_has_none(struct reader *outer, const struct tree *t)
 bool body_is_read(const struct tree *t, const struct part *p, bool has_none)
 {
     enum body_role role = body_role(t, p);
-    return role == BODY_TEXT || role == BODY_EVENT || (role == BODY_SPARE && (p->n_names == 0 || has_none));
+    bool is_spare = role == BODY_SPARE && (p->n_names == 0 || is_version(t, p) || has_none);
+    return role == BODY_TEXT || role == BODY_EVENT || is_spare;
 }
 
 /* A command of enriched text, without < >; *params: how many <param> are open. */

@@ -33,10 +33,12 @@ enum body_role {
     BODY_FILE,
     BODY_TEXT,  /* read where it stands, whatever name it carries (RFC 2183 2.1); other kinds of text only where there is
                  * nothing else (RFC 2046 4.1.4) */
-    BODY_EVENT, /* a calendar that is the mail, or an alternative of it: the page shows it on a card */
-    BODY_SPARE, /* shown where no body has anything to be seen: with a long name, RTF, XHTML */
+    BODY_EVENT, /* a calendar that is the mail, or an alternative of it, or has no name: the page shows it on a card */
+    BODY_SPARE, /* shown where no body has anything to be seen: with a long name, RTF, XHTML, texts of other types */
 };
 enum body_role body_role(const struct tree *t, const struct part *p);
+/* text/... */
+bool body_is_text(const struct part *p);
 /* text/calendar, application/ics. */
 bool body_is_calendar(const struct part *p);
 /* No body of the message has anything to be seen: what is spare stands for one. */

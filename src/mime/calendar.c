@@ -5,6 +5,7 @@
  * brings (3.6.5), goes to the browser, which knows its reader's own clock.
  */
 #include "mime/calendar.h"
+#include "mime/kind.h"
 #include "mime/tree.h"
 
 #include <stdio.h>
@@ -618,4 +619,31 @@ void calendar_words(struct str text, struct buf *out)
             }
         }
     }
+}
+
+/* In small letters hardly ever: then it may be a word of a text, as "Note:". */
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!((s.p[i] >= 'A' && s.p[i] <= 'Z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.')) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+bool calendar_is_sound(struct str text)
+{
+    size_t depth = 0;
+    bool has_event = false, sound = kind_begins(text, STR("VCALENDAR"));
+    for (text = kind_text_begin(text); text.n > 0 && sound;) {
+        struct str whole = str_trim(take_line(&text));
+        struct line l = split(whole);
+        bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
+        has_event |= begins && str_eq_nocase(str_trim(l.value), STR("VEVENT"));
+        depth += begins;
+        sound = whole.n == 0 || (depth > 0 && is_name(l.name) && l.name.n + l.parameters.n < whole.n);
+        depth -= ends && depth > 0;
+    }
+    return sound && has_event;
 }

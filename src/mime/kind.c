@@ -119,20 +119,64 @@ static bool looks_like_message(struct str o)
     return field && (first > 0 || has_early(head, "\nMIME-Version:", LOOK) || str_starts_nocase(head, STR("MIME-Version:")));
 }
 
+struct str kind_text_begin(struct str o)
+{
+    struct str s = o.n >= 3 && memcmp(o.p, "\xef\xbb\xbf", 3) == 0 ? str_slice(o, 3, o.n) : o;
+    while (s.n > 0 && strchr(" \t\r\n\f", s.p[0]) && s.p[0]) {
+        s = str_slice(s, 1, s.n);
+    }
+    return s;
+}
+
+bool kind_begins(struct str octets, struct str object)
+{
+    struct str s = kind_text_begin(octets), begin = STR("BEGIN:");
+    size_t lf = str_find(s, '\n', 0), cr = str_find(s, '\r', 0);
+    struct str line = str_slice(s, 0, lf < cr ? lf : cr);
+    return str_starts_nocase(line, begin) && str_eq_nocase(str_trim(str_slice(line, begin.n, line.n)), object);
+}
+
+static bool ends_as(struct str name, const char *const *ends, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_ends_nocase(name, str_c(ends[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_called_html(struct str name)
+{
+    static const char *const ends[] = {".html", ".htm"};
+    return ends_as(name, ends, ARRAY_LEN(ends));
+}
+
+static bool has_tags(struct str o)
+{
+    return has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) || has_early(o, "<body", 1024);
+}
+
+bool kind_may_be(struct str o, const char *name, enum kind k)
+{
+    static const char *const texts[] = {".txt", ".text", ".csv", ".tsv", ".log", ".md"};
+    bool is_calendar = kind_begins(o, STR("VCALENDAR"));
+    return k == KIND_HTML   ? is_calendar && (is_called_html(str_c(name)) || has_tags(o))
+           : k == KIND_TEXT ? is_calendar || ends_as(str_c(name), texts, ARRAY_LEN(texts))
+                            : false;
+}
+
 static enum kind kind_of_text(struct str o, struct str name)
 {
     bool named = str_ends_nocase(name, STR(".eml")) || str_ends_nocase(name, STR(".mht")) || str_ends_nocase(name, STR(".mhtml"));
     if (named || looks_like_message(o)) {
         return KIND_MESSAGE;
     }
-    struct str first = str_starts_nocase(o, STR("\xef\xbb\xbf")) ? str_slice(o, 3, o.n) : o;
-    if (str_starts_nocase(str_trim_lines(first), STR("BEGIN:VCALENDAR"))) { /* RFC 5545 3.4 */
+    if (!is_called_html(name) && kind_begins(o, STR("VCALENDAR"))) {
         return KIND_CALENDAR;
     }
-    bool html = has_early(o, "<html", 1024) || has_early(o, "<!doctype html", 256) || has_early(o, "<body", 1024) ||
-                str_ends_nocase(name, STR(".html")) || str_ends_nocase(name, STR(".htm")) ||
-                has_early(o, "<?xml", 8) || has_early(o, "<svg", 64); /* the tags of any XML are no text */
-    return html ? KIND_HTML : KIND_TEXT;
+    bool xml = has_early(o, "<?xml", 8) || has_early(o, "<svg", 64); /* the tags of any XML are no text */
+    return has_tags(o) || xml || is_called_html(name) ? KIND_HTML : KIND_TEXT;
 }
 
 enum kind kind_of(struct str o, const char *name)

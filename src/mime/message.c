@@ -176,7 +176,8 @@ static bool has_charset(const struct part *p, struct str octets)
     return is_text && !shows && (wide || !memchr(octets.p, '\0', octets.n));
 }
 
-/* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1). */
+/* What people write of an event, as the page shows it: the words of the mail (RFC 5545 3.8.1). All of it, where it may be shown
+ * as it stands. */
 static void read_event(struct reader *r, const struct part *part, struct str octets)
 {
     struct buf joined = BUF_INIT(2 * octets.n + 1024), text = BUF_INIT(r->text_left + 1), words = BUF_INIT(r->text_left + 1);
@@ -184,13 +185,14 @@ static void read_event(struct reader *r, const struct part *part, struct str oct
     charset_text(r, part->number, buf_str(&joined), part->charset, &text);
     calendar_words(buf_str(&text), &words);
     reader_add_text(r, MIME_BODY, part->number, buf_str(&words));
+    reader_add_text(r, MIME_BODY, part->number, calendar_is_sound(buf_str(&text)) ? STR("") : buf_str(&text));
     buf_wipe(&joined);
     buf_wipe(&text);
     buf_wipe(&words);
 }
 
-/* What it is, and not what it says it is. */
-static void read_file(struct reader *r, const struct part *part, struct str octets, bool body)
+/* What it is, and not what it says it is. is_noted: as an attachment. */
+static void read_file(struct reader *r, const struct part *part, struct str octets, bool body, bool is_noted)
 {
     struct buf text = BUF_INIT(r->text_left + 1);
     bool converted = has_charset(part, octets) || body_is_enriched(part);
@@ -205,7 +207,7 @@ static void read_file(struct reader *r, const struct part *part, struct str octe
     };
     if (body && body_is_calendar(part)) {
         read_event(r, part, octets);
-    } else if (body && part->n_names > 0) {
+    } else if (body && part->n_names > 0 && !is_noted) {
         reader_attachment(r, &p, kind_name(kind_of(p.octets, p.name)));
     }
     reader_piece(r, &p);
@@ -248,6 +250,16 @@ static bool is_plain(const struct part *p, bool body)
         plain &= !part_is(p, files[i]);
     }
     return plain;
+}
+
+/* A body that does not begin as its type does, or of a type that nobody knows: who goes by the type shows it as it stands, who goes
+ * by the octets another way. */
+static bool is_odd(const struct part *p, struct str octets)
+{
+    bool known = part_is(p, "text/plain") || body_is_html(p) || body_is_calendar(p); /* these have ways of their own */
+    enum kind kind = known ? KIND_TEXT : kind_of(octets, ""), right = body_is_rtf(p) ? KIND_RTF : KIND_TEXT;
+    bool is_words = kind == KIND_HTML || kind == KIND_CALENDAR || kind == KIND_MESSAGE || kind == KIND_RTF;
+    return kind != right && is_words;
 }
 
 /* A message inside a part: encoded, or signed in a part of another type. True: it was read. */
@@ -353,12 +365,12 @@ static void read_leaf(struct reader *r, const struct tree *tree, const struct pa
         note_names(r, part, 1);
     }
     if (o.n > 0 && reader_open_octets(r, part->number, o.n)) {
-        bool shown = is_plain(part, body);
-        if (shown) {
+        bool shown = is_plain(part, body), odd = body && is_odd(part, o), as_text = shown || odd;
+        if (as_text) {
             read_text_leaf(r, part, o, attachment);
         }
-        if (!shown || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
-            read_file(r, part, o, body && !shown);
+        if (!shown || odd || memchr(o.p, '\0', o.n) || str_starts_nocase(o, STR("%PDF-")) || str_starts_nocase(o, STR("{\\rtf"))) {
+            read_file(r, part, o, body && (!shown || odd), as_text);
         }
     }
     buf_wipe(&octets);

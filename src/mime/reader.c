@@ -360,8 +360,7 @@ static void put_events(struct str calendar, struct buf *out)
 
 static void read_plain(struct reader *r, const struct piece *p)
 {
-    bool calendar = str_starts_nocase(p->octets, STR("BEGIN:VCALENDAR"));
-    bool folded = calendar || str_starts_nocase(p->octets, STR("BEGIN:VCARD"));
+    bool calendar = kind_begins(p->octets, STR("VCALENDAR")), folded = calendar || kind_begins(p->octets, STR("VCARD"));
     struct buf plain = BUF_INIT(2 * p->octets.n + 2), said = BUF_INIT(p->octets.n + 1024);
     if (folded) {
         read_unfolded(p->octets, &plain);
@@ -435,14 +434,13 @@ static void read_html_file(struct reader *r, const struct piece *p)
     buf_wipe(&text);
 }
 
-static bool is_blank(struct str text)
+/* Outlook's X-ALT-DESC, or a page that only begins as one. */
+static void read_html_in_calendar(struct reader *r, const struct piece *p)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        if ((unsigned char)text.p[i] > ' ') {
-            return false;
-        }
-    }
-    return true;
+    struct buf unfolded = BUF_INIT(p->octets.n + 1);
+    (void)!calendar_unfold(p->octets, &unfolded);
+    read_html_file(r, &(struct piece){.octets = buf_str(&unfolded), .part = p->part, .name = p->name, .place = p->place});
+    buf_wipe(&unfolded);
 }
 
 /* A page of which a line or two can be read: its number, a fax machine's head. Pages end with a form feed. */
@@ -474,7 +472,7 @@ static void read_pdf(struct reader *r, const struct piece *p)
     enum mime_document d = r->limits->pdf ? r->limits->pdf(r->limits->pdf_arg, p->octets, left, out) : MIME_DOCUMENT_NOBODY;
     int64_t took = clock_mono_ms() - began; /* by another processor, perhaps, but for this message */
     r->spent_at_ms -= took < left ? took : left;
-    bool empty = is_blank(buf_str(out)), poor = has_poor_page(buf_str(out));
+    bool empty = str_is_blank(buf_str(out)), poor = has_poor_page(buf_str(out));
     reader_text_done(r, out);
     switch (d) {
     case MIME_DOCUMENT_TEXT:
@@ -513,11 +511,19 @@ static const char *read_kind(struct reader *r, const struct piece *p, enum kind 
     const char *type = kind_name(kind);
     switch (kind) {
     case KIND_TEXT:
+        read_plain(r, p);
+        break;
     case KIND_CALENDAR:
         read_plain(r, p);
+        if (kind_may_be(p->octets, p->name, KIND_HTML)) {
+            read_html_in_calendar(r, p);
+        }
         break;
     case KIND_HTML:
         read_html_file(r, p);
+        if (kind_may_be(p->octets, p->name, KIND_TEXT)) {
+            read_plain(r, p);
+        }
         break;
     case KIND_PDF:
         read_pdf(r, p);

@@ -138,7 +138,14 @@ static void choose_all(struct build *b)
     }
 }
 
-/* Where no body has anything to be seen, the first text that could be one, whatever its name is. */
+/* Could it be one, whatever its name is? A calendar without events is a text (RFC 2046 4.1.4). */
+static bool is_spare(const struct build *b, const struct part *p)
+{
+    enum body_role role = body_role(b->tree, p);
+    return role == BODY_SPARE || (role == BODY_EVENT && b->v->n_events == 0);
+}
+
+/* Where no body has anything to be seen, the first text that could be one. */
 static void choose_at_least_one(struct build *b)
 {
     for (size_t i = 0; i < b->tree->n && !b->has_body; i++) {
@@ -146,7 +153,7 @@ static void choose_at_least_one(struct build *b)
     }
     for (size_t i = 0; i < b->tree->n && !b->has_body; i++) {
         const struct part *p = &b->tree->parts[i];
-        b->has_body = body_role(b->tree, p) == BODY_SPARE && body_is_seen(b->r, p);
+        b->has_body = is_spare(b, p) && body_is_seen(b->r, p);
         b->in_text[i] |= b->has_body;
         b->in_html[i] |= b->has_body;
     }

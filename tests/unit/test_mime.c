@@ -119,6 +119,34 @@ static void events_as_people_read_them(void **state)
     mime_reading_free(m);
 }
 
+/* What begins as a calendar and has HTML in it is read as both: a browser goes by the name. RFC 3629 6: the mark of UTF-8 at the front,
+ * as Outlook's "save as" and Windows' editors write it, and blank lines: lines are folded all the same. A file that is called a text
+ * is shown as it stands. */
+static void files_in_doubt(void **state)
+{
+    static const struct {
+        const char *name, *octets, *text, *type;
+    } rows[] = {
+        {"a.html", "BEGIN:VCALENDAR\n<html><p>53<b>6-90-</b>4399</p></html>", "536-90-4399", "html"},
+        {"a.ics", "BEGIN:VCALENDAR\r\nX-ALT-DESC;FMTTYPE=text/html:<html><p>53<b>6-90-</b>43\r\n 99</p></html>\r\nEND:VCALENDAR\r\n", "536-90-4399", "calendar"},
+        {"a.html", "<html><!-- x -->BEGIN:VCALENDAR 53<b>6-90-</b>4399</html>", "536-90-4399", "html"},
+        {"a.ics", "\xef\xbb\xbf" "BEGIN:VCALENDAR\r\nDESCRIPTION:536-90\r\n -4399\r\nEND:VCALENDAR\r\n", "536-90-4399", "calendar"},
+        {"a.ics", "\r\n BEGIN:VCALENDAR\r\nDESCRIPTION:536-90\r\n -4399\r\nEND:VCALENDAR\r\n", "536-90-4399", "calendar"},
+        {"a.vcf", "\xef\xbb\xbf\r\nBEGIN:VCARD\r\nNOTE:536-90\r\n -4399\r\nEND:VCARD\r\n", "536-90-4399", "text"},
+        {"a.txt", "BEGIN:VCALENDAR: how a calendar begins\n", "how a calendar begins", "text"},
+        {"a.txt", "see <html> and <style>536-90-4399</style>", "536-90-4399", "html"},
+        {"a.csv", "<html><style>536-90-4399", "536-90-4399", "html"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mime_reading *m = mime_read_file(str_c(rows[i].octets), rows[i].name, &mime_standard_limits);
+        if (!has_text(m, rows[i].text) || strcmp(m->attachments[0].type, rows[i].type) != 0) {
+            fail_msg("row %zu: %s, text %d", i, m->attachments[0].type, has_text(m, rows[i].text));
+        }
+        mime_reading_free(m);
+    }
+}
+
 /* RFC 2046 4.1.2: a charset may stand at each text type; RFC 5545 3.1: a fold inside a character (two octets of a letter). */
 static void charsets_of_other_texts(void **state)
 {
@@ -492,7 +520,7 @@ static void names_in_archives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(events_as_people_read_them), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ordinary_messages),       cmocka_unit_test(ambiguous_messages), cmocka_unit_test(folded_lines), cmocka_unit_test(events_as_people_read_them), cmocka_unit_test(files_in_doubt), cmocka_unit_test(charsets_of_other_texts), cmocka_unit_test(utf8_under_another_label), cmocka_unit_test(escapes_under_another_label), cmocka_unit_test(html_files), cmocka_unit_test(compressed_by_the_old_program),
                                        cmocka_unit_test(documents), cmocka_unit_test(names_in_archives),
                                        cmocka_unit_test(unreadable_things),       cmocka_unit_test(outlooks_envelope), cmocka_unit_test(files_without_a_label),
                                        cmocka_unit_test(limits_hold), cmocka_unit_test(empty_files_have_names)};

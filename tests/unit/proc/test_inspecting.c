@@ -146,6 +146,59 @@ static void other_bodies(void **state)
     done(c);
 }
 
+/* What readers show of a text whose type they do not know, or that is not of its type: plain text (RFC 2046 4.1.4; mutt, mutt_can_decode();
+ * Thunderbird, mime_find_class()); of an alternative any may be shown (5.1.4). */
+static void bodies_of_odd_types(void **state)
+{
+    static const char *const types[] = {"text/calendar",  "text/calendar; name=x.ics", "application/ics", "text/vcard", "text/rtf",
+                                        "text/enriched",  "text/richtext",             "text/x-own",      "text/csv",   "text/directory",
+                                        "application/pgp", "text/xml",                 "application/rtf"};
+    static const char *const bodies[] = {"", "<html><style>", "X: y\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<style>"};
+    static const char *const frames[] = {NEW "Content-Type: ", ALTERNATIVE "Content-Type: ", NEW "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: ",
+                                         BESIDE "Content-Type: "};
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(types) * ARRAY_LEN(bodies) * ARRAY_LEN(frames); i++) {
+        struct buf m = BUF_INIT(1000);
+        size_t frame = i % ARRAY_LEN(frames), body = i / ARRAY_LEN(frames) % ARRAY_LEN(bodies);
+        const char *type = types[i / ARRAY_LEN(frames) / ARRAY_LEN(bodies)];
+        char name[80];
+        bool is_file = strncmp(type, "application/", 12) == 0 && (body > 0 || (frame > 0 && strstr(type, "ics")));
+        if (is_file || (frame == 3 && strstr(type, "name="))) {
+            continue;
+        }
+        snprintf(name, sizeof name, "%s, body %zu, frame %zu", type, body, frame);
+        assert_int_equal(buf_printf(&m, "%s%s\r\n\r\n%s[secure]\r\n%s", frames[frame], type, bodies[body], frame > 0 ? "--b--\r\n" : ""), 0);
+        check_mail(c, name, buf_str(&m), "flag\t[secure]\tbody", NULL);
+        buf_free(&m);
+    }
+    done(c);
+}
+
+/* RFC 5545 3.4, 3.1: what is no line of a calendar, or of one without events, is text to who cannot read it. */
+static void texts_around_calendars(void **state)
+{
+    static const char *const bodies[] = {
+        "[secure]\r\n" EVENT("REQUEST", "SUMMARY:Visit\r\n"),
+        EVENT("REQUEST", "SUMMARY:Visit\r\n") "\r\n[secure]\r\n",
+        EVENT("REQUEST", "SUMMARY:Visit\r\nDESCRIPTION:hello\r\n[secure]\r\n"),
+        "BEGIN:VCALENDAR\r\n[secure]\r\nEND:VCALENDAR\r\n",
+        "BEGIN:VCALENDAR\r\nX-NOTE:[secure]\r\nEND:VCALENDAR\r\n",
+        "BEGIN:VCALENDARS are [secure]\r\n",
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct buf m = BUF_INIT(1000);
+        char name[40];
+        snprintf(name, sizeof name, "row %zu", i);
+        assert_int_equal(buf_printf(&m, "%s%s", CALENDAR, bodies[i]), 0);
+        check_mail(c, name, buf_str(&m), "flag\t[secure]\tbody", NULL);
+        buf_free(&m);
+    }
+    done(c);
+}
+
 /* New text below, or inside, what is quoted; and what mail programs quote. */
 static void quotations(void **state)
 {
@@ -749,6 +802,7 @@ static void rules_of_the_field(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(other_bodies),
+                                       cmocka_unit_test(bodies_of_odd_types), cmocka_unit_test(texts_around_calendars),
                                        cmocka_unit_test(words_with_states),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(files_in_texts), cmocka_unit_test(words_of_ones_own),
                                        cmocka_unit_test(long_heads), cmocka_unit_test(footers),
