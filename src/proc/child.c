@@ -52,6 +52,7 @@ struct child {
     size_t n_early;
     struct peer peers[PEERS_MAX];
     size_t n_peers;
+    struct peer before; /* while a socket is handed over: the one whose place it takes */
     bool started;
     bool lacks; /* of the configuration that is being handed over some descriptor got no room */
     struct ipc_rule rules[24];
@@ -171,16 +172,20 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     }
 }
 
-/* The socket to a process, which takes the place of the one before. */
-static void remember_peer(struct child *c, const struct peer *p)
+static const struct peer no_peer = {.fd = -1};
+
+/* The socket to a process, which takes the place of the one before: that is returned. */
+static struct peer remember_peer(struct child *c, const struct peer *p)
 {
     size_t at = 0;
     while (at < c->n_peers && (c->peers[at].role != p->role || c->peers[at].index != p->index || c->peers[at].signing != p->signing)) {
         at++;
     }
     must(at < PEERS_MAX);
+    const struct peer before = at < c->n_peers ? c->peers[at] : no_peer;
     c->n_peers += at == c->n_peers;
     c->peers[at] = *p;
+    return before;
 }
 
 static void tell_lost(struct child *c, const struct peer *p, bool misused)
@@ -204,17 +209,21 @@ static void on_lost(void *arg, int fd, bool misused)
             tell_lost(c, &c->peers[i], misused);
         }
     }
+    if (c->before.fd == fd) {
+        tell_lost(c, &c->before, misused);
+    }
 }
 
 static void give_peer(struct child *c, const struct peer *p)
 {
-    remember_peer(c, p);
+    c->before = remember_peer(c, p);
     if (p->signing) {
         must(c->events->on_signing);
         c->events->on_signing(c->owner, c, p->role, p->fd);
     } else {
         c->events->on_peer(c->owner, c, p->role, p->index, p->fd);
     }
+    c->before = no_peer;
 }
 
 static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, int fd)
@@ -250,7 +259,7 @@ static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ip
         c->lacks = true;
         return;
     }
-    remember_peer(c, &p);
+    (void)remember_peer(c, &p);
     tell_lost(c, &p, false);
 }
 
@@ -436,7 +445,7 @@ int child_main(int argc, char **argv, const char *name, const struct child_event
         fprintf(stderr, "%s is a part of Postern; it is started by posternd, not by hand.\n", name);
         return 64;
     }
-    struct child c = {.name = name, .index = (unsigned)index, .events = events, .owner = owner};
+    struct child c = {.name = name, .index = (unsigned)index, .events = events, .owner = owner, .before = no_peer};
     snprintf(c.title, sizeof c.title, "%s-%u", name, c.index);
     log_hand_over();
     log_open(c.title, LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);

@@ -11,7 +11,8 @@
 bool descriptors_are_short(int newest);
 /* Whether so many more can be had now. */
 bool descriptors_have_room(unsigned n);
-/* Whether a call failed (-errno) for want of something of this process or machine, not of its peer. */
+/* Whether a call failed (-errno) for want of something of this process or machine, not of its peer. ETOOMANYREFS (unix(7)):
+ * more descriptors of this user are under way in sockets than a process may have open. */
 bool descriptors_is_lack(int error);
 /* Says so in the log, once in ten seconds. */
 void descriptors_note_lack(const char *peer, const char *what);

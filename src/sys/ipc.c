@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { AGAIN_MS = 50 }; /* after a lack of ours */
+
 struct frame {
     struct link link;
     int fd;
@@ -35,9 +37,10 @@ struct ipc_channel {
     struct buf out; /* the frame being collected */
     struct link waiting;
     size_t backlog;
+    struct timer *again; /* sends what waits for want of something here; NULL: nothing ever did */
     struct link dirty; /* in the list of channels with something to flush */
     bool failed, misused, freed, busy;
-    bool deaf; /* the peer takes nothing any more; what it said before is still read */
+    bool deaf; /* the peer is told nothing more, and says nothing more; what it said before is still read */
 };
 
 /* Channels to flush at the end of the turn. One loop per process, hence one list. */
@@ -91,6 +94,7 @@ static void release(struct ipc_channel *ch)
     drop_waiting(ch);
     list_remove(&ch->dirty);
     buf_wipe(&ch->out);
+    timer_free(ch->again);
     watch_free(ch->watch);
     close(ch->fd);
     free(ch);
@@ -116,12 +120,13 @@ void ipc_on_lost(ipc_lost told, void *arg)
 /* The peer is gone, for the owner and for us. */
 static void close_channel(struct ipc_channel *ch)
 {
-    if (!ch->freed && losses.told) {
-        losses.told(losses.arg, ch->fd, ch->misused);
-    }
-    if (!ch->freed && ch->on_close) {
-        ch->busy = true;
+    bool was_freed = ch->freed;
+    ch->busy = true;
+    if (!was_freed && ch->on_close) {
         ch->on_close(ch->owner, ch);
+    }
+    if (!was_freed && losses.told) {
+        losses.told(losses.arg, ch->fd, ch->misused);
     }
     release(ch);
 }
@@ -166,7 +171,7 @@ size_t ipc_backlog(const struct ipc_channel *ch)
     return ch->backlog + buf_len(&ch->out);
 }
 
-/* 1 sent, 0 the socket is full, -errno. */
+/* 1 sent, 0 the socket is full, -errno (descriptors_is_lack(): nobody's fault, later). */
 static int send_frame(int sock, const char *p, size_t n, int fd)
 {
     struct iovec iov = {.iov_base = (void *)p, .iov_len = n};
@@ -188,7 +193,7 @@ static int send_frame(int sock, const char *p, size_t n, int fd)
         if (sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) {
             return 1;
         }
-        if (errno == EAGAIN || errno == ENOBUFS) {
+        if (errno == EAGAIN) {
             return 0;
         }
         if (errno != EINTR) {
@@ -197,13 +202,40 @@ static int send_frame(int sock, const char *p, size_t n, int fd)
     }
 }
 
+/* Nothing more goes to the peer, which is as good as gone. What it said before may wait to be read: its end is told behind
+ * that. It may live on (we gave it up, or it reads no more), so it can add nothing: what waits has an end. */
+static void turn_deaf(struct ipc_channel *ch)
+{
+    ch->deaf = true;
+    (void)shutdown(ch->fd, SHUT_RD);
+    drop_waiting(ch);
+    watch_set(ch->watch, WATCH_READ);
+    mark_dirty(ch);
+}
+
+static void write_waiting(struct ipc_channel *ch);
+
+static void on_again(void *arg)
+{
+    write_waiting(arg);
+}
+
+/* For want of something of this process or machine: the socket would be ready at once, for ever. */
+static void send_later(struct ipc_channel *ch)
+{
+    descriptors_note_lack(ch->name, "a message");
+    ch->again = ch->again ? ch->again : timer_new(ch->loop, on_again, ch);
+    watch_set(ch->watch, WATCH_READ);
+    timer_start(ch->again, AGAIN_MS);
+}
+
 /* Takes fd. */
 static void queue_frame(struct ipc_channel *ch, struct str bytes, int fd)
 {
     if (ch->backlog + bytes.n > IPC_BACKLOG_MAX) {
         log_error("ipc-backlog-full", KV("peer", ch->name), KVN("octets", ch->backlog));
         err_close_fd(&fd);
-        ch->failed = true;
+        turn_deaf(ch);
         return;
     }
     struct frame *f = err_calloc(1, sizeof *f + bytes.n);
@@ -212,30 +244,26 @@ static void queue_frame(struct ipc_channel *ch, struct str bytes, int fd)
     f->fd = fd;
     ch->backlog += f->n;
     list_append(&ch->waiting, &f->link);
-    watch_set(ch->watch, WATCH_READ | WATCH_WRITE);
-}
-
-/* A peer that is gone hears nothing, but what it said last may wait to be read: its end is told behind that. */
-static void sending_failed(struct ipc_channel *ch, int r)
-{
-    ch->deaf = r == -EPIPE || r == -ECONNRESET;
-    ch->failed |= !ch->deaf;
-    drop_waiting(ch);
-    watch_set(ch->watch, WATCH_READ);
-    mark_dirty(ch);
+    if (!ch->again || !timer_is_running(ch->again)) {
+        watch_set(ch->watch, WATCH_READ | WATCH_WRITE);
+    }
 }
 
 /* Sends now, or behind what already waits. Takes fd. */
 static void push_frame(struct ipc_channel *ch, struct str bytes, int fd)
 {
     int r = list_empty(&ch->waiting) ? send_frame(ch->fd, bytes.p, bytes.n, fd) : 0;
+    if (descriptors_is_lack(r)) {
+        send_later(ch);
+        r = 0;
+    }
     if (r == 0) {
         queue_frame(ch, bytes, fd);
         return;
     }
     err_close_fd(&fd);
     if (r < 0) {
-        sending_failed(ch, r);
+        turn_deaf(ch);
     }
 }
 
@@ -266,7 +294,7 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     if (r < 0) {
         log_error("ipc-message-refused", KV("peer", ch->name), KV("type", ipc_name(m->type)),
                   KVN("errno", -r));
-        ch->failed = true;
+        turn_deaf(ch);
     }
     mark_dirty(ch);
 }
@@ -289,7 +317,7 @@ void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd)
     mark_dirty(ch);
     if (ipc_encode(m, &ch->out) < 0) {
         err_close_fd(&fd);
-        ch->failed = true;
+        turn_deaf(ch);
     } else {
         ch->out.p[ch->out.head + 2] = 1;
         push_frame(ch, buf_str(&ch->out), fd);
@@ -327,10 +355,11 @@ static void write_waiting(struct ipc_channel *ch)
         struct frame *f = LIST_OF(ch->waiting.next, struct frame, link);
         int r = send_frame(ch->fd, f->data, f->n, f->fd);
         if (r == 0) {
+            watch_set(ch->watch, WATCH_READ | WATCH_WRITE);
             return;
         }
         if (r < 0) {
-            sending_failed(ch, r);
+            (descriptors_is_lack(r) ? send_later : turn_deaf)(ch);
             return;
         }
         ch->backlog -= f->n;
@@ -448,6 +477,25 @@ static void dispatch_frame(struct ipc_channel *ch, struct str frame, int fd)
 /* Peers are drained in turns of at most this many frames, so that none starves the others. */
 enum { FRAMES_PER_TURN = 64 };
 
+/* Reads a frame (room: IPC_FRAME_MAX) and hands out what is in it. False: nothing more is to be read now. */
+static bool read_one(struct ipc_channel *ch, char *frame)
+{
+    int fd;
+    ssize_t n = recv_frame(ch->fd, frame, IPC_FRAME_MAX, MSG_DONTWAIT, &fd);
+    if (n == 0) {
+        ch->failed |= ch->deaf;
+        return false;
+    }
+    if (n == -EBADMSG) {
+        ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
+    } else if (n < 0) {
+        ch->failed = true;
+    } else {
+        dispatch_frame(ch, str_from(frame, (size_t)n), fd);
+    }
+    return !ch->failed && !ch->freed;
+}
+
 static void on_ready(void *arg, int events)
 {
     struct ipc_channel *ch = arg;
@@ -456,20 +504,9 @@ static void on_ready(void *arg, int events)
     if (events & WATCH_WRITE) {
         write_waiting(ch);
     }
-    for (int i = 0; (events & WATCH_READ) && !ch->failed && !ch->freed && i < FRAMES_PER_TURN; i++) {
-        int fd;
-        ssize_t n = recv_frame(ch->fd, frame, IPC_FRAME_MAX, MSG_DONTWAIT, &fd);
-        if (n == 0) {
-            ch->failed = ch->deaf;
-            break;
-        }
-        if (n == -EBADMSG) {
-            ipc_refuse(ch, IPC_none, "too many descriptors, or too long");
-        } else if (n < 0) {
-            ch->failed = true;
-        } else {
-            dispatch_frame(ch, str_from(frame, (size_t)n), fd);
-        }
+    bool more = (events & WATCH_READ) && !ch->failed && !ch->freed;
+    for (int i = 0; more && i < FRAMES_PER_TURN; i++) {
+        more = read_one(ch, frame);
     }
     ch->busy = false;
     if (ch->freed) {
@@ -477,6 +514,24 @@ static void on_ready(void *arg, int events)
     } else if (ch->failed) {
         close_channel(ch);
     }
+}
+
+void ipc_channel_end(struct ipc_channel *ch)
+{
+    if (!ch || ch->freed) {
+        return;
+    }
+    turn_deaf(ch);
+    if (ch->busy) {
+        return; /* one of its own handlers: the end comes behind what waits */
+    }
+    char *frame = err_calloc(1, IPC_FRAME_MAX); /* on_ready() of another channel may be using its own */
+    ch->busy = true;
+    for (bool more = !ch->failed; more;) {
+        more = read_one(ch, frame);
+    }
+    free(frame);
+    close_channel(ch);
 }
 
 int ipc_pair(int ret_fds[2])

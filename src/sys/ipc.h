@@ -80,13 +80,17 @@ struct ipc_rule {
  * runs once, when the peer is gone or broke the rules; the channel is freed right after it. */
 struct ipc_channel *ipc_channel_new(struct loop *l, int fd, const char *name,
                                     const struct ipc_rule *rules, ipc_closed on_close, void *owner);
-/* Frees without calling on_close. Safe inside a handler. NULL is harmless. */
+/* Frees without calling on_close: what the peer said and nobody read is lost. Safe inside a handler. NULL is harmless. */
 void ipc_channel_free(struct ipc_channel *ch);
+/* The peer is gone, although its end was not heard yet (its successor is there), or is given up: what it said before
+ * goes to the handlers, and nothing it says later; then on_close runs, and the channel is freed. NULL is harmless. */
+void ipc_channel_end(struct ipc_channel *ch);
 /* The owner may hang one pointer on a channel. */
 void ipc_channel_set_data(struct ipc_channel *ch, void *data);
 void *ipc_channel_data(const struct ipc_channel *ch);
-/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone: the channel closes at the end
- * of the turn, or once what a peer that ended said before was read. NULL channel: the message is dropped. */
+/* Queues a message for the end of the turn. A peer that cannot take it is as good as gone: the channel closes once what it
+ * said before was read. What this process lacks something for (memory, descriptors under way) waits. NULL channel: the
+ * message is dropped. */
 void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m);
 /* The same, but it leaves in this call with all that was queued before: for what must be heard even if this process ends
  * in this very turn. */
@@ -94,7 +98,8 @@ void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m);
 /* The same as ipc_send() with a descriptor. Takes fd, also where the message is dropped. */
 void ipc_send_fd(struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* For handlers: what the peer said does not fit (a lease that is another's, an order that cannot be).
- * Logged and counted; the channel is closed when the handler returns. why: a few words for the log. */
+ * Logged and counted; the channel is closed when the handler returns. why: a few words for the log. In on_close: how it
+ * ended does not fit what it had to do. */
 void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why);
 /* For on_close: whether the channel ends because the peer broke the rules. */
 bool ipc_misused(const struct ipc_channel *ch);
@@ -103,7 +108,7 @@ uint64_t ipc_refused(void);
 /* Octets waiting to be taken by the peer. */
 size_t ipc_backlog(const struct ipc_channel *ch);
 
-/* Told of every channel that the peer left or that broke, with its descriptor (still open), before on_close;
+/* Told of every channel that the peer left or that broke, with its descriptor (still open), after on_close;
  * misused: the peer broke the rules. One per process. */
 typedef void (*ipc_lost)(void *arg, int fd, bool misused);
 void ipc_on_lost(ipc_lost told, void *arg);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void round_trip(void **state)
@@ -426,6 +427,134 @@ static void what_was_said_before_the_end_is_heard(void **state)
     }
 }
 
+/* A channel that is given up: what its peer said before is heard, more than the frames of one turn, and nothing said later. */
+static void an_end_comes_behind_what_was_said(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_lease_close, on_refused}, {IPC_none, NULL}};
+    static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false}, wrong = {{.type = IPC_lease_close}, 0, 0, 1, true};
+    enum { MANY = 200 };
+    (void)state;
+    for (int lives = 0; lives < 2; lives++) {
+        int fds[2];
+        struct loop *l = loop_new();
+        struct seen s = {.loop = l};
+        assert_int_equal(ipc_pair(fds), 0);
+        struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_misuse_seen, &s);
+        for (int k = 0; k < MANY; k++) {
+            send_packet(fds[1], &said, -1);
+        }
+        if (lives) {
+            send_packet(fds[1], &wrong, -1);
+            send_packet(fds[1], &said, -1);
+        } else {
+            close(fds[1]);
+        }
+        ipc_channel_end(left);
+        loop_run(l); /* on_closed() stopped it */
+        assert_true(s.closed);
+        assert_int_equal(s.misused, lives); /* behind what does not fit nothing is believed */
+        assert_int_equal(s.messages, MANY + lives);
+        if (lives) {
+            assert_int_equal(send(fds[1], "x", 1, MSG_NOSIGNAL), -1);
+            close(fds[1]);
+        }
+        loop_free(l);
+    }
+}
+
+/* A peer that is too slow is given up; what it said counts all the same. One that talks on and on cannot keep its channel. */
+static void who_is_given_up_is_heard(void **state)
+{
+    static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
+    static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
+    int fds[2];
+    (void)state;
+    struct loop *l = loop_new();
+    struct seen s = {.loop = l};
+    assert_int_equal(ipc_pair(fds), 0);
+    struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_misuse_seen, &s);
+    for (int k = 0; k < 3; k++) {
+        send_packet(fds[1], &said, -1);
+    }
+    for (int k = 0; k <= IPC_BACKLOG_MAX / 65536 + 200; k++) {
+        ipc_send(left, &(struct ipc_msg){.type = IPC_submit, .submit = {.body = str_from((const char[65536]){0}, 65536)}});
+    }
+    assert_int_equal(send(fds[1], "x", 1, MSG_NOSIGNAL), -1);
+    loop_run(l);
+    assert_true(s.closed && !s.misused);
+    assert_int_equal(s.messages, 3);
+    close(fds[1]);
+    loop_free(l);
+}
+
+enum { FILES_MAX = 64, MORE = FILES_MAX + 8, NOBODY = 65534, SLOW_MS = 500 };
+
+struct reader {
+    struct loop *loop;
+    int fd;
+    struct ipc_channel *channel;
+    unsigned files;
+};
+
+static void on_each_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+{
+    struct reader *r = owner;
+    close(fd);
+    if (++r->files == MORE) {
+        loop_stop(r->loop);
+    }
+}
+
+static void start_reading(void *arg)
+{
+    static const struct ipc_rule rules[] = {{IPC_ctl_file, on_each_file}, {IPC_none, NULL}};
+    struct reader *r = arg;
+    r->channel = ipc_channel_new(r->loop, r->fd, "right", rules, NULL, r);
+}
+
+/* A process of its own, of a user without privileges: 0, all came, and the sender did not turn in circles meanwhile. */
+static int send_more_than_may_be_under_way(void)
+{
+    static const struct ipc_rule rules[] = {{IPC_none, NULL}};
+    const struct rlimit few = {FILES_MAX, FILES_MAX};
+    int fds[2], fd = file_memory("t", STR("x"));
+    struct loop *l = loop_new();
+    struct seen s = {.loop = l};
+    struct rusage used;
+    if (ipc_pair(fds) < 0 || setrlimit(RLIMIT_NOFILE, &few) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) {
+        return 2;
+    }
+    struct reader r = {.loop = l, .fd = fds[1]};
+    struct ipc_channel *left = ipc_channel_new(l, fds[0], "left", rules, on_closed, &s);
+    for (int i = 0; i < MORE; i++) {
+        ipc_send_fd(left, &(struct ipc_msg){.type = IPC_ctl_file, .ctl_file = {.name = STR("x")}}, dup(fd));
+    }
+    struct timer *t = timer_new(l, start_reading, &r);
+    timer_start(t, SLOW_MS);
+    loop_run(l);
+    getrusage(RUSAGE_SELF, &used);
+    bool rested = used.ru_utime.tv_sec + used.ru_stime.tv_sec == 0 && used.ru_utime.tv_usec + used.ru_stime.tv_usec < SLOW_MS * 1000 / 2;
+    return s.closed ? 3 : r.files != MORE ? 4 : rested ? 0 : 5;
+}
+
+/* unix(7): with more descriptors of a user under way in sockets than a process may have open, sendmsg(2) fails with
+ * ETOOMANYREFS, unless with CAP_SYS_RESOURCE. They wait until the peer has read some; the channel is none the worse. */
+static void more_descriptors_than_may_be_under_way(void **state)
+{
+    int status;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(send_more_than_may_be_under_way());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* getrlimit(2): RLIMIT_NOFILE is one more than the greatest number that may be given out. */
 static void some_descriptors_are_kept_free(void **state)
 {
@@ -496,6 +625,8 @@ int main(void)
         cmocka_unit_test(a_signal_does_not_end_a_call),
         cmocka_unit_test(no_descriptor_left_is_nobodys_fault), cmocka_unit_test(some_descriptors_are_kept_free),
         cmocka_unit_test(a_descriptor_waits_without_another), cmocka_unit_test(what_was_said_before_the_end_is_heard), cmocka_unit_test(a_watch_rests),
+        cmocka_unit_test(an_end_comes_behind_what_was_said), cmocka_unit_test(who_is_given_up_is_heard),
+        cmocka_unit_test(more_descriptors_than_may_be_under_way),
         cmocka_unit_test(channel_carries_order_and_descriptors_and_closes_on_the_unexpected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
