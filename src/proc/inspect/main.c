@@ -252,28 +252,19 @@ static void on_keys_gone(void *owner, struct ipc_channel *ch)
     }
 }
 
-/* Its successor may be quicker than the news of its end, and that must not take the successor away. */
-static void forget(struct inspect *s, struct ipc_channel *old, ipc_closed gone)
-{
-    if (old) {
-        gone(s, old);
-        ipc_channel_free(old);
-    }
-}
-
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct inspect *s = owner;
-    (void)index;
+    (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
-        forget(s, s->queue, on_queue_gone);
+        ipc_channel_end(s->queue);
         s->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, s);
         if (s->leaving) { /* the new one is told as well */
             s->leaving = false;
             leave(s);
         }
     } else if (role == ROLE_KEYS) {
-        forget(s, s->keys, on_keys_gone);
+        ipc_channel_end(s->keys);
         s->keys = ipc_channel_new(child_loop(c), fd, "keys", keys_rules, on_keys_gone, s);
     } else {
         close(fd);

@@ -712,6 +712,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     struct login *l = owner;
     (void)index;
     if (role == ROLE_QUEUE) {
+        ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
         drop_all(&l->accounts); /* all of them follow */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, l);
     } else if (role == ROLE_SMTPIN || role == ROLE_WEB) {

@@ -266,6 +266,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
     struct lookup *l = owner;
     (void)index;
     if (role == ROLE_QUEUE) {
+        ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, on_peer_closed, l);
         tell_self_test(l);
     } else if (role == ROLE_SMTPOUT) {

@@ -304,12 +304,23 @@ static void pump(struct queue *q)
 }
 
 /* The job that this inspector has in hand; NULL: another's, or nothing that was asked, and the channel is closed. */
-static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
+static struct job *any_job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease)
 {
     const struct inspector *i = inspector_of(q, ch);
     struct job *j = i && !lease_is_none(lease) && lease_same(&i->lease, lease) ? map_get(q->jobs, lease_key(lease)) : NULL;
-    if (!j || j->kind != kind || j->saving) {
+    if (!j || j->saving) {
         ipc_refuse(ch, m->type, "it has no such lease");
+        return NULL;
+    }
+    return j;
+}
+
+/* The same of one kind. */
+static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *m, const struct lease_id *lease, enum job_kind kind)
+{
+    struct job *j = any_job_of(q, ch, m, lease);
+    if (j && j->kind != kind) {
+        ipc_refuse(ch, m->type, "an answer to what was not asked");
         return NULL;
     }
     return j;
@@ -351,13 +362,10 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static void on_taken(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    const struct inspector *i = inspector_of(owner, ch);
-    struct job *j = i && lease_same(&i->lease, &m->lease_taken.lease) ? map_get(((struct queue *)owner)->jobs, lease_key(&i->lease)) : NULL;
-    if (!j || j->saving) {
-        ipc_refuse(ch, m->type, "it has no such lease");
-        return;
+    struct job *j = any_job_of(owner, ch, m, &m->lease_taken.lease);
+    if (j) {
+        j->taken = true;
     }
-    j->taken = true;
 }
 
 static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
@@ -402,28 +410,15 @@ static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 
 /* --- inspectors come and go --------------------------------------------------------------------------------------- */
 
-static void count_death(struct queue *q, struct job *j)
-{
-    struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
-    store_count_death(q->store, j->id);
-    if (h) {
-        h->m.deaths++;
-    }
-    j->deaths++;
-}
-
-/* Its message killed it, or it was the second time: then it could not be inspected. One that had died before it read
- * what it was sent says nothing of that. */
+/* Its message killed it, for the second time: then it could not be inspected. */
 static void job_lost(struct queue *q, struct job *j)
 {
     char id[ID_TEXT];
     struct buf facts = BUF_INIT(256);
     id_text(j->id, id);
-    if (j->taken) {
-        count_death(q, j);
-    }
+    bool is_enough = queue_job_died(j);
     ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
-    if (j->deaths < DEATHS_MAX) {
+    if (!is_enough) {
         queue_retry_at(q, j->to, clock_wall_ms());
         queue_job_free(j);
         return;
@@ -467,9 +462,7 @@ static void retire(struct queue *q, struct inspector *i)
             return;
         }
     }
-    struct ipc_channel *old = i->channel;
-    on_gone(q, old);
-    ipc_channel_free(old);
+    ipc_channel_end(i->channel);
 }
 
 void inspect_join(struct queue *q, unsigned index, int fd)

@@ -430,43 +430,39 @@ void queue_notice_start(struct queue *q)
 
 /* --- workers that die ------------------------------------------------------------------------------------ */
 
-/* A message still in memory carries its own copy of the count. */
-static struct hot *hot_of(const struct job *j)
+/* One that had died before it read what it was sent says nothing of it. */
+bool queue_job_died(struct job *j)
 {
-    return list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->hot;
-}
-
-static void note_hot_death(const struct job *j)
-{
-    if (hot_of(j)) {
-        hot_of(j)->m.deaths++;
+    struct hot *h = list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->hot;
+    if (!j->taken) {
+        return false;
     }
+    store_count_death(j->queue->store, j->id);
+    if (h) { /* a message still in memory carries its own copy of the count */
+        h->m.deaths++;
+    }
+    return ++j->deaths >= DEATHS_MAX;
 }
 
-/* Its worker ended while it had the message: the second time, the message is held. */
-static void count_death(struct queue *q, const struct job *j)
+/* Two ended over it: it is held. */
+static void quarantine(struct queue *q, const struct job *j)
 {
     char id[ID_TEXT], detail[200];
     id_text(j->id, id);
-    store_count_death(q->store, j->id);
-    note_hot_death(j);
-    if (j->deaths + 1 >= DEATHS_MAX) {
-        log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
-        snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
-        alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
-        store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
-        if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
-            store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
-            store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);
-        }
+    log_error("message-quarantined", KV("id", id), KV("what", reason_sentence(REASON_POISON)));
+    snprintf(detail, sizeof detail, "message %s is held: see postern message %s", id, id);
+    alarms_raise(q, domain_kept(str_c(child_conf(q->child)->hostname)), ALARM_POISON, detail);
+    store_set_state(q->store, j->id, RCPT_QUEUED, RCPT_HELD, 0, REASON_POISON);
+    if (j->kind == JOB_BOUNCE) { /* writing its notice kills: an administrator must look */
+        store_set_state(q->store, j->id, RCPT_FAILED, RCPT_HELD, 0, REASON_POISON);
+        store_set_state(q->store, j->id, RCPT_EXPIRED, RCPT_HELD, 0, REASON_POISON);
     }
 }
 
-/* One that had died before it read what it was sent says nothing of it. */
 static void job_orphaned(struct queue *q, struct job *j)
 {
-    if (j->taken) {
-        count_death(q, j);
+    if (queue_job_died(j)) {
+        quarantine(q, j);
     }
     if (j->to) {
         queue_retry_at(q, j->to, clock_wall_ms());

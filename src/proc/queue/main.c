@@ -201,15 +201,14 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
-    q->keys = q->keys == ch ? NULL : q->keys; /* nothing is handed out until it is back; its successor may be there already */
+    (void)ch;
+    q->keys = NULL; /* nothing is handed out until it is back */
 }
 
 static void on_lookup_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
-    if (q->lookup == ch) {
-        q->lookup = NULL;
-    }
+    q->lookup = NULL;
     policies_lookup_gone();
     proofs_peer_gone(q, ch);
 }
@@ -244,11 +243,6 @@ static const struct ipc_rule keys_rules[] = {{IPC_link_sealed, on_link_sealed}, 
 /* A new smtpout: its channel doubles as a submitter's (bounces are submitted by smtpout). */
 static void add_smtpout(struct queue *q, unsigned index, int fd)
 {
-    if (q->smtpout[index]) { /* its successor is quicker than the news of its end */
-        queue_worker_gone(q, index);
-        orders_worker_gone(q, index);
-        monitor_worker_gone(q, index);
-    }
     struct peer *p = queue_peer_new(q, fd, ROLE_SMTPOUT, index, queue_smtpout_rules, on_smtpout_gone);
     q->smtpout[index] = p->channel;
     q->n_smtpout = index + 1 > q->n_smtpout ? index + 1 : q->n_smtpout;
@@ -257,9 +251,25 @@ static void add_smtpout(struct queue *q, unsigned index, int fd)
     }
 }
 
+/* A successor may be quicker than the news of the end of the one before: that is told here, behind what it said last. Mail that
+ * it delivered would go out once more. */
+static void end_before(struct queue *q, enum role role, unsigned index)
+{
+    if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
+        ipc_channel_end(q->smtpout[index]);
+    } else if (role == ROLE_KEYS) {
+        ipc_channel_end(q->keys);
+    } else if (role == ROLE_LOGIN && index < LOGIN_MAX) {
+        ipc_channel_end(q->logins[index]);
+    } else if (role == ROLE_LOOKUP) {
+        ipc_channel_end(q->lookup);
+    }
+}
+
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct queue *q = owner;
+    end_before(q, role, index);
     if (role == ROLE_SMTPIN) {
         (void)queue_peer_new(q, fd, role, index, queue_smtpin_rules, on_smtpin_gone);
     } else if (role == ROLE_SMTPOUT && index < SMTPOUT_MAX) {
@@ -436,12 +446,15 @@ static void on_metrics(void *owner, struct buf *out)
     metrics_write(owner, out);
 }
 
-/* smtpin and smtpout stop first; what they still told us is committed before we go. */
+/* smtpin and smtpout stop first; what they still told us is committed before we go, read or not. */
 static void on_stop(void *owner, struct child *c)
 {
     struct queue *q = owner;
     (void)c;
     q->stopping = true;
+    for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
+        ipc_channel_end(q->smtpout[i]);
+    }
     store_close(q->store);
     exit(0);
 }

@@ -77,6 +77,7 @@ void metrics_write(struct queue *q, struct buf *out)
     metric_put(out, "queue_oldest_seconds", "", (uint64_t)(store_oldest_ms(q->store, clock_wall_ms()) / 1000));
     metric_put(out, "overdue_recipients", "", q->overdue.now);
     metric_put(out, "overdue_recipients_woken_total", "", q->overdue.mended);
+    metric_put(out, "outcomes_of_no_delivery_total", "", q->unknown_outcomes);
     metric_put(out, "would_have_been_plaintext_total", "", q->saved_from_clear);
     metric_put(out, "inspections_total", "result=\"done\"", q->inspected);
     metric_put(out, "inspections_total", "result=\"failed\"", q->not_inspected);

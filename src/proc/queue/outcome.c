@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SAVE_RETRY_MS = 1000 };
+enum { SAVE_RETRY_MS = 1000, UNKNOWN_SAID_MS = 1000 };
 
 static struct str keep(struct job *j, struct str s)
 {
@@ -32,6 +32,7 @@ static struct job *job_of(struct queue *q, struct ipc_channel *ch, const struct 
 {
     struct job *j = map_get(q->jobs, lease_key(lease));
     if (!j) {
+        q->unknown_outcomes += m->type == IPC_outcome;
         return NULL;
     }
     if (j->kind == JOB_INSPECT || j->kind == JOB_PREPARE || q->smtpout[j->smtpout] != ch) {
@@ -172,6 +173,20 @@ static bool is_in(const struct job *j, const struct item *it)
     return false;
 }
 
+/* Nobody has it under way, so its recipient is tried again: what was delivered goes out twice. Once a second at most, as whoever
+ * was taken over may say anything. */
+static void note_unknown(const struct queue *q, const struct ipc_channel *ch, const struct ipc_outcome_rcpt *o)
+{
+    static int64_t said_ms;
+    int64_t now = clock_mono_ms();
+    if (said_ms == 0 || now - said_ms >= UNKNOWN_SAID_MS) {
+        said_ms = now;
+        log_warn("outcome-of-no-delivery", KVN("smtpout", ((const struct peer *)ipc_channel_data(ch))->index), KVN("recipient", o->rcpt),
+                 KV("delivered", o->result == RESULT_DELIVERED ? "yes" : "no"), KVS("host", o->host), KVS("code", o->code),
+                 KVS("reply", o->reply), KVN("before", q->unknown_outcomes));
+    }
+}
+
 static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
@@ -179,6 +194,9 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     struct job *j = job_of(q, ch, m, &o->lease);
     struct item *it = j ? map_get(q->leased, map_id(&o->rcpt)) : NULL;
     (void)fd;
+    if (!j && !ipc_misused(ch)) {
+        note_unknown(q, ch, o);
+    }
     if (!it || j->kind != JOB_DELIVER) {
         return; /* deleted meanwhile; of a notice its submit says it all */
     }

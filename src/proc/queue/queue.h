@@ -254,6 +254,7 @@ struct queue {
     uint64_t probes_done;
     uint64_t accepted, delivered, deferred, failed, refused;
     uint32_t outcomes[RCPT_STATE_END][REASON_END][GRADE_END]; /* what became of recipients, how often */
+    uint64_t unknown_outcomes; /* of deliveries that nobody had under way */
     uint64_t saved_from_clear; /* attempts that an opportunistic server would have made in clear */
 };
 
@@ -359,6 +360,8 @@ void inspect_join(struct queue *q, unsigned index, int fd);
 
 /* job.c */
 void queue_job_free(struct job *j);
+/* Its worker ended. If that had the message, this counts; true: too often for it to be tried again. */
+bool queue_job_died(struct job *j);
 void queue_job_start(struct queue *q, struct sched_destination *d, struct link *items);
 void queue_bounce_start(struct queue *q);
 /* Inside senders whose mail waits for a secure connection are told. */

@@ -166,11 +166,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
 {
     struct smtpin *in = owner;
     if (role == ROLE_LOGIN && index < LOGINS_MAX) {
-        if (in->logins[index]) {
-            struct ipc_channel *before = in->logins[index];
-            login_gone(in, before);
-            ipc_channel_free(before);
-        }
+        ipc_channel_end(in->logins[index]); /* its successor may be quicker than the news of its end */
         in->logins[index] = ipc_channel_new(child_loop(c), fd, "login", smtpin_login_rules, on_login_gone, in);
         return;
     }
@@ -178,11 +174,7 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
         close(fd);
         return;
     }
-    struct ipc_channel *old = in->queue;
-    if (old) {
-        on_queue_gone(in, old);
-        ipc_channel_free(old);
-    }
+    ipc_channel_end(in->queue); /* it may have said what became of messages */
     in->queue = ipc_channel_new(child_loop(c), fd, "queue", queue_rules, on_queue_gone, in);
     on_expiry(in);
 }

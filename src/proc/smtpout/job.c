@@ -211,6 +211,12 @@ static const char *job_problem(const struct smtpout *out, const struct lease_id 
     return map_len(out->deliveries) >= DELIVERIES_MAX ? "too many at once" : NULL;
 }
 
+/* Before anything is done with it: if this process ends over it, that counts. */
+static void confirm(struct ipc_channel *ch, const struct lease_id *lease)
+{
+    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = *lease}});
+}
+
 /* The delivery with its recipients; NULL: it cannot be, and is refused. Takes fd. */
 static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
@@ -221,6 +227,7 @@ static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, co
         ipc_refuse(ch, m->type, problem);
         return NULL;
     }
+    confirm(ch, &m->job.lease);
     struct delivery *d = delivery_of(out, &m->job, fd);
     d->n_rcpts = n;
     d->rcpts = arena_alloc(&d->arena, d->n_rcpts * sizeof *d->rcpts);
@@ -231,16 +238,9 @@ static struct delivery *take_job(struct smtpout *out, struct ipc_channel *ch, co
     return d;
 }
 
-/* Before anything is done with it: if this process ends over it, that counts. */
-static void confirm(struct ipc_channel *ch, const struct lease_id *lease)
-{
-    ipc_send_now(ch, &(struct ipc_msg){.type = IPC_lease_taken, .lease_taken = {.lease = *lease}});
-}
-
 /* Its file got no descriptor here. */
 static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    confirm(ch, &m->job.lease);
     struct delivery *d = take_job(owner, ch, m, -1);
     if (d) {
         delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left for its file");
@@ -250,7 +250,6 @@ static void on_job_without(void *owner, struct ipc_channel *ch, const struct ipc
 static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    confirm(ch, &m->job.lease);
     struct delivery *d = take_job(out, ch, m, fd);
     if (!d) {
         return;

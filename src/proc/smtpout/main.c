@@ -41,26 +41,18 @@ static void on_lookup_gone(void *owner, struct ipc_channel *ch)
     job_lookup_gone(out);
 }
 
-/* Its successor may be quicker than the news of its end: what was asked of it will not be answered. */
-static void forget(struct smtpout *out, struct ipc_channel *old, ipc_closed gone)
-{
-    if (old) {
-        gone(out, old);
-        ipc_channel_free(old);
-    }
-}
-
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct smtpout *out = owner;
-    (void)index;
+    (void)index; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
+        ipc_channel_end(out->queue);
         out->queue = ipc_channel_new(child_loop(c), fd, "queue", smtpout_queue_rules, on_queue_gone, out);
     } else if (role == ROLE_KEYS) {
-        forget(out, out->keys, on_keys_gone);
+        ipc_channel_end(out->keys);
         out->keys = ipc_channel_new(child_loop(c), fd, "keys", smtpout_keys_rules, on_keys_gone, out);
     } else if (role == ROLE_LOOKUP) {
-        forget(out, out->lookup, on_lookup_gone);
+        ipc_channel_end(out->lookup);
         out->lookup = ipc_channel_new(child_loop(c), fd, "lookup", smtpout_lookup_rules, on_lookup_gone, out);
     } else {
         close(fd);

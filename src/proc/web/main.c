@@ -105,26 +105,17 @@ static void on_login_gone(void *owner, struct ipc_channel *ch)
     ask_peer_gone(w);
 }
 
-/* Its successor may be quicker than the news of its end: what was asked of it will not be answered. */
-static void forget(struct web *w, struct ipc_channel *old, ipc_closed gone)
-{
-    if (old) {
-        gone(w, old);
-        ipc_channel_free(old);
-    }
-}
-
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
-    struct web *w = owner;
+    struct web *w = owner; /* a successor may be quicker than the news of the end */
     if (role == ROLE_QUEUE) {
-        forget(w, w->queue, on_queue_gone);
+        ipc_channel_end(w->queue);
         w->queue = ipc_channel_new(child_loop(c), fd, "queue", web_queue_rules, on_queue_gone, w);
     } else if (role == ROLE_KEYS) {
-        forget(w, w->keys, on_keys_gone);
+        ipc_channel_end(w->keys);
         w->keys = ipc_channel_new(child_loop(c), fd, "keys", web_keys_rules, on_keys_gone, w);
     } else if (role == ROLE_LOGIN && index < WEB_LOGINS_MAX) {
-        forget(w, w->logins[index], on_login_gone);
+        ipc_channel_end(w->logins[index]);
         w->logins[index] = ipc_channel_new(child_loop(c), fd, "login", web_login_rules, on_login_gone, w);
     } else {
         close(fd);

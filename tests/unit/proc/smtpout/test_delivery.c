@@ -95,7 +95,7 @@ static struct {
     struct buf mail;            /* what smtpout wrote itself */
     uint64_t mail_token;
     int sign_problem; /* of keys, for our client certificate */
-    unsigned signatures, taken;
+    unsigned signatures, taken, refused;
     bool lacks; /* once a server has answered EHLO, no descriptor is left */
     struct rlimit limit; /* as it was before */
 } t;
@@ -265,6 +265,13 @@ void ipc_send_now(struct ipc_channel *ch, const struct ipc_msg *m)
     assert_true(lease_same(&m->lease_taken.lease, &(struct lease_id)LEASE));
     assert_int_equal(map_len(t.out.deliveries), 0);
     t.taken++;
+}
+
+/* What cannot be taken is refused. */
+void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
+{
+    assert_int_equal(type, IPC_job);
+    t.refused++;
 }
 
 /* --- scripted servers ---------------------------------------------------------------------------------------------- */
@@ -1210,6 +1217,14 @@ static void bounce(struct ipc_job job, struct ipc_job_rcpt rcpt)
     assert_true(t.ended);
 }
 
+/* A job that is refused was never taken: the end of this process says nothing of its message. */
+static void what_is_refused_was_not_taken(void **state)
+{
+    static const struct ipc_msg job = {.type = IPC_job, .job = {.lease = LEASE, .kind = JOB_DELIVER, .body = STR("x")}};
+    give(smtpout_queue_rules, &job); /* without recipients */
+    assert_true(t.refused == 1 && t.taken == 0);
+}
+
 static bool wrote(const char *text)
 {
     struct str all = buf_str(&t.mail), wanted = str_c(text);
@@ -1366,6 +1381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_notice_of_delay, setup, teardown),
         cmocka_unit_test_setup_teardown(an_international_recipient, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_are_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_refused_was_not_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_host_lets_the_others_be_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_is_told_although_the_session_broke, setup, teardown),
     };
