@@ -2,6 +2,7 @@
  * err.c: contract failures and the few allocations that may end the process. Called everywhere.
  */
 #include "base/err.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +11,13 @@
 
 _Noreturn void err_contract(const char *file, int line, const char *what)
 {
-    fprintf(stderr, "level=error event=contract-broken where=%s:%d what=\"%s\"\n", file, line,
-            what);
-    fflush(stderr);
+    static bool is_told; /* the log has contracts, too */
+    char where[256];
+    if (!is_told) {
+        is_told = true;
+        snprintf(where, sizeof where, "%s:%d", file, line);
+        log_error("contract-broken", KV("where", where), KV("what", what));
+    }
     abort();
 }
 

@@ -3,7 +3,8 @@
  * theirs to it: it writes them, and says whose they are.
  *
  * Values may come from strangers: control bytes, quotes, invalid UTF-8 and line separators are
- * escaped and each value is cut at 512 octets, so a peer can neither forge a line nor flood one.
+ * escaped and each value is cut at 512 octets, so a peer can neither forge a line nor flood one. No line names a key twice
+ * (tools/style looks), nor one of time, level, process and event, which each begins with, nor cut.
  * Never pass message content, subjects, keys or passwords.
  */
 #pragma once
@@ -12,7 +13,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_HANDED /* to posternd: log_handed.c */ };
 
-enum { LOG_LINE_MAX = 8192, LOG_FIELDS_MAX = 40, LOG_WORD_MAX = 64 };
+enum { LOG_LINE_MAX = 8192, LOG_LINE_LEAST = 320, LOG_FIELDS_MAX = 40, LOG_WORD_MAX = 64 };
 
 /* One field of a line. Build with KV(), KVS(), KVN(). */
 struct log_field {
@@ -52,13 +53,14 @@ struct log_handed {
     char text[LOG_LINE_MAX]; /* what the fields and the event point to */
 };
 
-/* Reads a line without its newline: 0, or -EBADMSG. No key of it is one that each line has anyway. */
+/* Reads a line without its newline: 0, or -EBADMSG. No key of it is one that each line has anyway, or is there twice. */
 int log_handed_read(struct str line, struct log_handed *ret) MUST_USE;
 /* Writes a line of another process as that process's, whatever stands in it. Time: its own, unless it is of another hour.
  * False: it was not handed over in due form, and was written as a text. */
 bool log_take(const char *process, long pid, struct str line);
 
-/* Writes the line without its newline into dst (for tests); the length, cut at size. */
+/* Writes the line without its newline into dst; the length. size: LOG_LINE_LEAST or more. A field that does not fit is left
+ * out, and the line ends with cut=1. */
 size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_ms,
                   enum log_level level, const char *process, const char *event,
                   const struct log_field *fields, size_t n);

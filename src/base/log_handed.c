@@ -96,6 +96,16 @@ static bool is_head(const char *key)
     return false;
 }
 
+static bool is_there(const struct log_handed *h, const char *key)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        if (strcmp(h->fields[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_number(struct str *rest, int64_t *ret)
 {
     size_t end = str_find(*rest, ' ', 0);
@@ -117,7 +127,7 @@ static bool take_field(struct log_handed *h, struct str *rest)
         return false;
     }
     *f = (struct log_field){.key = keep_word(h, key)};
-    if (!f->key || is_head(f->key)) {
+    if (!f->key || is_head(f->key) || is_there(h, f->key)) {
         return false;
     }
     f->is_number = rest->n == 0 || rest->p[0] != '"';

@@ -14,6 +14,9 @@ static void check_fields(const struct log_handed *h)
         for (size_t k = 0; k < ARRAY_LEN(heads); k++) {
             must(strcmp(h->fields[i].key, heads[k]) != 0);
         }
+        for (size_t k = 0; k < i; k++) {
+            must(strcmp(h->fields[i].key, h->fields[k].key) != 0);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ static void send_bytes(struct supervised *s, const struct ipc_msg *m, struct str
 {
     int fd = file_memory("postern", bytes);
     if (fd < 0) {
-        log_error("handover-failed", KV("process", s->name), KV("problem", strerror(-fd)));
+        log_error("handover-failed", KV("child", s->name), KV("problem", strerror(-fd)));
         return;
     }
     ipc_send_fd(s->control, m, fd);

@@ -96,7 +96,7 @@ static void join(struct posternd *d, struct supervised *s, struct supervised *o,
     int fds[2];
     uint64_t serial = ++d->serial;
     if (ipc_pair(fds) < 0) {
-        log_error("peers-not-joined", KV("process", s->name), KV("problem", strerror(errno)));
+        log_error("peers-not-joined", KV("child", s->name), KV("problem", strerror(errno)));
         return;
     }
     struct supervised *ends[] = {s, o};
