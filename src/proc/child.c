@@ -10,6 +10,7 @@
 #include "sys/memory.h"
 #include "base/log.h"
 #include "sys/file.h"
+#include "sys/log_turn.h"
 #include "sys/spawn.h"
 
 #include <malloc.h>
@@ -453,6 +454,7 @@ int child_main(int argc, char **argv, const char *name, const struct child_event
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE); /* what a message needed the next one needs again: giving memory */
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_FREE); /* back in between took a sixth of the CPU at 1 MB */
     c.loop = loop_new();
+    log_turn_begin(c.loop);
     loop_on_signal(c.loop, SIGINT, ignore_signal, NULL);
     loop_on_signal(c.loop, SIGHUP, ignore_signal, NULL);
     collect_rules(&c);

@@ -180,11 +180,15 @@ static void reload_rest(struct posternd *d);
 static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)ch;
     (void)fd;
-    if (m->ctl_reloaded.generation != s->d->generation) {
+    if (ch != s->control || m->ctl_reloaded.generation != s->d->generation) {
         return; /* of an earlier one */
     }
+    if (!s->reload_asked) {
+        ipc_refuse(ch, m->type, "not asked, or answered before"); /* else it could fill the log in our name */
+        return;
+    }
+    s->reload_asked = false;
     if (!m->ctl_reloaded.ok) {
         log_error("reload-refused", KV("child", s->name), KVS("problem", m->ctl_reloaded.problem));
     } else if (s->role == ROLE_KEYS && s->d->rest_due) {
@@ -305,7 +309,8 @@ static int spawn(struct posternd *d, struct supervised *s)
     if (r < 0) {
         return r;
     }
-    s->lines = lines_open(d->loop, s->name, s->role == ROLE_QUEUE ? LINES_OF_QUEUE : LINES_OF_OTHERS, &error_fd);
+    s->lines_budget.per_s = s->role == ROLE_QUEUE ? LINES_OF_QUEUE : LINES_OF_OTHERS;
+    s->lines = lines_open(d->loop, s->name, &s->lines_budget, &error_fd);
     r = s->lines ? spawn_child(path, argv, fds[1], error_fd, &d->users[s->role], &s->pid) : -EMFILE;
     close(fds[1]);
     err_close_fd(&error_fd);
@@ -364,7 +369,7 @@ static int lend_all(const struct posternd *d, const struct supervised *s)
 
 static void start(struct posternd *d, struct supervised *s)
 {
-    s->ready = s->stopping = s->reload_refused = false;
+    s->ready = s->stopping = s->reload_refused = s->reload_asked = false;
     s->first_serial = d->serial;
     s->started_ms = clock_mono_ms();
     s->ready_ms = 0;
@@ -559,6 +564,7 @@ static void reload_one(struct posternd *d, struct supervised *s)
         stop_one(s);
     } else if (s->control) {
         handover_files(d, s);
+        s->reload_asked = true;
         ipc_send(s->control, &(struct ipc_msg){.type = IPC_ctl_reload, .ctl_reload = {.generation = d->generation}});
     }
 }

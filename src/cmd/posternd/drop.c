@@ -62,7 +62,8 @@ void drop_pick_up(struct posternd *d)
     snprintf(path, sizeof path, "%s/sendmail", d->bin_dir);
     char *argv[] = {path, quick, config, (char *)d->conf_path, NULL};
     int error_fd = -1;
-    d->pickup_lines = lines_open(d->loop, "pickup", LINES_OF_OTHERS, &error_fd);
+    d->pickup_budget.per_s = LINES_OF_OTHERS;
+    d->pickup_lines = lines_open(d->loop, "pickup", &d->pickup_budget, &error_fd);
     int r = d->pickup_lines ? spawn_child(path, argv, -1, error_fd, &d->pickup_user, &d->pickup) : -EMFILE;
     err_close_fd(&error_fd);
     if (r < 0) {

@@ -3,8 +3,9 @@
  * pipe, not the line. Called by children.c and drop.c.
  *
  * Each may write so much a second, and what it saved for a while; of one that writes more no more is read until it
- * may: its pipe fills, and what does not fit is its own loss, not that of others. What can go wrong: it ends in the middle of
- * a line (that is told, too); somebody it started keeps the pipe open (nothing is waited for).
+ * may: its pipe fills, and what does not fit is its own loss, not that of others. Nor is anything read while nobody takes the
+ * log. What can go wrong: it ends in the middle of a line (that is told, too), or before all was read (what is over its
+ * measure is counted); somebody it started keeps the pipe open (nothing is waited for); the system gives a smaller pipe.
  */
 #include "cmd/posternd/lines.h"
 #include "base/buf.h"
@@ -19,9 +20,9 @@
 
 enum {
     READ_MAX = 64 * 1024,
-    PIPE_OCTETS = 1024 * 1024,
-    READS_AT_END = PIPE_OCTETS / READ_MAX + 1,
-    LINE_COSTS = 100, /* of its head; and more than a system call for each octet */
+    PIPE_LEAST = 64 * 1024,
+    READS_AT_END = LINES_PIPE / READ_MAX + 1,
+    LINE_COSTS = 100, /* more than its octets: the work of short ones */
     TEXT_COSTS = 2000, /* what is not in due form: nothing, or the last words of a crash */
     PAUSE_MS = 50,
     TELL_MS = 60 * 1000,
@@ -34,7 +35,7 @@ struct lines {
     struct watch *watch;
     struct timer *pause;
     struct buf begun; /* a line without its end */
-    struct lines_budget budget;
+    struct lines_budget *budget;
     int64_t told_ms;
 };
 
@@ -50,8 +51,10 @@ bool lines_may(struct lines_budget *b, int64_t now_ms)
 /* The octets without line ends. */
 static void write_line(struct lines *l, struct str line)
 {
-    bool is_handed = line.n == 0 || log_take(l->name, l->pid, line);
-    l->budget.left -= (int64_t)line.n + (is_handed ? LINE_COSTS : TEXT_COSTS);
+    size_t written = 0;
+    bool is_handed = line.n == 0 || log_take(l->name, l->pid, line, &written);
+    size_t octets = written > line.n ? written : line.n; /* read it was, if nothing else */
+    l->budget->left -= (int64_t)octets + (is_handed ? LINE_COSTS : TEXT_COSTS);
 }
 
 /* Whole lines out of what there is; one that is too long is cut. */
@@ -81,21 +84,28 @@ static int read_some(struct lines *l)
     return n > 0 ? 1 : n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -EPIPE;
 }
 
+static void rest(struct lines *l)
+{
+    watch_set(l->watch, 0);
+    timer_start(l->pause, PAUSE_MS);
+}
+
 static void wait_for_budget(struct lines *l, int64_t now)
 {
     if (l->told_ms == 0 || now - l->told_ms > TELL_MS) {
         l->told_ms = now;
-        log_warn("process-writes-too-much", KV("child", l->name), KVN("pid", l->pid), KV("what", "it waits for its turn in the log, and loses lines"));
+        log_warn("process-writes-too-much", KV("child", l->name), KVN("pid", l->pid), KV("what", "what is more than its measure waits, and is lost where there is no room to wait"));
     }
-    watch_set(l->watch, 0);
-    timer_start(l->pause, PAUSE_MS);
+    rest(l);
 }
 
 static void on_readable(void *arg, int events)
 {
     struct lines *l = arg;
     int64_t now = clock_mono_ms();
-    if (!lines_may(&l->budget, now)) {
+    if (!log_flush()) {
+        rest(l);
+    } else if (!lines_may(l->budget, now)) {
         wait_for_budget(l, now);
     } else if (read_some(l) < 0) {
         watch_set(l->watch, 0);
@@ -108,17 +118,30 @@ static void on_pause_over(void *arg)
     watch_set(l->watch, WATCH_READ);
 }
 
-struct lines *lines_open(struct loop *loop, const char *name, int64_t per_s, int *ret_fd)
+/* The system may give less: to one who has many pipes (pipe(7), pipe-user-pages-soft), or to all (pipe-max-size). */
+static void enlarge(int fd, const char *name)
+{
+    for (int room = LINES_PIPE; fcntl(fd, F_SETPIPE_SZ, room) < 0 && room > PIPE_LEAST;) {
+        room /= 2;
+    }
+    int room = fcntl(fd, F_GETPIPE_SZ);
+    if (room < LINES_PIPE) {
+        log_warn("log-room-small", KV("child", name), KVN("octets", room),
+                 KV("what", "the system gives no larger pipe: fewer of its lines can wait"));
+    }
+}
+
+struct lines *lines_open(struct loop *loop, const char *name, struct lines_budget *budget, int *ret_fd)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
         return NULL;
     }
-    (void)fcntl(fds[0], F_SETPIPE_SZ, PIPE_OCTETS); /* less where the system's limit is reached */
+    enlarge(fds[0], name);
     struct lines *l = err_calloc(1, sizeof *l);
     snprintf(l->name, sizeof l->name, "%s", name);
     l->fd = fds[0];
-    l->budget.per_s = per_s;
+    l->budget = budget;
     l->begun = BUF_INIT(LOG_LINE_MAX);
     l->pause = timer_new(loop, on_pause_over, l);
     l->watch = watch_new(loop, l->fd, on_readable, l);
@@ -132,14 +155,36 @@ void lines_of(struct lines *l, long pid)
     l->pid = pid;
 }
 
+/* The lines in the pipe that nobody will read, with what was begun of the first one. */
+static size_t count_unread(struct lines *l)
+{
+    static char octets[READ_MAX];
+    ssize_t got;
+    size_t n = 0;
+    bool is_open = false;
+    for (int i = 0; i < READS_AT_END && (got = read(l->fd, octets, sizeof octets)) > 0; i++) {
+        for (ssize_t k = 0; k < got; k++) {
+            n += octets[k] == '\n';
+        }
+        is_open = octets[got - 1] != '\n';
+    }
+    return n + is_open;
+}
+
 void lines_close(struct lines *l)
 {
     if (!l) {
         return;
     }
-    for (int i = 0; i < READS_AT_END && lines_may(&l->budget, clock_mono_ms()) && read_some(l) > 0; i++) {
+    for (int i = 0; i < READS_AT_END && lines_may(l->budget, clock_mono_ms()) && read_some(l) > 0; i++) {
     }
-    write_line(l, buf_str(&l->begun));
+    size_t unread = count_unread(l);
+    if (unread > 0) {
+        log_error("log-lines-unread", KV("child", l->name), KVN("pid", l->pid), KVN("lines", unread),
+                  KV("what", "it wrote more than its measure before it ended"));
+    } else {
+        write_line(l, buf_str(&l->begun));
+    }
     buf_free(&l->begun);
     timer_free(l->pause);
     watch_free(l->watch);

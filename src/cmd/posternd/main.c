@@ -11,6 +11,7 @@
 #include "policy/alarm.h"
 #include "sys/conn.h"
 #include "sys/file.h"
+#include "sys/log_turn.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -19,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { WATCH_MS = 10000, PAIRS_MS = 5000, PAIRS_AGAIN_MS = 1000, PAIRS_ALARM_MS = 3 * 60 * 1000, SHARED_OCTETS = 4 * 1024 * 1024 };
+enum { WATCH_MS = 10000, PAIRS_MS = 5000, PAIRS_AGAIN_MS = 1000, PAIRS_ALARM_MS = 3 * 60 * 1000, SHARED_OCTETS = 4 * 1024 * 1024, LOG_END_MS = 1000 };
 
 static const char usage[] =
     "Usage: posternd [-c FILE]\n"
@@ -91,6 +92,7 @@ static void on_watch(void *arg)
     }
     drop_pick_up(d);
     dying_tell(d);
+    notify_again();
     timer_start(d->watch_files, WATCH_MS);
 }
 
@@ -122,7 +124,7 @@ static void on_watch_pairs(void *arg)
 static void on_watchdog(void *arg)
 {
     struct posternd *d = arg;
-    notify_manager("WATCHDOG=1");
+    notify_alive();
     timer_start(d->watchdog, watchdog_ms());
 }
 
@@ -207,12 +209,29 @@ static void raise_descriptor_limit(void)
     }
 }
 
+/* Until there is nothing more to do; the exit status. */
+static int serve(struct posternd *d)
+{
+    char problem[1024] = "";
+    d->loop = loop_new();
+    log_turn_begin(d->loop);
+    if (start(d, problem, sizeof problem) < 0) {
+        log_error("start-failed", KVS("problem", str_trim_lines(str_c(problem))));
+        return 1;
+    }
+    log_notice("started", KV("hostname", d->conf->hostname), KVN("processes", d->n_children));
+    loop_run(d->loop);
+    control_close(d);
+    log_notice("stopped", KV("hostname", d->conf->hostname));
+    return d->exit_status;
+}
+
 static int run(const char *path)
 {
     static struct posternd d;
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    char problem[1024] = "";
     d.conf_path = path;
+    signal(SIGPIPE, SIG_IGN);
     int r = conf_load(path, &problems, &d.conf);
     r = r < 0 ? r : preflight(d.conf, PREFLIGHT_START, NULL, &problems);
     fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr); /* warnings, too */
@@ -226,18 +245,10 @@ static int run(const char *path)
         reload_tell_findings(&d, buf_str(&problems), &none);
     }
     reload_tell_open(d.conf);
-    signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    d.loop = loop_new();
-    if (start(&d, problem, sizeof problem) < 0) {
-        log_error("start-failed", KVS("problem", str_trim(str_c(problem))));
-        return 1;
-    }
-    log_notice("started", KV("hostname", d.conf->hostname), KVN("processes", d.n_children));
-    loop_run(d.loop);
-    control_close(&d);
-    log_notice("stopped", KV("hostname", d.conf->hostname));
-    return d.exit_status;
+    int status = serve(&d);
+    log_end(LOG_END_MS);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * manager.c: what a service manager and posternd tell each other: sd_notify(3) as a datagram, sockets
- * that were opened for us (sd_listen_fds(3)), how often it wants to hear of us (sd_watchdog_enabled(3)). Without one nothing happens. Called by posternd.
+ * that were opened for us (sd_listen_fds(3)), how often it wants to hear of us (sd_watchdog_enabled(3)).
+ * Without one nothing happens. Called by posternd.
+ *
+ * What can go wrong: the manager does not read for a while. It is not waited for; what it was told last is told again.
  */
 #include "cmd/posternd/posternd.h"
 
@@ -12,20 +15,44 @@
 
 enum { FIRST_FD = 3, FDS_MAX = 64 };
 
-void notify_manager(const char *state)
+static char waiting[128]; /* what it did not take yet */
+
+/* False: it does not take it now. */
+static bool tell(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     size_t n = path ? strlen(path) : 0;
     if (n < 2 || n >= sizeof to.sun_path || (path[0] != '/' && path[0] != '@')) {
-        return;
+        return true;
     }
     memcpy(to.sun_path, path, n);
     to.sun_path[0] = path[0] == '@' ? '\0' : '/';
     CLEANUP(err_close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+    return fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to, len) >= 0 ||
+           (errno != EAGAIN && errno != ENOBUFS);
+}
+
+void notify_manager(const char *state)
+{
+    notify_again();
+    if (*waiting || !tell(state)) {
+        str_copy_cut(str_c(state), waiting, sizeof waiting);
     }
+}
+
+void notify_again(void)
+{
+    if (*waiting && tell(waiting)) {
+        waiting[0] = '\0';
+    }
+}
+
+void notify_alive(void)
+{
+    notify_again();
+    (void)tell("WATCHDOG=1"); /* the next one comes anyway */
 }
 
 int64_t watchdog_ms(void)

@@ -2,6 +2,7 @@
  * posternd.h: the inside of the supervisor: the table of children and what each is handed.
  */
 #pragma once
+#include "cmd/posternd/lines.h"
 #include "cmd/posternd/pairs.h"
 #include "cmd/posternd/ports.h"
 #include "policy/alarm.h"
@@ -23,6 +24,7 @@ struct supervised {
     pid_t old_pid; /* the one before it, which works until this one is ready; 0: none */
     struct ipc_channel *old_control;
     struct lines *lines, *old_lines; /* what both write to their standard error */
+    struct lines_budget lines_budget; /* of both, and of all that come after them */
     bool is_wanted; /* by the configuration; else it is stopped and not started again */
     bool ready, stopping;
     int64_t stop_by_ms; /* of one that is stopping: killed then */
@@ -31,6 +33,7 @@ struct supervised {
     int64_t misuses[MISUSES_MAX]; /* when the last ones were */
     size_t n_misuses;
     bool reload_due, reload_refused; /* asked to take the present configuration; would not */
+    bool reload_asked; /* and may say what came of it, once */
     int64_t started_ms, ready_ms; /* ready_ms: 0 until it is */
     uint64_t first_serial; /* pairs of sockets up to this one belong to an earlier life */
     uint32_t restarts;
@@ -72,6 +75,7 @@ struct posternd {
     struct timer *watch_files, *watchdog;
     pid_t pickup; /* a sendmail -q under way, or 0 */
     struct lines *pickup_lines;
+    struct lines_budget pickup_budget;
     int64_t files_changed; /* sum of the times of change of trust store, passwords and secrets */
     int64_t start_stamps[ROLE_END]; /* of the files that processes read at their start alone */
     struct pairs *pairs;   /* certificates and keys in force */
@@ -117,8 +121,11 @@ void children_plan(struct posternd *d);
 void children_start(struct posternd *d);
 /* With the next children_reload() these are started anew, as what changed is read at their start alone. */
 void children_renew(struct posternd *d, enum role role);
-/* Tells the service manager what the state is (sd_notify(3)); without one nothing happens. */
+/* Tells the service manager what the state is (sd_notify(3)), now or, where it does not read, with a later call of one of these
+ * three; without one nothing happens. alive: for its watchdog. */
 void notify_manager(const char *state);
+void notify_again(void);
+void notify_alive(void);
 /* How often it is to be told WATCHDOG=1, half of the time after which it gives us up; 0: never. */
 int64_t watchdog_ms(void);
 /* Sockets the service manager opened for us (sd_listen_fds(3)): the one bound to this address, or -1. */

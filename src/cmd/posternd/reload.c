@@ -217,7 +217,7 @@ static void not_in_force(const struct posternd *d, struct buf *text)
     if (buf_len(&waiting) > 0) {
         (void)!buf_printf(
             text, "The new configuration is in force, but not all of its files: " STR_FMT "\n",
-            STR_ARG(str_trim(buf_str(&waiting))));
+            STR_ARG(str_trim_lines(buf_str(&waiting))));
     }
 }
 
@@ -231,7 +231,7 @@ static void end_reload(struct posternd *d)
         log_notice("reloaded", KV("file", d->conf_path), KVN("generation", d->generation));
     } else {
         log_error("reload-incomplete", KV("file", d->conf_path), KVN("generation", d->generation),
-                  KVS("problem", str_trim(buf_str(&text))));
+                  KVS("problem", str_trim_lines(buf_str(&text))));
     }
     notify_manager("READY=1");
     tell_act(d, &d->reload_by, whole ? STR("in force") : buf_str(&text));

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "check.h"
+#include "sys/log_turn.h"
 #include "sys/loop.h"
 
 #include <fcntl.h>
@@ -84,7 +85,8 @@ static void whose_a_line_is_says_its_pipe(void **state)
         struct loop *loop = loop_new();
         int fd;
         begin_log((enum log_format)format);
-        struct lines *l = lines_open(loop, "smtpin-1", LINES_OF_OTHERS, &fd);
+        struct lines_budget budget = {.per_s = LINES_OF_OTHERS};
+        struct lines *l = lines_open(loop, "smtpin-1", &budget, &fd);
         assert_non_null(l);
         lines_of(l, 7);
         for (size_t i = 0; i < ARRAY_LEN(said); i++) {
@@ -124,7 +126,8 @@ static void whatever_is_written_is_a_line(void **state)
             const char *part = i % 2 && k == 0 ? "3 1 said " : parts[dice % ARRAY_LEN(parts)];
             assert_int_equal(buf_append(&line, part, strlen(part)), 0);
         }
-        (void)log_take("smtpin-1", 7, buf_str(&line));
+        size_t octets;
+        (void)log_take("smtpin-1", 7, buf_str(&line), &octets);
     }
     end_log(&b);
     assert_int_equal(count(&b, "\n"), LINES);
@@ -149,7 +152,8 @@ static void who_writes_too_much_waits(void **state)
     static char chunk[CHUNK];
     int fd;
     begin_log(LOG_FORMAT_TEXT);
-    struct lines *evil = lines_open(loop, "web-1", LINES_OF_OTHERS, &fd);
+    struct lines_budget budget = {.per_s = LINES_OF_OTHERS};
+    struct lines *evil = lines_open(loop, "web-1", &budget, &fd);
     assert_non_null(evil);
     for (int i = 0; i < CHUNK; i++) {
         chunk[i] = i % 2 ? '\n' : 'x';
@@ -184,7 +188,7 @@ static void so_much_may_be_written(void **state)
     assert_int_equal(b.left, LINES_SAVED_MS); /* and no more */
 }
 
-/* pipe(7): a write to a full pipe with O_NONBLOCK fails with EAGAIN. It goes on, and says how much is missing. */
+/* pipe(7): a write to a full pipe with O_NONBLOCK fails with EAGAIN. It goes on; what it said comes once there is room. */
 static void who_is_not_read_goes_on(void **state)
 {
     char octets[128 * 1024], got[4096];
@@ -210,10 +214,267 @@ static void who_is_not_read_goes_on(void **state)
     assert_int_equal(status, 0);
     ssize_t n = read(fds[0], got, sizeof got);
     assert_true(n > 0);
-    const char *lost = memmem(got, (size_t)n, " log-lines-lost lines=2\n", 24), *three = memmem(got, (size_t)n, " three n=\"3\"\n", 13);
-    assert_true(lost && three && lost < three);
+    const char *one = memmem(got, (size_t)n, " one n=1\n", 9), *two = memmem(got, (size_t)n, " two n=2\n", 9),
+               *three = memmem(got, (size_t)n, " three n=\"3\"\n", 13);
+    assert_true(one && two && three && one < two && two < three);
+    assert_null(memmem(got, (size_t)n, "lost", 4));
     close(fds[0]);
     close(fds[1]);
+}
+
+/* Of a line that says its number the number; -1: none. */
+static int64_t number_of(struct str log, const char *words)
+{
+    uint64_t n;
+    const char *at = memmem(log.p, log.n, words, strlen(words));
+    if (!at) {
+        return -1;
+    }
+    struct str rest = str_slice(log, (size_t)(at - log.p) + strlen(words), log.n);
+    size_t end = 0;
+    while (end < rest.n && rest.p[end] >= '0' && rest.p[end] <= '9') {
+        end++;
+    }
+    return str_to_u64(str_slice(rest, 0, end), INT64_MAX, &n) == 0 ? (int64_t)n : -1;
+}
+
+/* What is charged is what stands in the log: its head, and six octets for one that is escaped (RFC 8259 7). */
+static void what_is_written_is_charged(void **state)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    struct loop *loop = loop_new();
+    struct lines_budget budget = {.per_s = 1000}; /* little comes back while it runs */
+    const int64_t most = budget.per_s * LINES_SAVED_MS / 1000;
+    char line[2048];
+    int fd;
+    begin_log(LOG_FORMAT_JSON);
+    struct lines *l = lines_open(loop, "web-1", &budget, &fd);
+    assert_non_null(l);
+    memset(line, '\x01', sizeof line);
+    memcpy(line, "3 1 said x=\"", 12);
+    memcpy(line + 511, "\" y=\"", 5);
+    memcpy(line + 1022, "\"\n", 3);
+    for (int i = 0; i < 50; i++) {
+        say(fd, line);
+    }
+    close(fd);
+    lines_close(l);
+    end_log(&b);
+    loop_free(loop);
+    assert_int_equal(count(&b, "\"event\":\"said\""), 50);
+    assert_true(buf_len(&b) > 50 * 6000);
+    assert_in_range(most - budget.left, buf_len(&b), buf_len(&b) * 2);
+}
+
+/* One that ends and comes back has no more to write than one that stays; what it is not read of any more is counted. */
+static void who_comes_back_may_write_no_more(void **state)
+{
+    enum { LIVES = 40, LINES = 5000 };
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    struct loop *loop = loop_new();
+    struct lines_budget budget = {.per_s = LINES_OF_OTHERS};
+    int64_t begun = clock_mono_ms(), unread = 0;
+    begin_log(LOG_FORMAT_TEXT);
+    for (int life = 0; life < LIVES; life++) {
+        int fd;
+        struct lines *l = lines_open(loop, "inspect-1", &budget, &fd);
+        assert_non_null(l);
+        for (int i = 0; i < LINES; i++) {
+            say(fd, "3 1 said text=\"a hundred octets and some more in the log are what each one of these lines is\"\n");
+        }
+        say(fd, "and words without an end");
+        close(fd);
+        lines_close(l);
+    }
+    int64_t took_s = (clock_mono_ms() - begun) / 1000 + 1;
+    end_log(&b);
+    loop_free(loop);
+    assert_true((int64_t)buf_len(&b) < LINES_OF_OTHERS * (LINES_SAVED_MS / 1000 + took_s) + 1024 * 1024);
+    struct str rest = buf_str(&b);
+    for (int64_t n; (n = number_of(rest, "event=log-lines-unread child=inspect-1 pid=0 lines=")) >= 0; unread += n) {
+        const char *at = memmem(rest.p, rest.n, "event=log-lines-unread", 22);
+        rest = str_slice(rest, (size_t)(at - rest.p) + 22, rest.n);
+    }
+    assert_true(unread > LINES);
+    assert_int_equal((int64_t)(count(&b, "event=said") + count(&b, "event=process-wrote")) + unread, LIVES * (LINES + 1));
+}
+
+/* While posternd stands still (SIGSTOP: it reads nothing), who logs goes on; afterwards each line is there or counted. */
+static void posternd_stands_still(void **state)
+{
+    enum { LINES = 50000 };
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    struct loop *loop = loop_new();
+    struct timer *end = timer_new(loop, stop, loop);
+    struct lines_budget budget = {.per_s = LINES_OF_QUEUE};
+    int fd, done[2], status;
+    char c;
+    assert_int_equal(pipe(done), 0);
+    begin_log(LOG_FORMAT_TEXT);
+    struct lines *l = lines_open(loop, "queue-0", &budget, &fd);
+    assert_non_null(l);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)alarm(20); /* where it waits for somebody */
+        bool ok = dup2(fd, STDERR_FILENO) >= 0;
+        log_hand_over();
+        log_open("queue-0", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
+        for (int i = 0; i < LINES; i++) {
+            log_info("said", KVN("n", i));
+        }
+        ok &= write(done[1], "x", 1) == 1;
+        log_end(10000);
+        _exit(ok && log_flush() ? 0 : 1);
+    }
+    close(done[1]);
+    assert_int_equal(read(done[0], &c, 1), 1);
+    timer_start(end, 1000);
+    loop_run(loop);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    lines_close(l);
+    close(fd);
+    close(done[0]);
+    end_log(&b);
+    timer_free(end);
+    loop_free(loop);
+    assert_int_equal(status, 0);
+    int64_t lost = number_of(buf_str(&b), "level=error process=queue-0 event=log-lines-lost lines=");
+    assert_true(lost > 0);
+    assert_int_equal(count(&b, "event=log-lines-lost"), 1);
+    assert_int_equal((int64_t)count(&b, "process=queue-0 event=said n=") + lost, LINES);
+}
+
+struct ticks {
+    struct timer *timer;
+    struct loop *loop;
+    int n;
+};
+
+static void tick(void *arg)
+{
+    struct ticks *t = arg;
+    if (++t->n < 40) {
+        timer_start(t->timer, 10);
+    } else {
+        loop_stop(t->loop);
+    }
+}
+
+/* While nobody takes the log, the loop turns, and the lines of others wait in their pipes: none is lost. */
+static void who_reads_the_log_stands_still(void **state)
+{
+    enum { LINES = 12000 };
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    static struct loop *loop; /* never freed, as log_turn.c has a timer in it */
+    loop = loop_new();
+    struct ticks ticks = {.loop = loop};
+    struct lines_budget budget = {.per_s = LINES_OF_QUEUE};
+    char octets[64 * 1024];
+    int fd, log[2];
+    ssize_t n;
+    assert_int_equal(pipe(log), 0);
+    begin_log(LOG_FORMAT_TEXT);
+    assert_true(dup2(log[1], STDERR_FILENO) >= 0);
+    log_open("posternd", LOG_LEVEL_INFO, LOG_FORMAT_TEXT, false);
+    (void)alarm(30);
+    log_turn_begin(loop);
+    struct lines *l = lines_open(loop, "queue-0", &budget, &fd);
+    assert_non_null(l);
+    for (int i = 0; i < LINES; i++) {
+        say(fd, "3 1 said text=\"some words that take their room in the log\"\n");
+    }
+    ticks.timer = timer_new(loop, tick, &ticks);
+    timer_start(ticks.timer, 10);
+    loop_run(loop);
+    assert_int_equal(ticks.n, 40);
+    assert_false(log_flush());
+    assert_int_equal(fcntl(log[0], F_SETFL, O_NONBLOCK), 0);
+    for (int turns = 0; turns < 400 && count(&b, "event=said") < LINES; turns++) {
+        while ((n = read(log[0], octets, sizeof octets)) > 0) {
+            assert_int_equal(buf_append(&b, octets, (size_t)n), 0);
+        }
+        ticks.n = 39;
+        timer_start(ticks.timer, 10);
+        loop_run(loop);
+    }
+    lines_close(l);
+    close(fd);
+    timer_free(ticks.timer);
+    (void)alarm(0);
+    assert_true(log_flush());
+    end_log(&b);
+    assert_int_equal(count(&b, "event=said"), LINES);
+    assert_int_equal(count(&b, "event=log-lines-lost"), 0);
+    close(log[0]);
+    close(log[1]);
+}
+
+static uint64_t soft_limit(void)
+{
+    uint64_t pages = 0;
+    char octets[32];
+    int fd = open("/proc/sys/fs/pipe-user-pages-soft", O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, octets, sizeof octets);
+    close(fd);
+    return n > 0 && str_to_u64(str_trim_lines(str_from(octets, (size_t)n)), UINT32_MAX, &pages) == 0 ? pages : 0;
+}
+
+/* pipe(7): over pipe-user-pages-soft who has no privileges gets no larger pipe. It works with what it gets, and says so. */
+static void a_small_pipe_is_told(void **state)
+{
+    uint64_t most = soft_limit() * (uint64_t)sysconf(_SC_PAGESIZE) / LINES_PIPE;
+    int status;
+    if (most == 0 || most > 500) {
+        skip(); /* no limit, or one that this test does not reach */
+    }
+    CLEANUP(buf_free) struct buf b = BUF_INIT(LOG_MAX);
+    begin_log(LOG_FORMAT_TEXT);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool ok = getuid() != 0 || setresuid(65533, 65533, 65533) == 0;
+        struct loop *loop = loop_new();
+        struct lines_budget budget = {.per_s = LINES_OF_OTHERS};
+        for (uint64_t i = 0; ok && i < most + 4; i++) {
+            int fd;
+            struct lines *l = lines_open(loop, "login-1", &budget, &fd);
+            ok = l && write(fd, "x\n", 2) == 2;
+        }
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    end_log(&b);
+    assert_int_equal(status, 0);
+    assert_in_range(count(&b, "event=log-room-small child=login-1 octets="), 1, 10);
+    assert_in_range(number_of(buf_str(&b), "event=log-room-small child=login-1 octets="), 4096, LINES_PIPE / 2);
+}
+
+static bool says(const char *path, const char *words)
+{
+    CLEANUP(buf_free) struct buf b = BUF_INIT(1024 * 1024);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char octets[4096];
+    ssize_t n;
+    while ((n = read(fd, octets, sizeof octets)) > 0) {
+        assert_int_equal(buf_append(&b, octets, (size_t)n), 0);
+    }
+    close(fd);
+    return count(&b, words) > 0;
+}
+
+/* Who changes a number here changes it there. */
+static void the_documents_say_these_numbers(void **state)
+{
+    char words[200];
+    const int mib = 1024 * 1024;
+    const double hour = 3600.0 / 1e9;
+    snprintf(words, sizeof words, "%d MiB a second from each (%d from `queue`", LINES_OF_OTHERS / mib, LINES_OF_QUEUE / mib);
+    assert_true(says("docs/security.md", words));
+    snprintf(words, sizeof words, "at most %.1f GB an hour (`queue`: %.1f)", LINES_OF_OTHERS * hour, LINES_OF_QUEUE * hour);
+    assert_true(says("docs/security.md", words));
+    snprintf(words, sizeof words, "%d MiB a second for long (queue: %d)", LINES_OF_OTHERS / mib, LINES_OF_QUEUE / mib);
+    assert_true(says("docs/man/posternd.8", words));
+    snprintf(words, sizeof words, "up to %d MiB", LINES_PIPE / mib);
+    assert_true(says("docs/man/posternd.8", words) && says("docs/security.md", words));
 }
 
 int main(void)
@@ -224,6 +485,12 @@ int main(void)
         cmocka_unit_test(who_writes_too_much_waits),
         cmocka_unit_test(so_much_may_be_written),
         cmocka_unit_test(who_is_not_read_goes_on),
+        cmocka_unit_test(what_is_written_is_charged),
+        cmocka_unit_test(who_comes_back_may_write_no_more),
+        cmocka_unit_test(posternd_stands_still),
+        cmocka_unit_test(who_reads_the_log_stands_still),
+        cmocka_unit_test(a_small_pipe_is_told),
+        cmocka_unit_test(the_documents_say_these_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
