@@ -94,8 +94,10 @@ struct detect_quotations {
     struct str text;
     size_t new_end; /* all from here on is quoted; lines that begin with '>' before that are, too */
     bool is_new;
+    size_t line_from, line_to; /* the line that was asked about last */
+    bool line_is_quoted;
 };
 void detect_quotations(struct str text, bool is_new, struct detect_quotations *ret);
-bool detect_is_quoted(const struct detect_quotations *q, size_t at);
+bool detect_is_quoted(struct detect_quotations *q, size_t at);
 /* The text as the patterns see it: hidden characters gone, full-width and other digits and dashes plain. 0 or -ENOSPC. */
 int detect_normalise(struct str text, struct buf *out) MUST_USE;

@@ -22,6 +22,7 @@ enum {
     LONGEST_MARK = 12,
     HEADS_MAX = 200, /* further ones introduce nothing: the safe side */
     LONGEST_FIELD = 40, /* the octets of its name */
+    LONGEST_WORDS = 200, /* of a program, between strokes; Yahoo puts the header lines behind them */
     STROKES = 40,
 };
 
@@ -199,11 +200,30 @@ static bool has_strokes(struct str line)
     return strokes && !armour;
 }
 
+static bool is_stroke(char c)
+{
+    return c == '-' || c == '_';
+}
+
+/* "Original Message" of "-----Original Message-----"; empty: nothing but strokes. */
+static struct str between_strokes(struct str line)
+{
+    while (line.n > 0 && is_stroke(line.p[0])) {
+        line = str_slice(line, 1, line.n);
+    }
+    line = str_slice(line, 0, line.n < LONGEST_WORDS ? line.n : LONGEST_WORDS);
+    while (line.n > 0 && is_stroke(line.p[line.n - 1])) {
+        line.n--;
+    }
+    return line;
+}
+
 static enum introduction introduction_at(struct look *l, struct str line, size_t at, size_t next, bool *ret_two_lines)
 {
     line = str_slice(line, unseen_at(line), line.n); /* a page's lone line with a mark: mime/html.c */
     if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
-        bool forward = any_of(line, forwards, ARRAY_LEN(forwards), str_has_nocase), original = any_of(line, originals, ARRAY_LEN(originals), str_has_nocase);
+        struct str words = between_strokes(line);
+        bool forward = any_of(words, forwards, ARRAY_LEN(forwards), str_has_nocase), original = any_of(words, originals, ARRAY_LEN(originals), str_has_nocase);
         return forward ? INTRO_FORWARD : original || (!l->is_new && is_header_block(l, next, true)) ? INTRO_ORIGINAL : INTRO_NONE;
     }
     if (l->is_new) {
@@ -282,7 +302,7 @@ static void find_ends(struct look *l)
     for (size_t at = 0, next; at < l->text.n; at = next) {
         struct str line = line_at(l->text, at, &next);
         if (line.n > 0 && line.p[0] == '-' && has_strokes(line)) {
-            l->last_end = any_of(line, forward_ends, ARRAY_LEN(forward_ends), str_has_nocase) ? at : l->last_end;
+            l->last_end = any_of(between_strokes(line), forward_ends, ARRAY_LEN(forward_ends), str_has_nocase) ? at : l->last_end;
             l->last_strokes = is_all_strokes(line) ? at : l->last_strokes;
         }
     }
@@ -316,7 +336,7 @@ void detect_quotations(struct str text, bool is_new, struct detect_quotations *r
     *ret = (struct detect_quotations){.text = text, .new_end = new_end(text, is_new), .is_new = is_new};
 }
 
-/* Where the line begins that this place is in; a longer line is nobody's quotation. */
+/* Where the line begins that this place is in, or the last octets before it of a longer one, which is nobody's quotation. */
 static size_t line_begin(struct str text, size_t at)
 {
     size_t least = at > LONGEST_LINE ? at - LONGEST_LINE : 0;
@@ -326,9 +346,11 @@ static size_t line_begin(struct str text, size_t at)
 
 static bool is_marked(struct str text, size_t at)
 {
-    size_t next;
-    struct str line = at < text.n ? line_at(text, at, &next) : STR("");
-    return line.n > 0 && line.p[0] == '>';
+    bool begins = at == 0 || text.p[at - 1] == '\n';
+    while (begins && at < text.n && (text.p[at] == ' ' || text.p[at] == '\t')) {
+        at++;
+    }
+    return begins && at < text.n && text.p[at] == '>';
 }
 
 /* The last line above with something in it. */
@@ -357,11 +379,24 @@ static bool is_own_mark(const struct detect_quotations *q, size_t begin)
     return str_starts_nocase(line, STR(">From ")) || (q->is_new && !introduced);
 }
 
-bool detect_is_quoted(const struct detect_quotations *q, size_t at)
+/* Is the line quoted that this place is in? Asked once for each piece of LONGEST_LINE octets: a line may have a thousand flags. */
+static void look_at_line(struct detect_quotations *q, size_t at)
+{
+    size_t begin = line_begin(q->text, at), end = str_find(q->text, '\n', at);
+    bool marked = is_marked(q->text, begin);
+    size_t farthest = (marked ? begin : at) + LONGEST_LINE + 1;
+    q->line_is_quoted = marked && !is_own_mark(q, begin);
+    q->line_from = marked ? begin : at;
+    q->line_to = end < farthest ? end + 1 : farthest;
+}
+
+bool detect_is_quoted(struct detect_quotations *q, size_t at)
 {
     if (at >= q->new_end) {
         return true;
     }
-    size_t begin = line_begin(q->text, at);
-    return is_marked(q->text, begin) && !is_own_mark(q, begin);
+    if (at < q->line_from || at >= q->line_to) {
+        look_at_line(q, at);
+    }
+    return q->line_is_quoted;
 }

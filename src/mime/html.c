@@ -27,6 +27,7 @@ struct page {
     size_t n_styled;
     size_t line_at, alone_at; /* where the line begins, and the one that looks quoted and stands alone so far */
     unsigned n_alike;         /* lines that look quoted, one below the other */
+    size_t seen_from; /* before it nobody sees anything */
     bool line_begun, line_is_quoted, full;
     bool is_answer;
     unsigned kept; /* the depth of the outermost element in which line ends are line ends; 0: none */
@@ -186,16 +187,30 @@ static bool is_introduced(const struct page *p)
     return when_or_who;
 }
 
+/* Is anything to be seen so far? No octet is looked at twice. */
+static bool is_seen(struct page *p)
+{
+    struct str text = buf_str(p->out), rest = str_slice(text, p->seen_from, text.n);
+    bool seen = !str_is_blank(rest);
+    p->seen_from = seen ? p->seen_from : text.n;
+    return seen;
+}
+
 static void look_for_quotation(struct page *p, const xmlChar *name, const xmlChar **attributes)
 {
-    switch (quotation_of(name, attributes, is_introduced(p))) {
+    switch (quotation_of(name, attributes)) {
     case QUOTATION_NONE:
+        break;
+    case QUOTATION_IF_INTRODUCED:
+        if (is_introduced(p)) {
+            begin_quotation(p, p->depth);
+        }
         break;
     case QUOTATION_ELEMENT:
         begin_quotation(p, p->depth);
         break;
     case QUOTATION_REST:
-        if (!str_is_blank(buf_str(p->out))) { /* else who answers writes below it (detect/quote.c has the same rule) */
+        if (is_seen(p)) { /* else who answers writes below it (detect/quote.c has the same rule) */
             begin_quotation(p, p->depth - (p->depth > 0));
         }
         break;

@@ -77,30 +77,31 @@ static bool has_sign(const xmlChar **attributes)
     return sign;
 }
 
-static enum quotation quotation_of_div(const xmlChar **attributes, bool is_introduced)
+static enum quotation quotation_of_div(const xmlChar **attributes)
 {
+    bool stroke = false;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
         struct str name = str_c((const char *)attributes[i]);
         const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
-        /* Yahoo's on phones; Outlook's "include and indent original" */
         bool style = str_eq_nocase(name, STR("style"));
-        if (style && ((is_introduced && has_stroke(value)) || strcasestr(value, "border-left:solid blue 1.5pt"))) {
+        if (style && strcasestr(value, "border-left:solid blue 1.5pt")) { /* Outlook's "include and indent original" */
             return QUOTATION_ELEMENT;
         }
+        stroke |= style && has_stroke(value); /* Yahoo's on phones */
         for (size_t k = 0; k < ARRAY_LEN(marks); k++) {
             if (str_eq_nocase(name, str_c(marks[k].attribute)) && has_word(str_c(value), str_c(marks[k].word))) {
                 return marks[k].rest ? QUOTATION_REST : QUOTATION_ELEMENT;
             }
         }
     }
-    return QUOTATION_NONE;
+    return stroke ? QUOTATION_IF_INTRODUCED : QUOTATION_NONE;
 }
 
-enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes, bool is_introduced)
+enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes)
 {
     if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
-        return is_introduced || has_sign(attributes) ? QUOTATION_ELEMENT : QUOTATION_NONE;
+        return has_sign(attributes) ? QUOTATION_ELEMENT : QUOTATION_IF_INTRODUCED;
     }
     bool div = str_eq_nocase(str_c((const char *)name), STR("div"));
-    return div ? quotation_of_div(attributes, is_introduced) : QUOTATION_NONE;
+    return div ? quotation_of_div(attributes) : QUOTATION_NONE;
 }

@@ -9,7 +9,12 @@
 
 #include <libxml/xmlstring.h>
 
-enum quotation { QUOTATION_NONE, QUOTATION_ELEMENT, QUOTATION_REST /* what follows in the element around it, too */ };
+enum quotation {
+    QUOTATION_NONE,
+    QUOTATION_IF_INTRODUCED, /* an element that is one where "Anna wrote on 3 May 2026:" stands above */
+    QUOTATION_ELEMENT,
+    QUOTATION_REST, /* what follows in the element around it, too */
+};
 
-/* attributes: names and values in turn, as libxml2 gives them. is_introduced: "Anna wrote on 3 May:" stands above. Borrows all. */
-enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes, bool is_introduced);
+/* attributes: names and values in turn, as libxml2 gives them. Borrows all. */
+enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FOUND_MAX = 200, FLAGS_MAX = 40, ROOM_FOR_END = 256 };
+enum { FOUND_MAX = 200, FLAGS_MAX = 40, QUOTED_MAX = 1000, ROOM_FOR_END = 256 };
 
 struct inspecting {
     const struct conf *conf;
@@ -70,7 +70,7 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
     struct detect_quotations quotations;
     detect_quotations(text, is_new, &quotations);
     struct flag_found f;
-    for (size_t at = 0, found = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f);) {
+    for (size_t at = 0, found = 0, quoted = 0; found < FLAGS_MAX && flags_next(text, at, words, n_words, t->place == MIME_BODY, &f); at = f.at + f.n) {
         const struct inspecting_flag flag = {
             .meant = f.meant,
             .written = str_slice(text, f.at, f.at + f.n),
@@ -80,9 +80,11 @@ static void flags_of_text(const struct conf *c, const struct mime_text *t, bool 
             .attached = t->is_attached_mail,
             .part = t->part,
         };
-        fn(arg, t->place, &flag);
-        found += !flag.quoted; /* a long thread of them hides none that counts */
-        at = f.at + f.n;
+        if (!flag.quoted || quoted < QUOTED_MAX) { /* a long thread of them hides none that counts, and says nothing new */
+            fn(arg, t->place, &flag);
+        }
+        found += !flag.quoted;
+        quoted += flag.quoted;
     }
 }
 

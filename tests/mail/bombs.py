@@ -392,9 +392,15 @@ def html_comments():
     return html(b'<p>' + b'<!-- a ' * 800000 + CARD)
 
 
+@bomb('Outlook on the web: answers in each other with nothing to be seen, where each asked whether anything stands above it', 'read')
+def html_replies():
+    return html(b'<div><div id=divRplyFwdMsg>&nbsp;</div>' * 150000 + CARD)
+
+
 # --- MIME -----------------------------------------------------------------------------------------------
 
 HEAD = b'From: a@inside.test\r\nTo: b@dest.test\r\nSubject: bomb\r\nMIME-Version: 1.0\r\n'
+ANSWER = HEAD + b'In-Reply-To: <1@dest.test>\r\n\r\n'
 
 
 @bomb('Email-MIME#66, postal-mime#77, sisimai#441: multiparts in multiparts')
@@ -425,6 +431,21 @@ def text_terms():
 @bomb('the same with people beside it', 'read')
 def text_links():
     return HEAD + b'\r\n' + b'Mary Jones has flu, ' * 20000 + CARD
+
+
+@bomb('a line of strokes: looked through for each word that stands between the strokes of "-----Original Message-----" (by hand)', 'read')
+def text_strokes():
+    return ANSWER + b'hi\r\n' + b'-' * (6 * MIB) + b'\r\n' + (b'-' * 45 + b'\r\n') * 20000 + CARD
+
+
+@bomb('header lines and nothing else: each may begin what Outlook writes above a quotation (by hand)', 'read')
+def text_heads():
+    return ANSWER + b'hi\r\n' + b'From: a@b.test\r\nSent: Monday, Nov 23, 2026 9:12 AM\r\n' * 100000 + CARD
+
+
+@bomb('a long line of a quotation, all flags: each was asked in what line it stands (by hand)', 'read')
+def text_quoted_flags():
+    return ANSWER + (b'>[secure]' + b'>' * 16) * 250000 + b'\r\n' + CARD
 
 
 # --- measuring ------------------------------------------------------------------------------------------

@@ -275,6 +275,31 @@ static void quotations(void **state)
     assert_int_equal(new_end("On Mon, 5 Jan 2026 at 10:00, X <x@b.test> wrote:\n\xe2\x81\xa0> old\n\n[secure]\n"), 68);
 }
 
+/* Places are asked about in any order. A line longer than 65536 octets is no program's (RFC 5322 2.1.1: 998): its rest is new. */
+static void places_in_any_order(void **state)
+{
+    struct buf b = BUF_INIT(1 << 20);
+    struct detect_quotations q;
+    (void)state;
+    assert_int_equal(buf_add(&b, STR("new\n> ")), 0);
+    for (size_t i = 0; i < 70000; i++) {
+        assert_int_equal(buf_add(&b, STR(">")), 0);
+    }
+    assert_int_equal(buf_add(&b, STR("\n> old\n> old\n\n> alone\n")), 0);
+    detect_quotations(buf_str(&b), true, &q);
+    const size_t end = buf_len(&b);
+    const struct {
+        size_t at;
+        bool quoted;
+    } rows[] = {{69999, false}, {10, true}, {60000, true}, {65540, true}, {65541, false}, {2, false}, {4, true}, {end - 3, false}, {end - 12, true}, {69999, false}, {65540, true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (detect_is_quoted(&q, rows[i].at) != rows[i].quoted) {
+            fail_msg("row %zu: %zu", i, rows[i].at);
+        }
+    }
+    buf_free(&b);
+}
+
 static void limits_are_no_clean_bill(void **state)
 {
     struct detect_packs *p = packs_of("pack p 1\ntype slow\n pattern 90 ((?:a+)+b)\n");
@@ -385,7 +410,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(public_vectors), cmocka_unit_test(one_wrong_digit), cmocka_unit_test(context_makes_it_likely),
                                        cmocka_unit_test(headings_of_tables), cmocka_unit_test(disguises), cmocka_unit_test(numbers_in_groups), cmocka_unit_test(groups_behind_other_groups), cmocka_unit_test(dictionary_and_rules),
-                                       cmocka_unit_test(quotations), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(the_clock_ends_it), cmocka_unit_test(mistakes),
+                                       cmocka_unit_test(quotations), cmocka_unit_test(places_in_any_order), cmocka_unit_test(limits_are_no_clean_bill), cmocka_unit_test(the_clock_ends_it), cmocka_unit_test(mistakes),
                                        cmocka_unit_test(vectors_in_packs), cmocka_unit_test(kinds_have_vectors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
