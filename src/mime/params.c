@@ -15,6 +15,7 @@ struct piece_of_value {
     bool in_pieces, extended, used;
     bool odd; /* its number begins with a zero: some readers take it, RFC 2231 does not */
     struct buf octets; /* unquoted */
+    struct buf other;  /* as other readers have it who end it elsewhere; empty: none */
 };
 
 struct pieces {
@@ -29,27 +30,69 @@ static bool is_blank(char c)
 
 /* --- as it stands there ---------------------------------------------------------------------- */
 
-/* Where the comment at the end begins, and the blanks before it (RFC 5322 3.2.2, one level); s.n: there is none. */
-static size_t comment_at_end(struct str s)
+/* Behind the comment that begins at `at`, with those inside it (RFC 5322 3.2.2); s.n: it has no end. */
+static size_t comment_end(struct str s, size_t at)
 {
-    size_t open = s.n > 1 && s.p[s.n - 1] == ')' ? str_find_last(s, '(') : s.n;
-    while (open > 0 && open < s.n && is_blank(s.p[open - 1])) {
-        open--;
+    size_t depth = 0;
+    do {
+        depth += s.p[at] == '(';
+        depth -= s.p[at] == ')';
+    } while (++at < s.n && depth > 0);
+    return at;
+}
+
+/* Where the comment begins of which the end is before `end`; end: there is none. */
+static size_t comment_begin(struct str s, size_t end)
+{
+    size_t depth = 0, at = end;
+    while (at > 0 && (s.p[at - 1] == ')' || depth > 0)) {
+        at--;
+        depth += s.p[at] == ')';
+        depth -= s.p[at] == '(';
+        if (depth == 0) {
+            return at;
+        }
     }
-    return open > 0 ? open : s.n;
+    return end;
+}
+
+/* Without the comments at its end. Of a name of a file a parenthesis is a part, unless a blank stands before it. */
+static struct str without_comments_behind(struct str s, bool is_value)
+{
+    struct str left = s;
+    for (size_t end = s.n, at; (at = comment_begin(s, end)) < end && at > 0; end = s.n) {
+        struct str before = str_trim_lines(str_slice(s, 0, at));
+        left = before.n < at || !is_value ? before : left;
+        s = before;
+    }
+    return left;
 }
 
 /* "(a comment) name" */
 static struct str without_comment_before(struct str s)
 {
-    size_t close = s.n > 0 && s.p[0] == '(' ? str_find(s, ')', 0) : s.n;
-    return close + 1 < s.n ? str_trim_lines(str_slice(s, close + 1, s.n)) : s;
+    size_t end = s.n > 0 && s.p[0] == '(' ? comment_end(s, 0) : s.n;
+    return end < s.n ? str_trim_lines(str_slice(s, end, s.n)) : s;
+}
+
+static void add_without_comments(struct str s, struct buf *out)
+{
+    struct buf left = BUF_INIT(s.n + 1);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '(') {
+            i = comment_end(s, i) - 1;
+        } else {
+            (void)!buf_append(&left, &s.p[i], 1);
+        }
+    }
+    (void)!buf_add(out, str_trim_lines(buf_str(&left)));
+    buf_free(&left);
 }
 
 /* name, name*, name*N, name*N*, a comment before or behind it. False: none that counts. */
 static bool read_name(struct str text, struct piece_of_value *ret)
 {
-    text = without_comment_before(str_slice(text, 0, comment_at_end(text)));
+    text = without_comment_before(without_comments_behind(text, false));
     size_t star = str_find(text, '*', 0);
     struct str name = str_trim_lines(str_slice(text, 0, star)), rest = str_trim_lines(str_slice(text, star < text.n ? star + 1 : star, text.n));
     uint64_t number = 0;
@@ -82,39 +125,50 @@ static size_t skip_blanks(struct str s, size_t i)
 static size_t quoted_begin(struct str s)
 {
     size_t i = skip_blanks(s, 0);
-    if (i < s.n && s.p[i] == '(') {
-        size_t close = str_find(s, ')', i);
-        i = skip_blanks(s, close < s.n ? close + 1 : s.n);
-    }
+    i = i < s.n && s.p[i] == '(' ? skip_blanks(s, comment_end(s, i)) : i;
     return i < s.n && s.p[i] == '"' ? i : s.n;
 }
 
-/* A quoted string (the octets used), or everything up to ";" where a program forgot the quotes. */
-static size_t read_value(struct str s, struct buf *out, bool *ret_cut)
+/* Everything up to ";" where a program forgot the quotes, as people see it. Some readers take the first word: where that is a name
+ * of a file, it counts, too. */
+static size_t read_unquoted(struct str s, struct piece_of_value *ret, bool *ret_cut)
+{
+    size_t end = str_find(s, ';', 0), word = 0;
+    struct str all = without_comments_behind(str_trim_lines(str_slice(s, 0, end)), true);
+    *ret_cut |= all.n > PARAM_VALUE_MAX;
+    all = str_slice(all, 0, all.n < PARAM_VALUE_MAX ? all.n : PARAM_VALUE_MAX);
+    while (word < all.n && !is_blank(all.p[word])) {
+        word++;
+    }
+    if (word < all.n && memchr(all.p, '.', word)) {
+        (void)!buf_add(&ret->other, str_slice(all, 0, word));
+    }
+    return buf_add(&ret->octets, all) < 0 ? s.n : end;
+}
+
+/* A quoted string; the octets used. "a.txt".exe: some readers take both. */
+static size_t read_value(struct str s, struct piece_of_value *ret, bool *ret_cut)
 {
     size_t i = quoted_begin(s);
     int e = 0;
     if (i == s.n) {
-        size_t end = str_find(s, ';', 0);
-        struct str all = str_trim_lines(str_slice(s, 0, end));
-        all = str_slice(all, 0, comment_at_end(all));
-        *ret_cut |= all.n > PARAM_VALUE_MAX;
-        e = buf_add(out, str_slice(all, 0, all.n < PARAM_VALUE_MAX ? all.n : PARAM_VALUE_MAX));
-        return e < 0 ? s.n : end;
+        return read_unquoted(s, ret, ret_cut);
     }
     for (i++; i < s.n && s.p[i] != '"'; i++) {
         i += s.p[i] == '\\' && i + 1 < s.n;
         if (s.p[i] != '\r' && s.p[i] != '\n') {
-            e = buf_append(out, &s.p[i], 1) < 0 ? -ENOSPC : e;
+            e = buf_append(&ret->octets, &s.p[i], 1) < 0 ? -ENOSPC : e;
         }
     }
     size_t end = str_find(s, ';', i < s.n ? i + 1 : i);
-    struct str behind = str_trim_lines(str_slice(s, i < s.n ? i + 1 : i, end)); /* "a.txt".exe: some readers take both */
-    if (str_find(behind, '=', 0) < behind.n) { /* a semicolon was forgotten */
+    struct buf behind = BUF_INIT(s.n + 1);
+    add_without_comments(str_slice(s, i < s.n ? i + 1 : i, end), &behind);
+    if (str_find(buf_str(&behind), '=', 0) < buf_len(&behind)) { /* a semicolon was forgotten */
         end = i + 1;
-    } else if (behind.n > 0 && behind.p[0] != '(') {
-        e = buf_add(out, behind) < 0 ? -ENOSPC : e;
+    } else if (buf_len(&behind) > 0) {
+        e = buf_add(&ret->other, buf_str(&ret->octets)) < 0 || buf_add(&ret->other, buf_str(&behind)) < 0 ? -ENOSPC : e;
     }
+    buf_free(&behind);
     *ret_cut |= e < 0;
     return end;
 }
@@ -141,7 +195,7 @@ static bool read_pieces(struct str value, struct pieces *ret)
 {
     bool cut = false;
     for (size_t at = first_parameter(value); at < value.n;) {
-        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX)};
+        struct piece_of_value p = {.octets = BUF_INIT(PARAM_VALUE_MAX), .other = BUF_INIT(PARAM_VALUE_MAX)};
         size_t equals = str_find(value, '=', at), semicolon = str_find(value, ';', at);
         if (equals >= value.n || ret->n == PIECES_MAX) {
             return !cut && equals >= value.n;
@@ -151,12 +205,13 @@ static bool read_pieces(struct str value, struct pieces *ret)
             continue;
         }
         bool good = read_name(str_trim_lines(str_slice(value, at, equals)), &p);
-        at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p.octets, &cut);
+        at = equals + 1 + read_value(str_slice(value, equals + 1, value.n), &p, &cut);
         at += at < value.n && value.p[at] == ';';
         if (good) {
             ret->v[ret->n++] = p;
         } else {
             buf_free(&p.octets);
+            buf_free(&p.other);
         }
     }
     return !cut;
@@ -208,9 +263,8 @@ static void keep(struct params *ret, const char *name, struct str value)
 }
 
 /* A value in one piece: extended, or plain with encoded words, which the standard forbids and many programs write. */
-static void add_whole(struct reader *r, const char *part, struct piece_of_value *p, struct params *ret)
+static void add_whole(struct reader *r, const char *part, struct piece_of_value *p, struct str octets, struct params *ret)
 {
-    struct str octets = buf_str(&p->octets);
     struct buf plain = BUF_INIT(PARAM_VALUE_MAX), text = BUF_INIT(8 * PARAM_VALUE_MAX);
     char charset[64] = "";
     p->used = true;
@@ -310,7 +364,10 @@ void params_read(struct reader *r, const char *part, struct str value, struct pa
             if (extended && p->in_pieces && p->number == 0 && !p->used && !p->odd) {
                 add_joined(r, part, all, p->name, ret);
             } else if (!p->in_pieces && p->extended == (bool)extended) {
-                add_whole(r, part, p, ret);
+                add_whole(r, part, p, buf_str(&p->octets), ret);
+                if (buf_len(&p->other) > 0) {
+                    add_whole(r, part, p, buf_str(&p->other), ret);
+                }
             }
         }
     }
@@ -321,6 +378,7 @@ void params_read(struct reader *r, const char *part, struct str value, struct pa
     }
     for (size_t i = 0; i < all->n; i++) {
         buf_free(&all->v[i].octets);
+        buf_free(&all->v[i].other);
     }
     free(all);
     if (ret->cut) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * params.h: the parameters of Content-Type and Content-Disposition (RFC 2045 5.1, RFC 2231, RFC 2183), all of them: a name
- * that is there twice, or in the old and in the new form, has as many values, since readers of mail do not agree which counts.
+ * that is there twice, or in the old and in the new form, or whose value has an end that is not clear (a.exe (1).pdf without
+ * quotes), has as many values, since readers of mail do not agree which counts.
  *
  * Called by tree.c. What can go wrong: nothing; what is no parameter is skipped.
  */

@@ -23,6 +23,21 @@ static const struct {
     {"attachment; filename (y)*=utf-8''a%2Eexe", "filename", {NULL}},
     {"attachment; filename=a(1).pdf", "filename", {"a(1).pdf"}},
     {"attachment; filename=(1)", "filename", {"(1)"}},
+    /* a parenthesis without a blank before it: of the name to postal-mime, mailparser and Python's older parser; one behind a blank
+     * is a comment to them, also one inside another; what is behind goes on, as people see the name */
+    {"attachment; filename=report(2026)", "filename", {"report(2026)"}},
+    {"attachment; filename=report(2026).pdf (t)", "filename", {"report(2026).pdf"}},
+    {"attachment; filename=report (2026).pdf", "filename", {"report (2026).pdf"}},
+    {"attachment; filename=a.exe (b(c))", "filename", {"a.exe"}},
+    {"attachment; filename=a.exe(b)(c)", "filename", {"a.exe(b)(c)"}},
+    {"attachment; filename=\"a\"(2026)", "filename", {"a"}},
+    {"attachment; filename*=utf-8''a%20b(2026)", "filename", {"a b(2026)"}},
+    /* where readers disagree about its end, a rule by names sees both: Thunderbird and Python take the first word, the quoted string */
+    {"attachment; filename=a.exe (x", "filename", {"a.exe (x", "a.exe"}},
+    {"attachment; filename=a.exe (x).pdf", "filename", {"a.exe (x).pdf", "a.exe"}},
+    {"attachment; filename=a.exe b.pdf", "filename", {"a.exe b.pdf", "a.exe"}},
+    {"attachment; filename=\"a.exe\" (x).pdf", "filename", {"a.exe", "a.exe.pdf"}},
+    {"attachment; filename=\"a.exe\" ((x)y) .pdf", "filename", {"a.exe", "a.exe.pdf"}},
     {"attachment; filename=\"a (1)\"", "filename", {"a (1)"}},
     /* greenbytes tc2231, as in Go, mime/mediatype_test.go */
     {"attachment; filename=\"f\\oo.html\"", "filename", {"foo.html"}},
@@ -56,7 +71,7 @@ static const struct {
     {"attachment; filename*0=\"=?utf-8?B?cmVwb3J0\"; filename*1=\"LmV4ZQ==?=\"", "filename", {"report.exe"}},
     {"application/octet-stream; name=x.exe; name=x.txt", "name", {"x.exe", "x.txt"}},
     {"attachment; filename=my summer photo.jpg; size=1", "filename", {"my summer photo.jpg"}},
-    {"attachment; filename=\"x.txt\".exe", "filename", {"x.txt.exe"}},
+    {"attachment; filename=\"x.txt\".exe", "filename", {"x.txt", "x.txt.exe"}},
 };
 
 static void parameters_are_read(void **state)
