@@ -302,9 +302,10 @@ static char *date_of(const struct tree_fields *fields)
     if (!date_read(str_c(value), &said)) {
         return value;
     }
+    date_zone(&said, zone);
+    snprintf(text, sizeof text, "%04d-%02d-%02d, %02d:%02d%s%s%s", said.year, said.month, said.day, said.hour, said.minute,
+             *zone ? " (" : "", zone, *zone ? ")" : "");
     free(value);
-    date_zone(said.offset, zone);
-    snprintf(text, sizeof text, "%04d-%02d-%02d, %02d:%02d (%s)", said.year, said.month, said.day, said.hour, said.minute, zone);
     return err_strdup(text);
 }
 

@@ -211,12 +211,14 @@ static void put_date(struct data *d, struct str value)
     data_flag(d, text, true);
     snprintf(text, sizeof text, "%02d:%02d", said.hour, said.minute);
     data_c(d, "date-time", text);
-    date_zone(said.offset, text);
+    date_zone(&said, text);
     data_c(d, "date-zone", text);
     snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d", said.year, said.month, said.day, said.hour, said.minute);
     data_c(d, "date-local", text);
-    date_iso(said.wall_ms, text);
-    data_c(d, "date-utc", text);
+    if (said.is_known) {
+        date_iso(said.wall_ms, text);
+        data_c(d, "date-utc", text);
+    }
 }
 
 static bool has_many(const struct packed *p)

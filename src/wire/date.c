@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { WORD_MAX = 5 /* letters of a zone's name: RFC 5322 4.3 */ };
+
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -52,24 +54,38 @@ static bool number_of(struct str word, uint64_t most, int *ret)
     return sound;
 }
 
-/* +0130, or a name of RFC 5322 4.3; others say nothing: UTC. */
-static bool offset_of(struct str word, int *ret)
+static bool is_word(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = str_lower(s.p[i]);
+        if (c < 'a' || c > 'z') {
+            return false;
+        }
+    }
+    return s.n <= WORD_MAX;
+}
+
+/* +0130, or a name of RFC 5322 4.3. Other names say nothing that is the same to all ("IST"). */
+static bool zone_of(struct str word, struct date_said *ret)
 {
     static const struct {
         const char *name;
         int hours;
-    } names[] = {{"EDT", -4}, {"EST", -5}, {"CDT", -5}, {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8}};
+    } names[] = {{"UT", 0},   {"GMT", 0},  {"UTC", 0},  {"Z", 0},    {"EDT", -4}, {"EST", -5},
+                 {"CDT", -5}, {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8}};
     int hours = 0, minutes = 0;
-    *ret = 0;
+    ret->zone = word;
     if (word.n == 5 && (word.p[0] == '+' || word.p[0] == '-')) {
         bool sound = number_of(str_slice(word, 1, 3), 23, &hours) && number_of(str_slice(word, 3, 5), 59, &minutes);
-        *ret = (word.p[0] == '-' ? -1 : 1) * (60 * hours + minutes);
+        ret->offset = (word.p[0] == '-' ? -1 : 1) * (60 * hours + minutes);
+        ret->is_known = sound;
         return sound;
     }
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        *ret = str_eq_nocase(word, str_c(names[i].name)) ? 60 * names[i].hours : *ret;
+    for (size_t i = 0; i < ARRAY_LEN(names) && !ret->is_known; i++) {
+        ret->is_known = str_eq_nocase(word, str_c(names[i].name));
+        ret->offset = ret->is_known ? 60 * names[i].hours : 0;
     }
-    return word.n <= 4;
+    return is_word(word);
 }
 
 /* 10:00, 10:00:07 */
@@ -100,18 +116,20 @@ bool date_read(struct str value, struct date_said *ret)
     struct str clock = next_word(&value), zone = next_word(&value);
     *ret = (struct date_said){.month = month_of(month)};
     bool sound = number_of(day, 31, &ret->day) && ret->day > 0 && ret->month > 0 && year.n >= 2 && number_of(year, 9999, &ret->year) &&
-                 time_of(clock, ret) && offset_of(zone, &ret->offset);
+                 time_of(clock, ret) && zone_of(zone, ret);
     ret->year += year.n == 2 && ret->year < 50 ? 2000 : year.n < 4 ? 1900 : 0;
     struct tm at = {.tm_year = ret->year - 1900, .tm_mon = ret->month - 1, .tm_mday = ret->day, .tm_hour = ret->hour, .tm_min = ret->minute, .tm_sec = ret->second};
     ret->wall_ms = sound ? 1000 * ((int64_t)timegm(&at) - 60 * ret->offset) : 0;
     return sound && at.tm_mon == ret->month - 1; /* no 31 February */
 }
 
-void date_zone(int offset, char dst[DATE_MAX])
+void date_zone(const struct date_said *said, char dst[DATE_MAX])
 {
-    int minutes = abs(offset);
-    char sign = offset < 0 ? '-' : '+';
-    if (minutes % 60) {
+    int minutes = abs(said->offset);
+    char sign = said->offset < 0 ? '-' : '+';
+    if (!said->is_known) {
+        str_copy_cut(said->zone, dst, DATE_MAX);
+    } else if (minutes % 60) {
         snprintf(dst, DATE_MAX, "UTC%c%d:%02d", sign, minutes / 60, minutes % 60);
     } else if (minutes > 0) {
         snprintf(dst, DATE_MAX, "UTC%c%d", sign, minutes / 60);

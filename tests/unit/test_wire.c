@@ -276,36 +276,47 @@ static void headers(void **state)
     assert_false(header_next(&m, &name, &value));
 }
 
-/* RFC 5322 A.1.1, A.5, A.6.2; the numbers by GNU date -d. */
+/* RFC 5322 A.1.1, A.5, A.6.2; the numbers by GNU date -d. 4.3: other names of zones (and 3.3: -0000 is UTC, and says nothing about
+ * the writer's zone) give a moment to programs that need one, and none to readers. */
 static void dates_that_are_read(void **state)
 {
     static const struct {
         const char *value;
         int64_t seconds; /* -1: none */
         int hour, offset;
+        const char *zone;
     } rows[] = {
-        {"Fri, 21 Nov 1997 09:55:06 -0600", 880127706, 9, -360},
-        {" 21 Nov 97 09:55:06 GMT", 880106106, 9, 0},
-        {"Thu, 13 Feb 1969 23:32 -0330 (Newfoundland Time)", -27723480, 23, -210},
-        {"30 Nov 2026 10:00 +0530", 1796013000, 10, 330},
-        {"Mon, 30 nov 2026 10:00:00 EST", 1796050800, 10, -300},
-        {"Mon, 30 Nov 2026 10:00:00 X", 1796032800, 10, 0},
-        {"31 Feb 2026 10:00 +0000", -1, 0, 0},
-        {"30 Nov 2026 25:00 +0000", -1, 0, 0},
-        {"30 Nov 2026", -1, 0, 0},
-        {"2026-11-30T10:00:00Z", -1, 0, 0},
-        {"yesterday", -1, 0, 0},
-        {"", -1, 0, 0},
+        {"Fri, 21 Nov 1997 09:55:06 -0600", 880127706, 9, -360, "UTC-6"},
+        {" 21 Nov 97 09:55:06 GMT", 880106106, 9, 0, "UTC"},
+        {"Thu, 13 Feb 1969 23:32 -0330 (Newfoundland Time)", -27723480, 23, -210, "UTC-3:30"},
+        {"30 Nov 2026 10:00 +0530", 1796013000, 10, 330, "UTC+5:30"},
+        {"Mon, 30 nov 2026 10:00:00 EST", 1796050800, 10, -300, "UTC-5"},
+        {"Mon, 30 Nov 2026 10:00:00 X", 1796032800, 10, 0, "X"},
+        {"30 Nov 2026 10:00 -0000", 1796032800, 10, 0, "UTC"},
+        {"30 Nov 2026 10:00 ut", 1796032800, 10, 0, "UTC"},
+        {"30 Jul 2026 10:00 CEST", 1785405600, 10, 0, "CEST"},
+        {"30 Jul 2026 10:00 CHAST (x)", 1785405600, 10, 0, "CHAST"},
+        {"30 Nov 2026 10:00", 1796032800, 10, 0, ""},
+        {"30 Nov 2026 10:00 +100", -1, 0, 0, ""},
+        {"31 Feb 2026 10:00 +0000", -1, 0, 0, ""},
+        {"30 Nov 2026 25:00 +0000", -1, 0, 0, ""},
+        {"30 Nov 2026", -1, 0, 0, ""},
+        {"2026-11-30T10:00:00Z", -1, 0, 0, ""},
+        {"yesterday", -1, 0, 0, ""},
+        {"", -1, 0, 0, ""},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct date_said said;
+        char zone[DATE_MAX];
         bool read = date_read(str_c(rows[i].value), &said);
         assert_int_equal(read, rows[i].seconds != -1);
         if (read) {
             assert_int_equal(said.wall_ms, 1000 * rows[i].seconds);
             assert_int_equal(said.hour, rows[i].hour);
             assert_int_equal(said.offset, rows[i].offset);
+            date_zone(&said, zone);
+            assert_string_equal(zone, rows[i].zone);
         }
     }
 }

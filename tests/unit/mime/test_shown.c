@@ -146,6 +146,8 @@ static void dates_in_words(void **state)
     (void)state;
     page_is(STR("Date: Mon, 30 Nov 2026 01:05:00 +0530\r\n\r\nx"), words, "30/NOV/2026 01:05 UTC+5:30 2026-11-30T01:05 2026-11-29T19:35:00Z");
     page_is(STR("Date: 1 Nov 26 01:05 -0800\r\n\r\nx"), words, "1/NOV/2026 01:05 UTC-8 2026-11-01T01:05 2026-11-01T09:05:00Z");
+    page_is(STR("Date: 1 Jul 26 01:05 CEST\r\n\r\nx"), words, "1//2026 01:05 CEST 2026-07-01T01:05 "); /* RFC 5322 4.3: not known */
+    page_is(STR("Date: 1 Nov 26 01:05\r\n\r\nx"), words, "1/NOV/2026 01:05  2026-11-01T01:05 ");
     page_is(STR("Date: some day\r\n\r\nx"), words, "some day");
     page_is(STR("To: a@b.test\r\n\r\nx"), words, "");
 }
