@@ -12,7 +12,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PACKETS_MAX = 1000, ARMOURS_MAX = 100, LEAST = 12, LITERAL_HEAD = 6, HEADERS_MAX = 40, HEADERS_OCTETS = 400, KIND_MAX = 80 };
+enum {
+    PACKETS_MAX = 1000,
+    ARMOURS_MAX = 100,
+    LEAST = 12,         /* octets of a message: else a text only speaks of armour */
+    LITERAL_HEAD = 6,
+    HEADERS_OCTETS = 400,
+    KIND_MAX = 80,
+    RUN_LEAST = 40,     /* letters of a line of data, where something else stands in it */
+};
 
 /* --- packets -------------------------------------------------------------------------------------------------- */
 
@@ -189,95 +197,138 @@ bool pgp_read_unknown(struct reader *r, const struct piece *p)
 
 /* --- armour --------------------------------------------------------------------------------------------------- */
 
+/* The line at *at, which moves behind it, without the marks of an answer. */
 static struct str take_line(struct str s, size_t *at)
 {
     size_t end = str_find(s, '\n', *at);
     struct str line = str_slice(s, *at, end);
     *at = end < s.n ? end + 1 : end;
-    while (line.n > 0 && (line.p[0] == '>' || line.p[0] == ' ' || line.p[0] == '\t')) { /* as an answer quotes it */
+    while (line.n > 0 && (line.p[0] == '>' || line.p[0] == ' ' || line.p[0] == '\t')) {
         line = str_slice(line, 1, line.n);
     }
     return str_trim_lines(line);
 }
 
-static bool is_data(struct str line)
+/* The base64 of a line: all of it, or so much that it can be nothing else ("| hQEM..."). */
+static struct str data_of(struct str line)
 {
-    for (size_t i = 0; i < line.n; i++) {
-        if (base64_value(line.p[i]) < 0 && (line.p[i] != '=' || i == 0)) {
-            return false;
+    struct str best = STR("");
+    for (size_t i = 0, from = 0; i < line.n; i += i == from, from = i) {
+        while (i < line.n && base64_value(line.p[i]) >= 0) {
+            i++;
         }
+        for (size_t letters = i; letters > from && i < line.n && line.p[i] == '=';) {
+            i++;
+        }
+        best = i - from > best.n ? str_slice(line, from, i) : best;
     }
-    return line.n > 0;
+    return best.n == line.n || best.n >= RUN_LEAST ? best : STR("");
 }
 
-/* Armour whose lines became blanks, as in HTML: an empty line is two of them. s begins behind the first line, and ends with it. */
+/* Armour whose lines became blanks, as in HTML. s begins behind the first line, and ends with it. */
 static void take_joined(struct str s, struct buf *out)
 {
     struct buf letters = BUF_INIT(s.n + 1);
-    struct str word;
-    size_t begin = 1;
-    for (size_t i = 1; i + 1 < s.n && i < HEADERS_OCTETS && begin == 1; i++) {
-        begin = s.p[i] == ' ' && s.p[i + 1] == ' ' ? i + 1 : 1;
-    }
-    s = str_trim(str_slice(s, begin < s.n ? begin : s.n, s.n));
-    while (s.n > 0 && str_split(&s, ' ', &word) && is_data(word) && (buf_len(&letters) > 0 || word.n > LEAST) && word.p[0] != '=') {
-        (void)!buf_add(&letters, word);
+    struct str word, all = s;
+    while (s.n > 0 && (all.n - s.n < HEADERS_OCTETS || buf_len(&letters) > 0) && str_split(&s, ' ', &word)) {
+        struct str data = data_of(word);
+        bool is_head = buf_len(&letters) == 0 && data.n < RUN_LEAST;
+        if (!is_head && (word.n == 0 || data.n < word.n)) {
+            break;
+        }
+        (void)!buf_add(&letters, is_head ? STR("") : data);
     }
     (void)!base64_read(buf_str(&letters), out);
     buf_wipe(&letters);
 }
 
-/* Header lines, an empty line, base64, a checksum, the last line. */
-static void take_armour(struct str s, size_t *at, struct buf *out)
+/* Where its last line begins, or what else has strokes: those are no letters of it. *ret_behind: the end of it, 0: it has no last line. */
+static size_t armour_end(struct str s, size_t at, size_t *ret_behind)
 {
-    struct buf letters = BUF_INIT(s.n + 1);
-    size_t next = *at;
-    struct str line = take_line(s, &next);
-    for (unsigned i = 0; i < HEADERS_MAX && next < s.n && str_find(line, ':', 0) < line.n; i++) {
-        line = take_line(s, &next);
+    size_t begin = at;
+    *ret_behind = 0;
+    while (at < s.n) {
+        begin = at;
+        struct str line = take_line(s, &at);
+        if (str_has(line, STR("-----"))) {
+            *ret_behind = str_starts_nocase(line, STR("-----END PGP")) ? at : 0;
+            return begin;
+        }
     }
-    while (line.n == 0 && next < s.n) {
-        line = take_line(s, &next);
-    }
-    while (is_data(line)) {
-        *at = next;
-        (void)!buf_add(&letters, line);
-        line = next < s.n ? take_line(s, &next) : STR("");
-    }
-    bool sum = line.n == 5 && line.p[0] == '=';
-    line = sum && next < s.n ? take_line(s, &next) : line;
-    *at = sum || str_starts_nocase(line, STR("-----END PGP")) ? next : *at;
-    (void)!base64_read(buf_str(&letters), out);
-    buf_wipe(&letters);
+    return at;
 }
 
-bool pgp_armour_next(struct str text, size_t *at, size_t *ret_begin, struct buf *ret_octets)
+/* Armour line by line. */
+struct lines {
+    struct buf letters;
+    bool in_head, is_sound;
+    size_t end; /* of the data */
+};
+
+/* False: what stands there is no armour any more, unless its last line follows. */
+static bool take_armour_line(struct lines *l, struct str line)
+{
+    bool blank = str_is_blank(line), is_field = l->in_head && str_find(line, ':', 0) < line.n;
+    struct str data = is_field ? STR("") : data_of(line);
+    if ((l->in_head && (blank || is_field)) || (blank && buf_len(&l->letters) == 0)) {
+        l->in_head &= !blank;
+        return true;
+    }
+    l->is_sound &= !l->in_head && (data.n == line.n || (line.n == 5 && line.p[0] == '=')); /* a sum of 24 bits */
+    l->in_head = false;
+    (void)!buf_add(&l->letters, data);
+    return data.n > 0;
+}
+
+/* s begins at *at behind the first line. True: it is sound. *at moves behind it. */
+static bool take_armour(struct str s, size_t *at, struct buf *out)
+{
+    struct lines l = {.letters = BUF_INIT(s.n + 1), .in_head = true, .is_sound = true, .end = *at};
+    size_t behind, end = armour_end(s, *at, &behind), next = *at, head = *at;
+    bool goes_on = true;
+    while (next < end && goes_on) {
+        struct str line = take_line(s, &next);
+        goes_on = take_armour_line(&l, line) || behind > 0;
+        head = l.in_head ? next : head;
+        l.end = buf_len(&l.letters) > 0 && goes_on ? next : l.end;
+    }
+    l.is_sound &= behind > 0 && head - *at <= HEADERS_OCTETS && str_eq(str_trim_lines(str_slice(s, end, behind)), STR("-----END PGP MESSAGE-----"));
+    *at = behind > 0 ? behind : l.end;
+    (void)!base64_read(buf_str(&l.letters), out);
+    buf_wipe(&l.letters);
+    return l.is_sound;
+}
+
+bool pgp_armour_next(struct str text, size_t at, struct pgp_armour *ret)
 {
     static const char front[] = "-----BEGIN PGP ";
     size_t line_end = 0;
-    while (*at < text.n) {
-        const char *found = memmem(text.p + *at, text.n - *at, front, sizeof front - 1);
-        *ret_begin = found ? (size_t)(found - text.p) : text.n;
-        *at = found ? *ret_begin + sizeof front - 1 : text.n;
-        line_end = *at < line_end ? line_end : str_find(text, '\n', *at); /* once for each line */
-        struct str kind = str_slice(text, *at, line_end);
+    *ret = (struct pgp_armour){.octets = BUF_INIT(text.n + 1)};
+    while (at < text.n) {
+        const char *found = memmem(text.p + at, text.n - at, front, sizeof front - 1);
+        ret->begin = found ? (size_t)(found - text.p) : text.n;
+        at = found ? ret->begin + sizeof front - 1 : text.n;
+        line_end = at < line_end ? line_end : str_find(text, '\n', at); /* once for each line */
+        struct str kind = str_slice(text, at, line_end);
         if (!str_starts_nocase(kind, STR("MESSAGE")) && !str_starts_nocase(kind, STR("ARMORED FILE"))) {
             continue;
         }
         size_t dash = str_find(str_slice(kind, 0, kind.n < KIND_MAX ? kind.n : KIND_MAX), '-', 0);
         struct str behind = str_slice(kind, dash, kind.n);
         behind = str_starts_nocase(behind, STR("-----")) ? str_slice(behind, 5, behind.n) : STR("");
-        buf_reset(ret_octets);
+        buf_reset(&ret->octets);
         if (str_is_blank(behind)) {
-            *at = line_end < text.n ? line_end + 1 : text.n;
-            take_armour(text, at, ret_octets);
+            at = line_end < text.n ? line_end + 1 : text.n;
+            ret->is_sound = take_armour(text, &at, &ret->octets);
         } else {
-            take_joined(behind, ret_octets);
+            take_joined(behind, &ret->octets);
         }
-        if (buf_len(ret_octets) >= LEAST) { /* else it only speaks of it */
+        ret->end = at;
+        if (buf_len(&ret->octets) >= LEAST) {
             return true;
         }
     }
+    buf_wipe(&ret->octets);
     return false;
 }
 
@@ -296,21 +347,22 @@ static void read_one(struct reader *r, const struct piece *p, bool is_file)
 
 void pgp_read_armour(struct reader *r, const struct piece *text)
 {
-    size_t at = 0, begin;
-    struct buf octets = BUF_INIT(text->octets.n + 1);
+    struct pgp_armour a = {.end = 0};
     bool sealed = sealed_octets(text->octets) == SEAL_PGP;
-    for (unsigned n = 0; !sealed && !reader_is_over(r) && pgp_armour_next(text->octets, &at, &begin, &octets); n++) {
-        if (n == ARMOURS_MAX) {
+    for (unsigned n = 0; !sealed && !reader_is_over(r) && pgp_armour_next(text->octets, a.end, &a); n++) {
+        struct piece p = {.octets = buf_str(&a.octets), .part = text->part, .name = "", .place = text->place};
+        bool is_file = str_starts_nocase(str_slice(text->octets, a.begin, text->octets.n), STR("-----BEGIN PGP ARM"));
+        bool is_over = n == ARMOURS_MAX;
+        if (is_over) {
             reader_problem(r, MIME_LIMIT, text->part, "more armoured messages than are read");
-            break;
-        }
-        struct piece p = {.octets = buf_str(&octets), .part = text->part, .name = "", .place = text->place};
-        bool is_file = str_starts_nocase(str_slice(text->octets, begin, text->octets.n), STR("-----BEGIN PGP ARM"));
-        if (reader_open_octets(r, text->part, p.octets.n)) {
+        } else if (reader_open_octets(r, text->part, p.octets.n)) {
             read_one(r, &p, is_file);
         }
+        buf_wipe(&a.octets);
+        if (is_over) {
+            return;
+        }
     }
-    buf_wipe(&octets);
 }
 
 /* --- as a text ------------------------------------------------------------------------------------------------ */
@@ -330,19 +382,29 @@ static bool add_said(struct reader *outer, struct str octets, struct buf *out)
     return open;
 }
 
+int pgp_said(struct reader *r, struct str text, struct buf *out)
+{
+    struct pgp_armour a = {.end = 0};
+    int e = 0;
+    for (unsigned n = 0; e == 0 && n < ARMOURS_MAX && pgp_armour_next(text, a.end, &a); n++) {
+        e = add_said(r, buf_str(&a.octets), out) ? buf_add(out, STR("\n")) : 0;
+        buf_wipe(&a.octets);
+    }
+    return e;
+}
+
 int pgp_text(struct reader *r, struct str text, struct buf *out)
 {
-    size_t at = 0, begin, done = 0;
+    struct pgp_armour a = {.end = 0};
+    size_t done = 0;
     int e = 0;
-    struct buf octets = BUF_INIT(text.n + 1);
-    for (unsigned n = 0; e == 0 && n < ARMOURS_MAX && pgp_armour_next(text, &at, &begin, &octets); n++) {
-        e = buf_add(out, str_slice(text, done, begin));
-        if (e == 0 && !add_said(r, buf_str(&octets), out)) {
-            e = buf_add(out, str_slice(text, begin, at));
+    for (unsigned n = 0; e == 0 && n < ARMOURS_MAX && pgp_armour_next(text, a.end, &a); n++) {
+        e = buf_add(out, str_slice(text, done, a.begin));
+        if (e == 0 && !add_said(r, buf_str(&a.octets), out)) {
+            e = buf_add(out, str_slice(text, a.begin, a.end));
         }
-        done = at;
+        done = a.end;
+        buf_wipe(&a.octets);
     }
-    e = e < 0 ? e : buf_add(out, str_slice(text, done, text.n));
-    buf_wipe(&octets);
-    return e;
+    return e < 0 ? e : buf_add(out, str_slice(text, done, text.n));
 }

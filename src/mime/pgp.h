@@ -34,12 +34,19 @@ enum pgp {
 /* Reads what these packets hold, as what it is. */
 enum pgp pgp_read(struct reader *r, const struct piece *p);
 
-/* The next message in armour (RFC 9580 6.2) in a text, also one that is quoted: its octets are appended. *at: where to look, and
- * the end of it; ret_begin: its beginning. False: no more. */
-bool pgp_armour_next(struct str text, size_t *at, size_t *ret_begin, struct buf *ret_octets);
+/* A message in armour (RFC 9580 6.2) in a text. */
+struct pgp_armour {
+    size_t begin, end;
+    bool is_sound;     /* a few header lines, an empty one, the data, perhaps a sum, the last line: nothing else stands in it */
+    struct buf octets; /* what could be had of the data, whatever stands around it */
+};
+/* The next one, also one that is quoted; from: where to look. False: no more. The octets are the caller's to wipe. */
+bool pgp_armour_next(struct str text, size_t from, struct pgp_armour *ret);
 /* Reads all of them that are not the whole of this text: what is encrypted as a whole is told by sealed.h. */
 void pgp_read_armour(struct reader *r, const struct piece *text);
 /* The same octets, where nobody knows what they are: true where they were such packets, and open. */
 bool pgp_read_unknown(struct reader *r, const struct piece *p);
-/* Appends a text with what its armoured messages say in place of them, where they are open and texts. 0 or -ENOSPC. */
+/* Appends what the armoured messages in a text say, where they are open and texts. 0 or -ENOSPC. */
+int pgp_said(struct reader *r, struct str text, struct buf *out) MUST_USE;
+/* The text with that in place of them. */
 int pgp_text(struct reader *r, struct str text, struct buf *out) MUST_USE;

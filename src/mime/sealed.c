@@ -7,17 +7,16 @@
 #include "mime/sealed.h"
 #include "mime/pgp.h"
 #include "tls/cms.h"
-#include "wire/base64.h"
 
 enum {
     FRONT = 512,
-    CONTROL_MAX = 400,     /* octets of "Version: 1", of the header lines of armour */
+    CONTROL_MAX = 400,     /* octets of "Version: 1" */
     LOOK = 4096,
     RANDOM_LEAST = 64,     /* fewer octets may be any by chance */
     PACKETS_MAX = 1000,    /* a session key for each recipient */
 };
 
-static const char begin_line[] = "-----BEGIN PGP MESSAGE-----", end_line[] = "-----END PGP MESSAGE-----";
+static const char begin_line[] = "-----BEGIN PGP MESSAGE-----";
 
 /* Every second octet of what is encrypted is above 127; of text none or some. */
 static bool looks_random(struct str o)
@@ -76,62 +75,42 @@ static struct str trim_all(struct str s)
     return s;
 }
 
-/* The base64 of armour, without its header lines and checksum; s begins behind the first line. */
-static struct str armoured(struct str s)
-{
-    for (size_t at = str_find(s, '\n', 0); at < s.n && at < CONTROL_MAX; at = str_find(s, '\n', at + 1)) {
-        struct str rest = str_slice(s, at + 1, s.n);
-        struct str line = str_trim_lines(str_slice(rest, 0, str_find(rest, '\n', 0)));
-        if (line.n == 0) { /* the empty line behind the header lines */
-            size_t sum = 0;
-            while (sum < rest.n && !(rest.p[sum] == '=' && sum > 0 && rest.p[sum - 1] == '\n') && rest.p[sum] != '-') {
-                sum++;
-            }
-            return str_slice(rest, 0, sum);
-        }
-        if (str_find(line, ':', 0) == line.n) {
-            break;
-        }
-    }
-    return STR("");
-}
-
 static bool begins_armour(struct str s)
 {
     size_t n = sizeof begin_line - 1;
     return s.n >= n && memcmp(s.p, begin_line, n) == 0;
 }
 
-/* The whole is one message in armour, and nothing around it. */
+/* The whole is one message in armour, and nothing around it or in it. */
 static bool is_armoured_pgp(struct str octets)
 {
     struct str s = trim_all(octets);
-    size_t b = sizeof begin_line - 1, e = sizeof end_line - 1;
-    if (s.n <= b + e || !begins_armour(s) || memcmp(s.p + s.n - e, end_line, e) != 0 || memmem(s.p + 1, s.n - 1, begin_line, b)) {
+    struct pgp_armour a;
+    if (!begins_armour(s) || !pgp_armour_next(s, 0, &a)) {
         return false;
     }
-    struct buf plain = BUF_INIT(s.n + 1);
-    (void)!base64_read(armoured(str_slice(s, b, s.n - e)), &plain);
-    bool sealed = is_pgp(buf_str(&plain));
-    buf_wipe(&plain);
+    bool sealed = a.is_sound && a.begin == 0 && a.end == s.n && is_pgp(buf_str(&a.octets));
+    buf_wipe(&a.octets);
     return sealed;
+}
+
+/* What an OpenPGP message begins with that is encrypted; is_open: or signed or packed, in any case one that its reader needs OpenPGP for. */
+static bool begins_packet(struct str octets, bool is_open)
+{
+    unsigned char first = octets.n > 0 ? (unsigned char)octets.p[0] : 0;
+    int tag = !(first & 0x80) ? -1 : first & 0x40 ? first & 0x3f : (first >> 2) & 15;
+    return is_key(tag) || is_data(tag) || (is_open && (tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS));
 }
 
 bool sealed_begins_pgp(struct str octets, bool armoured_only)
 {
-    const char *line = octets.n > 0 ? memmem(octets.p, octets.n, begin_line, sizeof begin_line - 1) : NULL;
-    struct buf plain = BUF_INIT(octets.n + 1);
-    struct str front = str_slice(octets, 0, octets.n < 1 ? octets.n : 1);
-    if (line) {
-        size_t at = (size_t)(line - octets.p) + sizeof begin_line - 1;
-        (void)!base64_read(armoured(str_slice(octets, at, octets.n)), &plain);
-        front = buf_str(&plain);
+    struct pgp_armour a = {.end = 0};
+    bool found = !armoured_only && begins_packet(octets, true);
+    while (!found && pgp_armour_next(octets, a.end, &a)) {
+        found = begins_packet(buf_str(&a.octets), !armoured_only);
+        buf_wipe(&a.octets);
     }
-    unsigned char first = front.n > 0 ? (unsigned char)front.p[0] : 0;
-    int tag = !(first & 0x80) ? -1 : first & 0x40 ? first & 0x3f : (first >> 2) & 15;
-    buf_wipe(&plain);
-    bool is_open = tag == PGP_COMPRESSED || tag == PGP_LITERAL || tag == PGP_ONE_PASS; /* where it is a part, its reader needs OpenPGP, too */
-    return ((is_key(tag) || is_data(tag)) && (line || !armoured_only)) || (is_open && !armoured_only);
+    return found;
 }
 
 /* --- parts and messages ---------------------------------------------------------------------------- */

@@ -198,17 +198,6 @@ static void put_as_html(struct build *b, struct str text)
     put_html(b, STR("</div>"));
 }
 
-/* Text for those who look at text, of a body that has only HTML. */
-static void text_of_html(struct build *b, struct str html)
-{
-    const struct piece p = {.octets = html, .part = "", .name = "", .place = MIME_BODY};
-    size_t before = b->r->out->n_texts;
-    read_html(b->r, &p);
-    if (b->r->out->n_texts > before) {
-        add_text(b, buf_str(&b->r->out->texts[before].text));
-    }
-}
-
 static void put_sanitised(struct build *b, struct str html)
 {
     struct view *v = b->v;
@@ -226,11 +215,32 @@ static void put_sanitised(struct build *b, struct str html)
 /* OpenPGP that was not opened: encrypted, damaged, a file. */
 static bool has_closed_armour(struct str text)
 {
-    size_t at = 0, begin;
-    struct buf octets = BUF_INIT(text.n + 1);
-    bool found = pgp_armour_next(text, &at, &begin, &octets);
-    buf_wipe(&octets);
+    struct pgp_armour a;
+    bool found = pgp_armour_next(text, 0, &a);
+    if (found) {
+        buf_wipe(&a.octets);
+    }
     return found;
+}
+
+/* Text for those who look at text, of a body that has only HTML; for the others what OpenPGP in it says, where it is open: it
+ * stands below, as its lines may be anywhere among the tags. */
+static void show_words_of_html(struct build *b, struct str html, bool as_html)
+{
+    const struct piece p = {.octets = html, .part = "", .name = "", .place = MIME_BODY};
+    struct buf text = BUF_INIT(VIEW_TEXT_MAX), said = BUF_INIT(VIEW_TEXT_MAX);
+    size_t before = b->r->out->n_texts;
+    read_html(b->r, &p);
+    struct str words = b->r->out->n_texts > before ? buf_str(&b->r->out->texts[before].text) : STR("");
+    b->v->cut |= pgp_text(b->r, words, &text) < 0 || pgp_said(b->r, words, &said) < 0;
+    b->v->pgp |= has_closed_armour(buf_str(&text));
+    if (as_html && buf_len(&said) > 0) {
+        put_as_html(b, buf_str(&said));
+    } else if (!as_html && words.n > 0) {
+        add_text(b, buf_str(&text));
+    }
+    buf_wipe(&text);
+    buf_wipe(&said);
 }
 
 static void show(struct build *b, size_t i, bool as_html)
@@ -244,10 +254,11 @@ static void show(struct build *b, size_t i, bool as_html)
         put_sanitised(b, buf_str(&text));
     } else if (as_html) {
         put_as_html(b, buf_str(&text));
-    } else if (html) {
-        text_of_html(b, buf_str(&text));
-    } else {
+    } else if (!html) {
         add_text(b, buf_str(&text));
+    }
+    if (html && (!as_html || str_has(buf_str(&text), STR("-----BEGIN PGP ")))) {
+        show_words_of_html(b, buf_str(&text), as_html);
     }
     buf_wipe(&text);
 }
@@ -372,7 +383,7 @@ static bool show_form(struct build *b, bool as_html, struct str text, bool is_ht
     } else if (as_html) {
         put_as_html(b, text);
     } else if (is_html) {
-        text_of_html(b, text);
+        show_words_of_html(b, text, false);
     } else {
         add_text(b, text);
     }

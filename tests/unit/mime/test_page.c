@@ -204,8 +204,8 @@ static void texts_of_winmail(void **state)
 static void armour_in_an_encoding(void **state)
 {
     static const char *const bodies[] = {
-        "quoted-printable\r\n\r\n=2D----BEGIN PGP MESSAGE-----\r\n\r\nhQ=3D=3D\r\n",
-        "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUQo=\r\n",
+        "quoted-printable\r\n\r\n=2D----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n",
+        "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUUVNQTVGU0JqbUxUUE1mQVFmL1oyZDcK\r\n",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {

@@ -151,7 +151,9 @@ static void open_messages(void **state)
         mime_reading_free(m);
         struct view *v = view_of_message(buf_str(&b));
         bool shown = memmem(buf_str(&v->text).p, buf_len(&v->text), "536-90-4399", 11);
-        assert_true(i >= 2 * ARRAY_LEN(files) || (shown && !v->pgp));
+        assert_true(shown && !v->pgp);
+        bool in_html = memmem(buf_str(&v->html).p, buf_len(&v->html), "536-90-4399", 11);
+        assert_true(i < 2 * ARRAY_LEN(files) || in_html);
         view_free(v);
         buf_free(&b);
     }
@@ -162,6 +164,83 @@ static void open_messages(void **state)
     assert_true(has_text(m, MIME_ATTACHMENT, "536-90-4399") && has_name(m, "list.csv") && m->n_problems == 0);
     mime_reading_free(m);
     buf_free(&b);
+}
+
+/* The armour of a file with something else around its lines. */
+static void odd_armour(const char *file, const char *head, const char *before_line, const char *behind_line, struct buf *out)
+{
+    struct buf b = BUF_INIT(1 << 16);
+    message_of("", file, "", &b);
+    struct str rest = buf_str(&b), line;
+    bool in_head = true;
+    for (unsigned n = 0; str_split(&rest, '\n', &line); n++) {
+        bool is_stroke = str_starts_nocase(line, STR("-----"));
+        if (in_head && line.n == 0) {
+            assert_int_equal(buf_add(out, str_c(head)), 0);
+            in_head = false;
+        } else {
+            assert_int_equal(buf_printf(out, "%s" STR_FMT "%s\r\n", is_stroke ? "" : before_line, STR_ARG(line), is_stroke ? "" : behind_line), 0);
+        }
+    }
+    buf_free(&b);
+}
+
+/* What is no armour by RFC 9580 6.2, but may be opened by hand, or by a lenient program (GnuPG skips what is no letter of base64): read,
+ * or named where it cannot be. */
+static void odd_armours(void **state)
+{
+    static const struct {
+        const char *head, *before, *behind;
+    } rows[] = {
+        {"", "", ""},                                                            /* no empty line */
+        {"\r\n", "", ""},
+        {"\r\n\r\n", "", ""},
+        {"Comment without a colon\r\n\r\n", "", ""},
+        {" \t\r\n", "", ""},
+        {"\xc2\xa0\r\n", "", ""},                                             /* &nbsp; */
+        {"\r\n", "> ", ""},
+        {"\r\n", "", "\r\n"},                                                 /* each line end twice */
+        {"\r\n", "| ", ""},
+        {"\r\n", "", "\xc2\xa0"},
+        {"\r\n", "# ", " #"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        struct buf b = BUF_INIT(1 << 16);
+        bool many = i >= ARRAY_LEN(rows);
+        assert_int_equal(buf_add(&b, STR(HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nhello\r\n")), 0);
+        struct buf head = BUF_INIT(1 << 16);
+        for (int k = 0; many && k < 60; k++) {
+            assert_int_equal(buf_printf(&head, "Comment: line %d of the notes of a gateway\r\n", k), 0);
+        }
+        assert_int_equal(buf_printf(&head, "%s%c", rows[i % ARRAY_LEN(rows)].head, 0), 0);
+        odd_armour("signed-none.asc", buf_str(&head).p, rows[i % ARRAY_LEN(rows)].before, rows[i % ARRAY_LEN(rows)].behind, &b);
+        struct mime_reading *m = mime_read(buf_str(&b), &mime_standard_limits);
+        if (!has_text(m, MIME_BODY, "536-90-4399") && !has(m, MIME_OPAQUE)) {
+            fail_msg("row %zu: %zu problems\n" STR_FMT, i, m->n_problems, STR_ARG(buf_str(&b)));
+        }
+        mime_reading_free(m);
+        buf_free(&head);
+        buf_free(&b);
+    }
+}
+
+/* What stands inside armour in clear is not encrypted with it: lines that are no base64, text beside its last line. */
+static void words_inside_armour(void **state)
+{
+    static const char *const behind[] = {"", "\r\nMr Baker has asthma\r\n", " Mr Baker has asthma"};
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(behind); i++) {
+        struct buf b = BUF_INIT(1 << 16), m = BUF_INIT(1 << 16);
+        message_of("", "password.asc", "", &b);
+        struct str all = str_trim_lines(buf_str(&b));
+        size_t end = all.n - strlen("-----END PGP MESSAGE-----"), cut = i < ARRAY_LEN(behind) ? all.n : end;
+        assert_int_equal(buf_add(&m, str_slice(all, 0, cut)), 0);
+        assert_int_equal(buf_printf(&m, "%s%s", behind[i % ARRAY_LEN(behind)], cut < all.n ? "\r\n-----END PGP MESSAGE-----\r\n" : ""), 0);
+        assert_int_equal(sealed_octets(buf_str(&m)) == SEAL_PGP, i % ARRAY_LEN(behind) == 0);
+        buf_free(&b);
+        buf_free(&m);
+    }
 }
 
 /* What cannot be opened is named, and the page says so: armour around something else, a message that is cut; and what is none is not. */
@@ -269,7 +348,7 @@ static void packets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(encrypted), cmocka_unit_test(not_encrypted), cmocka_unit_test(pages), cmocka_unit_test(open_messages),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(encrypted), cmocka_unit_test(not_encrypted), cmocka_unit_test(pages), cmocka_unit_test(open_messages), cmocka_unit_test(odd_armours), cmocka_unit_test(words_inside_armour),
                                        cmocka_unit_test(closed_messages), cmocka_unit_test(compressed_is_read), cmocka_unit_test(packets)};
     mime_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
