@@ -111,6 +111,15 @@ bool str_is_blank(struct str s)
     return true;
 }
 
+struct str str_take_line(struct str *rest)
+{
+    size_t end = str_find(*rest, '\n', 0);
+    struct str line = str_slice(*rest, 0, end);
+    *rest = str_slice(*rest, end < rest->n ? end + 1 : end, rest->n);
+    line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
+    return line;
+}
+
 bool str_split(struct str *rest, char sep, struct str *ret_part)
 {
     if (!rest->p) {

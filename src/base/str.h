@@ -51,6 +51,9 @@ bool str_is_blank(struct str s);
 /* Takes the part before the first `sep` off *rest; false when *rest is exhausted. */
 bool str_split(struct str *rest, char sep, struct str *ret_part);
 
+/* Takes the first line off *rest, and its end (CRLF, LF), which is not part of it. */
+struct str str_take_line(struct str *rest);
+
 /* Copies into a fixed array, always NUL-terminated. 0, or -ENOSPC when it does not fit. */
 int str_copy(struct str s, char *dst, size_t size) MUST_USE;
 /* The same, cut to fit: for texts shown to people only. */

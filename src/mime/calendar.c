@@ -54,23 +54,14 @@ struct under_way {
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static struct str take_line(struct str *rest)
-{
-    size_t end = str_find(*rest, '\n', 0);
-    struct str line = str_slice(*rest, 0, end);
-    *rest = str_slice(*rest, end < rest->n ? end + 1 : end, rest->n);
-    line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-    return line;
-}
-
 int calendar_unfold(struct str octets, struct buf *out)
 {
     int r = 0;
     while (r == 0 && octets.n > 0) {
-        struct str line = take_line(&octets);
+        struct str line = str_take_line(&octets);
         r = buf_add(out, line);
         while (r == 0 && octets.n > 0 && (octets.p[0] == ' ' || octets.p[0] == '\t')) {
-            line = take_line(&octets);
+            line = str_take_line(&octets);
             r = buf_add(out, str_slice(line, 1, line.n));
         }
         r = r < 0 ? r : buf_add(out, STR("\n"));
@@ -300,7 +291,7 @@ static void read_zones(struct str text, struct zones *ret)
     struct onset *o = NULL;
     ret->n = 0;
     for (size_t lines = 0; lines < LINES_MAX && text.n > 0; lines++) {
-        struct str whole = take_line(&text);
+        struct str whole = str_take_line(&text);
         struct line l = split(str_trim(str_slice(whole, 0, whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS)));
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         bool season = str_eq_nocase(l.value, STR("STANDARD")) || str_eq_nocase(l.value, STR("DAYLIGHT"));
@@ -559,7 +550,7 @@ size_t calendar_read(struct str text, struct view_event *ret, size_t max)
     enum event_kind kind = EVENT_ENTRY;
     size_t n = 0, depth = 0, inside = 0;
     for (size_t lines = 0; lines < LINES_MAX && text.n > 0; lines++) {
-        struct str whole = take_line(&text);
+        struct str whole = str_take_line(&text);
         size_t fits = whole.n < LINE_MAX_OCTETS ? whole.n : LINE_MAX_OCTETS;
         struct line l = split(str_trim(str_slice(whole, 0, fits)));
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
@@ -608,7 +599,7 @@ void calendar_words(struct str text, struct buf *out)
     static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT")};
     bool answers = false;
     while (text.n > 0) {
-        struct line l = split(str_trim(take_line(&text)));
+        struct line l = split(str_trim(str_take_line(&text)));
         struct str value = str_trim(l.value);
         bool is_method = str_eq_nocase(l.name, STR("METHOD")), is_repeated = answers && str_eq_nocase(l.name, STR("DESCRIPTION"));
         answers |= is_method && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
@@ -637,7 +628,7 @@ bool calendar_is_sound(struct str text)
     size_t depth = 0;
     bool has_event = false, sound = kind_begins(text, STR("VCALENDAR"));
     for (text = kind_text_begin(text); text.n > 0 && sound;) {
-        struct str whole = str_trim(take_line(&text));
+        struct str whole = str_trim(str_take_line(&text));
         struct line l = split(whole);
         bool begins = str_eq_nocase(l.name, STR("BEGIN")), ends = str_eq_nocase(l.name, STR("END"));
         has_event |= begins && str_eq_nocase(str_trim(l.value), STR("VEVENT"));

@@ -57,6 +57,9 @@ struct charset_result {
     bool full; /* there was more than out holds */
 };
 struct charset_result charset_decode(const struct charset *c, struct str octets, struct buf *out);
+/* A character in UTF-8, at most so many octets; how many they are. */
+enum { CHARSET_UTF8_MAX = 4 };
+size_t charset_put_utf8(uint32_t c, char *ret);
 /* How often octets from 0x80 are UTF-8, and how often not. */
 void charset_count_utf8(struct str octets, size_t *ret_good, size_t *ret_bad);
 

@@ -292,12 +292,9 @@ static void flush(struct sink *s)
     s->n = 0;
 }
 
-static void put(struct sink *s, uint32_t c)
+size_t charset_put_utf8(uint32_t c, char *ret)
 {
-    if (s->n + 4 > SINK) {
-        flush(s);
-    }
-    char *p = s->octets + s->n;
+    char *p = ret;
     if (c < 0x80) {
         *p++ = (char)c;
     } else if (c < 0x800) {
@@ -313,7 +310,15 @@ static void put(struct sink *s, uint32_t c)
         *p++ = (char)(0x80 | (c >> 6 & 0x3f));
         *p++ = (char)(0x80 | (c & 0x3f));
     }
-    s->n = (size_t)(p - s->octets);
+    return (size_t)(p - ret);
+}
+
+static void put(struct sink *s, uint32_t c)
+{
+    if (s->n + CHARSET_UTF8_MAX > SINK) {
+        flush(s);
+    }
+    s->n += charset_put_utf8(c, s->octets + s->n);
 }
 
 static void put_code(struct sink *s, uint32_t code)

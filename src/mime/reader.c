@@ -284,19 +284,6 @@ void reader_inner_part(const char *part, unsigned n, char ret[MIME_PART])
 
 /* --- who reads what -------------------------------------------------------------------------------------- */
 
-/* Calendars and contacts fold their lines: what follows a line end and a blank belongs to the line before (RFC 5545
- * 3.1, RFC 6350 3.2). */
-static void unfold(struct str folded, struct buf *out)
-{
-    for (size_t at = 0; at < folded.n;) {
-        size_t end = str_find(folded, '\n', at), next = end < folded.n ? end + 1 : end;
-        bool continues = next < folded.n && (folded.p[next] == ' ' || folded.p[next] == '\t');
-        size_t stop = continues && end > at && folded.p[end - 1] == '\r' ? end - 1 : continues ? end : next;
-        (void)!buf_add(out, str_slice(folded, at, stop));
-        at = next + continues;
-    }
-}
-
 static bool says_quoted(struct str name)
 {
     for (size_t i = 0; i + 16 <= name.n; i++) {
@@ -341,7 +328,7 @@ static const char *wide_charset(struct str o)
 void read_unfolded(struct str octets, struct buf *out)
 {
     struct buf whole = BUF_INIT(octets.n + 1);
-    unfold(octets, &whole);
+    (void)!calendar_unfold(octets, &whole);
     undo_quoted(buf_str(&whole), out);
     buf_wipe(&whole);
 }

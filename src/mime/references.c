@@ -3,6 +3,7 @@
  */
 #include "mime/references.h"
 #include "base/err.h"
+#include "mime/charset.h"
 
 #include <stdlib.h>
 
@@ -72,16 +73,8 @@ static int put(uint32_t c, struct buf *out)
     if (c < 0x80) {
         return buf_printf(out, "&#%u;", c);
     }
-    char o[4] = {(char)(0xf0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3f)), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))};
-    if (c < 0x800) {
-        o[2] = (char)(0xc0 | c >> 6);
-        return buf_append(out, o + 2, 2);
-    }
-    if (c < 0x10000) {
-        o[1] = (char)(0xe0 | c >> 12);
-        return buf_append(out, o + 1, 3);
-    }
-    return buf_append(out, o, 4);
+    char o[CHARSET_UTF8_MAX];
+    return buf_append(out, o, charset_put_utf8(c, o));
 }
 
 /* One at the front of s, which begins with '&'. The octets that it takes; 0: none, or a limit. */

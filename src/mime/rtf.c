@@ -11,6 +11,7 @@
  * octets that are none of their page.
  */
 #include "mime/rtf.h"
+#include "mime/charset.h"
 
 #include <stdlib.h>
 
@@ -125,24 +126,8 @@ static bool is_wanted(struct rtf *x)
 
 static void put_utf8(struct rtf *x, uint32_t c)
 {
-    char text[4];
-    size_t n = 0;
-    if (c < 0x80) {
-        text[n++] = (char)c;
-    } else if (c < 0x800) {
-        text[n++] = (char)(0xc0 | c >> 6);
-    } else if (c < 0x10000) {
-        text[n++] = (char)(0xe0 | c >> 12);
-        text[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-    } else {
-        text[n++] = (char)(0xf0 | c >> 18);
-        text[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-        text[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-    }
-    if (c >= 0x80) {
-        text[n++] = (char)(0x80 | (c & 0x3f));
-    }
-    x->full |= buf_append(x->out, text, n) < 0;
+    char text[CHARSET_UTF8_MAX];
+    x->full |= buf_append(x->out, text, charset_put_utf8(c, text)) < 0;
 }
 
 /* A character that RTF names by its number or by a word. */
