@@ -10,15 +10,6 @@
 
 enum { TEXT_FILES_MAX = 100, OTHER_FILES_MAX = 500, TYPE_MAX = 100, TAG_MAX = 4096 };
 
-static struct str take_line(struct str *rest)
-{
-    size_t end = str_find(*rest, '\n', 0);
-    struct str line = str_slice(*rest, 0, end);
-    *rest = str_slice(*rest, end < rest->n ? end + 1 : end, rest->n);
-    line.n -= line.n > 0 && line.p[line.n - 1] == '\r';
-    return line;
-}
-
 static void put_name(struct str name, struct inside_file *f)
 {
     char *clean = tree_clean_name(name);
@@ -64,13 +55,13 @@ static bool has_mode(struct str s)
 static void take_base64(struct str *rest, struct inside_file *ret)
 {
     struct str all = *rest, next = *rest;
-    while (next.n > 0 && is_base64(take_line(&next))) {
+    while (next.n > 0 && is_base64(str_take_line(&next))) {
         *rest = next;
     }
     ret->octets = str_slice(all, 0, all.n - rest->n);
     ret->encoding = TRANSFER_BASE64;
     next = *rest;
-    if (str_starts_nocase(take_line(&next), STR("===="))) {
+    if (str_starts_nocase(str_take_line(&next), STR("===="))) {
         *rest = next;
     }
 }
@@ -78,12 +69,12 @@ static void take_base64(struct str *rest, struct inside_file *ret)
 static bool next_in_text(struct str *rest, struct inside_file *ret)
 {
     while (rest->n > 0) {
-        struct str before = *rest, line = take_line(rest), below = *rest, uu = STR("begin "), base64 = STR("begin-base64 ");
+        struct str before = *rest, line = str_take_line(rest), below = *rest, uu = STR("begin "), base64 = STR("begin-base64 ");
         bool is_uu = str_starts_nocase(line, uu) && has_mode(str_slice(line, uu.n, line.n));
         bool is_64 = str_starts_nocase(line, base64) && has_mode(str_slice(line, base64.n, line.n));
-        struct str first = is_uu || is_64 ? take_line(&below) : STR("");
+        struct str first = is_uu || is_64 ? str_take_line(&below) : STR("");
         if (is_uu && is_uuencoded(first)) {
-            while (rest->n > 0 && !str_eq(take_line(rest), STR("end"))) {
+            while (rest->n > 0 && !str_eq(str_take_line(rest), STR("end"))) {
             }
             ret->octets = str_slice(before, 0, before.n - rest->n);
             ret->encoding = TRANSFER_UU;
@@ -136,7 +127,7 @@ static struct str take_folded(struct str *rest)
 {
     struct str all = *rest;
     do {
-        (void)take_line(rest);
+        (void)str_take_line(rest);
     } while (rest->n > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t'));
     return str_slice(all, 0, all.n - rest->n);
 }
@@ -319,17 +310,24 @@ static bool read_one(struct reader *r, const char *part, const char *number, enu
     return !is_shown;
 }
 
+bool inside_next_within(struct reader *r, const char *part, enum inside kind, struct str *rest, unsigned n, struct inside_file *ret)
+{
+    unsigned most = kind == INSIDE_TEXT ? TEXT_FILES_MAX : OTHER_FILES_MAX;
+    if (reader_is_spent(r, part) || !inside_next(kind, rest, ret)) {
+        return false;
+    }
+    if (n >= most) {
+        reader_problem(r, MIME_LIMIT, part, "more files in a text than are read");
+    }
+    return n < most;
+}
+
 void inside_read(struct reader *r, const char *part, enum inside kind, struct str text)
 {
     char number[MIME_PART];
     struct inside_file f;
-    unsigned most = kind == INSIDE_TEXT ? TEXT_FILES_MAX : OTHER_FILES_MAX, n = 1;
-    while (!reader_is_over(r) && inside_next(kind, &text, &f)) {
-        if (n > most) {
-            reader_problem(r, MIME_LIMIT, part, "more files in a text than are read");
-            return;
-        }
-        reader_inner_part(part, n, number);
+    for (unsigned n = 0; inside_next_within(r, part, kind, &text, n, &f);) {
+        reader_inner_part(part, n + 1, number);
         n += read_one(r, part, number, kind, &f);
     }
 }

@@ -19,6 +19,8 @@ struct inside_file {
 
 /* The next one; *rest moves behind it. False: there is none. */
 bool inside_next(enum inside kind, struct str *rest, struct inside_file *ret);
+/* The same within the limits of the reading, of which the first one met is noted; n: how many of them count so far. */
+bool inside_next_within(struct reader *r, const char *part, enum inside kind, struct str *rest, unsigned n, struct inside_file *ret);
 /* Appends its octets. 0 or -ENOSPC. */
 int inside_octets(const struct inside_file *f, struct buf *out) MUST_USE;
 /* Reads all of them. */

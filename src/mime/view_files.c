@@ -209,8 +209,8 @@ static void keep_picture(struct build *b, const struct part *part, struct pictur
 
 enum { INSIDE_GROWTH = 2 }; /* uuencode: zeros at the ends of lines may have been taken for blanks and lost */
 
-/* A file that lies in what the text decodes to. A picture is seen in the HTML, or lies in a contact that can be saved. */
-static void attach_inside_file(struct build *b, const struct part *p, struct str text, enum inside kind, const struct inside_file *f)
+/* A file that lies in what the text decodes to. A picture is seen in the HTML, or lies in a contact that can be saved: false. */
+static bool attach_inside_file(struct build *b, const struct part *p, struct str text, enum inside kind, const struct inside_file *f)
 {
     struct nested_place places[NESTED_MAX], own = view_place_of(b, p);
     struct nested_place two[] = {own, {(uint64_t)(f->octets.p - text.p), f->octets.n, f->encoding}};
@@ -224,6 +224,7 @@ static void attach_inside_file(struct build *b, const struct part *p, struct str
         attach_at(b, places, n, f->name, kind == INSIDE_TEXT ? "application/octet-stream" : f->type, buf_str(&octets));
     }
     buf_wipe(&octets);
+    return !is_picture;
 }
 
 /* Of what is shown; files can be saved as they are. */
@@ -242,8 +243,9 @@ static void attach_inside(struct build *b, const struct part *p)
         (void)!tree_octets(p, &octets, &sound);
         text = buf_str(&octets);
     }
-    for (struct str at = text; inside_next(kind, &at, &file);) {
-        attach_inside_file(b, p, text, kind, &file);
+    struct str at = text;
+    for (unsigned n = 0; inside_next_within(b->r, p->number, kind, &at, n, &file);) {
+        n += attach_inside_file(b, p, text, kind, &file);
     }
     buf_wipe(&octets);
 }

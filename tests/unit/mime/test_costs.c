@@ -23,7 +23,7 @@ struct shape {
 
 static void make(const struct shape *s, unsigned times, struct buf *out)
 {
-    char unit[100];
+    char unit[200];
     assert_int_equal(buf_add(out, STR("From: a@inside.test\r\nMIME-Version: 1.0\r\n")), 0);
     assert_int_equal(buf_add(out, str_c(s->begin)), 0);
     for (unsigned i = 0; i < times; i++) {
@@ -163,6 +163,23 @@ static void other_fields(void **state)
     check(shapes, ARRAY_LEN(shapes));
 }
 
+/* POSIX uuencode, RFC 2397, RFC 5545 3.8.1.1, RFC 9580 6.2: each file in a text costs more than its octets */
+static void things_in_texts(void **state)
+{
+    static const struct shape shapes[] = {
+        {"\r\n", "begin 644 a\r\n#86)C\r\n`\r\nend\r\n", "\r\n", 20000, true},
+        {"Content-Type: text/html\r\n\r\n", "<a href='data:;base64,QUJD'>x</a>", "\r\n", 20000, true},
+        {"Content-Type: text/html\r\n\r\n", "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACw='>", "\r\n", 4000, false},
+        {"Content-Type: text/calendar\r\n\r\nBEGIN:VCALENDAR\r\n", "ATTACH;ENCODING=BASE64:QUJD\r\n", "\r\n", 20000, true},
+        {"\r\n", "-----BEGIN PGP MESSAGE-----\r\n", "\r\n", 8000, false},
+        {"\r\n", "a -----BEGIN PGP MESSAGE-----\r\nx: y\r\n", "\r\n", 8000, false},
+        {"\r\n", "-----BEGIN PGP MESSAGE----- a ", "\r\n", 8000, false},
+        {"\r\n-----BEGIN PGP MESSAGE-----\r\n", "a: b\r\n", "\r\n", 100000, false},
+        {"\r\n", "-----BEGIN PGP MESSAGE-----\r\n\r\nAAAAAAAAAAAAAAAAAAAAAAAA\r\n-----END PGP MESSAGE-----\r\n", "\r\n", 4000, true},
+    };
+    check(shapes, ARRAY_LEN(shapes));
+}
+
 /* What people send in earnest is not cut: thousands of recipients in groups and names, a name in a hundred pieces. */
 static void what_is_sent_in_earnest(void **state)
 {
@@ -187,7 +204,7 @@ static void what_is_sent_in_earnest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(parameters), cmocka_unit_test(addresses),
-                                       cmocka_unit_test(other_fields), cmocka_unit_test(what_is_sent_in_earnest)};
+                                       cmocka_unit_test(other_fields), cmocka_unit_test(things_in_texts), cmocka_unit_test(what_is_sent_in_earnest)};
     const struct rlimit stack = {1 << 20, 1 << 20}; /* what fits in less fits always */
     if (setrlimit(RLIMIT_STACK, &stack) < 0) {
         return 1;

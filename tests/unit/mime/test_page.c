@@ -345,6 +345,15 @@ static void what_stands_in_the_text(void **state)
     v = view_of_message(STR(HEAD "\r\nbegin 644 empty.txt\r\n`\r\nend\r\nbegin 644 b.txt\r\n#86)C \r\n`\r\nend\r\n"));
     assert_int_equal(v->n_parts, 2);
     view_free(v);
+    struct buf m = BUF_INIT(1 << 20); /* as many as inspect reads; the page says that there are more */
+    assert_int_equal(buf_add(&m, STR(HEAD "\r\n")), 0);
+    for (int i = 0; i < 150; i++) {
+        assert_int_equal(buf_printf(&m, "begin 644 %d.txt\r\n#86)C\r\n`\r\nend\r\n", i), 0);
+    }
+    v = view_of_message(buf_str(&m));
+    assert_true(v->n_parts == 100 && v->cut);
+    view_free(v);
+    buf_free(&m);
     v = view_of_message(STR(MIXED "\r\nhi\r\n--b--\r\n\r\nlast words\r\n"));
     assert_true(v->cut);
     view_free(v);

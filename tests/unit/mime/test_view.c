@@ -417,7 +417,7 @@ static void what_is_encrypted_is_said(void **state)
         {"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b\r\n\r\n--b\r\n"
          "Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n"
          "-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMf\r\n--b--\r\n", true, false},
-        {"\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ\r\n-----END PGP MESSAGE-----\r\n", true, false},
+        {"\r\nhello\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n-----END PGP MESSAGE-----\r\n", true, false},
         {"\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nhello\r\n", false, false},
         {"Content-Type: application/x-pkcs7-mime; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n", false, true},
         {"Content-Type: application/pkcs7-mime; smime-type=authEnveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n", false, true},
