@@ -12,6 +12,7 @@
 
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ static struct evil {
     struct timer *timer;
 } evil;
 
-/* What each may tell posternd: of sockets that broke, with others' names and numbers, in bursts, and that it is ready, again. */
+/* What each may tell posternd: of sockets that broke, with others' names and numbers, in bursts, that it refuses a
+ * reload that nobody asked for, and that it is ready, again; and in some lives a worker ends as one that is not to be started again. */
 static void lie_to_posternd(void)
 {
     static uint64_t serial, turn;
@@ -42,6 +44,14 @@ static void lie_to_posternd(void)
     ipc_send(child_control(evil.child), &status);
     if (turn == 0 && evil.role == ROLE_INSPECT) { /* a successor, and the next one from that */
         ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_replace});
+    }
+    for (unsigned i = 0; turn == 80 && i < 1000; i++) { /* each one a line of posternd's own, were it asked */
+        const struct ipc_ctl_reloaded r = {.generation = dice_below(2), .problem = STR("lie")};
+        ipc_send(child_control(evil.child), &(struct ipc_msg){.type = IPC_ctl_reloaded, .ctl_reloaded = r});
+    }
+    bool is_worker = evil.role != ROLE_QUEUE && evil.role != ROLE_KEYS;
+    if (turn == 60 && is_worker && dice_below(2) == 0) {
+        exit(CHILD_NEVER); /* as one that cannot run here at all */
     }
     if (++turn % 1000 == 0) {
         const struct ipc_msg m = {.type = IPC_ctl_ready, .ctl_ready = {.sandbox = STR("none")}};

@@ -436,7 +436,7 @@ static void on_ended(struct posternd *d, struct supervised *s, int status)
         stop_next(d);
         return;
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_NEVER) {
+    if (deaths_for_good(status, s->ready_ms > 0)) {
         log_error("refused-to-run", KV("child", s->name), KV("what", "it said why; starting it again would change nothing"));
         d->exit_status = CHILD_NEVER;
         children_stop(d);

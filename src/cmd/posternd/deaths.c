@@ -2,6 +2,14 @@
  * deaths.c: how long to wait before a child that died is started again.
  */
 #include "cmd/posternd/deaths.h"
+#include "proc/child.h"
+
+#include <sys/wait.h>
+
+bool deaths_for_good(int status, bool was_ready)
+{
+    return !was_ready && WIFEXITED(status) && WEXITSTATUS(status) == CHILD_NEVER;
+}
 
 int64_t deaths_pause_ms(unsigned *deaths, int64_t served_ms)
 {

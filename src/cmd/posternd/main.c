@@ -234,16 +234,14 @@ static int run(const char *path)
     signal(SIGPIPE, SIG_IGN);
     int r = conf_load(path, &problems, &d.conf);
     r = r < 0 ? r : preflight(d.conf, PREFLIGHT_START, NULL, &problems);
-    fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr); /* warnings, too */
     if (r < 0) {
+        fwrite(buf_str(&problems).p, 1, buf_len(&problems), stderr);
         return 78; /* EX_CONFIG */
     }
     log_open("posternd", (enum log_level)d.conf->log.level, (enum log_format)d.conf->log.format,
              d.conf->log.to == CONF_LOG_SYSLOG);
-    if (d.conf->log.to == CONF_LOG_SYSLOG) { /* else they stand there already */
-        struct str none;
-        reload_tell_findings(&d, buf_str(&problems), &none);
-    }
+    struct str none;
+    reload_tell_findings(&d, buf_str(&problems), &none);
     reload_tell_open(d.conf);
     raise_descriptor_limit();
     int status = serve(&d);

@@ -41,10 +41,19 @@ static void service_is_a_merit(void **state)
     assert_int_equal(deaths_pause_ms(&deaths, 60000), 0);
 }
 
+/* waitpid(2): a status of 78 (CHILD_NEVER) stands in the second octet, a signal of that number would in the first. */
+static void only_who_never_served_ends_the_gateway(void **state)
+{
+    assert_true(deaths_for_good(78 << 8, false));
+    assert_false(deaths_for_good(78 << 8, true));
+    assert_false(deaths_for_good(1 << 8, false));
+    assert_false(deaths_for_good(78, false));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_deaths_cost_no_pause),
+        cmocka_unit_test(only_who_never_served_ends_the_gateway), cmocka_unit_test(the_first_deaths_cost_no_pause),
         cmocka_unit_test(one_that_cannot_live_is_tried_every_few_seconds),
         cmocka_unit_test(service_is_a_merit),
     };
