@@ -96,6 +96,7 @@ struct detect_quotations {
     bool is_new;
     size_t line_from, line_to; /* the line that was asked about last */
     bool line_is_quoted;
+    unsigned n_asked; /* lines that might introduce one that stands alone */
 };
 void detect_quotations(struct str text, bool is_new, struct detect_quotations *ret);
 bool detect_is_quoted(struct detect_quotations *q, size_t at);

@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * introductions.h: the words by which mail programs introduce what they quote or forward, in some thirty languages: Outlook, Apple
- * Mail, Gmail, Thunderbird, Yahoo, GMX, HubSpot. Read by quote.c alone. Upper and lower case of ASCII are the same; of other
- * letters that is written which the programs write.
+ * Mail, Gmail, Thunderbird, Yahoo, GMX, HubSpot ("wrote" has wire/attribution.c). Read by quote.c alone. Upper and lower case of
+ * ASCII are the same; of other letters that is written which the programs write.
  *
- * What can go wrong: a word of one's own beside the others of a header section, or with a date before it: what stands below counts
- * as quoted. So single words stay out that people begin lines with.
+ * What can go wrong: words of one's own in all the places where a program has them: what stands below counts as quoted.
  */
 #pragma once
-
-/* "On 23 November, Anna wrote:", without the colon */
-static const char *const wrote[] = {
-    "wrote", "writes", "schrieb", "geschrieben", "a écrit", "escribió", "ha scritto", "schreef", "geschreven", "escreveu", "skrev", "följande",
-    "napisał", "napisał(a)", "napsal", "napsal(a)", "napísal", "napísal(a)", "ezt írta", "kirjoitti", "написал", "написала", "написал(а)",
-    "пишет", "написав", "yazdı", "napisao", "a scris",
-};
-/* how such a line begins */
-static const char *const starts[] = {"On ", "At ", "Am ", "Le ", "El ", "Il ", "Op ", "Em ", "Den ", "W dniu ", "Dnia ", "Dne ", "Quoting "};
 
 /* between strokes: the mail that is answered */
 static const char *const originals[] = {
     "original message", "ursprüngliche nachricht", "original-nachricht", "message d'origine", "message d’origine", "message original", "mensaje original",
     "messaggio originale", "oorspronkelijk bericht", "mensagem original", "oprindelig meddelelse", "ursprungligt meddelande", "opprinnelig melding",
     "wiadomość oryginalna", "původní zpráva", "pôvodná správa", "eredeti üzenet", "alkuperäinen viesti", "исходное сообщение", "Исходное сообщение", "orijinal mesaj",
-    "元のメッセージ", "原始邮件", "邮件原件", "원본 메시지", " wrote: ",
+    "元のメッセージ", "原始邮件", "邮件原件", "원본 메시지",
 };
 /* between strokes: a mail that is forwarded */
 static const char *const forwards[] = {
@@ -44,10 +34,16 @@ static const char *const froms[] = {
     "Отправитель", "Від", "Від кого", "Kimden", "Gönderen", "Από", "Saatja", "No", "Nuo", "מאת", "من", "ส่งโดย", "Từ", "Dari", "差出人", "送信元", "发件人", "寄件者", "보낸 사람", "보낸사람",
 };
 static const char *const dates[] = {
-    "Sent", "Date", "Gesendet", "Datum", "Envoyé", "Enviado", "Enviado el", "Enviado em", "Enviada", "Enviada em", "Fecha", "Inviato", "Data", "Verzonden",
-    "Sendt", "Dato", "Skickat", "Wysłano", "Wysłane", "Odesláno", "Odoslané", "Elküldve", "Dátum", "Lähetetty", "Päivämäärä", "Päiväys", "Trimis",
-    "Отправлено", "Дата", "Надіслано", "Gönderilme", "Gönderildi", "Tarih", "Στάλθηκε", "Ημερομηνία", "Изпратено", "Saadetud", "Nosūtīts", "Išsiųsta", "Poslano", "Poslato", "Enviat", "נשלח", "تاريخ الإرسال", "ส่ง",
-    "Đã gửi", "Dikirim", "送信日時", "日付", "发送时间", "日期", "寄件日期", "보낸 날짜", "날짜",
+    "Date", "Datum", "Fecha", "Data", "Dato", "Dátum", "Päivämäärä", "Päiväys", "Дата", "Tarih",
+    "Ημερομηνία", "日付", "日期", "날짜",
+};
+/* the words of mail programs for it, which people write in few lists of their own */
+static const char *const sents[] = {
+    "Sent", "Gesendet", "Envoyé", "Enviado", "Enviado el", "Enviado em", "Enviada", "Enviada em",
+    "Inviato", "Verzonden", "Sendt", "Skickat", "Wysłano", "Wysłane", "Odesláno", "Odoslané",
+    "Elküldve", "Lähetetty", "Trimis", "Отправлено", "Надіслано", "Gönderilme", "Gönderildi",
+    "Στάλθηκε", "Изпратено", "Saadetud", "Nosūtīts", "Išsiųsta", "Poslano", "Poslato", "Enviat",
+    "נשלח", "تاريخ الإرسال", "ส่ง", "Đã gửi", "Dikirim", "送信日時", "发送时间", "寄件日期", "보낸 날짜",
 };
 static const char *const subjects[] = {
     "Subject", "Betreff", "Objet", "Sujet", "Asunto", "Oggetto", "Onderwerp", "Assunto", "Emne", "Ämne", "Temat", "Předmět", "Predmet", "Tárgy", "Aihe",

@@ -2,17 +2,20 @@
  * quote.c: which part of a mail is new, and which repeats the mail it answers. Pure. Called by scan.c and
  * for the flags, which count in new text only.
  *
- * Knows lines that begin with '>' and the lines by which mail programs introduce what follows (introductions.h). All below
- * such an introduction is quoted, but for these cases, in which people write below it:
+ * Knows lines that begin with '>' and the lines by which mail programs introduce what follows (introductions.h,
+ * wire/attribution.h). All below such an introduction is quoted, but for these cases, in which people write below it:
  *  - soon below it a line is marked, by '>' or otherwise: then the marked lines are quoted, and no others;
  *  - nothing new stands above it: then the new text, if there is any, stands below;
  *  - a line says that the forwarded message ends here;
  *  - the mail answers no other: then the head of a memo (From, Date, Subject) and "she wrote on 3 May:" are its writer's own.
+ * People write lists and sentences that look nearly like an introduction. So it has all that a program writes: header lines one
+ * below the other, with a date, a time of day, and an address or a word for "sent"; strokes with the program's words between them.
  * What can go wrong: an unknown program: its quotation counts as new text, the safe side.
  */
 #include "base/unseen.h"
 #include "detect/detect.h"
 #include "detect/introductions.h"
+#include "wire/attribution.h"
 
 enum {
     LONGEST_LINE = 65536,
@@ -21,7 +24,9 @@ enum {
     MARKED_WITHIN = 3, /* full lines below an introduction */
     LONGEST_MARK = 12,
     HEADS_MAX = 200, /* further ones introduce nothing: the safe side */
+    ASKED_MAX = 200, /* of lines above a '>' that stands alone; the same */
     LONGEST_FIELD = 40, /* the octets of its name */
+    LONGEST_VALUE = 300, /* of a field, as far as it is read */
     LONGEST_WORDS = 200, /* of a program, between strokes; Yahoo puts the header lines behind them */
     STROKES = 40,
 };
@@ -35,7 +40,7 @@ struct look {
     size_t n_above;          /* full lines so far that are not marked */
     size_t last_end;         /* where the last line is that ends a forwarded message; 0: there is none */
     size_t last_strokes;     /* the last line of nothing but strokes */
-    unsigned n_heads;        /* lines so far that might have begun a header section */
+    unsigned n_heads;        /* lines so far that might have begun a header section, or been an attribution */
     bool is_new;
 };
 
@@ -71,106 +76,63 @@ static struct str full_line_at(struct str text, size_t at, size_t *ret_next)
     return line;
 }
 
-/* The line without the colon at its end, and without blanks before that (French has a no-break space there). False: it has none. */
-static bool take_colon(struct str *line)
-{
-    struct str s = *line;
-    bool wide = s.n >= 3 && memcmp(s.p + s.n - 3, "：", 3) == 0;
-    if (!wide && (s.n == 0 || s.p[s.n - 1] != ':')) {
-        return false;
-    }
-    s = str_trim(str_slice(s, 0, s.n - (wide ? 3 : 1)));
-    s.n -= s.n >= 2 && memcmp(s.p + s.n - 2, "\u00a0", 2) == 0 ? 2 : 0;
-    s.n -= s.n >= 3 && memcmp(s.p + s.n - 3, "\u202f", 3) == 0 ? 3 : 0;
-    *line = s;
-    return true;
-}
-
 /* "Subject" of "Subject: x", "Objet" of "Objet : x"; empty: the line is no field. */
-static struct str field_name(struct str line)
+static struct str field_name(struct str line, struct str *ret_value)
 {
     struct str front = str_slice(line, 0, line.n < LONGEST_FIELD ? line.n : LONGEST_FIELD);
     size_t colon = str_find(front, ':', 0);
     const char *wide = memmem(front.p, front.n, "：", 3);
     size_t end = colon < front.n ? colon + 1 : wide ? (size_t)(wide - front.p) + 3 : 0;
     struct str name = str_slice(front, 0, end);
-    return take_colon(&name) ? name : STR("");
+    *ret_value = str_slice(line, end, line.n < LONGEST_VALUE ? line.n : LONGEST_VALUE);
+    return attribution_take_colon(&name) ? name : STR("");
 }
 
 /* Any field: people begin few sentences so. */
 static bool is_field(struct str line)
 {
-    struct str name = field_name(line);
+    struct str value, name = field_name(line, &value);
     return name.n > 1 && name.n < 20 && name.p[0] != '>';
 }
 
-/* Which of the fields are there that introduce a mail? */
+/* Which of the fields are there that introduce a mail, and do they say what those of a mail say? */
 struct head {
     bool from, date, subject;
+    bool has_address, is_dated, is_sent; /* "Sent:", which is a program's word */
 };
 
-static void look_at_field(struct str line, struct head *h)
+static bool has_address(struct str value)
 {
-    struct str name = field_name(line);
-    if (name.n > 0) {
-        h->from |= any_of(name, froms, ARRAY_LEN(froms), str_eq_nocase);
-        h->date |= any_of(name, dates, ARRAY_LEN(dates), str_eq_nocase);
-        h->subject |= any_of(name, subjects, ARRAY_LEN(subjects), str_eq_nocase);
-    }
+    size_t at = str_find(value, '@', 0);
+    return at > 0 && at + 1 < value.n && !strchr(" \t<", value.p[at - 1]) && !strchr(" \t>", value.p[at + 1]);
 }
 
-/* What a mail program says of the mail it quotes, and people seldom in a sentence: an address, or a date. */
-static bool tells_when_or_who(struct str line)
+enum field { FIELD_NONE, FIELD_OF_HEAD, FIELD_OTHER };
+
+static enum field look_at_field(struct str line, struct head *h)
 {
-    size_t numbers = 0;
-    for (size_t i = 0; i < line.n; i++) {
-        bool digit = line.p[i] >= '0' && line.p[i] <= '9', first = i == 0 || line.p[i - 1] < '0' || line.p[i - 1] > '9';
-        if (line.p[i] == '@' || (digit && i == 0)) {
-            return true;
-        }
-        numbers += digit && first;
+    struct str value, name = field_name(line, &value);
+    if (name.n == 0 || name.p[0] == '>') {
+        return FIELD_NONE;
     }
-    return numbers > 1 || (numbers == 1 && any_of(line, starts, ARRAY_LEN(starts), str_starts_nocase));
+    bool from = any_of(name, froms, ARRAY_LEN(froms), str_eq_nocase), sent = any_of(name, sents, ARRAY_LEN(sents), str_eq_nocase);
+    bool date = sent || any_of(name, dates, ARRAY_LEN(dates), str_eq_nocase);
+    struct attribution_moment m = date ? attribution_moment_of(value) : (struct attribution_moment){.date = false};
+    bool subject = any_of(name, subjects, ARRAY_LEN(subjects), str_eq_nocase);
+    h->from |= from;
+    h->date |= date;
+    h->subject |= subject;
+    h->has_address |= from && has_address(value);
+    h->is_dated |= m.date && m.time;
+    h->is_sent |= sent;
+    return from || date || subject ? FIELD_OF_HEAD : FIELD_OTHER;
 }
 
-/* Two at least, as a date has. */
-static bool has_numbers(struct str line)
+/* All of it stands there, and says when the mail was sent, and from whom. Exchange leaves addresses of its own house out: "Sent" is
+ * there instead. */
+static bool is_head(const struct head *h, bool below_strokes)
 {
-    size_t numbers = 0;
-    for (size_t i = 0; i < line.n; i++) {
-        bool digit = line.p[i] >= '0' && line.p[i] <= '9';
-        numbers += digit && (i == 0 || line.p[i - 1] < '0' || line.p[i - 1] > '9');
-    }
-    return numbers > 1;
-}
-
-/* ">>> Bob <bob@b.example> 23.11.2026 09:12 >>>" of GroupWise. */
-static bool is_between_marks(struct str line)
-{
-    return line.n > 8 && str_starts_nocase(line, STR(">>> ")) && str_ends_nocase(line, STR(" >>>")) && tells_when_or_who(line);
-}
-
-/* "<bob@b.example>" */
-static bool has_angle_address(struct str line)
-{
-    size_t open = str_find(line, '<', 0), at = str_find(line, '@', open), close = str_find(line, '>', at);
-    return open < at && at < close && close < line.n;
-}
-
-/* "On 23 November, Anna wrote:", perhaps over two lines; in any language with a date and <address>: "Am 23.11.2026 schrieb Bob
- * <bob@b.example>:". */
-static bool is_attribution(struct str line, struct str before, bool *ret_two_lines)
-{
-    struct str words = line;
-    if (!take_colon(&words)) {
-        return is_between_marks(line);
-    }
-    if (!any_of(words, wrote, ARRAY_LEN(wrote), str_ends_nocase)) {
-        return has_angle_address(words) && has_numbers(words);
-    }
-    bool begins = any_of(before, starts, ARRAY_LEN(starts), str_starts_nocase) || str_find(before, '@', 0) < before.n;
-    *ret_two_lines = begins && tells_when_or_who(before);
-    return *ret_two_lines || tells_when_or_who(line);
+    return h->from && h->is_dated && (h->has_address || h->is_sent) && (h->subject || below_strokes);
 }
 
 /* From:, Sent:, To:, Subject: one below the other, as Outlook writes them, the date first in GMX; below strokes three are not needed. */
@@ -178,19 +140,40 @@ static bool is_header_block(struct look *l, size_t at, bool below_strokes)
 {
     struct str text = l->text;
     struct head h = {.from = false};
-    look_at_field(below_strokes ? full_line_at(text, at, &at) : line_at(text, at, &at), &h);
-    if ((!h.from && !h.date) || l->n_heads == HEADS_MAX) {
+    bool goes_on = false; /* a list of recipients */
+    if (l->n_heads == HEADS_MAX) {
+        return false;
+    }
+    struct str first = below_strokes ? full_line_at(text, at, &at) : line_at(text, at, &at);
+    if (look_at_field(first, &h) != FIELD_OF_HEAD || (!h.from && !h.date)) {
         return false;
     }
     l->n_heads++;
-    for (int i = 0; i < RECIPIENT_LINES && at < text.n; i++) {
+    for (int i = 0; i < RECIPIENT_LINES && at < text.n && !is_head(&h, false); i++) {
         struct str line = line_at(text, at, &at);
-        if (i >= HEADER_LINES && line.n == 0) {
+        if (line.n == 0 && i < HEADER_LINES) {
+            continue;
+        }
+        enum field field = line.n > 0 ? look_at_field(line, &h) : FIELD_NONE;
+        bool address = line.n > 0 && line.p[0] == '<' && has_address(line); /* of a name that fills a line */
+        if (field == FIELD_NONE && !(goes_on && line.n > 0) && !address) {
             break;
         }
-        look_at_field(line, &h);
+        goes_on = (field == FIELD_OTHER || (field == FIELD_NONE && goes_on)) && strchr(",;", line.p[line.n - 1]);
     }
-    return h.from && (below_strokes ? h.date || h.subject : h.date && h.subject);
+    return is_head(&h, below_strokes);
+}
+
+/* A line that might be one; those that are, are few. */
+static bool is_attribution(struct look *l, struct str line, bool *ret_two_lines)
+{
+    struct str words = line;
+    bool marks = str_ends_nocase(line, STR(" >>>")), marked = line.n > 0 && line.p[0] == '>';
+    if (!(marks || (attribution_take_colon(&words) && !marked)) || l->n_heads == HEADS_MAX) {
+        return false;
+    }
+    l->n_heads++;
+    return attribution_of(l->before, line, ret_two_lines) == ATTRIBUTION_FULL;
 }
 
 static bool has_strokes(struct str line)
@@ -218,18 +201,53 @@ static struct str between_strokes(struct str line)
     return line;
 }
 
+/* What stands behind a program's words: nothing, Yahoo's header lines behind further strokes, "from Bob <b@b.example>" of mutt,
+ * "/ Fwd.Msg" of Thunderbird in Finnish. */
+static bool is_end_of_words(struct str rest)
+{
+    rest = str_trim(str_slice(rest, rest.n > 0 && rest.p[0] == 's', rest.n)); /* nmh: "Forwarded Messages" */
+    bool ends = rest.n == 0 || is_stroke(rest.p[0]) || rest.p[0] == ':' || rest.p[0] == '/';
+    return ends || (any_of(rest, froms, ARRAY_LEN(froms), str_starts_nocase) && has_address(rest));
+}
+
+/* Does a program say one of these between strokes, and no more? "My original message" is somebody's headline. */
+static bool says(struct str words, const char *const *phrases, size_t n)
+{
+    static const char *const begins[] = {"", "Start of ", "Begin "}; /* Gnus */
+    words = str_trim(words);
+    for (size_t k = 0; k < ARRAY_LEN(begins); k++) {
+        size_t at = strlen(begins[k]);
+        struct str rest = str_starts_nocase(words, str_c(begins[k])) ? str_slice(words, at, words.n) : STR("");
+        for (size_t i = 0; i < n; i++) {
+            struct str phrase = str_c(phrases[i]);
+            if (str_starts_nocase(rest, phrase) && is_end_of_words(str_slice(rest, phrase.n, rest.n))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* "-----Bob Smith/Clinic wrote: -----" of Notes. */
+static bool says_who(struct str line, struct str words)
+{
+    words = str_trim(words);
+    bool closed = line.n > 0 && is_stroke(line.p[line.n - 1]);
+    return closed && str_ends_nocase(words, STR(" wrote:")) && attribution_is_name(str_slice(words, 0, words.n - strlen(" wrote:")));
+}
+
 static enum introduction introduction_at(struct look *l, struct str line, size_t at, size_t next, bool *ret_two_lines)
 {
     line = str_slice(line, unseen_at(line), line.n); /* a page's lone line with a mark: mime/html.c */
     if (has_strokes(line)) { /* -----Original Message-----, or strokes above a header section */
         struct str words = between_strokes(line);
-        bool forward = any_of(words, forwards, ARRAY_LEN(forwards), str_has_nocase), original = any_of(words, originals, ARRAY_LEN(originals), str_has_nocase);
-        return forward ? INTRO_FORWARD : original || (!l->is_new && is_header_block(l, next, true)) ? INTRO_ORIGINAL : INTRO_NONE;
+        if (says(words, forwards, ARRAY_LEN(forwards))) {
+            return INTRO_FORWARD;
+        }
+        bool original = says(words, originals, ARRAY_LEN(originals)) || says_who(line, words);
+        return original ? INTRO_ORIGINAL : is_header_block(l, next, true) ? INTRO_HEADER : INTRO_NONE;
     }
-    if (l->is_new) {
-        return INTRO_NONE;
-    }
-    return is_attribution(line, l->before, ret_two_lines) ? INTRO_WROTE : is_header_block(l, at, false) ? INTRO_HEADER : INTRO_NONE;
+    return is_attribution(l, line, ret_two_lines) ? INTRO_WROTE : is_header_block(l, at, false) ? INTRO_HEADER : INTRO_NONE;
 }
 
 /* What stands before each line of a quotation, where that is not '>': "--]", "Rick>", "|". None: empty. */
@@ -276,14 +294,30 @@ static bool is_marked_below(struct str text, size_t at, bool has_fields)
     return false;
 }
 
+/* What people write below "Anna wrote:", and few mails begin with: a list, or words between quotation marks. */
+static bool is_list_below(struct str text, size_t at)
+{
+    static const char *const marks[] = {"\"", "'", "„", "“", "”", "«", "»", "‘", "‚", "- ", "* ", "+ ", "• ", "– ", "— ", "· ", "-\t", "*\t", "•\t"};
+    struct str line = full_line_at(text, at, &at);
+    size_t n = 0;
+    while (n < line.n && line.p[n] >= '0' && line.p[n] <= '9') {
+        n++;
+    }
+    bool number = n + 1 < line.n && n < 3 && strchr(".)", line.p[n]) && line.p[n + 1] == ' '; /* 1. 1) a) */
+    bool letter = line.n > 2 && n == 0 && line.p[1] == ')' && line.p[2] == ' ';
+    return (number && n > 0) || letter || any_of(line, marks, ARRAY_LEN(marks), str_starts_nocase);
+}
+
 /* Does all that follows this introduction repeat another mail? */
 static bool begins_repetition(const struct look *l, enum introduction kind, bool two_lines, size_t at, size_t next)
 {
-    if (l->n_above <= two_lines) {
+    bool own = l->is_new && (kind == INTRO_HEADER || kind == INTRO_WROTE);
+    if (own || l->n_above <= two_lines) {
         return false;
     }
-    bool ends = (kind == INTRO_FORWARD || kind == INTRO_ORIGINAL) && l->last_end >= at;
+    bool ends = kind != INTRO_WROTE && l->last_end >= at;
     ends |= kind == INTRO_FORWARD && l->last_strokes > at;
+    ends |= kind == INTRO_WROTE && is_list_below(l->text, next);
     return !ends && !is_marked_below(l->text, next, kind != INTRO_WROTE);
 }
 
@@ -353,8 +387,8 @@ static bool is_marked(struct str text, size_t at)
     return begins && at < text.n && text.p[at] == '>';
 }
 
-/* The last line above with something in it. */
-static struct str full_line_above(struct str text, size_t begin)
+/* The last line above with something in it, and where it begins. */
+static struct str full_line_above(struct str text, size_t begin, size_t *ret_begin)
 {
     struct str line = STR("");
     size_t next, least = begin > LONGEST_LINE ? begin - LONGEST_LINE : 0;
@@ -362,21 +396,37 @@ static struct str full_line_above(struct str text, size_t begin)
         begin = line_begin(text, begin - 1);
         line = line_at(text, begin, &next);
     }
+    *ret_begin = begin;
     return line;
 }
 
-/* A line that begins with '>' and repeats nothing: ">From " of a mailbox (RFC 4155), and "> 5 mg" or ">= 140" in a mail that answers
+/* "Anna wrote on 3 May:" */
+static bool is_introduced(struct detect_quotations *q, size_t begin)
+{
+    bool two_lines;
+    struct str line = full_line_above(q->text, begin, &begin), above = STR("");
+    if (line.n == 0 || line.p[line.n - 1] != ':' || q->n_asked == ASKED_MAX) {
+        return false;
+    }
+    q->n_asked++;
+    if (begin > 0) {
+        size_t next;
+        above = line_at(q->text, line_begin(q->text, begin - 1), &next);
+    }
+    return attribution_of(above, line, &two_lines) != ATTRIBUTION_NONE;
+}
+
+/* A line that begins with '>' and repeats nothing: ">From " of a mailbox (RFC 4155), ">= 140", and "> 5 mg" in a mail that answers
  * no other. It stands alone, and nothing introduces it. */
-static bool is_own_mark(const struct detect_quotations *q, size_t begin)
+static bool is_own_mark(struct detect_quotations *q, size_t begin)
 {
     size_t next;
     struct str line = line_at(q->text, begin, &next);
     if (is_marked(q->text, next) || (begin > 0 && is_marked(q->text, line_begin(q->text, begin - 1)))) {
         return false;
     }
-    struct str above = full_line_above(q->text, begin);
-    bool introduced = above.n > 0 && above.p[above.n - 1] == ':';
-    return str_starts_nocase(line, STR(">From ")) || (q->is_new && !introduced);
+    bool own = str_starts_nocase(line, STR(">From ")) || str_starts_nocase(line, STR(">="));
+    return own || (q->is_new && !is_introduced(q, begin));
 }
 
 /* Is the line quoted that this place is in? Asked once for each piece of LONGEST_LINE octets: a line may have a thousand flags. */

@@ -9,6 +9,7 @@
  */
 #include "mime/quotation.h"
 #include "mime/tags.h"
+#include "wire/attribution.h"
 
 enum { QUOTATIONS_MAX = 100 /* further ones belong to the last */, STYLED_MAX = 200 };
 
@@ -28,6 +29,7 @@ struct page {
     size_t line_at, alone_at; /* where the line begins, and the one that looks quoted and stands alone so far */
     unsigned n_alike;         /* lines that look quoted, one below the other */
     size_t seen_from; /* before it nobody sees anything */
+    unsigned n_asked; /* lines that might introduce a quotation */
     bool line_begun, line_is_quoted, full;
     bool is_answer;
     unsigned kept; /* the depth of the outermost element in which line ends are line ends; 0: none */
@@ -165,26 +167,32 @@ static void begin_quotation(struct page *p, unsigned depth)
     }
 }
 
-/* "On 3 May, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown): a date or an address
- * in the last two lines. Without it people set their own text apart by one. */
-static bool is_introduced(const struct page *p)
+/* The last line of what is left of a text, taken off its end. */
+static struct str take_line(struct str *text)
 {
-    enum { FARTHEST = 500 };
+    while (text->n > 0 && strchr(" \t\n", text->p[text->n - 1])) {
+        text->n--;
+    }
+    size_t end = str_find_last(*text, '\n');
+    struct str line = end < text->n ? str_slice(*text, end + 1, text->n) : *text;
+    text->n -= line.n;
+    return line;
+}
+
+/* "On 3 May 2026, Anna <anna@a.example> wrote:" above a blockquote without a sign (HEY, lists that write Markdown). Without it people
+ * set their own text apart by one. */
+static bool is_introduced(struct page *p)
+{
+    enum { FARTHEST = 500, ASKED_MAX = 200 /* further ones count as new text, the safe side */ };
+    bool two_lines;
     struct str text = buf_str(p->out);
     text = str_slice(text, text.n > FARTHEST ? text.n - FARTHEST : 0, text.n);
-    while (text.n > 0 && strchr(" \t\n", text.p[text.n - 1])) {
-        text.n--;
-    }
-    if (!p->is_answer || text.n == 0 || text.p[text.n - 1] != ':') {
+    struct str line = take_line(&text), above = take_line(&text);
+    if (line.n == 0 || line.p[line.n - 1] != ':' || p->n_asked == ASKED_MAX) {
         return false;
     }
-    bool when_or_who = false;
-    size_t lines = 0;
-    for (size_t at = text.n; at > 0 && lines < 2; at--) {
-        when_or_who |= text.p[at - 1] == '@' || is_digit(text.p[at - 1]);
-        lines += text.p[at - 1] == '\n';
-    }
-    return when_or_who;
+    p->n_asked++;
+    return attribution_of(above, line, &two_lines) != ATTRIBUTION_NONE;
 }
 
 /* Is anything to be seen so far? No octet is looked at twice. */
@@ -202,7 +210,12 @@ static void look_for_quotation(struct page *p, const xmlChar *name, const xmlCha
     case QUOTATION_NONE:
         break;
     case QUOTATION_IF_INTRODUCED:
-        if (is_introduced(p)) {
+        if (p->is_answer && is_introduced(p)) {
+            begin_quotation(p, p->depth);
+        }
+        break;
+    case QUOTATION_IF_ANSWER:
+        if (p->is_answer) {
             begin_quotation(p, p->depth);
         }
         break;

@@ -58,23 +58,25 @@ static bool has_stroke(const char *style)
     return false;
 }
 
-/* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube), cite="mid:...", a class or an
- * id of its own, a stroke beside the text. The button "indent" writes a margin at most. */
-static bool has_sign(const xmlChar **attributes)
+/* What a mail program writes into its blockquote: type="cite" (Apple Mail, Thunderbird, Roundcube); cite="mid:...", a class or an
+ * id of its own, a stroke beside the text, which editors write for their users, too. The button "indent" writes a margin at most. */
+static enum quotation quotation_of_blockquote(const xmlChar **attributes)
 {
     static const char *const words[] = {"quot", "cite", "repl", "rply", "fwd", "forward", "original", "history", "bloop", "qt"};
     bool sign = false;
     for (size_t i = 0; attributes && attributes[i]; i += 2) {
         struct str name = str_c((const char *)attributes[i]);
         const char *value = attributes[i + 1] ? (const char *)attributes[i + 1] : "";
-        sign |= str_eq_nocase(name, STR("cite")) || (str_eq_nocase(name, STR("type")) && str_eq_nocase(str_c(value), STR("cite")));
+        if (str_eq_nocase(name, STR("type")) && str_eq_nocase(str_c(value), STR("cite"))) {
+            return QUOTATION_ELEMENT;
+        }
         bool own = str_eq_nocase(name, STR("class")) || str_eq_nocase(name, STR("id"));
         for (size_t k = 0; own && !strcasestr(value, "indent") && k < ARRAY_LEN(words); k++) {
             sign |= strcasestr(value, words[k]) != NULL;
         }
-        sign |= str_eq_nocase(name, STR("style")) && has_stroke(value);
+        sign |= str_eq_nocase(name, STR("cite")) || (str_eq_nocase(name, STR("style")) && has_stroke(value));
     }
-    return sign;
+    return sign ? QUOTATION_IF_ANSWER : QUOTATION_IF_INTRODUCED;
 }
 
 static enum quotation quotation_of_div(const xmlChar **attributes)
@@ -100,7 +102,7 @@ static enum quotation quotation_of_div(const xmlChar **attributes)
 enum quotation quotation_of(const xmlChar *name, const xmlChar **attributes)
 {
     if (str_eq_nocase(str_c((const char *)name), STR("blockquote"))) {
-        return has_sign(attributes) ? QUOTATION_ELEMENT : QUOTATION_IF_INTRODUCED;
+        return quotation_of_blockquote(attributes);
     }
     bool div = str_eq_nocase(str_c((const char *)name), STR("div"));
     return div ? quotation_of_div(attributes) : QUOTATION_NONE;

@@ -267,9 +267,10 @@ static void quotations(void **state)
     assert_string_equal(scan("new 536-90-4391\n> old 536-90-4392\n"), "ssn 65 ***-**-4391; ssn 65 ***-**-4392 quoted; -> ");
     assert_string_equal(scan("a\r\n-----Original Message-----\r\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
     assert_string_equal(scan("a\nAm 3. Mai schrieb Anna:\n536-90-4391"), "ssn 65 ***-**-4391; -> "); /* not at the end of the line */
-    assert_string_equal(scan("a\nAnna <a@b.test> schrieb:\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
+    assert_string_equal(scan("a\nAnna <a@b.test> schrieb:\n536-90-4391"), "ssn 65 ***-**-4391; -> "); /* people write so, too */
+    assert_string_equal(scan("a\nAnna <a@b.test> schrieb am 3. Mai 2026 um 9:12:\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
     /* Outlook on a phone */
-    assert_int_equal(new_end("x\n________________________________\nFrom: A\nSent: Monday\n"), 2);
+    assert_int_equal(new_end("x\n________________________________\nFrom: A\nSent: Monday, May 4, 2026 9:12 AM\n"), 2);
     assert_int_equal(new_end("x\n________________________________\nand on\n"), 42);
     /* an HTML answer with one line marked by hand: below it is new */
     assert_int_equal(new_end("On Mon, 5 Jan 2026 at 10:00, X <x@b.test> wrote:\n\xe2\x81\xa0> old\n\n[secure]\n"), 68);

@@ -104,6 +104,7 @@ static void mails_of_the_field(void **state)
 #define HEAD "From: a@in.test\r\nTo: b@out.test\r\nSubject: Re: x\r\n"
 #define NEW "From: a@in.test\r\nTo: b@out.test\r\nSubject: x\r\n"
 #define HTML HEAD "Content-Type: text/html\r\n\r\n"
+#define NEW_HTML NEW "Content-Type: text/html\r\n\r\n"
 
 #define EVENT(method, words) "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:" method "\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20261112T143000Z\r\n" \
                              words "END:VEVENT\r\nEND:VCALENDAR\r\n"
@@ -223,8 +224,8 @@ static void quotations(void **state)
         {HEAD "\r\n----- Agenda -----\r\n\r\n[secure]\r\n", true},
         {HEAD "\r\nFrom: London\r\nTo: Paris\r\nDate: Monday\r\n\r\n[secure]\r\n", true},
         /* Outlook in other languages */
-        {HEAD "\r\nMerci\r\n\r\nDe : Bob <b@x.test>\r\nEnvoy\xc3\xa9 : lundi\r\n\xc3\x80 : Anne\r\nObjet : x\r\n\r\n[secure]\r\n", false},
-        {HEAD "\r\nGracias\r\n\r\nDe: Bob <b@x.test>\r\nEnviado el: lunes\r\nPara: Ana\r\nAsunto: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nMerci\r\n\r\nDe : Bob <b@x.test>\r\nEnvoy\xc3\xa9 : lundi 23 novembre 2026 09:12\r\n\xc3\x80 : Anne\r\nObjet : x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nGracias\r\n\r\nDe: Bob <b@x.test>\r\nEnviado el: lunes, 23 de noviembre de 2026 9:12\r\nPara: Ana\r\nAsunto: x\r\n\r\n[secure]\r\n", false},
         /* Outlook on the web: what follows the mark is quoted, to the end of what is around it */
         {HTML "<div>Thanks</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>[secure]</div>", false},
         {HTML "<div>[secure]</div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>old</div>", true},
@@ -282,8 +283,8 @@ static void quotations(void **state)
         {NEW "\r\nFrom: HR\r\nTo: all\r\nDate: 3 May 2026\r\nSubject: salaries\r\n\r\n[secure]\r\n", true},
         {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", true},
         {NEW "\r\n________________________________\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", true},
-        {NEW "In-Reply-To: <1@out.test>\r\n\r\nThanks\r\n\r\nOn 3 May 2026 Dr. Bell wrote:\r\n\r\n[secure]\r\n", false},
-        {NEW "References: <1@out.test>\r\n\r\nThanks\r\n\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        {NEW "In-Reply-To: <1@out.test>\r\n\r\nThanks\r\n\r\nOn 3 May 2026, Dr. Bell <b@out.test> wrote:\r\n\r\n[secure]\r\n", false},
+        {NEW "References: <1@out.test>\r\n\r\nThanks\r\n\r\nFrom: HR\r\nSent: 3 May 2026 09:12\r\nSubject: x\r\n\r\n[secure]\r\n", false},
         {NEW "\r\nOn 3 May 2026 Dr. Bell wrote:\r\n> [secure]\r\n", false},
         {NEW "\r\nSee below\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", false},
         {NEW "\r\n>>> [secure] <<<\r\n\r\nreport attached\r\n", true},
@@ -317,10 +318,10 @@ static void quotations(void **state)
         {HEAD "\r\nSee below\r\nPage 3: there is not really a pattern wrote:\r\n[secure]\r\n", true},
         {HEAD "\r\nAgenda\r\n-----------------------------\r\nFrom: 9 to 10 talks\r\n[secure]\r\n", true},
         /* Outlook in other languages, a long list of recipients, GMX, Yahoo, GroupWise */
-        {HEAD "\r\nok\r\n\r\nDe: Bob\r\nEnviada em: 23.11.2026\r\nPara: n\r\nAssunto: x\r\n\r\n[secure]\r\n", false},
-        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nok\r\n\r\n\xe5\xb7\xae\xe5\x87\xba\xe4\xba\xba: Bob\r\n\xe9\x80\x81\xe4\xbf\xa1\xe6\x97\xa5\xe6\x99\x82: 23.11.2026\r\n\xe4\xbb\xb6\xe5\x90\x8d: x\r\n\r\n[secure]\r\n", false},
-        {HEAD "\r\nok\r\n\r\nFrom: Bob\r\nSent: Monday\r\nTo: a;\r\nb;\r\nc;\r\nd;\r\ne;\r\nf;\r\ng\r\nSubject: x\r\n\r\n[secure]\r\n", false},
-        {HEAD "\r\nDanke\r\n\r\nGesendet: Montag\r\nVon: Bob\r\nAn: x\r\nBetreff: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nok\r\n\r\nDe: Bob\r\nEnviada em: 23.11.2026 09:12\r\nPara: n\r\nAssunto: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nok\r\n\r\n\xe5\xb7\xae\xe5\x87\xba\xe4\xba\xba: Bob\r\n\xe9\x80\x81\xe4\xbf\xa1\xe6\x97\xa5\xe6\x99\x82: 23.11.2026 09:12\r\n\xe4\xbb\xb6\xe5\x90\x8d: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nok\r\n\r\nFrom: Bob\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: a;\r\nb;\r\nc;\r\nd;\r\ne;\r\nf;\r\ng\r\nSubject: x\r\n\r\n[secure]\r\n", false},
+        {HEAD "\r\nDanke\r\n\r\nGesendet: Montag, 23. November 2026 um 09:12 Uhr\r\nVon: Bob\r\nAn: x\r\nBetreff: x\r\n\r\n[secure]\r\n", false},
         {HEAD "\r\nDanke\r\n\r\nAm Montag, 23. November 2026 um 09:12:00 MEZ hat Bob <b@out.test> Folgendes geschrieben:\r\n\r\n[secure]\r\n", false},
         {HEAD "\r\nDanke\r\n\r\n>>> Bob <b@out.test> 23.11.2026 09:12 >>>\r\nalt\r\n[secure]\r\n", false},
         /* people write in the frames of mail programs (mailgun/talon#20, #252; Mailspring email_5; Thunderbird) */
@@ -362,6 +363,107 @@ static void quotations(void **state)
         char name[32];
         snprintf(name, sizeof name, "row %zu", i);
         check_mail(c, name, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
+    }
+    done(c);
+}
+
+/* Sentences and lists of one's own that look nearly as what programs write above a quotation (tests/unit/wire/test_attribution.c has
+ * more of the sentences); and what programs write: forwards and answers of crisp-oss/email-forward-parser, closeio/quotequail. */
+static void introductions_of_ones_own(void **state)
+{
+    static const struct {
+        const char *message;
+        bool counts;
+    } rows[] = {
+        {HEAD "\r\nDear all,\r\n\r\nPlease reach Dr. Meier <m@clinic.example>, who wrote:\r\n\r\n- blood test\r\n- [secure] x-ray\r\n", true},
+        {HEAD "\r\nHello\r\n\r\nI asked bob@x.example and he wrote:\r\n\r\nno. [secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nPlease send the 2 forms for the 3 patients to Dr. Meier <m@clinic.example>:\r\n\r\n- [secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026 at 10:00 Dr. Meier <m@clinic.example> wrote:\r\n\r\n- one\r\n- [secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026 at 10:00 Dr. Meier <m@clinic.example> wrote:\r\n\r\n1. one\r\n2. [secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOn 3 May 2026 at 10:00 Dr. Meier <m@clinic.example> wrote:\r\n\r\n\"one\"\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\nOn 3 May 2026 at 10:00 Dr. Bell wrote:\r\n\r\nold\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\nFrom: Zurich\r\nTo: Vienna\r\nDate: 3 May 2026\r\nSubject: conference\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\nFrom: Zurich HB\r\nTo: Wien\r\nDate: Monday 3 May 2026, 09:12\r\nSubject: trip\r\n\r\nseat [secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\nFrom: HR\r\nTo: all\r\nDate: 3 May 2026\r\nSubject: salaries\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nThanks\r\n\r\nFrom: HR <hr@x.example>\r\nTo: all\r\nDate: 3 May 2026\r\nSubject: salaries\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nDanke\r\n\r\nVon: Station 3\r\nAn: Radiologie\r\nDatum: 03.05.2026 10:00\r\nBetreff: Verlegung\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nDanke\r\n\r\nDatum: 03.05.2026 10:00\r\nVon: Station 3\r\nBetreff: Verlegung\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nDate: tomorrow\r\nFrom: 9\r\nTo: 12\r\nSubject: maths\r\nRoom: 5\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nFrom: stock\r\nSent: 3 parcels\r\nSubject: order 17\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nOrder\r\nFrom: Bob <b@x.example>\r\nDate: 2026-05-03\r\nSubject: 3 chairs\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nFrom: the beginning it was clear.\r\nWe said so on\r\nDate: yes\r\nSubject: no\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nDate: 3 May 2026 10:00\r\nthen a long text\r\nof lines of my own\r\nFrom: Bob <b@x.example>\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n________________________________\r\nFrom: HR\r\nDate: 3 May\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n-----------------------------\r\nFrom: Zurich\r\nSubject: trip\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n-----------------------------\r\nDate: 3 May\r\nFrom: 9 to 10\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- Notes on the original message -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- My original message -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- Original message to bob@x.example -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- Original message formats, see below -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n----- How we handle forwarded messages from patients -----\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n>>> see bob@x.example >>>\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\n>= 140 mmHg [secure]\r\n\r\nbye\r\n", true},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nHi\r\n\r\nDe: Genève\r\nÀ: Lyon\r\nDate: 3 mai 2026\r\nObjet: train\r\n\r\n[secure]\r\n", true},
+        {HEAD "\r\nHi\r\n\r\nDa: Milano\r\nA: Roma\r\nData: 3 maggio 2026 10:00\r\nOggetto: treno\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nDear all,\r\n\r\nPlease reach Dr. Meier <m@clinic.example>, who wrote:\r\n\r\n- [secure] x-ray\r\n", true},
+        {NEW "\r\nHello\r\n\r\nI asked bob@x.example and he wrote:\r\n\r\nno. [secure]\r\n", true},
+        {NEW "\r\nDose:\r\n> 5 mg [secure]\r\n\r\nbye\r\n", true},
+        {NEW "\r\nPlease reach Dr. Meier <m@clinic.example>, who wrote:\r\n> 5 mg [secure]\r\n\r\nbye\r\n", true},
+        {NEW "\r\nOn Mon, 23 Nov 2026 at 9:12 Bob <b@x.example> wrote:\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nHi\r\nOn Mon, 23 Nov 2026 at 9:12 Bob <b@x.example> wrote:\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nHi\r\n\r\nFrom: Bob <b@x.example>\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: A\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nFrom: Zurich\r\nTo: Vienna\r\nDate: 3 May 2026 09:12\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nHi\r\n\r\n----- Notes on the original message -----\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nHi\r\n\r\n----- Bob <b@x.example> and what he wrote: -----\r\n\r\n[secure]\r\n", true},
+        {NEW "\r\nOn Mon, 23 Nov 2026 at 9:12 Bob <b@x.example> wrote:\r\n-----Original Message-----\r\n[secure]\r\n", true},
+        {HTML "<p>Hi</p><p>Please reach Dr. Meier &lt;m@clinic.example&gt;, who wrote:</p><ul><li>x<li>[secure]</ul>", true},
+        {HTML "<p>Hi</p><p>Please reach Dr. Meier &lt;m@clinic.example&gt;, who wrote:</p><blockquote>[secure]</blockquote>", true},
+        {HTML "<p>Hi</p><p>Room 5:</p><blockquote>[secure]</blockquote>", true},
+        {HTML "<p>Hi</p><p>Your 3 questions to bob@x.example:</p><blockquote>[secure]</blockquote>", true},
+        {HTML "<p>Hi</p><p>Room 5:</p><div style=\"border-left: 1px solid red\">[secure]</div>", true},
+        {HTML "<p>Hi</p><p>I asked bob@x.example and he wrote:</p><div style=\"border-left: 1px solid red\">[secure]</div>", true},
+        {HTML "<p>Hi</p><table><tr><td>From:</td><td>Zurich</td></tr><tr><td>To:</td><td>Vienna</td></tr><tr><td>Date:</td><td>3 May 2026 09:12</td></tr><tr><td>Subject:</td><td>x</td></tr></table><p>[secure]</p>", true},
+        {HTML "<p>Hi</p><p><b>From:</b> HR<br><b>Date:</b> 3 May 2026<br><b>Subject:</b> x</p><p>[secure]</p>", true},
+        {HTML "<p>Hi</p><p>&gt;= 140 mmHg [secure]</p><p>bye</p>", true},
+        {NEW_HTML "<p>Hi</p><p>I asked bob@x.example and he wrote:</p><blockquote>[secure]</blockquote>", true},
+        {NEW_HTML "<p>Hi</p><p>On Mon, 23 Nov 2026 Bob &lt;b@x.example&gt; wrote:</p><p>[secure]</p>", true},
+        {NEW_HTML "<p>Hi</p><p><b>From:</b> Bob &lt;b@x.example&gt;<br><b>Sent:</b> Monday, November 23, 2026 9:12 AM<br><b>Subject:</b> x</p><p>[secure]</p>", true},
+        {NEW_HTML "<div id=\"divRplyFwdMsg\"></div><p>[secure]</p>", true},
+        {HEAD "\r\nHi\r\n\r\nDate: 3 May 2026 10:00,\r\nsome text of mine,\r\nFrom: Bob <b@x.example>,\r\nSubject: x\r\n\r\n[secure]\r\n", true},
+        {NEW_HTML "<p>Hi</p><blockquote class=\"wp-block-quote\">[secure]</blockquote>", true},
+        {NEW_HTML "<p>Hi</p><blockquote style=\"border-left: 3px solid #ccc\">[secure]</blockquote>", true},
+        {NEW_HTML "<p>Hi</p><blockquote cite=\"https://x.example/\">[secure]</blockquote>", true},
+        {HEAD "\r\nHi\r\n\r\nFrom: Human Resources \r\n<a-really-long+1234556@x.example> \r\nSent: Monday, August 26, 2019 4:37 PM\r\nTo: A <a@x.example>\r\nSubject: A\r\n\r\nTest [secure]\r\n", false},
+        {HTML "<p>Hi</p><blockquote style=\"border-left: 3px solid #ccc\">[secure]</blockquote>", false},
+        {NEW_HTML "<p>Hi</p><blockquote type=\"cite\">old<br>[secure]</blockquote>", false},
+        {HEAD "\r\nHi\r\n\r\nFrom: Bob Smith <b@x.example>\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: Anna <a@x.example>\r\nSubject: RE: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nFrom: Smith, Bob\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: Jones, Anna\r\nCc: Berg, Carl; Doe, John\r\nSubject: RE: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nVon: Bob Smith <b@x.example>\r\nGesendet: Montag, 23. November 2026 09:12\r\nAn: A\r\nBetreff: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nVon: Bob Smith <b@x.example>\r\nDatum: Montag, 23. November 2026 um 09:12\r\nAn: A <a@x.example>\r\nBetreff: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nFrom: Bob Smith <b@x.example>\r\nDate: Monday, 23 November 2026 at 09:12\r\nTo: A <a@x.example>\r\nSubject: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n________________________________\r\nFrom: Bob Smith <b@x.example>\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: A\r\nSubject: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n________________________________\r\nFrom: Bob Smith\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: A\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nFrom: Bob Smith [mailto:b@x.example]\r\nSent: Monday, November 23, 2026 9:12 AM\r\nTo: A\r\nImportance: High\r\nSubject: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nGesendet: Montag, 23. November 2026 um 09:12 Uhr\r\nVon: \"Bob\" <b@x.example>\r\nAn: x\r\nBetreff: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nHi\r\n\r\nDe : Bob <b@x.example>\r\nEnvoyé : lundi 23 novembre 2026 09:12\r\nÀ : A\r\nObjet : x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nHi\r\n\r\nDe : Bob <b@x.example>\r\nDate : lundi, 23 novembre 2026 à 09 h 12\r\nÀ : A\r\nObjet : x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\nFra: Bob <b@x.example>\r\nDato: torsdag, 28. oktober 2021 kl. 12.06\r\nTil: A\r\nEmne: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n-----Original Message-----\r\nFrom: Bob\r\nSent: Monday\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n-------- Original message --------\r\nFrom: Bob <b@x.example>\r\nDate: 23/11/2026 09:12\r\nSubject: x\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n---------- Forwarded message ---------\r\nFrom: Bob <b@x.example>\r\nDate: Mon, 23 Nov 2026\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n----- Forwarded message from Bob <b@x.example> -----\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n------- Forwarded Message\r\n\r\nold [secure]\r\n", false},
+        {HEAD "\r\nHi\r\n\r\n   ----- Forwarded Message ----- From: Bob <b@x.example>To: \"a\" <a@x.example>Sent: Monday, November 23, 2026 9:12Subject: x\r\n old [secure]\r\n", false},
+        {NEW "\r\nHi\r\n\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\nold [secure]\r\n", false},
+        {HTML "<p>Hi</p><div><div style=\"border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0in 0in 0in\"><p><b>From:</b> Bob &lt;b@x.example&gt;<br><b>Sent:</b> Monday, November 23, 2026 9:12 AM<br><b>To:</b> A<br><b>Subject:</b> x</p></div></div><p>old [secure]</p>", false},
+        {HTML "<p>Hi</p><p><b>From: </b>Bob Smith &lt;b@x.example&gt;<br><b>Date: </b>Monday, 23 November 2026 at 09:12<br><b>To: </b>A<br><b>Subject: </b>x</p><p>old [secure]</p>", false},
+        {HTML "<p>Hi</p><blockquote type=\"cite\">old [secure]</blockquote>", false},
+        {HTML "<p>Hi</p><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>[secure]</div>", false},
+    };
+    (void)state;
+    struct conf *c = conf_of("");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_mail(c, rows[i].message, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
     }
     done(c);
 }
@@ -801,7 +903,7 @@ static void rules_of_the_field(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(other_bodies),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mails_of_the_field), cmocka_unit_test(quotations), cmocka_unit_test(introductions_of_ones_own), cmocka_unit_test(other_bodies),
                                        cmocka_unit_test(bodies_of_odd_types), cmocka_unit_test(texts_around_calendars),
                                        cmocka_unit_test(words_with_states),
                                        cmocka_unit_test(names_of_attachments), cmocka_unit_test(files_in_texts), cmocka_unit_test(words_of_ones_own),
