@@ -594,6 +594,12 @@ static void add_words(struct str raw, struct str mark, struct buf *out)
     (void)!buf_add(out, STR("\n\n"));
 }
 
+static bool is_method_of_answer(const struct line *l)
+{
+    struct str value = str_trim(l->value);
+    return str_eq_nocase(l->name, STR("METHOD")) && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
+}
+
 void calendar_words(struct str text, struct buf *out)
 {
     static const struct str names[] = {STR("SUMMARY"), STR("DESCRIPTION"), STR("COMMENT"), STR("LOCATION"), STR("CONTACT")};
@@ -601,13 +607,27 @@ void calendar_words(struct str text, struct buf *out)
     while (text.n > 0) {
         struct line l = split(str_trim(str_take_line(&text)));
         struct str value = str_trim(l.value);
-        bool is_method = str_eq_nocase(l.name, STR("METHOD")), is_repeated = answers && str_eq_nocase(l.name, STR("DESCRIPTION"));
-        answers |= is_method && (str_eq_nocase(value, STR("REPLY")) || str_eq_nocase(value, STR("COUNTER")));
+        bool is_repeated = answers && str_eq_nocase(l.name, STR("DESCRIPTION"));
+        answers |= is_method_of_answer(&l);
         for (size_t i = 0; i < ARRAY_LEN(names); i++) {
             if (str_eq_nocase(l.name, names[i]) && value.n > 0) {
                 (void)!buf_add(out, is_repeated ? STR(">\n") : STR("")); /* a lone marked line is its writer's (detect/quote.c) */
                 add_words(value, is_repeated ? STR("> ") : STR(""), out);
             }
+        }
+    }
+}
+
+void calendar_html(struct str text, struct buf *out)
+{
+    bool answers = false;
+    while (text.n > 0 && !answers) {
+        struct line l = split(str_trim(str_take_line(&text)));
+        struct str value = str_trim(l.value);
+        answers = is_method_of_answer(&l);
+        bool is_html = str_eq_nocase(parameter(l.parameters, STR("FMTTYPE")), STR("text/html"));
+        if (is_html && (str_eq_nocase(l.name, STR("X-ALT-DESC")) || str_eq_nocase(l.name, STR("STYLED-DESCRIPTION")))) {
+            add_words(value, STR(""), out);
         }
     }
 }

@@ -19,6 +19,8 @@ int calendar_unfold(struct str octets, struct buf *out) MUST_USE;
 /* Appends what people wrote of events, tasks and notes in such a text, a property a paragraph: titles, descriptions,
  * comments, places. In an answer (RFC 5546 3.2.3) the description is that of the invitation: marked as quoted. */
 void calendar_words(struct str text, struct buf *out);
+/* Appends the descriptions in HTML that some readers show in place of those (X-ALT-DESC of MS-OXCICAL, RFC 9073 6.5); none of an answer. */
+void calendar_html(struct str text, struct buf *out);
 /* It has an event, and all of it are lines of a calendar (3.1, 3.4): who reads calendars shows no more of it than such words. */
 bool calendar_is_sound(struct str text);
 /* Reads events of such a text (UTF-8) into ret, at most `max`; how many. */

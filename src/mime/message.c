@@ -186,6 +186,11 @@ static void read_event(struct reader *r, const struct part *part, struct str oct
     calendar_words(buf_str(&text), &words);
     reader_add_text(r, MIME_BODY, part->number, buf_str(&words));
     reader_add_text(r, MIME_BODY, part->number, calendar_is_sound(buf_str(&text)) ? STR("") : buf_str(&text));
+    buf_reset(&words);
+    calendar_html(buf_str(&text), &words);
+    if (buf_len(&words) > 0) {
+        read_html(r, &(struct piece){.octets = buf_str(&words), .part = part->number, .name = "", .place = MIME_BODY});
+    }
     buf_wipe(&joined);
     buf_wipe(&text);
     buf_wipe(&words);

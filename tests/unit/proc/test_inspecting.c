@@ -126,6 +126,10 @@ static void other_bodies(void **state)
         {CALENDAR EVENT("REQUEST", "SUMMARY:Visit\r\nDESCRIPTION:hello\\n[sec\r\n ure]\\nbye\r\n"), true},
         {CALENDAR EVENT("REPLY", "SUMMARY:Visit\r\nCOMMENT:[secure] cannot come\r\n"), true},
         {CALENDAR EVENT("REPLY", "SUMMARY:Visit\r\nDESCRIPTION:[secure] as you wrote\r\nCOMMENT:yes\r\n"), false},
+        /* MS-OXCICAL 2.1.3.1.1.20.60, RFC 9073 6.5: what Outlook and others show in place of the description */
+        {CALENDAR EVENT("REQUEST", "SUMMARY:Visit\r\nX-ALT-DESC;FMTTYPE=text/html:<p>hello\\, [<b>secure</b>]</p>\r\n"), true},
+        {CALENDAR EVENT("REQUEST", "STYLED-DESCRIPTION;VALUE=TEXT;FMTTYPE=text/html:<p>hello<br>\r\n [secure]</p>\r\n"), true},
+        {CALENDAR EVENT("REPLY", "SUMMARY:Visit\r\nX-ALT-DESC;FMTTYPE=text/html:<p>[secure]</p>\r\nCOMMENT:yes\r\n"), false},
         {ALTERNATIVE "Content-Type: text/calendar; name=invite.ics\r\n\r\n" EVENT("REQUEST", "DESCRIPTION:[secure]\r\n") "--b--\r\n", true},
         {BESIDE "Content-Type: text/calendar; name=a.ics\r\nContent-Disposition: attachment\r\n\r\n"
          EVENT("PUBLISH", "DESCRIPTION:[secure]\r\n") "--b--\r\n", false},
