@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.c: what is logged and where it goes: to who reads the log, or over a pipe to posternd, which writes it. Called from
- * everywhere; owns the only global state of base/ (log_out.c has the descriptor).
+ * log.c: what is logged and where it goes: to who reads the log, or over a pipe to posternd, which
+ * writes it. Called from everywhere; owns the only global state of base/ (log_out.c has the
+ * descriptor).
  *
- * What can go wrong: nobody takes a line (who reads the log or posternd stands still, a disk is full). It waits here, up to
- * WAITING_MAX octets, what comes then is lost and counted, and the count stands in the log where the lines would have stood.
+ * What can go wrong: nobody takes a line (who reads the log or posternd stands still, a disk is
+ * full). It waits here, up to WAITING_MAX octets, what comes then is lost and counted, and the
+ * count stands in the log where the lines would have stood.
  */
 #include "base/log.h"
 #include "base/clock.h"
@@ -14,7 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAME_HOUR_MS = 60 * 60 * 1000, WAITING_MAX = 256 * 1024, AGAIN_ROOM = WAITING_MAX / 4, END_TRY_MS = 10 };
+enum {
+    SAME_HOUR_MS = 60 * 60 * 1000,
+    WAITING_MAX = 256 * 1024,
+    AGAIN_ROOM = WAITING_MAX / 4,
+    END_TRY_MS = 10,
+};
 
 static struct {
     const char *name;
@@ -81,7 +88,8 @@ struct origin {
     long pid; /* 0: this one */
 };
 
-/* As RFC 3164 has it; the time is that of this machine's clock in its zone, as syslog(3) says it. */
+/* As RFC 3164 has it; the time is that of this machine's clock in its zone, as syslog(3) says
+ * it. */
 static size_t syslog_head(char *dst, size_t size, const struct origin *o, enum log_level level)
 {
     static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
@@ -103,26 +111,29 @@ static size_t make_line(char *dst, const struct origin *o, int64_t wall_ms, enum
 {
     enum log_format format = sink.handed ? LOG_FORMAT_HANDED : sink.format;
     size_t head = sink.to_syslog ? syslog_head(dst, LOG_LINE_MAX, o, level) : 0;
-    size_t end = head + log_render(dst + head, LOG_LINE_MAX - head, format, wall_ms, level, o->process, event, fields, n);
+    size_t end = head + log_render(dst + head, LOG_LINE_MAX - head, format, wall_ms, level,
+                                   o->process, event, fields, n);
     dst[end] = '\n';
     return end + 1;
 }
 
-/* Once there is room for more than the next line. An error, as lines of any level may be missing. */
+/* Once there is room for more than the next line. An error, as lines of any level may be
+ * missing. */
 static void tell_lost(void)
 {
     char line[LOG_LINE_MAX + 1];
     const struct origin self = {sink.name, 0};
     const struct log_field f = KVN("lines", sink.lost);
     if (sink.lost > 0 && has_room(AGAIN_ROOM)) {
-        keep(line, make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f, 1));
+        keep(line, make_line(line, &self, clock_wall_ms(), LOG_LEVEL_ERROR, "log-lines-lost", &f,
+                             1));
         sink.lost = 0;
     }
 }
 
 /* The octets of the line. */
-static size_t write_line(const struct origin *o, int64_t wall_ms, enum log_level level, const char *event,
-                         const struct log_field *fields, size_t n)
+static size_t write_line(const struct origin *o, int64_t wall_ms, enum log_level level,
+                         const char *event, const struct log_field *fields, size_t n)
 {
     char line[LOG_LINE_MAX + 1];
     size_t len = make_line(line, o, wall_ms, level, event, fields, n);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log.h: one line per event, `key=value` or JSON, to standard error or syslog. The processes that posternd started hand
- * theirs to it: it writes them, and says whose they are.
+ * log.h: one line per event, `key=value` or JSON, to standard error or syslog. The processes that
+ * posternd started hand theirs to it: it writes them, and says whose they are.
  *
- * Values may come from strangers: control bytes, quotes, invalid UTF-8 and line separators are
- * escaped and each value is cut at 512 octets, so a peer can neither forge a line nor flood one. No line names a key twice
- * (tools/style looks), nor one of time, level, process and event, which each begins with, nor cut.
- * Never pass message content, subjects, keys or passwords.
+ * Values may come from strangers: control bytes, quotes, invalid UTF-8, line separators and what is
+ * not seen are escaped and each value is cut at 512 octets, so a peer can neither forge a line nor
+ * flood one. No line names a key twice (tools/style looks), nor one of time, level, process and
+ * event, which each begins with, nor cut. Never pass message content, subjects, keys or passwords.
  */
 #pragma once
 #include "base/str.h"
@@ -29,13 +29,16 @@ struct log_field {
 
 /* Names this process in each line (borrows `name`). */
 void log_open(const char *name, enum log_level level, enum log_format format, bool to_syslog);
-/* From now on lines are handed over by standard error, a pipe, whatever log_open() says of format and syslog. */
+/* From now on lines are handed over by standard error, a pipe, whatever log_open() says of
+ * format and syslog. */
 void log_hand_over(void);
-/* Another socket of syslog than /dev/log, from the next log_open() on (borrows `path`; for tests). */
+/* Another socket of syslog than /dev/log, from the next log_open() on (borrows `path`; for
+ * tests). */
 void log_syslog_at(const char *path);
 
-/* Nobody waits for who takes the lines. Those that are not taken wait, up to 256 KiB of them; what comes then is lost, and
- * log-lines-lost (an error) says how many, where they would have stood. Gives away what is taken now; true: nothing waits. */
+/* Nobody waits for who takes the lines. Those that are not taken wait, up to 256 KiB of them;
+ * what comes then is lost, and log-lines-lost (an error) says how many, where they would have
+ * stood. Gives away what is taken now; true: nothing waits. */
 bool log_flush(void);
 /* The same, for up to ms, by who is about to end. */
 void log_end(int ms);
@@ -60,14 +63,16 @@ struct log_handed {
     char text[LOG_LINE_MAX]; /* what the fields and the event point to */
 };
 
-/* Reads a line without its newline: 0, or -EBADMSG. No key of it is one that each line has anyway, or is there twice. */
+/* Reads a line without its newline: 0, or -EBADMSG. No key of it is one that each line has
+ * anyway, or is there twice. */
 int log_handed_read(struct str line, struct log_handed *ret) MUST_USE;
-/* Writes a line of another process as that process's, whatever stands in it. Time: its own, unless it is of another hour.
- * False: it was not handed over in due form, and was written as a text. *ret_octets: of the line as it stands in the log. */
+/* Writes a line of another process as that process's, whatever stands in it. Time: its own,
+ * unless it is of another hour. False: it was not handed over in due form, and was written as a
+ * text. *ret_octets: of the line as it stands in the log. */
 bool log_take(const char *process, long pid, struct str line, size_t *ret_octets);
 
-/* Writes the line without its newline into dst; the length. size: LOG_LINE_LEAST or more. A field that does not fit is left
- * out, and the line ends with cut=1. */
+/* Writes the line without its newline into dst; the length. size: LOG_LINE_LEAST or more. A
+ * field that does not fit is left out, and the line ends with cut=1. */
 size_t log_render(char *dst, size_t size, enum log_format format, int64_t wall_ms,
                   enum log_level level, const char *process, const char *event,
                   const struct log_field *fields, size_t n);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * log_line.c: the text of a line of the log, in each of its forms (log.h). Called by log.c; pure.
  *
- * What can go wrong: there is more to say than a line holds. A field that does not fit is left out as a whole, and the line
- * says so: it stays one that programs can read.
+ * What can go wrong: there is more to say than a line holds. A field that does not fit is left out
+ * as a whole, and the line says so: it stays one that programs can read.
  */
 #include "base/log.h"
+#include "base/unseen.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -45,10 +46,11 @@ static size_t utf8_len(const unsigned char *p, size_t n)
     return 0;
 }
 
-/* U+0080..U+009F (C1), U+2028 and U+2029 end lines or hide text on some terminals. */
+/* U+0080..U+009F (C1), U+2028 and U+2029 end lines or hide text on some terminals, marks of
+ * direction turn it round. */
 static bool is_hidden(const unsigned char *p, size_t n)
 {
-    return (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) ||
+    return unseen_at(str_from((const char *)p, n)) > 0 || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0) ||
            (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9));
 }
 

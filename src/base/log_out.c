@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * log_out.c: gives lines to who takes them, and never waits. Called by log.c.
  *
- * Standard error is shared with others, so O_NONBLOCK is not ours to set on it: a socket is asked for each line not to wait,
- * a pipe or terminal is opened once more, for ourselves. Where that is forbidden (it is another user's), poll(2) says whether
- * there is room, and no more is written than a pipe then takes at once (PIPE_BUF). A write to a file waits for its disk.
+ * Standard error is shared with others, so O_NONBLOCK is not ours to set on it: a socket is asked
+ * for each line not to wait, a pipe or terminal is opened once more, for ourselves. Where that is
+ * forbidden (it is another user's), poll(2) says whether there is room, and no more is written than
+ * a pipe then takes at once (PIPE_BUF). A write to a file waits for its disk.
  *
- * What can go wrong: nobody takes it, the disk is full, syslog is being started anew: nothing is taken, and log.c keeps it.
+ * What can go wrong: nobody takes it, the disk is full, syslog is being started anew: nothing is
+ * taken, and log.c keeps it.
  */
 #include "base/log_out.h"
 

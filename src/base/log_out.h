@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log_out.h: where the lines of the log go: standard error, or the socket of syslog. The inside of log.c.
+ * log_out.h: where the lines of the log go: standard error, or the socket of syslog. The inside of
+ * log.c.
  *
  * Nobody who reads the log is waited for: who stopped reading must not stop who writes.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * log_turn.h: lines of the log that were not taken at once (base/log.h) are given away later, by the loop.
+ * log_turn.h: lines of the log that were not taken at once (base/log.h) are given away later, by
+ * the loop.
  */
 #pragma once
 

@@ -31,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n = log_render(line, sizeof line, LOG_FORMAT_HANDED, first.wall_ms, first.level, "p", first.event, first.fields, first.n);
     must(log_handed_read(str_from(line, n), &second) == 0);
     must(second.n == first.n && second.wall_ms == first.wall_ms && strcmp(second.event, first.event) == 0);
+    n = log_render(line, LOG_LINE_MAX, LOG_FORMAT_HANDED, first.wall_ms, first.level, "p", first.event, first.fields, first.n);
+    must(n <= LOG_LINE_MAX && log_handed_read(str_from(line, n), &second) == 0 && second.n <= first.n + 1);
+    n = log_render(line, LOG_LINE_MAX, LOG_FORMAT_JSON, first.wall_ms, first.level, "p", first.event, first.fields, first.n);
+    must(n <= LOG_LINE_MAX && line[n - 1] == '}');
     n = log_render(line, sizeof line, LOG_FORMAT_TEXT, first.wall_ms, first.level, "p", first.event, first.fields, first.n);
     for (size_t i = 0; i < n; i++) {
         must((unsigned char)line[i] >= 0x20 && line[i] != 0x7f);

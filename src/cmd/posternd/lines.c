@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lines.c: what a process writes to its standard error, a pipe of its own, into the log (base/log.h): whose it is says the
- * pipe, not the line. Called by children.c and drop.c.
+ * lines.c: what a process writes to its standard error, a pipe of its own, into the log
+ * (base/log.h): whose it is says the pipe, not the line. Called by children.c and drop.c.
  *
- * Each may write so much a second, and what it saved for a while; of one that writes more no more is read until it
- * may: its pipe fills, and what does not fit is its own loss, not that of others. Nor is anything read while nobody takes the
- * log. What can go wrong: it ends in the middle of a line (that is told, too), or before all was read (what is over its
- * measure is counted); somebody it started keeps the pipe open (nothing is waited for); the system gives a smaller pipe.
+ * Each may write so much a second, and what it saved for a while; of one that writes more no more
+ * is read until it may: its pipe fills, and what does not fit is its own loss, not that of others.
+ * Nor is anything read while nobody takes the log. What can go wrong: it ends in the middle of a
+ * line (that is told, too), or before all was read (what is over its measure is counted); somebody
+ * it started keeps the pipe open (nothing is waited for); the system gives a smaller pipe.
  */
 #include "cmd/posternd/lines.h"
 #include "base/buf.h"
@@ -94,7 +95,8 @@ static void wait_for_budget(struct lines *l, int64_t now)
 {
     if (l->told_ms == 0 || now - l->told_ms > TELL_MS) {
         l->told_ms = now;
-        log_warn("process-writes-too-much", KV("child", l->name), KVN("pid", l->pid), KV("what", "what is more than its measure waits, and is lost where there is no room to wait"));
+        log_warn("process-writes-too-much", KV("child", l->name), KVN("pid", l->pid),
+                 KV("what", "what is over its measure waits, and is lost where there is no room"));
     }
     rest(l);
 }
@@ -118,7 +120,8 @@ static void on_pause_over(void *arg)
     watch_set(l->watch, WATCH_READ);
 }
 
-/* The system may give less: to one who has many pipes (pipe(7), pipe-user-pages-soft), or to all (pipe-max-size). */
+/* The system may give less: to one who has many pipes (pipe(7), pipe-user-pages-soft), or to all
+ * (pipe-max-size). */
 static void enlarge(int fd, const char *name)
 {
     for (int room = LINES_PIPE; fcntl(fd, F_SETPIPE_SZ, room) < 0 && room > PIPE_LEAST;) {
@@ -180,8 +183,8 @@ void lines_close(struct lines *l)
     }
     size_t unread = count_unread(l);
     if (unread > 0) {
-        log_error("log-lines-unread", KV("child", l->name), KVN("pid", l->pid), KVN("lines", unread),
-                  KV("what", "it wrote more than its measure before it ended"));
+        log_error("log-lines-unread", KV("child", l->name), KVN("pid", l->pid),
+                  KVN("lines", unread), KV("what", "it wrote more than its measure before it ended"));
     } else {
         write_line(l, buf_str(&l->begun));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_log.c: the text of a line of the log: what is too long for it, and what is said of a broken contract.
+ * test_log.c: the text of a line of the log: what is too long for it, and what is said of a broken
+ * contract.
  */
 #include "base/log.h"
 #include "check.h"
@@ -12,7 +13,8 @@
 
 enum { TEXTS = 30, TEXT = 600 };
 
-/* key=value, a value in quotes where it is no plain word (brandur.org/logfmt). The number of pairs; 0: it is none. */
+/* key=value, a value in quotes where it is no plain word (brandur.org/logfmt). The number of
+ * pairs; 0: it is none. */
 static size_t logfmt_pairs(const char *p, const char *end)
 {
     size_t pairs = 0;
@@ -49,7 +51,8 @@ static size_t json_members(const char *line, size_t n)
     return members;
 }
 
-/* Forty fields of which each octet may take six: what does not fit is left out whole, and the line says so. */
+/* Forty fields of which each octet may take six: what does not fit is left out whole, and the
+ * line says so. */
 static void a_line_that_is_cut_is_still_a_line(void **state)
 {
     static char text[TEXT], line[LOG_LINE_MAX];
@@ -97,7 +100,8 @@ static void a_line_is_cut_twice_and_says_so_once(void **state)
     assert_int_equal(json_members(line, n), 4 + 3);
 }
 
-/* A character is not cut in two (Unicode 15 3.9, D92): the first 511 octets are full, the next one takes two. */
+/* A character is not cut in two (Unicode 15 3.9, D92): the first 511 octets are full, the next
+ * one takes two. */
 static void a_character_is_not_cut_in_two(void **state)
 {
     char text[600], line[1024];
@@ -106,6 +110,19 @@ static void a_character_is_not_cut_in_two(void **state)
     const struct log_field f = KVS("t", str_from(text, sizeof text));
     size_t n = log_render(line, sizeof line, LOG_FORMAT_JSON, 1, LOG_LEVEL_INFO, "p", "e", &f, 1);
     assert_memory_equal(line + n - 6, "x...\"}", 6);
+}
+
+/* CVE-2021-42574: U+202E and its kind turn round what a terminal shows of a line; U+200B is not
+ * seen at all. */
+static void what_turns_a_line_round_is_escaped(void **state)
+{
+    static const char evil[] = "a\xe2\x80\xae""b\xe2\x81\xa6""c\xd8\x9c""d\xe2\x80\x8b""e \xd7\xa9\xc3\xa4";
+    char line[1024];
+    const struct log_field f = KVS("t", str_from(evil, sizeof evil - 1));
+    size_t n = log_render(line, sizeof line, LOG_FORMAT_TEXT, 1, LOG_LEVEL_INFO, "p", "e", &f, 1);
+    static const char want[] = " t=\"a\\xe2\\x80\\xaeb\\xe2\\x81\\xa6c\\xd8\\x9cd\\xe2\\x80\\x8be \xd7\xa9\xc3\xa4\"";
+    assert_true(n > sizeof want);
+    assert_memory_equal(line + n - (sizeof want - 1), want, sizeof want - 1);
 }
 
 static void what_each_line_says_is_said_once(void **state)
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(a_line_that_is_cut_is_still_a_line),
         cmocka_unit_test(a_line_is_cut_twice_and_says_so_once),
         cmocka_unit_test(a_character_is_not_cut_in_two),
+        cmocka_unit_test(what_turns_a_line_round_is_escaped),
         cmocka_unit_test(what_each_line_says_is_said_once),
         cmocka_unit_test(a_broken_contract_is_an_error),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_log_out.c: who reads the log and stops is not waited for (log.h): a pipe, a terminal with ^S, a socket as journald's,
- * a full disk, syslog. No line is torn, none comes twice, and those that are missing are counted.
+ * test_log_out.c: who reads the log and stops is not waited for (log.h): a pipe, a terminal with
+ * ^S, a socket as journald's, a full disk, syslog. No line is torn, none comes twice, and those
+ * that are missing are counted.
  */
 #include "base/log.h"
 #include "check.h"
@@ -23,7 +24,8 @@ enum { MANY = 40000, STANDS_STILL_S = 30, GOT_MAX = 16 * 1024 * 1024 };
 
 static int standard_error;
 
-/* A write that waits ends this test by SIGALRM. Until end() nothing is asserted, as what fails is told on standard error. */
+/* A write that waits ends this test by SIGALRM. Until end() nothing is asserted, as what fails
+ * is told on standard error. */
 static void begin(int fd)
 {
     standard_error = dup(STDERR_FILENO);
@@ -71,7 +73,8 @@ static bool begins(struct str s, const char *what)
     return s.n >= strlen(what) && memcmp(s.p, what, strlen(what)) == 0;
 }
 
-/* Each line is whole, the numbers rise by one, or by as many as are said to be lost in between; the last one is `to` - 1. */
+/* Each line is whole, the numbers rise by one, or by as many as are said to be lost in between;
+ * the last one is `to` - 1. */
 static void check_lines(const struct buf *got, unsigned to, uint64_t *ret_lost)
 {
     uint64_t next = 0;
@@ -98,7 +101,8 @@ static void check_lines(const struct buf *got, unsigned to, uint64_t *ret_lost)
     assert_int_equal(next, to);
 }
 
-/* What nobody takes waits, then it is lost; once it is taken again all that waited comes, and the number of the others. */
+/* What nobody takes waits, then it is lost; once it is taken again all that waited comes, and
+ * the number of the others. */
 static void nobody_takes_it(int ours, int theirs, bool was_nonblocking)
 {
     CLEANUP(buf_free) struct buf got = BUF_INIT(GOT_MAX);
@@ -189,7 +193,8 @@ static void a_terminal(void **state)
     close(slave);
 }
 
-/* setrlimit(2): over RLIMIT_FSIZE a write fails (EFBIG), up to it a part is written: as on a disk that fills up. */
+/* setrlimit(2): over RLIMIT_FSIZE a write fails (EFBIG), up to it a part is written: as on a
+ * disk that fills up. */
 static void a_full_disk(void **state)
 {
     CLEANUP(buf_free) struct buf got = BUF_INIT(GOT_MAX);
@@ -250,7 +255,8 @@ static int begin_syslog(int type)
     return fd;
 }
 
-/* Datagrams as RFC 3164 4.1 has them, with the mail facility (2): 2 * 8 + 6 is "info", 2 * 8 + 3 "error". */
+/* Datagrams as RFC 3164 4.1 has them, with the mail facility (2): 2 * 8 + 6 is "info", 2 * 8 + 3
+ * "error". */
 static void take_datagrams(int fd, const char *tag, struct buf *got)
 {
     char octets[LOG_LINE_MAX + 1], process[64];
@@ -320,7 +326,8 @@ static void syslog_is_started_anew(void **state)
     (void)unlink(syslog_path);
 }
 
-/* Syslogs with a stream socket: connect(2) of the other type says EPROTOTYPE; a message ends with a newline there. */
+/* Syslogs with a stream socket: connect(2) of the other type says EPROTOTYPE; a message ends
+ * with a newline there. */
 static void syslog_is_a_stream(void **state)
 {
     CLEANUP(buf_free) struct buf got = BUF_INIT(GOT_MAX);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_manager.c: a service manager that does not read what it is told (sd_notify(3)) is not waited for, and hears it later.
+ * test_manager.c: a service manager that does not read what it is told (sd_notify(3)) is not waited
+ * for, and hears it later.
  */
 #include "check.h"
 #include "cmd/posternd/posternd.h"
