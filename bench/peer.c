@@ -60,7 +60,6 @@ static SSL_SESSION *ticket;     /* the newest */
 
 static int on_ticket(SSL *ssl, SSL_SESSION *session)
 {
-    (void)ssl;
     SSL_SESSION_free(ticket);
     ticket = session;
     return 1;
@@ -68,7 +67,6 @@ static int on_ticket(SSL *ssl, SSL_SESSION *session)
 
 static enum ssl_verify_result_t on_certificate(SSL *ssl, uint8_t *alert)
 {
-    (void)alert;
     const STACK_OF(CRYPTO_BUFFER) *chain = SSL_get0_peer_certificates(ssl);
     const CRYPTO_BUFFER *leaf = sk_CRYPTO_BUFFER_value(chain, 0);
     bool same = CRYPTO_BUFFER_len(leaf) == CRYPTO_BUFFER_len(expected) &&
@@ -136,9 +134,6 @@ static int write_leaving(BIO *bio, const char *from, int n)
 
 static long control(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
     return command == BIO_CTRL_FLUSH;
 }
 
@@ -424,7 +419,6 @@ static void on_read(void *arg, struct str bytes)
 static void on_close(void *arg, int error)
 {
     struct session *s = arg;
-    (void)error;
     if (s->client) {
         fprintf(stderr, "connection lost: %s\n", strerror(-error));
         exit(1);
@@ -434,7 +428,6 @@ static void on_close(void *arg, int error)
 
 static void on_connect(void *arg)
 {
-    (void)arg;
 }
 
 static void on_drain(void *arg)
@@ -472,8 +465,6 @@ static void on_accept(void *arg, int ev)
                                                .recipients_max = 100, .errors_max = 100, .transactions_max = 1000000};
     struct endpoint peer;
     int fd;
-    (void)arg;
-    (void)ev;
     config.can_starttls = tls_ctx != NULL;
     while (conn_accept(listener, &fd, &peer) == 0) {
         struct session *s = err_calloc(1, sizeof *s);

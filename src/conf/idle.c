@@ -10,13 +10,11 @@
 
 static bool no_portal(const struct conf *c, const void *at)
 {
-    (void)at;
     return !c->portal.url;
 }
 
 static bool no_tls_of_portal(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->portal.url && c->portal.addresses.n == 0;
 }
 
@@ -37,7 +35,6 @@ bool judge_nobody_logs_in(const struct conf *c)
 
 static bool no_logins(const struct conf *c, const void *at)
 {
-    (void)at;
     return judge_nobody_logs_in(c);
 }
 
@@ -58,37 +55,31 @@ static bool no_login_process(const struct conf *c, const void *at)
 
 static bool no_directory(const struct conf *c, const void *at)
 {
-    (void)at;
     return !c->directory.url;
 }
 
 static bool is_ldaps(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->directory.url && str_starts_nocase(str_c(c->directory.url), STR("ldaps://"));
 }
 
 static bool no_bind_dn(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->directory.url && !*c->directory.bind_dn;
 }
 
 static bool no_tls_reports(const struct conf *c, const void *at)
 {
-    (void)at;
     return !c->tlsrpt.send;
 }
 
 static bool no_probes(const struct conf *c, const void *at)
 {
-    (void)at;
     return !c->monitor.probe;
 }
 
 static bool no_flags(const struct conf *c, const void *at)
 {
-    (void)at;
     return conf_flags_are_off(c);
 }
 
@@ -140,25 +131,21 @@ static bool over_level_one(const struct conf *c, const void *at)
 
 static bool no_certificate(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->n_own == 0;
 }
 
 static bool no_requiretls(const struct conf *c, const void *at)
 {
-    (void)at;
     return !c->requiretls;
 }
 
 static bool no_inside_domains(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->inside_domains.n == 0;
 }
 
 static bool no_smtp(const struct conf *c, const void *at)
 {
-    (void)at;
     for (size_t i = 0; i < c->n_listens; i++) {
         if (c->listens[i].kind == CONF_LISTEN_SMTP) {
             return false;
@@ -170,14 +157,12 @@ static bool no_smtp(const struct conf *c, const void *at)
 static bool no_inbound(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
-    (void)c;
     return r->inbound == 0;
 }
 
 static bool no_inbound_cert(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
-    (void)c;
     return r->inbound != 2;
 }
 
@@ -189,7 +174,6 @@ static bool over_queue(const struct conf *c, const void *at)
 /* All mail for outside goes to one host of ours (rules_route()): it is one destination, and no partner's. */
 static bool by_relay(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->relay_host != NULL;
 }
 
@@ -202,15 +186,12 @@ static bool by_relay_outside(const struct conf *c, const void *at)
 
 static bool always(const struct conf *c, const void *at)
 {
-    (void)c;
-    (void)at;
     return true;
 }
 
 static bool tells_nobody(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
-    (void)c;
     return r->action != CONF_REJECT && r->action != CONF_BOUNCE && r->action != CONF_HOLD && r->action != CONF_CHOOSE;
 }
 
@@ -218,20 +199,17 @@ static bool tells_nobody(const struct conf *c, const void *at)
 static bool sends_nothing(const struct conf *c, const void *at)
 {
     const struct conf_rule *r = at;
-    (void)c;
     return r->action == CONF_REJECT || r->action == CONF_BOUNCE;
 }
 
 /* Whoever releases it takes the ladder away (protection_release()). */
 static bool is_held(const struct conf *c, const void *at)
 {
-    (void)c;
     return ((const struct conf_rule *)at)->action == CONF_HOLD;
 }
 
 static bool asks_nobody(const struct conf *c, const void *at)
 {
-    (void)c;
     return ((const struct conf_rule *)at)->action != CONF_CHOOSE;
 }
 
@@ -243,31 +221,26 @@ static bool under_portal_level(const struct conf *c, const void *at)
 
 static bool notice_after_end(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->queue.notice_after >= c->queue.lifetime;
 }
 
 static bool delay_after_end(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->queue.delay_notice >= c->queue.lifetime;
 }
 
 static bool idle_over_session(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->portal.idle > c->portal.session;
 }
 
 static bool per_address_over_all(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->limits.connections_per_address > c->limits.connections;
 }
 
 static bool per_network_over_all(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->limits.connections_per_network > c->limits.connections;
 }
 
@@ -289,14 +262,12 @@ static bool hurry_over_waits(const struct conf *c, const void *at)
 
 static bool field_over_section(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->limits.header_field > c->limits.header_octets;
 }
 
 /* Only where it is written: the default (2M) beside a small message is nobody's mistake, the smaller one counts. */
 static bool section_over_message(const struct conf *c, const void *at)
 {
-    (void)at;
     return c->limits.header_octets > c->limits.size;
 }
 

@@ -192,13 +192,11 @@ static bool covers_member(const struct conf *c, const struct conf_words *wide, c
 
 static bool covers_word(const struct conf *c, const struct conf_words *wide, const char *word)
 {
-    (void)c;
     return judge_has_word(wide, word);
 }
 
 static bool covers_problem(const struct conf *c, const struct conf_words *wide, const char *word)
 {
-    (void)c;
     return judge_has_word(wide, "any") || judge_has_word(wide, word);
 }
 
@@ -216,7 +214,6 @@ static bool covers_attachment(const struct conf *c, const struct conf_words *wid
 static bool covers_network(const struct conf *c, const struct conf_words *wide, const char *word)
 {
     struct address_net part, whole;
-    (void)c;
     for (size_t i = 0; address_net_parse(str_c(word), &part) == 0 && i < wide->n; i++) {
         if (address_net_parse(str_c(wide->v[i]), &whole) == 0 && address_net_covers(&whole, &part)) {
             return true;
@@ -227,7 +224,6 @@ static bool covers_network(const struct conf *c, const struct conf_words *wide, 
 
 static bool covers_login(const struct conf *c, const struct conf_words *wide, const char *word)
 {
-    (void)c;
     for (size_t i = 0; i < wide->n; i++) {
         if (address_same(str_c(wide->v[i]), str_c(word))) {
             return true;

@@ -137,7 +137,6 @@ void conf_findings_sort(struct buf *problems)
     for (size_t k = 0; k < n; k++) { /* a full buffer holds problems enough */
         int r = buf_add(problems, all[k].line);
         r = r < 0 ? r : buf_append(problems, "\n", 1);
-        (void)r;
     }
     free(all);
 }

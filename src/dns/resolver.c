@@ -41,7 +41,6 @@ const char *dns_outcome_name(enum dns_outcome o)
 static void on_ready(void *arg, int events)
 {
     struct dns_resolver *r = arg;
-    (void)events;
     ub_process(r->ub);
 }
 

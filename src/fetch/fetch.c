@@ -65,7 +65,6 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
     struct fetch *t = arg;
-    (void)easy;
     tls_explain(ssl_ctx, t->host, &t->trouble);
     return CURLE_OK;
 }
@@ -146,8 +145,6 @@ static int on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock
 {
     struct fetcher *f = arg;
     size_t at = SOCKETS_MAX;
-    (void)easy;
-    (void)socket_arg;
     for (size_t i = 0; i < SOCKETS_MAX; i++) {
         bool is_it = f->sockets[i].watch && f->sockets[i].fd == fd;
         if (is_it || (at == SOCKETS_MAX && !f->sockets[i].watch)) {
@@ -179,7 +176,6 @@ static int on_want(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock
 static int on_want_timer(CURLM *multi, long ms, void *arg)
 {
     struct fetcher *f = arg;
-    (void)multi;
     if (ms < 0) {
         timer_stop(f->timer);
     } else {

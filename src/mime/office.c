@@ -204,10 +204,6 @@ static void on_end(struct sheet *s, xmlTextReaderPtr x, const char *name)
 
 static void on_problem(void *arg, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr where)
 {
-    (void)arg;
-    (void)message;
-    (void)severity;
-    (void)where;
 }
 
 /* libxml2 compares the name of each attribute with all before it. An attribute has a '=', and none a '<'; a text has so many

@@ -33,7 +33,6 @@ struct walk {
 static void on_warning(gint64 offset, GMimeParserWarning what, const gchar *item, gpointer data)
 {
     struct walk *w = data;
-    (void)offset;
     switch (what) {
     case GMIME_WARN_DUPLICATED_HEADER:
     case GMIME_CRIT_CONFLICTING_HEADER:

@@ -17,7 +17,6 @@ struct zip {
 static la_ssize_t on_write(struct archive *a, void *arg, const void *octets, size_t n)
 {
     struct zip *z = arg;
-    (void)a;
     if (!z->out) {
         return (la_ssize_t)n; /* it is being given up */
     }

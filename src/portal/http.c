@@ -67,7 +67,6 @@ static void run(struct http *h)
 
 static void on_ready(void *arg, int events)
 {
-    (void)events;
     run(arg);
 }
 
@@ -130,9 +129,6 @@ static enum MHD_Result on_post(void *cls, enum MHD_ValueKind kind, const char *k
                                size_t size)
 {
     struct http_call *c = cls;
-    (void)kind;
-    (void)type;
-    (void)encoding;
     if (c->discards || !key || strnlen(key, 65) > 64) {
         return MHD_YES;
     }
@@ -178,8 +174,6 @@ struct framing {
 static enum MHD_Result count_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
     struct framing *f = cls;
-    (void)kind;
-    (void)value;
     f->lengths += str_eq_nocase(str_c(key), STR("Content-Length"));
     f->encodings += str_eq_nocase(str_c(key), STR("Transfer-Encoding"));
     f->hosts += str_eq_nocase(str_c(key), STR("Host"));
@@ -252,7 +246,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 {
     struct http *h = cls;
     struct http_call *c = *con_cls;
-    (void)version;
     if (!c) {
         return begin(h, connection, url, method, con_cls);
     }
@@ -302,8 +295,6 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 {
     struct http *h = cls;
     struct http_call *c = *con_cls;
-    (void)connection;
-    (void)why;
     if (!c) {
         return;
     }
@@ -329,16 +320,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
     struct http *h = cls;
-    (void)connection;
-    (void)socket_context;
     h->connections += code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : (size_t)-1;
 }
 
 /* Percent signs stay: paths are compared, never opened. */
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *s)
 {
-    (void)cls;
-    (void)connection;
     return strlen(s);
 }
 
@@ -571,7 +558,6 @@ struct stream {
 static ssize_t on_stream(void *cls, uint64_t pos, char *buffer, size_t max)
 {
     struct stream *s = cls;
-    (void)pos;
     while (buf_len(&s->out) == 0 && !s->ended) {
         int r = s->fill(s->arg, STREAM_BLOCK, &s->out);
         if (r < 0) {

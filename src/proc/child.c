@@ -134,8 +134,6 @@ static void on_conf(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     struct child *c = owner;
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
-    (void)ch;
-    (void)m;
     struct conf *conf = NULL;
     int r = file_read_fd(fd, &text);
     close(fd);
@@ -161,7 +159,6 @@ static void on_part_without(void *owner, struct ipc_channel *ch, const struct ip
 static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
-    (void)ch;
     must(c->n_files < CHILD_FILES_MAX);
     struct child_file *f = &c->files[c->n_files++];
     str_copy_cut(m->ctl_file.name, f->name, sizeof f->name);
@@ -241,7 +238,6 @@ static struct peer peer_of(const struct child *c, const struct ipc_ctl_peer *m, 
 static void on_peer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
-    (void)ch;
     const struct peer p = peer_of(c, &m->ctl_peer, fd);
     if (c->started) {
         give_peer(c, &p);
@@ -267,7 +263,6 @@ static void on_peer_without(void *owner, struct ipc_channel *ch, const struct ip
 static void on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
-    (void)ch;
     must(c->events->on_shared);
     c->events->on_shared(c->owner, c, m->ctl_shared.name, fd);
 }
@@ -275,7 +270,6 @@ static void on_shared(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_listener(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
-    (void)ch;
     must(c->events->on_listener);
     c->events->on_listener(c->owner, c, m->ctl_listener.name, m->ctl_listener.kind, fd);
 }
@@ -311,8 +305,6 @@ static void on_start(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct child *c = owner;
     char problem[512] = "", walls[256] = "";
     struct sandbox sandbox = {0};
-    (void)m;
-    (void)fd;
     if (c->lacks) {
         give_up("start-failed", "no descriptors are left for what posternd hands over");
     }
@@ -348,7 +340,6 @@ static void on_reload(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct child *c = owner;
     char problem[512] = "";
-    (void)fd;
     int r = c->lacks ? -EMFILE : c->events->on_reload ? c->events->on_reload(c->owner, c, problem, sizeof problem) : 0;
     if (c->lacks) {
         str_copy_cut(STR("no descriptors are left for what is handed over"), problem, sizeof problem);
@@ -371,7 +362,6 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct child *c = owner;
     char text[1024] = "";
     CLEANUP(buf_free) struct buf metrics = BUF_INIT(32768);
-    (void)fd;
     if (c->events->on_status) {
         c->events->on_status(c->owner, text, sizeof text);
     }
@@ -388,9 +378,6 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct child *c = owner;
-    (void)ch;
-    (void)m;
-    (void)fd;
     if (c->events->on_stop && c->started) {
         c->events->on_stop(c->owner, c);
     } else {
@@ -402,15 +389,12 @@ static void on_stop(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 static void on_closed(void *owner, struct ipc_channel *ch)
 {
     struct child *c = owner;
-    (void)ch;
     c->control = NULL;
     child_exit(c);
 }
 
 static void ignore_signal(void *arg, int signum)
 {
-    (void)arg;
-    (void)signum;
 }
 
 static void collect_rules(struct child *c)

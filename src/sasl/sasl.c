@@ -75,7 +75,6 @@ static int give_scram(struct sasl *s, Gsasl_session *session)
 static int on_question(Gsasl *g, Gsasl_session *session, Gsasl_property question)
 {
     struct sasl *s = session ? gsasl_session_hook_get(session) : NULL;
-    (void)g;
     if (!s || !s->server) {
         return GSASL_NO_CALLBACK;
     }

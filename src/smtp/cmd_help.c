@@ -7,7 +7,6 @@
 
 void smtp_cmd_help(struct smtp_server *s, struct str args)
 {
-    (void)args;
     smtp_server_reply(s, 214, "2.0.0",
                       "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\n"
                       "Questions go to the postmaster of this server");

@@ -7,6 +7,5 @@
 
 void smtp_cmd_noop(struct smtp_server *s, struct str args)
 {
-    (void)args;
     smtp_server_reply(s, 250, "2.0.0", "Still here");
 }

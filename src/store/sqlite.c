@@ -104,7 +104,6 @@ static void sql_canonical_domain(sqlite3_context *c, int n, sqlite3_value **v)
 {
     const char *text = (const char *)sqlite3_value_text(v[0]);
     struct domain_name d = domain_kept(str_c(text));
-    (void)n;
     sqlite3_result_text(c, domain_is_none(d) ? text : d.canonical, -1, SQLITE_TRANSIENT);
 }
 
@@ -112,7 +111,6 @@ static void sql_canonical_address(sqlite3_context *c, int n, sqlite3_value **v)
 {
     const char *text = (const char *)sqlite3_value_text(v[0]);
     struct address_key key = address_key(str_c(text));
-    (void)n;
     sqlite3_result_text(c, key.text[0] ? key.text : text, -1, SQLITE_TRANSIENT);
 }
 

@@ -107,8 +107,6 @@ void store_each_in_entries(struct str entries, store_entry_fn fn, void *arg)
 static void on_lost(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
 {
     char id[ID_TEXT];
-    (void)spool;
-    (void)sealed_key;
     id_text(d->id, id);
     log_error("mail-lost", KV("id", id), KVS("from", d->reverse_path), KVS("to", d->rcpts), KVS("what", d->what));
     store_add_damage(arg, d);

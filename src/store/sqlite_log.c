@@ -16,8 +16,6 @@ enum { LOG_LONG = 8000, LOG_REST = 512, LOG_MAX = LOG_LONG, PASSES_MAX = 6 }; /*
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct store *s = arg;
-    (void)db;
-    (void)name;
     s->log.due = pages < s->log.pages ? LOG_LONG : s->log.due; /* it began anew */
     s->log.pages = pages;
     return SQLITE_OK;

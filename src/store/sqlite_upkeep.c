@@ -226,8 +226,6 @@ static void on_bad_body(void *arg, const struct store_damage *d, const char *pat
 static void on_lost_entry(void *arg, const struct store_damage *d, struct str spool, struct str sealed_key)
 {
     struct look *l = arg;
-    (void)spool;
-    (void)sealed_key;
     if (l->checker->lost) {
         l->checker->lost(l->checker->arg, d);
     }

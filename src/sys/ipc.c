@@ -338,7 +338,6 @@ static bool has_words(const struct ipc_channel *ch)
 
 static void flush_dirty(void *arg)
 {
-    (void)arg;
     while (!list_empty(&dirty_channels)) {
         struct ipc_channel *ch = LIST_OF(dirty_channels.next, struct ipc_channel, dirty);
         list_remove(&ch->dirty);

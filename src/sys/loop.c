@@ -102,7 +102,6 @@ void loop_free(struct loop *l)
 
 static void on_idle(uv_idle_t *handle)
 {
-    (void)handle;
 }
 
 void loop_again(struct loop *l)

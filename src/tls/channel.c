@@ -57,9 +57,6 @@ static int write_leaving(BIO *bio, const char *from, int n)
 
 static long control(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
-    (void)number;
-    (void)pointer;
     return command == BIO_CTRL_FLUSH; /* all was written at once */
 }
 
@@ -147,7 +144,6 @@ static int set_peer(struct tls_channel *ch, const struct tls_peer *peer)
 static int on_asked(SSL *ssl, void *arg)
 {
     struct tls_channel *ch = arg;
-    (void)ssl;
     ch->facts.asked_certificate = true;
     return 1;
 }

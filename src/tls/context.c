@@ -176,7 +176,6 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
     const struct tls_context *ctx = arg;
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    (void)alert;
     for (size_t i = 0; name && i < ctx->n_named; i++) {
         if (X509_check_host(ctx->named[i].cert, name, 0, 0, NULL) == 1) {
             SSL_set_SSL_CTX(ssl, ctx->named[i].ssl);

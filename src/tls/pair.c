@@ -59,10 +59,6 @@ static void chain_clear(struct chain *c)
 
 int tls_no_password(char *dst, int size, int writing, void *arg)
 {
-    (void)dst;
-    (void)size;
-    (void)writing;
-    (void)arg;
     return -1;
 }
 

@@ -59,7 +59,6 @@ void tls_remote_counts(uint64_t *ret_n, uint64_t *ret_us)
 static void *rsa_new(void *provider)
 {
     struct remote_key *k = err_calloc(1, sizeof *k);
-    (void)provider;
     k->type = "RSA";
     return k;
 }
@@ -84,14 +83,12 @@ static void key_free(void *key)
 static int key_has(const void *key, int selection)
 {
     const struct remote_key *k = key;
-    (void)selection;
     return k && k->public;
 }
 
 static int key_match(const void *a, const void *b, int selection)
 {
     const struct remote_key *one = a, *other = b;
-    (void)selection;
     return one->public && other->public && EVP_PKEY_eq(one->public, other->public) == 1;
 }
 
@@ -100,7 +97,6 @@ static int key_import(void *key, int selection, const OSSL_PARAM params[])
     struct remote_key *k = key;
     unsigned char *der = NULL;
     unsigned n = 0;
-    (void)selection;
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, k->type, DEFAULT);
     int ok = ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
              EVP_PKEY_fromdata(ctx, &k->public, EVP_PKEY_PUBLIC_KEY, (OSSL_PARAM *)params) == 1;
@@ -115,7 +111,6 @@ static const OSSL_PARAM *rsa_types(int selection)
 {
     static const OSSL_PARAM types[] = {OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_N, NULL, 0), OSSL_PARAM_BN(OSSL_PKEY_PARAM_RSA_E, NULL, 0),
                                        OSSL_PARAM_END};
-    (void)selection;
     return types;
 }
 
@@ -123,7 +118,6 @@ static const OSSL_PARAM *ec_types(int selection)
 {
     static const OSSL_PARAM types[] = {OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
                                        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, NULL, 0), OSSL_PARAM_END};
-    (void)selection;
     return types;
 }
 
@@ -145,19 +139,16 @@ static const OSSL_PARAM *key_gettable_params(void *provider)
                                       OSSL_PARAM_int(OSSL_PKEY_PARAM_MAX_SIZE, NULL),
                                       OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, NULL, 0),
                                       OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_DEFAULT_DIGEST, NULL, 0), OSSL_PARAM_END};
-    (void)provider;
     return list;
 }
 
 static const char *rsa_operation(int operation)
 {
-    (void)operation;
     return "RSA";
 }
 
 static const char *ec_operation(int operation)
 {
-    (void)operation;
     return "ECDSA";
 }
 
@@ -179,8 +170,6 @@ static const OSSL_DISPATCH ec_keys[] = KEY_FUNCTIONS(ec_new, ec_types, ec_operat
 
 static void *signature_new(void *provider, const char *properties)
 {
-    (void)provider;
-    (void)properties;
     return err_calloc(1, sizeof(struct remote_signature));
 }
 
@@ -219,8 +208,6 @@ static const OSSL_PARAM *signature_settable(void *ctx, void *provider)
     static const OSSL_PARAM list[] = {OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PAD_MODE, NULL, 0),
                                       OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_PSS_SALTLEN, NULL, 0),
                                       OSSL_PARAM_utf8_string(OSSL_SIGNATURE_PARAM_MGF1_DIGEST, NULL, 0), OSSL_PARAM_END};
-    (void)ctx;
-    (void)provider;
     return list;
 }
 
@@ -294,7 +281,6 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
                                                {"EC:id-ecPublicKey", DEFINITION, ec_keys, "EC, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
     static const OSSL_ALGORITHM kinds[] = {{"RSA:rsaEncryption", DEFINITION, signatures, "RSA, kept elsewhere"},
                                            {"ECDSA", DEFINITION, signatures, "ECDSA, kept elsewhere"}, {NULL, NULL, NULL, NULL}};
-    (void)provider;
     *ret_no_cache = 0;
     return operation == OSSL_OP_KEYMGMT ? key_types : operation == OSSL_OP_SIGNATURE ? kinds : NULL;
 }
@@ -302,7 +288,6 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
 static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
     static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
-    (void)in;
     *out = functions;
     *ret_provider = (void *)core;
     return 1;

@@ -115,7 +115,6 @@ static int on_ticket(SSL *ssl, unsigned char name[NAME], unsigned char *iv, EVP_
 static int on_seal(SSL *ssl, void *arg)
 {
     int64_t now = tickets.now_ms();
-    (void)arg;
     return SSL_session_reused(ssl) == 1 || SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &now, sizeof now) == 1;
 }
 
@@ -123,9 +122,6 @@ static SSL_TICKET_RETURN on_open(SSL *ssl, SSL_SESSION *session, const unsigned 
 {
     int64_t *began;
     size_t size = 0;
-    (void)name;
-    (void)n;
-    (void)arg;
     if (SSL_version(ssl) != TLS1_3_VERSION) {
         return SSL_TICKET_RETURN_IGNORE;
     }

@@ -120,13 +120,11 @@ static void *gcm_new(const struct functions *f)
 
 static void *new_128(void *provider)
 {
-    (void)provider;
     return gcm_new(&functions_128);
 }
 
 static void *new_256(void *provider)
 {
-    (void)provider;
     return gcm_new(&functions_256);
 }
 
@@ -195,8 +193,6 @@ static int gcm_update(void *ctx, unsigned char *out, size_t *ret_n, size_t size,
 static int gcm_final(void *ctx, unsigned char *out, size_t *ret_n, size_t size)
 {
     struct gcm *g = ctx;
-    (void)out;
-    (void)size;
     if (!g->has_key || !g->has_nonce) {
         return 0;
     }
@@ -242,7 +238,6 @@ static const OSSL_PARAM *gettable(void *provider)
     static const OSSL_PARAM known[] = {OSSL_PARAM_uint(OSSL_CIPHER_PARAM_MODE, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL),
                                        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_BLOCK_SIZE, NULL),
                                        OSSL_PARAM_int(OSSL_CIPHER_PARAM_AEAD, NULL), OSSL_PARAM_int(OSSL_CIPHER_PARAM_CUSTOM_IV, NULL), OSSL_PARAM_END};
-    (void)provider;
     return known;
 }
 
@@ -269,8 +264,6 @@ static const OSSL_PARAM *gettable_ctx(void *ctx, void *provider)
     static const OSSL_PARAM known[] = {OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_KEYLEN, NULL), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_IVLEN, NULL),
                                        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0), OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TAGLEN, NULL),
                                        OSSL_PARAM_size_t(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD_PAD, NULL), OSSL_PARAM_END};
-    (void)ctx;
-    (void)provider;
     return known;
 }
 
@@ -346,8 +339,6 @@ static const OSSL_PARAM *settable_ctx(void *ctx, void *provider)
                                        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0),
                                        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_IV_FIXED, NULL, 0),
                                        OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, NULL, 0), OSSL_PARAM_END};
-    (void)ctx;
-    (void)provider;
     return known;
 }
 
@@ -376,7 +367,6 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
     static const OSSL_ALGORITHM ciphers[] = {{"AES-128-GCM:id-aes128-GCM:2.16.840.1.101.3.4.1.6", OURS, cipher_128, "AES-128-GCM, vector AES"},
                                              {"AES-256-GCM:id-aes256-GCM:2.16.840.1.101.3.4.1.46", OURS, cipher_256, "AES-256-GCM, vector AES"},
                                              {NULL, NULL, NULL, NULL}};
-    (void)provider;
     *ret_no_cache = 0;
     return operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
@@ -384,7 +374,6 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
 static int provider_init(const OSSL_CORE_HANDLE *core, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ret_provider)
 {
     static const OSSL_DISPATCH calls[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (tls_provider_call)query}, {0, NULL}};
-    (void)in;
     *out = calls;
     *ret_provider = (void *)core;
     return 1;

@@ -78,8 +78,6 @@ static void add_hit(struct hits *h, const char *name)
 
 static void on_rule(void *arg, const char *pack, const char *rule, const char *title)
 {
-    (void)rule;
-    (void)title;
     add_hit(arg, pack);
 }
 

@@ -89,20 +89,15 @@ static uint64_t rcpt_found;
 
 static void see_rcpt(void *arg, const struct store_rcpt *r)
 {
-    (void)arg;
     rcpt_found = r->rcpt;
 }
 
 static void see_nothing(void *arg, const struct store_message *m)
 {
-    (void)arg;
-    (void)m;
 }
 
 static void end_quietly(void *arg, enum store_result r)
 {
-    (void)arg;
-    (void)r;
 }
 
 /* Of one whose number was read from the tables, or of one that is remembered. */
@@ -189,7 +184,6 @@ static void print_message(void *arg, const struct store_message *m)
 {
     static char want[LARGE], have[LARGE];
     size_t n = m->body.n;
-    (void)arg;
     const char *body = m->body.p;
     if (m->spool.n > 0) {
         int fd = store_spool_open(looked, m->spool);
@@ -204,20 +198,17 @@ static void print_message(void *arg, const struct store_message *m)
 
 static void print_rcpt(void *arg, const struct store_rcpt *r)
 {
-    (void)arg;
     printf("state %llu %s\n", (unsigned long long)r->id, rcpt_state_name(r->state));
     store_message_get(looked, r->id, print_message, end_quietly, NULL);
 }
 
 static void end_list(void *arg, enum store_result r)
 {
-    (void)arg;
     printf("list %s\n", r == STORE_OK ? "ok" : "broken");
 }
 
 static void print_due(void *arg, const struct store_rcpt *r)
 {
-    (void)arg;
     printf("due %llu\n", (unsigned long long)r->id);
 }
 
@@ -225,7 +216,6 @@ static void print_due(void *arg, const struct store_rcpt *r)
 static void print_next_hop(void *arg, struct str next_hop, int64_t next_ms)
 {
     char name[64];
-    (void)arg;
     str_copy_cut(next_hop, name, sizeof name);
     store_each_due(looked, str_c(name), next_ms, 1000000, print_due, end_list, NULL);
 }

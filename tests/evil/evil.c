@@ -61,7 +61,6 @@ static void lie_to_posternd(void)
 
 static void on_time(void *arg)
 {
-    (void)arg;
     if (evil.lies) { /* and nothing else, or it would be gone soon */
         lie_to_posternd();
         timer_start(evil.timer, EVERY_MS);
@@ -82,21 +81,16 @@ static void on_time(void *arg)
 
 static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)owner;
-    (void)ch;
-    (void)m;
     err_close_fd(&fd);
 }
 
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
-    (void)owner;
     speech_take(child_loop(c), evil.role, child_index(c), role, index, false, fd);
 }
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    (void)owner;
     if (evil.role == ROLE_KEYS) {
         speech_take(child_loop(c), evil.role, child_index(c), role, 0, true, fd);
     } else {
@@ -106,10 +100,6 @@ static void on_signing(void *owner, struct child *c, enum role role, int fd)
 
 static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
-    (void)owner;
-    (void)c;
-    (void)name;
-    (void)kind;
     close(fd);
 }
 
@@ -120,14 +110,11 @@ static void on_shared(void *owner, struct child *c, struct str name, int fd)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_FILES};
 }
 
 static void on_start(void *owner, struct child *c)
 {
-    (void)owner;
     evil.child = c;
     evil.timer = timer_new(child_loop(c), on_time, NULL);
     timer_start(evil.timer, EVERY_MS);

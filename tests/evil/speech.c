@@ -583,7 +583,6 @@ void speech_begin(bool any)
 
 static void on_any(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)owner;
     err_close_fd(&fd);
     dice_take(DICE_ANSWER);
     for (size_t i = 0; i < PEERS; i++) {
@@ -604,7 +603,6 @@ const struct ipc_rule speech_hears[] = {
 
 static void on_gone(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
     for (size_t i = 0; i < PEERS; i++) {
         evil.peers[i].channel = evil.peers[i].channel == ch ? NULL : evil.peers[i].channel;
     }

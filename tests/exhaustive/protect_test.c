@@ -100,7 +100,6 @@ static void write_facts(const unsigned *at, struct buf *facts)
 /* The delivery decision with this need: never by transport alone, never below what counts. */
 static unsigned check_delivery(const struct protection *p, enum force force, struct str rcpt)
 {
-    (void)rcpt;
     unsigned n = 0;
     for (enum sess s = SESS_NOCONN; s < SESS_END; s++) {
         for (enum ladder l = LADDER_NONE; l < LADDER_END; l++, n++) {

@@ -51,7 +51,6 @@ struct loop *child_loop(struct child *c)
 
 unsigned child_index(const struct child *c)
 {
-    (void)c;
     return 0;
 }
 
@@ -71,8 +70,6 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
     uint8_t choice = take_octet(&choices);
     struct ipc_portal_answer r = {.token = a->token, .result = choice & 8 ? (uint8_t)(choice % PORTAL_RESULT_END) : PORTAL_OK, .kind = choice & 16 ? PASS_INSIDE : PASS_RECIPIENT,
                                   .level = (choice >> 5) & 3, .envelope = 77, .number = 3, .address = STR("a@good.test"), .words = STR("amber anchor"), .text = STR("Y2hhbGxlbmdl\n\naWQ 2026-01-01 \n")};
-    (void)owner;
-    (void)fd;
     check_verb((enum portal_verb)a->verb);
     if (!(choice & 128)) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_row_envelope, .row_envelope = {.token = a->token, .envelope = 77, .id = 5, .address = STR("a@good.test"), .sender = STR("s@inside.test"), .made_ms = 1,
@@ -92,16 +89,12 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 
 static void on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)owner;
-    (void)fd;
     must(!reading && m->submit.reverse_path.n > 0);
     ipc_send(ch, &(struct ipc_msg){.type = IPC_submitted, .submitted = {.token = m->submit.token, .result = take_octet(&choices) & 1 ? STORE_RETRY : STORE_OK}});
 }
 
 static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)owner;
-    (void)fd;
     if (take_octet(&choices) & 1) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_spool_opened, .spool_opened = {.token = m->spool_open.token, .result = STORE_FULL}});
     } else {
@@ -112,9 +105,6 @@ static void on_spool(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 
 static void nothing(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)owner;
-    (void)ch;
-    (void)m;
     err_close_fd(&fd);
 }
 
@@ -124,7 +114,6 @@ static struct timer *late;
 
 static void on_late(void *arg)
 {
-    (void)arg;
     ipc_send(keys_side, &(struct ipc_msg){.type = IPC_unwrapped, .unwrapped = late_key});
     late_key = (struct ipc_unwrapped){.ok = 0};
 }
@@ -135,8 +124,6 @@ static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct ipc_unwrapped key_of = {.lease = m->unwrap.lease,
                                    .ok = !(choice & 1),
                                    .key = str_from((const char *)key, sizeof key)};
-    (void)owner;
-    (void)fd;
     if (choice & 2 && late_key.key.n == 0) {
         late_key = key_of;
         (void)!shutdown(browser, SHUT_RDWR);
@@ -153,8 +140,6 @@ static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     enum login_outcome outcome = choice & 8   ? (enum login_outcome)(choice / 16 % LOGIN_OUTCOME_END)
                                  : choice & 1 ? LOGIN_WRONG
                                               : LOGIN_OK;
-    (void)owner;
-    (void)fd;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_login_step,
                                    .login_step = {.token = m->login_begin.token,
                                                   .outcome = outcome,
@@ -165,8 +150,6 @@ static void on_login(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 
 static void gone(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
-    (void)ch;
     must(!"a process broke the rules of another");
 }
 
@@ -215,8 +198,6 @@ static void on_answer(void *arg, int events)
 {
     char chunk[65536];
     ssize_t n;
-    (void)arg;
-    (void)events;
     while ((n = read(browser, chunk, sizeof chunk)) > 0) {
         if (buf_len(&answers) + (size_t)n <= ANSWER_MAX) {
             must(buf_append(&answers, chunk, (size_t)n) == 0);
@@ -229,7 +210,6 @@ static void on_answer(void *arg, int events)
 
 static void on_too_long(void *arg)
 {
-    (void)arg;
     must(!"a request got no answer");
 }
 
@@ -237,7 +217,6 @@ static unsigned turns; /* of the loop, since the octets were written */
 
 static void count_turn(void *arg)
 {
-    (void)arg;
     turns++;
 }
 
@@ -245,7 +224,6 @@ static void count_turn(void *arg)
  * time is over. */
 static void on_sent(void *arg)
 {
-    (void)arg;
     if (turns < 4) {
         timer_start(sent, 1);
         return;

@@ -7,7 +7,6 @@
 
 static bool never(void *arg, const char *name, const char *password)
 {
-    (void)arg;
     must(strlen(name) <= SASL_NAME_MAX && password);
     return false;
 }
@@ -15,7 +14,6 @@ static bool never(void *arg, const char *name, const char *password)
 /* Keys that no password has. */
 static bool decoy(void *arg, const char *name, struct sasl_scram *ret)
 {
-    (void)arg;
     must(strlen(name) <= SASL_NAME_MAX);
     sasl_decoy_scram((const unsigned char *)"sixteen octets!!", (const unsigned char[64]){1}, ret);
     return true;
@@ -23,7 +21,6 @@ static bool decoy(void *arg, const char *name, struct sasl_scram *ret)
 
 static bool not_external(void *arg, const char *name, char ret_name[SASL_NAME_MAX + 1])
 {
-    (void)arg;
     must(strlen(name) <= SASL_NAME_MAX);
     ret_name[0] = '\0';
     return false;

@@ -15,7 +15,6 @@
 static void charset(struct reader *r, struct str in)
 {
     struct str label, octets = in;
-    (void)r;
     if (str_split(&octets, '\n', &label)) {
         const struct charset *c = charset_find(label);
         CLEANUP(buf_free) struct buf out = BUF_INIT(1 << 16);
@@ -37,7 +36,6 @@ static void calendar(struct reader *r, struct str in)
 {
     static struct view_event events[8];
     CLEANUP(buf_free) struct buf whole = BUF_INIT(1 << 16), words = BUF_INIT(1 << 16);
-    (void)r;
     if (calendar_unfold(in, &whole) == 0) {
         must(calendar_read(buf_str(&whole), events, ARRAY_LEN(events)) <= ARRAY_LEN(events));
         buf_reset(&words);
@@ -61,7 +59,6 @@ static void must_be_utf8(struct str text)
 
 static void tnef_body(void *arg, const struct tnef_bodies *b)
 {
-    (void)arg;
     must_be_utf8(b->subject);
     must_be_utf8(b->texts[TNEF_RTF]);
 }

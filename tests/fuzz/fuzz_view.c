@@ -54,8 +54,6 @@ static void check(const struct view *v, struct str message)
 
 static const struct template *none(void *arg, struct str name)
 {
-    (void)arg;
-    (void)name;
     return NULL;
 }
 

@@ -12,7 +12,6 @@
 static void numbers(void **state)
 {
     uint64_t n;
-    (void)state;
     assert_int_equal(str_to_u64(STR("18446744073709551615"), UINT64_MAX, &n), 0);
     assert_true(n == UINT64_MAX);
     assert_int_equal(str_to_u64(STR("18446744073709551616"), UINT64_MAX, &n), -ERANGE);
@@ -26,7 +25,6 @@ static void numbers(void **state)
 static void splitting(void **state)
 {
     struct str rest = STR("a,,b"), part;
-    (void)state;
     assert_true(str_split(&rest, ',', &part));
     check_str(part, "a");
     assert_true(str_split(&rest, ',', &part));
@@ -38,7 +36,6 @@ static void splitting(void **state)
 
 static void case_is_ascii_only(void **state)
 {
-    (void)state;
     assert_true(str_eq_nocase(STR("PostMaster"), STR("postmaster")));
     assert_false(str_eq_nocase(STR("\xc3\x84"), STR("\xc3\xa4"))); /* Ä and ä: octets, not letters */
     assert_int_equal(str_distance(STR("inside"), STR("insid")), 1);
@@ -48,7 +45,6 @@ static void case_is_ascii_only(void **state)
 static void buffer_never_exceeds_its_maximum(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(10);
-    (void)state;
     assert_int_equal(buf_append(&b, "12345678", 8), 0);
     assert_int_equal(buf_append(&b, "abc", 3), -ENOSPC);
     check_str(buf_str(&b), "12345678");
@@ -64,7 +60,6 @@ static void buffer_formats_with_and_without_room(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(400);
     char expected[600];
-    (void)state;
     assert_int_equal(buf_printf(&b, "%0255d", 7), 0); /* with its NUL exactly what is taken first */
     snprintf(expected, sizeof expected, "%0255d", 7);
     check_str(buf_str(&b), expected);
@@ -92,7 +87,6 @@ static void buffer_blanks_what_stands_in_it(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(100);
     static const char nought[6];
-    (void)state;
     buf_blank(&b);
     assert_int_equal(buf_append(&b, "secret", 6), 0);
     const char *p = b.p;
@@ -106,7 +100,6 @@ static void map_holds_and_forgets(void **state)
 {
     struct map *m = map_new(5000);
     static int values[5000];
-    (void)state;
     for (uint64_t i = 0; i < 5000; i++) {
         assert_int_equal(map_put(m, map_id(&i), &values[i]), 0);
     }
@@ -133,7 +126,6 @@ static void arena_is_bounded(void **state)
 {
     struct arena a = ARENA_INIT(4096);
     struct str copy;
-    (void)state;
     assert_int_equal(arena_copy(&a, STR("text"), &copy), 0);
     check_str(copy, "text");
     assert_non_null(arena_alloc(&a, 3000));
@@ -149,7 +141,6 @@ static void log_lines_cannot_be_forged(void **state)
 {
     static const char evil[] = "a\r\nlevel=error event=forged \x1b[31m\x7f\xc2\x85\xe2\x80\xa8\"\\\xff\xc3(";
     char line[2048];
-    (void)state;
     for (int format = 0; format < 2; format++) {
         const struct log_field f[] = {KVS("evil", str_from(evil, sizeof evil - 1)), KVN("n", -5)};
         size_t n = log_render(line, sizeof line, (enum log_format)format, 0, LOG_LEVEL_INFO, "p", "e", f, 2);
@@ -170,7 +161,6 @@ static void log_lines_cannot_be_forged(void **state)
 static void long_values_are_cut(void **state)
 {
     char big[3000], line[4096];
-    (void)state;
     memset(big, 'x', sizeof big);
     const struct log_field f[] = {KVS("big", str_from(big, sizeof big))};
     size_t n = log_render(line, sizeof line, LOG_FORMAT_TEXT, 0, LOG_LEVEL_INFO, "p", "e", f, 1);

@@ -39,7 +39,6 @@ static void the_design_example(void **state)
                                "partner \"Example Bank\" { domains bank.example, .bank.example; outbound require encrypt; }\n"
                                "partner \"Sub\" { domains secure.bank.example; outbound require cert; } # more exact wins\n"
                                "limits { message 25M; command-time 90s; }\n");
-    (void)state;
     assert_string_equal(c->organization, "Example Clinic");
     assert_int_equal(c->limits.size, 25 * 1024 * 1024);
     assert_int_equal(c->limits.command_time, 90000);
@@ -63,7 +62,6 @@ static void standard_values(void **state)
                            c->limits.connections_per_network, c->limits.hurry_time, c->smtpout.greeting, c->smtpout.mail, c->smtpout.rcpt,
                            c->smtpout.data, c->smtpout.block, c->smtpout.dot};
     static const int64_t want[] = {8192, 2 * 1024 * 1024, 50000, 2 * 1024 * 1024, 1000, 100, 300000, 30000, 50, 200, 10000, 300000, 300000, 300000, 120000, 180000, 600000};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         assert_int_equal(got[i], want[i]);
     }
@@ -74,7 +72,6 @@ static void standard_values(void **state)
 static void devices(void **state)
 {
     struct conf *c = good(BASE "inside { networks 10.0.0.0/8, 2001:db8::/32; devices 10.1.2.0/24, 10.7.7.7, 2001:db8:1::/48; }");
-    (void)state;
     assert_true(conf_is_device(c, STR("10.1.2.3")));
     assert_true(conf_is_device(c, STR("10.7.7.7")));
     assert_true(conf_is_device(c, STR("2001:db8:1::5")));
@@ -92,7 +89,6 @@ static void devices(void **state)
 
 static void errors_say_where_and_what(void **state)
 {
-    (void)state;
     bad(BASE "hostnme x;", "t:2:1: unknown setting \"hostnme\". Did you mean \"hostname\"?");
     bad(BASE "hostname other.example;", "t:2:1: \"hostname\" is set twice");
     bad(BASE "limits {\n  message 25X;\n}", "t:3:11: message: \"25X\" is not a size");
@@ -133,7 +129,6 @@ static void canonical_text_is_the_same_configuration(void **state)
     struct conf *c = good(BASE "organization \"a \\\"quoted\\\" \\\\ name\"; relay [2001:db8::1]:587 { tls encrypt; }\n"
                                "inside { domains a.example b.example; deliver-to [10.0.0.1]:2525 { tls none; } networks 10.0.0.0/8 ::1/128; }\n"
                                "partner p { domains x.example; outbound require cert; } queue { lifetime 3d; first-retry 1500ms; }\n");
-    (void)state;
     assert_int_equal(conf_write(c, &first), 0);
     assert_int_equal(buf_append(&first, "", 1), 0);
     struct conf *again = good(buf_str(&first).p);
@@ -152,7 +147,6 @@ static void includes_are_read_and_named_in_errors(void **state)
     char dir[] = "/tmp/postern-conf-XXXXXX", path[64], other[64];
     CLEANUP(buf_free) struct buf problems = BUF_INIT(8192);
     struct conf *c = NULL;
-    (void)state;
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/a.conf", dir);
     snprintf(other, sizeof other, "%s/b.conf", dir);
@@ -183,7 +177,6 @@ static void includes_are_read_and_named_in_errors(void **state)
 static void every_setting_is_in_the_manual(void **state)
 {
     CLEANUP(buf_free) struct buf man = BUF_INIT(1 << 20);
-    (void)state;
     assert_int_equal(conf_manual(&man), 0);
     assert_int_equal(buf_append(&man, "", 1), 0);
     assert_non_null(strstr(buf_str(&man).p, "\\fBat-rest-key\\fR"));
@@ -192,7 +185,6 @@ static void every_setting_is_in_the_manual(void **state)
 
 static void every_type_has_its_row(void **state)
 {
-    (void)state;
     for (int t = CONF_TEXT; t <= CONF_BLOCK; t++) {
         bool by_hand = t == CONF_STORE || t == CONF_BLOCK;
         assert_true(conf_kinds[t].manual || t == CONF_CHOICE);
@@ -256,7 +248,6 @@ static void a_reload_sees_each_changed_setting(void **state)
     struct conf *a = good(BASE), *b = good(BASE);
     struct told none = {0};
     size_t walked = 0;
-    (void)state;
     conf_differences(a, b, &none, on_difference);
     assert_int_equal(none.n, 0);
     for (size_t i = 0; i < conf_schema_len; i++) {
@@ -309,7 +300,6 @@ static void what_a_change_takes(void **state)
     };
     static const char *const processes[] = {"queue", "lookup", "keys", "smtpin", "smtpout", "login", "metrics", "inspect", "web"};
     size_t found = 0;
-    (void)state;
     for (size_t i = 0; i < conf_schema_len; i++) {
         const struct conf_key *key = &conf_schema[i];
         char name[128];

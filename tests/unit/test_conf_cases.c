@@ -63,7 +63,6 @@ static int make_files(void **state)
         "{ echo '; the root'; cut -c1-80 root.ds; } >cut.ds; sed 's/E06D44B8/&   /' root.ds >pieces.ds; cat wild.pem wild.key >with-key.pem; chmod 644 with-key.pem cut.ds pieces.ds;"
         "echo 'include \"./ring-b.conf\";' >ring-a.conf; { echo; echo 'include \"ring-c.conf\";'; } >ring-b.conf; echo 'include \"ring-b.conf\";' >ring-c.conf; cp wild.key future.key; chmod 600 small.key ed.key secret lines; echo 'include \"loop.conf\";' >loop.conf; echo 'organization \"x\";' >part.conf";
     char tree[4096];
-    (void)state;
     assert_non_null(getcwd(tree, sizeof tree));
     assert_non_null(mkdtemp(dir));
     find_own_address();
@@ -90,7 +89,6 @@ static int make_files(void **state)
 
 static int remove_files(void **state)
 {
-    (void)state;
     pid_t pid = fork();
     if (pid == 0) {
         execl("/bin/rm", "rm", "-r", dir, (char *)NULL);
@@ -222,7 +220,6 @@ static void each_case(void **state)
     CLEANUP(buf_free) struct buf file = BUF_INIT(TEXT_MAX);
     size_t n_wrong = 0, n_fine = 0, failed = 0;
     struct expected e;
-    (void)state;
     assert_int_equal(file_read("tests/unit/conf-cases.txt", &file), 0);
     const char *first = memmem(buf_str(&file).p, buf_len(&file), "\n%% ", 4);
     assert_non_null(first);

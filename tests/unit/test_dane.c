@@ -42,7 +42,6 @@ static void one_by_one(void **state)
         {{3, 1, 0, 20}, 0}, {{2, 0, 0, 100}, 0}, /* full data that is no key and no certificate */
     };
     bool ta;
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const int(*row)[4] = &rows[i].row;
         if (usable(row, 1, &ta) != rows[i].want) {
@@ -54,7 +53,6 @@ static void one_by_one(void **state)
 static void agility(void **state)
 {
     bool ta;
-    (void)state;
     /* per usage and selector the strongest digest; RFC 7671 9 */
     assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 1, 2, 64}}, 2, &ta), 1);
     assert_int_equal(usable((const int[][4]){{3, 1, 1, 32}, {3, 0, 2, 64}}, 2, &ta), 2);
@@ -70,7 +68,6 @@ static void framing(void **state)
     struct dane_set set;
     struct buf b = BUF_INIT(64 * 1024);
     char text[200];
-    (void)state;
     assert_int_equal(dane_read(STR(""), &set), 0);
     assert_int_equal(set.n, 0);
     assert_int_equal(dane_read(STR("\0"), &set), -EBADMSG);

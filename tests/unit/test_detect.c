@@ -24,7 +24,6 @@ static void check_all(detect_check check, const char *const *good, const char *c
 
 static void public_vectors(void **state)
 {
-    (void)state;
     check_all(check_card, LIST("4111111111111111", "5555 5555 5555 4444", "371449635398431", "30569309025904", "6011000400000000", "4012888888881881", "3530111333300000", "2223003122003222",
                                "2200123456789019", "6062826786276634"), /* Mir, Hipercard: ranges of npm's credit-card-type */
               LIST("4012888888881882", "0000000000000000", "4111111111111", "1234567812345670", "79927398713", "41111111111111111111"));
@@ -61,7 +60,6 @@ static void one_wrong_digit(void **state)
         detect_check check;
         const char *number;
     } rows[] = {{check_card, "4539578763621486"}, {check_us_npi, "1245319599"}, {check_uk_nhs, "9434765919"}, {check_iban, "DE89370400440532013000"}, {check_us_aba, "121000358"}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char text[40];
         assert_true(rows[i].check(str_c(rows[i].number)));
@@ -94,7 +92,6 @@ static struct detect_packs *packs_of(const char *text)
 static void on_rule(void *arg, const char *name, const char *rule, const char *title)
 {
     assert_string_equal(name, "p");
-    (void)title;
     strcat(strcat(arg, rule), " ");
 }
 
@@ -122,7 +119,6 @@ static const char *scan(const char *text)
 
 static void context_makes_it_likely(void **state)
 {
-    (void)state;
     assert_string_equal(scan("536-90-4399"), "ssn 65 ***-**-4399; -> ");
     assert_string_equal(scan("the SSN 536-90-4399"), "ssn 100 ***-**-4399 near; -> sure ");
     assert_string_equal(scan("social\n  security: 536904399"), "ssn 65 *****4399 near; -> ");
@@ -138,7 +134,6 @@ static void context_makes_it_likely(void **state)
 
 static void headings_of_tables(void **state)
 {
-    (void)state;
     assert_string_equal(scan("Name,City,SSN\nJo,Rome,536904399\nAl,Oslo,536904398\n"), "ssn 65 *****4399 near; ssn 65 *****4398 near; -> ");
     /* the column of another heading, far away from the words */
     assert_string_equal(scan("SSN\tfiller filler filler filler filler filler filler filler filler\tOther\nx\ty\t536904399\n"), "ssn 10 *****4399; -> ");
@@ -147,7 +142,6 @@ static void headings_of_tables(void **state)
 
 static void disguises(void **state)
 {
-    (void)state;
     assert_string_equal(scan("\xef\xbc\x95\xef\xbc\x93\xef\xbc\x96-90-4399"), "ssn 65 ***-**-4399; -> ");   /* full-width digits */
     assert_string_equal(scan("53\xe2\x80\x8b" "6-90-43\xc2\xad" "99"), "ssn 65 ***-**-4399; -> ");               /* zero-width space, soft hyphen */
     /* U+034F, which fills previews (jugglerchris/rust-html2text#134), a Hangul filler, a Khmer vowel that is not shown: Unicode's
@@ -174,7 +168,6 @@ static void numbers_in_groups(void **state)
         "4539 5787\n6362 1486", "4539\n5787\n6362\n1486", "4539  5787  6362  1486", /* columns */
         LINE "4539 5787\n6362\n1486", LINE "4539 5787\n\n6362 1486", LINE "4539 5787\r\n\r\n6362 1486", "4539-5787 6362 1486", LINE "4539-5787\n6362 1486",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(found); i++) {
         const char *said = scan(found[i]);
         if (!strstr(said, "card 85 ****") || !strstr(said, "1486")) {
@@ -225,7 +218,6 @@ static void groups_behind_other_groups(void **state)
         {"943 476 943 476 5919", 8, GROUPS_IN_ROW},
         {"943 5 476 943 476 5919", 10, GROUPS_ALONE},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *said = scan(rows[i].text);
         int high = 0, low = 0;
@@ -244,7 +236,6 @@ static void groups_behind_other_groups(void **state)
 
 static void dictionary_and_rules(void **state)
 {
-    (void)state;
     assert_string_equal(scan("a HEART  Attack and asthma, asthmatic"), "word 60 HE***  ******; word 60 as****; -> ");
     assert_string_equal(scan("asthma 536-90-4399"), "word 60 as****; ssn 65 ***-**-4399; -> both pair ");
     char far[700];
@@ -263,7 +254,6 @@ static size_t new_end(const char *text)
 
 static void quotations(void **state)
 {
-    (void)state;
     assert_string_equal(scan("new 536-90-4391\n> old 536-90-4392\n"), "ssn 65 ***-**-4391; ssn 65 ***-**-4392 quoted; -> ");
     assert_string_equal(scan("a\r\n-----Original Message-----\r\n536-90-4391"), "ssn 65 ***-**-4391 quoted; -> ");
     assert_string_equal(scan("a\nAm 3. Mai schrieb Anna:\n536-90-4391"), "ssn 65 ***-**-4391; -> "); /* not at the end of the line */
@@ -281,7 +271,6 @@ static void places_in_any_order(void **state)
 {
     struct buf b = BUF_INIT(1 << 20);
     struct detect_quotations q;
-    (void)state;
     assert_int_equal(buf_add(&b, STR("new\n> ")), 0);
     for (size_t i = 0; i < 70000; i++) {
         assert_int_equal(buf_add(&b, STR(">")), 0);
@@ -306,7 +295,6 @@ static void limits_are_no_clean_bill(void **state)
     struct detect_packs *p = packs_of("pack p 1\ntype slow\n pattern 90 ((?:a+)+b)\n");
     char text[4001];
     struct detect_result r;
-    (void)state;
     memset(text, 'a', sizeof text - 1);
     memcpy(text + sizeof text - 3, "!b", 3);
     const struct detect_text one = {str_c(text), DETECT_BODY};
@@ -322,7 +310,6 @@ static void the_clock_ends_it(void **state)
     struct detect_packs *p = packs_of("pack p 1\ntype a\n phrase flu\ntype b\n pattern 90 (\\d{4})\n");
     struct buf b = BUF_INIT(16 << 20);
     struct detect_result r;
-    (void)state;
     for (size_t i = 0; i < 1000000; i++) {
         assert_int_equal(buf_add(&b, STR("flu 4711 ")), 0);
     }
@@ -357,7 +344,6 @@ static void mistakes(void **state)
         {"pack p 1\ntype a\n pattern 50 b\n good {3 z-a}\n", "test:4: what is drawn in a test vector is written {NUMBER CLASS}: {3 z-a}\n"},
         {"", "test:1: there is no pack in it: \n"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
         struct detect_packs *p = detect_packs_new();
@@ -372,7 +358,6 @@ static void mistakes(void **state)
 static void vectors_in_packs(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
-    (void)state;
     struct detect_packs *p = packs_of("pack p 1\ntype a\n phrase big\n good x big y\n bad bigger\n good c\nrule r a\n good big\n bad big\n");
     assert_int_equal(detect_packs_test(p, &problems), -EINVAL);
     assert_true(str_eq(buf_str(&problems), STR("test:6: a: should be found and is not: c\ntest:9: r: should not be found and is: big\n")));
@@ -394,7 +379,6 @@ static void kinds_have_vectors(void **state)
         {" kind k\n token 90 ab_[0-9]{8}\n good ab_{8 0-9}\n bad ab_\n kind l\n token 90 cd_[0-9]{8}\n good ab_{8 1}\n bad cd_\n",
          "test:9: l: no pattern of its kind finds it: ab_11111111\ntest:7: l: no vector \"good\" needs pattern 2 of a\n"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
         char text[1024];

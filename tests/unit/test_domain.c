@@ -91,7 +91,6 @@ static void lengths(void **state)
 {
     char label[65], text[600];
     struct domain_name d;
-    (void)state;
     memset(label, 'a', 64);
     label[64] = '\0';
     assert_int_equal(domain_parse(str_c(label), &d), -EINVAL);
@@ -111,7 +110,6 @@ static void lengths(void **state)
 static void patterns(void **state)
 {
     struct domain_pattern p;
-    (void)state;
     assert_int_equal(domain_pattern_parse(STR(".M\xc3\xbcller.example"), &p), 0);
     assert_true(domain_covers(&p, domain_from(STR("a.XN--MLLER-KVA.example."))) > 0);
     assert_true(domain_covers(&p, domain_from(STR("a.m\xc3\x9cller\xe3\x80\x82" "example"))) > 0);
@@ -128,7 +126,6 @@ static void patterns(void **state)
 static void addresses(void **state)
 {
     char text[ADDRESS_KEY_SIZE];
-    (void)state;
     assert_int_equal(address_canonical(STR("J.Doe@M\xc3\xbcLLER.example."), text, sizeof text), 0);
     assert_string_equal(text, "J.Doe@xn--mller-kva.example");
     assert_int_equal(address_canonical(STR("\"a@b\"@Example.ORG"), text, sizeof text), 0);
@@ -153,7 +150,6 @@ static void shown(void **state)
         {"xn--abc-.example", "xn--abc-.example"}, /* decodes to abc: not what it is */
     };
     char text[DOMAIN_SHOWN_SIZE];
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         domain_show(domain_from(str_c(cases[i][0])), text, sizeof text);
         assert_string_equal(text, cases[i][1]);
@@ -268,7 +264,6 @@ static void check_places(const struct conf *c, const char *name, bool same)
 /* Each spelling in the configuration against each in the mail. */
 static void every_place(void **state)
 {
-    (void)state;
     for (size_t k = 0; k < ARRAY_LEN(same_names); k++) {
         char text[4096];
         const char *n = same_names[k];

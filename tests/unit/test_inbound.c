@@ -50,7 +50,6 @@ static void inbound_rules(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     struct conf *c = NULL;
-    (void)state;
     if (conf_parse(str_c(text), "test", &problems, &c) < 0) {
         fail_msg("%.*s", STR_ARG(buf_str(&problems)));
     }
@@ -95,7 +94,6 @@ static void proxy_header(void **state)
     static const char v2_ip6[] = "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\x30\x39\0\x19";
     static const char v2_local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
     size_t n;
-    (void)state;
     assert_int_equal(proxy(STR("PROXY TCP4 192.0.2.7 192.0.2.8 56324 25\r\nEHLO"), &n, "192.0.2.7"), PROXY_GIVEN);
     assert_int_equal(n, 41);
     assert_int_equal(proxy(STR("PROXY TCP6 2001:DB8::7 2001:db8::8 56324 25\r\n"), &n, "2001:db8::7"), PROXY_GIVEN);
@@ -127,7 +125,6 @@ static void sections(void **state)
 {
     struct mailbox author;
     struct str from;
-    (void)state;
     check_section("Date: d\r\nMESSAGE-ID: <x>\r\nAuthentication-Results: mx.test; spf=pass\r\n smtp.mailfrom=a\r\nSubject: s\r\n\r\n",
                   "Date: d\r\nMESSAGE-ID: <x>\r\nSubject: s\r\n\r\n", 1);
     check_section("authentication-results: (c (n) \\) ) \"MX.test\" 1; none\r\nAuthentication-Results:\r\n\tmx.test; x\r\nAuthentication-Results: mx.test.evil; x\r\nDate: d\r\nMessage-ID: <x>\r\n\r\n",
@@ -177,7 +174,6 @@ static void notices(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(200);
     uint8_t bits = 0;
-    (void)state;
     assert_int_equal(notify_parse(STR("success,FAILURE"), &bits), 0);
     assert_int_equal(bits, NOTIFY_SUCCESS | NOTIFY_FAILURE);
     static const char *const bad[] = {"", "NEVER,DELAY", "SUCCESS,", "SUCCESS,SUCCESS", "ALWAYS", ",SUCCESS"};

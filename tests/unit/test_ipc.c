@@ -20,7 +20,6 @@ static void round_trip(void **state)
     const struct ipc_msg m = {.type = IPC_submit, .submit = {.token = 7, .id = UINT64_MAX, .reverse_path = STR("a@b"), .size = 1ULL << 40, .tls_bits = 256, .body = STR("\0\1\2")}};
     struct ipc_msg back;
     unsigned flags;
-    (void)state;
     assert_int_equal(ipc_encode(&m, &b), 0);
     struct str in = buf_str(&b);
     assert_int_equal(ipc_decode(&in, &back, &flags), 0);
@@ -36,7 +35,6 @@ static void fields_over_their_maximum_are_refused(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
     char big[2000];
-    (void)state;
     memset(big, 'x', sizeof big);
     const struct ipc_msg m = {.type = IPC_submit_rcpt, .submit_rcpt = {.forward_path = str_from(big, sizeof big)}};
     assert_int_equal(ipc_encode(&m, &b), -EMSGSIZE);
@@ -50,7 +48,6 @@ static void malformed(void **state)
     const struct ipc_msg m = {.type = IPC_resolve, .resolve = {.kind = 1, .port = 2}};
     struct ipc_msg back;
     unsigned flags;
-    (void)state;
     assert_int_equal(ipc_encode(&m, &b), 0);
     for (size_t n = 0; n < buf_len(&b); n++) {
         struct str in = str_slice(buf_str(&b), 0, n);
@@ -76,7 +73,6 @@ static void on_file(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     struct seen *s = owner;
     struct buf b = BUF_INIT(8192);
-    (void)ch;
     assert_true(fd >= 0);
     assert_int_equal(file_read_fd(fd, &b), 0);
     str_copy_cut(buf_str(&b), s->text, sizeof s->text);
@@ -95,8 +91,6 @@ static void on_last_file(void *owner, struct ipc_channel *ch, const struct ipc_m
 static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct seen *s = owner;
-    (void)ch;
-    (void)m;
     assert_int_equal(fd, -1);
     s->messages++;
 }
@@ -104,7 +98,6 @@ static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_closed(void *owner, struct ipc_channel *ch)
 {
     struct seen *s = owner;
-    (void)ch;
     s->closed = true;
     loop_stop(s->loop);
 }
@@ -119,7 +112,6 @@ static void channel_carries_order_and_descriptors_and_closes_on_the_unexpected(v
 {
     static const struct ipc_rule rules[] = {{IPC_ctl_file, on_file}, {IPC_resolve, on_unwrap}, {IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
     int fds[2];
-    (void)state;
     struct loop *l = loop_new();
     struct seen s = {.loop = l};
     assert_int_equal(ipc_pair(fds), 0);
@@ -182,8 +174,6 @@ static void send_packet(int sock, const struct packet *p, int fd)
 static void on_optional(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct seen *s = owner;
-    (void)ch;
-    (void)m;
     err_close_fd(&fd);
     s->messages++;
 }
@@ -191,7 +181,6 @@ static void on_optional(void *owner, struct ipc_channel *ch, const struct ipc_ms
 static void on_refused(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct seen *s = owner;
-    (void)fd;
     s->messages++;
     ipc_refuse(ch, m->type, "a lease of another process");
 }
@@ -221,7 +210,6 @@ static void what_does_not_fit_closes_the_channel(void **state)
         {{.type = IPC_job}, 0, 1, 0, true},
         {{.type = IPC_lease_close}, 0, 0, 1, true}, /* its handler refuses it */
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(packets); i++) {
         int fds[2];
         struct loop *l = loop_new();
@@ -248,7 +236,6 @@ static void no_value_without_a_word(void **state)
     CLEANUP(buf_free) struct buf b = BUF_INIT(IPC_FRAME_MAX);
     struct ipc_msg m = {.type = IPC_ctl_peer, .ctl_peer = {.role = IPC_LAST_role}}, back;
     unsigned flags;
-    (void)state;
     assert_int_equal(ipc_encode(&m, &b), 0);
     b.p[b.head + 2] = 1;
     struct str in = buf_str(&b);
@@ -296,7 +283,6 @@ static void a_signal_does_not_end_a_call(void **state)
 static void on_without(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct seen *s = owner;
-    (void)ch;
     assert_int_equal(fd, -1);
     s->without += m->type == IPC_job && m->job.id == 7;
 }
@@ -344,7 +330,6 @@ static void no_descriptor_left_is_nobodys_fault(void **state)
         {{{.type = IPC_job, .job = {.id = 7}}, 0, 0, 1, false}, 0, 2, false}, /* its octets came along */
     };
     int fd = file_memory("t", STR("x"));
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         uint64_t refused = ipc_refused();
         struct seen s = read_without_room(rules, &cases[i].p, fd);
@@ -362,7 +347,6 @@ static void a_descriptor_waits_without_another(void **state)
     static const struct ipc_rule rules[] = {{IPC_ctl_file, on_last_file}, {IPC_resolve, on_unwrap}, {IPC_none, NULL}};
     struct rlimit was, none;
     int fds[2];
-    (void)state;
     struct loop *l = loop_new();
     struct seen s = {.loop = l}, other = {.loop = l};
     assert_int_equal(ipc_pair(fds), 0);
@@ -395,7 +379,6 @@ static void what_was_said_before_the_end_is_heard(void **state)
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
     static const struct ipc_msg job = {.type = IPC_lease_close};
     enum { UNREAD, TOLD_MORE, READS_NO_MORE, CASES };
-    (void)state;
     for (int i = 0; i < CASES; i++) {
         int fds[2];
         struct loop *l = loop_new();
@@ -433,7 +416,6 @@ static void an_end_comes_behind_what_was_said(void **state)
     static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_lease_close, on_refused}, {IPC_none, NULL}};
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false}, wrong = {{.type = IPC_lease_close}, 0, 0, 1, true};
     enum { MANY = 200 };
-    (void)state;
     for (int lives = 0; lives < 2; lives++) {
         int fds[2];
         struct loop *l = loop_new();
@@ -468,7 +450,6 @@ static void who_is_given_up_is_heard(void **state)
     static const struct ipc_rule rules[] = {{IPC_unwrap, on_unwrap}, {IPC_none, NULL}};
     static const struct packet said = {{.type = IPC_unwrap}, 0, 0, 1, false};
     int fds[2];
-    (void)state;
     struct loop *l = loop_new();
     struct seen s = {.loop = l};
     assert_int_equal(ipc_pair(fds), 0);
@@ -542,7 +523,6 @@ static int send_more_than_may_be_under_way(void)
 static void more_descriptors_than_may_be_under_way(void **state)
 {
     int status;
-    (void)state;
     if (geteuid() != 0) {
         skip();
     }
@@ -559,7 +539,6 @@ static void more_descriptors_than_may_be_under_way(void **state)
 static void some_descriptors_are_kept_free(void **state)
 {
     struct rlimit was, small;
-    (void)state;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
     small = was;
     small.rlim_cur = 1024;
@@ -574,7 +553,6 @@ static void some_descriptors_are_kept_free(void **state)
 
 static void on_never_taken(void *arg, int events)
 {
-    (void)events;
     ++*(unsigned *)arg;
 }
 
@@ -599,7 +577,6 @@ static void on_told_and_rests(void *arg, int events)
 static void a_watch_rests(void **state)
 {
     int fds[2];
-    (void)state;
     struct loop *l = loop_new();
     struct resting r = {0};
     assert_int_equal(ipc_pair(fds), 0);

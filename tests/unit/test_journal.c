@@ -19,7 +19,6 @@ static char dir[64];
 
 static int setup(void **state)
 {
-    (void)state;
     snprintf(dir, sizeof dir, "/tmp/postern-journal-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
@@ -33,7 +32,6 @@ static void shell(const char *format, const char *a, const char *b)
 
 static int teardown(void **state)
 {
-    (void)state;
     shell("rm -rf %s%s", dir, "");
     return 0;
 }
@@ -62,7 +60,6 @@ static void entries_come_back(void **state)
     struct buf b = BUF_INIT(100000);
     struct buf again = BUF_INIT(100000);
     struct entry e;
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         assert_int_equal(entry_write(&b, &samples[i]), 0);
     }
@@ -178,7 +175,6 @@ static void fields_are_counted(void **state)
 static void entries_that_end_early(void **state)
 {
     struct entry e;
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(samples); i++) {
         struct buf b = BUF_INIT(100000);
         assert_int_equal(entry_write(&b, &samples[i]), 0);
@@ -286,7 +282,6 @@ static bool is_nought(const char *name)
 
 static void batches_come_back(void **state)
 {
-    (void)state;
     struct journal *j = open_journal(0);
     expect(j, "", 0);
     put(j, 'a', 5000);
@@ -334,7 +329,6 @@ static void damage(unsigned file, off_t at, bool cut)
 static void a_batch_is_whole_or_not_there(void **state)
 {
     static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
         struct journal *j = open_journal(0);
         put(j, 'a', 5000);
@@ -357,7 +351,6 @@ static void a_batch_is_whole_or_not_there(void **state)
 static void one_flipped_bit_costs_one_batch(void **state)
 {
     static const off_t where[] = {0, 4, 8, 12, 16, 24, 32, 39, 48, 147, 148, 5147};
-    (void)state;
     for (unsigned bad = 0; bad < 5; bad++) {
         for (size_t i = 0; i < ARRAY_LEN(where); i++) { /* each part of its header, its entries, its body */
             struct journal *j = open_journal(0);
@@ -407,7 +400,6 @@ static void write_16(int fd, char letter, uint64_t number, off_t at)
 static void batches_of_version_16(void **state)
 {
     char path[128];
-    (void)state;
     snprintf(path, sizeof path, "%s/journal-0", dir);
     int fd = open(path, O_RDWR | O_CREAT, 0600);
     write_16(fd, 'a', 1, 0);
@@ -430,7 +422,6 @@ static void batches_of_version_16(void **state)
 /* The newest batch was promised: what is left of it is no torn end. */
 static void the_mark_tells_of_the_newest(void **state)
 {
-    (void)state;
     struct journal *j = open_journal(0);
     for (char c = 'a'; c < 'e'; c++) {
         put(j, c, 5000);
@@ -452,7 +443,6 @@ static void the_mark_tells_of_the_newest(void **state)
 /* The first batches of a file are in the tables and damaged: those behind them are not, and count. */
 static void damage_of_what_is_settled_costs_nothing(void **state)
 {
-    (void)state;
     struct journal *j = open_journal(0);
     for (char c = 'a'; c < 'f'; c++) {
         put(j, c, 5000);
@@ -469,7 +459,6 @@ static void damage_of_what_is_settled_costs_nothing(void **state)
 static void another_life_is_refused(void **state)
 {
     struct journal *none = NULL;
-    (void)state;
     struct journal *j = open_journal(0);
     for (char c = 'a'; c < 'h'; c++) { /* five and two */
         put(j, c, 5000);
@@ -493,7 +482,6 @@ static void another_life_is_refused(void **state)
 static void an_older_round_is_no_damage(void **state)
 {
     struct journal *j = open_journal(0);
-    (void)state;
     for (char c = 'a'; c < 'k'; c++) { /* both files full */
         put(j, c, 5000);
     }
@@ -515,7 +503,6 @@ static void what_is_missing_is_told(void **state)
 {
     struct journal *j = open_journal(0), *none = NULL;
     uint64_t waiting, lost;
-    (void)state;
     for (char c = 'a'; c < 'h'; c++) { /* five in the first file, two in the other */
         put(j, c, 5000);
     }
@@ -555,7 +542,6 @@ static void prepare_all(struct journal *j)
 /* What comes while the files are wiped is found again, however far that was, and nothing of what was wiped. */
 static void wiped_in_part(void **state)
 {
-    (void)state;
     for (int pieces = 1; pieces < 24; pieces++) {
         struct journal *j = open_journal(0);
         for (int i = 0; i < 6; i++) { /* five and one */
@@ -576,7 +562,6 @@ static void wiped_in_part(void **state)
 
 static void files_made_ready(void **state)
 {
-    (void)state;
     struct journal *j = open_journal(0);
     assert_true(journal_is_clear(j));
     put(j, 'a', 5000);
@@ -611,7 +596,6 @@ static void files_made_ready(void **state)
 static void files_in_turn(void **state)
 {
     struct journal *j = open_journal(0);
-    (void)state;
     for (int i = 0; i < 10; i++) { /* five in each */
         put(j, (char)('a' + i), 5000);
     }
@@ -661,7 +645,6 @@ static struct store *open_store(const char *name, bool small)
 
 static void on_done(void *arg, enum store_result r)
 {
-    (void)arg;
     assert_int_equal(r, STORE_OK);
 }
 
@@ -797,7 +780,6 @@ static void settle_somehow(struct store *s)
 static void the_same_as_at_once(void **state)
 {
     struct buf a = BUF_INIT(64 * 1024 * 1024), b = BUF_INIT(64 * 1024 * 1024);
-    (void)state;
     for (uint64_t round = 1; round <= 20; round++) {
         seed = round * 7919;
         struct store *late = open_store("late", round % 2 == 0), *at_once = open_store("at-once", false);
@@ -837,7 +819,6 @@ static void what_has_ended_leaves_no_body(void **state)
     struct store_rcpt r[40];
     char path[128];
     struct stat st;
-    (void)state;
     for (unsigned turn = 0; turn < 40; turn++) {
         come(s, turn + 1, 1, 30000, 0, NULL, 0);
         r[turn] = (struct store_rcpt){.rcpt = s->next_rcpt - 1, .id = turn + 1, .state = RCPT_DELIVERED, .bounced = true};
@@ -877,7 +858,6 @@ static void what_is_not_synced_changes_nothing(void **state)
 {
     struct store *s = open_store("store", true);
     const struct store_rcpt r = {.rcpt = 1, .id = 1, .state = RCPT_DELIVERED, .bounced = true};
-    (void)state;
     for (uint64_t id = 1; id <= 4; id++) { /* two in each file */
         come(s, id, 1, 14000, 0, NULL, 0);
         store_flush(s);
@@ -895,9 +875,6 @@ static void what_is_not_synced_changes_nothing(void **state)
 
 static void no_progress(void *arg, uint64_t done, uint64_t all)
 {
-    (void)arg;
-    (void)done;
-    (void)all;
 }
 
 static void count_finding(void *arg, bool fatal, const char *text)
@@ -924,7 +901,6 @@ static void a_backup_has_the_journal(void **state)
     char from[128], to[128], problem[300] = "";
     uint64_t gone;
     unsigned findings;
-    (void)state;
     come(s, 1, 1, 30000, 0, NULL, 0);
     store_flush(s);
     come(s, 2, 2, 100, 0, NULL, 0); /* of another batch */
@@ -950,7 +926,6 @@ static void a_damaged_journal_is_told(void **state)
 {
     struct store *s = open_store("store", false);
     unsigned findings;
-    (void)state;
     for (uint64_t id = 1; id <= 5; id++) { /* a page each */
         come(s, id, 1, 100, 0, NULL, 0);
         store_flush(s);
@@ -979,7 +954,6 @@ static void another_journal_is_refused(void **state)
     struct store *s = open_store("store", false), *other = open_store("other", false), *none = NULL;
     char path[128], problem[300] = "";
     unsigned findings;
-    (void)state;
     come(other, 1, 1, 100, 0, NULL, 0);
     store_flush(other);
     store_close(s);

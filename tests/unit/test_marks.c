@@ -40,7 +40,6 @@ static const struct mark_case cases[] = {
 /* Fed whole, and in pieces of every small length. */
 static void marks_of_octets(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct mark_case *c = &cases[i];
         for (size_t piece = 1; piece < 9; piece++) {
@@ -59,7 +58,6 @@ static void marks_of_octets(void **state)
 
 static void well_formed_utf8(void **state)
 {
-    (void)state;
     assert_true(marks_is_utf8(STR("")) && marks_is_utf8(STR("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
     assert_false(marks_is_utf8(STR("\xe4")) || marks_is_utf8(STR("\xc0\xaf")) || marks_is_utf8(STR("\xed\xa0\x80")) ||
                  marks_is_utf8(STR("\xf4\x90\x80\x80")) || marks_is_utf8(STR("\xc3")) || marks_is_utf8(STR("\xe0\x9f\xbf")));
@@ -85,7 +83,6 @@ static void check_qp(struct str text, const char *want)
 
 static void quoted_printable(void **state)
 {
-    (void)state;
     check_qp(STR("a=b\r\n"), "a=3Db\r\n");
     check_qp(STR("Gr\xc3\xbc\xc3\x9f \r\n\t\r\nx "), "Gr=C3=BC=C3=9F=20\r\n=09\r\nx=20");
     check_qp(STR("a b\tc\r\n"), "a b\tc\r\n");
@@ -98,7 +95,6 @@ static void quoted_printable(void **state)
 static void part_says_what_it_needs(void **state)
 {
     CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
-    (void)state;
     assert_int_equal(qp_part(STR("plain = as it is\r\n"), &out), 0);
     check_str(buf_str(&out), "\r\nplain = as it is\r\n");
     buf_reset(&out);

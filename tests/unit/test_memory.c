@@ -18,7 +18,6 @@ static struct memory_change probe(struct store_domain *d, int64_t at, bool compl
 static void sightings(void **state)
 {
     struct store_domain d = {.mailed_ms = t0};
-    (void)state;
     assert_false(memory_seen(&d, t0, &rules));
     memory_sighted(&d, t0);
     assert_true(memory_seen(&d, t0, &rules));
@@ -34,7 +33,6 @@ static void sightings(void **state)
 static void looks(void **state)
 {
     struct store_domain d = {0};
-    (void)state;
     assert_int_equal(memory_look_until(&d, &rules), 0);
     memory_looked(&d, &(struct memory_look){.complete = true, .asked = 7}, t0);
     assert_int_equal(d.look_asked, 7);
@@ -55,7 +53,6 @@ static void helo_alone(void **state)
     static const struct memory_look alone = {.helo = true, .asked = 7}, other = {.helo = true, .asked = 8}, silent = {.asked = 7},
                                     answered = {.complete = true, .asked = 7}, counted = {.complete = true, .helo = true, .asked = 7};
     struct store_domain d = {0};
-    (void)state;
     assert_int_equal(memory_helo_from(&d, t0, &rules), 0);
     memory_looked(&d, &alone, t0);
     assert_int_equal(memory_look_until(&d, &rules), 0);
@@ -77,7 +74,6 @@ static void helo_alone(void **state)
 
 static void lowering(void **state)
 {
-    (void)state;
     struct store_domain d = {.mailed_ms = t0 + 20 * DAY};
     memory_sighted(&d, t0);
     for (int i = 1; i <= 6; i++) {
@@ -100,7 +96,6 @@ static void lowering(void **state)
 /* Looks every minute: the seven days stay days of the calendar. */
 static void looks_are_not_days(void **state)
 {
-    (void)state;
     struct store_domain d = {.listed = true};
     int64_t lowered_at = 0, minute = 60 * 1000;
     memory_sighted(&d, t0);
@@ -120,7 +115,6 @@ static void looks_are_not_days(void **state)
 /* A sign of encryption between the looks begins the row again, DANE and MTA-STS as much as STARTTLS. */
 static void signs_break_the_row(void **state)
 {
-    (void)state;
     struct store_domain d = {.listed = true};
     memory_sighted(&d, t0);
     for (int i = 1; i <= 13; i++) {
@@ -132,7 +126,6 @@ static void signs_break_the_row(void **state)
 
 static void no_evidence(void **state)
 {
-    (void)state;
     struct store_domain d = {.listed = true};
     memory_sighted(&d, t0);
     for (int i = 1; i <= 30; i++) { /* a server that does not answer proves nothing, and breaks the row */
@@ -157,7 +150,6 @@ static void no_evidence(void **state)
 
 static void confirmation(void **state)
 {
-    (void)state;
     struct store_domain d = {.listed = true, .secure_mail = true};
     memory_sighted(&d, t0);
     uint32_t raised = 0;
@@ -172,7 +164,6 @@ static void confirmation(void **state)
 
 static void alarms(void **state)
 {
-    (void)state;
     struct store_domain d = {.listed = true};
     struct memory_probe p = {.complete = true, .offered = true, .grade = GRADE_AUTH, .tlsa_published = true, .sts = 2, .not_after_ms = t0 + 60 * DAY};
     assert_int_equal(memory_probed(&d, &p, false, t0, &rules).raised, 0);
@@ -206,7 +197,6 @@ static void merging(void **state)
     struct store_domain a = {.offered_ms = t0, .looked_ms = t0 + 5, .look_complete = true, .look_asked = 7, .grade = GRADE_AUTH, .next_probe_ms = t0 + DAY};
     struct store_domain b = {.offered_ms = t0 + 1, .lowered_ms = t0 + 2, .mailed_ms = t0 + 9, .grade = GRADE_PLAIN, .negative_days = 7, .secure_mail = true};
     struct store_domain x = a, y = b;
-    (void)state;
     memory_merge(&x, &b);
     memory_merge(&y, &a);
     for (int i = 0; i < 2; i++) {

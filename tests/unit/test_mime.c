@@ -43,7 +43,6 @@ static struct mime_reading *read_c(const char *message)
 /* RFC 2046 5.1.1, with its preamble and epilogue; RFC 2047's example of an encoded name. */
 static void ordinary_messages(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_c("From: =?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.example>\r\nSubject: =?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\r\n =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=\r\n\r\nhello\r\n");
     assert_true(has_text(m, "If you can read this you understand the example."));
     assert_true(has_text(m, "Keith Moore"));
@@ -88,7 +87,6 @@ static void ambiguous_messages(void **state)
         {MIME_CHARSET, HEAD "Content-Type: text/plain; charset=utf-8\r\n\r\nneedle \xff\xfe\r\n"},
         {MIME_HEADER, HEAD "needle without a colon\r\nX: y\r\n\r\nhello\r\n"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = read_c(rows[i].message);
         if (!has_problem(m, rows[i].kind) || !has_text(m, "needle")) {
@@ -102,7 +100,6 @@ static void ambiguous_messages(void **state)
 /* RFC 5545 3.1: the fold may stand anywhere, also inside a number. */
 static void folded_lines(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_c(HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nDESCRIPTION:SSN 536-90\r\n -4399 of\r\n\tthe patient\r\nEND:VCALENDAR\r\n");
     assert_true(has_text(m, "SSN 536-90-4399 ofthe patient\nEND"));
     assert_int_equal(m->n_problems, 0);
@@ -112,7 +109,6 @@ static void folded_lines(void **state)
 /* RFC 5545 3.3.11: commas and line ends are escaped in a value; what an event says is there as people read it, too. */
 static void events_as_people_read_them(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_c(HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"
                                          "SUMMARY:Mr. Baker\\, control\r\nDESCRIPTION;LANGUAGE=en:one\\ntwo\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n");
     assert_true(has_text(m, "SUMMARY:Mr. Baker\\, control") && has_text(m, "Mr. Baker, control\none\ntwo"));
@@ -137,7 +133,6 @@ static void files_in_doubt(void **state)
         {"a.txt", "see <html> and <style>536-90-4399</style>", "536-90-4399", "html"},
         {"a.csv", "<html><style>536-90-4399", "536-90-4399", "html"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = mime_read_file(str_c(rows[i].octets), rows[i].name, &mime_standard_limits);
         if (!has_text(m, rows[i].text) || strcmp(m->attachments[0].type, rows[i].type) != 0) {
@@ -150,7 +145,6 @@ static void files_in_doubt(void **state)
 /* RFC 2046 4.1.2: a charset may stand at each text type; RFC 5545 3.1: a fold inside a character (two octets of a letter). */
 static void charsets_of_other_texts(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_c(HEAD "Content-Type: text/csv; charset=iso-8859-2\r\nContent-Transfer-Encoding: 8bit\r\n\r\nname;za\xbf\xf3\xb3\xe6\r\n");
     assert_true(has_text(m, "za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87"));
     mime_reading_free(m);
@@ -184,7 +178,6 @@ static void utf8_under_another_label(void **state)
         "Subject: =?iso-8859-1?Q?=C3?= =?iso-8859-1?Q?=A4_SSN=C2=A0536?=\r\n\r\nx\r\n",
         HEAD "X-Note: =?windows-1252?B?U1NOwqA1MzY=?=\r\n\r\nx\r\n",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = read_c(rows[i]);
         bool as_labelled = has_text(m, "SSN\xc3\x82\xc2\xa0" "536"), as_utf8 = false;
@@ -235,7 +228,6 @@ static void escapes_under_another_label(void **state)
         {HEAD "\r\n\x1b(B\x1b[m 4539\r\n", "\x1b(B\x1b[m 4539", NULL, false},
         {HEAD "\r\n\x1b$B 45 39 57 87 63 62 14 86\r\n", "$B 45 39 57 87 63 62 14 86", NULL, false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = read_c(rows[i].mail);
         bool as_is = false;
@@ -256,7 +248,6 @@ static void escapes_under_another_label(void **state)
  * zip (two files, by Python's zipfile). */
 static void empty_files_have_names(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_c(
         HEAD "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n"
              "Content-Type: application/octet-stream; name=first.exe\r\n"
@@ -281,7 +272,6 @@ static void empty_files_have_names(void **state)
  * The last one, found by fuzz_unpack, ended the process: libxml2 changed the character set in its middle. */
 static void html_files(void **state)
 {
-    (void)state;
     static const struct {
         struct str octets;
         const char *text;
@@ -320,7 +310,6 @@ static void documents(void **state)
 {
     static const char *const letters[] = {"letter.docx", "letter.odt", "letter.rtf", "letter.pdf", "letter.doc", "plain.7z", "plain.tar.gz"};
     static const char *const tables[] = {"table.xlsx", "table.ods"};
-    (void)state;
     struct mime_pdf *pdf = mime_pdf_new();
     assert_non_null(pdf);
     for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
@@ -362,7 +351,6 @@ static void unreadable_things(void **state)
                 {{ole, sizeof ole}, MIME_PASSWORD, "x.docx"},
                 {LIT("ID3\x04"), MIME_MEDIA, "voice.mp3"},
                 {LIT("\x01\x02\x00\x03\x04 card 4539578763621486 "), MIME_UNKNOWN, "x.bin"}};
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     struct mime_pdf *pdf = mime_pdf_new();
     limits.pdf = mime_pdf_read;
@@ -383,7 +371,6 @@ static void unreadable_things(void **state)
 static void compressed_by_the_old_program(void **state)
 {
     static const char packed[] = "\x1f\x9d\x90\x6e\xca\x94\x21\xc3\xa6\x0c\x88\x34\x6e\x40\x84\x01\x31\xe6\x4d\x1b\x38\x72\xca\xcc\x99\x53\x86\x0c\x08\x33\x69\xd8\x94\x51\x00";
-    (void)state;
     struct mime_reading *m = mime_read_file((struct str){packed, sizeof packed - 1}, "x.Z", &mime_standard_limits);
     assert_true(has_text(m, "needle in a compressed file"));
     mime_reading_free(m);
@@ -401,7 +388,6 @@ static void outlooks_envelope(void **state)
     unsigned char head[] = {0x78, 0x9f, 0x3e, 0x22, 1, 0, /* attMAPIProps */ 1, 0x03, 0x90, 0x06, 0x00, 0, 0, 0, 0,
                             /* one property: PT_BINARY, PR_RTF_COMPRESSED, one value */ 1, 0, 0, 0, 0x02, 0x01, 0x09, 0x10, 1, 0, 0, 0, sizeof packed, 0, 0, 0};
     size_t padded = (sizeof packed + 3) / 4 * 4;
-    (void)state;
     head[11] = (unsigned char)(16 + padded);
     assert_int_equal(buf_append(&tnef, head, sizeof head), 0);
     assert_int_equal(buf_append(&tnef, packed, sizeof packed), 0);
@@ -439,7 +425,6 @@ static void files_without_a_label(void **state)
         {LIT("begin 644 x.txt\n&;F5E9&QE\n`\nend\n"), "x.uue"},
         {LIT("BEGIN:VCARD\r\nVERSION:2.1\r\nNOTE;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:nee=64=\r\n=6Ce\r\nEND:VCARD\r\n"), "x.vcf"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = mime_read_file(rows[i].octets, rows[i].name, &mime_standard_limits);
         if (!has_text(m, "needle") || m->n_problems > 0) {
@@ -467,7 +452,6 @@ static void files_without_a_label(void **state)
 static void limits_hold(void **state)
 {
     struct buf b = BUF_INIT(64 << 20);
-    (void)state;
     assert_int_equal(buf_add(&b, STR(HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n")), 0);
     for (int i = 0; i < 100000; i++) {
         assert_int_equal(buf_add(&b, STR("--x\r\n\r\nneedle\r\n")), 0);
@@ -507,7 +491,6 @@ static void limits_hold(void **state)
 /* Names of files in a zip (Python's zipfile wrote it) beyond ASCII, with blanks at the end, and long ones keep their ending. */
 static void names_in_archives(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_fixture("names.zip", NULL);
     size_t programs = 0;
     for (size_t i = 0; i < m->n_attachments; i++) {

@@ -33,7 +33,6 @@ static void txt_records(void **state)
         {{"V=stsv1; id=7;"}, STS_RECORD_NONE, ""},
     };
     char id[STS_ID_MAX];
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         size_t n = rows[i].texts[1] ? 2 : 1;
         enum sts_record got = sts_record_find(rows[i].texts, n, id);
@@ -85,7 +84,6 @@ static void policies(void **state)
         {"<html>not found</html>", false},
         {"", false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct sts_policy p;
         char problem[128] = "";
@@ -113,7 +111,6 @@ static void policies(void **state)
 static void matching(void **state)
 {
     struct str patterns = STR("mail.example.com\n*.example.net\n");
-    (void)state;
     assert_true(sts_policy_covers(patterns, domain_from(STR("MAIL.example.COM"))));
     assert_true(sts_policy_covers(patterns, domain_from(STR("mx.example.net"))));
     assert_false(sts_policy_covers(patterns, domain_from(STR("a.mx.example.net")))); /* exactly one label */
@@ -139,7 +136,6 @@ static struct sts_entry cached(int64_t at)
 static void cache_table(void **state)
 {
     int64_t t = 1000000;
-    (void)state;
     struct sts_entry none = {.domain = "x"};
     assert_false(sts_take_txt(&none, STS_TXT_NONE, "", "", false, t)); /* none, no C */
     assert_int_equal(sts_effective(&none, t), STS_STATE_NONE);

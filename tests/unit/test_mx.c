@@ -8,7 +8,6 @@ static void records(void **state)
 {
     uint16_t preference;
     char name[256];
-    (void)state;
     assert_int_equal(mx_parse(STR("\0\x0a\2mx\4Test\0"), &preference, name, sizeof name), 0);
     assert_int_equal(preference, 10);
     assert_string_equal(name, "mx.test");
@@ -29,7 +28,6 @@ static void order(void **state)
 {
     static const struct mx_own own = {.has = is_own};
     int first_b = 0;
-    (void)state;
     for (int i = 0; i < 200; i++) {
         struct mx_result r = {.n_hosts = 4, .hosts = {{.preference = 20, .host = {.name = "a"}}, {.preference = 10, .host = {.name = "b"}}, {.preference = 10, .host = {.name = "c"}}, {.preference = 5, .host = {.name = "d"}}}};
         mx_order(&r, &own);

@@ -20,7 +20,6 @@ static void offers(void **state)
     } signatures[] = {{EVP_PKEY_EC, NID_sha256}, {EVP_PKEY_EC, NID_sha384}, {EVP_PKEY_EC, NID_sha512},
                       {EVP_PKEY_RSA_PSS, NID_sha256}, {EVP_PKEY_RSA_PSS, NID_sha384}, {EVP_PKEY_RSA_PSS, NID_sha512},
                       {EVP_PKEY_RSA, NID_sha256}, {EVP_PKEY_RSA, NID_sha384}, {EVP_PKEY_RSA, NID_sha512}};
-    (void)state;
     struct tls_context *c = client_context(TLS_PROFILE_NIST), *s = server_context("good");
     STACK_OF(SSL_CIPHER) *list = SSL_CTX_get_ciphers(c->ssl);
     assert_int_equal(sk_SSL_CIPHER_num(list), ARRAY_LEN(suites));
@@ -90,7 +89,6 @@ static bool is_left_out(const char *suite)
 /* 3.3.1: nothing but the suites of the publication; those of it that are missing are of the kinds said. */
 static void suites_of_the_list(void **state)
 {
-    (void)state;
     listed = BUF_INIT(1 << 16);
     assert_int_equal(file_read("tests/unit/nist-suites.txt", &listed), 0);
     served = TLS_PROFILE_NIST;
@@ -134,9 +132,6 @@ struct seen {
 static void note_extension(SSL *ssl, int from_server, int type, const unsigned char *data, int n, void *arg)
 {
     struct seen *seen = arg;
-    (void)ssl;
-    (void)data;
-    (void)n;
     (from_server ? seen->server : seen->client)[type & 0xffff] = true;
 }
 
@@ -172,7 +167,6 @@ static void extensions(void **state)
     static const int said[] = {SERVER_NAME, STATUS_REQUEST, SUPPORTED_GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, ENCRYPT_THEN_MAC,
                                EXTENDED_MASTER_SECRET, SUPPORTED_VERSIONS, KEY_SHARE};
     static const int never[] = {CERT_URL, TRUNCATED_HMAC, HEARTBEAT, CLIENT_CERT_TYPE, SERVER_CERT_TYPE, EARLY_DATA};
-    (void)state;
     served = TLS_PROFILE_NIST;
     struct tls_context *c = client_context(TLS_PROFILE_NIST), *s = server_context("good");
     served = TLS_PROFILE_WIDE;
@@ -196,7 +190,6 @@ static void extensions(void **state)
 static void hints_are_empty(void **state)
 {
     char problem[200];
-    (void)state;
     struct buf chain = load("good.pem"), key = load("good.key"), ca = load("ca.pem");
     struct tls_context *s;
     assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_NIST, buf_str(&ca), problem, sizeof problem, &s), 0);
@@ -228,7 +221,6 @@ static void keys(void **state)
     } cases[] = {{"good", true, true, "EC 256"}, {"rsa", true, true, "RSA 2048"}, {"p384", true, true, "EC 384"},
                  {"small", true, false, "RSA 1024"}, {"ed25519", false, false, NULL}, {"brainpool", false, false, "brainpoolP256r1 256"},
                  {"k1", false, false, "secp256k1 256"}};
-    (void)state;
     served = TLS_PROFILE_LEGACY;
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         bool wide = i % 2 > 0;
@@ -255,7 +247,6 @@ static void finite_fields(void **state)
         const char *group;
         bool within;
     } cases[] = {{"ffdhe2048", true}, {"modp_2048", false}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_context *s = server_context("rsa"), *c = client_context(TLS_PROFILE_NIST);
         EVP_PKEY_CTX *made = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);

@@ -17,7 +17,6 @@ static struct verdict join(enum host_class a, enum host_class b)
 
 static void several_hosts(void **state)
 {
-    (void)state;
     assert_int_equal(join(HOST_TEMPORARY, HOST_SEND).action, ACTION_SEND);
     assert_int_equal(join(HOST_PERMANENT, HOST_PERMANENT).action, ACTION_BOUNCE);
     assert_int_equal(join(HOST_PERMANENT, HOST_TEMPORARY).action, ACTION_DEFER); /* theirs if equal, else temporary */
@@ -37,7 +36,6 @@ static void who_demands_what(void **state)
     struct facts f = {.force = FORCE_ENCRYPT, .by_next_hop = true, .demand = DEMAND_SECURE,
                       .counts = COUNTS_CERT, .seen = true, .mx = MX_SECURE};
     struct requirement need = policy_requirement(&f);
-    (void)state;
     assert_int_equal(need.floor, GRADE_CERT);
     assert_int_equal(need.raised, RAISED(NEXT_HOP) | RAISED(DEMAND) | RAISED(MEMORY));
     assert_int_equal(need.by[RAISED_BIT_NEXT_HOP], GRADE_ENCRYPT);
@@ -56,7 +54,6 @@ static void routes(void **state)
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     struct conf *c;
     struct route r;
-    (void)state;
     assert_int_equal(conf_parse(str_c(text), "t", &problems, &c), 0);
     rules_route(c, STR(""), STR("x@Out.Test"), &r);
     assert_string_equal(r.next_hop.canonical, "out.test");
@@ -113,7 +110,6 @@ static void deliver_to_by_itself(void **state)
                 {"b.test { tls none; }", FORCE_NONE},
                 {"127.0.0.1:24 { tls cert; }", FORCE_CERT},
                 {"127.0.0.1:24 { tls auto; }", FORCE_NONE}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
         struct conf *c;
@@ -134,7 +130,6 @@ static void deliver_to_by_itself(void **state)
 /* Codes are RFC 3463 in form, and their class fits their use. */
 static void reason_codes(void **state)
 {
-    (void)state;
     for (int r = 0; r < REASON_END; r++) {
         const char *d = reason_deferred_code((enum reason)r), *b = reason_bounced_code((enum reason)r);
         assert_true(!*d || d[0] == '4');
@@ -170,7 +165,6 @@ static void rules_join(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096), canonical = BUF_INIT(1 << 20);
     struct conf *c, *again;
-    (void)state;
     if (conf_parse(str_c(rules_text), "t", &problems, &c) < 0) {
         fail_msg("%.*s", (int)buf_len(&problems), buf_str(&problems).p);
     }

@@ -16,13 +16,11 @@ static struct template *partial_t, *text_t;
 
 static const struct template *partial(void *arg, struct str name)
 {
-    (void)arg;
     return str_eq(name, STR("part")) ? partial_t : NULL;
 }
 
 static const struct template *text(void *arg, struct str key)
 {
-    (void)arg;
     return str_eq(key, STR("hello")) ? text_t : NULL;
 }
 
@@ -55,7 +53,6 @@ static void templates_escape_always(void **state)
 {
     struct arena a = ARENA_INIT(65536);
     struct data d = {.arena = &a};
-    (void)state;
     partial_t = made("[{{name}}]", true);
     text_t = made("Hello {{name}}", true);
     data_c(&d, "name", "<b> & \"x\" 'y' {{z}}");
@@ -85,7 +82,6 @@ static void broken_templates_are_named(void **state)
         {"{{#a}}\n{{/b}}", "file:2: this ends another section than the one that is open \"b\"\n"}, {"x\n{{a", "file:2: {{ without }} before \"a\"\n"},
         {"{{{raw}}}", "file:1: not a name (values are always escaped, there is no other way): \"{raw\"\n"}, {"{{&raw}}", "file:1: not a name (values are always escaped, there is no other way): \"&raw\"\n"},
         {"{{}}", "file:1: not a name (values are always escaped, there is no other way): \"\"\n"}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct buf problems = BUF_INIT(4096);
         struct template *t = NULL;
@@ -107,7 +103,6 @@ static void templates_cannot_run_away(void **state)
     struct arena a = ARENA_INIT(65536);
     struct data d = {.arena = &a};
     struct buf out = BUF_INIT(1000);
-    (void)state;
     partial_t = made("x{{>part}}", true); /* calls itself */
     assert_int_equal(template_write(partial_t, &world, &d, &out), -ENOSPC);
     template_free(partial_t);
@@ -127,7 +122,6 @@ static void views_survive_packing(void **state)
     struct view *v = view_of_message(str_from(mail, sizeof mail - 1));
     struct buf b = BUF_INIT(PACKED_MAX);
     struct packed p;
-    (void)state;
     assert_int_equal(packed_write(v, &b), 0);
     assert_int_equal(packed_read(buf_str(&b), &p), 0);
     assert_true(str_eq(p.from_name, STR("Größe")) && str_eq(p.subject, STR("Länge")) && str_eq(p.message_id, STR("<1@b.test>")) && str_eq(p.text, STR("Grüße")));
@@ -160,7 +154,6 @@ static void places_survive_packing(void **state)
     struct view v = {.parts = &part, .n_parts = 1, .text = BUF_INIT(1), .html = BUF_INIT(1)};
     struct buf b = BUF_INIT(PACKED_MAX);
     struct packed p;
-    (void)state;
     assert_int_equal(packed_write(&v, &b), 0);
     assert_int_equal(packed_read(buf_str(&b), &p), 0);
     assert_int_equal(p.parts[0].n_places, 3);
@@ -188,7 +181,6 @@ static void events_survive_packing(void **state)
                                          "DESCRIPTION:one\\ntwo\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
     struct buf b = BUF_INIT(PACKED_MAX);
     struct packed p;
-    (void)state;
     assert_int_equal(packed_write(v, &b), 0);
     assert_int_equal(packed_read(buf_str(&b), &p), 0);
     assert_int_equal(p.n_events, 1);
@@ -208,7 +200,6 @@ static void html_keeps_what_is_harmless(void **state)
         {"<img src='http://x.test/1'>", "<img>"}, {"<p style='color:red;position:fixed;background:url(x)'>a</p>", "<p>a</p>"},
         {"<unknown>a<custom-tag>b</custom-tag></unknown>", "ab"}, {"a &lt;script&gt; b", "a &#60;script&#62; b"}, {"<!-- c -->a", "a"}};
     const struct picture one = {.cid = "1", .type = "image/png", .octets = STR("abc")};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = BUF_INIT(4096);
         bool remote;
@@ -231,7 +222,6 @@ static void conversations_have_addresses(void **state)
     struct buf problems = BUF_INIT(4096);
     struct conf *c = NULL;
     char address[300];
-    (void)state;
     assert_int_equal(conf_parse(STR("hostname mx.clinic.test; listen smtp { address 127.0.0.1:25; } inside { domains clinic.test; deliver-to x.test; }\n"
                                     "portal { url https://secure.clinic.test; from secure@clinic.test; proxy-address 127.0.0.1:8080; proxies 127.0.0.1; }"), "t", &problems, &c), 0);
     thread_address(c, STR("abcdefghjkmnpqrs"), address, sizeof address);
@@ -265,7 +255,6 @@ static void conversations_have_addresses(void **state)
 static void links_open_what_they_seal(void **state)
 {
     unsigned char key[REST_KEY], view[REST_KEY], again[REST_KEY], wrapped[REST_WRAPPED_BY_LINK], back[REST_KEY];
-    (void)state;
     assert_int_equal(rest_init(), 0);
     memset(key, 7, sizeof key);
     rest_wrap_by_link(STR("abc"), key, wrapped);
@@ -290,7 +279,6 @@ static void words_in_header_fields(void **state)
     } cases[] = {{"plain", false, "plain"}, {"a \"b\" \\", true, "\"a \\\"b\\\" \\\\\""}, {"Größe", false, "=?UTF-8?B?R3LDtsOfZQ==?="}, /* email.header.Header('Größe', 'utf-8') */
                  {"one\r\nBcc: x", false, "one  Bcc: x"}, {"=?utf-8?q?x?=", false, "=?UTF-8?B?PT91dGYtOD9xP3g/PQ==?="}};
     struct buf out = BUF_INIT(8192);
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_reset(&out);
         assert_int_equal(encoded_write(str_c(cases[i].text), cases[i].quoted, &out), 0);

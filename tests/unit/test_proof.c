@@ -16,7 +16,6 @@ static void base64url_as_the_rfcs_have_it(void **state)
 {
     static const unsigned char jose[] = {3, 236, 255, 224, 193};
     struct buf out = BUF_INIT(64), back = BUF_INIT(64);
-    (void)state;
     assert_int_equal(base64url_write(str_from((const char *)jose, sizeof jose), &out), 0);
     check_str(buf_str(&out), "A-z_4ME");
     assert_int_equal(base64url_read(buf_str(&out), &back), 0);
@@ -112,7 +111,6 @@ static void a_passkey_is_made_for_one_question_of_one_site(void **state)
 {
     struct device d = device_new();
     struct passkey k;
-    (void)state;
     write_client(&d, "webauthn.create", challenge, origin);
     write_data(&d, "secure.clinic.example", 0x45, 0, true);
     assert_int_equal(made(&d, &k), 0);
@@ -138,7 +136,6 @@ static void a_passkey_proves_with_its_own_signature(void **state)
 {
     struct device d = device_new(), other = device_new();
     struct passkey k;
-    (void)state;
     write_client(&d, "webauthn.create", challenge, origin);
     write_data(&d, "secure.clinic.example", 0x45, 0, true);
     assert_int_equal(made(&d, &k), 0);
@@ -183,7 +180,6 @@ static void a_login_is_asked_for_as_the_rfcs_say(void **state)
     char problem[200];
     unsigned char hash[32];
     struct buf out = BUF_INIT(4096);
-    (void)state;
     assert_int_equal(oidc_description_url("https://login.example/t", &out), 0);
     check_str(buf_str(&out), "https://login.example/t/.well-known/openid-configuration");
     assert_int_equal(oidc_description(str_c(text), "https://login.example/t", &s, problem, sizeof problem), 0);
@@ -220,7 +216,6 @@ static void a_login_counts_for_one_person_and_one_question(void **state)
 {
     char problem[200];
     const struct oidc_asked asked = {.issuer = "i", .client = "c", .nonce = STR("n"), .address = STR("a"), .claim = "email", .now_ms = 1};
-    (void)state;
     assert_string_equal(answer("{\"iss\":\"https://i.example\",\"aud\":\"me\"," TIMES "\"nonce\":\"n0nce\",\"email\":\"A@c.Example\",\"email_verified\":true}", "email"), "");
     assert_string_equal(answer("{\"iss\":\"https://i.example\",\"aud\":\"me\"," TIMES "\"nonce\":\"n0nce\",\"email\":\"a@c.example\"}", "email"), "the provider does not vouch for the address");
     assert_string_equal(answer("{\"iss\":\"https://i.example\",\"aud\":\"me\"," TIMES "\"nonce\":\"n0nce\",\"upn\":\"a@c.example\"}", "upn"), "");

@@ -105,7 +105,6 @@ static void flags_as_people_write_them(void **state)
                 {"[", NULL, false},
                 {"]", NULL, false},
                 {"[]", NULL, false}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool exact = false;
         const char *meant = found(rows[i].text, false, &exact);
@@ -122,7 +121,6 @@ static void lines_of_an_inspection(void **state)
 {
     struct buf b = BUF_INIT(1000);
     struct str f[INSPECTION_FIELDS], rest;
-    (void)state;
     assert_int_equal(inspection_put(&b, "problem", (const struct str[]){STR("password"), STR("1.2"), STR("a\tb\nflag\t[secure]\tsubject")}, 3), 0);
     rest = buf_str(&b);
     assert_true(inspection_next(&rest, "problem", f));
@@ -166,7 +164,6 @@ static void decide(const struct conf *c, const char *from, const char *to, const
 static void accounts_inherit(void **state)
 {
     struct protection p;
-    (void)state;
     struct conf *c = conf_of("ladder \"a\" { channels tls drop; } ladder \"b\" { channels hold; } group \"g\" { members x@in.test; }"
                              "account default { protect secure; secure-from auth; ladder a; locked secure-from; } account @in.test { secure-from encrypt; protect none; }"
                              "account group:g { protect escalated; ladder b; } account x@in.test { protect secure; }");
@@ -190,7 +187,6 @@ static void groups_of_every_kind(void **state)
     } rows[] = {{"", "", "x@in.test", false}, {"eve", "", "x@in.test", true}, {"EVE", "", "x@in.test", true}, {"", "a.test mail.ward.test", "x@in.test", true},
                 {"", "mail.ward.test.evil", "x@in.test", false}, {"", "", "law@in.test", true}, {"", "", "x@sub.dep.test", true}, {"", "", "old@in.test", false}};
     struct protection p;
-    (void)state;
     struct conf *c = conf_of("group \"inner\" { members law@in.test @.dep.test \"old@in.test until 2001-01-01\" \"odd@in.test until never-ever\"; }"
                              "group \"g\" { members login:eve cert:mail.ward.test group:inner; protect escalated; }");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -207,7 +203,6 @@ static void groups_of_every_kind(void **state)
 static void rules_in_order(void **state)
 {
     struct protection p;
-    (void)state;
     struct conf *c = conf_of("content \"k\" { pack p; mode enforce; }\n"
                              "rule \"one\" { content k; to @bank.test; protect escalated; tag a; final yes; }\n"
                              "rule \"two\" { content k; action hold; tag b; text \"looked at\"; }\n"
@@ -249,7 +244,6 @@ static void rules_in_order(void **state)
 static void flags_that_do_nothing_are_said(void **state)
 {
     struct protection p;
-    (void)state;
     struct conf *c = conf_of("account default { flags no; }");
     decide(c, "x@in.test", "r@out.test", "flag\t[secure]\tsubject\nasks\tportal\n", &p);
     assert_int_equal(p.demand, DEMAND_NONE);
@@ -281,7 +275,6 @@ static void levels_only_rise(void **state)
          3},
         {"rule \"a\" { pickup-level 1; } rule \"b\" { pickup-level 3; mode report-only; }", 2},
         {"rule \"a\" { protect secure; }", 0}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[1000];
         struct protection p;
@@ -302,7 +295,6 @@ static void records_keep_their_meaning(void **state)
 {
     struct buf b = BUF_INIT(PROTECT_RECORD_MAX);
     struct protect_record r = {.demand = DEMAND_SECURE, .counts = COUNTS_AUTH, .force = FORCE_AUTH, .remove_flags = true, .off_site = true, .by_person = true, .rung = 2, .pickup_level = 3, .ladder = "my ladder", .tags = "a, b", .words = STR("one\ntwo\n")}, s;
-    (void)state;
     assert_int_equal(protect_record_write(&r, &b), 0);
     protect_record_read(buf_str(&b), &s);
     assert_true(s.demand == r.demand && s.counts == r.counts && s.force == r.force && s.remove_flags && s.off_site && s.by_person && !s.asked && !s.may_send_as_is && s.rung == 2 && s.pickup_level == 3);
@@ -340,7 +332,6 @@ static void ladders_with_doubles(void **state)
     channel_table table;
     struct store_rcpt r = {0};
     const struct channel_call call = {.rcpt = &r, .tells_sender = true, .why = "why"};
-    (void)state;
     memcpy(table, channels_built, sizeof table);
     struct protect_record secure = {.demand = DEMAND_SECURE}, escalated = {.demand = DEMAND_ESCALATED};
     const uint32_t without = 1u << CHANNEL_TLS | 1u << CHANNEL_HOLD | 1u << CHANNEL_DROP, with = without | 1u << CHANNEL_PORTAL;
@@ -361,7 +352,6 @@ static void ladders_are_checked(void **state)
 {
     struct ladder_order l;
     struct conf *c = conf_of("ladder \"default\" { channels tls:30m hold; }");
-    (void)state;
     ladder_of(c, "default", &l);
     assert_true(l.n == 2 && l.rungs[0].patience_ms == 30 * 60 * 1000 && l.rungs[1].channel == CHANNEL_HOLD);
     ladder_of(c, LADDER_PORTAL_ONLY, &l);
@@ -398,7 +388,6 @@ static void lines_travel(void **state)
 {
     struct buf text = BUF_INIT(1 << 20), problems = BUF_INIT(1 << 16);
     struct conf *c = conf_of("\n\nrule \"here\" { protect secure; }"), *again;
-    (void)state;
     assert_int_equal(conf_write(c, &text), 0);
     assert_int_equal(conf_parse(buf_str(&text), "t", &problems, &again), 0);
     assert_int_equal(again->rules[0].line, 4);
@@ -431,7 +420,6 @@ static void off_site(void **state)
                 {"a@else.test", "", "192.0.2.1", "archive@in.test", true, DEMAND_NONE}};
     struct protection p;
     struct conf *c = conf_of("");
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct protect_mail m = {.reverse_path = str_c(rows[i].from), .forward_path = str_c(rows[i].to), .login = str_c(rows[i].login),
                                        .client_ip = str_c(rows[i].client), .facts = STR(""),
@@ -454,7 +442,6 @@ static void copies_need_the_long_way(void **state)
 {
     const struct protect_mail in = {.reverse_path = STR("a@else.test"), .forward_path = STR("x@in.test"), .client_ip = STR("192.0.2.1"), .facts = STR("")};
     const struct protect_mail out = {.reverse_path = STR("x@in.test"), .forward_path = STR("a@else.test"), .client_ip = STR("10.0.0.1"), .facts = STR("")};
-    (void)state;
     struct conf *c = conf_of("flags { in none; } rule \"all\" { direction inbound; copy-to archive@in.test; }");
     assert_true(protect_needs_inspection(c, &in) && !protect_needs_inspection(c, &out));
     conf_free(c);
@@ -465,7 +452,6 @@ static void labels_alone_are_looked_for(void **state)
 {
     const struct protect_mail out = {.reverse_path = STR("x@in.test"), .forward_path = STR("a@else.test"), .client_ip = STR("10.0.0.1"), .facts = STR("")};
     struct conf *c = conf_of("flags { in none; labels Confidential; }");
-    (void)state;
     assert_true(protect_needs_inspection(c, &out));
     assert_true(!conf_flags_have_words(c) && !conf_flags_count_in(c, "header"));
     conf_free(c);

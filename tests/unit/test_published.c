@@ -46,7 +46,6 @@ static void spf(void **state)
         {"v=DMARC1; p=none", "192.0.2.1", true, SPF_OTHER_RECORD},
         {"", "192.0.2.1", true, SPF_OTHER_RECORD},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         enum spf_says got = spf_reads(str_c(rows[i].record), str_c(rows[i].ip), rows[i].is_of_name);
         if (got != rows[i].right) {
@@ -77,7 +76,6 @@ static void ed25519_keys(void **state)
     CLEANUP(buf_free) struct buf public_key = BUF_INIT(1000), wanted = BUF_INIT(1000);
     struct tls_signer *s;
     char problem[200];
-    (void)state;
     assert_int_equal(tls_signer_new(str_c(ed_pem), problem, sizeof problem, &s), 0);
     assert_int_equal(tls_signer_public(s, &public_key), 0);
     assert_int_equal(base64_read(STR(ED_P), &wanted), 0);

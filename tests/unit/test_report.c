@@ -21,7 +21,6 @@ static void bounce(void **state)
     const struct dsn d = {.hostname = STR("mx.test"), .organization = STR("Clinic"), .to = STR("a@b.test"), .id = STR("0000000000001"),
                           .own_id = STR("0000000000002"), .arrived_ms = 880127706000, .at_ms = 880127706000, .rcpts = &rcpt, .n_rcpts = 1,
                           .headers = STR("Subject: x\r\n")};
-    (void)state;
     assert_int_equal(dsn_write(&d, &out), 0);
     struct str s = buf_str(&out);
     for (size_t i = 0; i < s.n; i++) { /* CRLF only, no line over 998, 7 bit */
@@ -65,7 +64,6 @@ static void bounce_needs_nothing(void **state)
                                       .reply = STR("550 caf\xc3\xa9"), .remote = true};
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     const struct dsn d = notice_about(&r, STR("a@b.test"), STR("Subject: \xc3\xa4\r\n"));
-    (void)state;
     assert_int_equal(dsn_write(&d, &out), 0);
     struct str s = buf_str(&out);
     for (size_t i = 0; i < s.n; i++) {
@@ -86,7 +84,6 @@ static void bounce_to_an_international_address(void **state)
     static const struct dsn_rcpt r = {.forward_path = STR("j\xc3\xbcrgen+x@bad.test"), .reason = REASON_REJECTED};
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     struct dsn d = notice_about(&r, STR("\xc3\xa4@b.test"), STR("Subject: \xc3\xa4\r\n"));
-    (void)state;
     d.utf8 = true;
     assert_int_equal(dsn_write(&d, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
@@ -103,7 +100,6 @@ static void bounce_with_broken_headers(void **state)
     char line[1200];
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     struct dsn d = notice_about(&rcpt, STR("a@b.test"), STR("Subject: \xe4\r\n"));
-    (void)state;
     assert_int_equal(dsn_write(&d, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     assert_non_null(strstr(buf_str(&out).p, "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =E4\r\n"));
@@ -133,7 +129,6 @@ static void report_of_two_servers(void **state)
     const struct ipc_row_attempt *attempts[] = {&a, &b};
     const struct message_report r = {&m, rcpts, 2, attempts, 2};
     static const char *const want[] = {"To <x@y.test>: delivered\n  Sent securely: yes; ", "By: mx1 ", "To <z@y.test>: delivered\n  Sent securely: NO; not encrypted", "By: mx2 "};
-    (void)state;
     assert_int_equal(message_report_words(&r, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     must_hold(&out, want, ARRAY_LEN(want));
@@ -149,7 +144,6 @@ static void report_of_many_recipients(void **state)
     char paths[ALL][20];
     CLEANUP(buf_free) struct buf out = BUF_INIT(256 * 1024), numbers = BUF_INIT(8192);
     const struct ipc_row_message m = {.id = 1, .reverse_path = STR("a@b.test"), .protocol = STR("ESMTP"), .helo = STR("h"), .client = STR("192.0.2.1")};
-    (void)state;
     for (size_t i = 0; i < ALL; i++) {
         snprintf(paths[i], sizeof paths[i], "r%zu@y.test", i);
         rows[i] = (struct ipc_row_rcpt){.rcpt = 1000000000 + i, .forward_path = str_c(paths[i])};
@@ -172,7 +166,6 @@ static void bounce_of_what_expired(void **state)
     static const char *const second[] = {"<x@y.test>\r\n    the message could not be delivered within its lifetime\r\n", "Action: failed\r\nStatus: 4.4.7\r\n"};
     CLEANUP(buf_free) struct buf out = BUF_INIT(65536);
     struct dsn d = notice_about(&tried, STR("a@b.test"), STR(""));
-    (void)state;
     assert_int_equal(dsn_write(&d, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     must_hold(&out, first, ARRAY_LEN(first));
@@ -194,7 +187,6 @@ static void report_words(void **state)
     const struct ipc_row_rcpt *rcpts[] = {&good, &clear};
     const struct ipc_row_attempt *attempts[] = {&a, &b};
     const struct message_report r = {&m, rcpts, 2, attempts, 2};
-    (void)state;
     assert_int_equal(message_report_words(&r, &out), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     assert_non_null(strstr(buf_str(&out).p, "To <x@y.test>: delivered 1970-01-01T00:00:02Z\n  Sent securely: yes; encrypted, certificate verified"));
@@ -219,7 +211,6 @@ static void who_was_told(void **state)
     } cases[] = {{&m, &told, "The sender was told.", "\"sender-told\": true"},
                  {&m, &untold, "and was not told.", "\"sender-told\": false"},
                  {&null, &told, "and was not told.", "\"sender-told\": false"}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(buf_free) struct buf words = BUF_INIT(65536), json = BUF_INIT(65536);
         const struct ipc_row_rcpt *rcpts[] = {cases[i].r};
@@ -236,7 +227,6 @@ static void who_was_told(void **state)
 static void flags_found(void **state)
 {
     CLEANUP(buf_free) struct buf words = BUF_INIT(65536);
-    (void)state;
     assert_int_equal(inspection_words(STR("test\tsubject\nflag\t[secure]\tsubject\n"), &words), 0);
     assert_int_equal(buf_append(&words, "", 1), 0);
     assert_string_equal(buf_str(&words).p, "    the flag for a test in the subject\n"
@@ -247,7 +237,6 @@ static void flags_found(void **state)
 static void lines_of_an_inspection(void **state)
 {
     CLEANUP(buf_free) struct buf words = BUF_INIT(65536);
-    (void)state;
     assert_int_equal(inspection_words(STR("quoted\t[secure]\tnew\tattached\nquoted\t[secure]\tnew\tquoted\nproblem\tpassword\t2\tencrypted with S/MIME\nproblem\theader\t\t\n"
                                           "attachment\ttext\t\t5\t\nattachment\tpdf\t***.pdf\t7\t2\nnamed\t***.exe\t\n"), &words), 0);
     assert_int_equal(buf_append(&words, "", 1), 0);
@@ -267,7 +256,6 @@ static void told_of_many(void **state)
     enum { MANY = 200, ADDRESS = 900, REPLY = 1024, WORDS = 1598 };
     static char address[ADDRESS], reply[REPLY], words[WORDS];
     static struct told_rcpt rcpts[MANY];
-    (void)state;
     memset(address, 'a', sizeof address);
     memset(reply, 0xfc, sizeof reply);
     for (size_t i = 0; i < WORDS; i++) {

@@ -181,7 +181,6 @@ static void dump_spool(const char *store, struct buf *out)
 
 static void on_done(void *arg, enum store_result r)
 {
-    (void)arg;
     assert_int_equal(r, STORE_OK);
 }
 
@@ -242,9 +241,6 @@ static unsigned trials, told_at;
 
 static void no_finding(void *arg, bool fatal, const char *text)
 {
-    (void)arg;
-    (void)fatal;
-    (void)text;
 }
 
 static bool is_told(void)
@@ -302,7 +298,6 @@ static void try_pages(size_t at, struct buf *whole)
 static void each_page_of_each_file(void **state)
 {
     struct buf whole = BUF_INIT(64 * 1024 * 1024);
-    (void)state;
     lay_out();
     assert_false(is_told());
     store_close(open_store("trial"));
@@ -363,7 +358,6 @@ static void what_is_damaged_is_not_read(void **state)
     enum { BITS = 8 };
     struct reading whole = {.text = BUF_INIT(1 << 20)}, now = {.text = BUF_INIT(1 << 20)};
     size_t at = 0, refused = 0;
-    (void)state;
     while (strcmp(before.files[at].name, "postern.db") != 0) {
         assert_true(++at < before.n);
     }
@@ -414,7 +408,6 @@ static void try_start(const char *what, const char *name, struct buf *whole)
 static void whole_files(void **state)
 {
     struct buf whole = BUF_INIT(64 * 1024 * 1024), tables = BUF_INIT(64 * 1024 * 1024);
-    (void)state;
     lay_out();
     store_close(open_store("trial"));
     dump("trial", &tables);
@@ -503,7 +496,6 @@ static void a_repair_lists_and_keeps(void **state)
     struct store_health h;
     const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed, .lost = on_lost};
     size_t spool = file_named("spool/");
-    (void)state;
     lay_out();
     path_of("trial", "", path);
     size_t other = crashed.files[spool].octets[0] == 100 ? spool : spool + 1; /* the one in the tables */
@@ -537,27 +529,22 @@ static size_t n_seen;
 
 static void on_lost_id(void *arg, const struct store_damage *d)
 {
-    (void)arg;
     assert_true(n_seen < ARRAY_LEN(seen_ids));
     seen_ids[n_seen++] = d->id;
 }
 
 static void on_kept_id(void *arg, const struct store_message *m)
 {
-    (void)arg;
     assert_true(n_seen < ARRAY_LEN(seen_ids));
     seen_ids[n_seen++] = m->id;
 }
 
 static void no_rcpt(void *arg, const struct store_rcpt *r)
 {
-    (void)arg;
-    (void)r;
 }
 
 static void ends(void *arg, enum store_result r)
 {
-    (void)arg;
     assert_int_equal(r, STORE_OK);
 }
 
@@ -579,7 +566,6 @@ static void damaged_tables_are_written_anew(void **state)
     char path[200], problem[600];
     struct store_health h;
     unsigned mended = 0, refused = 0;
-    (void)state;
     path_of("trial", "", path);
     for (size_t page = 0; page * PAGE < crashed.files[at].n; page++) {
         crashed.files[at].octets[page * PAGE + 2000] ^= 1;
@@ -614,7 +600,6 @@ static void a_repair_takes_what_is_there(void **state)
     char path[200], problem[600] = "";
     struct store_health h;
     const struct store_checker checker = {.finding = no_finding, .body = is_as_sealed};
-    (void)state;
     lay_out();
     path_of("trial", "", path);
     remove_in_trial("journal-0");
@@ -630,7 +615,6 @@ static void a_repair_takes_what_is_there(void **state)
 
 static void no_progress(void *arg, uint64_t done, uint64_t all)
 {
-    (void)arg;
     assert_true(done <= all);
 }
 
@@ -649,13 +633,10 @@ static void count_held(void *arg, const struct store_rcpt *r)
 
 static void no_message(void *arg, const struct store_message *m)
 {
-    (void)arg;
-    (void)m;
 }
 
 static void no_end(void *arg, enum store_result r)
 {
-    (void)arg;
     assert_int_equal(r, STORE_OK);
 }
 
@@ -664,7 +645,6 @@ static void a_copy_is_put_back_where_nothing_is(void **state)
 {
     struct store_restored done;
     unsigned held = 0;
-    (void)state;
     lay_out();
     shell("rm -rf %s/new; mkdir -p %s/new/lost+found", dir, dir);
     assert_int_equal(put_back("trial", "new", &done), 0);
@@ -687,7 +667,6 @@ static void a_copy_is_put_back_where_nothing_is(void **state)
 
 static int setup(void **state)
 {
-    (void)state;
     snprintf(dir, sizeof dir, "%s/postern-rot-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"); /* thousands of syncs */
     if (!mkdtemp(dir)) {
         return -1;
@@ -698,7 +677,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     shell("rm -rf %s%s", dir, "");
     for (size_t i = 0; i < FILES; i++) {
         free(crashed.files[i].octets);

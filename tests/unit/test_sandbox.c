@@ -43,7 +43,6 @@ static int ask_for_a_ring(void)
 
 static void io_uring_answers_as_in_a_kernel_without_it(void **state)
 {
-    (void)state;
     assert_int_equal(in_child(ask_for_a_ring), 0);
 }
 
@@ -69,7 +68,6 @@ static int loop_inside(void)
 
 static void a_loop_runs_inside_the_walls(void **state)
 {
-    (void)state;
     assert_int_equal(in_child(loop_inside), 0);
 }
 
@@ -85,7 +83,6 @@ static int call_outside_the_list(void)
 
 static void a_call_outside_the_list_ends_the_process(void **state)
 {
-    (void)state;
     int status = in_child(call_outside_the_list);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSYS);
@@ -109,7 +106,6 @@ static int reach_for_others(void)
 
 static void other_processes_are_out_of_reach(void **state)
 {
-    (void)state;
     assert_int_equal(in_child(reach_for_others), 0);
 }
 
@@ -135,7 +131,6 @@ static int call_the_libc(void)
 
 static void a_newer_libc_is_not_killed(void **state)
 {
-    (void)state;
     assert_int_equal(in_child(call_the_libc), 0);
 }
 
@@ -160,13 +155,11 @@ static int threads_have_names(void)
 /* libuv names its threads since 1.50 (Debian 13): prctl(PR_SET_NAME). Sanitizer builds allow all of prctl anyway. */
 static void a_thread_may_have_a_name(void **state)
 {
-    (void)state;
     assert_int_equal(in_child(threads_have_names), 0);
 }
 
 static void *call_outside_from_a_thread(void *arg)
 {
-    (void)arg;
     (void)syscall(SYS_mount, "", "/", "", 0, NULL);
     return NULL;
 }
@@ -189,7 +182,6 @@ static int one_thread_goes_astray(void)
 /* Where the thread alone was killed the others waited for it for ever (systemd/systemd#11967, golang/go#30753). */
 static void a_thread_takes_its_process_along(void **state)
 {
-    (void)state;
     int status = in_child(one_thread_goes_astray);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSYS);
@@ -232,7 +224,6 @@ static int take_memory(void)
 
 static void memory_that_is_short_is_noticed(void **state)
 {
-    (void)state;
 #if defined(__SANITIZE_ADDRESS__)
     skip(); /* their shadow takes terabytes */
 #endif

@@ -45,7 +45,6 @@ static void round_trips(void **state)
     static const size_t sizes[] = {0, 1, REST_PIECE - 1, REST_PIECE, REST_PIECE + 1, 3 * REST_PIECE, 100000};
     static char plain[100000];
     unsigned char key[REST_KEY] = {1};
-    (void)state;
     fill(plain, sizeof plain);
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         static const size_t pieces[] = {1 << 20, 1000, REST_PIECE};
@@ -65,7 +64,6 @@ static void changes_are_noticed(void **state)
     static char plain[40000];
     unsigned char key[REST_KEY] = {1}, other[REST_KEY] = {2};
     CLEANUP(buf_free) struct buf sealed = BUF_INIT(1 << 20), back = BUF_INIT(1 << 20);
-    (void)state;
     fill(plain, sizeof plain);
     seal(key, str_from(plain, sizeof plain), 1 << 20, &sealed);
     assert_int_equal(open_sealed(other, buf_str(&sealed), 1 << 20, &back), -EBADMSG);
@@ -84,7 +82,6 @@ static void changes_are_noticed(void **state)
 static void only_keys_can_unwrap(void **state)
 {
     unsigned char secret[REST_SECRET], public[REST_PUBLIC], key[REST_KEY], back[REST_KEY], wrapped[REST_WRAPPED], second[REST_WRAPPED];
-    (void)state;
     assert_int_equal(rest_init(), 0);
     rest_make_secret(secret);
     struct rest_opener *o = rest_opener_new(secret, public);
@@ -115,7 +112,6 @@ static void gcm_vectors(void **state)
     static const unsigned char want[32] = {0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e, 0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
                                            0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0, 0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
     char out[32], back[16], first = 'x';
-    (void)state;
     struct tls_aead *a = tls_aead_new(key, true), *b = tls_aead_new(key, false);
     assert_int_equal(tls_aead_seal(a, 0, str_from((const char *)zeros, 1), str_from((const char *)zeros, 15), out), 0);
     assert_memory_equal(out, want, sizeof want);
@@ -136,7 +132,6 @@ static void old_bodies(void **state)
     unsigned char key[REST_KEY] = {7}, sealed[REST_HEADER + 17 + 5];
     crypto_secretstream_xchacha20poly1305_state st;
     CLEANUP(buf_free) struct buf back = BUF_INIT(100);
-    (void)state;
     assert_int_equal(rest_init(), 0);
     crypto_secretstream_xchacha20poly1305_init_push(&st, sealed, key);
     crypto_secretstream_xchacha20poly1305_push(&st, sealed + REST_HEADER, NULL, (const unsigned char *)"hello", 5, NULL, 0, crypto_secretstream_xchacha20poly1305_TAG_FINAL);
@@ -149,7 +144,6 @@ static void tokens(void **state)
 {
     unsigned char secret[TOKEN_SECRET] = {1, 2, 3}, other[TOKEN_SECRET] = {1, 2, 4};
     char token[TOKEN_TEXT], again[TOKEN_TEXT], changed[TOKEN_TEXT];
-    (void)state;
     assert_int_equal(rest_init(), 0);
     token_make(secret, STR("choice p 1"), token);
     token_make(secret, STR("choice p 1"), again);

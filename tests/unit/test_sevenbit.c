@@ -37,7 +37,6 @@ static void check(enum sevenbit_need need, struct str text, enum sevenbit_proble
 
 static void one_text(void **state)
 {
-    (void)state;
     check(SEVENBIT_ALL, STR("Subject: x\r\n\r\nplain\r\n"), SEVENBIT_FINE, NULL);
     check(SEVENBIT_ALL, STR("MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9f""e an alle, die hier stehen\r\n"),
           SEVENBIT_FINE,
@@ -56,7 +55,6 @@ static void one_text(void **state)
 
 static void parts_in_parts(void **state)
 {
-    (void)state;
     check(SEVENBIT_ALL,
           STR(MIXED "Content-Transfer-Encoding: 8bit\r\n\r\npre\xc3\xa4\r\n--b 1\r\nContent-Type: text/plain\r\n\r\n\xe4 " LONG_TEXT "\r\n--b 1\r\n"
               "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: in\r\nContent-Type: application/x\r\nMIME-Version: 1.0\r\n\r\n\xff\r\n"
@@ -69,7 +67,6 @@ static void parts_in_parts(void **state)
 
 static void what_is_sealed(void **state)
 {
-    (void)state;
     check(SEVENBIT_ALL, STR("MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xa4\r\n--b--\r\n"), SEVENBIT_SEALED, NULL);
     check(SEVENBIT_LINES, STR("MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xa4\r\n--b--\r\n"), SEVENBIT_FINE, NULL);
     check(SEVENBIT_LINES, STR("MIME-Version: 1.0\r\nContent-Type: multipart/encrypted; boundary=b\r\n\r\n--b\r\n\r\na\nb\r\n--b--\r\n"), SEVENBIT_SEALED, NULL);
@@ -79,7 +76,6 @@ static void what_is_sealed(void **state)
 
 static void binary(void **state)
 {
-    (void)state;
     check(SEVENBIT_LINES, STR("MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: binary\r\n\r\na\nb" LONG_TEXT), SEVENBIT_FINE,
           "MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=0Ab" LONG_TEXT);
     check(SEVENBIT_LINES, STR("MIME-Version: 1.0\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: binary\r\n\r\na\0b\r"), SEVENBIT_FINE,
@@ -90,7 +86,6 @@ static void binary(void **state)
 static void long_lines(void **state)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(65536), want = BUF_INIT(65536);
-    (void)state;
     assert_int_equal(buf_add(&text, STR("MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n")), 0);
     assert_int_equal(buf_add(&want, STR("MIME-Version: 1.0\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n")), 0);
     for (size_t i = 0; i < 3000; i++) {

@@ -298,7 +298,6 @@ static void binary_is_never_downgraded(void **state)
     const struct permit permit = {.granted = true, .transport = PERMIT_PLAINTEXT};
     struct smtp_client *c = smtp_client_new(&config);
     struct smtp_client_event ev;
-    (void)state;
     assert_int_equal(smtp_client_feed(c, STR("220 x\r\n250-x\r\n250-8BITMIME\r\n250 CHUNKING\r\n")), 0);
     for (smtp_client_next(c, &ev); ev.type != SMTP_CL_READY; smtp_client_next(c, &ev)) {
     }
@@ -310,7 +309,6 @@ static void binary_is_never_downgraded(void **state)
 static void lmtp(void **state)
 {
     const struct smtp_mail mail = {.reverse_path = STR("a@b.test"), .rcpts = two_rcpts, .n_rcpts = 2};
-    (void)state;
     expect_with((struct smtp_client_config){.lmtp = true}, mail, false, false,
                 SERVER("220 hi\r\n", "250-s\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 PIPELINING\r\n", "250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 in x\r\n", "452 y is full\r\n"),
                 "C: LHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: LHLO gw.test\nE: ready\n"
@@ -322,7 +320,6 @@ static void lmtp(void **state)
 static void logging_in(void **state)
 {
     const struct smtp_mail mail = {.rcpts = two_rcpts, .n_rcpts = 1};
-    (void)state;
     expect_with((struct smtp_client_config){0}, mail, false, true,
                 SERVER("220 hi\r\n", "250-s\r\n250-AUTH LOGIN\r\n250 starttls\r\n", "220 go\r\n", "250-s\r\n250 AUTH PLAIN\r\n", "334 Z28=\r\n", "235 in\r\n"),
                 "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: start tls\nC: EHLO gw.test\nE: ready\nC: AUTH PLAIN\nE: challenge\nC: cmlnaHQ=\nE: logged in\n");
@@ -330,14 +327,12 @@ static void logging_in(void **state)
 
 static void pipelined_over_tls(void **state)
 {
-    (void)state;
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 taken\r\n"),
            TLS_OPEN GROUP "E: rcpt 0 250 taken\nC: Hi\nC: ..dot\nC: .\nE: done 250 accepted\n");
 }
 
 static void one_at_a_time_without_pipelining(void **state)
 {
-    (void)state;
     expect(true, 2, SERVER("220-hi\r\n220 there\r\n", "250 s\r\n", "250 ok\r\n", "550 no\r\n", "250 ok\r\n", "354 go\r\n", "451 later\r\n"),
            "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: RCPT TO:<y@ok.test>\nE: rcpt 0 550 not taken\nC: DATA\nE: rcpt 1 250 taken\n"
            "C: Hi\nC: ..dot\nC: .\nE: done 451 not accepted\n");
@@ -346,7 +341,6 @@ static void one_at_a_time_without_pipelining(void **state)
 /* RFC 2920 3.1: 354 although every recipient was refused: a lone dot, its outcome is not believed. */
 static void data_without_recipients(void **state)
 {
-    (void)state;
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n550 5.1.1 no\r\n354 go\r\n", "250 taken\r\n"),
            TLS_OPEN GROUP "E: rcpt 0 550 not taken\nC: .\nE: done 250 not accepted\n");
     expect(false, 1, SERVER(TLS_HELLO, "250 ok\r\n550 no\r\n503 no\r\n"), TLS_OPEN GROUP "E: rcpt 0 550 not taken\nE: done 503 not accepted\n");
@@ -355,13 +349,11 @@ static void data_without_recipients(void **state)
 /* The sender hears why MAIL was refused, not that RCPT came out of order. */
 static void mail_refused(void **state)
 {
-    (void)state;
     expect(false, 1, SERVER(TLS_HELLO, "550 5.7.1 not you\r\n503 no\r\n503 no\r\n"), TLS_OPEN GROUP "E: rcpt 0 550 not taken\nE: done 550 not accepted\n");
 }
 
 static void helo_only_after_5yz(void **state)
 {
-    (void)state;
     expect(true, 1, SERVER("220 hi\r\n", "502 what\r\n", "250 s\r\n"),
            "C: EHLO gw.test\nC: HELO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\n");
     expect(true, 1, SERVER("220 hi\r\n", "421 busy\r\n"), "C: EHLO gw.test\nE: rejected 421\n");
@@ -372,7 +364,6 @@ static void helo_only_after_5yz(void **state)
  * from before RFC 2554, and some servers have a line for each. */
 static void long_lists_of_mechanisms(void **state)
 {
-    (void)state;
     struct smtp_client *c = smtp_client_new(&(struct smtp_client_config){.hello = "gw.test"});
     struct smtp_client_event ev;
     char ehlo[1000], many[600] = "";
@@ -393,7 +384,6 @@ static void long_lists_of_mechanisms(void **state)
 /* Requirements TL6, TL8, TL9, TL10. */
 static void starttls_seam(void **state)
 {
-    (void)state;
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "454 no\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "250 odd\r\n"), "C: EHLO gw.test\nC: STARTTLS\nE: offered\nE: refused\n");
     expect_whole(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"),
@@ -405,14 +395,12 @@ static void starttls_seam(void **state)
 /* No MAIL without a permit that fits the channel as it is. */
 static void permits(void **state)
 {
-    (void)state;
     expect(false, 1, SERVER("220 hi\r\n", "250 s\r\n"), "C: EHLO gw.test\nE: ready\nE: no permit\n");
     expect(true, 1, SERVER("220 hi\r\n", "250-s\r\n250 STARTTLS\r\n", "220 go\r\n", "250 s\r\n"), TLS_OPEN "E: no permit\n");
 }
 
 static void not_smtp(void **state)
 {
-    (void)state;
     expect(true, 1, SERVER("SSH-2.0-OpenSSH\r\n"), "E: broken: the peer does not speak SMTP\n");
     expect(true, 1, SERVER("220-hi\r\n221 other\r\n"), "E: broken: the peer does not speak SMTP\n");
     expect(true, 1, SERVER("220 hi\r\n", "250 s\r\n250 s\r\n250 s\r\n"), "C: EHLO gw.test\nE: ready\nC: MAIL FROM:<a@b.test>\nC: RCPT TO:<x@ok.test>\nC: DATA\nE: rcpt 0 250 taken\n");
@@ -537,7 +525,6 @@ static void avoided(void **state)
 /* Other suites' servers: mjl-/mox smtpclient/client_test (TestErrors), emersion/go-smtp client_test. */
 static void servers_of_other_suites(void **state)
 {
-    (void)state;
     /* not SMTP: a word, four digits, two codes in one reply */
     expect(true, 1, SERVER("bogus\r\n"), "E: broken: the peer does not speak SMTP\n");
     expect(true, 1, SERVER("2200 mox.example\r\n"), "E: broken: the peer does not speak SMTP\n");
@@ -610,7 +597,6 @@ static void many_recipients_keep_a_window(void **state)
 {
     static struct smtp_mail_rcpt rcpts[500];
     static const struct smtp_client_config config = {.hello = "gw.test"};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rcpts); i++) {
         rcpts[i].path = STR("x@ok.test");
     }

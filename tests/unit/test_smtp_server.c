@@ -159,7 +159,6 @@ static void expect(const char *client, size_t n, const char *want)
 
 static void one_message(void **state)
 {
-    (void)state;
     EXPECT(EHLO MAIL RCPT "DATA\r\nhello\r\n..dot\r\n.\r\nQUIT\r\n",
            EHLO_OK MAIL_OK RCPT_OK "S: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 221 2.0.0 Good bye\nE: CLOSE\n");
     struct play p = run(EHLO MAIL RCPT "DATA\r\nhello\r\n..dot\r\n.\r\n", 12 + 1 + 22 + 21 + 6 + 7 + 7 + 3, 5);
@@ -169,7 +168,6 @@ static void one_message(void **state)
 
 static void order_of_commands(void **state)
 {
-    (void)state;
     EXPECT("MAIL FROM:<a@b.test>\r\nSTARTTLS\r\n", "S: 503 5.5.1 EHLO was not said yet; say it first, with your host name\nS: 503 5.5.1 EHLO was not said yet; say it first, with your host name\n");
     EXPECT(EHLO RCPT "DATA\r\n" MAIL "DATA\r\n" MAIL, EHLO_OK "S: 503 5.5.1 The sender was not said yet; say MAIL FROM first\nS: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\n" MAIL_OK
            "S: 503 5.5.1 No recipient was accepted yet; say RCPT TO first\nS: 503 5.5.1 A message is under way already; finish it, or end it with RSET\n");
@@ -182,7 +180,6 @@ static void order_of_commands(void **state)
 
 static void parameters(void **state)
 {
-    (void)state;
     EXPECT(EHLO "MAIL FROM:<> SIZE=100000 BODY=8BITMIME SMTPUTF8\r\n", EHLO_OK MAIL_OK);
     EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=100001\r\n", EHLO_OK "S: 552 5.3.4 The message is larger than this server takes; send less at once; the answer to EHLO says how much (SIZE)\n"); /* RFC 1870 6.1 */
     EXPECT(EHLO "MAIL FROM:<a@b.test> SIZE=99999999999999999999999\r\n", EHLO_OK "S: 552 5.3.4 The message is larger than this server takes; send less at once; the answer to EHLO says how much (SIZE)\n");
@@ -197,7 +194,6 @@ static void parameters(void **state)
 /* RFC 3461 4: syntax, duplicates, NEVER alone. */
 static void notice_parameters(void **state)
 {
-    (void)state;
     struct play p = run(EHLO "MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D314159\r\nRCPT TO:<x@ok.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;x+2By@ok.test\r\n",
                         sizeof(EHLO "MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D314159\r\nRCPT TO:<x@ok.test> NOTIFY=SUCCESS,delay ORCPT=rfc822;x+2By@ok.test\r\n") - 1, 9);
     const struct smtp_transaction *tx = smtp_server_transaction(p.s);
@@ -235,7 +231,6 @@ static void long_addresses(void **state)
 {
     static char script[4000];
     char local[1000], want[1000];
-    (void)state;
     memset(local, 'l', sizeof local);
     int n = snprintf(script, sizeof script, EHLO "MAIL FROM:<%.124s@b.test> ENVID=%.300s\r\nRCPT TO:<%.70s@ok.test> ORCPT=rfc822;%.800s@ok.test\r\nRCPT TO:<%.800s@ok.test>\r\n"
                      "RCPT TO:<%.901s@ok.test>\r\n", local, local, local, local, local, local);
@@ -257,7 +252,6 @@ static void long_addresses(void **state)
 static void odd_addresses(void **state)
 {
     static const char lines[] = EHLO "MAIL FROM:<a..b@b.test>\r\nRCPT TO:<.ab@ok.test>\r\nRCPT TO:<ab.@ok.test.>\r\n";
-    (void)state;
     struct play p = run(lines, sizeof lines - 1, 3);
     const struct smtp_transaction *tx = smtp_server_transaction(p.s);
     check_str(tx->reverse_path.whole, "a..b@b.test");
@@ -279,7 +273,6 @@ static void words_that_no_line_holds(void **state)
                 {"X: ", " b", 990, true}, {"X: a\r\n\t", "", 998, false}, {"", ":", 998, false}, {"X: y\r\n\r\n", "", 3000, true}};
     const struct smtp_server_config before = config;
     char script[8000];
-    (void)state;
     config.header_field_max = 4096;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int n = snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n%s%0*d%s\r\n\r\nbody\r\n.\r\nNOOP\r\n", rows[i].begin, rows[i].octets, 0, rows[i].end);
@@ -296,7 +289,6 @@ static void large_header_sections(void **state)
 {
     const struct smtp_server_config before = config;
     char *script = malloc(400000);
-    (void)state;
     config.header_octets_max = config.header_field_max = 2 * 1024 * 1024;
     config.header_lines_max = 50000;
     config.size_max = 10000000;
@@ -324,7 +316,6 @@ static void long_auth_lines(void **state)
     static const size_t lengths[] = {12000, 12200, 12300};
     static char line[13000];
     const struct smtp_server_config before = config;
-    (void)state;
     config.auth = "PLAIN LOGIN";
     config.command_line_max = 64 * 1024;
     for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
@@ -371,7 +362,6 @@ static void expect_device(const char *client, size_t n, const char *want, const 
 /* cosullivan/SmtpServer#219 and the manuals of scanners, meters and alarm systems. */
 static void devices_are_understood(void **state)
 {
-    (void)state;
     DEVICE("HELO my scanner\r\nMAIL FROM: a@b.test\r\nRCPT TO:x@ok.test\r\nDATA\r\nhi\r\n.\r\n", DEVICE_EHLO_OK MAIL_OK RCPT_OK "S: 354 go\n" STORED, "hi\r\n",
            REPAIR_HELLO | REPAIR_PATH);
     DEVICE("HELO\r\n", DEVICE_EHLO_OK, "", 0);
@@ -385,7 +375,6 @@ static void devices_are_understood(void **state)
 /* RFC 5321 2.3.8: nobody must send them; on the way out they are CRLF. */
 static void devices_lines_are_repaired(void **state)
 {
-    (void)state;
     DEVICE(DEVICE_MAIL "Subject: x\n\na\nb\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\nb\r\n", REPAIR_BARE_LF);
     DEVICE(DEVICE_MAIL "Subject: x\r\ra\rb\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\nb\r\n", REPAIR_BARE_CR);
     DEVICE(DEVICE_MAIL "Subject: x\r\r\n\r\r\na\r\r\n.\r\n", DEVICE_MAIL_OK STORED, "Subject: x\r\n\r\na\r\n", REPAIR_BARE_CR);
@@ -407,7 +396,6 @@ static void devices_that_end_with_lf_are_known(void **state)
         {DEVICE_MAIL "a\n.\nb\r\n.\r\n" "NOOP\n", false},
     };
     static const size_t pieces[] = {100000, 1};
-    (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         for (int device = 0; device < 2; device++) {
             config.device = device;
@@ -463,7 +451,6 @@ static void nothing_is_smuggled(void **state)
 {
     static const size_t pieces[] = {100000, 1, 7};
     CLEANUP(buf_free) struct buf body = BUF_INIT(1 << 20);
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(ends) * 3 * 2; i++) {
         size_t which = i / 6, piece = pieces[i % 3];
         bool device = i % 6 >= 3;
@@ -491,7 +478,6 @@ static void nothing_is_smuggled_in_chunks(void **state)
 {
     static const size_t pieces[] = {100000, 1, 7};
     CLEANUP(buf_free) struct buf body = BUF_INIT(1 << 20);
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(ends) * 3 * 2; i++) {
         size_t which = i / 6, piece = pieces[i % 3];
         bool device = i % 6 >= 3;
@@ -576,7 +562,6 @@ static void sessions_of_other_suites(void **state)
         SESSION("stalwartlabs/stalwart#698", EHLO "RSET\r\nQUIT\r\n" MAIL RCPT "DATA\r\n", "220 250 250 221 "),
         SESSION("RFC 5321 4.1.4", "EHLO [192.0.2.1]\r\nEHLO 192.0.2.1\r\nEHLO localhost\r\nEHLO my_host\r\n", "220 250 250 250 250 "),
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (size_t piece = 1; piece < 1000; piece += 6 + 900 * (piece > 1)) {
             CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
@@ -596,7 +581,6 @@ static void sessions_of_other_suites(void **state)
 static void every_refusal_helps(void **state)
 {
     static const int codes[] = {421, 450, 451, 452, 454, 455, 500, 501, 502, 503, 504, 530, 534, 535, 538, 550, 552, 553, 554, 555};
-    (void)state;
     for (int i = 0; i < REFUSE_END; i++) {
         const struct smtp_reply *r = smtp_refusal((enum smtp_refusal)i);
         const char *semicolon = strrchr(r->text, ';');
@@ -623,7 +607,6 @@ static void every_refusal_helps(void **state)
 static void chunking(void **state)
 {
     static const char body[] = EHLO MAIL RCPT "BDAT 7\r\n.one\r\n.BDAT 8 LAST\r\ntwo\r\n.\r\nQUIT\r\n";
-    (void)state;
     EXPECT(EHLO MAIL RCPT "BDAT 7\r\n.one\r\n.BDAT 8 LAST\r\ntwo\r\n.\r\nQUIT\r\n",
            EHLO_OK MAIL_OK RCPT_OK "S: 250 2.0.0 7 octets so far\nE: MESSAGE\nS: 250 2.0.0 stored\nS: 221 2.0.0 Good bye\nE: CLOSE\n");
     struct play p = run(body, sizeof body - 1, 3);
@@ -642,7 +625,6 @@ static void chunking(void **state)
 /* Bare line ends are refused in chunks too, after all octets of the chunk; BINARYMIME takes them as they are. */
 static void chunks_and_line_ends(void **state)
 {
-    (void)state;
     EXPECT(EHLO MAIL RCPT "BDAT 3\r\na\nbBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",
            EHLO_OK MAIL_OK RCPT_OK "S: 550 5.6.0 Message refused: it contains a line feed without carriage return (RFC 5321 2.3.8); let the program that made it end lines with CR LF\nE: ABORT\n"
            "S: 503 5.5.1 BDAT needs an accepted recipient; say MAIL and RCPT first\nS: 250 2.0.0 Still here\n");
@@ -656,7 +638,6 @@ static void chunks_and_line_ends(void **state)
 static void logging_in(void **state)
 {
     static const char *const lines = EHLO MAIL "AUTH NOTHING\r\nAUTH PLAIN =\r\n*\r\nAUTH PLAIN d3Jvbmc=\r\nAUTH PLAIN\r\ncmlnaHQ=\r\nAUTH PLAIN cmlnaHQ=\r\n" MAIL "AUTH PLAIN\r\n";
-    (void)state;
     config.auth = "PLAIN LOGIN";
     config.auth_required = true;
     EXPECT(EHLO MAIL "AUTH PLAIN cmlnaHQ=\r\n", EHLO_OK "S: 530 5.7.0 Mail is taken here from people who are logged in; say STARTTLS, then log in (AUTH)\nS: 538 5.7.11 Passwords are taken inside TLS only; say STARTTLS first\n");
@@ -684,7 +665,6 @@ static void auth_of_mail(void **state)
     static const char script[] = EHLO "MAIL FROM:<e=mc2@b.test> AUTH=e+3Dmc2@b.test\r\nRSET\r\nMAIL FROM:<j+@b.test> AUTH=<>\r\nRSET\r\nMAIL FROM:<a@b.test> SIZE=9 AUTH=<>\r\nRSET\r\n"
                                       "MAIL FROM:<a@b.test> AUTH=<hey+A>\r\nMAIL FROM:<a@b.test> AUTH=<he+YYa>\r\nMAIL FROM:<a@b.test> AUTH\r\n";
     CLEANUP(buf_free) struct buf codes = BUF_INIT(1000);
-    (void)state;
     config.auth = "PLAIN";
     struct play p = run(script, sizeof script - 1, 11);
     reply_codes(&p, &codes);
@@ -695,7 +675,6 @@ static void auth_of_mail(void **state)
 
 static void too_many(void **state)
 {
-    (void)state;
     EXPECT(EHLO MAIL RCPT RCPT RCPT RCPT "DATA\r\n.\r\n", EHLO_OK MAIL_OK RCPT_OK RCPT_OK RCPT_OK
            "S: 452 4.5.3 Too many recipients for one message; send the rest in another\nS: 354 go\nE: MESSAGE\nS: 250 2.0.0 stored\n");
     EXPECT("X\r\nX\r\nX\r\nX\r\nX\r\nNOOP\r\n", "S: 500 5.5.1 This command is not known here; HELP lists those that are\nS: 500 5.5.1 This command is not known here; HELP lists those that are\nS: 500 5.5.1 This command is not known here; HELP lists those that are\n"
@@ -705,7 +684,6 @@ static void too_many(void **state)
 /* Requirement TL4, TL7: nothing survives STARTTLS, and nothing may stand behind it. */
 static void starttls_seam(void **state)
 {
-    (void)state;
     struct play p = run(EHLO, 13, 100);
     assert_int_equal(smtp_server_feed(p.s, STR("STARTTLS\r\n")), 0);
     act(&p);
@@ -725,7 +703,6 @@ static void starttls_seam(void **state)
 /* Requirement TL1, TL3: not offered without a certificate; asked for all the same: 454. */
 static void without_a_certificate(void **state)
 {
-    (void)state;
     config.can_starttls = false;
     EXPECT(EHLO "STARTTLS\r\n", EHLO_TLS "S: 454 4.7.0 TLS is not available now; try again later; the administrator of this server has to look\n");
     config.can_starttls = true;
@@ -733,7 +710,6 @@ static void without_a_certificate(void **state)
 
 static void lines_must_be_lines(void **state)
 {
-    (void)state;
     /* One line up to its CRLF, one answer (RFC 5321 2.3.8), none of it a command: what a program before us took for one line is no
      * place to hide another. It ends the session, as Postfix's smtpd_forbid_bare_newline = reject does: who knows no CR would else
      * wait for answers that never come. */
@@ -765,7 +741,6 @@ static void bodies_refused(void **state)
         {"a:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\na:\r\n\r\n",
          "552 5.3.4 The header section of the message has too many lines; send it to fewer people at once, or leave fields out"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char script[1024], want[2048];
         snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n%s.\r\nNOOP\r\n", cases[i].body);
@@ -776,7 +751,6 @@ static void bodies_refused(void **state)
 
 static void body_sizes(void **state)
 {
-    (void)state;
     for (int kind = 0; kind < 3; kind++) {
         static char script[300000];
         int n = snprintf(script, sizeof script, EHLO MAIL RCPT "DATA\r\n");
@@ -808,7 +782,6 @@ static void keep_refusal(void *arg, struct str line, const struct smtp_reply *r)
 static void refusals_are_told(void **state)
 {
     struct smtp_server_config c = config;
-    (void)state;
     c.auth = "PLAIN";
     c.errors_max = 20;
     struct smtp_server *s = smtp_server_new(&c);

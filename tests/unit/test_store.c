@@ -21,7 +21,6 @@ static char dir[64];
 
 static int setup(void **state)
 {
-    (void)state;
     snprintf(dir, sizeof dir, "/tmp/postern-store-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
@@ -29,7 +28,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     char command[128];
-    (void)state;
     static const char *const names[] = {"spool", "postern.db", "postern.db-wal", "postern.db-shm", "journal-0", "journal-1", "journal-mark"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(command, sizeof command, "%s/%s", dir, names[i]);
@@ -111,7 +109,6 @@ static void nothing_before_the_flush(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, 1, "one.test", &result);
     assert_int_equal(result, 0); /* no promise yet */
     store_flush(s);
@@ -139,7 +136,6 @@ static void the_next_due(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, 1, "one.test", &result); /* due at 1000 and 2000 */
     store_flush(s);
     ASK(seen, store_next_due(s, STR("one.test"), 999, see_next, see_end, &seen));
@@ -166,7 +162,6 @@ static void destinations(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, 1, "two.test", &result);
     add(s, 2, "one.test", &result);
     add(s, 3, "two.test", &result);
@@ -188,7 +183,6 @@ static void how_many_were_set(void **state)
 {
     int result = 0;
     struct store *s = open_store();
-    (void)state;
     add(s, 1, "one.test", &result);
     store_flush(s);
     assert_int_equal(store_set_state(s, 1, RCPT_HELD, RCPT_QUEUED, 5, 0), 0);
@@ -206,7 +200,6 @@ static void a_change_of_some(void **state)
     int result = 0;
     struct seen seen = {0};
     struct store *s = open_store();
-    (void)state;
     add(s, 1, "one.test", &result);
     store_flush(s);
     struct store_change c = {.id = 1, .from = RCPT_QUEUED, .to = RCPT_HELD, .at_ms = 7000, .reason = REASON_HELD};
@@ -231,7 +224,6 @@ static void an_alarm_is_over_once(void **state)
 {
     struct store *s = open_store();
     const struct store_alarm a = {.at_ms = 1, .kind = 3, .domain = STR("one.test"), .detail = STR("x")};
-    (void)state;
     assert_false(store_clear_alarm(s, STR("one.test"), 3, 2));
     assert_true(store_raise_alarm(s, &a));
     assert_false(store_clear_alarm(s, STR("one.test"), 4, 2));
@@ -259,7 +251,6 @@ static void what_a_look_asked_is_kept(void **state)
     const struct store_domain d = {.name = STR("one.test"), .looked_ms = 5, .look_complete = true, .look_asked = 0xfedcba9876543210, .helo_ms = 4, .sts = 3};
     struct store_domain kept = {0};
     struct store *s = open_store();
-    (void)state;
     store_put_domain(s, &d);
     store_flush(s);
     store_each_domain(s, keep_domain, walked, &kept);
@@ -272,7 +263,6 @@ static void what_is_too_old(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, id_make(5000, 3, 1), "one.test", &result);
     add(s, id_make(6000, 2, 9), "two.test", &result);
     store_flush(s);
@@ -295,7 +285,6 @@ static void a_clock_that_is_set_back(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, 1, "one.test", &result);
     store_set_back(s, 1500, 0, 10000); /* nothing waits longer than it may */
     store_flush(s);
@@ -319,7 +308,6 @@ static void outcomes_and_bounces(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     add(s, 2, "two.test", &result);
     store_flush(s);
     ASK(seen, store_report(s, 2, see_message, see, NULL, see_end, &seen));
@@ -362,7 +350,6 @@ static void restart_finds_everything(void **state)
 {
     int result = 0;
     struct seen seen;
-    (void)state;
     struct store *s = open_store();
     add(s, 4, "four.test", &result);
     store_flush(s);
@@ -385,7 +372,6 @@ static void spool_files(void **state)
 {
     char name[64], path[256];
     int fd, result = 0;
-    (void)state;
     struct store *s = open_store();
     assert_int_equal(store_spool_create(s, 1, name, &fd), STORE_OK);
     assert_int_equal(write(fd, "big", 3), 3);
@@ -425,7 +411,6 @@ static void spool_files_again(void **state)
 {
     char first[64], second[64], path[256], link_path[256];
     int fd;
-    (void)state;
     struct store *s = open_store();
     assert_int_equal(store_spool_create(s, 1, first, &fd), STORE_OK);
     ino_t inode = inode_of(fd);
@@ -457,7 +442,6 @@ static void a_write_that_fails(void **state)
 {
     struct seen seen;
     int result = 0;
-    (void)state;
     struct store *s = open_store();
     add(s, 10, "x.test", &result);
     store_flush(s);
@@ -493,7 +477,6 @@ static void what_can_wait(void **state)
     int result = 0;
     struct store *s = open_store();
     struct seen seen = {0};
-    (void)state;
     assert_int_equal(store_gathered(s).waiting, STORE_EMPTY);
     add(s, 20, "x.test", &result);
     assert_int_equal(store_gathered(s).waiting, STORE_URGENT); /* a 250 waits for it */
@@ -543,7 +526,6 @@ static void count_message(void *arg, const struct store_message *m)
 
 static void see_whole_end(void *arg, enum store_result r)
 {
-    (void)arg;
     assert_int_equal(r, STORE_OK);
 }
 
@@ -565,7 +547,6 @@ static void the_log_begins_anew(void **state)
     uint64_t id = 0;
     off_t longest = 0;
     pthread_t thread;
-    (void)state;
     assert_false(store_log_is_long(s));
     while (times < 3) {
         add_large(s, ++id);
@@ -598,7 +579,6 @@ static void the_log_has_an_end(void **state)
 {
     struct store *s = open_store();
     off_t longest = 0;
-    (void)state;
     for (uint64_t id = 1; id < 1600; id++) {
         add_large(s, id);
         longest = longest > log_size() ? longest : log_size();
@@ -609,7 +589,6 @@ static void the_log_has_an_end(void **state)
 
 static void count_event(void *arg, const struct store_envelope_event *e)
 {
-    (void)e;
     ++*(unsigned *)arg;
 }
 
@@ -626,7 +605,6 @@ static void readings_are_not_endless(void **state)
 {
     struct store *s = open_store();
     struct store_envelope_event e = {.envelope = 7, .at_ms = 1000000, .kind = EVENT_READ, .who = STR("192.0.2.0/24")};
-    (void)state;
     for (unsigned i = 0; i < 100; i++, e.at_ms += 500) { /* within a minute */
         store_add_envelope_reading(s, &e);
     }

@@ -10,7 +10,6 @@
 
 static void good_certificate(void **state)
 {
-    (void)state;
     struct pair p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
     assert_int_equal(tls_channel_state(p.client), TLS_OPEN);
     const struct tls_facts *f = tls_channel_facts(p.client);
@@ -35,7 +34,6 @@ static void octets_in_any_pieces(void **state)
 {
     static const size_t pieces[] = {1, 7, 16000, 70000};
     static char sent[100000];
-    (void)state;
     for (size_t i = 0; i < sizeof sent; i++) {
         sent[i] = (char)(i * 31 + i / 251);
     }
@@ -109,7 +107,6 @@ static void shake_in_records(struct tls_context *s, struct tls_context *c, size_
 
 static void handshakes_in_any_records(void **state)
 {
-    (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         struct tls_context *s = server_context("good"), *c = client_context(TLS_PROFILE_WIDE);
         assert_int_equal(SSL_CTX_set_max_proto_version(c->ssl, version), 1);
@@ -125,7 +122,6 @@ static void handshakes_in_any_records(void **state)
 static void full_buffers_end_the_session(void **state)
 {
     static char sent[100000];
-    (void)state;
     struct pair p = shake("good", "mx.good.test", TLS_PROFILE_WIDE);
     CLEANUP(buf_free) struct buf small = BUF_INIT(50000);
     assert_int_equal(tls_channel_send(p.server, str_from(sent, sizeof sent), &small), -ENOSPC);
@@ -184,7 +180,6 @@ static void bad_certificates_are_facts(void **state)
         {"chained", "mx.good.test", 0, TLS_CHECK_FINE, "trusted CA and right name"},
         {"server", "mx.good.test", 0, TLS_CHECK_FINE, "trusted CA and right name"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         served = TLS_PROFILE_LEGACY;
         struct pair p = shake(cases[i].cert, cases[i].name, TLS_PROFILE_WIDE);
@@ -210,7 +205,6 @@ static void client_certificates_for_servers(void **state)
                  {"code", ONE(PURPOSE), "is for other purposes: Code Signing, E-mail Protection; "}, {"self", ONE(SELF_SIGNED), "is self-signed; "},
                  {"foreign", ONE(UNKNOWN_CA), "Other CA"}, {"expired", ONE(EXPIRED), "has expired (2020-02-01)"},
                  {"alone", ONE(UNKNOWN_CA), "comes without its intermediate: Unit Intermediate"}};
-    (void)state;
     struct buf ca = load("ca.pem"), own = load("good.pem"), own_key = load("good.key");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char file[64], problem[200] = "";
@@ -269,7 +263,6 @@ static void groups(void **state)
         enum tls_profile profile;
         const char *classical;
     } cases[] = {{TLS_PROFILE_STRICT, "x25519"}, {TLS_PROFILE_WIDE, "x25519"}, {TLS_PROFILE_NIST, "secp256r1"}};
-    (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
         bool classical = i % 2 > 0;
         struct pair p = shake_profile(cases[i / 2].profile, classical);
@@ -286,7 +279,6 @@ static void groups(void **state)
 
 static void wildcard_is_one_whole_label(void **state)
 {
-    (void)state;
     struct pair p = shake("wild", "mx.wild.test", TLS_PROFILE_WIDE);
     assert_int_equal(tls_channel_facts(p.client)->check, TLS_CHECK_OK);
     end(&p);
@@ -298,7 +290,6 @@ static void wildcard_is_one_whole_label(void **state)
 /* One broken session must not spoil the next: errors are cleared (one process serves many). */
 static void garbage_breaks_only_its_own_channel(void **state)
 {
-    (void)state;
     struct tls_context *s = server_context("good");
     struct buf plain = BUF_INIT(1 << 16), cipher = BUF_INIT(1 << 16);
     struct tls_channel *ch = tls_channel_server(s);
@@ -318,7 +309,6 @@ static void keys_must_fit(void **state)
     char problem[200];
     struct buf chain = load("good.pem"), key = load("wild.key");
     struct tls_context *ctx = NULL;
-    (void)state;
     assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
     assert_non_null(strstr(problem, "do not belong together"));
     assert_int_equal(tls_context_server(&(struct tls_own){STR("nonsense"), buf_str(&key)}, 1, TLS_PROFILE_WIDE, STR(""), problem, sizeof problem, &ctx), -EINVAL);
@@ -333,7 +323,6 @@ static struct buf staple;
 /* The server's side of stapling: the answer made by openssl. */
 static int give_staple(SSL *ssl, void *arg)
 {
-    (void)arg;
     unsigned char *copy = OPENSSL_memdup(buf_str(&staple).p, buf_len(&staple));
     SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)buf_len(&staple));
     return SSL_TLSEXT_ERR_OK;
@@ -359,7 +348,6 @@ static void check_staple(const char *cert, const char *answer, enum tls_check wa
 
 static void staples(void **state)
 {
-    (void)state;
     check_staple("good", NULL, TLS_CHECK_OK, "trusted CA");
     check_staple("good", "good.ocsp", TLS_CHECK_OK, "trusted CA");
     check_staple("good", "revoked.ocsp", TLS_CHECK_BAD, "has been revoked");
@@ -372,7 +360,6 @@ static void staples(void **state)
 /* RFC 9325 3.5: profile strict wants the extended master secret, wide takes what there is. */
 static void extended_master_secret(void **state)
 {
-    (void)state;
     for (int strict = 0; strict < 2; strict++) {
         struct tls_context *s = server_context("good"), *c = client_context(strict ? TLS_PROFILE_STRICT : TLS_PROFILE_WIDE);
         SSL_CTX_set_options(s->ssl, SSL_OP_NO_EXTENDED_MASTER_SECRET);
@@ -389,7 +376,6 @@ static void extended_master_secret(void **state)
 /* RFC 7672 3.1.1 and 3.2 with real handshakes; the digest is taken from the session before. */
 static void dane_handshakes(void **state)
 {
-    (void)state;
     struct pair first = shake("self", "mx.other.test", TLS_PROFILE_WIDE);
     const char *hex = tls_channel_facts(first.client)->key_fingerprint;
     char octets[37] = "\0\x23\3\1\1";
@@ -419,7 +405,6 @@ static unsigned signatures;
 
 static int sign_far(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash hash, bool pss, struct str digest, struct buf *signature)
 {
-    (void)arg;
     signatures++;
     for (size_t i = 0; i < ARRAY_LEN(far); i++) {
         if (far[i] && memcmp(tls_private_id(far[i]), key_id, TLS_KEY_ID) == 0) {
@@ -461,7 +446,6 @@ static void remote_keys(void **state)
     struct tls_own own[3];
     struct tls_context *server = NULL, *rsa = NULL;
     char problem[200] = "", file[64];
-    (void)state;
     assert_int_equal(tls_remote_start(sign_far, NULL, problem, sizeof problem), 0);
     for (size_t i = 0; i < 3; i++) {
         snprintf(file, sizeof file, "%s.pem", names[i]);
@@ -511,7 +495,6 @@ static void client_certificates(void **state)
                self = load("self.pem"), self_key = load("self.key");
     struct tls_context *server = NULL;
     char problem[200] = "";
-    (void)state;
     assert_true(buf_add(&ca, str_c(damaged)) == 0 && buf_add(&ca, buf_str(&its)) == 0); /* they take no other with them */
     assert_int_equal(tls_context_server(&(struct tls_own){buf_str(&chain), buf_str(&key)}, 1, TLS_PROFILE_WIDE, buf_str(&ca), problem, sizeof problem, &server), 0);
     const struct tls_own shown[] = {{STR_NONE, STR_NONE}, {buf_str(&wild), buf_str(&wild_key)}, {buf_str(&self), buf_str(&self_key)}};
@@ -555,7 +538,6 @@ static int64_t ticket_clock(void)
 static int derive_ticket(void *arg, uint64_t period, unsigned char ret[TLS_TICKET_SECRET])
 {
     static const unsigned char seed[TLS_TICKET_SEED] = "a seed of thirty-two octets.....";
-    (void)arg;
     ticket_asks++;
     return keys_are_away ? -ENOTCONN : tls_ticket_derive(seed, period, ret);
 }
@@ -649,7 +631,6 @@ static void tickets_skip_nothing(void **state)
     struct tls_context *ctx = ticket_context("good", "smtp"), *same = ticket_context("good", "smtp"), *other = ticket_context("good", "submission"),
                        *renewed = ticket_context("wild", "smtp"), *without = server_context("good");
     bool resumed;
-    (void)state;
     ticket_now = 500000 * HOUR;
     tls_tickets_start(derive_ticket, NULL, ticket_clock);
     SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
@@ -678,7 +659,6 @@ static void ticket_secrets_change(void **state)
 {
     struct tls_context *ctx = ticket_context("good", "smtp");
     bool resumed;
-    (void)state;
     ticket_now = 600000 * HOUR;
     tls_tickets_start(derive_ticket, NULL, ticket_clock);
     SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
@@ -716,7 +696,6 @@ static void damaged_tickets(void **state)
 {
     struct tls_context *ctx = ticket_context("good", "smtp");
     bool resumed;
-    (void)state;
     ticket_now = 700000 * HOUR;
     tls_tickets_start(derive_ticket, NULL, ticket_clock);
     SSL_SESSION *t = visit(ctx, TLS1_3_VERSION, NULL, NULL, &resumed);
@@ -742,7 +721,6 @@ static void damaged_tickets(void **state)
 static void ticket_secrets_are_hkdf(void **state)
 {
     unsigned char seed[TLS_TICKET_SEED], secret[TLS_TICKET_SECRET], want[TLS_TICKET_SECRET];
-    (void)state;
     memset(seed, 7, sizeof seed);
     assert_int_equal(tls_ticket_derive(seed, 494000, secret), 0);
     FILE *f = popen("openssl kdf -keylen 80 -kdfopt digest:SHA256 -kdfopt hexkey:0707070707070707070707070707070707070707070707070707070707070707"
@@ -810,7 +788,6 @@ static void compare_gcm(const EVP_CIPHER *ours, const EVP_CIPHER *theirs, size_t
 static void vector_gcm(void **state)
 {
     static const char *const names[] = {"AES-128-GCM", "AES-256-GCM"};
-    (void)state;
     assert_true(tls_vector_load());
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, names[i], "provider=vector"), *taken = EVP_CIPHER_fetch(NULL, names[i], NULL), *theirs = EVP_CIPHER_fetch(NULL, names[i], "provider=default");
@@ -831,7 +808,6 @@ static void vector_wrong_use(void **state)
     static const unsigned char key[32], nonce[16];
     unsigned char octets[64] = "", tag[16];
     int n;
-    (void)state;
     assert_true(tls_vector_load());
     EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, "AES-256-GCM", "provider=vector");
     EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new(), *y = gcm_context(ours, key, false);
@@ -917,7 +893,6 @@ static void vector_session(int version, const char *list, const char *suites)
 /* With a client that has OpenSSL's own, in both versions and lengths of keys. */
 static void vector_sessions(void **state)
 {
-    (void)state;
 #ifdef POSTERN_VECTOR
     assert_true(tls_vector_load());
 #endif

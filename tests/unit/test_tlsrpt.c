@@ -11,7 +11,6 @@
 static void base64(void **state)
 {
     static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf out = BUF_INIT(100), back = BUF_INIT(100);
         assert_int_equal(base64_write(str_c(rows[i][0]), 0, &out), 0);
@@ -45,7 +44,6 @@ static void record(void **state)
         {{"v=TLSRPTv2; rua=mailto:a@b.example"}, NULL},
     };
     char rua[TLSRPT_RUA_MAX], to[100];
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool found = tlsrpt_record_find(rows[i].texts, rows[i].texts[1] ? 2 : 1, rua);
         assert_int_equal(found, rows[i].rua != NULL);
@@ -88,7 +86,6 @@ static void round_trip(void **state)
     struct buf json = BUF_INIT(TLSRPT_JSON_MAX), packed = BUF_INIT(1 << 20), mail = BUF_INIT(1 << 20);
     struct seen s = {0};
     char problem[200], name[300];
-    (void)state;
     assert_int_equal(tlsrpt_json(&report, &json), 0);
     assert_int_equal(tlsrpt_gzip(buf_str(&json), &packed), 0);
     assert_int_equal(tlsrpt_mail(&report, STR("a@company-x.example"), STR("b@company-y.example"), STR("1@x"), 1459555200000LL, buf_str(&packed), &mail), 0);
@@ -111,7 +108,6 @@ static void sloppy(void **state)
 {
     struct seen s = {0};
     char problem[200];
-    (void)state;
     /* mx-host as one string, no counts, unknown members, no policy-string */
     assert_int_equal(tlsrpt_read_json(STR("{\"x\":[1],\"policies\":[{\"policy\":{\"policy-type\":\"tlsa\",\"policy-domain\":\"d\",\"mx-host\":\"m\"}}]}"), on_row, &s, problem, sizeof problem), 0);
     assert_int_equal(s.n, 1);
@@ -151,7 +147,6 @@ static void shapes_of_other_reporters(void **state)
     CLEANUP(buf_free) struct buf one = BUF_INIT(1 << 16);
     CLEANUP(buf_free) struct buf two = BUF_INIT(1 << 16);
     CLEANUP(buf_free) struct buf text = BUF_INIT(1 << 16);
-    (void)state;
     assert_int_equal(tlsrpt_gzip(str_from(json, 40), &one), 0); /* two members, split in the middle of the JSON */
     assert_int_equal(tlsrpt_gzip(str_c(json + 40), &two), 0);
     assert_int_equal(buf_add(&one, buf_str(&two)), 0);
@@ -172,7 +167,6 @@ static void shapes_of_other_reporters(void **state)
 static void canonical(void **state)
 {
     struct buf out = BUF_INIT(1000);
-    (void)state;
     /* RFC 6376 3.4.5, example 1 */
     assert_int_equal(dkim_relaxed_header(STR("A"), STR(" X"), &out), 0);
     assert_int_equal(dkim_relaxed_header(STR("B "), STR(" Y\t\r\n\tZ  "), &out), 0);

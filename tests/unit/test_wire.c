@@ -62,7 +62,6 @@ static void paths(void **state)
         {"<;touch x;@c.org>", NULL, false}, /* CVE-2020-7247: no special case lets this by */
         {"<@a.org,b.org:c@d.org>", NULL, false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct str rest = str_c(cases[i].text);
         struct address a;
@@ -86,7 +85,6 @@ static void path_sizes(void **state)
     static const int taken[] = {64, 70, 124, 250, ADDRESS_MAX - 6};
     char text[1200], local[1000], label[70];
     struct address a;
-    (void)state;
     memset(local, 'l', sizeof local);
     memset(label, 'd', sizeof label);
     /* RFC 5321 4.5.3.1: local part 64, domain 255 must be taken */
@@ -115,7 +113,6 @@ static void path_sizes(void **state)
 static void networks(void **state)
 {
     struct address_net n;
-    (void)state;
     assert_int_equal(address_net_parse(STR("10.0.0.0/8"), &n), 0);
     assert_true(address_net_has(&n, STR("10.255.1.2")));
     assert_true(address_net_has(&n, STR("::ffff:10.1.2.3")));
@@ -171,7 +168,6 @@ static void dots(void **state)
         {"a\r\n.\n\r\n.\r\n", NULL, DOT_BARE_LF, true, 0},
         {"a\r\n.\rb\r\n.\r\n", NULL, DOT_BARE_CR, true, 0},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         for (size_t piece = 1; piece < 20; piece++) {
             CLEANUP(buf_free) struct buf out = BUF_INIT(4096);
@@ -196,7 +192,6 @@ static void dots_in_blocks(void **state)
 {
     static const char odd[] = {'.', '\r', '\n', '\0'};
     char text[1000];
-    (void)state;
     for (size_t at = 0; at < sizeof text - 10; at++) {
         for (size_t o = 0; o < sizeof odd; o++) {
             CLEANUP(buf_free) struct buf whole = BUF_INIT(4096), single = BUF_INIT(4096);
@@ -222,7 +217,6 @@ static void dots_in_blocks(void **state)
 static void dots_written_in_blocks(void **state)
 {
     char text[1000];
-    (void)state;
     for (size_t at = 0; at < sizeof text; at++) {
         CLEANUP(buf_free) struct buf wire = BUF_INIT(4096), back = BUF_INIT(4096);
         struct dot_writer w = {0};
@@ -244,7 +238,6 @@ static void dots_round_trip(void **state)
 {
     static const char text[] = ".\r\n..x\r\na.b\r\n\r\n.last";
     CLEANUP(buf_free) struct buf wire = BUF_INIT(4096), back = BUF_INIT(4096);
-    (void)state;
     for (size_t cut = 0; cut < sizeof text; cut++) {
         struct dot_writer w = {0};
         size_t left;
@@ -263,7 +256,6 @@ static void dots_round_trip(void **state)
 static void headers(void **state)
 {
     struct str m = STR("A: 1\r\nB: x\r\n\ty\r\nbroken\r\nC:\r\n\r\nbody: no\r\n"), name, value;
-    (void)state;
     assert_int_equal(header_section(m), 28);
     assert_true(header_next(&m, &name, &value));
     check_str(name, "A");
@@ -305,7 +297,6 @@ static void dates_that_are_read(void **state)
         {"yesterday", -1, 0, 0, ""},
         {"", -1, 0, 0, ""},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct date_said said;
         char zone[DATE_MAX];
@@ -324,7 +315,6 @@ static void dates_that_are_read(void **state)
 static void dates(void **state)
 {
     char text[DATE_MAX];
-    (void)state;
     date_rfc5322(880127706000, text); /* the example of RFC 5322 A.1.1, in UTC */
     assert_string_equal(text, "Fri, 21 Nov 1997 15:55:06 +0000");
     date_iso(951782400000, text);
@@ -335,7 +325,6 @@ static void ids(void **state)
 {
     char text[ID_TEXT];
     uint64_t id = id_make(1795304887123, 3, 16000), back;
-    (void)state;
     id_text(id, text);
     assert_int_equal(strlen(text), 13);
     assert_int_equal(id_parse(str_c(text), &back), 0);
@@ -355,7 +344,6 @@ static void received_field(void **state)
                                .id = STR("0123456789ABC"), .for_path = STR("a@b.org"), .esmtp = true, .tls_version = STR("TLSv1.3"),
                                .tls_cipher = STR("TLS_AES_256_GCM_SHA384"), .tls_suite = STR("TLS_AES_256_GCM_SHA384"), .tls_bits = 256,
                                .tls_alg_bits = 256, .tls_group = STR("x25519"), .tls_signature = STR("ECDSA"), .at_ms = 880127706000};
-    (void)state;
     assert_int_equal(received_write(&r, &out), 0);
     check_str(buf_str(&out), "Received: from evil??using?TLSv1.3???X:?y ([IPv6:2001:db8::1])\r\n"
                              "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\r\n"

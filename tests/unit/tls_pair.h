@@ -18,7 +18,6 @@ static int setup(void **state)
 {
     char program[] = "make-certs", *argv[] = {program, dir, NULL};
     int status;
-    (void)state;
     snprintf(dir, sizeof dir, "/tmp/postern-tls-XXXXXX");
     if (!mkdtemp(dir)) {
         return -1;
@@ -35,7 +34,6 @@ static int teardown(void **state)
 {
     char program[] = "rm", flags[] = "-rf", *argv[] = {program, flags, dir, NULL};
     int status;
-    (void)state;
     pid_t pid = fork();
     if (pid == 0) {
         execvp("rm", argv);

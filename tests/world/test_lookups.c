@@ -42,7 +42,6 @@ void dns_ask(struct dns_resolver *r, const char *name, enum dns_type type, dns_f
 {
     static const struct script failed = {.outcome = DNS_FAILED};
     const struct script *found = NULL;
-    (void)r;
     for (size_t i = 0; i < n_scripts; i++) {
         found = scripts[i].type == type && strcmp(scripts[i].name, name) == 0 ? &scripts[i] : found;
     }
@@ -160,7 +159,6 @@ static void on_host(void *arg, struct dns_host *h)
 {
     static const char *const tlsa[] = {"none", "found", "error"};
     static const char *const outcomes[] = {"secure", "insecure", "bogus", "failed"};
-    (void)arg;
     int n = snprintf(got, sizeof got, "%s addresses=%zu tlsa=%s base=%s", outcomes[h->outcome], h->n_addresses, tlsa[h->tlsa],
                      h->tlsa == HOST_TLSA_FOUND ? h->base : "");
     n += snprintf(got + n, sizeof got - (size_t)n, "%s", h->partial ? " partial" : " whole");
@@ -172,7 +170,6 @@ static void on_host(void *arg, struct dns_host *h)
 static void on_mx(void *arg, const struct mx_result *r)
 {
     static const char *const outcomes[] = {"found", "null", "nodomain", "nohost", "loop", "failed"};
-    (void)arg;
     int n = snprintf(got, sizeof got, "%s %s", outcomes[r->outcome], r->mx_outcome == DNS_SECURE ? "secure" : r->mx_outcome == DNS_INSECURE ? "insecure" : "");
     for (size_t i = 0; r->outcome == MX_FOUND && i < r->n_hosts; i++) {
         n += snprintf(got + n, sizeof got - (size_t)n, " %s", r->hosts[i].host.name);

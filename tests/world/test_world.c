@@ -110,7 +110,6 @@ static void stories(void **state)
     char line[512];
     FILE *f = fopen(stories_path, "r");
     size_t n = 0;
-    (void)state;
     assert_non_null(f);
     while (fgets(line, sizeof line, f)) {
         struct str rest = str_c(line);

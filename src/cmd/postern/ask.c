@@ -324,7 +324,6 @@ int ask_with(const struct options *o, enum admin_verb verb, const char *argument
 
 int answer_end(const struct options *o, struct answer *a)
 {
-    (void)o;
     if (!a->ok) {
         fprintf(stderr, "postern: %s\n", a->text);
     }

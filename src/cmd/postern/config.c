@@ -96,7 +96,6 @@ int command_check_config(const struct options *o)
 int command_manual(const struct options *o)
 {
     CLEANUP(buf_free) struct buf text = BUF_INIT(CONF_TEXT_MAX);
-    (void)o;
     must(conf_manual(&text) == 0);
     print_buf(&text);
     return EXIT_OK;

@@ -51,7 +51,6 @@ static int usage(void)
 
 static void show_pack(void *arg, const char *pack, unsigned version, const char *title, size_t types, size_t rules)
 {
-    (void)arg;
     printf("%-12s version %-3u %3zu types %3zu rules  %s\n", pack, version, types, rules, title);
 }
 

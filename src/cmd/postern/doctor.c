@@ -195,9 +195,6 @@ static void look_disk(struct doctor *d)
 
 static void no_finding(void *arg, bool fatal, const char *text)
 {
-    (void)arg;
-    (void)fatal;
-    (void)text;
 }
 
 #define TO_RESTORE "See TO RESTORE in postern(1)."

@@ -195,7 +195,6 @@ static int body_is_whole(void *arg, struct str sealed_key, int fd, struct str se
 static void on_progress(void *arg, uint64_t done, uint64_t all)
 {
     static const char bar[] = "########################################";
-    (void)arg;
     if (isatty(STDERR_FILENO) && all > 0) {
         fprintf(stderr, "\r[%-40.*s] %3d %%", (int)(done * 40 / all), bar, (int)(done * 100 / all));
         fputs(done == all ? "\n" : "", stderr);

@@ -129,7 +129,6 @@ static void tell_when_ready(struct posternd *d)
 static void on_ready(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)fd;
     if (s->ready || ch != s->control) {
         ipc_refuse(ch, m->type, "a second time");
         return;
@@ -157,7 +156,6 @@ static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_
 {
     struct supervised *s = owner;
     struct posternd *d = s->d;
-    (void)fd;
     if (m->ctl_public_key.key.n != sizeof d->public_key) {
         ipc_refuse(ch, m->type, "a key of another length");
         return;
@@ -180,7 +178,6 @@ static void reload_rest(struct posternd *d);
 static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)fd;
     if (ch != s->control || m->ctl_reloaded.generation != s->d->generation) {
         return; /* of an earlier one */
     }
@@ -202,8 +199,6 @@ static void on_reloaded(void *owner, struct ipc_channel *ch, const struct ipc_ms
 static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)ch;
-    (void)fd;
     str_copy_cut(m->ctl_status.counters, s->counters, sizeof s->counters);
     buf_reset(&s->metrics);
     (void)!buf_add(&s->metrics, m->ctl_status.metrics);
@@ -214,9 +209,6 @@ static void on_status(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 static void on_metrics_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct supervised *s = owner;
-    (void)ch;
-    (void)m;
-    (void)fd;
     control_metrics(s->d);
 }
 

@@ -170,7 +170,6 @@ void control_metrics(struct posternd *d)
 static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct posternd *d = owner;
-    (void)fd;
     if (m->admin.verb == ADMIN_STATUS) {
         ask_status(d, ch);
     } else if (m->admin.verb == ADMIN_RELOAD) {
@@ -204,7 +203,6 @@ static void keep_uid(struct ipc_channel *ch, int fd)
 static void on_connection(void *arg, int events)
 {
     struct posternd *d = arg;
-    (void)events;
     int fd = accept4(d->control_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         watch_rest(d->control_watch);

@@ -166,7 +166,6 @@ void joins_on_lost(void *supervised, struct ipc_channel *ch, const struct ipc_ms
     const struct ipc_ctl_peer_lost *l = &m->ctl_peer_lost;
     struct supervised *o = children_find(d, l->role, l->index);
     struct joined *j = o ? find(d, s, o, l->signing != 0) : NULL;
-    (void)fd;
     if (!j || l->serial > j->serial) {
         ipc_refuse(ch, m->type, "a pair of sockets that it was not given");
         return;

@@ -132,7 +132,6 @@ static void on_hangup(void *arg, int signum)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(64 * 1024);
     const struct reload_by by = {.uid = (uint32_t)geteuid(), .by = "a signal (SIGHUP)"};
-    (void)signum;
     (void)!control_reload(arg, &by, &problems); /* its own log line says what came of it */
 }
 
@@ -144,7 +143,6 @@ static void on_stop(void *arg, int signum)
 
 static void on_child(void *arg, int signum)
 {
-    (void)signum;
     children_reap(arg);
 }
 

@@ -137,8 +137,6 @@ static int open_message(const struct inspect *s, const unsigned char *key, struc
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct inspect *s = owner;
-    (void)ch;
-    (void)fd;
     if (!s->busy || !lease_same(&m->unwrapped.lease, &s->lease)) {
         return;
     }
@@ -229,7 +227,6 @@ static const struct ipc_rule keys_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC
 static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct inspect *s = owner;
-    (void)ch;
     s->queue = NULL;
     if (s->leaving || s->replaced) {
         child_exit(s->child);
@@ -245,7 +242,6 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct inspect *s = owner;
-    (void)ch;
     s->keys = NULL;
     if (s->busy) {
         answer(s, false, STR(""));
@@ -298,17 +294,12 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = 0, .memory = MEMORY};
 }
 
 /* Packs were read before the sandbox: a fresh process reads the new ones. */
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    (void)c;
-    (void)problem;
-    (void)size;
     leave(owner);
     return 0;
 }

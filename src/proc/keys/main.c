@@ -115,8 +115,6 @@ static void give_to(struct keys *k, struct lease *l, struct ipc_channel *ch)
 static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    (void)ch;
-    (void)fd;
     struct lease *l = err_calloc(1, sizeof *l);
     l->id = m->lease_open.lease;
     l->role = (enum role)m->lease_open.role;
@@ -145,8 +143,6 @@ static void on_lease_open(void *owner, struct ipc_channel *ch, const struct ipc_
 static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    (void)ch;
-    (void)fd;
     struct lease *l = map_get(k->leases, lease_key(&m->lease_close.lease));
     if (l) {
         drop_lease(k, l);
@@ -156,7 +152,6 @@ static void on_lease_close(void *owner, struct ipc_channel *ch, const struct ipc
 static void on_unwrap(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    (void)fd;
     struct lease *l = map_get(k->leases, lease_key(&m->unwrap.lease));
     if (l) {
         give_to(k, l, ch);
@@ -223,7 +218,6 @@ static void on_seal_link(void *owner, struct ipc_channel *ch, const struct ipc_m
 {
     struct keys *k = owner;
     unsigned char key[REST_KEY], wrapped[REST_WRAPPED_BY_LINK] = {0};
-    (void)fd;
     bool ok = rest_unwrap(k->opener, m->seal_link.sealed_key, key) == 0;
     if (ok) {
         rest_wrap_by_link(m->seal_link.secret, key, wrapped);
@@ -243,7 +237,6 @@ static void on_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     struct keys *k = owner;
     CLEANUP(buf_free) struct buf signature = BUF_INIT(1024);
-    (void)fd;
     bool ok = k->signer && tls_sign(k->signer, m->sign.text, &signature) == 0;
     k->signed_n += ok;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_signature,
@@ -287,7 +280,6 @@ static void sign_with(struct keys *k, struct tls_private *key, struct ipc_channe
 static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    (void)fd;
     struct tls_private *key = find_key(k->server, m->tls_sign.key_id);
     sign_with(k, key ? key : find_retired(k, m->tls_sign.key_id), ch, &m->tls_sign);
 }
@@ -295,7 +287,6 @@ static void on_server_sign(void *owner, struct ipc_channel *ch, const struct ipc
 static void on_client_sign(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct keys *k = owner;
-    (void)fd;
     sign_with(k, find_key(k->client, m->tls_sign.key_id), ch, &m->tls_sign);
 }
 
@@ -305,7 +296,6 @@ static void on_ticket_ask(void *owner, struct ipc_channel *ch, const struct ipc_
     struct keys *k = owner;
     unsigned char secret[TLS_TICKET_SECRET];
     uint64_t now = (uint64_t)(clock_wall_ms() / TLS_TICKET_PERIOD_MS), period = m->ticket_ask.period;
-    (void)fd;
     bool ok = (period == now || period + 1 == now) && tls_ticket_derive(k->ticket_seed, period, secret) == 0;
     ipc_send(ch, &(struct ipc_msg){.type = IPC_ticket_secret,
                                    .ticket_secret = {.token = m->ticket_ask.token, .ok = ok, .secret = str_from((const char *)secret, ok ? sizeof secret : 0)}});
@@ -317,8 +307,6 @@ static const struct ipc_rule client_sign_rules[] = {{IPC_tls_sign, on_client_sig
 
 static void on_signing_closed(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
-    (void)ch;
 }
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
@@ -444,8 +432,6 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = 0};
 }
 

@@ -167,7 +167,6 @@ static void on_group_ask(void *owner, struct ipc_channel *ch, const struct ipc_m
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(16 * 1024 * 1024);
     const struct directory_config d = directory_config(l->child, secret, sizeof secret);
     char *group = str_dup(m->group_ask.group);
-    (void)fd;
     bool ok = d.url && directory_members(&d, group, &addresses, problem, sizeof problem) == DIRECTORY_OK;
     explicit_bzero(secret, sizeof secret);
     free(group);
@@ -381,7 +380,6 @@ static void tell_queue(struct exchange *x)
 static void on_pass_kept(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct exchange *x = waiting(owner, m->pass_kept.token);
-    (void)fd;
     if (x && (x->ruled != RULING_GO || !x->has_pass)) {
         ipc_refuse(ch, m->type, "of nobody who proved who they are");
     } else if (x) {
@@ -462,7 +460,6 @@ static bool begin_mechanism(struct exchange *x)
 static void on_ruling(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct exchange *x = waiting(owner, m->login_ruling.token);
-    (void)fd;
     if (!x) { /* the client is gone */
         if (m->login_ruling.number) {
             ipc_send(ch, &(struct ipc_msg){.type = IPC_login_judged,
@@ -533,7 +530,6 @@ static void begin(struct login *l, struct ipc_channel *ch, const struct ipc_logi
 
 static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     if (m->login_begin.pass.n > 0) {
         ipc_refuse(ch, m->type, "a pass, where there is no portal");
         return;
@@ -545,7 +541,6 @@ static void on_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 static void on_web_begin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     const struct ipc_login_begin *b = &m->login_begin;
-    (void)fd;
     if (b->pass.n != 32 || !str_eq(b->mechanism, STR("PLAIN")) || b->certificate_names.n > 0 || b->exporter.n > 0) {
         ipc_refuse(ch, m->type, "a login that is none of the portal's");
         return;
@@ -557,7 +552,6 @@ static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     const struct exchange_key k = {ch, m->login_text.token};
     struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
-    (void)fd;
     if (x) {
         step(x, m->login_text.text);
     }
@@ -567,7 +561,6 @@ static void on_cancel(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     const struct exchange_key k = {ch, m->login_cancel.token};
     struct exchange *x = map_get(((struct login *)owner)->exchanges, key_of(&k));
-    (void)fd;
     if (x) {
         exchange_end(x);
     }
@@ -604,8 +597,6 @@ static void on_account(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct login *l = owner;
     const struct ipc_account *a = &m->account;
-    (void)ch;
-    (void)fd;
     put_account(l->accounts, a->name, a->hash, a->scram, a->addresses, a->enabled != 0);
 }
 
@@ -613,8 +604,6 @@ static void on_account_gone(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct login *l = owner;
     char name[NAME_MAX_OCTETS], key[NAME_MAX_OCTETS];
-    (void)ch;
-    (void)fd;
     str_copy_cut(m->account_gone.name, name, sizeof name);
     account_free(map_take(l->accounts, lower(name, key)));
 }
@@ -710,7 +699,6 @@ static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct login *l = owner;
-    (void)index;
     if (role == ROLE_QUEUE) {
         ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
         drop_all(&l->accounts); /* all of them follow */
@@ -736,8 +724,6 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    (void)problem;
-    (void)size;
     read_password_file(owner, c);
     return 0;
 }
@@ -745,7 +731,6 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 /* A directory needs the network, and libldap its files (names, certificates of authorities). */
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
     *ret = child_conf(c)->directory.url
                ? (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_FILES | SANDBOX_THREADS,
                                   .readable = {"/etc", "/usr/lib", "/usr/share", child_conf(c)->trust_store}}

@@ -121,7 +121,6 @@ static void on_resolve(void *owner, struct ipc_channel *ch, const struct ipc_msg
     struct lookup *l = owner;
     const struct ipc_resolve *q = &m->resolve;
     struct domain_name name = domain_from(q->name);
-    (void)fd;
     if (!domain_is_name(name)) {
         fail(ch, q->token, MX_NO_DOMAIN, DNS_INSECURE, "not a valid domain name");
         return;
@@ -224,7 +223,6 @@ void lookup_on_post(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     list_append(&postings, &p->link);
     str_copy_cut(m->post.url, p->url, sizeof p->url);
     str_copy_cut(m->post.content_type, p->content_type, sizeof p->content_type);
-    (void)fd;
     int r = buf_add(&p->body, m->post.body);
     if (r < 0 || split_url(m->post.url, p->host.name, sizeof p->host.name, &p->port) < 0) {
         posting_end(p, false, r < 0 ? "there is no room for it" : "not an https address we would use", STR(""));
@@ -264,7 +262,6 @@ static void tell_self_test(struct lookup *l)
 static void on_peer(void *owner, struct child *c, enum role role, unsigned index, int fd)
 {
     struct lookup *l = owner;
-    (void)index;
     if (role == ROLE_QUEUE) {
         ipc_channel_end(l->queue); /* its successor may be quicker than the news of its end */
         l->queue = ipc_channel_new(child_loop(c), fd, "queue", lookup_queue_rules, on_peer_closed, l);
@@ -304,16 +301,12 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT | SANDBOX_THREADS};
 }
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct lookup *l = owner;
-    (void)problem;
-    (void)size;
     fetcher_trust(l->fetcher, child_file(c, "trust-store"));
     answers_forget(l); /* the cut at our own place was made with the addresses we had */
     return 0;
@@ -335,7 +328,6 @@ static void on_self_test(void *arg, const struct dns_self_test *t)
 static void on_start(void *owner, struct child *c)
 {
     struct lookup *l = owner;
-    (void)c;
     policies_start(l);
     dns_self_test(l->resolver, on_self_test, l);
 }

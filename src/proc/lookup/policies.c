@@ -287,8 +287,6 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
     const struct ipc_sts_policy *s = &m->sts_policy;
     struct domain_name domain = domain_kept(s->domain);
     char id[STS_ID_MAX], problem[128];
-    (void)ch;
-    (void)fd;
     str_copy_cut(s->id, id, sizeof id);
     struct policy *p = domain_is_name(domain) ? find(l, domain) : NULL;
     bool known = p && p->entry.has_policy && p->entry.fetched_ms >= s->fetched_ms;
@@ -299,9 +297,6 @@ static void on_stored_policy(void *owner, struct ipc_channel *ch, const struct i
 
 static void on_all_loaded(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)ch;
-    (void)m;
-    (void)fd;
     policies_loaded(owner);
 }
 
@@ -330,7 +325,6 @@ static void on_verb(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
     struct lookup *l = owner;
     const struct ipc_sts_ask *a = &m->sts_ask;
     struct domain_name domain = domain_from(a->domain);
-    (void)fd;
     if (!domain_is_name(domain)) {
         refuse(ch, a->token, "not a valid domain name");
         return;

@@ -133,8 +133,6 @@ static void add_lines(struct metrics *m, struct str process, struct str text)
 static void on_text(void *owner, struct ipc_channel *ch, const struct ipc_msg *msg, int fd)
 {
     struct metrics *m = child_owner(owner);
-    (void)ch;
-    (void)fd;
     if (msg->metrics_text.process.n > 0) {
         add_lines(m, msg->metrics_text.process, msg->metrics_text.text);
         return;
@@ -205,7 +203,6 @@ static void on_end(void *arg)
 
 static void on_close(void *arg, int error)
 {
-    (void)error;
     visitor_free(arg);
 }
 
@@ -221,7 +218,6 @@ static void on_connection(void *arg, int events)
     struct metrics *m = l->m;
     struct endpoint peer;
     int fd;
-    (void)events;
     int r = conn_accept(l->fd, &fd, &peer);
     if (r < 0) {
         if (r != -EAGAIN) {
@@ -246,8 +242,6 @@ static void on_connection(void *arg, int events)
 static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct metrics *m = owner;
-    (void)name;
-    (void)kind;
     must(m->n_listeners < LISTENERS_MAX);
     struct listener *l = &m->listeners[m->n_listeners++];
     *l = (struct listener){.m = m, .fd = fd};
@@ -256,8 +250,6 @@ static void on_listener(void *owner, struct child *c, struct str name, unsigned 
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT};
 }
 

@@ -70,7 +70,6 @@ static void load_one(void *arg, const struct store_account *s)
 
 static void loaded(void *arg, enum store_result result)
 {
-    (void)arg;
     if (result != STORE_OK) {
         log_error("accounts-not-loaded", KV("what", "the accounts cannot be read; ending to try again"));
         exit(1);
@@ -208,8 +207,6 @@ void accounts_on_refusal(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct queue *q = owner;
     const struct ipc_refusal *r = &m->refusal;
     int64_t hour = clock_wall_ms() / (60 * 60 * 1000);
-    (void)ch;
-    (void)fd;
     q->refusals_in_hour = hour == q->refusal_hour ? q->refusals_in_hour + 1 : 1;
     q->refusal_hour = hour;
     if (q->refusals_in_hour > REFUSALS_AN_HOUR) {

@@ -93,8 +93,6 @@ static void send_row(void *arg, const struct store_act *a)
 
 static void ignore_end(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 void acts_about(struct queue *q, struct ipc_channel *ch, struct str about)

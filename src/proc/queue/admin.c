@@ -238,14 +238,10 @@ static unsigned change_rows(const struct question *w, uint64_t id)
 
 static void ignore_end(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 static void ignore_message(void *arg, const struct store_message *m)
 {
-    (void)arg;
-    (void)m;
 }
 
 /* An act is what changed something. */
@@ -446,7 +442,6 @@ static void on_admin(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 {
     struct queue *q = owner;
     uint64_t id;
-    (void)fd;
     enum admin_verb verb = m->admin.verb < ADMIN_END ? (enum admin_verb)m->admin.verb : ADMIN_END;
     const char *unnamed = acts_named(ch, verb, m->admin.by);
     if (unnamed) {
@@ -494,7 +489,6 @@ static void on_admin_closed(void *owner, struct ipc_channel *ch)
 static void on_connection(void *arg, int events)
 {
     struct queue *q = arg;
-    (void)events;
     int fd = accept4(q->admin_listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         watch_rest(q->admin_watch);

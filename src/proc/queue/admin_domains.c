@@ -57,7 +57,6 @@ static void send_domain(const struct queue *q, struct ipc_channel *to, const str
 
 static void list_domains(struct queue *q, struct ipc_channel *to, const struct ipc_admin *a)
 {
-    (void)a;
     size_t cursor = 0;
     struct str key;
     void *value;
@@ -305,7 +304,6 @@ static void send_alarms(struct queue *q, struct ipc_channel *ch, const struct ip
 
 static void send_exceptions(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    (void)a;
     store_each_exception(q->store, send_exception, on_walked, walk_new(ch));
 }
 
@@ -322,14 +320,12 @@ static void probe(struct queue *q, struct ipc_channel *ch, const struct ipc_admi
 
 static void send_reports(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
-    (void)a;
     store_each_rpt_sent(q->store, REPORTS_SHOWN, send_sent, on_walked, walk_new(ch));
 }
 
 static void report_now(struct queue *q, struct ipc_channel *ch, const struct ipc_admin *a)
 {
     const struct acting who = acts_who(ch);
-    (void)a;
     if (q->restored) {
         done(ch, false, "reports of a copy of the store wait with its mail for: postern queue release restored");
         return;

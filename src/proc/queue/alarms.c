@@ -69,25 +69,21 @@ static void take(struct queue *q, struct ipc_channel *ch, const struct ipc_msg *
 /* owner: the child, as for all that posternd says. */
 void alarms_on_posternd(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     take(child_owner(owner), ch, m, 1u << ALARM_RENEWAL | 1u << ALARM_MISUSE | 1u << ALARM_DIES);
 }
 
 void alarms_on_smtpin(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     take(owner, ch, m, 1u << ALARM_OWN_CERTIFICATE | 1u << ALARM_OWN_TLS);
 }
 
 void alarms_on_web(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     take(owner, ch, m, 1u << ALARM_PORTAL_TLS);
 }
 
 void alarms_on_lookup(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     take(owner, ch, m, 1u << ALARM_STS_REFRESH | 1u << ALARM_RESOLVER);
 }
 

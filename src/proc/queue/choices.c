@@ -137,8 +137,6 @@ static void on_rcpt(void *arg, const struct store_rcpt *r)
 
 static void on_done(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 const char *choices_take(struct queue *q, const struct store_message *m, struct str forward_path)

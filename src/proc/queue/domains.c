@@ -176,8 +176,6 @@ void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct queue *q = owner;
     struct domain *d = domains_find(q, domain_kept(m->sighting.domain), true);
     int64_t now = clock_wall_ms();
-    (void)ch;
-    (void)fd;
     if (!d) {
         return;
     }
@@ -193,8 +191,6 @@ void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     struct domain *d = domains_find(q, domain_kept(m->looked.domain), true);
-    (void)ch;
-    (void)fd;
     if (d) {
         const struct memory_look look = {.complete = m->looked.complete != 0, .helo = m->looked.helo != 0,
                                          .offered = m->looked.offered != 0, .asked = m->looked.asked};

@@ -40,7 +40,6 @@ static void on_exception(void *arg, const struct store_exception *e)
 
 static void on_loaded(void *arg, enum store_result result)
 {
-    (void)arg;
     if (result != STORE_OK) {
         log_error("exceptions-not-loaded", KV("what", "none is in force until the next start"));
     }

@@ -61,7 +61,6 @@ static bool is_member(void *arg, struct str name, struct str address)
 {
     const struct directory_group *g = find(name, false);
     const struct address_key key = address_key(address);
-    (void)arg;
     if (!g || !g->members || (address.n > 0 && !key.text[0]) || map_len(g->members) == MEMBERS_MAX) {
         return true;
     }
@@ -102,7 +101,6 @@ static void on_members(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     struct directory_group *g = NULL;
-    (void)fd;
     for (size_t i = 0; i < n_groups && m->group_members.token; i++) {
         g = groups[i].token == m->group_members.token ? &groups[i] : g;
     }
@@ -139,7 +137,6 @@ const struct ipc_rule queue_login_rules[] = {
 static void load_one(void *arg, struct str name, struct str addresses)
 {
     struct directory_group *g = find(name, true);
-    (void)arg;
     if (g) {
         map_free(g->members);
         g->members = members_of(addresses);

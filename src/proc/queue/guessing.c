@@ -144,7 +144,6 @@ void guessing_on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct asked *k = asked_new(q, ch, &m->login_ask);
     const struct guess x = guess_of(k);
     struct ipc_login_ruling r = {.token = m->login_ask.token};
-    (void)fd;
     guesses_ask(q->guesses, &x, now_is(), &k->ruling);
     r.answer = (uint8_t)k->ruling.answer;
     r.wait_s = (uint32_t)((k->ruling.wait_ms + 999) / 1000);
@@ -164,7 +163,6 @@ void guessing_on_judged(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct queue *q = owner;
     struct asked *k = map_get(q->tries, map_id(&m->login_judged.number));
-    (void)fd;
     if (!k || k->login != ch) {
         ipc_refuse(ch, m->type, "a try that it was not given");
         return;

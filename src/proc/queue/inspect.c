@@ -345,7 +345,6 @@ static void on_inspected(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
     struct job *j = job_of(q, ch, m, &m->inspected.lease, JOB_INSPECT);
-    (void)fd;
     if (!j) {
         return;
     }
@@ -372,7 +371,6 @@ static void on_prepared_piece(void *owner, struct ipc_channel *ch, const struct 
 {
     struct queue *q = owner;
     struct job *j = job_of(q, ch, m, &m->prepared_piece.lease, JOB_PREPARE);
-    (void)fd;
     if (j) {
         pickup_piece(j, m->prepared_piece.octets);
     }
@@ -383,7 +381,6 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
     struct queue *q = owner;
     struct inspector *i = inspector_of(q, ch);
     struct job *j = job_of(q, ch, m, &m->prepared.lease, JOB_PREPARE);
-    (void)fd;
     if (!j) {
         return;
     }
@@ -400,8 +397,6 @@ static void on_prepared(void *owner, struct ipc_channel *ch, const struct ipc_ms
 static void on_leaves(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct inspector *i = inspector_of(owner, ch);
-    (void)m;
-    (void)fd;
     if (i) {
         i->leaves = true;
         let_go(i);

@@ -180,7 +180,6 @@ static void on_turn_commit(void *arg)
 
 static void on_smtpin_gone(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
     queue_peer_gone(ch);
 }
 
@@ -201,7 +200,6 @@ static void on_smtpout_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct queue *q = owner;
-    (void)ch;
     q->keys = NULL; /* nothing is handed out until it is back */
 }
 
@@ -233,8 +231,6 @@ static void on_web_gone(void *owner, struct ipc_channel *ch)
 
 static void on_link_sealed(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)ch;
-    (void)fd;
     pickup_link_sealed(owner, m->link_sealed.token, m->link_sealed.ok != 0, m->link_sealed.sealed_key);
 }
 
@@ -300,8 +296,6 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
 static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct queue *q = owner;
-    (void)name;
-    (void)kind;
     q->child = c;
     queue_admin_open(q, fd);
 }
@@ -345,7 +339,6 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
     *ret = (struct sandbox){.calls = SANDBOX_FILES | SANDBOX_ACCEPT | SANDBOX_THREADS,
                             .writable = {child_conf(c)->store_path}};
 }
@@ -450,7 +443,6 @@ static void on_metrics(void *owner, struct buf *out)
 static void on_stop(void *owner, struct child *c)
 {
     struct queue *q = owner;
-    (void)c;
     q->stopping = true;
     for (unsigned i = 0; i < SMTPOUT_MAX; i++) {
         ipc_channel_end(q->smtpout[i]);

@@ -122,7 +122,6 @@ void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct queue *q = owner;
     const struct ipc_probe_host *h = &m->probe_host;
     struct probing *p = its_probing(q, ch, m, h->token);
-    (void)fd;
     if (!p) {
         return;
     }
@@ -209,7 +208,6 @@ void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     struct queue *q = owner;
     const struct ipc_probe_done *r = &m->probe_done;
     struct probing *p = its_probing(q, ch, m, r->token);
-    (void)fd;
     if (!p) {
         return;
     }

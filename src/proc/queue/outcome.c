@@ -59,7 +59,6 @@ static void on_outcome_host(void *owner, struct ipc_channel *ch, const struct ip
     struct queue *q = owner;
     const struct ipc_outcome_host *o = &m->outcome_host;
     struct job *j = job_of(q, ch, m, &o->lease);
-    (void)fd;
     if (!j) {
         return;
     }
@@ -193,7 +192,6 @@ static void on_outcome_rcpt(void *owner, struct ipc_channel *ch, const struct ip
     const struct ipc_outcome_rcpt *o = &m->outcome_rcpt;
     struct job *j = job_of(q, ch, m, &o->lease);
     struct item *it = j ? map_get(q->leased, map_id(&o->rcpt)) : NULL;
-    (void)fd;
     if (!j && !ipc_misused(ch)) {
         note_unknown(q, ch, o);
     }
@@ -268,7 +266,6 @@ static void mark_untold(void *arg, const struct store_rcpt *r)
 
 static void on_untold(void *arg, enum store_result result)
 {
-    (void)arg;
     if (result != STORE_OK) {
         log_error("lost-notice-not-noted", KVN("result", result));
     }
@@ -389,7 +386,6 @@ static void on_outcome_part(void *owner, struct ipc_channel *ch, const struct ip
 {
     struct queue *q = owner;
     struct job *j = job_of(q, ch, m, &m->outcome_part.lease);
-    (void)fd;
     if (!j) {
         return;
     }
@@ -429,7 +425,6 @@ static void on_outcome(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     struct job *j = job_of(q, ch, m, &m->outcome.lease);
-    (void)fd;
     if (j) {
         ipc_send(q->keys, &(struct ipc_msg){.type = IPC_lease_close, .lease_close = {.lease = j->lease}});
         if (j->to && j->kind == JOB_DELIVER) {

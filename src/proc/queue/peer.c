@@ -64,8 +64,6 @@ static char *canonical_path(struct str path)
 void queue_on_submit_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct peer *p = ipc_channel_data(ch);
-    (void)owner;
-    (void)fd;
     if (p->n_pending >= PENDING_MAX) {
         ipc_refuse(ch, m->type, "too many recipients without a message");
         return;
@@ -120,7 +118,6 @@ void queue_on_spool_open(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct peer *p = ipc_channel_data(ch);
     char name[64] = "";
     int spool = -1;
-    (void)fd;
     if (p->n_spools >= SPOOLS_MAX) {
         ipc_refuse(ch, m->type, "too many files without a message");
         return;
@@ -148,7 +145,6 @@ void queue_on_spool_drop(void *owner, struct ipc_channel *ch, const struct ipc_m
     struct queue *q = owner;
     struct peer *p = ipc_channel_data(ch);
     struct pending_spool *s = find_spool(p, m->spool_drop.name);
-    (void)fd;
     if (!s) {
         ipc_refuse(ch, m->type, "a file that is not its own");
         return;
@@ -175,14 +171,11 @@ static unsigned first_maker(enum role r)
 
 static void note_known(void *arg, const struct store_message *m)
 {
-    (void)m;
     *(bool *)arg = true;
 }
 
 static void known_or_not(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 static bool is_stored(struct queue *q, uint64_t id)

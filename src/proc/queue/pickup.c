@@ -154,7 +154,6 @@ static void on_made(void *arg, enum store_result result)
 
 static void keep_thread(void *arg, const struct store_thread *t)
 {
-    (void)t;
     *(bool *)arg = true;
 }
 
@@ -424,8 +423,6 @@ static void close_rcpt(void *arg, const struct store_rcpt *row)
 
 static void on_closed(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 static void end_envelope(struct queue *q, struct kept_envelope *k, enum envelope_state state, struct str who, bool told,

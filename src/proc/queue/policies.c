@@ -57,8 +57,6 @@ static void on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct queue *q = owner;
     const struct ipc_sts_policy *p = &m->sts_policy;
-    (void)ch;
-    (void)fd;
     store_put_sts(q->store, &(struct store_sts){.domain = p->domain, .id = p->id, .fetched_ms = p->fetched_ms,
                                                 .expires_ms = p->expires_ms, .policy = p->text});
 }
@@ -77,8 +75,6 @@ static struct asking *find(uint64_t token)
 static void on_answer(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct asking *a = find(m->sts_answer.token);
-    (void)ch;
-    (void)fd;
     if (!a) {
         return;
     }

@@ -264,7 +264,6 @@ static void send_body(void *arg, const struct store_message *m)
 static void on_body_read(void *arg, enum store_result result)
 {
     struct sending *s = arg;
-    (void)result;
     if (!s->sent) {
         answer(s->ch, s->answer.token, PORTAL_LATER);
     }
@@ -580,7 +579,6 @@ void portal_on_pass_proved(void *owner, struct ipc_channel *ch, const struct ipc
 {
     struct queue *q = owner;
     const struct address_key key = address_key(str_trim(m->pass_proved.address));
-    (void)fd;
     if (m->pass_proved.pass.n != ENVELOPE_HASH || !conf_is_inside(child_conf(q->child), domain_of(str_c(key.text)))) {
         ipc_send(ch, &(struct ipc_msg){.type = IPC_pass_kept,
                                        .pass_kept = {.token = m->pass_proved.token,
@@ -689,7 +687,6 @@ static void on_ask(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
         [PORTAL_LIST] = list, [PORTAL_ENVELOPE] = show_envelope, [PORTAL_BODY] = give_body, [PORTAL_FILE_PASS] = give_file_pass, [PORTAL_DRAFT] = give_draft, [PORTAL_DRAFT_PUT] = put_draft,
         [PORTAL_PHRASE] = set_phrase, [PORTAL_PASSKEYS] = proofs_on_passkeys, [PORTAL_PASSKEY_NEW] = proofs_on_new_passkey, [PORTAL_PASSKEY_DROP] = proofs_on_drop_passkey, [PORTAL_SENT] = list_sent, [PORTAL_EVENTS] = list_events, [PORTAL_ACT] = act, [PORTAL_EXPLAIN] = explain, [PORTAL_ASK_AGAIN] = ask_again};
     const struct ipc_portal_ask *a = &m->portal_ask;
-    (void)fd;
     if (a->verb < PORTAL_VERB_END) {
         answers[a->verb](owner, ch, a);
     } else {

@@ -389,7 +389,6 @@ void proofs_on_passkeys(struct queue *q, struct ipc_channel *ch, const struct ip
 
 static void count_one(void *arg, const struct store_passkey *k)
 {
-    (void)k;
     ++*(size_t *)arg;
 }
 
@@ -494,7 +493,6 @@ void proofs_on_proved(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct provider *o = asked_provider(m->proved.token);
     struct proving *p = o ? NULL : map_get(provings, map_id(&m->proved.token));
     char why[256];
-    (void)fd;
     if ((o && o->at != ch) || (p && p->at != ch)) {
         ipc_refuse(ch, m->type, "a proof that another was asked for");
         return;
@@ -519,8 +517,6 @@ void proofs_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     struct provider *o = asked_provider(m->posted.token);
     struct proving *p = o ? NULL : map_get(provings, map_id(&m->posted.token));
     char known[KNOWN_MAX];
-    (void)ch;
-    (void)fd;
     struct ipc_channel *login = login_of(q);
     if (o && m->posted.ok && login) {
         snprintf(known, sizeof known, "%s\n", o->conf->issuer);
@@ -542,7 +538,6 @@ void proofs_peer_gone(struct queue *q, const struct ipc_channel *ch)
     size_t cursor = 0;
     struct str key;
     void *value;
-    (void)q;
     while (map_next(provings, &cursor, &key, &value)) {
         struct proving *p = value;
         p->web = p->web == ch ? NULL : p->web;

@@ -184,7 +184,6 @@ static void refill_one(void *arg, const struct store_rcpt *r)
 
 static void refill_next(void *arg, struct str name, int64_t next_ms)
 {
-    (void)name;
     ((struct refill *)arg)->next_ms = next_ms;
 }
 

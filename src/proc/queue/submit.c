@@ -431,7 +431,6 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     int64_t now = clock_wall_ms();
     uint64_t bounced[JOB_RCPTS_MAX];
     struct order order = {.about = ABOUT_NOTHING};
-    (void)fd;
     const char *wrong = not_its_own(q, p, &m->submit, &order);
     if (wrong) {
         ipc_refuse(ch, m->type, wrong);

@@ -93,8 +93,6 @@ static void note_rcpt(void *arg, const struct store_rcpt *r)
 
 static void on_done(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 bool threads_may_answer(struct queue *q, struct str pass, uint64_t envelope, struct str reverse_path, struct kept_envelope *k)

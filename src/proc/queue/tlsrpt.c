@@ -32,8 +32,6 @@ void tlsrpt_on_session(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     const struct ipc_rpt_session *s = &m->rpt_session;
-    (void)ch;
-    (void)fd;
     store_rpt_count(q->store, &(struct store_rpt_session){.day = today(), .domain = s->domain, .type = (enum rpt_type)s->type,
                                                           .policy = s->policy, .mx = s->mx, .ok = s->ok != 0, .result = s->result,
                                                           .sender = s->sender, .host = s->host, .receiver = s->receiver,
@@ -58,8 +56,6 @@ static void send_failure(void *arg, const struct store_rpt_failure *f)
 
 static void ignore_end(void *arg, enum store_result result)
 {
-    (void)arg;
-    (void)result;
 }
 
 static void send_count(void *arg, const struct store_rpt_count *c)
@@ -164,7 +160,6 @@ void tlsrpt_on_written(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     struct queue *q = owner;
     int64_t now = clock_wall_ms();
-    (void)fd;
     LIST_EACH (it, &q->writings) {
         struct writing *w = LIST_OF(it, struct writing, link);
         if (w->token != m->rpt_written.token) {
@@ -211,8 +206,6 @@ void tlsrpt_on_received(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct queue *q = owner;
     const struct ipc_rpt_received *r = &m->rpt_received;
-    (void)ch;
-    (void)fd;
     q->received_n = q->received_day == today() ? q->received_n + 1 : 1;
     q->received_day = today();
     if (q->received_n > RECEIVED_MAX) {

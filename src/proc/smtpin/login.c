@@ -113,8 +113,6 @@ static void on_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 {
     struct smtpin *in = owner;
     struct session *s = map_get(in->by_token, map_id(&m->login_step.token));
-    (void)ch;
-    (void)fd;
     if (!s || !s->logging_in) {
         return;
     }

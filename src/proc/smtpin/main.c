@@ -54,7 +54,6 @@ static void accept_some(struct listener *l)
 
 static void on_connection(void *arg, int events)
 {
-    (void)events;
     accept_some(arg);
 }
 
@@ -62,7 +61,6 @@ static void on_connection(void *arg, int events)
 static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct smtpin *in = owner;
-    (void)name;
     must(in->n_listeners < LISTENERS_MAX);
     struct listener *l = &in->listeners[in->n_listeners++];
     *l = (struct listener){.in = in, .fd = fd, .listen = kind};
@@ -71,22 +69,18 @@ static void on_listener(void *owner, struct child *c, struct str name, unsigned 
 
 static void on_shared(void *owner, struct child *c, struct str name, int fd)
 {
-    (void)name;
     ((struct smtpin *)owner)->clients = clients_new(fd, child_index(c));
     close(fd);
 }
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    (void)c;
-    (void)role;
     signing_join(&((struct smtpin *)owner)->signing, fd);
 }
 
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = owner;
-    (void)fd;
     struct session *s = map_get(in->by_token, map_id(&m->submitted.token));
     in->under_way = m->submitted.under_way;
     if (s && s->incoming && !s->submitted) {
@@ -136,7 +130,6 @@ static void on_spool_without(void *owner, struct ipc_channel *ch, const struct i
 static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpin *in = owner;
-    (void)ch;
     in->queue = NULL;
     for (struct link *at = in->sessions.next; at != &in->sessions;) {
         struct session *s = LIST_OF(at, struct session, link);
@@ -220,8 +213,6 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_THREADS};
 }
 
@@ -237,7 +228,6 @@ static void on_turn_timer(void *arg)
 
 static void do_nothing(void *arg)
 {
-    (void)arg;
 }
 
 /* The threads that sync spool files are made now: libuv ends a process that cannot make them later, when memory is short. */
@@ -350,8 +340,6 @@ static void on_stop(void *owner, struct child *c)
 static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpin *in = child_owner(owner);
-    (void)ch;
-    (void)fd;
     must(m->ctl_public_key.key.n == REST_PUBLIC);
     rest_wrapper_free(in->wrapper);
     in->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);

@@ -444,7 +444,6 @@ static void on_read(void *arg, struct str bytes)
 
 static void on_drain(void *arg)
 {
-    (void)arg;
 }
 
 static void on_end(void *arg)

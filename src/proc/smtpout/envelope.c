@@ -64,8 +64,6 @@ void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     enum notice_kind kind = (enum notice_kind)m->envelope_mail.kind;
     char id[ID_TEXT], message_id[400];
     struct unsigned_mail *u = err_calloc(1, sizeof *u);
-    (void)ch;
-    (void)fd;
     u->id = own_id(out);
     u->order = m->envelope_mail.lease;
     u->text = BUF_INIT(MAIL_MAX);

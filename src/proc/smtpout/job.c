@@ -65,8 +65,6 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
 {
     struct smtpout *out = owner;
     struct delivery *d = map_get(out->deliveries, lease_key(&m->unwrapped.lease));
-    (void)ch;
-    (void)fd;
     if (!d || d->has_key) {
         return;
     }
@@ -89,8 +87,6 @@ static void on_job_rcpt(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct smtpout *out = owner;
     const struct ipc_job_rcpt *r = &m->job_rcpt;
-    (void)ch;
-    (void)fd;
     struct pending_rcpt *p = err_calloc(1, sizeof *p);
     const struct str texts[] = {r->forward_path, r->code, r->reply, r->host, r->orcpt};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -271,8 +267,6 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    (void)ch;
-    (void)fd;
     struct link_conn *l = map_take(out->saving, lease_key(&m->outcome_saved.lease));
     if (l) {
         link_release(l, l->messages != UINT32_MAX);
@@ -281,7 +275,6 @@ static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct i
 
 static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    (void)fd;
     if (((const struct smtpout *)owner)->n_probes >= PROBES_MAX) {
         ipc_refuse(ch, m->type, "too many at once");
         return;
@@ -292,8 +285,6 @@ static void on_probe(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    (void)ch;
-    (void)fd;
     if (tlsrpt_submitted(out, m->submitted.token, m->submitted.result == STORE_OK)) {
         return;
     }

@@ -214,7 +214,6 @@ static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extensi
 static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
-    (void)sess;
     t->look->lacks |= descriptors_is_lack(l->begun);
     part_done(t, *detail ? detail : "no connection", false);
 }

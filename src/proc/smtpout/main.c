@@ -28,7 +28,6 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpout *out = owner;
-    (void)ch;
     out->keys = NULL;
     job_keys_gone(out);
 }
@@ -36,7 +35,6 @@ static void on_keys_gone(void *owner, struct ipc_channel *ch)
 static void on_lookup_gone(void *owner, struct ipc_channel *ch)
 {
     struct smtpout *out = owner;
-    (void)ch;
     out->lookup = NULL;
     job_lookup_gone(out);
 }
@@ -123,15 +121,11 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    (void)c;
-    (void)role;
     signing_join(&((struct smtpout *)owner)->signing, fd);
 }
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_CONNECT};
 }
 
@@ -139,9 +133,6 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpout *out = owner;
-    (void)c;
-    (void)problem;
-    (void)size;
     drop_contexts(out);
     link_close_idle(out); /* judged under the old trust store */
     return 0;
@@ -199,8 +190,6 @@ static void on_stop(void *owner, struct child *c)
 static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = child_owner(owner);
-    (void)ch;
-    (void)fd;
     must(m->ctl_public_key.key.n == REST_PUBLIC);
     rest_wrapper_free(out->wrapper);
     out->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);

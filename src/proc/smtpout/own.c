@@ -70,8 +70,6 @@ void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, i
     char date[DATE_MAX], id[ID_TEXT];
     uint64_t number = own_id(out);
     CLEANUP(buf_free) struct buf text = BUF_INIT(128 * 1024);
-    (void)ch;
-    (void)fd;
     id_text(number, id);
     date_rfc5322(clock_wall_ms(), date);
     int r = buf_printf(&text, "From: Mail gateway <MAILER-DAEMON@%s>\r\nTo: <" STR_FMT ">\r\nSubject: ", c->hostname, STR_ARG(a->to));

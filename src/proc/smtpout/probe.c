@@ -258,7 +258,6 @@ static void next_step(struct target *t)
 static void on_offer(struct link_looker *w, struct link_conn *l)
 {
     struct target *t = (struct target *)w;
-    (void)l;
     t->answered = t->offered = true;
 }
 
@@ -324,7 +323,6 @@ static void on_ready(struct link_looker *w, struct link_conn *l)
 static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
-    (void)l;
     t->link = NULL;
     if (t->step == 0) {
         t->sess = sess;

@@ -314,7 +314,6 @@ void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg 
     static const char *const types[] = {[RPT_TLSA] = "tlsa", [RPT_STS] = "sts", [RPT_NO_POLICY] = "no-policy-found"};
     const struct ipc_rpt_policy *p = &m->rpt_policy;
     struct writing *w = find(owner, p->token, ch, m->type);
-    (void)fd;
     if (w && w->n_policies < POLICIES) {
         struct tlsrpt_policy *q = &w->policies[w->n_policies++];
         *q = (struct tlsrpt_policy){.type = types[p->type], .strings = keep(w, p->policy), .ok = p->ok, .failed = p->failed};
@@ -328,7 +327,6 @@ void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg
 {
     const struct ipc_rpt_failure *f = &m->rpt_failure;
     struct writing *w = find(owner, f->token, ch, m->type);
-    (void)fd;
     struct tlsrpt_policy *p = w && w->n_policies ? &w->policies[w->n_policies - 1] : NULL;
     if (p && p->n_failures == 0) {
         p->failures = arena_alloc(&w->arena, FAILURES_MAX * sizeof *p->failures);
@@ -345,7 +343,6 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     const struct conf *c = child_conf(out->child);
     bool is_day = m->rpt_write.day < DAYS_MAX;
     struct writing *w = is_day ? find(out, m->rpt_write.token, ch, m->type) : NULL;
-    (void)fd;
     if (!is_day) {
         ipc_refuse(ch, m->type, "not a day");
     }
@@ -373,8 +370,6 @@ void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 {
     struct smtpout *out = owner;
     struct writing *w = map_get(out->steps, map_id(&m->posted.token));
-    (void)ch;
-    (void)fd;
     if (w) {
         step_done(w, m->posted.ok, "https", m->posted.detail);
     }
@@ -386,8 +381,6 @@ void tlsrpt_on_signature(void *owner, struct ipc_channel *ch, const struct ipc_m
     const struct ipc_signature *s = &m->signature;
     struct writing *w = map_get(out->steps, map_id(&s->token));
     CLEANUP(buf_free) struct buf field = BUF_INIT(8 * 1024);
-    (void)ch;
-    (void)fd;
     if (!w) {
         (void)envelope_signed(out, s);
         return;

@@ -73,8 +73,6 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     struct smtpout *out = owner;
     const struct ipc_resolved_host *h = &m->resolved_host;
     struct way *w = map_get(out->ways, map_id(&h->token));
-    (void)ch;
-    (void)fd;
     struct way_host *host = w ? add_host(w) : NULL;
     if (host) {
         *host = (struct way_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
@@ -102,7 +100,6 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     const struct ipc_resolved *r = &m->resolved;
     struct way *w = map_get(out->ways, map_id(&r->token));
     char problem[128];
-    (void)fd;
     if (!w) {
         return;
     }

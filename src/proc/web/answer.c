@@ -88,7 +88,6 @@ static void draft_opened(struct request *r, const unsigned char *key)
 
 static void on_draft(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result == PORTAL_OK && !lease_is_none(&a->lease)) {
         ask_key(r, &a->lease, draft_opened);
     } else {
@@ -108,7 +107,6 @@ static void ask_draft(struct request *r)
 
 static void on_form_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK || r->n_rows == 0 || row(r)->sender.n == 0) {
         page_problem(r, 404, "not-found");
     } else {
@@ -144,7 +142,6 @@ void answer_spool(struct request *r, uint8_t result, struct str name, int fd)
 
 static void on_begin_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK || r->n_rows == 0 || row(r)->sender.n == 0) {
         page_problem(r, 403, "session-over");
     } else {
@@ -228,7 +225,6 @@ static void go_back(struct request *r, const char *what)
 
 static void on_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result == PORTAL_OK) {
         go_back(r, "kept");
     } else {

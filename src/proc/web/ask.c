@@ -122,7 +122,6 @@ static struct str keep(struct request *r, struct str s)
 static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->row_envelope.token, WAITS_FOR_ANSWER, ch, m->type);
-    (void)fd;
     if (r && !r->rows) {
         r->rows = arena_alloc(&r->arena, ROWS_MAX * sizeof *r->rows);
     }
@@ -140,7 +139,6 @@ static void on_row(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->row_fate.token, WAITS_FOR_ANSWER, ch, m->type);
-    (void)fd;
     if (r && r->n_fates < ARRAY_LEN(r->fates)) {
         struct ipc_row_fate *f = &r->fates[r->n_fates++];
         *f = m->row_fate;
@@ -152,7 +150,6 @@ static void on_fate(void *owner, struct ipc_channel *ch, const struct ipc_msg *m
 static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->row_envelope_event.token, WAITS_FOR_ANSWER, ch, m->type);
-    (void)fd;
     if (r && !r->events) {
         r->events = arena_alloc(&r->arena, EVENTS_MAX * sizeof *r->events);
     }
@@ -167,7 +164,6 @@ static void on_event(void *owner, struct ipc_channel *ch, const struct ipc_msg *
 static void on_piece(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->portal_piece.token, WAITS_FOR_ANSWER, ch, m->type);
-    (void)fd;
     if (r) {
         (void)!buf_add(&r->pieces, m->portal_piece.octets); /* too much: it does not open */
     }
@@ -199,8 +195,6 @@ void ask_key(struct request *r, const struct lease_id *lease, key_fn then)
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = map_get(((struct web *)owner)->requests, lease_key(&m->unwrapped.lease));
-    (void)ch;
-    (void)fd;
     if (r) {
         settle(r);
         r->on_key(r, m->unwrapped.ok && m->unwrapped.key.n == REST_KEY ? (const unsigned char *)m->unwrapped.key.p : NULL);
@@ -288,7 +282,6 @@ void ask_login(struct request *r, struct str name, struct str password, login_fn
 static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->login_step.token, WAITS_FOR_LOGIN, ch, m->type);
-    (void)fd;
     if (r) {
         settle(r);
         r->on_login(r, (enum login_outcome)m->login_step.outcome, m->login_step.wait_s);
@@ -300,7 +293,6 @@ static void on_login_step(void *owner, struct ipc_channel *ch, const struct ipc_
 static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct request *r = find(owner, m->submitted.token, WAITS_FOR_STORED, ch, m->type);
-    (void)fd;
     if (r) {
         settle(r);
         (r->composing ? compose_submitted : answer_submitted)(r, m->submitted.result);

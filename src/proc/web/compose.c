@@ -38,7 +38,6 @@ static void put_form(struct request *r)
 
 static void on_who(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK || a->kind != PASS_INSIDE) {
         page_redirect(r, "/login");
         return;
@@ -61,7 +60,6 @@ void compose_form(struct request *r)
 static void on_fates(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     static const char *const keys[FATE_END] = {"fate-inside", "fate-tls", "fate-tls-known", "fate-portal", "fate-held", "fate-back"};
-    (void)fd;
     if (a->result != PORTAL_OK) {
         page_problem(r, 403, "session-over");
         return;
@@ -87,7 +85,6 @@ static void on_fates(struct request *r, const struct ipc_portal_answer *a, int f
 
 static void ready(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK || a->kind != PASS_INSIDE) {
         page_problem(r, 403, "session-over");
         return;

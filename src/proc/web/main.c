@@ -46,7 +46,6 @@ static void take(struct entrance *e, int fd, const struct endpoint *peer)
 static void on_connection(void *arg, int events)
 {
     struct listener *l = arg;
-    (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct endpoint peer;
         int fd, r = conn_accept(l->fd, &fd, &peer);
@@ -64,7 +63,6 @@ static void on_connection(void *arg, int events)
 static void on_listener(void *owner, struct child *c, struct str name, unsigned kind, int fd)
 {
     struct web *w = owner;
-    (void)name;
     must(w->n_listeners < LISTENERS_MAX && kind < ARRAY_LEN(w->entrances));
     struct listener *l = &w->listeners[w->n_listeners++];
     *l = (struct listener){.entrance = &w->entrances[kind], .fd = fd};
@@ -83,7 +81,6 @@ static void watch_listeners(struct web *w, bool on)
 static void on_queue_gone(void *owner, struct ipc_channel *ch)
 {
     struct web *w = owner;
-    (void)ch;
     w->queue = NULL;
     ask_peer_gone(w);
 }
@@ -91,7 +88,6 @@ static void on_queue_gone(void *owner, struct ipc_channel *ch)
 static void on_keys_gone(void *owner, struct ipc_channel *ch)
 {
     struct web *w = owner;
-    (void)ch;
     w->keys = NULL;
     ask_peer_gone(w);
 }
@@ -124,8 +120,6 @@ static void on_peer(void *owner, struct child *c, enum role role, unsigned index
 
 static void on_signing(void *owner, struct child *c, enum role role, int fd)
 {
-    (void)c;
-    (void)role;
     signing_join(&((struct web *)owner)->signing, fd);
 }
 
@@ -171,8 +165,6 @@ static int on_prepare(void *owner, struct child *c, char *problem, size_t size)
 
 static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 {
-    (void)owner;
-    (void)c;
     *ret = (struct sandbox){.calls = SANDBOX_ACCEPT | SANDBOX_SYNC | SANDBOX_PAIRS};
 }
 
@@ -220,24 +212,18 @@ static void leave(struct web *w)
 
 static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
-    (void)c;
-    (void)problem;
-    (void)size;
     leave(owner);
     return 0;
 }
 
 static void on_stop(void *owner, struct child *c)
 {
-    (void)c;
     leave(owner);
 }
 
 static void on_public_key(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct web *w = child_owner(owner);
-    (void)ch;
-    (void)fd;
     must(m->ctl_public_key.key.n == REST_PUBLIC);
     rest_wrapper_free(w->wrapper);
     w->wrapper = rest_wrapper_new((const unsigned char *)m->ctl_public_key.key.p);

@@ -64,7 +64,6 @@ static void show_code(struct request *r, struct str words, const char *alert)
 
 static void on_code_sent(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
         show_code(r, a->words, NULL);
@@ -109,7 +108,6 @@ static void go_to_mail(struct request *r, uint64_t envelope)
 
 static void on_known(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result == PORTAL_OK) {
         request_cookie(r, "pass", r->pass, -1);
         go_to_mail(r, a->envelope);
@@ -211,7 +209,6 @@ void open_let_in(struct request *r, uint64_t envelope)
 
 static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
@@ -274,8 +271,6 @@ void open_code_post(struct request *r)
 
 static void on_left(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)a;
-    (void)fd;
     request_cookie(r, "pass", "", 0);
     request_cookie(r, "link", "", 0);
     if (http_field(r->call, "everywhere").n > 0) {
@@ -294,7 +289,6 @@ void open_leave(struct request *r)
 static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     char id[ID_TEXT], date[16];
-    (void)fd;
     if (a->result != PORTAL_OK) {
         page_problem(r, 403, "session-over");
         return;

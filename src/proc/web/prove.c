@@ -47,7 +47,6 @@ void prove_show(struct request *r, struct str offers, const char *alert)
 
 static void on_proved(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
@@ -168,7 +167,6 @@ static void put_keys(struct request *r, struct str text)
 
 static void on_keys(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK || a->kind != PASS_RECIPIENT) {
         page_problem(r, 403, "session-over");
         return;
@@ -190,7 +188,6 @@ void prove_keep(struct request *r)
 
 static void on_phrase_kept(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result == PORTAL_OK) {
         page_redirect(r, "/phrase?kept=1");
     } else {
@@ -206,7 +203,6 @@ void prove_keep_phrase(struct request *r)
 
 static void on_passkey(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result == PORTAL_OK) {
         page_redirect(r, http_field(r->call, "drop").n > 0 ? "/phrase" : "/phrase?passkey=1");
     } else {

@@ -92,7 +92,6 @@ static void show(struct request *r)
 
 static void on_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (!is_refused(r, a)) {
         ask_open(r, a, "view", show);
     }
@@ -108,7 +107,6 @@ void read_mail(struct request *r)
 static void on_file_pass(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     char url[1024];
-    (void)fd;
     if (a->result != PORTAL_OK) {
         page_problem(r, 404, "not-found");
         return;
@@ -169,7 +167,6 @@ static void show_body(struct request *r)
 
 static void on_body_envelope(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (!is_refused(r, a)) {
         ask_open(r, a, "view", show_body);
     }
@@ -328,7 +325,6 @@ static const char *name_of(const struct download *d, size_t n)
 static int fill_zip(void *arg, size_t max, struct buf *out)
 {
     struct download *d = arg;
-    (void)max;
     if (d->part == d->n_parts) {
         int r = zip_end(d->zip, out);
         return r < 0 ? r : 1;
@@ -499,7 +495,6 @@ static void ask_message(struct request *r)
 
 static void on_download(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (!is_refused(r, a)) {
         ask_open(r, a, "view", ask_message);
     }
@@ -540,8 +535,6 @@ void read_zip(struct request *r)
 
 static void on_asked_again(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)a;
-    (void)fd;
     (void)page_begin(r, "over-title");
     page_text(r, "title", "over-title");
     page_text(r, "what", "asked-again");

@@ -343,7 +343,6 @@ static void on_begin(void *owner, struct http_call *call)
 static void on_file(void *owner, struct http_call *call, const char *name, const char *file, struct str octets, uint64_t at)
 {
     struct request *r = http_data(call);
-    (void)owner;
     if (r->outgoing && strcmp(name, "files") == 0) {
         (r->composing ? compose_file : answer_file)(r, file, octets, at);
     }
@@ -351,7 +350,6 @@ static void on_file(void *owner, struct http_call *call, const char *name, const
 
 static void on_end(void *owner, struct http_call *call)
 {
-    (void)owner;
     if (strcmp(http_method(call), "POST") == 0) {
         route(http_data(call), true);
     }
@@ -360,7 +358,6 @@ static void on_end(void *owner, struct http_call *call)
 static void on_free(void *owner, struct http_call *call)
 {
     struct request *r = http_data(call);
-    (void)owner;
     if (!r) {
         return;
     }

@@ -77,7 +77,6 @@ static void put_row(struct request *r, struct data *d, const struct ipc_row_enve
 
 static void on_list(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
-    (void)fd;
     if (a->result != PORTAL_OK) {
         page_redirect(r, "/login");
         return;
@@ -144,7 +143,6 @@ static void put_levels(struct request *r, struct data *d, const struct ipc_row_e
 static void on_events(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     char number[ID_TEXT];
-    (void)fd;
     if (a->result != PORTAL_OK || r->n_rows == 0) {
         page_problem(r, 404, "not-found");
         return;
@@ -176,7 +174,6 @@ void sender_one(struct request *r)
 static void on_act(struct request *r, const struct ipc_portal_answer *a, int fd)
 {
     char id[ID_TEXT], path[64];
-    (void)fd;
     id_text(r->envelope, id);
     snprintf(path, sizeof path, "/sent/%s?done=1", id);
     if (a->result == PORTAL_OK) {

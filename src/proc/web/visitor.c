@@ -271,7 +271,6 @@ static void on_end(void *arg)
 
 static void on_close(void *arg, int error)
 {
-    (void)error;
     visitor_free(arg);
 }
 

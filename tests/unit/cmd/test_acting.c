@@ -35,7 +35,6 @@ static void who_it_is(void **state)
         {"1", "", NULL, 0, NULL},
     };
     char path[64], name[300];
-    (void)state;
     snprintf(path, sizeof path, "/tmp/postern-loginuid-%d", (int)getpid());
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         (void)!unlink(path);

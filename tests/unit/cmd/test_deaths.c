@@ -7,7 +7,6 @@
 
 static void the_first_deaths_cost_no_pause(void **state)
 {
-    (void)state;
     unsigned deaths = 0;
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(deaths_pause_ms(&deaths, 0), 0);
@@ -17,7 +16,6 @@ static void the_first_deaths_cost_no_pause(void **state)
 
 static void one_that_cannot_live_is_tried_every_few_seconds(void **state)
 {
-    (void)state;
     unsigned deaths = 0;
     int64_t last = 0, tries = 0, at = 0;
     for (; at < 60000; tries++) {
@@ -30,7 +28,6 @@ static void one_that_cannot_live_is_tried_every_few_seconds(void **state)
 
 static void service_is_a_merit(void **state)
 {
-    (void)state;
     unsigned deaths = 0;
     for (unsigned i = 0; i < 1000; i++) { /* killed again and again, by somebody who tests us */
         assert_int_equal(deaths_pause_ms(&deaths, 6000), 0);

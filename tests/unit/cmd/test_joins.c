@@ -33,9 +33,6 @@ bool misuse_is_believed(const struct supervised *by, const struct supervised *of
 
 void misuse_note(struct posternd *of, struct supervised *s, pid_t pid, const char *told_by)
 {
-    (void)of;
-    (void)s;
-    (void)told_by;
     blamed++;
     blamed_pid = pid;
 }
@@ -44,7 +41,6 @@ static const struct ipc_rule none[] = {{IPC_none, NULL}};
 
 static void on_closed(void *owner, struct ipc_channel *ch)
 {
-    (void)ch;
     ((struct supervised *)owner)->control = NULL;
 }
 
@@ -101,7 +97,6 @@ static bool lost(size_t child, enum role other, uint64_t serial, bool misused)
 static int setup(void **state)
 {
     static const enum role roles[] = {ROLE_QUEUE, ROLE_SMTPIN};
-    (void)state;
     the_loop = the_loop ? the_loop : loop_new();
     d = (struct posternd){.loop = the_loop, .n_children = 2};
     blamed = 0;
@@ -120,7 +115,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         ipc_channel_free(d.children[i].control);
         close(far_end[i]);
@@ -134,7 +128,6 @@ static int teardown(void **state)
 static void a_pair_that_both_lost_is_made_anew(void **state)
 {
     uint64_t serial = 0, other = 0;
-    (void)state;
     assert_int_equal(given(0, &serial), 1);
     assert_int_equal(given(1, &other), 1);
     assert_int_equal(serial, other);
@@ -150,7 +143,6 @@ static void a_pair_that_both_lost_is_made_anew(void **state)
 static void one_of_them_alone_gets_nothing(void **state)
 {
     uint64_t serial = 0;
-    (void)state;
     (void)given(0, &serial);
     (void)given(1, &serial);
     for (int i = 0; i < 1000; i++) {
@@ -164,7 +156,6 @@ static void one_of_them_alone_gets_nothing(void **state)
 static void nobody_speaks_of_what_it_was_not_given(void **state)
 {
     uint64_t serial = 0;
-    (void)state;
     (void)given(1, &serial);
     assert_false(lost(1, ROLE_QUEUE, serial + 1, false)); /* not made yet */
     assert_false(lost(1, ROLE_KEYS, serial, false));      /* no pair of these two */
@@ -177,7 +168,6 @@ static void nobody_speaks_of_what_it_was_not_given(void **state)
 static void one_is_blamed_once(void **state)
 {
     uint64_t serial = 0;
-    (void)state;
     (void)given(0, &serial);
     assert_true(lost(1, ROLE_QUEUE, serial, true));
     assert_int_equal(blamed, 0);

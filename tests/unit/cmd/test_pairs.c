@@ -61,7 +61,6 @@ static void renewed_in_steps(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4000);
     CLEANUP(buf_free) struct buf ca = BUF_INIT(1 << 20);
-    (void)state;
     ca = load("ca.pem");
     copy("good.pem", "c.pem");
     copy("good.key", "c.key");
@@ -117,7 +116,6 @@ static void words_of_what_is_wrong(void **state)
     CLEANUP(buf_free) struct buf good = BUF_INIT(1 << 20), key = BUF_INIT(1 << 20), other = BUF_INIT(1 << 20), locked = BUF_INIT(1 << 20);
     const int64_t in_2026_ms = 1780000000000;
     char problem[300] = "";
-    (void)state;
     pid_t pid = fork();
     if (pid == 0) {
         assert_int_equal(chdir(dir), 0);

@@ -14,7 +14,6 @@
 /* Of the service manager there is none here. */
 int activated_socket(const struct endpoint *at)
 {
-    (void)at;
     return -1;
 }
 
@@ -81,7 +80,6 @@ static void what_stays_is_taken_over(void **state)
     static struct ports old, next;
     char problem[256] = "";
     unsigned a = free_port(), b = free_port(), c = free_port();
-    (void)state;
     wish(&w, a, b, 0);
     assert_int_equal(ports_open(&w.conf, NULL, &old, problem, sizeof problem), 0);
     assert_true(answers(a) && answers(b) && !answers(c));
@@ -108,7 +106,6 @@ static void what_cannot_be_had_changes_nothing(void **state)
     static struct ports old, theirs, next;
     char problem[256] = "";
     unsigned a = free_port(), b = free_port(), c = free_port(), d = free_port();
-    (void)state;
     wish(&w, a, b, 0);
     assert_int_equal(ports_open(&w.conf, NULL, &old, problem, sizeof problem), 0);
     wish(&other, d, d, 0);
@@ -131,7 +128,6 @@ static void more_than_they_take_is_refused(void **state)
     static const char *many[17];
     static char text[17][32];
     char problem[256] = "";
-    (void)state;
     wish(&w, free_port(), free_port(), 0);
     for (size_t i = 0; i < ARRAY_LEN(many); i++) {
         snprintf(text[i], sizeof text[i], "127.0.0.1:%u", free_port());

@@ -8,7 +8,6 @@
 
 static void all_cases(void **state)
 {
-    (void)state;
     for (unsigned bits = 0; bits < 16; bits++) {
         const struct renewal_facts f = {.has_old = bits & 1, .differs = bits & 2, .fits = bits & 4, .rests = bits & 8};
         enum renewal r = renewal_decide(&f);
@@ -38,7 +37,6 @@ static void steps(void **state)
                                             {true, true, true, RENEWAL_TAKE}};   /* it rests */
     static const struct step taken_back[] = {{true, false, false, RENEWAL_WAIT}, /* half a file */
                                              {false, true, false, RENEWAL_KEEP}}; /* the old one was put back */
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(key_first); i++) {
         const struct step *s = &key_first[i];
         assert_int_equal(renewal_decide(&(struct renewal_facts){.has_old = true, .differs = s->differs, .fits = s->fits, .rests = s->rests}), s->right);

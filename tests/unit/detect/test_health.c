@@ -18,7 +18,6 @@ static void folding(void **state)
         {"\xc5\x81ukasz", "lukasz"}, {"c\xc5\x93liaque", "coeliaque"}, {"Crohn\xe2\x80\x99s", "crohn's"}, {"\xc3\x81lvarez", "alvarez"},
         {"\xc5\xbd\xc5\xa1", "zs"}, {"\xd0\x98", "\xd0\x98"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char form[40];
         size_t n = word_fold(str_c(rows[i].word), form, sizeof form);
@@ -33,7 +32,6 @@ static void words_of_a_text(void **state)
     static const char text[] = "\xe2\x80\x9eHIV-Test\xe2\x80\x9c l'asthme, Crohn's; d\xe2\x80\x99Ouvi\xc3\xa9r \xc2\xab" "AIDS\xc2\xbb x";
     static const char *const words[] = {"HIV", "Test", "l", "asthme", "Crohn's", "d", "Ouvi\xc3\xa9r", "AIDS", "x"};
     struct word w = {0, 0};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         assert_true(word_next(str_c(text), w.end, &w));
         if (!str_eq(str_slice(str_c(text), w.at, w.end), str_c(words[i]))) {
@@ -56,7 +54,6 @@ static size_t length_found(const struct terms *t, const char *text)
 static void the_longest_term(void **state)
 {
     struct terms *t = terms_new();
-    (void)state;
     assert_int_equal(terms_add(t, STR("insulin"), NULL, TERM_PLAIN), 0);
     assert_int_equal(terms_add(t, STR("insulin glargine"), NULL, TERM_PLAIN), 0);
     assert_int_equal(terms_add_ending(t, STR("krebs"), NULL), 0);
@@ -108,7 +105,6 @@ static void names(void **state)
         {"can u call anna osei back", true, false}, {"pls call anna back", false, true}, {"herr huber kommt morgen", true, false}, {"und tante brandner kommt", false, true}, {"Please Call anna back", false, false},
     };
     struct lists *l = people();
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct list_facts f = lists_facts(l, str_c(rows[i].text), str_c(rows[i].text), SIZE_MAX);
         if (f.name != rows[i].name || f.given != rows[i].given) {
@@ -132,7 +128,6 @@ static void unknown_names(void **state)
         {"the Chaddock Hospital is open", false}, {"on NSAIDs and HbA1c", false},
     };
     struct lists *l = people();
-    (void)state;
     assert_int_equal(lists_add(l, LIST_NOUNS, STR("das")), 0);
     int ordinary = lists_number(l, STR("ordinary"));
     assert_true(ordinary >= 0 && lists_add(l, (unsigned)ordinary, STR("Monday")) == 0);
@@ -162,7 +157,6 @@ static void between_and_around(void **state)
     };
     struct lists *l = people();
     int verbs = lists_number(l, STR("verbs"));
-    (void)state;
     assert_true(verbs >= 0 && lists_add(l, (unsigned)verbs, STR("wrote")) == 0);
     assert_int_equal(lists_add(l, LIST_THIRD, STR("her")), 0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -182,7 +176,6 @@ static void citations(void **state)
     struct lists *l = people();
     struct str cited = STR("Osei and Huber (2014) on asthma");
     struct str other = STR("asthma (since 2014), 2013 fever");
-    (void)state;
     assert_true(lists_facts(l, cited, cited, cited.n).lists >> LIST_CITED & 1);
     assert_false(lists_facts(l, other, other, other.n).lists >> LIST_CITED & 1);
     lists_free(l);
@@ -191,7 +184,6 @@ static void citations(void **state)
 static void greetings(void **state)
 {
     struct lists *l = people();
-    (void)state;
     assert_int_equal(lists_add(l, LIST_GREETING, STR("Dear")), 0);
     assert_true(lists_greets(l, STR("Our ref 12\n\nDear Mr Osei,\nyour test is back")));
     assert_true(lists_greets(l, STR("Dear Anna,\nso what")));
@@ -211,7 +203,6 @@ static void sentences(void **state)
         {"On Monday Anna wrote:\n> he came", "came", "> he came"},
     };
     struct lists *l = people();
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         size_t from;
         struct str s = lists_sentence(l, str_c(rows[i].text), (size_t)(strstr(rows[i].text, rows[i].word) - rows[i].text), &from);
@@ -225,8 +216,6 @@ static void sentences(void **state)
 
 static void on_rule(void *arg, const char *pack, const char *rule, const char *title)
 {
-    (void)rule;
-    (void)title;
     *(bool *)arg |= strcmp(pack, "patients") == 0 || strcmp(pack, "hipaa") == 0 || strcmp(pack, "uk-health") == 0;
 }
 
@@ -297,7 +286,6 @@ static void plain_sentences(void **state)
     };
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     struct detect_packs *p = detect_packs_new();
-    (void)state;
     assert_int_equal(detect_packs_load(p, "packs", NULL, 0, &problems), 0);
     check_texts(p, found, true);
     check_texts(p, noted, true);
@@ -348,7 +336,6 @@ static void links_of_a_pack(void **state)
         {"pack p 1\ntype a\n phrase b\n context 5 c\nmore a\n context 5 d\n", "test:7: the words of context stand where the type begins: a\n"},
         {"pack p 1\nwords b d*\n", "test:2: a list holds words, up to three together, or three letters and a star: d*\n"},
     };
-    (void)state;
     check_pack(text, mistakes, ARRAY_LEN(mistakes));
 }
 
@@ -383,7 +370,6 @@ static void weights_of_a_pack(void **state)
         {"pack p 1\ntype a\n phrase b\n weigh 5 word two words\n", "test:4: nothing of this kind can weigh: \"two words\""},
         {"pack p 1\ntype a\n phrase b\n hint two words\n", "test:4: a hint is one word, not \"two words\""},
     };
-    (void)state;
     check_pack(text, mistakes, ARRAY_LEN(mistakes));
 }
 

@@ -87,7 +87,6 @@ static size_t count(struct str in, const char *what)
 /* A limit that nobody was told of: the files behind it are unread, and the message is not clean. */
 static void files_in_a_text_have_a_limit(void **state)
 {
-    (void)state;
     for (size_t files = 100; files <= 101; files++) {
         struct buf b = BUF_INIT(1 << 20);
         repeat(&b, "From: a@inside.test\r\nSubject: files\r\n\r\nhello\r\n", 1);

@@ -84,7 +84,6 @@ static void all_octets(struct digesting *d, const char *name)
 
 static void every_set_decodes_as_the_standard_says(void **state)
 {
-    (void)state;
     unsigned wrong = 0;
     for (size_t i = 0; i < ARRAY_LEN(digests); i++) {
         struct digesting d = {.set = charset_find(str_c(digests[i].name)), .md = EVP_MD_CTX_new(), .text = BUF_INIT(4096)};
@@ -109,7 +108,6 @@ static void every_set_decodes_as_the_standard_says(void **state)
 
 static void every_label_is_known(void **state)
 {
-    (void)state;
     unsigned seen = 0;
     for (size_t i = 0; i < ARRAY_LEN(labelled); i++) {
         struct str rest = str_c(labelled[i].labels), one;
@@ -227,7 +225,6 @@ static size_t length(size_t row)
 
 static void texts_are_read(void **state)
 {
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *out = err_calloc(1, sizeof *out);
@@ -246,7 +243,6 @@ static void texts_are_read(void **state)
 /* A text that does not fit ends between two characters, and that is noted. */
 static void a_limit_cuts_between_characters(void **state)
 {
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     for (size_t max = 0; max < 9; max++) {
         struct mime_reading *out = err_calloc(1, sizeof *out);

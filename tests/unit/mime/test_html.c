@@ -40,7 +40,6 @@ static void blocks_and_boxes_part(void **state)
     };
     static const char *const pages[] = {"5<img src=x>" CARD, "5<input type=checkbox>" CARD, "<select><option>5</select>" CARD,
                                         "<i style='display:flex'>5</i>" CARD};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(elements); i++) {
         char page[300];
         int name = (int)strcspn(elements[i], " ");
@@ -66,7 +65,6 @@ static void blocks_and_boxes_part(void **state)
 /* What is in a line as letters are stays one word. */
 static void words_in_a_line_stay_whole(void **state)
 {
-    (void)state;
     struct mime_reading *m = read_page("<p>4539<b>5787</b><span style='display:inline'>6362</span><wbr>1486, 1<sup>st</sup> of May</p>");
     assert_true(has_text(m, CARD ", 1st of May"));
     mime_reading_free(m);
@@ -89,7 +87,6 @@ static void references_are_read(void **state)
         {"&nobody; &; &#; &", "&nobody; &; &#; &"},
         {"<i title='a&copy=1 &lbrack;'>x</i>", "a&copy=1 ["},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *m = read_page(rows[i].html);
         if (!has_text(m, rows[i].text)) {
@@ -103,7 +100,6 @@ static void references_are_read(void **state)
 static void the_table_is_whole(void **state)
 {
     size_t bare = 0;
-    (void)state;
     for (size_t i = 0; i < n_references; i++) {
         bare += references[i].is_bare;
         assert_true(i == 0 || strcmp(references[i - 1].name, references[i].name) < 0);

@@ -85,7 +85,6 @@ static void parts_are_parted(void **state)
         {"header.docx", {DOCX, {"word/document.xml", W WP("Room 5") W_END}, {"word/header1.xml", W WP(CARD) W_END}}},
         {"styles.odt", {ODT, {"content.xml", O "<text:p>Room 5</text:p>" O_END}, {"styles.xml", O "<text:p>" CARD "</text:p>" O_END}}},
     };
-    (void)state;
     check_all(rows, ARRAY_LEN(rows), NULL);
 }
 
@@ -105,7 +104,6 @@ static void blocks_part_the_line_they_stand_in(void **state)
         {"formula.xlsx", {XLSX, {"xl/worksheets/sheet1.xml", S "<row><c r='A1'><f>A2+5</f><v>" CARD "</v></c></row>" S_END}}},
     };
     static const struct package tab = {"tab.docx", {DOCX, {"word/document.xml", W "<w:p><w:r><w:t>5</w:t><w:ptab/><w:t>" CARD "</w:t></w:r></w:p>" W_END}}};
-    (void)state;
     check_all(rows, ARRAY_LEN(rows), NULL);
     struct mime_reading *m = read_package(&tab);
     assert_memory_equal(buf_str(&m->texts[0].text).p, "5 " CARD, 18);
@@ -127,7 +125,6 @@ static void names_are_as_the_package_says(void **state)
         {"d.docx", {DOCX, {"main/letter.xml", W WP(CARD) W_END}}},
         {"e.docx", {{"xl/x.xml", "<x/>"}, DOCX, {"word/document.xml", W WP(CARD) W_END}}},
     };
-    (void)state;
     check_all(xlsx, ARRAY_LEN(xlsx), "xlsx");
     check_all(docx, ARRAY_LEN(docx), "docx");
 }
@@ -157,7 +154,6 @@ static void every_part_is_read(void **state)
                         {"docProps/core.xml", "<cp:coreProperties xmlns:cp='http://schemas.openxmlformats.org/package/2006/metadata/core-properties' "
                                               "xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:title>Room 5</dc:title><dc:subject>" CARD "</dc:subject></cp:coreProperties>"}}},
     };
-    (void)state;
     check_all(rows, ARRAY_LEN(rows), NULL);
 }
 
@@ -166,7 +162,6 @@ static void what_cannot_be_read_is_named(void **state)
 {
     static const struct package binary = {
         "x.xlsb", {{"[Content_Types].xml", TYPES("ms-excel.sheet.binary.macroEnabled.main")}, {"xl/worksheets/sheet1.bin", "\x01\x02\x03 card " CARD " \x04"}}};
-    (void)state;
     struct mime_reading *m = read_package(&binary);
     assert_string_equal(m->attachments[0].type, "xlsx");
     assert_int_equal(m->n_problems, 1);

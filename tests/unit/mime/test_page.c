@@ -30,7 +30,6 @@ static void what_lies_elsewhere_is_said(void **state)
         MIXED "Content-Type: message/external-body; access-type=local-file; name=\"/u/nsb/Me.jpeg\"\r\n\r\n"
               "Content-Type: image/jpeg\r\n\r\n\r\n--b--\r\n",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(mails); i++) {
         struct view *v = view_of_message(str_c(mails[i]));
         assert_true(v->elsewhere && page_says(v, "elsewhere") && v->blank && !page_says(v, "is-blank"));
@@ -46,7 +45,6 @@ static void what_lies_elsewhere_is_said(void **state)
  * be kept. */
 static void words_in_files_are_shown(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REPLY\r\n"
                                               "BEGIN:VEVENT\r\nSUMMARY:s\r\nCOMMENT:I am late\r\nDESCRIPTION:come\r\n"
                                               "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@in.test\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"));
@@ -72,7 +70,6 @@ static const struct view_part *part_named(const struct view *v, const char *name
 /* RFC 5545 3.8.1.1, RFC 2397: a file in an event or a link can be saved; one that lies nowhere as it is, is said. A picture is seen. */
 static void files_in_events_and_links(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(HEAD "Content-Type: text/calendar\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
                                               "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:s\r\nATTACH;FILENAME=3Da.csv;ENCODING=3DBASE64:aGVs\r\n bG8=3D\r\n"
                                               "END:VEVENT\r\nEND:VCALENDAR\r\n"));
@@ -102,7 +99,6 @@ static void an_empty_page_says_so(void **state)
         {HEAD "Content-Type: text/html\r\n\r\n<img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">\r\n", false},
         {HEAD "Content-Type: text/html\r\n\r\n<p>x</p>\r\n", false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct view *v = view_of_message(str_c(rows[i].mail));
         if (page_says(v, "is-blank") != rows[i].blank) {
@@ -116,7 +112,6 @@ static void an_empty_page_says_so(void **state)
 static void an_empty_alternative_is_none(void **state)
 {
     static const char *const htmls[] = {"", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>", "<p style=\"a\"> </p>"};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(htmls); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\nplain words\r\n--b\r\n"
@@ -156,7 +151,6 @@ static void signatures_under_other_types(void **state)
     static const char type[] = "application/pkcs7-mime; smime-type=signed-data;";
     static const char *const others[] = {"application/octet-stream;", "application/pkcs7;", "application/x-pkcs7-mime;"};
     static const char *const sealed[] = {"MIAGCSqGSIb3DQEHA6CAMIACAQA=", "MIH/BgsqhkiG9w0BCRABF6CB"};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct buf m = file_with("17-smime-opaque.eml", type, others[i]);
         struct view *v = view_of_message(buf_str(&m));
@@ -187,7 +181,6 @@ static void texts_of_winmail(void **state)
         HEAD "Content-Type: application/octet-stream; name=winmail.dat",
         MIXED "Content-Type: text/plain\r\n\r\n \r\n\r\n--b\r\nContent-Type: application/ms-tnef",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, "%s\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n--b--\r\n", heads[i], tnef), 0);
@@ -207,7 +200,6 @@ static void armour_in_an_encoding(void **state)
         "quoted-printable\r\n\r\n=2D----BEGIN PGP MESSAGE-----\r\n\r\nhQEMA5FSBjmLTPMfAQf/Z2d7\r\n",
         "base64\r\n\r\nLS0tLS1CRUdJTiBQR1AgTUVTU0FHRS0tLS0tCgpoUUVNQTVGU0JqbUxUUE1mQVFmL1oyZDcK\r\n",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/plain\r\nContent-Transfer-Encoding: %s", bodies[i]), 0);
@@ -248,7 +240,6 @@ static void texts_of_other_elements(void **state)
         {"<p hidden>Preheader</p>x", "<p style=\"display:none;\">Preheader", "<p>"},
         {"<label hidden>Preheader</label>x", "x", "Preheader"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html; charset=utf-8\r\n\r\n%s\r\n", rows[i].html), 0);
@@ -283,7 +274,6 @@ static void texts_of_other_kinds(void **state)
         {HEAD "Content-Type: text/rtf\r\n\r\nSeen words\r\n", "Seen words"},
         {HEAD "Content-Type: application/pgp; format=text\r\n\r\nSeen words\r\n", "Seen words"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct view *v = view_of_message(str_c(rows[i].mail));
         if (!holds(&v->text, rows[i].text) || v->blank) {
@@ -306,7 +296,6 @@ static void texts_of_other_kinds(void **state)
 /* UTS 55 3, CVE-2021-42574: U+202E turns what stands behind it; U+200F belongs to Hebrew and Arabic. */
 static void directions_of_fields(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR("From: =?utf-8?q?a=E2=80=AEb?= <a@in.test>\r\nSubject: pay =?utf-8?q?=E2=81=A7=E2=80=AEx=E2=80=8Fy?=\r\n\r\nhi\r\n"));
     assert_string_equal(v->subject, "pay x\xe2\x80\x8fy");
     assert_string_equal(v->from_name, "ab");
@@ -321,7 +310,6 @@ static void what_stands_in_the_text(void **state)
         "base64\r\n\r\nc2VlCmJlZ2luIDY0NCBhLnR4dAojODYpQwpgCmVuZAo=\r\n",
         "quoted-printable\r\n\r\nsee\r\nbegin 644 a.txt\r\n#86)C\r\n=60\r\nend\r\n",
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct buf m = BUF_INIT(4096), octets = BUF_INIT(100);
         struct nested_reader d;
@@ -378,7 +366,6 @@ static void frames_and_drawings_are_said(void **state)
         {"<img src='https://x.test/a.png'>x", true},
         {"<form><input value=a></form>x", false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/html\r\n\r\n%s\r\n", rows[i].html), 0);
@@ -394,7 +381,6 @@ static void frames_and_drawings_are_said(void **state)
 /* Found by fuzz_view: a word that begins as the function of CSS Color 4 15.1 and is none ended the process. */
 static void colours_that_are_none(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<p style=\"color:rgb;background-color:rgba\">words</p>\r\n"));
     assert_true(holds(&v->html, "words"));
     view_free(v);

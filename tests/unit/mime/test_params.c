@@ -76,7 +76,6 @@ static const struct {
 
 static void parameters_are_read(void **state)
 {
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     struct params *params = err_calloc(1, sizeof *params);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

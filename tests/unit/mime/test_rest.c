@@ -154,7 +154,6 @@ static void archives_behind_archives(void **state)
         {"zip, gz", {{ZIP, "words"}, {GZ, CARD}}, true, false},
         {"gz, gz", {{GZ, "words\n"}, {GZ, CARD}}, true, false},
     };
-    (void)state;
     check_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -166,7 +165,6 @@ static void octets_of_no_file(void **state)
         {"gz, text", {{GZ, "words"}, {RAW, "\n" CARD "\n"}}, true, true},
         {"tar, text", {{TAR, "words"}, {RAW, "\n" CARD "\n"}}, true, true},
     };
-    (void)state;
     check_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -180,7 +178,6 @@ static void what_may_stand_there(void **state)
         {"tar, zeros", {{TAR, CARD}, {RAW, "\0\0\0\0\0\0\0\0", 8}}, true, false},
         {"a marker", {{RAW, "PK\x07\x08"}, {ZIP, CARD}}, true, false},
     };
-    (void)state;
     check_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -188,7 +185,6 @@ static void what_may_stand_there(void **state)
 static void comments(void **state)
 {
     struct buf octets = BUF_INIT(ROOM);
-    (void)state;
     add_zip(&octets, "a.txt", "words");
     struct str comment = STR("Made by a program, " CARD "\n");
     octets.p[buf_len(&octets) - 2] = (char)comment.n;
@@ -205,7 +201,6 @@ static void comments(void **state)
 static void both_names_count(void **state)
 {
     static const char *const names[] = {"invoice.doc", "invoice.wsf"};
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct buf octets = BUF_INIT(ROOM);
         add_zip(&octets, names[i], "words");

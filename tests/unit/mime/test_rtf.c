@@ -74,7 +74,6 @@ static void texts_are_in_their_code_pages(void **state)
          "4539–5787—‘x’“y”• -"},
         {"{\\rtf1\\ansi a\\par b\\line c\\tab d{\\info{\\title t}}}", "a\nb\nc\tdt"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         must_read(rows[i].rtf, rows[i].text, false);
     }
@@ -84,7 +83,6 @@ static void texts_are_in_their_code_pages(void **state)
  * UTF-7. */
 static void what_does_not_fit_is_noted(void **state)
 {
-    (void)state;
     must_read("{\\rtf1\\ansi\\ansicpg932 a\\'83 4539}", "a\xef\xbf\xbd 4539", true);
     must_read("{\\rtf1\\ansi\\ansicpg9999 caf\\'e9 4539}", "café 4539", true);
     must_read("{\\rtf1\\ansi\\ansicpg37 caf\\'e9 4539}", "café 4539", true);
@@ -135,7 +133,6 @@ static void html_is_taken_out(void **state)
         {"{\\rtf1\\ansi\\fromhtml1 5 < 6 &lt;a&gt; > 4}", "5 &lt; 6 &lt;a&gt; &gt; 4"},
         {"{\\rtf1\\ansi\\ansicpg932\\fromhtml1 \\'83<b>\\'83J}", "\xef\xbf\xbd&lt;b&gt;カ"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_true(rtf_is_html(str_c(rows[i].rtf)));
         must_read(rows[i].rtf, rows[i].html, i + 1 == ARRAY_LEN(rows));
@@ -151,7 +148,6 @@ static void html_is_taken_out(void **state)
  * RTF alone. */
 static void text_is_taken_out(void **state)
 {
-    (void)state;
     must_read("{\\rtf1\\ansi\\ansicpg1252\\fromtext \\fbidis "
               "\\deff0{\\fonttbl\n{\\f0\\fswiss\\fcharset0 Arial;}\n"
               "{\\f4\\fswiss\\fcharset128 MS PGothic;}\n{\\f5\\fswiss\\fcharset134 "
@@ -166,7 +162,6 @@ static void text_is_taken_out(void **state)
 static void many_groups_are_read(void **state)
 {
     struct buf rtf = BUF_INIT(1 << 20), html = BUF_INIT(1 << 20);
-    (void)state;
     assert_int_equal(buf_add(&rtf, STR("{\\rtf1\\ansi\\fromhtml1")), 0);
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(buf_add(&rtf, STR("{\\*\\htmltag <b>}\\htmlrtf {\\htmlrtf0")), 0);
@@ -279,7 +274,6 @@ static const struct mime_text *text_with(const struct mime_reading *m, const cha
 
 static void winmail_is_read_as_html(void **state)
 {
-    (void)state;
     struct buf mail = winmail(NULL, OUTLOOK);
     struct mime_reading *m = mime_read(buf_str(&mail), &mime_standard_limits);
     const struct mime_text *body = text_with(m,
@@ -303,7 +297,6 @@ static void winmail_is_read_as_html(void **state)
 
 static void the_page_shows_it_as_html(void **state)
 {
-    (void)state;
     struct buf mail = winmail("plain words", OUTLOOK);
     struct view *v = view_of_message(buf_str(&mail));
     struct str html = buf_str(&v->html);
@@ -332,7 +325,6 @@ static void pictures_of_winmail_are_shown(void **state)
     static const char gif[] = "GIF89a\1\0\1\0\0\0\0,\0\0\0\0";
     static const char id[] = "\1\0\0\0\x1e\0\x12\x37\1\0\0\0\x0d\0\0\0logo@in.test";
     struct buf tnef = BUF_INIT(1 << 16), mail = BUF_INIT(1 << 17);
-    (void)state;
     assert_int_equal(buf_append(&tnef, "\x78\x9f\x3e\x22\1\0", 6), 0);
     put_rtf(&tnef, "{\\rtf1\\ansi\\fromhtml1{\\*\\htmltag84 <img src=\"cid:logo@in.test\">}hello}");
     put_attribute(&tnef, 2, 0x00069002, STR("x"));
@@ -353,7 +345,6 @@ static void pictures_of_winmail_are_shown(void **state)
 
 static void a_body_of_rtf_is_shown_as_html(void **state)
 {
-    (void)state;
     static const char mail[] = "From: a@in.test\r\nSubject: s\r\nMIME-Version: "
                                "1.0\r\nContent-Type: text/rtf\r\n\r\n" OUTLOOK "\r\n";
     struct view *v = view_of_message(str_c(mail));

@@ -204,7 +204,6 @@ static void odd_armours(void **state)
         {"\r\n", "", "\xc2\xa0"},
         {"\r\n", "# ", " #"},
     };
-    (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
         struct buf b = BUF_INIT(1 << 16);
         bool many = i >= ARRAY_LEN(rows);
@@ -229,7 +228,6 @@ static void odd_armours(void **state)
 static void words_inside_armour(void **state)
 {
     static const char *const behind[] = {"", "\r\nMr Baker has asthma\r\n", " Mr Baker has asthma"};
-    (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(behind); i++) {
         struct buf b = BUF_INIT(1 << 16), m = BUF_INIT(1 << 16);
         message_of("", "password.asc", "", &b);

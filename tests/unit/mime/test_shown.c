@@ -29,7 +29,6 @@ static const char files[] = "{{#incomplete}}CUT {{/incomplete}}{{#parts}}{{name}
 
 static void a_message_without_its_end(void **state)
 {
-    (void)state;
     page_is(STR(MIXED PDF "\r\n--b--\r\n"), files, "a.pdf ");
     page_is(STR(MIXED PDF), files, "CUT a.pdf! ");
     page_is(STR(MIXED PDF "\r\n--b\r\nContent-Ty"), files, "CUT a.pdf ");                                 /* what is cut is not this file */
@@ -43,7 +42,6 @@ static void a_message_without_its_end(void **state)
 
 static void messages_have_the_name_of_their_subject(void **state)
 {
-    (void)state;
     page_is(STR(MIXED "Content-Type: message/rfc822\r\n\r\nSubject: Old: a/b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n" PDF "\r\n--c--\r\n--b\r\n"
                       PDF "\r\n--b--\r\n"), files, "Old_ a_b.eml(a.pdf ) a.pdf ");
     page_is(STR(MIXED "Content-Type: message/rfc822; name=x.eml\r\n\r\nSubject: y\r\n\r\nz\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nTo: a@b.test\r\n\r\nz\r\n--b--\r\n"), files,
@@ -59,7 +57,6 @@ static void messages_have_the_name_of_their_subject(void **state)
 /* Apple Mail, of a letter in HTML with a picture in its middle. */
 static void pictures_inside_an_alternative(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(HEAD "Content-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\n\r\nplain\r\n--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
                                               "--b\r\nContent-Type: text/html\r\n\r\none\r\n--b\r\n" PNG "--b\r\nContent-Type: text/html\r\n\r\ntwo\r\n--b--\r\n--a--\r\n"));
     struct str html = buf_str(&v->html);
@@ -78,7 +75,6 @@ static void pictures_inside_an_alternative(void **state)
 static void events_say_what_the_text_does_not(void **state)
 {
     static const char card[] = "{{#events}}{{about}}|{{#event-url-pieces}}{{#is-link}}L:{{/is-link}}{{piece}}{{/event-url-pieces}}{{/events}}";
-    (void)state;
     page_is(STR(MIXED "\r\nYou are invited.\r\n--b\r\n" EVENT("DESCRIPTION:Bring the file.\r\nURL:https://meet.test/1\r\n") "--b--\r\n"), card, "Bring the file.|L:https://meet.test/1");
     page_is(STR(MIXED "\r\n> Bring\r\n> the *file*.\r\n--b\r\n" EVENT("DESCRIPTION:Bring the file.\r\n") "--b--\r\n"), card, "|");
     page_is(STR(MIXED "Content-Type: text/html\r\n\r\n<p>Bring<br>the file.\r\n--b\r\n" EVENT("DESCRIPTION:Bring the file.\r\n") "--b--\r\n"), card, "|");
@@ -103,7 +99,6 @@ static void links_in_plain_text(void **state)
         {"https://a.test'onclick=x\"y", "[L:https://a.test'onclick=x][\"y]"},
         {"", ""},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf out = BUF_INIT(4096);
         struct str rest = str_c(rows[i].text), one;
@@ -126,7 +121,6 @@ static void links_in_plain_text(void **state)
 static void links_are_found_in_one_pass(void **state)
 {
     struct buf text = BUF_INIT(1 << 21);
-    (void)state;
     while (buf_len(&text) < 1 << 20) {
         assert_int_equal(buf_add(&text, STR("/http://a")), 0);
     }
@@ -143,7 +137,6 @@ static void links_are_found_in_one_pass(void **state)
 static void dates_in_words(void **state)
 {
     static const char words[] = "{{#date}}{{#date-day}}{{date-day}}/{{#month-11}}NOV{{/month-11}}/{{date-year}} {{date-time}} {{date-zone}} {{date-local}} {{date-utc}}{{/date-day}}{{^date-day}}{{date}}{{/date-day}}{{/date}}";
-    (void)state;
     page_is(STR("Date: Mon, 30 Nov 2026 01:05:00 +0530\r\n\r\nx"), words, "30/NOV/2026 01:05 UTC+5:30 2026-11-30T01:05 2026-11-29T19:35:00Z");
     page_is(STR("Date: 1 Nov 26 01:05 -0800\r\n\r\nx"), words, "1/NOV/2026 01:05 UTC-8 2026-11-01T01:05 2026-11-01T09:05:00Z");
     page_is(STR("Date: 1 Jul 26 01:05 CEST\r\n\r\nx"), words, "1//2026 01:05 CEST 2026-07-01T01:05 "); /* RFC 5322 4.3: not known */
@@ -154,7 +147,6 @@ static void dates_in_words(void **state)
 
 static void files_without_a_type(void **state)
 {
-    (void)state;
     page_is(STR(MIXED "Content-Type: application/octet-stream; name=a.docx\r\n\r\nPK\x03\x04xx\r\n--b\r\nContent-Type: application/octet-stream; name=b.docx\r\n\r\nno\r\n"
                       "--b\r\nContent-Type: application/octet-stream; name=c\r\n\r\n%PDF-1.4 x\r\n--b--\r\n"),
             "{{#parts}}{{type}} {{/parts}}",
@@ -163,7 +155,6 @@ static void files_without_a_type(void **state)
 
 static void words_beside_buttons(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(HEAD "Content-Type: text/html\r\n\r\n<p>a<button>Send</button>b<svg><text>c</text></svg>d<select><option>e<option>f</select>g\r\n"));
     struct str html = buf_str(&v->html);
     assert_non_null(memmem(html.p, html.n, "a Send b c d", 12));

@@ -53,7 +53,6 @@ static void styles_are_cleaned(void **state)
         {"content:'x';cursor:url(y)", ""},
         {"", ""},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf out = BUF_INIT(4096);
         style_clean(str_c(rows[i][0]), &out);
@@ -104,7 +103,6 @@ static void texts_can_be_read(void **state)
         {"<!DOCTYPE html><font color=#336699><table><tr><td>x</table>", "<table><tr>"},
         {"<body bgcolor=black><p>x", "background-color:black;color:#ffffff;"},
     };
-    (void)state;
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -136,7 +134,6 @@ static void sheets_are_followed(void **state)
         {"<style>p{margin:1px</style><p>1", "<p style=\"margin:1px;\">1"},
         {"<style>}p{margin:1px}</style><p>1", "<p"},
     };
-    (void)state;
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -148,7 +145,6 @@ static void pictures_keep_their_form(void **state)
         {"<img width=100% height=5>", "<img width=\"100%\" height=\"5\">"},
         {"<img width=0 height=0>", "<img width=\"0\" height=\"0\">"},
     };
-    (void)state;
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -165,7 +161,6 @@ static void pictures_in_the_page(void **state)
         {"<img src='data:image/png;charset=x;base64,abc'>", "<img src=\"data:image/png;base64,abc\">"},
         {"<img src='data:image/png;base64,'>", "<img>"},
     };
-    (void)state;
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
@@ -181,14 +176,12 @@ static void what_follows_a_bare_element(void **state)
         {"<p>a</p><source src=x><track src=y><p>b</p>", "<p>a</p><p>b</p>"},
         {"<p>a</p><template><p>b</p></template><p>c</p>", "<p>a</p><p>c</p>"},
     };
-    (void)state;
     expect_rows(rows, ARRAY_LEN(rows));
 }
 
 static void pages_keep_ground_and_colour(void **state)
 {
     struct buf m = BUF_INIT(1 << 20);
-    (void)state;
     assert_int_equal(file_read("tests/fixtures/mail/12-css.eml", &m), 0);
     struct view *v = view_of_message(buf_str(&m));
     assert_true(holds(&v->html, "<div style=\"background-color:#000000;background-color:#000000;color:#ffffff;\">\n<p style=\"color:#ffffff;\">BODYBG"));

@@ -53,7 +53,6 @@ static void shows(const char *name, struct str message, const char *const *words
 /* RFC 2046 5.1.3: the parts in their order; 5.1.4: one of the alternatives (field F3; nextcloud/mail#3726). */
 static void bodies_in_their_order(void **state)
 {
-    (void)state;
     SHOWS("text, HTML", STR(MIXED "\r\nfirst\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>second</p>\r\n--b\r\n\r\nthird\r\n--b--\r\n"), "first", "second", "third");
     SHOWS("HTML, text", STR(MIXED "Content-Type: text/html\r\n\r\n<p>first</p>\r\n--b\r\n\r\nsecond <x> & y\r\n--b--\r\n"), "first", "second ");
     SHOWS("alternative beside text", STR(MIXED "Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\none\r\n--c\r\nContent-Type: text/html\r\n\r\n<b>one</b>\r\n--c--\r\n"
@@ -79,7 +78,6 @@ static void bodies_in_their_order(void **state)
 /* Each HTML body is closed before the next thing begins. */
 static void bodies_do_not_reach_into_each_other(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR(MIXED "Content-Type: text/html\r\n\r\n<table><tr><td>open<a href='https://x.test'>\r\n--b\r\n\r\n</td>&amp;<script>\r\n--b--\r\n"));
     assert_true(holds(&v->html, "</a></td>") && holds(&v->html, "&lt;/td&gt;&amp;amp;&lt;script&gt;"));
     view_free(v);
@@ -88,7 +86,6 @@ static void bodies_do_not_reach_into_each_other(void **state)
 /* Field F4 (RFC 2046 5.2.1): shown with its head, and to be had as a file, octet for octet. */
 static void messages_inside_messages(void **state)
 {
-    (void)state;
     struct buf message = mail_of("05-forward-as-attachment.eml");
     struct view *v = view_of_message(buf_str(&message));
     size_t found = 0;
@@ -120,7 +117,6 @@ static void messages_inside_messages(void **state)
  * flanker iphone.eml, RFC 5322 2.1). */
 static void texts_among_the_fields(void **state)
 {
-    (void)state;
     struct buf m = mail_of("32-no-empty-line.eml");
     SHOWS("32", buf_str(&m), "THE-TEXT-BEGINS-HERE", "and goes on", "and ends here");
     buf_free(&m);
@@ -149,7 +145,6 @@ static void texts_among_the_fields(void **state)
  * 5.1.1). */
 static void parts_end_where_they_end(void **state)
 {
-    (void)state;
     struct buf m = mail_of("34-mixed-line-ends.eml");
     struct view *v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_parts, 1);
@@ -170,7 +165,6 @@ static void parts_end_where_they_end(void **state)
 
 static void mails_of_the_field(void **state)
 {
-    (void)state;
     struct buf m = mail_of("03-text-then-html.eml");
     SHOWS("03", buf_str(&m), "IMPORTANT-PLAIN-PART", "FOOTER-HTML");
     buf_free(&m);
@@ -195,7 +189,6 @@ static void uuencoded_lines_that_are_too_short(void **state)
 /* Field F17: read where it lies open. RFC 8551 3.5.2 (openssl smime made the mail), RFC 3676 4 and 5, POSIX uuencode. */
 static void bodies_in_other_forms(void **state)
 {
-    (void)state;
     struct buf m = mail_of("17-smime-opaque.eml");
     SHOWS("signature around a text", buf_str(&m), "OPAQUE-TEXT");
     buf_free(&m);
@@ -300,7 +293,6 @@ static bool reads(struct str message, const char *words)
 static void files_inside_other_octets(void **state)
 {
     static const char *const signed_mails[] = {"42-smime-opaque-files.eml", "43-smime-opaque-files-ber.eml"};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(signed_mails); i++) {
         struct buf m = mail_of(signed_mails[i]);
         SHOWS(signed_mails[i], buf_str(&m), "agreed text");
@@ -345,7 +337,6 @@ static void files_of_outlook(void **state)
 {
     static const char rendering[14] = {1, 0}, long_name[] = "\1\0\0\0\x1e\0\x07\x37\1\0\0\0\x14\0\0\0Results of March.pdf";
     struct buf tnef = BUF_INIT(4096), inner = BUF_INIT(8192), m = BUF_INIT(8192);
-    (void)state;
     assert_int_equal(buf_append(&tnef, "\x78\x9f\x3e\x22\1\0", 6), 0);
     put_attribute(&tnef, 0x00069002, rendering, sizeof rendering);
     put_attribute(&tnef, 0x0006800f, "first file", 10);
@@ -391,7 +382,6 @@ static void pictures_of_the_same_mail(void **state)
         {"cid:b@in.test", "Content-ID: <b@in.test>", "BMW is no picture, whatever its first letters are", NULL},
         {"cid:s@in.test", "Content-ID: <s@in.test>", "<svg onload=3D1>", NULL},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
@@ -423,7 +413,6 @@ static void what_is_encrypted_is_said(void **state)
         {"Content-Type: application/pkcs7-mime; smime-type=authEnveloped-data\r\nContent-Transfer-Encoding: base64\r\n\r\nMIIB\r\n", false, true},
         {"Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n\r\nMIIB\r\n", false, false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, HEAD "%s", rows[i].fields), 0);
@@ -445,7 +434,6 @@ static void addresses_on_the_page(void **state)
         {"Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "Pete(A nice \\) chap) <pete@silly.test>"},
         {"\"a . b\" <c@d.test>", "\"a . b\" <c@d.test>"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, "From: %s\r\nTo:\r\n %s\r\n\r\nx\r\n", rows[i][0], rows[i][0]), 0);
@@ -474,7 +462,6 @@ static void words_in_addresses(void **state)
         {"=?utf-8?q?group=3A?= <b@c.test>", "\"group:\" <b@c.test>", "b@c.test"},
         {"=?utf-8?q?Pete?= (a \\( chap) <b@c.test>", "Pete (a \\( chap) <b@c.test>", "b@c.test"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096), found = BUF_INIT(4096);
         struct mailbox one;
@@ -507,7 +494,6 @@ static void pictures_among_texts(void **state)
         {"mixed", "Content-Type: text/x-png\r\nContent-Disposition: inline\r\n", false},
         {"alternative", "Content-Type: image/png\r\nContent-Disposition: inline\r\n", false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, "Content-Type: multipart/%s; boundary=b\r\n\r\n--b\r\n\r\nFIRST\r\n--b\r\n%s%s--b\r\n\r\nLAST\r\n--b--\r\n",
@@ -570,7 +556,6 @@ static void shown_wrongly_elsewhere(void **state)
          "Content-Type: text/html\r\n\r\n<table cellpadding=0 bgcolor=#eeeeee width=600 align=center><tr><td valign=top nowrap>x</table>\r\n",
          "<table cellpadding=\"0\" bgcolor=\"#eeeeee\" width=\"600\" align=\"center\"", "x", 0},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, "From: a@b.test\r\nMIME-Version: 1.0\r\n%s", rows[i].mail), 0);
@@ -586,7 +571,6 @@ static void shown_wrongly_elsewhere(void **state)
 
 static void reports_are_read(void **state)
 {
-    (void)state;
     struct view *v = view_of_message(STR("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
                                          "Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.test\r\nStatus: 5.1.1\r\n--b--\r\n"));
     assert_true(holds(&v->text, "sorry") && holds(&v->text, "Final-Recipient: rfc822; a@b.test") && holds(&v->text, "Status: 5.1.1"));
@@ -599,7 +583,6 @@ static void empty_files_are_listed(void **state)
                                "Content-Disposition: attachment\r\n\r\n\r\n--b\r\nContent-Type: application/pdf; name=b.pdf\r\n"
                                "Content-Transfer-Encoding: base64\r\n\r\n--b\r\nContent-Type: application/pdf; name=c.pdf\r\n"
                                "Content-Transfer-Encoding: base64\r\n\r\n\r\n\r\n--b--\r\n";
-    (void)state;
     struct view *v = view_of_message(str_c(mail));
     struct packed *p = err_calloc(1, sizeof *p);
     struct buf out = BUF_INIT(PACKED_MAX);
@@ -629,7 +612,6 @@ static void authors(void **state)
         {"a@b.test", ""},
         {"Ann\xe2\x80\xae" "a <a@b.test>, Bob <b@b.test>", "Anna"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(4096);
         assert_int_equal(buf_printf(&m, "From: %s\r\n\r\nx\r\n", rows[i][0]), 0);
@@ -673,7 +655,6 @@ static void events_have_cards(void **state)
         {"REQUEST", "DTSTART:20261112T999900Z\r\nDURATION:P99999999W\r\nSUMMARY:odd\r\n", EVENT_INVITATION, "odd",
          "2026-11-16, 04:39 (UTC)", "", ""},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(8192);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:%s\r\n"
@@ -735,7 +716,6 @@ static void events_have_times_and_rules(void **state)
         {"RRULE:FREQ=DAILY\r\nRDATE:20260101T000000Z\r\n", "", ""},
         {"RRULE:FREQ=HOURLY;INTERVAL=3\r\n", "", ""},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(8192);
         assert_int_equal(buf_printf(&m, HEAD "Content-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\n%s"
@@ -754,7 +734,6 @@ static void events_have_times_and_rules(void **state)
 
 static void events_beside_a_text(void **state)
 {
-    (void)state;
     struct buf m = mail_of("41-calendar.eml"), text = BUF_INIT(1 << 20);
     struct view *v = view_of_message(buf_str(&m));
     assert_int_equal(v->n_events, 1);

@@ -61,7 +61,6 @@ static const struct {
 
 static void words_are_read(void **state)
 {
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mime_reading *out = err_calloc(1, sizeof *out);
@@ -79,7 +78,6 @@ static void words_are_read(void **state)
 /* Sixty thousand beginnings of a word that nothing ends: linear in the length of the field. */
 static void beginnings_cost_little(void **state)
 {
-    (void)state;
     struct mime_limits limits = mime_standard_limits;
     struct mime_reading *out = err_calloc(1, sizeof *out);
     struct reader r = {.out = out, .limits = &limits, .text_left = 1 << 20};

@@ -85,7 +85,6 @@ static int wrongs(struct world *w, const char *who, const char *client, int n)
 static void one_stranger(void **state)
 {
     struct world w = world_new();
-    (void)state;
     assert_int_equal(wrongs(&w, "alice", "192.0.2.1", 50), FAILURES);
     assert_true(w.last.answer == GUESS_TOO_MANY_AT_LOGIN &&
                 w.last.wait_ms == 90 * 1000); /* 15 minutes for ten */
@@ -103,7 +102,6 @@ static void the_owner_gets_in(void **state)
 {
     struct world w = world_new();
     char device[GUESS_DEVICE];
-    (void)state;
     memset(device, 7, sizeof device);
     assert_true(right(&w, "alice", "198.51.100.7"));
     struct guess browser = password("alice", "192.0.2.200");
@@ -126,7 +124,6 @@ static void many_strangers(void **state)
     struct world w = world_new();
     char client[32];
     int went = 0;
-    (void)state;
     assert_true(right(&w, "alice", "198.51.100.7"));
     for (int i = 0; i < 5000; i++) {
         snprintf(client, sizeof client, "10.%d.%d.1", i / 250, i % 250);
@@ -146,7 +143,6 @@ static void who_is_forgiven(void **state)
 {
     struct world w = world_new();
     char client[32];
-    (void)state;
     assert_true(right(&w, "alice", "198.51.100.7"));
     for (int i = 0; i < 400; i++) {
         snprintf(client, sizeof client, "10.%d.0.1", i % 200);
@@ -170,7 +166,6 @@ static void a_network_is_forgiven(void **state)
 {
     struct world w = world_new();
     char who[32];
-    (void)state;
     for (int i = 0; i < 100; i++) {
         snprintf(who, sizeof who, "u%d", i);
         (void)wrong(&w, who, "2001:db8:1:2::7");
@@ -189,7 +184,6 @@ static void at_most_a_hundred_an_hour(void **state)
     struct world w = world_new();
     char client[32];
     int went = 0;
-    (void)state;
     for (int i = 0; i < HOUR / 1000; i++) {
         snprintf(client, sizeof client, "10.%d.%d.1", i / 250, i % 250);
         went += wrong(&w, "alice", client) + wrong(&w, "alice", "192.0.2.1");
@@ -219,7 +213,6 @@ static void networks_inside_networks(void **state)
                  {"2001:db8:3:%x00::1", 4 * PER_CLIENT},
                  {"2001:db9:%x::1", 32 * PER_CLIENT},
                  {"192.0.2.%u", 4 * PER_CLIENT}};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world w = world_new();
         char client[64], who[32];
@@ -240,7 +233,6 @@ static void a_large_network_pushes_nobody_out(void **state)
 {
     struct world w = world_new();
     char client[64], who[32];
-    (void)state;
     assert_true(right(&w, "alice", "2001:db8:aaaa::1"));
     assert_int_equal(wrongs(&w, "bob", "192.0.2.1", 50), FAILURES);
     for (int i = 0; i < 300000; i++) {
@@ -261,7 +253,6 @@ static void a_flood_of_names_slows_nobody(void **state)
     struct world w = world_new();
     char client[64], who[32];
     int refused = 0;
-    (void)state;
     for (int i = 0; i < 200000; i++) {
         snprintf(client, sizeof client, "%d.%d.%d.1", 11 + i % 50, i / 50 % 250, i / 12500);
         snprintf(who, sizeof who, "nobody%d", i);
@@ -282,7 +273,6 @@ static void an_old_password_in_a_phone(void **state)
 {
     struct world w = world_new();
     struct guess phone = password("alice", "198.51.100.7");
-    (void)state;
     assert_true(right(&w, "alice", "198.51.100.7"));
     phone.secret = 4711;
     for (int i = 0; i < 3 * 24 * 60; i++) {
@@ -303,7 +293,6 @@ static void said_before_and_now_right(void **state)
 {
     struct world w = world_new();
     struct guess x = password("alice", "198.51.100.7");
-    (void)state;
     x.secret = 1;
     for (int i = 0; i < 3; i++) {
         assert_true(goes(&w, &x));
@@ -319,7 +308,6 @@ static void a_login_of_ones_own_resets_nothing(void **state)
 {
     struct world w = world_new();
     int went = 0;
-    (void)state;
     for (int i = 0; i < 100; i++) {
         went += wrong(&w, "alice", "192.0.2.1");
         assert_true(right(&w, "mallory", "192.0.2.1"));
@@ -341,7 +329,6 @@ static void a_whole_office_logs_in(void **state)
 {
     struct world w = world_new();
     char who[32];
-    (void)state;
     for (int i = 0; i < 2000; i++) {
         snprintf(who, sizeof who, "person%d", i);
         assert_true(right(&w, who, "198.51.100.7"));
@@ -362,7 +349,6 @@ static void at_once_is_no_more_than_one_after_the_other(void **state)
     const struct guess x = password("alice", "192.0.2.1");
     struct guess_ruling all[100];
     int went = 0;
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         guesses_ask(w.g, &x, w.now, &all[i]);
         went += all[i].answer == GUESS_GO;
@@ -380,7 +366,6 @@ static void what_was_given_back_is_there_once(void **state)
     struct world w = world_new();
     const struct guess x = password("alice", "192.0.2.1");
     struct guess_ruling r;
-    (void)state;
     guesses_ask(w.g, &x, w.now, &r);
     assert_true(r.n_charged > 0);
     (void)guesses_right(w.g, &x, &r, w.now);
@@ -395,7 +380,6 @@ static void what_was_not_looked_at(void **state)
     struct world w = world_new();
     char device[GUESS_DEVICE] = "a browser";
     struct guess x = password("alice", "198.51.100.7");
-    (void)state;
     for (int i = 0; i < 4; i++) { /* a stranger; at a place; in its area; on a device */
         x.client = i == 2 ? STR("198.51.100.9") : STR("198.51.100.7");
         x.device = i == 3 ? str_from(device, sizeof device) : STR("");
@@ -416,7 +400,6 @@ static void what_was_not_looked_at(void **state)
 static void places_are_known_for_ninety_days(void **state)
 {
     struct world w = world_new();
-    (void)state;
     assert_true(right(&w, "alice", "2001:db8:1:2:3:4:5:6"));
     wait(&w, guess_known_ms - 1);
     assert_true(wrong(&w, "alice", "2001:db8:1:2:ffff::1") && w.last.payer == GUESS_BY_PLACE);
@@ -430,7 +413,6 @@ static void what_was_written_down(void **state)
     char place[GUESS_PLACE_TEXT], device[GUESS_PLACE_TEXT], octets[GUESS_DEVICE];
     struct world w = world_new();
     struct guess x = password("alice", "203.0.113.1");
-    (void)state;
     for (size_t i = 0; i < sizeof octets; i++) {
         octets[i] = (char)(i * 37);
     }
@@ -465,7 +447,6 @@ static void places_are_bounded(void **state)
 {
     struct world w = world_new();
     char client[32];
-    (void)state;
     assert_true(right(&w, "alice", "198.51.100.7"));
     for (int i = 0; i < 500; i++) {
         snprintf(client, sizeof client, "100.64.%d.1", i % 250);
@@ -480,7 +461,6 @@ static void codes_and_passwords_are_apart(void **state)
 {
     struct world w = world_new();
     struct guess code = password("alice@good.test", "192.0.2.1");
-    (void)state;
     assert_int_equal(wrongs(&w, "alice@good.test", "192.0.2.1", 50), FAILURES);
     code.kind = GUESS_CODE;
     assert_true(goes(&w, &code) && w.last.payer == GUESS_BY_FIRST);
@@ -501,7 +481,6 @@ static void addresses_inside_addresses(void **state)
     struct world w = world_new();
     char client[64], who[32];
     int went[2] = {0, 0};
-    (void)state;
     for (int i = 0; i < 1000; i++) {
         snprintf(who, sizeof who, "somebody%d", i);
         snprintf(client, sizeof client, "64:ff9b::10.0.%d.1", i % 250);
@@ -519,7 +498,6 @@ static void addresses_inside_addresses(void **state)
 static void unknown_clients_count_together(void **state)
 {
     struct world w = world_new();
-    (void)state;
     int went = 0;
     for (int i = 0; i < 100; i++) {
         char who[32], client[32];
@@ -536,7 +514,6 @@ static void other_counts(void **state)
 {
     struct world w = world_new();
     const struct guess_rate ten = {10, HOUR};
-    (void)state;
     for (int i = 0; i < 10; i++) {
         assert_true(guesses_count(w.g, "link", STR("1"), ten, w.now));
     }
@@ -630,7 +607,6 @@ static void every_order(void **state)
     char device[GUESS_DEVICE] = "a browser", who[32];
     struct world w = world_new();
     long orders = 1;
-    (void)state;
     guesses_limit(w.g, GUESS_PASSWORD, &small);
     for (int i = 0; i < LENGTH; i++) {
         orders *= ACTS;

@@ -21,7 +21,6 @@ static struct domain_name name(int i)
 static void many_within_the_hour(void **state)
 {
     struct losses l = {.n = 0};
-    (void)state;
     for (int i = 0; i < 5; i++) {
         losses_add(&l, name(i), t0 + i * 2 * MINUTE);
         struct losses_told told = losses_settle(&l, t0 + i * 2 * MINUTE, HOUR);
@@ -40,7 +39,6 @@ static void told_ones_count(void **state)
     struct losses l = {.n = 0};
     size_t singles = 0;
     bool many = false;
-    (void)state;
     for (int64_t at = 0; at < 60 * MINUTE; at += MINUTE) {
         if (at % (14 * MINUTE) == 0) {
             losses_add(&l, name((int)(at / MINUTE)), t0 + at);
@@ -58,7 +56,6 @@ static void few_are_single(void **state)
 {
     struct losses l = {.n = 0};
     size_t singles = 0;
-    (void)state;
     for (int i = 0; i < 40; i++) {
         losses_add(&l, name(i), t0 + i * 15 * MINUTE);
         for (int m = 0; m < 15; m++) {
@@ -73,7 +70,6 @@ static void few_are_single(void **state)
 static void back_again(void **state)
 {
     struct losses l = {.n = 0};
-    (void)state;
     for (int i = 0; i < 5; i++) {
         losses_add(&l, name(i % 4), t0); /* one twice is one */
     }

@@ -37,7 +37,6 @@ static void bounds(void **state)
         {90 * DAY, 21 * DAY, 100 * DAY, false},
     };
     int64_t now = 20000 * DAY;
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct validity v = {.until_ms = now + rows[i].left};
         v.from_ms = v.until_ms - rows[i].lifetime;
@@ -51,7 +50,6 @@ static void bounds(void **state)
 static void unknown_dates(void **state)
 {
     int64_t now = 20000 * DAY;
-    (void)state;
     assert_false(validity_ends_soon((struct validity){0}, 21 * DAY, now));
     assert_true(validity_ends_soon((struct validity){0, now + 20 * DAY}, 21 * DAY, now));
     assert_false(validity_ends_soon((struct validity){0, now + 22 * DAY}, 21 * DAY, now));

@@ -88,7 +88,6 @@ static void mails_of_the_field(void **state)
         {"27-quoted-flag-outlook-desktop.eml", NULL, "flag\t"},            /* F15 */
         {"27-quoted-flag-outlook-german.eml", NULL, "flag\t"},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf message = BUF_INIT(1 << 20);
@@ -141,7 +140,6 @@ static void other_bodies(void **state)
         {BESIDE "Content-Type: text/html; name=ATT00001.htm\r\nContent-Disposition: attachment; filename=x.htm\r\n\r\n"
                "<p>[secure]</p>\r\n--b--\r\n", false},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char name[40];
@@ -161,7 +159,6 @@ static void bodies_of_odd_types(void **state)
     static const char *const bodies[] = {"", "<html><style>", "X: y\r\nMIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n<style>"};
     static const char *const frames[] = {NEW "Content-Type: ", ALTERNATIVE "Content-Type: ", NEW "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: ",
                                          BESIDE "Content-Type: "};
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(types) * ARRAY_LEN(bodies) * ARRAY_LEN(frames); i++) {
         struct buf m = BUF_INIT(1000);
@@ -191,7 +188,6 @@ static void texts_around_calendars(void **state)
         "BEGIN:VCALENDAR\r\nX-NOTE:[secure]\r\nEND:VCALENDAR\r\n",
         "BEGIN:VCALENDARS are [secure]\r\n",
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         struct buf m = BUF_INIT(1000);
@@ -361,7 +357,6 @@ static void quotations(void **state)
         /* several classes on one element (Gmail since 2024) */
         {HTML "<div class=\"gmail_quote gmail_quote_container\"><div class=\"gmail_attr\">On Mon</div><blockquote class=\"gmail_quote\">[secure]</blockquote></div>", false},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char name[32];
@@ -464,7 +459,6 @@ static void introductions_of_ones_own(void **state)
         {HTML "<p>Hi</p><blockquote type=\"cite\">old [secure]</blockquote>", false},
         {HTML "<p>Hi</p><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Bob</div><div>[secure]</div>", false},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, rows[i].message, str_c(rows[i].message), rows[i].counts ? "flag\t[secure]\tbody" : NULL, rows[i].counts ? NULL : "flag\t");
@@ -477,7 +471,6 @@ static void introductions_of_ones_own(void **state)
 /* RFC 2047 3: a word in ISO-2022-JP begins in ASCII, whatever the one before ended in; Python's email goes on in that state. */
 static void words_with_states(void **state)
 {
-    (void)state;
     struct conf *c = conf_of("");
     check_mail(c, "by itself", STR("From: a@in.test\r\nTo: b@out.test\r\nSubject: =?iso-2022-jp?B?eBskQjghOnc=?= =?iso-2022-jp?B?IFtzZWN1cmVd?=\r\n\r\nx\r\n"),
                "flag\t[secure]\tsubject", NULL);
@@ -525,7 +518,6 @@ static void names_of_attachments(void **state)
         /* Windows and Linux take 255 characters */
         "Content-Disposition: attachment; filename=\"a name with more than a hundred and twenty-eight letters, as some programs make them of the whole subject of a mail, and its ending behind them all.exe\"",
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         struct buf message = BUF_INIT(1 << 16), facts = BUF_INIT(INSPECTION_MAX);
@@ -564,7 +556,6 @@ static void files_in_texts(void **state)
         {NEW "Content-Type: text/html\r\n\r\n<a download=a.csv href='data:text/plain,SSN%20536%2D90%2D4399'>x</a>", "***.csv"},
         {NEW "Content-Type: text/html\r\n\r\n<object data=\"data:;base64,U1NOIDUzNi05MC00Mzk5%0A\">", NULL},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char name[32];
@@ -594,7 +585,6 @@ static void words_of_ones_own(void **state)
         {NEW "\r\n#secured\r\n", false},
         {NEW "\r\n#secure.in.test\r\n", false},
     };
-    (void)state;
     struct conf *c = conf_of("flags { words \"#secure\" \"+encrypt+\"; }");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char name[32];
@@ -617,7 +607,6 @@ static void too_many_names(void **state)
         {"Content-Disposition: attachment", 70, true},
         {"Content-Disposition: attachment", 230, true},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf fields = BUF_INIT(1 << 16), m = BUF_INIT(1 << 16);
@@ -637,7 +626,6 @@ static void too_many_names(void **state)
 static void long_heads(void **state)
 {
     struct buf many = BUF_INIT(1 << 20), longest = BUF_INIT(1 << 20);
-    (void)state;
     struct conf *c = conf_of("");
     for (int i = 0; i < 700; i++) {
         assert_int_equal(buf_printf(&many, "X-%d: y\r\n", i), 0);
@@ -694,7 +682,6 @@ static void encodings(void **state)
         {"Content-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: quoted-printable", "[sec=75re] hello", true},
         {"Content-Transfer-Encoding: quoted-printable\r\nContent-Transfer-Encoding: 7bit", "[sec=75re] hello", true},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(1 << 16);
@@ -729,7 +716,6 @@ static void footers(void **state)
         {TWO_PARTS("\r\nUEsDBBQAAAAIAAAAIQDfpNJsWgEAACAFAAATAAgCW0NvbnRlbnRfVHlwZXNdLnht\r\n"), "problem\toutside", "problem\tfooter"},
         {TWO_PARTS("\r\nGr\xc3\xbc\xc3\x9f" "e\r\n"), "problem\toutside", "problem\tfooter"},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, "footer", str_c(rows[i].message), rows[i].there, rows[i].not_there);
@@ -750,7 +736,6 @@ static void flags_of_attached_mails(void **state)
         {ATTACHED("Subject: [secure] x", "[secure]"), "flag\t[secure]\tbody", "quoted\t"},
         {NEW "\r\nSee below\r\n-----Original Message-----\r\nFrom: Bob\r\n\r\n[secure]\r\n", "quoted\t[secure]\tnew\tquoted", "flag\t"},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, "attached", str_c(rows[i].message), rows[i].there, rows[i].not_there);
@@ -771,7 +756,6 @@ static void signatures_that_are_none(void **state)
         {SIGNED("signed", "pkcs7-signature", "SSN 536-90-4399"), "found\tus-ssn", "signature"},
         {SIGNED("mixed", "pkcs7-signature", "\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"), "problem\tunknown", "signature"},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, rows[i].message, str_c(rows[i].message), rows[i].there, rows[i].not_there);
@@ -796,7 +780,6 @@ static void fields_that_ask(void **state)
         {"flags { labels private Confidential; }", "Sensitivity: Private\r\nmsip_labels: MSIP_Label_1_Enabled=true; MSIP_Label_1_Name=confidential;\r\n",
          "Sensitivity=Private/private label msip_labels=confidential/Confidential label "},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct conf *c = conf_of(rows[i].settings);
         struct buf message = BUF_INIT(4096), words = BUF_INIT(4096);
@@ -841,7 +824,6 @@ static void odd_structures(void **state)
         {"dinhvh/libetpan#384", NEW "Content-Type: multipart/alternative;\r\n        boundary=\"Apple-Mail=_DDA\"\r\n\r\n[secure]\r\n", "problem\tboundary"},
         {"jhillyerd/enmime#156", NEW "Content-Type: multipart/related;boundary=d\r\n\r\n--d\r\n\r\n[secure]\r\n\r\n--d\r\nContent-Type: text/csv\r\n\r\nx", "problem\tboundary"},
     };
-    (void)state;
     struct conf *c = conf_of("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         check_mail(c, rows[i].report, str_c(rows[i].message), "flag\t[secure]\tbody", NULL);
@@ -865,7 +847,6 @@ static void character_sets_of_the_field(void **state)
         {"text/html", "<meta charset=shift_jis><p>\x83\x65 [secure]", "\xe3\x83\x86 [secure]"},
         {"text/plain; charset=utf-8", "a\xff" "b [secure]", "a\xef\xbf\xbd" "b [secure]"},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf m = BUF_INIT(1 << 16);
         bool read = false;
@@ -893,7 +874,6 @@ static void rules_of_the_field(void **state)
         "ghs_1234567_eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJnaXRodWIiLCJzdWIiOiI5In0.q7Zk2LxT0vRb9MwYc4HdJe8NfUa1SgPi",
         "postgres://clinic:Sommer2026@db.clinic.example:5432/records",
     };
-    (void)state;
     struct conf *c = conf_of("content \"s\" { pack secrets; }");
     check_mail(c, "F10", STR(NEW "\r\nPlease pay to IBAN DE89 3704 0044 0532 0130 00.\r\n"), "rule\tglba/iban", NULL);
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {

@@ -27,7 +27,6 @@ static void late_answers_are_dropped(void **state)
     CLEANUP(buf_free) struct buf got = BUF_INIT(TLS_SIGNATURE_MAX);
     struct signing s = {.fd = -1};
     int fds[2];
-    (void)state;
     assert_int_equal(ipc_pair(fds), 0);
     assert_int_equal(ask(&s, &got), -ENOTCONN);
     signing_join(&s, fds[0]);
@@ -67,7 +66,6 @@ static void a_new_channel_ends_the_waiting(void **state)
     struct signing s = {.fd = -1};
     unsigned char secret[TLS_TICKET_SECRET];
     int fds[2], next[2];
-    (void)state;
     assert_int_equal(ipc_pair(fds), 0);
     assert_int_equal(ipc_pair(next), 0);
     signing_join(&s, fds[0]);

@@ -64,7 +64,6 @@ static void lines_of_programs(void **state)
         "On 3 May 2026, bob@x.example <bob@x.example> wrote:",
         ">>> Bob Smith <b@x.example> 11/23/2026 9:12 AM >>>",
     };
-    (void)state;
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_FULL);
 }
 
@@ -76,7 +75,6 @@ static void lines_of_either(void **state)
         "On 3 May 2026 Dr. Bell wrote:", "Am 3.5.2026 hat Frau Dr. Meier geschrieben:",
         "On 23 Nov 2026, at 09:12, Bob Smith wrote:", "On 10/12/26 12:30, Jeff Atwood wrote:",
     };
-    (void)state;
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_SHORT);
 }
 
@@ -119,7 +117,6 @@ static void lines_of_people(void **state)
         ">>> see bob@x.example >>>",
         "wrote:", ":", "", "On 3 May 2026 at 9:12, Anna <a@x.example> wrote",
     };
-    (void)state;
     check(lines, ARRAY_LEN(lines), ATTRIBUTION_NONE);
 }
 
@@ -134,7 +131,6 @@ static void moments(void **state)
         {"23.11.2026", true, false}, {"23.11. 10:00", false, true}, {"3 May", false, false}, {"9 to 10", false, false}, {"1.2.3", false, false},
         {"45/67/89 99:99", false, false}, {"192.168.1.1", false, false}, {"12345678901234567890", false, false}, {"2026:11:23", false, false}, {"", false, false},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct attribution_moment m = attribution_moment_of(str_c(rows[i].text));
         if (m.date != rows[i].date || m.time != rows[i].time) {

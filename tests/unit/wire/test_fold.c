@@ -43,7 +43,6 @@ static void check_folded(struct str field, struct str folded)
 static void words_of_every_length(void **state)
 {
     static const size_t lengths[] = {1, 2, 39, 72, 300, 498, 499, 500, 990, 996, 997};
-    (void)state;
     for (size_t k = 0; k < ARRAY_LEN(lengths); k++) {
         for (size_t blanks = 1; blanks < 4; blanks++) {
             struct buf field = BUF_INIT(1 << 20), out = BUF_INIT(1 << 20);
@@ -66,7 +65,6 @@ static void words_of_every_length(void **state)
 static void what_is_short_stays(void **state)
 {
     static const char *const fields[] = {"Subject: x\r\n", "X:\r\n", "X: a\r\n b\r\n\tc\r\n", "no field\r\n", "X: a\n b\n", ""};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         struct buf out = BUF_INIT(1000);
         assert_int_equal(fold_field(str_c(fields[i]), &out), 0);
@@ -80,7 +78,6 @@ static void what_cannot_be_folded_stays(void **state)
 {
     char word[2100], blanks[2100];
     struct buf out = BUF_INIT(5000);
-    (void)state;
     snprintf(word, sizeof word, "X:%0*d\r\n", 2000, 0);
     assert_int_equal(fold_field(str_c(word), &out), 0);
     check_str(buf_str(&out), word);
@@ -105,7 +102,6 @@ static void signatures(void **state)
         {"DKIM-Signature: v=1; h=from; d=x\r\n", true},
         {"DKIM-Signature: v=1; c=relaxed; h=from\r\nDKIM-Signature: v=1; h=from\r\n", true},
     };
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(fold_breaks_signature(str_c(rows[i].section)), rows[i].breaks);
     }
@@ -115,7 +111,6 @@ static void signatures(void **state)
 static void in_a_section(void **state)
 {
     static const char *const signatures_of[] = {"", "DKIM-Signature: c=relaxed/relaxed; h=subject\r\n", "DKIM-Signature: c=simple/simple; h=subject\r\n"};
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(signatures_of); i++) {
         struct buf section = BUF_INIT(10000), out = BUF_INIT(10000);
         struct section_done done;

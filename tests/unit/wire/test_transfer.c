@@ -50,7 +50,6 @@ static const struct {
 
 static void texts_are_undone(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct buf at_once = BUF_INIT(1024), singly = BUF_INIT(1024);
         struct transfer_reader t = {.encoding = rows[i].encoding};
@@ -73,7 +72,6 @@ static void texts_are_undone(void **state)
 /* More blanks than are held back are text; a full buffer is said. */
 static void limits_hold(void **state)
 {
-    (void)state;
     struct buf text = BUF_INIT(8192), out = BUF_INIT(8192), small = BUF_INIT(2);
     for (int i = 0; i < 3000; i++) {
         assert_int_equal(buf_add(&text, STR(" ")), 0);

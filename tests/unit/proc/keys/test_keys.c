@@ -21,15 +21,12 @@ static struct keys keys;
 
 struct loop *child_loop(struct child *c)
 {
-    (void)c;
     return the_loop;
 }
 
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct asker *a = owner;
-    (void)ch;
-    (void)fd;
     a->answers++;
     a->given += m->unwrapped.ok;
     if (m->unwrapped.ok) {
@@ -41,7 +38,6 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
 static void on_asker_closed(void *owner, struct ipc_channel *ch)
 {
     struct asker *a = owner;
-    (void)ch;
     a->closed = true;
     a->channel = NULL;
     loop_stop(a->loop);
@@ -83,7 +79,6 @@ static void ask(struct asker *a, const struct lease_id *l)
 static int setup(void **state)
 {
     unsigned char secret[REST_SECRET];
-    (void)state;
     assert_int_equal(rest_init(), 0);
     random_bytes(secret, sizeof secret);
     the_loop = loop_new();
@@ -99,7 +94,6 @@ static void a_key_goes_to_whom_it_was_promised_once(void **state)
     unsigned char key[REST_KEY];
     struct asker *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
-    (void)state;
     open_lease(queue, l, ROLE_SMTPOUT, 1, key);
     ask(own, &l);
     assert_true(own->given == 1 && memcmp(own->key, key, REST_KEY) == 0);
@@ -118,7 +112,6 @@ static void nobody_else_gets_it(void **state)
     unsigned char key[REST_KEY];
     struct asker *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
-    (void)state;
     open_lease(queue, l, ROLE_SMTPOUT, 1, key);
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct asker *a = join(others[i].role, others[i].index);
@@ -148,7 +141,6 @@ static void who_asks_first_is_not_who_gets_it(void **state)
     unsigned char key[REST_KEY];
     struct asker *queue = join(ROLE_QUEUE, 0), *thief = join(ROLE_SMTPOUT, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
-    (void)state;
     ipc_send(thief->channel, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = l}});
     for (int i = 0; i < 100 && keys.n_asks == 0; i++) {
         run_for(10);

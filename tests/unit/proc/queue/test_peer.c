@@ -18,20 +18,16 @@ static char dir[64];
 
 struct loop *child_loop(struct child *c)
 {
-    (void)c;
     return the_loop;
 }
 
 const struct conf *child_conf(const struct child *c)
 {
-    (void)c;
     return conf;
 }
 
 static void ignore_closed(void *owner, struct ipc_channel *ch)
 {
-    (void)owner;
-    (void)ch;
 }
 
 static const struct ipc_rule none[] = {{IPC_none, NULL}};
@@ -57,7 +53,6 @@ static void files_belong_to_whom_they_were_given(void **state)
 {
     struct peer *one = join(ROLE_SMTPIN, 0), *two = join(ROLE_SMTPIN, 1);
     char name[64];
-    (void)state;
     open_spool(one, name);
     assert_false(peer_takes_spool(two, str_c(name)));
     const struct ipc_msg drop = {.type = IPC_spool_drop, .spool_drop = {.name = str_c(name)}};
@@ -88,7 +83,6 @@ static void no_file_goes_to_another_writer(void **state)
 {
     struct peer *one = join(ROLE_SMTPIN, 0), *two = join(ROLE_SMTPIN, 1);
     char first[64], second[64], third[64];
-    (void)state;
     open_spool(one, first);
     ino_t inode = inode_of(first);
     assert_true(peer_takes_spool(one, str_c(first)));
@@ -104,7 +98,6 @@ static void ids_are_of_their_maker_and_new(void **state)
     struct peer *in = join(ROLE_SMTPIN, 3), *out = join(ROLE_SMTPOUT, 3);
     int64_t now = clock_wall_ms();
     uint64_t id = id_make(now, ID_MAKERS_SMTPIN + 3, 7);
-    (void)state;
     assert_false(peer_makes_id(out, id));
     assert_false(peer_makes_id(in, id_make(now, ID_MAKERS_SMTPIN + 2, 7)));
     assert_true(peer_makes_id(in, id_make(now + 3600 * 1000, ID_MAKERS_SMTPIN + 3, 7))); /* the clock was set back meanwhile */
@@ -130,7 +123,6 @@ static void mail_of_ours_is_ordered(void **state)
 {
     struct order o;
     struct lease_id l = orders_give(&q, 1, ABOUT_ENVELOPE, 77, STR("x@y.test")), made_up = lease_draw();
-    (void)state;
     assert_false(orders_take(&q, 1, &made_up, &o));
     assert_false(orders_take(&q, 0, &l, &o)); /* another smtpout */
     assert_true(orders_take(&q, 1, &l, &o));
@@ -157,7 +149,6 @@ static void a_bounce_is_ordered_by_its_job(void **state)
     struct job bounce = {.lease = lease_draw(), .id = 9, .kind = JOB_BOUNCE, .smtpout = 2, .reverse_path = STR("a@in.test")};
     struct job delivery = {.lease = lease_draw(), .id = 10, .kind = JOB_DELIVER, .smtpout = 2};
     struct order o;
-    (void)state;
     assert_int_equal(map_put(q.jobs, lease_key(&bounce.lease), &bounce), 0);
     assert_int_equal(map_put(q.jobs, lease_key(&delivery.lease), &delivery), 0);
     assert_false(orders_take(&q, 1, &bounce.lease, &o));
@@ -173,7 +164,6 @@ static int setup(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     char problem[256];
-    (void)state;
     strcpy(dir, "/tmp/test-peer-XXXXXX");
     assert_non_null(mkdtemp(dir));
     assert_int_equal(conf_parse(STR("hostname mx.example.test; listen smtp { address 192.0.2.1:25; }\n"
@@ -189,7 +179,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     store_close(q.store);
     return 0;
 }

@@ -52,9 +52,6 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
 
 void ipc_refuse(struct ipc_channel *ch, enum ipc_type type, const char *why)
 {
-    (void)ch;
-    (void)type;
-    (void)why;
     seen.refused++;
 }
 
@@ -68,18 +65,12 @@ void portal_answer_saved(struct queue *of, struct ipc_channel *ch,
 bool portal_act(struct queue *of, struct kept_envelope *k, enum portal_act act, struct str argument,
                 struct str who)
 {
-    (void)of;
-    (void)k;
-    (void)act;
-    (void)argument;
-    (void)who;
     return false;
 }
 
 void accounts_each(struct queue *of, void (*fn)(void *arg, const struct store_account *a),
                    void *arg)
 {
-    (void)of;
     fn(arg, &(struct store_account){.name = STR("nurse"),
                                     .addresses = STR("ward@in.test nurse@in.test")});
     fn(arg, &(struct store_account){.name = STR("doctor"), .addresses = STR("doctor@in.test")});
@@ -89,12 +80,6 @@ bool pickup_mail(struct queue *of, const struct kept_envelope *k, enum notice_ki
                  const char *to, const char *link, const char *code, const char *words,
                  struct str language)
 {
-    (void)of;
-    (void)k;
-    (void)kind;
-    (void)link;
-    (void)words;
-    (void)language;
     str_copy_cut(str_c(code), seen.code, sizeof seen.code);
     str_copy_cut(str_c(to), seen.to, sizeof seen.to);
     seen.mails++;
@@ -130,23 +115,15 @@ bool envelope_get(struct queue *of, enum envelope_by by, uint64_t number, struct
 void envelope_event(struct queue *of, uint64_t envelope, enum envelope_event kind, struct str who,
                     const char *detail)
 {
-    (void)of;
-    (void)envelope;
-    (void)kind;
-    (void)who;
-    (void)detail;
 }
 
 const struct conf *child_conf(const struct child *c)
 {
-    (void)c;
     return conf;
 }
 
 struct str child_file(const struct child *c, const char *name)
 {
-    (void)c;
-    (void)name;
     return STR("");
 }
 
@@ -256,7 +233,6 @@ static void to_second_step(const char *browser, const char *link, const char *pa
  * and a web of their own. */
 static void a_proof_is_for_the_visit_that_asked(void **state)
 {
-    (void)state;
     to_second_step("browser", "link of a", "pass a");
     prove("browser", PROOF_PHRASE, "the phrase of a", "pass");
     uint64_t under_way = seen.prove.token;
@@ -274,7 +250,6 @@ static void a_proof_is_for_the_visit_that_asked(void **state)
 /* And a wrong one of the first takes no try of the second. */
 static void a_wrong_proof_counts_in_its_visit(void **state)
 {
-    (void)state;
     to_second_step("browser", "link of a", "pass");
     prove("browser", PROOF_PHRASE, "wrong", "pass");
     uint64_t under_way = seen.prove.token;
@@ -296,7 +271,6 @@ static void a_wrong_proof_counts_in_its_visit(void **state)
 
 static void two_browsers_have_two_visits(void **state)
 {
-    (void)state;
     to_second_step("one", "link of a", "pass");
     assert_int_equal(ask_code("two", "link of b", "", "192.0.2.1", NULL), PORTAL_OK);
     char code_b[16];
@@ -320,7 +294,6 @@ static void two_browsers_have_two_visits(void **state)
 
 static void a_second_step_ends_with_its_use(void **state)
 {
-    (void)state;
     to_second_step("browser", "link of a", "pass");
     prove("browser", PROOF_PHRASE, "x", "first pass");
     uint64_t first = seen.prove.token;
@@ -345,7 +318,6 @@ static void each_visit_has_its_challenge(void **state)
                                       .key = STR("k"),
                                       .made_ms = 1};
     char first[64], second[64];
-    (void)state;
     store_put_passkey(q.store, &key);
     to_second_step("browser", "link of a", "pass");
     prove("browser", PROOF_PASSKEY, "a2V5IG9mIGE\nc\nd\ns", "pass");
@@ -379,7 +351,6 @@ static void passkeys_have_tries_of_their_own(void **state)
                                       .algorithm = 1,
                                       .key = STR("k"),
                                       .made_ms = 1};
-    (void)state;
     store_put_passkey(q.store, &key);
     to_second_step("browser", "link of a", "pass");
     for (int i = 0; i < 4; i++) {
@@ -399,7 +370,6 @@ static void passkeys_have_tries_of_their_own(void **state)
 
 static void a_login_that_is_gone(void **state)
 {
-    (void)state;
     to_second_step("browser", "link of a", "pass");
     prove("browser", PROOF_PHRASE, "x", "their pass");
     uint64_t under_way = seen.prove.token;
@@ -418,7 +388,6 @@ static void a_login_that_is_gone(void **state)
 static void strangers_do_not_shut_the_way_by_address(void **state)
 {
     char network[32];
-    (void)state;
     assert_int_equal(ask_code("owner", NULL, "c@out.test", "198.51.100.7", "the browser"),
                      PORTAL_OK);
     assert_int_equal(say_code("owner", seen.code, "pass", "198.51.100.7", "the browser"),
@@ -442,7 +411,6 @@ static void strangers_do_not_shut_the_way_by_address(void **state)
 /* The same is told of an address that nobody has. */
 static void unknown_addresses_are_slowed_alike(void **state)
 {
-    (void)state;
     for (int i = 0; i < 30; i++) {
         assert_int_equal(ask_code("x", NULL, "d@out.test", "203.0.113.77", NULL),
                          ask_code("y", NULL, "nobody@out.test", "203.0.114.77", NULL));
@@ -460,7 +428,6 @@ static void a_code_opens_the_way_for_a_password(void **state)
     unsigned char rooms[2][32];
     char words[64], client[32];
     int64_t wait;
-    (void)state;
     const struct ipc_portal_ask a = {.token = 1,
                                      .browser = hash_of("inside", rooms[0]),
                                      .text = STR("Nurse@in.test"),
@@ -493,7 +460,6 @@ static void a_try_is_judged_once_by_its_login(void **state)
     const struct ipc_msg ask = {
         .type = IPC_login_ask,
         .login_ask = {.token = 9, .name = STR("doctor"), .client = STR("192.0.2.9")}};
-    (void)state;
     guessing_on_ask(&q, login, &ask, -1);
     struct ipc_msg m = {.type = IPC_login_judged,
                         .login_judged = {.number = seen.ruling.number, .outcome = GUESS_WAS_RIGHT}};
@@ -513,7 +479,6 @@ static void a_try_is_judged_once_by_its_login(void **state)
 
 static void count_places(void *arg, const struct store_place *p)
 {
-    (void)p;
     ++*(unsigned *)arg;
 }
 
@@ -525,7 +490,6 @@ static void places_are_in_the_store(void **state)
         .type = IPC_login_ask,
         .login_ask = {.token = 9, .name = STR("DOCTOR"), .client = STR("192.0.2.9")}};
     unsigned before = 0, after = 0;
-    (void)state;
     store_flush(q.store);
     assert_int_equal(store_each_place(q.store, 0, count_places, &before), STORE_OK);
     guessing_init(&other);
@@ -555,7 +519,6 @@ static int setup(void **state)
 {
     CLEANUP(buf_free) struct buf problems = BUF_INIT(4096);
     char problem[256];
-    (void)state;
     strcpy(dir, "/tmp/test-visits-XXXXXX");
     assert_non_null(mkdtemp(dir));
     assert_int_equal(
@@ -581,7 +544,6 @@ static int setup(void **state)
 /* Each begins with the budgets of an hour. */
 static int anew(void **state)
 {
-    (void)state;
     guessing_login_gone(&q, login);
     guesses_free(q.guesses);
     map_free(q.tries);
@@ -592,7 +554,6 @@ static int anew(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     guessing_login_gone(&q, login);
     store_close(q.store);
     guesses_free(q.guesses);

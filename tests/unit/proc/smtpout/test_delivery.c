@@ -1242,7 +1242,6 @@ static void a_try_names_two_hundred(void **state)
     const char *rcpts[JOB_RCPTS];
     char last[24];
     size_t n = 1;
-    (void)state;
     SERVE(.ehlo = "PIPELINING,8BITMIME");
     t.rcpt_0 = UINT64_MAX - JOB_RCPTS;
     for (size_t i = 0; i < JOB_RCPTS; i++) {

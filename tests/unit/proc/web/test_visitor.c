@@ -227,7 +227,6 @@ static void visit(bool tls, bool is_late, bool closes_half, bool says_goodbye, b
 
 static void the_other_half_goes_on(void **state)
 {
-    (void)state;
     loop = loop ? loop : loop_new();
     conf.limits.handshake_time = 10000;
     for (int late = 0; late < 2; late++) {
@@ -243,7 +242,6 @@ static void the_other_half_goes_on(void **state)
 /* As at smtpin (docs/decisions/0029): a browser that comes while keys are slow waits, and is not turned away. */
 static void a_handshake_waits_for_keys(void **state)
 {
-    (void)state;
     loop = loop ? loop : loop_new();
     conf.limits.handshake_time = 10000;
     visit(true, false, false, false, true);
@@ -255,7 +253,6 @@ static void a_handshake_waits_for_keys(void **state)
 /* The rest lies in the connection's own buffer (longer than conn_finish() waits), or also in the pair to the engine. */
 static void who_reads_late_gets_all(void **state)
 {
-    (void)state;
     loop = loop ? loop : loop_new();
     conf.limits.handshake_time = 10000;
     visit_slowly(true, false, false, false, false, 260000, 3000);
