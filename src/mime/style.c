@@ -173,7 +173,7 @@ static struct str colour_of(struct str value)
     return STR("");
 }
 
-static bool is_nought(const char *value)
+static bool is_zero(const char *value)
 {
     return value[0] == '0' && strspn(value, "0.pxemt%") == strlen(value);
 }
@@ -195,8 +195,8 @@ static bool clips_all(const struct declaration *d)
     bool rect = strcmp(d->name, "clip") == 0 && str_starts_nocase(v, STR("rect("));
     bool inset = strcmp(d->name, "clip-path") == 0 && str_starts_nocase(v, STR("inset("));
     const char *inside = d->value + (rect ? 5 : 6);
-    bool noughts = rect && strspn(inside, "01px, )") == strlen(inside) && !strstr(inside, "11") && !strstr(inside, "10");
-    return noughts || (inset && (strcmp(inside, "50%)") == 0 || strcmp(inside, "100%)") == 0));
+    bool zeros = rect && strspn(inside, "01px, )") == strlen(inside) && !strstr(inside, "11") && !strstr(inside, "10");
+    return zeros || (inset && (strcmp(inside, "50%)") == 0 || strcmp(inside, "100%)") == 0));
 }
 
 /* left: -9999px: where nobody looks. */
@@ -234,13 +234,13 @@ static void take(struct style *s, const struct declaration *d)
     } else if (is_property(d->name) && is_plain_value(value)) {
         keep(s, d->name, value);
     }
-    s->no_height |= strcmp(d->name, "max-height") == 0 && is_nought(d->value);
+    s->no_height |= strcmp(d->name, "max-height") == 0 && is_zero(d->value);
     s->overflows |= strncmp(d->name, "overflow", 8) == 0 && str_eq_nocase(value, STR("hidden"));
     bool position = strcmp(d->name, "position") == 0;
     s->is_placed |= position && (str_eq_nocase(value, STR("absolute")) || str_eq_nocase(value, STR("fixed")));
     s->is_clipped |= clips_all(d);
     s->is_far |= is_off_the_page(d);
-    s->hidden |= strcmp(d->name, "opacity") == 0 && is_nought(d->value); /* not font-size: what is inside has its own */
+    s->hidden |= strcmp(d->name, "opacity") == 0 && is_zero(d->value); /* not font-size: what is inside has its own */
     s->hidden |= strcmp(d->name, "mso-hide") == 0 && str_eq_nocase(value, STR("all"));
 }
 

@@ -16,8 +16,8 @@ bool memory_monitored(const struct store_domain *d, int64_t now_ms, const struct
 
 bool memory_seen(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r)
 {
-    bool sighted = d->offered_ms && d->offered_ms > d->lowered_ms;
-    return sighted && (memory_monitored(d, now_ms, r) || now_ms - d->offered_ms < r->forget);
+    bool observed = d->offered_ms && d->offered_ms > d->lowered_ms;
+    return observed && (memory_monitored(d, now_ms, r) || now_ms - d->offered_ms < r->forget);
 }
 
 int64_t memory_look_until(const struct store_domain *d, const struct memory_rules *r)
@@ -25,7 +25,7 @@ int64_t memory_look_until(const struct store_domain *d, const struct memory_rule
     return d->looked_ms && d->look_complete && d->look_asked ? d->looked_ms + r->look_life : 0;
 }
 
-void memory_sighted(struct store_domain *d, int64_t now_ms)
+void memory_observed(struct store_domain *d, int64_t now_ms)
 {
     d->offered_ms = now_ms;
     d->negative_days = 0;
@@ -60,7 +60,7 @@ void memory_looked(struct store_domain *d, const struct memory_look *look, int64
     d->look_complete = look->complete;
     d->look_asked = look->asked;
     if (look->offered) {
-        memory_sighted(d, now_ms);
+        memory_observed(d, now_ms);
     }
 }
 

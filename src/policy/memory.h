@@ -27,7 +27,7 @@ int64_t memory_look_until(const struct store_domain *d, const struct memory_rule
 /* From when on another look at those that the last one asked is complete although it finds HELO alone; 0: it is not. */
 int64_t memory_helo_from(const struct store_domain *d, int64_t now_ms, const struct memory_rules *r);
 /* STARTTLS was offered by one of its servers. */
-void memory_sighted(struct store_domain *d, int64_t now_ms);
+void memory_observed(struct store_domain *d, int64_t now_ms);
 /* Its servers were asked for EHLO. */
 struct memory_look {
     bool complete;  /* every address of every one of them answered, or a look as below counts by now */

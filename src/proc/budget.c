@@ -17,7 +17,7 @@ enum {
     CALL = 1 * MIB,              /* of a browser: TLS, fields, what goes out */
     CALLS = 1000,
     PAGES = 64 * MIB,            /* large views and forms at the same time */
-    OUT = 16 * MIB,              /* smtpout/link.c: what waits to be sent */
+    OUT = 16 * MIB,              /* smtpout/connection.c: what waits to be sent */
     FETCHES = 512 * MIB,         /* lookup: answers and policies that are kept, HTTPS under way */
     ACCOUNTS = 512 * MIB,        /* login: accounts, argon2id (64 MiB), a directory's threads */
 };

@@ -693,7 +693,7 @@ void journal_settled(struct journal *j, uint64_t number, bool for_good)
 /* --- files of nought ---------------------------------------------------------------------------------- */
 
 /* At most a part of a file that nobody waits long for. */
-static int write_noughts(struct journal *j, struct journal_file *f, size_t n, size_t at)
+static int write_zeros(struct journal *j, struct journal_file *f, size_t n, size_t at)
 {
     make_pages(j, n);
     memset(j->pages, 0, n);
@@ -717,7 +717,7 @@ static int wipe_some(struct journal *j, struct journal_file *f)
     size_t piece = whole_pages(j->file_max / PIECES), to = whole_pages(f->used), n = piece < to ? piece : to;
     f->last = 0;
     j->end = f == &j->files[j->file] ? 0 : j->end;
-    int r = write_noughts(j, f, n, to - n);
+    int r = write_zeros(j, f, n, to - n);
     f->used = r == 0 ? to - n : f->used; /* else: it is written over at some time */
     return r;
 }
@@ -743,7 +743,7 @@ static int lengthen_some(struct journal *j, struct journal_file *f)
 {
     size_t piece = whole_pages(j->file_max / PIECES), before = f->size, at = before / PAGE * PAGE, left = j->file_max / PAGE * PAGE - at;
     size_t n = piece < left ? piece : left;
-    int r = write_noughts(j, f, n, at);
+    int r = write_zeros(j, f, n, at);
     r = r < 0 ? r : n == left && fdatasync(f->out) < 0 ? -errno : 0;
     if (r < 0) { /* batches make it longer one by one */
         f->size = ftruncate(f->in, (off_t)before) == 0 ? before : f->size;

@@ -316,7 +316,7 @@ int store_open_with(const char *directory, struct store_sizes sizes, char *probl
     s->sizes = sizes;
     s->directory = err_strdup(directory);
     s->spool_dir = s->mark_fd = -1;
-    s->doomed = BUF_INIT(4 * 1024 * 1024);
+    s->unlink_pending = BUF_INIT(4 * 1024 * 1024);
     s->taking.body = BUF_INIT(2 * 1024 * 1024);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each allocation, for numbers nobody reads */
     int r = open_parts(s, problem, size);
@@ -358,7 +358,7 @@ void store_close(struct store *s)
     store_drop_spares(s);
     err_close_fd(&s->spool_dir);
     err_close_fd(&s->mark_fd);
-    buf_free(&s->doomed);
+    buf_free(&s->unlink_pending);
     free(s->taking.messages);
     free(s->taking.rcpts);
     free(s->later.entries);
@@ -435,15 +435,15 @@ struct store_gathered store_gathered(const struct store *s)
     return (struct store_gathered){.waiting = waiting, .completions = s->n_completions, .urgent = s->n_urgent};
 }
 
-static void remove_doomed(struct store *s, bool committed)
+static void unlink_pending_files(struct store *s, bool committed)
 {
-    while (buf_len(&s->doomed) > 0) {
-        struct str all = buf_str(&s->doomed);
+    while (buf_len(&s->unlink_pending) > 0) {
+        struct str all = buf_str(&s->unlink_pending);
         size_t end = str_find(all, '\0', 0);
         if (committed) {
             store_spool_drop(s, str_slice(all, 0, end));
         }
-        buf_consume(&s->doomed, end < all.n ? end + 1 : end);
+        buf_consume(&s->unlink_pending, end < all.n ? end + 1 : end);
     }
 }
 
@@ -462,7 +462,7 @@ enum store_result store_end_transaction(struct store *s)
         store_run(s, Q_ROLLBACK);
         s->batch_result = why;
     }
-    remove_doomed(s, !s->batch_failed);
+    unlink_pending_files(s, !s->batch_failed);
     return s->batch_failed ? s->batch_result : STORE_OK;
 }
 

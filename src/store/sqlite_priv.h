@@ -289,7 +289,7 @@ struct store {
     struct completion *completions;
     size_t n_completions, cap_completions;
     size_t n_urgent; /* of them */
-    struct buf doomed; /* spool files to remove after the commit, NUL separated */
+    struct buf unlink_pending; /* spool files to remove after the commit, NUL separated */
     uint64_t next_rcpt;
     unsigned spool_count;
     unsigned n_spares; /* emptied spool files kept for the next messages: .spare-0 up to this */
@@ -356,7 +356,7 @@ void store_add_rcpt(struct store *s, const struct store_rcpt *r);
 /* released: nobody needs its body any more. */
 void store_add_message(struct store *s, const struct store_message *m, bool released);
 /* The spool file goes once the transaction is committed. */
-void store_doom(struct store *s, struct str spool);
+void store_unlink_later(struct store *s, struct str spool);
 /* sqlite_pages.c: the name of the VFS with which postern.db is opened; its pages are read and written with checksums. */
 enum { PAGE_CHECK = 8 };
 const char *store_pages_vfs(void);

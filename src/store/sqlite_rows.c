@@ -139,10 +139,10 @@ static void set_bounced(struct store *s, const struct store_rcpt *r)
     store_run(s, Q_SET_BOUNCED);
 }
 
-void store_doom(struct store *s, struct str spool)
+void store_unlink_later(struct store *s, struct str spool)
 {
     if (spool.n > 0) {
-        (void)!(buf_add(&s->doomed, spool) || buf_append(&s->doomed, "", 1)); /* else: swept later */
+        (void)!(buf_add(&s->unlink_pending, spool) || buf_append(&s->unlink_pending, "", 1)); /* else: swept later */
     }
 }
 
@@ -160,7 +160,7 @@ static void release(struct store *s, uint64_t id)
     q = s->q[Q_GET_SPOOL];
     bind_int(q, 1, id);
     if (sqlite3_step(q) == SQLITE_ROW) {
-        store_doom(s, column_str(q, 0));
+        store_unlink_later(s, column_str(q, 0));
     }
     sqlite3_reset(q);
     bind_int(s->q[Q_DROP_BODY], 1, id);

@@ -131,7 +131,7 @@ static void take_release(struct store *s, const struct entry *e)
         store_apply(s, e);
     } else if (!m->released && !needs_body(&s->taking, m)) {
         m->released = true;
-        store_doom(s, m->m.spool);
+        store_unlink_later(s, m->m.spool);
     }
 }
 

@@ -86,14 +86,14 @@ static void buffer_formats_with_and_without_room(void **state)
 static void buffer_blanks_what_stands_in_it(void **state)
 {
     CLEANUP(buf_free) struct buf b = BUF_INIT(100);
-    static const char nought[6];
+    static const char zeros[6];
     buf_blank(&b);
     assert_int_equal(buf_append(&b, "secret", 6), 0);
     const char *p = b.p;
     buf_blank(&b);
     assert_int_equal(buf_len(&b), 0);
     assert_ptr_equal(b.p, p);
-    assert_memory_equal(p, nought, 6);
+    assert_memory_equal(p, zeros, 6);
 }
 
 static void map_holds_and_forgets(void **state)

@@ -267,7 +267,7 @@ static size_t octets_of(const char *name)
     return (size_t)st.st_size;
 }
 
-static bool is_nought(const char *name)
+static bool is_zero(const char *name)
 {
     char path[128];
     int c;
@@ -573,12 +573,12 @@ static void files_made_ready(void **state)
     reopen(&j, 0);
     expect(j, "ab", 5000);
     assert_false(journal_clear(j)); /* not while something waits */
-    assert_false(is_nought("journal-0"));
+    assert_false(is_zero("journal-0"));
     journal_settled(j, 2, true);
     assert_false(journal_is_clear(j));
     clear_all(j);
     assert_true(journal_is_clear(j));
-    assert_true(is_nought("journal-0"));
+    assert_true(is_zero("journal-0"));
     reopen(&j, 2);
     assert_true(journal_is_clear(j)); /* seen from the first page */
     for (int i = 0; i < 7; i++) {
@@ -588,7 +588,7 @@ static void files_made_ready(void **state)
     expect(j, "cdefghi", 5000);
     journal_settled(j, 9, true);
     clear_all(j);
-    assert_true(is_nought("journal-0") && is_nought("journal-1"));
+    assert_true(is_zero("journal-0") && is_zero("journal-1"));
     assert_int_equal(octets_of("journal-0") + octets_of("journal-1"), 2 * SMALL_FILE);
     journal_close(j);
 }
@@ -836,7 +836,7 @@ static void what_has_ended_leaves_no_body(void **state)
     assert_in_range(st.st_size, 20 * 30000, 33 * 30000); /* of forty bodies the twenty that go on, rows and indexes */
     store_close(s);
     assert_true(octets_of("store/journal-0") > 40 * 30000);
-    assert_true(is_nought("store/journal-0")); /* nothing of them is left behind */
+    assert_true(is_zero("store/journal-0")); /* nothing of them is left behind */
 }
 
 static int state_of_the_first(void)

@@ -19,7 +19,7 @@ static void sightings(void **state)
 {
     struct store_domain d = {.mailed_ms = t0};
     assert_false(memory_seen(&d, t0, &rules));
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     assert_true(memory_seen(&d, t0, &rules));
     assert_true(memory_seen(&d, t0 + 29 * DAY, &rules));
     assert_false(memory_seen(&d, t0 + 31 * DAY, &rules)); /* neither mailed nor offered for 30 days */
@@ -75,7 +75,7 @@ static void helo_alone(void **state)
 static void lowering(void **state)
 {
     struct store_domain d = {.mailed_ms = t0 + 20 * DAY};
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     for (int i = 1; i <= 6; i++) {
         struct memory_change c = probe(&d, t0 + i * DAY, true, false);
         assert_false(c.lowered);
@@ -89,7 +89,7 @@ static void lowering(void **state)
     assert_true(last.lowered);
     assert_int_equal(last.cleared & 1u << ALARM_LOST_TLS, 1u << ALARM_LOST_TLS);
     assert_false(memory_seen(&d, t0 + 7 * DAY, &rules));
-    memory_sighted(&d, t0 + 8 * DAY); /* raising is immediate */
+    memory_observed(&d, t0 + 8 * DAY); /* raising is immediate */
     assert_true(memory_seen(&d, t0 + 8 * DAY, &rules));
 }
 
@@ -98,14 +98,14 @@ static void looks_are_not_days(void **state)
 {
     struct store_domain d = {.listed = true};
     int64_t lowered_at = 0, minute = 60 * 1000;
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     for (int64_t at = t0 + DAY / 2; at < t0 + 9 * DAY && !lowered_at; at += minute) {
         if (probe(&d, at, true, false).lowered) {
             lowered_at = at;
         }
     }
     assert_int_equal(lowered_at, t0 + 6 * DAY); /* days 0 to 6 */
-    memory_sighted(&d, t0 + 10 * DAY);
+    memory_observed(&d, t0 + 10 * DAY);
     for (int i = 1; i <= 6; i++) { /* a clock that jumps forward for weeks and back makes no days */
         assert_false(probe(&d, t0 + (i % 2 ? 60 : 11) * DAY + i, true, false).lowered);
     }
@@ -116,7 +116,7 @@ static void looks_are_not_days(void **state)
 static void signs_break_the_row(void **state)
 {
     struct store_domain d = {.listed = true};
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     for (int i = 1; i <= 13; i++) {
         struct memory_probe p = {.complete = true, .tlsa_published = i == 4, .sts = i == 9 ? STS_STATE_ENFORCE : STS_STATE_NONE};
         assert_false(memory_probed(&d, &p, false, t0 + i * DAY, &rules).lowered);
@@ -127,7 +127,7 @@ static void signs_break_the_row(void **state)
 static void no_evidence(void **state)
 {
     struct store_domain d = {.listed = true};
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     for (int i = 1; i <= 30; i++) { /* a server that does not answer proves nothing, and breaks the row */
         probe(&d, t0 + i * DAY, i % 7 != 0, false);
         assert_true(memory_seen(&d, t0 + i * DAY, &rules));
@@ -151,7 +151,7 @@ static void no_evidence(void **state)
 static void confirmation(void **state)
 {
     struct store_domain d = {.listed = true, .secure_mail = true};
-    memory_sighted(&d, t0);
+    memory_observed(&d, t0);
     uint32_t raised = 0;
     for (int i = 1; i <= 9; i++) {
         raised |= probe(&d, t0 + i * DAY, true, false).raised;

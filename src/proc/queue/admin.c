@@ -476,9 +476,9 @@ static const struct ipc_rule admin_rules[] = {{IPC_admin, on_admin}, {IPC_none, 
 
 static void on_admin_closed(void *owner, struct ipc_channel *ch)
 {
-    monitor_asker_gone(owner, ch);
-    policies_asker_gone(ch);
-    admin_domains_asker_gone(ch);
+    monitor_requester_gone(owner, ch);
+    policies_requester_gone(ch);
+    admin_domains_requester_gone(ch);
     LIST_EACH (it, &questions) {
         struct question *w = LIST_OF(it, struct question, link);
         w->ch = w->ch == ch ? NULL : w->ch;

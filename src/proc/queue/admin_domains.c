@@ -185,7 +185,7 @@ struct adding {
 
 static struct link addings = {&addings, &addings};
 
-void admin_domains_asker_gone(const struct ipc_channel *to)
+void admin_domains_requester_gone(const struct ipc_channel *to)
 {
     LIST_EACH (it, &addings) {
         struct adding *w = LIST_OF(it, struct adding, link);
@@ -288,7 +288,7 @@ static void learn(struct queue *q, struct ipc_channel *to, const struct ipc_admi
         }
         n++;
         fresh += !memory_seen(&d->d, now, &rules);
-        memory_sighted(&d->d, now);
+        memory_observed(&d->d, now);
         domains_save(q, d);
     }
     snprintf(text, sizeof text, "%zu domains, %zu of them not known before", n, fresh);

@@ -250,7 +250,7 @@ static void on_alarms(void *arg, enum store_result result)
     if (result == STORE_OK && m->n > 0) {
         snprintf(subject, sizeof subject, "%u alarm%s of the mail gateway %s", m->n, m->n == 1 ? "" : "s", c->hostname);
         (void)!buf_printf(&m->text, "What is open now: postern domains alarms\r\nOne domain's history: postern domains show DOMAIN\r\n");
-        worker_write(q, &(struct own_mail){.about = ABOUT_ALARMS, .about_id = m->last, .to = str_c(c->admin), .subject = str_c(subject),
+        worker_write(q, &(struct system_mail){.about = ABOUT_ALARMS, .about_id = m->last, .to = str_c(c->admin), .subject = str_c(subject),
                                                .text = buf_str(&m->text)});
         q->alarms_mailed_ms = clock_mono_ms();
     } else {

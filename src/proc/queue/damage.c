@@ -37,7 +37,7 @@ static void on_damage(void *arg, const struct store_damage *d)
     struct queue *q = arg;
     CLEANUP(buf_free) struct buf text = BUF_INIT(LETTER_MAX);
     write_letter(child_conf(q->child), d, &text);
-    worker_write(q, &(struct own_mail){.about = ABOUT_DAMAGE,
+    worker_write(q, &(struct system_mail){.about = ABOUT_DAMAGE,
                                        .about_id = d->id,
                                        .to = d->reverse_path,
                                        .subject = str_c(subject),

@@ -171,19 +171,19 @@ void domains_mailed(struct queue *q, struct domain *d, bool secure)
     domains_save(q, d);
 }
 
-void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
+void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct queue *q = owner;
-    struct domain *d = domains_find(q, domain_kept(m->sighting.domain), true);
+    struct domain *d = domains_find(q, domain_kept(m->observation.domain), true);
     int64_t now = clock_wall_ms();
     if (!d) {
         return;
     }
     bool fresh = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < SIGHTING_WRITE_MS && d->d.negative_days == 0;
     if (!fresh) {
-        memory_sighted(&d->d, now);
+        memory_observed(&d->d, now);
         domains_save(q, d);
-        log_info("sighting", KVS("domain", m->sighting.domain), KVS("host", m->sighting.host));
+        log_info("sighting", KVS("domain", m->observation.domain), KVS("host", m->observation.host));
     }
 }
 

@@ -40,7 +40,7 @@ void inspect_init(struct queue *q)
     q->awaited = map_new(AWAITED_MAX);
 }
 
-struct hot *inspect_awaited(const struct queue *q, uint64_t id)
+struct cached *inspect_awaited(const struct queue *q, uint64_t id)
 {
     return map_get(q->awaited, map_id(&id));
 }
@@ -48,17 +48,17 @@ struct hot *inspect_awaited(const struct queue *q, uint64_t id)
 /* --- the client that waits ------------------------------------------------------------------------------------ */
 
 /* refusal: NULL where it is taken. */
-static void answer(struct hot *h, const char *refusal)
+static void answer(struct cached *h, const char *refusal)
 {
-    struct asker *a = h->asker;
+    struct requester *a = h->requester;
     struct queue *q = a->queue;
-    h->asker = NULL;
+    h->requester = NULL;
     map_take(q->awaited, map_id(&h->m.id));
     queue_answer(q, a->peer->channel, a->token, STORE_OK, refusal);
     timer_free(a->timer);
     queue_peer_unref(a->peer);
     free(a);
-    queue_hot_release(q, h);
+    queue_cached_release(q, h);
 }
 
 static void on_patience_over(void *arg)
@@ -66,17 +66,17 @@ static void on_patience_over(void *arg)
     answer(arg, NULL);
 }
 
-bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts)
+bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token, size_t n_rcpts)
 {
     int64_t wait = child_conf(q->child)->inspection.wait;
     if (wait == 0 || !p->channel || map_put(q->awaited, map_id(&h->m.id), h) < 0) {
         return false;
     }
-    struct asker *a = err_calloc(1, sizeof *a);
-    *a = (struct asker){.queue = q, .peer = p, .token = token, .open = n_rcpts};
+    struct requester *a = err_calloc(1, sizeof *a);
+    *a = (struct requester){.queue = q, .peer = p, .token = token, .open = n_rcpts};
     p->refs++;
     h->refs++;
-    h->asker = a;
+    h->requester = a;
     a->timer = timer_new(child_loop(q->child), on_patience_over, h);
     timer_start(a->timer, wait);
     return true;
@@ -132,8 +132,8 @@ static bool is_answerable(const struct decided *d)
  * earlier batch that are not decided here any more have had their mail. */
 static bool is_refused_whole(struct job *j, const struct decided *all, size_t n)
 {
-    const struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
-    bool refused = h && h->asker && !h->asker->goes && h->asker->open == n;
+    const struct cached *h = LIST_OF(j->items.next, struct item, place.link)->cached;
+    bool refused = h && h->requester && !h->requester->goes && h->requester->open == n;
     for (size_t i = 0; i < n; i++) {
         refused &= is_answerable(&all[i]);
     }
@@ -189,10 +189,10 @@ static void move_on(struct queue *q, struct item *it)
     map_take(q->leased, map_id(&it->r.rcpt));
     list_remove(&it->place.link);
     if (it->r.state == RCPT_QUEUED) {
-        queue_ready(q, &it->r, it->hot);
+        queue_ready(q, &it->r, it->cached);
     }
     q->bounces_due |= it->r.state == RCPT_FAILED && !it->r.bounced;
-    queue_hot_release(q, it->hot);
+    queue_cached_release(q, it->cached);
     arena_reset(&it->text);
     free(it);
 }
@@ -218,15 +218,15 @@ static void on_decided(void *arg, enum store_result result)
         timer_start(j->retry, SAVE_RETRY_MS);
         return;
     }
-    struct hot *h = LIST_OF(j->items.next, struct item, place.link)->hot;
+    struct cached *h = LIST_OF(j->items.next, struct item, place.link)->cached;
     size_t n = 0;
     LIST_EACH (at, &j->items) {
         n++;
     }
-    if (h && h->asker) {
-        h->asker->open -= n < h->asker->open ? n : h->asker->open;
-        h->asker->goes |= !j->refusal[0];
-        if (j->refusal[0] || h->asker->open == 0) {
+    if (h && h->requester) {
+        h->requester->open -= n < h->requester->open ? n : h->requester->open;
+        h->requester->goes |= !j->refusal[0];
+        if (j->refusal[0] || h->requester->open == 0) {
             answer(h, j->refusal[0] ? j->refusal : NULL);
         }
     }

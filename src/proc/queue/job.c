@@ -138,7 +138,7 @@ static void remember(struct job *j, const struct route *route, struct ipc_job *m
         domains_mailed(q, d, m->reqtls || m->demand != DEMAND_NONE || route->force > FORCE_NONE);
         /* what an earlier attempt saw may be of a server that is not named any more: of those we name memory knows */
         m->seen = memory_seen(&d->d, now, &rules) || (m->seen && !d->is_key);
-        m->sighted = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
+        m->observed = d->d.offered_ms > d->d.lowered_ms && now - d->d.offered_ms < 60 * 60 * 1000;
         m->look_until_ms = memory_look_until(&d->d, &rules);
         m->look_asked = d->d.look_asked;
         m->helo_from_ms = memory_helo_from(&d->d, clock_wall_ms(), &rules);
@@ -320,8 +320,8 @@ static void on_message_done(void *arg, enum store_result result)
 static void start(struct job *j)
 {
     const struct item *first = LIST_OF(j->items.next, struct item, place.link);
-    if (first->hot) {
-        start_with(j, &first->hot->m);
+    if (first->cached) {
+        start_with(j, &first->cached->m);
         return;
     }
     struct reading *w = err_calloc(1, sizeof *w);
@@ -333,7 +333,7 @@ void queue_job_start(struct queue *q, struct sched_destination *d, struct link *
 {
     enum job_kind kind = strcmp(d->name, PORTAL_HOP) == 0 ? JOB_PREPARE : d->is_inside ? JOB_INSPECT : JOB_DELIVER;
     const struct item *first = LIST_OF(items->next, struct item, place.link);
-    struct job *j = job_new(q, d, kind, first->r.id, first->hot ? first->hot->m.size : 0);
+    struct job *j = job_new(q, d, kind, first->r.id, first->cached ? first->cached->m.size : 0);
     while (!list_empty(items)) {
         struct link *l = items->next;
         list_remove(l);
@@ -433,7 +433,7 @@ void queue_notice_start(struct queue *q)
 /* One that had died before it read what it was sent says nothing of it. */
 bool queue_job_died(struct job *j)
 {
-    struct hot *h = list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->hot;
+    struct cached *h = list_empty(&j->items) ? NULL : LIST_OF(j->items.next, struct item, place.link)->cached;
     if (!j->taken) {
         return false;
     }

@@ -45,7 +45,7 @@ static void on_linger(void *arg)
 
 static bool outcomes_wait(const struct queue *q, int64_t age_us)
 {
-    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) || q->crowd >= CROWD; /* a delivery under way, or messages */
+    bool more_comes = map_len(q->jobs) == 1 || q->gathered.completions < map_len(q->jobs) || q->batch_estimate >= CROWD; /* a delivery under way, or messages */
     return more_comes && age_us < LINGER_US;
 }
 
@@ -56,7 +56,7 @@ static bool is_full(const struct queue *q)
 
 static bool messages_wait(const struct queue *q, size_t seen, int64_t age_us)
 {
-    if (q->crowd >= CROWD && !is_full(q) && age_us < CROWD_US) {
+    if (q->batch_estimate >= CROWD && !is_full(q) && age_us < CROWD_US) {
         return true;
     }
     if (q->gathered.completions > seen && age_us < GATHER_US) {
@@ -102,22 +102,22 @@ static void on_written_back(void *arg)
 
 /* How many come together, and for how many it is worth waiting: eight senders never have ten messages under way. A batch that
  * went because of another change says nothing of that. */
-static void learn_crowd(struct queue *q)
+static void learn_batch_size(struct queue *q)
 {
     if (!is_full(q)) {
-        q->full -= q->gathered.waiting == STORE_URGENT && q->crowd >= CROWD && q->full > CROWD;
-        q->full_in_time = 0;
-    } else if (++q->full_in_time == FULL_AGAIN) {
+        q->full -= q->gathered.waiting == STORE_URGENT && q->batch_estimate >= CROWD && q->full > CROWD;
+        q->fills_in_time = 0;
+    } else if (++q->fills_in_time == FULL_AGAIN) {
         q->full += q->full < FULL;
-        q->full_in_time = 0;
+        q->fills_in_time = 0;
     }
-    q->crowd = (q->crowd + q->gathered.urgent + 1) / 2;
+    q->batch_estimate = (q->batch_estimate + q->gathered.urgent + 1) / 2;
 }
 
 void queue_commit(struct queue *q)
 {
     if (q->gathered.urgent > 0) {
-        learn_crowd(q);
+        learn_batch_size(q);
     }
     q->gathered = (struct store_gathered){0};
     q->outcomes_us = q->messages_us = 0;

@@ -349,7 +349,7 @@ void monitor_soon(struct queue *q, struct domain_name domain)
     }
 }
 
-void monitor_asker_gone(struct queue *q, const struct ipc_channel *to)
+void monitor_requester_gone(struct queue *q, const struct ipc_channel *to)
 {
     LIST_EACH (it, &q->probings) {
         struct probing *p = LIST_OF(it, struct probing, link);

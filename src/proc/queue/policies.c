@@ -104,7 +104,7 @@ void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct 
                                                                            .text = text}});
 }
 
-void policies_asker_gone(const struct ipc_channel *to)
+void policies_requester_gone(const struct ipc_channel *to)
 {
     LIST_EACH (it, &askings) {
         struct asking *a = LIST_OF(it, struct asking, link);

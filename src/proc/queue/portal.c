@@ -672,7 +672,7 @@ static void ask_again(struct queue *q, struct ipc_channel *ch, const struct ipc_
         char text[1500];
         id_text(k.e.id, number);
         snprintf(text, sizeof text, STR_FMT " could not read your mail in the portal any more, and asks you to send it once more.\r\n\r\nNumber of the mail: %s\r\n", STR_ARG(k.e.address), number);
-        worker_write(q, &(struct own_mail){.to = k.e.sender, .subject = STR("Please send your mail again"), .text = str_c(text)});
+        worker_write(q, &(struct system_mail){.to = k.e.sender, .subject = STR("Please send your mail again"), .text = str_c(text)});
         envelope_event(q, k.e.envelope, EVENT_ASKED_AGAIN, a->network, "");
     }
     answer(ch, a->token, PORTAL_OK);

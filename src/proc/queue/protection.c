@@ -207,7 +207,7 @@ void protection_notify(struct queue *q, const struct store_message *m, const str
         struct buf text = BUF_INIT(8192);
         (void)!buf_printf(&text, "A mail met a rule of which you are told.\r\n\r\nNumber: %s\r\nFrom:   <" STR_FMT ">\r\nTo:     <" STR_FMT ">\r\n\r\n%s\r\n\r\nMore: postern message %s\r\n", id,
                           STR_ARG(m->reverse_path), STR_ARG(d->rcpt.forward_path), d->words, id);
-        worker_write(q, &(struct own_mail){.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)});
+        worker_write(q, &(struct system_mail){.to = str_c(d->protection.notify[i]), .subject = str_c(subject), .text = buf_str(&text)});
         buf_free(&text);
     }
 }

@@ -28,7 +28,7 @@ enum {
     INSPECT_MAX = 64,
     INSPECTORS = 2 * INSPECT_MAX, /* with those that finish their last message while their successors work */
     DOMAINS_MAX = 1000000,
-    HOT_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
+    CACHED_OCTETS_MAX = 64 * 1024 * 1024, /* bodies kept in memory between commit and delivery */
     JOB_RCPTS_MAX = SCHED_JOB_RCPTS,
     OWN_HOP_TROUBLES = 4,
     JOB_ARENA_MAX = 4 * 1024 * 1024,
@@ -59,7 +59,7 @@ struct pending_rcpt {
 };
 
 /* A mail of our own; all views are borrowed. */
-struct own_mail {
+struct system_mail {
     enum about about;
     uint64_t about_id;
     struct str to, subject, text;
@@ -76,15 +76,15 @@ struct order {
 };
 
 /* A message kept in memory from its commit until it was handed out, so that it is not read back. */
-struct hot {
+struct cached {
     unsigned refs;
-    struct asker *asker; /* the client still waits for the inspection; NULL: it does not */
+    struct requester *requester; /* the client still waits for the inspection; NULL: it does not */
     struct store_message m; /* strings in `arena` */
     struct arena arena;
 };
 
 /* A client whose answer depends on the inspection; holds a reference to its message. */
-struct asker {
+struct requester {
     struct queue *queue;
     struct peer *peer;
     uint64_t token;
@@ -104,7 +104,7 @@ struct inspector {
 struct item {
     struct sched_item place; /* first: in its lane, or among its job's */
     struct store_rcpt r; /* strings in `text` */
-    struct hot *hot;     /* or NULL: read the message from the store */
+    struct cached *cached;     /* or NULL: read the message from the store */
     bool answered;       /* an outcome has come */
     bool kept;           /* and was given to the store before the job's end */
     int64_t fresh_since; /* the moment in which it counts as an arrival (sched/arrivals.h); 0: it never did */
@@ -213,12 +213,12 @@ struct queue {
     struct timer *settle;      /* takes over what waits in the journal */
     struct timer *rest;        /* nothing has come for a while */
     bool settling;             /* the first of them runs */
-    size_t crowd;              /* messages of a batch, lately */
-    size_t full, full_in_time; /* messages for which one waits; batches since then that had them in time */
+    size_t batch_estimate;              /* messages of a batch, lately */
+    size_t full, fills_in_time; /* messages for which one waits; batches since then that had them in time */
     bool writing_back; /* the log of commits, in a thread */
     int64_t outcomes_us, messages_us; /* since when any wait in the open batch (monotonic); 0: none do */
     int64_t tick_at_ms; /* monotonic: when it will come */
-    size_t hot_octets;
+    size_t cached_octets;
     /* recipient domains */
     struct ipc_channel *lookup;
     struct map *domains;
@@ -266,7 +266,7 @@ void metrics_write(struct queue *q, struct buf *out);
 /* submit.c */
 extern const struct ipc_rule queue_smtpin_rules[];
 void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
-void queue_hot_release(struct queue *q, struct hot *h);
+void queue_cached_release(struct queue *q, struct cached *h);
 
 /* peer.c */
 struct peer *queue_peer_new(struct queue *q, int fd, enum role role, unsigned index, const struct ipc_rule *rules, ipc_closed closed);
@@ -298,7 +298,7 @@ struct sched_time queue_now(void);
 struct sched_means queue_means(const struct queue *q);
 struct sched_destination *queue_destination(struct queue *q, struct str name);
 /* Puts a recipient in memory behind its destination, or leaves it to the store. Copies r. */
-void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot);
+void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cached);
 /* Deliveries that arrivals of the last moments are ahead of: smtpin lets senders in by it. */
 uint32_t queue_fresh(struct queue *q);
 void queue_pump_soon(struct queue *q, struct sched_destination *d);
@@ -351,10 +351,10 @@ void inspect_items_done(struct job *j);
 /* Inspectors that could take a message now. */
 unsigned inspect_free(const struct queue *q);
 /* The client of a message that is to be inspected waits for its answer. False: it does not, answer it. */
-bool inspect_makes_wait(struct queue *q, struct hot *h, struct peer *p, uint64_t token, size_t n_rcpts);
+bool inspect_makes_wait(struct queue *q, struct cached *h, struct peer *p, uint64_t token, size_t n_rcpts);
 void inspect_init(struct queue *q);
 /* A message whose client waits so, or NULL: with it the verdict is the answer, however often it was asked for. */
-struct hot *inspect_awaited(const struct queue *q, uint64_t id);
+struct cached *inspect_awaited(const struct queue *q, uint64_t id);
 void inspect_send(struct job *j, const struct store_message *m, int spool); /* takes spool */
 void inspect_join(struct queue *q, unsigned index, int fd);
 
@@ -391,7 +391,7 @@ unsigned worker_for(const struct queue *q, const struct sched_destination *d, ui
 /* NULL: none is there. */
 struct ipc_channel *worker_any(const struct queue *q);
 /* Has one of them write a mail of our own, now or when one is there. Copies. */
-void worker_write(struct queue *q, const struct own_mail *mail);
+void worker_write(struct queue *q, const struct system_mail *mail);
 /* At the end of each turn. */
 void worker_write_kept(struct queue *q);
 
@@ -407,7 +407,7 @@ struct domain *domains_named(struct queue *q, struct str name);
 void domains_mailed(struct queue *q, struct domain *d, bool secure);
 struct memory_rules domains_rules(const struct queue *q);
 void domains_save(struct queue *q, const struct domain *d);
-void domains_on_sighting(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
+void domains_on_observation(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void domains_on_looked(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 
 /* quirks.c: what hosts announce and do not keep */
@@ -422,7 +422,7 @@ void monitor_start(struct queue *q);
 void monitor_probe(struct queue *q, struct ipc_channel *to, struct domain_name domain, bool deep);
 /* A delivery met something odd: the domain is looked at at once. */
 void monitor_soon(struct queue *q, struct domain_name domain);
-void monitor_asker_gone(struct queue *q, const struct ipc_channel *to);
+void monitor_requester_gone(struct queue *q, const struct ipc_channel *to);
 void monitor_worker_gone(struct queue *q, unsigned index);
 void monitor_on_host(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void monitor_on_done(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
@@ -520,7 +520,7 @@ extern const struct ipc_rule queue_lookup_rules[];
 void policies_hand_over(struct queue *q);
 /* verb: enum sts_verb. */
 void policies_ask(struct queue *q, struct ipc_channel *to, uint8_t verb, struct str domain, struct str text);
-void policies_asker_gone(const struct ipc_channel *to);
+void policies_requester_gone(const struct ipc_channel *to);
 void policies_lookup_gone(void);
 
 /* accounts.c */
@@ -543,7 +543,7 @@ void admin_envelopes_of_message(struct queue *q, struct ipc_channel *ch, uint64_
 /* True when the verb is about domains: answered there. */
 bool admin_domains(struct queue *q, struct ipc_channel *ch, enum admin_verb verb, const struct ipc_admin *a);
 
-void admin_domains_asker_gone(const struct ipc_channel *to);
+void admin_domains_requester_gone(const struct ipc_channel *to);
 
 /* admin.c */
 void queue_admin_open(struct queue *q, int listener);

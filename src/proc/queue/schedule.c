@@ -89,7 +89,7 @@ void queue_item_free(struct queue *q, struct item *it)
     sched_remove(&q->sched, &it->place);
     arrivals_end(&q->arrivals, queue_now(), it->fresh_since);
     map_take(q->leased, map_id(&it->r.rcpt));
-    queue_hot_release(q, it->hot);
+    queue_cached_release(q, it->cached);
     arena_reset(&it->text);
     free(it);
 }
@@ -101,7 +101,7 @@ static struct str keep(struct arena *a, struct str s)
     return copy;
 }
 
-static void add_item(struct queue *q, struct sched_destination *d, const struct store_rcpt *r, struct hot *hot)
+static void add_item(struct queue *q, struct sched_destination *d, const struct store_rcpt *r, struct cached *cached)
 {
     struct item *it = err_calloc(1, sizeof *it);
     it->text = ARENA_INIT(64 * 1024);
@@ -113,21 +113,21 @@ static void add_item(struct queue *q, struct sched_destination *d, const struct 
     it->r.reply = keep(&it->text, r->reply);
     it->r.host = keep(&it->text, r->host);
     it->r.protection = keep(&it->text, r->protection);
-    it->r.reverse_path = keep(&it->text, hot ? hot->m.reverse_path : r->reverse_path);
-    it->hot = hot;
-    if (hot) {
-        hot->refs++;
+    it->r.reverse_path = keep(&it->text, cached ? cached->m.reverse_path : r->reverse_path);
+    it->cached = cached;
+    if (cached) {
+        cached->refs++;
         it->fresh_since = d->is_inside ? 0 : arrivals_add(&q->arrivals, queue_now());
     }
     must(map_put(q->leased, map_id(&it->r.rcpt), it) == 0);
     sched_add(&q->sched, d, it->r.reverse_path, &it->place);
 }
 
-void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot)
+void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cached)
 {
     struct sched_destination *d = queue_destination(q, r->next_hop);
-    if (sched_has_place(&q->sched, d, hot ? hot->m.reverse_path : r->reverse_path, clock_wall_ms())) {
-        add_item(q, d, r, hot);
+    if (sched_has_place(&q->sched, d, cached ? cached->m.reverse_path : r->reverse_path, clock_wall_ms())) {
+        add_item(q, d, r, cached);
     }
 }
 

@@ -20,7 +20,7 @@ struct submission {
     struct queue *queue;
     struct peer *peer;
     uint64_t token;
-    struct hot *hot; /* always there: carries the copies */
+    struct cached *cached; /* always there: carries the copies */
     bool inspect; /* it is read before it is decided */
     bool answers; /* written in the portal by a recipient */
     size_t n_rcpts;
@@ -38,10 +38,10 @@ static bool is_web(const struct peer *p)
     return p->role == ROLE_WEB;
 }
 
-void queue_hot_release(struct queue *q, struct hot *h)
+void queue_cached_release(struct queue *q, struct cached *h)
 {
     if (h && --h->refs == 0) {
-        q->hot_octets -= h->m.body.n;
+        q->cached_octets -= h->m.body.n;
         arena_reset(&h->arena);
         free(h);
     }
@@ -66,10 +66,10 @@ static void forget_pending(struct peer *p, uint64_t token)
 }
 
 /* Copies what outlives the frame. The body only when there is room for it. */
-static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, const struct order *o, int64_t now)
+static struct cached *cached_new(struct queue *q, const struct ipc_submit *m, const struct order *o, int64_t now)
 {
-    struct hot *h = err_calloc(1, sizeof *h);
-    bool keep_body = m->body.n > 0 && q->hot_octets + m->body.n <= HOT_OCTETS_MAX;
+    struct cached *h = err_calloc(1, sizeof *h);
+    bool keep_body = m->body.n > 0 && q->cached_octets + m->body.n <= CACHED_OCTETS_MAX;
     h->refs = 1;
     h->arena = ARENA_INIT(256 * 1024);
     h->m = (struct store_message){
@@ -100,7 +100,7 @@ static struct hot *hot_new(struct queue *q, const struct ipc_submit *m, const st
         .spool = keep(&h->arena, m->spool),
         .body = keep_body ? keep(&h->arena, m->body) : STR(""),
     };
-    q->hot_octets += h->m.body.n;
+    q->cached_octets += h->m.body.n;
     return h;
 }
 
@@ -113,7 +113,7 @@ void queue_answer(struct queue *q, struct ipc_channel *ch, uint64_t token, enum 
 
 static void log_accepted(const struct submission *s)
 {
-    const struct store_message *m = &s->hot->m;
+    const struct store_message *m = &s->cached->m;
     char id[ID_TEXT];
     id_text(m->id, id);
     log_info("accepted", KV("id", id), KVS("from", m->reverse_path), KVN("recipients", s->n_rcpts),
@@ -126,28 +126,28 @@ static void on_durable(void *arg, enum store_result result)
 {
     struct submission *s = arg;
     struct queue *q = s->queue;
-    bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->hot, s->peer, s->token, s->n_rcpts);
+    bool waits = result == STORE_OK && s->inspect && inspect_makes_wait(q, s->cached, s->peer, s->token, s->n_rcpts);
     if (!waits) {
         queue_answer(q, s->peer->channel, s->token, result, NULL);
     }
     if (result == STORE_OK) {
-        struct job *bounce = s->hot->m.bounce_of ? map_get(q->bouncing, map_id(&s->hot->m.bounce_of)) : NULL;
+        struct job *bounce = s->cached->m.bounce_of ? map_get(q->bouncing, map_id(&s->cached->m.bounce_of)) : NULL;
         if (bounce) {
             bounce->bounce_stored = true;
         }
         q->accepted++;
         log_accepted(s);
         for (size_t i = 0; i < s->n_rcpts; i++) {
-            bool has_body = s->hot->m.body.n > 0 || s->hot->m.spool.n > 0;
+            bool has_body = s->cached->m.body.n > 0 || s->cached->m.spool.n > 0;
             if (s->rcpts[i].state == RCPT_QUEUED) {
-                queue_ready(q, &s->rcpts[i], has_body ? s->hot : NULL);
+                queue_ready(q, &s->rcpts[i], has_body ? s->cached : NULL);
             }
             q->bounces_due |= s->rcpts[i].state == RCPT_FAILED && !s->rcpts[i].bounced;
         }
     } else {
         q->refused++;
-        if (s->hot->m.spool.n > 0) {
-            store_spool_drop(q->store, s->hot->m.spool);
+        if (s->cached->m.spool.n > 0) {
+            store_spool_drop(q->store, s->cached->m.spool);
         }
     }
     for (size_t i = 0; i < s->n_rcpts; i++) {
@@ -158,7 +158,7 @@ static void on_durable(void *arg, enum store_result result)
         free((char *)s->rcpts[i].code.p);
         free((char *)s->rcpts[i].reply.p);
     }
-    queue_hot_release(q, s->hot);
+    queue_cached_release(q, s->cached);
     queue_peer_unref(s->peer);
     free(s);
 }
@@ -212,7 +212,7 @@ static bool take_turn(struct submission *s, const struct pending_rcpt *r, struct
 {
     struct turn t;
     struct protect_record record = {.counts = COUNTS_CERT};
-    enum turn_kind kind = threads_turn(s->queue, &s->hot->m, str_c(r->forward_path), references, &t);
+    enum turn_kind kind = threads_turn(s->queue, &s->cached->m, str_c(r->forward_path), references, &t);
     if (kind == TURN_NONE) {
         return false;
     }
@@ -280,12 +280,12 @@ static void take_rcpts(struct submission *s, struct peer *p, struct str referenc
             if (answered) {
                 take_answer(s, r, answered, now);
             } else {
-                s->inspect |= protection_needs_inspection(s->queue, &s->hot->m, s->rcpts[s->n_rcpts - 1].forward_path);
+                s->inspect |= protection_needs_inspection(s->queue, &s->cached->m, s->rcpts[s->n_rcpts - 1].forward_path);
             }
             peer_drop_pending(p, r);
             continue;
         }
-        s->inspect |= !is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->hot->m, str_c(r->forward_path));
+        s->inspect |= !is_own(p) && !choices_is_one(s->queue, str_c(r->forward_path)) && protection_needs_inspection(s->queue, &s->cached->m, str_c(r->forward_path));
         if (is_own(p) || take_forward(s, r, now)) {
             s->rcpts[s->n_rcpts++] = (struct store_rcpt){.forward_path = str_c(str_dup(str_c(r->forward_path))),
                                                          .notify = r->notify,
@@ -300,7 +300,7 @@ static void take_rcpts(struct submission *s, struct peer *p, struct str referenc
 /* A mail to a choice ends here: what is in it is read by nobody. */
 static void take_choice(struct submission *s, struct store_rcpt *r)
 {
-    const char *problem = choices_take(s->queue, &s->hot->m, r->forward_path);
+    const char *problem = choices_take(s->queue, &s->cached->m, r->forward_path);
     r->next_hop = str_c(err_strdup("=choice"));
     r->state = problem ? RCPT_FAILED : RCPT_DELIVERED;
     r->reason = problem ? REASON_NOT_A_CHOICE : REASON_TAKEN;
@@ -317,7 +317,7 @@ static void decide_rcpts(struct submission *s)
     struct decided *d = err_calloc(1, sizeof *d);
     for (size_t i = 0; i < s->n_rcpts; i++) {
         struct store_rcpt *r = &s->rcpts[i];
-        r->id = s->hot->m.id;
+        r->id = s->cached->m.id;
         if (choices_is_one(q, r->forward_path) && !is_own(s->peer)) {
             take_choice(s, r);
             continue;
@@ -331,17 +331,17 @@ static void decide_rcpts(struct submission *s)
         if (s->answers) {
             struct protect_record record;
             protection_record(r, &record);
-            rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
+            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = record.demand == DEMAND_ESCALATED ? STR(PORTAL_HOP) : domain_str(&d->route.next_hop);
         } else if (is_own(s->peer)) {
-            rules_route(child_conf(q->child), s->hot->m.reverse_path, r->forward_path, &d->route);
+            rules_route(child_conf(q->child), s->cached->m.reverse_path, r->forward_path, &d->route);
             d->rcpt.next_hop = domain_str(&d->route.next_hop);
         } else {
-            protection_decide(q, &s->hot->m, STR(""), d);
+            protection_decide(q, &s->cached->m, STR(""), d);
             if (d->rcpt.state != RCPT_QUEUED) {
                 ending_note(q, &d->rcpt);
             }
-            protection_notify(q, &s->hot->m, d);
+            protection_notify(q, &s->cached->m, d);
         }
         *r = d->rcpt;
         r->next_hop = str_c(str_dup(d->rcpt.next_hop));
@@ -447,7 +447,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     s->peer = p;
     p->refs++;
     s->token = m->submit.token;
-    s->hot = hot_new(q, &m->submit, &order, now);
+    s->cached = cached_new(q, &m->submit, &order, now);
     struct kept_envelope answered;
     s->answers = is_web(p) && m->submit.about == ABOUT_REPLY;
     bool may = !is_web(p) || (s->answers && threads_may_answer(q, m->submit.pass, m->submit.about_id, m->submit.reverse_path, &answered)) ||
@@ -472,7 +472,7 @@ void queue_on_submit(void *owner, struct ipc_channel *ch, const struct ipc_msg *
         on_durable(s, q->stopping ? STORE_RETRY : STORE_FULL);
         return;
     }
-    struct store_message message = s->hot->m;
+    struct store_message message = s->cached->m;
     message.body = m->submit.body; /* the frame's own octets: no copy needed for writing */
     bool tells_outcome = order.about == ABOUT_OUTCOME;
     struct job *about = message.bounce_of && !tells_outcome ? map_get(q->bouncing, map_id(&message.bounce_of)) : NULL;

@@ -177,7 +177,7 @@ static void on_read(void *arg, enum store_result result)
         log_error("letter-not-written", KV("about", id), KV("problem", strerror(-e)));
         return; /* again in a minute */
     }
-    worker_write(q, &(struct own_mail){.about = ABOUT_OUTCOME,
+    worker_write(q, &(struct system_mail){.about = ABOUT_OUTCOME,
                                            .about_id = l->id,
                                            .to = l->to,
                                            .subject = l->rcpts[0].reason == REASON_TESTED ? STR("What would be done with your mail") : STR("What was done with your mail"),

@@ -54,7 +54,7 @@ bool queue_can_send(const struct queue *q)
 struct letter {
     struct link link;
     struct arena words;
-    struct own_mail mail;
+    struct system_mail mail;
 };
 
 static void letter_free(struct queue *q, struct letter *l)
@@ -65,7 +65,7 @@ static void letter_free(struct queue *q, struct letter *l)
     free(l);
 }
 
-static void keep_letter(struct queue *q, const struct own_mail *mail)
+static void keep_letter(struct queue *q, const struct system_mail *mail)
 {
     struct letter *l = err_calloc(1, sizeof *l);
     l->words = ARENA_INIT(LETTER_OCTETS);
@@ -79,16 +79,16 @@ static void keep_letter(struct queue *q, const struct own_mail *mail)
     }
 }
 
-static void hand_out(struct queue *q, const struct own_mail *mail)
+static void hand_out(struct queue *q, const struct system_mail *mail)
 {
     int at = worker_from(q, 0);
     must(at >= 0);
     struct lease_id order = orders_give(q, (unsigned)at, mail->about, mail->about_id, mail->to);
-    ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_own_mail,
-                                               .own_mail = {.lease = order, .to = mail->to, .subject = mail->subject, .text = mail->text}});
+    ipc_send(q->smtpout[at], &(struct ipc_msg){.type = IPC_system_mail,
+                                               .system_mail = {.lease = order, .to = mail->to, .subject = mail->subject, .text = mail->text}});
 }
 
-void worker_write(struct queue *q, const struct own_mail *mail)
+void worker_write(struct queue *q, const struct system_mail *mail)
 {
     if (queue_can_send(q)) {
         hand_out(q, mail);

@@ -163,9 +163,9 @@ static void check_author(struct session *s, struct incoming *m, struct str secti
     struct mailbox author;
     while (section_next_from(&section, &from)) {
         struct str rest = from;
-        bool own = mailboxes_next(&rest, &author) && talk_may_send_as(s, author.address);
+        bool own = mailboxes_next(&rest, &author) && events_may_send_as(s, author.address);
         while (own && mailboxes_next(&rest, &author)) {
-            own = talk_may_send_as(s, author.address);
+            own = events_may_send_as(s, author.address);
         }
         if (!own) {
             log_notice("author-refused", KV("login", s->login), KVS("from", from));
@@ -292,7 +292,7 @@ static void submit(struct session *s, struct incoming *m)
 static void hand_over(struct session *s, struct incoming *m)
 {
     if (m->failed_other || m->wrong_author) {
-        talk_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
+        events_submitted(s, m->failed_full ? STORE_FULL : STORE_RETRY);
     } else {
         submit(s, m);
     }
@@ -362,7 +362,7 @@ void incoming_end(struct session *s, struct incoming *m)
 {
     m->ended = true;
     s->in->n_ended++;
-    talk_leave_turn(s);
+    events_leave_turn(s);
     if (m->in_head) { /* a message without a body */
         write_head(s, m, buf_len(&m->head));
     }

@@ -90,7 +90,7 @@ static void on_submitted(void *owner, struct ipc_channel *ch, const struct ipc_m
         for (char *p = s->refusal; *p; p++) { /* a rule's words, or a subject's: a reply is ASCII (RFC 5321 4.2) */
             *p = (unsigned char)*p < ' ' || (unsigned char)*p > '~' ? '?' : *p;
         }
-        talk_submitted(s, m->submitted.result);
+        events_submitted(s, m->submitted.result);
     }
 }
 
@@ -218,7 +218,7 @@ static void sandbox(void *owner, struct child *c, struct sandbox *ret)
 
 static void on_turn_end(void *arg)
 {
-    talk_next_turns(arg);
+    events_next_turns(arg);
 }
 
 static void on_turn_timer(void *arg)

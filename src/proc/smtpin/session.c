@@ -107,7 +107,7 @@ void session_queue_gone(struct session *s)
     incoming_give_up(s->incoming);
     if (ended) {
         s->submitted = true; /* the queue may have it: its spool file is not ours to drop */
-        talk_submitted(s, STORE_RETRY);
+        events_submitted(s, STORE_RETRY);
     } else if (!s->busy && !s->closing) {
         session_process(s); /* it may have waited for a spool file that will not come */
     }
@@ -186,7 +186,7 @@ void session_process(struct session *s)
     s->busy = true;
     do {
         smtp_server_next(s->engine, &ev);
-    } while (talk_handle(s, &ev));
+    } while (events_handle(s, &ev));
     s->busy = false;
     if (is_held_back(s)) {
         s->ending = ev.type == SMTP_EV_CLOSE;
@@ -475,7 +475,7 @@ static void session_free(struct session *s)
     clients_leave(in, &s->client);
     in->n_sessions--;
     list_remove(&s->link);
-    talk_leave_turn(s);
+    events_leave_turn(s);
     timer_free(s->timer);
     timer_free(s->pause);
     tls_channel_free(s->tls);

@@ -158,15 +158,15 @@ void session_keys_back(struct session *s);
  * the queue has not answered yet stays without an answer. */
 void session_stop(struct session *s, bool last);
 
-/* talk.c: what the engine asks */
+/* events.c: what the engine asks */
 /* False: the loop over events must stop. */
-bool talk_handle(struct session *s, const struct smtp_event *ev);
+bool events_handle(struct session *s, const struct smtp_event *ev);
 /* At the end of each turn of the loop: lets in those whose turn has come. */
-void talk_next_turns(struct smtpin *in);
+void events_next_turns(struct smtpin *in);
 /* Its message has come to its end, or the session has: it is in no line any more. */
-void talk_leave_turn(struct session *s);
-void talk_submitted(struct session *s, uint8_t result);
-bool talk_may_send_as(const struct session *s, struct str address);
+void events_leave_turn(struct session *s);
+void events_submitted(struct session *s, uint8_t result);
+bool events_may_send_as(const struct session *s, struct str address);
 
 /* login.c */
 void login_ask(struct session *s, const struct smtp_event *ev);

@@ -4,7 +4,7 @@
  * submitted; the queue marks the recipients as told in the same commit.
  *
  * A notice takes over nothing from the original but REQUIRETLS, which the queue keeps (RFC 8689 5): what its octets and
- * its address need is found anew (own.c, docs/decisions/0027).
+ * its address need is found anew (system_mail.c, docs/decisions/0027).
  *
  * RFC 3464, RFC 5321 6.1 (null reverse-path). What can go wrong: the original cannot be opened:
  * the notice goes out without its header section rather than not at all.

@@ -33,9 +33,9 @@ static struct str keep(struct delivery *d, struct str s)
 void delivery_free(struct delivery *d)
 {
     map_take(d->out->deliveries, lease_key(&d->lease));
-    way_forget(&d->way);
-    if (d->look) {
-        look_cancel(d->look);
+    route_forget(&d->route);
+    if (d->survey) {
+        survey_cancel(d->survey);
     }
     if (d->bounce_token) {
         map_take(d->out->bounces, map_id(&d->bounce_token));
@@ -54,13 +54,13 @@ void delivery_free(struct delivery *d)
 }
 
 /* The end: everything told to the queue. The link, if one is left, waits until it is durable. */
-static void finish(struct delivery *d, struct link_conn *l)
+static void finish(struct delivery *d, struct connection *l)
 {
     struct smtpout *out = d->out;
     outcome_rcpts(d);
     if (l) {
         l->delivery = NULL;
-        l->state = LINK_WAITING_SAVE;
+        l->state = CONNECTION_WAITING_SAVE;
         l->saving = d->lease;
         must(map_put(out->saving, lease_key(&l->saving), l) == 0);
     }
@@ -104,7 +104,7 @@ static void take_answer(struct delivery *d, struct delivery_rcpt *r, const struc
     }
     r->reply = keep(d, str_c(reply));
     r->code = keep(d, enhanced);
-    r->host = str_c(d->way.hosts[d->step.host].name);
+    r->host = str_c(d->route.hosts[d->step.host].name);
     r->answered = true;
 }
 
@@ -119,8 +119,8 @@ static void fit_code(struct delivery_rcpt *r, bool permanent)
 static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const struct smtp_answer *a, enum answer_to to)
 {
     char our_ip[46] = "";
-    if (d->link && d->link->conn) {
-        conn_local_ip(d->link->conn, our_ip, sizeof our_ip);
+    if (d->connection && d->connection->conn) {
+        conn_local_ip(d->connection->conn, our_ip, sizeof our_ip);
     }
     enum answer_means m = answer_means(to, a->code, smtp_answer_enhanced(a), buf_str(&a->text), our_ip, d->fixed_host);
     take_answer(d, r, a);
@@ -140,7 +140,7 @@ static void take_refusal(struct delivery *d, struct delivery_rcpt *r, const stru
 
 static enum answer_to asked_for(const struct delivery *d, enum answer_to to)
 {
-    return d->link && smtp_client_mail_refused(d->link->engine) ? ANSWER_TO_MAIL : to;
+    return d->connection && smtp_client_mail_refused(d->connection->engine) ? ANSWER_TO_MAIL : to;
 }
 
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted)
@@ -203,7 +203,7 @@ static void count_sent(const struct delivery *d, size_t *taken, size_t *open)
 }
 
 /* All who were sent to have their answer: what the try came to, and on. alive: the link may be used again. */
-static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
+static void after_answers(struct delivery *d, struct connection *l, bool alive)
 {
     size_t taken, open;
     count_sent(d, &taken, &open);
@@ -212,15 +212,15 @@ static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
         v.class = open > 0 ? HOST_TEMPORARY : HOST_PERMANENT;
         v.reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED;
     }
-    const char *host = d->way.hosts[d->step.host].name;
+    const char *host = d->route.hosts[d->step.host].name;
     outcome_host(d, l, &v, d->facts.sess, host, l->ip, d->said[0] ? d->said : d->detail);
-    d->link = NULL;
+    d->connection = NULL;
     if (open == 0 && d->n_left_out == 0) {
         finish(d, alive ? l : NULL);
         return;
     }
     if (alive) {
-        link_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
+        connection_release(l, taken == 0); /* what was taken is not durable yet: nothing else goes over it */
     }
     delivery_rewind(d);
     v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = d->login_wanted ? REASON_LOGIN_REFUSED : REASON_REJECTED, .need = v.need};
@@ -229,7 +229,7 @@ static void after_answers(struct delivery *d, struct link_conn *l, bool alive)
     try_next(d);
 }
 
-void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted)
+void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a, bool accepted)
 {
     bool reports = smtp_client_caps(l->engine)->dsn && !d->lmtp; /* an LMTP server is the end of the way */
     for (size_t i = 0; i < d->n_sent; i++) {
@@ -247,7 +247,7 @@ void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_an
     after_answers(d, l, true);
 }
 
-bool delivery_refused_all(struct delivery *d, struct link_conn *l)
+bool delivery_refused_all(struct delivery *d, struct connection *l)
 {
     const struct smtp_answer *to_mail = smtp_client_mail_refused(l->engine);
     for (size_t i = 0; i < d->n_sent; i++) {
@@ -324,16 +324,16 @@ static void conclude(struct delivery *d)
 
 /* All of the message was on its way, its end included, and its recipients were answered: whether it arrived is not known. What
  * had no end did not (RFC 5321 4.1.1.4), nor did a body that went along with an envelope which nobody took. */
-static bool may_have_arrived(const struct delivery *d, const struct link_conn *l)
+static bool may_have_arrived(const struct delivery *d, const struct connection *l)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
     return d->body_ended && waits != SMTP_WAIT_MAIL && waits != SMTP_WAIT_RCPT;
 }
 
 /* The try has failed: into the report and into the round. */
-static void end_try(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess, const char *detail)
+static void end_try(struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess, const char *detail)
 {
-    const char *host = d->way.hosts[d->step.host].name;
+    const char *host = d->route.hosts[d->step.host].name;
     outcome_host(d, l, v, sess, host, l ? l->ip : "", detail);
     note_left_out(d, host);
     round_end_try(&d->round, v, host, str_c(detail));
@@ -351,14 +351,14 @@ static void conclude_in_doubt(struct delivery *d)
     conclude(d);
 }
 
-void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
+void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail)
 {
     bool unknown = may_have_arrived(d, l);
     if (!unknown) {
         delivery_rewind(d);
     }
-    if (l->reused && l->state == LINK_BUSY && !unknown && sess != SESS_HSFAIL) {
+    if (l->reused && l->state == CONNECTION_BUSY && !unknown && sess != SESS_HSFAIL) {
         round_again_fresh(&d->round); /* the peer closed a kept connection: that says nothing about it */
         try_next(d);
         return;
@@ -389,23 +389,23 @@ void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess ses
     }
 }
 
-void delivery_silent(struct delivery *d, struct link_conn *l, const char *detail)
+void delivery_silent(struct delivery *d, struct connection *l, const char *detail)
 {
     static const struct host_verdict silent = {.class = HOST_TEMPORARY, .reason = REASON_TIMEOUT};
     d->facts.seen |= l->offered;
-    d->link = NULL;
+    d->connection = NULL;
     outcome_host(d, l, &silent, SESS_NOCONN, l->host, l->ip, detail);
-    round_silent(&d->round, &silent, d->way.hosts[d->step.host].name, str_c(detail));
+    round_silent(&d->round, &silent, d->route.hosts[d->step.host].name, str_c(detail));
     try_next(d);
 }
 
-void delivery_again(struct delivery *d, struct link_conn *l)
+void delivery_again(struct delivery *d, struct connection *l)
 {
     delivery_rewind(d);
-    delivery_link_ready(d, l);
+    delivery_connection_ready(d, l);
 }
 
-bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail)
+bool delivery_without(struct delivery *d, struct connection *l, enum extension e, const char *detail)
 {
     bool hello = e == EXTENSION_HYBRID_GROUPS; /* TLS all the same, and the certificate as demanded */
     const struct host_verdict broken = {.class = HOST_TEMPORARY, .reason = hello ? REASON_TLS_FAILED : REASON_BROKEN_SESSION};
@@ -419,10 +419,10 @@ bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e,
         return false; /* HELO knows no STARTTLS, and something demands it */
     }
     snprintf(words, sizeof words, "%.300s; tried again without %s", detail, extension_name(e));
-    outcome_host(d, l, &broken, hello ? SESS_HSFAIL : l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
+    outcome_host(d, l, &broken, hello ? SESS_HSFAIL : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins) : SESS_NOCONN, l->host, l->ip, words);
     delivery_rewind(d);
     d->facts.seen |= l->offered;
-    d->link = NULL;
+    d->connection = NULL;
     d->avoid |= (extension_set)1 << e;
     quirk_suspect(&d->suspicion, e, detail);
     round_again_fresh(&d->round);
@@ -444,7 +444,7 @@ static void describe_certificate(const struct tls_facts *f, const struct host_ve
 }
 
 /* What stands in the report beside the verdict: the facts of this reason, and of no other. */
-static void describe(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, char *detail, size_t size)
+static void describe(const struct delivery *d, const struct connection *l, const struct host_verdict *v, char *detail, size_t size)
 {
     static const struct tls_facts none;
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : &none;
@@ -480,15 +480,15 @@ static void describe_left_out(struct delivery *d)
 
 /* Plaintext rests on a look at all the domain's servers, not on one server's word. True when that
  * look begins; the delivery goes on in delivery_looked(). */
-static bool needs_first_look(struct delivery *d, struct link_conn *l, const struct host_verdict *v)
+static bool needs_first_look(struct delivery *d, struct connection *l, const struct host_verdict *v)
 {
     if (v->reason != REASON_LOOK_INCOMPLETE || d->looked) {
         return false;
     }
     d->looked = true;
-    d->link = NULL;
-    link_release(l, true);
-    look_first(d);
+    d->connection = NULL;
+    connection_release(l, true);
+    survey_first(d);
     return true;
 }
 
@@ -496,7 +496,7 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 {
     const struct conf *c = child_conf(d->out->child);
     bool overdue = d->age_ms >= c->monitor.look_patience;
-    d->look = NULL;
+    d->survey = NULL;
     d->facts.look = complete ? LOOK_COMPLETE : overdue ? LOOK_OVERDUE : LOOK_INCOMPLETE;
     str_copy_cut(str_c(unasked), d->unasked, sizeof d->unasked);
     d->facts.seen |= offered;
@@ -512,16 +512,16 @@ static struct host_verdict judge_session(const struct delivery *d)
     return policy_host(&f);
 }
 
-void delivery_link_ready(struct delivery *d, struct link_conn *l)
+void delivery_connection_ready(struct delivery *d, struct connection *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     struct permit permit = {0};
     d->n_left_out = 0;
     d->facts.seen |= l->offered;
-    if (!link_knows_offer(l) && !d->looked && !d->helo_from_ms) { /* EHLO was answered when all were looked at: what is it now? */
+    if (!connection_knows_offer(l) && !d->looked && !d->helo_from_ms) { /* EHLO was answered when all were looked at: what is it now? */
         d->facts.look = LOOK_INCOMPLETE;
     }
-    d->facts.sess = link_sess(l, d->pins);
+    d->facts.sess = connection_sess(l, d->pins);
     d->facts.ext = caps->requiretls || d->assume_requiretls;
     struct host_verdict v = judge_session(d);
     enum reason why = v.class == HOST_SEND ? fit_message(d, caps) : REASON_NONE;
@@ -534,7 +534,7 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
     }
     if (v.class == HOST_SEND && d->login && !l->logged_in) {
         l->delivery = d;
-        d->link = l;
+        d->connection = l;
         login_begin(l); /* and here again when it is done */
         return;
     }
@@ -548,25 +548,25 @@ void delivery_link_ready(struct delivery *d, struct link_conn *l)
         quirk_note(l, d->detail, sizeof d->detail);
         fit_prepare(d, caps);
         describe_left_out(d);
-        link_send(l, d, &permit);
+        connection_send(l, d, &permit);
         return;
     }
     end_try(d, l, &v, d->facts.sess, d->detail);
-    d->link = NULL;
-    link_release(l, why != REASON_NONE);
+    d->connection = NULL;
+    connection_release(l, why != REASON_NONE);
     try_next(d);
 }
 
-void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *detail)
+void delivery_login_failed(struct delivery *d, struct connection *l, const char *detail)
 {
     struct host_verdict v = {.class = HOST_TEMPORARY, .reason = REASON_LOGIN_REFUSED};
     end_try(d, l, &v, d->facts.sess, detail);
-    d->link = NULL;
-    link_release(l, false);
+    d->connection = NULL;
+    connection_release(l, false);
     try_next(d);
 }
 
-static size_t count_addresses(const struct way_host *h)
+static size_t count_addresses(const struct route_host *h)
 {
     struct str rest = h->addresses, one;
     size_t n = 0;
@@ -576,7 +576,7 @@ static size_t count_addresses(const struct way_host *h)
     return n;
 }
 
-static void address_of(const struct way_host *h, size_t number, char ip[46])
+static void address_of(const struct route_host *h, size_t number, char ip[46])
 {
     struct str rest = h->addresses, one;
     for (size_t i = 0; rest.n > 0 && str_split(&rest, ' ', &one) && i <= number; i++) {
@@ -588,17 +588,17 @@ static void address_of(const struct way_host *h, size_t number, char ip[46])
 static void round_start(struct delivery *d)
 {
     size_t addresses[MX_HOSTS_MAX + 1] = {0};
-    size_t n = d->way.n_hosts < MX_HOSTS_MAX ? d->way.n_hosts : MX_HOSTS_MAX;
+    size_t n = d->route.n_hosts < MX_HOSTS_MAX ? d->route.n_hosts : MX_HOSTS_MAX;
     for (size_t i = 0; i < n; i++) {
-        size_t known = count_addresses(&d->way.hosts[i]);
+        size_t known = count_addresses(&d->route.hosts[i]);
         addresses[i] = known ? known : 1; /* without any it is judged all the same: why has it none? */
     }
     must(round_begin(&d->round, &d->arena, addresses, n, d->attempt) == 0); /* the arena holds two of the largest */
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < addresses[i]; k++) {
             char ip[46] = "";
-            address_of(&d->way.hosts[i], k, ip);
-            if (silence_known(d->out, d->way.hosts[i].name, ip)) {
+            address_of(&d->route.hosts[i], k, ip);
+            if (silence_known(d->out, d->route.hosts[i].name, ip)) {
                 round_put_last(&d->round, i, k);
             }
         }
@@ -606,10 +606,10 @@ static void round_start(struct delivery *d)
 }
 
 /* What the lookups say about this host before any connection: true when it is out. */
-static bool is_barred(struct delivery *d, const struct way_host *h)
+static bool is_barred(struct delivery *d, const struct route_host *h)
 {
     struct host_verdict v;
-    way_facts(&d->way, h, d->age_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
+    route_facts(&d->route, h, d->age_ms, child_conf(d->out->child)->smtpout.policy_wait, &d->facts);
     d->facts.sess = SESS_NOCONN;
     bool barred = policy_barred(&d->facts, &v);
     if (!barred && d->dane_required && !(d->facts.tlsa == TLSA_USABLE && d->facts.mx == MX_SECURE)) {
@@ -627,21 +627,21 @@ static bool is_barred(struct delivery *d, const struct way_host *h)
     return true;
 }
 
-static void try_address(struct delivery *d, const struct way_host *h, const char *ip)
+static void try_address(struct delivery *d, const struct route_host *h, const char *ip)
 {
-    struct tls_way tls = {.profile = d->profile};
+    struct tls_requirements tls = {.profile = d->profile};
     str_copy_cut(d->client_certificate, tls.client_certificate, sizeof tls.client_certificate);
-    way_tls(&d->way, h, &d->facts, &tls);
+    route_tls(&d->route, h, &d->facts, &tls);
     outcome_part(d);
     d->said[0] = d->detail[0] = '\0';
     d->login_wanted = false;
     d->n_left_out = 0;
     d->try_ms = clock_mono_ms();
-    struct link_conn *l = d->round.fresh ? NULL : link_find_idle(d, h->name, ip, &tls);
+    struct connection *l = d->round.fresh ? NULL : connection_find_idle(d, h->name, ip, &tls);
     if (l) {
-        delivery_link_ready(d, l);
+        delivery_connection_ready(d, l);
     } else {
-        link_open(d, h->name, ip, d->port, &tls);
+        connection_open(d, h->name, ip, d->port, &tls);
     }
 }
 
@@ -654,13 +654,13 @@ static void try_next(struct delivery *d)
         d->suspicion.set = false;
     }
     while (round_next(&d->round, clock_mono_ms() - d->began_ms, &most, &d->step)) {
-        const struct way_host *h = &d->way.hosts[d->step.host];
+        const struct route_host *h = &d->route.hosts[d->step.host];
         char ip[46] = "";
         address_of(h, d->step.address, ip);
         if (is_barred(d, h)) {
             continue;
         }
-        if (ip[0] && way_allows(&d->way, str_c(ip))) { /* none that points into ourselves or our own network */
+        if (ip[0] && route_allows(&d->route, str_c(ip))) { /* none that points into ourselves or our own network */
             try_address(d, h, ip);
             return;
         }
@@ -683,8 +683,8 @@ static void try_next(struct delivery *d)
 static void conclude_lookup(struct delivery *d)
 {
     struct host_verdict v = {.class = HOST_PERMANENT, .reason = REASON_NO_DOMAIN};
-    d->facts.mx = d->way.mx;
-    switch (d->way.outcome) {
+    d->facts.mx = d->route.mx;
+    switch (d->route.outcome) {
     case MX_NULL_MX:
     case MX_FAILED:
         v = policy_host(&d->facts);
@@ -704,8 +704,8 @@ static void conclude_lookup(struct delivery *d)
         v = (struct host_verdict){.class = HOST_TEMPORARY, .reason = REASON_NEXT_HOP};
     }
     round_start(d);
-    round_note(&d->round, &v, "", str_c(d->way.detail));
-    outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->way.detail);
+    round_note(&d->round, &v, "", str_c(d->route.detail));
+    outcome_host(d, NULL, &v, SESS_NOCONN, "", "", d->route.detail);
     conclude(d);
 }
 
@@ -713,12 +713,12 @@ static void conclude_lookup(struct delivery *d)
 static bool policy_may_be_stale(struct delivery *d)
 {
     struct facts f = d->facts;
-    for (size_t i = 0; i < d->way.n_hosts && !d->asked_again; i++) {
-        way_facts(&d->way, &d->way.hosts[i], 0, 0, &f);
+    for (size_t i = 0; i < d->route.n_hosts && !d->asked_again; i++) {
+        route_facts(&d->route, &d->route.hosts[i], 0, 0, &f);
         if (f.sts == STS_NOMATCH) {
             d->asked_again = true;
             d->resolved = false;
-            way_ask(&d->way, LOOKUP_MISMATCH);
+            route_ask(&d->route, LOOKUP_MISMATCH);
             return true;
         }
     }
@@ -726,9 +726,9 @@ static bool policy_may_be_stale(struct delivery *d)
 }
 
 /* An earlier look stands for those that it asked, and for nobody who is new among the domain's servers and addresses. */
-static bool look_counts(const struct delivery *d)
+static bool survey_counts(const struct delivery *d)
 {
-    return clock_wall_ms() < d->look_until_ms && way_asked(&d->way) == d->look_asked;
+    return clock_wall_ms() < d->look_until_ms && route_asked(&d->route) == d->look_asked;
 }
 
 void delivery_begin(struct delivery *d)
@@ -745,13 +745,13 @@ void delivery_begin(struct delivery *d)
         }
         return;
     }
-    if (d->way.outcome == MX_FOUND && policy_may_be_stale(d)) {
+    if (d->route.outcome == MX_FOUND && policy_may_be_stale(d)) {
         return;
     }
     timer_stop(d->limit);
     d->began_ms = d->try_ms = clock_mono_ms();
-    if (d->way.outcome == MX_FOUND) {
-        d->facts.look = look_counts(d) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
+    if (d->route.outcome == MX_FOUND) {
+        d->facts.look = survey_counts(d) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
         round_start(d);
         try_next(d);
     } else {

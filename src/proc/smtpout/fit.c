@@ -3,7 +3,7 @@
  * addresses, and what the server offers; never what was declared when the message came (docs/decisions/0027). Called by
  * delivery.c.
  *
- * What a server cannot take as it is is converted where that is possible (wire/sevenbit.h; head.c writes it).
+ * What a server cannot take as it is is converted where that is possible (wire/sevenbit.h; header_rewrite.c writes it).
  *
  * RFC 6531 3.4 (SMTPUTF8), RFC 6152 3 (8BITMIME), RFC 3030 3 (BINARYMIME), RFC 1870 6.1 (SIZE).
  */
@@ -90,7 +90,7 @@ enum reason fit_message(struct delivery *d, const struct smtp_caps *caps)
 }
 
 /* Why SMTPUTF8 is not used with this server: their doing or ours. */
-static const char *utf8_cause(const struct delivery *d, const struct link_conn *l)
+static const char *utf8_cause(const struct delivery *d, const struct connection *l)
 {
     if (d->avoid_set & EXTENSION_BIT(SMTPUTF8)) {
         return "the configuration does without SMTPUTF8 for this domain (partner, avoid)";
@@ -101,7 +101,7 @@ static const char *utf8_cause(const struct delivery *d, const struct link_conn *
 
 void fit_left_out(const struct delivery *d, char *dst, size_t size)
 {
-    snprintf(dst, size, "%s, which this address needs", utf8_cause(d, d->link));
+    snprintf(dst, size, "%s, which this address needs", utf8_cause(d, d->connection));
 }
 
 static const char *utf8_need(const struct delivery *d)
@@ -111,7 +111,7 @@ static const char *utf8_need(const struct delivery *d)
                                              : "this address";
 }
 
-void fit_describe(const struct delivery *d, const struct link_conn *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
+void fit_describe(const struct delivery *d, const struct connection *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size)
 {
     *dst = '\0';
     if (why == REASON_NO_8BIT || why == REASON_NO_BINARY) {

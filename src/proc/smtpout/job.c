@@ -35,7 +35,7 @@ static void on_limit(void *arg)
     delivery_give_up(d, d->has_key ? REASON_OUR_FAULT : REASON_KEYS_AWAY, d->has_key ? "its name lookups did not answer in time" : "it did not answer in time");
 }
 
-static void on_way(void *arg)
+static void on_route(void *arg)
 {
     struct delivery *d = arg;
     d->resolved = true;
@@ -52,12 +52,12 @@ static void resolve(struct delivery *d)
     if (literal && str_starts_nocase(ip, STR("IPv6:"))) {
         ip = str_slice(ip, 5, ip.n);
     }
-    str_copy_cut(name, d->way.name, sizeof d->way.name);
+    str_copy_cut(name, d->route.name, sizeof d->route.name);
     if ((literal || d->fixed_host) && address_ip_octets(ip, octets) > 0) {
-        way_literal(&d->way, ip);
+        route_literal(&d->route, ip);
         d->resolved = true;
     } else {
-        way_ask(&d->way, LOOKUP_CACHED);
+        route_ask(&d->route, LOOKUP_CACHED);
     }
 }
 
@@ -176,7 +176,7 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->dane_required = j->dane_required != 0;
     d->assume_requiretls = j->assume_requiretls != 0;
     d->ask_requiretls = j->reqtls != 0;
-    d->sighted = j->sighted != 0;
+    d->observed = j->observed != 0;
     d->look_until_ms = j->look_until_ms;
     d->look_asked = j->look_asked;
     d->helo_from_ms = j->helo_from_ms;
@@ -190,8 +190,8 @@ static struct delivery *delivery_of(struct smtpout *out, const struct ipc_job *j
     d->head = BUF_INIT(2 * HEAD_KEPT_MAX);
     d->body = keep(d, j->body);
     d->spool = fd;
-    d->way = (struct way){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup, .fixed_host = d->fixed_host,
-                          .on_ready = on_way, .arg = d};
+    d->route = (struct route){.out = out, .arena = &d->arena, .port = j->port, .kind = (enum lookup_kind)j->lookup, .fixed_host = d->fixed_host,
+                          .on_ready = on_route, .arg = d};
     return d;
 }
 
@@ -267,9 +267,9 @@ static void on_job(void *owner, struct ipc_channel *ch, const struct ipc_msg *m,
 static void on_outcome_saved(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    struct link_conn *l = map_take(out->saving, lease_key(&m->outcome_saved.lease));
+    struct connection *l = map_take(out->saving, lease_key(&m->outcome_saved.lease));
     if (l) {
-        link_release(l, l->messages != UINT32_MAX);
+        connection_release(l, l->messages != UINT32_MAX);
     }
 }
 
@@ -324,7 +324,7 @@ void job_lookup_gone(struct smtpout *out)
 {
     give_up_waiting(out, false, "its name lookups ended while they were asked");
     tlsrpt_give_up(out);
-    way_lookup_gone(out); /* probes */
+    route_lookup_gone(out); /* probes */
 }
 
 const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
@@ -333,7 +333,7 @@ const struct ipc_rule smtpout_queue_rules[] = {{IPC_job_rcpt, on_job_rcpt},
                                                {IPC_outcome_saved, on_outcome_saved},
                                                {IPC_submitted, on_submitted},
                                                {IPC_probe, on_probe},
-                                               {IPC_own_mail, own_on_mail}, {IPC_envelope_mail, envelope_on_mail},
+                                               {IPC_system_mail, own_on_mail}, {IPC_envelope_mail, envelope_on_mail},
                                                {IPC_rpt_policy, tlsrpt_on_policy},
                                                {IPC_rpt_failure, tlsrpt_on_failure},
                                                {IPC_rpt_write, tlsrpt_on_write},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * login.c: logging in at the smart host, after the policy found the session good enough and before
- * the first message. Called by delivery.c and link.c. A mechanism that is refused as such (RFC 4954 4, 6) is not the end:
+ * the first message. Called by delivery.c and connection.c. A mechanism that is refused as such (RFC 4954 4, 6) is not the end:
  * the next one that is offered is tried, strongest first.
  *
  * Credentials go over TLS with a right certificate only (requirement SM41): the configuration demands
@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-static void refused(struct link_conn *l, const char *detail)
+static void refused(struct connection *l, const char *detail)
 {
     struct delivery *d = l->delivery;
     log_warn("login-refused", KV("host", l->host), KV("problem", detail));
@@ -32,7 +32,7 @@ static bool password_of(const struct smtpout *out, char *dst, size_t size)
     return text.n > 0 && str_copy(text, dst, size) == 0;
 }
 
-void login_begin(struct link_conn *l)
+void login_begin(struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
     char password[1024] = "", binding[SASL_BINDING_MAX];
@@ -52,17 +52,17 @@ void login_begin(struct link_conn *l)
         refused(l, "the login could not be begun");
         return;
     }
-    l->state = LINK_TALKING;
+    l->state = CONNECTION_TALKING;
     smtp_client_auth(l->engine, l->mechanism, buf_str(&initial));
-    link_flush(l);
+    connection_flush(l);
 }
 
-void login_step(struct link_conn *l, const struct smtp_answer *a)
+void login_step(struct connection *l, const struct smtp_answer *a)
 {
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(SASL_TEXT_MAX);
     bool ok = sasl_step(l->sasl, buf_str(&a->text), &text) != SASL_FAILED;
     smtp_client_auth_reply(l->engine, ok ? buf_str(&text) : STR("*"));
-    link_flush(l);
+    connection_flush(l);
 }
 
 /* The refusal is about the mechanism, not about name or password: it is unknown (504), too weak (534, or 5.7.9 behind
@@ -73,7 +73,7 @@ static bool is_about_mechanism(const struct smtp_answer *a)
     return a->code == 504 || a->code == 534 || a->code == 432 || a->code == 538 || str_eq(smtp_answer_enhanced(a), STR("5.7.9"));
 }
 
-static bool another_mechanism(struct link_conn *l, const struct smtp_answer *a)
+static bool another_mechanism(struct connection *l, const struct smtp_answer *a)
 {
     size_t n = strlen(l->refused);
     if (!is_about_mechanism(a) || n + strlen(l->mechanism) + 2 > sizeof l->refused) {
@@ -84,7 +84,7 @@ static bool another_mechanism(struct link_conn *l, const struct smtp_answer *a)
     return true;
 }
 
-void login_done(struct link_conn *l, const struct smtp_answer *a, bool accepted)
+void login_done(struct connection *l, const struct smtp_answer *a, bool accepted)
 {
     char detail[400];
     if (!accepted && another_mechanism(l, a)) {
@@ -101,5 +101,5 @@ void login_done(struct link_conn *l, const struct smtp_answer *a, bool accepted)
     sasl_free(l->sasl);
     l->sasl = NULL;
     l->logged_in = true;
-    delivery_link_ready(l->delivery, l);
+    delivery_connection_ready(l->delivery, l);
 }

@@ -134,7 +134,7 @@ static int on_reload(void *owner, struct child *c, char *problem, size_t size)
 {
     struct smtpout *out = owner;
     drop_contexts(out);
-    link_close_idle(out); /* judged under the old trust store */
+    connection_close_idle(out); /* judged under the old trust store */
     return 0;
 }
 
@@ -142,14 +142,14 @@ static void on_status(void *owner, char *text, size_t size)
 {
     const struct smtpout *out = owner;
     snprintf(text, size, "deliveries=%zu connections=%zu idle=%zu opened=%llu sent=%llu failed=%llu looks=%llu probes=%zu",
-             map_len(out->deliveries), out->n_links, out->n_idle, (unsigned long long)out->opened,
+             map_len(out->deliveries), out->n_connections, out->n_idle, (unsigned long long)out->opened,
              (unsigned long long)out->sent, (unsigned long long)out->failed, (unsigned long long)out->looks, out->n_probes);
 }
 
 static void on_metrics(void *owner, struct buf *out)
 {
     const struct smtpout *o = owner;
-    metric_put(out, "connections", "", o->n_links);
+    metric_put(out, "connections", "", o->n_connections);
     metric_put(out, "connections_kept", "", o->n_idle);
     metric_put(out, "connections_opened_total", "", o->opened);
     metric_put(out, "handshakes_total", "side=\"client\",result=\"good\"", o->handshakes);
@@ -181,7 +181,7 @@ static void on_stop(void *owner, struct child *c)
 {
     struct smtpout *out = owner;
     out->stopping = true;
-    link_close_idle(out);
+    connection_close_idle(out);
     struct timer *t = timer_new(child_loop(c), give_up_waiting, out);
     timer_start(t, STOP_MS);
     loop_on_turn_end(child_loop(c), TURN_COMMIT, check_stopped, out);
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
     list_init(&out.pending_rcpts);
     out.deliveries = map_new(1000000);
     out.saving = map_new(1000000);
-    out.ways = map_new(1000000);
+    out.routes = map_new(1000000);
     out.bounces = map_new(1000000);
     out.quirks = map_new(QUIRKS_MAX);
     out.writings = map_new(100000);

@@ -17,7 +17,7 @@ static void list_rcpts(const struct delivery *d, bool taken, bool others, struct
     }
 }
 
-static void send_host(const struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess, const char *host, const char *ip,
+static void send_host(const struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess, const char *host, const char *ip,
                       const char *detail, struct str rcpts)
 {
     static const struct tls_facts none;
@@ -48,7 +48,7 @@ static void send_host(const struct delivery *d, const struct link_conn *l, const
                                   .cert_not_after = f->not_after_ms, .detail = str_c(detail)}});
 }
 
-void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
+void outcome_host(struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail)
 {
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
@@ -57,7 +57,7 @@ void outcome_host(struct delivery *d, const struct link_conn *l, const struct ho
     send_host(d, l, v, sess, host, ip, detail, buf_str(&rcpts));
 }
 
-void outcome_taken(struct delivery *d, const struct link_conn *l, const char *host)
+void outcome_taken(struct delivery *d, const struct connection *l, const char *host)
 {
     CLEANUP(buf_free) struct buf rcpts = BUF_INIT(JOB_RCPTS_TEXT);
     list_rcpts(d, true, false, &rcpts);
@@ -95,11 +95,11 @@ void outcome_part(struct delivery *d)
     }
 }
 
-void outcome_describe_lookup(const struct delivery *d, const struct way_host *h, enum reason reason, char *dst, size_t size)
+void outcome_describe_lookup(const struct delivery *d, const struct route_host *h, enum reason reason, char *dst, size_t size)
 {
     struct buf text = BUF_INIT(size - 1);
     if (reason == REASON_STS_LOOKUP) {
-        (void)!buf_printf(&text, "MTA-STS of %s: %s", d->way.name, d->way.sts_detail);
+        (void)!buf_printf(&text, "MTA-STS of %s: %s", d->route.name, d->route.sts_detail);
     } else if (reason == REASON_TLSA_LOOKUP) {
         (void)!buf_add(&text, str_c(h->detail));
     } else if (reason == REASON_DANE_REQUIRED) {
@@ -108,8 +108,8 @@ void outcome_describe_lookup(const struct delivery *d, const struct way_host *h,
                           : d->facts.tlsa == TLSA_UNUSABLE ? "none of its TLSA records is usable"
                                                            : "the MX record that names it is not vouched for by DNSSEC");
     } else if (reason == REASON_MX_NOT_IN_POLICY) {
-        struct str rest = str_c(d->way.policy.mx), one;
-        (void)!buf_printf(&text, "%s; the policy of %s lists", h->name, d->way.name);
+        struct str rest = str_c(d->route.policy.mx), one;
+        (void)!buf_printf(&text, "%s; the policy of %s lists", h->name, d->route.name);
         while (rest.n > 0 && str_split(&rest, '\n', &one)) {
             (void)!buf_printf(&text, " " STR_FMT, STR_ARG(one));
         }

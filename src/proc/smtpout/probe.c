@@ -28,10 +28,10 @@ struct probe;
 
 /* One address. */
 struct target {
-    struct link_looker looker; /* first: links know only this */
+    struct connection_user user; /* first: links know only this */
     struct probe *probe;
-    struct link_conn *link;
-    const struct way_host *host;
+    struct connection *connection;
+    const struct route_host *host;
     char ip[46];
     enum sess sess;
     bool answered, offered, ext, no_route;
@@ -53,7 +53,7 @@ struct probe {
     extension_set avoid;
     struct facts facts;
     struct arena arena;
-    struct way way, report;
+    struct route route, report;
     unsigned asked;
     struct target targets[TARGETS_MAX];
     size_t n, open;
@@ -63,7 +63,7 @@ struct probe {
 
 /* --- the report ------------------------------------------------------------------------------------ */
 
-static void tlsa_words(const struct way_host *h, char *dst, size_t size)
+static void tlsa_words(const struct route_host *h, char *dst, size_t size)
 {
     struct dane_set set;
     struct buf text = BUF_INIT(size - 1);
@@ -81,7 +81,7 @@ static void tlsa_words(const struct way_host *h, char *dst, size_t size)
 static struct host_verdict judge(const struct probe *p, const struct target *t)
 {
     struct facts f = p->facts;
-    way_facts(&p->way, t->host, 0, child_conf(p->out->child)->smtpout.policy_wait, &f);
+    route_facts(&p->route, t->host, 0, child_conf(p->out->child)->smtpout.policy_wait, &f);
     f.sess = t->sess;
     f.ext = t->ext;
     f.seen |= t->offered;
@@ -94,7 +94,7 @@ static void send_target(const struct probe *p, const struct target *t)
     struct host_verdict v = judge(p, t);
     struct facts facts = p->facts;
     char tlsa[2048];
-    way_facts(&p->way, t->host, 0, 1, &facts);
+    route_facts(&p->route, t->host, 0, 1, &facts);
     tlsa_words(t->host, tlsa, sizeof tlsa);
     ipc_send(p->out->queue,
              &(struct ipc_msg){.type = IPC_probe_host,
@@ -117,12 +117,12 @@ static void send_target(const struct probe *p, const struct target *t)
 }
 
 /* True when every address of every server answered EHLO: only then plaintext may rest on it, and a
- * domain be unlearned. Those that mail could not use either do not count (look.c). */
+ * domain be unlearned. Those that mail could not use either do not count (survey.c). */
 static bool is_complete(const struct probe *p)
 {
-    bool complete = p->way.outcome == MX_FOUND && !p->way.cut && !p->left_out && p->n > 0;
-    for (size_t i = 0; i < p->way.n_hosts; i++) {
-        complete &= !p->way.hosts[i].partial;
+    bool complete = p->route.outcome == MX_FOUND && !p->route.cut && !p->left_out && p->n > 0;
+    for (size_t i = 0; i < p->route.n_hosts; i++) {
+        complete &= !p->route.hosts[i].partial;
     }
     for (size_t i = 0; i < p->n; i++) {
         complete &= p->targets[i].answered || p->targets[i].no_route;
@@ -149,9 +149,9 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
         }
     }
     m->complete = p->facts.look == LOOK_COMPLETE;
-    m->asked = way_asked(&p->way);
-    for (size_t i = 0; i < p->way.n_hosts; i++) {
-        const struct way_host *h = &p->way.hosts[i];
+    m->asked = route_asked(&p->route);
+    for (size_t i = 0; i < p->route.n_hosts; i++) {
+        const struct route_host *h = &p->route.hosts[i];
         m->tlsa_published |= h->tlsa == HOST_TLSA_FOUND;
         m->tlsa_bad |= h->tlsa == HOST_TLSA_ERROR;
     }
@@ -166,27 +166,27 @@ static void conclude(const struct probe *p, struct ipc_probe_done *m)
 
 static void finish(struct probe *p)
 {
-    struct ipc_probe_done m = {.token = p->token, .domain = str_c(p->domain), .outcome = (uint8_t)p->way.outcome,
-                               .mx = (uint8_t)p->way.mx, .detail = str_c(p->way.detail), .sts = (uint8_t)p->way.sts,
-                               .sts_problem = str_c(sts_problem_result(p->way.sts_problem)),
-                               .sts_detail = str_c(p->way.sts_detail),
-                               .sts_text = str_slice(p->way.sts_text, 0, p->way.sts_text.n < 4096 ? p->way.sts_text.n : 4096),
+    struct ipc_probe_done m = {.token = p->token, .domain = str_c(p->domain), .outcome = (uint8_t)p->route.outcome,
+                               .mx = (uint8_t)p->route.mx, .detail = str_c(p->route.detail), .sts = (uint8_t)p->route.sts,
+                               .sts_problem = str_c(sts_problem_result(p->route.sts_problem)),
+                               .sts_detail = str_c(p->route.sts_detail),
+                               .sts_text = str_slice(p->route.sts_text, 0, p->route.sts_text.n < 4096 ? p->route.sts_text.n : 4096),
                                .rua = str_slice(p->report.rua, 0, p->report.rua.n < 1024 ? p->report.rua.n : 1024),
                                .took_ms = (uint32_t)(clock_mono_ms() - p->began_ms)};
     p->facts.look = is_complete(p) ? LOOK_COMPLETE : LOOK_INCOMPLETE;
     for (size_t i = 0; i < p->n; i++) {
         struct target *t = &p->targets[i];
-        if (t->link) {
-            link_end_look(t->link);
-            t->link = NULL;
+        if (t->connection) {
+            connection_end_look(t->connection);
+            t->connection = NULL;
         }
         send_target(p, t);
     }
     conclude(p, &m);
     ipc_send(p->out->queue, &(struct ipc_msg){.type = IPC_probe_done, .probe_done = m});
     p->out->n_probes--;
-    way_forget(&p->way);
-    way_forget(&p->report);
+    route_forget(&p->route);
+    route_forget(&p->report);
     timer_free(p->timer);
     arena_reset(&p->arena);
     free(p);
@@ -199,14 +199,14 @@ static void next_step(struct target *t);
 static void open_session(struct target *t, struct tls_context *context)
 {
     struct probe *p = t->probe;
-    struct tls_way tls = {.profile = p->profile};
+    struct tls_requirements tls = {.profile = p->profile};
     struct facts f = p->facts;
-    way_facts(&p->way, t->host, 0, 1, &f);
-    way_tls(&p->way, t->host, &f, &tls);
+    route_facts(&p->route, t->host, 0, 1, &f);
+    route_tls(&p->route, t->host, &f, &tls);
     if (context) { /* which versions and ciphers: nothing is verified */
         tls.records = STR("");
     }
-    t->link = link_open_look(p->out, &t->looker, t->host->name, t->ip, p->way.port, &tls, context, t->avoid, false);
+    t->connection = connection_open_look(p->out, &t->user, t->host->name, t->ip, p->route.port, &tls, context, t->avoid, false);
 }
 
 static void on_end(void *arg)
@@ -217,7 +217,7 @@ static void on_end(void *arg)
 static void target_done(struct target *t)
 {
     struct probe *p = t->probe;
-    t->link = NULL;
+    t->connection = NULL;
     if (--p->open == 0) {
         timer_free(p->timer);
         p->timer = timer_new(child_loop(p->out->child), on_end, p);
@@ -255,14 +255,14 @@ static void next_step(struct target *t)
     tls_context_free(ctx);
 }
 
-static void on_offer(struct link_looker *w, struct link_conn *l)
+static void on_offer(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     t->answered = t->offered = true;
 }
 
 /* Once more, as a delivery would; it is remembered when mail goes that way (quirk.c). */
-static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail)
+static bool on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_HYBRID_GROUPS) {
@@ -284,26 +284,26 @@ static void step_ready(struct target *t, const struct tls_facts *f)
 }
 
 /* What is wrong with the server beside its TLS. */
-static void describe_oddities(struct target *t, const struct link_conn *l)
+static void describe_oddities(struct target *t, const struct connection *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     const char *odd = !l->tls && caps->masked ? "a keyword is overwritten (XXXX): probably a firewall removes STARTTLS"
-                      : !link_knows_offer(l)  ? "the server refused EHLO and took HELO: it does not say whether it encrypts"
+                      : !connection_knows_offer(l)  ? "the server refused EHLO and took HELO: it does not say whether it encrypts"
                       : !caps->esmtp          ? "the server does not know EHLO (RFC 5321 3.2): HELO was used"
                       : caps->bare_lf         ? "lines of its replies end in LF alone, not CRLF (RFC 5321 2.3.8)" : "";
     snprintf(t->detail, sizeof t->detail, "%s", odd);
     quirk_note(l, t->detail, sizeof t->detail);
 }
 
-static void on_ready(struct link_looker *w, struct link_conn *l)
+static void on_ready(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     const struct tls_facts *f = l->tls ? tls_channel_facts(l->tls) : NULL;
-    t->link = NULL;
+    t->connection = NULL;
     if (t->step == 0) {
-        t->answered = link_knows_offer(l);
+        t->answered = connection_knows_offer(l);
         t->detail[0] = '\0';
-        t->sess = link_sess(l, STR(""));
+        t->sess = connection_sess(l, STR(""));
         t->ext = smtp_client_caps(l->engine)->requiretls;
         if (f) {
             t->facts = *f;
@@ -312,7 +312,7 @@ static void on_ready(struct link_looker *w, struct link_conn *l)
     } else {
         step_ready(t, f);
     }
-    link_end_look(l);
+    connection_end_look(l);
     if (t->deep && t->offered) {
         next_step(t);
     } else {
@@ -320,10 +320,10 @@ static void on_ready(struct link_looker *w, struct link_conn *l)
     }
 }
 
-static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
+static void on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
-    t->link = NULL;
+    t->connection = NULL;
     if (t->step == 0) {
         t->sess = sess;
         t->answered |= sess != SESS_NOCONN;
@@ -340,13 +340,13 @@ static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess
 
 /* --- begin ---------------------------------------------------------------------------------------------- */
 
-static void add_targets(struct probe *p, const struct way_host *h, size_t number)
+static void add_targets(struct probe *p, const struct route_host *h, size_t number)
 {
     struct str rest = h->addresses, one;
     bool first = true;
     struct endpoint to;
     while (rest.n > 0 && str_split(&rest, ' ', &one)) {
-        if (!way_allows(&p->way, one)) {
+        if (!route_allows(&p->route, one)) {
             continue;
         }
         if (p->n == TARGETS_MAX) {
@@ -354,25 +354,25 @@ static void add_targets(struct probe *p, const struct way_host *h, size_t number
             return;
         }
         struct target *t = &p->targets[p->n++];
-        *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
+        *t = (struct target){.user = {on_offer, on_ready, on_failed, on_stumbled}, .probe = p, .host = h, .sess = SESS_NOCONN, .avoid = p->avoid,
                              .deep = p->deep && first && number < DEEP_HOSTS_MAX};
         str_copy_cut(one, t->ip, sizeof t->ip);
-        t->no_route = endpoint_parse(one, p->way.port, &to) == 0 && !endpoint_has_route(&to);
+        t->no_route = endpoint_parse(one, p->route.port, &to) == 0 && !endpoint_has_route(&to);
         str_copy_cut(STR("no answer in time"), t->detail, sizeof t->detail);
         first = false;
     }
 }
 
-static void on_way(void *arg)
+static void on_route(void *arg)
 {
     struct probe *p = arg;
     if (--p->asked > 0 || p->began) {
         return;
     }
     p->began = true;
-    p->facts.mx = p->way.mx;
-    for (size_t i = 0; p->way.outcome == MX_FOUND && i < p->way.n_hosts; i++) {
-        add_targets(p, &p->way.hosts[i], i);
+    p->facts.mx = p->route.mx;
+    for (size_t i = 0; p->route.outcome == MX_FOUND && i < p->route.n_hosts; i++) {
+        add_targets(p, &p->route.hosts[i], i);
     }
     p->open = p->n;
     if (p->n == 0) {
@@ -407,12 +407,12 @@ void probe_start(struct smtpout *out, const struct ipc_probe *m)
     out->n_probes++;
     p->timer = timer_new(child_loop(out->child), on_time, p);
     timer_start(p->timer, p->deep ? DEEP_MS : PROBE_MS);
-    p->way = (struct way){.out = out, .arena = &p->arena, .port = (uint16_t)c->smtpout.port, .kind = LOOKUP_MX,
-                          .on_ready = on_way, .arg = p};
-    p->report = (struct way){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = on_way, .arg = p};
-    str_copy_cut(m->domain, p->way.name, sizeof p->way.name);
+    p->route = (struct route){.out = out, .arena = &p->arena, .port = (uint16_t)c->smtpout.port, .kind = LOOKUP_MX,
+                          .on_ready = on_route, .arg = p};
+    p->report = (struct route){.out = out, .arena = &p->arena, .kind = LOOKUP_REPORT, .on_ready = on_route, .arg = p};
+    str_copy_cut(m->domain, p->route.name, sizeof p->route.name);
     str_copy_cut(m->domain, p->report.name, sizeof p->report.name);
     p->asked = 2;
-    way_ask(&p->way, LOOKUP_PROBE);
-    way_ask(&p->report, LOOKUP_CACHED);
+    route_ask(&p->route, LOOKUP_PROBE);
+    route_ask(&p->report, LOOKUP_CACHED);
 }

@@ -3,7 +3,7 @@
  * remembers it for all smtpout processes and over restarts; here is what is in force, and what the
  * session of a link says about its host.
  *
- * Called by link.c, delivery.c and probe.c. A first suspicion only changes how the same message is
+ * Called by connection.c, delivery.c and probe.c. A first suspicion only changes how the same message is
  * offered again; it is remembered when that goes better, or when the refusal could mean nothing else. That EHLO failed never is.
  * What can go wrong: more hosts than are kept: the newest are found out again each time.
  */
@@ -68,7 +68,7 @@ extension_set quirk_known(const struct smtpout *out, const char *host, const cha
     return set;
 }
 
-void quirk_learn(const struct link_conn *l, enum extension e, const char *why)
+void quirk_learn(const struct connection *l, enum extension e, const char *why)
 {
     char domain[256];
     str_copy_cut(str_c(*l->memory_key ? l->memory_key : l->next_hop), domain, sizeof domain);
@@ -89,7 +89,7 @@ void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why)
     str_copy_cut(str_c(why), s->why, sizeof s->why);
 }
 
-void quirk_confirm(struct link_conn *l)
+void quirk_confirm(struct connection *l)
 {
     if (l->suspicion.set) {
         l->suspicion.set = false;
@@ -98,7 +98,7 @@ void quirk_confirm(struct link_conn *l)
 }
 
 /* The words of a report: what this session does without. */
-void quirk_note(const struct link_conn *l, char *detail, size_t size)
+void quirk_note(const struct connection *l, char *detail, size_t size)
 {
     char words[80];
     size_t n = strlen(detail);
@@ -110,7 +110,7 @@ void quirk_note(const struct link_conn *l, char *detail, size_t size)
 
 /* What to do without at the next try of the same address, after this link failed for that reason; EXTENSION_END: it does not
  * look as if anything of these were to blame. */
-enum extension quirk_of_failure(const struct link_conn *l, enum reason reason)
+enum extension quirk_of_failure(const struct connection *l, enum reason reason)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
     bool closed = reason == REASON_BROKEN_SESSION || reason == REASON_BAD_SMTP;
@@ -120,13 +120,13 @@ enum extension quirk_of_failure(const struct link_conn *l, enum reason reason)
     if (l->lmtp || l->reused || !(closed || reason == REASON_TIMEOUT)) {
         return EXTENSION_END;
     }
-    if (l->state == LINK_BUSY && closed && waits == SMTP_WAIT_MAIL && l->untrue != EXTENSION_END) {
+    if (l->state == CONNECTION_BUSY && closed && waits == SMTP_WAIT_MAIL && l->untrue != EXTENSION_END) {
         return l->untrue; /* it closes behind a refusal: a new connection for the same */
     }
-    if (l->state == LINK_BUSY && smtp_client_pipelined(l->engine) && waits != SMTP_WAIT_DOT) {
+    if (l->state == CONNECTION_BUSY && smtp_client_pipelined(l->engine) && waits != SMTP_WAIT_DOT) {
         return EXTENSION_PIPELINING;
     }
-    if (l->state == LINK_TALKING && closed && !l->tls && !l->offered && waits == SMTP_WAIT_EHLO &&
+    if (l->state == CONNECTION_TALKING && closed && !l->tls && !l->offered && waits == SMTP_WAIT_EHLO &&
         !(l->avoid & EXTENSION_BIT(EHLO))) {
         return EXTENSION_EHLO;
     }

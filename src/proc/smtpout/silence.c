@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * silence.c: hosts that let us wait until a time limit ran out, at the connection or before they answered EHLO. For ten
  * minutes they are asked behind the others of their domain (RFC 5321 4.5.4.1: unreachable hosts may be remembered), so that
- * not every message waits for them again. Called by link.c and delivery.c.
+ * not every message waits for them again. Called by connection.c and delivery.c.
  *
  * In memory of one process, the newest ones: what is forgotten costs one wait.
  */

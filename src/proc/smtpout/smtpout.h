@@ -58,12 +58,12 @@ struct quirk_suspicion {
 };
 
 struct smtpout;
-struct link_conn;
-struct look;
+struct connection;
+struct survey;
 struct sasl;
 
 /* One receiving host as lookup described it. */
-struct way_host {
+struct route_host {
     uint16_t preference;
     char name[256], base[256];
     struct str addresses; /* blank separated */
@@ -73,8 +73,8 @@ struct way_host {
     char detail[200];
 };
 
-/* The way to a domain: its hosts and what it publishes. Asked of lookup; way.c. */
-struct way {
+/* The way to a domain: its hosts and what it publishes. Asked of lookup; route.c. */
+struct route {
     struct smtpout *out;
     struct arena *arena; /* of its owner */
     char name[256], canon[256];
@@ -86,7 +86,7 @@ struct way {
     void *arg;
     enum mx_outcome outcome;
     enum mx mx;
-    struct way_host *hosts; /* in the arena */
+    struct route_host *hosts; /* in the arena */
     size_t n_hosts, hosts_room;
     bool cut;               /* the domain has more servers */
     char detail[256];
@@ -99,7 +99,7 @@ struct way {
 };
 
 /* How to talk TLS to one host: what a connection was made with, and must equal to be used again. */
-struct tls_way {
+struct tls_requirements {
     enum tls_profile profile;
     char client_certificate[128];
     char name[256];       /* SNI and reference name */
@@ -125,10 +125,10 @@ struct delivery {
     int64_t age_ms; /* when it was handed out; 0 while the clock is not believed */
     struct facts facts;
     int64_t look_until_ms; /* for how long a look at these counts... */
-    uint64_t look_asked;   /* ...as way_asked() says it */
+    uint64_t look_asked;   /* ...as route_asked() says it */
     int64_t helo_from_ms;  /* memory_helo_from(), of those that it asked */
     enum tls_profile profile;
-    bool dane_required, assume_requiretls, ask_requiretls, sighted, looked;
+    bool dane_required, assume_requiretls, ask_requiretls, observed, looked;
     char unasked[600]; /* whom the first look could not ask */
     struct str pins, client_certificate, exception;
     struct delivery_rcpt *rcpts;
@@ -139,7 +139,7 @@ struct delivery {
     int64_t spool_at;
     bool has_key, body_ended;
     bool is_shut; /* sealed mail: no key opens it any more, only its sender is told */
-    bool remove_flags, edits_head, head_passed; /* the header section changes on its way (head.c), and has */
+    bool remove_flags, edits_head, head_passed; /* the header section changes on its way (header_rewrite.c), and has */
     struct str tags, choices;
     struct buf head;
     struct sevenbit_plan plan; /* how it is converted for a server that cannot take it as it is; planned: it stands */
@@ -148,10 +148,10 @@ struct delivery {
     unsigned char key[REST_KEY];
     struct rest_reader *reader;
     /* the way */
-    struct way way;
+    struct route route;
     bool resolved, asked_again;
     uint32_t attempt; /* rounds before this one */
-    struct look *look;
+    struct survey *survey;
     struct round round;
     struct round_step step;      /* the try under way */
     struct host_verdict session; /* why the message may go over the link, while it does */
@@ -161,7 +161,7 @@ struct delivery {
     extension_set avoid_set; /* by the partner's rule */
     extension_set avoid;     /* at this address, after what its last connection came to */
     struct quirk_suspicion suspicion; /* ...for the next connection to confirm */
-    struct link_conn *link;
+    struct connection *connection;
     struct smtp_mail_rcpt *sent_rcpts; /* of the message under way, with... */
     struct delivery_rcpt **sent_to;
     size_t n_sent, n_left_out;   /* left out: this server lacks what they need */
@@ -171,24 +171,24 @@ struct delivery {
     uint64_t bounce_token;
 };
 
-enum link_state { LINK_CONNECTING, LINK_TALKING, LINK_IDLE, LINK_BUSY, LINK_WAITING_SAVE };
+enum connection_state { CONNECTION_CONNECTING, CONNECTION_TALKING, CONNECTION_IDLE, CONNECTION_BUSY, CONNECTION_WAITING_SAVE };
 
 /* Whom a connection serves before it carries mail: a delivery, or somebody who only looks. */
-struct link_looker {
-    void (*on_offer)(struct link_looker *w, struct link_conn *l);  /* STARTTLS was offered */
-    void (*on_ready)(struct link_looker *w, struct link_conn *l);  /* EHLO was answered (inside TLS) */
-    void (*on_failed)(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail);
+struct connection_user {
+    void (*on_offer)(struct connection_user *w, struct connection *l);  /* STARTTLS was offered */
+    void (*on_ready)(struct connection_user *w, struct connection *l);  /* EHLO was answered (inside TLS) */
+    void (*on_failed)(struct connection_user *w, struct connection *l, enum sess sess, const char *detail);
     /* It failed as if that were to blame. True: a new connection without it was made, and this one is forgotten. NULL: never. */
-    bool (*on_stumbled)(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail);
+    bool (*on_stumbled)(struct connection_user *w, struct connection *l, enum extension e, const char *detail);
 };
 
 /* One connection with its facts (docs/decision.md, "Sessions and reuse"). */
-struct link_conn {
+struct connection {
     struct smtpout *out;
-    enum link_state state;
+    enum connection_state state;
     struct conn *conn;
     struct tls_context *context; /* an owner of it */
-    struct tls_way tls_way;
+    struct tls_requirements tls_requirements;
     struct str records_copy;     /* the TLSA records it was made with; owned */
     struct tls_channel *tls;
     struct smtp_client *engine;
@@ -200,7 +200,7 @@ struct link_conn {
     struct link idle;
     char hello[256], host[256], ip[46], next_hop[256], memory_key[256];
     uint16_t port;
-    bool offered, handshaking, reused, sighted;
+    bool offered, handshaking, reused, observed;
     extension_set avoid; /* what it was made without */
     enum extension untrue; /* refused in this session although announced, the message is offered again; EXTENSION_END: nothing */
     struct quirk_suspicion suspicion;
@@ -209,7 +209,7 @@ struct link_conn {
     unsigned messages;
     int begun; /* -errno of a connection that could not be begun, until its looker is told */
     struct delivery *delivery;  /* NULL when idle, or... */
-    struct link_looker *looker; /* ...when somebody only looks */
+    struct connection_user *user; /* ...when somebody only looks */
     struct lease_id saving;     /* whose outcome is being made durable */
 };
 
@@ -226,7 +226,7 @@ struct smtpout {
     struct rest_wrapper *wrapper;
     struct map *deliveries; /* lease -> delivery */
     struct map *saving;     /* lease -> link waiting for outcome_saved */
-    struct map *ways;       /* token -> way being resolved */
+    struct map *routes;       /* token -> way being resolved */
     struct map *quirks;     /* "host address" -> what it does not keep */
     struct map *bounces;    /* token -> delivery */
     struct site *site;           /* templates of the portal; NULL: there is none */
@@ -235,7 +235,7 @@ struct smtpout {
     enum tls_algorithm algorithm; /* of the signing key, as keys told */
     int64_t signing_at_s;
     struct link idle;
-    size_t n_idle, n_links, n_probes;
+    size_t n_idle, n_connections, n_probes;
     uint64_t next_token;
     unsigned id_count;
     struct link pending_rcpts; /* came before their job */
@@ -252,25 +252,25 @@ struct smtpout {
 /* The context of a profile with a client certificate ("": none); NULL when it cannot be made. */
 struct tls_context *smtpout_context(struct smtpout *out, enum tls_profile profile, const char *client_certificate);
 
-/* way.c */
+/* route.c */
 extern const struct ipc_rule smtpout_lookup_rules[];
 /* Asks lookup; on_ready runs later. The way keeps its strings in arena. */
-void way_ask(struct way *w, enum lookup_again again);
-void way_forget(struct way *w);
-void way_lookup_gone(struct smtpout *out);
+void route_ask(struct route *w, enum lookup_again again);
+void route_forget(struct route *w);
+void route_lookup_gone(struct smtpout *out);
 /* A way that needs no lookup: one address. */
-void way_literal(struct way *w, struct str ip);
+void route_literal(struct route *w, struct str ip);
 /* Facts of one host: tlsa and sts. now_ms, arrived_ms decide how long a policy is waited for. */
-void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f);
+void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f);
 /* Whether mail may go to the address, one of the way's; else nobody asks it. */
-bool way_allows(const struct way *w, struct str ip);
+bool route_allows(const struct route *w, struct str ip);
 /* Which hosts and addresses a look at the way asks: the same number for the same ones in whatever order, today and after a
  * restart; another when one is added or gone. Never 0. */
-uint64_t way_asked(const struct way *w);
+uint64_t route_asked(const struct route *w);
 /* How TLS is spoken to the host with these facts. */
-void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret);
+void route_tls(const struct route *w, const struct route_host *h, const struct facts *f, struct tls_requirements *ret);
 /* What the session came to. pins: blank separated cert:HEX and key:HEX. */
-enum sess way_sess(const struct tls_facts *f, struct str pins);
+enum sess route_sess(const struct tls_facts *f, struct str pins);
 
 /* job.c: deliveries as the queue hands them out */
 extern const struct ipc_rule smtpout_queue_rules[];
@@ -283,34 +283,34 @@ void delivery_free(struct delivery *d);
 /* Key and way are there: go. */
 void delivery_begin(struct delivery *d);
 /* The server said nothing, and the others are asked first; afterwards it has all its time. */
-void delivery_silent(struct delivery *d, struct link_conn *l, const char *detail);
+void delivery_silent(struct delivery *d, struct connection *l, const char *detail);
 /* The link has its facts: may the message go? */
-void delivery_link_ready(struct delivery *d, struct link_conn *l);
+void delivery_connection_ready(struct delivery *d, struct connection *l);
 /* The try at this address failed: reason and detail for the report; the round goes on. */
-void delivery_link_failed(struct delivery *d, struct link_conn *l, enum sess sess,
+void delivery_connection_failed(struct delivery *d, struct connection *l, enum sess sess,
                           enum host_class class, enum reason reason, const char *detail);
 void delivery_rcpt_answer(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
 /* LMTP: the answer for one of them. */
 void delivery_rcpt_done(struct delivery *d, size_t n, const struct smtp_answer *a, bool accepted);
-void delivery_done(struct delivery *d, struct link_conn *l, const struct smtp_answer *a, bool accepted);
+void delivery_done(struct delivery *d, struct connection *l, const struct smtp_answer *a, bool accepted);
 /* The link has ended, or says nothing more. True: before that the server refused all whom it was asked for, which stands (RFC 5321
  * 4.2.1), and the round goes on; the link is not the delivery's any more. */
-bool delivery_refused_all(struct delivery *d, struct link_conn *l);
+bool delivery_refused_all(struct delivery *d, struct connection *l);
 /* True when the text is a server's own answer, "451 4.7.1 later", and not words of ours about it. */
 bool delivery_is_answer(struct str reply);
 /* The next plain octets; 1 more to come, 0 the end, -errno. */
 int delivery_read(struct delivery *d, struct buf *out);
 /* The body is read from its beginning again. */
 void delivery_rewind(struct delivery *d);
-/* head.c: changes the header section of what was read, where a decision wants that, and keeps it until it is whole; then
+/* header_rewrite.c: changes the header section of what was read, where a decision wants that, and keeps it until it is whole; then
  * converts the text, where the server needs that. last: nothing more comes. 0 or -ENOSPC. */
 enum { HEAD_KEPT_MAX = HEADER_SECTION_MAX + 64 * 1024 }; /* with what smtpin adds to it */
-int head_pass(struct delivery *d, struct buf *text, bool last) MUST_USE;
+int header_rewrite(struct delivery *d, struct buf *text, bool last) MUST_USE;
 /* The same message again over the link, which does without something now. */
-void delivery_again(struct delivery *d, struct link_conn *l);
+void delivery_again(struct delivery *d, struct connection *l);
 /* The link failed in a way that something announced may have to answer for: the same address again, without it, where
  * that is allowed. False: it is an ordinary failure. The link is not the delivery's any more if true. */
-bool delivery_without(struct delivery *d, struct link_conn *l, enum extension e, const char *detail);
+bool delivery_without(struct delivery *d, struct connection *l, enum extension e, const char *detail);
 /* All recipients without an answer wait for the reason given (ours, not the peer's). */
 void delivery_give_up(struct delivery *d, enum reason reason, const char *detail);
 /* The message is for ourselves and was taken; words go to the report. */
@@ -322,7 +322,7 @@ void delivery_looked(struct delivery *d, bool offered, bool complete, const char
 /* REASON_NONE, or why this server cannot take the message at all, whatever the connection. */
 enum reason fit_message(struct delivery *d, const struct smtp_caps *caps);
 /* What else is to be said about that, to dst; may be empty. */
-void fit_describe(const struct delivery *d, const struct link_conn *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
+void fit_describe(const struct delivery *d, const struct connection *l, const struct smtp_caps *caps, enum reason why, char *dst, size_t size);
 /* Of those left out. */
 void fit_left_out(const struct delivery *d, char *dst, size_t size);
 /* d->mail as this server is told of it; recipients that it cannot be told of are left out (d->n_left_out), for the next host.
@@ -332,56 +332,56 @@ void fit_prepare(struct delivery *d, const struct smtp_caps *caps);
 bool fit_path(struct delivery *d, const struct smtp_caps *caps, struct str path, struct str *ret);
 
 /* outcome.c: what the queue is told */
-void outcome_host(struct delivery *d, const struct link_conn *l, const struct host_verdict *v, enum sess sess,
+void outcome_host(struct delivery *d, const struct connection *l, const struct host_verdict *v, enum sess sess,
                   const char *host, const char *ip, const char *detail);
 /* A session that broke after the server had taken some recipients (LMTP answers for each): that part of the try, as a row of its own. */
-void outcome_taken(struct delivery *d, const struct link_conn *l, const char *host);
+void outcome_taken(struct delivery *d, const struct connection *l, const char *host);
 /* Of those not told yet: whom a server took or refused for good. Told before another host is asked. */
 void outcome_part(struct delivery *d);
 /* All the others; the lease ends. */
 void outcome_rcpts(struct delivery *d);
 /* What the lookups found about a host that is out before any connection: the facts of this reason, to dst; may be empty. */
-void outcome_describe_lookup(const struct delivery *d, const struct way_host *h, enum reason reason, char *dst, size_t size);
+void outcome_describe_lookup(const struct delivery *d, const struct route_host *h, enum reason reason, char *dst, size_t size);
 
-/* look.c */
+/* survey.c */
 /* Asks every address of the way for EHLO, in parallel; delivery_looked() follows. */
-void look_first(struct delivery *d);
-void look_cancel(struct look *k);
+void survey_first(struct delivery *d);
+void survey_cancel(struct survey *k);
 
 /* probe.c */
 void probe_start(struct smtpout *out, const struct ipc_probe *m);
 
-/* link.c */
-struct link_conn *link_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_way *tls);
+/* connection.c */
+struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_requirements *tls);
 /* Connects for a delivery; on failure it is told at once or later. */
-void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls);
+void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls);
 /* Connects only to look, without what is to be avoided beside what is remembered. context NULL: by tls. */
-struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, extension_set avoid, bool lmtp);
+struct connection *connection_open_look(struct smtpout *out, struct connection_user *w, const char *host, const char *ip,
+                                 uint16_t port, const struct tls_requirements *tls, struct tls_context *context, extension_set avoid, bool lmtp);
 /* True when it is known whether STARTTLS is offered: EHLO was answered, or with 500 or 502 the server does not know it (RFC 5321
  * 3.2, 4.3.2). HELO alone says nothing about that (docs/decisions/0026). */
-bool link_knows_offer(const struct link_conn *l);
+bool connection_knows_offer(const struct connection *l);
 /* What the session came to, as a fact of the decision. */
-enum sess link_sess(const struct link_conn *l, struct str pins);
+enum sess connection_sess(const struct connection *l, struct str pins);
 /* The looker has seen enough: the connection ends, with QUIT where that can still be said. */
-void link_end_look(struct link_conn *l);
+void connection_end_look(struct connection *l);
 /* Sends the delivery's message over the link. */
-void link_send(struct link_conn *l, struct delivery *d, const struct permit *permit);
+void connection_send(struct connection *l, struct delivery *d, const struct permit *permit);
 /* Hands the link back: kept for another message if it may be, else ended in order. */
-void link_release(struct link_conn *l, bool usable);
-void link_close_idle(struct smtpout *out);
+void connection_release(struct connection *l, bool usable);
+void connection_close_idle(struct smtpout *out);
 
 /* quirk.c: what hosts announce and do not keep, or stumble over */
 void quirk_on_quirk(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 /* What is remembered of the host at the address, and counts now. */
 extension_set quirk_known(const struct smtpout *out, const char *host, const char *ip);
 /* The queue is told. */
-void quirk_learn(const struct link_conn *l, enum extension e, const char *why);
+void quirk_learn(const struct connection *l, enum extension e, const char *why);
 void quirk_suspect(struct quirk_suspicion *s, enum extension e, const char *why);
 /* The session went on where the last one did not: what was suspected is learned. */
-void quirk_confirm(struct link_conn *l);
-void quirk_note(const struct link_conn *l, char *detail, size_t size);
-enum extension quirk_of_failure(const struct link_conn *l, enum reason reason);
+void quirk_confirm(struct connection *l);
+void quirk_note(const struct connection *l, char *detail, size_t size);
+enum extension quirk_of_failure(const struct connection *l, enum reason reason);
 
 /* silence.c: hosts that let us wait are asked behind the others, for a while */
 void silence_note(struct smtpout *out, const char *host, const char *ip);
@@ -389,15 +389,15 @@ void silence_end(struct smtpout *out, const char *host, const char *ip);
 bool silence_known(const struct smtpout *out, const char *host, const char *ip);
 
 /* login.c */
-void login_begin(struct link_conn *l);
-void login_step(struct link_conn *l, const struct smtp_answer *a);
-void login_done(struct link_conn *l, const struct smtp_answer *a, bool accepted);
+void login_begin(struct connection *l);
+void login_step(struct connection *l, const struct smtp_answer *a);
+void login_done(struct connection *l, const struct smtp_answer *a, bool accepted);
 /* Sends what the engine has to say. The link may be gone afterwards. */
-void link_flush(struct link_conn *l);
+void connection_flush(struct connection *l);
 /* The smart host did not let us in. */
-void delivery_login_failed(struct delivery *d, struct link_conn *l, const char *detail);
+void delivery_login_failed(struct delivery *d, struct connection *l, const char *detail);
 
-/* own.c: mail the gateway itself writes */
+/* system_mail.c: mail the gateway itself writes */
 struct own {
     uint64_t token;     /* of `submitted` */
     uint64_t id;
@@ -416,7 +416,7 @@ void envelope_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg 
 bool envelope_signed(struct smtpout *out, const struct ipc_signature *s);
 
 /* tlsrpt.c */
-void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail);
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail);
 void tlsrpt_receive(struct delivery *d);
 void tlsrpt_on_policy(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);
 void tlsrpt_on_failure(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd);

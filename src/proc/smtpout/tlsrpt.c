@@ -55,14 +55,14 @@ static const char *tlsa_result(const struct delivery *d, enum sess sess, const s
 
 static const char *sts_result(const struct delivery *d, const char *host, enum sess sess, const struct tls_facts *f)
 {
-    if (!sts_policy_covers(str_c(d->way.policy.mx), domain_from(str_c(host)))) {
+    if (!sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)))) {
         return "validation-failure";
     }
     const char *none = no_tls_result(sess);
     return none ? none : f && f->check != TLS_CHECK_OK ? certificate_result(f) : NULL;
 }
 
-static void tlsa_strings(const struct way_host *h, char *dst, size_t size)
+static void tlsa_strings(const struct route_host *h, char *dst, size_t size)
 {
     struct dane_set set;
     struct buf text = BUF_INIT(size - 1);
@@ -75,7 +75,7 @@ static void tlsa_strings(const struct way_host *h, char *dst, size_t size)
     buf_free(&text);
 }
 
-static void count(const struct delivery *d, const struct link_conn *l, const char *host, const char *ip, enum rpt_type type,
+static void count(const struct delivery *d, const struct connection *l, const char *host, const char *ip, enum rpt_type type,
                   struct str policy, struct str mx, const char *result, const char *reason)
 {
     char sender[46] = "";
@@ -83,7 +83,7 @@ static void count(const struct delivery *d, const struct link_conn *l, const cha
         conn_local_ip(l->conn, sender, sizeof sender);
     }
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_rpt_session,
-                                              .rpt_session = {.domain = str_c(d->way.name), .type = (uint8_t)type,
+                                              .rpt_session = {.domain = str_c(d->route.name), .type = (uint8_t)type,
                                                               .policy = str_slice(policy, 0, policy.n < 4096 ? policy.n : 4096),
                                                               .mx = str_slice(mx, 0, mx.n < 1024 ? mx.n : 1024), .ok = !result,
                                                               .result = str_c(result), .sender = str_c(sender),
@@ -91,18 +91,18 @@ static void count(const struct delivery *d, const struct link_conn *l, const cha
                                                               .reason = str_slice(str_c(reason), 0, strlen(reason) < 256 ? strlen(reason) : 256)}});
 }
 
-void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail)
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail)
 {
     const struct tls_facts *f = l && l->tls && tls_channel_state(l->tls) != TLS_HANDSHAKING ? tls_channel_facts(l->tls) : NULL;
-    const struct way_host *h = d->step.host < d->way.n_hosts ? &d->way.hosts[d->step.host] : NULL;
-    bool lookup_failed = d->facts.tlsa == TLSA_ERROR || d->way.sts_problem != STS_PROBLEM_NONE;
+    const struct route_host *h = d->step.host < d->route.n_hosts ? &d->route.hosts[d->step.host] : NULL;
+    bool lookup_failed = d->facts.tlsa == TLSA_ERROR || d->route.sts_problem != STS_PROBLEM_NONE;
     bool session = sess != SESS_NOCONN && !(l && l->reused);
     char strings[4096];
-    if (!child_conf(d->out->child)->tlsrpt.send || d->facts.trno == TRNO_REPORT || d->way.kind == LOOKUP_HOST ||
+    if (!child_conf(d->out->child)->tlsrpt.send || d->facts.trno == TRNO_REPORT || d->route.kind == LOOKUP_HOST ||
         (!session && !lookup_failed && d->facts.sts != STS_NOMATCH)) {
         return;
     }
-    bool has_tlsa = h && h->tlsa != HOST_TLSA_NONE, has_sts = d->way.sts_text.n > 0;
+    bool has_tlsa = h && h->tlsa != HOST_TLSA_NONE, has_sts = d->route.sts_text.n > 0;
     if (has_tlsa && (session || d->facts.tlsa == TLSA_ERROR)) {
         tlsa_strings(h, strings, sizeof strings);
         const char *result = tlsa_result(d, sess, f);
@@ -110,12 +110,12 @@ void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum se
     }
     if (has_sts && (session || d->facts.sts == STS_NOMATCH)) {
         const char *result = sts_result(d, host, sess, f);
-        bool mismatch = result && !sts_policy_covers(str_c(d->way.policy.mx), domain_from(str_c(host)));
-        count(d, l, host, ip, RPT_STS, d->way.sts_text, str_c(d->way.policy.mx), result,
+        bool mismatch = result && !sts_policy_covers(str_c(d->route.policy.mx), domain_from(str_c(host)));
+        count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), result,
               mismatch ? "mx-not-in-policy" : result ? (f ? f->check_text : detail) : "");
     }
-    if (d->way.sts_problem != STS_PROBLEM_NONE && !d->asked_again) {
-        count(d, l, host, ip, RPT_STS, d->way.sts_text, str_c(d->way.policy.mx), sts_problem_result(d->way.sts_problem), d->way.sts_detail);
+    if (d->route.sts_problem != STS_PROBLEM_NONE && !d->asked_again) {
+        count(d, l, host, ip, RPT_STS, d->route.sts_text, str_c(d->route.policy.mx), sts_problem_result(d->route.sts_problem), d->route.sts_detail);
     } else if (!has_tlsa && !has_sts && session) {
         const char *result = no_tls_result(sess);
         count(d, l, host, ip, RPT_NO_POLICY, STR(""), STR(""), result, result ? detail : "");
@@ -133,7 +133,7 @@ struct writing {
     struct arena arena;
     struct tlsrpt_policy policies[POLICIES];
     size_t n_policies, n_failures;
-    struct way way;
+    struct route route;
     struct str rest; /* addresses still to be served */
     unsigned ok, failed;
     struct buf packed, mail;
@@ -152,7 +152,7 @@ static struct str keep(struct writing *w, struct str s)
 static struct writing *find(struct smtpout *out, uint64_t token, struct ipc_channel *ch, enum ipc_type type)
 {
     struct writing *w = map_get(out->writings, map_id(&token));
-    if (w ? w->way.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
+    if (w ? w->route.out != NULL : map_len(out->writings) >= WRITINGS_MAX) {
         ipc_refuse(ch, type, w ? "this report is being written" : "too many reports at once");
         return NULL;
     }
@@ -176,7 +176,7 @@ static void finish(struct writing *w, enum rpt_state state)
     if (w->step) {
         map_take(w->out->steps, map_id(&w->step));
     }
-    way_forget(&w->way);
+    route_forget(&w->route);
     buf_free(&w->packed);
     buf_free(&w->mail);
     arena_reset(&w->arena);
@@ -290,14 +290,14 @@ static void next_address(struct writing *w)
     }
 }
 
-static void on_way(void *arg)
+static void on_route(void *arg)
 {
     struct writing *w = arg;
     struct tlsrpt_report r = report_of(w);
     CLEANUP(buf_free) struct buf text = BUF_INIT(TLSRPT_JSON_MAX);
-    if (w->way.outcome == MX_FAILED || w->way.rua.n == 0) {
-        snprintf(w->detail, sizeof w->detail, "%s", w->way.outcome == MX_FAILED ? "the record could not be looked up" : "the domain asks for no reports");
-        finish(w, w->way.outcome == MX_FAILED ? RPT_DUE : RPT_NOT_WANTED);
+    if (w->route.outcome == MX_FAILED || w->route.rua.n == 0) {
+        snprintf(w->detail, sizeof w->detail, "%s", w->route.outcome == MX_FAILED ? "the record could not be looked up" : "the domain asks for no reports");
+        finish(w, w->route.outcome == MX_FAILED ? RPT_DUE : RPT_NOT_WANTED);
         return;
     }
     if (tlsrpt_json(&r, &text) < 0 || tlsrpt_gzip(buf_str(&text), &w->packed) < 0) {
@@ -305,7 +305,7 @@ static void on_way(void *arg)
         finish(w, RPT_GIVEN_UP);
         return;
     }
-    w->rest = w->way.rua;
+    w->rest = w->route.rua;
     next_address(w);
 }
 
@@ -361,9 +361,9 @@ void tlsrpt_on_write(void *owner, struct ipc_channel *ch, const struct ipc_msg *
     for (size_t i = 0; i < w->n_policies; i++) {
         w->policies[i].domain = w->policies[i].domain.n ? w->policies[i].domain : str_c(w->domain);
     }
-    w->way = (struct way){.out = out, .arena = &w->arena, .kind = LOOKUP_REPORT, .on_ready = on_way, .arg = w};
-    str_copy_cut(m->rpt_write.domain, w->way.name, sizeof w->way.name);
-    way_ask(&w->way, LOOKUP_CACHED);
+    w->route = (struct route){.out = out, .arena = &w->arena, .kind = LOOKUP_REPORT, .on_ready = on_route, .arg = w};
+    str_copy_cut(m->rpt_write.domain, w->route.name, sizeof w->route.name);
+    route_ask(&w->route, LOOKUP_CACHED);
 }
 
 void tlsrpt_on_posted(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)

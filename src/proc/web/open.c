@@ -29,7 +29,7 @@ static bool is_token(struct str s)
     return s.n > 0 && s.n <= TOKEN_LETTERS;
 }
 
-void open_knock(struct request *r, struct str token)
+void open_landing(struct request *r, struct str token)
 {
     if (!is_token(token)) {
         page_problem(r, 404, "not-found");
@@ -117,7 +117,7 @@ static void on_known(struct request *r, const struct ipc_portal_answer *a, int f
 }
 
 /* The same for every token, known or not. */
-static void knock(struct request *r, struct str token)
+static void landing(struct request *r, struct str token)
 {
     unsigned char hash[32], pass[32], remembered[32];
     char text[64];
@@ -150,9 +150,9 @@ static void knock(struct request *r, struct str token)
     ask_queue(r, &(struct ipc_portal_ask){.verb = PORTAL_REMEMBERED, .secret = buf_str(&r->clear), .pass = str_from((const char *)remembered, 32), .data = str_from((const char *)pass, 32)}, on_known);
 }
 
-void open_knock_post(struct request *r, struct str token)
+void open_landing_post(struct request *r, struct str token)
 {
-    knock(r, token);
+    landing(r, token);
 }
 
 static void ask_address(struct request *r)
@@ -172,7 +172,7 @@ void open_start_post(struct request *r)
 {
     struct str pickup = str_trim(http_field(r->call, "pickup"));
     if (pickup.n > 0) {
-        knock(r, pickup);
+        landing(r, pickup);
     } else {
         ask_address(r);
     }
@@ -190,7 +190,7 @@ void open_slow_down(struct request *r, int64_t wait_s)
     page_problem(r, 429, "slow-down");
 }
 
-void open_not_now(struct request *r, enum portal_result result)
+void open_reject(struct request *r, enum portal_result result)
 {
     bool over = result == PORTAL_OVER || result == PORTAL_NO;
     if (result == PORTAL_SLOW_DOWN) {
@@ -200,7 +200,7 @@ void open_not_now(struct request *r, enum portal_result result)
     page_problem(r, over ? 403 : 503, over ? "code-over" : "later");
 }
 
-void open_let_in(struct request *r, uint64_t envelope)
+void open_sign_in(struct request *r, uint64_t envelope)
 {
     request_cookie(r, "pass", r->pass, -1);
     request_cookie(r, "browser", "", 0);
@@ -222,7 +222,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
         if (http_field(r->call, "remember").n > 0) {
             request_cookie(r, "remember", r->remember, child_conf(r->web->child)->portal.remember / 1000);
         }
-        open_let_in(r, a->envelope);
+        open_sign_in(r, a->envelope);
         break;
     case PORTAL_WRONG:
         show_code(r, http_field(r->call, "words"), "code-wrong");
@@ -237,7 +237,7 @@ static void on_code(struct request *r, const struct ipc_portal_answer *a, int fd
     case PORTAL_LATER:
     case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
-        open_not_now(r, (enum portal_result)a->result);
+        open_reject(r, (enum portal_result)a->result);
         break;
     }
 }

@@ -50,7 +50,7 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
     data_number(&r->page, "left", a->number > 0 ? (uint64_t)a->number : 0);
     switch ((enum portal_result)a->result) {
     case PORTAL_OK:
-        open_let_in(r, a->envelope);
+        open_sign_in(r, a->envelope);
         break;
     case PORTAL_WRONG:
         prove_show(r, a->text, "agreed-wrong");
@@ -62,7 +62,7 @@ static void on_proved(struct request *r, const struct ipc_portal_answer *a, int 
     case PORTAL_LATER:
     case PORTAL_MUST_STAY:
     case PORTAL_RESULT_END:
-        open_not_now(r, (enum portal_result)a->result);
+        open_reject(r, (enum portal_result)a->result);
         break;
     }
 }

@@ -243,7 +243,7 @@ static void route(struct request *r, bool post)
         str_copy_cut(id, file, sizeof file);
         page_static(r, file);
     } else if (str_eq(name, STR("p")) && number.n == 0 && id.n > 0 && id.n < sizeof r->link) {
-        (post ? open_knock_post : open_knock)(r, id);
+        (post ? open_landing_post : open_landing)(r, id);
     } else if ((str_eq(name, STR("mail")) || str_eq(name, STR("sent"))) && id.n > 0 && id_parse(id, &r->envelope) == 0) {
         if (str_eq(name, STR("mail"))) {
             go_mail(r, number, post);

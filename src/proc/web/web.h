@@ -169,8 +169,8 @@ uint64_t page_days_left(int64_t until_ms);
 
 /* open.c: from the notice to the mail */
 void open_start(struct request *r);
-void open_knock(struct request *r, struct str token);
-void open_knock_post(struct request *r, struct str token);
+void open_landing(struct request *r, struct str token);
+void open_landing_post(struct request *r, struct str token);
 void open_start_post(struct request *r);
 /* Somebody of ours wants a code for their own mailbox. */
 void open_inside_post(struct request *r);
@@ -178,10 +178,10 @@ void open_code_post(struct request *r);
 void open_leave(struct request *r);
 void open_list(struct request *r);
 /* Neither right nor wrong: too many tries (wait_s: until when), used up, or not possible now. */
-void open_not_now(struct request *r, enum portal_result result);
+void open_reject(struct request *r, enum portal_result result);
 void open_slow_down(struct request *r, int64_t wait_s);
 /* Right: its pass, and on to the mail. */
-void open_let_in(struct request *r, uint64_t envelope);
+void open_sign_in(struct request *r, uint64_t envelope);
 
 /* prove.c: more than a code, and what people keep for it */
 void prove_show(struct request *r, struct str offers, const char *alert);

@@ -101,7 +101,7 @@ unsigned inspect_free(const struct queue *q)
     return 2;
 }
 
-struct hot *inspect_awaited(const struct queue *q, uint64_t id)
+struct cached *inspect_awaited(const struct queue *q, uint64_t id)
 {
     return NULL;
 }
@@ -142,7 +142,7 @@ void queue_check_space(struct queue *q)
 {
 }
 
-void queue_hot_release(struct queue *q, struct hot *h)
+void queue_cached_release(struct queue *q, struct cached *h)
 {
 }
 

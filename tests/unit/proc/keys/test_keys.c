@@ -8,7 +8,7 @@ int keys_main(int argc, char **argv);
 #undef main
 #include "check.h"
 
-struct asker {
+struct requester {
     struct ipc_channel *channel;
     struct loop *loop;
     unsigned char key[REST_KEY];
@@ -26,7 +26,7 @@ struct loop *child_loop(struct child *c)
 
 static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
-    struct asker *a = owner;
+    struct requester *a = owner;
     a->answers++;
     a->given += m->unwrapped.ok;
     if (m->unwrapped.ok) {
@@ -37,7 +37,7 @@ static void on_unwrapped(void *owner, struct ipc_channel *ch, const struct ipc_m
 
 static void on_asker_closed(void *owner, struct ipc_channel *ch)
 {
-    struct asker *a = owner;
+    struct requester *a = owner;
     a->closed = true;
     a->channel = NULL;
     loop_stop(a->loop);
@@ -45,12 +45,12 @@ static void on_asker_closed(void *owner, struct ipc_channel *ch)
 
 static const struct ipc_rule asker_rules[] = {{IPC_unwrapped, on_unwrapped}, {IPC_none, NULL}};
 
-static struct asker *join(enum role role, unsigned index)
+static struct requester *join(enum role role, unsigned index)
 {
-    static struct asker askers[32];
+    static struct requester askers[32];
     static size_t n;
     must(n < ARRAY_LEN(askers));
-    struct asker *a = &askers[n++];
+    struct requester *a = &askers[n++];
     int fds[2];
     assert_int_equal(ipc_pair(fds), 0);
     a->loop = the_loop;
@@ -59,7 +59,7 @@ static struct asker *join(enum role role, unsigned index)
     return a;
 }
 
-static void open_lease(struct asker *queue, struct lease_id l, enum role role, unsigned index, unsigned char key[REST_KEY])
+static void open_lease(struct requester *queue, struct lease_id l, enum role role, unsigned index, unsigned char key[REST_KEY])
 {
     struct rest_wrapper *w = rest_wrapper_new(keys.public_key);
     unsigned char wrapped[REST_WRAPPED];
@@ -70,7 +70,7 @@ static void open_lease(struct asker *queue, struct lease_id l, enum role role, u
     on_lease_open(&keys, queue->channel, &m, -1);
 }
 
-static void ask(struct asker *a, const struct lease_id *l)
+static void ask(struct requester *a, const struct lease_id *l)
 {
     ipc_send(a->channel, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = *l}});
     loop_run(the_loop);
@@ -92,7 +92,7 @@ static int setup(void **state)
 static void a_key_goes_to_whom_it_was_promised_once(void **state)
 {
     unsigned char key[REST_KEY];
-    struct asker *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
+    struct requester *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
     open_lease(queue, l, ROLE_SMTPOUT, 1, key);
     ask(own, &l);
@@ -110,11 +110,11 @@ static void nobody_else_gets_it(void **state)
         unsigned index;
     } others[] = {{ROLE_SMTPOUT, 2}, {ROLE_INSPECT, 1}, {ROLE_WEB, 1}};
     unsigned char key[REST_KEY];
-    struct asker *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
+    struct requester *queue = join(ROLE_QUEUE, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
     open_lease(queue, l, ROLE_SMTPOUT, 1, key);
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-        struct asker *a = join(others[i].role, others[i].index);
+        struct requester *a = join(others[i].role, others[i].index);
         ask(a, &l);
         assert_true(a->closed && a->answers == 0);
     }
@@ -139,7 +139,7 @@ static void run_for(int64_t ms)
 static void who_asks_first_is_not_who_gets_it(void **state)
 {
     unsigned char key[REST_KEY];
-    struct asker *queue = join(ROLE_QUEUE, 0), *thief = join(ROLE_SMTPOUT, 0), *own = join(ROLE_SMTPOUT, 1);
+    struct requester *queue = join(ROLE_QUEUE, 0), *thief = join(ROLE_SMTPOUT, 0), *own = join(ROLE_SMTPOUT, 1);
     struct lease_id l = lease_draw();
     ipc_send(thief->channel, &(struct ipc_msg){.type = IPC_unwrap, .unwrap = {.lease = l}});
     for (int i = 0; i < 100 && keys.n_asks == 0; i++) {

@@ -70,7 +70,7 @@ void queue_pump_soon(struct queue *q, struct sched_destination *d)
 {
 }
 
-void queue_ready(struct queue *q, const struct store_rcpt *r, struct hot *hot)
+void queue_ready(struct queue *q, const struct store_rcpt *r, struct cached *cached)
 {
 }
 
@@ -82,7 +82,7 @@ void queue_item_free(struct queue *q, struct item *it)
     free(it);
 }
 
-void queue_hot_release(struct queue *q, struct hot *h)
+void queue_cached_release(struct queue *q, struct cached *h)
 {
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c, link.c, bounce.c, the SMTP client) to scripted servers on
+ * test_delivery.c: deliveries and bounces of the real smtpout (delivery.c, fit.c, round.c, connection.c, bounce.c, the SMTP client) to scripted servers on
  * loopback addresses, between a scripted queue, keys and lookup: what the queue is told is what is checked, and what each
  * server was told. TLS only where our own side of it is the matter: tests/live has the rest.
  */
@@ -90,7 +90,7 @@ static struct {
     enum mx_outcome found; /* by lookup; MX_FOUND: the servers */
     bool cut;              /* by lookup: the domain has more */
     unsigned char key[REST_KEY];
-    uint64_t way_token;
+    uint64_t route_token;
     struct rest_opener *opener; /* of keys */
     struct buf mail;            /* what smtpout wrote itself */
     uint64_t mail_token;
@@ -143,7 +143,7 @@ static int sign(void *arg, const unsigned char key_id[TLS_KEY_ID], enum tls_hash
     return t.sign_problem ? t.sign_problem : tls_private_sign(pair_private, hash, pss, digest, signature);
 }
 
-void tlsrpt_session(const struct delivery *d, const struct link_conn *l, enum sess sess, const char *host, const char *ip, const char *detail)
+void tlsrpt_session(const struct delivery *d, const struct connection *l, enum sess sess, const char *host, const char *ip, const char *detail)
 {
 }
 
@@ -250,7 +250,7 @@ void ipc_send(struct ipc_channel *ch, const struct ipc_msg *m)
     } else if (m->type == IPC_submit) {
         take_mail(&m->submit);
     } else if (m->type == IPC_resolve) {
-        t.way_token = m->resolve.token;
+        t.route_token = m->resolve.token;
     } else if (m->type == IPC_looked) {
         tell("looked complete=%u offered=%u%s\n", m->looked.complete, m->looked.offered, m->looked.helo ? " helo" : "");
     } else if (m->type == IPC_quirk) {
@@ -488,7 +488,7 @@ static int setup(void **state)
     t.out.queue = t.out.keys = t.out.lookup = (struct ipc_channel *)&t;
     list_init(&t.out.idle);
     list_init(&t.out.pending_rcpts);
-    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.ways, &t.out.quirks, &t.out.bounces};
+    struct map **const maps[] = {&t.out.deliveries, &t.out.saving, &t.out.routes, &t.out.quirks, &t.out.bounces};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
         *maps[i] = map_new(100);
     }
@@ -521,12 +521,12 @@ static void close_peer(struct peer *p)
 
 static int teardown(void **state)
 {
-    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.ways, t.out.quirks, t.out.bounces};
+    struct map *const maps[] = {t.out.deliveries, t.out.saving, t.out.routes, t.out.quirks, t.out.bounces};
     size_t cursor = 0;
     struct str key;
     void *value;
     give(smtpout_queue_rules, &(struct ipc_msg){.type = IPC_outcome_saved, .outcome_saved = {.lease = LEASE}});
-    link_close_idle(&t.out);
+    connection_close_idle(&t.out);
     for (size_t i = 0; i < t.n_peers; i++) {
         close_peer(&t.peers[i]);
     }
@@ -571,16 +571,16 @@ static void put_addresses(const struct peer *p, size_t n_more, struct buf *addre
 /* What an earlier look asked: the first n servers, without the last `less` addresses of each. */
 static uint64_t asked_of(size_t n, size_t less)
 {
-    struct way_host hosts[PEERS];
+    struct route_host hosts[PEERS];
     struct buf addresses[PEERS];
     for (size_t i = 0; i < n; i++) { /* from the last to the first: the order says nothing */
         size_t number = n - 1 - i;
         addresses[i] = BUF_INIT(TEXT_MAX);
         put_addresses(&t.peers[number], t.peers[number].n_more - less, &addresses[i]);
-        hosts[i] = (struct way_host){.addresses = buf_str(&addresses[i])};
+        hosts[i] = (struct route_host){.addresses = buf_str(&addresses[i])};
         snprintf(hosts[i].name, sizeof hosts[i].name, "MX%zu", number + 1);
     }
-    uint64_t asked = way_asked(&(struct way){.out = &t.out, .port = t.port, .hosts = hosts, .n_hosts = n});
+    uint64_t asked = route_asked(&(struct route){.out = &t.out, .port = t.port, .hosts = hosts, .n_hosts = n});
     for (size_t i = 0; i < n; i++) {
         buf_free(&addresses[i]);
     }
@@ -594,7 +594,7 @@ static void give_host(const struct peer *p, size_t number)
     CLEANUP(buf_free) struct buf addresses = BUF_INIT(TEXT_MAX);
     snprintf(name, sizeof name, "mx%zu", number + 1);
     put_addresses(p, p->n_more, &addresses);
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.way_token, .preference = (uint16_t)number,
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved_host, .resolved_host = {.token = t.route_token, .preference = (uint16_t)number,
                                                                                               .partial = p->partial, .name = str_c(name),
                                                                                               .base = str_c(name), .addresses = buf_str(&addresses)}});
 }
@@ -626,7 +626,7 @@ static void deliver(struct ipc_job job, const char *text, const char *const *rcp
     for (size_t i = 0; i < t.n_peers; i++) {
         give_host(&t.peers[i], i);
     }
-    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.way_token, .outcome = (uint8_t)t.found, .cut = t.cut}});
+    give(smtpout_lookup_rules, &(struct ipc_msg){.type = IPC_resolved, .resolved = {.token = t.route_token, .outcome = (uint8_t)t.found, .cut = t.cut}});
     timer_start(guard, 20000);
     if (!t.ended) {
         loop_run(loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * head.c: the header section of a message on its way out, where a decision says that it changes: a flag is taken out
+ * header_rewrite.c: the header section of a message on its way out, where a decision says that it changes: a flag is taken out
  * of the subject once it has been obeyed, words of rules are added, the field X-Postern-Protect was for us. All other
- * octets stay. Called by link.c for the body of such a message.
+ * octets stay. Called by connection.c for the body of such a message.
  *
  * RFC 2047 words that hold a flag, or a piece of one, are decoded, cut and encoded again in their own character set. What can
  * go wrong: a section that is longer than is kept goes out as it is.
@@ -218,7 +218,7 @@ static int change_head(struct delivery *d, struct buf *text, bool last)
     return r;
 }
 
-int head_pass(struct delivery *d, struct buf *text, bool last)
+int header_rewrite(struct delivery *d, struct buf *text, bool last)
 {
     int r = change_head(d, text, last);
     return r < 0 || !d->converts ? r : convert(d, text, last);

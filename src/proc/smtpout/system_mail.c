@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own.c: mail that the gateway itself writes (bounces, notices, alarms, TLS reports): sealed like
+ * system_mail.c: mail that the gateway itself writes (bounces, notices, alarms, TLS reports): sealed like
  * any other and submitted to the queue. Called by bounce.c and tlsrpt.c; alarms come from the queue
  * as text.
  *
@@ -65,7 +65,7 @@ int own_submit(struct smtpout *out, const struct own *o)
 void own_on_mail(void *owner, struct ipc_channel *ch, const struct ipc_msg *m, int fd)
 {
     struct smtpout *out = owner;
-    const struct ipc_own_mail *a = &m->own_mail;
+    const struct ipc_system_mail *a = &m->system_mail;
     const struct conf *c = child_conf(out->child);
     char date[DATE_MAX], id[ID_TEXT];
     uint64_t number = own_id(out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * talk.c: what the engine asks of the process: who may say hello, send, be sent to; where the message goes.
+ * events.c: what the engine asks of the process: who may say hello, send, be sent to; where the message goes.
  * Called by session.c.
  *
  * What can go wrong: a queue or keys that are away (451, the client tries again), rules that are not met
@@ -110,7 +110,7 @@ static bool refused_by_rule(struct session *s, struct str reverse_path)
     return a.reply.code != 0;
 }
 
-bool talk_may_send_as(const struct session *s, struct str address)
+bool events_may_send_as(const struct session *s, struct str address)
 {
     return admission_may_send_as(child_conf(s->in->child), str_c(s->addresses), address);
 }
@@ -132,7 +132,7 @@ static bool is_busy_storing(const struct smtpin *in)
     return in->n_ended + in->n_begun >= (share > 1 ? share : 1);
 }
 
-void talk_leave_turn(struct session *s)
+void events_leave_turn(struct session *s)
 {
     s->in->n_begun -= s->has_begun;
     s->in->n_waiting -= s->waits_turn;
@@ -154,7 +154,7 @@ static void look_at_begun(struct session *s)
 {
     uint64_t octets = s->incoming ? s->incoming->plain_octets : 0;
     bool quick = octets >= s->turn_octets + QUICK_OCTETS;
-    talk_leave_turn(s);
+    events_leave_turn(s);
     if (quick) {
         count_begun(s, octets);
     }
@@ -170,7 +170,7 @@ static void take_turn(struct session *s)
 static void wait_turn(struct session *s)
 {
     struct smtpin *in = s->in;
-    talk_leave_turn(s);
+    events_leave_turn(s);
     if (!is_busy_storing(in) && list_empty(&in->turns)) {
         take_turn(s);
         return;
@@ -181,7 +181,7 @@ static void wait_turn(struct session *s)
     list_append(&in->turns, &s->turn);
 }
 
-void talk_next_turns(struct smtpin *in)
+void events_next_turns(struct smtpin *in)
 {
     int64_t now = clock_mono_ms();
     while (!list_empty(&in->begun) && now - LIST_OF(in->begun.next, struct session, turn)->turn_since_ms >= MOMENT_MS) {
@@ -193,7 +193,7 @@ void talk_next_turns(struct smtpin *in)
             timer_start(in->turn_timer, MOMENT_MS); /* however quiet it is then */
             return;
         }
-        talk_leave_turn(s);
+        events_leave_turn(s);
         take_turn(s);
         session_process(s);
     }
@@ -269,7 +269,7 @@ static void answer_stored(struct session *s, uint64_t number)
     session_answer(s, 250, "2.0.0", text);
 }
 
-void talk_submitted(struct session *s, uint8_t result)
+void events_submitted(struct session *s, uint8_t result)
 {
     uint64_t id = s->incoming->id;
     bool wrong_author = s->incoming->wrong_author;
@@ -311,7 +311,7 @@ static void abort_incoming(struct session *s, const char *why)
     }
 }
 
-bool talk_handle(struct session *s, const struct smtp_event *ev)
+bool events_handle(struct session *s, const struct smtp_event *ev)
 {
     switch (ev->type) {
     case SMTP_EV_NONE:

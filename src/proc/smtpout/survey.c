@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * look.c: the first look: before mail goes to a domain in clear, every address of every one of its
- * servers is asked for EHLO, in parallel, for a few seconds (docs/decision.md, "Memory"). One offer
- * anywhere is a sighting; a server that does not answer proves nothing, and the look is incomplete.
+ * survey.c: before mail goes to a domain in clear, every address of every one of its servers is
+ * asked for EHLO, in parallel, for a few seconds (docs/decision.md, "Memory"). One offer anywhere
+ * is an observation; a server that does not answer proves nothing, and the survey is incomplete.
  *
- * EHLO is said on every connection of a look. A server that closes then is asked on another one whether it takes HELO; that
- * makes a look complete only when an earlier one found the same (docs/decisions/0026).
+ * EHLO is said on every connection of a survey. A server that closes then is asked on another one
+ * whether it takes HELO; that makes a survey complete only when an earlier one found the same
+ * (docs/decisions/0026).
  *
- * Called by delivery.c. The queue is told what was seen; only a complete look counts for a day.
- * Not counted, because no mail could go there either: addresses that may not be used (private), and
- * those to which this machine has no route.
+ * Called by delivery.c. The queue is told what was seen; only a complete survey counts for a day.
+ * Not counted, because no mail could go there either: addresses that may not be used (private),
+ * and those to which this machine has no route.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,20 +19,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOK_TARGETS_MAX = 100 };
+enum { SURVEY_TARGETS_MAX = 100 };
 
 struct target {
-    struct link_looker looker; /* first: links know only this */
-    struct look *look;
-    struct link_conn *link;
-    const struct way_host *host;
+    struct connection_user user; /* first: links know only this */
+    struct survey *survey;
+    struct connection *connection;
+    const struct route_host *host;
     char ip[46];
     char problem[200]; /* why it could not be asked; "" when it answered */
     char at_ehlo[100]; /* what it did when EHLO was said, on the connection before */
     bool helo;         /* it takes HELO, and EHLO not */
 };
 
-struct look {
+struct survey {
     struct delivery *d;
     struct timer *timer;
     struct target *targets;
@@ -40,11 +41,11 @@ struct look {
     bool lacks; /* somebody could not be asked for want of something of ours */
 };
 
-static void look_free(struct look *k)
+static void survey_free(struct survey *k)
 {
     for (size_t i = 0; i < k->n; i++) {
-        if (k->targets[i].link) {
-            link_end_look(k->targets[i].link);
+        if (k->targets[i].connection) {
+            connection_end_look(k->targets[i].connection);
         }
     }
     timer_free(k->timer);
@@ -52,15 +53,15 @@ static void look_free(struct look *k)
     free(k);
 }
 
-void look_cancel(struct look *k)
+void survey_cancel(struct survey *k)
 {
-    look_free(k);
+    survey_free(k);
 }
 
 /* Who could not be asked, for the report. Empty: everybody was. */
-static void unasked_words(const struct look *k, struct buf *text)
+static void unasked_words(const struct survey *k, struct buf *text)
 {
-    const struct way *w = &k->d->way;
+    const struct route *w = &k->d->route;
     for (size_t i = 0; i < k->n; i++) {
         const struct target *t = &k->targets[i];
         if (t->problem[0]) {
@@ -81,7 +82,7 @@ static void unasked_words(const struct look *k, struct buf *text)
     }
 }
 
-static size_t count_answered(const struct look *k)
+static size_t count_answered(const struct survey *k)
 {
     size_t n = 0;
     for (size_t i = 0; i < k->n; i++) {
@@ -91,9 +92,9 @@ static size_t count_answered(const struct look *k)
 }
 
 /* Nothing is missing but answers to EHLO of servers that take HELO. */
-static bool is_helo_alone(const struct look *k)
+static bool is_helo_alone(const struct survey *k)
 {
-    const struct way *w = &k->d->way;
+    const struct route *w = &k->d->route;
     size_t n = 0;
     bool missing = k->left_out > 0 || w->cut;
     for (size_t i = 0; i < k->n; i++) {
@@ -109,10 +110,10 @@ static bool is_helo_alone(const struct look *k)
 /* An earlier look at the same servers found the same, long enough ago. */
 static bool helo_counts(const struct delivery *d)
 {
-    return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms && way_asked(&d->way) == d->look_asked;
+    return d->helo_from_ms && clock_wall_ms() >= d->helo_from_ms && route_asked(&d->route) == d->look_asked;
 }
 
-static void finish(struct look *k)
+static void finish(struct survey *k)
 {
     struct delivery *d = k->d;
     char unasked[600];
@@ -123,26 +124,26 @@ static void finish(struct look *k)
     str_copy_cut(buf_str(&text), unasked, sizeof unasked);
     buf_free(&text);
     ipc_send(d->out->queue, &(struct ipc_msg){.type = IPC_looked, .looked = {.domain = d->memory_key, .complete = complete, .helo = helo,
-                                                                             .offered = offered, .asked = way_asked(&d->way)}});
-    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->way.n_hosts), KVN("addresses", k->n),
+                                                                             .offered = offered, .asked = route_asked(&d->route)}});
+    log_info("first-look", KVS("domain", d->memory_key), KVN("hosts", d->route.n_hosts), KVN("addresses", k->n),
              KVN("answered", count_answered(k)), KV("offered", offered ? "yes" : "no"), KV("complete", complete ? "yes" : "no"), KV("helo-alone", helo ? "yes" : "no"),
              KV("not-asked", offered ? "" : unasked));
     d->out->looks++;
-    look_free(k);
+    survey_free(k);
     delivery_looked(d, offered, complete, complete ? "" : unasked);
 }
 
 /* What one look could not do the next one may: nothing is learned of the domain. */
-static void end(struct look *k)
+static void end(struct survey *k)
 {
     struct delivery *d = k->d;
     if (!k->lacks || k->offered) {
         finish(k);
         return;
     }
-    d->look = NULL;
-    look_free(k);
-    descriptors_note_lack(d->way.name, "a look at all servers");
+    d->survey = NULL;
+    survey_free(k);
+    descriptors_note_lack(d->route.name, "a look at all servers");
     delivery_give_up(d, REASON_OUR_FAULT, "no descriptor was left to ask all servers of the domain");
 }
 
@@ -159,8 +160,8 @@ static void on_end(void *arg)
 /* The end comes in a turn of its own: a link must not be freed inside its own events. */
 static void part_done(struct target *t, const char *problem, bool offered)
 {
-    struct look *k = t->look;
-    t->link = NULL;
+    struct survey *k = t->survey;
+    t->connection = NULL;
     str_copy_cut(str_c(problem), t->problem, sizeof t->problem);
     k->offered |= offered;
     if (--k->open == 0 || k->offered) {
@@ -170,37 +171,37 @@ static void part_done(struct target *t, const char *problem, bool offered)
     }
 }
 
-static void on_offer(struct link_looker *w, struct link_conn *l)
+static void on_offer(struct connection_user *w, struct connection *l)
 {
     part_done((struct target *)w, "", true);
-    link_end_look(l);
+    connection_end_look(l);
 }
 
-static void on_ready(struct link_looker *w, struct link_conn *l)
+static void on_ready(struct connection_user *w, struct connection *l)
 {
     struct target *t = (struct target *)w;
     unsigned code = smtp_client_caps(l->engine)->ehlo_refused;
     char problem[200] = "";
-    t->helo = !link_knows_offer(l);
+    t->helo = !connection_knows_offer(l);
     if (t->helo && code) {
         snprintf(problem, sizeof problem, "it answered EHLO with %u, and took HELO", code);
     } else if (t->helo) {
         snprintf(problem, sizeof problem, "%s, and took HELO", t->at_ehlo);
     }
     part_done(t, problem, false);
-    link_end_look(l);
+    connection_end_look(l);
 }
 
 static void open_target(struct target *t, extension_set avoid)
 {
-    struct delivery *d = t->look->d;
-    struct tls_way tls = {.profile = d->profile};
+    struct delivery *d = t->survey->d;
+    struct tls_requirements tls = {.profile = d->profile};
     str_copy_cut(str_c(t->host->name), tls.name, sizeof tls.name);
-    t->link = link_open_look(d->out, &t->looker, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set | avoid, d->lmtp);
+    t->connection = connection_open_look(d->out, &t->user, t->host->name, t->ip, d->port, &tls, NULL, d->avoid_set | avoid, d->lmtp);
 }
 
 /* It closed when EHLO was said: does it take HELO? */
-static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extension e, const char *detail)
+static bool on_stumbled(struct connection_user *w, struct connection *l, enum extension e, const char *detail)
 {
     struct target *t = (struct target *)w;
     if (e != EXTENSION_EHLO) {
@@ -211,42 +212,42 @@ static bool on_stumbled(struct link_looker *w, struct link_conn *l, enum extensi
     return true;
 }
 
-static void on_failed(struct link_looker *w, struct link_conn *l, enum sess sess, const char *detail)
+static void on_failed(struct connection_user *w, struct connection *l, enum sess sess, const char *detail)
 {
     struct target *t = (struct target *)w;
-    t->look->lacks |= descriptors_is_lack(l->begun);
+    t->survey->lacks |= descriptors_is_lack(l->begun);
     part_done(t, *detail ? detail : "no connection", false);
 }
 
-static void add_target(struct look *k, const struct way_host *h, struct str ip)
+static void add_target(struct survey *k, const struct route_host *h, struct str ip)
 {
     struct delivery *d = k->d;
     struct endpoint to;
-    if (!way_allows(&d->way, ip) || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
+    if (!route_allows(&d->route, ip) || endpoint_parse(ip, d->port, &to) < 0 || !endpoint_has_route(&to)) {
         return;
     }
-    if (k->n == LOOK_TARGETS_MAX) {
+    if (k->n == SURVEY_TARGETS_MAX) {
         k->left_out++;
         return;
     }
     struct target *t = &k->targets[k->n++];
-    *t = (struct target){.looker = {on_offer, on_ready, on_failed, on_stumbled}, .look = k, .host = h};
+    *t = (struct target){.user = {on_offer, on_ready, on_failed, on_stumbled}, .survey = k, .host = h};
     str_copy_cut(ip, t->ip, sizeof t->ip);
     str_copy_cut(STR("no answer in time"), t->problem, sizeof t->problem);
 }
 
-void look_first(struct delivery *d)
+void survey_first(struct delivery *d)
 {
     const struct conf *c = child_conf(d->out->child);
-    struct look *k = err_calloc(1, sizeof *k);
+    struct survey *k = err_calloc(1, sizeof *k);
     k->d = d;
-    d->look = k;
-    k->targets = err_calloc(LOOK_TARGETS_MAX, sizeof *k->targets);
+    d->survey = k;
+    k->targets = err_calloc(SURVEY_TARGETS_MAX, sizeof *k->targets);
     k->timer = timer_new(child_loop(d->out->child), on_time, k);
-    for (size_t i = 0; i < d->way.n_hosts; i++) {
-        struct str rest = d->way.hosts[i].addresses, ip;
+    for (size_t i = 0; i < d->route.n_hosts; i++) {
+        struct str rest = d->route.hosts[i].addresses, ip;
         while (rest.n > 0 && str_split(&rest, ' ', &ip)) {
-            add_target(k, &d->way.hosts[i], ip);
+            add_target(k, &d->route.hosts[i], ip);
         }
     }
     k->open = k->n;

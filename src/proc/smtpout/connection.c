@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * link.c: one connection to a receiving server: joins socket, TLS channel and SMTP client engine,
+ * connection.c: one connection to a receiving server: joins socket, TLS channel and SMTP client engine,
  * keeps the time limits of RFC 5321 4.5.3.2, and carries its facts.
  *
  * Clear text and cipher text never share a buffer. A handshake that failed ends the connection:
@@ -16,9 +16,9 @@
 
 enum { OUT_MAX = 16 * 1024 * 1024, BODY_AHEAD = 256 * 1024 };
 
-static void process(struct link_conn *l);
+static void process(struct connection *l);
 
-static void link_free(struct link_conn *l)
+static void connection_free(struct connection *l)
 {
     conn_free(l->conn);
     sasl_free(l->sasl);
@@ -27,81 +27,81 @@ static void link_free(struct link_conn *l)
     free((char *)l->records_copy.p);
     smtp_client_free(l->engine);
     timer_free(l->timer);
-    if (l->state == LINK_IDLE) {
+    if (l->state == CONNECTION_IDLE) {
         list_remove(&l->idle);
         l->out->n_idle--;
     }
     if (!lease_is_none(&l->saving)) {
         map_take(l->out->saving, lease_key(&l->saving));
     }
-    l->out->n_links--;
+    l->out->n_connections--;
     free(l);
 }
 
-enum sess link_sess(const struct link_conn *l, struct str pins)
+enum sess connection_sess(const struct connection *l, struct str pins)
 {
-    return l->tls ? way_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
+    return l->tls ? route_sess(tls_channel_facts(l->tls), pins) : SESS_NOADV;
 }
 
-bool link_knows_offer(const struct link_conn *l)
+bool connection_knows_offer(const struct connection *l)
 {
     const struct smtp_caps *caps = smtp_client_caps(l->engine);
     return caps->esmtp || caps->ehlo_refused == 500 || caps->ehlo_refused == 502;
 }
 
 /* True when the same address is taken again without what seems to be to blame: by the delivery, or by a look that wants a session. */
-static bool tried_without(struct link_conn *l, enum reason reason, const char *detail)
+static bool tried_without(struct connection *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
-    struct link_looker *w = l->looker;
+    struct connection_user *w = l->user;
     enum extension e = d || w ? quirk_of_failure(l, reason) : EXTENSION_END;
     if (e == EXTENSION_END || (d ? (d->avoid & (extension_set)1 << e) || !delivery_without(d, l, e, detail)
                                  : !w->on_stumbled || !w->on_stumbled(w, l, e, detail))) {
         return false;
     }
-    l->looker = NULL;
+    l->user = NULL;
     l->delivery = NULL;
-    link_free(l);
+    connection_free(l);
     return true;
 }
 
 /* True when the peer had refused everything before the link ended: nothing is left to be tried here. */
-static bool refused_before(struct link_conn *l)
+static bool refused_before(struct connection *l)
 {
-    if (!l->delivery || l->state != LINK_BUSY || !delivery_refused_all(l->delivery, l)) {
+    if (!l->delivery || l->state != CONNECTION_BUSY || !delivery_refused_all(l->delivery, l)) {
         return false;
     }
     l->delivery = NULL;
-    link_free(l);
+    connection_free(l);
     return true;
 }
 
 /* What the failure means depends on how far the session had come. */
-static void fail(struct link_conn *l, enum reason reason, const char *detail)
+static void fail(struct connection *l, enum reason reason, const char *detail)
 {
     if (refused_before(l) || tried_without(l, reason, detail)) {
         return;
     }
     struct delivery *d = l->delivery;
-    struct link_looker *looker = l->looker;
-    bool offer_broken = l->handshaking || (l->offered && l->state == LINK_TALKING);
+    struct connection_user *user = l->user;
+    bool offer_broken = l->handshaking || (l->offered && l->state == CONNECTION_TALKING);
     if (!d) {
-        l->looker = NULL;
-        if (looker) {
-            looker->on_failed(looker, l, offer_broken ? SESS_HSFAIL : SESS_NOCONN, detail);
+        l->user = NULL;
+        if (user) {
+            user->on_failed(user, l, offer_broken ? SESS_HSFAIL : SESS_NOCONN, detail);
         }
-        link_free(l);
+        connection_free(l);
         return;
     }
-    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == LINK_BUSY ? link_sess(l, d->pins) : SESS_NOCONN;
+    enum sess sess = offer_broken ? SESS_HSFAIL : l->state == CONNECTION_BUSY ? connection_sess(l, d->pins) : SESS_NOCONN;
     l->delivery = NULL;
-    d->link = NULL;
-    delivery_link_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
-    link_free(l);
+    d->connection = NULL;
+    delivery_connection_failed(d, l, sess, HOST_TEMPORARY, l->handshaking ? REASON_NONE : reason, detail);
+    connection_free(l);
 }
 
 /* Not the peer's doing: nothing is learned about it, no other address is asked, nothing goes in clear. */
-static void fail_ours(struct link_conn *l, enum reason reason, const char *detail)
+static void fail_ours(struct connection *l, enum reason reason, const char *detail)
 {
     struct delivery *d = l->delivery;
     if (!d) {
@@ -109,15 +109,15 @@ static void fail_ours(struct link_conn *l, enum reason reason, const char *detai
         return;
     }
     l->delivery = NULL;
-    d->link = NULL;
+    d->connection = NULL;
     delivery_give_up(d, reason, detail);
-    link_free(l);
+    connection_free(l);
 }
 
 /* --- time ------------------------------------------------------------------------------------------ */
 
 /* As configured. */
-static int64_t whole_limit_of(const struct link_conn *l)
+static int64_t whole_limit_of(const struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
     switch (smtp_client_waits_for(l->engine)) {
@@ -141,28 +141,28 @@ static int64_t whole_limit_of(const struct link_conn *l)
 }
 
 /* The server gets less than all its time, because others were not asked. */
-static bool is_hurried(const struct link_conn *l)
+static bool is_hurried(const struct connection *l)
 {
     enum smtp_wait waits = smtp_client_waits_for(l->engine);
     bool before_mail = waits == SMTP_WAIT_GREETING || waits == SMTP_WAIT_EHLO || waits == SMTP_WAIT_STARTTLS;
-    return l->silent_ms > 0 && l->state == LINK_TALKING && before_mail && l->silent_ms < whole_limit_of(l);
+    return l->silent_ms > 0 && l->state == CONNECTION_TALKING && before_mail && l->silent_ms < whole_limit_of(l);
 }
 
-static int64_t limit_of(const struct link_conn *l)
+static int64_t limit_of(const struct connection *l)
 {
     return is_hurried(l) ? l->silent_ms : whole_limit_of(l);
 }
 
-static void keep_time(struct link_conn *l)
+static void keep_time(struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
-    timer_start(l->timer, l->state == LINK_CONNECTING ? l->connect_ms
+    timer_start(l->timer, l->state == CONNECTION_CONNECTING ? l->connect_ms
                           : l->handshaking            ? c->smtpout.tls
                                                       : limit_of(l));
 }
 
 /* For what the server did not say in time, and how long that was. */
-static void describe_wait(const struct link_conn *l, char *dst, size_t size)
+static void describe_wait(const struct connection *l, char *dst, size_t size)
 {
     static const char *const words[] = {[SMTP_WAIT_NOTHING] = "it took no more of the message",
                                         [SMTP_WAIT_GREETING] = "no greeting",
@@ -173,7 +173,7 @@ static void describe_wait(const struct link_conn *l, char *dst, size_t size)
                                         [SMTP_WAIT_DATA] = "no answer to DATA",
                                         [SMTP_WAIT_DOT] = "no answer to the message"};
     const struct conf *c = child_conf(l->out->child);
-    bool connecting = l->state == LINK_CONNECTING;
+    bool connecting = l->state == CONNECTION_CONNECTING;
     const char *what = connecting ? "no connection" : l->handshaking ? "no end of the TLS handshake" : words[smtp_client_waits_for(l->engine)];
     int64_t ms = connecting ? l->connect_ms : l->handshaking ? c->smtpout.tls : limit_of(l);
     snprintf(dst, size, "%s within %lld %s", what, (long long)(ms < 1000 ? ms : ms / 1000), ms < 1000 ? "ms" : "s");
@@ -181,16 +181,16 @@ static void describe_wait(const struct link_conn *l, char *dst, size_t size)
 
 static void on_timer(void *arg)
 {
-    struct link_conn *l = arg;
+    struct connection *l = arg;
     char detail[80];
-    if (l->state == LINK_IDLE) {
-        l->state = LINK_TALKING;
+    if (l->state == CONNECTION_IDLE) {
+        l->state = CONNECTION_TALKING;
         list_remove(&l->idle);
         l->out->n_idle--;
-        link_release(l, false);
+        connection_release(l, false);
         return;
     }
-    if (l->delivery && l->state <= LINK_TALKING && !l->handshaking) {
+    if (l->delivery && l->state <= CONNECTION_TALKING && !l->handshaking) {
         silence_note(l->out, l->host, l->ip);
     }
     describe_wait(l, detail, sizeof detail);
@@ -200,15 +200,15 @@ static void on_timer(void *arg)
         snprintf(words, sizeof words, "%s; asked again behind the others", detail);
         l->delivery = NULL;
         delivery_silent(d, l, words);
-        link_free(l);
+        connection_free(l);
         return;
     }
-    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
+    fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_TIMEOUT, detail);
 }
 
 /* --- output ------------------------------------------------------------------------------------------ */
 
-static int flush(struct link_conn *l)
+static int flush(struct connection *l)
 {
     struct buf *plain = smtp_client_out(l->engine);
     if (buf_len(plain) == 0) {
@@ -227,7 +227,7 @@ static int flush(struct link_conn *l)
     return r;
 }
 
-void link_flush(struct link_conn *l)
+void connection_flush(struct connection *l)
 {
     int r = flush(l);
     if (r < 0) {
@@ -238,7 +238,7 @@ void link_flush(struct link_conn *l)
 }
 
 /* Gives the engine body octets as long as the peer takes them. *ret_ours: what failed is reading our own copy. */
-static int send_body(struct link_conn *l, bool *ret_ours)
+static int send_body(struct connection *l, bool *ret_ours)
 {
     struct delivery *d = l->delivery;
     CLEANUP(buf_wipe) struct buf text = BUF_INIT(256 * 1024 + 2 * HEAD_KEPT_MAX);
@@ -246,7 +246,7 @@ static int send_body(struct link_conn *l, bool *ret_ours)
         buf_reset(&text);
         int more = delivery_read(d, &text);
         *ret_ours = more < 0;
-        int r = more < 0 ? more : head_pass(d, &text, more == 0);
+        int r = more < 0 ? more : header_rewrite(d, &text, more == 0);
         r = r < 0 ? r : smtp_client_body(l->engine, buf_str(&text), more == 0);
         d->body_ended = more == 0;
         r = r < 0 ? r : flush(l);
@@ -257,15 +257,15 @@ static int send_body(struct link_conn *l, bool *ret_ours)
     return 0;
 }
 
-static void pump_body(struct link_conn *l)
+static void pump_body(struct connection *l)
 {
     bool ours = false;
     int r = send_body(l, &ours);
     if (r < 0 && ours) { /* nobody must get half of it */
         struct delivery *d = l->delivery;
         l->delivery = NULL;
-        d->link = NULL;
-        link_free(l);
+        d->connection = NULL;
+        connection_free(l);
         bool damaged = r == -EBADMSG;
         delivery_give_up(d, damaged ? REASON_DAMAGED : REASON_OUR_FAULT, damaged ? "its sealed text is not as it was written" : strerror(-r));
     } else if (r < 0) {
@@ -275,14 +275,14 @@ static void pump_body(struct link_conn *l)
     }
 }
 
-static bool is_in_body(const struct link_conn *l)
+static bool is_in_body(const struct connection *l)
 {
-    return l->state == LINK_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended;
+    return l->state == CONNECTION_BUSY && l->delivery && l->delivery->reader && !l->delivery->body_ended;
 }
 
 static void on_drain(void *arg)
 {
-    struct link_conn *l = arg;
+    struct connection *l = arg;
     if (is_in_body(l)) {
         pump_body(l);
     }
@@ -290,38 +290,38 @@ static void on_drain(void *arg)
 
 /* --- events of the engine ------------------------------------------------------------------------------ */
 
-static void refuse(struct link_conn *l, enum sess sess, const struct smtp_answer *a)
+static void refuse(struct connection *l, enum sess sess, const struct smtp_answer *a)
 {
     char detail[600];
     struct delivery *d = l->delivery;
     snprintf(detail, sizeof detail, "%d " STR_FMT, a->code, STR_ARG(buf_str(&a->text)));
-    if (l->looker) {
-        struct link_looker *looker = l->looker;
-        l->looker = NULL;
-        looker->on_failed(looker, l, sess, detail);
-        link_free(l);
+    if (l->user) {
+        struct connection_user *user = l->user;
+        l->user = NULL;
+        user->on_failed(user, l, sess, detail);
+        connection_free(l);
         return;
     }
     l->delivery = NULL;
-    d->link = NULL;
+    d->connection = NULL;
     if (sess == SESS_REFUSED) {
-        delivery_link_failed(d, l, sess, HOST_TEMPORARY, REASON_NONE, detail);
+        delivery_connection_failed(d, l, sess, HOST_TEMPORARY, REASON_NONE, detail);
     } else {
         /* RFC 7504: 521 means no mail service here, for good */
-        delivery_link_failed(d, l, SESS_NOCONN, a->code == 521 ? HOST_PERMANENT : HOST_TEMPORARY,
+        delivery_connection_failed(d, l, SESS_NOCONN, a->code == 521 ? HOST_PERMANENT : HOST_TEMPORARY,
                              REASON_REJECTED, detail);
     }
-    link_free(l);
+    connection_free(l);
 }
 
-static void start_tls(struct link_conn *l)
+static void start_tls(struct connection *l)
 {
     struct buf plain = BUF_INIT(16 * 1024 + 1), cipher = BUF_INIT(64 * 1024);
-    const struct tls_way *way = &l->tls_way;
+    const struct tls_requirements *route = &l->tls_requirements;
     struct dane_set set;
-    bool use_dane = way->records.n > 0 && dane_read(way->records, &set) == 0;
-    const struct tls_peer peer = {.name = way->name,
-                                  .more_names = {*way->next_hop ? way->next_hop : NULL, *way->canon ? way->canon : NULL},
+    bool use_dane = route->records.n > 0 && dane_read(route->records, &set) == 0;
+    const struct tls_peer peer = {.name = route->name,
+                                  .more_names = {*route->next_hop ? route->next_hop : NULL, *route->canon ? route->canon : NULL},
                                   .dane = use_dane ? &set : NULL,
                                   .classical = (l->avoid & EXTENSION_BIT(HYBRID_GROUPS)) != 0};
     l->tls = tls_channel_client(l->context, &peer);
@@ -337,39 +337,39 @@ static void start_tls(struct link_conn *l)
     }
 }
 
-static void on_session_ready(struct link_conn *l)
+static void on_session_ready(struct connection *l)
 {
     timer_stop(l->timer);
     silence_end(l->out, l->host, l->ip);
     if (l->suspicion.set && l->suspicion.extension == EXTENSION_EHLO) {
         quirk_confirm(l);
     }
-    if (l->looker) {
-        l->looker->on_ready(l->looker, l);
+    if (l->user) {
+        l->user->on_ready(l->user, l);
     } else {
-        delivery_link_ready(l->delivery, l);
+        delivery_connection_ready(l->delivery, l);
     }
 }
 
 /* A sighting is told the moment it is made: it binds whatever happens next. */
-static bool on_offered(struct link_conn *l)
+static bool on_offered(struct connection *l)
 {
     l->offered = true;
-    if (!l->sighted && *l->memory_key) {
-        ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_sighting,
-                                                  .sighting = {.domain = str_c(l->memory_key), .host = str_c(l->host)}});
+    if (!l->observed && *l->memory_key) {
+        ipc_send(l->out->queue, &(struct ipc_msg){.type = IPC_observation,
+                                                  .observation = {.domain = str_c(l->memory_key), .host = str_c(l->host)}});
     }
-    l->sighted = true;
-    if (l->looker) {
-        struct link_looker *looker = l->looker;
-        looker->on_offer(looker, l);
+    l->observed = true;
+    if (l->user) {
+        struct connection_user *user = l->user;
+        user->on_offer(user, l);
         return false; /* the link may be gone; what the engine has to say goes out with the next reply */
     }
     return true;
 }
 
 /* Something that was announced was refused: the message is offered again, without it. */
-static void on_untrue(struct link_conn *l, const struct smtp_client_event *ev)
+static void on_untrue(struct connection *l, const struct smtp_client_event *ev)
 {
     char why[300];
     snprintf(why, sizeof why, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
@@ -382,12 +382,12 @@ static void on_untrue(struct link_conn *l, const struct smtp_client_event *ev)
     } else {
         quirk_suspect(&l->suspicion, ev->extension, why);
     }
-    l->state = LINK_TALKING;
+    l->state = CONNECTION_TALKING;
     delivery_again(l->delivery, l);
 }
 
 /* True when the loop over events may go on with this link. */
-static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
+static bool handle(struct connection *l, const struct smtp_client_event *ev)
 {
     struct delivery *d = l->delivery;
     switch (ev->type) {
@@ -431,14 +431,14 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
         delivery_done(d, l, ev->answer, ev->accepted);
         return false;
     case SMTP_CL_REJECTED:
-        if (l->state == LINK_BUSY) {
+        if (l->state == CONNECTION_BUSY) {
             char text[600];
             snprintf(text, sizeof text, "%d " STR_FMT, ev->answer->code, STR_ARG(buf_str(&ev->answer->text)));
             fail(l, REASON_BROKEN_SESSION, text);
-        } else if (d || l->looker) {
+        } else if (d || l->user) {
             refuse(l, SESS_NOCONN, ev->answer);
         } else {
-            link_free(l);
+            connection_free(l);
         }
         return false;
     case SMTP_CL_BROKEN:
@@ -449,7 +449,7 @@ static bool handle(struct link_conn *l, const struct smtp_client_event *ev)
 }
 
 /* Runs the engine. The link may be gone afterwards. */
-static void process(struct link_conn *l)
+static void process(struct connection *l)
 {
     struct smtp_client_event ev;
     do {
@@ -460,7 +460,7 @@ static void process(struct link_conn *l)
                 fail(l, REASON_BROKEN_SESSION, strerror(-r));
                 return;
             }
-            if ((l->delivery || l->looker) && l->state != LINK_WAITING_SAVE) {
+            if ((l->delivery || l->user) && l->state != CONNECTION_WAITING_SAVE) {
                 keep_time(l);
             }
         }
@@ -473,7 +473,7 @@ static void process(struct link_conn *l)
 
 /* --- input ----------------------------------------------------------------------------------------------- */
 
-static void take_plain(struct link_conn *l, struct str bytes)
+static void take_plain(struct connection *l, struct str bytes)
 {
     if (smtp_client_feed(l->engine, bytes) < 0) {
         fail(l, REASON_BAD_SMTP, "it sent far more than an answer");
@@ -482,7 +482,7 @@ static void take_plain(struct link_conn *l, struct str bytes)
     process(l);
 }
 
-static void take_channel(struct link_conn *l, struct str bytes, struct buf *plain)
+static void take_channel(struct connection *l, struct str bytes, struct buf *plain)
 {
     struct buf cipher = BUF_INIT(256 * 1024);
     int r = tls_channel_feed(l->tls, bytes, plain, &cipher);
@@ -520,7 +520,7 @@ static void take_channel(struct link_conn *l, struct str bytes, struct buf *plai
     }
 }
 
-static void take_cipher(struct link_conn *l, struct str bytes)
+static void take_cipher(struct connection *l, struct str bytes)
 {
     static struct buf plain = BUF_INIT(256 * 1024); /* of one link at a time */
     must(buf_len(&plain) == 0);
@@ -530,18 +530,18 @@ static void take_cipher(struct link_conn *l, struct str bytes)
 
 static void on_connect(void *arg)
 {
-    struct link_conn *l = arg;
-    l->state = LINK_TALKING;
+    struct connection *l = arg;
+    l->state = CONNECTION_TALKING;
     keep_time(l);
 }
 
 static void on_read(void *arg, struct str bytes)
 {
-    struct link_conn *l = arg;
-    if (l->state == LINK_IDLE || l->state == LINK_WAITING_SAVE) {
+    struct connection *l = arg;
+    if (l->state == CONNECTION_IDLE || l->state == CONNECTION_WAITING_SAVE) {
         /* nothing was asked: the peer is closing (421) or confused; not used again */
-        if (l->state == LINK_IDLE) {
-            link_free(l);
+        if (l->state == CONNECTION_IDLE) {
+            connection_free(l);
         } else {
             l->messages = UINT32_MAX;
         }
@@ -556,12 +556,12 @@ static void on_read(void *arg, struct str bytes)
 
 static void on_close(void *arg, int error)
 {
-    struct link_conn *l = arg;
-    if (l->state == LINK_WAITING_SAVE) {
-        link_free(l);
+    struct connection *l = arg;
+    if (l->state == CONNECTION_WAITING_SAVE) {
+        connection_free(l);
         return;
     }
-    fail(l, l->state == LINK_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
+    fail(l, l->state == CONNECTION_CONNECTING ? REASON_CONNECT : REASON_BROKEN_SESSION,
          error             ? strerror(-error)
          : l->handshaking ? "the server closed the connection in the TLS handshake"
          : !l->tls && smtp_client_waits_for(l->engine) == SMTP_WAIT_EHLO ? "the server closed the connection when EHLO was said"
@@ -573,18 +573,18 @@ static const struct conn_events conn_events = {
 
 /* --- use --------------------------------------------------------------------------------------------------- */
 
-static void set_tls_way(struct link_conn *l, const struct tls_way *tls)
+static void set_tls_requirements(struct connection *l, const struct tls_requirements *tls)
 {
-    l->tls_way = *tls;
+    l->tls_requirements = *tls;
     l->records_copy = str_from(tls->records.n > 0 ? str_dup(tls->records) : NULL, tls->records.n);
-    l->tls_way.records = l->records_copy;
+    l->tls_requirements.records = l->records_copy;
 }
 
-static struct link_conn *link_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_way *tls,
+static struct connection *connection_new(struct smtpout *out, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls,
                                   extension_set avoid, bool without_tls, bool lmtp)
 {
     const struct conf *c = child_conf(out->child);
-    struct link_conn *l = err_calloc(1, sizeof *l);
+    struct connection *l = err_calloc(1, sizeof *l);
     l->out = out;
     l->port = port;
     l->without_tls = without_tls;
@@ -592,18 +592,18 @@ static struct link_conn *link_new(struct smtpout *out, const char *host, const c
     l->untrue = EXTENSION_END;
     l->connect_ms = c->smtpout.connect;
     l->avoid = avoid | quirk_known(out, host, ip);
-    set_tls_way(l, tls);
+    set_tls_requirements(l, tls);
     str_copy_cut(str_c(host), l->host, sizeof l->host);
     str_copy_cut(str_c(ip), l->ip, sizeof l->ip);
     str_copy_cut(str_c(c->hostname), l->hello, sizeof l->hello);
     l->engine = smtp_client_new(&(struct smtp_client_config){.hello = l->hello, .lmtp = lmtp, .avoid = l->avoid, .ignore_starttls = without_tls});
     l->timer = timer_new(child_loop(out->child), on_timer, l);
-    out->n_links++;
+    out->n_connections++;
     out->opened++;
     return l;
 }
 
-static int start_connecting(struct link_conn *l)
+static int start_connecting(struct connection *l)
 {
     const struct conf *c = child_conf(l->out->child);
     struct endpoint to, from;
@@ -618,27 +618,27 @@ static int start_connecting(struct link_conn *l)
 }
 
 /* Why a connection could not even be begun: an address of a kind that this machine has no network for is no fault of the server. */
-static const char *not_begun(const struct link_conn *l, int r)
+static const char *not_begun(const struct connection *l, int r)
 {
     struct endpoint to;
     const char *words = endpoint_parse(str_c(l->ip), l->port, &to) == 0 ? endpoint_no_route(&to) : NULL;
     return words ? words : strerror(-r);
 }
 
-void link_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_way *tls)
+void connection_open(struct delivery *d, const char *host, const char *ip, uint16_t port, const struct tls_requirements *tls)
 {
-    struct link_conn *l = link_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid, d->round.without_tls, d->lmtp);
+    struct connection *l = connection_new(d->out, host, ip, port, tls, d->avoid_set | d->avoid, d->round.without_tls, d->lmtp);
     l->suspicion = d->suspicion;
     d->suspicion.set = false;
     l->delivery = d;
     l->connect_ms = d->step.connect_ms;
     l->silent_ms = d->step.silent_ms;
-    l->sighted = d->sighted;
+    l->observed = d->observed;
     str_copy_cut(d->next_hop, l->next_hop, sizeof l->next_hop);
     str_copy_cut(d->memory_key, l->memory_key, sizeof l->memory_key);
     struct tls_context *ctx = smtpout_context(d->out, tls->profile, tls->client_certificate);
     l->context = ctx ? tls_context_ref(ctx) : NULL;
-    d->link = l;
+    d->connection = l;
     if (!l->context) {
         fail_ours(l, REASON_OUR_FAULT, "the TLS settings for this destination cannot be used");
         return;
@@ -654,16 +654,16 @@ void link_open(struct delivery *d, const char *host, const char *ip, uint16_t po
 
 static void on_fail_later(void *arg)
 {
-    struct link_conn *l = arg;
+    struct connection *l = arg;
     fail(l, REASON_CONNECT, l->context ? not_begun(l, l->begun) : "the TLS settings for this destination cannot be used");
 }
 
-struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, const char *host, const char *ip,
-                                 uint16_t port, const struct tls_way *tls, struct tls_context *context, extension_set avoid, bool lmtp)
+struct connection *connection_open_look(struct smtpout *out, struct connection_user *w, const char *host, const char *ip,
+                                 uint16_t port, const struct tls_requirements *tls, struct tls_context *context, extension_set avoid, bool lmtp)
 {
-    struct link_conn *l = link_new(out, host, ip, port, tls, avoid, false, lmtp);
-    l->looker = w;
-    l->sighted = true; /* the looker tells what it saw */
+    struct connection *l = connection_new(out, host, ip, port, tls, avoid, false, lmtp);
+    l->user = w;
+    l->observed = true; /* the looker tells what it saw */
     context = context ? context : smtpout_context(out, tls->profile, tls->client_certificate);
     l->context = context ? tls_context_ref(context) : NULL;
     l->begun = l->context ? start_connecting(l) : 0;
@@ -675,25 +675,25 @@ struct link_conn *link_open_look(struct smtpout *out, struct link_looker *w, con
     return l;
 }
 
-static bool same_tls_way(const struct tls_way *a, const struct tls_way *b)
+static bool same_tls_requirements(const struct tls_requirements *a, const struct tls_requirements *b)
 {
     return a->profile == b->profile && a->records_hash == b->records_hash && str_eq(a->records, b->records) &&
            strcmp(a->client_certificate, b->client_certificate) == 0 && strcmp(a->name, b->name) == 0 &&
            strcmp(a->next_hop, b->next_hop) == 0 && strcmp(a->canon, b->canon) == 0;
 }
 
-struct link_conn *link_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_way *tls)
+struct connection *connection_find_idle(const struct delivery *d, const char *host, const char *ip, const struct tls_requirements *tls)
 {
     struct smtpout *out = d->out;
     LIST_EACH (it, &out->idle) {
-        struct link_conn *l = LIST_OF(it, struct link_conn, idle);
+        struct connection *l = LIST_OF(it, struct connection, idle);
         /* a plain connection serves only the destination it was judged for; one with TLS whoever would
          * have made it in the same way, names and TLSA records included */
         if (l->port == d->port && strcmp(l->ip, ip) == 0 && strcmp(l->host, host) == 0 && l->lmtp == d->lmtp &&
-            l->logged_in == d->login && !((d->avoid_set | d->avoid) & ~l->avoid) && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_way(&l->tls_way, tls)) {
+            l->logged_in == d->login && !((d->avoid_set | d->avoid) & ~l->avoid) && (l->tls || str_eq(str_c(l->next_hop), d->next_hop)) && same_tls_requirements(&l->tls_requirements, tls)) {
             list_remove(&l->idle);
             out->n_idle--;
-            l->state = LINK_TALKING;
+            l->state = CONNECTION_TALKING;
             l->reused = true;
             timer_stop(l->timer);
             return l;
@@ -702,11 +702,11 @@ struct link_conn *link_find_idle(const struct delivery *d, const char *host, con
     return NULL;
 }
 
-void link_send(struct link_conn *l, struct delivery *d, const struct permit *permit)
+void connection_send(struct connection *l, struct delivery *d, const struct permit *permit)
 {
     l->delivery = d;
-    d->link = l;
-    l->state = LINK_BUSY;
+    d->connection = l;
+    l->state = CONNECTION_BUSY;
     int r = smtp_client_send(l->engine, permit, &d->mail);
     if (r < 0) {
         fail(l, REASON_BROKEN_SESSION, r == -EPERM ? "no permit for this session" : strerror(-r));
@@ -715,7 +715,7 @@ void link_send(struct link_conn *l, struct delivery *d, const struct permit *per
     process(l);
 }
 
-static void end_in_order(struct link_conn *l)
+static void end_in_order(struct connection *l)
 {
     smtp_client_quit(l->engine);
     (void)!flush(l);
@@ -727,20 +727,20 @@ static void end_in_order(struct link_conn *l)
     }
     conn_finish(l->conn);
     l->conn = NULL;
-    link_free(l);
+    connection_free(l);
 }
 
-void link_end_look(struct link_conn *l)
+void connection_end_look(struct connection *l)
 {
-    l->looker = NULL;
-    if (l->conn && l->state == LINK_TALKING && !l->handshaking) {
+    l->user = NULL;
+    if (l->conn && l->state == CONNECTION_TALKING && !l->handshaking) {
         end_in_order(l);
     } else {
-        link_free(l);
+        connection_free(l);
     }
 }
 
-void link_release(struct link_conn *l, bool usable)
+void connection_release(struct connection *l, bool usable)
 {
     struct smtpout *out = l->out;
     const struct conf *c = child_conf(out->child);
@@ -754,19 +754,19 @@ void link_release(struct link_conn *l, bool usable)
         end_in_order(l);
         return;
     }
-    l->state = LINK_IDLE;
+    l->state = CONNECTION_IDLE;
     list_append(&out->idle, &l->idle);
     out->n_idle++;
     timer_start(l->timer, c->queue.idle_connection);
 }
 
-void link_close_idle(struct smtpout *out)
+void connection_close_idle(struct smtpout *out)
 {
     while (!list_empty(&out->idle)) {
-        struct link_conn *l = LIST_OF(out->idle.next, struct link_conn, idle);
+        struct connection *l = LIST_OF(out->idle.next, struct connection, idle);
         list_remove(&l->idle);
         out->n_idle--;
-        l->state = LINK_TALKING;
+        l->state = CONNECTION_TALKING;
         end_in_order(l);
     }
 }

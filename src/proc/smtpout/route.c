@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * way.c: the way to a domain, as lookup found it, and what follows from it for each host: the facts
+ * route.c: the way to a domain, as lookup found it, and what follows from it for each host: the facts
  * tlsa and sts of the decision, SNI and reference names (RFC 7672 3.2, 8.1; RFC 8461 4).
  *
  * Called by deliveries and probes. What can go wrong: lookup is away; whoever waits is told.
@@ -10,29 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct str keep(struct way *w, struct str s)
+static struct str keep(struct route *w, struct str s)
 {
     struct str copy = STR("");
     (void)!arena_copy(w->arena, s, &copy);
     return copy;
 }
 
-void way_forget(struct way *w)
+void route_forget(struct route *w)
 {
     if (w->token) {
-        map_take(w->out->ways, map_id(&w->token));
+        map_take(w->out->routes, map_id(&w->token));
         w->token = 0;
     }
     sts_policy_clear(&w->policy);
 }
 
-void way_ask(struct way *w, enum lookup_again again)
+void route_ask(struct route *w, enum lookup_again again)
 {
-    way_forget(w);
+    route_forget(w);
     w->token = ++w->out->next_token;
     w->n_hosts = 0;
     w->cut = false;
-    must(map_put(w->out->ways, map_id(&w->token), w) == 0);
+    must(map_put(w->out->routes, map_id(&w->token), w) == 0);
     ipc_send(w->out->lookup, &(struct ipc_msg){.type = IPC_resolve,
                                                .resolve = {.token = w->token, .kind = (uint8_t)w->kind,
                                                            .again = (uint8_t)again, .port = w->port,
@@ -40,11 +40,11 @@ void way_ask(struct way *w, enum lookup_again again)
 }
 
 /* Room for one more; NULL: there are enough (the way is cut then) or the arena is full. */
-static struct way_host *add_host(struct way *w)
+static struct route_host *add_host(struct route *w)
 {
     if (w->n_hosts == w->hosts_room) {
         size_t room = w->hosts_room ? 2 * w->hosts_room : 4;
-        struct way_host *more = room > 2 * MX_HOSTS_MAX ? NULL : arena_alloc(w->arena, room * sizeof *more);
+        struct route_host *more = room > 2 * MX_HOSTS_MAX ? NULL : arena_alloc(w->arena, room * sizeof *more);
         if (!more) {
             w->cut = true;
             return NULL;
@@ -58,11 +58,11 @@ static struct way_host *add_host(struct way *w)
     return &w->hosts[w->n_hosts++];
 }
 
-void way_literal(struct way *w, struct str ip)
+void route_literal(struct route *w, struct str ip)
 {
-    struct way_host *host = add_host(w);
+    struct route_host *host = add_host(w);
     must(host); /* the arena is new */
-    *host = (struct way_host){.addresses = keep(w, ip)};
+    *host = (struct route_host){.addresses = keep(w, ip)};
     str_copy_cut(ip, host->name, sizeof host->name);
     w->outcome = MX_FOUND;
     w->mx = w->kind == LOOKUP_MX ? MX_INSECURE : MX_SECURE;
@@ -72,10 +72,10 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
 {
     struct smtpout *out = owner;
     const struct ipc_resolved_host *h = &m->resolved_host;
-    struct way *w = map_get(out->ways, map_id(&h->token));
-    struct way_host *host = w ? add_host(w) : NULL;
+    struct route *w = map_get(out->routes, map_id(&h->token));
+    struct route_host *host = w ? add_host(w) : NULL;
     if (host) {
-        *host = (struct way_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
+        *host = (struct route_host){.preference = h->preference, .partial = h->partial != 0, .addresses = keep(w, h->addresses),
                                   .tlsa = (enum host_tlsa)h->tlsa, .records = keep(w, h->records)};
         str_copy_cut(h->name, host->name, sizeof host->name);
         str_copy_cut(h->base, host->base, sizeof host->base);
@@ -83,7 +83,7 @@ static void on_resolved_host(void *owner, struct ipc_channel *ch, const struct i
     }
 }
 
-static enum mx mx_of(const struct way *w, uint8_t outcome, uint8_t mx)
+static enum mx mx_of(const struct route *w, uint8_t outcome, uint8_t mx)
 {
     if (outcome == MX_NULL_MX) {
         return MX_NULL;
@@ -98,7 +98,7 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
 {
     struct smtpout *out = owner;
     const struct ipc_resolved *r = &m->resolved;
-    struct way *w = map_get(out->ways, map_id(&r->token));
+    struct route *w = map_get(out->routes, map_id(&r->token));
     char problem[128];
     if (!w) {
         return;
@@ -108,7 +108,7 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
         ipc_refuse(ch, m->type, "a policy that is none"); /* the way is asked again of the next lookup */
         return;
     }
-    (void)map_take(out->ways, map_id(&r->token));
+    (void)map_take(out->routes, map_id(&r->token));
     w->token = 0;
     w->outcome = (enum mx_outcome)r->outcome;
     w->mx = mx_of(w, r->outcome, r->mx);
@@ -123,16 +123,16 @@ static void on_resolved(void *owner, struct ipc_channel *ch, const struct ipc_ms
     w->on_ready(w->arg);
 }
 
-void way_lookup_gone(struct smtpout *out)
+void route_lookup_gone(struct smtpout *out)
 {
     for (bool found = true; found;) { /* the map may not change while it is walked */
         size_t cursor = 0;
         struct str key;
         void *value;
-        found = map_next(out->ways, &cursor, &key, &value);
+        found = map_next(out->routes, &cursor, &key, &value);
         if (found) {
-            struct way *w = value;
-            way_forget(w);
+            struct route *w = value;
+            route_forget(w);
             w->outcome = MX_FAILED;
             w->mx = MX_ERROR;
             str_copy_cut(STR("our own lookup process went away"), w->detail, sizeof w->detail);
@@ -141,7 +141,7 @@ void way_lookup_gone(struct smtpout *out)
     }
 }
 
-void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f)
+void route_facts(const struct route *w, const struct route_host *h, int64_t waited_ms, int64_t policy_wait_ms, struct facts *f)
 {
     struct dane_set set;
     f->mx = w->mx;
@@ -174,15 +174,15 @@ void way_facts(const struct way *w, const struct way_host *h, int64_t waited_ms,
     }
 }
 
-bool way_allows(const struct way *w, struct str ip)
+bool route_allows(const struct route *w, struct str ip)
 {
     return w->fixed_host || child_conf(w->out->child)->smtpout.private_addresses || !address_is_private(ip);
 }
 
-static bool is_reached(const struct way *w, struct str ip)
+static bool is_reached(const struct route *w, struct str ip)
 {
     struct endpoint to;
-    return way_allows(w, ip) && endpoint_parse(ip, w->port, &to) == 0 && endpoint_has_route(&to);
+    return route_allows(w, ip) && endpoint_parse(ip, w->port, &to) == 0 && endpoint_has_route(&to);
 }
 
 static uint64_t member_of(const char *host, struct str ip)
@@ -202,7 +202,7 @@ static uint64_t member_of(const char *host, struct str ip)
 }
 
 /* A sum, as it has no order. A host is a member by itself: one without any address yet may get one. */
-uint64_t way_asked(const struct way *w)
+uint64_t route_asked(const struct route *w)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < w->n_hosts; i++) {
@@ -215,7 +215,7 @@ uint64_t way_asked(const struct way *w)
     return sum ? sum : 1;
 }
 
-void way_tls(const struct way *w, const struct way_host *h, const struct facts *f, struct tls_way *ret)
+void route_tls(const struct route *w, const struct route_host *h, const struct facts *f, struct tls_requirements *ret)
 {
     struct dane_set set;
     str_copy_cut(str_c(h->name), ret->name, sizeof ret->name);
@@ -258,7 +258,7 @@ static bool pin_matches(const struct tls_facts *f, struct str pins)
     return false;
 }
 
-enum sess way_sess(const struct tls_facts *f, struct str pins)
+enum sess route_sess(const struct tls_facts *f, struct str pins)
 {
     if (f->weak) {
         return SESS_LEGACY;
